@@ -1,0 +1,168 @@
+import type { Outcome } from '../policy/outcome';
+import type { TaskFailureType } from '../tasks/failure';
+
+/** Which call a receipt is about. Together with `attempt` and `phase` it identifies the receipt. */
+export interface CallKey {
+  /** Empty for a standalone activity. */
+  workflowId: string;
+  /** The workflow's run, or the activity's own run when it is standalone. */
+  runId: string;
+  activityId: string;
+}
+
+/** Written before anything is sent. */
+export interface Intent extends CallKey {
+  /** Temporal's attempt number of the activity, from 1. */
+  attempt: number;
+  /** The step of the off-boarding this call belongs to, for example `plaid.items`; the task's name for a lone call. */
+  step: string;
+  task: string;
+  service: string;
+  /** For example `sandbox`. */
+  environment: string;
+  /** Which of several credentials is used, for example `ios`. */
+  keySlot?: string;
+  /** `true` refuses the intent when an earlier attempt of this call left an intent without an outcome. */
+  refuseUnsettled: boolean;
+  /** Keyed hashes of the users this call is about, one receipt each; a task without a subject has none. */
+  subjects: readonly string[];
+  /** Keyed hashes of all known ids of those users: a hold on any of them refuses the intent. */
+  holdSubjects: readonly string[];
+}
+
+/** What the ledger answers to an intent. Only `recorded` allows the call to be sent. */
+export type IntentAnswer =
+  | { kind: 'recorded' }
+  /** A hold forbids the call; nothing was written. */
+  | { kind: 'held' }
+  /** An earlier attempt was perhaps sent; nothing was written. */
+  | { kind: 'unsettled' };
+
+/** Written after the answer, or after it was clear that none will come. */
+export interface CallOutcome extends CallKey {
+  attempt: number;
+  step: string;
+  task: string;
+  service: string;
+  environment: string;
+  keySlot?: string;
+  subjects: readonly string[];
+  outcome: Outcome;
+  failureType?: TaskFailureType;
+  status?: number;
+  code?: string;
+  requestId?: string;
+  token?: string;
+  /** Keyed hashes of the items this call saw or removed. */
+  items?: readonly string[];
+}
+
+/** The last word on one step, written when a run ends. */
+export interface SettledStep {
+  step: string;
+  task: string;
+  outcome: Outcome;
+  reason?: string;
+  failureType?: TaskFailureType;
+  status?: number;
+  code?: string;
+  requestId?: string;
+  token?: string;
+}
+
+/** One line of the compensation log: what cannot be undone, was not done, or is unknown, and what to do about it. */
+export interface CompensationLine {
+  step: string;
+  outcome: Outcome;
+  remedy: string;
+  /** For example `request_id=…` or `token=…`; never a user's id. */
+  evidence: string;
+}
+
+/** The end of a run: the last word on every step and the compensation log. Repeating it changes nothing. */
+export interface RunEnd {
+  workflowId: string;
+  runId: string;
+  environment: string;
+  subject: string;
+  steps: readonly SettledStep[];
+  compensations: readonly CompensationLine[];
+}
+
+/** One receipt as it is read back. */
+export interface Receipt {
+  workflowId: string;
+  runId: string;
+  activityId: string;
+  phase: 'intent' | 'outcome' | 'settled';
+  attempt: number;
+  seq: number;
+  subject: string;
+  step: string;
+  task: string;
+  service: string;
+  environment: string;
+  keySlot?: string;
+  outcome?: Outcome;
+  reason?: string;
+  failureType?: TaskFailureType;
+  status?: number;
+  code?: string;
+  requestId?: string;
+  token?: string;
+  /** ISO 8601, UTC. */
+  at: string;
+}
+
+/** What earlier runs left behind about a user; all ids are keyed hashes. */
+export interface SubjectHistory {
+  /** A task of this step once saw or removed this user. Keyed by step. */
+  steps: readonly string[];
+  /** Items that were once seen or removed. */
+  items: readonly string[];
+}
+
+/** A legal hold. */
+export interface Hold {
+  holdId: string;
+  /** Keyed hashes. */
+  subjects: readonly string[];
+  /** Why, in the words of the person who set it; no personal data. */
+  reason?: string;
+  /** ISO 8601, UTC. */
+  at: string;
+}
+
+/**
+ * The store of what was meant, done and found. Receipts are only ever appended; writing one twice leaves one.
+ * Every method rejects with {@link LedgerUnavailableError} when the database cannot be reached or is locked for too
+ * long, and says so without the database's own message, which could hold data.
+ */
+export interface Ledger {
+  /**
+   * Checks the holds and earlier intents and writes the intent, in one statement, so that no hold can slip in between.
+   * Repeating it with the same key and attempt answers `recorded` again.
+   */
+  recordIntent(intent: Intent): Promise<IntentAnswer>;
+  /** Writes the outcome of a call; the first one written for a key and attempt stays. */
+  recordOutcome(outcome: CallOutcome): Promise<void>;
+  recordEnd(end: RunEnd): Promise<void>;
+  /** Receipts of one workflow (all its runs, or one), in the order in which they were written. */
+  readReceipts(filter: { workflowId: string; runId?: string }): Promise<Receipt[]>;
+  readCompensations(filter: { workflowId: string; runId?: string }): Promise<CompensationLine[]>;
+  /** What earlier receipts (outcome or settled) tell about any of these subjects. */
+  readHistory(subjects: readonly string[]): Promise<SubjectHistory>;
+  /** Sets a hold on all these subjects; sets nothing new where the same hold id exists. */
+  addHold(hold: { holdId: string; subjects: readonly string[]; reason?: string }): Promise<void>;
+  /** Whether any of these subjects is held. */
+  isHeld(subjects: readonly string[]): Promise<boolean>;
+  listHolds(): Promise<Hold[]>;
+  /** Lifts every hold that names any of these subjects, or the hold with this id; answers how many were lifted. */
+  removeHolds(which: { holdId: string } | { subjects: readonly string[] }): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The ledger cannot be written or read right now. When an intent met it, nothing was sent. */
+export class LedgerUnavailableError extends Error {
+  override readonly name = 'LedgerUnavailableError';
+}

@@ -1,0 +1,43 @@
+/**
+ * Every way a task can fail, as one closed union. The strings are the `type` of the Temporal failure, so they
+ * survive serialization and may be branched on; messages may not.
+ */
+export const TASK_FAILURE_TYPES = [
+  'Task.InvalidInput',
+  'Task.Held',
+  'Task.Unauthorized',
+  'Task.RateLimited',
+  'Task.Unavailable',
+  'Task.OutcomeUnknown',
+  'Task.LedgerUnavailable',
+  'Task.Rejected',
+  'Task.UnexpectedResponse',
+] as const;
+
+/** One of {@link TASK_FAILURE_TYPES}. */
+export type TaskFailureType = (typeof TASK_FAILURE_TYPES)[number];
+
+/**
+ * A failure as it is reported to people and kept in histories: enough to act on, and nothing that identifies a user
+ * or opens a door. It never holds a URL, a header, a body or a cause.
+ */
+export interface TaskFailure {
+  type: TaskFailureType;
+  /** The service that was called, for example `plaid`. */
+  service: string;
+  /** The task, for example `plaid.userItemsRemove`. */
+  task?: string;
+  /** The HTTP status, when an answer arrived. */
+  status?: number;
+  /** The provider's own code, for example `ITEM_NOT_FOUND` or `31`. */
+  code?: string;
+  /** The provider's id of the request, to quote to its support. */
+  requestId?: string;
+  /** One or two sentences for the person who must act. */
+  message: string;
+}
+
+/** Narrows any string (say the `type` of a failure read from a history) to a {@link TaskFailureType}. */
+export function isTaskFailureType(type: unknown): type is TaskFailureType {
+  return (TASK_FAILURE_TYPES as readonly unknown[]).includes(type);
+}
