@@ -38,6 +38,9 @@ export type IntentAnswer =
   /** An earlier attempt was perhaps sent; nothing was written. */
   | { kind: 'unsettled' };
 
+/** What a receipt says became of a call: an outcome, or `read` for a call that only looked (and got its answer). */
+export type ReceiptOutcome = Outcome | 'read';
+
 /** Written after the answer, or after it was clear that none will come. */
 export interface CallOutcome extends CallKey {
   attempt: number;
@@ -47,7 +50,7 @@ export interface CallOutcome extends CallKey {
   environment: string;
   keySlot?: string;
   subjects: readonly string[];
-  outcome: Outcome;
+  outcome: ReceiptOutcome;
   failureType?: TaskFailureType;
   status?: number;
   code?: string;
@@ -103,7 +106,7 @@ export interface Receipt {
   service: string;
   environment: string;
   keySlot?: string;
-  outcome?: Outcome;
+  outcome?: ReceiptOutcome;
   reason?: string;
   failureType?: TaskFailureType;
   status?: number;
@@ -116,7 +119,7 @@ export interface Receipt {
 
 /** What earlier runs left behind about a user; all ids are keyed hashes. */
 export interface SubjectHistory {
-  /** A task of this step once saw or removed this user. Keyed by step. */
+  /** Steps of which a receipt says `read`, `removed`, `alreadyGone` or `accepted` about this user. */
   steps: readonly string[];
   /** Items that were once seen or removed. */
   items: readonly string[];
