@@ -1,0 +1,60 @@
+/** The rooms whose code is bundled into the workflow sandbox. */
+const SANDBOX = '^src/(tasks|policy|workflows)/|^src/workflow\\.ts$';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Two files that import each other are one file, or miss a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'sandbox-reaches-no-io',
+      comment: 'Directly or through others, sandboxed code must not reach sockets, SQL or the rooms that use them.',
+      severity: 'error',
+      from: { path: SANDBOX },
+      to: {
+        reachable: true,
+        path: '^src/(http|ledger|activities|sources|config|codec|gateway|openapi|simulators|cli|temporal-server)/|node_modules/(undici|kysely|pg|libsql|pino)/',
+      },
+    },
+    {
+      name: 'sandbox-uses-no-node-built-in',
+      comment: 'Node built-ins are absent from the workflow sandbox.',
+      severity: 'error',
+      from: { path: SANDBOX },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'simulators-stand-alone',
+      comment: 'The simulators judge the client, so they share none of its code.',
+      severity: 'error',
+      from: { path: '^src/simulators/' },
+      to: { path: '^src/(?!simulators/)' },
+    },
+    {
+      name: 'only-declared-packages',
+      comment: 'What dist/ imports must be installed with the package.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'undetermined'] },
+    },
+    {
+      name: 'resolvable',
+      comment: 'An import that leads nowhere.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    // Type imports vanish on compile; counting them would report what never runs.
+    tsPreCompilationDeps: false,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,168 @@
+import tseslint from 'typescript-eslint';
+
+/** Every room of src/ (docs of each in its own index or first file), and what its files may import from other rooms. */
+const ROOMS = {
+  tasks: { rooms: [], packages: ['zod'] },
+  openapi: { rooms: ['tasks'] },
+  policy: { rooms: ['tasks'], packages: ['zod'] },
+  config: { rooms: ['tasks', 'policy'] },
+  http: { rooms: ['tasks', 'policy', 'config'] },
+  ledger: { rooms: ['policy'], types: ['tasks'] },
+  sources: { rooms: ['tasks', 'http', 'ledger'] },
+  activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config'] },
+  workflows: {
+    rooms: ['tasks', 'policy'],
+    types: ['activities'],
+    packages: ['zod', '@temporalio/workflow', '@temporalio/common'],
+  },
+  codec: { rooms: [] },
+  gateway: { rooms: ['tasks', 'openapi', 'http', 'ledger', 'codec', 'config'] },
+  simulators: { rooms: [] },
+  'temporal-server': { rooms: [] },
+  cli: 'everything',
+};
+
+/** The entry files beside the rooms. `workflow.ts` is bundled into workflows, so it is as strict as they are. */
+const ENTRIES = {
+  'index.ts': 'everything',
+  'worker.ts': 'everything',
+  'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
+  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'tasks'], types: ['http', 'policy'] },
+  'testing.ts': { rooms: ['simulators'] },
+};
+
+/** Deepest folder nesting inside a room for which import paths are checked. */
+const MAX_DEPTH = 4;
+
+const alternatives = (names) => names.join('|');
+
+/** Patterns for one file position: `prefix` is the path from the file up to src/, say `\.\./\.\./`. */
+function importPatterns(who, access, prefix) {
+  const closed = Object.keys(ROOMS).filter((room) => room !== who && !access.rooms.includes(room));
+  const typesOnly = access.types ?? [];
+  const banned = closed.filter((room) => !typesOnly.includes(room));
+  const patterns = [];
+  if (banned.length > 0) {
+    patterns.push({
+      regex: `^${prefix}(${alternatives(banned)})(/|$)`,
+      message: `${who} may import ${access.rooms.join(', ') || 'no other room'}${typesOnly.length > 0 ? ` and, as types only, ${typesOnly.join(', ')}` : ''}.`,
+    });
+  }
+  if (typesOnly.length > 0) {
+    patterns.push({
+      regex: `^${prefix}(${alternatives(typesOnly)})(/|$)`,
+      allowTypeImports: true,
+      message: `${who} may import ${typesOnly.join(', ')} as types only (import type …).`,
+    });
+  }
+  if (who in ROOMS) {
+    patterns.push({
+      regex: `^${prefix}(index|worker|workflow|plugin|testing)$`,
+      message: 'Entry files are built from the rooms; a room never imports one.',
+    });
+  }
+  if (access.packages) {
+    const open = access.packages.map((name) => `${name}(/|$)`).join('|');
+    patterns.push({
+      regex: `^(?!\\.{1,2}(/|$)|${open})`,
+      message: `${who} is bundled into the workflow sandbox: no Node built-ins, and of packages only ${access.packages.join(', ')}.`,
+    });
+  }
+  return patterns;
+}
+
+/** `@temporalio/workflow` throws outside the sandbox's bundle, so that no other code may load it. */
+const WORKFLOW_ONLY = {
+  regex: '^@temporalio/workflow$',
+  allowTypeImports: true,
+  message: 'Only workflows and workflow.ts run inside the workflow sandbox.',
+};
+
+function roomConfigs() {
+  const configs = [];
+  for (const [room, access] of Object.entries(ROOMS)) {
+    if (access === 'everything') continue;
+    for (let depth = 1; depth <= MAX_DEPTH; depth++) {
+      const patterns = importPatterns(room, access, '\\.\\./'.repeat(depth));
+      if (!access.packages) patterns.push(WORKFLOW_ONLY);
+      configs.push({
+        files: [`src/${room}${'/*'.repeat(depth)}.{ts,js}`],
+        rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+      });
+    }
+  }
+  for (const [entry, access] of Object.entries(ENTRIES)) {
+    if (access === 'everything') continue;
+    configs.push({
+      files: [`src/${entry}`],
+      rules: {
+        '@typescript-eslint/no-restricted-imports': ['error', { patterns: importPatterns(entry, access, '\\./') }],
+      },
+    });
+  }
+  return configs;
+}
+
+const NO_DEFAULT_EXPORT = {
+  selector: 'ExportDefaultDeclaration',
+  message: 'Use a named export: one name for one thing everywhere.',
+};
+const NO_EXPORT_ALL = {
+  selector: 'ExportAllDeclaration',
+  message: 'List the exported names: what is public is decided by hand.',
+};
+
+export default tseslint.config(
+  { ignores: ['dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
+  // An exception to a rule belongs into this file, where it is seen and argued, not beside the line.
+  { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' } },
+  {
+    files: ['**/*.ts', 'src/**/*.js'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      eqeqeq: 'error',
+      'max-lines': ['error', { max: 400 }],
+      'no-console': 'error',
+      'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT, NO_EXPORT_ALL],
+      'object-shorthand': 'error',
+      'prefer-const': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/consistent-type-exports': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/prefer-promise-reject-errors': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true, requireDefaultForNonUnion: true },
+      ],
+      // An `async` function without `await` is how an interface's promise is kept: a throw becomes a rejection.
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/ban-ts-comment': [
+        'error',
+        { 'ts-ignore': true, 'ts-nocheck': true, 'ts-expect-error': 'allow-with-description', minimumDescriptionLength: 8 },
+      ],
+    },
+  },
+  // The one plain-JS file runs as a worker thread straight from src/ in tests and from dist/ when built: CommonJS.
+  { files: ['src/**/*.js'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
+  { files: ['src/cli/**', 'src/worker.ts', 'examples/**', 'test/support/**'], rules: { 'no-console': 'off' } },
+  // A user's workflows file re-exports ours with `export *`: that is the documented line, so the examples show it.
+  { files: ['examples/**'], rules: { 'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT] } },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      // Tests look at parsed JSON and other people's error bodies, and assert on what they find.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+    },
+  },
+  ...roomConfigs(),
+);

@@ -1,0 +1,25 @@
+// Types are checked once, by `npm run typecheck`; here every file is only transpiled. `module` differs from
+// tsconfig.json because jest's sandbox has no native import(): as CommonJS it becomes a require.
+const TRANSPILE_ONLY = {
+  target: 'es2023',
+  module: 'commonjs',
+  moduleResolution: 'bundler',
+  isolatedModules: true,
+  esModuleInterop: true,
+  sourceMap: true,
+  inlineSources: true,
+};
+
+/** @type {import('jest').Config} */
+module.exports = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: TRANSPILE_ONLY }] },
+  // Packed copies of this very package would otherwise clash with it in jest's module map.
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.demo/', '<rootDir>/.test-state/'],
+  testTimeout: 60_000,
+  maxWorkers: 2,
+  // A test that leaves a socket, a timer or a process behind must be seen, not shot.
+  forceExit: false,
+};
