@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { defineHttpTask } from '../define';
+import { app, customUserId, fitsInRoute, MAX_BULK_IDS } from './fields';
+import { batchService } from './service';
+
+const CUSTOM_DATA_DOCS = 'https://doc.batch.com/developer/api/mep/custom-data-api';
+const GDPR_DOCS = 'https://doc.batch.com/api/gdpr';
+
+/** 200 and a token mean that Batch accepted the deletion, not that it is done; no call tells when it is. */
+const acceptedAnswer = z.looseObject({ token: z.string() });
+
+const CUSTOM_DATA_REMEDY =
+  'Deleted custom data cannot be restored; send it to Batch again if the deletion was a mistake. Quote the token to the support of Batch. Installations and push tokens stay.';
+
+/** Deletes the custom data of one user under one app key; this cannot be undone, and is done later. */
+export const customDataDelete = defineHttpTask({
+  service: batchService,
+  operation: 'customDataDelete',
+  summary: "Delete one user's custom data",
+  description:
+    'Asks Batch to delete the custom data of one user in one app. 200 and a token mean accepted; the deletion follows. Repeat it for each app key. Installations and push tokens stay.',
+  docs: CUSTOM_DATA_DOCS,
+  tags: ['batch', 'custom data', 'removal'],
+  method: 'DELETE',
+  path: '/1.0/{api_key}/data/users/{id}',
+  places: { id: 'path', app: 'slot' },
+  input: z.strictObject({
+    id: customUserId.refine(fitsInRoute, 'cannot stand in a URL; use batch.customDataBulkDelete with this one id'),
+    app,
+  }),
+  output: acceptedAnswer,
+  effect: 'repeatSafe',
+  settle: { by: 'repeat', basis: 'assumed' },
+  remedy: CUSTOM_DATA_REMEDY,
+  subjectFields: ['id'],
+});
+
+/** Deletes the custom data of up to 10,000 users under one app key in one call; this cannot be undone, and is done later. */
+export const customDataBulkDelete = defineHttpTask({
+  service: batchService,
+  operation: 'customDataBulkDelete',
+  summary: 'Delete the custom data of many users',
+  description:
+    'Asks Batch to delete the custom data of up to 10,000 users in one app. The body is a bare JSON array, sent with DELETE. One malformed id refuses the whole call.',
+  docs: CUSTOM_DATA_DOCS,
+  tags: ['batch', 'custom data', 'removal', 'bulk'],
+  method: 'DELETE',
+  path: '/1.0/{api_key}/data/users',
+  places: { ids: 'wholeBody', app: 'slot' },
+  input: z.strictObject({
+    ids: z.array(customUserId).min(1, 'must hold at least one id').max(MAX_BULK_IDS, `must hold at most ${MAX_BULK_IDS} ids`),
+    app,
+  }),
+  output: acceptedAnswer,
+  effect: 'repeatSafe',
+  settle: { by: 'repeat', basis: 'assumed' },
+  remedy: CUSTOM_DATA_REMEDY,
+  subjectFields: ['ids'],
+});
+
+/**
+ * Files a GDPR removal request for one user; this cannot be undone, and is done later. Afterwards Batch blocks the id
+ * for a month (Batch's Privacy Center).
+ */
+export const gdprRequestCreate = defineHttpTask({
+  service: batchService,
+  operation: 'gdprRequestCreate',
+  summary: 'File a GDPR request for one user',
+  description:
+    'Asks Batch to remove everything about one user. Follow it with batch.gdprRequestGet. Batch blocks the id for one month and drops what is written for it meanwhile.',
+  docs: GDPR_DOCS,
+  tags: ['batch', 'gdpr', 'removal'],
+  method: 'POST',
+  path: '/1.0/{api_key}/gdpr/request',
+  places: { app: 'slot' },
+  input: z.strictObject({
+    request_type: z.literal('remove'),
+    id: z.strictObject({
+      type: z.string().min(1).describe('The kind of id, for example custom_id.'),
+      value: customUserId,
+    }),
+    callback_url: z.url().optional(),
+    app,
+  }),
+  output: z.looseObject({ id: z.string() }),
+  effect: 'repeatSafe',
+  settle: { by: 'repeat', basis: 'assumed' },
+  remedy: 'A GDPR removal cannot be undone; the id is blocked for one month.',
+  subjectFields: ['id.value'],
+});
+
+/** Tells how a GDPR request stands. Changes nothing. `done` may come with an `error`, for example "user not found". */
+export const gdprRequestGet = defineHttpTask({
+  service: batchService,
+  operation: 'gdprRequestGet',
+  summary: 'Look up a GDPR request',
+  description: 'Answers pending or done; a done request may carry an error. Batch keeps it for 20 to 30 days.',
+  docs: GDPR_DOCS,
+  tags: ['batch', 'gdpr'],
+  method: 'GET',
+  path: '/1.0/{api_key}/gdpr/request/{id}',
+  places: { id: 'path', app: 'slot' },
+  input: z.strictObject({
+    id: z.string().min(1).refine(fitsInRoute, 'cannot stand in a URL'),
+    app,
+  }),
+  output: z.looseObject({ status: z.string(), error: z.string().nullish() }),
+  effect: 'read',
+});

@@ -1,0 +1,50 @@
+import { customDataBulkDelete, customDataDelete, gdprRequestCreate, gdprRequestGet } from './batch/tasks';
+import type { HttpTask } from './define';
+import { httpRequest } from './http/tasks';
+import { itemRemove, userItemsGet, userItemsRemove, userProductsTerminate, userRemove } from './plaid/tasks';
+
+/** The catalogue's Plaid tasks. */
+export const plaid = Object.freeze({ userItemsGet, userItemsRemove, userProductsTerminate, itemRemove, userRemove });
+
+/** The catalogue's Batch tasks. */
+export const batch = Object.freeze({ customDataDelete, customDataBulkDelete, gdprRequestCreate, gdprRequestGet });
+
+/** The generic task. */
+export const http = Object.freeze({ request: httpRequest });
+
+/** Every task that comes with the package, in the order in which people meet them. */
+export const CATALOGUE: readonly HttpTask[] = Object.freeze([
+  ...Object.values(plaid),
+  ...Object.values(batch),
+  ...Object.values(http),
+]);
+
+/** Tasks by name. Two tasks of one name are refused. */
+export class Catalogue {
+  readonly #byName = new Map<string, HttpTask>();
+
+  /** @throws TypeError when two of the tasks share a name. */
+  constructor(tasks: readonly HttpTask[] = CATALOGUE) {
+    for (const task of tasks) {
+      if (this.#byName.has(task.name)) throw new TypeError(`Two tasks are named "${task.name}"; rename one of them.`);
+      this.#byName.set(task.name, task);
+    }
+  }
+
+  get tasks(): readonly HttpTask[] {
+    return [...this.#byName.values()];
+  }
+
+  find(name: string): HttpTask | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Tasks whose name, summary, path or tags hold every word of the query, whatever its case. All, for no query. */
+  search(query = ''): HttpTask[] {
+    const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+    return this.tasks.filter((task) => {
+      const text = [task.name, task.summary, task.path, ...task.tags].join(' ').toLowerCase();
+      return words.every((word) => text.includes(word));
+    });
+  }
+}

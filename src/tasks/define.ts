@@ -1,0 +1,189 @@
+import type { z } from 'zod';
+import type { ServiceDefinition } from './service';
+
+/**
+ * What a call does in the world.
+ *
+ * - `read`: changes nothing; repeated freely, aborted on cancellation.
+ * - `repeatSafe`: a second call changes nothing more; repeated after a lost answer.
+ * - `irreversible`: cannot be undone and is never sent again blindly; a lost answer fails `Task.OutcomeUnknown`.
+ */
+export type Effect = 'read' | 'repeatSafe' | 'irreversible';
+
+/** How a lost answer of a task is resolved. */
+export interface Settle {
+  /** `list`: look with another task. `resend`: send again, the provider's refusal tells. `repeat`: repeating is harmless. */
+  by: 'list' | 'resend' | 'repeat';
+  /** The task to look with, for `list`. */
+  with?: string;
+  /** `documented` by the provider, or `assumed` by us. */
+  basis: 'documented' | 'assumed';
+}
+
+/** Where a field of the input goes. `slot` picks a credential and is not sent; `wholeBody` is the body itself. */
+export type FieldPlace = 'path' | 'query' | 'header' | 'body' | 'wholeBody' | 'slot';
+
+/** How long each part of one call may take, in milliseconds. */
+export interface CallTimeouts {
+  connectMs: number;
+  /** From the sent request to the first byte of the answer. */
+  firstByteMs: number;
+  /** The longest silence inside the answer's body. */
+  bodyMs: number;
+  /** The whole call. */
+  totalMs: number;
+}
+
+/** A field that holds a bearer token bound to a user: masked wherever it is shown and refused in plain histories. */
+export interface SensitiveField {
+  field: string;
+  /** Only values that match are sensitive; all are when absent. */
+  when?: RegExp;
+}
+
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** An HTTP task: one call of an API as data, from which activity, proxy, form, reference and snippets are made. */
+export interface HttpTask<
+  Name extends string = string,
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+> {
+  /** Service and operation: `plaid.userItemsRemove`. The activity has the same name; permanent once released. */
+  name: Name;
+  operation: string;
+  service: ServiceDefinition;
+  summary: string;
+  description: string;
+  /** The provider's own page about the call. */
+  docs: string;
+  tags: readonly string[];
+  method: HttpMethod;
+  /** With `{placeholders}` for fields placed in the path and for path credentials. */
+  path: string;
+  /** Fields whose place is not the method's usual one (query for GET and DELETE, body otherwise). */
+  places: Readonly<Record<string, FieldPlace>>;
+  input: Input;
+  output: Output;
+  effect: Effect;
+  settle?: Settle;
+  /** What a person can do when this was done and a later step failed. */
+  remedy: string;
+  sensitive: readonly SensitiveField[];
+  /** Fields that say whom the call is about; a field may hold an array of ids. Receipts keep their keyed hashes. */
+  subjectFields: readonly string[];
+  /** The input field with the ids of the user's items, if the call is about items. */
+  itemsField?: string;
+  /** Provider codes that say: what the call is about is not there. */
+  absentCodes: readonly string[];
+  timeouts: CallTimeouts;
+  /** A larger answer is cut off and fails `Task.UnexpectedResponse`. Bytes. */
+  maxResponseBytes: number;
+  /** The request's method, URL, headers and body come from the input itself (`http.request`). */
+  generic: boolean;
+}
+
+/** What a caller passes to this task. */
+export type TaskInput<T extends HttpTask> = z.input<T['input']>;
+
+/** What this task answers. Fields that the provider adds later are kept. */
+export type TaskOutput<T extends HttpTask> = z.output<T['output']>;
+
+type Optional =
+  | 'tags'
+  | 'places'
+  | 'remedy'
+  | 'sensitive'
+  | 'subjectFields'
+  | 'absentCodes'
+  | 'maxResponseBytes'
+  | 'docs'
+  | 'description'
+  | 'generic';
+
+/** What {@link defineHttpTask} takes. */
+export type HttpTaskInput<Service extends ServiceDefinition, Operation extends string, I extends z.ZodType, O extends z.ZodType> = Omit<
+  HttpTask<string, I, O>,
+  Optional | 'name' | 'service' | 'operation' | 'timeouts'
+> &
+  Partial<Pick<HttpTask, Optional>> & { service: Service; operation: Operation; timeouts?: Partial<CallTimeouts> };
+
+/** Five seconds to connect, thirty to the first byte, fifteen of silence, sixty in all. */
+export const DEFAULT_TIMEOUTS: CallTimeouts = { connectMs: 5_000, firstByteMs: 30_000, bodyMs: 15_000, totalMs: 60_000 };
+
+/** A quarter of what Temporal accepts for one payload, so that a failure about a large answer fits too. */
+export const DEFAULT_MAX_RESPONSE_BYTES = 512 * 1024;
+
+const OPERATION = /^[a-z][a-zA-Z0-9]*$/;
+
+/**
+ * Defines an HTTP task. Nothing is sent; the result is plain data with two schemas.
+ *
+ * An effect other than `read` needs a `settle` and a `remedy`: whoever adds a destructive call has to say what becomes
+ * of a lost answer and what a person can do afterwards.
+ *
+ * @throws TypeError naming the field, when the definition cannot work.
+ */
+export function defineHttpTask<
+  const ServiceName extends string,
+  const Operation extends string,
+  I extends z.ZodType,
+  O extends z.ZodType,
+>(
+  input: HttpTaskInput<ServiceDefinition & { name: ServiceName }, Operation, I, O>,
+): HttpTask<`${ServiceName}.${Operation}`, I, O> {
+  const name = `${input.service.name}.${input.operation}` as `${ServiceName}.${Operation}`;
+  if (!OPERATION.test(input.operation)) {
+    throw new TypeError(`defineHttpTask(${name}): operation must start with a small letter and hold letters and digits only.`);
+  }
+  if (!input.generic) refuseUnfilledPath(name, input.path, input);
+  if (input.effect !== 'read') {
+    if (!input.settle) throw new TypeError(`defineHttpTask(${name}): settle is required for the effect "${input.effect}".`);
+    if (!input.remedy) throw new TypeError(`defineHttpTask(${name}): remedy is required for the effect "${input.effect}".`);
+  }
+  return Object.freeze({
+    tags: [],
+    places: {},
+    remedy: '',
+    sensitive: [],
+    subjectFields: [],
+    absentCodes: [],
+    maxResponseBytes: DEFAULT_MAX_RESPONSE_BYTES,
+    docs: '',
+    description: '',
+    generic: false,
+    ...input,
+    name,
+    timeouts: { ...DEFAULT_TIMEOUTS, ...input.timeouts },
+  });
+}
+
+function refuseUnfilledPath(
+  name: string,
+  path: string,
+  input: { places?: Readonly<Record<string, FieldPlace>>; service: ServiceDefinition },
+): void {
+  if (!path.startsWith('/')) throw new TypeError(`defineHttpTask(${name}): path "${path}" must start with "/".`);
+  const filled = new Set<string>();
+  for (const [field, place] of Object.entries(input.places ?? {})) if (place === 'path') filled.add(field);
+  for (const rule of input.service.credentials) if (rule.in === 'path') filled.add(rule.name);
+  for (const [, placeholder = ''] of path.matchAll(/\{([^}]*)\}/g)) {
+    if (!filled.has(placeholder)) {
+      throw new TypeError(
+        `defineHttpTask(${name}): nothing fills {${placeholder}} in the path; place an input field there or add a path credential.`,
+      );
+    }
+  }
+}
+
+/** The fields of this input that hold a bearer token, for example `['user_token']`. */
+export function sensitiveFieldsIn(task: Pick<HttpTask, 'sensitive'>, input: unknown): string[] {
+  if (typeof input !== 'object' || input === null) return [];
+  const values = input as Record<string, unknown>;
+  return task.sensitive
+    .filter(({ field, when }) => {
+      const value = values[field];
+      return typeof value === 'string' && (when === undefined || when.test(value));
+    })
+    .map(({ field }) => field);
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { defineHttpTask } from '../define';
+import type { Effect } from '../define';
+import { defineService } from '../service';
+
+/**
+ * Any HTTP API whose origin the operator allows (`HTTP_TASKS_HTTP_ALLOW`). It has no credentials of its own; a header
+ * may name a secret as `{{secret:NAME}}`, which is put in at send time and only for the origin it belongs to.
+ */
+export const httpService = defineService({
+  name: 'http',
+  title: 'Any HTTP API',
+  environments: { default: 'http://localhost' },
+  defaultEnvironment: 'default',
+  errors: { fields: { code: 'code' }, rules: [] },
+});
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
+
+/** A token as RFC 9110 defines it, so that no line break or colon gets into a header's name. */
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name');
+const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must not hold line breaks or control characters');
+
+/** One request to any allowed origin. What it does in the world is for the caller to say with `effect`. */
+export const httpRequest = defineHttpTask({
+  service: httpService,
+  operation: 'request',
+  summary: 'Send any HTTP request to an allowed origin',
+  description:
+    'Sends one request to an origin on the allow-list and answers status, headers and body. GET and HEAD count as reads; anything else counts as irreversible unless effect says otherwise.',
+  tags: ['http', 'generic'],
+  method: 'GET',
+  path: '/',
+  input: z.strictObject({
+    uri: z.url({ protocol: /^https?$/ }).describe('Where to; the origin has to be on the allow-list.'),
+    method: z.enum(METHODS).optional().describe('Default: GET.'),
+    accept: headerValue.optional().describe('Default: application/json.'),
+    contentType: headerValue.optional().describe('Default: application/json, when there is a body.'),
+    headers: z.record(headerName, headerValue).optional(),
+    body: z.json().optional().describe('Sent as JSON; a string is sent as it is when contentType is not JSON.'),
+    effect: z.enum(EFFECTS).optional().describe('Default: read for GET and HEAD, else irreversible.'),
+  }),
+  output: z.looseObject({
+    response: z.looseObject({
+      statusCode: z.number().int(),
+      reasonPhrase: z.string(),
+      headers: z.record(z.string(), z.string()),
+      body: z.unknown(),
+    }),
+  }),
+  effect: 'irreversible',
+  settle: { by: 'repeat', basis: 'assumed' },
+  remedy: 'Depends on the request; see the documentation of the API that was called.',
+  generic: true,
+});
+
+/** What this input of {@link httpRequest} does in the world: what it says, or what its method suggests. */
+export function effectOfHttpRequest(input: { method?: string; effect?: Effect }): Effect {
+  if (input.effect) return input.effect;
+  return (input.method ?? 'GET') === 'GET' || input.method === 'HEAD' ? 'read' : 'irreversible';
+}

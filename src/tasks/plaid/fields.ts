@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { SensitiveField } from '../define';
+
+/** The id of a user made after 2025-12-10 (`usr_…`). Migrated CRA users carry the value of their user_token here. */
+export const userId = z.string().min(1).describe('The user, as /user/create answered it.');
+
+/** The token of a user made by an older integration. It opens the user's data, so it is treated as a secret. */
+export const userToken = z.string().min(1).describe('The user token of an older integration.');
+
+/** A remark for Plaid. Plaid forbids personal data in it; e-mail addresses and phone numbers are refused. */
+export const reasonNote = z
+  .string()
+  .max(512)
+  .refine((note) => !/[^\s@]+@[^\s@]+\.[^\s@]+/.test(note), 'must not hold an e-mail address: Plaid forbids personal data here')
+  .refine((note) => !/\+?\d(?:[\s().-]{0,2}\d){8,}/.test(note), 'must not hold a phone number: Plaid forbids personal data here')
+  .describe('A remark without personal data, at most 512 characters.');
+
+/** Plaid's user tokens, also where they stand in `user_id`. */
+export const USER_TOKEN_SHAPE = /^user-(sandbox|development|production)-/;
+
+/** The fields of a Plaid call that can hold a user's token. */
+export const SENSITIVE_USER: readonly SensitiveField[] = [
+  { field: 'user_token' },
+  { field: 'user_id', when: USER_TOKEN_SHAPE },
+];
+
+/** Refuses an input that names the user by both ids, or by none; Plaid's own schema leaves this to prose. */
+export function refuseUnlessOneUser(
+  input: { user_id?: string | undefined; user_token?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const given = [input.user_id, input.user_token].filter((value) => value !== undefined).length;
+  if (given === 1) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['user_id'],
+    message: `exactly one of user_id and user_token must be given, not ${given === 0 ? 'none' : 'both'}`,
+  });
+}
+
+/** An answer that carries nothing but the id of the request. */
+export const requestIdAnswer = z.looseObject({ request_id: z.string() });

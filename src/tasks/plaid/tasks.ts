@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { defineHttpTask } from '../define';
+import { reasonNote, refuseUnlessOneUser, requestIdAnswer, SENSITIVE_USER, userId, userToken } from './fields';
+import { ITEM_REMOVE_REASON_CODES, PRODUCTS_TERMINATE_REASON_CODES } from './reason-codes';
+import { plaidService } from './service';
+
+/**
+ * Lists the Items of a user. Changes nothing. A removed Item may still be listed for a while
+ * (github.com/plaid/plaid-node/issues/687).
+ */
+export const userItemsGet = defineHttpTask({
+  service: plaidService,
+  operation: 'userItemsGet',
+  summary: "List a user's Items",
+  description: 'Answers every Item that is associated with the user. A removed Item may still be listed for a short while.',
+  docs: 'https://plaid.com/docs/api/users/#useritemsget',
+  tags: ['plaid', 'users', 'items'],
+  method: 'POST',
+  path: '/user/items/get',
+  input: z
+    .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
+    .superRefine(refuseUnlessOneUser),
+  output: z.looseObject({
+    items: z.array(z.looseObject({ item_id: z.string() })),
+    request_id: z.string(),
+  }),
+  effect: 'read',
+  sensitive: SENSITIVE_USER,
+  subjectFields: ['user_id', 'user_token'],
+  absentCodes: ['USER_NOT_FOUND'],
+});
+
+/**
+ * Removes the named Items of a user; this cannot be undone. All or nothing: one Item that is not the user's refuses
+ * the whole call. Billing for the Items ends; the user and its other data stay.
+ */
+export const userItemsRemove = defineHttpTask({
+  service: plaidService,
+  operation: 'userItemsRemove',
+  summary: 'Remove Items of a user',
+  description:
+    'Removes the named Items, ends their billing and their access, and cannot be undone. One Item that is not associated with the user refuses the whole call. The user and its other data stay.',
+  docs: 'https://plaid.com/docs/api/users/#useritemsremove',
+  tags: ['plaid', 'users', 'items', 'removal'],
+  method: 'POST',
+  path: '/user/items/remove',
+  input: z
+    .strictObject({
+      user_id: userId.optional(),
+      user_token: userToken.optional(),
+      item_ids: z.array(z.string().min(1)).min(1).describe('Items that are all associated with the user.'),
+    })
+    .superRefine(refuseUnlessOneUser),
+  output: requestIdAnswer,
+  effect: 'irreversible',
+  settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
+  remedy:
+    'Removed Items cannot be restored; the user has to connect them again through Link. Access shown in the portal of an OAuth bank may have to be withdrawn there.',
+  sensitive: SENSITIVE_USER,
+  subjectFields: ['user_id', 'user_token'],
+  itemsField: 'item_ids',
+  absentCodes: ['USER_NOT_FOUND'],
+});
+
+/**
+ * Ends the user's subscription products and their billing. It erases nothing. Takes a `user_id` only; a repeated call
+ * changes nothing more (assumed: Plaid does not say).
+ */
+export const userProductsTerminate = defineHttpTask({
+  service: plaidService,
+  operation: 'userProductsTerminate',
+  summary: "Terminate a user's products",
+  description:
+    "Ends the user's subscription products (Financial Management, Protect, CRA) and their billing. It stops billing and erases nothing: monitoring and servicing history stays.",
+  docs: 'https://plaid.com/docs/api/users/#userproductsterminate',
+  tags: ['plaid', 'users', 'products', 'billing'],
+  method: 'POST',
+  path: '/user/products/terminate',
+  input: z.strictObject({
+    user_id: userId,
+    reason_code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
+    reason_note: reasonNote.optional(),
+  }),
+  output: requestIdAnswer,
+  effect: 'repeatSafe',
+  settle: { by: 'repeat', basis: 'assumed' },
+  remedy: 'Subscribe the user to the products again if the termination was a mistake; billing starts anew.',
+  sensitive: SENSITIVE_USER,
+  subjectFields: ['user_id'],
+  absentCodes: ['USER_NOT_FOUND'],
+});
+
+/** Removes one Item by its access token; this cannot be undone. */
+export const itemRemove = defineHttpTask({
+  service: plaidService,
+  operation: 'itemRemove',
+  summary: 'Remove one Item by its access token',
+  description: 'Removes the Item, ends its billing and invalidates its access token. This cannot be undone.',
+  docs: 'https://plaid.com/docs/api/items/#itemremove',
+  tags: ['plaid', 'items', 'removal'],
+  method: 'POST',
+  path: '/item/remove',
+  input: z.strictObject({
+    access_token: z.string().min(1).describe("The Item's access token; a secret."),
+    reason_code: z.enum(ITEM_REMOVE_REASON_CODES).optional(),
+    reason_note: reasonNote.optional(),
+  }),
+  output: requestIdAnswer,
+  effect: 'irreversible',
+  settle: { by: 'resend', basis: 'assumed' },
+  remedy: 'The Item cannot be restored; the user has to connect it again through Link.',
+  sensitive: [{ field: 'access_token' }],
+  subjectFields: ['access_token'],
+  absentCodes: ['ITEM_NOT_FOUND'],
+});
+
+/** Deletes a user together with its Items; this cannot be undone. Terminate its products first: later it is unknown. */
+export const userRemove = defineHttpTask({
+  service: plaidService,
+  operation: 'userRemove',
+  summary: 'Remove a user',
+  description:
+    'Deletes the user together with its Items. This cannot be undone. Terminate the products first: afterwards the user id is unknown. Asset Reports stay.',
+  docs: 'https://plaid.com/docs/api/users/#userremove',
+  tags: ['plaid', 'users', 'removal'],
+  method: 'POST',
+  path: '/user/remove',
+  input: z
+    .strictObject({ user_id: userId.optional(), user_token: userToken.optional() })
+    .superRefine(refuseUnlessOneUser),
+  output: requestIdAnswer,
+  effect: 'irreversible',
+  settle: { by: 'resend', basis: 'assumed' },
+  remedy: 'The user cannot be restored; make a new one with /user/create. Asset Reports have to be removed on their own.',
+  sensitive: SENSITIVE_USER,
+  subjectFields: ['user_id', 'user_token'],
+  absentCodes: ['USER_NOT_FOUND'],
+});
