@@ -1,6 +1,7 @@
+import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** Every room of src/ (docs of each in its own index or first file), and what its files may import from other rooms. */
+/** Every room of src/: which other rooms it may import, which only as types, and, where that is limited, which packages. */
 const ROOMS = {
   tasks: { rooms: [], packages: ['zod'] },
   openapi: { rooms: ['tasks'] },
@@ -112,7 +113,7 @@ const NO_EXPORT_ALL = {
   message: 'List the exported names: what is public is decided by hand.',
 };
 
-export default tseslint.config(
+export default defineConfig(
   { ignores: ['dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
   // An exception to a rule belongs into this file, where it is seen and argued, not beside the line.
   { linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' } },

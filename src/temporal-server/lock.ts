@@ -1,0 +1,58 @@
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const POLL_MS = 100;
+/** A holder that neither finishes nor dies for this long is taken for lost: a download has a shorter limit. */
+const STALE_MS = 15 * 60_000;
+
+/**
+ * Runs `work` while no other process of this machine holds the lock file. It saves a second download; it is no
+ * guarantee: when a holder dies, two waiters may both go on. What is written under it must bear that.
+ */
+export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
+  await mkdir(dirname(file), { recursive: true });
+  while (!(await tryTake(file))) {
+    if (await isAbandoned(file)) await rm(file, { force: true });
+    else await delay(POLL_MS);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+async function tryTake(file: string): Promise<boolean> {
+  try {
+    const handle = await open(file, 'wx');
+    await handle.writeFile(String(process.pid));
+    await handle.close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function isAbandoned(file: string): Promise<boolean> {
+  try {
+    const { mtimeMs } = await stat(file);
+    if (Date.now() - mtimeMs > STALE_MS) return true;
+    const holder = Number(await readFile(file, 'utf8'));
+    // Between its creation and its first byte the file is empty: somebody is about to hold it.
+    return holder > 0 && !isAlive(holder);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a process of that id runs on this machine, also when it belongs to somebody else. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How to run a server that this process owns. */
+export interface OwnedProcessOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** Everything the process prints goes here. @default a temporary file, removed by {@link OwnedProcess.stop} */
+  readonly logFile?: string;
+  /** Run as this user; only root may choose one. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+  /** What asks it to end. @default SIGTERM */
+  readonly stopSignal?: NodeJS.Signals;
+}
+
+const STOP_MS = 10_000;
+
+/**
+ * A server process that lives no longer than this one. It runs in a process group of its own, so that Ctrl-C in a
+ * terminal reaches us first and we end things in the right order.
+ */
+export class OwnedProcess {
+  readonly pid: number;
+  readonly #child: ChildProcess;
+  readonly #lifeline: ChildProcess | undefined;
+  readonly #logFile: string;
+  readonly #ownsLog: boolean;
+  readonly #stopSignal: NodeJS.Signals;
+  readonly #exited: Promise<void>;
+  readonly #killNow = (): void => this.#signal('SIGKILL');
+
+  private constructor(child: ChildProcess, pid: number, logFile: string, options: OwnedProcessOptions) {
+    this.pid = pid;
+    this.#child = child;
+    this.#logFile = logFile;
+    this.#ownsLog = options.logFile === undefined;
+    this.#stopSignal = options.stopSignal ?? 'SIGTERM';
+    this.#lifeline = startLifeline(pid, this.#stopSignal);
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', () => {
+        process.off('exit', this.#killNow);
+        this.#lifeline?.kill('SIGKILL');
+        resolve();
+      });
+    });
+    process.on('exit', this.#killNow);
+  }
+
+  /** Starts it; rejects when the executable cannot be run at all. */
+  static async start(options: OwnedProcessOptions): Promise<OwnedProcess> {
+    const logFile = options.logFile ?? join(await mkdtemp(join(tmpdir(), 'http-tasks-log-')), 'server.log');
+    const log = openSync(logFile, 'a');
+    try {
+      const child = spawn(options.command, [...options.args], {
+        detached: true,
+        stdio: ['ignore', log, log],
+        env: options.env,
+        ...options.user,
+      });
+      await new Promise<void>((resolve, reject) => {
+        child.once('spawn', resolve);
+        child.once('error', reject);
+      });
+      if (child.pid === undefined) throw new Error(`${options.command} was started without a process id`);
+      child.unref();
+      return new OwnedProcess(child, child.pid, logFile, options);
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** Whether it still runs. */
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** The last lines it printed, for an error message. */
+  async logTail(): Promise<string> {
+    const text = await readFile(this.#logFile, 'utf8').catch(() => '');
+    return text.split('\n').slice(-12).join('\n').trim().slice(-2_000);
+  }
+
+  /** Asks it to end, forces it after 10 s, and returns when it is gone. Harmless when it has ended already. */
+  async stop(): Promise<void> {
+    this.#signal(this.#stopSignal);
+    const giveUp = new AbortController();
+    await Promise.race([this.#exited, delay(STOP_MS, undefined, { signal: giveUp.signal }).catch(() => undefined)]);
+    giveUp.abort();
+    this.#signal('SIGKILL');
+    await this.#exited;
+    if (this.#ownsLog) await rm(dirname(this.#logFile), { recursive: true, force: true });
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.running) this.#child.kill(signal);
+  }
+}
+
+/**
+ * A tiny shell that waits on a pipe from us. The operating system closes the pipe when we end, however hard (kill -9,
+ * out of memory), and the shell then ends the server, which nobody could reach any more.
+ */
+function startLifeline(pid: number, stopSignal: NodeJS.Signals): ChildProcess | undefined {
+  if (process.platform === 'win32') return undefined;
+  const script = `read -r _; kill -${stopSignal.slice(3)} "$1" 2>/dev/null`;
+  const lifeline = spawn('/bin/sh', ['-c', script, 'lifeline', String(pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  // Without a shell the server is still ended on every orderly exit.
+  lifeline.on('error', () => undefined);
+  lifeline.unref();
+  return lifeline;
+}

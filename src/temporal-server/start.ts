@@ -1,0 +1,130 @@
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { OwnedProcess } from './owned-process';
+
+/** How to run a dev server; every default keeps it private to this machine and to this run. */
+export interface StartTemporalServerOptions {
+  /** Executable, as `findTemporalServer` returns it. */
+  readonly binary: string;
+  /** Port of the frontend. @default a free one */
+  readonly port?: number;
+  /** Port of the web UI; `free` picks one. @default no UI */
+  readonly uiPort?: number | 'free';
+  /** Keeps workflows in this file between runs. @default in memory */
+  readonly dbFilename?: string;
+  /** @default `default` */
+  readonly namespace?: string;
+  /** Dynamic configuration by key, such as `nexusoperation.enableStandalone`. */
+  readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
+  /** What the server prints goes here. @default a temporary file that is removed at the end */
+  readonly logFile?: string;
+}
+
+/** A running dev server that this process owns. */
+export interface RunningTemporalServer {
+  /** `host:port` of the frontend, for a Connection. */
+  readonly address: string;
+  /** Where a person opens the UI, when one was asked for. */
+  readonly uiUrl?: string;
+  readonly pid: number;
+  /** Ends it (forced after 10 s) and returns when it is gone; may be called again. */
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const READY_MS = 30_000;
+const ATTEMPTS = 4;
+
+/**
+ * Starts a Temporal dev server on the loopback interface and returns when its frontend answers for the namespace.
+ * It is ended by `stop()`, and also when this process ends in any way. A free port can be taken by somebody else
+ * before the server binds it; such a start is repeated with other ports, three times.
+ */
+export async function startTemporalServer(options: StartTemporalServerOptions): Promise<RunningTemporalServer> {
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    const uiPort = options.uiPort === 'free' ? await freePort() : options.uiPort;
+    const server = await OwnedProcess.start({
+      command: options.binary,
+      args: serverArguments(options, port, uiPort),
+      env: withoutTemporalSettings(process.env),
+      ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
+    });
+    const address = `${HOST}:${port}`;
+    try {
+      await untilReady(server, address, options.namespace ?? 'default');
+      return {
+        address,
+        ...(uiPort === undefined ? {} : { uiUrl: `http://${HOST}:${uiPort}` }),
+        pid: server.pid,
+        stop: () => server.stop(),
+      };
+    } catch (error) {
+      const printed = await server.logTail();
+      const endedByItself = !server.running;
+      await server.stop();
+      const choseAPort = options.port === undefined || options.uiPort === 'free';
+      if (endedByItself && choseAPort && attempt < ATTEMPTS) continue;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`The Temporal server ${options.binary} did not come up: ${reason}\n${printed}`, { cause: error });
+    }
+  }
+}
+
+function serverArguments(options: StartTemporalServerOptions, port: number, uiPort: number | undefined): string[] {
+  const dynamicConfig = Object.entries(options.dynamicConfig ?? {});
+  return [
+    ...['server', 'start-dev', '--ip', HOST, '--port', String(port), '--log-level', 'warn'],
+    ...(uiPort === undefined
+      ? ['--headless']
+      : ['--ui-ip', HOST, '--ui-port', String(uiPort), '--ui-disable-news-fetch']),
+    ...(options.dbFilename === undefined ? [] : ['--db-filename', options.dbFilename]),
+    ...(options.namespace === undefined ? [] : ['--namespace', options.namespace]),
+    ...dynamicConfig.flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${JSON.stringify(value)}`]),
+  ];
+}
+
+/** The CLI reads TEMPORAL_* too (profiles, address, TLS); the server we own must not change with them. */
+function withoutTemporalSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
+}
+
+async function untilReady(server: OwnedProcess, address: string, namespace: string): Promise<void> {
+  const deadline = Date.now() + READY_MS;
+  let lastError: unknown;
+  while (server.running && Date.now() < deadline) {
+    try {
+      await askFrontend(address, namespace);
+      // On a port lost to another Temporal server, that one answers while ours is already ending.
+      await delay(20);
+      if (server.running) return;
+    } catch (error) {
+      lastError = error;
+      await delay(50);
+    }
+  }
+  throw new Error(server.running ? `no answer within ${READY_MS / 1000} s` : 'it ended at once', { cause: lastError });
+}
+
+async function askFrontend(address: string, namespace: string): Promise<void> {
+  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
+  try {
+    await connection.workflowService.describeNamespace({ namespace });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, HOST, resolve);
+  });
+  const bound = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (bound === null || typeof bound === 'string') throw new Error('The listening socket has no port');
+  return bound.port;
+}

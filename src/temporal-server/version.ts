@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+/** What `temporal --version` tells about a binary; all three as `major.minor.patch`. */
+export interface TemporalVersion {
+  readonly cli: string;
+  readonly server: string;
+}
+
+/** The release that is fetched when the machine has none; everything here was tried with it. */
+export const PINNED_CLI_VERSION = '1.9.1';
+
+/**
+ * The oldest server the demo and the tests accept from the machine. Older ones lack standalone activities, or have
+ * them turned off, and nothing here was tried with them.
+ */
+export const MINIMUM_SERVER_VERSION = '1.32.0';
+
+const VERSION_LINE = /temporal version (\d+\.\d+\.\d+)\S* \(Server (\d+\.\d+\.\d+)/;
+
+/** Reads the line that `temporal --version` prints; `undefined` when it is not such a line. */
+export function parseTemporalVersion(output: string): TemporalVersion | undefined {
+  const match = VERSION_LINE.exec(output);
+  const [, cli, server] = match ?? [];
+  return cli !== undefined && server !== undefined ? { cli, server } : undefined;
+}
+
+/** Whether `version` is `minimum` or later, compared number by number (so 1.9 comes before 1.10). */
+export function isAtLeast(version: string, minimum: string): boolean {
+  const given = version.split('.').map(Number);
+  const wanted = minimum.split('.').map(Number);
+  for (const [index, least] of wanted.entries()) {
+    const part = given[index] ?? 0;
+    if (part !== least) return part > least;
+  }
+  return true;
+}
+
+/**
+ * Runs `<binary> --version`. Rejects, with a sentence that says why, when the file does not run within 10 s or prints
+ * anything but a Temporal version.
+ */
+export async function readTemporalVersion(binary: string): Promise<TemporalVersion> {
+  const output = await runForVersion(binary);
+  const version = parseTemporalVersion(output);
+  if (version === undefined) {
+    throw new Error(`it does not say which server it holds (it printed ${JSON.stringify(output.slice(0, 120))})`);
+  }
+  return version;
+}
+
+async function runForVersion(binary: string): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(binary, ['--version'], { timeout: 10_000, encoding: 'utf8' });
+    return stdout;
+  } catch (error) {
+    const detail = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    throw new Error(`it does not run (${detail})`, { cause: error });
+  }
+}

@@ -1,0 +1,24 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
+
+/** The Postgres of this test run, started by jest's global set-up. */
+export function postgresUrl(): string {
+  const url = process.env['HTTP_TASKS_TEST_POSTGRES_URL'];
+  if (url === undefined) throw new Error('HTTP_TASKS_TEST_POSTGRES_URL is not set: did the global set-up run?');
+  return url;
+}
+
+/** Creates an empty database of its own for one test file and returns its `postgres://…` address. */
+export async function freshPostgresUrl(): Promise<string> {
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  const client = new Client({ connectionString: postgresUrl() });
+  await client.connect();
+  try {
+    await client.query(`CREATE DATABASE ${name}`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(postgresUrl());
+  url.pathname = `/${name}`;
+  return url.href;
+}
