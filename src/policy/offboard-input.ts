@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { customUserId } from '../tasks/batch/fields';
+import { reasonNote } from '../tasks/plaid/fields';
+import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
+import { deadlineText } from './deadline';
+
+const plaidId = z.string().min(1, 'must not be empty');
+
+/** Who is off-boarded: at least one id; at most one of the two that Plaid knows. */
+const user = z
+  .strictObject({
+    plaidUserId: plaidId.optional(),
+    plaidUserToken: plaidId.optional(),
+    batchUserId: customUserId.optional(),
+    reference: z.string().min(1).max(200).optional().describe('Your own name for the case; no personal data.'),
+  })
+  .superRefine((given, context) => {
+    if (given.plaidUserId !== undefined && given.plaidUserToken !== undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['plaidUserToken'],
+        message: 'only one of plaidUserId and plaidUserToken may be given: Plaid refuses both together',
+      });
+    }
+    if (given.plaidUserId === undefined && given.plaidUserToken === undefined && given.batchUserId === undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: [],
+        message: 'at least one of plaidUserId, plaidUserToken and batchUserId is required',
+      });
+    }
+  });
+
+/** The input of `offboardUser`: one object, since the Temporal UI can send only one. Unknown fields are refused. */
+export const offboardUserInput = z
+  .strictObject({
+    user,
+    reason: z.strictObject({
+      code: z.enum(PRODUCTS_TERMINATE_REASON_CODES),
+      note: reasonNote.optional(),
+    }),
+    itemIds: z
+      .array(z.string().min(1, 'must not be empty'))
+      .min(1, 'must hold at least one id; leave it out to remove all Items')
+      .optional()
+      .describe("Only these of the user's Items; all when left out."),
+    onFailure: z.enum(['continue', 'stop']).optional().describe('Default: continue.'),
+    deadline: deadlineText.optional(),
+    dryRun: z.boolean().optional().describe('Only look, change nothing.'),
+    notFoundIsFine: z.boolean().optional().describe('Do not count notFound against the run.'),
+    plaid: z.strictObject({ removeUser: z.boolean().optional() }).optional(),
+    batch: z.strictObject({ mode: z.enum(['customData', 'gdpr', 'skip']).optional() }).optional(),
+    compensation: z
+      .strictObject({ task: z.string().min(1), input: z.unknown().optional() })
+      .optional()
+      .describe('A task to run when the run does not complete; "{{offboarding}}" in its input becomes the log.'),
+  })
+  .superRefine((input, context) => {
+    if (input.itemIds && input.user.plaidUserId === undefined && input.user.plaidUserToken === undefined) {
+      context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs user.plaidUserId or user.plaidUserToken' });
+    }
+  });
+
+/** What a caller passes to `offboardUser`. */
+export type OffboardUserInput = z.input<typeof offboardUserInput>;

@@ -1,0 +1,63 @@
+import type { TaskFailure } from '../tasks/failure';
+import type { Outcome, RunStatus } from './outcome';
+
+/** What became of one step. A step that ended differently for different Items has one entry for each outcome. */
+export interface StepResult {
+  /** `plaid.items`, `plaid.products`, `plaid.user` or `batch.<app key's name>`. */
+  step: string;
+  /** The task that did it or would have. */
+  task: string;
+  outcome: Outcome;
+  /** Why it was skipped, or why it is not clear; for example `noItems`, `dryRun`, `needsUserId`, `stopped`. */
+  reason?: string;
+  /** How many Items this entry is about. */
+  items?: number;
+  /** The asked Items that Plaid does not list as the user's. In the run's own result only. */
+  itemIds?: string[];
+  requestId?: string;
+  token?: string;
+  failure?: TaskFailure;
+}
+
+/** One line of the compensation log: what cannot be undone, was not done, or is unknown, and what to do about it. */
+export interface CompensationLine {
+  step: string;
+  outcome: Outcome;
+  /** What a person can do. */
+  remedy: string;
+  /** For example `request_id=…` or `token=…`; never a user's id. */
+  evidence: string;
+}
+
+/** What `offboardUser` answers. */
+export interface OffboardResult {
+  workflowId: string;
+  runId: string;
+  status: RunStatus;
+  steps: StepResult[];
+  /** Empty for a completed run. */
+  compensations: CompensationLine[];
+  /** What became of the compensation task, when the input named one and the run did not complete. */
+  compensationTask?: { task: string; ok: boolean; requestId?: string; failure?: TaskFailure };
+}
+
+const GOOD: readonly Outcome[] = ['removed', 'alreadyGone', 'accepted'];
+const BAD: readonly Outcome[] = ['failed', 'unknown', 'notFound'];
+
+/** Whether this outcome is one of those a run is made for. */
+export function isGood(outcome: Outcome): boolean {
+  return GOOD.includes(outcome);
+}
+
+/** Whether this outcome counts against its run. */
+export function isBad(outcome: Outcome, notFoundIsFine: boolean): boolean {
+  return outcome === 'notFound' ? !notFoundIsFine : BAD.includes(outcome);
+}
+
+/** The status of a run that came to its end by itself. `failed` needs something failed and nothing good. */
+export function statusOf(steps: readonly StepResult[], notFoundIsFine: boolean): RunStatus {
+  if (steps.some(({ outcome }) => outcome === 'held')) return 'held';
+  if (!steps.some(({ outcome }) => isBad(outcome, notFoundIsFine))) return 'completed';
+  const failed = steps.some(({ outcome }) => outcome === 'failed');
+  return failed && !steps.some(({ outcome }) => isGood(outcome)) ? 'failed' : 'partial';
+}

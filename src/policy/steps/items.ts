@@ -1,0 +1,266 @@
+import { userItemsGet, userItemsRemove } from '../../tasks/plaid/tasks';
+import type { TaskFailure } from '../../tasks/failure';
+import type { StepResult } from '../offboard-result';
+import { LAG_MS, maybeDone, pauseMs, SETTLE_MS } from './step';
+import type { CallAnswer, CallMove, ConvergePlan, PlaidUser, Step, StepMove } from './step';
+
+export const ITEMS_STEP = 'plaid.items';
+
+/** So many removals of one user's Items were tried that trying again is no answer. */
+const MOST_REMOVALS = 20;
+
+/** So many looks in a row brought no usable answer. */
+const MOST_BLIND_LOOKS = 5;
+
+interface Progress {
+  /** Items of the last look. */
+  listed: readonly string[];
+  /** Items of any look that this run is meant to remove. */
+  everWanted: ReadonlySet<string>;
+  /** Items of which Plaid answered that they are removed, or which a look showed gone after an unanswered removal. */
+  removed: ReadonlySet<string>;
+  /** Items whose removal was sent and whose answer was lost. */
+  unsure: ReadonlySet<string>;
+  /** Items whose removal Plaid refused when it was last tried. */
+  refused: ReadonlySet<string>;
+  /** What comes next: a look, or the removal of these. */
+  todo: { kind: 'look' } | { kind: 'remove'; itemIds: readonly string[] } | { kind: 'done'; results: StepResult[] };
+  waitUntilMs: number;
+  /** Good looks since the last removal. */
+  looks: number;
+  /** Plaid has answered a look, so it knows the user. */
+  userSeen: boolean;
+  /** When something last changed: an answer to a removal, or a shorter list. */
+  changedAtMs: number;
+  blindLooks: number;
+  removals: number;
+  requestId?: string;
+  lastFailure?: TaskFailure;
+}
+
+const START: Progress = {
+  listed: [],
+  everWanted: new Set(),
+  removed: new Set(),
+  unsure: new Set(),
+  refused: new Set(),
+  todo: { kind: 'look' },
+  waitUntilMs: 0,
+  looks: 0,
+  userSeen: false,
+  changedAtMs: 0,
+  blindLooks: 0,
+  removals: 0,
+};
+
+/**
+ * Removes a user's Items by looking, removing what is listed, and looking again until nothing is left.
+ *
+ * Plaid's removal is all or nothing and says only that it was done, so the list decides: what was sent and is no
+ * longer listed is removed; what was answered as removed is never sent again, however long the list lags; what was sent
+ * without an answer is sent again only when it is still listed after {@link SETTLE_MS}.
+ */
+export class ItemsStep implements Step {
+  readonly name = ITEMS_STEP;
+  readonly task = userItemsRemove.name;
+  readonly #user: PlaidUser;
+  readonly #plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>;
+  readonly #progress: Progress;
+
+  constructor(user: PlaidUser, plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>, progress: Progress = START) {
+    this.#user = user;
+    this.#plan = plan;
+    this.#progress = progress;
+  }
+
+  next(nowMs: number): StepMove {
+    const { todo, waitUntilMs } = this.#progress;
+    if (todo.kind === 'done') return { kind: 'done', results: todo.results };
+    if (nowMs < waitUntilMs) return { kind: 'wait', untilMs: waitUntilMs };
+    return todo.kind === 'look'
+      ? { kind: 'call', step: this.name, task: userItemsGet.name, input: { ...this.#user } }
+      : { kind: 'call', step: this.name, task: userItemsRemove.name, input: { ...this.#user, item_ids: [...todo.itemIds] } };
+  }
+
+  answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
+    if (!answer.ok && answer.failure.type === 'Task.Held') return this.#done([this.#result({ outcome: 'held' })]);
+    return call.task === userItemsGet.name ? this.#looked(answer, nowMs) : this.#removalAnswered(call, answer, nowMs);
+  }
+
+  ended(reason: string): StepResult[] {
+    const { todo, unsure, removed, lastFailure } = this.#progress;
+    if (todo.kind === 'done') return todo.results;
+    const outcome = unsure.size > 0 || removed.size > 0 ? 'unknown' : 'failed';
+    return [this.#result({ outcome, reason, failure: lastFailure, ...this.#evidence() })];
+  }
+
+  /** Whether this run has seen the user at Plaid, which tells "already gone" from "never there". */
+  get sawUser(): boolean {
+    return this.#progress.userSeen;
+  }
+
+  #looked(answer: CallAnswer, nowMs: number): Step {
+    if (!answer.ok) return this.#lookFailed(answer.failure, nowMs);
+    const listed = listedItemIds(answer.output);
+    const wanted = this.#plan.itemIds ? listed.filter((id) => this.#plan.itemIds?.includes(id)) : listed;
+    if (this.#plan.dryRun) return this.#dryRun(listed, wanted, answer.requestId);
+
+    const { removed: answered, unsure: open, looks, changedAtMs, listed: before } = this.#progress;
+    const isListed = new Set(wanted);
+    const unsure = new Set([...open].filter((id) => isListed.has(id)));
+    const removed = new Set([...answered, ...[...open].filter((id) => !isListed.has(id))]);
+    const firstLook = changedAtMs === 0;
+    const changed = firstLook || unsure.size < open.size || listed.length < before.length;
+    const looked = this.#with({
+      listed,
+      everWanted: new Set([...this.#progress.everWanted, ...wanted]),
+      removed,
+      unsure,
+      blindLooks: 0,
+      looks: looks + 1,
+      userSeen: true,
+      changedAtMs: changed ? nowMs : changedAtMs,
+    });
+    return looked.#decide(wanted, nowMs);
+  }
+
+  /** After a good look: finish, remove what is left, or look again because the list may lag. */
+  #decide(wanted: readonly string[], nowMs: number): ItemsStep {
+    const { removed, unsure, refused, changedAtMs, looks, removals } = this.#progress;
+    if (wanted.length === 0) return this.#done(this.#converged());
+
+    const left = wanted.filter((id) => !removed.has(id));
+    const waitedMs = nowMs - changedAtMs;
+    const lookAgain = (): ItemsStep =>
+      this.#with({ todo: { kind: 'look' }, waitUntilMs: nowMs + pauseMs(looks - 1) });
+
+    const onlyLagging = left.length === 0;
+    const stillUnsure = left.some((id) => unsure.has(id)) && waitedMs < SETTLE_MS;
+    // The same Items would be refused again, unless the list lags behind a removal by somebody else.
+    const wouldBeRefused = left.length > 0 && left.length === refused.size && left.every((id) => refused.has(id));
+    if (onlyLagging || wouldBeRefused) {
+      return waitedMs < LAG_MS ? lookAgain() : this.#done(this.#stillListed(onlyLagging));
+    }
+    if (stillUnsure) return lookAgain();
+    if (removals >= MOST_REMOVALS) return this.#done(this.#stillListed(false));
+    return this.#with({ todo: { kind: 'remove', itemIds: left }, waitUntilMs: 0 });
+  }
+
+  #lookFailed(failure: TaskFailure, nowMs: number): Step {
+    if (failure.type === 'Task.Rejected' && userItemsGet.absentCodes.includes(failure.code ?? '')) {
+      return this.#userAbsent(failure);
+    }
+    const blindLooks = this.#progress.blindLooks + 1;
+    if (failure.type === 'Task.UnexpectedResponse' && blindLooks < MOST_BLIND_LOOKS) {
+      return this.#with({ blindLooks, lastFailure: failure, waitUntilMs: nowMs + pauseMs(blindLooks - 1) });
+    }
+    return this.#done([this.#result({ ...this.#blindOutcome(), failure, ...this.#evidence() })]);
+  }
+
+  /** What can be said when looking fails for good. */
+  #blindOutcome(): Pick<StepResult, 'outcome'> {
+    const { unsure, removed, everWanted } = this.#progress;
+    if (unsure.size > 0) return { outcome: 'unknown' };
+    const confirmed = removed.size > 0 && [...everWanted].every((id) => removed.has(id));
+    return { outcome: confirmed ? 'removed' : 'failed' };
+  }
+
+  /** Plaid does not know the user, so it has no Items of theirs either. */
+  #userAbsent(failure: TaskFailure): Step {
+    const { removed, unsure, everWanted } = this.#progress;
+    const items = removed.size + unsure.size;
+    if (items > 0) return this.#done([this.#result({ outcome: 'removed', items, requestId: this.#progress.requestId })]);
+    const known = everWanted.size > 0 || this.#plan.known.steps.some((step) => step.startsWith('plaid.'));
+    const requestId = failure.requestId;
+    return this.#done([this.#result(known ? { outcome: 'alreadyGone', requestId } : { outcome: 'notFound', requestId, failure })]);
+  }
+
+  #removalAnswered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
+    const sent = call.input.item_ids as string[];
+    const removals = this.#progress.removals + 1;
+    const look = { todo: { kind: 'look' } as const, waitUntilMs: 0, looks: 0, changedAtMs: nowMs, removals };
+    if (answer.ok) {
+      const removed = new Set([...this.#progress.removed, ...sent]);
+      const unsure = without(this.#progress.unsure, sent);
+      return this.#with({ ...look, removed, unsure, refused: new Set(), requestId: answer.requestId });
+    }
+    const { failure } = answer;
+    const later = { ...look, lastFailure: failure, waitUntilMs: nowMs + pauseMs(0) };
+    if (maybeDone(failure)) {
+      return this.#with({ ...later, unsure: new Set([...this.#progress.unsure, ...sent]), refused: new Set() });
+    }
+    if (failure.type === 'Task.Rejected') return this.#with({ ...later, refused: new Set(sent) });
+    const outcome = this.#progress.unsure.size > 0 ? 'unknown' : 'failed';
+    return this.#done([this.#result({ outcome, failure, ...this.#evidence() })]);
+  }
+
+  #dryRun(listed: readonly string[], wanted: readonly string[], requestId?: string): Step {
+    const looked = this.#with({ listed, everWanted: new Set(wanted), userSeen: true });
+    return looked.#done([
+      this.#result({ outcome: 'skipped', reason: 'dryRun', items: wanted.length, requestId }),
+      ...looked.#askedButNotListed(),
+    ]);
+  }
+
+  #converged(): StepResult[] {
+    const { removed, everWanted, requestId } = this.#progress;
+    const gone = [...everWanted].filter((id) => !removed.has(id)).length;
+    const notListed = this.#askedButNotListed();
+    const results: StepResult[] = [];
+    if (removed.size > 0) results.push(this.#result({ outcome: 'removed', items: removed.size, requestId }));
+    if (gone > 0) results.push(this.#result({ outcome: 'alreadyGone', items: gone }));
+    if (results.length > 0 || notListed.length > 0) return [...results, ...notListed];
+    return this.#plan.known.steps.includes(ITEMS_STEP)
+      ? [this.#result({ outcome: 'alreadyGone' })]
+      : [this.#result({ outcome: 'skipped', reason: 'noItems' })];
+  }
+
+  /** Still listed after everything was tried and waited for. */
+  #stillListed(answeredAsRemoved: boolean): StepResult[] {
+    const { unsure, lastFailure } = this.#progress;
+    if (answeredAsRemoved) {
+      return [this.#result({ outcome: 'unknown', reason: 'stillListed', ...this.#evidence() }), ...this.#askedButNotListed()];
+    }
+    const outcome = unsure.size > 0 ? 'unknown' : 'failed';
+    return [this.#result({ outcome, failure: lastFailure, ...this.#evidence() }), ...this.#askedButNotListed()];
+  }
+
+  #askedButNotListed(): StepResult[] {
+    const missing = (this.#plan.itemIds ?? []).filter((id) => !this.#progress.everWanted.has(id));
+    const seenBefore = missing.filter((id) => this.#plan.known.itemIds.includes(id));
+    const neverSeen = missing.filter((id) => !this.#plan.known.itemIds.includes(id));
+    const results: StepResult[] = [];
+    if (seenBefore.length > 0) results.push(this.#result({ outcome: 'alreadyGone', items: seenBefore.length }));
+    if (neverSeen.length > 0) {
+      results.push(this.#result({ outcome: 'notFound', items: neverSeen.length, itemIds: neverSeen }));
+    }
+    return results;
+  }
+
+  #evidence(): Partial<StepResult> {
+    const { requestId, removed, lastFailure } = this.#progress;
+    return { requestId: requestId ?? lastFailure?.requestId, ...(removed.size > 0 ? { items: removed.size } : {}) };
+  }
+
+  #result(result: Omit<StepResult, 'step' | 'task'>): StepResult {
+    const task = result.outcome === 'notFound' || result.reason === 'noItems' ? userItemsGet.name : this.task;
+    return { step: this.name, task, ...result };
+  }
+
+  #done(results: StepResult[]): ItemsStep {
+    return this.#with({ todo: { kind: 'done', results } });
+  }
+
+  #with(changes: Partial<Progress>): ItemsStep {
+    return new ItemsStep(this.#user, this.#plan, { ...this.#progress, ...changes });
+  }
+}
+
+function listedItemIds(output: unknown): string[] {
+  const { items } = userItemsGet.output.parse(output);
+  return [...new Set(items.map(({ item_id }) => item_id))];
+}
+
+function without(set: ReadonlySet<string>, gone: readonly string[]): Set<string> {
+  return new Set([...set].filter((id) => !gone.includes(id)));
+}
