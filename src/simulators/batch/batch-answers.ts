@@ -1,0 +1,38 @@
+/** Batch's answers: codes and statuses as its API documents list them; messages are our own. */
+import type { Answer, JsonBody, ProviderFailures } from '../provider';
+
+export function batchSuccess(body: JsonBody): Answer {
+  return { status: 200, body, processed: true };
+}
+
+export function batchError(status: number, code: number, message: string): Answer {
+  return { status, body: { code, message }, processed: false, code: String(code) };
+}
+
+/** Thrown while a request is checked, so that a refusal leaves from any depth; never leaves the provider. */
+export class BatchRefusal extends Error {
+  override readonly name = 'BatchRefusal';
+
+  constructor(readonly answer: Answer) {
+    super('refused');
+  }
+}
+
+export const refusals = {
+  authentication: () => new BatchRefusal(batchError(401, 10, 'Invalid authentication: check the REST key and the API key')),
+  unknownRoute: () => new BatchRefusal(batchError(404, 20, 'Route not found')),
+  missing: (what: string) => new BatchRefusal(batchError(400, 30, `Missing parameter: ${what}`)),
+  malformed: (what: string) => new BatchRefusal(batchError(400, 31, `Malformed parameter: ${what}`)),
+  malformedJson: () => new BatchRefusal(batchError(400, 32, 'Malformed JSON body')),
+};
+
+export const batchFailures: ProviderFailures = {
+  // Batch documents no code for a 429 of this API, so the body carries none of the eight that it does document.
+  rateLimited: () => batchError(429, 429, 'Too many requests'),
+  serverError: () => batchError(500, 1, 'Server error'),
+  maintenance: () => batchError(503, 2, 'Under maintenance'),
+  unauthorized: () => refusals.authentication().answer,
+  tooLarge: () => batchError(413, 31, 'Malformed parameter: the body is too large'),
+  undocumented: (status, _errorType, errorCode = '99') => batchError(status, Number(errorCode), 'An error that no document names'),
+  quoting: (text) => batchError(400, 31, `Malformed parameter: ${text}`),
+};

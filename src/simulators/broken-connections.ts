@@ -1,0 +1,49 @@
+import type { ServerResponse } from 'node:http';
+import type { Answer } from './provider';
+
+/** Time for the bytes sent to be read before the reset overtakes them. */
+const BEFORE_RESET_MS = 10;
+
+/** Breaks the connection with a TCP reset, as a crashed server or a balancer does. */
+export function resetConnection(response: ServerResponse): void {
+  response.socket?.resetAndDestroy();
+}
+
+/** Promises the whole body, sends half of it and breaks the connection. */
+export function resetMidBody(response: ServerResponse, answer: Answer): void {
+  const body = Buffer.from(JSON.stringify(answer.body));
+  writeJsonHead(response, answer.status, body);
+  response.write(body.subarray(0, Math.ceil(body.length / 2)), () => {
+    setTimeout(() => resetConnection(response), BEFORE_RESET_MS);
+  });
+}
+
+/** Says nothing until the client gives up or `stallMs` is over; then answers late, or closes if there is no answer. */
+export function stall(response: ServerResponse, stallMs: number | undefined, answerLate: (() => void) | undefined): void {
+  if (stallMs === undefined) return;
+  const timer = setTimeout(answerLate ?? (() => resetConnection(response)), stallMs);
+  response.once('close', () => clearTimeout(timer));
+}
+
+/** Sends the body piece by piece. */
+export function dripBody(
+  response: ServerResponse,
+  answer: Answer,
+  pace: { intervalMs: number; bytesPerChunk: number },
+): void {
+  const body = Buffer.from(JSON.stringify(answer.body));
+  writeJsonHead(response, answer.status, body);
+  let sent = 0;
+  const timer = setInterval(() => {
+    response.write(body.subarray(sent, sent + pace.bytesPerChunk));
+    sent += pace.bytesPerChunk;
+    if (sent < body.length) return;
+    clearInterval(timer);
+    response.end();
+  }, pace.intervalMs);
+  response.once('close', () => clearInterval(timer));
+}
+
+function writeJsonHead(response: ServerResponse, status: number, body: Buffer): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+}

@@ -1,0 +1,79 @@
+import { parseControlBody } from './control-error';
+import { faultRuleSchema } from './control-api';
+import type { FaultRule, FaultRuleInput } from './control-api';
+import type { FaultList, FaultStatus } from './control-answers';
+import type { RecognisedCall } from './provider';
+import { seededRandom } from './seeded-random';
+
+/** Spreads the simulator's seed over its rules, so that two rules with one probability do not fire together. */
+const SEED_STEP = 0x9e3779b1;
+
+class Rule {
+  readonly status: FaultStatus;
+  private readonly random: () => number;
+
+  constructor(id: string, rule: FaultRule, defaultSeed: number) {
+    this.status = { id, rule, matched: 0, fired: 0 };
+    this.random = seededRandom(rule.seed ?? defaultSeed);
+  }
+
+  /** Counts the call if it is this rule's, and says whether the rule would fire. */
+  wantsToFire(call: RecognisedCall): boolean {
+    const { rule } = this.status;
+    if (rule.endpoint !== '*' && rule.endpoint !== call.endpoint) return false;
+    if (rule.user !== undefined && !call.users.includes(rule.user)) return false;
+    this.status.matched += 1;
+    // Drawn even when the rule is spent, so that `times` does not shift what comes after.
+    const drawn = rule.probability === undefined || this.random() < rule.probability;
+    if (rule.times !== undefined && this.status.fired >= rule.times) return false;
+    if (rule.nth === undefined) return drawn;
+    return typeof rule.nth === 'number' ? rule.nth === this.status.matched : rule.nth.includes(this.status.matched);
+  }
+}
+
+/** The fault rules of one simulator. Every rule counts every call it matches; of those that fit, the first added fires. */
+export class FaultBook {
+  private rules: Rule[] = [];
+  private added = 0;
+
+  constructor(private readonly seed: number) {}
+
+  /** Checks all rules first and then adds them, so that a bad one adds none. */
+  add(input: unknown): FaultList {
+    const inputs: unknown[] = Array.isArray(input) ? input : [input];
+    const rules = inputs.map((rule, index) =>
+      parseControlBody(faultRuleSchema, rule, Array.isArray(input) ? [index] : []),
+    );
+    for (const rule of rules) {
+      this.added += 1;
+      this.rules.push(new Rule(`fault-${this.added}`, rule, Math.imul(this.seed + this.added, SEED_STEP)));
+    }
+    return this.list();
+  }
+
+  list(): FaultList {
+    return { faults: this.rules.map(({ status }) => ({ ...status })) };
+  }
+
+  /** Forgets one rule, or all of them. */
+  remove(id?: string): void {
+    this.rules = id === undefined ? [] : this.rules.filter((rule) => rule.status.id !== id);
+  }
+
+  /** Back to these rules, numbered and seeded as at the start. */
+  reset(rules: readonly FaultRuleInput[]): void {
+    this.rules = [];
+    this.added = 0;
+    this.add(rules);
+  }
+
+  pick(call: RecognisedCall): FaultRule | undefined {
+    let chosen: Rule | undefined;
+    for (const rule of this.rules) {
+      if (rule.wantsToFire(call)) chosen ??= rule;
+    }
+    if (!chosen) return undefined;
+    chosen.status.fired += 1;
+    return chosen.status.rule;
+  }
+}

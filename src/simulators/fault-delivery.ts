@@ -1,0 +1,113 @@
+import type { ServerResponse } from 'node:http';
+import type { FaultRule } from './control-api';
+import { dripBody, resetConnection, resetMidBody, stall } from './broken-connections';
+import type { Answer, Provider, ReceivedRequest, RecognisedCall } from './provider';
+import type { OpenCall } from './call-log';
+import { send } from './loopback-server';
+import { retryAfterValue } from './retry-after';
+
+/** One call that a fault rule has chosen. */
+export interface FaultyCall {
+  provider: Provider;
+  request: ReceivedRequest;
+  call: RecognisedCall;
+  response: ServerResponse;
+  log: OpenCall;
+}
+
+const BAD_GATEWAY_PAGE = '<html><head><title>502</title></head><body><h1>Bad gateway</h1></body></html>\n';
+
+/** Lets the fault happen: to the call, to its answer, or to the connection. */
+export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
+  const { provider, response, log } = faulty;
+  log.fault(rule.kind);
+  switch (rule.kind) {
+    case 'dropBefore':
+      return resetConnection(response);
+    case 'dropAfter':
+      carryOut(faulty);
+      return resetConnection(response);
+    case 'resetMidBody':
+      return resetMidBody(response, actOn(rule.processed, faulty));
+    case 'stall':
+      return stall(response, rule.stallMs, rule.processed ? lateAnswer(faulty) : undefined);
+    case 'rateLimit':
+      return refuse(faulty, provider.failures.rateLimited(), { 'retry-after': retryAfterValue(rule.retryAfter) });
+    case 'serverError':
+      actOn(rule.processed, faulty);
+      return refuse(faulty, provider.failures.serverError());
+    case 'badGateway':
+      actOn(rule.processed, faulty);
+      log.answered(502);
+      return send(response, 502, BAD_GATEWAY_PAGE, { 'content-type': 'text/html' });
+    case 'maintenance':
+      return refuse(faulty, provider.failures.maintenance(), { 'retry-after': retryAfterValue(rule.retryAfter) });
+    case 'wrongContentType':
+      return alter(faulty, rule.processed, (json) => json, { 'content-type': 'text/html' });
+    case 'malformedJson':
+      return alter(faulty, rule.processed, (json) => `{"broken": tru${json}`);
+    case 'truncatedJson':
+      return alter(faulty, rule.processed, (json) => json.slice(0, Math.ceil(json.length / 2)));
+    case 'wrongShape':
+      return alter(faulty, rule.processed, () => JSON.stringify([{ [provider.receiptField]: 12, items: 'none' }]));
+    case 'hugeBody':
+      return alter(faulty, true, (json) => `{"padding":"${'x'.repeat(rule.bytes)}",${json.slice(1)}`);
+    case 'slowDrip': {
+      const answer = carryOut(faulty);
+      log.answered(answer.status, answer.code);
+      return dripBody(response, answer, rule);
+    }
+    case 'redirect':
+      actOn(rule.processed, faulty);
+      log.answered(rule.status);
+      return send(response, rule.status, '', { location: rule.location, 'content-type': 'text/plain' });
+    case 'unauthorized':
+      return refuse(faulty, provider.failures.unauthorized());
+    case 'unknownErrorCode':
+      return refuse(faulty, provider.failures.undocumented(rule.status, rule.errorType, rule.errorCode));
+    case 'echoSecret':
+      return echoCredentials(rule.as, faulty);
+  }
+}
+
+function carryOut({ call, log }: FaultyCall): Answer {
+  const answer = call.carryOut();
+  if (answer.processed) log.processed();
+  return answer;
+}
+
+/** The provider's real answer; or, where the call is not to be processed, what a success would roughly look like. */
+function actOn(processed: boolean, faulty: FaultyCall): Answer {
+  return processed ? carryOut(faulty) : faulty.provider.emptySuccess();
+}
+
+function refuse({ response, log }: FaultyCall, answer: Answer, headers?: Record<string, string | undefined>): void {
+  log.answered(answer.status, answer.code);
+  send(response, answer.status, JSON.stringify(answer.body), headers);
+}
+
+function alter(
+  faulty: FaultyCall,
+  processed: boolean,
+  change: (json: string) => string,
+  headers?: Record<string, string>,
+): void {
+  const answer = actOn(processed, faulty);
+  faulty.log.answered(answer.status, answer.code);
+  send(faulty.response, answer.status, change(JSON.stringify(answer.body)), headers);
+}
+
+function lateAnswer(faulty: FaultyCall): () => void {
+  const answer = carryOut(faulty);
+  return () => refuse(faulty, answer);
+}
+
+/** Puts the credentials into every text a client may keep: messages, the receipt field, and a header. */
+function echoCredentials(as: 'error' | 'ok', faulty: FaultyCall): void {
+  const credentials = faulty.provider.credentialsIn(faulty.request).join(' ');
+  const headers = { 'x-debug-request': credentials.replaceAll(/[^\x20-\x7e]/g, '?') };
+  if (as === 'error') return refuse(faulty, faulty.provider.failures.quoting(credentials), headers);
+  const answer = carryOut(faulty);
+  const body = { ...answer.body, [faulty.provider.receiptField]: `receipt ${credentials}`, debug: { credentials } };
+  refuse(faulty, { ...answer, body }, headers);
+}

@@ -1,0 +1,171 @@
+import type { PLAID_ENDPOINTS, PlaidSettings } from '../control-api';
+import type { Answer } from '../provider';
+import type { RepeatLog } from '../repeat-log';
+import { plaidError, PlaidRefusal, plaidSuccess, refusals } from './plaid-answers';
+import { checkReason, optionalString, requiredString, requiredStrings } from './plaid-request';
+import type { PlaidFields } from './plaid-request';
+import type { PlaidItem, PlaidStore, PlaidUser } from './plaid-state';
+
+export type PlaidEndpoint = (typeof PLAID_ENDPOINTS)[number];
+
+/** What an endpoint works on. */
+export interface PlaidWorld {
+  store: PlaidStore;
+  repeats: RepeatLog;
+  settings: PlaidSettings;
+}
+
+/** Codes of `/user/products/terminate`: twelve of the OpenAPI document and FRAUD_TRANSACTION, added later. */
+const TERMINATE_REASONS: ReadonlySet<string> = new Set([
+  'FRAUD_FIRST_PARTY',
+  'FRAUD_FALSE_IDENTITY',
+  'FRAUD_ABUSE',
+  'FRAUD_OTHER',
+  'FRAUD_TRANSACTION',
+  'CONSUMER_LOAN_PAID_OFF',
+  'CONSUMER_ACCOUNT_CLOSED',
+  'CONSUMER_CHARGE_OFF',
+  'CONSUMER_PAYMENT_METHOD_SWITCHED',
+  'USER_OFFBOARDING',
+  'DUPLICATE_ITEM',
+  'BILLING_TERMINATION',
+  'OTHER',
+]);
+
+/** Codes of `/item/remove`, which shares only some with the above. */
+const ITEM_REMOVE_REASONS: ReadonlySet<string> = new Set([
+  'FRAUD_FIRST_PARTY',
+  'FRAUD_FALSE_IDENTITY',
+  'FRAUD_ABUSE',
+  'FRAUD_OTHER',
+  'CONNECTION_IS_NON_FUNCTIONAL',
+  'OTHER',
+]);
+
+/** Each endpoint checks its fields, acts and answers; it throws `PlaidRefusal` before anything has changed. */
+export const plaidEndpoints: Record<PlaidEndpoint, (fields: PlaidFields, world: PlaidWorld) => Answer> = {
+  userItemsGet(fields, { store, settings }) {
+    const user = presentUser(fields, store);
+    return plaidSuccess({ items: store.listItems(user, settings.readLag).map(wireItem) });
+  },
+
+  userItemsRemove(fields, world) {
+    const user = presentUser(fields, world.store);
+    const items = [...new Set(requiredStrings(fields, 'item_ids'))].map((itemId) => world.store.item(itemId));
+    const mine = items.filter((item) => item?.user === user) as PlaidItem[];
+    const again = mine.filter((item) => item.removedAtMs !== undefined);
+    const foreign = items.length - mine.length;
+    if (foreign > 0 || (again.length > 0 && world.settings.repeatedRemovals === 'refuse')) {
+      for (const item of again) noteItemRepeat(world, 'refused', 'userItemsRemove', item);
+      throw foreignItems(world.settings, foreign + again.length);
+    }
+    for (const item of mine) removeItem(world, 'userItemsRemove', item);
+    return plaidSuccess();
+  },
+
+  userProductsTerminate(fields, { store, repeats }) {
+    const userId = requiredString(fields, 'user_id');
+    const reasonCode = checkReason(fields, TERMINATE_REASONS, true);
+    const user = store.userById(userId);
+    if (!user || user.removed) throw refusals.userNotFound();
+    if (user.terminations > 0) repeats.note('repeatSafe', { endpoint: 'userProductsTerminate', user: user.userId });
+    user.terminations += 1;
+    user.terminationReason = reasonCode;
+    return plaidSuccess();
+  },
+
+  itemRemove(fields, world) {
+    const item = world.store.itemByAccessToken(requiredString(fields, 'access_token'));
+    checkReason(fields, ITEM_REMOVE_REASONS, false);
+    if (!item) throw refusals.invalidAccessToken();
+    if (item.removedAtMs !== undefined && world.settings.repeatedRemovals === 'refuse') {
+      noteItemRepeat(world, 'refused', 'itemRemove', item);
+      throw refusals.itemNotFound();
+    }
+    removeItem(world, 'itemRemove', item);
+    return plaidSuccess();
+  },
+
+  userRemove(fields, { store, repeats, settings }) {
+    const user = namedUser(fields, store);
+    if (!user) throw refusals.userNotFound();
+    if (user.removed) {
+      const kind = settings.repeatedRemovals === 'refuse' ? 'refused' : 'irreversible';
+      repeats.note(kind, { endpoint: 'userRemove', user: user.userId });
+      if (kind === 'refused') throw refusals.userNotFound();
+      return plaidSuccess();
+    }
+    user.removed = true;
+    for (const item of user.items) {
+      if (item.removedAtMs === undefined) store.removeItem(item, settings.readLag);
+    }
+    return plaidSuccess();
+  },
+};
+
+/** Whom the call is about, for logs and fault rules; looks only, and never returns a token. */
+export function userConcerned(endpoint: PlaidEndpoint, fields: PlaidFields, store: PlaidStore): string | undefined {
+  const { user_id: userId, user_token: userToken, access_token: accessToken } = fields;
+  if (endpoint === 'itemRemove') {
+    return typeof accessToken === 'string' ? store.itemByAccessToken(accessToken)?.user.userId : undefined;
+  }
+  if (typeof userId === 'string') {
+    const known = store.userById(userId)?.userId;
+    // An unknown id may be a token of a migrated integration; ids proper begin otherwise.
+    return known ?? (/^user-\w+-/.test(userId) ? undefined : userId);
+  }
+  return typeof userToken === 'string' ? store.userByToken(userToken)?.userId : undefined;
+}
+
+/** The user named by exactly one of user_id and user_token, if there ever was one. */
+function namedUser(fields: PlaidFields, store: PlaidStore): PlaidUser | undefined {
+  const userId = optionalString(fields, 'user_id');
+  const userToken = optionalString(fields, 'user_token');
+  if (userId !== undefined && userToken !== undefined) {
+    throw refusals.invalidField('user_token', 'must not be given together with user_id');
+  }
+  if (userId !== undefined) return store.userById(userId);
+  if (userToken !== undefined) return store.userByToken(userToken);
+  throw refusals.missingFields('user_id or user_token');
+}
+
+function presentUser(fields: PlaidFields, store: PlaidStore): PlaidUser {
+  const user = namedUser(fields, store);
+  if (!user || user.removed) throw refusals.userNotFound();
+  return user;
+}
+
+function removeItem(world: PlaidWorld, endpoint: PlaidEndpoint, item: PlaidItem): void {
+  if (item.removedAtMs !== undefined) return noteItemRepeat(world, 'irreversible', endpoint, item);
+  world.store.removeItem(item, world.settings.readLag);
+}
+
+function noteItemRepeat(
+  { repeats }: PlaidWorld,
+  kind: 'irreversible' | 'refused',
+  endpoint: PlaidEndpoint,
+  item: PlaidItem,
+): void {
+  repeats.note(kind, { endpoint, user: item.user.userId, item: item.itemId });
+}
+
+function foreignItems({ foreignItemError }: PlaidSettings, count: number): PlaidRefusal {
+  const message = `item_ids: ${count} not associated with this user; no Item was removed`;
+  return new PlaidRefusal(plaidError(400, foreignItemError.errorType, foreignItemError.errorCode, message));
+}
+
+/** All fields that Plaid's Item requires, and the institution's. */
+function wireItem({ itemId }: PlaidItem): Record<string, unknown> {
+  return {
+    item_id: itemId,
+    institution_id: 'ins_109508',
+    institution_name: 'First Platypus Bank',
+    webhook: null,
+    error: null,
+    available_products: ['balance', 'auth'],
+    billed_products: ['transactions'],
+    products: ['transactions'],
+    consent_expiration_time: null,
+    update_type: 'background',
+  };
+}

@@ -1,0 +1,165 @@
+import { CallLog } from '../call-log';
+import { plaidSeedSchema, plaidSettingsSchema, UNKNOWN_ROUTE } from '../control-api';
+import type { PlaidSeedInput, PlaidSettings, PlaidSettingsInput } from '../control-api';
+import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-answers';
+import { parseControlBody } from '../control-error';
+import type { Answer, Controls, Provider, ReceivedRequest, RecognisedCall } from '../provider';
+import { RepeatLog } from '../repeat-log';
+import { DEFAULT_CALL_LOG_LIMIT, Simulator } from '../simulator';
+import type { RunningSimulator, SimulatorOptions } from '../simulator';
+import { plaidFailures, PlaidRefusal, plaidSuccess, refusals } from './plaid-answers';
+import { plaidEndpoints, userConcerned } from './plaid-endpoints';
+import type { PlaidEndpoint } from './plaid-endpoints';
+import { readFields, readKeys } from './plaid-request';
+import type { PlaidFields } from './plaid-request';
+import { PlaidStore } from './plaid-state';
+
+const ROUTES = new Map<string, PlaidEndpoint>([
+  ['/user/items/get', 'userItemsGet'],
+  ['/user/items/remove', 'userItemsRemove'],
+  ['/user/products/terminate', 'userProductsTerminate'],
+  ['/item/remove', 'itemRemove'],
+  ['/user/remove', 'userRemove'],
+]);
+
+/** How to start the Plaid simulator; every option has a default. */
+export interface PlaidSimulatorOptions extends SimulatorOptions, PlaidSettingsInput {
+  /** @default sim-plaid-client-id */
+  clientId?: string;
+  /** @default sim-plaid-secret */
+  secret?: string;
+  /** Part of the access tokens it knows: `access-<environment>-<item id>`. @default sandbox */
+  environment?: string;
+  /** Users to start with. @default none */
+  users?: PlaidSeedInput;
+}
+
+/** A running Plaid simulator: what the control API does, without the way over HTTP. */
+export interface PlaidSimulator extends RunningSimulator {
+  clientId: string;
+  secret: string;
+  environment: string;
+  /** Adds users; throws `ControlError` naming the field that does not fit. */
+  seed(users: PlaidSeedInput): SeedSummary;
+  /** Replaces the named settings; the others stay. */
+  configure(settings: PlaidSettingsInput): void;
+  figures(): PlaidStateFigures;
+  state(): PlaidState;
+}
+
+/**
+ * Starts a stand-in for Plaid on the loopback interface: the five endpoints around a user's removal, with Plaid's
+ * authentication, error bodies and all-or-nothing removal, faults by rule, and the control API under `/__sim/`.
+ * Keeps all state in memory and writes no log. Rejects when the port is taken.
+ */
+export async function startPlaidSimulator(options: PlaidSimulatorOptions = {}): Promise<PlaidSimulator> {
+  const { port, faults, seed, callLogLimit, clientId, secret, environment, users, ...settings } = options;
+  const keys = {
+    clientId: clientId ?? 'sim-plaid-client-id',
+    secret: secret ?? 'sim-plaid-secret',
+    environment: environment ?? 'sandbox',
+  };
+  const side = new PlaidSide(keys, users, settings, new CallLog(callLogLimit ?? DEFAULT_CALL_LOG_LIMIT));
+  const simulator = new Simulator(side, side, side.calls, { port, faults, seed });
+  side.onConfigured = (live) => simulator.configure(live);
+  const running = await simulator.start();
+  return {
+    ...running,
+    ...keys,
+    seed: (more) => side.seed(more),
+    configure: (changed) => side.configure(changed),
+    figures: () => side.figures(),
+    state: () => side.state(),
+  };
+}
+
+/** Plaid's half: routes, keys and state. */
+class PlaidSide implements Provider, Controls {
+  readonly failures = plaidFailures;
+  readonly receiptField = 'request_id';
+  onConfigured: (settings: PlaidSettings) => void = () => undefined;
+  private readonly store: PlaidStore;
+  private readonly repeats = new RepeatLog();
+  private settings: PlaidSettings;
+
+  constructor(
+    private readonly keys: { clientId: string; secret: string; environment: string },
+    private readonly firstUsers: PlaidSeedInput | undefined,
+    private readonly firstSettings: PlaidSettingsInput,
+    readonly calls: CallLog,
+  ) {
+    this.store = new PlaidStore(keys.environment);
+    this.settings = parseControlBody(plaidSettingsSchema, firstSettings);
+  }
+
+  recognise(request: ReceivedRequest): RecognisedCall {
+    const path = request.target.split('?', 1)[0] ?? '';
+    const endpoint = request.method === 'POST' ? ROUTES.get(path) : undefined;
+    if (!endpoint) return { endpoint: UNKNOWN_ROUTE, users: [], carryOut: () => refusals.unknownRoute().answer };
+    const fields = readFields(request);
+    const user = fields && userConcerned(endpoint, fields, this.store);
+    return {
+      endpoint,
+      users: user === undefined ? [] : [user],
+      carryOut: () => this.carryOut(endpoint, request, fields),
+    };
+  }
+
+  emptySuccess(): Answer {
+    return { ...plaidSuccess(), processed: false };
+  }
+
+  credentialsIn(request: ReceivedRequest): string[] {
+    const fields = readFields(request);
+    const { clientId, secret } = readKeys(request, fields);
+    return [clientId, secret, fields?.user_token, fields?.access_token].filter((value) => typeof value === 'string');
+  }
+
+  seed(body: unknown): SeedSummary {
+    return this.store.seed(parseControlBody(plaidSeedSchema, body));
+  }
+
+  configure(body: unknown): void {
+    const changed = typeof body === 'object' ? body : {};
+    this.settings = parseControlBody(plaidSettingsSchema, { ...this.settings, ...changed });
+    this.onConfigured(this.settings);
+  }
+
+  figures(): PlaidStateFigures {
+    return {
+      provider: 'plaid',
+      counts: this.store.counts(),
+      repeatCounts: this.repeats.figures(),
+      calls: this.calls.figures(),
+    };
+  }
+
+  state(): PlaidState {
+    return { ...this.figures(), ...this.store.listing(), repeats: this.repeats.list() };
+  }
+
+  reset(): void {
+    this.store.clear();
+    this.repeats.clear();
+    this.configure(parseControlBody(plaidSettingsSchema, this.firstSettings));
+    if (this.firstUsers) this.seed(this.firstUsers);
+  }
+
+  private carryOut(endpoint: PlaidEndpoint, request: ReceivedRequest, fields: PlaidFields | undefined): Answer {
+    try {
+      if (!fields) throw refusals.invalidBody();
+      this.checkKeys(request, fields);
+      return plaidEndpoints[endpoint](fields, { store: this.store, repeats: this.repeats, settings: this.settings });
+    } catch (error) {
+      if (error instanceof PlaidRefusal) return error.answer;
+      throw error;
+    }
+  }
+
+  private checkKeys(request: ReceivedRequest, fields: PlaidFields): void {
+    const { clientId, secret } = readKeys(request, fields);
+    const missing = [clientId === undefined && 'client_id', secret === undefined && 'secret'].filter((name) => name !== false);
+    if (missing.length > 0) throw refusals.missingFields(...missing);
+    if (clientId !== this.keys.clientId || secret !== this.keys.secret) throw refusals.invalidKeys();
+  }
+}

@@ -1,0 +1,145 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallLog } from './call-log';
+import type { FaultRuleInput, RetryAfterForm } from './control-api';
+import type { CallList, FaultList } from './control-answers';
+import { answerControl, CONTROL_PREFIX } from './control-routes';
+import { FaultBook } from './fault-book';
+import { deliverFault } from './fault-delivery';
+import { listenOnLoopback, readBody, send } from './loopback-server';
+import type { LoopbackServer } from './loopback-server';
+import type { Answer, Controls, Provider, ReceivedRequest } from './provider';
+import { RateLimiter } from './rate-limiter';
+import { retryAfterValue } from './retry-after';
+
+/** Options that both simulators take beside their settings. */
+export interface SimulatorOptions {
+  /** @default 0: any free port of the loopback interface */
+  port?: number;
+  /** Fault rules to start with. @default none */
+  faults?: readonly FaultRuleInput[];
+  /** Seed of the random numbers behind `probability`. @default 1 */
+  seed?: number;
+  /** How many of the newest calls the log keeps. @default 250,000 */
+  callLogLimit?: number;
+}
+
+/** What the shared half needs to know of the settings, which may change while it runs. */
+export interface LiveSettings {
+  latencyMs: number;
+  rateLimits: Partial<Record<string, { perSecond: number; burst?: number | undefined }>>;
+  retryAfter: RetryAfterForm;
+}
+
+/** A running simulator, as far as both are alike. */
+export interface RunningSimulator {
+  /** Base URL without a slash at its end. */
+  url: string;
+  port: number;
+  faults: {
+    /** Adds one rule or several; throws `ControlError` when one does not fit, and then adds none. */
+    add(rules: FaultRuleInput | readonly FaultRuleInput[]): FaultList;
+    list(): FaultList;
+    remove(id?: string): void;
+  };
+  /** Calls in order of arrival: those after `after` (a `seq`), at most `limit`. */
+  calls(page?: { after?: number; limit?: number }): CallList;
+  /** Back to the users, faults and settings it was started with; the log is emptied. */
+  reset(): void;
+  /** Breaks all connections and frees the port. */
+  close(): Promise<void>;
+}
+
+/** About 40 MB of memory when full. */
+export const DEFAULT_CALL_LOG_LIMIT = 250_000;
+
+const MAX_PROVIDER_BODY_BYTES = 64 * 1024 * 1024;
+
+/** The half of a simulator that both providers share: limits, faults, latency, the log and the control API. */
+export class Simulator {
+  readonly faults: FaultBook;
+  private limiter = new RateLimiter({});
+  private settings: LiveSettings = { latencyMs: 0, rateLimits: {}, retryAfter: { form: 'absent' } };
+
+  constructor(
+    private readonly provider: Provider,
+    private readonly controls: Controls,
+    readonly calls: CallLog,
+    private readonly options: SimulatorOptions,
+  ) {
+    this.faults = new FaultBook(options.seed ?? 1);
+  }
+
+  /** Takes over settings; its rate-limit buckets start full. */
+  configure(settings: LiveSettings): void {
+    this.settings = settings;
+    this.limiter = new RateLimiter(settings.rateLimits);
+  }
+
+  reset(): void {
+    this.calls.clear();
+    this.faults.reset(this.options.faults ?? []);
+    this.controls.reset();
+  }
+
+  /** Starts from the options' faults and users, and listens. */
+  async start(): Promise<RunningSimulator> {
+    this.reset();
+    const server = await listenOnLoopback(this.options.port ?? 0, (request, response) => {
+      void this.handle(request, response);
+    });
+    return this.handleOf(server);
+  }
+
+  private handleOf(server: LoopbackServer): RunningSimulator {
+    return {
+      ...server,
+      faults: {
+        add: (rules) => this.faults.add(rules),
+        list: () => this.faults.list(),
+        remove: (id) => this.faults.remove(id),
+      },
+      calls: (page = {}) => this.calls.list(page.after, page.limit),
+      reset: () => this.reset(),
+    };
+  }
+
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = request.url ?? '/';
+    if (target.startsWith(CONTROL_PREFIX)) {
+      return answerControl({ controls: this.controls, faults: this.faults, calls: this.calls, reset: () => this.reset() }, request, response);
+    }
+    let body: Buffer | undefined;
+    try {
+      body = await readBody(request, MAX_PROVIDER_BODY_BYTES);
+    } catch {
+      // The client broke off before its request was complete: no provider would have acted on it.
+      return;
+    }
+    const method = request.method ?? 'GET';
+    if (!body) return this.answer(response, this.provider.failures.tooLarge());
+    this.answerProviderCall({ method, target, headers: request.headers, body }, response);
+  }
+
+  private answerProviderCall(request: ReceivedRequest, response: ServerResponse): void {
+    const call = this.provider.recognise(request);
+    const log = this.calls.open(call);
+    if (!this.limiter.admits(call.endpoint)) {
+      const refusal = this.provider.failures.rateLimited();
+      log.answered(refusal.status, refusal.code);
+      return this.answer(response, refusal, { 'retry-after': retryAfterValue(this.settings.retryAfter) });
+    }
+    const rule = this.faults.pick(call);
+    if (rule) return deliverFault(rule, { provider: this.provider, request, call, response, log });
+    const answer = call.carryOut();
+    if (answer.processed) log.processed();
+    log.answered(answer.status, answer.code);
+    this.answer(response, answer);
+  }
+
+  private answer(response: ServerResponse, answer: Answer, headers?: Record<string, string | undefined>): void {
+    const sendIt = (): void => send(response, answer.status, JSON.stringify(answer.body), headers);
+    if (this.settings.latencyMs === 0) return sendIt();
+    const timer = setTimeout(sendIt, this.settings.latencyMs);
+    response.once('close', () => clearTimeout(timer));
+  }
+}
