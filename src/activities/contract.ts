@@ -1,0 +1,63 @@
+import type { StepResult, CompensationLine } from '../policy/offboard-result';
+
+/**
+ * What a workflow of this package tells a task's activity beside the task's input. Callers of their own leave it out;
+ * the activity then answers the task's output alone.
+ */
+export interface StepContext {
+  /** The step of the off-boarding, for the receipts. */
+  step: string;
+  /** Keyed hashes of all ids of the user: a hold on any of them forbids the call. */
+  holdSubjects: readonly string[];
+}
+
+/** What a task's activity answers to a workflow of this package. */
+export interface TaskEnvelope {
+  status: number;
+  output: unknown;
+  requestId?: string;
+  token?: string;
+}
+
+/** Who is to be off-boarded, as the first activity of a run gets it. */
+export interface PrepareOffboarding {
+  user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string };
+  itemIds?: readonly string[];
+  usesBatch: boolean;
+}
+
+/** What only a worker knows, and a run has to know before its first call. Ids are keyed hashes. */
+export interface Preparation {
+  /** The subject the receipts of this run stand under. */
+  subject: string;
+  /** One for each given id. */
+  subjects: string[];
+  held: boolean;
+  environment: string;
+  /** The names of the configured Batch app keys. */
+  batchApps: string[];
+  /** Steps of which this ledger has a good receipt about this user. */
+  knownSteps: string[];
+  /** Those of the asked Items that this ledger has seen or removed; positions in the input's `itemIds`. */
+  knownItems: number[];
+}
+
+/** The end of a run, as it is written to the ledger. */
+export interface RecordEnd {
+  subject: string;
+  environment: string;
+  steps: readonly StepResult[];
+  compensations: readonly CompensationLine[];
+}
+
+/** The activities of the off-boarding workflows that are no HTTP tasks. Their names are permanent. */
+export interface OffboardingActivities {
+  /**
+   * Answers what a run has to know before its first call. Changes nothing.
+   * Fails `Task.InvalidInput` when a bearer token stands in an unencrypted input or a needed service has no keys, and
+   * `Task.LedgerUnavailable` (retried).
+   */
+  'httpTasks.prepareOffboarding'(input: PrepareOffboarding): Promise<Preparation>;
+  /** Writes the end of the calling workflow's run to the ledger; repeating it changes nothing. */
+  'httpTasks.recordEnd'(input: RecordEnd): Promise<void>;
+}

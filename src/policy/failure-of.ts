@@ -1,0 +1,31 @@
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
+import { isTaskFailureType } from '../tasks/failure';
+import type { TaskFailure } from '../tasks/failure';
+import type { Effect } from '../tasks/define';
+
+/** The task's own failure behind an error that a task's activity brought; `undefined` for anything else. */
+export function taskFailureOf(error: unknown): TaskFailure | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (!(cause instanceof ApplicationFailure) || !isTaskFailureType(cause.type)) return undefined;
+  const detail = cause.details?.[0] as Partial<TaskFailure> | undefined;
+  return { service: '', ...detail, type: cause.type, message: detail?.message ?? cause.message };
+}
+
+/**
+ * What an error of a task's activity means for its caller.
+ *
+ * A time-out of the activity itself means that its worker fell silent. Whether the request went out is then not known:
+ * that is final for an irreversible task, and for the others the time to retry has run out.
+ */
+export function callFailureOf(error: unknown, task: { name: string; service: { name: string } }, effect: Effect): TaskFailure {
+  const failure = taskFailureOf(error);
+  if (failure) return failure;
+  const timedOut = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+  if (!timedOut) throw error;
+  return {
+    type: effect === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.Unavailable',
+    service: task.service.name,
+    task: task.name,
+    message: `No worker reported the end of ${task.name} in time.`,
+  };
+}
