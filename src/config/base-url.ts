@@ -1,0 +1,36 @@
+/** Where a service is: what a request line and a connection need, taken apart once. */
+export interface BaseUrl {
+  /** Scheme, host and port. */
+  origin: string;
+  /** In front of every route: empty, or begins with a slash and ends without one. */
+  path: string;
+}
+
+/** Takes apart a base URL from a setting; answers what is wrong with it as text. A user name in it is not repeated. */
+export function parseBaseUrl(text: string): BaseUrl | string {
+  if (!URL.canParse(text)) return 'is not a URL; write for example https://api.example.com.';
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return `begins with ${url.protocol}; it must be an https URL.`;
+  if (url.username !== '' || url.password !== '') return 'holds a user name or a password; leave them out.';
+  if (url.search !== '' || url.hash !== '') return 'holds a query or a fragment; leave it out.';
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    return `is http to ${url.hostname}, where keys would travel in clear; use https. Only for this machine (localhost, 127.0.0.1, [::1]) may it be http.`;
+  }
+  return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') };
+}
+
+/** Takes apart an origin such as `https://api.example.com:8443`; answers what is wrong with it as text. */
+export function parseOrigin(text: string): URL | string {
+  const form = 'write scheme, host and port only, for example https://api.example.com.';
+  if (!URL.canParse(text)) return `holds an entry that is not a URL; ${form}`;
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return `holds ${url.protocol}; only https and http are possible.`;
+  if (url.username !== '' || url.password !== '') return `holds an entry with a user name or a password; ${form}`;
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `holds more than an origin for ${url.host}; ${form}`;
+  return url;
+}
+
+/** Whether a host as `URL.hostname` writes it (IPv4 made canonical, IPv6 in brackets) is this machine itself. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

@@ -1,0 +1,84 @@
+import type { CredentialRule } from '../tasks/service';
+import type { Env } from './env';
+import type { ProblemList } from './problems';
+import { Secret } from './secret';
+
+/** The slot of a bare key, and of a credential that has no slots. */
+export const DEFAULT_SLOT = 'default';
+
+const SLOT_NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
+
+/** One credential of a service, with its values by key slot. */
+export class Credential {
+  readonly rule: CredentialRule;
+  readonly #secret: Secret;
+  #values: ReadonlyMap<string, string>;
+
+  private constructor(rule: CredentialRule, secret: Secret) {
+    this.rule = rule;
+    this.#secret = secret;
+    this.#values = valuesOf(rule, secret.value);
+  }
+
+  static read(env: Env, rule: CredentialRule, problems: ProblemList): Credential | undefined {
+    const check = rule.slotField === undefined ? whyNotSendable : whyNotSlots;
+    const secret = Secret.read(env, rule.setting, problems, { required: true, check });
+    return secret && new Credential(rule, secret);
+  }
+
+  /** Names of the slots, in the order in which they were given. */
+  get slots(): readonly string[] {
+    return [...this.#values.keys()];
+  }
+
+  get values(): readonly string[] {
+    return [...this.#values.values()];
+  }
+
+  /** The value in this slot; a credential without slots has one value for all. */
+  valueFor(slot: string | undefined): string | undefined {
+    return this.#values.get(this.rule.slotField === undefined ? DEFAULT_SLOT : (slot ?? DEFAULT_SLOT));
+  }
+
+  /** Reads the file again, if there is one; answers whether anything changed. */
+  reload(): boolean {
+    if (!this.#secret.reload()) return false;
+    this.#values = valuesOf(this.rule, this.#secret.value);
+    return true;
+  }
+}
+
+function valuesOf(rule: CredentialRule, text: string): ReadonlyMap<string, string> {
+  return rule.slotField === undefined ? new Map([[DEFAULT_SLOT, text]]) : new Map(splitSlots(text));
+}
+
+/** `ios=KEY,android=KEY`, or one bare key. */
+function splitSlots(text: string): [slot: string, value: string][] {
+  if (!text.includes('=') && !text.includes(',')) return [[DEFAULT_SLOT, text]];
+  return text.split(',').map((entry) => {
+    const at = entry.indexOf('=');
+    return [entry.slice(0, Math.max(at, 0)).trim(), entry.slice(at + 1).trim()];
+  });
+}
+
+function whyNotSlots(text: string): string | undefined {
+  const form = 'write name=KEY,name=KEY (for example ios=KEY,android=KEY), or one bare key.';
+  const seen = new Set<string>();
+  for (const [index, [slot, value]] of splitSlots(text).entries()) {
+    const which = `entry ${index + 1}`;
+    if (!SLOT_NAME.test(slot)) return `${which} has no usable name (a letter, then letters, digits, "-" or "_"); ${form}`;
+    if (value === '') return `${which} ("${slot}") has no key; ${form}`;
+    if (seen.has(slot)) return `the name "${slot}" stands there twice; ${form}`;
+    seen.add(slot);
+    const wrong = whyNotSendable(value);
+    if (wrong !== undefined) return `the key named "${slot}" ${wrong}`;
+  }
+  return undefined;
+}
+
+/** Refused here, where the setting can be named, what no header could carry. */
+function whyNotSendable(text: string): string | undefined {
+  if (text.trim() !== text) return 'begins or ends with white space or a line break; remove it.';
+  if (!/^[\x20-\x7e]+$/.test(text)) return 'holds a control character or one outside ASCII; a key has printable ASCII characters only.';
+  return undefined;
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import type { Env } from './env';
+import type { ProblemList } from './problems';
+
+/** Checks the text of a secret; answers what is wrong with it, without repeating any of it. */
+export type SecretCheck = (text: string) => string | undefined;
+
+/**
+ * A secret from `NAME`, or from the file that `NAME_FILE` names. The value stands in a private field, so that neither
+ * JSON nor the console shows it.
+ */
+export class Secret {
+  readonly setting: string;
+  readonly #file: string | undefined;
+  readonly #check: SecretCheck;
+  #value: string;
+
+  private constructor(setting: string, value: string, file: string | undefined, check: SecretCheck) {
+    this.setting = setting;
+    this.#value = value;
+    this.#file = file;
+    this.#check = check;
+  }
+
+  /** Reads the secret. A missing one is a problem only when `required`; every other mistake always is one. */
+  static read(
+    env: Env,
+    setting: string,
+    problems: ProblemList,
+    options: { required: boolean; check?: SecretCheck },
+  ): Secret | undefined {
+    const given = env[setting] || undefined;
+    const file = env[`${setting}_FILE`]?.trim() || undefined;
+    if (given !== undefined && file !== undefined) {
+      problems.add(setting, `is set, and ${setting}_FILE too; set one of them.`);
+      return undefined;
+    }
+    if (given === undefined && file === undefined) {
+      if (options.required) problems.add(setting, `is missing; set it, or ${setting}_FILE to the name of a file that holds it.`);
+      return undefined;
+    }
+    const check = options.check ?? (() => undefined);
+    if (given !== undefined) {
+      const wrong = check(given);
+      if (wrong === undefined) return new Secret(setting, given, undefined, check);
+      problems.add(setting, wrong);
+      return undefined;
+    }
+    return Secret.#fromFile(setting, file ?? '', problems, check);
+  }
+
+  static #fromFile(setting: string, file: string, problems: ProblemList, check: SecretCheck): Secret | undefined {
+    const text = readSecretFile(file);
+    const wrong =
+      text === undefined
+        ? `the file ${file} cannot be read; name a file that this process may read.`
+        : text === ''
+          ? `the file ${file} is empty.`
+          : check(text);
+    if (text !== undefined && wrong === undefined) return new Secret(setting, text, file, check);
+    problems.add(`${setting}_FILE`, wrong ?? '');
+    return undefined;
+  }
+
+  get value(): string {
+    return this.#value;
+  }
+
+  /**
+   * Reads the file again, if the secret came from one. Answers whether the value changed. A file that has gone, is
+   * empty or holds nonsense leaves the old value: a rotation may be half done.
+   */
+  reload(): boolean {
+    if (this.#file === undefined) return false;
+    const text = readSecretFile(this.#file);
+    if (text === undefined || text === '' || text === this.#value || this.#check(text) !== undefined) return false;
+    this.#value = text;
+    return true;
+  }
+}
+
+/** Editors and `echo` end a file with one line break that is not part of the secret. */
+function readSecretFile(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,110 @@
+import type { CredentialRule, ServiceDefinition } from '../tasks/service';
+import { parseBaseUrl } from './base-url';
+import type { BaseUrl } from './base-url';
+import { Credential } from './credential';
+import { readText } from './env';
+import type { Env } from './env';
+import type { ProblemList } from './problems';
+
+/** How one service is reached here: environment, address and keys. Key values are never enumerable. */
+export class ServiceSettings {
+  readonly service: string;
+  /** One of the service's environments, for example `sandbox`. */
+  readonly environment: string;
+  /** Whether that environment holds real people's data. */
+  readonly production: boolean;
+  readonly baseUrl: BaseUrl;
+  /** Where the credentials go that may also travel as fields of the body. */
+  readonly credentialsIn: 'header' | 'body';
+  readonly #credentials: readonly Credential[];
+
+  constructor(
+    parts: Pick<ServiceSettings, 'service' | 'environment' | 'production' | 'baseUrl' | 'credentialsIn'>,
+    credentials: readonly Credential[],
+  ) {
+    this.service = parts.service;
+    this.environment = parts.environment;
+    this.production = parts.production;
+    this.baseUrl = parts.baseUrl;
+    this.credentialsIn = parts.credentialsIn;
+    this.#credentials = credentials;
+  }
+
+  /** Names of the keys of which a call uses one, for example `['ios', 'android']`; empty where there is no choice. */
+  get keySlots(): readonly string[] {
+    return this.#credentials.find(({ rule }) => rule.slotField !== undefined)?.slots ?? [];
+  }
+
+  /** Every credential with its value in this slot. A value is for the request only: never log or return it. */
+  credentialsFor(slot: string | undefined): { rule: CredentialRule; value: string }[] {
+    return this.#credentials.map((credential) => ({ rule: credential.rule, value: credential.valueFor(slot) ?? '' }));
+  }
+
+  /** The values of all keys in all slots, to be searched for in what comes back. */
+  secretValues(): string[] {
+    return this.#credentials.flatMap((credential) => credential.values);
+  }
+
+  /** Reads keys that came from files again; answers whether any changed. */
+  reload(): boolean {
+    // Every one is read, also after the first change.
+    return this.#credentials.map((credential) => credential.reload()).includes(true);
+  }
+}
+
+/** Reads one service's settings; adds to `problems` and answers undefined when they cannot be used. */
+export function readServiceSettings(
+  env: Env,
+  service: ServiceDefinition,
+  problems: ProblemList,
+  options: { routePrefix?: string } = {},
+): ServiceSettings | undefined {
+  const environment = readEnvironment(env, service, problems);
+  const baseUrl = readBaseUrl(env, service, environment ?? service.defaultEnvironment, problems, options.routePrefix);
+  const credentialsIn = readPlacement(env, service, problems);
+  const credentials = service.credentials.map((rule) => Credential.read(env, rule, problems));
+  const complete = credentials.filter((credential) => credential !== undefined);
+  if (environment === undefined || baseUrl === undefined || credentialsIn === undefined) return undefined;
+  if (complete.length < service.credentials.length) return undefined;
+  const production = service.productionEnvironments.includes(environment);
+  return new ServiceSettings({ service: service.name, environment, production, baseUrl, credentialsIn }, complete);
+}
+
+function readEnvironment(env: Env, service: ServiceDefinition, problems: ProblemList): string | undefined {
+  const setting = service.environmentSetting;
+  const given = setting === undefined ? undefined : readText(env, setting);
+  if (setting === undefined || given === undefined) return service.defaultEnvironment;
+  if (Object.hasOwn(service.environments, given)) return given;
+  const allowed = Object.keys(service.environments).join(', ');
+  problems.add(setting, `"${given}" is no environment of ${service.title}; allowed: ${allowed}.`);
+  return undefined;
+}
+
+function readBaseUrl(
+  env: Env,
+  service: ServiceDefinition,
+  environment: string,
+  problems: ProblemList,
+  routePrefix: string | undefined,
+): BaseUrl | undefined {
+  const setting = service.baseUrlSetting;
+  const given = setting === undefined ? undefined : readText(env, setting);
+  const parsed = parseBaseUrl(given ?? service.environments[environment] ?? '');
+  if (typeof parsed === 'string') {
+    problems.add(setting ?? service.name, parsed);
+    return undefined;
+  }
+  if (routePrefix !== undefined && parsed.path.endsWith(routePrefix)) {
+    problems.add(setting ?? service.name, `ends with ${routePrefix}, which every route of ${service.title} begins with; leave it out.`);
+    return undefined;
+  }
+  return parsed;
+}
+
+function readPlacement(env: Env, service: ServiceDefinition, problems: ProblemList): 'header' | 'body' | undefined {
+  const setting = service.placementSetting;
+  const given = (setting === undefined ? undefined : readText(env, setting)) ?? 'header';
+  if (given === 'header' || given === 'body') return given;
+  problems.add(setting ?? service.name, `"${given}" is not possible; allowed: header, body.`);
+  return undefined;
+}

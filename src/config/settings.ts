@@ -1,0 +1,149 @@
+import { CATALOGUE } from '../tasks/catalogue';
+import type { HttpTask } from '../tasks/define';
+import type { ServiceDefinition } from '../tasks/service';
+import { parseOrigin } from './base-url';
+import { readList, readText } from './env';
+import type { Env } from './env';
+import { readLedger } from './ledger-settings';
+import type { LedgerSettings } from './ledger-settings';
+import { readNamedSecrets } from './named-secrets';
+import { ProblemList } from './problems';
+import { SenderSettings } from './sender-settings';
+import { readServiceSettings } from './service-settings';
+import type { ServiceSettings } from './service-settings';
+
+/** Task queue of a worker that names no other. */
+export const DEFAULT_TASK_QUEUE = 'http-tasks';
+const MIN_TOTAL_MS = 100;
+const MAX_TOTAL_MS = 240_000;
+
+/** What a process that talks to Temporal needs to know of us. */
+export interface QueueSettings {
+  taskQueue: string;
+  /** Fields with a user's bearer token that may stand in a plain history, for example `user_token`. */
+  allowSensitive: ReadonlySet<string>;
+}
+
+/** Everything a worker needs. */
+export interface Settings extends QueueSettings {
+  sender: SenderSettings;
+  ledger: LedgerSettings;
+}
+
+/** The services of the catalogue, in its order; the generic one needs no credentials. */
+export const CATALOGUE_SERVICES: readonly ServiceDefinition[] = Object.freeze([
+  ...new Set(CATALOGUE.map((task: HttpTask) => task.service)),
+]);
+
+/**
+ * Reads everything a worker needs. `HTTP_TASKS_SERVICES` (comma list of names) chooses services; only those must have
+ * credentials.
+ *
+ * @throws SettingsError with every problem at once.
+ */
+export function readSettings(env: Env, services: readonly ServiceDefinition[] = CATALOGUE_SERVICES): Settings {
+  const problems = new ProblemList();
+  const sender = readSender(env, chosenServices(env, services, problems), problems);
+  const ledger = readLedger(env, problems);
+  const queue = readQueue(env, problems);
+  return { ...queue, sender, ledger: problems.finish(ledger) };
+}
+
+/**
+ * Reads what it takes to send calls of these services, and nothing else.
+ *
+ * @throws SettingsError with every problem at once.
+ */
+export function readSenderSettings(env: Env, services: readonly ServiceDefinition[]): SenderSettings {
+  const problems = new ProblemList();
+  return problems.finish(readSender(env, services, problems));
+}
+
+/**
+ * Reads what it takes to start workflows, and nothing else.
+ *
+ * @throws SettingsError with every problem at once.
+ */
+export function readQueueSettings(env: Env): QueueSettings {
+  const problems = new ProblemList();
+  return problems.finish(readQueue(env, problems));
+}
+
+function chosenServices(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): ServiceDefinition[] {
+  const names = readList(env, 'HTTP_TASKS_SERVICES');
+  if (names.length === 0) return [...services];
+  for (const name of names) {
+    if (services.some((service) => service.name === name)) continue;
+    problems.add('HTTP_TASKS_SERVICES', `"${name}" is no service; allowed: ${services.map((service) => service.name).join(', ')}.`);
+  }
+  // A service without credentials costs nothing and is guarded by its own allow-list.
+  return services.filter((service) => names.includes(service.name) || service.credentials.length === 0);
+}
+
+function readSender(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): SenderSettings {
+  const read = new Map<string, ServiceSettings>();
+  for (const service of services) {
+    const routePrefix = routePrefixOf(service);
+    const settings = readServiceSettings(env, service, problems, routePrefix === undefined ? {} : { routePrefix });
+    if (settings) read.set(service.name, settings);
+  }
+  const totalTimeoutMs = readTotalTimeout(env, problems);
+  return new SenderSettings({
+    services: read,
+    httpAllow: readAllowedOrigins(env, problems),
+    namedSecrets: readNamedSecrets(env, problems),
+    ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
+  });
+}
+
+/** The first part of the path that all routes of a service share, for example `/1.0`. */
+function routePrefixOf(service: ServiceDefinition): string | undefined {
+  const prefixes = new Set(
+    CATALOGUE.filter((task) => task.service.name === service.name).map((task) => /^\/[^/{]+(?=\/)/.exec(task.path)?.[0]),
+  );
+  return prefixes.size === 1 ? [...prefixes][0] : undefined;
+}
+
+function readQueue(env: Env, problems: ProblemList): QueueSettings {
+  refuseEncryption(env, problems);
+  const allowSensitive = readList(env, 'HTTP_TASKS_ALLOW_SENSITIVE');
+  for (const field of allowSensitive) {
+    if (/^[A-Za-z_][A-Za-z0-9_.]*$/.test(field)) continue;
+    problems.add('HTTP_TASKS_ALLOW_SENSITIVE', 'holds something that is no field name; write for example user_token,access_token.');
+    break;
+  }
+  return {
+    taskQueue: readText(env, 'HTTP_TASKS_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
+    allowSensitive: new Set(allowSensitive),
+  };
+}
+
+/** Somebody who sets this key relies on encrypted histories, so going on in plain text would betray them. */
+function refuseEncryption(env: Env, problems: ProblemList): void {
+  for (const setting of ['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE']) {
+    if (readText(env, setting) === undefined) continue;
+    problems.add(setting, 'is set, but this version cannot encrypt histories yet; unset it to go on with histories in plain text.');
+  }
+}
+
+function readTotalTimeout(env: Env, problems: ProblemList): number | undefined {
+  const given = readText(env, 'HTTP_TASKS_TOTAL_TIMEOUT_MS');
+  if (given === undefined) return undefined;
+  const ms = /^\d+$/.test(given) ? Number(given) : Number.NaN;
+  if (ms >= MIN_TOTAL_MS && ms <= MAX_TOTAL_MS) return ms;
+  problems.add(
+    'HTTP_TASKS_TOTAL_TIMEOUT_MS',
+    `"${given}" is not possible; allowed: a whole number of milliseconds from ${MIN_TOTAL_MS} to ${MAX_TOTAL_MS}.`,
+  );
+  return undefined;
+}
+
+function readAllowedOrigins(env: Env, problems: ProblemList): ReadonlySet<string> {
+  const origins = new Set<string>();
+  for (const entry of readList(env, 'HTTP_TASKS_HTTP_ALLOW')) {
+    const origin = parseOrigin(entry);
+    if (typeof origin === 'string') problems.add('HTTP_TASKS_HTTP_ALLOW', origin);
+    else origins.add(origin.origin);
+  }
+  return origins;
+}
