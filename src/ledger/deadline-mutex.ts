@@ -1,0 +1,49 @@
+import { LedgerUnavailableError } from './ledger';
+
+interface Waiter {
+  proceed: () => void;
+  refuse: (error: Error) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** Lets one holder in at a time, in the order of asking; whoever waits too long is refused and loses its place. */
+export class DeadlineMutex {
+  readonly #waiting: Waiter[] = [];
+  #locked = false;
+  #closed = false;
+
+  lock(deadlineMs: number): Promise<void> {
+    if (this.#closed) return Promise.reject(new LedgerUnavailableError('The ledger is closed.'));
+    if (!this.#locked) {
+      this.#locked = true;
+      return Promise.resolve();
+    }
+    return new Promise((proceed, refuse) => {
+      const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        refuse(new LedgerUnavailableError(`The ledger was busy for ${deadlineMs} ms.`));
+      }, deadlineMs);
+      const waiter: Waiter = { proceed, refuse, timer };
+      this.#waiting.push(waiter);
+    });
+  }
+
+  unlock(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) {
+      this.#locked = false;
+      return;
+    }
+    clearTimeout(next.timer);
+    next.proceed();
+  }
+
+  /** Refuses everybody who waits, and everybody who comes later. */
+  close(): void {
+    this.#closed = true;
+    for (const { refuse, timer } of this.#waiting.splice(0)) {
+      clearTimeout(timer);
+      refuse(new LedgerUnavailableError('The ledger is closed.'));
+    }
+  }
+}

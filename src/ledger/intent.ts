@@ -1,0 +1,94 @@
+import { sql } from 'kysely';
+import type { Intent, IntentAnswer } from './ledger';
+import type { LedgerDatabase } from './tables';
+import { requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
+
+type Refusal = IntentAnswer['kind'];
+
+/** See `Ledger.recordIntent`. */
+export async function recordIntent(database: LedgerDatabase, intent: Intent): Promise<IntentAnswer> {
+  requireHashes('subjects', intent.subjects);
+  requireHashes('holdSubjects', intent.holdSubjects);
+  const storableIntent = {
+    ...intent,
+    workflowId: storable(intent.workflowId),
+    runId: storable(intent.runId),
+    activityId: storable(intent.activityId),
+    step: storable(intent.step),
+    subjects: intent.subjects.length > 0 ? intent.subjects : [''],
+  };
+  const kind =
+    database.dialect === 'postgres'
+      ? await recordInPostgres(database, storableIntent)
+      : await recordInLibsql(database, storableIntent);
+  return { kind };
+}
+
+/** The function is described where it is made, in migrations/0002-holds.ts. */
+async function recordInPostgres({ db }: LedgerDatabase, intent: Intent): Promise<Refusal> {
+  const { rows } = await sql<{ kind: Refusal }>`
+    select ledger_record_intent(
+      ${intent.workflowId}, ${intent.runId}, ${intent.activityId}, ${intent.step}, ${intent.attempt},
+      ${storable(intent.task)}, ${storable(intent.service)}, ${storable(intent.environment)},
+      ${storableOrNull(intent.keySlot)}, ${intent.subjects}, ${intent.holdSubjects}, ${intent.refuseUnsettled},
+      ${new Date().toISOString()}
+    ) as kind`.execute(db);
+  const [answer] = rows;
+  if (answer === undefined) throw new Error('ledger_record_intent answered nothing.');
+  return answer.kind;
+}
+
+/**
+ * libSQL runs one writing statement at a time, whichever process it comes from, so the check and the insert are one.
+ * Only when nothing was written is it asked why; a hold lifted in between leaves no reason, and then it is tried again.
+ */
+async function recordInLibsql(database: LedgerDatabase, intent: Intent): Promise<Refusal> {
+  for (;;) {
+    if ((await insertUnlessRefused(database, intent)) > 0n) return 'recorded';
+    const reason = await reasonOfRefusal(database, intent);
+    if (reason !== undefined) return reason;
+  }
+}
+
+async function insertUnlessRefused({ db }: LedgerDatabase, intent: Intent): Promise<bigint> {
+  const { held, unsettled } = conditions(intent);
+  const result = await sql`
+    insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service,
+      environment, key_slot, at)
+    select ${intent.workflowId}, ${intent.runId}, ${intent.activityId}, list.seq, ${intent.step}, 'intent',
+      ${intent.attempt}, list.value, ${storable(intent.task)}, ${storable(intent.service)},
+      ${storable(intent.environment)}, ${storableOrNull(intent.keySlot)}, ${new Date().toISOString()}
+    from ${rowsOf('libsql', intent.subjects)} as list
+    where not ${held} and not ${unsettled}
+    on conflict do nothing`.execute(db);
+  return result.numAffectedRows ?? 0n;
+}
+
+async function reasonOfRefusal({ db }: LedgerDatabase, intent: Intent): Promise<Refusal | undefined> {
+  const { recorded, held, unsettled } = conditions(intent);
+  const { rows } = await sql<{ kind: Refusal | null }>`
+    select case when ${recorded} then 'recorded' when ${held} then 'held' when ${unsettled} then 'unsettled' end as kind
+  `.execute(db);
+  return rows[0]?.kind ?? undefined;
+}
+
+function conditions(intent: Intent) {
+  const sentByThisCall = sql`
+    sent.workflow_id = ${intent.workflowId} and sent.run_id = ${intent.runId}
+      and sent.activity_id = ${intent.activityId} and sent.phase = 'intent'`;
+  return {
+    recorded: sql`exists (
+      select 1 from receipts as sent
+      where ${sentByThisCall} and sent.step = ${intent.step} and sent.attempt = ${intent.attempt})`,
+    held: sql`exists (select 1 from holds where subject in ${valuesOf('libsql', intent.holdSubjects)})`,
+    // An earlier attempt without an outcome; or any later one, for then this attempt was frozen and has woken too late.
+    unsettled: sql`(${intent.refuseUnsettled} and exists (
+      select 1 from receipts as sent
+      where ${sentByThisCall} and (sent.attempt > ${intent.attempt} or (sent.attempt < ${intent.attempt}
+        and not exists (
+          select 1 from receipts as answered
+          where answered.workflow_id = sent.workflow_id and answered.run_id = sent.run_id
+            and answered.activity_id = sent.activity_id and answered.seq = sent.seq and answered.step = sent.step
+            and answered.phase = 'outcome' and answered.round = sent.round and answered.attempt = sent.attempt)))))`,
+  };
+}

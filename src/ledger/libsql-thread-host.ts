@@ -1,0 +1,105 @@
+import type { Worker } from 'node:worker_threads';
+import { LedgerUnavailableError } from './ledger';
+import type { LibsqlAnswer, LibsqlRequest, LibsqlThreadData, LibsqlValue } from './libsql-protocol';
+import { LibsqlFailure } from './sql-failure';
+
+interface Pending {
+  resolve: (answer: { rows: unknown[]; changes: number }) => void;
+  reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** Kept back from the wait for a lock, so that the database's own answer arrives before the deadline does. */
+const ANSWER_MARGIN_MS = 500;
+/** Waits are rounded down to this, so that the pragma that sets them is rarely needed. */
+const BUSY_STEP_MS = 250;
+
+/** Starts a thread for a database. Tests pass their own to get hold of the worker. */
+export type StartThread = (data: LibsqlThreadData) => Worker;
+
+/** One worker thread with one connection. Once it is lost it stays lost; its owner starts another. */
+export class LibsqlThread {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onLost: (reason: string) => void;
+  #nextId = 1;
+  #lost = false;
+
+  constructor(worker: Worker, onLost: (reason: string) => void) {
+    this.#worker = worker;
+    this.#onLost = onLost;
+    // Only a call under way keeps the process alive.
+    worker.unref();
+    worker.on('message', (answer: LibsqlAnswer) => this.#settle(answer));
+    worker.on('error', () => this.#lose('the database thread failed'));
+    worker.on('exit', () => this.#lose('the database thread ended'));
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Runs one statement; `expiresAt` is in milliseconds of `performance.now()`. */
+  run(sql: string, parameters: readonly unknown[], expiresAt: number): Promise<{ rows: unknown[]; changes: number }> {
+    const values = parameters.map(toLibsqlValue);
+    return new Promise((resolve, reject) => {
+      const leftMs = expiresAt - performance.now();
+      if (this.#lost || leftMs <= 0) {
+        reject(new LedgerUnavailableError(this.#lost ? 'The database thread was lost.' : 'The ledger did not answer in time.'));
+        return;
+      }
+      const id = this.#nextId++;
+      const timer = setTimeout(() => this.#lose('the database did not answer in time'), leftMs);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#worker.ref();
+      const busyMs = Math.max(0, Math.floor((leftMs - ANSWER_MARGIN_MS) / BUSY_STEP_MS) * BUSY_STEP_MS);
+      this.#worker.postMessage({ id, sql, parameters: values, busyMs } satisfies LibsqlRequest);
+    });
+  }
+
+  /** Rejects what is under way and ends the thread; its connection rolls back what was not committed. */
+  discard(reason: string): void {
+    this.#lose(reason);
+  }
+
+  /** Closes the database and waits until the thread is gone. */
+  async close(): Promise<void> {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#worker.ref();
+    const gone = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    const impatience = setTimeout(() => void this.#worker.terminate(), ANSWER_MARGIN_MS);
+    this.#worker.postMessage('close');
+    await gone;
+    clearTimeout(impatience);
+  }
+
+  #settle(answer: LibsqlAnswer): void {
+    const pending = this.#pending.get(answer.id);
+    if (pending === undefined) return;
+    this.#pending.delete(answer.id);
+    clearTimeout(pending.timer);
+    if (this.#pending.size === 0) this.#worker.unref();
+    if (answer.failure === undefined) pending.resolve(answer);
+    else pending.reject(new LibsqlFailure(answer.failure));
+  }
+
+  #lose(reason: string): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(new LedgerUnavailableError(`The ledger is unavailable: ${reason}.`));
+    }
+    this.#pending.clear();
+    this.#worker.unref();
+    void this.#worker.terminate();
+    this.#onLost(reason);
+  }
+}
+
+function toLibsqlValue(value: unknown): LibsqlValue {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value === null) return value;
+  throw new TypeError(`libSQL cannot hold a parameter of type ${typeof value}.`);
+}

@@ -1,0 +1,91 @@
+import { sql } from 'kysely';
+import type { Transaction } from 'kysely';
+import { migrations } from './migrations';
+import { MIGRATION_LOCK } from './postgres-locks';
+import { LedgerSettingError } from './setting-error';
+import type { LedgerDatabase, LedgerDialect, Tables } from './tables';
+
+const FINGERPRINT = 'subject-key-fingerprint';
+
+/**
+ * Brings the schema up to date and binds the ledger to its subject key, in one transaction that only one process at a
+ * time can be in: whoever comes second finds everything done. Answers the names of the migrations it ran.
+ *
+ * Kysely's own Migrator is not used: for SQLite it takes no lock that another process would see and runs without a
+ * transaction, and it creates its own tables before it takes the lock in Postgres.
+ *
+ * @throws LedgerSettingError when a newer version wrote the ledger, or another subject key; nothing is changed then.
+ */
+export async function prepareLedger({ db, dialect }: LedgerDatabase, fingerprint: string): Promise<string[]> {
+  return db.transaction().execute(async (transaction) => {
+    // libSQL's transactions begin as `immediate`: the write lock is already ours.
+    if (dialect === 'postgres') await MIGRATION_LOCK.take(transaction);
+    const ran = await migrate(transaction, dialect);
+    await bindToKey(transaction, fingerprint);
+    return ran;
+  });
+}
+
+async function migrate(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<string[]> {
+  const done = await appliedMigrations(transaction, dialect);
+  const unknown = done.filter((name) => !migrations.some((migration) => migration.name === name));
+  if (unknown.length > 0) {
+    throw new LedgerSettingError(
+      'HTTP_TASKS_LEDGER_URL',
+      `this ledger was written by a newer version of temporal-http-tasks (unknown migration ${unknown.join(', ')}). ` +
+        'Nothing was changed. Upgrade this process, or point the setting at another ledger.',
+    );
+  }
+  const missing = migrations.filter((migration) => !done.includes(migration.name));
+  for (const migration of missing) {
+    await migration.up(transaction, dialect);
+    await transaction
+      .insertInto('ledger_migrations')
+      .values({ name: migration.name, at: new Date().toISOString() })
+      .execute();
+  }
+  return missing.map((migration) => migration.name);
+}
+
+async function appliedMigrations(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<string[]> {
+  if (!(await hasMigrationsTable(transaction, dialect))) {
+    await transaction.schema
+      .createTable('ledger_migrations')
+      .addColumn('name', 'text', (column) => column.notNull().primaryKey())
+      .addColumn('at', dialect === 'postgres' ? 'timestamptz' : 'text', (column) => column.notNull())
+      .execute();
+    return [];
+  }
+  const rows = await transaction.selectFrom('ledger_migrations').select('name').orderBy('name').execute();
+  return rows.map((row) => row.name);
+}
+
+/** Asked first instead of CREATE … IF NOT EXISTS, which needs the right to create tables even when nothing is missing. */
+async function hasMigrationsTable(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<boolean> {
+  const found =
+    dialect === 'postgres'
+      ? sql<{ name: string | null }>`select to_regclass('ledger_migrations')::text as name`
+      : sql<{ name: string | null }>`select name from sqlite_master where type = 'table' and name = 'ledger_migrations'`;
+  const { rows } = await found.execute(transaction);
+  return rows.some((row) => row.name !== null);
+}
+
+async function bindToKey(transaction: Transaction<Tables>, fingerprint: string): Promise<void> {
+  await transaction
+    .insertInto('ledger_meta')
+    .values({ name: FINGERPRINT, value: fingerprint })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const { value } = await transaction
+    .selectFrom('ledger_meta')
+    .select('value')
+    .where('name', '=', FINGERPRINT)
+    .executeTakeFirstOrThrow();
+  if (value !== fingerprint) {
+    throw new LedgerSettingError(
+      'HTTP_TASKS_SUBJECT_KEY',
+      'this ledger was written with another key, and with this one no user and no hold in it would be recognised. ' +
+        'Set the key it was first opened with, or point HTTP_TASKS_LEDGER_URL at another ledger.',
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import { sql } from 'kysely';
+import type { Transaction } from 'kysely';
+import type { Tables } from '../tables';
+import type { Migration } from './migration';
+
+/** Legal holds, and for Postgres the statement that records an intent against them. */
+export const holdsMigration: Migration = {
+  name: '0002-holds',
+  async up(transaction, dialect) {
+    await transaction.schema
+      .createTable('holds')
+      .addColumn('hold_id', 'text', (column) => column.notNull())
+      .addColumn('subject', 'text', (column) => column.notNull())
+      .addColumn('reason', 'text')
+      .addColumn('at', dialect === 'postgres' ? 'timestamptz' : 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('holds_key', ['hold_id', 'subject'])
+      .execute();
+    await transaction.schema.createIndex('holds_subject').on('holds').column('subject').execute();
+    if (dialect === 'postgres') await createRecordIntent(transaction);
+  },
+};
+
+/**
+ * Why a function and not a plain INSERT … WHERE NOT EXISTS: under READ COMMITTED a plain statement looks at the
+ * database as it was when the statement began. An intent that began just before a hold was committed, and was then
+ * delayed, would not see the hold and would still be written after it. Each statement inside a volatile function looks
+ * anew. So:
+ *
+ * - Recording an intent takes the lock (1214606444, 2) shared, and only then looks for holds.
+ * - Setting a hold takes it exclusively until its commit: it waits for intents under way, and later ones wait for it.
+ *
+ * Whichever commits first wins: an intent committed before the hold may be sent; once `addHold` has returned, no
+ * intent for its subjects is recorded any more. The shared side costs no round trip and excludes no other intent.
+ *
+ * The second lock, on the call itself, makes two attempts of one call (the older one perhaps a process that was frozen
+ * and has woken) record one after the other, so that the later one always sees the earlier one's intent. It is taken
+ * before the shared one, so that no one waits while setting a hold waits for him.
+ */
+async function createRecordIntent(transaction: Transaction<Tables>): Promise<void> {
+  await sql`
+    create function ledger_record_intent(
+      p_workflow_id text, p_run_id text, p_activity_id text, p_step text, p_attempt integer, p_task text,
+      p_service text, p_environment text, p_key_slot text, p_subjects text[], p_hold_subjects text[],
+      p_refuse_unsettled boolean, p_at timestamptz
+    ) returns text language plpgsql volatile as $$
+    begin
+      if p_refuse_unsettled then
+        perform pg_advisory_xact_lock(
+          hashtextextended(jsonb_build_array(p_workflow_id, p_run_id, p_activity_id)::text, 1214606444));
+      end if;
+      perform pg_advisory_xact_lock_shared(1214606444, 2);
+      if exists (
+        select 1 from receipts where workflow_id = p_workflow_id and run_id = p_run_id
+          and activity_id = p_activity_id and step = p_step and phase = 'intent' and attempt = p_attempt
+      ) then
+        return 'recorded';
+      end if;
+      if exists (select 1 from holds where subject = any (p_hold_subjects)) then
+        return 'held';
+      end if;
+      if p_refuse_unsettled and exists (
+        select 1 from receipts i where i.workflow_id = p_workflow_id and i.run_id = p_run_id
+          and i.activity_id = p_activity_id and i.phase = 'intent'
+          and (i.attempt > p_attempt or (i.attempt < p_attempt and not exists (
+            select 1 from receipts o where o.workflow_id = i.workflow_id and o.run_id = i.run_id
+              and o.activity_id = i.activity_id and o.seq = i.seq and o.step = i.step and o.phase = 'outcome'
+              and o.round = i.round and o.attempt = i.attempt)))
+      ) then
+        return 'unsettled';
+      end if;
+      insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service,
+        environment, key_slot, at)
+      select p_workflow_id, p_run_id, p_activity_id, s.position - 1, p_step, 'intent', p_attempt, s.subject, p_task,
+        p_service, p_environment, p_key_slot, p_at
+      from unnest(p_subjects) with ordinality as s (subject, position)
+      on conflict do nothing;
+      return 'recorded';
+    end $$
+  `.execute(transaction);
+}

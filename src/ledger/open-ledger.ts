@@ -1,0 +1,99 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import type { Ledger } from './ledger';
+import { IN_MEMORY, parseLedgerUrl } from './ledger-url';
+import type { LedgerAddress } from './ledger-url';
+import { LibsqlDialect } from './libsql-dialect';
+import { prepareLedger } from './migrate';
+import { createPostgresPool } from './postgres-pool';
+import { LedgerSettingError } from './setting-error';
+import { databaseCode } from './sql-failure';
+import { createSqlLedger, withinDeadline } from './sql-ledger';
+import { createSubjectHasher } from './subject';
+import type { LedgerDatabase, Tables } from './tables';
+
+/** How long one call may take unless told otherwise. */
+const DEADLINE_MS = 5_000;
+
+/** Opening may have to wait for another process that is migrating. */
+const OPENING_DEADLINE_MS = 60_000;
+
+/** Something about the ledger that an operator may want to see in a log; it holds no data. */
+export type LedgerEvent =
+  | { kind: 'migrated'; migrations: readonly string[] }
+  /** libSQL only: the thread with the database ended; the next call starts another one. */
+  | { kind: 'threadLost'; reason: string };
+
+/** What a ledger needs to be opened. */
+export interface LedgerOptions {
+  /** `HTTP_TASKS_LEDGER_URL`: `file:PATH`, `file::memory:` (for tests), or `postgres://…`. */
+  url: string;
+  /** `HTTP_TASKS_SUBJECT_KEY`. The key itself is not stored. */
+  subjectKey: string;
+  onEvent?: (event: LedgerEvent) => void;
+  /**
+   * How long one call may take before it rejects with `LedgerUnavailableError`, in milliseconds.
+   * @default 5000
+   */
+  deadlineMs?: number;
+}
+
+/**
+ * Opens the ledger: connects, brings the schema up to date (safe with any number of processes at once) and binds the
+ * ledger to the subject key. A file is created when it is missing; its folder is not. May be repeated freely.
+ *
+ * @throws LedgerSettingError for a URL that cannot be used, a login that is refused, a key that is too short or is not
+ * the one the ledger was first opened with, and a ledger that a newer version wrote.
+ * @throws LedgerUnavailableError when the database cannot be reached or is locked for a minute.
+ */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const { fingerprint } = createSubjectHasher(options.subjectKey);
+  const address = parseLedgerUrl(options.url);
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  // An in-memory ledger is gone with its connection, so it is prepared over the one it keeps.
+  const keep = address.kind === 'libsql' && address.path === IN_MEMORY;
+  const opening = connect(address, keep ? deadlineMs : OPENING_DEADLINE_MS, options);
+  try {
+    const ran = await withinDeadline(() => prepare(opening, fingerprint, address), OPENING_DEADLINE_MS);
+    if (ran.length > 0) options.onEvent?.({ kind: 'migrated', migrations: ran });
+  } catch (error) {
+    await opening.db.destroy();
+    throw error;
+  }
+  if (keep) return createSqlLedger(opening, deadlineMs);
+  await opening.db.destroy();
+  return createSqlLedger(connect(address, deadlineMs, options), deadlineMs);
+}
+
+function connect(address: LedgerAddress, deadlineMs: number, options: LedgerOptions): LedgerDatabase {
+  if (address.kind === 'postgres') {
+    const pool = createPostgresPool({ connectionString: address.connectionString, deadlineMs });
+    return { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }) };
+  }
+  const dialect = new LibsqlDialect({
+    path: address.path,
+    deadlineMs,
+    onThreadLost: (reason) => options.onEvent?.({ kind: 'threadLost', reason }),
+  });
+  return { dialect: 'libsql', db: new Kysely<Tables>({ dialect }) };
+}
+
+async function prepare(database: LedgerDatabase, fingerprint: string, address: LedgerAddress): Promise<string[]> {
+  try {
+    return await prepareLedger(database, fingerprint);
+  } catch (error) {
+    const advice = ADVICE[databaseCode(error) ?? ''];
+    if (advice === undefined) throw error;
+    throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: ${advice}`);
+  }
+}
+
+/** Answers of the database that mean a wrong setting and not a passing trouble. */
+const ADVICE: Readonly<Record<string, string>> = {
+  SQLITE_CANTOPEN: 'the file cannot be opened or created. Its folder must exist and be writable for this user.',
+  SQLITE_NOTADB: 'the file is not a database. Nothing was changed; name another file.',
+  SQLITE_READONLY: 'the file cannot be written by this user.',
+  '28P01': 'the database refused the user or the password (28P01).',
+  '28000': 'the database refused the login (28000); check the user, and whether it demands TLS.',
+  '3D000': 'the server has no database of this name (3D000); create it first.',
+  '42501': 'this user may not create tables there (42501); grant it CREATE on the schema.',
+};

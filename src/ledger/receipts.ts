@@ -1,0 +1,82 @@
+import { sql } from 'kysely';
+import type { Selectable } from 'kysely';
+import type { CallOutcome, Receipt, SubjectHistory } from './ledger';
+import type { LedgerDatabase, Tables } from './tables';
+import { requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
+
+/** See `Ledger.recordOutcome`. */
+export async function recordOutcome({ db, dialect }: LedgerDatabase, outcome: CallOutcome): Promise<void> {
+  requireHashes('subjects', outcome.subjects);
+  requireHashes('items', outcome.items ?? []);
+  const subjects = outcome.subjects.length > 0 ? outcome.subjects : [''];
+  const items = outcome.items === undefined ? null : JSON.stringify(outcome.items);
+  // The casts tell Postgres the types of parameters that could otherwise be anything.
+  await sql`
+    insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service,
+      environment, key_slot, outcome, failure_type, status, code, request_id, token, items, at)
+    select ${storable(outcome.workflowId)}, ${storable(outcome.runId)}, ${storable(outcome.activityId)}, list.seq,
+      ${storable(outcome.step)}, 'outcome', cast(${outcome.attempt} as integer), list.value, ${storable(outcome.task)},
+      ${storable(outcome.service)}, ${storable(outcome.environment)}, ${storableOrNull(outcome.keySlot)},
+      ${outcome.outcome}, ${outcome.failureType ?? null}, cast(${outcome.status ?? null} as integer),
+      ${storableOrNull(outcome.code)}, ${storableOrNull(outcome.requestId)}, ${storableOrNull(outcome.token)}, ${items},
+      ${dialect === 'postgres' ? sql`cast(${new Date().toISOString()} as timestamptz)` : new Date().toISOString()}
+    from ${rowsOf(dialect, subjects)} as list
+    where true
+    on conflict do nothing`.execute(db);
+}
+
+/** See `Ledger.readReceipts`. */
+export async function readReceipts(
+  { db }: LedgerDatabase,
+  filter: { workflowId: string; runId?: string },
+): Promise<Receipt[]> {
+  let query = db.selectFrom('receipts').selectAll().where('workflow_id', '=', storable(filter.workflowId));
+  if (filter.runId !== undefined) query = query.where('run_id', '=', storable(filter.runId));
+  const rows = await query.orderBy('id').execute();
+  return rows.map(toReceipt);
+}
+
+/** See `Ledger.readHistory`. */
+export async function readHistory(
+  { db, dialect }: LedgerDatabase,
+  subjects: readonly string[],
+): Promise<SubjectHistory> {
+  requireHashes('subjects', subjects);
+  const rows = await db
+    .selectFrom('receipts')
+    .select(['step', 'items'])
+    .distinct()
+    .where('subject', 'in', valuesOf(dialect, subjects))
+    .where('phase', 'in', ['outcome', 'settled'])
+    // A receipt with items, even none, is a read that the provider answered: it knew the user.
+    .where((eb) => eb.or([eb('outcome', 'in', ['removed', 'alreadyGone', 'accepted']), eb('items', 'is not', null)]))
+    .execute();
+  const steps = new Set(rows.map((row) => row.step));
+  const items = new Set(rows.flatMap((row) => (row.items === null ? [] : (JSON.parse(row.items) as string[]))));
+  return { steps: [...steps].sort(), items: [...items].sort() };
+}
+
+function toReceipt(row: Selectable<Tables['receipts']>): Receipt {
+  return {
+    workflowId: row.workflow_id,
+    runId: row.run_id,
+    activityId: row.activity_id,
+    phase: row.phase,
+    attempt: row.attempt,
+    seq: row.seq,
+    subject: row.subject,
+    step: row.step,
+    task: row.task,
+    service: row.service,
+    environment: row.environment,
+    ...(row.key_slot !== null && { keySlot: row.key_slot }),
+    ...(row.outcome !== null && { outcome: row.outcome }),
+    ...(row.reason !== null && { reason: row.reason }),
+    ...(row.failure_type !== null && { failureType: row.failure_type }),
+    ...(row.status !== null && { status: row.status }),
+    ...(row.code !== null && { code: row.code }),
+    ...(row.request_id !== null && { requestId: row.request_id }),
+    ...(row.token !== null && { token: row.token }),
+    at: new Date(row.at).toISOString(),
+  };
+}

@@ -1,0 +1,56 @@
+import { addHold, isHeld, listHolds, removeHolds } from './holds';
+import { recordIntent } from './intent';
+import { LedgerUnavailableError } from './ledger';
+import type { Ledger } from './ledger';
+import { readHistory, readReceipts, recordOutcome } from './receipts';
+import { readCompensations, recordEnd } from './run-end';
+import { toLedgerError } from './sql-failure';
+import type { LedgerDatabase } from './tables';
+
+/** A ledger over an open database whose schema is up to date. Each call is answered within `deadlineMs`. */
+export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): Ledger {
+  let closed = false;
+  const guarded =
+    <I extends unknown[], O>(work: (database: LedgerDatabase, ...input: I) => Promise<O>) =>
+    async (...input: I): Promise<O> => {
+      if (closed) throw new LedgerUnavailableError('The ledger is closed.');
+      return withinDeadline(() => work(database, ...input), deadlineMs);
+    };
+  return {
+    recordIntent: guarded(recordIntent),
+    recordOutcome: guarded(recordOutcome),
+    recordEnd: guarded(recordEnd),
+    readReceipts: guarded(readReceipts),
+    readCompensations: guarded(readCompensations),
+    readHistory: guarded(readHistory),
+    addHold: guarded(addHold),
+    isHeld: guarded(isHeld),
+    listHolds: guarded(listHolds),
+    removeHolds: guarded(removeHolds),
+    close: () => {
+      closed = true;
+      return database.db.destroy();
+    },
+  };
+}
+
+/**
+ * Answers or rejects in time. The database has its own, shorter limits; this one holds when several of them add up. A
+ * write that is given up here may still happen: an intent nobody sent, which a later attempt finds unsettled.
+ */
+export async function withinDeadline<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new LedgerUnavailableError(`The ledger did not answer within ${deadlineMs} ms.`)),
+      deadlineMs,
+    );
+  });
+  try {
+    return await Promise.race([work(), tooLate]);
+  } catch (error) {
+    throw toLedgerError(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

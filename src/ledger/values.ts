@@ -1,0 +1,38 @@
+import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
+import { isKeyedHash } from './subject';
+import type { LedgerDialect } from './tables';
+
+/** Text as both databases can hold it: Postgres has no NUL character. */
+export function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD');
+}
+
+/** The same for a text that may be missing. */
+export function storableOrNull(text: string | undefined): string | null {
+  return text === undefined ? null : storable(text);
+}
+
+/** Nothing but keyed hashes may reach the database; a raw id is a bug of the caller, and is not repeated here. */
+export function requireHashes(field: string, hashes: readonly string[]): void {
+  const wrong = hashes.findIndex((hash) => !isKeyedHash(hash));
+  if (wrong >= 0) {
+    throw new TypeError(`${field}[${wrong}] is not a keyed hash of 24 base64url characters (see createSubjectHasher).`);
+  }
+}
+
+/**
+ * A list as rows of (value, seq from 0), passed as one parameter, so that 10,000 of them are one short statement.
+ */
+export function rowsOf(dialect: LedgerDialect, values: readonly string[]): RawBuilder<{ value: string; seq: number }> {
+  const json = JSON.stringify(values);
+  return dialect === 'postgres'
+    ? sql`(select value, (position - 1)::integer as seq
+           from jsonb_array_elements_text(${json}::jsonb) with ordinality as list (value, position))`
+    : sql`(select value, key as seq from json_each(${json}))`;
+}
+
+/** The same list as the right side of `in`. */
+export function valuesOf(dialect: LedgerDialect, values: readonly string[]): RawBuilder<string> {
+  return sql`(select value from ${rowsOf(dialect, values)} as list)`;
+}
