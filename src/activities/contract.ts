@@ -24,6 +24,8 @@ export interface PrepareOffboarding {
   user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string };
   itemIds?: readonly string[];
   usesBatch: boolean;
+  /** The compensation task, to be refused at once when the worker does not know it. */
+  compensationTask?: string;
 }
 
 /** What only a worker knows, and a run has to know before its first call. Ids are keyed hashes. */
@@ -54,10 +56,12 @@ export interface RecordEnd {
 export interface OffboardingActivities {
   /**
    * Answers what a run has to know before its first call. Changes nothing.
-   * Fails `Task.InvalidInput` when a bearer token stands in an unencrypted input or a needed service has no keys, and
-   * `Task.LedgerUnavailable` (retried).
+   * Fails `Task.InvalidInput` when a bearer token stands in an unencrypted input, a needed service has no keys or the
+   * compensation task is not known, and `Task.LedgerUnavailable` (retried).
    */
   'httpTasks.prepareOffboarding'(input: PrepareOffboarding): Promise<Preparation>;
+  /** Fails `Task.InvalidInput` unless this worker runs a task of that name and the input fits it. Changes nothing. */
+  'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<void>;
   /** Writes the end of the calling workflow's run to the ledger; repeating it changes nothing. */
   'httpTasks.recordEnd'(input: RecordEnd): Promise<void>;
 }

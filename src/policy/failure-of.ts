@@ -12,20 +12,21 @@ export function taskFailureOf(error: unknown): TaskFailure | undefined {
 }
 
 /**
- * What an error of a task's activity means for its caller.
+ * What an error of a task's activity means for its caller. Anything but an activity's failure is thrown on.
  *
- * A time-out of the activity itself means that its worker fell silent. Whether the request went out is then not known:
- * that is final for an irreversible task, and for the others the time to retry has run out.
+ * A failure without a `Task.*` type means that a worker fell silent (a time-out) or broke its contract. Whether the
+ * request went out is then not known: for an irreversible task that has to be settled by looking, and for the others
+ * the time to retry has run out.
  */
 export function callFailureOf(error: unknown, task: { name: string; service: { name: string } }, effect: Effect): TaskFailure {
   const failure = taskFailureOf(error);
   if (failure) return failure;
-  const timedOut = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
-  if (!timedOut) throw error;
+  if (!(error instanceof ActivityFailure)) throw error;
+  const silent = error.cause instanceof TimeoutFailure;
   return {
     type: effect === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.Unavailable',
     service: task.service.name,
     task: task.name,
-    message: `No worker reported the end of ${task.name} in time.`,
+    message: silent ? `No worker reported the end of ${task.name} in time.` : `${task.name} failed outside its contract; see the worker's log.`,
   };
 }

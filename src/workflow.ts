@@ -1,0 +1,22 @@
+/**
+ * The sandbox-safe entry of the package: import it in workflow code, and re-export it from the file that your worker
+ * bundles: `export * from 'temporal-http-tasks/workflow'`.
+ */
+export { offboardUser } from './workflows/offboard-user';
+export { runHttpTask } from './workflows/run-http-task';
+export { httpTask } from './workflows/http-task';
+export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
+export { taskFailureOf } from './policy/failure-of';
+export { batch, http, plaid } from './tasks/catalogue';
+export { defineHttpTask } from './tasks/define';
+export { defineService } from './tasks/service';
+export type { HttpTaskOptions } from './workflows/http-task';
+export type { RunHttpTaskInput } from './workflows/run-http-task';
+export type { OffboardProgress } from './workflows/queries';
+export type { OffboardUserInput } from './policy/offboard-input';
+export type { CompensationLine, OffboardResult, StepResult } from './policy/offboard-result';
+export type { Outcome, RunStatus } from './policy/outcome';
+export type { TaskEnvelope } from './activities/contract';
+export type { Effect, HttpTask, TaskInput, TaskOutput } from './tasks/define';
+export type { ServiceDefinition } from './tasks/service';
+export type { TaskFailure, TaskFailureType } from './tasks/failure';

@@ -1,0 +1,188 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  proxyLocalActivities,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { LocalActivityOptions } from '@temporalio/workflow';
+import type { z } from 'zod';
+import type { OffboardingActivities, Preparation } from '../activities/contract';
+import { allHeld, answered, beginConverging, endEarly, next } from '../policy/converge';
+import type { CallMove, ConvergePlan, ConvergeState } from '../policy/converge';
+import { deadlineAtMs } from '../policy/deadline';
+import { offboardUserInput } from '../policy/offboard-input';
+import type { OffboardUserInput } from '../policy/offboard-input';
+import { statusOf } from '../policy/offboard-result';
+import type { OffboardResult, StepResult } from '../policy/offboard-result';
+import type { RunStatus } from '../policy/outcome';
+import { Catalogue } from '../tasks/catalogue';
+import type { HttpTask } from '../tasks/define';
+import { callTask } from './call-activity';
+import { offboardingFailed } from './offboarding-failed';
+import { describeProgress } from './progress-details';
+import { invalidInput, parseWorkflowInput } from './parse-workflow-input';
+import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
+import type { OffboardProgress } from './queries';
+import { runSteps, writeEnd } from './saga';
+
+type Input = z.output<typeof offboardUserInput>;
+
+const catalogue = new Catalogue();
+
+const PREPARE_OPTIONS = {
+  startToCloseTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+} satisfies LocalActivityOptions;
+
+const { 'httpTasks.prepareOffboarding': prepare } = proxyLocalActivities<OffboardingActivities>(PREPARE_OPTIONS);
+
+/**
+ * Off-boards one user from Plaid and Batch: removes the Items, terminates the products, removes the user if asked, and
+ * has the custom data deleted under every configured app key. Most of it cannot be undone.
+ *
+ * Safe to run twice, also at once, for one user: every run looks first and both converge. Each call is preceded by a
+ * recorded intent and followed by a recorded outcome; a lost answer is settled by looking.
+ *
+ * Answers `completed`, `partial` or `held`, with the compensation log for every end but `completed`.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput`, within the first workflow task, naming the field.
+ * @throws ApplicationFailure `Offboarding.Failed` with the result in its details, when something failed and no step
+ *   was good.
+ * @throws CancelledFailure after a cancellation; its log is in the ledger and in the query `compensations`.
+ */
+export async function offboardUser(rawInput: OffboardUserInput): Promise<OffboardResult> {
+  const input = parseWorkflowInput('offboardUser', offboardUserInput, rawInput);
+  refuseBadCompensation(input);
+  const run = new OffboardingRun(input);
+  return run.execute();
+}
+
+/** A compensation task that the catalogue knows is checked at once, not when it is needed. */
+function refuseBadCompensation({ compensation }: Input): void {
+  const task = compensation && catalogue.find(compensation.task);
+  if (!task || task.input.safeParse(compensation.input).success) return;
+  const [issue] = task.input.safeParse(compensation.input).error?.issues ?? [];
+  const field = ['compensation', 'input', ...(issue?.path.map(String) ?? [])].join('.');
+  throw invalidInput(`The input of offboardUser is not valid: ${field}: ${issue?.message ?? 'does not fit the task'}.`, field);
+}
+
+class OffboardingRun {
+  readonly #input: Input;
+  readonly #ids: Pick<OffboardResult, 'workflowId' | 'runId'>;
+  readonly #deadlineAtMs: number;
+  #state?: ConvergeState;
+  #calls = 0;
+  #progress: OffboardProgress;
+
+  constructor(input: Input) {
+    const { workflowId, runId, startTime } = workflowInfo();
+    this.#input = input;
+    this.#ids = { workflowId, runId };
+    this.#deadlineAtMs = deadlineAtMs(input.deadline, startTime.getTime());
+    this.#progress = { ...this.#ids, status: 'running', steps: [], compensations: [] };
+    setHandler(progressQuery, () => this.#progress, { description: 'How the off-boarding stands; its result once it has ended.' });
+    setHandler(receiptsQuery, () => this.#progress.steps, { description: 'The steps that have ended.' });
+    setHandler(compensationsQuery, () => this.#progress.compensations, { description: 'What could not be done or undone, once the run has ended.' });
+  }
+
+  async execute(): Promise<OffboardResult> {
+    this.#show({ ...this.#ids, status: 'running', steps: [], compensations: [] });
+    const preparation = await this.#prepare();
+    const plan = convergePlan(this.#input, preparation);
+    const end = await runSteps(
+      () => this.#steps(plan, preparation),
+      () => (this.#state ? endEarly(this.#state, 'cancelled') : []),
+    );
+    const compensation = this.#input.dryRun ? undefined : this.#input.compensation;
+    const result = await writeEnd(this.#ids, end, preparation, compensation);
+    this.#show(result);
+    if (end.cancellation) throw end.cancellation;
+    if (result.status === 'failed') throw offboardingFailed(result);
+    return result;
+  }
+
+  async #prepare(): Promise<Preparation> {
+    const { user, itemIds, batch, compensation } = this.#input;
+    const { reference: _reference, ...ids } = user;
+    const usesBatch = user.batchUserId !== undefined && batch?.mode !== 'skip';
+    const leftMs = Math.max(1, this.#deadlineAtMs - Date.now());
+    try {
+      return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: leftMs }, [
+        { user: ids, itemIds, usesBatch, compensationTask: compensation?.task },
+      ]);
+    } catch (error) {
+      // A refusal by the worker reads like one by the schema: the run's own failure names the field.
+      if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) throw error.cause;
+      throw error;
+    }
+  }
+
+  async #steps(plan: ConvergePlan, preparation: Preparation): Promise<{ status: RunStatus; steps: StepResult[] }> {
+    if (preparation.held) return { status: 'held', steps: allHeld(plan) };
+    const steps = await this.#converge(plan, preparation);
+    return { status: statusOf(steps, plan.notFoundIsFine), steps };
+  }
+
+  /** Drives the one pure machine: its calls become activities and its waits durable timers. */
+  async #converge(plan: ConvergePlan, preparation: Preparation): Promise<StepResult[]> {
+    let state = beginConverging(plan);
+    for (;;) {
+      this.#state = state;
+      this.#show({ ...this.#progress, steps: [...state.done] });
+      // A cancelled run stops here also when the call before was awaited to its end.
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The off-boarding was cancelled.');
+      const nowMs = Date.now();
+      const move = next(state, nowMs);
+      if (move.kind === 'done') return move.steps;
+      const leftMs = this.#deadlineAtMs - nowMs;
+      if (leftMs <= 0) return endEarly(state, 'deadline');
+      if (move.kind === 'wait') await sleep(Math.min(move.delayMs, leftMs));
+      else state = answered(state, move, await this.#call(move, preparation, leftMs), Date.now());
+    }
+  }
+
+  async #call(move: CallMove, { subjects }: Preparation, withinMs: number): ReturnType<typeof callTask> {
+    const task = catalogue.find(move.task) as HttpTask;
+    this.#calls += 1;
+    return callTask({
+      task,
+      input: move.input,
+      context: { step: move.step, holdSubjects: subjects },
+      activityId: `${this.#calls}-${move.step}`,
+      summary: `${move.step}: ${task.summary}`,
+      withinMs,
+    });
+  }
+
+  #show(progress: OffboardProgress): void {
+    this.#progress = progress;
+    setCurrentDetails(describeProgress(progress, this.#input));
+  }
+}
+
+function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
+  const { plaidUserId, plaidUserToken, batchUserId } = input.user;
+  const plaidUser =
+    plaidUserId !== undefined ? { user_id: plaidUserId } : plaidUserToken !== undefined ? { user_token: plaidUserToken } : undefined;
+  return {
+    plaidUser,
+    batchUserId,
+    itemIds: input.itemIds && [...new Set(input.itemIds)],
+    reason: input.reason,
+    removeUser: input.plaid?.removeUser ?? false,
+    batchMode: input.batch?.mode ?? 'customData',
+    batchApps: preparation.batchApps,
+    dryRun: input.dryRun ?? false,
+    onFailure: input.onFailure ?? 'continue',
+    notFoundIsFine: input.notFoundIsFine ?? false,
+    known: {
+      steps: preparation.knownSteps,
+      itemIds: preparation.knownItems.flatMap((index) => input.itemIds?.[index] ?? []),
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
+import type { OffboardingActivities, Preparation } from '../activities/contract';
+import { compensationLog } from '../policy/compensation-log';
+import { fillCompensationInput } from '../policy/compensation-input';
+import type { OffboardResult, StepResult } from '../policy/offboard-result';
+import type { RunStatus } from '../policy/outcome';
+import { Catalogue } from '../tasks/catalogue';
+import { callTask } from './call-activity';
+
+/** The end of a run is worth a day of retries; after that it ends with its result alone. */
+const RECORD_WITHIN_MS = 86_400_000;
+
+const { 'httpTasks.recordEnd': recordEnd } = proxyActivities<OffboardingActivities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: RECORD_WITHIN_MS,
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  summary: 'Record the end of the run',
+});
+
+/** How a run of steps came to its end. */
+export interface SagaEnd {
+  status: RunStatus;
+  steps: StepResult[];
+  /** The cancellation that ended it, to be thrown on. */
+  cancellation?: unknown;
+}
+
+/** What a user-given task needs to run when the off-boarding did not complete. */
+export interface Compensation {
+  task: string;
+  input?: unknown;
+}
+
+/**
+ * Runs the steps and, however they end, answers how: by themselves, or because the run was cancelled, with the steps
+ * as they then stand. What cannot be undone is not registered for an undo; it is logged by {@link writeEnd}.
+ */
+export async function runSteps(
+  steps: () => Promise<{ status: RunStatus; steps: StepResult[] }>,
+  stepsWhenCancelled: () => StepResult[],
+): Promise<SagaEnd> {
+  try {
+    return await steps();
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    return { status: 'cancelled', steps: stepsWhenCancelled(), cancellation: error };
+  }
+}
+
+/**
+ * Writes the end of a run: the last word on every step and, for every end but `completed`, the compensation log; then
+ * runs the compensation task with that log. None of it can be cancelled. What fails here is recorded too.
+ */
+export async function writeEnd(
+  run: Pick<OffboardResult, 'workflowId' | 'runId'>,
+  end: SagaEnd,
+  preparation: Preparation,
+  compensation?: Compensation,
+): Promise<OffboardResult> {
+  return CancellationScope.nonCancellable(async () => {
+    const compensations = end.status === 'completed' ? [] : compensationLog(end.steps);
+    const result: OffboardResult = { ...run, status: end.status, steps: end.steps, compensations };
+    const record = async (): Promise<void> => {
+      const { subject, environment } = preparation;
+      await recordEnd({ subject, environment, steps: result.steps.map(withoutItemIds), compensations: result.compensations });
+    };
+    await record();
+    if (!compensation || end.status === 'completed') return result;
+    result.compensationTask = await runCompensation(compensation, result);
+    result.compensations = [...compensations, compensationLine(result.compensationTask)];
+    await record();
+    return result;
+  });
+}
+
+/** Items are named in the run's own result only. */
+export function withoutItemIds(step: StepResult): StepResult {
+  const { itemIds: _itemIds, ...rest } = step;
+  return rest;
+}
+
+async function runCompensation(
+  compensation: Compensation,
+  log: OffboardResult,
+): Promise<NonNullable<OffboardResult['compensationTask']>> {
+  const { task: name } = compensation;
+  const task = new Catalogue().find(name) ?? { name, generic: false, effect: 'irreversible' as const, service: { name: '' } };
+  const answer = await callTask({
+    task,
+    input: fillCompensationInput(compensation, { ...log, steps: log.steps.map(withoutItemIds) }),
+    context: { step: 'compensation', holdSubjects: [] },
+    activityId: 'compensation',
+    summary: 'Run the compensation task',
+    withinMs: RECORD_WITHIN_MS,
+  });
+  return answer.ok ? { task: name, ok: true, requestId: answer.requestId } : { task: name, ok: false, failure: answer.failure };
+}
+
+function compensationLine({
+  task,
+  ok,
+  failure,
+  requestId,
+}: NonNullable<OffboardResult['compensationTask']>): OffboardResult['compensations'][number] {
+  return ok
+    ? { step: 'compensation', outcome: 'accepted', remedy: `The compensation task ${task} ran with this log.`, evidence: requestId ? `request_id=${requestId}` : '' }
+    : {
+        step: 'compensation',
+        outcome: failure?.type === 'Task.OutcomeUnknown' ? 'unknown' : 'failed',
+        remedy: `The compensation task ${task} did not succeed: ${failure?.message ?? ''} Do by hand what it was for.`,
+        evidence: `failure=${failure?.type ?? ''}`,
+      };
+}
