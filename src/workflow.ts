@@ -6,7 +6,7 @@ export { offboardUser } from './workflows/offboard-user';
 export { runHttpTask } from './workflows/run-http-task';
 export { httpTask } from './workflows/http-task';
 export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
-export { taskFailureOf } from './policy/failure-of';
+export { taskFailureOf } from './workflows/failure-of';
 export { batch, http, plaid } from './tasks/catalogue';
 export { defineHttpTask } from './tasks/define';
 export { defineService } from './tasks/service';

@@ -125,7 +125,7 @@ function productsPlan({ plaidUser, reason, dryRun }: ConvergePlan): StepPlan {
       if (!('user_id' in plaidUser)) return skipped('needsUserId');
       if (dryRun) return skipped('dryRun');
       const input = { ...plaidUser, reason_code: reason.code, ...(reason.note === undefined ? {} : { reason_note: reason.note }) };
-      return new SingleCallStep({ name, task, input, good: 'removed', knownBefore: plaidUserKnown(state) });
+      return new SingleCallStep({ name, task, input, knownBefore: plaidUserKnown(state) });
     },
   };
 }
@@ -142,7 +142,7 @@ function userPlan({ plaidUser, dryRun }: ConvergePlan): StepPlan {
       // Once the user is removed its products cannot be terminated any more, so their billing could never be ended.
       const products = state.done.find(({ step }) => step === PRODUCTS_STEP);
       if (products?.outcome === 'failed' || products?.outcome === 'unknown') return skipped('productsNotTerminated');
-      return new SingleCallStep({ name, task, input: { ...plaidUser }, good: 'removed', knownBefore: plaidUserKnown(state) });
+      return new SingleCallStep({ name, task, input: { ...plaidUser }, knownBefore: plaidUserKnown(state) });
     },
   };
 }
@@ -162,7 +162,7 @@ function batchPlan({ batchMode, dryRun, known }: ConvergePlan, userId: string, a
       if (dryRun) return { step: name, task, outcome: 'skipped', reason: 'dryRun' };
       return batchMode === 'gdpr'
         ? new GdprStep(name, { userId, app, knownBefore })
-        : new SingleCallStep({ name, ...deletion, good: 'accepted', knownBefore });
+        : new SingleCallStep({ name, ...deletion, knownBefore });
     },
   };
 }

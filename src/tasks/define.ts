@@ -66,6 +66,8 @@ export interface HttpTask<
   input: Input;
   output: Output;
   effect: Effect;
+  /** What a good answer means: the provider did it, or took it on and does it later. Without meaning for a read. */
+  answerMeans: 'removed' | 'accepted';
   settle?: Settle;
   /** What a person can do when this was done and a later step failed. */
   remedy: string;
@@ -74,6 +76,8 @@ export interface HttpTask<
   subjectFields: readonly string[];
   /** The input field with the ids of the user's items, if the call is about items. */
   itemsField?: string;
+  /** Where the ids of the user's items stand in the answer, for example `items.item_id`; arrays are walked through. */
+  itemsInOutput?: string;
   /** Provider codes that say: what the call is about is not there. */
   absentCodes: readonly string[];
   timeouts: CallTimeouts;
@@ -93,6 +97,7 @@ type Optional =
   | 'tags'
   | 'places'
   | 'remedy'
+  | 'answerMeans'
   | 'sensitive'
   | 'subjectFields'
   | 'absentCodes'
@@ -145,6 +150,7 @@ export function defineHttpTask<
     tags: [],
     places: {},
     remedy: '',
+    answerMeans: 'accepted',
     sensitive: [],
     subjectFields: [],
     absentCodes: [],
@@ -174,6 +180,17 @@ function refuseUnfilledPath(
       );
     }
   }
+}
+
+/** The strings at a dotted path; arrays on the way are walked through: `items.item_id`, `id.value`. */
+export function stringsAt(value: unknown, path: string): string[] {
+  const [head, ...rest] = path.split('.');
+  if (Array.isArray(value)) return value.flatMap((entry) => stringsAt(entry, path));
+  if (!path) return typeof value === 'string' ? [value] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  const inner = (value as Record<string, unknown>)[head ?? ''];
+  const innerPath = rest.join('.');
+  return Array.isArray(inner) ? inner.flatMap((entry) => stringsAt(entry, innerPath)) : stringsAt(inner, innerPath);
 }
 
 /** The fields of this input that hold a bearer token, for example `['user_token']`. */

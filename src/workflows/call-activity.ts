@@ -1,7 +1,7 @@
 import { ActivityCancellationType, isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
 import type { StepContext, TaskEnvelope } from '../activities/contract';
-import { callFailureOf } from '../policy/failure-of';
+import { callFailureOf } from './failure-of';
 import type { CallAnswer } from '../policy/converge';
 import { effectOf } from '../tasks/effect';
 import type { HttpTask } from '../tasks/define';

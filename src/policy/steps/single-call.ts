@@ -1,6 +1,5 @@
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
-import type { Outcome } from '../outcome';
 import type { StepResult } from '../offboard-result';
 import { maybeDone, pauseMs } from './step';
 import type { CallAnswer, CallMove, Step, StepMove } from './step';
@@ -13,8 +12,6 @@ export interface SingleCall {
   name: string;
   task: HttpTask;
   input: Record<string, unknown>;
-  /** What a good answer means. */
-  good: Extract<Outcome, 'removed' | 'accepted'>;
   /** Whether this ledger, or this run, has seen what the call is about. */
   knownBefore: boolean;
 }
@@ -57,7 +54,7 @@ export class SingleCallStep implements Step {
   }
 
   answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
-    if (answer.ok) return this.#done({ outcome: this.#call.good, requestId: answer.requestId, token: answer.token });
+    if (answer.ok) return this.#done({ outcome: this.#call.task.answerMeans, requestId: answer.requestId, token: answer.token });
     const { failure } = answer;
     if (failure.type === 'Task.Held') return this.#done({ outcome: 'held' });
     if (this.#saysAbsent(failure)) return this.#absent(failure);

@@ -27,6 +27,7 @@ export const userItemsGet = defineHttpTask({
   effect: 'read',
   sensitive: SENSITIVE_USER,
   subjectFields: ['user_id', 'user_token'],
+  itemsInOutput: 'items.item_id',
   absentCodes: ['USER_NOT_FOUND'],
 });
 
@@ -53,6 +54,7 @@ export const userItemsRemove = defineHttpTask({
     .superRefine(refuseUnlessOneUser),
   output: requestIdAnswer,
   effect: 'irreversible',
+  answerMeans: 'removed',
   settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
   remedy:
     'Removed Items cannot be restored; the user has to connect them again through Link. Access shown in the portal of an OAuth bank may have to be withdrawn there.',
@@ -83,6 +85,7 @@ export const userProductsTerminate = defineHttpTask({
   }),
   output: requestIdAnswer,
   effect: 'repeatSafe',
+  answerMeans: 'removed',
   settle: { by: 'repeat', basis: 'assumed' },
   remedy: 'Subscribe the user to the products again if the termination was a mistake; billing starts anew.',
   sensitive: SENSITIVE_USER,
@@ -107,6 +110,7 @@ export const itemRemove = defineHttpTask({
   }),
   output: requestIdAnswer,
   effect: 'irreversible',
+  answerMeans: 'removed',
   settle: { by: 'resend', basis: 'assumed' },
   remedy: 'The Item cannot be restored; the user has to connect it again through Link.',
   sensitive: [{ field: 'access_token' }],
@@ -130,6 +134,7 @@ export const userRemove = defineHttpTask({
     .superRefine(refuseUnlessOneUser),
   output: requestIdAnswer,
   effect: 'irreversible',
+  answerMeans: 'removed',
   settle: { by: 'resend', basis: 'assumed' },
   remedy: 'The user cannot be restored; make a new one with /user/create. Asset Reports have to be removed on their own.',
   sensitive: SENSITIVE_USER,

@@ -1,0 +1,25 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { TaskAnswer } from '../http/send-task';
+import type { CallOutcome } from '../ledger/ledger';
+import type { Effect, HttpTask } from '../tasks/define';
+import { isTaskFailureType } from '../tasks/failure';
+import type { TaskFailure } from '../tasks/failure';
+
+type Told = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId' | 'token'>;
+
+/** What a receipt says of a call that was answered well. */
+export function outcomeOfAnswer(task: HttpTask, effect: Effect, { status, requestId, token }: TaskAnswer): Told {
+  return { outcome: effect === 'read' ? 'read' : task.answerMeans, status, requestId, token };
+}
+
+/**
+ * What a receipt says of a call that failed. A cancellation that gets here came before anything was sent. Anything
+ * unexpected counts as unknown.
+ */
+export function outcomeOfFailure(error: unknown): Told {
+  if (error instanceof CancelledFailure) return { outcome: 'failed' };
+  if (!(error instanceof ApplicationFailure) || !isTaskFailureType(error.type)) return { outcome: 'unknown' };
+  const { status, code, requestId } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
+  const unknown = error.type === 'Task.OutcomeUnknown' || error.type === 'Task.UnexpectedResponse';
+  return { outcome: unknown ? 'unknown' : 'failed', failureType: error.type, status, code, requestId };
+}

@@ -1,0 +1,119 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { Context } from '@temporalio/activity';
+import type { ServiceSettings } from '../config/service-settings';
+import { LedgerUnavailableError } from '../ledger/ledger';
+import type { SettledStep } from '../ledger/ledger';
+import { userSubjects } from '../ledger/user-subjects';
+import type { StepResult } from '../policy/offboard-result';
+import type { Catalogue } from '../tasks/catalogue';
+import { USER_TOKEN_SHAPE } from '../tasks/plaid/fields';
+import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import type { OffboardingActivities, PrepareOffboarding, Preparation } from './contract';
+import type { TaskDependencies } from './run-task';
+
+/** What the activities of the off-boarding workflows need. */
+export interface OffboardingDependencies extends Pick<TaskDependencies, 'ledger' | 'hasher' | 'allowSensitive'> {
+  catalogue: Catalogue;
+  /** By name; a service that is not configured is absent. */
+  services: ReadonlyMap<string, ServiceSettings>;
+}
+
+/** The activities of the off-boarding workflows that are no HTTP tasks. */
+export function createOffboardingActivities(dependencies: OffboardingDependencies): OffboardingActivities {
+  return {
+    'httpTasks.prepareOffboarding': (input) => prepare(dependencies, input),
+    'httpTasks.checkTask': async ({ task, input }) => checkTask(dependencies.catalogue, task, input),
+    'httpTasks.recordEnd': async ({ subject, environment, steps, compensations }) => {
+      const { workflowExecution } = Context.current().info;
+      const { workflowId = '', runId = '' } = workflowExecution ?? {};
+      const end = { workflowId, runId, subject, environment, steps: steps.map(settledStep), compensations };
+      await retryable(() => dependencies.ledger.recordEnd(end));
+    },
+  };
+}
+
+async function prepare(
+  { ledger, hasher, allowSensitive, services, catalogue }: OffboardingDependencies,
+  { user, itemIds = [], usesBatch, compensationTask }: PrepareOffboarding,
+): Promise<Preparation> {
+  refuseTokens(user, allowSensitive);
+  const usesPlaid = user.plaidUserId !== undefined || user.plaidUserToken !== undefined;
+  if (usesPlaid) requireService(services, 'plaid', user.plaidUserId === undefined ? 'user.plaidUserToken' : 'user.plaidUserId');
+  if (usesBatch) requireService(services, 'batch', 'user.batchUserId');
+  if (compensationTask !== undefined && !catalogue.find(compensationTask)) {
+    throw refusal('compensation.task', unknownTask(catalogue, compensationTask));
+  }
+  const environment = services.get('plaid')?.environment ?? 'default';
+  const subjects = userSubjects(user, environment, hasher);
+  return retryable(async () => {
+    const [held, history] = await Promise.all([ledger.isHeld(subjects), ledger.readHistory(subjects)]);
+    const seen = new Set(history.items);
+    return {
+      subject: subjects[0] ?? '',
+      subjects,
+      held,
+      environment: usesPlaid ? environment : 'default',
+      batchApps: [...(services.get('batch')?.keySlots ?? [])],
+      knownSteps: [...history.steps],
+      knownItems: itemIds.flatMap((id, index) => (seen.has(hasher.item('plaid', environment, id)) ? [index] : [])),
+    };
+  });
+}
+
+function refuseTokens(user: PrepareOffboarding['user'], allowed: ReadonlySet<string>): void {
+  const message =
+    "holds a user's bearer token, which would stand in the workflow's history in plain text; name user_token (or user_id, where the token stands there) in HTTP_TASKS_ALLOW_SENSITIVE to accept that";
+  if (user.plaidUserToken !== undefined && !allowed.has('user_token')) throw refusal('user.plaidUserToken', message);
+  if (user.plaidUserId !== undefined && USER_TOKEN_SHAPE.test(user.plaidUserId) && !allowed.has('user_id')) {
+    throw refusal('user.plaidUserId', message);
+  }
+}
+
+function requireService(services: ReadonlyMap<string, unknown>, service: string, field: string): void {
+  if (services.has(service)) return;
+  throw refusal(field, `needs ${service}, for which this worker has no keys; add it to HTTP_TASKS_SERVICES and set its keys`);
+}
+
+function checkTask(catalogue: Catalogue, name: string, input: unknown): void {
+  const task = catalogue.find(name);
+  if (!task) throw refusal('task', unknownTask(catalogue, name));
+  try {
+    parseInput(name, task.input, input);
+  } catch (error) {
+    if (error instanceof InvalidInputError) throw refusal(error.field ? `input.${error.field}` : 'input', error.message);
+    throw error;
+  }
+}
+
+function unknownTask(catalogue: Catalogue, name: string): string {
+  return `this worker has no task "${name}"; it has ${catalogue.tasks.map((task) => task.name).join(', ')}`;
+}
+
+function refusal(field: string, problem: string): ApplicationFailure {
+  const message = `The input is not valid: ${field}: ${problem}.`;
+  return ApplicationFailure.create({
+    type: 'Task.InvalidInput',
+    message,
+    nonRetryable: true,
+    details: [{ type: 'Task.InvalidInput', service: 'http-tasks', message, field }],
+  });
+}
+
+/** Nothing was sent, so Temporal may try again for as long as the run has time. */
+async function retryable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof LedgerUnavailableError)) throw error;
+    const message = 'The ledger cannot be reached; the run goes on when it can.';
+    throw ApplicationFailure.create({
+      type: 'Task.LedgerUnavailable',
+      message,
+      details: [{ type: 'Task.LedgerUnavailable', service: 'ledger', message }],
+    });
+  }
+}
+
+function settledStep({ step, task, outcome, reason, requestId, token, failure }: StepResult): SettledStep {
+  return { step, task, outcome, reason, requestId, token, failureType: failure?.type, status: failure?.status, code: failure?.code };
+}

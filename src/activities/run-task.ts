@@ -1,0 +1,128 @@
+import { CancelledFailure } from '@temporalio/common';
+import type { TaskSender, TaskAnswer } from '../http/send-task';
+import type { PreparedRequest } from '../http/prepared-request';
+import { held, invalidInput, ledgerUnavailable, outcomeUnknown } from '../http/to-failure';
+import { LedgerUnavailableError } from '../ledger/ledger';
+import type { CallKey, CallOutcome, Ledger } from '../ledger/ledger';
+import type { SubjectHasher } from '../ledger/subject';
+import { sensitiveFieldsIn, stringsAt } from '../tasks/define';
+import type { HttpTask } from '../tasks/define';
+import { InvalidInputError } from '../tasks/parse-input';
+import { outcomeOfAnswer, outcomeOfFailure } from './call-outcome';
+
+/** What it takes to run tasks. */
+export interface TaskDependencies {
+  sender: TaskSender;
+  ledger: Ledger;
+  hasher: SubjectHasher;
+  /** Fields with a user's bearer token that may stand in a plain history. */
+  allowSensitive: ReadonlySet<string>;
+}
+
+/** One attempt to run a task. */
+export interface TaskRun extends CallKey {
+  attempt: number;
+  step: string;
+  holdSubjects: readonly string[];
+  /** The input stands in a Temporal history, where nobody's bearer token may be read. */
+  inHistory: boolean;
+  signal?: AbortSignal;
+}
+
+/**
+ * Sends one task, with its intent written before and its outcome after.
+ *
+ * An irreversible or repeat-safe call is sent only after its intent is in the ledger and no hold forbids it. An
+ * irreversible call that finds an earlier attempt's intent without an outcome sends nothing and fails
+ * `Task.OutcomeUnknown`, since that attempt may have reached the provider before its worker died.
+ *
+ * @throws ApplicationFailure with a `Task.*` type.
+ * @throws CancelledFailure when a read was aborted, or any call before it was sent.
+ */
+export async function runTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, run: TaskRun): Promise<TaskAnswer> {
+  const { sender, ledger, allowSensitive } = dependencies;
+  if (run.inHistory) refuseTokens(task, input, allowSensitive);
+  const prepared = sender.prepare(task, input);
+  const call = describeCall(dependencies, task, input, prepared, run);
+  if (prepared.effect !== 'read') await writeIntent(ledger, task, prepared, call, run);
+
+  let answer: TaskAnswer;
+  try {
+    answer = await sender.send(task, input, { signal: run.signal });
+  } catch (error) {
+    if (error instanceof CancelledFailure && prepared.effect === 'read') throw error;
+    await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () => error);
+    throw error;
+  }
+  const items = itemsOf(dependencies, task, input, answer, prepared);
+  await writeOutcome(ledger, { ...call, ...outcomeOfAnswer(task, prepared.effect, answer), items }, () =>
+    // The provider has done it and the proof cannot be kept: looking will tell later.
+    prepared.effect === 'irreversible' ? outcomeUnknown(task, 'its outcome could not be recorded') : ledgerUnavailable(task),
+  );
+  return answer;
+}
+
+type Call = Omit<CallOutcome, 'outcome'>;
+
+function describeCall(
+  { hasher }: TaskDependencies,
+  task: HttpTask,
+  input: unknown,
+  { environment, keySlot }: PreparedRequest,
+  { workflowId, runId, activityId, attempt, step }: TaskRun,
+): Call {
+  const ids = task.subjectFields.flatMap((field) => stringsAt(input, field));
+  const subjects = [...new Set(ids)].map((id) => hasher.subject(task.service.name, environment, id));
+  const key = { workflowId, runId, activityId, attempt, step };
+  return { ...key, task: task.name, service: task.service.name, environment, keySlot, subjects };
+}
+
+function refuseTokens(task: HttpTask, input: unknown, allowed: ReadonlySet<string>): void {
+  const refused = sensitiveFieldsIn(task, input).filter((field) => !allowed.has(field));
+  if (refused.length === 0) return;
+  const message = `holds a user's bearer token, which would stand in the workflow's history in plain text; name the field in HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
+  throw invalidInput(task, new InvalidInputError(task.name, refused.map((field) => ({ field, message }))));
+}
+
+async function writeIntent(ledger: Ledger, task: HttpTask, prepared: PreparedRequest, call: Call, run: TaskRun): Promise<void> {
+  const holdSubjects = [...new Set([...run.holdSubjects, ...call.subjects])];
+  const intent = { ...call, holdSubjects, refuseUnsettled: prepared.effect === 'irreversible' };
+  const answer = await withLedger(() => ledger.recordIntent(intent), () => ledgerUnavailable(task));
+  if (answer.kind === 'held') throw held(task);
+  if (answer.kind === 'unsettled') throw outcomeUnknown(task, 'an earlier attempt ended before its outcome was recorded');
+}
+
+/** Tries for as long as the ledger's own deadline allows, three times; then answers with this failure. */
+async function writeOutcome(ledger: Ledger, outcome: CallOutcome, otherwise: () => unknown): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await ledger.recordOutcome(outcome);
+      return;
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailableError)) throw error;
+      if (tries === 3) throw otherwise();
+    }
+  }
+}
+
+async function withLedger<T>(work: () => Promise<T>, otherwise: () => Error): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LedgerUnavailableError) throw otherwise();
+    throw error;
+  }
+}
+
+/** Keyed hashes of the Items that this call saw or removed; `undefined` when it is not about Items. */
+function itemsOf(
+  { hasher }: TaskDependencies,
+  task: HttpTask,
+  input: unknown,
+  { output }: TaskAnswer,
+  { environment }: PreparedRequest,
+): string[] | undefined {
+  if (task.itemsField === undefined && task.itemsInOutput === undefined) return undefined;
+  const ids = task.itemsField === undefined ? stringsAt(output, task.itemsInOutput ?? '') : stringsAt(input, task.itemsField);
+  return ids.map((id) => hasher.item(task.service.name, environment, id));
+}
