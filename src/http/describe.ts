@@ -1,0 +1,58 @@
+import type { Effect } from '../tasks/define';
+import { TOTAL_TIMEOUT } from './exchange';
+
+/** In which way an answer is not what it should be. */
+export type Unexpected = 'redirect' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape';
+
+const UNEXPECTED: Record<Unexpected, string> = {
+  redirect: 'it redirected the call, which is not followed: keys only ever go to the service itself. Check the base URL.',
+  tooLarge: 'its answer is larger than the task allows.',
+  compressed: 'its answer is compressed, although that was not asked for.',
+  notJson: 'its answer is not JSON. Check the base URL: a proxy or another server may have answered.',
+  malformed: 'its answer is not well-formed JSON.',
+  tooDeep: 'its answer is nested deeper than can be handled.',
+  shape: 'its answer does not have the form that the task describes.',
+};
+
+/** Sentences about an answer of the wrong kind; `where` is the field that is wrong. */
+export function describeUnexpected(what: Unexpected, where?: string): string {
+  return UNEXPECTED[what] + (where === undefined ? '' : ` The field at fault is ${where}.`);
+}
+
+const CAUSES: Record<string, string> = {
+  [TOTAL_TIMEOUT]: 'the call took longer than its total time-out',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer began in time',
+  UND_ERR_BODY_TIMEOUT: 'the answer fell silent before its end',
+  UND_ERR_SOCKET: 'the connection was closed before the whole answer arrived',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the connection was closed before the whole answer arrived',
+  UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are too large',
+  UND_ERR_DESTROYED: 'this process is shutting down',
+  UND_ERR_CLOSED: 'this process is shutting down',
+  UND_ERR_INVALID_ARG: 'the input makes a request that HTTP cannot carry',
+  UND_ERR_NOT_SUPPORTED: 'the input makes a request that HTTP cannot carry',
+  TRUNCATED: 'the answer broke off',
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was reset',
+  EPIPE: 'the connection was reset',
+  ENOTFOUND: 'the host name is not known',
+  EAI_AGAIN: 'the host name could not be looked up',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'no connection came about in time',
+};
+
+/** Sentences about a call without an answer. */
+export function describeLoss(code: string, sent: boolean, effect: Effect): string {
+  const cause = `${CAUSES[code] ?? otherCause(code)}.`;
+  if (!sent) return `${cause} Nothing was sent.`;
+  return effect === 'irreversible'
+    ? `${cause} The call was sent and may have been carried out or not. Look before it is sent again.`
+    : `${cause} The call was sent; repeating it does no harm.`;
+}
+
+function otherCause(code: string): string {
+  if (code.startsWith('HPE_')) return 'the answer is not HTTP';
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return `the TLS certificate or handshake was not accepted (${code})`;
+  return 'the connection failed';
+}

@@ -1,0 +1,136 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { callClock } from './call-clock';
+import type { Deadline } from './call-clock';
+
+/** What the wire gave for one request. */
+export type ExchangeResult =
+  | {
+      kind: 'answer';
+      status: number;
+      reason: string;
+      headers: IncomingHttpHeaders;
+      body: string;
+      /** The body was cut off: it has more than the allowed bytes. */
+      tooLarge: boolean;
+      /** The connection said where the body ends; otherwise a cut one looks like a whole one. */
+      framed: boolean;
+    }
+  /** No whole answer. `sent` says whether the request may have reached the provider. */
+  | { kind: 'lost'; sent: boolean; code: string }
+  | { kind: 'cancelled' };
+
+/** How one exchange is bounded. */
+export interface ExchangeLimits {
+  totalMs: number;
+  maxResponseBytes: number;
+  /** Whether a cancellation may cut it off after it was sent. */
+  mayAbortAfterSending: boolean;
+}
+
+/** Code of a `lost` exchange that used up its total time. */
+export const TOTAL_TIMEOUT = 'TOTAL_TIMEOUT';
+
+/** One request on the wire, as undici's handler of it. Settles exactly once. */
+export class Exchange implements Dispatcher.DispatchHandler, Deadline {
+  readonly atMs: number;
+  readonly #limits: ExchangeLimits;
+  readonly #onSent: (() => void) | undefined;
+  readonly #settle: (result: ExchangeResult) => void;
+  #settled = false;
+  #sent = false;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #reason = '';
+  #headers: IncomingHttpHeaders = {};
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(limits: ExchangeLimits, onSent: (() => void) | undefined, settle: (result: ExchangeResult) => void) {
+    this.atMs = performance.now() + limits.totalMs;
+    this.#limits = limits;
+    this.#onSent = onSent;
+    this.#settle = settle;
+    callClock.add(this);
+  }
+
+  /** The last moment before bytes leave: what is aborted here was certainly not sent. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // undici may offer a request again whose connection closed; whether it was processed nobody knows, so never twice.
+    if (this.#settled || this.#sent) {
+      controller.abort(new Error('The call is over already'));
+      return;
+    }
+    this.#controller = controller;
+    this.#sent = true;
+    this.#onSent?.();
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    reason?: string,
+  ): void {
+    // Informational answers (103 Early Hints) come before the real one.
+    if (status < 200) return;
+    this.#status = status;
+    this.#reason = reason ?? '';
+    this.#headers = headers;
+    if (Number(headers['content-length'] ?? 0) > this.#limits.maxResponseBytes) this.#cutOff(controller);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#limits.maxResponseBytes) this.#cutOff(controller);
+    else this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const [first] = this.#chunks;
+    const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
+    this.#finish(this.#answer(body.toString('utf8'), false));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#finish({ kind: 'lost', sent: this.#sent, code: codeOf(error) });
+  }
+
+  /** The total time is over. */
+  expire(): void {
+    this.#finish({ kind: 'lost', sent: this.#sent, code: TOTAL_TIMEOUT });
+    this.#controller?.abort(new Error('The call took too long'));
+  }
+
+  /** The caller wants no answer any more. Goes unheeded when it was sent and its answer matters. */
+  cancel(): void {
+    if (this.#sent && !this.#limits.mayAbortAfterSending) return;
+    this.#finish({ kind: 'cancelled' });
+    this.#controller?.abort(new Error('The call was cancelled'));
+  }
+
+  #cutOff(controller: Dispatcher.DispatchController): void {
+    this.#finish(this.#answer('', true));
+    controller.abort(new Error('The answer is too large'));
+  }
+
+  #answer(body: string, tooLarge: boolean): ExchangeResult {
+    const headers = this.#headers;
+    const framed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+    return { kind: 'answer', status: this.#status, reason: this.#reason, headers, body, tooLarge, framed };
+  }
+
+  #finish(result: ExchangeResult): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#chunks = [];
+    callClock.remove(this);
+    this.#settle(result);
+  }
+}
+
+/** Only the code goes on: an error's message can hold an address or a header. */
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
+}

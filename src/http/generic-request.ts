@@ -1,0 +1,93 @@
+import type { z } from 'zod';
+import type { SenderSettings } from '../config/sender-settings';
+import type { httpRequest } from '../tasks/http/tasks';
+import { InvalidInputError } from '../tasks/parse-input';
+import type { RequestParts } from './prepared-request';
+import { USER_AGENT } from './user-agent';
+
+type GenericInput = z.output<(typeof httpRequest)['input']>;
+
+const SECRET = /\{\{\s*secret:([^{}]*?)\s*\}\}/g;
+/** They frame the message or the connection, or let a compressed answer in; the sender alone decides them. */
+const OWN_HEADERS = new Set([
+  ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer'],
+  ...['accept-encoding', 'proxy-authorization', 'proxy-connection'],
+]);
+
+/**
+ * Makes the request of the generic task from its input.
+ *
+ * @throws InvalidInputError when the origin is not allowed, a secret is not there or belongs to another origin, or the
+ * input asks for what the sender decides itself.
+ */
+export function genericRequest(what: string, input: GenericInput, settings: SenderSettings, reveal: boolean): RequestParts {
+  const url = allowedUrl(what, input.uri, settings);
+  const method = input.method ?? 'GET';
+  const body = bodyOf(what, method, input);
+  const headers: Record<string, string> = {
+    'user-agent': USER_AGENT,
+    accept: input.accept ?? 'application/json',
+    ...(body !== undefined && { 'content-type': input.contentType ?? 'application/json' }),
+  };
+  for (const [name, value] of Object.entries(input.headers ?? {})) {
+    const key = name.toLowerCase();
+    if (OWN_HEADERS.has(key)) refuse(what, `headers.${name}`, 'is decided by the sender; leave it out');
+    headers[key] = withSecrets(what, `headers.${name}`, value, url.origin, settings, reveal);
+  }
+  headers['accept-encoding'] = 'identity';
+  return { method, origin: url.origin, path: url.pathname + url.search, headers, ...(body !== undefined && { body }) };
+}
+
+function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
+  // Anywhere but in a header, a secret would end up in access logs or in the provider's data.
+  if (uri.includes('{{secret:')) refuse(what, 'uri', 'must not name a secret; secrets can only stand in headers');
+  const url = new URL(uri);
+  if (url.username !== '' || url.password !== '') {
+    refuse(what, 'uri', 'must not hold a user name or a password; put a secret into a header as {{secret:NAME}}');
+  }
+  if (settings.httpAllow.has(url.origin)) return url;
+  const allowed = [...settings.httpAllow];
+  return refuse(
+    what,
+    'uri',
+    `${url.origin} is not an allowed origin; allowed: ${allowed.length === 0 ? 'none' : allowed.join(', ')}. The operator adds origins to HTTP_TASKS_HTTP_ALLOW`,
+  );
+}
+
+function withSecrets(
+  what: string,
+  field: string,
+  template: string,
+  origin: string,
+  settings: SenderSettings,
+  reveal: boolean,
+): string {
+  if (template.replace(SECRET, '').includes('{{secret')) {
+    refuse(what, field, 'names a secret in a way that cannot be read; write {{secret:NAME}}');
+  }
+  return template.replace(SECRET, (placeholder: string, name: string) => {
+    const secret = settings.namedSecrets.get(name);
+    if (!secret) {
+      const known = [...settings.namedSecrets.keys()].join(', ') || 'none';
+      return refuse(what, field, `there is no secret of that name; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>`);
+    }
+    if (secret.origin !== origin) {
+      return refuse(what, field, `the secret ${name} belongs to ${secret.origin} and is not sent to ${origin}`);
+    }
+    return reveal ? secret.value : placeholder;
+  });
+}
+
+function bodyOf(what: string, method: string, input: GenericInput): string | undefined {
+  if (input.body === undefined) return undefined;
+  if (method === 'GET' || method === 'HEAD') refuse(what, 'body', `must be left out: ${method} has no body`);
+  const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(input.contentType ?? 'application/json');
+  if (!isJson && typeof input.body !== 'string') refuse(what, 'body', 'must be a string when contentType is not JSON');
+  const body = isJson || typeof input.body !== 'string' ? JSON.stringify(input.body) : input.body;
+  if (body.includes('{{secret:')) refuse(what, 'body', 'must not name a secret; secrets can only stand in headers');
+  return body;
+}
+
+function refuse(what: string, field: string, message: string): never {
+  throw new InvalidInputError(what, [{ field, message }]);
+}

@@ -1,0 +1,96 @@
+import { SettingsError } from '../config/problems';
+import type { SenderSettings } from '../config/sender-settings';
+import type { ServiceSettings } from '../config/service-settings';
+import { sensitiveFieldsIn } from '../tasks/define';
+import type { HttpTask } from '../tasks/define';
+import { effectOf } from '../tasks/effect';
+import type { httpRequest } from '../tasks/http/tasks';
+import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import { genericRequest } from './generic-request';
+import { placeFields } from './place-fields';
+import type { MaskedRequest, PreparedRequest, RequestParts } from './prepared-request';
+import { MASK, Scrubber } from './redact';
+import type { z } from 'zod';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks an input and makes the request from it. Nothing is sent.
+ *
+ * @throws InvalidInputError that names the field, when the schema refuses the input, a value cannot stand in a URL, no
+ * key slot or an unknown one is named, or `http.request` asks for an origin that is not allowed.
+ * @throws SettingsError when the service is not configured here.
+ */
+export function prepareRequest(task: HttpTask, input: unknown, settings: SenderSettings): PreparedRequest {
+  const fields = parseInput(task.name, task.input, input) as Fields;
+  const service = configured(task, settings);
+  const keySlot = pickSlot(task, fields, service);
+  const parts = build(task, fields, settings, service, keySlot, true);
+  return {
+    ...parts,
+    effect: effectOf(task, fields),
+    environment: service.environment,
+    production: service.production,
+    ...(keySlot !== undefined && { keySlot }),
+    masked: () => mask(build(task, withoutTokens(task, fields), settings, service, keySlot, false), settings),
+  };
+}
+
+function build(
+  task: HttpTask,
+  fields: Fields,
+  settings: SenderSettings,
+  service: ServiceSettings,
+  keySlot: string | undefined,
+  reveal: boolean,
+): RequestParts {
+  if (task.generic) return genericRequest(task.name, fields as z.output<(typeof httpRequest)['input']>, settings, reveal);
+  return placeFields(task, fields, service, keySlot, (value) => (reveal ? value : MASK));
+}
+
+function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
+  const service = settings.services.get(task.service.name);
+  if (service) return service;
+  const needed = task.service.credentials.map(({ setting }) => setting).join(', ');
+  throw new SettingsError([
+    {
+      setting: 'HTTP_TASKS_SERVICES',
+      message: `${task.service.title} is not configured here; add "${task.service.name}"${needed === '' ? '' : ` and set ${needed}`}.`,
+    },
+  ]);
+}
+
+function pickSlot(task: HttpTask, fields: Fields, service: ServiceSettings): string | undefined {
+  const field = task.service.credentials.find(({ slotField }) => slotField !== undefined)?.slotField;
+  if (field === undefined) return undefined;
+  const slots = service.keySlots;
+  const given = fields[field];
+  if (given === undefined && slots.length === 1) return slots[0];
+  const slot = slots.find((name) => name === given);
+  if (slot !== undefined) return slot;
+  const message = given === undefined ? 'must be given, since there are several keys' : 'names no key';
+  throw new InvalidInputError(task.name, [{ field, message: `${message}; allowed: ${slots.join(', ')}` }]);
+}
+
+function withoutTokens(task: HttpTask, fields: Fields): Fields {
+  const masked = sensitiveFieldsIn(task, fields).map((field) => [field, MASK] as const);
+  return { ...fields, ...Object.fromEntries(masked) };
+}
+
+/** Header names under which people put keys of their own into `http.request`. */
+const SECRET_HEADER = /auth|cookie|key|secret|signature|token/i;
+
+function mask(parts: RequestParts, settings: SenderSettings): MaskedRequest {
+  // Somebody may have pasted a key into an ordinary field.
+  const scrubber = new Scrubber(settings.secretValues());
+  const headers = Object.entries(parts.headers).map(([name, value]) => {
+    const shown = value.includes('{{secret:') || !SECRET_HEADER.test(name) ? scrubber.text(value) : MASK;
+    return [name, shown] as const;
+  });
+  return {
+    method: parts.method,
+    url: scrubber.text(parts.origin + parts.path),
+    headers: Object.fromEntries(headers),
+    ...(parts.body !== undefined && { body: scrubber.text(parts.body) }),
+  };
+}

@@ -1,0 +1,33 @@
+import type { Effect, HttpMethod } from '../tasks/define';
+
+/** What goes over the wire. */
+export interface RequestParts {
+  method: HttpMethod | 'HEAD';
+  /** Scheme, host and port. */
+  origin: string;
+  /** With the query. Sent as it stands: nothing on our side resolves dots in it. */
+  path: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+/** A request as it may be shown: keys and users' tokens are masked. */
+export interface MaskedRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+/** One request, ready to be sent. It holds secrets: show and log only what `masked()` answers. */
+export interface PreparedRequest extends RequestParts {
+  /** What the call does in the world. */
+  effect: Effect;
+  /** Which of several keys it uses, for example `ios`; absent where the service has no choice. */
+  keySlot?: string;
+  /** For example `sandbox`. */
+  environment: string;
+  /** Whether that environment holds real people's data. */
+  production: boolean;
+  masked(): MaskedRequest;
+}

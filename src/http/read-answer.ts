@@ -1,0 +1,133 @@
+import type { HttpTask } from '../tasks/define';
+import type { ExchangeResult } from './exchange';
+import { safeCode, safeId } from './redact';
+import type { Scrubber } from './redact';
+import { parseRetryAfter } from './retry-after';
+import type { CallProblem } from './to-failure';
+
+/** What a task answered, free of secrets. */
+export interface TaskAnswer<Output = unknown> {
+  /** Checked against the task's schema; fields that it does not know are kept. */
+  output: Output;
+  /** The HTTP status. */
+  status: number;
+  /** The provider's id of the request, to quote to its support. */
+  requestId?: string;
+  /** The token with which a provider confirms what it accepted, for example Batch. */
+  token?: string;
+  keySlot?: string;
+  environment: string;
+}
+
+type Answer = Extract<ExchangeResult, { kind: 'answer' }>;
+type Good = Pick<TaskAnswer, 'output' | 'status' | 'requestId' | 'token'>;
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+/** Deeper JSON would overflow the stack of whoever serializes it next, Temporal included. */
+const MAX_DEPTH = 100;
+
+/** Reads a whole answer: either what the task promises, or the problem with it. */
+export function readAnswer(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): Good | CallProblem {
+  if (answer.status >= 400) return readError(task, answer, scrubber, nowMs);
+  const { status } = answer;
+  if (status >= 300) return { kind: 'unexpected', status, what: 'redirect' };
+  if (answer.tooLarge) return { kind: 'unexpected', status, what: 'tooLarge' };
+  if (isCompressed(answer)) return { kind: 'unexpected', status, what: 'compressed' };
+  const isJson = isJsonAnswer(answer);
+  // An API of one's own may answer 204: no body reads as null, and the schema says whether that is fine.
+  if (!isJson && !task.generic && answer.body !== '') return { kind: 'unexpected', status, what: 'notJson' };
+  const parsed = isJson ? parseJson(answer.body, scrubber) : { value: answer.body === '' ? null : scrubber.text(answer.body) };
+  if ('what' in parsed) {
+    // Cut off or malformed cannot be told apart when the connection's end is the body's end; lost is the careful reading.
+    if (parsed.what === 'malformed' && !answer.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };
+    return { kind: 'unexpected', status, what: parsed.what };
+  }
+  return check(task, answer, task.generic ? genericOutput(answer, parsed.value, scrubber) : parsed.value, scrubber);
+}
+
+function check(task: HttpTask, answer: Answer, value: unknown, scrubber: Scrubber): Good | CallProblem {
+  const { status } = answer;
+  const { requestId: field } = task.service.errors.fields;
+  const requestId = field === undefined ? undefined : safeId(fieldOf(value, field), scrubber);
+  const withId = requestId === undefined ? {} : { requestId };
+  const checked = task.output.safeParse(value, { reportInput: false });
+  if (!checked.success) {
+    const where = checked.error.issues[0]?.path.map(String).join('.') ?? '';
+    // A name that a provider chose could be anything; only plain ones are repeated.
+    const named = /^[A-Za-z0-9_.]{1,80}$/.test(where) ? { where: scrubber.text(where) } : {};
+    return { kind: 'unexpected', status, what: 'shape', ...named, ...withId };
+  }
+  // A read may well answer a token that opens doors; only a call that does something confirms with one.
+  const token = task.effect === 'read' || task.generic ? undefined : safeId(fieldOf(value, 'token'), scrubber);
+  return { output: checked.data, status, ...withId, ...(token !== undefined && { token }) };
+}
+
+function readError(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): CallProblem {
+  const { fields } = task.service.errors;
+  // Whatever the content type says: an error's code is worth more than its label.
+  const parsed = answer.tooLarge || isCompressed(answer) ? { what: 'malformed' as const } : parseJson(answer.body, scrubber);
+  const value = 'value' in parsed ? parsed.value : undefined;
+  const type = fields.type === undefined ? undefined : safeCode(fieldOf(value, fields.type), scrubber);
+  const code = safeCode(fieldOf(value, fields.code), scrubber);
+  const requestId = fields.requestId === undefined ? undefined : safeId(fieldOf(value, fields.requestId), scrubber);
+  const retryAfterMs = parseRetryAfter(answer.headers['retry-after'], nowMs);
+  return {
+    kind: 'answer',
+    status: answer.status,
+    ...(type !== undefined && { type }),
+    ...(code !== undefined && { code }),
+    ...(requestId !== undefined && { requestId }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+function parseJson(text: string, scrubber: Scrubber): { value: unknown } | { what: 'malformed' | 'tooDeep' } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { what: 'malformed' };
+  }
+  return isDeeperThan(value, MAX_DEPTH) ? { what: 'tooDeep' } : { value: scrubber.parsed(text, value) };
+}
+
+function isDeeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((entry) => isDeeperThan(entry, depth - 1));
+}
+
+/** A missing content type is tolerated; the parser then decides. */
+function isJsonAnswer(answer: Answer): boolean {
+  const type = answer.headers['content-type'];
+  return type === undefined ? answer.body !== '' : JSON_TYPE.test(type) && answer.body !== '';
+}
+
+function isCompressed(answer: Answer): boolean {
+  const encoding = answer.headers['content-encoding'];
+  return encoding !== undefined && encoding !== '' && encoding.toLowerCase() !== 'identity';
+}
+
+function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, field)
+    ? (value as Record<string, unknown>)[field]
+    : undefined;
+}
+
+/** Session cookies open doors, so they stay out of histories. */
+const PRIVATE_HEADERS = new Set(['set-cookie', 'set-cookie2', 'authorization', 'proxy-authenticate', 'www-authenticate']);
+
+function genericOutput(answer: Answer, body: unknown, scrubber: Scrubber): unknown {
+  const headers: [string, string][] = [];
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value === undefined || PRIVATE_HEADERS.has(name)) continue;
+    headers.push([scrubber.text(name), scrubber.text(Array.isArray(value) ? value.join(', ') : value)]);
+  }
+  return {
+    response: {
+      statusCode: answer.status,
+      reasonPhrase: scrubber.text(answer.reason),
+      headers: Object.fromEntries(headers),
+      body,
+    },
+  };
+}

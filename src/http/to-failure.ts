@@ -1,0 +1,151 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { Effect, HttpTask } from '../tasks/define';
+import type { TaskFailure, TaskFailureType } from '../tasks/failure';
+import type { InvalidInputError } from '../tasks/parse-input';
+import { classifyAnswer, lostAnswerType } from './classify';
+import { describeLoss, describeUnexpected } from './describe';
+import type { Unexpected } from './describe';
+
+/** Which call failed. */
+export interface FailedCall {
+  task: Pick<HttpTask, 'name' | 'service'>;
+  effect: Effect;
+  /** Which of several keys it used. */
+  keySlot?: string;
+}
+
+/** What went wrong with a call that was prepared, already free of secrets. */
+export type CallProblem =
+  /** The provider answered with an error status. */
+  | { kind: 'answer'; status: number; type?: string; code?: string; requestId?: string; retryAfterMs?: number }
+  /** The provider answered with success, or with a redirect, and the answer is not what it should be. */
+  | { kind: 'unexpected'; status: number; what: Unexpected; where?: string; requestId?: string }
+  /** No whole answer came; `code` is the transport's. */
+  | { kind: 'lost'; sent: boolean; code: string };
+
+/**
+ * Types that Temporal may retry. Everything else is final, whatever the retry policy of the caller says: a repeated
+ * call could do harm or cannot go better.
+ */
+const RETRYABLE: ReadonlySet<TaskFailureType> = new Set(['Task.RateLimited', 'Task.Unavailable', 'Task.LedgerUnavailable']);
+
+/**
+ * Turns what went wrong with a call into the Temporal failure, by the one table of failures: `type` is a `Task.*`,
+ * `details` holds one `TaskFailure`, `nextRetryDelay` is what the provider asked for. Neither message nor details hold
+ * a URL, a header, a body, the provider's prose or a cause.
+ */
+export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFailure {
+  switch (problem.kind) {
+    case 'answer':
+      return answerFailure(call, problem);
+    case 'unexpected':
+      return failure(call.task, 'Task.UnexpectedResponse', describeUnexpected(problem.what, problem.where), {
+        status: problem.status,
+        ...(problem.requestId !== undefined && { requestId: problem.requestId }),
+      });
+    case 'lost': {
+      const type = problem.sent ? lostAnswerType(call.effect) : unsentType(problem.code);
+      return failure(call.task, type, describeLoss(problem.code, problem.sent, call.effect), {});
+    }
+  }
+}
+
+/** A request that the transport itself refuses to write would be refused each time. */
+function unsentType(code: string): TaskFailureType {
+  return code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' ? 'Task.InvalidInput' : 'Task.Unavailable';
+}
+
+function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'answer' }>): ApplicationFailure {
+  const { type, advice } = classifyAnswer(answer, call.effect, call.task.service.errors);
+  const words = [...sentenceFor(type, call, answer), ...(advice === undefined ? [] : [advice])];
+  const { status, code, requestId, retryAfterMs } = answer;
+  const facts = { status, ...(code !== undefined && { code }), ...(requestId !== undefined && { requestId }) };
+  const waits = type === 'Task.RateLimited' || type === 'Task.Unavailable';
+  return failure(call.task, type, words.join(' '), facts, waits ? retryAfterMs : undefined);
+}
+
+function sentenceFor(type: TaskFailureType, call: FailedCall, answer: { status: number; type?: string; code?: string }): string[] {
+  const said = [String(answer.status), answer.type, answer.code].filter((word) => word !== undefined).join(' ');
+  const slot = call.keySlot === undefined ? '' : ` (key ${call.task.service.name}.${call.keySlot})`;
+  switch (type) {
+    case 'Task.Unauthorized':
+      return [`it refused the keys${slot} with ${said}.`, ...settingsToCheck(call.task)];
+    case 'Task.RateLimited':
+      return [`it asks to slow down${slot} (${said}).`];
+    case 'Task.Unavailable':
+      return [`it cannot work at the moment (${said}).`];
+    case 'Task.OutcomeUnknown':
+      return [`it answered ${said}, and may have carried the call out or not. Look before it is sent again.`];
+    case 'Task.UnexpectedResponse':
+      return [answer.status < 400 ? `it redirected the call (${said}), which is not followed.` : `it answered ${said}.`];
+    case 'Task.InvalidInput':
+    case 'Task.Held':
+    case 'Task.LedgerUnavailable':
+    case 'Task.Rejected':
+      return [`it refused the call with ${said}.`];
+  }
+}
+
+function settingsToCheck({ service }: FailedCall['task']): string[] {
+  // A rule of the service gives better advice; this is for a bare 401.
+  if (service.errors.rules.some(({ failure: type, advice }) => type === 'Task.Unauthorized' && advice !== undefined)) return [];
+  const settings = service.credentials.map(({ setting }) => setting).join(', ');
+  return settings === '' ? [] : [`Check ${settings}.`];
+}
+
+/** The input was refused before anything was sent; final. Names every wrong field and repeats no value. */
+export function invalidInput(task: FailedCall['task'], error: InvalidInputError): ApplicationFailure {
+  return bareFailure(task, 'Task.InvalidInput', error.message, {});
+}
+
+/** A legal hold forbids the call; nothing was sent; final. */
+export function held(task: FailedCall['task']): ApplicationFailure {
+  return bareFailure(task, 'Task.Held', `A legal hold forbids ${task.name} for this user. Nothing was sent.`, {});
+}
+
+/** The intent cannot be written; nothing was sent; retried. */
+export function ledgerUnavailable(task: FailedCall['task']): ApplicationFailure {
+  const message = `The ledger cannot be reached, so ${task.name} was not sent. It is tried again.`;
+  return bareFailure(task, 'Task.LedgerUnavailable', message, {});
+}
+
+/** An earlier attempt may have been sent, and nobody knows its outcome; this attempt sent nothing; final. */
+export function outcomeUnknown(task: FailedCall['task']): ApplicationFailure {
+  const message = `An earlier attempt of ${task.name} may have reached ${task.service.title}, and its outcome was not recorded. Nothing was sent now. Look before it is sent again.`;
+  return bareFailure(task, 'Task.OutcomeUnknown', message, {});
+}
+
+/** The service has no keys here; nothing was sent; final. */
+export function notConfigured(task: FailedCall['task'], message: string): ApplicationFailure {
+  return bareFailure(task, 'Task.Unauthorized', `${message} Nothing was sent.`, {});
+}
+
+type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId'>;
+
+function failure(
+  task: FailedCall['task'],
+  type: TaskFailureType,
+  what: string,
+  facts: Facts,
+  nextRetryDelay?: number,
+): ApplicationFailure {
+  const quote = facts.requestId === undefined ? '' : ` Its support may ask for the request id ${facts.requestId}.`;
+  return bareFailure(task, type, `${task.service.title}, ${task.name}: ${what}${quote}`, facts, nextRetryDelay);
+}
+
+function bareFailure(
+  task: FailedCall['task'],
+  type: TaskFailureType,
+  message: string,
+  facts: Facts,
+  nextRetryDelay?: number,
+): ApplicationFailure {
+  const details: TaskFailure = { type, service: task.service.name, task: task.name, ...facts, message };
+  return ApplicationFailure.create({
+    type,
+    message,
+    nonRetryable: !RETRYABLE.has(type),
+    details: [details],
+    ...(nextRetryDelay !== undefined && { nextRetryDelay }),
+  });
+}
