@@ -1,4 +1,5 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { OwnedProcess } from './owned-process';
@@ -101,18 +102,31 @@ async function untilReady(server: OwnedProcess, address: string, namespace: stri
       if (server.running) return;
     } catch (error) {
       lastError = error;
-      await delay(50);
+      await delay(25);
     }
   }
   throw new Error(server.running ? `no answer within ${READY_MS / 1000} s` : 'it ended at once', { cause: lastError });
 }
 
 async function askFrontend(address: string, namespace: string): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
+  // gRPC waits a second before it tries again, and more each time; a bare socket is told at once.
+  await acceptsConnections(address);
+  // Not Connection.connect: when that fails it leaves its channel open, and with it this process.
+  const connection = Connection.lazy({ address });
   try {
-    await connection.workflowService.describeNamespace({ namespace });
+    await connection.withDeadline(Date.now() + 5_000, () => connection.workflowService.describeNamespace({ namespace }));
   } finally {
     await connection.close();
+  }
+}
+
+async function acceptsConnections(address: string): Promise<void> {
+  const { hostname, port } = new URL(`tcp://${address}`);
+  const socket = connect(Number(port), hostname);
+  try {
+    await once(socket, 'connect');
+  } finally {
+    socket.destroy();
   }
 }
 

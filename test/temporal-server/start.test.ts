@@ -1,0 +1,151 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import { findTemporalServer, startTemporalServer } from '../../src/temporal-server';
+
+let binary: string;
+let root: string;
+beforeAll(async () => {
+  binary = (await findTemporalServer({ report: () => undefined })).path;
+});
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'start-temporal-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function untilGone(pid: number, limitMs: number): Promise<boolean> {
+  const deadline = Date.now() + limitMs;
+  while (isAlive(pid) && Date.now() < deadline) await delay(50);
+  return !isAlive(pid);
+}
+
+it('takes work as soon as it is said to be up, and is really gone after stop()', async () => {
+  const server = await startTemporalServer({ binary });
+  const connection = await Connection.connect({ address: server.address });
+  const client = new Client({ connection });
+  const handle = await client.workflow.start('nobody', { taskQueue: 'none', workflowId: 'first' });
+  expect((await handle.describe()).status.name).toBe('RUNNING');
+  await connection.close();
+
+  await server.stop();
+  expect(isAlive(server.pid)).toBe(false);
+  const socket = connect(Number(server.address.split(':')[1]), '127.0.0.1');
+  await expect(once(socket, 'connect')).rejects.toThrow('ECONNREFUSED');
+  await expect(server.stop()).resolves.toBeUndefined();
+});
+
+it('serves the UI, makes the namespace and passes dynamic configuration on when asked to', async () => {
+  const server = await startTemporalServer({
+    binary,
+    uiPort: 'free',
+    namespace: 'offboarding',
+    dynamicConfig: { 'frontend.namespaceRPS.visibility': 5, 'activity.enableStandalone': false },
+  });
+  try {
+    const page = await fetch(`${server.uiUrl}/`);
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain('<html');
+    const connection = await Connection.connect({ address: server.address });
+    const client = new Client({ connection, namespace: 'offboarding' });
+    const start = client.activity.start('nobody', { id: 'a', taskQueue: 'none', startToCloseTimeout: '1s' });
+    await expect(start).rejects.toMatchObject({ cause: { message: expect.stringMatching(/standalone activity is disabled/i) } });
+    await connection.close();
+  } finally {
+    await server.stop();
+  }
+});
+
+it('keeps workflows in a file when given one', async () => {
+  const dbFilename = join(root, 'temporal.db');
+  const before = await startTemporalServer({ binary, dbFilename });
+  const connection = await Connection.connect({ address: before.address });
+  await new Client({ connection }).workflow.start('nobody', { taskQueue: 'none', workflowId: 'kept' });
+  await connection.close();
+  await before.stop();
+
+  const after = await startTemporalServer({ binary, dbFilename });
+  try {
+    const again = await Connection.connect({ address: after.address });
+    const description = await new Client({ connection: again }).workflow.getHandle('kept').describe();
+    expect(description.status.name).toBe('RUNNING');
+    await again.close();
+  } finally {
+    await after.stop();
+  }
+});
+
+it('says which port is taken instead of joining whoever has it', async () => {
+  const squatter = createServer((socket) => void socket.destroy()).listen(0, '127.0.0.1');
+  await once(squatter, 'listening');
+  const { port } = squatter.address() as AddressInfo;
+  try {
+    await expect(startTemporalServer({ binary, port })).rejects.toThrow(String(port));
+  } finally {
+    squatter.close();
+  }
+});
+
+it('tells what the server printed when it ends at once', async () => {
+  const broken = join(root, 'temporal');
+  await writeFile(broken, '#!/bin/sh\necho "no room on this device" >&2\nexit 3\n');
+  await chmod(broken, 0o755);
+  await expect(startTemporalServer({ binary: broken })).rejects.toThrow(/did not come up[^]*no room on this device/);
+});
+
+it('ignores the TEMPORAL_* settings of the surroundings', async () => {
+  const log = join(root, 'env');
+  const nosy = join(root, 'temporal');
+  await writeFile(nosy, `#!/bin/sh\nenv > '${log}'\nexit 1\n`);
+  await chmod(nosy, 0o755);
+  process.env['TEMPORAL_ADDRESS'] = 'production.example.com:7233';
+  try {
+    await expect(startTemporalServer({ binary: nosy, port: 1 })).rejects.toThrow();
+  } finally {
+    delete process.env['TEMPORAL_ADDRESS'];
+  }
+  expect(await readFile(log, 'utf8')).not.toMatch(/^TEMPORAL_ADDRESS=/m);
+});
+
+it('does not outlive an owner that is killed without warning', async () => {
+  const owned = join(__dirname, '..', '..', 'src', 'temporal-server', 'owned-process.ts');
+  const bundle = join(root, 'owner.cjs');
+  const { transpile, ModuleKind, ScriptTarget } = await import('typescript');
+  const compiled = transpile(await readFile(owned, 'utf8'), { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 });
+  await writeFile(
+    bundle,
+    `${compiled}
+    exports.OwnedProcess.start({ command: '/bin/sleep', args: ['600'], env: process.env, logFile: '/dev/null' }).then((owned) => {
+      process.stdout.write(String(owned.pid) + '\\n');
+      setInterval(() => undefined, 1000);
+    });`,
+  );
+  const owner = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(owner.stdout, 'data')) as [Buffer];
+  const pid = Number(line.toString());
+  expect(isAlive(pid)).toBe(true);
+  owner.kill('SIGKILL');
+  expect(await untilGone(pid, 5_000)).toBe(true);
+});
+
+it('leaves no helper process behind', async () => {
+  const server = await startTemporalServer({ binary });
+  await server.stop();
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'args']);
+  expect(stdout.split('\n').filter((args) => args.includes('lifeline') && args.endsWith(` ${server.pid}`))).toEqual([]);
+});
