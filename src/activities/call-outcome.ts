@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import type { TaskAnswer } from '../http/send-task';
+import type { TaskAnswer } from '../http/read-answer';
 import type { CallOutcome } from '../ledger/ledger';
 import type { Effect, HttpTask } from '../tasks/define';
 import { isTaskFailureType } from '../tasks/failure';

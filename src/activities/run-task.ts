@@ -1,7 +1,8 @@
 import { CancelledFailure } from '@temporalio/common';
-import type { TaskSender, TaskAnswer } from '../http/send-task';
+import type { TaskAnswer } from '../http/read-answer';
+import type { TaskSender } from '../http/send-task';
 import type { PreparedRequest } from '../http/prepared-request';
-import { held, invalidInput, ledgerUnavailable, outcomeUnknown } from '../http/to-failure';
+import { held, invalidInput, ledgerUnavailable, outcomeNotRecorded, outcomeUnknown } from '../http/to-failure';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import type { CallKey, CallOutcome, Ledger } from '../ledger/ledger';
 import type { SubjectHasher } from '../ledger/subject';
@@ -56,8 +57,7 @@ export async function runTask(dependencies: TaskDependencies, task: HttpTask, in
   }
   const items = itemsOf(dependencies, task, input, answer, prepared);
   await writeOutcome(ledger, { ...call, ...outcomeOfAnswer(task, prepared.effect, answer), items }, () =>
-    // The provider has done it and the proof cannot be kept: looking will tell later.
-    prepared.effect === 'irreversible' ? outcomeUnknown(task, 'its outcome could not be recorded') : ledgerUnavailable(task),
+    outcomeNotRecorded(task, prepared.effect),
   );
   return answer;
 }
@@ -89,7 +89,7 @@ async function writeIntent(ledger: Ledger, task: HttpTask, prepared: PreparedReq
   const intent = { ...call, holdSubjects, refuseUnsettled: prepared.effect === 'irreversible' };
   const answer = await withLedger(() => ledger.recordIntent(intent), () => ledgerUnavailable(task));
   if (answer.kind === 'held') throw held(task);
-  if (answer.kind === 'unsettled') throw outcomeUnknown(task, 'an earlier attempt ended before its outcome was recorded');
+  if (answer.kind === 'unsettled') throw outcomeUnknown(task);
 }
 
 /** Tries for as long as the ledger's own deadline allows, three times; then answers with this failure. */

@@ -115,6 +115,14 @@ export function outcomeUnknown(task: FailedCall['task']): ApplicationFailure {
   return bareFailure(task, 'Task.OutcomeUnknown', message, {});
 }
 
+/** The call was answered and its outcome cannot be kept. Irreversible: final, to be settled by looking; else tried again. */
+export function outcomeNotRecorded(task: FailedCall['task'], effect: Effect): ApplicationFailure {
+  const what = `${task.service.title} answered ${task.name}, and the ledger cannot be reached to record it.`;
+  return effect === 'irreversible'
+    ? bareFailure(task, 'Task.OutcomeUnknown', `${what} Look before it is sent again.`, {})
+    : bareFailure(task, 'Task.LedgerUnavailable', `${what} It is tried again, which does no harm.`, {});
+}
+
 /** The service has no keys here; nothing was sent; final. */
 export function notConfigured(task: FailedCall['task'], message: string): ApplicationFailure {
   return bareFailure(task, 'Task.Unauthorized', `${message} Nothing was sent.`, {});

@@ -1,0 +1,85 @@
+import type { Settings } from '../config/settings';
+import { createTaskSender } from '../http/send-task';
+import type { Ledger } from '../ledger/ledger';
+import { openLedger } from '../ledger/open-ledger';
+import type { LedgerEvent } from '../ledger/open-ledger';
+import { createSubjectHasher } from '../ledger/subject';
+import type { Catalogue } from '../tasks/catalogue';
+import { createOffboardingActivities } from './offboarding-activities';
+import { createTaskActivities } from './task-activities';
+
+/** Activities with what they share: connections, and the ledger, which has to be open before the first one runs. */
+export interface HttpTaskActivities {
+  activities: Record<string, (...args: never[]) => Promise<unknown>>;
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Makes the activities. Nothing is connected or opened before `open`. */
+export function createHttpTaskActivities(given: {
+  settings: Settings;
+  catalogue: Catalogue;
+  onLedgerEvent?: (event: LedgerEvent) => void;
+}): HttpTaskActivities {
+  const { settings, catalogue } = given;
+  const { url, subjectKey } = settings.ledger;
+  const ledger = new LateLedger(() => openLedger({ url, subjectKey, onEvent: given.onLedgerEvent }));
+  const sender = createTaskSender(settings.sender, { moreSecrets: settings.ledger.secretValues() });
+  const dependencies = {
+    sender,
+    ledger: ledger.view,
+    hasher: createSubjectHasher(subjectKey),
+    allowSensitive: settings.allowSensitive,
+    catalogue,
+    services: settings.sender.services,
+  };
+  // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
+  const activities = { ...createTaskActivities(catalogue.tasks, dependencies), ...createOffboardingActivities(dependencies) };
+  return {
+    activities,
+    open: () => ledger.open(),
+    close: async () => {
+      await sender.close();
+      await ledger.close();
+    },
+  };
+}
+
+/** The ledger as activities see it, who are made before it is open. */
+class LateLedger {
+  readonly #connect: () => Promise<Ledger>;
+  #ledger: Ledger | undefined;
+
+  constructor(connect: () => Promise<Ledger>) {
+    this.#connect = connect;
+  }
+
+  async open(): Promise<void> {
+    this.#ledger ??= await this.#connect();
+  }
+
+  async close(): Promise<void> {
+    await this.#ledger?.close();
+    this.#ledger = undefined;
+  }
+
+  get view(): Ledger {
+    const opened = (): Ledger => {
+      if (!this.#ledger) throw new Error('The ledger is not open. Run the worker with the plugin, which opens it.');
+      return this.#ledger;
+    };
+    return {
+      recordIntent: async (intent) => opened().recordIntent(intent),
+      recordOutcome: async (outcome) => opened().recordOutcome(outcome),
+      recordEnd: async (end) => opened().recordEnd(end),
+      readReceipts: async (filter) => opened().readReceipts(filter),
+      readCompensations: async (filter) => opened().readCompensations(filter),
+      readHistory: async (subjects) => opened().readHistory(subjects),
+      addHold: async (hold) => opened().addHold(hold),
+      isHeld: async (subjects) => opened().isHeld(subjects),
+      listHolds: async () => opened().listHolds(),
+      removeHolds: async (which) => opened().removeHolds(which),
+      close: () => this.close(),
+    };
+  }
+}

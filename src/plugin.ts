@@ -1,0 +1,73 @@
+import { SimplePlugin } from '@temporalio/plugin';
+import type { Worker, WorkerOptions } from '@temporalio/worker';
+import { createHttpTaskActivities } from './activities/create-activities';
+import type { HttpTaskActivities } from './activities/create-activities';
+import { CATALOGUE_SERVICES, readSettings } from './config/settings';
+import type { Settings } from './config/settings';
+import type { LedgerEvent } from './ledger/open-ledger';
+import { Catalogue, CATALOGUE } from './tasks/catalogue';
+import type { HttpTask } from './tasks/define';
+import { refuseMixedVersions } from './temporal-versions';
+
+/** What the plugin can be given. Everything has a default. */
+export interface HttpTasksPluginOptions {
+  /**
+   * Where settings and secrets are read from.
+   * @default process.env
+   */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Settings that were read before, instead of `env`. */
+  settings?: Settings;
+  /** Tasks of your own beside the catalogue's; their services need their settings too. */
+  tasks?: readonly HttpTask[];
+  /** Something about the ledger that an operator may want to see in a log. */
+  onLedgerEvent?: (event: LedgerEvent) => void;
+}
+
+/**
+ * Adds the HTTP tasks to a Temporal worker: an activity for each task, and the activities of the off-boarding
+ * workflows. Your own workflows and activities stay. Your workflows file has to say
+ * `export * from 'temporal-http-tasks/workflow'`; the plugin changes neither it nor your data converter.
+ *
+ * The ledger is opened, and brought up to date, before the worker polls, and closed after it stopped. One plugin serves
+ * one worker.
+ *
+ * @throws SettingsError with every missing or wrong setting at once, from the constructor.
+ * @throws TypeError naming both, when an activity of yours has the name of one of ours.
+ */
+export class HttpTasksPlugin extends SimplePlugin {
+  readonly #activities: HttpTaskActivities;
+
+  constructor({ env = process.env, settings, tasks = [], onLedgerEvent }: HttpTasksPluginOptions = {}) {
+    super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
+    refuseMixedVersions();
+    const catalogue = new Catalogue([...CATALOGUE, ...tasks]);
+    const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
+    this.#activities = createHttpTaskActivities({ settings: settings ?? readSettings(env, services), catalogue, onLedgerEvent });
+  }
+
+  override configureWorker(options: WorkerOptions): WorkerOptions {
+    const own = activitiesOf(options);
+    for (const name of Object.keys(this.#activities.activities)) {
+      if (!(name in own)) continue;
+      throw new TypeError(
+        `Your worker's activity "${name}" and the activity "${name}" of ${this.name} have one name. Rename yours: the plugin's name is part of its contract.`,
+      );
+    }
+    return super.configureWorker({ ...options, activities: { ...own, ...this.#activities.activities } });
+  }
+
+  override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
+    await this.#activities.open();
+    try {
+      await super.runWorker(worker, next);
+    } finally {
+      await this.#activities.close();
+    }
+  }
+}
+
+function activitiesOf({ activities }: WorkerOptions): Record<string, unknown> {
+  if (!activities) return {};
+  return activities instanceof Map ? Object.fromEntries(activities as Map<string, unknown>) : { ...activities };
+}
