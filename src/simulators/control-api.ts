@@ -41,7 +41,7 @@ const endpoint = z.enum([...PLAID_ENDPOINTS, ...BATCH_ENDPOINTS, UNKNOWN_ROUTE, 
  * The forms in which a server may say when to come back. `absurd` is ten thousand years in seconds,
  * `pastDate` an HTTP date an hour ago, `malformed` no valid value at all, `raw` any text of your own.
  */
-export const retryAfterSchema = z.discriminatedUnion('form', [
+const retryAfterSchema = z.discriminatedUnion('form', [
   z.strictObject({ form: z.literal('seconds'), seconds: z.number().int().min(0) }),
   z.strictObject({ form: z.literal('httpDate'), seconds: z.number().int().min(0) }),
   z.strictObject({ form: z.literal('pastDate') }),

@@ -59,7 +59,12 @@ export const batchEndpoints: Record<BatchEndpoint, (call: BatchCall) => Answer> 
 };
 
 /** Whom the call is about, for logs and fault rules; looks only. */
-export function usersConcerned(endpoint: BatchEndpoint, last: string, body: Buffer): readonly string[] {
+export function usersConcerned(
+  endpoint: BatchEndpoint,
+  last: string,
+  body: Buffer,
+  store: BatchStore,
+): readonly string[] {
   switch (endpoint) {
     case 'customDataDelete': {
       const id = decodeSegment(last);
@@ -73,8 +78,10 @@ export function usersConcerned(endpoint: BatchEndpoint, last: string, body: Buff
       const value = member(member(tryJson(body), 'id'), 'value');
       return typeof value === 'string' ? [value] : [];
     }
-    case 'gdprRequestGet':
-      return [];
+    case 'gdprRequestGet': {
+      const value = store.gdprUser(decodeSegment(last) ?? '');
+      return value === undefined ? [] : [value];
+    }
   }
 }
 

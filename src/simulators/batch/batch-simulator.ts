@@ -88,7 +88,7 @@ class BatchSide implements Provider, Controls {
     const app = this.appOf(route);
     return {
       endpoint: route.endpoint,
-      users: usersConcerned(route.endpoint, route.last, request.body),
+      users: usersConcerned(route.endpoint, route.last, request.body, this.store),
       ...(app !== undefined && { app }),
       carryOut: () => this.carryOut(route, app, request),
     };

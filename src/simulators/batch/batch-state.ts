@@ -66,6 +66,11 @@ export class BatchStore {
     return { token, request };
   }
 
+  /** The id that a request is about; not a poll. */
+  gdprUser(token: string): string | undefined {
+    return this.gdprRequests.get(token)?.id.value;
+  }
+
   /** Reads a request as a client does: one more poll. */
   pollGdprRequest(app: string, token: string, settings: BatchSettings): Record<string, unknown> | undefined {
     const request = this.gdprRequests.get(token);
