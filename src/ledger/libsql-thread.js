@@ -84,10 +84,9 @@ function answer(request) {
  * @param {unknown} error
  */
 function failureCode(error) {
-  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string') {
-    return error.code;
-  }
-  // Opening a file that cannot be opened is the one failure that libsql gives no code.
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
+  if (typeof code === 'string' && code !== '') return code;
+  // Opening a file that cannot be opened is the one failure that libsql gives an empty code.
   return database === undefined ? 'SQLITE_CANTOPEN' : 'UNKNOWN';
 }
 

@@ -1,0 +1,24 @@
+// Opens a ledger when told to, and says which migrations this process ran.
+import { openLedger } from '../../../src/ledger/open-ledger';
+import { given } from './arguments';
+
+async function openOnce(): Promise<object> {
+  let migrations: readonly string[] = [];
+  const onEvent = (event: { kind: string; migrations?: readonly string[] }) => {
+    migrations = event.migrations ?? migrations;
+  };
+  try {
+    await (await openLedger({ ...given, onEvent })).close();
+    return { migrations };
+  } catch (error) {
+    return { error: String(error) };
+  }
+}
+
+process.stdin.once('data', () => {
+  void openOnce().then((answer) => {
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    process.stdin.destroy();
+  });
+});
+process.stdout.write('ready\n');

@@ -1,0 +1,185 @@
+import { once } from 'node:events';
+import path from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createInterface } from 'node:readline';
+import { Worker } from 'node:worker_threads';
+import { Kysely } from 'kysely';
+import Database from 'libsql';
+import { LedgerUnavailableError } from '../../src/ledger/ledger';
+import { LibsqlDialect } from '../../src/ledger/libsql-dialect';
+import { prepareLedger } from '../../src/ledger/migrate';
+import { LibsqlFailure } from '../../src/ledger/sql-failure';
+import { createSqlLedger } from '../../src/ledger/sql-ledger';
+import { createSubjectHasher } from '../../src/ledger/subject';
+import type { Tables } from '../../src/ledger/tables';
+import { startChild } from './children/start';
+import { SUBJECT_KEY, cleanUp, intentOf, open, subject, temporaryFolder } from './databases';
+
+const THREAD = path.join(__dirname, '../../src/ledger/libsql-thread.js');
+
+function freshFile(): string {
+  return path.join(temporaryFolder(), 'ledger.db');
+}
+
+/** A ledger whose worker threads the test can reach. */
+async function ledgerWithThreads(deadlineMs = 5_000) {
+  const threads: Worker[] = [];
+  const lost: string[] = [];
+  const dialect = new LibsqlDialect({
+    path: freshFile(),
+    deadlineMs,
+    onThreadLost: (reason) => lost.push(reason),
+    startThread: (data) => {
+      const thread = new Worker(THREAD, { workerData: data });
+      threads.push(thread);
+      return thread;
+    },
+  });
+  const db = new Kysely<Tables>({ dialect });
+  await prepareLedger({ db, dialect: 'libsql' }, createSubjectHasher(SUBJECT_KEY).fingerprint);
+  return { db, threads, lost, ledger: createSqlLedger({ db, dialect: 'libsql' }, deadlineMs) };
+}
+
+describe('an embedded ledger', () => {
+  afterAll(cleanUp);
+
+  it('has every receipt that was acknowledged before its process was killed with SIGKILL', async () => {
+    const url = `file:${freshFile()}`;
+    const writer = startChild('write-until-killed', url, SUBJECT_KEY);
+    const acknowledged: string[] = [];
+    for await (const line of createInterface({ input: writer.stdout })) {
+      acknowledged.push(line);
+      // Killed in the middle of writing; what it had acknowledged by then is still read from the pipe.
+      if (acknowledged.length === 200) writer.kill('SIGKILL');
+    }
+    const ledger = await open(url);
+    for (const workflowId of acknowledged) {
+      expect(await ledger.readReceipts({ workflowId })).toMatchObject([{ workflowId, phase: 'intent' }]);
+      expect(await ledger.recordIntent(intentOf({ workflowId, runId: 'r', attempt: 2 }))).toEqual({ kind: 'unsettled' });
+    }
+    expect(acknowledged.length).toBeGreaterThanOrEqual(200);
+  });
+
+  it('lets its process end by itself, but not before a write under way is done', async () => {
+    const url = `file:${freshFile()}`;
+    const process_ = startChild('finish-by-itself', url, SUBJECT_KEY);
+    const [code] = (await once(process_, 'exit')) as [number | null];
+    expect(code).toBe(0);
+    expect((await (await open(url)).listHolds()).map(({ holdId }) => holdId)).toEqual(['last-word']);
+  });
+
+  it('rejects calls under way when its thread dies, and the next call starts another thread', async () => {
+    const { ledger, threads, lost } = await ledgerWithThreads();
+    await ledger.recordIntent(intentOf({ workflowId: 'before' }));
+    const underWay = Promise.allSettled(
+      Array.from({ length: 5 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `during-${number}` }))),
+    );
+    await threads[0]?.terminate();
+    const [first] = await underWay;
+    expect(first).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
+    expect(await ledger.recordIntent(intentOf({ workflowId: 'after' }))).toEqual({ kind: 'recorded' });
+    expect(await ledger.readReceipts({ workflowId: 'before' })).toHaveLength(1);
+    expect(threads).toHaveLength(2);
+    expect(lost).toEqual(['the database thread ended']);
+    await ledger.close();
+  });
+
+  it('rolls back a transaction whose thread dies, and runs none of its rest on the next thread', async () => {
+    const { db, ledger, threads } = await ledgerWithThreads();
+    const at = new Date().toISOString();
+    const insert = (hold_id: string) => ({ hold_id, subject: subject('a'), reason: null, at });
+    const transaction = db.transaction().execute(async (open) => {
+      await open.insertInto('holds').values(insert('first half')).execute();
+      await threads[0]?.terminate();
+      await open.insertInto('holds').values(insert('second half')).execute();
+    });
+    await expect(transaction).rejects.toThrow(LedgerUnavailableError);
+    expect(await ledger.listHolds()).toEqual([]);
+    await ledger.addHold({ holdId: 'later', subjects: [subject('a')] });
+    expect((await ledger.listHolds()).map(({ holdId }) => holdId)).toEqual(['later']);
+    await ledger.close();
+  });
+
+  it('answers LedgerUnavailableError in time while another process holds the lock, and the event loop goes on', async () => {
+    const deadlineMs = 1_500;
+    const file = freshFile();
+    const ledger = await open(`file:${file}`, { deadlineMs });
+    const other = new Database(file);
+    other.exec('begin immediate');
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const started = performance.now();
+    const answers = await Promise.allSettled(
+      Array.from({ length: 4 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `locked-${number}` }))),
+    );
+    const tookMs = performance.now() - started;
+    delay.disable();
+    other.exec('rollback');
+    other.close();
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
+    }
+    expect(tookMs).toBeGreaterThan(500);
+    expect(tookMs).toBeLessThan(deadlineMs + 500);
+    // On the main thread this would be the whole wait for the lock.
+    expect(delay.max / 1e6).toBeLessThan(400);
+    for (let number = 0; number < 4; number++) {
+      expect(await ledger.readReceipts({ workflowId: `locked-${number}` })).toEqual([]);
+    }
+    expect(await ledger.recordIntent(intentOf({ workflowId: 'locked-0' }))).toEqual({ kind: 'recorded' });
+  });
+
+  it('waits for a lock that is released in time', async () => {
+    const file = freshFile();
+    const ledger = await open(`file:${file}`);
+    const other = new Database(file);
+    other.exec('begin immediate');
+    const recording = ledger.recordIntent(intentOf({ workflowId: 'patient' }));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    other.exec('rollback');
+    other.close();
+    expect(await recording).toEqual({ kind: 'recorded' });
+  });
+
+  it('commits what it acknowledges after a statement that failed on a lock', async () => {
+    const deadlineMs = 1_000;
+    const file = freshFile();
+    const ledger = await open(`file:${file}`, { deadlineMs });
+    const other = new Database(file);
+    other.exec('begin immediate');
+    await expect(ledger.recordIntent(intentOf({ workflowId: 'refused' }))).rejects.toThrow(LedgerUnavailableError);
+    other.exec('rollback');
+    await ledger.recordIntent(intentOf({ workflowId: 'accepted' }));
+    // Read over another connection: only what is committed is seen there.
+    expect(other.prepare('select workflow_id from receipts').all([])).toEqual([{ workflow_id: 'accepted' }]);
+    other.exec('begin immediate');
+    other.exec('rollback');
+    other.close();
+  });
+
+  it('refuses writes that return rows, because libsql leaves those open when they fail', async () => {
+    const { db, ledger } = await ledgerWithThreads();
+    const write = db.deleteFrom('holds').returning('hold_id').execute();
+    await expect(write).rejects.toThrow(new LibsqlFailure('RETURNING_IS_UNSAFE'));
+    await ledger.close();
+  });
+
+  it('refuses a parameter that libsql cannot bind before it reaches the thread, where it would end the process', async () => {
+    const { db, ledger } = await ledgerWithThreads();
+    const select = db.selectFrom('holds').selectAll().where('reason', '=', undefined as unknown as string);
+    await expect(select.execute()).rejects.toThrow(TypeError);
+    const truth = await db.selectNoFrom((eb) => eb.val(true).as('truth')).executeTakeFirst();
+    expect(truth).toEqual({ truth: 1 });
+    await ledger.close();
+  });
+
+  it('says nothing of the data when a statement is refused', async () => {
+    const { db, ledger } = await ledgerWithThreads();
+    await ledger.addHold({ holdId: 'secret-id', subjects: [subject('a')] });
+    const again = { hold_id: 'secret-id', subject: subject('a'), reason: null, at: 'now' };
+    const refused: unknown = await db.insertInto('holds').values(again).execute().catch((error: unknown) => error);
+    expect(refused).toEqual(new LibsqlFailure('SQLITE_CONSTRAINT_PRIMARYKEY'));
+    expect(String(refused)).not.toContain('secret-id');
+    await ledger.close();
+  });
+});
