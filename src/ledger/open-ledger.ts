@@ -1,4 +1,5 @@
 import { Kysely, PostgresDialect } from 'kysely';
+import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
 import { IN_MEMORY, parseLedgerUrl } from './ledger-url';
 import type { LedgerAddress } from './ledger-url';
@@ -57,7 +58,8 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     if (ran.length > 0) options.onEvent?.({ kind: 'migrated', migrations: ran });
   } catch (error) {
     await opening.db.destroy();
-    throw error;
+    if (!(error instanceof LedgerUnavailableError)) throw error;
+    throw new LedgerUnavailableError(`HTTP_TASKS_LEDGER_URL (${address.label}): ${error.message}`);
   }
   if (keep) return createSqlLedger(opening, deadlineMs);
   await opening.db.destroy();

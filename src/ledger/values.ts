@@ -3,9 +3,12 @@ import type { RawBuilder } from 'kysely';
 import { isKeyedHash } from './subject';
 import type { LedgerDialect } from './tables';
 
-/** Text as both databases can hold it: Postgres has no NUL character. */
+/** NUL, which Postgres cannot hold, and halves of surrogate pairs, which UTF-8 cannot. */
+const NOT_STORABLE = /\0|\p{Surrogate}/gu;
+
+/** Text as both databases can hold it. */
 export function storable(text: string): string {
-  return text.replaceAll('\0', '\uFFFD');
+  return text.replace(NOT_STORABLE, '\uFFFD');
 }
 
 /** The same for a text that may be missing. */

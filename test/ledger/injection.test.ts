@@ -58,14 +58,16 @@ describe.each(DATABASES)('hostile text in $name', ({ freshUrl }) => {
     expect(Number(row?.['n'])).toBe(ATTACKS.length * 3);
   });
 
-  it('is kept with a replacement character where it holds a NUL, which Postgres has not', async () => {
+  it('has a replacement character for a NUL and for half a surrogate pair, which not every database can hold', async () => {
     const intent = intentOf({ workflowId: 'nul\0id' });
     await ledger.recordIntent(intent);
-    await ledger.recordOutcome({ ...intent, outcome: 'failed', code: 'a\0b' });
+    await ledger.recordOutcome({ ...intent, outcome: 'failed', code: 'a\0b\ud83dc 🧨' });
     const receipts = await ledger.readReceipts({ workflowId: 'nul\0id' });
     expect(receipts.map(({ phase, code }) => ({ phase, code }))).toEqual([
       { phase: 'intent', code: undefined },
-      { phase: 'outcome', code: 'a\uFFFDb' },
+      { phase: 'outcome', code: 'a\uFFFDb\uFFFDc 🧨' },
     ]);
+    await ledger.addHold({ holdId: 'half \ud83d', subjects: [subject('half')] });
+    expect(await ledger.removeHolds({ holdId: 'half \ud83d' })).toBe(1);
   });
 });

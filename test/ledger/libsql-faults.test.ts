@@ -84,6 +84,31 @@ describe('an embedded ledger', () => {
     await ledger.close();
   });
 
+  it('gives up a thread that does not answer in time, with all who wait for it, and starts another', async () => {
+    const deaf = () => new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true });
+    const lost: string[] = [];
+    let hung = true;
+    const dialect = new LibsqlDialect({
+      path: freshFile(),
+      deadlineMs: 500,
+      onThreadLost: (reason) => lost.push(reason),
+      startThread: (data) => (hung ? deaf() : new Worker(THREAD, { workerData: data })),
+    });
+    const database = { db: new Kysely<Tables>({ dialect }), dialect: 'libsql' } as const;
+    const ledger = createSqlLedger(database, 5_000);
+    const started = performance.now();
+    const answers = await Promise.allSettled([ledger.listHolds(), ledger.listHolds(), ledger.listHolds()]);
+    expect(performance.now() - started).toBeLessThan(1_500);
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
+    }
+    expect(lost[0]).toBe('the database did not answer in time');
+    hung = false;
+    await prepareLedger(database, createSubjectHasher(SUBJECT_KEY).fingerprint);
+    expect(await ledger.listHolds()).toEqual([]);
+    await ledger.close();
+  });
+
   it('rolls back a transaction whose thread dies, and runs none of its rest on the next thread', async () => {
     const { db, ledger, threads } = await ledgerWithThreads();
     const at = new Date().toISOString();

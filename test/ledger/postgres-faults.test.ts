@@ -90,6 +90,7 @@ describe('a ledger in Postgres', () => {
     const error = await refusal(openLedger({ url: address, subjectKey: SUBJECT_KEY }));
     expect(error).toBeInstanceOf(LedgerUnavailableError);
     expect(error.message).toContain('ECONNREFUSED');
+    expect(error.message).toContain(`HTTP_TASKS_LEDGER_URL (postgres://127.0.0.1:${port}/ledger)`);
     expect(error.message).not.toContain('hunter2');
   });
 
