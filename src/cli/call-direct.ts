@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto';
+import { runTask } from '../activities/run-task';
+import type { SenderSettings } from '../config/sender-settings';
+import { readText } from '../config/env';
+import { createTaskSender } from '../http/send-task';
+import type { TaskSender } from '../http/send-task';
+import type { TaskAnswer } from '../http/read-answer';
+import type { Effect, HttpTask } from '../tasks/define';
+import { withInterruption } from './interruption';
+import type { Io } from './io';
+import { withLedger } from './open-ledger';
+import { say } from './output';
+
+/** With what a call is sent from here. */
+export interface DirectCall {
+  settings: SenderSettings;
+  effect: Effect;
+}
+
+/**
+ * Sends a call from this process. One that changes something is kept in the ledger, if there is a subject key for it.
+ * Ctrl-C stops it before it is sent; a destructive call that is on its way is awaited.
+ *
+ * @throws ApplicationFailure with a `Task.*` type, CancelledFailure.
+ */
+export async function callDirectly(io: Io, task: HttpTask, input: unknown, { settings, effect }: DirectCall): Promise<TaskAnswer> {
+  const sender = createTaskSender(settings);
+  try {
+    return await withInterruption(async ({ signal }) => {
+      if (effect === 'read') return sender.send(task, input, { signal });
+      if (hasSubjectKey(io)) return sendWithReceipts(io, sender, task, input, signal);
+      say(io, 'HTTP_TASKS_SUBJECT_KEY is not set: holds are not checked and no receipt is kept.');
+      return sender.send(task, input, { signal });
+    });
+  } finally {
+    await sender.close();
+  }
+}
+
+function hasSubjectKey({ env }: Io): boolean {
+  return readText(env, 'HTTP_TASKS_SUBJECT_KEY') !== undefined || readText(env, 'HTTP_TASKS_SUBJECT_KEY_FILE') !== undefined;
+}
+
+async function sendWithReceipts(io: Io, sender: TaskSender, task: HttpTask, input: unknown, signal: AbortSignal): Promise<TaskAnswer> {
+  return withLedger(io, async ({ ledger, hasher }) => {
+    const runId = randomUUID();
+    say(io, `Receipts: http-tasks receipts ${runId}`);
+    const run = { workflowId: '', runId, activityId: `call-${runId}`, attempt: 1, step: task.name, holdSubjects: [], inHistory: false, signal };
+    return runTask({ sender, ledger, hasher, allowSensitive: new Set() }, task, input, run);
+  });
+}

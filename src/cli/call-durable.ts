@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { TaskEnvelope } from '../activities/contract';
+import { readQueueSettings } from '../config/settings';
+import type { HttpTask } from '../tasks/define';
+import type { CallOptions } from './call';
+import { CommandFailure } from './errors';
+import { withInterruption } from './interruption';
+import type { Io } from './io';
+import { say } from './output';
+import { requireWorker } from './pollers';
+import { withTemporal } from './temporal-client';
+
+/**
+ * Runs a call as the workflow `runHttpTask` and waits for its end. The worker's keys and environment count.
+ *
+ * @throws what the workflow failed with; CommandFailure when no worker polls or the person stops waiting.
+ */
+export async function callDurably(io: Io, task: HttpTask, input: unknown, options: CallOptions): Promise<TaskEnvelope> {
+  const { taskQueue } = readQueueSettings(io.env);
+  return withTemporal(io, options, async (client) => {
+    await requireWorker(client, taskQueue);
+    const workflowId = `call-${task.name}-${randomUUID()}`;
+    const handle = await client.workflow.start('runHttpTask', { workflowId, taskQueue, args: [{ task: task.name, input }] });
+    say(io, `Started ${workflowId}. Receipts: http-tasks receipts ${workflowId}`);
+    return withInterruption(async ({ wished }) => {
+      const ended = (handle.result() as Promise<TaskEnvelope>).catch(causeOf);
+      const first = await Promise.race([ended, wished]);
+      if (first !== 'interrupted') return first;
+      throw new CommandFailure('Interrupted', `${workflowId} goes on without you; see it in the Temporal UI, or with: http-tasks receipts ${workflowId}`);
+    });
+  });
+}
+
+function causeOf(error: unknown): never {
+  if (error instanceof WorkflowFailedError && error.cause) throw error.cause;
+  throw error;
+}

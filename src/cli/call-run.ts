@@ -1,0 +1,93 @@
+import { CancelledFailure } from '@temporalio/common';
+import { readSenderSettings } from '../config/settings';
+import type { SenderSettings } from '../config/sender-settings';
+import { prepareRequest } from '../http/prepare-request';
+import type { PreparedRequest } from '../http/prepared-request';
+import { taskFailureOf } from '../workflows/failure-of';
+import type { HttpTask } from '../tasks/define';
+import { effectOf } from '../tasks/effect';
+import type { TaskFailure } from '../tasks/failure';
+import { parseInput } from '../tasks/parse-input';
+import type { CallOptions } from './call';
+import { confirmIrreversible, refuseAccidentalProduction, showPrepared } from './call-preview';
+import { CommandFailure, Refusal } from './errors';
+import type { ExitCode, Io } from './io';
+import { printable, print, printJson, say } from './output';
+
+/** What a call came to, as `--json` prints it. */
+export interface CallResult {
+  ok: boolean;
+  status?: number;
+  output?: unknown;
+  requestId?: string;
+  failure?: Pick<TaskFailure, 'type' | 'service' | 'status' | 'code' | 'requestId' | 'message'>;
+}
+
+type Answer = Pick<CallResult, 'status' | 'output' | 'requestId'>;
+
+/** Prepares, shows, asks and sends one call; the same code sends it that the activity uses. */
+export async function runCall(io: Io, task: HttpTask, input: unknown, options: CallOptions): Promise<ExitCode> {
+  parseInput(task.name, task.input, input);
+  const settings = senderSettings(io, task, options);
+  const prepared = settings && prepareRequest(task, input, settings);
+  if (prepared) {
+    refuseAccidentalProduction(prepared, io.env);
+    if (!(options.json && options.dryRun)) showPrepared(io, task, prepared);
+  }
+  if (options.dryRun && prepared) return printDryRun(io, prepared, options);
+  const effect = prepared?.effect ?? effectOf(task, input);
+  if (effect === 'irreversible' && !options.yes) await confirmIrreversible(io, task, prepared?.environment ?? "the worker's environment");
+  const result = await attempt(task, async () => {
+    if (options.durable || !settings) return (await import('./call-durable.js')).callDurably(io, task, input, options);
+    return (await import('./call-direct.js')).callDirectly(io, task, input, { settings, effect });
+  });
+  return printCall(io, result, options);
+}
+
+/** A durable call is sent by the worker with the worker's keys; here they only serve to show it beforehand. */
+function senderSettings(io: Io, task: HttpTask, { durable, dryRun }: CallOptions): SenderSettings | undefined {
+  try {
+    return readSenderSettings(io.env, [task.service]);
+  } catch (error) {
+    if (!durable || dryRun) throw error;
+    say(io, `Not shown beforehand: the keys of ${task.service.title} are with the worker only.`);
+    return undefined;
+  }
+}
+
+async function attempt(task: HttpTask, call: () => Promise<Answer>): Promise<CallResult> {
+  try {
+    const { status, output, requestId } = await call();
+    return { ok: true, status, output, requestId };
+  } catch (error) {
+    if (error instanceof CancelledFailure) throw new CommandFailure('Interrupted', `${task.name} was stopped before it was sent or while it only read.`);
+    const failure = taskFailureOf(error);
+    if (!failure) throw error;
+    if (failure.type === 'Task.InvalidInput') {
+      throw new Refusal('Task.InvalidInput', failure.message, (failure as TaskFailure & { field?: string }).field);
+    }
+    return failed(failure);
+  }
+}
+
+function failed({ type, service, status, code, requestId, message }: TaskFailure): CallResult {
+  return { ok: false, status, requestId, failure: { type, service, status, code, requestId, message } };
+}
+
+function printDryRun(io: Io, prepared: PreparedRequest, { json }: CallOptions): ExitCode {
+  const { effect, environment, production } = prepared;
+  if (json) printJson(io, { ok: true, dryRun: true, effect, environment, production, request: prepared.masked() });
+  else print(io, 'Dry run: nothing was sent.');
+  return 0;
+}
+
+function printCall(io: Io, result: CallResult, { json }: CallOptions): ExitCode {
+  const { ok, status, output, requestId, failure } = result;
+  if (json) printJson(io, result);
+  else {
+    print(io, `${ok ? 'Answered' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request id ${requestId}`}`);
+    if (failure) print(io, printable(`${failure.type}: ${failure.message}`));
+    else print(io, printable(JSON.stringify(output, undefined, 2)));
+  }
+  return ok ? 0 : 1;
+}

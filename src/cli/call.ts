@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { catalogueTask } from './catalogue-task';
+import { addCommand, literalOption, onRun } from './command';
+import type { CommonOptions } from './command';
+import { Refusal } from './errors';
+import type { Io } from './io';
+import { readJsonInput } from './json-input';
+import { addTemporalOptions } from './temporal-options';
+import type { TemporalOptions } from './temporal-options';
+
+/** What `http-tasks call` takes. */
+export interface CallOptions extends CommonOptions, TemporalOptions {
+  input?: string;
+  yes?: boolean;
+  dryRun?: boolean;
+  durable?: boolean;
+}
+
+/** `http-tasks call TASK`: the Test request, one call of one task. */
+export function registerCallCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'call <task>',
+    summary: 'send one task: prepare it, show it with secrets masked, ask, send, show the answer',
+    description: [
+      'Needs the keys of the service that the task calls, and no others. Asks before anything irreversible, unless --yes',
+      'says so; goes to production only when PLAID_ENV=production is set. With HTTP_TASKS_SUBJECT_KEY set, a call that',
+      'changes something obeys holds and leaves receipts in the ledger.',
+    ].join(' '),
+    examples: [
+      `http-tasks call plaid.userItemsGet --input '{"user_id":"usr_1"}'`,
+      `http-tasks call batch.customDataDelete --input '{"id":"1001","app":"ios"}' --dry-run`,
+      'http-tasks call plaid.userItemsRemove --input @input.json --yes --durable --json',
+    ],
+  });
+  command
+    .addOption(literalOption('--input <json>', "the task's input as JSON, or @file"))
+    .option('--yes', 'do not ask before an irreversible call')
+    .option('--dry-run', 'stop before sending')
+    .option('--durable', 'run it through Temporal, as the workflow runHttpTask');
+  addTemporalOptions(command);
+  onRun<CallOptions>(command, io, async (options, [name = '']) => {
+    const task = catalogueTask(name);
+    if (options.input === undefined) throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
+    const input = await readJsonInput('--input', options.input);
+    const { runCall } = await import('./call-run.js');
+    return runCall(io, task, input, options);
+  });
+}

@@ -1,0 +1,63 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { Refusal } from './errors';
+import type { ExitCode, Io } from './io';
+
+/** Adds one command to the program. Each command has a module of its own that exports one of these. */
+export type RegisterCommand = (program: Command, io: Io) => void;
+
+/** What every command has. */
+export interface CommonOptions {
+  json?: boolean;
+}
+
+/** How a command is named and explained. */
+export interface CommandSpec {
+  /** With its arguments: `show <task>`. */
+  usage: string;
+  /** One line, for the list of commands. */
+  summary: string;
+  /** Everything else a person should know before running it. */
+  description?: string;
+  /** Command lines that work as they stand. */
+  examples: readonly string[];
+}
+
+/** Makes a command with `--json` and its examples under `--help`. */
+export function addCommand(parent: Command, spec: CommandSpec): Command {
+  return parent
+    .command(spec.usage)
+    .summary(spec.summary)
+    .description(spec.description === undefined ? spec.summary : `${spec.summary}\n\n${spec.description}`)
+    .addHelpText('after', ['', 'Examples:', ...spec.examples.map((line) => `  $ ${line}`)].join('\n'));
+}
+
+/** Says what a command does; called last, since it also adds the options that all commands share. */
+export function onRun<Options extends CommonOptions>(
+  command: Command,
+  io: Io,
+  run: (options: Options, args: readonly string[]) => Promise<ExitCode>,
+): void {
+  command.option('--json', 'print exactly one JSON document on stdout').action(async () => {
+    io.exitCode = await run(command.opts<Options>(), command.args);
+  });
+}
+
+/**
+ * An option whose argument is taken as it stands: empty, padded, a digit, or beginning with `-`.
+ * Given twice it is refused, because the first one would be dropped without a word.
+ */
+export function literalOption(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.argParser((value: string, previous: string | undefined) => {
+    if (previous === undefined) return value;
+    throw new Refusal('Usage', `${option.long ?? flags} is given twice; give it once.`);
+  });
+}
+
+/** A whole number from an option, within bounds. */
+export function wholeNumber(option: string, text: string, bounds: { min: number; max: number }): number {
+  const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= bounds.min && number <= bounds.max) return number;
+  throw new Refusal('Usage', `${option} must be a whole number from ${bounds.min} to ${bounds.max}, not "${text}".`);
+}

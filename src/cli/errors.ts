@@ -1,0 +1,58 @@
+import { SettingsError } from '../config/problems';
+import { LedgerUnavailableError } from '../ledger/ledger';
+import { LedgerSettingError } from '../ledger/setting-error';
+import { InvalidInputError } from '../tasks/parse-input';
+import type { ExitCode } from './io';
+
+/** What went wrong, as `--json` prints it under `error`. */
+export interface ErrorReport {
+  /** `Usage`, `Settings`, `Task.InvalidInput`, or what else kept the command from its work, for example `NoWorker`. */
+  type: string;
+  /** The path in the input (`user.batchUserId`), or the setting (`PLAID_SECRET`). */
+  field?: string;
+  message: string;
+}
+
+/** A command line or an input that is refused before anything happens: exit 2. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+
+  constructor(
+    readonly type: 'Usage' | 'Task.InvalidInput' | 'Settings',
+    message: string,
+    readonly field?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Something outside the command line kept a command from its work: exit 1. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure';
+
+  constructor(
+    readonly type: 'NoWorker' | 'TemporalUnavailable' | 'Conflict' | 'Interrupted' | 'RunEnded' | 'Failed',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The exit code of an error, and what is told about it. Stacks stay inside. */
+export function reportOf(error: unknown): { exitCode: ExitCode; report: ErrorReport } {
+  if (error instanceof Refusal) return refused(error.type, error.message, error.field);
+  if (error instanceof InvalidInputError) return refused('Task.InvalidInput', error.message, error.field || undefined);
+  if (error instanceof SettingsError) return refused('Settings', error.message, error.problems[0]?.setting);
+  if (error instanceof LedgerSettingError) return refused('Settings', error.message, error.setting);
+  if (error instanceof LedgerUnavailableError) return failed('Task.LedgerUnavailable', error.message);
+  if (error instanceof CommandFailure) return failed(error.type, error.message);
+  return failed('Failed', error instanceof Error ? error.message : String(error));
+}
+
+function refused(type: string, message: string, field: string | undefined): { exitCode: ExitCode; report: ErrorReport } {
+  return { exitCode: 2, report: { type, ...(field !== undefined && { field }), message } };
+}
+
+function failed(type: string, message: string): { exitCode: ExitCode; report: ErrorReport } {
+  return { exitCode: 1, report: { type, message } };
+}

@@ -1,0 +1,22 @@
+import type { ReadStream, WriteStream } from 'node:tty';
+
+/** 0: done. 1: failed, partial, held, paused or cancelled. 2: the command line or an input was refused. */
+export type ExitCode = 0 | 1 | 2;
+
+/** What a command sees of the process it runs in. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: ReadStream;
+  /** For the result only; under `--json` exactly one document. */
+  readonly stdout: WriteStream;
+  /** For everything a person may want to know meanwhile. */
+  readonly stderr: WriteStream;
+  /** Set by the command that ran. */
+  exitCode: ExitCode;
+}
+
+/** The io of this very process. */
+export function processIo(): Io {
+  const { env, stdin, stdout, stderr } = process;
+  return { env, stdin, stdout, stderr, exitCode: 0 };
+}

@@ -1,0 +1,38 @@
+import type { OffboardResult, StepResult } from '../policy/offboard-result';
+import { isGood } from '../policy/offboard-result';
+import type { Outcome } from '../policy/outcome';
+import type { Io } from './io';
+import { paint, print, printable, printTable, say } from './output';
+
+/** Prints how an off-boarding ended: a row for each step, then what a person has to know or do. */
+export function printOffboarding(io: Io, result: OffboardResult): void {
+  printTable(io, ['Step', 'Outcome', 'Evidence'], result.steps.map((step) => [step.step, outcomeText(io, step), evidenceText(step)]));
+  print(io, `Status: ${paint(io, result.status === 'completed' ? 'green' : 'yellow', result.status)}`);
+  if (result.compensations.length > 0) print(io, '\nCompensation log');
+  for (const { step, outcome, remedy, evidence } of result.compensations) {
+    print(io, printable(`  ${step}, ${outcome}: ${remedy}${evidence === '' ? '' : ` [${evidence}]`}`));
+  }
+  const { compensationTask } = result;
+  if (compensationTask) print(io, printable(`  ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`));
+  say(io, `Receipts: http-tasks receipts ${result.workflowId}`);
+}
+
+function outcomeText(io: Io, { outcome, reason }: StepResult): string {
+  return paint(io, colourOf(outcome), outcome) + (reason === undefined ? '' : ` (${reason})`);
+}
+
+function colourOf(outcome: Outcome): 'green' | 'red' | 'yellow' {
+  if (isGood(outcome)) return 'green';
+  return outcome === 'failed' || outcome === 'unknown' ? 'red' : 'yellow';
+}
+
+function evidenceText({ requestId, token, items, itemIds, failure }: StepResult): string {
+  const lines = [
+    requestId === undefined ? '' : `request_id=${requestId}`,
+    token === undefined ? '' : `token=${token}`,
+    items === undefined ? '' : `items=${items}`,
+    itemIds === undefined ? '' : `not the user's: ${itemIds.join(', ')}`,
+    failure === undefined ? '' : `${failure.type}${failure.code === undefined ? '' : ` ${failure.code}`}`,
+  ];
+  return lines.filter(Boolean).join('\n');
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { addCommand, onRun } from './command';
+import type { Io } from './io';
+import { addOffboardOptions, readOffboardInput } from './offboard-options';
+import type { OffboardOptions } from './offboard-options';
+import { addTemporalOptions } from './temporal-options';
+
+/** `http-tasks offboard`: starts (or joins) the run that off-boards one user, and follows it to its end. */
+export function registerOffboardCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'offboard',
+    summary: 'off-board one user from Plaid and Batch',
+    description: [
+      'Needs a Temporal server, a worker (http-tasks worker) and HTTP_TASKS_SUBJECT_KEY, from which the workflow id is made;',
+      'no keys of a provider. A run for the same user with the same input that is still going on is joined, not repeated.',
+      'Ctrl-C leaves the run alone. Exits 0 when it completed, 1 when it ended otherwise, 2 when the input is refused.',
+    ].join(' '),
+    examples: [
+      'http-tasks offboard --plaid-user-id usr_1 --batch-user-id 1001 --reason USER_OFFBOARDING',
+      'http-tasks offboard --batch-user-id 1001 --reason OTHER --dry-run --json',
+      'http-tasks offboard --input @user.json',
+    ],
+  });
+  addTemporalOptions(addOffboardOptions(command));
+  onRun<OffboardOptions>(command, io, async (options) => {
+    const input = await readOffboardInput(options);
+    const { runOffboarding } = await import('./offboard-run.js');
+    return runOffboarding(io, input, options);
+  });
+}

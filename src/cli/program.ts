@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { registerCallCommand } from './call';
+import type { RegisterCommand } from './command';
+import { Refusal, reportOf } from './errors';
+import { registerHoldCommand } from './hold';
+import type { ExitCode, Io } from './io';
+import { registerListCommand } from './list';
+import { registerOffboardCommand } from './offboard';
+import { printable, printJson, say } from './output';
+import { registerReceiptsCommand } from './receipts';
+import { registerShowCommand } from './show';
+import { registerSimulateCommand } from './simulate';
+import { wantsJson } from './wants-json';
+import { registerWorkerCommand } from './worker';
+
+/** In the order in which `--help` lists them. */
+const COMMANDS: readonly RegisterCommand[] = [
+  registerWorkerCommand,
+  registerSimulateCommand,
+  registerListCommand,
+  registerShowCommand,
+  registerCallCommand,
+  registerOffboardCommand,
+  registerReceiptsCommand,
+  registerHoldCommand,
+];
+
+/** Runs one command line and answers its exit code; never rejects. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const program = buildProgram(io);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return io.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    const { exitCode, report } = reportOf(error instanceof CommanderError ? usageRefusal(error) : error);
+    if (wantsJson(program, argv)) printJson(io, { error: report });
+    else say(io, printable(report.message));
+    return exitCode;
+  }
+}
+
+function buildProgram(io: Io): Command {
+  const program = new Command('http-tasks')
+    .description('HTTP APIs as durable Temporal tasks, and workflows that off-board users from Plaid and Batch.')
+    .version(packageVersion(), '--version', 'print the version')
+    // A word behind a command belongs to the command: `offboard --note --version` is a note.
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      // Help that nobody asked for goes to stderr; errors are printed once, by us.
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => undefined,
+    });
+  for (const register of COMMANDS) register(program, io);
+  return program;
+}
+
+function usageRefusal(error: CommanderError): Refusal {
+  if (error.code === 'commander.help') return new Refusal('Usage', 'Name a command; see http-tasks --help.');
+  // `--opton=value`: the value may be an id or a token.
+  const message = error.message.replace(/^error: /, '').replace(/'(--[^'=]+)=.*'/s, "'$1'");
+  return new Refusal('Usage', `${message.charAt(0).toUpperCase()}${message.slice(1)}`);
+}
+
+function packageVersion(): string {
+  const file = join(__dirname, '..', '..', 'package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import type { Ledger, Receipt } from '../ledger/ledger';
+import type { SubjectHasher } from '../ledger/subject';
+import { userSubjects } from '../ledger/user-subjects';
+import { addCommand, onRun } from './command';
+import type { CommonOptions } from './command';
+import type { Io } from './io';
+import { withLedger } from './open-ledger';
+import { printJson, printTable, say } from './output';
+import { plaidEnvironment } from './user-options';
+
+interface ReceiptsOptions extends CommonOptions {
+  attempts?: boolean;
+}
+
+/** `http-tasks receipts ID`: what the ledger knows about one run, one user or one call. Changes nothing. */
+export function registerReceiptsCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'receipts <id>',
+    summary: 'show the receipts of a run, of a user, or of a single call',
+    description:
+      'ID is a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for runs that http-tasks offboard started), or the run id that http-tasks call printed. Exits 1 when the ledger has no receipt of it.',
+    examples: ['http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x', 'http-tasks receipts usr_1 --attempts --json'],
+  });
+  command.option('--attempts', 'show every intent and outcome, not only the last word on each step');
+  onRun<ReceiptsOptions>(command, io, async ({ json, attempts }, [id = '']) =>
+    withLedger(io, async ({ ledger, hasher }) => {
+      const all = await findReceipts(ledger, id, userHashes(io, id, hasher));
+      const receipts = attempts ? all : lastWords(all);
+      if (json) printJson(io, receipts.map(attempts ? attemptLine : lastWordLine));
+      else if (receipts.length > 0) printReceipts(io, receipts);
+      if (receipts.length > 0) return 0;
+      say(io, 'The ledger has no receipt under this id. Is HTTP_TASKS_LEDGER_URL the one that the worker uses?');
+      return 1;
+    }),
+  );
+}
+
+/** What the id would be as a user's: the hashes that `offboard` makes workflow ids from. */
+function userHashes(io: Io, id: string, hasher: SubjectHasher): string[] {
+  if (id === '') return [];
+  return userSubjects({ plaidUserId: id, batchUserId: id }, plaidEnvironment(io.env), hasher);
+}
+
+async function findReceipts(ledger: Ledger, id: string, hashes: readonly string[]): Promise<Receipt[]> {
+  if (id === '') return [];
+  const names = [id, ...[id, ...hashes].flatMap((subject) => [`offboard-${subject}`, `offboard-dry-${subject}`])];
+  const found = await Promise.all([
+    ...names.map((workflowId) => ledger.readReceipts({ workflowId })),
+    // A call outside any workflow stands under its own run id alone.
+    ledger.readReceipts({ workflowId: '', runId: id }),
+  ]);
+  return found.flat();
+}
+
+/** The settled receipts of each run; of a run or call without any, its outcomes. */
+function lastWords(receipts: readonly Receipt[]): Receipt[] {
+  const settledRuns = new Set(receipts.filter(({ phase }) => phase === 'settled').map(({ runId }) => runId));
+  return receipts.filter(({ phase, runId }) => phase === (settledRuns.has(runId) ? 'settled' : 'outcome'));
+}
+
+function lastWordLine({ subject, step, task, outcome, requestId, token, at, workflowId }: Receipt): object {
+  return { subject, step, task, outcome, ...(requestId && { requestId }), ...(token && { token }), at, workflowId };
+}
+
+function attemptLine(receipt: Receipt): object {
+  const { runId, phase, attempt, failureType, status, code, reason } = receipt;
+  return { ...lastWordLine(receipt), runId, phase, attempt, failureType, status, code, reason };
+}
+
+function printReceipts(io: Io, receipts: readonly Receipt[]): void {
+  const rows = receipts.map(({ at, step, task, phase, attempt, outcome = '', requestId, token, code }) => [
+    at,
+    step,
+    task,
+    `${phase} ${attempt}`,
+    outcome,
+    [requestId && `request_id=${requestId}`, token && `token=${token}`, code && `code=${code}`].filter(Boolean).join('\n'),
+  ]);
+  printTable(io, ['At', 'Step', 'Task', 'Phase', 'Outcome', 'Evidence'], rows);
+}

@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { catalogueTask } from './catalogue-task';
+import { addCommand, onRun } from './command';
+import type { CommonOptions } from './command';
+import type { Io } from './io';
+import { paint, print, printJson, printTable } from './output';
+import { fieldRows, taskReference } from './task-reference';
+import type { TaskReference } from './task-reference';
+
+/** `http-tasks show TASK`: the reference of one task. Needs no settings and contacts nobody. */
+export function registerShowCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'show <task>',
+    summary: 'show the reference of one task: fields, effect, failures, limits',
+    examples: ['http-tasks show plaid.userItemsRemove', 'http-tasks show batch.customDataDelete --json'],
+  });
+  onRun<CommonOptions>(command, io, async ({ json }, [name = '']) => {
+    const reference = taskReference(catalogueTask(name));
+    if (json) printJson(io, reference);
+    else printReference(io, reference);
+    return 0;
+  });
+}
+
+function printReference(io: Io, task: TaskReference): void {
+  print(io, `${paint(io, 'bold', task.name)}  ${task.method} ${task.path}`);
+  print(io, task.description || task.summary);
+  if (task.docs) print(io, task.docs);
+  print(io, `\nEffect: ${task.effect}.${settleText(task)}`);
+  if (task.remedy) print(io, `Afterwards: ${task.remedy}`);
+  if (task.settings.length > 0) print(io, `Settings: ${task.settings.join(', ')}`);
+  printFields(io, 'Input', task.input);
+  printFields(io, 'Output', task.output);
+  printFailures(io, task);
+  for (const limit of task.rateLimits) print(io, `Limit: ${limit.requestsPerMinute} calls a minute per ${limit.per} (${limit.source})`);
+  const { connectMs, firstByteMs, bodyMs, totalMs } = task.timeouts;
+  print(io, `Time-outs in ms: connect ${connectMs}, first byte ${firstByteMs}, silence ${bodyMs}, total ${totalMs}. Largest answer: ${task.maxResponseBytes} bytes.`);
+}
+
+function settleText({ settle }: TaskReference): string {
+  if (!settle) return '';
+  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[settle.by];
+  return ` A lost answer is settled by ${how} (${settle.basis}).`;
+}
+
+function printFields(io: Io, title: string, schema: unknown): void {
+  const rows = fieldRows(schema).map(({ field, type, required, description }) => [field, type, required ? 'yes' : '', description]);
+  if (rows.length > 0) printTable(io, [title, 'Type', 'Required', ''], rows);
+}
+
+function printFailures(io: Io, { failures }: TaskReference): void {
+  if (failures.length === 0) return;
+  const rows = failures.map(({ status, type, code, failure, mayHaveProcessed, advice = '' }) => [
+    [status, type, code].filter((part) => part !== undefined).join(' '),
+    failure,
+    mayHaveProcessed ? 'may have been carried out' : advice,
+  ]);
+  printTable(io, ['Answer', 'Failure', ''], rows);
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import type { FieldPlace, HttpTask } from '../tasks/define';
+import type { ErrorRule } from '../tasks/service';
+
+/** Everything a person has to know about a task, as data. */
+export interface TaskReference
+  extends Pick<
+    HttpTask,
+    'name' | 'summary' | 'description' | 'docs' | 'tags' | 'method' | 'path' | 'effect' | 'settle' | 'remedy' | 'timeouts' | 'maxResponseBytes'
+  > {
+  service: string;
+  /** JSON Schema of the input. */
+  input: unknown;
+  /** JSON Schema of the output; fields that the provider adds are kept. */
+  output: unknown;
+  /** Where fields go that do not go where the method's fields usually go. */
+  places: Readonly<Record<string, FieldPlace>>;
+  /** Fields that hold a user's bearer token. */
+  sensitive: string[];
+  /** Settings that the service needs. */
+  settings: string[];
+  /** What an answer with this status, type or code means; first match wins. */
+  failures: readonly ErrorRule[];
+  rateLimits: HttpTask['service']['rateLimits'];
+}
+
+/** The reference of one task, made from its definition. */
+export function taskReference(task: HttpTask): TaskReference {
+  const { service } = task;
+  return {
+    name: task.name,
+    service: service.name,
+    summary: task.summary,
+    description: task.description,
+    docs: task.docs,
+    tags: task.tags,
+    method: task.method,
+    path: task.path,
+    effect: task.effect,
+    ...(task.settle && { settle: task.settle }),
+    remedy: task.remedy,
+    input: z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' }),
+    output: z.toJSONSchema(task.output, { unrepresentable: 'any' }),
+    places: task.places,
+    sensitive: task.sensitive.map(({ field }) => field),
+    settings: service.credentials.map(({ setting }) => setting),
+    failures: service.errors.rules,
+    rateLimits: service.rateLimits.filter(({ operation }) => operation === undefined || operation === task.operation),
+    timeouts: task.timeouts,
+    maxResponseBytes: task.maxResponseBytes,
+  };
+}
+
+/** One row of a table about fields. */
+export interface FieldRow {
+  field: string;
+  type: string;
+  required: boolean;
+  description: string;
+}
+
+interface SchemaNode {
+  type?: string;
+  enum?: unknown[];
+  const?: unknown;
+  items?: SchemaNode;
+  format?: string;
+  description?: string;
+  properties?: Record<string, SchemaNode>;
+  required?: string[];
+}
+
+/** The fields of a JSON Schema with their paths, nested ones behind their parents. */
+export function fieldRows(schema: unknown, prefix = ''): FieldRow[] {
+  const { properties = {}, required = [] } = schema as SchemaNode;
+  return Object.entries(properties).flatMap(([name, node]) => {
+    const field = prefix === '' ? name : `${prefix}.${name}`;
+    const row = { field, type: typeName(node), required: required.includes(name), description: node.description ?? '' };
+    return [row, ...fieldRows(node, field)];
+  });
+}
+
+function typeName(node: SchemaNode): string {
+  if (node.enum) return node.enum.map(String).join(' | ');
+  if (node.const !== undefined) return JSON.stringify(node.const);
+  if (node.items) return `${typeName(node.items)}[]`;
+  return node.format ?? node.type ?? 'any';
+}

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { addCommand, onRun } from './command';
+import type { CommonOptions } from './command';
+import type { Io } from './io';
+import { printJson } from './output';
+
+/** `http-tasks worker`: polls the task queue until it is asked to stop. */
+export function registerWorkerCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'worker',
+    summary: 'run a worker for all tasks and workflows of the package',
+    description:
+      'Reads its settings from the environment and reports everything that is missing before it polls. Logs to stderr. Ctrl-C ends it after the calls in flight. HTTP_TASKS_SERVICES chooses services; only those need keys.',
+    examples: ['HTTP_TASKS_SERVICES=batch http-tasks worker', 'TEMPORAL_ADDRESS=localhost:7233 http-tasks worker'],
+  });
+  onRun<CommonOptions>(command, io, async ({ json }) => {
+    const { runWorker } = await import('../worker.js');
+    await runWorker(io.env);
+    if (json) printJson(io, { stopped: true });
+    return 0;
+  });
+}
