@@ -1,0 +1,108 @@
+// `npm test`: installs what is missing, then compiles, type-checks, lints and runs all tests. Further arguments go to
+// jest (`npm test -- test/http`). The last line is always `N passed, N failed`; each of the first three counts as one.
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ROOT, npmCommand, run } from './commands.mjs';
+import { build } from './build.mjs';
+import { ensureInstalled } from './ensure-installed.mjs';
+
+const JEST_LIMIT_MS = 20 * 60_000;
+/** How long jest may take to end once it has written its results; longer means that a test left something open. */
+const JEST_END_MS = 60_000;
+const RESULTS = join(ROOT, '.test-state', 'jest.json');
+
+const jestArguments = process.argv.slice(2);
+const problems = [];
+let passed = 0;
+let failed = 0;
+
+function count(name, ok) {
+  if (ok) passed += 1;
+  else fail(1, name);
+}
+
+function fail(howMany, problem) {
+  failed += howMany;
+  problems.push(problem);
+}
+
+async function builds() {
+  try {
+    await build();
+    return true;
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    return false;
+  }
+}
+
+async function npmScriptPasses(name) {
+  process.stderr.write(`npm run ${name}\n`);
+  return (await run(npmCommand(['run', '--silent', name]))) === 0;
+}
+
+async function readResults() {
+  try {
+    return JSON.parse(await readFile(RESULTS, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs jest; resolves to its exit code, or to 1 after ending it because it did not come to an end by itself. */
+async function runJest() {
+  const tooLong = new AbortController();
+  let ended = false;
+  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
+  const command = [process.execPath, jest, '--json', `--outputFile=${RESULTS}`, ...jestArguments];
+  const exit = run(command, { limitMs: JEST_LIMIT_MS, giveUp: tooLong.signal }).finally(() => (ended = true));
+  while (!ended) {
+    await Promise.race([exit, delay(1_000, undefined, { ref: false })]);
+    if (ended || (await readResults()) === undefined) continue;
+    await Promise.race([exit, delay(JEST_END_MS, undefined, { ref: false })]);
+    if (ended) break;
+    fail(1, `jest was done but did not end within ${JEST_END_MS / 1000} s: a test left something open`);
+    tooLong.abort();
+    await exit;
+  }
+  return exit;
+}
+
+async function jestPasses() {
+  await mkdir(join(ROOT, '.test-state'), { recursive: true });
+  await rm(RESULTS, { force: true });
+  const code = await runJest();
+  const results = await readResults();
+  if (results === undefined) {
+    fail(1, `jest ended with code ${code} and without results`);
+    return;
+  }
+  passed += results.numPassedTests;
+  if (results.numFailedTests > 0) fail(results.numFailedTests, `${results.numFailedTests} tests`);
+  const unrun = results.numRuntimeErrorTestSuites;
+  if (unrun > 0) fail(unrun, `${unrun} test files that could not run`);
+  // Chosen by name, tests are left out on purpose; a full run leaves none out.
+  const skipped = results.numPendingTests + results.numTodoTests;
+  if (skipped > 0 && jestArguments.length === 0) fail(skipped, `${skipped} tests that were skipped`);
+  if (code !== 0 && failed === 0) fail(1, `jest ended with code ${code}`);
+}
+
+async function main() {
+  try {
+    await ensureInstalled();
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    fail(1, 'npm ci');
+    return;
+  }
+  count('the build', await builds());
+  count('npm run typecheck', await npmScriptPasses('typecheck'));
+  count('npm run lint', await npmScriptPasses('lint'));
+  await jestPasses();
+}
+
+await main();
+if (problems.length > 0) process.stderr.write(`Failed: ${problems.join('; ')}.\n`);
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;
