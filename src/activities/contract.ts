@@ -14,6 +14,8 @@ export interface StepContext {
 /** What a task's activity answers to a workflow of this package. */
 export interface TaskEnvelope {
   status: number;
+  /** Temporal's number of the attempt that was answered, from 1: earlier ones may have reached the provider too. */
+  attempt: number;
   output: unknown;
   requestId?: string;
   token?: string;

@@ -33,7 +33,7 @@ function taskActivity(task: HttpTask, dependencies: TaskDependencies): TaskActiv
       });
       if (!context) return answer.output;
       const { status, output, requestId, token } = answer;
-      return { status, output, requestId, token } satisfies TaskEnvelope;
+      return { status, attempt, output, requestId, token } satisfies TaskEnvelope;
     } finally {
       clearInterval(heartbeat);
     }

@@ -1,3 +1,4 @@
+import type { CompensationLine } from '../policy/offboard-result';
 import type { Outcome } from '../policy/outcome';
 import type { TaskFailureType } from '../tasks/failure';
 
@@ -71,15 +72,6 @@ export interface SettledStep {
   code?: string;
   requestId?: string;
   token?: string;
-}
-
-/** One line of the compensation log: what cannot be undone, was not done, or is unknown, and what to do about it. */
-export interface CompensationLine {
-  step: string;
-  outcome: Outcome;
-  remedy: string;
-  /** For example `request_id=…` or `token=…`; never a user's id. */
-  evidence: string;
 }
 
 /** The end of a run: the last word on every step and the compensation log. Repeating it changes nothing. */

@@ -1,5 +1,6 @@
 import type { Insertable } from 'kysely';
-import type { CompensationLine, RunEnd } from './ledger';
+import type { CompensationLine } from '../policy/offboard-result';
+import type { RunEnd } from './ledger';
 import type { LedgerDatabase, Tables } from './tables';
 import { requireHashes, storable, storableOrNull } from './values';
 

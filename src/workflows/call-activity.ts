@@ -42,7 +42,8 @@ export async function callTask({ task, input, context, activityId, summary, with
   try {
     const options = { ...TASK_ACTIVITY_OPTIONS, activityId, summary, scheduleToCloseTimeout: Math.max(1, withinMs) };
     const envelope = (await activity.executeWithOptions(options, [input, context])) as TaskEnvelope;
-    return { ok: true, output: envelope.output, requestId: envelope.requestId, token: envelope.token };
+    const { output, attempt, requestId, token } = envelope;
+    return { ok: true, output, attempt, requestId, token };
   } catch (error) {
     if (isCancellation(error)) throw error;
     return { ok: false, failure: callFailureOf(error, task, effectOf(task as HttpTask, input)) };

@@ -15,6 +15,8 @@ const MOST_FILINGS = 5;
 interface Progress {
   requestId?: string;
   filings: number;
+  /** The request was filed more than once, so that an earlier one may have removed the user. */
+  repeated: boolean;
   looks: number;
   waitUntilMs: number;
   results?: StepResult[];
@@ -30,7 +32,7 @@ export class GdprStep implements Step {
   constructor(
     name: string,
     batch: { userId: string; app: string; knownBefore: boolean },
-    progress: Progress = { filings: 0, looks: 0, waitUntilMs: 0 },
+    progress: Progress = { filings: 0, repeated: false, looks: 0, waitUntilMs: 0 },
   ) {
     this.name = name;
     this.#batch = batch;
@@ -67,8 +69,8 @@ export class GdprStep implements Step {
   #filed(answer: CallAnswer, nowMs: number): Step {
     const filings = this.#progress.filings + 1;
     if (answer.ok) {
-      const { id } = gdprRequestCreate.output.parse(answer.output);
-      return this.#with({ requestId: id, filings, waitUntilMs: nowMs + FIRST_PAUSE_MS });
+      const { token } = gdprRequestCreate.output.parse(answer.output);
+      return this.#with({ requestId: token, filings, repeated: filings > 1 || answer.attempt > 1, waitUntilMs: nowMs + FIRST_PAUSE_MS });
     }
     if (answer.failure.type === 'Task.UnexpectedResponse') {
       if (filings < MOST_FILINGS) return this.#with({ filings, waitUntilMs: nowMs + FIRST_PAUSE_MS });
@@ -88,8 +90,13 @@ export class GdprStep implements Step {
     const { status, error } = gdprRequestGet.output.parse(answer.output);
     if (status !== 'done') return this.#with(later);
     if (!error) return this.#done({ outcome: 'removed', token });
-    if (USER_NOT_FOUND.test(error)) return this.#done({ outcome: this.#batch.knownBefore ? 'alreadyGone' : 'notFound', token });
+    if (USER_NOT_FOUND.test(error)) return this.#done({ ...this.#absent(), token });
     return this.#done({ outcome: 'failed', reason: 'requestFailed', token });
+  }
+
+  #absent(): Pick<StepResult, 'outcome' | 'reason'> {
+    if (this.#batch.knownBefore) return { outcome: 'alreadyGone' };
+    return this.#progress.repeated ? { outcome: 'notFound', reason: 'filedMoreThanOnce' } : { outcome: 'notFound' };
   }
 
   #with(changes: Partial<Progress>): Step {

@@ -39,9 +39,9 @@ export interface CallMove {
 /** What to do next for a step: call, look again later, or nothing more. */
 export type StepMove = CallMove | { kind: 'wait'; untilMs: number } | { kind: 'done'; results: StepResult[] };
 
-/** What became of a call: an answer, or a failure that Temporal will not retry any more. */
+/** What became of a call: an answer, with the attempt (from 1) that brought it, or a failure that Temporal will not retry any more. */
 export type CallAnswer =
-  | { ok: true; output: unknown; requestId?: string; token?: string }
+  | { ok: true; output: unknown; attempt: number; requestId?: string; token?: string }
   | { ok: false; failure: TaskFailure };
 
 /**

@@ -67,7 +67,7 @@ export const gdprRequestCreate = defineHttpTask({
   operation: 'gdprRequestCreate',
   summary: 'File a GDPR request for one user',
   description:
-    'Asks Batch to remove everything about one user. Follow it with batch.gdprRequestGet. Batch blocks the id for one month and drops what is written for it meanwhile.',
+    'Asks Batch to remove everything about one user. The token that it answers is the id of the request: follow it with batch.gdprRequestGet. Batch blocks the id for one month and drops what is written for it meanwhile.',
   docs: GDPR_DOCS,
   tags: ['batch', 'gdpr', 'removal'],
   method: 'POST',
@@ -82,7 +82,7 @@ export const gdprRequestCreate = defineHttpTask({
     callback_url: z.url().optional(),
     app,
   }),
-  output: z.looseObject({ id: z.string() }),
+  output: acceptedAnswer,
   effect: 'repeatSafe',
   settle: { by: 'repeat', basis: 'assumed' },
   remedy: 'A GDPR removal cannot be undone; the id is blocked for one month.',

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import type { WorkerOptions, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { readSettings } from '../../src/config/settings';
+import { openLedger } from '../../src/ledger/open-ledger';
+import type { Ledger } from '../../src/ledger/ledger';
+import { createSubjectHasher } from '../../src/ledger/subject';
+import type { SubjectHasher } from '../../src/ledger/subject';
+import { HttpTasksPlugin } from '../../src/plugin';
+import type { HttpTasksPluginOptions } from '../../src/plugin';
+import { startSimulators } from '../../src/testing';
+import type { Simulators, SimulatorsOptions } from '../../src/testing';
+import { freshTaskQueue, temporalAddress } from './temporal';
+
+export const SUBJECT_KEY = 'a subject key for tests only';
+
+/** A place where off-boarding runs for real: Temporal, simulators, a ledger, and as many workers as a test wants. */
+export interface Place {
+  client: Client;
+  taskQueue: string;
+  simulators: Simulators;
+  /** The settings of a worker here; a test may change them before it starts one. */
+  env: Record<string, string>;
+  /** A second view of the ledger that the workers write. */
+  ledger: Ledger;
+  hasher: SubjectHasher;
+  /** Starts a worker that runs until the place is closed or `stop` is called. */
+  startWorker(options?: PlaceWorkerOptions): Promise<RunningWorker>;
+  close(): Promise<void>;
+}
+
+export interface PlaceWorkerOptions {
+  plugin?: HttpTasksPluginOptions;
+  worker?: Partial<WorkerOptions>;
+}
+
+export interface RunningWorker {
+  worker: Worker;
+  stop(): Promise<void>;
+}
+
+let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
+
+/** The package's workflows, bundled once for each test file. */
+export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
+  bundle ??= bundleWorkflowCode({ workflowsPath: require.resolve('../../src/workflow'), logger: quiet });
+  return bundle;
+}
+
+const nothing = (): void => undefined;
+const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** Opens a place. Time-outs are short, so that a stalled provider is noticed within seconds. */
+export async function openPlace(simulated: SimulatorsOptions = {}): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'http-tasks-test-'));
+  const simulators = await startSimulators(simulated);
+  const taskQueue = freshTaskQueue('offboarding');
+  const ledgerUrl = `file:${join(folder, 'ledger.db')}`;
+  const env = environmentOf(simulators, { taskQueue, ledgerUrl });
+  const [connection, ledger] = await Promise.all([
+    Connection.connect({ address: temporalAddress() }),
+    openLedger({ url: ledgerUrl, subjectKey: SUBJECT_KEY }),
+  ]);
+  const running: RunningWorker[] = [];
+  return {
+    client: new Client({ connection }),
+    taskQueue,
+    simulators,
+    env,
+    ledger,
+    hasher: createSubjectHasher(SUBJECT_KEY),
+    startWorker: async (options) => {
+      const worker = await startWorker(env, taskQueue, options);
+      running.push(worker);
+      return worker;
+    },
+    close: async () => {
+      await Promise.all(running.map((worker) => worker.stop()));
+      await Promise.all([connection.close(), ledger.close(), simulators.close()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The settings under which a worker calls these simulators and nothing else. */
+export function environmentOf(
+  simulators: Simulators,
+  { taskQueue, ledgerUrl }: { taskQueue: string; ledgerUrl: string },
+): Record<string, string> {
+  const { plaid, batch } = simulators;
+  const keys = Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`);
+  return {
+    PLAID_BASE_URL: plaid.url,
+    PLAID_CLIENT_ID: plaid.clientId,
+    PLAID_SECRET: plaid.secret,
+    BATCH_BASE_URL: batch.url,
+    BATCH_REST_API_KEY: batch.restApiKey,
+    BATCH_API_KEYS: keys.join(','),
+    HTTP_TASKS_LEDGER_URL: ledgerUrl,
+    HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
+    HTTP_TASKS_TASK_QUEUE: taskQueue,
+    HTTP_TASKS_TOTAL_TIMEOUT_MS: '1500',
+  };
+}
+
+async function startWorker(
+  env: Record<string, string>,
+  taskQueue: string,
+  { plugin, worker: more }: PlaceWorkerOptions = {},
+): Promise<RunningWorker> {
+  const connection = await NativeConnection.connect({ address: temporalAddress() });
+  const worker = await Worker.create({
+    connection,
+    taskQueue,
+    ...(more?.workflowsPath ? {} : { workflowBundle: await workflowBundle() }),
+    ...more,
+    plugins: [new HttpTasksPlugin({ settings: readSettings(env), ...plugin })],
+  });
+  const run = worker.run();
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+    await run;
+    await connection.close();
+  };
+  return { worker, stop: () => (stopping ??= stop()) };
+}
+
+/** An id that no other test uses. */
+export function freshId(prefix: string): string {
+  return `${prefix}-${randomUUID()}`;
+}
