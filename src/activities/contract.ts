@@ -42,6 +42,8 @@ export interface Preparation {
   batchApps: string[];
   /** Steps of which this ledger has a good receipt about this user. */
   knownSteps: string[];
+  /** This ledger has seen or removed at least one Item of this user. */
+  hadItems: boolean;
   /** Those of the asked Items that this ledger has seen or removed; positions in the input's `itemIds`. */
   knownItems: number[];
 }

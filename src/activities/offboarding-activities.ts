@@ -55,6 +55,7 @@ async function prepare(
       environment: usesPlaid ? environment : 'default',
       batchApps: [...(services.get('batch')?.keySlots ?? [])],
       knownSteps: [...history.steps],
+      hadItems: history.items.length > 0,
       knownItems: itemIds.flatMap((id, index) => (seen.has(hasher.item('plaid', environment, id)) ? [index] : [])),
     };
   });

@@ -182,6 +182,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
     notFoundIsFine: input.notFoundIsFine ?? false,
     known: {
       steps: preparation.knownSteps,
+      hadItems: preparation.hadItems,
       itemIds: preparation.knownItems.flatMap((index) => input.itemIds?.[index] ?? []),
     },
   };

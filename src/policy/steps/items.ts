@@ -210,7 +210,7 @@ export class ItemsStep implements Step {
     if (removed.size > 0) results.push(this.#result({ outcome: 'removed', items: removed.size, requestId }));
     if (gone > 0) results.push(this.#result({ outcome: 'alreadyGone', items: gone }));
     if (results.length > 0 || notListed.length > 0) return [...results, ...notListed];
-    return this.#plan.known.steps.includes(ITEMS_STEP)
+    return this.#plan.known.hadItems
       ? [this.#result({ outcome: 'alreadyGone' })]
       : [this.#result({ outcome: 'skipped', reason: 'noItems' })];
   }

@@ -23,6 +23,8 @@ export interface ConvergePlan {
   known: {
     /** Steps of which a receipt says that they saw, removed or had accepted this user. */
     steps: readonly string[];
+    /** A receipt saw or removed at least one Item of this user. */
+    hadItems: boolean;
     /** Those of the asked Items that a receipt saw or removed. */
     itemIds: readonly string[];
   };
