@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 /** Why an input was refused. Each problem names its field; no value is repeated, since it could be an id or a secret. */
 export class InvalidInputError extends Error {

@@ -10,6 +10,8 @@ const runHttpTaskInput = z.strictObject({
   input: z.unknown().describe("The task's input."),
 });
 
+export type { TaskEnvelope };
+
 /** What a caller passes to `runHttpTask`. */
 export type RunHttpTaskInput = z.input<typeof runHttpTaskInput>;
 

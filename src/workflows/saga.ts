@@ -22,7 +22,7 @@ export interface SagaEnd {
   status: RunStatus;
   steps: StepResult[];
   /** The cancellation that ended it, to be thrown on. */
-  cancellation?: unknown;
+  cancellation?: Error;
 }
 
 /** What a user-given task needs to run when the off-boarding did not complete. */
@@ -42,7 +42,7 @@ export async function runSteps(
   try {
     return await steps();
   } catch (error) {
-    if (!isCancellation(error)) throw error;
+    if (!(error instanceof Error) || !isCancellation(error)) throw error;
     return { status: 'cancelled', steps: stepsWhenCancelled(), cancellation: error };
   }
 }
