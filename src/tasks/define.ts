@@ -137,7 +137,7 @@ export function defineHttpTask<
 >(
   input: HttpTaskInput<ServiceDefinition & { name: ServiceName }, Operation, I, O>,
 ): HttpTask<`${ServiceName}.${Operation}`, I, O> {
-  const name = `${input.service.name}.${input.operation}`;
+  const name = `${input.service.name}.${input.operation}` as const;
   if (!OPERATION.test(input.operation)) {
     throw new TypeError(`defineHttpTask(${name}): operation must start with a small letter and hold letters and digits only.`);
   }

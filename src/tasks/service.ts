@@ -88,7 +88,7 @@ const SERVICE_NAME = /^[a-z][a-zA-Z0-9]*$/;
  *
  * @throws TypeError when a name or URL cannot work, with the field's name.
  */
-export function defineService(input: ServiceInput): ServiceDefinition {
+export function defineService<const Name extends string>(input: ServiceInput & { name: Name }): ServiceDefinition & { name: Name } {
   if (!SERVICE_NAME.test(input.name)) {
     throw new TypeError(`defineService: name "${input.name}" must start with a small letter and hold letters and digits only.`);
   }
