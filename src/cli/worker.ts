@@ -3,6 +3,7 @@ import { addCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { printJson } from './output';
+import { readTemporalConfig } from './temporal-config';
 
 /** `http-tasks worker`: polls the task queue until it is asked to stop. */
 export function registerWorkerCommand(program: Command, io: Io): void {
@@ -14,8 +15,11 @@ export function registerWorkerCommand(program: Command, io: Io): void {
     examples: ['HTTP_TASKS_SERVICES=batch http-tasks worker', 'TEMPORAL_ADDRESS=localhost:7233 http-tasks worker'],
   });
   onRun<CommonOptions>(command, io, async ({ json }) => {
-    const { runWorker } = await import('../worker.js');
-    await runWorker(io.env);
+    const { where } = readTemporalConfig(io);
+    const [{ runWorker }, { asCommandFailure }] = await Promise.all([import('../worker.js'), import('./temporal-failure.js')]);
+    await runWorker(io.env).catch((error: unknown) => {
+      throw asCommandFailure(error, where);
+    });
     if (json) printJson(io, { stopped: true });
     return 0;
   });

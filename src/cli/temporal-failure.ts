@@ -1,0 +1,35 @@
+import { isGrpcServiceError } from '@temporalio/client';
+import { CommandFailure } from './errors';
+
+/** A sentence for whoever has to act, instead of gRPC's own words about sockets and deadlines. */
+export function asCommandFailure(error: unknown, where: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const cause = isGrpcServiceError(error) ? error : error.cause;
+  // What the worker's own (native) connection says when nobody listens.
+  if (error.name === 'TransportError') return unreachable(where);
+  if (/^Failed to connect before the deadline|^Failed to establish/i.test(error.message)) return unreachable(where);
+  if (!isGrpcServiceError(cause)) return error.name === 'NamespaceNotFoundError' ? unavailable(`There is no such namespace at ${where}.`) : error;
+  switch (Number(cause.code)) {
+    case GRPC.deadlineExceeded:
+    case GRPC.unavailable:
+      return unreachable(where);
+    case GRPC.notFound:
+      return unavailable(`The Temporal server at ${where} says: ${cause.details}.`);
+    case GRPC.permissionDenied:
+    case GRPC.unauthenticated:
+      return unavailable(`The Temporal server at ${where} refuses the login; check TEMPORAL_API_KEY and the TLS settings.`);
+    default:
+      return unavailable(`The Temporal server at ${where} answered: ${cause.details}.`);
+  }
+}
+
+/** The codes of gRPC that mean something to a person here. */
+const GRPC = { deadlineExceeded: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
+
+function unreachable(where: string): CommandFailure {
+  return unavailable(`No Temporal server answers at ${where}. Start one (for example: temporal server start-dev), or set TEMPORAL_ADDRESS.`);
+}
+
+function unavailable(message: string): CommandFailure {
+  return new CommandFailure('TemporalUnavailable', message);
+}

@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The command as it is published: `npm test` has compiled it. */
+const MAIN = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+
+/** A folder of its own, so that no profile, ledger or setting of the person's reaches the command. */
+const HOME = mkdtempSync(join(tmpdir(), 'http-tasks-cli-'));
+
+/** How a command ended. */
+export interface CliEnd {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A command that is still running. */
+export interface RunningCli {
+  readonly process: ChildProcess;
+  stdoutSoFar(): string;
+  /** Resolves when stdout and stderr together hold this text; rejects when the command ended without it. */
+  printed(text: string): Promise<void>;
+  /** Sends a signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<CliEnd>;
+  readonly ended: Promise<CliEnd>;
+}
+
+/** Settings as environment; those of the test process are not inherited. */
+export type CliEnv = Readonly<Record<string, string | undefined>>;
+
+const running = new Set<ChildProcess>();
+
+// A failed test must not leave its commands behind.
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts the command line with these words exactly. */
+export function startCli(args: readonly string[], env: CliEnv = {}): RunningCli {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: HOME,
+    env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }));
+  return {
+    process: child,
+    stdoutSoFar: () => stdout,
+    ended,
+    async printed(text) {
+      while (!(stdout + stderr).includes(text)) {
+        const over = await Promise.race([ended, once(child.stdout, 'data'), once(child.stderr, 'data')]);
+        if ('code' in over && !(stdout + stderr).includes(text)) {
+          throw new Error(`The command ended (${over.code}) without printing "${text}":\n${stdout}${stderr}`);
+        }
+      }
+    },
+    stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+/** Runs the command line to its end. */
+export function runCli(args: readonly string[], env: CliEnv = {}): Promise<CliEnd> {
+  return startCli(args, env).ended;
+}
+
+/** Runs a command under `--json`; fails when stdout is not exactly one JSON document. */
+export async function runJson<T>(args: readonly string[], env: CliEnv = {}): Promise<{ code: number | null; document: T; stderr: string }> {
+  const { code, stdout, stderr } = await runCli([...args, '--json'], env);
+  return { code, document: oneDocument<T>(stdout, stderr), stderr };
+}
+
+/** The one JSON document on a command's stdout. */
+export function oneDocument<T>(stdout: string, stderr = ''): T {
+  try {
+    return JSON.parse(stdout) as T;
+  } catch (error) {
+    throw new Error(`stdout is not exactly one JSON document:\n${stdout}\nstderr:\n${stderr}`, { cause: error });
+  }
+}
+
+/** What a refused command prints. */
+export interface Refused {
+  error: { type: string; field?: string; message: string };
+}
