@@ -6,6 +6,10 @@ const { types } = require('node:util');
 
 const ordinary = Function.prototype[Symbol.hasInstance];
 
+/**
+ * @param {object} value
+ * @param {string} name
+ */
 function hasAncestorNamed(value, name) {
   for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
     if (Object.hasOwn(proto, 'name') && proto.name === name) return true;
@@ -15,6 +19,7 @@ function hasAncestorNamed(value, name) {
 
 for (const constructor of [Error, TypeError, RangeError, SyntaxError]) {
   Object.defineProperty(constructor, Symbol.hasInstance, {
+    /** @param {unknown} candidate */
     value(candidate) {
       if (ordinary.call(this, candidate)) return true;
       return this === constructor && types.isNativeError(candidate) && hasAncestorNamed(candidate, constructor.name);

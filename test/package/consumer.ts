@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const ROOT = join(__dirname, '..', '..');
+
+/** A project that installed our tarball; its other packages are links to those of this checkout, so no network. */
+export interface Consumer {
+  /** Writes a source file, type-checks it as strictly as we do, and returns what the compiler has to say. */
+  typeCheck(name: string, source: string): Promise<string>;
+  /** Compiles a source file and runs it with Node; resolves to what it prints on stdout. */
+  compileAndRun(name: string, source: string): Promise<string>;
+  /** Runs one of the package's commands. */
+  runBin(name: string, args: readonly string[]): Promise<{ stdout: string; code: number }>;
+  remove(): Promise<void>;
+}
+
+/** The package as it would be published. */
+export interface Tarball {
+  readonly path: string;
+  /** Paths inside. */
+  readonly files: readonly string[];
+  remove(): Promise<void>;
+}
+
+/** Packs this checkout, which builds it first. */
+export async function packTarball(): Promise<Tarball> {
+  const dir = await mkdtemp(join(tmpdir(), 'http-tasks-tarball-'));
+  const packed = await execute('npm', ['pack', '--json', '--pack-destination', dir], { cwd: ROOT, maxBuffer: 1 << 24 });
+  const { filename, files } = parsePackReport(packed.stdout);
+  return { path: join(dir, filename), files, remove: () => rm(dir, { recursive: true, force: true }) };
+}
+
+/** Installs the tarball into a new project of the given module type. */
+export async function installInto(type: 'module' | 'commonjs', tarball: Tarball): Promise<Consumer> {
+  const dir = await mkdtemp(join(tmpdir(), 'http-tasks-consumer-'));
+  await linkPackages(join(dir, 'node_modules'));
+  const target = join(dir, 'node_modules', 'temporal-http-tasks');
+  await mkdir(target);
+  await execute('tar', ['-xzf', tarball.path, '--strip-components=1', '-C', target]);
+  await writeFile(join(dir, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type }));
+  return {
+    typeCheck: (name, source) => compile(dir, name, source),
+    async compileAndRun(name, source) {
+      const complaints = await compile(dir, name, source);
+      if (complaints !== '') throw new Error(complaints);
+      const { stdout } = await execute(process.execPath, [join(dir, 'out', name.replace(/\.ts$/, '.js'))], { cwd: dir });
+      return stdout;
+    },
+    runBin: (name, args) => runBin(target, name, args),
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
+}
+
+interface PackReport {
+  readonly filename: string;
+  readonly files: readonly string[];
+}
+
+function parsePackReport(stdout: string): PackReport {
+  const parsed = JSON.parse(stdout.slice(stdout.search(/^[[{]/m))) as unknown;
+  // npm 12 gives an object by package name where earlier ones give a list.
+  const [report] = Object.values(parsed as Record<string, { filename: string; files: { path: string }[] }>);
+  if (report === undefined) throw new Error('npm pack reported no package');
+  return { filename: report.filename, files: report.files.map((file) => file.path) };
+}
+
+async function linkPackages(nodeModules: string): Promise<void> {
+  await mkdir(nodeModules);
+  const installed = join(ROOT, 'node_modules');
+  for (const name of await readdir(installed)) {
+    if (!name.startsWith('.')) await symlink(join(installed, name), join(nodeModules, name));
+  }
+}
+
+async function compile(dir: string, name: string, source: string): Promise<string> {
+  await writeFile(join(dir, name), source);
+  const settings = [
+    ...['--module', 'node20', '--target', 'es2023', '--types', 'node', '--strict', '--skipLibCheck'],
+    ...['--rootDir', '.', '--outDir', 'out', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'],
+  ];
+  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  return execute(process.execPath, [compiler, ...settings, name], { cwd: dir }).then(
+    ({ stdout }) => stdout,
+    (error: { stdout: string }) => error.stdout,
+  );
+}
+
+async function runBin(packageDir: string, name: string, args: readonly string[]): Promise<{ stdout: string; code: number }> {
+  const { bin } = (await import(join(packageDir, 'package.json'))) as { bin: Record<string, string> };
+  const path = bin[name];
+  if (path === undefined) throw new Error(`The package has no command ${name}`);
+  return execute(join(packageDir, path), [...args]).then(
+    ({ stdout }) => ({ stdout, code: 0 }),
+    (error: { stdout: string; code: number }) => ({ stdout: error.stdout, code: error.code }),
+  );
+}

@@ -1,0 +1,61 @@
+import { installInto, packTarball } from './consumer';
+import type { Consumer, Tarball } from './consumer';
+
+const SOURCE = `
+import { HttpTasksPlugin, defineHttpTask } from 'temporal-http-tasks';
+import { httpTask } from 'temporal-http-tasks/workflow';
+import { startSimulators } from 'temporal-http-tasks/testing';
+
+const functions: Record<string, unknown> = { HttpTasksPlugin, defineHttpTask, httpTask, startSimulators };
+console.log(JSON.stringify(Object.entries(functions).map(([name, value]) => [name, typeof value])));
+`;
+
+/** The compiler reads the types of the whole Temporal SDK, which takes a while on a busy machine. */
+const COMPILE_MS = 120_000;
+
+const EXPORTED = [
+  ['HttpTasksPlugin', 'function'],
+  ['defineHttpTask', 'function'],
+  ['httpTask', 'function'],
+  ['startSimulators', 'function'],
+];
+
+let tarball: Tarball;
+beforeAll(async () => {
+  tarball = await packTarball();
+}, 120_000);
+afterAll(() => tarball?.remove());
+
+it('packs what is needed and nothing else', () => {
+  expect(tarball.files).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']));
+  const needless = tarball.files.filter((path) => !/^(dist\/|examples\/users\.csv$|[A-Za-z]+(\.md|\.json)?$)/.test(path));
+  expect(needless).toEqual([]);
+  expect(tarball.files.filter((path) => /\.(tsbuildinfo|log|db|tgz)$|\.test\./.test(path))).toEqual([]);
+});
+
+describe.each(['module', 'commonjs'] as const)('the packed package in a project of type %s', (type) => {
+  let consumer: Consumer;
+  beforeAll(async () => {
+    consumer = await installInto(type, tarball);
+  });
+  afterAll(() => consumer?.remove());
+
+  it('type-checks, and gives every entry its named exports when run', async () => {
+    expect(JSON.parse(await consumer.compileAndRun('consumer.ts', SOURCE))).toEqual(EXPORTED);
+  }, COMPILE_MS);
+
+  it('lets neither a misspelt name nor a file of its inside compile', async () => {
+    const complaints = await consumer.typeCheck(
+      'wrong.ts',
+      "import { HttpTaskPlugin } from 'temporal-http-tasks';\nimport 'temporal-http-tasks/dist/cli/main.js';\nvoid HttpTaskPlugin;\n",
+    );
+    expect(complaints).toMatch(/no exported member named 'HttpTaskPlugin'/);
+    expect(complaints).toMatch(/temporal-http-tasks\/dist\/cli\/main\.js/);
+  }, COMPILE_MS);
+
+  it('brings the command http-tasks', async () => {
+    const { stdout, code } = await consumer.runBin('http-tasks', ['--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('offboard');
+  });
+});
