@@ -57,40 +57,39 @@ function unsentType(code: string): TaskFailureType {
 
 function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'answer' }>): ApplicationFailure {
   const { type, advice } = classifyAnswer(answer, call.effect, call.task.service.errors);
-  const words = [...sentenceFor(type, call, answer), ...(advice === undefined ? [] : [advice])];
+  const words = [sentenceFor(type, call, answer), advice ?? (type === 'Task.Unauthorized' ? settingsToCheck(call.task) : '')];
   const { status, code, requestId, retryAfterMs } = answer;
   const facts = { status, ...(code !== undefined && { code }), ...(requestId !== undefined && { requestId }) };
   const waits = type === 'Task.RateLimited' || type === 'Task.Unavailable';
-  return failure(call.task, type, words.join(' '), facts, waits ? retryAfterMs : undefined);
+  return failure(call.task, type, words.join(' ').trimEnd(), facts, waits ? retryAfterMs : undefined);
 }
 
-function sentenceFor(type: TaskFailureType, call: FailedCall, answer: { status: number; type?: string; code?: string }): string[] {
+function sentenceFor(type: TaskFailureType, call: FailedCall, answer: { status: number; type?: string; code?: string }): string {
   const said = [String(answer.status), answer.type, answer.code].filter((word) => word !== undefined).join(' ');
   const slot = call.keySlot === undefined ? '' : ` (key ${call.task.service.name}.${call.keySlot})`;
   switch (type) {
     case 'Task.Unauthorized':
-      return [`it refused the keys${slot} with ${said}.`, ...settingsToCheck(call.task)];
+      return `it refused the keys${slot} with ${said}.`;
     case 'Task.RateLimited':
-      return [`it asks to slow down${slot} (${said}).`];
+      return `it asks to slow down${slot} (${said}).`;
     case 'Task.Unavailable':
-      return [`it cannot work at the moment (${said}).`];
+      return `it cannot work at the moment (${said}).`;
     case 'Task.OutcomeUnknown':
-      return [`it answered ${said}, and may have carried the call out or not. Look before it is sent again.`];
+      return `it answered ${said}, and may have carried the call out or not. Look before it is sent again.`;
     case 'Task.UnexpectedResponse':
-      return [answer.status < 400 ? `it redirected the call (${said}), which is not followed.` : `it answered ${said}.`];
+      return `it answered ${said}.`;
     case 'Task.InvalidInput':
     case 'Task.Held':
     case 'Task.LedgerUnavailable':
     case 'Task.Rejected':
-      return [`it refused the call with ${said}.`];
+      return `it refused the call with ${said}.`;
   }
 }
 
-function settingsToCheck({ service }: FailedCall['task']): string[] {
-  // A rule of the service gives better advice; this is for a bare 401.
-  if (service.errors.rules.some(({ failure: type, advice }) => type === 'Task.Unauthorized' && advice !== undefined)) return [];
+/** For a bare 401, about which the service's own rules say nothing. */
+function settingsToCheck({ service }: FailedCall['task']): string {
   const settings = service.credentials.map(({ setting }) => setting).join(', ');
-  return settings === '' ? [] : [`Check ${settings}.`];
+  return settings === '' ? '' : `Check ${settings}.`;
 }
 
 /** The input was refused before anything was sent; final. Names every wrong field and repeats no value. */
