@@ -31,6 +31,13 @@ export interface TaskRun extends CallKey {
 }
 
 /**
+ * An intent allows a call for so long. A process that was frozen after it wrote one, and whose activity Temporal has
+ * meanwhile given to another worker, wakes too late to send: the other one waits at least `SETTLE_MS` before it sends
+ * anything again, and no activity is given away sooner than its process falls silent.
+ */
+const INTENT_HOLDS_MS = 5_000;
+
+/**
  * Sends one task, with its intent written before and its outcome after.
  *
  * An irreversible or repeat-safe call is sent only after its intent is in the ledger and no hold forbids it. An
@@ -45,11 +52,13 @@ export async function runTask(dependencies: TaskDependencies, task: HttpTask, in
   if (run.inHistory) refuseTokens(task, input, allowSensitive);
   const prepared = sender.prepare(task, input);
   const call = describeCall(dependencies, task, input, prepared, run);
+  // Taken before the ledger is asked, so that it is never younger than the intent.
+  const intendedAtMs = performance.now();
   if (prepared.effect !== 'read') await writeIntent(ledger, task, prepared, call, run);
 
   let answer: TaskAnswer;
   try {
-    answer = await sender.send(task, input, { signal: run.signal });
+    answer = await sender.send(task, input, { signal: run.signal, notSentAfterMs: intendedAtMs + INTENT_HOLDS_MS });
   } catch (error) {
     if (error instanceof CancelledFailure && prepared.effect === 'read') throw error;
     await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () => error);

@@ -26,10 +26,15 @@ export interface ExchangeLimits {
   maxResponseBytes: number;
   /** Whether a cancellation may cut it off after it was sent. */
   mayAbortAfterSending: boolean;
+  /** A reading of `performance.now()` after which nothing may be sent any more. */
+  notSentAfterMs?: number;
 }
 
 /** Code of a `lost` exchange that used up its total time. */
 export const TOTAL_TIMEOUT = 'TOTAL_TIMEOUT';
+
+/** Code of a `lost` exchange that came to its turn too late to be sent. */
+export const TOO_LATE_TO_SEND = 'TOO_LATE_TO_SEND';
 
 /** One request on the wire, as undici's handler of it. Settles exactly once. */
 export class Exchange implements Dispatcher.DispatchHandler, Deadline {
@@ -59,6 +64,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     // undici may offer a request again whose connection closed; whether it was processed nobody knows, so never twice.
     if (this.#settled || this.#sent) {
       controller.abort(new Error('The call is over already'));
+      return;
+    }
+    if (performance.now() > (this.#limits.notSentAfterMs ?? Number.POSITIVE_INFINITY)) {
+      this.#finish({ kind: 'lost', sent: false, code: TOO_LATE_TO_SEND });
+      controller.abort(new Error('The call came to its turn too late'));
       return;
     }
     this.#controller = controller;

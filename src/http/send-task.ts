@@ -24,6 +24,11 @@ export interface SendOptions {
    */
   signal?: AbortSignal;
   /**
+   * A reading of `performance.now()`. A call that has not begun to leave by then is not sent and fails
+   * `Task.Unavailable`: what was recorded about it has grown too old to rely on.
+   */
+  notSentAfterMs?: number;
+  /**
    * Called when the first bytes are about to leave, again for a second sending with rotated keys. A call that fails
    * without it was certainly not sent.
    */
@@ -116,7 +121,7 @@ class PoolingSender implements TaskSender {
     return { ...(read as TaskAnswer<TaskOutput<T>>), ...slot, environment };
   }
 
-  #exchange(task: HttpTask, request: PreparedRequest, { signal, onSent }: SendOptions): Promise<ExchangeResult> {
+  #exchange(task: HttpTask, request: PreparedRequest, { signal, onSent, notSentAfterMs }: SendOptions): Promise<ExchangeResult> {
     if (this.#closed) return Promise.resolve({ kind: 'lost', sent: false, code: 'UND_ERR_CLOSED' });
     if (signal?.aborted) return Promise.resolve({ kind: 'cancelled' });
     const timeouts = capTimeouts(task.timeouts, this.#settings.totalTimeoutMs);
@@ -124,6 +129,7 @@ class PoolingSender implements TaskSender {
       totalMs: timeouts.totalMs,
       maxResponseBytes: task.maxResponseBytes,
       mayAbortAfterSending: request.effect === 'read',
+      notSentAfterMs,
     };
     return new Promise((resolve) => {
       let forget: (() => void) | undefined;
