@@ -18,7 +18,7 @@ export class Scrubber {
       .sort((a, b) => b.length - a.length)
       .flatMap((secret) =>
         secret.length < MIN_FREE_STANDING_CHARACTERS
-          ? [`(?<![A-Za-z0-9])${escape(secret)}(?![A-Za-z0-9])`]
+          ? [`(?<![A-Za-z0-9_])${escape(secret)}(?![A-Za-z0-9_])`]
           : formsOfSecret(secret).map(escape),
       );
     this.#pattern = alternatives.length === 0 ? undefined : new RegExp(alternatives.join('|'), 'g');
