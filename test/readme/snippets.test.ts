@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+
+const ROOT = join(__dirname, '..', '..');
+
+/** The fenced TypeScript blocks of a page, in their order. */
+function typescriptBlocks(page: string): string[] {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code);
+}
+
+/** Compiles sources as if they were files of this package, so that they import it by its name. */
+function problemsIn(sources: readonly string[]): string[] {
+  const files = new Map(sources.map((code, index) => [join(ROOT, `snippet-${index}.ts`), code]));
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.Node20,
+    moduleResolution: ts.ModuleResolutionKind.Node16,
+    types: ['node'],
+  };
+  const host = ts.createCompilerHost(options);
+  const { fileExists, readFile } = host;
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  host.readFile = (name) => files.get(name) ?? readFile(name);
+  const getSourceFile = host.getSourceFile.bind(host);
+  host.getSourceFile = (name, language, ...rest) => {
+    const code = files.get(name);
+    return code === undefined ? getSourceFile(name, language, ...rest) : ts.createSourceFile(name, code, language);
+  };
+  const program = ts.createProgram([...files.keys()], options, host);
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    return `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+  });
+}
+
+it('compiles every TypeScript block of the README', () => {
+  const blocks = typescriptBlocks('README.md');
+  expect(blocks.length).toBeGreaterThanOrEqual(4);
+  expect(problemsIn(blocks)).toEqual([]);
+});
+
+it('would notice a block that does not compile', () => {
+  const misspelt = "import { httpTask, plaid } from 'temporal-http-tasks/workflow';\nvoid httpTask(plaid.userItemsRemove)({ user_idd: 'u' });";
+  expect(problemsIn([misspelt]).join('\n')).toContain('user_idd');
+});
+
+it('names every setting that the code reads, and none that it does not', () => {
+  const documented = new Set(
+    [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/`((?:PLAID|BATCH|HTTP_TASKS)_[A-Z_<>]+)`/g)].map(([, name = '']) => name),
+  );
+  const read = new Set(settingsInSource());
+  for (const name of read) expect(documented).toContain(name);
+  for (const name of documented) if (!name.includes('<')) expect([...read, 'HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_LOG_LEVEL']).toContain(name);
+});
+
+function settingsInSource(): string[] {
+  const files = ['src/tasks/plaid/service.ts', 'src/tasks/batch/service.ts', 'src/config/settings.ts', 'src/config/ledger-settings.ts'];
+  const names = files.flatMap((file) => [
+    ...readFileSync(join(ROOT, file), 'utf8').matchAll(/'((?:PLAID|BATCH|HTTP_TASKS)_[A-Z_]+)'/g),
+  ]);
+  return names.map(([, name = '']) => name).filter((name) => !name.endsWith('_FILE'));
+}
