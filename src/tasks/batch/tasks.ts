@@ -76,7 +76,7 @@ export const gdprRequestCreate = defineHttpTask({
   input: z.strictObject({
     request_type: z.literal('remove'),
     id: z.strictObject({
-      type: z.string().min(1).describe('The kind of id, for example custom_id.'),
+      type: z.string().min(1, 'must not be empty').describe('The kind of id, for example custom_id.'),
       value: customUserId,
     }),
     callback_url: z.url().optional(),
@@ -101,7 +101,7 @@ export const gdprRequestGet = defineHttpTask({
   path: '/1.0/{api_key}/gdpr/request/{id}',
   places: { id: 'path', app: 'slot' },
   input: z.strictObject({
-    id: z.string().min(1).refine(fitsInRoute, 'cannot stand in a URL'),
+    id: z.string().min(1, 'must not be empty').refine(fitsInRoute, 'cannot stand in a URL'),
     app,
   }),
   output: z.looseObject({ status: z.string(), error: z.string().nullish() }),

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { SensitiveField } from '../define';
 
 /** The id of a user made after 2025-12-10 (`usr_…`). Migrated CRA users carry the value of their user_token here. */
-export const userId = z.string().min(1).describe('The user, as /user/create answered it.');
+export const userId = z.string().min(1, 'must not be empty').describe('The user, as /user/create answered it.');
 
 /** The token of a user made by an older integration. It opens the user's data, so it is treated as a secret. */
-export const userToken = z.string().min(1).describe('The user token of an older integration.');
+export const userToken = z.string().min(1, 'must not be empty').describe('The user token of an older integration.');
 
 /** A remark for Plaid. Plaid forbids personal data in it; e-mail addresses and phone numbers are refused. */
 export const reasonNote = z

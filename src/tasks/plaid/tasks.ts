@@ -49,7 +49,7 @@ export const userItemsRemove = defineHttpTask({
     .strictObject({
       user_id: userId.optional(),
       user_token: userToken.optional(),
-      item_ids: z.array(z.string().min(1)).min(1).describe('Items that are all associated with the user.'),
+      item_ids: z.array(z.string().min(1, 'must not be empty')).min(1, 'must not be empty').describe('Items that are all associated with the user.'),
     })
     .superRefine(refuseUnlessOneUser),
   output: requestIdAnswer,
@@ -104,7 +104,7 @@ export const itemRemove = defineHttpTask({
   method: 'POST',
   path: '/item/remove',
   input: z.strictObject({
-    access_token: z.string().min(1).describe("The Item's access token; a secret."),
+    access_token: z.string().min(1, 'must not be empty').describe("The Item's access token; a secret."),
     reason_code: z.enum(ITEM_REMOVE_REASON_CODES).optional(),
     reason_note: reasonNote.optional(),
   }),
