@@ -44,8 +44,14 @@ export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Pr
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(env, CATALOGUE_SERVICES);
   const log = pino({ level: env.HTTP_TASKS_LOG_LEVEL ?? 'info' }, pino.destination(2));
-  Runtime.install({ logger: temporalLogger(log), shutdownSignals: ['SIGINT', 'SIGTERM'] });
-  const { connectionOptions, namespace } = loadClientConnectConfig();
+  Runtime.install({
+    logger: temporalLogger(log),
+    // Left to itself, the native half of the SDK would print its own lines to stdout.
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+    shutdownSignals: ['SIGINT', 'SIGTERM'],
+  });
+  const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(given) });
   const connection = await NativeConnection.connect(connectionOptions);
   try {
     const worker = await createHttpTasksWorker({

@@ -23,8 +23,9 @@ export async function callDurably(io: Io, task: HttpTask, input: unknown, option
     const workflowId = `call-${task.name}-${randomUUID()}`;
     const handle = await client.workflow.start('runHttpTask', { workflowId, taskQueue, args: [{ task: task.name, input }] });
     say(io, `Started ${workflowId}. Receipts: http-tasks receipts ${workflowId}`);
-    return withInterruption(async ({ wished }) => {
-      const ended = (handle.result() as Promise<TaskEnvelope>).catch(causeOf);
+    return withInterruption(async ({ wished, signal }) => {
+      const result = client.withAbortSignal(signal, () => handle.result() as Promise<TaskEnvelope>);
+      const ended = result.catch(causeOf);
       const first = await Promise.race([ended, wished]);
       if (first !== 'interrupted') return first;
       throw new CommandFailure('Interrupted', `${workflowId} goes on without you; see it in the Temporal UI, or with: http-tasks receipts ${workflowId}`);

@@ -54,7 +54,9 @@ async function follow(
   const ended = new AbortController();
   if (!quiet) void followProgress(io, handle, ended.signal);
   try {
-    const first = await Promise.race([resultOf(client, handle), wished]);
+    // Without the signal the last long poll would keep the process up for seconds after Ctrl-C.
+    const result = client.withAbortSignal(ended.signal, () => resultOf(client, handle));
+    const first = await Promise.race([result, wished]);
     if (first !== 'interrupted') return first;
   } finally {
     ended.abort();

@@ -27,7 +27,8 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
   );
 }
 
-async function hasWorker(client: Client, taskQueue: string): Promise<boolean> {
+/** Whether anybody polls the queue for workflows. */
+export async function hasWorker(client: Client, taskQueue: string): Promise<boolean> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },

@@ -15,3 +15,12 @@ export function addTemporalOptions(command: Command): Command {
     .addOption(literalOption('--namespace <name>', 'the namespace (else TEMPORAL_NAMESPACE or the profile; else default)'))
     .addOption(literalOption('--profile <name>', "a profile of Temporal's own configuration file (else TEMPORAL_PROFILE)"));
 }
+
+/** The same as settings, for what reads the environment; only those that were given. */
+export function temporalEnv({ address, namespace, profile }: TemporalOptions): Record<string, string> {
+  return {
+    ...(address !== undefined && { TEMPORAL_ADDRESS: address }),
+    ...(namespace !== undefined && { TEMPORAL_NAMESPACE: namespace }),
+    ...(profile !== undefined && { TEMPORAL_PROFILE: profile }),
+  };
+}

@@ -4,6 +4,8 @@ import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { printJson } from './output';
 import { readTemporalConfig } from './temporal-config';
+import { addTemporalOptions, temporalEnv } from './temporal-options';
+import type { TemporalOptions } from './temporal-options';
 
 /** `http-tasks worker`: polls the task queue until it is asked to stop. */
 export function registerWorkerCommand(program: Command, io: Io): void {
@@ -14,10 +16,12 @@ export function registerWorkerCommand(program: Command, io: Io): void {
       'Reads its settings from the environment and reports everything that is missing before it polls. Logs to stderr. Ctrl-C ends it after the calls in flight. HTTP_TASKS_SERVICES chooses services; only those need keys.',
     examples: ['HTTP_TASKS_SERVICES=batch http-tasks worker', 'TEMPORAL_ADDRESS=localhost:7233 http-tasks worker'],
   });
-  onRun<CommonOptions>(command, io, async ({ json }) => {
-    const { where } = readTemporalConfig(io);
+  addTemporalOptions(command);
+  onRun<CommonOptions & TemporalOptions>(command, io, async ({ json, address, namespace, profile }) => {
+    const { where } = readTemporalConfig(io, { address, namespace, profile });
     const [{ runWorker }, { asCommandFailure }] = await Promise.all([import('../worker.js'), import('./temporal-failure.js')]);
-    await runWorker(io.env).catch((error: unknown) => {
+    const env = { ...io.env, ...temporalEnv({ address, namespace, profile }) };
+    await runWorker(env).catch((error: unknown) => {
       throw asCommandFailure(error, where);
     });
     if (json) printJson(io, { stopped: true });
