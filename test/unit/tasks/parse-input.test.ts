@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { InvalidInputError, parseInput } from '../../../src/tasks/parse-input';
+
+const schema = z.strictObject({ user: z.strictObject({ id: z.string().min(1, 'must not be empty') }), count: z.number().optional() });
+
+function refusal(input: unknown): InvalidInputError {
+  try {
+    parseInput('someTask', schema, input);
+  } catch (error) {
+    if (error instanceof InvalidInputError) return error;
+    throw error;
+  }
+  throw new Error('The input was taken.');
+}
+
+it('answers a good input', () => {
+  expect(parseInput('someTask', schema, { user: { id: 'a' } })).toEqual({ user: { id: 'a' } });
+});
+
+it.each([
+  ['an empty id', { user: { id: '' } }, 'user.id'],
+  ['a missing id', { user: {} }, 'user.id'],
+  ['an unknown field, by its name', { user: { id: 'a', idd: 'b' } }, 'user.idd'],
+  ['a field of the wrong type', { user: { id: 'a' }, count: 'many' }, 'count'],
+  ['nothing at all', undefined, ''],
+])('refuses %s and names the field', (_what, input, field) => {
+  const error = refusal(input);
+  expect(error.field).toBe(field);
+  expect(error.message).toContain(field);
+  expect(error.message).toContain('someTask');
+});
+
+it('names every wrong field at once', () => {
+  expect(refusal({ user: { id: '' }, count: 'x', more: 1 }).message).toMatch(/user\.id.*count.*more|user\.id.*more.*count/);
+});
+
+it('repeats no value, which could be an id or a secret', () => {
+  expect(refusal({ user: { id: 42_424_242 }, count: 'canary-value' }).message).not.toMatch(/canary-value|42424242/);
+});
