@@ -5,6 +5,7 @@ import type { StepResult } from './offboard-result';
 import { GdprStep } from './steps/gdpr';
 import { ITEMS_STEP, ItemsStep } from './steps/items';
 import { SingleCallStep } from './steps/single-call';
+import { outcomeWhenEnded } from './steps/step';
 import type { CallAnswer, CallMove, ConvergePlan, Step } from './steps/step';
 
 export type { CallAnswer, CallMove, ConvergePlan } from './steps/step';
@@ -58,7 +59,7 @@ export function answered(state: ConvergeState, call: CallMove, answer: CallAnswe
 
 /** The end of a run before its work is done: the current step as it stands, the others as not done. */
 export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled'): StepResult[] {
-  const outcome = reason === 'cancelled' ? 'skipped' : 'failed';
+  const outcome = outcomeWhenEnded(reason);
   return [
     ...state.done,
     ...(state.current?.ended(reason) ?? []),

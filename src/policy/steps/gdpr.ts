@@ -1,5 +1,6 @@
 import { gdprRequestCreate, gdprRequestGet } from '../../tasks/batch/tasks';
 import type { StepResult } from '../offboard-result';
+import { outcomeWhenEnded } from './step';
 import type { CallAnswer, CallMove, Step, StepMove } from './step';
 
 /** Batch works on a request for hours or days: looks start two seconds apart and grow to an hour. */
@@ -63,7 +64,7 @@ export class GdprStep implements Step {
     const { results, requestId, filings } = this.#progress;
     if (results) return results;
     if (requestId !== undefined) return [this.#result({ outcome: 'accepted', reason, token: requestId })];
-    return [this.#result({ outcome: filings > 0 ? 'unknown' : 'failed', reason })];
+    return [this.#result({ outcome: filings > 0 ? 'unknown' : outcomeWhenEnded(reason), reason })];
   }
 
   #filed(answer: CallAnswer, nowMs: number): Step {

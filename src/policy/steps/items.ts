@@ -1,7 +1,7 @@
 import { userItemsGet, userItemsRemove } from '../../tasks/plaid/tasks';
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
-import { LAG_MS, maybeDone, pauseMs, SETTLE_MS } from './step';
+import { LAG_MS, maybeDone, outcomeWhenEnded, pauseMs, SETTLE_MS } from './step';
 import type { CallAnswer, CallMove, ConvergePlan, PlaidUser, Step, StepMove } from './step';
 
 export const ITEMS_STEP = 'plaid.items';
@@ -88,10 +88,9 @@ export class ItemsStep implements Step {
   }
 
   ended(reason: string): StepResult[] {
-    const { todo, unsure, removed, lastFailure } = this.#progress;
+    const { todo, lastFailure } = this.#progress;
     if (todo.kind === 'done') return todo.results;
-    const outcome = unsure.size > 0 || removed.size > 0 ? 'unknown' : 'failed';
-    return [this.#result({ outcome, reason, failure: lastFailure, ...this.#evidence() })];
+    return this.#broken({ outcome: outcomeWhenEnded(reason), reason, failure: lastFailure });
   }
 
   /** Whether this run has seen the user at Plaid, which tells "already gone" from "never there". */
@@ -154,15 +153,7 @@ export class ItemsStep implements Step {
     if (failure.type === 'Task.UnexpectedResponse' && blindLooks < MOST_BLIND_LOOKS) {
       return this.#with({ blindLooks, lastFailure: failure, waitUntilMs: nowMs + pauseMs(blindLooks - 1) });
     }
-    return this.#done([this.#result({ ...this.#blindOutcome(), failure, ...this.#evidence() })]);
-  }
-
-  /** What can be said when looking fails for good. */
-  #blindOutcome(): Pick<StepResult, 'outcome'> {
-    const { unsure, removed, everWanted } = this.#progress;
-    if (unsure.size > 0) return { outcome: 'unknown' };
-    const confirmed = removed.size > 0 && [...everWanted].every((id) => removed.has(id));
-    return { outcome: confirmed ? 'removed' : 'failed' };
+    return this.#done(this.#broken({ outcome: 'failed', failure }));
   }
 
   /** Plaid does not know the user, so it has no Items of theirs either. */
@@ -190,8 +181,7 @@ export class ItemsStep implements Step {
       return this.#with({ ...later, unsure: new Set([...this.#progress.unsure, ...sent]), refused: new Set() });
     }
     if (failure.type === 'Task.Rejected') return this.#with({ ...later, refused: new Set(sent) });
-    const outcome = this.#progress.unsure.size > 0 ? 'unknown' : 'failed';
-    return this.#done([this.#result({ outcome, failure, ...this.#evidence() })]);
+    return this.#done(this.#broken({ outcome: 'failed', failure }));
   }
 
   #dryRun(listed: readonly string[], wanted: readonly string[], requestId?: string): Step {
@@ -217,12 +207,25 @@ export class ItemsStep implements Step {
 
   /** Still listed after everything was tried and waited for. */
   #stillListed(answeredAsRemoved: boolean): StepResult[] {
-    const { unsure, lastFailure } = this.#progress;
-    if (answeredAsRemoved) {
-      return [this.#result({ outcome: 'unknown', reason: 'stillListed', ...this.#evidence() }), ...this.#askedButNotListed()];
+    const { removed, requestId, lastFailure } = this.#progress;
+    const rest = answeredAsRemoved
+      ? [this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: removed.size })]
+      : this.#broken({ outcome: 'failed', failure: lastFailure });
+    return [...rest, ...this.#askedButNotListed()];
+  }
+
+  /** The step could not be brought to its end: what is removed all the same, what is not known, and what is not done. */
+  #broken(end: Pick<StepResult, 'outcome' | 'reason' | 'failure'>): StepResult[] {
+    const { removed, unsure, everWanted, requestId, lastFailure } = this.#progress;
+    const left = [...everWanted].filter((id) => !removed.has(id) && !unsure.has(id)).length;
+    const results: StepResult[] = [];
+    if (removed.size > 0) results.push(this.#result({ outcome: 'removed', items: removed.size, requestId }));
+    if (unsure.size > 0) {
+      const sent = { requestId: lastFailure?.requestId, failure: end.failure ?? lastFailure };
+      results.push(this.#result({ ...end, outcome: 'unknown', items: unsure.size, ...sent }));
     }
-    const outcome = unsure.size > 0 ? 'unknown' : 'failed';
-    return [this.#result({ outcome, failure: lastFailure, ...this.#evidence() }), ...this.#askedButNotListed()];
+    if (left > 0) results.push(this.#result({ ...end, items: left, requestId: end.failure?.requestId }));
+    return results.length > 0 ? results : [this.#result({ ...end, requestId: end.failure?.requestId })];
   }
 
   #askedButNotListed(): StepResult[] {
@@ -235,11 +238,6 @@ export class ItemsStep implements Step {
       results.push(this.#result({ outcome: 'notFound', items: neverSeen.length, itemIds: neverSeen }));
     }
     return results;
-  }
-
-  #evidence(): Partial<StepResult> {
-    const { requestId, removed, lastFailure } = this.#progress;
-    return { requestId: requestId ?? lastFailure?.requestId, ...(removed.size > 0 ? { items: removed.size } : {}) };
   }
 
   #result(result: Omit<StepResult, 'step' | 'task'>): StepResult {

@@ -1,7 +1,7 @@
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
-import { maybeDone, pauseMs } from './step';
+import { maybeDone, outcomeWhenEnded, pauseMs, SETTLE_MS } from './step';
 import type { CallAnswer, CallMove, Step, StepMove } from './step';
 
 /** A lost answer is followed by at most this many further calls. */
@@ -66,7 +66,7 @@ export class SingleCallStep implements Step {
   ended(reason: string): StepResult[] {
     const { results, unsure, lastFailure } = this.#progress;
     if (results) return results;
-    return [this.#result({ outcome: unsure ? 'unknown' : 'failed', reason, failure: lastFailure })];
+    return [this.#result({ outcome: unsure ? 'unknown' : outcomeWhenEnded(reason), reason, failure: lastFailure })];
   }
 
   #saysAbsent(failure: TaskFailure): boolean {
@@ -85,10 +85,12 @@ export class SingleCallStep implements Step {
   #resendLater(failure: TaskFailure, nowMs: number): Step {
     const calls = this.#progress.calls + 1;
     if (calls > MOST_RESENDS) return this.#done({ outcome: 'unknown', failure, requestId: failure.requestId });
+    // An irreversible call may still be under way at the provider, or in a process that was frozen.
+    const leastMs = this.#call.task.effect === 'irreversible' ? SETTLE_MS : 0;
     return new SingleCallStep(this.#call, {
       calls,
       unsure: true,
-      waitUntilMs: nowMs + pauseMs(calls - 1),
+      waitUntilMs: nowMs + Math.max(pauseMs(calls - 1), leastMs),
       lastFailure: failure,
     });
   }

@@ -71,6 +71,11 @@ export function pauseMs(looks: number): number {
   return Math.min(1_000 * 2 ** looks, 10_000);
 }
 
+/** What a step is that ends before anything of it was sent: a cancelled one is left out, any other has failed. */
+export function outcomeWhenEnded(reason: string): 'skipped' | 'failed' {
+  return reason === 'cancelled' ? 'skipped' : 'failed';
+}
+
 /** Failures of a call that was perhaps carried out. */
 export function maybeDone(failure: TaskFailure): boolean {
   return failure.type === 'Task.OutcomeUnknown' || failure.type === 'Task.UnexpectedResponse';
