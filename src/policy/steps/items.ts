@@ -216,8 +216,8 @@ export class ItemsStep implements Step {
 
   /** The step could not be brought to its end: what is removed all the same, what is not known, and what is not done. */
   #broken(end: Pick<StepResult, 'outcome' | 'reason' | 'failure'>): StepResult[] {
-    const { removed, unsure, everWanted, requestId, lastFailure } = this.#progress;
-    const left = [...everWanted].filter((id) => !removed.has(id) && !unsure.has(id)).length;
+    const { removed, unsure, everWanted, listed, requestId, lastFailure } = this.#progress;
+    const left = listed.filter((id) => everWanted.has(id) && !removed.has(id) && !unsure.has(id)).length;
     const results: StepResult[] = [];
     if (removed.size > 0) results.push(this.#result({ outcome: 'removed', items: removed.size, requestId }));
     if (unsure.size > 0) {
