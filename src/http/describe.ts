@@ -1,5 +1,5 @@
 import type { Effect } from '../tasks/define';
-import { TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
+import { NOT_HTTP, TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
 
 /** In which way an answer is not what it should be. */
 export type Unexpected = 'redirect' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape';
@@ -22,6 +22,7 @@ export function describeUnexpected(what: Unexpected, where?: string): string {
 const CAUSES: Record<string, string> = {
   [TOTAL_TIMEOUT]: 'the call took longer than its total time-out',
   [TOO_LATE_TO_SEND]: 'the call came to its turn too long after its intent was recorded',
+  [NOT_HTTP]: 'the answer is not HTTP, or broke off',
   UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time',
   UND_ERR_HEADERS_TIMEOUT: 'no answer began in time',
   UND_ERR_BODY_TIMEOUT: 'the answer fell silent before its end',
@@ -53,7 +54,6 @@ export function describeLoss(code: string, sent: boolean, effect: Effect): strin
 }
 
 function otherCause(code: string): string {
-  if (code.startsWith('HPE_')) return 'the answer is not HTTP';
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return `the TLS certificate or handshake was not accepted (${code})`;
   return 'the connection failed';
 }

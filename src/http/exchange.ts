@@ -36,6 +36,9 @@ export const TOTAL_TIMEOUT = 'TOTAL_TIMEOUT';
 /** Code of a `lost` exchange that came to its turn too late to be sent. */
 export const TOO_LATE_TO_SEND = 'TOO_LATE_TO_SEND';
 
+/** Code of a `lost` exchange whose answer was not HTTP, or broke off within its framing. */
+export const NOT_HTTP = 'NOT_HTTP';
+
 /** One request on the wire, as undici's handler of it. Settles exactly once. */
 export class Exchange implements Dispatcher.DispatchHandler, Deadline {
   readonly atMs: number;
@@ -140,7 +143,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
   }
 }
 
-/** Only the code goes on: an error's message can hold an address or a header. */
+/** Only a code goes on: an error's message can hold an address or a header, and undici's parser error holds the body. */
 function codeOf(error: Error): string {
+  if (error.name === 'HTTPParserError') return NOT_HTTP;
   return 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';
 }

@@ -37,6 +37,8 @@ export class Provider {
         answer(response, request);
       });
     });
+    // Client and server share one event loop here, so a stall of it must not make the server drop an idle connection.
+    server.keepAliveTimeout = 0;
     const closeIdle = server.close.bind(server);
     server.close = (done) => {
       server.closeAllConnections();
