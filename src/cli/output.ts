@@ -21,13 +21,14 @@ export function say(io: Io, line: string): void {
 
 const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
-/** Writes a table of the result, for people. */
-export function printTable(io: Io, head: readonly string[], rows: readonly (readonly string[])[]): void {
+/** Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words. */
+export function printTable(io: Io, head: readonly string[], rows: readonly (readonly string[])[], widths?: readonly number[]): void {
   const table = new Table({
     head: head.map((title) => paint(io, 'bold', title)),
     // The library's own colours would ignore NO_COLOR.
     style: { head: [], border: [] },
     chars: NO_LINES_BETWEEN_ROWS,
+    ...(widths && { colWidths: [...widths], wordWrap: true }),
   });
   table.push(...rows.map((row) => row.map(printable)));
   print(io, table.toString());

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { registerCallCommand } from './call';
 import type { RegisterCommand } from './command';
+import { registerDemoCommand } from './demo';
+import { registerDevCommand } from './dev';
 import { Refusal, reportOf } from './errors';
 import { registerHoldCommand } from './hold';
 import type { ExitCode, Io } from './io';
@@ -17,6 +19,8 @@ import { registerWorkerCommand } from './worker';
 
 /** In the order in which `--help` lists them. */
 const COMMANDS: readonly RegisterCommand[] = [
+  registerDemoCommand,
+  registerDevCommand,
   registerWorkerCommand,
   registerSimulateCommand,
   registerListCommand,

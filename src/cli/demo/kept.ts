@@ -1,0 +1,24 @@
+import type { Io } from '../io';
+import type { LocalStack } from '../local-stack';
+import { say } from '../output';
+
+/** Says where to look while everything is still up, and what to click. On stderr: it is no part of the result. */
+export function sayKept(io: Io, { uiUrl, settings, simulators, workerLog }: LocalStack): void {
+  const lines = [
+    '',
+    `Everything is still up. The Temporal UI: ${uiUrl ?? ''}`,
+    '  Workflows → any offboardUser: its history, the call that each step made, its result.',
+    '  In one of them: User Metadata tells how it went; Queries answers progress and compensations.',
+    `  What the providers hold: ${simulators.plaid.url}/__sim/state and ${simulators.batch.url}/__sim/state`,
+    `  The worker's log: ${workerLog}`,
+    '  To use the command line beside it, paste into another terminal:',
+    ...exportLines(settings).map((line) => `    ${line}`),
+    'Ctrl-C stops worker, simulators and server.',
+  ];
+  for (const line of lines) say(io, line);
+}
+
+/** Shell lines that give another terminal these settings. */
+export function exportLines(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).map(([name, value]) => `export ${name}='${value}'`);
+}

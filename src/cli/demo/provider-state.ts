@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BatchState, FaultList, PlaidState } from '../../simulators/control-answers';
+import type { ProviderState } from './provider-truth';
+
+/** Batch accepts first and deletes later; after this long whatever is still pending counts as left. */
+const PENDING_MS = 5_000;
+const PAUSE_MS = 100;
+
+/** Reads what both simulators hold over their control API, once nothing is pending any more. */
+export async function readProviderState(urls: { plaid: string; batch: string }): Promise<ProviderState> {
+  const deadline = Date.now() + PENDING_MS;
+  for (;;) {
+    const batch = await readControl<BatchState>(urls.batch, 'state');
+    const pending = Object.values(batch.apps).some((app) => app.pending.length > 0);
+    if (!pending || Date.now() > deadline) return { batch, plaid: await readControl<PlaidState>(urls.plaid, 'state') };
+    await delay(PAUSE_MS);
+  }
+}
+
+/** How often faults of one kind were to happen to one call, and how often they did. */
+export interface FaultSummary {
+  provider: string;
+  endpoint: string;
+  kind: string;
+  planned: number;
+  fired: number;
+}
+
+/** Reads from both simulators which faults fired. */
+export async function readFaults(urls: { plaid: string; batch: string }): Promise<FaultSummary[]> {
+  const summaries = new Map<string, FaultSummary>();
+  for (const [provider, url] of Object.entries(urls)) {
+    const { faults } = await readControl<FaultList>(url, 'faults');
+    for (const { rule, fired } of faults) {
+      const key = `${provider} ${rule.endpoint} ${rule.kind}`;
+      const summary = summaries.get(key) ?? { provider, endpoint: rule.endpoint, kind: rule.kind, planned: 0, fired: 0 };
+      summary.planned += 1;
+      summary.fired += fired;
+      summaries.set(key, summary);
+    }
+  }
+  return [...summaries.values()];
+}
+
+async function readControl<T>(url: string, what: string): Promise<T> {
+  const response = await fetch(`${url}/__sim/${what}`);
+  if (!response.ok) throw new Error(`The simulator at ${url} answered ${response.status} when it was asked for its ${what}.`);
+  return (await response.json()) as T;
+}

@@ -1,0 +1,95 @@
+import type { BatchState, PlaidState } from '../../simulators/control-answers';
+import type { OffboardResult } from '../../policy/offboard-result';
+import type { CastMember } from './cast';
+import { disagreements } from './claims';
+import { notGone, takenTooMuch } from './provider-truth';
+import type { ProviderState } from './provider-truth';
+
+/** The demo's judgement over what the providers hold afterwards. */
+export interface Verdict {
+  ok: boolean;
+  /** Users of the file of whom everything that had to go is gone. */
+  usersGone: number;
+  /** Users of the file of whom something is left that had to go. */
+  usersLeft: number;
+  /** Ids outside the file for which the providers carried out any destructive call. */
+  bystandersTouched: number;
+  /** Calls that removed something at Plaid which had been removed before. */
+  irreversibleCallsRepeated: number;
+  /** Calls that asked for something a second time of which a repetition changes nothing. */
+  repeatSafeCallsRepeated: number;
+}
+
+/**
+ * Why a verdict is not ok.
+ *
+ * - `left`: something that had to go is still there.
+ * - `tooMuch`: something of a user of the file is gone that had to stay (a hold, an Item that nobody asked for).
+ * - `bystander`: somebody outside the file was touched.
+ * - `repeated`: an irreversible call was carried out again.
+ * - `report`: a run says something else than the providers.
+ */
+export type ProblemKind = 'left' | 'tooMuch' | 'bystander' | 'repeated' | 'report';
+
+/** One reason why a verdict is not ok, as a sentence about somebody. */
+export interface Problem {
+  kind: ProblemKind;
+  /** The user's label, or the id of a bystander. */
+  who: string;
+  problem: string;
+}
+
+/** A user of the demo and the result that the user's run gave; absent when it gave none. */
+export interface RunOfUser {
+  member: CastMember;
+  result?: OffboardResult;
+}
+
+/**
+ * Judges a whole demo. What had to happen follows from the users' file and the seeds, what did happen from the
+ * simulators' own state; what the runs say is only compared with both, and counts for nothing by itself.
+ */
+export function judge(runs: readonly RunOfUser[], plaid: PlaidState, batch: BatchState): { verdict: Verdict; problems: Problem[] } {
+  const state: ProviderState = { plaid, batch };
+  const cast = runs.map(({ member }) => member);
+  const leaving = cast.filter(({ expected }) => hasToLose(expected));
+  const usersGone = leaving.filter((member) => notGone(member, state).length === 0).length;
+  const strangers = touchedStrangers(cast, state);
+  const repeats = [...plaid.repeats.irreversible, ...batch.repeats.irreversible];
+  const about = (kind: ProblemKind, who: string) => (problem: string): Problem => ({ kind, who, problem });
+  const problems: Problem[] = [
+    ...leaving.flatMap((member) => notGone(member, state).map(about('left', member.label))),
+    ...cast.flatMap((member) => takenTooMuch(member, state).map(about('tooMuch', member.label))),
+    ...strangers.map((who) => about('bystander', who)('was not to be touched, and something of theirs was deleted')),
+    ...repeats.map(({ endpoint, user, times }) => about('repeated', labelOf(cast, user))(`${endpoint} was carried out ${times + 1} times`)),
+    ...runs.flatMap(({ member, result }) => disagreements(member, result, state).map(about('report', member.label))),
+  ];
+  return {
+    verdict: {
+      ok: problems.length === 0,
+      usersGone,
+      usersLeft: leaving.length - usersGone,
+      bystandersTouched: strangers.length,
+      irreversibleCallsRepeated: plaid.repeatCounts.irreversible + batch.repeatCounts.irreversible,
+      repeatSafeCallsRepeated: plaid.repeatCounts.repeatSafe + batch.repeatCounts.repeatSafe,
+    },
+    problems,
+  };
+}
+
+function hasToLose({ itemsGone, productsTerminated, plaidUserRemoved, batchGone }: CastMember['expected']): boolean {
+  return itemsGone.length > 0 || productsTerminated || plaidUserRemoved || batchGone;
+}
+
+/** Whoever is not in the file, at either provider, known there or not. */
+function touchedStrangers(cast: readonly CastMember[], { plaid, batch }: ProviderState): string[] {
+  const plaidIds = new Set(cast.flatMap((member) => member.plaid?.userId ?? []));
+  const batchIds = new Set(cast.flatMap(({ batchUserId }) => batchUserId ?? []));
+  const atPlaid = plaid.touched.filter((id) => !plaidIds.has(id));
+  const atBatch = Object.values(batch.apps).flatMap(({ touched }) => touched.filter((id) => !batchIds.has(id)));
+  return [...new Set([...atPlaid, ...atBatch])];
+}
+
+function labelOf(cast: readonly CastMember[], userId: string): string {
+  return cast.find(({ plaid, batchUserId }) => plaid?.userId === userId || batchUserId === userId)?.label ?? userId;
+}

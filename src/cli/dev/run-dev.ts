@@ -1,0 +1,85 @@
+import type { OffboardUserInput } from '../../policy/offboard-input';
+import { castFrom } from '../demo/cast';
+import { exportLines } from '../demo/kept';
+import { seedsFor } from '../demo/seeds';
+import { CommandFailure } from '../errors';
+import { withInterruption } from '../interruption';
+import type { ExitCode, Io } from '../io';
+import { withLocalStack } from '../local-stack';
+import type { LocalStack } from '../local-stack';
+import { paint, print, printJson, say } from '../output';
+import { readUserFile } from '../read-user-file';
+
+/** Brings everything up, says how to use it, and ends it when asked to. */
+export async function runDev(io: Io, { users, json }: { users: string; json: boolean }): Promise<ExitCode> {
+  const cast = castFrom(await readUserFile(users, '--users'));
+  const seeds = seedsFor(cast);
+  const [first] = cast;
+  if (!first) throw new CommandFailure('Failed', 'There is no user to try anything with.');
+  return withInterruption<ExitCode>(async ({ signal, wished }) =>
+    withLocalStack<ExitCode>(
+      {
+        env: io.env,
+        simulators: { plaid: { users: seeds.plaid }, batch: { users: seeds.batch } },
+        withUi: true,
+        workerEnv: { HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' },
+        report: (line) => say(io, line),
+        signal,
+      },
+      async (stack) => {
+        if (json) printJson(io, description(stack, first.input));
+        else printGuide(io, stack, first.input);
+        await wished;
+        say(io, 'Stopping worker, simulators and server');
+        return 0;
+      },
+    ),
+  );
+}
+
+function description({ address, uiUrl, taskQueue, settings, simulators, workerLog }: LocalStack, input: OffboardUserInput): object {
+  return {
+    temporal: { address, namespace: 'default', taskQueue, uiUrl },
+    plaid: { url: simulators.plaid.url },
+    batch: { url: simulators.batch.url },
+    settings,
+    workerLog,
+    example: { workflowType: 'offboardUser', taskQueue, input },
+  };
+}
+
+function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput): void {
+  const { uiUrl = '', settings, simulators, taskQueue, address, workerLog } = stack;
+  const json = JSON.stringify(input);
+  const title = (text: string): void => print(io, `\n${paint(io, 'bold', text)}`);
+  const lines = (...texts: string[]): void => texts.forEach((text) => print(io, `  ${text}`));
+  title('Temporal UI');
+  lines(uiUrl);
+  title('Settings for another terminal');
+  lines(...exportLines(settings));
+  title('Off-board somebody there');
+  lines(
+    `http-tasks offboard --input ${quoted(json)}`,
+    'http-tasks receipts WORKFLOW_ID',
+  );
+  title('Or without our command line');
+  lines(
+    `temporal workflow start --address ${address} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${quoted(json)}`,
+  );
+  title('Or in the UI');
+  lines(
+    `${uiUrl}/namespaces/default/workflows/start-workflow?workflowId=try-1&taskQueue=${taskQueue}&workflowType=offboardUser`,
+    `Input: ${json}`,
+  );
+  title('What the providers hold');
+  lines(`${simulators.plaid.url}/__sim/state`, `${simulators.batch.url}/__sim/state`);
+  title("The worker's log");
+  lines(workerLog);
+  print(io, '');
+  say(io, 'Ctrl-C stops worker, simulators and server.');
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import type { Simulators, SimulatorsOptions } from '../simulators/start-simulators';
+import { startSimulators } from '../simulators/start-simulators';
+import { findTemporalServer, startTemporalServer } from '../temporal-server';
+import { OwnedProcess } from '../temporal-server/owned-process';
+import { CommandFailure } from './errors';
+import { hasWorker } from './pollers';
+
+/** How to bring up everything that off-boarding needs on this machine. */
+export interface LocalStackOptions {
+  /** The environment to inherit; what it says about Temporal, the providers or us is left out. */
+  env: Readonly<Record<string, string | undefined>>;
+  simulators: SimulatorsOptions;
+  withUi: boolean;
+  /** Further settings of the worker. */
+  workerEnv?: Readonly<Record<string, string>>;
+  /** Told what is being brought up. */
+  report: (line: string) => void;
+  /** Runs after the simulators are there and before the worker is started. */
+  beforeWorker?(settings: Readonly<Record<string, string>>): Promise<void>;
+  /** Gives up between two things that are brought up. */
+  signal: AbortSignal;
+}
+
+/** A Temporal server, both simulators, an own ledger and a worker. */
+export interface LocalStack {
+  address: string;
+  uiUrl?: string;
+  simulators: Simulators;
+  client: Client;
+  taskQueue: string;
+  /** What another terminal has to export in order to use all of this; holds the settings of worker and CLI. */
+  settings: Readonly<Record<string, string>>;
+  workerLog: string;
+  /** From the start of the worker's process until it asked for tasks, in milliseconds. */
+  workerStartMs: number;
+}
+
+const TASK_QUEUE = 'http-tasks';
+const OURS = /^(TEMPORAL|PLAID|BATCH|HTTP_TASKS)_/;
+const MAIN = join(__dirname, 'main.js');
+const WORKER_READY_MS = 90_000;
+const POLL_MS = 50;
+
+type Undo = () => Promise<unknown>;
+
+/**
+ * Brings a whole stack up, uses it, and ends it in the order worker, simulators, server, whatever happens. It ignores
+ * the environment's settings for Temporal, the providers and the ledger: nothing outside this machine is called, and
+ * the ledger lives in a temporary folder that is removed at the end.
+ */
+export async function withLocalStack<T>(options: LocalStackOptions, use: (stack: LocalStack) => Promise<T>): Promise<T> {
+  const undos: Undo[] = [];
+  try {
+    return await use(await bringUp(options, undos));
+  } finally {
+    // Also when one of them cannot be ended, the others are.
+    for (const undo of undos.reverse()) await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
+  }
+}
+
+async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<LocalStack> {
+  const { report, signal } = options;
+  const folder = await ownFolder(undos);
+  const binary = await Promise.race([findTemporalServer({ report }), rejectWhenStopped(signal)]);
+  const server = await startTemporalServer({ binary: binary.path, ...(options.withUi && { uiPort: 'free' as const }) });
+  undos.push(() => server.stop());
+  refuseWhenStopped(signal);
+  const simulators = await startSimulators(options.simulators);
+  undos.push(() => simulators.close());
+  const settings = settingsFor(server.address, simulators, `file:${join(folder, 'ledger.db')}`);
+  const connection = await Connection.connect({ address: server.address });
+  undos.push(() => connection.close());
+  const client = new Client({ connection });
+  await options.beforeWorker?.(settings);
+  refuseWhenStopped(signal);
+  report('Starting a worker');
+  const workerLog = join(folder, 'worker.log');
+  const env = { ...surroundings(options.env), ...settings, ...options.workerEnv, TEMPORAL_CONFIG_FILE: await emptyProfile(folder) };
+  const startedAt = performance.now();
+  const worker = await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile: workerLog });
+  undos.push(() => worker.stop());
+  await untilPolling(client, worker, signal);
+  const workerStartMs = performance.now() - startedAt;
+  const { address, uiUrl } = server;
+  return { address, ...(uiUrl !== undefined && { uiUrl }), simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerStartMs };
+}
+
+function refuseWhenStopped(signal: AbortSignal): void {
+  if (signal.aborted) throw new CommandFailure('Interrupted', 'Stopped before everything was up; what was up is ended.');
+}
+
+async function rejectWhenStopped(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  refuseWhenStopped(signal);
+  throw new Error('unreachable');
+}
+
+async function ownFolder(undos: Undo[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'http-tasks-stack-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  // Also when something ends the process without letting us finish.
+  process.once('exit', remove);
+  undos.push(async () => {
+    process.off('exit', remove);
+    remove();
+  });
+  return folder;
+}
+
+/** A profile of the person's would bring its own TLS and keys to our server. */
+async function emptyProfile(folder: string): Promise<string> {
+  const file = join(folder, 'temporal.toml');
+  await writeFile(file, '[profile.default]\n');
+  return file;
+}
+
+/** The settings under which a worker or a command uses these simulators and nothing else; all keys are invented. */
+function settingsFor(address: string, { plaid, batch }: Simulators, ledgerUrl: string): Record<string, string> {
+  return {
+    TEMPORAL_ADDRESS: address,
+    HTTP_TASKS_LEDGER_URL: ledgerUrl,
+    HTTP_TASKS_SUBJECT_KEY: randomBytes(24).toString('base64url'),
+    PLAID_BASE_URL: plaid.url,
+    PLAID_CLIENT_ID: plaid.clientId,
+    PLAID_SECRET: plaid.secret,
+    BATCH_BASE_URL: batch.url,
+    BATCH_REST_API_KEY: batch.restApiKey,
+    BATCH_API_KEYS: Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`).join(','),
+  };
+}
+
+function surroundings(env: LocalStackOptions['env']): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !OURS.test(name)));
+}
+
+async function untilPolling(client: Client, worker: OwnedProcess, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + WORKER_READY_MS;
+  while (!(await hasWorker(client, TASK_QUEUE))) {
+    refuseWhenStopped(signal);
+    if (!worker.running) throw new CommandFailure('Failed', `The worker ended before it was ready:\n${await worker.logTail()}`);
+    if (Date.now() > deadline) throw new CommandFailure('Failed', `The worker was not ready within ${WORKER_READY_MS / 1_000} s:\n${await worker.logTail()}`);
+    await delay(POLL_MS);
+  }
+}
