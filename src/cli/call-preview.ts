@@ -48,12 +48,19 @@ export function refuseAccidentalProduction(prepared: PreparedRequest, env: Io['e
 export async function confirmIrreversible(io: Io, task: HttpTask, where: string): Promise<void> {
   const what = `${task.name} cannot be undone (${where}).`;
   if (!io.stdin.isTTY) throw new Refusal('Usage', `${what} Give --yes to send it without being asked. Nothing was sent.`, 'yes');
+  if (await agrees(io, `${what} Send it? [y/N] `)) return;
+  throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was sent.');
+}
+
+/** Only a plain yes is one; Ctrl-C, Ctrl-D and anything else are a no. */
+async function agrees(io: Io, question: string): Promise<boolean> {
   const terminal = createInterface({ input: io.stdin, output: io.stderr });
+  // A question whose input ends is never answered.
+  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
   try {
-    const answer = await terminal.question(`${what} Send it? [y/N] `);
-    if (/^y(es)?$/i.test(answer.trim())) return;
+    const answer = await Promise.race([terminal.question(question), closed]);
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();
   }
-  throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was sent.');
 }

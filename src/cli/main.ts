@@ -8,6 +8,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// Stands if the process should run out of work before the command has said how it ended.
+process.exitCode = 1;
 void runCommandLine(process.argv.slice(2), processIo()).then((exitCode) => {
   // Not process.exit(): what is still on its way into a pipe would be cut off.
   process.exitCode = exitCode;

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
 import type { Payload } from '@temporalio/common';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import { CommandFailure } from './errors';
@@ -13,32 +12,52 @@ export interface WantedRun {
   input: OffboardUserInput;
 }
 
+/** How often a run may end between our attempt to start one and our look at it. */
+const TRIES = 3;
+
+/** A run that is being followed, and whether somebody else had started it. */
+export interface FollowedRun {
+  handle: WorkflowHandle;
+  joined: boolean;
+}
+
 /**
  * Starts the run, or joins the one under way if it has the same input, whoever started it.
  *
  * @throws CommandFailure `Conflict` when the one under way was asked for something else: two different wishes for one
  * user are for a person to sort out.
  */
-export async function startOrJoin(client: Client, wanted: WantedRun): Promise<{ handle: WorkflowHandle; joined: boolean }> {
-  const { workflowId, taskQueue, input } = wanted;
-  try {
-    const handle = await client.workflow.start('offboardUser', { workflowId, taskQueue, args: [input], workflowIdConflictPolicy: 'FAIL' });
-    return { handle: client.workflow.getHandle(workflowId, handle.firstExecutionRunId), joined: false };
-  } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    return { handle: await join(client, wanted), joined: true };
+export async function startOrJoin(client: Client, wanted: WantedRun): Promise<FollowedRun> {
+  for (let tries = 1; ; tries += 1) {
+    const run = (await start(client, wanted)) ?? (await join(client, wanted));
+    if (run) return run;
+    if (tries === TRIES) throw new CommandFailure('Conflict', `${wanted.workflowId} is started and ended by somebody else again and again.`);
   }
 }
 
-async function join(client: Client, { workflowId, input }: WantedRun): Promise<WorkflowHandle> {
-  const { runId } = await client.workflow.getHandle(workflowId).describe();
+/** Answers nothing when a run of this id is under way. */
+async function start(client: Client, { workflowId, taskQueue, input }: WantedRun): Promise<FollowedRun | undefined> {
+  try {
+    const options = { workflowId, taskQueue, args: [input], workflowIdConflictPolicy: 'FAIL' as const };
+    const { firstExecutionRunId } = await client.workflow.start('offboardUser', options);
+    return { handle: client.workflow.getHandle(workflowId, firstExecutionRunId), joined: false };
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
+    throw error;
+  }
+}
+
+/** Answers nothing when the run has ended meanwhile. */
+async function join(client: Client, { workflowId, input }: WantedRun): Promise<FollowedRun | undefined> {
+  const { runId, status } = await client.workflow.getHandle(workflowId).describe();
+  if (status.name !== 'RUNNING') return undefined;
   if (!isDeepStrictEqual(await inputOf(client, workflowId, runId), input)) {
     throw new CommandFailure(
       'Conflict',
       `${workflowId} is under way for this user with another input, so nothing was started. Wait for its end (http-tasks receipts ${workflowId}) or cancel it, then run this again.`,
     );
   }
-  return client.workflow.getHandle(workflowId, runId);
+  return { handle: client.workflow.getHandle(workflowId, runId), joined: true };
 }
 
 /** What a run was started with: the first event of its history tells, so that no copy of the ids is kept elsewhere. */
@@ -53,5 +72,5 @@ async function inputOf(client: Client, workflowId: string, runId: string): Promi
   let decoded: Payload[] = [...payloads];
   for (const codec of [...payloadCodecs].reverse()) decoded = await codec.decode(decoded);
   const [first] = decoded;
-  return first && (payloadConverter ?? defaultPayloadConverter).fromPayload(first);
+  return first && payloadConverter.fromPayload(first);
 }

@@ -1,0 +1,28 @@
+import { PassThrough } from 'node:stream';
+import { confirmIrreversible } from '../../src/cli/call-preview';
+import { processIo } from '../../src/cli/io';
+import type { Io } from '../../src/cli/io';
+import { plaid } from '../../src/tasks/catalogue';
+
+/** A terminal at which a person types this; `undefined` is Ctrl-D. */
+function terminal(typed: string | undefined): { io: Io; shown: () => string } {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  const stderr = new PassThrough();
+  if (typed === undefined) stdin.end();
+  else stdin.write(typed);
+  const io = { ...processIo(), stdin: stdin as unknown as Io['stdin'], stderr: stderr as unknown as Io['stderr'] };
+  return { io, shown: () => String(stderr.read()) };
+}
+
+describe('the question before an irreversible call', () => {
+  it.each(['y\n', 'yes\n', ' Y \n'])('is answered by %j with a yes', async (typed) => {
+    const { io, shown } = terminal(typed);
+    await expect(confirmIrreversible(io, plaid.userRemove, 'sandbox')).resolves.toBeUndefined();
+    expect(shown()).toContain('plaid.userRemove cannot be undone (sandbox). Send it? [y/N]');
+  });
+
+  it.each(['\n', 'n\n', 'yep\n', undefined])('takes %j for a no', async (typed) => {
+    const { io } = terminal(typed);
+    await expect(confirmIrreversible(io, plaid.userRemove, 'sandbox')).rejects.toMatchObject({ type: 'Interrupted', message: 'Not confirmed. Nothing was sent.' });
+  });
+});
