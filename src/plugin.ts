@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { SimplePlugin } from '@temporalio/plugin';
-import type { Worker, WorkerOptions } from '@temporalio/worker';
+import { Runtime } from '@temporalio/worker';
+import type { BundleOptions, Worker, WorkerOptions } from '@temporalio/worker';
 import { createHttpTaskActivities } from './activities/create-activities';
 import type { HttpTaskActivities } from './activities/create-activities';
 import { CATALOGUE_SERVICES, readSettings } from './config/settings';
@@ -7,6 +9,7 @@ import type { Settings } from './config/settings';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
+import { checkingTheBundle, refuseWorkflowClashes } from './refuse-workflow-clashes';
 import { refuseMixedVersions } from './temporal-versions';
 
 /** What the plugin can be given. Everything has a default. */
@@ -33,7 +36,11 @@ export interface HttpTasksPluginOptions {
  * one worker.
  *
  * @throws SettingsError with every missing or wrong setting at once, from the constructor.
- * @throws TypeError naming both, when an activity of yours has the name of one of ours.
+ * A workflow of yours with the name of one of ours is refused when the bundle is made, or, for a bundle made before,
+ * when the worker is created; if the bundle cannot be loaded outside a workflow, its names are not compared.
+ *
+ * @throws TypeError naming both, when an activity or workflow of yours has the name of one of ours; from
+ *   `Worker.create` or `bundleWorkflowCode`.
  */
 export class HttpTasksPlugin extends SimplePlugin {
   readonly #activities: HttpTaskActivities;
@@ -54,7 +61,14 @@ export class HttpTasksPlugin extends SimplePlugin {
         `Your worker's activity "${name}" and the activity "${name}" of ${this.name} have one name. Rename yours: the plugin's name is part of its contract.`,
       );
     }
+    const bundle = bundleCodeOf(options);
+    if (bundle !== undefined) refuseWorkflowClashes(this.name, bundle, Runtime.instance().logger);
     return super.configureWorker({ ...options, activities: { ...own, ...this.#activities.activities } });
+  }
+
+  override configureBundler(options: BundleOptions): BundleOptions {
+    const configured = super.configureBundler(options);
+    return { ...configured, webpackConfigHook: checkingTheBundle(this.name, configured) };
   }
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
@@ -70,4 +84,10 @@ export class HttpTasksPlugin extends SimplePlugin {
 function activitiesOf({ activities }: WorkerOptions): Record<string, unknown> {
   if (!activities) return {};
   return activities instanceof Map ? Object.fromEntries(activities as Map<string, unknown>) : { ...activities };
+}
+
+/** The code of a bundle that was made before; one that is yet to be made goes through `configureBundler`. */
+function bundleCodeOf({ workflowBundle }: WorkerOptions): string | undefined {
+  if (!workflowBundle) return undefined;
+  return 'code' in workflowBundle ? workflowBundle.code : readFileSync(workflowBundle.codePath, 'utf8');
 }

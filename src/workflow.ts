@@ -5,6 +5,7 @@
 export { offboardUser } from './workflows/offboard-user';
 export { runHttpTask } from './workflows/run-http-task';
 export { httpTask } from './workflows/http-task';
+export { httpTasksWorkflows } from './workflows/package-workflows';
 export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
 export { taskFailureOf } from './workflows/failure-of';
 export { batch, http, plaid } from './tasks/catalogue';

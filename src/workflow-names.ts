@@ -1,0 +1,78 @@
+import assert from 'node:assert';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createContext, Script } from 'node:vm';
+
+/** The export by which the package's workflows are recognised. */
+const MARKER = 'httpTasksWorkflows';
+
+const EVALUATION_MS = 10_000;
+
+type Exports = Readonly<Record<string, unknown>>;
+type ModuleCache = Record<string, { exports: Exports }>;
+
+/** What a bundle of workflows does with the package's workflows. */
+export interface PackageWorkflowsInBundle {
+  /** Whether any of its modules loads `temporal-http-tasks/workflow`. */
+  loaded: boolean;
+  /** Whether it exports the package's workflows, so that a worker can run them. */
+  exported: boolean;
+  /** Names of the package's workflows under which the bundle has a workflow of its own, in use or hidden by ours. */
+  clashes: string[];
+}
+
+/**
+ * Looks at a bundle as a worker will load it. Looking at its text would not do: `export *` and CommonJS decide only
+ * when they run which of two equal names stays, and drop the other without a word.
+ *
+ * @throws whatever the bundle throws when it is loaded outside a workflow.
+ */
+export function packageWorkflowsIn(bundleCode: string): PackageWorkflowsInBundle {
+  const script = new Script(bundleCode, { filename: 'workflow-bundle.js' });
+  const { exported, modules } = load(script);
+  const marked = Object.entries(modules).filter(([, module]) => workflowsOf(module.exports) !== undefined);
+  const ours = workflowsOf(exported);
+  if (!ours) return { loaded: marked.length > 0, exported: false, clashes: [] };
+
+  const clashes = Object.keys(ours).filter((name) => exported[name] !== ours[name]);
+  // What ours hide shows once ours are taken away, in turn from each module through which they may have come.
+  for (const [id, module] of marked) {
+    if (Object.keys(ours).some((name) => name in module.exports)) clashes.push(...ownNamesWithout(script, id, module.exports));
+  }
+  return { loaded: true, exported: true, clashes: [...new Set(clashes)] };
+}
+
+/** Names of ours that the bundle still exports when one module has lost them. */
+function ownNamesWithout(script: Script, id: string, moduleExports: Exports): string[] {
+  const names = Object.keys(workflowsOf(moduleExports) ?? {});
+  const kept = Object.getOwnPropertyDescriptors(moduleExports);
+  for (const name of names) delete kept[name];
+  const { exported, modules } = load(script, { [id]: { exports: Object.create(Object.prototype, kept) as Exports } });
+  const ours = new Set(Object.values(modules).flatMap((module) => Object.values(workflowsOf(module.exports) ?? {})));
+  return names.filter((name) => exported[name] !== undefined && !ours.has(exported[name]));
+}
+
+/** Loads a bundle with the globals that Temporal's sandbox has, and answers what its workflows file exports. */
+function load(script: Script, modules: ModuleCache = {}): { exported: Exports; modules: ModuleCache } {
+  const silent = (): void => undefined;
+  const context = createContext({
+    __webpack_module_cache__: modules,
+    AbortController,
+    assert,
+    AsyncLocalStorage,
+    console: { log: silent, info: silent, warn: silent, error: silent, debug: silent },
+    TextDecoder,
+    TextEncoder,
+    URL,
+    URLSearchParams,
+  });
+  script.runInContext(context, { timeout: EVALUATION_MS });
+  const exported = IMPORT.runInContext(context, { timeout: EVALUATION_MS }) as Exports;
+  return { exported, modules };
+}
+
+const IMPORT = new Script('__TEMPORAL__.importWorkflows()');
+
+function workflowsOf(exported: unknown): Exports | undefined {
+  if (typeof exported !== 'object' || exported === null || !(MARKER in exported)) return undefined;
+  return (exported as Record<string, Exports>)[MARKER];
+}

@@ -1,0 +1,105 @@
+import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import type { Logger, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { quiet, silenceTemporal } from '../support/quiet-runtime';
+import { freshTaskQueue, temporalAddress } from '../support/temporal';
+import { HostFiles, idlePlugin } from './host';
+
+const OURS = `export * from 'temporal-http-tasks/workflow';`;
+const THEIRS = `export async function offboardUser(): Promise<string> { return 'theirs'; }`;
+
+const BOTH_NAMES = /Your workflow "offboardUser" and the workflow "offboardUser" of temporal-http-tasks\.HttpTasksPlugin have one name/;
+
+let host: HostFiles;
+
+beforeAll(silenceTemporal);
+beforeEach(() => {
+  host = new HostFiles();
+});
+afterEach(() => host.remove());
+
+async function bundle(files: Record<string, string>, logger: Logger = quiet): Promise<WorkflowBundleWithSourceMap> {
+  const workflowsPath = await host.write(files);
+  return bundleWorkflowCode({ workflowsPath, logger, plugins: [idlePlugin()] });
+}
+
+it.each([
+  ['defined in the file that re-exports ours', { 'workflows.ts': `${OURS}\n${THEIRS}` }],
+  ['re-exported by name', { 'workflows.ts': `${OURS}\nexport { offboardUser } from './own';`, 'own.ts': THEIRS }],
+  ['re-exported by a star before ours', { 'workflows.ts': `export * from './own';\n${OURS}`, 'own.ts': THEIRS }],
+  ['re-exported by a star after ours, which hides it', { 'workflows.ts': `${OURS}\nexport * from './own';`, 'own.ts': THEIRS }],
+  [
+    'hidden by ours, which come through a file in between',
+    { 'workflows.ts': `export * from './vendor';\nexport * from './own';`, 'vendor.ts': OURS, 'own.ts': THEIRS },
+  ],
+  [
+    'hidden by ours in CommonJS',
+    {
+      'workflows.js': `Object.assign(exports, require('./own'), require('temporal-http-tasks/workflow'));`,
+      'own.js': `exports.offboardUser = async () => 'theirs';`,
+    },
+  ],
+  [
+    'put over ours in CommonJS',
+    { 'workflows.js': `module.exports = { ...require('temporal-http-tasks/workflow'), offboardUser: async () => 'theirs' };` },
+  ],
+])("a host's workflow with the name of ours is refused with both names: %s", async (_how, files) => {
+  await expect(bundle(files)).rejects.toThrow(BOTH_NAMES);
+});
+
+it('a worker that makes its bundle itself is refused before it exists', async () => {
+  const workflowsPath = await host.write({ 'workflows.ts': `${OURS}\n${THEIRS}` });
+  const connection = await NativeConnection.connect({ address: temporalAddress() });
+  try {
+    const creating = Worker.create({ connection, taskQueue: freshTaskQueue('clash'), workflowsPath, plugins: [idlePlugin()] });
+    await expect(creating).rejects.toThrow(BOTH_NAMES);
+  } finally {
+    await connection.close();
+  }
+});
+
+it('a bundle made without the plugin is refused when a worker is created with it', async () => {
+  const workflowsPath = await host.write({ 'workflows.ts': `${OURS}\n${THEIRS}` });
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet });
+  const creating = Worker.create({ taskQueue: 'unused', workflowBundle: { code }, plugins: [idlePlugin()] });
+  await expect(creating).rejects.toThrow(BOTH_NAMES);
+});
+
+it.each([
+  ['workflows of other names beside ours', { 'workflows.ts': `${OURS}\nexport async function own(): Promise<void> {}` }],
+  ['ours re-exported twice, by two ways', { 'workflows.ts': `${OURS}\nexport * from './vendor';`, 'vendor.ts': OURS }],
+  [
+    'a workflow called offboardUser where ours are not exported',
+    { 'workflows.ts': `export { httpTask } from 'temporal-http-tasks/workflow';\n${THEIRS}` },
+  ],
+  [
+    'a helper called offboardUser that is no workflow',
+    { 'workflows.ts': `${OURS}\nimport { offboardUser as help } from './own';\nexport async function own() { return help(); }`, 'own.ts': THEIRS },
+  ],
+  [
+    'a file that can be loaded only inside a workflow, whose names cannot be compared',
+    { 'workflows.ts': `${OURS}\nimport { workflowInfo } from '@temporalio/workflow';\nexport const type = workflowInfo().workflowType;` },
+  ],
+])('accepted is %s', async (_what, files) => {
+  await expect(bundle(files)).resolves.toHaveProperty('code');
+});
+
+describe('a workflows file without our workflows', () => {
+  async function warningsFor(text: string): Promise<string[]> {
+    const warnings: string[] = [];
+    const logger: Logger = { ...quiet, warn: (message) => warnings.push(message) };
+    await bundle({ 'workflows.ts': text }, logger);
+    return warnings.filter((message) => message.includes('temporal-http-tasks'));
+  }
+
+  it('is told at start which line to add, and accepted, when it uses nothing of ours', async () => {
+    const warnings = await warningsFor('export async function own(): Promise<void> {}');
+    expect(warnings).toEqual([expect.stringContaining("add: export * from 'temporal-http-tasks/workflow'")]);
+  });
+
+  it('is told nothing when its own workflows call httpTask', async () => {
+    const warnings = await warningsFor(
+      `import { httpTask, plaid } from 'temporal-http-tasks/workflow';\nexport async function own() { await httpTask(plaid.userItemsGet)({ user_id: 'u' }); }`,
+    );
+    expect(warnings).toEqual([]);
+  });
+});
