@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { registerBenchCommand } from './bench';
 import { registerCallCommand } from './call';
 import type { RegisterCommand } from './command';
 import { registerDemoCommand } from './demo';
@@ -21,6 +22,7 @@ import { registerWorkerCommand } from './worker';
 const COMMANDS: readonly RegisterCommand[] = [
   registerDemoCommand,
   registerDevCommand,
+  registerBenchCommand,
   registerWorkerCommand,
   registerSimulateCommand,
   registerListCommand,

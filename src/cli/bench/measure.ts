@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import type { LocalStack } from '../local-stack';
+import { createBareLoop } from './bare-loop';
+import type { BareLoop, BenchUser } from './bare-loop';
+import { median } from './figures';
+
+/** How much is measured. */
+export interface BenchSize {
+  /** Users one after the other, for the latency. */
+  sequential: number;
+  /** Users at once and in all, for the throughput. */
+  concurrency: number;
+  concurrent: number;
+}
+
+/** What was measured, as it was. */
+export interface Measurements {
+  offboardMs: number;
+  bareMs: number;
+  offboardUsersPerSecond: number;
+  bareUsersPerSecond: number;
+  calls: number;
+}
+
+/** The bare loop is so fast that as many users as for the workflow would be over before a clock can tell. */
+const BARE_FACTOR = 10;
+const WARM_UP = 3;
+
+type Offboard = (user: BenchUser) => Promise<unknown>;
+
+/**
+ * Measures `offboardUser` and the bare loop against the same simulators in one go. For the latency they take turns, so
+ * that whatever else the machine does meets both.
+ */
+export async function measure(stack: LocalStack, { sequential, concurrency, concurrent }: BenchSize): Promise<Measurements> {
+  const users = new BenchUsers(stack);
+  const bare = createBareLoop(stack.simulators);
+  try {
+    const byWorkflow = workflowOffboard(stack);
+    for (const user of users.next(WARM_UP)) await byWorkflow(user);
+    for (const user of users.next(WARM_UP)) await bare.offboard(user);
+    const calls = await sameCalls(stack, users, byWorkflow, bare);
+    const offboardMs: number[] = [];
+    const bareMs: number[] = [];
+    for (const [one = NOBODY, other = NOBODY] of pairs(users.next(sequential * 2))) {
+      offboardMs.push(await timed(() => byWorkflow(one)));
+      bareMs.push(await timed(() => bare.offboard(other)));
+    }
+    return {
+      calls,
+      offboardMs: median(offboardMs),
+      bareMs: median(bareMs),
+      offboardUsersPerSecond: await throughput(users.next(concurrent), concurrency, byWorkflow),
+      bareUsersPerSecond: await throughput(users.next(concurrent * BARE_FACTOR), concurrency, (user) => bare.offboard(user)),
+    };
+  } finally {
+    await bare.close();
+  }
+}
+
+/** The size of the package's workflow bundle as a worker builds it, in bytes: in all, and without its source map. */
+export async function bundleSize(): Promise<{ bundleBytes: number; codeBytes: number }> {
+  const { code } = await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET });
+  const mapAt = code.lastIndexOf('//# sourceMappingURL=');
+  return { bundleBytes: Buffer.byteLength(code), codeBytes: Buffer.byteLength(mapAt === -1 ? code : code.slice(0, mapAt)) };
+}
+
+const nothing = (): void => undefined;
+const QUIET = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+const NOBODY: BenchUser = { plaidUserId: '', batchUserId: '' };
+
+/** Nobody is off-boarded twice: every user is seeded when needed. */
+class BenchUsers {
+  constructor(private readonly stack: LocalStack) {}
+
+  next(count: number): BenchUser[] {
+    const ids = Array.from({ length: count }, () => randomUUID());
+    const users = ids.map((id) => ({ plaidUserId: `usr_${id}`, batchUserId: id }));
+    const { plaid, batch } = this.stack.simulators;
+    plaid.seed({ users: users.map(({ plaidUserId }) => ({ userId: plaidUserId, items: [`${plaidUserId}-1`, `${plaidUserId}-2`] })) });
+    batch.seed({ users: ids });
+    return users;
+  }
+}
+
+function workflowOffboard({ client, taskQueue }: LocalStack): Offboard {
+  return (user) => {
+    const args = [{ user, reason: { code: 'USER_OFFBOARDING' } }];
+    return client.workflow.execute('offboardUser', { workflowId: `bench-${randomUUID()}`, taskQueue, args });
+  };
+}
+
+/** A comparison means something only while both make the same calls. */
+async function sameCalls({ simulators }: LocalStack, users: BenchUsers, byWorkflow: Offboard, bare: BareLoop): Promise<number> {
+  const made = (): number => simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total;
+  const [one = NOBODY, other = NOBODY] = users.next(2);
+  const before = made();
+  await byWorkflow(one);
+  const byOurs = made() - before;
+  const byBare = await bare.offboard(other);
+  if (byOurs !== byBare) throw new Error(`offboardUser made ${byOurs} calls and the bare loop ${byBare}; they cannot be compared.`);
+  return byOurs;
+}
+
+function* pairs<T>(values: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < values.length; at += 2) yield values.slice(at, at + 2);
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+async function throughput(users: readonly BenchUser[], concurrency: number, offboard: Offboard): Promise<number> {
+  const queue = users.values();
+  const lane = async (): Promise<void> => {
+    for (const user of queue) await offboard(user);
+  };
+  const ms = await timed(() => Promise.all(Array.from({ length: concurrency }, lane)));
+  return (users.length / ms) * 1_000;
+}

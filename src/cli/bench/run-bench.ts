@@ -1,0 +1,79 @@
+import { CommandFailure } from '../errors';
+import { withInterruption } from '../interruption';
+import type { ExitCode, Io } from '../io';
+import { withLocalStack } from '../local-stack';
+import type { LocalStack } from '../local-stack';
+import { paint, print, printJson, printTable, say } from '../output';
+import { figure } from './figures';
+import type { Figure, Figures } from './figures';
+import { bundleSize, measure } from './measure';
+import type { BenchSize, Measurements } from './measure';
+
+const MEGABYTE = 1_000_000;
+
+/** Measures, prints the figures, and answers 0 only if all of them keep their limits. */
+export async function runBench(io: Io, { size, json }: { size: BenchSize; json: boolean }): Promise<ExitCode> {
+  return withInterruption<ExitCode>(async ({ signal, wished }) =>
+    withLocalStack<ExitCode>({ env: io.env, simulators: {}, withUi: false, report: (line) => say(io, line), signal }, async (stack) => {
+      say(io, `Measuring ${size.sequential} users one after the other, then ${size.concurrent}, ${size.concurrency} at a time`);
+      const all = await Promise.race([measureAll(stack, size), wished]);
+      if (all === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before everything was measured. Worker, simulators and server are ended.');
+      const { measured, figures } = all;
+      if (json) printJson(io, { calls: measured.calls, size, figures });
+      else printFigures(io, figures, measured, size);
+      return Object.values(figures).every(({ ok }) => ok) ? 0 : 1;
+    }),
+  );
+}
+
+async function measureAll(stack: LocalStack, size: BenchSize): Promise<{ measured: Measurements; figures: Figures }> {
+  const measured = await measure(stack, size);
+  return { measured, figures: figuresOf(measured, { ...(await bundleSize()), workerStartMs: stack.workerStartMs }) };
+}
+
+/**
+ * The limits are wide: they are to catch a change that makes something several times worse, on any machine. The bare
+ * loop's own figures have limits only so that a machine on which nothing can be measured is noticed.
+ */
+function figuresOf(measured: Measurements, start: { bundleBytes: number; codeBytes: number; workerStartMs: number }): Figures {
+  const { offboardMs, bareMs, offboardUsersPerSecond, bareUsersPerSecond, calls } = measured;
+  return {
+    offboardUserLatency: figure(offboardMs, 'ms', { atMost: 2_000 }),
+    bareLoopLatency: figure(bareMs, 'ms', { atMost: 200 }),
+    addedLatencyPerCall: figure((offboardMs - bareMs) / calls, 'ms', { atMost: 300 }),
+    latencyOfBareLoop: figure(offboardMs / bareMs, '×', { atMost: 500 }),
+    offboardUserThroughput: figure(offboardUsersPerSecond, 'users/s', { atLeast: 1 }),
+    bareLoopThroughput: figure(bareUsersPerSecond, 'users/s', { atLeast: 50 }),
+    throughputOfBareLoop: figure(offboardUsersPerSecond / bareUsersPerSecond, '×', { atLeast: 0.001 }),
+    workflowBundle: figure(start.bundleBytes / MEGABYTE, 'MB', { atMost: 6 }),
+    workflowCode: figure(start.codeBytes / MEGABYTE, 'MB', { atMost: 2.5 }),
+    workerStart: figure(start.workerStartMs / 1_000, 's', { atMost: 60 }),
+  };
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  offboardUserLatency: 'offboardUser, one user, median',
+  bareLoopLatency: 'the same calls in a bare loop, median',
+  addedLatencyPerCall: 'added by durability, for each call',
+  latencyOfBareLoop: 'latency against the bare loop',
+  offboardUserThroughput: 'offboardUser, many at once',
+  bareLoopThroughput: 'a bare loop, many at once',
+  throughputOfBareLoop: 'throughput against the bare loop',
+  workflowBundle: 'workflow bundle, with its source map',
+  workflowCode: 'workflow bundle, code alone',
+  workerStart: 'worker, from its start to polling',
+};
+
+function printFigures(io: Io, figures: Figures, { calls }: Measurements, size: BenchSize): void {
+  const rows = Object.entries(figures).map(([name, one]) => [name, WORDS[name] ?? '', `${one.value} ${one.unit}`, limitText(one), verdictText(io, one)]);
+  printTable(io, ['Figure', 'What', 'Value', 'Limit', ''], rows);
+  print(io, `${calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`);
+}
+
+function limitText(one: Figure): string {
+  return 'atMost' in one ? `≤ ${one.atMost}` : `≥ ${one.atLeast}`;
+}
+
+function verdictText(io: Io, { ok }: Figure): string {
+  return ok ? paint(io, 'green', 'ok') : paint(io, 'red', 'not ok');
+}
