@@ -2,7 +2,7 @@ import { SettingsError } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
 import type { ServiceSettings } from '../config/service-settings';
 import { sensitiveFieldsIn } from '../tasks/define';
-import type { HttpTask } from '../tasks/define';
+import type { Effect, HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import type { httpRequest } from '../tasks/http/tasks';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
@@ -25,15 +25,45 @@ export function prepareRequest(task: HttpTask, input: unknown, settings: SenderS
   const fields = parseInput(task.name, task.input, input) as Fields;
   const service = configured(task, settings);
   const keySlot = pickSlot(task, fields, service);
-  const parts = build(task, fields, settings, service, keySlot, true);
-  return {
-    ...parts,
-    effect: effectOf(task, fields),
-    environment: service.environment,
-    production: service.production,
-    ...(keySlot !== undefined && { keySlot }),
-    masked: () => mask(build(task, withoutTokens(task, fields), settings, service, keySlot, false), settings),
-  };
+  return new Prepared(task, fields, settings, service, keySlot);
+}
+
+/** A class rather than a spread object: this is made for every call, and spreading costs a tenth of the throughput. */
+class Prepared implements PreparedRequest {
+  readonly method: PreparedRequest['method'];
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+  readonly effect: Effect;
+  readonly keySlot?: string;
+  readonly environment: string;
+  readonly production: boolean;
+  readonly #mask: () => MaskedRequest;
+
+  constructor(
+    task: HttpTask,
+    fields: Fields,
+    settings: SenderSettings,
+    service: ServiceSettings,
+    keySlot: string | undefined,
+  ) {
+    const parts = build(task, fields, settings, service, keySlot, true);
+    this.method = parts.method;
+    this.origin = parts.origin;
+    this.path = parts.path;
+    this.headers = parts.headers;
+    this.body = parts.body;
+    this.effect = effectOf(task, fields);
+    this.keySlot = keySlot;
+    this.environment = service.environment;
+    this.production = service.production;
+    this.#mask = () => mask(build(task, withoutTokens(task, fields), settings, service, keySlot, false), settings);
+  }
+
+  masked(): MaskedRequest {
+    return this.#mask();
+  }
 }
 
 function build(

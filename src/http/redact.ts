@@ -10,28 +10,31 @@ const MIN_FREE_STANDING_CHARACTERS = 8;
 
 /** Removes known secrets from what came back. */
 export class Scrubber {
-  readonly #pattern: RegExp | undefined;
+  /** Every way in which a secret may stand in a text, with the pattern that removes it; longest first. */
+  readonly #forms: readonly SecretForm[];
+  #pattern: RegExp | undefined;
 
-  constructor(secrets: readonly string[]) {
-    const alternatives = [...new Set(secrets)]
-      .filter((secret) => secret !== '')
-      .sort((a, b) => b.length - a.length)
-      .flatMap((secret) =>
-        secret.length < MIN_FREE_STANDING_CHARACTERS
-          ? [`(?<![A-Za-z0-9_])${escape(secret)}(?![A-Za-z0-9_])`]
-          : formsOfSecret(secret).map(escape),
-      );
-    this.#pattern = alternatives.length === 0 ? undefined : new RegExp(alternatives.join('|'), 'g');
+  constructor(secrets: readonly string[], base?: Scrubber) {
+    const inherited = base === undefined ? [] : base.#forms;
+    const forms = [...new Set(secrets)].filter((secret) => secret !== '').flatMap(patternsOf);
+    this.#forms = [...inherited, ...forms].sort((a, b) => b.text.length - a.text.length);
+  }
+
+  /** A scrubber that removes these secrets too. */
+  with(secrets: readonly string[]): Scrubber {
+    return new Scrubber(secrets, this);
   }
 
   /** The text without any secret. */
   text(text: string): string {
-    return this.#pattern === undefined ? text : text.replace(this.#pattern, SCRUBBED);
+    // Hardly any text holds a secret, and looking for one costs a small part of what the pattern would.
+    if (!this.#mayHold(text)) return text;
+    this.#pattern ??= new RegExp(this.#forms.map(({ pattern }) => pattern).join('|'), 'g');
+    return text.replace(this.#pattern, SCRUBBED);
   }
 
   /** The parsed JSON value without any secret, in keys as well as in values. */
   value(value: unknown): unknown {
-    if (this.#pattern === undefined) return value;
     if (typeof value === 'string') return this.text(value);
     if (Array.isArray(value)) return value.map((entry) => this.value(entry));
     if (typeof value !== 'object' || value === null) return value;
@@ -44,10 +47,25 @@ export class Scrubber {
    * text proves; only escapes (`\u0061`) could hide one from that search.
    */
   parsed(text: string, value: unknown): unknown {
-    if (this.#pattern === undefined) return value;
-    if (!text.includes('\\') && text.search(this.#pattern) === -1) return value;
-    return this.value(value);
+    return text.includes('\\') || this.#mayHold(text) ? this.value(value) : value;
   }
+
+  #mayHold(text: string): boolean {
+    return this.#forms.some((form) => text.includes(form.text));
+  }
+}
+
+interface SecretForm {
+  text: string;
+  /** Source of a regular expression. */
+  pattern: string;
+}
+
+function patternsOf(secret: string): SecretForm[] {
+  if (secret.length < MIN_FREE_STANDING_CHARACTERS) {
+    return [{ text: secret, pattern: `(?<![A-Za-z0-9_])${escape(secret)}(?![A-Za-z0-9_])` }];
+  }
+  return formsOfSecret(secret).map((text) => ({ text, pattern: escape(text) }));
 }
 
 function escape(text: string): string {

@@ -170,16 +170,11 @@ class PoolingSender implements TaskSender {
 
   #scrubberFor(task: HttpTask, input: unknown): Scrubber {
     const tokens = sensitiveFieldsIn(task, input).map((field) => (input as Record<string, string>)[field] ?? '');
-    if (tokens.length > 0) return new Scrubber([...this.#secrets(), ...tokens]);
     if (!this.#scrubber || this.#scrubberVersion !== this.#settings.version) {
-      this.#scrubber = new Scrubber(this.#secrets());
+      this.#scrubber = new Scrubber([...this.#settings.secretValues(), ...(this.#options.moreSecrets ?? [])]);
       this.#scrubberVersion = this.#settings.version;
     }
-    return this.#scrubber;
-  }
-
-  #secrets(): string[] {
-    return [...this.#settings.secretValues(), ...(this.#options.moreSecrets ?? [])];
+    return tokens.length > 0 ? this.#scrubber.with(tokens) : this.#scrubber;
   }
 
   /** Another call that was refused at the same time may have read the files already. */
