@@ -62,7 +62,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       );
     }
     const bundle = bundleCodeOf(options);
-    if (bundle !== undefined) refuseWorkflowClashes(this.name, bundle, Runtime.instance().logger);
+    if (bundle !== undefined) refuseWorkflowClashes(this.name, bundle, () => Runtime.instance().logger);
     return super.configureWorker({ ...options, activities: { ...own, ...this.#activities.activities } });
   }
 

@@ -14,7 +14,7 @@ export function checkingTheBundle(pluginName: string, { webpackConfigHook, logge
         compiler.hooks.afterCompile.tap(pluginName, ({ errors, assets }) => {
           // A bundle that failed is reported by the bundler itself.
           if (errors.length > 0) return;
-          for (const asset of Object.values(assets)) refuseWorkflowClashes(pluginName, String(asset.source()), logger);
+          for (const asset of Object.values(assets)) refuseWorkflowClashes(pluginName, String(asset.source()), () => logger);
         });
       },
     };
@@ -29,13 +29,13 @@ export function checkingTheBundle(pluginName: string, { webpackConfigHook, logge
  *
  * @throws TypeError naming both workflows.
  */
-export function refuseWorkflowClashes(pluginName: string, bundleCode: string, logger?: Logger): void {
+export function refuseWorkflowClashes(pluginName: string, bundleCode: string, logger: () => Logger | undefined): void {
   let found: PackageWorkflowsInBundle;
   try {
     found = packageWorkflowsIn(bundleCode);
   } catch (error) {
     // Code that insists on a running workflow already when it is loaded cannot be looked at before one runs.
-    logger?.debug('Names of workflows could not be compared', { plugin: pluginName, error });
+    logger()?.debug('Names of workflows could not be compared', { plugin: pluginName, error });
     return;
   }
   const [name] = found.clashes;
@@ -45,7 +45,7 @@ export function refuseWorkflowClashes(pluginName: string, bundleCode: string, lo
     );
   }
   if (!found.loaded) {
-    logger?.warn(
+    logger()?.warn(
       "Your workflows file uses nothing of temporal-http-tasks, so this worker runs its activities only. To run offboardUser and runHttpTask too, add: export * from 'temporal-http-tasks/workflow'",
       { plugin: pluginName },
     );

@@ -1,4 +1,4 @@
-import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger, WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { quiet, silenceTemporal } from '../support/quiet-runtime';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';
@@ -12,6 +12,7 @@ const BOTH_NAMES = /Your workflow "offboardUser" and the workflow "offboardUser"
 let host: HostFiles;
 
 beforeAll(silenceTemporal);
+afterAll(() => Runtime.instance().shutdown());
 beforeEach(() => {
   host = new HostFiles();
 });
