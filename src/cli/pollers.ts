@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
 import { CommandFailure } from './errors';
+
+/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
+const WORKFLOW_QUEUE = 1;
 
 /** A worker asks again at least once a minute; the server lists pollers for minutes after they have gone. */
 const FRESH_MS = 75_000;
@@ -32,7 +34,7 @@ export async function hasWorker(client: Client, taskQueue: string): Promise<bool
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    taskQueueType: WORKFLOW_QUEUE,
   });
   const oldest = Date.now() - FRESH_MS;
   return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > oldest);
