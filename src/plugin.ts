@@ -25,6 +25,8 @@ export interface HttpTasksPluginOptions {
   tasks?: readonly HttpTask[];
   /** Something about the ledger that an operator may want to see in a log. */
   onLedgerEvent?: (event: LedgerEvent) => void;
+  /** Called once the ledger is open, right before the worker polls. */
+  onReady?: () => void;
 }
 
 /**
@@ -44,10 +46,12 @@ export interface HttpTasksPluginOptions {
  */
 export class HttpTasksPlugin extends SimplePlugin {
   readonly #activities: HttpTaskActivities;
+  readonly #onReady: (() => void) | undefined;
 
-  constructor({ env = process.env, settings, tasks = [], onLedgerEvent }: HttpTasksPluginOptions = {}) {
+  constructor({ env = process.env, settings, tasks = [], onLedgerEvent, onReady }: HttpTasksPluginOptions = {}) {
     super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
     refuseMixedVersions();
+    this.#onReady = onReady;
     const catalogue = new Catalogue([...CATALOGUE, ...tasks]);
     const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
     this.#activities = createHttpTaskActivities({ settings: settings ?? readSettings(env, services), catalogue, onLedgerEvent });
@@ -73,6 +77,7 @@ export class HttpTasksPlugin extends SimplePlugin {
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
     await this.#activities.open();
+    this.#onReady?.();
     try {
       await super.runWorker(worker, next);
     } finally {

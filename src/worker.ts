@@ -15,6 +15,8 @@ export interface HttpTasksWorkerOptions {
   connection: NativeConnection;
   namespace?: string;
   onLedgerEvent?: (event: LedgerEvent) => void;
+  /** Called once the ledger is open, right before the worker polls. */
+  onReady?: () => void;
   /** Anything else that Temporal's worker takes. */
   worker?: Partial<Pick<WorkerOptions, 'identity' | 'maxConcurrentActivityTaskExecutions' | 'shutdownGraceTime' | 'workflowBundle'>>;
 }
@@ -24,7 +26,7 @@ const SHUTDOWN_FORCE_TIME = '5 minutes';
 
 /** A worker with the catalogue's activities and the package's workflows. It polls once `run` is called. */
 export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Promise<Worker> {
-  const { settings, connection, namespace = 'default', onLedgerEvent, worker = {} } = options;
+  const { settings, connection, namespace = 'default', onLedgerEvent, onReady, worker = {} } = options;
   return Worker.create({
     connection,
     namespace,
@@ -32,7 +34,7 @@ export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Pr
     ...(worker.workflowBundle ? {} : { workflowsPath: require.resolve('./workflow') }),
     shutdownForceTime: SHUTDOWN_FORCE_TIME,
     ...worker,
-    plugins: [new HttpTasksPlugin({ settings, onLedgerEvent })],
+    plugins: [new HttpTasksPlugin({ settings, onLedgerEvent, onReady })],
   });
 }
 
@@ -43,7 +45,7 @@ export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Pr
  */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(env, CATALOGUE_SERVICES);
-  const log = pino({ level: env.HTTP_TASKS_LOG_LEVEL ?? 'info' }, pino.destination(2));
+  const log = pino({ level: settings.logLevel }, pino.destination(2));
   Runtime.install({
     logger: temporalLogger(log),
     // Left to itself, the native half of the SDK would print its own lines to stdout.
@@ -52,6 +54,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   });
   const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(given) });
+  const services = [...settings.sender.services.keys()];
   const connection = await NativeConnection.connect(connectionOptions);
   try {
     const worker = await createHttpTasksWorker({
@@ -59,8 +62,8 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
       connection,
       namespace,
       onLedgerEvent: (event) => log.info(event, 'ledger'),
+      onReady: () => log.info({ taskQueue: settings.taskQueue, namespace: namespace ?? 'default', services }, 'polling'),
     });
-    log.info({ taskQueue: settings.taskQueue, namespace: namespace ?? 'default', services: [...settings.sender.services.keys()] }, 'polling');
     await worker.run();
   } finally {
     await connection.close();

@@ -24,8 +24,12 @@ export interface QueueSettings {
   allowSensitive: ReadonlySet<string>;
 }
 
+/** How much a worker logs. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
 /** Everything a worker needs. */
 export interface Settings extends QueueSettings {
+  logLevel: (typeof LOG_LEVELS)[number];
   sender: SenderSettings;
   ledger: LedgerSettings;
 }
@@ -46,7 +50,8 @@ export function readSettings(env: Env, services: readonly ServiceDefinition[] = 
   const sender = readSender(env, chosenServices(env, services, problems), problems);
   const ledger = readLedger(env, problems);
   const queue = readQueue(env, problems);
-  return { ...queue, sender, ledger: problems.finish(ledger) };
+  const logLevel = readLogLevel(env, problems);
+  return { ...queue, logLevel, sender, ledger: problems.finish(ledger) };
 }
 
 /**
@@ -124,6 +129,13 @@ function refuseEncryption(env: Env, problems: ProblemList): void {
     if (readText(env, setting) === undefined) continue;
     problems.add(setting, 'is set, but this version cannot encrypt histories yet; unset it to go on with histories in plain text.');
   }
+}
+
+function readLogLevel(env: Env, problems: ProblemList): Settings['logLevel'] {
+  const given = readText(env, 'HTTP_TASKS_LOG_LEVEL') ?? 'info';
+  const level = LOG_LEVELS.find((name) => name === given);
+  if (!level) problems.add('HTTP_TASKS_LOG_LEVEL', `"${given}" is no level; allowed: ${LOG_LEVELS.join(', ')}.`);
+  return level ?? 'info';
 }
 
 function readTotalTimeout(env: Env, problems: ProblemList): number | undefined {
