@@ -63,26 +63,35 @@ export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled')
   return [
     ...state.done,
     ...(state.current?.ended(reason) ?? []),
-    ...state.waiting.map(({ name, task }) => ({ step: name, task, outcome, reason }) as const),
+    ...state.waiting.map((waiting) => notBegun(waiting, state, { outcome, reason })),
   ];
 }
 
 /** Every step of a user on whom a hold lies. */
 export function allHeld(plan: ConvergePlan): StepResult[] {
-  return stepPlans(plan).map(({ name, task }) => ({ step: name, task, outcome: 'held' }));
+  // A dry run reports a hold too: it is what a real run would meet.
+  const real = { ...plan, dryRun: false };
+  const state = { plan: real, waiting: [], done: [], userSeen: false };
+  return stepPlans(real).map((waiting) => notBegun(waiting, state, { outcome: 'held' }));
+}
+
+/** The result of a step that is never begun; one that had nothing to do says that, whatever ended the run. */
+function notBegun(waiting: StepPlan, state: ConvergeState, end: Pick<StepResult, 'outcome' | 'reason'>): StepResult {
+  const begun = waiting.begin(state);
+  return 'next' in begun ? { step: waiting.name, task: waiting.task, ...end } : begun;
 }
 
 function finishStep(state: ConvergeState, results: readonly StepResult[]): ConvergeState {
   const done = [...state.done, ...results];
-  const rest = (outcome: 'held' | 'skipped', reason?: string): ConvergeState => ({
+  const rest = (end: Pick<StepResult, 'outcome' | 'reason'>): ConvergeState => ({
     ...state,
     current: undefined,
     waiting: [],
-    done: [...done, ...state.waiting.map(({ name, task }) => ({ step: name, task, outcome, ...(reason ? { reason } : {}) }))],
+    done: [...done, ...state.waiting.map((waiting) => notBegun(waiting, { ...state, done }, end))],
   });
-  if (results.some(({ outcome }) => outcome === 'held')) return rest('held');
+  if (results.some(({ outcome }) => outcome === 'held')) return rest({ outcome: 'held' });
   const bad = results.some(({ outcome }) => isBad(outcome, state.plan.notFoundIsFine));
-  if (bad && state.plan.onFailure === 'stop') return rest('skipped', 'stopped');
+  if (bad && state.plan.onFailure === 'stop') return rest({ outcome: 'skipped', reason: 'stopped' });
   return startNext({ ...state, current: undefined, done });
 }
 

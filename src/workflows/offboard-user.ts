@@ -3,6 +3,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  isCancellation,
   proxyLocalActivities,
   setCurrentDetails,
   setHandler,
@@ -38,6 +39,9 @@ const PREPARE_OPTIONS = {
   startToCloseTimeout: '30 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
 } satisfies LocalActivityOptions;
+
+/** The preparation gets this long also when the run's own time is over. */
+const PREPARE_AT_LEAST_MS = 30_000;
 
 const { 'httpTasks.prepareOffboarding': prepare } = proxyLocalActivities<OffboardingActivities>(PREPARE_OPTIONS);
 
@@ -92,11 +96,12 @@ class OffboardingRun {
 
   async execute(): Promise<OffboardResult> {
     this.#show({ ...this.#ids, status: 'running', steps: [], compensations: [] });
-    const preparation = await this.#prepare();
+    const preparation = await this.#prepareAlsoWhenCancelled();
     const plan = convergePlan(this.#input, preparation);
+    const begun = beginConverging(plan);
     const end = await runSteps(
-      () => this.#steps(plan, preparation),
-      () => (this.#state ? endEarly(this.#state, 'cancelled') : []),
+      () => this.#steps(begun, preparation),
+      () => endEarly(this.#state ?? begun, 'cancelled'),
     );
     const compensation = this.#input.dryRun ? undefined : this.#input.compensation;
     const result = await writeEnd(this.#ids, end, preparation, compensation);
@@ -106,13 +111,31 @@ class OffboardingRun {
     return result;
   }
 
-  async #prepare(): Promise<Preparation> {
+  /** A cancelled run tells what it did not do, and for that it has to know its steps; looking them up sends nothing. */
+  async #prepareAlsoWhenCancelled(): Promise<Preparation> {
+    try {
+      // A run whose deadline has passed still says what it did not do.
+      return await this.#prepare(Math.max(this.#deadlineAtMs - Date.now(), PREPARE_AT_LEAST_MS));
+    } catch (error) {
+      if (!isCancellation(error)) return this.#endUnprepared('failed', error);
+      return CancellationScope.nonCancellable(() => this.#prepare(PREPARE_AT_LEAST_MS)).catch(() =>
+        this.#endUnprepared('cancelled', error),
+      );
+    }
+  }
+
+  /** The run ends before anything is known or sent. */
+  #endUnprepared(status: 'failed' | 'cancelled', error: unknown): never {
+    this.#show({ ...this.#progress, status });
+    throw error;
+  }
+
+  async #prepare(withinMs: number): Promise<Preparation> {
     const { user, itemIds, batch, compensation } = this.#input;
     const { reference: _reference, ...ids } = user;
     const usesBatch = user.batchUserId !== undefined && batch?.mode !== 'skip';
-    const leftMs = Math.max(1, this.#deadlineAtMs - Date.now());
     try {
-      return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: leftMs }, [
+      return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
         { user: ids, itemIds, usesBatch, compensationTask: compensation?.task },
       ]);
     } catch (error) {
@@ -122,15 +145,16 @@ class OffboardingRun {
     }
   }
 
-  async #steps(plan: ConvergePlan, preparation: Preparation): Promise<{ status: RunStatus; steps: StepResult[] }> {
+  async #steps(begun: ConvergeState, preparation: Preparation): Promise<{ status: RunStatus; steps: StepResult[] }> {
+    const { plan } = begun;
     if (preparation.held) return { status: 'held', steps: allHeld(plan) };
-    const steps = await this.#converge(plan, preparation);
+    const steps = await this.#converge(begun, preparation);
     return { status: statusOf(steps, plan.notFoundIsFine), steps };
   }
 
   /** Drives the one pure machine: its calls become activities and its waits durable timers. */
-  async #converge(plan: ConvergePlan, preparation: Preparation): Promise<StepResult[]> {
-    let state = beginConverging(plan);
+  async #converge(begun: ConvergeState, preparation: Preparation): Promise<StepResult[]> {
+    let state = begun;
     for (;;) {
       this.#state = state;
       this.#show({ ...this.#progress, steps: [...state.done] });
