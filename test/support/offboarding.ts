@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
-import type { WorkerOptions, WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { readSettings } from '../../src/config/settings';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type { WorkerOptions } from '@temporalio/worker';
+import { CATALOGUE_SERVICES, readSettings } from '../../src/config/settings';
 import { openLedger } from '../../src/ledger/open-ledger';
 import type { Ledger } from '../../src/ledger/ledger';
 import { createSubjectHasher } from '../../src/ledger/subject';
@@ -14,7 +14,9 @@ import { HttpTasksPlugin } from '../../src/plugin';
 import type { HttpTasksPluginOptions } from '../../src/plugin';
 import { startSimulators } from '../../src/testing';
 import type { Simulators, SimulatorsOptions } from '../../src/testing';
+import { silenceTemporal } from './quiet-runtime';
 import { freshTaskQueue, temporalAddress } from './temporal';
+import { workflowBundle } from './workflow-bundle';
 
 export const SUBJECT_KEY = 'a subject key for tests only';
 
@@ -27,10 +29,23 @@ export interface Place {
   env: Record<string, string>;
   /** A second view of the ledger that the workers write. */
   ledger: Ledger;
+  /** The file that holds the ledger, unless the place was given another address. */
+  ledgerFile: string;
   hasher: SubjectHasher;
   /** Starts a worker that runs until the place is closed or `stop` is called. */
   startWorker(options?: PlaceWorkerOptions): Promise<RunningWorker>;
   close(): Promise<void>;
+}
+
+/** What a test may choose about its place. */
+export interface PlaceOptions extends SimulatorsOptions {
+  /** Where the ledger is. @default a file of its own */
+  ledgerUrl?: string;
+  /** Where the test's own view of the ledger looks. @default ledgerUrl */
+  ledgerViewUrl?: string;
+  subjectKey?: string;
+  /** More settings for the workers. */
+  env?: Record<string, string>;
 }
 
 export interface PlaceWorkerOptions {
@@ -43,27 +58,19 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
-
-/** The package's workflows, bundled once for each test file. */
-export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  bundle ??= bundleWorkflowCode({ workflowsPath: require.resolve('../../src/workflow'), logger: quiet });
-  return bundle;
-}
-
-const nothing = (): void => undefined;
-const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
-
 /** Opens a place. Time-outs are short, so that a stalled provider is noticed within seconds. */
-export async function openPlace(simulated: SimulatorsOptions = {}): Promise<Place> {
+export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
+  silenceTemporal();
+  const { ledgerUrl: givenUrl, ledgerViewUrl, subjectKey = SUBJECT_KEY, env: moreEnv, ...simulated } = options;
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-test-'));
+  const ledgerFile = join(folder, 'ledger.db');
+  const ledgerUrl = givenUrl ?? `file:${ledgerFile}`;
   const simulators = await startSimulators(simulated);
   const taskQueue = freshTaskQueue('offboarding');
-  const ledgerUrl = `file:${join(folder, 'ledger.db')}`;
-  const env = environmentOf(simulators, { taskQueue, ledgerUrl });
+  const env = { ...environmentOf(simulators, { taskQueue, ledgerUrl }), HTTP_TASKS_SUBJECT_KEY: subjectKey, ...moreEnv };
   const [connection, ledger] = await Promise.all([
     Connection.connect({ address: temporalAddress() }),
-    openLedger({ url: ledgerUrl, subjectKey: SUBJECT_KEY }),
+    openLedger({ url: ledgerViewUrl ?? ledgerUrl, subjectKey }),
   ]);
   const running: RunningWorker[] = [];
   return {
@@ -72,9 +79,10 @@ export async function openPlace(simulated: SimulatorsOptions = {}): Promise<Plac
     simulators,
     env,
     ledger,
-    hasher: createSubjectHasher(SUBJECT_KEY),
-    startWorker: async (options) => {
-      const worker = await startWorker(env, taskQueue, options);
+    ledgerFile,
+    hasher: createSubjectHasher(subjectKey),
+    startWorker: async (workerOptions) => {
+      const worker = await startWorker(env, taskQueue, workerOptions);
       running.push(worker);
       return worker;
     },
@@ -112,13 +120,15 @@ async function startWorker(
   taskQueue: string,
   { plugin, worker: more }: PlaceWorkerOptions = {},
 ): Promise<RunningWorker> {
+  const services = [...new Set([...CATALOGUE_SERVICES, ...(plugin?.tasks ?? []).map(({ service }) => service)])];
+  const settings = readSettings(env, services);
   const connection = await NativeConnection.connect({ address: temporalAddress() });
   const worker = await Worker.create({
     connection,
     taskQueue,
     ...(more?.workflowsPath ? {} : { workflowBundle: await workflowBundle() }),
     ...more,
-    plugins: [new HttpTasksPlugin({ settings: readSettings(env), ...plugin })],
+    plugins: [new HttpTasksPlugin({ settings, ...plugin })],
   });
   const run = worker.run();
   let stopping: Promise<void> | undefined;

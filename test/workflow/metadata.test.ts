@@ -1,0 +1,59 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import { temporal } from '@temporalio/proto';
+import { openPlace } from '../support/offboarding';
+import type { Place } from '../support/offboarding';
+import { seedUser, startOffboarding } from '../support/offboarding-runs';
+
+let place: Place;
+
+beforeAll(async () => {
+  place = await openPlace();
+  await place.startWorker();
+});
+
+afterAll(() => place.close());
+
+interface WorkflowMetadata {
+  definition: { queryDefinitions: { name: string; description: string }[] };
+  currentDetails: string;
+}
+
+it('labels every activity in the Temporal UI with its step and what it does, and with no id of a user', async () => {
+  const { user, items } = seedUser(place);
+  const handle = await startOffboarding(place, { user });
+  await handle.result();
+  const { events } = await handle.fetchHistory();
+  const scheduled = (events ?? []).filter(
+    ({ eventType }) => eventType === temporal.api.enums.v1.EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+  );
+  const labels = scheduled.map(({ userMetadata, activityTaskScheduledEventAttributes: event }) => {
+    const summary = userMetadata?.summary ? defaultPayloadConverter.fromPayload<string>(userMetadata.summary) : '';
+    return `${event?.activityId} ${event?.activityType?.name} | ${summary}`;
+  });
+  expect(labels.slice(0, -1)).toEqual([
+    "1-plaid.items plaid.userItemsGet | plaid.items: List a user's Items",
+    "2-plaid.items plaid.userItemsRemove | plaid.items: Remove Items of a user",
+    "3-plaid.items plaid.userItemsGet | plaid.items: List a user's Items",
+    "4-plaid.products plaid.userProductsTerminate | plaid.products: Terminate a user's products",
+    "5-batch.ios batch.customDataDelete | batch.ios: Delete one user's custom data",
+    "6-batch.android batch.customDataDelete | batch.android: Delete one user's custom data",
+  ]);
+  expect(labels.at(-1)).toMatch(/httpTasks\.recordEnd \| Record the end of the run$/);
+  for (const id of [user.plaidUserId, user.batchUserId, ...items]) expect(labels.join('\n')).not.toContain(id);
+});
+
+it('describes its queries and shows a table of steps as its details, without any id of a user', async () => {
+  const { user, items, plaidUserId } = seedUser(place);
+  place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user: plaidUserId });
+  const handle = await startOffboarding(place, { user, itemIds: [...items, 'foreign-item'] });
+  await handle.result();
+  const { definition, currentDetails } = await handle.query<WorkflowMetadata>('__temporal_workflow_metadata');
+  const described = definition.queryDefinitions.filter(({ name }) => !name.startsWith('__'));
+  expect(described.map(({ name }) => name).sort()).toEqual(['compensations', 'progress', 'receipts']);
+  for (const { description } of described) expect(description).toMatch(/^[A-Z].+\.$/);
+  expect(currentDetails).toContain('### Off-boarding partial');
+  expect(currentDetails).toContain('| plaid.items | **removed** |');
+  expect(currentDetails).toContain('| plaid.items | **notFound** |');
+  expect(currentDetails).toContain('#### What is left for a person');
+  for (const id of [user.plaidUserId, user.batchUserId, ...items, 'foreign-item']) expect(currentDetails).not.toContain(id);
+});
