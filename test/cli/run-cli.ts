@@ -22,6 +22,7 @@ export interface CliEnd {
 export interface RunningCli {
   readonly process: ChildProcess;
   stdoutSoFar(): string;
+  stderrSoFar(): string;
   /** Resolves when stdout and stderr together hold this text; rejects when the command ended without it. */
   printed(text: string): Promise<void>;
   /** Sends a signal and waits for the end. */
@@ -56,10 +57,13 @@ export function startCli(args: readonly string[], env: CliEnv = {}): RunningCli 
   return {
     process: child,
     stdoutSoFar: () => stdout,
+    stderrSoFar: () => stderr,
     ended,
     async printed(text) {
       while (!(stdout + stderr).includes(text)) {
-        const over = await Promise.race([ended, once(child.stdout, 'data'), once(child.stderr, 'data')]);
+        const listening = new AbortController();
+        const heard = [child.stdout, child.stderr].map((stream) => once(stream, 'data', { signal: listening.signal }));
+        const over = await Promise.race([ended, ...heard]).finally(() => listening.abort());
         if ('code' in over && !(stdout + stderr).includes(text)) {
           throw new Error(`The command ended (${over.code}) without printing "${text}":\n${stdout}${stderr}`);
         }

@@ -1,0 +1,54 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { figure, median } from '../../src/cli/bench/figures';
+import type { Figures } from '../../src/cli/bench/figures';
+import { runJson } from './run-cli';
+
+describe('a figure', () => {
+  it.each([
+    [3, { atMost: 3 }, true],
+    [3.0001, { atMost: 3 }, false],
+    [3, { atLeast: 3 }, true],
+    [2.9999, { atLeast: 3 }, false],
+    [Number.NaN, { atMost: 3 }, false],
+    [Number.NaN, { atLeast: 3 }, false],
+  ])('of %d under %j is ok: %s', (value, limit, ok) => {
+    expect(figure(value, 'ms', limit).ok).toBe(ok);
+  });
+
+  it('shows three digits and is judged by all of them', () => {
+    expect(figure(1234.56, 'ms', { atMost: 1234 })).toEqual({ value: 1230, unit: 'ms', atMost: 1234, ok: false });
+  });
+});
+
+describe('the median', () => {
+  it.each([
+    [[5], 5],
+    [[9, 1, 5], 5],
+    [[4, 1, 9, 2], 3],
+  ])('of %j is %d', (values, expected) => {
+    expect(median(values)).toBe(expected);
+  });
+
+  it('of nothing is refused', () => {
+    expect(() => median([])).toThrow(RangeError);
+  });
+});
+
+describe('http-tasks bench', () => {
+  it('prints every figure with its unit and one limit, and exits by whether all are ok', async () => {
+    const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+    const { code, document } = await runJson<{ figures: Figures; calls: number }>(['bench', '--users', '3', '--concurrency', '3'], { XDG_CACHE_HOME: cache });
+    const { figures, calls } = document;
+    expect(calls).toBe(6);
+    expect(Object.keys(figures)).toEqual(
+      expect.arrayContaining(['offboardUserLatency', 'bareLoopLatency', 'offboardUserThroughput', 'bareLoopThroughput', 'workflowBundle', 'workerStart']),
+    );
+    for (const one of Object.values(figures)) {
+      expect(one.value).toBeGreaterThan(0);
+      expect(one.unit).not.toBe('');
+      expect('atMost' in one).not.toBe('atLeast' in one);
+    }
+    expect(code).toBe(Object.values(figures).every(({ ok }) => ok) ? 0 : 1);
+  }, 150_000);
+});

@@ -1,0 +1,35 @@
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { OffboardResult } from '../../src/policy/offboard-result';
+import type { PlaidState } from '../../src/testing';
+import { oneDocument, runJson, startCli } from './run-cli';
+
+interface DevDocument {
+  temporal: { address: string; uiUrl: string };
+  plaid: { url: string };
+  settings: Record<string, string>;
+  example: { input: { user: { plaidUserId: string } } };
+}
+
+describe('http-tasks dev', () => {
+  it('prints settings with which another terminal off-boards somebody, and ends with exit 0 on Ctrl-C', async () => {
+    const temporary = await mkdtemp(join(tmpdir(), 'http-tasks-dev-test-'));
+    const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+    const running = startCli(['dev', '--json'], { TMPDIR: temporary, XDG_CACHE_HOME: cache });
+    await running.printed('\n}\n');
+    const { temporal, plaid, settings, example } = oneDocument<DevDocument>(running.stdoutSoFar());
+    expect((await fetch(temporal.uiUrl)).status).toBe(200);
+
+    const run = await runJson<OffboardResult>(['offboard', '--input', JSON.stringify(example.input)], settings);
+    expect({ code: run.code, status: run.document.status }).toEqual({ code: 0, status: 'completed' });
+    const receipts = await runJson<unknown[]>(['receipts', run.document.workflowId], settings);
+    expect(receipts.document.length).toBeGreaterThan(0);
+    const state = (await (await fetch(`${plaid.url}/__sim/state`)).json()) as PlaidState;
+    expect(state.touched).toEqual([example.input.user.plaidUserId]);
+
+    const { code } = await running.stop('SIGINT');
+    expect(code).toBe(0);
+    expect(await readdir(temporary)).toEqual([]);
+  }, 120_000);
+});
