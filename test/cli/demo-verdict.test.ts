@@ -75,7 +75,7 @@ describe("the demo's verdict", () => {
     await stage.plaid('/user/items/remove', { user_id: plaid?.userId, item_ids: expected.itemsGone });
     const { verdict, problems } = await stage.judge(runs);
     expect(verdict).toMatchObject({ ok: false, irreversibleCallsRepeated: 1 });
-    expect(problems).toEqual([{ kind: 'repeated', who: 'plain', problem: 'userItemsRemove was carried out 2 times' }]);
+    expect(problems).toEqual([{ kind: 'repeated', who: 'plain', problem: `userItemsRemove was carried out 2 times for ${expected.itemsGone[0]}` }]);
   });
 
   it('fails when a user was removed again', async () => {

@@ -14,7 +14,7 @@ export function printVerdict(io: Io, { verdict, problems }: { verdict: Verdict; 
   line(!has('left'), `${verdict.usersGone} users gone, ${verdict.usersLeft} left that had to go`);
   line(!has('tooMuch'), 'holds kept, and no Item removed that nobody asked for');
   line(!has('bystander'), `${verdict.bystandersTouched} of ${bystanders.toLocaleString('en')} bystanders touched`);
-  line(!has('repeated'), `${verdict.irreversibleCallsRepeated} irreversible calls carried out twice`);
+  line(!has('repeated'), `${verdict.irreversibleCallsRepeated} irreversible removals carried out twice`);
   line(!has('report'), 'every run reports what the providers hold');
   print(io, paint(io, 'dim', `  · ${verdict.repeatSafeCallsRepeated} repeat-safe calls carried out twice, which changes nothing`));
   for (const { who, problem } of problems.slice(0, MOST_PROBLEMS)) print(io, paint(io, 'red', printable(`    ${who}: ${problem}`)));

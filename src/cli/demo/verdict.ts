@@ -14,7 +14,7 @@ export interface Verdict {
   usersLeft: number;
   /** Ids outside the file for which the providers carried out any destructive call. */
   bystandersTouched: number;
-  /** Calls that removed something at Plaid which had been removed before. */
+  /** Removals at Plaid of something that had been removed before; a call that repeats two Items counts twice. */
   irreversibleCallsRepeated: number;
   /** Calls that asked for something a second time of which a repetition changes nothing. */
   repeatSafeCallsRepeated: number;
@@ -61,7 +61,7 @@ export function judge(runs: readonly RunOfUser[], plaid: PlaidState, batch: Batc
     ...leaving.flatMap((member) => notGone(member, state).map(about('left', member.label))),
     ...cast.flatMap((member) => takenTooMuch(member, state).map(about('tooMuch', member.label))),
     ...strangers.map((who) => about('bystander', who)('was not to be touched, and something of theirs was deleted')),
-    ...repeats.map(({ endpoint, user, times }) => about('repeated', labelOf(cast, user))(`${endpoint} was carried out ${times + 1} times`)),
+    ...repeats.map(({ endpoint, user, item, times }) => about('repeated', labelOf(cast, user))(`${endpoint} was carried out ${times + 1} times${item === undefined ? '' : ` for ${item}`}`)),
     ...runs.flatMap(({ member, result }) => disagreements(member, result, state).map(about('report', member.label))),
   ];
   return {
