@@ -152,7 +152,9 @@ function userPlan({ plaidUser, dryRun }: ConvergePlan): StepPlan {
       // Once the user is removed its products cannot be terminated any more, so their billing could never be ended.
       const products = state.done.find(({ step }) => step === PRODUCTS_STEP);
       if (products?.outcome === 'failed' || products?.outcome === 'unknown') return skipped('productsNotTerminated');
-      return new SingleCallStep({ name, task, input: { ...plaidUser }, knownBefore: plaidUserKnown(state) });
+      const input = { ...plaidUser };
+      const look = { task: plaid.userItemsGet, input };
+      return new SingleCallStep({ name, task, input, look, knownBefore: plaidUserKnown(state) });
     },
   };
 }

@@ -4,7 +4,7 @@ import type { StepResult } from '../offboard-result';
 import { maybeDone, outcomeWhenEnded, pauseMs, SETTLE_MS } from './step';
 import type { CallAnswer, CallMove, Step, StepMove } from './step';
 
-/** A lost answer is followed by at most this many further calls. */
+/** A lost answer is followed by at most this many further calls or looks that go wrong. */
 const MOST_RESENDS = 4;
 
 /** What a step needs that is done by one call. */
@@ -12,6 +12,8 @@ export interface SingleCall {
   name: string;
   task: HttpTask;
   input: Record<string, unknown>;
+  /** A read that tells, by refusing, that what the call is about is gone; asked before a lost call is sent again. */
+  look?: { task: HttpTask; input: Record<string, unknown> };
   /** Whether this ledger, or this run, has seen what the call is about. */
   knownBefore: boolean;
 }
@@ -20,20 +22,22 @@ interface Progress {
   calls: number;
   /** A call was sent and its answer lost. */
   unsure: boolean;
+  /** Nothing has looked since the last lost answer. */
+  toLook: boolean;
   waitUntilMs: number;
   lastFailure?: TaskFailure;
   results?: StepResult[];
 }
 
 /**
- * A step that is done by one call whose task settles a lost answer by being sent again: either because repeating it
- * is harmless, or because the provider's refusal then tells that the first call was carried out.
+ * A step that is done by one call. A lost answer is settled by looking where there is something to look at; otherwise,
+ * or when the look shows that nothing was done, by sending the call again.
  */
 export class SingleCallStep implements Step {
   readonly #call: SingleCall;
   readonly #progress: Progress;
 
-  constructor(call: SingleCall, progress: Progress = { calls: 0, unsure: false, waitUntilMs: 0 }) {
+  constructor(call: SingleCall, progress: Progress = { calls: 0, unsure: false, toLook: false, waitUntilMs: 0 }) {
     this.#call = call;
     this.#progress = progress;
   }
@@ -47,17 +51,21 @@ export class SingleCallStep implements Step {
   }
 
   next(nowMs: number): StepMove {
-    const { results, waitUntilMs } = this.#progress;
+    const { results, waitUntilMs, toLook } = this.#progress;
+    const { look, input } = this.#call;
     if (results) return { kind: 'done', results };
     if (nowMs < waitUntilMs) return { kind: 'wait', untilMs: waitUntilMs };
-    return { kind: 'call', step: this.name, task: this.task, input: this.#call.input };
+    return look && toLook
+      ? { kind: 'call', step: this.name, task: look.task.name, input: look.input }
+      : { kind: 'call', step: this.name, task: this.task, input };
   }
 
-  answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
+  answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
+    if (call.task !== this.task) return this.#looked(answer, nowMs);
     if (answer.ok) return this.#done({ outcome: this.#call.task.answerMeans, requestId: answer.requestId, token: answer.token });
     const { failure } = answer;
     if (failure.type === 'Task.Held') return this.#done({ outcome: 'held' });
-    if (this.#saysAbsent(failure)) return this.#absent(failure);
+    if (saysAbsent(this.#call.task, failure)) return this.#absent(failure);
     if (maybeDone(failure)) return this.#resendLater(failure, nowMs);
     // The last call was refused, but an earlier one may have been carried out.
     return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', failure, requestId: failure.requestId });
@@ -69,8 +77,14 @@ export class SingleCallStep implements Step {
     return [this.#result({ outcome: unsure ? 'unknown' : outcomeWhenEnded(reason), reason, failure: lastFailure })];
   }
 
-  #saysAbsent(failure: TaskFailure): boolean {
-    return failure.type === 'Task.Rejected' && this.#call.task.absentCodes.includes(failure.code ?? '');
+  #looked(answer: CallAnswer, nowMs: number): Step {
+    const { look } = this.#call;
+    if (answer.ok) return new SingleCallStep(this.#call, { ...this.#progress, toLook: false });
+    const { failure } = answer;
+    // Gone after a call whose answer was lost: that call did it.
+    if (look && saysAbsent(look.task, failure)) return this.#done({ outcome: 'removed', requestId: failure.requestId });
+    if (maybeDone(failure)) return this.#resendLater(failure, nowMs);
+    return this.#done({ outcome: 'unknown', failure, requestId: failure.requestId });
   }
 
   #absent(failure: TaskFailure): Step {
@@ -90,6 +104,7 @@ export class SingleCallStep implements Step {
     return new SingleCallStep(this.#call, {
       calls,
       unsure: true,
+      toLook: true,
       waitUntilMs: nowMs + Math.max(pauseMs(calls - 1), leastMs),
       lastFailure: failure,
     });
@@ -102,4 +117,8 @@ export class SingleCallStep implements Step {
   #result(result: Omit<StepResult, 'step' | 'task'>): StepResult {
     return { step: this.name, task: this.task, ...result };
   }
+}
+
+function saysAbsent(task: HttpTask, failure: TaskFailure): boolean {
+  return failure.type === 'Task.Rejected' && task.absentCodes.includes(failure.code ?? '');
 }

@@ -135,7 +135,7 @@ export const userRemove = defineHttpTask({
   output: requestIdAnswer,
   effect: 'irreversible',
   answerMeans: 'removed',
-  settle: { by: 'resend', basis: 'assumed' },
+  settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
   remedy: 'The user cannot be restored; make a new one with /user/create. Asset Reports have to be removed on their own.',
   sensitive: SENSITIVE_USER,
   subjectFields: ['user_id', 'user_token'],
