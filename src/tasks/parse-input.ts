@@ -29,7 +29,9 @@ function problemsOf(issue: z.core.$ZodIssue): { field: string; message: string }
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'there is no such field' }));
   }
-  return [{ field: path.join('.'), message: lowerFirst(issue.message) }];
+  // Zod's word for a field that is there and undefined, whatever its own schema expects.
+  const missing = issue.code === 'invalid_type' && issue.expected === 'nonoptional';
+  return [{ field: path.join('.'), message: missing ? 'must be given' : lowerFirst(issue.message) }];
 }
 
 function lowerFirst(text: string): string {
