@@ -30,8 +30,10 @@ interface Progress {
   looks: number;
   /** Plaid has answered a look, so it knows the user. */
   userSeen: boolean;
-  /** When something last changed: an answer to a removal, or a shorter list. */
+  /** When something last changed: an answer to a removal, or a list shorter than any since. */
   changedAtMs: number;
+  /** How long the shortest list since the last removal was: lists of copies that lag differently grow again. */
+  fewest: number;
   blindLooks: number;
   removals: number;
   requestId?: string;
@@ -49,6 +51,7 @@ const START: Progress = {
   looks: 0,
   userSeen: false,
   changedAtMs: 0,
+  fewest: Infinity,
   blindLooks: 0,
   removals: 0,
 };
@@ -104,12 +107,12 @@ export class ItemsStep implements Step {
     const wanted = this.#plan.itemIds ? listed.filter((id) => this.#plan.itemIds?.includes(id)) : listed;
     if (this.#plan.dryRun) return this.#dryRun(listed, wanted, answer.requestId);
 
-    const { removed: answered, unsure: open, looks, changedAtMs, listed: before } = this.#progress;
+    const { removed: answered, unsure: open, looks, changedAtMs, fewest } = this.#progress;
     const isListed = new Set(wanted);
     const unsure = new Set([...open].filter((id) => isListed.has(id)));
     const removed = new Set([...answered, ...[...open].filter((id) => !isListed.has(id))]);
     const firstLook = changedAtMs === 0;
-    const changed = firstLook || unsure.size < open.size || listed.length < before.length;
+    const changed = firstLook || unsure.size < open.size || listed.length < fewest;
     const looked = this.#with({
       listed,
       everWanted: new Set([...this.#progress.everWanted, ...wanted]),
@@ -119,6 +122,7 @@ export class ItemsStep implements Step {
       looks: looks + 1,
       userSeen: true,
       changedAtMs: changed ? nowMs : changedAtMs,
+      fewest: Math.min(fewest, listed.length),
     });
     return looked.#decide(wanted, nowMs);
   }
@@ -156,20 +160,21 @@ export class ItemsStep implements Step {
     return this.#done(this.#broken({ outcome: 'failed', failure }));
   }
 
-  /** Plaid does not know the user, so it has no Items of theirs either. */
+  /** Plaid does not know the user, so it has no Items of theirs either; asked ones that it never listed stay not found. */
   #userAbsent(failure: TaskFailure): Step {
     const { removed, unsure, everWanted } = this.#progress;
-    const items = removed.size + unsure.size;
-    if (items > 0) return this.#done([this.#result({ outcome: 'removed', items, requestId: this.#progress.requestId })]);
+    const { requestId } = failure;
     const known = everWanted.size > 0 || this.#plan.known.steps.some((step) => step.startsWith('plaid.'));
-    const requestId = failure.requestId;
-    return this.#done([this.#result(known ? { outcome: 'alreadyGone', requestId } : { outcome: 'notFound', requestId, failure })]);
+    if (!known) return this.#done([this.#result({ outcome: 'notFound', requestId, failure })]);
+    if (everWanted.size === 0 && !this.#plan.itemIds) return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
+    const gone = this.#with({ removed: new Set([...removed, ...unsure]), unsure: new Set() });
+    return gone.#done(gone.#converged());
   }
 
   #removalAnswered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
     const sent = call.input.item_ids as string[];
     const removals = this.#progress.removals + 1;
-    const look = { todo: { kind: 'look' } as const, waitUntilMs: 0, looks: 0, changedAtMs: nowMs, removals };
+    const look = { todo: { kind: 'look' } as const, waitUntilMs: 0, looks: 0, changedAtMs: nowMs, fewest: this.#progress.listed.length, removals };
     if (answer.ok) {
       const removed = new Set([...this.#progress.removed, ...sent]);
       const unsure = without(this.#progress.unsure, sent);
@@ -208,15 +213,13 @@ export class ItemsStep implements Step {
   /** Still listed after everything was tried and waited for. */
   #stillListed(answeredAsRemoved: boolean): StepResult[] {
     const { removed, requestId, lastFailure } = this.#progress;
-    const rest = answeredAsRemoved
-      ? [this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: removed.size })]
-      : this.#broken({ outcome: 'failed', failure: lastFailure });
-    return [...rest, ...this.#askedButNotListed()];
+    if (!answeredAsRemoved) return this.#broken({ outcome: 'failed', failure: lastFailure });
+    return [this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: removed.size }), ...this.#askedButNotListed()];
   }
 
   /** The step could not be brought to its end: what is removed all the same, what is not known, and what is not done. */
   #broken(end: Pick<StepResult, 'outcome' | 'reason' | 'failure'>): StepResult[] {
-    const { removed, unsure, everWanted, listed, requestId, lastFailure } = this.#progress;
+    const { removed, unsure, everWanted, listed, userSeen, requestId, lastFailure } = this.#progress;
     const left = listed.filter((id) => everWanted.has(id) && !removed.has(id) && !unsure.has(id)).length;
     const results: StepResult[] = [];
     if (removed.size > 0) results.push(this.#result({ outcome: 'removed', items: removed.size, requestId }));
@@ -225,6 +228,8 @@ export class ItemsStep implements Step {
       results.push(this.#result({ ...end, outcome: 'unknown', items: unsure.size, ...sent }));
     }
     if (left > 0) results.push(this.#result({ ...end, items: left, requestId: end.failure?.requestId }));
+    // Before the first good look nothing can be said about any asked Item.
+    if (userSeen) results.push(...this.#askedButNotListed());
     return results.length > 0 ? results : [this.#result({ ...end, requestId: end.failure?.requestId })];
   }
 

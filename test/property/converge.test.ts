@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import type { ConvergePlan } from '../../src/policy/converge';
+import { isGood } from '../../src/policy/offboard-result';
+import { LAG_MS, SETTLE_MS } from '../../src/policy/steps/step';
+import { drive, MOST_MOVES, planFor, START_MS } from '../unit/policy/drive';
+import type { DrivenRun } from '../unit/policy/drive';
+import { SimulatedProviders } from '../unit/policy/simulated-providers';
+import type { Fault, ProviderScript, SeenCall } from '../unit/policy/simulated-providers';
+
+const ITEMS = ['item_1', 'item_2', 'item_3'];
+const FOREIGN = ['foreign_1', 'foreign_2'];
+const READS = ['plaid.userItemsGet', 'batch.gdprRequestGet'];
+const RUNS = { numRuns: 2_000 };
+
+const FAULTS: readonly Fault[] = [
+  'none',
+  'none',
+  'none',
+  'lostAfterProcessing',
+  'lostBeforeProcessing',
+  'unreadableAfterProcessing',
+  'unreadableBeforeProcessing',
+  'refused',
+  'unauthorized',
+  'unavailable',
+  'held',
+];
+
+/** Faults that the machine is made to get over; the others end a step. */
+const TRANSIENT: readonly Fault[] = FAULTS.slice(0, 7);
+
+const lagMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: LAG_MS }), fc.integer({ min: LAG_MS, max: 10 * LAG_MS }));
+
+const otherActor = fc.record({
+  atMs: fc.integer({ min: START_MS, max: START_MS + 2 * LAG_MS }),
+  removes: fc.oneof({ weight: 3, arbitrary: fc.record({ item: fc.constantFrom(...ITEMS) }) }, { weight: 1, arbitrary: fc.constant('user' as const) }),
+});
+
+function scripts(faults: readonly Fault[]): fc.Arbitrary<ProviderScript> {
+  return fc.record({
+    items: fc.option(fc.subarray(ITEMS), { nil: undefined, freq: 10 }),
+    foreignItems: fc.constant(FOREIGN),
+    lagsMs: fc.array(lagMs, { minLength: 1, maxLength: 3 }),
+    copiesBehindMs: fc.array(fc.constantFrom(0, 5_000, 86_400_000), { minLength: 1, maxLength: 3 }),
+    faults: fc.array(fc.constantFrom(...faults), { maxLength: 12 }),
+    lastFaultStays: fc.boolean(),
+    refusesRemovals: fc.boolean(),
+    lateMs: fc.integer({ min: 0, max: SETTLE_MS }),
+    callMs: fc.integer({ min: 0, max: 3_000 }),
+    others: fc.array(otherActor, { maxLength: 2 }),
+    gdprMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 30 * 86_400_000 })),
+    gdprError: fc.constantFrom(undefined, 'User not found', 'Something broke'),
+  });
+}
+
+const plans: fc.Arbitrary<ConvergePlan> = fc
+  .record({
+    plaidUser: fc.constantFrom({ user_id: 'usr_1' }, { user_token: 'user-sandbox-1' }, undefined),
+    itemIds: fc.option(fc.subarray([...ITEMS, ...FOREIGN], { minLength: 1 }), { nil: undefined }),
+    removeUser: fc.boolean(),
+    batchMode: fc.constantFrom('customData' as const, 'gdpr' as const, 'skip' as const),
+    batchApps: fc.subarray(['ios', 'android'], { minLength: 1 }),
+    onFailure: fc.constantFrom('continue' as const, 'stop' as const),
+    notFoundIsFine: fc.boolean(),
+    dryRun: fc.boolean(),
+    known: fc.record({ steps: fc.subarray(['plaid.items', 'batch.ios']), hadItems: fc.boolean(), itemIds: fc.subarray(ITEMS) }),
+  })
+  .map(planFor);
+
+interface Run extends DrivenRun {
+  plan: ConvergePlan;
+  script: ProviderScript;
+  providers: SimulatedProviders;
+  calls: readonly SeenCall[];
+  removals: readonly SeenCall[];
+}
+
+function run(plan: ConvergePlan, script: ProviderScript): Run {
+  const providers = new SimulatedProviders(script);
+  const driven = drive(plan, providers);
+  const { calls } = providers;
+  return { ...driven, plan, script, providers, calls, removals: calls.filter(({ task }) => task === 'plaid.userItemsRemove') };
+}
+
+function holdsForEveryRun(check: (run: Run) => void, faults: readonly Fault[] = FAULTS): void {
+  fc.assert(
+    fc.property(plans, scripts(faults), (plan, script) => check(run(plan, script))),
+    RUNS,
+  );
+}
+
+function idsOf({ input }: SeenCall): string[] {
+  return input.item_ids as string[];
+}
+
+it('every run ends by itself or at its deadline, and one without a GDPR request within an hour', () => {
+  holdsForEveryRun(({ moves, endedAtMs, plan, script }) => {
+    expect(moves).toBeLessThan(MOST_MOVES);
+    const slowestCallsMs = moves * (script.callMs ?? 0);
+    if (plan.batchMode !== 'gdpr') expect(endedAtMs - START_MS - slowestCallsMs).toBeLessThan(3_600_000);
+  });
+});
+
+it('an Item that was answered as removed is never sent again', () => {
+  holdsForEveryRun(({ removals }) => {
+    const answered = new Set<string>();
+    for (const removal of removals) {
+      for (const id of idsOf(removal)) expect(answered).not.toContain(id);
+      if (removal.answer.ok) for (const id of idsOf(removal)) answered.add(id);
+    }
+  });
+});
+
+it('an Item whose answer was lost is sent again only after a look that still lists it, and not before the time to settle', () => {
+  holdsForEveryRun(({ calls, removals, providers }) => {
+    for (const [index, again] of removals.entries()) {
+      for (const id of idsOf(again)) {
+        const lost = removals.slice(0, index).findLast((earlier) => idsOf(earlier).includes(id) && isLost(earlier));
+        if (!lost) continue;
+        const lostAtMs = lost.atMs + providers.callMs;
+        const looks = calls.filter(({ task, atMs }) => task === 'plaid.userItemsGet' && atMs > lost.atMs && atMs < again.atMs);
+        const lastLook = looks.findLast(({ answer }) => answer.ok);
+        expect(lastLook).toBeDefined();
+        expect(listedBy(lastLook!)).toContain(id);
+        expect(lastLook!.atMs + providers.callMs - lostAtMs).toBeGreaterThanOrEqual(SETTLE_MS);
+      }
+    }
+  });
+});
+
+function isLost({ answer }: SeenCall): boolean {
+  return !answer.ok && ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(answer.failure.type);
+}
+
+function listedBy({ answer }: SeenCall): string[] {
+  return answer.ok ? (answer.output as { items: { item_id: string }[] }).items.map(({ item_id }) => item_id) : [];
+}
+
+it('so many Items as are reported removed are really gone, and were sent', () => {
+  holdsForEveryRun(({ steps, removals, providers, endedAtMs }) => {
+    const reported = steps.filter(({ step, outcome }) => step === 'plaid.items' && outcome === 'removed');
+    const claimed = reported.reduce((sum, { items = 0 }) => sum + items, 0);
+    const left = providers.itemsLeft(endedAtMs);
+    const sentAndGone = new Set(removals.flatMap(idsOf).filter((id) => !left.includes(id)));
+    expect(sentAndGone.size).toBeGreaterThanOrEqual(claimed);
+  });
+});
+
+it('a user is reported removed only when gone', () => {
+  holdsForEveryRun(({ steps, providers, endedAtMs }) => {
+    if (!steps.some(({ step, outcome }) => step === 'plaid.user' && (outcome === 'removed' || outcome === 'alreadyGone'))) return;
+    expect(providers.userLeft(endedAtMs)).toBe(false);
+  });
+});
+
+it('a run that changes things is completed only when nothing asked for is left', () => {
+  holdsForEveryRun(({ status, plan, providers, endedAtMs }) => {
+    if (status !== 'completed' || plan.dryRun || !plan.plaidUser) return;
+    const left = providers.itemsLeft(endedAtMs);
+    expect(left.filter((id) => plan.itemIds?.includes(id) ?? true)).toEqual([]);
+    const foreign = plan.itemIds?.filter((id) => FOREIGN.includes(id)) ?? [];
+    if (!plan.notFoundIsFine) expect(foreign).toEqual([]);
+  });
+});
+
+it("no Item is ever sent that is somebody else's or was not asked for", () => {
+  holdsForEveryRun(({ removals, plan, script }) => {
+    for (const id of removals.flatMap(idsOf)) {
+      expect(script.items).toContain(id);
+      if (plan.itemIds) expect(plan.itemIds).toContain(id);
+    }
+  });
+});
+
+it('a dry run only reads', () => {
+  holdsForEveryRun(({ plan, calls }) => {
+    if (!plan.dryRun) return;
+    for (const { task } of calls) expect(READS).toContain(task);
+  });
+});
+
+it('faults that pass do not keep Items of a living user from being removed, unless lists lag for more than a minute', () => {
+  fc.assert(
+    fc.property(scripts(TRANSIENT), fc.array(fc.constantFrom(...TRANSIENT), { maxLength: 4 }), (script, faults) => {
+      const calm = { ...script, items: ITEMS, others: [], faults, lastFaultStays: false, refusesRemovals: false, copiesBehindMs: [0], lagsMs: (script.lagsMs ?? []).map((lag) => lag % 30_000) };
+      const { steps, providers, endedAtMs } = run(planFor({ batchMode: 'skip' }), calm);
+      const blind = calm.faults.some((fault, index) => fault.startsWith('lost') && providers.calls[index]?.task === 'plaid.userItemsGet');
+      if (blind) return;
+      expect(providers.itemsLeft(endedAtMs)).toEqual([]);
+      expect(steps.filter(({ step }) => step === 'plaid.items').every(({ outcome }) => isGood(outcome))).toBe(true);
+    }),
+    RUNS,
+  );
+});
+
+it('each configured step is reported at least once, whatever happens', () => {
+  holdsForEveryRun(({ steps, plan }) => {
+    const reported = new Set(steps.map(({ step }) => step));
+    expect(reported).toContain('plaid.items');
+    expect(reported).toContain('plaid.products');
+    expect(reported.has('plaid.user')).toBe(plan.removeUser);
+    const apps = plan.batchMode === 'skip' ? ['batch'] : plan.batchApps.map((app) => `batch.${app}`);
+    for (const app of apps) expect(reported).toContain(app);
+  });
+});
+
+it('nothing is sent after a hold was met', () => {
+  holdsForEveryRun(({ calls }) => {
+    const met = calls.findIndex(({ answer }) => !answer.ok && answer.failure.type === 'Task.Held');
+    if (met >= 0) expect(calls).toHaveLength(met + 1);
+  });
+});
