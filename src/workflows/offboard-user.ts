@@ -165,7 +165,7 @@ class OffboardingRun {
       if (move.kind === 'done') return move.steps;
       const leftMs = this.#deadlineAtMs - nowMs;
       if (leftMs <= 0) return endEarly(state, 'deadline');
-      if (move.kind === 'wait') await sleep(Math.min(move.delayMs, leftMs));
+      if (move.kind === 'wait') await sleep(Math.min(move.delayMs, leftMs), { summary: 'Wait before the next look or call' });
       else state = answered(state, move, await this.#call(move, preparation, leftMs), Date.now());
     }
   }
