@@ -9,7 +9,7 @@ const ROOMS = {
   config: { rooms: ['tasks', 'policy'] },
   http: { rooms: ['tasks', 'policy', 'config'] },
   ledger: { rooms: ['policy'], types: ['tasks'] },
-  sources: { rooms: ['tasks', 'http', 'ledger'] },
+  sources: { rooms: ['tasks', 'policy', 'config', 'http', 'ledger'] },
   activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config'] },
   workflows: {
     rooms: ['tasks', 'policy'],

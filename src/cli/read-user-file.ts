@@ -1,60 +1,59 @@
-import { readFile } from 'node:fs/promises';
 import type { UserIds } from '../ledger/user-subjects';
+import { fileRecords, readerFor } from '../sources/file-records';
+import { findAnywhere } from '../sources/find-file';
+import { SourceError, SourceUnavailableError } from '../sources/source';
+import type { UserCells } from '../sources/to-user';
 import { Refusal } from './errors';
-
-/** The columns of every user file. Others are ignored; an empty cell means that the id is not given. */
-export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id', 'reference', 'item_ids'] as const;
 
 /** One row of a user file; every cell as it stands, never trimmed. */
 export interface UserRow extends UserIds {
-  /** Where the row ends in the file, from 1; a quoted cell may span lines. */
+  /** Where the row begins in the file, from 1. */
   line: number;
   reference?: string;
   /** From one cell, with `;` between them. */
   itemIds?: string[];
 }
 
-type Cells = Partial<Record<(typeof USER_COLUMNS)[number], string>>;
-
 /**
- * Reads a CSV file of users, all of it at once.
+ * Reads a CSV file of users, all of it at once. A row may have both ids of Plaid: a simulator's user does.
  *
  * @param option What named the file, for messages: `--users`.
  * @throws Refusal when the file cannot be read, is no CSV, has no known column or no row, or has a row without an id.
  */
 export async function readUserFile(file: string, option: string): Promise<UserRow[]> {
-  const parsed = await parseFile(file, option);
-  const known = parsed[0] !== undefined && Object.keys(parsed[0].record).some((column) => USER_COLUMNS.some((name) => name === column));
-  if (!known) {
-    throw new Refusal('Usage', `${option}: the file ${file} holds no user; it needs a line with column names (${USER_COLUMNS.join(', ')}) and rows below it.`);
-  }
-  return parsed.map(({ record, info }) => userRow(record, info.lines, option, file));
-}
-
-async function parseFile(file: string, option: string): Promise<{ record: Cells; info: { lines: number } }[]> {
-  const { parse } = await import('csv-parse/sync');
+  const rows: UserRow[] = [];
   try {
-    const text = await readFile(file, 'utf8');
-    // With `info` each record comes wrapped together with its place, which the types of the package leave out.
-    return parse(text, { bom: true, columns: true, skip_empty_lines: true, info: true }) as unknown as { record: Cells; info: { lines: number } }[];
+    const found = { ...(await findAnywhere(file)), format: 'csv', columns: {} } as const;
+    for await (const records of fileRecords(found, readerFor(found))) {
+      for (const { line, cells, problem } of records) {
+        if (cells === undefined) throw new Refusal('Usage', `${option}: line ${line} of ${file}: ${problem}.`);
+        rows.push(userRow(cells, line, option, file));
+      }
+    }
   } catch (error) {
-    const { code, lines } = error as { code?: string; lines?: number };
-    const where = lines === undefined ? '' : `, line ${lines}`;
-    throw new Refusal('Usage', `${option}: the file ${file} cannot be read as CSV (${code ?? 'unknown error'}${where}).`);
+    if (error instanceof SourceError || error instanceof SourceUnavailableError) throw new Refusal('Usage', `${option}: ${file}: ${error.message}`);
+    throw error;
   }
+  if (rows.length === 0) throw new Refusal('Usage', `${option}: the file ${file} holds no user: there is no row below the column names.`);
+  return rows;
 }
 
-function userRow(cells: Cells, line: number, option: string, file: string): UserRow {
-  const { plaid_user_id: plaidUserId, plaid_user_token: plaidUserToken, batch_user_id: batchUserId, reference, item_ids: items } = cells;
-  if (!plaidUserId && !plaidUserToken && !batchUserId) {
+function userRow(cells: UserCells, line: number, option: string, file: string): UserRow {
+  const text = (cell: unknown): string | undefined => (typeof cell === 'string' && cell !== '' ? cell : undefined);
+  const plaidUserId = text(cells.plaid_user_id);
+  const plaidUserToken = text(cells.plaid_user_token);
+  const batchUserId = text(cells.batch_user_id);
+  const reference = text(cells.reference);
+  const items = text(cells.item_ids);
+  if (plaidUserId === undefined && plaidUserToken === undefined && batchUserId === undefined) {
     throw new Refusal('Usage', `${option}: line ${line} of ${file} names nobody; give plaid_user_id, plaid_user_token or batch_user_id.`);
   }
   return {
     line,
-    ...(plaidUserId && { plaidUserId }),
-    ...(plaidUserToken && { plaidUserToken }),
-    ...(batchUserId && { batchUserId }),
-    ...(reference && { reference }),
-    ...(items && { itemIds: items.split(';') }),
+    ...(plaidUserId !== undefined && { plaidUserId }),
+    ...(plaidUserToken !== undefined && { plaidUserToken }),
+    ...(batchUserId !== undefined && { batchUserId }),
+    ...(reference !== undefined && { reference }),
+    ...(items !== undefined && { itemIds: items.split(';') }),
   };
 }

@@ -45,7 +45,7 @@ describe('a user file', () => {
     const rows = await readUserFile(await userFile('usr_1,, 10 ,"a ""b"", c",x;y', ',,"1,\n2",,', 'usr_3,,,,'), '--users');
     expect(rows).toEqual([
       { line: 2, plaidUserId: 'usr_1', batchUserId: ' 10 ', reference: 'a "b", c', itemIds: ['x', 'y'] },
-      { line: 4, batchUserId: '1,\n2' },
+      { line: 3, batchUserId: '1,\n2' },
       { line: 5, plaidUserId: 'usr_3' },
     ]);
   });

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { offboardUserInput } from './offboard-input';
+
+/** The columns of a source of users. Others are ignored; an empty cell means that the id is not given. */
+export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id', 'reference', 'item_ids'] as const;
+
+/** One of {@link USER_COLUMNS}. */
+export type UserColumn = (typeof USER_COLUMNS)[number];
+
+/** One user of a source: the user of `offboardUser`, together with the Items that are to be removed. */
+export const targetUser = offboardUserInput.shape.user
+  .safeExtend({ itemIds: offboardUserInput.shape.itemIds })
+  .superRefine((user, context) => {
+    if (user.itemIds && user.plaidUserId === undefined && user.plaidUserToken === undefined) {
+      context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs plaidUserId or plaidUserToken' });
+    }
+  });
+
+const otherName = z.string().min(1, 'must not be empty').optional();
+
+/** How a source calls what we know as {@link USER_COLUMNS}; a column that is left out keeps our name. */
+const columnNames = z.strictObject({
+  plaid_user_id: otherName,
+  plaid_user_token: otherName,
+  batch_user_id: otherName,
+  reference: otherName,
+  item_ids: otherName,
+});
+
+/** Our column names with the names that a source uses instead. */
+export type ColumnNames = z.output<typeof columnNames>;
+
+/** The most pages that are read when a source names no other limit. */
+export const DEFAULT_MAX_PAGES = 100_000;
+
+const path = z.string().min(1, 'must not be empty').optional();
+
+const pages = z
+  .strictObject({
+    task: z.string().min(1, 'must not be empty').describe('A task of the catalogue that only reads.'),
+    input: z.record(z.string(), z.json()).optional().describe('The input of that task for the first page.'),
+    itemsPath: path.describe('Where the list stands in the answer, for example data.users; the answer itself when left out.'),
+    nextCursorPath: path.describe('Where the cursor of the next page stands. Null or an empty text there is the end.'),
+    cursorField: path.describe('The input field that takes the cursor; for http.request also "uri" (a next link) or "uri?NAME" (a query parameter).'),
+    endsWithoutCursor: z.boolean().optional().describe('Whether an answer without any cursor is the last page. Default: no, such an answer is refused.'),
+    fields: columnNames.optional().describe('Where each column stands in an entry of the list, as a dotted path.'),
+    maxPages: z.number().int().min(1).max(10_000_000).optional().describe(`More pages are refused. Default: ${DEFAULT_MAX_PAGES}.`),
+  })
+  .superRefine((given, context) => {
+    if ((given.nextCursorPath === undefined) === (given.cursorField === undefined)) return;
+    const missing = given.cursorField === undefined ? 'cursorField' : 'nextCursorPath';
+    context.addIssue({ code: 'custom', path: [missing], message: 'nextCursorPath and cursorField are given both, or neither for an answer of one page' });
+  });
+
+const KINDS = ['inline', 'file', 'query', 'pages', 'custom'] as const;
+
+/**
+ * Where the users of a sweep come from: exactly one of a list, a file, a configured query, the pages of an HTTP API, or
+ * a source of your own. Nothing here is SQL or an absolute path, since whoever may start a sweep could write it.
+ */
+export const sourceSpec = z
+  .strictObject({
+    inline: z.array(targetUser).min(1, 'holds nobody; an empty list never means everybody').optional(),
+    file: z.string().min(1, 'must not be empty').optional().describe('Relative to HTTP_TASKS_SOURCE_DIR; .csv or .jsonl, also with .gz.'),
+    format: z.enum(['csv', 'jsonl']).optional().describe("Default: by the file name's ending."),
+    columns: columnNames.optional().describe('For a file whose columns have other names.'),
+    query: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'must be the name of a configured query: a letter, then letters, digits, "-" or "_"')
+      .optional()
+      .describe('NAME in HTTP_TASKS_SOURCE_<NAME>_QUERY, in any case.'),
+    pages: pages.optional(),
+    custom: z.strictObject({ name: z.string().min(1, 'must not be empty'), options: z.json().optional() }).optional(),
+  })
+  .superRefine((given, context) => {
+    const chosen = KINDS.filter((kind) => given[kind] !== undefined);
+    if (chosen.length !== 1) {
+      const what = chosen.length === 0 ? 'none is given' : `${chosen.join(' and ')} are given`;
+      context.addIssue({ code: 'custom', path: [], message: `exactly one of ${KINDS.join(', ')} is needed; ${what}` });
+    }
+    for (const option of ['format', 'columns'] as const) {
+      if (given[option] === undefined || given.file !== undefined) continue;
+      context.addIssue({ code: 'custom', path: [option], message: 'belongs to file only; leave it out' });
+    }
+  });
+
+/** A checked description of a source. */
+export type SourceSpec = z.output<typeof sourceSpec>;
+
+/** What {@link sourceSpec} says about the pages of an HTTP API. */
+export type PagesSpec = NonNullable<SourceSpec['pages']>;

@@ -1,0 +1,67 @@
+import { constants } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { FileFormat } from './file-records';
+import { SourceError, SourceUnavailableError } from './source';
+
+/**
+ * The format that a file's name ends with.
+ *
+ * @throws SourceError for another ending.
+ */
+export function formatOf(file: string): FileFormat {
+  const ending = /\.(csv|jsonl|ndjson)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
+  if (ending === undefined) throw new SourceError('file', 'does not end in .csv, .jsonl or .ndjson (with or without .gz); rename it, or say its format.');
+  return ending === 'csv' ? 'csv' : 'jsonl';
+}
+
+/**
+ * Finds a file by a name that whoever may start a workflow could have written: only below the folder that the operator
+ * chose, whatever the name or a symbolic link says.
+ *
+ * @param folder From `HTTP_TASKS_SOURCE_DIR`.
+ * @throws SourceError for any other file, and when there is none.
+ */
+export async function findInFolder(name: string, folder: string | undefined): Promise<{ path: string; flags: number }> {
+  if (folder === undefined) throw new SourceError('file', 'cannot be named here: the operator has to set HTTP_TASKS_SOURCE_DIR to the folder of such files first.');
+  if (path.isAbsolute(name) || path.win32.isAbsolute(name)) throw new SourceError('file', 'is an absolute path; give the path below HTTP_TASKS_SOURCE_DIR.');
+  if (name.includes('\0')) throw new SourceError('file', 'holds a zero character.');
+  if (name.split(/[/\\]/).includes('..')) throw new SourceError('file', 'holds ".."; give the path below HTTP_TASKS_SOURCE_DIR.');
+  const root = await realpath(folder).catch(() => {
+    throw new SourceError('HTTP_TASKS_SOURCE_DIR', 'is no folder that this process can read; the operator has to create it or to name another.');
+  });
+  const found = await realpath(path.join(root, name)).catch(missing);
+  // A link may lead out, and so may a folder on the way.
+  if (!found.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
+    throw new SourceError('file', 'leads out of HTTP_TASKS_SOURCE_DIR by a symbolic link; put the file itself there.');
+  }
+  const { isRegular } = await look(found);
+  if (!isRegular) throw new SourceError('file', 'is not a regular file.');
+  // Nothing on the way was a link a moment ago; if the last part has become one since, it is not followed.
+  return { path: found, flags: constants.O_RDONLY | constants.O_NOFOLLOW };
+}
+
+/**
+ * Finds a file by a path that the user of this very machine gave, which may be anywhere and also a pipe.
+ *
+ * @throws SourceError when there is none, or it is a folder.
+ */
+export async function findAnywhere(file: string): Promise<{ path: string; flags: string }> {
+  const { isFolder } = await look(file);
+  if (isFolder) throw new SourceError('file', 'is a folder.');
+  return { path: file, flags: 'r' };
+}
+
+async function look(file: string): Promise<{ isRegular: boolean; isFolder: boolean }> {
+  const stats = await stat(file).catch(missing);
+  return { isRegular: stats.isFile(), isFolder: stats.isDirectory() };
+}
+
+function missing(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  if (code === 'ENOENT' || code === 'ENOTDIR') throw new SourceError('file', `is not there (${code}).`);
+  if (code === 'EIO' || code === 'ESTALE' || code === 'EMFILE' || code === 'ENFILE') {
+    throw new SourceUnavailableError(`The file cannot be looked at right now (${code}).`);
+  }
+  throw new SourceError('file', `cannot be read (${code}).`);
+}

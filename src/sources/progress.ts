@@ -1,0 +1,65 @@
+import { crc32 } from 'node:zlib';
+import type { SourcePosition } from './source';
+import { SourceError } from './source';
+
+const POSITION = /^(\d{1,15})-([0-9a-f]{8})$/;
+
+/**
+ * Counts the rows of a source that is read from its beginning each time, and tells those apart that were done before.
+ * A position is the count and a checksum of all rows up to there: a source that has other rows than before would be
+ * gone on with at the wrong place, and somebody would be left out.
+ */
+export class Progress {
+  readonly #field: string;
+  readonly #doneCount: number;
+  readonly #doneSum: string;
+  #count = 0;
+  #sum = 0;
+
+  /** @param field Names the source in the message when it has changed. */
+  constructor(field: string, after: SourcePosition | undefined) {
+    const given = after === undefined ? ['', '0', '00000000'] : POSITION.exec(after);
+    if (given === null) throw new SourceError(field, 'the position to go on from is not one of this source.');
+    this.#field = field;
+    this.#doneCount = Number(given[1]);
+    this.#doneSum = given[2] ?? '';
+  }
+
+  /** Rows seen, those of earlier readings too. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Takes note of the next row; answers its position, or undefined for a row that was done before.
+   *
+   * @throws SourceError when the rows done before are not the same any more.
+   */
+  pass(content: string | Uint8Array): SourcePosition | undefined {
+    this.#count += 1;
+    this.#sum = crc32(content, this.#sum);
+    if (this.#count > this.#doneCount) return this.#position();
+    if (this.#count === this.#doneCount && this.#hexSum() !== this.#doneSum) this.#refuseChanged();
+    return undefined;
+  }
+
+  /** To be called at the end. @throws SourceError when the source has become shorter than what was done before. */
+  end(): void {
+    if (this.#count < this.#doneCount) this.#refuseChanged();
+  }
+
+  #position(): SourcePosition {
+    return `${this.#count}-${this.#hexSum()}`;
+  }
+
+  #hexSum(): string {
+    return this.#sum.toString(16).padStart(8, '0');
+  }
+
+  #refuseChanged(): never {
+    throw new SourceError(
+      this.#field,
+      `the first ${this.#doneCount} rows are not those that were read before, so reading cannot go on behind them. Start anew; the order of a source must stay the same while it is read.`,
+    );
+  }
+}

@@ -1,0 +1,129 @@
+/** The most bytes of one record. A user takes a few hundred. */
+export const MAX_RECORD_BYTES = 1024 * 1024;
+/** So much of a record that is too long is kept, to be recognised by. */
+const KEPT_BYTES = 4 * 1024;
+/** Behind a record of more than this no further one is looked for: it is a gzip bomb, or no text at all. */
+const MAX_SKIPPED_BYTES = 64 * 1024 * 1024;
+
+const LF = 0x0a;
+const CR = 0x0d;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+
+/** One record of a file, not yet decoded. */
+export interface RawRecord {
+  /** Where it begins, from 1. */
+  line: number;
+  /** Without the line break; only the beginning when `tooLong`. */
+  bytes: Buffer;
+  tooLong: boolean;
+}
+
+/** The records of a file cannot be told apart. */
+export class UnsplittableError extends Error {
+  override readonly name = 'UnsplittableError';
+
+  constructor(
+    readonly line: number,
+    readonly what: string,
+  ) {
+    super(`line ${line}: ${what}`);
+  }
+}
+
+/**
+ * Cuts bytes into records at line breaks (LF or CRLF), for CSV not at those inside quotes. It works on bytes because a
+ * decoder would replace what is no UTF-8 before anybody could see it, and counts lines itself because a record may
+ * span several. Empty lines are passed over.
+ */
+export class RecordSplitter {
+  readonly #quotes: boolean;
+  #parts: Buffer[] = [];
+  #length = 0;
+  #line = 1;
+  #recordLine = 1;
+  #quoted = false;
+  #quoteJustClosed = false;
+  #cellBegins = true;
+
+  constructor({ quotes }: { quotes: boolean }) {
+    this.#quotes = quotes;
+  }
+
+  /** The records that end inside these bytes. @throws UnsplittableError for an endless one. */
+  push(chunk: Buffer): RawRecord[] {
+    const records: RawRecord[] = [];
+    let from = 0;
+    for (let at = this.#nextBreak(chunk, 0); at !== -1; at = this.#nextBreak(chunk, from)) {
+      this.#keep(chunk, from, at);
+      this.#finish(records);
+      from = at + 1;
+    }
+    this.#keep(chunk, from, chunk.length);
+    return records;
+  }
+
+  /** The last record, when no line break ends it. @throws UnsplittableError when it ends inside quotes. */
+  end(): RawRecord[] {
+    if (this.#quoted) {
+      throw new UnsplittableError(this.#recordLine, 'a quote is opened in this row and never closed, so nobody can tell the rows behind it apart.');
+    }
+    const records: RawRecord[] = [];
+    this.#finish(records);
+    return records;
+  }
+
+  /** Where the record under way ends in the chunk, or -1. */
+  #nextBreak(chunk: Buffer, from: number): number {
+    if (!this.#quotes) return chunk.indexOf(LF, from);
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at];
+      if (byte === LF) {
+        if (!this.#quoted) return at;
+        this.#line += 1;
+      } else if (byte === QUOTE) {
+        this.#meetQuote();
+        continue;
+      }
+      this.#quoteJustClosed = false;
+      this.#cellBegins = !this.#quoted && byte === COMMA;
+    }
+    return -1;
+  }
+
+  /** A quote opens a quoted cell only at its beginning; two quotes inside of one are a quote. */
+  #meetQuote(): void {
+    if (this.#quoted) {
+      this.#quoted = false;
+      this.#quoteJustClosed = true;
+    } else {
+      this.#quoted = this.#cellBegins || this.#quoteJustClosed;
+      this.#quoteJustClosed = false;
+    }
+    this.#cellBegins = false;
+  }
+
+  #keep(chunk: Buffer, from: number, to: number): void {
+    if (to === from) return;
+    const before = this.#length;
+    this.#length += to - from;
+    if (this.#length > MAX_SKIPPED_BYTES) {
+      throw new UnsplittableError(this.#recordLine, `a row of more than ${MAX_SKIPPED_BYTES / 1024 / 1024} MiB begins here; this is no file of users.`);
+    }
+    if (this.#length <= MAX_RECORD_BYTES) this.#parts.push(chunk.subarray(from, to));
+    else if (before <= MAX_RECORD_BYTES) this.#parts = [Buffer.concat([...this.#parts, chunk.subarray(from, from + KEPT_BYTES)]).subarray(0, KEPT_BYTES)];
+  }
+
+  #finish(records: RawRecord[]): void {
+    const tooLong = this.#length > MAX_RECORD_BYTES;
+    const joined = this.#parts.length === 1 && this.#parts[0] ? this.#parts[0] : Buffer.concat(this.#parts);
+    const bytes = !tooLong && joined.at(-1) === CR ? joined.subarray(0, -1) : joined;
+    if (bytes.length > 0) records.push({ line: this.#recordLine, bytes, tooLong });
+    this.#parts = [];
+    this.#length = 0;
+    this.#line += 1;
+    this.#recordLine = this.#line;
+    this.#quoteJustClosed = false;
+    this.#cellBegins = true;
+  }
+}

@@ -1,0 +1,83 @@
+import { USER_COLUMNS, targetUser } from '../policy/source-spec';
+import type { ColumnNames, UserColumn } from '../policy/source-spec';
+import type { TargetUser } from '../policy/target-user';
+
+/** What stands in the known columns of one row: texts, for `item_ids` also a list of texts. */
+export type UserCells = Partial<Record<UserColumn, unknown>>;
+
+const FIELDS = {
+  plaid_user_id: 'plaidUserId',
+  plaid_user_token: 'plaidUserToken',
+  batch_user_id: 'batchUserId',
+  reference: 'reference',
+  item_ids: 'itemIds',
+} as const satisfies Record<UserColumn, keyof TargetUser>;
+
+const COLUMN_OF: ReadonlyMap<string, UserColumn> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));
+
+/** How a list of Items stands in a column: texts joined by `;`, or a list. */
+export type ItemsForm = 'joined' | 'list' | 'either';
+
+/**
+ * Makes a user of the cells of a row, each taken literally; an empty text and null mean that it is not given.
+ * Otherwise answers what is wrong, by column and rule, without any value.
+ *
+ * @param names How the source calls the columns, for the message.
+ */
+export function toUser(cells: UserCells, items: ItemsForm, names: ColumnNames = {}): { user: TargetUser } | { problem: string } {
+  const given: Partial<Record<keyof TargetUser, unknown>> = {};
+  for (const column of USER_COLUMNS) {
+    const cell = cells[column];
+    if (cell === undefined || cell === null || cell === '') continue;
+    const value = column === 'item_ids' ? itemList(cell, items) : text(cell);
+    if ('wrong' in value) return { problem: `${names[column] ?? column}: ${value.wrong}` };
+    given[FIELDS[column]] = value.value;
+  }
+  if (given.plaidUserId === undefined && given.plaidUserToken === undefined && given.batchUserId === undefined) {
+    const ids = (['plaid_user_id', 'plaid_user_token', 'batch_user_id'] as const).map((column) => names[column] ?? column);
+    return { problem: `names nobody; give ${ids.slice(0, 2).join(', ')} or ${ids[2]}` };
+  }
+  const checked = targetUser.safeParse(given, { reportInput: false });
+  if (checked.success) return { user: checked.data };
+  const issues = checked.error.issues.map(({ path, message }) => `${columnAt(path[0], names)}: ${inColumns(message, names)}`);
+  return { problem: [...new Set(issues)].join('; ') };
+}
+
+type Value = { value: unknown } | { wrong: string };
+
+function text(cell: unknown): Value {
+  if (typeof cell !== 'string') return { wrong: 'must be a text' };
+  // Half a surrogate pair fits into no URL, no database and no JSON text, so it would become another id on the way.
+  if (/\p{Surrogate}/u.test(cell)) return { wrong: 'must be well-formed Unicode; it holds half of a surrogate pair' };
+  return { value: cell };
+}
+
+function itemList(cell: unknown, form: ItemsForm): Value {
+  if (typeof cell === 'string') {
+    if (form === 'list') return { wrong: 'must be a list of texts' };
+    return entries(cell.split(';'));
+  }
+  if (!Array.isArray(cell) || form === 'joined') return { wrong: form === 'joined' ? 'must be a text' : 'must be a list of texts' };
+  return entries(cell);
+}
+
+function entries(list: readonly unknown[]): Value {
+  // Without any Item all would be removed, which is not what somebody means who gives an empty list.
+  if (list.length === 0) return { wrong: 'must hold at least one id; leave it out to remove all Items' };
+  for (const [index, entry] of list.entries()) {
+    const value = text(entry);
+    if ('wrong' in value) return { wrong: `entry ${index + 1} ${value.wrong}` };
+    if (entry === '') return { wrong: `entry ${index + 1} must not be empty` };
+  }
+  return { value: list };
+}
+
+function columnAt(field: PropertyKey | undefined, names: ColumnNames): string {
+  const column = COLUMN_OF.get(String(field));
+  return column === undefined ? 'the row' : (names[column] ?? column);
+}
+
+/** The schema's messages speak of its fields; whoever looks at a file sees columns. */
+function inColumns(message: string, names: ColumnNames): string {
+  return message.replace(/\b(plaidUserId|plaidUserToken|batchUserId|itemIds)\b/g, (field) => columnAt(field, names));
+}
