@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
@@ -131,6 +132,7 @@ async function startWorker(
     plugins: [new HttpTasksPlugin({ settings, ...plugin })],
   });
   const run = worker.run();
+  await untilRunning(worker, run);
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -138,6 +140,11 @@ async function startWorker(
     await connection.close();
   };
   return { worker, stop: () => (stopping ??= stop()) };
+}
+
+/** A worker polls only once its ledger is open. */
+async function untilRunning(worker: Worker, run: Promise<void>): Promise<void> {
+  while (worker.getState() === 'INITIALIZED') await Promise.race([run, delay(5)]);
 }
 
 /** An id that no other test uses. */

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { Place } from './offboarding';
+import { temporalAddress } from './temporal';
+
+const ROOT = path.join(__dirname, '../..');
+
+/** A worker as a process of its own, as an operator runs it. */
+export interface WorkerProcess {
+  /** Everything it has written, to either stream. */
+  log(): string;
+  /** Ends it as a crash does, without any warning. */
+  kill(): Promise<void>;
+  /** Asks it to end and answers its exit code. */
+  stop(): Promise<number | null>;
+}
+
+const STARTS_WITHIN_MS = 60_000;
+
+/** Starts the package's own worker for this place; resolves once it polls. Its sources are run as they are. */
+export async function startWorkerProcess(place: Pick<Place, 'env'>, moreEnv: Record<string, string> = {}): Promise<WorkerProcess> {
+  const register = path.join(ROOT, 'test/ledger/children/register-typescript.cjs');
+  const child = spawn(process.execPath, ['--require', register, path.join(ROOT, 'src/worker.ts')], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, TEMPORAL_ADDRESS: temporalAddress(), ...place.env, ...moreEnv },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    const tooLate = setTimeout(() => reject(new Error(`The worker did not start polling:\n${log}`)), STARTS_WITHIN_MS);
+    const read = (chunk: string): void => {
+      log += chunk;
+      if (!log.includes('"msg":"polling"')) return;
+      clearTimeout(tooLate);
+      resolve();
+    };
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', read);
+    child.once('exit', (code) => {
+      clearTimeout(tooLate);
+      reject(new Error(`The worker ended with code ${code}:\n${log}`));
+    });
+  });
+  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> => {
+    child.kill(signal);
+    await ended;
+    return child.exitCode;
+  };
+  return {
+    log: () => log,
+    kill: async () => {
+      await end('SIGKILL');
+    },
+    stop: () => end('SIGTERM'),
+  };
+}

@@ -1,0 +1,99 @@
+import Database from 'libsql';
+import { temporal } from '@temporalio/proto';
+import { openPlace } from '../support/offboarding';
+import type { Place } from '../support/offboarding';
+import { callsFor, seedUser, startOffboarding, stepLines, until } from '../support/offboarding-runs';
+import { openLink } from '../support/breakable-link';
+import type { BreakableLink } from '../support/breakable-link';
+import { freshPostgresUrl } from '../support/postgres';
+
+type Handle = Awaited<ReturnType<typeof startOffboarding>>;
+
+/** The failure of the latest attempt of the activity that the run is waiting for. */
+async function lastFailureType(handle: Handle): Promise<string | null | undefined> {
+  const { raw } = await handle.describe();
+  return raw.pendingActivities?.[0]?.lastFailure?.applicationFailureInfo?.type;
+}
+
+describe('an embedded ledger that another process has locked', () => {
+  let place: Place;
+
+  beforeAll(async () => {
+    place = await openPlace({ plaid: { repeatedRemovals: 'process' } });
+    await place.startWorker();
+  });
+
+  afterAll(() => place.close());
+
+  it('lets nothing be sent that changes something; the run goes on by itself once it is free', async () => {
+    const { user, plaidUserId, batchUserId } = seedUser(place);
+    const locking = new Database(place.ledgerFile);
+    locking.exec('begin immediate');
+    const handle = await startOffboarding(place, { user });
+    await until('an attempt failed for want of the ledger', async () => (await lastFailureType(handle)) === 'Task.LedgerUnavailable', 45_000);
+    expect(new Set(callsFor(place, plaidUserId))).toEqual(new Set(['userItemsGet']));
+    expect(callsFor(place, batchUserId)).toEqual([]);
+    locking.exec('rollback');
+    locking.close();
+    const result = await handle.result();
+    expect(result.status).toBe('completed');
+    expect(place.simulators.plaid.state().repeats.irreversible).toEqual([]);
+  }, 90_000);
+});
+
+describe('a Postgres ledger', () => {
+  let place: Place;
+  let link: BreakableLink;
+
+  beforeAll(async () => {
+    const ledgerViewUrl = await freshPostgresUrl();
+    const linked = new URL(ledgerViewUrl);
+    link = await openLink(Number(linked.port));
+    linked.port = String(link.port);
+    place = await openPlace({
+      plaid: { repeatedRemovals: 'process' },
+      ledgerUrl: linked.href,
+      ledgerViewUrl,
+      env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '20000' },
+    });
+    await place.startWorker();
+  }, 60_000);
+
+  afterAll(async () => {
+    await place.close();
+    await link.close();
+  });
+
+  it('that cannot be reached holds a run back before its first call, and the run goes on when it can', async () => {
+    const { user, plaidUserId } = seedUser(place);
+    link.cut();
+    const handle = await startOffboarding(place, { user });
+    const failedLocally = async (): Promise<boolean> => {
+      const { events } = await handle.fetchHistory();
+      return (events ?? []).some(({ eventType }) => eventType === temporal.api.enums.v1.EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED);
+    };
+    await until('the first workflow task gave up waiting', failedLocally, 45_000);
+    expect(callsFor(place, plaidUserId)).toEqual([]);
+    link.mend();
+    const result = await handle.result();
+    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products removed', 'batch.ios accepted', 'batch.android accepted']);
+  }, 90_000);
+
+  it('that is lost while an irreversible call is in flight makes its outcome unknown, which looking then settles', async () => {
+    const { user, plaidUserId } = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'stall', stallMs: 1_000, user: plaidUserId });
+    const handle = await startOffboarding(place, { user });
+    await until('the removal is in flight', () => callsFor(place, plaidUserId).includes('userItemsRemove'));
+    link.cut();
+    await until('the look could not be recorded', async () => (await lastFailureType(handle)) === 'Task.LedgerUnavailable', 45_000);
+    expect(callsFor(place, plaidUserId).filter((call) => call !== 'userItemsGet')).toEqual(['userItemsRemove']);
+    link.mend();
+    const result = await handle.result();
+    expect(result.status).toBe('completed');
+    expect(result.steps[0]).toMatchObject({ outcome: 'removed', items: 1 });
+    const receipts = await place.ledger.readReceipts(handle);
+    const removal = receipts.filter(({ task, phase }) => task === 'plaid.userItemsRemove' && phase !== 'settled');
+    expect(removal.map(({ phase }) => phase)).toEqual(['intent']);
+    expect(place.simulators.plaid.state().repeats.irreversible).toEqual([]);
+  }, 90_000);
+});
