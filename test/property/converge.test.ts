@@ -112,28 +112,27 @@ it('an Item that was answered as removed is never sent again', () => {
 });
 
 it('an Item whose answer was lost is sent again only after a look that still lists it, and not before the time to settle', () => {
-  holdsForEveryRun(({ calls, removals, providers }) => {
-    for (const [index, again] of removals.entries()) {
+  holdsForEveryRun(({ calls }) => {
+    for (const [index, again] of calls.entries()) {
+      if (again.task !== 'plaid.userItemsRemove') continue;
       for (const id of idsOf(again)) {
-        const lost = removals.slice(0, index).findLast((earlier) => idsOf(earlier).includes(id) && isLost(earlier));
-        if (!lost) continue;
-        const lostAtMs = lost.atMs + providers.callMs;
-        const looks = calls.filter(({ task, atMs }) => task === 'plaid.userItemsGet' && atMs > lost.atMs && atMs < again.atMs);
-        const lastLook = looks.findLast(({ answer }) => answer.ok);
-        expect(lastLook).toBeDefined();
-        expect(listedBy(lastLook!)).toContain(id);
-        expect(lastLook!.atMs + providers.callMs - lostAtMs).toBeGreaterThanOrEqual(SETTLE_MS);
+        const lostIndex = calls.findLastIndex((call, earlier) => earlier < index && isLost(call) && idsOf(call).includes(id));
+        if (lostIndex < 0) continue;
+        const look = calls.slice(lostIndex, index).findLast(({ task, answer }) => task === 'plaid.userItemsGet' && answer.ok);
+        expect(listedBy(look)).toContain(id);
+        expect(look!.atMs - calls[lostIndex]!.atMs).toBeGreaterThanOrEqual(SETTLE_MS);
       }
     }
   });
 });
 
-function isLost({ answer }: SeenCall): boolean {
-  return !answer.ok && ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(answer.failure.type);
+function isLost({ task, answer }: SeenCall): boolean {
+  return task === 'plaid.userItemsRemove' && !answer.ok && ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(answer.failure.type);
 }
 
-function listedBy({ answer }: SeenCall): string[] {
-  return answer.ok ? (answer.output as { items: { item_id: string }[] }).items.map(({ item_id }) => item_id) : [];
+function listedBy(look: SeenCall | undefined): string[] {
+  const answer = look?.answer;
+  return answer?.ok ? (answer.output as { items: { item_id: string }[] }).items.map(({ item_id }) => item_id) : [];
 }
 
 it('so many Items as are reported removed are really gone, and were sent', () => {
@@ -204,9 +203,37 @@ it('each configured step is reported at least once, whatever happens', () => {
   });
 });
 
-it('nothing is sent after a hold was met', () => {
-  holdsForEveryRun(({ calls }) => {
-    const met = calls.findIndex(({ answer }) => !answer.ok && answer.failure.type === 'Task.Held');
-    if (met >= 0) expect(calls).toHaveLength(met + 1);
+it('a hold that is met is reported, and what was sent before it and never answered stays unknown', () => {
+  holdsForEveryRun(({ calls, steps, status, plan }) => {
+    const met = calls.find(({ answer }) => !answer.ok && answer.failure.type === 'Task.Held');
+    if (!met) return;
+    const reported = steps.filter(({ step }) => step === stepOf(met)).map(({ outcome }) => outcome);
+    expect(reported.some((outcome) => outcome === 'held' || outcome === 'unknown')).toBe(true);
+    if (!reported.includes('unknown')) expect(status).toBe('held');
+    const removed = calls.filter(({ task, answer }) => task === 'plaid.userItemsRemove' && answer.ok).flatMap(idsOf);
+    if (removed.length > 0 && plan.plaidUser) expect(steps.some(({ step, outcome }) => step === 'plaid.items' && (isGood(outcome) || outcome === 'unknown'))).toBe(true);
   });
 });
+
+/** The step that a changing call belongs to. */
+function stepOf({ task, input }: SeenCall): string {
+  const steps: Record<string, string> = {
+    'plaid.userItemsRemove': 'plaid.items',
+    'plaid.userProductsTerminate': 'plaid.products',
+    'plaid.userRemove': 'plaid.user',
+  };
+  return steps[task] ?? `batch.${String(input.app)}`;
+}
+
+it('a call that was lost once never ends as not done: only an answer or a look could tell that', () => {
+  holdsForEveryRun(({ calls, steps, plan }) => {
+    const lost = calls.filter(({ task, answer }) => !READS.includes(task) && !answer.ok && mayBeDone(answer.failure.type)).map(stepOf);
+    // Items are told apart one by one, and a GDPR request is followed to its own end.
+    const single = lost.filter((step) => step !== 'plaid.items' && !(plan.batchMode === 'gdpr' && step.startsWith('batch.')));
+    for (const { step, outcome } of steps) if (single.includes(step)) expect(['removed', 'accepted', 'alreadyGone', 'unknown']).toContain(outcome);
+  });
+});
+
+function mayBeDone(type: string): boolean {
+  return type === 'Task.OutcomeUnknown' || type === 'Task.UnexpectedResponse';
+}

@@ -56,7 +56,9 @@ export class GdprStep implements Step {
   }
 
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
-    if (!answer.ok && answer.failure.type === 'Task.Held') return this.#done({ outcome: 'held' });
+    if (!answer.ok && answer.failure.type === 'Task.Held') {
+      return this.#done({ outcome: this.#progress.filings > 0 ? 'unknown' : 'held' });
+    }
     return call.task === this.task ? this.#filed(answer, nowMs) : this.#looked(answer, nowMs);
   }
 

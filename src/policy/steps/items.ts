@@ -86,7 +86,7 @@ export class ItemsStep implements Step {
   }
 
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
-    if (!answer.ok && answer.failure.type === 'Task.Held') return this.#done([this.#result({ outcome: 'held' })]);
+    if (!answer.ok && answer.failure.type === 'Task.Held') return this.#done(this.#broken({ outcome: 'held' }));
     return call.task === userItemsGet.name ? this.#looked(answer, nowMs) : this.#removalAnswered(call, answer, nowMs);
   }
 

@@ -64,7 +64,8 @@ export class SingleCallStep implements Step {
     if (call.task !== this.task) return this.#looked(answer, nowMs);
     if (answer.ok) return this.#done({ outcome: this.#call.task.answerMeans, requestId: answer.requestId, token: answer.token });
     const { failure } = answer;
-    if (failure.type === 'Task.Held') return this.#done({ outcome: 'held' });
+    // A hold forbids to send again; what was sent before it came may have been carried out.
+    if (failure.type === 'Task.Held') return this.#done(this.#unfinished({ outcome: 'held' }));
     if (saysAbsent(this.#call.task, failure)) return this.#absent(failure);
     if (maybeDone(failure)) return this.#resendLater(failure, nowMs);
     // The last call was refused, but an earlier one may have been carried out.
@@ -72,9 +73,15 @@ export class SingleCallStep implements Step {
   }
 
   ended(reason: string): StepResult[] {
-    const { results, unsure, lastFailure } = this.#progress;
+    const { results } = this.#progress;
     if (results) return results;
-    return [this.#result({ outcome: unsure ? 'unknown' : outcomeWhenEnded(reason), reason, failure: lastFailure })];
+    return [this.#result(this.#unfinished({ outcome: outcomeWhenEnded(reason), reason }))];
+  }
+
+  /** How the step stands without an answer: a call that was lost makes it unknown. */
+  #unfinished(end: Pick<StepResult, 'outcome' | 'reason'>): Omit<StepResult, 'step' | 'task'> {
+    const { unsure, lastFailure } = this.#progress;
+    return unsure ? { ...end, outcome: 'unknown', failure: lastFailure, requestId: lastFailure?.requestId } : end;
   }
 
   #looked(answer: CallAnswer, nowMs: number): Step {

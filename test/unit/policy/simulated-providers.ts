@@ -2,7 +2,10 @@ import type { CallAnswer, CallMove } from '../../../src/policy/converge';
 import { Catalogue } from '../../../src/tasks/catalogue';
 import type { TaskFailure } from '../../../src/tasks/failure';
 
-/** What happens to one call. `lost` is an answer that never came, `unreadable` one that was no answer of the provider. */
+/**
+ * What happens to one call. `lost` is an answer that never came, `unreadable` one that was no answer of the provider;
+ * `held`: a legal hold is put on the user, and stays.
+ */
 export type Fault =
   | 'none'
   | 'lostAfterProcessing'
@@ -64,6 +67,7 @@ export class SimulatedProviders {
   readonly #removedAt = new Map<string, { atMs: number; lagMs: number }>();
   #userGoneAtMs = Infinity;
   #gdprFiledAtMs = 0;
+  #held = false;
 
   constructor(script: ProviderScript) {
     this.#script = script;
@@ -96,8 +100,13 @@ export class SimulatedProviders {
   }
 
   #answer(call: CallMove, atMs: number): CallAnswer {
-    switch (this.#nextFault()) {
+    const fault = this.#nextFault();
+    if (fault === 'held') this.#held = true;
+    // Only what changes something can be held.
+    if (this.#held && catalogue.find(call.task)?.effect !== 'read') return refusal(call, 'Task.Held');
+    switch (fault) {
       case 'none':
+      case 'held':
         return this.#process(call, atMs);
       case 'lostAfterProcessing':
         this.#process(call, atMs + (this.#script.lateMs ?? 0));
@@ -115,8 +124,6 @@ export class SimulatedProviders {
         return refusal(call, 'Task.Unauthorized', 'INVALID_API_KEYS');
       case 'unavailable':
         return refusal(call, 'Task.Unavailable');
-      case 'held':
-        return refusal(call, 'Task.Held');
     }
   }
 
