@@ -23,7 +23,8 @@ function problemsIn(sources: readonly string[]): string[] {
     types: ['node'],
   };
   const host = ts.createCompilerHost(options);
-  const { fileExists, readFile } = host;
+  const fileExists = host.fileExists.bind(host);
+  const readFile = host.readFile.bind(host);
   host.fileExists = (name) => files.has(name) || fileExists(name);
   host.readFile = (name) => files.get(name) ?? readFile(name);
   const getSourceFile = host.getSourceFile.bind(host);
