@@ -1,0 +1,235 @@
+import type { FaultRuleInput } from '../../src/testing';
+import { startOffboarding, until } from '../support/offboarding-runs';
+import type { GivenInput } from '../support/offboarding-runs';
+import { freshId, openPlace } from '../support/offboarding';
+import type { Place } from '../support/offboarding';
+import { startHttpTarget } from '../support/http-target';
+import type { HttpTarget } from '../support/http-target';
+import { startWorkerProcess } from '../support/worker-process';
+import type { WorkerProcess } from '../support/worker-process';
+import { bytesOfDatabase, findAll, formsOf, textIn } from './haystack';
+import type { Haystack } from './haystack';
+import { tracesOf } from './temporal-traces';
+
+// A worker with unmistakable secrets works against providers that fail in every way and echo what they were sent. Then
+// everything that anybody keeps is searched: histories, descriptions, query answers, the worker's log, the ledger.
+
+/** With characters that look different in a URL, in JSON and in base64. */
+const SECRETS = {
+  plaidClientId: 'CANARY-client "7q/+%41\\A z9',
+  plaidSecret: 'CANARY-secret "8w/+%42\\B y8',
+  batchRestKey: 'CANARY-rest "9e/+%43\\C x7',
+  iosKey: 'CANARY-ios/+%44 w6 key',
+  androidKey: 'CANARY-android/+%45 v5 key',
+  subjectKey: 'CANARY-subject "1t/+%46\\F u4',
+  namedSecret: 'CANARY-named "2y/+%47\\G t3',
+};
+
+/** Stands in every id of a user and of an Item. */
+const ID_MARK = 'CANARY-id "5r/+%47\\H s2';
+const PLANTED = 'CANARY-planted by the test itself';
+
+let place: Place;
+let worker: WorkerProcess;
+let target: HttpTarget;
+const runs: string[] = [];
+/** What callers were told: results and errors. */
+const told: string[] = [];
+/** What Temporal showed of runs that were in progress. */
+const inProgress: string[] = [];
+let haystack: Haystack;
+
+beforeAll(async () => {
+  target = await startHttpTarget(({ path, headers }) => {
+    const key = String(headers['x-key']);
+    return { status: path === '/error' ? 400 : 200, body: { code: key, message: `you sent ${key}`, [key]: encodeURIComponent(key) } };
+  });
+  place = await openPlace({
+    plaid: { clientId: SECRETS.plaidClientId, secret: SECRETS.plaidSecret },
+    batch: { restApiKey: SECRETS.batchRestKey, appKeys: { ios: SECRETS.iosKey, android: SECRETS.androidKey } },
+    subjectKey: SECRETS.subjectKey,
+    env: {
+      HTTP_TASKS_HTTP_ALLOW: target.origin,
+      HTTP_TASKS_SECRET_TICKETS: SECRETS.namedSecret,
+      HTTP_TASKS_SECRET_TICKETS_ORIGIN: target.origin,
+      HTTP_TASKS_LOG_LEVEL: 'trace',
+    },
+  });
+  worker = await startWorkerProcess(place);
+  await Promise.all([...faultyRuns(), ...genericRuns(), loneActivity(), plantedRuns(), heldRun(), cancelledRun()]);
+  haystack = await collect();
+}, 240_000);
+
+afterAll(async () => {
+  await worker.stop();
+  await place.close();
+  await target.close();
+});
+
+type Endpoint = FaultRuleInput['endpoint'];
+type Fault = FaultRuleInput extends infer T ? (T extends unknown ? Omit<T, 'endpoint' | 'user' | 'times'> : never) : never;
+
+const FAULTS: readonly Fault[] = [
+  { kind: 'echoSecret', as: 'ok' },
+  { kind: 'echoSecret', as: 'error' },
+  { kind: 'dropBefore' },
+  { kind: 'dropAfter' },
+  { kind: 'resetMidBody' },
+  { kind: 'stall' },
+  { kind: 'serverError' },
+  { kind: 'badGateway' },
+  { kind: 'rateLimit' },
+  { kind: 'wrongContentType' },
+  { kind: 'malformedJson' },
+  { kind: 'wrongShape' },
+  { kind: 'hugeBody' },
+  { kind: 'redirect' },
+  { kind: 'unauthorized' },
+  { kind: 'unknownErrorCode' },
+];
+
+const CALLS: readonly { endpoint: Endpoint; input?: Partial<GivenInput> }[] = [
+  { endpoint: 'userItemsGet' },
+  { endpoint: 'userItemsRemove' },
+  { endpoint: 'userProductsTerminate' },
+  { endpoint: 'userRemove', input: { plaid: { removeUser: true } } },
+  { endpoint: 'customDataDelete' },
+  { endpoint: 'gdprRequestCreate', input: { batch: { mode: 'gdpr' } } },
+  { endpoint: 'gdprRequestGet', input: { batch: { mode: 'gdpr' } } },
+];
+
+/** The same header everywhere, so that whatever is echoed holds the named secret. */
+const KEY_HEADER = { 'x-key': '{{secret:TICKETS}}' };
+
+function seedMarked(): { user: { plaidUserId: string; batchUserId: string }; itemIds: string[] } {
+  const user = { plaidUserId: freshId(`usr ${ID_MARK}`), batchUserId: freshId(`customer ${ID_MARK}`) };
+  const item = freshId(`item ${ID_MARK}`);
+  place.simulators.plaid.seed({ users: [{ userId: user.plaidUserId, items: [item] }] });
+  place.simulators.batch.seed({ users: [user.batchUserId] });
+  return { user, itemIds: [item, freshId(`foreign ${ID_MARK}`)] };
+}
+
+function tell(answer: unknown): void {
+  const parts: unknown[] = [];
+  for (let error = answer; error instanceof Error; error = error.cause) parts.push(error.message, error.stack, { ...error });
+  told.push(textIn(parts.length > 0 ? parts : answer));
+}
+
+async function runToItsEnd(input: GivenInput): Promise<void> {
+  const handle = await startOffboarding(place, input);
+  runs.push(handle.workflowId);
+  await handle.result().then(tell, tell);
+}
+
+/** Every call meets every fault, for ever, so that retries and resends meet it too; the deadline ends them. */
+function faultyRuns(): Promise<void>[] {
+  const compensation = { task: 'http.request', input: { uri: `${target.origin}/error`, method: 'POST', headers: KEY_HEADER, body: {} } };
+  return CALLS.flatMap(({ endpoint, input }) =>
+    FAULTS.map(async (fault) => {
+      const { user, itemIds } = seedMarked();
+      const atPlaid = endpoint.startsWith('user');
+      const { faults } = atPlaid ? place.simulators.plaid : place.simulators.batch;
+      faults.add({ ...fault, endpoint, user: atPlaid ? user.plaidUserId : user.batchUserId });
+      // An echo has to happen, so those runs get the time to come to their call.
+      const deadline = fault.kind === 'echoSecret' ? '30s' : '10s';
+      await runToItsEnd({ user, itemIds, deadline, compensation, ...input });
+    }),
+  );
+}
+
+function genericRuns(): Promise<void>[] {
+  const inputs = ['/ok', '/error'].flatMap((path) => ['GET', 'POST'].map((method) => ({ uri: target.origin + path, method, headers: KEY_HEADER })));
+  return inputs.map(async (input) => {
+    const workflowId = freshId('generic');
+    runs.push(workflowId);
+    const args = [{ task: 'http.request', input }];
+    await place.client.workflow.execute('runHttpTask', { taskQueue: place.taskQueue, workflowId, args }).then(tell, tell);
+  });
+}
+
+async function loneActivity(): Promise<void> {
+  const { user } = seedMarked();
+  place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'echoSecret', user: user.plaidUserId });
+  const options = { id: freshId('lone'), taskQueue: place.taskQueue, startToCloseTimeout: '10 seconds' as const };
+  await place.client.activity.execute('plaid.userItemsGet', { ...options, args: [{ user_id: user.plaidUserId }] }).then(tell, tell);
+}
+
+/** What the search must find, to be believed when it finds nothing else. */
+async function plantedRuns(): Promise<void> {
+  const { user } = seedMarked();
+  await runToItsEnd({ user, reason: { code: 'OTHER', note: PLANTED } });
+  const unknownField = { [PLANTED]: true };
+  await runToItsEnd({ user, ...unknownField });
+  await place.ledger.recordOutcome({
+    ...{ workflowId: 'planted', runId: 'planted', activityId: 'planted', attempt: 1, step: 'planted', task: 'planted.task' },
+    ...{ service: 'planted', environment: 'default', subjects: [], outcome: 'accepted', token: PLANTED },
+  });
+}
+
+async function heldRun(): Promise<void> {
+  const { user } = seedMarked();
+  await place.ledger.addHold({ holdId: freshId('hold'), subjects: [place.hasher.subject('batch', 'default', user.batchUserId)] });
+  await runToItsEnd({ user });
+}
+
+/** Looked at while a call of it is in flight, then cancelled. */
+async function cancelledRun(): Promise<void> {
+  const { user } = seedMarked();
+  place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'stall', user: user.plaidUserId });
+  const handle = await startOffboarding(place, { user });
+  runs.push(handle.workflowId);
+  await until('a retry of the call', async () => {
+    const { raw } = await handle.describe();
+    inProgress.push(textIn(raw));
+    return (raw.pendingActivities?.[0]?.attempt ?? 0) > 1;
+  });
+  await handle.cancel();
+  await handle.result().then(tell, tell);
+}
+
+async function collect(): Promise<Haystack> {
+  const traces = await Promise.all(runs.map((workflowId) => tracesOf(place.client, workflowId)));
+  return {
+    histories: traces.map(({ everything }) => everything).join('\n'),
+    shown: traces.map(({ shown }) => shown).join('\n'),
+    failures: traces.map(({ failures }) => failures).join('\n'),
+    inProgress: inProgress.join('\n'),
+    told: told.join('\n'),
+    log: worker.log(),
+    ledger: await bytesOfDatabase(place.ledgerFile),
+  };
+}
+
+it('is a search that finds what was planted, in every form and in every place', () => {
+  for (const form of formsOf(PLANTED)) expect(findAll({ text: `before${form}after` }, { PLANTED })).toEqual(['text: PLANTED']);
+  const wrapped = [0, 1, 2].map((offset) => Buffer.from(`${'x'.repeat(offset)}${PLANTED}tail`).toString('base64'));
+  for (const text of wrapped) expect(findAll({ text }, { PLANTED })).toEqual(['text: PLANTED']);
+  expect(findAll(haystack, { PLANTED })).toEqual(['histories', 'failures', 'told', 'log', 'ledger'].map((name) => `${name}: PLANTED`));
+  // Where nothing can be planted, what has to be there is.
+  expect(findAll(haystack, { queue: place.taskQueue })).toEqual(expect.arrayContaining(['histories: queue', 'log: queue']));
+  expect(haystack.shown).toContain('Off-boarding failed');
+  expect(haystack.shown).toContain("plaid.items: List a user's Items");
+  expect(haystack.inProgress).toContain('plaid.userItemsGet');
+  expect(findAll(haystack, { ID_MARK })).toEqual(expect.arrayContaining(['histories: ID_MARK', 'told: ID_MARK']));
+});
+
+it('searched what a provider and a server had really echoed', () => {
+  const echoes = [...place.simulators.plaid.faults.list().faults, ...place.simulators.batch.faults.list().faults].filter(({ rule }) => rule.kind === 'echoSecret');
+  expect(echoes).toHaveLength(CALLS.length * 2 + 1);
+  expect(echoes.filter(({ fired }) => fired === 0)).toEqual([]);
+  expect(target.received.length).toBeGreaterThan(CALLS.length);
+  expect(target.received.every(({ headers }) => headers['x-key'] === SECRETS.namedSecret)).toBe(true);
+  expect(haystack.histories).toContain('[secret]');
+  expect(haystack.told).toContain('[secret]');
+});
+
+it('finds no secret anywhere, in any form', () => {
+  expect(findAll(haystack, SECRETS)).toEqual([]);
+});
+
+it('finds no id of a user or an Item in the ledger, the log, the Temporal UI or a failure', () => {
+  const { ledger, log, shown, failures } = haystack as Required<Haystack>;
+  const bodies = textIn(target.received.map(({ path, body }) => ({ path, body })));
+  expect(bodies).toContain('compensations');
+  expect(findAll({ ledger: ledger!, log: log!, shown: shown!, failures: failures!, bodies }, { ID_MARK })).toEqual([]);
+});
