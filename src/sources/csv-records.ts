@@ -9,7 +9,7 @@ import { SourceError } from './source';
 /** Reads CSV records: the first one names the columns. */
 export class CsvReader implements RecordReader {
   readonly quotes = true;
-  readonly itemsForm = 'joined';
+  readonly rules = { items: 'joined' } as const;
   readonly #renames: ColumnNames;
   #header: Header | undefined;
 

@@ -21,14 +21,18 @@ const FINAL_CODES = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', '
 export async function* fileBytes(file: string, flags: string | number): AsyncGenerator<Buffer, void, undefined> {
   const handle = await open(file, flags).catch((error: unknown) => fail(error));
   try {
-    const [start, raw] = await withStart(chunksOf(handle), 2);
-    const bytes = isGzip(start) ? unzipped(raw) : raw;
-    const [text, all] = await withStart(bytes, 3);
-    refuseUtf16(text);
-    let toSkip = text.subarray(0, 3).equals(UTF8_MARK) ? 3 : 0;
-    for await (const chunk of all) {
-      yield toSkip > 0 ? chunk.subarray(toSkip) : chunk;
-      toSkip = 0;
+    const [start, packed] = await withStart(chunksOf(handle), 2);
+    const bytes = isGzip(start) ? unzipped(packed) : packed;
+    try {
+      const [text, all] = await withStart(bytes, 3);
+      refuseUtf16(text);
+      let toSkip = text.subarray(0, 3).equals(UTF8_MARK) ? 3 : 0;
+      for await (const chunk of all) {
+        if (chunk.length > toSkip) yield chunk.subarray(toSkip);
+        toSkip = 0;
+      }
+    } finally {
+      await bytes.return(undefined);
     }
   } finally {
     await handle.close();
@@ -58,8 +62,12 @@ async function withStart(
 }
 
 async function* prepended(start: Buffer, rest: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer, void, undefined> {
-  if (start.length > 0) yield start;
-  yield* rest;
+  try {
+    if (start.length > 0) yield start;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
 }
 
 async function* unzipped(packed: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer, void, undefined> {

@@ -5,7 +5,7 @@ import { JsonlReader } from './jsonl-records';
 import { MAX_RECORD_BYTES, RecordSplitter, UnsplittableError } from './record-splitter';
 import type { RawRecord } from './record-splitter';
 import { SourceError } from './source';
-import type { ItemsForm, UserCells } from './to-user';
+import type { CellRules, UserCells } from './to-user';
 
 /** The formats of a user file. */
 export type FileFormat = 'csv' | 'jsonl';
@@ -17,7 +17,7 @@ export type FileRecord = { cells: UserCells; problem?: never } | { problem: stri
 export interface RecordReader {
   /** Whether line breaks inside quotes belong to the record. */
   readonly quotes: boolean;
-  readonly itemsForm: ItemsForm;
+  readonly rules: CellRules;
   /** @throws SourceError when the file as a whole is no file of users. */
   read(record: RawRecord): FileRecord | undefined;
 }

@@ -32,7 +32,7 @@ export class FileSource implements Source {
       for (const { line, bytes, cells, problem } of records) {
         const position = progress.pass(bytes);
         if (position === undefined) continue;
-        const row = cells === undefined ? { problem } : toUser(cells, reader.itemsForm, file.columns);
+        const row = cells === undefined ? { problem } : toUser(cells, reader.rules, file.columns);
         yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
       }
     }

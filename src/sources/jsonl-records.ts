@@ -12,7 +12,7 @@ const MOST_NAMES = 1_000;
 /** Reads JSON Lines: one object a line, whose fields are called as the columns are. */
 export class JsonlReader implements RecordReader {
   readonly quotes = false;
-  readonly itemsForm = 'list';
+  readonly rules = { items: 'list' } as const;
   readonly #renames: ColumnNames;
   readonly #checkedNames = new Set<string>();
   #anyKnown = false;

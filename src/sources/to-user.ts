@@ -15,8 +15,13 @@ const FIELDS = {
 
 const COLUMN_OF: ReadonlyMap<string, UserColumn> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));
 
-/** How a list of Items stands in a column: texts joined by `;`, or a list. */
-export type ItemsForm = 'joined' | 'list' | 'either';
+/** What a kind of source may hold in its cells. */
+export interface CellRules {
+  /** How a list of Items stands in a column: texts joined by `;`, or a list. */
+  items: 'joined' | 'list' | 'either';
+  /** Whether an id may be a number; only one that JavaScript does not round is taken. @default false */
+  wholeNumbers?: boolean;
+}
 
 /**
  * Makes a user of the cells of a row, each taken literally; an empty text and null mean that it is not given.
@@ -24,12 +29,12 @@ export type ItemsForm = 'joined' | 'list' | 'either';
  *
  * @param names How the source calls the columns, for the message.
  */
-export function toUser(cells: UserCells, items: ItemsForm, names: ColumnNames = {}): { user: TargetUser } | { problem: string } {
+export function toUser(cells: UserCells, rules: CellRules, names: ColumnNames = {}): { user: TargetUser } | { problem: string } {
   const given: Partial<Record<keyof TargetUser, unknown>> = {};
   for (const column of USER_COLUMNS) {
     const cell = cells[column];
     if (cell === undefined || cell === null || cell === '') continue;
-    const value = column === 'item_ids' ? itemList(cell, items) : text(cell);
+    const value = column === 'item_ids' ? itemList(cell, rules) : text(cell, rules);
     if ('wrong' in value) return { problem: `${names[column] ?? column}: ${value.wrong}` };
     given[FIELDS[column]] = value.value;
   }
@@ -45,31 +50,30 @@ export function toUser(cells: UserCells, items: ItemsForm, names: ColumnNames = 
 
 type Value = { value: unknown } | { wrong: string };
 
-function text(cell: unknown): Value {
-  if (typeof cell !== 'string') return { wrong: 'must be a text' };
+function text(cell: unknown, { wholeNumbers = false }: CellRules): Value {
+  if (wholeNumbers && Number.isSafeInteger(cell)) return { value: String(cell) };
+  if (typeof cell !== 'string') return { wrong: wholeNumbers ? 'must be a text, or a whole number below 2^53' : 'must be a text' };
   // Half a surrogate pair fits into no URL, no database and no JSON text, so it would become another id on the way.
   if (/\p{Surrogate}/u.test(cell)) return { wrong: 'must be well-formed Unicode; it holds half of a surrogate pair' };
   return { value: cell };
 }
 
-function itemList(cell: unknown, form: ItemsForm): Value {
-  if (typeof cell === 'string') {
-    if (form === 'list') return { wrong: 'must be a list of texts' };
-    return entries(cell.split(';'));
-  }
-  if (!Array.isArray(cell) || form === 'joined') return { wrong: form === 'joined' ? 'must be a text' : 'must be a list of texts' };
-  return entries(cell);
+function itemList(cell: unknown, rules: CellRules): Value {
+  if (typeof cell === 'string' && rules.items !== 'list') return entries(cell.split(';'), rules);
+  if (Array.isArray(cell) && rules.items !== 'joined') return entries(cell, rules);
+  return { wrong: rules.items === 'joined' ? 'must be a text' : 'must be a list of texts' };
 }
 
-function entries(list: readonly unknown[]): Value {
+function entries(list: readonly unknown[], rules: CellRules): Value {
   // Without any Item all would be removed, which is not what somebody means who gives an empty list.
   if (list.length === 0) return { wrong: 'must hold at least one id; leave it out to remove all Items' };
+  const values: unknown[] = [];
   for (const [index, entry] of list.entries()) {
-    const value = text(entry);
+    const value = entry === '' ? { wrong: 'must not be empty' } : text(entry, rules);
     if ('wrong' in value) return { wrong: `entry ${index + 1} ${value.wrong}` };
-    if (entry === '') return { wrong: `entry ${index + 1} must not be empty` };
+    values.push(value.value);
   }
-  return { value: list };
+  return { value: values };
 }
 
 function columnAt(field: PropertyKey | undefined, names: ColumnNames): string {

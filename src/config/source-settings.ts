@@ -1,0 +1,121 @@
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Env } from './env';
+import { readText } from './env';
+import { ProblemList } from './problems';
+import { parseQuery } from './query-text';
+import type { QueryDialect, QueryText } from './query-text';
+import { Secret } from './secret';
+
+const PREFIX = 'HTTP_TASKS_SOURCE_';
+const NAME = /^HTTP_TASKS_SOURCE_([A-Z][A-Z0-9_]*?)_(?:URL|QUERY)(?:_FILE)?$/;
+
+/** A query that the operator configured; whoever starts a sweep can only name it. */
+export class NamedQuery {
+  /** As it stands in the settings: `CLOSED_ACCOUNTS`. */
+  readonly name: string;
+  readonly dialect: QueryDialect;
+  readonly text: QueryText;
+  readonly #url: string;
+
+  constructor(name: string, url: string, text: QueryText) {
+    this.name = name;
+    this.dialect = dialectOf(url);
+    this.text = text;
+    this.#url = url;
+  }
+
+  /** Where the database is. It may hold a password: never log or return it. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** The setting with the query, for messages. */
+  get setting(): string {
+    return `${PREFIX}${this.name}_QUERY`;
+  }
+}
+
+/** What sources are allowed to read. */
+export class SourceSettings {
+  /** The only folder below which a workflow's input may name files; none when undefined. */
+  readonly folder: string | undefined;
+  readonly #queries: ReadonlyMap<string, NamedQuery>;
+
+  constructor(folder: string | undefined, queries: ReadonlyMap<string, NamedQuery>) {
+    this.folder = folder;
+    this.#queries = queries;
+  }
+
+  /** The names of the queries, as people write them in a source. */
+  get queryNames(): readonly string[] {
+    return [...this.#queries.keys()].map((name) => name.toLowerCase());
+  }
+
+  /** The query of this name, whatever its case; `-` stands for `_`. */
+  query(name: string): NamedQuery | undefined {
+    return this.#queries.get(name.toUpperCase().replaceAll('-', '_'));
+  }
+
+  /** Passwords of databases, to be searched for in what leaves the process. */
+  secretValues(): string[] {
+    return [...this.#queries.values()].flatMap(({ url }) => /^[^:]+:\/\/[^:@/]*:(.+)@/.exec(url)?.[1] ?? []);
+  }
+}
+
+/**
+ * Reads `HTTP_TASKS_SOURCE_DIR` and every `HTTP_TASKS_SOURCE_<NAME>_URL` with its `_QUERY` (each also from the file
+ * that the same name with `_FILE` names), and nothing else.
+ *
+ * @throws SettingsError with every problem at once.
+ */
+export function readSourceSettings(env: Env): SourceSettings {
+  const problems = new ProblemList();
+  return problems.finish(readSources(env, problems));
+}
+
+/** Reads the settings of sources; adds what is wrong to `problems`. */
+export function readSources(env: Env, problems: ProblemList): SourceSettings {
+  const queries = new Map<string, NamedQuery>();
+  for (const name of namesIn(env)) {
+    const query = readQuery(env, name, problems);
+    if (query) queries.set(name, query);
+  }
+  return new SourceSettings(readText(env, 'HTTP_TASKS_SOURCE_DIR'), queries);
+}
+
+function namesIn(env: Env): string[] {
+  const names = Object.entries(env).flatMap(([setting, value]) => (value ? (NAME.exec(setting)?.[1] ?? []) : []));
+  return [...new Set(names)].sort();
+}
+
+function readQuery(env: Env, name: string, problems: ProblemList): NamedQuery | undefined {
+  const setting = `${PREFIX}${name}_QUERY`;
+  const url = Secret.read(env, `${PREFIX}${name}_URL`, problems, { required: true, check: whyNotUrl });
+  const query = Secret.read(env, setting, problems, { required: true });
+  if (!url || !query) return undefined;
+  const text = parseQuery(query.value, dialectOf(url.value));
+  if (typeof text !== 'string') return new NamedQuery(name, url.value, text);
+  problems.add(setting, text);
+  return undefined;
+}
+
+function dialectOf(url: string): QueryDialect {
+  return url.startsWith('file:') ? 'libsql' : 'postgres';
+}
+
+function whyNotUrl(text: string): string | undefined {
+  if (/^file:./.test(text)) return databaseFile(text) === undefined ? 'must be file:PATH, or file:///PATH without a host.' : undefined;
+  if (!/^postgres(?:ql)?:\/\/./.test(text)) return 'must begin with file: or postgres://.';
+  return URL.canParse(text) ? undefined : 'cannot be read; special characters in user and password must be percent-encoded.';
+}
+
+/** The path in a `file:` URL, or undefined when there is none. */
+export function databaseFile(url: string): string | undefined {
+  const rest = url.slice('file:'.length);
+  try {
+    return path.resolve(rest.startsWith('//') ? fileURLToPath(url) : rest);
+  } catch {
+    return undefined;
+  }
+}

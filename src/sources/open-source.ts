@@ -1,0 +1,80 @@
+import path from 'node:path';
+import type { SourceSettings } from '../config/source-settings';
+import type { TaskSender } from '../http/send-task';
+import { sourceSpec } from '../policy/source-spec';
+import type { SourceSpec } from '../policy/source-spec';
+import type { Catalogue } from '../tasks/catalogue';
+import { parseInput } from '../tasks/parse-input';
+import { FileSource } from './file-source';
+import { findAnywhere, findInFolder, formatOf } from './find-file';
+import { InlineSource } from './inline-source';
+import { PageSource } from './page-source';
+import { QuerySource } from './query-source';
+import { SourceError } from './source';
+import type { Source } from './source';
+
+/**
+ * Makes a source of one's own from its options, which come from a workflow's input and so from whoever may start one.
+ * It should throw {@link SourceError} for options that are wrong.
+ */
+export type SourceFactory = (options: unknown, context: { scheduledTime?: string | undefined }) => Source | Promise<Source>;
+
+/** What sources are made with. */
+export interface SourceContext {
+  settings: SourceSettings;
+  catalogue: Catalogue;
+  sender: TaskSender;
+  /** The nominal time of the schedule, or the time of the start, in ISO form; bound to `:scheduledTime` of queries. */
+  scheduledTime?: string | undefined;
+  /** Sources of one's own, by the name that `custom.name` gives. @default none */
+  custom?: Readonly<Record<string, SourceFactory>> | undefined;
+}
+
+/**
+ * Opens the source that an input describes. Only what the operator configured can be reached: a file below
+ * `HTTP_TASKS_SOURCE_DIR`, a query by its name, pages by a task that only reads. No row is read yet.
+ *
+ * @throws InvalidInputError naming the field, when the description itself is wrong.
+ * @throws SourceError when what it describes is not there or not allowed.
+ */
+export async function openSource(spec: unknown, context: SourceContext): Promise<Source> {
+  const checked: SourceSpec = parseInput('a source', sourceSpec, spec);
+  const { inline, file, query, pages, custom } = checked;
+  if (inline) return new InlineSource(inline);
+  if (file !== undefined) return openFolderFile(file, checked, context.settings);
+  if (query !== undefined) return openQuery(query, context);
+  if (pages) return new PageSource(pages, context);
+  return openCustom(custom, context);
+}
+
+/**
+ * Opens a file anywhere on this machine, for whoever runs a command on it.
+ *
+ * @throws SourceError when it is not there, or its format cannot be told.
+ */
+export async function openLocalFile(file: string, options: Pick<SourceSpec, 'format' | 'columns'> = {}): Promise<Source> {
+  const format = options.format ?? formatOf(file);
+  const resolve = async () => ({ ...(await findAnywhere(file)), format, columns: options.columns ?? {} });
+  await resolve();
+  return new FileSource(file, format, resolve);
+}
+
+async function openFolderFile(file: string, options: SourceSpec, settings: SourceSettings): Promise<Source> {
+  const format = options.format ?? formatOf(file);
+  const resolve = async () => ({ ...(await findInFolder(file, settings.folder)), format, columns: options.columns ?? {} });
+  await resolve();
+  return new FileSource(path.normalize(file), format, resolve);
+}
+
+function openQuery(name: string, { settings, scheduledTime }: SourceContext): Source {
+  const query = settings.query(name);
+  if (query) return new QuerySource(query, scheduledTime);
+  const known = settings.queryNames.join(', ') || 'none';
+  throw new SourceError('query', `there is no query of that name; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`);
+}
+
+async function openCustom(given: SourceSpec['custom'], { custom = {}, scheduledTime }: SourceContext): Promise<Source> {
+  const factory = given && Object.hasOwn(custom, given.name) ? custom[given.name] : undefined;
+  if (!factory) throw new SourceError('custom.name', `there is no source of that name here; known: ${Object.keys(custom).join(', ') || 'none'}.`);
+  return factory(given?.options, { scheduledTime });
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { PagesSpec } from '../policy/source-spec';
+import { SourceError } from './source';
+import { valueAt, withValueAt } from './value-at';
+
+/** What an API gives to ask for its next page with. */
+export type Cursor = string | number;
+
+/** Where the list of users goes on. */
+export class Cursors {
+  readonly #spec: PagesSpec;
+  readonly #seen = new Set<string>();
+
+  constructor(spec: PagesSpec) {
+    this.#spec = spec;
+  }
+
+  /** The input of the task for the page of a cursor, or for the first page. */
+  inputFor(cursor: Cursor | undefined): Record<string, unknown> {
+    const { input = {}, cursorField } = this.#spec;
+    if (cursor === undefined || cursorField === undefined) return input;
+    if (this.#spec.task !== 'http.request' || !/^uri(\?.+)?$/.test(cursorField)) return withValueAt(input, cursorField, cursor);
+    return { ...input, uri: nextUri(input['uri'], cursorField.slice('uri?'.length), cursor) };
+  }
+
+  /**
+   * The cursor behind a page; undefined when it was the last one.
+   *
+   * @throws SourceError when the answer has none where one has to be, or one that was followed before.
+   */
+  after(page: unknown): Cursor | undefined {
+    const { nextCursorPath, endsWithoutCursor = false } = this.#spec;
+    if (nextCursorPath === undefined) return undefined;
+    const cursor = valueAt(page, nextCursorPath);
+    if (cursor === null || cursor === '' || (cursor === undefined && endsWithoutCursor)) return undefined;
+    if (cursor === undefined) {
+      throw new SourceError('pages.nextCursorPath', 'a page has nothing there, so nobody can tell whether it is the last one. Correct the path, or set endsWithoutCursor if this API leaves the cursor out at its end.');
+    }
+    if (typeof cursor !== 'string' && typeof cursor !== 'number') {
+      throw new SourceError('pages.nextCursorPath', 'a page has something there that is neither a text nor a number.');
+    }
+    this.follow(cursor);
+    return cursor;
+  }
+
+  /** Takes note of a cursor. @throws SourceError when it was followed before, since the pages would never end. */
+  follow(cursor: Cursor): void {
+    // A hash, because an API may give cursors of any length.
+    const mark = createHash('sha256').update(`${typeof cursor} ${cursor}`).digest('base64').slice(0, 16);
+    if (this.#seen.has(mark)) throw new SourceError('pages', 'the API gave a cursor again that it gave before, so its pages would never end.');
+    this.#seen.add(mark);
+  }
+}
+
+/** A cursor in the URI is either the whole link of the next page or a parameter of the query. */
+function nextUri(uri: unknown, parameter: string, cursor: Cursor): string {
+  if (typeof uri !== 'string' || !URL.canParse(uri)) throw new SourceError('pages.input.uri', 'is no URL.');
+  const first = new URL(uri);
+  if (parameter !== '') {
+    first.searchParams.set(parameter, String(cursor));
+    return first.href;
+  }
+  const next = URL.canParse(String(cursor), uri) ? new URL(String(cursor), uri) : undefined;
+  // The headers of the input, with their secrets, go along.
+  if (next?.origin !== first.origin) throw new SourceError('pages.nextCursorPath', 'a page links to another origin, or to what is no URL; only links of the same origin are followed.');
+  return next.href;
+}

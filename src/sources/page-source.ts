@@ -1,0 +1,126 @@
+import { crc32 } from 'node:zlib';
+import { DEFAULT_MAX_PAGES, USER_COLUMNS } from '../policy/source-spec';
+import type { PagesSpec } from '../policy/source-spec';
+import type { TaskSender } from '../http/send-task';
+import type { Catalogue } from '../tasks/catalogue';
+import type { HttpTask } from '../tasks/define';
+import { effectOfHttpRequest } from '../tasks/http/tasks';
+import { Cursors } from './page-cursor';
+import type { Cursor } from './page-cursor';
+import { SourceError } from './source';
+import type { RowsOptions, Source, SourceRow } from './source';
+import { toUser } from './to-user';
+import type { UserCells } from './to-user';
+import { valueAt } from './value-at';
+
+/** An API's numbers cannot be changed into texts by whoever asks it, unlike those of a file. */
+const ROW_RULES = { items: 'either', wholeNumbers: true } as const;
+
+/** Where reading stands: on which page, behind how many of its entries and which, behind how many of all. */
+interface Place {
+  cursor: Cursor | undefined;
+  page: number;
+  index: number;
+  sum: number;
+  line: number;
+}
+
+/**
+ * Users from the pages of an HTTP API, asked for by a task that only reads. A refused or lost call rejects with the
+ * task's own failure, whose `nextRetryDelay` is what the API asked for: try again then, from the last position. An
+ * answer that is not a page as described rejects too; the list never just ends there.
+ */
+export class PageSource implements Source {
+  readonly kind = 'pages';
+  readonly #spec: PagesSpec;
+  readonly #task: HttpTask;
+  readonly #sender: TaskSender;
+
+  /** @throws SourceError when there is no such task, or it does more than read. */
+  constructor(spec: PagesSpec, { catalogue, sender }: { catalogue: Catalogue; sender: TaskSender }) {
+    const task = catalogue.find(spec.task);
+    if (!task) throw new SourceError('pages.task', 'there is no task of that name.');
+    const effect = task.generic ? effectOfHttpRequest(spec.input ?? {}) : task.effect;
+    if (effect !== 'read') throw new SourceError('pages.task', `${task.name} does not only read with this input, and a source must change nothing.`);
+    this.#spec = spec;
+    this.#task = task;
+    this.#sender = sender;
+  }
+
+  describe(): string {
+    return `the pages of ${this.#task.name}`;
+  }
+
+  async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
+    const cursors = new Cursors(this.#spec);
+    let done = after === undefined ? undefined : placeOf(after);
+    let place: Place = { cursor: done?.cursor, page: done?.page ?? 1, index: 0, sum: 0, line: (done?.line ?? 0) - (done?.index ?? 0) };
+    if (place.cursor !== undefined) cursors.follow(place.cursor);
+    for (;;) {
+      this.#refuseTooMany(place.page);
+      const answer = await this.#fetch(cursors.inputFor(place.cursor), signal);
+      const next = cursors.after(answer);
+      for (const entry of listIn(answer, this.#spec.itemsPath)) {
+        const content = JSON.stringify(entry);
+        place = { ...place, index: place.index + 1, line: place.line + 1, sum: crc32(content, place.sum) };
+        if (done && place.index === done.index && place.sum !== done.sum) refuseChanged();
+        if (!done || place.index > done.index) yield this.#row(entry, content, place);
+      }
+      if (done && place.index < done.index) refuseChanged();
+      done = undefined;
+      if (next === undefined) return;
+      place = { cursor: next, page: place.page + 1, index: 0, sum: 0, line: place.line };
+    }
+  }
+
+  async #fetch(input: Record<string, unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+    const answer = await this.#sender.send(this.#task, input, signal ? { signal } : {});
+    // Statuses of 300 and more have failed already. Any of the others but 200 means that this is not the whole page.
+    if (answer.status !== 200) throw new SourceError('pages', `the API answered ${answer.status} instead of 200 with a page.`);
+    return answer.output;
+  }
+
+  #row(entry: unknown, content: string, place: Place): SourceRow {
+    const { fields = {} } = this.#spec;
+    const cells: UserCells = {};
+    for (const column of USER_COLUMNS) cells[column] = valueAt(entry, fields[column] ?? column);
+    const made = toUser(cells, ROW_RULES, fields);
+    const at = { position: positionOf(place), line: place.line };
+    return 'user' in made ? { ...at, user: made.user } : { ...at, problem: made.problem, raw: Buffer.from(content) };
+  }
+
+  #refuseTooMany(page: number): void {
+    const { maxPages = DEFAULT_MAX_PAGES } = this.#spec;
+    if (page > maxPages) throw new SourceError('pages.maxPages', `the list has more than ${maxPages} pages; allow more if that is right.`);
+  }
+}
+
+function listIn(answer: unknown, path: string | undefined): readonly unknown[] {
+  const list = valueAt(answer, path);
+  if (Array.isArray(list)) return list;
+  throw new SourceError('pages.itemsPath', 'a page has no list there. Correct the path, or the API answered something else than a page.');
+}
+
+function refuseChanged(): never {
+  throw new SourceError('pages', 'the page to go on from has other entries than before, so somebody could be left out. Start anew.');
+}
+
+function positionOf({ cursor, page, index, sum, line }: Place): string {
+  return JSON.stringify([cursor ?? null, page, index, sum, line]);
+}
+
+function placeOf(position: string): Place {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(position);
+  } catch {
+    parts = undefined;
+  }
+  const [cursor, ...counts] = Array.isArray(parts) ? (parts as unknown[]) : [];
+  const [page, index, sum, line] = counts.filter((count) => typeof count === 'number');
+  const isCursor = cursor === null || typeof cursor === 'string' || typeof cursor === 'number';
+  if (!isCursor || page === undefined || index === undefined || sum === undefined || line === undefined) {
+    throw new SourceError('pages', 'the position to go on from is not one of this source.');
+  }
+  return { cursor: cursor ?? undefined, page, index, sum, line };
+}

@@ -1,0 +1,80 @@
+import { Client, DatabaseError, types } from 'pg';
+import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
+import type { SqlPage, SqlRun } from './sql-rows';
+import { SourceError, SourceUnavailableError } from './source';
+
+const CONNECT_DEADLINE_MS = 10_000;
+/** The server gives up a little earlier than this side, so that its own answer says why. */
+const SERVER_SHARE = 0.9;
+
+const TEXT_LIST = 1009;
+/** Lists of texts, uuids, whole numbers: each entry is read as text. */
+const LISTS = new Set([1009, 1015, 2951, 1005, 1007, 1016]);
+type ParseText = (text: string) => unknown;
+const asText: ParseText = (text) => text;
+// The package's own types leave out the lists.
+const asList = (types.getTypeParser as (oid: number) => ParseText)(TEXT_LIST);
+
+/**
+ * Streams a query from Postgres by a cursor in a read-only transaction, every value as the text that Postgres writes
+ * it as: a number that JavaScript rounds would be another person's id.
+ *
+ * A cursor can only be declared for a query that reads, and the transaction refuses what its functions might write.
+ */
+export async function* postgresRows({ url, sql, values, signal }: SqlRun): AsyncGenerator<SqlPage, void, undefined> {
+  const client = new Client({
+    connectionString: url,
+    application_name: 'temporal-http-tasks source',
+    connectionTimeoutMillis: CONNECT_DEADLINE_MS,
+    query_timeout: PAGE_DEADLINE_MS,
+    statement_timeout: PAGE_DEADLINE_MS * SERVER_SHARE,
+    // A process that freezes must not hold back the clean-up of the whole database for ever.
+    idle_in_transaction_session_timeout: 2 * PAGE_DEADLINE_MS,
+    keepAlive: true,
+    types: { getTypeParser: (oid: number) => (LISTS.has(oid) ? asList : asText) },
+  });
+  // Raised when the server ends the connection between two statements; the next one fails and says so.
+  client.on('error', () => undefined);
+  // In the middle of a statement this breaks the connection, which is the quickest way to give it up.
+  const stop = (): void => void client.end();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    signal?.throwIfAborted();
+    await client.connect();
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // The extended protocol takes one statement only, whatever the text says; the package's types do not know the mode.
+    const declare = { text: `DECLARE source_rows NO SCROLL CURSOR FOR ${sql}`, values: [...values], queryMode: 'extended' };
+    await client.query(declare);
+    for (;;) {
+      const page = await client.query<unknown[]>({ text: `FETCH ${ROWS_PER_PAGE} FROM source_rows`, rowMode: 'array' });
+      signal?.throwIfAborted();
+      yield { columns: page.fields.map(({ name }) => name), rows: page.rows };
+      if (page.rows.length < ROWS_PER_PAGE) return;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw explained(error);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Connection, login, resources, locks, operator, system, and a transaction that the server rolled back. */
+const UNAVAILABLE = /^(08|28|40|53|55|57|58)/;
+/** Found while the query is read, before any row: the message speaks of the query only. Others may quote data. */
+const ABOUT_THE_QUERY = /^42/;
+const READ_ONLY = '25006';
+
+function explained(error: unknown): unknown {
+  if (error instanceof SourceError || error instanceof SourceUnavailableError) return error;
+  if (!(error instanceof DatabaseError)) {
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
+    return new SourceUnavailableError(`The database of the query cannot be reached, or did not answer in time${code}.`);
+  }
+  const code = error.code ?? 'XX000';
+  if (UNAVAILABLE.test(code)) return new SourceUnavailableError(`The database of the query cannot work right now (${code}).`);
+  if (code === READ_ONLY) return new SourceError('query', `the database refused it because it would change something (${code}).`);
+  const what = ABOUT_THE_QUERY.test(code) ? `: ${error.message.slice(0, 200)}` : '';
+  return new SourceError('query', `the database refused it (${code})${what}.`);
+}

@@ -1,0 +1,62 @@
+import type { NamedQuery } from '../config/source-settings';
+import { Header } from './header';
+import { libsqlRows } from './libsql-rows';
+import { postgresRows } from './postgres-rows';
+import { Progress } from './progress';
+import { SourceError } from './source';
+import type { RowsOptions, Source, SourceRow } from './source';
+import type { SqlRun } from './sql-rows';
+import { toUser } from './to-user';
+
+/**
+ * Users from a configured query, whose columns are called as those of a file are. It is run anew to go on from a
+ * position, so it needs an ORDER BY that puts the rows into the same order each time; where the rows that are done
+ * with come in another order, or others came between them, going on is refused.
+ */
+export class QuerySource implements Source {
+  readonly kind = 'query';
+  readonly #query: NamedQuery;
+  readonly #run: SqlRun;
+
+  /**
+   * @param scheduledTime The time for which a schedule started the sweep, in ISO form; bound to `:scheduledTime`.
+   * @throws SourceError when the query needs a time and none is given.
+   */
+  constructor(query: NamedQuery, scheduledTime: string | undefined) {
+    this.#query = query;
+    const uses = query.text.parts.length - 1;
+    if (uses > 0 && scheduledTime === undefined) {
+      throw new SourceError('query', `the query ${query.name.toLowerCase()} uses :scheduledTime, and no time is given.`);
+    }
+    this.#run = { url: query.url, sql: withPlaceholders(query), values: uses > 0 && scheduledTime !== undefined ? [scheduledTime] : [] };
+  }
+
+  describe(): string {
+    return `the query ${this.#query.name.toLowerCase()}`;
+  }
+
+  async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
+    const progress = new Progress('query', after);
+    const run = { ...this.#run, signal };
+    let header: Header | undefined;
+    for await (const page of this.#query.dialect === 'postgres' ? postgresRows(run) : libsqlRows(run)) {
+      header ??= new Header(page.columns, {}, 'query');
+      for (const row of page.rows) {
+        const cells = header.cells(row);
+        const position = progress.pass(JSON.stringify(cells));
+        if (position === undefined) continue;
+        const made = toUser(cells, { items: 'either' });
+        const line = progress.count;
+        yield 'user' in made
+          ? { position, line, user: made.user }
+          : { position, line, problem: made.problem, raw: Buffer.from(JSON.stringify(cells)) };
+      }
+    }
+    progress.end();
+  }
+}
+
+function withPlaceholders({ dialect, text }: NamedQuery): string {
+  // Without the cast Postgres would have to guess the type, and takes "$1 - interval" for a subtraction of intervals.
+  return text.parts.join(dialect === 'postgres' ? '($1::timestamptz)' : '?1');
+}

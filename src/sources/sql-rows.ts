@@ -1,0 +1,20 @@
+/** Some rows of a query, each a list of cells in the order of `columns`: texts, lists of texts, null, or what is none of them. */
+export interface SqlPage {
+  columns: readonly string[];
+  rows: readonly (readonly unknown[])[];
+}
+
+/** How a configured query is run. */
+export interface SqlRun {
+  url: string;
+  /** With the database's own placeholders. */
+  sql: string;
+  values: readonly string[];
+  signal?: AbortSignal | undefined;
+}
+
+/** The rows that are fetched at once. */
+export const ROWS_PER_PAGE = 500;
+
+/** How long a database may take for its next rows, in milliseconds; the first ones may need a sort of everything. */
+export const PAGE_DEADLINE_MS = 300_000;

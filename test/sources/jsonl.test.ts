@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { gzipSync } from 'node:zlib';
+import { openLocalFile } from '../../src/sources/open-source';
+import { SourceError } from '../../src/sources/source';
+import { failureOf, fileWith, removeFolders, rowsIn, rowsOf } from './reading';
+
+afterAll(removeFolders);
+
+const lines = (...rows: unknown[]): string => rows.map((row) => `${typeof row === 'string' ? row : JSON.stringify(row)}\n`).join('');
+
+describe('a JSONL file of users', () => {
+  it('has one object a line; null and an empty text are not given, unknown fields are passed over', async () => {
+    const content = lines(
+      { plaid_user_id: ' usr ', batch_user_id: null, item_ids: ['a;b', 'c'], email: 'x@example.com' },
+      '',
+      '{"batch_user_id":"1\\n\\"2","reference":""}\r',
+    );
+    const expected = [
+      { line: 1, user: { plaidUserId: ' usr ', itemIds: ['a;b', 'c'] } },
+      { line: 3, user: { batchUserId: '1\n"2' } },
+    ];
+    expect(await rowsIn(content, 'users.jsonl')).toEqual(expected);
+    expect(await rowsIn(gzipSync(`\ufeff${content}`), 'users.ndjson.gz')).toEqual(expected);
+  });
+
+  it('may have other names for our columns', async () => {
+    const file = fileWith(lines({ id: 'usr' }), 'users.jsonl');
+    expect(await rowsOf(await openLocalFile(file, { columns: { batch_user_id: 'id' } }))).toEqual([{ line: 1, user: { batchUserId: 'usr' } }]);
+  });
+
+  it.each([
+    ['{"batch_user_id":"canary"', 'not a JSON object'],
+    ['["canary"]', 'not a JSON object'],
+    ['null', 'not a JSON object'],
+    ['{"batch_user_id":12345678901234567890}', 'batch_user_id: must be a text'],
+    ['{"batch_user_id":{"id":"canary"}}', 'batch_user_id: must be a text'],
+    ['{"batch_user_id":"canary\\ud800"}', 'batch_user_id: must be well-formed Unicode'],
+    ['{"plaid_user_id":"canary","item_ids":"a"}', 'item_ids: must be a list of texts'],
+    ['{"plaid_user_id":"canary","item_ids":[1]}', 'item_ids: entry 1 must be a text'],
+    ['{"plaid_user_id":"canary","item_ids":[]}', 'item_ids: must hold at least one id'],
+    ['{"reference":"canary"}', 'names nobody'],
+    ['{"__proto__":{"batch_user_id":"canary"}}', 'names nobody'],
+  ])('reports the bad row %s by column and rule, without its value', async (row, problem) => {
+    const rows = await rowsIn(lines({ batch_user_id: '1' }, row, { batch_user_id: '3' }), 'users.jsonl');
+    expect(rows.map(({ line, user }) => [line, user?.batchUserId])).toEqual([[1, '1'], [2, undefined], [3, '3']]);
+    expect(rows[1]?.problem).toContain(problem);
+    expect(rows[1]?.problem).not.toContain('canary');
+  });
+
+  it('reports bytes that are no UTF-8', async () => {
+    const content = Buffer.concat([Buffer.from('{"batch_user_id":"a'), Buffer.from([0xff]), Buffer.from('"}\n{"batch_user_id":"b"}\n')]);
+    expect(await rowsIn(content, 'users.jsonl')).toEqual([
+      { line: 1, problem: 'the row is not UTF-8' },
+      { line: 2, user: { batchUserId: 'b' } },
+    ]);
+  });
+
+  it.each([
+    ['whose first row has no known field', lines({ id: 'canary' }), 'needs at least one of the columns'],
+    ['with a field that is nearly right', lines({ plaid_user_id: 'canary', batchUserId: 'x' }), 'nearly called batch_user_id'],
+  ])('%s is refused', async (_, content, why) => {
+    const error = await failureOf(rowsIn(content, 'users.jsonl'));
+    expect(error).toBeInstanceOf(SourceError);
+    expect(error.message).toContain(why);
+    expect(error.message).not.toContain('canary');
+  });
+
+  it('never makes the reader fail other than by a refusal, and gives ids as they are', async () => {
+    const value = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), fc.json());
+    await fc.assert(
+      fc.asyncProperty(fc.array(value, { maxLength: 6 }), async (noise) => {
+        const ids = noise.filter((text) => !/\p{Surrogate}/u.test(text)).map((text) => text.slice(0, 1_000));
+        const content = lines({ batch_user_id: 'first' }, ...noise.map((text) => text.replaceAll('\n', ' ')), ...ids.map((id) => ({ batch_user_id: id })));
+        const rows = await rowsIn(content, 'users.jsonl');
+        expect(rows.slice(rows.length - ids.length).map(({ user }) => user?.batchUserId)).toEqual(ids);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
