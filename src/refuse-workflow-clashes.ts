@@ -1,9 +1,19 @@
 import type { BundleOptions, Logger } from '@temporalio/worker';
 import { packageWorkflowsIn } from './workflow-names';
-import type { PackageWorkflowsInBundle } from './workflow-names';
+import type { PackageWorkflowsInBundle, StarExports } from './workflow-names';
 
 type ConfigHook = NonNullable<BundleOptions['webpackConfigHook']>;
 type WebpackPlugin = Extract<NonNullable<ReturnType<ConfigHook>['plugins']>[number], { apply: unknown }>;
+
+/** The parts of webpack's own types that are looked at here. */
+interface BundledModule {
+  dependencies: readonly { type: string }[];
+}
+interface Compilation {
+  modules: Iterable<BundledModule>;
+  moduleGraph: { getModule(dependency: { type: string }): BundledModule | null };
+  chunkGraph: { getModuleId(module: BundledModule): string | number | null };
+}
 
 /** Adds to a bundler's configuration that the finished bundle goes through {@link refuseWorkflowClashes}. */
 export function checkingTheBundle(pluginName: string, { webpackConfigHook, logger }: BundleOptions): ConfigHook {
@@ -11,10 +21,12 @@ export function checkingTheBundle(pluginName: string, { webpackConfigHook, logge
     const config = webpackConfigHook?.(given) ?? given;
     const check: WebpackPlugin = {
       apply: (compiler) => {
-        compiler.hooks.afterCompile.tap(pluginName, ({ errors, assets }) => {
+        compiler.hooks.afterCompile.tap(pluginName, (compilation) => {
           // A bundle that failed is reported by the bundler itself.
-          if (errors.length > 0) return;
-          for (const asset of Object.values(assets)) refuseWorkflowClashes(pluginName, String(asset.source()), () => logger);
+          if (compilation.errors.length > 0) return;
+          for (const asset of Object.values(compilation.assets)) {
+            refuseWorkflowClashes(pluginName, String(asset.source()), () => logger, starExportsOf(compilation));
+          }
         });
       },
     };
@@ -29,10 +41,10 @@ export function checkingTheBundle(pluginName: string, { webpackConfigHook, logge
  *
  * @throws TypeError naming both workflows.
  */
-export function refuseWorkflowClashes(pluginName: string, bundleCode: string, logger: () => Logger | undefined): void {
+export function refuseWorkflowClashes(pluginName: string, bundleCode: string, logger: () => Logger | undefined, stars: readonly StarExports[] = []): void {
   let found: PackageWorkflowsInBundle;
   try {
-    found = packageWorkflowsIn(bundleCode);
+    found = packageWorkflowsIn(bundleCode, stars);
   } catch (error) {
     // Code that insists on a running workflow already when it is loaded cannot be looked at before one runs.
     logger()?.debug('Names of workflows could not be compared', { plugin: pluginName, error });
@@ -50,4 +62,15 @@ export function refuseWorkflowClashes(pluginName: string, bundleCode: string, lo
       { plugin: pluginName },
     );
   }
+}
+
+/** How webpack calls what a re-export depends on; `export *` is one without a name. */
+const RE_EXPORT = 'harmony export imported specifier';
+
+function starExportsOf({ modules, moduleGraph, chunkGraph }: Compilation): StarExports[] {
+  return [...modules].map((module) => {
+    const stars = module.dependencies.filter((dependency) => dependency.type === RE_EXPORT && 'name' in dependency && dependency.name === null);
+    const starred = stars.flatMap((dependency) => moduleGraph.getModule(dependency) ?? []);
+    return [...new Set(starred.map((target) => String(chunkGraph.getModuleId(target))))];
+  });
 }

@@ -20,13 +20,17 @@ export interface PackageWorkflowsInBundle {
   clashes: string[];
 }
 
+/** The ids of the modules whose names one module exports with `export *`. */
+export type StarExports = readonly string[];
+
 /**
- * Looks at a bundle as a worker will load it. Looking at its text would not do: `export *` and CommonJS decide only
- * when they run which of two equal names stays, and drop the other without a word.
+ * Looks at a bundle as a worker will load it. Looking at its text would not do: CommonJS decides only when it runs
+ * which of two equal names stays, and drops the other without a word. Of two `export *` the bundler drops one before
+ * that, so it has to say which modules have several.
  *
  * @throws whatever the bundle throws when it is loaded outside a workflow.
  */
-export function packageWorkflowsIn(bundleCode: string): PackageWorkflowsInBundle {
+export function packageWorkflowsIn(bundleCode: string, stars: readonly StarExports[] = []): PackageWorkflowsInBundle {
   const script = new Script(bundleCode, { filename: 'workflow-bundle.js' });
   const { exported, modules } = load(script);
   const marked = Object.entries(modules).filter(([, module]) => workflowsOf(module.exports) !== undefined);
@@ -38,7 +42,17 @@ export function packageWorkflowsIn(bundleCode: string): PackageWorkflowsInBundle
   for (const [id, module] of marked) {
     if (Object.keys(ours).some((name) => name in module.exports)) clashes.push(...ownNamesWithout(script, id, module.exports));
   }
+  for (const ids of stars) {
+    const starred = ids.map((id) => modules[id]?.exports).filter((exports) => exports !== undefined);
+    clashes.push(...namesDroppedAmong(starred));
+  }
   return { loaded: true, exported: true, clashes: [...new Set(clashes)] };
+}
+
+/** Names of ours that more than one of these modules exports, and not all of them ours. */
+function namesDroppedAmong(starred: readonly Exports[]): string[] {
+  const ours = starred.map(workflowsOf).find((workflows) => workflows !== undefined) ?? {};
+  return Object.keys(ours).filter((name) => starred.some((exported) => exported[name] !== undefined && exported[name] !== ours[name]));
 }
 
 /** Names of ours that the bundle still exports when one module has lost them. */
