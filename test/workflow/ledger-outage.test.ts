@@ -1,5 +1,4 @@
 import Database from 'libsql';
-import { temporal } from '@temporalio/proto';
 import { openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, seedUser, startOffboarding, stepLines, until } from '../support/offboarding-runs';
@@ -70,7 +69,7 @@ describe('a Postgres ledger', () => {
     const handle = await startOffboarding(place, { user });
     const failedLocally = async (): Promise<boolean> => {
       const { events } = await handle.fetchHistory();
-      return (events ?? []).some(({ eventType }) => eventType === temporal.api.enums.v1.EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED);
+      return (events ?? []).some(({ workflowTaskCompletedEventAttributes: attributes }) => attributes);
     };
     await until('the first workflow task gave up waiting', failedLocally, 45_000);
     expect(callsFor(place, plaidUserId)).toEqual([]);

@@ -1,5 +1,4 @@
 import { defaultPayloadConverter } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
 import { openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { seedUser, startOffboarding } from '../support/offboarding-runs';
@@ -23,9 +22,7 @@ it('labels every activity in the Temporal UI with its step and what it does, and
   const handle = await startOffboarding(place, { user });
   await handle.result();
   const { events } = await handle.fetchHistory();
-  const scheduled = (events ?? []).filter(
-    ({ eventType }) => eventType === temporal.api.enums.v1.EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
-  );
+  const scheduled = (events ?? []).filter(({ activityTaskScheduledEventAttributes: attributes }) => attributes);
   const labels = scheduled.map(({ userMetadata, activityTaskScheduledEventAttributes: event }) => {
     const summary = userMetadata?.summary ? defaultPayloadConverter.fromPayload<string>(userMetadata.summary) : '';
     return `${event?.activityId} ${event?.activityType?.name} | ${summary}`;
@@ -42,7 +39,7 @@ it('labels every activity in the Temporal UI with its step and what it does, and
   for (const id of [user.plaidUserId, user.batchUserId, ...items]) expect(labels.join('\n')).not.toContain(id);
 });
 
-it('describes its queries and shows a table of steps as its details, without any id of a user', async () => {
+it('describes its queries and lists its steps as its details, without any id of a user', async () => {
   const { user, items, plaidUserId } = seedUser(place);
   place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user: plaidUserId });
   const handle = await startOffboarding(place, { user, itemIds: [...items, 'foreign-item'] });
@@ -52,8 +49,20 @@ it('describes its queries and shows a table of steps as its details, without any
   expect(described.map(({ name }) => name).sort()).toEqual(['compensations', 'progress', 'receipts']);
   for (const { description } of described) expect(description).toMatch(/^[A-Z].+\.$/);
   expect(currentDetails).toContain('### Off-boarding partial');
-  expect(currentDetails).toContain('| plaid.items | **removed** |');
-  expect(currentDetails).toContain('| plaid.items | **notFound** |');
+  expect(currentDetails).toContain('- plaid.items: **removed** (');
+  expect(currentDetails).toContain('- plaid.items: **notFound**');
   expect(currentDetails).toContain('#### What is left for a person');
   for (const id of [user.plaidUserId, user.batchUserId, ...items, 'foreign-item']) expect(currentDetails).not.toContain(id);
+});
+
+it('labels the timer of a wait with what is waited for', async () => {
+  const { user, plaidUserId } = seedUser(place);
+  place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropAfter', user: plaidUserId });
+  const handle = await startOffboarding(place, { user });
+  await handle.result();
+  const { events } = await handle.fetchHistory();
+  const timers = (events ?? []).filter(({ timerStartedEventAttributes: attributes }) => attributes);
+  const labels = timers.map(({ userMetadata }) => defaultPayloadConverter.fromPayload<string>(userMetadata!.summary!));
+  expect(labels).toHaveLength(1);
+  expect(labels[0]).toBe('Wait before the next look or call');
 });

@@ -1,0 +1,166 @@
+/**
+ * Records the histories of this version into `histories/<version>/`; see README.md beside it.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { z } from 'zod';
+import { version } from '../../package.json';
+import { defineHttpTask, defineService } from '../../src/index';
+import { findTemporalServer, startTemporalServer } from '../../src/temporal-server';
+import { startHttpTarget } from '../support/http-target';
+import type { HttpTarget } from '../support/http-target';
+import { freshId, openPlace } from '../support/offboarding';
+import type { Place } from '../support/offboarding';
+import { callsFor, seedUser, startOffboarding, until } from '../support/offboarding-runs';
+import type { GivenInput, SeededUser } from '../support/offboarding-runs';
+import { HISTORIES } from './histories';
+
+type Handle = WorkflowHandle;
+
+interface Recording {
+  place: Place;
+  target: HttpTarget;
+}
+
+/** By the name of the file; each starts one run, lets happen to it what its name says, and answers it. */
+const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
+  'offboard-user-completed': ({ place }) => run(place, seedUser(place, [freshId('item'), freshId('item')]), { plaid: { removeUser: true } }),
+
+  'offboard-user-lost-answer-settled-by-looking': ({ place }) => {
+    const seeded = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropAfter', user: seeded.plaidUserId, times: 1 });
+    return run(place, seeded);
+  },
+
+  'offboard-user-lost-request-sent-again': ({ place }) => {
+    const seeded = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropBefore', user: seeded.plaidUserId, times: 1 });
+    place.simulators.plaid.faults.add({ endpoint: 'userRemove', kind: 'serverError', processed: true, user: seeded.plaidUserId, times: 1 });
+    return run(place, seeded, { plaid: { removeUser: true } });
+  },
+
+  'offboard-user-gdpr-after-a-rate-limit': ({ place }) => {
+    const seeded = seedUser(place);
+    place.simulators.batch.faults.add({ endpoint: 'gdprRequestCreate', kind: 'rateLimit', user: seeded.batchUserId, times: 1 });
+    return run(place, seeded, { batch: { mode: 'gdpr' } });
+  },
+
+  'offboard-user-cancelled-while-removing': async ({ place }) => {
+    const seeded = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'stall', stallMs: 2_000, user: seeded.plaidUserId });
+    const handle = await startOffboarding(place, { user: seeded.user });
+    await until('the removal is in flight', () => callsFor(place, seeded.plaidUserId).includes('userItemsRemove'));
+    await handle.cancel();
+    return handle;
+  },
+
+  'offboard-user-cancelled-while-waiting': async ({ place }) => {
+    const seeded = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropBefore', user: seeded.plaidUserId });
+    const handle = await startOffboarding(place, { user: seeded.user });
+    await until('a look after the lost removal', () => callsFor(place, seeded.plaidUserId).length >= 3);
+    await handle.cancel();
+    return handle;
+  },
+
+  'offboard-user-held': async ({ place }) => {
+    const seeded = seedUser(place);
+    const subjects = [place.hasher.subject('plaid', 'sandbox', seeded.plaidUserId)];
+    await place.ledger.addHold({ holdId: freshId('hold'), subjects });
+    return run(place, seeded);
+  },
+
+  'offboard-user-dry-run': ({ place }) => run(place, seedUser(place), { dryRun: true }),
+
+  'offboard-user-partial-with-compensation-task': ({ place, target }) => {
+    const seeded = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user: seeded.plaidUserId });
+    const compensation = { task: 'http.request', input: { uri: `${target.origin}/tickets`, method: 'POST', body: {} } };
+    return run(place, seeded, { onFailure: 'stop', compensation });
+  },
+
+  'offboard-user-failed-at-its-deadline': ({ place }) => {
+    const seeded = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'stall', user: seeded.plaidUserId });
+    return run(place, seeded, { deadline: '1s' });
+  },
+
+  'offboard-user-refused': ({ place }) => startOffboarding(place, { user: {} }),
+
+  'run-http-task-of-the-catalogue': ({ place }) =>
+    startTask(place, 'plaid.userItemsGet', { user_id: seedUser(place).plaidUserId }),
+
+  'run-http-task-rejected': ({ place }) => startTask(place, 'plaid.userItemsGet', { user_id: freshId('stranger') }),
+
+  'run-http-task-of-the-workers-own': ({ place }) => startTask(place, 'shop.orderRead', { order: '7' }),
+};
+
+function run(place: Place, { user }: SeededUser, input: Partial<GivenInput> = {}): Promise<Handle> {
+  return startOffboarding(place, { user, ...input });
+}
+
+function startTask(place: Place, task: string, input: unknown): Promise<Handle> {
+  return place.client.workflow.start('runHttpTask', { taskQueue: place.taskQueue, workflowId: freshId('task'), args: [{ task, input }] });
+}
+
+function shopTask(target: HttpTarget) {
+  const shop = defineService({
+    name: 'shop',
+    title: 'The shop',
+    docs: 'https://shop.invalid/docs',
+    environments: { default: target.origin },
+    defaultEnvironment: 'default',
+    credentials: [],
+    errors: { fields: { code: 'code' }, rules: [] },
+  });
+  return defineHttpTask({
+    service: shop,
+    operation: 'orderRead',
+    summary: 'Read an order',
+    method: 'GET',
+    path: '/orders/{order}',
+    places: { order: 'path' },
+    input: z.strictObject({ order: z.string() }),
+    output: z.looseObject({}),
+    effect: 'read',
+  });
+}
+
+async function record(): Promise<void> {
+  const { path: binary } = await findTemporalServer();
+  const server = await startTemporalServer({ binary });
+  process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
+  const target = await startHttpTarget();
+  const place = await openPlace({ env: { HTTP_TASKS_HTTP_ALLOW: target.origin } });
+  try {
+    await place.startWorker({ worker: { identity: 'recorder', maxHeartbeatThrottleInterval: '500ms' }, plugin: { tasks: [shopTask(target)] } });
+    const folder = path.join(HISTORIES, version);
+    await mkdir(folder, { recursive: true });
+    for (const [name, start] of Object.entries(RUNS)) {
+      const handle = await start({ place, target });
+      await handle.result().catch(() => undefined);
+      const json: unknown = JSON.parse(historyToJSON(await handle.fetchHistory()));
+      await writeFile(path.join(folder, `${name}.json`), `${JSON.stringify(withoutMachine(json), null, 1)}\n`);
+      process.stdout.write(`${version}/${name}\n`);
+    }
+  } finally {
+    await place.close();
+    await target.close();
+    await server.stop();
+  }
+}
+
+/** What tells of the machine that recorded: the places of files in stack traces, and its name in identities. */
+function withoutMachine(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMachine);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([key]) => key !== 'stackTrace');
+  return Object.fromEntries(entries.map(([key, inner]) => [key, key === 'identity' ? 'recorder' : withoutMachine(inner)]));
+}
+
+record().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+});
