@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Ledger, Receipt } from '../ledger/ledger';
+import { isKeyedHash } from '../ledger/subject';
 import type { SubjectHasher } from '../ledger/subject';
 import { userSubjects } from '../ledger/user-subjects';
 import { addCommand, onRun } from './command';
@@ -19,7 +20,7 @@ export function registerReceiptsCommand(program: Command, io: Io): void {
     usage: 'receipts <id>',
     summary: 'show the receipts of a run, of a user, or of a single call',
     description:
-      'ID is a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for runs that http-tasks offboard started), or the run id that http-tasks call printed. Exits 1 when the ledger has no receipt of it.',
+      'ID is a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for every run and call about that user), or the run id that http-tasks call printed. Exits 1 when the ledger has no receipt of it.',
     examples: ['http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x', 'http-tasks receipts usr_1 --attempts --json'],
   });
   command.option('--attempts', 'show every intent and outcome, not only the last word on each step');
@@ -36,7 +37,7 @@ export function registerReceiptsCommand(program: Command, io: Io): void {
   );
 }
 
-/** What the id would be as a user's: the hashes that `offboard` makes workflow ids from. */
+/** What the id would be as a user's: the hashes under which receipts stand. */
 function userHashes(io: Io, id: string, hasher: SubjectHasher): string[] {
   if (id === '') return [];
   return userSubjects({ plaidUserId: id, batchUserId: id }, plaidEnvironment(io.env), hasher);
@@ -44,13 +45,19 @@ function userHashes(io: Io, id: string, hasher: SubjectHasher): string[] {
 
 async function findReceipts(ledger: Ledger, id: string, hashes: readonly string[]): Promise<Receipt[]> {
   if (id === '') return [];
-  const names = [id, ...[id, ...hashes].flatMap((subject) => [`offboard-${subject}`, `offboard-dry-${subject}`])];
   const found = await Promise.all([
-    ...names.map((workflowId) => ledger.readReceipts({ workflowId })),
+    ...[id, `offboard-${id}`].map((workflowId) => ledger.readReceipts({ workflowId })),
     // A call outside any workflow stands under its own run id alone.
     ledger.readReceipts({ workflowId: '', runId: id }),
+    ledger.readReceipts({ subjects: isKeyedHash(id) ? [id, ...hashes] : hashes }),
   ]);
-  return found.flat();
+  // A run may be found by its name and by its user.
+  const seen = new Set<string>();
+  return found.flatMap((receipts) => {
+    const fresh = receipts.filter(({ runId }) => !seen.has(runId));
+    for (const { runId } of fresh) seen.add(runId);
+    return fresh;
+  });
 }
 
 /** The settled receipts of each run; of a run or call without any, its outcomes. */

@@ -109,6 +109,9 @@ export interface Receipt {
   at: string;
 }
 
+/** Which receipts are wanted. Subjects are keyed hashes. */
+export type ReceiptFilter = { workflowId: string; runId?: string } | { subjects: readonly string[] };
+
 /** What earlier runs left behind about a user; all ids are keyed hashes. */
 export interface SubjectHistory {
   /** Steps of which a receipt says `read`, `removed`, `alreadyGone` or `accepted` about this user. */
@@ -142,8 +145,11 @@ export interface Ledger {
   /** Writes the outcome of a call; the first one written for a key and attempt stays. */
   recordOutcome(outcome: CallOutcome): Promise<void>;
   recordEnd(end: RunEnd): Promise<void>;
-  /** Receipts of one workflow (all its runs, or one), in the order in which they were written. */
-  readReceipts(filter: { workflowId: string; runId?: string }): Promise<Receipt[]>;
+  /**
+   * Receipts of one workflow (all its runs, or one), or of every run and lone call that was about any of these subjects,
+   * in the order in which they were written.
+   */
+  readReceipts(filter: ReceiptFilter): Promise<Receipt[]>;
   readCompensations(filter: { workflowId: string; runId?: string }): Promise<CompensationLine[]>;
   /** What earlier receipts (outcome or settled) tell about any of these subjects. */
   readHistory(subjects: readonly string[]): Promise<SubjectHistory>;

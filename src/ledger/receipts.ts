@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
-import type { CallOutcome, Receipt, SubjectHistory } from './ledger';
+import type { CallOutcome, Receipt, ReceiptFilter, SubjectHistory } from './ledger';
 import type { LedgerDatabase, Tables } from './tables';
 import { requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
 
@@ -26,14 +26,16 @@ export async function recordOutcome({ db, dialect }: LedgerDatabase, outcome: Ca
 }
 
 /** See `Ledger.readReceipts`. */
-export async function readReceipts(
-  { db }: LedgerDatabase,
-  filter: { workflowId: string; runId?: string },
-): Promise<Receipt[]> {
-  let query = db.selectFrom('receipts').selectAll().where('workflow_id', '=', storable(filter.workflowId));
-  if (filter.runId !== undefined) query = query.where('run_id', '=', storable(filter.runId));
-  const rows = await query.orderBy('id').execute();
-  return rows.map(toReceipt);
+export async function readReceipts({ db, dialect }: LedgerDatabase, filter: ReceiptFilter): Promise<Receipt[]> {
+  const all = db.selectFrom('receipts').selectAll().orderBy('id');
+  if ('subjects' in filter) {
+    requireHashes('subjects', filter.subjects);
+    const runs = db.selectFrom('receipts').select('run_id').where('subject', 'in', valuesOf(dialect, filter.subjects));
+    return (await all.where('run_id', 'in', runs).execute()).map(toReceipt);
+  }
+  const ofWorkflow = all.where('workflow_id', '=', storable(filter.workflowId));
+  const wanted = filter.runId === undefined ? ofWorkflow : ofWorkflow.where('run_id', '=', storable(filter.runId));
+  return (await wanted.execute()).map(toReceipt);
 }
 
 /** See `Ledger.readHistory`. */

@@ -16,6 +16,22 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
   });
   afterAll(cleanUp);
 
+  it('are found by a user: all receipts of each run that was about them, and of no other', async () => {
+    const about = (runId: string, user: string, step: string) =>
+      ledger.recordOutcome(outcomeOf(intentOf({ workflowId: `of-${runId}`, runId, step, subjects: [subject(user)] })));
+    await about('found-1', 'wanted', 'plaid.items');
+    await about('found-1', 'the same user at Batch', 'batch.ios');
+    await about('found-2', 'wanted', 'plaid.items');
+    await about('other', 'somebody else', 'plaid.items');
+    const receipts = await ledger.readReceipts({ subjects: [subject('wanted'), subject('nobody')] });
+    expect(receipts.map(({ runId, step }) => `${runId} ${step}`)).toEqual([
+      'found-1 plaid.items',
+      'found-1 batch.ios',
+      'found-2 plaid.items',
+    ]);
+    await expect(ledger.readReceipts({ subjects: ['usr_raw_id'] })).rejects.toThrow(TypeError);
+  });
+
   it('keep an intent and its outcome, in the order they were written, with every field', async () => {
     const intent = intentOf({ workflowId: 'fields', keySlot: 'ios' });
     expect(await ledger.recordIntent(intent)).toEqual({ kind: 'recorded' });
