@@ -33,6 +33,8 @@ export async function* libsqlRows({ url, sql, values, signal }: SqlRun): AsyncGe
   const file = `${pathToFileURL(databaseFile(url) ?? '').href}?mode=ro`;
   const data: ReaderData = { file, sql, values, rowsPerPage: ROWS_PER_PAGE, busyMs: BUSY_MS };
   const worker = new Worker(path.join(__dirname, 'libsql-reader-thread.js'), { workerData: data });
+  // Whoever waits for an answer hears of it too; between two answers nobody does, and the process would end.
+  worker.on('error', () => undefined);
   try {
     for (;;) {
       const answer = await nextPage(worker, signal);
@@ -60,7 +62,6 @@ async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promis
 
 async function close(worker: Worker): Promise<void> {
   const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  worker.on('error', () => undefined);
   worker.postMessage('close');
   // A thread inside the database hears nothing before the statement is over; it holds no lock that anybody needs.
   const impatience = setTimeout(() => void worker.terminate(), CLOSE_MS);

@@ -1,0 +1,205 @@
+import { createServer } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ApplicationFailure } from '@temporalio/common';
+import { z } from 'zod';
+import { readSenderSettings } from '../../src/config/settings';
+import { readSourceSettings } from '../../src/config/source-settings';
+import { createTaskSender } from '../../src/http/send-task';
+import type { TaskSender } from '../../src/http/send-task';
+import { openSource } from '../../src/sources/open-source';
+import { SourceError } from '../../src/sources/source';
+import type { Source } from '../../src/sources/source';
+import { CATALOGUE, Catalogue } from '../../src/tasks/catalogue';
+import { defineHttpTask } from '../../src/tasks/define';
+import { defineService } from '../../src/tasks/service';
+import { httpService } from '../../src/tasks/http/tasks';
+import { allOf, failureOf, rowsOf } from './reading';
+
+type Answer = (url: URL, response: ServerResponse) => void;
+
+let server: Server;
+let origin: string;
+let sender: TaskSender;
+let answer: Answer;
+let asked: string[];
+
+const service = defineService({
+  name: 'crm',
+  title: 'A CRM',
+  environments: { default: 'http://127.0.0.1' },
+  defaultEnvironment: 'default',
+  baseUrlSetting: 'CRM_BASE_URL',
+  errors: { fields: { code: 'code' }, rules: [] },
+});
+
+const closedUsers = defineHttpTask({
+  service,
+  operation: 'closedUsers',
+  summary: 'List closed users',
+  method: 'GET',
+  path: '/users',
+  input: z.strictObject({ since: z.string().optional(), after: z.string().optional() }),
+  output: z.looseObject({}),
+  effect: 'read',
+});
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.setHeader('content-type', 'application/json');
+    answer(new URL(request.url ?? '', 'http://x'), response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  sender = createTaskSender(readSenderSettings({ CRM_BASE_URL: origin, HTTP_TASKS_HTTP_ALLOW: origin }, [service, httpService]));
+});
+
+afterAll(async () => {
+  await sender.close();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+beforeEach(() => {
+  asked = [];
+});
+
+function open(pages: object): Promise<Source> {
+  return openSource({ pages }, { settings: readSourceSettings({}), catalogue: new Catalogue([...CATALOGUE, closedUsers]), sender });
+}
+
+const SPEC = { task: 'crm.closedUsers', input: { since: 'x' }, itemsPath: 'data.users', nextCursorPath: 'data.next', cursorField: 'after' };
+
+/** Pages of two users each. */
+function pagesOf(users: readonly unknown[]): Answer {
+  return (url, response) => {
+    const from = Number(url.searchParams.get('after') ?? 0);
+    const next = from + 2 < users.length ? String(from + 2) : null;
+    response.end(JSON.stringify({ data: { users: users.slice(from, from + 2), next } }));
+  };
+}
+
+describe('pages of an HTTP API', () => {
+  it('are followed to the last one, in order, with the input on each', async () => {
+    answer = pagesOf(['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id })));
+    const source = await open(SPEC);
+    expect(await rowsOf(source)).toEqual([1, 2, 3, 4, 5].map((line) => ({ line, user: { batchUserId: String(line) } })));
+    expect(asked).toEqual(['/users?since=x', '/users?since=x&after=2', '/users?since=x&after=4']);
+    expect(source.describe()).toBe('the pages of crm.closedUsers');
+  });
+
+  it('may hold the ids anywhere, as texts or as whole numbers; an entry that is no user is reported', async () => {
+    answer = pagesOf([
+      { user: { ids: { plaid: 'usr', batch: 7 } }, items: ['a', 'b'] },
+      { user: { ids: { batch: 1.5 } } },
+      { user: { ids: { batch: 2 ** 60 } } },
+      null,
+    ]);
+    const source = await open({ ...SPEC, fields: { plaid_user_id: 'user.ids.plaid', batch_user_id: 'user.ids.batch', item_ids: 'items' } });
+    expect(await rowsOf(source)).toEqual([
+      { line: 1, user: { plaidUserId: 'usr', batchUserId: '7', itemIds: ['a', 'b'] } },
+      { line: 2, problem: 'user.ids.batch: must be a text, or a whole number below 2^53' },
+      { line: 3, problem: 'user.ids.batch: must be a text, or a whole number below 2^53' },
+      { line: 4, problem: 'names nobody; give user.ids.plaid, plaid_user_token or user.ids.batch' },
+    ]);
+  });
+
+  it('are gone on with behind any row, from its page on, and not when that page has changed', async () => {
+    const users = ['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id }));
+    answer = pagesOf(users);
+    const source = await open(SPEC);
+    const rows = await allOf(source);
+    for (const [index, { position }] of rows.entries()) {
+      expect(await allOf(source, { after: position })).toEqual(rows.slice(index + 1));
+    }
+    asked = [];
+    await allOf(source, { after: rows[2]?.position });
+    expect(asked).toEqual(['/users?since=x&after=2', '/users?since=x&after=4']);
+    answer = pagesOf([...users.slice(0, 2), { batch_user_id: 'canary' }, ...users.slice(3)]);
+    const changed = await failureOf(allOf(source, { after: rows[3]?.position }));
+    expect(changed).toBeInstanceOf(SourceError);
+    expect(changed.message).toContain('has other entries than before');
+    answer = pagesOf(users.slice(0, 3));
+    expect((await failureOf(allOf(source, { after: rows[3]?.position }))).message).toContain('has other entries than before');
+    expect((await failureOf(allOf(source, { after: '7-00' }))).message).toContain('position');
+  });
+
+  it.each<[string, Answer, string, string]>([
+    ['has no list', (_, response) => response.end('{"data":{"next":null}}'), 'pages.itemsPath', 'a page has no list there'],
+    ['has something else for a list', (_, response) => response.end('{"data":{"users":{},"next":null}}'), 'pages.itemsPath', 'a page has no list there'],
+    ['says nothing of a next one', (_, response) => response.end('{"data":{"users":[]}}'), 'pages.nextCursorPath', 'nobody can tell whether it is the last one'],
+    ['has a cursor that is none', (_, response) => response.end('{"data":{"users":[],"next":{"a":1}}}'), 'pages.nextCursorPath', 'neither a text nor a number'],
+    ['gives the same cursor for ever', (_, response) => response.end('{"data":{"users":[],"next":"a"}}'), 'pages', 'would never end'],
+    ['is only a part', (_, response) => response.writeHead(206).end('{"data":{"users":[],"next":null}}'), 'pages', 'answered 206 instead of 200'],
+  ])('are refused when one %s', async (_, given, field, why) => {
+    answer = given;
+    const error = await failureOf(allOf(await open(SPEC)));
+    expect(error).toBeInstanceOf(SourceError);
+    expect((error as SourceError).field).toBe(field);
+    expect(error.message).toContain(why);
+  });
+
+  it.each<[string, Answer, string]>([
+    ['500', (_, response) => response.writeHead(500).end('{}'), 'Task.Unavailable'],
+    ['404', (_, response) => response.writeHead(404).end('{"data":{"users":[],"next":null}}'), 'Task.Rejected'],
+    ['a body that breaks off', (_, response) => response.writeHead(200, { 'content-length': 500 }).write('{"data":{"users":[', () => response.destroy()), 'Task.Unavailable'],
+    ['no JSON', (_, response) => response.end('<html>'), 'Task.UnexpectedResponse'],
+    ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end(), 'Task.UnexpectedResponse'],
+  ])("fail with the task's own failure at %s, behind the rows before it", async (_, given, type) => {
+    const first = pagesOf(['1', '2', '3'].map((id) => ({ batch_user_id: id })));
+    answer = (url, response) => (url.searchParams.has('after') ? given : first)(url, response);
+    const lines: number[] = [];
+    const reading = (async () => {
+      for await (const { line } of (await open(SPEC)).rows()) lines.push(line);
+    })();
+    const error = await failureOf(reading);
+    expect(error).toBeInstanceOf(ApplicationFailure);
+    expect((error as ApplicationFailure).type).toBe(type);
+    expect(lines).toEqual([1, 2]);
+  });
+
+  it('pass on for how long the API asks to wait', async () => {
+    answer = (_, response) => response.writeHead(429, { 'retry-after': '7' }).end('{}');
+    const error = await failureOf(allOf(await open(SPEC)));
+    expect(error).toMatchObject({ type: 'Task.RateLimited', nextRetryDelay: 7_000, nonRetryable: false });
+  });
+
+  it('end where the API leaves its cursor out, if it is said to do so; more pages than allowed are refused', async () => {
+    answer = (url, response) => response.end(JSON.stringify(url.searchParams.has('after') ? [{ batch_user_id: '2' }] : { users: [{ batch_user_id: '1' }], next: 'a' }));
+    const error = await failureOf(allOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', maxPages: 1 })));
+    expect(error.message).toContain('more than 1 pages');
+    answer = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
+    expect(await rowsOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', endsWithoutCursor: true }))).toHaveLength(1);
+    expect(await rowsOf(await open({ task: 'crm.closedUsers', itemsPath: 'users' }))).toHaveLength(1);
+  });
+
+  it('may be read by http.request, with a parameter or a link of the same origin', async () => {
+    answer = (url, response) => {
+      const page = Number(url.searchParams.get('page') ?? 1);
+      response.end(JSON.stringify({ users: [{ batch_user_id: String(page) }], page: page < 3 ? page + 1 : null, link: page < 3 ? `/l?page=${page + 1}` : '' }));
+    };
+    const spec = { task: 'http.request', input: { uri: `${origin}/u?q=1` }, itemsPath: 'response.body.users' };
+    const byParameter = await open({ ...spec, nextCursorPath: 'response.body.page', cursorField: 'uri?page' });
+    expect((await rowsOf(byParameter)).map(({ user }) => user?.batchUserId)).toEqual(['1', '2', '3']);
+    expect(asked).toEqual(['/u?q=1', '/u?q=1&page=2', '/u?q=1&page=3']);
+    asked = [];
+    const byLink = await open({ ...spec, nextCursorPath: 'response.body.link', cursorField: 'uri' });
+    expect((await rowsOf(byLink)).map(({ user }) => user?.batchUserId)).toEqual(['1', '2', '3']);
+    expect(asked).toEqual(['/u?q=1', '/l?page=2', '/l?page=3']);
+    answer = (_, response) => response.end('{"users":[],"link":"http://elsewhere.example/x"}');
+    expect((await failureOf(allOf(byLink))).message).toContain('another origin');
+  });
+
+  it('are left alone when the reader stops: no further page is asked for', async () => {
+    answer = pagesOf(['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id })));
+    for await (const { line } of (await open(SPEC)).rows()) if (line === 2) break;
+    expect(asked).toHaveLength(1);
+  });
+
+  it('are given up at once when a signal says so while a page is awaited', async () => {
+    const stop = new AbortController();
+    answer = () => stop.abort(new Error('enough'));
+    await expect(allOf(await open(SPEC), { signal: stop.signal })).rejects.toThrow();
+    server.closeAllConnections();
+  });
+});
