@@ -19,6 +19,7 @@ const ROOMS = {
   codec: { rooms: [] },
   gateway: { rooms: ['tasks', 'openapi', 'http', 'ledger', 'codec', 'config'] },
   simulators: { rooms: [] },
+  'host-checks': { rooms: [] },
   'temporal-server': { rooms: [] },
   cli: 'everything',
 };
@@ -28,7 +29,7 @@ const ENTRIES = {
   'index.ts': 'everything',
   'worker.ts': 'everything',
   'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
-  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'tasks'], types: ['http', 'policy'] },
+  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'tasks'], types: ['http', 'policy'] },
   'testing.ts': { rooms: ['simulators'] },
 };
 

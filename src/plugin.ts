@@ -9,8 +9,8 @@ import type { Settings } from './config/settings';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
-import { checkingTheBundle, refuseWorkflowClashes } from './refuse-workflow-clashes';
-import { refuseMixedVersions } from './temporal-versions';
+import { checkingTheBundle, refuseWorkflowClashes } from './host-checks/refuse-workflow-clashes';
+import { refuseMixedVersions } from './host-checks/temporal-versions';
 
 /** What the plugin can be given. Everything has a default. */
 export interface HttpTasksPluginOptions {

@@ -4,7 +4,7 @@ import { SettingsError } from '../../src/config/problems';
 import { CATALOGUE } from '../../src/tasks/catalogue';
 import { defineHttpTask } from '../../src/tasks/define';
 import { defineService } from '../../src/tasks/service';
-import { refuseMixedVersions } from '../../src/temporal-versions';
+import { refuseMixedVersions } from '../../src/host-checks/temporal-versions';
 import { ENV, idlePlugin } from './host';
 
 const desk = defineService({
