@@ -14,32 +14,37 @@ let runs: {
   done: Awaited<ReturnType<typeof startOffboarding>>;
   undone: Awaited<ReturnType<typeof startOffboarding>>;
   repeatSafe: Awaited<ReturnType<typeof startOffboarding>>;
+  userGone: Awaited<ReturnType<typeof startOffboarding>>;
   lone: ReturnType<typeof startLoneRemoval>;
 };
-let users: Record<'done' | 'undone' | 'repeatSafe' | 'lone', SeededUser>;
+let users: Record<'done' | 'undone' | 'repeatSafe' | 'userGone' | 'lone', SeededUser>;
 
 beforeAll(async () => {
   place = await openPlace({ plaid: { repeatedRemovals: 'process' }, env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '60000' } });
   seedBystanders(place);
-  users = { done: seedUser(place), undone: seedUser(place), repeatSafe: seedUser(place), lone: seedUser(place) };
+  const [done, undone, repeatSafe, userGone, lone] = [seedUser(place), seedUser(place), seedUser(place), seedUser(place), seedUser(place)];
+  users = { done, undone, repeatSafe, userGone, lone };
   const stall = (user: string, endpoint: FaultRuleInput['endpoint'], processed: boolean): unknown =>
     (endpoint.startsWith('user') ? place.simulators.plaid : place.simulators.batch).faults.add({ endpoint, kind: 'stall', processed, user, times: 1 });
   stall(users.done.plaidUserId, 'userItemsRemove', true);
   stall(users.undone.plaidUserId, 'userItemsRemove', false);
   stall(users.lone.plaidUserId, 'userItemsRemove', true);
   stall(users.repeatSafe.batchUserId, 'customDataDelete', true);
+  stall(users.userGone.plaidUserId, 'userRemove', true);
 
   const first = await startWorkerProcess(place);
-  const [done, undone, repeatSafe] = await Promise.all([
-    startOffboarding(place, { user: users.done.user }),
-    startOffboarding(place, { user: users.undone.user }),
-    startOffboarding(place, { user: users.repeatSafe.user }),
-  ]);
-  runs = { done, undone, repeatSafe, lone: startLoneRemoval(users.lone) };
+  runs = {
+    done: await startOffboarding(place, { user: done.user }),
+    undone: await startOffboarding(place, { user: undone.user }),
+    repeatSafe: await startOffboarding(place, { user: repeatSafe.user }),
+    userGone: await startOffboarding(place, { user: userGone.user, plaid: { removeUser: true } }),
+    lone: startLoneRemoval(lone),
+  };
   const inFlight = (): boolean =>
-    [users.done, users.undone, users.lone].every(({ plaidUserId }) => callsFor(place, plaidUserId).includes('userItemsRemove')) &&
-    callsFor(place, users.repeatSafe.batchUserId).length === 1;
-  await until('all four calls are in flight', inFlight);
+    [done, undone, lone].every(({ plaidUserId }) => callsFor(place, plaidUserId).includes('userItemsRemove')) &&
+    callsFor(place, userGone.plaidUserId).includes('userRemove') &&
+    callsFor(place, repeatSafe.batchUserId).length === 1;
+  await until('all five calls are in flight', inFlight);
   await first.kill();
 }, 120_000);
 
@@ -95,6 +100,13 @@ describe('the next worker', () => {
     const [lost, ...later] = await removals(runs.undone.workflowId);
     expect(lost).toBe('2-plaid.items 1 intent');
     expect(later.map((line) => line.replace(/^\d+/, 'n'))).toEqual(['n-plaid.items 1 intent', 'n-plaid.items 1 outcome removed']);
+  }, 90_000);
+
+  it('finds out by looking that a user was removed, and does not send that again', async () => {
+    const result = await runs.userGone.result();
+    expect(result.status).toBe('completed');
+    expect(stepLines(result)[2]).toBe('plaid.user removed');
+    expect(callsFor(place, users.userGone.plaidUserId).filter((call) => call === 'userRemove')).toHaveLength(1);
   }, 90_000);
 
   it('sends a call again that may be repeated', async () => {
