@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkflowBundlePath } from '@temporalio/worker';
@@ -8,6 +8,9 @@ import { quiet } from './quiet-runtime';
 
 const ROOT = join(__dirname, '../..');
 const KEPT = join(ROOT, '.test-state', 'bundles');
+
+/** A bundle that old belongs to no test run that still goes on. */
+const KEPT_FOR_MS = 3_600_000;
 
 let bundle: Promise<WorkflowBundlePath> | undefined;
 
@@ -25,11 +28,21 @@ async function bundleOnce(): Promise<WorkflowBundlePath> {
   if (existsSync(codePath)) return { codePath };
   const { code } = await bundleWorkflowCode({ workflowsPath: join(ROOT, 'src/workflow.ts'), logger: quiet });
   await mkdir(KEPT, { recursive: true });
+  await removeOldBundles();
   // Another jest worker may be making the same file.
   const draft = `${codePath}.${process.pid}`;
   await writeFile(draft, code);
   await rename(draft, codePath);
   return { codePath };
+}
+
+async function removeOldBundles(): Promise<void> {
+  for (const name of await readdir(KEPT)) {
+    const file = join(KEPT, name);
+    // Another jest worker may have removed it already.
+    const made = await stat(file).catch(() => undefined);
+    if (made && made.mtimeMs < Date.now() - KEPT_FOR_MS) await rm(file, { force: true });
+  }
 }
 
 async function fingerprint(): Promise<string> {
