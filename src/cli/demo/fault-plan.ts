@@ -51,14 +51,10 @@ const TERMINATING: readonly Fault[] = [
   { kind: 'resetMidBody' },
 ];
 
-/**
- * Here no answer is lost: this task settles a lost one by being sent again, which Plaid refuses with USER_NOT_FOUND,
- * while the demo's simulator is told to process every repetition.
- */
 const REMOVING_USER: readonly Fault[] = [
-  { kind: 'dropBefore' },
+  { kind: 'dropAfter' },
   { kind: 'rateLimit', retryAfter: wait('httpDate') },
-  { kind: 'serverError' },
+  { kind: 'serverError', processed: true },
 ];
 
 const DELETING: readonly Fault[] = [
