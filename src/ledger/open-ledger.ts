@@ -10,6 +10,10 @@ import { LedgerSettingError } from './setting-error';
 import { databaseCode } from './sql-failure';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
 import { createSubjectHasher } from './subject';
+import type { RateLedger } from './sweeps/rate-ledger';
+import { createSqlRateLedger } from './sweeps/sql-rate-ledger';
+import { createSqlSweepLedger } from './sweeps/sql-sweep-ledger';
+import type { SweepLedger } from './sweeps/sweep-ledger';
 import type { LedgerDatabase, Tables } from './tables';
 
 /** How long one call may take unless told otherwise. */
@@ -38,6 +42,12 @@ export interface LedgerOptions {
   deadlineMs?: number;
 }
 
+/** A ledger with everything in it: receipts and holds, sweeps, and the rates that all calls share. */
+export interface OpenedLedger extends Ledger {
+  readonly sweeps: SweepLedger;
+  readonly rates: RateLedger;
+}
+
 /**
  * Opens the ledger: connects, brings the schema up to date (safe with any number of processes at once) and binds the
  * ledger to the subject key. A file is created when it is missing; its folder is not. May be repeated freely.
@@ -46,7 +56,7 @@ export interface LedgerOptions {
  * the one the ledger was first opened with, and a ledger that a newer version wrote.
  * @throws LedgerUnavailableError when the database cannot be reached or is locked for a minute.
  */
-export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
   const { fingerprint } = createSubjectHasher(options.subjectKey);
   const address = parseLedgerUrl(options.url);
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
@@ -61,9 +71,24 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     if (!(error instanceof LedgerUnavailableError)) throw error;
     throw new LedgerUnavailableError(`HTTP_TASKS_LEDGER_URL (${address.label}): ${error.message}`);
   }
-  if (keep) return createSqlLedger(opening, deadlineMs);
+  if (keep) return overDatabase(opening, deadlineMs, options);
   await opening.db.destroy();
-  return createSqlLedger(connect(address, deadlineMs, options), deadlineMs);
+  return overDatabase(connect(address, deadlineMs, options), deadlineMs, options);
+}
+
+function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey }: LedgerOptions): OpenedLedger {
+  const ledger = createSqlLedger(database, deadlineMs);
+  let closed = false;
+  const isClosed = () => closed;
+  return {
+    ...ledger,
+    sweeps: createSqlSweepLedger(database, { subjectKey, deadlineMs, isClosed }),
+    rates: createSqlRateLedger(database, { deadlineMs, isClosed }),
+    close: () => {
+      closed = true;
+      return ledger.close();
+    },
+  };
 }
 
 function connect(address: LedgerAddress, deadlineMs: number, options: LedgerOptions): LedgerDatabase {

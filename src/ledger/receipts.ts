@@ -58,7 +58,8 @@ export async function readHistory(
   return { steps: [...steps].sort(), items: [...items].sort() };
 }
 
-function toReceipt(row: Selectable<Tables['receipts']>): Receipt {
+/** A row as the ledger answers it. */
+export function toReceipt(row: Selectable<Tables['receipts']>): Receipt {
   return {
     workflowId: row.workflow_id,
     runId: row.run_id,

@@ -5,6 +5,9 @@ import type { TaskFailureType } from '../tasks/failure';
 /** Written as ISO text in UTC; Postgres gives it back as a Date. */
 type Instant = ColumnType<string | Date, string, never>;
 
+/** The same where it may come later, or change. */
+type LaterInstant = ColumnType<string | Date | null, string | null | undefined, string | null>;
+
 interface ReceiptsTable {
   id: GeneratedAlways<number>;
   workflow_id: string;
@@ -66,11 +69,106 @@ interface LedgerMigrationsTable {
   at: Instant;
 }
 
+interface SweepsTable {
+  number: GeneratedAlways<number>;
+  sweep_id: string;
+  redrive_of: string | null;
+  /** 0 or 1, as everywhere: libSQL has no booleans. */
+  skip_done: number;
+  status: string;
+  paused_because: string | null;
+  /** The key of the users' ids, itself encrypted; null once it is destroyed. */
+  wrapped_key: string | null;
+  snapshot_version: Generated<number>;
+  /** Encrypted. */
+  snapshot_position: string | null;
+  snapshot_complete: Generated<number>;
+  total: Generated<number>;
+  duplicates: Generated<number>;
+  rejected: Generated<number>;
+  last_fence: Generated<number>;
+  closed_at: LaterInstant;
+  merkle_root: string | null;
+  leaves: number | null;
+  created_at: Instant;
+  ended_at: LaterInstant;
+}
+
+interface SweepChunksTable {
+  sweep: number;
+  chunk_id: string;
+  fence: number;
+  taken_by: string;
+}
+
+interface TargetsTable {
+  sweep: number;
+  seq: number;
+  state: 'pending' | 'open' | 'bulk' | 'done';
+  round: number;
+  unsettled: number;
+  fence: number | null;
+  wave: number | null;
+  worst: number | null;
+  bulk_left: number;
+  /** 1 when the row named Items: it was about them only. */
+  some_items: number;
+  intent_at: LaterInstant;
+  not_before: LaterInstant;
+}
+
+interface TargetIdsTable {
+  sweep: number;
+  seq: number;
+  ids: string;
+  subjects: string;
+}
+
+interface TargetKeysTable {
+  sweep: number;
+  key: string;
+}
+
+interface BulkQueueTable {
+  sweep: number;
+  app: string;
+  seq: number;
+  fence: number | null;
+  wave: number | null;
+  unsettled: number;
+  intent_at: LaterInstant;
+}
+
+interface SealedLeavesTable {
+  sweep: number;
+  seq: number;
+  /** A bigint in Postgres, which comes as text. */
+  receipt: ColumnType<number | string, number | string, never>;
+  step: string;
+  leaf: string;
+}
+
+interface RatesTable {
+  service: string;
+  key_slot: string;
+  version: number;
+  set_limit: number | null;
+  state: string;
+}
+
 /** The ledger's tables as both databases have them. */
 export interface Tables {
   receipts: ReceiptsTable;
   compensation_log: CompensationLogTable;
   holds: HoldsTable;
+  sweeps: SweepsTable;
+  sweep_chunks: SweepChunksTable;
+  targets: TargetsTable;
+  target_ids: TargetIdsTable;
+  target_keys: TargetKeysTable;
+  bulk_queue: BulkQueueTable;
+  sealed_leaves: SealedLeavesTable;
+  rates: RatesTable;
   ledger_meta: LedgerMetaTable;
   ledger_migrations: LedgerMigrationsTable;
 }

@@ -27,34 +27,38 @@ interface Subtree {
 
 /**
  * Builds a Merkle tree (RFC 6962) from leaf hashes in their order, one at a time, and keeps no more than one hash for
- * each level. For the leaves named at the start it collects what proves that they are in it.
+ * each level. For the leaves that are added with `prove` it also collects what proves that they are in it.
  */
 export class MerkleTree {
   readonly #hash: Hash;
-  readonly #proofs: ReadonlyMap<number, Uint8Array[]>;
+  readonly #proofs = new Map<number, Uint8Array[]>();
   /** From the largest subtree to the smallest, as the bits of the count. */
   readonly #subtrees: Subtree[] = [];
   #count = 0;
 
-  /** @param proven The indexes, from 0, of the leaves whose proofs will be asked for. */
-  constructor(hash: Hash, proven: readonly number[] = []) {
+  constructor(hash: Hash) {
     this.#hash = hash;
-    this.#proofs = new Map(proven.map((index) => [index, []]));
   }
 
   get count(): number {
     return this.#count;
   }
 
-  /** @param hash A hash made by {@link leafHash}. */
-  add(hash: Uint8Array): void {
+  /**
+   * @param hash A hash made by {@link leafHash}.
+   * @param prove Whether its proof will be asked for.
+   * @returns The leaf's index, from 0.
+   */
+  add(hash: Uint8Array, prove = false): number {
     const index = this.#count++;
-    let added: Subtree = { level: 0, hash, proven: this.#proofs.has(index) ? [index] : NONE };
+    if (prove) this.#proofs.set(index, []);
+    let added: Subtree = { level: 0, hash, proven: prove ? [index] : NONE };
     for (let last = this.#subtrees.at(-1); last?.level === added.level; last = this.#subtrees.at(-1)) {
       this.#subtrees.pop();
       added = this.#join(last, added);
     }
     this.#subtrees.push(added);
+    return index;
   }
 
   /** The root over all leaves. Ends the building: the proofs are complete now, and no leaf may be added any more. */
@@ -71,7 +75,7 @@ export class MerkleTree {
   /** After `finish`: the hashes beside the way from a leaf up to the root. */
   proof(index: number): readonly Uint8Array[] {
     const path = this.#proofs.get(index);
-    if (path === undefined || index >= this.#count) throw new RangeError(`No proof was collected for leaf ${index}.`);
+    if (path === undefined) throw new RangeError(`No proof was collected for leaf ${index}.`);
     return path;
   }
 

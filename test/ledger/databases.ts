@@ -4,7 +4,7 @@ import path from 'node:path';
 import Database from 'libsql';
 import { Client } from 'pg';
 import { openLedger } from '../../src/ledger/open-ledger';
-import type { LedgerOptions } from '../../src/ledger/open-ledger';
+import type { LedgerOptions, OpenedLedger } from '../../src/ledger/open-ledger';
 import type { Intent, Ledger } from '../../src/ledger/ledger';
 import { createSubjectHasher } from '../../src/ledger/subject';
 import { freshPostgresUrl } from '../support/postgres';
@@ -39,7 +39,7 @@ export const DATABASES: { name: 'libSQL' | 'Postgres'; freshUrl: () => Promise<s
 ];
 
 /** Opens a ledger that is closed after the test file. */
-export async function open(url: string, options: Partial<LedgerOptions> = {}): Promise<Ledger> {
+export async function open(url: string, options: Partial<LedgerOptions> = {}): Promise<OpenedLedger> {
   const ledger = await openLedger({ url, subjectKey: SUBJECT_KEY, ...options });
   ledgers.push(ledger);
   return ledger;

@@ -75,8 +75,8 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
     ]);
   });
 
-  it('are one when an intent is repeated with the same key and attempt, and the first outcome stays', async () => {
-    const intent = intentOf({ workflowId: 'repeated' });
+  it('are one when a repeat-safe intent is repeated with the same key and attempt, and the first outcome stays', async () => {
+    const intent = intentOf({ workflowId: 'repeated', refuseUnsettled: false });
     for (let repeat = 0; repeat < 3; repeat++) {
       expect(await ledger.recordIntent(intent)).toEqual({ kind: 'recorded' });
     }
@@ -91,10 +91,50 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
 
   it('are one when many write the same intent at the same moment', async () => {
     const others = await Promise.all([open(url), open(url), open(url)]);
-    const intent = intentOf({ workflowId: 'at-once' });
+    const intent = intentOf({ workflowId: 'at-once', refuseUnsettled: false });
     const answers = await Promise.all([ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]));
     expect(answers).toEqual(Array.from({ length: 8 }, () => ({ kind: 'recorded' })));
     expect(await ledger.readReceipts({ workflowId: 'at-once' })).toHaveLength(1);
+  });
+
+  it('let only one of many send that write the same irreversible intent at the same moment', async () => {
+    const others = await Promise.all([open(url), open(url), open(url)]);
+    const intent = intentOf({ workflowId: 'one-sends' });
+    const answers = await Promise.all([ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]));
+    expect(answers.map(({ kind }) => kind).sort()).toEqual(['recorded', ...Array.from({ length: 7 }, () => 'unsettled')]);
+  });
+
+  it.each(['removed', 'accepted', 'unknown'] as const)(
+    'refuse a later attempt of an irreversible call whose earlier one ended %s, and was perhaps never reported',
+    async (outcome) => {
+      const first = intentOf({ workflowId: `unreported-${outcome}` });
+      await ledger.recordIntent(first);
+      await ledger.recordOutcome(outcomeOf(first, { outcome }));
+      expect(await ledger.recordIntent({ ...first, attempt: 2 })).toEqual({ kind: 'unsettled' });
+    },
+  );
+
+  it('refuse an irreversible attempt whose number was used before: somebody reset the activity', async () => {
+    const first = intentOf({ workflowId: 'reset' });
+    await ledger.recordIntent(first);
+    expect(await ledger.recordIntent(first)).toEqual({ kind: 'unsettled' });
+    await ledger.recordOutcome(outcomeOf(first, { outcome: 'failed' }));
+    expect(await ledger.recordIntent(first)).toEqual({ kind: 'unsettled' });
+  });
+
+  it('say that a call was perhaps sent also when a hold was set since', async () => {
+    const first = intentOf({ workflowId: 'sent-then-held', subjects: [subject('sent-then-held')] });
+    await ledger.recordIntent(first);
+    await ledger.addHold({ holdId: 'since', subjects: first.subjects });
+    expect(await ledger.recordIntent({ ...first, attempt: 2 })).toEqual({ kind: 'unsettled' });
+    expect(await ledger.recordIntent({ ...first, activityId: '2' })).toEqual({ kind: 'held' });
+  });
+
+  it('let a hold stop a repeat-safe call that is recorded already', async () => {
+    const first = intentOf({ workflowId: 'recorded-then-held', subjects: [subject('recorded-then-held')], refuseUnsettled: false });
+    await ledger.recordIntent(first);
+    await ledger.addHold({ holdId: 'after', subjects: first.subjects });
+    expect(await ledger.recordIntent(first)).toEqual({ kind: 'held' });
   });
 
   it('refuse a later attempt while an earlier one has an intent and no outcome, and write nothing', async () => {

@@ -1,6 +1,13 @@
 import { receiptsMigration } from './0001-receipts';
 import { holdsMigration } from './0002-holds';
+import { sweepsMigration } from './0003-sweeps';
+import { sweepWritesMigration } from './0004-sweep-writes';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
-export const migrations: readonly Migration[] = [receiptsMigration, holdsMigration];
+export const migrations: readonly Migration[] = [
+  receiptsMigration,
+  holdsMigration,
+  sweepsMigration,
+  sweepWritesMigration,
+];

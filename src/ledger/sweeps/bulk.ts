@@ -1,0 +1,90 @@
+import { sql } from 'kysely';
+import { rankOf } from '../../policy/worst-outcome';
+import { requireHashes, storable, storableOrNull } from '../values';
+import { keyOf, numberOf, orRefused } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { SweepFencedError } from './sweep-errors';
+import { MOST_USERS_IN_A_BULK_CALL } from './sweep-types';
+import type { BulkUser, OpenBulk, RecordBulk } from './sweep-types';
+import { requireAtMost } from './waves';
+
+interface BulkRow {
+  seq: number;
+  ids: string;
+  subjects: string;
+}
+
+/** See `SweepLedger.readyForBulk`. */
+export async function readyForBulk(context: SweepContext, sweepId: string): Promise<Record<string, number>> {
+  const rows = await context.db
+    .selectFrom('bulk_queue')
+    .select(['app', (eb) => eb.fn.countAll<number | string>().as('users')])
+    .where('sweep', '=', await numberOf(context, sweepId))
+    .groupBy('app')
+    .orderBy('app')
+    .execute();
+  return Object.fromEntries(rows.map(({ app, users }) => [app, Number(users)]));
+}
+
+/** See `SweepLedger.openBulk`. */
+export async function openBulk(context: SweepContext, bulk: OpenBulk): Promise<BulkUser[]> {
+  requireAtMost('limit', bulk.limit, MOST_USERS_IN_A_BULK_CALL);
+  const key = await keyOf(context, bulk.sweepId);
+  const sweep = await numberOf(context, bulk.sweepId);
+  const rows = await orRefused(
+    context.dialect === 'postgres' ? openInPostgres(context, sweep, bulk) : openInLibsql(context, sweep, bulk),
+    () => new SweepFencedError(bulk.chunkId),
+  );
+  return rows
+    .sort((a, b) => a.seq - b.seq)
+    .map(({ seq, ids, subjects }) => ({
+      seq,
+      user: key.decryptUser(seq, ids),
+      subjects: JSON.parse(subjects) as string[],
+    }));
+}
+
+async function openInPostgres({ db }: SweepContext, sweep: number, bulk: OpenBulk): Promise<BulkRow[]> {
+  const { rows } = await sql<BulkRow>`
+    select * from ledger_bulk_wave(${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence},
+      ${bulk.wave}, ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()})`.execute(db);
+  return rows;
+}
+
+async function openInLibsql({ db }: SweepContext, sweep: number, bulk: OpenBulk): Promise<BulkRow[]> {
+  await sql`
+    insert into write_bulk_wave (sweep, sweep_id, chunk_id, fence, wave, app, step, most, at)
+    values (${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence}, ${bulk.wave},
+      ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()})`.execute(db);
+  const { rows } = await sql<BulkRow>`
+    select q.seq, i.ids, i.subjects
+    from bulk_queue as q join target_ids as i on i.sweep = q.sweep and i.seq = q.seq
+    where q.sweep = ${sweep} and q.app = ${storable(bulk.app)} and q.fence = ${bulk.fence} and q.wave = ${bulk.wave}
+  `.execute(db);
+  return rows;
+}
+
+/** See `SweepLedger.recordBulk`. */
+export async function recordBulk(context: SweepContext, bulk: RecordBulk): Promise<void> {
+  requireAtMost('users', bulk.users.length, MOST_USERS_IN_A_BULK_CALL);
+  requireHashes('users.subject', bulk.users.map(({ subject }) => subject));
+  const sweep = await numberOf(context, bulk.sweepId);
+  const call = [bulk.step, bulk.task, bulk.service, bulk.environment].map(storable);
+  const found = [bulk.outcome, bulk.failureType ?? null, bulk.status ?? null, storableOrNull(bulk.code)];
+  const proof = [storableOrNull(bulk.requestId), storableOrNull(bulk.token)];
+  const list = sql.join([
+    sweep,
+    storable(bulk.sweepId),
+    storable(bulk.chunkId),
+    bulk.fence,
+    storable(bulk.app),
+    JSON.stringify([...call, storableOrNull(bulk.keySlot), ...found, ...proof]),
+    JSON.stringify(bulk.users.map(({ seq, subject }) => [seq, subject])),
+    rankOf(bulk.outcome),
+    new Date().toISOString(),
+  ]);
+  const write = context.dialect === 'postgres'
+    ? sql`select ledger_bulk_outcomes(${list})`
+    : sql`insert into write_bulk_outcomes (sweep, sweep_id, chunk_id, fence, app, receipt, users, worst, at) values (${list})`;
+  await orRefused(write.execute(context.db), () => new SweepFencedError(bulk.chunkId));
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { storable } from '../values';
+import { numberOf, orRefused } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { SweepFencedError, SweepSealedError } from './sweep-errors';
+import type { ChunkFence } from './sweep-types';
+
+/** See `SweepLedger.takeFence`. */
+export async function takeFence(
+  context: SweepContext,
+  chunk: { sweepId: string; chunkId: string },
+): Promise<number> {
+  const sweep = await numberOf(context, chunk.sweepId);
+  const chunkId = storable(chunk.chunkId);
+  const takenBy = randomUUID();
+  const sealed = () => new SweepSealedError(chunk.sweepId);
+  if (context.dialect === 'postgres') {
+    const { rows } = await orRefused(
+      sql<{ fence: number }>`select ledger_sweep_fence(${sweep}, ${chunkId}, ${takenBy}) as fence`.execute(context.db),
+      sealed,
+    );
+    const [taken] = rows;
+    if (taken === undefined) throw new Error('ledger_sweep_fence answered nothing.');
+    return taken.fence;
+  }
+  await orRefused(
+    sql`insert into write_sweep_fence (sweep, chunk_id, taken_by) values (${sweep}, ${chunkId}, ${takenBy})`.execute(context.db),
+    sealed,
+  );
+  const mine = await context.db
+    .selectFrom('sweep_chunks')
+    .select('fence')
+    .where('sweep', '=', sweep)
+    .where('chunk_id', '=', chunkId)
+    .where('taken_by', '=', takenBy)
+    .executeTakeFirst();
+  // Somebody took the next one before this one was read.
+  if (mine === undefined) throw new SweepFencedError(chunk.chunkId);
+  return mine.fence;
+}
+
+/** See `SweepLedger.confirmFence`. */
+export async function confirmFence(context: SweepContext, { sweepId, chunkId, fence }: ChunkFence): Promise<void> {
+  const row = await context.db
+    .selectFrom('sweep_chunks')
+    .select('fence')
+    .where('sweep', '=', await numberOf(context, sweepId))
+    .where('chunk_id', '=', storable(chunkId))
+    .executeTakeFirst();
+  if (row?.fence !== fence) throw new SweepFencedError(chunkId);
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
+import { leafHash } from '../../policy/merkle';
+import type { Hash } from '../../policy/merkle';
+import type { LedgerDialect } from '../tables';
+
+/** The hash of every seal. */
+export const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
+
+/**
+ * What of a receipt is sealed, in the order in which it is hashed: everything but the row's own id. Never change this
+ * list; a seal made with it could not be verified any more.
+ */
+const SEALED_COLUMNS = [
+  'workflow_id', 'run_id', 'activity_id', 'seq', 'step', 'phase', 'round', 'attempt', 'sweep_id', 'subject', 'task',
+  'service', 'environment', 'key_slot', 'outcome', 'reason', 'failure_type', 'status', 'code', 'request_id', 'token',
+  'items', 'at',
+] as const;
+
+/** A value of a receipt as it is hashed. */
+export type SealedField = string | number | null;
+
+/** A receipt as it is read for sealing. */
+export type SealableRow = { id: number | string } & Record<(typeof SEALED_COLUMNS)[number], SealedField>;
+
+/** The columns to select. Times come as text, because a Date would hide a change of microseconds. */
+export function sealedColumns(dialect: LedgerDialect): RawBuilder<SealableRow> {
+  const columns = SEALED_COLUMNS.map((column) => {
+    if (column !== 'at' || dialect === 'libsql') return sql.ref(column);
+    return sql`to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`;
+  });
+  return sql`id, ${sql.join(columns)}`;
+}
+
+/** The fields of a receipt in their order, the same from both databases. */
+export function sealedFields(row: SealableRow): SealedField[] {
+  return SEALED_COLUMNS.map((column) => {
+    const value = row[column];
+    return column === 'at' && typeof value === 'string' ? value.replace(/(\.\d{3})000Z$/, '$1Z') : value;
+  });
+}
+
+/** The leaf of a receipt: the domain-separated SHA-256 of the JSON array of its fields. */
+export function leafOf(fields: readonly SealedField[]): Uint8Array {
+  return leafHash(sha256, Buffer.from(JSON.stringify(fields)));
+}

@@ -1,0 +1,72 @@
+import { sql } from 'kysely';
+import { WORST_FIRST, outcomeOfRank } from '../../policy/worst-outcome';
+import type { Outcome } from '../../policy/outcome';
+import type { SubjectHistory } from '../ledger';
+import { requireHashes, valuesOf } from '../values';
+import { numberOf } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import type { SweepCounts, UnfinishedRange } from './sweep-types';
+
+/** See `SweepLedger.count`. The rows are small, so that reading a million of them takes a fraction of a second. */
+export async function count(context: SweepContext, sweepId: string): Promise<SweepCounts> {
+  const rows = await context.db
+    .selectFrom('targets')
+    .select(['state', 'worst', (eb) => eb.fn.countAll<number | string>().as('users')])
+    .where('sweep', '=', await numberOf(context, sweepId))
+    .groupBy(['state', 'worst'])
+    .execute();
+  const none = Object.fromEntries(WORST_FIRST.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
+  const counts: SweepCounts = { total: 0, pending: 0, open: 0, waitingForBulk: 0, ...none };
+  for (const { state, worst, users } of rows) {
+    counts.total += Number(users);
+    if (state === 'done') counts[outcomeOfRank(worst ?? 0)] += Number(users);
+    else counts[state === 'bulk' ? 'waitingForBulk' : state] += Number(users);
+  }
+  return counts;
+}
+
+/** See `SweepLedger.readUnfinished`. */
+export async function readUnfinished(
+  context: SweepContext,
+  { sweepId, chunkSize }: { sweepId: string; chunkSize: number },
+): Promise<UnfinishedRange[]> {
+  if (!Number.isInteger(chunkSize) || chunkSize < 1) {
+    throw new RangeError(`chunkSize must be a whole number from 1, and is ${chunkSize}.`);
+  }
+  const sweep = await numberOf(context, sweepId);
+  const { rows } = await sql<{ part: number; users: number | string; ready: number | string; not_before: string | Date | null }>`
+    select seq / cast(${chunkSize} as integer) as part, count(*) as users, min(not_before) as not_before,
+      sum(case when state = 'open' or not_before is null then 1 else 0 end) as ready
+    from targets where sweep = ${sweep} and state in ('pending', 'open')
+    group by 1 order by 1`.execute(context.db);
+  return rows.map(({ part, users, ready, not_before }) => ({
+    from: part * chunkSize,
+    to: (part + 1) * chunkSize - 1,
+    users: Number(users),
+    ...(Number(ready) === 0 && not_before !== null && { notBefore: new Date(not_before).toISOString() }),
+  }));
+}
+
+/** See `SweepLedger.readHistories`: what `Ledger.readHistory` tells of one user, for a wave of them at once. */
+export async function readHistories(
+  { db, dialect }: SweepContext,
+  users: readonly { subjects: readonly string[] }[],
+): Promise<SubjectHistory[]> {
+  const subjects = users.flatMap((user) => user.subjects);
+  requireHashes('subjects', subjects);
+  const rows = await db
+    .selectFrom('receipts')
+    .select(['subject', 'step', 'items'])
+    .distinct()
+    .where('subject', 'in', valuesOf(dialect, subjects))
+    .where('phase', 'in', ['outcome', 'settled'])
+    .where((eb) => eb.or([eb('outcome', 'in', ['removed', 'alreadyGone', 'accepted']), eb('items', 'is not', null)]))
+    .execute();
+  const bySubject = new Map<string, typeof rows>();
+  for (const row of rows) bySubject.set(row.subject, [...(bySubject.get(row.subject) ?? []), row]);
+  return users.map((user) => {
+    const known = user.subjects.flatMap((subject) => bySubject.get(subject) ?? []);
+    const items = known.flatMap((row) => (row.items === null ? [] : (JSON.parse(row.items) as string[])));
+    return { steps: [...new Set(known.map(({ step }) => step))].sort(), items: [...new Set(items)].sort() };
+  });
+}

@@ -1,0 +1,128 @@
+import { sql } from 'kysely';
+import { rankOf } from '../../policy/worst-outcome';
+import { storable } from '../values';
+import { numberOf } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { SweepConflictError, UnknownSweepError } from './sweep-errors';
+
+/** Rows deleted in one statement. */
+const SLICE = 5_000;
+
+/** See `SweepLedger.purge`. */
+export async function purge(
+  context: SweepContext,
+  { sweepId, onProgress }: { sweepId: string; onProgress?: (users: number) => void },
+): Promise<number> {
+  const sweep = await context.inTime(() => numberOf(context, sweepId));
+  const total = await context.inTime(() => requireEnded(context, sweepId));
+  const kept = [rankOf('failed'), rankOf('unknown')];
+  let purged = 0;
+  for (let from = 0; from < total; from += SLICE) {
+    const deleted = await context.inTime(() =>
+      context.db
+        .deleteFrom('target_ids')
+        .where('sweep', '=', sweep)
+        .where('seq', '>=', from)
+        .where('seq', '<', from + SLICE)
+        .where('seq', 'in', (eb) =>
+          eb
+            .selectFrom('targets')
+            .select('targets.seq')
+            .where('targets.sweep', '=', sweep)
+            .where('targets.seq', '>=', from)
+            .where('targets.seq', '<', from + SLICE)
+            .where('targets.state', '=', 'done')
+            .where('targets.worst', 'not in', kept),
+        )
+        .executeTakeFirstOrThrow(),
+    );
+    purged += Number(deleted.numDeletedRows);
+    onProgress?.(purged);
+  }
+  await deleteKeys(context, sweep);
+  return purged;
+}
+
+/** See `SweepLedger.release`. */
+export async function release(context: SweepContext, sweepId: string): Promise<void> {
+  const sweep = await context.inTime(() => numberOf(context, sweepId));
+  await context.inTime(() => destroyKey(context, sweep));
+  const total = await context.inTime(() => totalOf(context, sweepId));
+  // Unreadable by now; deleted so that they take no room.
+  for (let from = 0; from < total; from += SLICE) {
+    await context.inTime(() =>
+      context.db
+        .deleteFrom('target_ids')
+        .where('sweep', '=', sweep)
+        .where('seq', '>=', from)
+        .where('seq', '<', from + SLICE)
+        .execute(),
+    );
+  }
+  await deleteKeys(context, sweep);
+}
+
+/** See `SweepLedger.releaseEndedBefore`. */
+export async function releaseEndedBefore(context: SweepContext, time: string): Promise<string[]> {
+  const ended = await context.inTime(() =>
+    context.db
+      .selectFrom('sweeps')
+      .select('sweep_id')
+      .where('ended_at', '<', new Date(time).toISOString())
+      .where('wrapped_key', 'is not', null)
+      .orderBy('number')
+      .execute(),
+  );
+  for (const { sweep_id } of ended) await release(context, sweep_id);
+  return ended.map(({ sweep_id }) => sweep_id);
+}
+
+/**
+ * In libSQL the bytes of the key are also overwritten, in the file and in its log, as far as no other process reads
+ * there just now. Postgres keeps them until its own clean-up, and encrypted: without `HTTP_TASKS_SUBJECT_KEY` they open
+ * nothing.
+ */
+async function destroyKey({ db, dialect }: SweepContext, sweep: number): Promise<void> {
+  if (dialect === 'postgres') {
+    await db.updateTable('sweeps').set({ wrapped_key: null }).where('number', '=', sweep).execute();
+    return;
+  }
+  await db.connection().execute(async (connection) => {
+    await sql`pragma secure_delete = on`.execute(connection);
+    await connection.updateTable('sweeps').set({ wrapped_key: null }).where('number', '=', sweep).execute();
+    await sql`pragma wal_checkpoint(truncate)`.execute(connection);
+    await sql`pragma secure_delete = off`.execute(connection);
+  });
+}
+
+/** They were needed to find duplicates while the snapshot was taken. */
+async function deleteKeys(context: SweepContext, sweep: number): Promise<void> {
+  for (;;) {
+    const deleted = await context.inTime(() =>
+      context.db
+        .deleteFrom('target_keys')
+        .where('sweep', '=', sweep)
+        .where('key', 'in', (eb) =>
+          eb.selectFrom('target_keys as some').select('some.key').where('some.sweep', '=', sweep).limit(SLICE),
+        )
+        .executeTakeFirstOrThrow(),
+    );
+    if (deleted.numDeletedRows === 0n) return;
+  }
+}
+
+async function requireEnded({ db }: SweepContext, sweepId: string): Promise<number> {
+  const row = await db
+    .selectFrom('sweeps')
+    .select(['total', 'ended_at', 'closed_at'])
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  if (row.ended_at !== null || row.closed_at !== null) return row.total;
+  throw new SweepConflictError(`sweepId: sweep ${sweepId} has not ended, so its ids are still needed. Cancel it first.`);
+}
+
+async function totalOf({ db }: SweepContext, sweepId: string): Promise<number> {
+  const row = await db.selectFrom('sweeps').select('total').where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  return row?.total ?? 0;
+}

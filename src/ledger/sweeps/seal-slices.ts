@@ -1,0 +1,106 @@
+import { sql } from 'kysely';
+import { storable } from '../values';
+import { leafOf, sealedColumns, sealedFields } from './leaf';
+import type { SealableRow, SealedField } from './leaf';
+import { numberOf } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+
+/** A receipt with its leaf, ready for the tree. */
+export interface SealableReceipt {
+  id: number;
+  seq: number;
+  step: string;
+  fields: readonly SealedField[];
+  leaf: Uint8Array;
+}
+
+/** A leaf as it was kept at sealing. */
+export interface KeptLeaf {
+  receipt: number;
+  seq: number;
+  step: string;
+  leaf: Uint8Array;
+}
+
+/** The receipts and kept leaves of some whole users, each in the order of the tree. */
+export interface SealSlice {
+  receipts: readonly SealableReceipt[];
+  kept: readonly KeptLeaf[];
+}
+
+/** Rows in memory at a time, users with more than that aside. */
+const SLICE_ROWS = 2_000;
+
+/**
+ * Walks through a sweep's receipts and the leaves that were kept of them, slice by slice and both up to the same user.
+ * The order of the tree is by user, and within a user by leaf hash, which no database sorts differently.
+ */
+export async function* sealSlices(context: SweepContext, sweepId: string): AsyncGenerator<SealSlice> {
+  const sweep = await context.inTime(() => numberOf(context, sweepId));
+  let after: number | null = null;
+  do {
+    const upTo: number | null = await context.inTime(() => endOfSlice(context, { sweepId, sweep, after }));
+    const range: SeqRange = { after, upTo };
+    yield {
+      receipts: await context.inTime(() => readReceipts(context, sweepId, range)),
+      kept: await context.inTime(() => readKept(context, sweep, range)),
+    };
+    after = upTo;
+  } while (after !== null);
+}
+
+/** From behind `after` (null: the first) to `upTo` (null: the last), which is included. */
+interface SeqRange {
+  after: number | null;
+  upTo: number | null;
+}
+
+function within({ after, upTo }: SeqRange) {
+  const start = after === null ? sql`true` : sql`seq > ${after}`;
+  return sql`${start} and ${upTo === null ? sql`true` : sql`seq <= ${upTo}`}`;
+}
+
+/** All receipts of a sweep stand under its id with neither run nor activity; `receipts_key` finds them by seq. */
+function ofSweep(sweepId: string) {
+  return sql`workflow_id = ${storable(sweepId)} and run_id = '' and activity_id = ''`;
+}
+
+async function endOfSlice(
+  { db }: SweepContext,
+  { sweepId, sweep, after }: { sweepId: string; sweep: number; after: number | null },
+): Promise<number | null> {
+  const rest = within({ after, upTo: null });
+  const { rows } = await sql<{ seq: number }>`
+    select * from (
+      select seq from receipts where ${ofSweep(sweepId)} and ${rest} order by seq limit 1 offset ${sql.lit(SLICE_ROWS)}
+    ) as r union all select * from (
+      select seq from sealed_leaves where sweep = ${sweep} and ${rest} order by seq limit 1 offset ${sql.lit(SLICE_ROWS)}
+    ) as l`.execute(db);
+  return rows.length === 0 ? null : Math.min(...rows.map(({ seq }) => seq));
+}
+
+async function readReceipts({ db, dialect }: SweepContext, sweepId: string, range: SeqRange): Promise<SealableReceipt[]> {
+  const { rows } = await sql<SealableRow>`
+    select ${sealedColumns(dialect)} from receipts where ${ofSweep(sweepId)} and ${within(range)}`.execute(db);
+  const receipts = rows.map((row) => {
+    const fields = sealedFields(row);
+    return { id: Number(row.id), seq: Number(row.seq), step: String(row.step), fields, leaf: leafOf(fields) };
+  });
+  return receipts.sort(inTreeOrder);
+}
+
+async function readKept({ db }: SweepContext, sweep: number, range: SeqRange): Promise<KeptLeaf[]> {
+  const { rows } = await sql<{ seq: number; receipt: number | string; step: string; leaf: string }>`
+    select seq, receipt, step, leaf from sealed_leaves where sweep = ${sweep} and ${within(range)}`.execute(db);
+  const kept = rows.map(({ seq, receipt, step, leaf }) => ({
+    seq,
+    receipt: Number(receipt),
+    step,
+    leaf: Buffer.from(leaf, 'base64url'),
+  }));
+  return kept.sort(inTreeOrder);
+}
+
+function inTreeOrder(a: { seq: number; leaf: Uint8Array }, b: { seq: number; leaf: Uint8Array }): number {
+  return a.seq - b.seq || Buffer.compare(a.leaf, b.leaf);
+}

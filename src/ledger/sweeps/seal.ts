@@ -1,0 +1,124 @@
+import { sql } from 'kysely';
+import { MerkleTree, isIncluded } from '../../policy/merkle';
+import { storable } from '../values';
+import { sha256 } from './leaf';
+import { sealSlices } from './seal-slices';
+import type { SealableReceipt } from './seal-slices';
+import { numberOf } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { SweepConflictError, UnknownSweepError } from './sweep-errors';
+import { requireAtMost } from './waves';
+import type { ReceiptProof } from './sweep-types';
+
+/** A sweep's root in hex, and how many receipts are under it. */
+export interface Seal {
+  merkleRoot: string;
+  leaves: number;
+}
+
+/** Users whose receipts may be proven at once. */
+const MOST_PROVEN_USERS = 1_000;
+
+/** See `SweepLedger.seal`. */
+export async function seal(
+  context: SweepContext,
+  { sweepId, onProgress }: { sweepId: string; onProgress?: (receipts: number) => void },
+): Promise<Seal> {
+  const sweep = await context.inTime(() => numberOf(context, sweepId));
+  const before = await context.inTime(() => readSeal(context, sweepId));
+  if (before !== undefined) return before;
+  await context.inTime(() => close(context, sweep));
+  const tree = new MerkleTree(sha256);
+  for await (const { receipts } of sealSlices(context, sweepId)) {
+    for (const { leaf } of receipts) tree.add(leaf);
+    await context.inTime(() => keepLeaves(context, sweep, receipts));
+    onProgress?.(tree.count);
+  }
+  const merkleRoot = Buffer.from(tree.finish()).toString('hex');
+  await context.inTime(() =>
+    context.db
+      .updateTable('sweeps')
+      .set({ merkle_root: merkleRoot, leaves: tree.count })
+      .where('number', '=', sweep)
+      .where('merkle_root', 'is', null)
+      .execute(),
+  );
+  return context.inTime(() => requireSeal(context, sweepId));
+}
+
+/** The seal of a sweep. @throws SweepConflictError when it has none. */
+export async function requireSeal(context: SweepContext, sweepId: string): Promise<Seal> {
+  const found = await readSeal(context, sweepId);
+  if (found !== undefined) return found;
+  throw new SweepConflictError(`sweepId: sweep ${sweepId} is not sealed yet; it is when it has come to its end.`);
+}
+
+/** See `SweepLedger.prove`. */
+export async function prove(
+  context: SweepContext,
+  { sweepId, seqs }: { sweepId: string; seqs: readonly number[] },
+): Promise<ReceiptProof[]> {
+  requireAtMost('seqs', seqs.length, MOST_PROVEN_USERS);
+  const { merkleRoot } = await context.inTime(() => requireSeal(context, sweepId));
+  const wanted = new Set(seqs);
+  const found: { receipt: SealableReceipt; index: number }[] = [];
+  const tree = new MerkleTree(sha256);
+  for await (const { receipts } of sealSlices(context, sweepId)) {
+    for (const receipt of receipts) {
+      const isWanted = wanted.has(receipt.seq);
+      const index = tree.add(receipt.leaf, isWanted);
+      if (isWanted) found.push({ receipt, index });
+    }
+  }
+  const root = tree.finish();
+  if (Buffer.from(root).toString('hex') !== merkleRoot) {
+    throw new SweepConflictError(
+      `sweepId: the receipts of sweep ${sweepId} are not those that were sealed, so nothing can be proven. Use verify, which names what differs.`,
+    );
+  }
+  return found.map(({ receipt, index }) => {
+    const path = tree.proof(index);
+    if (!isIncluded(sha256, receipt.leaf, { index, leaves: tree.count, path }, root)) {
+      throw new Error(`The proof of receipt ${receipt.id} does not lead to the root.`);
+    }
+    const { id, seq, step, fields } = receipt;
+    return { receipt: id, seq, step, fields, index, leaves: tree.count, path: path.map(hex) };
+  });
+}
+
+async function readSeal({ db }: SweepContext, sweepId: string): Promise<Seal | undefined> {
+  const row = await db
+    .selectFrom('sweeps')
+    .select(['merkle_root', 'leaves'])
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  return row.merkle_root === null ? undefined : { merkleRoot: row.merkle_root, leaves: row.leaves ?? 0 };
+}
+
+/** Voids every fence and gives out no more, so that no receipt can be added from here on. */
+async function close({ db, dialect }: SweepContext, sweep: number): Promise<void> {
+  const at = new Date().toISOString();
+  await (dialect === 'postgres'
+    ? sql`select ledger_sweep_close(${sweep}, ${at})`
+    : sql`insert into write_sweep_close (sweep, at) values (${sweep}, ${at})`
+  ).execute(db);
+}
+
+async function keepLeaves({ db, dialect }: SweepContext, sweep: number, receipts: readonly SealableReceipt[]): Promise<void> {
+  const json = JSON.stringify(
+    receipts.map(({ seq, id, step, leaf }) => [seq, id, step, Buffer.from(leaf).toString('base64url')]),
+  );
+  await (dialect === 'postgres'
+    ? sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
+          select ${sweep}, (r->>0)::integer, (r->>1)::bigint, r->>2, r->>3 from jsonb_array_elements(${json}::jsonb) as r
+          on conflict do nothing`
+    : sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
+          select ${sweep}, r.value->>0, r.value->>1, r.value->>2, r.value->>3 from json_each(${json}) as r
+          where true on conflict do nothing`
+  ).execute(db);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -1,0 +1,168 @@
+import { sql } from 'kysely';
+import type { TargetUser } from '../../policy/target-user';
+import { rankOf } from '../../policy/worst-outcome';
+import { requireHashes, storable, valuesOf } from '../values';
+import { findDone } from './done-before';
+import { duplicateKeys } from './duplicate-keys';
+import { keyOf, numberOf, orRefused } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { SnapshotMovedError, SweepConflictError, UnknownSweepError } from './sweep-errors';
+import type { SweepKey } from './sweep-key';
+import { MOST_ROWS_AT_ONCE } from './sweep-types';
+import type { AppendTargets, SnapshotState, TargetRow } from './sweep-types';
+
+/** See `SweepLedger.readSnapshot`. */
+export async function readSnapshot(context: SweepContext, sweepId: string): Promise<SnapshotState> {
+  const row = await readState(context, sweepId);
+  const position = row.snapshot_position;
+  return {
+    version: row.snapshot_version,
+    ...(position !== null && { position: (await keyOf(context, sweepId)).decryptPosition(position) }),
+    total: row.total,
+    duplicates: row.duplicates,
+    rejected: row.rejected,
+    complete: row.snapshot_complete === 1,
+  };
+}
+
+/**
+ * See `SweepLedger.appendTargets`. First looks which rows are new, then writes them in one statement; that is refused
+ * when anything was appended in between, so what was looked up still holds.
+ */
+export async function appendTargets(context: SweepContext, append: AppendTargets): Promise<SnapshotState> {
+  const { sweepId, rows, rejected = 0, complete = false } = append;
+  if (rows.length > MOST_ROWS_AT_ONCE) {
+    throw new RangeError(`rows may hold at most ${MOST_ROWS_AT_ONCE} rows, and holds ${rows.length}.`);
+  }
+  for (const { subjects } of rows) requireHashes('rows.subjects', subjects);
+  const key = await keyOf(context, sweepId);
+  const sweep = await numberOf(context, sweepId);
+  const state = await readState(context, sweepId);
+  if (state.snapshot_version !== append.version || state.snapshot_complete === 1) throw new SnapshotMovedError();
+  const { fresh, keys } = await withoutDuplicates(context, { sweep, key, rows });
+  const done = state.skip_done === 1 ? await findDone(context, fresh) : new Set<TargetRow>();
+  const written = fresh.map((row, index) => [
+    key.encryptUser(state.total + index, literal(row.user)),
+    JSON.stringify(row.subjects),
+    done.has(row) ? rankOf('skipped') : null,
+    row.user.itemIds === undefined ? 0 : 1,
+  ]);
+  const values = {
+    version: append.version,
+    rows: JSON.stringify(written),
+    keys: JSON.stringify(keys),
+    position: key.encryptPosition(append.position),
+    complete: complete ? 1 : 0,
+    duplicates: rows.length - fresh.length,
+    rejected,
+  };
+  await orRefused(write(context, sweep, values), () => new SnapshotMovedError());
+  return {
+    version: append.version + 1,
+    position: append.position,
+    total: state.total + fresh.length,
+    duplicates: state.duplicates + values.duplicates,
+    rejected: state.rejected + rejected,
+    complete,
+  };
+}
+
+/** See `SweepLedger.appendRedriven`. The position is the last copied user's seq in the first sweep. */
+export async function appendRedriven(
+  context: SweepContext,
+  { sweepId, limit }: { sweepId: string; limit: number },
+): Promise<SnapshotState> {
+  const state = await readSnapshot(context, sweepId);
+  if (state.complete) return state;
+  const { redrive_of: first } = await readState(context, sweepId);
+  if (first === null) {
+    throw new SweepConflictError(`sweepId: sweep ${sweepId} was not created with redriveOf, so there is nothing to copy.`);
+  }
+  const key = await keyOf(context, first);
+  const after = state.position === undefined ? -1 : Number(state.position);
+  const found = await context.db
+    .selectFrom('targets')
+    .innerJoin('target_ids', (join) =>
+      join.onRef('target_ids.sweep', '=', 'targets.sweep').onRef('target_ids.seq', '=', 'targets.seq'),
+    )
+    .select(['targets.seq', 'target_ids.ids', 'target_ids.subjects'])
+    .where('targets.sweep', '=', await numberOf(context, first))
+    .where('targets.seq', '>', after)
+    .where('targets.state', '=', 'done')
+    .where('targets.worst', 'in', [rankOf('failed'), rankOf('unknown')])
+    .orderBy('targets.seq')
+    .limit(limit)
+    .execute();
+  return appendTargets(context, {
+    sweepId,
+    version: state.version,
+    rows: found.map(({ seq, ids, subjects }) => ({
+      user: key.decryptUser(seq, ids),
+      subjects: JSON.parse(subjects) as string[],
+    })),
+    position: String(found.at(-1)?.seq ?? after),
+    complete: found.length < limit,
+  });
+}
+
+async function readState({ db }: SweepContext, sweepId: string) {
+  const row = await db
+    .selectFrom('sweeps')
+    .select(['snapshot_version', 'snapshot_position', 'snapshot_complete', 'total', 'duplicates', 'rejected'])
+    .select(['skip_done', 'redrive_of'])
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  return row;
+}
+
+/** The rows that are no duplicates, of earlier ones here or of those already written, and the keys they leave. */
+async function withoutDuplicates(
+  { db, dialect }: SweepContext,
+  { sweep, key, rows }: { sweep: number; key: SweepKey; rows: readonly TargetRow[] },
+): Promise<{ fresh: TargetRow[]; keys: string[] }> {
+  const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row) }));
+  const known = await db
+    .selectFrom('target_keys')
+    .select('key')
+    .where('sweep', '=', sweep)
+    .where('key', 'in', valuesOf(dialect, keyed.flatMap(({ askedFor }) => askedFor)))
+    .execute();
+  const seen = new Set(known.map((row) => row.key));
+  const keys: string[] = [];
+  const fresh: TargetRow[] = [];
+  for (const { row, askedFor, left } of keyed) {
+    if (askedFor.some((one) => seen.has(one))) continue;
+    fresh.push(row);
+    for (const one of left) {
+      if (!seen.has(one)) keys.push(one);
+      seen.add(one);
+    }
+  }
+  return { fresh, keys };
+}
+
+/** Only what a target may be: a source's row may carry more, which has no business in the ledger. */
+function literal({ plaidUserId, plaidUserToken, batchUserId, reference, itemIds }: TargetUser): TargetUser {
+  return { plaidUserId, plaidUserToken, batchUserId, reference, itemIds };
+}
+
+interface WrittenRows {
+  version: number;
+  rows: string;
+  keys: string;
+  position: string;
+  complete: number;
+  duplicates: number;
+  rejected: number;
+}
+
+async function write({ db, dialect }: SweepContext, sweep: number, values: WrittenRows): Promise<void> {
+  const { version, rows, keys, position, complete, duplicates, rejected } = values;
+  const list = sql.join([sweep, version, rows, keys, position, complete, duplicates, rejected]);
+  await (dialect === 'postgres'
+    ? sql`select ledger_sweep_rows(${list})`
+    : sql`insert into write_sweep_rows (sweep, version, rows, keys, position, complete, duplicates, rejected)
+        values (${list})`
+  ).execute(db);
+}

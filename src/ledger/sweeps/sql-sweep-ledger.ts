@@ -1,0 +1,70 @@
+import { LedgerUnavailableError } from '../ledger';
+import { withinDeadline } from '../sql-ledger';
+import type { LedgerDatabase } from '../tables';
+import { openBulk, readyForBulk, recordBulk } from './bulk';
+import { confirmFence, takeFence } from './fences';
+import { count, readHistories, readUnfinished } from './progress';
+import { purge, release, releaseEndedBefore } from './purge';
+import { prove, seal } from './seal';
+import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
+import type { SweepContext } from './sweep-context';
+import { SweepKeys } from './sweep-key';
+import type { SweepLedger } from './sweep-ledger';
+import { readReceipts } from './sweep-receipts';
+import { create, list, read, setStatus } from './sweep-rows';
+import { verify } from './verify';
+import { flushWave, openWave } from './waves';
+
+/** What the sweeps' side of a ledger needs beside its database. */
+export interface SweepLedgerOptions {
+  /** `HTTP_TASKS_SUBJECT_KEY`, from which the key of the sweeps' keys is derived. */
+  subjectKey: string;
+  /** The longest that one statement, or one short call, may take. */
+  deadlineMs: number;
+  /** Whether the ledger was closed. */
+  isClosed: () => boolean;
+}
+
+/** The sweeps' side of a ledger over an open database whose schema is up to date. */
+export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLedgerOptions): SweepLedger {
+  const context: SweepContext = {
+    ...database,
+    keys: new SweepKeys(options.subjectKey),
+    numbers: new Map(),
+    inTime: (work) => {
+      if (options.isClosed()) return Promise.reject(new LedgerUnavailableError('The ledger is closed.'));
+      return withinDeadline(work, options.deadlineMs);
+    },
+  };
+  /** For calls of a statement or two. The others watch the time of each statement themselves. */
+  const short =
+    <I extends unknown[], O>(work: (context: SweepContext, ...input: I) => Promise<O>) =>
+    (...input: I): Promise<O> =>
+      context.inTime(() => work(context, ...input));
+  return {
+    create: short(create),
+    read: short(read),
+    list: short(list),
+    setStatus: short(setStatus),
+    readSnapshot: short(readSnapshot),
+    appendTargets: short(appendTargets),
+    appendRedriven: short(appendRedriven),
+    takeFence: short(takeFence),
+    confirmFence: short(confirmFence),
+    openWave: short(openWave),
+    flushWave: short(flushWave),
+    readHistories: short(readHistories),
+    count: short(count),
+    readUnfinished: short(readUnfinished),
+    readyForBulk: short(readyForBulk),
+    openBulk: short(openBulk),
+    recordBulk: short(recordBulk),
+    readReceipts: short(readReceipts),
+    seal: (given) => seal(context, given),
+    verify: (given) => verify(context, given),
+    prove: (given) => prove(context, given),
+    purge: (given) => purge(context, given),
+    release: (sweepId) => release(context, sweepId),
+    releaseEndedBefore: (time) => releaseEndedBefore(context, time),
+  };
+}

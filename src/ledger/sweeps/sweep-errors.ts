@@ -1,0 +1,55 @@
+/**
+ * A newer attempt has taken over the chunk (or the sweep was sealed): nothing was written. Whoever gets this stops at
+ * once, sends nothing more and leaves its open users to the newer attempt.
+ */
+export class SweepFencedError extends Error {
+  override readonly name = 'SweepFencedError';
+
+  constructor(readonly chunkId: string) {
+    super(`Another attempt has taken over the chunk ${chunkId}, or the sweep was sealed. Nothing was written.`);
+  }
+}
+
+/** The snapshot has moved on since its state was read, or is complete: nothing was written. Read its state and go on from there. */
+export class SnapshotMovedError extends Error {
+  override readonly name = 'SnapshotMovedError';
+
+  constructor() {
+    super('The snapshot of this sweep has moved on since its state was read. Nothing was written; read its state again.');
+  }
+}
+
+/** The key of the sweep was destroyed, so the ids in it can never be read again. */
+export class SweepReleasedError extends Error {
+  override readonly name = 'SweepReleasedError';
+
+  constructor(readonly sweepId: string) {
+    super(
+      `The ids of sweep ${sweepId} were released: their key is destroyed and they cannot be read any more. ` +
+        'Off-board these users from their source with a new sweep.',
+    );
+  }
+}
+
+/** The ledger has no such sweep. */
+export class UnknownSweepError extends Error {
+  override readonly name = 'UnknownSweepError';
+
+  constructor(readonly sweepId: string) {
+    super(`This ledger has no sweep ${sweepId}. Check the id, and that HTTP_TASKS_LEDGER_URL names the ledger it ran with.`);
+  }
+}
+
+/** The sweep was sealed: its receipts are final. */
+export class SweepSealedError extends Error {
+  override readonly name = 'SweepSealedError';
+
+  constructor(readonly sweepId: string) {
+    super(`Sweep ${sweepId} is sealed: nothing can be added to it. Use redrive, which is a sweep of its own.`);
+  }
+}
+
+/** What was asked does not fit what the sweep is; the message says which field. */
+export class SweepConflictError extends Error {
+  override readonly name = 'SweepConflictError';
+}

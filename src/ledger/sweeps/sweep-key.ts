@@ -1,0 +1,93 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import type { TargetUser } from '../../policy/target-user';
+
+const CIPHER = 'aes-256-gcm';
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** Two keys of twelve bytes agree by chance once in many billion sweeps of a million users. */
+const DUPLICATE_KEY_BYTES = 12;
+/** A process works on few sweeps at a time. */
+const MOST_OPEN_KEYS = 100;
+
+/** Makes and opens the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`. */
+export class SweepKeys {
+  readonly #wrappingKey: Buffer;
+  readonly #open = new Map<string, SweepKey>();
+
+  constructor(subjectKey: string) {
+    this.#wrappingKey = derive(subjectKey, 'sweep keys');
+  }
+
+  /** A new random key, encrypted: the only form in which it is ever stored. */
+  create(sweepId: string): string {
+    return encrypt(this.#wrappingKey, ['key', sweepId], randomBytes(KEY_BYTES));
+  }
+
+  open(sweepId: string, wrapped: string): SweepKey {
+    const known = this.#open.get(wrapped);
+    if (known !== undefined) return known;
+    if (this.#open.size >= MOST_OPEN_KEYS) this.#open.clear();
+    const opened = new SweepKey(sweepId, decrypt(this.#wrappingKey, ['key', sweepId], wrapped));
+    this.#open.set(wrapped, opened);
+    return opened;
+  }
+}
+
+/** The key under which one sweep's ids are readable. */
+export class SweepKey {
+  readonly #sweepId: string;
+  readonly #key: Buffer;
+  readonly #duplicates: Buffer;
+
+  constructor(sweepId: string, key: Buffer) {
+    this.#sweepId = sweepId;
+    this.#key = key;
+    this.#duplicates = derive(key, 'duplicates');
+  }
+
+  /** Bound to the sweep and the place in it: moved to another row, the text cannot be read. */
+  encryptUser(seq: number, user: TargetUser): string {
+    return encrypt(this.#key, ['user', this.#sweepId, seq], Buffer.from(JSON.stringify(user)));
+  }
+
+  /** @throws When the text was changed, or belongs to another row or sweep. */
+  decryptUser(seq: number, text: string): TargetUser {
+    return JSON.parse(decrypt(this.#key, ['user', this.#sweepId, seq], text).toString()) as TargetUser;
+  }
+
+  encryptPosition(position: string): string {
+    return encrypt(this.#key, ['position', this.#sweepId], Buffer.from(position));
+  }
+
+  decryptPosition(text: string): string {
+    return decrypt(this.#key, ['position', this.#sweepId], text).toString();
+  }
+
+  /** A keyed hash that means nothing in another sweep. */
+  duplicateKey(parts: readonly unknown[]): string {
+    const mac = createHmac('sha256', this.#duplicates).update(JSON.stringify(parts)).digest();
+    return mac.subarray(0, DUPLICATE_KEY_BYTES).toString('base64url');
+  }
+}
+
+function derive(secret: string | Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', `temporal-http-tasks ledger ${purpose} v1`, KEY_BYTES));
+}
+
+function encrypt(key: Buffer, boundTo: readonly unknown[], plain: Buffer): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(CIPHER, key, nonce);
+  cipher.setAAD(Buffer.from(JSON.stringify(boundTo)));
+  const first = cipher.update(plain);
+  const last = cipher.final();
+  return Buffer.concat([nonce, cipher.getAuthTag(), first, last]).toString('base64url');
+}
+
+function decrypt(key: Buffer, boundTo: readonly unknown[], text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64url');
+  const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+  decipher.setAAD(Buffer.from(JSON.stringify(boundTo)));
+  decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+}

@@ -1,0 +1,148 @@
+import type { Receipt, SubjectHistory } from '../ledger';
+import type {
+  AppendTargets,
+  BulkUser,
+  ChunkFence,
+  FlushWave,
+  NewSweep,
+  OpenBulk,
+  OpenUser,
+  OpenWave,
+  ReceiptProof,
+  RecordBulk,
+  SnapshotState,
+  SweepCounts,
+  SweepRow,
+  SweepStatus,
+  UnfinishedRange,
+  Verification,
+} from './sweep-types';
+
+/**
+ * The ledger's side of sweeps: who is to be off-boarded, who is under way, what became of them, and the proof of it.
+ *
+ * Users' ids are encrypted with a key of their sweep before they reach the database, so that no file of it ever holds
+ * one. Every write is one short statement that commits by itself, so that a process that freezes sits on no lock, and
+ * everything of a chunk is written under a fencing number, so that one that wakes writes nothing more.
+ *
+ * All methods reject with `LedgerUnavailableError` when the database cannot be used right now, and with
+ * `UnknownSweepError` for a sweep that is not there. All may be repeated after any rejection.
+ */
+export interface SweepLedger {
+  /**
+   * Creates a sweep with a random key of its own. One that exists already is answered as it is.
+   * @throws SweepConflictError when it exists with another `redriveOf`.
+   */
+  create(sweep: NewSweep): Promise<SweepRow>;
+  /** Undefined when there is none. */
+  read(sweepId: string): Promise<SweepRow | undefined>;
+  /** The latest sweeps, newest first. */
+  list(filter: { limit: number }): Promise<SweepRow[]>;
+  /** Writes how the sweep stands. Its first end status (completed, partial, failed, cancelled) also sets `endedAt`. */
+  setStatus(change: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
+
+  /**
+   * How far the snapshot has come.
+   * @throws SweepReleasedError when it had a position and its key is gone.
+   */
+  readSnapshot(sweepId: string): Promise<SnapshotState>;
+  /**
+   * Appends rows to the targets, numbered from 0 without gaps, and moves the source's position, all in one statement.
+   *
+   * A row is a duplicate, and only counted, when one earlier row has all its ids and reaches as far: a row without
+   * `itemIds` stands for all Items of the user, so that it makes later ones with `itemIds` duplicates, and never the
+   * other way round.
+   *
+   * @throws SnapshotMovedError when `version` is not the snapshot's: another process appended, or this call was
+   * repeated after it had done its work. Nothing was written; read the state and go on at its position.
+   */
+  appendTargets(rows: AppendTargets): Promise<SnapshotState>;
+  /**
+   * Copies the next failed and unknown users of `redriveOf` into the sweep, decrypted and encrypted anew, and completes
+   * the snapshot after the last. Call it until the state is `complete`.
+   * @throws SweepReleasedError when the ids of the first sweep cannot be read any more.
+   */
+  appendRedriven(copy: { sweepId: string; limit: number }): Promise<SnapshotState>;
+
+  /**
+   * Makes the caller the only one who may write for a chunk: every earlier number of it is void when this returns.
+   * @throws SweepSealedError
+   */
+  takeFence(chunk: { sweepId: string; chunkId: string }): Promise<number>;
+  /** Writes nothing, but confirms that the fence still holds. @throws SweepFencedError */
+  confirmFence(chunk: ChunkFence): Promise<void>;
+  /**
+   * Records the intent for the next users of a range and answers them decrypted. First come users of whom an earlier
+   * attempt left an intent without an outcome, flagged `unsettled`; then those never begun and those deferred whose
+   * time has come, by seq.
+   *
+   * Users on hold are not answered: in the same statement they get the outcome `held` and a receipt of the step `hold`;
+   * one who is also unsettled gets `unknown`, because a call may have gone out before the hold.
+   *
+   * @returns An empty list when nobody of the range can be opened now.
+   * @throws SweepFencedError, and nothing was recorded.
+   * @throws SweepReleasedError, and nothing was recorded.
+   */
+  openWave(wave: OpenWave): Promise<OpenUser[]>;
+  /**
+   * Writes what became of up to 250 users, with their receipts, in one statement. A settled user counts under the worst
+   * outcome of its receipts. What is already written stays: repeating it changes nothing.
+   * @throws SweepFencedError, and nothing was written.
+   */
+  flushWave(flush: FlushWave): Promise<void>;
+  /** What earlier receipts tell about each of these users; the answers are in the order of the users. */
+  readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]>;
+
+  /** Each user once; the numbers add up to `total`. */
+  count(sweepId: string): Promise<SweepCounts>;
+  /** Where users are pending or open, in stretches of `chunkSize`. */
+  readUnfinished(query: { sweepId: string; chunkSize: number }): Promise<UnfinishedRange[]>;
+
+  /** How many users wait for a bulk call, by app. */
+  readyForBulk(sweepId: string): Promise<Record<string, number>>;
+  /**
+   * Records the intent of a bulk call for the next users of an app, by seq, and answers them decrypted. Users on hold
+   * are left out as in `openWave`, under the given step. Users of a call whose end was never recorded come again:
+   * deleting at Batch is repeat-safe.
+   * @throws SweepFencedError
+   * @throws SweepReleasedError
+   */
+  openBulk(bulk: OpenBulk): Promise<BulkUser[]>;
+  /**
+   * Writes what became of users of a bulk call, a receipt for each. A user who waits for no other app is done then.
+   * Repeating it changes nothing.
+   * @throws SweepFencedError
+   */
+  recordBulk(bulk: RecordBulk): Promise<void>;
+
+  /** Receipts of the sweep, by seq; at least `limit` of them unless there are no more, never half a user's. */
+  readReceipts(page: { sweepId: string; afterSeq: number; limit: number }): Promise<Receipt[]>;
+  /**
+   * Closes the sweep for every chunk and writes the Merkle root over its receipts (see `leaf.ts`). Works through them
+   * in slices and may be repeated: what is sealed stays as it is.
+   * @param seal.onProgress Called after each slice with the number of receipts so far, for heartbeats.
+   * @returns The root in hex.
+   */
+  seal(seal: { sweepId: string; onProgress?: (receipts: number) => void }): Promise<{ merkleRoot: string; leaves: number }>;
+  /**
+   * Computes the root anew from the receipts and names every one that was changed, added or removed since the sealing.
+   * @param verify.expectedRoot In hex, from outside of the ledger: the workflow's result.
+   * @throws SweepConflictError when the sweep is not sealed.
+   */
+  verify(verify: { sweepId: string; expectedRoot?: string; onProgress?: (receipts: number) => void }): Promise<Verification>;
+  /**
+   * Proves for all receipts of up to 1,000 users that they are under the root.
+   * @throws SweepConflictError when the sweep is not sealed.
+   */
+  prove(proof: { sweepId: string; seqs: readonly number[] }): Promise<ReceiptProof[]>;
+
+  /**
+   * Deletes the ids of every user who is done, apart from the failed and unknown ones, in slices.
+   * @returns How many users' ids were deleted by this call.
+   */
+  purge(purge: { sweepId: string; onProgress?: (users: number) => void }): Promise<number>;
+  /** Destroys the sweep's key: no id in it can be read any more, by nobody. Receipts and counts stay. */
+  release(sweepId: string): Promise<void>;
+  /** Releases every sweep that ended before this time (ISO 8601); answers their ids. */
+  releaseEndedBefore(time: string): Promise<string[]>;
+}

@@ -1,0 +1,84 @@
+import { sql } from 'kysely';
+import type { Selectable } from 'kysely';
+import type { Tables } from '../tables';
+import { storable, storableOrNull } from '../values';
+import type { SweepContext } from './sweep-context';
+import { SweepConflictError, UnknownSweepError } from './sweep-errors';
+import type { NewSweep, SweepRow, SweepStatus } from './sweep-types';
+
+const END_STATUSES: readonly SweepStatus[] = ['completed', 'partial', 'failed', 'cancelled'];
+
+/** See `SweepLedger.create`. */
+export async function create(context: SweepContext, sweep: NewSweep): Promise<SweepRow> {
+  if (sweep.sweepId === '') throw new TypeError('sweepId must not be empty.');
+  const sweepId = storable(sweep.sweepId);
+  const redriveOf = storableOrNull(sweep.redriveOf);
+  await context.db
+    .insertInto('sweeps')
+    .values({
+      sweep_id: sweepId,
+      redrive_of: redriveOf,
+      skip_done: sweep.skipDone === true ? 1 : 0,
+      status: 'running' satisfies SweepStatus,
+      wrapped_key: context.keys.create(sweepId),
+      created_at: new Date().toISOString(),
+    })
+    .onConflict((conflict) => conflict.column('sweep_id').doNothing())
+    .execute();
+  const row = await read(context, sweepId);
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  if ((row.redriveOf ?? null) !== redriveOf) {
+    throw new SweepConflictError(
+      `redriveOf: sweep ${sweepId} exists already and takes up ${row.redriveOf ?? 'no other sweep'}, not ${redriveOf ?? 'none'}. ` +
+        'Use another sweepId.',
+    );
+  }
+  return row;
+}
+
+/** See `SweepLedger.read`. */
+export async function read({ db }: SweepContext, sweepId: string): Promise<SweepRow | undefined> {
+  const row = await db.selectFrom('sweeps').selectAll().where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  return row && toSweepRow(row);
+}
+
+/** See `SweepLedger.list`. */
+export async function list({ db }: SweepContext, { limit }: { limit: number }): Promise<SweepRow[]> {
+  const rows = await db.selectFrom('sweeps').selectAll().orderBy('number', 'desc').limit(limit).execute();
+  return rows.map(toSweepRow);
+}
+
+/** See `SweepLedger.setStatus`. */
+export async function setStatus(
+  { db, dialect }: SweepContext,
+  { sweepId, status, pausedBecause }: { sweepId: string; status: SweepStatus; pausedBecause?: string },
+): Promise<void> {
+  const now = new Date().toISOString();
+  const at = dialect === 'postgres' ? sql`cast(${now} as timestamptz)` : sql`${now}`;
+  const endedAt = END_STATUSES.includes(status) ? sql<string>`coalesce(ended_at, ${at})` : sql<string | null>`ended_at`;
+  const result = await db
+    .updateTable('sweeps')
+    .set({ status, paused_because: storableOrNull(pausedBecause), ended_at: endedAt })
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) throw new UnknownSweepError(sweepId);
+}
+
+function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
+  return {
+    sweepId: row.sweep_id,
+    ...(row.redrive_of !== null && { redriveOf: row.redrive_of }),
+    skipDone: row.skip_done === 1,
+    status: row.status as SweepStatus,
+    ...(row.paused_because !== null && { pausedBecause: row.paused_because }),
+    total: row.total,
+    duplicates: row.duplicates,
+    rejected: row.rejected,
+    snapshotComplete: row.snapshot_complete === 1,
+    readable: row.wrapped_key !== null,
+    ...(row.merkle_root !== null && { merkleRoot: row.merkle_root }),
+    ...(row.leaves !== null && { leaves: row.leaves }),
+    createdAt: new Date(row.created_at).toISOString(),
+    ...(row.ended_at !== null && { endedAt: new Date(row.ended_at).toISOString() }),
+  };
+}

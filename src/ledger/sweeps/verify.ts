@@ -1,0 +1,57 @@
+import { MerkleTree } from '../../policy/merkle';
+import { sha256 } from './leaf';
+import { requireSeal } from './seal';
+import { sealSlices } from './seal-slices';
+import type { KeptLeaf, SealSlice, SealableReceipt } from './seal-slices';
+import type { SweepContext } from './sweep-context';
+import type { Difference, Verification } from './sweep-types';
+
+const MOST_NAMED = 1_000;
+
+/** See `SweepLedger.verify`. */
+export async function verify(
+  context: SweepContext,
+  given: { sweepId: string; expectedRoot?: string; onProgress?: (receipts: number) => void },
+): Promise<Verification> {
+  const { merkleRoot: sealedRoot } = await context.inTime(() => requireSeal(context, given.sweepId));
+  const found = new MerkleTree(sha256);
+  const kept = new MerkleTree(sha256);
+  const differences: Difference[] = [];
+  let differenceCount = 0;
+  for await (const slice of sealSlices(context, given.sweepId)) {
+    for (const { leaf } of slice.receipts) found.add(leaf);
+    for (const { leaf } of slice.kept) kept.add(leaf);
+    const here = differencesIn(slice);
+    differenceCount += here.length;
+    differences.push(...here.slice(0, MOST_NAMED - differences.length));
+    given.onProgress?.(found.count);
+  }
+  const root = Buffer.from(found.finish()).toString('hex');
+  const keptRoot = Buffer.from(kept.finish()).toString('hex');
+  const expected = given.expectedRoot?.toLowerCase() ?? sealedRoot;
+  const ok = root === expected && root === sealedRoot && root === keptRoot && differenceCount === 0;
+  return { ok, root, sealedRoot, keptRoot, receipts: found.count, differences, differenceCount };
+}
+
+/**
+ * What was sealed and is still there under another row id is no difference. Of the rest, a receipt whose row id was
+ * sealed with another content was changed; the others were added, or removed.
+ */
+function differencesIn({ receipts, kept }: SealSlice): Difference[] {
+  const keptLeaves = new Set(kept.map(identity));
+  const foundLeaves = new Set(receipts.map(identity));
+  const unknown = receipts.filter((receipt) => !keptLeaves.has(identity(receipt)));
+  const missing = kept.filter((leaf) => !foundLeaves.has(identity(leaf)));
+  const missingIds = new Set(missing.map(({ receipt }) => receipt));
+  const unknownIds = new Set(unknown.map(({ id }) => id));
+  return [
+    ...unknown.map(({ id, seq, step }): Difference => ({ kind: missingIds.has(id) ? 'changed' : 'added', seq, step, receipt: id })),
+    ...missing
+      .filter(({ receipt }) => !unknownIds.has(receipt))
+      .map(({ receipt, seq, step }): Difference => ({ kind: 'removed', seq, step, receipt })),
+  ];
+}
+
+function identity({ seq, leaf }: SealableReceipt | KeptLeaf): string {
+  return `${seq} ${Buffer.from(leaf).toString('base64url')}`;
+}

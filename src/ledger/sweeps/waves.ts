@@ -1,0 +1,133 @@
+import { sql } from 'kysely';
+import { OUTCOMES } from '../../policy/outcome';
+import { rankOf, worstOutcome } from '../../policy/worst-outcome';
+import { requireHashes, storable, storableOrNull } from '../values';
+import { keyOf, numberOf, orRefused } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { SweepFencedError } from './sweep-errors';
+import { MOST_USERS_IN_A_WAVE } from './sweep-types';
+import type { DeferredUser, FlushWave, OpenUser, OpenWave, SettledUser, StepReceipt } from './sweep-types';
+
+interface OpenRow {
+  seq: number;
+  round: number;
+  unsettled: number;
+  ids: string;
+  subjects: string;
+}
+
+/** See `SweepLedger.openWave`. */
+export async function openWave(context: SweepContext, wave: OpenWave): Promise<OpenUser[]> {
+  requireAtMost('limit', wave.limit, MOST_USERS_IN_A_WAVE);
+  // First, so that nothing is recorded for users whose ids cannot be read.
+  const key = await keyOf(context, wave.sweepId);
+  const sweep = await numberOf(context, wave.sweepId);
+  const fenced = () => new SweepFencedError(wave.chunkId);
+  const rows = await (context.dialect === 'postgres'
+    ? orRefused(openInPostgres(context, sweep, wave), fenced)
+    : orRefused(openInLibsql(context, sweep, wave), fenced));
+  return rows
+    .sort((a, b) => b.unsettled - a.unsettled || a.seq - b.seq)
+    .map(({ seq, round, unsettled, ids, subjects }) => ({
+      seq,
+      round,
+      user: key.decryptUser(seq, ids),
+      subjects: JSON.parse(subjects) as string[],
+      unsettled: unsettled === 1,
+    }));
+}
+
+async function openInPostgres({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
+  const { rows } = await sql<OpenRow>`
+    select * from ledger_sweep_wave(${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${wave.fence},
+      ${wave.wave}, ${wave.range.from}, ${wave.range.to}, ${wave.limit}, ${new Date().toISOString()})`.execute(db);
+  return rows;
+}
+
+/** The write first, and only then the read: what it answers is recorded, whatever happens in between. */
+async function openInLibsql({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
+  const { range, fence } = wave;
+  await sql`
+    insert into write_sweep_wave (sweep, sweep_id, chunk_id, fence, wave, first, last, most, at)
+    values (${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${fence}, ${wave.wave}, ${range.from},
+      ${range.to}, ${wave.limit}, ${new Date().toISOString()})`.execute(db);
+  const { rows } = await sql<OpenRow>`
+    select t.seq, t.round, t.unsettled, i.ids, i.subjects
+    from targets as t join target_ids as i on i.sweep = t.sweep and i.seq = t.seq
+    where t.sweep = ${sweep} and t.seq between ${range.from} and ${range.to} and t.state = 'open'
+      and t.fence = ${fence} and t.wave = ${wave.wave}`.execute(db);
+  return rows;
+}
+
+/** See `SweepLedger.flushWave`. */
+export async function flushWave(context: SweepContext, flush: FlushWave): Promise<void> {
+  requireAtMost('users', flush.users.length, MOST_USERS_IN_A_WAVE);
+  const sweep = await numberOf(context, flush.sweepId);
+  const list = sql.join([
+    sweep,
+    storable(flush.sweepId),
+    storable(flush.chunkId),
+    flush.fence,
+    JSON.stringify(flush.users.map(userValues)),
+    JSON.stringify(flush.users.flatMap(receiptValues)),
+    JSON.stringify(flush.users.flatMap(queueValues)),
+    new Date().toISOString(),
+  ]);
+  const write = context.dialect === 'postgres'
+    ? sql`select ledger_sweep_outcomes(${list})`
+    : sql`insert into write_sweep_outcomes (sweep, sweep_id, chunk_id, fence, users, receipts, queue, at) values (${list})`;
+  await orRefused(write.execute(context.db), () => new SweepFencedError(flush.chunkId));
+}
+
+/** The order of these values, and of those below, is the one of migrations/0004-sweep-writes-….ts. */
+function userValues(user: SettledUser | DeferredUser): unknown[] {
+  const { seq, round } = user;
+  if (user.kind === 'deferred') {
+    return [seq, round, 'pending', null, 0, new Date(user.notBefore).toISOString(), user.unsettled ? 1 : 0];
+  }
+  const apps = appsOf(user).length;
+  const outcomes = user.receipts.map(({ outcome }) => outcome);
+  const worst = worstOutcome(OUTCOMES.filter((outcome) => outcomes.includes(outcome)));
+  if (worst === undefined && apps === 0) {
+    throw new TypeError(`users: the settled user ${seq} has no receipt with an outcome, so it cannot be counted.`);
+  }
+  return [seq, round, apps > 0 ? 'bulk' : 'done', worst === undefined ? null : rankOf(worst), apps, null, 0];
+}
+
+/** The last word on a step is `settled`; what a later round tries again was one attempt's outcome. */
+function receiptValues(user: SettledUser | DeferredUser): unknown[] {
+  const phase = user.kind === 'settled' ? 'settled' : 'outcome';
+  const counts = new Map<string, number>();
+  return user.receipts.map((receipt) => {
+    const { step, task, subject, service, environment, keySlot, outcome, reason, failureType, status, code } = receipt;
+    requireReceiptHashes(receipt);
+    // A step that ended differently for different Items has several receipts, told apart by this number.
+    const place = (counts.get(step) ?? 0) + 1;
+    counts.set(step, place);
+    const texts = [task, subject, service, environment].map(storable);
+    const found = [outcome, storableOrNull(reason), failureType ?? null, status ?? null, storableOrNull(code)];
+    const proof = [storableOrNull(receipt.requestId), storableOrNull(receipt.token)];
+    const items = receipt.items === undefined ? null : JSON.stringify(receipt.items);
+    return [user.seq, user.round, storable(step), phase, place, ...texts, storableOrNull(keySlot), ...found, ...proof, items];
+  });
+}
+
+function queueValues(user: SettledUser | DeferredUser): unknown[] {
+  return user.kind === 'settled' ? appsOf(user).map((app) => [user.seq, user.round, storable(app)]) : [];
+}
+
+function appsOf({ bulkApps = [] }: SettledUser): string[] {
+  return [...new Set(bulkApps)];
+}
+
+function requireReceiptHashes({ subject, items = [] }: StepReceipt): void {
+  if (subject !== '') requireHashes('receipts.subject', [subject]);
+  requireHashes('receipts.items', items);
+}
+
+/** Refuses lists that would make one statement too long. */
+export function requireAtMost(field: string, given: number, most: number): void {
+  if (!Number.isInteger(given) || given < 0 || given > most) {
+    throw new RangeError(`${field} must be a whole number from 0 to ${most}, and is ${given}.`);
+  }
+}

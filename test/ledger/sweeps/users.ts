@@ -1,0 +1,73 @@
+import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
+import type { OpenUser, SettledUser, StepReceipt, TargetRow } from '../../../src/ledger/sweeps/sweep-types';
+import { createSubjectHasher } from '../../../src/ledger/subject';
+import { userSubjects } from '../../../src/ledger/user-subjects';
+import type { Outcome } from '../../../src/policy/outcome';
+import type { TargetUser } from '../../../src/policy/target-user';
+import { SUBJECT_KEY } from '../databases';
+
+const hasher = createSubjectHasher(SUBJECT_KEY);
+
+/** A good row of a source. */
+export function rowOf(user: TargetUser): TargetRow {
+  return { user, subjects: userSubjects(user, 'sandbox', hasher) };
+}
+
+/** A user with an id at Plaid and one at Batch. */
+export function userNumber(number: number): TargetUser {
+  return { plaidUserId: `usr_plaid_${number}`, batchUserId: `customer-${number}@example.org` };
+}
+
+/** Rows of users from this number to that one, which is left out. */
+export function rowsOf(from: number, to: number): TargetRow[] {
+  return Array.from({ length: to - from }, (_, index) => rowOf(userNumber(from + index)));
+}
+
+/** Creates a sweep whose snapshot has these rows and is complete. */
+export async function sweepOf(sweeps: SweepLedger, sweepId: string, rows: readonly TargetRow[]): Promise<void> {
+  await sweeps.create({ sweepId });
+  const { version } = await sweeps.readSnapshot(sweepId);
+  await sweeps.appendTargets({ sweepId, version, rows, position: 'end', complete: true });
+}
+
+/** What a step of a user came to. */
+export function receiptOf(user: OpenUser, changes: Partial<StepReceipt> = {}): StepReceipt {
+  return {
+    step: 'plaid.items',
+    task: 'plaid.userItemsRemove',
+    subject: user.subjects[0] ?? '',
+    service: 'plaid',
+    environment: 'sandbox',
+    outcome: 'removed',
+    requestId: `req-${user.seq}`,
+    ...changes,
+  };
+}
+
+/** A user who came to an end with one step. */
+export function settled(user: OpenUser, outcome: Outcome = 'removed', changes: Partial<SettledUser> = {}): SettledUser {
+  return { kind: 'settled', seq: user.seq, round: user.round, receipts: [receiptOf(user, { outcome })], ...changes };
+}
+
+/** A user with the three receipts of a usual end. */
+export function settledFully(user: OpenUser): SettledUser {
+  return {
+    kind: 'settled',
+    seq: user.seq,
+    round: user.round,
+    receipts: [
+      receiptOf(user),
+      receiptOf(user, { step: 'plaid.products', task: 'plaid.userProductsTerminate', requestId: `prod-${user.seq}` }),
+      receiptOf(user, {
+        step: 'batch.ios',
+        task: 'batch.customDataDelete',
+        service: 'batch',
+        environment: 'default',
+        keySlot: 'ios',
+        subject: user.subjects[1] ?? '',
+        outcome: 'accepted',
+        token: `token-${user.seq}`,
+      }),
+    ],
+  };
+}
