@@ -41,8 +41,8 @@ const INTENT_HOLDS_MS = 5_000;
  * Sends one task, with its intent written before and its outcome after.
  *
  * An irreversible or repeat-safe call is sent only after its intent is in the ledger and no hold forbids it. An
- * irreversible call that finds an earlier attempt's intent without an outcome sends nothing and fails
- * `Task.OutcomeUnknown`, since that attempt may have reached the provider before its worker died.
+ * irreversible call that finds another attempt's intent, and no proof that it changed nothing, sends nothing and fails
+ * `Task.OutcomeUnknown`: that attempt may have reached the provider, or even been answered, before its worker died.
  *
  * @throws ApplicationFailure with a `Task.*` type.
  * @throws CancelledFailure when a read was aborted, or any call before it was sent.

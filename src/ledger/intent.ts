@@ -67,7 +67,7 @@ async function insertUnlessRefused({ db }: LedgerDatabase, intent: Intent): Prom
 async function reasonOfRefusal({ db }: LedgerDatabase, intent: Intent): Promise<Refusal | undefined> {
   const { recorded, held, unsettled } = conditions(intent);
   const { rows } = await sql<{ kind: Refusal | null }>`
-    select case when ${recorded} then 'recorded' when ${held} then 'held' when ${unsettled} then 'unsettled' end as kind
+    select case when ${unsettled} then 'unsettled' when ${held} then 'held' when ${recorded} then 'recorded' end as kind
   `.execute(db);
   return rows[0]?.kind ?? undefined;
 }
@@ -81,14 +81,16 @@ function conditions(intent: Intent) {
       select 1 from receipts as sent
       where ${sentByThisCall} and sent.step = ${intent.step} and sent.attempt = ${intent.attempt})`,
     held: sql`exists (select 1 from holds where subject in ${valuesOf('libsql', intent.holdSubjects)})`,
-    // An earlier attempt without an outcome; or any later one, for then this attempt was frozen and has woken too late.
+    // Only an earlier attempt that certainly changed nothing lets this one through: one that was answered well may have
+    // lost its worker before Temporal learned of it. An intent of the same attempt or of a later one means that Temporal
+    // counts attempts anew, because somebody reset the activity, or that this attempt was frozen and has woken too late.
     unsettled: sql`(${intent.refuseUnsettled} and exists (
       select 1 from receipts as sent
-      where ${sentByThisCall} and (sent.attempt > ${intent.attempt} or (sent.attempt < ${intent.attempt}
-        and not exists (
-          select 1 from receipts as answered
-          where answered.workflow_id = sent.workflow_id and answered.run_id = sent.run_id
-            and answered.activity_id = sent.activity_id and answered.seq = sent.seq and answered.step = sent.step
-            and answered.phase = 'outcome' and answered.round = sent.round and answered.attempt = sent.attempt)))))`,
+      where ${sentByThisCall} and (sent.attempt >= ${intent.attempt} or not exists (
+        select 1 from receipts as answered
+        where answered.workflow_id = sent.workflow_id and answered.run_id = sent.run_id
+          and answered.activity_id = sent.activity_id and answered.seq = sent.seq and answered.step = sent.step
+          and answered.phase = 'outcome' and answered.round = sent.round and answered.attempt = sent.attempt
+          and answered.outcome = 'failed'))))`,
   };
 }

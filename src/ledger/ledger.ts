@@ -23,7 +23,7 @@ export interface Intent extends CallKey {
   environment: string;
   /** Which of several credentials is used, for example `ios`. */
   keySlot?: string;
-  /** `true` refuses the intent when an earlier attempt of this call left an intent without an outcome. */
+  /** `true` refuses the intent unless every earlier attempt of this call certainly changed nothing: outcome `failed`. */
   refuseUnsettled: boolean;
   /** Keyed hashes of the users this call is about, one receipt each; a task without a subject has none. */
   subjects: readonly string[];
@@ -36,7 +36,7 @@ export type IntentAnswer =
   | { kind: 'recorded' }
   /** A hold forbids the call; nothing was written. */
   | { kind: 'held' }
-  /** An earlier attempt was perhaps sent; nothing was written. */
+  /** Another attempt was sent, or perhaps was; nothing was written. */
   | { kind: 'unsettled' };
 
 /** What a receipt says became of a call: an outcome, or `read` for a call that only looked (and got its answer). */
@@ -139,7 +139,8 @@ export interface Hold {
 export interface Ledger {
   /**
    * Checks the holds and earlier intents and writes the intent, in one statement, so that no hold can slip in between.
-   * Repeating it with the same key and attempt answers `recorded` again.
+   * Repeating it with the same key and attempt answers `recorded` again, but `unsettled` for a call that
+   * `refuseUnsettled`: whoever repeats it may be another process.
    */
   recordIntent(intent: Intent): Promise<IntentAnswer>;
   /** Writes the outcome of a call; the first one written for a key and attempt stays. */

@@ -49,24 +49,18 @@ async function createRecordIntent(transaction: Transaction<Tables>): Promise<voi
           hashtextextended(jsonb_build_array(p_workflow_id, p_run_id, p_activity_id)::text, 1214606444));
       end if;
       perform pg_advisory_xact_lock_shared(1214606444, 2);
-      if exists (
-        select 1 from receipts where workflow_id = p_workflow_id and run_id = p_run_id
-          and activity_id = p_activity_id and step = p_step and phase = 'intent' and attempt = p_attempt
-      ) then
-        return 'recorded';
-      end if;
-      if exists (select 1 from holds where subject = any (p_hold_subjects)) then
-        return 'held';
-      end if;
       if p_refuse_unsettled and exists (
         select 1 from receipts i where i.workflow_id = p_workflow_id and i.run_id = p_run_id
           and i.activity_id = p_activity_id and i.phase = 'intent'
-          and (i.attempt > p_attempt or (i.attempt < p_attempt and not exists (
+          and (i.attempt >= p_attempt or not exists (
             select 1 from receipts o where o.workflow_id = i.workflow_id and o.run_id = i.run_id
               and o.activity_id = i.activity_id and o.seq = i.seq and o.step = i.step and o.phase = 'outcome'
-              and o.round = i.round and o.attempt = i.attempt)))
+              and o.round = i.round and o.attempt = i.attempt and o.outcome = 'failed'))
       ) then
         return 'unsettled';
+      end if;
+      if exists (select 1 from holds where subject = any (p_hold_subjects)) then
+        return 'held';
       end if;
       insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service,
         environment, key_slot, at)
