@@ -108,7 +108,7 @@ class LibsqlDriver implements Driver {
   #liveThread(): LibsqlThread {
     if (this.#thread === undefined || this.#thread.lost) {
       const start = this.#config.startThread ?? startThread;
-      this.#thread = new LibsqlThread(start({ path: this.#config.path }), (reason) => this.#config.onThreadLost?.(reason));
+      this.#thread = new LibsqlThread(this.#config.path, start, (reason) => this.#config.onThreadLost?.(reason));
     }
     return this.#thread;
   }

@@ -1,6 +1,11 @@
 /** What the main thread hands to the thread that owns the database. */
 export interface LibsqlThreadData {
   path: string;
+  /**
+   * One Int32; anything but 0 tells the thread to wait for no lock any more. The thread is never terminated: in the
+   * middle of a call into the database that ends the whole process.
+   */
+  stop: SharedArrayBuffer;
 }
 
 /** One statement to run. */

@@ -11,22 +11,23 @@ interface Pending {
 
 /** Kept back from the wait for a lock, so that the database's own answer arrives before the deadline does. */
 const ANSWER_MARGIN_MS = 500;
-/** Waits are rounded down to this, so that the pragma that sets them is rarely needed. */
-const BUSY_STEP_MS = 250;
-
 /** Starts a thread for a database. Tests pass their own to get hold of the worker. */
 export type StartThread = (data: LibsqlThreadData) => Worker;
 
 /** One worker thread with one connection. Once it is lost it stays lost; its owner starts another. */
 export class LibsqlThread {
   readonly #worker: Worker;
+  readonly #stop: Int32Array;
   readonly #pending = new Map<number, Pending>();
   readonly #onLost: (reason: string) => void;
   #nextId = 1;
   #lost = false;
 
-  constructor(worker: Worker, onLost: (reason: string) => void) {
+  constructor(path: string, start: StartThread, onLost: (reason: string) => void) {
+    const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const worker = start({ path, stop });
     this.#worker = worker;
+    this.#stop = new Int32Array(stop);
     this.#onLost = onLost;
     // Only a call under way keeps the process alive.
     worker.unref();
@@ -52,12 +53,12 @@ export class LibsqlThread {
       const timer = setTimeout(() => this.#lose('the database did not answer in time'), leftMs);
       this.#pending.set(id, { resolve, reject, timer });
       this.#worker.ref();
-      const busyMs = Math.max(0, Math.floor((leftMs - ANSWER_MARGIN_MS) / BUSY_STEP_MS) * BUSY_STEP_MS);
+      const busyMs = Math.max(0, leftMs - ANSWER_MARGIN_MS);
       this.#worker.postMessage({ id, sql, parameters: values, busyMs } satisfies LibsqlRequest);
     });
   }
 
-  /** Rejects what is under way and ends the thread; its connection rolls back what was not committed. */
+  /** Rejects what is under way and lets the thread end; its connection rolls back what was not committed. */
   discard(reason: string): void {
     this.#lose(reason);
   }
@@ -68,7 +69,7 @@ export class LibsqlThread {
     this.#lost = true;
     this.#worker.ref();
     const gone = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
-    const impatience = setTimeout(() => void this.#worker.terminate(), ANSWER_MARGIN_MS);
+    const impatience = setTimeout(() => this.#stopWaiting(), ANSWER_MARGIN_MS);
     this.#worker.postMessage('close');
     await gone;
     clearTimeout(impatience);
@@ -93,8 +94,15 @@ export class LibsqlThread {
     }
     this.#pending.clear();
     this.#worker.unref();
-    void this.#worker.terminate();
+    this.#stopWaiting();
+    this.#worker.postMessage('close');
     this.#onLost(reason);
+  }
+
+  /** To terminate the thread would end the whole process if it is inside the database just then. */
+  #stopWaiting(): void {
+    Atomics.store(this.#stop, 0, 1);
+    Atomics.notify(this.#stop, 0);
   }
 }
 

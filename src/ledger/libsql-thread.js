@@ -12,14 +12,17 @@ const Database = require('libsql');
  * @typedef {import('./libsql-protocol').LibsqlThreadData} LibsqlThreadData
  */
 
+/** How long to wait before a lock is tried again. The wait is ours and not the database's, so that it can be ended. */
+const LOCK_RETRY_MS = 5;
+
 /** More than the ledger has statements; a bound, because one without would be a leak. */
 const MOST_STATEMENTS = 200;
 
-const { path: file } = /** @type {LibsqlThreadData} */ (workerData);
+const { path: file, stop } = /** @type {LibsqlThreadData} */ (workerData);
+const stopped = new Int32Array(stop);
 
 /** @type {import('libsql').Database | undefined} */
 let database;
-let busyMs = -1;
 /** @type {Map<string, import('libsql').Statement<unknown[]>>} */
 const statements = new Map();
 
@@ -27,8 +30,8 @@ const statements = new Map();
 function openDatabase() {
   if (database !== undefined) return database;
   const opened = new Database(file);
-  // The database is not kept when a pragma fails, so that the next call starts over.
-  opened.prepare('pragma busy_timeout = 1000').all();
+  // The database is not kept when a pragma fails, so that the next try starts over.
+  opened.prepare('pragma busy_timeout = 0').all();
   opened.prepare('pragma journal_mode = wal').all();
   // FULL syncs the log at every commit: a receipt that was acknowledged outlives kill -9 and a power cut. NORMAL
   // would lose the last ones in a power cut, and with them the proof of what was sent.
@@ -59,12 +62,21 @@ function prepare(opened, sql) {
  * @returns {LibsqlAnswer}
  */
 function answer(request) {
+  const until = performance.now() + request.busyMs;
+  for (;;) {
+    const given = tryOnce(request);
+    if (given.failure !== 'SQLITE_BUSY' || performance.now() >= until || stopped[0] !== 0) return given;
+    Atomics.wait(stopped, 0, 0, LOCK_RETRY_MS);
+  }
+}
+
+/**
+ * @param {LibsqlRequest} request
+ * @returns {LibsqlAnswer}
+ */
+function tryOnce(request) {
   try {
     const opened = openDatabase();
-    if (request.busyMs !== busyMs) {
-      opened.prepare(`pragma busy_timeout = ${request.busyMs}`).all();
-      busyMs = request.busyMs;
-    }
     const statement = prepare(opened, request.sql);
     if (!statement.reader) {
       const { changes } = statement.run([...request.parameters]);
