@@ -1,6 +1,6 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import { DatabaseError, Pool } from 'pg';
-import type { PoolClient } from 'pg';
+import type { ClientBase, PoolClient } from 'pg';
 import { unreachable } from './sql-failure';
 
 /** Enough for the calls in flight of one worker, and few enough for many workers on one server. */
@@ -29,6 +29,8 @@ export function createPostgresPool(options: { connectionString: string; deadline
     // A process that freezes inside a transaction loses it, and with it every lock.
     idle_in_transaction_session_timeout: serverMs,
     keepAlive: true,
+    // The pool awaits what this answers, although its type does not say so.
+    onConnect: (client) => readCommitted(client),
   });
   // Both are raised when the server ends a connection that is not running a statement. The next statement on it
   // fails and says so; without a listener the process would end.
@@ -41,6 +43,14 @@ export function createPostgresPool(options: { connectionString: string; deadline
 }
 
 function ignore(): void {}
+
+/**
+ * Recording an intent waits for a hold that is being set and then has to see it. Postgres' usual isolation allows that;
+ * a server or a database may have been configured to use a stricter one, which would keep the hold out of sight.
+ */
+async function readCommitted(client: ClientBase): Promise<void> {
+  await client.query("set default_transaction_isolation to 'read committed'");
+}
 
 /** An answer of the server stays; anything else is trouble on the way to it. */
 function rethrow(error: unknown): never {

@@ -113,6 +113,26 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
         await early.end();
       }
     });
+
+    it.each(['repeatable read', 'serializable'])('are seen by an intent that waited for them, also where the database isolates by "%s"', async (level) => {
+      const strict = await freshUrl();
+      await runRaw(strict, `alter database "${new URL(strict).pathname.slice(1)}" set default_transaction_isolation = '${level}'`);
+      const strictLedger = await open(strict);
+      const user = subject('isolated');
+      const setting = new Client({ connectionString: strict });
+      await setting.connect();
+      try {
+        await setting.query('begin');
+        await setting.query('select pg_advisory_xact_lock(1214606444, 2)');
+        const waiting = strictLedger.recordIntent(intentOf({ workflowId: 'waiting', subjects: [user] }));
+        await waiters(strict, 1);
+        await setting.query("insert into holds (hold_id, subject, at) values ('isolated', $1, now())", [user]);
+        await setting.query('commit');
+        expect(await waiting).toEqual({ kind: 'held' });
+      } finally {
+        await setting.end();
+      }
+    });
   }
 });
 

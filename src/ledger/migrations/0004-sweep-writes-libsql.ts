@@ -102,7 +102,12 @@ function openWave(): string {
   `;
 }
 
-/** Only users who are still open under this fence and in this round take anything: what was written before stays. */
+/**
+ * Only users who are still open under this fence and in this round take anything: what was written before stays.
+ *
+ * The targets are changed by an INSERT whose rows all exist already: for UPDATE … FROM the planner would read all targets
+ * of the sweep and look through the list for each, and it can be told otherwise only in a SELECT (cross join).
+ */
 function flushWave(): string {
   const stillOpen = (row: string) => `t.sweep = new.sweep and t.seq = ${row}.value->>0 and t.round = ${row}.value->>1
         and t.state = 'open' and t.fence = new.fence`;
@@ -117,12 +122,24 @@ function flushWave(): string {
     insert into bulk_queue (sweep, app, seq, unsettled)
     select new.sweep, q.value->>2, t.seq, 0 from json_each(new.queue) as q cross join targets as t on ${stillOpen('q')}
     where true on conflict do nothing;
-    update targets set state = u.value->>2, worst = u.value->>3, bulk_left = u.value->>4, not_before = u.value->>5,
-      unsettled = u.value->>6, round = targets.round + (u.value->>2 = 'pending')
-    from json_each(new.users) as u
-    where targets.sweep = new.sweep and targets.seq = u.value->>0 and targets.round = u.value->>1
-      and targets.state = 'open' and targets.fence = new.fence;
+    insert into targets (sweep, seq, state, round, unsettled, worst, bulk_left, some_items, not_before)
+    select t.sweep, t.seq, u.value->>2, t.round + (u.value->>2 = 'pending'), u.value->>6, u.value->>3, u.value->>4,
+      t.some_items, u.value->>5
+    from json_each(new.users) as u cross join targets as t on ${stillOpen('u')}
+    where true on conflict (sweep, seq) do update set state = excluded.state, round = excluded.round,
+      unsettled = excluded.unsettled, worst = excluded.worst, bulk_left = excluded.bulk_left,
+      not_before = excluded.not_before;
   `;
+}
+
+/** One app less to wait for; without any left, the user is done. */
+function takeOff(worst: string, from: string, where: string): string {
+  return `insert into targets (sweep, seq, state, round, unsettled, worst, bulk_left, some_items)
+    select t.sweep, t.seq, case when t.bulk_left <= 1 then 'done' else 'bulk' end, t.round, t.unsettled, ${worst},
+      t.bulk_left - 1, t.some_items
+    from ${from} cross join targets as t on t.sweep = q.sweep and t.seq = q.seq
+    where ${where}
+    on conflict (sweep, seq) do update set state = excluded.state, worst = excluded.worst, bulk_left = excluded.bulk_left;`;
 }
 
 function openBulk(): string {
@@ -147,10 +164,7 @@ function openBulk(): string {
       join target_ids as d on d.sweep = q.sweep and d.seq = q.seq
     where ${held}
     on conflict do nothing;
-    update targets set worst = min(coalesce(worst, 99), case q.unsettled when 0 then 4 else 2 end),
-      bulk_left = bulk_left - 1, state = case when bulk_left <= 1 then 'done' else 'bulk' end
-    from bulk_queue as q
-    where targets.sweep = q.sweep and targets.seq = q.seq and ${held};
+    ${takeOff("min(coalesce(t.worst, 99), case q.unsettled when 0 then 4 else 2 end)", `bulk_queue as q`, held)}
     delete from bulk_queue where sweep = new.sweep and app = new.app and seq in (
       select q.seq from bulk_queue as q where ${held});
   `;
@@ -168,10 +182,7 @@ function recordBulk(): string {
     from json_each(new.users) as u cross join bulk_queue as q on ${stillOpen}
       join targets as t on t.sweep = q.sweep and t.seq = q.seq
     where true on conflict do nothing;
-    update targets set worst = min(coalesce(worst, 99), new.worst), bulk_left = bulk_left - 1,
-      state = case when bulk_left <= 1 then 'done' else 'bulk' end
-    from json_each(new.users) as u cross join bulk_queue as q
-    where ${stillOpen} and targets.sweep = new.sweep and targets.seq = q.seq;
+    ${takeOff('min(coalesce(t.worst, 99), new.worst)', 'json_each(new.users) as u cross join bulk_queue as q', stillOpen)}
     delete from bulk_queue where sweep = new.sweep and app = new.app and fence = new.fence
       and seq in (select u.value->>0 from json_each(new.users) as u);
   `;

@@ -24,15 +24,16 @@ export async function purge(
         .where('sweep', '=', sweep)
         .where('seq', '>=', from)
         .where('seq', '<', from + SLICE)
-        .where('seq', 'in', (eb) =>
-          eb
-            .selectFrom('targets')
-            .select('targets.seq')
-            .where('targets.sweep', '=', sweep)
-            .where('targets.seq', '>=', from)
-            .where('targets.seq', '<', from + SLICE)
-            .where('targets.state', '=', 'done')
-            .where('targets.worst', 'not in', kept),
+        // Row by row over the key: a list of seqs would be joined in the worst way when the database has no statistics yet.
+        .where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('targets')
+              .select('targets.seq')
+              .whereRef('targets.sweep', '=', 'target_ids.sweep')
+              .whereRef('targets.seq', '=', 'target_ids.seq')
+              .where('targets.state', '=', 'done')
+              .where('targets.worst', 'not in', kept),
+          ),
         )
         .executeTakeFirstOrThrow(),
     );
@@ -97,18 +98,26 @@ async function destroyKey({ db, dialect }: SweepContext, sweep: number): Promise
 
 /** They were needed to find duplicates while the snapshot was taken. */
 async function deleteKeys(context: SweepContext, sweep: number): Promise<void> {
-  for (;;) {
-    const deleted = await context.inTime(() =>
-      context.db
-        .deleteFrom('target_keys')
-        .where('sweep', '=', sweep)
-        .where('key', 'in', (eb) =>
-          eb.selectFrom('target_keys as some').select('some.key').where('some.sweep', '=', sweep).limit(SLICE),
-        )
-        .executeTakeFirstOrThrow(),
-    );
-    if (deleted.numDeletedRows === 0n) return;
-  }
+  let next: string | undefined;
+  do {
+    next = await context.inTime(() => keyAhead(context, sweep));
+    const all = context.db.deleteFrom('target_keys').where('sweep', '=', sweep);
+    const slice = next === undefined ? all : all.where('key', '<', next);
+    await context.inTime(() => slice.execute());
+  } while (next !== undefined);
+}
+
+/** The first key after a slice; undefined when there is no more than a slice left. */
+async function keyAhead({ db }: SweepContext, sweep: number): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('target_keys')
+    .select('key')
+    .where('sweep', '=', sweep)
+    .orderBy('key')
+    .offset(SLICE)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.key;
 }
 
 async function requireEnded({ db }: SweepContext, sweepId: string): Promise<number> {
