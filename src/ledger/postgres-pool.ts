@@ -29,8 +29,7 @@ export function createPostgresPool(options: { connectionString: string; deadline
     // A process that freezes inside a transaction loses it, and with it every lock.
     idle_in_transaction_session_timeout: serverMs,
     keepAlive: true,
-    // The pool awaits what this answers, although its type does not say so.
-    onConnect: (client) => readCommitted(client),
+    verify: (client, done) => void readCommitted(client).then(() => done(), done),
   });
   // Both are raised when the server ends a connection that is not running a statement. The next statement on it
   // fails and says so; without a listener the process would end.
