@@ -24,6 +24,8 @@ export interface ConvergeState {
   current?: Step;
   done: readonly StepResult[];
   userSeen: boolean;
+  /** A look in this run showed that Plaid knows no such user. */
+  userAbsent: boolean;
 }
 
 /** A step that has not begun: what it would do, and how to begin it. */
@@ -35,7 +37,7 @@ interface StepPlan {
 
 /** The state before the first call. */
 export function beginConverging(plan: ConvergePlan): ConvergeState {
-  return startNext({ plan, waiting: stepPlans(plan), done: [], userSeen: false });
+  return startNext({ plan, waiting: stepPlans(plan), done: [], userSeen: false, userAbsent: false });
 }
 
 /** What to do next. Pure: asking twice changes nothing. */
@@ -52,9 +54,10 @@ export function answered(state: ConvergeState, call: CallMove, answer: CallAnswe
   if (!state.current) throw new Error(`An answer to ${call.task} arrived after the last step.`);
   const current = state.current.answered(call, answer, nowMs);
   const userSeen = state.userSeen || (current instanceof ItemsStep && current.sawUser);
+  const userAbsent = current instanceof ItemsStep ? current.userAbsent : state.userAbsent;
   const move = current.next(nowMs);
-  if (move.kind !== 'done') return { ...state, current, userSeen };
-  return finishStep({ ...state, userSeen }, move.results);
+  if (move.kind !== 'done') return { ...state, current, userSeen, userAbsent };
+  return finishStep({ ...state, userSeen, userAbsent }, move.results);
 }
 
 /** The end of a run before its work is done: the current step as it stands, the others as not done. */
@@ -71,7 +74,7 @@ export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled')
 export function allHeld(plan: ConvergePlan): StepResult[] {
   // A dry run reports a hold too: it is what a real run would meet.
   const real = { ...plan, dryRun: false };
-  const state = { plan: real, waiting: [], done: [], userSeen: false };
+  const state = { plan: real, waiting: [], done: [], userSeen: false, userAbsent: false };
   return stepPlans(real).map((waiting) => notBegun(waiting, state, { outcome: 'held' }));
 }
 
@@ -152,9 +155,12 @@ function userPlan({ plaidUser, dryRun }: ConvergePlan): StepPlan {
       // Once the user is removed its products cannot be terminated any more, so their billing could never be ended.
       const products = state.done.find(({ step }) => step === PRODUCTS_STEP);
       if (products?.outcome === 'failed' || products?.outcome === 'unknown') return skipped('productsNotTerminated');
+      const knownBefore = plaidUserKnown(state);
+      // What cannot be undone is not asked for when a look has shown that there is nothing to do.
+      if (state.userAbsent) return { step: name, task: task.name, outcome: knownBefore ? 'alreadyGone' : 'notFound' };
       const input = { ...plaidUser };
       const look = { task: plaid.userItemsGet, input };
-      return new SingleCallStep({ name, task, input, look, knownBefore: plaidUserKnown(state) });
+      return new SingleCallStep({ name, task, input, look, knownBefore });
     },
   };
 }

@@ -30,6 +30,8 @@ interface Progress {
   looks: number;
   /** Plaid has answered a look, so it knows the user. */
   userSeen: boolean;
+  /** Plaid has answered the last look that it knows no such user. */
+  userAbsent: boolean;
   /** When something last changed: an answer to a removal, or a list shorter than any since. */
   changedAtMs: number;
   /** How long the shortest list since the last removal was: lists of copies that lag differently grow again. */
@@ -50,6 +52,7 @@ const START: Progress = {
   waitUntilMs: 0,
   looks: 0,
   userSeen: false,
+  userAbsent: false,
   changedAtMs: 0,
   fewest: Infinity,
   blindLooks: 0,
@@ -99,6 +102,11 @@ export class ItemsStep implements Step {
   /** Whether this run has seen the user at Plaid, which tells "already gone" from "never there". */
   get sawUser(): boolean {
     return this.#progress.userSeen;
+  }
+
+  /** Whether Plaid last said that it knows no such user. */
+  get userAbsent(): boolean {
+    return this.#progress.userAbsent;
   }
 
   #looked(answer: CallAnswer, nowMs: number): Step {
@@ -151,7 +159,7 @@ export class ItemsStep implements Step {
 
   #lookFailed(failure: TaskFailure, nowMs: number): Step {
     if (failure.type === 'Task.Rejected' && userItemsGet.absentCodes.includes(failure.code ?? '')) {
-      return this.#userAbsent(failure);
+      return this.#with({ userAbsent: true }).#userAbsent(failure);
     }
     const blindLooks = this.#progress.blindLooks + 1;
     if (failure.type === 'Task.UnexpectedResponse' && blindLooks < MOST_BLIND_LOOKS) {

@@ -43,6 +43,17 @@ describe('the order of the steps', () => {
     });
   });
 
+  it('asks for no removal of a user whom the list has shown to be absent', () => {
+    const unknown = stepsOf({}, { removeUser: true });
+    expect(unknown.steps).toContain('plaid.user notFound');
+    expect(unknown.calls).not.toContain('plaid.userRemove');
+
+    const known = { steps: ['plaid.user'], hadItems: true, itemIds: [] };
+    const again = stepsOf({}, { removeUser: true, known });
+    expect(again.steps).toContain('plaid.user alreadyGone');
+    expect(again.calls).not.toContain('plaid.userRemove');
+  });
+
   it('does not stop at something not found where that is fine', () => {
     const plan = { onFailure: 'stop' as const, notFoundIsFine: true };
     expect(stepsOf({}, plan).steps).toEqual(['plaid.items notFound', 'plaid.products notFound', 'batch.ios accepted']);
