@@ -104,7 +104,7 @@ function receiptValues(user: SettledUser | DeferredUser): unknown[] {
     // A step that ended differently for different Items has several receipts, told apart by this number.
     const place = (counts.get(step) ?? 0) + 1;
     counts.set(step, place);
-    const texts = [task, subject, service, environment].map(storable);
+    const texts = [subject, task, service, environment].map(storable);
     const found = [outcome, storableOrNull(reason), failureType ?? null, status ?? null, storableOrNull(code)];
     const proof = [storableOrNull(receipt.requestId), storableOrNull(receipt.token)];
     const items = receipt.items === undefined ? null : JSON.stringify(receipt.items);

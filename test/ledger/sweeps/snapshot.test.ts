@@ -1,0 +1,247 @@
+import type { OpenedLedger } from '../../../src/ledger/open-ledger';
+import {
+  SnapshotMovedError,
+  SweepConflictError,
+  SweepReleasedError,
+  UnknownSweepError,
+} from '../../../src/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
+import type { TargetRow } from '../../../src/ledger/sweeps/sweep-types';
+import type { TargetUser } from '../../../src/policy/target-user';
+import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from '../databases';
+import { receiptOf, rowOf, rowsOf, settled, sweepOf, userNumber } from './users';
+
+describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
+  let url: string;
+  let ledger: OpenedLedger;
+  let sweeps: SweepLedger;
+
+  beforeAll(async () => {
+    url = await freshUrl();
+    ledger = await open(url);
+    ({ sweeps } = ledger);
+  });
+  afterAll(cleanUp);
+
+  /** Appends at the present position. */
+  async function append(sweepId: string, rows: readonly TargetRow[], position = 'p', complete = false) {
+    const { version } = await sweeps.readSnapshot(sweepId);
+    return sweeps.appendTargets({ sweepId, version, rows, position, complete });
+  }
+
+  /** Everybody of a sweep, in order. */
+  async function everybody(sweepId: string): Promise<TargetUser[]> {
+    const chunk = { sweepId, chunkId: 'all' };
+    const fence = await sweeps.takeFence(chunk);
+    const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 999 }, wave: 1, limit: 250 });
+    return users.map(({ user }) => user);
+  }
+
+  it('belongs to a sweep that is created once, however often it is asked for', async () => {
+    const first = await sweeps.create({ sweepId: 'once', skipDone: true });
+    expect(first).toMatchObject({ sweepId: 'once', status: 'running', skipDone: true, total: 0, readable: true });
+    expect(await sweeps.create({ sweepId: 'once' })).toEqual(first);
+    await expect(sweeps.create({ sweepId: 'once', redriveOf: 'other' })).rejects.toThrow(SweepConflictError);
+    expect((await sweeps.list({ limit: 1 }))[0]).toEqual(first);
+    expect(await sweeps.read('never')).toBeUndefined();
+    await expect(sweeps.readSnapshot('never')).rejects.toThrow(UnknownSweepError);
+    await expect(sweeps.setStatus({ sweepId: 'never', status: 'failed' })).rejects.toThrow(UnknownSweepError);
+  });
+
+  it('keeps how its sweep stands, and when it ended for the first time', async () => {
+    await sweeps.create({ sweepId: 'standing' });
+    await sweeps.setStatus({ sweepId: 'standing', status: 'paused', pausedBecause: 'batch.android' });
+    expect(await sweeps.read('standing')).toMatchObject({ status: 'paused', pausedBecause: 'batch.android' });
+    await sweeps.setStatus({ sweepId: 'standing', status: 'cancelled' });
+    const ended = await sweeps.read('standing');
+    expect(ended).not.toHaveProperty('pausedBecause');
+    await sweeps.setStatus({ sweepId: 'standing', status: 'partial' });
+    expect(await sweeps.read('standing')).toEqual({ ...ended, status: 'partial' });
+    expect(ended?.endedAt).toMatch(/Z$/);
+  });
+
+  it('has every user with every field as the source gave it', async () => {
+    const users: TargetUser[] = [
+      { plaidUserId: ' padded ', reference: 'case 1', itemIds: ['a', 'b'] },
+      { plaidUserToken: 'user-token-🧨', batchUserId: "'; drop table targets; --" },
+      { batchUserId: 'half \ud83d and \0 NUL' },
+    ];
+    await sweepOf(sweeps, 'fields', users.map(rowOf));
+    expect(await everybody('fields')).toEqual(users);
+  });
+
+  const A: TargetUser = { plaidUserId: 'A', batchUserId: 'B' };
+  it.each<[string, TargetUser[], number]>([
+    ['the same ids', [A, A], 1],
+    ['fewer ids of one earlier row', [A, { plaidUserId: 'A' }, { batchUserId: 'B' }], 2],
+    ['another reference', [A, { ...A, reference: 'again' }], 1],
+    ['more ids than any earlier row', [{ plaidUserId: 'A' }, { batchUserId: 'B' }, A], 0],
+    ['ids of two earlier rows together', [{ plaidUserId: 'A', batchUserId: 'C' }, { plaidUserId: 'D', batchUserId: 'B' }, A], 0],
+    ['an id of another kind', [{ plaidUserId: 'A' }, { plaidUserToken: 'A', batchUserId: 'A' }, { batchUserId: 'a' }], 0],
+    ['some Items after all Items', [A, { ...A, itemIds: ['i'] }], 1],
+    ['all Items after some Items', [{ ...A, itemIds: ['i'] }, A], 0],
+    ['other Items', [{ ...A, itemIds: ['i'] }, { ...A, itemIds: ['j'] }], 0],
+    ['the same Items in another order', [{ ...A, itemIds: ['i', 'j'] }, { ...A, itemIds: ['j', 'i'] }], 1],
+    ['fewer ids and the same Items', [{ ...A, itemIds: ['i'] }, { plaidUserId: 'A', itemIds: ['i'] }], 1],
+  ])('counts a row with %s as it should, in one append and in several', async (name, users, duplicates) => {
+    await sweepOf(sweeps, `one append: ${name}`, users.map(rowOf));
+    await sweeps.create({ sweepId: `several: ${name}` });
+    for (const user of users) await append(`several: ${name}`, [rowOf(user)]);
+    for (const sweepId of [`one append: ${name}`, `several: ${name}`]) {
+      expect(await sweeps.readSnapshot(sweepId)).toMatchObject({ total: users.length - duplicates, duplicates });
+      expect(await everybody(sweepId)).toHaveLength(users.length - duplicates);
+    }
+  });
+
+  it('finds duplicates in no time where all rows share an id', async () => {
+    await sweeps.create({ sweepId: 'shared' });
+    const started = performance.now();
+    for (let from = 0; from < 10_000; from += 2_000) {
+      const rows = Array.from({ length: 2_000 }, (_, index) => rowOf({ plaidUserId: 'all', batchUserId: `b${from + index}` }));
+      await append('shared', rows);
+    }
+    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(await append('shared', [rowOf({ plaidUserId: 'all' })])).toMatchObject({ total: 10_000, duplicates: 1 });
+  });
+
+  it('goes on where it was, with nothing twice and nothing left out, whoever appends how often', async () => {
+    await sweeps.create({ sweepId: 'resumed' });
+    const others = await Promise.all([open(url), open(url)]);
+    const everyone = rowsOf(0, 400);
+    const snapshot = async (mine: SweepLedger) => {
+      for (;;) {
+        const { version, position = '0', complete } = await mine.readSnapshot('resumed');
+        if (complete) return;
+        const from = Number(position);
+        const rows = everyone.slice(from, from + 10);
+        const next = { sweepId: 'resumed', version, rows, position: String(from + 10), rejected: 1, complete: from + 10 >= 400 };
+        await mine.appendTargets(next).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(SnapshotMovedError);
+        });
+      }
+    };
+    await Promise.all([sweeps, ...others.map((other) => other.sweeps)].map(snapshot));
+    const state = await sweeps.readSnapshot('resumed');
+    expect(state).toEqual({ version: 40, position: '400', total: 400, duplicates: 0, rejected: 40, complete: true });
+    const chunk = { sweepId: 'resumed', chunkId: 'all' };
+    const fence = await sweeps.takeFence(chunk);
+    const seen: TargetUser[] = [];
+    for (let wave = 1; wave <= 2; wave++) {
+      const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 1_000 }, wave, limit: 250 });
+      seen.push(...users.map(({ user }) => user));
+    }
+    expect(seen).toEqual(everyone.map(({ user }) => user));
+  });
+
+  it('refuses the same append a second time, as after an answer that was lost', async () => {
+    await sweeps.create({ sweepId: 'lost answer' });
+    const next = { sweepId: 'lost answer', version: 0, rows: rowsOf(0, 3), position: 'after 3' };
+    const answered = await sweeps.appendTargets(next);
+    await expect(sweeps.appendTargets(next)).rejects.toThrow(SnapshotMovedError);
+    expect(await sweeps.readSnapshot('lost answer')).toEqual(answered);
+  });
+
+  it('takes nothing more once it is complete', async () => {
+    await sweepOf(sweeps, 'complete', rowsOf(0, 2));
+    await expect(append('complete', rowsOf(2, 3))).rejects.toThrow(SnapshotMovedError);
+    expect(await sweeps.count('complete')).toMatchObject({ total: 2 });
+  });
+
+  it('refuses raw ids as subjects, and more rows than one statement should hold', async () => {
+    await sweeps.create({ sweepId: 'refused' });
+    const raw = { user: userNumber(1), subjects: ['usr_plaid_1'] };
+    await expect(append('refused', [raw])).rejects.toThrow(TypeError);
+    await expect(append('refused', [{ user: userNumber(1), subjects: [] }])).rejects.toThrow(TypeError);
+    await expect(append('refused', rowsOf(0, 10_001))).rejects.toThrow(RangeError);
+    expect(await sweeps.readSnapshot('refused')).toMatchObject({ version: 0, total: 0 });
+  });
+
+  describe('that leaves out who is done', () => {
+    /** A run that ended with these steps, and called with these subjects. */
+    async function runOf(workflowId: string, user: TargetUser, outcome: 'removed' | 'failed', itemsLeft: string[] = []) {
+      const run = { workflowId, runId: 'r' };
+      const subjects = rowOf(user).subjects;
+      const look = intentOf({ ...run, activityId: '1', task: 'plaid.userItemsGet', subjects: subjects.slice(0, 1) });
+      await ledger.recordOutcome({ ...look, outcome: 'read', items: itemsLeft.map(subject) });
+      for (const [index, one] of subjects.entries()) {
+        const call = intentOf({ ...run, activityId: String(index + 2), subjects: [one] });
+        await ledger.recordIntent(call);
+        await ledger.recordOutcome({ ...call, outcome });
+      }
+      const steps = [{ step: 'plaid.items', task: 'plaid.userItemsRemove', outcome }];
+      await ledger.recordEnd({ ...run, environment: 'sandbox', subject: subjects[0] ?? '', steps, compensations: [] });
+    }
+
+    async function skipped(sweepId: string, users: TargetUser[], skipDone = true): Promise<number> {
+      await sweeps.create({ sweepId, skipDone });
+      await append(sweepId, users.map(rowOf), 'p', true);
+      const counts = await sweeps.count(sweepId);
+      expect(counts.total).toBe(users.length);
+      expect(counts.pending).toBe(users.length - counts.skipped);
+      return counts.skipped;
+    }
+
+    it('skips whom an earlier run brought to a good end, for all ids and all Items', async () => {
+      await runOf('good', { plaidUserId: 'done', batchUserId: 'done-b' }, 'removed');
+      await runOf('bad', { plaidUserId: 'failed' }, 'failed');
+      await runOf('some items', { plaidUserId: 'some' }, 'removed', ['left']);
+      expect(await skipped('after runs', [{ plaidUserId: 'done', batchUserId: 'done-b' }])).toBe(1);
+      expect(await skipped('asked not to', [{ plaidUserId: 'done', batchUserId: 'done-b' }], false)).toBe(0);
+      const undone: TargetUser[] = [
+        { plaidUserId: 'failed' },
+        { plaidUserId: 'some' },
+        { plaidUserId: 'never' },
+        { plaidUserId: 'done', batchUserId: 'another' },
+        { plaidUserId: 'done', batchUserId: 'done-b', itemIds: ['one'] },
+      ];
+      expect(await skipped('not done', undone)).toBe(0);
+    });
+
+    it('skips whom an earlier sweep brought to a good end, and nobody else', async () => {
+      const users: TargetUser[] = ['ok', 'bad', 'open', 'held', 'unknown'].map((id) => ({ plaidUserId: `s-${id}` }));
+      const some: TargetUser = { plaidUserId: 's-some', itemIds: ['i'] };
+      await sweepOf(sweeps, 'earlier', [...users, some].map(rowOf));
+      const chunk = { sweepId: 'earlier', chunkId: 'c' };
+      const fence = await sweeps.takeFence(chunk);
+      const opened = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 9 }, wave: 1, limit: 9 });
+      const outcomes = { 's-ok': 'removed', 's-bad': 'failed', 's-held': 'held', 's-unknown': 'unknown', 's-some': 'removed' } as const;
+      const flushed = opened.flatMap((user) => {
+        const outcome = Object.entries(outcomes).find(([id]) => id === user.user.plaidUserId)?.[1];
+        if (outcome === undefined) return [];
+        // Something good comes first everywhere: it must not outweigh what is bad.
+        return [settled(user, outcome, { receipts: [receiptOf(user), receiptOf(user, { step: 'x', outcome })] })];
+      });
+      await sweeps.flushWave({ ...chunk, fence, users: flushed });
+      expect(await skipped('after a sweep', [...users, { plaidUserId: 's-some' }])).toBe(1);
+      expect(await everybody('after a sweep')).not.toContainEqual({ plaidUserId: 's-ok' });
+    });
+  });
+
+  it('of a redrive has the failed and unknown users of the first sweep, and no others, under a key of its own', async () => {
+    await sweepOf(sweeps, 'first', rowsOf(0, 6));
+    const chunk = { sweepId: 'first', chunkId: 'c' };
+    const fence = await sweeps.takeFence(chunk);
+    const opened = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 9 }, wave: 1, limit: 5 });
+    const outcomes = ['failed', 'removed', 'unknown', 'notFound', 'failed'] as const;
+    await sweeps.flushWave({ ...chunk, fence, users: opened.map((user, index) => settled(user, outcomes[index])) });
+    await sweeps.create({ sweepId: 'again', redriveOf: 'first' });
+    expect(await sweeps.appendRedriven({ sweepId: 'again', limit: 2 })).toMatchObject({ total: 2, complete: false });
+    const whole = await sweeps.appendRedriven({ sweepId: 'again', limit: 2 });
+    expect(whole).toMatchObject({ total: 3, complete: true });
+    expect(await sweeps.appendRedriven({ sweepId: 'again', limit: 2 })).toEqual(whole);
+    await sweeps.release('first');
+    expect(await everybody('again')).toEqual([userNumber(0), userNumber(2), userNumber(4)]);
+    await sweeps.create({ sweepId: 'too late', redriveOf: 'first' });
+    await expect(sweeps.appendRedriven({ sweepId: 'too late', limit: 2 })).rejects.toThrow(SweepReleasedError);
+    await expect(sweeps.appendRedriven({ sweepId: 'complete', limit: 2 })).resolves.toMatchObject({ complete: true });
+    await expect(sweeps.appendRedriven({ sweepId: 'once', limit: 2 })).rejects.toThrow(SweepConflictError);
+  });
+
+  it('cannot be read any more in a row that was moved, in this sweep or to another', async () => {
+    await sweepOf(sweeps, 'moved', rowsOf(0, 2));
+    const [row] = await runRaw(url, `select number from sweeps where sweep_id = 'moved'`);
+    await runRaw(url, `update target_ids set ids = (select ids from target_ids where sweep = ${Number(row?.['number'])} and seq = 1)
+      where sweep = ${Number(row?.['number'])} and seq = 0`);
+    await expect(everybody('moved')).rejects.toThrow();
+  });
+});
