@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, isCancellation, log, proxyActivities } from '@temporalio/workflow';
 import type { OffboardingActivities, Preparation } from '../activities/contract';
 import { compensationLog } from '../policy/compensation-log';
 import { fillCompensationInput } from '../policy/compensation-input';
@@ -62,7 +62,13 @@ export async function writeEnd(
     const result: OffboardResult = { ...run, status: end.status, steps: end.steps, compensations };
     const record = async (): Promise<void> => {
       const { subject, environment } = preparation;
-      await recordEnd({ subject, environment, steps: result.steps.map(withoutItemIds), compensations: result.compensations });
+      try {
+        await recordEnd({ subject, environment, steps: result.steps.map(withoutItemIds), compensations: result.compensations });
+      } catch (error) {
+        // What was done to the user must not be lost with the ledger: the run's own result still says it.
+        if (!(error instanceof ActivityFailure)) throw error;
+        log.error('The end of the run could not be written to the ledger; it stands in the result of the run only.');
+      }
     };
     await record();
     if (!compensation || end.status === 'completed') return result;

@@ -1,0 +1,69 @@
+import { Client, Connection } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type { OffboardingActivities, TaskEnvelope } from '../../src/activities/contract';
+import type { offboardUser } from '../../src/workflows/offboard-user';
+import { freshId } from '../support/offboarding';
+import { REASON } from '../support/offboarding-runs';
+import { silenceTemporal } from '../support/quiet-runtime';
+import { freshTaskQueue, temporalAddress } from '../support/temporal';
+import { workflowBundle } from '../support/workflow-bundle';
+
+// Activities of the test's own stand in for a ledger that is away for longer than the day that its end is worth.
+
+let client: Client;
+let compensated = 0;
+let close: () => Promise<void>;
+const taskQueue = freshTaskQueue('unrecorded');
+
+beforeAll(async () => {
+  silenceTemporal();
+  const address = temporalAddress();
+  const [connection, clientConnection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
+  client = new Client({ connection: clientConnection });
+  const activities: Pick<OffboardingActivities, 'httpTasks.prepareOffboarding' | 'httpTasks.recordEnd'> & Record<string, unknown> = {
+    'httpTasks.prepareOffboarding': async () =>
+      Promise.resolve({
+        subject: 'a-hash',
+        subjects: ['a-hash'],
+        held: true,
+        environment: 'sandbox',
+        batchApps: [],
+        knownSteps: [],
+        hadItems: false,
+        knownItems: [],
+      }),
+    'httpTasks.recordEnd': () => Promise.reject(ApplicationFailure.nonRetryable('The day is over.', 'Task.LedgerUnavailable')),
+    'http.request': async (): Promise<TaskEnvelope> => {
+      compensated += 1;
+      return Promise.resolve({ status: 200, attempt: 1, output: {} });
+    },
+  };
+  const worker = await Worker.create({ connection, taskQueue, workflowBundle: await workflowBundle(), activities });
+  const run = worker.run();
+  close = async () => {
+    worker.shutdown();
+    await run;
+    await Promise.all([connection.close(), clientConnection.close()]);
+  };
+}, 60_000);
+
+afterAll(() => close());
+
+it('a run whose end cannot be recorded still answers its result and runs the compensation task', async () => {
+  const result = await client.workflow.execute<typeof offboardUser>('offboardUser', {
+    taskQueue,
+    workflowId: freshId('offboard'),
+    args: [
+      {
+        user: { plaidUserId: freshId('usr') },
+        reason: REASON,
+        compensation: { task: 'http.request', input: { uri: 'https://tickets.example/', method: 'POST' } },
+      },
+    ],
+  });
+  expect(result.status).toBe('held');
+  expect(result.steps.map(({ step, outcome }) => `${step} ${outcome}`)).toContain('plaid.items held');
+  expect(result.compensationTask).toMatchObject({ task: 'http.request', ok: true });
+  expect(compensated).toBe(1);
+});
