@@ -37,7 +37,10 @@ const catalogue = new Catalogue();
 
 const PREPARE_OPTIONS = {
   startToCloseTimeout: '30 seconds',
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '5 minutes' },
+  // A longer pause is a timer. Waited for inside the workflow task, it would add three events every ten seconds, and a
+  // ledger that is away for two days would fill the history to the limit at which the server ends the run.
+  localRetryThreshold: '10 seconds',
 } satisfies LocalActivityOptions;
 
 /** The preparation gets this long also when the run's own time is over. */

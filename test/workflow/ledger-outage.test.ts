@@ -78,6 +78,21 @@ describe('a Postgres ledger', () => {
     expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products removed', 'batch.ios accepted', 'batch.android accepted']);
   }, 90_000);
 
+  it('that stays away lets a run wait in timers, so that its history hardly grows', async () => {
+    const { user, plaidUserId } = seedUser(place);
+    link.cut();
+    const handle = await startOffboarding(place, { user });
+    const waits = async (): Promise<boolean> => {
+      const { events } = await handle.fetchHistory();
+      return (events ?? []).some(({ timerStartedEventAttributes: timer }) => Number(timer?.startToFireTimeout?.seconds) >= 10);
+    };
+    await until('a pause is a timer', waits, 80_000);
+    expect(callsFor(place, plaidUserId)).toEqual([]);
+    link.mend();
+    const result = await handle.result();
+    expect(result.status).toBe('completed');
+  }, 150_000);
+
   it('that is lost while an irreversible call is in flight makes its outcome unknown, which looking then settles', async () => {
     const { user, plaidUserId } = seedUser(place);
     place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'stall', stallMs: 1_000, user: plaidUserId });
