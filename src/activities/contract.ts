@@ -56,6 +56,12 @@ export interface RecordEnd {
   compensations: readonly CompensationLine[];
 }
 
+/** What the ledger knows better about the end of a run than the run itself. */
+export interface RecordedEnd {
+  /** Steps with a call that has an intent and no outcome: perhaps it was sent. */
+  perhapsSent: string[];
+}
+
 /** The activities of the off-boarding workflows that are no HTTP tasks. Their names are permanent. */
 export interface OffboardingActivities {
   /**
@@ -66,6 +72,9 @@ export interface OffboardingActivities {
   'httpTasks.prepareOffboarding'(input: PrepareOffboarding): Promise<Preparation>;
   /** Fails `Task.InvalidInput` unless this worker runs a task of that name and the input fits it. Changes nothing. */
   'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<void>;
-  /** Writes the end of the calling workflow's run to the ledger; repeating it changes nothing. */
-  'httpTasks.recordEnd'(input: RecordEnd): Promise<void>;
+  /**
+   * Writes the end of the calling workflow's run to the ledger, with steps of a cancelled run that were perhaps sent as
+   * `unknown`, and answers those steps; repeating it changes nothing. Versions before answered nothing.
+   */
+  'httpTasks.recordEnd'(input: RecordEnd): Promise<RecordedEnd | undefined>;
 }

@@ -2,13 +2,14 @@ import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import type { ServiceSettings } from '../config/service-settings';
 import { LedgerUnavailableError } from '../ledger/ledger';
-import type { SettledStep } from '../ledger/ledger';
+import type { Receipt, SettledStep } from '../ledger/ledger';
 import { userSubjects } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
+import { asPerhapsSent } from '../policy/perhaps-sent';
 import type { Catalogue } from '../tasks/catalogue';
 import { USER_TOKEN_SHAPE } from '../tasks/plaid/fields';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
-import type { OffboardingActivities, PrepareOffboarding, Preparation } from './contract';
+import type { OffboardingActivities, PrepareOffboarding, Preparation, RecordedEnd, RecordEnd } from './contract';
 import type { TaskDependencies } from './run-task';
 
 /** What the activities of the off-boarding workflows need. */
@@ -23,13 +24,29 @@ export function createOffboardingActivities(dependencies: OffboardingDependencie
   return {
     'httpTasks.prepareOffboarding': (input) => prepare(dependencies, input),
     'httpTasks.checkTask': async ({ task, input }) => checkTask(dependencies.catalogue, task, input),
-    'httpTasks.recordEnd': async ({ subject, environment, steps, compensations }) => {
-      const { workflowExecution } = Context.current().info;
-      const { workflowId = '', runId = '' } = workflowExecution ?? {};
-      const end = { workflowId, runId, subject, environment, steps: steps.map(settledStep), compensations };
-      await retryable(() => dependencies.ledger.recordEnd(end));
-    },
+    'httpTasks.recordEnd': (end) => recordEnd(dependencies, end),
   };
+}
+
+async function recordEnd({ ledger }: OffboardingDependencies, end: RecordEnd): Promise<RecordedEnd> {
+  const { workflowId = '', runId = '' } = Context.current().info.workflowExecution ?? {};
+  return retryable(async () => {
+    const perhapsSent = stepsPerhapsSent(await ledger.readReceipts({ workflowId, runId }));
+    const { subject, environment, steps, compensations } = asPerhapsSent(end, perhapsSent);
+    await ledger.recordEnd({ workflowId, runId, subject, environment, steps: steps.map(settledStep), compensations });
+    return { perhapsSent };
+  });
+}
+
+/** Steps whose latest call has an intent, and no outcome of that attempt. */
+function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
+  const open = new Map<string, Receipt>();
+  for (const receipt of receipts) {
+    const intent = open.get(receipt.step);
+    if (receipt.phase === 'intent') open.set(receipt.step, receipt);
+    else if (intent?.activityId === receipt.activityId && intent.attempt === receipt.attempt) open.delete(receipt.step);
+  }
+  return [...open.keys()];
 }
 
 async function prepare(
@@ -44,18 +61,22 @@ async function prepare(
     throw refusal('compensation.task', unknownTask(catalogue, compensationTask));
   }
   const environment = services.get('plaid')?.environment ?? 'default';
-  const subjects = userSubjects(user, environment, hasher);
+  const { batchUserId, ...plaidUser } = user;
+  const atPlaid = userSubjects(plaidUser, environment, hasher);
+  const atBatch = userSubjects({ batchUserId }, environment, hasher);
+  const subjects = [...atPlaid, ...atBatch];
   return retryable(async () => {
-    const [held, history] = await Promise.all([ledger.isHeld(subjects), ledger.readHistory(subjects)]);
-    const seen = new Set(history.items);
+    const [held, plaid, batch] = await Promise.all([ledger.isHeld(subjects), ledger.readHistory(atPlaid), ledger.readHistory(atBatch)]);
+    const seen = new Set(plaid.items);
     return {
       subject: subjects[0] ?? '',
       subjects,
       held,
       environment: usesPlaid ? environment : 'default',
       batchApps: [...(services.get('batch')?.keySlots ?? [])],
-      knownSteps: [...history.steps],
-      hadItems: history.items.length > 0,
+      // An id at one provider says nothing about the id at the other that came with it: that one may be mistyped now.
+      knownSteps: [...plaid.steps.filter((step) => step.startsWith('plaid.')), ...batch.steps.filter((step) => step.startsWith('batch.'))],
+      hadItems: plaid.items.length > 0,
       knownItems: itemIds.flatMap((id, index) => (seen.has(hasher.item('plaid', environment, id)) ? [index] : [])),
     };
   });

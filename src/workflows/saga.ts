@@ -3,6 +3,7 @@ import type { OffboardingActivities, Preparation } from '../activities/contract'
 import { compensationLog } from '../policy/compensation-log';
 import { fillCompensationInput } from '../policy/compensation-input';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
+import { asPerhapsSent } from '../policy/perhaps-sent';
 import type { RunStatus } from '../policy/outcome';
 import { Catalogue } from '../tasks/catalogue';
 import { callTask } from './call-activity';
@@ -59,11 +60,12 @@ export async function writeEnd(
 ): Promise<OffboardResult> {
   return CancellationScope.nonCancellable(async () => {
     const compensations = end.status === 'completed' ? [] : compensationLog(end.steps);
-    const result: OffboardResult = { ...run, status: end.status, steps: end.steps, compensations };
+    let result: OffboardResult = { ...run, status: end.status, steps: end.steps, compensations };
     const record = async (): Promise<void> => {
       const { subject, environment } = preparation;
       try {
-        await recordEnd({ subject, environment, steps: result.steps.map(withoutItemIds), compensations: result.compensations });
+        const recorded = await recordEnd({ subject, environment, steps: result.steps.map(withoutItemIds), compensations: result.compensations });
+        result = asPerhapsSent(result, recorded?.perhapsSent ?? []);
       } catch (error) {
         // What was done to the user must not be lost with the ledger: the run's own result still says it.
         if (!(error instanceof ActivityFailure)) throw error;
@@ -73,7 +75,7 @@ export async function writeEnd(
     await record();
     if (!compensation || end.status === 'completed') return result;
     result.compensationTask = await runCompensation(compensation, result);
-    result.compensations = [...compensations, compensationLine(result.compensationTask)];
+    result.compensations = [...result.compensations, compensationLine(result.compensationTask)];
     await record();
     return result;
   });

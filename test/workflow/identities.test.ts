@@ -126,3 +126,12 @@ it('matches no id against another one that differs only in case or padding', asy
   expect(plain.simulators.plaid.state().touched).not.toContain(otherPlaid);
   expect(plain.simulators.batch.state().apps.ios?.touched).not.toContain(otherBatch);
 });
+
+it("does not take a mistyped id at Batch for a deleted one because the ledger knows the user's id at Plaid", async () => {
+  const { user } = seedUser(plain);
+  expect((await offboard(plain, { user })).status).toBe('completed');
+  const mistyped = { plaidUserId: user.plaidUserId, batchUserId: freshId('mistyped') };
+  const result = await offboard(plain, { user: mistyped, batch: { mode: 'gdpr' } });
+  expect(stepLines(result)).toEqual(['plaid.items alreadyGone', 'plaid.products removed', 'batch.ios notFound', 'batch.android notFound']);
+  expect(result.status).toBe('partial');
+});
