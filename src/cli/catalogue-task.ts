@@ -9,5 +9,6 @@ export function catalogueTask(name: string): HttpTask {
   const word = (name.split('.').pop() ?? name).toLowerCase();
   const alike = CATALOGUE.filter((candidate) => word !== '' && candidate.name.toLowerCase().includes(word));
   const shown = (alike.length > 0 ? alike : CATALOGUE).map((candidate) => candidate.name).join(', ');
-  throw new Refusal('Usage', `There is no task of this name. Tasks: ${shown}. See http-tasks list.`, 'task');
+  const help = alike.length > 0 ? `Did you mean ${shown}?` : `Tasks: ${shown}.`;
+  throw new Refusal('Usage', `There is no task of this name. ${help} See http-tasks list.`, 'task');
 }

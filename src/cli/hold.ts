@@ -91,7 +91,7 @@ function registerRemove(parent: Command, io: Io): void {
     const { id, json } = options;
     const byUser = Object.keys(givenIds(options)).length > 0;
     if (id !== undefined && byUser) throw new Refusal('Usage', 'Give --id or ids of a user, not both.');
-    const ids = id === undefined ? checkIds(options) : {};
+    const ids = id === undefined ? checkIds(options, 'Name the hold with --id, or the user') : {};
     return withLedger<ExitCode>(io, async ({ ledger, hasher }) => {
       const removed = await ledger.removeHolds(id === undefined ? { subjects: subjectsOf(io, ids, hasher) } : { holdId: id });
       if (json) printJson(io, { removed });
@@ -101,10 +101,10 @@ function registerRemove(parent: Command, io: Io): void {
   });
 }
 
-function checkIds(options: HoldOptions): UserOptions {
+function checkIds(options: HoldOptions, request = 'Name the user'): UserOptions {
   const ids = givenIds(options);
   if (Object.keys(ids).length === 0) {
-    throw new Refusal('Task.InvalidInput', 'Name the user with --plaid-user-id, --plaid-user-token or --batch-user-id.', 'user');
+    throw new Refusal('Task.InvalidInput', `${request} with --plaid-user-id, --plaid-user-token or --batch-user-id.`, 'user');
   }
   for (const [name, id] of Object.entries(ids)) {
     if (id === '') throw new Refusal('Task.InvalidInput', `user.${name}: must not be empty.`, `user.${name}`);

@@ -60,10 +60,23 @@ async function findReceipts(ledger: Ledger, id: string, hashes: readonly string[
   });
 }
 
-/** The settled receipts of each run; of a run or call without any, its outcomes. */
+/**
+ * The settled receipts of each run. Of a run or call without any (under way, terminated, outside a workflow) its
+ * outcomes, and the calls that have none: nobody knows yet, or ever, what became of them.
+ */
 function lastWords(receipts: readonly Receipt[]): Receipt[] {
   const settledRuns = new Set(receipts.filter(({ phase }) => phase === 'settled').map(({ runId }) => runId));
-  return receipts.filter(({ phase, runId }) => phase === (settledRuns.has(runId) ? 'settled' : 'outcome'));
+  const answered = new Set(receipts.filter(({ phase }) => phase === 'outcome').map(callOf));
+  return receipts.flatMap((receipt) => {
+    if (settledRuns.has(receipt.runId)) return receipt.phase === 'settled' ? [receipt] : [];
+    if (receipt.phase === 'outcome') return [receipt];
+    return answered.has(callOf(receipt)) ? [] : [{ ...receipt, outcome: 'unknown' as const }];
+  });
+}
+
+/** What an intent and its outcome have in common. */
+function callOf({ runId, activityId, subject, task }: Receipt): string {
+  return JSON.stringify([runId, activityId, subject, task]);
 }
 
 function lastWordLine({ subject, step, task, outcome, requestId, token, at, workflowId }: Receipt): object {
@@ -76,12 +89,12 @@ function attemptLine(receipt: Receipt): object {
 }
 
 function printReceipts(io: Io, receipts: readonly Receipt[]): void {
-  const rows = receipts.map(({ at, step, task, phase, attempt, outcome = '', requestId, token, code }) => [
+  const rows = receipts.map(({ at, step, task, phase, attempt, outcome = '', reason, requestId, token, code }) => [
     at,
     step,
     task,
     `${phase} ${attempt}`,
-    outcome,
+    reason === undefined ? outcome : `${outcome} (${reason})`,
     [requestId && `request_id=${requestId}`, token && `token=${token}`, code && `code=${code}`].filter(Boolean).join('\n'),
   ]);
   printTable(io, ['At', 'Step', 'Task', 'Phase', 'Outcome', 'Evidence'], rows);

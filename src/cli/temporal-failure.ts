@@ -6,20 +6,20 @@ export function asCommandFailure(error: unknown, where: string): unknown {
   if (!(error instanceof Error)) return error;
   const cause = isGrpcServiceError(error) ? error : error.cause;
   // What the worker's own (native) connection says when nobody listens.
-  if (error.name === 'TransportError') return unreachable(where);
+  if (error.name === 'TransportError') return /^Namespace .* not found/.test(error.message) ? noNamespace(where) : unreachable(where);
   if (/^Failed to connect before the deadline|^Failed to establish/i.test(error.message)) return unreachable(where);
-  if (!isGrpcServiceError(cause)) return error.name === 'NamespaceNotFoundError' ? unavailable(`There is no such namespace at ${where}.`) : error;
+  if (!isGrpcServiceError(cause)) return error.name === 'NamespaceNotFoundError' ? noNamespace(where) : error;
   switch (Number(cause.code)) {
     case GRPC.deadlineExceeded:
     case GRPC.unavailable:
       return unreachable(where);
     case GRPC.notFound:
-      return unavailable(`The Temporal server at ${where} says: ${cause.details}.`);
+      return unavailable(`The Temporal server at ${where} says: ${sentence(cause.details)}`);
     case GRPC.permissionDenied:
     case GRPC.unauthenticated:
       return unavailable(`The Temporal server at ${where} refuses the login; check TEMPORAL_API_KEY and the TLS settings.`);
     default:
-      return unavailable(`The Temporal server at ${where} answered: ${cause.details}.`);
+      return unavailable(`The Temporal server at ${where} answered: ${sentence(cause.details)}`);
   }
 }
 
@@ -28,6 +28,15 @@ const GRPC = { deadlineExceeded: 4, notFound: 5, permissionDenied: 7, unavailabl
 
 function unreachable(where: string): CommandFailure {
   return unavailable(`No Temporal server answers at ${where}. Start one (for example: temporal server start-dev), or set TEMPORAL_ADDRESS.`);
+}
+
+function noNamespace(where: string): CommandFailure {
+  return unavailable(`There is no such namespace at ${where}. Make it, or set TEMPORAL_NAMESPACE.`);
+}
+
+/** Some of the server's texts end with a full stop. */
+function sentence(text: string): string {
+  return `${text.replace(/\.$/, '')}.`;
 }
 
 function unavailable(message: string): CommandFailure {

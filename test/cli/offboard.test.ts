@@ -193,6 +193,23 @@ describe('a run that is under way', () => {
     expect({ code, type: oneDocument<Refused>(stdout).error.type }).toEqual({ code: 1, type: 'RunEnded' });
   });
 
+  it('that is terminated during a call leaves a receipt which says that its outcome is unknown', async () => {
+    const user = newUser();
+    simulators.plaid.faults.add({ endpoint: 'userItemsRemove', user: user.plaidId, kind: 'stall' });
+    const running = startCli(['offboard', ...user.ids, ...REASON, '--json'], person);
+    await untilWaiting(user.plaidId);
+    await client.workflow.getHandle(user.workflowId).terminate();
+    await running.ended;
+    const { code, document } = await runJson<{ task: string; outcome: string }[]>(['receipts', user.workflowId], person);
+    expect({ code, receipts: document.map(({ task, outcome }) => [task, outcome]) }).toEqual({
+      code: 0,
+      receipts: [
+        ['plaid.userItemsGet', 'read'],
+        ['plaid.userItemsRemove', 'unknown'],
+      ],
+    });
+  });
+
   /** Until the removal was processed: from then on the run only looks again. */
   async function untilWaiting(plaidId: string): Promise<void> {
     while (!simulators.plaid.state().touched.includes(plaidId)) await new Promise((resolve) => setTimeout(resolve, 50));
