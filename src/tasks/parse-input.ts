@@ -21,17 +21,30 @@ export class InvalidInputError extends Error {
 export function parseInput<S extends z.ZodType>(what: string, schema: S, input: unknown): z.output<S> {
   const parsed = schema.safeParse(input, { reportInput: false });
   if (parsed.success) return parsed.data;
-  throw new InvalidInputError(what, parsed.error.issues.flatMap(problemsOf));
+  throw new InvalidInputError(what, parsed.error.issues.flatMap((issue) => problemsOf(issue, input)));
 }
 
-function problemsOf(issue: z.core.$ZodIssue): { field: string; message: string }[] {
+function problemsOf(issue: z.core.$ZodIssue, input: unknown): { field: string; message: string }[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'there is no such field' }));
   }
-  // Zod's word for a field that is there and undefined, whatever its own schema expects.
-  const missing = issue.code === 'invalid_type' && issue.expected === 'nonoptional';
-  return [{ field: path.join('.'), message: missing ? 'must be given' : lowerFirst(issue.message) }];
+  const message = isMissing(issue, input) ? missing(issue) : lowerFirst(issue.message);
+  return [{ field: path.join('.'), message }];
+}
+
+/** Whether nothing stands where something of a certain kind has to. */
+function isMissing({ code, path }: z.core.$ZodIssue, input: unknown): boolean {
+  if (path.length === 0 || (code !== 'invalid_type' && code !== 'invalid_value')) return false;
+  return path.reduce<unknown>((value, key) => (isObject(value) ? Reflect.get(value, key) : undefined), input) === undefined;
+}
+
+function missing(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_value' ? `must be given; allowed: ${issue.values.map(String).join(', ')}` : 'must be given';
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function lowerFirst(text: string): string {

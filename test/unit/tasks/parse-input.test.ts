@@ -37,3 +37,15 @@ it('names every wrong field at once', () => {
 it('repeats no value, which could be an id or a secret', () => {
   expect(refusal({ user: { id: 42_424_242 }, count: 'canary-value' }).message).not.toMatch(/canary-value|42424242/);
 });
+
+it.each([
+  ['a field', { user: {} }, 'user.id: must be given'],
+  ['an object', {}, 'user: must be given'],
+])('says of %s that is missing that it must be given', (_what, input, says) => {
+  expect(refusal(input).message).toBe(`The input of someTask is not valid: ${says}.`);
+});
+
+it('says what is allowed where one of some words is missing', () => {
+  const choice = z.strictObject({ mode: z.enum(['gdpr', 'skip']) });
+  expect(() => parseInput('someTask', choice, {})).toThrow('mode: must be given; allowed: gdpr, skip.');
+});
