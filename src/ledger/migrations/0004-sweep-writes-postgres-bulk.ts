@@ -1,3 +1,14 @@
+/**
+ * The row of the queue for a user of a list, if it is still part of this fence's call, with the user's target. The fence
+ * is compared in a way that no index serves, so that the one on the whole key is taken.
+ */
+const STILL_OPEN = `
+      select o.ctid as place, o.seq, k.round, k.unsettled, k.worst, k.bulk_left, k.some_items
+      from bulk_queue o cross join lateral (
+        select * from targets t where t.sweep = p_sweep and t.seq = o.seq limit 1) k
+      where o.sweep = p_sweep and o.app = p_app and o.seq = (u->>0)::integer
+        and o.fence is not distinct from p_fence limit 1`;
+
 /** The functions of bulk calls; see 0004-sweep-writes-postgres.ts. */
 export const BULK_FUNCTIONS: readonly string[] = [
   `
@@ -6,6 +17,9 @@ export const BULK_FUNCTIONS: readonly string[] = [
   ) returns table (seq integer, ids text, subjects text)
   language plpgsql volatile set enable_seqscan = off as $$
   #variable_conflict use_column
+  declare
+    v_held record;
+    v_round integer;
   begin
     perform ledger_sweep_fence_holds(p_sweep, p_chunk_id, p_fence);
     perform pg_advisory_xact_lock_shared(1214606444, 2);
@@ -14,36 +28,30 @@ export const BULK_FUNCTIONS: readonly string[] = [
     ) then
       update bulk_queue q set fence = p_fence, wave = p_wave, intent_at = p_at,
         unsettled = case when q.fence is null then 0 else 1 end
-      from (
-        select c.seq from bulk_queue c
+      where q.ctid = any (array(
+        select c.ctid from bulk_queue c
         where c.sweep = p_sweep and c.app = p_app and (c.fence is null or c.fence <> p_fence)
-        order by c.seq limit p_most
-      ) as next
-      where q.sweep = p_sweep and q.app = p_app and q.seq = next.seq;
+        order by c.seq limit p_most));
     end if;
     if exists (select 1 from holds) then
-      with held as (
-        delete from bulk_queue q using target_ids i
+      for v_held in
+        select q.seq, q.unsettled, i.subjects
+        from bulk_queue q cross join lateral (
+          select d.subjects from target_ids d where d.sweep = p_sweep and d.seq = q.seq limit 1) i
         where q.sweep = p_sweep and q.app = p_app and q.fence = p_fence and q.wave = p_wave
-          and i.sweep = q.sweep and i.seq = q.seq
-          and exists (select 1 from jsonb_array_elements_text(i.subjects::jsonb) s (value)
-            join holds h on h.subject = s.value)
-        returning q.seq, q.unsettled, i.subjects
-      ), marked as (
-        update targets t set worst = least(coalesce(t.worst, 99), case held.unsettled when 0 then 4 else 2 end),
+          and ledger_is_held(i.subjects)
+      loop
+        delete from bulk_queue q where q.sweep = p_sweep and q.app = p_app and q.seq = v_held.seq;
+        update targets t set worst = least(coalesce(t.worst, 99), case v_held.unsettled when 0 then 4 else 2 end),
           bulk_left = t.bulk_left - 1, state = case when t.bulk_left <= 1 then 'done' else 'bulk' end
-        from held where t.sweep = p_sweep and t.seq = held.seq
-        returning t.seq, t.round, held.unsettled, held.subjects
-      )
-      insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
-        service, environment, outcome, reason, at)
-      select p_sweep_id, '', '', m.seq, p_step, 'settled', m.round, 1, p_sweep_id, m.subjects::jsonb->>0,
-        'offboardUsers', 'http-tasks', '', case m.unsettled when 0 then 'held' else 'unknown' end,
-        case m.unsettled when 0 then null else 'heldBeforeItWasSettled' end, p_at
-      from marked m on conflict do nothing;
+        where t.sweep = p_sweep and t.seq = v_held.seq returning t.round into v_round;
+        perform ledger_held_receipt(p_sweep_id, v_held.seq, v_round, p_step, v_held.subjects, v_held.unsettled, p_at);
+      end loop;
     end if;
     return query
-      select q.seq, i.ids, i.subjects from bulk_queue q join target_ids i on i.sweep = q.sweep and i.seq = q.seq
+      select q.seq, i.ids, i.subjects
+      from bulk_queue q cross join lateral (
+        select d.ids, d.subjects from target_ids d where d.sweep = p_sweep and d.seq = q.seq limit 1) i
       where q.sweep = p_sweep and q.app = p_app and q.fence = p_fence and q.wave = p_wave;
   end $$`,
   `
@@ -52,21 +60,20 @@ export const BULK_FUNCTIONS: readonly string[] = [
   ) returns void language plpgsql volatile set enable_seqscan = off as $$
   begin
     perform ledger_sweep_fence_holds(p_sweep, p_chunk_id, p_fence);
-    with recorded as (
-      delete from bulk_queue q using jsonb_array_elements(p_users) u
-      where q.sweep = p_sweep and q.app = p_app and q.seq = (u->>0)::integer and q.fence = p_fence
-      returning q.seq, u->>1 as subject
-    ), marked as (
-      update targets t set worst = least(coalesce(t.worst, 99), p_worst), bulk_left = t.bulk_left - 1,
-        state = case when t.bulk_left <= 1 then 'done' else 'bulk' end
-      from recorded where t.sweep = p_sweep and t.seq = recorded.seq
-      returning t.seq, t.round, recorded.subject
-    )
     insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
       service, environment, key_slot, outcome, failure_type, status, code, request_id, token, at)
-    select p_sweep_id, '', '', m.seq, p_receipt->>0, 'settled', m.round, 1, p_sweep_id, m.subject, p_receipt->>1,
+    select p_sweep_id, '', '', q.seq, p_receipt->>0, 'settled', q.round, 1, p_sweep_id, u->>1, p_receipt->>1,
       p_receipt->>2, p_receipt->>3, p_receipt->>4, p_receipt->>5, p_receipt->>6, (p_receipt->>7)::integer,
       p_receipt->>8, p_receipt->>9, p_receipt->>10, p_at
-    from marked m on conflict do nothing;
+    from jsonb_array_elements(p_users) u cross join lateral (${STILL_OPEN}) q
+    on conflict do nothing;
+    insert into targets (sweep, seq, state, round, unsettled, worst, bulk_left, some_items)
+    select p_sweep, q.seq, case when q.bulk_left <= 1 then 'done' else 'bulk' end, q.round, q.unsettled,
+      least(coalesce(q.worst, 99), p_worst), q.bulk_left - 1, q.some_items
+    from (select distinct on (value->>0) value from jsonb_array_elements(p_users)) as list (u)
+      cross join lateral (${STILL_OPEN}) q
+    on conflict (sweep, seq) do update set state = excluded.state, worst = excluded.worst, bulk_left = excluded.bulk_left;
+    delete from bulk_queue where ctid = any (array(
+      select q.place from jsonb_array_elements(p_users) u cross join lateral (${STILL_OPEN}) q));
   end $$`,
 ];

@@ -3,7 +3,19 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../tables';
 import { BULK_FUNCTIONS } from './0004-sweep-writes-postgres-bulk';
 
+/** The target of a row of a list, unless it has been written for or taken over in between. */
+function stillOpen(row: string): string {
+  return `
+      select o.seq, o.round, o.some_items from targets o
+      where o.sweep = p_sweep and o.seq = (${row}->>0)::integer and o.round = (${row}->>1)::integer
+        and o.state = 'open' and o.fence = p_fence limit 1`;
+}
+
 /**
+ * A table that has just been filled has no statistics, and then the planner takes a million rows for one: it would read
+ * the whole sweep for each row of a list. Hence no sequential scans, and every row is reached by its key: through a
+ * lateral look-up (whose `limit` keeps it from being made a join), by its place (ctid), or by a conflict on its key.
+ *
  * The SQLSTATEs by which these functions refuse; sweeps/sweep-writes.ts turns them into typed errors.
  * HT001: fenced, HT002: closed, HT003: the snapshot has moved.
  */
@@ -61,14 +73,15 @@ const FUNCTIONS: readonly string[] = [
     perform 1 from sweep_chunks where sweep = p_sweep and chunk_id = p_chunk_id and fence = p_fence for share;
     if not found then raise exception 'fenced' using errcode = 'HT001'; end if;
   end $$`,
-  // Takes the lock of holds, as ledger_record_intent does, and for its reasons. Without statistics of a table that has
-  // just been filled, the planner would read all of it: hence no sequential scans.
+  // Takes the lock of holds, as ledger_record_intent does, and for its reasons.
   `
   create function ledger_sweep_wave(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer, p_wave integer,
     p_first integer, p_last integer, p_most integer, p_at timestamptz
   ) returns table (seq integer, round integer, unsettled integer, ids text, subjects text)
   language plpgsql volatile set enable_seqscan = off as $$
   #variable_conflict use_column
+  declare
+    v_held record;
   begin
     perform ledger_sweep_fence_holds(p_sweep, p_chunk_id, p_fence);
     perform pg_advisory_xact_lock_shared(1214606444, 2);
@@ -78,38 +91,49 @@ const FUNCTIONS: readonly string[] = [
     ) then
       update targets t set state = 'open', fence = p_fence, wave = p_wave, intent_at = p_at,
         unsettled = case t.state when 'open' then 1 else t.unsettled end
-      from (
-        select c.seq from targets c
+      where t.ctid = any (array(
+        select c.ctid from targets c
         where c.sweep = p_sweep and c.seq between p_first and p_last
           and ((c.state = 'open' and c.fence <> p_fence)
             or (c.state = 'pending' and (c.not_before is null or c.not_before <= p_at)))
-        order by case c.state when 'open' then 0 else 1 end, c.seq limit p_most
-      ) as next
-      where t.sweep = p_sweep and t.seq = next.seq;
+        order by case c.state when 'open' then 0 else 1 end, c.seq limit p_most));
     end if;
     if exists (select 1 from holds) then
-      with held as (
-        update targets t set state = 'done', worst = case t.unsettled when 0 then 4 else 2 end
-        from target_ids i
+      for v_held in
+        select t.seq, t.round, t.unsettled, i.subjects
+        from targets t cross join lateral (
+          select d.subjects from target_ids d where d.sweep = p_sweep and d.seq = t.seq limit 1) i
         where t.sweep = p_sweep and t.seq between p_first and p_last and t.state = 'open' and t.fence = p_fence
-          and t.wave = p_wave and i.sweep = t.sweep and i.seq = t.seq
-          and exists (select 1 from jsonb_array_elements_text(i.subjects::jsonb) s (value)
-            join holds h on h.subject = s.value)
-        returning t.seq, t.round, t.unsettled, i.subjects
-      )
-      insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
-        service, environment, outcome, reason, at)
-      select p_sweep_id, '', '', held.seq, 'hold', 'settled', held.round, 1, p_sweep_id, held.subjects::jsonb->>0,
-        'offboardUsers', 'http-tasks', '', case held.unsettled when 0 then 'held' else 'unknown' end,
-        case held.unsettled when 0 then null else 'heldBeforeItWasSettled' end, p_at
-      from held on conflict do nothing;
+          and t.wave = p_wave and ledger_is_held(i.subjects)
+      loop
+        update targets t set state = 'done', worst = case v_held.unsettled when 0 then 4 else 2 end
+        where t.sweep = p_sweep and t.seq = v_held.seq;
+        perform ledger_held_receipt(p_sweep_id, v_held.seq, v_held.round, 'hold', v_held.subjects, v_held.unsettled, p_at);
+      end loop;
     end if;
     return query
       select t.seq, t.round, t.unsettled, i.ids, i.subjects
-      from targets t join target_ids i on i.sweep = t.sweep and i.seq = t.seq
+      from targets t cross join lateral (
+        select d.ids, d.subjects from target_ids d where d.sweep = p_sweep and d.seq = t.seq limit 1) i
       where t.sweep = p_sweep and t.seq between p_first and p_last and t.state = 'open' and t.fence = p_fence
         and t.wave = p_wave;
   end $$`,
+  `
+  create function ledger_is_held(p_subjects text) returns boolean language sql stable as $$
+    select exists (select 1 from jsonb_array_elements_text(p_subjects::jsonb) s (value)
+      join holds h on h.subject = s.value)
+  $$`,
+  `
+  create function ledger_held_receipt(p_sweep_id text, p_seq integer, p_round integer, p_step text, p_subjects text,
+    p_unsettled integer, p_at timestamptz
+  ) returns void language sql volatile as $$
+    insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
+      service, environment, outcome, reason, at)
+    values (p_sweep_id, '', '', p_seq, p_step, 'settled', p_round, 1, p_sweep_id, p_subjects::jsonb->>0, 'offboardUsers',
+      'http-tasks', '', case p_unsettled when 0 then 'held' else 'unknown' end,
+      case p_unsettled when 0 then null else 'heldBeforeItWasSettled' end, p_at)
+    on conflict do nothing
+  $$`,
   `
   create function ledger_sweep_outcomes(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer,
     p_users jsonb, p_receipts jsonb, p_queue jsonb, p_at timestamptz
@@ -120,20 +144,20 @@ const FUNCTIONS: readonly string[] = [
       service, environment, key_slot, outcome, reason, failure_type, status, code, request_id, token, items, at)
     select p_sweep_id, '', '', t.seq, r->>2, r->>3, t.round, (r->>4)::integer, p_sweep_id, r->>5, r->>6, r->>7, r->>8,
       r->>9, r->>10, r->>11, r->>12, (r->>13)::integer, r->>14, r->>15, r->>16, r->>17, p_at
-    from jsonb_array_elements(p_receipts) r join targets t on t.sweep = p_sweep and t.seq = (r->>0)::integer
-      and t.round = (r->>1)::integer and t.state = 'open' and t.fence = p_fence
+    from jsonb_array_elements(p_receipts) r cross join lateral (${stillOpen('r')}) t
     on conflict do nothing;
     insert into bulk_queue (sweep, app, seq, unsettled)
     select p_sweep, q->>2, t.seq, 0
-    from jsonb_array_elements(p_queue) q join targets t on t.sweep = p_sweep and t.seq = (q->>0)::integer
-      and t.round = (q->>1)::integer and t.state = 'open' and t.fence = p_fence
+    from jsonb_array_elements(p_queue) q cross join lateral (${stillOpen('q')}) t
     on conflict do nothing;
-    update targets t set state = u->>2, worst = (u->>3)::integer, bulk_left = (u->>4)::integer,
-      not_before = (u->>5)::timestamptz, unsettled = (u->>6)::integer,
-      round = t.round + case u->>2 when 'pending' then 1 else 0 end
-    from jsonb_array_elements(p_users) u
-    where t.sweep = p_sweep and t.seq = (u->>0)::integer and t.round = (u->>1)::integer and t.state = 'open'
-      and t.fence = p_fence;
+    insert into targets (sweep, seq, state, round, unsettled, worst, bulk_left, some_items, not_before)
+    select p_sweep, t.seq, u->>2, t.round + case u->>2 when 'pending' then 1 else 0 end, (u->>6)::integer,
+      (u->>3)::integer, (u->>4)::integer, t.some_items, (u->>5)::timestamptz
+    from (select distinct on (value->>0) value from jsonb_array_elements(p_users)) as list (u)
+      cross join lateral (${stillOpen('u')}) t
+    on conflict (sweep, seq) do update set state = excluded.state, round = excluded.round,
+      unsettled = excluded.unsettled, worst = excluded.worst, bulk_left = excluded.bulk_left,
+      not_before = excluded.not_before;
   end $$`,
 ];
 

@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { isBad, isGood } from '../../policy/offboard-result';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
-import { rowsOf, valuesOf } from '../values';
+import { rowsOf } from '../values';
+import { isOneOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import type { TargetRow } from './sweep-types';
 
@@ -67,7 +68,7 @@ async function readEnds({ db, dialect }: SweepContext, subjects: readonly string
     .leftJoin('sweeps as s', 's.sweep_id', 'r.sweep_id')
     .leftJoin('targets as t', (join) => join.onRef('t.sweep', '=', 's.number').onRef('t.seq', '=', 'r.seq'))
     .select(['r.workflow_id', 'r.run_id', 'r.sweep_id', 'r.seq'])
-    .where('r.subject', 'in', valuesOf(dialect, subjects))
+    .where(isOneOf(dialect, 'r.subject', subjects))
     .where('r.phase', '=', 'settled')
     .where((eb) => eb.or([eb('t.some_items', 'is', null), eb('t.some_items', '=', 0)]))
     .execute();

@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { WORST_FIRST, outcomeOfRank } from '../../policy/worst-outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { SubjectHistory } from '../ledger';
-import { requireHashes, valuesOf } from '../values';
-import { numberOf } from './sweep-context';
+import { requireHashes } from '../values';
+import { isOneOf, numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import type { SweepCounts, UnfinishedRange } from './sweep-types';
 
@@ -58,7 +58,7 @@ export async function readHistories(
     .selectFrom('receipts')
     .select(['subject', 'step', 'items'])
     .distinct()
-    .where('subject', 'in', valuesOf(dialect, subjects))
+    .where(isOneOf(dialect, 'subject', subjects))
     .where('phase', 'in', ['outcome', 'settled'])
     .where((eb) => eb.or([eb('outcome', 'in', ['removed', 'alreadyGone', 'accepted']), eb('items', 'is not', null)]))
     .execute();

@@ -1,15 +1,18 @@
 import { sql } from 'kysely';
 import type { TargetUser } from '../../policy/target-user';
 import { rankOf } from '../../policy/worst-outcome';
-import { requireHashes, storable, valuesOf } from '../values';
+import { requireHashes, storable } from '../values';
 import { findDone } from './done-before';
 import { duplicateKeys } from './duplicate-keys';
-import { keyOf, numberOf, orRefused } from './sweep-context';
+import { isOneOf, keyOf, numberOf, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SnapshotMovedError, SweepConflictError, UnknownSweepError } from './sweep-errors';
 import type { SweepKey } from './sweep-key';
 import { MOST_ROWS_AT_ONCE } from './sweep-types';
 import type { AppendTargets, SnapshotState, TargetRow } from './sweep-types';
+
+/** Values in one statement; the limits of the databases are above it. */
+const MOST_PARAMETERS = 500;
 
 /** See `SweepLedger.readSnapshot`. */
 export async function readSnapshot(context: SweepContext, sweepId: string): Promise<SnapshotState> {
@@ -80,19 +83,7 @@ export async function appendRedriven(
   }
   const key = await keyOf(context, first);
   const after = state.position === undefined ? -1 : Number(state.position);
-  const found = await context.db
-    .selectFrom('targets')
-    .innerJoin('target_ids', (join) =>
-      join.onRef('target_ids.sweep', '=', 'targets.sweep').onRef('target_ids.seq', '=', 'targets.seq'),
-    )
-    .select(['targets.seq', 'target_ids.ids', 'target_ids.subjects'])
-    .where('targets.sweep', '=', await numberOf(context, first))
-    .where('targets.seq', '>', after)
-    .where('targets.state', '=', 'done')
-    .where('targets.worst', 'in', [rankOf('failed'), rankOf('unknown')])
-    .orderBy('targets.seq')
-    .limit(limit)
-    .execute();
+  const found = await readFailed(context, await numberOf(context, first), { after, limit });
   return appendTargets(context, {
     sweepId,
     version: state.version,
@@ -103,6 +94,34 @@ export async function appendRedriven(
     position: String(found.at(-1)?.seq ?? after),
     complete: found.length < limit,
   });
+}
+
+/** The next failed and unknown users of a sweep, in two reads: whoever was purged since is in neither state. */
+async function readFailed(
+  { db }: SweepContext,
+  sweep: number,
+  { after, limit }: { after: number; limit: number },
+): Promise<{ seq: number; ids: string; subjects: string }[]> {
+  const targets = await db
+    .selectFrom('targets')
+    .select('seq')
+    .where('sweep', '=', sweep)
+    .where('seq', '>', after)
+    .where('state', '=', 'done')
+    .where('worst', 'in', [rankOf('failed'), rankOf('unknown')])
+    .orderBy('seq')
+    .limit(limit)
+    .execute();
+  const found: { seq: number; ids: string; subjects: string }[] = [];
+  for (const part of partsOf(targets.map(({ seq }) => seq), MOST_PARAMETERS)) {
+    const ids = db.selectFrom('target_ids').select(['seq', 'ids', 'subjects']).where('sweep', '=', sweep);
+    found.push(...(await ids.where('seq', 'in', part).orderBy('seq').execute()));
+  }
+  return found;
+}
+
+function* partsOf<T>(list: readonly T[], size: number): Generator<T[]> {
+  for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size);
 }
 
 async function readState({ db }: SweepContext, sweepId: string) {
@@ -126,7 +145,7 @@ async function withoutDuplicates(
     .selectFrom('target_keys')
     .select('key')
     .where('sweep', '=', sweep)
-    .where('key', 'in', valuesOf(dialect, keyed.flatMap(({ askedFor }) => askedFor)))
+    .where(isOneOf(dialect, 'key', keyed.flatMap(({ askedFor }) => askedFor)))
     .execute();
   const seen = new Set(known.map((row) => row.key));
   const keys: string[] = [];
