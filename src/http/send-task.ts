@@ -127,7 +127,8 @@ class PoolingSender implements TaskSender {
     const timeouts = capTimeouts(task.timeouts, this.#settings.totalTimeoutMs);
     const limits = {
       totalMs: timeouts.totalMs,
-      maxResponseBytes: task.maxResponseBytes,
+      // The answer to HEAD tells the length of a body that does not come.
+      maxResponseBytes: request.method === 'HEAD' ? Number.POSITIVE_INFINITY : task.maxResponseBytes,
       mayAbortAfterSending: request.effect === 'read',
       notSentAfterMs,
     };

@@ -111,6 +111,12 @@ describe('An answer that is what the task promises', () => {
     expect(provider.last).toMatchObject({ method: 'POST', url: '/x', body: '{"a":1}' });
   });
 
+  it('to HEAD may tell of a body larger than any answer may be, since it does not come', async () => {
+    const call = { task: http.request, input: { uri: `${provider.origin}/large`, method: 'HEAD' } };
+    const good = await sendTo(call, (response) => response.writeHead(200, { 'content-length': '10000000000' }).end());
+    expect(good.output).toMatchObject({ response: { statusCode: 200, headers: { 'content-length': '10000000000' }, body: null } });
+  });
+
   it('of http.request may be plain text', async () => {
     const call = { task: http.request, input: { uri: `${provider.origin}/x` } };
     const got = await sendTo(call, (response) => response.writeHead(200, { 'content-type': 'text/plain' }).end('hello'));
