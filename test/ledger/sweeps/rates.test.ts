@@ -1,0 +1,88 @@
+import type { OpenedLedger } from '../../../src/ledger/open-ledger';
+import type { RateLedger } from '../../../src/ledger/sweeps/rate-ledger';
+import { LEASE_MS, LIVE_RESERVE } from '../../../src/policy/rate';
+import { DATABASES, cleanUp, open } from '../databases';
+
+describe.each(DATABASES)('the rates that processes share in $name', ({ freshUrl }) => {
+  let url: string;
+  let rates: RateLedger;
+  let others: OpenedLedger[];
+
+  beforeAll(async () => {
+    url = await freshUrl();
+    ({ rates } = await open(url));
+    others = await Promise.all([open(url), open(url)]);
+  });
+  afterAll(cleanUp);
+
+  it('give no more calls than the limit to all who ask at once, and almost as many', async () => {
+    const key = { service: 'plaid', keySlot: '' };
+    const started = performance.now();
+    let tokens = 0;
+    const asking = [rates, ...others.map((other) => other.rates)].map(async (mine) => {
+      while (performance.now() - started < 3_000) {
+        const lease = await mine.leaseTokens({ ...key, want: 1_000, liveReserve: 0, documentedLimit: 60_000 });
+        tokens += lease.tokens;
+        if (lease.tokens === 0) await new Promise((resolve) => setTimeout(resolve, lease.retryInMs));
+      }
+    });
+    await Promise.all(asking);
+    const seconds = (performance.now() - started) / 1_000;
+    // A bucket of a second, and a thousand calls in each that follows.
+    expect(tokens).toBeLessThanOrEqual(1_000 + seconds * 1_000);
+    expect(tokens).toBeGreaterThan(0.9 * seconds * 1_000);
+  });
+
+  it('are apart for each service and key slot, whatever they are called', async () => {
+    const hostile = `'; drop table rates; --\0`;
+    const first = await rates.leaseTokens({ service: hostile, keySlot: 'ios', want: 5, liveReserve: 0, documentedLimit: 300 });
+    expect(first).toEqual({ tokens: 5, expiresInMs: LEASE_MS, retryInMs: expect.any(Number) as number, generation: 0 });
+    const second = await rates.leaseTokens({ service: hostile, keySlot: 'android', want: 5, liveReserve: 0, documentedLimit: 300 });
+    expect(second.tokens).toBe(5);
+    expect((await rates.readRates()).filter(({ service }) => service.startsWith("'; drop"))).toMatchObject([
+      { keySlot: 'android', limitPerMinute: 300 },
+      { keySlot: 'ios', limitPerMinute: 300 },
+    ]);
+  });
+
+  it('leave live runs their reserve', async () => {
+    const key = { service: 'reserve', keySlot: '', documentedLimit: 600 };
+    const sweep = await rates.leaseTokens({ ...key, want: 1_000, liveReserve: LIVE_RESERVE });
+    expect(sweep.tokens).toBeLessThan(10);
+    expect((await rates.leaseTokens({ ...key, want: 1, liveReserve: 0 })).tokens).toBe(1);
+  });
+
+  it('tell everybody when refusals void what was leased', async () => {
+    const key = { service: 'refused', keySlot: '', documentedLimit: 6_000 };
+    const before = await rates.leaseTokens({ ...key, want: 10, liveReserve: 0 });
+    const { generation } = await rates.reportAnswers({ ...key, answers: { accepted: 3, refused: 1, retryAfterMs: 5_000 } });
+    expect(generation).toBe(before.generation + 1);
+    const other = await others[0]?.rates.leaseTokens({ ...key, want: 10, liveReserve: 0 });
+    expect(other).toMatchObject({ tokens: 0, generation });
+    expect(other?.retryInMs).toBeGreaterThan(4_000);
+    const along = await rates.leaseTokens({ ...key, want: 10, liveReserve: 0, answers: { accepted: 0, refused: 1, retryAfterMs: 60_000 } });
+    expect(along.retryInMs).toBeGreaterThan(50_000);
+  });
+
+  it('change for everybody when a person sets one, which goes before what is documented', async () => {
+    const key = { service: 'set', keySlot: 'ios' };
+    await rates.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: 6_000 });
+    await rates.setRate({ ...key, limitPerMinute: 120 });
+    await others[1]?.rates.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: 6_000 });
+    const shown = async () => (await rates.readRates()).find(({ service }) => service === 'set');
+    expect(await shown()).toMatchObject({ limitPerMinute: 120 });
+    await rates.setRate(key);
+    await rates.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: 6_000 });
+    expect(await shown()).toMatchObject({ limitPerMinute: 6_000 });
+    await rates.leaseTokens({ ...key, want: 1, liveReserve: 0 });
+    expect(await shown()).not.toHaveProperty('limitPerMinute');
+    for (const limitPerMinute of [0, -1, Number.NaN, Infinity]) {
+      await expect(rates.setRate({ ...key, limitPerMinute })).rejects.toThrow(RangeError);
+    }
+  });
+
+  it('start at 200 calls a second where no limit is known', async () => {
+    await rates.leaseTokens({ service: 'unknown', keySlot: '', want: 0, liveReserve: 0 });
+    expect((await rates.readRates()).find(({ service }) => service === 'unknown')).toEqual({ service: 'unknown', keySlot: '', callsPerSecond: 200 });
+  });
+});
