@@ -119,6 +119,9 @@ export const DEFAULT_TIMEOUTS: CallTimeouts = { connectMs: 5_000, firstByteMs: 3
 /** A quarter of what Temporal accepts for one payload, so that a failure about a large answer fits too. */
 export const DEFAULT_MAX_RESPONSE_BYTES = 512 * 1024;
 
+/** The activity gets five minutes; a call that outlives it would be attempted again while the first one goes on. */
+const MOST_TOTAL_MS = 240_000;
+
 const OPERATION = /^[a-z][a-zA-Z0-9]*$/;
 
 /**
@@ -146,6 +149,10 @@ export function defineHttpTask<
     if (!input.settle) throw new TypeError(`defineHttpTask(${name}): settle is required for the effect "${input.effect}".`);
     if (!input.remedy) throw new TypeError(`defineHttpTask(${name}): remedy is required for the effect "${input.effect}".`);
   }
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...input.timeouts };
+  if (!(timeouts.totalMs > 0 && timeouts.totalMs <= MOST_TOTAL_MS)) {
+    throw new TypeError(`defineHttpTask(${name}): timeouts.totalMs is ${timeouts.totalMs}; allowed: more than 0, and at most ${MOST_TOTAL_MS}.`);
+  }
   return Object.freeze({
     tags: [],
     places: {},
@@ -160,7 +167,7 @@ export function defineHttpTask<
     generic: false,
     ...input,
     name,
-    timeouts: { ...DEFAULT_TIMEOUTS, ...input.timeouts },
+    timeouts,
   });
 }
 

@@ -36,6 +36,8 @@ describe('defineHttpTask', () => {
     ['a placeholder that nothing fills', { ...sound, path: '/close/{id}' }, '{id}'],
     ['an irreversible task that does not settle', { ...sound, settle: undefined }, 'settle'],
     ['an irreversible task without a remedy', { ...sound, remedy: '' }, 'remedy'],
+    ['a call that may outlive its activity', { ...sound, timeouts: { totalMs: 240_001 } }, 'timeouts.totalMs'],
+    ['a call without any time', { ...sound, timeouts: { totalMs: 0 } }, 'timeouts.totalMs'],
   ])('refuses %s, naming it', (_what, input, named) => {
     expect(() => defineHttpTask(input)).toThrow(TypeError);
     expect(() => defineHttpTask(input)).toThrow(named);
