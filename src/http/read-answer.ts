@@ -25,6 +25,10 @@ type Good = Pick<TaskAnswer, 'output' | 'status' | 'requestId' | 'token'>;
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 /** Deeper JSON would overflow the stack of whoever serializes it next, Temporal included. */
 const MAX_DEPTH = 100;
+/** Three quarters of what Temporal takes as one payload: a result that it refuses would have its call made again for ever. */
+const MOST_RESULT_BYTES = 1_536 * 1024;
+/** The bytes of one character in JSON, at most: a control character is written as `\u0001`. */
+const MOST_BYTES_EACH = 6;
 
 /** Reads a whole answer: either what the task promises, or the problem with it. */
 export function readAnswer(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): Good | CallProblem {
@@ -42,7 +46,13 @@ export function readAnswer(task: HttpTask, answer: Answer, scrubber: Scrubber, n
     if (parsed.what === 'malformed' && !answer.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };
     return { kind: 'unexpected', status, what: parsed.what };
   }
-  return check(task, answer, task.generic ? genericOutput(answer, parsed.value, scrubber) : parsed.value, scrubber);
+  const read = check(task, answer, task.generic ? genericOutput(answer, parsed.value, scrubber) : parsed.value, scrubber);
+  return 'output' in read && outgrowsResult(answer, read.output) ? { kind: 'unexpected', status, what: 'tooLarge' } : read;
+}
+
+/** Whether an answer that was small enough on the wire is too large as a result, because of what JSON has to escape. */
+function outgrowsResult({ body }: Answer, output: unknown): boolean {
+  return body.length * MOST_BYTES_EACH > MOST_RESULT_BYTES && Buffer.byteLength(JSON.stringify(output)) > MOST_RESULT_BYTES;
 }
 
 function check(task: HttpTask, answer: Answer, value: unknown, scrubber: Scrubber): Good | CallProblem {

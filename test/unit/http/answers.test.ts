@@ -117,6 +117,16 @@ describe('An answer that is what the task promises', () => {
     expect(good.output).toMatchObject({ response: { statusCode: 200, headers: { 'content-length': '10000000000' }, body: null } });
   });
 
+  it.each([
+    ['letters', 'x', true],
+    ['control characters, which JSON writes six times as long', '\u0001', false],
+  ])('of http.request may be 500,000 %s, as far as Temporal takes it as a result', async (_what, character, isGood) => {
+    const call = { task: http.request, input: { uri: `${provider.origin}/x` } };
+    const sent = sendTo(call, (response) => response.writeHead(200, { 'content-type': 'text/plain' }).end(character.repeat(500_000)));
+    if (isGood) expect(JSON.stringify((await sent).output)).toContain(character.repeat(500_000));
+    else expect(await failureOf(sent)).toMatchObject({ type: 'Task.UnexpectedResponse' });
+  });
+
   it('of http.request may be plain text', async () => {
     const call = { task: http.request, input: { uri: `${provider.origin}/x` } };
     const got = await sendTo(call, (response) => response.writeHead(200, { 'content-type': 'text/plain' }).end('hello'));
