@@ -22,6 +22,7 @@ export const BULK_FUNCTIONS: readonly string[] = [
     v_round integer;
   begin
     perform ledger_sweep_fence_holds(p_sweep, p_chunk_id, p_fence);
+    perform pg_advisory_xact_lock(hashtextextended('wave ' || p_sweep || ' ' || p_fence, 1214606444));
     perform pg_advisory_xact_lock_shared(1214606444, 2);
     if not exists (
       select 1 from bulk_queue q where q.sweep = p_sweep and q.app = p_app and q.fence = p_fence and q.wave = p_wave

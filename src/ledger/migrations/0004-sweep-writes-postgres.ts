@@ -73,7 +73,8 @@ const FUNCTIONS: readonly string[] = [
     perform 1 from sweep_chunks where sweep = p_sweep and chunk_id = p_chunk_id and fence = p_fence for share;
     if not found then raise exception 'fenced' using errcode = 'HT001'; end if;
   end $$`,
-  // Takes the lock of holds, as ledger_record_intent does, and for its reasons.
+  // Takes the lock of holds, as ledger_record_intent does, and for its reasons. The lock before it makes a wave that was
+  // given up and is still under way, and its repetition, one after the other, so that the later one finds the earlier.
   `
   create function ledger_sweep_wave(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer, p_wave integer,
     p_first integer, p_last integer, p_most integer, p_at timestamptz
@@ -84,6 +85,7 @@ const FUNCTIONS: readonly string[] = [
     v_held record;
   begin
     perform ledger_sweep_fence_holds(p_sweep, p_chunk_id, p_fence);
+    perform pg_advisory_xact_lock(hashtextextended('wave ' || p_sweep || ' ' || p_fence, 1214606444));
     perform pg_advisory_xact_lock_shared(1214606444, 2);
     if not exists (
       select 1 from targets t where t.sweep = p_sweep and t.seq between p_first and p_last

@@ -25,9 +25,10 @@ export async function purge(
         .where('seq', '>=', from)
         .where('seq', '<', from + SLICE)
         // Row by row over the key: a list of seqs would be joined in the worst way when the database has no statistics yet.
-        .where(({ exists, selectFrom }) =>
-          exists(
-            selectFrom('targets')
+        .where((eb) =>
+          eb.exists(
+            eb
+              .selectFrom('targets')
               .select('targets.seq')
               .whereRef('targets.sweep', '=', 'target_ids.sweep')
               .whereRef('targets.seq', '=', 'target_ids.seq')
