@@ -83,8 +83,13 @@ async function createTargets(transaction: Transaction<Tables>, dialect: LedgerDi
     .addColumn('not_before', instant(dialect))
     .addPrimaryKeyConstraint('targets_key', ['sweep', 'seq']);
   await clustered(table, dialect).execute();
-  // No indexed column ever changes, so with room on its page an update touches no index.
-  if (dialect === 'postgres') await sql`alter table targets set (fillfactor = 50)`.execute(transaction);
+  // In Postgres no indexed column ever changes, so that with room on its page an update touches no index.
+  if (dialect === 'postgres') {
+    await sql`alter table targets set (fillfactor = 50)`.execute(transaction);
+    return;
+  }
+  // One connection does everything here, so that asking often whether too many failed must not read a million rows.
+  await sql`create index targets_failed on targets (sweep) where worst <= 2`.execute(transaction);
 }
 
 async function createTargetIds(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {

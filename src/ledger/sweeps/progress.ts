@@ -1,20 +1,25 @@
 import { sql } from 'kysely';
-import { WORST_FIRST, outcomeOfRank } from '../../policy/worst-outcome';
+import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/worst-outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { SubjectHistory } from '../ledger';
 import { requireHashes } from '../values';
-import { isOneOf, numberOf } from './sweep-context';
+import { isOneOf, keyOf, numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
-import type { SweepCounts, UnfinishedRange } from './sweep-types';
+import type { SweepCounts, TargetRow, UnfinishedRange } from './sweep-types';
 
-/** See `SweepLedger.count`. The rows are small, so that reading a million of them takes a fraction of a second. */
-export async function count(context: SweepContext, sweepId: string): Promise<SweepCounts> {
-  const rows = await context.db
+/** See `SweepLedger.count`. */
+export async function count(
+  context: SweepContext,
+  sweepId: string,
+  range?: { from: number; to: number },
+): Promise<SweepCounts> {
+  const ofSweep = context.db
     .selectFrom('targets')
     .select(['state', 'worst', (eb) => eb.fn.countAll<number | string>().as('users')])
     .where('sweep', '=', await numberOf(context, sweepId))
-    .groupBy(['state', 'worst'])
-    .execute();
+    .groupBy(['state', 'worst']);
+  const within = range === undefined ? ofSweep : ofSweep.where('seq', '>=', range.from).where('seq', '<=', range.to);
+  const rows = await within.execute();
   const none = Object.fromEntries(WORST_FIRST.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
   const counts: SweepCounts = { total: 0, pending: 0, open: 0, waitingForBulk: 0, ...none };
   for (const { state, worst, users } of rows) {
@@ -23,6 +28,32 @@ export async function count(context: SweepContext, sweepId: string): Promise<Swe
     else counts[state === 'bulk' ? 'waitingForBulk' : state] += Number(users);
   }
   return counts;
+}
+
+/** See `SweepLedger.countFailed`. The condition is the one of libSQL's index `targets_failed`. */
+export async function countFailed(context: SweepContext, sweepId: string): Promise<number> {
+  const { users } = await context.db
+    .selectFrom('targets')
+    .select((eb) => eb.fn.countAll<number | string>().as('users'))
+    .where('sweep', '=', await numberOf(context, sweepId))
+    .where('worst', '<=', sql.lit(rankOf('unknown')))
+    .executeTakeFirstOrThrow();
+  return Number(users);
+}
+
+/** See `SweepLedger.readUser`. */
+export async function readUser(
+  context: SweepContext,
+  { sweepId, seq }: { sweepId: string; seq: number },
+): Promise<TargetRow | undefined> {
+  const key = await keyOf(context, sweepId);
+  const row = await context.db
+    .selectFrom('target_ids')
+    .select(['ids', 'subjects'])
+    .where('sweep', '=', await numberOf(context, sweepId))
+    .where('seq', '=', seq)
+    .executeTakeFirst();
+  return row && { user: key.decryptUser(seq, row.ids), subjects: JSON.parse(row.subjects) as string[] };
 }
 
 /** See `SweepLedger.readUnfinished`. */

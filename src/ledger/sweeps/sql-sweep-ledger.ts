@@ -3,7 +3,7 @@ import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
 import { openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence } from './fences';
-import { count, readHistories, readUnfinished } from './progress';
+import { count, countFailed, readHistories, readUnfinished, readUser } from './progress';
 import { purge, release, releaseEndedBefore } from './purge';
 import { prove, seal } from './seal';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
@@ -54,7 +54,9 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     openWave: short(openWave),
     flushWave: short(flushWave),
     readHistories: short(readHistories),
+    readUser: short(readUser),
     count: short(count),
+    countFailed: short(countFailed),
     readUnfinished: short(readUnfinished),
     readyForBulk: short(readyForBulk),
     openBulk: short(openBulk),

@@ -14,6 +14,7 @@ import type {
   SweepCounts,
   SweepRow,
   SweepStatus,
+  TargetRow,
   UnfinishedRange,
   Verification,
 } from './sweep-types';
@@ -93,8 +94,18 @@ export interface SweepLedger {
   /** What earlier receipts tell about each of these users; the answers are in the order of the users. */
   readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]>;
 
-  /** Each user once; the numbers add up to `total`. */
-  count(sweepId: string): Promise<SweepCounts>;
+  /**
+   * One user of a sweep, decrypted, for a run of its own; undefined when there is none, or its ids were purged.
+   * @throws SweepReleasedError
+   */
+  readUser(target: { sweepId: string; seq: number }): Promise<TargetRow | undefined>;
+  /**
+   * Each user once; the numbers add up to `total`. Reads every target of the range, or of the sweep: a million take some
+   * tenths of a second, in which libSQL does nothing else. To be asked for often, add up ranges that are done.
+   */
+  count(sweepId: string, range?: { from: number; to: number }): Promise<SweepCounts>;
+  /** How many users failed or are unknown, of those who are done or wait for a bulk call only. Cheap, for the tolerance. */
+  countFailed(sweepId: string): Promise<number>;
   /** Where users are pending or open, in stretches of `chunkSize`. */
   readUnfinished(query: { sweepId: string; chunkSize: number }): Promise<UnfinishedRange[]>;
 

@@ -1,5 +1,5 @@
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { SweepFencedError, SweepSealedError } from '../../../src/ledger/sweeps/sweep-errors';
+import { SweepFencedError, SweepReleasedError, SweepSealedError } from '../../../src/ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
 import type { ChunkFence, OpenUser, StepReceipt } from '../../../src/ledger/sweeps/sweep-types';
 import { OUTCOMES } from '../../../src/policy/outcome';
@@ -102,6 +102,31 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const none = Object.fromEntries(OUTCOMES.map((one) => [one, 0]));
     const counts = { total: 1, pending: 0, open: 0, waitingForBulk: 0, ...none, [outcome]: 1 };
     expect(await sweeps.count(`worst ${outcome}`)).toEqual(counts);
+  });
+
+  it('can be counted by range, and by how many are failed or unknown', async () => {
+    const chunk = await begin('by range', 8);
+    const outcomes = ['failed', 'unknown', 'removed', 'notFound', 'failed', 'accepted'] as const;
+    const users = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 6 });
+    const bulk = (user: OpenUser) => (user.seq === 4 ? { bulkApps: ['ios'] } : {});
+    await sweeps.flushWave({ ...chunk, users: users.map((user) => settled(user, outcomes[user.seq], bulk(user))) });
+    expect(await sweeps.countFailed('by range')).toBe(3);
+    expect(await sweeps.count('by range', { from: 1, to: 4 })).toMatchObject({ total: 4, unknown: 1, removed: 1, notFound: 1, waitingForBulk: 1 });
+    expect(await sweeps.count('by range', { from: 6, to: 99 })).toMatchObject({ total: 2, pending: 2 });
+  });
+
+  it('leave every user to be read alone, as long as its ids are there', async () => {
+    const chunk = await begin('alone', 3);
+    expect(await sweeps.readUser({ sweepId: 'alone', seq: 2 })).toEqual(rowOf(userNumber(2)));
+    expect(await sweeps.readUser({ sweepId: 'alone', seq: 3 })).toBeUndefined();
+    const [user] = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 1 });
+    if (user === undefined) throw new Error('Nobody was opened.');
+    await sweeps.flushWave({ ...chunk, users: [settled(user)] });
+    await sweeps.setStatus({ sweepId: 'alone', status: 'cancelled' });
+    await sweeps.purge({ sweepId: 'alone' });
+    expect(await sweeps.readUser({ sweepId: 'alone', seq: 0 })).toBeUndefined();
+    await sweeps.release('alone');
+    await expect(sweeps.readUser({ sweepId: 'alone', seq: 2 })).rejects.toThrow(SweepReleasedError);
   });
 
   it('keep what was flushed first, however often and however differently it is flushed again', async () => {
