@@ -1,4 +1,5 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { ApplicationFailure } from '@temporalio/common';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger, LogLevel, LogMetadata, WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
@@ -49,7 +50,7 @@ export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Pr
  */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const settings = readSettings(env, CATALOGUE_SERVICES);
-  const log = pino({ level: settings.logLevel }, pino.destination(2));
+  const log = pino({ level: settings.logLevel, serializers: { error: describeError } }, pino.destination(2));
   Runtime.install({
     logger: temporalLogger(log),
     // Left to itself, the native half of the SDK would print its own lines to stdout.
@@ -72,6 +73,14 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   } finally {
     await connection.close();
   }
+}
+
+/** An error as a log line holds it. Its details and causes stay out: Temporal's hold payloads, and so users' ids. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack } = error;
+  const type = error instanceof ApplicationFailure ? (error.type ?? undefined) : undefined;
+  return { name, ...(type !== undefined && { type }), message, stack };
 }
 
 /** Temporal's log lines through pino. */

@@ -19,7 +19,7 @@ export function outcomeOfAnswer(task: HttpTask, effect: Effect, { status, reques
 export function outcomeOfFailure(error: unknown): Told {
   if (error instanceof CancelledFailure) return { outcome: 'failed' };
   if (!(error instanceof ApplicationFailure) || !isTaskFailureType(error.type)) return { outcome: 'unknown' };
-  const { status, code, requestId } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
-  const unknown = error.type === 'Task.OutcomeUnknown' || error.type === 'Task.UnexpectedResponse';
+  const { status, code, requestId, perhapsDone } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
+  const unknown = perhapsDone || error.type === 'Task.OutcomeUnknown' || error.type === 'Task.UnexpectedResponse';
   return { outcome: unknown ? 'unknown' : 'failed', failureType: error.type, status, code, requestId };
 }

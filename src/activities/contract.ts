@@ -26,8 +26,8 @@ export interface PrepareOffboarding {
   user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string };
   itemIds?: readonly string[];
   usesBatch: boolean;
-  /** The compensation task, to be refused at once when the worker does not know it. */
-  compensationTask?: string;
+  /** The compensation task, to be refused at once when the worker does not know it or would not send it. */
+  compensation?: { task: string; input?: unknown };
 }
 
 /** What only a worker knows, and a run has to know before its first call. Ids are keyed hashes. */

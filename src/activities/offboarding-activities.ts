@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import type { ServiceSettings } from '../config/service-settings';
+import type { TaskSender } from '../http/send-task';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import type { Receipt, SettledStep } from '../ledger/ledger';
 import { userSubjects } from '../ledger/user-subjects';
@@ -8,12 +9,13 @@ import type { StepResult } from '../policy/offboard-result';
 import { asPerhapsSent } from '../policy/perhaps-sent';
 import type { Catalogue } from '../tasks/catalogue';
 import { USER_TOKEN_SHAPE } from '../tasks/plaid/fields';
+import type { TaskFailure } from '../tasks/failure';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import type { OffboardingActivities, PrepareOffboarding, Preparation, RecordedEnd, RecordEnd } from './contract';
 import type { TaskDependencies } from './run-task';
 
 /** What the activities of the off-boarding workflows need. */
-export interface OffboardingDependencies extends Pick<TaskDependencies, 'ledger' | 'hasher' | 'allowSensitive'> {
+export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender' | 'ledger' | 'hasher' | 'allowSensitive'> {
   catalogue: Catalogue;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, ServiceSettings>;
@@ -50,16 +52,14 @@ function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
 }
 
 async function prepare(
-  { ledger, hasher, allowSensitive, services, catalogue }: OffboardingDependencies,
-  { user, itemIds = [], usesBatch, compensationTask }: PrepareOffboarding,
+  { sender, ledger, hasher, allowSensitive, services, catalogue }: OffboardingDependencies,
+  { user, itemIds = [], usesBatch, compensation }: PrepareOffboarding,
 ): Promise<Preparation> {
   refuseTokens(user, allowSensitive);
   const usesPlaid = user.plaidUserId !== undefined || user.plaidUserToken !== undefined;
   if (usesPlaid) requireService(services, 'plaid', user.plaidUserId === undefined ? 'user.plaidUserToken' : 'user.plaidUserId');
   if (usesBatch) requireService(services, 'batch', 'user.batchUserId');
-  if (compensationTask !== undefined && !catalogue.find(compensationTask)) {
-    throw refusal('compensation.task', unknownTask(catalogue, compensationTask));
-  }
+  if (compensation) refuseUnsendable(catalogue, sender, compensation);
   const environment = services.get('plaid')?.environment ?? 'default';
   const { batchUserId, ...plaidUser } = user;
   const atPlaid = userSubjects(plaidUser, environment, hasher);
@@ -82,9 +82,26 @@ async function prepare(
   });
 }
 
+/** It has to be known before anything is deleted that what should run after a failure could be sent at all. */
+function refuseUnsendable(catalogue: Catalogue, sender: TaskSender, { task: name, input }: { task: string; input?: unknown }): void {
+  const task = catalogue.find(name);
+  if (!task) throw refusal('compensation.task', unknownTask(catalogue, name));
+  try {
+    sender.prepare(task, input ?? {});
+  } catch (error) {
+    const failure = taskFailureIn(error);
+    if (!failure) throw error;
+    throw refusal(['compensation', 'input', failure.field].filter(Boolean).join('.'), failure.message);
+  }
+}
+
+function taskFailureIn(error: unknown): TaskFailure | undefined {
+  return error instanceof ApplicationFailure ? (error.details?.[0] as TaskFailure | undefined) : undefined;
+}
+
 function refuseTokens(user: PrepareOffboarding['user'], allowed: ReadonlySet<string>): void {
   const message =
-    "holds a user's bearer token, which would stand in the workflow's history in plain text; name user_token (or user_id, where the token stands there) in HTTP_TASKS_ALLOW_SENSITIVE to accept that";
+    "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
   if (user.plaidUserToken !== undefined && !allowed.has('user_token')) throw refusal('user.plaidUserToken', message);
   if (user.plaidUserId !== undefined && USER_TOKEN_SHAPE.test(user.plaidUserId) && !allowed.has('user_id')) {
     throw refusal('user.plaidUserId', message);

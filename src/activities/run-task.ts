@@ -89,7 +89,7 @@ function describeCall(
 function refuseTokens(task: HttpTask, input: unknown, allowed: ReadonlySet<string>): void {
   const refused = sensitiveFieldsIn(task, input).filter((field) => !allowed.has(field));
   if (refused.length === 0) return;
-  const message = `holds a user's bearer token, which would stand in the workflow's history in plain text; name the field in HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
+  const message = `holds a user's bearer token, and now stands in a history in plain text until the namespace's retention removes it; name the field in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
   throw invalidInput(task, new InvalidInputError(task.name, refused.map((field) => ({ field, message }))));
 }
 

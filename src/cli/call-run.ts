@@ -64,7 +64,7 @@ async function attempt(task: HttpTask, call: () => Promise<Answer>): Promise<Cal
     const failure = taskFailureOf(error);
     if (!failure) throw error;
     if (failure.type === 'Task.InvalidInput') {
-      throw new Refusal('Task.InvalidInput', failure.message, (failure as TaskFailure & { field?: string }).field);
+      throw new Refusal('Task.InvalidInput', failure.message, failure.field);
     }
     return failed(failure);
   }

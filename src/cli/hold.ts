@@ -7,7 +7,7 @@ import { addCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
-import { withLedger } from './open-ledger';
+import { withWorkersLedger } from './open-ledger';
 import { print, printJson, printTable, say } from './output';
 import { addUserOptions, givenIds, plaidEnvironment } from './user-options';
 import type { UserOptions } from './user-options';
@@ -44,7 +44,7 @@ function registerAdd(parent: Command, io: Io): void {
     if (reason !== undefined && (reason === '' || reason.length > MAX_REASON_CHARACTERS)) {
       throw new Refusal('Task.InvalidInput', `reason must have 1 to ${MAX_REASON_CHARACTERS} characters.`, 'reason');
     }
-    return withLedger<ExitCode>(io, async ({ ledger, hasher }) => {
+    return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
       const hold = { holdId: randomUUID(), subjects: subjectsOf(io, ids, hasher), ...(reason !== undefined && { reason }) };
       await ledger.addHold(hold);
       if (options.json) printJson(io, hold);
@@ -63,7 +63,7 @@ function registerList(parent: Command, io: Io): void {
   addUserOptions(command);
   onRun<HoldOptions>(command, io, async (options) => {
     const ids = Object.keys(givenIds(options)).length > 0 ? checkIds(options) : undefined;
-    return withLedger<ExitCode>(io, async ({ ledger, hasher }) => {
+    return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
       const subjects = ids && subjectsOf(io, ids, hasher);
       const holds = (await ledger.listHolds()).filter((hold) => !subjects || hold.subjects.some((one) => subjects.includes(one)));
       if (options.json) printJson(io, holds);
@@ -92,7 +92,7 @@ function registerRemove(parent: Command, io: Io): void {
     const byUser = Object.keys(givenIds(options)).length > 0;
     if (id !== undefined && byUser) throw new Refusal('Usage', 'Give --id or ids of a user, not both.');
     const ids = id === undefined ? checkIds(options, 'Name the hold with --id, or the user') : {};
-    return withLedger<ExitCode>(io, async ({ ledger, hasher }) => {
+    return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
       const removed = await ledger.removeHolds(id === undefined ? { subjects: subjectsOf(io, ids, hasher) } : { holdId: id });
       if (json) printJson(io, { removed });
       else say(io, removed === 0 ? 'There is no such hold; nothing was changed.' : `Lifted ${removed} hold${removed === 1 ? '' : 's'}.`);

@@ -29,7 +29,7 @@ export async function runOffboarding(
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     const { handle, joined } = await startOrJoin(client, { workflowId, taskQueue, input });
-    if (!options.json) say(io, joined ? `${workflowId} is under way already with this input; following it.` : `Started ${workflowId}.`);
+    say(io, joined ? `${workflowId} is under way already with this input; following it.` : `Started ${workflowId}.`);
     const result = await withInterruption((interruption) => follow(io, client, handle, interruption, options.json ?? false));
     if (options.json) printJson(io, result);
     else printOffboarding(io, result);

@@ -1,4 +1,6 @@
-import { readLedgerSettings } from '../config/ledger-settings';
+import { existsSync } from 'node:fs';
+import { DEFAULT_LEDGER_URL, readLedgerSettings } from '../config/ledger-settings';
+import { SettingsError } from '../config/problems';
 import type { Ledger } from '../ledger/ledger';
 import type { SubjectHasher } from '../ledger/subject';
 import type { Io } from './io';
@@ -7,6 +9,25 @@ import type { Io } from './io';
 export interface OpenedLedger {
   ledger: Ledger;
   hasher: SubjectHasher;
+}
+
+/**
+ * Opens the worker's ledger, for commands that make no sense beside another one: a hold in a ledger that no worker
+ * reads holds nobody.
+ *
+ * @throws SettingsError also when no ledger is named and there is none here.
+ */
+export async function withWorkersLedger<T>(io: Io, use: (opened: OpenedLedger) => Promise<T>): Promise<T> {
+  const { url } = readLedgerSettings(io.env);
+  if (url === DEFAULT_LEDGER_URL && !existsSync(url.slice('file:'.length))) {
+    throw new SettingsError([
+      {
+        setting: 'HTTP_TASKS_LEDGER_URL',
+        message: `is not set, and there is no ${url.slice('file:'.length)} here; set it to the ledger that the worker uses.`,
+      },
+    ]);
+  }
+  return withLedger(io, use);
 }
 
 /**

@@ -6,7 +6,7 @@ import { userSubjects } from '../ledger/user-subjects';
 import { addCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
-import { withLedger } from './open-ledger';
+import { withWorkersLedger } from './open-ledger';
 import { printJson, printTable, say } from './output';
 import { plaidEnvironment } from './user-options';
 
@@ -25,7 +25,7 @@ export function registerReceiptsCommand(program: Command, io: Io): void {
   });
   command.option('--attempts', 'show every intent and outcome, not only the last word on each step');
   onRun<ReceiptsOptions>(command, io, async ({ json, attempts }, [id = '']) =>
-    withLedger(io, async ({ ledger, hasher }) => {
+    withWorkersLedger(io, async ({ ledger, hasher }) => {
       const all = await findReceipts(ledger, id, userHashes(io, id, hasher));
       const receipts = attempts ? all : lastWords(all);
       if (json) printJson(io, receipts.map(attempts ? attemptLine : lastWordLine));

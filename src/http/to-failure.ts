@@ -45,7 +45,8 @@ export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFa
       });
     case 'lost': {
       const type = problem.sent ? lostAnswerType(call.effect) : unsentType(problem.code);
-      return failure(call.task, type, describeLoss(problem.code, problem.sent, call.effect), {});
+      const perhapsDone = problem.sent && call.effect === 'repeatSafe';
+      return failure(call.task, type, describeLoss(problem.code, problem.sent, call.effect), perhapsDone ? { perhapsDone } : {});
     }
   }
 }
@@ -59,7 +60,15 @@ function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'a
   const { type, advice } = classifyAnswer(answer, call.effect, call.task.service.errors);
   const words = [sentenceFor(type, call, answer), advice ?? (type === 'Task.Unauthorized' ? settingsToCheck(call.task) : '')];
   const { status, code, requestId, retryAfterMs } = answer;
-  const facts = { status, ...(code !== undefined && { code }), ...(requestId !== undefined && { requestId }) };
+  // What would leave an irreversible call's outcome unknown may have been carried out here too.
+  const perhapsDone =
+    call.effect === 'repeatSafe' && classifyAnswer(answer, 'irreversible', call.task.service.errors).type === 'Task.OutcomeUnknown';
+  const facts = {
+    status,
+    ...(code !== undefined && { code }),
+    ...(requestId !== undefined && { requestId }),
+    ...(perhapsDone && { perhapsDone }),
+  };
   const waits = type === 'Task.RateLimited' || type === 'Task.Unavailable';
   return failure(call.task, type, words.join(' ').trimEnd(), facts, waits ? retryAfterMs : undefined);
 }
@@ -94,7 +103,7 @@ function settingsToCheck({ service }: FailedCall['task']): string {
 
 /** The input was refused before anything was sent; final. Names every wrong field and repeats no value. */
 export function invalidInput(task: FailedCall['task'], error: InvalidInputError): ApplicationFailure {
-  return bareFailure(task, 'Task.InvalidInput', error.message, {});
+  return bareFailure(task, 'Task.InvalidInput', error.message, error.field === '' ? {} : { field: error.field });
 }
 
 /** A legal hold forbids the call; nothing was sent; final. */
@@ -127,7 +136,7 @@ export function notConfigured(task: FailedCall['task'], message: string): Applic
   return bareFailure(task, 'Task.Unauthorized', `${message} Nothing was sent.`, {});
 }
 
-type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId'>;
+type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId' | 'field' | 'perhapsDone'>;
 
 function failure(
   task: FailedCall['task'],

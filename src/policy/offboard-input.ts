@@ -12,7 +12,7 @@ const user = z
     plaidUserId: plaidId.optional(),
     plaidUserToken: plaidId.optional(),
     batchUserId: customUserId.optional(),
-    reference: z.string().min(1).max(200).optional().describe('Your own name for the case; no personal data.'),
+    reference: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Your own name for the case; no personal data.'),
   })
   .superRefine((given, context) => {
     if (given.plaidUserId !== undefined && given.plaidUserToken !== undefined) {
@@ -42,6 +42,7 @@ export const offboardUserInput = z
     itemIds: z
       .array(z.string().min(1, 'must not be empty'))
       .min(1, 'must hold at least one id; leave it out to remove all Items')
+      .max(10_000, 'must hold at most 10,000 ids')
       .optional()
       .describe("Only these of the user's Items; all when left out."),
     onFailure: z.enum(['continue', 'stop']).optional().describe('Default: continue.'),

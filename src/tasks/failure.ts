@@ -33,6 +33,10 @@ export interface TaskFailure {
   code?: string;
   /** The provider's id of the request, to quote to its support. */
   requestId?: string;
+  /** The request was sent and the provider may have carried it out, although repeating it does no harm. */
+  perhapsDone?: true;
+  /** The path of the first wrong field of the input, for `Task.InvalidInput`. */
+  field?: string;
   /** One or two sentences for the person who must act. */
   message: string;
 }

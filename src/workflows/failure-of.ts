@@ -11,6 +11,12 @@ export function taskFailureOf(error: unknown): TaskFailure | undefined {
   return { service: '', ...detail, type: cause.type, message: detail?.message ?? cause.message };
 }
 
+/** The refusal of an input behind an activity's failure: the run's own failure then names the field. Else the error. */
+export function refusalOrError(error: unknown): unknown {
+  const refused = error instanceof ActivityFailure && taskFailureOf(error)?.type === 'Task.InvalidInput';
+  return refused ? error.cause : error;
+}
+
 /**
  * What an error of a task's activity means for its caller. Anything but an activity's failure is thrown on.
  *

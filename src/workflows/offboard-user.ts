@@ -139,7 +139,7 @@ class OffboardingRun {
     const usesBatch = user.batchUserId !== undefined && batch?.mode !== 'skip';
     try {
       return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
-        { user: ids, itemIds, usesBatch, compensationTask: compensation?.task },
+        { user: ids, itemIds, usesBatch, compensation },
       ]);
     } catch (error) {
       // A refusal by the worker reads like one by the schema: the run's own failure names the field.

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { OffboardingActivities, StepContext, TaskEnvelope } from '../activities/contract';
 import { Catalogue } from '../tasks/catalogue';
 import { TASK_ACTIVITY_OPTIONS } from './call-activity';
+import { refusalOrError } from './failure-of';
 import { parseWorkflowInput } from './parse-workflow-input';
 
 const runHttpTaskInput = z.strictObject({
@@ -25,6 +26,14 @@ const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingAct
  */
 export async function runHttpTask(rawInput: RunHttpTaskInput): Promise<TaskEnvelope> {
   const { task: name, input } = parseWorkflowInput('runHttpTask', runHttpTaskInput, rawInput);
+  try {
+    return await run(name, input);
+  } catch (error) {
+    throw refusalOrError(error);
+  }
+}
+
+async function run(name: string, input: unknown): Promise<TaskEnvelope> {
   const task = new Catalogue().find(name);
   if (task) parseWorkflowInput(name, z.strictObject({ input: task.input }), { input });
   // A task of the worker's own: without this look, a misspelt name would be retried for ever as an unknown activity.

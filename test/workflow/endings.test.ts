@@ -119,11 +119,13 @@ describe('the compensation task', () => {
     expect(await place.ledger.readCompensations(handle)).toEqual(result.compensations);
   });
 
-  it('to an origin that nobody allowed is not sent, and says which setting allows it', async () => {
-    const { user } = seedPartial();
-    const result = await offboard(place, { user, compensation: { task: 'http.request', input: { uri: 'http://127.0.0.1:9/', method: 'POST' } } });
-    expect(result.compensationTask?.failure?.type).toBe('Task.InvalidInput');
-    expect(result.compensationTask?.failure?.message).toContain('HTTP_TASKS_HTTP_ALLOW');
+  it('to an origin that nobody allowed refuses the run before anything is deleted, and says which setting allows it', async () => {
+    const { user, plaidUserId } = seedPartial();
+    const compensation = { task: 'http.request', input: { uri: 'http://127.0.0.1:9/', method: 'POST' } };
+    const failure = await failureOfRun(offboard(place, { user, compensation }));
+    expect(failure).toMatchObject({ type: 'Task.InvalidInput', detail: { field: 'compensation.input.uri' } });
+    expect(failure.message).toContain('HTTP_TASKS_HTTP_ALLOW');
+    expect(place.simulators.plaid.calls().calls.filter(({ user: whose }) => whose === plaidUserId)).toEqual([]);
   });
 
   it('is not run for a completed run, nor for a dry run', async () => {

@@ -181,6 +181,17 @@ it('ends a wait at the deadline too, and says that the removal it had sent is un
   expect(callsFor(place, plaidUserId).filter((endpoint) => endpoint === 'userItemsRemove')).toHaveLength(1);
 });
 
+it('does not call a deletion undone whose answers were lost until the deadline', async () => {
+  const { user, batchUserId } = seedUser(place);
+  place.simulators.batch.faults.add({ endpoint: 'customDataDelete', kind: 'dropAfter', user: batchUserId });
+  const result = await offboard(place, { user, deadline: '4 seconds' });
+  expect(stepLines(result).slice(2)).toEqual(['batch.ios unknown', 'batch.android unknown']);
+  expect(result.status).toBe('partial');
+  expect(place.simulators.batch.state().apps.ios?.gone).toContain(batchUserId);
+  const receipts = await place.ledger.readReceipts({ workflowId: result.workflowId });
+  expect(receipts.filter(({ step, phase }) => step === 'batch.ios' && phase !== 'intent').map(({ outcome }) => outcome)).not.toContain('failed');
+});
+
 it('accepts a moment as its deadline, and one that has passed sends nothing', async () => {
   const { user, plaidUserId } = seedUser(place);
   const failure = await failureOfRun(offboard(place, { user, deadline: '2020-01-31T12:00:00+01:00' }));

@@ -79,7 +79,8 @@ export class GdprStep implements Step {
       if (filings < MOST_FILINGS) return this.#with({ filings, waitUntilMs: nowMs + FIRST_PAUSE_MS });
       return this.#done({ outcome: 'unknown', failure: answer.failure });
     }
-    return this.#done({ outcome: this.#progress.filings > 0 ? 'unknown' : 'failed', failure: answer.failure });
+    const perhapsFiled = this.#progress.filings > 0 || answer.failure.perhapsDone;
+    return this.#done({ outcome: perhapsFiled ? 'unknown' : 'failed', failure: answer.failure });
   }
 
   #looked(answer: CallAnswer, nowMs: number): Step {

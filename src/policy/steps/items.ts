@@ -112,7 +112,8 @@ export class ItemsStep implements Step {
   #looked(answer: CallAnswer, nowMs: number): Step {
     if (!answer.ok) return this.#lookFailed(answer.failure, nowMs);
     const listed = listedItemIds(answer.output);
-    const wanted = this.#plan.itemIds ? listed.filter((id) => this.#plan.itemIds?.includes(id)) : listed;
+    const asked = this.#plan.itemIds && new Set(this.#plan.itemIds);
+    const wanted = asked ? listed.filter((id) => asked.has(id)) : listed;
     if (this.#plan.dryRun) return this.#dryRun(listed, wanted, answer.requestId);
 
     const { removed: answered, unsure: open, looks, changedAtMs, fewest } = this.#progress;
@@ -243,8 +244,9 @@ export class ItemsStep implements Step {
 
   #askedButNotListed(): StepResult[] {
     const missing = (this.#plan.itemIds ?? []).filter((id) => !this.#progress.everWanted.has(id));
-    const seenBefore = missing.filter((id) => this.#plan.known.itemIds.includes(id));
-    const neverSeen = missing.filter((id) => !this.#plan.known.itemIds.includes(id));
+    const known = new Set(this.#plan.known.itemIds);
+    const seenBefore = missing.filter((id) => known.has(id));
+    const neverSeen = missing.filter((id) => !known.has(id));
     const results: StepResult[] = [];
     if (seenBefore.length > 0) results.push(this.#result({ outcome: 'alreadyGone', items: seenBefore.length }));
     if (neverSeen.length > 0) {
@@ -273,5 +275,7 @@ function listedItemIds(output: unknown): string[] {
 }
 
 function without(set: ReadonlySet<string>, gone: readonly string[]): Set<string> {
-  return new Set([...set].filter((id) => !gone.includes(id)));
+  const left = new Set(set);
+  for (const id of gone) left.delete(id);
+  return left;
 }

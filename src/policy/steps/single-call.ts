@@ -69,7 +69,7 @@ export class SingleCallStep implements Step {
     if (saysAbsent(this.#call.task, failure)) return this.#absent(failure);
     if (maybeDone(failure)) return this.#resendLater(failure, nowMs);
     // The last call was refused, but an earlier one may have been carried out.
-    return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', failure, requestId: failure.requestId });
+    return this.#done({ outcome: this.#progress.unsure || failure.perhapsDone ? 'unknown' : 'failed', failure, requestId: failure.requestId });
   }
 
   ended(reason: string): StepResult[] {
