@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { fitColumns } from './fit-columns';
 import type { Io } from './io';
 
 type Style = Parameters<typeof styleText>[0];
@@ -21,16 +22,21 @@ export function say(io: Io, line: string): void {
 
 const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
-/** Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words. */
+/**
+ * Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words.
+ * Without it, a table that is wider than the terminal is wrapped to fit.
+ */
 export function printTable(io: Io, head: readonly string[], rows: readonly (readonly string[])[], widths?: readonly number[]): void {
+  const shown = rows.map((row) => row.map(printable));
+  const fitted = widths ?? (io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined);
   const table = new Table({
     head: head.map((title) => paint(io, 'bold', title)),
     // The library's own colours would ignore NO_COLOR.
     style: { head: [], border: [] },
     chars: NO_LINES_BETWEEN_ROWS,
-    ...(widths && { colWidths: [...widths], wordWrap: true }),
+    ...(fitted && { colWidths: [...fitted], wordWrap: true }),
   });
-  table.push(...rows.map((row) => row.map(printable)));
+  table.push(...shown);
   print(io, table.toString());
 }
 
