@@ -8,7 +8,7 @@ const WRITES: readonly { name: string; takes: readonly string[]; does: string }[
   { name: 'write_sweep_fence', takes: ['sweep', 'chunk_id', 'taken_by'], does: takeFence() },
   { name: 'write_sweep_close', takes: ['sweep', 'at'], does: close() },
   { name: 'write_sweep_wave', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'wave', 'first', 'last', 'most', 'at'], does: openWave() },
-  { name: 'write_sweep_outcomes', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'users', 'receipts', 'queue', 'at'], does: flushWave() },
+  { name: 'write_sweep_outcomes', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'users', 'receipts', 'kinds', 'queue', 'at'], does: flushWave() },
   { name: 'write_bulk_wave', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'wave', 'app', 'step', 'most', 'at'], does: openBulk() },
   { name: 'write_bulk_outcomes', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'app', 'receipt', 'users', 'worst', 'at'], does: recordBulk() },
 ];
@@ -72,7 +72,8 @@ function fenceHolds(): string {
 function openWave(): string {
   const opened = `targets.sweep = new.sweep and targets.seq between new.first and new.last
       and targets.state = 'open' and targets.fence = new.fence and targets.wave = new.wave`;
-  const isHeld = `exists (
+  // Asked once for all: mostly there is no hold at all.
+  const isHeld = `exists (select 1 from holds) and exists (
       select 1 from json_each(i.subjects) as s join holds as h on h.subject = s.value)`;
   return `${fenceHolds()}
     update targets set state = 'open', fence = new.fence, wave = new.wave, intent_at = new.at,
@@ -105,6 +106,8 @@ function openWave(): string {
 /**
  * Only users who are still open under this fence and in this round take anything: what was written before stays.
  *
+ * Reading a value out of JSON is what costs most, so what many receipts share comes once, as their kind.
+ *
  * The targets are changed by an INSERT whose rows all exist already: for UPDATE … FROM the planner would read all targets
  * of the sweep and look through the list for each, and it can be told otherwise only in a SELECT (cross join).
  */
@@ -114,10 +117,16 @@ function flushWave(): string {
   return `${fenceHolds()}
     insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
       service, environment, key_slot, outcome, reason, failure_type, status, code, request_id, token, items, at)
-    select new.sweep_id, '', '', t.seq, r.value->>2, r.value->>3, t.round, r.value->>4, new.sweep_id, r.value->>5,
-      r.value->>6, r.value->>7, r.value->>8, r.value->>9, r.value->>10, r.value->>11, r.value->>12, r.value->>13,
-      r.value->>14, r.value->>15, r.value->>16, r.value->>17, new.at
+    select new.sweep_id, '', '', t.seq, k.step, k.phase, t.round, k.attempt, new.sweep_id, r.value->>3, k.task, k.service,
+      k.environment, k.key_slot, k.outcome, k.reason, k.failure_type, k.status, k.code, r.value->>4, r.value->>5,
+      r.value->>6, new.at
     from json_each(new.receipts) as r cross join targets as t on ${stillOpen('r')}
+      cross join (
+        select key as kind, value->>0 as step, value->>1 as phase, value->>2 as attempt, value->>3 as task,
+          value->>4 as service, value->>5 as environment, value->>6 as key_slot, value->>7 as outcome,
+          value->>8 as reason, value->>9 as failure_type, value->>10 as status, value->>11 as code
+        from json_each(new.kinds) limit -1
+      ) as k on k.kind = r.value->>2
     where true on conflict do nothing;
     insert into bulk_queue (sweep, app, seq, unsettled)
     select new.sweep, q.value->>2, t.seq, 0 from json_each(new.queue) as q cross join targets as t on ${stillOpen('q')}
@@ -144,7 +153,7 @@ function takeOff(worst: string, from: string, where: string): string {
 
 function openBulk(): string {
   const opened = `q.sweep = new.sweep and q.app = new.app and q.fence = new.fence and q.wave = new.wave`;
-  const held = `${opened} and exists (
+  const held = `${opened} and exists (select 1 from holds) and exists (
       select 1 from target_ids as i cross join json_each(i.subjects) as s join holds as h on h.subject = s.value
       where i.sweep = q.sweep and i.seq = q.seq)`;
   return `${fenceHolds()}

@@ -138,15 +138,16 @@ const FUNCTIONS: readonly string[] = [
   $$`,
   `
   create function ledger_sweep_outcomes(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer,
-    p_users jsonb, p_receipts jsonb, p_queue jsonb, p_at timestamptz
+    p_users jsonb, p_receipts jsonb, p_kinds jsonb, p_queue jsonb, p_at timestamptz
   ) returns void language plpgsql volatile set enable_seqscan = off as $$
   begin
     perform ledger_sweep_fence_holds(p_sweep, p_chunk_id, p_fence);
     insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
       service, environment, key_slot, outcome, reason, failure_type, status, code, request_id, token, items, at)
-    select p_sweep_id, '', '', t.seq, r->>2, r->>3, t.round, (r->>4)::integer, p_sweep_id, r->>5, r->>6, r->>7, r->>8,
-      r->>9, r->>10, r->>11, r->>12, (r->>13)::integer, r->>14, r->>15, r->>16, r->>17, p_at
+    select p_sweep_id, '', '', t.seq, k->>0, k->>1, t.round, (k->>2)::integer, p_sweep_id, r->>3, k->>3, k->>4, k->>5,
+      k->>6, k->>7, k->>8, k->>9, (k->>10)::integer, k->>11, r->>4, r->>5, r->>6, p_at
     from jsonb_array_elements(p_receipts) r cross join lateral (${stillOpen('r')}) t
+      cross join lateral (select p_kinds->((r->>2)::integer)) kind (k)
     on conflict do nothing;
     insert into bulk_queue (sweep, app, seq, unsettled)
     select p_sweep, q->>2, t.seq, 0

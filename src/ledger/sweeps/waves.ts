@@ -63,19 +63,21 @@ async function openInLibsql({ db }: SweepContext, sweep: number, wave: OpenWave)
 export async function flushWave(context: SweepContext, flush: FlushWave): Promise<void> {
   requireAtMost('users', flush.users.length, MOST_USERS_IN_A_WAVE);
   const sweep = await numberOf(context, flush.sweepId);
+  const { receipts, kinds } = flushedReceipts(flush.users);
   const list = sql.join([
     sweep,
     storable(flush.sweepId),
     storable(flush.chunkId),
     flush.fence,
     JSON.stringify(flush.users.map(userValues)),
-    JSON.stringify(flush.users.flatMap(receiptValues)),
+    JSON.stringify(receipts),
+    kinds,
     JSON.stringify(flush.users.flatMap(queueValues)),
     new Date().toISOString(),
   ]);
   const write = context.dialect === 'postgres'
     ? sql`select ledger_sweep_outcomes(${list})`
-    : sql`insert into write_sweep_outcomes (sweep, sweep_id, chunk_id, fence, users, receipts, queue, at) values (${list})`;
+    : sql`insert into write_sweep_outcomes (sweep, sweep_id, chunk_id, fence, users, receipts, kinds, queue, at) values (${list})`;
   await orRefused(write.execute(context.db), () => new SweepFencedError(flush.chunkId));
 }
 
@@ -94,22 +96,34 @@ function userValues(user: SettledUser | DeferredUser): unknown[] {
   return [seq, round, apps > 0 ? 'bulk' : 'done', worst === undefined ? null : rankOf(worst), apps, null, 0];
 }
 
-/** The last word on a step is `settled`; what a later round tries again was one attempt's outcome. */
-function receiptValues(user: SettledUser | DeferredUser): unknown[] {
-  const phase = user.kind === 'settled' ? 'settled' : 'outcome';
-  const counts = new Map<string, number>();
-  return user.receipts.map((receipt) => {
-    const { step, task, subject, service, environment, keySlot, outcome, reason, failureType, status, code } = receipt;
-    requireReceiptHashes(receipt);
-    // A step that ended differently for different Items has several receipts, told apart by this number.
-    const place = (counts.get(step) ?? 0) + 1;
-    counts.set(step, place);
-    const texts = [subject, task, service, environment].map(storable);
-    const found = [outcome, storableOrNull(reason), failureType ?? null, status ?? null, storableOrNull(code)];
-    const proof = [storableOrNull(receipt.requestId), storableOrNull(receipt.token)];
-    const items = receipt.items === undefined ? null : JSON.stringify(receipt.items);
-    return [user.seq, user.round, storable(step), phase, place, ...texts, storableOrNull(keySlot), ...found, ...proof, items];
+/** What a receipt says of itself alone, and what it shares with others: its kind, named by its place in the list of kinds. */
+function flushedReceipts(users: FlushWave['users']): { receipts: unknown[]; kinds: string } {
+  const places = new Map<string, number>();
+  const receipts = users.flatMap((user) => {
+    // The last word on a step is `settled`; what a later round tries again was one attempt's outcome.
+    const phase = user.kind === 'settled' ? 'settled' : 'outcome';
+    const counts = new Map<string, number>();
+    return user.receipts.map((receipt) => {
+      requireReceiptHashes(receipt);
+      // A step that ended differently for different Items has several receipts, told apart by this number.
+      const attempt = (counts.get(receipt.step) ?? 0) + 1;
+      counts.set(receipt.step, attempt);
+      const kind = JSON.stringify(kindValues(receipt, phase, attempt));
+      const place = places.get(kind) ?? places.size;
+      places.set(kind, place);
+      const { requestId, token, items } = receipt;
+      const proof = [storableOrNull(requestId), storableOrNull(token), items === undefined ? null : JSON.stringify(items)];
+      return [user.seq, user.round, place, receipt.subject, ...proof];
+    });
   });
+  return { receipts, kinds: `[${[...places.keys()].join()}]` };
+}
+
+function kindValues(receipt: StepReceipt, phase: string, attempt: number): unknown[] {
+  const { step, task, service, environment, keySlot, outcome, reason, failureType, status, code } = receipt;
+  const call = [task, service, environment].map(storable);
+  const found = [outcome, storableOrNull(reason), failureType ?? null, status ?? null, storableOrNull(code)];
+  return [storable(step), phase, attempt, ...call, storableOrNull(keySlot), ...found];
 }
 
 function queueValues(user: SettledUser | DeferredUser): unknown[] {
