@@ -51,7 +51,7 @@ class ChunkAttempt {
   readonly #underWay = new Set<Promise<void>>();
   #opened = 0;
   /** What ends the attempt with an error, once everything that is known is written. */
-  #error: unknown;
+  #error: Error | undefined;
 
   constructor(run: ChunkRun, control: ChunkControl) {
     this.#run = run;
@@ -136,7 +136,7 @@ class ChunkAttempt {
     } catch (error) {
       if (error instanceof SweepFencedError) this.#run.stopFenced();
       else {
-        this.#error ??= error;
+        this.#error ??= error instanceof Error ? error : new Error(String(error));
         this.#run.stopCancelled();
       }
       throw error;

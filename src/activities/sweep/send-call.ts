@@ -70,7 +70,7 @@ function endOf(failure: TaskFailure, error: unknown): CallEnd {
   if (failure.type !== 'Task.RateLimited' && failure.type !== 'Task.Unavailable') {
     return { kind: 'answered', answer: { ok: false, failure } };
   }
-  const delayMs = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
+  const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
   return { kind: 'later', failure, ...(typeof delayMs === 'number' && { delayMs }) };
 }
 
