@@ -1,0 +1,26 @@
+import type { RateKey } from '../ledger/sweeps/rate-ledger';
+
+/** Who makes a call: live runs go before sweeps. */
+export type Caller = 'live' | 'sweep';
+
+/** What a provider's answer says about the rate. */
+export type RateAnswer = { refused: false } | { refused: true; retryAfterMs?: number };
+
+/**
+ * The calls that this process may make, leased from the ledger under one budget for each service and key slot, which
+ * all processes share. Live runs go first.
+ */
+export interface CallBudgets {
+  /** Takes one call out of what is leased already; false when there is none, and `admit` has to wait for it. */
+  tryAdmit(key: RateKey, caller: Caller): boolean;
+  /**
+   * Waits until one call may be started. The call is spent, also when it is not made.
+   * @returns false when `signal` aborted first.
+   * @throws LedgerUnavailableError when the ledger cannot be asked; nothing was spent.
+   */
+  admit(key: RateKey, caller: Caller, signal?: AbortSignal): Promise<boolean>;
+  /** Tells how a call was answered; kept and told to the ledger with the next lease, a refusal at once. */
+  answered(key: RateKey, answer: RateAnswer): void;
+  /** Tells the ledger what is not told yet. */
+  close(): Promise<void>;
+}

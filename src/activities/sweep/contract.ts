@@ -1,0 +1,216 @@
+import type { ConvergePlan } from '../../policy/converge';
+import type { StepResult } from '../../policy/offboard-result';
+import type { Outcome } from '../../policy/outcome';
+import type { SourceSpec } from '../../policy/source-spec';
+import type { OutcomeCounts, SweepStatus } from '../../policy/sweep-result';
+import type { Tolerance } from '../../policy/tolerance';
+
+/*
+ * What the workflow `offboardUsers` and its activities say to each other. All of it stands in histories, so that it
+ * holds numbers, sequence numbers and outcomes, and never an id of a user, an Item or a source's row.
+ */
+
+/** A sweep as its first activity finds or makes it. */
+export interface OpenSweep {
+  workflowId: string;
+  /** Constant over continue-as-new: two runs never work on one sweep. */
+  firstRunId: string;
+  snapshot?: string;
+  redriveOf?: string;
+  skipDone: boolean;
+  /** What the users will need of this worker; refused at once when it has no keys for it. */
+  usesBatch: boolean;
+  compensation?: { task: string; input?: unknown };
+}
+
+/** What a run has to know before it reads its source. */
+export interface OpenedSweep {
+  /** The workflow's id, unless an earlier run of that id has used it. */
+  sweepId: string;
+  /** The names of the configured Batch app keys. */
+  batchApps: string[];
+}
+
+/** Who is to be off-boarded. */
+export interface TakeSnapshot {
+  sweepId: string;
+  /** Absent for a snapshot that somebody else took, and for a redrive. */
+  source?: SourceSpec;
+  /** ISO 8601: bound to `:scheduledTime` of queries. */
+  scheduledTime: string;
+  maxUsers: number;
+  badRows: Tolerance;
+}
+
+/** The users of a sweep, once all are known. */
+export interface Snapshot {
+  total: number;
+  duplicates: number;
+  rejected: number;
+}
+
+/** How every user of a sweep is off-boarded. GDPR requests take days each, so that no chunk files any. */
+export interface ChunkPlan extends Pick<ConvergePlan, 'reason' | 'removeUser' | 'dryRun' | 'onFailure' | 'notFoundIsFine'> {
+  batchMode: 'customData' | 'skip';
+}
+
+/** Asks where users are left. */
+export interface PlanChunks {
+  sweepId: string;
+  /** Users in a chunk, at most. */
+  chunkSize: number;
+  /** Chunks in one answer, at most. */
+  limit: number;
+  /** From the first user (seq) on. */
+  fromSeq: number;
+}
+
+/** Where users are left. */
+export interface PlannedChunks {
+  chunks: { fromSeq: number; toSeq: number; users: number; notBefore?: string }[];
+  /** Where to ask on; absent after the last. */
+  nextSeq?: number;
+  /** As they were when it was asked. */
+  counts: OutcomeCounts;
+  /** Users who wait for a bulk call of each app. */
+  readyForBulk: Record<string, number>;
+}
+
+/** One chunk: the users of a sweep from one seq to another, both included. */
+export interface ChunkInput {
+  sweepId: string;
+  fromSeq: number;
+  toSeq: number;
+  plan: ChunkPlan;
+  /** No more users are begun after so long. */
+  beginForMs: number;
+  /** The chunk stops when more users of the whole sweep than this failed or are unknown. */
+  mostFailed?: number;
+}
+
+/** How far a chunk has come in this attempt. Numbers of users only, since it also stands in heartbeats. */
+export interface ChunkProgress {
+  /** Users whose intent this attempt recorded. */
+  opened: number;
+  /** Users who came to their end; those who wait for a bulk call are counted in `waitingForBulk` instead. */
+  settled: number;
+  waitingForBulk: number;
+  /** Users who have to be tried again later, perhaps not before `ChunkResult.nextTryAt`. */
+  deferred: number;
+  /** The settled users under the worst outcome of their steps; outcomes that nobody has are absent. */
+  outcomes: Partial<Record<Outcome, number>>;
+}
+
+/**
+ * Why a chunk ended.
+ *
+ * - `rangeDone`: nobody else of the range could be opened; deferred users remain.
+ * - `time`: its time was over, others of the range are left.
+ * - `cancelled`: it was told to stop; what was under way was finished or deferred.
+ * - `unauthorized`: a provider refused a key; users are deferred as they stood.
+ * - `tolerance`: more users failed than `mostFailed`.
+ * - `fenced`: another attempt has taken over the chunk, or the sweep is sealed; this one wrote and sent nothing more.
+ */
+export type ChunkEnd = 'rangeDone' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'fenced';
+
+/** A key that a provider refused; the slot is absent for a service with one key. */
+export interface RefusedKey {
+  service: string;
+  slot?: string;
+}
+
+/** What a chunk answers. */
+export interface ChunkResult extends ChunkProgress {
+  end: ChunkEnd;
+  unauthorized?: RefusedKey;
+  /** ISO 8601: when the first of the deferred users may be tried again. */
+  nextTryAt?: string;
+}
+
+/** Asks for bulk calls at Batch under one app's key, until nobody waits any more or the time is over. */
+export interface RunBulk {
+  sweepId: string;
+  app: string;
+  beginForMs: number;
+  mostFailed?: number;
+}
+
+/** What bulk calls came to. */
+export interface BulkResult {
+  /** Calls that were answered or refused. */
+  calls: number;
+  outcomes: Partial<Record<Outcome, number>>;
+  end: 'done' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'fenced' | 'later';
+  unauthorized?: RefusedKey;
+  /** ISO 8601, with `later`: the provider asked to wait, or could not be reached. */
+  nextTryAt?: string;
+}
+
+/** Writes a last word for everybody who is not done. */
+export interface CloseTargets {
+  sweepId: string;
+  /** `deadline`: they have failed. `cancelled`: they are left out. Who may have been sent to is `unknown` in both. */
+  reason: 'deadline' | 'cancelled';
+}
+
+/** The end of a sweep: seals its receipts, keeps its status, deletes the ids nobody needs any more. */
+export interface EndSweep {
+  sweepId: string;
+  cancelled: boolean;
+  notFoundIsFine: boolean;
+}
+
+/** A sealed sweep. */
+export interface EndedSweep {
+  status: Extract<SweepStatus, 'completed' | 'partial' | 'failed' | 'cancelled'>;
+  counts: OutcomeCounts;
+  merkleRoot: string;
+}
+
+/** Asks for the next users who get a child workflow each. */
+export interface OpenChildren {
+  sweepId: string;
+  limit: number;
+  /** A number of the caller's, another one for each asking: repeating it answers the same users. */
+  wave: number;
+  /** From the answer before; absent in the first asking of a run, which takes over from any earlier one. */
+  fence?: number;
+}
+
+/** Users who got their intent; each is off-boarded by a child with `user: {sweepId, seq}`. */
+export interface OpenedChildren {
+  fence: number;
+  users: { seq: number; round: number }[];
+}
+
+/** What became of some of those users. */
+export interface RecordChildren {
+  sweepId: string;
+  fence: number;
+  users: { seq: number; round: number; steps: StepResult[] }[];
+}
+
+/** The activities of `offboardUsers`. Their names are permanent. */
+export interface SweepActivities {
+  /**
+   * Finds or makes the sweep in the ledger and claims it for this run. Repeating it changes nothing.
+   * Fails `Task.InvalidInput` (field `snapshot`, `redriveOf`, `batch.mode` or `compensation.…`).
+   */
+  'httpTasks.openSweep'(input: OpenSweep): Promise<OpenedSweep>;
+  /**
+   * Reads the source, or the sweep that is redriven, into the ledger, from where an earlier attempt left off.
+   * Fails `Task.InvalidInput` (field `source…` or `maxUsers`) for a source that is wrong, empty, too large or has too
+   * many bad rows.
+   */
+  'httpTasks.takeSnapshot'(input: TakeSnapshot): Promise<Snapshot>;
+  'httpTasks.planChunks'(input: PlanChunks): Promise<PlannedChunks>;
+  /** Off-boards the users of a chunk. Most of it cannot be undone; it may be repeated at any time. */
+  'httpTasks.runChunk'(input: ChunkInput): Promise<ChunkResult>;
+  'httpTasks.runBulk'(input: RunBulk): Promise<BulkResult>;
+  'httpTasks.closeTargets'(input: CloseTargets): Promise<void>;
+  'httpTasks.endSweep'(input: EndSweep): Promise<EndedSweep>;
+  'httpTasks.setSweepStatus'(input: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
+  'httpTasks.setRate'(input: { service: string; keySlot: string; callsPerMinute: number | null }): Promise<void>;
+  'httpTasks.openChildren'(input: OpenChildren): Promise<OpenedChildren>;
+  'httpTasks.recordChildren'(input: RecordChildren): Promise<void>;
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { offboardUserInput } from './offboard-input';
+import { sourceSpec } from './source-spec';
+import { toleranceValue } from './tolerance';
+
+/** More users than this are refused unless the input allows them. */
+export const DEFAULT_MAX_USERS = 100_000;
+
+/** So many chunks, or children, are under way at once unless the input says otherwise. */
+export const DEFAULT_CONCURRENCY = 4;
+
+/** Up to so many users each get a child workflow of their own unless the input says otherwise. */
+export const MOST_USERS_WITH_CHILDREN = 100;
+
+/** A source of which more rows than this share are bad is a wrong file more often than a dirty one. */
+export const DEFAULT_BAD_ROWS = '50%';
+
+const ORIGINS = ['source', 'snapshot', 'redriveOf'] as const;
+
+const { reason, onFailure, deadline, dryRun, notFoundIsFine, plaid, batch, compensation } = offboardUserInput.shape;
+
+/** A limit in calls a minute. */
+export const callsAMinute = z.number().min(1, 'must be at least 1 call a minute').max(60_000_000, 'must be at most 60,000,000 calls a minute');
+
+/** The input of `offboardUsers`: one object, since the Temporal UI can send only one. Unknown fields are refused. */
+export const offboardUsersInput = z
+  .strictObject({
+    source: sourceSpec.optional().describe('Where the users come from.'),
+    snapshot: z.string().min(1, 'must not be empty').optional().describe('A sweep whose users are in the ledger already; the command line makes one of a local file.'),
+    redriveOf: z.string().min(1, 'must not be empty').optional().describe('A sweep that has ended: its failed and unknown users are taken up again.'),
+    reason,
+    onFailure,
+    deadline,
+    dryRun,
+    notFoundIsFine,
+    plaid,
+    batch,
+    compensation,
+    concurrency: z.number().int('must be a whole number').min(1).max(64).optional().describe(`Chunks, or children, under way at once. Default: ${DEFAULT_CONCURRENCY}.`),
+    rate: callsAMinute.optional().describe("Plaid's limit in calls a minute, for everybody who uses this ledger, until it is set anew."),
+    tolerance: toleranceValue.optional().describe('Pause when more users than this failed or are unknown: a number, or a share such as "1%". Default: never.'),
+    badRows: toleranceValue.optional().describe(`Refuse a source with more rows than this that cannot be users. Default: "${DEFAULT_BAD_ROWS}".`),
+    maxUsers: z.number().int('must be a whole number').min(1).max(1_000_000_000).optional().describe('Refuse a source with more users. Default: 100,000.'),
+    approval: z.boolean().optional().describe('Wait for the update "approve" before the first call.'),
+    skipDone: z.boolean().optional().describe('Leave out users whom an earlier run brought to a good end.'),
+    granularity: z.enum(['user', 'chunk']).optional().describe('One child workflow for each user, or many users in one activity. Default: user up to 100 users, chunk above.'),
+  })
+  .superRefine((input, context) => {
+    const given = ORIGINS.filter((origin) => input[origin] !== undefined);
+    if (given.length !== 1) {
+      const what = given.length === 0 ? 'none is given' : `${given.join(' and ')} are given`;
+      context.addIssue({ code: 'custom', path: given.length === 0 ? ['source'] : [given[1] ?? 'source'], message: `exactly one of ${ORIGINS.join(', ')} is needed; ${what}` });
+    }
+    if (input.batch?.mode === 'gdpr' && input.granularity !== 'user') {
+      context.addIssue({ code: 'custom', path: ['batch', 'mode'], message: 'gdpr needs granularity "user": each request is followed for days' });
+    }
+    for (const field of ['badRows', 'skipDone'] as const) {
+      if (input[field] === undefined || input.source !== undefined) continue;
+      context.addIssue({ code: 'custom', path: [field], message: 'belongs to source; with a snapshot it was decided when the snapshot was taken' });
+    }
+  });
+
+/** What a caller passes to `offboardUsers`. */
+export type OffboardUsersInput = z.input<typeof offboardUsersInput>;
+
+/** A checked input of `offboardUsers`. */
+export type CheckedSweepInput = z.output<typeof offboardUsersInput>;
+
+/** The argument of the update `approve`. */
+export const approveInput = z.strictObject({
+  total: z.number().int().min(0).describe('The number of users, as the query progress tells it.'),
+  by: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').describe('Who approves. A claim: who may send it is decided by the permissions of the namespace.'),
+});
+
+/** The argument of the update `setRate`. */
+export const setRateInput = z.strictObject({
+  callsPerMinute: callsAMinute.nullable().describe('null: by the documented limit, or learned from the answers.'),
+  service: z.string().min(1).optional().describe('Default: plaid.'),
+  keySlot: z.string().optional().describe('For a service with several keys, for example ios.'),
+});

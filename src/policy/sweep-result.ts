@@ -1,0 +1,66 @@
+import type { OffboardResult } from './offboard-result';
+import { isGood } from './offboard-result';
+import { OUTCOMES } from './outcome';
+import type { Outcome } from './outcome';
+
+/** How a sweep stands. */
+export type SweepStatus = 'running' | 'waitingForApproval' | 'paused' | 'completed' | 'partial' | 'failed' | 'cancelled';
+
+/** Each user once, under the worst outcome of its steps; `pending` are those who have none yet. The numbers add up to `total`. */
+export type OutcomeCounts = { total: number; pending: number } & Record<Outcome, number>;
+
+/** What `offboardUsers` answers. */
+export interface SweepResult {
+  sweepId: string;
+  status: SweepStatus;
+  /** `tolerance`, `request`, or the key that was refused: `Task.Unauthorized batch.android`. */
+  pausedBecause?: string;
+  counts: OutcomeCounts;
+  /** Rows that named a user whom an earlier row had named. */
+  duplicates: number;
+  /** Rows that cannot be users. */
+  rejected: number;
+  /** In hex, over all receipts; absent until the sweep is sealed. */
+  merkleRoot?: string;
+  /** The sweep whose failed and unknown users this one took up. */
+  redriveOf?: string;
+  /** What became of the compensation task, when the input named one and the sweep did not complete. */
+  compensationTask?: OffboardResult['compensationTask'];
+}
+
+/** What a sweep is doing. */
+export type SweepPhase = 'reading' | 'waitingForApproval' | 'users' | 'bulk' | 'waiting' | 'paused' | 'closing' | 'ended';
+
+/** What the query `progress` of `offboardUsers` answers. It holds numbers, never an id of a user. */
+export interface SweepProgress extends SweepResult {
+  phase: SweepPhase;
+  /** How often all unfinished users were gone through, from 1. */
+  round: number;
+  /** Chunks, or children, under way. */
+  underWay: number;
+  /** Users who are done but for a bulk call at Batch; counted as pending. */
+  waitingForBulk: number;
+  /** ISO 8601: when the next of the deferred users may be tried again, while all of them have to wait. */
+  nextTryAt?: string;
+  /** ISO 8601. */
+  startedAt: string;
+  /** Who approved, when the sweep had to be approved. */
+  approvedBy?: string;
+}
+
+/** No user yet. */
+export function noCounts(): OutcomeCounts {
+  const none = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
+  return { total: 0, pending: 0, ...none };
+}
+
+/**
+ * The status of a sweep that came to its end by itself; the same rule as for one user (`statusOf`), with each user as a
+ * step. Users on hold were left alone on purpose and do not count against it.
+ */
+export function statusOfSweep(counts: OutcomeCounts, notFoundIsFine: boolean): 'completed' | 'partial' | 'failed' {
+  const bad = counts.failed + counts.unknown + (notFoundIsFine ? 0 : counts.notFound);
+  if (bad === 0) return 'completed';
+  const good = OUTCOMES.some((outcome) => isGood(outcome) && counts[outcome] > 0);
+  return counts.failed > 0 && !good ? 'failed' : 'partial';
+}
