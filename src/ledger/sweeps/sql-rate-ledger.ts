@@ -1,14 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { LEASE_MS, changeLimit, lease, report, startRate } from '../../policy/rate';
 import type { RateState } from '../../policy/rate';
+import { DeadlineMutex } from '../deadline-mutex';
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
 import { storable } from '../values';
 import type { LeaseTokens, RateKey, RateLedger, RateRow, TokenLease } from './rate-ledger';
 
-/** So often another process may come first before this one gives up for now. */
-const MOST_TRIES = 50;
+/** The longest pause before the first repetition. It doubles up to {@link LONGEST_PAUSE_MS}. */
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 16;
 
 interface Change {
   state: RateState;
@@ -17,34 +20,61 @@ interface Change {
   nowMs: number;
 }
 
+type Decide = (now: Change) => Change;
+
+/** Changes one row; rejects once the deadline of the call has passed. */
+type ChangeRow = (key: RateKey, documentedLimit: number | undefined, decide: Decide) => Promise<RateState>;
+
 /** The rates' side of a ledger over an open database whose schema is up to date. */
 export function createSqlRateLedger(
   database: LedgerDatabase,
   options: { deadlineMs: number; isClosed: () => boolean },
 ): RateLedger {
-  const inTime = <T>(work: () => Promise<T>): Promise<T> => {
-    if (options.isClosed()) return Promise.reject(new LedgerUnavailableError('The ledger is closed.'));
-    return withinDeadline(work, options.deadlineMs);
+  const { deadlineMs, isClosed } = options;
+  const turns = new Turns();
+  const inTime = <T>(work: (change: ChangeRow) => Promise<T>): Promise<T> => {
+    if (isClosed()) return Promise.reject(new LedgerUnavailableError('The ledger is closed.'));
+    const untilMs = performance.now() + deadlineMs;
+    const change: ChangeRow = (key, documentedLimit, decide) =>
+      turns.one(key, untilMs, () => changeRow(database, { key, documentedLimit, decide, untilMs }));
+    return withinDeadline(() => work(change), deadlineMs);
   };
   return {
-    leaseTokens: (asked) => inTime(() => leaseTokens(database, asked)),
+    leaseTokens: (asked) => inTime((change) => leaseTokens(change, asked)),
     reportAnswers: ({ answers, documentedLimit, ...key }) =>
-      inTime(async () => {
-        const state = await change(database, key, documentedLimit, (now) => ({
+      inTime(async (change) => {
+        const state = await change(key, documentedLimit, (now) => ({
           ...now,
           state: report(now.state, { ...answers, nowMs: now.nowMs }),
         }));
         return { generation: state.generation };
       }),
-    setRate: ({ limitPerMinute, ...key }) => inTime(() => setRate(database, key, limitPerMinute)),
+    setRate: ({ limitPerMinute, ...key }) => inTime((change) => setRate(change, key, limitPerMinute)),
     readRates: () => inTime(() => readRates(database)),
   };
 }
 
-async function leaseTokens(database: LedgerDatabase, asked: LeaseTokens): Promise<TokenLease> {
+/** Calls of one process for one row go one after the other: they would only take the row from each other. */
+class Turns {
+  readonly #turns = new Map<string, DeadlineMutex>();
+
+  async one<T>({ service, keySlot }: RateKey, untilMs: number, work: () => Promise<T>): Promise<T> {
+    const name = JSON.stringify([service, keySlot]);
+    const turn = this.#turns.get(name) ?? new DeadlineMutex();
+    this.#turns.set(name, turn);
+    await turn.lock(Math.ceil(untilMs - performance.now()));
+    try {
+      return await work();
+    } finally {
+      turn.unlock();
+    }
+  }
+}
+
+async function leaseTokens(change: ChangeRow, asked: LeaseTokens): Promise<TokenLease> {
   const { want, liveReserve, answers, documentedLimit } = asked;
   let given = { tokens: 0, retryInMs: 0 };
-  const state = await change(database, asked, documentedLimit, (now) => {
+  const state = await change(asked, documentedLimit, (now) => {
     const reported = answers === undefined ? now.state : report(now.state, { ...answers, nowMs: now.nowMs });
     const answer = lease(reported, { want, liveReserve, nowMs: now.nowMs });
     given = { tokens: answer.tokens, retryInMs: answer.retryInMs };
@@ -53,11 +83,11 @@ async function leaseTokens(database: LedgerDatabase, asked: LeaseTokens): Promis
   return { ...given, expiresInMs: LEASE_MS, generation: state.generation };
 }
 
-async function setRate(database: LedgerDatabase, key: RateKey, limitPerMinute: number | undefined): Promise<void> {
+async function setRate(change: ChangeRow, key: RateKey, limitPerMinute: number | undefined): Promise<void> {
   if (limitPerMinute !== undefined && !(Number.isFinite(limitPerMinute) && limitPerMinute > 0)) {
     throw new RangeError(`limitPerMinute must be above 0 calls a minute, and is ${limitPerMinute}.`);
   }
-  await change(database, key, limitPerMinute, (now) => ({
+  await change(key, limitPerMinute, (now) => ({
     ...now,
     setLimit: limitPerMinute ?? null,
     state: now.state.limitPerMinute === limitPerMinute ? now.state : changeLimit(now.state, limitPerMinute, now.nowMs),
@@ -72,22 +102,23 @@ async function readRates({ db }: LedgerDatabase): Promise<RateRow[]> {
   });
 }
 
-/** Reads, decides, and writes unless another process has written in between; then it all begins anew. */
-async function change(
+/**
+ * Reads, decides, and writes unless another process has written in between; then it all begins anew, after a pause of
+ * random length. Without the pause, processes that ask at the same pace could meet each other every time.
+ */
+async function changeRow(
   database: LedgerDatabase,
-  key: RateKey,
-  documentedLimit: number | undefined,
-  decide: (now: Change) => Change,
+  { key, documentedLimit, decide, untilMs }: { key: RateKey; documentedLimit: number | undefined; decide: Decide; untilMs: number },
 ): Promise<RateState> {
   const [service, keySlot] = [storable(key.service), storable(key.keySlot)];
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
+  for (let longestMs = FIRST_PAUSE_MS; performance.now() < untilMs; longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS)) {
     const found = await readRow(database, service, keySlot);
-    const now = underLimit(found, documentedLimit);
-    const { state, setLimit } = decide(now);
+    const { state, setLimit } = decide(underLimit(found, documentedLimit));
     const written = { set_limit: setLimit, state: JSON.stringify(state) };
     if (await writeRow(database, { service, keySlot, version: found.version, written })) return state;
+    await pause(Math.random() * longestMs);
   }
-  throw new LedgerUnavailableError('Too many processes ask for calls of this service at once.');
+  throw new LedgerUnavailableError('Other processes asked for calls of this service all the time.');
 }
 
 interface FoundRow {

@@ -1,9 +1,25 @@
+import { LedgerUnavailableError } from '../../../src/ledger/ledger';
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';
 import type { RateLedger } from '../../../src/ledger/sweeps/rate-ledger';
 import { LEASE_MS, LIVE_RESERVE } from '../../../src/policy/rate';
-import { DATABASES, cleanUp, open } from '../databases';
+import { DATABASES, cleanUp, open, runRaw } from '../databases';
 
-describe.each(DATABASES)('the rates that processes share in $name', ({ freshUrl }) => {
+/** A database in which every change of this rate looks as if another process had been faster. */
+const IGNORING_WRITES = {
+  libSQL: {
+    begin: [`create trigger overtake before update on rates when old.service = 'overtaken' begin select raise(ignore); end`],
+    end: 'drop trigger overtake',
+  },
+  Postgres: {
+    begin: [
+      'create function overtake() returns trigger language plpgsql as $$ begin return null; end $$',
+      `create trigger overtake before update on rates for each row when (old.service = 'overtaken') execute function overtake()`,
+    ],
+    end: 'drop trigger overtake on rates',
+  },
+};
+
+describe.each(DATABASES)('the rates that processes share in $name', ({ name, freshUrl }) => {
   let url: string;
   let rates: RateLedger;
   let others: OpenedLedger[];
@@ -31,6 +47,43 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ freshUrl 
     // A bucket of a second, and a thousand calls in each that follows.
     expect(tokens).toBeLessThanOrEqual(1_000 + seconds * 1_000);
     expect(tokens).toBeGreaterThan(0.9 * seconds * 1_000);
+  });
+
+  it('answer everybody in time, however many ask all the time and whatever else they do', async () => {
+    const key = { service: 'crowded', keySlot: '' };
+    const crowd = [rates, ...others.map((other) => other.rates), ...(await Promise.all([open(url), open(url), open(url)])).map((more) => more.rates)];
+    const started = performance.now();
+    let tokens = 0;
+    // Two askers in each process: they must not take turns away from each other either.
+    const asking = [...crowd, ...crowd].map(async (mine, asker) => {
+      let answers = 0;
+      while (performance.now() - started < 3_000) {
+        tokens += (await mine.leaseTokens({ ...key, want: 2, liveReserve: 0, documentedLimit: 60_000 })).tokens;
+        if (asker % 2 === 1) await mine.reportAnswers({ ...key, answers: { accepted: 2, refused: 0 }, documentedLimit: 60_000 });
+        answers += 1;
+      }
+      return answers;
+    });
+    const answers = await Promise.all(asking);
+    const seconds = (performance.now() - started) / 1_000;
+    expect(Math.min(...answers)).toBeGreaterThan(0);
+    expect(tokens).toBeLessThanOrEqual(1_000 + seconds * 1_000);
+  }, 30_000);
+
+  it('give up after the deadline of the call and not before when others always come first', async () => {
+    const key = { service: 'overtaken', keySlot: '', want: 1, liveReserve: 0, documentedLimit: 60_000 };
+    const { rates: hurried } = await open(url, { deadlineMs: 600 });
+    await hurried.leaseTokens(key);
+    const ignore = IGNORING_WRITES[name];
+    for (const statement of ignore.begin) await runRaw(url, statement);
+    const started = performance.now();
+    await expect(hurried.leaseTokens(key)).rejects.toThrow(LedgerUnavailableError);
+    expect(performance.now() - started).toBeGreaterThan(550);
+    const late = rates.leaseTokens(key);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await runRaw(url, ignore.end);
+    expect((await late).tokens).toBe(1);
+    expect((await hurried.leaseTokens(key)).tokens).toBe(1);
   });
 
   it('are apart for each service and key slot, whatever they are called', async () => {
