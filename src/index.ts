@@ -14,6 +14,8 @@ export type { CallTimeouts, Effect, FieldPlace, HttpMethod, HttpTask, SensitiveF
 export type { CredentialRule, ErrorRule, ErrorTaxonomy, RateLimit, ServiceDefinition } from './tasks/service';
 export type { TaskFailure, TaskFailureType } from './tasks/failure';
 export type { OffboardUserInput } from './policy/offboard-input';
+export type { OffboardUsersInput } from './policy/sweep-input';
+export type { OutcomeCounts, SweepProgress, SweepResult, SweepStatus } from './policy/sweep-result';
 export type { CompensationLine, OffboardResult, StepResult } from './policy/offboard-result';
 export type { Outcome, RunStatus } from './policy/outcome';
 export type { TaskEnvelope } from './activities/contract';

@@ -3,10 +3,12 @@
  * bundles: `export * from 'temporal-http-tasks/workflow'`.
  */
 export { offboardUser } from './workflows/offboard-user';
+export { offboardUsers } from './workflows/offboard-users';
 export { runHttpTask } from './workflows/run-http-task';
 export { httpTask } from './workflows/http-task';
 export { httpTasksWorkflows } from './workflows/package-workflows';
 export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
+export { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from './workflows/sweep/handlers';
 export { taskFailureOf } from './workflows/failure-of';
 export { batch, http, plaid } from './tasks/catalogue';
 export { defineHttpTask } from './tasks/define';
@@ -14,7 +16,10 @@ export { defineService } from './tasks/service';
 export type { HttpTaskOptions } from './workflows/http-task';
 export type { RunHttpTaskInput, TaskEnvelope } from './workflows/run-http-task';
 export type { OffboardProgress } from './workflows/queries';
+export type { CarriedSweep } from './workflows/offboard-users';
 export type { OffboardUserInput } from './policy/offboard-input';
+export type { OffboardUsersInput } from './policy/sweep-input';
+export type { OutcomeCounts, SweepProgress, SweepResult, SweepStatus } from './policy/sweep-result';
 export type { CompensationLine, OffboardResult, StepResult } from './policy/offboard-result';
 export type { Outcome, RunStatus } from './policy/outcome';
 export type { Effect, HttpTask, TaskInput, TaskOutput } from './tasks/define';

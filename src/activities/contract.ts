@@ -1,4 +1,5 @@
 import type { StepResult, CompensationLine } from '../policy/offboard-result';
+import type { TargetId, TargetReference } from '../policy/target-reference';
 
 /**
  * What a workflow of this package tells a task's activity beside the task's input. Callers of their own leave it out;
@@ -9,6 +10,8 @@ export interface StepContext {
   step: string;
   /** Keyed hashes of all ids of the user: a hold on any of them forbids the call. */
   holdSubjects: readonly string[];
+  /** Whose ids are put in the place of the placeholders in the input. */
+  target?: TargetReference;
 }
 
 /** What a task's activity answers to a workflow of this package. */
@@ -23,7 +26,7 @@ export interface TaskEnvelope {
 
 /** Who is to be off-boarded, as the first activity of a run gets it. */
 export interface PrepareOffboarding {
-  user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string };
+  user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string; sweepId?: string; seq?: number };
   itemIds?: readonly string[];
   usesBatch: boolean;
   /** The compensation task, to be refused at once when the worker does not know it or would not send it. */
@@ -44,8 +47,16 @@ export interface Preparation {
   knownSteps: string[];
   /** This ledger has seen or removed at least one Item of this user. */
   hadItems: boolean;
-  /** Those of the asked Items that this ledger has seen or removed; positions in the input's `itemIds`. */
+  /** Those of the asked Items that this ledger has seen or removed; positions in the input's, or the target's, `itemIds`. */
   knownItems: number[];
+  /** Who a user of a sweep is, as far as a history may know it. */
+  target?: {
+    ids: TargetId[];
+    /** Only these Items. */
+    itemIds?: string[];
+    /** The user's id at Batch, where it is one that no URL can carry (`.` or `..`). */
+    unroutableBatchUserId?: string;
+  };
 }
 
 /** The end of a run, as it is written to the ledger. */

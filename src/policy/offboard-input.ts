@@ -6,30 +6,58 @@ import { deadlineText } from './deadline';
 
 const plaidId = z.string().min(1, 'must not be empty');
 
-/** Who is off-boarded: at least one id; at most one of the two that Plaid knows. */
+const ids = {
+  plaidUserId: plaidId.optional(),
+  plaidUserToken: plaidId.optional(),
+  batchUserId: customUserId.optional(),
+  reference: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Your own name for the case; no personal data.'),
+};
+
+interface Ids {
+  plaidUserId?: string | undefined;
+  plaidUserToken?: string | undefined;
+  batchUserId?: string | undefined;
+}
+
+/** A user by the ids themselves: at least one id; at most one of the two that Plaid knows. */
+export const userIds = z.strictObject(ids).superRefine(checkIds);
+
+/** Who is off-boarded: by ids, or as one of a sweep's users, whose ids are in the ledger and never in a history. */
 const user = z
   .strictObject({
-    plaidUserId: plaidId.optional(),
-    plaidUserToken: plaidId.optional(),
-    batchUserId: customUserId.optional(),
-    reference: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Your own name for the case; no personal data.'),
+    ...ids,
+    sweepId: z.string().min(1, 'must not be empty').optional().describe('With seq, and instead of ids: a user of a sweep. For the sweep itself.'),
+    seq: z.number().int().min(0).optional(),
   })
   .superRefine((given, context) => {
-    if (given.plaidUserId !== undefined && given.plaidUserToken !== undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['plaidUserToken'],
-        message: 'only one of plaidUserId and plaidUserToken may be given: Plaid refuses both together',
-      });
+    if (given.sweepId === undefined && given.seq === undefined) {
+      checkIds(given, context);
+      return;
     }
-    if (given.plaidUserId === undefined && given.plaidUserToken === undefined && given.batchUserId === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: [],
-        message: 'at least one of plaidUserId, plaidUserToken and batchUserId is required',
-      });
+    for (const field of ['sweepId', 'seq'] as const) {
+      if (given[field] === undefined) context.addIssue({ code: 'custom', path: [field], message: 'must be given: sweepId and seq belong together' });
+    }
+    for (const field of Object.keys(ids)) {
+      if (field in given) context.addIssue({ code: 'custom', path: [field], message: 'must be left out: sweepId and seq say who it is' });
     }
   });
+
+function checkIds(given: Ids, context: z.RefinementCtx): void {
+  if (given.plaidUserId !== undefined && given.plaidUserToken !== undefined) {
+    context.addIssue({
+      code: 'custom',
+      path: ['plaidUserToken'],
+      message: 'only one of plaidUserId and plaidUserToken may be given: Plaid refuses both together',
+    });
+  }
+  if (given.plaidUserId === undefined && given.plaidUserToken === undefined && given.batchUserId === undefined) {
+    context.addIssue({
+      code: 'custom',
+      path: [],
+      message: 'at least one of plaidUserId, plaidUserToken and batchUserId is required',
+    });
+  }
+}
 
 /** The input of `offboardUser`: one object, since the Temporal UI can send only one. Unknown fields are refused. */
 export const offboardUserInput = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { offboardUserInput } from './offboard-input';
+import { offboardUserInput, userIds } from './offboard-input';
 
 /** The columns of a source of users. Others are ignored; an empty cell means that the id is not given. */
 export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id', 'reference', 'item_ids'] as const;
@@ -8,7 +8,7 @@ export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id
 export type UserColumn = (typeof USER_COLUMNS)[number];
 
 /** One user of a source: the user of `offboardUser`, together with the Items that are to be removed. */
-export const targetUser = offboardUserInput.shape.user
+export const targetUser = userIds
   .safeExtend({ itemIds: offboardUserInput.shape.itemIds })
   .superRefine((user, context) => {
     if (user.itemIds && user.plaidUserId === undefined && user.plaidUserToken === undefined) {

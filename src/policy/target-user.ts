@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { offboardUserInput } from './offboard-input';
+import type { userIds } from './offboard-input';
 
 /** One user of a source: at least one id, taken literally; `itemIds` only with an id at Plaid. */
-export type TargetUser = z.output<typeof offboardUserInput>['user'] & { itemIds?: readonly string[] };
+export type TargetUser = z.output<typeof userIds> & { itemIds?: readonly string[] };

@@ -21,6 +21,8 @@ import type { OffboardUserInput } from '../policy/offboard-input';
 import { statusOf } from '../policy/offboard-result';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import type { RunStatus } from '../policy/outcome';
+import { placeholderOf } from '../policy/target-reference';
+import type { TargetId, TargetReference } from '../policy/target-reference';
 import { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { callTask } from './call-activity';
@@ -136,7 +138,8 @@ class OffboardingRun {
   async #prepare(withinMs: number): Promise<Preparation> {
     const { user, itemIds, batch, compensation } = this.#input;
     const { reference: _reference, ...ids } = user;
-    const usesBatch = user.batchUserId !== undefined && batch?.mode !== 'skip';
+    const mayUseBatch = user.batchUserId !== undefined || user.sweepId !== undefined;
+    const usesBatch = mayUseBatch && batch?.mode !== 'skip';
     try {
       return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
         { user: ids, itemIds, usesBatch, compensation },
@@ -175,11 +178,12 @@ class OffboardingRun {
 
   async #call(move: CallMove, { subjects }: Preparation, withinMs: number): ReturnType<typeof callTask> {
     const task = catalogue.find(move.task) as HttpTask;
+    const target = targetOf(this.#input);
     this.#calls += 1;
     return callTask({
       task,
       input: move.input,
-      context: { step: move.step, holdSubjects: subjects },
+      context: { step: move.step, holdSubjects: subjects, ...(target && { target }) },
       activityId: `${this.#calls}-${move.step}`,
       summary: `${move.step}: ${task.summary}`,
       withinMs,
@@ -193,13 +197,14 @@ class OffboardingRun {
 }
 
 function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
-  const { plaidUserId, plaidUserToken, batchUserId } = input.user;
+  const { plaidUserId, plaidUserToken, batchUserId } = idsOf(input, preparation);
   const plaidUser =
     plaidUserId !== undefined ? { user_id: plaidUserId } : plaidUserToken !== undefined ? { user_token: plaidUserToken } : undefined;
+  const itemIds = preparation.target?.itemIds ?? input.itemIds;
   return {
     plaidUser,
     batchUserId,
-    itemIds: input.itemIds && [...new Set(input.itemIds)],
+    itemIds: itemIds && [...new Set(itemIds)],
     reason: input.reason,
     removeUser: input.plaid?.removeUser ?? false,
     batchMode: input.batch?.mode ?? 'customData',
@@ -210,7 +215,18 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
     known: {
       steps: preparation.knownSteps,
       hadItems: preparation.hadItems,
-      itemIds: preparation.knownItems.flatMap((index) => input.itemIds?.[index] ?? []),
+      itemIds: preparation.knownItems.flatMap((index) => itemIds?.[index] ?? []),
     },
   };
+}
+
+/** Of a sweep's user the run knows which ids there are, and the activities know the ids. */
+function idsOf({ user }: Input, { target }: Preparation): Partial<Record<TargetId, string>> {
+  if (!target) return user;
+  const ids = Object.fromEntries(target.ids.map((id) => [id, placeholderOf(id)]));
+  return target.unroutableBatchUserId === undefined ? ids : { ...ids, batchUserId: target.unroutableBatchUserId };
+}
+
+function targetOf({ user: { sweepId, seq } }: Input): TargetReference | undefined {
+  return sweepId === undefined || seq === undefined ? undefined : { sweepId, seq };
 }

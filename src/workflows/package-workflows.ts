@@ -1,4 +1,5 @@
 import { offboardUser } from './offboard-user';
+import { offboardUsers } from './offboard-users';
 import { runHttpTask } from './run-http-task';
 
 /**
@@ -6,4 +7,4 @@ import { runHttpTask } from './run-http-task';
  * whether a workflows file that has `export * from 'temporal-http-tasks/workflow'` still exports these under their
  * names, or something of its own instead.
  */
-export const httpTasksWorkflows = Object.freeze({ offboardUser, runHttpTask });
+export const httpTasksWorkflows = Object.freeze({ offboardUser, offboardUsers, runHttpTask });

@@ -74,7 +74,7 @@ export async function writeEnd(
     };
     await record();
     if (!compensation || end.status === 'completed') return result;
-    result.compensationTask = await runCompensation(compensation, result);
+    result.compensationTask = await runCompensation(compensation, { ...result, steps: result.steps.map(withoutItemIds) });
     result.compensations = [...result.compensations, compensationLine(result.compensationTask)];
     await record();
     return result;
@@ -87,15 +87,16 @@ export function withoutItemIds(step: StepResult): StepResult {
   return rest;
 }
 
-async function runCompensation(
+/** Runs the compensation task with the log of a run or sweep in its input; how it went is the answer, never an error. */
+export async function runCompensation(
   compensation: Compensation,
-  log: OffboardResult,
+  log: object,
 ): Promise<NonNullable<OffboardResult['compensationTask']>> {
   const { task: name } = compensation;
   const task = new Catalogue().find(name) ?? { name, generic: false, effect: 'irreversible' as const, service: { name: '' } };
   const answer = await callTask({
     task,
-    input: fillCompensationInput(compensation, { ...log, steps: log.steps.map(withoutItemIds) }),
+    input: fillCompensationInput(compensation, log),
     context: { step: 'compensation', holdSubjects: [] },
     activityId: 'compensation',
     summary: 'Run the compensation task',

@@ -72,6 +72,8 @@ export interface PlannedChunks {
   nextSeq?: number;
   /** As they were when it was asked. */
   counts: OutcomeCounts;
+  /** Users who are done but for a bulk call; counted as pending. */
+  waitingForBulk: number;
   /** Users who wait for a bulk call of each app. */
   readyForBulk: Record<string, number>;
 }

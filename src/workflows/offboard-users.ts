@@ -1,0 +1,284 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  isCancellation,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ChunkPlan } from '../activities/sweep/contract';
+import { DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN, offboardUsersInput } from '../policy/sweep-input';
+import type { CheckedSweepInput, OffboardUsersInput } from '../policy/sweep-input';
+import type { SweepResult } from '../policy/sweep-result';
+import { toTolerance } from '../policy/tolerance';
+import { refusalOrError } from './failure-of';
+import { parseWorkflowInput } from './parse-workflow-input';
+import { BulkCalls } from './sweep/bulk-calls';
+import { ChildRuns } from './sweep/child-runs';
+import { closeTargets, openSweep, planChunks, setSweepStatus, takeSnapshot } from './sweep/sweep-activities';
+import { SweepControl } from './sweep/sweep-control';
+import { describeSweep } from './sweep/sweep-details';
+import { endOfSweep, sweepFailed } from './sweep/sweep-end';
+import { SweepState } from './sweep/sweep-state';
+import type { CarriedSweep } from './sweep/sweep-state';
+import { UserChunks } from './sweep/user-chunks';
+import type { PassEnd } from './sweep/user-chunks';
+
+export type { CarriedSweep } from './sweep/sweep-state';
+
+/** A history is left behind long before the server would end the run because of it. */
+const MOST_EVENTS = 5_000;
+
+/** A round that brought nothing is not repeated at once: whatever is in the way needs a moment. */
+const IDLE_PAUSE_MS = 5_000;
+
+/**
+ * Off-boards all users of a source: reads them into the ledger, has them approved if asked, and goes through them in
+ * chunks or, for few, with a child workflow each, until everybody has an outcome. Most of it cannot be undone.
+ *
+ * The ids of the users stand in the ledger only, encrypted; the history holds counts. Users who cannot be done now are
+ * tried again in rounds. It pauses on a refused key and beyond the tolerance, and can be paused, resumed, slowed down
+ * and cancelled at any time; what is under way is then finished or handed back.
+ *
+ * Answers `completed` or `partial` with counts that add up and the Merkle root over the sealed receipts.
+ *
+ * @param carried How far the runs before this one came; for continue-as-new only.
+ * @throws ApplicationFailure `Task.InvalidInput` naming the field, also for a source that is empty, wrong or too large.
+ * @throws ApplicationFailure `Offboarding.Failed` with the result in its details, when users failed and none came to a
+ *   good end.
+ * @throws CancelledFailure after a cancellation; the result is in the query `progress`.
+ */
+export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep): Promise<SweepResult> {
+  const input = parseWorkflowInput('offboardUsers', offboardUsersInput, rawInput);
+  return new Sweep(rawInput, input, carried).execute();
+}
+
+class Sweep {
+  readonly #rawInput: OffboardUsersInput;
+  readonly #input: CheckedSweepInput;
+  readonly #state: SweepState;
+  readonly #control: SweepControl;
+  readonly #chunks: UserChunks;
+  readonly #bulk: BulkCalls;
+  readonly #children: ChildRuns;
+
+  constructor(rawInput: OffboardUsersInput, input: CheckedSweepInput, carried: CarriedSweep | undefined) {
+    this.#rawInput = rawInput;
+    this.#input = input;
+    this.#state = new SweepState(input, carried);
+    this.#control = new SweepControl(this.#state);
+    this.#control.onChange = () => this.#onChange();
+    this.#chunks = new UserChunks(this.#state, chunkPlan(input), () => this.#mustStop);
+    this.#bulk = new BulkCalls(this.#state);
+    this.#children = new ChildRuns(this.#state, () => this.#mustStop);
+    this.#show();
+  }
+
+  async execute(): Promise<SweepResult> {
+    try {
+      // Limits are written beside the work, and only as long as it goes on.
+      const rates = new CancellationScope();
+      const writing = rates.run(() => this.#control.writeRates()).catch(() => undefined);
+      try {
+        await this.#work();
+      } finally {
+        rates.cancel();
+        await writing;
+      }
+    } catch (error) {
+      if (!(error instanceof Error) || !isCancellation(error)) {
+        await this.#giveUp();
+        throw error;
+      }
+      await CancellationScope.nonCancellable(() => this.#end(true));
+      throw error;
+    }
+    const result = await CancellationScope.nonCancellable(() => this.#end(false));
+    if (result.status === 'failed') throw sweepFailed(result);
+    return result;
+  }
+
+  async #work(): Promise<void> {
+    if (!this.#state.opened) await this.#begin();
+    await this.#approved();
+    while (await this.#someoneLeft()) {
+      const end = await this.#pass();
+      this.#show();
+      await this.#continueAsNewIfLong();
+      if (this.#state.isPaused) await this.#resumed();
+      else if (!end.left) await this.#pauseAfter(end);
+    }
+  }
+
+  /** Opens the sweep and takes its snapshot; a refusal reads like one by the schema. */
+  async #begin(): Promise<void> {
+    const { workflowId, firstExecutionRunId, searchAttributes } = workflowInfo();
+    const { snapshot, redriveOf, skipDone = false, batch, compensation, source } = this.#input;
+    const state = this.#state;
+    try {
+      const opened = await openSweep({
+        workflowId,
+        firstRunId: firstExecutionRunId,
+        snapshot,
+        redriveOf,
+        skipDone,
+        usesBatch: batch?.mode !== 'skip',
+        compensation,
+      });
+      state.opened = opened;
+      const [nominal] = (searchAttributes.TemporalScheduledStartTime as Date[] | undefined) ?? [];
+      const { total, duplicates, rejected } = await takeSnapshot({
+        sweepId: opened.sweepId,
+        source,
+        scheduledTime: (nominal ?? new Date(state.startedAtMs)).toISOString(),
+        maxUsers: this.#input.maxUsers ?? DEFAULT_MAX_USERS,
+        badRows: toTolerance(this.#input.badRows ?? DEFAULT_BAD_ROWS),
+      });
+      Object.assign(state, { duplicates, rejected });
+      state.counts.total = total;
+      state.counts.pending = total;
+    } catch (error) {
+      throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? refusalOrError(error) : error;
+    }
+  }
+
+  async #approved(): Promise<void> {
+    const state = this.#state;
+    if (!this.#input.approval || state.approvedBy !== undefined) return;
+    state.phase = 'waitingForApproval';
+    await this.#writeStatus();
+    await condition(() => state.approvedBy !== undefined);
+    state.phase = 'users';
+    await this.#writeStatus();
+  }
+
+  /** Counts anew, while nothing is under way, and closes what is left when the time is over. */
+  async #someoneLeft(): Promise<boolean> {
+    const state = this.#state;
+    if (state.isPaused) await this.#resumed();
+    const { sweepId } = state;
+    state.count(await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 }));
+    this.#show();
+    if (state.counts.pending > 0 && Date.now() >= state.deadlineAtMs) {
+      state.phase = 'closing';
+      await closeTargets({ sweepId, reason: 'deadline' });
+      return false;
+    }
+    return state.counts.pending > 0;
+  }
+
+  /** One go through everybody who can be tried now; then Batch, for those who are done but for that. */
+  async #pass(): Promise<PassEnd> {
+    const state = this.#state;
+    state.phase = 'users';
+    state.nextTryAtMs = undefined;
+    if (state.nextSeq === 0) state.round += 1;
+    const users = this.#usesChildren ? await this.#children.pass() : await this.#chunks.pass();
+    if (users.left || this.#mustStop) return users;
+    const { sweepId } = state;
+    const planned = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
+    state.count(planned);
+    state.pauseBeyondTolerance();
+    const apps = Object.entries(planned.readyForBulk).flatMap(([app, ready]) => (ready > 0 ? [app] : []));
+    if (apps.length === 0 || this.#mustStop) return users;
+    state.phase = 'bulk';
+    this.#show();
+    const bulk = await this.#bulk.pass(apps);
+    const waits = [users.earliestMs, bulk.earliestMs].filter((time) => time !== undefined);
+    return { moved: users.moved || bulk.moved, left: false, earliestMs: waits.length > 0 ? Math.min(...waits) : undefined };
+  }
+
+  /** Waits, by a durable timer, until somebody can be tried again. */
+  async #pauseAfter({ moved, earliestMs }: PassEnd): Promise<void> {
+    const state = this.#state;
+    const leastMs = moved ? 0 : IDLE_PAUSE_MS;
+    const untilMs = Math.min(Math.max(earliestMs ?? 0, Date.now() + leastMs), state.deadlineAtMs);
+    const delayMs = moved && earliestMs === undefined ? 0 : untilMs - Date.now();
+    if (delayMs <= 0 || state.counts.pending === 0) return;
+    state.phase = 'waiting';
+    state.nextTryAtMs = untilMs;
+    this.#show();
+    await condition(() => state.isPaused, delayMs, { summary: 'Wait for the next round' });
+  }
+
+  /** Holds still until somebody resumes the sweep. */
+  async #resumed(): Promise<void> {
+    const state = this.#state;
+    this.#show();
+    await this.#writeStatus();
+    await condition(() => !state.isPaused);
+    this.#show();
+    await this.#writeStatus();
+  }
+
+  /** Something cannot be retried, say a key that was released: users are left as they stand. */
+  async #giveUp(): Promise<void> {
+    const { opened } = this.#state;
+    this.#state.ended = { status: 'failed' };
+    this.#show();
+    if (!opened) return;
+    await CancellationScope.nonCancellable(() => setSweepStatus({ sweepId: opened.sweepId, status: 'failed' }));
+  }
+
+  async #writeStatus(): Promise<void> {
+    const { sweepId, status, pausedBecause } = this.#state;
+    await setSweepStatus({ sweepId, status, ...(pausedBecause !== undefined && { pausedBecause }) });
+  }
+
+  async #end(cancelled: boolean): Promise<SweepResult> {
+    const state = this.#state;
+    state.phase = 'closing';
+    this.#show();
+    const result = await endOfSweep(state, cancelled);
+    this.#show();
+    return result;
+  }
+
+  /** Only when nothing is under way and no update is open: what runs would be orphaned, what is open lost. */
+  async #continueAsNewIfLong(): Promise<void> {
+    const { opened } = this.#state;
+    if (!opened || !this.#historyIsLong) return;
+    await condition(() => allHandlersFinished() && this.#control.isSettled);
+    await continueAsNew<typeof offboardUsers>(this.#rawInput, this.#state.carried(opened));
+  }
+
+  get #historyIsLong(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    return continueAsNewSuggested || historyLength > MOST_EVENTS;
+  }
+
+  get #usesChildren(): boolean {
+    const { granularity } = this.#input;
+    return granularity === undefined ? this.#state.counts.total <= MOST_USERS_WITH_CHILDREN : granularity === 'user';
+  }
+
+  get #mustStop(): boolean {
+    const cancelled = CancellationScope.current().consideredCancelled;
+    return cancelled || this.#state.isPaused || this.#historyIsLong || Date.now() >= this.#state.deadlineAtMs;
+  }
+
+  #onChange(): void {
+    this.#show();
+    if (!this.#state.isPaused) return;
+    this.#chunks.stop();
+    this.#bulk.stop();
+  }
+
+  #show(): void {
+    setCurrentDetails(describeSweep(this.#state.progress(), this.#input));
+  }
+}
+
+function chunkPlan({ reason, plaid, batch, dryRun, onFailure, notFoundIsFine }: CheckedSweepInput): ChunkPlan {
+  return {
+    reason,
+    removeUser: plaid?.removeUser ?? false,
+    dryRun: dryRun ?? false,
+    onFailure: onFailure ?? 'continue',
+    notFoundIsFine: notFoundIsFine ?? false,
+    batchMode: batch?.mode === 'skip' ? 'skip' : 'customData',
+  };
+}

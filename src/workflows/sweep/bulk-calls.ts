@@ -1,0 +1,52 @@
+import { CancellationScope } from '@temporalio/workflow';
+import type { BulkResult } from '../../activities/sweep/contract';
+import { CHUNK_OPTIONS, runBulk } from './sweep-activities';
+import type { PassEnd } from './user-chunks';
+import type { SweepState } from './sweep-state';
+
+const BEGIN_FOR_MS = 60_000;
+
+/** Has Batch delete those whose other steps are done, in bulk calls; the apps go side by side, each call by call. */
+export class BulkCalls {
+  readonly #state: SweepState;
+  #scope = new CancellationScope();
+
+  constructor(state: SweepState) {
+    this.#state = state;
+  }
+
+  /** Has open activities hand back what they have not begun. */
+  stop(): void {
+    this.#scope.cancel();
+  }
+
+  /** One activity for each app that somebody waits for. */
+  async pass(apps: readonly string[]): Promise<PassEnd> {
+    this.#scope = new CancellationScope();
+    const results = await Promise.all(apps.map((app) => this.#run(app)));
+    const waits = results.flatMap(({ nextTryAt }) => (nextTryAt === undefined ? [] : [Date.parse(nextTryAt)]));
+    return {
+      moved: results.some(({ end, calls }) => calls > 0 || end === 'done'),
+      earliestMs: waits.length > 0 ? Math.min(...waits) : undefined,
+      left: false,
+    };
+  }
+
+  async #run(app: string): Promise<BulkResult> {
+    const state = this.#state;
+    const { sweepId, mostFailed, deadlineAtMs } = state;
+    const beginForMs = Math.max(1, Math.min(BEGIN_FOR_MS, deadlineAtMs - Date.now()));
+    state.underWay += 1;
+    try {
+      const input = { sweepId, app, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
+      const options = { ...CHUNK_OPTIONS, summary: `Bulk calls at Batch for the app ${app}` };
+      const result = await this.#scope.run(() => runBulk.executeWithOptions(options, [input]));
+      if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
+      if (result.end === 'tolerance') state.pause('tolerance');
+      if (state.isPaused) this.stop();
+      return result;
+    } finally {
+      state.underWay -= 1;
+    }
+  }
+}

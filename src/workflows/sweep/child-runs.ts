@@ -1,0 +1,132 @@
+import { ChildWorkflowFailure, CancellationScope, ChildWorkflowCancellationType, ParentClosePolicy, ApplicationFailure, executeChild, isCancellation } from '@temporalio/workflow';
+import { DEFAULT_CONCURRENCY } from '../../policy/sweep-input';
+import type { OffboardUserInput } from '../../policy/offboard-input';
+import type { OffboardResult, StepResult } from '../../policy/offboard-result';
+import { worstOutcome } from '../../policy/worst-outcome';
+import { OUTCOMES } from '../../policy/outcome';
+import type { TaskFailure } from '../../tasks/failure';
+import { offboardUser } from '../offboard-user';
+import { withoutItemIds } from '../saga';
+import { openChildren, recordChildren } from './sweep-activities';
+import type { PassEnd } from './user-chunks';
+import type { SweepState } from './sweep-state';
+
+/** Users written at once. */
+const RECORDED_AT_ONCE = 25;
+
+interface Opened {
+  seq: number;
+  round: number;
+}
+
+/** Off-boards each user with a child workflow, a few at a time: slower than chunks, and every call is seen in the Temporal UI. */
+export class ChildRuns {
+  readonly #state: SweepState;
+  readonly #mustStop: () => boolean;
+  readonly #underWay = new Set<Promise<void>>();
+  #ended: (Opened & { steps: StepResult[] })[] = [];
+  #problem: Error | undefined;
+
+  constructor(state: SweepState, mustStop: () => boolean) {
+    this.#state = state;
+    this.#mustStop = mustStop;
+  }
+
+  async pass(): Promise<PassEnd> {
+    let moved = false;
+    try {
+      while (!this.#mustStop() && this.#problem === undefined) {
+        const free = (this.#state.input.concurrency ?? DEFAULT_CONCURRENCY) - this.#underWay.size;
+        const opened = free > 0 ? await this.#open(free) : [];
+        for (const user of opened) this.#start(user);
+        moved ||= opened.length > 0;
+        if (this.#underWay.size === 0) break;
+        await Promise.race(this.#underWay);
+        if (this.#ended.length >= RECORDED_AT_ONCE) await this.#record();
+      }
+    } finally {
+      // What children did is written down also when the sweep is cancelled.
+      await CancellationScope.nonCancellable(async () => {
+        await Promise.all(this.#underWay);
+        while (this.#ended.length > 0) await this.#record();
+      });
+    }
+    if (this.#problem !== undefined) throw this.#problem;
+    return { moved, earliestMs: undefined, left: this.#mustStop() };
+  }
+
+  async #open(limit: number): Promise<Opened[]> {
+    const state = this.#state;
+    const wave = (state.children?.wave ?? 0) + 1;
+    const opened = await openChildren({ sweepId: state.sweepId, limit, wave, ...(state.children && { fence: state.children.fence }) });
+    state.children = { fence: opened.fence, wave };
+    return opened.users;
+  }
+
+  #start(user: Opened): void {
+    const state = this.#state;
+    state.underWay += 1;
+    const underWay = this.#run(user)
+      .catch((error: unknown) => {
+        this.#problem ??= error instanceof Error ? error : new Error(String(error));
+      })
+      .finally(() => {
+        state.underWay -= 1;
+        this.#underWay.delete(underWay);
+      });
+    this.#underWay.add(underWay);
+  }
+
+  async #run(user: Opened): Promise<void> {
+    const state = this.#state;
+    const steps = await this.#stepsOf(user);
+    const worst = worstOutcome(OUTCOMES.filter((outcome) => steps.some((step) => step.outcome === outcome)));
+    if (worst !== undefined) state.add({ [worst]: 1 });
+    this.#ended.push({ ...user, steps: steps.map(withoutItemIds) });
+    state.pauseBeyondTolerance();
+  }
+
+  async #stepsOf({ seq, round }: Opened): Promise<StepResult[]> {
+    const { sweepId, children } = this.#state;
+    try {
+      const { steps } = await executeChild(offboardUser, {
+        workflowId: `${sweepId}/${seq}-${round}.${children?.fence ?? 0}`,
+        args: [this.#inputFor(seq)],
+        cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        staticSummary: `User ${seq + 1} of the sweep ${sweepId}`,
+      });
+      return steps;
+    } catch (error) {
+      if (!(error instanceof ChildWorkflowFailure)) throw error;
+      return stepsOfFailure(error);
+    }
+  }
+
+  #inputFor(seq: number): OffboardUserInput {
+    const { sweepId, deadlineAtMs, input } = this.#state;
+    const { reason, onFailure, dryRun, notFoundIsFine, plaid, batch } = input;
+    const deadline = new Date(deadlineAtMs).toISOString();
+    return { user: { sweepId, seq }, reason, onFailure, dryRun, notFoundIsFine, plaid, batch, deadline };
+  }
+
+  async #record(): Promise<void> {
+    const { sweepId, children } = this.#state;
+    const users = this.#ended.slice(0, RECORDED_AT_ONCE);
+    await recordChildren({ sweepId, fence: children?.fence ?? 0, users });
+    this.#ended = this.#ended.slice(users.length);
+  }
+}
+
+/** A child that failed says what it did in its details; one that was cancelled says it in the ledger, under its own run. */
+function stepsOfFailure(error: ChildWorkflowFailure): StepResult[] {
+  const [details] = error.cause instanceof ApplicationFailure ? (error.cause.details ?? []) : [];
+  const { steps, type } = (details ?? {}) as { steps?: OffboardResult['steps']; type?: string };
+  if (steps !== undefined && steps.length > 0) return steps;
+  // It was refused before its first call.
+  if (type === 'Task.InvalidInput') {
+    return [{ step: 'offboarding', task: 'offboardUser', outcome: 'failed', failure: details as TaskFailure }];
+  }
+  const reason = isCancellation(error) ? 'cancelled' : 'runFailed';
+  return [{ step: 'offboarding', task: 'offboardUser', outcome: 'unknown', reason }];
+}

@@ -1,0 +1,112 @@
+import { ActivityFailure, condition, isCancellation, log, setHandler } from '@temporalio/workflow';
+import { approveInput, setRateInput } from '../../policy/sweep-input';
+import type { SweepProgress } from '../../policy/sweep-result';
+import { parseWorkflowInput } from '../parse-workflow-input';
+import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from './handlers';
+import { setRate } from './sweep-activities';
+import type { SweepState } from './sweep-state';
+
+/** A limit that somebody wants, until it is written to the ledger. */
+interface RateWish {
+  service: string;
+  keySlot: string;
+  callsPerMinute: number | null;
+}
+
+/**
+ * The sweep's query and updates. Handlers only change the state; whoever drives the sweep sees it and acts. So an update
+ * is never cut off by a continue-as-new.
+ */
+export class SweepControl {
+  readonly #state: SweepState;
+  readonly #rates: RateWish[] = [];
+  #onChange: () => void = () => undefined;
+
+  constructor(state: SweepState) {
+    this.#state = state;
+    const { rate } = state.input;
+    if (rate !== undefined && state.opened === undefined) this.#rates.push({ service: 'plaid', keySlot: '', callsPerMinute: rate });
+    setHandler(sweepProgressQuery, () => state.progress(), {
+      description: 'How the sweep stands: counts by outcome, what it does and what it waits for. Its result once it has ended.',
+    });
+    setHandler(pauseUpdate, () => this.#changed(() => state.pause('request')), {
+      description: 'Begin nothing more. What is under way is finished or handed back within seconds.',
+      validator: () => this.#refuseEnded(),
+    });
+    setHandler(resumeUpdate, () => this.#changed(() => state.resume()), {
+      description: 'Go on after a pause.',
+      validator: () => this.#refuseUnlessPaused(),
+    });
+    setHandler(approveUpdate, ({ by }) => this.#changed(() => (state.approvedBy = by)), {
+      description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
+      validator: (input) => this.#refuseApproval(input),
+    });
+    setHandler(setRateUpdate, (input) => this.#changed(() => this.#rates.push(wishOf(input))), {
+      description: 'Set a limit: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}. For everybody who uses this ledger; null lets it be learned.',
+      validator: (input) => {
+        this.#refuseEnded();
+        parseWorkflowInput('setRate', setRateInput, input);
+      },
+    });
+  }
+
+  /** Calls this whenever an update has changed the state. */
+  set onChange(listener: () => void) {
+    this.#onChange = listener;
+  }
+
+  /** Whether every limit that was asked for is written. */
+  get isSettled(): boolean {
+    return this.#rates.length === 0;
+  }
+
+  /** Writes limits as they are asked for, until it is cancelled. */
+  async writeRates(): Promise<never> {
+    for (;;) {
+      await condition(() => this.#rates.length > 0);
+      const [wish] = this.#rates;
+      if (wish) await write(wish);
+      this.#rates.shift();
+    }
+  }
+
+  #changed(change: () => void): SweepProgress {
+    change();
+    this.#onChange();
+    return this.#state.progress();
+  }
+
+  #refuseEnded(): void {
+    if (this.#state.ended) throw new Error(`This sweep has ended (${this.#state.status}), so nothing about it can be changed.`);
+  }
+
+  #refuseUnlessPaused(): void {
+    this.#refuseEnded();
+    if (!this.#state.isPaused) throw new Error(`This sweep is not paused; it is ${this.#state.status}.`);
+  }
+
+  #refuseApproval(input: unknown): void {
+    this.#refuseEnded();
+    const { total } = parseWorkflowInput('approve', approveInput, input);
+    if (this.#state.phase !== 'waitingForApproval' || this.#state.approvedBy !== undefined) {
+      throw new Error(`This sweep does not wait for approval; it is ${this.#state.status}.`);
+    }
+    if (total === this.#state.counts.total) return;
+    throw new Error(`total is ${total}, and this sweep has ${this.#state.counts.total} users. Look at them again, then approve the number that you find.`);
+  }
+}
+
+/** A limit that cannot be set must not keep the sweep from its work. */
+async function write(wish: RateWish): Promise<void> {
+  try {
+    await setRate(wish);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    log.error('A limit could not be set.', { service: wish.service, keySlot: wish.keySlot });
+  }
+}
+
+function wishOf(input: unknown): RateWish {
+  const { service = 'plaid', keySlot = '', callsPerMinute } = setRateInput.parse(input);
+  return { service, keySlot, callsPerMinute };
+}

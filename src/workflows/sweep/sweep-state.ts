@@ -1,0 +1,147 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { OpenedSweep, PlannedChunks, RefusedKey } from '../../activities/sweep/contract';
+import { deadlineAtMs } from '../../policy/deadline';
+import { OUTCOMES } from '../../policy/outcome';
+import type { Outcome } from '../../policy/outcome';
+import { mostTolerated, toTolerance } from '../../policy/tolerance';
+import { noCounts } from '../../policy/sweep-result';
+import type { OutcomeCounts, SweepPhase, SweepProgress, SweepStatus } from '../../policy/sweep-result';
+import type { CheckedSweepInput } from '../../policy/sweep-input';
+
+/** What of a sweep goes on over a continue-as-new. Numbers and names of keys only. */
+export interface CarriedSweep {
+  opened: OpenedSweep;
+  startedAtMs: number;
+  duplicates: number;
+  rejected: number;
+  counts: OutcomeCounts;
+  waitingForBulk: number;
+  round: number;
+  pausedBecause?: string;
+  approvedBy?: string;
+  /** Failed and unknown users whom a person has seen and gone on in spite of. */
+  excused: number;
+  /** Where the round that is under way goes on. */
+  nextSeq: number;
+  /** Under which children's users were opened, and how often. */
+  children?: { fence: number; wave: number };
+}
+
+/** How a sweep stands: what its queries tell, its updates change and its next run needs. */
+export class SweepState {
+  readonly input: CheckedSweepInput;
+  readonly startedAtMs: number;
+  opened: OpenedSweep | undefined;
+  counts = noCounts();
+  duplicates = 0;
+  rejected = 0;
+  waitingForBulk = 0;
+  round = 0;
+  underWay = 0;
+  excused = 0;
+  nextSeq = 0;
+  children: CarriedSweep['children'];
+  phase: SweepPhase = 'reading';
+  pausedBecause: string | undefined;
+  approvedBy: string | undefined;
+  nextTryAtMs: number | undefined;
+  /** Set at the end. */
+  ended: Pick<SweepProgress, 'status' | 'merkleRoot' | 'compensationTask'> | undefined;
+
+  constructor(input: CheckedSweepInput, carried?: CarriedSweep) {
+    this.input = input;
+    this.startedAtMs = carried?.startedAtMs ?? workflowInfo().startTime.getTime();
+    if (!carried) return;
+    const { opened, counts, duplicates, rejected, waitingForBulk, round, excused, nextSeq, children, pausedBecause, approvedBy } = carried;
+    Object.assign(this, { opened, counts, duplicates, rejected, waitingForBulk, round, excused, nextSeq, children, pausedBecause, approvedBy });
+  }
+
+  get sweepId(): string {
+    return this.opened?.sweepId ?? workflowInfo().workflowId;
+  }
+
+  get deadlineAtMs(): number {
+    return deadlineAtMs(this.input.deadline, this.startedAtMs);
+  }
+
+  get isPaused(): boolean {
+    return this.pausedBecause !== undefined;
+  }
+
+  get status(): SweepStatus {
+    if (this.ended) return this.ended.status;
+    if (this.isPaused) return 'paused';
+    return this.phase === 'waitingForApproval' ? 'waitingForApproval' : 'running';
+  }
+
+  /** More failed and unknown users than this, and the sweep pauses; undefined for no limit. */
+  get mostFailed(): number | undefined {
+    const { tolerance } = this.input;
+    return tolerance === undefined ? undefined : this.excused + mostTolerated(toTolerance(tolerance), this.counts.total);
+  }
+
+  get failed(): number {
+    return this.counts.failed + this.counts.unknown;
+  }
+
+  /** The first reason stays: it is the one that a person has to look at. */
+  pause(because: string): void {
+    this.pausedBecause ??= because;
+  }
+
+  pauseForKey({ service, slot }: RefusedKey): void {
+    this.pause(`Task.Unauthorized ${slot === undefined ? service : `${service}.${slot}`}`);
+  }
+
+  pauseBeyondTolerance(): void {
+    if (this.mostFailed !== undefined && this.failed > this.mostFailed) this.pause('tolerance');
+  }
+
+  resume(): void {
+    // Whoever goes on has seen what failed so far; only more of it pauses the sweep again.
+    if (this.pausedBecause === 'tolerance') this.excused = this.failed;
+    this.pausedBecause = undefined;
+  }
+
+  /** Takes over what the ledger counted while nothing was under way. */
+  count({ counts, waitingForBulk }: Pick<PlannedChunks, 'counts' | 'waitingForBulk'>): void {
+    this.counts = counts;
+    this.waitingForBulk = waitingForBulk;
+  }
+
+  /** Users who came to their end since the ledger was last counted. */
+  add(outcomes: Partial<Record<Outcome, number>>): void {
+    for (const outcome of OUTCOMES) {
+      const users = outcomes[outcome] ?? 0;
+      this.counts[outcome] += users;
+      this.counts.pending -= users;
+    }
+  }
+
+  progress(): SweepProgress {
+    const { sweepId, status, pausedBecause, counts, duplicates, rejected, phase, round, underWay, waitingForBulk, approvedBy, nextTryAtMs } = this;
+    return {
+      sweepId,
+      status,
+      ...(pausedBecause !== undefined && { pausedBecause }),
+      counts: { ...counts },
+      duplicates,
+      rejected,
+      ...(this.input.redriveOf !== undefined && { redriveOf: this.input.redriveOf }),
+      ...(this.ended?.merkleRoot !== undefined && { merkleRoot: this.ended.merkleRoot }),
+      ...(this.ended?.compensationTask !== undefined && { compensationTask: this.ended.compensationTask }),
+      phase: this.ended ? 'ended' : this.isPaused && underWay === 0 ? 'paused' : phase,
+      round,
+      underWay,
+      waitingForBulk,
+      ...(nextTryAtMs !== undefined && { nextTryAt: new Date(nextTryAtMs).toISOString() }),
+      startedAt: new Date(this.startedAtMs).toISOString(),
+      ...(approvedBy !== undefined && { approvedBy }),
+    };
+  }
+
+  carried(opened: OpenedSweep): CarriedSweep {
+    const { startedAtMs, duplicates, rejected, counts, waitingForBulk, round, pausedBecause, approvedBy, excused, nextSeq, children } = this;
+    return { opened, startedAtMs, duplicates, rejected, counts, waitingForBulk, round, pausedBecause, approvedBy, excused, nextSeq, children };
+  }
+}

@@ -1,0 +1,145 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { ChunkInput, ChunkResult, PlannedChunks } from '../../activities/sweep/contract';
+import { DEFAULT_CONCURRENCY } from '../../policy/sweep-input';
+import { CHUNK_OPTIONS, planChunks, runChunk } from './sweep-activities';
+import type { SweepState } from './sweep-state';
+
+/** Users in a chunk: few enough to be gone through in a minute or two, so many that a history of a million users stays small. */
+export const CHUNK_USERS = 2_000;
+
+const BEGIN_FOR_MS = 60_000;
+
+/** Chunks in one answer to the question where users are left. */
+const CHUNKS_ASKED_FOR = 50;
+
+/** What one go through the users came to. */
+export interface PassEnd {
+  /** Chunks were run, and not all of them in vain. */
+  moved: boolean;
+  /** When the first of the users who have to wait may be tried again. */
+  earliestMs: number | undefined;
+  /** It was left before its end, because the sweep is to stop or to continue as new. */
+  left: boolean;
+}
+
+/** Goes once through all users who can be tried now, in chunks, some of them at a time. */
+export class UserChunks {
+  readonly #state: SweepState;
+  readonly #plan: ChunkInput['plan'];
+  /** Whether nothing more may be begun. */
+  readonly #mustStop: () => boolean;
+  readonly #underWay = new Set<Promise<void>>();
+  #scope = new CancellationScope();
+  #planned: PlannedChunks['chunks'] = [];
+  #opened = 0;
+  #earliestMs: number | undefined;
+  #problem: Error | undefined;
+
+  constructor(state: SweepState, plan: ChunkInput['plan'], mustStop: () => boolean) {
+    this.#state = state;
+    this.#plan = plan;
+    this.#mustStop = mustStop;
+  }
+
+  /** Has open chunks hand back what they have not begun. */
+  stop(): void {
+    this.#scope.cancel();
+  }
+
+  async pass(): Promise<PassEnd> {
+    this.#scope = new CancellationScope();
+    this.#opened = 0;
+    this.#earliestMs = undefined;
+    try {
+      await this.#startAll();
+    } finally {
+      // Also when it is cancelled: chunks then hand back how far they came.
+      await Promise.all(this.#underWay);
+      this.#planned = [];
+    }
+    if (this.#problem !== undefined) throw this.#problem;
+    const left = this.#state.nextSeq < this.#state.counts.total;
+    if (!left) this.#state.nextSeq = 0;
+    return { moved: this.#opened > 0, earliestMs: this.#earliestMs, left };
+  }
+
+  async #startAll(): Promise<void> {
+    for (let next = await this.#nextDue(); next; next = await this.#nextDue()) {
+      await this.#placeFor(this.#state.input.concurrency ?? DEFAULT_CONCURRENCY);
+      if (this.#mustStop()) return;
+      this.#planned.shift();
+      this.#state.nextSeq = next.toSeq + 1;
+      this.#start(next);
+    }
+  }
+
+  /** The next chunk with somebody who can be tried now; it stays in the plan. */
+  async #nextDue(): Promise<PlannedChunks['chunks'][number] | undefined> {
+    for (;;) {
+      while (this.#planned.length > 0) {
+        const [first] = this.#planned;
+        if (first?.notBefore === undefined || Date.parse(first.notBefore) <= Date.now()) return first;
+        this.#waitFor(first.notBefore);
+        this.#planned.shift();
+        this.#state.nextSeq = first.toSeq + 1;
+      }
+      if (this.#mustStop() || this.#state.nextSeq >= this.#state.counts.total) return undefined;
+      await this.#ask();
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const state = this.#state;
+    const wasQuiet = this.#underWay.size === 0;
+    const planned = await planChunks({ sweepId: state.sweepId, chunkSize: CHUNK_USERS, limit: CHUNKS_ASKED_FOR, fromSeq: state.nextSeq });
+    // While chunks are under way, their users are counted when they report.
+    if (wasQuiet) state.count(planned);
+    this.#planned = planned.chunks;
+    if (planned.chunks.length === 0) state.nextSeq = planned.nextSeq ?? state.counts.total;
+  }
+
+  #start(chunk: PlannedChunks['chunks'][number]): void {
+    const state = this.#state;
+    state.underWay += 1;
+    const underWay = this.#run(chunk)
+      .catch((error: unknown) => {
+        // Cancelled before a worker had it. Nothing else that could be retried gets here.
+        if (isCancellation(error)) return;
+        this.#problem ??= error instanceof Error ? error : new Error(String(error));
+        this.#scope.cancel();
+      })
+      .finally(() => {
+        state.underWay -= 1;
+        this.#underWay.delete(underWay);
+      });
+    this.#underWay.add(underWay);
+  }
+
+  async #run({ fromSeq, toSeq }: PlannedChunks['chunks'][number]): Promise<void> {
+    const { sweepId, mostFailed, deadlineAtMs } = this.#state;
+    const beginForMs = Math.max(1, Math.min(BEGIN_FOR_MS, deadlineAtMs - Date.now()));
+    const summary = `Off-board users ${fromSeq + 1} to ${toSeq + 1}`;
+    const input = { sweepId, fromSeq, toSeq, plan: this.#plan, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
+    this.#take(await this.#scope.run(() => runChunk.executeWithOptions({ ...CHUNK_OPTIONS, summary }, [input])));
+  }
+
+  #take(result: ChunkResult): void {
+    const state = this.#state;
+    this.#opened += result.opened;
+    state.add(result.outcomes);
+    state.waitingForBulk += result.waitingForBulk;
+    if (result.nextTryAt !== undefined) this.#waitFor(result.nextTryAt);
+    if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
+    if (result.end === 'tolerance') state.pause('tolerance');
+    state.pauseBeyondTolerance();
+    if (state.isPaused) this.stop();
+  }
+
+  #waitFor(time: string): void {
+    this.#earliestMs = Math.min(this.#earliestMs ?? Number.POSITIVE_INFINITY, Date.parse(time));
+  }
+
+  async #placeFor(concurrency: number): Promise<void> {
+    while (this.#underWay.size >= concurrency) await Promise.race(this.#underWay);
+  }
+}
