@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import { SettingsError } from '../config/problems';
 import { CATALOGUE_SERVICES } from '../config/settings';
 import type { PreparedRequest } from '../http/prepared-request';
 import type { HttpTask } from '../tasks/define';
+import { agrees } from './confirm';
 import { CommandFailure, Refusal } from './errors';
 import type { Io } from './io';
 import { printable, say } from './output';
@@ -50,17 +50,4 @@ export async function confirmIrreversible(io: Io, task: HttpTask, where: string)
   if (!io.stdin.isTTY) throw new Refusal('Usage', `${what} Give --yes to send it without being asked. Nothing was sent.`, 'yes');
   if (await agrees(io, `${what} Send it? [y/N] `)) return;
   throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was sent.');
-}
-
-/** Only a plain yes is one; Ctrl-C, Ctrl-D and anything else are a no. */
-async function agrees(io: Io, question: string): Promise<boolean> {
-  const terminal = createInterface({ input: io.stdin, output: io.stderr });
-  // A question whose input ends is never answered.
-  const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
-  try {
-    const answer = await Promise.race([terminal.question(question), closed]);
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
 }

@@ -39,7 +39,9 @@ export function onRun<Options extends CommonOptions>(
   run: (options: Options, args: readonly string[]) => Promise<ExitCode>,
 ): void {
   command.option('--json', 'print exactly one JSON document on stdout').action(async () => {
-    io.exitCode = await run(command.opts<Options>(), command.args);
+    // `sweep --json status ID`: what belongs to every command may stand before a command's own name.
+    const { json } = command.optsWithGlobals<CommonOptions>();
+    io.exitCode = await run({ ...command.opts<Options>(), ...(json && { json }) }, command.args);
   });
 }
 

@@ -1,6 +1,7 @@
 import { SettingsError } from '../config/problems';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import { LedgerSettingError } from '../ledger/setting-error';
+import { SweepConflictError, SweepReleasedError, UnknownSweepError } from '../ledger/sweeps/sweep-errors';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { ExitCode } from './io';
 
@@ -26,12 +27,25 @@ export class Refusal extends Error {
   }
 }
 
+/** What can keep a command from its work. */
+export type CommandFailureType =
+  | 'NoWorker'
+  | 'TemporalUnavailable'
+  | 'Conflict'
+  | 'Interrupted'
+  | 'RunEnded'
+  /** There is no sweep, or no schedule, of that name. */
+  | 'NotFound'
+  /** The ids of a sweep cannot be read any more. */
+  | 'Released'
+  | 'Failed';
+
 /** Something outside the command line kept a command from its work: exit 1. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
 
   constructor(
-    readonly type: 'NoWorker' | 'TemporalUnavailable' | 'Conflict' | 'Interrupted' | 'RunEnded' | 'Failed',
+    readonly type: CommandFailureType,
     message: string,
   ) {
     super(message);
@@ -46,7 +60,15 @@ export function reportOf(error: unknown): { exitCode: ExitCode; report: ErrorRep
   if (error instanceof LedgerSettingError) return refused('Settings', error.message, error.setting);
   if (error instanceof LedgerUnavailableError) return failed('Task.LedgerUnavailable', error.message);
   if (error instanceof CommandFailure) return failed(error.type, error.message);
+  if (error instanceof UnknownSweepError) return failed('NotFound', error.message);
+  if (error instanceof SweepReleasedError) return failed('Released', error.message);
+  if (error instanceof SweepConflictError) return failed('Conflict', withoutField(error.message));
   return failed('Failed', error instanceof Error ? error.message : String(error));
+}
+
+/** `sweepId: sweep x is …`: whoever typed the id knows where it stood. */
+function withoutField(message: string): string {
+  return message.replace(/^\w+: (.)/, (_, first: string) => first.toUpperCase());
 }
 
 function refused(type: string, message: string, field: string | undefined): { exitCode: ExitCode; report: ErrorReport } {

@@ -6,6 +6,7 @@ import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
 import { parseInput } from '../tasks/parse-input';
 import { literalOption } from './command';
 import type { CommonOptions } from './command';
+import { defined } from './defined';
 import { Refusal } from './errors';
 import { readJsonInput } from './json-input';
 import type { TemporalOptions } from './temporal-options';
@@ -82,9 +83,4 @@ function inputFromOptions(options: OffboardOptions): object {
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
   });
-}
-
-/** Without the keys that were not given: the input says only what the person said. */
-function defined(fields: Record<string, unknown>): object {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { DEFAULT_LEDGER_URL, readLedgerSettings } from '../config/ledger-settings';
 import { SettingsError } from '../config/problems';
-import type { Ledger } from '../ledger/ledger';
+import type { OpenedLedger as WholeLedger } from '../ledger/open-ledger';
 import type { SubjectHasher } from '../ledger/subject';
 import type { Io } from './io';
 
 /** The ledger and the hasher that belongs to it. */
 export interface OpenedLedger {
-  ledger: Ledger;
+  ledger: WholeLedger;
   hasher: SubjectHasher;
 }
 

@@ -13,11 +13,12 @@ const TRIES = 3;
 const PAUSE_MS = 500;
 
 /**
- * Makes sure that somebody will take what is about to be started.
+ * Makes sure that somebody will take what is about to be started or told.
  *
+ * @param then What follows from there being nobody.
  * @throws CommandFailure `NoWorker` when no worker polls the queue.
  */
-export async function requireWorker(client: Client, taskQueue: string): Promise<void> {
+export async function requireWorker(client: Client, taskQueue: string, then = 'nothing was started'): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     if (await hasWorker(client, taskQueue)) return;
     if (tries === TRIES) break;
@@ -25,7 +26,7 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
   }
   throw new CommandFailure(
     'NoWorker',
-    `No worker polls the task queue "${taskQueue}", so nothing was started. Start one with: http-tasks worker (or set HTTP_TASKS_TASK_QUEUE to the queue of yours).`,
+    `No worker polls the task queue "${taskQueue}", so ${then}. Start one with: http-tasks worker (or set HTTP_TASKS_TASK_QUEUE to the queue of yours).`,
   );
 }
 

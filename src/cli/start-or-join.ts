@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import type { Payload } from '@temporalio/common';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import { CommandFailure } from './errors';
+import { readStart } from './payloads';
 
 /** Which run is wanted. */
 export interface WantedRun {
@@ -51,26 +51,11 @@ async function start(client: Client, { workflowId, taskQueue, input }: WantedRun
 async function join(client: Client, { workflowId, input }: WantedRun): Promise<FollowedRun | undefined> {
   const { runId, status } = await client.workflow.getHandle(workflowId).describe();
   if (status.name !== 'RUNNING') return undefined;
-  if (!isDeepStrictEqual(await inputOf(client, workflowId, runId), input)) {
+  if (!isDeepStrictEqual((await readStart(client, { workflowId, runId })).input, input)) {
     throw new CommandFailure(
       'Conflict',
       `${workflowId} is under way for this user with another input, so nothing was started. Wait for its end (http-tasks receipts ${workflowId}) or cancel it, then run this again.`,
     );
   }
   return { handle: client.workflow.getHandle(workflowId, runId), joined: true };
-}
-
-/** What a run was started with: the first event of its history tells, so that no copy of the ids is kept elsewhere. */
-async function inputOf(client: Client, workflowId: string, runId: string): Promise<unknown> {
-  const { history } = await client.workflowService.getWorkflowExecutionHistory({
-    namespace: client.options.namespace,
-    execution: { workflowId, runId },
-    maximumPageSize: 1,
-  });
-  const payloads = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-  const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
-  let decoded: Payload[] = [...payloads];
-  for (const codec of [...payloadCodecs].reverse()) decoded = await codec.decode(decoded);
-  const [first] = decoded;
-  return first && payloadConverter.fromPayload(first);
 }
