@@ -29,7 +29,7 @@ const ENTRIES = {
   'index.ts': 'everything',
   'worker.ts': 'everything',
   'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
-  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'tasks'], types: ['http', 'policy'] },
+  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'tasks'], types: ['http', 'policy', 'sources'] },
   'testing.ts': { rooms: ['simulators'] },
 };
 

@@ -7,10 +7,17 @@ import type { HttpTaskActivities } from './activities/create-activities';
 import { CATALOGUE_SERVICES, readSettings } from './config/settings';
 import type { Settings } from './config/settings';
 import type { LedgerEvent } from './ledger/open-ledger';
+import type { SourceFactory } from './sources/open-source';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
 import { checkingTheBundle, refuseWorkflowClashes } from './host-checks/refuse-workflow-clashes';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
+
+/**
+ * A cancellation travels with a heartbeat, and a sweep that is paused or cancelled stops within ten seconds; left to
+ * itself, the SDK would send a heartbeat every twelve.
+ */
+const HEARTBEAT_EVERY = '3 seconds';
 
 /** What the plugin can be given. Everything has a default. */
 export interface HttpTasksPluginOptions {
@@ -23,6 +30,12 @@ export interface HttpTasksPluginOptions {
   settings?: Settings;
   /** Tasks of your own beside the catalogue's; their services need their settings too. */
   tasks?: readonly HttpTask[];
+  /**
+   * Sources of users of your own, for sweeps, by the name that the input's `source.custom.name` gives:
+   * `{ closedAccounts: (options) => new ClosedAccounts(options) }` for `{"custom": {"name": "closedAccounts", "options": …}}`.
+   * Whoever may start a workflow chooses the options, so that they must not be SQL, a path or a host.
+   */
+  sources?: Readonly<Record<string, SourceFactory>>;
   /** Something about the ledger that an operator may want to see in a log. */
   onLedgerEvent?: (event: LedgerEvent) => void;
   /** Called once the ledger is open, right before the worker polls. */
@@ -32,7 +45,8 @@ export interface HttpTasksPluginOptions {
 /**
  * Adds the HTTP tasks to a Temporal worker: an activity for each task, and the activities of the off-boarding
  * workflows. Your own workflows and activities stay. Your workflows file has to say
- * `export * from 'temporal-http-tasks/workflow'`; the plugin changes neither it nor your data converter.
+ * `export * from 'temporal-http-tasks/workflow'`; the plugin changes neither it nor your data converter. Unless your
+ * worker says otherwise, heartbeats go to the server every three seconds, so that a cancellation arrives in time.
  *
  * The ledger is opened, and brought up to date, before the worker polls, and closed after it stopped. One plugin serves
  * one worker.
@@ -48,13 +62,14 @@ export class HttpTasksPlugin extends SimplePlugin {
   readonly #activities: HttpTaskActivities;
   readonly #onReady: (() => void) | undefined;
 
-  constructor({ env = process.env, settings, tasks = [], onLedgerEvent, onReady }: HttpTasksPluginOptions = {}) {
+  constructor({ env = process.env, settings, tasks = [], sources, onLedgerEvent, onReady }: HttpTasksPluginOptions = {}) {
     super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
     refuseMixedVersions();
     this.#onReady = onReady;
     const catalogue = new Catalogue([...CATALOGUE, ...tasks]);
     const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
-    this.#activities = createHttpTaskActivities({ settings: settings ?? readSettings(env, services), catalogue, onLedgerEvent });
+    const read = settings ?? readSettings(env, services);
+    this.#activities = createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent });
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {
@@ -67,7 +82,11 @@ export class HttpTasksPlugin extends SimplePlugin {
     }
     const bundle = bundleCodeOf(options);
     if (bundle !== undefined) refuseWorkflowClashes(this.name, bundle, () => Runtime.instance().logger);
-    return super.configureWorker({ ...options, activities: { ...own, ...this.#activities.activities } });
+    return super.configureWorker({
+      ...options,
+      ...(options.maxHeartbeatThrottleInterval === undefined && { maxHeartbeatThrottleInterval: HEARTBEAT_EVERY }),
+      activities: { ...own, ...this.#activities.activities },
+    });
   }
 
   override configureBundler(options: BundleOptions): BundleOptions {

@@ -25,9 +25,6 @@ export interface HttpTasksWorkerOptions {
 /** An irreversible call in flight gets its whole time-out to be answered and recorded before a worker is ended. */
 const SHUTDOWN_FORCE_TIME = '5 minutes';
 
-/** A cancellation travels with a heartbeat; the SDK would send one in twelve seconds. */
-const HEARTBEAT_EVERY = '3 seconds';
-
 /** A worker with the catalogue's activities and the package's workflows. It polls once `run` is called. */
 export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Promise<Worker> {
   const { settings, connection, namespace = 'default', onLedgerEvent, onReady, worker = {} } = options;
@@ -37,7 +34,6 @@ export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Pr
     taskQueue: settings.taskQueue,
     ...(worker.workflowBundle ? {} : { workflowsPath: require.resolve('./workflow') }),
     shutdownForceTime: SHUTDOWN_FORCE_TIME,
-    maxHeartbeatThrottleInterval: HEARTBEAT_EVERY,
     ...worker,
     plugins: [new HttpTasksPlugin({ settings, onLedgerEvent, onReady })],
   });

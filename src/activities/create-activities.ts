@@ -1,11 +1,12 @@
 import type { Settings } from '../config/settings';
 import { createTaskSender } from '../http/send-task';
-import type { Ledger } from '../ledger/ledger';
 import { openLedger } from '../ledger/open-ledger';
-import type { LedgerEvent } from '../ledger/open-ledger';
+import type { LedgerEvent, OpenedLedger } from '../ledger/open-ledger';
 import { createSubjectHasher } from '../ledger/subject';
+import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../tasks/catalogue';
 import { createOffboardingActivities } from './offboarding-activities';
+import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
 
 /** Activities with what they share: connections, and the ledger, which has to be open before the first one runs. */
@@ -19,12 +20,15 @@ export interface HttpTaskActivities {
 export function createHttpTaskActivities(given: {
   settings: Settings;
   catalogue: Catalogue;
+  /** Sources of one's own, by name. @default none */
+  sources?: Readonly<Record<string, SourceFactory>> | undefined;
   onLedgerEvent?: (event: LedgerEvent) => void;
 }): HttpTaskActivities {
   const { settings, catalogue } = given;
   const { url, subjectKey } = settings.ledger;
   const ledger = new LateLedger(() => openLedger({ url, subjectKey, onEvent: given.onLedgerEvent }));
-  const sender = createTaskSender(settings.sender, { moreSecrets: settings.ledger.secretValues() });
+  const moreSecrets = [...settings.ledger.secretValues(), ...settings.sources.secretValues()];
+  const sender = createTaskSender(settings.sender, { moreSecrets });
   const dependencies = {
     sender,
     ledger: ledger.view,
@@ -34,7 +38,11 @@ export function createHttpTaskActivities(given: {
     services: settings.sender.services,
   };
   // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
-  const activities = { ...createTaskActivities(catalogue.tasks, dependencies), ...createOffboardingActivities(dependencies) };
+  const activities = {
+    ...createTaskActivities(catalogue.tasks, dependencies),
+    ...createOffboardingActivities(dependencies),
+    ...createSweepActivities({ ...dependencies, sourceSettings: settings.sources, customSources: given.sources }),
+  };
   return {
     activities,
     open: () => ledger.open(),
@@ -47,10 +55,10 @@ export function createHttpTaskActivities(given: {
 
 /** The ledger as activities see it, who are made before it is open. */
 class LateLedger {
-  readonly #connect: () => Promise<Ledger>;
-  #ledger: Ledger | undefined;
+  readonly #connect: () => Promise<OpenedLedger>;
+  #ledger: OpenedLedger | undefined;
 
-  constructor(connect: () => Promise<Ledger>) {
+  constructor(connect: () => Promise<OpenedLedger>) {
     this.#connect = connect;
   }
 
@@ -63,12 +71,19 @@ class LateLedger {
     this.#ledger = undefined;
   }
 
-  get view(): Ledger {
-    const opened = (): Ledger => {
+  get view(): OpenedLedger {
+    const opened = (): OpenedLedger => {
       if (!this.#ledger) throw new Error('The ledger is not open. Run the worker with the plugin, which opens it.');
       return this.#ledger;
     };
     return {
+      // Looked up at each use, so that they may be kept only as long as the ledger is open.
+      get sweeps() {
+        return opened().sweeps;
+      },
+      get rates() {
+        return opened().rates;
+      },
       recordIntent: async (intent) => opened().recordIntent(intent),
       recordOutcome: async (outcome) => opened().recordOutcome(outcome),
       recordEnd: async (end) => opened().recordEnd(end),

@@ -1,17 +1,14 @@
-import { ApplicationFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
 import type { ServiceSettings } from '../config/service-settings';
-import type { TaskSender } from '../http/send-task';
-import { LedgerUnavailableError } from '../ledger/ledger';
 import type { Receipt, SettledStep } from '../ledger/ledger';
 import { userSubjects } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
 import { asPerhapsSent } from '../policy/perhaps-sent';
 import type { Catalogue } from '../tasks/catalogue';
-import { USER_TOKEN_SHAPE } from '../tasks/plaid/fields';
-import type { TaskFailure } from '../tasks/failure';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import type { OffboardingActivities, PrepareOffboarding, Preparation, RecordedEnd, RecordEnd } from './contract';
+import { retryable } from './ledger-away';
+import { refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
 import type { TaskDependencies } from './run-task';
 
 /** What the activities of the off-boarding workflows need. */
@@ -55,7 +52,7 @@ async function prepare(
   { sender, ledger, hasher, allowSensitive, services, catalogue }: OffboardingDependencies,
   { user, itemIds = [], usesBatch, compensation }: PrepareOffboarding,
 ): Promise<Preparation> {
-  refuseTokens(user, allowSensitive);
+  refuseTokens(user, allowSensitive, 'user');
   const usesPlaid = user.plaidUserId !== undefined || user.plaidUserToken !== undefined;
   if (usesPlaid) requireService(services, 'plaid', user.plaidUserId === undefined ? 'user.plaidUserToken' : 'user.plaidUserId');
   if (usesBatch) requireService(services, 'batch', 'user.batchUserId');
@@ -82,37 +79,6 @@ async function prepare(
   });
 }
 
-/** It has to be known before anything is deleted that what should run after a failure could be sent at all. */
-function refuseUnsendable(catalogue: Catalogue, sender: TaskSender, { task: name, input }: { task: string; input?: unknown }): void {
-  const task = catalogue.find(name);
-  if (!task) throw refusal('compensation.task', unknownTask(catalogue, name));
-  try {
-    sender.prepare(task, input ?? {});
-  } catch (error) {
-    const failure = taskFailureIn(error);
-    if (!failure) throw error;
-    throw refusal(['compensation', 'input', failure.field].filter(Boolean).join('.'), failure.message);
-  }
-}
-
-function taskFailureIn(error: unknown): TaskFailure | undefined {
-  return error instanceof ApplicationFailure ? (error.details?.[0] as TaskFailure | undefined) : undefined;
-}
-
-function refuseTokens(user: PrepareOffboarding['user'], allowed: ReadonlySet<string>): void {
-  const message =
-    "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
-  if (user.plaidUserToken !== undefined && !allowed.has('user_token')) throw refusal('user.plaidUserToken', message);
-  if (user.plaidUserId !== undefined && USER_TOKEN_SHAPE.test(user.plaidUserId) && !allowed.has('user_id')) {
-    throw refusal('user.plaidUserId', message);
-  }
-}
-
-function requireService(services: ReadonlyMap<string, unknown>, service: string, field: string): void {
-  if (services.has(service)) return;
-  throw refusal(field, `needs ${service}, for which this worker has no keys; add it to HTTP_TASKS_SERVICES and set its keys`);
-}
-
 function checkTask(catalogue: Catalogue, name: string, input: unknown): void {
   const task = catalogue.find(name);
   if (!task) throw refusal('task', unknownTask(catalogue, name));
@@ -121,35 +87,6 @@ function checkTask(catalogue: Catalogue, name: string, input: unknown): void {
   } catch (error) {
     if (error instanceof InvalidInputError) throw refusal(error.field ? `input.${error.field}` : 'input', error.message);
     throw error;
-  }
-}
-
-function unknownTask(catalogue: Catalogue, name: string): string {
-  return `this worker has no task "${name}"; it has ${catalogue.tasks.map((task) => task.name).join(', ')}`;
-}
-
-function refusal(field: string, problem: string): ApplicationFailure {
-  const message = `The input is not valid: ${field}: ${problem}.`;
-  return ApplicationFailure.create({
-    type: 'Task.InvalidInput',
-    message,
-    nonRetryable: true,
-    details: [{ type: 'Task.InvalidInput', service: 'http-tasks', message, field }],
-  });
-}
-
-/** Nothing was sent, so Temporal may try again for as long as the run has time. */
-async function retryable<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof LedgerUnavailableError)) throw error;
-    const message = 'The ledger cannot be reached; the run goes on when it can.';
-    throw ApplicationFailure.create({
-      type: 'Task.LedgerUnavailable',
-      message,
-      details: [{ type: 'Task.LedgerUnavailable', service: 'ledger', message }],
-    });
   }
 }
 

@@ -2,6 +2,7 @@ import { SettingsError } from '../config/problems';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import { LedgerSettingError } from '../ledger/setting-error';
 import { SweepConflictError, SweepReleasedError, UnknownSweepError } from '../ledger/sweeps/sweep-errors';
+import { SourceError, SourceUnavailableError } from '../sources/source';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { ExitCode } from './io';
 
@@ -56,9 +57,11 @@ export class CommandFailure extends Error {
 export function reportOf(error: unknown): { exitCode: ExitCode; report: ErrorReport } {
   if (error instanceof Refusal) return refused(error.type, error.message, error.field);
   if (error instanceof InvalidInputError) return refused('Task.InvalidInput', error.message, error.field || undefined);
+  if (error instanceof SourceError) return refused('Task.InvalidInput', error.message, error.field);
   if (error instanceof SettingsError) return refused('Settings', error.message, error.problems[0]?.setting);
   if (error instanceof LedgerSettingError) return refused('Settings', error.message, error.setting);
   if (error instanceof LedgerUnavailableError) return failed('Task.LedgerUnavailable', error.message);
+  if (error instanceof SourceUnavailableError) return failed('SourceUnavailable', error.message);
   if (error instanceof CommandFailure) return failed(error.type, error.message);
   if (error instanceof UnknownSweepError) return failed('NotFound', error.message);
   if (error instanceof SweepReleasedError) return failed('Released', error.message);

@@ -11,6 +11,8 @@ import { ProblemList } from './problems';
 import { SenderSettings } from './sender-settings';
 import { readServiceSettings } from './service-settings';
 import type { ServiceSettings } from './service-settings';
+import { readSources } from './source-settings';
+import type { SourceSettings } from './source-settings';
 
 /** Task queue of a worker that names no other. */
 export const DEFAULT_TASK_QUEUE = 'http-tasks';
@@ -32,6 +34,8 @@ export interface Settings extends QueueSettings {
   logLevel: (typeof LOG_LEVELS)[number];
   sender: SenderSettings;
   ledger: LedgerSettings;
+  /** Where sweeps may read their users from. */
+  sources: SourceSettings;
 }
 
 /** The services of the catalogue, in its order; the generic one needs no credentials. */
@@ -49,9 +53,10 @@ export function readSettings(env: Env, services: readonly ServiceDefinition[] = 
   const problems = new ProblemList();
   const sender = readSender(env, chosenServices(env, services, problems), problems);
   const ledger = readLedger(env, problems);
+  const sources = readSources(env, problems);
   const queue = readQueue(env, problems);
   const logLevel = readLogLevel(env, problems);
-  return { ...queue, logLevel, sender, ledger: problems.finish(ledger) };
+  return { ...queue, logLevel, sender, sources, ledger: problems.finish(ledger) };
 }
 
 /**

@@ -66,6 +66,12 @@ it('leaves data converter, interceptors and workflows file of the host as they a
   expect(idlePlugin().configureWorker(options)).toMatchObject(options);
 });
 
+it('has heartbeats sent every three seconds, unless the host says otherwise', () => {
+  expect(idlePlugin().configureWorker({ taskQueue: 'q' })).toHaveProperty('maxHeartbeatThrottleInterval', '3 seconds');
+  const chosen = idlePlugin().configureWorker({ taskQueue: 'q', maxHeartbeatThrottleInterval: '1 minute' });
+  expect(chosen).toHaveProperty('maxHeartbeatThrottleInterval', '1 minute');
+});
+
 describe('settings', () => {
   function problemsOf(env: Record<string, string>, tasks = [ticketGet]): SettingsError {
     try {

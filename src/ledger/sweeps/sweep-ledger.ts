@@ -1,3 +1,4 @@
+import type { SweepStatus } from '../../policy/sweep-result';
 import type { Receipt, SubjectHistory } from '../ledger';
 import type {
   AppendTargets,
@@ -13,7 +14,6 @@ import type {
   SnapshotState,
   SweepCounts,
   SweepRow,
-  SweepStatus,
   TargetRow,
   UnfinishedRange,
   Verification,

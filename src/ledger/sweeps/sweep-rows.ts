@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
+import type { SweepStatus } from '../../policy/sweep-result';
 import type { Tables } from '../tables';
 import { storable, storableOrNull } from '../values';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError, UnknownSweepError } from './sweep-errors';
-import type { NewSweep, SweepRow, SweepStatus } from './sweep-types';
+import type { NewSweep, SweepRow } from './sweep-types';
 
 const END_STATUSES: readonly SweepStatus[] = ['completed', 'partial', 'failed', 'cancelled'];
 

@@ -1,10 +1,8 @@
 import type { Outcome } from '../../policy/outcome';
+import type { SweepStatus } from '../../policy/sweep-result';
 import type { TargetUser } from '../../policy/target-user';
 import type { TaskFailureType } from '../../tasks/failure';
 import type { ReceiptOutcome } from '../ledger';
-
-/** How a sweep stands, as `sweep status` shows it. */
-export type SweepStatus = 'running' | 'waitingForApproval' | 'paused' | 'completed' | 'partial' | 'failed' | 'cancelled';
 
 /** What a sweep is from its first moment on. */
 export interface NewSweep {

@@ -29,6 +29,16 @@ function problemsOf(read: () => unknown): Record<string, string> {
 }
 
 describe('Settings', () => {
+  it('hold what sources may read, and report what is wrong there with everything else', () => {
+    const sources = { HTTP_TASKS_SOURCE_DIR: '/srv/users', HTTP_TASKS_SOURCE_CLOSED_URL: 'postgres://u:source-password@db/x', HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select 1 as batch_user_id' };
+    const settings = readSettings({ ...GOOD, ...sources });
+    expect(settings.sources.folder).toBe('/srv/users');
+    expect(settings.sources.queryNames).toEqual(['closed']);
+    expect(settings.sources.secretValues()).toEqual(['source-password']);
+    const problems = problemsOf(() => readSettings({ ...GOOD, ...sources, HTTP_TASKS_SOURCE_CLOSED_QUERY: '', PLAID_ENV: 'live' }));
+    expect(Object.keys(problems).sort()).toEqual(['HTTP_TASKS_SOURCE_CLOSED_QUERY', 'PLAID_ENV']);
+  });
+
   it('have defaults for everything that is no credential', () => {
     const settings = readSettings(GOOD);
     expect(settings.taskQueue).toBe('http-tasks');

@@ -1,0 +1,68 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { TaskSender } from '../http/send-task';
+import type { Catalogue } from '../tasks/catalogue';
+import type { TaskFailure } from '../tasks/failure';
+import { USER_TOKEN_SHAPE } from '../tasks/plaid/fields';
+
+/** An input that cannot be worked with; final. The message repeats no value: it could be an id or a secret. */
+export function refusal(field: string, problem: string): ApplicationFailure {
+  const message = `The input is not valid: ${field}: ${problem}.`.replace(/\.\.$/, '.');
+  return ApplicationFailure.create({
+    type: 'Task.InvalidInput',
+    message,
+    nonRetryable: true,
+    details: [{ type: 'Task.InvalidInput', service: 'http-tasks', message, field }],
+  });
+}
+
+/** @throws ApplicationFailure `Task.InvalidInput` when this worker has no keys for the service that the field needs. */
+export function requireService(services: ReadonlyMap<string, unknown>, service: string, field: string): void {
+  if (services.has(service)) return;
+  throw refusal(field, `needs ${service}, for which this worker has no keys; add it to HTTP_TASKS_SERVICES and set its keys`);
+}
+
+/**
+ * It has to be known before anything is deleted that what should run after a failure could be sent at all.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput`, field `compensation.task` or `compensation.input…`.
+ */
+export function refuseUnsendable(catalogue: Catalogue, sender: TaskSender, { task: name, input }: { task: string; input?: unknown }): void {
+  const task = catalogue.find(name);
+  if (!task) throw refusal('compensation.task', unknownTask(catalogue, name));
+  try {
+    sender.prepare(task, input ?? {});
+  } catch (error) {
+    const failure = taskFailureIn(error);
+    if (!failure) throw error;
+    throw refusal(['compensation', 'input', failure.field].filter(Boolean).join('.'), failure.message);
+  }
+}
+
+/**
+ * Whoever holds a user's token may look into the user's accounts, and a history can be read by many.
+ *
+ * @param allowed Fields in which the operator accepts that.
+ * @param path Where the user stands in the input: `user`.
+ * @throws ApplicationFailure `Task.InvalidInput`
+ */
+export function refuseTokens(
+  user: { plaidUserId?: string | undefined; plaidUserToken?: string | undefined },
+  allowed: ReadonlySet<string>,
+  path: string,
+): void {
+  const message =
+    "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
+  if (user.plaidUserToken !== undefined && !allowed.has('user_token')) throw refusal(`${path}.plaidUserToken`, message);
+  if (user.plaidUserId !== undefined && USER_TOKEN_SHAPE.test(user.plaidUserId) && !allowed.has('user_id')) {
+    throw refusal(`${path}.plaidUserId`, message);
+  }
+}
+
+/** What to say of a task that is not in the catalogue. */
+export function unknownTask(catalogue: Catalogue, name: string): string {
+  return `this worker has no task "${name}"; it has ${catalogue.tasks.map((task) => task.name).join(', ')}`;
+}
+
+function taskFailureIn(error: unknown): TaskFailure | undefined {
+  return error instanceof ApplicationFailure ? (error.details?.[0] as TaskFailure | undefined) : undefined;
+}

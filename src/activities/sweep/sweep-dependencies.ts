@@ -1,0 +1,23 @@
+import type { ServiceSettings } from '../../config/service-settings';
+import type { SourceSettings } from '../../config/source-settings';
+import type { TaskSender } from '../../http/send-task';
+import type { OpenedLedger } from '../../ledger/open-ledger';
+import type { SubjectHasher } from '../../ledger/subject';
+import type { SourceFactory } from '../../sources/open-source';
+import type { Catalogue } from '../../tasks/catalogue';
+
+/** What the activities of sweeps work with. */
+export interface SweepDependencies {
+  ledger: OpenedLedger;
+  sender: TaskSender;
+  hasher: SubjectHasher;
+  catalogue: Catalogue;
+  /** By name; a service that is not configured is absent. */
+  services: ReadonlyMap<string, ServiceSettings>;
+  /** Fields with a user's bearer token that may stand in a plain history. */
+  allowSensitive: ReadonlySet<string>;
+  /** What sources may read. */
+  sourceSettings: SourceSettings;
+  /** Sources of the host's own, by name. @default none */
+  customSources?: Readonly<Record<string, SourceFactory>> | undefined;
+}
