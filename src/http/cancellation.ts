@@ -1,20 +1,23 @@
-import type { Exchange } from './exchange';
+/** Something under way that can be stopped. */
+export interface Cancellable {
+  cancel(): void;
+}
 
-const openExchanges = new WeakMap<AbortSignal, Set<Exchange>>();
+const underWay = new WeakMap<AbortSignal, Set<Cancellable>>();
 
 /**
- * Cancels the exchange when the signal aborts; answers what takes it off the signal again. Hundreds of calls may share
- * one signal, so it gets one listener and not one for each.
+ * Cancels it when the signal aborts; answers what takes it off the signal again. Hundreds of calls may share one
+ * signal, so it gets one listener and not one for each.
  */
-export function cancelOn(signal: AbortSignal, exchange: Exchange): () => void {
-  let exchanges = openExchanges.get(signal);
-  if (!exchanges) {
-    const fresh = new Set<Exchange>();
-    openExchanges.set(signal, fresh);
+export function cancelOn(signal: AbortSignal, cancellable: Cancellable): () => void {
+  let cancellables = underWay.get(signal);
+  if (!cancellables) {
+    const fresh = new Set<Cancellable>();
+    underWay.set(signal, fresh);
     signal.addEventListener('abort', () => fresh.forEach((open) => open.cancel()), { once: true });
-    exchanges = fresh;
+    cancellables = fresh;
   }
-  const shared = exchanges;
-  shared.add(exchange);
-  return () => shared.delete(exchange);
+  const shared = cancellables;
+  shared.add(cancellable);
+  return () => shared.delete(cancellable);
 }

@@ -1,0 +1,41 @@
+interface Lease {
+  tokens: number;
+  untilMs: number;
+}
+
+/** The calls that this process may still make, each until its lease ends. */
+export class LeasedTokens {
+  /** Oldest first, so the first to end is used first. */
+  #leases: Lease[] = [];
+  #left = 0;
+
+  /** How many there are, those included that have ended since the last {@link take}. */
+  get left(): number {
+    return this.#left;
+  }
+
+  add(tokens: number, untilMs: number): void {
+    if (tokens === 0) return;
+    this.#leases.push({ tokens, untilMs });
+    this.#left += tokens;
+  }
+
+  /** Takes one that may be used now. */
+  take(nowMs: number): boolean {
+    let lease = this.#leases[0];
+    while (lease !== undefined && (lease.tokens === 0 || nowMs >= lease.untilMs)) {
+      this.#left -= lease.tokens;
+      this.#leases.shift();
+      lease = this.#leases[0];
+    }
+    if (lease === undefined) return false;
+    lease.tokens -= 1;
+    this.#left -= 1;
+    return true;
+  }
+
+  drop(): void {
+    this.#leases = [];
+    this.#left = 0;
+  }
+}

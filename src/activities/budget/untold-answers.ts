@@ -1,0 +1,38 @@
+import type { AnswerCounts } from '../../ledger/sweeps/rate-ledger';
+
+/** How calls were answered, as far as the ledger does not know it yet. */
+export class UntoldAnswers {
+  #accepted = 0;
+  #refused = 0;
+  #waitUntilMs = 0;
+
+  accepted(): void {
+    this.#accepted += 1;
+  }
+
+  refused(retryAfterMs: number | undefined, nowMs: number): void {
+    this.#refused += 1;
+    // A wait is counted from its answer, however much later the ledger hears of it.
+    this.#waitUntilMs = Math.max(this.#waitUntilMs, nowMs + (retryAfterMs ?? 0));
+  }
+
+  get hasRefusals(): boolean {
+    return this.#refused > 0;
+  }
+
+  /** Takes out what is to be told now; undefined when there is nothing. */
+  take(nowMs: number): AnswerCounts | undefined {
+    const [accepted, refused] = [this.#accepted, this.#refused];
+    if (accepted + refused === 0) return undefined;
+    this.#accepted = 0;
+    this.#refused = 0;
+    const retryAfterMs = Math.ceil(this.#waitUntilMs - nowMs);
+    return { accepted, refused, ...(refused > 0 && retryAfterMs > 0 && { retryAfterMs }) };
+  }
+
+  /** They could not be told. */
+  putBack({ accepted, refused }: AnswerCounts): void {
+    this.#accepted += accepted;
+    this.#refused += refused;
+  }
+}

@@ -1,0 +1,48 @@
+import { cancelOn } from '../../http/cancellation';
+
+interface Waiter {
+  settle: (admitted: boolean) => void;
+  refuse: (error: Error) => void;
+}
+
+/** Those who wait for a call, in the order in which they came. */
+export class Waiters {
+  readonly #waiting = new Set<Waiter>();
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Answers whether it was admitted, or false when the signal aborted first. */
+  wait(signal: AbortSignal | undefined): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting.delete(waiter);
+        offSignal?.();
+      };
+      const waiter: Waiter = {
+        settle: (admitted) => {
+          leave();
+          resolve(admitted);
+        },
+        refuse: (error) => {
+          leave();
+          reject(error);
+        },
+      };
+      this.#waiting.add(waiter);
+      const offSignal = signal && cancelOn(signal, { cancel: () => waiter.settle(false) });
+    });
+  }
+
+  admitWhile(mayGo: () => boolean): void {
+    for (const waiter of this.#waiting) {
+      if (!mayGo()) return;
+      waiter.settle(true);
+    }
+  }
+
+  refuseAll(error: Error): void {
+    for (const waiter of this.#waiting) waiter.refuse(error);
+  }
+}

@@ -1,0 +1,192 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { createCallBudgets } from '../../src/activities/budget/create-call-budgets';
+import type { CallBudgets } from '../../src/activities/call-budget';
+import { LedgerUnavailableError } from '../../src/ledger/ledger';
+import type { RateKey, RateLedger } from '../../src/ledger/sweeps/rate-ledger';
+import { LIVE_RESERVE } from '../../src/policy/rate';
+import { cleanUp, open } from '../ledger/databases';
+import { until } from '../support/offboarding-runs';
+import { watch } from './watched-rates';
+import type { WatchedRates } from './watched-rates';
+
+describe('the calls that a process may make', () => {
+  let ledger: RateLedger;
+  let watched: WatchedRates;
+  let budgets: CallBudgets;
+  let key: RateKey;
+  let limit: number | undefined;
+  /** How far the clock of the process is ahead, as after a time in which it was frozen. */
+  let frozenMs: number;
+  let keys = 0;
+
+  beforeAll(async () => {
+    ledger = (await open('file::memory:')).rates;
+  });
+  afterAll(cleanUp);
+  beforeEach(() => {
+    key = { service: 'plaid', keySlot: `slot-${keys++}` };
+    limit = 600;
+    frozenMs = 0;
+    watched = watch(ledger);
+    budgets = createCallBudgets({ rates: watched.rates, documentedLimit: () => limit, now: () => performance.now() + frozenMs });
+  });
+  afterEach(() => budgets.close());
+
+  /** Takes what is leased and not used yet. */
+  function takeLeft(): number {
+    let taken = 0;
+    while (budgets.tryAdmit(key, 'sweep')) taken += 1;
+    return taken;
+  }
+
+  /** Leases more calls than are used at once. */
+  async function leaseMany(): Promise<void> {
+    limit = 60_000;
+    for (const calls of [500, 1]) await Promise.all(Array.from({ length: calls }, () => budgets.admit(key, 'sweep')));
+    expect(leased()).toBeGreaterThan(600);
+  }
+
+  function leased(): number {
+    return watched.leases.reduce((sum, { tokens }) => sum + tokens, 0);
+  }
+
+  it('are as many as the ledger gives, and whoever is left waits for the next', async () => {
+    const started = performance.now();
+    await Promise.all(Array.from({ length: 20 }, () => budgets.admit(key, 'sweep')));
+    const seconds = (performance.now() - started) / 1_000;
+    // Nine of the bucket's ten, the last of which is for live runs, and then nine and a half in each second.
+    expect(seconds).toBeGreaterThan(1);
+    expect(leased()).toBe(20);
+    expect(watched.leases.length).toBeLessThan(5 + 20 * seconds);
+    expect(watched.mostAtOnce()).toBe(1);
+  });
+
+  it('go to live runs first, and then in the order of asking', async () => {
+    const order: string[] = [];
+    const ask = (caller: 'live' | 'sweep', name: string) => budgets.admit(key, caller).then(() => order.push(name));
+    await ledger.leaseTokens({ ...key, want: 10, liveReserve: 0, documentedLimit: limit });
+    await Promise.all([ask('sweep', 'sweep 1'), ask('sweep', 'sweep 2'), ask('live', 'live 1'), ask('live', 'live 2')]);
+    expect(order).toEqual(['live 1', 'live 2', 'sweep 1', 'sweep 2']);
+  });
+
+  it('are leased for live runs one by one out of their reserve, and for sweeps beside it', async () => {
+    await Promise.all(Array.from({ length: 9 }, () => budgets.admit(key, 'sweep')));
+    await budgets.admit(key, 'live');
+    expect(watched.leases).toMatchObject([
+      { want: 1, liveReserve: LIVE_RESERVE, tokens: 1 },
+      { want: 8, liveReserve: LIVE_RESERVE, tokens: 8 },
+      { want: 1, liveReserve: 0, tokens: 1 },
+    ]);
+  });
+
+  it('are leased ahead at the pace of a sweep, so that few of them are asked for singly or never used', async () => {
+    limit = 60_000;
+    const started = performance.now();
+    let used = 0;
+    while (performance.now() - started < 3_000) {
+      const due = Math.floor((performance.now() - started) * 0.4);
+      for (; used < due; used += 1) if (!budgets.tryAdmit(key, 'sweep')) await budgets.admit(key, 'sweep');
+      await pause(5);
+    }
+    expect(leased()).toBeLessThan(used * 1.25);
+    expect(watched.leases.length).toBeLessThan(used / 10);
+  });
+
+  it('end with their lease by the clock of the process, also when it was frozen meanwhile', async () => {
+    await leaseMany();
+    frozenMs += 1_000;
+    expect(budgets.tryAdmit(key, 'sweep')).toBe(false);
+  });
+
+  it('are void when the answer that brought them came a second late', async () => {
+    const release = watched.holdAnswers();
+    const admitted = budgets.admit(key, 'live');
+    await until('the ledger was asked', () => watched.leases.length === 1);
+    frozenMs += 1_000;
+    release();
+    await expect(admitted).resolves.toBe(true);
+    expect(watched.leases).toHaveLength(2);
+  });
+
+  it('are void once others were refused, as soon as the ledger says so', async () => {
+    await leaseMany();
+    await ledger.reportAnswers({ ...key, answers: { accepted: 0, refused: 1 }, documentedLimit: limit });
+    budgets.answered(key, { refused: true });
+    await until('it was told', () => watched.reports.length === 1);
+    expect(takeLeft()).toBe(0);
+  });
+
+  it('stop at once when a provider asks to wait, and for everybody once the ledger knows', async () => {
+    await leaseMany();
+    budgets.answered(key, { refused: true, retryAfterMs: 60_000 });
+    expect(budgets.tryAdmit(key, 'live')).toBe(false);
+    await until('it was told', () => watched.reports.length === 1);
+    expect(watched.reports[0]).toMatchObject({ refused: 1 });
+    const other = await ledger.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: limit });
+    expect(other.tokens).toBe(0);
+    expect(other.retryInMs).toBeGreaterThan(55_000);
+  });
+
+  it('are void that were asked for before a provider asked to wait', async () => {
+    const release = watched.holdAnswers();
+    const admitted = budgets.admit(key, 'live');
+    await until('the ledger was asked', () => watched.leases.length === 1);
+    budgets.answered(key, { refused: true, retryAfterMs: 1_500 });
+    const started = performance.now();
+    release();
+    await admitted;
+    expect(performance.now() - started).toBeGreaterThan(1_300);
+    expect(watched.leases[1]).toMatchObject({ tokens: 0, answers: { accepted: 0, refused: 1 } });
+  });
+
+  it('cost the ledger few questions when hundreds are refused at once, and each is told', async () => {
+    for (let call = 0; call < 300; call += 1) budgets.answered(key, { refused: true, retryAfterMs: 1_000 });
+    for (let call = 0; call < 50; call += 1) budgets.answered(key, { refused: false });
+    await until('all were told', () => watched.reports.reduce((sum, { refused }) => sum + refused, 0) === 300);
+    expect(watched.reports.length).toBeLessThan(4);
+    expect(watched.mostAtOnce()).toBe(1);
+  });
+
+  it('are not waited for any longer when the ledger is away, by nobody; what is to be told is told later', async () => {
+    watched.away = true;
+    budgets.answered(key, { refused: false });
+    const refused = [budgets.admit(key, 'sweep'), budgets.admit(key, 'live'), budgets.admit(key, 'sweep')];
+    for (const admitted of refused) await expect(admitted).rejects.toThrow(LedgerUnavailableError);
+    watched.away = false;
+    await expect(budgets.admit(key, 'live')).resolves.toBe(true);
+    expect(watched.leases).toMatchObject([{ answers: { accepted: 1, refused: 0 } }]);
+  });
+
+  it('are not spent by whoever stops waiting', async () => {
+    await expect(budgets.admit(key, 'live', AbortSignal.abort())).resolves.toBe(false);
+    expect(watched.leases).toEqual([]);
+    await ledger.leaseTokens({ ...key, want: 10, liveReserve: 0, documentedLimit: limit });
+    const stop = new AbortController();
+    const given = [budgets.admit(key, 'sweep', stop.signal), budgets.admit(key, 'sweep', stop.signal), budgets.admit(key, 'sweep')];
+    stop.abort();
+    await expect(Promise.all(given)).resolves.toEqual([false, false, true]);
+    expect(leased()).toBe(1);
+  });
+
+  it('follow within a second what a person sets, however long the wait was before', async () => {
+    limit = 1;
+    await budgets.admit(key, 'live');
+    const waiting = Promise.all([budgets.admit(key, 'live'), budgets.admit(key, 'sweep')]);
+    await pause(300);
+    const started = performance.now();
+    await ledger.setRate({ ...key, limitPerMinute: 6_000 });
+    await waiting;
+    expect(performance.now() - started).toBeLessThan(1_500);
+  });
+
+  it('are asked for no more after the end, and the ledger has heard of every answer', async () => {
+    await budgets.admit(key, 'live');
+    budgets.answered(key, { refused: false });
+    limit = 1;
+    const waiting = budgets.admit(key, 'sweep');
+    await Promise.all([expect(waiting).rejects.toThrow(LedgerUnavailableError), budgets.close()]);
+    await expect(budgets.admit(key, 'sweep')).rejects.toThrow(LedgerUnavailableError);
+    const told = [...watched.reports, ...watched.leases.flatMap(({ answers }) => answers ?? [])];
+    expect(told).toEqual([{ accepted: 1, refused: 0 }]);
+  });
+});

@@ -1,0 +1,62 @@
+import { LedgerUnavailableError } from '../../src/ledger/ledger';
+import type { AnswerCounts, LeaseTokens, RateLedger, TokenLease } from '../../src/ledger/sweeps/rate-ledger';
+
+/** The rates of a real ledger, with a look at what is asked, and a hand on when it is answered. */
+export interface WatchedRates {
+  rates: RateLedger;
+  /** What was answered, in order. */
+  leases: (Pick<LeaseTokens, 'want' | 'liveReserve' | 'answers'> & Pick<TokenLease, 'tokens'>)[];
+  reports: AnswerCounts[];
+  /** The most questions that were ever under way at the same time. */
+  mostAtOnce(): number;
+  /** From now on answers are given by the ledger, and arrive only when what this answers is called. */
+  holdAnswers(): () => void;
+  /** Whether the ledger cannot be reached. */
+  away: boolean;
+}
+
+export function watch(real: RateLedger): WatchedRates {
+  let underWay = 0;
+  let most = 0;
+  let gate = Promise.resolve();
+  const through = async <T>(ask: () => Promise<T>): Promise<T> => {
+    underWay += 1;
+    most = Math.max(most, underWay);
+    try {
+      if (watched.away) throw new LedgerUnavailableError('It is away.');
+      const answer = await ask();
+      await gate;
+      return answer;
+    } finally {
+      underWay -= 1;
+    }
+  };
+  const watched: WatchedRates = {
+    leases: [],
+    reports: [],
+    away: false,
+    mostAtOnce: () => most,
+    holdAnswers: () => {
+      let open = (): void => undefined;
+      gate = new Promise((resolve) => (open = resolve));
+      return () => open();
+    },
+    rates: {
+      ...real,
+      leaseTokens: (asked) =>
+        through(async () => {
+          const lease = await real.leaseTokens(asked);
+          const { want, liveReserve, answers } = asked;
+          watched.leases.push({ want, liveReserve, answers, tokens: lease.tokens });
+          return lease;
+        }),
+      reportAnswers: (report) =>
+        through(async () => {
+          const answer = await real.reportAnswers(report);
+          watched.reports.push(report.answers);
+          return answer;
+        }),
+    },
+  };
+  return watched;
+}
