@@ -1,19 +1,28 @@
+import { Argument } from 'commander';
 import type { Command } from 'commander';
 import { addCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
-import type { Io } from './io';
+import type { ExitCode, Io } from './io';
 
 interface BenchCommandOptions extends CommonOptions {
   users?: string;
   concurrency?: string;
+  pairs?: string;
 }
 
 const DEFAULT_USERS = '30';
+const DEFAULT_SWEEP_USERS = '10000';
 const DEFAULT_CONCURRENCY = '10';
+const DEFAULT_PAIRS = '5';
 const MAX_USERS = 10_000;
+const MAX_SWEEP_USERS = 1_000_000;
 const MAX_CONCURRENCY = 100;
+const MAX_PAIRS = 99;
 /** So many users more are taken for the throughput than for the latency. */
 const CONCURRENT_FACTOR = 3;
+/** The sweeps whose memory is compared have twice, and twenty times, as many users as the others. */
+const MEMORY_FACTORS = { small: 2, large: 20 };
+const MOST_CHILDREN = 300;
 
 /** `http-tasks bench`: how fast it is on this machine, beside the same calls without anything around them. */
 export function registerBenchCommand(program: Command, io: Io): void {
@@ -22,21 +31,38 @@ export function registerBenchCommand(program: Command, io: Io): void {
     summary: 'measure latency, throughput, bundle size and start-up on this machine',
     description: [
       'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
-      'that makes the same calls. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
+      'that makes the same calls: one run for each user, or with "sweep" all users in one sweep. Settings in the environment',
+      'are ignored. Exits 1 when a figure does not keep its limit.',
     ].join(' '),
-    examples: ['http-tasks bench', 'http-tasks bench --users 100 --json'],
+    examples: ['http-tasks bench', 'http-tasks bench --users 100 --json', 'http-tasks bench sweep --users 2000 --pairs 3'],
   });
   command
-    .addOption(literalOption('--users <count>', `users for the latency; ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS})`))
-    .addOption(literalOption('--concurrency <runs>', `runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`));
-  onRun<BenchCommandOptions>(command, io, async ({ users = DEFAULT_USERS, concurrency = DEFAULT_CONCURRENCY, json = false }) => {
-    const sequential = wholeNumber('--users', users, { min: 1, max: MAX_USERS });
-    const size = {
-      sequential,
-      concurrent: sequential * CONCURRENT_FACTOR,
-      concurrency: wholeNumber('--concurrency', concurrency, { min: 1, max: MAX_CONCURRENCY }),
-    };
-    const { runBench } = await import('./bench/run-bench.js');
-    return runBench(io, { size, json });
-  });
+    .addArgument(new Argument('[what]', 'what is measured').choices(['user', 'sweep']).default('user'))
+    .addOption(literalOption('--users <count>', `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS})`))
+    .addOption(literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`))
+    .addOption(literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`));
+  onRun<BenchCommandOptions>(command, io, (options, [what]) => (what === 'sweep' ? benchSweep(io, options) : benchUser(io, options)));
+}
+
+async function benchUser(io: Io, { users = DEFAULT_USERS, concurrency = DEFAULT_CONCURRENCY, json = false }: BenchCommandOptions): Promise<ExitCode> {
+  const sequential = wholeNumber('--users', users, { min: 1, max: MAX_USERS });
+  const size = {
+    sequential,
+    concurrent: sequential * CONCURRENT_FACTOR,
+    concurrency: wholeNumber('--concurrency', concurrency, { min: 1, max: MAX_CONCURRENCY }),
+  };
+  const { runBench } = await import('./bench/run-bench.js');
+  return runBench(io, { size, json });
+}
+
+async function benchSweep(io: Io, { users = DEFAULT_SWEEP_USERS, pairs = DEFAULT_PAIRS, json = false }: BenchCommandOptions): Promise<ExitCode> {
+  const each = wholeNumber('--users', users, { min: 1, max: MAX_SWEEP_USERS });
+  const size = {
+    users: each,
+    pairs: wholeNumber('--pairs', pairs, { min: 1, max: MAX_PAIRS }),
+    children: Math.min(each, MOST_CHILDREN),
+    memory: { small: each * MEMORY_FACTORS.small, large: each * MEMORY_FACTORS.large },
+  };
+  const { runSweepBench } = await import('./bench/sweep/run-sweep-bench.js');
+  return runSweepBench(io, { size, json });
 }

@@ -39,6 +39,7 @@ export interface LocalStack {
   /** What another terminal has to export in order to use all of this; holds the settings of worker and CLI. */
   settings: Readonly<Record<string, string>>;
   workerLog: string;
+  workerPid: number;
   /** From the start of the worker's process until it asked for tasks, in milliseconds. */
   workerStartMs: number;
 }
@@ -90,7 +91,7 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<Local
   await untilPolling(client, worker, signal);
   const workerStartMs = performance.now() - startedAt;
   const { address, uiUrl } = server;
-  return { address, ...(uiUrl !== undefined && { uiUrl }), simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerStartMs };
+  return { address, ...(uiUrl !== undefined && { uiUrl }), simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs };
 }
 
 function refuseWhenStopped(signal: AbortSignal): void {

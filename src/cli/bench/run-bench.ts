@@ -3,11 +3,12 @@ import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { withLocalStack } from '../local-stack';
 import type { LocalStack } from '../local-stack';
-import { paint, print, printJson, printTable, say } from '../output';
+import { print, printJson, say } from '../output';
 import { figure } from './figures';
-import type { Figure, Figures } from './figures';
+import type { Figures } from './figures';
 import { bundleSize, measure } from './measure';
 import type { BenchSize, Measurements } from './measure';
+import { printFigureTable } from './print-figures';
 
 const MEGABYTE = 1_000_000;
 
@@ -20,7 +21,10 @@ export async function runBench(io: Io, { size, json }: { size: BenchSize; json: 
       if (all === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before everything was measured. Worker, simulators and server are ended.');
       const { measured, figures } = all;
       if (json) printJson(io, { calls: measured.calls, size, figures });
-      else printFigures(io, figures, measured, size);
+      else {
+        printFigureTable(io, figures, WORDS);
+        print(io, `${measured.calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`);
+      }
       return Object.values(figures).every(({ ok }) => ok) ? 0 : 1;
     }),
   );
@@ -63,17 +67,3 @@ const WORDS: Readonly<Record<string, string>> = {
   workflowCode: 'workflow bundle, code alone',
   workerStart: 'worker, from its start to polling',
 };
-
-function printFigures(io: Io, figures: Figures, { calls }: Measurements, size: BenchSize): void {
-  const rows = Object.entries(figures).map(([name, one]) => [name, WORDS[name] ?? '', `${one.value} ${one.unit}`, limitText(one), verdictText(io, one)]);
-  printTable(io, ['Figure', 'What', 'Value', 'Limit', ''], rows);
-  print(io, `${calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`);
-}
-
-function limitText(one: Figure): string {
-  return 'atMost' in one ? `≤ ${one.atMost}` : `≥ ${one.atLeast}`;
-}
-
-function verdictText(io: Io, { ok }: Figure): string {
-  return ok ? paint(io, 'green', 'ok') : paint(io, 'red', 'not ok');
-}

@@ -1,0 +1,75 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { Pool } from 'undici';
+
+/** A bare loop to be run: whom to off-board where, and how many at a time. */
+export interface BareSweep {
+  url: string;
+  clientId: string;
+  secret: string;
+  /** Users are `<prefix><number>`. */
+  prefix: string;
+  users: number;
+  concurrency: number;
+}
+
+/**
+ * The calls of a sweep for each user and nothing else: no ledger, no schema, no retry, no check of an answer but its
+ * status. In a process of its own, as the sweep's worker is, so that both have a core beside the simulators'.
+ *
+ * @returns How long it took, in milliseconds, from the first call to the last answer.
+ */
+export async function runBareSweep(sweep: BareSweep): Promise<number> {
+  const child = fork(__filename, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  try {
+    child.send(sweep);
+    const [message] = (await Promise.race([once(child, 'message'), failureOf(child)])) as [{ ms: number }];
+    return message.ms;
+  } finally {
+    child.kill();
+  }
+}
+
+async function failureOf(child: ReturnType<typeof fork>): Promise<never> {
+  const [code] = (await once(child, 'exit')) as [number | null];
+  throw new Error(`The bare loop ended with code ${code ?? 'none'} before it was done.`);
+}
+
+async function loop({ url, clientId, secret, prefix, users, concurrency }: BareSweep): Promise<number> {
+  const pool = new Pool(url, { connections: concurrency, pipelining: 1 });
+  const headers = { 'content-type': 'application/json', 'plaid-client-id': clientId, 'plaid-secret': secret };
+  const post = async (path: string, body: object): Promise<unknown> => {
+    const response = await pool.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
+    const answer = await response.body.json();
+    if (response.statusCode !== 200) throw new Error(`The simulator answered ${response.statusCode}.`);
+    return answer;
+  };
+  let nextUser = 0;
+  const lane = async (): Promise<void> => {
+    while (nextUser < users) {
+      const user_id = `${prefix}${nextUser++}`;
+      const { items } = (await post('/user/items/get', { user_id })) as { items: { item_id: string }[] };
+      await post('/user/items/remove', { user_id, item_ids: items.map(({ item_id }) => item_id) });
+      await post('/user/items/get', { user_id });
+      await post('/user/products/terminate', { user_id, reason_code: 'USER_OFFBOARDING' });
+    }
+  };
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  const ms = performance.now() - startedAt;
+  await pool.close();
+  return ms;
+}
+
+if (require.main === module) {
+  process.once('message', (sweep: BareSweep) => {
+    loop(sweep).then(
+      (ms) => process.send?.({ ms }),
+      (error: unknown) => {
+        process.stderr.write(`${String(error)}\n`);
+        process.exitCode = 1;
+        process.disconnect();
+      },
+    );
+  });
+}

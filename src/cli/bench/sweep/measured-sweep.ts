@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { openLedger } from '../../../ledger/open-ledger';
+import { createSubjectHasher } from '../../../ledger/subject';
+import { userSubjects } from '../../../ledger/user-subjects';
+import type { OffboardUsersInput } from '../../../policy/sweep-input';
+import type { SweepResult } from '../../../policy/sweep-result';
+import type { LocalStack } from '../../local-stack';
+
+const APPENDED_AT_ONCE = 5_000;
+
+/** What one sweep over invented users came to. */
+export interface MeasuredSweep {
+  /** Of the users' part alone: from the first chunk, or child, to the end of the last. */
+  usersMs: number;
+  /** Sealing the receipts and deleting the ids. */
+  endMs: number;
+  /** Of the whole run. */
+  events: number;
+  result: SweepResult;
+}
+
+/** Makes Plaid's simulator know users `<prefix>0` to `<prefix>N-1` with one Item each, and puts them into the ledger. */
+export async function seedSweep({ simulators, settings }: LocalStack, prefix: string, users: number): Promise<string> {
+  simulators.plaid.seed({ generate: { count: users, prefix, itemsPerUser: 1 } });
+  const subjectKey = settings.HTTP_TASKS_SUBJECT_KEY ?? '';
+  const ledger = await openLedger({ url: settings.HTTP_TASKS_LEDGER_URL ?? '', subjectKey });
+  try {
+    const hasher = createSubjectHasher(subjectKey);
+    const sweepId = `bench-${randomUUID()}`;
+    await ledger.sweeps.create({ sweepId });
+    let { version } = await ledger.sweeps.readSnapshot(sweepId);
+    for (let from = 0; from < users; from += APPENDED_AT_ONCE) {
+      const to = Math.min(from + APPENDED_AT_ONCE, users);
+      const rows = Array.from({ length: to - from }, (_, index) => {
+        const user = { plaidUserId: `${prefix}${from + index}` };
+        return { user, subjects: userSubjects(user, 'sandbox', hasher) };
+      });
+      const appended = await ledger.sweeps.appendTargets({ sweepId, version, rows, position: String(to), complete: to === users });
+      version = appended.version;
+    }
+    return sweepId;
+  } finally {
+    await ledger.close();
+  }
+}
+
+/** Runs a sweep over what {@link seedSweep} prepared, with the same calls as the bare loop, and reads its history. */
+export async function measureSweep(
+  { client, taskQueue }: LocalStack,
+  sweepId: string,
+  more: Partial<OffboardUsersInput> = {},
+): Promise<MeasuredSweep> {
+  const input: OffboardUsersInput = {
+    snapshot: sweepId,
+    reason: { code: 'USER_OFFBOARDING' },
+    batch: { mode: 'skip' },
+    maxUsers: 10_000_000,
+    granularity: 'chunk',
+    ...more,
+  };
+  const result = (await client.workflow.execute('offboardUsers', { workflowId: sweepId, taskQueue, args: [input] })) as SweepResult;
+  if (result.counts.removed !== result.counts.total) throw new Error('The sweep did not bring everybody to a good end; nothing can be compared.');
+  return { ...(await spansOf(client, sweepId)), result };
+}
+
+const USERS = ['httpTasks.runChunk', 'httpTasks.openChildren', 'httpTasks.recordChildren'];
+
+/** The server's own times: of the activities that do the users' part, and of those that end the sweep. */
+async function spansOf(client: Client, workflowId: string): Promise<Omit<MeasuredSweep, 'result'>> {
+  const { events = [] } = await client.workflow.getHandle(workflowId).fetchHistory();
+  const scheduled = new Map<string, string>();
+  const users = { from: Number.POSITIVE_INFINITY, to: 0 };
+  const end = { from: Number.POSITIVE_INFINITY, to: 0 };
+  for (const event of events ?? []) {
+    const atMs = Number(event.eventTime?.seconds ?? 0) * 1_000 + (event.eventTime?.nanos ?? 0) / 1e6;
+    const begun = event.activityTaskScheduledEventAttributes?.activityType?.name;
+    if (begun) scheduled.set(String(event.eventId), begun);
+    const doneOf = event.activityTaskCompletedEventAttributes?.scheduledEventId;
+    const done = doneOf === undefined ? undefined : scheduled.get(String(doneOf));
+    const name = begun ?? done;
+    if (name === undefined) continue;
+    const span = USERS.includes(name) ? users : name === 'httpTasks.endSweep' ? end : undefined;
+    if (!span) continue;
+    span.from = Math.min(span.from, atMs);
+    span.to = Math.max(span.to, atMs);
+  }
+  return { usersMs: users.to - users.from, endMs: end.to - end.from, events: (events ?? []).length };
+}
