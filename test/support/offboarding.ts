@@ -8,7 +8,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
 import { CATALOGUE_SERVICES, readSettings } from '../../src/config/settings';
 import { openLedger } from '../../src/ledger/open-ledger';
-import type { Ledger } from '../../src/ledger/ledger';
+import type { OpenedLedger } from '../../src/ledger/open-ledger';
 import { createSubjectHasher } from '../../src/ledger/subject';
 import type { SubjectHasher } from '../../src/ledger/subject';
 import { HttpTasksPlugin } from '../../src/plugin';
@@ -29,7 +29,7 @@ export interface Place {
   /** The settings of a worker here; a test may change them before it starts one. */
   env: Record<string, string>;
   /** A second view of the ledger that the workers write. */
-  ledger: Ledger;
+  ledger: OpenedLedger;
   /** The file that holds the ledger, unless the place was given another address. */
   ledgerFile: string;
   hasher: SubjectHasher;

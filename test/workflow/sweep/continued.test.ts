@@ -1,0 +1,84 @@
+import { Client, Connection } from '@temporalio/client';
+import { findTemporalServer, startTemporalServer } from '../../../src/temporal-server';
+import type { RunningTemporalServer } from '../../../src/temporal-server';
+import { pauseUpdate, resumeUpdate, setRateUpdate } from '../../../src/workflows/sweep/handlers';
+import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
+import type { SweepHandle, SweepPlace } from '../../support/sweep-runs';
+
+/** The server suggests a new run after so many events: with a chunk's six, at the border of every chunk or two. */
+const SUGGESTED_AFTER = 14;
+
+let server: RunningTemporalServer;
+let place: SweepPlace;
+let ourServer: string | undefined;
+
+beforeAll(async () => {
+  const binary = await findTemporalServer({ report: () => undefined });
+  server = await startTemporalServer({
+    binary: binary.path,
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': SUGGESTED_AFTER },
+  });
+  ourServer = process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'];
+  process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
+  place = await openSweepPlace();
+  await place.startWorker();
+});
+
+afterAll(async () => {
+  await place.close();
+  process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = ourServer;
+  await server.stop();
+});
+
+/** How many runs the workflow took. */
+async function runsOf({ workflowId }: SweepHandle): Promise<number> {
+  const connection = await Connection.connect({ address: server.address });
+  try {
+    let runs = 0;
+    for await (const _ of new Client({ connection }).workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs += 1;
+    return runs;
+  } finally {
+    await connection.close();
+  }
+}
+
+it('continues as new between chunks without losing or repeating anybody, and with the result of the whole', async () => {
+  const handle = await place.start({ source: { file: await place.users(9_000) }, concurrency: 2 });
+  const result = await handle.result();
+  expect(result).toMatchObject({ sweepId: handle.workflowId, status: 'completed', counts: { total: 9_000, accepted: 9_000, pending: 0 } });
+  expect(goneAtPlaid(place)).toEqual({ gone: 9_000, left: BYSTANDERS, irreversibleRepeats: 0 });
+  expect(await runsOf(handle)).toBeGreaterThan(2);
+});
+
+it('loses no update at any of those borders', async () => {
+  const handle = await place.start({ source: { file: await place.users(6_000) }, concurrency: 2 });
+  const latest = place.client.workflow.getHandle(handle.workflowId);
+  let limit = 100_000;
+  let ended = false;
+  const result = handle.result().finally(() => (ended = true));
+  let answered = 0;
+  while (!ended) {
+    try {
+      await latest.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: (limit += 1_000), keySlot: 'probe' }] });
+      answered += 1;
+      if (answered % 4 === 0) {
+        await expect(latest.executeUpdate(pauseUpdate)).resolves.toMatchObject({ pausedBecause: 'request' });
+        await latest.executeUpdate(resumeUpdate);
+      }
+    } catch (error) {
+      // Too late: the sweep has come to its end meanwhile.
+      await result;
+      expect(String(error)).toMatch(/completed|ended|not found/i);
+    }
+  }
+  await expect(result).resolves.toMatchObject({ status: 'completed', counts: { total: 6_000, accepted: 6_000 } });
+  expect(answered).toBeGreaterThan(4);
+  const probe = (await place.ledger.rates.readRates()).find(({ keySlot }) => keySlot === 'probe');
+  expect(probe?.limitPerMinute).toBe(100_000 + answered * 1_000);
+});
+
+it('continues as new between children too', async () => {
+  const handle = await place.start({ source: { file: await place.users(12) }, granularity: 'user', concurrency: 2 });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 12, accepted: 12, pending: 0 } });
+  expect(await runsOf(handle)).toBeGreaterThan(1);
+});

@@ -1,0 +1,145 @@
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate } from '../../../src/workflows/sweep/handlers';
+import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
+import type { SweepPlace } from '../../support/sweep-runs';
+import { until } from '../../support/offboarding-runs';
+
+/** What the issue promises; a quiet machine needs two seconds or three. */
+const ACTS_WITHIN_MS = 10_000;
+
+let place: SweepPlace;
+
+beforeEach(async () => {
+  place = await openSweepPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '20000' } });
+  await place.startWorker();
+});
+
+afterEach(() => place.close());
+
+/** Calls so far; a sweep that holds still makes no more. */
+function calls(): number {
+  return place.simulators.plaid.figures().calls.total + place.simulators.batch.figures().calls.total;
+}
+
+async function noCallsFor(ms: number): Promise<void> {
+  const before = calls();
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  expect(calls()).toBe(before);
+}
+
+it('pauses within seconds, holds still, and goes on where it was', async () => {
+  place.simulators.plaid.configure({ latencyMs: 100 });
+  const handle = await place.start({ source: { file: await place.users(3_000) } });
+  await until('it is under way', () => calls() > 200);
+  const askedAt = performance.now();
+  await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused', pausedBecause: 'request' });
+  const paused = await untilProgress(handle, 'nothing is under way', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
+  expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
+  expect(paused).toMatchObject({ status: 'paused', phase: 'paused' });
+  expect(paused.counts.pending).toBeGreaterThan(0);
+  await noCallsFor(1_500);
+  await until('the ledger says so', async () => (await place.ledger.sweeps.read(handle.workflowId))?.status === 'paused');
+  place.simulators.plaid.configure({ latencyMs: 0 });
+  await expect(handle.executeUpdate(resumeUpdate)).resolves.toMatchObject({ status: 'running' });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 3_000, accepted: 3_000 } });
+  expect(goneAtPlaid(place)).toEqual({ gone: 3_000, left: BYSTANDERS, irreversibleRepeats: 0 });
+});
+
+it('stops within seconds when it is cancelled; who was left out is counted as skipped, and everything is sealed', async () => {
+  place.simulators.plaid.configure({ latencyMs: 100 });
+  const handle = await place.start({ source: { file: await place.users(3_000) } });
+  await until('it is under way', () => calls() > 200);
+  await handle.cancel();
+  const end = await cancelledSweep(handle);
+  expect(end).toMatchObject({ status: 'cancelled', phase: 'ended', counts: { total: 3_000, pending: 0 } });
+  const { total, pending, ...outcomes } = end.counts;
+  expect(Object.values(outcomes).reduce((sum, users) => sum + users, 0)).toBe(total - pending);
+  expect(end.counts.skipped).toBeGreaterThan(0);
+  await noCallsFor(1_000);
+  expect(goneAtPlaid(place).irreversibleRepeats).toBe(0);
+  await expect(place.ledger.sweeps.verify({ sweepId: handle.workflowId, expectedRoot: end.merkleRoot })).resolves.toMatchObject({ ok: true });
+});
+
+it('pauses when more users failed than is tolerated, and goes on until as many more have', async () => {
+  const file = await place.users(2_000);
+  place.simulators.plaid.configure({ latencyMs: 20 });
+  place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', probability: 0.2 });
+  const handle = await place.start({ source: { file }, tolerance: 20, batch: { mode: 'skip' } });
+  const paused = await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+  expect(paused.pausedBecause).toBe('tolerance');
+  expect(paused.counts.failed).toBeGreaterThan(20);
+  expect(paused.counts.pending).toBeGreaterThan(0);
+  await handle.executeUpdate(resumeUpdate);
+  const again = await untilProgress(handle, 'it is paused again', ({ status, counts }) => status === 'paused' && counts.failed > paused.counts.failed);
+  expect(again.counts.failed).toBeGreaterThan(paused.counts.failed + 20);
+  await handle.cancel();
+  await cancelledSweep(handle);
+});
+
+it('pauses at a refused key, names it, and goes on once the key is good', async () => {
+  const file = await place.users(400);
+  place.simulators.plaid.faults.add({ endpoint: '*', kind: 'unauthorized' });
+  const handle = await place.start({ source: { file } });
+  const paused = await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+  expect(paused).toMatchObject({ pausedBecause: 'Task.Unauthorized plaid', counts: { pending: 400 } });
+  expect(calls()).toBeLessThanOrEqual(64);
+  place.simulators.plaid.faults.remove();
+  await handle.executeUpdate(resumeUpdate);
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 400 } });
+});
+
+it('pauses at a refused key of one app at Batch, and sends nothing for it twice', async () => {
+  place.simulators.batch.faults.add({ endpoint: 'customDataBulkDelete', kind: 'unauthorized', times: 1 });
+  const handle = await place.start({ source: { file: await place.users(130) } });
+  const paused = await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+  expect(paused.pausedBecause).toMatch(/^Task\.Unauthorized batch\.(ios|android)$/);
+  await handle.executeUpdate(resumeUpdate);
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 130 } });
+});
+
+it('waits for approval, and refuses one for another number of users', async () => {
+  const handle = await place.start({ source: { file: await place.users(120) }, approval: true });
+  await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
+  expect(calls()).toBe(0);
+  const wrong: unknown = await handle.executeUpdate(approveUpdate, { args: [{ total: 119, by: 'me' }] }).catch((error: unknown) => error);
+  expect(wrong).toBeInstanceOf(WorkflowUpdateFailedError);
+  expect((wrong as WorkflowUpdateFailedError).cause?.message).toBe(
+    'total is 119, and this sweep has 120 users. Look at them again, then approve the number that you find.',
+  );
+  await expect(handle.executeUpdate(approveUpdate, { args: [{ total: 120, by: 'A. Person' }] })).resolves.toMatchObject({ approvedBy: 'A. Person' });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed' });
+});
+
+it('refuses updates that make no sense with one sentence', async () => {
+  place.simulators.plaid.configure({ latencyMs: 200 });
+  const handle = await place.start({ source: { file: await place.users(500) } });
+  await until('it is under way', () => calls() > 10);
+  const refusal = async (update: Promise<unknown>): Promise<string | undefined> =>
+    update.then(
+      () => undefined,
+      (error: unknown) => (error as WorkflowUpdateFailedError).cause?.message,
+    );
+  expect(await refusal(handle.executeUpdate(resumeUpdate))).toBe('This sweep is not paused; it is running.');
+  expect(await refusal(handle.executeUpdate(approveUpdate, { args: [{ total: 500, by: 'me' }] }))).toBe('This sweep does not wait for approval; it is running.');
+  expect(await refusal(handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 0 }] }))).toContain('callsPerMinute: must be at least 1 call a minute');
+  place.simulators.plaid.configure({ latencyMs: 0 });
+  await handle.result();
+});
+
+it('writes a limit that is given at the start or set later where all processes read it', async () => {
+  place.simulators.plaid.configure({ latencyMs: 50 });
+  const handle = await place.start({ source: { file: await place.users(600) }, rate: 30_000 });
+  const limit = async () => (await place.ledger.rates.readRates()).find(({ service }) => service === 'plaid')?.limitPerMinute;
+  await until('the first limit is written', async () => (await limit()) === 30_000);
+  await handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 60_000 }] });
+  await until('the second limit is written', async () => (await limit()) === 60_000);
+  place.simulators.plaid.configure({ latencyMs: 0 });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed' });
+});
+
+it('ends when its time is over: who was not done has failed', async () => {
+  const file = await place.users(150, { prefix: 'slow' });
+  place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'slow-5', kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 600 } });
+  const handle = await place.start({ source: { file }, deadline: '12s' });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'partial', counts: { total: 150, failed: 1, accepted: 149, pending: 0 } });
+});
