@@ -111,6 +111,9 @@ class Sweep {
       if (this.#state.isPaused) await this.#resumed();
       else if (!end.left) await this.#pauseAfter(end);
     }
+    // From here on no update is taken any more; those that were are carried out.
+    this.#state.phase = 'closing';
+    await condition(() => this.#control.isSettled);
   }
 
   /** Opens the sweep and takes its snapshot; a refusal reads like one by the schema. */

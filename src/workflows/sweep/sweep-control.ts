@@ -78,6 +78,7 @@ export class SweepControl {
 
   #refuseEnded(): void {
     if (this.#state.ended) throw new Error(`This sweep has ended (${this.#state.status}), so nothing about it can be changed.`);
+    if (this.#state.phase === 'closing') throw new Error('This sweep is at its end and only seals its receipts, so nothing about it can be changed.');
   }
 
   #refuseUnlessPaused(): void {
