@@ -39,7 +39,7 @@ export function createHttpTaskActivities(given: {
   };
   // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
   const activities = {
-    ...createTaskActivities(catalogue.tasks, dependencies),
+    ...createTaskActivities(catalogue.tasks, { ...dependencies, sweeps: { readUser: (target) => ledger.view.sweeps.readUser(target) } }),
     ...createOffboardingActivities(dependencies),
     ...createSweepActivities({ ...dependencies, sourceSettings: settings.sources, customSources: given.sources }),
   };

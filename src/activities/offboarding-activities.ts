@@ -1,18 +1,24 @@
 import { Context } from '@temporalio/activity';
 import type { ServiceSettings } from '../config/service-settings';
 import type { Receipt, SettledStep } from '../ledger/ledger';
+import type { OpenedLedger } from '../ledger/open-ledger';
 import { userSubjects } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
 import { asPerhapsSent } from '../policy/perhaps-sent';
+import { TARGET_IDS } from '../policy/target-reference';
+import type { TargetUser } from '../policy/target-user';
+import { fitsInRoute } from '../tasks/batch/fields';
 import type { Catalogue } from '../tasks/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import type { OffboardingActivities, PrepareOffboarding, Preparation, RecordedEnd, RecordEnd } from './contract';
+import { findTarget } from './find-target';
 import { retryable } from './ledger-away';
 import { refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
 import type { TaskDependencies } from './run-task';
 
 /** What the activities of the off-boarding workflows need. */
-export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender' | 'ledger' | 'hasher' | 'allowSensitive'> {
+export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender' | 'hasher' | 'allowSensitive'> {
+  ledger: OpenedLedger;
   catalogue: Catalogue;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, ServiceSettings>;
@@ -50,16 +56,22 @@ function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
 
 async function prepare(
   { sender, ledger, hasher, allowSensitive, services, catalogue }: OffboardingDependencies,
-  { user, itemIds = [], usesBatch, compensation }: PrepareOffboarding,
+  given: PrepareOffboarding,
 ): Promise<Preparation> {
-  refuseTokens(user, allowSensitive, 'user');
+  const target = await targetOf(ledger, given.user);
+  // A target's token comes from the ledger, where it is encrypted, and stands in no history.
+  if (!target) refuseTokens(given.user, allowSensitive, 'user');
+  const user = target ?? given.user;
+  const itemIds = (target ?? given).itemIds ?? [];
+  const { compensation } = given;
+  const usesBatch = given.usesBatch && user.batchUserId !== undefined;
   const usesPlaid = user.plaidUserId !== undefined || user.plaidUserToken !== undefined;
   if (usesPlaid) requireService(services, 'plaid', user.plaidUserId === undefined ? 'user.plaidUserToken' : 'user.plaidUserId');
   if (usesBatch) requireService(services, 'batch', 'user.batchUserId');
   if (compensation) refuseUnsendable(catalogue, sender, compensation);
   const environment = services.get('plaid')?.environment ?? 'default';
-  const { batchUserId, ...plaidUser } = user;
-  const atPlaid = userSubjects(plaidUser, environment, hasher);
+  const { plaidUserId, plaidUserToken, batchUserId } = user;
+  const atPlaid = userSubjects({ plaidUserId, plaidUserToken }, environment, hasher);
   const atBatch = userSubjects({ batchUserId }, environment, hasher);
   const subjects = [...atPlaid, ...atBatch];
   return retryable(async () => {
@@ -75,8 +87,21 @@ async function prepare(
       knownSteps: [...plaid.steps.filter((step) => step.startsWith('plaid.')), ...batch.steps.filter((step) => step.startsWith('batch.'))],
       hadItems: plaid.items.length > 0,
       knownItems: itemIds.flatMap((id, index) => (seen.has(hasher.item('plaid', environment, id)) ? [index] : [])),
+      ...(target && { target: withoutIds(target) }),
     };
   });
+}
+
+async function targetOf(ledger: OffboardingDependencies['ledger'], { sweepId, seq }: PrepareOffboarding['user']): Promise<TargetUser | undefined> {
+  if (sweepId === undefined || seq === undefined) return undefined;
+  return (await findTarget(ledger.sweeps, { sweepId, seq })).user;
+}
+
+/** What the run may know of a user of a sweep: everything it knows stands in its history. */
+function withoutIds({ itemIds, batchUserId = '', ...user }: TargetUser): NonNullable<Preparation['target']> {
+  const ids = TARGET_IDS.filter((id) => (id === 'batchUserId' ? batchUserId !== '' : user[id] !== undefined));
+  const unroutable = batchUserId !== '' && !fitsInRoute(batchUserId);
+  return { ids, ...(itemIds && { itemIds: [...itemIds] }), ...(unroutable && { unroutableBatchUserId: batchUserId }) };
 }
 
 function checkTask(catalogue: Catalogue, name: string, input: unknown): void {
