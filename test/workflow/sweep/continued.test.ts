@@ -34,9 +34,9 @@ afterAll(async () => {
 async function runsOf({ workflowId }: SweepHandle): Promise<number> {
   const connection = await Connection.connect({ address: server.address });
   try {
-    let runs = 0;
-    for await (const _ of new Client({ connection }).workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs += 1;
-    return runs;
+    const runs = new Set<string>();
+    for await (const { runId } of new Client({ connection }).workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.add(runId);
+    return runs.size;
   } finally {
     await connection.close();
   }
