@@ -73,6 +73,7 @@ interface SweepsTable {
   number: GeneratedAlways<number>;
   sweep_id: string;
   redrive_of: string | null;
+  claimed_by: string | null;
   /** 0 or 1, as everywhere: libSQL has no booleans. */
   skip_done: number;
   status: string;

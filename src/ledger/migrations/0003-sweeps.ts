@@ -28,6 +28,8 @@ async function createSweeps(transaction: Transaction<Tables>, dialect: LedgerDia
   await numbered
     .addColumn('sweep_id', 'text', (column) => column.notNull().unique())
     .addColumn('redrive_of', 'text')
+    // The workflow's first run; null for a snapshot that nobody has begun to work on.
+    .addColumn('claimed_by', 'text')
     .addColumn('skip_done', 'integer', (column) => column.notNull())
     .addColumn('status', 'text', (column) => column.notNull())
     .addColumn('paused_because', 'text')

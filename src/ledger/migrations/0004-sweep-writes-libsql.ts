@@ -184,10 +184,10 @@ function recordBulk(): string {
   const stillOpen = 'q.sweep = new.sweep and q.app = new.app and q.seq = u.value->>0 and q.fence = new.fence';
   return `${fenceHolds()}
     insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
-      service, environment, key_slot, outcome, failure_type, status, code, request_id, token, at)
+      service, environment, key_slot, outcome, failure_type, status, code, request_id, token, reason, at)
     select new.sweep_id, '', '', t.seq, new.receipt->>0, 'settled', t.round, 1, new.sweep_id, u.value->>1,
       new.receipt->>1, new.receipt->>2, new.receipt->>3, new.receipt->>4, new.receipt->>5, new.receipt->>6,
-      new.receipt->>7, new.receipt->>8, new.receipt->>9, new.receipt->>10, new.at
+      new.receipt->>7, new.receipt->>8, new.receipt->>9, new.receipt->>10, new.receipt->>11, new.at
     from json_each(new.users) as u cross join bulk_queue as q on ${stillOpen}
       join targets as t on t.sweep = q.sweep and t.seq = q.seq
     where true on conflict do nothing;

@@ -14,7 +14,7 @@ export const BULK_FUNCTIONS: readonly string[] = [
   `
   create function ledger_bulk_wave(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer, p_wave integer,
     p_app text, p_step text, p_most integer, p_at timestamptz
-  ) returns table (seq integer, ids text, subjects text)
+  ) returns table (seq integer, ids text, subjects text, unsettled integer)
   language plpgsql volatile set enable_seqscan = off as $$
   #variable_conflict use_column
   declare
@@ -50,7 +50,7 @@ export const BULK_FUNCTIONS: readonly string[] = [
       end loop;
     end if;
     return query
-      select q.seq, i.ids, i.subjects
+      select q.seq, i.ids, i.subjects, q.unsettled
       from bulk_queue q cross join lateral (
         select d.ids, d.subjects from target_ids d where d.sweep = p_sweep and d.seq = q.seq limit 1) i
       where q.sweep = p_sweep and q.app = p_app and q.fence = p_fence and q.wave = p_wave;
@@ -62,10 +62,10 @@ export const BULK_FUNCTIONS: readonly string[] = [
   begin
     perform ledger_sweep_fence_holds(p_sweep, p_chunk_id, p_fence);
     insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, round, attempt, sweep_id, subject, task,
-      service, environment, key_slot, outcome, failure_type, status, code, request_id, token, at)
+      service, environment, key_slot, outcome, failure_type, status, code, request_id, token, reason, at)
     select p_sweep_id, '', '', q.seq, p_receipt->>0, 'settled', q.round, 1, p_sweep_id, u->>1, p_receipt->>1,
       p_receipt->>2, p_receipt->>3, p_receipt->>4, p_receipt->>5, p_receipt->>6, (p_receipt->>7)::integer,
-      p_receipt->>8, p_receipt->>9, p_receipt->>10, p_at
+      p_receipt->>8, p_receipt->>9, p_receipt->>10, p_receipt->>11, p_at
     from jsonb_array_elements(p_users) u cross join lateral (${STILL_OPEN}) q
     on conflict do nothing;
     insert into targets (sweep, seq, state, round, unsettled, worst, bulk_left, some_items)

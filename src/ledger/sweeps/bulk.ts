@@ -5,13 +5,14 @@ import { keyOf, numberOf, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepFencedError } from './sweep-errors';
 import { MOST_USERS_IN_A_BULK_CALL } from './sweep-types';
-import type { BulkUser, OpenBulk, RecordBulk } from './sweep-types';
+import type { BulkUser, HandBackBulk, OpenBulk, RecordBulk } from './sweep-types';
 import { requireAtMost } from './waves';
 
 interface BulkRow {
   seq: number;
   ids: string;
   subjects: string;
+  unsettled: number;
 }
 
 /** See `SweepLedger.readyForBulk`. */
@@ -37,10 +38,11 @@ export async function openBulk(context: SweepContext, bulk: OpenBulk): Promise<B
   );
   return rows
     .sort((a, b) => a.seq - b.seq)
-    .map(({ seq, ids, subjects }) => ({
+    .map(({ seq, ids, subjects, unsettled }) => ({
       seq,
       user: key.decryptUser(seq, ids),
       subjects: JSON.parse(subjects) as string[],
+      unsettled: unsettled === 1,
     }));
 }
 
@@ -57,7 +59,7 @@ async function openInLibsql({ db }: SweepContext, sweep: number, bulk: OpenBulk)
     values (${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence}, ${bulk.wave},
       ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()})`.execute(db);
   const { rows } = await sql<BulkRow>`
-    select q.seq, i.ids, i.subjects
+    select q.seq, i.ids, i.subjects, q.unsettled
     from bulk_queue as q join target_ids as i on i.sweep = q.sweep and i.seq = q.seq
     where q.sweep = ${sweep} and q.app = ${storable(bulk.app)} and q.fence = ${bulk.fence} and q.wave = ${bulk.wave}
   `.execute(db);
@@ -78,7 +80,7 @@ export async function recordBulk(context: SweepContext, bulk: RecordBulk): Promi
     storable(bulk.chunkId),
     bulk.fence,
     storable(bulk.app),
-    JSON.stringify([...call, storableOrNull(bulk.keySlot), ...found, ...proof]),
+    JSON.stringify([...call, storableOrNull(bulk.keySlot), ...found, ...proof, storableOrNull(bulk.reason)]),
     JSON.stringify(bulk.users.map(({ seq, subject }) => [seq, subject])),
     rankOf(bulk.outcome),
     new Date().toISOString(),
@@ -87,4 +89,19 @@ export async function recordBulk(context: SweepContext, bulk: RecordBulk): Promi
     ? sql`select ledger_bulk_outcomes(${list})`
     : sql`insert into write_bulk_outcomes (sweep, sweep_id, chunk_id, fence, app, receipt, users, worst, at) values (${list})`;
   await orRefused(write.execute(context.db), () => new SweepFencedError(bulk.chunkId));
+}
+
+/** See `SweepLedger.handBackBulk`. The fence that each row holds says whether it is still the caller's. */
+export async function handBackBulk(context: SweepContext, bulk: HandBackBulk): Promise<void> {
+  requireAtMost('seqs', bulk.seqs.length, MOST_USERS_IN_A_BULK_CALL);
+  const { db, dialect } = context;
+  const json = JSON.stringify(bulk.seqs);
+  const seqs =
+    dialect === 'postgres'
+      ? sql`(select value::integer from jsonb_array_elements_text(${json}::jsonb) as list (value))`
+      : sql`(select value from json_each(${json}))`;
+  await sql`
+    update bulk_queue set fence = null, wave = null, intent_at = null
+    where sweep = ${await numberOf(context, bulk.sweepId)} and app = ${storable(bulk.app)} and fence = ${bulk.fence}
+      and unsettled = 0 and seq in ${seqs}`.execute(db);
 }

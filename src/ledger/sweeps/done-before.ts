@@ -14,6 +14,7 @@ interface EndReceipt {
   seq: number;
   phase: string;
   subject: string;
+  service: string;
   outcome: string | null;
   items: string | null;
 }
@@ -23,7 +24,9 @@ interface EndReceipt {
  * not done: off-boarding twice does no harm, and leaving somebody out does.
  *
  * - Nothing in that end may be failed, unknown, not found or held.
- * - Each id of the row needs a good receipt of its own, so that an id that was not known then is not forgotten now.
+ * - Each id of the row needs a good receipt of its own, so that an id that was not known then is not forgotten now. The
+ *   receipt has to be about a call to the id's own provider: a run writes its last word on every step under the first of
+ *   the user's ids, so that one about Batch stands under the id at Plaid too.
  * - It must not have been about some Items only: a sweep's target says so itself, and a run's last look found none left.
  * - A row for some Items only is never skipped, since nothing tells which ones an earlier end was about.
  */
@@ -37,17 +40,23 @@ export async function findDone(context: SweepContext, rows: readonly TargetRow[]
     }
   }
   return new Set(
-    asked.filter(({ subjects }) => (endsBySubject.get(subjects[0] ?? '') ?? []).some((end) => isDone(end, subjects))),
+    asked.filter((row) => (endsBySubject.get(row.subjects[0] ?? '') ?? []).some((end) => isDone(end, row))),
   );
 }
 
-function isDone(end: readonly EndReceipt[], subjects: readonly string[]): boolean {
+function isDone(end: readonly EndReceipt[], row: TargetRow): boolean {
   if (end.some(({ phase, outcome }) => phase === 'settled' && isOutcome(outcome) && spoils(outcome))) return false;
   const lastLook = end.findLast(({ outcome, items }) => outcome === 'read' && items !== null);
   if (lastLook !== undefined && lastLook.items !== '[]') return false;
-  return subjects.every((subject) =>
-    end.some((receipt) => receipt.subject === subject && isOutcome(receipt.outcome) && isGood(receipt.outcome)),
-  );
+  return row.subjects.every((subject, index) => {
+    const service = serviceOf(row, index);
+    return end.some((one) => one.subject === subject && one.service === service && isOutcome(one.outcome) && isGood(one.outcome));
+  });
+}
+
+/** Whose id a subject of the row is: the one at Batch comes last (see `userSubjects`). */
+function serviceOf({ user, subjects }: TargetRow, index: number): 'plaid' | 'batch' {
+  return user.batchUserId !== undefined && index === subjects.length - 1 ? 'batch' : 'plaid';
 }
 
 function spoils(outcome: Outcome): boolean {
@@ -77,7 +86,7 @@ async function readEnds({ db, dialect }: SweepContext, subjects: readonly string
   );
   const column = (index: number) => (dialect === 'postgres' ? sql`value::jsonb->>${sql.lit(index)}` : sql`value->>${sql.lit(index)}`);
   const { rows } = await sql<EndReceipt & { ending: number }>`
-    select list.seq as ending, r.workflow_id, r.run_id, r.seq, r.phase, r.subject, r.outcome, r.items
+    select list.seq as ending, r.workflow_id, r.run_id, r.seq, r.phase, r.subject, r.service, r.outcome, r.items
     from ${rowsOf(dialect, [...keys])} as list
     join receipts as r on r.workflow_id = ${column(0)} and r.run_id = ${column(1)}
     where ${column(2)} is null or (r.activity_id = '' and r.seq = cast(${column(2)} as integer))

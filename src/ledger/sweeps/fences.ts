@@ -40,6 +40,20 @@ export async function takeFence(
   return mine.fence;
 }
 
+/** See `SweepLedger.voidOtherFences`: the caller's number is given to all chunks, and nobody holds it for any other. */
+export async function voidOtherFences(context: SweepContext, { sweepId, chunkId, fence }: ChunkFence): Promise<void> {
+  const sweep = await numberOf(context, sweepId);
+  await context.db
+    .updateTable('sweep_chunks')
+    .set({ fence, taken_by: '' })
+    .where('sweep', '=', sweep)
+    .where('chunk_id', '<>', storable(chunkId))
+    // A caller that was overtaken itself must not void whoever came after it.
+    .where('fence', '<', fence)
+    .execute();
+  await confirmFence(context, { sweepId, chunkId, fence });
+}
+
 /** See `SweepLedger.confirmFence`. */
 export async function confirmFence(context: SweepContext, { sweepId, chunkId, fence }: ChunkFence): Promise<void> {
   const row = await context.db

@@ -5,7 +5,7 @@ import type { SubjectHistory } from '../ledger';
 import { requireHashes } from '../values';
 import { isOneOf, keyOf, numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
-import type { SweepCounts, TargetRow, UnfinishedRange } from './sweep-types';
+import type { SweepCounts, TargetRow, UnfinishedQuery, UnfinishedRanges } from './sweep-types';
 
 /** See `SweepLedger.count`. */
 export async function count(
@@ -56,26 +56,60 @@ export async function readUser(
   return row && { user: key.decryptUser(seq, row.ids), subjects: JSON.parse(row.subjects) as string[] };
 }
 
-/** See `SweepLedger.readUnfinished`. */
-export async function readUnfinished(
-  context: SweepContext,
-  { sweepId, chunkSize }: { sweepId: string; chunkSize: number },
-): Promise<UnfinishedRange[]> {
-  if (!Number.isInteger(chunkSize) || chunkSize < 1) {
-    throw new RangeError(`chunkSize must be a whole number from 1, and is ${chunkSize}.`);
-  }
-  const sweep = await numberOf(context, sweepId);
+/** See `SweepLedger.readUnfinished`. Goes to the first user who is left, over the key, and looks no further than one answer may hold. */
+export async function readUnfinished(context: SweepContext, query: UnfinishedQuery): Promise<UnfinishedRanges> {
+  const { chunkSize, limit } = query;
+  requireFrom(1, { chunkSize, limit });
+  requireFrom(0, { fromSeq: query.fromSeq });
+  const sweep = await numberOf(context, query.sweepId);
+  const first = await firstUnfinished(context, sweep, query.fromSeq);
+  if (first === undefined) return { ranges: [] };
+  const end = (Math.floor(first / chunkSize) + limit) * chunkSize;
   const { rows } = await sql<{ part: number; users: number | string; ready: number | string; not_before: string | Date | null }>`
     select seq / cast(${chunkSize} as integer) as part, count(*) as users, min(not_before) as not_before,
       sum(case when state = 'open' or not_before is null then 1 else 0 end) as ready
-    from targets where sweep = ${sweep} and state in ('pending', 'open')
+    from targets where sweep = ${sweep} and seq >= ${first} and seq < ${end} and state in ('pending', 'open')
     group by 1 order by 1`.execute(context.db);
-  return rows.map(({ part, users, ready, not_before }) => ({
-    from: part * chunkSize,
+  const ranges = rows.map(({ part, users, ready, not_before }) => ({
+    from: Math.max(part * chunkSize, query.fromSeq),
     to: (part + 1) * chunkSize - 1,
     users: Number(users),
     ...(Number(ready) === 0 && not_before !== null && { notBefore: new Date(not_before).toISOString() }),
   }));
+  const isLast = (await firstUnfinished(context, sweep, end)) === undefined;
+  return { ranges, ...(!isLast && { nextSeq: end }) };
+}
+
+async function firstUnfinished({ db }: SweepContext, sweep: number, fromSeq: number): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('targets')
+    .select('seq')
+    .where('sweep', '=', sweep)
+    .where('seq', '>=', fromSeq)
+    .where('state', 'in', ['pending', 'open'])
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.seq;
+}
+
+function requireFrom(least: number, given: Record<string, number>): void {
+  for (const [field, value] of Object.entries(given)) {
+    if (!Number.isInteger(value) || value < least) throw new RangeError(`${field} must be a whole number from ${least}, and is ${value}.`);
+  }
+}
+
+/** See `SweepLedger.makeDue`. */
+export async function makeDue(context: SweepContext, { sweepId, from, to }: { sweepId: string; from: number; to: number }): Promise<void> {
+  await context.db
+    .updateTable('targets')
+    .set({ not_before: null })
+    .where('sweep', '=', await numberOf(context, sweepId))
+    .where('seq', '>=', from)
+    .where('seq', '<=', to)
+    .where('state', '=', 'pending')
+    .where('not_before', 'is not', null)
+    .execute();
 }
 
 /** See `SweepLedger.readHistories`: what `Ledger.readHistory` tells of one user, for a wave of them at once. */

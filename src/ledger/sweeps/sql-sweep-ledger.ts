@@ -1,9 +1,9 @@
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
-import { openBulk, readyForBulk, recordBulk } from './bulk';
-import { confirmFence, takeFence } from './fences';
-import { count, countFailed, readHistories, readUnfinished, readUser } from './progress';
+import { handBackBulk, openBulk, readyForBulk, recordBulk } from './bulk';
+import { confirmFence, takeFence, voidOtherFences } from './fences';
+import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } from './progress';
 import { purge, release, releaseEndedBefore } from './purge';
 import { prove, seal } from './seal';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
@@ -11,7 +11,7 @@ import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
 import { readReceipts } from './sweep-receipts';
-import { create, list, read, setStatus } from './sweep-rows';
+import { claim, create, list, read, setStatus } from './sweep-rows';
 import { verify } from './verify';
 import { flushWave, openWave } from './waves';
 
@@ -43,6 +43,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
       context.inTime(() => work(context, ...input));
   return {
     create: short(create),
+    claim: short(claim),
     read: short(read),
     list: short(list),
     setStatus: short(setStatus),
@@ -50,6 +51,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     appendTargets: short(appendTargets),
     appendRedriven: short(appendRedriven),
     takeFence: short(takeFence),
+    voidOtherFences: short(voidOtherFences),
     confirmFence: short(confirmFence),
     openWave: short(openWave),
     flushWave: short(flushWave),
@@ -58,9 +60,11 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     count: short(count),
     countFailed: short(countFailed),
     readUnfinished: short(readUnfinished),
+    makeDue: short(makeDue),
     readyForBulk: short(readyForBulk),
     openBulk: short(openBulk),
     recordBulk: short(recordBulk),
+    handBackBulk: short(handBackBulk),
     readReceipts: short(readReceipts),
     seal: (given) => seal(context, given),
     verify: (given) => verify(context, given),

@@ -5,6 +5,7 @@ import type {
   BulkUser,
   ChunkFence,
   FlushWave,
+  HandBackBulk,
   NewSweep,
   OpenBulk,
   OpenUser,
@@ -15,7 +16,8 @@ import type {
   SweepCounts,
   SweepRow,
   TargetRow,
-  UnfinishedRange,
+  UnfinishedQuery,
+  UnfinishedRanges,
   Verification,
 } from './sweep-types';
 
@@ -35,6 +37,12 @@ export interface SweepLedger {
    * @throws SweepConflictError when it exists with another `redriveOf`.
    */
   create(sweep: NewSweep): Promise<SweepRow>;
+  /**
+   * Makes a sweep that nobody has claimed the caller's: only one may ever work on it.
+   * @param claim.by The same text whenever the caller asks again.
+   * @returns The sweep; look at `claimedBy`, which is another when somebody else was first.
+   */
+  claim(claim: { sweepId: string; by: string }): Promise<SweepRow>;
   /** Undefined when there is none. */
   read(sweepId: string): Promise<SweepRow | undefined>;
   /** The latest sweeps, newest first. */
@@ -70,6 +78,12 @@ export interface SweepLedger {
    * @throws SweepSealedError
    */
   takeFence(chunk: { sweepId: string; chunkId: string }): Promise<number>;
+  /**
+   * Voids the fences of all other chunks of the sweep: who holds one writes nothing more, and sends nothing once it has
+   * noticed. New ones can be taken.
+   * @throws SweepFencedError
+   */
+  voidOtherFences(chunk: ChunkFence): Promise<void>;
   /** Writes nothing, but confirms that the fence still holds. @throws SweepFencedError */
   confirmFence(chunk: ChunkFence): Promise<void>;
   /**
@@ -106,8 +120,10 @@ export interface SweepLedger {
   count(sweepId: string, range?: { from: number; to: number }): Promise<SweepCounts>;
   /** How many users failed or are unknown, of those who are done or wait for a bulk call only. Cheap, for the tolerance. */
   countFailed(sweepId: string): Promise<number>;
-  /** Where users are pending or open, in stretches of `chunkSize`. */
-  readUnfinished(query: { sweepId: string; chunkSize: number }): Promise<UnfinishedRange[]>;
+  /** Where users are pending or open, in stretches of `chunkSize`, page by page. */
+  readUnfinished(query: UnfinishedQuery): Promise<UnfinishedRanges>;
+  /** Lets all deferred users of a range be opened at once, whatever time they were to wait for. */
+  makeDue(range: { sweepId: string; from: number; to: number }): Promise<void>;
 
   /** How many users wait for a bulk call, by app. */
   readyForBulk(sweepId: string): Promise<Record<string, number>>;
@@ -125,6 +141,11 @@ export interface SweepLedger {
    * @throws SweepFencedError
    */
   recordBulk(bulk: RecordBulk): Promise<void>;
+  /**
+   * Takes back what `openBulk` recorded for users of whom the caller knows that no call has gone out, so that they wait
+   * as before. Who was unsettled already when they were opened stays so, as do users whom somebody else opened since.
+   */
+  handBackBulk(bulk: HandBackBulk): Promise<void>;
 
   /** Receipts of the sweep, by seq; at least `limit` of them unless there are no more, never half a user's. */
   readReceipts(page: { sweepId: string; afterSeq: number; limit: number }): Promise<Receipt[]>;

@@ -19,6 +19,7 @@ export async function create(context: SweepContext, sweep: NewSweep): Promise<Sw
     .values({
       sweep_id: sweepId,
       redrive_of: redriveOf,
+      claimed_by: storableOrNull(sweep.claimedBy),
       skip_done: sweep.skipDone === true ? 1 : 0,
       status: 'running' satisfies SweepStatus,
       wrapped_key: context.keys.create(sweepId),
@@ -34,6 +35,19 @@ export async function create(context: SweepContext, sweep: NewSweep): Promise<Sw
         'Use another sweepId.',
     );
   }
+  return row;
+}
+
+/** See `SweepLedger.claim`. */
+export async function claim(context: SweepContext, { sweepId, by }: { sweepId: string; by: string }): Promise<SweepRow> {
+  await context.db
+    .updateTable('sweeps')
+    .set({ claimed_by: storable(by) })
+    .where('sweep_id', '=', storable(sweepId))
+    .where('claimed_by', 'is', null)
+    .execute();
+  const row = await read(context, sweepId);
+  if (row === undefined) throw new UnknownSweepError(sweepId);
   return row;
 }
 
@@ -69,6 +83,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
   return {
     sweepId: row.sweep_id,
     ...(row.redrive_of !== null && { redriveOf: row.redrive_of }),
+    ...(row.claimed_by !== null && { claimedBy: row.claimed_by }),
     skipDone: row.skip_done === 1,
     status: row.status as SweepStatus,
     ...(row.paused_because !== null && { pausedBecause: row.paused_because }),

@@ -15,12 +15,16 @@ export interface NewSweep {
    * @default false
    */
   skipDone?: boolean;
+  /** Who works on it from its first moment on, see `SweepLedger.claim`. @default nobody yet */
+  claimedBy?: string;
 }
 
 /** A sweep as the ledger knows it. */
 export interface SweepRow {
   sweepId: string;
   redriveOf?: string;
+  /** Whose it is; absent as long as nobody has claimed it. */
+  claimedBy?: string;
   skipDone: boolean;
   status: SweepStatus;
   pausedBecause?: string;
@@ -178,6 +182,24 @@ export interface UnfinishedRange {
   notBefore?: string;
 }
 
+/** Asks where users are not done. */
+export interface UnfinishedQuery {
+  sweepId: string;
+  /** Users in a stretch. */
+  chunkSize: number;
+  /** Stretches in one answer, at most: what is read is bounded by both. */
+  limit: number;
+  /** From this user (seq) on. */
+  fromSeq: number;
+}
+
+/** Where users are not done, as far as it was looked. */
+export interface UnfinishedRanges {
+  ranges: UnfinishedRange[];
+  /** Where to ask on; absent after the last user. */
+  nextSeq?: number;
+}
+
 /** Each user once, under the worst outcome of its steps. */
 export type SweepCounts = Record<Outcome, number> & {
   total: number;
@@ -205,6 +227,14 @@ export interface BulkUser {
   seq: number;
   user: TargetUser;
   subjects: readonly string[];
+  /** An earlier call with this user may have reached Batch without its answer being recorded. */
+  unsettled: boolean;
+}
+
+/** Takes back the intent of users to whom no call has gone out. */
+export interface HandBackBulk extends ChunkFence {
+  app: string;
+  seqs: readonly number[];
 }
 
 /** What became of the users of a bulk call. */
@@ -218,6 +248,7 @@ export interface RecordBulk extends ChunkFence {
   outcome: Outcome;
   token?: string;
   requestId?: string;
+  reason?: string;
   failureType?: TaskFailureType;
   status?: number;
   code?: string;

@@ -56,7 +56,7 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     expect(await sweeps.count('two apps')).toMatchObject({ waitingForBulk: 3, total: 3 });
     const ios = await fenceOf('two apps', 'bulk.ios');
     const users = await openOf(ios, 'ios', 1);
-    expect(users).toEqual([0, 1, 2].map((seq) => ({ seq, ...rowOf(userNumber(seq)) })));
+    expect(users).toEqual([0, 1, 2].map((seq) => ({ seq, ...rowOf(userNumber(seq)), unsettled: false })));
     await sweeps.recordBulk(outcomeOf(ios, 'ios', users));
     expect(await sweeps.readyForBulk('two apps')).toEqual({ android: 3 });
     expect(await sweeps.count('two apps')).toMatchObject({ waitingForBulk: 3 });
@@ -103,12 +103,29 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     const chunk = await fenceOf('bulk fence', 'bulk.ios');
     await expect(sweeps.recordBulk(outcomeOf(old, 'ios', users))).rejects.toThrow(SweepFencedError);
     await expect(openOf(old, 'ios', 2)).rejects.toThrow(SweepFencedError);
-    expect(await openOf(chunk, 'ios', 1)).toEqual(users);
+    expect(await openOf(chunk, 'ios', 1)).toEqual(users.map((user) => ({ ...user, unsettled: true })));
     await sweeps.recordBulk(outcomeOf(chunk, 'ios', users));
     const before = await sweeps.readReceipts({ sweepId: 'bulk fence', afterSeq: -1, limit: 9 });
     await sweeps.recordBulk(outcomeOf(chunk, 'ios', users, { outcome: 'failed', token: 'another' }));
     expect(await sweeps.readReceipts({ sweepId: 'bulk fence', afterSeq: -1, limit: 9 })).toEqual(before);
     expect(await sweeps.count('bulk fence')).toMatchObject({ accepted: 2 });
+  });
+
+  it('that never left are handed back, and their users wait as if nothing had been; others stay unsettled', async () => {
+    await waiting('handed back', ['removed', 'removed', 'removed'], ['ios']);
+    const dead = await fenceOf('handed back', 'bulk.ios');
+    await openOf(dead, 'ios', 1, 1);
+    const chunk = await fenceOf('handed back', 'bulk.ios');
+    expect((await openOf(chunk, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false, false]);
+    await sweeps.handBackBulk({ ...dead, app: 'ios', seqs: [0, 1, 2] });
+    await sweeps.handBackBulk({ ...chunk, app: 'ios', seqs: [0, 1] });
+    expect(seqs(await openOf(chunk, 'ios', 2))).toEqual([1]);
+    await sweeps.handBackBulk({ ...chunk, app: 'ios', seqs: [1] });
+    const next = await fenceOf('handed back', 'bulk.ios');
+    expect((await openOf(next, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false, true]);
+    await sweeps.recordBulk(outcomeOf(next, 'ios', await openOf(next, 'ios', 1), { outcome: 'skipped', reason: 'cancelled', token: undefined }));
+    const receipts = await sweeps.readReceipts({ sweepId: 'handed back', afterSeq: -1, limit: 9 });
+    expect(receipts.filter(({ step }) => step === 'batch.ios')).toMatchObject([0, 1, 2].map((seq) => ({ seq, outcome: 'skipped', reason: 'cancelled' })));
   });
 
   it('leave out users on hold, who are done then; one who was perhaps sent before is unknown', async () => {

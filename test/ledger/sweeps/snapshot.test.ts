@@ -48,6 +48,18 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     await expect(sweeps.setStatus({ sweepId: 'never', status: 'failed' })).rejects.toThrow(UnknownSweepError);
   });
 
+  it('belongs to the first who claims it, however often', async () => {
+    await sweeps.create({ sweepId: 'unclaimed' });
+    const claims = await Promise.all(['run-1', 'run-2', 'run-1'].map((by) => sweeps.claim({ sweepId: 'unclaimed', by })));
+    const winner = claims[0]?.claimedBy;
+    expect(['run-1', 'run-2']).toContain(winner);
+    expect(claims.map(({ claimedBy }) => claimedBy)).toEqual([winner, winner, winner]);
+    expect(await sweeps.create({ sweepId: 'mine', claimedBy: 'run-3' })).toMatchObject({ claimedBy: 'run-3' });
+    expect(await sweeps.create({ sweepId: 'mine', claimedBy: 'run-4' })).toMatchObject({ claimedBy: 'run-3' });
+    expect(await sweeps.claim({ sweepId: 'mine', by: 'run-4' })).toMatchObject({ claimedBy: 'run-3' });
+    await expect(sweeps.claim({ sweepId: 'never', by: 'run-1' })).rejects.toThrow(UnknownSweepError);
+  });
+
   it('keeps how its sweep stands, and when it ended for the first time', async () => {
     await sweeps.create({ sweepId: 'standing' });
     await sweeps.setStatus({ sweepId: 'standing', status: 'paused', pausedBecause: 'batch.android' });
@@ -157,6 +169,8 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
   });
 
   describe('that leaves out who is done', () => {
+    const AT_BATCH = { step: 'batch.ios', task: 'batch.customDataDelete', service: 'batch', environment: 'default' } as const;
+
     /** A run that ended with these steps, and called with these subjects. */
     async function runOf(workflowId: string, user: TargetUser, outcome: 'removed' | 'failed', itemsLeft: string[] = []) {
       const run = { workflowId, runId: 'r' };
@@ -164,7 +178,8 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
       const look = intentOf({ ...run, activityId: '1', task: 'plaid.userItemsGet', subjects: subjects.slice(0, 1) });
       await ledger.recordOutcome({ ...look, outcome: 'read', items: itemsLeft.map(subject) });
       for (const [index, one] of subjects.entries()) {
-        const call = intentOf({ ...run, activityId: String(index + 2), subjects: [one] });
+        const atBatch = user.batchUserId !== undefined && index === subjects.length - 1;
+        const call = intentOf({ ...run, activityId: String(index + 2), subjects: [one], ...(atBatch && AT_BATCH) });
         await ledger.recordIntent(call);
         await ledger.recordOutcome({ ...call, outcome });
       }
@@ -195,6 +210,25 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
         { plaidUserId: 'done', batchUserId: 'done-b', itemIds: ['one'] },
       ];
       expect(await skipped('not done', undone)).toBe(0);
+    });
+
+    it('takes no call to one provider as proof for the id at the other', async () => {
+      const both: TargetUser = { plaidUserId: 'mixed', batchUserId: 'mixed-b' };
+      const [atPlaid = '', atBatch = ''] = rowOf(both).subjects;
+      const run = { workflowId: 'only batch', runId: 'r' };
+      // The user had no Items; what Batch accepted stands as the last word under the id at Plaid.
+      await ledger.recordOutcome({ ...intentOf({ ...run, ...AT_BATCH, activityId: '1', subjects: [atBatch] }), outcome: 'accepted' });
+      const steps = [
+        { step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'skipped', reason: 'noItems' },
+        { step: 'batch.ios', task: 'batch.customDataDelete', outcome: 'accepted' },
+      ] as const;
+      await ledger.recordEnd({ ...run, environment: 'sandbox', subject: atPlaid, steps, compensations: [] });
+      expect(await skipped('proof by batch', [{ plaidUserId: 'mixed' }, both])).toBe(0);
+
+      const other = { workflowId: 'only plaid', runId: 'r' };
+      const removed = [{ step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'removed' }] as const;
+      await ledger.recordEnd({ ...other, environment: 'sandbox', subject: atBatch, steps: removed, compensations: [] });
+      expect(await skipped('proof by plaid', [{ batchUserId: 'mixed-b' }])).toBe(0);
     });
 
     it('skips whom an earlier sweep brought to a good end, and nobody else', async () => {

@@ -165,11 +165,13 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
       ({ kind: 'deferred', seq: user.seq, round: user.round, notBefore, unsettled, receipts: [receiptOf(user, { outcome: 'failed' })] }) as const;
     await sweeps.flushWave({ ...chunk, users: [deferred(a, soon, false), deferred(b, later, false), deferred(c, soon, true)] });
     expect(await sweeps.count('deferred')).toMatchObject({ pending: 3, failed: 0 });
-    expect(await sweeps.readUnfinished({ sweepId: 'deferred', chunkSize: 1 })).toEqual([
-      { from: 0, to: 0, users: 1, notBefore: soon },
-      { from: 1, to: 1, users: 1, notBefore: later },
-      { from: 2, to: 2, users: 1, notBefore: soon },
-    ]);
+    expect(await sweeps.readUnfinished({ sweepId: 'deferred', chunkSize: 1, fromSeq: 0, limit: 9 })).toEqual({
+      ranges: [
+        { from: 0, to: 0, users: 1, notBefore: soon },
+        { from: 1, to: 1, users: 1, notBefore: later },
+        { from: 2, to: 2, users: 1, notBefore: soon },
+      ],
+    });
     const again = await sweeps.openWave({ ...chunk, range: ALL, wave: 2, limit: 3 });
     expect(again).toEqual([
       { ...c, round: 1, unsettled: true },
@@ -185,11 +187,29 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const chunk = await begin('unfinished', 100);
     const most = await sweeps.openWave({ ...chunk, range: { from: 0, to: 79 }, wave: 1, limit: 250 });
     await sweeps.flushWave({ ...chunk, users: most.filter(({ seq }) => seq !== 33).map((user) => settled(user)) });
-    expect(await sweeps.readUnfinished({ sweepId: 'unfinished', chunkSize: 30 })).toEqual([
+    const asked = { sweepId: 'unfinished', chunkSize: 30, fromSeq: 0, limit: 3 };
+    const ranges = [
       { from: 30, to: 59, users: 1 },
       { from: 60, to: 89, users: 10 },
       { from: 90, to: 119, users: 10 },
-    ]);
+    ];
+    expect(await sweeps.readUnfinished(asked)).toEqual({ ranges });
+    expect(await sweeps.readUnfinished({ ...asked, limit: 2 })).toEqual({ ranges: ranges.slice(0, 2), nextSeq: 90 });
+    expect(await sweeps.readUnfinished({ ...asked, limit: 2, fromSeq: 90 })).toEqual({ ranges: ranges.slice(2) });
+    expect(await sweeps.readUnfinished({ ...asked, fromSeq: 85 })).toEqual({ ranges: [{ from: 85, to: 89, users: 5 }, ranges[2]] });
+    expect(await sweeps.readUnfinished({ ...asked, fromSeq: 100 })).toEqual({ ranges: [] });
+    await expect(sweeps.readUnfinished({ ...asked, limit: 0 })).rejects.toThrow(RangeError);
+  });
+
+  it('open deferred users at once when they are made due', async () => {
+    const chunk = await begin('due', 3);
+    const users = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 3 });
+    const notBefore = new Date(Date.now() + 3_600_000).toISOString();
+    const deferred = users.map(({ seq, round }) => ({ kind: 'deferred', seq, round, notBefore, unsettled: seq === 1, receipts: [] }) as const);
+    await sweeps.flushWave({ ...chunk, users: deferred });
+    await sweeps.makeDue({ sweepId: 'due', from: 1, to: 2 });
+    const opened = await sweeps.openWave({ ...chunk, range: ALL, wave: 2, limit: 3 });
+    expect(opened.map(({ seq, round, unsettled }) => [seq, round, unsettled])).toEqual([[1, 1, true], [2, 1, false]]);
   });
 
   it('first bring those whom a dead process left open, flagged, and then go on', async () => {
@@ -203,6 +223,23 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const third = await fenceOf('taken over');
     const again = await sweeps.openWave({ ...third, range: ALL, wave: 1, limit: 2 });
     expect(again.map(({ seq, unsettled }) => [seq, unsettled])).toEqual([[1, true], [2, true]]);
+  });
+
+  it('of all other chunks are void when one voids them, apart from those taken later', async () => {
+    const first = await begin('voided', 10);
+    const opened = await sweeps.openWave({ ...first, range: ALL, wave: 1, limit: 2 });
+    const closing = { sweepId: 'voided', chunkId: 'close', fence: await sweeps.takeFence({ sweepId: 'voided', chunkId: 'close' }) };
+    const later = { sweepId: 'voided', chunkId: 'later', fence: await sweeps.takeFence({ sweepId: 'voided', chunkId: 'later' }) };
+    await sweeps.voidOtherFences(closing);
+    await expect(sweeps.flushWave({ ...first, users: opened.map((user) => settled(user)) })).rejects.toThrow(SweepFencedError);
+    await expect(sweeps.confirmFence(first)).rejects.toThrow(SweepFencedError);
+    await sweeps.confirmFence(closing);
+    await sweeps.confirmFence(later);
+    const again = { ...first, fence: await sweeps.takeFence(first) };
+    await sweeps.confirmFence(again);
+    await sweeps.takeFence(closing);
+    await expect(sweeps.voidOtherFences(closing)).rejects.toThrow(SweepFencedError);
+    await sweeps.confirmFence(again);
   });
 
   it('write nothing for an old fence, not even what was sent before, and say so by type', async () => {
