@@ -2,9 +2,11 @@ import type { Settings } from '../config/settings';
 import { createTaskSender } from '../http/send-task';
 import { openLedger } from '../ledger/open-ledger';
 import type { LedgerEvent, OpenedLedger } from '../ledger/open-ledger';
+import type { RateLedger } from '../ledger/sweeps/rate-ledger';
 import { createSubjectHasher } from '../ledger/subject';
 import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../tasks/catalogue';
+import { createCallBudgets } from './budget/create-call-budgets';
 import { createOffboardingActivities } from './offboarding-activities';
 import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
@@ -29,8 +31,10 @@ export function createHttpTaskActivities(given: {
   const ledger = new LateLedger(() => openLedger({ url, subjectKey, onEvent: given.onLedgerEvent }));
   const moreSecrets = [...settings.ledger.secretValues(), ...settings.sources.secretValues()];
   const sender = createTaskSender(settings.sender, { moreSecrets });
+  const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: ({ service }) => documentedLimit(catalogue, service) });
   const dependencies = {
     sender,
+    budgets,
     ledger: ledger.view,
     hasher: createSubjectHasher(subjectKey),
     allowSensitive: settings.allowSensitive,
@@ -48,9 +52,16 @@ export function createHttpTaskActivities(given: {
     open: () => ledger.open(),
     close: async () => {
       await sender.close();
+      await budgets.close();
       await ledger.close();
     },
   };
+}
+
+/** The limit that a service documents for all its calls; those of single operations are learned like any other. */
+function documentedLimit({ tasks }: Catalogue, service: string): number | undefined {
+  const limits = tasks.find((task) => task.service.name === service)?.service.rateLimits ?? [];
+  return limits.find(({ operation }) => operation === undefined)?.requestsPerMinute;
 }
 
 /** The ledger as activities see it, who are made before it is open. */
@@ -71,11 +82,23 @@ class LateLedger {
     this.#ledger = undefined;
   }
 
-  get view(): OpenedLedger {
-    const opened = (): OpenedLedger => {
-      if (!this.#ledger) throw new Error('The ledger is not open. Run the worker with the plugin, which opens it.');
-      return this.#ledger;
+  /** For who keeps it from before the ledger is open. */
+  get rates(): RateLedger {
+    return {
+      leaseTokens: async (asked) => this.#opened.rates.leaseTokens(asked),
+      reportAnswers: async (report) => this.#opened.rates.reportAnswers(report),
+      setRate: async (rate) => this.#opened.rates.setRate(rate),
+      readRates: async () => this.#opened.rates.readRates(),
     };
+  }
+
+  get #opened(): OpenedLedger {
+    if (!this.#ledger) throw new Error('The ledger is not open. Run the worker with the plugin, which opens it.');
+    return this.#ledger;
+  }
+
+  get view(): OpenedLedger {
+    const opened = (): OpenedLedger => this.#opened;
     return {
       // Looked up at each use, so that they may be kept only as long as the ledger is open.
       get sweeps() {

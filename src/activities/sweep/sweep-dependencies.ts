@@ -5,11 +5,14 @@ import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SubjectHasher } from '../../ledger/subject';
 import type { SourceFactory } from '../../sources/open-source';
 import type { Catalogue } from '../../tasks/catalogue';
+import type { CallBudgets } from '../call-budget';
 
 /** What the activities of sweeps work with. */
 export interface SweepDependencies {
   ledger: OpenedLedger;
   sender: TaskSender;
+  /** The rates that all processes share. */
+  budgets: CallBudgets;
   hasher: SubjectHasher;
   catalogue: Catalogue;
   /** By name; a service that is not configured is absent. */
