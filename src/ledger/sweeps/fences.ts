@@ -54,13 +54,16 @@ export async function voidOtherFences(context: SweepContext, { sweepId, chunkId,
   await confirmFence(context, { sweepId, chunkId, fence });
 }
 
-/** See `SweepLedger.confirmFence`. */
+/**
+ * See `SweepLedger.confirmFence`. A write that changes nothing: a database that is locked or full still answers reads.
+ */
 export async function confirmFence(context: SweepContext, { sweepId, chunkId, fence }: ChunkFence): Promise<void> {
-  const row = await context.db
-    .selectFrom('sweep_chunks')
-    .select('fence')
+  const { numUpdatedRows } = await context.db
+    .updateTable('sweep_chunks')
+    .set((eb) => ({ taken_by: eb.ref('taken_by') }))
     .where('sweep', '=', await numberOf(context, sweepId))
     .where('chunk_id', '=', storable(chunkId))
-    .executeTakeFirst();
-  if (row?.fence !== fence) throw new SweepFencedError(chunkId);
+    .where('fence', '=', fence)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 0n) throw new SweepFencedError(chunkId);
 }

@@ -84,7 +84,7 @@ export interface SweepLedger {
    * @throws SweepFencedError
    */
   voidOtherFences(chunk: ChunkFence): Promise<void>;
-  /** Writes nothing, but confirms that the fence still holds. @throws SweepFencedError */
+  /** Confirms that the fence still holds, and that the ledger can be written: by a write that changes nothing. @throws SweepFencedError */
   confirmFence(chunk: ChunkFence): Promise<void>;
   /**
    * Records the intent for the next users of a range and answers them decrypted. First come users of whom an earlier
@@ -107,6 +107,11 @@ export interface SweepLedger {
   flushWave(flush: FlushWave): Promise<void>;
   /** What earlier receipts tell about each of these users; the answers are in the order of the users. */
   readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]>;
+  /**
+   * Which Items this very sweep has already removed of these users, by its receipts of a step: the keyed hashes for each
+   * seq; a user of whom it removed none is absent. Items that it has only seen do not count.
+   */
+  readRemovedItems(query: { sweepId: string; step: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
 
   /**
    * One user of a sweep, decrypted, for a run of its own; undefined when there is none, or its ids were purged.

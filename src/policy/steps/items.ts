@@ -73,7 +73,7 @@ export class ItemsStep implements Step {
   readonly #plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>;
   readonly #progress: Progress;
 
-  constructor(user: PlaidUser, plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>, progress: Progress = START) {
+  constructor(user: PlaidUser, plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>, progress: Progress = startOf(plan)) {
     this.#user = user;
     this.#plan = plan;
     this.#progress = progress;
@@ -119,7 +119,8 @@ export class ItemsStep implements Step {
     const { removed: answered, unsure: open, looks, changedAtMs, fewest } = this.#progress;
     const isListed = new Set(wanted);
     const unsure = new Set([...open].filter((id) => isListed.has(id)));
-    const removed = new Set([...answered, ...[...open].filter((id) => !isListed.has(id))]);
+    const before = this.#plan.known.removedBefore;
+    const removed = new Set([...answered, ...[...open].filter((id) => !isListed.has(id)), ...(before ? wanted.filter((id) => before.has(id)) : [])]);
     const firstLook = changedAtMs === 0;
     const changed = firstLook || unsure.size < open.size || listed.length < fewest;
     const looked = this.#with({
@@ -175,7 +176,7 @@ export class ItemsStep implements Step {
     const { requestId } = failure;
     const known = everWanted.size > 0 || this.#plan.known.steps.some((step) => step.startsWith('plaid.'));
     if (!known) return this.#done([this.#result({ outcome: 'notFound', requestId, failure })]);
-    if (everWanted.size === 0 && !this.#plan.itemIds) return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
+    if (everWanted.size === 0 && !this.#plan.itemIds && this.#removedItems === 0) return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
     const gone = this.#with({ removed: new Set([...removed, ...unsure]), unsure: new Set() });
     return gone.#done(gone.#converged());
   }
@@ -208,10 +209,11 @@ export class ItemsStep implements Step {
 
   #converged(): StepResult[] {
     const { removed, everWanted, requestId } = this.#progress;
+    const removedItems = this.#removedItems;
     const gone = [...everWanted].filter((id) => !removed.has(id)).length;
     const notListed = this.#askedButNotListed();
     const results: StepResult[] = [];
-    if (removed.size > 0) results.push(this.#result({ outcome: 'removed', items: removed.size, requestId }));
+    if (removedItems > 0) results.push(this.#result({ outcome: 'removed', items: removedItems, requestId }));
     if (gone > 0) results.push(this.#result({ outcome: 'alreadyGone', items: gone }));
     if (results.length > 0 || notListed.length > 0) return [...results, ...notListed];
     return this.#plan.known.hadItems
@@ -221,9 +223,9 @@ export class ItemsStep implements Step {
 
   /** Still listed after everything was tried and waited for. */
   #stillListed(answeredAsRemoved: boolean): StepResult[] {
-    const { removed, requestId, lastFailure } = this.#progress;
+    const { requestId, lastFailure } = this.#progress;
     if (!answeredAsRemoved) return this.#broken({ outcome: 'failed', failure: lastFailure });
-    return [this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: removed.size }), ...this.#askedButNotListed()];
+    return [this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: this.#removedItems }), ...this.#askedButNotListed()];
   }
 
   /** The step could not be brought to its end: what is removed all the same, what is not known, and what is not done. */
@@ -231,15 +233,22 @@ export class ItemsStep implements Step {
     const { removed, unsure, everWanted, listed, userSeen, requestId, lastFailure } = this.#progress;
     const left = listed.filter((id) => everWanted.has(id) && !removed.has(id) && !unsure.has(id)).length;
     const results: StepResult[] = [];
-    if (removed.size > 0) results.push(this.#result({ outcome: 'removed', items: removed.size, requestId }));
+    if (this.#removedItems > 0) results.push(this.#result({ outcome: 'removed', items: this.#removedItems, requestId }));
     if (unsure.size > 0) {
       const sent = { requestId: lastFailure?.requestId, failure: end.failure ?? lastFailure };
       results.push(this.#result({ ...end, outcome: 'unknown', items: unsure.size, ...sent }));
     }
     if (left > 0) results.push(this.#result({ ...end, items: left, requestId: end.failure?.requestId }));
-    // Before the first good look nothing can be said about any asked Item.
+    // Before the first good look nothing can be said about any asked Item, nor about others than those of earlier rounds.
     if (userSeen) results.push(...this.#askedButNotListed());
-    return results.length > 0 ? results : [this.#result({ ...end, requestId: end.failure?.requestId })];
+    return userSeen && results.length > 0 ? results : [...results, this.#result({ ...end, requestId: end.failure?.requestId })];
+  }
+
+  /** How many Items are removed, with those of earlier rounds that are no longer listed. */
+  get #removedItems(): number {
+    const { removed } = this.#progress;
+    const before = this.#plan.known.removedBefore;
+    return before ? before.size + [...removed].filter((id) => !before.has(id)).length : removed.size;
   }
 
   #askedButNotListed(): StepResult[] {
@@ -267,6 +276,12 @@ export class ItemsStep implements Step {
   #with(changes: Partial<Progress>): ItemsStep {
     return new ItemsStep(this.#user, this.#plan, { ...this.#progress, ...changes });
   }
+}
+
+function startOf({ itemIds = [], known: { removedBefore } }: Pick<ConvergePlan, 'itemIds' | 'known'>): Progress {
+  if (!removedBefore) return START;
+  const removed = new Set(itemIds.filter((id) => removedBefore.has(id)));
+  return { ...START, removed, everWanted: removed };
 }
 
 function listedItemIds(output: unknown): string[] {

@@ -5,6 +5,12 @@ import type { StepResult } from '../offboard-result';
 /** How Plaid is told whom a call is about. */
 export type PlaidUser = { user_id: string } | { user_token: string };
 
+/** Items that earlier rounds of the same off-boarding removed. The ledger knows them by keyed hashes only, so it is asked. */
+export interface RemovedItems {
+  has(itemId: string): boolean;
+  readonly size: number;
+}
+
 /** Everything that is decided before the first call for one user. */
 export interface ConvergePlan {
   plaidUser?: PlaidUser;
@@ -27,6 +33,8 @@ export interface ConvergePlan {
     hadItems: boolean;
     /** Those of the asked Items that a receipt saw or removed. */
     itemIds: readonly string[];
+    /** What earlier rounds of a sweep, which begin anew each time, were answered is removed: never to be sent again. */
+    removedBefore?: RemovedItems;
   };
 }
 

@@ -1,0 +1,32 @@
+import type { TaskSender } from '../../http/send-task';
+import type { Ledger } from '../../ledger/ledger';
+import type { SubjectHasher } from '../../ledger/subject';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { CallBudgets } from '../call-budget';
+import type { ChunkProgress } from './contract';
+import type { ProcessLimits } from './process-limits';
+
+/** What a chunk works with. */
+export interface ChunkDependencies {
+  ledger: Pick<Ledger, 'isHeld'> & {
+    readonly sweeps: Pick<
+      SweepLedger,
+      'takeFence' | 'confirmFence' | 'openWave' | 'flushWave' | 'readHistories' | 'readRemovedItems' | 'countFailed'
+    >;
+  };
+  sender: Pick<TaskSender, 'send'>;
+  hasher: SubjectHasher;
+  /** By name; a service that is not configured is absent. */
+  services: ReadonlyMap<string, { readonly environment: string; readonly keySlots: readonly string[] }>;
+  /** The rates that all processes share. */
+  budgets: CallBudgets;
+  /** Shared by all chunks of a process. */
+  limits: ProcessLimits;
+}
+
+/** How a chunk is stopped and watched from outside. */
+export interface ChunkControl {
+  signal?: AbortSignal;
+  /** Called every two seconds. */
+  heartbeat?: (progress: ChunkProgress) => void;
+}

@@ -1,0 +1,81 @@
+import type { ChunkDependencies } from './chunk-dependencies';
+import type { ChunkEnd, ChunkInput, RefusedKey } from './contract';
+import type { FencedLedger } from './fenced-ledger';
+
+/** Why nothing more is begun. */
+interface StopReason {
+  end: Exclude<ChunkEnd, 'rangeDone' | 'time'>;
+  unauthorized?: RefusedKey;
+}
+
+/** What the users of one attempt at a chunk share: how to send, and whether they still may. */
+export class ChunkRun {
+  readonly input: ChunkInput;
+  readonly ledger: FencedLedger;
+  readonly dependencies: Omit<ChunkDependencies, 'ledger'>;
+  /** A reading of `performance.now()`. */
+  readonly beganAtMs = performance.now();
+  readonly #stop: AbortController;
+  #reason: StopReason | undefined;
+  #error: Error | undefined;
+  #isLate = false;
+
+  constructor(input: ChunkInput, ledger: FencedLedger, stop: AbortController, dependencies: Omit<ChunkDependencies, 'ledger'>) {
+    this.input = input;
+    this.ledger = ledger;
+    this.#stop = stop;
+    this.dependencies = dependencies;
+  }
+
+  /** Aborts when nothing more is to be begun. One signal for the chunk: one for each call would halve the throughput. */
+  get stopped(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Why it was stopped; absent when it was not, and when an error stopped it. */
+  get reason(): StopReason | undefined {
+    return this.#reason;
+  }
+
+  /** What stopped it, when that is nothing a chunk can answer. */
+  get error(): Error | undefined {
+    return this.#reason ? undefined : this.#error;
+  }
+
+  /** Its time is over: whoever is under way comes to an end, unless the provider asks to wait. */
+  get isLate(): boolean {
+    return this.#isLate;
+  }
+
+  timeIsOver(): void {
+    this.#isLate = true;
+  }
+
+  stopCancelled(): void {
+    this.#stopBecause({ end: 'cancelled' });
+  }
+
+  stopUnauthorized(unauthorized: RefusedKey): void {
+    this.#stopBecause({ end: 'unauthorized', unauthorized });
+  }
+
+  stopForTolerance(): void {
+    this.#stopBecause({ end: 'tolerance' });
+  }
+
+  /** Whatever came before: nothing that is left can be written any more. */
+  stopFenced(): void {
+    this.#reason = { end: 'fenced' };
+    this.#stop.abort();
+  }
+
+  stopFailed(error: Error): void {
+    this.#error ??= error;
+    this.#stop.abort();
+  }
+
+  #stopBecause(reason: StopReason): void {
+    if (this.#error === undefined) this.#reason ??= reason;
+    this.#stop.abort();
+  }
+}

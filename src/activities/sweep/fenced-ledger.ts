@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import type { SubjectHistory } from '../../ledger/ledger';
+import { SweepFencedError } from '../../ledger/sweeps/sweep-errors';
+import type { ChunkFence, DeferredUser, OpenUser, SettledUser } from '../../ledger/sweeps/sweep-types';
+import { ITEMS_STEP } from '../../policy/steps/items';
+import type { ChunkDependencies } from './chunk-dependencies';
+
+/**
+ * Nothing is sent when the ledger last confirmed the fence so long ago: a process that was frozen meanwhile may have
+ * been given up, and another one may be at work on its users.
+ */
+const FENCE_HOLDS_MS = 5_000;
+
+/** A confirmation is asked for before the last one is too old to send. */
+const CONFIRM_AFTER_MS = 2_000;
+
+/** Between tries to reach a ledger that is away. */
+const RETRY_MS = 250;
+
+/** After being told to stop, an absent ledger is waited for no longer than this. */
+const PATIENCE_AFTER_STOP_MS = 5_000;
+
+/** One attempt's view of the ledger: it writes under the attempt's fence and knows when the ledger last confirmed it. */
+export class FencedLedger {
+  readonly #holds: ChunkDependencies['ledger'];
+  readonly #sweeps: ChunkDependencies['ledger']['sweeps'];
+  readonly #chunk: ChunkFence;
+  /** Aborts when the chunk is to stop. */
+  readonly #stopped: AbortSignal;
+  #confirmedAtMs: number;
+  #confirming: Promise<void> | undefined;
+  #fenced = false;
+  #waves = 0;
+  /** Until this reading of `performance.now()` an attempt that was taken over may send, since it knows of nothing yet. */
+  readonly othersMaySendUntilMs = performance.now() + FENCE_HOLDS_MS;
+
+  private constructor(ledger: ChunkDependencies['ledger'], chunk: ChunkFence, stopped: AbortSignal, confirmedAtMs: number) {
+    this.#holds = ledger;
+    this.#sweeps = ledger.sweeps;
+    this.#chunk = chunk;
+    this.#stopped = stopped;
+    this.#confirmedAtMs = confirmedAtMs;
+  }
+
+  /** Takes the chunk over from any earlier attempt. */
+  static async take(ledger: ChunkDependencies['ledger'], chunk: Omit<ChunkFence, 'fence'>, stopped: AbortSignal): Promise<FencedLedger> {
+    const beganAtMs = performance.now();
+    const fence = await ledger.sweeps.takeFence(chunk);
+    return new FencedLedger(ledger, { ...chunk, fence }, stopped, beganAtMs);
+  }
+
+  /** Another attempt has taken over: nothing may be written or sent any more. */
+  get fenced(): boolean {
+    return this.#fenced;
+  }
+
+  /** A reading of `performance.now()` after which nothing may be sent on the strength of the last confirmation. */
+  get sendableUntilMs(): number {
+    return this.#confirmedAtMs + FENCE_HOLDS_MS;
+  }
+
+  get needsConfirmation(): boolean {
+    return performance.now() > this.#confirmedAtMs + CONFIRM_AFTER_MS;
+  }
+
+  async openWave(range: { from: number; to: number }, limit: number): Promise<OpenUser[]> {
+    this.#waves += 1;
+    const wave = this.#waves;
+    return this.#confirmedBy(() => this.#sweeps.openWave({ ...this.#chunk, range, wave, limit }));
+  }
+
+  async flush(users: readonly (SettledUser | DeferredUser)[]): Promise<void> {
+    await this.#confirmedBy(() => this.#sweeps.flushWave({ ...this.#chunk, users }));
+  }
+
+  /** Has the ledger confirm the fence; any number of callers share one question. */
+  confirm(): Promise<void> {
+    this.#confirming ??= this.#confirmedBy(() => this.#sweeps.confirmFence(this.#chunk)).finally(() => {
+      this.#confirming = undefined;
+    });
+    return this.#confirming;
+  }
+
+  readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]> {
+    return this.#patiently(() => this.#sweeps.readHistories(users));
+  }
+
+  /** The Items that earlier rounds of this sweep removed of these users, by seq. */
+  readRemovedItems(users: readonly OpenUser[]): Promise<ReadonlyMap<number, ReadonlySet<string>>> {
+    const { sweepId } = this.#chunk;
+    return this.#patiently(() => this.#sweeps.readRemovedItems({ sweepId, step: ITEMS_STEP, seqs: users.map(({ seq }) => seq) }));
+  }
+
+  /** How many users of the whole sweep failed or are unknown; undefined when the ledger cannot say it now. */
+  async countFailed(): Promise<number | undefined> {
+    try {
+      return await this.#sweeps.countFailed(this.#chunk.sweepId);
+    } catch (error) {
+      if (error instanceof LedgerUnavailableError) return undefined;
+      throw error;
+    }
+  }
+
+  isHeld(subjects: readonly string[]): Promise<boolean> {
+    return this.#patiently(() => this.#holds.isHeld(subjects));
+  }
+
+  /** Notes when it began: that is the earliest moment at which the ledger may have confirmed the fence. */
+  #confirmedBy<T>(work: () => Promise<T>): Promise<T> {
+    return this.#patiently(async () => {
+      const beganAtMs = performance.now();
+      const answer = await work();
+      this.#confirmedAtMs = Math.max(this.#confirmedAtMs, beganAtMs);
+      return answer;
+    });
+  }
+
+  /**
+   * Repeats until the ledger answers: what was done must be written, and nothing goes on without it.
+   * @throws SweepFencedError
+   * @throws LedgerUnavailableError some seconds after the chunk was told to stop.
+   */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    let stoppedAtMs: number | undefined;
+    for (;;) {
+      if (this.#fenced) throw new SweepFencedError(this.#chunk.chunkId);
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof SweepFencedError) this.#fenced = true;
+        if (!(error instanceof LedgerUnavailableError)) throw error;
+        if (this.#stopped.aborted) stoppedAtMs ??= performance.now();
+        if (stoppedAtMs !== undefined && performance.now() - stoppedAtMs > PATIENCE_AFTER_STOP_MS) throw error;
+      }
+      await delay(RETRY_MS);
+    }
+  }
+}

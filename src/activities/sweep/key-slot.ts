@@ -1,0 +1,86 @@
+import type { RefusedKey } from './contract';
+
+/** So many calls may be in flight with one key. */
+const MOST_IN_FLIGHT = 64;
+
+/** How a call was let through: `trial` is the one that finds out whether a refused key is good again. */
+export type Admission = 'call' | 'trial';
+
+/** What the gate says to somebody who stands before it. */
+type Answer = Admission | 'refused';
+
+interface Waiting {
+  beganAtMs: number;
+  tell: (answer: Answer) => void;
+}
+
+/**
+ * The gate through which all calls with one key go. Once the provider has refused the key, nobody gets through but one
+ * call of a chunk that began later: only that can show that the key is good again.
+ *
+ * Times are readings of `performance.now()`.
+ */
+export class KeySlot {
+  #inFlight = 0;
+  #refusedAtMs: number | undefined;
+  #trialUnderWay = false;
+  readonly #waiting: Waiting[] = [];
+
+  constructor(readonly key: RefusedKey) {}
+
+  /**
+   * Lets a call through, at once or when it is its turn. After `call` or `trial`, `leave` has to follow.
+   *
+   * @param beganAtMs When the caller's chunk began.
+   */
+  enter(beganAtMs: number): Answer | Promise<Answer> {
+    const answer = this.#waiting.length === 0 ? this.#answer(beganAtMs) : undefined;
+    return answer ?? new Promise((tell) => this.#waiting.push({ beganAtMs, tell }));
+  }
+
+  /** Whether the key was refused after this chunk had begun. */
+  refuses(beganAtMs: number): boolean {
+    return this.#refusedAtMs !== undefined && beganAtMs <= this.#refusedAtMs;
+  }
+
+  /** The call has ended, and the provider has accepted or refused the key, or (undefined) said nothing about it. */
+  leave(admission: Admission, accepted: boolean | undefined): void {
+    this.#inFlight -= 1;
+    if (accepted === false) this.#refuse();
+    if (admission === 'trial') {
+      this.#trialUnderWay = false;
+      // Calls that were under way when the key was refused prove nothing about it now.
+      if (accepted === true) this.#refusedAtMs = undefined;
+    }
+    this.#serve();
+  }
+
+  #refuse(): void {
+    this.#refusedAtMs = performance.now();
+    for (const { tell } of this.#waiting.splice(0)) tell('refused');
+  }
+
+  #serve(): void {
+    for (;;) {
+      const [first] = this.#waiting;
+      const answer = first && this.#answer(first.beganAtMs);
+      if (answer === undefined) return;
+      this.#waiting.shift();
+      first?.tell(answer);
+    }
+  }
+
+  /** undefined: it has to wait. */
+  #answer(beganAtMs: number): Answer | undefined {
+    if (this.refuses(beganAtMs)) return 'refused';
+    if (this.#inFlight >= MOST_IN_FLIGHT) return undefined;
+    if (this.#refusedAtMs === undefined) {
+      this.#inFlight += 1;
+      return 'call';
+    }
+    if (this.#trialUnderWay) return undefined;
+    this.#trialUnderWay = true;
+    this.#inFlight += 1;
+    return 'trial';
+  }
+}

@@ -1,0 +1,102 @@
+import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
+import type { DeferredUser, SettledUser } from '../../ledger/sweeps/sweep-types';
+import { worstOutcome } from '../../policy/worst-outcome';
+import { OUTCOMES } from '../../policy/outcome';
+import type { ChunkProgress } from './contract';
+
+/** So many outcomes are written at once; half of the open users, so that the other half is under way meanwhile. */
+const FLUSH_AT = 125;
+
+/** No outcome waits longer than this for others. */
+const FLUSH_AFTER_MS = 1_000;
+
+type Ended = SettledUser | DeferredUser;
+
+/** Gathers what became of users, and writes it in few statements. */
+export class OutcomeBuffer {
+  readonly #flush: (users: readonly Ended[]) => Promise<void>;
+  readonly #written: (users: number) => void;
+  readonly #pending: Ended[] = [];
+  #flushing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #tally: Omit<ChunkProgress, 'opened'> = { settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {} };
+  #nextTryAt: string | undefined;
+
+  /**
+   * @param flush Writes outcomes, and rejects only when they can never be written by this attempt.
+   * @param written Called when so many users have left the buffer, also when they could not be written.
+   */
+  constructor(flush: (users: readonly Ended[]) => Promise<void>, written: (users: number) => void) {
+    this.#flush = flush;
+    this.#written = written;
+  }
+
+  add(user: Ended): void {
+    this.#pending.push(user);
+    this.#flushSoon();
+  }
+
+  /** Writes what there is without waiting for more. */
+  flushNow(): void {
+    if (this.#pending.length > 0) void this.#flushPending();
+  }
+
+  /** Writes all that is left. */
+  async drain(): Promise<void> {
+    while (this.#pending.length > 0 || this.#flushing) await this.#flushPending();
+  }
+
+  /** What the ledger has taken. */
+  get tally(): Omit<ChunkProgress, 'opened'> {
+    return { ...this.#tally, outcomes: { ...this.#tally.outcomes } };
+  }
+
+  /** When the first of the deferred users may be tried again. */
+  get nextTryAt(): string | undefined {
+    return this.#nextTryAt;
+  }
+
+  #flushSoon(): void {
+    if (this.#pending.length >= FLUSH_AT) void this.#flushPending();
+    else if (this.#pending.length > 0) this.#timer ??= setTimeout(() => void this.#flushPending(), FLUSH_AFTER_MS);
+  }
+
+  /** One statement at a time, so that the outcomes of one chunk never wait for one another in the ledger. */
+  #flushPending(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing ??= this.#flushOnce().finally(() => {
+      this.#flushing = undefined;
+      this.#flushSoon();
+    });
+    return this.#flushing;
+  }
+
+  async #flushOnce(): Promise<void> {
+    const users = this.#pending.splice(0, MOST_USERS_IN_A_WAVE);
+    try {
+      await this.#flush(users);
+      for (const user of users) this.#count(user);
+    } catch {
+      // Whoever writes has noted why; the users stay open in the ledger, for the next attempt to settle.
+    }
+    this.#written(users.length);
+  }
+
+  #count(user: Ended): void {
+    const tally = this.#tally;
+    if (user.kind === 'deferred') {
+      tally.deferred += 1;
+      if (this.#nextTryAt === undefined || user.notBefore < this.#nextTryAt) this.#nextTryAt = user.notBefore;
+      return;
+    }
+    if ((user.bulkApps ?? []).length > 0) {
+      tally.waitingForBulk += 1;
+      return;
+    }
+    tally.settled += 1;
+    const outcomes = user.receipts.map(({ outcome }) => outcome);
+    const worst = worstOutcome(OUTCOMES.filter((outcome) => outcomes.includes(outcome)));
+    if (worst !== undefined) tally.outcomes[worst] = (tally.outcomes[worst] ?? 0) + 1;
+  }
+}

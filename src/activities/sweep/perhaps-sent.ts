@@ -1,0 +1,94 @@
+import type { CallAnswer, ConvergePlan } from '../../policy/converge';
+import { PRODUCTS_STEP, USER_STEP } from '../../policy/converge';
+import type { StepResult } from '../../policy/offboard-result';
+import type { Outcome } from '../../policy/outcome';
+import { ITEMS_STEP } from '../../policy/steps/items';
+import { maybeDone } from '../../policy/steps/step';
+import { plaid } from '../../tasks/catalogue';
+import type { HttpTask } from '../../tasks/define';
+
+const STEPS: ReadonlyMap<string, string> = new Map([
+  [plaid.userItemsRemove.name, ITEMS_STEP],
+  [plaid.userProductsTerminate.name, PRODUCTS_STEP],
+  [plaid.userRemove.name, USER_STEP],
+]);
+
+/** Outcomes that say: nothing was done. They are wrong for a step of which a call may have been carried out. */
+const NOT_DONE: readonly Outcome[] = ['failed', 'held'];
+
+/** Why a step is left out that would have been done otherwise. */
+const LEFT_OUT: readonly string[] = ['stopped', 'productsNotTerminated'];
+
+/**
+ * The calls of one user that may have been carried out although nobody recorded an answer: those of an earlier attempt,
+ * which left an intent without an outcome, and those that this attempt lost.
+ */
+export class PerhapsSent {
+  /** Tasks of which the machine does not know it. */
+  readonly #untold: Set<string>;
+  /** Irreversible tasks of which it does: it looks, and settles them. */
+  readonly #told = new Set<string>();
+
+  constructor(unsettled: boolean, plan: ConvergePlan) {
+    this.#untold = new Set(unsettled ? tasksOf(plan) : []);
+  }
+
+  /** Whether this call must not be sent before the machine has looked (see docs/decisions/0012). */
+  forbids(task: HttpTask): boolean {
+    return task.effect === 'irreversible' && this.#untold.has(task.name);
+  }
+
+  /** A repeat-safe call got lost, and is tried again. */
+  lost(task: HttpTask): void {
+    this.#untold.add(task.name);
+  }
+
+  /** The machine is given this answer. */
+  answered(task: HttpTask, answer: CallAnswer): void {
+    if (task.effect === 'irreversible') {
+      if (answer.ok || maybeDone(answer.failure)) this.#untold.delete(task.name);
+      if (!answer.ok && maybeDone(answer.failure)) this.#told.add(task.name);
+    } else if (answer.ok) {
+      this.#untold.delete(task.name);
+    }
+  }
+
+  /** Forgets what the end of a step has settled. */
+  settledBy(done: readonly StepResult[]): void {
+    for (const task of [...this.#told, ...this.#untold]) {
+      const results = done.filter(({ step }) => step === STEPS.get(task));
+      if (results.length === 0) continue;
+      if (!results.some(({ outcome }) => outcome === 'unknown')) this.#told.delete(task);
+      if (!results.some(isLeftOpen)) this.#untold.delete(task);
+    }
+  }
+
+  /** Whether there is any such call. */
+  get any(): boolean {
+    return this.#untold.size > 0 || this.#told.size > 0;
+  }
+
+  /** The results as they are when what the machine does not know is taken into account (see docs/decisions/0013). */
+  corrected(results: readonly StepResult[]): StepResult[] {
+    const open = new Set([...this.#untold].map((task) => STEPS.get(task)));
+    if (open.size === 0) return [...results];
+    return results.map((result) => {
+      if (!open.has(result.step) || !isLeftOpen(result)) return result;
+      return { ...result, outcome: 'unknown', reason: result.outcome === 'held' ? 'heldBeforeItWasSettled' : 'perhapsSentBefore' };
+    });
+  }
+}
+
+function isLeftOpen({ outcome, reason = '' }: StepResult): boolean {
+  return NOT_DONE.includes(outcome) || outcome === 'unknown' || (outcome === 'skipped' && LEFT_OUT.includes(reason));
+}
+
+/** Those that the plan can have led to. */
+function tasksOf({ plaidUser, removeUser, dryRun }: ConvergePlan): string[] {
+  if (!plaidUser || dryRun) return [];
+  return [
+    plaid.userItemsRemove.name,
+    ...('user_id' in plaidUser ? [plaid.userProductsTerminate.name] : []),
+    ...(removeUser ? [plaid.userRemove.name] : []),
+  ];
+}

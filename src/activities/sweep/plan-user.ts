@@ -1,0 +1,53 @@
+import type { SubjectHistory } from '../../ledger/ledger';
+import type { OpenUser } from '../../ledger/sweeps/sweep-types';
+import { USER_STEP } from '../../policy/converge';
+import type { ConvergePlan } from '../../policy/converge';
+import type { ChunkDependencies } from './chunk-dependencies';
+import type { ChunkPlan } from './contract';
+
+/** What the ledger knows of a user from before. */
+export interface UserHistory {
+  /** What receipts of any run or sweep tell about the user's id at Plaid. */
+  atPlaid: SubjectHistory;
+  /** Keyed hashes of the Items that earlier rounds of this sweep removed. */
+  removedItems?: ReadonlySet<string>;
+}
+
+/** What the machine has to know about one user of a chunk before its first move. */
+export function planFor(
+  { user, unsettled }: OpenUser,
+  { atPlaid, removedItems }: UserHistory,
+  plan: ChunkPlan,
+  { hasher, services }: Pick<ChunkDependencies, 'hasher' | 'services'>,
+): ConvergePlan {
+  const { plaidUserId, plaidUserToken, batchUserId, itemIds } = user;
+  const environment = plaidEnvironment(services);
+  const isAmong = (hashes: ReadonlySet<string>) => (id: string) => hashes.has(hasher.item('plaid', environment, id));
+  const asked = itemIds && [...new Set(itemIds)];
+  return {
+    ...plan,
+    plaidUser: plaidUserId !== undefined ? { user_id: plaidUserId } : plaidUserToken !== undefined ? { user_token: plaidUserToken } : undefined,
+    batchUserId,
+    itemIds: asked,
+    batchApps: services.get('batch')?.keySlots ?? [],
+    // What is gone after an intent of our own was there: an earlier attempt may have removed it, and died before it could say so.
+    known: {
+      steps: unsettled && plan.removeUser ? [...atPlaid.steps, USER_STEP] : atPlaid.steps,
+      hadItems: unsettled || atPlaid.items.length > 0,
+      itemIds: asked === undefined ? [] : unsettled ? asked : asked.filter(isAmong(new Set(atPlaid.items))),
+      ...(removedItems && { removedBefore: { has: isAmong(removedItems), size: removedItems.size } }),
+    },
+  };
+}
+
+/** The environment under which Plaid's ids are hashed. */
+export function plaidEnvironment(services: ChunkDependencies['services']): string {
+  return services.get('plaid')?.environment ?? 'default';
+}
+
+/** The keyed hash that receipts of calls to a service carry for this user; empty when the user has no id there. */
+export function subjectAt(service: string, { user, subjects }: Pick<OpenUser, 'user' | 'subjects'>): string {
+  // Hashed when the snapshot was taken: first the id at Plaid, last the one at Batch.
+  if (service === 'batch') return user.batchUserId === undefined ? '' : (subjects.at(-1) ?? '');
+  return user.plaidUserId === undefined && user.plaidUserToken === undefined ? '' : (subjects[0] ?? '');
+}

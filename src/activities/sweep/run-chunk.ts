@@ -1,0 +1,187 @@
+import { setMaxListeners } from 'node:events';
+import type { SubjectHistory } from '../../ledger/ledger';
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import { SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
+import type { OpenUser } from '../../ledger/sweeps/sweep-types';
+import type { ChunkControl, ChunkDependencies } from './chunk-dependencies';
+import { ChunkRun } from './chunk-run';
+import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
+import { FencedLedger } from './fenced-ledger';
+import { OutcomeBuffer } from './outcome-buffer';
+import { subjectAt } from './plan-user';
+import type { UserHistory } from './plan-user';
+import { UserRun } from './user-run';
+
+const NO_HISTORY: SubjectHistory = { steps: [], items: [] };
+
+const HEARTBEAT_MS = 2_000;
+const FENCE_CHECK_MS = 500;
+
+/** Users of one wave; half of what a process may hold open, so that one half is under way while the other is written. */
+const WAVE = { most: 125, least: 60 };
+
+/**
+ * Off-boards the users of one chunk, many at once: takes the chunk over from any earlier attempt, records the intent of
+ * a wave of users in one statement, drives the machine of each, and writes what became of them in few statements.
+ *
+ * Most of it cannot be undone. It may be repeated at any time, also while an earlier attempt still runs or after its
+ * process was killed or frozen: users with an intent and no outcome are looked at before anything is sent again, and an
+ * attempt that is not the latest writes and sends nothing more.
+ *
+ * A ledger that is away is waited for; nothing is sent meanwhile. Told to stop, it finishes what is in flight and answers.
+ *
+ * @throws LedgerUnavailableError when the ledger is away at the start.
+ * @throws UnknownSweepError
+ * @throws SweepReleasedError
+ */
+export async function runChunk(input: ChunkInput, dependencies: ChunkDependencies, control: ChunkControl = {}): Promise<ChunkResult> {
+  const stop = new AbortController();
+  // Every user who waits listens to this one signal.
+  setMaxListeners(0, stop.signal);
+  try {
+    const chunk = { sweepId: input.sweepId, chunkId: `chunk-${input.fromSeq}` };
+    const ledger = await FencedLedger.take(dependencies.ledger, chunk, stop.signal);
+    return await new ChunkAttempt(new ChunkRun(input, ledger, stop, dependencies), control).execute();
+  } catch (error) {
+    if (!(error instanceof SweepFencedError || error instanceof SweepSealedError)) throw error;
+    return { opened: 0, settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {}, end: 'fenced' };
+  }
+}
+
+class ChunkAttempt {
+  readonly #run: ChunkRun;
+  readonly #control: ChunkControl;
+  readonly #outcomes: OutcomeBuffer;
+  readonly #underWay = new Set<Promise<void>>();
+  #opened = 0;
+
+  constructor(run: ChunkRun, control: ChunkControl) {
+    const { openUsers } = run.dependencies.limits;
+    this.#run = run;
+    this.#control = control;
+    this.#outcomes = new OutcomeBuffer(
+      (users) => this.#noting(() => run.ledger.flush(users)),
+      (users) => openUsers.giveBack(users),
+    );
+  }
+
+  async execute(): Promise<ChunkResult> {
+    const { openUsers } = this.#run.dependencies.limits;
+    const cancel = (): void => this.#run.stopCancelled();
+    const flush = (): void => this.#outcomes.flushNow();
+    const { signal } = this.#control;
+    if (signal?.aborted) cancel();
+    signal?.addEventListener('abort', cancel);
+    openUsers.whenShort(flush);
+    const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    const fenceCheck = setInterval(() => this.#confirmFence(), FENCE_CHECK_MS);
+    try {
+      return await this.#work();
+    } finally {
+      clearInterval(heartbeat);
+      clearInterval(fenceCheck);
+      openUsers.notWhenShort(flush);
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async #work(): Promise<ChunkResult> {
+    await this.#checkTolerance();
+    // Whatever kept waves from being opened is noted; who is under way comes to an end all the same.
+    const end = await this.#openWaves().catch(() => 'rangeDone' as const);
+    if (end === 'time') this.#run.timeIsOver();
+    await Promise.all(this.#underWay);
+    await this.#outcomes.drain();
+    const { error, reason } = this.#run;
+    if (error) throw error;
+    const { nextTryAt } = this.#outcomes;
+    return { ...this.#progress, end, ...reason, ...(nextTryAt !== undefined && { nextTryAt }) };
+  }
+
+  get #progress(): ChunkProgress {
+    return { opened: this.#opened, ...this.#outcomes.tally };
+  }
+
+  async #openWaves(): Promise<'rangeDone' | 'time'> {
+    const { ledger, stopped, input, beganAtMs, dependencies } = this.#run;
+    const { openUsers } = dependencies.limits;
+    const range = { from: input.fromSeq, to: input.toSeq };
+    for (;;) {
+      const places = await openUsers.take(WAVE, stopped);
+      let begun = 0;
+      try {
+        if (stopped.aborted || performance.now() > beganAtMs + input.beginForMs) return 'time';
+        const askedAtMs = performance.now();
+        const users = await this.#noting(() => ledger.openWave(range, places));
+        if (users.length === 0) return 'rangeDone';
+        const histories = await this.#noting(() => this.#historiesOf(users));
+        begun = users.length;
+        users.forEach((user, index) => this.#begin(user, histories[index] ?? { atPlaid: NO_HISTORY }, askedAtMs));
+      } finally {
+        openUsers.giveBack(places - begun);
+      }
+    }
+  }
+
+  /** Only of users who were tried before can this sweep have removed anything. */
+  async #historiesOf(users: readonly OpenUser[]): Promise<UserHistory[]> {
+    const { ledger } = this.#run;
+    const again = users.filter(({ round, unsettled }) => round > 0 || unsettled);
+    const [histories, removed] = await Promise.all([
+      ledger.readHistories(users.map(atPlaidOnly)),
+      again.length > 0 ? ledger.readRemovedItems(again) : undefined,
+    ]);
+    return users.map(({ seq }, index) => ({ atPlaid: histories[index] ?? NO_HISTORY, removedItems: removed?.get(seq) }));
+  }
+
+  #begin(user: OpenUser, history: UserHistory, askedAtMs: number): void {
+    this.#opened += 1;
+    const underWay = this.#drive(user, history, askedAtMs).finally(() => this.#underWay.delete(underWay));
+    this.#underWay.add(underWay);
+  }
+
+  /** A user whose drive cannot be brought to an outcome stays open in the ledger, for the next attempt to settle. */
+  async #drive(user: OpenUser, history: UserHistory, askedAtMs: number): Promise<void> {
+    try {
+      this.#outcomes.add(await this.#noting(() => new UserRun(this.#run, user, history, askedAtMs).drive()));
+    } catch {
+      this.#run.dependencies.limits.openUsers.giveBack(1);
+    }
+  }
+
+  #beat(): void {
+    this.#control.heartbeat?.(this.#progress);
+    void this.#checkTolerance();
+  }
+
+  async #checkTolerance(): Promise<void> {
+    const { input, ledger } = this.#run;
+    if (input.mostFailed === undefined) return;
+    const failed = await this.#noting(() => ledger.countFailed()).catch(() => undefined);
+    if (failed !== undefined && failed > input.mostFailed) this.#run.stopForTolerance();
+  }
+
+  /** Keeps the fence confirmed also while nothing is written, so that calls may go on; and notices when it is lost. */
+  #confirmFence(): void {
+    if (this.#run.ledger.fenced || !this.#run.ledger.needsConfirmation) return;
+    this.#noting(() => this.#run.ledger.confirm()).catch(() => undefined);
+  }
+
+  /** Stops the attempt when the ledger says something that it cannot go on with. */
+  async #noting<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof SweepFencedError) this.#run.stopFenced();
+      // Waited for as long as there was time: whoever is still open is settled by the next attempt.
+      else if (!(error instanceof LedgerUnavailableError)) this.#run.stopFailed(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+  }
+}
+
+/** An id at one provider says nothing about the id at the other that came with it: that one may be mistyped now. */
+function atPlaidOnly(user: OpenUser): { subjects: readonly string[] } {
+  const subject = subjectAt('plaid', user);
+  return { subjects: subject === '' ? [] : [subject] };
+}

@@ -1,0 +1,125 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import type { CallAnswer, CallMove } from '../../policy/converge';
+import { effectOf } from '../../tasks/effect';
+import type { HttpTask } from '../../tasks/define';
+import { isTaskFailureType } from '../../tasks/failure';
+import type { TaskFailure } from '../../tasks/failure';
+import type { ChunkRun } from './chunk-run';
+import type { HoldWatch } from './hold-watch';
+import type { Admission, KeySlot } from './key-slot';
+
+/** What became of a call that a machine asked for. */
+export type CallEnd =
+  /** For the machine to go on with. */
+  | { kind: 'answered'; answer: CallAnswer }
+  /** It may be tried again; after so long, when the provider said it. */
+  | { kind: 'later'; failure: TaskFailure; delayMs?: number }
+  /** A hold forbids it; nothing was sent. */
+  | { kind: 'held' }
+  /** The chunk is to stop; nothing was sent, or it was a read. */
+  | { kind: 'stopped' };
+
+/** Between tries to get a call from a ledger that is away. */
+const RETRY_MS = 250;
+
+/**
+ * Sends one call under the wave's intent: through its key's gate, within the rate, unless the user is held, and only
+ * while the fence is known to hold.
+ */
+export async function sendCall(run: ChunkRun, task: HttpTask, input: CallMove['input'], holds: HoldWatch): Promise<CallEnd> {
+  const slot = run.dependencies.limits.keySlot(task.service.name);
+  const entering = slot.enter(run.beganAtMs);
+  const admission = typeof entering === 'string' ? entering : await entering;
+  if (admission === 'refused') {
+    run.stopUnauthorized(slot.key);
+    return { kind: 'stopped' };
+  }
+  let accepted: boolean | undefined;
+  try {
+    const obstacle = await obstacleTo(run, task, { slot, admission, holds });
+    if (obstacle) return { kind: obstacle };
+    const end = await exchange(run, task, input);
+    accepted = end.accepted;
+    if (accepted === false) run.stopUnauthorized(slot.key);
+    return end.end;
+  } finally {
+    slot.leave(admission, accepted);
+  }
+}
+
+/**
+ * What forbids an admitted call; undefined when it may be sent at once. Whatever has to be waited for, a token or the
+ * ledger, makes what was found before too old, so all is looked at again.
+ */
+async function obstacleTo(
+  run: ChunkRun,
+  task: HttpTask,
+  { slot, admission, holds }: { slot: KeySlot; admission: Admission; holds: HoldWatch },
+): Promise<'held' | 'stopped' | undefined> {
+  for (;;) {
+    await takeToken(run, task);
+    if (task.effect !== 'read' && !holds.isClear && (await holds.isHeld())) return 'held';
+    if (run.stopped.aborted || (admission === 'call' && slot.refuses(run.beganAtMs))) return 'stopped';
+    if (performance.now() <= run.ledger.sendableUntilMs) return undefined;
+    await run.ledger.confirm();
+  }
+}
+
+/** Takes one call out of the rate that all processes share; returns without one only when the chunk is to stop. */
+async function takeToken({ dependencies: { budgets }, stopped }: ChunkRun, { service }: HttpTask): Promise<void> {
+  const key = { service: service.name, keySlot: '' };
+  while (!stopped.aborted && !budgets.tryAdmit(key, 'sweep')) {
+    try {
+      if (await budgets.admit(key, 'sweep', stopped)) return;
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailableError)) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+/** One exchange with the provider, and what it says about the key: accepted, refused, or nothing. */
+async function exchange(run: ChunkRun, task: HttpTask, input: CallMove['input']): Promise<{ end: CallEnd; accepted?: boolean }> {
+  const key = { service: task.service.name, keySlot: '' };
+  const { budgets, sender } = run.dependencies;
+  try {
+    const { sendableUntilMs: notSentAfterMs } = run.ledger;
+    const { output, requestId, token } = await sender.send(task, input, { signal: run.stopped, notSentAfterMs });
+    budgets.answered(key, { refused: false });
+    return { end: { kind: 'answered', answer: { ok: true, output, attempt: 1, requestId, token } }, accepted: true };
+  } catch (error) {
+    if (error instanceof CancelledFailure) return { end: { kind: 'stopped' } };
+    const failure = failureOf(error, task, input);
+    const delayMs = delayIn(error);
+    if (failure.type === 'Task.RateLimited') budgets.answered(key, { refused: true, ...(delayMs !== undefined && { retryAfterMs: delayMs }) });
+    if (failure.type === 'Task.Unauthorized') return { end: { kind: 'stopped' }, accepted: false };
+    if (failure.type === 'Task.RateLimited' || failure.type === 'Task.Unavailable') {
+      return { end: { kind: 'later', failure, ...(delayMs !== undefined && { delayMs }) } };
+    }
+    // What a provider refuses for another reason comes from somebody whose key it knows.
+    const accepted = failure.type === 'Task.Rejected' || undefined;
+    if (accepted) budgets.answered(key, { refused: false });
+    return { end: { kind: 'answered', answer: { ok: false, failure } }, ...(accepted && { accepted }) };
+  }
+}
+
+function delayIn(error: unknown): number | undefined {
+  const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
+  return typeof delayMs === 'number' ? delayMs : undefined;
+}
+
+/** The task's own failure; anything unexpected may have happened after the call was sent. */
+export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskFailure {
+  if (error instanceof ApplicationFailure && isTaskFailureType(error.type)) {
+    const detail = error.details?.[0] as Partial<TaskFailure> | undefined;
+    return { service: task.service.name, ...detail, type: error.type, message: detail?.message ?? error.message };
+  }
+  return {
+    type: effectOf(task, input) === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.UnexpectedResponse',
+    service: task.service.name,
+    task: task.name,
+    message: `${task.name} failed outside its contract.`,
+  };
+}
