@@ -74,6 +74,8 @@ export interface PlannedChunks {
   counts: OutcomeCounts;
   /** Users who are done but for a bulk call; counted as pending. */
   waitingForBulk: number;
+  /** Users who failed or are unknown, those among them who wait for a bulk call included. */
+  failed: number;
   /** Users who wait for a bulk call of each app. */
   readyForBulk: Record<string, number>;
 }

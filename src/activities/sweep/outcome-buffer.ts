@@ -21,6 +21,7 @@ export class OutcomeBuffer {
   #timer: NodeJS.Timeout | undefined;
   readonly #tally: Omit<ChunkProgress, 'opened'> = { settled: 0, waitingForBulk: 0, deferred: 0, outcomes: {} };
   #nextTryAt: string | undefined;
+  #failed = 0;
 
   /**
    * @param flush Writes outcomes, and rejects only when they can never be written by this attempt.
@@ -49,6 +50,11 @@ export class OutcomeBuffer {
   /** What the ledger has taken. */
   get tally(): Omit<ChunkProgress, 'opened'> {
     return { ...this.#tally, outcomes: { ...this.#tally.outcomes } };
+  }
+
+  /** Users of the tally who failed or are unknown, those who wait for a bulk call included. */
+  get failed(): number {
+    return this.#failed;
   }
 
   /** When the first of the deferred users may be tried again. */
@@ -90,13 +96,14 @@ export class OutcomeBuffer {
       if (this.#nextTryAt === undefined || user.notBefore < this.#nextTryAt) this.#nextTryAt = user.notBefore;
       return;
     }
+    const outcomes = user.receipts.map(({ outcome }) => outcome);
+    const worst = worstOutcome(OUTCOMES.filter((outcome) => outcomes.includes(outcome)));
+    if (worst === 'failed' || worst === 'unknown') this.#failed += 1;
     if ((user.bulkApps ?? []).length > 0) {
       tally.waitingForBulk += 1;
       return;
     }
     tally.settled += 1;
-    const outcomes = user.receipts.map(({ outcome }) => outcome);
-    const worst = worstOutcome(OUTCOMES.filter((outcome) => outcomes.includes(outcome)));
     if (worst !== undefined) tally.outcomes[worst] = (tally.outcomes[worst] ?? 0) + 1;
   }
 }

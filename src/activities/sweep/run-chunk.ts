@@ -54,6 +54,8 @@ class ChunkAttempt {
   readonly #outcomes: OutcomeBuffer;
   readonly #underWay = new Set<Promise<void>>();
   #opened = 0;
+  /** Failed users of the whole sweep, and those of this attempt among them, when the ledger was last asked. */
+  #lastFailed = { all: 0, own: 0 };
 
   constructor(run: ChunkRun, control: ChunkControl) {
     const { openUsers } = run.dependencies.limits;
@@ -61,7 +63,10 @@ class ChunkAttempt {
     this.#control = control;
     this.#outcomes = new OutcomeBuffer(
       (users) => this.#noting(() => run.ledger.flush(users)),
-      (users) => openUsers.giveBack(users),
+      (users) => {
+        openUsers.giveBack(users);
+        this.#stopBeyondTolerance();
+      },
     );
   }
 
@@ -157,8 +162,17 @@ class ChunkAttempt {
   async #checkTolerance(): Promise<void> {
     const { input, ledger } = this.#run;
     if (input.mostFailed === undefined) return;
-    const failed = await this.#noting(() => ledger.countFailed()).catch(() => undefined);
-    if (failed !== undefined && failed > input.mostFailed) this.#run.stopForTolerance();
+    const own = this.#outcomes.failed;
+    const all = await this.#noting(() => ledger.countFailed()).catch(() => undefined);
+    if (all !== undefined) this.#lastFailed = { all, own };
+    this.#stopBeyondTolerance();
+  }
+
+  /** By its own failures it knows at once; of those of other chunks it hears when it asks the ledger. */
+  #stopBeyondTolerance(): void {
+    const { mostFailed } = this.#run.input;
+    const { all, own } = this.#lastFailed;
+    if (mostFailed !== undefined && all + this.#outcomes.failed - own > mostFailed) this.#run.stopForTolerance();
   }
 
   /** Keeps the fence confirmed also while nothing is written, so that calls may go on; and notices when it is lost. */

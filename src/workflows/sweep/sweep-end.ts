@@ -18,7 +18,7 @@ export async function endOfSweep(state: SweepState, cancelled: boolean): Promise
   const { sweepId } = opened;
   if (cancelled) await closeTargets({ sweepId, reason: 'cancelled' });
   const { status, counts, merkleRoot } = await endSweep({ sweepId, cancelled, notFoundIsFine: input.notFoundIsFine ?? false });
-  state.count({ counts, waitingForBulk: 0 });
+  state.count({ counts, waitingForBulk: 0, failed: counts.failed + counts.unknown });
   state.nextTryAtMs = undefined;
   state.pausedBecause = undefined;
   state.ended = { status, merkleRoot };

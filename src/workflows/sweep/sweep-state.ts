@@ -16,6 +16,7 @@ export interface CarriedSweep {
   rejected: number;
   counts: OutcomeCounts;
   waitingForBulk: number;
+  failed: number;
   round: number;
   pausedBecause?: string;
   approvedBy?: string;
@@ -38,7 +39,10 @@ export class SweepState {
   waitingForBulk = 0;
   round = 0;
   underWay = 0;
+  /** Failed and unknown users, those who wait for a bulk call included. */
+  failed = 0;
   excused = 0;
+  #excuseAll = false;
   nextSeq = 0;
   children: CarriedSweep['children'];
   phase: SweepPhase = 'reading';
@@ -52,8 +56,8 @@ export class SweepState {
     this.input = input;
     this.startedAtMs = carried?.startedAtMs ?? workflowInfo().startTime.getTime();
     if (!carried) return;
-    const { opened, counts, duplicates, rejected, waitingForBulk, round, excused, nextSeq, children, pausedBecause, approvedBy } = carried;
-    Object.assign(this, { opened, counts, duplicates, rejected, waitingForBulk, round, excused, nextSeq, children, pausedBecause, approvedBy });
+    const { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy } = carried;
+    Object.assign(this, { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy });
   }
 
   get sweepId(): string {
@@ -80,10 +84,6 @@ export class SweepState {
     return tolerance === undefined ? undefined : this.excused + mostTolerated(toTolerance(tolerance), this.counts.total);
   }
 
-  get failed(): number {
-    return this.counts.failed + this.counts.unknown;
-  }
-
   /** The first reason stays: it is the one that a person has to look at. */
   pause(because: string): void {
     this.pausedBecause ??= because;
@@ -99,14 +99,17 @@ export class SweepState {
 
   resume(): void {
     // Whoever goes on has seen what failed so far; only more of it pauses the sweep again.
-    if (this.pausedBecause === 'tolerance') this.excused = this.failed;
+    if (this.pausedBecause === 'tolerance') this.#excuseAll = true;
     this.pausedBecause = undefined;
   }
 
   /** Takes over what the ledger counted while nothing was under way. */
-  count({ counts, waitingForBulk }: Pick<PlannedChunks, 'counts' | 'waitingForBulk'>): void {
+  count({ counts, waitingForBulk, failed }: Pick<PlannedChunks, 'counts' | 'waitingForBulk' | 'failed'>): void {
     this.counts = counts;
     this.waitingForBulk = waitingForBulk;
+    this.failed = failed;
+    if (this.#excuseAll) this.excused = failed;
+    this.#excuseAll = false;
   }
 
   /** Users who came to their end since the ledger was last counted. */
@@ -115,6 +118,7 @@ export class SweepState {
       const users = outcomes[outcome] ?? 0;
       this.counts[outcome] += users;
       this.counts.pending -= users;
+      if (outcome === 'failed' || outcome === 'unknown') this.failed += users;
     }
   }
 
@@ -141,7 +145,7 @@ export class SweepState {
   }
 
   carried(opened: OpenedSweep): CarriedSweep {
-    const { startedAtMs, duplicates, rejected, counts, waitingForBulk, round, pausedBecause, approvedBy, excused, nextSeq, children } = this;
-    return { opened, startedAtMs, duplicates, rejected, counts, waitingForBulk, round, pausedBecause, approvedBy, excused, nextSeq, children };
+    const { startedAtMs, duplicates, rejected, counts, waitingForBulk, failed, round, pausedBecause, approvedBy, excused, nextSeq, children } = this;
+    return { opened, startedAtMs, duplicates, rejected, counts, waitingForBulk, failed, round, pausedBecause, approvedBy, excused, nextSeq, children };
   }
 }
