@@ -21,7 +21,7 @@ export class Credential {
   }
 
   static read(env: Env, rule: CredentialRule, problems: ProblemList): Credential | undefined {
-    const check = rule.slotField === undefined ? whyNotSendable : whyNotSlots;
+    const check = rule.slotField === undefined ? (text: string) => whyNotSendable(text) ?? whyNotFor(rule, text) : whyNotSlots;
     const secret = Secret.read(env, rule.setting, problems, { required: true, check });
     return secret && new Credential(rule, secret);
   }
@@ -31,8 +31,10 @@ export class Credential {
     return [...this.#values.keys()];
   }
 
+  /** Everything in it that has to stay secret: of `user:password` the password too, which may be echoed alone. */
   get values(): readonly string[] {
-    return [...this.#values.values()];
+    const values = [...this.#values.values()];
+    return this.rule.scheme === 'basic' ? values.flatMap((value) => [value, value.slice(value.indexOf(':') + 1)]) : values;
   }
 
   /** The value in this slot; a credential without slots has one value for all. */
@@ -80,5 +82,12 @@ function whyNotSlots(text: string): string | undefined {
 function whyNotSendable(text: string): string | undefined {
   if (text.trim() !== text) return 'begins or ends with white space or a line break; remove it.';
   if (!/^[\x20-\x7e]+$/.test(text)) return 'holds a control character or one outside ASCII; a key has printable ASCII characters only.';
+  return undefined;
+}
+
+/** Refuses what this credential's place cannot carry. */
+function whyNotFor({ in: place, scheme }: CredentialRule, text: string): string | undefined {
+  if (scheme === 'basic' && !text.includes(':')) return 'must be written as user:password.';
+  if (place === 'cookie' && /[\s",;\\]/.test(text)) return 'holds a blank, a quote, a comma, a semicolon or a backslash, which no cookie can carry.';
   return undefined;
 }

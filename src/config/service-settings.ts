@@ -35,9 +35,16 @@ export class ServiceSettings {
     return this.#credentials.find(({ rule }) => rule.slotField !== undefined)?.slots ?? [];
   }
 
-  /** Every credential with its value in this slot. A value is for the request only: never log or return it. */
-  credentialsFor(slot: string | undefined): { rule: CredentialRule; value: string }[] {
-    return this.#credentials.map((credential) => ({ rule: credential.rule, value: credential.valueFor(slot) ?? '' }));
+  /**
+   * Every credential with its value in this slot; with `rules`, those of a task that signs in its own way. A value is for
+   * the request only: never log or return it.
+   */
+  credentialsFor(slot: string | undefined, rules?: readonly CredentialRule[]): { rule: CredentialRule; value: string }[] {
+    if (rules === undefined) return this.#credentials.map((credential) => ({ rule: credential.rule, value: credential.valueFor(slot) ?? '' }));
+    return rules.map((rule) => {
+      const credential = this.#credentials.find(({ rule: { setting } }) => setting === rule.setting);
+      return { rule, value: credential?.valueFor(slot) ?? '' };
+    });
   }
 
   /** The values of all keys in all slots, to be searched for in what comes back. */

@@ -24,6 +24,8 @@ export type ExchangeResult =
 export interface ExchangeLimits {
   totalMs: number;
   maxResponseBytes: number;
+  /** The body of a good answer is bytes that are no text: it is kept as base64. */
+  asBase64?: boolean;
   /** Whether a cancellation may cut it off after it was sent. */
   mayAbortAfterSending: boolean;
   /** A reading of `performance.now()` after which nothing may be sent any more. */
@@ -103,7 +105,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
   onResponseEnd(): void {
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
-    this.#finish(this.#answer(body.toString('utf8'), false));
+    const encoding = this.#limits.asBase64 === true && this.#status < 300 ? 'base64' : 'utf8';
+    this.#finish(this.#answer(body.toString(encoding), false));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {

@@ -1,9 +1,16 @@
 import type { ServiceSettings } from '../config/service-settings';
+import { takesBody } from '../tasks/define';
 import type { FieldPlace, HttpTask } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
+import type { CredentialRule } from '../tasks/service';
+import { JSON_ANSWER, JSON_BODY } from '../tasks/wire';
+import type { FieldWriting } from '../tasks/wire';
 import type { RequestParts } from './prepared-request';
 import { encodeSegment } from './route';
 import { USER_AGENT } from './user-agent';
+import { writeBody } from './write-body';
+import type { WrittenBody } from './write-body';
+import { textOf, writeHeaderText, writePairs, writeSegment } from './write-value';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -15,6 +22,7 @@ interface Draft {
   path: string;
   query: string[];
   headers: Record<string, string>;
+  cookies: string[];
   body: Record<string, unknown>;
   wholeBody?: unknown;
 }
@@ -33,48 +41,51 @@ export function placeFields(
   keySlot: string | undefined,
   reveal: Reveal,
 ): RequestParts {
-  const draft: Draft = { path: task.path, query: [], headers: baseHeaders(task), body: {} };
+  const draft: Draft = { path: task.path, query: [], headers: baseHeaders(task), cookies: [], body: {} };
   for (const [field, value] of Object.entries(input)) {
     if (value !== undefined) placeField(task, draft, field, value);
   }
-  for (const { rule, value } of service.credentialsFor(keySlot)) {
+  for (const { rule, value } of service.credentialsFor(keySlot, task.credentials)) {
     const inBody = rule.bodyName !== undefined && service.credentialsIn === 'body' && hasObjectBody(task, draft);
-    placeCredential(draft, inBody ? 'body' : rule.in, inBody ? rule.bodyName : rule.name, reveal(value));
+    placeCredential(draft, inBody ? 'body' : rule.in, inBody ? rule.bodyName : rule.name, schemed(rule, value, reveal));
   }
-  const body = bodyOf(task, draft);
-  if (body !== undefined) draft.headers['content-type'] = 'application/json';
+  const written = bodyOf(task, draft);
+  if (written !== undefined) draft.headers['content-type'] = written.contentType;
+  if (draft.cookies.length > 0) draft.headers['cookie'] = draft.cookies.join('; ');
   return {
     method: task.method,
     origin: service.baseUrl.origin,
     path: service.baseUrl.path + draft.path + (draft.query.length > 0 ? `?${draft.query.join('&')}` : ''),
     headers: draft.headers,
-    ...(body !== undefined && { body }),
+    ...(written !== undefined && { body: written.body }),
   };
 }
 
 function baseHeaders(task: HttpTask): Record<string, string> {
   return {
     'user-agent': USER_AGENT,
-    accept: 'application/json',
+    accept: (task.answerForm ?? JSON_ANSWER).accept,
     'accept-encoding': 'identity',
     ...task.service.headers,
   };
 }
 
 function placeField(task: HttpTask, draft: Draft, field: string, value: unknown): void {
-  const place: FieldPlace = task.places[field] ?? (takesBody(task) ? 'body' : 'query');
+  const place: FieldPlace = task.places[field] ?? (takesBody(task.method) ? 'body' : 'query');
+  const writing = task.writing?.[field];
+  const name = writing?.name ?? field;
   switch (place) {
     case 'path':
-      draft.path = fillPlaceholder(draft.path, field, encodeSegment(task.name, field, textOf(value)));
+      draft.path = fillPlaceholder(draft.path, name, segmentOf(task, field, name, value, writing));
       return;
     case 'query':
-      draft.query.push(...(Array.isArray(value) ? value : [value]).map((one) => queryPair(task.name, field, textOf(one))));
+      draft.query.push(...writePairs({ task: task.name, field }, name, value, writing));
       return;
     case 'header':
-      if (!HEADER_VALUE.test(textOf(value))) {
-        throw new InvalidInputError(task.name, [{ field, message: 'must not hold line breaks or characters outside Latin-1' }]);
-      }
-      draft.headers[field] = textOf(value);
+      draft.headers[name] = headerOf(task, field, value, writing);
+      return;
+    case 'cookie':
+      draft.cookies.push(...writePairs({ task: task.name, field }, name, value, writing));
       return;
     case 'body':
       draft.body[field] = value;
@@ -87,7 +98,32 @@ function placeField(task: HttpTask, draft: Draft, field: string, value: unknown)
   }
 }
 
-function placeCredential(draft: Draft, place: 'header' | 'query' | 'path' | 'body', name: string | undefined, value: string): void {
+function segmentOf(task: HttpTask, field: string, name: string, value: unknown, writing: FieldWriting | undefined): string {
+  if (writing?.style === undefined) return encodeSegment(task.name, field, textOf(value));
+  const segment = writeSegment(name, value, writing, (text) => (text === '' ? '' : encodeURIComponent(wellFormed(task, field, text))));
+  // A label of "." is the segment "..": what counts is the whole of it.
+  if (segment === '' || segment === '.' || segment === '..') encodeSegment(task.name, field, segment);
+  return segment;
+}
+
+function headerOf(task: HttpTask, field: string, value: unknown, writing: FieldWriting | undefined): string {
+  const text = writing?.style === undefined ? textOf(value) : writeHeaderText(value, writing);
+  if (HEADER_VALUE.test(text)) return text;
+  throw new InvalidInputError(task.name, [{ field, message: 'must not hold line breaks or characters outside Latin-1' }]);
+}
+
+function wellFormed(task: HttpTask, field: string, text: string): string {
+  if (!/\p{Surrogate}/u.test(text)) return text;
+  throw new InvalidInputError(task.name, [{ field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' }]);
+}
+
+function schemed({ scheme }: CredentialRule, value: string, reveal: Reveal): string {
+  if (scheme === 'bearer') return `Bearer ${reveal(value)}`;
+  if (scheme === 'basic') return `Basic ${reveal(Buffer.from(value, 'utf8').toString('base64'))}`;
+  return reveal(value);
+}
+
+function placeCredential(draft: Draft, place: CredentialRule['in'], name: string | undefined, value: string): void {
   if (name === undefined) return;
   switch (place) {
     case 'header':
@@ -95,6 +131,9 @@ function placeCredential(draft: Draft, place: 'header' | 'query' | 'path' | 'bod
       return;
     case 'query':
       draft.query.push(`${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
+      return;
+    case 'cookie':
+      draft.cookies.push(`${name}=${value}`);
       return;
     case 'path':
       draft.path = fillPlaceholder(draft.path, name, encodeURIComponent(value));
@@ -110,28 +149,18 @@ function fillPlaceholder(path: string, name: string, encoded: string): string {
   return path.replace(`{${name}}`, () => encoded);
 }
 
-function queryPair(what: string, field: string, text: string): string {
-  if (/\p{Surrogate}/u.test(text)) {
-    throw new InvalidInputError(what, [{ field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' }]);
-  }
-  return `${encodeURIComponent(field)}=${encodeURIComponent(text)}`;
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' ? String(value) : JSON.stringify(value);
-}
-
-function takesBody(task: HttpTask): boolean {
-  return task.method !== 'GET' && task.method !== 'DELETE';
-}
-
 function hasObjectBody(task: HttpTask, draft: Draft): boolean {
-  return takesBody(task) && draft.wholeBody === undefined;
+  return takesBody(task.method) && draft.wholeBody === undefined;
 }
 
-/** POST, PUT and PATCH always carry an object, if an empty one: APIs that speak JSON refuse an empty body. */
-function bodyOf(task: HttpTask, draft: Draft): string | undefined {
-  if (draft.wholeBody !== undefined) return JSON.stringify(draft.wholeBody);
-  return takesBody(task) || Object.keys(draft.body).length > 0 ? JSON.stringify(draft.body) : undefined;
+/**
+ * POST, PUT and PATCH carry an object, if an empty one: APIs that speak JSON refuse an empty body. Where the body is one
+ * field of the input and it is not given, nothing is sent.
+ */
+function bodyOf(task: HttpTask, draft: Draft): WrittenBody | undefined {
+  const form = task.bodyForm ?? JSON_BODY;
+  if (draft.wholeBody !== undefined) return writeBody(task.name, form, draft.wholeBody);
+  const isEmpty = Object.keys(draft.body).length === 0;
+  if (isEmpty && (!takesBody(task.method) || Object.values(task.places).includes('wholeBody'))) return undefined;
+  return writeBody(task.name, form, draft.body);
 }

@@ -1,7 +1,8 @@
+import { isUtf8 } from 'node:buffer';
 import { SettingsError } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
 import type { ServiceSettings } from '../config/service-settings';
-import { sensitiveFieldsIn } from '../tasks/define';
+import { credentialsOf, sensitiveFieldsIn } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import type { httpRequest } from '../tasks/http/tasks';
@@ -34,7 +35,7 @@ class Prepared implements PreparedRequest {
   readonly origin: string;
   readonly path: string;
   readonly headers: Record<string, string>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly effect: Effect;
   readonly keySlot?: string;
   readonly environment: string;
@@ -81,7 +82,7 @@ function build(
 function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
   const service = settings.services.get(task.service.name);
   if (service) return service;
-  const needed = task.service.credentials.map(({ setting }) => setting).join(', ');
+  const needed = credentialsOf(task).map(({ setting }) => setting).join(', ');
   throw new SettingsError([
     {
       setting: 'HTTP_TASKS_SERVICES',
@@ -91,7 +92,7 @@ function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
 }
 
 function pickSlot(task: HttpTask, fields: Fields, service: ServiceSettings): string | undefined {
-  const field = task.service.credentials.find(({ slotField }) => slotField !== undefined)?.slotField;
+  const field = credentialsOf(task).find(({ slotField }) => slotField !== undefined)?.slotField;
   if (field === undefined) return undefined;
   const slots = service.keySlots;
   const given = fields[field];
@@ -121,6 +122,12 @@ function mask(parts: RequestParts, settings: SenderSettings): MaskedRequest {
     method: parts.method,
     url: scrubber.text(parts.origin + parts.path),
     headers: Object.fromEntries(headers),
-    ...(parts.body !== undefined && { body: scrubber.text(parts.body) }),
+    ...(parts.body !== undefined && { body: scrubber.text(shownBody(parts.body)) }),
   };
+}
+
+/** Bytes that are no text would not survive being shown. */
+function shownBody(body: string | Buffer): string {
+  if (typeof body === 'string') return body;
+  return isUtf8(body) ? body.toString('utf8') : `[${body.length} bytes]`;
 }

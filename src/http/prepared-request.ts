@@ -2,13 +2,14 @@ import type { Effect, HttpMethod } from '../tasks/define';
 
 /** What goes over the wire. */
 export interface RequestParts {
-  method: HttpMethod | 'HEAD';
+  method: HttpMethod;
   /** Scheme, host and port. */
   origin: string;
   /** With the query. Sent as it stands: nothing on our side resolves dots in it. */
   path: string;
   headers: Record<string, string>;
-  body?: string;
+  /** Bytes where the task sends files. */
+  body?: string | Buffer;
 }
 
 /** A request as it may be shown: keys and users' tokens are masked. */

@@ -37,10 +37,12 @@ export function readAnswer(task: HttpTask, answer: Answer, scrubber: Scrubber, n
   if (status >= 300) return { kind: 'unexpected', status, what: 'redirect' };
   if (answer.tooLarge) return { kind: 'unexpected', status, what: 'tooLarge' };
   if (isCompressed(answer)) return { kind: 'unexpected', status, what: 'compressed' };
-  const isJson = isJsonAnswer(answer);
+  const isText = task.answerForm !== undefined && task.answerForm.as !== 'json';
+  const isJson = !isText && isJsonAnswer(answer);
+  if (!isJson && !isText && !task.generic && answer.body !== '') return { kind: 'unexpected', status, what: 'notJson' };
   // An API of one's own may answer 204: no body reads as null, and the schema says whether that is fine.
-  if (!isJson && !task.generic && answer.body !== '') return { kind: 'unexpected', status, what: 'notJson' };
-  const parsed = isJson ? parseJson(answer.body, scrubber) : { value: answer.body === '' ? null : scrubber.text(answer.body) };
+  const isNull = answer.body === '' && (!isText || status === 204);
+  const parsed = isJson ? parseJson(answer.body, scrubber) : { value: isNull ? null : scrubber.text(answer.body) };
   if ('what' in parsed) {
     // Cut off or malformed cannot be told apart when the connection's end is the body's end; lost is the careful reading.
     if (parsed.what === 'malformed' && !answer.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };

@@ -129,6 +129,7 @@ class PoolingSender implements TaskSender {
       totalMs: timeouts.totalMs,
       // The answer to HEAD tells the length of a body that does not come.
       maxResponseBytes: request.method === 'HEAD' ? Number.POSITIVE_INFINITY : task.maxResponseBytes,
+      asBase64: task.answerForm?.as === 'base64',
       mayAbortAfterSending: request.effect === 'read',
       notSentAfterMs,
     };

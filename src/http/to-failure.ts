@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { credentialsOf } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
 import type { TaskFailure, TaskFailureType } from '../tasks/failure';
 import type { InvalidInputError } from '../tasks/parse-input';
@@ -8,7 +9,7 @@ import type { Unexpected } from './describe';
 
 /** Which call failed. */
 export interface FailedCall {
-  task: Pick<HttpTask, 'name' | 'service'>;
+  task: Pick<HttpTask, 'name' | 'service' | 'credentials'>;
   effect: Effect;
   /** Which of several keys it used. */
   keySlot?: string;
@@ -96,8 +97,8 @@ function sentenceFor(type: TaskFailureType, call: FailedCall, answer: { status: 
 }
 
 /** For a bare 401, about which the service's own rules say nothing. */
-function settingsToCheck({ service }: FailedCall['task']): string {
-  const settings = service.credentials.map(({ setting }) => setting).join(', ');
+function settingsToCheck(task: FailedCall['task']): string {
+  const settings = credentialsOf(task).map(({ setting }) => setting).join(', ');
   return settings === '' ? '' : `Check ${settings}.`;
 }
 

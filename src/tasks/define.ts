@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import type { ServiceDefinition } from './service';
+import type { CredentialRule, ServiceDefinition } from './service';
+import type { AnswerForm, BodyForm, FieldWriting } from './wire';
 
 /**
  * What a call does in the world.
@@ -21,7 +22,7 @@ export interface Settle {
 }
 
 /** Where a field of the input goes. `slot` picks a credential and is not sent; `wholeBody` is the body itself. */
-export type FieldPlace = 'path' | 'query' | 'header' | 'body' | 'wholeBody' | 'slot';
+export type FieldPlace = 'path' | 'query' | 'header' | 'cookie' | 'body' | 'wholeBody' | 'slot';
 
 /** How long each part of one call may take, in milliseconds. */
 export interface CallTimeouts {
@@ -41,7 +42,7 @@ export interface SensitiveField {
   when?: RegExp;
 }
 
-export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS' | 'TRACE';
 
 /** An HTTP task: one call of an API as data, from which activity, proxy, form, reference and snippets are made. */
 export interface HttpTask<
@@ -61,8 +62,16 @@ export interface HttpTask<
   method: HttpMethod;
   /** With `{placeholders}` for fields placed in the path and for path credentials. */
   path: string;
-  /** Fields whose place is not the method's usual one (query for GET and DELETE, body otherwise). */
+  /** Fields whose place is not the method's usual one (body for POST, PUT and PATCH, query otherwise). */
   places: Readonly<Record<string, FieldPlace>>;
+  /** Fields that are not written in the usual way; see {@link FieldWriting}. */
+  writing?: Readonly<Record<string, FieldWriting>>;
+  /** What the body is made of. @default JSON */
+  bodyForm?: BodyForm;
+  /** What a good answer is made of. @default JSON */
+  answerForm?: AnswerForm;
+  /** How this call signs in, where not every credential of the service goes along or one goes elsewhere. @default the service's */
+  credentials?: readonly CredentialRule[];
   input: Input;
   output: Output;
   effect: Effect;
@@ -145,6 +154,7 @@ export function defineHttpTask<
     throw new TypeError(`defineHttpTask(${name}): operation must start with a small letter and hold letters and digits only.`);
   }
   if (!input.generic) refuseUnfilledPath(name, input.path, input);
+  refuseUnknownCredentials(name, input);
   if (input.effect !== 'read') {
     if (!input.settle) throw new TypeError(`defineHttpTask(${name}): settle is required for the effect "${input.effect}".`);
     if (!input.remedy) throw new TypeError(`defineHttpTask(${name}): remedy is required for the effect "${input.effect}".`);
@@ -171,15 +181,11 @@ export function defineHttpTask<
   });
 }
 
-function refuseUnfilledPath(
-  name: string,
-  path: string,
-  input: { places?: Readonly<Record<string, FieldPlace>>; service: ServiceDefinition },
-): void {
+function refuseUnfilledPath(name: string, path: string, input: Pick<HttpTask, 'service' | 'credentials' | 'writing'> & Partial<Pick<HttpTask, 'places'>>): void {
   if (!path.startsWith('/')) throw new TypeError(`defineHttpTask(${name}): path "${path}" must start with "/".`);
   const filled = new Set<string>();
-  for (const [field, place] of Object.entries(input.places ?? {})) if (place === 'path') filled.add(field);
-  for (const rule of input.service.credentials) if (rule.in === 'path') filled.add(rule.name);
+  for (const [field, place] of Object.entries(input.places ?? {})) if (place === 'path') filled.add(input.writing?.[field]?.name ?? field);
+  for (const rule of credentialsOf(input)) if (rule.in === 'path') filled.add(rule.name);
   for (const [, placeholder = ''] of path.matchAll(/\{([^}]*)\}/g)) {
     if (!filled.has(placeholder)) {
       throw new TypeError(
@@ -187,6 +193,22 @@ function refuseUnfilledPath(
       );
     }
   }
+}
+
+function refuseUnknownCredentials(name: string, { credentials = [], service }: Pick<HttpTask, 'service' | 'credentials'>): void {
+  const unknown = credentials.find(({ setting }) => !service.credentials.some((rule) => rule.setting === setting));
+  if (!unknown) return;
+  throw new TypeError(`defineHttpTask(${name}): credentials name ${unknown.setting}, which is no credential of the service ${service.name}.`);
+}
+
+/** How this call signs in. */
+export function credentialsOf({ credentials, service }: Pick<HttpTask, 'credentials' | 'service'>): readonly CredentialRule[] {
+  return credentials ?? service.credentials;
+}
+
+/** Whether the method usually has a body. */
+export function takesBody(method: HttpMethod): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
 }
 
 /** The strings at a dotted path; arrays on the way are walked through: `items.item_id`, `id.value`. */

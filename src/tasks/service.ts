@@ -5,9 +5,11 @@ export interface CredentialRule {
   /** The setting that holds the value, for example `PLAID_SECRET`; `<setting>_FILE` may name a file instead. */
   setting: string;
   /** Where the value goes. */
-  in: 'header' | 'query' | 'path' | 'body';
-  /** The header, query parameter, `{placeholder}` or body field that takes the value. */
+  in: 'header' | 'query' | 'cookie' | 'path' | 'body';
+  /** The header, query parameter, cookie, `{placeholder}` or body field that takes the value. */
   name: string;
+  /** For the header `authorization`: `Bearer` before the value, or `Basic` before the base64 of the value `user:password`. */
+  scheme?: 'bearer' | 'basic';
   /** The body field that takes the value instead when the service's `placementSetting` says `body`. */
   bodyName?: string;
   /**

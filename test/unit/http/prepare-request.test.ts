@@ -27,7 +27,7 @@ describe('A prepared request', () => {
   it('puts the fields of a POST into a JSON body and the keys into headers', () => {
     const prepared = prepareRequest(plaid.userItemsRemove, { user_id: 'usr_1', item_ids: ['a', 'b'] }, settingsFor(ORIGIN));
     expect(prepared).toMatchObject({ method: 'POST', origin: ORIGIN, path: '/user/items/remove', environment: 'sandbox', production: false, effect: 'irreversible' });
-    expect(JSON.parse(prepared.body!)).toEqual({ user_id: 'usr_1', item_ids: ['a', 'b'] });
+    expect(JSON.parse(String(prepared.body))).toEqual({ user_id: 'usr_1', item_ids: ['a', 'b'] });
     expect(prepared.headers).toMatchObject({
       'plaid-client-id': CANARIES.PLAID_CLIENT_ID,
       'plaid-secret': CANARIES.PLAID_SECRET,
@@ -41,7 +41,7 @@ describe('A prepared request', () => {
   it('puts the keys into the body instead where the setting says so', () => {
     const settings = settingsFor(ORIGIN, { PLAID_CREDENTIALS_IN: 'body' });
     const prepared = prepareRequest(plaid.userRemove, { user_id: 'usr_1' }, settings);
-    expect(JSON.parse(prepared.body!)).toEqual({
+    expect(JSON.parse(String(prepared.body))).toEqual({
       user_id: 'usr_1',
       client_id: CANARIES.PLAID_CLIENT_ID,
       secret: CANARIES.PLAID_SECRET,

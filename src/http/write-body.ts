@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto';
+import type { BodyForm, FormFieldWriting } from '../tasks/wire';
+import { writePairs, textOf } from './write-value';
+
+/** A body as it is sent, with its `content-type`. */
+export interface WrittenBody {
+  body: string | Buffer;
+  contentType: string;
+}
+
+/** Bytes in an input: a Temporal payload is JSON, so they come as base64. */
+interface FileInput {
+  base64: string;
+  filename?: string;
+  contentType?: string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Writes a body in any form but JSON: `value` is the whole body, or the fields of a form. */
+export function writeBody(task: string, form: BodyForm, value: unknown): WrittenBody | undefined {
+  switch (form.as) {
+    case 'none':
+      return undefined;
+    case 'json':
+      return { body: JSON.stringify(value), contentType: form.contentType ?? 'application/json' };
+    case 'text':
+      return { body: textOf(value), contentType: form.contentType ?? 'text/plain;charset=UTF-8' };
+    case 'bytes':
+      return { body: Buffer.from(textOf(value), 'base64'), contentType: form.contentType ?? 'application/octet-stream' };
+    case 'form':
+      return { body: formPairs(task, form, value as Fields).join('&'), contentType: form.contentType ?? 'application/x-www-form-urlencoded' };
+    case 'multipart':
+      return multipart(form, value as Fields);
+  }
+}
+
+function formPairs(task: string, { fields = {} }: BodyForm, values: Fields): string[] {
+  return present(values).flatMap(([field, value]) => writePairs({ task, field }, field, value, fields[field]));
+}
+
+function multipart({ fields = {} }: BodyForm, values: Fields): WrittenBody {
+  const boundary = `----http-tasks-${randomBytes(18).toString('hex')}`;
+  const chunks: Buffer[] = [];
+  for (const [name, value] of present(values)) {
+    const writing = fields[name] ?? {};
+    // A list repeats its part; a list that the document wants as JSON is one part.
+    const asOne = !Array.isArray(value) || (writing.contentType !== undefined && !writing.file);
+    for (const entry of asOne ? [value] : (value as unknown[])) chunks.push(part(boundary, name, entry, writing));
+  }
+  chunks.push(Buffer.from(`--${boundary}--\r\n`));
+  return { body: Buffer.concat(chunks), contentType: `multipart/form-data; boundary=${boundary}` };
+}
+
+function part(boundary: string, name: string, value: unknown, writing: FormFieldWriting): Buffer {
+  const { filename, contentType, bytes } = writing.file ? filePart(value as FileInput, writing) : textPart(value, writing);
+  const head = [
+    `--${boundary}`,
+    `content-disposition: form-data; name="${quoted(name)}"${filename === undefined ? '' : `; filename="${quoted(filename)}"`}`,
+    ...(contentType === undefined ? [] : [`content-type: ${contentType}`]),
+  ];
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), bytes, Buffer.from('\r\n')]);
+}
+
+function filePart({ base64, filename, contentType }: FileInput, writing: FormFieldWriting) {
+  return {
+    // Servers tell a file from a text by its having a name.
+    filename: filename ?? 'file',
+    contentType: contentType ?? writing.contentType ?? 'application/octet-stream',
+    bytes: Buffer.from(base64, 'base64'),
+  };
+}
+
+function textPart(value: unknown, writing: FormFieldWriting) {
+  const isJson = typeof value === 'object';
+  return { filename: undefined, contentType: writing.contentType ?? (isJson ? 'application/json' : undefined), bytes: Buffer.from(textOf(value)) };
+}
+
+/** As HTML escapes a name, so that no quote and no line break of it ends the header. */
+function quoted(text: string): string {
+  return text.replace(/"/g, '%22').replace(/\r/g, '%0D').replace(/\n/g, '%0A');
+}
+
+function present(values: Fields): [string, unknown][] {
+  return Object.entries(values).filter(([, value]) => value !== undefined && value !== null);
+}
