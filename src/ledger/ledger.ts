@@ -86,11 +86,17 @@ export interface RunEnd {
 
 /** One receipt as it is read back. */
 export interface Receipt {
+  /** The row's number in this ledger, by which a verification names it. */
+  id: number;
+  /** The sweep's id for a receipt of a sweep, which has neither run nor activity. */
   workflowId: string;
   runId: string;
   activityId: string;
   phase: 'intent' | 'outcome' | 'settled';
+  /** How often the user of a sweep was deferred before, from 0. */
+  round: number;
   attempt: number;
+  /** The user's number in its sweep; else the place of the subject in its call, or of the step in its run's end. */
   seq: number;
   subject: string;
   step: string;
@@ -105,6 +111,8 @@ export interface Receipt {
   code?: string;
   requestId?: string;
   token?: string;
+  /** Keyed hashes of the Items that were seen or removed. */
+  items?: readonly string[];
   /** ISO 8601, UTC. */
   at: string;
 }
@@ -147,8 +155,9 @@ export interface Ledger {
   recordOutcome(outcome: CallOutcome): Promise<void>;
   recordEnd(end: RunEnd): Promise<void>;
   /**
-   * Receipts of one workflow (all its runs, or one), or of every run and lone call that was about any of these subjects,
-   * in the order in which they were written.
+   * Receipts of one workflow (all its runs, or one), or of every run, lone call and user of a sweep that was about any
+   * of these subjects, in the order in which they were written. Those of a whole sweep may be millions and are read in
+   * pages: see `SweepLedger.readReceipts`.
    */
   readReceipts(filter: ReceiptFilter): Promise<Receipt[]>;
   readCompensations(filter: { workflowId: string; runId?: string }): Promise<CompensationLine[]>;

@@ -26,16 +26,36 @@ export async function recordOutcome({ db, dialect }: LedgerDatabase, outcome: Ca
 }
 
 /** See `Ledger.readReceipts`. */
-export async function readReceipts({ db, dialect }: LedgerDatabase, filter: ReceiptFilter): Promise<Receipt[]> {
-  const all = db.selectFrom('receipts').selectAll().orderBy('id');
-  if ('subjects' in filter) {
-    requireHashes('subjects', filter.subjects);
-    const runs = db.selectFrom('receipts').select('run_id').where('subject', 'in', valuesOf(dialect, filter.subjects));
-    return (await all.where('run_id', 'in', runs).execute()).map(toReceipt);
-  }
-  const ofWorkflow = all.where('workflow_id', '=', storable(filter.workflowId));
-  const wanted = filter.runId === undefined ? ofWorkflow : ofWorkflow.where('run_id', '=', storable(filter.runId));
+export async function readReceipts(database: LedgerDatabase, filter: ReceiptFilter): Promise<Receipt[]> {
+  if ('subjects' in filter) return (await readAbout(database, filter.subjects)).map(toReceipt);
+  const ofWorkflow = database.db
+    .selectFrom('receipts')
+    .selectAll()
+    .where('workflow_id', '=', storable(filter.workflowId))
+    .orderBy('id');
+  const wanted =
+    filter.runId === undefined ? ofWorkflow.where('run_id', '<>', '') : ofWorkflow.where('run_id', '=', storable(filter.runId));
   return (await wanted.execute()).map(toReceipt);
+}
+
+/** A receipt as the database has it. */
+export type ReceiptRow = Selectable<Tables['receipts']>;
+
+/**
+ * What the database knows about users, each row reached by the key of its run, or of its user in a sweep. A sweep's
+ * receipts have no run of their own, so that there the user's number takes the run's place.
+ */
+async function readAbout({ db, dialect }: LedgerDatabase, subjects: readonly string[]): Promise<ReceiptRow[]> {
+  requireHashes('subjects', subjects);
+  const named = sql`subject in ${valuesOf(dialect, subjects)}`;
+  const { rows } = await sql<ReceiptRow>`
+    select r.* from (select distinct workflow_id, run_id from receipts where ${named} and run_id <> '') as o
+      cross join receipts as r where r.workflow_id = o.workflow_id and r.run_id = o.run_id
+    union all
+    select r.* from (select distinct workflow_id, seq from receipts where ${named} and run_id = '') as o
+      cross join receipts as r
+      where r.workflow_id = o.workflow_id and r.run_id = '' and r.activity_id = '' and r.seq = o.seq`.execute(db);
+  return rows.sort((a, b) => Number(a.id) - Number(b.id));
 }
 
 /** See `Ledger.readHistory`. */
@@ -59,12 +79,14 @@ export async function readHistory(
 }
 
 /** A row as the ledger answers it. */
-export function toReceipt(row: Selectable<Tables['receipts']>): Receipt {
+export function toReceipt(row: ReceiptRow): Receipt {
   return {
+    id: Number(row.id),
     workflowId: row.workflow_id,
     runId: row.run_id,
     activityId: row.activity_id,
     phase: row.phase,
+    round: row.round,
     attempt: row.attempt,
     seq: row.seq,
     subject: row.subject,
@@ -80,6 +102,7 @@ export function toReceipt(row: Selectable<Tables['receipts']>): Receipt {
     ...(row.code !== null && { code: row.code }),
     ...(row.request_id !== null && { requestId: row.request_id }),
     ...(row.token !== null && { token: row.token }),
+    ...(row.items !== null && { items: JSON.parse(row.items) as string[] }),
     at: new Date(row.at).toISOString(),
   };
 }

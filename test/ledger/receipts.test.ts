@@ -50,6 +50,8 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
       workflowId: 'fields',
       runId: 'run-1',
       activityId: '1',
+      id: expect.any(Number) as number,
+      round: 0,
       attempt: 1,
       seq: 0,
       subject: subject('user-1'),

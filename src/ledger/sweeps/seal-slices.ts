@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import { storable } from '../values';
 import { leafOf, sealedColumns, sealedFields } from './leaf';
 import type { SealableRow, SealedField } from './leaf';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
+import { ofSweep } from './sweep-receipts';
 
 /** A receipt with its leaf, ready for the tree. */
 export interface SealableReceipt {
@@ -58,11 +58,6 @@ interface SeqRange {
 function within({ after, upTo }: SeqRange) {
   const start = after === null ? sql`true` : sql`seq > ${after}`;
   return sql`${start} and ${upTo === null ? sql`true` : sql`seq <= ${upTo}`}`;
-}
-
-/** All receipts of a sweep stand under its id with neither run nor activity; `receipts_key` finds them by seq. */
-function ofSweep(sweepId: string) {
-  return sql`workflow_id = ${storable(sweepId)} and run_id = '' and activity_id = ''`;
 }
 
 async function endOfSlice(

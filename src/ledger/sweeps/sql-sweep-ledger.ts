@@ -12,6 +12,8 @@ import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
 import { readReceipts } from './sweep-receipts';
 import { claim, create, list, read, setStatus } from './sweep-rows';
+import { summarise } from './summary';
+import { readUsersWithOutcome } from './users-with-outcome';
 import { verify } from './verify';
 import { flushWave, openWave } from './waves';
 
@@ -67,6 +69,8 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     recordBulk: short(recordBulk),
     handBackBulk: short(handBackBulk),
     readReceipts: short(readReceipts),
+    summarise: (given) => summarise(context, given),
+    readUsersWithOutcome: (given) => readUsersWithOutcome(context, given),
     seal: (given) => seal(context, given),
     verify: (given) => verify(context, given),
     prove: (given) => prove(context, given),

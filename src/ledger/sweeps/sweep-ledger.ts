@@ -1,5 +1,7 @@
+import type { Outcome } from '../../policy/outcome';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Receipt, SubjectHistory } from '../ledger';
+import type { SweepSummary, UsersWithOutcome } from './summary-types';
 import type {
   AppendTargets,
   BulkUser,
@@ -154,6 +156,17 @@ export interface SweepLedger {
 
   /** Receipts of the sweep, by seq; at least `limit` of them unless there are no more, never half a user's. */
   readReceipts(page: { sweepId: string; afterSeq: number; limit: number }): Promise<Receipt[]>;
+  /**
+   * Adds up all receipts in the database: how many say what, and when users came to their end. Works in slices of a
+   * fraction of a second each; while the sweep runs, later slices are newer than earlier ones.
+   * @param of.onProgress Called after each slice with the number of users so far.
+   */
+  summarise(of: { sweepId: string; onProgress?: (users: number) => void }): Promise<SweepSummary>;
+  /**
+   * The users whose worst step so far had one of these outcomes: how many, and all settled receipts of the first
+   * `limit`, by seq.
+   */
+  readUsersWithOutcome(of: { sweepId: string; outcomes: readonly Outcome[]; limit: number }): Promise<UsersWithOutcome>;
   /**
    * Closes the sweep for every chunk and writes the Merkle root over its receipts (see `leaf.ts`). Works through them
    * in slices and may be repeated: what is sealed stays as it is.

@@ -1,21 +1,28 @@
-import { storable } from '../values';
+import { sql } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
 import type { Receipt } from '../ledger';
 import { toReceipt } from '../receipts';
+import type { ReceiptRow } from '../receipts';
+import { storable } from '../values';
 import type { SweepContext } from './sweep-context';
+
+/** All receipts of a sweep stand under its id with neither run nor activity; `receipts_key` finds them by seq. */
+export function ofSweep(sweepId: string): RawBuilder<SqlBool> {
+  return sql`workflow_id = ${storable(sweepId)} and run_id = '' and activity_id = ''`;
+}
+
+/** By user, and within a user as they were written. */
+export function inReadingOrder(rows: readonly ReceiptRow[]): ReceiptRow[] {
+  return [...rows].sort((a, b) => a.seq - b.seq || Number(a.id) - Number(b.id));
+}
 
 /** See `SweepLedger.readReceipts`. */
 export async function readReceipts(
   { db }: SweepContext,
   { sweepId, afterSeq, limit }: { sweepId: string; afterSeq: number; limit: number },
 ): Promise<Receipt[]> {
-  const ofSweep = db
-    .selectFrom('receipts')
-    .where('workflow_id', '=', storable(sweepId))
-    .where('run_id', '=', '')
-    .where('activity_id', '=', '')
-    .where('seq', '>', afterSeq);
-  const last = await ofSweep.select('seq').orderBy('seq').offset(Math.max(0, limit - 1)).limit(1).executeTakeFirst();
-  const page = last === undefined ? ofSweep : ofSweep.where('seq', '<=', last.seq);
-  const rows = await page.selectAll().execute();
-  return rows.sort((a, b) => a.seq - b.seq || Number(a.id) - Number(b.id)).map(toReceipt);
+  const rest = db.selectFrom('receipts').where(ofSweep(sweepId)).where('seq', '>', afterSeq);
+  const last = await rest.select('seq').orderBy('seq').offset(Math.max(0, limit - 1)).limit(1).executeTakeFirst();
+  const page = last === undefined ? rest : rest.where('seq', '<=', last.seq);
+  return inReadingOrder(await page.selectAll().execute()).map(toReceipt);
 }

@@ -1,0 +1,115 @@
+import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
+import { storable } from '../values';
+import { GroupTally } from './group-tally';
+import type { GroupRow } from './group-tally';
+import type { SettledInBucket, SweepSummary } from './summary-types';
+import { numberOf } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { UnknownSweepError } from './sweep-errors';
+import { ofSweep } from './sweep-receipts';
+
+/** Users looked at in one statement, so that each takes a fraction of a second: libSQL does nothing else meanwhile. */
+const SLICE_USERS = 10_000;
+
+/** At most so many stretches of time, give or take the rounding. */
+const MOST_BUCKETS = 2_000;
+
+/** Lengths of stretches, each of which fits into every longer one that it divides. */
+const BUCKETS_MS = [
+  100, 500, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000,
+] as const;
+
+/** See `SweepLedger.summarise`. */
+export async function summarise(
+  context: SweepContext,
+  { sweepId, onProgress }: { sweepId: string; onProgress?: (users: number) => void },
+): Promise<SweepSummary> {
+  const total = await context.inTime(() => totalOf(context, sweepId));
+  const groups = new GroupTally();
+  // All users are gone through twice: when they came to their end is sorted by a length that depends on the whole time.
+  for (const { from, to } of slicesOf(total)) {
+    for (const row of await context.inTime(() => groupsOf(context, sweepId, from))) groups.add(row);
+    onProgress?.(to / 2);
+  }
+  const span = groups.settledSpan;
+  if (span === undefined) return { groups: groups.mostFirst };
+  const length = bucketFor(span.last - span.first);
+  const buckets = { start: Math.floor(span.first / length) * length, length };
+  const users = new Map<number, number>();
+  for (const { from, to } of slicesOf(total)) {
+    const rows = await context.inTime(() => settledOf(context, sweepId, from, buckets));
+    for (const row of rows) users.set(Number(row.bucket), (users.get(Number(row.bucket)) ?? 0) + Number(row.users));
+    onProgress?.((total + to) / 2);
+  }
+  const settled = { first: isoTime(span.first), last: isoTime(span.last), bucketMs: length, buckets: inOrder(users, buckets) };
+  return { groups: groups.mostFirst, ...(users.size > 0 && { settled }) };
+}
+
+function* slicesOf(total: number): Generator<{ from: number; to: number }> {
+  for (let from = 0; from < total; from += SLICE_USERS) yield { from, to: Math.min(from + SLICE_USERS, total) };
+}
+
+/** Stretches of time, each `length` long, of which the first begins at `start`; in milliseconds. */
+interface Buckets {
+  start: number;
+  length: number;
+}
+
+/** A length with which at most about {@link MOST_BUCKETS} cover so much time. */
+function bucketFor(durationMs: number): number {
+  return BUCKETS_MS.find((ms) => durationMs / ms <= MOST_BUCKETS) ?? BUCKETS_MS[BUCKETS_MS.length - 1] ?? 0;
+}
+
+function inOrder(users: ReadonlyMap<number, number>, { start, length }: Buckets): SettledInBucket[] {
+  return [...users]
+    .sort(([a], [b]) => a - b)
+    .map(([bucket, count]) => ({ at: isoTime(start + bucket * length), users: count }));
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+async function groupsOf({ db }: SweepContext, sweepId: string, from: number): Promise<GroupRow[]> {
+  const { rows } = await sql<GroupRow>`
+    select phase, step, task, service, environment, key_slot, outcome, reason, failure_type, status, code,
+      count(*) as receipts, count(coalesce(request_id, token)) as with_proof, min(at) as first_at, max(at) as last_at
+    from receipts where ${ofSweep(sweepId)} and ${inSlice(from)}
+    group by phase, step, task, service, environment, key_slot, outcome, reason, failure_type, status, code`.execute(db);
+  return rows;
+}
+
+/** A user has come to an end with the last of its settled receipts, once it waits for nothing else. */
+async function settledOf(
+  context: SweepContext,
+  sweepId: string,
+  from: number,
+  buckets: Buckets,
+): Promise<{ bucket: number | string; users: number | string }[]> {
+  const sweep = await numberOf(context, sweepId);
+  const { rows } = await sql<{ bucket: number | string; users: number | string }>`
+    select bucket, count(*) as users from (
+      select seq, max(${bucketOf(context, buckets)}) as bucket
+      from receipts where ${ofSweep(sweepId)} and ${inSlice(from)} and phase = 'settled' group by seq
+    ) as r join targets as t on t.sweep = ${sweep} and t.seq = r.seq and t.state = 'done'
+    group by bucket`.execute(context.db);
+  return rows;
+}
+
+/** The number of the stretch of time in which a receipt was written. */
+function bucketOf({ dialect }: SweepContext, { start, length }: Buckets): RawBuilder<number> {
+  return dialect === 'postgres'
+    ? sql`floor((extract(epoch from at) * 1000 - ${sql.lit(start)}) / ${sql.lit(length)})::bigint`
+    : sql`(cast(round(unixepoch(at, 'subsec') * 1000) as integer) - ${sql.lit(start)}) / ${sql.lit(length)}`;
+}
+
+function inSlice(from: number): RawBuilder<boolean> {
+  return sql`seq between ${sql.lit(from)} and ${sql.lit(from + SLICE_USERS - 1)}`;
+}
+
+async function totalOf({ db }: SweepContext, sweepId: string): Promise<number> {
+  const row = await db.selectFrom('sweeps').select('total').where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  return row.total;
+}
