@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
 import type { CallOutcome, Receipt, ReceiptFilter, SubjectHistory } from './ledger';
 import type { LedgerDatabase, Tables } from './tables';
-import { requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
+import { isOneOf, requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
 
 /** See `Ledger.recordOutcome`. */
 export async function recordOutcome({ db, dialect }: LedgerDatabase, outcome: CallOutcome): Promise<void> {
@@ -47,7 +47,7 @@ export type ReceiptRow = Selectable<Tables['receipts']>;
  */
 async function readAbout({ db, dialect }: LedgerDatabase, subjects: readonly string[]): Promise<ReceiptRow[]> {
   requireHashes('subjects', subjects);
-  const named = sql`subject in ${valuesOf(dialect, subjects)}`;
+  const named = isOneOf(dialect, 'subject', subjects);
   const { rows } = await sql<ReceiptRow>`
     select r.* from (select distinct workflow_id, run_id from receipts where ${named} and run_id <> '') as o
       cross join receipts as r where r.workflow_id = o.workflow_id and r.run_id = o.run_id

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { RawBuilder } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
 import { isKeyedHash } from './subject';
 import type { LedgerDialect } from './tables';
 
@@ -38,4 +38,11 @@ export function rowsOf(dialect: LedgerDialect, values: readonly string[]): RawBu
 /** The same list as the right side of `in`. */
 export function valuesOf(dialect: LedgerDialect, values: readonly string[]): RawBuilder<string> {
   return sql`(select value from ${rowsOf(dialect, values)} as list)`;
+}
+
+/** Whether a column holds one of many texts, in a form for which Postgres uses the column's index even without statistics. */
+export function isOneOf(dialect: LedgerDialect, column: string, texts: readonly string[]): RawBuilder<SqlBool> {
+  return dialect === 'postgres'
+    ? sql`${sql.ref(column)} = any(${texts}::text[])`
+    : sql`${sql.ref(column)} in ${valuesOf(dialect, texts)}`;
 }

@@ -2,8 +2,7 @@ import { sql } from 'kysely';
 import { isBad, isGood } from '../../policy/offboard-result';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
-import { rowsOf } from '../values';
-import { isOneOf } from './sweep-context';
+import { isOneOf, rowsOf } from '../values';
 import type { SweepContext } from './sweep-context';
 import type { TargetRow } from './sweep-types';
 

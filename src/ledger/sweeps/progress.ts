@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/worst-outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { SubjectHistory } from '../ledger';
-import { requireHashes, storable } from '../values';
-import { isOneOf, keyOf, numberOf } from './sweep-context';
+import { isOneOf, requireHashes, storable } from '../values';
+import { keyOf, numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import type { SweepCounts, TargetRow, UnfinishedQuery, UnfinishedRanges } from './sweep-types';
 

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { TargetUser } from '../../policy/target-user';
 import { rankOf } from '../../policy/worst-outcome';
-import { requireHashes, storable } from '../values';
+import { isOneOf, requireHashes, storable } from '../values';
 import { findDone } from './done-before';
 import { duplicateKeys } from './duplicate-keys';
-import { isOneOf, keyOf, numberOf, orRefused } from './sweep-context';
+import { keyOf, numberOf, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SnapshotMovedError, SweepConflictError, UnknownSweepError } from './sweep-errors';
 import type { SweepKey } from './sweep-key';

@@ -1,8 +1,6 @@
-import { sql } from 'kysely';
-import type { RawBuilder, SqlBool } from 'kysely';
 import { databaseCode } from '../sql-failure';
-import type { LedgerDatabase, LedgerDialect } from '../tables';
-import { storable, valuesOf } from '../values';
+import type { LedgerDatabase } from '../tables';
+import { storable } from '../values';
 import { SweepReleasedError, UnknownSweepError } from './sweep-errors';
 import type { SweepKey, SweepKeys } from './sweep-key';
 
@@ -55,11 +53,4 @@ export async function orRefused<T>(write: Promise<T>, refusal: () => Error): Pro
   } catch (error) {
     throw REFUSALS.includes(databaseCode(error) ?? '') ? refusal() : error;
   }
-}
-
-/** Whether a column holds one of many texts, in a form for which Postgres uses the column's index even without statistics. */
-export function isOneOf(dialect: LedgerDialect, column: string, texts: readonly string[]): RawBuilder<SqlBool> {
-  return dialect === 'postgres'
-    ? sql`${sql.ref(column)} = any(${texts}::text[])`
-    : sql`${sql.ref(column)} in ${valuesOf(dialect, texts)}`;
 }
