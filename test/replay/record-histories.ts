@@ -15,7 +15,9 @@ import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, seedUser, startOffboarding, until } from '../support/offboarding-runs';
 import type { GivenInput, SeededUser } from '../support/offboarding-runs';
+import { openSweepPlace } from '../support/sweep-runs';
 import { HISTORIES } from './histories';
+import { SWEEPS } from './sweep-runs';
 
 type Handle = WorkflowHandle;
 
@@ -132,24 +134,52 @@ async function record(): Promise<void> {
   const { path: binary } = await findTemporalServer();
   const server = await startTemporalServer({ binary });
   process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
+  const worker = { identity: 'recorder', maxHeartbeatThrottleInterval: '500ms' as const };
   const target = await startHttpTarget();
   const place = await openPlace({ env: { HTTP_TASKS_HTTP_ALLOW: target.origin } });
+  const sweepPlace = await openSweepPlace();
   try {
-    await place.startWorker({ worker: { identity: 'recorder', maxHeartbeatThrottleInterval: '500ms' }, plugin: { tasks: [shopTask(target)] } });
-    const folder = path.join(HISTORIES, version);
-    await mkdir(folder, { recursive: true });
-    for (const [name, start] of Object.entries(RUNS)) {
-      const handle = await start({ place, target });
-      await handle.result().catch(() => undefined);
-      const json: unknown = JSON.parse(historyToJSON(await handle.fetchHistory()));
-      await writeFile(path.join(folder, `${name}.json`), `${JSON.stringify(withoutMachine(json), null, 1)}\n`);
-      process.stdout.write(`${version}/${name}\n`);
+    await place.startWorker({ worker, plugin: { tasks: [shopTask(target)] } });
+    await sweepPlace.startWorker({ worker });
+    for (const [name, start] of Object.entries(RUNS)) await keep(name, await start({ place, target }));
+    for (const [name, start] of Object.entries(SWEEPS)) {
+      await keep(name, await start(sweepPlace));
+      sweepPlace.simulators.plaid.faults.remove();
     }
+    await keepContinued();
   } finally {
+    await sweepPlace.close();
     await place.close();
     await target.close();
     await server.stop();
   }
+}
+
+/** Both ends of a continue-as-new, on a server that suggests one after few events. */
+async function keepContinued(): Promise<void> {
+  const { path: binary } = await findTemporalServer();
+  const server = await startTemporalServer({ binary, dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 20 } });
+  process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
+  const place = await openSweepPlace();
+  try {
+    await place.startWorker({ worker: { identity: 'recorder' } });
+    const handle = await place.start({ source: { file: await place.users(4_500) }, concurrency: 1 });
+    await handle.result();
+    await keep('offboard-users-continued-as-new', place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId));
+    await keep('offboard-users-continuing', place.client.workflow.getHandle(handle.workflowId));
+  } finally {
+    await place.close();
+    await server.stop();
+  }
+}
+
+async function keep(name: string, handle: Handle): Promise<void> {
+  const folder = path.join(HISTORIES, version);
+  await mkdir(folder, { recursive: true });
+  await handle.result().catch(() => undefined);
+  const json: unknown = JSON.parse(historyToJSON(await handle.fetchHistory()));
+  await writeFile(path.join(folder, `${name}.json`), `${JSON.stringify(withoutMachine(json), null, 1)}\n`);
+  process.stdout.write(`${version}/${name}\n`);
 }
 
 /** What tells of the machine that recorded: the places of files in stack traces, and its name in identities. */
