@@ -4,7 +4,7 @@ import type { FencedLedger } from './fenced-ledger';
 
 /** Why nothing more is begun. */
 interface StopReason {
-  end: Exclude<ChunkEnd, 'rangeDone' | 'time'>;
+  end: Exclude<ChunkEnd, 'rangeDone'>;
   unauthorized?: RefusedKey;
 }
 
@@ -57,6 +57,11 @@ export class ChunkRun {
 
   stopUnauthorized(unauthorized: RefusedKey): void {
     this.#stopBecause({ end: 'unauthorized', unauthorized });
+  }
+
+  /** Whoever is still under way waits for something that does not come soon, and is handed back. */
+  stopLate(): void {
+    this.#stopBecause({ end: 'time' });
   }
 
   stopForTolerance(): void {

@@ -14,6 +14,9 @@ import { UserRun } from './user-run';
 
 const NO_HISTORY: SubjectHistory = { steps: [], items: [] };
 
+/** So long after the time to begin users is over, those who still wait for their turn are handed back. */
+const HAND_BACK_AFTER_MS = 10_000;
+
 const HEARTBEAT_MS = 2_000;
 const FENCE_CHECK_MS = 500;
 
@@ -95,12 +98,21 @@ class ChunkAttempt {
     // Whatever kept waves from being opened is noted; who is under way comes to an end all the same.
     const end = await this.#openWaves().catch(() => 'rangeDone' as const);
     if (end === 'time') this.#run.timeIsOver();
-    await Promise.all(this.#underWay);
+    await this.#allEnded();
     await this.#outcomes.drain();
     const { error, reason } = this.#run;
     if (error) throw error;
     const { nextTryAt } = this.#outcomes;
     return { ...this.#progress, end, ...reason, ...(nextTryAt !== undefined && { nextTryAt }) };
+  }
+
+  /** Users who wait for a call while the provider asks everybody to wait are not waited for much longer than the time given. */
+  async #allEnded(): Promise<void> {
+    const { beganAtMs, input } = this.#run;
+    const leftMs = beganAtMs + input.beginForMs + HAND_BACK_AFTER_MS - performance.now();
+    const late = setTimeout(() => this.#run.stopLate(), Math.max(0, leftMs));
+    await Promise.all(this.#underWay);
+    clearTimeout(late);
   }
 
   get #progress(): ChunkProgress {

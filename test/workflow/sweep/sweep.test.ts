@@ -46,7 +46,7 @@ describe('a sweep in chunks', () => {
     const text = historyToJSON(history);
     expect(text).not.toContain(prefix);
     expect(decodedPayloads(text)).not.toContain(prefix);
-    expect(history.events?.length).toBeLessThan(60);
+    expect(history.events?.length).toBeLessThan(80);
   });
 
   it('sends bulk deletions and no single ones to Batch', async () => {
