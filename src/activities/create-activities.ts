@@ -8,7 +8,6 @@ import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../tasks/catalogue';
 import { createCallBudgets } from './budget/create-call-budgets';
 import { createOffboardingActivities } from './offboarding-activities';
-import { createChunkActivity } from './sweep/chunk-activity';
 import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
 
@@ -47,7 +46,6 @@ export function createHttpTaskActivities(given: {
     ...createTaskActivities(catalogue.tasks, { ...dependencies, sweeps: { readUser: (target) => ledger.view.sweeps.readUser(target) } }),
     ...createOffboardingActivities(dependencies),
     ...createSweepActivities({ ...dependencies, sourceSettings: settings.sources, customSources: given.sources }),
-    'httpTasks.runChunk': createChunkActivity(dependencies),
   };
   return {
     activities,

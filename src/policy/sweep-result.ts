@@ -3,7 +3,13 @@ import { isGood } from './offboard-result';
 import { OUTCOMES } from './outcome';
 import type { Outcome } from './outcome';
 
-/** How a sweep stands. */
+/**
+ * How a sweep stands.
+ *
+ * After `cancelled`, users who were not done are `skipped`, or `unknown` when a call may have gone out. The ids of the
+ * skipped ones are deleted like those of users who came to a good end, although nobody off-boarded them: they can be
+ * found again only in their source, for example by a sweep with `skipDone`.
+ */
 export type SweepStatus = 'running' | 'waitingForApproval' | 'paused' | 'completed' | 'partial' | 'failed' | 'cancelled';
 
 /** Each user once, under the worst outcome of its steps; `pending` are those who have none yet. The numbers add up to `total`. */

@@ -105,7 +105,8 @@ async function exchange(run: ChunkRun, task: HttpTask, input: CallMove['input'])
   }
 }
 
-function delayIn(error: unknown): number | undefined {
+/** What the provider asked to wait, in milliseconds. */
+export function delayIn(error: unknown): number | undefined {
   const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
   return typeof delayMs === 'number' ? delayMs : undefined;
 }

@@ -4,11 +4,9 @@ import { ITEMS_STEP } from '../../policy/steps/items';
 import { plaid } from '../../tasks/catalogue';
 import type { TaskFailure } from '../../tasks/failure';
 import type { ChunkDependencies } from './chunk-dependencies';
-import { plaidEnvironment, subjectAt } from './plan-user';
+import { plaidEnvironment } from './plan-user';
+import { receiptOfStep } from './receipt-of-step';
 import type { UserItems } from './user-items';
-
-/** What the names of steps at Batch begin with; the name of the app's key follows. */
-const BATCH = 'batch.';
 
 type Known = Pick<ChunkDependencies, 'hasher' | 'services'>;
 
@@ -24,7 +22,7 @@ export function receiptsOf(user: OpenUser, results: readonly StepResult[], items
   let removed = items.removed;
   let others = notIn(items.seen, removed);
   return results.map((result) => {
-    const receipt = receiptOf(user, result, known);
+    const receipt = receiptOfStep(result, user, known.services);
     if (result.step !== ITEMS_STEP || result.itemIds !== undefined) return receipt;
     if (result.outcome === 'removed') {
       const own = removed;
@@ -55,11 +53,11 @@ export function deferredReceipts(
   const looked: StepReceipt[] = [];
   if (removed.length > 0 && !done.some(({ step, outcome }) => step === ITEMS_STEP && outcome === 'removed')) {
     const result = { step: ITEMS_STEP, task: plaid.userItemsRemove.name, outcome: 'removed', requestId } as const;
-    looked.push(withItems(receiptOf(user, result, known), removed, known));
+    looked.push(withItems(receiptOfStep(result, user, known.services), removed, known));
   }
   const others = notIn(items.seen, removed);
   if (others.length > 0 && !itemsEnded) {
-    const look = receiptOf(user, { step: ITEMS_STEP, task: plaid.userItemsGet.name, outcome: 'skipped' }, known);
+    const look = receiptOfStep({ step: ITEMS_STEP, task: plaid.userItemsGet.name, outcome: 'skipped' }, user, known.services);
     looked.push(withItems({ ...look, outcome: 'read' }, others, known));
   }
   return [...ended, ...looked, ...(obstacle ? [obstacleReceipt(user, obstacle, known)] : [])];
@@ -68,27 +66,7 @@ export function deferredReceipts(
 /** The outcome of a call whose answer was lost is unknown, whatever becomes of the next one (see docs/decisions/0013). */
 function obstacleReceipt(user: OpenUser, obstacle: Obstacle, known: Known): StepReceipt {
   const { perhapsDone, requestId } = obstacle.failure;
-  return receiptOf(user, { ...obstacle, outcome: perhapsDone ? 'unknown' : 'failed', requestId }, known);
-}
-
-function receiptOf(user: OpenUser, result: StepResult, known: Known): StepReceipt {
-  const { step, task, outcome, reason, requestId, token, failure } = result;
-  const service = task.slice(0, task.indexOf('.'));
-  return {
-    step,
-    task,
-    subject: subjectAt(service, user),
-    service,
-    environment: service === 'plaid' ? plaidEnvironment(known.services) : (known.services.get(service)?.environment ?? 'default'),
-    ...(step.startsWith(BATCH) && { keySlot: step.slice(BATCH.length) }),
-    outcome,
-    reason,
-    failureType: failure?.type,
-    status: failure?.status,
-    code: failure?.code,
-    requestId,
-    token,
-  };
+  return receiptOfStep({ ...obstacle, outcome: perhapsDone ? 'unknown' : 'failed', requestId }, user, known.services);
 }
 
 function withItems(receipt: StepReceipt, ids: readonly string[], { hasher, services }: Known): StepReceipt {

@@ -1,0 +1,252 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import { MOST_USERS_IN_A_BULK_CALL } from '../../ledger/sweeps/sweep-types';
+import type { BulkUser, ChunkFence, RecordBulk } from '../../ledger/sweeps/sweep-types';
+import type { Outcome } from '../../policy/outcome';
+import { pauseMs } from '../../policy/steps/step';
+import type { TaskFailure } from '../../tasks/failure';
+import { checkBulkCall, sendBulkCall } from './bulk-call';
+import type { BulkAnswer } from './bulk-call';
+import { bulkCallOf } from './bulk-call-of';
+import { bulkParts, halvesOf } from './bulk-parts';
+import type { BulkResult, RunBulk } from './contract';
+import { pause } from './pause';
+import type { SweepDependencies } from './sweep-dependencies';
+
+/**
+ * What the ledger said when users were opened, that the fence is ours and nobody is on hold, holds for so long; it is
+ * asked again before that.
+ */
+const OPENED_HOLDS_MS = 5_000;
+const REOPEN_AFTER_MS = 2_000;
+
+/** An answer that nobody understands is asked for so often before the users are left as unknown. */
+const MOST_UNCLEAR = 4;
+
+/** A call that was answered is recorded, even if the ledger comes back only then. */
+const RECORD_TRIES = 3;
+const RECORD_PAUSE_MS = 1_000;
+
+type BulkEnd = Pick<BulkResult, 'end' | 'unauthorized' | 'nextTryAt'>;
+type Outcomes = BulkResult['outcomes'];
+
+/** One attempt at bulk calls for one app. */
+export class BulkRun {
+  readonly #dependencies: SweepDependencies;
+  readonly #sweeps: SweepLedger;
+  readonly #input: RunBulk;
+  readonly #fence: ChunkFence;
+  readonly #signal: AbortSignal;
+  readonly #untilMs: number;
+  /** Users to whom an earlier call may have gone out, by seq. */
+  readonly #perhapsSent = new Set<number>();
+  readonly #outcomes: Outcomes = {};
+  #calls = 0;
+  #wave = 0;
+  /** Who may still be sent to of those who were opened, by seq; and when the ledger was asked. */
+  #open: ReadonlySet<number> = new Set();
+  #openedAtMs = 0;
+  /** Calls in a row that brought nothing. */
+  #vain = 0;
+  #unclear = 0;
+
+  private constructor(dependencies: SweepDependencies, input: RunBulk, fence: ChunkFence, signal: AbortSignal) {
+    this.#dependencies = dependencies;
+    this.#sweeps = dependencies.ledger.sweeps;
+    this.#input = input;
+    this.#fence = fence;
+    this.#signal = signal;
+    this.#untilMs = performance.now() + input.beginForMs;
+  }
+
+  /** Takes over from any earlier attempt. @throws SweepSealedError */
+  static async begin(dependencies: SweepDependencies, input: RunBulk, signal: AbortSignal): Promise<BulkRun> {
+    const chunk = { sweepId: input.sweepId, chunkId: `bulk-${input.app}` };
+    const fence = await dependencies.ledger.sweeps.takeFence(chunk);
+    return new BulkRun(dependencies, input, { ...chunk, fence }, signal);
+  }
+
+  get progress(): Pick<BulkResult, 'calls' | 'outcomes'> {
+    return { calls: this.#calls, outcomes: { ...this.#outcomes } };
+  }
+
+  /** @throws SweepFencedError when another attempt takes over; nothing is written or sent then. */
+  async execute(): Promise<BulkEnd> {
+    let waiting = Number.POSITIVE_INFINITY;
+    for (;;) {
+      const stop = await this.#reasonToStop();
+      if (stop) return stop;
+      this.#wave += 1;
+      const users = await this.#askForOpen();
+      for (const { seq, unsettled } of users) if (unsettled) this.#perhapsSent.add(seq);
+      const end = users.length > 0 ? await this.#sendAll(bulkParts(users)) : undefined;
+      if (end) return end;
+      if (users.length > 0) continue;
+      // A wave of users on hold answers nobody, and more may wait behind them.
+      const { [this.#input.app]: left = 0 } = await this.#sweeps.readyForBulk(this.#input.sweepId);
+      if (left === 0 || left >= waiting) return { end: 'done' };
+      waiting = left;
+    }
+  }
+
+  /** Sends call after call. Halves of a refused one come last, so that many ids get through before one is looked for. */
+  async #sendAll(parts: BulkUser[][]): Promise<BulkEnd | undefined> {
+    for (let part = parts.shift(); part; part = parts.shift()) {
+      const answer = await this.#sendPatiently(part);
+      if ('end' in answer) {
+        await this.#handBack([part, ...parts].flat());
+        return answer;
+      }
+      parts.push(...answer.halves);
+    }
+    return undefined;
+  }
+
+  /** Until the call has an answer that stands, or has to be left to a later attempt. */
+  async #sendPatiently(part: BulkUser[]): Promise<BulkEnd | { halves: BulkUser[][] }> {
+    for (;;) {
+      const stop = await this.#reasonToStop();
+      if (stop) return stop;
+      const refused = checkBulkCall(this.#dependencies, this.#input.app, part);
+      const { answer, users } = refused ? { answer: refused, users: part } : await this.#sendOnce(part);
+      if (answer === undefined) return { halves: [] };
+      if (answer.kind === 'keyRefused') return { end: 'unauthorized', unauthorized: { service: 'batch', slot: this.#input.app } };
+      if (answer.kind === 'malformed' && users.length > 1) return { halves: halvesOf(users) };
+      if (await this.#recordAnswer(answer, users)) return { halves: [] };
+      const end = await this.#waitAfter(answer);
+      if (end) return end;
+    }
+  }
+
+  /** One call with those who are still not on hold; no answer when that is nobody. */
+  async #sendOnce(part: readonly BulkUser[]): Promise<{ answer?: BulkAnswer; users: readonly BulkUser[] }> {
+    const stopped = { answer: { kind: 'stopped' }, users: part } as const;
+    if (!(await this.#admitted())) return stopped;
+    if (performance.now() > this.#openedAtMs + REOPEN_AFTER_MS) await this.#askForOpen();
+    const users = part.filter(({ seq }) => this.#open.has(seq));
+    if (users.length === 0) return { users };
+    const send = { signal: this.#signal, notSentAfterMs: this.#openedAtMs + OPENED_HOLDS_MS };
+    const answer = await sendBulkCall(this.#dependencies, this.#input.app, users, send);
+    if (isAnswered(answer)) this.#calls += 1;
+    if (answer.kind === 'unclear' || (answer.kind === 'later' && answer.failure.perhapsDone)) {
+      for (const { seq } of users) this.#perhapsSent.add(seq);
+    }
+    return { answer, users };
+  }
+
+  /** Opens the next users, or asks again about those of this wave: in both, users on hold are taken out. */
+  async #askForOpen(): Promise<BulkUser[]> {
+    const { app } = this.#input;
+    const askedAtMs = performance.now();
+    const users = await this.#sweeps.openBulk({
+      ...this.#fence,
+      app,
+      step: `batch.${app}`,
+      wave: this.#wave,
+      limit: MOST_USERS_IN_A_BULK_CALL,
+    });
+    this.#openedAtMs = askedAtMs;
+    this.#open = new Set(users.map(({ seq }) => seq));
+    return users;
+  }
+
+  /** Takes one call out of the rate that all processes share; false when it is to stop before there is one. */
+  async #admitted(): Promise<boolean> {
+    const { budgets } = this.#dependencies;
+    const key = { service: 'batch', keySlot: this.#input.app };
+    if (budgets.tryAdmit(key, 'sweep')) return true;
+    const left = AbortSignal.timeout(Math.max(1, Math.ceil(this.#untilMs - performance.now())));
+    return budgets.admit(key, 'sweep', AbortSignal.any([this.#signal, left]));
+  }
+
+  /** Whether the answer is the last word on these users, and then it is written. */
+  async #recordAnswer(answer: BulkAnswer, users: readonly BulkUser[]): Promise<boolean> {
+    switch (answer.kind) {
+      case 'accepted': {
+        const { status, token, requestId } = answer;
+        await this.#record(users, { outcome: 'accepted', status, token, requestId });
+        return true;
+      }
+      case 'malformed':
+        // Whoever has this id had every call refused that it was part of.
+        await this.#record(users, failed('failed', answer.failure));
+        return true;
+      case 'rejected':
+        await this.#record(users.filter(({ seq }) => this.#perhapsSent.has(seq)), failed('unknown', answer.failure));
+        await this.#record(users.filter(({ seq }) => !this.#perhapsSent.has(seq)), failed('failed', answer.failure));
+        return true;
+      case 'unclear':
+        this.#unclear += 1;
+        if (this.#unclear <= MOST_UNCLEAR) return false;
+        await this.#record(users, failed('unknown', answer.failure));
+        return true;
+      case 'later':
+      case 'keyRefused':
+      case 'stopped':
+        return false;
+    }
+  }
+
+  async #record(users: readonly BulkUser[], end: Omit<RecordBulk, keyof ChunkFence | keyof ReturnType<typeof bulkCallOf> | 'users'>): Promise<void> {
+    this.#vain = 0;
+    this.#unclear = 0;
+    if (users.length === 0) return;
+    const { services } = this.#dependencies;
+    const record = {
+      ...this.#fence,
+      ...bulkCallOf(this.#input.app, services),
+      ...end,
+      users: users.map(({ seq, subjects }) => ({ seq, subject: subjects.at(-1) ?? '' })),
+    };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#sweeps.recordBulk(record);
+        break;
+      } catch (error) {
+        if (!(error instanceof LedgerUnavailableError) || tries === RECORD_TRIES) throw error;
+        await delay(RECORD_PAUSE_MS);
+      }
+    }
+    this.#outcomes[end.outcome] = (this.#outcomes[end.outcome] ?? 0) + users.length;
+  }
+
+  /** Waits before the call is tried again; answers when that would be after the attempt's time. */
+  async #waitAfter(answer: BulkAnswer): Promise<BulkEnd | undefined> {
+    if (answer.kind === 'stopped') return undefined;
+    const asked = answer.kind === 'later' ? (answer.delayMs ?? 0) : 0;
+    const waitMs = Math.max(asked, pauseMs(this.#vain));
+    this.#vain += 1;
+    if (performance.now() + waitMs >= this.#untilMs) return { end: 'later', nextTryAt: new Date(Date.now() + waitMs).toISOString() };
+    await pause(waitMs, this.#signal);
+    return undefined;
+  }
+
+  async #reasonToStop(): Promise<BulkEnd | undefined> {
+    const { sweepId, mostFailed } = this.#input;
+    if (this.#signal.aborted) return { end: 'cancelled' };
+    if (performance.now() >= this.#untilMs) return { end: 'time' };
+    if (mostFailed !== undefined && (await this.#sweeps.countFailed(sweepId)) > mostFailed) return { end: 'tolerance' };
+    return undefined;
+  }
+
+  /** Lets those wait as before to whom nothing can have gone out. If the ledger is away they count as perhaps sent, which does no harm. */
+  async #handBack(users: readonly BulkUser[]): Promise<void> {
+    const seqs = users.filter(({ seq }) => !this.#perhapsSent.has(seq)).map(({ seq }) => seq);
+    try {
+      await this.#sweeps.handBackBulk({ ...this.#fence, app: this.#input.app, seqs });
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailableError)) throw error;
+    }
+  }
+}
+
+function failed(outcome: Outcome, { type, status, code, requestId }: TaskFailure): Pick<RecordBulk, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId'> {
+  return { outcome, failureType: type, status, code, requestId };
+}
+
+/** Whether Batch said anything, be it that it does not want to be called now. */
+function isAnswered(answer: BulkAnswer): boolean {
+  if (answer.kind === 'stopped') return false;
+  return answer.kind === 'accepted' || answer.failure.status !== undefined;
+}

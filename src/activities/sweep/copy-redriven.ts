@@ -1,0 +1,30 @@
+import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
+
+/** Users copied in one statement. */
+const BLOCK_USERS = 2_000;
+
+/** Copies the failed and unknown users of the sweep that is redriven, from where an earlier attempt left off. */
+export async function copyRedriven(
+  sweeps: SweepLedger,
+  sweepId: string,
+  { signal, onProgress }: { signal: AbortSignal; onProgress: (state: SnapshotState) => void },
+): Promise<SnapshotState> {
+  for (;;) {
+    signal.throwIfAborted();
+    const state = await copyBlock(sweeps, sweepId);
+    onProgress(state);
+    if (state.complete) return state;
+  }
+}
+
+/** Another attempt, or this call's own lost answer, may have moved the snapshot on: then it stands where that left it. */
+async function copyBlock(sweeps: SweepLedger, sweepId: string): Promise<SnapshotState> {
+  try {
+    return await sweeps.appendRedriven({ sweepId, limit: BLOCK_USERS });
+  } catch (error) {
+    if (error instanceof SnapshotMovedError) return sweeps.readSnapshot(sweepId);
+    throw error;
+  }
+}

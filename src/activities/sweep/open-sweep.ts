@@ -1,0 +1,80 @@
+import { Context } from '@temporalio/activity';
+import { SweepConflictError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { NewSweep, SweepRow } from '../../ledger/sweeps/sweep-types';
+import { refusal, refuseUnsendable, requireService } from '../refusals';
+import type { OpenedSweep, OpenSweep } from './contract';
+import type { SweepDependencies } from './sweep-dependencies';
+import { withSweep } from './sweep-work';
+
+/** See `SweepActivities`. Nothing is read from a source yet, and nobody called. */
+export async function openSweep(dependencies: SweepDependencies, input: OpenSweep): Promise<OpenedSweep> {
+  const { services, catalogue, sender, ledger } = dependencies;
+  if (input.usesBatch) requireService(services, 'batch', 'batch.mode');
+  if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
+  const { snapshot } = input;
+  const sweepId = await withSweep(() =>
+    snapshot === undefined ? makeSweep(ledger.sweeps, input) : claimSnapshot(ledger.sweeps, snapshot, input.firstRunId),
+  );
+  return { sweepId, batchApps: [...(services.get('batch')?.keySlots ?? [])] };
+}
+
+/** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */
+async function claimSnapshot(sweeps: SweepLedger, snapshot: string, by: string): Promise<string> {
+  const found = await sweeps.read(snapshot);
+  if (found === undefined) {
+    throw refusal('snapshot', 'this ledger has no sweep of that id; check it, and that the worker has the ledger into which the users were read (HTTP_TASKS_LEDGER_URL)');
+  }
+  refuseUnusable(found);
+  const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by });
+  if (claimedBy === by) return snapshot;
+  throw refusal('snapshot', 'belongs to another run, which works through its users; read the source again for another sweep');
+}
+
+function refuseUnusable({ endedAt, status, readable, snapshotComplete }: SweepRow): void {
+  if (endedAt !== undefined) {
+    throw refusal('snapshot', `that sweep has ended (${status}); take up its failed and unknown users with redriveOf, or read the source again`);
+  }
+  if (!readable) throw refusal('snapshot', 'the ids of that sweep were released and cannot be read any more; read the source again');
+  if (!snapshotComplete) {
+    throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again with the command that was interrupted');
+  }
+}
+
+/** A sweep of the workflow's name, or of one that no other run can have had. */
+async function makeSweep(sweeps: SweepLedger, { workflowId, firstRunId, redriveOf, skipDone }: OpenSweep): Promise<string> {
+  if (redriveOf !== undefined) await refuseUndrivable(sweeps, redriveOf);
+  const { runId = '' } = Context.current().info.workflowExecution ?? {};
+  const names = [workflowId, `${workflowId}.${firstRunId.slice(0, 8)}`, `${workflowId}.${runId}`];
+  for (const sweepId of names) {
+    const made = await createUnlessTaken(sweeps, { sweepId, skipDone, claimedBy: firstRunId, ...(redriveOf !== undefined && { redriveOf }) });
+    // One of this very run that has ended is left as it is: a retried or repeated workflow has the same first run.
+    if (made?.claimedBy === firstRunId && made.endedAt === undefined) return sweepId;
+  }
+  throw refusal('sweepId', `other runs have used all of ${names.join(', ')}; start it under another workflow id`);
+}
+
+async function createUnlessTaken(sweeps: SweepLedger, sweep: NewSweep): Promise<SweepRow | undefined> {
+  try {
+    return await sweeps.create(sweep);
+  } catch (error) {
+    // It takes up another sweep than this one would, and so is another run's.
+    if (error instanceof SweepConflictError) return undefined;
+    throw error;
+  }
+}
+
+async function refuseUndrivable(sweeps: SweepLedger, redriveOf: string): Promise<void> {
+  const first = await sweeps.read(redriveOf);
+  if (first === undefined) {
+    throw refusal('redriveOf', 'this ledger has no sweep of that id; check it, and that the worker has the ledger of that sweep (HTTP_TASKS_LEDGER_URL)');
+  }
+  if (first.endedAt === undefined) throw refusal('redriveOf', `that sweep has not ended (${first.status}); wait for its end, or cancel it`);
+  if (first.merkleRoot === undefined) {
+    throw refusal('redriveOf', 'that sweep was given up before everybody had an outcome; off-board the users of its source again, with skipDone');
+  }
+  if ((await sweeps.countFailed(redriveOf)) === 0) throw refusal('redriveOf', 'nobody of that sweep failed or is unknown, so nobody is left to be taken up');
+  if (!first.readable) {
+    throw refusal('redriveOf', 'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep');
+  }
+}

@@ -1,0 +1,28 @@
+import { SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
+import { BulkRun } from './bulk-run';
+import type { BulkResult, RunBulk } from './contract';
+import type { SweepDependencies } from './sweep-dependencies';
+import { beating, withSweep } from './sweep-work';
+
+/**
+ * Has Batch delete everybody who waits for it under one app's key, in bulk calls, one after the other. This cannot be
+ * undone. It may be repeated at any time: users of a call whose answer was not recorded are sent again, which does no
+ * harm.
+ *
+ * Told to stop, it finishes the call in flight and answers. Who was not sent waits on as before.
+ */
+export async function runBulk(dependencies: SweepDependencies, input: RunBulk): Promise<BulkResult> {
+  let run: BulkRun | undefined;
+  const progress = (): Pick<BulkResult, 'calls' | 'outcomes'> => run?.progress ?? { calls: 0, outcomes: {} };
+  return beating(progress, (signal) =>
+    withSweep(async () => {
+      try {
+        run = await BulkRun.begin(dependencies, input, signal);
+        return { ...(await run.execute()), ...progress() };
+      } catch (error) {
+        if (!(error instanceof SweepFencedError || error instanceof SweepSealedError)) throw error;
+        return { ...progress(), end: 'fenced' };
+      }
+    }),
+  );
+}

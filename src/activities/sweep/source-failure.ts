@@ -1,0 +1,49 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import { LedgerStatementError } from '../../ledger/sql-failure';
+import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import { SourceError, SourceUnavailableError } from '../../sources/source';
+import type { TaskFailure } from '../../tasks/failure';
+import { InvalidInputError } from '../../tasks/parse-input';
+import { refusal } from '../refusals';
+
+/** What the ledger says, which has nothing to do with the source. */
+const OF_THE_LEDGER = [LedgerUnavailableError, LedgerStatementError, SweepReleasedError, UnknownSweepError] as const;
+
+/**
+ * What may be said of a source that could not be read: a refusal naming the field, final; or a failure that Temporal
+ * retries. The message of an error that a source of somebody's own throws is dropped, since it can hold anything.
+ */
+export function sourceFailure(error: unknown): unknown {
+  if (error instanceof InvalidInputError) return refusal(pathOf(error.field), error.message);
+  if (error instanceof SourceError) return refusal(pathOf(error.field), withoutField(error));
+  if (error instanceof SourceUnavailableError) return unavailable(error.message);
+  if (error instanceof ApplicationFailure) return refusedInput(error) ?? error;
+  if (error instanceof CancelledFailure || OF_THE_LEDGER.some((type) => error instanceof type)) return error;
+  const name = error instanceof Error && /^[A-Za-z]{1,60}$/.test(error.name) ? error.name : 'unknown error';
+  return unavailable(`The source failed outside its contract (${name}). It is tried again.`);
+}
+
+/** An input of the task that asks for pages which the task itself refuses. */
+function refusedInput(failure: ApplicationFailure): ApplicationFailure | undefined {
+  const details = failure.details?.[0] as Partial<TaskFailure> | undefined;
+  if (failure.type !== 'Task.InvalidInput' || details?.task === undefined) return undefined;
+  return refusal(['source.pages.input', details.field].filter(Boolean).join('.'), failure.message);
+}
+
+/** `file` → `source.file`; the name of a setting is no path in the input, and stands in the message. */
+function pathOf(field: string): string {
+  return field === '' || field === 'source' || field.startsWith('HTTP_TASKS_') ? 'source' : `source.${field}`;
+}
+
+function withoutField({ field, message }: SourceError): string {
+  return field.startsWith('HTTP_TASKS_') || !message.startsWith(`${field}: `) ? message : message.slice(field.length + 2);
+}
+
+function unavailable(message: string): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'Task.Unavailable',
+    message,
+    details: [{ type: 'Task.Unavailable', service: 'source', message }],
+  });
+}

@@ -1,0 +1,142 @@
+import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
+import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
+import { userSubjects } from '../../ledger/user-subjects';
+import { targetUser } from '../../policy/source-spec';
+import type { SourceSpec } from '../../policy/source-spec';
+import { CheckedRows } from '../../sources/check-rows';
+import { openSource } from '../../sources/open-source';
+import { SourceError } from '../../sources/source';
+import type { GoodRow } from '../../sources/source';
+import { InvalidInputError, parseInput } from '../../tasks/parse-input';
+import { refuseTokens, requireService } from '../refusals';
+import type { TakeSnapshot } from './contract';
+import { plaidEnvironment } from './plan-user';
+import type { SweepDependencies } from './sweep-dependencies';
+
+/** Rows in one statement, which keeps the embedded ledger for some tens of milliseconds. */
+const BLOCK_ROWS = 2_000;
+
+/** Ids may be long, and a statement is held in memory several times over. */
+const BLOCK_CHARACTERS = 4_000_000;
+
+/** A slow source is written so often, so that little has to be read again after a crash. */
+const BLOCK_MS = 10_000;
+
+/** Reads a source into a sweep's targets, block by block. */
+export class SourceReading {
+  readonly #dependencies: SweepDependencies;
+  readonly #input: TakeSnapshot & { source: SourceSpec };
+  readonly #signal: AbortSignal;
+  readonly #onProgress: (state: SnapshotState) => void;
+
+  constructor(
+    dependencies: SweepDependencies,
+    input: TakeSnapshot & { source: SourceSpec },
+    control: { signal: AbortSignal; onProgress: (state: SnapshotState) => void },
+  ) {
+    this.#dependencies = dependencies;
+    this.#input = input;
+    this.#signal = control.signal;
+    this.#onProgress = control.onProgress;
+  }
+
+  /** Goes on behind what is read. When another attempt still reads, it goes on behind what that one wrote. */
+  async readOn(begun: SnapshotState): Promise<SnapshotState> {
+    this.#refuseTokens();
+    let state = begun;
+    while (!state.complete) {
+      try {
+        return await this.#readBehind(state);
+      } catch (error) {
+        if (!(error instanceof SnapshotMovedError)) throw error;
+        state = await this.#dependencies.ledger.sweeps.readSnapshot(this.#input.sweepId);
+        this.#onProgress(state);
+      }
+    }
+    return state;
+  }
+
+  async #readBehind(begun: SnapshotState): Promise<SnapshotState> {
+    const checked = await this.#open(begun);
+    let state = begun;
+    let bad = begun.rejected;
+    let block = new Block(begun.position ?? '');
+    const write = async (complete: boolean): Promise<void> => {
+      const rejected = checked.counts.bad - bad;
+      bad = checked.counts.bad;
+      state = await this.#append({ ...block.append, version: state.version, rejected, complete });
+      block = new Block(block.append.position);
+    };
+    for await (const row of checked.rows()) {
+      this.#signal.throwIfAborted();
+      block.add(this.#targetOf(row), row.position);
+      if (block.isFull) await write(false);
+    }
+    await write(true);
+    return state;
+  }
+
+  async #open({ position, total, duplicates, rejected }: SnapshotState): Promise<CheckedRows> {
+    const { sourceSettings: settings, customSources: custom, catalogue, sender } = this.#dependencies;
+    const { source: spec, scheduledTime, badRows } = this.#input;
+    const source = await openSource(spec, { settings, custom, catalogue, sender, scheduledTime });
+    const after = position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected } };
+    return new CheckedRows(source, { tolerance: badRows, after, signal: this.#signal });
+  }
+
+  async #append(block: Omit<AppendTargets, 'sweepId'>): Promise<SnapshotState> {
+    this.#signal.throwIfAborted();
+    const state = await this.#dependencies.ledger.sweeps.appendTargets({ ...block, sweepId: this.#input.sweepId });
+    this.#onProgress(state);
+    return state;
+  }
+
+  #targetOf({ user, line }: GoodRow): TargetRow {
+    const { services, hasher } = this.#dependencies;
+    if (this.#input.source.custom) refuseNoUser(user, line);
+    if (user.plaidUserId !== undefined || user.plaidUserToken !== undefined) requireService(services, 'plaid', 'source');
+    return { user, subjects: userSubjects(user, plaidEnvironment(services), hasher) };
+  }
+
+  /** Of all sources only a list stands in the history; tokens that come from elsewhere go into the ledger, encrypted. */
+  #refuseTokens(): void {
+    const { inline = [] } = this.#input.source;
+    for (const [index, user] of inline.entries()) refuseTokens(user, this.#dependencies.allowSensitive, `source.inline.${index}`);
+  }
+}
+
+/** Our own sources check their rows; somebody else's may hold anything. */
+function refuseNoUser(user: unknown, line: number): void {
+  try {
+    parseInput(`row ${line}`, targetUser, user);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw new SourceError('custom', `row ${line} is no user: ${error.message}`);
+  }
+}
+
+/** Rows that are written together. */
+class Block {
+  readonly #rows: TargetRow[] = [];
+  readonly #fullAtMs = performance.now() + BLOCK_MS;
+  #position: string;
+  #characters = 0;
+
+  constructor(position: string) {
+    this.#position = position;
+  }
+
+  add(row: TargetRow, position: string): void {
+    this.#rows.push(row);
+    this.#position = position;
+    this.#characters += JSON.stringify(row.user).length;
+  }
+
+  get isFull(): boolean {
+    return this.#rows.length >= BLOCK_ROWS || this.#characters >= BLOCK_CHARACTERS || performance.now() >= this.#fullAtMs;
+  }
+
+  get append(): Pick<AppendTargets, 'rows' | 'position'> {
+    return { rows: this.#rows, position: this.#position };
+  }
+}

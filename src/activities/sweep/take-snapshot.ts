@@ -1,0 +1,105 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
+import { userSubjects } from '../../ledger/user-subjects';
+import { refusal, requireService } from '../refusals';
+import type { Snapshot, TakeSnapshot } from './contract';
+import { copyRedriven } from './copy-redriven';
+import { plaidEnvironment } from './plan-user';
+import { sourceFailure } from './source-failure';
+import { SourceReading } from './source-reading';
+import type { SweepDependencies } from './sweep-dependencies';
+import { beating, withSweep } from './sweep-work';
+
+/** Users of a snapshot that another process took, of whom one is looked at to see whether it fits this worker. */
+const USERS_LOOKED_AT = 20;
+
+/**
+ * See `SweepActivities`. Goes on where an earlier attempt left off.
+ *
+ * Users who are refused as a whole are not kept: the sweep gets the status `failed` and its key is destroyed. Until then
+ * nothing was sent to any provider.
+ */
+export async function takeSnapshot(dependencies: SweepDependencies, input: TakeSnapshot): Promise<Snapshot> {
+  let told: Snapshot = { total: 0, duplicates: 0, rejected: 0 };
+  const onProgress = ({ total, duplicates, rejected }: SnapshotState): void => {
+    told = { total, duplicates, rejected };
+    refuseTooMany(told, input);
+  };
+  return beating(
+    () => told,
+    (signal) => withSweep(() => take(dependencies, input, { signal, onProgress })),
+  );
+}
+
+/** How reading is stopped and watched. */
+interface Control {
+  signal: AbortSignal;
+  onProgress: (state: SnapshotState) => void;
+}
+
+async function take(dependencies: SweepDependencies, input: TakeSnapshot, control: Control): Promise<Snapshot> {
+  const { sweeps } = dependencies.ledger;
+  const row = await sweeps.read(input.sweepId);
+  if (row === undefined) throw new UnknownSweepError(input.sweepId);
+  const origin = row.redriveOf !== undefined ? 'redriveOf' : input.source ? 'source' : 'snapshot';
+  if (!row.readable) {
+    throw refusal(origin, 'was refused by an earlier attempt, whose worker ended before it could say why; start the sweep again to learn it');
+  }
+  try {
+    const { total, duplicates, rejected } = await read(dependencies, input, row, control);
+    if (total === 0) throw refusal(origin, 'holds nobody; an empty list never means everybody');
+    if (origin !== 'source') await refuseOtherEnvironment(dependencies, input.sweepId, { origin, total });
+    return { total, duplicates, rejected };
+  } catch (error) {
+    const failure = failureOf(error, row, input, control.signal);
+    if (failure instanceof ApplicationFailure && failure.nonRetryable) {
+      await sweeps.setStatus({ sweepId: input.sweepId, status: 'failed' });
+      await sweeps.release(input.sweepId);
+    }
+    throw failure;
+  }
+}
+
+async function read(dependencies: SweepDependencies, input: TakeSnapshot, row: SweepRow, control: Control): Promise<SnapshotState> {
+  const { sweeps } = dependencies.ledger;
+  const { sweepId, source } = input;
+  if (row.redriveOf !== undefined) return copyRedriven(sweeps, sweepId, control);
+  const state = await sweeps.readSnapshot(sweepId);
+  control.onProgress(state);
+  if (state.complete) return state;
+  if (source === undefined) throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again');
+  return new SourceReading(dependencies, { ...input, source }, control).readOn(state);
+}
+
+function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {
+  if (total <= maxUsers) return;
+  throw refusal('maxUsers', `there are at least ${total} users, and maxUsers allows ${maxUsers}; look whether it is the right source, and allow more if it is`);
+}
+
+/**
+ * Hashes of ids depend on Plaid's environment. Those of a snapshot that was taken for another one than this worker's
+ * would match no hold that was set for it, and its users would be deleted in the wrong place.
+ */
+async function refuseOtherEnvironment(
+  { ledger, services, hasher }: SweepDependencies,
+  sweepId: string,
+  { origin, total }: { origin: string; total: number },
+): Promise<void> {
+  for (let seq = 0; seq < Math.min(total, USERS_LOOKED_AT); seq++) {
+    const found = await ledger.sweeps.readUser({ sweepId, seq });
+    if (found === undefined || (found.user.plaidUserId === undefined && found.user.plaidUserToken === undefined)) continue;
+    requireService(services, 'plaid', origin);
+    const environment = plaidEnvironment(services);
+    if (userSubjects(found.user, environment, hasher)[0] === found.subjects[0]) return;
+    throw refusal(origin, `was read for another environment of Plaid than this worker's, which is ${environment}; set PLAID_ENV to the same where it is read, and read it again`);
+  }
+}
+
+function failureOf(error: unknown, { redriveOf }: SweepRow, { source, sweepId }: TakeSnapshot, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (redriveOf !== undefined && error instanceof SweepReleasedError && error.sweepId !== sweepId) {
+    return refusal('redriveOf', 'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep');
+  }
+  return source === undefined ? error : sourceFailure(error);
+}
