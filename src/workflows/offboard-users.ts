@@ -248,9 +248,10 @@ class Sweep {
     await continueAsNew<typeof offboardUsers>(this.#rawInput, this.#state.carried(opened));
   }
 
+  /** A run that has begun nothing yet goes on in any case, or runs would follow each other without end. */
   get #historyIsLong(): boolean {
     const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return continueAsNewSuggested || historyLength > MOST_EVENTS;
+    return this.#state.begun > 0 && (continueAsNewSuggested || historyLength > MOST_EVENTS);
   }
 
   get #usesChildren(): boolean {

@@ -36,7 +36,7 @@ export class BulkCalls {
     const state = this.#state;
     const { sweepId, mostFailed, deadlineAtMs } = state;
     const beginForMs = Math.max(1, Math.min(BEGIN_FOR_MS, deadlineAtMs - Date.now()));
-    state.underWay += 1;
+    state.begin();
     try {
       const input = { sweepId, app, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
       const options = { ...CHUNK_OPTIONS, summary: `Bulk calls at Batch for the app ${app}` };

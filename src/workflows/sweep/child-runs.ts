@@ -65,7 +65,7 @@ export class ChildRuns {
 
   #start(user: Opened): void {
     const state = this.#state;
-    state.underWay += 1;
+    state.begin();
     const underWay = this.#run(user)
       .catch((error: unknown) => {
         this.#problem ??= error instanceof Error ? error : new Error(String(error));

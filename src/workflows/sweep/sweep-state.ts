@@ -39,6 +39,8 @@ export class SweepState {
   waitingForBulk = 0;
   round = 0;
   underWay = 0;
+  /** Chunks, bulk activities and children that were begun in this run. */
+  begun = 0;
   /** Failed and unknown users, those who wait for a bulk call included. */
   failed = 0;
   excused = 0;
@@ -58,6 +60,11 @@ export class SweepState {
     if (!carried) return;
     const { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy } = carried;
     Object.assign(this, { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy });
+  }
+
+  begin(): void {
+    this.underWay += 1;
+    this.begun += 1;
   }
 
   get sweepId(): string {

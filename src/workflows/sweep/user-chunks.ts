@@ -100,7 +100,7 @@ export class UserChunks {
 
   #start(chunk: PlannedChunks['chunks'][number]): void {
     const state = this.#state;
-    state.underWay += 1;
+    state.begin();
     const underWay = this.#run(chunk)
       .catch((error: unknown) => {
         // Cancelled before a worker had it. Nothing else that could be retried gets here.

@@ -7,6 +7,8 @@ import { until } from '../../support/offboarding-runs';
 /** What the issue promises; a quiet machine needs two seconds or three. */
 const ACTS_WITHIN_MS = 10_000;
 
+jest.setTimeout(120_000);
+
 let place: SweepPlace;
 
 beforeEach(async () => {
@@ -29,7 +31,7 @@ async function noCallsFor(ms: number): Promise<void> {
 
 it('pauses within seconds, holds still, and goes on where it was', async () => {
   place.simulators.plaid.configure({ latencyMs: 100 });
-  const handle = await place.start({ source: { file: await place.users(3_000) } });
+  const handle = await place.start({ source: { file: await place.users(1_200) } });
   await until('it is under way', () => calls() > 200);
   const askedAt = performance.now();
   await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused', pausedBecause: 'request' });
@@ -41,17 +43,17 @@ it('pauses within seconds, holds still, and goes on where it was', async () => {
   await until('the ledger says so', async () => (await place.ledger.sweeps.read(handle.workflowId))?.status === 'paused');
   place.simulators.plaid.configure({ latencyMs: 0 });
   await expect(handle.executeUpdate(resumeUpdate)).resolves.toMatchObject({ status: 'running' });
-  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 3_000, accepted: 3_000 } });
-  expect(goneAtPlaid(place)).toEqual({ gone: 3_000, left: BYSTANDERS, irreversibleRepeats: 0 });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 1_200, accepted: 1_200 } });
+  expect(goneAtPlaid(place)).toEqual({ gone: 1_200, left: BYSTANDERS, irreversibleRepeats: 0 });
 });
 
 it('stops within seconds when it is cancelled; who was left out is counted as skipped, and everything is sealed', async () => {
   place.simulators.plaid.configure({ latencyMs: 100 });
-  const handle = await place.start({ source: { file: await place.users(3_000) } });
+  const handle = await place.start({ source: { file: await place.users(1_200) } });
   await until('it is under way', () => calls() > 200);
   await handle.cancel();
   const end = await cancelledSweep(handle);
-  expect(end).toMatchObject({ status: 'cancelled', phase: 'ended', counts: { total: 3_000, pending: 0 } });
+  expect(end).toMatchObject({ status: 'cancelled', phase: 'ended', counts: { total: 1_200, pending: 0 } });
   const { total, pending, ...outcomes } = end.counts;
   expect(Object.values(outcomes).reduce((sum, users) => sum + users, 0)).toBe(total - pending);
   expect(end.counts.skipped).toBeGreaterThan(0);
@@ -139,11 +141,7 @@ it('writes a limit that is given at the start or set later where all processes r
 
 it('ends when its time is over: who was not done has failed', async () => {
   const file = await place.users(150, { prefix: 'slow' });
-  place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'slow-5', kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 600 } });
-  const handle = await place.start({ source: { file }, deadline: '6s' });
-  // Plaid's request to wait holds for everybody, so others may not have come to their turn either.
-  const { status, counts } = await handle.result();
-  expect(status).toBe('partial');
-  expect(counts.failed).toBeGreaterThan(0);
-  expect(counts).toMatchObject({ total: 150, pending: 0, accepted: 150 - counts.failed });
+  place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'slow-5', kind: 'maintenance' });
+  const handle = await place.start({ source: { file }, deadline: '20s' });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'partial', counts: { total: 150, failed: 1, accepted: 149, pending: 0 } });
 });
