@@ -17,3 +17,9 @@ export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskF
     message: `${task.name} failed outside its contract.`,
   };
 }
+
+/** What the provider asked to wait, in milliseconds. */
+export function delayIn(error: unknown): number | undefined {
+  const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
+  return typeof delayMs === 'number' ? delayMs : undefined;
+}

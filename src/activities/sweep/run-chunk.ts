@@ -174,9 +174,9 @@ class ChunkAttempt {
   async #checkTolerance(): Promise<void> {
     const { input, ledger } = this.#run;
     if (input.mostFailed === undefined) return;
-    const own = this.#outcomes.failed;
     const all = await this.#noting(() => ledger.countFailed()).catch(() => undefined);
-    if (all !== undefined) this.#lastFailed = { all, own };
+    // Failures that were written while the ledger counted may be missing in its number, but none is counted twice.
+    if (all !== undefined) this.#lastFailed = { all, own: this.#outcomes.failed };
     this.#stopBeyondTolerance();
   }
 

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { CancelledFailure } from '@temporalio/common';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { CallAnswer, CallMove } from '../../policy/converge';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
 import type { ChunkRun } from './chunk-run';
-import { failureOf } from './failure-of';
+import { delayIn, failureOf } from './failure-of';
 import type { HoldWatch } from './hold-watch';
 import type { Admission, KeySlot } from './key-slot';
 
@@ -103,10 +103,4 @@ async function exchange(run: ChunkRun, task: HttpTask, input: CallMove['input'])
     if (accepted) budgets.answered(key, { refused: false });
     return { end: { kind: 'answered', answer: { ok: false, failure }, sentAtMs }, ...(accepted && { accepted }) };
   }
-}
-
-/** What the provider asked to wait, in milliseconds. */
-export function delayIn(error: unknown): number | undefined {
-  const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
-  return typeof delayMs === 'number' ? delayMs : undefined;
 }

@@ -6,6 +6,7 @@ import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { cleanUp } from '../../ledger/databases';
 import { until } from '../../support/offboarding-runs';
+import { quiet } from '../../support/quiet-runtime';
 import { chunkOf, converge, expectAllGone, openChunkPlace, seedSweep } from './chunk-place';
 import type { ChunkPlace } from './chunk-place';
 
@@ -25,12 +26,13 @@ describe('the activity of a chunk', () => {
   });
   afterAll(cleanUp);
 
-  const run = (input: ChunkInput, environment = new MockActivityEnvironment()): Promise<ChunkResult> => environment.run(activity, input) as Promise<ChunkResult>;
+  const run = (input: ChunkInput, environment = quietEnvironment()): Promise<ChunkResult> =>
+    environment.run<[ChunkInput], ChunkResult, typeof activity>(activity, input);
 
-  it.each(['CANCELLED', 'WORKER_SHUTDOWN'])('answers how far it came when it is stopped (%s), and does not fail', async (reason) => {
+  it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)('answers how far it came when it is stopped (%s), and does not fail', async (reason) => {
     await seedSweep(simulators, place, 'stopped', 400);
     simulators.plaid.configure({ latencyMs: 30 });
-    const environment = new MockActivityEnvironment();
+    const environment = quietEnvironment();
     const running = run(chunkOf('stopped', 400), environment);
     await until('it is under way', () => simulators.plaid.figures().calls.total > 200);
     environment.cancel(reason);
@@ -46,7 +48,7 @@ describe('the activity of a chunk', () => {
   it('beats every two seconds with numbers only', async () => {
     await seedSweep(simulators, place, 'beating', 100);
     simulators.plaid.configure({ latencyMs: 700 });
-    const environment = new MockActivityEnvironment();
+    const environment = quietEnvironment();
     const beats: unknown[] = [];
     environment.on('heartbeat', (details) => beats.push(details));
     await run(chunkOf('beating', 100), environment);
@@ -74,6 +76,11 @@ describe('the activity of a chunk', () => {
     expect(simulators.plaid.figures().calls.total).toBe(0);
   });
 });
+
+/** Failing is what some of these runs are made for. */
+function quietEnvironment(): MockActivityEnvironment {
+  return new MockActivityEnvironment({}, { logger: quiet });
+}
 
 async function failureOf(run: Promise<unknown>): Promise<ApplicationFailure> {
   const failure: unknown = await run.then(() => undefined, (reason: unknown) => reason);

@@ -37,7 +37,7 @@ describe('the gate of a key', () => {
   });
 
   it('lets nobody overtake those who wait', async () => {
-    for (let call = 0; call < 64; call += 1) slot.enter(0);
+    for (let call = 0; call < 64; call += 1) void slot.enter(0);
     const first = listen(slot, 0);
     slot.leave('call', true);
     expect(slot.enter(0)).toBeInstanceOf(Promise);
