@@ -117,7 +117,8 @@ export function isIncluded(hash: Hash, leaf: Uint8Array, proof: InclusionProof, 
   return used === proof.path.length && equal(node, root);
 }
 
-function nodeHash(hash: Hash, left: Uint8Array, right: Uint8Array): Uint8Array {
+/** The hash of a node over its two children. */
+export function nodeHash(hash: Hash, left: Uint8Array, right: Uint8Array): Uint8Array {
   const both = new Uint8Array(1 + left.length + right.length);
   both[0] = NODE;
   both.set(left, 1);

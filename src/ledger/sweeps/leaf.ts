@@ -12,7 +12,7 @@ export const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest
  * What of a receipt is sealed, in the order in which it is hashed: everything but the row's own id. Never change this
  * list; a seal made with it could not be verified any more.
  */
-const SEALED_COLUMNS = [
+export const SEALED_COLUMNS = [
   'workflow_id', 'run_id', 'activity_id', 'seq', 'step', 'phase', 'round', 'attempt', 'sweep_id', 'subject', 'task',
   'service', 'environment', 'key_slot', 'outcome', 'reason', 'failure_type', 'status', 'code', 'request_id', 'token',
   'items', 'at',

@@ -71,11 +71,7 @@ export async function prove(
     }
   }
   const root = tree.finish();
-  if (Buffer.from(root).toString('hex') !== merkleRoot) {
-    throw new SweepConflictError(
-      `sweepId: the receipts of sweep ${sweepId} are not those that were sealed, so nothing can be proven. Use verify, which names what differs.`,
-    );
-  }
+  if (Buffer.from(root).toString('hex') !== merkleRoot) throw notAsSealed(sweepId);
   return found.map(({ receipt, index }) => {
     const path = tree.proof(index);
     if (!isIncluded(sha256, receipt.leaf, { index, leaves: tree.count, path }, root)) {
@@ -84,6 +80,13 @@ export async function prove(
     const { id, seq, step, fields } = receipt;
     return { receipt: id, seq, step, fields, index, leaves: tree.count, path: path.map(hex) };
   });
+}
+
+/** A seal that receipts do not fit any more. */
+export function notAsSealed(sweepId: string): SweepConflictError {
+  return new SweepConflictError(
+    `sweepId: the receipts of sweep ${sweepId} are not those that were sealed, so nothing can be proven. Use verify, which names what differs.`,
+  );
 }
 
 async function readSeal({ db }: SweepContext, sweepId: string): Promise<Seal | undefined> {

@@ -14,7 +14,6 @@ import type {
   OpenWave,
   ReceiptProof,
   RecordBulk,
-  Removal,
   SnapshotState,
   SweepCounts,
   SweepRow,
@@ -111,10 +110,10 @@ export interface SweepLedger {
   /** What earlier receipts tell about each of these users; the answers are in the order of the users. */
   readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]>;
   /**
-   * What this very sweep has already removed of these users, by the receipts of its earlier rounds and in their order, for
-   * each seq; a user of whom it removed nothing is absent. Items that it has only seen do not count.
+   * Which Items this very sweep has already removed of these users, by its receipts of a step: the keyed hashes for each
+   * seq; a user of whom it removed none is absent. Items that it has only seen do not count.
    */
-  readRemovals(query: { sweepId: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, readonly Removal[]>>;
+  readRemovedItems(query: { sweepId: string; step: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
 
   /**
    * One user of a sweep, decrypted, for a run of its own; undefined when there is none, or its ids were purged.
@@ -186,6 +185,11 @@ export interface SweepLedger {
    * @throws SweepConflictError when the sweep is not sealed.
    */
   prove(proof: { sweepId: string; seqs: readonly number[] }): Promise<ReceiptProof[]>;
+  /**
+   * Proves it for every receipt of the sweep, in the order of the tree, of which it keeps 64 bytes for each.
+   * @throws SweepConflictError when the sweep is not sealed, or its receipts are not those that were.
+   */
+  proveAll(proof: { sweepId: string }): AsyncIterable<ReceiptProof>;
 
   /**
    * Deletes the ids of every user who is done, apart from the failed and unknown ones, in slices.

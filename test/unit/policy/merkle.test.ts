@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { MerkleTree, emptyRoot, isIncluded, leafHash } from '../../../src/policy/merkle';
+import { MerkleLevels } from '../../../src/policy/merkle-levels';
 import type { Hash } from '../../../src/policy/merkle';
 
 const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
@@ -93,5 +94,24 @@ describe('the Merkle tree', () => {
     tree.finish();
     expect(() => tree.proof(0)).toThrow(RangeError);
     expect(() => tree.proof(5)).toThrow(RangeError);
+  });
+});
+
+describe('the Merkle tree with all its levels', () => {
+  it('has the same root, and a path from every leaf, for every number of leaves', () => {
+    for (let count = 0; count <= 70; count++) {
+      const leaves = leavesOf(count);
+      const levels = new MerkleLevels(sha256, Buffer.concat(leaves));
+      const root = rootOf(leaves);
+      expect(hex(levels.root)).toBe(hex(root));
+      for (const [index, leaf] of leaves.entries()) {
+        expect(isIncluded(sha256, leaf, { index, leaves: count, path: levels.path(index) }, root)).toBe(true);
+      }
+    }
+  });
+
+  it('has no path from a leaf that is not there', () => {
+    const levels = new MerkleLevels(sha256, Buffer.concat(leavesOf(3)));
+    for (const index of [-1, 3, 0.5]) expect(() => levels.path(index)).toThrow(RangeError);
   });
 });

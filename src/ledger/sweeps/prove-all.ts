@@ -1,0 +1,43 @@
+import { MerkleLevels } from '../../policy/merkle-levels';
+import { sha256 } from './leaf';
+import { notAsSealed, requireSeal } from './seal';
+import { sealSlices } from './seal-slices';
+import type { SweepContext } from './sweep-context';
+import type { ReceiptProof } from './sweep-types';
+
+/** Room for so many leaves at first; it doubles. */
+const FIRST_LEAVES = 4_096;
+const HASH_BYTES = 32;
+
+/** See `SweepLedger.proveAll`. Walks through the receipts twice: for the tree, and for what is proven by it. */
+export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: string }): AsyncGenerator<ReceiptProof> {
+  const { merkleRoot } = await context.inTime(() => requireSeal(context, sweepId));
+  const tree = new MerkleLevels(sha256, await readLeaves(context, sweepId));
+  if (hex(tree.root) !== merkleRoot) throw notAsSealed(sweepId);
+  let index = 0;
+  for await (const { receipts } of sealSlices(context, sweepId)) {
+    for (const { id, seq, step, fields } of receipts) {
+      // Somebody wrote receipts between the two walks.
+      if (index >= tree.leaves) throw notAsSealed(sweepId);
+      yield { receipt: id, seq, step, fields, index, leaves: tree.leaves, path: tree.path(index).map(hex) };
+      index += 1;
+    }
+  }
+}
+
+async function readLeaves(context: SweepContext, sweepId: string): Promise<Uint8Array> {
+  let leaves = Buffer.alloc(FIRST_LEAVES * HASH_BYTES);
+  let used = 0;
+  for await (const { receipts } of sealSlices(context, sweepId)) {
+    while (leaves.length < used + receipts.length * HASH_BYTES) leaves = Buffer.concat([leaves], leaves.length * 2);
+    for (const { leaf } of receipts) {
+      leaves.set(leaf, used);
+      used += HASH_BYTES;
+    }
+  }
+  return leaves.subarray(0, used);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
