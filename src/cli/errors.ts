@@ -37,6 +37,8 @@ export type CommandFailureType =
   | 'RunEnded'
   /** There is no sweep, or no schedule, of that name. */
   | 'NotFound'
+  /** A sweep does not take what was asked of it. */
+  | 'Refused'
   /** The ids of a sweep cannot be read any more. */
   | 'Released'
   | 'Failed';

@@ -13,8 +13,11 @@ import { registerListCommand } from './list';
 import { registerOffboardCommand } from './offboard';
 import { printable, printJson, say } from './output';
 import { registerReceiptsCommand } from './receipts';
+import { registerScheduleCommand } from './schedule';
 import { registerShowCommand } from './show';
 import { registerSimulateCommand } from './simulate';
+import { registerSweepCommand } from './sweep';
+import { registerVerifyCommand } from './verify';
 import { wantsJson } from './wants-json';
 import { registerWorkerCommand } from './worker';
 
@@ -29,7 +32,10 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerShowCommand,
   registerCallCommand,
   registerOffboardCommand,
+  registerSweepCommand,
+  registerScheduleCommand,
   registerReceiptsCommand,
+  registerVerifyCommand,
   registerHoldCommand,
 ];
 

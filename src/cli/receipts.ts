@@ -3,15 +3,17 @@ import type { Ledger, Receipt } from '../ledger/ledger';
 import { isKeyedHash } from '../ledger/subject';
 import type { SubjectHasher } from '../ledger/subject';
 import { userSubjects } from '../ledger/user-subjects';
-import { addCommand, onRun } from './command';
+import { addCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
-import type { Io } from './io';
+import { Refusal } from './errors';
+import type { ExitCode, Io } from './io';
 import { withWorkersLedger } from './open-ledger';
 import { printJson, printTable, say } from './output';
 import { plaidEnvironment } from './user-options';
 
 interface ReceiptsOptions extends CommonOptions {
   attempts?: boolean;
+  bundle?: string;
 }
 
 /** `http-tasks receipts ID`: what the ledger knows about one run, one user or one call. Changes nothing. */
@@ -21,11 +23,17 @@ export function registerReceiptsCommand(program: Command, io: Io): void {
     summary: 'show the receipts of a run, of a user, or of a single call',
     description:
       'ID is a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for every run and call about that user), or the run id that http-tasks call printed. Exits 1 when the ledger has no receipt of it.',
-    examples: ['http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x', 'http-tasks receipts usr_1 --attempts --json'],
+    examples: ['http-tasks receipts offboard-J2VYv4bBqYkM6a5kK1GZsD4x', 'http-tasks receipts usr_1 --attempts --json', 'http-tasks receipts closed-2030-01 --bundle closed-2030-01.jsonl'],
   });
   command.option('--attempts', 'show every intent and outcome, not only the last word on each step');
-  onRun<ReceiptsOptions>(command, io, async ({ json, attempts }, [id = '']) =>
-    withWorkersLedger(io, async ({ ledger, hasher }) => {
+  command.addOption(literalOption('--bundle <file>', 'write the root of a sweep and the proof of each receipt into this new file; http-tasks verify --bundle checks it'));
+  onRun<ReceiptsOptions>(command, io, async ({ json, attempts, bundle }, [id = '']) => {
+    if (bundle !== undefined) {
+      if (attempts) throw new Refusal('Usage', 'Give --attempts or --bundle, not both: a bundle holds every receipt.', 'attempts');
+      const { writeBundle } = await import('./receipt-bundle.js');
+      return writeBundle(io, { sweepId: id, file: bundle, json: json ?? false });
+    }
+    return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
       const all = await findReceipts(ledger, id, userHashes(io, id, hasher));
       const receipts = attempts ? all : lastWords(all);
       if (json) printJson(io, receipts.map(attempts ? attemptLine : lastWordLine));
@@ -33,8 +41,8 @@ export function registerReceiptsCommand(program: Command, io: Io): void {
       if (receipts.length > 0) return 0;
       say(io, 'The ledger has no receipt under this id. Is HTTP_TASKS_LEDGER_URL the one that the worker uses?');
       return 1;
-    }),
-  );
+    });
+  });
 }
 
 /** What the id would be as a user's: the hashes under which receipts stand. */

@@ -19,8 +19,14 @@ export const deadlineText = z
 /** The moment (milliseconds since 1970) at which a run that started at `startedAtMs` has to end. */
 export function deadlineAtMs(deadline: string | undefined, startedAtMs: number): number {
   if (deadline === undefined) return startedAtMs + DEFAULT_DEADLINE_MS;
-  const [, amount = '', unit = ''] = DURATION.exec(deadline) ?? [];
-  if (!amount) return Date.parse(deadline);
+  const durationMs = toDurationMs(deadline);
+  return durationMs === undefined ? Date.parse(deadline) : startedAtMs + durationMs;
+}
+
+/** The milliseconds of a duration such as `90s`, `30 minutes` or `7 days`; undefined for any other text. */
+export function toDurationMs(text: string): number | undefined {
+  const [, amount = '', unit = ''] = DURATION.exec(text) ?? [];
+  if (!amount) return undefined;
   const key = unit === 'ms' ? 'ms' : unit.charAt(0);
-  return startedAtMs + Number(amount) * (UNIT_MS[key] ?? 1);
+  return Number(amount) * (UNIT_MS[key] ?? 1);
 }

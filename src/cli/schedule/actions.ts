@@ -1,0 +1,195 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client, ScheduleDescription, ScheduleSummary } from '@temporalio/client';
+import { optionalDateToTs } from '@temporalio/common/lib/time';
+import { CommandFailure } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { print, printJson, printTable, printable, say } from '../output';
+import { requireWorker } from '../pollers';
+import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
+import { withTemporal } from '../temporal-client';
+import type { TemporalOptions } from '../temporal-options';
+import type { Period } from './period';
+import { toScheduleDocument } from './schedule-document';
+import type { ScheduleDocument } from './schedule-document';
+import { findSchedule } from './schedule-handle';
+import { durationText, timesText } from './times-text';
+
+interface ActionOptions extends TemporalOptions {
+  json?: boolean;
+  note?: string;
+}
+
+/** The server keeps no more runs that wait for the one before. */
+const MOST_BACKFILLED = 1_000;
+
+/** Temporal takes a moment from the wish for a run to its start. */
+const TRIGGER_MS = 15_000;
+const PAUSE_MS = 250;
+
+/** Prints a schedule with its next and last runs. */
+export async function showSchedule(io: Io, name: string, options: ActionOptions): Promise<ExitCode> {
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    const document = await toScheduleDocument(client, (await findSchedule(client, name)).description);
+    if (options.json) printJson(io, document);
+    else printSchedule(io, document);
+    return 0;
+  });
+}
+
+/** Prints the schedules that start sweeps. */
+export async function listSchedules(io: Io, options: ActionOptions): Promise<ExitCode> {
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    const found: ScheduleSummary[] = [];
+    for await (const schedule of client.schedule.list()) {
+      if (schedule.action?.workflowType === SWEEP_WORKFLOW) found.push(schedule);
+    }
+    const lines = found.sort((a, b) => a.scheduleId.localeCompare(b.scheduleId)).map(toListLine);
+    if (options.json) printJson(io, lines);
+    else if (lines.length === 0) say(io, 'There are no schedules of sweeps.');
+    else {
+      const rows = lines.map(({ name, times, timezone, paused, nextRun = '', lastRun = '', note = '' }) => [name, times.join('\n'), timezone, paused ? 'paused' : nextRun, lastRun, note]);
+      printTable(io, ['Schedule', 'When', 'Time zone', 'Next run', 'Last run', 'Note'], rows);
+    }
+    return 0;
+  });
+}
+
+interface ListLine {
+  name: string;
+  times: string[];
+  timezone: string;
+  paused: boolean;
+  note?: string;
+  nextRun?: string;
+  /** Its workflow id. */
+  lastRun?: string;
+}
+
+function toListLine({ scheduleId, spec, state, info }: ScheduleSummary): ListLine {
+  const nextRun = info.nextActionTimes[0]?.toISOString();
+  const lastRun = info.recentActions.at(-1)?.action.workflow.workflowId;
+  return {
+    name: scheduleId,
+    times: spec ? timesText(spec) : [],
+    timezone: spec?.timezone || 'UTC',
+    paused: state.paused,
+    ...(state.note && { note: state.note }),
+    ...(nextRun !== undefined && { nextRun }),
+    ...(lastRun !== undefined && { lastRun }),
+  };
+}
+
+/** Starts a run now, as the schedule's own rule about overlaps allows. */
+export async function triggerSchedule(io: Io, name: string, options: ActionOptions): Promise<ExitCode> {
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    const { handle, description } = await findSchedule(client, name);
+    await requireWorker(client, description.action.taskQueue);
+    const [underWay] = description.info.runningActions;
+    if (underWay && description.policies.overlap === 'SKIP') throw skipped(name, underWay.workflow.workflowId);
+    await handle.trigger(description.policies.overlap);
+    const workflowId = await startedRun(client, name, description);
+    if (options.json) printJson(io, { name, ...(workflowId !== undefined && { workflowId }) });
+    else if (workflowId === undefined) print(io, `A run of ${printable(name)} will start when the one before has ended.`);
+    else print(io, `Started ${printable(workflowId)}.`);
+    if (workflowId !== undefined) say(io, `Watch it with: http-tasks sweep watch ${printable(workflowId)}`);
+    return 0;
+  });
+}
+
+function skipped(name: string, workflowId: string): CommandFailure {
+  return new CommandFailure('Conflict', `${workflowId} is under way and the schedule ${name} skips overlaps, so nothing was started. Watch it with: http-tasks sweep watch ${workflowId}`);
+}
+
+/** The workflow id of the run that was just asked for; undefined when it waits for another. */
+async function startedRun(client: Client, name: string, before: ScheduleDescription): Promise<string | undefined> {
+  const known = new Set(before.info.recentActions.map(({ action }) => action.workflow.firstExecutionRunId));
+  const untilMs = Date.now() + TRIGGER_MS;
+  while (Date.now() < untilMs) {
+    const { info, raw } = (await findSchedule(client, name)).description;
+    const started = info.recentActions.findLast(({ action }) => !known.has(action.workflow.firstExecutionRunId));
+    if (started) return started.action.workflow.workflowId;
+    if (info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap) throw skipped(name, info.runningActions[0]?.workflow.workflowId ?? 'Another run');
+    if (Number(raw.info?.bufferSize ?? 0) > Number(before.raw.info?.bufferSize ?? 0) && info.runningActions.length > 0) return undefined;
+    await delay(PAUSE_MS);
+  }
+  throw new CommandFailure('Failed', `Temporal has taken the wish for a run of ${name}, but started none within ${TRIGGER_MS / 1_000} s. See: http-tasks schedule show ${name}`);
+}
+
+/** Starts no runs any more. */
+export async function pauseSchedule(io: Io, name: string, options: ActionOptions): Promise<ExitCode> {
+  return setPaused(io, name, options, true);
+}
+
+/** Starts runs again. */
+export async function resumeSchedule(io: Io, name: string, options: ActionOptions): Promise<ExitCode> {
+  return setPaused(io, name, options, false);
+}
+
+async function setPaused(io: Io, name: string, options: ActionOptions, paused: boolean): Promise<ExitCode> {
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    const { handle, description } = await findSchedule(client, name);
+    // Temporal wants a note, and the one that is there may be of use.
+    const note = options.note ?? (description.state.note || `${paused ? 'Paused' : 'Resumed'} by http-tasks`);
+    await (paused ? handle.pause(note) : handle.unpause(note));
+    if (options.json) printJson(io, { name, paused, note });
+    else print(io, `The schedule ${printable(name)} ${paused ? 'is paused' : 'goes on'}.`);
+    return 0;
+  });
+}
+
+/** Starts the runs of a time that is over. */
+export async function backfillSchedule(io: Io, { name, from, to }: Period & { name: string }, options: ActionOptions): Promise<ExitCode> {
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    const { handle, description } = await findSchedule(client, name);
+    await requireWorker(client, description.action.taskQueue);
+    const runs = await countRuns(client, { name, from, to });
+    if (runs === 0) throw new CommandFailure('Conflict', `No run of ${name} falls between ${from.toISOString()} and ${to.toISOString()}, so nothing was started.`);
+    if (runs > MOST_BACKFILLED) throw new CommandFailure('Conflict', `${runs} runs are more than Temporal lets wait at once (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`);
+    await handle.backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
+    if (options.json) printJson(io, { name, from: from.toISOString(), to: to.toISOString(), runs });
+    else print(io, `${runs} runs of ${printable(name)} start one after the other. See: http-tasks schedule show ${printable(name)}`);
+    return 0;
+  });
+}
+
+async function countRuns(client: Client, { name, from, to }: Period & { name: string }): Promise<number> {
+  const { startTime } = await client.workflowService.listScheduleMatchingTimes({
+    namespace: client.options.namespace,
+    scheduleId: name,
+    startTime: optionalDateToTs(from),
+    endTime: optionalDateToTs(to),
+  });
+  return startTime?.length ?? 0;
+}
+
+/** Deletes a schedule. */
+export async function deleteSchedule(io: Io, name: string, options: ActionOptions): Promise<ExitCode> {
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    const { handle } = await findSchedule(client, name);
+    await handle.delete();
+    if (options.json) printJson(io, { name, deleted: true });
+    else print(io, `The schedule ${printable(name)} is deleted. A run that is under way goes on.`);
+    return 0;
+  });
+}
+
+function printSchedule(io: Io, schedule: ScheduleDocument): void {
+  const { name, times, timezone, jitterMs, overlap, catchupWindowMs, pauseOnFailure, paused, note, nextRuns, lastRuns, waiting } = schedule;
+  const facts = [
+    ['Schedule', name],
+    ['When', `${times.join('\n')} (${timezone})`],
+    ['State', paused ? 'paused' : 'active'],
+    ...(note === undefined ? [] : [['Note', note]]),
+    ['Overlap', overlap],
+    ['Jitter', jitterMs === 0 ? 'none' : `up to ${durationText(jitterMs)}`],
+    ['Catch-up window', durationText(catchupWindowMs)],
+    ['Pause on failure', pauseOnFailure ? 'yes' : 'no'],
+    ['Started', String(schedule.started)],
+    ['Skipped because of overlap', String(schedule.skippedByOverlap)],
+    ['Missed the catch-up window', String(schedule.missedCatchupWindow)],
+    ['Waiting', String(waiting)],
+    ['Next runs', paused ? 'none while it is paused' : nextRuns.slice(0, 5).join('\n')],
+  ];
+  printTable(io, ['', ''], facts);
+  if (lastRuns.length > 0) printTable(io, ['Last runs', 'Nominal time', 'Status'], lastRuns.map(({ workflowId, scheduledAt, status }) => [workflowId, scheduledAt, status]));
+}

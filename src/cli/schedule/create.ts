@@ -1,0 +1,57 @@
+import { ScheduleAlreadyRunning } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { readQueueSettings } from '../../config/settings';
+import type { OffboardUsersInput } from '../../policy/sweep-input';
+import { CommandFailure, Refusal } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { print, printJson, printable, say } from '../output';
+import { hasWorker } from '../pollers';
+import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
+import { checkedSweepId } from '../sweep/sweep-id';
+import { withTemporal } from '../temporal-client';
+import type { TemporalOptions } from '../temporal-options';
+import { toScheduleDocument } from './schedule-document';
+import { findSchedule } from './schedule-handle';
+import type { WantedSchedule } from './schedule-options';
+
+/** A schedule that was asked for. */
+export interface NewSchedule {
+  name: string;
+  wanted: WantedSchedule;
+  input: OffboardUsersInput;
+}
+
+/** Creates a schedule and prints it. Nothing is started before its time. */
+export async function createSchedule(io: Io, { name, wanted, input }: NewSchedule, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
+  checkedSweepId(name, 'NAME');
+  const { taskQueue } = readQueueSettings(io.env);
+  return withTemporal<ExitCode>(io, options, async (client) => {
+    await create(client, { name, wanted, input }, taskQueue);
+    const { description } = await findSchedule(client, name);
+    const document = await toScheduleDocument(client, description);
+    if (options.json) printJson(io, document);
+    else print(io, `The schedule ${printable(name)} ${document.paused ? 'is paused; resume it with: http-tasks schedule resume' : `has its next run at ${document.nextRuns[0] ?? 'no time at all'}; see: http-tasks schedule show`} ${printable(name)}`);
+    if (!(await hasWorker(client, taskQueue))) say(io, `No worker polls the task queue "${taskQueue}" now; its runs will wait for one.`);
+    return 0;
+  });
+}
+
+async function create(client: Client, { name, wanted, input }: NewSchedule, taskQueue: string): Promise<void> {
+  try {
+    await client.schedule.create({
+      ...wanted,
+      scheduleId: name,
+      action: { type: 'startWorkflow', workflowType: SWEEP_WORKFLOW, workflowId: name, taskQueue, args: [input] },
+    });
+  } catch (error) {
+    if (error instanceof ScheduleAlreadyRunning) {
+      throw new CommandFailure('Conflict', `There is a schedule ${name} already, so nothing was created. Look at it with: http-tasks schedule show ${name}`);
+    }
+    // What the client makes of the server's refusal of the times.
+    if (error instanceof TypeError) {
+      const field = /time ?zone/i.test(error.message) ? 'timezone' : 'cron';
+      throw new Refusal('Usage', `--${field}: Temporal refuses it: ${error.message}.`, field);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
+import { toDurationMs } from '../../policy/deadline';
+import type { OffboardUsersInput } from '../../policy/sweep-input';
+import { literalOption } from '../command';
+import type { CommonOptions } from '../command';
+import { Refusal } from '../errors';
+import { addPlanOptions } from '../sweep/plan-options';
+import type { PlanOptions } from '../sweep/plan-options';
+import { readSourceArgument } from '../sweep/source-argument';
+import { addSourceOptions, checked, fieldsFrom } from '../sweep/sweep-options';
+import type { SourceOptions } from '../sweep/sweep-options';
+import type { TemporalOptions } from '../temporal-options';
+
+/** What `http-tasks schedule create` takes; every value as it was typed. */
+export interface CreateOptions extends CommonOptions, TemporalOptions, Omit<PlanOptions, 'note'>, Omit<SourceOptions, 'skipDone'> {
+  cron?: string;
+  every?: string;
+  timezone?: string;
+  jitter?: string;
+  catchupWindow?: string;
+  pauseOnFailure?: boolean;
+  overlap?: string;
+  /** Of the schedule; a remark for Plaid is `reasonNote`. */
+  note?: string;
+  paused?: boolean;
+  /** False for `--no-skip-done`. */
+  skipDone: boolean;
+}
+
+/** How Temporal calls what a person writes. */
+const OVERLAPS = {
+  skip: 'SKIP',
+  'buffer-one': 'BUFFER_ONE',
+  'buffer-all': 'BUFFER_ALL',
+  'cancel-other': 'CANCEL_OTHER',
+  'terminate-other': 'TERMINATE_OTHER',
+  'allow-all': 'ALLOW_ALL',
+} as const satisfies Record<string, ScheduleOverlapPolicy>;
+
+const DAY_MS = 86_400_000;
+const LONGEST_MS = 3_650 * DAY_MS;
+
+/** Adds the options of `schedule create`. */
+export function addScheduleOptions(command: Command): Command {
+  command
+    .addOption(literalOption('--cron <expression>', 'when: minute, hour, day of month, month, day of week; for example "0 3 * * *"'))
+    .addOption(literalOption('--every <duration>', 'instead of --cron: for example 24h or 30 minutes'))
+    .addOption(literalOption('--source <source>', 'who: file:PATH or query:NAME of the worker (see above)'))
+    .addOption(literalOption('--timezone <name>', 'of --cron, for example Europe/Paris (else UTC)'))
+    .addOption(literalOption('--jitter <duration>', 'start up to so much later, at random (else on time)'))
+    .addOption(literalOption('--catchup-window <duration>', "make up for starts missed while Temporal was down, if no older than this (else Temporal's default, one year)"))
+    .addOption(new Option('--pause-on-failure', 'pause the schedule when a run fails'))
+    .addOption(literalOption('--overlap <what>', `while the run before goes on: ${Object.keys(OVERLAPS).join(', ')} (else skip)`))
+    .addOption(literalOption('--note <text>', 'a remark about the schedule, for people'))
+    .addOption(new Option('--paused', 'create it paused'))
+    .addOption(new Option('--no-skip-done', 'take users again whom an earlier run brought to a good end'));
+  addPlanOptions(command, { noteFlag: '--reason-note' });
+  return addSourceOptions(command);
+}
+
+/** The part of a schedule that these options make. */
+export type WantedSchedule = Pick<ScheduleOptions, 'spec' | 'policies' | 'state'>;
+
+/**
+ * @throws Refusal for options that are wrong or missing.
+ */
+export function readSchedule(options: CreateOptions): WantedSchedule {
+  const { timezone, jitter, catchupWindow, overlap = 'skip', pauseOnFailure = false, note, paused = false } = options;
+  if (timezone === '') throw new Refusal('Usage', '--timezone must not be empty.', 'timezone');
+  const policy = Object.entries(OVERLAPS).find(([name]) => name === overlap)?.[1];
+  if (!policy) throw new Refusal('Usage', `--overlap must be one of ${Object.keys(OVERLAPS).join(', ')}, not "${overlap}".`, 'overlap');
+  return {
+    spec: {
+      ...times(options),
+      ...(timezone !== undefined && { timezone }),
+      ...(jitter !== undefined && { jitter: duration('--jitter', jitter, 0) }),
+    },
+    policies: {
+      overlap: policy,
+      pauseOnFailure,
+      ...(catchupWindow !== undefined && { catchupWindow: duration('--catchup-window', catchupWindow, 10_000) }),
+    },
+    state: { paused, ...(note !== undefined && { note }) },
+  };
+}
+
+function times({ cron, every }: CreateOptions): WantedSchedule['spec'] {
+  if ((cron === undefined) === (every === undefined)) {
+    throw new Refusal('Usage', 'Give either --cron or --every: when is it to run?', cron === undefined ? 'cron' : 'every');
+  }
+  if (every !== undefined) return { intervals: [{ every: duration('--every', every, 1_000) }] };
+  return { cronExpressions: [withComment(cron ?? '')] };
+}
+
+/** Temporal keeps what an expression means and not how it was written, apart from a comment behind it. */
+function withComment(cron: string): string {
+  return cron.includes('#') || cron.trim() === '' ? cron : `${cron} # ${cron.trim()}`;
+}
+
+function duration(flag: string, text: string, leastMs: number): number {
+  const ms = toDurationMs(text);
+  if (ms !== undefined && ms >= leastMs && ms <= LONGEST_MS) return ms;
+  const least = leastMs === 0 ? '0s' : `${leastMs / 1_000}s`;
+  throw new Refusal('Usage', `${flag} must be a duration from ${least} to 3650 days, such as 90s, 30 minutes or 24h, not "${text}".`, fieldOf(flag));
+}
+
+/**
+ * The input of each run. Users who were done before are left out unless the person said otherwise.
+ *
+ * @throws InvalidInputError
+ * @throws Refusal for a file on this machine, and for an input that names no source.
+ */
+export async function readScheduledInput(options: CreateOptions): Promise<OffboardUsersInput> {
+  const { skipDone: skipDoneAsked, note: _, ...plan } = options;
+  const fields = await fieldsFrom(plan);
+  const { source = fields['source'], skipDone = skipDoneAsked } = { source: sourceOf(options), skipDone: fields['skipDone'] };
+  const input = checked({ ...fields, source, skipDone });
+  if (input.source) return input;
+  throw new Refusal('Task.InvalidInput', 'source: a schedule needs a source that each run reads anew; a snapshot or a redrive is done once.', 'source');
+}
+
+function sourceOf({ source }: CreateOptions): object | undefined {
+  if (source === undefined) return undefined;
+  const argument = readSourceArgument(source);
+  if ('configured' in argument) return argument.configured;
+  throw new Refusal(
+    'Task.InvalidInput',
+    "source: it is a file on this machine, and a schedule's runs are made by the worker. Put the file into the worker's HTTP_TASKS_SOURCE_DIR and write --source file:NAME.",
+    'source',
+  );
+}
+
+/** The option's name as an input's field: `--catchup-window` is `catchupWindow`. */
+function fieldOf(flag: string): string {
+  return flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,153 @@
+import type { Command } from 'commander';
+import { addCommand, literalOption, onRun, wholeNumber } from '../command';
+import type { CommonOptions } from '../command';
+import { Refusal } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { addTemporalOptions } from '../temporal-options';
+import type { TemporalOptions } from '../temporal-options';
+import { addPlanOptions } from './plan-options';
+import type { PlanOptions } from './plan-options';
+import type { SweepUpdate } from './update-sweep';
+
+interface ControlOptions extends CommonOptions, TemporalOptions {
+  watch?: boolean;
+}
+
+interface RateOptions extends ControlOptions {
+  service?: string;
+  keySlot?: string;
+}
+
+interface ApproveOptions extends ControlOptions {
+  total?: string;
+  by?: string;
+}
+
+/** What `sweep redrive` takes: options of the first sweep that are to be others. */
+export interface RedriveOptions extends ControlOptions, PlanOptions {
+  id?: string;
+}
+
+const MOST_USERS = 1_000_000_000;
+
+/** `sweep pause|resume|rate|approve|cancel|redrive`: what changes a sweep. */
+export function registerSweepControls(sweep: Command, io: Io): void {
+  registerPause(sweep, io);
+  registerResume(sweep, io);
+  registerRate(sweep, io);
+  registerApprove(sweep, io);
+  registerCancel(sweep, io);
+  registerRedrive(sweep, io);
+}
+
+function registerPause(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'pause <id>',
+    summary: 'begin nothing more in a sweep, until it is resumed',
+    description: 'What is under way is finished or handed back within seconds; no call is cut off.',
+    examples: ['http-tasks sweep pause closed-2030-01'],
+  });
+  addTemporalOptions(command);
+  onRun<ControlOptions>(command, io, (options, [id = '']) => update(io, id, { name: 'pause' }, options));
+}
+
+function registerResume(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'resume <id>',
+    summary: 'go on with a paused sweep, whatever it was paused for',
+    description: 'After a refused key, put the right one in place first: the worker reads keys from files again.',
+    examples: ['http-tasks sweep resume closed-2030-01 --watch'],
+  });
+  addTemporalOptions(addWatchOption(command));
+  onRun<ControlOptions>(command, io, (options, [id = '']) => update(io, id, { name: 'resume' }, options));
+}
+
+function registerRate(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'rate <id> <calls>',
+    summary: 'set how many calls a minute a service takes, or auto',
+    description:
+      'The limit holds for everybody who uses the same ledger, also after the sweep, until it is set anew. auto: as the provider documents it, or learned from its answers.',
+    examples: ['http-tasks sweep rate closed-2030-01 600', 'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios'],
+  });
+  command
+    .addOption(literalOption('--service <name>', 'whose limit (else plaid)'))
+    .addOption(literalOption('--key-slot <name>', 'of a service with several keys, for example ios'));
+  addTemporalOptions(command);
+  onRun<RateOptions>(command, io, (options, [id = '', calls = '']) => {
+    const { service, keySlot } = options;
+    const argument = {
+      callsPerMinute: callsPerMinute(calls),
+      ...(service !== undefined && { service }),
+      ...(keySlot !== undefined && { keySlot }),
+    };
+    return update(io, id, { name: 'setRate', argument }, options);
+  });
+}
+
+function callsPerMinute(text: string): number | null {
+  if (text === 'auto') return null;
+  if (/^\d{1,8}(\.\d{1,6})?$/.test(text)) return Number(text);
+  throw new Refusal('Usage', `CALLS must be a number of calls a minute, or auto, not "${text}".`, 'calls');
+}
+
+function registerApprove(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'approve <id>',
+    summary: 'let a sweep begin that waits for approval',
+    description: '--total has to be the number of its users, as sweep status tells it: whoever approves has looked.',
+    examples: ['http-tasks sweep approve closed-2030-01 --total 1204 --by alice --watch'],
+  });
+  command
+    .addOption(literalOption('--total <n>', 'how many users the sweep has'))
+    .addOption(literalOption('--by <name>', 'who approves'));
+  addTemporalOptions(addWatchOption(command));
+  onRun<ApproveOptions>(command, io, (options, [id = '']) => {
+    const { total, by } = options;
+    if (total === undefined) throw new Refusal('Usage', '--total is required; http-tasks sweep status tells the number of users.', 'total');
+    if (by === undefined || by === '') throw new Refusal('Usage', '--by is required: say who approves.', 'by');
+    const argument = { total: wholeNumber('--total', total, { min: 0, max: MOST_USERS }), by };
+    return update(io, id, { name: 'approve', argument }, options);
+  });
+}
+
+function registerCancel(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'cancel <id>',
+    summary: 'end a sweep: nobody more is begun, and what was done stays done',
+    description: 'What is under way is finished and recorded first. Whoever was not begun is counted as skipped; a new sweep can take them up.',
+    examples: ['http-tasks sweep cancel closed-2030-01 --watch'],
+  });
+  addTemporalOptions(addWatchOption(command));
+  onRun<ControlOptions>(command, io, async (options, [id = '']) => {
+    const { cancelSweep } = await import('./cancel-sweep.js');
+    return cancelSweep(io, id, options);
+  });
+}
+
+function registerRedrive(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'redrive <id>',
+    summary: 'take up the failed and unknown users of a sweep that has ended, in a sweep of their own',
+    description: [
+      "The new sweep gets the id ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
+      'its start in Temporal; options given here replace them. A limit by --rate stays as it was set last.',
+    ].join(' '),
+    examples: ['http-tasks sweep redrive closed-2030-01 --watch', 'http-tasks sweep redrive closed-2030-01 --tolerance 10 --approval'],
+  });
+  addPlanOptions(command, { noteFlag: '--note' }).addOption(literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)'));
+  addTemporalOptions(addWatchOption(command));
+  onRun<RedriveOptions>(command, io, async (options, [id = '']) => {
+    const { redriveSweep } = await import('./redrive.js');
+    return redriveSweep(io, id, options);
+  });
+}
+
+function addWatchOption(command: Command): Command {
+  return command.option('--watch', 'follow the sweep to its end');
+}
+
+async function update(io: Io, sweepId: string, wanted: SweepUpdate, options: ControlOptions): Promise<ExitCode> {
+  const { updateSweep } = await import('./update-sweep.js');
+  return updateSweep(io, sweepId, wanted, options);
+}

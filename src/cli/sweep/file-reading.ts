@@ -1,0 +1,108 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
+import type { CheckOptions, CheckedRows } from '../../sources/check-rows';
+import { SourceError } from '../../sources/source';
+import { CommandFailure, Refusal } from '../errors';
+import { count } from './reading-report';
+
+/** Rows in one statement: it locks the embedded ledger for some tens of milliseconds. */
+const BLOCK_ROWS = 2_000;
+
+/** How often, and how long apart, a ledger that is away is asked again. */
+const TRIES = 5;
+const PAUSE_MS = 2_000;
+
+/** The id belongs to something that this command must not touch. */
+export class TakenIdError extends CommandFailure {
+  constructor(sweepId: string, how: string) {
+    super('Conflict', `A sweep ${sweepId} ${how}, so nothing was started. Choose another --id.`);
+  }
+}
+
+/** How a file is read into the ledger. */
+export interface ReadingOptions {
+  sweeps: SweepLedger;
+  sweepId: string;
+  maxUsers: number;
+  signal: AbortSignal;
+  toRow: (user: TargetRow['user']) => TargetRow;
+  onProgress: (state: SnapshotState) => void;
+}
+
+/** Brings the rows of a source into the ledger, block by block. */
+export class FileReading {
+  readonly #options: ReadingOptions;
+  /** Bad rows that the ledger knows of. */
+  #told = 0;
+
+  constructor(options: ReadingOptions) {
+    this.#options = options;
+  }
+
+  /** @param check Checks the rows behind what was read before. */
+  async read(begun: SnapshotState, check: (after: CheckOptions['after']) => CheckedRows): Promise<SnapshotState> {
+    const { complete, total, duplicates } = begun;
+    // Bad rows behind the last good one come again; of a complete snapshot they are known, and decide nothing any more.
+    const bad = complete ? 0 : begun.rejected;
+    this.#told = bad;
+    const after = begun.position === undefined ? undefined : { position: begun.position, counts: { good: total + duplicates, bad } };
+    const checked = check(after);
+    let state = begun;
+    let block: TargetRow[] = [];
+    let position = begun.position ?? '';
+    for await (const row of checked.rows()) {
+      if (complete) throw new SourceError('file', 'has more rows than when it was read for this sweep.');
+      block.push(this.#options.toRow(row.user));
+      position = row.position;
+      if (block.length < BLOCK_ROWS) continue;
+      state = await this.#write(state, { rows: block, position, rejected: this.#newlyBad(checked) });
+      block = [];
+    }
+    if (complete) return this.#withinLimit(begun);
+    return this.#write(state, { rows: block, position, rejected: this.#newlyBad(checked), complete: true });
+  }
+
+  #newlyBad({ counts }: CheckedRows): number {
+    const fresh = counts.bad - this.#told;
+    this.#told = counts.bad;
+    return fresh;
+  }
+
+  async #write({ version }: SnapshotState, block: Omit<AppendTargets, 'sweepId' | 'version'>): Promise<SnapshotState> {
+    const { sweeps, sweepId, signal, onProgress } = this.#options;
+    signal.throwIfAborted();
+    const state = this.#withinLimit(await appendPatiently(sweeps, { ...block, sweepId, version }, signal));
+    onProgress(state);
+    return state;
+  }
+
+  #withinLimit(state: SnapshotState): SnapshotState {
+    const { maxUsers } = this.#options;
+    if (state.total <= maxUsers) return state;
+    const message = `maxUsers: the file holds more than ${count(maxUsers)} users. Look whether it is the right one; --max-users allows more.`;
+    throw new Refusal('Task.InvalidInput', message, 'maxUsers');
+  }
+}
+
+/** Appends a block, also when the ledger is away for a moment. */
+async function appendPatiently(sweeps: SweepLedger, block: AppendTargets, signal: AbortSignal): Promise<SnapshotState> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await sweeps.appendTargets(block);
+    } catch (error) {
+      if (error instanceof SnapshotMovedError) return await afterMove(sweeps, block, tries);
+      if (!(error instanceof LedgerUnavailableError) || tries === TRIES) throw error;
+      await delay(PAUSE_MS, undefined, { signal });
+    }
+  }
+}
+
+/** The write before may have done its work although its answer was lost; else somebody else writes this sweep. */
+async function afterMove(sweeps: SweepLedger, block: AppendTargets, tries: number): Promise<SnapshotState> {
+  const state = await sweeps.readSnapshot(block.sweepId);
+  if (tries > 1 && state.version === block.version + 1 && state.position === block.position) return state;
+  throw new TakenIdError(block.sweepId, 'is being read by another process');
+}

@@ -1,0 +1,23 @@
+import type { ExitCode, Io } from '../io';
+import { withWorkersLedger } from '../open-ledger';
+import { paint, printJson, printTable, say } from '../output';
+import { count } from './reading-report';
+
+/** Prints the latest sweeps of the ledger. */
+export async function listSweeps(io: Io, { limit, json }: { limit: number; json: boolean }): Promise<ExitCode> {
+  const sweeps = await withWorkersLedger(io, ({ ledger }) => ledger.sweeps.list({ limit }));
+  if (json) printJson(io, sweeps);
+  else if (sweeps.length === 0) say(io, 'The ledger has no sweep.');
+  else {
+    const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt = '', readable }) => [
+      sweepId,
+      paint(io, status === 'completed' ? 'green' : 'yellow', pausedBecause === undefined ? status : `${status} (${pausedBecause})`),
+      count(total),
+      createdAt,
+      endedAt,
+      readable ? 'yes' : 'no',
+    ]);
+    printTable(io, ['Sweep', 'Status', 'Users', 'Begun', 'Ended', 'Ids readable'], rows);
+  }
+  return 0;
+}

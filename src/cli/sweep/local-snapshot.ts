@@ -1,0 +1,131 @@
+import { LedgerUnavailableError } from '../../ledger/ledger';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
+import { userSubjects } from '../../ledger/user-subjects';
+import { CheckedRows } from '../../sources/check-rows';
+import { openLocalFile } from '../../sources/open-source';
+import { RejectFile } from '../../sources/reject-file';
+import { SourceError, SourceUnavailableError } from '../../sources/source';
+import type { Source } from '../../sources/source';
+import { CommandFailure, Refusal } from '../errors';
+import type { Io } from '../io';
+import type { OpenedLedger } from '../open-ledger';
+import { printable, say } from '../output';
+import { plaidEnvironment } from '../user-options';
+import { FileReading, TakenIdError } from './file-reading';
+import { ReadingReport } from './reading-report';
+import type { LocalFile } from './sweep-options';
+
+/** A file here that becomes the snapshot of a sweep. */
+export interface LocalSnapshot {
+  sweepId: string;
+  local: LocalFile;
+  maxUsers: number;
+}
+
+/**
+ * Opens the file of a sweep, before anything else is touched.
+ *
+ * @throws Refusal when it is not there or its format cannot be told.
+ */
+export async function openSweepFile({ file, format }: LocalFile): Promise<Source> {
+  return openLocalFile(file, format === undefined ? {} : { format }).catch((error: unknown) => {
+    throw refusalOf(error, file);
+  });
+}
+
+/**
+ * Streams a file into the ledger as the users of a sweep. A snapshot that an earlier try left unfinished is gone on with,
+ * provided that the file is still the same.
+ *
+ * When the file is refused or the person interrupts, the sweep's key is destroyed and nobody can be off-boarded by it.
+ *
+ * @throws Refusal naming `source` or `maxUsers`, or `rejectFile`.
+ */
+export async function takeLocalSnapshot(
+  io: Io,
+  { ledger, hasher }: OpenedLedger,
+  { snapshot, source, signal }: { snapshot: LocalSnapshot; source: Source; signal: AbortSignal },
+): Promise<SnapshotState> {
+  const { sweepId, local, maxUsers } = snapshot;
+  const environment = plaidEnvironment(io.env);
+  const rejects = local.rejectFile === undefined ? undefined : await createRejectFile(local.rejectFile);
+  const report = new ReadingReport(io, local.file);
+  const reading = new FileReading({
+    sweeps: ledger.sweeps,
+    sweepId,
+    signal,
+    maxUsers,
+    toRow: (user) => ({ user, subjects: userSubjects(user, environment, hasher) }),
+    onProgress: (state) => report.show(state),
+  });
+  let state: SnapshotState | undefined;
+  try {
+    const begun = await beginSnapshot(ledger.sweeps, snapshot);
+    state = await reading.read(begun, (after) =>
+      new CheckedRows(source, {
+        tolerance: local.badRows,
+        after,
+        signal,
+        onBadRow: async (row) => {
+          report.badRow(row);
+          await rejects?.add(row);
+        },
+      }),
+    );
+    return state;
+  } catch (error) {
+    throw await afterFailure(io, ledger.sweeps, { sweepId, file: local.file, error, interrupted: signal.aborted });
+  } finally {
+    await rejects?.close();
+    report.end(state, local.rejectFile);
+  }
+}
+
+async function createRejectFile(file: string): Promise<RejectFile> {
+  return RejectFile.create(file).catch((error: unknown) => {
+    if (!(error instanceof SourceError)) throw error;
+    throw new Refusal('Usage', `--reject-file ${printable(file)}: ${withoutField(error)}`, 'rejectFile');
+  });
+}
+
+/** A new snapshot, or one that is not finished yet. */
+async function beginSnapshot(sweeps: SweepLedger, { sweepId, local }: LocalSnapshot): Promise<SnapshotState> {
+  const row = await sweeps.create({ sweepId, skipDone: local.skipDone });
+  if (row.endedAt !== undefined || row.claimedBy !== undefined || !row.readable) throw new TakenIdError(sweepId, `is there already (${row.status})`);
+  if (row.skipDone !== local.skipDone) {
+    throw new TakenIdError(sweepId, `was begun ${row.skipDone ? 'with' : 'without'} --skip-done`);
+  }
+  return sweeps.readSnapshot(sweepId);
+}
+
+/** Destroys what was read, unless the same command can go on with it. Answers what to say. */
+async function afterFailure(
+  io: Io,
+  sweeps: SweepLedger,
+  { sweepId, file, error, interrupted }: { sweepId: string; file: string; error: unknown; interrupted: boolean },
+): Promise<unknown> {
+  if (error instanceof TakenIdError) return error;
+  if (error instanceof LedgerUnavailableError || error instanceof SourceUnavailableError) {
+    return new CommandFailure('Failed', `${error.message} Nothing was started. What was read stands in the ledger: run the same command with --id ${sweepId} to go on.`);
+  }
+  try {
+    await sweeps.setStatus({ sweepId, status: interrupted ? 'cancelled' : 'failed' });
+    await sweeps.release(sweepId);
+  } catch {
+    say(io, `What was read could not be destroyed; do it with: http-tasks sweep release ${sweepId}`);
+  }
+  if (interrupted) return new CommandFailure('Interrupted', `Interrupted while ${printable(file)} was read. Nothing was started, and what was read is destroyed.`);
+  return refusalOf(error, file);
+}
+
+function refusalOf(error: unknown, file: string): unknown {
+  if (error instanceof SourceUnavailableError) return new CommandFailure('Failed', error.message);
+  if (!(error instanceof SourceError)) return error;
+  return new Refusal('Task.InvalidInput', `--source ${printable(file)}: ${withoutField(error)}`, 'source');
+}
+
+/** What a source's error says behind the field, which is not one of this command's. */
+function withoutField({ field, message }: SourceError): string {
+  return message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+}

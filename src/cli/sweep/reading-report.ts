@@ -1,0 +1,69 @@
+import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
+import type { BadRow } from '../../sources/source';
+import type { Io } from '../io';
+import { printable, say } from '../output';
+
+/** How often a line of progress is written: over the one before where a person looks on, else below it. */
+const TERMINAL_MS = 200;
+const LOG_MS = 10_000;
+
+/** So many bad rows are told; all of them go to a reject file. */
+const MOST_TOLD = 5;
+
+/** Tells on stderr how far a file was read, and which of its rows cannot be users. */
+export class ReadingReport {
+  readonly #io: Io;
+  readonly #file: string;
+  readonly #told: Pick<BadRow, 'line' | 'problem'>[] = [];
+  #badRows = 0;
+  #shownAtMs = performance.now();
+
+  constructor(io: Io, file: string) {
+    this.#io = io;
+    this.#file = file;
+  }
+
+  /** Takes note of a row that cannot be a user. */
+  badRow({ line, problem }: Pick<BadRow, 'line' | 'problem'>): void {
+    this.#badRows += 1;
+    if (this.#told.length < MOST_TOLD) this.#told.push({ line, problem });
+  }
+
+  /** Writes a line of progress, unless one was written a moment ago. */
+  show(state: SnapshotState): void {
+    const { stderr } = this.#io;
+    if (performance.now() - this.#shownAtMs < (stderr.isTTY ? TERMINAL_MS : LOG_MS)) return;
+    this.#shownAtMs = performance.now();
+    if (stderr.isTTY) stderr.write(`\r\u001b[K${this.#line('Reading', state)}`);
+    else say(this.#io, this.#line('Reading', state));
+  }
+
+  /** Tells the bad rows. Without a state the reading has ended badly, and whoever ended it says why. */
+  end(state: SnapshotState | undefined, rejectFile: string | undefined): void {
+    if (this.#io.stderr.isTTY) this.#io.stderr.write('\r\u001b[K');
+    for (const { line, problem } of this.#told) say(this.#io, printable(`  line ${line}: ${problem}`));
+    const untold = this.#badRows - this.#told.length;
+    if (untold > 0) say(this.#io, `  and ${count(untold)} more`);
+    if (this.#badRows > 0) say(this.#io, `  ${rejectFile === undefined ? '--reject-file FILE keeps all rows that cannot be users.' : `All of them are in ${printable(rejectFile)}.`}`);
+    if (state) say(this.#io, this.#line('Read', state));
+  }
+
+  #line(verb: string, { total, duplicates, rejected }: SnapshotState): string {
+    return `${verb} ${printable(this.#file)}: ${counted(total, 'user', 'users')}, ${sourceText({ duplicates, rejected })}.`;
+  }
+}
+
+/** With commas between the thousands, the same for everybody. */
+export function count(number: number): string {
+  return number.toLocaleString('en-US');
+}
+
+/** A number with its noun. */
+export function counted(number: number, one: string, many: string): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
+/** What of a source is not off-boarded. */
+export function sourceText({ duplicates, rejected }: { duplicates: number; rejected: number }): string {
+  return `${counted(duplicates, 'duplicate', 'duplicates')}, ${counted(rejected, 'row that cannot be a user', 'rows that cannot be users')}`;
+}

@@ -1,0 +1,105 @@
+import { isGrpcServiceError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { readQueueSettings } from '../../config/settings';
+import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { OffboardUsersInput } from '../../policy/sweep-input';
+import { CommandFailure, Refusal } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { withWorkersLedger } from '../open-ledger';
+import { printable, say } from '../output';
+import { readStartInput } from '../payloads';
+import { requireWorker } from '../pollers';
+import { withTemporal } from '../temporal-client';
+import type { RedriveOptions } from './control-commands';
+import { planFromOptions } from './plan-options';
+import { counted } from './reading-report';
+import { begun, startRun } from './start-sweep';
+import { checkedSweepId } from './sweep-id';
+import { checked } from './sweep-options';
+
+const GRPC_NOT_FOUND = 5;
+
+/** Starts a sweep over the failed and unknown users of one that has ended, with the options of that one. */
+export async function redriveSweep(io: Io, sweepId: string, options: RedriveOptions): Promise<ExitCode> {
+  const given = planFromOptions(options);
+  const ownId = options.id === undefined ? undefined : checkedSweepId(options.id);
+  const { taskQueue } = readQueueSettings(io.env);
+  return withTemporal(io, options, async (client) => {
+    const { users, id } = await withWorkersLedger(io, async ({ ledger }) => ({
+      users: await requireRedrivable(ledger.sweeps, sweepId),
+      id: ownId ?? (await freshId(ledger.sweeps, sweepId)),
+    }));
+    const input = await redriveInput(client, sweepId, given);
+    await requireWorker(client, taskQueue);
+    await startRun(client, { sweepId: id, taskQueue, input });
+    say(io, `${printable(id)} takes up ${counted(users, 'failed or unknown user', 'failed and unknown users')} of ${printable(sweepId)}.`);
+    return begun(io, client, { sweepId: id, approval: input.approval ?? false }, options);
+  });
+}
+
+/** How many users there are to redrive. */
+async function requireRedrivable(sweeps: SweepLedger, sweepId: string): Promise<number> {
+  const row = await sweeps.read(sweepId);
+  if (!row) throw new UnknownSweepError(sweepId);
+  if (row.endedAt === undefined) {
+    throw new CommandFailure('Conflict', `The sweep ${sweepId} has not ended (${row.status}); until then it tries its users again by itself.`);
+  }
+  const users = await sweeps.countFailed(sweepId);
+  if (users === 0) throw new CommandFailure('Conflict', `The sweep ${sweepId} has no failed or unknown users, so nothing was started.`);
+  if (!row.readable) throw await released(sweeps, sweepId);
+  return users;
+}
+
+/** A redrive takes the ids with it, so that nobody is taken up twice. */
+async function released(sweeps: SweepLedger, sweepId: string): Promise<Error> {
+  const redrive = `${sweepId}-redrive-1`;
+  if ((await sweeps.read(redrive)) === undefined) return new SweepReleasedError(sweepId);
+  return new CommandFailure('Released', `The failed and unknown users of sweep ${sweepId} were taken up by ${redrive}, which has their ids now. Look at it with: http-tasks sweep status ${redrive}`);
+}
+
+async function freshId(sweeps: SweepLedger, sweepId: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const id = `${sweepId}-redrive-${number}`;
+    if ((await sweeps.read(id)) === undefined) return checkedSweepId(id);
+  }
+}
+
+async function redriveInput(client: Client, sweepId: string, given: Record<string, unknown>): Promise<OffboardUsersInput> {
+  const first = await readFirstPlan(client, sweepId);
+  if (!first && !('reason' in given)) {
+    throw new Refusal('Usage', `Temporal does not have the start of ${sweepId} any more, so its options are not known. Give at least --reason.`, 'reason');
+  }
+  const nested = (['reason', 'plaid', 'batch'] as const).flatMap((field) => {
+    const merged = { ...asObject(first?.[field]), ...asObject(given[field]) };
+    return Object.keys(merged).length > 0 ? [[field, merged] as const] : [];
+  });
+  return checked({ ...first, ...given, ...Object.fromEntries(nested), redriveOf: sweepId });
+}
+
+/**
+ * The options under which a sweep was started, as far as they are about its users and its course; undefined when
+ * Temporal has forgotten its start. Where its users came from does not matter any more, a limit of calls stands in the
+ * ledger as it was set last, and a moment by which the first was to end says nothing about the second.
+ */
+async function readFirstPlan(client: Client, sweepId: string): Promise<Record<string, unknown> | undefined> {
+  const input = await readFirstInput(client, sweepId);
+  if (input === undefined) return undefined;
+  const { source, snapshot, redriveOf, skipDone, badRows, rate, deadline, ...plan } = input;
+  const isDuration = typeof deadline === 'string' && !/^\d{4}-/.test(deadline);
+  return { ...plan, ...(isDuration && { deadline }) };
+}
+
+async function readFirstInput(client: Client, sweepId: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    // A continue-as-new passes the input on as it was, so that any run of the chain will do.
+    return asObject(await readStartInput(client, { workflowId: sweepId }));
+  } catch (error) {
+    if (isGrpcServiceError(error) && Number(error.code) === GRPC_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

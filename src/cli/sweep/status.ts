@@ -1,0 +1,97 @@
+import type { Client } from '@temporalio/client';
+import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
+import { CommandFailure, Refusal } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { print, printJson, printable, say } from '../output';
+import { withTemporal } from '../temporal-client';
+import type { TemporalOptions } from '../temporal-options';
+import { sweepInLedger } from './ledger-view';
+import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
+import { count } from './reading-report';
+import { printSweep, sayNextSteps, toDocument } from './sweep-report';
+import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
+
+/** A sweep as somebody knows it. */
+export interface SweepStanding {
+  sweep: SweepResult & Partial<SweepProgress>;
+  /** Who told: the ledger when the workflow could not be asked. */
+  readFrom: 'workflow' | 'ledger';
+  /** Why the workflow could not. */
+  note?: string;
+}
+
+/** Prints how a sweep stands. */
+export async function showStatus(io: Io, sweepId: string, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
+  const { sweep, readFrom, note } = await withTemporal(io, options, (client) => readStanding(io, client, sweepId));
+  if (note !== undefined) say(io, note);
+  if (options.json) {
+    printJson(io, { ...toDocument(sweep), ...more(sweep), readFrom });
+    return 0;
+  }
+  printSweep(io, sweep);
+  printMore(io, sweep);
+  sayNextSteps(io, sweep);
+  return 0;
+}
+
+/**
+ * How a sweep stands, from its workflow, or else from the ledger: when no worker answers, when the run ended without a
+ * result, and when Temporal has forgotten it.
+ *
+ * @throws CommandFailure when nobody knows it.
+ */
+export async function readStanding(io: Io, client: Client, sweepId: string): Promise<SweepStanding> {
+  const description = await describeSweep(client, sweepId);
+  if (!description) return fromLedger(io, sweepId, 'Temporal has no run of this sweep (any more); this is what the ledger knows.', unknownSweep(sweepId));
+  const handle = client.workflow.getHandle(sweepId, description.runId);
+  if (description.status.name !== 'RUNNING') {
+    return resultOfSweep(io, client, handle).then(
+      (sweep) => ({ sweep, readFrom: 'workflow' }),
+      (error: unknown) => fromLedger(io, sweepId, endedBadly(error), asFailure(error)),
+    );
+  }
+  try {
+    const progress = await queryProgress(client, client.workflow.getHandle(sweepId));
+    const trouble = troubleOf(description);
+    return {
+      sweep: withRunningChunks(progress, await readRunningChunks(client, description)),
+      readFrom: 'workflow',
+      ...(trouble !== undefined && { note: printable(trouble) }),
+    };
+  } catch {
+    const nobody = `No worker answers for the sweep ${sweepId}, which Temporal keeps until one is there (http-tasks worker)`;
+    return fromLedger(io, sweepId, `${nobody}; this is what the ledger knows.`, new CommandFailure('NoWorker', `${nobody}.`));
+  }
+}
+
+async function fromLedger(io: Io, sweepId: string, note: string, otherwise: unknown): Promise<SweepStanding> {
+  const sweep = await sweepInLedger(io, sweepId);
+  if (sweep) return { sweep, readFrom: 'ledger', note };
+  throw otherwise;
+}
+
+function endedBadly(error: unknown): string {
+  return `${error instanceof Error ? error.message : String(error)} This is what the ledger knows.`;
+}
+
+/** A refusal of long ago is no refusal of this command. */
+function asFailure(error: unknown): unknown {
+  return error instanceof Refusal ? new CommandFailure('RunEnded', error.message) : error;
+}
+
+function more({ phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask }: SweepStanding['sweep']): object {
+  return { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask };
+}
+
+function printMore(io: Io, { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts }: SweepStanding['sweep']): void {
+  if (startedAt !== undefined) print(io, `Started: ${startedAt}`);
+  if (approvedBy !== undefined) print(io, `Approved by: ${printable(approvedBy)}`);
+  if (phase === undefined || phase === 'ended') return;
+  const details = [
+    `round ${round ?? 1}`,
+    underWay !== undefined && underWay > 0 && `${underWay} chunks or children under way`,
+    waitingForBulk !== undefined && waitingForBulk > 0 && `${count(waitingForBulk)} users wait for a bulk call`,
+    counts.pending > 0 && nextTryAt !== undefined && `next try at ${nextTryAt}`,
+  ];
+  print(io, `Phase: ${phase} (${details.filter(Boolean).join(', ')})`);
+}

@@ -1,0 +1,76 @@
+import { isGood } from '../../policy/offboard-result';
+import { OUTCOMES } from '../../policy/outcome';
+import type { Outcome } from '../../policy/outcome';
+import type { OutcomeCounts, SweepResult, SweepStatus } from '../../policy/sweep-result';
+import { WORST_FIRST } from '../../policy/worst-outcome';
+import type { ExitCode, Io } from '../io';
+import { paint, print, printable, printTable, say } from '../output';
+import { count, counted, sourceText } from './reading-report';
+
+/** How a sweep stands or ended, as `--json` prints it. */
+export interface SweepDocument {
+  sweepId: string;
+  status: SweepStatus;
+  pausedBecause?: string;
+  /** Each user once; `pending` only while there are any. */
+  counts: { total: number; pending?: number } & Record<Outcome, number>;
+  duplicates: number;
+  rejected: number;
+  merkleRoot?: string;
+}
+
+/** The part of a result, or of a progress, that is the contract of `--json`. */
+export function toDocument({ sweepId, status, pausedBecause, counts, duplicates, rejected, merkleRoot }: SweepResult): SweepDocument {
+  return {
+    sweepId,
+    status,
+    ...(pausedBecause !== undefined && { pausedBecause }),
+    counts: toCounts(counts),
+    duplicates,
+    rejected,
+    ...(merkleRoot !== undefined && { merkleRoot }),
+  };
+}
+
+function toCounts(counts: OutcomeCounts): SweepDocument['counts'] {
+  const outcomes = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counts[outcome]])) as Record<Outcome, number>;
+  return { total: counts.total, ...(counts.pending > 0 && { pending: counts.pending }), ...outcomes };
+}
+
+/** 0 for a sweep that completed or goes on, 1 for every other. */
+export function exitCodeOf(status: SweepStatus): ExitCode {
+  return status === 'completed' || status === 'running' ? 0 : 1;
+}
+
+/** Prints a sweep for people: its users by outcome, then what else there is to know. */
+export function printSweep(io: Io, result: SweepResult): void {
+  const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
+  const rows = WORST_FIRST.filter((outcome) => counts[outcome] > 0).map((outcome) => [paint(io, colourOf(outcome), outcome), count(counts[outcome])]);
+  const pending = counts.pending > 0 ? [['pending', count(counts.pending)]] : [];
+  printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);
+  const why = pausedBecause === undefined ? '' : ` (${printable(pausedBecause)})`;
+  print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', status)}${why}`);
+  print(io, `Source: ${sourceText({ duplicates, rejected })}`);
+  if (redriveOf !== undefined) print(io, `Takes up the failed and unknown users of: ${printable(redriveOf)}`);
+  if (merkleRoot !== undefined) print(io, `Merkle root: ${merkleRoot}`);
+  if (compensationTask) print(io, printable(`Compensation task ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`));
+}
+
+/** Says on stderr what a person can do next about a sweep that stands like this. */
+export function sayNextSteps(io: Io, { sweepId, status, counts }: SweepResult): void {
+  const id = printable(sweepId);
+  if (status === 'waitingForApproval') {
+    say(io, `It waits for approval of its ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`);
+  } else if (status === 'paused') {
+    say(io, `It goes on with: http-tasks sweep resume ${id} --watch    or is ended with: http-tasks sweep cancel ${id}`);
+  } else if (status !== 'running') {
+    if (counts.failed + counts.unknown + counts.notFound > 0) say(io, `What failed: http-tasks sweep results ${id}`);
+    if (counts.failed + counts.unknown > 0) say(io, `Take up the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
+    say(io, `Receipts: http-tasks receipts ${id}    Check them: http-tasks verify ${id}`);
+  }
+}
+
+function colourOf(outcome: Outcome): 'green' | 'red' | 'yellow' {
+  if (isGood(outcome)) return 'green';
+  return outcome === 'failed' || outcome === 'unknown' ? 'red' : 'yellow';
+}

@@ -1,0 +1,115 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ServiceError, isGrpcServiceError } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
+import { CommandFailure } from '../errors';
+import { withInterruption } from '../interruption';
+import type { ExitCode, Io } from '../io';
+import { printJson, printable } from '../output';
+import { sweepInLedger } from './ledger-view';
+import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
+import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
+import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
+import { showSweep } from './watch-display';
+import type { WatchDisplay } from './watch-display';
+
+const PAUSE_MS = 1_000;
+
+/** A server that gives no answer for so long is not waited for any more. */
+const SERVER_AWAY_MS = 5 * 60_000;
+
+/** How a sweep is watched. */
+export interface WatchOptions {
+  client: Client;
+  sweepId: string;
+  json: boolean;
+}
+
+/**
+ * Follows a sweep until it ends, pauses or waits for approval, prints how it stands then, and answers the exit code.
+ * Neither a worker that is down nor a continue-as-new ends the watching, and the end of it does not touch the sweep.
+ */
+export async function watchSweep(io: Io, options: WatchOptions): Promise<ExitCode> {
+  const { client, sweepId, json } = options;
+  const result = (await describeSweep(client, sweepId))
+    ? await withInterruption(({ wished }) => follow(io, options, wished))
+    : await sweepInLedger(io, sweepId);
+  if (!result) throw unknownSweep(sweepId);
+  if (json) printJson(io, toDocument(result));
+  else printSweep(io, result);
+  sayNextSteps(io, result);
+  return exitCodeOf(result.status);
+}
+
+async function follow(io: Io, { client, sweepId }: WatchOptions, wished: Promise<'interrupted'>): Promise<SweepResult> {
+  const handle = client.workflow.getHandle(sweepId);
+  const over = new AbortController();
+  // Each of its many questions to the server listens to it.
+  setMaxListeners(0, over.signal);
+  const display = showSweep(io);
+  try {
+    const end = client.withAbortSignal(over.signal, () => patientResult(io, client, handle, over.signal));
+    // Aborted below, when something else was first.
+    end.catch(() => undefined);
+    const first = await Promise.race([end, untilItStands(client, handle, display, over.signal), wished]);
+    if (first !== 'interrupted') return first;
+  } finally {
+    over.abort();
+    display.stop();
+  }
+  throw new CommandFailure('Interrupted', `The sweep ${printable(sweepId)} goes on without you. Watch it again with: http-tasks sweep watch ${printable(sweepId)}`);
+}
+
+/** The end of the sweep, also when the Temporal server is away for some minutes. */
+async function patientResult(io: Io, client: Client, handle: WorkflowHandle, signal: AbortSignal): Promise<SweepResult> {
+  let failingSinceMs: number | undefined;
+  for (;;) {
+    const askedAtMs = performance.now();
+    try {
+      return await resultOfSweep(io, client, handle);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ServiceError || isGrpcServiceError(error))) throw error;
+      // A question that was open for long had found a server.
+      if (performance.now() - askedAtMs > 60_000) failingSinceMs = undefined;
+      failingSinceMs ??= askedAtMs;
+      if (performance.now() - failingSinceMs > SERVER_AWAY_MS) throw error;
+      await delay(PAUSE_MS, undefined, { signal });
+    }
+  }
+}
+
+/** Shows how the sweep comes along; answers when it needs a person to go on, and otherwise never. */
+async function untilItStands(client: Client, handle: WorkflowHandle, display: WatchDisplay, signal: AbortSignal): Promise<SweepProgress> {
+  while (!signal.aborted) {
+    const seen = await look(client, handle).catch(() => undefined);
+    if (signal.aborted) break;
+    if (!seen) display.problem('no worker answers; Temporal keeps the sweep, and it goes on when one is there');
+    else {
+      const { progress, cancelRequested, trouble } = seen;
+      display.show(progress, trouble);
+      const stands = progress.status === 'waitingForApproval' || (progress.status === 'paused' && progress.underWay === 0);
+      if (stands && !cancelRequested) return progress;
+    }
+    await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+  }
+  return new Promise(() => undefined);
+}
+
+/** What one look at a sweep finds. */
+interface Seen {
+  progress: SweepProgress;
+  cancelRequested: boolean;
+  trouble: string | undefined;
+}
+
+async function look(client: Client, handle: WorkflowHandle): Promise<Seen> {
+  // In this order a chunk that ends in between is missed for a moment, and never counted twice.
+  const progress = await queryProgress(client, handle);
+  const description = await handle.describe();
+  return {
+    progress: withRunningChunks(progress, await readRunningChunks(client, description)),
+    cancelRequested: description.raw.workflowExtendedInfo?.cancelRequested ?? false,
+    trouble: troubleOf(description),
+  };
+}
