@@ -10,17 +10,12 @@ export async function decodePayloads(client: Client, payloads: readonly object[]
 }
 
 /** What a run was started with: the first event of its history tells, so that no copy of it is kept elsewhere. */
-export async function readStart(
-  client: Client,
-  run: { workflowId: string; runId?: string },
-): Promise<{ input: unknown; firstRunId?: string }> {
+export async function readStartInput(client: Client, run: { workflowId: string; runId?: string }): Promise<unknown> {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({
     namespace: client.options.namespace,
     execution: run,
     maximumPageSize: 1,
   });
-  const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
-  const [input] = await decodePayloads(client, started?.input?.payloads);
-  const firstRunId = started?.firstExecutionRunId;
-  return { input, ...(firstRunId && { firstRunId }) };
+  const [input] = await decodePayloads(client, history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads);
+  return input;
 }

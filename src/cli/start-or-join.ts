@@ -3,7 +3,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import { CommandFailure } from './errors';
-import { readStart } from './payloads';
+import { readStartInput } from './payloads';
 
 /** Which run is wanted. */
 export interface WantedRun {
@@ -51,7 +51,7 @@ async function start(client: Client, { workflowId, taskQueue, input }: WantedRun
 async function join(client: Client, { workflowId, input }: WantedRun): Promise<FollowedRun | undefined> {
   const { runId, status } = await client.workflow.getHandle(workflowId).describe();
   if (status.name !== 'RUNNING') return undefined;
-  if (!isDeepStrictEqual((await readStart(client, { workflowId, runId })).input, input)) {
+  if (!isDeepStrictEqual(await readStartInput(client, { workflowId, runId }), input)) {
     throw new CommandFailure(
       'Conflict',
       `${workflowId} is under way for this user with another input, so nothing was started. Wait for its end (http-tasks receipts ${workflowId}) or cancel it, then run this again.`,

@@ -23,6 +23,21 @@ describe('a command line that is refused', () => {
     ['a hold on nobody', ['hold', 'add'], 'Task.InvalidInput', 'user'],
     ['a hold on an empty id', ['hold', 'add', '--batch-user-id', ''], 'Task.InvalidInput', 'user.batchUserId'],
     ['a user and a hold id together', ['hold', 'remove', '--id', 'x', '--batch-user-id', '1'], 'Usage', undefined],
+    ['a sweep of nobody', ['sweep', '--reason', 'OTHER'], 'Task.InvalidInput', 'source'],
+    ['an option before a sub-command of sweep', ['sweep', '--dry-run', 'status', 'x'], 'Usage', undefined],
+    ['an unknown sub-command of sweep', ['sweep', 'stop', 'x'], 'Usage', undefined],
+    ['a sweep without its id', ['sweep', 'status'], 'Usage', undefined],
+    ['an approval of no number', ['sweep', 'approve', 'x', '--by', 'alice'], 'Usage', 'total'],
+    ['an approval by nobody', ['sweep', 'approve', 'x', '--total', '1', '--by', ''], 'Usage', 'by'],
+    ['a rate that is none', ['sweep', 'rate', 'x', 'fast'], 'Usage', 'calls'],
+    ['a schedule without a time', ['schedule', 'create', 'x', '--source', 'q', '--reason', 'OTHER'], 'Usage', 'cron'],
+    ['a schedule of a file here', ['schedule', 'create', 'x', '--every', '1h', '--source', './u.csv', '--reason', 'OTHER'], 'Task.InvalidInput', 'source'],
+    ['a backfill from no time', ['schedule', 'backfill', 'x', '--to', '2030-01-01T00:00:00Z'], 'Usage', 'from'],
+    ['a backfill backwards', ['schedule', 'backfill', 'x', '--from', '2030-01-02T00:00:00Z', '--to', '2030-01-01T00:00:00Z'], 'Usage', 'to'],
+    ['a verification of nothing', ['verify'], 'Usage', 'sweep'],
+    ['a root that is none', ['verify', 'x', '--root', 'abc'], 'Usage', 'root'],
+    ['a bundle that is not there', ['verify', '--bundle', '/nowhere/at/all'], 'Usage', 'bundle'],
+    ['a bundle that is none', ['verify', '--bundle', __filename], 'Usage', 'bundle'],
     ['a ledger without a subject key', ['hold', 'list'], 'Settings', 'HTTP_TASKS_SUBJECT_KEY'],
     ['a worker without settings', ['worker'], 'Settings', 'PLAID_CLIENT_ID'],
   ])('(%s) exits 2 with exactly one document on stdout', async (_, words, type, field) => {
@@ -88,7 +103,13 @@ describe('a command that cannot do its work', () => {
 });
 
 describe('help', () => {
-  const COMMANDS = [['worker'], ['simulate'], ['list'], ['show'], ['call'], ['offboard'], ['receipts'], ['hold', 'add'], ['hold', 'list'], ['hold', 'remove']];
+  const COMMANDS = [
+    ['worker'], ['simulate'], ['list'], ['show'], ['call'], ['offboard'], ['receipts'], ['verify'],
+    ...['add', 'list', 'remove'].map((name) => ['hold', name]),
+    ['sweep'],
+    ...['status', 'watch', 'results', 'list', 'release', 'pause', 'resume', 'rate', 'approve', 'cancel', 'redrive'].map((name) => ['sweep', name]),
+    ...['create', 'show', 'list', 'trigger', 'pause', 'resume', 'backfill', 'delete'].map((name) => ['schedule', name]),
+  ];
 
   it.each(COMMANDS.map((words) => [words]))('of %j ends with an example and exits 0', async (words) => {
     const { code, stdout } = await runCli([...words, '--help']);

@@ -1,8 +1,7 @@
 import type { SubjectHistory } from '../../ledger/ledger';
-import type { OpenUser, Removal } from '../../ledger/sweeps/sweep-types';
+import type { OpenUser } from '../../ledger/sweeps/sweep-types';
 import { USER_STEP } from '../../policy/converge';
 import type { ConvergePlan } from '../../policy/converge';
-import { ITEMS_STEP } from '../../policy/steps/items';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkPlan } from './contract';
 
@@ -10,14 +9,14 @@ import type { ChunkPlan } from './contract';
 export interface UserHistory {
   /** What receipts of any run or sweep tell about the user's id at Plaid. */
   atPlaid: SubjectHistory;
-  /** What earlier rounds of this sweep removed; absent for nothing. */
-  removals?: readonly Removal[];
+  /** Keyed hashes of the Items that earlier rounds of this sweep removed. */
+  removedItems?: ReadonlySet<string>;
 }
 
 /** What the machine has to know about one user of a chunk before its first move. */
 export function planFor(
   { user, unsettled }: OpenUser,
-  { atPlaid, removals = [] }: UserHistory,
+  { atPlaid, removedItems }: UserHistory,
   plan: ChunkPlan,
   { hasher, services }: Pick<ChunkDependencies, 'hasher' | 'services'>,
 ): ConvergePlan {
@@ -25,7 +24,6 @@ export function planFor(
   const environment = plaidEnvironment(services);
   const isAmong = (hashes: ReadonlySet<string>) => (id: string) => hashes.has(hasher.item('plaid', environment, id));
   const asked = itemIds && [...new Set(itemIds)];
-  const removedItems = new Set(removals.flatMap(({ items }) => items));
   return {
     ...plan,
     plaidUser: plaidUserId !== undefined ? { user_id: plaidUserId } : plaidUserToken !== undefined ? { user_token: plaidUserToken } : undefined,
@@ -37,10 +35,7 @@ export function planFor(
       steps: unsettled && plan.removeUser ? [...atPlaid.steps, USER_STEP] : atPlaid.steps,
       hadItems: unsettled || atPlaid.items.length > 0,
       itemIds: asked === undefined ? [] : unsettled ? asked : asked.filter(isAmong(new Set(atPlaid.items))),
-      ...(removals.length > 0 && {
-        removedBefore: { has: isAmong(removedItems), size: removedItems.size },
-        doneBefore: removals.filter(({ step }) => step !== ITEMS_STEP).map(({ step, task, requestId }) => ({ step, task, outcome: 'removed', requestId })),
-      }),
+      ...(removedItems && { removedBefore: { has: isAmong(removedItems), size: removedItems.size } }),
     },
   };
 }

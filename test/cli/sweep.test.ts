@@ -1,0 +1,267 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SweepRow } from '../../src/ledger/sweeps/sweep-types';
+import type { BundleVerification } from '../../src/cli/receipt-bundle-check';
+import type { RunningCli } from './run-cli';
+import { freshTaskQueue } from '../support/temporal';
+import { runJson } from './run-cli';
+import { openStage } from './sweep-stage';
+import type { SweepEnd, SweepStage } from './sweep-stage';
+
+const REASON = ['--reason', 'CONSUMER_ACCOUNT_CLOSED'];
+const NO_OUTCOME = { removed: 0, alreadyGone: 0, accepted: 0, skipped: 0, held: 0, notFound: 0, failed: 0, unknown: 0 };
+
+let stage: SweepStage;
+let worker: RunningCli;
+
+beforeAll(async () => {
+  stage = await openStage();
+  worker = await stage.startWorker();
+}, 120_000);
+
+afterAll(async () => {
+  await worker.stop();
+  await stage.close();
+});
+
+describe('sweep --source FILE --watch', () => {
+  it('off-boards everybody of a file and prints exactly the document of the contract, with exit 0', async () => {
+    const users = stage.newUsers(3);
+    const file = stage.fileOf([...users, users[0] ?? {}, {}]);
+    const { code, document, stderr } = await stage.run('sweep', '--source', file, ...REASON, '--id', 'whole', '--watch');
+    expect({ code, document }).toEqual({
+      code: 0,
+      document: {
+        sweepId: 'whole',
+        status: 'completed',
+        counts: { ...NO_OUTCOME, total: 3, accepted: 3 },
+        duplicates: 1,
+        rejected: 1,
+        merkleRoot: expect.stringMatching(/^[0-9a-f]{64}$/),
+      },
+    });
+    const { gone } = stage.simulators.plaid.state();
+    expect(users.every(({ plaidId }) => gone.includes(plaidId))).toBe(true);
+    expect(users.some(({ plaidId, batchId }) => stderr.includes(plaidId) || stderr.includes(batchId))).toBe(false);
+  });
+
+  it('goes through chunks as well, and tells of them while they run', async () => {
+    const file = stage.fileOf(stage.newUsers(30));
+    const { code, document, stderr } = await stage.run('sweep', '--source', file, ...REASON, '--granularity', 'chunk', '--watch');
+    expect({ code, status: document.status, accepted: document.counts?.accepted }).toEqual({ code: 0, status: 'completed', accepted: 30 });
+    expect(stderr).toContain('Read ');
+    expect(stderr).toContain('30 users');
+  });
+
+  it('prints a table, the status and the root, for people', async () => {
+    const running = stage.begin('sweep', '--source', stage.fileOf(stage.newUsers(2)), ...REASON, '--watch');
+    const { code, stdout, stderr } = await running.ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/accepted\s+│ 2/);
+    expect(stdout).toContain('Status: completed');
+    expect(stdout).toMatch(/Merkle root: [0-9a-f]{64}/);
+    expect(stderr).toMatch(/http-tasks verify sweep-/);
+  });
+
+  it('without --watch prints that it was started, and how to watch it', async () => {
+    const file = stage.fileOf(stage.newUsers(2));
+    const { code, document, stderr } = await stage.run('sweep', '--source', file, ...REASON);
+    expect({ code, document }).toEqual({
+      code: 0,
+      document: {
+        sweepId: expect.stringMatching(/^sweep-/),
+        status: 'running',
+        counts: { ...NO_OUTCOME, total: 2, pending: 2 },
+        duplicates: 0,
+        rejected: 0,
+      },
+    });
+    expect(stderr).toContain(`http-tasks sweep watch ${document.sweepId}`);
+    expect((await stage.run('sweep', 'watch', document.sweepId ?? '')).document).toMatchObject({ status: 'completed' });
+  });
+
+  it('changes nothing in a dry run', async () => {
+    const users = stage.newUsers(2);
+    const { code, document } = await stage.run('sweep', '--source', stage.fileOf(users), ...REASON, '--dry-run', '--watch');
+    expect({ code, counts: document.counts }).toEqual({ code: 0, counts: { ...NO_OUTCOME, total: 2, skipped: 2 } });
+    const { touched } = stage.simulators.plaid.state();
+    expect(users.some(({ plaidId }) => touched.includes(plaidId))).toBe(false);
+  });
+});
+
+describe('sweep from what the worker has configured', () => {
+  it('reads a file below HTTP_TASKS_SOURCE_DIR', async () => {
+    const [user] = stage.newUsers(1);
+    writeFileSync(join(stage.sourceFolder, 'closed.csv'), `plaid_user_id\n${user?.plaidId}\n`);
+    const { code, document } = await stage.run('sweep', '--source', 'file:closed.csv', ...REASON, '--watch');
+    expect({ code, status: document.status, total: document.counts?.total }).toEqual({ code: 0, status: 'completed', total: 1 });
+  });
+
+  it('takes the whole input as JSON', async () => {
+    const [user] = stage.newUsers(1);
+    const input = { source: { inline: [{ batchUserId: user?.batchId }] }, reason: { code: 'OTHER' } };
+    const { code, document } = await stage.run('sweep', '--input', JSON.stringify(input), '--watch');
+    expect({ code, accepted: document.counts?.accepted }).toEqual({ code: 0, accepted: 1 });
+  });
+
+  it('is refused by the worker with exit 2 when there is no such query', async () => {
+    const { code, document } = await stage.run('sweep', '--source', 'query:nowhere', ...REASON, '--watch');
+    expect({ code, type: document.error?.type }).toEqual({ code: 2, type: 'Task.InvalidInput' });
+    expect(document.error?.field).toMatch(/^source/);
+  });
+});
+
+describe('a sweep that is refused before it starts', () => {
+  it.each<[string, () => string[], string]>([
+    ['a file that is not there', () => ['--source', './nowhere.csv'], 'source'],
+    ['a file without a known column', () => ['--source', fileWith('a,b\n1,2\n')], 'source'],
+    ['a file without a good row', () => ['--source', fileWith('batch_user_id\n""\n')], 'source'],
+    ['too many bad rows', () => ['--source', fileWith('batch_user_id,plaid_user_id\n1,\n,\n'), '--bad-rows', '0'], 'source'],
+    ['too many users', () => ['--source', fileWith('batch_user_id\n1\n2\n'), '--max-users', '1'], 'maxUsers'],
+  ])('(%s) exits 2 with its field, and no run is there', async (_, words, field) => {
+    const id = `refused-${(refusals += 1)}`;
+    const { code, document } = await stage.run('sweep', ...words(), ...REASON, '--id', id);
+    expect({ code, type: document.error?.type, field: document.error?.field }).toEqual({ code: 2, type: 'Task.InvalidInput', field });
+    await expect(stage.client.workflow.getHandle(id).describe()).rejects.toThrow();
+    const row = (await stage.run<SweepRow[]>('sweep', 'list')).document.find(({ sweepId }) => sweepId === id);
+    expect(row?.readable ?? false).toBe(false);
+  });
+
+  it('(no worker polls) exits 1, and nothing is written', async () => {
+    const env = { ...stage.person, HTTP_TASKS_TASK_QUEUE: freshTaskQueue('empty') };
+    const { code, document } = await runJson<SweepEnd>(['sweep', '--source', stage.fileOf(stage.newUsers(1)), ...REASON, '--id', 'nobody'], env);
+    expect({ code, type: document.error?.type }).toEqual({ code: 1, type: 'NoWorker' });
+    const { document: sweeps } = await stage.run<SweepRow[]>('sweep', 'list');
+    expect(sweeps.map(({ sweepId }) => sweepId)).not.toContain('nobody');
+  });
+
+  it('(an id that is taken) exits 1, and the sweep of that id stays as it is', async () => {
+    const words = ['sweep', '--source', stage.fileOf(stage.newUsers(1)), ...REASON, '--id', 'taken'];
+    await stage.run(...words, '--watch');
+    const before = (await stage.run('sweep', 'status', 'taken')).document;
+    const { code, document } = await stage.run(...words);
+    expect({ code, type: document.error?.type }).toEqual({ code: 1, type: 'Conflict' });
+    expect((await stage.run('sweep', 'status', 'taken')).document).toEqual(before);
+  });
+
+  let refusals = 0;
+  let files = 0;
+  function fileWith(content: string): string {
+    const file = join(stage.folder, `refused-${(files += 1)}.csv`);
+    writeFileSync(file, content);
+    return file;
+  }
+});
+
+describe('a sweep in which somebody failed', () => {
+  it('exits 1, is told by step and code, and redriven once with its options', async () => {
+    const users = stage.newUsers(3);
+    stage.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      user: users[0]?.plaidId,
+      kind: 'unknownErrorCode',
+      errorType: 'INVALID_REQUEST',
+      errorCode: 'NOT_TODAY',
+      status: 400,
+    });
+    const first = await stage.run('sweep', '--source', stage.fileOf(users), ...REASON, '--note', 'spring cleaning', '--id', 'broken', '--watch');
+    expect({ code: first.code, status: first.document.status, failed: first.document.counts?.failed }).toEqual({ code: 1, status: 'partial', failed: 1 });
+
+    const results = await stage.run<SweepEnd & { failures: object[] }>('sweep', 'results', 'broken');
+    expect(results.document.failures).toEqual([expect.objectContaining({ step: 'plaid.products', outcome: 'failed', type: 'Task.Rejected', code: 'NOT_TODAY', receipts: 1 })]);
+    expect(results.document).toMatchObject({ status: 'partial', merkleRoot: first.document.merkleRoot });
+
+    stage.simulators.plaid.faults.remove();
+    const again = await stage.run('sweep', 'redrive', 'broken', '--watch');
+    expect({ code: again.code, id: again.document.sweepId, total: again.document.counts?.total }).toEqual({ code: 0, id: 'broken-redrive-1', total: 1 });
+    const status = await stage.run<SweepEnd & { redriveOf: string }>('sweep', 'status', 'broken-redrive-1');
+    expect(status.document.redriveOf).toBe('broken');
+    expect((await stage.run<{ ok: boolean; comparedWith: string }>('verify', 'broken-redrive-1')).document).toMatchObject({ ok: true, comparedWith: 'workflow' });
+
+    // The new sweep has the ids now, so that nobody is taken up twice.
+    const twice = await stage.run('sweep', 'redrive', 'broken');
+    expect({ code: twice.code, type: twice.document.error?.type }).toEqual({ code: 1, type: 'Released' });
+    expect(twice.document.error?.message).toContain('taken up by broken-redrive-1');
+  });
+
+  it('can be released after a yes alone, and says afterwards why it cannot be redriven', async () => {
+    const [user] = stage.newUsers(1);
+    stage.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', user: user?.plaidId, kind: 'unknownErrorCode', errorType: 'INVALID_REQUEST', errorCode: 'NOT_TODAY', status: 400 });
+    await stage.run('sweep', '--source', stage.fileOf([user ?? {}]), ...REASON, '--id', 'to-release', '--watch');
+    stage.simulators.plaid.faults.remove();
+    const unasked = await stage.run('sweep', 'release', 'to-release');
+    expect({ code: unasked.code, field: unasked.document.error?.field }).toEqual({ code: 2, field: 'yes' });
+    expect(unasked.document.error?.message).toContain('1 failed or unknown user');
+    expect(await stage.run('sweep', 'release', 'to-release', '--yes')).toMatchObject({ code: 0, document: { sweepId: 'to-release', released: true } });
+    const late = await stage.run('sweep', 'redrive', 'to-release');
+    expect({ code: late.code, type: late.document.error?.type }).toEqual({ code: 1, type: 'Released' });
+    expect((await stage.run('verify', 'to-release')).code).toBe(0);
+  });
+
+  it('is told from the ledger once Temporal has forgotten it; a redrive then needs a reason', async () => {
+    const [user] = stage.newUsers(1);
+    stage.simulators.batch.faults.add({ endpoint: 'customDataDelete', user: user?.batchId, kind: 'unauthorized' });
+    await stage.run('sweep', '--source', stage.fileOf([{ batchId: user?.batchId }]), ...REASON, '--id', 'forgotten', '--watch');
+    const before = (await stage.run('sweep', 'status', 'forgotten')).document;
+    stage.simulators.batch.faults.remove();
+    await forget('forgotten');
+    const after = await stage.run<SweepEnd & { readFrom: string }>('sweep', 'status', 'forgotten');
+    expect(after.document).toMatchObject({ readFrom: 'ledger', status: before.status, counts: before.counts });
+    const verified = await stage.run<{ comparedWith: string }>('verify', 'forgotten');
+    expect(verified.document.comparedWith).toBe('ledger');
+    expect(verified.stderr).toContain("Only the ledger's own root was compared");
+    const redriven = await stage.run('sweep', 'redrive', 'forgotten');
+    expect({ code: redriven.code, field: redriven.document.error?.field }).toEqual({ code: 2, field: 'reason' });
+  });
+
+  async function forget(workflowId: string): Promise<void> {
+    const { namespace } = stage.client.options;
+    await stage.client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
+    for (;;) {
+      const known = await stage.client.workflow.getHandle(workflowId).describe().then(() => true, () => false);
+      if (!known) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+});
+
+describe('the evidence of a sweep', () => {
+  it('is verified against the given root, and not against another', async () => {
+    const { document } = await stage.run('sweep', '--source', stage.fileOf(stage.newUsers(2)), ...REASON, '--id', 'sealed', '--watch');
+    const root = document.merkleRoot ?? '';
+    expect(await stage.run('verify', 'sealed', '--root', root.toUpperCase())).toMatchObject({ code: 0, document: { ok: true, comparedWith: 'given' } });
+    expect(await stage.run('verify', 'sealed', '--root', 'ab'.repeat(32))).toMatchObject({ code: 1, document: { ok: false } });
+  });
+
+  it('leaves the ledger as a bundle that is checked by itself, in whole or in part', async () => {
+    const file = join(stage.folder, 'bundle.jsonl');
+    const written = await stage.run<{ receipts: number; merkleRoot: string }>('receipts', 'sealed', '--bundle', file);
+    expect(written.code).toBe(0);
+    expect(await stage.run('receipts', 'sealed', '--bundle', file)).toMatchObject({ code: 2, document: { error: { field: 'bundle' } } });
+    const whole = await stage.run<BundleVerification>('verify', '--bundle', file);
+    expect(whole).toMatchObject({ code: 0, document: { ok: true, sweepId: 'sealed' } });
+    expect(whole.document).toMatchObject({ receipts: written.document.receipts, leaves: written.document.receipts, merkleRoot: written.document.merkleRoot });
+    expect(await stage.run('verify', '--bundle', file, '--root', 'ab'.repeat(32))).toMatchObject({ code: 1, document: { ok: false } });
+
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    const part = join(stage.folder, 'part.jsonl');
+    writeFileSync(part, [lines[0], lines[2]].join('\n'));
+    expect(await stage.run('verify', '--bundle', part)).toMatchObject({ code: 0, document: { ok: true, receipts: 1 } });
+
+    writeFileSync(part, [lines[0], lines[2]?.replace('accepted', 'removed_').replace('removed"', 'accepted"')].join('\n'));
+    expect(await stage.run('verify', '--bundle', part)).toMatchObject({ code: 1, document: { ok: false, differences: [{ kind: 'changed', line: 2 }] } });
+    writeFileSync(part, `${lines[0]}\n`);
+    expect(await stage.run('verify', '--bundle', part)).toMatchObject({ code: 1, document: { ok: false, receipts: 0 } });
+  });
+});
+
+describe('an id that nobody knows', () => {
+  it.each([
+    ['status'], ['watch'], ['pause'], ['resume'], ['cancel'], ['results'], ['redrive'], ['release'],
+  ])('of sweep %s exits 1, names it and says what to check', async (name) => {
+    const { code, document } = await stage.run('sweep', name, 'no-such-sweep');
+    expect({ code, type: document.error?.type }).toEqual({ code: 1, type: 'NotFound' });
+    expect(document.error?.message).toContain('no-such-sweep');
+    expect(document.error?.message).toMatch(/HTTP_TASKS_LEDGER_URL/);
+  });
+});

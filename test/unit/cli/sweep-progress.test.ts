@@ -1,0 +1,91 @@
+import type { ChunkProgress } from '../../../src/activities/sweep/contract';
+import { withRunningChunks } from '../../../src/cli/sweep/live-progress';
+import { toDocument } from '../../../src/cli/sweep/sweep-report';
+import { RateMeter, progressText } from '../../../src/cli/sweep/watch-display';
+import { noCounts } from '../../../src/policy/sweep-result';
+import type { OutcomeCounts, SweepProgress } from '../../../src/policy/sweep-result';
+
+function progress(counts: Partial<OutcomeCounts> = {}, more: Partial<SweepProgress> = {}): SweepProgress {
+  return {
+    sweepId: 'sweep-1',
+    status: 'running',
+    counts: { ...noCounts(), ...counts },
+    duplicates: 0,
+    rejected: 0,
+    phase: 'users',
+    round: 1,
+    underWay: 2,
+    waitingForBulk: 0,
+    startedAt: '2030-01-01T00:00:00.000Z',
+    ...more,
+  };
+}
+
+function chunk(outcomes: ChunkProgress['outcomes'], more: Partial<ChunkProgress> = {}): ChunkProgress {
+  const settled = Object.values(outcomes).reduce((sum, users) => sum + users, 0);
+  return { opened: settled, settled, waitingForBulk: 0, deferred: 0, outcomes, ...more };
+}
+
+describe('the live counts of a sweep', () => {
+  it('are those of the workflow together with those of the chunks under way', () => {
+    const told = progress({ total: 100, pending: 60, removed: 40 });
+    const live = withRunningChunks(told, [chunk({ removed: 10, failed: 1 }), chunk({ removed: 5 }, { waitingForBulk: 7 })]);
+    expect(live.counts).toEqual({ ...noCounts(), total: 100, pending: 44, removed: 55, failed: 1 });
+    expect(live.waitingForBulk).toBe(7);
+    expect(told.counts.removed).toBe(40);
+  });
+
+  it('add up to the total also when a chunk tells of more users than are pending', () => {
+    const { counts } = withRunningChunks(progress({ total: 10, pending: 3, removed: 7 }), [chunk({ removed: 5, failed: 2 })]);
+    const { total, ...others } = counts;
+    expect(Object.values(others).reduce((sum, users) => sum + users, 0)).toBe(total);
+  });
+});
+
+describe('the line of progress', () => {
+  it('tells how many, how fast, how long still and what came of them', () => {
+    const text = progressText(progress({ total: 12_000, pending: 9_000, removed: 2_990, failed: 10 }), 250);
+    expect(text).toBe('3,000/12,000 users · 250/s · 36 s left · failed 10, removed 2,990');
+  });
+
+  it.each<[string, Partial<SweepProgress>, string]>([
+    ['the source', { phase: 'reading' }, 'reading the source'],
+    ['approval', { phase: 'waitingForApproval', status: 'waitingForApproval' }, 'waiting for approval'],
+    ['deferred users', { phase: 'waiting', nextTryAt: '2030-01-01T00:01:00.000Z' }, 'whoever is left can be tried again at 2030-01-01T00:01:00.000Z'],
+    ['bulk calls', { phase: 'bulk', waitingForBulk: 5 }, '5 in bulk calls at Batch'],
+    ['its chunks to stop', { status: 'paused', pausedBecause: 'request', underWay: 3 }, 'pausing (request): 3 chunks finish what is under way'],
+    ['a person', { status: 'paused', pausedBecause: 'Task.Unauthorized batch.ios', underWay: 0, phase: 'paused' }, 'paused (Task.Unauthorized batch.ios)'],
+    ['the seal', { phase: 'closing' }, 'sealing the receipts'],
+  ])('says that it waits for %s', (_, more, expected) => {
+    expect(progressText(progress({}, more), undefined)).toBe(expected);
+  });
+});
+
+describe('the rate', () => {
+  it('is that of the last seconds, and unknown before it says anything', () => {
+    const meter = new RateMeter();
+    expect(meter.rate(0, 0)).toBeUndefined();
+    expect(meter.rate(10, 500)).toBeUndefined();
+    expect(meter.rate(100, 2_000)).toBe(50);
+    for (let second = 3; second <= 60; second++) meter.rate(100, second * 1_000);
+    expect(meter.rate(100, 61_000)).toBe(0);
+  });
+});
+
+describe('the document of a sweep', () => {
+  it('has exactly the fields of the contract, and pending only when somebody is', () => {
+    const { pending: _, ...outcomes } = noCounts();
+    const ended = progress({ total: 2, removed: 2 }, { status: 'completed', merkleRoot: 'ab', redriveOf: 'other' });
+    expect(toDocument(ended)).toEqual({
+      sweepId: 'sweep-1',
+      status: 'completed',
+      counts: { ...outcomes, total: 2, removed: 2 },
+      duplicates: 0,
+      rejected: 0,
+      merkleRoot: 'ab',
+    });
+    const paused = toDocument(progress({ total: 2, pending: 1, removed: 1 }, { status: 'paused', pausedBecause: 'tolerance' }));
+    expect(paused).toMatchObject({ pausedBecause: 'tolerance', counts: { pending: 1 } });
+    expect(Object.keys(paused)).not.toContain('merkleRoot');
+  });
+});
