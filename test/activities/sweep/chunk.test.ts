@@ -187,7 +187,8 @@ describe.each(DATABASES)('a chunk over a ledger in $name', ({ freshUrl }) => {
     const result = await runChunk(chunkOf('timed', 300, { beginForMs: 100 }), place, { heartbeat: (progress) => beats.push(progress) });
     expect(result.end).toBe('time');
     expect(result.opened).toBeLessThan(300);
-    expect(result.waitingForBulk).toBe(result.opened);
+    // On a busy machine some may be handed back, because the time for their end was over too.
+    expect(result.waitingForBulk + result.deferred).toBe(result.opened);
     expect(beats.length).toBeGreaterThan(0);
     for (const beat of beats) expect(Object.keys(beat).sort()).toEqual(['deferred', 'opened', 'outcomes', 'settled', 'waitingForBulk']);
   });
