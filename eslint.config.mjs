@@ -20,6 +20,7 @@ const ROOMS = {
   gateway: { rooms: ['tasks', 'openapi', 'http', 'ledger', 'codec', 'config'] },
   simulators: { rooms: [] },
   'host-checks': { rooms: [] },
+  operator: { rooms: ['policy'] },
   'temporal-server': { rooms: [] },
   cli: 'everything',
 };
@@ -29,7 +30,7 @@ const ENTRIES = {
   'index.ts': 'everything',
   'worker.ts': 'everything',
   'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
-  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'tasks'], types: ['http', 'policy', 'sources'] },
+  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'operator', 'tasks'], types: ['http', 'policy', 'sources'] },
   'testing.ts': { rooms: ['simulators'] },
 };
 

@@ -12,12 +12,15 @@ import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
 import { checkingTheBundle, refuseWorkflowClashes } from './host-checks/refuse-workflow-clashes';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
+import { ensureSearchAttributes } from './operator/search-attributes';
 
 /**
  * A cancellation travels with a heartbeat, and a sweep that is paused or cancelled stops within ten seconds; left to
  * itself, the SDK would send a heartbeat every twelve.
  */
 const HEARTBEAT_EVERY = '3 seconds';
+
+const SEARCH_ATTRIBUTES_WITHIN_MS = 10_000;
 
 /** What the plugin can be given. Everything has a default. */
 export interface HttpTasksPluginOptions {
@@ -36,6 +39,12 @@ export interface HttpTasksPluginOptions {
    * Whoever may start a workflow chooses the options, so that they must not be SQL, a path or a host.
    */
   sources?: Readonly<Record<string, SourceFactory>>;
+  /**
+   * Whether runs can be searched by `OffboardingStatus`, `OffboardingSweep` and `OffboardingSubject`; the worker creates
+   * those that its namespace lacks.
+   * @default what HTTP_TASKS_SEARCH_ATTRIBUTES says (`on` or `off`), else true
+   */
+  searchAttributes?: boolean;
   /** Something about the ledger that an operator may want to see in a log. */
   onLedgerEvent?: (event: LedgerEvent) => void;
   /** Called once the ledger is open, right before the worker polls. */
@@ -61,14 +70,16 @@ export interface HttpTasksPluginOptions {
 export class HttpTasksPlugin extends SimplePlugin {
   readonly #activities: HttpTaskActivities;
   readonly #onReady: (() => void) | undefined;
+  readonly #searchAttributes: boolean;
 
-  constructor({ env = process.env, settings, tasks = [], sources, onLedgerEvent, onReady }: HttpTasksPluginOptions = {}) {
+  constructor({ env = process.env, settings, tasks = [], sources, searchAttributes, onLedgerEvent, onReady }: HttpTasksPluginOptions = {}) {
     super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
     refuseMixedVersions();
     this.#onReady = onReady;
     const catalogue = new Catalogue([...CATALOGUE, ...tasks]);
     const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
     const read = settings ?? readSettings(env, services);
+    this.#searchAttributes = searchAttributes ?? read.searchAttributes;
     this.#activities = createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent });
   }
 
@@ -96,12 +107,23 @@ export class HttpTasksPlugin extends SimplePlugin {
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
     await this.#activities.open();
-    this.#onReady?.();
     try {
+      if (this.#searchAttributes) await this.#useSearchAttributes(worker);
+      this.#onReady?.();
       await super.runWorker(worker, next);
     } finally {
       await this.#activities.close();
     }
+  }
+
+  /** A namespace without them costs searches only, so that nothing here keeps the worker from its work. */
+  async #useSearchAttributes({ connection, options: { namespace } }: Worker): Promise<void> {
+    if (!connection) return;
+    const { usable, problems } = await connection.withDeadline(Date.now() + SEARCH_ATTRIBUTES_WITHIN_MS, () =>
+      ensureSearchAttributes(connection.operatorService, namespace),
+    );
+    for (const problem of problems) Runtime.instance().logger.warn(problem, { plugin: this.name });
+    this.#activities.useSearchAttributes(usable);
   }
 }
 

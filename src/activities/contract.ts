@@ -57,6 +57,8 @@ export interface Preparation {
     /** The user's id at Batch, where it is one that no URL can carry (`.` or `..`). */
     unroutableBatchUserId?: string;
   };
+  /** The search attributes that the run may write; absent when there is none, and in answers of versions before. */
+  searchAttributes?: string[];
 }
 
 /** The end of a run, as it is written to the ledger. */

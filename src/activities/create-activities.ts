@@ -14,6 +14,8 @@ import { createTaskActivities } from './task-activities';
 /** Activities with what they share: connections, and the ledger, which has to be open before the first one runs. */
 export interface HttpTaskActivities {
   activities: Record<string, (...args: never[]) => Promise<unknown>>;
+  /** Has runs that begin from now on write these search attributes. @default none */
+  useSearchAttributes(names: readonly string[]): void;
   open(): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,6 +34,7 @@ export function createHttpTaskActivities(given: {
   const moreSecrets = [...settings.ledger.secretValues(), ...settings.sources.secretValues()];
   const sender = createTaskSender(settings.sender, { moreSecrets });
   const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: ({ service }) => documentedLimit(catalogue, service) });
+  let searchAttributes: readonly string[] = [];
   const dependencies = {
     sender,
     budgets,
@@ -40,6 +43,7 @@ export function createHttpTaskActivities(given: {
     allowSensitive: settings.allowSensitive,
     catalogue,
     services: settings.sender.services,
+    searchAttributes: () => searchAttributes,
   };
   // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
   const activities = {
@@ -49,6 +53,9 @@ export function createHttpTaskActivities(given: {
   };
   return {
     activities,
+    useSearchAttributes: (names) => {
+      searchAttributes = names;
+    },
     open: () => ledger.open(),
     close: async () => {
       await sender.close();

@@ -22,6 +22,8 @@ export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender'
   catalogue: Catalogue;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, ServiceSettings>;
+  /** The search attributes that runs may write in this worker's namespace. */
+  searchAttributes: () => readonly string[];
 }
 
 /** The activities of the off-boarding workflows that are no HTTP tasks. */
@@ -55,7 +57,7 @@ function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
 }
 
 async function prepare(
-  { sender, ledger, hasher, allowSensitive, services, catalogue }: OffboardingDependencies,
+  { sender, ledger, hasher, allowSensitive, services, catalogue, searchAttributes }: OffboardingDependencies,
   given: PrepareOffboarding,
 ): Promise<Preparation> {
   const target = await targetOf(ledger, given.user);
@@ -88,6 +90,7 @@ async function prepare(
       hadItems: plaid.items.length > 0,
       knownItems: itemIds.flatMap((id, index) => (seen.has(hasher.item('plaid', environment, id)) ? [index] : [])),
       ...(target && { target: withoutIds(target) }),
+      ...(searchAttributes().length > 0 && { searchAttributes: [...searchAttributes()] }),
     };
   });
 }

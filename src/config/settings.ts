@@ -32,6 +32,8 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 /** Everything a worker needs. */
 export interface Settings extends QueueSettings {
   logLevel: (typeof LOG_LEVELS)[number];
+  /** Whether runs write search attributes, and a worker creates those that the namespace lacks. */
+  searchAttributes: boolean;
   sender: SenderSettings;
   ledger: LedgerSettings;
   /** Where sweeps may read their users from. */
@@ -56,7 +58,8 @@ export function readSettings(env: Env, services: readonly ServiceDefinition[] = 
   const sources = readSources(env, problems);
   const queue = readQueue(env, problems);
   const logLevel = readLogLevel(env, problems);
-  return { ...queue, logLevel, sender, sources, ledger: problems.finish(ledger) };
+  const searchAttributes = readSwitch(env, 'HTTP_TASKS_SEARCH_ATTRIBUTES', problems);
+  return { ...queue, logLevel, searchAttributes, sender, sources, ledger: problems.finish(ledger) };
 }
 
 /**
@@ -141,6 +144,13 @@ function readLogLevel(env: Env, problems: ProblemList): Settings['logLevel'] {
   const level = LOG_LEVELS.find((name) => name === given);
   if (!level) problems.add('HTTP_TASKS_LOG_LEVEL', `"${given}" is no level; allowed: ${LOG_LEVELS.join(', ')}.`);
   return level ?? 'info';
+}
+
+/** On unless it is switched off. */
+function readSwitch(env: Env, setting: string, problems: ProblemList): boolean {
+  const given = readText(env, setting) ?? 'on';
+  if (given !== 'on' && given !== 'off') problems.add(setting, `"${given}" is not possible; allowed: on, off.`);
+  return given === 'on';
 }
 
 function readTotalTimeout(env: Env, problems: ProblemList): number | undefined {

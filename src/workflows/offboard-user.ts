@@ -32,6 +32,7 @@ import { invalidInput, parseWorkflowInput } from './parse-workflow-input';
 import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
 import type { OffboardProgress } from './queries';
 import { runSteps, writeEnd } from './saga';
+import { makeSearchable } from './search-attributes';
 
 type Input = z.output<typeof offboardUserInput>;
 
@@ -102,6 +103,9 @@ class OffboardingRun {
   async execute(): Promise<OffboardResult> {
     this.#show({ ...this.#ids, status: 'running', steps: [], compensations: [] });
     const preparation = await this.#prepareAlsoWhenCancelled();
+    const { subject, searchAttributes } = preparation;
+    const { sweepId } = this.#input.user;
+    makeSearchable(searchAttributes, { OffboardingStatus: 'running', OffboardingSubject: subject, OffboardingSweep: sweepId });
     const plan = convergePlan(this.#input, preparation);
     const begun = beginConverging(plan);
     const end = await runSteps(
@@ -111,6 +115,7 @@ class OffboardingRun {
     const compensation = this.#input.dryRun ? undefined : this.#input.compensation;
     const result = await writeEnd(this.#ids, end, preparation, compensation);
     this.#show(result);
+    makeSearchable(searchAttributes, { OffboardingStatus: result.status });
     if (end.cancellation) throw end.cancellation;
     if (result.status === 'failed') throw offboardingFailed(result);
     return result;

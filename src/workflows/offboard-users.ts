@@ -12,10 +12,11 @@ import {
 import type { ChunkPlan } from '../activities/sweep/contract';
 import { DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN, offboardUsersInput } from '../policy/sweep-input';
 import type { CheckedSweepInput, OffboardUsersInput } from '../policy/sweep-input';
-import type { SweepResult } from '../policy/sweep-result';
+import type { SweepResult, SweepStatus } from '../policy/sweep-result';
 import { toTolerance } from '../policy/tolerance';
 import { refusalOrError } from './failure-of';
 import { parseWorkflowInput } from './parse-workflow-input';
+import { makeSearchable } from './search-attributes';
 import { BulkCalls } from './sweep/bulk-calls';
 import { ChildRuns } from './sweep/child-runs';
 import { closeTargets, openSweep, planChunks, setSweepStatus, takeSnapshot } from './sweep/sweep-activities';
@@ -64,6 +65,7 @@ class Sweep {
   readonly #chunks: UserChunks;
   readonly #bulk: BulkCalls;
   readonly #children: ChildRuns;
+  #searchedBy: SweepStatus | undefined;
 
   constructor(rawInput: OffboardUsersInput, input: CheckedSweepInput, carried: CarriedSweep | undefined) {
     this.#rawInput = rawInput;
@@ -273,6 +275,15 @@ class Sweep {
 
   #show(): void {
     setCurrentDetails(describeSweep(this.#state.progress(), this.#input));
+    this.#makeSearchable();
+  }
+
+  /** Writes the status for searches whenever it has changed. */
+  #makeSearchable(): void {
+    const { opened, status } = this.#state;
+    if (!opened || status === this.#searchedBy) return;
+    this.#searchedBy = status;
+    makeSearchable(opened.searchAttributes, { OffboardingStatus: status, OffboardingSweep: opened.sweepId });
   }
 }
 

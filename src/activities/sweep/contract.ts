@@ -29,6 +29,8 @@ export interface OpenedSweep {
   sweepId: string;
   /** The names of the configured Batch app keys. */
   batchApps: string[];
+  /** The search attributes that the run may write; absent when there is none. */
+  searchAttributes?: string[];
 }
 
 /** Who is to be off-boarded. */

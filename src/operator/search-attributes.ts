@@ -1,0 +1,80 @@
+import type { OperatorService } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
+
+/** What a worker found out about the namespace's search attributes. */
+export interface UsableSearchAttributes {
+  usable: readonly string[];
+  /** Why the others are not, and what a person can do; sentences for the worker's log. */
+  problems: readonly string[];
+}
+
+/** `INDEXED_VALUE_TYPE_…` of Temporal's API, by number. */
+const TYPES = ['Unspecified', 'Text', 'Keyword', 'Int', 'Double', 'Bool', 'Datetime', 'KeywordList'];
+const KEYWORD = TYPES.indexOf('Keyword');
+
+/**
+ * Creates in the namespace those of the package's search attributes that it lacks, and answers which are usable.
+ *
+ * One that is there with another type is not: the server takes its repeated creation without a word, keeps the old type
+ * and would refuse what runs write. Never throws; whatever is in the way is told as a problem.
+ */
+export async function ensureSearchAttributes(operator: Operator, namespace: string): Promise<UsableSearchAttributes> {
+  try {
+    const before = await typesOf(operator, namespace);
+    const missing = SEARCH_ATTRIBUTES.filter((name) => before[name] === undefined);
+    const refusal = missing.length > 0 ? await create(operator, namespace, missing) : undefined;
+    const found = missing.length > 0 ? await typesOf(operator, namespace) : before;
+    return judge(found, namespace, refusal);
+  } catch (error) {
+    return { usable: [], problems: [`The search attributes of the namespace ${namespace} cannot be looked up (${reasonOf(error)}). ${WITHOUT}`] };
+  }
+}
+
+type Operator = Pick<OperatorService, 'addSearchAttributes' | 'listSearchAttributes'>;
+
+const WITHOUT = 'Runs are started without them, and http-tasks list-runs will not find them. Nothing else changes.';
+
+async function typesOf(operator: Operator, namespace: string): Promise<Record<string, number>> {
+  const { customAttributes } = await operator.listSearchAttributes({ namespace });
+  return customAttributes ?? {};
+}
+
+/** Answers why the server does not create them; another worker that was faster shows in what is there afterwards. */
+async function create(operator: Operator, namespace: string, names: readonly string[]): Promise<string | undefined> {
+  try {
+    await operator.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(names.map((name) => [name, KEYWORD])) });
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+function judge(found: Record<string, number>, namespace: string, refusal: string | undefined): UsableSearchAttributes {
+  const problems: string[] = [];
+  const missing = SEARCH_ATTRIBUTES.filter((name) => found[name] === undefined);
+  for (const name of SEARCH_ATTRIBUTES) {
+    const type = found[name];
+    if (type === undefined || type === KEYWORD) continue;
+    problems.push(
+      `The search attribute ${name} has the type ${TYPES[type] ?? type} in the namespace ${namespace}, and has to be Keyword. ` +
+        `Runs are started without it. Remove it if nobody else uses it (temporal operator search-attribute remove --namespace ${namespace} --name ${name}), then start this worker again.`,
+    );
+  }
+  if (missing.length > 0) {
+    problems.push(
+      `The server did not create the search attributes ${missing.join(', ')} in the namespace ${namespace} (${refusal ?? 'it gave no reason'}). ` +
+        `Have somebody who may do so run: ${creatingCommand(namespace, missing)} and start this worker again. ${WITHOUT}`,
+    );
+  }
+  return { usable: SEARCH_ATTRIBUTES.filter((name) => found[name] === KEYWORD), problems };
+}
+
+function creatingCommand(namespace: string, names: readonly string[]): string {
+  return ['temporal operator search-attribute create', `--namespace ${namespace}`, ...names.map((name) => `--name ${name} --type Keyword`)].join(' ');
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { details } = error as { details?: unknown };
+  return typeof details === 'string' && details !== '' ? details : error.message;
+}

@@ -1,0 +1,18 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { upsertSearchAttributes } from '@temporalio/workflow';
+import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
+import type { SearchAttribute } from '../policy/search-attributes';
+
+/**
+ * Lets the run be found by these values. Only those attributes are written that the worker called usable in the run's
+ * first activity: its answer stands in the history, so that every replay writes the same ones, and a server without
+ * them never refuses the run.
+ */
+export function makeSearchable(usable: readonly string[] | undefined, values: Partial<Record<SearchAttribute, string>>): void {
+  const pairs = SEARCH_ATTRIBUTES.flatMap((name) => {
+    const value = values[name];
+    if (value === undefined || !usable?.includes(name)) return [];
+    return [{ key: defineSearchAttributeKey(name, 'KEYWORD'), value }];
+  });
+  if (pairs.length > 0) upsertSearchAttributes(pairs);
+}

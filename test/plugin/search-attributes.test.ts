@@ -1,0 +1,112 @@
+import { Client, Connection } from '@temporalio/client';
+import { searchAttributePayloadConverter } from '@temporalio/common/lib/converter/payload-search-attributes';
+import { ensureSearchAttributes } from '../../src/operator/search-attributes';
+import { SEARCH_ATTRIBUTES } from '../../src/policy/search-attributes';
+import { freshNamespace } from '../support/namespaces';
+import { openPlace } from '../support/offboarding';
+import type { Place } from '../support/offboarding';
+import { offboard, seedUser, startOffboarding, until } from '../support/offboarding-runs';
+import { temporalAddress } from '../support/temporal';
+
+const KEYWORD = 2;
+const INT = 3;
+
+let connection: Connection;
+let place: Place;
+
+beforeAll(async () => {
+  connection = await Connection.connect({ address: temporalAddress() });
+  place = await openPlace();
+});
+
+afterAll(async () => {
+  await place.close();
+  await connection.close();
+});
+
+/** The place as it is seen from a namespace of its own. */
+async function placeIn(namespace: string, plugin?: { searchAttributes: boolean }): Promise<Place> {
+  await place.startWorker({ worker: { namespace }, ...(plugin && { plugin }) });
+  return { ...place, client: new Client({ connection, namespace }) };
+}
+
+/** What a run wrote, upsert by upsert. */
+async function upserts(handle: Awaited<ReturnType<typeof startOffboarding>>): Promise<Record<string, unknown>[]> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).flatMap(({ upsertWorkflowSearchAttributesEventAttributes: event }) => {
+    const fields = Object.entries(event?.searchAttributes?.indexedFields ?? {});
+    if (!event) return [];
+    return [Object.fromEntries(fields.map(([name, payload]) => [name, searchAttributePayloadConverter.fromPayload(payload)]))];
+  });
+}
+
+async function found({ client }: Place, query: string): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
+  return ids;
+}
+
+it('creates what the namespace lacks, and runs are found by how they ended and by the keyed hash of their user', async () => {
+  const namespace = await freshNamespace(place.client);
+  const here = await placeIn(namespace);
+  const { user, plaidUserId } = seedUser(here);
+  const handle = await startOffboarding(here, { user });
+  await handle.result();
+  const subject = here.hasher.subject('plaid', 'sandbox', plaidUserId);
+  expect(await upserts(handle)).toEqual([
+    { OffboardingStatus: ['running'], OffboardingSubject: [subject] },
+    { OffboardingStatus: ['completed'] },
+  ]);
+  const query = `OffboardingStatus = 'completed' AND OffboardingSubject = '${subject}'`;
+  await until('the run is found', async () => (await found(here, query)).length > 0);
+  expect(await found(here, query)).toEqual([handle.workflowId]);
+});
+
+it('writes nothing when it is switched off', async () => {
+  const namespace = await freshNamespace(place.client);
+  const here = await placeIn(namespace, { searchAttributes: false });
+  const handle = await startOffboarding(here, { user: seedUser(here).user });
+  await handle.result();
+  expect(await upserts(handle)).toEqual([]);
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  expect(Object.keys(customAttributes ?? {})).not.toEqual(expect.arrayContaining([...SEARCH_ATTRIBUTES]));
+});
+
+it('finds one of another type, names both types, and starts runs without it', async () => {
+  const namespace = await freshNamespace(place.client);
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: { OffboardingStatus: INT } });
+  const { usable, problems } = await ensureSearchAttributes(connection.operatorService, namespace);
+  expect(usable).toEqual(['OffboardingSweep', 'OffboardingSubject']);
+  expect(problems).toEqual([expect.stringContaining(`The search attribute OffboardingStatus has the type Int in the namespace ${namespace}, and has to be Keyword.`)]);
+  const here = await placeIn(namespace);
+  const { status } = await offboard(here, { user: seedUser(here).user });
+  expect(status).toBe('completed');
+});
+
+it('tells the command to run when the server refuses to create them, and starts runs without them', async () => {
+  const namespace = await freshNamespace(place.client);
+  // A database of this server has room for ten attributes of a type.
+  const others = Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`Other${index}`, KEYWORD]));
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: others });
+  const { usable, problems } = await ensureSearchAttributes(connection.operatorService, namespace);
+  expect(usable).toEqual([]);
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(
+    `temporal operator search-attribute create --namespace ${namespace} --name OffboardingStatus --type Keyword --name OffboardingSweep --type Keyword --name OffboardingSubject --type Keyword and start this worker again.`,
+  );
+  const here = await placeIn(namespace);
+  const { status } = await offboard(here, { user: seedUser(here).user });
+  expect(status).toBe('completed');
+});
+
+it('is made by several workers at once without a word', async () => {
+  const namespace = await freshNamespace(place.client);
+  const made = await Promise.all(Array.from({ length: 4 }, () => ensureSearchAttributes(connection.operatorService, namespace)));
+  expect(made).toEqual(Array.from({ length: 4 }, () => ({ usable: [...SEARCH_ATTRIBUTES], problems: [] })));
+});
+
+it('tells that nothing could be looked up when the server does not answer for the namespace', async () => {
+  const { usable, problems } = await ensureSearchAttributes(connection.operatorService, 'no-such-namespace');
+  expect(usable).toEqual([]);
+  expect(problems).toEqual([expect.stringMatching(/^The search attributes of the namespace no-such-namespace cannot be looked up \(.+\)\. Runs are started without them/)]);
+});
