@@ -10,6 +10,7 @@ import { Refusal, reportOf } from './errors';
 import { registerHoldCommand } from './hold';
 import type { ExitCode, Io } from './io';
 import { registerListCommand } from './list';
+import { registerListRunsCommand } from './list-runs';
 import { registerOffboardCommand } from './offboard';
 import { printable, printJson, say } from './output';
 import { registerReceiptsCommand } from './receipts';
@@ -34,6 +35,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerOffboardCommand,
   registerSweepCommand,
   registerScheduleCommand,
+  registerListRunsCommand,
   registerReceiptsCommand,
   registerVerifyCommand,
   registerHoldCommand,

@@ -12,7 +12,7 @@ import {
 import type { ChunkPlan } from '../activities/sweep/contract';
 import { DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN, offboardUsersInput } from '../policy/sweep-input';
 import type { CheckedSweepInput, OffboardUsersInput } from '../policy/sweep-input';
-import type { SweepResult, SweepStatus } from '../policy/sweep-result';
+import type { SweepResult } from '../policy/sweep-result';
 import { toTolerance } from '../policy/tolerance';
 import { refusalOrError } from './failure-of';
 import { parseWorkflowInput } from './parse-workflow-input';
@@ -65,7 +65,6 @@ class Sweep {
   readonly #chunks: UserChunks;
   readonly #bulk: BulkCalls;
   readonly #children: ChildRuns;
-  #searchedBy: SweepStatus | undefined;
 
   constructor(rawInput: OffboardUsersInput, input: CheckedSweepInput, carried: CarriedSweep | undefined) {
     this.#rawInput = rawInput;
@@ -278,12 +277,9 @@ class Sweep {
     this.#makeSearchable();
   }
 
-  /** Writes the status for searches whenever it has changed. */
   #makeSearchable(): void {
     const { opened, status } = this.#state;
-    if (!opened || status === this.#searchedBy) return;
-    this.#searchedBy = status;
-    makeSearchable(opened.searchAttributes, { OffboardingStatus: status, OffboardingSweep: opened.sweepId });
+    makeSearchable(opened?.searchAttributes, { OffboardingStatus: status, OffboardingSweep: opened?.sweepId });
   }
 }
 

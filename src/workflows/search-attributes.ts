@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { upsertSearchAttributes } from '@temporalio/workflow';
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
 import type { SearchAttribute } from '../policy/search-attributes';
 
@@ -12,7 +12,9 @@ export function makeSearchable(usable: readonly string[] | undefined, values: Pa
   const pairs = SEARCH_ATTRIBUTES.flatMap((name) => {
     const value = values[name];
     if (value === undefined || !usable?.includes(name)) return [];
-    return [{ key: defineSearchAttributeKey(name, 'KEYWORD'), value }];
+    const key = defineSearchAttributeKey(name, 'KEYWORD');
+    // A run that goes on for another brings what that one wrote; each writing is an event in the history.
+    return workflowInfo().typedSearchAttributes.get(key) === value ? [] : [{ key, value }];
   });
   if (pairs.length > 0) upsertSearchAttributes(pairs);
 }

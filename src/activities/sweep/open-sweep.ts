@@ -9,14 +9,18 @@ import { withSweep } from './sweep-work';
 
 /** See `SweepActivities`. Nothing is read from a source yet, and nobody called. */
 export async function openSweep(dependencies: SweepDependencies, input: OpenSweep): Promise<OpenedSweep> {
-  const { services, catalogue, sender, ledger } = dependencies;
+  const { services, catalogue, sender, ledger, searchAttributes } = dependencies;
   if (input.usesBatch) requireService(services, 'batch', 'batch.mode');
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot } = input;
   const sweepId = await withSweep(() =>
     snapshot === undefined ? makeSweep(ledger.sweeps, input) : claimSnapshot(ledger.sweeps, snapshot, input.firstRunId),
   );
-  return { sweepId, batchApps: [...(services.get('batch')?.keySlots ?? [])] };
+  return {
+    sweepId,
+    batchApps: [...(services.get('batch')?.keySlots ?? [])],
+    ...(searchAttributes().length > 0 && { searchAttributes: [...searchAttributes()] }),
+  };
 }
 
 /** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */

@@ -23,4 +23,6 @@ export interface SweepDependencies {
   sourceSettings: SourceSettings;
   /** Sources of the host's own, by name. @default none */
   customSources?: Readonly<Record<string, SourceFactory>> | undefined;
+  /** The search attributes that runs may write in this worker's namespace. */
+  searchAttributes: () => readonly string[];
 }

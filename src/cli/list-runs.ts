@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { readLedgerSettings } from '../config/ledger-settings';
+import { createSubjectHasher, isKeyedHash } from '../ledger/subject';
+import { userSubjects } from '../ledger/user-subjects';
+import { addCommand, literalOption, onRun, wholeNumber } from './command';
+import type { CommonOptions } from './command';
+import { Refusal } from './errors';
+import type { Io } from './io';
+import { addTemporalOptions } from './temporal-options';
+import type { TemporalOptions } from './temporal-options';
+import { plaidEnvironment } from './user-options';
+
+interface ListRunsOptions extends CommonOptions, TemporalOptions {
+  status?: string;
+  sweep?: string;
+  subject?: string;
+  user?: string;
+  limit?: string;
+}
+
+const STATUSES = ['running', 'waitingForApproval', 'paused', 'completed', 'partial', 'failed', 'held', 'cancelled'];
+const DEFAULT_LIMIT = '50';
+const MOST_RUNS = 10_000;
+
+/** `http-tasks list-runs`: finds runs of the off-boarding workflows by their search attributes. Changes nothing. */
+export function registerListRunsCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'list-runs',
+    summary: 'find runs by how they stand, by sweep or by user',
+    description: [
+      'Asks the Temporal server, newest first. A run of one user is found under the first of its ids: plaidUserId,',
+      'plaidUserToken, batchUserId. --user turns an id into its keyed hash with HTTP_TASKS_SUBJECT_KEY; the id itself is sent',
+      'nowhere. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
+    ].join(' '),
+    examples: ['http-tasks list-runs --status partial', 'http-tasks list-runs --sweep sweep-20301231-235959-k3v9q1 --status failed --json', 'http-tasks list-runs --user usr_1'],
+  });
+  command
+    .addOption(literalOption('--status <status>', `${STATUSES.join(', ')}`))
+    .addOption(literalOption('--sweep <id>', 'the sweep itself, and the runs of its users'))
+    .addOption(literalOption('--subject <hash>', 'the keyed hash of a user, as receipts show it'))
+    .addOption(literalOption('--user <id>', 'the id of a user at Plaid or Batch'))
+    .addOption(literalOption('--limit <number>', `at most so many (else ${DEFAULT_LIMIT})`));
+  addTemporalOptions(command);
+  onRun<ListRunsOptions>(command, io, async (options) => {
+    const { status, sweep, limit = DEFAULT_LIMIT } = options;
+    if (status !== undefined && !STATUSES.includes(status)) {
+      throw new Refusal('Usage', `--status must be one of ${STATUSES.join(', ')}.`, 'status');
+    }
+    const wanted = { status, sweep, subjects: wantedSubjects(io, options), limit: wholeNumber('--limit', limit, { min: 1, max: MOST_RUNS }) };
+    const { listRuns } = await import('./list-runs/list-runs.js');
+    return listRuns(io, wanted, options);
+  });
+}
+
+/** The hashes one of which has to be the run's; undefined for everybody. */
+function wantedSubjects(io: Io, { subject, user }: ListRunsOptions): string[] | undefined {
+  if (subject !== undefined && user !== undefined) throw new Refusal('Usage', 'Give --subject or --user, not both.');
+  if (subject !== undefined) {
+    if (isKeyedHash(subject)) return [subject];
+    throw new Refusal('Usage', '--subject is no keyed hash; those have 24 characters. For the id of a user there is --user.', 'subject');
+  }
+  if (user === undefined) return undefined;
+  if (user === '') throw new Refusal('Usage', '--user must not be empty.', 'user');
+  const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
+  return userSubjects({ plaidUserId: user, batchUserId: user }, plaidEnvironment(io.env), hasher);
+}

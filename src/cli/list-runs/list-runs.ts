@@ -1,0 +1,112 @@
+import { isGrpcServiceError } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { SearchAttribute } from '../../policy/search-attributes';
+import { CommandFailure } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { printJson, printTable, say } from '../output';
+import { withTemporal } from '../temporal-client';
+import type { TemporalOptions } from '../temporal-options';
+
+/** Which runs are looked for. */
+export interface WantedRuns {
+  status: string | undefined;
+  sweep: string | undefined;
+  /** Keyed hashes; any of them. */
+  subjects: readonly string[] | undefined;
+  limit: number;
+}
+
+/** A run as `--json` prints it; what is not known of it is absent. */
+interface FoundRun {
+  workflowId: string;
+  runId: string;
+  workflowType: string;
+  /** How the off-boarding stands, as the run itself said it last. */
+  status?: string;
+  /** How the run stands for Temporal: a terminated one had no last word. */
+  temporalStatus: string;
+  sweepId?: string;
+  subject?: string;
+  startedAt: string;
+  closedAt?: string;
+}
+
+const INVALID_ARGUMENT = 3;
+
+/** Prints the runs that were found; none is no failure. */
+export async function listRuns(io: Io, wanted: WantedRuns, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
+  const runs = await withTemporal(io, options, (client) => findRuns(client, wanted));
+  if (options.json) printJson(io, runs);
+  else if (runs.length > 0) printRuns(io, runs);
+  if (runs.length === 0) say(io, 'No such run.');
+  if (runs.length === wanted.limit) say(io, `There may be more than these ${wanted.limit}; see --limit.`);
+  return 0;
+}
+
+async function findRuns(client: Client, wanted: WantedRuns): Promise<FoundRun[]> {
+  const found: FoundRun[] = [];
+  try {
+    for await (const run of client.workflow.list({ query: queryFor(wanted), pageSize: Math.min(wanted.limit, 1_000) })) {
+      found.push(foundRun(run));
+      if (found.length === wanted.limit) break;
+    }
+  } catch (error) {
+    throw withoutAttributes(error);
+  }
+  return found;
+}
+
+function queryFor({ status, sweep, subjects }: WantedRuns): string {
+  const equal = (name: SearchAttribute, value: string): string => `${name} = ${quoted(value)}`;
+  const conditions = [
+    ...(status === undefined ? [] : [equal('OffboardingStatus', status)]),
+    ...(sweep === undefined ? [] : [equal('OffboardingSweep', sweep)]),
+    ...(subjects === undefined ? [] : [`(${subjects.map((subject) => equal('OffboardingSubject', subject)).join(' OR ')})`]),
+  ];
+  // The example inputs for the Temporal UI are runs too, and have no status.
+  const all = ["WorkflowType IN ('offboardUser', 'offboardUsers')", 'OffboardingStatus IS NOT NULL'];
+  return [...all, ...conditions].join(' AND ');
+}
+
+function quoted(text: string): string {
+  return `'${text.replace(/[\\']/g, (character) => `\\${character}`)}'`;
+}
+
+function foundRun({ workflowId, runId, type, status, startTime, closeTime, typedSearchAttributes }: WorkflowExecutionInfo): FoundRun {
+  const value = (name: SearchAttribute): string | undefined => typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD'));
+  const [said, sweepId, subject] = [value('OffboardingStatus'), value('OffboardingSweep'), value('OffboardingSubject')];
+  return {
+    workflowId,
+    runId,
+    workflowType: type,
+    ...(said !== undefined && { status: said }),
+    temporalStatus: status.name,
+    ...(sweepId !== undefined && { sweepId }),
+    ...(subject !== undefined && { subject }),
+    startedAt: startTime.toISOString(),
+    ...(closeTime && { closedAt: closeTime.toISOString() }),
+  };
+}
+
+function printRuns(io: Io, runs: readonly FoundRun[]): void {
+  const rows = runs.map(({ startedAt, workflowId, workflowType, status = '', temporalStatus, sweepId = '', subject = '' }) => [
+    startedAt,
+    workflowId,
+    workflowType,
+    // Somebody ended it from outside, or the server did; the run could not say so itself.
+    ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus) ? `${status} (${temporalStatus.toLowerCase().replace('_', ' ')})` : status,
+    workflowType === 'offboardUsers' ? sweepId : subject,
+  ]);
+  printTable(io, ['Started', 'Workflow id', 'Type', 'Status', 'Sweep or subject'], rows);
+}
+
+/** The server refuses a query about an attribute that the namespace lacks. */
+function withoutAttributes(error: unknown): unknown {
+  const cause = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
+  if (!isGrpcServiceError(cause) || Number(cause.code) !== INVALID_ARGUMENT) return error;
+  return new CommandFailure(
+    'Failed',
+    `This namespace cannot be searched by the off-boarding's attributes (${cause.details}). A worker makes them when it starts, or says in its log what to run.`,
+  );
+}
