@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  ContinueAsNew,
   allHandlersFinished,
   condition,
   continueAsNew,
@@ -90,6 +91,8 @@ class Sweep {
         await writing;
       }
     } catch (error) {
+      // No failure: the next run goes on.
+      if (error instanceof ContinueAsNew) throw error;
       if (!(error instanceof Error) || !isCancellation(error)) {
         await this.#giveUp();
         throw error;

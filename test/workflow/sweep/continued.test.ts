@@ -32,6 +32,20 @@ afterAll(async () => {
   await server.stop();
 });
 
+/** What the runs wrote, one after another, so that the sweep is found by its status. */
+async function statusesWritten({ workflowId, firstExecutionRunId }: SweepHandle): Promise<string[]> {
+  const statuses: string[] = [];
+  for (let runId: string | undefined = firstExecutionRunId; runId; ) {
+    const { events } = await place.client.workflow.getHandle(workflowId, runId).fetchHistory();
+    for (const { upsertWorkflowSearchAttributesEventAttributes: event } of events ?? []) {
+      const status = event?.searchAttributes?.indexedFields?.['OffboardingStatus'];
+      if (status) statuses.push(JSON.parse(Buffer.from(status.data ?? []).toString()) as string);
+    }
+    runId = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
+  }
+  return statuses;
+}
+
 /** How many runs the workflow took. */
 async function runsOf({ workflowId }: SweepHandle): Promise<number> {
   const connection = await Connection.connect({ address: server.address });
@@ -50,6 +64,12 @@ it('continues as new between chunks without losing or repeating anybody, and wit
   expect(result).toMatchObject({ sweepId: handle.workflowId, status: 'completed', counts: { total: 4_500, accepted: 4_500, pending: 0 } });
   expect(goneAtPlaid(place)).toEqual({ gone: 4_500, left: BYSTANDERS, irreversibleRepeats: 0 });
   expect(await runsOf(handle)).toBeGreaterThan(2);
+  // The run that goes on for another is no end: nothing says meanwhile that the sweep has failed.
+  const { events } = await place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
+  const writers = (events ?? []).map(({ activityTaskScheduledEventAttributes: event }) => event?.activityType?.name);
+  expect(writers).toContain('httpTasks.runChunk');
+  expect(writers).not.toContain('httpTasks.setSweepStatus');
+  expect(await statusesWritten(handle)).toEqual(['running', 'completed']);
 });
 
 it('loses no update at any of those borders', async () => {
