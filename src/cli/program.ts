@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { registerBenchCommand } from './bench';
 import { registerCallCommand } from './call';
@@ -13,6 +11,7 @@ import { registerListCommand } from './list';
 import { registerListRunsCommand } from './list-runs';
 import { registerOffboardCommand } from './offboard';
 import { printable, printJson, say } from './output';
+import { packageVersion } from './package-version';
 import { registerReceiptsCommand } from './receipts';
 import { registerScheduleCommand } from './schedule';
 import { registerShowCommand } from './show';
@@ -78,9 +77,4 @@ function usageRefusal(error: CommanderError): Refusal {
   // `--opton=value`: the value may be an id or a token.
   const message = error.message.replace(/^error: /, '').replace(/'(--[^'=]+)=.*'/s, "'$1'");
   return new Refusal('Usage', `${message.charAt(0).toUpperCase()}${message.slice(1)}`);
-}
-
-function packageVersion(): string {
-  const file = join(__dirname, '..', '..', 'package.json');
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

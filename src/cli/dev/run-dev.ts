@@ -8,6 +8,7 @@ import type { ExitCode, Io } from '../io';
 import { withLocalStack } from '../local-stack';
 import type { LocalStack } from '../local-stack';
 import { paint, print, printJson, say } from '../output';
+import { quoted } from '../quoted';
 import { readUserFile } from '../read-user-file';
 
 /** Brings everything up, says how to use it, and ends it when asked to. */
@@ -77,9 +78,4 @@ function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput): void {
   lines(workerLog);
   print(io, '');
   say(io, 'Ctrl-C stops worker, simulators and server.');
-}
-
-/** For a POSIX shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { SingleBar } from 'cli-progress';
+import { reportOf } from '../errors';
+import { withInterruption } from '../interruption';
+import type { ExitCode, Io } from '../io';
+import { printable, say } from '../output';
+import { writeOutputFile } from '../output-file';
+import type { OutputFile } from '../output-file';
+import type { ReceiptPages } from './find-receipts';
+import type { TextChunks } from './receipt-formats';
+
+/** A number that grows while a person waits for a file. */
+export interface GrowingNumber {
+  readonly show: (number: number) => void;
+  readonly stop: () => void;
+}
+
+/** Shows the number where a person looks on, on stderr. */
+export function growingNumber(io: Io, what: string): GrowingNumber {
+  if (!io.stderr.isTTY) return { show: () => undefined, stop: () => undefined };
+  const bar = new SingleBar({ stream: io.stderr, format: `  {value} ${what}`, clearOnComplete: true, hideCursor: true });
+  bar.start(0, 0);
+  return { show: (number) => bar.update(Math.round(number)), stop: () => bar.stop() };
+}
+
+/** Counts receipts on their way. */
+export async function* counting(pages: ReceiptPages, onCount: (receipts: number) => void): ReceiptPages {
+  let receipts = 0;
+  for await (const page of pages) {
+    receipts += page.length;
+    onCount(receipts);
+    yield page;
+  }
+}
+
+/** Writes a file; Ctrl-C leaves nothing of it. */
+export function writeChunksToFile(file: OutputFile, chunks: TextChunks): Promise<void> {
+  return withInterruption(({ signal }) => writeOutputFile(file, chunks, signal));
+}
+
+/**
+ * Writes to stdout as fast as it is read. Once something is out, an error can no longer be the one document of `--json`:
+ * it is told on stderr, and the text stays unfinished.
+ */
+export async function writeChunksToStdout(io: Io, chunks: TextChunks): Promise<ExitCode> {
+  let begun = false;
+  try {
+    for await (const chunk of chunks) {
+      if (chunk === '') continue;
+      begun = true;
+      if (!io.stdout.write(chunk)) await once(io.stdout, 'drain');
+    }
+    return 0;
+  } catch (error) {
+    if (!begun) throw error;
+    const { report, exitCode } = reportOf(error);
+    say(io, printable(`${report.message} What stands above is not all.`));
+    return exitCode;
+  }
+}

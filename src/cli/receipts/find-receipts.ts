@@ -1,0 +1,68 @@
+import type { Receipt } from '../../ledger/ledger';
+import { isKeyedHash } from '../../ledger/subject';
+import type { SubjectHasher } from '../../ledger/subject';
+import type { SweepRow } from '../../ledger/sweeps/sweep-types';
+import { userSubjects } from '../../ledger/user-subjects';
+import type { Io } from '../io';
+import type { OpenedLedger } from '../open-ledger';
+import { plaidEnvironment } from '../user-options';
+
+/** Receipts in an order for reading, some at a time; no page splits a run or a user of a sweep. */
+export type ReceiptPages = AsyncIterable<readonly Receipt[]>;
+
+/** What an id means to the ledger. */
+export interface FoundReceipts {
+  /** When the id is a sweep's. Its receipts may be millions. */
+  sweep?: SweepRow;
+  pages: ReceiptPages;
+}
+
+/** Receipts in a page of a sweep. */
+const PAGE = 2_000;
+
+/** Looks for a sweep of this id; else for runs, users and lone calls. Pages are read when they are asked for. */
+export async function findReceipts(io: Io, id: string, opened: OpenedLedger): Promise<FoundReceipts> {
+  if (id === '') return { pages: one([]) };
+  const sweep = await opened.ledger.sweeps.read(id);
+  if (sweep) return { sweep, pages: pagesOfSweep(opened, id) };
+  return { pages: one(await findRuns(opened, id, userHashes(io, id, opened.hasher))) };
+}
+
+async function* pagesOfSweep({ ledger }: OpenedLedger, sweepId: string): ReceiptPages {
+  let afterSeq = -1;
+  for (;;) {
+    const page = await ledger.sweeps.readReceipts({ sweepId, afterSeq, limit: PAGE });
+    if (page.length > 0) yield page;
+    if (page.length < PAGE) break;
+    afterSeq = page.at(-1)?.seq ?? afterSeq;
+  }
+  // Calls of the sweep's own workflow, such as its compensation task.
+  const ofWorkflow = await ledger.readReceipts({ workflowId: sweepId });
+  if (ofWorkflow.length > 0) yield ofWorkflow;
+}
+
+// A generator, so that both kinds of pages are read in the same way.
+async function* one(receipts: readonly Receipt[]): ReceiptPages {
+  if (receipts.length > 0) yield receipts;
+}
+
+/** What the id would be as a user's: the hashes under which receipts stand. */
+function userHashes(io: Io, id: string, hasher: SubjectHasher): string[] {
+  return userSubjects({ plaidUserId: id, batchUserId: id }, plaidEnvironment(io.env), hasher);
+}
+
+async function findRuns({ ledger }: OpenedLedger, id: string, hashes: readonly string[]): Promise<Receipt[]> {
+  const found = await Promise.all([
+    ...[id, `offboard-${id}`].map((workflowId) => ledger.readReceipts({ workflowId })),
+    // A call outside any workflow stands under its own run id alone.
+    ledger.readReceipts({ workflowId: '', runId: id }),
+    ledger.readReceipts({ subjects: isKeyedHash(id) ? [id, ...hashes] : hashes }),
+  ]);
+  // A run may be found by its name and by its user.
+  const seen = new Set<number>();
+  return found.flatMap((receipts) => {
+    const fresh = receipts.filter((receipt) => !seen.has(receipt.id));
+    for (const receipt of fresh) seen.add(receipt.id);
+    return fresh;
+  });
+}

@@ -1,0 +1,33 @@
+import type { Receipt } from '../../ledger/ledger';
+
+/**
+ * What the ledger says last about each step.
+ *
+ * - Of a run that has ended: its settled receipts, which have a word on every step.
+ * - Of another run, or a call outside a workflow: its outcomes, and the calls that have none, for nobody knows yet, or
+ *   ever, what became of them.
+ * - Of a user of a sweep: of each step its settled receipts, else those of the last round that came to it.
+ *
+ * @param receipts Whole runs, and whole users of sweeps.
+ */
+export function lastWords(receipts: readonly Receipt[]): Receipt[] {
+  const settled = new Set(receipts.filter(({ phase }) => phase === 'settled').map(whole));
+  const answered = new Set(receipts.filter(({ phase }) => phase === 'outcome').map(callOf));
+  const lastRounds = new Map<string, number>();
+  for (const receipt of receipts) lastRounds.set(whole(receipt), Math.max(receipt.round, lastRounds.get(whole(receipt)) ?? 0));
+  return receipts.flatMap((receipt) => {
+    if (settled.has(whole(receipt))) return receipt.phase === 'settled' ? [receipt] : [];
+    if (receipt.phase === 'outcome') return receipt.round === lastRounds.get(whole(receipt)) ? [receipt] : [];
+    return answered.has(callOf(receipt)) ? [] : [{ ...receipt, outcome: 'unknown' as const }];
+  });
+}
+
+/** What is settled together: a run, or one step of a user of a sweep. */
+function whole({ workflowId, runId, seq, step }: Receipt): string {
+  return runId === '' ? JSON.stringify([workflowId, seq, step]) : runId;
+}
+
+/** What an intent and its outcome have in common. */
+function callOf({ runId, activityId, subject, task }: Receipt): string {
+  return JSON.stringify([runId, activityId, subject, task]);
+}

@@ -1,0 +1,46 @@
+import type { Receipt } from '../../ledger/ledger';
+
+/** Every field of a receipt as it is exported: its name in JSON, and in CSV. */
+export const RECEIPT_COLUMNS = [
+  ['id', 'receipt'],
+  ['workflowId', 'workflow_id'],
+  ['runId', 'run_id'],
+  ['activityId', 'activity_id'],
+  ['seq', 'seq'],
+  ['subject', 'subject'],
+  ['step', 'step'],
+  ['task', 'task'],
+  ['service', 'service'],
+  ['environment', 'environment'],
+  ['keySlot', 'key_slot'],
+  ['phase', 'phase'],
+  ['round', 'round'],
+  ['attempt', 'attempt'],
+  ['outcome', 'outcome'],
+  ['reason', 'reason'],
+  ['failureType', 'failure_type'],
+  ['status', 'status'],
+  ['code', 'code'],
+  ['requestId', 'request_id'],
+  ['token', 'token'],
+  ['items', 'items'],
+  ['at', 'at'],
+] as const satisfies readonly (readonly [keyof Receipt, string])[];
+
+/** A receipt with all fields that it has, in the order of the columns. */
+export function wholeLine(receipt: Receipt): object {
+  const { id, ...rest } = receipt;
+  const fields = RECEIPT_COLUMNS.flatMap(([field]) => (field === 'id' || rest[field] === undefined ? [] : [[field, rest[field]] as const]));
+  return { receipt: id, ...Object.fromEntries(fields) };
+}
+
+/** What `--json` says about the last word on a step. */
+export function lastWordLine({ subject, step, task, outcome, requestId, token, at, workflowId }: Receipt): object {
+  return { subject, step, task, outcome, ...(requestId && { requestId }), ...(token && { token }), at, workflowId };
+}
+
+/** What `--json` says about an attempt. */
+export function attemptLine(receipt: Receipt): object {
+  const { runId, phase, attempt, failureType, status, code, reason } = receipt;
+  return { ...lastWordLine(receipt), runId, phase, attempt, failureType, status, code, reason };
+}

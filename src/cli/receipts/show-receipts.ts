@@ -1,0 +1,123 @@
+import type { Receipt } from '../../ledger/ledger';
+import { Refusal } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { withWorkersLedger } from '../open-ledger';
+import type { OpenedLedger } from '../open-ledger';
+import { printJson, printTable, printable, say } from '../output';
+import { checkOutputFile } from '../output-file';
+import { quoted } from '../quoted';
+import { counting, growingNumber, writeChunksToFile, writeChunksToStdout } from './export-receipts';
+import { findReceipts } from './find-receipts';
+import type { FoundReceipts, ReceiptPages } from './find-receipts';
+import { lastWords } from './last-words';
+import { attemptLine, lastWordLine } from './receipt-columns';
+import { csv, jsonArray, jsonLines } from './receipt-formats';
+import type { ReceiptFormat } from './receipt-formats';
+import type { Wanted } from './receipt-options';
+
+/** So many receipts of a sweep are shown to a person; the rest is for files. */
+const SHOWN = 50;
+
+const HEAD = ['At', 'Step', 'Task', 'Phase', 'Outcome', 'Evidence'];
+
+/** Shows or writes the receipts of an id. */
+export async function showReceipts(io: Io, id: string, wanted: Wanted): Promise<ExitCode> {
+  if (wanted.file) await checkOutputFile(wanted.file);
+  if (wanted.format === 'html' && !wanted.file && io.stdout.isTTY) {
+    throw new Refusal('Usage', '--html is a page for a browser; name a file for it with --out.', 'html');
+  }
+  return withWorkersLedger<ExitCode>(io, async (opened) => {
+    const found = await findReceipts(io, id, opened);
+    if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
+    const pages = wanted.attempts ? found.pages : lastWordsOf(found.pages);
+    if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);
+    return exportAs(io, id, pages, wanted);
+  });
+}
+
+async function* lastWordsOf(pages: ReceiptPages): ReceiptPages {
+  for await (const page of pages) yield lastWords(page);
+}
+
+async function showReport(io: Io, id: string, { ledger }: OpenedLedger, { sweep }: FoundReceipts, wanted: Wanted): Promise<ExitCode> {
+  if (!sweep) {
+    throw new Refusal('Usage', `--html reports on a sweep, and this ledger has none with the id ${printable(id)}.`, 'html');
+  }
+  const { reportOnSweep } = await import('../report/sweep-report.js');
+  if (!wanted.file) return writeChunksToStdout(io, reportOnSweep(ledger.sweeps, sweep, () => undefined));
+  const progress = growingNumber(io, 'users');
+  await writeChunksToFile(wanted.file, reportOnSweep(ledger.sweeps, sweep, progress.show)).finally(progress.stop);
+  sayWritten(io, wanted, { format: 'html' }, `The report is in ${wanted.file.path}.`);
+  return 0;
+}
+
+async function exportAs(io: Io, id: string, pages: ReceiptPages, wanted: Wanted): Promise<ExitCode> {
+  const iterator = pages[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done) {
+    if (wanted.format === 'json') printJson(io, []);
+    else if (wanted.json) printJson(io, { format: wanted.format, receipts: 0 });
+    return sayNone(io);
+  }
+  const all = from(first.value, iterator);
+  const format = formatOf(wanted);
+  if (!wanted.file) return writeChunksToStdout(io, format(all));
+  let receipts = 0;
+  const progress = growingNumber(io, 'receipts');
+  const counted = counting(all, (sofar) => progress.show((receipts = sofar)));
+  await writeChunksToFile(wanted.file, format(counted)).finally(progress.stop);
+  sayWritten(io, wanted, { format: wanted.format, receipts }, `${receipts} receipts of ${id} are in ${wanted.file.path}.`);
+  return 0;
+}
+
+async function* from(first: readonly Receipt[], rest: AsyncIterator<readonly Receipt[]>): ReceiptPages {
+  yield first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+function formatOf({ format, attempts }: Wanted): ReceiptFormat {
+  if (format === 'csv') return csv;
+  if (format === 'jsonl') return jsonLines;
+  return jsonArray(attempts ? attemptLine : lastWordLine);
+}
+
+function sayWritten(io: Io, { file, json }: Wanted, document: object, sentence: string): void {
+  if (json) printJson(io, { file: file?.path, ...document });
+  else say(io, printable(sentence));
+}
+
+function sayNone(io: Io): ExitCode {
+  say(io, 'The ledger has no receipt under this id. Is HTTP_TASKS_LEDGER_URL the one that the worker uses?');
+  return 1;
+}
+
+async function showTable(io: Io, id: string, pages: ReceiptPages, isSweep: boolean): Promise<ExitCode> {
+  const shown: Receipt[] = [];
+  for await (const page of pages) {
+    shown.push(...page);
+    if (isSweep && shown.length > SHOWN) break;
+  }
+  if (shown.length === 0) return sayNone(io);
+  if (isSweep) printOfSweep(io, shown.slice(0, SHOWN));
+  else printReceipts(io, shown);
+  if (isSweep && shown.length > SHOWN) {
+    say(io, `These are the first ${SHOWN}. All of them: http-tasks receipts ${quoted(id)} --csv --out receipts.csv`);
+  }
+  if (isSweep) say(io, `A report to look at: http-tasks receipts ${quoted(id)} --html --out report.html`);
+  return 0;
+}
+
+function printReceipts(io: Io, receipts: readonly Receipt[]): void {
+  printTable(io, HEAD, receipts.map(cells));
+}
+
+/** A user of a sweep has a number, which is the same in CSV and in the report. */
+function printOfSweep(io: Io, receipts: readonly Receipt[]): void {
+  printTable(io, ['User', ...HEAD], receipts.map((receipt) => [String(receipt.seq), ...cells(receipt)]));
+}
+
+function cells({ at, step, task, phase, attempt, outcome, reason, requestId, token, code }: Receipt): string[] {
+  const became = reason === undefined ? (outcome ?? '') : `${outcome} (${reason})`;
+  const evidence = [requestId && `request_id=${requestId}`, token && `token=${token}`, code && `code=${code}`];
+  return [at, step, task, `${phase} ${attempt}`, became, evidence.filter(Boolean).join('\n')];
+}

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { Markup, html } from './markup';
+import { STYLE } from './style';
+
+/**
+ * A whole page that needs nothing but itself. Its policy forbids every script and every request, so that not even a
+ * text that got past the escaping could do anything.
+ */
+export function page(title: string, body: readonly Markup[]): string {
+  const style = createHash('sha256').update(STYLE).digest('base64');
+  const policy = `default-src 'none'; style-src 'sha256-${style}'; base-uri 'none'; form-action 'none'`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>${title}</title>
+<style>${new Markup(STYLE)}</style>
+</head>
+<body>
+<main>
+${body}</main>
+</body>
+</html>
+`.text;
+}

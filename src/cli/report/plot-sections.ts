@@ -1,0 +1,101 @@
+import { codeFigures, lastWordGroups, stepFigures, usersTally } from './figures';
+import type { CodeFigures } from './figures';
+import { html } from './markup';
+import type { Markup } from './markup';
+import { barRows } from './plots/bar-rows';
+import type { BarRow } from './plots/bar-rows';
+import { emptyFigure, plotFigure } from './plots/figure';
+import type { NumbersTable } from './plots/figure';
+import type { ReportData } from './report-data';
+import { LOOKS, STANDINGS, present, sumOf } from './standings';
+import type { Tally } from './standings';
+import { count, counted, percent } from './words';
+
+/** How the users stand, each once: a single bar. */
+export async function usersPlot({ counts, summary }: ReportData): Promise<Markup> {
+  const about = { id: 'users', title: 'What became of the users' };
+  const tally = usersTally(counts);
+  const total = sumOf(tally);
+  if (total === 0) return emptyFigure(about, 'The source has given no user.');
+  const words = present(tally).map(([standing, number]) => `${LOOKS[standing].name} ${count(number)} (${percent(number, total)})`);
+  const row = { title: 'All users', note: count(total), tally };
+  return plotFigure({
+    ...about,
+    note: 'Each user counts once, under the worst outcome of its steps.',
+    description: `Bar of ${counted(total, 'user')}: ${words.join(', ')}.`,
+    draw: (width) => barRows([row], width),
+    table: { head: ['Outcome', 'Users', 'Share'], rows: present(tally).map(([standing, number]) => [LOOKS[standing].name, number, percent(number, total)]) },
+    legend: legend(tally, summary),
+  });
+}
+
+/** What the colours and words of all plots mean, with the numbers of users; only those that occur. */
+function legend(users: Tally, { groups }: ReportData['summary']): Markup {
+  const total = sumOf(users);
+  const occurs = STANDINGS.filter((standing) => (users[standing] ?? 0) > 0 || lastWordGroups(groups).some(({ outcome }) => outcome === standing));
+  return html`<dl class="legend">
+${occurs.map((standing) => {
+  const number = users[standing] ?? 0;
+  return html`<div><dt><span class="swatch ${standing}"></span>${LOOKS[standing].name} <span class="soft">${number === 0 ? 'as a single step only' : `${count(number)}, ${percent(number, total)}`}</span></dt><dd>${LOOKS[standing].meaning}</dd></div>
+`;
+})}</dl>
+`;
+}
+
+/** The last words on each step. */
+export async function stepsPlot({ summary, needsPerson }: ReportData): Promise<Markup> {
+  const about = { id: 'steps', title: 'Outcomes by step' };
+  const steps = stepFigures(summary.groups);
+  if (steps.length === 0) return emptyFigure(about, 'No step has come to its end.');
+  const rows = steps.map(({ step, tally }): BarRow => {
+    const bad = needsPerson.flatMap((outcome) => ((tally[outcome] ?? 0) > 0 ? [`${count(tally[outcome] ?? 0)} ${LOOKS[outcome].name}`] : []));
+    const all = sumOf(tally);
+    const needing = needsPerson.reduce((sum, outcome) => sum + (tally[outcome] ?? 0), 0);
+    return { title: step, note: [count(all), ...bad].join(' · '), shortNote: needing === 0 ? count(all) : `${count(all)} · ${count(needing)} not good`, tally };
+  });
+  return plotFigure({
+    ...about,
+    note: 'The last word on every step, as shares of all last words on it. A step that ended differently for several Items of a user has one for each outcome.',
+    description: `Stacked bars of the outcomes of ${counted(steps.length, 'step')}: ${steps.map(({ step, tally }) => `${step}: ${tallyInWords(tally)}`).join('; ')}.`,
+    draw: (width) => barRows(rows, width),
+    table: stepsTable(steps),
+  });
+}
+
+function tallyInWords(tally: Tally): string {
+  return present(tally).map(([standing, number]) => `${LOOKS[standing].name} ${count(number)}`).join(', ');
+}
+
+function stepsTable(steps: readonly { step: string; tally: Tally }[]): NumbersTable {
+  const columns = STANDINGS.filter((standing) => steps.some(({ tally }) => (tally[standing] ?? 0) > 0));
+  return {
+    head: ['Step', ...columns.map((standing) => LOOKS[standing].name), 'all'],
+    rows: steps.map(({ step, tally }) => [step, ...columns.map((standing) => tally[standing] ?? 0), sumOf(tally)]),
+  };
+}
+
+/** Why steps need a person. */
+export async function codesPlot({ summary, needsPerson }: ReportData): Promise<Markup> {
+  const about = { id: 'codes', title: 'Why: failures by the provider’s code' };
+  const { shown, others } = codeFigures(summary.groups, needsPerson);
+  if (shown.length === 0) {
+    const any = lastWordGroups(summary.groups).length > 0;
+    return emptyFigure(about, any ? 'Nothing failed, and nothing is unknown.' : 'No step has come to its end.');
+  }
+  const most = shown[0]?.receipts ?? 1;
+  const rows = shown.map((figures): BarRow => ({ title: titleOf(figures), note: count(figures.receipts), tally: { [figures.outcome]: figures.receipts }, outOf: most }));
+  return plotFigure({
+    ...about,
+    note: others > 0 ? `The ${shown.length} most frequent; ${counted(others, 'more receipt')} with other codes.` : undefined,
+    description: `Bars of ${counted(shown.length, 'code')}: ${shown.map((figures) => `${titleOf(figures)}: ${count(figures.receipts)}`).join('; ')}.`,
+    draw: (width) => barRows(rows, width),
+    table: {
+      head: ['Code', 'Step', 'Outcome', 'Receipts'],
+      rows: shown.map(({ code, step, outcome, receipts }) => [code, step, LOOKS[outcome].name, receipts]),
+    },
+  });
+}
+
+function titleOf({ code, step }: CodeFigures): string {
+  return `${code} · ${step}`;
+}

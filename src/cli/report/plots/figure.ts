@@ -1,0 +1,64 @@
+import { html } from '../markup';
+import type { Insertable, Markup } from '../markup';
+import { draw } from './draw';
+import type { Drawing } from './draw';
+
+/** Widths in which each plot is drawn: for a desk or paper, and for a hand. The page shows the one that fits. */
+export const WIDTHS = { wide: 960, narrow: 340 } as const;
+
+/** A longer table stays away from paper: it would fill pages with what the plot shows at once. */
+const MOST_ROWS_ON_PAPER = 20;
+
+/** A plot, and the same numbers in words. */
+export interface PlotFigure {
+  /** Names the figure within the page. */
+  id: string;
+  title: string;
+  /** A line or two below the title. */
+  note?: Insertable;
+  description: string;
+  draw: (width: number) => Drawing['spec'];
+  table: NumbersTable;
+  /** Stands below the plot. */
+  legend?: Markup;
+}
+
+/** The numbers of a plot. */
+export interface NumbersTable {
+  head: readonly string[];
+  /** The first cell of each names the row. */
+  rows: readonly (readonly (string | number)[])[];
+}
+
+/** Draws a figure in both widths, with its numbers in a table that opens below. */
+export async function plotFigure({ id, title, note, description, draw: specOf, table, legend }: PlotFigure): Promise<Markup> {
+  const [wide, narrow] = await Promise.all(
+    (['wide', 'narrow'] as const).map((size) => draw({ spec: specOf(WIDTHS[size]), description }, size)),
+  );
+  return html`<figure id="${id}" class="card">
+<figcaption><h2>${title}</h2>${note !== undefined && html`<p class="note">${note}</p>`}</figcaption>
+${wide}
+${narrow}
+${legend}<details class="${table.rows.length > MOST_ROWS_ON_PAPER && 'long-table'}"><summary>The numbers</summary>${numbersTable(table)}</details>
+</figure>
+`;
+}
+
+/** A figure for which there is nothing to draw. */
+export function emptyFigure({ id, title }: Pick<PlotFigure, 'id' | 'title'>, why: string): Markup {
+  return html`<section id="${id}" class="card"><h2>${title}</h2><p class="note">${why}</p></section>
+`;
+}
+
+function numbersTable({ head, rows }: NumbersTable): Markup {
+  const lines = rows.map(
+    ([first, ...rest]) => html`<tr><th scope="row">${first}</th>${rest.map((cell) => html`<td${typeof cell === 'number' && html` class="number"`}>${shown(cell)}</td>`)}</tr>
+`,
+  );
+  return html`<div class="scroll"><table class="numbers"><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
+${lines}</tbody></table></div>`;
+}
+
+function shown(cell: string | number): string {
+  return typeof cell === 'number' ? cell.toLocaleString('en-US') : cell;
+}

@@ -1,0 +1,84 @@
+import type { Axis, Spec } from 'vega';
+import type { OverTime } from '../time-figures';
+
+/** The clock of a reader in any country; the page says that times are in UTC. */
+const CLOCK = { milliseconds: '%H:%M:%S.%L', seconds: '%H:%M:%S', minutes: '%H:%M', hours: '%H:%M', date: '%d %b', week: '%d %b', month: '%b %Y', quarter: '%b %Y', year: '%Y' };
+
+/** One label for about so many pixels. */
+const LABEL_ROOM = 90;
+
+interface Point {
+  from: number;
+  to: number;
+  value: number;
+}
+
+/** How many users came to their end in each stretch of time. */
+export function throughputPlot({ stretches }: OverTime, size: { width: number; height: number }): Spec {
+  const points = stretches.map(({ from, to, users }) => ({ from, to, value: users }));
+  return timePlot(points, size, {
+    top: Math.max(2, ...points.map(({ value }) => value)),
+    format: '~s',
+    marks: [
+      {
+        type: 'rect',
+        from: { data: 'points' },
+        encode: {
+          enter: {
+            x: { scale: 'x', field: 'from', offset: 0.5 },
+            x2: { scale: 'x', field: 'to', offset: -0.5 },
+            y: { scale: 'y', field: 'value' },
+            y2: { scale: 'y', value: 0 },
+            fill: { value: 'var(--accent)' },
+          },
+        },
+      },
+    ],
+  });
+}
+
+/** Which share of the users had come to their end by when. */
+export function shareDonePlot({ stretches, total }: OverTime, size: { width: number; height: number }): Spec {
+  const points = stretches.map(({ from, to, sofar }) => ({ from, to, value: sofar / total }));
+  const place = { x: { scale: 'x', field: 'to' }, y: { scale: 'y', field: 'value' } };
+  return timePlot([{ from: stretches[0]?.from ?? 0, to: stretches[0]?.from ?? 0, value: 0 }, ...points], size, {
+    top: 1,
+    format: '.0%',
+    marks: [
+      {
+        type: 'area',
+        from: { data: 'points' },
+        encode: { enter: { ...place, y2: { scale: 'y', value: 0 }, fill: { value: 'var(--accent)' }, fillOpacity: { value: 0.25 } } },
+      },
+      { type: 'line', from: { data: 'points' }, encode: { enter: { ...place, stroke: { value: 'var(--accent)' }, strokeWidth: { value: 2 } } } },
+    ],
+  });
+}
+
+interface TimePlot {
+  /** The largest value. */
+  top: number;
+  /** Of values. */
+  format: string;
+  marks: Spec['marks'];
+}
+
+function timePlot(points: readonly Point[], { width, height }: { width: number; height: number }, { top, format, marks }: TimePlot): Spec {
+  const bottom: Axis = { orient: 'bottom', scale: 'x', format: CLOCK, tickCount: Math.max(2, Math.floor(width / LABEL_ROOM)), labelOverlap: true, labelFlush: true };
+  // There is no half user.
+  const tickCount = top === 1 ? 4 : Math.min(4, top);
+  const left: Axis = { orient: 'left', scale: 'y', format, tickCount, grid: true, domain: false, ticks: false, labelPadding: 6 };
+  return {
+    width,
+    height,
+    padding: { left: 0, top: 8, right: 2, bottom: 0 },
+    autosize: { type: 'fit', contains: 'padding' },
+    data: [{ name: 'points', values: [...points] }],
+    scales: [
+      { name: 'x', type: 'utc', domain: { fields: [{ data: 'points', field: 'from' }, { data: 'points', field: 'to' }] }, range: 'width' },
+      { name: 'y', type: 'linear', domain: [0, top], nice: top > 1, range: 'height' },
+    ],
+    axes: [left, bottom],
+    marks,
+  };
+}

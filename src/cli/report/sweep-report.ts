@@ -1,0 +1,30 @@
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { SweepRow } from '../../ledger/sweeps/sweep-types';
+import { evidenceSection } from './evidence-section';
+import { headSection } from './head-section';
+import { page } from './page';
+import { peopleSection } from './people-section';
+import { codesPlot, stepsPlot, usersPlot } from './plot-sections';
+import { readReportData } from './report-data';
+import { sealSection } from './seal-section';
+import { timePlots } from './time-section';
+
+/**
+ * A report on a sweep as one HTML page: for a person to look at, and for an auditor to file. It holds numbers and keyed
+ * hashes, and never an id of a user.
+ *
+ * @param onProgress Called with the number of users that were read so far.
+ */
+export async function* reportOnSweep(sweeps: SweepLedger, sweep: SweepRow, onProgress: (users: number) => void): AsyncGenerator<string> {
+  const data = await readReportData(sweeps, sweep, onProgress);
+  yield page(`Sweep ${sweep.sweepId}`, [
+    headSection(data),
+    await usersPlot(data),
+    await stepsPlot(data),
+    await codesPlot(data),
+    await timePlots(data),
+    peopleSection(data),
+    evidenceSection(data),
+    sealSection(data),
+  ]);
+}

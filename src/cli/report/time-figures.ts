@@ -1,0 +1,60 @@
+import type { SettledOverTime } from '../../ledger/sweeps/summary-types';
+
+/** How many users came to their end in a stretch of time, and by its end. */
+export interface TimeFigures {
+  from: number;
+  to: number;
+  users: number;
+  /** All so far, those before the first stretch included. */
+  sofar: number;
+}
+
+/** When users came to their end, in few enough stretches for a plot. */
+export interface OverTime {
+  stretchMs: number;
+  stretches: TimeFigures[];
+  total: number;
+  /** Users who came later than the last stretch: few, and long after the others. */
+  later: number;
+  last: string;
+}
+
+const MOST_STRETCHES = 60;
+
+const STRETCHES_MS = [
+  100, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000,
+  7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000, 604_800_000, 2_592_000_000,
+];
+
+/** When the last per cent takes longer than this share of the whole time, the plot ends before it. */
+const LONG_TAIL = 0.25;
+
+/** Puts the ledger's stretches together, the empty ones between them included. */
+export function overTime({ bucketMs, buckets, last }: SettledOverTime): OverTime {
+  const points = buckets.map(({ at, users }) => ({ from: Date.parse(at), users }));
+  const total = points.reduce((sum, { users }) => sum + users, 0);
+  const [start, end] = [points[0]?.from ?? 0, (points.at(-1)?.from ?? 0) + bucketMs];
+  const nearlyAll = timeOfShare(points, total * 0.99) + bucketMs;
+  const shownUntil = nearlyAll - start < (end - start) * LONG_TAIL ? nearlyAll : end;
+  const stretchMs = STRETCHES_MS.find((ms) => ms % bucketMs === 0 && (shownUntil - start) / ms <= MOST_STRETCHES) ?? bucketMs;
+  const stretches: TimeFigures[] = [];
+  let sofar = 0;
+  let at = 0;
+  for (let from = Math.floor(start / stretchMs) * stretchMs; from < shownUntil; from += stretchMs) {
+    let users = 0;
+    for (let point = points[at]; point !== undefined && point.from < from + stretchMs; point = points[++at]) users += point.users;
+    sofar += users;
+    stretches.push({ from, to: from + stretchMs, users, sofar });
+  }
+  return { stretchMs, stretches, total, later: total - sofar, last };
+}
+
+/** When so many users had come to their end; a stretch too early at most. */
+export function timeOfShare(points: readonly { from: number; users: number }[], users: number): number {
+  let sofar = 0;
+  for (const point of points) {
+    sofar += point.users;
+    if (sofar >= users) return point.from;
+  }
+  return points.at(-1)?.from ?? 0;
+}
