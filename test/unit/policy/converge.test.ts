@@ -148,6 +148,17 @@ describe('products and user', () => {
   });
 });
 
+it('a step that an earlier round of a sweep has done is told as it was and not done again, whatever ends this round', () => {
+  const products = { step: 'plaid.products', task: 'plaid.userProductsTerminate', outcome: 'removed', requestId: 'earlier' } as const;
+  const known = { steps: [], hadItems: false, itemIds: [], doneBefore: [products] };
+  for (const faults of [[], ['held']] as const) {
+    const providers = new SimulatedProviders({ items: ['a'], faults: ['none', ...faults] });
+    const { steps } = drive(planFor({ known, batchMode: 'skip' }), providers);
+    expect(steps).toContainEqual(products);
+    expect(providers.calls.map(({ task }) => task)).not.toContain('plaid.userProductsTerminate');
+  }
+});
+
 describe('Batch', () => {
   it('is left out when asked, and when there is no id for it', () => {
     expect(stepsOf(ITEM, { batchMode: 'skip' }).steps).toContain('batch skipped/batchMode');

@@ -233,3 +233,38 @@ it('waits ever longer between looks, and never more than ten seconds', () => {
   expect(pauses.slice(0, 6)).toEqual([0, 1_000, 2_000, 4_000, 8_000, 10_000]);
   expect(Math.max(...pauses)).toBe(10_000);
 });
+
+describe('Items that earlier rounds of a sweep removed', () => {
+  const removedBefore = (...ids: string[]): ConvergePlan['known'] => {
+    const removed = new Set(ids);
+    return { steps: ['plaid.items'], hadItems: true, itemIds: [], removedBefore: removed };
+  };
+  const run = (script: ProviderScript, plan: Partial<ConvergePlan>) => {
+    const providers = new SimulatedProviders(script);
+    const { steps } = drive(planFor(plan), providers);
+    const sent = providers.calls.filter(({ task }) => task === 'plaid.userItemsRemove').map(({ input }) => input.item_ids);
+    return { items: shortly(steps.filter(({ step }) => step === 'plaid.items')), sent };
+  };
+
+  it('are not sent again while the list lags, and are polled on as any other', () => {
+    const stillListed = { ...TWO, copiesBehindMs: [0] };
+    expect(run(stillListed, { known: removedBefore('a', 'b') })).toEqual({ items: ['plaid.items unknown/stillListed x2'], sent: [] });
+  });
+
+  it('are counted as removed when they are no longer listed, with those that this round removes', () => {
+    expect(run({ items: [] }, { known: removedBefore('a', 'b') })).toEqual({ items: ['plaid.items removed x2'], sent: [] });
+    expect(run({ items: ['c'] }, { known: removedBefore('a', 'b') })).toEqual({ items: ['plaid.items removed x3'], sent: [['c']] });
+  });
+
+  it('are counted as removed when Plaid does not know the user any more', () => {
+    expect(run({}, { known: removedBefore('a', 'b') }).items).toEqual(['plaid.items removed x2']);
+  });
+
+  it('are not looked for again when they were asked for by name', () => {
+    expect(run({ items: ['b'] }, { itemIds: ['a', 'b'], known: removedBefore('a') })).toEqual({ items: ['plaid.items removed x2'], sent: [['b']] });
+  });
+
+  it('do not hide that a look of this round fails', () => {
+    expect(run({ ...TWO, faults: ['refused'] }, { known: removedBefore('a') }).items).toEqual(['plaid.items removed x1', 'plaid.items failed']);
+  });
+});

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { OpenUserBudget } from '../../../src/activities/sweep/open-user-budget';
+import { OutcomeBuffer } from '../../../src/activities/sweep/outcome-buffer';
+import { runChunk } from '../../../src/activities/sweep/run-chunk';
+import type { SettledUser } from '../../../src/ledger/sweeps/sweep-types';
+import { startSimulators } from '../../../src/testing';
+import { cleanUp } from '../../ledger/databases';
+import { until } from '../../support/offboarding-runs';
+import { chunkOf, expectAllGone, openChunkPlace, seedSweep } from './chunk-place';
+
+const signal = new AbortController().signal;
+const WAVE = { most: 125, least: 60 };
+
+afterAll(cleanUp);
+
+it('all chunks of a process together hold at most 250 users with an open intent', async () => {
+  const simulators = await startSimulators();
+  const place = await openChunkPlace(simulators, 'file::memory:');
+  await seedSweep(simulators, place, 'many', 1_000);
+  simulators.plaid.configure({ latencyMs: 20 });
+  const open: number[] = [];
+  const watch = setInterval(() => void place.ledger.sweeps.count('many').then((counts) => open.push(counts.open)), 20);
+  await Promise.all([0, 250, 500, 750].map((fromSeq) => runChunk(chunkOf('many', 1_000, { fromSeq, toSeq: fromSeq + 249 }), place)));
+  clearInterval(watch);
+  expect(open.length).toBeGreaterThan(3);
+  expect(Math.max(...open)).toBeGreaterThan(100);
+  expect(Math.max(...open)).toBeLessThanOrEqual(250);
+  expectAllGone(simulators, 1_000);
+  await place.close();
+  await simulators.close();
+});
+
+it('places are given in the order of asking, half a wave at least, or what there is after a moment', async () => {
+  const budget = new OpenUserBudget(250);
+  expect(await Promise.all([budget.take(WAVE, signal), budget.take(WAVE, signal)])).toEqual([125, 125]);
+  const order: [string, number][] = [];
+  const ask = (name: string): Promise<unknown> => budget.take(WAVE, signal).then((places) => order.push([name, places]));
+  const asked = [ask('first'), ask('second')];
+  budget.giveBack(130);
+  await asked[0];
+  expect(order).toEqual([['first', 125]]);
+  await asked[1];
+  expect(order).toEqual([['first', 125], ['second', 5]]);
+});
+
+it('places that are asked for are not given to one who was told to stop', async () => {
+  const budget = new OpenUserBudget(10);
+  await budget.take(WAVE, signal);
+  const stop = new AbortController();
+  const stopped = budget.take(WAVE, stop.signal);
+  const other = budget.take(WAVE, signal);
+  stop.abort();
+  expect(await stopped).toBe(0);
+  budget.giveBack(7);
+  expect(await other).toBe(7);
+  expect(await budget.take(WAVE, stop.signal)).toBe(0);
+});
+
+it('whoever keeps places only to write more outcomes together is asked to write them', async () => {
+  const budget = new OpenUserBudget(1);
+  await budget.take(WAVE, signal);
+  budget.whenShort(() => budget.giveBack(1));
+  expect(await budget.take(WAVE, signal)).toBe(1);
+});
+
+describe('outcomes', () => {
+  const settled = (seq: number): SettledUser => ({ kind: 'settled', seq, round: 0, receipts: [], bulkApps: ['ios'] });
+
+  it('are written 125 at a time, one statement after the other, and none waits longer than about a second', async () => {
+    const written: number[] = [];
+    let [atOnce, most] = [0, 0];
+    const buffer = new OutcomeBuffer(
+      async (users) => {
+        most = Math.max(most, ++atOnce);
+        await delay(5);
+        written.push(users.length);
+        atOnce -= 1;
+      },
+      () => undefined,
+    );
+    for (let seq = 0; seq < 125; seq += 1) buffer.add(settled(seq));
+    // These come while the first are written, and are too few to be written at once.
+    for (let seq = 125; seq < 140; seq += 1) buffer.add(settled(seq));
+    await until('the rest is written too', () => written.length === 2);
+    expect(written).toEqual([125, 15]);
+    expect(most).toBe(1);
+    expect(buffer.tally).toMatchObject({ waitingForBulk: 140 });
+  });
+
+  it('that could not be written are not counted, and their places are free again', async () => {
+    let freed = 0;
+    const buffer = new OutcomeBuffer(() => Promise.reject(new Error('fenced')), (users) => (freed += users));
+    buffer.add(settled(0));
+    await buffer.drain();
+    expect(freed).toBe(1);
+    expect(buffer.tally).toMatchObject({ waitingForBulk: 0 });
+  });
+});

@@ -1,0 +1,91 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createCallBudgets } from '../../../src/activities/budget/create-call-budgets';
+import type { CallBudgets, RateAnswer } from '../../../src/activities/call-budget';
+import type { RateKey } from '../../../src/ledger/sweeps/rate-ledger';
+import { runChunk } from '../../../src/activities/sweep/run-chunk';
+import { LedgerUnavailableError } from '../../../src/ledger/ledger';
+import { startSimulators } from '../../../src/testing';
+import type { Simulators } from '../../../src/testing';
+import { cleanUp } from '../../ledger/databases';
+import { until } from '../../support/offboarding-runs';
+import { chunkOf, expectAllGone, openChunkPlace, seedSweep, UNLIMITED } from './chunk-place';
+import type { ChunkPlace } from './chunk-place';
+
+describe('the calls of a chunk', () => {
+  let simulators: Simulators;
+  let place: ChunkPlace;
+
+  beforeEach(async () => {
+    simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
+    place = await openChunkPlace(simulators, 'file::memory:');
+  });
+  afterEach(async () => {
+    await place.close();
+    await simulators.close();
+  });
+  afterAll(cleanUp);
+
+  it('are each taken out of the shared rate before they are sent, as a sweep, and their answers are told', async () => {
+    await seedSweep(simulators, place, 'told', 30);
+    simulators.plaid.faults.add({ endpoint: 'userItemsGet', nth: [3, 5], kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 1 } });
+    const [taken, answers]: [unknown[], RateAnswer[]] = [[], []];
+    const budgets: CallBudgets = {
+      ...UNLIMITED,
+      tryAdmit: () => false,
+      admit: (key, caller) => {
+        taken.push({ key, caller });
+        return Promise.resolve(true);
+      },
+      answered: (_key: RateKey, answer) => answers.push(answer),
+    };
+    await runChunk(chunkOf('told', 30), { ...place, budgets });
+    const calls = simulators.plaid.figures().calls.total;
+    expect(taken).toEqual(Array.from({ length: calls }, () => ({ key: { service: 'plaid', keySlot: '' }, caller: 'sweep' })));
+    expect(answers.filter(({ refused }) => refused)).toEqual([{ refused: true, retryAfterMs: 1_000 }, { refused: true, retryAfterMs: 1_000 }]);
+    expect(answers).toHaveLength(calls);
+    expectAllGone(simulators, 30);
+  });
+
+  it('wait for a ledger that cannot give any, and none is sent meanwhile', async () => {
+    await seedSweep(simulators, place, 'waiting', 30);
+    let away = true;
+    let asked = 0;
+    const budgets: CallBudgets = {
+      ...UNLIMITED,
+      tryAdmit: () => !away,
+      admit: () => {
+        asked += 1;
+        return Promise.reject(new LedgerUnavailableError('away'));
+      },
+    };
+    const running = runChunk(chunkOf('waiting', 30), { ...place, budgets });
+    await until('all have asked more than once', () => asked >= 60);
+    expect(simulators.plaid.figures().calls.total).toBe(0);
+    away = false;
+    await expect(running).resolves.toMatchObject({ waitingForBulk: 30 });
+    expectAllGone(simulators, 30);
+  });
+
+  it('end at once when the chunk is told to stop while they wait for their turn', async () => {
+    await seedSweep(simulators, place, 'stopped', 30);
+    const control = new AbortController();
+    const admit: CallBudgets['admit'] = (_key, _caller, signal) =>
+      new Promise((resolve) => signal?.addEventListener('abort', () => resolve(false)));
+    const running = runChunk(chunkOf('stopped', 30), { ...place, budgets: { ...UNLIMITED, tryAdmit: () => false, admit } }, { signal: control.signal });
+    await delay(100);
+    control.abort();
+    await expect(running).resolves.toMatchObject({ end: 'cancelled', opened: 30, deferred: 30 });
+    expect(simulators.plaid.figures().calls.total).toBe(0);
+  });
+
+  it('keep within the limit that all processes share', async () => {
+    await seedSweep(simulators, place, 'limited', 40);
+    const budgets = createCallBudgets({ rates: place.ledger.rates, documentedLimit: () => 3_000 });
+    const beganAtMs = performance.now();
+    await runChunk(chunkOf('limited', 40), { ...place, budgets });
+    const seconds = (performance.now() - beganAtMs) / 1_000;
+    expect(simulators.plaid.figures().calls.total).toBeLessThanOrEqual(50 * (seconds + 1));
+    expectAllGone(simulators, 40);
+    await budgets.close();
+  });
+});
