@@ -130,7 +130,9 @@ export class BulkRun {
     const answer = await sendBulkCall(this.#dependencies, this.#input.app, users, send);
     if (isAnswered(answer)) this.#calls += 1;
     if (answer.kind === 'unclear' || (answer.kind === 'later' && answer.failure.perhapsDone)) {
-      for (const { seq } of users) this.#perhapsSent.add(seq);
+      const seqs = users.map(({ seq }) => seq);
+      for (const seq of seqs) this.#perhapsSent.add(seq);
+      await this.#sweeps.notePerhapsSent({ ...this.#fence, app: this.#input.app, seqs });
     }
     return { answer, users };
   }

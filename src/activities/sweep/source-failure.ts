@@ -15,7 +15,7 @@ const OF_THE_LEDGER = [LedgerUnavailableError, LedgerStatementError, SweepReleas
  * retries. The message of an error that a source of somebody's own throws is dropped, since it can hold anything.
  */
 export function sourceFailure(error: unknown): unknown {
-  if (error instanceof InvalidInputError) return refusal(pathOf(error.field), error.message);
+  if (error instanceof InvalidInputError) return refusal(pathOf(error.field), problemIn(error.message));
   if (error instanceof SourceError) return refusal(pathOf(error.field), withoutField(error));
   if (error instanceof SourceUnavailableError) return unavailable(error.message);
   if (error instanceof ApplicationFailure) return refusedInput(error) ?? error;
@@ -28,7 +28,12 @@ export function sourceFailure(error: unknown): unknown {
 function refusedInput(failure: ApplicationFailure): ApplicationFailure | undefined {
   const details = failure.details?.[0] as Partial<TaskFailure> | undefined;
   if (failure.type !== 'Task.InvalidInput' || details?.task === undefined) return undefined;
-  return refusal(['source.pages.input', details.field].filter(Boolean).join('.'), failure.message);
+  return refusal(['source.pages.input', details.field].filter(Boolean).join('.'), problemIn(failure.message));
+}
+
+/** `The input of http.request is not valid: uri: …` → `uri: …`; the refusal says the rest itself. */
+function problemIn(message: string): string {
+  return message.replace(/^The input of [\w. ]+ is not valid: /, '');
 }
 
 /** `file` → `source.file`; the name of a setting is no path in the input, and stands in the message. */

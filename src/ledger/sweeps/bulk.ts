@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
 import { rankOf } from '../../policy/worst-outcome';
 import { requireHashes, storable, storableOrNull } from '../values';
 import { keyOf, numberOf, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepFencedError } from './sweep-errors';
 import { MOST_USERS_IN_A_BULK_CALL } from './sweep-types';
-import type { BulkUser, HandBackBulk, OpenBulk, RecordBulk } from './sweep-types';
+import type { BulkUser, OpenBulk, OpenedForBulk, RecordBulk } from './sweep-types';
 import { requireAtMost } from './waves';
 
 interface BulkRow {
@@ -91,17 +92,26 @@ export async function recordBulk(context: SweepContext, bulk: RecordBulk): Promi
   await orRefused(write.execute(context.db), () => new SweepFencedError(bulk.chunkId));
 }
 
-/** See `SweepLedger.handBackBulk`. The fence that each row holds says whether it is still the caller's. */
-export async function handBackBulk(context: SweepContext, bulk: HandBackBulk): Promise<void> {
+/** See `SweepLedger.handBackBulk`. */
+export async function handBackBulk(context: SweepContext, bulk: OpenedForBulk): Promise<void> {
+  const theirs = await stillOpened(context, bulk);
+  await sql`update bulk_queue set fence = null, wave = null, intent_at = null where unsettled = 0 and ${theirs}`.execute(context.db);
+}
+
+/** See `SweepLedger.notePerhapsSent`. */
+export async function notePerhapsSent(context: SweepContext, bulk: OpenedForBulk): Promise<void> {
+  const theirs = await stillOpened(context, bulk);
+  await sql`update bulk_queue set unsettled = 1 where ${theirs}`.execute(context.db);
+}
+
+/** The fence that each row holds says whether it is still the caller's. */
+async function stillOpened(context: SweepContext, bulk: OpenedForBulk): Promise<RawBuilder<SqlBool>> {
   requireAtMost('seqs', bulk.seqs.length, MOST_USERS_IN_A_BULK_CALL);
-  const { db, dialect } = context;
   const json = JSON.stringify(bulk.seqs);
   const seqs =
-    dialect === 'postgres'
+    context.dialect === 'postgres'
       ? sql`(select value::integer from jsonb_array_elements_text(${json}::jsonb) as list (value))`
       : sql`(select value from json_each(${json}))`;
-  await sql`
-    update bulk_queue set fence = null, wave = null, intent_at = null
-    where sweep = ${await numberOf(context, bulk.sweepId)} and app = ${storable(bulk.app)} and fence = ${bulk.fence}
-      and unsettled = 0 and seq in ${seqs}`.execute(db);
+  const sweep = await numberOf(context, bulk.sweepId);
+  return sql`sweep = ${sweep} and app = ${storable(bulk.app)} and fence = ${bulk.fence} and seq in ${seqs}`;
 }

@@ -1,7 +1,7 @@
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
-import { handBackBulk, openBulk, readyForBulk, recordBulk } from './bulk';
+import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
 import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } from './progress';
 import { purge, release, releaseEndedBefore } from './purge';
@@ -70,6 +70,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     openBulk: short(openBulk),
     recordBulk: short(recordBulk),
     handBackBulk: short(handBackBulk),
+    notePerhapsSent: short(notePerhapsSent),
     readReceipts: short(readReceipts),
     summarise: (given) => summarise(context, given),
     readUsersWithOutcome: (given) => readUsersWithOutcome(context, given),

@@ -7,9 +7,9 @@ import type {
   BulkUser,
   ChunkFence,
   FlushWave,
-  HandBackBulk,
   NewSweep,
   OpenBulk,
+  OpenedForBulk,
   OpenUser,
   OpenWave,
   ReceiptProof,
@@ -153,7 +153,12 @@ export interface SweepLedger {
    * Takes back what `openBulk` recorded for users of whom the caller knows that no call has gone out, so that they wait
    * as before. Who was unsettled already when they were opened stays so, as do users whom somebody else opened since.
    */
-  handBackBulk(bulk: HandBackBulk): Promise<void>;
+  handBackBulk(bulk: OpenedForBulk): Promise<void>;
+  /**
+   * Notes that a call with these users may have reached Batch without its answer being known. If a hold keeps them from
+   * being sent again, they are `unknown` and not `held`.
+   */
+  notePerhapsSent(bulk: OpenedForBulk): Promise<void>;
 
   /** Receipts of the sweep, by seq; at least `limit` of them unless there are no more, never half a user's. */
   readReceipts(page: { sweepId: string; afterSeq: number; limit: number }): Promise<Receipt[]>;

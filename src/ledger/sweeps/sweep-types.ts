@@ -240,8 +240,8 @@ export interface BulkUser {
   unsettled: boolean;
 }
 
-/** Takes back the intent of users to whom no call has gone out. */
-export interface HandBackBulk extends ChunkFence {
+/** Some of the users who were opened for a bulk call. */
+export interface OpenedForBulk extends ChunkFence {
   app: string;
   seqs: readonly number[];
 }

@@ -128,6 +128,21 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     expect(receipts.filter(({ step }) => step === 'batch.ios')).toMatchObject([0, 1, 2].map((seq) => ({ seq, outcome: 'skipped', reason: 'cancelled' })));
   });
 
+  it('that may have reached Batch leave users unknown, and not held, when a hold keeps them from being sent again', async () => {
+    await waiting('perhaps sent', ['removed', 'removed'], ['ios']);
+    const chunk = await fenceOf('perhaps sent', 'bulk.ios');
+    await openOf(chunk, 'ios', 1);
+    await sweeps.notePerhapsSent({ ...chunk, app: 'ios', seqs: [0] });
+    await sweeps.handBackBulk({ ...chunk, app: 'ios', seqs: [0, 1] });
+    const next = await fenceOf('perhaps sent', 'bulk.ios');
+    expect((await openOf(next, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false]);
+    await sweeps.notePerhapsSent({ ...chunk, app: 'ios', seqs: [1] });
+    await ledger.addHold({ holdId: 'perhaps', subjects: [0, 1].flatMap((number) => rowOf(userNumber(number)).subjects) });
+    expect(await openOf(next, 'ios', 1)).toEqual([]);
+    expect(await sweeps.count('perhaps sent')).toMatchObject({ unknown: 1, held: 1 });
+    await ledger.removeHolds({ holdId: 'perhaps' });
+  });
+
   it('leave out users on hold, who are done then; one who was perhaps sent before is unknown', async () => {
     await waiting('bulk holds', ['removed', 'removed', 'failed'], ['ios']);
     const dead = await fenceOf('bulk holds', 'bulk.ios');

@@ -1,0 +1,135 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { SweepActivities } from '../../../src/activities/sweep/contract';
+import { createSweepActivities } from '../../../src/activities/sweep/create-sweep-activities';
+import type { SweepDependencies } from '../../../src/activities/sweep/sweep-dependencies';
+import { CATALOGUE_SERVICES, readSettings } from '../../../src/config/settings';
+import { createTaskSender } from '../../../src/http/send-task';
+import type { TargetRow } from '../../../src/ledger/sweeps/sweep-types';
+import { userSubjects } from '../../../src/ledger/user-subjects';
+import type { TargetUser } from '../../../src/policy/target-user';
+import { Catalogue } from '../../../src/tasks/catalogue';
+import type { TaskFailure } from '../../../src/tasks/failure';
+import type { Simulators } from '../../../src/testing';
+import { quiet } from '../../support/quiet-runtime';
+import { environmentOf } from '../../support/offboarding';
+import { SUBJECT_KEY, open } from '../../ledger/databases';
+import { UNLIMITED, hasher } from './chunk-place';
+
+/** Every id in these tests begins so, and nothing that leaves an activity may hold it. */
+export const CANARY = 'canary';
+
+type Name = keyof SweepActivities;
+type Input<N extends Name> = Parameters<SweepActivities[N]>[0];
+type Answer<N extends Name> = Awaited<ReturnType<SweepActivities[N]>>;
+
+/** How an activity is run. */
+export interface RunOptions {
+  /** Cancels it. */
+  signal?: AbortSignal;
+  /** The run whose activity it is. */
+  runId?: string;
+  onHeartbeat?: (details: unknown) => void;
+}
+
+/** A worker's worth of sweep activities over real parts, without Temporal. */
+export interface ActivityPlace extends SweepDependencies {
+  /** Runs an activity as a worker does. */
+  run<N extends Name>(name: N, input: Input<N>, options?: RunOptions): Promise<Answer<N>>;
+  /** Everything that left activities: answers, heartbeats, failures. */
+  readonly told: string[];
+  close(): Promise<void>;
+}
+
+/** What a test may replace. */
+export interface PlaceParts {
+  env?: Record<string, string>;
+  dependencies?: Partial<SweepDependencies>;
+}
+
+/** Opens a place whose calls go to these simulators. */
+export async function openActivityPlace(simulators: Simulators, ledgerUrl: string, parts: PlaceParts = {}): Promise<ActivityPlace> {
+  const settings = readSettings(
+    { ...environmentOf(simulators, { taskQueue: 'none', ledgerUrl }), HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY, ...parts.env },
+    CATALOGUE_SERVICES,
+  );
+  const sender = createTaskSender(settings.sender);
+  const dependencies: SweepDependencies = {
+    ledger: await open(ledgerUrl),
+    sender,
+    budgets: UNLIMITED,
+    hasher,
+    catalogue: new Catalogue(),
+    services: settings.sender.services,
+    allowSensitive: settings.allowSensitive,
+    sourceSettings: settings.sources,
+    ...parts.dependencies,
+  };
+  const activities = createSweepActivities(dependencies);
+  const told: string[] = [];
+  return {
+    ...dependencies,
+    told,
+    run: (name, input, options = {}) => runActivity(activities[name] as (input: unknown) => Promise<never>, input, options, told),
+    close: () => sender.close(),
+  };
+}
+
+async function runActivity<T>(
+  activity: (input: unknown) => Promise<T>,
+  input: unknown,
+  { signal, runId = 'run-1', onHeartbeat }: RunOptions,
+  told: string[],
+): Promise<T> {
+  const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: 'workflow', runId } }, { logger: quiet });
+  environment.on('heartbeat', (details: unknown) => {
+    told.push(JSON.stringify(details));
+    onHeartbeat?.(details);
+  });
+  const cancel = (): void => environment.cancel('CANCELLED');
+  if (signal?.aborted) cancel();
+  signal?.addEventListener('abort', cancel);
+  try {
+    const answer = (await environment.run(activity, input)) as T;
+    told.push(JSON.stringify(answer) ?? '');
+    return answer;
+  } catch (error) {
+    told.push(textOf(error));
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/** Everything of an error that Temporal would keep. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const details = error instanceof ApplicationFailure ? JSON.stringify(error.details) : '';
+  return [error.message, error.stack, details, error.cause === undefined ? '' : textOf(error.cause)].join('\n');
+}
+
+/** How an activity failed. */
+export async function failureOf(running: Promise<unknown>): Promise<TaskFailure & { retryable: boolean; delay?: unknown }> {
+  const failure: unknown = await running.then(
+    (answer) => new Error(`It did not fail: ${JSON.stringify(answer)}`),
+    (error: unknown) => error,
+  );
+  if (!(failure instanceof ApplicationFailure)) throw failure;
+  const details = failure.details?.[0] as TaskFailure;
+  return { ...details, message: failure.message, retryable: !failure.nonRetryable };
+}
+
+/** A row with the ids of a made-up user: `canary-p-…` at Plaid and `canary-b-…` at Batch. */
+export function canary(name: string | number): { plaidUserId: string; batchUserId: string } {
+  return { plaidUserId: `${CANARY}-p-${name}`, batchUserId: `${CANARY}-b-${name}` };
+}
+
+/** Rows of such users. */
+export function canaries(prefix: string, count: number): TargetRow[] {
+  return Array.from({ length: count }, (_, index) => targetRow(canary(`${prefix}-${index}`)));
+}
+
+/** A row as the snapshot holds it. */
+export function targetRow(user: TargetUser, environment = 'sandbox'): TargetRow {
+  return { user, subjects: userSubjects(user, environment, hasher) };
+}

@@ -1,0 +1,38 @@
+import { MOST_BULK_BYTES, bulkParts, halvesOf } from '../../../src/activities/sweep/bulk-parts';
+import type { BulkUser } from '../../../src/ledger/sweeps/sweep-types';
+
+function user(batchUserId: string, seq = 0): BulkUser {
+  return { seq, user: { batchUserId }, subjects: [], unsettled: false };
+}
+
+function bodyOf(part: readonly BulkUser[]): string {
+  return JSON.stringify(part.map(({ user: { batchUserId } }) => batchUserId));
+}
+
+describe('the parts of a bulk call', () => {
+  it.each([
+    ['short ids', Array.from({ length: 10_000 }, (_, index) => `user-${index}@example.org`), 1],
+    ['the longest ids of four bytes a character', Array.from({ length: 1_000 }, () => '🧨'.repeat(1_023)), 5],
+    ['ids that JSON has to escape', Array.from({ length: 1_000 }, () => '\u0001'.repeat(1_023)), 7],
+    ['one id', ['only'], 1],
+    ['nobody', [], 0],
+  ])('hold %s in as few calls as the bytes allow, each of them once and in order', (_name, ids, calls) => {
+    const parts = bulkParts(ids.map(user));
+    expect(parts).toHaveLength(calls);
+    expect(parts.flat().map(({ seq }) => seq)).toEqual(ids.map((_, index) => index));
+    for (const part of parts) expect(Buffer.byteLength(bodyOf(part))).toBeLessThanOrEqual(MOST_BULK_BYTES);
+  });
+
+  it('fill a body to the last byte', () => {
+    const three = [user('aa', 0), user('bb', 1), user('cc', 2)];
+    // ["aa","bb"] has eleven bytes, and every id is counted with a comma behind it.
+    expect(bulkParts(three, 12).map(bodyOf)).toEqual(['["aa","bb"]', '["cc"]']);
+    expect(bulkParts(three, 11).map(bodyOf)).toEqual(['["aa"]', '["bb"]', '["cc"]']);
+    expect(bulkParts([user('longer than the limit')], 5).map(bodyOf)).toEqual(['["longer than the limit"]']);
+  });
+
+  it('are halved so that nobody is lost, down to one', () => {
+    expect(halvesOf([1, 2, 3].map((seq) => user('x', seq))).map((half) => half.map(({ seq }) => seq))).toEqual([[1, 2], [3]]);
+    expect(halvesOf([user('x', 1), user('y', 2)]).map((half) => half.length)).toEqual([1, 1]);
+  });
+});

@@ -1,0 +1,159 @@
+import type { OpenSweep } from '../../../src/activities/sweep/contract';
+import { startSimulators } from '../../../src/testing';
+import type { Simulators } from '../../../src/testing';
+import { DATABASES, cleanUp } from '../../ledger/databases';
+import { settled, sweepOf } from '../../ledger/sweeps/users';
+import { canaries, failureOf, openActivityPlace } from './activity-place';
+import type { ActivityPlace } from './activity-place';
+
+describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }) => {
+  let url: string;
+  let simulators: Simulators;
+  let place: ActivityPlace;
+
+  beforeAll(async () => {
+    url = await freshUrl();
+    simulators = await startSimulators();
+    place = await openActivityPlace(simulators, url);
+  });
+  afterAll(async () => {
+    await place.close();
+    await simulators.close();
+    await cleanUp();
+  });
+
+  function inputOf(changes: Partial<OpenSweep> & { workflowId: string }): OpenSweep {
+    return { firstRunId: 'aaaaaaaa-1111', skipDone: false, usesBatch: true, ...changes };
+  }
+
+  const openSweep = (changes: Partial<OpenSweep> & { workflowId: string }, runId?: string) =>
+    place.run('httpTasks.openSweep', inputOf(changes), { runId });
+
+  /** A sweep whose users have these outcomes, sealed. */
+  async function ended(sweepId: string, outcomes: readonly ('removed' | 'failed')[], changes: { seal?: boolean } = {}): Promise<void> {
+    const { sweeps } = place.ledger;
+    await sweepOf(sweeps, sweepId, canaries(sweepId, outcomes.length));
+    const chunk = { sweepId, chunkId: 'c' };
+    const fence = await sweeps.takeFence(chunk);
+    const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 9 }, wave: 1, limit: 9 });
+    await sweeps.flushWave({ ...chunk, fence, users: users.map((user) => settled(user, outcomes[user.seq])) });
+    if (changes.seal !== false) await sweeps.seal({ sweepId });
+    await sweeps.setStatus({ sweepId, status: outcomes.includes('failed') ? 'partial' : 'completed' });
+  }
+
+  describe('of a source', () => {
+    it("makes one of the workflow's name, which is its own, and repeating it changes nothing", async () => {
+      const opened = await openSweep({ workflowId: 'plain', skipDone: true });
+      expect(opened).toEqual({ sweepId: 'plain', batchApps: ['ios', 'android'] });
+      expect(await openSweep({ workflowId: 'plain', skipDone: true })).toEqual(opened);
+      const row = await place.ledger.sweeps.read('plain');
+      expect(row).toMatchObject({ claimedBy: 'aaaaaaaa-1111', skipDone: true, status: 'running', total: 0 });
+    });
+
+    it('makes one of another name when another run of that name has its sweep, whether it has ended or not', async () => {
+      await openSweep({ workflowId: 'again' });
+      const second = { workflowId: 'again', firstRunId: 'bbbbbbbb-2222' };
+      expect(await openSweep(second)).toMatchObject({ sweepId: 'again.bbbbbbbb' });
+      expect(await openSweep(second)).toMatchObject({ sweepId: 'again.bbbbbbbb' });
+      await place.ledger.sweeps.setStatus({ sweepId: 'again', status: 'completed' });
+      expect(await openSweep({ workflowId: 'again', firstRunId: 'cccccccc-3333' })).toMatchObject({ sweepId: 'again.cccccccc' });
+    });
+
+    it('leaves a sweep of this very run that has ended, as after a retry of the workflow', async () => {
+      await openSweep({ workflowId: 'retried' });
+      await place.ledger.sweeps.setStatus({ sweepId: 'retried', status: 'failed' });
+      expect(await openSweep({ workflowId: 'retried' })).toMatchObject({ sweepId: 'retried.aaaaaaaa' });
+      await place.ledger.sweeps.setStatus({ sweepId: 'retried.aaaaaaaa', status: 'failed' });
+      expect(await openSweep({ workflowId: 'retried' }, 'third-run')).toMatchObject({ sweepId: 'retried.third-run' });
+    });
+
+    it('takes no snapshot that somebody has read for another purpose', async () => {
+      await sweepOf(place.ledger.sweeps, 'of the command line', canaries('command', 2));
+      expect(await openSweep({ workflowId: 'of the command line' })).toMatchObject({ sweepId: 'of the command line.aaaaaaaa' });
+    });
+
+    it('by many at once lets exactly one have the name', async () => {
+      const runs = ['11111111-a', '22222222-b', '33333333-c', '44444444-d'];
+      const opened = await Promise.all(runs.map((firstRunId) => openSweep({ workflowId: 'race', firstRunId })));
+      const ids = opened.map(({ sweepId }) => sweepId);
+      expect(new Set(ids).size).toBe(4);
+      expect(ids.filter((id) => id === 'race')).toHaveLength(1);
+    });
+  });
+
+  describe('of a snapshot', () => {
+    it('makes it its own, whatever the workflow is called', async () => {
+      await sweepOf(place.ledger.sweeps, 'snapshot', canaries('snapshot', 2));
+      const input = { workflowId: 'other', snapshot: 'snapshot' };
+      expect(await openSweep(input)).toMatchObject({ sweepId: 'snapshot' });
+      expect(await openSweep(input)).toMatchObject({ sweepId: 'snapshot' });
+      const failure = await failureOf(openSweep({ ...input, firstRunId: 'bbbbbbbb-2222' }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'snapshot', retryable: false });
+      expect(failure.message).toContain('belongs to another run');
+    });
+
+    it.each<[string, (id: string) => Promise<unknown>, string]>([
+      ['is not there', async () => undefined, 'this ledger has no sweep of that id'],
+      ['was not read to its end', (sweepId) => place.ledger.sweeps.create({ sweepId }), 'was not read to its end'],
+      ['was released', async (id) => (await sweepOf(place.ledger.sweeps, id, canaries(id, 1)), place.ledger.sweeps.release(id)), 'were released'],
+      ['has ended', (id) => ended(id, ['removed']), 'has ended (completed)'],
+    ])('that %s is refused, with what to do', async (name, make, message) => {
+      await make(`refused: ${name}`);
+      const failure = await failureOf(openSweep({ workflowId: 'x', snapshot: `refused: ${name}` }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'snapshot', retryable: false });
+      expect(failure.message).toContain(message);
+    });
+  });
+
+  describe('of a redrive', () => {
+    it('makes a sweep that takes up the first one', async () => {
+      await ended('first', ['removed', 'failed']);
+      expect(await openSweep({ workflowId: 'redrive', redriveOf: 'first' })).toMatchObject({ sweepId: 'redrive' });
+      expect(await place.ledger.sweeps.read('redrive')).toMatchObject({ redriveOf: 'first' });
+      expect(await openSweep({ workflowId: 'first', redriveOf: 'first' })).toMatchObject({ sweepId: 'first.aaaaaaaa' });
+    });
+
+    it.each<[string, (id: string) => Promise<unknown>, string]>([
+      ['is not there', async () => undefined, 'this ledger has no sweep of that id'],
+      ['has not ended', (id) => sweepOf(place.ledger.sweeps, id, canaries(id, 1)), 'has not ended (running)'],
+      ['was given up', (id) => ended(id, ['failed'], { seal: false }), 'was given up before everybody had an outcome'],
+      ['has nobody to redrive', (id) => ended(id, ['removed']), 'nobody of that sweep failed or is unknown'],
+      ['was released', async (id) => (await ended(id, ['failed']), place.ledger.sweeps.release(id)), 'were released'],
+    ])('of a sweep that %s is refused, with what to do', async (name, make, message) => {
+      await make(`undrivable: ${name}`);
+      const failure = await failureOf(openSweep({ workflowId: `redrive: ${name}`, redriveOf: `undrivable: ${name}` }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'redriveOf', retryable: false });
+      expect(failure.message).toContain(message);
+      expect(await place.ledger.sweeps.read(`redrive: ${name}`)).toBeUndefined();
+    });
+  });
+
+  it('is refused by a worker without keys for Batch, unless it is skipped', async () => {
+    const plaidOnly = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_SERVICES: 'plaid' } });
+    try {
+      const input = inputOf({ workflowId: 'no keys' });
+      const failure = await failureOf(plaidOnly.run('httpTasks.openSweep', input));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'batch.mode', retryable: false });
+      expect(await place.ledger.sweeps.read('no keys')).toBeUndefined();
+      expect(await plaidOnly.run('httpTasks.openSweep', { ...input, usesBatch: false })).toEqual({ sweepId: 'no keys', batchApps: [] });
+    } finally {
+      await plaidOnly.close();
+    }
+  });
+
+  it.each([
+    ['compensation.task', { task: 'desk.ticketCreate' }],
+    ['compensation.input.uri', { task: 'http.request', input: { method: 'POST' } }],
+  ])('is refused when what should run after a failure could not be sent: %s', async (field, compensation) => {
+    const failure = await failureOf(openSweep({ workflowId: `bad ${field}`, compensation }));
+    expect(failure).toMatchObject({ type: 'Task.InvalidInput', field, retryable: false });
+  });
+
+  it('waits for a ledger that is away', async () => {
+    const closed = await openActivityPlace(simulators, url);
+    await closed.ledger.close();
+    const failure = await failureOf(closed.run('httpTasks.openSweep', inputOf({ workflowId: 'away' })));
+    expect(failure).toMatchObject({ type: 'Task.LedgerUnavailable', retryable: true });
+    await closed.close();
+  });
+});

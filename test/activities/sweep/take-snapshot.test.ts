@@ -1,0 +1,389 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CancelledFailure } from '@temporalio/common';
+import Database from 'libsql';
+import type { TakeSnapshot } from '../../../src/activities/sweep/contract';
+import type { SourceSpec } from '../../../src/policy/source-spec';
+import type { TargetUser } from '../../../src/policy/target-user';
+import { SourceError, SourceUnavailableError } from '../../../src/sources/source';
+import type { RowsOptions, Source, SourceRow } from '../../../src/sources/source';
+import { startSimulators } from '../../../src/testing';
+import type { Simulators } from '../../../src/testing';
+import { DATABASES, cleanUp, runRaw, temporaryFolder } from '../../ledger/databases';
+import { settled, sweepOf } from '../../ledger/sweeps/users';
+import { CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
+import type { ActivityPlace } from './activity-place';
+
+type Rows = (options: RowsOptions) => AsyncIterable<SourceRow>;
+
+/** A source of one's own over rows that a test makes. */
+class TestSource implements Source {
+  readonly kind = 'test';
+  constructor(readonly rows: (options?: RowsOptions) => AsyncIterable<SourceRow>) {}
+  describe(): string {
+    return 'a test source';
+  }
+}
+
+/** Users by number, from behind the position. */
+async function* numbered(prefix: string, count: number, { after }: RowsOptions, each: (index: number) => unknown = () => undefined): AsyncGenerator<SourceRow> {
+  for (let index = after === undefined ? 0 : Number(after) + 1; index < count; index++) {
+    await each(index);
+    yield { position: String(index), line: index + 1, user: canary(`${prefix}-${index}`) };
+  }
+}
+
+describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ freshUrl }) => {
+  let url: string;
+  let folder: string;
+  let simulators: Simulators;
+  let place: ActivityPlace;
+  let pages: Server;
+  let pagesOrigin: string;
+  let answer: (url: URL, response: ServerResponse) => void;
+  /** What the custom source `rows` yields. */
+  let rows: Rows;
+
+  beforeAll(async () => {
+    url = await freshUrl();
+    folder = temporaryFolder();
+    simulators = await startSimulators();
+    pages = createServer((request, response) => {
+      response.setHeader('content-type', 'application/json');
+      answer(new URL(request.url ?? '', 'http://x'), response);
+    });
+    await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
+    pagesOrigin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+    const file = path.join(folder, 'crm.db');
+    const database = new Database(file);
+    database.exec('create table closed (id text)');
+    database.close();
+    place = await openActivityPlace(simulators, url, {
+      env: {
+        HTTP_TASKS_SOURCE_DIR: folder,
+        HTTP_TASKS_SOURCE_AT_URL: `file:${file}`,
+        HTTP_TASKS_SOURCE_AT_QUERY: "select 'canary-at-' || :scheduledTime as batch_user_id",
+        HTTP_TASKS_HTTP_ALLOW: pagesOrigin,
+      },
+      dependencies: { customSources: { rows: () => new TestSource((options = {}) => rows(options)) } },
+    });
+  });
+  afterAll(async () => {
+    await place.close();
+    await new Promise((resolve) => pages.close(resolve));
+    await simulators.close();
+    await cleanUp();
+  });
+  afterEach(() => {
+    expect(place.told.join('\n')).not.toContain(CANARY);
+  });
+
+  const CUSTOM: SourceSpec = { custom: { name: 'rows' } };
+
+  function inputOf(sweepId: string, changes: Partial<TakeSnapshot> = {}): TakeSnapshot {
+    return { sweepId, scheduledTime: '2026-11-23T03:30:00.000Z', maxUsers: 100_000, badRows: { percent: 50 }, ...changes };
+  }
+
+  async function take(sweepId: string, changes: Partial<TakeSnapshot> = {}, options: Parameters<ActivityPlace['run']>[2] = {}) {
+    await place.ledger.sweeps.create({ sweepId });
+    return place.run('httpTasks.takeSnapshot', inputOf(sweepId, changes), options);
+  }
+
+  /** Everybody of a sweep, in order. */
+  async function usersOf(sweepId: string): Promise<TargetUser[]> {
+    const { sweeps } = place.ledger;
+    const { total } = await sweeps.readSnapshot(sweepId);
+    const chunk = { sweepId, chunkId: 'all' };
+    const fence = await sweeps.takeFence(chunk);
+    const users: TargetUser[] = [];
+    for (let from = 0; from < total; from += 250) {
+      const wave = await sweeps.openWave({ ...chunk, fence, range: { from, to: from + 249 }, wave: from + 1, limit: 250 });
+      users.push(...wave.map(({ user }) => user));
+    }
+    return users;
+  }
+
+  function file(name: string, lines: readonly string[]): string {
+    writeFileSync(path.join(folder, name), `${lines.join('\n')}\n`);
+    return name;
+  }
+
+  async function expectGivenUp(sweepId: string): Promise<void> {
+    expect(await place.ledger.sweeps.read(sweepId)).toMatchObject({ status: 'failed', readable: false });
+    const ids = await runRaw(url, `select ids from target_ids where sweep = (select number from sweeps where sweep_id = '${sweepId}')`);
+    expect(ids).toEqual([]);
+  }
+
+  it('holds every user of a file, with duplicates and bad rows counted; repeating it reads nothing', async () => {
+    const source = {
+      file: file('plain.csv', ['plaid_user_id,batch_user_id', 'canary-1,canary-b1', 'canary-2,', ',', 'canary-1,canary-b1', ',canary-b3', 'too,many,cells']),
+    };
+    const snapshot = { total: 3, duplicates: 1, rejected: 2 };
+    expect(await take('plain', { source })).toEqual(snapshot);
+    expect(await usersOf('plain')).toEqual([
+      { plaidUserId: 'canary-1', batchUserId: 'canary-b1' },
+      { plaidUserId: 'canary-2' },
+      { batchUserId: 'canary-b3' },
+    ]);
+    file('plain.csv', ['plaid_user_id', 'canary-other']);
+    expect(await take('plain', { source })).toEqual(snapshot);
+  });
+
+  it('goes on where an attempt was when it broke off, with nobody twice and nobody left out', async () => {
+    const begun: (string | undefined)[] = [];
+    let breaksAt = 4_500;
+    rows = (options) => {
+      begun.push(options.after);
+      return numbered('resumed', 7_000, options, (index) => {
+        if (index === breaksAt) throw new SourceUnavailableError('The source is away (EIO).');
+      });
+    };
+    const failure = await failureOf(take('resumed', { source: CUSTOM }));
+    expect(failure).toMatchObject({ type: 'Task.Unavailable', service: 'source', retryable: true, message: 'The source is away (EIO).' });
+    expect(await place.ledger.sweeps.readSnapshot('resumed')).toMatchObject({ total: 4_000, complete: false });
+    breaksAt = -1;
+    expect(await take('resumed', { source: CUSTOM })).toEqual({ total: 7_000, duplicates: 0, rejected: 0 });
+    expect(begun).toEqual([undefined, '3999']);
+    expect(await usersOf('resumed')).toEqual(canaries('resumed', 7_000).map(({ user }) => user));
+  });
+
+  it('is whole when two attempts take it at once, as after a worker that was given up goes on', async () => {
+    const source = { file: file('twice.csv', ['batch_user_id', ...Array.from({ length: 9_000 }, (_, index) => `canary-twice-${index}`)]) };
+    await place.ledger.sweeps.create({ sweepId: 'twice' });
+    const attempts = [take('twice', { source }), take('twice', { source })];
+    expect(await Promise.all(attempts)).toEqual([{ total: 9_000, duplicates: 0, rejected: 0 }, { total: 9_000, duplicates: 0, rejected: 0 }]);
+    expect(new Set((await usersOf('twice')).map(({ batchUserId }) => batchUserId)).size).toBe(9_000);
+  });
+
+  it('counts bad rows once, also those behind the last good one of a block', async () => {
+    let breaksAt = 2_100;
+    rows = async function* (options) {
+      for await (const row of numbered('bad', 2_200, options)) {
+        if (row.line === breaksAt) throw new SourceUnavailableError('The source is away.');
+        yield row;
+        if (row.line % 100 === 0) yield { position: row.position, line: row.line, problem: 'names nobody' };
+      }
+    };
+    await failureOf(take('bad', { source: CUSTOM }));
+    // The twentieth stands behind the two thousandth user, with whom the block ended.
+    expect(await place.ledger.sweeps.readSnapshot('bad')).toMatchObject({ total: 2_000, rejected: 19 });
+    breaksAt = -1;
+    // A source of one's own that goes on behind a row gives the bad ones behind it no second time.
+    expect(await take('bad', { source: CUSTOM })).toEqual({ total: 2_200, duplicates: 0, rejected: 21 });
+  });
+
+  it('stops when it is cancelled, and a later attempt does the rest', async () => {
+    const cancel = new AbortController();
+    rows = (options) => numbered('cancelled', 3_000, options, async (index) => {
+      if (index === 2_500 && !cancel.signal.aborted) {
+        cancel.abort();
+        await delay(1);
+      }
+    });
+    await expect(take('cancelled', { source: CUSTOM }, { signal: cancel.signal })).rejects.toThrow(CancelledFailure);
+    expect(await place.ledger.sweeps.read('cancelled')).toMatchObject({ status: 'running', readable: true, total: 2_000 });
+    expect(await take('cancelled', { source: CUSTOM })).toMatchObject({ total: 3_000 });
+  });
+
+  it('tells how far it is every few seconds, with numbers only', async () => {
+    const beats: object[] = [];
+    rows = (options) => numbered('beats', 2_010, options, async (index) => index >= 2_000 && delay(300));
+    await take('beats', { source: CUSTOM }, { onHeartbeat: (details) => beats.push(details as object) });
+    expect(beats).toContainEqual({ total: 2_000, duplicates: 0, rejected: 0 });
+    expect(new Set(beats.flatMap(Object.keys))).toEqual(new Set(['total', 'duplicates', 'rejected']));
+  });
+
+  it('binds the time of the schedule to a query', async () => {
+    await take('query', { source: { query: 'at' } });
+    expect(await usersOf('query')).toEqual([{ batchUserId: 'canary-at-2026-11-23T03:30:00.000Z' }]);
+  });
+
+  describe('that is refused', () => {
+    it('is given up as soon as it has too many users, and says both numbers', async () => {
+      let read = 0;
+      rows = (options) => numbered('many', 1_000_000, options, () => (read += 1));
+      const failure = await failureOf(take('many', { source: CUSTOM, maxUsers: 3_000 }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'maxUsers', retryable: false });
+      expect(failure.message).toContain('there are at least 4000 users, and maxUsers allows 3000');
+      expect(read).toBeLessThan(6_000);
+      await expectGivenUp('many');
+    });
+
+    it.each<[string, SourceSpec, string, string]>([
+      ['a missing file', { file: 'not-there.csv' }, 'source.file', 'is not there (ENOENT)'],
+      ['an empty file', { file: 'empty.csv' }, 'source', 'holds no user. Nobody is off-boarded'],
+      ['a file of bad rows', { file: 'bad.csv' }, 'source', '2 of 3 rows read cannot be users, and 50 % are tolerated. line 2: '],
+      ['an unknown query', { query: 'nobody' }, 'source.query', 'there is no query of that name; known: at'],
+      ['an unknown source of its own', { custom: { name: 'other' } }, 'source.custom.name', 'there is no source of that name here; known: rows'],
+      ['pages of a task that does more than read', { pages: { task: 'plaid.userRemove' } }, 'source.pages.task', 'does not only read'],
+      ['pages of an origin that is not allowed', { pages: { task: 'http.request', input: { method: 'GET', uri: 'http://other.test/' } } }, 'source.pages.input.uri', 'is not an allowed origin'],
+    ])('for %s names the field', async (name, source, field, message) => {
+      file('empty.csv', ['plaid_user_id']);
+      file('bad.csv', ['plaid_user_id,batch_user_id', 'canary-bad', ',', 'canary-good,']);
+      const failure = await failureOf(take(name, { source }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field, retryable: false });
+      expect(failure.message).toContain(message);
+      await expectGivenUp(name);
+      const again = await failureOf(take(name, { source }));
+      expect(again).toMatchObject({ type: 'Task.InvalidInput', field: 'source', retryable: false });
+      expect(again.message).toContain('was refused by an earlier attempt');
+    });
+
+    it('for a bearer token in a list, which stands in the history, unless the operator accepts that', async () => {
+      const source = { inline: [canary('a'), { plaidUserToken: 'user-sandbox-canary' }] };
+      const failure = await failureOf(take('token', { source }));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'source.inline.1.plaidUserToken', retryable: false });
+      const inId = await failureOf(take('token in id', { source: { inline: [{ plaidUserId: 'user-sandbox-canary' }] } }));
+      expect(inId).toMatchObject({ field: 'source.inline.0.plaidUserId' });
+      const accepting = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' } });
+      await place.ledger.sweeps.create({ sweepId: 'accepted token' });
+      expect(await accepting.run('httpTasks.takeSnapshot', inputOf('accepted token', { source }))).toMatchObject({ total: 2 });
+      await accepting.close();
+    });
+
+    it('when this worker has no keys for Plaid and the source names users there', async () => {
+      const batchOnly = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_SERVICES: 'batch' } });
+      await place.ledger.sweeps.create({ sweepId: 'no plaid' });
+      await place.ledger.sweeps.create({ sweepId: 'batch only' });
+      const failure = await failureOf(batchOnly.run('httpTasks.takeSnapshot', inputOf('no plaid', { source: { inline: [canary(1)] } })));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'source' });
+      const inline = [{ batchUserId: 'canary-b' }];
+      expect(await batchOnly.run('httpTasks.takeSnapshot', inputOf('batch only', { source: { inline } }))).toMatchObject({ total: 1 });
+      await batchOnly.close();
+    });
+  });
+
+  it('takes tokens from elsewhere than a list, since they go into the ledger only, encrypted', async () => {
+    const source = { file: file('tokens.csv', ['plaid_user_token', 'user-sandbox-canary-1']) };
+    expect(await take('file of tokens', { source })).toMatchObject({ total: 1 });
+    expect(await usersOf('file of tokens')).toEqual([{ plaidUserToken: 'user-sandbox-canary-1' }]);
+  });
+
+  describe("of a source of the host's own", () => {
+    it('refuses a row that is no user by its line and rule, without its value', async () => {
+      rows = async function* () {
+        yield { position: '0', line: 1, user: canary(1) };
+        yield { position: '1', line: 2, user: { plaidUserId: 'canary-x', batchUserId: 4_711 as unknown as string } };
+      };
+      const failure = await failureOf(take('no user', { source: CUSTOM }));
+      expect(failure).toMatchObject({ field: 'source.custom', retryable: false });
+      expect(failure.message).toContain('row 2 is no user: The input of row 2 is not valid: batchUserId');
+      expect(failure.message).not.toContain('4711');
+    });
+
+    it('drops what its errors say, and tries again', async () => {
+      rows = () => {
+        throw new RangeError('connection of canary-password failed');
+      };
+      const failure = await failureOf(take('its error', { source: CUSTOM }));
+      expect(failure).toMatchObject({ type: 'Task.Unavailable', retryable: true });
+      expect(failure.message).toBe('The source failed outside its contract (RangeError). It is tried again.');
+      expect(await place.ledger.sweeps.read('its error')).toMatchObject({ status: 'running', readable: true });
+    });
+
+    it('takes its word for a refusal', async () => {
+      rows = () => {
+        throw new SourceError('custom.options.since', 'must be a date.');
+      };
+      const failure = await failureOf(take('its refusal', { source: CUSTOM }));
+      expect(failure).toMatchObject({ field: 'source.custom.options.since', retryable: false });
+      await expectGivenUp('its refusal');
+    });
+  });
+
+  describe('of pages', () => {
+    const source = (): SourceSpec => ({
+      pages: { task: 'http.request', input: { method: 'GET', uri: `${pagesOrigin}/users` }, itemsPath: 'response.body.users', fields: { batch_user_id: 'id' } },
+    });
+
+    it('is tried again when the API asks to wait, as long as it says', async () => {
+      answer = (_url, response) => response.writeHead(429, { 'retry-after': '7' }).end('{}');
+      await place.ledger.sweeps.create({ sweepId: 'slow pages' });
+      const running = place.run('httpTasks.takeSnapshot', inputOf('slow pages', { source: source() }));
+      await expect(running).rejects.toMatchObject({ type: 'Task.RateLimited', nonRetryable: false, nextRetryDelay: 7_000 });
+      expect(await place.ledger.sweeps.read('slow pages')).toMatchObject({ status: 'running', readable: true });
+      answer = (_url, response) => response.end(JSON.stringify({ users: [{ id: 'canary-page' }] }));
+      expect(await take('slow pages', { source: source() })).toMatchObject({ total: 1 });
+    });
+
+    it('fails as the call does when the API refuses it for good', async () => {
+      answer = (_url, response) => response.writeHead(404).end('{}');
+      const failure = await failureOf(take('refused pages', { source: source() }));
+      expect(failure).toMatchObject({ type: 'Task.Rejected', status: 404, retryable: false });
+      await expectGivenUp('refused pages');
+    });
+  });
+
+  describe('of somebody else', () => {
+    it('is taken as it is', async () => {
+      await sweepOf(place.ledger.sweeps, 'given', canaries('given', 3));
+      expect(await place.run('httpTasks.takeSnapshot', inputOf('given'))).toEqual({ total: 3, duplicates: 0, rejected: 0 });
+      const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('given', { maxUsers: 2 })));
+      expect(failure).toMatchObject({ field: 'maxUsers', retryable: false });
+      await expectGivenUp('given');
+    });
+
+    it('is refused when it was taken for another environment of Plaid: no hold would be recognised', async () => {
+      const rowsThere = [targetRow({ batchUserId: 'canary-b' }), targetRow(canary(1), 'production')];
+      await sweepOf(place.ledger.sweeps, 'elsewhere', rowsThere);
+      const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('elsewhere')));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'snapshot', retryable: false });
+      expect(failure.message).toContain('another environment of Plaid than this worker\'s, which is sandbox');
+    });
+  });
+
+  describe('of a redrive', () => {
+    async function first(sweepId: string, count: number): Promise<void> {
+      const { sweeps } = place.ledger;
+      await sweepOf(sweeps, sweepId, canaries(sweepId, count));
+      const chunk = { sweepId, chunkId: 'c' };
+      const fence = await sweeps.takeFence(chunk);
+      for (let wave = 1; wave * 250 <= count + 249; wave++) {
+        const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: count }, wave, limit: 250 });
+        await sweeps.flushWave({ ...chunk, fence, users: users.map((user) => settled(user, (['failed', 'removed', 'unknown'] as const)[user.seq % 3])) });
+      }
+      await sweeps.setStatus({ sweepId, status: 'partial' });
+    }
+
+    it('holds the failed and unknown users of the first sweep, also when it was broken off', async () => {
+      await first('first', 4_000);
+      const { sweeps } = place.ledger;
+      await sweeps.create({ sweepId: 'redrive', redriveOf: 'first' });
+      await sweeps.appendRedriven({ sweepId: 'redrive', limit: 100 });
+      expect(await place.run('httpTasks.takeSnapshot', inputOf('redrive'))).toEqual({ total: 2_667, duplicates: 0, rejected: 0 });
+      const expected = canaries('first', 4_000).filter((_, seq) => seq % 3 !== 1);
+      expect(await usersOf('redrive')).toEqual(expected.map(({ user }) => user));
+    });
+
+    it('is refused when the ids of the first sweep are gone meanwhile', async () => {
+      await first('gone', 2);
+      await place.ledger.sweeps.create({ sweepId: 'redrive of gone', redriveOf: 'gone' });
+      await place.ledger.sweeps.release('gone');
+      const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('redrive of gone')));
+      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'redriveOf', retryable: false });
+      await expectGivenUp('redrive of gone');
+    });
+  });
+
+  it('waits for a ledger that is away, and keeps what it has', async () => {
+    const other = await openActivityPlace(simulators, url, {
+      dependencies: { customSources: { rows: () => new TestSource((options = {}) => numbered('away', 5_000, options, async (index) => index === 3_000 && other.ledger.close())) } },
+    });
+    await place.ledger.sweeps.create({ sweepId: 'away' });
+    const failure = await failureOf(other.run('httpTasks.takeSnapshot', inputOf('away', { source: CUSTOM })));
+    expect(failure).toMatchObject({ type: 'Task.LedgerUnavailable', retryable: true });
+    rows = (options) => numbered('away', 5_000, options);
+    expect(await take('away', { source: CUSTOM })).toMatchObject({ total: 5_000 });
+    await other.close();
+  });
+
+  it('of a sweep whose ids were released meanwhile fails for good', async () => {
+    rows = (options) => numbered('released', 5_000, options, async (index) => index === 3_000 && place.ledger.sweeps.release('released'));
+    const failure = await failureOf(take('released', { source: CUSTOM }));
+    expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'sweepId', retryable: false });
+  });
+});
