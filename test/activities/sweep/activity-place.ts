@@ -63,6 +63,7 @@ export async function openActivityPlace(simulators: Simulators, ledgerUrl: strin
     services: settings.sender.services,
     allowSensitive: settings.allowSensitive,
     sourceSettings: settings.sources,
+    searchAttributes: () => [],
     ...parts.dependencies,
   };
   const activities = createSweepActivities(dependencies);
