@@ -7,6 +7,7 @@ import { createSubjectHasher } from '../ledger/subject';
 import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../tasks/catalogue';
 import { createCallBudgets } from './budget/create-call-budgets';
+import { documentedLimits } from './budget/documented-limit';
 import { createOffboardingActivities } from './offboarding-activities';
 import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
@@ -31,7 +32,7 @@ export function createHttpTaskActivities(given: {
   const ledger = new LateLedger(() => openLedger({ url, subjectKey, onEvent: given.onLedgerEvent }));
   const moreSecrets = [...settings.ledger.secretValues(), ...settings.sources.secretValues()];
   const sender = createTaskSender(settings.sender, { moreSecrets });
-  const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: ({ service }) => documentedLimit(catalogue, service) });
+  const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits(catalogue.tasks.map(({ service }) => service)) });
   const dependencies = {
     sender,
     budgets,
@@ -56,12 +57,6 @@ export function createHttpTaskActivities(given: {
       await ledger.close();
     },
   };
-}
-
-/** The limit that a service documents for all its calls; those of single operations are learned like any other. */
-function documentedLimit({ tasks }: Catalogue, service: string): number | undefined {
-  const limits = tasks.find((task) => task.service.name === service)?.service.rateLimits ?? [];
-  return limits.find(({ operation }) => operation === undefined)?.requestsPerMinute;
 }
 
 /** The ledger as activities see it, who are made before it is open. */

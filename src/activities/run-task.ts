@@ -9,6 +9,8 @@ import type { SubjectHasher } from '../ledger/subject';
 import { sensitiveFieldsIn, stringsAt } from '../tasks/define';
 import type { HttpTask } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
+import { LiveCall } from './budget/live-call';
+import type { CallBudgets } from './call-budget';
 import { outcomeOfAnswer, outcomeOfFailure } from './call-outcome';
 
 /** What it takes to run tasks. */
@@ -18,6 +20,8 @@ export interface TaskDependencies {
   hasher: SubjectHasher;
   /** Fields with a user's bearer token that may stand in a plain history. */
   allowSensitive: ReadonlySet<string>;
+  /** The rates that all processes share. */
+  budgets: CallBudgets;
 }
 
 /** One attempt to run a task. */
@@ -38,7 +42,7 @@ export interface TaskRun extends CallKey {
 const INTENT_HOLDS_MS = 5_000;
 
 /**
- * Sends one task, with its intent written before and its outcome after.
+ * Sends one task once its key's rate allows it, with its intent written before and its outcome after.
  *
  * An irreversible or repeat-safe call is sent only after its intent is in the ledger and no hold forbids it. An
  * irreversible call that finds another attempt's intent, and no proof that it changed nothing, sends nothing and fails
@@ -48,10 +52,13 @@ const INTENT_HOLDS_MS = 5_000;
  * @throws CancelledFailure when a read was aborted, or any call before it was sent.
  */
 export async function runTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, run: TaskRun): Promise<TaskAnswer> {
-  const { sender, ledger, allowSensitive } = dependencies;
+  const { sender, ledger, allowSensitive, budgets } = dependencies;
   if (run.inHistory) refuseTokens(task, input, allowSensitive);
   const prepared = sender.prepare(task, input);
   const call = describeCall(dependencies, task, input, prepared, run);
+  const liveCall = new LiveCall(budgets, task, prepared);
+  // First, because it may take longer than an intent holds.
+  await liveCall.take(run.signal);
   // Taken before the ledger is asked, so that it is never younger than the intent.
   const intendedAtMs = performance.now();
   if (prepared.effect !== 'read') await writeIntent(ledger, task, prepared, call, run);
@@ -60,10 +67,12 @@ export async function runTask(dependencies: TaskDependencies, task: HttpTask, in
   try {
     answer = await sender.send(task, input, { signal: run.signal, notSentAfterMs: intendedAtMs + INTENT_HOLDS_MS });
   } catch (error) {
+    liveCall.failed(error);
     if (error instanceof CancelledFailure && prepared.effect === 'read') throw error;
     await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () => error);
     throw error;
   }
+  liveCall.accepted();
   const items = itemsOf(dependencies, task, input, answer, prepared);
   await writeOutcome(ledger, { ...call, ...outcomeOfAnswer(task, prepared.effect, answer), items }, () =>
     outcomeNotRecorded(task, prepared.effect),

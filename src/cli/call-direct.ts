@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { createCallBudgets } from '../activities/budget/create-call-budgets';
+import { documentedLimits } from '../activities/budget/documented-limit';
 import { runTask } from '../activities/run-task';
 import type { SenderSettings } from '../config/sender-settings';
 import { readText } from '../config/env';
@@ -18,7 +20,8 @@ export interface DirectCall {
 }
 
 /**
- * Sends a call from this process. One that changes something is kept in the ledger, if there is a subject key for it.
+ * Sends a call from this process. One that changes something is kept in the ledger, if there is a subject key for it,
+ * and keeps to the rate that it shares with the workers there; a read goes without.
  * Ctrl-C stops it before it is sent; a destructive call that is on its way is awaited.
  *
  * @throws ApplicationFailure with a `Task.*` type, CancelledFailure.
@@ -46,6 +49,11 @@ async function sendWithReceipts(io: Io, sender: TaskSender, task: HttpTask, inpu
     const runId = randomUUID();
     say(io, `Receipts: http-tasks receipts ${runId}`);
     const run = { workflowId: '', runId, activityId: `call-${runId}`, attempt: 1, step: task.name, holdSubjects: [], inHistory: false, signal };
-    return runTask({ sender, ledger, hasher, allowSensitive: new Set() }, task, input, run);
+    const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits([task.service]) });
+    try {
+      return await runTask({ sender, ledger, hasher, budgets, allowSensitive: new Set() }, task, input, run);
+    } finally {
+      await budgets.close();
+    }
   });
 }

@@ -118,6 +118,12 @@ export function ledgerUnavailable(task: FailedCall['task']): ApplicationFailure 
   return bareFailure(task, 'Task.LedgerUnavailable', message, {});
 }
 
+/** Others have used up the rate of this key for longer than the attempt can wait; nothing was sent; retried. */
+export function noCallLeft(task: FailedCall['task']): ApplicationFailure {
+  const message = `${task.service.title} takes no more calls under this key for now, so ${task.name} was not sent. It is tried again.`;
+  return bareFailure(task, 'Task.RateLimited', message, {});
+}
+
 /** An earlier attempt may have been sent, and nobody knows its outcome; this attempt sent nothing; final. */
 export function outcomeUnknown(task: FailedCall['task']): ApplicationFailure {
   const message = `An earlier attempt of ${task.name} may have reached ${task.service.title}, and its outcome was not recorded. Nothing was sent now. Look before it is sent again.`;

@@ -137,6 +137,8 @@ function productsPlan({ plaidUser, reason, dryRun }: ConvergePlan): StepPlan {
       if (!plaidUser) return skipped('noPlaidId');
       if (!('user_id' in plaidUser)) return skipped('needsUserId');
       if (dryRun) return skipped('dryRun');
+      const before = doneBefore(state, name);
+      if (before) return before;
       const input = { ...plaidUser, reason_code: reason.code, ...(reason.note === undefined ? {} : { reason_note: reason.note }) };
       return new SingleCallStep({ name, task, input, knownBefore: plaidUserKnown(state) });
     },
@@ -152,6 +154,8 @@ function userPlan({ plaidUser, dryRun }: ConvergePlan): StepPlan {
     begin: (state) => {
       if (!plaidUser) return skipped('noPlaidId');
       if (dryRun) return skipped('dryRun');
+      const before = doneBefore(state, name);
+      if (before) return before;
       // Once the user is removed its products cannot be terminated any more, so their billing could never be ended.
       const products = state.done.find(({ step }) => step === PRODUCTS_STEP);
       if (products?.outcome === 'failed' || products?.outcome === 'unknown') return skipped('productsNotTerminated');
@@ -188,6 +192,10 @@ function batchPlan({ batchMode, dryRun, known }: ConvergePlan, userId: string, a
 function skippedBatch(reason: string): StepPlan {
   const [name, task] = ['batch', batch.customDataDelete.name];
   return { name, task, begin: () => ({ step: name, task, outcome: 'skipped', reason }) };
+}
+
+function doneBefore({ plan }: ConvergeState, name: string): StepResult | undefined {
+  return plan.known.doneBefore?.find(({ step }) => step === name);
 }
 
 function plaidUserKnown({ userSeen, plan }: ConvergeState): boolean {

@@ -41,6 +41,10 @@ const MOST_PER_SECOND = 1_000_000;
 const SLOW_DOWN_EVERY_MS = 1_000;
 const RISE_OF_LIMIT = 0.1;
 const RISE_OF_LEARNED = 0.2;
+/** A rate so many times above what was learned has not met the provider's limit: it doubles each second again. */
+const OUTGROWN = 2;
+/** More than twice a reserve of one call: a sweep that takes all but the reserve has to leave it less than half full. */
+const SMALLEST_LEARNING_BUCKET = 4;
 const RECENT_ANSWERS = 20;
 const REFUSALS_THAT_TEACH = 2;
 const LEARN_FROM_MS = 2_000;
@@ -127,7 +131,7 @@ function shape(limitPerMinute: number): { perSecond: number; bucket: number } {
 
 function bucketOf(state: RateState): number {
   if (state.limitPerMinute !== undefined) return shape(state.limitPerMinute).bucket;
-  return Math.max(2, state.rate / 2);
+  return Math.max(SMALLEST_LEARNING_BUCKET, state.rate / 2);
 }
 
 function reserveOf(state: RateState, liveReserve: number): number {
@@ -171,7 +175,9 @@ function risen(state: RateState, seconds: number): number {
   }
   // A bucket that nobody empties says nothing about what the provider would take, and a long pause says little.
   const asked = state.tokens < bucketOf(state) / 2 ? Math.min(seconds, 1) : 0;
-  const rising = learning.learned === undefined ? rate * 2 ** asked : rate + RISE_OF_LEARNED * learning.learned * asked;
+  const { learned } = learning;
+  // What was learned while few calls were made, or under another limit, says nothing about a rate so far above it.
+  const rising = learned === undefined || rate >= OUTGROWN * learned ? rate * 2 ** asked : rate + RISE_OF_LEARNED * learned * asked;
   return Math.min(MOST_PER_SECOND, rising);
 }
 

@@ -46,7 +46,7 @@ export interface ErrorTaxonomy {
 
 /** A documented limit of a service. */
 export interface RateLimit {
-  /** The operation it is for; all operations when absent. */
+  /** The operation it is for; when absent, the limit holds for all calls under one key together. */
   operation?: string;
   requestsPerMinute: number;
   /** What the limit is counted over, for example `client`. */

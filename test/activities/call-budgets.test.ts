@@ -56,7 +56,9 @@ describe('the calls that a process may make', () => {
     const seconds = (performance.now() - started) / 1_000;
     // Nine of the bucket's ten, the last of which is for live runs, and then nine and a half in each second.
     expect(seconds).toBeGreaterThan(1);
-    expect(leased()).toBe(20);
+    // The last asking may have found more than the last of those who wait need.
+    expect(leased()).toBeGreaterThanOrEqual(20);
+    expect(leased()).toBeLessThan(20 + 12 * 0.6 + 1);
     expect(watched.leases.length).toBeLessThan(5 + 20 * seconds);
     expect(watched.mostAtOnce()).toBe(1);
   });

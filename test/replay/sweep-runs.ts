@@ -58,8 +58,8 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
   'offboard-users-at-its-deadline': async (place) => {
     const prefix = freshId('slow');
     const file = await place.users(102, { prefix });
-    place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: `${prefix}-5`, kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 600 } });
-    return place.start({ source: { file }, deadline: '9s' });
+    place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: `${prefix}-5`, kind: 'maintenance' });
+    return place.start({ source: { file }, deadline: '12s' });
   },
 
   'offboard-users-failed': async (place) => {

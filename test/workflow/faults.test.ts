@@ -136,10 +136,10 @@ it.each(CASES.map((given) => [given.name, given] as const))('%s', async (name, g
   expect(apps.ios?.gone.includes(seeded.batchUserId)).toBe(left !== 'customDataDelete' && left !== 'gdprRequestCreate');
   const gdpr = gdprRequests.filter(({ id, app }) => id.value === seeded.batchUserId && app === 'ios');
   expect(gdpr.length > 0).toBe(given.call.startsWith('gdpr') && left !== 'gdprRequestCreate');
-}, 150_000);
+}, 240_000);
 
 it('no irreversible call was carried out twice and nobody else was touched', async () => {
   await Promise.all(ended.values());
   expect(place.simulators.plaid.state().repeats.irreversible).toEqual([]);
   expect(touchedBystanders(place)).toEqual([]);
-}, 150_000);
+}, 240_000);

@@ -3,7 +3,7 @@ import type { BulkUser } from '../../ledger/sweeps/sweep-types';
 import { batch } from '../../tasks/catalogue';
 import type { TaskFailure } from '../../tasks/failure';
 import { batchIdOf } from './bulk-parts';
-import { delayIn, failureOf } from './send-call';
+import { delayIn, failureOf } from './failure-of';
 import type { SweepDependencies } from './sweep-dependencies';
 
 const task = batch.customDataBulkDelete;

@@ -2,8 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { SubjectHistory } from '../../ledger/ledger';
 import { SweepFencedError } from '../../ledger/sweeps/sweep-errors';
-import type { ChunkFence, DeferredUser, OpenUser, SettledUser } from '../../ledger/sweeps/sweep-types';
-import { ITEMS_STEP } from '../../policy/steps/items';
+import type { ChunkFence, DeferredUser, OpenUser, Removal, SettledUser } from '../../ledger/sweeps/sweep-types';
 import type { ChunkDependencies } from './chunk-dependencies';
 
 /**
@@ -86,10 +85,10 @@ export class FencedLedger {
     return this.#patiently(() => this.#sweeps.readHistories(users));
   }
 
-  /** The Items that earlier rounds of this sweep removed of these users, by seq. */
-  readRemovedItems(users: readonly OpenUser[]): Promise<ReadonlyMap<number, ReadonlySet<string>>> {
+  /** What earlier rounds of this sweep removed of these users, by seq. */
+  readRemovals(users: readonly OpenUser[]): Promise<ReadonlyMap<number, readonly Removal[]>> {
     const { sweepId } = this.#chunk;
-    return this.#patiently(() => this.#sweeps.readRemovedItems({ sweepId, step: ITEMS_STEP, seqs: users.map(({ seq }) => seq) }));
+    return this.#patiently(() => this.#sweeps.readRemovals({ sweepId, seqs: users.map(({ seq }) => seq) }));
   }
 
   /** How many users of the whole sweep failed or are unknown; undefined when the ledger cannot say it now. */

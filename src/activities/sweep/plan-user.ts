@@ -1,7 +1,8 @@
 import type { SubjectHistory } from '../../ledger/ledger';
-import type { OpenUser } from '../../ledger/sweeps/sweep-types';
+import type { OpenUser, Removal } from '../../ledger/sweeps/sweep-types';
 import { USER_STEP } from '../../policy/converge';
 import type { ConvergePlan } from '../../policy/converge';
+import { ITEMS_STEP } from '../../policy/steps/items';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkPlan } from './contract';
 
@@ -9,14 +10,14 @@ import type { ChunkPlan } from './contract';
 export interface UserHistory {
   /** What receipts of any run or sweep tell about the user's id at Plaid. */
   atPlaid: SubjectHistory;
-  /** Keyed hashes of the Items that earlier rounds of this sweep removed. */
-  removedItems?: ReadonlySet<string>;
+  /** What earlier rounds of this sweep removed; absent for nothing. */
+  removals?: readonly Removal[];
 }
 
 /** What the machine has to know about one user of a chunk before its first move. */
 export function planFor(
   { user, unsettled }: OpenUser,
-  { atPlaid, removedItems }: UserHistory,
+  { atPlaid, removals = [] }: UserHistory,
   plan: ChunkPlan,
   { hasher, services }: Pick<ChunkDependencies, 'hasher' | 'services'>,
 ): ConvergePlan {
@@ -24,6 +25,7 @@ export function planFor(
   const environment = plaidEnvironment(services);
   const isAmong = (hashes: ReadonlySet<string>) => (id: string) => hashes.has(hasher.item('plaid', environment, id));
   const asked = itemIds && [...new Set(itemIds)];
+  const removedItems = new Set(removals.flatMap(({ items }) => items));
   return {
     ...plan,
     plaidUser: plaidUserId !== undefined ? { user_id: plaidUserId } : plaidUserToken !== undefined ? { user_token: plaidUserToken } : undefined,
@@ -35,7 +37,10 @@ export function planFor(
       steps: unsettled && plan.removeUser ? [...atPlaid.steps, USER_STEP] : atPlaid.steps,
       hadItems: unsettled || atPlaid.items.length > 0,
       itemIds: asked === undefined ? [] : unsettled ? asked : asked.filter(isAmong(new Set(atPlaid.items))),
-      ...(removedItems && { removedBefore: { has: isAmong(removedItems), size: removedItems.size } }),
+      ...(removals.length > 0 && {
+        removedBefore: { has: isAmong(removedItems), size: removedItems.size },
+        doneBefore: removals.filter(({ step }) => step !== ITEMS_STEP).map(({ step, task, requestId }) => ({ step, task, outcome: 'removed', requestId })),
+      }),
     },
   };
 }

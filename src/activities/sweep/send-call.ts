@@ -1,19 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { CancelledFailure } from '@temporalio/common';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { CallAnswer, CallMove } from '../../policy/converge';
-import { effectOf } from '../../tasks/effect';
 import type { HttpTask } from '../../tasks/define';
-import { isTaskFailureType } from '../../tasks/failure';
 import type { TaskFailure } from '../../tasks/failure';
 import type { ChunkRun } from './chunk-run';
+import { delayIn, failureOf } from './failure-of';
 import type { HoldWatch } from './hold-watch';
 import type { Admission, KeySlot } from './key-slot';
 
 /** What became of a call that a machine asked for. */
 export type CallEnd =
-  /** For the machine to go on with. */
-  | { kind: 'answered'; answer: CallAnswer }
+  /** For the machine to go on with; sent not before this time, in milliseconds since 1970. */
+  | { kind: 'answered'; answer: CallAnswer; sentAtMs: number }
   /** It may be tried again; after so long, when the provider said it. */
   | { kind: 'later'; failure: TaskFailure; delayMs?: number }
   /** A hold forbids it; nothing was sent. */
@@ -84,11 +83,12 @@ async function takeToken({ dependencies: { budgets }, stopped }: ChunkRun, { ser
 async function exchange(run: ChunkRun, task: HttpTask, input: CallMove['input']): Promise<{ end: CallEnd; accepted?: boolean }> {
   const key = { service: task.service.name, keySlot: '' };
   const { budgets, sender } = run.dependencies;
+  const sentAtMs = Date.now();
   try {
     const { sendableUntilMs: notSentAfterMs } = run.ledger;
     const { output, requestId, token } = await sender.send(task, input, { signal: run.stopped, notSentAfterMs });
     budgets.answered(key, { refused: false });
-    return { end: { kind: 'answered', answer: { ok: true, output, attempt: 1, requestId, token } }, accepted: true };
+    return { end: { kind: 'answered', answer: { ok: true, output, attempt: 1, requestId, token }, sentAtMs }, accepted: true };
   } catch (error) {
     if (error instanceof CancelledFailure) return { end: { kind: 'stopped' } };
     const failure = failureOf(error, task, input);
@@ -101,26 +101,6 @@ async function exchange(run: ChunkRun, task: HttpTask, input: CallMove['input'])
     // What a provider refuses for another reason comes from somebody whose key it knows.
     const accepted = failure.type === 'Task.Rejected' || undefined;
     if (accepted) budgets.answered(key, { refused: false });
-    return { end: { kind: 'answered', answer: { ok: false, failure } }, ...(accepted && { accepted }) };
+    return { end: { kind: 'answered', answer: { ok: false, failure }, sentAtMs }, ...(accepted && { accepted }) };
   }
-}
-
-/** What the provider asked to wait, in milliseconds. */
-export function delayIn(error: unknown): number | undefined {
-  const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
-  return typeof delayMs === 'number' ? delayMs : undefined;
-}
-
-/** The task's own failure; anything unexpected may have happened after the call was sent. */
-export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskFailure {
-  if (error instanceof ApplicationFailure && isTaskFailureType(error.type)) {
-    const detail = error.details?.[0] as Partial<TaskFailure> | undefined;
-    return { service: task.service.name, ...detail, type: error.type, message: detail?.message ?? error.message };
-  }
-  return {
-    type: effectOf(task, input) === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.UnexpectedResponse',
-    service: task.service.name,
-    task: task.name,
-    message: `${task.name} failed outside its contract.`,
-  };
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/worst-outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { SubjectHistory } from '../ledger';
-import { isOneOf, requireHashes, storable } from '../values';
+import { isOneOf, requireHashes } from '../values';
 import { keyOf, numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import type { SweepCounts, TargetRow, UnfinishedQuery, UnfinishedRanges } from './sweep-types';
@@ -134,29 +134,4 @@ export async function readHistories(
     const items = known.flatMap((row) => (row.items === null ? [] : (JSON.parse(row.items) as string[])));
     return { steps: [...new Set(known.map(({ step }) => step))].sort(), items: [...new Set(items)].sort() };
   });
-}
-
-/** See `SweepLedger.readRemovedItems`. Reached user by user through the index `receipts_key`, also in tables without statistics. */
-export async function readRemovedItems(
-  { db, dialect }: SweepContext,
-  { sweepId, step, seqs }: { sweepId: string; step: string; seqs: readonly number[] },
-): Promise<Map<number, Set<string>>> {
-  const json = JSON.stringify(seqs);
-  const list = dialect === 'postgres' ? sql`jsonb_array_elements_text(${json}::jsonb) as list (value)` : sql`json_each(${json}) as list`;
-  const ofUser = sql`
-    r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = '' and r.seq = cast(list.value as integer)
-      and r.step = ${storable(step)} and r.phase in ('outcome', 'settled') and r.outcome = 'removed' and r.items is not null`;
-  // The offset keeps Postgres from turning the look-ups into one join that reads the whole table.
-  const receipts =
-    dialect === 'postgres'
-      ? sql`cross join lateral (select r.seq, r.items from receipts as r where ${ofUser} offset 0) as r`
-      : sql`cross join receipts as r on ${ofUser}`;
-  const { rows } = await sql<{ seq: number; items: string }>`select r.seq, r.items from ${list} ${receipts}`.execute(db);
-  const found = new Map<number, Set<string>>();
-  for (const { seq, items } of rows) {
-    const removed = found.get(seq) ?? new Set();
-    for (const item of JSON.parse(items) as string[]) removed.add(item);
-    found.set(seq, removed);
-  }
-  return found;
 }

@@ -3,10 +3,11 @@ import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
 import { handBackBulk, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
-import { count, countFailed, makeDue, readHistories, readRemovedItems, readUnfinished, readUser } from './progress';
+import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } from './progress';
 import { purge, release, releaseEndedBefore } from './purge';
 import { proveAll } from './prove-all';
 import { prove, seal } from './seal';
+import { readRemovals } from './removals';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
 import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
@@ -59,7 +60,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     openWave: short(openWave),
     flushWave: short(flushWave),
     readHistories: short(readHistories),
-    readRemovedItems: short(readRemovedItems),
+    readRemovals: short(readRemovals),
     readUser: short(readUser),
     count: short(count),
     countFailed: short(countFailed),

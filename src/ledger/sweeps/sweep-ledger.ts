@@ -14,6 +14,7 @@ import type {
   OpenWave,
   ReceiptProof,
   RecordBulk,
+  Removal,
   SnapshotState,
   SweepCounts,
   SweepRow,
@@ -110,10 +111,10 @@ export interface SweepLedger {
   /** What earlier receipts tell about each of these users; the answers are in the order of the users. */
   readHistories(users: readonly { subjects: readonly string[] }[]): Promise<SubjectHistory[]>;
   /**
-   * Which Items this very sweep has already removed of these users, by its receipts of a step: the keyed hashes for each
-   * seq; a user of whom it removed none is absent. Items that it has only seen do not count.
+   * What this very sweep has already removed of these users, by the receipts of its earlier rounds and in their order, for
+   * each seq; a user of whom it removed nothing is absent. Items that it has only seen do not count.
    */
-  readRemovedItems(query: { sweepId: string; step: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, ReadonlySet<string>>>;
+  readRemovals(query: { sweepId: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, readonly Removal[]>>;
 
   /**
    * One user of a sweep, decrypted, for a run of its own; undefined when there is none, or its ids were purged.

@@ -173,6 +173,15 @@ export interface FlushWave extends ChunkFence {
   users: readonly (SettledUser | DeferredUser)[];
 }
 
+/** What a round of a sweep removed of a user. */
+export interface Removal {
+  step: string;
+  task: string;
+  requestId?: string;
+  /** Keyed hashes of the Items that were removed; none when it was not about Items. */
+  items: readonly string[];
+}
+
 /** A stretch of targets with users that are not done. */
 export interface UnfinishedRange {
   from: number;

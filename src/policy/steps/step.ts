@@ -35,6 +35,8 @@ export interface ConvergePlan {
     itemIds: readonly string[];
     /** What earlier rounds of a sweep, which begin anew each time, were answered is removed: never to be sent again. */
     removedBefore?: RemovedItems;
+    /** Steps other than the Items' that such a round has done. They are not done again. */
+    doneBefore?: readonly StepResult[];
   };
 }
 

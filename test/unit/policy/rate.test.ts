@@ -246,6 +246,13 @@ describe('a rate without a limit', () => {
     expect(refused / (accepted + refused)).toBeLessThan(0.04);
   });
 
+  it('is soon as fast as before when few calls were made as refusals came, so that they taught too little', () => {
+    let state = report(startRate(undefined, T0), { accepted: 1, refused: 2, nowMs: T0 + 10_000 });
+    expect(state.rate).toBeLessThan(1);
+    state = run(state, new Provider(1_000), 30);
+    expect(state.rate).toBeGreaterThan(400);
+  });
+
   it('finds its way up again when the limit is raised', () => {
     const slow = run(startRate(undefined, T0), new Provider(50), 30, 1_000);
     const fast = new Provider(500);

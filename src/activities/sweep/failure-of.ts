@@ -1,0 +1,25 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { HttpTask } from '../../tasks/define';
+import { effectOf } from '../../tasks/effect';
+import { isTaskFailureType } from '../../tasks/failure';
+import type { TaskFailure } from '../../tasks/failure';
+
+/** The task's own failure; anything unexpected may have happened after the call was sent. */
+export function failureOf(error: unknown, task: HttpTask, input: unknown): TaskFailure {
+  if (error instanceof ApplicationFailure && isTaskFailureType(error.type)) {
+    const detail = error.details?.[0] as Partial<TaskFailure> | undefined;
+    return { service: task.service.name, ...detail, type: error.type, message: detail?.message ?? error.message };
+  }
+  return {
+    type: effectOf(task, input) === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.UnexpectedResponse',
+    service: task.service.name,
+    task: task.name,
+    message: `${task.name} failed outside its contract.`,
+  };
+}
+
+/** What the provider asked to wait, in milliseconds. */
+export function delayIn(error: unknown): number | undefined {
+  const delayMs: unknown = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
+  return typeof delayMs === 'number' ? delayMs : undefined;
+}

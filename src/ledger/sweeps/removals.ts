@@ -1,0 +1,37 @@
+import { sql } from 'kysely';
+import { storable } from '../values';
+import type { SweepContext } from './sweep-context';
+import type { Removal } from './sweep-types';
+
+interface RemovalRow {
+  seq: number;
+  step: string;
+  task: string;
+  request_id: string | null;
+  items: string | null;
+}
+
+/** See `SweepLedger.readRemovals`. Each user is reached through the index `receipts_key`, also in tables without statistics. */
+export async function readRemovals(
+  { db, dialect }: SweepContext,
+  { sweepId, seqs }: { sweepId: string; seqs: readonly number[] },
+): Promise<Map<number, Removal[]>> {
+  const json = JSON.stringify(seqs);
+  const ofUser = sql`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
+    and r.seq = cast(list.value as integer) and r.phase in ('outcome', 'settled') and r.outcome = 'removed'`;
+  // The offset keeps Postgres from turning the look-ups into one join, for which it would read the whole table.
+  const from =
+    dialect === 'postgres'
+      ? sql`jsonb_array_elements_text(${json}::jsonb) as list (value)
+          cross join lateral (select * from receipts as r where ${ofUser} offset 0) as r`
+      : sql`json_each(${json}) as list cross join receipts as r on ${ofUser}`;
+  const { rows } = await sql<RemovalRow>`select r.seq, r.step, r.task, r.request_id, r.items from ${from} order by r.id`.execute(db);
+  const found = new Map<number, Removal[]>();
+  for (const { seq, step, task, request_id: requestId, items } of rows) {
+    const removal = { step, task, ...(requestId !== null && { requestId }), items: items === null ? [] : (JSON.parse(items) as string[]) };
+    const before = found.get(seq);
+    if (before) before.push(removal);
+    else found.set(seq, [removal]);
+  }
+  return found;
+}

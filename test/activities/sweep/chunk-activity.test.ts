@@ -1,0 +1,89 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createChunkActivity } from '../../../src/activities/sweep/chunk-activity';
+import type { ChunkInput, ChunkResult } from '../../../src/activities/sweep/contract';
+import { startSimulators } from '../../../src/testing';
+import type { Simulators } from '../../../src/testing';
+import { cleanUp } from '../../ledger/databases';
+import { until } from '../../support/offboarding-runs';
+import { quiet } from '../../support/quiet-runtime';
+import { chunkOf, converge, expectAllGone, openChunkPlace, seedSweep } from './chunk-place';
+import type { ChunkPlace } from './chunk-place';
+
+describe('the activity of a chunk', () => {
+  let simulators: Simulators;
+  let place: ChunkPlace;
+  let activity: ReturnType<typeof createChunkActivity>;
+
+  beforeEach(async () => {
+    simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
+    place = await openChunkPlace(simulators, 'file::memory:');
+    activity = createChunkActivity(place);
+  });
+  afterEach(async () => {
+    await place.close();
+    await simulators.close();
+  });
+  afterAll(cleanUp);
+
+  const run = (input: ChunkInput, environment = quietEnvironment()): Promise<ChunkResult> =>
+    environment.run<[ChunkInput], ChunkResult, typeof activity>(activity, input);
+
+  it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)('answers how far it came when it is stopped (%s), and does not fail', async (reason) => {
+    await seedSweep(simulators, place, 'stopped', 400);
+    simulators.plaid.configure({ latencyMs: 30 });
+    const environment = quietEnvironment();
+    const running = run(chunkOf('stopped', 400), environment);
+    await until('it is under way', () => simulators.plaid.figures().calls.total > 200);
+    environment.cancel(reason);
+    const result = await running;
+    expect(result).toMatchObject({ end: 'cancelled' });
+    expect(result.waitingForBulk + result.deferred).toBe(result.opened);
+    expect(result.opened).toBeLessThan(400);
+    simulators.plaid.configure({ latencyMs: 0 });
+    await converge(chunkOf('stopped', 400), place);
+    expectAllGone(simulators, 400);
+  });
+
+  it('beats every two seconds with numbers only', async () => {
+    await seedSweep(simulators, place, 'beating', 100);
+    simulators.plaid.configure({ latencyMs: 700 });
+    const environment = quietEnvironment();
+    const beats: unknown[] = [];
+    environment.on('heartbeat', (details) => beats.push(details));
+    await run(chunkOf('beating', 100), environment);
+    expect(beats.length).toBeGreaterThanOrEqual(1);
+    expect(JSON.stringify(beats)).not.toContain('beating-');
+  });
+
+  it('fails Task.LedgerUnavailable, to be tried again, when the ledger is away at its start', async () => {
+    await seedSweep(simulators, place, 'away', 5);
+    await place.ledger.close();
+    const failure = await failureOf(run(chunkOf('away', 5)));
+    expect(failure).toMatchObject({ type: 'Task.LedgerUnavailable', nonRetryable: false });
+    expect(simulators.plaid.figures().calls.total).toBe(0);
+  });
+
+  it('fails for good for a sweep that is not there, and for one whose ids were released', async () => {
+    await seedSweep(simulators, place, 'released', 5);
+    await place.ledger.sweeps.release('released');
+    const released = await failureOf(run(chunkOf('released', 5)));
+    expect(released).toMatchObject({ type: 'Task.InvalidInput', nonRetryable: true });
+    expect(released.message).toContain('were released');
+    const unknown = await failureOf(run(chunkOf('unknown', 5)));
+    expect(unknown).toMatchObject({ type: 'Task.InvalidInput', nonRetryable: true });
+    expect(unknown.message).toContain('has no sweep unknown');
+    expect(simulators.plaid.figures().calls.total).toBe(0);
+  });
+});
+
+/** Failing is what some of these runs are made for. */
+function quietEnvironment(): MockActivityEnvironment {
+  return new MockActivityEnvironment({}, { logger: quiet });
+}
+
+async function failureOf(run: Promise<unknown>): Promise<ApplicationFailure> {
+  const failure: unknown = await run.then(() => undefined, (reason: unknown) => reason);
+  if (!(failure instanceof ApplicationFailure)) throw new Error(`Not an ApplicationFailure: ${String(failure)}`);
+  return failure;
+}
