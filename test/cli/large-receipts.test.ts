@@ -39,13 +39,13 @@ describe.each(DATABASES)(`${RECEIPTS} receipts in $name`, ({ freshUrl }) => {
   });
   afterAll(cleanUp);
 
-  it.each(['--csv', '--jsonl'])('are written to a file without holding them in memory: %s', async (format) => {
+  it('are written to a file without holding them in memory', async () => {
     const file = join(temporaryFolder(), 'receipts');
-    const { code, stderr } = await runCli(['receipts', 'large', format, '--out', file], { ...env, ...LITTLE_MEMORY });
+    const { code, stderr } = await runCli(['receipts', 'large', '--csv', '--out', file], { ...env, ...LITTLE_MEMORY });
     expect({ code, stderr }).toEqual({ code: 0, stderr: `${RECEIPTS} receipts of large are in ${file}.\n` });
     let lines = 0;
     for await (const line of createInterface({ input: createReadStream(file) })) lines += line === '' ? 0 : 1;
-    expect(lines).toBe(RECEIPTS + (format === '--csv' ? 1 : 0));
+    expect(lines).toBe(RECEIPTS + 1);
   });
 
   it('wait for a slow reader of one JSON array', async () => {

@@ -71,7 +71,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
   it('are CSV with every column, in which no text is a formula', async () => {
     const { code, stdout } = await runCli(['receipts', SWEEP, '--csv'], env);
     expect(code).toBe(0);
-    const rows = parse(stdout, { columns: true }) as Record<string, string>[];
+    const rows = parse<Record<string, string>>(stdout, { columns: true });
     expect(rows).toHaveLength(settled().length);
     const text = (value: string | number | undefined): string => `${typeof value === 'string' && /^[=+\-@]/.test(value) ? "'" : ''}${value ?? ''}`;
     expect(rows).toEqual(
