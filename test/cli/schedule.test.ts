@@ -1,0 +1,92 @@
+import { join } from 'node:path';
+import Database from 'libsql';
+import type { ScheduleDocument } from '../../src/cli/schedule/schedule-document';
+import type { RunningCli } from './run-cli';
+import { openStage, until } from './sweep-stage';
+import type { StageUser, SweepEnd, SweepStage } from './sweep-stage';
+
+jest.setTimeout(240_000);
+
+/** Nights at three; somebody closed the account a day before each. */
+const NIGHTS = ['2030-03-01T03:00:00Z', '2030-03-02T03:00:00Z', '2030-03-03T03:00:00Z'];
+const CLOSED_AT = ['2030-02-28T12:00:00.000Z', '2030-03-01T12:00:00.000Z', '2030-03-02T12:00:00.000Z'];
+const NAME = 'nightly-clean-up';
+
+let stage: SweepStage;
+let worker: RunningCli;
+let users: StageUser[];
+
+beforeAll(async () => {
+  stage = await openStage(({ folder }) => ({
+    HTTP_TASKS_SOURCE_CLOSED_URL: `file:${join(folder, 'accounts.db')}`,
+    HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select plaid_user_id, batch_user_id from accounts where closed_at < :scheduledTime order by closed_at',
+  }));
+  users = stage.newUsers(3);
+  const accounts = new Database(join(stage.folder, 'accounts.db'));
+  accounts.exec('create table accounts (plaid_user_id text, batch_user_id text, closed_at text)');
+  const insert = accounts.prepare('insert into accounts values (?, ?, ?)');
+  users.forEach(({ plaidId, batchId }, index) => insert.run(plaidId, batchId, CLOSED_AT[index] ?? ''));
+  accounts.close();
+  worker = await stage.startWorker();
+});
+
+afterAll(async () => {
+  await worker.stop();
+  await stage.close();
+});
+
+function show(): Promise<{ code: number | null; document: ScheduleDocument }> {
+  return stage.run<ScheduleDocument>('schedule', 'show', NAME);
+}
+
+it('creates a Schedule of sweeps over a configured query, which shows what it will do', async () => {
+  const created = await stage.run('schedule', 'create', NAME, '--cron', '0 3 * * *', '--source', 'query:closed', '--reason', 'CONSUMER_ACCOUNT_CLOSED', '--paused', '--pause-on-failure');
+  expect({ code: created.code, document: created.document }).toMatchObject({ code: 0 });
+  const { code, document } = await show();
+  expect(code).toBe(0);
+  expect(document).toMatchObject({
+    name: NAME,
+    overlap: 'skip',
+    paused: true,
+    pauseOnFailure: true,
+    skippedByOverlap: 0,
+    started: 0,
+    input: { source: { query: 'closed' }, reason: { code: 'CONSUMER_ACCOUNT_CLOSED' }, skipDone: true },
+  });
+  expect(document.nextRuns.every((time) => new Date(time).getUTCHours() === 3)).toBe(true);
+  const { document: list } = await stage.run<{ name: string; paused: boolean }[]>('schedule', 'list');
+  expect(list).toEqual(expect.arrayContaining([expect.objectContaining({ name: NAME, paused: true })]));
+});
+
+it('runs every missed night of a backfill, each with its own nominal time, and leaves out who was done before', async () => {
+  const backfilled = await stage.run('schedule', 'backfill', NAME, '--from', '2030-03-01T00:00:00Z', '--to', '2030-03-04T00:00:00Z');
+  expect({ code: backfilled.code, document: backfilled.document }).toMatchObject({ code: 0 });
+  const { lastRuns } = await until('all nights have ended', async () => {
+    const { document } = await show();
+    return document.lastRuns.length === 3 && document.lastRuns.every(({ status }) => status === 'completed') && document;
+  }, 180_000);
+  expect(lastRuns.map(({ scheduledAt }) => new Date(scheduledAt).toISOString().replace('.000', ''))).toEqual(NIGHTS);
+  const nights = await Promise.all(lastRuns.map(({ workflowId }) => stage.run('sweep', 'status', workflowId)));
+  expect(nights.map(({ document: { counts } }) => ({ total: counts?.total, accepted: counts?.accepted, skipped: counts?.skipped }))).toEqual([
+    { total: 1, accepted: 1, skipped: 0 },
+    { total: 2, accepted: 1, skipped: 1 },
+    { total: 3, accepted: 1, skipped: 2 },
+  ]);
+  const { gone } = stage.simulators.plaid.state();
+  expect([...gone].sort()).toEqual(users.map(({ plaidId }) => plaidId).sort());
+});
+
+it('is triggered, resumed, paused with a note, and deleted', async () => {
+  expect((await stage.run('schedule', 'resume', NAME)).code).toBe(0);
+  expect((await show()).document.paused).toBe(false);
+  expect((await stage.run('schedule', 'trigger', NAME)).code).toBe(0);
+  await until('the triggered run has ended', async () => {
+    const { document } = await show();
+    return document.started === 4 && document.underWay.length === 0;
+  });
+  expect((await stage.run('schedule', 'pause', NAME, '--note', 'while we look')).code).toBe(0);
+  expect((await show()).document).toMatchObject({ paused: true, note: 'while we look' });
+  expect((await stage.run('schedule', 'delete', NAME)).code).toBe(0);
+  const gone = await stage.run<SweepEnd>('schedule', 'show', NAME);
+  expect(gone).toMatchObject({ code: 1, document: { error: { message: expect.stringContaining(NAME) as string } } });
+});
