@@ -1,0 +1,137 @@
+import type { RunningCli } from './run-cli';
+import { endOf, openStage, until } from './sweep-stage';
+import type { SweepEnd, SweepStage } from './sweep-stage';
+
+const REASON = ['--reason', 'OTHER'];
+/** Slow enough that a sweep of these users is still under way when a command about it arrives. */
+const SLOW_MS = 1_500;
+const USERS = 200;
+const CHUNKS = ['--granularity', 'chunk', '--batch-mode', 'skip', '--concurrency', '1'];
+
+type Status = SweepEnd & { phase?: string; underWay?: number; readFrom: string };
+
+let stage: SweepStage;
+let worker: RunningCli;
+
+beforeAll(async () => {
+  stage = await openStage();
+  worker = await stage.startWorker();
+}, 120_000);
+
+afterAll(async () => {
+  await worker.stop();
+  await stage.close();
+});
+
+afterEach(() => {
+  stage.simulators.plaid.faults.remove();
+  stage.simulators.plaid.configure({ latencyMs: 0 });
+});
+
+async function status(id: string): Promise<Status> {
+  return (await stage.run<Status>('sweep', 'status', id)).document;
+}
+
+/** Starts a sweep that takes a while; answers once it has begun to off-board users. */
+async function beginSlowly(id: string, ...more: string[]): Promise<void> {
+  stage.simulators.plaid.configure({ latencyMs: SLOW_MS });
+  const file = stage.fileOf(stage.newUsers(USERS).map(({ plaidId }) => ({ plaidId })));
+  const { code } = await stage.run('sweep', '--source', file, ...REASON, ...CHUNKS, '--id', id, ...more);
+  expect(code).toBe(0);
+  await until('the first chunk runs', async () => ((await status(id)).underWay ?? 0) > 0);
+}
+
+describe('a sweep that waits for approval', () => {
+  it('ends the watching with exit 1, refuses another total in one sentence, and begins with the right one', async () => {
+    const file = stage.fileOf(stage.newUsers(2));
+    const waiting = await stage.run('sweep', '--source', file, ...REASON, '--approval', '--id', 'approval', '--watch');
+    expect({ code: waiting.code, status: waiting.document.status }).toEqual({ code: 1, status: 'waitingForApproval' });
+    expect(waiting.stderr).toContain('http-tasks sweep approve approval --total 2');
+
+    const wrong = await stage.run('sweep', 'approve', 'approval', '--total', '3', '--by', 'alice');
+    expect({ code: wrong.code, type: wrong.document.error?.type }).toEqual({ code: 1, type: 'Refused' });
+    expect(wrong.document.error?.message).toMatch(/^[^\n]*2 users[^\n]*\.$/);
+
+    const right = await stage.run('sweep', 'approve', 'approval', '--total', '2', '--by', '-alice', '--watch');
+    expect({ code: right.code, status: right.document.status }).toEqual({ code: 0, status: 'completed' });
+    expect(await status('approval')).toMatchObject({ approvedBy: '-alice' });
+  });
+});
+
+describe('a sweep under way', () => {
+  it('tells live numbers, is paused, told its rate, resumed, and completes', async () => {
+    await beginSlowly('steered');
+    await until('a running chunk tells of users who are done', async () => {
+      const { counts, underWay } = await status('steered');
+      return (underWay ?? 0) > 0 && (counts?.removed ?? 0) > 0 && (counts?.pending ?? 0) > 0;
+    });
+    expect(await stage.run('sweep', 'pause', 'steered')).toMatchObject({ code: 0, document: { status: 'paused', pausedBecause: 'request' } });
+    const watched = await stage.run('sweep', 'watch', 'steered');
+    expect({ code: watched.code, status: watched.document.status }).toEqual({ code: 1, status: 'paused' });
+    expect(watched.stderr).toContain('http-tasks sweep resume steered');
+
+    expect((await stage.run('sweep', 'rate', 'steered', '60000')).code).toBe(0);
+    expect((await stage.run('sweep', 'rate', 'steered', 'auto', '--service', 'plaid')).code).toBe(0);
+    stage.simulators.plaid.configure({ latencyMs: 0 });
+    const resumed = await stage.run('sweep', 'resume', 'steered', '--watch');
+    expect({ code: resumed.code, status: resumed.document.status, removed: resumed.document.counts?.removed }).toEqual({ code: 0, status: 'completed', removed: USERS });
+  });
+
+  it('refuses to be resumed while it is not paused', async () => {
+    await beginSlowly('unpaused');
+    const { code, document } = await stage.run('sweep', 'resume', 'unpaused');
+    expect({ code, type: document.error?.type }).toEqual({ code: 1, type: 'Refused' });
+    expect(document.error?.message).toContain('not paused');
+    stage.simulators.plaid.configure({ latencyMs: 0 });
+    await stage.run('sweep', 'cancel', 'unpaused', '--watch');
+  });
+
+  it('goes on after Ctrl-C, which says how to watch it again; cancelled, it says what it came to with exit 1', async () => {
+    await beginSlowly('cancelled');
+    const watching = stage.begin('sweep', 'watch', 'cancelled', '--json');
+    await watching.printed('users');
+    const interrupted = endOf(await watching.stop('SIGINT'));
+    expect({ code: interrupted.code, type: interrupted.document.error?.type }).toEqual({ code: 1, type: 'Interrupted' });
+    expect(interrupted.document.error?.message).toContain('http-tasks sweep watch cancelled');
+    expect((await status('cancelled')).status).toBe('running');
+
+    stage.simulators.plaid.configure({ latencyMs: 0 });
+    const { code, document } = await stage.run('sweep', 'cancel', 'cancelled', '--watch');
+    expect({ code, status: document.status }).toEqual({ code: 1, status: 'cancelled' });
+    expect(document.merkleRoot).toMatch(/^[0-9a-f]{64}$/);
+    const { total = 0, ...outcomes } = document.counts ?? {};
+    expect(Object.values(outcomes).reduce((sum, users) => sum + users, 0)).toBe(total);
+  });
+
+  it('cannot be redriven or released before its end', async () => {
+    await beginSlowly('early');
+    const redriven = await stage.run('sweep', 'redrive', 'early');
+    const released = await stage.run('sweep', 'release', 'early', '--yes');
+    expect([redriven, released].map(({ code, document }) => [code, document.error?.type])).toEqual([[1, 'Conflict'], [1, 'Conflict']]);
+    stage.simulators.plaid.configure({ latencyMs: 0 });
+    expect((await stage.run('sweep', 'watch', 'early')).document.counts?.removed).toBe(USERS);
+  });
+
+  it('is watched beyond the death of its worker, to its end under another one', async () => {
+    await beginSlowly('survivor');
+    const watching = stage.begin('sweep', 'watch', 'survivor', '--json');
+    await watching.printed('users');
+    await worker.stop('SIGKILL');
+    await watching.printed('no worker answers');
+    stage.simulators.plaid.configure({ latencyMs: 0 });
+    worker = await stage.startWorker();
+    const { code, document } = endOf(await watching.ended);
+    expect({ code, status: document.status, total: document.counts?.total }).toEqual({ code: 0, status: 'completed', total: USERS });
+  }, 180_000);
+});
+
+describe('a sweep beyond its tolerance', () => {
+  it('pauses, ends the watching with exit 1, and goes on when it is resumed', async () => {
+    stage.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', errorType: 'INVALID_REQUEST', errorCode: 'NOT_TODAY', status: 400, times: 3 });
+    const file = stage.fileOf(stage.newUsers(20).map(({ plaidId }) => ({ plaidId })));
+    const { code, document } = await stage.run('sweep', '--source', file, ...REASON, ...CHUNKS, '--tolerance', '1', '--id', 'tolerant', '--watch');
+    expect({ code, status: document.status, because: document.pausedBecause }).toEqual({ code: 1, status: 'paused', because: 'tolerance' });
+    const resumed = await stage.run('sweep', 'resume', 'tolerant', '--watch');
+    expect({ code: resumed.code, status: resumed.document.status, failed: resumed.document.counts?.failed }).toEqual({ code: 1, status: 'partial', failed: 3 });
+  });
+});
