@@ -7,7 +7,7 @@ import { ROOT, npmCommand, run } from './commands.mjs';
 import { build } from './build.mjs';
 import { ensureInstalled } from './ensure-installed.mjs';
 
-const JEST_LIMIT_MS = 20 * 60_000;
+const JEST_LIMIT_MS = 22 * 60_000;
 /** How long jest may take to end once it has written its results; longer means that a test left something open. */
 const JEST_END_MS = 60_000;
 const RESULTS = join(ROOT, '.test-state', 'jest.json');

@@ -30,6 +30,8 @@ export interface SweepResult {
   merkleRoot?: string;
   /** The sweep whose failed and unknown users this one took up. */
   redriveOf?: string;
+  /** Who approved, when the sweep had to be approved: a claim. */
+  approvedBy?: string;
   /** What became of the compensation task, when the input named one and the sweep did not complete. */
   compensationTask?: OffboardResult['compensationTask'];
 }
@@ -50,8 +52,6 @@ export interface SweepProgress extends SweepResult {
   nextTryAt?: string;
   /** ISO 8601. */
   startedAt: string;
-  /** Who approved, when the sweep had to be approved. */
-  approvedBy?: string;
 }
 
 /** No user yet. */

@@ -29,7 +29,7 @@ export async function endOfSweep(state: SweepState, cancelled: boolean): Promise
 }
 
 function resultOf(state: SweepState): SweepResult {
-  const { sweepId, status, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = state.progress();
+  const { sweepId, status, counts, duplicates, rejected, merkleRoot, redriveOf, approvedBy, compensationTask } = state.progress();
   return {
     sweepId,
     status,
@@ -38,6 +38,7 @@ function resultOf(state: SweepState): SweepResult {
     rejected,
     ...(merkleRoot !== undefined && { merkleRoot }),
     ...(redriveOf !== undefined && { redriveOf }),
+    ...(approvedBy !== undefined && { approvedBy }),
     ...(compensationTask !== undefined && { compensationTask }),
   };
 }
