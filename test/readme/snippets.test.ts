@@ -59,7 +59,7 @@ it('names every setting that the code reads, and none that it does not', () => {
 });
 
 function settingsInSource(): string[] {
-  const files = ['src/tasks/plaid/service.ts', 'src/tasks/batch/service.ts', 'src/config/settings.ts', 'src/config/ledger-settings.ts'];
+  const files = ['src/tasks/plaid/service.ts', 'src/tasks/batch/service.ts', 'src/config/settings.ts', 'src/config/ledger-settings.ts', 'src/config/source-settings.ts'];
   const names = files.flatMap((file) => [
     ...readFileSync(join(ROOT, file), 'utf8').matchAll(/'((?:PLAID|BATCH|HTTP_TASKS)_[A-Z_]+)'/g),
   ]);

@@ -36,7 +36,8 @@ export function overTime({ bucketMs, buckets, last }: SettledOverTime): OverTime
   const [start, end] = [points[0]?.from ?? 0, (points.at(-1)?.from ?? 0) + bucketMs];
   const nearlyAll = timeOfShare(points, total * 0.99) + bucketMs;
   const shownUntil = nearlyAll - start < (end - start) * LONG_TAIL ? nearlyAll : end;
-  const stretchMs = STRETCHES_MS.find((ms) => ms % bucketMs === 0 && (shownUntil - start) / ms <= MOST_STRETCHES) ?? bucketMs;
+  const stretchMs = STRETCHES_MS.find((ms) => ms % bucketMs === 0 && (shownUntil - start) / ms <= MOST_STRETCHES)
+    ?? bucketMs * Math.ceil((shownUntil - start) / bucketMs / MOST_STRETCHES);
   const stretches: TimeFigures[] = [];
   let sofar = 0;
   let at = 0;

@@ -31,6 +31,10 @@ export function duration(ms: number): string {
   const at = UNITS.findIndex(([unit]) => ms >= unit);
   const [unit, name] = UNITS[at] ?? [1_000, 's'];
   const next = UNITS[at + 1];
+  const rounded = Math.round(ms / (next?.[0] ?? 100)) * (next?.[0] ?? 100);
+  // 59 min and 59.9 s are an hour, not 60 min.
+  const above = UNITS[at - 1];
+  if (above !== undefined && rounded >= above[0]) return duration(rounded);
   if (next === undefined) return `${Math.round(ms / 100) / 10} s`;
   const [smaller, smallerName] = next;
   const whole = Math.round(ms / smaller);
