@@ -63,5 +63,5 @@ function settingsInSource(): string[] {
   const names = files.flatMap((file) => [
     ...readFileSync(join(ROOT, file), 'utf8').matchAll(/'((?:PLAID|BATCH|HTTP_TASKS)_[A-Z_]+)'/g),
   ]);
-  return names.map(([, name = '']) => name).filter((name) => !name.endsWith('_FILE'));
+  return names.map(([, name = '']) => name).filter((name) => !name.endsWith('_FILE') && !name.endsWith('_'));
 }
