@@ -53,9 +53,11 @@ export function servicesOf(
 }
 
 function openQuestions(usual: Servers, taken: readonly TakenOperation[], services: readonly PlannedService[], options: OpenApiOptions): string[] {
+  const keys = [...new Set(taken.flatMap((one) => one.taken))].filter((name) => !Object.hasOwn(options.secretFields ?? {}, name));
   const versions = services.flatMap(({ service }) => service.credentials).filter(({ name }) => /version$/i.test(name));
   return [
     ...(usual.open === undefined || options.defaultEnvironment !== undefined ? [] : [`servers: ${usual.open}`]),
+    ...(keys.length === 0 ? [] : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
     ...[...new Set(versions.map(({ name, setting }) => `credentials: ${name} looks like a version and no secret; give it a value, or set ${setting}`))],
     ...(taken.some(({ decision }) => decision.rateLimit) ? [] : ['rateLimits: the limits of the service, which no OpenAPI document says']),
     ...(options.errors ? [] : ["errors: what the service's error codes mean, above all which of them say that keys are wrong or that it is to be slower"]),

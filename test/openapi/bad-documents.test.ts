@@ -86,12 +86,15 @@ describe('An operation that cannot be used is skipped with its place, and the ot
     Gone: { $ref: '#/components/schemas/NotThere' },
     Type: { type: 'file' },
     Deep: { properties: { a: { properties: { b: { $ref: '#/components/schemas/Gone' } } } } },
+    Choice: { oneOf: [{ $ref: '#/components/schemas/Choice' }, { type: 'string' }] },
     Own: { allOf: [{ $ref: '#/components/schemas/Own' }, { type: 'object' }] },
   };
 
   it.each<[string, unknown, string, RegExp]>([
     ['references that lead in a circle', { $ref: '#/components/schemas/Loop' }, '#/components/schemas/', /never to a value/],
     ['pointers that lead through each other', { $ref: '#/components/schemas/Inner' }, '#/', /never to a value/],
+    ['a schema that is one of its own options', { $ref: '#/components/schemas/Choice' }, '#/components/schemas/Choice', /back to itself/],
+    ['a schema that is a part of itself', { $ref: '#/components/schemas/Own' }, '#/components/schemas/Own', /back to itself/],
     ['a reference to nothing', { $ref: '#/components/schemas/NotThere' }, '#/paths/~1bad/post/requestBody', /leads to nothing/],
     ['a reference to nothing, far away', { $ref: '#/components/schemas/Deep' }, '#/components/schemas/Gone', /leads to nothing/],
     ['a type that there is not', { $ref: '#/components/schemas/Type' }, '#/components/schemas/Type/type', /is no type/],
@@ -129,6 +132,16 @@ describe('An operation that cannot be used is skipped with its place, and the ot
     const { tasks } = tasksFromOpenApi(documentWith(paths, { components: { schemas: { Tree: tree } } }));
     expect(tasks[0]!.input.safeParse({ name: 'a', kids: [{ kids: [{ name: 'c' }] }] }).success).toBe(true);
     expect(tasks[0]!.input.safeParse({ kids: [{ kids: [{ name: 1 }] }] }).success).toBe(false);
+  });
+
+  it.each(['multipart/form-data', 'application/x-www-form-urlencoded', 'application/json'])('lists of themselves are used in %s', (type) => {
+    const list = { type: 'array', items: { $ref: '#/components/schemas/List' } };
+    const schema = { type: 'object', properties: { token: { $ref: '#/components/schemas/List' }, any: { $ref: '#/components/schemas/Any' } } };
+    const any = { anyOf: [{ type: 'string' }, { type: 'array', items: { $ref: '#/components/schemas/Any' } }, { type: 'object', additionalProperties: { $ref: '#/components/schemas/Any' } }] };
+    const responses = { default: { description: '', content: { 'application/json': { schema: { $ref: '#/components/schemas/Any' } } } } };
+    const paths = { '/list': { post: { operationId: 'list', requestBody: { content: { [type]: { schema } } }, responses } } };
+    const { tasks } = tasksFromOpenApi(documentWith(paths, { components: { schemas: { List: list, Any: any } } }));
+    expect(tasks[0]!.input.safeParse({ token: [[[]]], any: [{ a: ['x'] }] }).success).toBe(true);
   });
 
   it('schemas that name each other two by two are neither multiplied nor nested without end', () => {

@@ -20,7 +20,7 @@ export class OpenApiDocument {
 
   /** `3.0` or `3.1`. */
   get version(): '3.0' | '3.1' {
-    return String((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.0') ? '3.0' : '3.1';
+    return versionOf((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.0') ? '3.0' : '3.1';
   }
 
   /** What stands in one of its files; undefined when it is none of them. */
@@ -49,5 +49,11 @@ function refuseUnlessOpenApi(value: unknown): void {
   const { openapi, swagger } = value as { openapi?: unknown; swagger?: unknown };
   if (swagger !== undefined) throw new OpenApiError('#/swagger', 'is Swagger 2.0; convert it to OpenAPI 3 first');
   if (openapi === undefined) throw new OpenApiError('', 'has no field openapi, so it is no OpenAPI document');
-  if (!/^3\.[01](\.|$)/.test(String(openapi))) throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0 and 3.1 are');
+  if (!/^3\.[01](\.|$)/.test(versionOf(openapi))) throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0 and 3.1 are');
+}
+
+/** YAML reads an unquoted 3.0 as a number. */
+function versionOf(openapi: unknown): string {
+  if (typeof openapi === 'number') return openapi.toFixed(1);
+  return typeof openapi === 'string' ? openapi : '';
 }

@@ -80,15 +80,16 @@ function writingOf(encoding: DocumentNode | undefined, isFile: boolean): FormFie
   };
 }
 
+/** Bytes, or a list of them; a list of lists is none that a form can hold. */
 function isBinary(shape: Shape, names: NamedShapes): boolean {
   const behind = resolved(shape, names);
-  if (behind.kind === 'array') return isBinary(behind.items, names);
-  return behind.kind === 'string' && behind.format === 'binary';
+  const one = behind.kind === 'array' ? resolved(behind.items, names) : behind;
+  return one.kind === 'string' && one.format === 'binary';
 }
 
 function asFile(shape: Shape, names: NamedShapes): Shape {
   const behind = resolved(shape, names);
   const description = shape.description ?? behind.description;
-  const file: Shape = behind.kind === 'array' ? { ...behind, items: asFile(behind.items, names) } : { kind: 'file' };
+  const file: Shape = behind.kind === 'array' ? { ...behind, items: { kind: 'file' } } : { kind: 'file' };
   return description === undefined ? file : { ...file, description };
 }

@@ -44,12 +44,12 @@ function fieldsOf(operation: DocumentNode, schemas: SchemaReader): Set<string> |
 
 function namesIn(shape: Shape, names: NamedShapes): Set<string> {
   const behind = resolved(shape, names);
-  if (behind.kind === 'object') return new Set([...behind.fields].filter(([, { shape: field }]) => isScalar(field, names)).map(([name]) => name));
-  return behind.kind === 'union' ? new Set(behind.options.flatMap((option) => [...namesIn(option, names)])) : new Set();
+  const objects = behind.kind === 'union' ? behind.options.map((option) => resolved(option, names)) : [behind];
+  return new Set(objects.flatMap((object) => (object.kind === 'object' ? [...object.fields].filter(([, field]) => isScalar(field.shape, names)).map(([name]) => name) : [])));
 }
 
 function isScalar(shape: Shape, names: NamedShapes): boolean {
   const behind = resolved(shape, names);
-  if (behind.kind === 'union') return behind.options.some((option) => isScalar(option, names));
-  return behind.kind === 'string' || behind.kind === 'number';
+  const kinds = behind.kind === 'union' ? behind.options.map((option) => resolved(option, names).kind) : [behind.kind];
+  return kinds.includes('string') || kinds.includes('number');
 }

@@ -3,7 +3,7 @@ import type { HttpMethod } from '../../tasks/define';
 import { OpenApiError } from '../document/openapi-error';
 import { camelCase, capitalised, freeName } from './names';
 
-const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const;
+const METHODS: ReadonlySet<string> = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']);
 
 /** One operation of a document, with its name but not yet read. */
 export interface FoundOperation {
@@ -49,9 +49,8 @@ function collect(path: string, entry: DocumentNode, onBroken: (method: string, e
     onBroken('', error);
     return;
   }
-  for (const verb of METHODS) {
-    const node = pathItem.at(verb);
-    if (!node) continue;
+  for (const [verb, node] of pathItem.entries()) {
+    if (!METHODS.has(verb)) continue;
     const method = verb.toUpperCase() as HttpMethod;
     try {
       node.record();

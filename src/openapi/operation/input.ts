@@ -8,10 +8,9 @@ import type { FieldShape, ObjectShape } from '../schema/shape';
 import { fieldsOf, readBody } from './body';
 import type { Body } from './body';
 import type { FoundOperation } from './find-operations';
-import { freeName, capitalised } from './names';
+import { bareName, capitalised, freeName } from './names';
 import { readParameters } from './parameters';
 import type { Parameter } from './parameters';
-import { bareName } from './security';
 import type { SignIn } from './security';
 
 /** What a task takes, and where each of its fields goes. */
@@ -22,6 +21,8 @@ export interface TaskInputPlan {
   bodyForm: BodyForm | undefined;
   /** Keys that stand where the input would; they are put in at send time. */
   keys: CredentialRule[];
+  /** Fields that are taken for credentials because of their names, and so are no input. */
+  taken: string[];
   /** Parameters that are left to the caller, for whoever looks for keys among them. */
   parameters: readonly Parameter[];
   /** Parts of the path for which the document has no parameter. */
@@ -39,7 +40,7 @@ export function readInput({ node, pathItem, method, path }: FoundOperation, sche
   const body = readBody(node, schemas);
   const fields = new Map<string, FieldShape>();
   const keys = all.flatMap((parameter) => (isInput(parameter) ? [] : keyFor(parameter.name, parameter.place, signIn)));
-  const plan: TaskInputPlan = { input: { kind: 'object', fields, rest: 'closed' }, places: {}, writing: {}, bodyForm: formOf(body, method), keys, parameters, undescribed };
+  const plan: TaskInputPlan = { input: { kind: 'object', fields, rest: 'closed' }, places: {}, writing: {}, bodyForm: formOf(body, method), keys, taken: all.filter((one) => !isInput(one)).map(({ name }) => name), parameters, undescribed };
   addParameters(parameters, fields, plan);
   if (body) addBody(body, fields, plan, method, schemas, signIn);
   return plan;
@@ -77,6 +78,7 @@ function addBody(body: Body, fields: Map<string, FieldShape>, plan: TaskInputPla
   }
   for (const [name, field] of inner) {
     if (isKey(name, signIn)) {
+      plan.taken.push(name);
       plan.keys.push(...keyFor(name, 'body', signIn, field.required));
       continue;
     }
@@ -88,6 +90,7 @@ function addBody(body: Body, fields: Map<string, FieldShape>, plan: TaskInputPla
 function addWhole(body: Body, fields: Map<string, FieldShape>, plan: TaskInputPlan, schemas: SchemaReader, signIn: SignIn): void {
   const name = freeName(fields.has('body') ? 'requestBody' : 'body', new Set(fields.keys()));
   const shape = resolved(body.shape, schemas);
+  if (shape.kind === 'object') plan.taken.push(...[...shape.fields.keys()].filter((field) => isKey(field, signIn)));
   const withoutKeys = shape.kind === 'object' ? { ...shape, fields: new Map([...shape.fields].filter(([field]) => !isKey(field, signIn))) } : body.shape;
   fields.set(name, { shape: withoutKeys, required: body.required });
   plan.places[name] = 'wholeBody';

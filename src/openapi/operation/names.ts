@@ -45,6 +45,22 @@ export function freeName(name: string, taken: Set<string>): string {
   return free;
 }
 
+/** Letters and digits only, so that `client_id`, `clientId` and `CLIENT-ID` are one. */
+export function bareName(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+/** Words that make a field's name that of a bearer token or a key. */
+const SECRET = /(token|secret|password|passwd|passphrase|apikey|privatekey|credential|credentials)$/;
+/** Tokens that open nothing: places in lists, and keys of one's own. */
+const HARMLESS = /(page|next|previous|prev|continuation|cursor|sync|resume|idempotency|csrf|xsrf)(token|key)$/;
+
+/** Whether a field's name says that it holds a bearer token or a key. */
+export function looksSecret(name: string): boolean {
+  const bare = bareName(name);
+  return SECRET.test(bare) && !HARMLESS.test(bare);
+}
+
 function lowerStart(word: string): string {
   const capitals = /^[A-Z]+/.exec(word)?.[0] ?? '';
   // `GetUser` begins with one capital, `URLGet` with an abbreviation, `GET` is one.

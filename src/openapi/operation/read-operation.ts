@@ -25,6 +25,8 @@ export interface ReadOperation {
   /** How it signs in. */
   rules: readonly CredentialRule[];
   headers: Readonly<Record<string, string>>;
+  /** Fields that were taken for credentials because of their names. */
+  taken: readonly string[];
   /** What the document does not say about it. */
   open: string[];
 }
@@ -76,7 +78,7 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
     ...(sensitive.length > 0 && { sensitive }),
     ...kept(said),
   };
-  return { plan, headers: signIn.headers, rules: [...signIn.rules, ...input.keys], open };
+  return { plan, headers: signIn.headers, rules: [...signIn.rules, ...input.keys], taken: input.taken, open };
 }
 
 /** The path as a request line can hold it. */

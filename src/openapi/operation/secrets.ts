@@ -1,43 +1,54 @@
 import type { Parameter } from './parameters';
-import { bareName } from './security';
+import { bareName, looksSecret } from './names';
 import type { NamedShapes, ObjectShape, Shape } from '../schema/shape';
 import { resolved } from '../schema/shape';
 
-/** Words that make a field's name that of a bearer token or a key. */
-const SECRET = /(token|secret|password|passwd|passphrase|apikey|privatekey|credential|credentials)$/;
-/** Tokens that open nothing: places in lists, and keys of one's own. */
-const HARMLESS = /(page|next|previous|prev|continuation|cursor|sync|resume|idempotency|csrf|xsrf)(token|key)$/;
-
-/** Whether a field's name says that it holds a bearer token or a key. */
-export function looksSecret(name: string): boolean {
-  const bare = bareName(name);
-  return SECRET.test(bare) && !HARMLESS.test(bare);
-}
-
-/** How deep in an input tokens are looked for; a schema may lead back to itself. */
+/** How deep in an input tokens are looked for, and through how many schemas; each may lead back to itself. */
 const MAX_DEPTH = 4;
+const MAX_SCHEMAS = 5_000;
 
 /** Fields that hold a user's token, by their names or because the document calls them passwords: `body.password` for a deeper one. */
 export function sensitiveFields({ fields }: ObjectShape, names: NamedShapes): string[] {
-  return [...new Set([...fields].flatMap(([name, { shape }]) => tokensIn(name, name, shape, names, 1)))];
+  const search = new TokenSearch(names);
+  for (const [name, { shape }] of fields) search.look(name, name, shape, 1, new Set());
+  return [...search.found];
 }
 
-function tokensIn(path: string, name: string, shape: Shape, names: NamedShapes, depth: number): string[] {
-  const behind = resolved(shape, names);
-  switch (behind.kind) {
-    case 'string':
-      return behind.format === 'password' || looksSecret(name) ? [path] : [];
-    case 'array':
-      return tokensIn(path, name, behind.items, names, depth);
-    case 'union':
-      return behind.options.flatMap((option) => tokensIn(path, name, option, names, depth));
-    case 'both':
-      return behind.parts.flatMap((part) => tokensIn(path, name, part, names, depth));
-    case 'object':
-      if (depth >= MAX_DEPTH) return [];
-      return [...behind.fields].flatMap(([inner, field]) => tokensIn(`${path}.${inner}`, inner, field.shape, names, depth + 1));
-    default:
-      return [];
+class TokenSearch {
+  readonly found = new Set<string>();
+  readonly #names: NamedShapes;
+  #schemasLeft = MAX_SCHEMAS;
+
+  constructor(names: NamedShapes) {
+    this.#names = names;
+  }
+
+  /** @param above named schemas that lead here, so that none is entered within itself. */
+  look(path: string, name: string, shape: Shape, depth: number, above: ReadonlySet<string>): void {
+    if (shape.kind === 'named' && above.has(shape.id)) return;
+    if ((this.#schemasLeft -= 1) < 0) return;
+    const inside = shape.kind === 'named' ? new Set([...above, shape.id]) : above;
+    const behind = resolved(shape, this.#names);
+    switch (behind.kind) {
+      case 'string':
+        if (behind.format === 'password' || looksSecret(name)) this.found.add(path);
+        return;
+      case 'array':
+        this.look(path, name, behind.items, depth, inside);
+        return;
+      case 'union':
+        for (const option of behind.options) this.look(path, name, option, depth, inside);
+        return;
+      case 'both':
+        for (const part of behind.parts) this.look(path, name, part, depth, inside);
+        return;
+      case 'object':
+        if (depth >= MAX_DEPTH) return;
+        for (const [inner, field] of behind.fields) this.look(`${path}.${inner}`, inner, field.shape, depth + 1, inside);
+        return;
+      default:
+        return;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CredentialRule } from '../../tasks/service';
 import type { DocumentNode } from '../document/document-node';
-import { upperSnakeCase } from './names';
+import { bareName, looksSecret, upperSnakeCase } from './names';
 
 /** What somebody says about one security scheme: the name of its setting, or a value that is no secret and always sent. */
 export type SchemeChoice = { setting: string } | { value: string };
@@ -59,9 +59,8 @@ export class Security {
   }
 
   #asGiven(rules: readonly CredentialRule[]): SignIn {
-    const named = rules.flatMap((rule) => [rule.name, rule.bodyName ?? rule.name, withoutPrefix(rule.name, this.#choices.service)].map((name): [string, FieldKey] => [bareName(name), { setting: rule.setting, always: false }]));
-    const schemes = (this.#root.at('components')?.at('securitySchemes')?.entries() ?? []).map(([name]): [string, FieldKey] => [bareName(name), { always: false }]);
-    return { rules, headers: {}, keys: new Map([...schemes, ...named]) };
+    const named = rules.flatMap((rule) => [...this.#fieldsOf(rule.name, rule), bareName(rule.bodyName ?? rule.name)].map((bare): [string, FieldKey] => [bare, { setting: rule.setting, always: false }]));
+    return { rules, headers: {}, keys: new Map(named) };
   }
 
   #asDescribed(node: DocumentNode): SignIn {
@@ -76,8 +75,7 @@ export class Security {
       const isFixed = choice !== undefined && 'value' in choice;
       if (isFixed) headers[this.#fixedHeader(name, rule)] = choice.value;
       else rules.push(rule);
-      for (const other of [name, rule.name, withoutPrefix(rule.name, this.#choices.service)]) {
-        const bare = bareName(other);
+      for (const bare of this.#fieldsOf(name, rule)) {
         if (!keys.has(bare)) keys.set(bare, { always: false, ...(!isFixed && { setting: rule.setting }) });
       }
     }
@@ -148,6 +146,13 @@ export class Security {
     return setting;
   }
 
+  /** Names of fields that can only be this key: an API key's own ones. A field called like a way to sign in may be anything. */
+  #fieldsOf(scheme: string, { name, scheme: kind }: CredentialRule): string[] {
+    if (kind !== undefined) return [];
+    const short = withoutPrefix(name, this.#choices.service);
+    return [bareName(scheme), bareName(name), bareName(name.replace(/^x-/i, '')), ...(looksSecret(short) ? [short] : [])];
+  }
+
   #fixedHeader(scheme: string, rule: CredentialRule): string {
     if (rule.in === 'header' && rule.scheme === undefined) return rule.name;
     throw new TypeError(`credentials.${scheme}.value: only an API key in a header can have a fixed value; name a setting instead.`);
@@ -159,11 +164,6 @@ export function settingName(service: string, name: string): string {
   const prefix = upperSnakeCase(service);
   const own = upperSnakeCase(name) || 'KEY';
   return own === prefix ? `${prefix}_KEY` : own.startsWith(`${prefix}_`) ? own : `${prefix}_${own}`;
-}
-
-/** Letters and digits only, so that `client_id`, `clientId` and `CLIENT-ID` are one. */
-export function bareName(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 function refuseSetting(option: string, setting: string): void {

@@ -80,7 +80,20 @@ export class SchemaReader implements NamedShapes {
       visited.push(entry);
       if (found) waiting.push(...idsIn(found));
     }
+    for (const id of seen) this.#refuseEndless(id);
     for (const entry of visited) entry.state = 'sound';
+  }
+
+  /** A schema that is one of its own options, or a part of itself, says nothing, and checking a value by it never ends. */
+  #refuseEndless(id: string): void {
+    const seen = new Set<string>();
+    const waiting = directIdsIn(this.find(id));
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (next === id) this.#entries.get(id)?.node.refuse('leads back to itself with nothing between');
+      if (seen.has(next)) continue;
+      seen.add(next);
+      waiting.push(...directIdsIn(this.find(next)));
+    }
   }
 
   #readEntry(entry: Entry): void {
@@ -132,7 +145,8 @@ export class SchemaReader implements NamedShapes {
       const options = node.at(key);
       if (options) shape = this.both(shape, this.#options(node, options));
     }
-    if (node.flag('nullable')) shape = orNull(shape);
+    // A choice without null has none, whatever stands beside it; an answer is not refused for that.
+    if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null))) shape = orNull(shape);
     return described(node, shape);
   }
 
@@ -167,6 +181,20 @@ export class SchemaReader implements NamedShapes {
 function described(node: DocumentNode, shape: Shape): Shape {
   const text = node.at('description')?.value;
   return typeof text === 'string' && text.trim() !== '' ? { ...shape, description: text.trim() } : shape;
+}
+
+/** The names that a value of this shape is checked by as a whole. */
+function directIdsIn(shape: Shape | undefined): string[] {
+  switch (shape?.kind) {
+    case 'named':
+      return [shape.id];
+    case 'union':
+      return shape.options.flatMap(directIdsIn);
+    case 'both':
+      return shape.parts.flatMap(directIdsIn);
+    default:
+      return [];
+  }
 }
 
 /** The names that a shape refers to. */

@@ -6,7 +6,7 @@ import type { Direction, FieldShape, LiteralValue, ObjectShape, Shape } from './
 export interface ReadingContext {
   version: '3.0' | '3.1';
   direction: Direction;
-  shapeOf(node: DocumentNode): Shape;
+  shapeOf: (node: DocumentNode) => Shape;
 }
 
 const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'] as const;
@@ -39,11 +39,17 @@ export function literalsOf(node: DocumentNode, types: readonly TypeName[], { dir
   const values: unknown[] = constant ? [constant.value] : (list?.elements() ?? []).map(({ value }) => value);
   if (values.length === 0) list?.refuse('must name at least one value');
   if (!values.every(isLiteral)) return undefined;
-  const literals: Shape = { kind: 'literals', values: [...new Set(values)] };
+  // YAML reads an unquoted 4.1 as a number. Beside `type: string` it can never be sent, whatever was meant.
+  const possible = types.length === 0 ? values : values.filter((value) => value === null || types.some((type) => isOfType(value, type)));
+  const literals: Shape = { kind: 'literals', values: [...new Set(possible.length > 0 ? possible : values)] };
   if (direction === 'input') return literals;
   const kinds = new Set(values.map((value) => (value === null ? 'null' : (typeof value as 'string' | 'number' | 'boolean'))));
   if (types.includes('null')) kinds.add('null');
   return unionOf([...kinds].map((kind) => (kind === 'number' ? { kind, whole: false } : { kind })));
+}
+
+function isOfType(value: LiteralValue, type: TypeName): boolean {
+  return type === 'integer' ? Number.isInteger(value) : typeof value === type;
 }
 
 function isLiteral(value: unknown): value is LiteralValue {

@@ -26,6 +26,8 @@ export type ImportSuffix = '' | '.js';
 const RESERVED = new Set(
   'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(' '),
 );
+/** What every task's file uses. */
+const IMPORTED = new Set(['z', 'defineHttpTask', 'Array', 'Object', 'Set', 'JSON']);
 const WIDTH = 110;
 
 /** The code of a document's tasks: a file for each service, and one for each task. */
@@ -38,15 +40,15 @@ export function sourceFiles(api: ReadApi, suffix: ImportSuffix = ''): SourceFile
       plans.map((plan) => {
         const name = fileName(plan.operation, taken);
         const toDecide = api.report.decide.filter(({ operation }) => operation === plan.operation).map(({ what }) => what);
-        return { name: `${name}.ts`, text: new TaskText(api, plan, { constant, from: `./${file}${suffix}` }, toDecide).text(), shared: false, exports: exportName(plan.operation) };
+        return { name: `${name}.ts`, text: new TaskText(api, plan, { constant, from: `./${file}${suffix}` }, toDecide).text(), shared: false, exports: exportName(plan.operation, constant) };
       }),
     ),
   ];
 }
 
-/** The name under which a task's file exports it. */
-export function exportName(operation: string): string {
-  return RESERVED.has(operation) ? `${operation}Task` : operation;
+/** The name under which a task's file exports it: the operation's, unless that means something else there. */
+function exportName(operation: string, serviceName: string): string {
+  return RESERVED.has(operation) || IMPORTED.has(operation) || operation === serviceName ? `${operation}Task` : operation;
 }
 
 function fileName(operation: string, taken: Set<string>): string {
@@ -78,6 +80,7 @@ class TaskText {
   readonly #plan: TaskPlan;
   readonly #service: { constant: string; from: string };
   readonly #toDecide: readonly string[];
+  readonly #name: string;
   readonly #taken: Set<string>;
 
   constructor(api: ReadApi, plan: TaskPlan, service: { constant: string; from: string }, toDecide: readonly string[]) {
@@ -85,7 +88,8 @@ class TaskText {
     this.#plan = plan;
     this.#service = service;
     this.#toDecide = toDecide;
-    this.#taken = new Set([...RESERVED, 'z', 'defineHttpTask', service.constant, exportName(plan.operation), 'Array', 'Object', 'Set', 'JSON']);
+    this.#name = exportName(plan.operation, service.constant);
+    this.#taken = new Set([...RESERVED, ...IMPORTED, service.constant, this.#name]);
   }
 
   text(): string {
@@ -101,7 +105,7 @@ class TaskText {
       ...outputs.constants,
       ...this.#decisions(),
       comment([sentence(this.#plan.summary), ...(this.#plan.docs === undefined ? [] : [this.#plan.docs])]),
-      `export const ${exportName(this.#plan.operation)} = ${print(definition)};\n`,
+      `export const ${this.#name} = ${print(definition)};\n`,
     ].join('');
   }
 
@@ -116,7 +120,8 @@ class TaskText {
     const { answerMeans, settle, remedy, sensitive, subjectFields, absentCodes, timeouts, maxResponseBytes } = decided;
     const data = { operation, summary, description, docs, tags, method, path, places, writing, bodyForm, answerForm, credentials };
     const after = { effect, answerMeans, settle, remedy, sensitive, subjectFields, absentCodes, timeouts, maxResponseBytes };
-    const written = (values: object) => Object.entries(values).flatMap(([key, value]) => (isEmpty(value) ? [] : [[key, literal(value)] as const]));
+    // No credentials at all is something to say: otherwise the service's go along.
+    const written = (values: object) => Object.entries(values).flatMap(([key, value]) => (isEmpty(value) && (key !== 'credentials' || value === undefined) ? [] : [[key, literal(value)] as const]));
     return [['service', this.#service.constant], ...written(data), ['input', input], ['output', output], ...written(after)];
   }
 

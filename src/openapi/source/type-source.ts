@@ -46,7 +46,7 @@ export class TypeSource {
 
   #tuple({ items, rest, atLeast }: Extract<Shape, { kind: 'tuple' }>): Layout {
     if (items.length === 0) return ['Array<', this.of(rest), '>'];
-    const elements = items.map((item, place): Layout => [this.of(item), place < atLeast ? '' : '?']);
+    const elements = items.map((item, place): Layout => place < atLeast ? this.of(item) : ['(', this.of(item), ' | undefined)?']);
     return bracketed('[', [...elements, ['...Array<', this.of(rest), '>']], ']');
   }
 
