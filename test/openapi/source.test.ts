@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runInThisContext } from 'node:vm';
 import fc from 'fast-check';
 import ts from 'typescript';
 import { z } from 'zod';
@@ -28,7 +29,8 @@ function tasksIn(files: readonly SourceFile[]): HttpTask[] {
   for (const { name, text } of files) {
     const { outputText } = ts.transpileModule(text, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 } });
     const exported = {};
-    new Function('require', 'exports', outputText)((id: string) => modules[id], exported);
+    const run = runInThisContext(`(require, exports) => {${outputText}\n}`) as (require: (id: string) => unknown, exports: object) => void;
+    run((id) => modules[id], exported);
     modules[`./${name.replace(/\.ts$/, '')}`] = exported;
   }
   return files.filter(({ shared }) => !shared).map(({ name, exports }) => (modules[`./${name.replace(/\.ts$/, '')}`] as Record<string, HttpTask>)[exports]!);

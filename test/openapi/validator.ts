@@ -19,7 +19,7 @@ export function validatorOf(document: Json): DocumentValidator {
   const isOld = String(document['openapi']).startsWith('3.0');
   const options = { strict: false, allErrors: false, logger: false } as const;
   const ajv = isOld ? new Ajv04(options) : new Ajv2020(options);
-  addFormats(ajv as Ajv2020);
+  addFormats(ajv);
   const { components = {}, paths } = rewritten(document) as { components?: { schemas?: Json; parameters?: Record<string, Json>; requestBodies?: Json }; paths: Record<string, Record<string, Json>> };
   const schemas = components.schemas ?? {};
   forRequests([schemas, paths], schemas);
