@@ -17,7 +17,7 @@ export interface ReadOpenApiOptions {
   maxBytes?: number;
 }
 
-const MAX_FILES = 500;
+const MAX_FILES = 10_000;
 
 /**
  * Reads a document from a file or an http(s) URL, with the files that it refers to: of a local document only those below
