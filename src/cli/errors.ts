@@ -4,13 +4,14 @@ import { LedgerSettingError } from '../ledger/setting-error';
 import { SweepConflictError, SweepReleasedError, UnknownSweepError } from '../ledger/sweeps/sweep-errors';
 import { SourceError, SourceUnavailableError } from '../sources/source';
 import { InvalidInputError } from '../tasks/parse-input';
+import { OpenApiError } from '../openapi/document/openapi-error';
 import type { ExitCode } from './io';
 
 /** What went wrong, as `--json` prints it under `error`. */
 export interface ErrorReport {
-  /** `Usage`, `Settings`, `Task.InvalidInput`, or what else kept the command from its work, for example `NoWorker`. */
+  /** `Usage`, `Settings`, `Task.InvalidInput`, `Document`, or what else kept the command from its work, for example `NoWorker`. */
   type: string;
-  /** The path in the input (`user.batchUserId`), or the setting (`PLAID_SECRET`). */
+  /** The path in the input (`user.batchUserId`), the setting (`PLAID_SECRET`), or the place in a document (`#/paths`). */
   field?: string;
   message: string;
 }
@@ -20,7 +21,7 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
 
   constructor(
-    readonly type: 'Usage' | 'Task.InvalidInput' | 'Settings',
+    readonly type: 'Usage' | 'Task.InvalidInput' | 'Settings' | 'Document',
     message: string,
     readonly field?: string,
   ) {
@@ -59,6 +60,7 @@ export class CommandFailure extends Error {
 export function reportOf(error: unknown): { exitCode: ExitCode; report: ErrorReport } {
   if (error instanceof Refusal) return refused(error.type, error.message, error.field);
   if (error instanceof InvalidInputError) return refused('Task.InvalidInput', error.message, error.field || undefined);
+  if (error instanceof OpenApiError) return refused('Document', error.message, error.place || undefined);
   if (error instanceof SourceError) return refused('Task.InvalidInput', error.message, error.field);
   if (error instanceof SettingsError) return refused('Settings', error.message, error.problems[0]?.setting);
   if (error instanceof LedgerSettingError) return refused('Settings', error.message, error.setting);

@@ -6,6 +6,7 @@ import { registerDemoCommand } from './demo';
 import { registerDevCommand } from './dev';
 import { Refusal, reportOf } from './errors';
 import { registerHoldCommand } from './hold';
+import { registerImportCommand } from './import';
 import type { ExitCode, Io } from './io';
 import { registerListCommand } from './list';
 import { registerListRunsCommand } from './list-runs';
@@ -31,6 +32,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerListCommand,
   registerShowCommand,
   registerCallCommand,
+  registerImportCommand,
   registerOffboardCommand,
   registerSweepCommand,
   registerScheduleCommand,

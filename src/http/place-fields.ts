@@ -55,7 +55,7 @@ export function placeFields(
   return {
     method: task.method,
     origin: service.baseUrl.origin,
-    path: service.baseUrl.path + draft.path + (draft.query.length > 0 ? `?${draft.query.join('&')}` : ''),
+    path: service.baseUrl.path + draft.path + queryOf(draft),
     headers: draft.headers,
     ...(written !== undefined && { body: written.body }),
   };
@@ -146,7 +146,12 @@ function placeCredential(draft: Draft, place: CredentialRule['in'], name: string
 
 /** A function as replacement: as text, `$&` in a value would have a meaning. */
 function fillPlaceholder(path: string, name: string, encoded: string): string {
-  return path.replace(`{${name}}`, () => encoded);
+  return path.replaceAll(`{${name}}`, () => encoded);
+}
+
+/** A path may have a fixed query of its own. */
+function queryOf({ path, query }: Draft): string {
+  return query.length === 0 ? '' : `${path.includes('?') ? '&' : '?'}${query.join('&')}`;
 }
 
 function hasObjectBody(task: HttpTask, draft: Draft): boolean {

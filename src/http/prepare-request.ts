@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { SettingsError } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
 import type { ServiceSettings } from '../config/service-settings';
-import { credentialsOf, sensitiveFieldsIn } from '../tasks/define';
+import { credentialsOf, sensitiveFieldsIn, withMaskAt } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import type { httpRequest } from '../tasks/http/tasks';
@@ -104,8 +104,7 @@ function pickSlot(task: HttpTask, fields: Fields, service: ServiceSettings): str
 }
 
 function withoutTokens(task: HttpTask, fields: Fields): Fields {
-  const masked = sensitiveFieldsIn(task, fields).map((field) => [field, MASK] as const);
-  return { ...fields, ...Object.fromEntries(masked) };
+  return sensitiveFieldsIn(task, fields).reduce<Fields>((shown, field) => withMaskAt(shown, field, MASK) as Fields, fields);
 }
 
 /** Header names under which people put keys of their own into `http.request`. */

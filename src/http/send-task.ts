@@ -2,7 +2,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Pool } from 'undici';
 import { SettingsError } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
-import { sensitiveFieldsIn } from '../tasks/define';
+import { sensitiveFieldsIn, tokensAt } from '../tasks/define';
 import type { HttpTask, TaskOutput } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
 import { cancelOn } from './cancellation';
@@ -171,7 +171,7 @@ class PoolingSender implements TaskSender {
   }
 
   #scrubberFor(task: HttpTask, input: unknown): Scrubber {
-    const tokens = sensitiveFieldsIn(task, input).map((field) => (input as Record<string, string>)[field] ?? '');
+    const tokens = sensitiveFieldsIn(task, input).flatMap((field) => tokensAt(input, field));
     if (!this.#scrubber || this.#scrubberVersion !== this.#settings.version) {
       this.#scrubber = new Scrubber([...this.#settings.secretValues(), ...(this.#options.moreSecrets ?? [])]);
       this.#scrubberVersion = this.#settings.version;

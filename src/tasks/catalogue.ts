@@ -1,6 +1,7 @@
 import { customDataBulkDelete, customDataDelete, gdprRequestCreate, gdprRequestGet } from './batch/tasks';
 import type { HttpTask } from './define';
 import { httpRequest } from './http/tasks';
+import type { ServiceDefinition } from './service';
 import { itemRemove, userItemsGet, userItemsRemove, userProductsTerminate, userRemove } from './plaid/tasks';
 
 /** The catalogue's Plaid tasks. */
@@ -19,13 +20,19 @@ export const CATALOGUE: readonly HttpTask[] = Object.freeze([
   ...Object.values(http),
 ]);
 
-/** Tasks by name. Two tasks of one name are refused. */
+/** Tasks by name. Two tasks of one name are refused, and so are two services: a worker has one address and one set of keys for each name. */
 export class Catalogue {
   readonly #byName = new Map<string, HttpTask>();
 
-  /** @throws TypeError when two of the tasks share a name. */
+  /** @throws TypeError when two of the tasks, or two of their services, share a name. */
   constructor(tasks: readonly HttpTask[] = CATALOGUE) {
+    const services = new Map<string, ServiceDefinition>();
     for (const task of tasks) {
+      const { service } = task;
+      if ((services.get(service.name) ?? service) !== service) {
+        throw new TypeError(`Two services are named "${service.name}", one of them that of ${task.name}; rename one, or define the tasks with one service.`);
+      }
+      services.set(service.name, service);
       if (this.#byName.has(task.name)) throw new TypeError(`Two tasks are named "${task.name}"; rename one of them.`);
       this.#byName.set(task.name, task);
     }

@@ -222,14 +222,37 @@ export function stringsAt(value: unknown, path: string): string[] {
   return Array.isArray(inner) ? inner.flatMap((entry) => stringsAt(entry, innerPath)) : stringsAt(inner, innerPath);
 }
 
-/** The fields of this input that hold a bearer token, for example `['user_token']`. */
+/**
+ * The fields of this input that hold a bearer token, for example `['user_token']`; `body.password` for one that stands
+ * deeper.
+ */
 export function sensitiveFieldsIn(task: Pick<HttpTask, 'sensitive'>, input: unknown): string[] {
-  if (typeof input !== 'object' || input === null) return [];
-  const values = input as Record<string, unknown>;
   return task.sensitive
-    .filter(({ field, when }) => {
-      const value = values[field];
-      return typeof value === 'string' && (when === undefined || when.test(value));
-    })
+    .filter(({ field, when }) => tokensAt(input, field).some((token) => when === undefined || when.test(token)))
     .map(({ field }) => field);
+}
+
+/** The texts in this field of an input. */
+export function tokensAt(input: unknown, field: string): string[] {
+  if (typeof input !== 'object' || input === null) return [];
+  const own = Object.hasOwn(input, field) ? (input as Record<string, unknown>)[field] : undefined;
+  return typeof own === 'string' ? [own] : stringsAt(input, field);
+}
+
+/** The input with a mask in the place of every text in this field. */
+export function withMaskAt(input: unknown, field: string, mask: string): unknown {
+  if (Array.isArray(input)) return input.map((entry) => withMaskAt(entry, field, mask));
+  if (typeof input !== 'object' || input === null) return input;
+  const [head = '', ...rest] = Object.hasOwn(input, field) ? [field] : field.split('.');
+  return Object.fromEntries(
+    Object.entries(input).map(([key, value]) => {
+      if (key !== head) return [key, value];
+      return [key, rest.length > 0 ? withMaskAt(value, rest.join('.'), mask) : maskedTexts(value, mask)];
+    }),
+  );
+}
+
+function maskedTexts(value: unknown, mask: string): unknown {
+  if (Array.isArray(value)) return value.map((entry) => maskedTexts(entry, mask));
+  return typeof value === 'string' ? mask : value;
 }

@@ -1,0 +1,164 @@
+import type { OpenApiDocument } from './document';
+import { OpenApiError, pointerOf } from './openapi-error';
+
+/** How many references may lead from one to the next, and how deep a pointer may go. */
+const MAX_HOPS = 50;
+
+/** One value of a document, which knows where it stands. */
+export class DocumentNode {
+  readonly value: unknown;
+  readonly #document: OpenApiDocument;
+  readonly #file: string;
+  readonly #parent: DocumentNode | undefined;
+  readonly #key: string;
+
+  private constructor(document: OpenApiDocument, file: string, value: unknown, parent?: DocumentNode, key = '') {
+    this.value = value;
+    this.#document = document;
+    this.#file = file;
+    this.#parent = parent;
+    this.#key = key;
+  }
+
+  /** The document itself. */
+  static root(document: OpenApiDocument): DocumentNode {
+    return new DocumentNode(document, document.location, document.file(document.location));
+  }
+
+  /** The last part of its pointer: a schema's name, a path, a place in a list. */
+  get key(): string {
+    return this.#key;
+  }
+
+  /** For people: a JSON pointer, with the file in front where it is not the first one. */
+  get place(): string {
+    const file = this.#file === this.#document.location ? '' : (this.#file.split('/').pop() ?? '');
+    return `${file}${pointerOf(this.#keys())}`;
+  }
+
+  /** Equal for two nodes exactly when they are one value. */
+  get id(): string {
+    return `${this.#file}${pointerOf(this.#keys())}`;
+  }
+
+  /** @throws OpenApiError with this node's place. */
+  refuse(problem: string): never {
+    throw new OpenApiError(this.place, problem);
+  }
+
+  /** What stands under this key, or undefined. */
+  at(key: string): DocumentNode | undefined {
+    const value = this.value;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    const inner = (value as Record<string, unknown>)[key];
+    return inner === undefined ? undefined : new DocumentNode(this.#document, this.#file, inner, this, key);
+  }
+
+  /** What stands under this key, where references have been followed. */
+  follow(key: string): DocumentNode | undefined {
+    return this.at(key)?.target();
+  }
+
+  /** This value, or what its `$ref` leads to in the end. */
+  target(): DocumentNode {
+    return this.#target(0);
+  }
+
+  /** Its `$ref`, when it is a reference. */
+  get reference(): string | undefined {
+    const value = this.value;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, '$ref')) return undefined;
+    const { $ref } = value as { $ref: unknown };
+    return typeof $ref === 'string' ? $ref : undefined;
+  }
+
+  /** Its entries, in order; refuses anything but an object. */
+  entries(): [string, DocumentNode][] {
+    return Object.keys(this.record()).flatMap((key) => {
+      const inner = this.at(key);
+      return inner ? [[key, inner] as [string, DocumentNode]] : [];
+    });
+  }
+
+  /** Its elements; refuses anything but a list. */
+  elements(): DocumentNode[] {
+    if (!Array.isArray(this.value)) this.refuse('must be a list');
+    return (this.value as unknown[]).flatMap((_, place) => this.at(String(place)) ?? []);
+  }
+
+  /** Itself as an object; refuses anything else. */
+  record(): Readonly<Record<string, unknown>> {
+    const value = this.value;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) this.refuse('must be an object');
+    return value as Record<string, unknown>;
+  }
+
+  /** The text under this key, or undefined; refuses anything else. */
+  text(key: string): string | undefined {
+    const inner = this.at(key);
+    if (inner === undefined || inner.value === null) return undefined;
+    // YAML reads an unquoted version or title as a number.
+    if (typeof inner.value === 'number' || typeof inner.value === 'boolean') return String(inner.value);
+    return typeof inner.value === 'string' ? inner.value : inner.refuse('must be a text');
+  }
+
+  /** The number under this key, or undefined. */
+  number(key: string): number | undefined {
+    const value = this.at(key)?.value;
+    return typeof value === 'number' ? value : undefined;
+  }
+
+  /** Whether `true` stands under this key. */
+  flag(key: string): boolean {
+    return this.at(key)?.value === true;
+  }
+
+  #keys(): string[] {
+    return this.#parent ? [...this.#parent.#keys(), this.#key] : [];
+  }
+
+  #target(hops: number): DocumentNode {
+    if (this.reference === undefined) return this;
+    if (hops >= MAX_HOPS) this.refuse('its $ref leads from reference to reference and never to a value');
+    return this.#once(hops).#target(hops + 1);
+  }
+
+  /** One step along a `$ref`. */
+  #once(hops: number): DocumentNode {
+    const reference = this.reference;
+    if (reference === undefined) return this;
+    const [file = '', fragment = ''] = reference.split('#', 2);
+    const location = file === '' ? this.#file : this.#locate(file);
+    let node = new DocumentNode(this.#document, location, this.#document.file(location));
+    for (const key of this.#keysOf(fragment)) {
+      // A pointer may lead through a value that is itself a reference.
+      const through = node.#target(hops + 1);
+      node = through.at(key) ?? this.refuse(`its $ref leads to nothing: ${shown(reference)}`);
+    }
+    return node;
+  }
+
+  #locate(file: string): string {
+    const location = URL.canParse(file, this.#file) ? new URL(file, this.#file).href : file;
+    if (this.#document.file(location) !== undefined) return location;
+    return this.refuse(`its $ref names another file, which was not read: ${shown(file)}`);
+  }
+
+  #keysOf(fragment: string): string[] {
+    if (fragment === '') return [];
+    if (!fragment.startsWith('/')) this.refuse('its $ref names an anchor; only JSON pointers are followed');
+    return fragment.slice(1).split('/').map((part) => decoded(part).replaceAll('~1', '/').replaceAll('~0', '~'));
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function shown(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}

@@ -1,0 +1,59 @@
+import { fileReferencesIn } from './find-references';
+import { OpenApiError } from './openapi-error';
+import { parseText } from './parse-text';
+import { tame } from './tame';
+
+/** The name of a document that came without a file or URL. */
+const IN_MEMORY = 'memory:/document';
+
+/** An OpenAPI document with the files it refers to, parsed and safe to walk. Made by {@link openDocument}, or read from files. */
+export class OpenApiDocument {
+  /** Where its first file came from, as a URL. */
+  readonly location: string;
+  readonly #files: ReadonlyMap<string, unknown>;
+
+  constructor(location: string, files: ReadonlyMap<string, unknown>) {
+    this.location = location;
+    this.#files = files;
+    refuseUnlessOpenApi(this.file(location));
+  }
+
+  /** `3.0` or `3.1`. */
+  get version(): '3.0' | '3.1' {
+    return versionOf((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.0') ? '3.0' : '3.1';
+  }
+
+  /** What stands in one of its files; undefined when it is none of them. */
+  file(location: string): unknown {
+    return this.#files.get(location);
+  }
+}
+
+/**
+ * Takes a document as text (JSON or YAML) or as a value that was parsed before. References to other files cannot be
+ * followed from here: read it with `readOpenApiDocument` for that.
+ *
+ * @throws OpenApiError with the place.
+ */
+export function openDocument(document: unknown): OpenApiDocument {
+  if (document instanceof OpenApiDocument) return document;
+  const value = typeof document === 'string' ? parseText(document) : document;
+  tame(value);
+  const [elsewhere] = fileReferencesIn(value);
+  if (elsewhere) throw new OpenApiError(elsewhere.place, 'its $ref leads to another file; read the document with readOpenApiDocument');
+  return new OpenApiDocument(IN_MEMORY, new Map([[IN_MEMORY, value]]));
+}
+
+function refuseUnlessOpenApi(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new OpenApiError('', 'must be an object with the fields openapi, info and paths');
+  const { openapi, swagger } = value as { openapi?: unknown; swagger?: unknown };
+  if (swagger !== undefined) throw new OpenApiError('#/swagger', 'is Swagger 2.0; convert it to OpenAPI 3 first');
+  if (openapi === undefined) throw new OpenApiError('', 'has no field openapi, so it is no OpenAPI document');
+  if (!/^3\.[01](\.|$)/.test(versionOf(openapi))) throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0 and 3.1 are');
+}
+
+/** YAML reads an unquoted 3.0 as a number. */
+function versionOf(openapi: unknown): string {
+  if (typeof openapi === 'number') return openapi.toFixed(1);
+  return typeof openapi === 'string' ? openapi : '';
+}

@@ -1,0 +1,95 @@
+import type { BodyForm, FormFieldWriting, WritingStyle } from '../../tasks/wire';
+import type { DocumentNode } from '../document/document-node';
+import type { SchemaReader } from '../schema/read-schema';
+import { resolved } from '../schema/shape';
+import type { FieldShape, NamedShapes, ObjectShape, Shape } from '../schema/shape';
+import { mediaIn } from './media-types';
+import type { Media } from './media-types';
+
+/** The body of an operation. */
+export interface Body {
+  shape: Shape;
+  required: boolean;
+  form: BodyForm;
+}
+
+const FORM_STYLES: readonly WritingStyle[] = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'];
+
+/** The body of an operation, in the media type that a task can check best; undefined for none. */
+export function readBody(node: DocumentNode, schemas: SchemaReader): Body | undefined {
+  const body = node.follow('requestBody');
+  if (!body) return undefined;
+  const [media] = mediaIn(body);
+  if (!media) return body.refuse('its content names no media type');
+  const required = body.flag('required');
+  const schema = media.node.at('schema');
+  const shape: Shape = schema ? schemas.shapeOf(schema) : { kind: 'unknown' };
+  switch (media.kind) {
+    case 'json':
+      return { shape, required, form: { as: 'json', ...(media.type !== 'application/json' && { contentType: media.type }) } };
+    case 'text':
+      return { shape: textual(shape, schemas), required, form: { as: 'text', contentType: media.type } };
+    case 'bytes':
+      return { shape: { kind: 'string', format: 'byte', description: `The bytes of ${media.type}, as base64.` }, required, form: { as: 'bytes', contentType: media.type } };
+    case 'form':
+    case 'multipart':
+      return formBody(media, media.kind, shape, required, schemas);
+  }
+}
+
+/** The fields that a body may be taken apart into, so that they stand beside the parameters; undefined when it has to stay whole. */
+export function fieldsOf({ shape, form }: Body, names: NamedShapes): ReadonlyMap<string, FieldShape> | undefined {
+  if (form.as === 'text' || form.as === 'bytes') return undefined;
+  const object = resolved(shape, names);
+  const isPlain = object.kind === 'object' && (object.rest === 'closed' || object.rest === 'unstated') && object.atLeast === undefined && object.atMost === undefined;
+  return isPlain ? object.fields : undefined;
+}
+
+function textual(shape: Shape, names: NamedShapes): Shape {
+  return resolved(shape, names).kind === 'string' ? shape : { kind: 'string' };
+}
+
+function formBody(media: Media, as: 'form' | 'multipart', shape: Shape, required: boolean, names: NamedShapes): Body {
+  const object = resolved(shape, names);
+  if (object.kind !== 'object') {
+    if (object.kind === 'unknown') return { shape: { kind: 'object', fields: new Map(), rest: 'open' }, required, form: { as } };
+    return media.node.refuse(`a body of ${media.type} must be an object`);
+  }
+  const encoding = media.node.at('encoding');
+  const fields = new Map<string, FieldShape>();
+  const writing: Record<string, FormFieldWriting> = {};
+  for (const [name, field] of object.fields) {
+    const isFile = as === 'multipart' && isBinary(field.shape, names);
+    fields.set(name, isFile ? { ...field, shape: asFile(field.shape, names) } : field);
+    const written = writingOf(encoding?.at(name), isFile);
+    if (Object.keys(written).length > 0) writing[name] = written;
+  }
+  const form: BodyForm = { as, ...(Object.keys(writing).length > 0 && { fields: writing }) };
+  return { shape: { ...object, fields } satisfies ObjectShape, required, form };
+}
+
+function writingOf(encoding: DocumentNode | undefined, isFile: boolean): FormFieldWriting {
+  const style = FORM_STYLES.find((one) => one === encoding?.text('style'));
+  const contentType = encoding?.text('contentType');
+  const isOneType = contentType !== undefined && /^[\w.+-]+\/[\w.+-]+$/.test(contentType);
+  return {
+    ...(isFile && { file: true }),
+    ...(style && { style, explode: encoding?.at('explode') === undefined ? style === 'form' : encoding.flag('explode') }),
+    ...(encoding?.flag('allowReserved') && { allowReserved: true }),
+    ...(isOneType && { contentType }),
+  };
+}
+
+/** Bytes, or a list of them; a list of lists is none that a form can hold. */
+function isBinary(shape: Shape, names: NamedShapes): boolean {
+  const behind = resolved(shape, names);
+  const one = behind.kind === 'array' ? resolved(behind.items, names) : behind;
+  return one.kind === 'string' && one.format === 'binary';
+}
+
+function asFile(shape: Shape, names: NamedShapes): Shape {
+  const behind = resolved(shape, names);
+  const description = shape.description ?? behind.description;
+  const file: Shape = behind.kind === 'array' ? { ...behind, items: { kind: 'file' } } : { kind: 'file' };
+  return description === undefined ? file : { ...file, description };
+}

@@ -1,0 +1,31 @@
+import type { DocumentNode } from '../document/document-node';
+
+/** How a media type is carried through JSON. */
+export type MediaKind = 'json' | 'form' | 'multipart' | 'text' | 'bytes';
+
+/** One media type of a body, with what the document says of it. */
+export interface Media {
+  type: string;
+  kind: MediaKind;
+  node: DocumentNode;
+}
+
+const ORDER: readonly MediaKind[] = ['json', 'form', 'multipart', 'text', 'bytes'];
+const TEXT = /^text\/|[/+](xml|yaml|x-yaml|javascript|jwt|x-ndjson|ndjson|graphql|x-pem-file|sql)$/;
+
+/** The media types under `content`, the ones that a task can check best in front. */
+export function mediaIn(node: DocumentNode): Media[] {
+  const entries = node.at('content')?.entries() ?? [];
+  const all = entries.flatMap(([name, media]) => {
+    const type = name.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+    return /^[\w.+*-]+\/[\w.+*-]+$/.test(type) ? [{ type: type.includes('*') ? 'application/json' : type, kind: kindOf(type), node: media }] : [];
+  });
+  return all.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || Number(b.type === 'application/json') - Number(a.type === 'application/json'));
+}
+
+function kindOf(type: string): MediaKind {
+  if (type === 'application/x-www-form-urlencoded') return 'form';
+  if (type === 'multipart/form-data' || type === 'multipart/mixed') return 'multipart';
+  if (/^application\/([\w.+-]+\+)?json$/.test(type) || type === '*/*' || type === 'application/*') return 'json';
+  return TEXT.test(type) ? 'text' : 'bytes';
+}

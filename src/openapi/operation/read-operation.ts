@@ -1,0 +1,134 @@
+import type { CredentialRule } from '../../tasks/service';
+import { JSON_ANSWER } from '../../tasks/wire';
+import type { DocumentNode } from '../document/document-node';
+import type { OperationDecision, OperationSummary } from '../options';
+import type { SchemaReader } from '../schema/read-schema';
+import { readAnswer } from './answer';
+import type { FoundOperation } from './find-operations';
+import { readInput } from './input';
+import { readExtension } from './extension';
+import { sensitiveFields, suspectedKeys } from './secrets';
+import type { Security } from './security';
+import type { TaskPlan } from './task-plan';
+
+/** With what operations are read. */
+export interface OperationContext {
+  inputs: SchemaReader;
+  outputs: SchemaReader;
+  security: Security;
+  docs: string | undefined;
+}
+
+/** One operation, read. */
+export interface ReadOperation {
+  plan: TaskPlan;
+  /** How it signs in. */
+  rules: readonly CredentialRule[];
+  headers: Readonly<Record<string, string>>;
+  /** Fields that were taken for credentials because of their names. */
+  taken: readonly string[];
+  /** What the document does not say about it. */
+  open: string[];
+}
+
+const READS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+const MAX_SUMMARY = 120;
+
+/** How an undecided call is resolved when its answer is lost: by looking, since nobody says that repeating is harmless. */
+const LOOK_FIRST = { by: 'list', basis: 'assumed' } as const;
+const NO_REMEDY = 'Nobody has said yet what can be done after this call; see the documentation of the API.';
+
+/**
+ * Reads one operation.
+ *
+ * @throws OpenApiError with the place of what cannot be made a task.
+ */
+export function readOperation(found: FoundOperation, context: OperationContext, decision: OperationDecision): ReadOperation {
+  const { node, method, operation } = found;
+  const path = sendable(found);
+  const signIn = context.security.of(node);
+  const input = readInput({ ...found, path }, context.inputs, signIn);
+  const answer = readAnswer(node, context.outputs);
+  const output = method === 'HEAD' ? ({ kind: 'null' } as const) : answer.shape;
+  context.inputs.settle(input.input);
+  context.outputs.settle(output);
+  const said: OperationDecision = { ...readExtension(node), ...decision };
+  const open = [...(found.naming === undefined ? [] : [`name: ${found.naming}`])];
+  if (input.undescribed.length > 0) open.push(`path: no parameter describes ${input.undescribed.join(', ')}; any text is taken`);
+  const effect = said.effect ?? (READS.has(method) ? 'read' : 'irreversible');
+  if (effect !== 'read') open.push(...undecided(said));
+  if (answer.open !== undefined && method !== 'HEAD') open.push(`answer: ${answer.open}`);
+  const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
+  if (guessed.length > 0) open.push(`sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until somebody says otherwise`);
+  for (const name of suspectedKeys(input.parameters)) open.push(`secretFields: the header ${name} looks like a key; name its setting, or it is input`);
+  const sensitive = (said.sensitive ?? guessed).map((field) => (typeof field === 'string' ? { field } : field));
+  const plan: TaskPlan = {
+    ...describe(found, context.docs),
+    operation,
+    method,
+    path,
+    places: input.places,
+    ...(Object.keys(input.writing).length > 0 && { writing: input.writing }),
+    ...(input.bodyForm && { bodyForm: input.bodyForm }),
+    ...(answer.form !== JSON_ANSWER && { answerForm: answer.form }),
+    input: input.input,
+    output,
+    effect,
+    ...(effect !== 'read' && { settle: said.settle ?? LOOK_FIRST, remedy: said.remedy ?? NO_REMEDY }),
+    ...(sensitive.length > 0 && { sensitive }),
+    ...kept(said),
+  };
+  return { plan, headers: signIn.headers, rules: [...signIn.rules, ...input.keys], taken: input.taken, open };
+}
+
+/** The path as a request line can hold it. */
+function sendable({ node, path }: FoundOperation): string {
+  if (path.includes('#')) node.refuse('its path holds a "#", and what follows that is never sent');
+  if (/[{}]/.test(path.replace(/\{[^{}]+\}/g, ''))) node.refuse('its path has braces that name no parameter');
+  return path.replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+}
+
+/** An operation as people choose it, before it is read. */
+export function summarize({ operation, operationId, method, path, node }: FoundOperation): OperationSummary {
+  const tags = Array.isArray(node.at('tags')?.value) ? (node.at('tags')?.elements() ?? []).flatMap(({ value }) => (typeof value === 'string' ? [value] : [])) : [];
+  return { operation, ...(operationId !== undefined && { operationId }), method, path, tags, summary: summaryOf(node, method, path) };
+}
+
+function describe(found: FoundOperation, docs: string | undefined): Pick<TaskPlan, 'summary' | 'description' | 'docs' | 'tags'> {
+  const { node } = found;
+  const { summary, tags } = summarize(found);
+  const description = textIn(node, 'description');
+  const link = textIn(node.at('externalDocs'), 'url');
+  const url = link !== undefined && URL.canParse(link, docs) ? new URL(link, docs) : undefined;
+  return { summary, tags, ...(description !== undefined && { description }), ...(url && /^https?:$/.test(url.protocol) && { docs: url.href }) };
+}
+
+/** One line that fits where Temporal shows it. */
+function summaryOf(node: DocumentNode, method: string, path: string): string {
+  const text = (textIn(node, 'summary') ?? /^[^.\n]+/.exec(textIn(node, 'description') ?? '')?.[0] ?? `${method} ${path}`).replace(/\s+/g, ' ').trim();
+  return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY - 1)}…` : text;
+}
+
+function textIn(node: DocumentNode | undefined, key: string): string | undefined {
+  const value = node?.at(key)?.value;
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+function undecided({ effect, settle, remedy }: OperationDecision): string[] {
+  return [
+    ...(effect === undefined ? ['effect: irreversible until somebody says that repeating or undoing it is harmless'] : []),
+    ...(settle === undefined ? ['settle: how a lost answer is resolved; assumed: by looking before it is sent again'] : []),
+    ...(remedy === undefined ? ['remedy: what somebody can do after it was done'] : []),
+  ];
+}
+
+/** What was decided and goes into the task as it is. */
+function kept({ answerMeans, subjectFields, absentCodes, timeouts, maxResponseBytes }: OperationDecision): Partial<TaskPlan> {
+  return {
+    ...(answerMeans !== undefined && { answerMeans }),
+    ...(subjectFields !== undefined && { subjectFields }),
+    ...(absentCodes !== undefined && { absentCodes }),
+    ...(timeouts !== undefined && { timeouts }),
+    ...(maxResponseBytes !== undefined && { maxResponseBytes }),
+  };
+}

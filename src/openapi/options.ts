@@ -1,0 +1,77 @@
+import type { CallTimeouts, Effect, HttpTask, SensitiveField, Settle } from '../tasks/define';
+import type { ErrorTaxonomy, RateLimit, ServiceDefinition } from '../tasks/service';
+import type { SchemeChoice } from './operation/security';
+
+/** What a person decides about one operation, because no OpenAPI document says it. */
+export interface OperationDecision {
+  /** What a call does in the world. @default read for GET and HEAD, else irreversible */
+  effect?: Effect;
+  /** How a lost answer is resolved. */
+  settle?: Settle;
+  /** What somebody can do after the call was made and a later one failed. */
+  remedy?: string;
+  answerMeans?: HttpTask['answerMeans'];
+  /** Fields with bearer tokens of users. @default fields whose names say so */
+  sensitive?: readonly (string | SensitiveField)[];
+  /** Fields that say whom the call is about. */
+  subjectFields?: readonly string[];
+  /** Provider codes that say: what the call is about is not there. */
+  absentCodes?: readonly string[];
+  timeouts?: Partial<CallTimeouts>;
+  maxResponseBytes?: number;
+  rateLimit?: Omit<RateLimit, 'operation'>;
+}
+
+/** An operation as it may be chosen by. */
+export interface OperationSummary {
+  /** Its name as a task, without the service. */
+  operation: string;
+  /** The document's own id for it. */
+  operationId?: string;
+  method: string;
+  path: string;
+  tags: readonly string[];
+  summary: string;
+}
+
+/** How a document becomes tasks. Everything has a default. */
+export interface OpenApiOptions {
+  /**
+   * The service's name, in front of each operation's; or a whole service, say the catalogue's, of which the operations
+   * are to be tasks: then addresses, keys and errors are the service's. @default a name made of the document's title
+   */
+  service?: string | ServiceDefinition;
+  /** The only address of the service. @default the document's servers */
+  baseUrl?: string;
+  /** The environment when nobody names one. @default a sandbox, where a server looks like one */
+  defaultEnvironment?: string;
+  /** Environments with real people's data. @default those that a server's words call production */
+  productionEnvironments?: readonly string[];
+  /** Which operations to take, by name or id, or by looking at each. @default all */
+  operations?: readonly string[] | ((operation: OperationSummary) => boolean);
+  /** What is decided about operations, by name or id, or by looking at each. */
+  decide?: Readonly<Record<string, OperationDecision>> | ((operation: OperationSummary) => OperationDecision | undefined);
+  /** How the service words its errors, and what each means. @default field names as the described errors have them, and no rules */
+  errors?: ErrorTaxonomy;
+  /** The setting of a security scheme, or its value where that is no secret, by the scheme's name. */
+  credentials?: Readonly<Record<string, SchemeChoice>>;
+  /** Where operations offer several ways to sign in: the schemes to use. @default the first way that can be used */
+  security?: readonly string[];
+  /** Fields or parameters that are keys although no security scheme says so, with the setting of each. */
+  secretFields?: Readonly<Record<string, string>>;
+  /** Sent with every request. */
+  headers?: Readonly<Record<string, string>>;
+  /** Where relative links to documentation lead. */
+  docs?: string;
+}
+
+/** What became of a document's operations. */
+export interface OpenApiReport {
+  /** Operations in the document, or among those that were chosen. */
+  operations: number;
+  imported: number;
+  /** What could not be made a task, and why, with the place in the document. */
+  skipped: readonly { operation: string; why: string }[];
+  /** What the document does not say and somebody has to; `*` stands for the service as a whole. */
+  decide: readonly { operation: string; what: string }[];
+}

@@ -1,0 +1,127 @@
+import type { OpenApiDocument } from './document/document';
+import { DocumentNode } from './document/document-node';
+import { OpenApiError } from './document/openapi-error';
+import { findOperations } from './operation/find-operations';
+import type { FoundOperation } from './operation/find-operations';
+import { camelCase } from './operation/names';
+import { readOperation, summarize } from './operation/read-operation';
+import type { OperationContext } from './operation/read-operation';
+import { Security } from './operation/security';
+import { readServers } from './operation/servers';
+import type { Servers } from './operation/servers';
+import type { OpenApiOptions, OpenApiReport, OperationDecision, OperationSummary } from './options';
+import { servicesOf } from './read-services';
+import type { PlannedService, TakenOperation } from './read-services';
+import { SchemaReader } from './schema/read-schema';
+import type { NamedShapes } from './schema/shape';
+
+/** A document, read: services, and the plan of each task. */
+export interface ReadApi {
+  services: readonly PlannedService[];
+  report: OpenApiReport;
+  inputs: NamedShapes;
+  outputs: NamedShapes;
+}
+
+/**
+ * Reads the operations of a document. One that cannot be made a task is skipped and reported; the others are not.
+ *
+ * @throws OpenApiError when the document itself cannot be used.
+ * @throws TypeError when an option names what the document does not have.
+ */
+export function readApi(document: OpenApiDocument, options: OpenApiOptions = {}): ReadApi {
+  const root = DocumentNode.root(document);
+  const name = serviceName(root, options);
+  const context = contextOf(root, document, name, options);
+  const usual = options.baseUrl === undefined ? readServers(root.at('servers'), document.location) : onlyAt(options.baseUrl);
+  const { found, broken } = findOperations(root);
+  const chosen = found.filter(chooser(options.operations, found));
+  const skipped = options.operations === undefined ? broken.map(({ operation, error }) => ({ operation, why: error.message })) : [];
+  const operations = chosen.length + skipped.length;
+  const decisionFor = decider(options.decide, found);
+  const taken: TakenOperation[] = [];
+  for (const one of chosen) {
+    const decision = decisionFor(one);
+    try {
+      taken.push({ ...readOperation(one, context, decision), node: one.node, decision, servers: serversFor(one, usual, document, options) });
+    } catch (error) {
+      if (!(error instanceof OpenApiError)) throw error;
+      skipped.push({ operation: one.operation, why: error.message });
+    }
+  }
+  const { services, open } = servicesOf(root, name, usual, taken, options, context.outputs);
+  const decide = [
+    ...open.map((what) => ({ operation: '*', what })),
+    ...taken.flatMap((one) => one.open.map((what) => ({ operation: one.plan.operation, what }))),
+  ];
+  return { services, report: { operations, imported: taken.length, skipped, decide }, inputs: context.inputs, outputs: context.outputs };
+}
+
+/** The operations of a document, to be listed and searched, without reading any of them. */
+export function listOperations(document: OpenApiDocument): (OperationSummary & { description: string })[] {
+  return findOperations(DocumentNode.root(document)).found.map((found) => {
+    const description = found.node.at('description')?.value;
+    return { ...summarize(found), description: typeof description === 'string' ? description : '' };
+  });
+}
+
+/** Words of titles that are no part of a name: "The Plaid API v3". */
+const NO_NAME = /^(the|an?|rest|api|apis|http|json|openapi|swagger|spec|specification|documentation|docs|reference|public|v?\d.*)$/i;
+
+/** The name of a document's service: a given one, or up to three words of the title. */
+export function serviceName(root: DocumentNode, { service }: OpenApiOptions): string {
+  if (service !== undefined) return typeof service === 'string' ? service : service.name;
+  const title = root.at('info')?.at('title')?.value;
+  const words = (typeof title === 'string' ? title : '').split(/[^A-Za-z0-9]+/).filter((word) => word !== '' && !NO_NAME.test(word));
+  return camelCase(words.slice(0, 3).map((word) => word.toLowerCase()).join(' ')) || 'api';
+}
+
+function contextOf(root: DocumentNode, document: OpenApiDocument, service: string, options: OpenApiOptions): OperationContext {
+  const security = new Security(root, {
+    service,
+    schemes: options.credentials ?? {},
+    fields: options.secretFields ?? {},
+    ...(options.security && { preferred: options.security }),
+    ...(typeof options.service === 'object' && { given: options.service.credentials }),
+  });
+  const link = root.at('externalDocs')?.at('url')?.value;
+  return {
+    inputs: new SchemaReader(root, document.version, 'input'),
+    outputs: new SchemaReader(root, document.version, 'output'),
+    security,
+    docs: options.docs ?? (typeof link === 'string' ? link : undefined),
+  };
+}
+
+function serversFor({ node, pathItem }: FoundOperation, usual: Servers, document: OpenApiDocument, { baseUrl }: OpenApiOptions): Servers {
+  const own = node.at('servers') ?? pathItem.at('servers');
+  return own === undefined || baseUrl !== undefined ? usual : readServers(own, document.location);
+}
+
+function onlyAt(baseUrl: string): Servers {
+  return { environments: { default: baseUrl.replace(/\/+$/, '') }, defaultEnvironment: 'default', productionEnvironments: [] };
+}
+
+function chooser(operations: OpenApiOptions['operations'], found: readonly FoundOperation[]): (operation: FoundOperation) => boolean {
+  if (operations === undefined) return () => true;
+  if (typeof operations === 'function') return (operation) => operations(summarize(operation));
+  refuseUnknown('operations', operations, found);
+  return (operation) => operations.some((wanted) => isCalled(operation, wanted));
+}
+
+function decider(decide: OpenApiOptions['decide'], found: readonly FoundOperation[]): (operation: FoundOperation) => OperationDecision {
+  if (decide === undefined) return () => ({});
+  if (typeof decide === 'function') return (operation) => decide(summarize(operation)) ?? {};
+  refuseUnknown('decide', Object.keys(decide), found);
+  return (operation) => Object.entries(decide).find(([wanted]) => isCalled(operation, wanted))?.[1] ?? {};
+}
+
+/** A decision about a misspelt operation would be lost without a word. */
+function refuseUnknown(option: string, wanted: readonly string[], found: readonly FoundOperation[]): void {
+  const missing = wanted.find((name) => !found.some((operation) => isCalled(operation, name)));
+  if (missing !== undefined) throw new TypeError(`${option}: the document has no operation ${JSON.stringify(missing)}.`);
+}
+
+function isCalled({ operation, operationId }: FoundOperation, wanted: string): boolean {
+  return operation === wanted || operationId === wanted;
+}

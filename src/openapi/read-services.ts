@@ -1,0 +1,115 @@
+import { defineService } from '../tasks/service';
+import type { CredentialRule, RateLimit, ServiceDefinition } from '../tasks/service';
+import type { DocumentNode } from './document/document-node';
+import { readErrors } from './operation/errors';
+import { capitalised, freeName, upperSnakeCase } from './operation/names';
+import type { ReadOperation } from './operation/read-operation';
+import type { Servers } from './operation/servers';
+import type { TaskPlan } from './operation/task-plan';
+import type { OpenApiOptions, OperationDecision } from './options';
+import type { SchemaReader } from './schema/read-schema';
+
+/** An operation that was read. */
+export interface TakenOperation extends ReadOperation {
+  node: DocumentNode;
+  decision: OperationDecision;
+  servers: Servers;
+}
+
+/** A service with the plans of its tasks. */
+export interface PlannedService {
+  service: ServiceDefinition;
+  plans: readonly TaskPlan[];
+}
+
+/**
+ * The services of a document: one, and one more for each set of operations that have addresses of their own, since a
+ * task is sent to its service's address.
+ */
+export function servicesOf(
+  root: DocumentNode,
+  name: string,
+  usual: Servers,
+  taken: readonly TakenOperation[],
+  options: OpenApiOptions,
+  outputs: SchemaReader,
+): { services: PlannedService[]; open: string[] } {
+  if (taken.length === 0) return { services: [], open: [] };
+  if (typeof options.service === 'object') return { services: [{ service: options.service, plans: taken.map(({ plan }) => plan) }], open: [] };
+  const errors = options.errors ?? readErrors(taken.map(({ node }) => node), outputs);
+  const names = new Set([name]);
+  const groups = new Map<string, { name: string; members: TakenOperation[] }>([[keyOf(usual), { name, members: [] }]]);
+  for (const one of taken) {
+    const key = keyOf(one.servers);
+    let group = groups.get(key);
+    if (!group) {
+      group = { name: freeName(`${name}${capitalised(hostLabel(one.servers)) || 'Other'}`, names), members: [] };
+      groups.set(key, group);
+    }
+    group.members.push(one);
+  }
+  const services = [...groups.values()].flatMap(({ name: group, members }) => (members.length === 0 ? [] : [serviceOf(root, group, members, options, errors)]));
+  return { services, open: openQuestions(usual, taken, services, options) };
+}
+
+function openQuestions(usual: Servers, taken: readonly TakenOperation[], services: readonly PlannedService[], options: OpenApiOptions): string[] {
+  const keys = [...new Set(taken.flatMap((one) => one.taken))].filter((name) => !Object.hasOwn(options.secretFields ?? {}, name));
+  const versions = services.flatMap(({ service }) => service.credentials).filter(({ name }) => /version$/i.test(name));
+  return [
+    ...(usual.open === undefined || options.defaultEnvironment !== undefined ? [] : [`servers: ${usual.open}`]),
+    ...(keys.length === 0 ? [] : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
+    ...[...new Set(versions.map(({ name, setting }) => `credentials: ${name} looks like a version and no secret; give it a value, or set ${setting}`))],
+    ...(taken.some(({ decision }) => decision.rateLimit) ? [] : ['rateLimits: the limits of the service, which no OpenAPI document says']),
+    ...(options.errors ? [] : ["errors: what the service's error codes mean, above all which of them say that keys are wrong or that it is to be slower"]),
+  ];
+}
+
+function serviceOf(root: DocumentNode, name: string, members: readonly TakenOperation[], options: OpenApiOptions, errors: ServiceDefinition['errors']): PlannedService {
+  const [{ servers }] = members as [TakenOperation];
+  const credentials: CredentialRule[] = [];
+  for (const { rules } of members) {
+    for (const rule of rules) if (!credentials.some(({ setting }) => setting === rule.setting)) credentials.push(rule);
+  }
+  const docs = textAt(root.at('externalDocs'), 'url');
+  const prefix = upperSnakeCase(name);
+  const { defaultEnvironment: wished } = options;
+  const headers = [...members.flatMap((member) => Object.entries(member.headers)), ...Object.entries(options.headers ?? {})];
+  const service = defineService({
+    name,
+    title: textAt(root.at('info'), 'title') ?? name,
+    ...(docs !== undefined && { docs }),
+    environments: servers.environments,
+    defaultEnvironment: wished !== undefined && (Object.hasOwn(servers.environments, wished) || keysOf(servers).length > 1) ? wished : servers.defaultEnvironment,
+    productionEnvironments: options.productionEnvironments ?? servers.productionEnvironments,
+    ...(keysOf(servers).length > 1 && { environmentSetting: `${prefix}_ENV` }),
+    baseUrlSetting: `${prefix}_BASE_URL`,
+    headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), value])),
+    credentials,
+    rateLimits: members.flatMap(({ plan, decision }): RateLimit[] => (decision.rateLimit ? [{ operation: plan.operation, ...decision.rateLimit }] : [])),
+    errors,
+  });
+  return { service, plans: members.map(({ plan, rules }) => (isSame(rules, credentials) ? plan : { ...plan, credentials: rules })) };
+}
+
+/** Whether a task signs in as all of its service do, in whatever order. */
+function isSame(rules: readonly CredentialRule[], credentials: readonly CredentialRule[]): boolean {
+  return rules.length === credentials.length && rules.every((rule) => credentials.some((other) => JSON.stringify(other) === JSON.stringify(rule)));
+}
+
+function keysOf({ environments }: Servers): string[] {
+  return Object.keys(environments);
+}
+
+function keyOf({ environments }: Servers): string {
+  return JSON.stringify(environments);
+}
+
+function hostLabel({ environments }: Servers): string {
+  const [first = ''] = Object.values(environments);
+  return URL.canParse(first) ? (new URL(first).hostname.split('.')[0] ?? '') : '';
+}
+
+function textAt(node: DocumentNode | undefined, key: string): string | undefined {
+  const value = node?.at(key)?.value;
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}

@@ -1,0 +1,138 @@
+import { isSameShape, resolved, unionOf } from './shape';
+import type { ArrayShape, FieldShape, NamedShapes, NumberShape, ObjectShape, Shape, StringShape } from './shape';
+
+/** A union of more options than this is not taken apart: two of them would make a product. */
+const MAX_OPTIONS = 48;
+
+/**
+ * Makes one shape of two that both have to hold, as `allOf` says. Strict objects have to become one: checked one after the
+ * other, each would refuse the other's fields.
+ */
+export class Intersection {
+  readonly #names: NamedShapes;
+  readonly #open = new Set<string>();
+
+  constructor(names: NamedShapes) {
+    this.#names = names;
+  }
+
+  of(a: Shape, b: Shape): Shape {
+    const merged = this.#merge(a, b);
+    const description = b.description ?? a.description;
+    return description === merged.description ? merged : { ...merged, description };
+  }
+
+  #merge(a: Shape, b: Shape): Shape {
+    if (isSameShape(a, b) || b.kind === 'unknown' || a.kind === 'never') return a;
+    if (a.kind === 'unknown' || b.kind === 'never') return b;
+    if (a.kind === 'named' || b.kind === 'named') return this.#named(a, b);
+    if (a.kind === 'union') return this.#union(a, b, (option) => this.of(option, b));
+    if (b.kind === 'union') return this.#union(b, a, (option) => this.of(a, option));
+    if (a.kind === 'both' || b.kind === 'both') return { kind: 'both', parts: [a, b].flatMap((part) => (part.kind === 'both' ? part.parts : [part])) };
+    if (a.kind === 'literals') return narrowed(a, b);
+    if (b.kind === 'literals') return narrowed(b, a);
+    if (a.kind === 'object' && b.kind === 'object') return this.#objects(a, b);
+    if (a.kind === 'array' && b.kind === 'array') return this.#arrays(a, b);
+    if (a.kind === 'string' && b.kind === 'string') return strings(a, b);
+    if (a.kind === 'number' && b.kind === 'number') return numbers(a, b);
+    if (a.kind === 'tuple' || b.kind === 'tuple') return { kind: 'both', parts: [a, b] };
+    return a.kind === b.kind ? a : { kind: 'never' };
+  }
+
+  #named(a: Shape, b: Shape): Shape {
+    const pair = `${a.kind === 'named' ? a.id : ''} ${b.kind === 'named' ? b.id : ''}`;
+    const [left, right] = [resolved(a, this.#names), resolved(b, this.#names)];
+    const endless = left.kind === 'named' || right.kind === 'named' || this.#open.has(pair);
+    if (endless) return { kind: 'both', parts: [a, b] };
+    this.#open.add(pair);
+    try {
+      return this.of(left, right);
+    } finally {
+      this.#open.delete(pair);
+    }
+  }
+
+  #union(union: Extract<Shape, { kind: 'union' }>, other: Shape, withOther: (option: Shape) => Shape): Shape {
+    const others = other.kind === 'union' ? other.options.length : 1;
+    if (union.options.length * others > MAX_OPTIONS) return { kind: 'both', parts: [union, other] };
+    return unionOf(union.options.map(withOther), union.discriminator);
+  }
+
+  #objects(a: ObjectShape, b: ObjectShape): Shape {
+    const fields = new Map<string, FieldShape>();
+    for (const name of new Set([...a.fields.keys(), ...b.fields.keys()])) {
+      const [left, right] = [a.fields.get(name), b.fields.get(name)];
+      const required = left?.required === true || right?.required === true;
+      const shape = left && right ? this.of(left.shape, right.shape) : this.#lone((left ?? right) as FieldShape, left ? b : a);
+      // A closed side that does not know the field forbids it.
+      if (shape.kind === 'never' && !required) continue;
+      fields.set(name, { shape, required });
+    }
+    return { kind: 'object', fields, rest: this.#rest(a.rest, b.rest), ...lengths(a, b) };
+  }
+
+  #lone({ shape }: FieldShape, other: ObjectShape): Shape {
+    if (other.rest === 'closed') return { kind: 'never' };
+    return typeof other.rest === 'string' ? shape : this.of(shape, other.rest);
+  }
+
+  #rest(a: ObjectShape['rest'], b: ObjectShape['rest']): ObjectShape['rest'] {
+    if (a === 'closed' || b === 'closed') return 'closed';
+    if (typeof a !== 'string' && typeof b !== 'string') return this.of(a, b);
+    if (typeof a !== 'string') return a;
+    if (typeof b !== 'string') return b;
+    return a === 'open' || b === 'open' ? 'open' : 'unstated';
+  }
+
+  #arrays(a: ArrayShape, b: ArrayShape): Shape {
+    const unique = a.unique === true || b.unique === true;
+    return { kind: 'array', items: this.of(a.items, b.items), ...lengths(a, b), ...(unique && { unique }) };
+  }
+}
+
+function narrowed(literals: Extract<Shape, { kind: 'literals' }>, other: Shape): Shape {
+  const values = literals.values.filter((value) => {
+    if (other.kind === 'literals') return other.values.includes(value);
+    return value === null ? other.kind === 'null' : typeof value === other.kind;
+  });
+  return values.length === 0 ? { kind: 'never' } : { kind: 'literals', values };
+}
+
+function strings(a: StringShape, b: StringShape): Shape {
+  const patterns = [...new Set([...(a.patterns ?? []), ...(b.patterns ?? [])])];
+  const format = b.format ?? a.format;
+  return { kind: 'string', ...lengths(a, b), ...(patterns.length > 0 && { patterns }), ...(format !== undefined && { format }) };
+}
+
+function numbers(a: NumberShape, b: NumberShape): Shape {
+  const above = higher(a.above, b.above);
+  const below = lower(a.below, b.below);
+  const multipleOf = a.multipleOf ?? b.multipleOf;
+  return {
+    kind: 'number',
+    whole: a.whole || b.whole,
+    ...lengths(a, b),
+    ...(above !== undefined && { above }),
+    ...(below !== undefined && { below }),
+    ...(multipleOf !== undefined && { multipleOf }),
+  };
+}
+
+interface Bounds {
+  atLeast?: number;
+  atMost?: number;
+}
+
+function lengths(a: Bounds, b: Bounds): Bounds {
+  const atLeast = higher(a.atLeast, b.atLeast);
+  const atMost = lower(a.atMost, b.atMost);
+  return { ...(atLeast !== undefined && { atLeast }), ...(atMost !== undefined && { atMost }) };
+}
+
+function higher(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+}
+
+function lower(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}

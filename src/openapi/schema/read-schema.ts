@@ -1,0 +1,225 @@
+import type { DocumentNode } from '../document/document-node';
+import { Intersection } from './intersect';
+import { literalsOf, shapeOfType, typesOf } from './read-type';
+import type { ReadingContext } from './read-type';
+import { heirsOf, Inheritance, withLiteral } from './inheritance';
+import { orNull, resolved, unionOf } from './shape';
+import type { Direction, NamedShapes, Shape } from './shape';
+import { OpenApiError } from '../document/openapi-error';
+
+/** Schemas nested in one another without a name between them, or by `allOf`. */
+const MAX_NESTING = 300;
+
+/** A schema that was met by its name. */
+interface Entry {
+  node: DocumentNode;
+  /** Read as it stands, although others inherit from it. */
+  own: boolean;
+  state: 'waiting' | 'open' | 'read' | 'sound' | OpenApiError;
+  shape?: Shape;
+}
+
+/**
+ * Reads schemas as shapes. Schemas with a name are read when somebody asks for them, since in large documents each leads
+ * to thousands of others.
+ */
+export class SchemaReader implements NamedShapes {
+  readonly #context: ReadingContext;
+  readonly #entries = new Map<string, Entry>();
+  readonly #inheritance: Inheritance;
+  readonly #intersection = new Intersection(this);
+  #nesting = 0;
+
+  constructor(root: DocumentNode, version: '3.0' | '3.1', direction: Direction) {
+    this.#context = { version, direction, shapeOf: (node) => this.shapeOf(node) };
+    this.#inheritance = new Inheritance(root);
+  }
+
+  /** @throws OpenApiError with the place of what is no schema. */
+  shapeOf(node: DocumentNode): Shape {
+    if (this.#nesting >= MAX_NESTING) node.refuse(`is nested in more than ${MAX_NESTING} schemas`);
+    this.#nesting += 1;
+    try {
+      return this.#read(node);
+    } finally {
+      this.#nesting -= 1;
+    }
+  }
+
+  /** Makes one shape of two that both have to hold. */
+  both(a: Shape, b: Shape): Shape {
+    return this.#intersection.of(a, b);
+  }
+
+  find(id: string): Shape | undefined {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.state === 'open') return undefined;
+    if (entry.state instanceof OpenApiError) throw entry.state;
+    if (entry.state === 'waiting') this.#readEntry(entry);
+    return entry.shape;
+  }
+
+  nameOf(id: string): string {
+    return this.#entries.get(id)?.node.key ?? '';
+  }
+
+  /**
+   * Reads everything that a shape leads to.
+   *
+   * @throws OpenApiError when any of it cannot be read.
+   */
+  settle(shape: Shape): void {
+    const visited: Entry[] = [];
+    const waiting = [...idsIn(shape)];
+    const seen = new Set<string>();
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      const entry = this.#entries.get(id);
+      if (!entry || entry.state === 'sound' || seen.has(id)) continue;
+      seen.add(id);
+      const found = this.find(id);
+      visited.push(entry);
+      if (found) waiting.push(...idsIn(found));
+    }
+    for (const id of seen) this.#refuseEndless(id);
+    for (const entry of visited) entry.state = 'sound';
+  }
+
+  /** A schema that is one of its own options, or a part of itself, says nothing, and checking a value by it never ends. */
+  #refuseEndless(id: string): void {
+    const seen = new Set<string>();
+    const waiting = directIdsIn(this.find(id));
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (next === id) this.#entries.get(id)?.node.refuse('leads back to itself with nothing between');
+      if (seen.has(next)) continue;
+      seen.add(next);
+      waiting.push(...directIdsIn(this.find(next)));
+    }
+  }
+
+  #readEntry(entry: Entry): void {
+    entry.state = 'open';
+    try {
+      entry.shape = this.#readNamed(entry);
+      entry.state = 'read';
+    } catch (error) {
+      entry.state = error instanceof OpenApiError ? error : 'waiting';
+      throw error;
+    }
+  }
+
+  /** What is sent in place of a base is one of its heirs; of what is received, code relies on the base only. */
+  #readNamed({ node, own }: Entry): Shape {
+    const heirs = own || this.#context.direction === 'output' ? [] : heirsOf(node, this.#inheritance);
+    if (heirs.length === 0) return this.shapeOf(node);
+    const field = node.at('discriminator')?.text('propertyName') ?? '';
+    const options = heirs.map(({ values, node: heir }) => this.#told(this.#named(heir), field, values));
+    const itself = this.#inheritance.mappedTo(node, node);
+    if (itself.length > 0) options.push(this.#told(this.#named(node, true), field, itself));
+    return unionOf(options, field);
+  }
+
+  #named(target: DocumentNode, own = false): Shape {
+    const id = own ? `${target.id}!own` : target.id;
+    if (!this.#entries.has(id)) this.#entries.set(id, { node: target, own, state: 'waiting' });
+    return { kind: 'named', id };
+  }
+
+  #read(node: DocumentNode): Shape {
+    if (node.value === true) return { kind: 'unknown' };
+    if (node.value === false) return { kind: 'never' };
+    node.record();
+    if (node.reference === undefined) return this.#keywords(node);
+    const target = this.#named(node.target());
+    if (this.#context.version === '3.1') return this.both(target, this.#keywords(node));
+    // In OpenAPI 3.0 nothing counts beside a `$ref`; people write these two there all the same.
+    return described(node, node.flag('nullable') ? orNull(target) : target);
+  }
+
+  #keywords(node: DocumentNode): Shape {
+    const types = typesOf(node, this.#context.version);
+    const literals = literalsOf(node, types, this.#context);
+    let shape: Shape = literals ?? unionOf(types.map((type) => shapeOfType(type, node, this.#context)));
+    if (types.length === 0 && !literals) shape = { kind: 'unknown' };
+    for (const part of node.at('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(part));
+    for (const key of ['oneOf', 'anyOf'] as const) {
+      const options = node.at(key);
+      if (options) shape = this.both(shape, this.#options(node, options));
+    }
+    // A choice without null has none, whatever stands beside it; an answer is not refused for that.
+    if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null))) shape = orNull(shape);
+    return described(node, shape);
+  }
+
+  /** A member of `allOf`: a base that tells its heirs apart is meant as it stands, not as any of them. */
+  #partOf(part: DocumentNode): Shape {
+    if (part.reference === undefined) return this.shapeOf(part);
+    const target = part.target();
+    return heirsOf(target, this.#inheritance).length > 0 ? this.#named(target, true) : this.shapeOf(part);
+  }
+
+  #options(node: DocumentNode, options: DocumentNode): Shape {
+    const field = node.at('discriminator')?.text('propertyName');
+    const elements = options.elements();
+    if (field === undefined || this.#context.direction === 'output') return unionOf(elements.map((option) => this.shapeOf(option)));
+    const told = elements.map((option) => {
+      return option.reference === undefined ? this.shapeOf(option) : this.#told(this.shapeOf(option), field, this.#inheritance.valuesOf(node, option.target()));
+    });
+    return unionOf(told, field);
+  }
+
+  /** The option with its discriminator, unless it says itself what stands there. */
+  #told(option: Shape, field: string, values: readonly string[]): Shape {
+    if (this.#context.direction === 'output' || resolved(option, this).kind !== 'object') return option;
+    const own = resolved(option, this);
+    const stated = own.kind === 'object' ? own.fields.get(field) : undefined;
+    if (stated && resolved(stated.shape, this).kind === 'literals') return option;
+    const told = this.both(option, withLiteral(field, values));
+    return told.kind === 'never' ? option : told;
+  }
+}
+
+function described(node: DocumentNode, shape: Shape): Shape {
+  const text = node.at('description')?.value;
+  return typeof text === 'string' && text.trim() !== '' ? { ...shape, description: text.trim() } : shape;
+}
+
+/** The names that a value of this shape is checked by as a whole. */
+function directIdsIn(shape: Shape | undefined): string[] {
+  switch (shape?.kind) {
+    case 'named':
+      return [shape.id];
+    case 'union':
+      return shape.options.flatMap(directIdsIn);
+    case 'both':
+      return shape.parts.flatMap(directIdsIn);
+    default:
+      return [];
+  }
+}
+
+/** The names that a shape refers to. */
+export function* idsIn(shape: Shape): Generator<string> {
+  switch (shape.kind) {
+    case 'named':
+      yield shape.id;
+      return;
+    case 'array':
+      yield* idsIn(shape.items);
+      return;
+    case 'tuple':
+      for (const item of [...shape.items, shape.rest]) yield* idsIn(item);
+      return;
+    case 'object':
+      for (const { shape: field } of shape.fields.values()) yield* idsIn(field);
+      if (typeof shape.rest !== 'string') yield* idsIn(shape.rest);
+      return;
+    case 'union':
+      for (const option of shape.options) yield* idsIn(option);
+      return;
+    case 'both':
+      for (const part of shape.parts) yield* idsIn(part);
+      return;
+    default:
+      return;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * What a JSON Schema allows, in the few forms that zod and TypeScript can both say. A task made at run time and the code
+ * generated for it come from the same shape, so they cannot differ.
+ */
+export type Shape = ShapeForm & { description?: string };
+
+type ShapeForm =
+  | { kind: 'unknown' }
+  | { kind: 'never' }
+  | { kind: 'null' }
+  | { kind: 'boolean' }
+  | StringShape
+  | NumberShape
+  | { kind: 'literals'; values: readonly LiteralValue[] }
+  | ArrayShape
+  | { kind: 'tuple'; items: readonly Shape[]; rest: Shape; atLeast: number }
+  | ObjectShape
+  | { kind: 'file' }
+  /** `discriminator` names the field whose literals tell the options apart. */
+  | { kind: 'union'; options: readonly Shape[]; discriminator?: string }
+  /** All of them at once, where they could not be made one shape. */
+  | { kind: 'both'; parts: readonly Shape[] }
+  /** A schema with a name; recursion goes through these only. */
+  | { kind: 'named'; id: string };
+
+/** A value that a literal type can name. */
+export type LiteralValue = string | number | boolean | null;
+
+/** A text. */
+export interface StringShape {
+  kind: 'string';
+  atLeast?: number;
+  atMost?: number;
+  patterns?: readonly string[];
+  /** As in the document; only some are checked. */
+  format?: string;
+}
+
+/** A number. */
+export interface NumberShape {
+  kind: 'number';
+  whole: boolean;
+  atLeast?: number;
+  atMost?: number;
+  above?: number;
+  below?: number;
+  multipleOf?: number;
+}
+
+/** A list. */
+export interface ArrayShape {
+  kind: 'array';
+  items: Shape;
+  atLeast?: number;
+  atMost?: number;
+  unique?: boolean;
+}
+
+/** One field of an object. */
+export interface FieldShape {
+  shape: Shape;
+  required: boolean;
+}
+
+/** An object. */
+export interface ObjectShape {
+  kind: 'object';
+  fields: ReadonlyMap<string, FieldShape>;
+  /**
+   * Fields without a name here: refused (`closed`), welcome (`open`), of a certain shape, or not spoken of
+   * (`unstated`), which an input refuses and an output keeps.
+   */
+  rest: 'closed' | 'open' | 'unstated' | Shape;
+  atLeast?: number;
+  atMost?: number;
+}
+
+/** Whether a shape is sent or received. What is sent is checked as the document says; what is received only as far as code relies on it. */
+export type Direction = 'input' | 'output';
+
+/** Named shapes by their id. */
+export interface NamedShapes {
+  /** The shape of this id; undefined while it is still being read. */
+  find(id: string): Shape | undefined;
+  /** A name for people: the last part of the schema's pointer. */
+  nameOf(id: string): string;
+}
+
+/** The shape behind names. Stays a name while what it stands for is being read. */
+export function resolved(shape: Shape, names: NamedShapes): Shape {
+  let current = shape;
+  for (let hops = 0; current.kind === 'named' && hops < 50; hops += 1) {
+    const next = names.find(current.id);
+    if (!next) return current;
+    current = next;
+  }
+  return current;
+}
+
+/** The shape or null; for null once only. */
+export function orNull(shape: Shape): Shape {
+  if (shape.kind === 'unknown' || shape.kind === 'null') return shape;
+  const { description, ...bare } = shape;
+  const options = shape.kind === 'union' && shape.discriminator === undefined ? shape.options : [bare as Shape];
+  if (options.some(({ kind }) => kind === 'null')) return shape;
+  const union: Shape = { kind: 'union', options: [...options, { kind: 'null' }] };
+  return description === undefined ? union : { ...union, description };
+}
+
+/** Comparing each option with each other one is for unions that people write. */
+const MAX_COMPARED = 64;
+
+/** A union without needless nesting: nothing for none, the only option for one, literals side by side as one. */
+export function unionOf(options: readonly Shape[], discriminator?: string): Shape {
+  const flat = discriminator === undefined ? options.flatMap(inner) : options;
+  const possible = flat.filter(({ kind }) => kind !== 'never');
+  const open = possible.find(({ kind }) => kind === 'unknown');
+  if (open) return open;
+  const merged = discriminator === undefined ? withLiteralsAsOne(possible) : possible;
+  const distinct = merged.length > MAX_COMPARED ? merged : merged.filter((option, place) => merged.findIndex((other) => isSameShape(other, option)) === place);
+  const [only] = distinct;
+  if (only === undefined) return { kind: 'never' };
+  return distinct.length === 1 ? only : { kind: 'union', options: distinct, ...(discriminator !== undefined && { discriminator }) };
+}
+
+function inner(option: Shape): readonly Shape[] {
+  return option.kind === 'union' && option.discriminator === undefined && option.description === undefined ? option.options : [option];
+}
+
+function withLiteralsAsOne(options: readonly Shape[]): readonly Shape[] {
+  const literals = options.filter((option) => option.kind === 'literals');
+  if (literals.length < 2) return options;
+  const values = [...new Set(literals.flatMap(({ values: some }) => some))];
+  return [{ kind: 'literals', values }, ...options.filter(({ kind }) => kind !== 'literals')];
+}
+
+/** Whether two shapes are one; only for those that are cheap to compare. */
+export function isSameShape(a: Shape, b: Shape): boolean {
+  if (a === b) return true;
+  if (a.kind !== b.kind) return false;
+  switch (a.kind) {
+    case 'named':
+      return a.id === (b as typeof a).id;
+    case 'null':
+    case 'boolean':
+    case 'unknown':
+    case 'never':
+    case 'string':
+    case 'number':
+    case 'literals':
+      return JSON.stringify({ ...a, description: '' }) === JSON.stringify({ ...b, description: '' });
+    default:
+      return false;
+  }
+}

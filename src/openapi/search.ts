@@ -1,0 +1,49 @@
+import MiniSearch from 'minisearch';
+
+/** What is searched for in tasks and in operations that may become tasks. */
+export interface Searchable {
+  name: string;
+  summary: string;
+  path: string;
+  tags: readonly string[];
+  description: string;
+}
+
+/** Longer descriptions add words, not findability. */
+const MAX_DESCRIPTION = 2_000;
+
+/**
+ * Finds tasks by words of name, summary, path, tags and description, best first. Beginnings of words and typos are
+ * forgiven; all words have to be found, unless then nothing is. The index is made once: a search takes milliseconds.
+ */
+export class TaskSearch<T extends Searchable> {
+  readonly #entries: readonly T[];
+  readonly #index: MiniSearch;
+
+  constructor(entries: readonly T[]) {
+    this.#entries = entries;
+    this.#index = new MiniSearch({
+      fields: ['name', 'summary', 'path', 'tags', 'description'],
+      tokenize: wordsIn,
+      processTerm: (term) => term.toLowerCase(),
+      searchOptions: { boost: { name: 4, summary: 3, path: 2, tags: 2 }, prefix: (term) => term.length > 1, fuzzy: (term) => (term.length > 3 ? 0.25 : false), maxFuzzy: 2 },
+    });
+    this.#index.addAll(entries.map(({ name, summary, path, tags, description }, id) => ({ id, name, summary, path, tags: tags.join(' '), description: description.slice(0, MAX_DESCRIPTION) })));
+  }
+
+  /** All entries, in their order, for an empty query. */
+  find(query: string): T[] {
+    if (query.trim() === '') return [...this.#entries];
+    const all = this.#index.search(query, { combineWith: 'AND' });
+    const found = all.length > 0 ? all : this.#index.search(query, { combineWith: 'OR' });
+    return found.flatMap(({ id }) => this.#entries[id as number] ?? []);
+  }
+}
+
+/** `plaid.userItemsRemove` is found as a whole and by each of its words. */
+function wordsIn(text: string): string[] {
+  return text.split(/[^\p{L}\p{N}_.-]+/u).flatMap((word) => {
+    const parts = word.replace(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+    return parts.length > 1 ? [word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''), ...parts] : parts;
+  });
+}
