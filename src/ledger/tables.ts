@@ -155,6 +155,9 @@ interface RatesTable {
   version: number;
   set_limit: number | null;
   state: string;
+  /** Who alone may change the row until then, by the database's clock. */
+  turn: string | null;
+  turn_until_ms: number | null;
 }
 
 /** The ledger's tables as both databases have them. */

@@ -2,6 +2,7 @@ import { receiptsMigration } from './0001-receipts';
 import { holdsMigration } from './0002-holds';
 import { sweepsMigration } from './0003-sweeps';
 import { sweepWritesMigration } from './0004-sweep-writes';
+import { rateTurnsMigration } from './0005-rate-turns';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -10,4 +11,5 @@ export const migrations: readonly Migration[] = [
   holdsMigration,
   sweepsMigration,
   sweepWritesMigration,
+  rateTurnsMigration,
 ];

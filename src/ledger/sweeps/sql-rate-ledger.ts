@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { sql } from 'kysely';
 import { LEASE_MS, changeLimit, lease, report, startRate } from '../../policy/rate';
 import type { RateState } from '../../policy/rate';
 import { DeadlineMutex } from '../deadline-mutex';
@@ -7,11 +7,14 @@ import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
 import { storable } from '../values';
+import { claimTurn, readRateRow, writeRateRow } from './rate-rows';
+import type { FoundRow } from './rate-rows';
 import type { LeaseTokens, RateKey, RateLedger, RateRow, TokenLease } from './rate-ledger';
 
 /** The longest pause before the first repetition. It doubles up to {@link LONGEST_PAUSE_MS}. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 16;
+const TRIES_BEFORE_TURN = 3;
 
 interface Change {
   state: RateState;
@@ -104,42 +107,29 @@ async function readRates({ db }: LedgerDatabase): Promise<RateRow[]> {
 
 /**
  * Reads, decides, and writes unless another process has written in between; then it all begins anew, after a pause of
- * random length. Without the pause, processes that ask at the same pace could meet each other every time.
+ * random length. Without the pause, processes that ask at the same pace could meet each other every time. A process with
+ * a long way to the database would still be overtaken for ever, so that after some tries it claims a turn.
  */
 async function changeRow(
   database: LedgerDatabase,
   { key, documentedLimit, decide, untilMs }: { key: RateKey; documentedLimit: number | undefined; decide: Decide; untilMs: number },
 ): Promise<RateState> {
-  const [service, keySlot] = [storable(key.service), storable(key.keySlot)];
-  for (let longestMs = FIRST_PAUSE_MS; performance.now() < untilMs; longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS)) {
-    const found = await readRow(database, service, keySlot);
-    const { state, setLimit } = decide(underLimit(found, documentedLimit));
-    const written = { set_limit: setLimit, state: JSON.stringify(state) };
-    if (await writeRow(database, { service, keySlot, version: found.version, written })) return state;
+  const row = { service: storable(key.service), keySlot: storable(key.keySlot) };
+  let turn: string | undefined;
+  let longestMs = FIRST_PAUSE_MS;
+  for (let tries = 0; performance.now() < untilMs; tries += 1) {
+    // Whoever was overtaken has been so at a row that exists.
+    if (tries >= TRIES_BEFORE_TURN) turn ??= randomUUID();
+    if (turn === undefined || (await claimTurn(database, row, turn))) {
+      const found = await readRateRow(database, row);
+      const { state, setLimit } = decide(underLimit(found, documentedLimit));
+      const written = { set_limit: setLimit, state: JSON.stringify(state) };
+      if (await writeRateRow(database, row, { version: found.version, written, turn })) return state;
+    }
     await pause(Math.random() * longestMs);
+    longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS);
   }
   throw new LedgerUnavailableError('Other processes asked for calls of this service all the time.');
-}
-
-interface FoundRow {
-  version: number | null;
-  set_limit: number | null;
-  state: string | null;
-  now_ms: number;
-}
-
-async function readRow({ db, dialect }: LedgerDatabase, service: string, keySlot: string): Promise<FoundRow> {
-  const clock =
-    dialect === 'postgres'
-      ? sql`cast(extract(epoch from clock_timestamp()) * 1000 as double precision)`
-      : sql`unixepoch('subsec') * 1000`;
-  const { rows } = await sql<FoundRow>`
-    select r.version, r.set_limit, r.state, ${clock} as now_ms
-    from (select 1 as one) as always left join rates as r on r.service = ${service} and r.key_slot = ${keySlot}
-  `.execute(db);
-  const [row] = rows;
-  if (row === undefined) throw new Error('A left join answered nothing.');
-  return row;
 }
 
 /** The limit that counts now; it may be another one than when the state was written. */
@@ -149,27 +139,4 @@ function underLimit({ state, set_limit, now_ms }: FoundRow, documentedLimit: num
   const found = JSON.parse(state) as RateState;
   const current = found.limitPerMinute === limit ? found : changeLimit(found, limit, now_ms);
   return { state: current, setLimit: set_limit, nowMs: now_ms };
-}
-
-async function writeRow(
-  { db }: LedgerDatabase,
-  row: { service: string; keySlot: string; version: number | null; written: { set_limit: number | null; state: string } },
-): Promise<boolean> {
-  const { service, keySlot, version, written } = row;
-  if (version === null) {
-    const { numInsertedOrUpdatedRows } = await db
-      .insertInto('rates')
-      .values({ service, key_slot: keySlot, version: 1, ...written })
-      .onConflict((conflict) => conflict.doNothing())
-      .executeTakeFirstOrThrow();
-    return numInsertedOrUpdatedRows === 1n;
-  }
-  const { numUpdatedRows } = await db
-    .updateTable('rates')
-    .set({ version: version + 1, ...written })
-    .where('service', '=', service)
-    .where('key_slot', '=', keySlot)
-    .where('version', '=', version)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
 }

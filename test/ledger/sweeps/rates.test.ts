@@ -1,8 +1,32 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import type { KyselyPlugin } from 'kysely';
 import { LedgerUnavailableError } from '../../../src/ledger/ledger';
+import { LibsqlDialect } from '../../../src/ledger/libsql-dialect';
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';
+import { createPostgresPool } from '../../../src/ledger/postgres-pool';
 import type { RateLedger } from '../../../src/ledger/sweeps/rate-ledger';
+import { createSqlRateLedger } from '../../../src/ledger/sweeps/sql-rate-ledger';
+import type { LedgerDatabase, Tables } from '../../../src/ledger/tables';
 import { LEASE_MS, LIVE_RESERVE } from '../../../src/policy/rate';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
+
+/** The same database as from far away: each statement takes a while to be answered. */
+function slowly(url: string): LedgerDatabase {
+  const delaying: KyselyPlugin = {
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      await new Promise((resolve) => setTimeout(resolve, 80));
+      return result;
+    },
+  };
+  const deadlineMs = 5_000;
+  if (url.startsWith('file:')) {
+    const dialect = new LibsqlDialect({ path: url.slice('file:'.length), deadlineMs });
+    return { dialect: 'libsql', db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
+  }
+  const dialect = new PostgresDialect({ pool: createPostgresPool({ connectionString: url, deadlineMs }) });
+  return { dialect: 'postgres', db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
+}
 
 /** A database in which every change of this rate looks as if another process had been faster. */
 const IGNORING_WRITES = {
@@ -69,6 +93,33 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     expect(Math.min(...answers)).toBeGreaterThan(0);
     expect(tokens).toBeLessThanOrEqual(1_000 + seconds * 1_000);
   }, 30_000);
+
+  it('answer a process with a slow way to the database too, however fast the others ask', async () => {
+    const key = { service: 'far', keySlot: '', want: 1, liveReserve: 0, documentedLimit: 60_000 };
+    const far = slowly(url);
+    const slow = createSqlRateLedger(far, { deadlineMs: 5_000, isClosed: () => false });
+    let done = false;
+    const asking = [rates, ...others.map((other) => other.rates)].map(async (near) => {
+      while (!done) await near.leaseTokens(key);
+    });
+    try {
+      for (let asked = 0; asked < 4; asked += 1) await slow.leaseTokens(key);
+    } finally {
+      done = true;
+      await Promise.all(asking);
+      await far.db.destroy();
+    }
+  }, 60_000);
+
+  it('are not held up for ever by a process that freezes in its turn, or by a turn from before the clock was set back', async () => {
+    const key = { service: 'turns', keySlot: '', want: 1, liveReserve: 0, documentedLimit: 60_000 };
+    await rates.leaseTokens(key);
+    for (const untilMs of [Date.now() + 400, Date.now() + 3_600_000]) {
+      await runRaw(url, `update rates set turn = 'somebody', turn_until_ms = ${untilMs} where service = 'turns'`);
+      await expect(rates.leaseTokens(key)).resolves.toMatchObject({ tokens: 1 });
+    }
+    expect(await runRaw(url, "select turn from rates where service = 'turns'")).toMatchObject([{ turn: null }]);
+  });
 
   it('give up after the deadline of the call and not before when others always come first', async () => {
     const key = { service: 'overtaken', keySlot: '', want: 1, liveReserve: 0, documentedLimit: 60_000 };

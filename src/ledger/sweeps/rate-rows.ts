@@ -1,0 +1,92 @@
+import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
+import type { LedgerDatabase } from '../tables';
+
+/**
+ * How long one process alone may change a rate, by the database's clock. Enough to read and write over a line that takes
+ * a quarter of a second to answer; a process that freezes in its turn holds the others up no longer.
+ */
+const TURN_MS = 500;
+
+/** Names a row. */
+export interface RateRowKey {
+  service: string;
+  keySlot: string;
+}
+
+/** A row as it is now; all but the time is null where there is none. */
+export interface FoundRow {
+  version: number | null;
+  set_limit: number | null;
+  state: string | null;
+  now_ms: number;
+}
+
+/** What is to be written over the version that was read. */
+export interface RowChange {
+  version: number | null;
+  written: { set_limit: number | null; state: string };
+  /** The turn of whoever writes, if it has one. */
+  turn: string | undefined;
+}
+
+export async function readRateRow({ db, dialect }: LedgerDatabase, { service, keySlot }: RateRowKey): Promise<FoundRow> {
+  const { rows } = await sql<FoundRow>`
+    select r.version, r.set_limit, r.state, ${clock(dialect)} as now_ms
+    from (select 1 as one) as always left join rates as r on r.service = ${service} and r.key_slot = ${keySlot}
+  `.execute(db);
+  const [row] = rows;
+  if (row === undefined) throw new Error('A left join answered nothing.');
+  return row;
+}
+
+/** Answers false, and writes nothing, when somebody else has written since the row was read, or has a turn. */
+export async function writeRateRow({ db, dialect }: LedgerDatabase, key: RateRowKey, change: RowChange): Promise<boolean> {
+  const { service, keySlot } = key;
+  const { version, written, turn } = change;
+  if (version === null) {
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('rates')
+      .values({ service, key_slot: keySlot, version: 1, ...written })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirstOrThrow();
+    return numInsertedOrUpdatedRows === 1n;
+  }
+  const { numUpdatedRows } = await db
+    .updateTable('rates')
+    .set({ version: version + 1, ...written, turn: null, turn_until_ms: null })
+    .where('service', '=', service)
+    .where('key_slot', '=', keySlot)
+    .where('version', '=', version)
+    .where(isFreeFor(turn, dialect))
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/**
+ * Keeps all others from changing the row for a moment; false when somebody else has done so. It reads nothing, so that
+ * nobody can be faster, however long the way to the database is.
+ */
+export async function claimTurn({ db, dialect }: LedgerDatabase, { service, keySlot }: RateRowKey, turn: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('rates')
+    .set({ turn, turn_until_ms: sql<number>`${clock(dialect)} + ${sql.lit(TURN_MS)}` })
+    .where('service', '=', service)
+    .where('key_slot', '=', keySlot)
+    .where(isFreeFor(turn, dialect))
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** A turn that ends later than one can is left from before the database's clock was set back. */
+function isFreeFor(turn: string | undefined, dialect: LedgerDatabase['dialect']): RawBuilder<boolean> {
+  const now = clock(dialect);
+  const over = sql<boolean>`turn is null or turn_until_ms <= ${now} or turn_until_ms > ${now} + ${sql.lit(TURN_MS)}`;
+  return turn === undefined ? sql`(${over})` : sql`(${over} or turn = ${turn})`;
+}
+
+function clock(dialect: LedgerDatabase['dialect']): RawBuilder<number> {
+  return dialect === 'postgres'
+    ? sql`cast(extract(epoch from clock_timestamp()) * 1000 as double precision)`
+    : sql`unixepoch('subsec') * 1000`;
+}
