@@ -10,13 +10,13 @@ const ROOMS = {
   http: { rooms: ['tasks', 'policy', 'config'] },
   ledger: { rooms: ['policy'], types: ['tasks'] },
   sources: { rooms: ['tasks', 'policy', 'config', 'http', 'ledger'] },
-  activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config'] },
+  activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config', 'codec'] },
   workflows: {
     rooms: ['tasks', 'policy'],
     types: ['activities'],
     packages: ['zod', '@temporalio/workflow', '@temporalio/common'],
   },
-  codec: { rooms: [] },
+  codec: { rooms: ['tasks'] },
   gateway: { rooms: ['tasks', 'openapi', 'http', 'ledger', 'codec', 'config'] },
   simulators: { rooms: [] },
   'host-checks': { rooms: [] },
@@ -30,6 +30,7 @@ const ENTRIES = {
   'index.ts': 'everything',
   'worker.ts': 'everything',
   'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
+  'encryption-plugin.ts': { rooms: ['codec', 'config'] },
   'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'operator', 'tasks'], types: ['http', 'policy', 'sources'] },
   'testing.ts': { rooms: ['simulators'] },
 };
@@ -60,7 +61,7 @@ function importPatterns(who, access, prefix) {
   }
   if (who in ROOMS) {
     patterns.push({
-      regex: `^${prefix}(index|worker|workflow|plugin|testing)$`,
+      regex: `^${prefix}(index|worker|workflow|plugin|encryption-plugin|testing)$`,
       message: 'Entry files are built from the rooms; a room never imports one.',
     });
   }

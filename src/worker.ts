@@ -8,6 +8,7 @@ import { CATALOGUE_SERVICES, readSettings } from './config/settings';
 import type { Settings } from './config/settings';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { LedgerSettingError } from './ledger/setting-error';
+import { EncryptionPlugin } from './encryption-plugin';
 import { HttpTasksPlugin } from './plugin';
 
 /** What a worker of the package's own is made of. */
@@ -25,7 +26,10 @@ export interface HttpTasksWorkerOptions {
 /** An irreversible call in flight gets its whole time-out to be answered and recorded before a worker is ended. */
 const SHUTDOWN_FORCE_TIME = '5 minutes';
 
-/** A worker with the catalogue's activities and the package's workflows. It polls once `run` is called. */
+/**
+ * A worker with the catalogue's activities and the package's workflows, and encryption where the settings have a key. It
+ * polls once `run` is called.
+ */
 export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Promise<Worker> {
   const { settings, connection, namespace = 'default', onLedgerEvent, onReady, worker = {} } = options;
   return Worker.create({
@@ -35,7 +39,10 @@ export async function createHttpTasksWorker(options: HttpTasksWorkerOptions): Pr
     ...(worker.workflowBundle ? {} : { workflowsPath: require.resolve('./workflow') }),
     shutdownForceTime: SHUTDOWN_FORCE_TIME,
     ...worker,
-    plugins: [new HttpTasksPlugin({ settings, onLedgerEvent, onReady })],
+    plugins: [
+      new HttpTasksPlugin({ settings, onLedgerEvent, onReady }),
+      ...(settings.encryption ? [new EncryptionPlugin({ settings: settings.encryption })] : []),
+    ],
   });
 }
 

@@ -32,7 +32,7 @@ export function createHttpTaskActivities(given: {
   const { settings, catalogue } = given;
   const { url, subjectKey } = settings.ledger;
   const ledger = new LateLedger(() => openLedger({ url, subjectKey, onEvent: given.onLedgerEvent }));
-  const moreSecrets = [...settings.ledger.secretValues(), ...settings.sources.secretValues()];
+  const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap((holder) => holder?.secretValues() ?? []);
   const sender = createTaskSender(settings.sender, { moreSecrets });
   const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits(catalogue.tasks.map(({ service }) => service)) });
   let searchAttributes: readonly string[] = [];

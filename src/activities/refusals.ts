@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskSender } from '../http/send-task';
 import type { Catalogue } from '../tasks/catalogue';
 import type { TaskFailure } from '../tasks/failure';
@@ -39,23 +40,32 @@ export function refuseUnsendable(catalogue: Catalogue, sender: TaskSender, { tas
 }
 
 /**
- * Whoever holds a user's token may look into the user's accounts, and a history can be read by many.
+ * Whoever holds a user's token may look into the user's accounts, and a history can be read by many. A token that
+ * Temporal stores encrypted is taken.
  *
  * @param allowed Fields in which the operator accepts that.
  * @param path Where the user stands in the input: `user`.
  * @throws ApplicationFailure `Task.InvalidInput`
  */
-export function refuseTokens(
+export async function refuseTokens(
   user: { plaidUserId?: string | undefined; plaidUserToken?: string | undefined },
   allowed: ReadonlySet<string>,
   path: string,
-): void {
+): Promise<void> {
+  const field = tokenFieldOf(user, allowed);
+  if (field === undefined || (await isStoredEncrypted())) return;
   const message =
-    "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
-  if (user.plaidUserToken !== undefined && !allowed.has('user_token')) throw refusal(`${path}.plaidUserToken`, message);
-  if (user.plaidUserId !== undefined && USER_TOKEN_SHAPE.test(user.plaidUserId) && !allowed.has('user_id')) {
-    throw refusal(`${path}.plaidUserId`, message);
-  }
+    "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
+  throw refusal(`${path}.${field}`, message);
+}
+
+function tokenFieldOf(
+  { plaidUserId, plaidUserToken }: { plaidUserId?: string | undefined; plaidUserToken?: string | undefined },
+  allowed: ReadonlySet<string>,
+): string | undefined {
+  if (plaidUserToken !== undefined && !allowed.has('user_token')) return 'plaidUserToken';
+  if (plaidUserId !== undefined && USER_TOKEN_SHAPE.test(plaidUserId) && !allowed.has('user_id')) return 'plaidUserId';
+  return undefined;
 }
 
 /** What to say of a task that is not in the catalogue. */

@@ -1,4 +1,5 @@
 import { CancelledFailure } from '@temporalio/common';
+import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskAnswer } from '../http/read-answer';
 import type { TaskSender } from '../http/send-task';
 import type { PreparedRequest } from '../http/prepared-request';
@@ -53,7 +54,7 @@ const INTENT_HOLDS_MS = 5_000;
  */
 export async function runTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, run: TaskRun): Promise<TaskAnswer> {
   const { sender, ledger, allowSensitive, budgets } = dependencies;
-  if (run.inHistory) refuseTokens(task, input, allowSensitive);
+  if (run.inHistory) await refuseTokens(task, input, allowSensitive);
   const prepared = sender.prepare(task, input);
   const call = describeCall(dependencies, task, input, prepared, run);
   const liveCall = new LiveCall(budgets, task, prepared);
@@ -95,10 +96,10 @@ function describeCall(
   return { ...key, task: task.name, service: task.service.name, environment, keySlot, subjects };
 }
 
-function refuseTokens(task: HttpTask, input: unknown, allowed: ReadonlySet<string>): void {
+async function refuseTokens(task: HttpTask, input: unknown, allowed: ReadonlySet<string>): Promise<void> {
   const refused = sensitiveFieldsIn(task, input).filter((field) => !allowed.has(field));
-  if (refused.length === 0) return;
-  const message = `holds a user's bearer token, and now stands in a history in plain text until the namespace's retention removes it; name the field in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
+  if (refused.length === 0 || (await isStoredEncrypted())) return;
+  const message = `holds a user's bearer token, and now stands in a history in plain text until the namespace's retention removes it; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name the field in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
   throw invalidInput(task, new InvalidInputError(task.name, refused.map((field) => ({ field, message }))));
 }
 

@@ -9,13 +9,16 @@ import { Client, Connection } from '@temporalio/client';
 import type { Simulators, SimulatorsOptions } from '../simulators/start-simulators';
 import { startSimulators } from '../simulators/start-simulators';
 import { findTemporalServer, startTemporalServer } from '../temporal-server';
+import type { RunningTemporalServer } from '../temporal-server';
 import { OwnedProcess } from '../temporal-server/owned-process';
 import { CommandFailure } from './errors';
+import { localEncryption, serveCodecForUi } from './local-encryption';
+import type { LocalEncryption } from './local-encryption';
 import { hasWorker } from './pollers';
 
 /** How to bring up everything that off-boarding needs on this machine. */
 export interface LocalStackOptions {
-  /** The environment to inherit; what it says about Temporal, the providers or us is left out. */
+  /** The environment to inherit; what it says about Temporal, the providers or us is left out, but for a key for encryption. */
   env: Readonly<Record<string, string | undefined>>;
   simulators: SimulatorsOptions;
   withUi: boolean;
@@ -33,10 +36,14 @@ export interface LocalStackOptions {
 export interface LocalStack {
   address: string;
   uiUrl?: string;
+  /** Payloads are encrypted, under the person's own key. */
+  encrypted: boolean;
+  /** Where the UI has them decrypted. */
+  codecUrl?: string;
   simulators: Simulators;
   client: Client;
   taskQueue: string;
-  /** What another terminal has to export in order to use all of this; holds the settings of worker and CLI. */
+  /** What another terminal has to export in order to use all of this, but for the person's own encryption key. */
   settings: Readonly<Record<string, string>>;
   workerLog: string;
   workerPid: number;
@@ -55,7 +62,7 @@ type Undo = () => Promise<unknown>;
 /**
  * Brings a whole stack up, uses it, and ends it in the order worker, simulators, server, whatever happens. It ignores
  * the environment's settings for Temporal, the providers and the ledger: nothing outside this machine is called, and
- * the ledger lives in a temporary folder that is removed at the end.
+ * the ledger lives in a temporary folder that is removed at the end. A key for encryption is used as it is set.
  */
 export async function withLocalStack<T>(options: LocalStackOptions, use: (stack: LocalStack) => Promise<T>): Promise<T> {
   const undos: Undo[] = [];
@@ -69,29 +76,48 @@ export async function withLocalStack<T>(options: LocalStackOptions, use: (stack:
 
 async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<LocalStack> {
   const { report, signal } = options;
+  const encryption = localEncryption(options.env);
   const folder = await ownFolder(undos);
   const binary = await Promise.race([findTemporalServer({ report }), rejectWhenStopped(signal)]);
-  const server = await startTemporalServer({ binary: binary.path, ...(options.withUi && { uiPort: 'free' as const }) });
-  undos.push(() => server.stop());
+  const { server, codecUrl } = await startServer(binary.path, options.withUi, encryption, undos);
   refuseWhenStopped(signal);
   const simulators = await startSimulators(options.simulators);
   undos.push(() => simulators.close());
   const settings = settingsFor(server.address, simulators, `file:${join(folder, 'ledger.db')}`);
   const connection = await Connection.connect({ address: server.address });
   undos.push(() => connection.close());
-  const client = new Client({ connection });
+  const client = new Client({ connection, plugins: encryption.plugins });
   await options.beforeWorker?.(settings);
   refuseWhenStopped(signal);
   report('Starting a worker');
   const workerLog = join(folder, 'worker.log');
-  const env = { ...surroundings(options.env), ...settings, ...options.workerEnv, TEMPORAL_CONFIG_FILE: await emptyProfile(folder) };
+  const ours = { ...settings, ...encryption.env, ...options.workerEnv, TEMPORAL_CONFIG_FILE: await emptyProfile(folder) };
+  const env = { ...surroundings(options.env), ...ours };
   const startedAt = performance.now();
   const worker = await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile: workerLog });
   undos.push(() => worker.stop());
   await untilPolling(client, worker, signal);
   const workerStartMs = performance.now() - startedAt;
   const { address, uiUrl } = server;
-  return { address, ...(uiUrl !== undefined && { uiUrl }), simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs };
+  const encrypted = encryption.settings !== undefined;
+  const urls = { ...(uiUrl !== undefined && { uiUrl }), ...(codecUrl !== undefined && { codecUrl }) };
+  return { address, ...urls, encrypted, simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs };
+}
+
+/** The UI reads encrypted payloads through a codec server in this process. */
+async function startServer(
+  binary: string,
+  withUi: boolean,
+  { settings }: LocalEncryption,
+  undos: Undo[],
+): Promise<{ server: RunningTemporalServer; codecUrl?: string }> {
+  const codec = withUi && settings ? await serveCodecForUi(settings) : undefined;
+  if (codec) undos.push(() => codec.close());
+  const forUi = { ...(withUi && { uiPort: 'free' as const }), ...(codec && { uiCodecEndpoint: codec.url }) };
+  const server = await startTemporalServer({ binary, ...forUi });
+  undos.push(() => server.stop());
+  codec?.allow(server.uiUrl ?? '');
+  return { server, ...(codec && { codecUrl: codec.url }) };
 }
 
 function refuseWhenStopped(signal: AbortSignal): void {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { registerBenchCommand } from './bench';
 import { registerCallCommand } from './call';
+import { registerCodecServerCommand } from './codec-server';
 import type { RegisterCommand } from './command';
 import { registerDemoCommand } from './demo';
 import { registerDevCommand } from './dev';
@@ -29,6 +30,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerBenchCommand,
   registerWorkerCommand,
   registerSimulateCommand,
+  registerCodecServerCommand,
   registerListCommand,
   registerShowCommand,
   registerCallCommand,

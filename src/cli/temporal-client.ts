@@ -1,4 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
+import { readEncryptionSettings } from '../config/encryption-settings';
+import { EncryptionPlugin } from '../encryption-plugin';
 import type { Io } from './io';
 import { readTemporalConfig } from './temporal-config';
 import { asCommandFailure } from './temporal-failure';
@@ -9,16 +11,20 @@ const CONNECT_MS = 4_000;
 
 /**
  * Connects to the Temporal server that options, environment and profile name (in this order), and disconnects at the end.
+ * Payloads are encrypted where the environment has a key.
  *
+ * @throws SettingsError when the key cannot be used.
  * @throws CommandFailure `TemporalUnavailable`, saying where it looked and what can be done, when the server gives no
  * answer, refuses the login or has no such namespace.
  */
 export async function withTemporal<T>(io: Io, options: TemporalOptions, use: (client: Client) => Promise<T>): Promise<T> {
   const { connectionOptions, namespace, where } = readTemporalConfig(io, options);
+  const encryption = readEncryptionSettings(io.env);
+  const plugins = encryption ? [new EncryptionPlugin({ settings: encryption })] : [];
   try {
     const connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_MS });
     try {
-      return await use(new Client({ connection, ...(namespace !== undefined && { namespace }) }));
+      return await use(new Client({ connection, plugins, ...(namespace !== undefined && { namespace }) }));
     } finally {
       await connection.close();
     }

@@ -2,6 +2,8 @@ import { CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import type { ServiceDefinition } from '../tasks/service';
 import { parseOrigin } from './base-url';
+import { readEncryption } from './encryption-settings';
+import type { EncryptionSettings } from './encryption-settings';
 import { readList, readText } from './env';
 import type { Env } from './env';
 import { readLedger } from './ledger-settings';
@@ -24,6 +26,8 @@ export interface QueueSettings {
   taskQueue: string;
   /** Fields with a user's bearer token that may stand in a plain history, for example `user_token`. */
   allowSensitive: ReadonlySet<string>;
+  /** The keys under which payloads are encrypted; without them, histories are plain text. */
+  encryption?: EncryptionSettings;
 }
 
 /** How much a worker logs. */
@@ -118,7 +122,7 @@ function routePrefixOf(service: ServiceDefinition): string | undefined {
 }
 
 function readQueue(env: Env, problems: ProblemList): QueueSettings {
-  refuseEncryption(env, problems);
+  const encryption = readEncryption(env, problems);
   const allowSensitive = readList(env, 'HTTP_TASKS_ALLOW_SENSITIVE');
   for (const field of allowSensitive) {
     if (/^[A-Za-z_][A-Za-z0-9_.]*$/.test(field)) continue;
@@ -128,15 +132,8 @@ function readQueue(env: Env, problems: ProblemList): QueueSettings {
   return {
     taskQueue: readText(env, 'HTTP_TASKS_TASK_QUEUE') ?? DEFAULT_TASK_QUEUE,
     allowSensitive: new Set(allowSensitive),
+    ...(encryption && { encryption }),
   };
-}
-
-/** Somebody who sets this key relies on encrypted histories, so going on in plain text would betray them. */
-function refuseEncryption(env: Env, problems: ProblemList): void {
-  for (const setting of ['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE']) {
-    if (readText(env, setting) === undefined) continue;
-    problems.add(setting, 'is set, but this version cannot encrypt histories yet; unset it to go on with histories in plain text.');
-  }
 }
 
 function readLogLevel(env: Env, problems: ProblemList): Settings['logLevel'] {

@@ -14,6 +14,9 @@ export const TASK_FAILURE_TYPES = [
   'Task.UnexpectedResponse',
 ] as const;
 
+/** The `type` of the failure of an activity whose run came in plain text to a worker that refuses it; nothing was done. */
+export const PLAINTEXT_REFUSED = 'Encryption.PlaintextRefused';
+
 /** One of {@link TASK_FAILURE_TYPES}. */
 export type TaskFailureType = (typeof TASK_FAILURE_TYPES)[number];
 

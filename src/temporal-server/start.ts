@@ -12,6 +12,8 @@ export interface StartTemporalServerOptions {
   readonly port?: number;
   /** Port of the web UI; `free` picks one. @default no UI */
   readonly uiPort?: number | 'free';
+  /** The codec server through which the UI encodes and decodes. @default none */
+  readonly uiCodecEndpoint?: string;
   /** Keeps workflows in this file between runs. @default in memory */
   readonly dbFilename?: string;
   /** @default `default` */
@@ -80,6 +82,7 @@ function serverArguments(options: StartTemporalServerOptions, port: number, uiPo
     ...(uiPort === undefined
       ? ['--headless']
       : ['--ui-ip', HOST, '--ui-port', String(uiPort), '--ui-disable-news-fetch']),
+    ...(options.uiCodecEndpoint === undefined ? [] : ['--ui-codec-endpoint', options.uiCodecEndpoint]),
     ...(options.dbFilename === undefined ? [] : ['--db-filename', options.dbFilename]),
     ...(options.namespace === undefined ? [] : ['--namespace', options.namespace]),
     ...dynamicConfig.flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${JSON.stringify(value)}`]),

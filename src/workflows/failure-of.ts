@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
-import { isTaskFailureType } from '../tasks/failure';
+import { isTaskFailureType, PLAINTEXT_REFUSED } from '../tasks/failure';
 import type { TaskFailure } from '../tasks/failure';
 import type { Effect } from '../tasks/define';
 
@@ -11,10 +11,11 @@ export function taskFailureOf(error: unknown): TaskFailure | undefined {
   return { service: '', ...detail, type: cause.type, message: detail?.message ?? cause.message };
 }
 
-/** The refusal of an input behind an activity's failure: the run's own failure then names the field. Else the error. */
+/** The refusal of an input behind an activity's failure: the run's own failure then says what was wrong. Else the error. */
 export function refusalOrError(error: unknown): unknown {
-  const refused = error instanceof ActivityFailure && taskFailureOf(error)?.type === 'Task.InvalidInput';
-  return refused ? error.cause : error;
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return error;
+  const { type } = error.cause;
+  return type === 'Task.InvalidInput' || type === PLAINTEXT_REFUSED ? error.cause : error;
 }
 
 /**

@@ -6,7 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
+import { readEncryptionSettings } from '../../src/config/encryption-settings';
+import type { EncryptionSettings } from '../../src/config/encryption-settings';
 import { CATALOGUE_SERVICES, readSettings } from '../../src/config/settings';
+import { EncryptionPlugin } from '../../src/encryption-plugin';
 import { openLedger } from '../../src/ledger/open-ledger';
 import type { OpenedLedger } from '../../src/ledger/open-ledger';
 import { createSubjectHasher } from '../../src/ledger/subject';
@@ -17,7 +20,7 @@ import { startSimulators } from '../../src/testing';
 import type { Simulators, SimulatorsOptions } from '../../src/testing';
 import { silenceTemporal } from './quiet-runtime';
 import { freshTaskQueue, temporalAddress } from './temporal';
-import { workflowBundle } from './workflow-bundle';
+import { encryptedWorkflowBundle, workflowBundle } from './workflow-bundle';
 
 export const SUBJECT_KEY = 'a subject key for tests only';
 
@@ -40,6 +43,8 @@ export interface Place {
 
 /** What a test may choose about its place. */
 export interface PlaceOptions extends SimulatorsOptions {
+  /** Another Temporal server than the test run's. */
+  temporal?: string;
   /** Where the ledger is. @default a file of its own */
   ledgerUrl?: string;
   /** Where the test's own view of the ledger looks. @default ledgerUrl */
@@ -62,7 +67,7 @@ export interface RunningWorker {
 /** Opens a place. Time-outs are short, so that a stalled provider is noticed within seconds. */
 export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
   silenceTemporal();
-  const { ledgerUrl: givenUrl, ledgerViewUrl, subjectKey = SUBJECT_KEY, env: moreEnv, ...simulated } = options;
+  const { temporal = temporalAddress(), ledgerUrl: givenUrl, ledgerViewUrl, subjectKey = SUBJECT_KEY, env: moreEnv, ...simulated } = options;
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-test-'));
   const ledgerFile = join(folder, 'ledger.db');
   const ledgerUrl = givenUrl ?? `file:${ledgerFile}`;
@@ -70,12 +75,12 @@ export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
   const taskQueue = freshTaskQueue('offboarding');
   const env = { ...environmentOf(simulators, { taskQueue, ledgerUrl }), HTTP_TASKS_SUBJECT_KEY: subjectKey, ...moreEnv };
   const [connection, ledger] = await Promise.all([
-    Connection.connect({ address: temporalAddress() }),
+    Connection.connect({ address: temporal }),
     openLedger({ url: ledgerViewUrl ?? ledgerUrl, subjectKey }),
   ]);
   const running: RunningWorker[] = [];
   return {
-    client: new Client({ connection }),
+    client: new Client({ connection, plugins: encryptionOf(readEncryptionSettings(env)) }),
     taskQueue,
     simulators,
     env,
@@ -83,7 +88,7 @@ export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
     ledgerFile,
     hasher: createSubjectHasher(subjectKey),
     startWorker: async (workerOptions) => {
-      const worker = await startWorker(env, taskQueue, workerOptions);
+      const worker = await startWorker(temporal, env, taskQueue, workerOptions);
       running.push(worker);
       return worker;
     },
@@ -117,19 +122,20 @@ export function environmentOf(
 }
 
 async function startWorker(
+  temporal: string,
   env: Record<string, string>,
   taskQueue: string,
   { plugin, worker: more }: PlaceWorkerOptions = {},
 ): Promise<RunningWorker> {
   const services = [...new Set([...CATALOGUE_SERVICES, ...(plugin?.tasks ?? []).map(({ service }) => service)])];
   const settings = readSettings(env, services);
-  const connection = await NativeConnection.connect({ address: temporalAddress() });
+  const connection = await NativeConnection.connect({ address: temporal });
   const worker = await Worker.create({
     connection,
     taskQueue,
-    ...(more?.workflowsPath ? {} : { workflowBundle: await workflowBundle() }),
+    ...(more?.workflowsPath ? {} : { workflowBundle: await (settings.encryption ? encryptedWorkflowBundle() : workflowBundle()) }),
     ...more,
-    plugins: [new HttpTasksPlugin({ settings, ...plugin })],
+    plugins: [new HttpTasksPlugin({ settings, ...plugin }), ...encryptionOf(settings.encryption)],
   });
   const run = worker.run();
   await untilRunning(worker, run);
@@ -140,6 +146,10 @@ async function startWorker(
     await connection.close();
   };
   return { worker, stop: () => (stopping ??= stop()) };
+}
+
+function encryptionOf(settings: EncryptionSettings | undefined): EncryptionPlugin[] {
+  return settings ? [new EncryptionPlugin({ settings })] : [];
 }
 
 /** A worker polls only once its ledger is open. */

@@ -2,8 +2,11 @@ import type { Io } from '../io';
 import type { LocalStack } from '../local-stack';
 import { say } from '../output';
 
+/** Stands below the settings for another terminal: a key of the person's own is not printed. */
+export const KEY_AS_HERE = '# and HTTP_TASKS_ENCRYPTION_KEY as it is set in this one: payloads are encrypted under it';
+
 /** Says where to look while everything is still up, and what to click. On stderr: it is no part of the result. */
-export function sayKept(io: Io, { uiUrl, settings, simulators, workerLog }: LocalStack): void {
+export function sayKept(io: Io, { uiUrl, encrypted, settings, simulators, workerLog }: LocalStack): void {
   const lines = [
     '',
     `Everything is still up. The Temporal UI: ${uiUrl ?? ''}`,
@@ -12,7 +15,7 @@ export function sayKept(io: Io, { uiUrl, settings, simulators, workerLog }: Loca
     `  What the providers hold: ${simulators.plaid.url}/__sim/state and ${simulators.batch.url}/__sim/state`,
     `  The worker's log: ${workerLog}`,
     '  To use the command line beside it, paste into another terminal:',
-    ...exportLines(settings).map((line) => `    ${line}`),
+    ...[...exportLines(settings), ...(encrypted ? [KEY_AS_HERE] : [])].map((line) => `    ${line}`),
     'Ctrl-C stops worker, simulators and server.',
   ];
   for (const line of lines) say(io, line);

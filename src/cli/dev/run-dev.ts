@@ -1,6 +1,6 @@
 import type { OffboardUserInput } from '../../policy/offboard-input';
 import { castFrom } from '../demo/cast';
-import { exportLines } from '../demo/kept';
+import { exportLines, KEY_AS_HERE } from '../demo/kept';
 import { seedsFor } from '../demo/seeds';
 import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
@@ -38,9 +38,9 @@ export async function runDev(io: Io, { users, json }: { users: string; json: boo
   );
 }
 
-function description({ address, uiUrl, taskQueue, settings, simulators, workerLog }: LocalStack, input: OffboardUserInput): object {
+function description({ address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack, input: OffboardUserInput): object {
   return {
-    temporal: { address, namespace: 'default', taskQueue, uiUrl },
+    temporal: { address, namespace: 'default', taskQueue, uiUrl, encrypted, codecUrl },
     plaid: { url: simulators.plaid.url },
     batch: { url: simulators.batch.url },
     settings,
@@ -50,14 +50,16 @@ function description({ address, uiUrl, taskQueue, settings, simulators, workerLo
 }
 
 function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput): void {
-  const { uiUrl = '', settings, simulators, taskQueue, address, workerLog } = stack;
+  const { uiUrl = '', codecUrl, encrypted, settings, simulators, taskQueue, address, workerLog } = stack;
   const json = JSON.stringify(input);
+  const codec = codecUrl === undefined ? '' : ` --codec-endpoint ${codecUrl}`;
   const title = (text: string): void => print(io, `\n${paint(io, 'bold', text)}`);
   const lines = (...texts: string[]): void => texts.forEach((text) => print(io, `  ${text}`));
   title('Temporal UI');
   lines(uiUrl);
   title('Settings for another terminal');
   lines(...exportLines(settings));
+  if (encrypted) lines(KEY_AS_HERE);
   title('Off-board somebody there');
   lines(
     `http-tasks offboard --input ${quoted(json)}`,
@@ -65,7 +67,7 @@ function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput): void {
   );
   title('Or without our command line');
   lines(
-    `temporal workflow start --address ${address} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${quoted(json)}`,
+    `temporal workflow start --address ${address}${codec} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${quoted(json)}`,
   );
   title('Or in the UI');
   lines(

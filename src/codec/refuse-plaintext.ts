@@ -1,0 +1,61 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { Context } from '@temporalio/activity';
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+import { PLAINTEXT_REFUSED } from '../tasks/failure';
+import { hasBegun, isStartEncrypted } from './stored-input';
+
+/** So many runs are remembered as good, so that each is looked up once and not for each of its activities. */
+const REMEMBERED_RUNS = 10_000;
+
+/**
+ * Refuses every activity of a run whose input came in plain text, so that nothing is done for it. A run that had an
+ * activity done before goes on: it began when that was still accepted, and half a deletion is worse than either.
+ *
+ * It is the activity that is refused, since a codec that throws would leave the run open with its workflow task retried
+ * for ever. The refusal stands in the history, so that a replay under another setting comes to the same.
+ */
+export function refusingPlaintext(): ActivityInterceptorsFactory {
+  const good = new RecentRuns(REMEMBERED_RUNS);
+  return (context) => ({
+    inbound: {
+      execute: async (input, next) => {
+        await refusePlaintext(context, good);
+        return next(input);
+      },
+    },
+  });
+}
+
+async function refusePlaintext({ client, info }: Context, good: RecentRuns): Promise<void> {
+  const runId = info.workflowExecution?.runId;
+  if (runId !== undefined && good.has(runId)) return;
+  if (!(await isStartEncrypted(client, info))) {
+    if (runId === undefined || !(await hasBegun(client, info))) throw plaintextRefused();
+  }
+  if (runId !== undefined) good.add(runId);
+}
+
+function plaintextRefused(): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: PLAINTEXT_REFUSED,
+    message:
+      'The input came in plain text, which this worker refuses (HTTP_TASKS_ENCRYPTION_PLAINTEXT=refuse), so nothing was done. It now stands in the history in plain text. Start it again with a client that has the encryption key, or with the codec server set in the Temporal UI.',
+    nonRetryable: true,
+  });
+}
+
+/** Ids, of which the oldest are forgotten. */
+class RecentRuns {
+  readonly #ids = new Set<string>();
+
+  constructor(readonly most: number) {}
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  add(id: string): void {
+    if (this.#ids.size >= this.most) this.#ids.delete(this.#ids.values().next().value ?? '');
+    this.#ids.add(id);
+  }
+}

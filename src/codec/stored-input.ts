@@ -1,0 +1,71 @@
+import { Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import { isEncrypted } from './payload-format';
+
+type Info = Context['info'];
+type HistoryEvent = NonNullable<NonNullable<Awaited<ReturnType<Client['workflowService']['getWorkflowExecutionHistory']>>['history']>['events']>[number];
+
+/** Long histories are read in pages. */
+const EVENTS_A_PAGE = 100;
+
+/**
+ * Whether Temporal keeps everything encrypted that the present activity was given: its own input, and that of its run.
+ * The server is asked, since whoever started the run, or scheduled the activity, may have had no key.
+ */
+export async function isStoredEncrypted(): Promise<boolean> {
+  const { client, info } = Context.current();
+  if (!info.workflowExecution) return isEncryptedAlone(client, info);
+  if (!(await isRunEncrypted(client, info))) return false;
+  // A local activity is scheduled by this very process, which has just decoded the run's input.
+  return info.isLocal || areEncrypted(await scheduledInput(client, info));
+}
+
+/** Whether the input is encrypted with which a workflow's run, or an activity without a workflow, was started. */
+export async function isStartEncrypted(client: Client, info: Info): Promise<boolean> {
+  return info.workflowExecution ? isRunEncrypted(client, info) : isEncryptedAlone(client, info);
+}
+
+/** Whether an activity of the present run has already been carried out. */
+export async function hasBegun(client: Client, info: Info): Promise<boolean> {
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const { namespace, workflowExecution: execution } = info;
+    const page = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: EVENTS_A_PAGE, nextPageToken });
+    if (page.history?.events?.some(isDone)) return true;
+    nextPageToken = page.nextPageToken;
+  } while (nextPageToken && nextPageToken.length > 0);
+  return false;
+}
+
+/** An activity that was completed; a local one leaves a marker. */
+function isDone({ activityTaskCompletedEventAttributes: activity, markerRecordedEventAttributes: marker }: HistoryEvent): boolean {
+  return Boolean(activity) || (marker?.markerName === 'core_local_activity' && !marker.failure);
+}
+
+async function isRunEncrypted(client: Client, { namespace, workflowExecution: execution }: Info): Promise<boolean> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 });
+  return areEncrypted(history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads);
+}
+
+async function isEncryptedAlone(client: Client, { namespace, activityId, activityRunId: runId }: Info): Promise<boolean> {
+  const { input } = await client.workflowService.describeActivityExecution({ namespace, activityId, runId, includeInput: true });
+  return areEncrypted(input?.payloads);
+}
+
+/** From the end of the history, where the event of an activity under way most often stands. */
+async function scheduledInput(client: Client, { namespace, workflowExecution: execution, activityId }: Info): Promise<Payload[]> {
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const page = await client.workflowService.getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: EVENTS_A_PAGE, nextPageToken });
+    const scheduled = page.history?.events?.map(({ activityTaskScheduledEventAttributes: attributes }) => attributes);
+    const found = scheduled?.find((attributes) => attributes?.activityId === activityId);
+    if (found) return found.input?.payloads ?? [];
+    nextPageToken = page.nextPageToken;
+  } while (nextPageToken && nextPageToken.length > 0);
+  throw new Error(`The history of the run has no activity ${activityId}.`);
+}
+
+function areEncrypted(payloads: readonly Payload[] | null | undefined): boolean {
+  return (payloads ?? []).every(isEncrypted);
+}

@@ -1,0 +1,120 @@
+import { createSecretKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import type { Env } from './env';
+import { readText } from './env';
+import { ProblemList } from './problems';
+import { Secret } from './secret';
+
+const KEY_SETTING = 'HTTP_TASKS_ENCRYPTION_KEY';
+const PLAINTEXT_SETTING = 'HTTP_TASKS_ENCRYPTION_PLAINTEXT';
+
+/** The id of a bare key. */
+export const DEFAULT_KEY_ID = 'default';
+
+/** Shorter than any key in base64, so that a key in an id's place is no id. */
+const KEY_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
+
+/** 32 bytes in base64, of either alphabet. */
+const KEY = /^[A-Za-z0-9+/_-]{43}=?$/;
+
+const PLAINTEXT_POLICIES = ['accept', 'refuse'] as const;
+
+/** What a worker with keys does with a run whose input is not encrypted. */
+export type PlaintextPolicy = (typeof PLAINTEXT_POLICIES)[number];
+
+/** A key of AES-256, and the id under which payloads name it. */
+export interface NamedKey {
+  id: string;
+  key: KeyObject;
+}
+
+/** The keys under which payloads are encrypted. Nothing of a key is enumerable. */
+export class EncryptionSettings {
+  /** The first encrypts, each decrypts; at least one. */
+  readonly keys: readonly NamedKey[];
+  readonly plaintext: PlaintextPolicy;
+  readonly #texts: readonly string[];
+
+  constructor(keys: readonly NamedKey[], plaintext: PlaintextPolicy, texts: readonly string[] = []) {
+    this.keys = keys;
+    this.plaintext = plaintext;
+    this.#texts = texts;
+  }
+
+  /** Every key as text, to be searched for in what leaves the process. */
+  secretValues(): string[] {
+    const forms = this.keys.flatMap(({ key }) => (['base64', 'base64url', 'hex'] as const).map((form) => key.export().toString(form)));
+    return [...new Set([...this.#texts, ...forms])];
+  }
+}
+
+/**
+ * Reads `HTTP_TASKS_ENCRYPTION_KEY` and `HTTP_TASKS_ENCRYPTION_PLAINTEXT`, and nothing else; undefined without a key.
+ *
+ * @throws SettingsError with every problem at once.
+ */
+export function readEncryptionSettings(env: Env): EncryptionSettings | undefined {
+  const problems = new ProblemList();
+  const encryption = readEncryption(env, problems);
+  problems.finish({});
+  return encryption;
+}
+
+/**
+ * Reads the keys of somebody who asks for encryption.
+ *
+ * @throws SettingsError with every problem at once, also when there is no key.
+ */
+export function requireEncryptionSettings(env: Env): EncryptionSettings {
+  const problems = new ProblemList();
+  return problems.finish(readEncryption(env, problems, { required: true }));
+}
+
+/** Reads the settings of encryption; adds to `problems` and answers undefined when they cannot be used. */
+export function readEncryption(env: Env, problems: ProblemList, { required = false } = {}): EncryptionSettings | undefined {
+  const secret = Secret.read(env, KEY_SETTING, problems, { required, check: whyNotKeys });
+  const plaintext = readPolicy(env, problems);
+  if (!secret) return undefined;
+  const entries = entriesOf(secret.value);
+  const keys = entries.map(({ id, text }) => ({ id, key: createSecretKey(Buffer.from(text, 'base64')) }));
+  return new EncryptionSettings(keys, plaintext, entries.map(({ text }) => text));
+}
+
+function readPolicy(env: Env, problems: ProblemList): PlaintextPolicy {
+  const given = readText(env, PLAINTEXT_SETTING);
+  if (given === undefined) return 'accept';
+  const policy = PLAINTEXT_POLICIES.find((name) => name === given);
+  if (!policy) problems.add(PLAINTEXT_SETTING, `"${given}" is not possible; allowed: ${PLAINTEXT_POLICIES.join(', ')}.`);
+  else if (readText(env, KEY_SETTING) === undefined && readText(env, `${KEY_SETTING}_FILE`) === undefined) {
+    problems.add(PLAINTEXT_SETTING, `is set, but ${KEY_SETTING} is not: without a key everything is plain text.`);
+  }
+  return policy ?? 'accept';
+}
+
+interface Entry {
+  id: string;
+  text: string;
+}
+
+function entriesOf(setting: string): Entry[] {
+  if (!/[:,]/.test(setting)) return [{ id: DEFAULT_KEY_ID, text: setting.trim() }];
+  return setting.split(',').map((entry) => {
+    const at = entry.indexOf(':');
+    return { id: entry.slice(0, Math.max(at, 0)).trim(), text: entry.slice(at + 1).trim() };
+  });
+}
+
+/** Entries are named by their place: an id may be a key that stands on the wrong side of the colon. */
+function whyNotKeys(setting: string): string | undefined {
+  const form = 'write one key (32 bytes in base64, as openssl rand -base64 32 prints), or id:key,id:key, of which the first encrypts and each decrypts.';
+  const places = new Map<string, number>();
+  for (const [index, { id, text }] of entriesOf(setting).entries()) {
+    const place = index + 1;
+    if (!KEY_ID.test(id)) return `entry ${place} has no usable id (1 to 32 letters, digits, ".", "_" or "-", then a colon); ${form}`;
+    if (!KEY.test(text)) return `the key of entry ${place} is not 32 bytes in base64, which are 43 or 44 characters; it has ${text.length} characters; ${form}`;
+    const other = places.get(id);
+    if (other !== undefined) return `entries ${other} and ${place} have the same id; ${form}`;
+    places.set(id, place);
+  }
+  return undefined;
+}
