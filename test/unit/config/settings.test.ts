@@ -130,7 +130,7 @@ describe('Settings', () => {
     expect(problems.HTTP_TASKS_SERVICES).toContain('allowed: plaid, batch, http');
     expect(problems.HTTP_TASKS_TOTAL_TIMEOUT_MS).toContain('from 100 to 240000');
     expect(problems.HTTP_TASKS_SUBJECT_KEY).toContain('at least 16');
-    expect(problems.HTTP_TASKS_ENCRYPTION_KEY).toContain('unset it');
+    expect(problems.HTTP_TASKS_ENCRYPTION_KEY).toContain('openssl rand');
     expect(problems.BATCH_BASE_URL).toContain('/1.0');
   });
 
@@ -144,7 +144,7 @@ describe('Settings', () => {
     expect(readQueueSettings({}).taskQueue).toBe('http-tasks');
   });
 
-  it.each(['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE'])('refuse %s wherever workflows are started', (setting) => {
+  it.each(['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE'])('refuse a bad %s wherever workflows are started', (setting) => {
     expect(Object.keys(problemsOf(() => readQueueSettings({ [setting]: 'x' })))).toEqual([setting]);
   });
 

@@ -1,0 +1,187 @@
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { requiringToken } from '../../../src/codec/bearer-token';
+import { CodecEndpoints } from '../../../src/codec/codec-endpoints';
+import type { CodecEndpointsOptions } from '../../../src/codec/codec-endpoints';
+import { startCodecServer } from '../../../src/codec/codec-server';
+import type { CodecServer } from '../../../src/codec/codec-server';
+import { EncryptionCodec } from '../../../src/codec/encryption-codec';
+import { payloadToJson } from '../../../src/codec/payload-json';
+import type { PayloadJson } from '../../../src/codec/payload-json';
+import { freshKey } from './keys';
+
+const UI = 'http://localhost:8233';
+const KEY = freshKey('here');
+const codec = new EncryptionCodec([KEY]);
+
+const servers: CodecServer[] = [];
+afterAll(() => Promise.all(servers.map((server) => server.close())));
+
+async function serve(options: Partial<CodecEndpointsOptions> = {}): Promise<string> {
+  const server = await startCodecServer(new CodecEndpoints({ codec, uiOrigins: [UI], ...options }), 0);
+  servers.push(server);
+  return server.url;
+}
+
+/** What the UI sends: always with a query and the namespace. */
+function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${url}?preserveStorageRefs=true`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-namespace': 'default', origin: UI, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+}
+
+function plain(value: unknown): PayloadJson {
+  return payloadToJson(defaultPayloadConverter.toPayload(value));
+}
+
+async function payloadsOf(response: Response): Promise<PayloadJson[]> {
+  expect(response.status).toBe(200);
+  return ((await response.json()) as { payloads: PayloadJson[] }).payloads;
+}
+
+const encodingOf = ({ metadata }: PayloadJson): string => Buffer.from(metadata!['encoding']!, 'base64').toString();
+
+describe('The codec server', () => {
+  let url: string;
+  beforeAll(async () => {
+    url = await serve();
+  });
+
+  it('encrypts and decrypts, whatever stands before the path and in the query', async () => {
+    const given = [plain({ user: 'canary' }), plain('two')];
+    for (const base of [url, `${url}/codec/default`]) {
+      const encoded = await payloadsOf(await post(`${base}/encode`, { payloads: given }));
+      expect(encoded.map(encodingOf)).toEqual(['binary/encrypted', 'binary/encrypted']);
+      const decoded = await payloadsOf(await post(`${base}/decode`, { payloads: encoded }));
+      expect(decoded).toEqual(given);
+    }
+  });
+
+  it('hands back what it has not encrypted, with references to storage elsewhere', async () => {
+    const reference = { ...plain('x'), externalPayloads: [{ sizeBytes: '12' }] };
+    expect(await payloadsOf(await post(`${url}/decode`, { payloads: [plain('plain'), reference] }))).toEqual([plain('plain'), reference]);
+    expect(await payloadsOf(await post(`${url}/decode`, { payloads: [] }))).toEqual([]);
+  });
+
+  it('answers the preflight of the UI, and lets no cache give its answer to another origin', async () => {
+    const asked = { origin: UI, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,x-namespace' };
+    const { status, headers } = await fetch(`${url}/encode?preserveStorageRefs=true`, { method: 'OPTIONS', headers: asked });
+    expect(status).toBe(204);
+    expect(headers.get('access-control-allow-origin')).toBe(UI);
+    expect(headers.get('access-control-allow-methods')).toBe('POST');
+    expect(headers.get('access-control-allow-headers')).toContain('content-type, x-namespace');
+    expect(headers.get('access-control-allow-private-network')).toBeNull();
+    expect(headers.get('vary')).toBe('Origin');
+    const answered = await post(`${url}/decode`, { payloads: [] });
+    expect(answered.headers.get('access-control-allow-origin')).toBe(UI);
+    expect(answered.headers.get('cache-control')).toBe('no-store');
+    const fromOutside = await fetch(`${url}/decode`, { method: 'OPTIONS', headers: { ...asked, 'access-control-request-private-network': 'true' } });
+    expect(fromOutside.headers.get('access-control-allow-private-network')).toBe('true');
+  });
+
+  it.each(['http://evil.example', 'http://localhost:9999', 'https://localhost:8233', 'null', `${UI}.evil.example`])('refuses pages of %s', async (origin) => {
+    const preflight = await fetch(`${url}/decode`, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } });
+    const [sealed] = await codec.encode([defaultPayloadConverter.toPayload('canary')]);
+    const asked = await post(`${url}/decode`, { payloads: [payloadToJson(sealed!)] }, { origin });
+    for (const response of [preflight, asked]) {
+      expect(response.status).toBe(403);
+      expect(response.headers.get('access-control-allow-origin')).toBeNull();
+      expect(await response.text()).not.toContain('payloads');
+    }
+  });
+
+  it('answers the command line, which names no origin', async () => {
+    const { status, headers } = await fetch(`${url}/encode`, { method: 'POST', body: JSON.stringify({ payloads: [] }) });
+    expect([status, headers.get('access-control-allow-origin')]).toEqual([200, null]);
+  });
+
+  it('has nothing but two paths and one method', async () => {
+    const paths = ['/', '/encoded', '/decode/', '/x?path=/encode', '/x?/encode', '/encode.json', '//', '/%65ncode'];
+    for (const path of paths) {
+      const response = await fetch(`${url}${path}`, { method: 'POST', headers: { origin: UI }, body: '{"payloads":[]}' });
+      expect([path, response.status]).toEqual([path, 404]);
+    }
+    expect((await fetch(`${url}/encode`)).status).toBe(405);
+    expect((await fetch(`${url}/encode`, { method: 'PUT', body: '{}' })).status).toBe(405);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['no JSON', '{"payloads":'],
+    ['a list', '[]'],
+    ['no payloads', '{}'],
+    ['a payload that is none', '{"payloads":["canary"]}'],
+    ['bytes that are no base64', '{"payloads":[{"metadata":{"encoding":"!"},"data":"canary"}]}'],
+    ['data that is a number', '{"payloads":[{"data":1}]}'],
+  ])('encodes nothing when it is sent %s, and repeats nothing of it', async (_, body) => {
+    const response = await post(`${url}/encode`, body);
+    expect(response.status).toBe(400);
+    const answered = await response.text();
+    expect(answered).not.toMatch(/"payloads":\[|canary/);
+  });
+
+  it('names the key that it lacks', async () => {
+    const [foreign] = await new EncryptionCodec([freshKey('elsewhere')]).encode([defaultPayloadConverter.toPayload('x')]);
+    const response = await post(`${url}/decode`, { payloads: [plain('x'), payloadToJson(foreign!)] });
+    expect(response.status).toBe(422);
+    expect(((await response.json()) as { message: string }).message).toContain('"elsewhere"');
+  });
+
+  it('goes on after a caller who breaks off', async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    await new Promise<void>((resolve) => socket.write('POST /encode HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{"pay', () => resolve()));
+    socket.destroy();
+    expect((await post(`${url}/encode`, { payloads: [] })).status).toBe(200);
+  });
+});
+
+it('fails closed: when encoding fails, no payload is answered', async () => {
+  const broken = await serve({ codec: { encode: () => Promise.reject(new Error('canary')), decode: (payloads) => Promise.resolve(payloads) } });
+  const response = await post(`${broken}/encode`, { payloads: [plain('canary')] });
+  expect(response.status).toBe(500);
+  expect(await response.json()).toEqual({ message: 'The payloads could not be encoded.' });
+});
+
+it('reads no more of a body than it may', async () => {
+  const url = await serve({ maxBodyBytes: 1_000 });
+  expect((await post(`${url}/encode`, { payloads: [plain('x'.repeat(500))] })).status).toBe(200);
+  const tooLong = await new Promise<number | undefined>((resolve, reject) => {
+    // In pieces, without saying before how long it will be.
+    const call = request(`${url}/encode`, { method: 'POST' }, (response) => resolve(response.resume().statusCode));
+    call.once('error', reject);
+    call.write('x'.repeat(600));
+    call.write('x'.repeat(600));
+  });
+  expect(tooLong).toBe(413);
+});
+
+describe('With a check of who calls', () => {
+  it('only the right token is let in, and the preflight, which carries none', async () => {
+    const url = await serve({ authorize: requiringToken('the-right-token-0001') });
+    const statusWith = async (authorization?: string): Promise<number> =>
+      (await post(`${url}/decode`, { payloads: [] }, authorization === undefined ? {} : { authorization })).status;
+    expect(await statusWith('Bearer the-right-token-0001')).toBe(200);
+    for (const wrong of [undefined, '', 'Bearer', 'Bearer the-right-token-000', 'the-right-token-0001', 'Basic the-right-token-0001']) {
+      expect([wrong, await statusWith(wrong)]).toEqual([wrong, 401]);
+    }
+    const preflight = await fetch(`${url}/decode`, { method: 'OPTIONS', headers: { origin: UI } });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
+  });
+
+  it('a check of the host\'s own is asked with the headers, before the body is read', async () => {
+    const asked: unknown[] = [];
+    const endpoints = new CodecEndpoints({ codec, uiOrigins: [], authorize: async ({ headers }) => Boolean(asked.push(headers['x-namespace'])) && false });
+    const unread = (): Promise<string> => Promise.reject(new Error('read'));
+    const { status } = await endpoints.answer({ method: 'POST', url: '/decode', headers: { 'x-namespace': 'prod' } }, unread);
+    expect([status, asked]).toEqual([401, ['prod']]);
+  });
+
+  it('a check that fails lets nobody in', async () => {
+    const url = await serve({ authorize: () => Promise.reject(new Error('the login is away')) });
+    expect((await post(`${url}/decode`, { payloads: [plain('x')] })).status).toBe(500);
+  });
+});

@@ -1,0 +1,7 @@
+import { createSecretKey, randomBytes } from 'node:crypto';
+import type { EncryptionKey } from '../../../src/codec/key-ring';
+
+/** A fresh key under this id. */
+export function freshKey(id: string): EncryptionKey {
+  return { id, key: createSecretKey(randomBytes(32)) };
+}
