@@ -62,7 +62,7 @@ async function prepare(
 ): Promise<Preparation> {
   const target = await targetOf(ledger, given.user);
   // A target's token comes from the ledger, where it is encrypted, and stands in no history.
-  if (!target) await refuseTokens(given.user, allowSensitive, 'user');
+  if (!target) await refuseTokens([['user', given.user]], allowSensitive);
   const user = target ?? given.user;
   const itemIds = (target ?? given).itemIds ?? [];
   const { compensation } = given;

@@ -43,26 +43,30 @@ export function refuseUnsendable(catalogue: Catalogue, sender: TaskSender, { tas
  * Whoever holds a user's token may look into the user's accounts, and a history can be read by many. A token that
  * Temporal stores encrypted is taken.
  *
- * @param allowed Fields in which the operator accepts that.
- * @param path Where the user stands in the input: `user`.
- * @throws ApplicationFailure `Task.InvalidInput`
+ * @param users By their places in the input: `user`, `source.inline.3`.
+ * @param allowed Fields in which the operator accepts a token in plain text.
+ * @throws ApplicationFailure `Task.InvalidInput`, naming the first token.
  */
-export async function refuseTokens(
-  user: { plaidUserId?: string | undefined; plaidUserToken?: string | undefined },
-  allowed: ReadonlySet<string>,
-  path: string,
-): Promise<void> {
-  const field = tokenFieldOf(user, allowed);
-  if (field === undefined || (await isStoredEncrypted())) return;
-  const message =
-    "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
-  throw refusal(`${path}.${field}`, message);
+export async function refuseTokens(users: Iterable<readonly [path: string, user: TokenHolder]>, allowed: ReadonlySet<string>): Promise<void> {
+  for (const [path, user] of users) {
+    const field = tokenFieldOf(user, allowed);
+    if (field === undefined) continue;
+    // They all stand in one input, so the server is asked once.
+    if (await isStoredEncrypted()) return;
+    throw refusal(`${path}.${field}`, TOKEN_IN_PLAIN_TEXT);
+  }
 }
 
-function tokenFieldOf(
-  { plaidUserId, plaidUserToken }: { plaidUserId?: string | undefined; plaidUserToken?: string | undefined },
-  allowed: ReadonlySet<string>,
-): string | undefined {
+const TOKEN_IN_PLAIN_TEXT =
+  "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
+
+/** Where a user's token may stand. */
+interface TokenHolder {
+  plaidUserId?: string | undefined;
+  plaidUserToken?: string | undefined;
+}
+
+function tokenFieldOf({ plaidUserId, plaidUserToken }: TokenHolder, allowed: ReadonlySet<string>): string | undefined {
   if (plaidUserToken !== undefined && !allowed.has('user_token')) return 'plaidUserToken';
   if (plaidUserId !== undefined && USER_TOKEN_SHAPE.test(plaidUserId) && !allowed.has('user_id')) return 'plaidUserId';
   return undefined;

@@ -42,7 +42,7 @@ export class SourceReading {
 
   /** Goes on behind what is read. When another attempt still reads, it goes on behind what that one wrote. */
   async readOn(begun: SnapshotState): Promise<SnapshotState> {
-    this.#refuseTokens();
+    await this.#refuseTokens();
     let state = begun;
     while (!state.complete) {
       try {
@@ -99,9 +99,10 @@ export class SourceReading {
   }
 
   /** Of all sources only a list stands in the history; tokens that come from elsewhere go into the ledger, encrypted. */
-  #refuseTokens(): void {
+  async #refuseTokens(): Promise<void> {
     const { inline = [] } = this.#input.source;
-    for (const [index, user] of inline.entries()) refuseTokens(user, this.#dependencies.allowSensitive, `source.inline.${index}`);
+    const users = inline.map((user, index) => [`source.inline.${index}`, user] as const);
+    await refuseTokens(users, this.#dependencies.allowSensitive);
   }
 }
 
