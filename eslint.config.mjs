@@ -16,7 +16,7 @@ const ROOMS = {
     types: ['activities'],
     packages: ['zod', '@temporalio/workflow', '@temporalio/common'],
   },
-  codec: { rooms: ['tasks'] },
+  codec: { rooms: ['tasks', 'config'] },
   gateway: { rooms: ['tasks', 'openapi', 'http', 'ledger', 'codec', 'config'] },
   simulators: { rooms: [] },
   'host-checks': { rooms: [] },

@@ -1,4 +1,4 @@
-import { CodecEndpoints } from '../codec/codec-endpoints';
+import { createCodecHandler } from '../codec/codec-handler';
 import { startCodecServer } from '../codec/codec-server';
 import type { CodecServer } from '../codec/codec-server';
 import { EncryptionCodec } from '../codec/encryption-codec';
@@ -33,7 +33,7 @@ export function localEncryption(env: Env): LocalEncryption {
 /** Serves the codec for a UI of this machine that is yet to be started. */
 export async function serveCodecForUi({ keys }: EncryptionSettings): Promise<CodecServer & { allow(uiUrl: string): void }> {
   const uiOrigins: string[] = [];
-  const server = await startCodecServer(new CodecEndpoints({ codec: new EncryptionCodec(keys), uiOrigins }), 0);
+  const server = await startCodecServer(createCodecHandler({ codec: new EncryptionCodec(keys), uiOrigins }), { port: 0 });
   return {
     ...server,
     allow: (uiUrl) => {

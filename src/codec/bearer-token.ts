@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { CodecRequest } from './codec-endpoints';
+import type { Authorize } from './codec-handler';
 
 /** Lets in who sends `Authorization: Bearer TOKEN`. How long a comparison takes tells nothing about the token. */
-export function requiringToken(token: string): (request: CodecRequest) => boolean {
+export function requiringToken(token: string): Authorize {
   const expected = digest(`Bearer ${token}`);
-  return ({ headers: { authorization } }) => typeof authorization === 'string' && timingSafeEqual(digest(authorization), expected);
+  return ({ headers }) => timingSafeEqual(digest(headers.get('authorization') ?? ''), expected);
 }
 
 function digest(text: string): Buffer {

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { BodyTooLargeError } from './codec-endpoints';
-import type { CodecEndpoints } from './codec-endpoints';
+import { Readable } from 'node:stream';
+import type { RequestHandler } from './codec-handler';
 
 /** A codec server that runs. */
 export interface CodecServer {
@@ -10,19 +10,26 @@ export interface CodecServer {
   close(): Promise<void>;
 }
 
-/** Only this machine: what it answers is what the encryption hides. */
-const HOST = '127.0.0.1';
+/** Where a codec server listens. */
+export interface CodecServerOptions {
+  /** 0 takes any free one. */
+  port: number;
+  /** @default 127.0.0.1, only this machine: what it answers is what the encryption hides */
+  address?: string;
+}
 
-/** Serves the endpoints on the loopback interface. */
-export async function startCodecServer(endpoints: CodecEndpoints, port: number): Promise<CodecServer> {
-  const server = createServer((request, response) => void serve(endpoints, request, response));
+const LOOPBACK = '127.0.0.1';
+
+/** Serves a handler over HTTP. */
+export async function startCodecServer(handler: RequestHandler, { port, address = LOOPBACK }: CodecServerOptions): Promise<CodecServer> {
+  const server = createServer((request, response) => void serve(handler, request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, HOST, resolve);
+    server.listen(port, address, resolve);
   });
   const { port: bound } = server.address() as AddressInfo;
   return {
-    url: `http://${HOST}:${bound}`,
+    url: `http://${address.includes(':') ? `[${address}]` : address}:${bound}`,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -30,22 +37,29 @@ export async function startCodecServer(endpoints: CodecEndpoints, port: number):
   };
 }
 
-async function serve(endpoints: CodecEndpoints, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { method = '', url = '', headers } = request;
-  const { status, headers: answered, body } = await endpoints.answer({ method, url, headers }, () => readBody(request, endpoints.maxBodyBytes));
+async function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const request = requestOf(incoming);
+  const answer = request ? await handler(request) : new Response(null, { status: 400 });
+  const body = Buffer.from(await answer.arrayBuffer());
   // What was not read of a refused body would be taken for the next request.
-  const unread = request.readableEnded ? {} : { connection: 'close' };
-  response.writeHead(status, { ...answered, ...unread }).end(body);
+  const unread = incoming.readableEnded ? {} : { connection: 'close' };
+  outgoing.writeHead(answer.status, { ...Object.fromEntries(answer.headers), ...unread }).end(body);
 }
 
-/** Reads a body to its end; a longer one is given up. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBytes) throw new BodyTooLargeError(`More than ${maxBytes} bytes.`);
-    chunks.push(chunk);
+/** As the web's standard has it; undefined for a target or a header that it cannot say. */
+function requestOf(incoming: IncomingMessage): Request | undefined {
+  const { method = 'GET', url = '', headers } = incoming;
+  if (!url.startsWith('/')) return undefined;
+  const hasBody = method !== 'GET' && method !== 'HEAD';
+  try {
+    const given = Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((one): [string, string] => [name, one]));
+    // Put behind the host as text, since resolved against it, //elsewhere/encode would be a host of its own.
+    return new Request(`http://${headers.host ?? ''}${url}`, {
+      method,
+      headers: given,
+      ...(hasBody && { body: Readable.toWeb(incoming) as ReadableStream, duplex: 'half' }),
+    });
+  } catch {
+    return undefined;
   }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -8,6 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { OffboardResult } from '../../src/policy/offboard-result';
 import { findTemporalServer } from '../../src/temporal-server';
 import { findAll, textIn } from '../canary/haystack';
+import { temporalAddress } from '../support/temporal';
 import { oneDocument, runCli, runJson, startCli } from './run-cli';
 import type { Refused } from './run-cli';
 
@@ -43,6 +44,8 @@ describe('http-tasks codec-server', () => {
     expect(await (await post(`${url}/decode`, encoded, headers)).json()).toEqual({ payloads: [PLAIN] });
     expect((await post(`${url}/decode`, encoded, { origin: 'http://127.0.0.1:1234' })).status).toBe(401);
     expect((await post(`${url}/decode`, encoded, { ...headers, origin: 'http://localhost:4321' })).status).toBe(403);
+    // Every address of 127.0.0.0/8 is this machine: one that listened everywhere would answer there too.
+    await expect(post(`${url.replace('127.0.0.1', '127.0.0.2')}/decode`, encoded, headers)).rejects.toThrow();
     const { code, stderr } = await running.stop('SIGINT');
     expect(code).toBe(0);
     expect(stderr).not.toContain('Every program');
@@ -55,6 +58,10 @@ describe('http-tasks codec-server', () => {
     ['a UI with a path', KEY, ['--ui-origin', 'http://localhost:8233/namespaces'], undefined],
     ['a token file that is not there', KEY, ['--token-file', 'no-such-file'], undefined],
     ['a port that is none', KEY, ['--port', '70000'], undefined],
+    ['a host name with a port', KEY, ['--host-name', 'codec.example.com:443'], undefined],
+    ['to listen beyond this machine without a check', KEY, ['--listen', '0.0.0.0'], undefined],
+    ['two checks', KEY, ['--token-file', 'x', '--ask-temporal'], undefined],
+    ['to ask a server that lets everybody read', KEY, ['--ask-temporal', '--address', temporalAddress()], undefined],
   ])('refuses %s', async (_, env, more, field) => {
     const { code, document } = await runJson<Refused>(['codec-server', ...more], env);
     expect([code, document.error.field]).toEqual([2, field]);

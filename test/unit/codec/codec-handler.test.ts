@@ -2,8 +2,8 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { requiringToken } from '../../../src/codec/bearer-token';
-import { CodecEndpoints } from '../../../src/codec/codec-endpoints';
-import type { CodecEndpointsOptions } from '../../../src/codec/codec-endpoints';
+import { createCodecHandler, isCodecRequest } from '../../../src/codec/codec-handler';
+import type { CodecHandlerOptions } from '../../../src/codec/codec-handler';
 import { startCodecServer } from '../../../src/codec/codec-server';
 import type { CodecServer } from '../../../src/codec/codec-server';
 import { EncryptionCodec } from '../../../src/codec/encryption-codec';
@@ -18,8 +18,8 @@ const codec = new EncryptionCodec([KEY]);
 const servers: CodecServer[] = [];
 afterAll(() => Promise.all(servers.map((server) => server.close())));
 
-async function serve(options: Partial<CodecEndpointsOptions> = {}): Promise<string> {
-  const server = await startCodecServer(new CodecEndpoints({ codec, uiOrigins: [UI], ...options }), 0);
+async function serve(options: Partial<CodecHandlerOptions> = {}): Promise<string> {
+  const server = await startCodecServer(createCodecHandler({ codec, uiOrigins: [UI], ...options }), { port: 0 });
   servers.push(server);
   return server.url;
 }
@@ -132,9 +132,56 @@ describe('The codec server', () => {
 
   it('goes on after a caller who breaks off', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
-    await new Promise<void>((resolve) => socket.write('POST /encode HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{"pay', () => resolve()));
+    await new Promise<void>((resolve) => socket.write('POST /encode HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n{"pay', () => resolve()));
     socket.destroy();
     expect((await post(`${url}/encode`, { payloads: [] })).status).toBe(200);
+  });
+
+  it.each([
+    ['localhost', '/decode', 200],
+    ['localhost:80', '/decode', 200],
+    ['[::1]:80', '/decode', 200],
+    ['evil.example', '/decode', 403],
+    ['evil.example:80', '/decode', 403],
+    ['localhost.evil.example', '/decode', 403],
+    ['127.0.0.1.evil.example', '/decode', 403],
+    ['evil.example/127.0.0.1', '/decode', 403],
+    ['local host', '/decode', 400],
+    ['localhost', 'http://evil.example/decode', 400],
+    ['localhost', '*', 400],
+  ])('called as %s, for %s, answers %d: a name that was pointed at this machine is not taken', async (host, target, status) => {
+    const body = '{"payloads":[]}';
+    const answer = await rawly(url, `POST ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    expect(answer).toContain(`HTTP/1.1 ${status} `);
+  });
+});
+
+/** Sends bytes as they stand, and reads to the end. */
+async function rawly(url: string, text: string): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.setEncoding('utf8').write(text);
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  return answer;
+}
+
+describe('Mounted in another server', () => {
+  const handler = createCodecHandler({ codec, uiOrigins: [UI], hostNames: ['codec.example.com'] });
+  const called = (url: string, init: RequestInit = {}): Promise<Response> => handler(new Request(url, { method: 'POST', body: '{"payloads":[]}', ...init }));
+
+  it('answers to the names that it is given, by the URL where there is no Host', async () => {
+    const statuses = ['http://codec.example.com/encode', 'https://codec.example.com:444/a/encode', 'http://other.example.com/encode'].map(async (url) => (await called(url)).status);
+    expect(await Promise.all(statuses)).toEqual([200, 200, 403]);
+    expect((await called('http://codec.example.com/encode', { headers: { host: 'evil.example' } })).status).toBe(403);
+  });
+
+  it('tells which requests are its own, by the path', () => {
+    const own = ['/encode', '/codec/decode?preserveStorageRefs=true', '/x?/encode', '/tasks'].map((path) => isCodecRequest(new Request(`http://localhost${path}`)));
+    expect(own).toEqual([true, true, false, false]);
+  });
+
+  it('takes a request without a body for one without payloads', async () => {
+    expect((await called('http://localhost/encode', { body: null })).status).toBe(400);
   });
 });
 
@@ -174,10 +221,10 @@ describe('With a check of who calls', () => {
 
   it('a check of the host\'s own is asked with the headers, before the body is read', async () => {
     const asked: unknown[] = [];
-    const endpoints = new CodecEndpoints({ codec, uiOrigins: [], authorize: async ({ headers }) => Boolean(asked.push(headers['x-namespace'])) && false });
-    const unread = (): Promise<string> => Promise.reject(new Error('read'));
-    const { status } = await endpoints.answer({ method: 'POST', url: '/decode', headers: { 'x-namespace': 'prod' } }, unread);
-    expect([status, asked]).toEqual([401, ['prod']]);
+    const handler = createCodecHandler({ codec, uiOrigins: [], authorize: async ({ headers }) => Boolean(asked.push(headers.get('x-namespace'))) && false });
+    const request = new Request('http://localhost/decode', { method: 'POST', headers: { 'x-namespace': 'prod' }, body: '{}' });
+    const { status } = await handler(request);
+    expect([status, asked, request.bodyUsed]).toEqual([401, ['prod'], false]);
   });
 
   it('a check that fails lets nobody in', async () => {

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { Connection } from '@temporalio/client';
+import { allowedByTemporal, EverybodyAllowedError } from '../codec/allowed-by-temporal';
+import { requiringToken } from '../codec/bearer-token';
+import type { Authorize } from '../codec/codec-handler';
+import { isLoopback } from '../config/base-url';
+import { Refusal } from './errors';
+import type { Io } from './io';
+import { readTemporalConfig } from './temporal-config';
+import { asCommandFailure } from './temporal-failure';
+import type { TemporalOptions } from './temporal-options';
+
+/** Who may decrypt, as options say it. */
+export interface AccessOptions extends TemporalOptions {
+  listen?: string;
+  tokenFile?: string;
+  askTemporal?: boolean;
+}
+
+/** The check of callers, and what it holds open. */
+export interface Access {
+  authorize?: Authorize;
+  close(): Promise<void>;
+}
+
+const MIN_TOKEN_CHARACTERS = 16;
+
+/**
+ * Reads who may decrypt. Beyond this machine that is nobody without a check.
+ *
+ * @throws Refusal, CommandFailure `TemporalUnavailable`.
+ */
+export async function openAccess(io: Io, options: AccessOptions): Promise<Access> {
+  const { listen, tokenFile, askTemporal = false } = options;
+  if (tokenFile !== undefined && askTemporal) throw new Refusal('Usage', 'Give --token-file or --ask-temporal, not both.');
+  if (tokenFile !== undefined) return { authorize: requiringToken(readToken(tokenFile)), close: async () => undefined };
+  if (askTemporal) return askingTemporal(io, options);
+  if (listen === undefined || isLoopback(listen.includes(':') ? `[${listen}]` : listen)) return { close: async () => undefined };
+  throw new Refusal('Usage', `With --listen ${listen} others than this machine could decrypt: say who may, with --token-file or --ask-temporal.`);
+}
+
+function readToken(file: string): string {
+  let token: string;
+  try {
+    token = readFileSync(file, 'utf8').trim();
+  } catch {
+    throw new Refusal('Usage', `--token-file: the file ${file} cannot be read.`);
+  }
+  if (/^[\x21-\x7e]+$/.test(token) && token.length >= MIN_TOKEN_CHARACTERS) return token;
+  throw new Refusal('Usage', `--token-file: the token in ${file} must have ${MIN_TOKEN_CHARACTERS} or more printable ASCII characters and no space.`);
+}
+
+async function askingTemporal(io: Io, options: AccessOptions): Promise<Access> {
+  const { connectionOptions, namespace = 'default', where } = readTemporalConfig(io, options);
+  // An API key stands for TLS too. The key itself is left out: with it the server would see us and not the caller.
+  const { apiKey, tls = apiKey !== undefined, ...rest } = connectionOptions;
+  const connection = Connection.lazy({ ...rest, tls });
+  try {
+    return { authorize: await allowedByTemporal(connection, namespace), close: () => connection.close() };
+  } catch (error) {
+    await connection.close();
+    if (error instanceof EverybodyAllowedError) throw new Refusal('Usage', `--ask-temporal: ${error.message} Use --token-file.`);
+    throw asCommandFailure(error, where);
+  }
+}
