@@ -3,7 +3,6 @@ import { Connection } from '@temporalio/client';
 import { allowedByTemporal, EverybodyAllowedError } from '../codec/allowed-by-temporal';
 import { requiringToken } from '../codec/bearer-token';
 import type { Authorize } from '../codec/codec-handler';
-import { isLoopback } from '../config/base-url';
 import { Refusal } from './errors';
 import type { Io } from './io';
 import { readTemporalConfig } from './temporal-config';
@@ -12,7 +11,6 @@ import type { TemporalOptions } from './temporal-options';
 
 /** Who may decrypt, as options say it. */
 export interface AccessOptions extends TemporalOptions {
-  listen?: string;
   tokenFile?: string;
   askTemporal?: boolean;
 }
@@ -30,13 +28,13 @@ const MIN_TOKEN_CHARACTERS = 16;
  *
  * @throws Refusal, CommandFailure `TemporalUnavailable`.
  */
-export async function openAccess(io: Io, options: AccessOptions): Promise<Access> {
-  const { listen, tokenFile, askTemporal = false } = options;
+export async function openAccess(io: Io, options: AccessOptions, { onlyHere }: { onlyHere: boolean }): Promise<Access> {
+  const { tokenFile, askTemporal = false } = options;
   if (tokenFile !== undefined && askTemporal) throw new Refusal('Usage', 'Give --token-file or --ask-temporal, not both.');
   if (tokenFile !== undefined) return { authorize: requiringToken(readToken(tokenFile)), close: async () => undefined };
   if (askTemporal) return askingTemporal(io, options);
-  if (listen === undefined || isLoopback(listen.includes(':') ? `[${listen}]` : listen)) return { close: async () => undefined };
-  throw new Refusal('Usage', `With --listen ${listen} others than this machine could decrypt: say who may, with --token-file or --ask-temporal.`);
+  if (onlyHere) return { close: async () => undefined };
+  throw new Refusal('Usage', 'With this --listen others than this machine could decrypt: say who may, with --token-file or --ask-temporal.');
 }
 
 function readToken(file: string): string {
@@ -52,9 +50,8 @@ function readToken(file: string): string {
 
 async function askingTemporal(io: Io, options: AccessOptions): Promise<Access> {
   const { connectionOptions, namespace = 'default', where } = readTemporalConfig(io, options);
-  // An API key stands for TLS too. The key itself is left out: with it the server would see us and not the caller.
-  const { apiKey, tls = apiKey !== undefined, ...rest } = connectionOptions;
-  const connection = Connection.lazy({ ...rest, tls });
+  // With a key of our own the server would see us and not the caller.
+  const connection = Connection.lazy({ ...connectionOptions, apiKey: undefined });
   try {
     return { authorize: await allowedByTemporal(connection, namespace), close: () => connection.close() };
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { RequestHandler } from '../codec/codec-handler';
 import type { CodecServer, CodecServerOptions } from '../codec/codec-server';
-import { parseOrigin } from '../config/base-url';
+import { isLoopback, parseOrigin } from '../config/base-url';
 import { requireEncryptionSettings } from '../config/encryption-settings';
 import type { AccessOptions } from './codec-server-access';
 import { addCommand, literalOption, onRun, wholeNumber } from './command';
@@ -14,11 +14,13 @@ import { addTemporalOptions } from './temporal-options';
 
 interface CodecCommandOptions extends CommonOptions, AccessOptions {
   port?: string;
+  listen?: string;
   uiOrigin?: string;
   hostName?: string;
 }
 
 const DEFAULT_PORT = '8888';
+const DEFAULT_LISTEN = '127.0.0.1';
 const DEFAULT_UI_ORIGIN = 'http://localhost:8233';
 const MAX_PORT = 65_535;
 
@@ -42,7 +44,7 @@ export function registerCodecServerCommand(program: Command, io: Io): void {
   });
   command
     .addOption(literalOption('--port <port>', `where it listens (else ${DEFAULT_PORT})`))
-    .addOption(literalOption('--listen <address>', 'the address on which it listens (else 127.0.0.1); any other needs one of the two checks'))
+    .addOption(literalOption('--listen <address>', `the address on which it listens (else ${DEFAULT_LISTEN}); any beyond this machine needs one of the two checks`))
     .addOption(literalOption('--host-name <names>', 'names by which callers reach it beside localhost, several with commas'))
     .addOption(literalOption('--ui-origin <origins>', `scheme, host and port of the Temporal UI, several with commas (else ${DEFAULT_UI_ORIGIN})`))
     .addOption(literalOption('--token-file <file>', 'a file with the token that callers have to send'))
@@ -52,17 +54,18 @@ export function registerCodecServerCommand(program: Command, io: Io): void {
 }
 
 async function serveCodec(io: Io, options: CodecCommandOptions): Promise<0> {
-  const { port = DEFAULT_PORT, uiOrigin = DEFAULT_UI_ORIGIN, hostName, listen, json = false } = options;
+  const { port = DEFAULT_PORT, uiOrigin = DEFAULT_UI_ORIGIN, hostName, listen = DEFAULT_LISTEN, json = false } = options;
   const { keys } = requireEncryptionSettings(io.env);
-  const wanted = { port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }), ...(listen !== undefined && { address: listen }) };
+  const wanted = { port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }), address: listen };
+  const listensAs = hostOfAddress(listen);
   const uiOrigins = uiOrigin.split(',').map(originOf);
-  const hostNames = hostName?.split(',').map(hostNameOf) ?? [];
+  const hostNames = [listensAs, ...(hostName?.split(',').map(hostNameOf) ?? [])];
   const [{ EncryptionCodec }, { createCodecHandler }, { openAccess }] = await Promise.all([
     import('../codec/encryption-codec.js'),
     import('../codec/codec-handler.js'),
     import('./codec-server-access.js'),
   ]);
-  const access = await openAccess(io, options);
+  const access = await openAccess(io, options, { onlyHere: isLoopback(listensAs) });
   const { authorize } = access;
   try {
     const handler = createCodecHandler({ codec: new EncryptionCodec(keys), uiOrigins, hostNames, ...(authorize && { authorize }) });
@@ -84,19 +87,26 @@ function originOf(text: string): string {
   return origin.origin;
 }
 
+/** As a URL has it: an address of IPv6 in brackets. */
+function hostOfAddress(address: string): string {
+  const url = `http://${address.includes(':') ? `[${address}]` : address}`;
+  if (/^[A-Za-z0-9.:-]+$/.test(address) && URL.canParse(url)) return new URL(url).hostname;
+  throw new Refusal('Usage', `--listen takes an address of this machine, such as 127.0.0.1 or ::1, not "${address}".`);
+}
+
 function hostNameOf(text: string): string {
   const name = text.trim().toLowerCase();
   if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) return name;
   throw new Refusal('Usage', `--host-name takes names such as codec.example.com, without scheme, port and path, not "${text}".`);
 }
 
-async function start(handler: RequestHandler, options: CodecServerOptions): Promise<CodecServer> {
+async function start(handler: RequestHandler, options: Required<CodecServerOptions>): Promise<CodecServer> {
   const { startCodecServer } = await import('../codec/codec-server.js');
   try {
     return await startCodecServer(handler, options);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL') throw new CommandFailure('Failed', `This machine has no address ${options.address ?? ''} (--listen).`);
+    if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL') throw new CommandFailure('Failed', `This machine has no address ${options.address} (--listen).`);
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
     const why = code === 'EACCES' ? 'may not be used by this user' : 'is taken by another process';
     throw new CommandFailure('Failed', `Port ${options.port} ${why}; choose another with --port (0: any).`);

@@ -8,6 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { OffboardResult } from '../../src/policy/offboard-result';
 import { findTemporalServer } from '../../src/temporal-server';
 import { findAll, textIn } from '../canary/haystack';
+import { guardTemporal } from '../codec/guarded-temporal';
 import { temporalAddress } from '../support/temporal';
 import { oneDocument, runCli, runJson, startCli } from './run-cli';
 import type { Refused } from './run-cli';
@@ -60,12 +61,26 @@ describe('http-tasks codec-server', () => {
     ['a port that is none', KEY, ['--port', '70000'], undefined],
     ['a host name with a port', KEY, ['--host-name', 'codec.example.com:443'], undefined],
     ['to listen beyond this machine without a check', KEY, ['--listen', '0.0.0.0'], undefined],
+    ['to listen on what is no address', KEY, ['--listen', '127.0.0.1/x'], undefined],
     ['two checks', KEY, ['--token-file', 'x', '--ask-temporal'], undefined],
     ['to ask a server that lets everybody read', KEY, ['--ask-temporal', '--address', temporalAddress()], undefined],
   ])('refuses %s', async (_, env, more, field) => {
     const { code, document } = await runJson<Refused>(['codec-server', ...more], env);
     expect([code, document.error.field]).toEqual([2, field]);
     expect(document.error.message).not.toContain('canary');
+  });
+
+  it('lets in whom the Temporal server lets read, and not whoever comes because the command has an API key', async () => {
+    const guarded = await guardTemporal(temporalAddress(), new Set(['Bearer of-a-reader', 'Bearer of-the-operator']));
+    const env = { ...KEY, TEMPORAL_ADDRESS: guarded.address, TEMPORAL_API_KEY: 'of-the-operator', TEMPORAL_TLS: 'false' };
+    const running = startCli(['codec-server', '--port', '0', '--ask-temporal', '--listen', 'localhost', '--json'], env);
+    await running.printed('\n}\n');
+    const { url, checked } = oneDocument<{ url: string; checked: boolean }>(running.stdoutSoFar());
+    expect([new URL(url).hostname, checked]).toEqual(['localhost', true]);
+    const statusWith = async (headers: Record<string, string>): Promise<number> => (await post(`${url}/decode`, { payloads: [] }, headers)).status;
+    expect(await Promise.all([{ authorization: 'Bearer of-a-reader' }, { authorization: 'Bearer of-somebody' }, {}].map(statusWith))).toEqual([200, 401, 401]);
+    expect((await running.stop('SIGINT')).code).toBe(0);
+    await guarded.close();
   });
 
   it('says whom it serves, and that without a token every program here may decrypt', async () => {
