@@ -75,6 +75,7 @@ describe('A worker that accepts plain text', () => {
     const inputs: [workflowType: string, input: unknown, field: string][] = [
       ['offboardUser', { user: { plaidUserToken: userToken }, reason: REASON, dryRun: true }, 'user.plaidUserToken'],
       ['offboardUser', { user: { plaidUserId: userToken }, reason: REASON, dryRun: true }, 'user.plaidUserId'],
+      ['offboardUsers', { source: { inline: [{ plaidUserToken: userToken }] }, reason: REASON, dryRun: true }, 'source.inline.0.plaidUserToken'],
       ['runHttpTask', { task: 'plaid.userItemsGet', input: { user_token: userToken } }, 'user_token'],
     ];
     for (const [workflowType, input, field] of inputs) {

@@ -1,4 +1,5 @@
-import { ApplicationFailure } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { SweepActivities } from '../../../src/activities/sweep/contract';
 import { createSweepActivities } from '../../../src/activities/sweep/create-sweep-activities';
@@ -82,7 +83,8 @@ async function runActivity<T>(
   { signal, runId = 'run-1', onHeartbeat }: RunOptions,
   told: string[],
 ): Promise<T> {
-  const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: 'workflow', runId } }, { logger: quiet });
+  const info = { workflowExecution: { workflowId: 'workflow', runId } };
+  const environment = new MockActivityEnvironment(info, { logger: quiet, client: clientOfPlainRun(input) });
   environment.on('heartbeat', (details: unknown) => {
     told.push(JSON.stringify(details));
     onHeartbeat?.(details);
@@ -100,6 +102,15 @@ async function runActivity<T>(
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
+}
+
+/** What an activity asks of the server: how the input is stored with which its run was started. Here, in plain text. */
+function clientOfPlainRun(input: unknown): Client {
+  const payloads = [defaultPayloadConverter.toPayload(input)];
+  const history = { events: [{ workflowExecutionStartedEventAttributes: { input: { payloads } } }] };
+  const workflowService = { getWorkflowExecutionHistory: async () => ({ history }) };
+  const withAbortSignal = <T>(_signal: AbortSignal, run: () => Promise<T>): Promise<T> => run();
+  return { workflowService, withAbortSignal } as unknown as Client;
 }
 
 /** Everything of an error that Temporal would keep. */
