@@ -4,8 +4,8 @@ import { addCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { paint, print, printJson, printTable } from './output';
-import { fieldRows, taskReference } from './task-reference';
-import type { TaskReference } from './task-reference';
+import { fieldRows, taskReference } from '../reference/task-reference';
+import type { TaskReference } from '../reference/task-reference';
 
 /** `http-tasks show TASK`: the reference of one task. Needs no settings and contacts nobody. */
 export function registerShowCommand(program: Command, io: Io): void {

@@ -54,6 +54,12 @@ function valuesOf(rule: CredentialRule, text: string): ReadonlyMap<string, strin
   return rule.slotField === undefined ? new Map([[DEFAULT_SLOT, text]]) : new Map(splitSlots(text));
 }
 
+/** The names in `ios=KEY,android=KEY`; none for one bare key. */
+export function slotNamesIn(text: string): string[] {
+  const names = splitSlots(text).map(([slot]) => slot);
+  return names.every((slot) => SLOT_NAME.test(slot)) && text.includes('=') ? names : [];
+}
+
 /** `ios=KEY,android=KEY`, or one bare key. */
 function splitSlots(text: string): [slot: string, value: string][] {
   if (!text.includes('=') && !text.includes(',')) return [[DEFAULT_SLOT, text]];

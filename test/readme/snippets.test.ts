@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ts from 'typescript';
+import { problemsIn } from '../support/typescript-program';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -8,34 +8,6 @@ const ROOT = join(__dirname, '..', '..');
 function typescriptBlocks(page: string): string[] {
   const text = readFileSync(join(ROOT, page), 'utf8');
   return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code);
-}
-
-/** Compiles sources as if they were files of this package, so that they import it by its name. */
-function problemsIn(sources: readonly string[]): string[] {
-  const files = new Map(sources.map((code, index) => [join(ROOT, `snippet-${index}.ts`), code]));
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    target: ts.ScriptTarget.ES2023,
-    module: ts.ModuleKind.Node20,
-    moduleResolution: ts.ModuleResolutionKind.Node16,
-    types: ['node'],
-  };
-  const host = ts.createCompilerHost(options);
-  const fileExists = host.fileExists.bind(host);
-  const readFile = host.readFile.bind(host);
-  host.fileExists = (name) => files.has(name) || fileExists(name);
-  host.readFile = (name) => files.get(name) ?? readFile(name);
-  const getSourceFile = host.getSourceFile.bind(host);
-  host.getSourceFile = (name, language, ...rest) => {
-    const code = files.get(name);
-    return code === undefined ? getSourceFile(name, language, ...rest) : ts.createSourceFile(name, code, language);
-  };
-  const program = ts.createProgram([...files.keys()], options, host);
-  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
-    return `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
-  });
 }
 
 it('compiles every TypeScript block of the README', () => {
@@ -66,6 +38,7 @@ function settingsInSource(): string[] {
     'src/config/ledger-settings.ts',
     'src/config/source-settings.ts',
     'src/config/encryption-settings.ts',
+    'src/config/gateway-settings.ts',
   ];
   const names = files.flatMap((file) => [
     ...readFileSync(join(ROOT, file), 'utf8').matchAll(/'((?:PLAID|BATCH|HTTP_TASKS)_[A-Z_]+)'/g),

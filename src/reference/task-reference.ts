@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { FieldPlace, HttpTask } from '../tasks/define';
 import type { ErrorRule } from '../tasks/service';
+import type { SchemaNode } from './schema-node';
 
 /** Everything a person has to know about a task, as data. */
 export interface TaskReference
@@ -57,17 +58,8 @@ export interface FieldRow {
   type: string;
   required: boolean;
   description: string;
-}
-
-interface SchemaNode {
-  type?: string;
-  enum?: unknown[];
-  const?: unknown;
-  items?: SchemaNode;
-  format?: string;
-  description?: string;
-  properties?: Record<string, SchemaNode>;
-  required?: string[];
+  /** What a value has to keep to, in words; empty when there is no limit. */
+  limits: string;
 }
 
 /** The fields of a JSON Schema with their paths, nested ones behind their parents. */
@@ -75,7 +67,7 @@ export function fieldRows(schema: unknown, prefix = ''): FieldRow[] {
   const { properties = {}, required = [] } = schema as SchemaNode;
   return Object.entries(properties).flatMap(([name, node]) => {
     const field = prefix === '' ? name : `${prefix}.${name}`;
-    const row = { field, type: typeName(node), required: required.includes(name), description: node.description ?? '' };
+    const row = { field, type: typeName(node), required: required.includes(name), description: node.description ?? '', limits: limitsOf(node) };
     return [row, ...fieldRows(node, field)];
   });
 }
@@ -84,5 +76,24 @@ function typeName(node: SchemaNode): string {
   if (node.enum) return node.enum.map(String).join(' | ');
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.items) return `${typeName(node.items)}[]`;
+  if (Array.isArray(node.type)) return node.type.join(' | ');
   return node.format ?? node.type ?? 'any';
+}
+
+function limitsOf({ minLength, maxLength, minItems, maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, pattern }: SchemaNode): string {
+  const characters = range(minLength, maxLength, 'characters');
+  const entries = range(minItems, maxItems, 'entries');
+  const bounds = [
+    ...(minimum === undefined ? [] : [`at least ${minimum}`]),
+    ...(exclusiveMinimum === undefined ? [] : [`more than ${exclusiveMinimum}`]),
+    // What zod writes for "an integer that JavaScript can hold" tells nobody anything.
+    ...(maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? [] : [`at most ${maximum}`]),
+    ...(exclusiveMaximum === undefined ? [] : [`less than ${exclusiveMaximum}`]),
+  ].filter((text) => text !== `at least ${Number.MIN_SAFE_INTEGER}`);
+  return [...characters, ...entries, ...bounds, ...(pattern === undefined ? [] : [`like ${pattern}`])].join('; ');
+}
+
+function range(least: number | undefined, most: number | undefined, what: string): string[] {
+  if (least === undefined || least === 0) return most === undefined ? [] : [`at most ${most} ${what}`];
+  return [most === undefined ? `at least ${least} ${what}` : `${least} to ${most} ${what}`];
 }

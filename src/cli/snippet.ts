@@ -1,0 +1,56 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { readQueueSettings } from '../config/settings';
+import { SNIPPET_LANGUAGES } from '../reference/snippets/snippets';
+import type { SnippetLanguage } from '../reference/snippets/snippets';
+import { catalogueTask } from './catalogue-task';
+import { addCommand, literalOption, onRun } from './command';
+import type { CommonOptions } from './command';
+import { Refusal } from './errors';
+import type { Io } from './io';
+import { readJsonInput } from './json-input';
+import { printJson, say } from './output';
+import { addTemporalOptions } from './temporal-options';
+import type { TemporalOptions } from './temporal-options';
+
+interface SnippetOptions extends CommonOptions, TemporalOptions {
+  lang?: SnippetLanguage;
+  input?: string;
+}
+
+/** `http-tasks snippet TASK`: one call as code or as a command. Needs no keys and contacts nobody. */
+export function registerSnippetCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'snippet <task>',
+    summary: 'write a call down as code or as a command that runs as it is',
+    description: [
+      'workflow: TypeScript for a workflow of yours; client: a TypeScript program that has a worker make the call; temporal and',
+      'call: for the command lines of Temporal and of this package; curl: to the provider itself, with $NAME for each secret.',
+      'Required fields that the input lacks become placeholders.',
+    ].join(' '),
+    examples: [
+      'http-tasks snippet plaid.userItemsRemove --lang workflow',
+      `http-tasks snippet plaid.userItemsGet --lang curl --input '{"user_id":"usr_1"}'`,
+    ],
+  });
+  command
+    .addOption(new Option('--lang <language>', 'which one').choices(SNIPPET_LANGUAGES).default('workflow'))
+    .addOption(literalOption('--input <json>', "the task's input as JSON, or @file"));
+  addTemporalOptions(command);
+  onRun<SnippetOptions>(command, io, async ({ lang = 'workflow', input, json, ...temporal }, [name = '']) => {
+    const task = catalogueTask(name);
+    const given = input === undefined ? undefined : await readJsonInput('--input', input);
+    const [{ snippetsOf }, { readTemporalConfig }] = await Promise.all([import('../reference/snippets/snippets.js'), import('./temporal-config.js')]);
+    const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, temporal);
+    const place = { taskQueue: readQueueSettings(io.env).taskQueue, address: connectionOptions.address, namespace };
+    const { snippets, placeholders } = snippetsOf(task, given, io.env, place);
+    const { code, why } = snippets.find(({ language }) => language === lang) ?? { code: '' };
+    if (why !== undefined) throw new Refusal('Usage', why, 'input');
+    if (json) printJson(io, { task: task.name, language: lang, code, placeholders });
+    else {
+      io.stdout.write(code);
+      if (placeholders.length > 0) say(io, `To be filled in: ${placeholders.join(', ')}.`);
+    }
+    return 0;
+  });
+}

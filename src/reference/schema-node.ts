@@ -1,0 +1,33 @@
+/** As much of a JSON Schema as is needed to show fields and to make examples of them. */
+export interface SchemaNode {
+  type?: string | string[];
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  items?: SchemaNode;
+  minItems?: number;
+  maxItems?: number;
+  format?: string;
+  minLength?: number;
+  maxLength?: number;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  pattern?: string;
+  description?: string;
+  properties?: Record<string, SchemaNode>;
+  required?: string[];
+  anyOf?: SchemaNode[];
+  oneOf?: SchemaNode[];
+  allOf?: SchemaNode[];
+  $ref?: string;
+  $defs?: Record<string, SchemaNode>;
+}
+
+/** The node itself, or what its reference leads to within the same schema. */
+export function resolved(node: SchemaNode, root: SchemaNode): SchemaNode {
+  if (node.$ref === undefined) return node;
+  if (node.$ref === '#') return root;
+  return root.$defs?.[node.$ref.replace(/^#\/\$defs\//, '')] ?? {};
+}

@@ -1,0 +1,68 @@
+import type { Env } from '../../config/env';
+import { SettingsError } from '../../config/problems';
+import type { HttpTask } from '../../tasks/define';
+import { InvalidInputError } from '../../tasks/parse-input';
+import { completedInput } from '../sample-input';
+import { showRequest } from '../shown-request';
+import { callSnippet, curlSnippet, temporalSnippet } from './commands';
+import { clientSnippet, workflowSnippet } from './typescript';
+import type { TemporalPlace } from './typescript';
+
+/** In which ways a call can be written down. */
+export const SNIPPET_LANGUAGES = ['workflow', 'client', 'temporal', 'call', 'curl'] as const;
+
+/** One of {@link SNIPPET_LANGUAGES}. */
+export type SnippetLanguage = (typeof SNIPPET_LANGUAGES)[number];
+
+const TITLES: Readonly<Record<SnippetLanguage, string>> = {
+  workflow: 'TypeScript, in a workflow',
+  client: 'TypeScript, as a client',
+  temporal: 'temporal',
+  call: 'http-tasks call',
+  curl: 'cURL to the provider',
+};
+
+/** One call as code or as a command. */
+export interface Snippet {
+  language: SnippetLanguage;
+  title: string;
+  code: string;
+  /** Why there is no code; then it is empty. */
+  why?: string;
+}
+
+/** All snippets of a call, and what in them stands for something that was not given. */
+export interface Snippets {
+  snippets: Snippet[];
+  placeholders: string[];
+}
+
+/**
+ * Writes a call down in every language. What the input lacks is put in as a placeholder, so that each snippet compiles or
+ * runs as it is; what is wrong in it stays. No snippet holds a secret.
+ */
+export function snippetsOf(task: HttpTask, given: unknown, env: Env, place: TemporalPlace): Snippets {
+  const { input, placeholders } = completedInput(task, given);
+  const written: Record<Exclude<SnippetLanguage, 'curl'>, string> = {
+    workflow: workflowSnippet(task, input),
+    client: clientSnippet(task, input, place),
+    temporal: temporalSnippet(task, input, place),
+    call: callSnippet(task, input),
+  };
+  const curl = curlOf(task, input, env);
+  const snippets = SNIPPET_LANGUAGES.map((language) => ({
+    language,
+    title: TITLES[language],
+    ...(language === 'curl' ? curl : { code: written[language] }),
+  }));
+  return { snippets, placeholders };
+}
+
+function curlOf(task: HttpTask, input: unknown, env: Env): Pick<Snippet, 'code' | 'why'> {
+  try {
+    return { code: curlSnippet(showRequest(task, input, env).parts) };
+  } catch (error) {
+    if (error instanceof InvalidInputError || error instanceof SettingsError) return { code: '', why: error.message };
+    throw error;
+  }
+}

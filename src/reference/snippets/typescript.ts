@@ -1,0 +1,80 @@
+import { CATALOGUE } from '../../tasks/catalogue';
+import type { HttpTask } from '../../tasks/define';
+import { literal } from './literal';
+
+/** Where a durable call goes. */
+export interface TemporalPlace {
+  taskQueue: string;
+  /** `host:port`. */
+  address: string;
+  namespace: string;
+}
+
+/** A function for a worker's own workflows file. */
+export function workflowSnippet(task: HttpTask, input: unknown): string {
+  const { service, operation } = task;
+  const name = `call${operation.charAt(0).toUpperCase()}${operation.slice(1)}`;
+  if (isInCatalogue(task)) {
+    return lines(
+      `import { httpTask, ${service.name} } from 'temporal-http-tasks/workflow';`,
+      '',
+      `export async function ${name}() {`,
+      `  return httpTask(${task.name})(${literal(input, '  ')});`,
+      '}',
+    );
+  }
+  // A task that was made at run time is no part of a workflow's bundle: the worker knows it by its name.
+  return lines(
+    "import { executeChild } from '@temporalio/workflow';",
+    "import type { runHttpTask } from 'temporal-http-tasks/workflow';",
+    '',
+    `export async function ${name}() {`,
+    "  return executeChild<typeof runHttpTask>('runHttpTask', {",
+    `    args: [{ task: ${literal(task.name)}, input: ${literal(input, '    ')} }],`,
+    '  });',
+    '}',
+  );
+}
+
+/** A program that has a worker make the call and prints what came of it. */
+export function clientSnippet(task: HttpTask, input: unknown, { taskQueue }: TemporalPlace): string {
+  const typed = isInCatalogue(task);
+  return lines(
+    "import { randomUUID } from 'node:crypto';",
+    "import { Client, Connection } from '@temporalio/client';",
+    "import { loadClientConnectConfig } from '@temporalio/envconfig';",
+    ...(typed ? [`import type { ${task.service.name}, TaskInput } from 'temporal-http-tasks';`] : []),
+    "import type { runHttpTask } from 'temporal-http-tasks/workflow';",
+    '',
+    `const input${typed ? `: TaskInput<typeof ${task.name}>` : ''} = ${literal(input)};`,
+    '',
+    'async function main() {',
+    '  const { connectionOptions, namespace } = loadClientConnectConfig();',
+    '  const connection = await Connection.connect(connectionOptions);',
+    '  try {',
+    '    const client = new Client({ connection, namespace });',
+    "    const answer = await client.workflow.execute<typeof runHttpTask>('runHttpTask', {",
+    `      workflowId: \`call-${task.name}-\${randomUUID()}\`,`,
+    `      taskQueue: ${literal(taskQueue)},`,
+    `      args: [{ task: ${literal(task.name)}, input }],`,
+    '    });',
+    '    console.log(answer);',
+    '  } finally {',
+    '    await connection.close();',
+    '  }',
+    '}',
+    '',
+    'main().catch((error) => {',
+    '  console.error(error);',
+    '  process.exitCode = 1;',
+    '});',
+  );
+}
+
+function isInCatalogue(task: HttpTask): boolean {
+  return CATALOGUE.includes(task);
+}
+
+function lines(...all: string[]): string {
+  return `${all.join('\n')}\n`;
+}

@@ -1,0 +1,39 @@
+import { runCli, runJson } from './run-cli';
+import type { Refused } from './run-cli';
+
+interface SnippetDocument {
+  task: string;
+  language: string;
+  code: string;
+  placeholders: string[];
+}
+
+describe('snippet', () => {
+  it('prints code alone on stdout, and on stderr what is to be filled in', async () => {
+    const { code, stdout, stderr } = await runCli(['snippet', 'plaid.userItemsRemove']);
+    expect(code).toBe(0);
+    expect(stdout).toContain("httpTask(plaid.userItemsRemove)({ item_ids: ['ITEM_ID'], user_id: 'USER_ID' })");
+    expect(stderr).toBe('To be filled in: item_ids, user_id.\n');
+  });
+
+  it('writes the given input down, and names keys without needing them', async () => {
+    const { document } = await runJson<SnippetDocument>(['snippet', 'plaid.userItemsGet', '--lang', 'curl', '--input', '{"user_id":"usr_1"}'], { PLAID_SECRET: 'canary' });
+    expect(document).toMatchObject({ task: 'plaid.userItemsGet', language: 'curl', placeholders: [] });
+    expect(document.code).toContain('"plaid-secret: $PLAID_SECRET"');
+    expect(document.code).toContain('https://sandbox.plaid.com/user/items/get');
+    expect(document.code).not.toContain('canary');
+  });
+
+  it('names the server and namespace that the command line would use', async () => {
+    const { stdout } = await runCli(['snippet', 'plaid.userItemsGet', '--lang', 'temporal', '--address', 'temporal.example:7233', '--namespace', 'people'], { HTTP_TASKS_TASK_QUEUE: 'mine' });
+    expect(stdout).toContain('--address temporal.example:7233');
+    expect(stdout).toContain('--namespace people');
+    expect(stdout).toContain('--task-queue mine');
+  });
+
+  it('refuses another language, and a cURL command for an address that is not allowed', async () => {
+    expect((await runJson<Refused>(['snippet', 'plaid.userItemsGet', '--lang', 'cobol'])).document.error.type).toBe('Usage');
+    const { code, document } = await runJson<Refused>(['snippet', 'http.request', '--lang', 'curl', '--input', '{"uri":"https://a.example/"}']);
+    expect({ code, message: document.error.message }).toEqual({ code: 2, message: expect.stringContaining('HTTP_TASKS_HTTP_ALLOW') });
+  });
+});
