@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createCallBudgets } from '../activities/budget/create-call-budgets';
-import { documentedLimits } from '../activities/budget/documented-limit';
-import { runTask } from '../activities/run-task';
+import { runLoneCall } from '../activities/lone-call';
 import type { SenderSettings } from '../config/sender-settings';
 import { readText } from '../config/env';
 import { createTaskSender } from '../http/send-task';
@@ -48,12 +46,6 @@ async function sendWithReceipts(io: Io, sender: TaskSender, task: HttpTask, inpu
   return withLedger(io, async ({ ledger, hasher }) => {
     const runId = randomUUID();
     say(io, `Receipts: http-tasks receipts ${runId}`);
-    const run = { workflowId: '', runId, activityId: `call-${runId}`, attempt: 1, step: task.name, holdSubjects: [], inHistory: false, signal };
-    const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits([task.service]) });
-    try {
-      return await runTask({ sender, ledger, hasher, budgets, allowSensitive: new Set() }, task, input, run);
-    } finally {
-      await budgets.close();
-    }
+    return runLoneCall({ sender, ledger, hasher }, task, input, { runId, signal });
   });
 }

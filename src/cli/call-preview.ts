@@ -1,5 +1,3 @@
-import { SettingsError } from '../config/problems';
-import { CATALOGUE_SERVICES } from '../config/settings';
 import type { PreparedRequest } from '../http/prepared-request';
 import type { HttpTask } from '../tasks/define';
 import { agrees } from './confirm';
@@ -17,26 +15,6 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
     ...(body === undefined ? [] : ['', body]),
   ];
   for (const line of lines) say(io, `  ${printable(line)}`);
-}
-
-/**
- * Refuses a call to real people's data that nobody asked for on purpose: the address is production's, and the setting
- * that names the environment does not say so.
- *
- * @throws SettingsError naming that setting.
- */
-export function refuseAccidentalProduction(prepared: PreparedRequest, env: Io['env']): void {
-  for (const { title, environments, productionEnvironments, environmentSetting } of CATALOGUE_SERVICES) {
-    if (environmentSetting === undefined) continue;
-    const named = productionEnvironments.filter((name) => new URL(environments[name] ?? '').origin === prepared.origin);
-    if (named.length === 0 || named.includes(env[environmentSetting]?.trim() ?? '')) continue;
-    throw new SettingsError([
-      {
-        setting: environmentSetting,
-        message: `this call would go to ${title}'s production (${prepared.origin}). Set ${environmentSetting}=${named[0]} if that is what you want. Nothing was sent.`,
-      },
-    ]);
-  }
 }
 
 /**

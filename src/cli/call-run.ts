@@ -1,6 +1,7 @@
 import { CancelledFailure } from '@temporalio/common';
 import { readSenderSettings } from '../config/settings';
 import type { SenderSettings } from '../config/sender-settings';
+import { refuseAccidentalProduction } from '../http/accidental-production';
 import { prepareRequest } from '../http/prepare-request';
 import type { PreparedRequest } from '../http/prepared-request';
 import { taskFailureOf } from '../workflows/failure-of';
@@ -9,7 +10,7 @@ import { effectOf } from '../tasks/effect';
 import type { TaskFailure } from '../tasks/failure';
 import { parseInput } from '../tasks/parse-input';
 import type { CallOptions } from './call';
-import { confirmIrreversible, refuseAccidentalProduction, showPrepared } from './call-preview';
+import { confirmIrreversible, showPrepared } from './call-preview';
 import { CommandFailure, Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { printable, print, printJson, say } from './output';

@@ -10,11 +10,11 @@ import type { Simulators, SimulatorsOptions } from '../simulators/start-simulato
 import { startSimulators } from '../simulators/start-simulators';
 import { findTemporalServer, startTemporalServer } from '../temporal-server';
 import type { RunningTemporalServer } from '../temporal-server';
+import { hasWorker } from '../operator/pollers';
 import { OwnedProcess } from '../temporal-server/owned-process';
 import { CommandFailure } from './errors';
 import { localEncryption, serveCodecForUi } from './local-encryption';
 import type { LocalEncryption } from './local-encryption';
-import { hasWorker } from './pollers';
 
 /** How to bring up everything that off-boarding needs on this machine. */
 export interface LocalStackOptions {

@@ -1,12 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import { hasWorker } from '../operator/pollers';
 import { CommandFailure } from './errors';
-
-/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
-const WORKFLOW_QUEUE = 1;
-
-/** A worker asks again at least once a minute; the server lists pollers for minutes after they have gone. */
-const FRESH_MS = 75_000;
 
 /** A worker that was started a moment ago may not have asked yet. */
 const TRIES = 3;
@@ -28,15 +23,4 @@ export async function requireWorker(client: Client, taskQueue: string, then = 'n
     'NoWorker',
     `No worker polls the task queue "${taskQueue}", so ${then}. Start one with: http-tasks worker (or set HTTP_TASKS_TASK_QUEUE to the queue of yours).`,
   );
-}
-
-/** Whether anybody polls the queue for workflows. */
-export async function hasWorker(client: Client, taskQueue: string): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: taskQueue },
-    taskQueueType: WORKFLOW_QUEUE,
-  });
-  const oldest = Date.now() - FRESH_MS;
-  return (pollers ?? []).some(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > oldest);
 }

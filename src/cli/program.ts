@@ -3,6 +3,7 @@ import { registerBenchCommand } from './bench';
 import { registerCallCommand } from './call';
 import { registerCodecServerCommand } from './codec-server';
 import type { RegisterCommand } from './command';
+import { registerConsoleCommand } from './console';
 import { registerDemoCommand } from './demo';
 import { registerDevCommand } from './dev';
 import { Refusal, reportOf } from './errors';
@@ -18,6 +19,7 @@ import { registerReceiptsCommand } from './receipts';
 import { registerScheduleCommand } from './schedule';
 import { registerShowCommand } from './show';
 import { registerSimulateCommand } from './simulate';
+import { registerSnippetCommand } from './snippet';
 import { registerSweepCommand } from './sweep';
 import { registerVerifyCommand } from './verify';
 import { wantsJson } from './wants-json';
@@ -34,6 +36,8 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerListCommand,
   registerShowCommand,
   registerCallCommand,
+  registerSnippetCommand,
+  registerConsoleCommand,
   registerImportCommand,
   registerOffboardCommand,
   registerSweepCommand,

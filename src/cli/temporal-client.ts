@@ -32,3 +32,29 @@ export async function withTemporal<T>(io: Io, options: TemporalOptions, use: (cl
     throw asCommandFailure(error, where);
   }
 }
+
+/** A client that is kept while a command runs. */
+export interface KeptTemporal {
+  client: Client;
+  address: string;
+  namespace: string;
+  /** Address and namespace, for messages. */
+  where: string;
+  close(): Promise<void>;
+}
+
+/**
+ * A client for the Temporal server that options, environment and profile name, which connects when it is first used and
+ * again after the server was away. What goes wrong then is for `asCommandFailure` to say.
+ */
+export function keepTemporal(io: Io, options: TemporalOptions): KeptTemporal {
+  const { connectionOptions, namespace, where } = readTemporalConfig(io, options);
+  const connection = Connection.lazy({ ...connectionOptions, connectTimeout: CONNECT_MS });
+  return {
+    client: new Client({ connection, ...(namespace !== undefined && { namespace }) }),
+    address: connectionOptions.address,
+    namespace: namespace ?? 'default',
+    where,
+    close: () => connection.close(),
+  };
+}

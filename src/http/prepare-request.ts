@@ -10,7 +10,7 @@ import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { genericRequest } from './generic-request';
 import { placeFields } from './place-fields';
 import type { MaskedRequest, PreparedRequest, RequestParts } from './prepared-request';
-import { MASK, Scrubber } from './redact';
+import { MASK, SECRET_HEADER, Scrubber } from './redact';
 import type { z } from 'zod';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -106,9 +106,6 @@ function pickSlot(task: HttpTask, fields: Fields, service: ServiceSettings): str
 function withoutTokens(task: HttpTask, fields: Fields): Fields {
   return sensitiveFieldsIn(task, fields).reduce<Fields>((shown, field) => withMaskAt(shown, field, MASK) as Fields, fields);
 }
-
-/** Header names under which people put keys of their own into `http.request`. */
-const SECRET_HEADER = /auth|cookie|key|secret|signature|token/i;
 
 function mask(parts: RequestParts, settings: SenderSettings): MaskedRequest {
   // Somebody may have pasted a key into an ordinary field.

@@ -5,6 +5,9 @@ export const SCRUBBED = '[secret]';
 /** Stands where a secret would be in a prepared request that is shown. */
 export const MASK = '****';
 
+/** Names of headers in which keys stand that nobody told us of. */
+export const SECRET_HEADER = /auth|cookie|key|secret|signature|token/i;
+
 /** Shorter secrets count only where they stand alone, or a key named `k1` would eat holes into every answer. */
 const MIN_FREE_STANDING_CHARACTERS = 8;
 

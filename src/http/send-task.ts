@@ -13,6 +13,8 @@ import type { PreparedRequest } from './prepared-request';
 import { readAnswer } from './read-answer';
 import type { TaskAnswer } from './read-answer';
 import { Scrubber } from './redact';
+import { seeAnswer } from './seen-answer';
+import type { SeenAnswer } from './seen-answer';
 import { capTimeouts } from './timeouts';
 import { invalidInput, notConfigured, toFailure } from './to-failure';
 
@@ -33,6 +35,8 @@ export interface SendOptions {
    * without it was certainly not sent.
    */
   onSent?: () => void;
+  /** Called with whatever answer arrived, good or not, free of secrets: for a person who wants to see it. */
+  onAnswer?: (answer: SeenAnswer) => void;
 }
 
 /** Sends HTTP tasks over kept-alive connections. Retries nothing: that is Temporal's part. */
@@ -114,6 +118,7 @@ class PoolingSender implements TaskSender {
     const request = this.prepare(task, input);
     const result = await this.#exchange(task, request, options);
     if (result.kind === 'cancelled') throw new CancelledFailure(`${task.name} was cancelled`);
+    if (result.kind === 'answer') options.onAnswer?.(seeAnswer(result, this.#scrubberFor(task, input)));
     const read = result.kind === 'lost' ? result : readAnswer(task, result, this.#scrubberFor(task, input), Date.now());
     const { keySlot, environment, effect } = request;
     const slot = keySlot === undefined ? {} : { keySlot };

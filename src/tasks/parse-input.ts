@@ -1,15 +1,24 @@
 import type { z } from 'zod';
 
+/** What is wrong with one field of an input; the field is empty where it is the input as a whole. */
+export interface InputProblem {
+  field: string;
+  message: string;
+}
+
 /** Why an input was refused. Each problem names its field; no value is repeated, since it could be an id or a secret. */
 export class InvalidInputError extends Error {
   override readonly name = 'InvalidInputError';
   /** The path of the first field that is wrong, for example `user.batchUserId`; empty for the input as a whole. */
   readonly field: string;
+  /** All of them. */
+  readonly problems: readonly InputProblem[];
 
-  constructor(what: string, problems: readonly { field: string; message: string }[]) {
+  constructor(what: string, problems: readonly InputProblem[]) {
     const list = problems.map(({ field, message }) => (field ? `${field}: ${message}` : message)).join('; ');
     super(`The input of ${what} is not valid: ${list}.`);
     this.field = problems[0]?.field ?? '';
+    this.problems = problems;
   }
 }
 
@@ -24,7 +33,7 @@ export function parseInput<S extends z.ZodType>(what: string, schema: S, input: 
   throw new InvalidInputError(what, parsed.error.issues.flatMap((issue) => problemsOf(issue, input)));
 }
 
-function problemsOf(issue: z.core.$ZodIssue, input: unknown): { field: string; message: string }[] {
+function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'there is no such field' }));

@@ -5,7 +5,7 @@ import type { OffboardUsersInput } from '../../policy/sweep-input';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
-import { hasWorker } from '../pollers';
+import { hasWorker } from '../../operator/pollers';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { checkedSweepId } from '../sweep/sweep-id';
 import { withTemporal } from '../temporal-client';

@@ -1,0 +1,49 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { addCommand, literalOption, onRun } from './command';
+import type { CommonOptions } from './command';
+import type { Io } from './io';
+import { addTemporalOptions } from './temporal-options';
+import type { TemporalOptions } from './temporal-options';
+
+/** What `http-tasks console` takes. */
+export interface ConsoleOptions extends CommonOptions, TemporalOptions {
+  port?: string;
+  host?: string;
+  publicUrl?: string;
+  allowOrigin?: string[];
+  openapi?: string;
+  service?: string;
+}
+
+/** Where the console listens when nobody says otherwise. */
+export const DEFAULT_CONSOLE_PORT = '4040';
+
+/** `http-tasks console`: the gateway and its page, until they are stopped. */
+export function registerConsoleCommand(program: Command, io: Io): void {
+  const command = addCommand(program, {
+    usage: 'console',
+    summary: 'open the gateway and its web page: search, prepare, test and copy calls; follow runs',
+    description: [
+      'Listens on this machine only, unless --host says otherwise; then everybody needs the token in HTTP_TASKS_CONSOLE_TOKEN,',
+      'or the one that is made and printed. It calls only tasks of the catalogue (and those of --openapi), with the keys of',
+      'its own environment or those entered on the page, which stay in its memory. A call that cannot be undone wants its',
+      "name typed. Durable runs go to the workers of the task queue. Also serves /openapi.json and a UTCP manual at /utcp.",
+    ].join(' '),
+    examples: [
+      'http-tasks console',
+      'http-tasks console --port 0 --json',
+      'http-tasks console --openapi desk.yml --service desk',
+      'http-tasks console --host 0.0.0.0 --public-url https://console.example.com',
+    ],
+  });
+  command
+    .addOption(literalOption('--port <port>', `where it listens (else ${DEFAULT_CONSOLE_PORT}); 0 takes any free one`))
+    .addOption(literalOption('--host <address>', 'on which address (else 127.0.0.1)'))
+    .addOption(literalOption('--public-url <url>', 'where people reach it, when something stands in front of it'))
+    .addOption(new Option('--allow-origin <origin...>', 'other gateways whose pages may use this one'))
+    .addOption(literalOption('--openapi <spec>', 'an OpenAPI document whose operations can be called too'))
+    .addOption(literalOption('--service <name>', "the name of that document's service; default: made of its title"));
+  addTemporalOptions(command);
+  onRun<ConsoleOptions>(command, io, async (options) => (await import('./console/run-console.js')).runConsole(io, options));
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { parseOrigin } from '../../config/base-url';
+import { readGatewaySettings } from '../../config/gateway-settings';
+import { CATALOGUE_SERVICES, readQueueSettings } from '../../config/settings';
+import { isThisMachine, startGateway } from '../../gateway/start-gateway';
+import type { RunningGateway } from '../../gateway/start-gateway';
+import { readOpenApiDocument } from '../../openapi/document/read-document';
+import { tasksFromOpenApi } from '../../openapi/tasks-from-openapi';
+import { CATALOGUE } from '../../tasks/catalogue';
+import type { HttpTask } from '../../tasks/define';
+import { DEFAULT_CONSOLE_PORT } from '../console';
+import type { ConsoleOptions } from '../console';
+import { wholeNumber } from '../command';
+import { CommandFailure, Refusal } from '../errors';
+import { withInterruption } from '../interruption';
+import type { ExitCode, Io } from '../io';
+import { print, printJson, say } from '../output';
+import { packageVersion } from '../package-version';
+import { keepTemporal } from '../temporal-client';
+import { asCommandFailure } from '../temporal-failure';
+
+const MAX_PORT = 65_535;
+const TOKEN_BYTES = 24;
+
+/** Serves the console until it is stopped; calls under way are awaited then. */
+export async function runConsole(io: Io, options: ConsoleOptions): Promise<ExitCode> {
+  const { host = '127.0.0.1', port = DEFAULT_CONSOLE_PORT, json = false } = options;
+  const address = { host, port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }) };
+  const publicUrl = options.publicUrl === undefined ? undefined : originOf('--public-url', options.publicUrl);
+  const allowOrigins = (options.allowOrigin ?? []).map((origin) => originOf('--allow-origin', origin));
+  const tasks = [...CATALOGUE, ...(await tasksOf(io, options))];
+  const { taskQueue } = readQueueSettings(io.env);
+  const temporal = keepTemporal(io, options);
+  const { token: given, ui } = readGatewaySettings(io.env, temporal.address);
+  const token = given ?? (isThisMachine(host) ? undefined : randomBytes(TOKEN_BYTES).toString('base64url'));
+  try {
+    return await withInterruption<ExitCode>(async ({ wished }) => {
+      const gateway = await listen(() =>
+        startGateway(address, {
+          env: io.env,
+          tasks,
+          taskQueue,
+          temporal: { ...temporal, ...(ui !== undefined && { ui }), explain: (error) => explained(error, temporal.where) },
+          version: packageVersion(),
+          allowOrigins,
+          ...(token !== undefined && { token }),
+          ...(publicUrl !== undefined && { publicUrl }),
+          report: (line) => say(io, line),
+        }),
+      );
+      announce(io, { url: publicUrl ?? gateway.url, isNew: given === undefined, json, ...(token !== undefined && { token }) });
+      await wished;
+      say(io, 'Stopping, after the calls under way');
+      await gateway.close();
+      return 0;
+    });
+  } finally {
+    await temporal.close();
+  }
+}
+
+function originOf(option: string, text: string): string {
+  const origin = parseOrigin(text.replace(/\/$/, ''));
+  if (typeof origin !== 'string') return origin.origin;
+  throw new Refusal('Usage', `${option} ${origin}`);
+}
+
+async function tasksOf(io: Io, { openapi, service }: ConsoleOptions): Promise<readonly HttpTask[]> {
+  if (openapi === undefined) {
+    if (service !== undefined) throw new Refusal('Usage', '--service belongs to --openapi, which is missing.', 'openapi');
+    return [];
+  }
+  const { tasks, report } = tasksFromOpenApi(await readOpenApiDocument(openapi), service === undefined ? {} : { service });
+  const clash = CATALOGUE_SERVICES.find(({ name }) => tasks.some((task) => task.service.name === name));
+  if (clash) throw new Refusal('Usage', `The package has a service called ${clash.name}; choose another name with --service.`, 'service');
+  say(io, `${report.imported} of ${report.operations} operations of ${openapi} can be called.`);
+  return tasks;
+}
+
+async function listen(start: () => Promise<RunningGateway>): Promise<RunningGateway> {
+  try {
+    return await start();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    if (code === undefined) throw error;
+    const why = code === 'EADDRINUSE' ? 'the port is taken; choose another with --port, or 0 for any free one' : code;
+    throw new CommandFailure('Failed', `The console cannot listen: ${why}.`);
+  }
+}
+
+function explained(error: unknown, where: string): string | undefined {
+  const known = asCommandFailure(error, where);
+  return known instanceof CommandFailure ? known.message : undefined;
+}
+
+/** The part of an address behind `#` reaches no server and no log. */
+function announce(io: Io, { url, token, isNew, json }: { url: string; token?: string; isNew: boolean; json: boolean }): void {
+  if (json) printJson(io, { url, ...(token !== undefined && isNew && { token }) });
+  else print(io, token !== undefined && isNew ? `${url}/#token=${token}` : url);
+  say(io, 'Ctrl-C stops it.');
+}

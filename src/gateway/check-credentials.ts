@@ -1,0 +1,66 @@
+import { CancelledFailure } from '@temporalio/common';
+import { refuseAccidentalProduction } from '../http/accidental-production';
+import { createTaskSender } from '../http/send-task';
+import { completedInput } from '../reference/sample-input';
+import { credentialsOf } from '../tasks/define';
+import type { HttpTask } from '../tasks/define';
+import type { ServiceDefinition } from '../tasks/service';
+import { taskFailureOf } from '../workflows/failure-of';
+import { GatewayRefusal } from './http-error';
+import type { GatewayParts } from './parts';
+import type { CredentialCheck } from './wire';
+
+type Check = CredentialCheck['checks'][number];
+
+/** The task with which keys are tried: it only reads, and it signs in with all of them. */
+export function harmlessTask({ catalogue }: GatewayParts, service: ServiceDefinition): HttpTask | undefined {
+  const isWhole = (task: HttpTask): boolean => credentialsOf(task).length === service.credentials.length;
+  return catalogue.tasks.find((task) => task.service === service && task.effect === 'read' && !task.generic && isWhole(task));
+}
+
+/**
+ * Tries the keys of a service with a call that changes nothing, once for each key where one setting holds several. It asks
+ * for something that does not exist: whoever is told so has been let in.
+ *
+ * @throws SettingsError when keys are missing; GatewayRefusal when the service has no such call.
+ */
+export async function checkCredentials(parts: GatewayParts, name: string): Promise<CredentialCheck> {
+  const service = parts.secrets.service(name);
+  const task = harmlessTask(parts, service);
+  if (!task) throw new GatewayRefusal(409, 'NotFound', `${service.title} has no call here that only reads.`);
+  const settings = parts.secrets.senderSettings(service);
+  const slotField = credentialsOf(task).find((rule) => rule.slotField !== undefined)?.slotField;
+  const slots = slotField === undefined ? [] : (settings.services.get(service.name)?.keySlots ?? []);
+  const sender = createTaskSender(settings);
+  try {
+    const checks: Check[] = [];
+    for (const slot of slots.length === 0 ? [undefined] : slots) {
+      const { input } = completedInput(task, slot === undefined || slotField === undefined ? {} : { [slotField]: slot });
+      refuseAccidentalProduction(sender.prepare(task, input), parts.secrets.env, [service]);
+      const verdict = await sender.send(task, input).then(
+        (): Check => ({ verdict: 'accepted', message: `${service.title} takes the keys.` }),
+        (error: unknown) => verdictOf(service, error),
+      );
+      checks.push({ ...(slot !== undefined && { slot }), ...verdict });
+    }
+    return { checks };
+  } finally {
+    await sender.close();
+  }
+}
+
+function verdictOf({ title }: ServiceDefinition, error: unknown): Check {
+  const failure = taskFailureOf(error);
+  if (!failure || error instanceof CancelledFailure) throw error;
+  switch (failure.type) {
+    case 'Task.Unauthorized':
+      return { verdict: 'refused', message: failure.message };
+    // It read the request before it refused it, and it reads keys first.
+    case 'Task.Rejected':
+      return failure.status === 403
+        ? { verdict: 'unknown', message: failure.message }
+        : { verdict: 'accepted', message: `${title} takes the keys; it does not know what was asked for, which was invented.` };
+    default:
+      return { verdict: 'unknown', message: failure.message };
+  }
+}

@@ -1,0 +1,27 @@
+import { GatewayRefusal } from './http-error';
+import type { Confirmation } from './wire';
+
+/** What is about to be called, and what that would do. */
+export interface GuardedCall {
+  task: string;
+  irreversible: boolean;
+  production: boolean;
+  environment: string;
+}
+
+/**
+ * Refuses a call that cannot be undone until its task's name was typed, and any call to real people's data until the name
+ * of that environment was. The page asks for both; the gateway does not rely on the page.
+ */
+export function requireConfirmation({ task, irreversible, production, environment }: GuardedCall, given: Confirmation = {}): void {
+  const needed: Confirmation = {
+    ...(irreversible && given.task !== task && { task }),
+    ...(production && given.environment !== environment && { environment }),
+  };
+  if (Object.keys(needed).length === 0) return;
+  const why = [
+    ...(needed.task === undefined ? [] : [`${task} cannot be undone; type its name.`]),
+    ...(needed.environment === undefined ? [] : [`It goes to ${environment}, to real people's data; type "${environment}".`]),
+  ];
+  throw new GatewayRefusal(409, 'ConfirmationNeeded', `${why.join(' ')} Nothing was sent.`, { needed });
+}

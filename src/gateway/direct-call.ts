@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { CancelledFailure } from '@temporalio/common';
+import { runLoneCall } from '../activities/lone-call';
+import { readText } from '../config/env';
+import { readLedgerSettings } from '../config/ledger-settings';
+import { refuseAccidentalProduction } from '../http/accidental-production';
+import { prepareRequest } from '../http/prepare-request';
+import type { TaskAnswer } from '../http/read-answer';
+import type { SeenAnswer } from '../http/seen-answer';
+import { createTaskSender } from '../http/send-task';
+import type { TaskSender } from '../http/send-task';
+import { openLedger } from '../ledger/open-ledger';
+import { createSubjectHasher } from '../ledger/subject';
+import type { HttpTask } from '../tasks/define';
+import { taskFailureOf } from '../workflows/failure-of';
+import { requireConfirmation } from './confirmation';
+import { GatewayRefusal } from './http-error';
+import type { GatewayParts } from './parts';
+import type { CallRequest, TestAnswer } from './wire';
+
+const NO_RECEIPTS = 'HTTP_TASKS_SUBJECT_KEY is not set at the gateway: holds were not checked and no receipt was kept.';
+
+/**
+ * Sends one call from the gateway, with the keys put in here, and answers what came back. One that changes something
+ * obeys holds and leaves receipts, where the gateway has the worker's ledger. Only a read is cut off by `signal`.
+ *
+ * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was sent.
+ */
+export async function callDirectly(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest, signal: AbortSignal): Promise<TestAnswer> {
+  const { env } = parts.secrets;
+  const settings = parts.secrets.senderSettings(task.service);
+  const { effect, environment, production, origin } = prepareRequest(task, input, settings);
+  refuseAccidentalProduction({ origin }, env, servicesOf(parts));
+  requireConfirmation({ task: task.name, irreversible: effect === 'irreversible', production, environment }, confirm);
+  const sender = createTaskSender(settings);
+  const seen: { answer?: SeenAnswer } = {};
+  const watched: TaskSender = {
+    prepare: (what, given) => sender.prepare(what, given),
+    send: (what, given, options) => sender.send(what, given, { ...options, onAnswer: (answer) => (seen.answer = answer) }),
+    close: () => sender.close(),
+  };
+  const startedAt = performance.now();
+  try {
+    const { receipts, note, send } = sending(env, effect, watched, task, input, signal);
+    const told = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
+    const ended = await send().then(
+      ({ status, requestId }: TaskAnswer) => ({ ok: true, status, ...(requestId !== undefined && { requestId }) }),
+      (error: unknown) => ({ ok: false, ...failed(error) }),
+    );
+    return { ...told, ...shown(seen.answer), ...ended, timeMs: Math.round(performance.now() - startedAt) };
+  } finally {
+    await sender.close();
+  }
+}
+
+interface Sending {
+  receipts?: string;
+  note?: string;
+  send(): Promise<TaskAnswer>;
+}
+
+function sending(env: GatewayParts['secrets']['env'], effect: string, sender: TaskSender, task: HttpTask, input: unknown, signal: AbortSignal): Sending {
+  if (effect === 'read') return { send: () => sender.send(task, input, { signal }) };
+  const hasKey = ['HTTP_TASKS_SUBJECT_KEY', 'HTTP_TASKS_SUBJECT_KEY_FILE'].some((name) => readText(env, name) !== undefined);
+  if (!hasKey) return { note: NO_RECEIPTS, send: () => sender.send(task, input) };
+  const runId = randomUUID();
+  return {
+    receipts: runId,
+    send: async () => {
+      const { url, subjectKey } = readLedgerSettings(env);
+      const ledger = await openLedger({ url, subjectKey });
+      try {
+        return await runLoneCall({ sender, ledger, hasher: createSubjectHasher(subjectKey) }, task, input, { runId });
+      } finally {
+        await ledger.close();
+      }
+    },
+  };
+}
+
+function failed(error: unknown): Pick<TestAnswer, 'status' | 'requestId' | 'failure'> {
+  if (error instanceof CancelledFailure) throw new GatewayRefusal(409, 'Interrupted', 'The call was given up.');
+  const failure = taskFailureOf(error);
+  if (!failure) throw error;
+  const { type, message, code, field, status, requestId } = failure;
+  return {
+    ...(status !== undefined && { status }),
+    ...(requestId !== undefined && { requestId }),
+    failure: { type, message, ...(code !== undefined && { code }), ...(field !== undefined && { field }) },
+  };
+}
+
+function shown(answer: SeenAnswer | undefined): Partial<TestAnswer> {
+  if (!answer) return {};
+  const { status, reason, headers, body } = answer;
+  return { status, reason, headers, body: parsed(body) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function servicesOf({ catalogue }: GatewayParts): HttpTask['service'][] {
+  return [...new Set(catalogue.tasks.map(({ service }) => service))];
+}

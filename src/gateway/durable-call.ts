@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { refuseAccidentalProduction } from '../http/accidental-production';
+import { hasWorker } from '../operator/pollers';
+import { effectOf } from '../tasks/effect';
+import type { HttpTask } from '../tasks/define';
+import { parseInput } from '../tasks/parse-input';
+import { taskFailureOf } from '../workflows/failure-of';
+import type { TaskEnvelope } from '../workflows/run-http-task';
+import { showRequest } from '../reference/shown-request';
+import { requireConfirmation } from './confirmation';
+import { GatewayRefusal } from './http-error';
+import { runUrl, withTemporal } from './parts';
+import type { GatewayParts } from './parts';
+import type { CallRequest, DurableCall, StartedCall, WireFailure } from './wire';
+
+/**
+ * Has a worker make the call, as the workflow `runHttpTask`. The worker's keys and environment count; the gateway's own
+ * settings only tell whether more than a click is asked for.
+ *
+ * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was started.
+ */
+export async function startDurably(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest): Promise<StartedCall> {
+  parseInput(task.name, task.input, input);
+  const { env } = parts.secrets;
+  const { production, environment, origin } = showRequest(task, input, env).shown;
+  refuseAccidentalProduction({ origin }, env, [task.service]);
+  requireConfirmation({ task: task.name, irreversible: effectOf(task, input) === 'irreversible', production, environment }, confirm);
+  const { taskQueue } = parts.place;
+  return withTemporal(parts, async ({ client }) => {
+    if (!(await hasWorker(client, taskQueue))) {
+      throw new GatewayRefusal(503, 'NoWorker', `No worker polls the task queue "${taskQueue}", so nothing was started. Start one with: http-tasks worker`);
+    }
+    const workflowId = `call-${task.name}-${randomUUID()}`;
+    const { firstExecutionRunId: runId } = await client.workflow.start('runHttpTask', { workflowId, taskQueue, args: [{ task: task.name, input }] });
+    return { workflowId, runId, ...runUrl(parts, { workflowId, runId }) };
+  });
+}
+
+/** Whether a run is one that `startDurably` could have started: the gateway shows no other run's result. */
+const OURS = 'runHttpTask';
+
+/** How a durable call stands. */
+export async function readDurably(parts: GatewayParts, call: { workflowId: string; runId: string }): Promise<DurableCall> {
+  return withTemporal(parts, async ({ client }) => {
+    const handle = client.workflow.getHandle(call.workflowId, call.runId);
+    const description = await handle.describe();
+    if (description.type !== OURS) throw new GatewayRefusal(404, 'NotFound', 'This run is no call.');
+    const { status } = description;
+    const known = { ...call, ...runUrl(parts, call), status: status.name };
+    return status.name === 'RUNNING' ? { ...known, ...underWay(description) } : { ...known, ...(await endOf(handle)) };
+  });
+}
+
+function underWay({ raw }: WorkflowExecutionDescription): Partial<DurableCall> {
+  const [pending] = raw.pendingActivities ?? [];
+  if (!pending) return {};
+  const { attempt, lastFailure, scheduledTime } = pending;
+  const nextTryAt = lastFailure && scheduledTime ? new Date(Number(scheduledTime.seconds ?? 0) * 1_000).toISOString() : undefined;
+  return {
+    ...(attempt && { attempt }),
+    ...(lastFailure?.message && { lastFailure: lastFailure.message }),
+    ...(nextTryAt !== undefined && { nextTryAt }),
+  };
+}
+
+async function endOf(handle: WorkflowHandle): Promise<Pick<DurableCall, 'result' | 'failure'>> {
+  try {
+    const { status, requestId, attempt, output } = (await handle.result()) as TaskEnvelope;
+    return { result: { status, attempt, output, ...(requestId !== undefined && { requestId }) } };
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return { failure: failureIn(error) };
+  }
+}
+
+function failureIn(error: WorkflowFailedError): WireFailure {
+  const failure = taskFailureOf(error.cause);
+  if (!failure) return { type: error.cause?.name ?? 'Failed', message: error.cause?.message ?? error.message };
+  const { type, message, code, field } = failure;
+  return { type, message, ...(code !== undefined && { code }), ...(field !== undefined && { field }) };
+}

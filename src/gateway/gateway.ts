@@ -1,0 +1,100 @@
+import { Hono } from 'hono';
+import { TaskSearch } from '../openapi/search';
+import { Catalogue, CATALOGUE } from '../tasks/catalogue';
+import type { HttpTask } from '../tasks/define';
+import type { Env } from '../config/env';
+import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
+import type { GuardOptions } from './guard';
+import { answerTo } from './http-error';
+import { openApiDocument } from './openapi-document';
+import type { GatewayParts, GatewayTemporal } from './parts';
+import { credentialRoutes } from './routes/credential-routes';
+import { limitBody } from './routes/json-body';
+import { otherGatewayRoutes, pageRoutes } from './routes/page-routes';
+import { runRoutes } from './routes/run-routes';
+import { plainCallRoutes, taskRoutes } from './routes/task-routes';
+import { GatewaySecrets } from './secrets';
+import { utcpManual } from './utcp-manual';
+import type { AboutGateway } from './wire';
+
+/** What a gateway needs. */
+export interface GatewayOptions extends GuardOptions {
+  /** Settings of the services, the ledger and the queue. */
+  env: Env;
+  /** The only tasks that can be called. @default the catalogue */
+  tasks?: readonly HttpTask[];
+  taskQueue: string;
+  /** Where durable calls and runs are. Without it there are none. */
+  temporal?: GatewayTemporal & { address: string; namespace: string };
+  version: string;
+  /** Told what nobody foresaw, without secrets. @default nobody */
+  report?: (line: string) => void;
+}
+
+/**
+ * The gateway as a handler of requests. It calls nothing but tasks of its catalogue, signs them with keys that never
+ * leave it, and asks for more than a click before what cannot be undone.
+ */
+export function createGateway(options: GatewayOptions): Hono {
+  const parts = partsOf(options);
+  const guarded = new Hono()
+    .use(guardToken(options), guardJson, limitBody)
+    .get('/api/about', (context) => context.json(about(parts)))
+    .get('/openapi.json', (context) => context.json(openApiDocument(parts, options.token !== undefined)))
+    .get('/utcp', (context) => context.json(utcpManual(parts, options.publicUrl ?? new URL(context.req.url).origin, options.token !== undefined)))
+    .route('/api', taskRoutes(parts))
+    .route('/api', credentialRoutes(parts))
+    .route('/api', runRoutes(parts))
+    .route('/tasks', plainCallRoutes(parts));
+  return new Hono()
+    .onError((error, context) => {
+      const { status, body } = answerTo(error);
+      // The name tells what to look for; a message could hold anything.
+      if (status === 500) parts.report(`${context.req.method} ${context.req.routePath}: ${error.name}`);
+      securityHeaders(context);
+      return context.json(body, status);
+    })
+    .use(async (context, next) => {
+      await next();
+      if (!context.res.headers.has('content-security-policy')) securityHeaders(context);
+      if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
+    })
+    .use(guardOrigin(options))
+    .route('/', pageRoutes())
+    .use('/api/other-gateway', guardJson, limitBody)
+    .route('/api', otherGatewayRoutes())
+    .route('/', guarded)
+    .notFound((context) => context.json({ error: { type: 'NotFound', message: 'There is nothing here.' } }, 404));
+}
+
+function partsOf({ env, tasks = CATALOGUE, taskQueue, temporal, version, report = () => undefined }: GatewayOptions): GatewayParts {
+  const catalogue = new Catalogue(tasks);
+  const services = [...new Set(tasks.map(({ service }) => service))];
+  const { address = 'localhost:7233', namespace = 'default' } = temporal ?? {};
+  return {
+    catalogue,
+    search: new TaskSearch(catalogue.tasks),
+    secrets: new GatewaySecrets(env, services),
+    place: { taskQueue, address, namespace },
+    ...(temporal && { temporal }),
+    version,
+    report,
+  };
+}
+
+function about({ catalogue, place, temporal, version }: GatewayParts): AboutGateway {
+  const { taskQueue, namespace } = place;
+  // The UI fills in the type and the queue; an input it takes from an earlier run of that type, never from the link.
+  const start = (type: string): string => `${temporal?.ui}/namespaces/${encodeURIComponent(namespace)}/workflows/start-workflow?taskQueue=${encodeURIComponent(taskQueue)}&workflowType=${type}`;
+  return {
+    version,
+    taskQueue,
+    tasks: catalogue.tasks.length,
+    ...(temporal && {
+      temporal: {
+        where: temporal.where,
+        ...(temporal.ui !== undefined && { ui: temporal.ui, startOffboarding: start('offboardUser'), startSweep: start('offboardUsers') }),
+      },
+    }),
+  };
+}

@@ -1,0 +1,44 @@
+import { SettingsError } from '../config/problems';
+import { LedgerUnavailableError } from '../ledger/ledger';
+import { LedgerSettingError } from '../ledger/setting-error';
+import { InvalidInputError } from '../tasks/parse-input';
+import type { Confirmation, WireError } from './wire';
+
+/** A status that the gateway refuses with. */
+export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 500 | 503;
+
+/** A request that the gateway does not take. Its message is for the person at the page and holds no secret. */
+export class GatewayRefusal extends Error {
+  override readonly name = 'GatewayRefusal';
+
+  constructor(
+    readonly status: RefusalStatus,
+    readonly type: string,
+    message: string,
+    readonly more: { field?: string; needed?: Confirmation } = {},
+  ) {
+    super(message);
+  }
+}
+
+/** What is answered to a request that went wrong; what nobody foresaw is answered without its words. */
+export function answerTo(error: unknown): { status: RefusalStatus; body: WireError } {
+  if (error instanceof GatewayRefusal) {
+    return { status: error.status, body: { error: { type: error.type, message: error.message, ...error.more } } };
+  }
+  if (error instanceof InvalidInputError) {
+    return refused(400, 'Task.InvalidInput', error.message, error.field === '' ? undefined : error.field);
+  }
+  if (error instanceof SettingsError) return refused(409, 'Settings', settingsText(error), error.problems[0]?.setting);
+  if (error instanceof LedgerSettingError) return refused(409, 'Settings', error.message, error.setting);
+  if (error instanceof LedgerUnavailableError) return refused(503, 'Task.LedgerUnavailable', error.message);
+  return refused(500, 'Failed', 'Something went wrong in the gateway; its own output says more.');
+}
+
+function settingsText({ problems }: SettingsError): string {
+  return problems.map(({ setting, message }) => `${setting}: ${message}`).join(' ');
+}
+
+function refused(status: RefusalStatus, type: string, message: string, field?: string): { status: RefusalStatus; body: WireError } {
+  return { status, body: { error: { type, ...(field !== undefined && { field }), message } } };
+}

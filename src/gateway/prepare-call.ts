@@ -1,0 +1,49 @@
+import { SettingsError } from '../config/problems';
+import { snippetsOf } from '../reference/snippets/snippets';
+import { showRequest } from '../reference/shown-request';
+import type { ShownRequest } from '../reference/shown-request';
+import { effectOf } from '../tasks/effect';
+import type { HttpTask } from '../tasks/define';
+import { InvalidInputError } from '../tasks/parse-input';
+import type { GatewayParts } from './parts';
+import type { PreparedCall } from './wire';
+
+/** Prepares a call for the page: what is wrong with the input, the request that it makes, and the call as code. */
+export function prepareCall({ secrets, place }: GatewayParts, task: HttpTask, input: unknown): PreparedCall {
+  const { env } = secrets;
+  const { shown, problems } = tryToShow(task, input, env);
+  return {
+    problems,
+    ...(shown && { request: requestOf(shown) }),
+    guard: guardOf(task, input, shown),
+    ...snippetsOf(task, input, env, place),
+  };
+}
+
+function tryToShow(task: HttpTask, input: unknown, env: GatewayParts['secrets']['env']): { shown?: ShownRequest; problems: PreparedCall['problems'] } {
+  try {
+    return { shown: showRequest(task, input, env).shown, problems: [] };
+  } catch (error) {
+    if (error instanceof InvalidInputError) return { problems: [...error.problems] };
+    if (error instanceof SettingsError) return { problems: [{ field: '', message: error.problems.map(({ setting, message }) => `${setting} ${message}`).join(' ') }] };
+    throw error;
+  }
+}
+
+function requestOf({ method, url, headers, body }: ShownRequest): PreparedCall['request'] {
+  return { method, url, headers, ...(body !== undefined && { body }) };
+}
+
+function guardOf(task: HttpTask, input: unknown, shown: ShownRequest | undefined): PreparedCall['guard'] {
+  const effect = shown?.effect ?? (task.generic ? safeEffect(task, input) : task.effect);
+  return {
+    effect,
+    production: shown?.production ?? false,
+    environment: shown?.environment ?? task.service.defaultEnvironment,
+  };
+}
+
+/** An input that is not valid may be anything at all. */
+function safeEffect(task: HttpTask, input: unknown): ReturnType<typeof effectOf> {
+  return typeof input === 'object' && input !== null ? effectOf(task, input) : 'irreversible';
+}

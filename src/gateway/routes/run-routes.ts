@@ -1,0 +1,27 @@
+import { Hono } from 'hono';
+import { GatewayRefusal } from '../http-error';
+import type { GatewayParts } from '../parts';
+import { listRuns, readRun, steerSweep } from '../runs';
+import type { SweepAction } from '../runs';
+import { jsonBody } from './json-body';
+
+const ACTIONS: readonly string[] = ['pause', 'resume', 'approve'] satisfies SweepAction[];
+
+/** Off-boardings and sweeps, from Temporal. */
+export function runRoutes(parts: GatewayParts): Hono {
+  return new Hono()
+    .get('/runs', async (context) => context.json(await listRuns(parts)))
+    .get('/runs/:workflowId', async (context) => {
+      const runId = context.req.query('runId');
+      return context.json(await readRun(parts, { workflowId: context.req.param('workflowId'), ...(runId !== undefined && { runId }) }));
+    })
+    .post('/runs/:workflowId/:action', async (context) => {
+      const { workflowId, action } = context.req.param();
+      if (!isAction(action)) throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${ACTIONS.join(', ')}.`);
+      return context.json(await steerSweep(parts, workflowId, action, await jsonBody(context)));
+    });
+}
+
+function isAction(text: string): text is SweepAction {
+  return ACTIONS.includes(text);
+}

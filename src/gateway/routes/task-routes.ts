@@ -1,0 +1,52 @@
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import { callDirectly } from '../direct-call';
+import { readDurably, startDurably } from '../durable-call';
+import { CONFIRM_ENVIRONMENT, CONFIRM_TASK } from '../openapi-document';
+import { taskNamed } from '../parts';
+import type { GatewayParts } from '../parts';
+import { prepareCall } from '../prepare-call';
+import { taskLine, taskPage } from '../task-page';
+import type { CallRequest, Confirmation } from '../wire';
+import { jsonBody, jsonValue } from './json-body';
+
+/** The tasks: found, shown, prepared and called. */
+export function taskRoutes(parts: GatewayParts): Hono {
+  return new Hono()
+    .get('/tasks', (context) => context.json(parts.search.find((context.req.query('query') ?? '').slice(0, 200)).map(taskLine)))
+    .get('/tasks/:name', (context) => context.json(taskPage(taskNamed(parts, context.req.param('name')))))
+    .post('/tasks/:name/prepare', async (context) => {
+      const task = taskNamed(parts, context.req.param('name'));
+      return context.json(prepareCall(parts, task, (await jsonBody(context))['input']));
+    })
+    .post('/tasks/:name/test', async (context) => {
+      const task = taskNamed(parts, context.req.param('name'));
+      return context.json(await callDirectly(parts, task, await callRequest(context), context.req.raw.signal));
+    })
+    .post('/tasks/:name/run', async (context) => {
+      const task = taskNamed(parts, context.req.param('name'));
+      return context.json(await startDurably(parts, task, await callRequest(context)), 201);
+    })
+    .get('/calls/:workflowId/:runId', async (context) => context.json(await readDurably(parts, context.req.param())));
+}
+
+/** What OpenAPI and UTCP clients call: the input goes in, the provider's answer or a failure comes out. */
+export function plainCallRoutes(parts: GatewayParts): Hono {
+  return new Hono().post('/:name', async (context) => {
+    const task = taskNamed(parts, context.req.param('name'));
+    const confirm = { task: context.req.header(CONFIRM_TASK), environment: context.req.header(CONFIRM_ENVIRONMENT) };
+    const answer = await callDirectly(parts, task, { input: await jsonValue(context), confirm }, context.req.raw.signal);
+    if (answer.ok) return context.json(answer.body ?? null);
+    const { status, requestId, failure } = answer;
+    // The provider's own status stands in the failure; it is not the gateway that was not found, or is overloaded.
+    return context.json({ service: task.service.name, task: task.name, ...failure, ...(status && { status }), ...(requestId && { requestId }) }, 502);
+  });
+}
+
+async function callRequest(context: Context): Promise<CallRequest> {
+  const { input, confirm } = await jsonBody(context);
+  const given = (typeof confirm === 'object' && confirm !== null ? confirm : {}) as Record<string, unknown>;
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  const confirmation: Confirmation = { task: text(given['task']), environment: text(given['environment']) };
+  return { input, confirm: confirmation };
+}

@@ -1,0 +1,134 @@
+import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { OffboardResult } from '../policy/offboard-result';
+import { approveInput } from '../policy/sweep-input';
+import type { SweepProgress } from '../policy/sweep-result';
+import { parseInput } from '../tasks/parse-input';
+import type { OffboardProgress } from '../workflows/queries';
+import { GatewayRefusal } from './http-error';
+import { runUrl, withTemporal } from './parts';
+import type { GatewayParts } from './parts';
+import type { RunLine, RunPage } from './wire';
+
+type Progress = SweepProgress | OffboardProgress;
+/** Both what a list holds and what a description does. */
+type Run = Omit<WorkflowExecutionInfo, 'raw'>;
+
+/** Those that a sweep starts for its users are the sweep's. */
+const OFFBOARDINGS = "WorkflowType IN ('offboardUser', 'offboardUsers') AND ParentWorkflowId IS NULL";
+/** So many of the latest runs are shown; only those under way are asked how they stand. */
+const MOST_RUNS = 100;
+/** A worker that does not answer must not hold up the list. */
+const QUERY_MS = 2_500;
+const UPDATE_MS = 20_000;
+
+/** The latest off-boardings and sweeps; those under way with their progress. */
+export async function listRuns(parts: GatewayParts): Promise<RunLine[]> {
+  return withTemporal(parts, async ({ client }) => {
+    const runs: WorkflowExecutionInfo[] = [];
+    for await (const run of client.workflow.list({ query: OFFBOARDINGS, pageSize: MOST_RUNS })) {
+      runs.push(run);
+      if (runs.length === MOST_RUNS) break;
+    }
+    return Promise.all(runs.map(async (run) => lineOf(parts, run, run.status.name === 'RUNNING' ? await progressOf(client, run) : undefined)));
+  });
+}
+
+/** One run with its steps. What it says comes from the workflow itself, so that a worker has to be there. */
+export async function readRun(parts: GatewayParts, { workflowId, runId }: { workflowId: string; runId?: string }): Promise<RunPage> {
+  return withTemporal(parts, async ({ client }) => {
+    const description = await client.workflow.getHandle(workflowId, runId).describe().catch((error: unknown) => notThere(error, workflowId));
+    if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is no off-boarding.');
+    const progress = await progressOf(client, description);
+    const line = lineOf(parts, description, progress);
+    if (!progress) return { ...line, steps: [], note: 'No worker tells how this run stands; start one with: http-tasks worker' };
+    return { ...line, steps: 'steps' in progress ? progress.steps.map(stepOf) : [] };
+  });
+}
+
+/** What can be asked of a sweep under way. */
+export type SweepAction = 'pause' | 'resume' | 'approve';
+
+/** Asks something of a sweep; answers how it stands then. */
+export async function steerSweep(parts: GatewayParts, workflowId: string, action: SweepAction, argument: unknown): Promise<RunPage> {
+  const approval = action === 'approve' ? parseInput('approve', approveInput, argument) : undefined;
+  await withTemporal(parts, async ({ client }) => {
+    const handle = client.workflow.getHandle(workflowId);
+    const { type, status } = await handle.describe().catch((error: unknown) => notThere(error, workflowId));
+    if (type !== 'offboardUsers') throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed or approved.');
+    if (status.name !== 'RUNNING') throw new GatewayRefusal(409, 'Conflict', 'This sweep has ended.');
+    try {
+      await client.withDeadline(Date.now() + UPDATE_MS, () => update(handle, action, approval));
+    } catch (error) {
+      if (error instanceof WorkflowUpdateFailedError) throw new GatewayRefusal(409, 'Refused', error.cause?.message ?? error.message);
+      throw error;
+    }
+  });
+  return readRun(parts, { workflowId });
+}
+
+async function update(handle: WorkflowHandle, action: SweepAction, approval: unknown): Promise<void> {
+  if (approval === undefined) await handle.executeUpdate<SweepProgress, []>(action);
+  else await handle.executeUpdate<SweepProgress, [unknown]>(action, { args: [approval] });
+}
+
+function notThere(error: unknown, workflowId: string): never {
+  if (error instanceof WorkflowNotFoundError) throw new GatewayRefusal(404, 'NotFound', `There is no run "${workflowId}".`);
+  throw error;
+}
+
+function isOffboarding(type: string): boolean {
+  return type === 'offboardUser' || type === 'offboardUsers';
+}
+
+async function progressOf(client: Client, { workflowId, runId }: Run): Promise<Progress | undefined> {
+  try {
+    return await client.withDeadline(Date.now() + QUERY_MS, () => client.workflow.getHandle(workflowId, runId).query<Progress>('progress'));
+  } catch {
+    // No worker, or a run of which nothing is left to ask: the line stands without it.
+    return undefined;
+  }
+}
+
+function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): RunLine {
+  const { workflowId, runId, type, startTime, closeTime } = run;
+  return {
+    workflowId,
+    runId,
+    type,
+    status: progress?.status ?? saidLast(run) ?? run.status.name.toLowerCase(),
+    startedAt: startTime.toISOString(),
+    ...(closeTime && { closedAt: closeTime.toISOString() }),
+    ...runUrl(parts, { workflowId, runId }),
+    ...(progress && { progress: 'counts' in progress ? ofSweep(progress) : ofUser(progress) }),
+  };
+}
+
+/** A terminated or timed-out run could not say its last word. */
+function saidLast({ status, typedSearchAttributes }: Run): string | undefined {
+  if (status.name === 'TERMINATED' || status.name === 'TIMED_OUT') return undefined;
+  return typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'));
+}
+
+function ofSweep({ phase, pausedBecause, counts: { total, ...counts } }: SweepProgress): RunLine['progress'] {
+  return { phase, total, counts, ...(pausedBecause !== undefined && { pausedBecause }) };
+}
+
+function ofUser({ steps }: Pick<OffboardResult, 'steps'>): RunLine['progress'] {
+  const counts: Record<string, number> = {};
+  for (const { outcome } of steps) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return { counts };
+}
+
+function stepOf({ step, task, outcome, requestId, token, failure, reason }: OffboardResult['steps'][number]): RunPage['steps'][number] {
+  const message = failure?.message ?? reason;
+  return {
+    step,
+    outcome,
+    ...(task !== undefined && { task }),
+    ...(requestId !== undefined && { requestId }),
+    ...(token !== undefined && { token }),
+    ...(message !== undefined && { message }),
+  };
+}

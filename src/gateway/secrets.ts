@@ -1,0 +1,119 @@
+import { slotNamesIn } from '../config/credential';
+import type { Env } from '../config/env';
+import { ProblemList, SettingsError } from '../config/problems';
+import type { SettingProblem } from '../config/problems';
+import type { SenderSettings } from '../config/sender-settings';
+import { readSenderSettings } from '../config/settings';
+import { Secret } from '../config/secret';
+import type { ServiceDefinition } from '../tasks/service';
+import { GatewayRefusal } from './http-error';
+import type { ServiceCredentials, SettingState } from './wire';
+
+/**
+ * The keys that the gateway signs calls with: those of its environment, and those that somebody entered for this run of
+ * it. These live in this object only; nothing writes them anywhere, and no answer holds any of them.
+ */
+export class GatewaySecrets {
+  readonly #env: Env;
+  readonly #entered = new Map<string, string>();
+  readonly #services: readonly ServiceDefinition[];
+
+  constructor(env: Env, services: readonly ServiceDefinition[]) {
+    this.#env = env;
+    this.#services = services;
+  }
+
+  /** The settings as they count now. */
+  get env(): Env {
+    const env: Record<string, string | undefined> = { ...this.#env };
+    for (const [setting, value] of this.#entered) {
+      env[setting] = value;
+      delete env[`${setting}_FILE`];
+    }
+    return env;
+  }
+
+  /** @throws SettingsError when keys of this service are missing or wrong. */
+  senderSettings(service: ServiceDefinition): SenderSettings {
+    return readSenderSettings(this.env, [service]);
+  }
+
+  service(name: string): ServiceDefinition {
+    const service = this.#services.find((one) => one.name === name);
+    if (!service) throw new GatewayRefusal(404, 'NotFound', `There is no service "${name}".`);
+    return service;
+  }
+
+  /**
+   * Takes values for settings that hold credentials of a service; empty removes what was entered before. All are taken,
+   * or none.
+   */
+  enter(values: Readonly<Record<string, string>>): void {
+    const known = new Map(this.#services.flatMap((service) => service.credentials.map(({ setting }) => [setting, service] as const)));
+    for (const setting of Object.keys(values)) {
+      if (!known.has(setting)) throw new GatewayRefusal(400, 'Settings', `${setting} is no credential of a service here.`, { field: setting });
+    }
+    const before = new Map(this.#entered);
+    for (const [setting, value] of Object.entries(values)) {
+      if (value === '') this.#entered.delete(setting);
+      else this.#entered.set(setting, value);
+    }
+    for (const [setting, value] of Object.entries(values)) {
+      const service = known.get(setting);
+      const problem = value === '' || !service ? undefined : this.#problemsOf(service).find((one) => one.setting === setting);
+      if (!problem) continue;
+      this.#entered.clear();
+      for (const [name, old] of before) this.#entered.set(name, old);
+      throw new GatewayRefusal(400, 'Settings', `${setting} ${problem.message}`, { field: setting });
+    }
+  }
+
+  /** What is known of each service's keys; no value. */
+  overview(isCheckable: (service: ServiceDefinition) => boolean): ServiceCredentials[] {
+    return this.#services.filter(({ credentials }) => credentials.length > 0).map((service) => this.#overviewOf(service, isCheckable(service)));
+  }
+
+  #overviewOf(service: ServiceDefinition, checkable: boolean): ServiceCredentials {
+    const problems = this.#problemsOf(service);
+    const settings = service.credentials.map(({ setting, slotField }) => this.#stateOf(setting, slotField !== undefined, problems));
+    const own = new Set(settings.flatMap(({ setting }) => [setting, `${setting}_FILE`]));
+    const { environment, baseUrl } = this.#placeOf(service);
+    return {
+      service: service.name,
+      title: service.title,
+      environment,
+      production: service.productionEnvironments.includes(environment),
+      baseUrl,
+      settings,
+      problems: problems.filter(({ setting }) => !own.has(setting)).map(({ setting, message }) => `${setting} ${message}`),
+      checkable,
+    };
+  }
+
+  #stateOf(setting: string, hasSlots: boolean, problems: readonly SettingProblem[]): SettingState {
+    const isSet = (name: string): boolean => (this.#env[name]?.trim() ?? '') !== '';
+    const from = this.#entered.has(setting) ? 'entered' : isSet(setting) ? 'variable' : isSet(`${setting}_FILE`) ? 'file' : undefined;
+    const problem = problems.find((one) => one.setting === setting || one.setting === `${setting}_FILE`)?.message;
+    if (from === undefined) return { setting, state: 'missing' };
+    if (problem !== undefined) return { setting, state: 'wrong', from, problem };
+    const slots = hasSlots ? slotNamesIn(Secret.read(this.env, setting, new ProblemList(), { required: false })?.value ?? '') : [];
+    return { setting, state: 'set', from, ...(slots.length > 0 && { slots }) };
+  }
+
+  #problemsOf(service: ServiceDefinition): readonly SettingProblem[] {
+    try {
+      this.senderSettings(service);
+      return [];
+    } catch (error) {
+      if (error instanceof SettingsError) return error.problems;
+      throw error;
+    }
+  }
+
+  /** Where the service is, as far as it can be said without keys. */
+  #placeOf(service: ServiceDefinition): { environment: string; baseUrl: string } {
+    const text = (name: string | undefined): string | undefined => (name === undefined ? undefined : this.env[name]?.trim() || undefined);
+    const environment = text(service.environmentSetting) ?? service.defaultEnvironment;
+    return { environment, baseUrl: text(service.baseUrlSetting) ?? service.environments[environment] ?? '' };
+  }
+}

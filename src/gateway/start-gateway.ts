@@ -1,0 +1,52 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { createGateway } from './gateway';
+import type { GatewayOptions } from './gateway';
+
+/** Where a gateway listens. */
+export interface GatewayAddress {
+  host: string;
+  /** 0 takes any free one. */
+  port: number;
+}
+
+/** A gateway that listens. */
+export interface RunningGateway {
+  /** How it is reached from this machine. */
+  url: string;
+  /** Takes no more requests and waits for those under way: a call that was sent has to be recorded. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a gateway.
+ *
+ * @throws TypeError when it would listen elsewhere than on this machine without asking for a token.
+ */
+export async function startGateway({ host, port }: GatewayAddress, options: GatewayOptions): Promise<RunningGateway> {
+  if (!isThisMachine(host) && options.token === undefined) {
+    throw new TypeError(`A gateway that listens on ${host} needs a token.`);
+  }
+  const listener = getRequestListener(createGateway(options).fetch);
+  const server = createServer((request, response) => void listener(request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  const { port: bound, family } = server.address() as AddressInfo;
+  const named = host === '0.0.0.0' || host === '::' ? 'localhost' : family === 'IPv6' ? `[${host}]` : host;
+  return {
+    url: `http://${named}:${bound}`,
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      await closed;
+    },
+  };
+}
+
+/** Whether only this machine reaches what listens there. */
+export function isThisMachine(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,77 @@
+import { fieldRows, taskReference } from '../reference/task-reference';
+import type { FieldRow, TaskReference } from '../reference/task-reference';
+import { resolved } from '../reference/schema-node';
+import type { SchemaNode } from '../reference/schema-node';
+import type { HttpTask } from '../tasks/define';
+import type { FormField, TaskLine, TaskPage } from './wire';
+
+/** A task as a line of a list. */
+export function taskLine({ name, summary, service, method, path, effect, tags }: HttpTask): TaskLine {
+  return { name, summary, service: service.name, method, path, effect, tags };
+}
+
+/** Everything that the page shows of a task, with the form of its input. */
+export function taskPage(task: HttpTask): TaskPage {
+  const reference = taskReference(task);
+  const { description, docs, remedy, settings, sensitive } = reference;
+  const settle = settleText(reference);
+  return {
+    ...taskLine(task),
+    serviceTitle: task.service.title,
+    ...{ description, docs, remedy, settings, sensitive },
+    ...(settle !== undefined && { settle }),
+    form: formOf(reference.input as SchemaNode, sensitive),
+    input: fieldRows(reference.input),
+    output: fieldRows(reference.output),
+    failures: reference.failures.map(({ status, type, code, failure, advice = '', mayHaveProcessed }) => ({
+      answer: [status, type, code].filter((part) => part !== undefined).join(' '),
+      failure,
+      advice: mayHaveProcessed ? 'It may have been carried out.' : advice,
+    })),
+    limits: limitsOf(reference),
+  };
+}
+
+function settleText({ settle }: TaskReference): string | undefined {
+  if (!settle) return undefined;
+  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[settle.by];
+  return `A lost answer is settled by ${how} (${settle.basis}).`;
+}
+
+function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): string[] {
+  const seconds = (ms: number): string => `${ms / 1_000} s`;
+  return [
+    ...rateLimits.map(({ requestsPerMinute, per, source }) => `${requestsPerMinute.toLocaleString('en')} calls a minute per ${per} (${source})`),
+    `Time: ${seconds(timeouts.connectMs)} to connect, ${seconds(timeouts.firstByteMs)} to the first byte, ${seconds(timeouts.totalMs)} in all`,
+    `Answer: at most ${Math.round(maxResponseBytes / 1_024).toLocaleString('en')} KB`,
+  ];
+}
+
+function formOf(schema: SchemaNode, sensitive: readonly string[]): FormField[] {
+  const rows = new Map<string, FieldRow>(fieldRows(schema).map((row) => [row.field, row]));
+  return Object.entries(schema.properties ?? {}).map(([name, given]) => {
+    const node = resolved(given, schema);
+    const { required = false, limits = '' } = rows.get(name) ?? {};
+    const control = controlOf(node, sensitive.includes(name));
+    const choices = control === 'choice' ? (node.enum ?? [node.const]).map(String) : undefined;
+    return { name, control, required, limits, description: given.description ?? node.description ?? '', ...(choices && { choices }) };
+  });
+}
+
+function controlOf(node: SchemaNode, isSensitive: boolean): FormField['control'] {
+  if (node.enum?.every((value) => typeof value === 'string') || typeof node.const === 'string') return 'choice';
+  switch (node.type) {
+    case 'string':
+      return isSensitive ? 'secret' : 'text';
+    case 'integer':
+    case 'number':
+      return 'number';
+    case 'boolean':
+      return 'boolean';
+    case 'array':
+      return node.items?.type === 'string' && !node.items.enum ? 'list' : 'json';
+    case undefined:
+    default:
+      return 'json';
+  }
+}

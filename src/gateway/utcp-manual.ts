@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import type { HttpTask } from '../tasks/define';
+import { CONFIRM_ENVIRONMENT, CONFIRM_TASK } from './openapi-document';
+import type { GatewayParts } from './parts';
+
+type Json = { [key: string]: unknown };
+
+/** The field of a tool's input that holds the task's own input. */
+const BODY = 'input';
+
+/**
+ * The catalogue as a UTCP manual, so that agents and other tools find the tasks and call them. A tool's `input` is the
+ * task's input; what has to be confirmed stands beside it. Where the gateway asks for a token, the client puts in its variable
+ * `HTTP_TASKS_CONSOLE_TOKEN`.
+ */
+export function utcpManual({ catalogue, version }: GatewayParts, baseUrl: string, needsToken: boolean): Json {
+  return {
+    utcp_version: '1.0.1',
+    manual_version: version,
+    tools: catalogue.tasks.map((task) => toolOf(task, baseUrl, needsToken)),
+  };
+}
+
+const SIGNED = { auth: { auth_type: 'api_key', api_key: 'Bearer ${HTTP_TASKS_CONSOLE_TOKEN}', var_name: 'authorization', location: 'header' } };
+
+function toolOf(task: HttpTask, baseUrl: string, needsToken: boolean): Json {
+  const confirmed = task.effect === 'irreversible';
+  const real = task.service.productionEnvironments[0];
+  const { $schema: _, $defs, ...input } = z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' });
+  const { $schema: __, ...outputs } = z.toJSONSchema(task.output, { unrepresentable: 'any' });
+  return {
+    name: task.name,
+    description: [task.summary, task.description, effectText(task)].filter(Boolean).join('. ').replaceAll('..', '.'),
+    tags: [task.service.name, ...task.tags],
+    inputs: {
+      type: 'object',
+      // References in a schema lead from the root of the whole.
+      ...($defs && { $defs }),
+      properties: {
+        [BODY]: input,
+        ...(confirmed && { [CONFIRM_TASK]: { type: 'string', const: task.name, description: 'This call cannot be undone; a person has to agree to it.' } }),
+        ...(real !== undefined && { [CONFIRM_ENVIRONMENT]: { type: 'string', const: real, description: "Only where the gateway's keys are for real people's data." } }),
+      },
+      required: [BODY, ...(confirmed ? [CONFIRM_TASK] : [])],
+    },
+    outputs,
+    tool_call_template: {
+      call_template_type: 'http',
+      http_method: 'POST',
+      url: `${baseUrl}/tasks/${encodeURIComponent(task.name)}`,
+      content_type: 'application/json',
+      body_field: BODY,
+      header_fields: [...(confirmed ? [CONFIRM_TASK] : []), ...(real === undefined ? [] : [CONFIRM_ENVIRONMENT])],
+      ...(needsToken && SIGNED),
+    },
+  };
+}
+
+function effectText({ effect, remedy }: HttpTask): string {
+  switch (effect) {
+    case 'read':
+      return 'It changes nothing';
+    case 'repeatSafe':
+      return 'It changes something; repeating it does no harm';
+    case 'irreversible':
+      return `It cannot be undone. ${remedy}`;
+  }
+}

@@ -1,0 +1,176 @@
+/** What the gateway and its page tell each other, as JSON. Types only: the page is compiled for the browser. */
+
+export type WireEffect = 'read' | 'repeatSafe' | 'irreversible';
+
+/** Whatever was refused, and why. */
+export interface WireError {
+  error: {
+    type: string;
+    /** The path in the input, or the setting. */
+    field?: string;
+    message: string;
+    /** What has to come along for the same request to be taken. */
+    needed?: Confirmation;
+  };
+}
+
+/** Typed by a person: the name of a task that cannot be undone, and of an environment with real people's data. */
+export interface Confirmation {
+  task?: string;
+  environment?: string;
+}
+
+export interface AboutGateway {
+  version: string;
+  taskQueue: string;
+  tasks: number;
+  /** Absent where the gateway knows no Temporal server. */
+  temporal?: { where: string; ui?: string; startOffboarding?: string; startSweep?: string };
+}
+
+export interface TaskLine {
+  name: string;
+  summary: string;
+  service: string;
+  method: string;
+  path: string;
+  effect: WireEffect;
+  tags: readonly string[];
+}
+
+export interface FieldLine {
+  field: string;
+  type: string;
+  required: boolean;
+  description: string;
+  limits: string;
+}
+
+/** How a field of the input is filled in. */
+export interface FormField {
+  name: string;
+  /** `json` for whatever has no control of its own. */
+  control: 'text' | 'secret' | 'number' | 'boolean' | 'choice' | 'list' | 'json';
+  required: boolean;
+  description: string;
+  limits: string;
+  choices?: string[];
+}
+
+export interface TaskPage extends TaskLine {
+  serviceTitle: string;
+  description: string;
+  docs: string;
+  remedy: string;
+  /** How a lost answer is settled, in words. */
+  settle?: string;
+  form: FormField[];
+  input: FieldLine[];
+  output: FieldLine[];
+  failures: { answer: string; failure: string; advice: string }[];
+  limits: string[];
+  settings: string[];
+  /** Fields that hold a user's bearer token. */
+  sensitive: string[];
+}
+
+export interface PreparedCall {
+  problems: { field: string; message: string }[];
+  request?: { method: string; url: string; headers: Record<string, string>; body?: string };
+  /** What a Test request of this call asks for. */
+  guard: { effect: WireEffect; production: boolean; environment: string };
+  snippets: { language: string; title: string; code: string; why?: string }[];
+  placeholders: string[];
+}
+
+export interface CallRequest {
+  input: unknown;
+  confirm?: Confirmation;
+}
+
+export interface WireFailure {
+  type: string;
+  message: string;
+  code?: string;
+  field?: string;
+}
+
+export interface TestAnswer {
+  ok: boolean;
+  status?: number;
+  reason?: string;
+  headers?: Record<string, string>;
+  /** What the provider answered, without secrets: parsed where it is JSON, else text. */
+  body?: unknown;
+  requestId?: string;
+  environment: string;
+  timeMs: number;
+  failure?: WireFailure;
+  /** The id under which the ledger has receipts of the call. */
+  receipts?: string;
+  /** What a person should know besides. */
+  note?: string;
+}
+
+export interface StartedCall {
+  workflowId: string;
+  runId: string;
+  url?: string;
+}
+
+export interface DurableCall extends StartedCall {
+  /** As Temporal names it: RUNNING, COMPLETED, FAILED, … */
+  status: string;
+  /** Which attempt is under way. */
+  attempt?: number;
+  /** Why the last attempt failed. */
+  lastFailure?: string;
+  nextTryAt?: string;
+  result?: { status: number; requestId?: string; attempt: number; output: unknown };
+  failure?: WireFailure;
+}
+
+export interface SettingState {
+  setting: string;
+  state: 'set' | 'missing' | 'wrong';
+  from?: 'variable' | 'file' | 'entered';
+  /** Names of the keys in it, where it holds several. */
+  slots?: string[];
+  problem?: string;
+}
+
+export interface ServiceCredentials {
+  service: string;
+  title: string;
+  environment: string;
+  production: boolean;
+  baseUrl: string;
+  settings: SettingState[];
+  problems: string[];
+  /** Whether there is a harmless call to try the keys with. */
+  checkable: boolean;
+}
+
+export interface CredentialCheck {
+  checks: { slot?: string; verdict: 'accepted' | 'refused' | 'unknown'; message: string }[];
+}
+
+export interface RunLine {
+  workflowId: string;
+  runId: string;
+  type: string;
+  /** As the run says it itself, else as Temporal does. */
+  status: string;
+  startedAt: string;
+  closedAt?: string;
+  url?: string;
+  /** How the run stands; absent where nobody could tell. */
+  progress?: { phase?: string; pausedBecause?: string; total?: number; counts: Record<string, number> };
+}
+
+/** How one run stands, with its receipts. */
+export interface RunPage extends RunLine {
+  steps: { step: string; task?: string; outcome: string; requestId?: string; token?: string; message?: string }[];
+  /** Why there are no steps. */
+  note?: string;
+}

@@ -1,0 +1,28 @@
+import type { Env } from '../config/env';
+import { SettingsError } from '../config/problems';
+import { CATALOGUE_SERVICES } from '../config/settings';
+import type { ServiceDefinition } from '../tasks/service';
+
+/**
+ * Refuses a call to real people's data that nobody asked for on purpose: the address is production's, and the setting
+ * that names the environment does not say so.
+ *
+ * @throws SettingsError naming that setting.
+ */
+export function refuseAccidentalProduction(
+  prepared: { origin: string },
+  env: Env,
+  services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
+): void {
+  for (const { title, environments, productionEnvironments, environmentSetting } of services) {
+    if (environmentSetting === undefined) continue;
+    const named = productionEnvironments.filter((name) => new URL(environments[name] ?? '').origin === prepared.origin);
+    if (named.length === 0 || named.includes(env[environmentSetting]?.trim() ?? '')) continue;
+    throw new SettingsError([
+      {
+        setting: environmentSetting,
+        message: `this call would go to ${title}'s production (${prepared.origin}). Set ${environmentSetting}=${named[0]} if that is what you want. Nothing was sent.`,
+      },
+    ]);
+  }
+}

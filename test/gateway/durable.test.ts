@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import ts from 'typescript';
+import type { DurableCall, PreparedCall, RunLine, RunPage, StartedCall, WireError } from '../../src/gateway/wire';
+import { snippetsOf } from '../../src/reference/snippets/snippets';
+import { findTemporalServer } from '../../src/temporal-server';
+import { plaid } from '../../src/tasks/catalogue';
+import { until } from '../support/offboarding-runs';
+import { openSweepPlace } from '../support/sweep-runs';
+import type { SweepPlace } from '../support/sweep-runs';
+import { freshTaskQueue, temporalAddress } from '../support/temporal';
+import { openGateway } from './stage';
+import type { GatewayStage } from './stage';
+
+const ROOT = join(__dirname, '..', '..');
+
+let place: SweepPlace;
+let gateway: GatewayStage;
+
+beforeAll(async () => {
+  place = await openSweepPlace();
+  place.simulators.plaid.seed({ users: [{ userId: 'usr_1', items: ['item-1', 'item-2'] }] });
+  await place.startWorker();
+  const [env, taskQueue] = [place.env, place.taskQueue];
+  const temporal = { client: place.client, where: 'here', ui: 'http://localhost:8233', address: temporalAddress(), namespace: 'default', explain: () => undefined };
+  gateway = await openGateway({ env, taskQueue, temporal });
+});
+
+afterAll(async () => {
+  await gateway.close();
+  await place.close();
+});
+
+async function followed(task: string, input: unknown, confirm?: object): Promise<DurableCall> {
+  const { status, body } = await gateway.ask<StartedCall & WireError>('POST', `/api/tasks/${task}/run`, { input, confirm });
+  if (status !== 201) throw new Error(body.error.message);
+  let call: DurableCall | undefined;
+  await until('the call has ended', async () => {
+    call = (await gateway.ask<DurableCall>('GET', `/api/calls/${body.workflowId}/${body.runId}`)).body;
+    return call.status !== 'RUNNING';
+  });
+  return call!;
+}
+
+describe('a durable run', () => {
+  it('is followed to its answer, with a link into the Temporal UI', async () => {
+    const call = await followed('plaid.userItemsGet', { user_id: 'usr_1' });
+    expect(call).toMatchObject({ status: 'COMPLETED', result: { status: 200, attempt: 1, output: { items: [{ item_id: 'item-1' }, { item_id: 'item-2' }] } } });
+    expect(call.url).toBe(`http://localhost:8233/namespaces/default/workflows/${call.workflowId}/${call.runId}`);
+  });
+
+  it('tells the failure of the task', async () => {
+    expect(await followed('plaid.userItemsGet', { user_id: 'usr_none' })).toMatchObject({ status: 'FAILED', failure: { type: 'Task.Rejected', code: 'USER_NOT_FOUND' } });
+  });
+
+  it('starts nothing that is wrong, is not confirmed, or that no worker would take', async () => {
+    const started = async (): Promise<number> => {
+      let count = 0;
+      for await (const { taskQueue } of place.client.workflow.list({ query: "WorkflowType = 'runHttpTask'" })) count += taskQueue === place.taskQueue ? 1 : 0;
+      return count;
+    };
+    const before = await started();
+    await expect(followed('plaid.userItemsGet', { user_idd: 'u' })).rejects.toThrow(/user_idd/);
+    await expect(followed('plaid.userItemsRemove', { user_id: 'usr_1', item_ids: ['item-1'] })).rejects.toThrow(/type its name/);
+    const taskQueue = freshTaskQueue('nobody');
+    const lonely = await openGateway({ env: place.env, taskQueue, temporal: { client: place.client, where: 'here', address: temporalAddress(), namespace: 'default', explain: () => undefined } });
+    expect(await lonely.ask('POST', '/api/tasks/plaid.userItemsGet/run', { input: { user_id: 'usr_1' } })).toMatchObject({ status: 503, body: { error: { type: 'NoWorker' } } });
+    await lonely.close();
+    expect(await started()).toBe(before);
+  });
+
+  it('shows no run but calls, and says so when there is no Temporal server', async () => {
+    const handle = await place.client.workflow.start('offboardUser', { taskQueue: place.taskQueue, workflowId: `other-${randomUUID()}`, args: [{ user: { plaidUserId: 'usr_1' }, reason: { code: 'OTHER' }, dryRun: true }] });
+    await handle.result();
+    expect((await gateway.ask('GET', `/api/calls/${handle.workflowId}/${handle.firstExecutionRunId}`)).status).toBe(404);
+    const without = await openGateway({ env: place.env });
+    expect(await without.ask('GET', '/api/runs')).toMatchObject({ status: 503, body: { error: { type: 'TemporalUnavailable' } } });
+    await without.close();
+  });
+});
+
+describe('runs', () => {
+  it('are listed with progress, and a sweep is approved, paused and resumed', async () => {
+    const file = await place.users(3);
+    const sweep = await place.start({ source: { file }, approval: true });
+    const line = async (): Promise<RunLine | undefined> => (await gateway.ask<RunLine[]>('GET', '/api/runs')).body.find(({ workflowId }) => workflowId === sweep.workflowId);
+    await until('it waits for approval', async () => (await line())?.status === 'waitingForApproval');
+    expect(await line()).toMatchObject({ type: 'offboardUsers', progress: { total: 3, counts: { pending: 3 } } });
+    const steer = (action: string, body: unknown = {}): ReturnType<typeof gateway.ask<RunPage & WireError>> => gateway.ask<RunPage & WireError>('POST', `/api/runs/${sweep.workflowId}/${action}`, body);
+    expect((await steer('approve', { total: 4, by: 'anna' })).status).toBe(409);
+    expect((await steer('approve', { by: 'anna' })).body.error.field).toBe('total');
+    expect((await steer('burn')).status).toBe(404);
+    expect((await steer('pause')).status).toBe(200);
+    expect((await steer('resume')).status).toBe(200);
+    await until('it waits again', async () => (await line())?.status === 'waitingForApproval');
+    expect((await steer('approve', { total: 3, by: 'anna' })).status).toBe(200);
+    expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna' });
+    await until('the list says so', async () => (await line())?.status === 'completed');
+    expect((await steer('pause')).body.error.type).toBe('Conflict');
+  });
+
+  it('show the steps of one user with their evidence', async () => {
+    place.simulators.plaid.seed({ users: [{ userId: 'usr_2', items: ['item-9'] }] });
+    const handle = await place.client.workflow.start('offboardUser', { taskQueue: place.taskQueue, workflowId: `one-${randomUUID()}`, args: [{ user: { plaidUserId: 'usr_2' }, reason: { code: 'OTHER' } }] });
+    await handle.result();
+    const { body } = await gateway.ask<RunPage>('GET', `/api/runs/${handle.workflowId}`);
+    expect(body).toMatchObject({ status: 'completed', steps: expect.arrayContaining([expect.objectContaining({ step: 'plaid.items', outcome: 'removed', requestId: expect.any(String) })]) });
+    const steered = await gateway.ask<WireError>('POST', `/api/runs/${handle.workflowId}/pause`, {});
+    expect(steered.body.error.type).toBe('Refused');
+  });
+});
+
+describe('the snippets of a durable call', () => {
+  const snippet = async (language: string): Promise<string> => {
+    const { body } = await gateway.ask<PreparedCall>('POST', '/api/tasks/plaid.userItemsGet/prepare', { input: { user_id: 'usr_1' } });
+    return body.snippets.find((one) => one.language === language)!.code;
+  };
+
+  function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<{ code: number | null; output: string }> {
+    const child = spawn(command, args, { cwd: ROOT, env: { PATH: process.env['PATH'], HOME: '/nonexistent', TEMPORAL_ADDRESS: temporalAddress(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    return new Promise((resolve, reject) => child.once('error', reject).once('close', (code) => resolve({ code, output })));
+  }
+
+  it('run as they are: the TypeScript client', async () => {
+    const folder = join(ROOT, '.test-state', `snippet-${randomUUID()}`);
+    await mkdir(folder, { recursive: true });
+    const { outputText } = ts.transpileModule(await snippet('client'), { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 } });
+    await writeFile(join(folder, 'client.cjs'), outputText);
+    const { code, output } = await run(process.execPath, [join(folder, 'client.cjs')]);
+    await rm(folder, { recursive: true });
+    expect(output).toContain('item-1');
+    expect(code).toBe(0);
+  });
+
+  it("run as they are: Temporal's command line", async () => {
+    const { path } = await findTemporalServer();
+    const { code, output } = await run('sh', ['-c', (await snippet('temporal')).replace(/^temporal/, `'${path}'`)]);
+    expect(output).toContain('item-1');
+    expect(code).toBe(0);
+  });
+
+  it('run as they are: our own command line, which asks before what cannot be undone', async () => {
+    const cli = `'${process.execPath}' '${join(ROOT, 'dist', 'cli', 'main.js')}'`;
+    const env = Object.fromEntries(Object.entries(place.env).filter(([name]) => name.startsWith('PLAID_')));
+    const { code, output } = await run('sh', ['-c', (await snippet('call')).replace(/^http-tasks/, cli)], env);
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('item-1') });
+    const { snippets } = snippetsOf(plaid.userItemsRemove, { user_id: 'usr_1', item_ids: ['item-1'] }, {}, { taskQueue: 'q', address: 'localhost:7233', namespace: 'default' });
+    const removal = await run('sh', ['-c', snippets.find(({ language }) => language === 'call')!.code.replace(/^http-tasks/, cli)], env);
+    expect(removal).toEqual({ code: 2, output: expect.stringContaining('--yes') });
+  });
+});

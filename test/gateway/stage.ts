@@ -1,0 +1,39 @@
+import { CATALOGUE } from '../../src/tasks/catalogue';
+import type { HttpTask } from '../../src/tasks/define';
+import { startGateway } from '../../src/gateway/start-gateway';
+import type { GatewayOptions } from '../../src/gateway/gateway';
+import type { RunningGateway } from '../../src/gateway/start-gateway';
+
+/** What a request to a gateway came to. */
+export interface Asked<T> {
+  status: number;
+  headers: Headers;
+  body: T;
+  text: string;
+}
+
+/** A gateway of the test's own. */
+export interface GatewayStage extends RunningGateway {
+  ask<T = Record<string, never>>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Asked<T>>;
+}
+
+/** Starts a gateway on the loopback interface. */
+export async function openGateway(options: Partial<GatewayOptions> & { tasks?: readonly HttpTask[] } = {}): Promise<GatewayStage> {
+  const gateway = await startGateway(
+    { host: '127.0.0.1', port: 0 },
+    { env: {}, tasks: CATALOGUE, taskQueue: 'http-tasks', version: '0.0.0', allowOrigins: [], ...options },
+  );
+  return {
+    ...gateway,
+    ask: async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+      const response = await fetch(`${gateway.url}${path}`, {
+        method,
+        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), connection: 'close', ...headers },
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      const isJson = response.headers.get('content-type')?.includes('json') === true;
+      return { status: response.status, headers: response.headers, text, body: (isJson ? JSON.parse(text) : undefined) as T };
+    },
+  };
+}
