@@ -18,7 +18,7 @@ module.exports = {
       from: { path: SANDBOX },
       to: {
         reachable: true,
-        path: '^src/(http|ledger|activities|sources|config|codec|gateway|openapi|simulators|cli|temporal-server)/|node_modules/(undici|kysely|pg|libsql|pino)/',
+        path: '^src/(http|ledger|activities|sources|config|codec|gateway|reference|page|openapi|simulators|cli|temporal-server)/|node_modules/(undici|kysely|pg|libsql|pino)/',
       },
     },
     {
@@ -55,6 +55,8 @@ module.exports = {
     tsPreCompilationDeps: false,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
+    // Compiled for the browser, by a project of its own; it imports itself by the names of its compiled files.
+    exclude: { path: '^src/page/' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default'] },
   },
 };

@@ -17,7 +17,11 @@ const ROOMS = {
     packages: ['zod', '@temporalio/workflow', '@temporalio/common'],
   },
   codec: { rooms: ['tasks', 'config'] },
-  gateway: { rooms: ['tasks', 'openapi', 'http', 'ledger', 'codec', 'config'] },
+  reference: { rooms: ['tasks', 'config', 'http'] },
+  gateway: {
+    rooms: ['tasks', 'openapi', 'policy', 'config', 'http', 'ledger', 'codec', 'activities', 'operator', 'reference', 'workflows'],
+  },
+  page: { rooms: [], types: ['gateway'] },
   simulators: { rooms: [] },
   'host-checks': { rooms: [] },
   operator: { rooms: ['policy'] },
@@ -123,7 +127,7 @@ export default defineConfig(
   {
     files: ['**/*.ts', 'src/**/*.js'],
     extends: [tseslint.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: ['./tsconfig.test.json', './tsconfig.page.json'], tsconfigRootDir: import.meta.dirname } },
     rules: {
       eqeqeq: 'error',
       'max-lines': ['error', { max: 400 }],

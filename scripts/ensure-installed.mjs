@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT, npmCommand, run } from './commands.mjs';
 
@@ -36,4 +36,34 @@ async function whatIsMissing() {
     }
   }
   return undefined;
+}
+
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/**
+ * Installs Debian's Chromium, which the tests of the console use, unless there is one. Rejects with what a person has to do
+ * where that is not possible here; the other tests do not need it.
+ */
+export async function ensureBrowser() {
+  const named = process.env.HTTP_TASKS_TEST_CHROMIUM;
+  for (const path of named ? [named] : BROWSERS) {
+    if (await isThere(path)) return;
+  }
+  const byHand = 'Install it as root with: apt-get install -y chromium. Or name one in HTTP_TASKS_TEST_CHROMIUM.';
+  if (named) throw new Error(`HTTP_TASKS_TEST_CHROMIUM names ${named}, which is not there.`);
+  if (!(await isThere('/usr/bin/apt-get'))) throw new Error(`Chromium is missing, and there is no apt-get here. ${byHand}`);
+  if (process.getuid?.() !== 0) throw new Error(`Chromium is missing, and only root may install it. ${byHand}`);
+  process.stderr.write('Installing Chromium: apt-get install -y chromium\n');
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', 'chromium'];
+  // The lists of packages of a fresh machine are often missing or old.
+  if ((await run(install)) !== 0 && ((await run(['apt-get', 'update'])) !== 0 || (await run(install)) !== 0)) {
+    throw new Error(`apt-get could not install Chromium, see above. ${byHand}`);
+  }
+}
+
+async function isThere(path) {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ROOT, npmCommand, run } from './commands.mjs';
 import { build } from './build.mjs';
-import { ensureInstalled } from './ensure-installed.mjs';
+import { ensureBrowser, ensureInstalled } from './ensure-installed.mjs';
 
 const JEST_LIMIT_MS = 22 * 60_000;
 /** How long jest may take to end once it has written its results; longer means that a test left something open. */
@@ -96,6 +96,8 @@ async function main() {
     fail(1, 'npm ci');
     return;
   }
+  // Without it, the tests that need it fail and say why.
+  await ensureBrowser().catch((error) => process.stderr.write(`${error.message}\n`));
   count('the build', await builds());
   count('npm run typecheck', await npmScriptPasses('typecheck'));
   count('npm run lint', await npmScriptPasses('lint'));

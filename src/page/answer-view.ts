@@ -1,0 +1,69 @@
+import type { DurableCall, TestAnswer, WireFailure } from '../gateway/wire.js';
+import { element, outsideLink, table } from './dom.js';
+import type { Child } from './dom.js';
+
+/** What a direct call came to. */
+export function answerView(answer: TestAnswer): HTMLElement {
+  const { ok, status, reason = '', timeMs, requestId, environment, headers, body, failure, receipts, note } = answer;
+  return element(
+    'div',
+    {},
+    statusLine(ok, status === undefined ? 'No answer' : `${status} ${reason}`),
+    facts([
+      ['Time', `${timeMs.toLocaleString('en')} ms`],
+      ['Request id', requestId],
+      ['Environment', environment],
+      ['Receipts', receipts === undefined ? undefined : element('code', { text: `http-tasks receipts ${receipts}` })],
+    ]),
+    failure && failureView(failure),
+    note !== undefined && element('p', { class: 'hint', text: note }),
+    body !== undefined && bodyView(body),
+    headers && details('Headers', table('Headers of the answer', ['Header', 'Value'], Object.entries(headers).map(([name, value]) => [element('code', { text: name }), value]))),
+  );
+}
+
+/** How a durable call stands, or what it came to. */
+export function durableView(call: DurableCall): HTMLElement {
+  const { status, workflowId, url, attempt, lastFailure, nextTryAt, result, failure } = call;
+  const running = status === 'RUNNING';
+  const text = running ? 'Running' : result ? `${result.status}, completed` : status.charAt(0) + status.slice(1).toLowerCase().replaceAll('_', ' ');
+  return element(
+    'div',
+    {},
+    statusLine(running ? undefined : result !== undefined, text),
+    facts([
+      ['Run', url === undefined ? workflowId : outsideLink(url, `${workflowId} in the Temporal UI`)],
+      ['Attempt', attempt ?? result?.attempt],
+      ['Next try', nextTryAt === undefined ? undefined : new Date(nextTryAt).toLocaleTimeString()],
+      ['Request id', result?.requestId],
+      ['Receipts', running ? undefined : element('code', { text: `http-tasks receipts ${workflowId}` })],
+    ]),
+    lastFailure !== undefined && element('p', { class: 'warning', text: `Last attempt: ${lastFailure}` }),
+    failure && failureView(failure),
+    result && bodyView(result.output),
+  );
+}
+
+function statusLine(ok: boolean | undefined, text: string): HTMLElement {
+  const kind = ok === undefined ? 'running' : ok ? 'good' : 'bad';
+  return element('p', { class: `status ${kind}`, text });
+}
+
+function failureView({ type, message, code }: WireFailure): HTMLElement {
+  return element('p', { class: 'warning' }, element('b', { text: type }), code === undefined ? '' : ` ${code}`, `: ${message}`);
+}
+
+function bodyView(body: unknown): HTMLElement {
+  const text = typeof body === 'string' ? body : JSON.stringify(body, undefined, 2);
+  return element('pre', { class: 'code answer', text: text === '' ? '(empty)' : text, attributes: { tabindex: '0' } });
+}
+
+function facts(rows: readonly (readonly [string, Child | number])[]): HTMLElement {
+  const shown = rows.filter(([, value]) => value !== undefined);
+  return element('dl', { class: 'facts' }, ...shown.flatMap(([name, value]) => [element('dt', { text: name }), element('dd', {}, typeof value === 'number' ? String(value) : value)]));
+}
+
+/** Something that is opened when it is wanted. */
+export function details(summary: string, ...children: Child[]): HTMLElement {
+  return element('details', {}, element('summary', { text: summary }), ...children);
+}

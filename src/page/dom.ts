@@ -1,0 +1,57 @@
+/** What an element can be given beside its children. */
+export interface ElementOptions {
+  class?: string;
+  text?: string;
+  attributes?: Readonly<Record<string, string | undefined>>;
+  on?: Readonly<Record<string, (event: Event) => void>>;
+}
+
+/** A child, or nothing. */
+export type Child = Node | string | undefined | false;
+
+/** Makes an element. Texts are only ever text: nothing of a provider or a document becomes markup. */
+export function element<K extends keyof HTMLElementTagNameMap>(tag: K, options: ElementOptions = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (options.class !== undefined) made.className = options.class;
+  if (options.text !== undefined) made.textContent = options.text;
+  for (const [name, value] of Object.entries(options.attributes ?? {})) if (value !== undefined) made.setAttribute(name, value);
+  for (const [name, listener] of Object.entries(options.on ?? {})) made.addEventListener(name, listener);
+  made.append(...children.filter((child) => child !== undefined && child !== false));
+  return made;
+}
+
+/** Puts these in the place of everything that stands in an element. */
+export function fill(target: Element, ...children: Child[]): void {
+  target.replaceChildren(...children.filter((child) => child !== undefined && child !== false));
+}
+
+/** A link to another site, or the text alone where it is no web address. */
+export function outsideLink(url: string, text: string): Node {
+  if (!/^https?:\/\//.test(url)) return document.createTextNode(text);
+  return element('a', { text, attributes: { href: url, target: '_blank', rel: 'noopener noreferrer' } });
+}
+
+/** A button that does something. */
+export function button(text: string, onClick: () => void, options: { class?: string; attributes?: Readonly<Record<string, string | undefined>> } = {}): HTMLButtonElement {
+  const attributes = { type: 'button', ...options.attributes };
+  return element('button', { text, attributes, class: options.class ?? '', on: { click: onClick } });
+}
+
+/** A table with a caption for those who do not see it. */
+export function table(caption: string, head: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
+  const headRow = element('tr', {}, ...head.map((text) => element('th', { text, attributes: { scope: 'col' } })));
+  const bodyRows = rows.map((cells) => element('tr', {}, ...cells.map((cell) => element('td', {}, cell))));
+  return element(
+    'div',
+    { class: 'table', attributes: { tabindex: '0', role: 'group', 'aria-label': caption } },
+    element('table', {}, element('caption', { text: caption }), element('thead', {}, headRow), element('tbody', {}, ...bodyRows)),
+  );
+}
+
+let lastId = 0;
+
+/** An id that nothing else on the page has. */
+export function freshId(name: string): string {
+  lastId += 1;
+  return `${name}-${lastId}`;
+}

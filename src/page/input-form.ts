@@ -1,0 +1,201 @@
+import type { FormField } from '../gateway/wire.js';
+import { button, element, fill, freshId } from './dom.js';
+
+/** What is wrong with a field. */
+export interface Problem {
+  field: string;
+  message: string;
+}
+
+type Value = Record<string, unknown>;
+
+interface Control {
+  field: FormField;
+  node: HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+  problem: HTMLElement;
+  touched: boolean;
+}
+
+/** The input of a task: a form, or its JSON; both show the same. */
+export class InputForm {
+  readonly node = element('div', { class: 'input-form' });
+  readonly #fields: readonly FormField[];
+  readonly #onChange: () => void;
+  readonly #formProblem = element('p', { class: 'problem', attributes: { role: 'alert' } });
+  #controls: Control[] = [];
+  #value: Value = {};
+  #json: HTMLTextAreaElement | undefined;
+  /** Why what is typed is no JSON; by field, `` for the whole. */
+  #unreadable = new Map<string, string>();
+
+  constructor(fields: readonly FormField[], onChange: () => void) {
+    this.#fields = fields;
+    this.#onChange = onChange;
+    this.#drawForm();
+  }
+
+  /** The input as it is typed; what is left empty is absent. */
+  get value(): unknown {
+    return this.#value;
+  }
+
+  /** Shows what is wrong at the fields; those that nobody touched yet keep quiet unless `all` is asked for. Answers whether anything is wrong. */
+  showProblems(problems: readonly Problem[], all: boolean): boolean {
+    const found = [...[...this.#unreadable].map(([field, message]) => ({ field, message })), ...problems];
+    for (const control of this.#controls) {
+      const mine = found.filter(({ field }) => field === control.field.name || field.startsWith(`${control.field.name}.`));
+      const shown = (all || control.touched) && mine.length > 0;
+      control.problem.textContent = shown ? mine.map((problem) => sentence(problem, control.field.name)).join(' ') : '';
+      if (shown) control.node.setAttribute('aria-invalid', 'true');
+      else control.node.removeAttribute('aria-invalid');
+    }
+    const names = new Set(this.#controls.map(({ field }) => field.name));
+    const others = found.filter(({ field }) => !names.has(field.split('.')[0] ?? ''));
+    this.#formProblem.textContent = others.length > 0 && (all || this.#json) ? others.map((problem) => sentence(problem, '')).join(' ') : '';
+    if (all) this.#focusFirst();
+    return found.length > 0;
+  }
+
+  #focusFirst(): void {
+    (this.#controls.find(({ node }) => node.hasAttribute('aria-invalid'))?.node ?? (this.#formProblem.textContent === '' ? undefined : this.#json))?.focus();
+  }
+
+  #drawForm(): void {
+    this.#json = undefined;
+    this.#controls = this.#fields.map((field) => this.#control(field));
+    const rows = this.#controls.map((control) => this.#row(control));
+    fill(this.node, this.#bar('Edit as JSON', () => this.#drawJson()), ...rows, rows.length === 0 && element('p', { text: 'No fields of its own; edit it as JSON where it takes an input.' }), this.#formProblem);
+  }
+
+  #drawJson(): void {
+    const id = freshId('json');
+    const area = element('textarea', { class: 'code', attributes: { id, rows: '12', spellcheck: 'false', 'aria-describedby': `${id}-problem` } });
+    area.value = JSON.stringify(this.#value, undefined, 2);
+    area.addEventListener('input', () => this.#readJson(area.value));
+    this.#json = area;
+    this.#controls = [];
+    this.#formProblem.id = `${id}-problem`;
+    fill(this.node, this.#bar('Edit as form', () => this.#drawForm()), element('label', { text: 'Input as JSON', attributes: { for: id } }), area, this.#formProblem);
+    area.focus();
+  }
+
+  #bar(text: string, onClick: () => void): HTMLElement {
+    const toggle = button(text, () => {
+      // What cannot be read would be lost in the other view.
+      if (this.#unreadable.size > 0) {
+        this.showProblems([], true);
+        return;
+      }
+      onClick();
+      this.#onChange();
+    }, { class: 'quiet' });
+    return element('div', { class: 'bar' }, element('h3', { text: 'Input' }), toggle);
+  }
+
+  #readJson(text: string): void {
+    this.#unreadable.clear();
+    const parsed = parsedJson(text.trim() === '' ? '{}' : text);
+    if (typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value)) this.#value = parsed.value as Value;
+    else this.#unreadable.set('', parsed.problem ?? 'must be a JSON object');
+    this.#onChange();
+  }
+
+  #row({ field, node, problem }: Control): HTMLElement {
+    const label = element('label', { attributes: { for: node.id } }, element('code', { text: field.name }), field.required && element('span', { class: 'required', text: 'required' }));
+    const hint = [field.description, field.limits, field.control === 'list' ? 'One a line.' : '', field.control === 'json' ? 'As JSON.' : ''].filter(Boolean).join(' · ');
+    return element('div', { class: 'field' }, label, node, element('p', { class: 'hint', text: hint, attributes: { id: `${node.id}-hint` } }), problem);
+  }
+
+  #control(field: FormField): Control {
+    const id = freshId(`field-${field.name}`);
+    const problem = element('p', { class: 'problem', attributes: { id: `${id}-problem`, role: 'alert' } });
+    const node = controlFor(field, id);
+    node.value = textOf(field, this.#value[field.name]);
+    const control: Control = { field, node, problem, touched: false };
+    node.addEventListener('input', () => {
+      this.#readControl(control);
+      this.#onChange();
+    });
+    node.addEventListener('change', () => {
+      control.touched = true;
+      this.#onChange();
+    });
+    return control;
+  }
+
+  #readControl({ field, node }: Control): void {
+    this.#unreadable.delete(field.name);
+    const read = valueOf(field, node.value);
+    if (read.problem !== undefined) this.#unreadable.set(field.name, read.problem);
+    else if (read.value === undefined) this.#value = without(this.#value, field.name);
+    else this.#value = { ...this.#value, [field.name]: read.value };
+  }
+}
+
+function controlFor(field: FormField, id: string): Control['node'] {
+  const attributes = { id, name: field.name, 'aria-describedby': `${id}-hint ${id}-problem`, autocomplete: 'off', spellcheck: 'false', 'aria-required': String(field.required) };
+  switch (field.control) {
+    case 'choice':
+      return selectOf(['', ...(field.choices ?? [])], attributes);
+    case 'boolean':
+      return selectOf(['', 'true', 'false'], attributes);
+    case 'list':
+      return element('textarea', { attributes: { ...attributes, rows: '3' } });
+    case 'json':
+      return element('textarea', { class: 'code', attributes: { ...attributes, rows: '3' } });
+    case 'number':
+      return element('input', { attributes: { ...attributes, type: 'text', inputmode: 'decimal' } });
+    case 'secret':
+      return element('input', { attributes: { ...attributes, type: 'password', autocomplete: 'new-password' } });
+    case 'text':
+      return element('input', { attributes: { ...attributes, type: 'text' } });
+  }
+}
+
+function selectOf(choices: readonly string[], attributes: Readonly<Record<string, string>>): HTMLSelectElement {
+  const options = choices.map((choice) => element('option', { text: choice === '' ? 'not given' : choice, attributes: { value: choice } }));
+  return element('select', { attributes }, ...options);
+}
+
+function textOf({ control }: FormField, value: unknown): string {
+  if (value === undefined) return '';
+  if (control === 'list' && Array.isArray(value)) return value.map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry))).join('\n');
+  return control === 'json' ? JSON.stringify(value, undefined, 2) : typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** Text is taken as it stands: blanks at its ends may belong to an id. */
+function valueOf({ control }: FormField, text: string): { value?: unknown; problem?: string } {
+  if (text === '') return {};
+  switch (control) {
+    case 'boolean':
+      return { value: text === 'true' };
+    case 'number':
+      return text.trim() !== '' && Number.isFinite(Number(text)) ? { value: Number(text) } : { problem: 'must be a number' };
+    case 'list':
+      return { value: text.split('\n').filter((line) => line !== '') };
+    case 'json':
+      return parsedJson(text);
+    case 'choice':
+    case 'secret':
+    case 'text':
+      return { value: text };
+  }
+}
+
+function parsedJson(text: string): { value?: unknown; problem?: string } {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return { problem: 'is not JSON' };
+  }
+}
+
+function without(value: Value, name: string): Value {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== name));
+}
+
+function sentence({ field, message }: Problem, own: string): string {
+  const place = field === own ? '' : own !== '' && field.startsWith(`${own}.`) ? field.slice(own.length + 1) : field;
+  const text = place === '' ? message : `${place}: ${message}`;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

@@ -1,0 +1,127 @@
+import type { AboutGateway, RunLine, RunPage } from '../gateway/wire.js';
+import { ask, messageOf } from './api.js';
+import { button, element, fill, freshId, outsideLink, table } from './dom.js';
+import type { Child } from './dom.js';
+
+const AGAIN_MS = 3_000;
+
+/** Off-boardings and sweeps, newest first; looked at again while the page is open. */
+export class RunsView {
+  readonly node = element('article', { class: 'page' });
+  readonly #list = element('div', { class: 'cards runs' });
+  readonly #said = element('p', { class: 'problem', attributes: { role: 'alert' } });
+  readonly #signal: AbortSignal;
+
+  constructor(about: AboutGateway | undefined, signal: AbortSignal) {
+    this.#signal = signal;
+    fill(this.node, element('h1', { text: 'Runs' }), startLinks(about), this.#said, this.#list);
+    void this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#signal.aborted) {
+      try {
+        const runs = await ask<RunLine[]>('GET', '/api/runs', undefined, this.#signal);
+        this.#said.textContent = '';
+        // Somebody who is typing an approval must not have the field taken away.
+        if (!this.#list.contains(document.activeElement)) this.#draw(runs);
+      } catch (error) {
+        if (!this.#signal.aborted) this.#said.textContent = messageOf(error);
+      }
+      await new Promise((resolve) => window.setTimeout(resolve, AGAIN_MS));
+    }
+  }
+
+  #draw(runs: readonly RunLine[]): void {
+    const open = new Set([...this.#list.querySelectorAll<HTMLElement>('[data-open=true]')].map(({ dataset }) => dataset['run']));
+    if (runs.length === 0) fill(this.#list, element('p', { text: 'No run yet. Start one with http-tasks offboard, http-tasks sweep, or in the Temporal UI.' }));
+    else fill(this.#list, ...runs.map((run) => runCard(run, open.has(run.runId))));
+  }
+}
+
+function startLinks(about: AboutGateway | undefined): Child {
+  const { startOffboarding, startSweep } = about?.temporal ?? {};
+  if (startOffboarding === undefined || startSweep === undefined) return undefined;
+  return element('p', { class: 'hint' }, 'Start in the Temporal UI, type and queue filled in: ', outsideLink(startOffboarding, 'off-board one user'), ' · ', outsideLink(startSweep, 'sweep'), '. The UI takes no input from a link; where it shows one, it is that of an earlier run.');
+}
+
+function runCard(run: RunLine, open: boolean): HTMLElement {
+  const more = element('div', {});
+  const card = element('section', { class: 'panel run', attributes: { 'aria-label': run.workflowId, 'data-run': run.runId, 'data-open': 'false' } });
+  const show = (page: RunPage): void => {
+    card.dataset['open'] = 'true';
+    fill(more, stepsOf(page));
+  };
+  const load = async (): Promise<void> => {
+    try {
+      show(await ask<RunPage>('GET', `/api/runs/${encodeURIComponent(run.workflowId)}?runId=${encodeURIComponent(run.runId)}`));
+    } catch (error) {
+      fill(more, element('p', { class: 'problem', text: messageOf(error) }));
+    }
+  };
+  fill(
+    card,
+    element('div', { class: 'bar' }, element('h2', {}, run.url === undefined ? run.workflowId : outsideLink(run.url, run.workflowId)), element('span', { class: `mark run-${run.status}`, text: run.status })),
+    element('p', { class: 'hint', text: `${run.type === 'offboardUsers' ? 'Sweep' : 'One user'} · ${when(run.startedAt)}${run.closedAt === undefined ? '' : ` to ${when(run.closedAt)}`}` }),
+    progressOf(run),
+    element('div', { class: 'bar' }, ...(run.type === 'offboardUsers' && run.closedAt === undefined ? controls(run, more) : []), button('Details', () => void load(), { class: 'quiet' })),
+    element('p', { class: 'hint' }, 'Receipts: ', element('code', { text: `http-tasks receipts ${run.workflowId}` })),
+    more,
+  );
+  if (open) void load();
+  return card;
+}
+
+function controls(run: RunLine, said: HTMLElement): Child[] {
+  const tell = (action: string, body: unknown): void => {
+    ask<RunPage>('POST', `/api/runs/${encodeURIComponent(run.workflowId)}/${action}`, body).then(
+      (page) => fill(said, element('p', { class: 'status good', text: `${page.status}${page.progress?.pausedBecause === undefined ? '' : ` (${page.progress.pausedBecause})`}` })),
+      (error: unknown) => fill(said, element('p', { class: 'problem', text: messageOf(error) })),
+    );
+  };
+  if (run.status === 'waitingForApproval') return [approval(run, tell)];
+  return [run.status === 'paused' ? button('Resume', () => tell('resume', {}), { class: 'primary' }) : button('Pause', () => tell('pause', {}))];
+}
+
+function approval(run: RunLine, tell: (action: string, body: unknown) => void): HTMLElement {
+  const [totalId, byId] = [freshId('total'), freshId('by')];
+  const total = element('input', { attributes: { id: totalId, inputmode: 'numeric', autocomplete: 'off' } });
+  const by = element('input', { attributes: { id: byId, autocomplete: 'off' } });
+  return element(
+    'form',
+    { class: 'approval', on: { submit: (event) => { event.preventDefault(); tell('approve', { total: Number(total.value), by: by.value }); } } },
+    element('label', { text: `Type ${run.progress?.total ?? 'the number of users'} to approve`, attributes: { for: totalId } }),
+    total,
+    element('label', { text: 'Your name, a claim for the record', attributes: { for: byId } }),
+    by,
+    element('button', { text: 'Approve', class: 'danger', attributes: { type: 'submit' } }),
+  );
+}
+
+const GOOD = new Set(['removed', 'alreadyGone', 'accepted', 'skipped', 'held']);
+
+function progressOf({ progress }: RunLine): Child {
+  if (!progress) return undefined;
+  const { total, counts, phase, pausedBecause } = progress;
+  const shown = Object.entries(counts).filter(([, number]) => number > 0);
+  const words = shown.map(([name, number]) => element('li', { class: name === 'pending' || GOOD.has(name) ? '' : 'bad', text: `${number.toLocaleString('en')} ${name}` }));
+  const done = total === undefined ? 0 : total - (counts['pending'] ?? 0);
+  return element(
+    'div',
+    {},
+    total !== undefined && element('progress', { attributes: { max: String(Math.max(total, 1)), value: String(done), 'aria-label': `${done} of ${total} users` } }),
+    total !== undefined && element('p', { class: 'hint', text: `${done.toLocaleString('en')} of ${total.toLocaleString('en')} users${phase === undefined ? '' : ` · ${phase}`}${pausedBecause === undefined ? '' : ` · paused: ${pausedBecause}`}` }),
+    element('ul', { class: 'counts' }, ...words),
+  );
+}
+
+function stepsOf({ steps, note }: RunPage): HTMLElement {
+  if (note !== undefined) return element('p', { class: 'warning', text: note });
+  if (steps.length === 0) return element('p', { class: 'hint', text: 'What was done for each user stands in the ledger; see the command above.' });
+  const rows = steps.map(({ step, outcome, requestId, token, message = '' }) => [element('code', { text: step }), outcome, element('code', { text: requestId ?? token ?? '' }), message]);
+  return table('Steps', ['Step', 'Outcome', 'Evidence', ''], rows);
+}
+
+function when(iso: string): string {
+  return new Date(iso).toLocaleString();
+}

@@ -1,0 +1,65 @@
+import type { PreparedCall } from '../gateway/wire.js';
+import { button, element, fill } from './dom.js';
+
+type Snippet = PreparedCall['snippets'][number];
+
+/** The call as code, in the language that was chosen last. */
+export class SnippetsView {
+  readonly node = element('section', { class: 'panel snippets', attributes: { 'aria-label': 'Code' } });
+  readonly #tabs = element('div', { class: 'tabs', attributes: { role: 'tablist', 'aria-label': 'Language' } });
+  readonly #code = element('pre', { class: 'code', attributes: { id: 'snippet', role: 'tabpanel', tabindex: '0' } });
+  readonly #note = element('p', { class: 'hint' });
+  #snippets: readonly Snippet[] = [];
+  #language = 'workflow';
+
+  constructor() {
+    const copy = button('Copy', () => void this.#copy(copy), { class: 'quiet' });
+    this.#tabs.addEventListener('keydown', (event) => this.#onKey(event));
+    fill(this.node, element('div', { class: 'bar' }, element('h3', { text: 'Code' }), copy), this.#tabs, this.#code, this.#note);
+  }
+
+  /** Shows the call as it is typed now. */
+  show({ snippets, placeholders }: Pick<PreparedCall, 'snippets' | 'placeholders'>): void {
+    this.#snippets = snippets;
+    this.#draw();
+    this.#note.textContent = placeholders.length === 0 ? '' : `To be filled in: ${placeholders.join(', ')}.`;
+  }
+
+  #draw(): void {
+    const chosen = this.#snippets.find(({ language }) => language === this.#language) ?? this.#snippets[0];
+    const tabs = this.#snippets.map(({ language, title }) => {
+      const isChosen = language === chosen?.language;
+      return button(title, () => this.#choose(language), { class: 'tab', attributes: { role: 'tab', 'aria-selected': String(isChosen), 'aria-controls': 'snippet', tabindex: isChosen ? '0' : '-1', 'data-language': language } });
+    });
+    // Drawing them anew at every key would take the focus away.
+    if (this.#tabs.childElementCount !== tabs.length || this.#tabs.querySelector('[aria-selected=true]')?.getAttribute('data-language') !== chosen?.language) fill(this.#tabs, ...tabs);
+    this.#code.textContent = chosen?.code || (chosen?.why ?? '');
+  }
+
+  #choose(language: string): void {
+    this.#language = language;
+    this.#draw();
+    this.#tabs.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const count = this.#snippets.length;
+    const at = this.#snippets.findIndex(({ language }) => language === this.#language);
+    this.#choose(this.#snippets[(at + step + count) % count]?.language ?? this.#language);
+  }
+
+  async #copy(copy: HTMLButtonElement): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(this.#code.textContent);
+      copy.textContent = 'Copied';
+    } catch {
+      // Without HTTPS the browser has no clipboard; the text can be taken by hand.
+      window.getSelection()?.selectAllChildren(this.#code);
+      copy.textContent = 'Selected';
+    }
+    window.setTimeout(() => (copy.textContent = 'Copy'), 1_500);
+  }
+}

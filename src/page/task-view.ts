@@ -1,0 +1,157 @@
+import type { Confirmation, DurableCall, PreparedCall, StartedCall, TaskPage, TestAnswer } from '../gateway/wire.js';
+import { answerView, details, durableView } from './answer-view.js';
+import { ask, messageOf, Refused } from './api.js';
+import { confirmCall, wantsConfirmation } from './confirm-dialog.js';
+import { button, element, fill, outsideLink, table } from './dom.js';
+import { InputForm } from './input-form.js';
+import { SnippetsView } from './snippets-view.js';
+import { effectMark } from './task-list.js';
+
+const WAIT_MS = 120;
+const FOLLOW_MS = 600;
+
+/** One task: its reference, the request that is being prepared, what came of it, and the same as code. */
+export class TaskView {
+  readonly node: HTMLElement;
+  readonly #task: TaskPage;
+  readonly #signal: AbortSignal;
+  readonly #form: InputForm;
+  readonly #snippets = new SnippetsView();
+  readonly #request = element('pre', { class: 'code', attributes: { tabindex: '0', 'aria-label': 'Prepared request' } });
+  readonly #answer = element('section', { class: 'panel answer-panel', attributes: { 'aria-label': 'Answer', 'aria-live': 'polite' } });
+  readonly #buttons: HTMLButtonElement[];
+  #timer: number | undefined;
+  #prepared = 0;
+
+  /** @param signal Fires when the person has gone on to something else. */
+  constructor(task: TaskPage, canRun: boolean, signal: AbortSignal) {
+    this.#task = task;
+    this.#signal = signal;
+    this.#form = new InputForm(task.form, () => this.#changed());
+    this.#answer.hidden = true;
+    const test = button('Test request', () => void this.#send('test'), { class: 'primary' });
+    const run = button('Run durably', () => void this.#send('run'), { attributes: { title: 'Through Temporal: with retries, receipts and the keys of the worker' } });
+    this.#buttons = canRun ? [test, run] : [test];
+    const working = element(
+      'div',
+      { class: 'work' },
+      element('section', { class: 'panel', attributes: { 'aria-label': 'Request' } }, this.#form.node, element('h3', { text: 'Prepared request' }), this.#request, element('div', { class: 'bar' }, ...this.#buttons)),
+      this.#answer,
+      this.#snippets.node,
+    );
+    this.node = element('article', { class: 'task' }, head(task), working, reference(task));
+    void this.#prepare(false);
+  }
+
+  #changed(): void {
+    window.clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => void this.#prepare(false), WAIT_MS);
+  }
+
+  /** Answers nothing when the input is wrong, which is then shown, or was changed meanwhile. */
+  async #prepare(all: boolean): Promise<PreparedCall | undefined> {
+    this.#prepared += 1;
+    const mine = this.#prepared;
+    try {
+      const call = await ask<PreparedCall>('POST', `${this.#path()}/prepare`, { input: this.#form.value }, this.#signal);
+      if (mine !== this.#prepared) return undefined;
+      const isWrong = this.#form.showProblems(call.problems, all);
+      this.#snippets.show(call);
+      this.#request.textContent = call.request ? requestText(call.request) : 'Not ready: see the fields above.';
+      this.#request.classList.toggle('unready', !call.request);
+      return isWrong ? undefined : call;
+    } catch (error) {
+      if (!this.#signal.aborted) this.#show(element('p', { class: 'warning', text: messageOf(error) }));
+      return undefined;
+    }
+  }
+
+  async #send(how: 'test' | 'run'): Promise<void> {
+    window.clearTimeout(this.#timer);
+    const call = await this.#prepare(true);
+    if (!call) return;
+    const input = this.#form.value;
+    const confirm = wantsConfirmation(call) ? await confirmCall(this.#task, call, how === 'test' ? 'Send it' : 'Run it') : {};
+    if (!confirm) return;
+    for (const one of this.#buttons) one.disabled = true;
+    try {
+      if (how === 'test') await this.#test(input, confirm);
+      else await this.#run(input, confirm);
+    } catch (error) {
+      if (!this.#signal.aborted) this.#show(refusalView(error));
+    } finally {
+      for (const one of this.#buttons) one.disabled = false;
+    }
+  }
+
+  async #test(input: unknown, confirm: Confirmation): Promise<void> {
+    this.#show(element('p', { class: 'status running', text: 'Waiting for the answer' }));
+    this.#show(answerView(await ask<TestAnswer>('POST', `${this.#path()}/test`, { input, confirm })));
+  }
+
+  async #run(input: unknown, confirm: Confirmation): Promise<void> {
+    const { workflowId, runId } = await ask<StartedCall>('POST', `${this.#path()}/run`, { input, confirm });
+    for (;;) {
+      const call = await ask<DurableCall>('GET', `/api/calls/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`, undefined, this.#signal);
+      this.#show(durableView(call));
+      if (call.status !== 'RUNNING') return;
+      await new Promise((resolve) => window.setTimeout(resolve, FOLLOW_MS));
+    }
+  }
+
+  #show(content: Node): void {
+    this.#answer.hidden = false;
+    fill(this.#answer, element('h3', { text: 'Answer' }), content);
+  }
+
+  #path(): string {
+    return `/api/tasks/${encodeURIComponent(this.#task.name)}`;
+  }
+}
+
+function refusalView(error: unknown): HTMLElement {
+  const isSetting = error instanceof Refused && error.error.type === 'Settings';
+  return element('p', { class: 'warning' }, messageOf(error), isSetting && element('span', {}, ' See ', element('a', { text: 'Credentials', attributes: { href: '#/credentials' } }), '.'));
+}
+
+function requestText({ method, url, headers, body }: NonNullable<PreparedCall['request']>): string {
+  const lines = [`${method} ${url}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)];
+  return body === undefined ? lines.join('\n') : `${lines.join('\n')}\n\n${pretty(body)}`;
+}
+
+function pretty(body: string): string {
+  try {
+    return JSON.stringify(JSON.parse(body), undefined, 2);
+  } catch {
+    return body;
+  }
+}
+
+function head(task: TaskPage): HTMLElement {
+  return element(
+    'header',
+    { class: 'task-head' },
+    element('h1', { text: task.summary }),
+    element('p', { class: 'route' }, element('b', { text: task.method }), ' ', element('code', { text: task.path }), ' ', effectMark(task.effect)),
+    element('p', {}, element('code', { text: task.name }), task.docs !== '' && ' · ', task.docs !== '' && outsideLink(task.docs, `${task.serviceTitle}'s own documentation`)),
+    task.description !== '' && element('p', { text: task.description }),
+    task.effect !== 'read' && element('p', { class: 'consequence' }, element('b', { text: task.effect === 'irreversible' ? 'Cannot be undone. ' : 'Changes data. ' }), task.remedy, ' ', task.settle ?? ''),
+  );
+}
+
+function reference(task: TaskPage): HTMLElement {
+  const code = (text: string): HTMLElement => element('code', { text });
+  const fields = (rows: TaskPage['input']): Node[][] => rows.map(({ field, type, required, description, limits }) => [code(field), code(type), new Text(required ? 'yes' : ''), new Text([description, limits].filter(Boolean).join(' · '))]);
+  const columns = ['Field', 'Type', 'Required', ''];
+  const keys = task.settings.length > 0 && element('p', {}, 'Keys, put in by the gateway or the worker: ', element('code', { text: task.settings.join(', ') }));
+  return element(
+    'section',
+    { class: 'panel reference', attributes: { 'aria-label': 'Reference' } },
+    element('h2', { text: 'Reference' }),
+    keys,
+    task.input.length > 0 && table('Input', columns, fields(task.input)),
+    task.output.length > 0 && table('Output', columns, fields(task.output)),
+    task.failures.length > 0 && details('Failures', table('Failures', ['Answer', 'Failure', ''], task.failures.map(({ answer, failure, advice }) => [code(answer), code(failure), advice]))),
+    details('Limits', element('ul', {}, ...task.limits.map((text) => element('li', { text })))),
+  );
+}

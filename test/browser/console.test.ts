@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import type { Browser, Page } from 'playwright-core';
+import { environmentOf } from '../support/offboarding';
+import { openPage, overflowOf, shoot, startBrowser } from '../support/browser';
+import type { WatchedPage } from '../support/browser';
+import { startCli } from '../cli/run-cli';
+import type { CliEnv, RunningCli } from '../cli/run-cli';
+import { openStage } from '../cli/sweep-stage';
+import type { SweepStage } from '../cli/sweep-stage';
+
+jest.setTimeout(90_000);
+
+let stage: SweepStage;
+let worker: RunningCli;
+let keys: CliEnv;
+let browser: Browser;
+let url: string;
+let watched: WatchedPage;
+let page: Page;
+
+async function startConsole(env: CliEnv, ...args: string[]): Promise<{ url: string; token?: string; cli: RunningCli }> {
+  const cli = startCli(['console', '--port', '0', '--json', ...args], env);
+  await cli.printed('Ctrl-C');
+  return { ...(JSON.parse(cli.stdoutSoFar()) as { url: string; token?: string }), cli };
+}
+
+beforeAll(async () => {
+  browser = await startBrowser();
+  stage = await openStage();
+  keys = { ...environmentOf(stage.simulators, { taskQueue: '', ledgerUrl: '' }), ...stage.person, HTTP_TASKS_TEMPORAL_UI: 'http://localhost:8233' };
+  [worker, { url }] = await Promise.all([stage.startWorker(), startConsole(keys)]);
+});
+
+afterAll(async () => {
+  await worker?.stop();
+  await stage?.close();
+  await browser?.close();
+});
+
+beforeEach(async () => {
+  stage.simulators.plaid.reset();
+  stage.simulators.batch.reset();
+  stage.simulators.plaid.seed({ users: [{ userId: 'usr_1', items: ['item-1', 'item-2'] }] });
+  watched = await openPage(browser);
+  ({ page } = watched);
+});
+
+// Whatever a test looks at: nobody else was asked for anything, and nothing went wrong behind the page.
+afterEach(async () => {
+  const { problems, hosts } = watched;
+  await watched.close();
+  expect(problems).toEqual([]);
+  expect([...hosts]).toEqual([new URL(url).host]);
+});
+
+const calls = (): number => stage.simulators.plaid.calls().calls.length;
+const open = (task: string): Promise<unknown> => page.goto(`${url}/#/tasks/${task}`);
+const field = (name: string): ReturnType<Page['locator']> => page.locator(`.input-form [name="${name}"]`);
+const answer = (): ReturnType<Page['locator']> => page.locator('.answer-panel');
+
+it('finds a task while it is being typed, typos forgiven, and is used with the keyboard alone', async () => {
+  await page.goto(url);
+  await page.getByText(/^\d+ tasks$/).waitFor();
+  await shoot(page, 'start');
+  await page.getByLabel('Search tasks').focus();
+  await page.keyboard.type('lsit itmes');
+  await page.locator('.tasks a').first().getByText('plaid.userItemsGet').waitFor();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: "List a user's Items" }).waitFor();
+  for (let presses = 0; presses < 40 && !(await field('user_id').evaluate((node) => node === document.activeElement)); presses += 1) await page.keyboard.press('Tab');
+  await page.keyboard.type('usr_1');
+  for (let presses = 0; presses < 10 && !(await page.getByRole('button', { name: 'Test request' }).evaluate((node) => node === document.activeElement)); presses += 1) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await answer().getByText('200').first().waitFor();
+  expect(await answer().innerText()).toContain('item-2');
+  expect(calls()).toBe(1);
+});
+
+it('shows the reference, the prepared request without keys, and code that follows what is typed', async () => {
+  await open('plaid.userItemsRemove');
+  await field('user_id').fill("usr_o'neil");
+  await field('item_ids').fill('item-1\nitem-2');
+  const request = page.getByLabel('Prepared request');
+  await request.getByText('item-2').waitFor();
+  expect(await request.innerText()).toContain('plaid-secret: $PLAID_SECRET');
+  const code = page.locator('#snippet');
+  expect(await code.innerText()).toContain("httpTask(plaid.userItemsRemove)({ user_id: 'usr_o\\'neil', item_ids: ['item-1', 'item-2'] })");
+  for (const [tab, text] of [['TypeScript, as a client', 'TaskInput<typeof plaid.userItemsRemove>'], ['temporal', 'temporal workflow execute'], ['http-tasks call', 'http-tasks call plaid.userItemsRemove'], ['cURL to the provider', '"plaid-secret: $PLAID_SECRET"']] as const) {
+    await page.getByRole('tab', { name: tab, exact: true }).click();
+    expect(await code.innerText()).toContain(text);
+    expect(await code.innerText()).toContain('item-2');
+  }
+  await page.keyboard.press('ArrowRight');
+  await page.getByRole('tab', { name: 'TypeScript, in a workflow', selected: true }).waitFor();
+  expect(await page.getByLabel('Reference').innerText()).toMatch(/PLAID_CLIENT_ID[\s\S]*item_ids/);
+  expect(await page.locator('.task-head a').getAttribute('href')).toContain('https://plaid.com/docs/');
+  await shoot(page, 'task');
+});
+
+it('shows refused input at its field, and sends nothing', async () => {
+  await open('plaid.userItemsRemove');
+  await page.getByRole('button', { name: 'Test request' }).click();
+  await page.locator('.field', { has: field('item_ids') }).getByText('Must be given.').waitFor();
+  expect(await field('item_ids').getAttribute('aria-invalid')).toBe('true');
+  await field('user_id').fill('usr_1');
+  await field('user_token').fill('user-sandbox-token');
+  await field('item_ids').fill('item-1');
+  await page.getByRole('button', { name: 'Test request' }).click();
+  await page.locator('.field', { has: field('user_id') }).getByText('not both').waitFor();
+  expect(await field('user_id').evaluate((node) => node === document.activeElement)).toBe(true);
+  await shoot(page, 'refused');
+  await page.getByRole('button', { name: 'Edit as JSON' }).click();
+  await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"],"itemIds":1}');
+  await page.getByText('ItemIds: there is no such field.').waitFor();
+  await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"]}');
+  await page.getByRole('button', { name: 'Edit as form' }).click();
+  expect(await field('item_ids').inputValue()).toBe('item-1');
+  expect(calls()).toBe(0);
+});
+
+it('wants the name typed before what cannot be undone', async () => {
+  await open('plaid.userItemsRemove');
+  await field('user_id').fill('usr_1');
+  await field('item_ids').fill('item-1');
+  await page.getByRole('button', { name: 'Test request' }).click();
+  const dialog = page.getByRole('dialog');
+  const send = dialog.getByRole('button', { name: 'Send it' });
+  expect(await dialog.innerText()).toContain('Removed Items cannot be restored');
+  await page.keyboard.type('plaid.userItemsRemov');
+  expect(await send.isDisabled()).toBe(true);
+  await shoot(page, 'confirm');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  expect(calls()).toBe(0);
+  await page.getByRole('button', { name: 'Test request' }).click();
+  await dialog.getByRole('textbox').fill('plaid.userItemsRemove');
+  await page.keyboard.press('Enter');
+  await answer().getByText('200').first().waitFor();
+  expect(await answer().innerText()).toMatch(/Request id[\s\S]*http-tasks receipts/);
+  expect(calls()).toBe(1);
+});
+
+it('runs a call durably, follows it and links into the Temporal UI', async () => {
+  await open('plaid.userItemsGet');
+  await field('user_id').fill('usr_1');
+  await page.getByRole('button', { name: 'Run durably' }).click();
+  await answer().getByText('200, completed').waitFor();
+  expect(await answer().innerText()).toContain('item-1');
+  expect(await answer().getByRole('link').getAttribute('href')).toMatch(/\/namespaces\/default\/workflows\/call-plaid\.userItemsGet-/);
+  await shoot(page, 'durable');
+});
+
+it('shows which keys are there, checks them, and takes others for this run', async () => {
+  await page.goto(`${url}/#/credentials`);
+  const card = page.getByRole('region', { name: 'Plaid' });
+  await card.getByText('set, from the variable').first().waitFor();
+  await card.getByRole('button', { name: 'Check credentials' }).click();
+  await card.getByText('Plaid takes the keys').waitFor();
+  await shoot(page, 'credentials');
+  await card.getByLabel('PLAID_SECRET').fill('not the right one');
+  await card.getByRole('button', { name: 'Keep for this run' }).click();
+  await card.getByText('set, entered here').waitFor();
+  await card.getByRole('button', { name: 'Check credentials' }).click();
+  await card.getByText('Check PLAID_CLIENT_ID').waitFor();
+  expect(await page.content()).not.toContain('not the right one');
+  await card.getByLabel('PLAID_SECRET').fill(keys['PLAID_SECRET'] ?? '');
+  await card.getByRole('button', { name: 'Keep for this run' }).click();
+  await card.getByRole('button', { name: 'Check credentials' }).click();
+  await card.getByText('Plaid takes the keys').waitFor();
+  expect(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')).toBe('[{},{},""]');
+});
+
+it('shows runs with their progress, and approves a sweep', async () => {
+  const workflowId = `sweep-${randomUUID()}`;
+  const users = stage.newUsers(3).map(({ plaidId, batchId }) => ({ plaidUserId: plaidId, batchUserId: batchId }));
+  const input = { source: { users }, reason: { code: 'USER_OFFBOARDING' }, approval: true };
+  const sweep = await stage.client.workflow.start('offboardUsers', { workflowId, taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '', args: [input] });
+  await page.goto(`${url}/#/runs`);
+  const card = page.getByRole('region', { name: workflowId });
+  await card.getByText('waitingForApproval', { exact: true }).waitFor();
+  expect(await card.innerText()).toContain('0 of 3 users');
+  await shoot(page, 'runs');
+  await card.getByLabel('Type 3 to approve').fill('3');
+  await card.getByLabel('Your name').fill('anna');
+  await card.getByRole('button', { name: 'Approve' }).click();
+  expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna' });
+  await page.reload();
+  await card.getByText('completed', { exact: true }).waitFor();
+  expect(await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')).toContain('start-workflow?taskQueue=');
+});
+
+describe('in another window', () => {
+  it('fits a narrow one, without scrolling sideways', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    for (const place of ['#/tasks/plaid.userItemsRemove', '#/runs', '#/credentials']) {
+      await page.goto(`${url}/${place}`);
+      await page.locator('h1').waitFor();
+      expect(await overflowOf(page)).toBeLessThanOrEqual(0);
+    }
+    await open('plaid.userItemsRemove');
+    await page.getByLabel('Prepared request').getByText('Not ready').waitFor();
+    await shoot(page, 'narrow');
+  });
+
+  it('is dark where that is wished for', async () => {
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await open('plaid.userItemsRemove');
+    await page.locator('#snippet').getByText('httpTask').waitFor();
+    const [back, text] = await page.evaluate<[string, string]>('[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]');
+    const light = (colour: string): number => colour.match(/\d+/g)!.slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
+    expect(light(back)).toBeLessThan(150);
+    expect(light(text)).toBeGreaterThan(600);
+    await shoot(page, 'dark');
+  });
+});
+
+it('asks for a token where the gateway does, and remembers it nowhere', async () => {
+  const token = 'a-token-of-some-length';
+  const guarded = await startConsole({ ...keys, HTTP_TASKS_CONSOLE_TOKEN: token });
+  const mine = await openPage(browser);
+  await mine.page.goto(guarded.url);
+  await mine.page.getByLabel('Token').fill(token);
+  await mine.page.getByRole('button', { name: 'Go on' }).click();
+  await mine.page.getByText(/^\d+ tasks$/).waitFor();
+  await mine.page.goto(`${guarded.url}/#token=${token}`);
+  await mine.page.reload();
+  await mine.page.getByText(/^\d+ tasks$/).waitFor();
+  expect(mine.page.url()).not.toContain(token);
+  expect(await mine.page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')).toBe('[{},{},""]');
+  await mine.close();
+  await guarded.cli.stop();
+});
+
+it('can be pointed at another gateway, which the browser remembers', async () => {
+  const other = await startConsole({ ...keys, PLAID_ENV: 'production' }, '--allow-origin', url);
+  const mine = await openPage(browser);
+  await mine.page.goto(`${url}/#/credentials`);
+  await mine.page.getByLabel('Address').fill(other.url);
+  await mine.page.getByRole('button', { name: 'Use this gateway' }).click();
+  await mine.page.getByText(other.url).first().waitFor();
+  await mine.page.getByRole('region', { name: 'Plaid' }).getByText('production', { exact: true }).waitFor();
+  await mine.page.reload();
+  await mine.page.getByRole('region', { name: 'Plaid' }).getByText('production', { exact: true }).waitFor();
+  expect([...mine.hosts].sort()).toEqual([new URL(url).host, new URL(other.url).host].sort());
+  expect(mine.problems).toEqual([]);
+  await mine.page.goto(`${url}/#/tasks/plaid.userItemsGet`);
+  await mine.page.locator('.input-form [name="user_id"]').fill('usr_1');
+  await mine.page.getByRole('button', { name: 'Test request' }).click();
+  await mine.page.getByRole('dialog').getByLabel("This goes to real people's data").fill('production');
+  await mine.page.getByRole('button', { name: 'Send it' }).click();
+  await mine.page.locator('.answer-panel').getByText('200').first().waitFor();
+  await mine.close();
+  await other.cli.stop();
+});
+
+it('says in one sentence that a port is taken', async () => {
+  const taken = await startCli(['console', '--port', new URL(url).port, '--json'], keys).ended;
+  expect(taken.code).toBe(1);
+  expect(taken.stdout).toContain('the port is taken');
+});

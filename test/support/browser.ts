@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+
+/** Where Debian and its relatives put it. */
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** The browser of this machine; a test that needs it must not pass unseen where it is missing. */
+export function chromiumPath(): string {
+  const path = [process.env['HTTP_TASKS_TEST_CHROMIUM'] ?? '', ...PLACES].find((candidate) => candidate !== '' && existsSync(candidate));
+  if (path !== undefined) return path;
+  throw new Error(`Chromium is missing (looked for ${PLACES.join(', ')}). Install it as root with: apt-get install -y chromium. Or name one in HTTP_TASKS_TEST_CHROMIUM.`);
+}
+
+/** Starts a real Chromium; close it at the end. */
+export function startBrowser(): Promise<Browser> {
+  const isRoot = process.getuid?.() === 0;
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    // Chromium refuses its sandbox to root; a small /dev/shm, as containers have it, would end its tabs.
+    args: [...(isRoot ? ['--no-sandbox'] : []), '--disable-dev-shm-usage', '--disable-gpu'],
+  });
+}
+
+/** A page, with everything about it that a person would not see. */
+export interface WatchedPage {
+  page: Page;
+  /** Errors and warnings of the console, and exceptions that nobody caught. */
+  problems: string[];
+  /** `host:port` of whatever was asked for anything. */
+  hosts: Set<string>;
+  close(): Promise<void>;
+}
+
+/** Opens a page with nothing remembered. */
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
+  const context = await browser.newContext({ viewport: { width: 1_360, height: 900 }, locale: 'en-GB', ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const problems: string[] = [];
+  const hosts = new Set<string>();
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
+  });
+  page.on('pageerror', (error) => problems.push(error.message));
+  context.on('request', (request) => {
+    if (/^(https?|wss?):/.test(request.url())) hosts.add(new URL(request.url()).host);
+  });
+  return { page, problems, hosts, close: () => context.close() };
+}
+
+/** Keeps a picture of the page where HTTP_TASKS_TEST_SCREENSHOTS names a folder; people look at them. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  const folder = process.env['HTTP_TASKS_TEST_SCREENSHOTS'];
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+}
+
+/** By how many pixels the page is wider than its window. */
+export function overflowOf(page: Page): Promise<number> {
+  return page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+}
