@@ -19,8 +19,7 @@ const CONNECT_MS = 4_000;
  */
 export async function withTemporal<T>(io: Io, options: TemporalOptions, use: (client: Client) => Promise<T>): Promise<T> {
   const { connectionOptions, namespace, where } = readTemporalConfig(io, options);
-  const encryption = readEncryptionSettings(io.env);
-  const plugins = encryption ? [new EncryptionPlugin({ settings: encryption })] : [];
+  const plugins = encryptionPlugins(io);
   try {
     const connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_MS });
     try {
@@ -31,6 +30,11 @@ export async function withTemporal<T>(io: Io, options: TemporalOptions, use: (cl
   } catch (error) {
     throw asCommandFailure(error, where);
   }
+}
+
+function encryptionPlugins({ env }: Io): EncryptionPlugin[] {
+  const settings = readEncryptionSettings(env);
+  return settings ? [new EncryptionPlugin({ settings })] : [];
 }
 
 /** A client that is kept while a command runs. */
@@ -45,13 +49,16 @@ export interface KeptTemporal {
 
 /**
  * A client for the Temporal server that options, environment and profile name, which connects when it is first used and
- * again after the server was away. What goes wrong then is for `asCommandFailure` to say.
+ * again after the server was away. What goes wrong then is for `asCommandFailure` to say. Payloads are encrypted where the
+ * environment has a key.
+ *
+ * @throws SettingsError when the key cannot be used.
  */
 export function keepTemporal(io: Io, options: TemporalOptions): KeptTemporal {
   const { connectionOptions, namespace, where } = readTemporalConfig(io, options);
   const connection = Connection.lazy({ ...connectionOptions, connectTimeout: CONNECT_MS });
   return {
-    client: new Client({ connection, ...(namespace !== undefined && { namespace }) }),
+    client: new Client({ connection, plugins: encryptionPlugins(io), ...(namespace !== undefined && { namespace }) }),
     address: connectionOptions.address,
     namespace: namespace ?? 'default',
     where,

@@ -1,7 +1,12 @@
 import { Hono } from 'hono';
+import type { Handler } from 'hono';
 import { TaskSearch } from '../openapi/search';
 import { Catalogue, CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
+import { createCodecHandler } from '../codec/codec-handler';
+import { EncryptionCodec } from '../codec/encryption-codec';
+import { requiringToken } from '../codec/bearer-token';
+import { readEncryptionSettings } from '../config/encryption-settings';
 import type { Env } from '../config/env';
 import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
 import type { GuardOptions } from './guard';
@@ -59,12 +64,27 @@ export function createGateway(options: GatewayOptions): Hono {
       if (!context.res.headers.has('content-security-policy')) securityHeaders(context);
       if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
     })
+    // The Temporal UI is another origin; the handler looks after names, origins and the token itself.
+    .all('/codec/*', codecRoute(options))
     .use(guardOrigin(options))
     .route('/', pageRoutes())
     .use('/api/other-gateway', guardJson, limitBody)
     .route('/api', otherGatewayRoutes())
     .route('/', guarded)
     .notFound((context) => context.json({ error: { type: 'NotFound', message: 'There is nothing here.' } }, 404));
+}
+
+/** Where the environment has keys for histories, the Temporal UI and command line can have payloads decrypted here. */
+function codecRoute({ env, temporal, token, publicUrl }: GatewayOptions): Handler {
+  const encryption = readEncryptionSettings(env);
+  if (!encryption) return (_, next) => next();
+  const handler = createCodecHandler({
+    codec: new EncryptionCodec(encryption.keys),
+    uiOrigins: temporal?.ui === undefined ? [] : [temporal.ui],
+    hostNames: publicUrl === undefined ? [] : [new URL(publicUrl).hostname],
+    ...(token !== undefined && { authorize: requiringToken(token) }),
+  });
+  return (context) => handler(context.req.raw);
 }
 
 function partsOf({ env, tasks = CATALOGUE, taskQueue, temporal, version, report = () => undefined }: GatewayOptions): GatewayParts {

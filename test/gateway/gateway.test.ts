@@ -262,6 +262,30 @@ describe('credentials', () => {
   });
 });
 
+describe('the codec endpoints', () => {
+  const payloads = [{ metadata: { encoding: Buffer.from('json/plain').toString('base64') }, data: Buffer.from('"canary"').toString('base64') }];
+  const encryption = { HTTP_TASKS_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64') };
+  const temporal = { client: undefined as never, where: '', ui: 'http://localhost:8233', address: '127.0.0.1:7233', namespace: 'default', explain: () => undefined };
+
+  it('serve the Temporal UI, its page alone, where there is a key', async () => {
+    const coded = await openGateway({ env: encryption, temporal });
+    const sealed = await coded.ask<{ payloads: typeof payloads }>('POST', '/codec/encode?preserveStorageRefs=true', { payloads }, { origin: 'http://localhost:8233' });
+    expect(sealed.status).toBe(200);
+    expect(sealed.text).not.toContain(payloads[0]!.data);
+    expect((await coded.ask('POST', '/codec/decode', sealed.body, { origin: 'http://localhost:8233' })).body).toEqual({ payloads });
+    expect((await coded.ask('POST', '/codec/decode', sealed.body, { origin: 'https://evil.example' })).status).toBe(403);
+    await coded.close();
+    expect((await gateway.ask('POST', '/codec/decode', sealed.body)).status).toBe(404);
+  });
+
+  it('ask for the token where the gateway does', async () => {
+    const coded = await openGateway({ env: encryption, temporal, token: 'a token of some length' });
+    expect((await coded.ask('POST', '/codec/encode', { payloads })).status).toBe(401);
+    expect((await coded.ask('POST', '/codec/encode', { payloads }, { authorization: 'Bearer a token of some length' })).status).toBe(200);
+    await coded.close();
+  });
+});
+
 describe('for other tools', () => {
   it('describes the catalogue as a valid OpenAPI 3.1 document, of which tasks can be made again', async () => {
     const { body } = await gateway.ask<Record<string, unknown>>('GET', '/openapi.json');
