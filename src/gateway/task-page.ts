@@ -20,7 +20,7 @@ export function taskPage(task: HttpTask): TaskPage {
     serviceTitle: task.service.title,
     ...{ description, docs, remedy, settings, sensitive },
     ...(settle !== undefined && { settle }),
-    form: formOf(reference.input as SchemaNode, sensitive),
+    form: formOf(reference.input as SchemaNode, alwaysSensitive(task)),
     input: fieldRows(reference.input),
     output: fieldRows(reference.output),
     failures: reference.failures.map(({ status, type, code, failure, advice = '', mayHaveProcessed }) => ({
@@ -45,6 +45,11 @@ function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): st
     `Time: ${seconds(timeouts.connectMs)} to connect, ${seconds(timeouts.firstByteMs)} to the first byte, ${seconds(timeouts.totalMs)} in all`,
     `Answer: at most ${Math.round(maxResponseBytes / 1_024).toLocaleString('en')} KB`,
   ];
+}
+
+/** A field that only sometimes holds a token, such as Plaid's `user_id`, is typed in the open. */
+function alwaysSensitive({ sensitive }: HttpTask): string[] {
+  return sensitive.filter(({ when }) => when === undefined).map(({ field }) => field);
 }
 
 function formOf(schema: SchemaNode, sensitive: readonly string[]): FormField[] {

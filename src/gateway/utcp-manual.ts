@@ -31,7 +31,7 @@ function toolOf(task: HttpTask, baseUrl: string, needsToken: boolean): Json {
   return {
     name: task.name,
     description: [task.summary, task.description, effectText(task)].filter(Boolean).join('. ').replaceAll('..', '.'),
-    tags: [task.service.name, ...task.tags],
+    tags: [...new Set([task.service.name, ...task.tags])],
     inputs: {
       type: 'object',
       // References in a schema lead from the root of the whole.

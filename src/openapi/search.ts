@@ -1,4 +1,5 @@
 import MiniSearch from 'minisearch';
+import type { QueryCombination } from 'minisearch';
 
 /** What is searched for in tasks and in operations that may become tasks. */
 export interface Searchable {
@@ -11,6 +12,8 @@ export interface Searchable {
 
 /** Longer descriptions add words, not findability. */
 const MAX_DESCRIPTION = 2_000;
+/** Nobody mistypes a longer one by two letters. */
+const LONGEST_WORD = 40;
 
 /**
  * Finds tasks by words of name, summary, path, tags and description, best first. Beginnings of words and typos are
@@ -34,10 +37,21 @@ export class TaskSearch<T extends Searchable> {
   /** All entries, in their order, for an empty query. */
   find(query: string): T[] {
     if (query.trim() === '') return [...this.#entries];
-    const all = this.#index.search(query, { combineWith: 'AND' });
-    const found = all.length > 0 ? all : this.#index.search(query, { combineWith: 'OR' });
+    const queries = wordsIn(query).map(orSwapped);
+    // They are words already, and a name is not to be taken apart again.
+    const words = { tokenize: (word: string) => [word] };
+    const all = this.#index.search({ combineWith: 'AND', queries }, words);
+    const found = all.length > 0 ? all : this.#index.search({ combineWith: 'OR', queries }, words);
     return found.flatMap(({ id }) => this.#entries[id as number] ?? []);
   }
+}
+
+/** Two letters in the wrong order count as two mistakes, one too many in a short word; they are the commonest typo. */
+function orSwapped(word: string): QueryCombination {
+  const isWord = word.length > 3 && word.length <= LONGEST_WORD;
+  const swapped = Array.from({ length: isWord ? word.length - 1 : 0 }, (_, at) => word.slice(0, at) + (word[at + 1] ?? '') + (word[at] ?? '') + word.slice(at + 2));
+  const others = swapped.filter((other) => other !== word);
+  return { combineWith: 'OR', queries: [word, { combineWith: 'OR', fuzzy: false, prefix: false, queries: others }] };
 }
 
 /** `plaid.userItemsRemove` is found as a whole and by each of its words. */

@@ -95,5 +95,6 @@ function limitsOf({ minLength, maxLength, minItems, maxItems, minimum, maximum, 
 
 function range(least: number | undefined, most: number | undefined, what: string): string[] {
   if (least === undefined || least === 0) return most === undefined ? [] : [`at most ${most} ${what}`];
-  return [most === undefined ? `at least ${least} ${what}` : `${least} to ${most} ${what}`];
+  if (most !== undefined) return [`${least} to ${most} ${what}`];
+  return [least === 1 ? 'not empty' : `at least ${least} ${what}`];
 }

@@ -50,12 +50,13 @@ afterEach(async () => {
   const { problems, hosts } = watched;
   await watched.close();
   expect(problems).toEqual([]);
-  expect([...hosts]).toEqual([new URL(url).host]);
+  expect([...hosts].filter((host) => host !== new URL(url).host)).toEqual([]);
 });
 
 const calls = (): number => stage.simulators.plaid.calls().calls.length;
 const open = (task: string): Promise<unknown> => page.goto(`${url}/#/tasks/${task}`);
 const field = (name: string): ReturnType<Page['locator']> => page.locator(`.input-form [name="${name}"]`);
+const hasFocus = (target: ReturnType<Page['locator']>): Promise<boolean> => target.evaluate((node) => node.ownerDocument.activeElement === node);
 const answer = (): ReturnType<Page['locator']> => page.locator('.answer-panel');
 
 it('finds a task while it is being typed, typos forgiven, and is used with the keyboard alone', async () => {
@@ -68,9 +69,10 @@ it('finds a task while it is being typed, typos forgiven, and is used with the k
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: "List a user's Items" }).waitFor();
-  for (let presses = 0; presses < 40 && !(await field('user_id').evaluate((node) => node === document.activeElement)); presses += 1) await page.keyboard.press('Tab');
+  for (let presses = 0; presses < 40 && !(await hasFocus(field('user_id'))); presses += 1) await page.keyboard.press('Tab');
   await page.keyboard.type('usr_1');
-  for (let presses = 0; presses < 10 && !(await page.getByRole('button', { name: 'Test request' }).evaluate((node) => node === document.activeElement)); presses += 1) await page.keyboard.press('Tab');
+  expect(await field('user_id').inputValue()).toBe('usr_1');
+  for (let presses = 0; presses < 10 && !(await hasFocus(page.getByRole('button', { name: 'Test request' }))); presses += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await answer().getByText('200').first().waitFor();
   expect(await answer().innerText()).toContain('item-2');
@@ -85,7 +87,7 @@ it('shows the reference, the prepared request without keys, and code that follow
   await request.getByText('item-2').waitFor();
   expect(await request.innerText()).toContain('plaid-secret: $PLAID_SECRET');
   const code = page.locator('#snippet');
-  expect(await code.innerText()).toContain("httpTask(plaid.userItemsRemove)({ user_id: 'usr_o\\'neil', item_ids: ['item-1', 'item-2'] })");
+  expect(await code.innerText()).toContain("httpTask(plaid.userItemsRemove)({\n    user_id: 'usr_o\\'neil',\n    item_ids: ['item-1', 'item-2'],\n  })");
   for (const [tab, text] of [['TypeScript, as a client', 'TaskInput<typeof plaid.userItemsRemove>'], ['temporal', 'temporal workflow execute'], ['http-tasks call', 'http-tasks call plaid.userItemsRemove'], ['cURL to the provider', '"plaid-secret: $PLAID_SECRET"']] as const) {
     await page.getByRole('tab', { name: tab, exact: true }).click();
     expect(await code.innerText()).toContain(text);
@@ -101,14 +103,14 @@ it('shows the reference, the prepared request without keys, and code that follow
 it('shows refused input at its field, and sends nothing', async () => {
   await open('plaid.userItemsRemove');
   await page.getByRole('button', { name: 'Test request' }).click();
-  await page.locator('.field', { has: field('item_ids') }).getByText('Must be given.').waitFor();
+  await page.locator('.field', { has: page.locator('[name="item_ids"]') }).getByText('Must be given.').waitFor();
   expect(await field('item_ids').getAttribute('aria-invalid')).toBe('true');
   await field('user_id').fill('usr_1');
   await field('user_token').fill('user-sandbox-token');
   await field('item_ids').fill('item-1');
   await page.getByRole('button', { name: 'Test request' }).click();
-  await page.locator('.field', { has: field('user_id') }).getByText('not both').waitFor();
-  expect(await field('user_id').evaluate((node) => node === document.activeElement)).toBe(true);
+  await page.locator('.field', { has: page.locator('[name="user_id"]') }).getByText('not both').waitFor();
+  expect(await hasFocus(field('user_id'))).toBe(true);
   await shoot(page, 'refused');
   await page.getByRole('button', { name: 'Edit as JSON' }).click();
   await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"],"itemIds":1}');
@@ -175,7 +177,7 @@ it('shows which keys are there, checks them, and takes others for this run', asy
 it('shows runs with their progress, and approves a sweep', async () => {
   const workflowId = `sweep-${randomUUID()}`;
   const users = stage.newUsers(3).map(({ plaidId, batchId }) => ({ plaidUserId: plaidId, batchUserId: batchId }));
-  const input = { source: { users }, reason: { code: 'USER_OFFBOARDING' }, approval: true };
+  const input = { source: { inline: users }, reason: { code: 'USER_OFFBOARDING' }, approval: true };
   const sweep = await stage.client.workflow.start('offboardUsers', { workflowId, taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '', args: [input] });
   await page.goto(`${url}/#/runs`);
   const card = page.getByRole('region', { name: workflowId });

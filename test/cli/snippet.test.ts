@@ -12,7 +12,7 @@ describe('snippet', () => {
   it('prints code alone on stdout, and on stderr what is to be filled in', async () => {
     const { code, stdout, stderr } = await runCli(['snippet', 'plaid.userItemsRemove']);
     expect(code).toBe(0);
-    expect(stdout).toContain("httpTask(plaid.userItemsRemove)({ item_ids: ['ITEM_ID'], user_id: 'USER_ID' })");
+    expect(stdout).toContain("httpTask(plaid.userItemsRemove)({\n    item_ids: ['ITEM_ID'],\n    user_id: 'USER_ID',\n  })");
     expect(stderr).toBe('To be filled in: item_ids, user_id.\n');
   });
 

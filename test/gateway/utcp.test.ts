@@ -23,8 +23,8 @@ beforeAll(async () => {
   const auth = { auth_type: 'api_key', api_key: 'Bearer ${HTTP_TASKS_CONSOLE_TOKEN}', var_name: 'authorization', location: 'header' };
   client = await UtcpClient.create(process.cwd(), {
     variables: { tasks_HTTP_TASKS_CONSOLE_TOKEN: TOKEN },
-    manual_call_templates: [{ name: 'tasks', call_template_type: 'http', http_method: 'GET', url: `${gateway.url}/utcp`, auth } as never],
-  });
+    manual_call_templates: [{ name: 'tasks', call_template_type: 'http', http_method: 'GET', url: `${gateway.url}/utcp`, auth }],
+  } as never);
 });
 
 afterAll(async () => {

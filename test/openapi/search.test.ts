@@ -14,6 +14,7 @@ it.each([
   ['words of the description', 'bare JSON array', 'batch.customDataBulkDelete'],
   ['beginnings of words', 'bul cust', 'batch.customDataBulkDelete'],
   ['words with typos', 'teminate prodcts', 'plaid.userProductsTerminate'],
+  ['swapped letters', 'lsit itmes', 'plaid.userItemsGet'],
   ['a name with a typo', 'userItmsRemove', 'plaid.userItemsRemove'],
   ['any case', 'GDPR LOOK', 'batch.gdprRequestGet'],
 ])('finds a task by %s: %s', (_what, query, best) => {

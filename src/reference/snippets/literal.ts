@@ -1,7 +1,7 @@
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 const INDENT = '  ';
 /** A list or an object that fits is written on one line. */
-const MOST_CHARACTERS = 60;
+const MOST_CHARACTERS = 44;
 
 /** A JSON value as TypeScript source that is worth reading; `indent` is that of the line it stands in. */
 export function literal(value: unknown, indent = ''): string {

@@ -58,7 +58,7 @@ export function clientSnippet(task: HttpTask, input: unknown, { taskQueue }: Tem
     `      taskQueue: ${literal(taskQueue)},`,
     `      args: [{ task: ${literal(task.name)}, input }],`,
     '    });',
-    '    console.log(answer);',
+    '    console.log(JSON.stringify(answer, undefined, 2));',
     '  } finally {',
     '    await connection.close();',
     '  }',
