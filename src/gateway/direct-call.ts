@@ -56,7 +56,7 @@ export async function callDirectly(parts: GatewayParts, task: HttpTask, { input,
 interface Sending {
   receipts?: string;
   note?: string;
-  send(): Promise<TaskAnswer>;
+  send: () => Promise<TaskAnswer>;
 }
 
 function sending(env: GatewayParts['secrets']['env'], effect: string, sender: TaskSender, task: HttpTask, input: unknown, signal: AbortSignal): Sending {

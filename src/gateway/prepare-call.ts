@@ -3,6 +3,7 @@ import { snippetsOf } from '../reference/snippets/snippets';
 import { showRequest } from '../reference/shown-request';
 import type { ShownRequest } from '../reference/shown-request';
 import { effectOf } from '../tasks/effect';
+import { sensitiveFieldsIn } from '../tasks/define';
 import type { HttpTask } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { GatewayParts } from './parts';
@@ -17,6 +18,7 @@ export function prepareCall({ secrets, place }: GatewayParts, task: HttpTask, in
     ...(shown && { request: requestOf(shown) }),
     guard: guardOf(task, input, shown),
     ...snippetsOf(task, input, env, place),
+    tokens: sensitiveFieldsIn(task, input),
   };
 }
 

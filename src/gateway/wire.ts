@@ -81,6 +81,8 @@ export interface PreparedCall {
   guard: { effect: WireEffect; production: boolean; environment: string };
   snippets: { language: string; title: string; code: string; why?: string }[];
   placeholders: string[];
+  /** Fields in which a user's bearer token stands; the code holds it too. */
+  tokens: string[];
 }
 
 export interface CallRequest {

@@ -55,7 +55,7 @@ export class CredentialsView {
   }
 
   async #enter(inputs: ReadonlyMap<string, HTMLInputElement>, said: HTMLElement): Promise<void> {
-    const values = Object.fromEntries([...inputs].map(([setting, input]) => [setting, input.value]).filter(([, value]) => value !== ''));
+    const values = Object.fromEntries([...inputs].flatMap(([setting, { value }]) => (value === '' ? [] : [[setting, value] as const])));
     if (Object.keys(values).length === 0) {
       fill(said, element('p', { class: 'problem', text: 'Type at least one key.' }));
       inputs.values().next().value?.focus();

@@ -19,10 +19,12 @@ export class SnippetsView {
   }
 
   /** Shows the call as it is typed now. */
-  show({ snippets, placeholders }: Pick<PreparedCall, 'snippets' | 'placeholders'>): void {
+  show({ snippets, placeholders, tokens }: PreparedCall): void {
     this.#snippets = snippets;
     this.#draw();
-    this.#note.textContent = placeholders.length === 0 ? '' : `To be filled in: ${placeholders.join(', ')}.`;
+    const missing = placeholders.length === 0 ? '' : `To be filled in: ${placeholders.join(', ')}. `;
+    const secret = tokens.length === 0 ? '' : `It holds a user's bearer token (${tokens.join(', ')}): do not pass it on.`;
+    this.#note.textContent = missing + secret;
   }
 
   #draw(): void {

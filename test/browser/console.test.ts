@@ -111,6 +111,7 @@ it('shows refused input at its field, and sends nothing', async () => {
   await page.getByRole('button', { name: 'Test request' }).click();
   await page.locator('.field', { has: page.locator('[name="user_id"]') }).getByText('not both').waitFor();
   expect(await hasFocus(field('user_id'))).toBe(true);
+  await page.getByText("It holds a user's bearer token (user_token)").waitFor();
   await shoot(page, 'refused');
   await page.getByRole('button', { name: 'Edit as JSON' }).click();
   await page.getByLabel('Input as JSON').fill('{"user_id":"usr_1","item_ids":["item-1"],"itemIds":1}');

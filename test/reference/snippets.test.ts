@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { completedInput } from '../../src/reference/sample-input';
 import { literal } from '../../src/reference/snippets/literal';
@@ -109,21 +110,22 @@ describe('the cURL command', () => {
   });
   afterAll(() => simulators.close());
 
-  const run = (command: string, env: Record<string, string>): { stdout: string; stderr: string } =>
-    spawnSync('sh', ['-c', command.replace(/^curl/, 'curl --silent --show-error')], { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', ...env } });
+  // Not synchronously: the simulators live in this process.
+  const run = (command: string, env: Record<string, string>): Promise<{ stdout: string }> =>
+    promisify(execFile)('sh', ['-c', command.replace(/^curl/, 'curl --silent --show-error --max-time 20')], { env: { PATH: process.env['PATH'] ?? '', ...env } });
 
-  it('runs as it is against Plaid and Batch, given their keys by name', () => {
+  it('runs as it is against Plaid and Batch, given their keys by name', async () => {
     const { plaid: p, batch: b } = simulators;
     p.seed({ users: [{ userId: "usr_o'neil", items: ['item-1'] }] });
     b.seed({ users: ['1001'] });
     const [[app = '', key = ''] = []] = Object.entries(b.appKeys);
     const env = { PLAID_BASE_URL: p.url, BATCH_BASE_URL: b.url, BATCH_API_KEYS: Object.entries(b.appKeys).map(([name, value]) => `${name}=${value}`).join(',') };
     const plaidKeys = { PLAID_CLIENT_ID: p.clientId, PLAID_SECRET: p.secret };
-    const listed = run(snippet(plaid.userItemsGet, { user_id: "usr_o'neil" }, 'curl', env), plaidKeys);
+    const listed = await run(snippet(plaid.userItemsGet, { user_id: "usr_o'neil" }, 'curl', env), plaidKeys);
     expect(JSON.parse(listed.stdout)).toMatchObject({ items: [{ item_id: 'item-1' }] });
-    const removed = run(snippet(plaid.userItemsRemove, { user_id: "usr_o'neil", item_ids: ['item-1'] }, 'curl', env), plaidKeys);
+    const removed = await run(snippet(plaid.userItemsRemove, { user_id: "usr_o'neil", item_ids: ['item-1'] }, 'curl', env), plaidKeys);
     expect(JSON.parse(removed.stdout)).toMatchObject({ request_id: expect.any(String) });
-    const deleted = run(snippet(batch.customDataBulkDelete, { ids: ['1001'], app }, 'curl', env), {
+    const deleted = await run(snippet(batch.customDataBulkDelete, { ids: ['1001'], app }, 'curl', env), {
       BATCH_REST_API_KEY: b.restApiKey,
       [`BATCH_API_KEYS_${app.toUpperCase()}`]: key,
     });
@@ -134,7 +136,7 @@ describe('the cURL command', () => {
     const target = await startHttpTarget();
     try {
       const command = snippet(openTicket, { title: NASTY.join(' ') }, 'curl', { DESK_BASE_URL: target.origin });
-      run(command, { DESK_LOGIN: 'anna:pass word', DESK_KEY: 'k1', DESK_TENANT: 't1' });
+      await run(command, { DESK_LOGIN: 'anna:pass word', DESK_KEY: 'k1', DESK_TENANT: 't1' });
       expect(target.received).toHaveLength(1);
       const [{ headers, path, body }] = target.received as [(typeof target.received)[number]];
       expect(headers['authorization']).toBe(`Basic ${Buffer.from('anna:pass word').toString('base64')}`);
