@@ -101,8 +101,8 @@ const BY_FORMAT: Readonly<Record<string, string>> = {
   uuid: '00000000-0000-4000-8000-000000000000',
 };
 
-function textFor({ format, minLength = 0 }: SchemaNode, name: string): string {
-  return BY_FORMAT[format ?? ''] ?? capitals(name).padEnd(minLength, 'X');
+function textFor({ format, minLength = 0, maxLength }: SchemaNode, name: string): string {
+  return BY_FORMAT[format ?? ''] ?? capitals(name).padEnd(minLength, 'X').slice(0, maxLength);
 }
 
 /** `userToken` and `user_token` become USER_TOKEN. */

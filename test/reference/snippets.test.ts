@@ -79,6 +79,12 @@ describe('the code of a call', () => {
     for (const task of CATALOGUE) expect(task.input.safeParse(completedInput(task, undefined).input).success).toBe(true);
   });
 
+  it('puts in what the limits of a field allow', () => {
+    const input = z.strictObject({ description: z.string().max(4), code: z.string().min(8), count: z.number().int().min(3), at: z.iso.date(), kinds: z.array(z.enum(['a', 'b'])).min(1), deep: z.strictObject({ yes: z.boolean() }) });
+    const task = defineHttpTask({ ...openTicket, operation: 'limited', input });
+    expect(input.safeParse(completedInput(task, {}).input).error).toBeUndefined();
+  });
+
   it('leaves what is wrong as it was typed', () => {
     expect(completedInput(plaid.userItemsRemove, { user_id: 7, item_ids: 'x' })).toEqual({ input: { user_id: 7, item_ids: 'x' }, placeholders: [] });
   });
