@@ -16,8 +16,7 @@ export interface ConsoleOptions extends CommonOptions, TemporalOptions {
   service?: string;
 }
 
-/** Where the console listens when nobody says otherwise. */
-export const DEFAULT_CONSOLE_PORT = '4040';
+const DEFAULT_PORT = '4040';
 
 /** `http-tasks console`: the gateway and its page, until they are stopped. */
 export function registerConsoleCommand(program: Command, io: Io): void {
@@ -38,12 +37,12 @@ export function registerConsoleCommand(program: Command, io: Io): void {
     ],
   });
   command
-    .addOption(literalOption('--port <port>', `where it listens (else ${DEFAULT_CONSOLE_PORT}); 0 takes any free one`))
+    .addOption(literalOption('--port <port>', `where it listens (else ${DEFAULT_PORT}); 0 takes any free one`))
     .addOption(literalOption('--host <address>', 'on which address (else 127.0.0.1)'))
     .addOption(literalOption('--public-url <url>', 'where people reach it, when something stands in front of it'))
     .addOption(new Option('--allow-origin <origin...>', 'other gateways whose pages may use this one'))
     .addOption(literalOption('--openapi <spec>', 'an OpenAPI document whose operations can be called too'))
     .addOption(literalOption('--service <name>', "the name of that document's service; default: made of its title"));
   addTemporalOptions(command);
-  onRun<ConsoleOptions>(command, io, async (options) => (await import('./console/run-console.js')).runConsole(io, options));
+  onRun<ConsoleOptions>(command, io, async (options) => (await import('./console/run-console.js')).runConsole(io, { port: DEFAULT_PORT, ...options }));
 }

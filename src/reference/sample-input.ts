@@ -20,8 +20,8 @@ const MOST_DEPTH = 6;
  * What was given stays as it is, also when it is wrong.
  */
 export function completedInput(task: HttpTask, given: unknown): CompletedInput {
-  const schema = z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
   if (given !== undefined && !isObject(given)) return { input: given, placeholders: [] };
+  const schema = schemaOf(task);
   let input: unknown = structuredClone(given ?? {});
   const placeholders: string[] = [];
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
@@ -35,6 +35,15 @@ export function completedInput(task: HttpTask, given: unknown): CompletedInput {
     }
   }
   return { input, placeholders };
+}
+
+/** An input is completed at every pause in typing, and a large schema takes its time. */
+const SCHEMAS = new WeakMap<HttpTask, SchemaNode>();
+
+function schemaOf(task: HttpTask): SchemaNode {
+  const known = SCHEMAS.get(task) ?? (z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' }) as SchemaNode);
+  SCHEMAS.set(task, known);
+  return known;
 }
 
 type Path = readonly string[];

@@ -8,7 +8,6 @@ import { readOpenApiDocument } from '../../openapi/document/read-document';
 import { tasksFromOpenApi } from '../../openapi/tasks-from-openapi';
 import { CATALOGUE } from '../../tasks/catalogue';
 import type { HttpTask } from '../../tasks/define';
-import { DEFAULT_CONSOLE_PORT } from '../console';
 import type { ConsoleOptions } from '../console';
 import { wholeNumber } from '../command';
 import { CommandFailure, Refusal } from '../errors';
@@ -23,8 +22,8 @@ const MAX_PORT = 65_535;
 const TOKEN_BYTES = 24;
 
 /** Serves the console until it is stopped; calls under way are awaited then. */
-export async function runConsole(io: Io, options: ConsoleOptions): Promise<ExitCode> {
-  const { host = '127.0.0.1', port = DEFAULT_CONSOLE_PORT, json = false } = options;
+export async function runConsole(io: Io, options: ConsoleOptions & { port: string }): Promise<ExitCode> {
+  const { host = '127.0.0.1', port, json = false } = options;
   const address = { host, port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }) };
   const publicUrl = options.publicUrl === undefined ? undefined : originOf('--public-url', options.publicUrl);
   const allowOrigins = (options.allowOrigin ?? []).map((origin) => originOf('--allow-origin', origin));
