@@ -6,9 +6,10 @@ import type { Outcome } from './outcome';
 /**
  * How a sweep stands.
  *
- * After `cancelled`, users who were not done are `skipped`, or `unknown` when a call may have gone out. The ids of the
- * skipped ones are deleted like those of users who came to a good end, although nobody off-boarded them: they can be
- * found again only in their source, for example by a sweep with `skipDone`.
+ * After `cancelled`, users who were done in part are `failed`, or `unknown` when a call may have gone out, so that a
+ * redrive takes them up; users of whom nothing was done are `skipped`. The ids of the skipped ones are deleted like those
+ * of users who came to a good end, although nobody off-boarded them: they can be found again only in their source, for
+ * example by a sweep with `skipDone`.
  */
 export type SweepStatus = 'running' | 'waitingForApproval' | 'paused' | 'completed' | 'partial' | 'failed' | 'cancelled';
 

@@ -12,6 +12,10 @@ import { beating, rejected, withSweep } from './sweep-work';
 /** Users looked at in one go: to open a wave reads all of them. */
 const STRETCH_USERS = 2_000;
 
+const LAST_WORDS = ['unknown', 'failed', 'skipped'] as const satisfies readonly Outcome[];
+
+type LastWord = (typeof LAST_WORDS)[number];
+
 /** See `SweepActivities`. Sends nothing, and may be repeated at any time; what is written stays. */
 export async function closeTargets(dependencies: Pick<SweepDependencies, 'ledger' | 'services'>, input: CloseTargets): Promise<void> {
   let closing: Closing | undefined;
@@ -87,13 +91,14 @@ class Closing {
     this.#signal.throwIfAborted();
     const users = await this.#sweeps.openWave({ ...this.#fence, range, wave: ++this.#wave, limit: MOST_USERS_IN_A_WAVE });
     if (users.length === 0) return 0;
-    await this.#sweeps.flushWave({ ...this.#fence, users: users.map((user) => this.#lastWord(user)) });
+    const partlyDone = await this.#partlyDone(users.filter(({ round }) => round > 0));
+    await this.#sweeps.flushWave({ ...this.#fence, users: users.map((user) => this.#lastWord(user, partlyDone)) });
     this.closed += users.length;
     return users.length;
   }
 
-  #lastWord(user: OpenUser): SettledUser {
-    const step = { step: 'offboarding', task: 'offboardUsers', outcome: this.#outcomeOf(user), reason: this.#reason };
+  #lastWord(user: OpenUser, partlyDone: ReadonlySet<number>): SettledUser {
+    const step = { step: 'offboarding', task: 'offboardUsers', outcome: this.#outcomeOf(user, partlyDone), reason: this.#reason };
     return { kind: 'settled', seq: user.seq, round: user.round, receipts: [receiptOfStep(step, user, this.#services)] };
   }
 
@@ -103,26 +108,37 @@ class Closing {
       const users = await this.#sweeps.openBulk({ ...this.#fence, app, step: `batch.${app}`, wave: ++this.#wave, limit: MOST_USERS_IN_A_BULK_CALL });
       // A call of users on hold answers nobody, and more may wait behind them.
       if (users.length === 0 && !(await this.#sweeps.readyForBulk(this.#fence.sweepId))[app]) return;
-      for (const unsettled of [true, false]) await this.#closeCall(app, users.filter((user) => user.unsettled === unsettled));
+      const partlyDone = await this.#partlyDone(users);
+      for (const outcome of LAST_WORDS) {
+        await this.#closeCall(app, outcome, users.filter((user) => this.#outcomeOf(user, partlyDone) === outcome));
+      }
       this.closed += users.length;
     }
   }
 
-  async #closeCall(app: string, users: readonly BulkUser[]): Promise<void> {
-    const [first] = users;
-    if (first === undefined) return;
+  async #closeCall(app: string, outcome: LastWord, users: readonly BulkUser[]): Promise<void> {
+    if (users.length === 0) return;
     await this.#sweeps.recordBulk({
       ...this.#fence,
       ...bulkCallOf(app, this.#services),
-      outcome: this.#outcomeOf(first),
+      outcome,
       reason: this.#reason,
       users: users.map(({ seq, subjects }) => ({ seq, subject: subjects.at(-1) ?? '' })),
     });
   }
 
-  /** A call that may have gone out is never called undone. */
-  #outcomeOf({ unsettled }: { unsettled: boolean }): Outcome {
+  /** Who among these users the sweep has begun to off-board; only where it makes a difference. */
+  async #partlyDone(users: readonly { seq: number }[]): Promise<ReadonlySet<number>> {
+    if (this.#reason === 'deadline' || users.length === 0) return new Set();
+    return this.#sweeps.readPartlyDone({ sweepId: this.#fence.sweepId, seqs: users.map(({ seq }) => seq) });
+  }
+
+  /**
+   * A call that may have gone out is never called undone; and what is left of a user who is done in part is not called
+   * left out, or the user would count as done (see docs/decisions/0020).
+   */
+  #outcomeOf({ seq, unsettled }: { seq: number; unsettled: boolean }, partlyDone: ReadonlySet<number>): LastWord {
     if (unsettled) return 'unknown';
-    return this.#reason === 'deadline' ? 'failed' : 'skipped';
+    return this.#reason === 'deadline' || partlyDone.has(seq) ? 'failed' : 'skipped';
   }
 }

@@ -155,7 +155,10 @@ export interface BulkResult {
 /** Writes a last word for everybody who is not done. */
 export interface CloseTargets {
   sweepId: string;
-  /** `deadline`: they have failed. `cancelled`: they are left out. Who may have been sent to is `unknown` in both. */
+  /**
+   * `deadline`: they have failed. `cancelled`: who is done in part has failed, and the others are left out. Who may have
+   * been sent to is `unknown` in both.
+   */
   reason: 'deadline' | 'cancelled';
 }
 

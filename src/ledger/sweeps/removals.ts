@@ -1,7 +1,14 @@
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
+import type { Outcome } from '../../policy/outcome';
 import { storable } from '../values';
 import type { SweepContext } from './sweep-context';
 import type { Removal } from './sweep-types';
+
+interface UsersOfSweep {
+  sweepId: string;
+  seqs: readonly number[];
+}
 
 interface RemovalRow {
   seq: number;
@@ -11,21 +18,10 @@ interface RemovalRow {
   items: string | null;
 }
 
-/** See `SweepLedger.readRemovals`. Each user is reached through the index `receipts_key`, also in tables without statistics. */
-export async function readRemovals(
-  { db, dialect }: SweepContext,
-  { sweepId, seqs }: { sweepId: string; seqs: readonly number[] },
-): Promise<Map<number, Removal[]>> {
-  const json = JSON.stringify(seqs);
-  const ofUser = sql`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
-    and r.seq = cast(list.value as integer) and r.phase in ('outcome', 'settled') and r.outcome = 'removed'`;
-  // The offset keeps Postgres from turning the look-ups into one join, for which it would read the whole table.
-  const from =
-    dialect === 'postgres'
-      ? sql`jsonb_array_elements_text(${json}::jsonb) as list (value)
-          cross join lateral (select * from receipts as r where ${ofUser} offset 0) as r`
-      : sql`json_each(${json}) as list cross join receipts as r on ${ofUser}`;
-  const { rows } = await sql<RemovalRow>`select r.seq, r.step, r.task, r.request_id, r.items from ${from} order by r.id`.execute(db);
+/** See `SweepLedger.readRemovals`. */
+export async function readRemovals(context: SweepContext, of: UsersOfSweep): Promise<Map<number, Removal[]>> {
+  const from = receiptsSaying(context, of, ['removed']);
+  const { rows } = await sql<RemovalRow>`select r.seq, r.step, r.task, r.request_id, r.items from ${from} order by r.id`.execute(context.db);
   const found = new Map<number, Removal[]>();
   for (const { seq, step, task, request_id: requestId, items } of rows) {
     const removal = { step, task, ...(requestId !== null && { requestId }), items: items === null ? [] : (JSON.parse(items) as string[]) };
@@ -34,4 +30,23 @@ export async function readRemovals(
     else found.set(seq, [removal]);
   }
   return found;
+}
+
+/** See `SweepLedger.readPartlyDone`. */
+export async function readPartlyDone(context: SweepContext, of: UsersOfSweep): Promise<Set<number>> {
+  const from = receiptsSaying(context, of, ['removed', 'alreadyGone', 'accepted']);
+  const { rows } = await sql<{ seq: number }>`select distinct r.seq from ${from}`.execute(context.db);
+  return new Set(rows.map(({ seq }) => seq));
+}
+
+/** Each user is reached through the index `receipts_key`, also in tables without statistics. */
+function receiptsSaying({ dialect }: SweepContext, { sweepId, seqs }: UsersOfSweep, outcomes: readonly Outcome[]): RawBuilder<unknown> {
+  const json = JSON.stringify(seqs);
+  const ofUser = sql`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
+    and r.seq = cast(list.value as integer) and r.phase in ('outcome', 'settled') and r.outcome in (${sql.join(outcomes)})`;
+  // The offset keeps Postgres from turning the look-ups into one join, for which it would read the whole table.
+  return dialect === 'postgres'
+    ? sql`jsonb_array_elements_text(${json}::jsonb) as list (value)
+        cross join lateral (select * from receipts as r where ${ofUser} offset 0) as r`
+    : sql`json_each(${json}) as list cross join receipts as r on ${ofUser}`;
 }

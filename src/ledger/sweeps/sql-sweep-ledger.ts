@@ -7,7 +7,7 @@ import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } 
 import { purge, release, releaseEndedBefore } from './purge';
 import { proveAll } from './prove-all';
 import { prove, seal } from './seal';
-import { readRemovals } from './removals';
+import { readPartlyDone, readRemovals } from './removals';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
 import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
@@ -61,6 +61,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     flushWave: short(flushWave),
     readHistories: short(readHistories),
     readRemovals: short(readRemovals),
+    readPartlyDone: short(readPartlyDone),
     readUser: short(readUser),
     count: short(count),
     countFailed: short(countFailed),

@@ -115,6 +115,8 @@ export interface SweepLedger {
    * each seq; a user of whom it removed nothing is absent. Items that it has only seen do not count.
    */
   readRemovals(query: { sweepId: string; seqs: readonly number[] }): Promise<ReadonlyMap<number, readonly Removal[]>>;
+  /** Those of these users for whom this very sweep has done something, or found it done, whatever became of the rest. */
+  readPartlyDone(query: { sweepId: string; seqs: readonly number[] }): Promise<ReadonlySet<number>>;
 
   /**
    * One user of a sweep, decrypted, for a run of its own; undefined when there is none, or its ids were purged.

@@ -1,12 +1,12 @@
 import { CancelledFailure } from '@temporalio/common';
 import type { EndSweep } from '../../../src/activities/sweep/contract';
 import { SweepFencedError, SweepReleasedError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { ChunkFence, SettledUser, TargetRow } from '../../../src/ledger/sweeps/sweep-types';
+import type { ChunkFence, DeferredUser, SettledUser, StepReceipt, TargetRow } from '../../../src/ledger/sweeps/sweep-types';
 import type { Outcome } from '../../../src/policy/outcome';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp, runRaw } from '../../ledger/databases';
-import { settled, sweepOf } from '../../ledger/sweeps/users';
+import { receiptOf, settled, sweepOf } from '../../ledger/sweeps/users';
 import { CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
 import type { ActivityPlace } from './activity-place';
 
@@ -55,19 +55,21 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
     /** One user of each state in which a sweep can leave somebody. */
     async function mixed(sweepId: string): Promise<ChunkFence> {
       const { sweeps } = place.ledger;
-      await sweepOf(sweeps, sweepId, canaries(sweepId, 8));
+      await sweepOf(sweeps, sweepId, canaries(sweepId, 10));
       const dead = await fenceOf(sweepId, 'chunk-0');
-      const users = await sweeps.openWave({ ...dead, range: { from: 0, to: 6 }, wave: 1, limit: 7 });
-      const later = { kind: 'deferred', notBefore: '2999-01-01T00:00:00.000Z', receipts: [] } as const;
+      const users = await sweeps.openWave({ ...dead, range: { from: 0, to: 8 }, wave: 1, limit: 9 });
+      const later = { kind: 'deferred', notBefore: '2999-01-01T00:00:00.000Z', receipts: [] as StepReceipt[] } as const;
       await sweeps.flushWave({
         ...dead,
-        users: users.flatMap((user): (SettledUser | (typeof later & { seq: number; round: number; unsettled: boolean }))[] => {
+        users: users.flatMap((user): (SettledUser | DeferredUser)[] => {
           const { seq, round } = user;
           if (seq === 0) return [settled(user)];
           if (seq === 1) return [{ ...later, seq, round, unsettled: false }];
           if (seq === 2) return [{ ...later, seq, round, unsettled: true }];
           if (seq === 3 || seq === 4) return [settled(user, 'removed', { bulkApps: ['ios', 'android'] })];
-          // Users 5 and 6 stay open, as a worker that was killed leaves them; user 7 was never begun.
+          if (seq === 7) return [{ ...later, seq, round, unsettled: false, receipts: [receiptOf(user), receiptOf(user, { step: 'plaid.products', outcome: 'failed' })] }];
+          if (seq === 8) return [settled(user, 'skipped', { bulkApps: ['ios', 'android'] })];
+          // Users 5 and 6 stay open, as a worker that was killed leaves them; user 9 was never begun.
           return [];
         }),
       });
@@ -79,7 +81,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
     it.each<['deadline' | 'cancelled', Outcome]>([
       ['deadline', 'failed'],
       ['cancelled', 'skipped'],
-    ])('for the %s gives everybody a last word: %s, or unknown when a call may have gone out', async (reason, outcome) => {
+    ])('for the %s gives everybody a last word: %s, failed when something was done, or unknown when a call may have gone out', async (reason, outcome) => {
       const sweepId = `closed for ${reason}`;
       await mixed(sweepId);
       await close(sweepId, reason);
@@ -90,24 +92,37 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
           `1 offboarding ${outcome}`,
           '2 offboarding unknown',
           '3 batch.ios unknown',
-          `3 batch.android ${outcome}`,
-          `4 batch.ios ${outcome}`,
-          `4 batch.android ${outcome}`,
+          '3 batch.android failed',
+          '4 batch.ios failed',
+          '4 batch.android failed',
           '5 offboarding unknown',
           '6 offboarding unknown',
-          `7 offboarding ${outcome}`,
+          '7 offboarding failed',
+          `8 batch.ios ${outcome}`,
+          `8 batch.android ${outcome}`,
+          `9 offboarding ${outcome}`,
         ].sort(),
       );
       expect(new Set(lastWords.map((receipt) => `${receipt.phase} ${receipt.reason}`))).toEqual(new Set([`settled ${reason}`]));
       expect(lastWords.find(({ step }) => step === 'offboarding')).toMatchObject({ task: 'offboardUsers', service: 'http-tasks', subject: canaries(sweepId, 2)[1]?.subjects[0] });
       expect(lastWords.find(({ step }) => step === 'batch.ios')).toMatchObject({ task: 'batch.customDataBulkDelete', keySlot: 'ios', subject: canaries(sweepId, 4)[3]?.subjects[1] });
-      const counts = await place.ledger.sweeps.count(sweepId);
-      // At the deadline the user with one call that may have gone out and one that did not has failed.
-      const unknown = reason === 'deadline' ? 3 : 4;
-      expect(counts).toMatchObject({ total: 8, pending: 0, open: 0, waitingForBulk: 0, unknown });
+      const failed = reason === 'deadline' ? 6 : 3;
+      const counts = { total: 10, removed: 1, failed, unknown: 3, skipped: 6 - failed, pending: 0, open: 0, waitingForBulk: 0 };
+      expect(await place.ledger.sweeps.count(sweepId)).toMatchObject(counts);
       const before = await receiptsOf(sweepId);
       await close(sweepId, reason);
       expect(await receiptsOf(sweepId)).toEqual(before);
+    });
+
+    it('for a cancellation leaves those who are done in part to a redrive, and nobody else', async () => {
+      await mixed('cancelled amidst');
+      await close('cancelled amidst', 'cancelled');
+      await end('cancelled amidst', { cancelled: true });
+      const { sweeps } = place.ledger;
+      await sweeps.create({ sweepId: 'the rest', redriveOf: 'cancelled amidst' });
+      expect(await sweeps.appendRedriven({ sweepId: 'the rest', limit: 100 })).toMatchObject({ total: 6, complete: true });
+      const taken = await Promise.all([0, 1, 2, 3, 4, 5].map((seq) => sweeps.readUser({ sweepId: 'the rest', seq })));
+      expect(taken.map((row) => row?.user)).toEqual([2, 3, 4, 5, 6, 7].map((seq) => canary(`cancelled amidst-${seq}`)));
     });
 
     it('takes the sweep away from whoever still works on it', async () => {

@@ -44,6 +44,16 @@ describe.each(DATABASES)('what earlier rounds of a sweep removed, read from a le
     ]);
   });
 
+  it('is enough to say who is done in part, as is what was gone before or accepted', async () => {
+    await rounds(
+      'in part',
+      (user) => (user.seq < 2 ? [receiptOf(user)] : []),
+      (user) => (user.seq === 1 || user.seq === 5 ? [receiptOf(user, { outcome: 'alreadyGone' })] : []),
+      (user) => (user.seq === 7 ? [receiptOf(user, { step: 'batch.ios', outcome: 'accepted' })] : []),
+    );
+    expect(await sweeps.readPartlyDone({ sweepId: 'in part', seqs: [1, 3, 5, 6, 7] })).toEqual(new Set([1, 5, 7]));
+  });
+
   it('leaves out what was only seen, refused or lost, and whatever another sweep did', async () => {
     await rounds('another', (user) => [receiptOf(user, { items: [item('a')] })]);
     await rounds('seen only', (user) => [
@@ -53,6 +63,7 @@ describe.each(DATABASES)('what earlier rounds of a sweep removed, read from a le
     ]);
     expect(await sweeps.readRemovals({ sweepId: 'seen only', seqs: [0, 1, 2] })).toEqual(new Map());
     expect(await sweeps.readRemovals({ sweepId: 'another', seqs: [] })).toEqual(new Map());
+    expect(await sweeps.readPartlyDone({ sweepId: 'seen only', seqs: [0, 1, 2] })).toEqual(new Set());
   });
 });
 
