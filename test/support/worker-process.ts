@@ -18,10 +18,18 @@ export interface WorkerProcess {
 
 const STARTS_WITHIN_MS = 60_000;
 
-/** Starts the package's own worker for this place; resolves once it polls. Its sources are run as they are. */
-export async function startWorkerProcess(place: Pick<Place, 'env'>, moreEnv: Record<string, string> = {}): Promise<WorkerProcess> {
+/**
+ * Starts the package's own worker for this place; resolves once it polls. Its sources are run as they are.
+ *
+ * @param script What is run in its place; says that it polls in the same words.
+ */
+export async function startWorkerProcess(
+  place: Pick<Place, 'env'>,
+  moreEnv: Record<string, string> = {},
+  script = path.join(ROOT, 'src/worker.ts'),
+): Promise<WorkerProcess> {
   const register = path.join(ROOT, 'test/ledger/children/register-typescript.cjs');
-  const child = spawn(process.execPath, ['--require', register, path.join(ROOT, 'src/worker.ts')], {
+  const child = spawn(process.execPath, ['--require', register, script], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, TEMPORAL_ADDRESS: temporalAddress(), ...place.env, ...moreEnv },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -3,6 +3,7 @@ import { holdsMigration } from './0002-holds';
 import { sweepsMigration } from './0003-sweeps';
 import { sweepWritesMigration } from './0004-sweep-writes';
 import { rateTurnsMigration } from './0005-rate-turns';
+import { bulkOutcomesMigration } from './0006-bulk-outcomes';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -12,4 +13,5 @@ export const migrations: readonly Migration[] = [
   sweepsMigration,
   sweepWritesMigration,
   rateTurnsMigration,
+  bulkOutcomesMigration,
 ];

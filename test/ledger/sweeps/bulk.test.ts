@@ -50,6 +50,22 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     };
   }
 
+  it('are recorded for several apps at the same moment, and no user waits for ever or loses the worst outcome', async () => {
+    const apps = ['ios', 'android', 'web'];
+    for (const sweepId of ['at once 1', 'at once 2', 'at once 3']) {
+      await waiting(sweepId, Array.from({ length: 250 }, () => 'removed' as const), apps);
+      const opened = await Promise.all(
+        apps.map(async (app) => {
+          const chunk = await fenceOf(sweepId, `bulk.${app}`);
+          return outcomeOf(chunk, app, await openOf(chunk, app, 1), app === 'android' ? { outcome: 'failed' } : {});
+        }),
+      );
+      await Promise.all(opened.map((outcome) => sweeps.recordBulk(outcome)));
+      expect(await sweeps.readyForBulk(sweepId)).toEqual({});
+      expect(await sweeps.count(sweepId)).toMatchObject({ total: 250, waitingForBulk: 0, failed: 250 });
+    }
+  });
+
   it('take users whose other steps are done, and a user is done when all apps have answered', async () => {
     await waiting('two apps', ['removed', 'skipped', 'failed'], ['ios', 'android', 'ios']);
     expect(await sweeps.readyForBulk('two apps')).toEqual({ android: 3, ios: 3 });
