@@ -20,6 +20,12 @@ export type CallEnd =
   /** The chunk is to stop; nothing was sent, or it was a read. */
   | { kind: 'stopped' };
 
+/**
+ * A call that was taken out of the rate may be made so much later than others; so little that no minute sees more calls
+ * for it.
+ */
+const TOKEN_KEPT_MS = 250;
+
 /** Between tries to get a call from a ledger that is away. */
 const RETRY_MS = 250;
 
@@ -57,8 +63,13 @@ async function obstacleTo(
   task: HttpTask,
   { slot, admission, holds }: { slot: KeySlot; admission: Admission; holds: HoldWatch },
 ): Promise<'held' | 'stopped' | undefined> {
+  let takenAtMs = Number.NEGATIVE_INFINITY;
   for (;;) {
-    await takeToken(run, task);
+    // Where a rate is low, waiting for another one would make the rest too old again.
+    if (performance.now() > takenAtMs + TOKEN_KEPT_MS) {
+      await takeToken(run, task);
+      takenAtMs = performance.now();
+    }
     if (task.effect !== 'read' && !holds.isClear && (await holds.isHeld())) return 'held';
     if (run.stopped.aborted || (admission === 'call' && slot.refuses(run.beganAtMs))) return 'stopped';
     if (performance.now() <= run.ledger.sendableUntilMs) return undefined;

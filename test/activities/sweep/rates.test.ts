@@ -2,8 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createCallBudgets } from '../../../src/activities/budget/create-call-budgets';
 import type { CallBudgets, RateAnswer } from '../../../src/activities/call-budget';
 import type { RateKey } from '../../../src/ledger/sweeps/rate-ledger';
+import { ChunkRun } from '../../../src/activities/sweep/chunk-run';
+import { FencedLedger } from '../../../src/activities/sweep/fenced-ledger';
+import { HoldWatch } from '../../../src/activities/sweep/hold-watch';
 import { runChunk } from '../../../src/activities/sweep/run-chunk';
+import { sendCall } from '../../../src/activities/sweep/send-call';
 import { LedgerUnavailableError } from '../../../src/ledger/ledger';
+import { plaid } from '../../../src/tasks/catalogue';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { cleanUp } from '../../ledger/databases';
@@ -64,6 +69,27 @@ describe('the calls of a chunk', () => {
     away = false;
     await expect(running).resolves.toMatchObject({ waitingForBulk: 30 });
     expectAllGone(simulators, 30);
+  });
+
+  it('cost one each, also when the wait for it is so long that the ledger has to confirm the fence again', async () => {
+    await seedSweep(simulators, place, 'slow', 1);
+    const now = performance.now.bind(performance);
+    let [passedMs, taken] = [0, 0];
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + passedMs);
+    const admit: CallBudgets['admit'] = () => {
+      taken += 1;
+      passedMs += 6_000;
+      return Promise.resolve(taken < 10);
+    };
+    try {
+      const stop = new AbortController();
+      const ledger = await FencedLedger.take(place.ledger, { sweepId: 'slow', chunkId: 'c' }, stop.signal);
+      const run = new ChunkRun(chunkOf('slow', 1), ledger, stop, { ...place, budgets: { ...UNLIMITED, tryAdmit: () => false, admit } });
+      const end = await sendCall(run, plaid.userItemsGet, { user_id: 'slow-0' }, new HoldWatch(ledger, [], performance.now()));
+      expect({ kind: end.kind, taken }).toEqual({ kind: 'answered', taken: 1 });
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('end at once when the chunk is told to stop while they wait for their turn', async () => {
