@@ -13,7 +13,8 @@ const IDS_KEPT_MS = 30 * 24 * 3_600_000;
  * worker dies between two of them: the ids go only once the receipts are sealed and the status is written.
  *
  * Ids of users who failed or are unknown stay readable for a redrive, until one has ended, `release`, or for 30 days. When
- * there are none, the sweep's key is destroyed at once. What other sweeps have kept for too long is destroyed here too.
+ * there are none, the sweep's key is destroyed at once. What other sweeps have kept for too long is destroyed here too,
+ * also those that were given up and never ended.
  */
 export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, input: EndSweep): Promise<EndedSweep> {
   const progress = { sealedReceipts: 0, purgedUsers: 0 };
@@ -46,7 +47,7 @@ export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, in
         if (counts.failed + counts.unknown === 0) await sweeps.release(sweepId);
         // Those whom a redrive took up stand in it, with their outcome; a cancelled one has left some of them out.
         if (sweep.redriveOf !== undefined && !cancelled) await sweeps.release(sweep.redriveOf);
-        await sweeps.releaseEndedBefore(new Date(Date.now() - IDS_KEPT_MS).toISOString());
+        await sweeps.releaseUntouchedSince(new Date(Date.now() - IDS_KEPT_MS).toISOString());
         return { status, counts, merkleRoot };
       }),
   );

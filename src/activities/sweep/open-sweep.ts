@@ -73,7 +73,7 @@ async function refuseUndrivable(sweeps: SweepLedger, redriveOf: string): Promise
   if (first === undefined) {
     throw refusal('redriveOf', 'this ledger has no sweep of that id; check it, and that the worker has the ledger of that sweep (HTTP_TASKS_LEDGER_URL)');
   }
-  if (first.endedAt === undefined) throw refusal('redriveOf', `that sweep has not ended (${first.status}); wait for its end, or cancel it`);
+  if (first.endedAt === undefined && first.readable) throw refusal('redriveOf', `that sweep has not ended (${first.status}); wait for its end, or cancel it`);
   if (first.merkleRoot === undefined) {
     throw refusal('redriveOf', 'that sweep was given up before everybody had an outcome; off-board the users of its source again, with skipDone');
   }

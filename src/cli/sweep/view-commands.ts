@@ -87,7 +87,7 @@ function registerRelease(parent: Command, io: Io): void {
     usage: 'release <id>',
     summary: 'destroy the key of a sweep, so that nobody can read its ids any more',
     description:
-      'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle root stay. It happens by itself 30 days after the end of a sweep. Asks first, unless --yes says so.',
+      'The failed and unknown users of the sweep cannot be redriven afterwards. Receipts, counts and the Merkle root stay. It happens by itself when nobody has worked at the sweep for 30 days. Asks first, unless --yes says so.',
     examples: ['http-tasks sweep release closed-2030-01', 'http-tasks sweep release closed-2030-01 --yes --json'],
   });
   command.option('--yes', 'do not ask');

@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
+import type { ExpressionBuilder } from 'kysely';
 import { rankOf } from '../../policy/worst-outcome';
+import type { Tables } from '../tables';
 import { storable } from '../values';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
@@ -64,19 +66,29 @@ export async function release(context: SweepContext, sweepId: string): Promise<v
   await deleteKeys(context, sweep);
 }
 
-/** See `SweepLedger.releaseEndedBefore`. */
-export async function releaseEndedBefore(context: SweepContext, time: string): Promise<string[]> {
-  const ended = await context.inTime(() =>
+/** See `SweepLedger.releaseUntouchedSince`. A workflow that was terminated writes no end, so that ends alone do not count. */
+export async function releaseUntouchedSince(context: SweepContext, time: string): Promise<string[]> {
+  const since = new Date(time).toISOString();
+  const untouched = await context.inTime(() =>
     context.db
       .selectFrom('sweeps')
       .select('sweep_id')
-      .where('ended_at', '<', new Date(time).toISOString())
       .where('wrapped_key', 'is not', null)
+      .where('created_at', '<', since)
+      .where((eb) => eb.or([eb('ended_at', 'is', null), eb('ended_at', '<', since)]))
+      .where((eb) => eb.not(eb.exists(openedSince(eb, 'targets', since))))
+      .where((eb) => eb.not(eb.exists(openedSince(eb, 'bulk_queue', since))))
       .orderBy('number')
       .execute(),
   );
-  for (const { sweep_id } of ended) await release(context, sweep_id);
-  return ended.map(({ sweep_id }) => sweep_id);
+  for (const { sweep_id } of untouched) await release(context, sweep_id);
+  return untouched.map(({ sweep_id }) => sweep_id);
+}
+
+/** Users of a sweep of whom somebody has recorded an intent since then. */
+function openedSince(eb: ExpressionBuilder<Tables, 'sweeps'>, table: 'targets' | 'bulk_queue', since: string) {
+  const opened = eb.selectFrom(table).select(`${table}.seq`).whereRef(`${table}.sweep`, '=', 'sweeps.number');
+  return opened.where(`${table}.intent_at`, '>=', since);
 }
 
 /**

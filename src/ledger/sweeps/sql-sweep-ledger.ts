@@ -4,7 +4,7 @@ import type { LedgerDatabase } from '../tables';
 import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
 import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } from './progress';
-import { purge, release, releaseEndedBefore } from './purge';
+import { purge, release, releaseUntouchedSince } from './purge';
 import { proveAll } from './prove-all';
 import { prove, seal } from './seal';
 import { readPartlyDone, readRemovals } from './removals';
@@ -81,6 +81,6 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     proveAll: (given) => proveAll(context, given),
     purge: (given) => purge(context, given),
     release: (sweepId) => release(context, sweepId),
-    releaseEndedBefore: (time) => releaseEndedBefore(context, time),
+    releaseUntouchedSince: (time) => releaseUntouchedSince(context, time),
   };
 }

@@ -206,6 +206,9 @@ export interface SweepLedger {
   purge(purge: { sweepId: string; onProgress?: (users: number) => void }): Promise<number>;
   /** Destroys the sweep's key: no id in it can be read any more, by nobody. Receipts and counts stay. */
   release(sweepId: string): Promise<void>;
-  /** Releases every sweep that ended before this time (ISO 8601); answers their ids. */
-  releaseEndedBefore(time: string): Promise<string[]>;
+  /**
+   * Releases every sweep at which nobody has worked since this time (ISO 8601), whether it has ended or was given up: it
+   * was made before, and no user was opened since. Answers their ids.
+   */
+  releaseUntouchedSince(time: string): Promise<string[]>;
 }

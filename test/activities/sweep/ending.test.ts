@@ -256,7 +256,9 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       for (const [name, days] of [['old', 31], ['young', 29]] as const) {
         await done(name, ['failed']);
         await end(name);
-        await runRaw(url, `update sweeps set ended_at = '${new Date(Date.now() - days * dayMs).toISOString()}' where sweep_id = '${name}'`);
+        const at = new Date(Date.now() - days * dayMs).toISOString();
+        await runRaw(url, `update sweeps set created_at = '${at}', ended_at = '${at}' where sweep_id = '${name}'`);
+        await runRaw(url, `update targets set intent_at = '${at}' where sweep = (select number from sweeps where sweep_id = '${name}')`);
       }
       await done('today', ['removed']);
       await end('today');
@@ -264,7 +266,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       expect(await sweeps.read('young')).toMatchObject({ readable: true });
     });
 
-    it.each(['seal', 'setStatus', 'purge', 'release', 'releaseEndedBefore'] as const)('comes to the same when its worker dies before "%s"', async (step) => {
+    it.each(['seal', 'setStatus', 'purge', 'release', 'releaseUntouchedSince'] as const)('comes to the same when its worker dies before "%s"', async (step) => {
       const sweepId = `dies before ${step}`;
       const rows = [targetRow(canary(`${sweepId}-a`)), targetRow(canary(`${sweepId}-b`))];
       await done(sweepId, ['removed', 'accepted'], rows);

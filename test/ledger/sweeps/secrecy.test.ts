@@ -128,15 +128,31 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
     expect(await runRaw(url, `select wrapped_key from sweeps where sweep_id = 'released'`)).toEqual([{ wrapped_key: null }]);
   });
 
-  it('are released when the sweep ended long enough ago, and only then', async () => {
-    await ended('old');
-    await sweepOf(sweeps, 'still running', rowsOf(0, 1));
-    expect(await sweeps.releaseEndedBefore(new Date(Date.now() - 60_000).toISOString())).toEqual([]);
-    const released = await sweeps.releaseEndedBefore(new Date(Date.now() + 60_000).toISOString());
-    expect(released).toContain('old');
-    expect(released).not.toContain('still running');
-    expect(await sweeps.read('old')).toMatchObject({ readable: false });
-    expect(await sweeps.read('still running')).toMatchObject({ readable: true });
+  it('are released when nobody has worked at the sweep for long enough, also when it never ended, and only then', async () => {
+    const [long, lately] = ['2020-01-01T00:00:00.000Z', new Date().toISOString()];
+    /** A sweep with a user who was opened and one who waits for Batch, made and last worked at when it is said. */
+    const sweepAt = async (sweepId: string, { made = long, opened = long, bulk = long, end = '' }): Promise<void> => {
+      await sweepOf(sweeps, sweepId, rowsOf(0, 2));
+      const chunk = { sweepId, chunkId: 'c', fence: await sweeps.takeFence({ sweepId, chunkId: 'c' }) };
+      const users = await sweeps.openWave({ ...chunk, range: { from: 0, to: 1 }, wave: 1, limit: 2 });
+      await sweeps.flushWave({ ...chunk, users: users.slice(1).map((user) => settled(user, 'removed', { bulkApps: ['ios'] })) });
+      await sweeps.openBulk({ ...chunk, app: 'ios', step: 'batch.ios', wave: 1, limit: 1 });
+      const number = `(select number from sweeps where sweep_id = '${sweepId}')`;
+      await runRaw(url, `update targets set intent_at = '${opened}' where sweep = ${number}`);
+      await runRaw(url, `update bulk_queue set intent_at = '${bulk}' where sweep = ${number}`);
+      await runRaw(url, `update sweeps set created_at = '${made}', ended_at = ${end === '' ? 'null' : `'${end}'`} where sweep_id = '${sweepId}'`);
+    };
+    await sweepAt('ended long ago', { end: long });
+    await sweepAt('given up', {});
+    await sweepAt('made lately', { made: lately });
+    await sweepAt('opened lately', { opened: lately });
+    await sweepAt('at Batch lately', { bulk: lately });
+    await sweepAt('ended lately', { end: lately });
+    expect(await sweeps.releaseUntouchedSince(new Date(Date.now() - 60_000).toISOString())).toEqual(['ended long ago', 'given up']);
+    expect(await sweeps.read('given up')).toMatchObject({ readable: false, status: 'running' });
+    for (const sweepId of ['made lately', 'opened lately', 'at Batch lately', 'ended lately']) {
+      expect(await sweeps.read(sweepId)).toMatchObject({ readable: true });
+    }
   });
 
   if (name === 'libSQL') {
