@@ -93,6 +93,8 @@ interface SweepsTable {
   leaves: number | null;
   created_at: Instant;
   ended_at: LaterInstant;
+  /** Null as long as no user has an id at Plaid. */
+  plaid_environment: string | null;
 }
 
 interface SweepChunksTable {

@@ -81,6 +81,18 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     expect(target?.subjects).toEqual([hasher.subject('plaid', 'production', 'usr_1')]);
   });
 
+  it('is not gone on with for another environment, and not destroyed', async () => {
+    const sweepId = freshId();
+    const row = { user: { plaidUserId: 'usr_1' }, subjects: [hasher.subject('plaid', 'production', 'usr_1')] };
+    await ledger.sweeps.create({ sweepId });
+    await ledger.sweeps.appendTargets({ sweepId, version: 0, rows: [row], plaidEnvironment: 'production', position: '1' });
+    await expect(read(ledger, { file: fileWith(`${HEAD}usr_1,\nusr_2,\n`), sweepId })).rejects.toMatchObject({
+      type: 'Conflict',
+      message: expect.stringContaining("was begun for Plaid's production and not its sandbox") as string,
+    });
+    expect(await ledger.sweeps.read(sweepId)).toMatchObject({ readable: true, total: 1 });
+  });
+
   it('may be JSONL in gzip, or of any name when its format is told', async () => {
     const packed = fileWith(gzipSync('{"batch_user_id":"1"}\n{"batch_user_id":"2"}\n'), 'users.jsonl.gz');
     expect((await read(ledger, { file: packed })).state.total).toBe(2);

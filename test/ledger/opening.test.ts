@@ -39,7 +39,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     const url = await freshUrl();
     const events: LedgerEvent[] = [];
     await open(url, { onEvent: (event) => events.push(event) });
-    expect(events).toEqual([{ kind: 'migrated', migrations: ['0001-receipts', '0002-holds', '0003-sweeps', '0004-sweep-writes', '0005-rate-turns', '0006-bulk-outcomes'] }]);
+    expect(events).toEqual([{ kind: 'migrated', migrations: ['0001-receipts', '0002-holds', '0003-sweeps', '0004-sweep-writes', '0005-rate-turns', '0006-bulk-outcomes', '0007-snapshot-environment'] }]);
     await open(url, { onEvent: (event) => events.push(event) });
     expect(events).toHaveLength(1);
   });
@@ -51,7 +51,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     const others = await Promise.all(Array.from({ length: 9 }, () => openerProcess(url, SUBJECT_KEY)));
     const answers = await Promise.all([first, ...others].map((start) => start()));
     expect(answers.map(({ error }) => error)).toEqual(Array(10).fill(undefined));
-    expect(answers.filter(({ migrations }) => migrations?.length === 6)).toHaveLength(1);
+    expect(answers.filter(({ migrations }) => migrations?.length === 7)).toHaveLength(1);
     expect(answers.filter(({ migrations }) => migrations?.length === 0)).toHaveLength(9);
   });
 

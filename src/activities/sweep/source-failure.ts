@@ -1,14 +1,14 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import { LedgerStatementError } from '../../ledger/sql-failure';
-import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import { SweepConflictError, SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import { SourceError, SourceUnavailableError } from '../../sources/source';
 import type { TaskFailure } from '../../tasks/failure';
 import { InvalidInputError } from '../../tasks/parse-input';
 import { refusal } from '../refusals';
 
 /** What the ledger says, which has nothing to do with the source. */
-const OF_THE_LEDGER = [LedgerUnavailableError, LedgerStatementError, SweepReleasedError, UnknownSweepError] as const;
+const OF_THE_LEDGER = [LedgerUnavailableError, LedgerStatementError, SweepConflictError, SweepReleasedError, UnknownSweepError] as const;
 
 /**
  * What may be said of a source that could not be read: a refusal naming the field, final; or a failure that Temporal

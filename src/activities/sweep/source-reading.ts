@@ -86,7 +86,11 @@ export class SourceReading {
 
   async #append(block: Omit<AppendTargets, 'sweepId'>): Promise<SnapshotState> {
     this.#signal.throwIfAborted();
-    const state = await this.#dependencies.ledger.sweeps.appendTargets({ ...block, sweepId: this.#input.sweepId });
+    const state = await this.#dependencies.ledger.sweeps.appendTargets({
+      ...block,
+      sweepId: this.#input.sweepId,
+      plaidEnvironment: plaidEnvironment(this.#dependencies.services),
+    });
     this.#onProgress(state);
     return state;
   }

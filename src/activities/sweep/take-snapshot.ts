@@ -1,7 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
-import { userSubjects } from '../../ledger/user-subjects';
 import { refusal, requireService } from '../refusals';
 import type { Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
@@ -10,9 +9,6 @@ import { sourceFailure } from './source-failure';
 import { SourceReading } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
 import { beating, withSweep } from './sweep-work';
-
-/** Users of a snapshot that another process took, of whom one is looked at to see whether it fits this worker. */
-const USERS_LOOKED_AT = 20;
 
 /**
  * See `SweepActivities`. Goes on where an earlier attempt left off.
@@ -49,7 +45,7 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
   try {
     const { total, duplicates, rejected } = await read(dependencies, input, row, control);
     if (total === 0) throw refusal(origin, 'holds nobody; an empty list never means everybody');
-    if (origin !== 'source') await refuseOtherEnvironment(dependencies, input.sweepId, { origin, total });
+    refuseOtherEnvironment(dependencies, await sweeps.read(input.sweepId), origin);
     return { total, duplicates, rejected };
   } catch (error) {
     const failure = failureOf(error, row, input, control.signal);
@@ -81,19 +77,12 @@ function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {
  * Hashes of ids depend on Plaid's environment. Those of a snapshot that was taken for another one than this worker's
  * would match no hold that was set for it, and its users would be deleted in the wrong place.
  */
-async function refuseOtherEnvironment(
-  { ledger, services, hasher }: SweepDependencies,
-  sweepId: string,
-  { origin, total }: { origin: string; total: number },
-): Promise<void> {
-  for (let seq = 0; seq < Math.min(total, USERS_LOOKED_AT); seq++) {
-    const found = await ledger.sweeps.readUser({ sweepId, seq });
-    if (found === undefined || (found.user.plaidUserId === undefined && found.user.plaidUserToken === undefined)) continue;
-    requireService(services, 'plaid', origin);
-    const environment = plaidEnvironment(services);
-    if (userSubjects(found.user, environment, hasher)[0] === found.subjects[0]) return;
-    throw refusal(origin, `was read for another environment of Plaid than this worker's, which is ${environment}; set PLAID_ENV to the same where it is read, and read it again`);
-  }
+function refuseOtherEnvironment({ services }: SweepDependencies, row: SweepRow | undefined, origin: string): void {
+  if (row?.plaidEnvironment === undefined) return;
+  requireService(services, 'plaid', origin);
+  const environment = plaidEnvironment(services);
+  if (row.plaidEnvironment === environment) return;
+  throw refusal(origin, `was read for another environment of Plaid than this worker's, which is ${environment}; set PLAID_ENV to the same where it is read, and read it again`);
 }
 
 function failureOf(error: unknown, { redriveOf }: SweepRow, { source, sweepId }: TakeSnapshot, signal: AbortSignal): unknown {

@@ -27,6 +27,8 @@ export interface ReadingOptions {
   sweeps: SweepLedger;
   sweepId: string;
   maxUsers: number;
+  /** For which the rows are hashed. */
+  plaidEnvironment: string;
   signal: AbortSignal;
   toRow: (user: TargetRow['user']) => TargetRow;
   onProgress: (state: SnapshotState) => void;
@@ -72,9 +74,9 @@ export class FileReading {
   }
 
   async #write({ version }: SnapshotState, block: Omit<AppendTargets, 'sweepId' | 'version'>): Promise<SnapshotState> {
-    const { sweeps, sweepId, signal, onProgress } = this.#options;
+    const { sweeps, sweepId, plaidEnvironment, signal, onProgress } = this.#options;
     signal.throwIfAborted();
-    const state = this.#withinLimit(await appendPatiently(sweeps, { ...block, sweepId, version }, signal));
+    const state = this.#withinLimit(await appendPatiently(sweeps, { ...block, sweepId, plaidEnvironment, version }, signal));
     onProgress(state);
     return state;
   }

@@ -56,12 +56,13 @@ export async function takeLocalSnapshot(
     sweepId,
     signal,
     maxUsers,
+    plaidEnvironment: environment,
     toRow: (user) => ({ user, subjects: userSubjects(user, environment, hasher) }),
     onProgress: (state) => report.show(state),
   });
   let state: SnapshotState | undefined;
   try {
-    const begun = await beginSnapshot(ledger.sweeps, snapshot);
+    const begun = await beginSnapshot(ledger.sweeps, snapshot, environment);
     state = await reading.read(begun, (after) =>
       new CheckedRows(source, {
         tolerance: local.badRows,
@@ -90,11 +91,14 @@ async function createRejectFile(file: string): Promise<RejectFile> {
 }
 
 /** A new snapshot, or one that is not finished yet. */
-async function beginSnapshot(sweeps: SweepLedger, { sweepId, local }: LocalSnapshot): Promise<SnapshotState> {
+async function beginSnapshot(sweeps: SweepLedger, { sweepId, local }: LocalSnapshot, environment: string): Promise<SnapshotState> {
   const row = await sweeps.create({ sweepId, skipDone: local.skipDone });
   if (row.endedAt !== undefined || row.claimedBy !== undefined || !row.readable) throw new TakenIdError(sweepId, `is there already (${row.status})`);
   if (row.skipDone !== local.skipDone) {
     throw new TakenIdError(sweepId, `was begun ${row.skipDone ? 'with' : 'without'} --skip-done`);
+  }
+  if (row.plaidEnvironment !== undefined && row.plaidEnvironment !== environment) {
+    throw new TakenIdError(sweepId, `was begun for Plaid's ${row.plaidEnvironment} and not its ${environment}`);
   }
   return sweeps.readSnapshot(sweepId);
 }

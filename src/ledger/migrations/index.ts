@@ -4,6 +4,7 @@ import { sweepsMigration } from './0003-sweeps';
 import { sweepWritesMigration } from './0004-sweep-writes';
 import { rateTurnsMigration } from './0005-rate-turns';
 import { bulkOutcomesMigration } from './0006-bulk-outcomes';
+import { snapshotEnvironmentMigration } from './0007-snapshot-environment';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   sweepWritesMigration,
   rateTurnsMigration,
   bulkOutcomesMigration,
+  snapshotEnvironmentMigration,
 ];

@@ -42,6 +42,7 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
   const sweep = await numberOf(context, sweepId);
   const state = await readState(context, sweepId);
   if (state.snapshot_version !== append.version || state.snapshot_complete === 1) throw new SnapshotMovedError();
+  if (rows.some(({ user }) => hasIdAtPlaid(user))) await noteEnvironment(context, sweepId, append.plaidEnvironment, state.plaid_environment);
   const { fresh, keys } = await withoutDuplicates(context, { sweep, key, rows });
   const done = state.skip_done === 1 ? await findDone(context, fresh) : new Set<TargetRow>();
   const written = fresh.map((row, index) => [
@@ -82,11 +83,13 @@ export async function appendRedriven(
     throw new SweepConflictError(`sweepId: sweep ${sweepId} was not created with redriveOf, so there is nothing to copy.`);
   }
   const key = await keyOf(context, first);
+  const { plaid_environment: environment } = await readState(context, first);
   const after = state.position === undefined ? -1 : Number(state.position);
   const found = await readFailed(context, await numberOf(context, first), { after, limit });
   return appendTargets(context, {
     sweepId,
     version: state.version,
+    ...(environment !== null && { plaidEnvironment: environment }),
     rows: found.map(({ seq, ids, subjects }) => ({
       user: key.decryptUser(seq, ids),
       subjects: JSON.parse(subjects) as string[],
@@ -128,11 +131,30 @@ async function readState({ db }: SweepContext, sweepId: string) {
   const row = await db
     .selectFrom('sweeps')
     .select(['snapshot_version', 'snapshot_position', 'snapshot_complete', 'total', 'duplicates', 'rejected'])
-    .select(['skip_done', 'redrive_of'])
+    .select(['skip_done', 'redrive_of', 'plaid_environment'])
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
   return row;
+}
+
+/** Before the rows themselves, so that none is ever there without it. */
+async function noteEnvironment({ db }: SweepContext, sweepId: string, given: string | undefined, known: string | null): Promise<void> {
+  if (given === undefined || given === known) return;
+  const environment = storable(given);
+  const { numUpdatedRows } = await db
+    .updateTable('sweeps')
+    .set({ plaid_environment: environment })
+    .where('sweep_id', '=', storable(sweepId))
+    .where((eb) => eb.or([eb('plaid_environment', 'is', null), eb('plaid_environment', '=', environment)]))
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) {
+    throw new SweepConflictError(`plaidEnvironment: users of sweep ${sweepId} were read for another environment of Plaid than ${given}; set PLAID_ENV to the same.`);
+  }
+}
+
+function hasIdAtPlaid({ plaidUserId, plaidUserToken }: TargetUser): boolean {
+  return plaidUserId !== undefined || plaidUserToken !== undefined;
 }
 
 /** The rows that are no duplicates, of earlier ones here or of those already written, and the keys they leave. */

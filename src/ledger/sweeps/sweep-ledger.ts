@@ -67,6 +67,7 @@ export interface SweepLedger {
    *
    * @throws SnapshotMovedError when `version` is not the snapshot's: another process appended, or this call was
    * repeated after it had done its work. Nothing was written; read the state and go on at its position.
+   * @throws SweepConflictError when earlier rows were hashed for another `plaidEnvironment`.
    */
   appendTargets(rows: AppendTargets): Promise<SnapshotState>;
   /**

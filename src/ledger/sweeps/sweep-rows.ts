@@ -91,6 +91,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     duplicates: row.duplicates,
     rejected: row.rejected,
     snapshotComplete: row.snapshot_complete === 1,
+    ...(row.plaid_environment !== null && { plaidEnvironment: row.plaid_environment }),
     readable: row.wrapped_key !== null,
     ...(row.merkle_root !== null && { merkleRoot: row.merkle_root }),
     ...(row.leaves !== null && { leaves: row.leaves }),

@@ -33,6 +33,8 @@ export interface SweepRow {
   duplicates: number;
   rejected: number;
   snapshotComplete: boolean;
+  /** For which environment the ids at Plaid were hashed; absent as long as no user has one. */
+  plaidEnvironment?: string;
   /** The users' ids can still be read (where they were not purged). */
   readable: boolean;
   /** In hex; set when the sweep is sealed. */
@@ -70,6 +72,8 @@ export interface AppendTargets {
   version: number;
   /** At most {@link MOST_ROWS_AT_ONCE}, in the order of the source. */
   rows: readonly TargetRow[];
+  /** The environment for which ids at Plaid were hashed; one for the whole sweep. */
+  plaidEnvironment?: string;
   /** Where the source goes on after these rows. Encrypted, since a cursor may hold an id. */
   position: string;
   /**

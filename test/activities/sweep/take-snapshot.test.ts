@@ -328,18 +328,23 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     });
 
     it('is refused when it was taken for another environment of Plaid: no hold would be recognised', async () => {
-      const rowsThere = [targetRow({ batchUserId: 'canary-b' }), targetRow(canary(1), 'production')];
-      await sweepOf(place.ledger.sweeps, 'elsewhere', rowsThere);
+      const atBatch = Array.from({ length: 30 }, (_, index) => targetRow({ batchUserId: `canary-b-${index}` }));
+      await sweepOf(place.ledger.sweeps, 'elsewhere', [...atBatch, targetRow(canary(1), 'production')], 'production');
       const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('elsewhere')));
       expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'snapshot', retryable: false });
       expect(failure.message).toContain('another environment of Plaid than this worker\'s, which is sandbox');
     });
+
+    it('may be read for another environment of Plaid when none of its users has an id there', async () => {
+      await sweepOf(place.ledger.sweeps, 'only Batch', [targetRow({ batchUserId: 'canary-b' })], 'production');
+      expect(await place.run('httpTasks.takeSnapshot', inputOf('only Batch'))).toMatchObject({ total: 1 });
+    });
   });
 
   describe('of a redrive', () => {
-    async function first(sweepId: string, count: number): Promise<void> {
+    async function first(sweepId: string, count: number, plaidEnvironment?: string): Promise<void> {
       const { sweeps } = place.ledger;
-      await sweepOf(sweeps, sweepId, canaries(sweepId, count));
+      await sweepOf(sweeps, sweepId, canaries(sweepId, count), plaidEnvironment);
       const chunk = { sweepId, chunkId: 'c' };
       const fence = await sweeps.takeFence(chunk);
       for (let wave = 1; wave * 250 <= count + 249; wave++) {
@@ -357,6 +362,12 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       expect(await place.run('httpTasks.takeSnapshot', inputOf('redrive'))).toEqual({ total: 2_667, duplicates: 0, rejected: 0 });
       const expected = canaries('first', 4_000).filter((_, seq) => seq % 3 !== 1);
       expect(await usersOf('redrive')).toEqual(expected.map(({ user }) => user));
+    });
+
+    it('is refused when the first sweep was read for another environment of Plaid', async () => {
+      await first('first elsewhere', 2, 'production');
+      await place.ledger.sweeps.create({ sweepId: 'redrive here', redriveOf: 'first elsewhere' });
+      expect(await failureOf(place.run('httpTasks.takeSnapshot', inputOf('redrive here')))).toMatchObject({ field: 'redriveOf', retryable: false });
     });
 
     it('is refused when the ids of the first sweep are gone meanwhile', async () => {

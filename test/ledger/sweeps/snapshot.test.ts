@@ -153,6 +153,20 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     expect(await sweeps.readSnapshot('lost answer')).toEqual(answered);
   });
 
+  it('is of one environment of Plaid, that of the first user with an id there', async () => {
+    await sweeps.create({ sweepId: 'environments' });
+    const appendFor = async (plaidEnvironment: string, rows: readonly TargetRow[]) => {
+      const { version } = await sweeps.readSnapshot('environments');
+      return sweeps.appendTargets({ sweepId: 'environments', version, rows, plaidEnvironment, position: 'p' });
+    };
+    await appendFor('production', [rowOf({ batchUserId: 'customer-1' })]);
+    expect(await sweeps.read('environments')).not.toHaveProperty('plaidEnvironment');
+    for (const number of [2, 3]) await appendFor('sandbox', [rowOf(userNumber(number))]);
+    expect(await sweeps.read('environments')).toMatchObject({ plaidEnvironment: 'sandbox', total: 3 });
+    await expect(appendFor('production', [rowOf(userNumber(4))])).rejects.toThrow(SweepConflictError);
+    expect(await appendFor('production', [rowOf({ batchUserId: 'customer-5' })])).toMatchObject({ total: 4 });
+  });
+
   it('takes nothing more once it is complete', async () => {
     await sweepOf(sweeps, 'complete', rowsOf(0, 2));
     await expect(append('complete', rowsOf(2, 3))).rejects.toThrow(SnapshotMovedError);

@@ -36,7 +36,7 @@ export async function seedSweep({ simulators, settings }: LocalStack, prefix: st
         const user = { plaidUserId: `${prefix}${from + index}` };
         return { user, subjects: userSubjects(user, 'sandbox', hasher) };
       });
-      const appended = await ledger.sweeps.appendTargets({ sweepId, version, rows, position: String(to), complete: to === users });
+      const appended = await ledger.sweeps.appendTargets({ sweepId, version, rows, plaidEnvironment: 'sandbox', position: String(to), complete: to === users });
       version = appended.version;
     }
     return sweepId;

@@ -1,0 +1,11 @@
+import type { Transaction } from 'kysely';
+import type { Tables } from '../tables';
+import type { Migration } from './migration';
+
+/** For which environment of Plaid the users of a sweep were hashed. */
+export const snapshotEnvironmentMigration: Migration = {
+  name: '0007-snapshot-environment',
+  up: async (transaction: Transaction<Tables>) => {
+    await transaction.schema.alterTable('sweeps').addColumn('plaid_environment', 'text').execute();
+  },
+};
