@@ -135,7 +135,7 @@ class Closing {
 
   /**
    * A call that may have gone out is never called undone; and what is left of a user who is done in part is not called
-   * left out, or the user would count as done (see docs/decisions/0020).
+   * left out, or the user would count as done (see docs/decisions/0021).
    */
   #outcomeOf({ seq, unsettled }: { seq: number; unsettled: boolean }, partlyDone: ReadonlySet<number>): LastWord {
     if (unsettled) return 'unknown';
