@@ -9,8 +9,9 @@ const ROOMS = {
   config: { rooms: ['tasks', 'policy'] },
   http: { rooms: ['tasks', 'policy', 'config'] },
   ledger: { rooms: ['policy'], types: ['tasks'] },
+  observability: { rooms: ['tasks', 'policy', 'config', 'http'] },
   sources: { rooms: ['tasks', 'policy', 'config', 'http', 'ledger'] },
-  activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config', 'codec'] },
+  activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config', 'codec', 'observability'] },
   workflows: {
     rooms: ['tasks', 'policy'],
     types: ['activities'],

@@ -83,6 +83,14 @@ export class HttpTasksPlugin extends SimplePlugin {
     this.#activities = createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent });
   }
 
+  /**
+   * How long ago the ledger last answered, in milliseconds, for a readiness check of the host's own; it is asked every
+   * five seconds. Undefined while the worker does not run.
+   */
+  get ledgerLagMs(): number | undefined {
+    return this.#activities.ledgerLagMs;
+  }
+
   override configureWorker(options: WorkerOptions): WorkerOptions {
     const own = activitiesOf(options);
     for (const name of Object.keys(this.#activities.activities)) {
@@ -106,7 +114,8 @@ export class HttpTasksPlugin extends SimplePlugin {
   }
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
-    await this.#activities.open();
+    // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
+    await this.#activities.open(Runtime.instance().metricMeter);
     try {
       if (this.#searchAttributes) await this.#useSearchAttributes(worker);
       this.#onReady?.();

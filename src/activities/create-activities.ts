@@ -1,13 +1,21 @@
+import type { MetricMeter } from '@temporalio/common';
 import type { Settings } from '../config/settings';
 import { createTaskSender } from '../http/send-task';
 import { openLedger } from '../ledger/open-ledger';
 import type { LedgerEvent, OpenedLedger } from '../ledger/open-ledger';
 import type { RateLedger } from '../ledger/sweeps/rate-ledger';
+import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import { createSubjectHasher } from '../ledger/subject';
+import { Metrics } from '../observability/metrics';
 import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../tasks/catalogue';
 import { createCallBudgets } from './budget/create-call-budgets';
 import { documentedLimits } from './budget/documented-limit';
+import { LedgerWatch } from './observed/ledger-watch';
+import { observeBudgets } from './observed/observed-budgets';
+import { RetryCounts } from './observed/observed-retries';
+import { observeSender } from './observed/observed-sender';
+import { observeSnapshots, observeSweeps } from './observed/observed-sweeps';
 import { createOffboardingActivities } from './offboarding-activities';
 import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
@@ -17,7 +25,10 @@ export interface HttpTaskActivities {
   activities: Record<string, (...args: never[]) => Promise<unknown>>;
   /** Has runs that begin from now on write these search attributes. @default none */
   useSearchAttributes(names: readonly string[]): void;
-  open(): Promise<void>;
+  /** How long ago the ledger was last known to answer, in milliseconds; undefined while it is not open. */
+  readonly ledgerLagMs: number | undefined;
+  /** @param meter Where metrics go. @default nowhere */
+  open(meter?: MetricMeter): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,10 +42,17 @@ export function createHttpTaskActivities(given: {
 }): HttpTaskActivities {
   const { settings, catalogue } = given;
   const { url, subjectKey } = settings.ledger;
-  const ledger = new LateLedger(() => openLedger({ url, subjectKey, onEvent: given.onLedgerEvent }));
+  const metrics = new Metrics();
+  const retries = new RetryCounts(metrics);
+  const ledger = new LateLedger(async () => {
+    const opened = await openLedger({ url, subjectKey, onEvent: given.onLedgerEvent });
+    return { ...opened, sweeps: observeSweeps(opened.sweeps, metrics) };
+  });
+  const watch = new LedgerWatch(ledger.rates, metrics);
   const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap((holder) => holder?.secretValues() ?? []);
-  const sender = createTaskSender(settings.sender, { moreSecrets });
-  const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits(catalogue.tasks.map(({ service }) => service)) });
+  const sender = observeSender(createTaskSender(settings.sender, { moreSecrets }), metrics);
+  const documentedLimit = documentedLimits(catalogue.tasks.map(({ service }) => service));
+  const budgets = observeBudgets(createCallBudgets({ rates: ledger.rates, documentedLimit }), metrics);
   let searchAttributes: readonly string[] = [];
   const dependencies = {
     sender,
@@ -47,20 +65,36 @@ export function createHttpTaskActivities(given: {
     searchAttributes: () => searchAttributes,
   };
   // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
+  const sweepActivities = createSweepActivities({
+    ...dependencies,
+    sender: retries.ofSender(sender),
+    sourceSettings: settings.sources,
+    customSources: given.sources,
+  });
+  const sweeps = { readUser: (target: Parameters<SweepLedger['readUser']>[0]) => ledger.view.sweeps.readUser(target) };
   const activities = {
-    ...createTaskActivities(catalogue.tasks, { ...dependencies, sweeps: { readUser: (target) => ledger.view.sweeps.readUser(target) } }),
+    ...retries.ofActivities(catalogue.tasks, createTaskActivities(catalogue.tasks, { ...dependencies, sweeps })),
     ...createOffboardingActivities(dependencies),
-    ...createSweepActivities({ ...dependencies, sourceSettings: settings.sources, customSources: given.sources }),
+    ...observeSnapshots(sweepActivities, metrics),
   };
   return {
     activities,
     useSearchAttributes: (names) => {
       searchAttributes = names;
     },
-    open: () => ledger.open(),
+    get ledgerLagMs() {
+      return watch.lagMs;
+    },
+    open: async (meter) => {
+      await ledger.open();
+      watch.start();
+      if (meter) metrics.start(meter);
+    },
     close: async () => {
       await sender.close();
       await budgets.close();
+      await watch.stop();
+      metrics.stop();
       await ledger.close();
     },
   };

@@ -18,7 +18,7 @@ import type { LocalEncryption } from './local-encryption';
 
 /** How to bring up everything that off-boarding needs on this machine. */
 export interface LocalStackOptions {
-  /** The environment to inherit; what it says about Temporal, the providers or us is left out, but for a key for encryption. */
+  /** The environment to inherit; what it says about Temporal, the providers, us or where traces go is left out, but for a key for encryption. */
   env: Readonly<Record<string, string | undefined>>;
   simulators: SimulatorsOptions;
   withUi: boolean;
@@ -52,7 +52,7 @@ export interface LocalStack {
 }
 
 const TASK_QUEUE = 'http-tasks';
-const OURS = /^(TEMPORAL|PLAID|BATCH|HTTP_TASKS)_/;
+const OURS = /^(TEMPORAL|PLAID|BATCH|HTTP_TASKS|OTEL)_/;
 const MAIN = join(__dirname, 'main.js');
 const WORKER_READY_MS = 90_000;
 const POLL_MS = 50;

@@ -10,6 +10,8 @@ import { readLedger } from './ledger-settings';
 import type { LedgerSettings } from './ledger-settings';
 import { readNamedSecrets } from './named-secrets';
 import { ProblemList } from './problems';
+import { readProcess } from './process-settings';
+import type { ProcessSettings } from './process-settings';
 import { SenderSettings } from './sender-settings';
 import { readServiceSettings } from './service-settings';
 import type { ServiceSettings } from './service-settings';
@@ -57,13 +59,22 @@ export const CATALOGUE_SERVICES: readonly ServiceDefinition[] = Object.freeze([
  */
 export function readSettings(env: Env, services: readonly ServiceDefinition[] = CATALOGUE_SERVICES): Settings {
   const problems = new ProblemList();
-  const sender = readSender(env, chosenServices(env, services, problems), problems);
-  const ledger = readLedger(env, problems);
-  const sources = readSources(env, problems);
-  const queue = readQueue(env, problems);
-  const logLevel = readLogLevel(env, problems);
-  const searchAttributes = readSwitch(env, 'HTTP_TASKS_SEARCH_ATTRIBUTES', problems);
-  return { ...queue, logLevel, searchAttributes, sender, sources, ledger: problems.finish(ledger) };
+  return problems.finish(readTasks(env, services, problems));
+}
+
+/**
+ * Reads everything that a worker process of the package's own needs.
+ *
+ * @throws SettingsError with every problem at once.
+ */
+export function readWorkerSettings(
+  env: Env,
+  services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
+): { settings: Settings; process: ProcessSettings } {
+  const problems = new ProblemList();
+  const settings = readTasks(env, services, problems);
+  const process = readProcess(env, problems);
+  return { settings: problems.finish(settings), process };
 }
 
 /**
@@ -84,6 +95,16 @@ export function readSenderSettings(env: Env, services: readonly ServiceDefinitio
 export function readQueueSettings(env: Env): QueueSettings {
   const problems = new ProblemList();
   return problems.finish(readQueue(env, problems));
+}
+
+function readTasks(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): Settings | undefined {
+  const sender = readSender(env, chosenServices(env, services, problems), problems);
+  const ledger = readLedger(env, problems);
+  const sources = readSources(env, problems);
+  const queue = readQueue(env, problems);
+  const logLevel = readLogLevel(env, problems);
+  const searchAttributes = readSwitch(env, 'HTTP_TASKS_SEARCH_ATTRIBUTES', problems);
+  return ledger && { ...queue, logLevel, searchAttributes, sender, sources, ledger };
 }
 
 function chosenServices(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): ServiceDefinition[] {

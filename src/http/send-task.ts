@@ -17,6 +17,7 @@ import { seeAnswer } from './seen-answer';
 import type { SeenAnswer } from './seen-answer';
 import { capTimeouts } from './timeouts';
 import { invalidInput, notConfigured, toFailure } from './to-failure';
+import { untraced } from './untraced';
 
 /** How one call is sent. */
 export interface SendOptions {
@@ -145,17 +146,16 @@ class PoolingSender implements TaskSender {
         resolve(result);
       });
       if (signal) forget = cancelOn(signal, exchange);
-      this.#poolFor(request.origin, timeouts.connectMs).dispatch(
-        {
-          method: request.method,
-          path: request.path,
-          headers: request.headers,
-          body: request.body ?? null,
-          headersTimeout: timeouts.firstByteMs,
-          bodyTimeout: timeouts.bodyMs,
-        },
-        exchange,
-      );
+      const pool = this.#poolFor(request.origin, timeouts.connectMs);
+      const wire = {
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body ?? null,
+        headersTimeout: timeouts.firstByteMs,
+        bodyTimeout: timeouts.bodyMs,
+      };
+      untraced(() => pool.dispatch(wire, exchange));
     });
   }
 

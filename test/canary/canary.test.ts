@@ -5,6 +5,8 @@ import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { startHttpTarget } from '../support/http-target';
 import type { HttpTarget } from '../support/http-target';
+import { freePort, scrape, startCollector } from '../support/observing';
+import type { Collector } from '../support/observing';
 import { startWorkerProcess } from '../support/worker-process';
 import type { WorkerProcess } from '../support/worker-process';
 import { bytesOfDatabase, findAll, formsOf, textIn } from './haystack';
@@ -12,7 +14,8 @@ import type { Haystack } from './haystack';
 import { tracesOf } from './temporal-traces';
 
 // A worker with unmistakable secrets works against providers that fail in every way and echo what they were sent. Then
-// everything that anybody keeps is searched: histories, descriptions, query answers, the worker's log, the ledger.
+// everything that anybody keeps is searched: histories, descriptions, query answers, the ledger, and the worker's log,
+// metrics and spans.
 
 /** With characters that look different in a URL, in JSON and in base64. */
 const SECRETS = {
@@ -23,6 +26,7 @@ const SECRETS = {
   androidKey: 'CANARY-android/+%45 v5 key',
   subjectKey: 'CANARY-subject "1t/+%46\\F u4',
   namedSecret: 'CANARY-named "2y/+%47\\G t3',
+  collectorToken: 'CANARY-collector-3u',
 };
 
 /** Stands in every id of a user and of an Item. */
@@ -32,6 +36,8 @@ const PLANTED = 'CANARY-planted by the test itself';
 let place: Place;
 let worker: WorkerProcess;
 let target: HttpTarget;
+let collector: Collector;
+let metricsPort: number;
 const runs: string[] = [];
 /** What callers were told: results and errors. */
 const told: string[] = [];
@@ -55,13 +61,22 @@ beforeAll(async () => {
       HTTP_TASKS_LOG_LEVEL: 'trace',
     },
   });
-  worker = await startWorkerProcess(place);
+  collector = await startCollector();
+  metricsPort = await freePort();
+  worker = await startWorkerProcess(place, {
+    HTTP_TASKS_METRICS_ADDRESS: String(metricsPort),
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS: `x-token=${SECRETS.collectorToken}`,
+    OTEL_BSP_SCHEDULE_DELAY: '200',
+    OTEL_BSP_MAX_QUEUE_SIZE: '100000',
+  });
   await Promise.all([...faultyRuns(), ...genericRuns(), loneActivity(), plantedRuns(), heldRun(), cancelledRun()]);
   haystack = await collect();
 }, 240_000);
 
 afterAll(async () => {
   await worker.stop();
+  await collector.close();
   await place.close();
   await target.close();
 });
@@ -197,6 +212,8 @@ async function collect(): Promise<Haystack> {
     told: told.join('\n'),
     log: worker.log(),
     ledger: await bytesOfDatabase(place.ledgerFile),
+    metrics: (await scrape(metricsPort)).text,
+    spans: collector.received(),
   };
 }
 
@@ -204,12 +221,14 @@ it('is a search that finds what was planted, in every form and in every place', 
   for (const form of formsOf(PLANTED)) expect(findAll({ text: `before${form}after` }, { PLANTED })).toEqual(['text: PLANTED']);
   const wrapped = [0, 1, 2].map((offset) => Buffer.from(`${'x'.repeat(offset)}${PLANTED}tail`).toString('base64'));
   for (const text of wrapped) expect(findAll({ text }, { PLANTED })).toEqual(['text: PLANTED']);
-  expect(findAll(haystack, { PLANTED })).toEqual(['histories', 'failures', 'told', 'log', 'ledger'].map((name) => `${name}: PLANTED`));
+  expect(findAll(haystack, { PLANTED })).toEqual(['histories', 'failures', 'told', 'log', 'ledger', 'spans'].map((name) => `${name}: PLANTED`));
   // Where nothing can be planted, what has to be there is.
   expect(findAll(haystack, { queue: place.taskQueue })).toEqual(expect.arrayContaining(['histories: queue', 'log: queue']));
   expect(haystack.shown).toContain('Off-boarding failed');
   expect(haystack.shown).toContain("plaid.items: List a user's Items");
   expect(haystack.inProgress).toContain('plaid.userItemsGet');
+  expect(haystack.metrics).toContain('task="plaid.userItemsRemove"');
+  expect(haystack.spans).toContain('http_tasks.provider_code');
   expect(findAll(haystack, { ID_MARK })).toEqual(expect.arrayContaining(['histories: ID_MARK', 'told: ID_MARK']));
 });
 
@@ -227,9 +246,9 @@ it('finds no secret anywhere, in any form', () => {
   expect(findAll(haystack, SECRETS)).toEqual([]);
 });
 
-it('finds no id of a user or an Item in the ledger, the log, the Temporal UI or a failure', () => {
-  const { ledger, log, shown, failures } = haystack as Required<Haystack>;
+it('finds no id of a user or an Item in the ledger, the log, metrics, spans, the Temporal UI or a failure', () => {
+  const { ledger, log, shown, failures, metrics, spans } = haystack as Required<Haystack>;
   const bodies = textIn(target.received.map(({ path, body }) => ({ path, body })));
   expect(bodies).toContain('compensations');
-  expect(findAll({ ledger: ledger!, log: log!, shown: shown!, failures: failures!, bodies }, { ID_MARK })).toEqual([]);
+  expect(findAll({ ledger: ledger!, log: log!, shown: shown!, failures: failures!, metrics: metrics!, spans: spans!, bodies }, { ID_MARK })).toEqual([]);
 });

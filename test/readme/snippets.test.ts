@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { settingsInSource } from '../support/settings-in-source';
 import { problemsIn } from '../support/typescript-program';
 
 const ROOT = join(__dirname, '..', '..');
@@ -23,25 +24,9 @@ it('would notice a block that does not compile', () => {
 
 it('names every setting that the code reads, and none that it does not', () => {
   const documented = new Set(
-    [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/`((?:PLAID|BATCH|HTTP_TASKS)_[A-Z_<>]+)`/g)].map(([, name = '']) => name),
+    [...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/`((?:PLAID|BATCH|HTTP_TASKS|OTEL)_[A-Z_<>]+)`/g)].map(([, name = '']) => name),
   );
   const read = new Set(settingsInSource());
   for (const name of read) expect(documented).toContain(name);
   for (const name of documented) if (!name.includes('<')) expect([...read]).toContain(name);
 });
-
-function settingsInSource(): string[] {
-  const files = [
-    'src/tasks/plaid/service.ts',
-    'src/tasks/batch/service.ts',
-    'src/config/settings.ts',
-    'src/config/ledger-settings.ts',
-    'src/config/source-settings.ts',
-    'src/config/encryption-settings.ts',
-    'src/config/gateway-settings.ts',
-  ];
-  const names = files.flatMap((file) => [
-    ...readFileSync(join(ROOT, file), 'utf8').matchAll(/'((?:PLAID|BATCH|HTTP_TASKS)_[A-Z_]+)'/g),
-  ]);
-  return names.map(([, name = '']) => name).filter((name) => !name.endsWith('_FILE') && !name.endsWith('_'));
-}

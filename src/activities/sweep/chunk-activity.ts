@@ -3,7 +3,7 @@ import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep
 import { retryable } from '../ledger-away';
 import { refusal } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
-import type { SweepActivities } from './contract';
+import type { ChunkProgress, SweepActivities } from './contract';
 import { ProcessLimits } from './process-limits';
 import { runChunk } from './run-chunk';
 
@@ -18,9 +18,11 @@ export function createChunkActivity(given: Omit<ChunkDependencies, 'limits'>): S
   const dependencies = { ...given, limits: new ProcessLimits() };
   return async (input) => {
     const activity = Context.current();
+    // Out of at most so many: some of the range may have come to their end before.
+    const users = input.toSeq - input.fromSeq + 1;
     const control = {
       signal: activity.cancellationSignal,
-      heartbeat: (progress: unknown) => activity.heartbeat(progress),
+      heartbeat: (progress: ChunkProgress) => activity.heartbeat({ ...progress, users }),
     };
     try {
       return await retryable(() => runChunk(input, dependencies, control));

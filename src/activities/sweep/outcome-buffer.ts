@@ -1,8 +1,7 @@
 import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
 import type { DeferredUser, SettledUser } from '../../ledger/sweeps/sweep-types';
-import { worstOutcome } from '../../policy/worst-outcome';
-import { OUTCOMES } from '../../policy/outcome';
 import type { ChunkProgress } from './contract';
+import { worstOf } from './worst-of';
 
 /** So many outcomes are written at once; half of the open users, so that the other half is under way meanwhile. */
 const FLUSH_AT = 125;
@@ -96,8 +95,7 @@ export class OutcomeBuffer {
       if (this.#nextTryAt === undefined || user.notBefore < this.#nextTryAt) this.#nextTryAt = user.notBefore;
       return;
     }
-    const outcomes = user.receipts.map(({ outcome }) => outcome);
-    const worst = worstOutcome(OUTCOMES.filter((outcome) => outcomes.includes(outcome)));
+    const worst = worstOf(user);
     if (worst === 'failed' || worst === 'unknown') this.#failed += 1;
     if ((user.bulkApps ?? []).length > 0) {
       tally.waitingForBulk += 1;

@@ -1,0 +1,55 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { TaskSender } from '../../http/send-task';
+import { beginCallSpan, endCallSpan } from '../../observability/call-span';
+import type { CallEnding } from '../../observability/call-span';
+import type { Metrics } from '../../observability/metrics';
+import type { HttpTask } from '../../tasks/define';
+import type { TaskFailure } from '../../tasks/failure';
+import { TaskTags } from './task-tags';
+
+/** A sender whose calls are counted, timed and traced. While nobody looks, it is the sender itself but for one question. */
+export function observeSender(sender: TaskSender, metrics: Metrics): TaskSender {
+  const byTask = new TaskTags('outcome');
+  const note = (task: HttpTask, { outcome, status }: CallEnding, beganAtMs: number): void => {
+    metrics.add('http_tasks_calls', byTask.with(task, outcome));
+    if (status !== undefined) metrics.record('http_tasks_call_latency_milliseconds', byTask.of(task), performance.now() - beganAtMs);
+  };
+  return {
+    prepare: (task, input) => sender.prepare(task, input),
+    send: async (task, input, options) => {
+      const span = beginCallSpan(task, attemptNow);
+      if (!span && !metrics.isOn) return sender.send(task, input, options);
+      const beganAtMs = performance.now();
+      const ended = (ending: CallEnding): void => {
+        note(task, ending, beganAtMs);
+        if (span) endCallSpan(span, ending);
+      };
+      try {
+        const answer = await sender.send(task, input, options);
+        ended({ outcome: 'ok', status: answer.status });
+        return answer;
+      } catch (error) {
+        ended(endingOf(error));
+        throw error;
+      }
+    },
+    close: () => sender.close(),
+  };
+}
+
+function endingOf(error: unknown): CallEnding {
+  if (error instanceof CancelledFailure) return { outcome: 'cancelled' };
+  if (!(error instanceof ApplicationFailure)) return { outcome: 'error' };
+  const { status, code } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
+  return { outcome: error.type ?? 'error', ...(status !== undefined && { status }), ...(code !== undefined && { code }) };
+}
+
+/** Which attempt of its activity makes the call. */
+function attemptNow(): number | undefined {
+  try {
+    return Context.current().info.attempt;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import { readText } from './env';
+import type { Env } from './env';
+import { parseListenAddress } from './listen-address';
+import type { ListenAddress } from './listen-address';
+import type { ProblemList } from './problems';
+import { readTracing } from './tracing-settings';
+import type { TracingSettings } from './tracing-settings';
+
+/** What only a worker process of the package's own needs; a host decides these things for itself. */
+export interface ProcessSettings {
+  /** Where Prometheus reads metrics; nothing listens when absent. */
+  metrics?: ListenAddress;
+  /** Where `/healthz` and `/readyz` are answered; nothing listens when absent. */
+  health?: ListenAddress;
+  /** After it was told to stop, the process ends at the latest after so long. */
+  shutdownMs: number;
+  /** As what Temporal knows this worker's code; unversioned when absent. */
+  deployment?: Deployment;
+  /** Where spans go; nowhere when absent. */
+  tracing?: TracingSettings;
+}
+
+/** How runs move on to a newer version of a worker. */
+export const VERSIONING_BEHAVIORS = ['auto-upgrade', 'pinned'] as const;
+
+/** One version of a worker's code, for Temporal's worker versioning. */
+export interface Deployment {
+  name: string;
+  buildId: string;
+  behavior: (typeof VERSIONING_BEHAVIORS)[number];
+}
+
+/** An irreversible call in flight gets its whole time-out to be answered and recorded before a worker is ended. */
+export const DEFAULT_SHUTDOWN_MS = 300_000;
+const MIN_SHUTDOWN_MS = 1_000;
+const MAX_SHUTDOWN_MS = 3_600_000;
+
+/** Reads what a worker process needs beside the settings of its tasks; adds what is wrong to `problems`. */
+export function readProcess(env: Env, problems: ProblemList): ProcessSettings {
+  const metrics = readAddress(env, 'HTTP_TASKS_METRICS_ADDRESS', problems);
+  const health = readAddress(env, 'HTTP_TASKS_HEALTH_ADDRESS', problems);
+  if (metrics && health && metrics.port === health.port) {
+    problems.add('HTTP_TASKS_HEALTH_ADDRESS', 'has the port of HTTP_TASKS_METRICS_ADDRESS; they are served apart, so give each a port of its own.');
+  }
+  const deployment = readDeployment(env, problems);
+  const tracing = readTracing(env, problems);
+  return {
+    ...(metrics && { metrics }),
+    ...(health && { health }),
+    shutdownMs: readShutdown(env, problems),
+    ...(deployment && { deployment }),
+    ...(tracing && { tracing }),
+  };
+}
+
+function readAddress(env: Env, setting: string, problems: ProblemList): ListenAddress | undefined {
+  const given = readText(env, setting);
+  if (given === undefined) return undefined;
+  const address = parseListenAddress(given);
+  if (!address) problems.add(setting, `"${given}" is no address; write a port (9464) to listen on this machine only, or HOST:PORT (0.0.0.0:9464).`);
+  return address;
+}
+
+function readShutdown(env: Env, problems: ProblemList): number {
+  const given = readText(env, 'HTTP_TASKS_SHUTDOWN_MS');
+  if (given === undefined) return DEFAULT_SHUTDOWN_MS;
+  const ms = /^\d+$/.test(given) ? Number(given) : Number.NaN;
+  if (ms >= MIN_SHUTDOWN_MS && ms <= MAX_SHUTDOWN_MS) return ms;
+  problems.add('HTTP_TASKS_SHUTDOWN_MS', `"${given}" is not possible; allowed: a whole number of milliseconds from ${MIN_SHUTDOWN_MS} to ${MAX_SHUTDOWN_MS}.`);
+  return DEFAULT_SHUTDOWN_MS;
+}
+
+function readDeployment(env: Env, problems: ProblemList): Deployment | undefined {
+  const name = readText(env, 'HTTP_TASKS_DEPLOYMENT');
+  const buildId = readText(env, 'HTTP_TASKS_BUILD_ID');
+  const behavior = readBehavior(env, problems);
+  if (name !== undefined && buildId !== undefined) {
+    // Temporal writes a version as NAME.BUILD, and refuses a name in which that dot could not be told apart.
+    if (name.includes('.')) problems.add('HTTP_TASKS_DEPLOYMENT', `"${name}" holds a dot; Temporal takes none in the name of a deployment.`);
+    return { name, buildId, behavior };
+  }
+  if (name !== undefined) problems.add('HTTP_TASKS_BUILD_ID', 'is missing; a deployment (HTTP_TASKS_DEPLOYMENT) needs the version of its code.');
+  if (buildId !== undefined) problems.add('HTTP_TASKS_DEPLOYMENT', 'is missing; a build id (HTTP_TASKS_BUILD_ID) needs the name of its deployment.');
+  return undefined;
+}
+
+function readBehavior(env: Env, problems: ProblemList): Deployment['behavior'] {
+  const given = readText(env, 'HTTP_TASKS_VERSIONING') ?? 'auto-upgrade';
+  const behavior = VERSIONING_BEHAVIORS.find((name) => name === given);
+  if (!behavior) problems.add('HTTP_TASKS_VERSIONING', `"${given}" is not possible; allowed: ${VERSIONING_BEHAVIORS.join(', ')}.`);
+  return behavior ?? 'auto-upgrade';
+}

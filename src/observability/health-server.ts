@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { ListenAddress } from '../config/listen-address';
+import { SettingsError } from '../config/problems';
+
+/** What a check found; stands in the answer as it is, so that it holds no address and no id. */
+export interface Health {
+  ok: boolean;
+  [fact: string]: unknown;
+}
+
+/** The questions that a worker answers over HTTP, by their path. */
+export type HealthChecks = Readonly<Record<`/${string}`, () => Health | Promise<Health>>>;
+
+/** Answers whoever runs the process: 200 when a check says ok, else 503, with what was found as JSON. */
+export class HealthServer {
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** @throws SettingsError when the address cannot be used. */
+  static async listen({ host, port }: ListenAddress, checks: HealthChecks): Promise<HealthServer> {
+    const server = createServer((request, response) => void answer(request, response, checks));
+    server.listen(port, host);
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+      throw new SettingsError([{ setting: 'HTTP_TASKS_HEALTH_ADDRESS', message: `cannot be listened on (${code}); is another process there?` }]);
+    }
+    // It alone keeps no process alive.
+    server.unref();
+    return new HealthServer(server);
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+async function answer({ method, url = '' }: IncomingMessage, response: ServerResponse, checks: HealthChecks): Promise<void> {
+  const path = url.split('?', 1)[0] ?? '';
+  const check = Object.entries(checks).find(([name]) => name === path)?.[1];
+  if (!check) return send(response, 404, { ok: false, paths: Object.keys(checks) });
+  if (method !== 'GET' && method !== 'HEAD') return send(response, 405, { ok: false });
+  try {
+    const health = await check();
+    send(response, health.ok ? 200 : 503, health);
+  } catch {
+    send(response, 503, { ok: false });
+  }
+}
+
+function send(response: ServerResponse, status: number, health: Health): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(`${JSON.stringify(health)}\n`);
+}

@@ -1,0 +1,19 @@
+import type { NativeConnection } from '@temporalio/worker';
+
+/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
+const WORKFLOW_QUEUE = 1;
+const ANSWERS_WITHIN_MS = 3_000;
+/** A worker asks again at least once a minute; the server remembers pollers for some minutes more. */
+const FRESH_MS = 75_000;
+
+/** Whether the Temporal server sees this very worker ask for workflow tasks. */
+export async function isPolling(
+  connection: NativeConnection,
+  { namespace, taskQueue, identity }: { namespace: string; taskQueue: string; identity: string },
+): Promise<boolean> {
+  const { pollers } = await connection.withDeadline(Date.now() + ANSWERS_WITHIN_MS, () =>
+    connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType: WORKFLOW_QUEUE }),
+  );
+  const oldest = Date.now() - FRESH_MS;
+  return (pollers ?? []).some((poller) => poller.identity === identity && Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 > oldest);
+}

@@ -1,0 +1,70 @@
+/**
+ * Every metric of the package, by its permanent name. Units stand in the names, and no name ends as Prometheus would
+ * have it (`_total`): exporters of Temporal's SDK add that when they are told to, and then to all names alike.
+ */
+export const METRICS = {
+  http_tasks_calls: {
+    kind: 'counter',
+    tags: ['service', 'task', 'outcome'],
+    help: 'Calls that ended, by what they came to: ok, cancelled, or the type of the failure.',
+  },
+  http_tasks_call_latency_milliseconds: {
+    kind: 'histogram',
+    tags: ['service', 'task'],
+    help: 'Time from sending a call until its answer was read.',
+  },
+  http_tasks_retries: {
+    kind: 'counter',
+    tags: ['service', 'task', 'cause'],
+    help: 'Attempts that failed and are made again, by the type of the failure.',
+  },
+  http_tasks_rate_admitted: {
+    kind: 'counter',
+    tags: ['service', 'key_slot', 'caller'],
+    help: 'Calls taken out of the budget of their key.',
+  },
+  http_tasks_rate_allowed: {
+    kind: 'gauge',
+    tags: ['service', 'key_slot'],
+    help: 'Calls a second that the budget of a key allows all workers together.',
+  },
+  http_tasks_rate_wait_milliseconds: {
+    kind: 'histogram',
+    tags: ['service', 'key_slot', 'caller'],
+    help: 'How long calls waited for their budget; those that did not wait are not counted.',
+  },
+  http_tasks_sweep_users_found: {
+    kind: 'counter',
+    tags: [],
+    help: 'Users whom sweeps found in their sources.',
+  },
+  http_tasks_sweep_users: {
+    kind: 'counter',
+    tags: ['phase', 'outcome'],
+    help: 'Users of sweeps by what was written of them: once in the phase users unless deferred, once for each app in the phase bulk.',
+  },
+  http_tasks_sweep_statuses: {
+    kind: 'counter',
+    tags: ['status'],
+    help: 'How often a sweep came to a status.',
+  },
+  http_tasks_ledger_lag_milliseconds: {
+    kind: 'gauge',
+    tags: [],
+    help: 'How long ago the ledger last answered; it is asked every five seconds.',
+  },
+  http_tasks_ledger_latency_milliseconds: {
+    kind: 'histogram',
+    tags: [],
+    help: 'Time the ledger took to answer when it was asked.',
+  },
+} as const satisfies Record<string, { kind: 'counter' | 'gauge' | 'histogram'; tags: readonly string[]; help: string }>;
+
+type Of<Kind> = { [Name in keyof typeof METRICS]: (typeof METRICS)[Name]['kind'] extends Kind ? Name : never }[keyof typeof METRICS];
+
+export type CounterName = Of<'counter'>;
+export type GaugeName = Of<'gauge'>;
+export type HistogramName = Of<'histogram'>;
+
+/** Bounds of the buckets in which the package's own worker counts, in milliseconds. */
+export const LATENCY_BUCKETS_MS = [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];

@@ -1,0 +1,114 @@
+import { noopMetricMeter } from '@temporalio/common';
+import type { MetricCounter, MetricGauge, MetricHistogram, MetricMeter } from '@temporalio/common';
+import { GatheredCounter } from './gathered-counter';
+import { METRICS } from './metric-names';
+import type { CounterName, GaugeName, HistogramName } from './metric-names';
+
+type Tags = Readonly<Record<string, string>>;
+
+/** Counters are passed on, and gauges set, so often. */
+const FLUSH_MS = 1_000;
+
+/**
+ * The package's own metrics, recorded by the meter of Temporal's SDK, so that they stand beside the SDK's own on
+ * whatever endpoint the process has. Tags hold names of tasks, services, outcomes and the like: never an id, and never
+ * more values than were configured.
+ *
+ * Without a meter, and with one that goes nowhere, recording costs nothing.
+ */
+export class Metrics {
+  #instruments: Instruments | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #atFlush: (() => void)[] = [];
+
+  /** Whether anybody reads what is recorded. */
+  get isOn(): boolean {
+    return this.#instruments !== undefined;
+  }
+
+  /** Begins to record. Nothing was recorded before. */
+  start(meter: MetricMeter): void {
+    if (meter === noopMetricMeter || this.#instruments) return;
+    this.#instruments = new Instruments(meter);
+    this.#timer = setInterval(() => this.#flush(), FLUSH_MS);
+    this.#timer.unref();
+  }
+
+  /** Passes on what was gathered, and records no more. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#flush();
+    this.#instruments = undefined;
+  }
+
+  /** Has something called right before metrics are passed on, once a second. */
+  beforeFlush(work: () => void): void {
+    this.#atFlush.push(work);
+  }
+
+  /** Counts. `tags` is one object for each set of values, kept by the caller: look-ups go by its identity. */
+  add(name: CounterName, tags: Tags, howMany = 1): void {
+    this.#instruments?.counter(name, tags).add(howMany);
+  }
+
+  /** Records one value of a distribution; `tags` as for {@link add}. */
+  record(name: HistogramName, tags: Tags, value: number): void {
+    this.#instruments?.histogram(name, tags).record(value);
+  }
+
+  set(name: GaugeName, tags: Tags, value: number): void {
+    this.#instruments?.gauge(name).set(value, tags);
+  }
+
+  #flush(): void {
+    if (!this.#instruments) return;
+    for (const work of this.#atFlush) work();
+    this.#instruments.flush();
+  }
+}
+
+/** What was made of a meter; each instrument is made when it is first used. */
+class Instruments {
+  readonly #meter: MetricMeter;
+  readonly #counters = new Map<CounterName, MetricCounter>();
+  readonly #histograms = new Map<HistogramName, MetricHistogram>();
+  readonly #gauges = new Map<GaugeName, MetricGauge>();
+  readonly #gathered = new Map<CounterName, Map<Tags, GatheredCounter>>();
+  readonly #recorders = new Map<HistogramName, Map<Tags, MetricHistogram>>();
+
+  constructor(meter: MetricMeter) {
+    this.#meter = meter;
+  }
+
+  counter(name: CounterName, tags: Tags): GatheredCounter {
+    const byTags = kept(this.#gathered, name, () => new Map<Tags, GatheredCounter>());
+    return kept(byTags, tags, () => {
+      const counter = kept(this.#counters, name, () => this.#meter.createCounter(name, '', METRICS[name].help));
+      return new GatheredCounter(counter.withTags(tags));
+    });
+  }
+
+  histogram(name: HistogramName, tags: Tags): MetricHistogram {
+    const byTags = kept(this.#recorders, name, () => new Map<Tags, MetricHistogram>());
+    return kept(byTags, tags, () =>
+      kept(this.#histograms, name, () => this.#meter.createHistogram(name, 'float', '', METRICS[name].help)).withTags(tags),
+    );
+  }
+
+  gauge(name: GaugeName): MetricGauge {
+    return kept(this.#gauges, name, () => this.#meter.createGauge(name, 'float', '', METRICS[name].help));
+  }
+
+  flush(): void {
+    for (const byTags of this.#gathered.values()) for (const counter of byTags.values()) counter.flush();
+  }
+}
+
+function kept<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let found = map.get(key);
+  if (found === undefined) {
+    found = make();
+    map.set(key, found);
+  }
+  return found;
+}

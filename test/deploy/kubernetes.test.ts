@@ -1,0 +1,102 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { Deployment } from 'kubernetes-types/apps/v1';
+import type { Service } from 'kubernetes-types/core/v1';
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1';
+import { DEFAULT_SHUTDOWN_MS } from '../../src/config/process-settings';
+import { readWorkerSettings } from '../../src/config/settings';
+import { problemsIn } from '../support/typescript-program';
+import { imageEnv, manifestsOf, textOf } from './files';
+import { unknownSettings } from './settings';
+
+const FILE = 'deploy/kubernetes/http-tasks.yaml';
+const manifests = manifestsOf(FILE);
+const find = <T>(kind: string): T => manifests.find((manifest) => manifest['kind'] === kind) as T;
+const deployment = find<Deployment>('Deployment');
+const pod = deployment.spec!.template.spec!;
+const container = pod.containers[0]!;
+const environment = Object.fromEntries((container.env ?? []).map(({ name, value = '' }) => [name, value]));
+
+it('has fields that Kubernetes knows, with values of their kinds', () => {
+  const kinds: Record<string, string> = {
+    ServiceAccount: 'core/v1',
+    Deployment: 'apps/v1',
+    PodDisruptionBudget: 'policy/v1',
+    Service: 'core/v1',
+  };
+  const typed = (manifest: Record<string, unknown>): string => {
+    const kind = String(manifest['kind']);
+    return `import type { ${kind} } from 'kubernetes-types/${kinds[kind]}';\nexport const manifest: ${kind} = ${JSON.stringify(manifest)};`;
+  };
+  expect(manifests.map(({ kind }) => kind).sort()).toEqual(Object.keys(kinds).sort());
+  expect(problemsIn(manifests.map(typed))).toEqual([]);
+  expect(problemsIn([typed({ ...manifests[1], spec: { replicass: 2 } })]).join()).toContain('replicass');
+});
+
+it('chooses the pods of its deployment everywhere', () => {
+  const labels = deployment.spec!.template.metadata!.labels;
+  expect(deployment.spec!.selector.matchLabels).toEqual(labels);
+  expect(find<PodDisruptionBudget>('PodDisruptionBudget').spec!.selector!.matchLabels).toEqual(labels);
+  expect(find<Service>('Service').spec!.selector).toEqual(labels);
+});
+
+it('keeps a worker while nodes are drained', () => {
+  expect(deployment.spec!.replicas).toBeGreaterThan(Number(find<PodDisruptionBudget>('PodDisruptionBudget').spec!.minAvailable));
+});
+
+it('asks for the health of a worker at the paths and ports where it answers', () => {
+  const ports = Object.fromEntries((container.ports ?? []).map(({ name = '', containerPort }) => [name, containerPort]));
+  expect(environment['HTTP_TASKS_HEALTH_ADDRESS']).toBe(`0.0.0.0:${ports['health']}`);
+  expect(environment['HTTP_TASKS_METRICS_ADDRESS']).toBe(`0.0.0.0:${ports['metrics']}`);
+  expect(container.livenessProbe?.httpGet).toMatchObject({ path: '/healthz', port: 'health' });
+  for (const probe of [container.readinessProbe, container.startupProbe]) expect(probe?.httpGet).toMatchObject({ path: '/readyz', port: 'health' });
+  expect(deployment.spec!.template.metadata!.annotations?.['prometheus.io/port']).toBe(String(ports['metrics']));
+});
+
+it('gives a worker that is told to stop longer than it takes at most', () => {
+  expect(Number(pod.terminationGracePeriodSeconds) * 1_000).toBeGreaterThan(DEFAULT_SHUTDOWN_MS + 5_000);
+});
+
+it('runs without rights that a worker does not need', () => {
+  expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
+  expect(container.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
+  expect(pod.automountServiceAccountToken).toBe(false);
+});
+
+describe('the settings of its workers', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'http-tasks-secrets-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('are such that a worker reads, and hold no secret', () => {
+    expect(unknownSettings(Object.keys(environment))).toEqual([]);
+    expect(Object.keys(environment).filter((name) => /(SECRET|KEY|KEYS|URL|CLIENT_ID)$/.test(name))).toEqual([]);
+  });
+
+  it('are all that a worker needs, beside what the image sets', async () => {
+    const secrets: Record<string, string> = { batch_api_keys: 'ios=app-key', subject_key: 'a subject key for tests only', ledger_url: 'postgres://u:p@db/ledger' };
+    const env: Record<string, string> = { ...imageEnv(), ...environment };
+    for (const [name, path] of Object.entries(environment)) {
+      if (!name.endsWith('_FILE') || name.startsWith('TEMPORAL_')) continue;
+      env[name] = join(folder, basename(path));
+      await writeFile(env[name], secrets[basename(path)] ?? `value-of-${basename(path)}`);
+    }
+    const { settings, process } = readWorkerSettings(env);
+    expect(settings.ledger.url).toBe(secrets['ledger_url']);
+    expect(process).toMatchObject({ deployment: { name: 'http-tasks' }, health: { host: '0.0.0.0' } });
+  });
+
+  it('name files of secrets that are mounted, and that the head of the file says how to make', () => {
+    const mounts = (container.volumeMounts ?? []).map(({ name, mountPath }) => ({ mountPath, secret: pod.volumes?.find((volume) => volume.name === name)?.secret?.secretName }));
+    for (const [name, path] of Object.entries(environment)) {
+      if (!name.endsWith('_FILE')) continue;
+      const secret = mounts.find(({ mountPath }) => path.startsWith(`${mountPath}/`))?.secret;
+      expect({ name, secret }).toEqual({ name, secret: expect.any(String) });
+      const [, made = ''] = new RegExp(`create secret generic ${secret} ((?:.|\\n#  )*?)\\n(?!#  )`).exec(textOf(FILE)) ?? [];
+      expect(made).toContain(`--from-file=${basename(path)}`);
+    }
+  });
+});
