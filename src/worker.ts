@@ -87,7 +87,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   });
   // Before anything that may take its time, so that whoever started the process sees that it lives.
   const health = own.health && (await HealthServer.listen(own.health, { '/healthz': () => readiness.alive(), '/readyz': () => readiness.ready() }));
-  const tracing = own.tracing && (await startTracing(own.tracing, log));
+  const tracing = own.tracing && (await startTracing(own.tracing, require.resolve('./workflows/trace-headers'), log));
   const endedInTime = endInTime(own, log);
   try {
     connection = await NativeConnection.connect(connectionOptions);

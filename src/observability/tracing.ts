@@ -1,12 +1,13 @@
 import { diag, DiagLogLevel } from '@opentelemetry/api';
-import type { SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import type { SpanExporter } from '@opentelemetry/sdk-trace-node';
+import { SimplePlugin } from '@temporalio/plugin';
 import type { WorkerPlugin } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { TracingSettings } from '../config/tracing-settings';
 
 /** Spans of a worker process, on their way to a collector. */
 export interface Tracing {
-  /** Has Temporal's own spans made: of workflows, and of activities under the workflow that called them. */
+  /** Has Temporal's spans of activities made, in the trace of the run that called them. */
   plugin: WorkerPlugin;
   /** Sends what is left, and ends. */
   stop(): Promise<void>;
@@ -15,28 +16,33 @@ export interface Tracing {
 /**
  * Registers OpenTelemetry for this process, by its standard settings: where spans go, with which headers, how many are
  * kept, and what the service is called. Only the package's own worker does this; a host registers its own.
+ *
+ * @param workflowInterceptors The module that passes a run's trace on, for the bundle of workflows.
  */
-export async function startTracing({ protocol }: TracingSettings, log: Logger): Promise<Tracing> {
+export async function startTracing({ protocol }: TracingSettings, workflowInterceptors: string, log: Logger): Promise<Tracing> {
   diag.setLogger(
     { error: (message) => log.warn({ message }, 'tracing'), warn: ignore, info: ignore, debug: ignore, verbose: ignore },
     { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true },
   );
   // Loaded only here: a worker without traces needs none of it.
-  const [{ BatchSpanProcessor, NodeTracerProvider }, { detectResourcesSync, envDetectorSync, Resource }, { OpenTelemetryPlugin }, exporter] = await Promise.all([
+  const [{ BatchSpanProcessor, NodeTracerProvider }, { detectResourcesSync, envDetectorSync, Resource }, interceptors, exporter] = await Promise.all([
     import('@opentelemetry/sdk-trace-node'),
     import('@opentelemetry/resources'),
     import('@temporalio/interceptors-opentelemetry'),
     createExporter(protocol),
   ]);
-  const spanProcessor: SpanProcessor = new BatchSpanProcessor(exporter);
   const named = new Resource({ 'service.name': 'http-tasks-worker' });
   const resource = Resource.default().merge(named).merge(detectResourcesSync({ detectors: [envDetectorSync] }));
-  const provider = new NodeTracerProvider({ resource, spanProcessors: [spanProcessor] });
+  const provider = new NodeTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(exporter)] });
   provider.register();
-  return {
-    plugin: new OpenTelemetryPlugin({ resource, spanProcessor }),
-    stop: () => provider.shutdown(),
-  };
+  const plugin = new SimplePlugin({
+    name: 'temporal-http-tasks.Tracing',
+    workerInterceptors: {
+      workflowModules: [workflowInterceptors],
+      activity: [(context) => ({ inbound: new interceptors.OpenTelemetryActivityInboundInterceptor(context) })],
+    },
+  });
+  return { plugin, stop: () => provider.shutdown() };
 }
 
 async function createExporter(protocol: TracingSettings['protocol']): Promise<SpanExporter> {
