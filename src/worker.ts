@@ -70,7 +70,6 @@ async function createWorkerAround(
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES);
   const log = createWorkerLog({ settings, moreSecrets: tracingSecrets(env) });
-  installWorkerRuntime(log, own.metrics);
   let worker: Worker | undefined;
   let connection: NativeConnection | undefined;
   const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: givenIn(env) });
@@ -88,6 +87,8 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   // Before anything that may take its time, so that whoever started the process sees that it lives.
   const health = own.health && (await HealthServer.listen(own.health, { '/healthz': () => readiness.alive(), '/readyz': () => readiness.ready() }));
   const tracing = own.tracing && (await startTracing(own.tracing, require.resolve('./workflows/trace-headers'), log));
+  // Last, since it keeps the process alive until a worker or a connection has been there and gone.
+  installWorkerRuntime(log, own.metrics);
   const endedInTime = endInTime(own, log);
   try {
     connection = await NativeConnection.connect(connectionOptions);

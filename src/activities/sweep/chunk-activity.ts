@@ -18,11 +18,10 @@ export function createChunkActivity(given: Omit<ChunkDependencies, 'limits'>): S
   const dependencies = { ...given, limits: new ProcessLimits() };
   return async (input) => {
     const activity = Context.current();
-    // Out of at most so many: some of the range may have come to their end before.
-    const users = input.toSeq - input.fromSeq + 1;
+    const { users } = input;
     const control = {
       signal: activity.cancellationSignal,
-      heartbeat: (progress: ChunkProgress) => activity.heartbeat({ ...progress, users }),
+      heartbeat: (progress: ChunkProgress) => activity.heartbeat({ ...progress, ...(users !== undefined && { users }) }),
     };
     try {
       return await retryable(() => runChunk(input, dependencies, control));

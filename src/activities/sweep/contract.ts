@@ -87,6 +87,8 @@ export interface ChunkInput {
   sweepId: string;
   fromSeq: number;
   toSeq: number;
+  /** So many users of the range are not done, for its heartbeats; versions before did not tell. */
+  users?: number;
   plan: ChunkPlan;
   /** No more users are begun after so long. */
   beginForMs: number;

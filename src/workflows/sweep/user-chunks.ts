@@ -115,11 +115,11 @@ export class UserChunks {
     this.#underWay.add(underWay);
   }
 
-  async #run({ fromSeq, toSeq }: PlannedChunks['chunks'][number]): Promise<void> {
+  async #run({ fromSeq, toSeq, users }: PlannedChunks['chunks'][number]): Promise<void> {
     const { sweepId, mostFailed, deadlineAtMs } = this.#state;
     const beginForMs = Math.max(1, Math.min(BEGIN_FOR_MS, deadlineAtMs - Date.now()));
     const summary = `Off-board users ${fromSeq + 1} to ${toSeq + 1}`;
-    const input = { sweepId, fromSeq, toSeq, plan: this.#plan, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
+    const input = { sweepId, fromSeq, toSeq, users, plan: this.#plan, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
     this.#take(await this.#scope.run(() => runChunk.executeWithOptions({ ...CHUNK_OPTIONS, summary }, [input])));
   }
 
