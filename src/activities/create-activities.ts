@@ -64,7 +64,6 @@ export function createHttpTaskActivities(given: {
     services: settings.sender.services,
     searchAttributes: () => searchAttributes,
   };
-  // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
   const sweepActivities = createSweepActivities({
     ...dependencies,
     sender: retries.ofSender(sender),
@@ -72,6 +71,7 @@ export function createHttpTaskActivities(given: {
     customSources: given.sources,
   });
   const sweeps = { readUser: (target: Parameters<SweepLedger['readUser']>[0]) => ledger.view.sweeps.readUser(target) };
+  // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
   const activities = {
     ...retries.ofActivities(catalogue.tasks, createTaskActivities(catalogue.tasks, { ...dependencies, sweeps })),
     ...createOffboardingActivities(dependencies),
