@@ -50,6 +50,11 @@ export class OpenUserBudget {
     });
   }
 
+  /** Somebody has waited longer than there is patience for: places are to be given back as soon as can be. */
+  get isShort(): boolean {
+    return this.#waiting.some(({ least }) => least === 1);
+  }
+
   /** Has a chunk called when another one waits for places. */
   whenShort(help: () => void): void {
     this.#shortages.add(help);

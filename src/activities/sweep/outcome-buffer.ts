@@ -15,6 +15,7 @@ type Ended = SettledUser | DeferredUser;
 export class OutcomeBuffer {
   readonly #flush: (users: readonly Ended[]) => Promise<void>;
   readonly #written: (users: number) => void;
+  readonly #isAwaited: () => boolean;
   readonly #pending: Ended[] = [];
   #flushing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -25,10 +26,12 @@ export class OutcomeBuffer {
   /**
    * @param flush Writes outcomes, and rejects only when they can never be written by this attempt.
    * @param written Called when so many users have left the buffer, also when they could not be written.
+   * @param isAwaited Whether somebody waits for users to leave the buffer, so that none should wait in it for others.
    */
-  constructor(flush: (users: readonly Ended[]) => Promise<void>, written: (users: number) => void) {
+  constructor(flush: (users: readonly Ended[]) => Promise<void>, written: (users: number) => void, isAwaited: () => boolean) {
     this.#flush = flush;
     this.#written = written;
+    this.#isAwaited = isAwaited;
   }
 
   add(user: Ended): void {
@@ -62,7 +65,7 @@ export class OutcomeBuffer {
   }
 
   #flushSoon(): void {
-    if (this.#pending.length >= FLUSH_AT) void this.#flushPending();
+    if (this.#pending.length >= FLUSH_AT || (this.#pending.length > 0 && this.#isAwaited())) void this.#flushPending();
     else if (this.#pending.length > 0) this.#timer ??= setTimeout(() => void this.#flushPending(), FLUSH_AFTER_MS);
   }
 

@@ -70,6 +70,7 @@ class ChunkAttempt {
         openUsers.giveBack(users);
         this.#stopBeyondTolerance();
       },
+      () => openUsers.isShort,
     );
   }
 

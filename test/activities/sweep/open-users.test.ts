@@ -77,6 +77,7 @@ describe('outcomes', () => {
         atOnce -= 1;
       },
       () => undefined,
+      () => false,
     );
     for (let seq = 0; seq < 125; seq += 1) buffer.add(settled(seq));
     // These come while the first are written, and are too few to be written at once.
@@ -87,9 +88,29 @@ describe('outcomes', () => {
     expect(buffer.tally).toMatchObject({ waitingForBulk: 140 });
   });
 
+  it('are written as soon as they come while somebody waits for their places, also those that come after the asking', async () => {
+    const budget = new OpenUserBudget(3);
+    await budget.take({ most: 3, least: 3 }, signal);
+    const written: number[] = [];
+    const buffer = new OutcomeBuffer(
+      (users) => Promise.resolve(void written.push(users.length)),
+      (users) => budget.giveBack(users),
+      () => budget.isShort,
+    );
+    const waiting = budget.take({ most: 2, least: 2 }, signal);
+    expect(budget.isShort).toBe(false);
+    await until('the patience of the one who waits is over', () => budget.isShort);
+    buffer.add(settled(0));
+    expect(await waiting).toBe(1);
+    buffer.add(settled(1));
+    expect(budget.isShort).toBe(false);
+    expect(written).toEqual([1]);
+    await buffer.drain();
+  });
+
   it('that could not be written are not counted, and their places are free again', async () => {
     let freed = 0;
-    const buffer = new OutcomeBuffer(() => Promise.reject(new Error('fenced')), (users) => (freed += users));
+    const buffer = new OutcomeBuffer(() => Promise.reject(new Error('fenced')), (users) => (freed += users), () => false);
     buffer.add(settled(0));
     await buffer.drain();
     expect(freed).toBe(1);
