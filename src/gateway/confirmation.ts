@@ -1,3 +1,5 @@
+import { effectOf } from '../tasks/effect';
+import type { Effect, HttpTask } from '../tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { Confirmation } from './wire';
 
@@ -7,6 +9,17 @@ export interface GuardedCall {
   irreversible: boolean;
   production: boolean;
   environment: string;
+}
+
+/**
+ * What a call may do, for the purpose of asking. Of `http.request` the method counts, whatever the input claims: who wants
+ * to get past the question could claim anything.
+ */
+export function guardedEffect(task: HttpTask, input: unknown): Effect {
+  if (!task.generic) return task.effect;
+  if (typeof input !== 'object' || input === null) return 'irreversible';
+  const claimed = effectOf(task, input);
+  return effectOf(task, { ...input, effect: undefined }) === 'irreversible' ? 'irreversible' : claimed;
 }
 
 /**

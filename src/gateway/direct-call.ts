@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CancelledFailure } from '@temporalio/common';
 import { runLoneCall } from '../activities/lone-call';
-import { readText } from '../config/env';
 import { readLedgerSettings } from '../config/ledger-settings';
 import { refuseAccidentalProduction } from '../http/accidental-production';
 import { prepareRequest } from '../http/prepare-request';
@@ -13,9 +12,10 @@ import { openLedger } from '../ledger/open-ledger';
 import { createSubjectHasher } from '../ledger/subject';
 import type { HttpTask } from '../tasks/define';
 import { taskFailureOf } from '../workflows/failure-of';
-import { requireConfirmation } from './confirmation';
+import { guardedEffect, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import type { GatewayParts } from './parts';
+import { hasSubjectKey } from './receipts';
 import type { CallRequest, TestAnswer } from './wire';
 
 const NO_RECEIPTS = 'HTTP_TASKS_SUBJECT_KEY is not set at the gateway: holds were not checked and no receipt was kept.';
@@ -31,7 +31,7 @@ export async function callDirectly(parts: GatewayParts, task: HttpTask, { input,
   const settings = parts.secrets.senderSettings(task.service);
   const { effect, environment, production, origin } = prepareRequest(task, input, settings);
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
-  requireConfirmation({ task: task.name, irreversible: effect === 'irreversible', production, environment }, confirm);
+  requireConfirmation({ task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment }, confirm);
   const sender = createTaskSender(settings);
   const seen: { answer?: SeenAnswer } = {};
   const watched: TaskSender = {
@@ -61,8 +61,7 @@ interface Sending {
 
 function sending(env: GatewayParts['secrets']['env'], effect: string, sender: TaskSender, task: HttpTask, input: unknown, signal: AbortSignal): Sending {
   if (effect === 'read') return { send: () => sender.send(task, input, { signal }) };
-  const hasKey = ['HTTP_TASKS_SUBJECT_KEY', 'HTTP_TASKS_SUBJECT_KEY_FILE'].some((name) => readText(env, name) !== undefined);
-  if (!hasKey) return { note: NO_RECEIPTS, send: () => sender.send(task, input) };
+  if (!hasSubjectKey(env)) return { note: NO_RECEIPTS, send: () => sender.send(task, input) };
   const runId = randomUUID();
   return {
     receipts: runId,

@@ -3,13 +3,12 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { refuseAccidentalProduction } from '../http/accidental-production';
 import { hasWorker } from '../operator/pollers';
-import { effectOf } from '../tasks/effect';
 import type { HttpTask } from '../tasks/define';
 import { parseInput } from '../tasks/parse-input';
 import { taskFailureOf } from '../workflows/failure-of';
 import type { TaskEnvelope } from '../workflows/run-http-task';
 import { showRequest } from '../reference/shown-request';
-import { requireConfirmation } from './confirmation';
+import { guardedEffect, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
@@ -26,7 +25,7 @@ export async function startDurably(parts: GatewayParts, task: HttpTask, { input,
   const { env } = parts.secrets;
   const { production, environment, origin } = showRequest(task, input, env).shown;
   refuseAccidentalProduction({ origin }, env, [task.service]);
-  requireConfirmation({ task: task.name, irreversible: effectOf(task, input) === 'irreversible', production, environment }, confirm);
+  requireConfirmation({ task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment }, confirm);
   const { taskQueue } = parts.place;
   return withTemporal(parts, async ({ client }) => {
     if (!(await hasWorker(client, taskQueue))) {

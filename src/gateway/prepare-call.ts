@@ -2,10 +2,10 @@ import { SettingsError } from '../config/problems';
 import { snippetsOf } from '../reference/snippets/snippets';
 import { showRequest } from '../reference/shown-request';
 import type { ShownRequest } from '../reference/shown-request';
-import { effectOf } from '../tasks/effect';
 import { sensitiveFieldsIn } from '../tasks/define';
 import type { HttpTask } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
+import { guardedEffect } from './confirmation';
 import type { GatewayParts } from './parts';
 import type { PreparedCall } from './wire';
 
@@ -37,15 +37,9 @@ function requestOf({ method, url, headers, body }: ShownRequest): PreparedCall['
 }
 
 function guardOf(task: HttpTask, input: unknown, shown: ShownRequest | undefined): PreparedCall['guard'] {
-  const effect = shown?.effect ?? (task.generic ? safeEffect(task, input) : task.effect);
   return {
-    effect,
+    effect: guardedEffect(task, input),
     production: shown?.production ?? false,
     environment: shown?.environment ?? task.service.defaultEnvironment,
   };
-}
-
-/** An input that is not valid may be anything at all. */
-function safeEffect(task: HttpTask, input: unknown): ReturnType<typeof effectOf> {
-  return typeof input === 'object' && input !== null ? effectOf(task, input) : 'irreversible';
 }

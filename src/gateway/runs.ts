@@ -9,6 +9,7 @@ import type { OffboardProgress } from '../workflows/queries';
 import { GatewayRefusal } from './http-error';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
+import { readRunReceipts } from './receipts';
 import type { RunLine, RunPage } from './wire';
 
 type Progress = SweepProgress | OffboardProgress;
@@ -42,8 +43,10 @@ export async function readRun(parts: GatewayParts, { workflowId, runId }: { work
     if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is no off-boarding.');
     const progress = await progressOf(client, description);
     const line = lineOf(parts, description, progress);
-    if (!progress) return { ...line, steps: [], note: 'No worker tells how this run stands; start one with: http-tasks worker' };
-    return { ...line, steps: 'steps' in progress ? progress.steps.map(stepOf) : [] };
+    const receipts = await readRunReceipts(parts.secrets.env, workflowId);
+    const kept = receipts && { receipts };
+    if (!progress) return { ...line, ...kept, steps: [], note: 'No worker tells how this run stands; start one with: http-tasks worker' };
+    return { ...line, ...kept, steps: 'steps' in progress ? progress.steps.map(stepOf) : [] };
   });
 }
 

@@ -170,9 +170,22 @@ export interface RunLine {
   progress?: { phase?: string; pausedBecause?: string; total?: number; counts: Record<string, number> };
 }
 
+/** What the ledger keeps of one call. */
+export interface ReceiptLine {
+  at: string;
+  step: string;
+  /** The keyed hash of the user. */
+  subject: string;
+  outcome?: string;
+  requestId?: string;
+  token?: string;
+}
+
 /** How one run stands, with its receipts. */
 export interface RunPage extends RunLine {
   steps: { step: string; task?: string; outcome: string; requestId?: string; token?: string; message?: string }[];
   /** Why there are no steps. */
   note?: string;
+  /** The first of them; absent where the gateway has no ledger. */
+  receipts?: ReceiptLine[];
 }

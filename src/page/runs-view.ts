@@ -115,11 +115,23 @@ function progressOf({ progress }: RunLine): Child {
   );
 }
 
-function stepsOf({ steps, note }: RunPage): HTMLElement {
-  if (note !== undefined) return element('p', { class: 'warning', text: note });
-  if (steps.length === 0) return element('p', { class: 'hint', text: 'What was done for each user stands in the ledger; see the command above.' });
-  const rows = steps.map(({ step, outcome, requestId, token, message = '' }) => [element('code', { text: step }), outcome, element('code', { text: requestId ?? token ?? '' }), message]);
-  return table('Steps', ['Step', 'Outcome', 'Evidence', ''], rows);
+function stepsOf({ steps, note, receipts }: RunPage): HTMLElement {
+  const code = (text: string): HTMLElement => element('code', { text });
+  const rows = steps.map(({ step, outcome, requestId, token, message = '' }) => [code(step), outcome, code(requestId ?? token ?? ''), message]);
+  return element(
+    'div',
+    {},
+    note !== undefined && element('p', { class: 'warning', text: note }),
+    rows.length > 0 && table('Steps', ['Step', 'Outcome', 'Evidence', ''], rows),
+    receiptsOf(receipts),
+  );
+}
+
+function receiptsOf(receipts: RunPage['receipts']): HTMLElement {
+  if (!receipts) return element('p', { class: 'hint', text: "Receipts stand in the worker's ledger, which this gateway does not have (HTTP_TASKS_LEDGER_URL, HTTP_TASKS_SUBJECT_KEY); see the command above." });
+  if (receipts.length === 0) return element('p', { class: 'hint', text: 'The ledger has no receipt of it yet.' });
+  const rows = receipts.map(({ at, step, subject, outcome = '', requestId, token }) => [when(at), element('code', { text: step }), outcome, element('code', { text: requestId ?? token ?? '' }), element('code', { text: subject.slice(0, 12) })]);
+  return table(`Receipts, the first ${receipts.length}`, ['At', 'Step', 'Outcome', 'Evidence', 'User'], rows);
 }
 
 function when(iso: string): string {

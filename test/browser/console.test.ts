@@ -191,6 +191,9 @@ it('shows runs with their progress, and approves a sweep', async () => {
   expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna' });
   await page.reload();
   await card.getByText('completed', { exact: true }).waitFor();
+  await card.getByRole('button', { name: 'Details' }).click();
+  await card.getByText(/^Receipts, the first \d+$/).waitFor();
+  await shoot(page, 'run');
   expect(await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')).toContain('start-workflow?taskQueue=');
 });
 

@@ -107,6 +107,7 @@ describe('runs', () => {
     await handle.result();
     const { body } = await gateway.ask<RunPage>('GET', `/api/runs/${handle.workflowId}`);
     expect(body).toMatchObject({ status: 'completed', steps: expect.arrayContaining([expect.objectContaining({ step: 'plaid.items', outcome: 'removed', requestId: expect.any(String) })]) });
+    expect(body.receipts).toEqual(expect.arrayContaining([expect.objectContaining({ step: 'plaid.items', outcome: 'removed', requestId: expect.any(String) })]));
     const steered = await gateway.ask<WireError>('POST', `/api/runs/${handle.workflowId}/pause`, {});
     expect(steered.body.error.type).toBe('Refused');
   });

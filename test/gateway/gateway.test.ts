@@ -183,6 +183,14 @@ describe('Test request', () => {
     await ledger.close();
   });
 
+  it('goes by the method of a request to anywhere, not by what the input claims that it does', async () => {
+    const anywhere = await openGateway({ env: { ...env, HTTP_TASKS_HTTP_ALLOW: simulators.plaid.url } });
+    const input = { uri: `${simulators.plaid.url}/user/remove`, method: 'POST', effect: 'read', body: {} };
+    expect((await test('http.request', { input }, anywhere)).body.error).toMatchObject({ type: 'ConfirmationNeeded', needed: { task: 'http.request' } });
+    expect(calls()).toBe(0);
+    await anywhere.close();
+  });
+
   it('says that it kept no receipt where the gateway has no ledger', async () => {
     const { HTTP_TASKS_SUBJECT_KEY: _, ...rest } = env;
     const without = await openGateway({ env: rest });

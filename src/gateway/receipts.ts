@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { readText } from '../config/env';
+import type { Env } from '../config/env';
+import { DEFAULT_LEDGER_URL, readLedgerSettings } from '../config/ledger-settings';
+import { LedgerUnavailableError } from '../ledger/ledger';
+import type { Receipt } from '../ledger/ledger';
+import { openLedger } from '../ledger/open-ledger';
+import type { ReceiptLine } from './wire';
+
+/** More are for `http-tasks receipts`, which reads them page by page. */
+const MOST_RECEIPTS = 100;
+
+/** Whether the settings have the key under which receipts are kept. */
+export function hasSubjectKey(env: Env): boolean {
+  return ['HTTP_TASKS_SUBJECT_KEY', 'HTTP_TASKS_SUBJECT_KEY_FILE'].some((name) => readText(env, name) !== undefined);
+}
+
+/** The first receipts of a run or sweep; undefined where the gateway has no ledger, or it cannot be reached. */
+export async function readRunReceipts(env: Env, workflowId: string): Promise<ReceiptLine[] | undefined> {
+  if (!hasSubjectKey(env)) return undefined;
+  const { url, subjectKey } = readLedgerSettings(env);
+  // Opening one that is not there would make one, which no worker writes.
+  if (url === DEFAULT_LEDGER_URL && !existsSync(url.slice('file:'.length))) return undefined;
+  try {
+    const ledger = await openLedger({ url, subjectKey });
+    try {
+      const isSweep = (await ledger.sweeps.read(workflowId)) !== undefined;
+      const receipts = isSweep ? await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq: -1, limit: MOST_RECEIPTS }) : await ledger.readReceipts({ workflowId });
+      return receipts.filter(({ phase }) => phase !== 'intent').slice(0, MOST_RECEIPTS).map(lineOf);
+    } finally {
+      await ledger.close();
+    }
+  } catch (error) {
+    if (error instanceof LedgerUnavailableError) return undefined;
+    throw error;
+  }
+}
+
+function lineOf({ at, step, outcome, requestId, token, subject }: Receipt): ReceiptLine {
+  return {
+    ...{ at, step, subject },
+    ...(outcome !== undefined && { outcome }),
+    ...(requestId !== undefined && { requestId }),
+    ...(token !== undefined && { token }),
+  };
+}
