@@ -65,6 +65,8 @@ function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput): void {
     `http-tasks offboard --input ${quoted(json)}`,
     'http-tasks receipts WORKFLOW_ID',
   );
+  title('Try calls and watch runs on a page');
+  lines(`HTTP_TASKS_TEMPORAL_UI=${uiUrl} http-tasks console`);
   title('Or without our command line');
   lines(
     `temporal workflow start --address ${address}${codec} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${quoted(json)}`,
