@@ -4,21 +4,29 @@ import { callsFor, seedUser, startOffboarding, until } from '../support/offboard
 import { goneAtPlaid, openSweepPlace } from '../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../support/sweep-runs';
 import { startWorkerProcess } from '../support/worker-process';
+import type { WorkerProcess } from '../support/worker-process';
 
 // Workers as an orchestrator runs and ends them: processes of their own, asked for their health, and told to stop.
 
-const USERS = 500;
+const USERS = 300;
 
 let place: SweepPlace;
+let worker: WorkerProcess;
+let port: number;
 
 jest.setTimeout(150_000);
 
 beforeAll(async () => {
   place = await openSweepPlace();
   place.simulators.plaid.configure({ latencyMs: 400 });
+  port = await freePort();
+  worker = await startWorkerProcess(place, { HTTP_TASKS_HEALTH_ADDRESS: String(port) });
 });
 
-afterAll(() => place.close());
+afterAll(async () => {
+  await worker.stop();
+  await place.close();
+});
 
 /** What the running chunk last told with a heartbeat; undefined while none runs. */
 async function heartbeatOf(handle: SweepHandle): Promise<Record<string, unknown> | undefined> {
@@ -38,9 +46,13 @@ async function chunkResults(handle: SweepHandle): Promise<Record<string, unknown
   });
 }
 
+it('starts no worker when an address is taken, and says which', async () => {
+  await expect(startWorkerProcess(place, { HTTP_TASKS_HEALTH_ADDRESS: String(port) })).rejects.toThrow(
+    /ended with code 2[\s\S]*HTTP_TASKS_HEALTH_ADDRESS: cannot be listened on \(EADDRINUSE\)/,
+  );
+});
+
 it('hands a chunk back when it is told to stop: what is in flight is finished, and another worker goes on', async () => {
-  const port = await freePort();
-  const worker = await startWorkerProcess(place, { HTTP_TASKS_HEALTH_ADDRESS: String(port) });
   const readiness = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
   await until('the worker is ready', async () => (await readiness()) === 200);
 
@@ -64,6 +76,7 @@ it('hands a chunk back when it is told to stop: what is in flight is finished, a
   expect(handedBack).toMatchObject({ end: 'cancelled' });
   expect(Number(handedBack?.['waitingForBulk'])).toBeLessThan(USERS);
 
+  place.simulators.plaid.configure({ latencyMs: 0 });
   await place.startWorker();
   expect(await sweep.result()).toMatchObject({ status: 'completed', counts: { total: USERS, accepted: USERS } });
   expect(goneAtPlaid(place)).toMatchObject({ gone: USERS, irreversibleRepeats: 0 });
@@ -72,33 +85,21 @@ it('hands a chunk back when it is told to stop: what is in flight is finished, a
 it('ends in time when a provider does not answer, and leaves the call to whoever looks later', async () => {
   const other = await openSweepPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '60000' } });
   try {
-    const worker = await startWorkerProcess(other, { HTTP_TASKS_SHUTDOWN_MS: '1000' });
+    const hurried = await startWorkerProcess(other, { HTTP_TASKS_SHUTDOWN_MS: '1000' });
     const seeded = seedUser(other);
     other.simulators.plaid.faults.add({ kind: 'stall', endpoint: 'userItemsRemove', user: seeded.plaidUserId, times: 1, processed: true });
     const run = await startOffboarding(other, { user: seeded.user });
     await until('the removal was sent', () => callsFor(other, seeded.plaidUserId).includes('userItemsRemove'));
 
     const beganAtMs = performance.now();
-    expect(await worker.stop()).toBe(1);
+    expect(await hurried.stop()).toBe(1);
     expect(performance.now() - beganAtMs).toBeLessThan(20_000);
-    expect(worker.log()).toContain('ended before everything was finished');
+    expect(hurried.log()).toContain('ended before everything was finished');
 
     await other.startWorker();
     await until('the run is completed by another worker', async () => (await run.describe()).status.name === 'COMPLETED', 60_000);
     expect(callsFor(other, seeded.plaidUserId).filter((call) => call === 'userItemsRemove')).toHaveLength(1);
   } finally {
     await other.close();
-  }
-});
-
-it('starts no worker when an address is taken', async () => {
-  const port = await freePort();
-  const first = await startWorkerProcess(place, { HTTP_TASKS_HEALTH_ADDRESS: String(port) });
-  try {
-    await expect(startWorkerProcess(place, { HTTP_TASKS_HEALTH_ADDRESS: String(port) })).rejects.toThrow(
-      /ended with code 2[\s\S]*HTTP_TASKS_HEALTH_ADDRESS: cannot be listened on \(EADDRINUSE\)/,
-    );
-  } finally {
-    expect(await first.stop()).toBe(0);
   }
 });
