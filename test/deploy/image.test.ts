@@ -33,6 +33,12 @@ it('is built from files that are there and that nothing keeps out of the build, 
   expect(lines.slice(1).sort()).toEqual(copied().map((path) => `!${path.replace(/^\.\//, '')}`).sort());
 });
 
+it('takes along all that the build compiles by', () => {
+  const projects = textOf('scripts/build.mjs').match(/tsconfig[.\w]*\.json/g) ?? [];
+  expect(projects.length).toBeGreaterThan(0);
+  for (const project of projects) expect(copied()).toContain(project);
+});
+
 it('runs as somebody who is not root, by number, and keeps compilers and sources out of the last stage', () => {
   const last = instructions.slice(instructions.findLastIndex(({ name }) => name === 'FROM'));
   const user = last.filter(({ name }) => name === 'USER').at(-1)?.text ?? '0';
