@@ -146,7 +146,7 @@ function faultyRuns(): Promise<void>[] {
       const { faults } = atPlaid ? place.simulators.plaid : place.simulators.batch;
       faults.add({ ...fault, endpoint, user: atPlaid ? user.plaidUserId : user.batchUserId });
       // An echo has to happen, so those runs get the time to come to their call.
-      const deadline = fault.kind === 'echoSecret' ? '30s' : '10s';
+      const deadline = fault.kind === 'echoSecret' ? '60s' : '10s';
       await runToItsEnd({ user, itemIds, deadline, compensation, ...input });
     }),
   );
