@@ -15,7 +15,7 @@ const ROOMS = {
   workflows: {
     rooms: ['tasks', 'policy'],
     types: ['activities'],
-    packages: ['zod', '@temporalio/workflow', '@temporalio/common'],
+    packages: ['zod', '@temporalio/workflow', '@temporalio/common', 'nexus-rpc'],
   },
   codec: { rooms: ['tasks', 'config'] },
   reference: { rooms: ['tasks', 'config', 'http'] },
@@ -25,7 +25,9 @@ const ROOMS = {
   page: { rooms: [], types: ['gateway'] },
   simulators: { rooms: [] },
   'host-checks': { rooms: [] },
-  operator: { rooms: ['policy'] },
+  starts: { rooms: ['tasks', 'policy', 'ledger'] },
+  'nexus-handlers': { rooms: ['tasks', 'policy', 'ledger', 'starts', 'workflows'], types: ['activities'] },
+  operator: { rooms: ['policy', 'starts'] },
   'temporal-server': { rooms: [] },
   cli: 'everything',
 };
@@ -36,7 +38,8 @@ const ENTRIES = {
   'worker.ts': 'everything',
   'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
   'encryption-plugin.ts': { rooms: ['codec', 'config'] },
-  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'operator', 'tasks'], types: ['http', 'policy', 'sources'] },
+  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'nexus-handlers', 'operator', 'policy', 'starts', 'tasks'], types: ['http', 'sources'] },
+  'nexus.ts': { rooms: ['workflows', 'policy', 'tasks'], types: ['activities'], packages: ['nexus-rpc', '@temporalio/common'] },
   'testing.ts': { rooms: ['simulators'] },
 };
 
@@ -66,7 +69,7 @@ function importPatterns(who, access, prefix) {
   }
   if (who in ROOMS) {
     patterns.push({
-      regex: `^${prefix}(index|worker|workflow|plugin|encryption-plugin|testing)$`,
+      regex: `^${prefix}(index|worker|workflow|plugin|encryption-plugin|nexus|testing)$`,
       message: 'Entry files are built from the rooms; a room never imports one.',
     });
   }

@@ -7,12 +7,18 @@ import type { HttpTaskActivities } from './activities/create-activities';
 import { CATALOGUE_SERVICES, readSettings } from './config/settings';
 import type { Settings } from './config/settings';
 import type { LedgerEvent } from './ledger/open-ledger';
+import { createSubjectHasher } from './ledger/subject';
+import { createNexusService } from './nexus-handlers/create-nexus-service';
 import type { SourceFactory } from './sources/open-source';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
+import { plaidService } from './tasks/plaid/service';
 import { checkingTheBundle, refuseWorkflowClashes } from './host-checks/refuse-workflow-clashes';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
 import { ensureSearchAttributes } from './operator/search-attributes';
+import { startLink } from './operator/start-links';
+import { makeStartTemplates } from './operator/start-templates';
+import { exampleInputs } from './policy/example-inputs';
 
 /**
  * A cancellation travels with a heartbeat, and a sweep that is paused or cancelled stops within ten seconds; left to
@@ -21,6 +27,10 @@ import { ensureSearchAttributes } from './operator/search-attributes';
 const HEARTBEAT_EVERY = '3 seconds';
 
 const SEARCH_ATTRIBUTES_WITHIN_MS = 10_000;
+
+const TEMPLATES_WITHIN_MS = 10_000;
+
+type NexusService = NonNullable<WorkerOptions['nexusServices']>[number];
 
 /** What the plugin can be given. Everything has a default. */
 export interface HttpTasksPluginOptions {
@@ -45,6 +55,17 @@ export interface HttpTasksPluginOptions {
    * @default what HTTP_TASKS_SEARCH_ATTRIBUTES says (`on` or `off`), else true
    */
   searchAttributes?: boolean;
+  /**
+   * Whether the worker, when it starts, makes a run for each workflow whose example input the Temporal UI copies into
+   * its Start Workflow page: two events each, no call. With HTTP_TASKS_TEMPORAL_UI set, the links are logged.
+   * @default false; the package's own worker makes them unless HTTP_TASKS_START_TEMPLATES is `off`
+   */
+  startTemplates?: boolean;
+  /**
+   * Whether the worker serves the Nexus service `offboarding`, for callers in other namespaces.
+   * @default what HTTP_TASKS_NEXUS says (`on` or `off`), else true
+   */
+  nexus?: boolean;
   /** Something about the ledger that an operator may want to see in a log. */
   onLedgerEvent?: (event: LedgerEvent) => void;
   /** Called once the ledger is open, right before the worker polls. */
@@ -64,15 +85,19 @@ export interface HttpTasksPluginOptions {
  * A workflow of yours with the name of one of ours is refused when the bundle is made, or, for a bundle made before,
  * when the worker is created; if the bundle cannot be loaded outside a workflow, its names are not compared.
  *
- * @throws TypeError naming both, when an activity or workflow of yours has the name of one of ours; from
+ * @throws TypeError naming both, when an activity, workflow or Nexus service of yours has the name of one of ours; from
  *   `Worker.create` or `bundleWorkflowCode`.
  */
 export class HttpTasksPlugin extends SimplePlugin {
   readonly #activities: HttpTaskActivities;
   readonly #onReady: (() => void) | undefined;
   readonly #searchAttributes: boolean;
+  readonly #startTemplates: boolean;
+  readonly #nexusService: NexusService | undefined;
+  readonly #uiUrl: string | undefined;
 
-  constructor({ env = process.env, settings, tasks = [], sources, searchAttributes, onLedgerEvent, onReady }: HttpTasksPluginOptions = {}) {
+  constructor(options: HttpTasksPluginOptions = {}) {
+    const { env = process.env, settings, tasks = [], sources, searchAttributes, startTemplates = false, nexus, onLedgerEvent, onReady } = options;
     super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
     refuseMixedVersions();
     this.#onReady = onReady;
@@ -80,6 +105,9 @@ export class HttpTasksPlugin extends SimplePlugin {
     const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
     const read = settings ?? readSettings(env, services);
     this.#searchAttributes = searchAttributes ?? read.searchAttributes;
+    this.#startTemplates = startTemplates;
+    this.#uiUrl = read.ui;
+    this.#nexusService = (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined;
     this.#activities = createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent });
   }
 
@@ -103,9 +131,18 @@ export class HttpTasksPlugin extends SimplePlugin {
     if (bundle !== undefined) refuseWorkflowClashes(this.name, bundle, () => Runtime.instance().logger);
     return super.configureWorker({
       ...options,
+      ...(this.#nexusService && { nexusServices: this.#beside(this.#nexusService, options) }),
       ...(options.maxHeartbeatThrottleInterval === undefined && { maxHeartbeatThrottleInterval: HEARTBEAT_EVERY }),
       activities: { ...own, ...this.#activities.activities },
     });
+  }
+
+  #beside(ours: NexusService, { nexusServices = [] }: WorkerOptions): NexusService[] {
+    const { name } = ours.definition;
+    if (nexusServices.every(({ definition }) => definition.name !== name)) return [...nexusServices, ours];
+    throw new TypeError(
+      `Your worker's Nexus service "${name}" and that of ${this.name} have one name. Rename yours, or switch the plugin's off with {nexus: false}.`,
+    );
   }
 
   override configureBundler(options: BundleOptions): BundleOptions {
@@ -116,11 +153,14 @@ export class HttpTasksPlugin extends SimplePlugin {
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
     // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
     await this.#activities.open(Runtime.instance().metricMeter);
+    let templates: Promise<void> | undefined;
     try {
       if (this.#searchAttributes) await this.#useSearchAttributes(worker);
+      if (this.#startTemplates) templates = this.#makeTemplates(worker);
       this.#onReady?.();
       await super.runWorker(worker, next);
     } finally {
+      await templates;
       await this.#activities.close();
     }
   }
@@ -134,6 +174,32 @@ export class HttpTasksPlugin extends SimplePlugin {
     for (const problem of problems) Runtime.instance().logger.warn(problem, { plugin: this.name });
     this.#activities.useSearchAttributes(usable);
   }
+
+  /** They serve people at the UI only, so that they are made beside the work, and a failure is told and no more. */
+  async #makeTemplates({ client, options: { namespace, taskQueue } }: Worker): Promise<void> {
+    const { logger } = Runtime.instance();
+    try {
+      if (!client) return;
+      const inputs = exampleInputs();
+      const templates = await client.withDeadline(Date.now() + TEMPLATES_WITHIN_MS, () => makeStartTemplates(client, { taskQueue, inputs }));
+      if (this.#uiUrl === undefined) return;
+      for (const template of templates) {
+        const url = startLink({ uiUrl: this.#uiUrl, namespace, taskQueue }, template);
+        logger.info(`To start ${template.workflowType} by hand: ${url}`, { plugin: this.name });
+      }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      logger.warn(`The examples for the Temporal UI's Start Workflow page could not be made (${why}); http-tasks links makes them later.`, { plugin: this.name });
+    }
+  }
+}
+
+function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {
+  return createNexusService({
+    hasher: createSubjectHasher(ledger.subjectKey),
+    plaidEnvironment: sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment,
+    catalogue,
+  });
 }
 
 function activitiesOf({ activities }: WorkerOptions): Record<string, unknown> {

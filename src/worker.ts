@@ -43,7 +43,8 @@ export interface HttpTasksWorkerOptions {
  * polls once `run` is called.
  */
 export function createHttpTasksWorker({ onLedgerEvent, onReady, ...options }: HttpTasksWorkerOptions): Promise<Worker> {
-  return createWorkerAround(new HttpTasksPlugin({ settings: options.settings, onLedgerEvent, onReady }), options);
+  const { settings } = options;
+  return createWorkerAround(new HttpTasksPlugin({ settings, startTemplates: settings.startTemplates, onLedgerEvent, onReady }), options);
 }
 
 async function createWorkerAround(
@@ -76,6 +77,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const services = [...settings.sender.services.keys()];
   const plugin = new HttpTasksPlugin({
     settings,
+    startTemplates: settings.startTemplates,
     onLedgerEvent: (event) => log.info(event, 'ledger'),
     onReady: () => log.info({ taskQueue: settings.taskQueue, namespace: namespace ?? 'default', services }, 'polling'),
   });

@@ -2,6 +2,7 @@ import { SettingsError } from '../config/problems';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import { LedgerSettingError } from '../ledger/setting-error';
 import { SweepConflictError, SweepReleasedError, UnknownSweepError } from '../ledger/sweeps/sweep-errors';
+import { RunConflictError } from '../starts/run-conflict';
 import { SourceError, SourceUnavailableError } from '../sources/source';
 import { InvalidInputError } from '../tasks/parse-input';
 import { OpenApiError } from '../openapi/document/openapi-error';
@@ -67,6 +68,7 @@ export function reportOf(error: unknown): { exitCode: ExitCode; report: ErrorRep
   if (error instanceof LedgerUnavailableError) return failed('Task.LedgerUnavailable', error.message);
   if (error instanceof SourceUnavailableError) return failed('SourceUnavailable', error.message);
   if (error instanceof CommandFailure) return failed(error.type, error.message);
+  if (error instanceof RunConflictError) return failed('Conflict', error.message);
   if (error instanceof UnknownSweepError) return failed('NotFound', error.message);
   if (error instanceof SweepReleasedError) return failed('Released', error.message);
   if (error instanceof SweepConflictError) return failed('Conflict', withoutField(error.message));

@@ -91,7 +91,9 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<Local
   refuseWhenStopped(signal);
   report('Starting a worker');
   const workerLog = join(folder, 'worker.log');
-  const ours = { ...settings, ...encryption.env, ...options.workerEnv, TEMPORAL_CONFIG_FILE: await emptyProfile(folder) };
+  // Whoever brings this up makes its own examples, with a user whom the simulators know.
+  const own = { HTTP_TASKS_START_TEMPLATES: 'off' };
+  const ours = { ...settings, ...own, ...encryption.env, ...options.workerEnv, TEMPORAL_CONFIG_FILE: await emptyProfile(folder) };
   const env = { ...surroundings(options.env), ...ours };
   const startedAt = performance.now();
   const worker = await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile: workerLog });

@@ -3,6 +3,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import type { TaskFailure } from '../tasks/failure';
+import { OFFBOARDING_FAILED } from '../policy/failure-types';
 import type { OffboardResult } from '../policy/offboard-result';
 import { CommandFailure, Refusal } from './errors';
 
@@ -30,7 +31,7 @@ async function resultOfFailure(client: Client, handle: WorkflowHandle, cause: Er
   if (cause instanceof CancelledFailure) return resultOfCancelled(client, handle);
   if (cause instanceof ApplicationFailure) {
     const detail: unknown = cause.details?.[0];
-    if (cause.type === 'Offboarding.Failed') return detail as OffboardResult;
+    if (cause.type === OFFBOARDING_FAILED) return detail as OffboardResult;
     if (cause.type === 'Task.InvalidInput') {
       throw new Refusal('Task.InvalidInput', cause.message, (detail as (TaskFailure & { field?: string }) | undefined)?.field);
     }

@@ -2,8 +2,9 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { readLedgerSettings } from '../config/ledger-settings';
 import { readQueueSettings } from '../config/settings';
 import { createSubjectHasher } from '../ledger/subject';
-import { userSubjects } from '../ledger/user-subjects';
 import type { OffboardUserInput } from '../policy/offboard-input';
+import { startOrJoin } from '../starts/start-or-join';
+import { offboardWorkflowId } from '../starts/workflow-ids';
 import { CommandFailure } from './errors';
 import { withInterruption } from './interruption';
 import type { Interruption } from './interruption';
@@ -13,7 +14,6 @@ import { printOffboarding } from './offboard-report';
 import { resultOf } from './offboard-result';
 import { printJson, say } from './output';
 import { requireWorker } from './pollers';
-import { startOrJoin } from './start-or-join';
 import { withTemporal } from './temporal-client';
 import type { TemporalOptions } from './temporal-options';
 import { plaidEnvironment } from './user-options';
@@ -25,23 +25,18 @@ export async function runOffboarding(
   options: TemporalOptions & { json?: boolean },
 ): Promise<ExitCode> {
   const { taskQueue } = readQueueSettings(io.env);
-  const workflowId = offboardWorkflowId(io, input);
+  const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
+  const workflowId = offboardWorkflowId(input, plaidEnvironment(io.env), hasher);
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
-    const { handle, joined } = await startOrJoin(client, { workflowId, taskQueue, input });
+    const { runId, joined } = await startOrJoin(client, { workflowType: 'offboardUser', workflowId, taskQueue, input });
+    const handle = client.workflow.getHandle(workflowId, runId);
     say(io, joined ? `${workflowId} is under way already with this input; following it.` : `Started ${workflowId}.`);
     const result = await withInterruption((interruption) => follow(io, client, handle, interruption, options.json ?? false));
     if (options.json) printJson(io, result);
     else printOffboarding(io, result);
     return result.status === 'completed' ? 0 : 1;
   });
-}
-
-/** The id under which every caller outside Temporal starts the run for a user. It holds a keyed hash, not an id. */
-function offboardWorkflowId(io: Io, { user, dryRun }: OffboardUserInput): string {
-  const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
-  const [subject] = userSubjects(user, plaidEnvironment(io.env), hasher);
-  return `offboard-${dryRun ? 'dry-' : ''}${subject}`;
 }
 
 async function follow(

@@ -10,8 +10,10 @@ import { Refusal, reportOf } from './errors';
 import { registerHoldCommand } from './hold';
 import { registerImportCommand } from './import';
 import type { ExitCode, Io } from './io';
+import { registerLinksCommand } from './links';
 import { registerListCommand } from './list';
 import { registerListRunsCommand } from './list-runs';
+import { registerNexusCommand } from './nexus';
 import { registerOffboardCommand } from './offboard';
 import { printable, printJson, say } from './output';
 import { packageVersion } from './package-version';
@@ -43,6 +45,8 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerSweepCommand,
   registerScheduleCommand,
   registerListRunsCommand,
+  registerLinksCommand,
+  registerNexusCommand,
   registerReceiptsCommand,
   registerVerifyCommand,
   registerHoldCommand,

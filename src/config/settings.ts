@@ -17,6 +17,7 @@ import { readServiceSettings } from './service-settings';
 import type { ServiceSettings } from './service-settings';
 import { readSources } from './source-settings';
 import type { SourceSettings } from './source-settings';
+import { readUi } from './ui-settings';
 
 /** Task queue of a worker that names no other. */
 export const DEFAULT_TASK_QUEUE = 'http-tasks';
@@ -40,6 +41,12 @@ export interface Settings extends QueueSettings {
   logLevel: (typeof LOG_LEVELS)[number];
   /** Whether runs write search attributes, and a worker creates those that the namespace lacks. */
   searchAttributes: boolean;
+  /** Whether a worker of our own makes the runs whose input the Temporal UI copies into its Start Workflow page. */
+  startTemplates: boolean;
+  /** Whether a worker serves the operations of the Nexus service. */
+  nexus: boolean;
+  /** Where people find the Temporal UI, when that is known. */
+  ui?: string;
   sender: SenderSettings;
   ledger: LedgerSettings;
   /** Where sweeps may read their users from. */
@@ -104,7 +111,10 @@ function readTasks(env: Env, services: readonly ServiceDefinition[], problems: P
   const queue = readQueue(env, problems);
   const logLevel = readLogLevel(env, problems);
   const searchAttributes = readSwitch(env, 'HTTP_TASKS_SEARCH_ATTRIBUTES', problems);
-  return ledger && { ...queue, logLevel, searchAttributes, sender, sources, ledger };
+  const startTemplates = readSwitch(env, 'HTTP_TASKS_START_TEMPLATES', problems);
+  const nexus = readSwitch(env, 'HTTP_TASKS_NEXUS', problems);
+  const ui = readUi(env, problems);
+  return ledger && { ...queue, logLevel, searchAttributes, startTemplates, nexus, ...(ui !== undefined && { ui }), sender, sources, ledger };
 }
 
 function chosenServices(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): ServiceDefinition[] {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** The packages that have to be of one version, because they share a native core and a wire format. */
-const PACKAGES = ['activity', 'client', 'common', 'worker', 'workflow'] as const;
+const PACKAGES = ['activity', 'client', 'common', 'nexus', 'worker', 'workflow'] as const;
 
 /**
  * Refuses a project in which the `@temporalio/*` packages have different versions: such a worker starts and then fails

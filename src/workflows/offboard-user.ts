@@ -44,6 +44,7 @@ const PREPARE_OPTIONS = {
   // A longer pause is a timer. Waited for inside the workflow task, it would add three events every ten seconds, and a
   // ledger that is away for two days would fill the history to the limit at which the server ends the run.
   localRetryThreshold: '10 seconds',
+  summary: 'Look up holds, app keys and earlier receipts',
 } satisfies LocalActivityOptions;
 
 /** The preparation gets this long also when the run's own time is over. */
@@ -101,7 +102,7 @@ class OffboardingRun {
   }
 
   async execute(): Promise<OffboardResult> {
-    this.#show({ ...this.#ids, status: 'running', steps: [], compensations: [] });
+    this.#showDoing('Looking up holds, app keys and earlier receipts');
     const preparation = await this.#prepareAlsoWhenCancelled();
     const { subject, searchAttributes } = preparation;
     const { sweepId } = this.#input.user;
@@ -176,28 +177,39 @@ class OffboardingRun {
       if (move.kind === 'done') return move.steps;
       const leftMs = this.#deadlineAtMs - nowMs;
       if (leftMs <= 0) return endEarly(state, 'deadline');
-      if (move.kind === 'wait') await sleep(Math.min(move.delayMs, leftMs), { summary: 'Wait before the next look or call' });
+      if (move.kind === 'wait') await this.#wait(Math.min(move.delayMs, leftMs), state.current?.name ?? 'offboarding');
       else state = answered(state, move, await this.#call(move, preparation, leftMs), Date.now());
     }
+  }
+
+  async #wait(delayMs: number, step: string): Promise<void> {
+    this.#showDoing(`Waiting until ${new Date(Date.now() + delayMs).toISOString()}; then ${step} is looked at or called again.`);
+    await sleep(delayMs, { summary: `${step}: Wait before the next look or call` });
   }
 
   async #call(move: CallMove, { subjects }: Preparation, withinMs: number): ReturnType<typeof callTask> {
     const task = catalogue.find(move.task) as HttpTask;
     const target = targetOf(this.#input);
     this.#calls += 1;
+    const summary = `${move.step}: ${task.summary}`;
+    this.#showDoing(`Calling ${summary}`);
     return callTask({
       task,
       input: move.input,
       context: { step: move.step, holdSubjects: subjects, ...(target && { target }) },
       activityId: `${this.#calls}-${move.step}`,
-      summary: `${move.step}: ${task.summary}`,
+      summary,
       withinMs,
     });
   }
 
   #show(progress: OffboardProgress): void {
     this.#progress = progress;
-    setCurrentDetails(describeProgress(progress, this.#input));
+    this.#showDoing();
+  }
+
+  #showDoing(doing?: string): void {
+    setCurrentDetails(describeProgress(this.#progress, this.#input, { doing, deadlineAtMs: this.#deadlineAtMs }));
   }
 }
 

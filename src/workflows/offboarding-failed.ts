@@ -1,9 +1,7 @@
 import { ApplicationFailure } from '@temporalio/workflow';
+import { OFFBOARDING_FAILED } from '../policy/failure-types';
 import type { OffboardResult } from '../policy/offboard-result';
 import { withoutItemIds } from './saga';
-
-/** The `type` of the failure that ends a run in which something failed and no step was good. */
-export const OFFBOARDING_FAILED = 'Offboarding.Failed';
 
 /**
  * The failure of such a run. A failure, not a result, so that a Schedule's pause-on-failure sees it; the result stands

@@ -1,22 +1,19 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import { z } from 'zod';
 import type { OffboardingActivities, StepContext, TaskEnvelope } from '../activities/contract';
+import { runHttpTaskInput } from '../policy/run-http-task-input';
+import type { RunHttpTaskInput } from '../policy/run-http-task-input';
 import { Catalogue } from '../tasks/catalogue';
 import { TASK_ACTIVITY_OPTIONS } from './call-activity';
 import { refusalOrError } from './failure-of';
 import { parseWorkflowInput } from './parse-workflow-input';
 
-const runHttpTaskInput = z.strictObject({
-  task: z.string().min(1).describe('The name of a task, for example plaid.userItemsGet.'),
-  input: z.unknown().describe("The task's input."),
+export type { RunHttpTaskInput, TaskEnvelope };
+
+const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingActivities>({
+  startToCloseTimeout: '10 seconds',
+  summary: 'See whether this worker has the task, and whether the input fits it',
 });
-
-export type { TaskEnvelope };
-
-/** What a caller passes to `runHttpTask`. */
-export type RunHttpTaskInput = z.input<typeof runHttpTaskInput>;
-
-const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingActivities>({ startToCloseTimeout: '10 seconds' });
 
 /**
  * Runs one HTTP task durably and answers its status, output and request id.

@@ -10,6 +10,7 @@ interface DevDocument {
   plaid: { url: string };
   settings: Record<string, string>;
   example: { input: { user: { plaidUserId: string } } };
+  links: { workflows: { workflowType: string; url: string; input: object }[]; task: { url: string } };
 }
 
 describe('http-tasks dev', () => {
@@ -18,8 +19,14 @@ describe('http-tasks dev', () => {
     const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
     const running = startCli(['dev', '--json'], { TMPDIR: temporary, XDG_CACHE_HOME: cache });
     await running.printed('\n}\n');
-    const { temporal, plaid, settings, example } = oneDocument<DevDocument>(running.stdoutSoFar());
+    const { temporal, plaid, settings, example, links } = oneDocument<DevDocument>(running.stdoutSoFar());
     expect((await fetch(temporal.uiUrl)).status).toBe(200);
+    for (const { workflowType, url } of links.workflows) {
+      expect(url.startsWith(`${temporal.uiUrl}/namespaces/default/workflows/start-workflow?taskQueue=http-tasks&workflowType=${workflowType}&runId=`)).toBe(true);
+    }
+    expect(links.workflows.map(({ workflowType }) => workflowType)).toEqual(['offboardUser', 'offboardUsers', 'runHttpTask']);
+    expect(links.workflows[0]?.input).toMatchObject({ user: { plaidUserId: expect.any(String) }, dryRun: true });
+    expect((await fetch(links.task.url)).status).toBe(200);
 
     const run = await runJson<OffboardResult>(['offboard', '--input', JSON.stringify(example.input)], settings);
     expect({ code: run.code, status: run.document.status }).toEqual({ code: 0, status: 'completed' });

@@ -4,9 +4,10 @@ import type { Consumer, Tarball } from './consumer';
 const SOURCE = `
 import { HttpTasksPlugin, defineHttpTask } from 'temporal-http-tasks';
 import { httpTask } from 'temporal-http-tasks/workflow';
+import { offboardingService } from 'temporal-http-tasks/nexus';
 import { startSimulators } from 'temporal-http-tasks/testing';
 
-const functions: Record<string, unknown> = { HttpTasksPlugin, defineHttpTask, httpTask, startSimulators };
+const functions: Record<string, unknown> = { HttpTasksPlugin, defineHttpTask, httpTask, offboardingService, startSimulators };
 console.log(JSON.stringify(Object.entries(functions).map(([name, value]) => [name, typeof value])));
 `;
 
@@ -17,6 +18,7 @@ const EXPORTED = [
   ['HttpTasksPlugin', 'function'],
   ['defineHttpTask', 'function'],
   ['httpTask', 'function'],
+  ['offboardingService', 'object'],
   ['startSimulators', 'function'],
 ];
 

@@ -1,4 +1,5 @@
 import { Worker } from '@temporalio/worker';
+import { operation, service, serviceHandler } from 'nexus-rpc';
 import { z } from 'zod';
 import { SettingsError } from '../../src/config/problems';
 import { CATALOGUE } from '../../src/tasks/catalogue';
@@ -97,6 +98,26 @@ describe('settings', () => {
     expect(message).toContain('HTTP_TASKS_SUBJECT_KEY');
     expect(message).not.toContain('too-short');
     expect(message).not.toContain('desk-key-1');
+  });
+});
+
+describe('Nexus services', () => {
+  const called = (name: string) => serviceHandler(service(name, { close: operation<string, string>() }), { close: async (_context, input) => input });
+  const namesWith = (options: Parameters<typeof idlePlugin>[0], host = called('accounts')): string[] => {
+    const { nexusServices = [] } = idlePlugin(options).configureWorker({ taskQueue: 'q', nexusServices: [host] });
+    return nexusServices.map(({ definition }) => definition.name);
+  };
+
+  it("of the host's own stay beside ours, which can be switched off", () => {
+    expect(namesWith({})).toEqual(['accounts', 'offboarding']);
+    expect(namesWith({ nexus: false })).toEqual(['accounts']);
+    expect(namesWith({ env: { ...ENV, HTTP_TASKS_NEXUS: 'off' } })).toEqual(['accounts']);
+  });
+
+  it("of the host's own are refused when one has the name of ours", () => {
+    expect(() => namesWith({}, called('offboarding'))).toThrow(
+      `Your worker's Nexus service "offboarding" and that of temporal-http-tasks.HttpTasksPlugin have one name.`,
+    );
   });
 });
 

@@ -17,6 +17,12 @@ it('compiles every TypeScript block of the README', () => {
   expect(problemsIn(blocks)).toEqual([]);
 });
 
+it('compiles every TypeScript block of the guide to Nexus', () => {
+  const blocks = typescriptBlocks('docs/nexus.md');
+  expect(blocks.length).toBeGreaterThanOrEqual(1);
+  expect(problemsIn(blocks)).toEqual([]);
+});
+
 it('would notice a block that does not compile', () => {
   const misspelt = "import { httpTask, plaid } from 'temporal-http-tasks/workflow';\nvoid httpTask(plaid.userItemsRemove)({ user_idd: 'u' });";
   expect(problemsIn([misspelt]).join('\n')).toContain('user_idd');

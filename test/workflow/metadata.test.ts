@@ -1,7 +1,7 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { seedUser, startOffboarding } from '../support/offboarding-runs';
+import { seedUser, startOffboarding, until } from '../support/offboarding-runs';
 
 let place: Place;
 
@@ -64,5 +64,21 @@ it('labels the timer of a wait with what is waited for', async () => {
   const timers = (events ?? []).filter(({ timerStartedEventAttributes: attributes }) => attributes);
   const labels = timers.map(({ userMetadata }) => defaultPayloadConverter.fromPayload<string>(userMetadata!.summary!));
   expect(labels).toHaveLength(1);
-  expect(labels[0]).toBe('Wait before the next look or call');
+  expect(labels[0]).toBe('plaid.items: Wait before the next look or call');
+});
+
+it('tells in its details, while it runs, what it waits for and until when, what cannot be undone, and when it gives up', async () => {
+  const { user, plaidUserId } = seedUser(place);
+  place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'maintenance', user: plaidUserId, retryAfter: { form: 'seconds', seconds: 3 }, times: 1 });
+  const handle = await startOffboarding(place, { user, deadline: '2 days' });
+  const details = async (): Promise<string> => (await handle.query<WorkflowMetadata>('__temporal_workflow_metadata')).currentDetails;
+  await until('the products are being terminated', async () => (await details()).includes('plaid.products'));
+  const whileRunning = await details();
+  expect(whileRunning).toContain('### Off-boarding running');
+  expect(whileRunning).toContain("Calling plaid.products: Terminate a user's products");
+  expect(whileRunning).toMatch(/- plaid\.items: \*\*removed\*\* \(.+\), which cannot be undone/);
+  const { startTime } = await handle.describe();
+  expect(whileRunning).toContain(`Gives up at ${new Date(startTime.getTime() + 2 * 86_400_000).toISOString().slice(0, 16)}`);
+  await handle.result();
+  expect(await details()).not.toContain('Gives up at');
 });

@@ -19,6 +19,7 @@ import { readFaults, readProviderState } from './provider-state';
 import { printCompensations, printFaults, printOutcomes } from './report';
 import { runUsers } from './run-users';
 import { seedsFor } from './seeds';
+import { startsIn } from './starts';
 import { judge } from './verdict';
 import type { RunOfUser } from './verdict';
 import { printVerdict } from './verdict-report';
@@ -96,7 +97,7 @@ async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scen
     printVerdict(io, judged, bystanders);
   }
   if (keep) {
-    sayKept(io, stack);
+    sayKept(io, stack, await startsIn(stack, cast));
     await interruption.wished;
     say(io, 'Stopping worker, simulators and server');
   }

@@ -2,6 +2,7 @@ import type { OffboardUserInput } from '../../policy/offboard-input';
 import { castFrom } from '../demo/cast';
 import { exportLines, KEY_AS_HERE } from '../demo/kept';
 import { seedsFor } from '../demo/seeds';
+import { startsIn } from '../demo/starts';
 import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
@@ -10,6 +11,8 @@ import type { LocalStack } from '../local-stack';
 import { paint, print, printJson, say } from '../output';
 import { quoted } from '../quoted';
 import { readUserFile } from '../read-user-file';
+import { startLines } from '../start-links';
+import type { PreparedStarts } from '../start-links';
 
 /** Brings everything up, says how to use it, and ends it when asked to. */
 export async function runDev(io: Io, { users, json }: { users: string; json: boolean }): Promise<ExitCode> {
@@ -28,8 +31,9 @@ export async function runDev(io: Io, { users, json }: { users: string; json: boo
         signal,
       },
       async (stack) => {
-        if (json) printJson(io, description(stack, first.input));
-        else printGuide(io, stack, first.input);
+        const starts = await startsIn(stack, cast);
+        if (json) printJson(io, description(stack, first.input, starts));
+        else printGuide(io, stack, first.input, starts);
         await wished;
         say(io, 'Stopping worker, simulators and server');
         return 0;
@@ -38,18 +42,19 @@ export async function runDev(io: Io, { users, json }: { users: string; json: boo
   );
 }
 
-function description({ address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack, input: OffboardUserInput): object {
+function description({ address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack, input: OffboardUserInput, links: PreparedStarts): object {
   return {
     temporal: { address, namespace: 'default', taskQueue, uiUrl, encrypted, codecUrl },
     plaid: { url: simulators.plaid.url },
     batch: { url: simulators.batch.url },
     settings,
     workerLog,
+    links,
     example: { workflowType: 'offboardUser', taskQueue, input },
   };
 }
 
-function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput): void {
+function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput, starts: PreparedStarts): void {
   const { uiUrl = '', codecUrl, encrypted, settings, simulators, taskQueue, address, workerLog } = stack;
   const json = JSON.stringify(input);
   const codec = codecUrl === undefined ? '' : ` --codec-endpoint ${codecUrl}`;
@@ -71,11 +76,8 @@ function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput): void {
   lines(
     `temporal workflow start --address ${address}${codec} --type offboardUser --task-queue ${taskQueue} --workflow-id try-1 --input ${quoted(json)}`,
   );
-  title('Or in the UI');
-  lines(
-    `${uiUrl}/namespaces/default/workflows/start-workflow?workflowId=try-1&taskQueue=${taskQueue}&workflowType=offboardUser`,
-    `Input: ${json}`,
-  );
+  title('Or in the UI: open one of these, give it an id and press Start; as they stand they change nothing');
+  lines(...startLines(starts));
   title('What the providers hold');
   lines(`${simulators.plaid.url}/__sim/state`, `${simulators.batch.url}/__sim/state`);
   title("The worker's log");

@@ -2,7 +2,7 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { ChunkProgress } from '../../activities/sweep/contract';
 import { OUTCOMES } from '../../policy/outcome';
 import type { SweepProgress } from '../../policy/sweep-result';
-import { decodePayloads } from '../payloads';
+import { decodePayloads } from '../../starts/payloads';
 
 /** The activity whose heartbeats tell how far a chunk has come. */
 const RUN_CHUNK = 'httpTasks.runChunk';

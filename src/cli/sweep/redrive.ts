@@ -8,7 +8,7 @@ import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import { printable, say } from '../output';
-import { readStartInput } from '../payloads';
+import { readStartInput } from '../../starts/payloads';
 import { requireWorker } from '../pollers';
 import { withTemporal } from '../temporal-client';
 import type { RedriveOptions } from './control-commands';

@@ -3,14 +3,12 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure, WorkflowNotFoundError } from '@temporalio/common';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
+import { OFFBOARDING_FAILED } from '../../policy/failure-types';
 import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
 import type { TaskFailure } from '../../tasks/failure';
 import { CommandFailure, Refusal } from '../errors';
 import type { Io } from '../io';
 import { sweepInLedger } from './ledger-view';
-
-/** The type of the failure in whose details the result of a sweep stands that brought nobody to a good end. */
-const OFFBOARDING_FAILED = 'Offboarding.Failed';
 
 /** The workflow type of sweeps. */
 export const SWEEP_WORKFLOW = 'offboardUsers';

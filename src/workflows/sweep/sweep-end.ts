@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { SweepResult } from '../../policy/sweep-result';
-import { OFFBOARDING_FAILED } from '../offboarding-failed';
+import { OFFBOARDING_FAILED } from '../../policy/failure-types';
 import { runCompensation } from '../saga';
 import { closeTargets, endSweep } from './sweep-activities';
 import type { SweepState } from './sweep-state';

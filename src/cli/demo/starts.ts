@@ -1,0 +1,12 @@
+import type { LocalStack } from '../local-stack';
+import { prepareStarts } from '../start-links';
+import type { PreparedStarts } from '../start-links';
+import type { CastMember } from './cast';
+
+/** Links to the UI's forms, with one of the cast whom the simulators know in their examples. */
+export async function startsIn({ client, uiUrl = '', taskQueue }: LocalStack, cast: readonly CastMember[]): Promise<PreparedStarts> {
+  const known = cast.find(({ plaid, input, onHold }) => plaid !== undefined && input.user.plaidUserId !== undefined && !onHold);
+  const { plaidUserId, batchUserId } = known?.input.user ?? {};
+  const user = plaidUserId === undefined ? undefined : { plaidUserId, ...(batchUserId !== undefined && { batchUserId }) };
+  return prepareStarts(client, { uiUrl, taskQueue }, user);
+}

@@ -1,0 +1,74 @@
+import { getClient, operationInfo, startWorkflow, WorkflowRunOperationHandler } from '@temporalio/nexus';
+import type { WorkflowHandle } from '@temporalio/nexus';
+import { serviceHandler } from 'nexus-rpc';
+import type { ServiceHandler, StartOperationContext } from 'nexus-rpc';
+import { z } from 'zod';
+import type { TaskEnvelope } from '../activities/contract';
+import type { SubjectHasher } from '../ledger/subject';
+import { offboardUserInput } from '../policy/offboard-input';
+import type { OffboardUserInput } from '../policy/offboard-input';
+import type { OffboardResult } from '../policy/offboard-result';
+import { runHttpTaskInput } from '../policy/run-http-task-input';
+import type { RunHttpTaskInput } from '../policy/run-http-task-input';
+import { offboardUsersInput } from '../policy/sweep-input';
+import type { OffboardUsersInput } from '../policy/sweep-input';
+import type { SweepResult } from '../policy/sweep-result';
+import { startOrJoin } from '../starts/start-or-join';
+import type { StartRun, WantedRun } from '../starts/start-or-join';
+import { offboardWorkflowId, sweepWorkflowId } from '../starts/workflow-ids';
+import type { Catalogue } from '../tasks/catalogue';
+import { offboardingService } from '../workflows/nexus-service';
+import { checkedInput, refusedInput, typedFailures } from './operation-failures';
+
+/** What it takes to serve the operations. */
+export interface NexusServiceDependencies {
+  hasher: SubjectHasher;
+  /** The environment in which an id at Plaid means a user, for example `sandbox`. */
+  plaidEnvironment: string;
+  catalogue: Catalogue;
+}
+
+type OffboardingOperations = (typeof offboardingService)['operations'];
+
+/** Serves {@link offboardingService} in a worker: each operation starts, or joins, a run on the worker's own task queue. */
+export function createNexusService(dependencies: NexusServiceDependencies): ServiceHandler<OffboardingOperations> {
+  const { hasher, plaidEnvironment, catalogue } = dependencies;
+  return serviceHandler(offboardingService, {
+    offboardUser: operationOf<OffboardUserInput, OffboardResult>((context, given) => {
+      const input = checkedInput('offboardUser', offboardUserInput, given);
+      if (input.user.sweepId !== undefined) throw refusedInput('offboardUser', 'user.sweepId', 'is for the sweep itself; give the ids of the user');
+      return joined(context, { workflowType: 'offboardUser', workflowId: offboardWorkflowId(input, plaidEnvironment, hasher), input: given });
+    }),
+    offboardUsers: operationOf<OffboardUsersInput, SweepResult>((context, given) => {
+      checkedInput('offboardUsers', offboardUsersInput, given);
+      return joined(context, { workflowType: 'offboardUsers', workflowId: sweepWorkflowId(given, hasher), input: given });
+    }),
+    runHttpTask: operationOf<RunHttpTaskInput, TaskEnvelope>((context, given) => {
+      const { task: name, input } = checkedInput('runHttpTask', runHttpTaskInput, given);
+      const task = catalogue.find(name);
+      if (!task) throw refusedInput('runHttpTask', 'task', `is no task of this worker: "${name}"`);
+      checkedInput(name, z.strictObject({ input: task.input }), { input });
+      // Its own run for each operation: an operation is repeated under the same request id, which names the run.
+      return startWorkflow(context, 'runHttpTask', { workflowId: `call-${name}-${context.requestId}`, args: [given] });
+    }),
+  });
+}
+
+/** An operation that ends with a run. The input is what the caller sent: of that type only once it was checked. */
+function operationOf<Input, Output>(
+  start: (context: StartOperationContext, given: Input) => Promise<WorkflowHandle<unknown>>,
+): WorkflowRunOperationHandler<Input, Output> {
+  return new WorkflowRunOperationHandler(async (context, given) => typedFailures(async () => start(context, given) as Promise<WorkflowHandle<Output>>));
+}
+
+/** Starts the run, or joins the one under way; either way the server tells this caller of its end. */
+async function joined(context: StartOperationContext, wanted: Omit<WantedRun, 'taskQueue'>): Promise<WorkflowHandle<unknown>> {
+  let handle: WorkflowHandle<unknown> | undefined;
+  const start: StartRun = async ({ workflowType, workflowId, input }, workflowIdConflictPolicy) => {
+    handle = await startWorkflow(context, workflowType, { workflowId, args: [input], workflowIdConflictPolicy });
+    return handle.runId ?? '';
+  };
+  await startOrJoin(getClient(), { ...wanted, taskQueue: operationInfo().taskQueue }, { start, attach: true });
+  if (!handle) throw new Error(`${wanted.workflowId} was neither started nor joined.`);
+  return handle;
+}

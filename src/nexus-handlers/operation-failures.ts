@@ -1,0 +1,43 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { OperationError } from 'nexus-rpc';
+import type { z } from 'zod';
+import { OFFBOARDING_CONFLICT } from '../policy/failure-types';
+import { RunConflictError } from '../starts/run-conflict';
+import { InvalidInputError, parseInput } from '../tasks/parse-input';
+
+/**
+ * An operation's input, checked before anything is started.
+ *
+ * @throws OperationError behind which stands `Task.InvalidInput`, naming the field. It ends the operation: Nexus would
+ * send a refused request again and again if it came as any other error.
+ */
+export function checkedInput<S extends z.ZodType>(name: string, schema: S, given: unknown): z.output<S> {
+  try {
+    return parseInput(name, schema, given);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw refusal(error.message, error.field);
+  }
+}
+
+/** A refusal of one field. */
+export function refusedInput(name: string, field: string, why: string): OperationError {
+  return refusal(`The input of ${name} is not valid: ${field}: ${why}.`, field);
+}
+
+/** Lets an operation fail with a type that its caller can branch on, where trying again would change nothing. */
+export async function typedFailures<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!(error instanceof RunConflictError)) throw error;
+    const cause = ApplicationFailure.create({ type: OFFBOARDING_CONFLICT, message: error.message, nonRetryable: true });
+    throw new OperationError('failed', error.message, { cause });
+  }
+}
+
+function refusal(message: string, field: string): OperationError {
+  const type = 'Task.InvalidInput';
+  const details = [{ type, service: 'http-tasks', message, field }];
+  return new OperationError('failed', message, { cause: ApplicationFailure.create({ type, message, nonRetryable: true, details }) });
+}
