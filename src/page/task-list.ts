@@ -52,15 +52,27 @@ export class TaskList {
   #draw(found: readonly TaskLine[]): void {
     const shown = found.slice(0, MOST_SHOWN);
     this.#said.textContent = found.length === 0 ? 'No task matches.' : found.length > shown.length ? `The first ${shown.length} of ${found.length} tasks` : `${found.length} ${found.length === 1 ? 'task' : 'tasks'}`;
+    const held = this.#list.contains(document.activeElement) ? document.activeElement?.getAttribute('data-task') : undefined;
     fill(this.#list, ...shown.map((task) => element('li', {}, lineOf(task))));
     this.mark(this.#current);
+    if (held === undefined) return;
+    // Somebody was faster than the answer: what they had in hand, or else what stands first, stays in hand.
+    const links = [...this.#list.querySelectorAll('a')];
+    (links.find((link) => link.dataset['task'] === held) ?? links[0] ?? this.#search).focus();
+  }
+
+  /** What is shown may still be the answer to what was typed before. */
+  async #openFirst(): Promise<void> {
+    window.clearTimeout(this.#timer);
+    await this.load();
+    this.#list.querySelector('a')?.click();
   }
 
   /** The arrow keys go through the list; Enter in the field opens what was found first. */
   #onKey(event: KeyboardEvent): void {
     const links = [...this.#list.querySelectorAll('a')];
     const at = links.findIndex((link) => link === document.activeElement);
-    if (event.key === 'Enter' && event.target === this.#search) links[0]?.click();
+    if (event.key === 'Enter' && event.target === this.#search) void this.#openFirst();
     else if (event.key === 'ArrowDown') links[at + 1]?.focus();
     else if (event.key === 'ArrowUp') (at <= 0 ? this.#search : links[at - 1])?.focus();
     else return;

@@ -65,6 +65,7 @@ it('finds a task while it is being typed, typos forgiven, and is used with the k
   await shoot(page, 'start');
   await page.getByLabel('Search tasks').focus();
   await page.keyboard.type('lsit itmes');
+  await page.getByText('1 task', { exact: true }).waitFor();
   await page.locator('.tasks a').first().getByText('plaid.userItemsGet').waitFor();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
