@@ -36,6 +36,13 @@ module.exports = {
       to: { path: '^src/(?!simulators/)' },
     },
     {
+      name: 'oracle-stands-alone',
+      comment: 'The oracle judges the product, so it shares none of its code.',
+      severity: 'error',
+      from: { path: '^src/oracle/' },
+      to: { path: '^src/(?!oracle/)' },
+    },
+    {
       name: 'only-declared-packages',
       comment: 'What dist/ imports must be installed with the package.',
       severity: 'error',

@@ -24,6 +24,8 @@ const ROOMS = {
   },
   page: { rooms: [], types: ['gateway'] },
   simulators: { rooms: [] },
+  // It judges the product, so it shares none of its code; of the simulators it knows what they tell of themselves.
+  oracle: { rooms: [], types: ['simulators'] },
   'host-checks': { rooms: [] },
   starts: { rooms: ['tasks', 'policy', 'ledger'] },
   'nexus-handlers': { rooms: ['tasks', 'policy', 'ledger', 'starts', 'workflows'], types: ['activities'] },

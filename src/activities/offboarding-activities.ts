@@ -45,13 +45,13 @@ async function recordEnd({ ledger }: OffboardingDependencies, end: RecordEnd): P
   });
 }
 
-/** Steps whose latest call has an intent, and no outcome of that attempt. */
+/** Steps whose latest call has an intent and no outcome of that attempt, or one of which nobody knows whether it was carried out. */
 function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
   const open = new Map<string, Receipt>();
   for (const receipt of receipts) {
     const intent = open.get(receipt.step);
     if (receipt.phase === 'intent') open.set(receipt.step, receipt);
-    else if (intent?.activityId === receipt.activityId && intent.attempt === receipt.attempt) open.delete(receipt.step);
+    else if (intent?.activityId === receipt.activityId && intent.attempt === receipt.attempt && receipt.outcome !== 'unknown') open.delete(receipt.step);
   }
   return [...open.keys()];
 }

@@ -1,9 +1,9 @@
-import { CancelledFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskAnswer } from '../http/read-answer';
 import type { TaskSender } from '../http/send-task';
 import type { PreparedRequest } from '../http/prepared-request';
-import { held, invalidInput, ledgerUnavailable, outcomeNotRecorded, outcomeUnknown } from '../http/to-failure';
+import { held, invalidInput, ledgerUnavailable, outcomeNotRecorded, outcomeUnknown, perhapsDoneBefore } from '../http/to-failure';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import type { CallKey, CallOutcome, Ledger } from '../ledger/ledger';
 import type { SubjectHasher } from '../ledger/subject';
@@ -53,9 +53,18 @@ const INTENT_HOLDS_MS = 5_000;
  * @throws CancelledFailure when a read was aborted, or any call before it was sent.
  */
 export async function runTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, run: TaskRun): Promise<TaskAnswer> {
-  const { sender, ledger, allowSensitive, budgets } = dependencies;
+  const { sender, ledger, allowSensitive } = dependencies;
   if (run.inHistory) await refuseTokens(task, input, allowSensitive);
   const prepared = sender.prepare(task, input);
+  try {
+    return await attemptTask(dependencies, task, input, { prepared, run });
+  } catch (error) {
+    throw prepared.effect === 'repeatSafe' && (await mayBeDoneBefore(ledger, run, error)) ? perhapsDoneBefore(error as ApplicationFailure) : error;
+  }
+}
+
+async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, { prepared, run }: { prepared: PreparedRequest; run: TaskRun }): Promise<TaskAnswer> {
+  const { sender, ledger, budgets } = dependencies;
   const call = describeCall(dependencies, task, input, prepared, run);
   const liveCall = new LiveCall(budgets, task, prepared);
   // First, because it may take longer than an intent holds.
@@ -79,6 +88,22 @@ export async function runTask(dependencies: TaskDependencies, task: HttpTask, in
     outcomeNotRecorded(task, prepared.effect),
   );
   return answer;
+}
+
+/**
+ * Temporal hands only the last attempt's failure to the workflow. What an earlier attempt may have done must not be lost
+ * with it (docs/decisions/0013).
+ */
+async function mayBeDoneBefore(ledger: Ledger, { workflowId, runId, activityId, attempt }: TaskRun, error: unknown): Promise<boolean> {
+  if (attempt === 1 || !(error instanceof ApplicationFailure)) return false;
+  try {
+    const own = (await ledger.readReceipts({ workflowId, runId })).filter((receipt) => receipt.activityId === activityId && receipt.attempt < attempt);
+    const undone = new Set(own.filter(({ phase, outcome }) => phase === 'outcome' && outcome === 'failed').map((receipt) => receipt.attempt));
+    return own.some((receipt) => receipt.phase === 'intent' && !undone.has(receipt.attempt));
+  } catch (unreadable) {
+    if (unreadable instanceof LedgerUnavailableError) return true;
+    throw unreadable;
+  }
 }
 
 type Call = Omit<CallOutcome, 'outcome'>;

@@ -7,6 +7,7 @@ import { registerConsoleCommand } from './console';
 import { registerDemoCommand } from './demo';
 import { registerDevCommand } from './dev';
 import { Refusal, reportOf } from './errors';
+import { registerFaultsCommand } from './faults';
 import { registerHoldCommand } from './hold';
 import { registerImportCommand } from './import';
 import type { ExitCode, Io } from './io';
@@ -32,6 +33,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerDemoCommand,
   registerDevCommand,
   registerBenchCommand,
+  registerFaultsCommand,
   registerWorkerCommand,
   registerSimulateCommand,
   registerCodecServerCommand,

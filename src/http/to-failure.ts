@@ -138,6 +138,20 @@ export function outcomeNotRecorded(task: FailedCall['task'], effect: Effect): Ap
     : bareFailure(task, 'Task.LedgerUnavailable', `${what} It is tried again, which does no harm.`, {});
 }
 
+/** The same failure of a repeat-safe call, of which an earlier attempt may have been carried out. */
+export function perhapsDoneBefore(error: ApplicationFailure): ApplicationFailure {
+  const [details] = error.details ?? [];
+  const { type, message, nonRetryable } = error;
+  const delayMs: unknown = error.nextRetryDelay;
+  return ApplicationFailure.create({
+    ...(type !== undefined && type !== null && { type }),
+    message,
+    nonRetryable: nonRetryable ?? false,
+    details: [{ ...(details as TaskFailure), perhapsDone: true }],
+    ...(typeof delayMs === 'number' && { nextRetryDelay: delayMs }),
+  });
+}
+
 /** The service has no keys here; nothing was sent; final. */
 export function notConfigured(task: FailedCall['task'], message: string): ApplicationFailure {
   return bareFailure(task, 'Task.Unauthorized', `${message} Nothing was sent.`, {});

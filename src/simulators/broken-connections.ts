@@ -11,11 +11,14 @@ export function resetConnection(response: ServerResponse): void {
 
 /** Promises the whole body, sends half of it and breaks the connection. */
 export function resetMidBody(response: ServerResponse, answer: Answer): void {
-  const body = Buffer.from(JSON.stringify(answer.body));
-  writeJsonHead(response, answer.status, body);
-  response.write(body.subarray(0, Math.ceil(body.length / 2)), () => {
+  sendHalf(response, answer, () => {
     setTimeout(() => resetConnection(response), BEFORE_RESET_MS);
   });
+}
+
+/** Promises the whole body, sends half of it and nothing more, until the client gives up. */
+export function stallMidBody(response: ServerResponse, answer: Answer): void {
+  sendHalf(response, answer, () => undefined);
 }
 
 /** Says nothing until the client gives up or `stallMs` is over; then answers late, or closes if there is no answer. */
@@ -42,6 +45,12 @@ export function dripBody(
     response.end();
   }, pace.intervalMs);
   response.once('close', () => clearInterval(timer));
+}
+
+function sendHalf(response: ServerResponse, answer: Answer, sent: () => void): void {
+  const body = Buffer.from(JSON.stringify(answer.body));
+  writeJsonHead(response, answer.status, body);
+  response.write(body.subarray(0, Math.ceil(body.length / 2)), sent);
 }
 
 function writeJsonHead(response: ServerResponse, status: number, body: Buffer): void {

@@ -83,6 +83,10 @@ const faultKinds = z.discriminatedUnion('kind', [
     processed: processed(true),
     stallMs: z.number().int().min(1).optional(),
   }),
+  /** Head and half of the body, and then nothing until the client gives up. */
+  z.strictObject({ ...whenToFire, kind: z.literal('stallMidBody'), processed: processed(true) }),
+  /** A listing that does not know yet what was removed; any other call is answered as usual. */
+  z.strictObject({ ...whenToFire, kind: z.literal('staleRead') }),
   z.strictObject({ ...whenToFire, kind: z.literal('rateLimit'), retryAfter: retryAfterSchema.default({ form: 'absent' }) }),
   z.strictObject({ ...whenToFire, kind: z.literal('serverError'), processed: processed(false) }),
   /** The HTML page of a proxy, not of the provider. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FaultRule } from './control-api';
-import { dripBody, resetConnection, resetMidBody, stall } from './broken-connections';
-import type { Answer, Provider, ReceivedRequest, RecognisedCall } from './provider';
+import { dripBody, resetConnection, resetMidBody, stall, stallMidBody } from './broken-connections';
+import type { Answer, CarriedOutHow, Provider, ReceivedRequest, RecognisedCall } from './provider';
 import type { OpenCall } from './call-log';
 import { send } from './loopback-server';
 import { retryAfterValue } from './retry-after';
@@ -31,6 +31,10 @@ export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
       return resetMidBody(response, actOn(rule.processed, faulty));
     case 'stall':
       return stall(response, rule.stallMs, rule.processed ? lateAnswer(faulty) : undefined);
+    case 'stallMidBody':
+      return stallMidBody(response, actOn(rule.processed, faulty));
+    case 'staleRead':
+      return refuse(faulty, carryOut(faulty, { staleRead: true }));
     case 'rateLimit':
       return refuse(faulty, provider.failures.rateLimited(), { 'retry-after': retryAfterValue(rule.retryAfter) });
     case 'serverError':
@@ -70,8 +74,8 @@ export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
   }
 }
 
-function carryOut({ call, log }: FaultyCall): Answer {
-  const answer = call.carryOut();
+function carryOut({ call, log }: FaultyCall, how?: CarriedOutHow): Answer {
+  const answer = call.carryOut(how);
   if (answer.processed) log.processed();
   return answer;
 }

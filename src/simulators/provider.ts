@@ -25,7 +25,13 @@ export interface RecognisedCall {
   endpoint: string;
   users: readonly string[];
   app?: string;
-  carryOut(): Answer;
+  carryOut(how?: CarriedOutHow): Answer;
+}
+
+/** What is special about carrying out one call. */
+export interface CarriedOutHow {
+  /** A listing does not know yet what was removed. */
+  staleRead?: boolean;
 }
 
 /** The provider's own wording of what can go wrong at its end. */

@@ -22,8 +22,8 @@ export function refusalOrError(error: unknown): unknown {
  * What an error of a task's activity means for its caller. Anything but an activity's failure is thrown on.
  *
  * A failure without a `Task.*` type means that a worker fell silent (a time-out) or broke its contract. Whether the
- * request went out is then not known: for an irreversible task that has to be settled by looking, and for the others
- * the time to retry has run out.
+ * request went out is then not known: for an irreversible task that has to be settled by looking; for a repeat-safe one
+ * the time to retry has run out, and the call that was under way may have been carried out.
  */
 export function callFailureOf(error: unknown, task: { name: string; service: { name: string } }, effect: Effect): TaskFailure {
   const failure = taskFailureOf(error);
@@ -34,6 +34,7 @@ export function callFailureOf(error: unknown, task: { name: string; service: { n
     type: effect === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.Unavailable',
     service: task.service.name,
     task: task.name,
+    ...(effect === 'repeatSafe' && { perhapsDone: true as const }),
     message: silent ? `No worker reported the end of ${task.name} in time.` : `${task.name} failed outside its contract; see the worker's log.`,
   };
 }

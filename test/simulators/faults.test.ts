@@ -73,6 +73,13 @@ describe('the connection', () => {
     expect(simulators.plaid.state().items.removed).toHaveLength(processed ? 1 : 0);
   });
 
+  it.each([true, false])('falls silent in the middle of the body (processed: %s)', async (processed) => {
+    fault({ kind: 'stallMidBody', processed });
+    await expect(removeItems(300)).rejects.toThrow('the client gave up');
+    expect(lastCall()).toMatchObject({ processed, fault: 'stallMidBody' });
+    expect(simulators.plaid.state().items.removed).toHaveLength(processed ? 1 : 0);
+  });
+
   it.each([true, false])('stalls until the client gives up (processed: %s)', async (processed) => {
     fault({ kind: 'stall', processed });
     await expect(removeItems(200)).rejects.toThrow('the client gave up');
@@ -247,4 +254,15 @@ describe('the fault that echoes credentials', () => {
     expect((await deleteData()).json.token).toContain(batch.restApiKey);
     expect(plaid.state().touched).toEqual(['usr_a']);
   });
+});
+
+it('a stale read lists what is removed already, and no other call heeds it', async () => {
+  const list = async (): Promise<string> => (await callPlaid(simulators.plaid, '/user/items/get', { user_id: 'usr_a' })).text;
+  await removeItems();
+  simulators.plaid.faults.add({ kind: 'staleRead', endpoint: '*', nth: 1 });
+  expect(await list()).toContain('item-a1');
+  expect(await list()).not.toContain('item-a1');
+  simulators.batch.faults.add({ kind: 'staleRead', endpoint: '*' });
+  await deleteData();
+  expect(simulators.batch.state().apps['ios']!.gone).toEqual(['anna']);
 });

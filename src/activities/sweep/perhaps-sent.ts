@@ -50,6 +50,9 @@ export class PerhapsSent {
       if (!answer.ok && maybeDone(answer.failure)) this.#told.add(task.name);
     } else if (answer.ok) {
       this.#untold.delete(task.name);
+    } else if (task.effect === 'repeatSafe' && maybeDone(answer.failure)) {
+      // The machine knows it as long as it lives, and begins anew in the next round.
+      this.#untold.add(task.name);
     }
   }
 
@@ -73,7 +76,7 @@ export class PerhapsSent {
     const open = new Set([...this.#untold].map((task) => STEPS.get(task)));
     if (open.size === 0) return [...results];
     return results.map((result) => {
-      if (!open.has(result.step) || !isLeftOpen(result)) return result;
+      if (!open.has(result.step) || !isLeftOpen(result) || result.outcome === 'unknown') return result;
       return { ...result, outcome: 'unknown', reason: result.outcome === 'held' ? 'heldBeforeItWasSettled' : 'perhapsSentBefore' };
     });
   }

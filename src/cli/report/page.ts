@@ -5,10 +5,13 @@ import { STYLE } from './style';
 /**
  * A whole page that needs nothing but itself. Its policy forbids every script and every request, so that not even a
  * text that got past the escaping could do anything.
+ *
+ * @param moreStyle What only this page has beside the common style.
  */
-export function page(title: string, body: readonly Markup[]): string {
-  const style = createHash('sha256').update(STYLE).digest('base64');
-  const policy = `default-src 'none'; style-src 'sha256-${style}'; base-uri 'none'; form-action 'none'`;
+export function page(title: string, body: readonly Markup[], moreStyle = ''): string {
+  const style = `${STYLE}${moreStyle}`;
+  const hash = createHash('sha256').update(style).digest('base64');
+  const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -17,7 +20,7 @@ export function page(title: string, body: readonly Markup[]): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>${title}</title>
-<style>${new Markup(STYLE)}</style>
+<style>${new Markup(style)}</style>
 </head>
 <body>
 <main>

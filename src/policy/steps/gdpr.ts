@@ -57,7 +57,7 @@ export class GdprStep implements Step {
 
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
     if (!answer.ok && answer.failure.type === 'Task.Held') {
-      return this.#done({ outcome: this.#progress.filings > 0 ? 'unknown' : 'held' });
+      return this.#done({ outcome: this.#progress.filings > 0 || answer.failure.perhapsDone ? 'unknown' : 'held' });
     }
     return call.task === this.task ? this.#filed(answer, nowMs) : this.#looked(answer, nowMs);
   }

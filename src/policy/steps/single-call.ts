@@ -65,7 +65,7 @@ export class SingleCallStep implements Step {
     if (answer.ok) return this.#done({ outcome: this.#call.task.answerMeans, requestId: answer.requestId, token: answer.token });
     const { failure } = answer;
     // A hold forbids to send again; what was sent before it came may have been carried out.
-    if (failure.type === 'Task.Held') return this.#done(this.#unfinished({ outcome: 'held' }));
+    if (failure.type === 'Task.Held') return this.#done(failure.perhapsDone ? { outcome: 'unknown', failure } : this.#unfinished({ outcome: 'held' }));
     if (saysAbsent(this.#call.task, failure)) return this.#absent(failure);
     if (maybeDone(failure)) return this.#resendLater(failure, nowMs);
     // The last call was refused, but an earlier one may have been carried out.
@@ -95,7 +95,7 @@ export class SingleCallStep implements Step {
   }
 
   #absent(failure: TaskFailure): Step {
-    const known = this.#progress.unsure || this.#call.knownBefore;
+    const known = this.#progress.unsure || failure.perhapsDone || this.#call.knownBefore;
     return this.#done({
       outcome: known ? 'alreadyGone' : 'notFound',
       requestId: failure.requestId,

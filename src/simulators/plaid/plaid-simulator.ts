@@ -3,7 +3,7 @@ import { plaidSeedSchema, plaidSettingsSchema, UNKNOWN_ROUTE } from '../control-
 import type { PlaidSeedInput, PlaidSettings, PlaidSettingsInput } from '../control-api';
 import type { PlaidState, PlaidStateFigures, SeedSummary } from '../control-answers';
 import { parseControlBody } from '../control-error';
-import type { Answer, Controls, Provider, ReceivedRequest, RecognisedCall } from '../provider';
+import type { Answer, CarriedOutHow, Controls, Provider, ReceivedRequest, RecognisedCall } from '../provider';
 import { RepeatLog } from '../repeat-log';
 import { DEFAULT_CALL_LOG_LIMIT, Simulator } from '../simulator';
 import type { RunningSimulator, SimulatorOptions } from '../simulator';
@@ -21,6 +21,9 @@ const ROUTES = new Map<string, PlaidEndpoint>([
   ['/item/remove', 'itemRemove'],
   ['/user/remove', 'userRemove'],
 ]);
+
+/** A listing that knows of no removal. */
+const STALE: PlaidSettings['readLag'] = { ms: Number.POSITIVE_INFINITY, reads: 0 };
 
 /** How to start the Plaid simulator; every option has a default. */
 export interface PlaidSimulatorOptions extends SimulatorOptions, PlaidSettingsInput {
@@ -101,7 +104,7 @@ class PlaidSide implements Provider, Controls {
     return {
       endpoint,
       users: user === undefined ? [] : [user],
-      carryOut: () => this.carryOut(endpoint, request, fields),
+      carryOut: (how) => this.carryOut(endpoint, request, fields, how),
     };
   }
 
@@ -145,11 +148,12 @@ class PlaidSide implements Provider, Controls {
     if (this.firstUsers) this.seed(this.firstUsers);
   }
 
-  private carryOut(endpoint: PlaidEndpoint, request: ReceivedRequest, fields: PlaidFields | undefined): Answer {
+  private carryOut(endpoint: PlaidEndpoint, request: ReceivedRequest, fields: PlaidFields | undefined, { staleRead = false }: CarriedOutHow = {}): Answer {
     try {
       if (!fields) throw refusals.invalidBody();
       this.checkKeys(request, fields);
-      return plaidEndpoints[endpoint](fields, { store: this.store, repeats: this.repeats, settings: this.settings });
+      const settings = staleRead ? { ...this.settings, readLag: STALE } : this.settings;
+      return plaidEndpoints[endpoint](fields, { store: this.store, repeats: this.repeats, settings });
     } catch (error) {
       if (error instanceof PlaidRefusal) return error.answer;
       throw error;

@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { seededRandom } from '../../../simulators/seeded-random';
+import type { Progress } from '../progress';
+import type { Stage } from './stage';
+
+/** What was done to the processes of a sweep. */
+export interface Disturbances {
+  kills: number;
+  ledgerOutages: number;
+  serverRestarts: number;
+}
+
+/** Between a worker that polls again and the next disturbance. */
+const PAUSE_MS = { least: 300, most: 2_500 };
+
+/** Longer than the ledger's own patience. */
+const OUTAGE_MS = 6_000;
+
+/**
+ * Takes processes away at moments that nobody chose, until the sweep is over or enough was done: workers by SIGKILL, the
+ * ledger twice, and the Temporal server once.
+ */
+export async function disturb(stage: Stage, plan: { kills: number; seed: number }, over: AbortSignal, progress: Progress): Promise<Disturbances> {
+  const random = seededRandom(plan.seed);
+  const done: Disturbances = { kills: 0, ledgerOutages: 0, serverRestarts: 0 };
+  const at = (share: number): number => Math.ceil(plan.kills * share);
+  while (done.kills < plan.kills) {
+    await delay(PAUSE_MS.least + random() * (PAUSE_MS.most - PAUSE_MS.least), undefined, { signal: over }).catch(() => undefined);
+    if (over.aborted) break;
+    await stage.workers.killOne(Math.floor(random() * 1_000));
+    done.kills += 1;
+    progress.step();
+    // Beside the kills and not in their place, so that both come together too.
+    if (!over.aborted && [at(1 / 4), at(3 / 4)].includes(done.kills) && done.ledgerOutages < 2) {
+      const outages = done.kills === at(1 / 4) && at(1 / 4) === at(3 / 4) ? 2 : 1;
+      for (let outage = 0; outage < outages; outage += 1) {
+        await stage.ledger.shutFor(OUTAGE_MS);
+        done.ledgerOutages += 1;
+      }
+    }
+    if (!over.aborted && done.kills === at(1 / 2)) {
+      await stage.restartServer();
+      done.serverRestarts += 1;
+    }
+  }
+  return done;
+}

@@ -1,0 +1,79 @@
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import Database from 'libsql';
+
+/** A way to the ledger that can be shut: nobody can write it then. */
+export interface LedgerDoor {
+  /** Where workers find the ledger. */
+  url: string;
+  /** What is shut, in words. */
+  words: string;
+  shutFor(ms: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a way to a ledger. The file of libSQL is shut by a lock that somebody else holds; the way to a Postgres by
+ * breaking all its connections and refusing new ones, which is what its clients see of a server that is restarted.
+ */
+export async function openLedgerDoor(url: string): Promise<LedgerDoor> {
+  return url.startsWith('file:') ? fileDoor(url) : postgresDoor(url);
+}
+
+function fileDoor(url: string): LedgerDoor {
+  return {
+    url,
+    words: 'the ledger\'s file locked by another process',
+    shutFor: async (ms) => {
+      const database = new Database(url.slice('file:'.length));
+      try {
+        database.exec('pragma busy_timeout = 2000');
+        database.exec('begin immediate');
+        await delay(ms);
+        database.exec('rollback');
+      } finally {
+        database.close();
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function postgresDoor(url: string): Promise<LedgerDoor> {
+  const target = new URL(url);
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(Number(target.port || 5432), target.hostname);
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.pipe(far).pipe(near);
+  });
+  const listen = (port: number): Promise<void> => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const shut = (): void => {
+    server.close();
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const door = new URL(url);
+  door.hostname = '127.0.0.1';
+  door.port = String(port);
+  return {
+    url: door.href,
+    words: 'Postgres out of reach',
+    shutFor: async (ms) => {
+      shut();
+      await delay(ms);
+      await listen(port);
+    },
+    close: async () => shut(),
+  };
+}

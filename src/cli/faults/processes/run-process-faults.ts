@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import { openLedger } from '../../../ledger/open-ledger';
+import type { SweepResult } from '../../../policy/sweep-result';
+import { CommandFailure } from '../../errors';
+import { withInterruption } from '../../interruption';
+import type { ExitCode, Io } from '../../io';
+import { paint, print, printJson, printTable, say } from '../../output';
+import { showProgress } from '../progress';
+import { disturb } from './disturb';
+import type { Disturbances } from './disturb';
+import { openStage } from './stage';
+import type { Stage } from './stage';
+
+/** What a run of the process faults is asked for. */
+export interface ProcessFaultsOptions {
+  users: number;
+  kills: number;
+  seed: number;
+  json: boolean;
+  /** A Postgres to keep the ledger in. @default a file of libSQL */
+  ledgerUrl?: string;
+}
+
+/** How a sweep came out, by its own word and by the providers'. */
+export interface SweepOutcome {
+  status: string;
+  counts: SweepResult['counts'];
+  /** At Plaid and, for each app, at Batch. */
+  usersLeft: number;
+  calls: number;
+  seconds: number;
+}
+
+/** Everything that the process faults found: what `--json` prints and docs/reliability.md shows. */
+export interface ProcessResults {
+  seed: number;
+  users: number;
+  ledger: string;
+  disturbances: Disturbances;
+  undisturbed: SweepOutcome;
+  disturbed: SweepOutcome;
+  /** Effects that were asked for again. Of the irreversible ones there may be none. */
+  repeatedCalls: { irreversible: number; repeatSafe: number };
+  bystandersTouched: number;
+  /** The seal over the receipts holds. */
+  sealHolds: boolean;
+  ok: boolean;
+}
+
+const WORKERS = 2;
+/** So often a person asks for the result of a sweep whose server is away. */
+const ASK_AGAIN_MS = 1_000;
+
+/** Runs one sweep in peace and one whose processes are taken away; answers 0 only if both come to the same. */
+export async function runProcessFaults(io: Io, options: ProcessFaultsOptions): Promise<ExitCode> {
+  return withInterruption(async ({ wished }) => {
+    const stage = await openStage({ workers: WORKERS, users: options.users, ...(options.ledgerUrl !== undefined && { ledgerUrl: options.ledgerUrl }), report: (line) => say(io, line) });
+    try {
+      const end = await Promise.race([measure(io, stage, options), wished]);
+      if (end === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before both sweeps were over. Workers, simulators and server are ended.');
+      if (options.json) printJson(io, end);
+      else printResults(io, end);
+      return end.ok ? 0 : 1;
+    } finally {
+      await stage.close();
+    }
+  });
+}
+
+async function measure(io: Io, stage: Stage, { users, kills, seed }: ProcessFaultsOptions): Promise<ProcessResults> {
+  say(io, `A sweep over ${users} users in peace`);
+  const undisturbed = await sweep(stage, users);
+  const before = repeats(stage);
+  say(io, `The same sweep, while workers are killed ${kills} times, the ledger is away twice and the Temporal server is restarted, at moments of seed ${seed}`);
+  const over = new AbortController();
+  const progress = showProgress(io, kills, 'kills');
+  try {
+    const disturbing = disturb(stage, { kills, seed }, over.signal, progress);
+    // Whatever keeps a disturbance from being made must not be hidden behind a sweep that waits for it.
+    const sweeping = sweep(stage, users).finally(() => over.abort());
+    const [disturbed, disturbances] = await Promise.all([sweeping, disturbing]);
+    const after = repeats(stage);
+    const repeatedCalls = { irreversible: after.irreversible - before.irreversible, repeatSafe: after.repeatSafe - before.repeatSafe };
+    const bystandersTouched = touchedBystanders(stage);
+    const same = JSON.stringify(undisturbed.counts) === JSON.stringify(disturbed.counts) && undisturbed.status === disturbed.status;
+    const all = disturbances.kills === kills && disturbances.ledgerOutages === 2 && disturbances.serverRestarts === 1;
+    const sealHolds = await verified(stage, disturbed);
+    const ok = same && all && sealHolds && bystandersTouched === 0 && repeatedCalls.irreversible === 0 && undisturbed.usersLeft === 0 && disturbed.usersLeft === 0;
+    const [peace, trouble] = [undisturbed, disturbed].map(withoutIds);
+    return { seed, users, ledger: stage.ledger.words, disturbances, undisturbed: peace as SweepOutcome, disturbed: trouble as SweepOutcome, repeatedCalls, bystandersTouched, sealHolds, ok };
+  } finally {
+    progress.stop();
+  }
+}
+
+interface EndedSweep extends SweepOutcome {
+  sweepId: string;
+  merkleRoot: string | undefined;
+}
+
+function withoutIds({ sweepId: _sweepId, merkleRoot: _merkleRoot, ...outcome }: EndedSweep): SweepOutcome {
+  return outcome;
+}
+
+async function sweep(stage: Stage, users: number): Promise<EndedSweep> {
+  const { client, simulators, settings } = stage;
+  const prefix = `user-${randomUUID().slice(0, 8)}-`;
+  const file = await stage.users(prefix, users);
+  const callsBefore = callsOf(stage);
+  const startedAt = performance.now();
+  const workflowId = `faults-${randomUUID()}`;
+  const input = { source: { file }, reason: { code: 'USER_OFFBOARDING' }, maxUsers: users, granularity: 'chunk', plaid: { removeUser: true } };
+  await client.workflow.start('offboardUsers', { taskQueue: settings.HTTP_TASKS_TASK_QUEUE ?? '', workflowId, args: [input] });
+  const { status, counts, sweepId, merkleRoot } = await resultOf(client.workflow.getHandle(workflowId));
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  const { left } = simulators.plaid.state();
+  const atBatch = Object.values(simulators.batch.state().apps).flatMap((app) => app.left);
+  const usersLeft = [...left, ...atBatch].filter((id) => id.startsWith(prefix)).length;
+  return { sweepId, merkleRoot, status, counts, usersLeft, calls: callsOf(stage) - callsBefore, seconds };
+}
+
+/** The server may be away meanwhile. */
+async function resultOf(handle: WorkflowHandle): Promise<SweepResult> {
+  for (;;) {
+    try {
+      return (await handle.result()) as SweepResult;
+    } catch (error) {
+      if (error instanceof WorkflowFailedError) throw error;
+      await delay(ASK_AGAIN_MS);
+    }
+  }
+}
+
+function callsOf({ simulators }: Stage): number {
+  return simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total;
+}
+
+function repeats({ simulators }: Stage): { irreversible: number; repeatSafe: number } {
+  const [plaid, batch] = [simulators.plaid.figures().repeatCounts, simulators.batch.figures().repeatCounts];
+  return { irreversible: plaid.irreversible + batch.irreversible, repeatSafe: plaid.repeatSafe + batch.repeatSafe };
+}
+
+function touchedBystanders({ simulators }: Stage): number {
+  const touched = [...simulators.plaid.state().touched, ...Object.values(simulators.batch.state().apps).flatMap((app) => app.touched)];
+  return touched.filter((id) => id.startsWith('bystander-')).length;
+}
+
+async function verified({ settings }: Stage, { sweepId, merkleRoot }: EndedSweep): Promise<boolean> {
+  const ledger = await openLedger({ url: settings.HTTP_TASKS_LEDGER_URL ?? '', subjectKey: settings.HTTP_TASKS_SUBJECT_KEY ?? '' });
+  try {
+    const { ok } = await ledger.sweeps.verify({ sweepId, ...(merkleRoot !== undefined && { expectedRoot: merkleRoot }) });
+    return ok && merkleRoot !== undefined;
+  } finally {
+    await ledger.close();
+  }
+}
+
+function printResults(io: Io, results: ProcessResults): void {
+  const { undisturbed, disturbed, disturbances, repeatedCalls } = results;
+  const row = (what: string, one: SweepOutcome): string[] => [what, one.status, String(one.counts.accepted), String(one.usersLeft), String(one.calls), `${one.seconds} s`];
+  printTable(io, ['Sweep', 'Status', 'Accepted', 'Users left', 'Calls', 'Took'], [row('in peace', undisturbed), row('disturbed', disturbed)]);
+  print(io, `${disturbances.kills} workers killed, ${disturbances.ledgerOutages} times ${results.ledger}, ${disturbances.serverRestarts} restart of the Temporal server.`);
+  print(io, `Repeated: ${repeatedCalls.irreversible} irreversible and ${repeatedCalls.repeatSafe} repeat-safe calls. Bystanders touched: ${results.bystandersTouched}. The seal ${results.sealHolds ? 'holds' : 'does not hold'}.`);
+  print(io, results.ok ? paint(io, 'green', 'Both came to the same.') : paint(io, 'red', 'It did not come to the same.'));
+}

@@ -1,0 +1,64 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { OwnedProcess } from '../../../temporal-server/owned-process';
+import { CommandFailure } from '../../errors';
+
+const MAIN = join(__dirname, '..', '..', 'main.js');
+const READY_WITHIN_MS = 90_000;
+const POLL_MS = 50;
+/** What a worker logs when it asks for tasks. */
+const POLLING = '"msg":"polling"';
+
+interface Worker {
+  process: OwnedProcess;
+  logFile: string;
+}
+
+/** Workers in processes of their own, as an operator runs them. One that was killed is replaced at once. */
+export class WorkerCrew {
+  readonly #settings: Readonly<Record<string, string>>;
+  readonly #folder: string;
+  #workers: Worker[] = [];
+  #started = 0;
+
+  constructor(settings: Readonly<Record<string, string>>, folder: string) {
+    this.#settings = settings;
+    this.#folder = folder;
+  }
+
+  async start(count: number): Promise<void> {
+    await writeFile(join(this.#folder, 'no-profile.toml'), '[profile.default]\n');
+    await Promise.all(Array.from({ length: count }, () => this.#add()));
+  }
+
+  /** Kills one worker without any warning, and starts another; answers when that one polls. */
+  async killOne(place: number): Promise<void> {
+    const [worker] = this.#workers.splice(place % this.#workers.length, 1);
+    if (!worker) throw new Error('There is no worker to kill.');
+    process.kill(worker.process.pid, 'SIGKILL');
+    await worker.process.stop();
+    await this.#add();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#workers.splice(0).map((worker) => worker.process.stop()));
+  }
+
+  async #add(): Promise<void> {
+    this.#started += 1;
+    const logFile = join(this.#folder, `worker-${this.#started}.log`);
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...this.#settings };
+    const worker = { process: await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile }), logFile };
+    const deadline = Date.now() + READY_WITHIN_MS;
+    while (!(await readFile(logFile, 'utf8')).includes(POLLING)) {
+      if (!worker.process.running || Date.now() > deadline) {
+        const tail = await worker.process.logTail();
+        await worker.process.stop();
+        throw new CommandFailure('Failed', `A worker did not begin to poll:\n${tail}`);
+      }
+      await delay(POLL_MS);
+    }
+    this.#workers.push(worker);
+  }
+}

@@ -1,0 +1,227 @@
+import { BATCH, ITEMS, PRODUCTS, READS, USER, callsOfStep, stepsOf } from './cell';
+import type { Call, Cell, When } from './cell';
+import { natureOf } from './fault-natures';
+import type { Nature } from './fault-natures';
+
+/** What a step has to end with. */
+export interface ExpectedStep {
+  step: string;
+  /** Any of these may be reported. */
+  outcomes: readonly string[];
+  /** Whether it is done at the provider. */
+  done: boolean | 'either';
+}
+
+/** What has to come out of a cell, by the documented contract. */
+export interface Expectation {
+  steps: readonly ExpectedStep[];
+  /** Any of these may be the status of the run, or of the sweep of this one user. */
+  statuses: readonly string[];
+  /** It can only end by its deadline. */
+  endsByDeadline: boolean;
+}
+
+/** How the step ends that meets the fault, and how the run goes on behind it. */
+interface End {
+  outcomes: readonly string[];
+  done: ExpectedStep['done'];
+  /** `perhapsOver`: the run's time may be over with it. */
+  then: 'on' | 'perhapsOver';
+  /** So many of the fault's strokes were used up. */
+  strokes: number;
+}
+
+const GOOD = ['removed', 'accepted'];
+const NOT_DONE = ['failed'];
+const STROKES: Record<When, number> = { once: 1, twice: 2, always: Number.POSITIVE_INFINITY };
+
+/** Says what must be true at the end of a cell. Knows the contract and the fault; nothing of how the product works. */
+export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
+  const nature = natureOf(cell.fault);
+  if (nature === 'goneBefore') return whenGoneBefore(cell, apps);
+  if (nature === 'foreign') return whenForeign(cell, apps);
+  const steps: ExpectedStep[] = [];
+  let strokes = STROKES[cell.when];
+  let behind: 'good' | 'either' | 'stopped' | 'stoppedOrOver' = 'good';
+  let endsByDeadline = false;
+  for (const step of stepsOf(cell, apps)) {
+    if (behind === 'stoppedOrOver') steps.push({ step, outcomes: ['skipped', ...overOutcomes(cell)], done: false });
+    else if (behind === 'stopped') steps.push({ step, outcomes: ['skipped'], done: false });
+    else if (behind === 'either') steps.push(perhapsReached(cell, nature, step, strokes));
+    else if (strokes === 0 || !callsOfStep(step).includes(cell.call)) steps.push({ step, outcomes: GOOD, done: true });
+    else {
+      const end = endOf(cell, nature, strokes);
+      strokes = Math.max(0, strokes - end.strokes);
+      steps.push({ step, outcomes: end.outcomes, done: end.done });
+      const bad = !end.outcomes.some((outcome) => GOOD.includes(outcome));
+      endsByDeadline ||= end.then === 'perhapsOver';
+      const stops = bad && cell.policy === 'stop' && !(cell.flow === 'sweep' && step.startsWith(BATCH));
+      if (end.then === 'perhapsOver') behind = stops ? 'stoppedOrOver' : 'either';
+      else if (stops) behind = 'stopped';
+    }
+  }
+  return { steps: withoutOrphans(steps), statuses: statusesOf(cell, steps), endsByDeadline };
+}
+
+/** The time may be over before this step, or it may go like the one before if it meets the same fault. */
+function perhapsReached(cell: Cell, nature: Nature, step: string, strokes: number): ExpectedStep {
+  const meetsIt = !Number.isFinite(strokes) && callsOfStep(step).includes(cell.call);
+  const done = meetsIt && endOf(cell, nature, strokes).done === false ? false : 'either';
+  return { step, outcomes: [...(done === false ? [] : GOOD), 'failed', 'unknown', 'skipped'], done };
+}
+
+function endOf(cell: Cell, nature: Nature, strokes: number): End {
+  const { call, flow } = cell;
+  const passes = (used = strokes): End => ({ outcomes: GOOD, done: true, then: 'on', strokes: used });
+  const endless = !Number.isFinite(strokes);
+  // A sweep begins anew in each round, and so may go on until its time is over where a single run gives up.
+  const givingUp = flow === 'sweep' ? 'perhapsOver' : 'on';
+  switch (nature) {
+    case 'good':
+      return passes();
+    case 'later':
+      return endless ? { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes } : passes();
+    case 'muchLater':
+      if (isSideBySide(cell) && !endless) return eitherOfTwo();
+      // It is known at once that this is after the deadline, so that calls with another key still go out.
+      return { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes: 1 };
+    case 'stale':
+      // A sweep whose time is over sooner knows only that Plaid said yes.
+      return endless ? { outcomes: flow === 'sweep' ? ['unknown', ...GOOD] : ['unknown'], done: true, then: givingUp, strokes } : passes();
+    case 'refused':
+      return refusedEnd(cell, strokes);
+    case 'keysRefused':
+      if (flow === 'offboardUser') return refusedEnd(cell, strokes);
+      return endless ? { outcomes: ['skipped', 'failed', 'unknown'], done: false, then: 'perhapsOver', strokes } : passes();
+    case 'lostDone':
+    case 'unreadableDone':
+    case 'lostUndone':
+    case 'unreadableUndone':
+      return endless || call === 'gdprRequestGet' ? lostForEver(cell, nature, strokes, givingUp) : passes();
+    case 'goneBefore':
+    case 'foreign':
+      throw new RangeError(`${nature} is no fault of a call.`);
+  }
+}
+
+/**
+ * What a person is told of a call that was never taken. The time may be over while an attempt is under way, of which nobody
+ * can tell then; and a request that cannot be followed is there all the same.
+ */
+function waitedInVain(call: Call): readonly string[] {
+  if (call === 'gdprRequestGet') return ['accepted', 'unknown'];
+  return call === 'userItemsGet' ? NOT_DONE : ['failed', 'unknown'];
+}
+
+function refusedEnd(cell: Cell, strokes: number): End {
+  const { call, flow } = cell;
+  // Batch has the request; only what became of it cannot be told.
+  if (call === 'gdprRequestGet') return { outcomes: ['unknown'], done: true, then: 'on', strokes: 1 };
+  const endless = !Number.isFinite(strokes);
+  if (isSideBySide(cell) && !endless) return eitherOfTwo();
+  // Nothing was done, so that the next round of a sweep may well try the removal again.
+  if (flow === 'sweep' && call === 'userItemsRemove' && !endless) return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes };
+  return { outcomes: NOT_DONE, done: false, then: 'on', strokes: 1 };
+}
+
+/** The bulk calls of two apps go out side by side: which of them meets the fault cannot be told. */
+function isSideBySide({ flow, call }: Cell): boolean {
+  return flow === 'sweep' && call === 'customDataBulkDelete';
+}
+
+function eitherOfTwo(): End {
+  return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes: 0 };
+}
+
+/** Every answer is lost, or unreadable. What can be looked at is settled by looking; the rest is said to be unknown. */
+function lostForEver({ call }: Cell, nature: Nature, strokes: number, givingUp: End['then']): End {
+  const done = nature === 'lostDone' || nature === 'unreadableDone';
+  const lost = nature === 'lostDone' || nature === 'lostUndone';
+  switch (call) {
+    case 'userItemsGet':
+      return { outcomes: NOT_DONE, done: false, then: lost ? 'perhapsOver' : givingUp, strokes };
+    case 'gdprRequestGet':
+      if (Number.isFinite(strokes)) return { outcomes: GOOD, done: true, then: 'on', strokes };
+      return { outcomes: ['accepted', 'unknown'], done: true, then: 'perhapsOver', strokes };
+    case 'userItemsRemove':
+      return done ? { outcomes: GOOD, done: true, then: 'on', strokes } : { outcomes: ['unknown'], done: false, then: 'perhapsOver', strokes };
+    case 'userRemove':
+      return done ? { outcomes: GOOD, done: true, then: 'on', strokes } : { outcomes: ['unknown'], done: false, then: givingUp, strokes };
+    case 'userProductsTerminate':
+    case 'customDataDelete':
+    case 'gdprRequestCreate':
+    case 'customDataBulkDelete':
+      return { outcomes: ['unknown'], done, then: lost ? 'perhapsOver' : givingUp, strokes };
+  }
+}
+
+/** A sweep has one last word for all that is left of a user, and that must not deny what may have gone out. */
+function overOutcomes({ flow }: Cell): readonly string[] {
+  return flow === 'sweep' ? ['failed', 'unknown'] : ['failed'];
+}
+
+/** A user whose products could not be terminated is not removed: their billing could never be ended. */
+function withoutOrphans(steps: readonly ExpectedStep[]): ExpectedStep[] {
+  const products = steps.find(({ step }) => step === PRODUCTS);
+  const open = products?.outcomes.every((outcome) => outcome === 'failed' || outcome === 'unknown') ?? false;
+  return steps.map((step) => (step.step === USER && open ? { ...step, outcomes: [...step.outcomes, 'skipped'], done: false } : step));
+}
+
+function statusesOf({ flow }: Cell, steps: readonly ExpectedStep[]): string[] {
+  const good = (outcome: string): boolean => GOOD.includes(outcome);
+  const surelyGood = steps.every(({ outcomes }) => outcomes.every(good));
+  if (surelyGood) return ['completed'];
+  const perhapsGood = steps.every(({ outcomes }) => outcomes.some(good));
+  return ['partial', 'failed', ...(flow === 'sweep' ? ['cancelled'] : []), ...(perhapsGood ? ['completed'] : [])];
+}
+
+/** Somebody else was there first, and this ledger never saw what it was: the provider says that there is nothing. */
+function whenGoneBefore(cell: Cell, apps: readonly string[]): Expectation {
+  const names = stepsOf(cell, apps);
+  const absent = (step: string): ExpectedStep => ({ step, outcomes: ['notFound'], done: 'either' });
+  const good = (step: string): ExpectedStep => ({ step, outcomes: [...GOOD, 'alreadyGone'], done: true });
+  const steps = names.map((step): ExpectedStep => {
+    switch (cell.call) {
+      case 'userItemsGet':
+      case 'userRemove':
+        return step.startsWith(BATCH) ? good(step) : absent(step);
+      case 'userItemsRemove':
+        return step === ITEMS ? { step, outcomes: ['skipped'], done: 'either' } : good(step);
+      case 'gdprRequestCreate':
+      case 'gdprRequestGet':
+        return step.startsWith(BATCH) ? absent(step) : good(step);
+      case 'userProductsTerminate':
+      case 'customDataDelete':
+      case 'customDataBulkDelete':
+        return good(step);
+    }
+  });
+  return stoppedBehind(cell, steps);
+}
+
+function whenForeign(cell: Cell, apps: readonly string[]): Expectation {
+  const steps = stepsOf(cell, apps).map((step): ExpectedStep => {
+    // Two entries: what is the user's own is removed, what is not is not found.
+    return step === ITEMS ? { step, outcomes: ['removed', 'notFound'], done: true } : { step, outcomes: GOOD, done: true };
+  });
+  return { ...stoppedBehind(cell, steps, ITEMS), statuses: ['partial'] };
+}
+
+/** Not found is not success, so that a run that is to stop stops there. */
+function stoppedBehind(cell: Cell, steps: readonly ExpectedStep[], at?: string): Expectation {
+  const bad = (step: ExpectedStep): boolean => step.step === at || step.outcomes.every((outcome) => outcome === 'notFound');
+  const first = steps.findIndex(bad);
+  const stops = cell.policy === 'stop' && first !== -1;
+  const all = steps.map((step, index): ExpectedStep => (stops && index > first ? behindTheStop(step) : step));
+  return { steps: all, statuses: first === -1 ? ['completed'] : ['partial', 'failed'], endsByDeadline: false };
+}
+
+/** A step that is never begun says that it had nothing to do, where that is known already. */
+function behindTheStop({ step, outcomes }: ExpectedStep): ExpectedStep {
+  return { step, outcomes: ['skipped', ...outcomes.filter((outcome) => outcome === 'notFound')], done: 'either' };
+}
+
+/** Whether a call has an effect at all. */
+export function hasEffect(call: string): boolean {
+  return !READS.includes(call);
+}

@@ -1,0 +1,65 @@
+import { expectedOf } from './expect';
+import type { ExpectedStep } from './expect';
+import { stepsOf } from './cell';
+import type { Cell } from './cell';
+import { findingsOf, isDone, wordsOn } from './honesty';
+import type { Findings } from './honesty';
+import type { Observed } from './observed';
+
+/** What the oracle says of one user. */
+export interface Judgement {
+  ok: boolean;
+  /** The run says that the user is gone. */
+  completed: boolean;
+  /** What had to be, in words. */
+  expected: string;
+  /** What was; where that is not what had to be, every point of it. */
+  got: string;
+  findings: Findings;
+}
+
+/** Judges one cell: whether what was expected came to pass, and whether everything that must always hold does. */
+export function judgeCell(cell: Cell, observed: Observed, apps: readonly string[]): Judgement {
+  const { steps, statuses } = expectedOf(cell, apps);
+  const findings = findingsOf(observed, stepsOf(cell, apps), apps);
+  const surprises = observed.report ? [...statusSurprise(observed.report.status, statuses), ...steps.flatMap((step) => surpriseOf(step, observed))] : [];
+  for (const { step, done } of steps) {
+    if (done === false && isDone(step, observed.truth)) findings.wronglyDeleted.push(`${step} was done and should not have been`);
+  }
+  const expected = `${statuses.join(' or ')}: ${steps.map(inWords).join('; ')}`;
+  return judgement(expected, observed, findings, surprises);
+}
+
+/** Judges a user who met faults for whose sum nobody can say the end: only what must always hold. */
+export function judgeAlways(steps: readonly string[], observed: Observed, apps: readonly string[], statuses: readonly string[]): Judgement {
+  const findings = findingsOf(observed, steps, apps);
+  const surprises = observed.report ? statusSurprise(observed.report.status, statuses) : [];
+  return judgement(`${statuses.join(' or ')}, and a true report`, observed, findings, surprises);
+}
+
+function judgement(expected: string, observed: Observed, findings: Findings, surprises: readonly string[]): Judgement {
+  const points = [...Object.values(findings as unknown as Record<string, string[]>).flat(), ...surprises];
+  const got = points.length > 0 ? `${points.join('; ')} [${reportInWords(observed)}]` : reportInWords(observed);
+  return { ok: points.length === 0, completed: observed.report?.status === 'completed', expected, got, findings };
+}
+
+function statusSurprise(status: string, statuses: readonly string[]): string[] {
+  return statuses.includes(status) ? [] : [`the run is ${status}`];
+}
+
+function surpriseOf({ step, outcomes, done }: ExpectedStep, { report, truth }: Observed): string[] {
+  const words = wordsOn(step, report?.steps ?? []);
+  const wrong = words.filter(({ outcome }) => !outcomes.includes(outcome)).map(({ outcome, reason }) => `${step} is ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
+  return done === true && !isDone(step, truth) ? [...wrong, `${step} was not done`] : wrong;
+}
+
+function inWords({ step, outcomes, done }: ExpectedStep): string {
+  const truth = done === 'either' ? '' : done ? ', done' : ', not done';
+  return `${step} ${outcomes.join('/')}${truth}`;
+}
+
+function reportInWords({ report, problem }: Observed): string {
+  if (!report) return problem ?? 'no report';
+  const steps = report.steps.map(({ step, outcome, reason }) => [step, outcome, reason].filter(Boolean).join(' '));
+  return `${report.status}: ${steps.join('; ')}`;
+}

@@ -1,0 +1,35 @@
+import { PerhapsSent } from '../../../src/activities/sweep/perhaps-sent';
+import { plaid } from '../../../src/tasks/catalogue';
+import type { TaskFailureType } from '../../../src/tasks/failure';
+import { planFor } from '../../unit/policy/drive';
+
+const task = plaid.userProductsTerminate;
+const failed = { step: 'plaid.products', task: task.name, outcome: 'failed', reason: 'deadline' } as const;
+
+function answerOf(type: TaskFailureType) {
+  return { ok: false, failure: { type, service: 'plaid', message: '' } } as const;
+}
+
+it('a repeat-safe call whose answer nobody could read keeps its user unsettled until it is answered', () => {
+  const calls = new PerhapsSent(false, planFor({}));
+  calls.answered(task, answerOf('Task.UnexpectedResponse'));
+  expect(calls.any).toBe(true);
+  expect(calls.forbids(task)).toBe(false);
+  expect(calls.corrected([failed])).toEqual([{ ...failed, outcome: 'unknown', reason: 'perhapsSentBefore' }]);
+  calls.answered(task, { ok: true, output: {}, attempt: 1 });
+  expect(calls.any).toBe(false);
+});
+
+it('one that was refused changes nothing', () => {
+  const calls = new PerhapsSent(false, planFor({}));
+  calls.answered(task, answerOf('Task.Rejected'));
+  expect(calls.any).toBe(false);
+  expect(calls.corrected([failed])).toEqual([failed]);
+});
+
+it('what the machine itself calls unknown stays as it says', () => {
+  const calls = new PerhapsSent(false, planFor({}));
+  calls.answered(task, answerOf('Task.UnexpectedResponse'));
+  const unknown = { step: 'plaid.products', task: task.name, outcome: 'unknown' } as const;
+  expect(calls.corrected([unknown])).toEqual([unknown]);
+});

@@ -1,0 +1,58 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ProcessResults } from '../../src/cli/faults/processes/run-process-faults';
+import type { FaultResults } from '../../src/cli/faults/results';
+import { parsePage } from './html-page';
+import { runCli, runJson } from './run-cli';
+import type { Refused } from './run-cli';
+
+const CACHE = { XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache') };
+
+it('http-tasks faults runs a part of the matrix, prints one document, and draws it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'http-tasks-matrix-'));
+  try {
+    const out = join(folder, 'matrix.html');
+    const args = ['faults', '--only', 'offboardUser', '--calls', 'userRemove', '--faults', 'maintenance,unknown error code,502 after it was done', '--out', out];
+    const { code, document } = await runJson<FaultResults>(args, CACHE);
+    expect(document).toMatchObject({ seed: 1, combinations: 0, cells: 18, failed: [], numbers: { usersLost: 0, wronglyDeleted: 0, unrecordedCalls: 0, wrongCompensations: 0 } });
+    expect(document.matrix).toEqual([
+      { flow: 'offboardUser', call: 'userRemove', fault: '502 after it was done', marks: 'gggggg' },
+      { flow: 'offboardUser', call: 'userRemove', fault: 'maintenance', marks: 'ggggrr' },
+      { flow: 'offboardUser', call: 'userRemove', fault: 'unknown error code', marks: 'rrrrrr' },
+    ]);
+    expect(code).toBe(0);
+    const page = parsePage(await readFile(out, 'utf8'));
+    expect(page.text()).toContain('All off-boardings ended as they must.');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 180_000);
+
+it('http-tasks faults --processes takes workers, ledger and server away from a sweep, which comes to the same', async () => {
+  const { code, document } = await runJson<ProcessResults>(['faults', '--processes', '--users', '400', '--kills', '1'], CACHE);
+  expect(document).toMatchObject({
+    ok: true,
+    disturbances: { kills: 1, ledgerOutages: 2, serverRestarts: 1 },
+    undisturbed: { status: 'completed', usersLeft: 0 },
+    disturbed: { status: 'completed', usersLeft: 0, counts: { total: 400 } },
+    repeatedCalls: { irreversible: 0 },
+    bystandersTouched: 0,
+    sealHolds: true,
+  });
+  expect(code).toBe(0);
+}, 240_000);
+
+it.each([
+  [['--faults', 'no such fault'], 'faults', '--faults: there is no "no such fault"; there are: connection refused; '],
+  [['--only', 'sweep', '--calls', 'gdprRequestGet'], 'calls', '--calls: there is no "gdprRequestGet"'],
+  [['--users', '10'], 'users', '--users goes with --processes only.'],
+  [['--processes', '--random', '3'], 'random', '--random does not go together with --processes.'],
+  [['--processes', '--ledger', 'file:x.db'], 'ledger', '--ledger must begin with postgres://.'],
+])('http-tasks faults %j is refused', async (args, field, message) => {
+  const { code, stdout } = await runCli(['faults', ...args, '--json']);
+  const { error } = JSON.parse(stdout) as Refused;
+  expect(error).toMatchObject({ type: 'Usage', field });
+  expect(error.message).toContain(message);
+  expect(code).toBe(2);
+});
