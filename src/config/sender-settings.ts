@@ -7,15 +7,18 @@ export class SenderSettings {
   readonly services: ReadonlyMap<string, ServiceSettings>;
   /** Origins that `http.request` may call; none unless allowed. */
   readonly httpAllow: ReadonlySet<string>;
+  /** Those of them whose name may lead to an address that is not public: a private network, this machine. */
+  readonly httpAllowPrivate: ReadonlySet<string>;
   /** Secrets that `http.request` may put into headers, by name. */
   readonly namedSecrets: ReadonlyMap<string, NamedSecret>;
   /** Caps every time-out of every call, in milliseconds. */
   readonly totalTimeoutMs?: number;
   #version = 0;
 
-  constructor(parts: Pick<SenderSettings, 'services' | 'httpAllow' | 'namedSecrets' | 'totalTimeoutMs'>) {
+  constructor(parts: Pick<SenderSettings, 'services' | 'httpAllow' | 'httpAllowPrivate' | 'namedSecrets' | 'totalTimeoutMs'>) {
     this.services = parts.services;
     this.httpAllow = parts.httpAllow;
+    this.httpAllowPrivate = parts.httpAllowPrivate;
     this.namedSecrets = parts.namedSecrets;
     if (parts.totalTimeoutMs !== undefined) this.totalTimeoutMs = parts.totalTimeoutMs;
   }

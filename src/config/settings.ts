@@ -136,9 +136,11 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
     if (settings) read.set(service.name, settings);
   }
   const totalTimeoutMs = readTotalTimeout(env, problems);
+  const httpAllowPrivate = readOrigins(env, 'HTTP_TASKS_HTTP_ALLOW_PRIVATE', problems);
   return new SenderSettings({
     services: read,
-    httpAllow: readAllowedOrigins(env, problems),
+    httpAllow: new Set([...readOrigins(env, 'HTTP_TASKS_HTTP_ALLOW', problems), ...httpAllowPrivate]),
+    httpAllowPrivate,
     namedSecrets: readNamedSecrets(env, problems),
     ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
   });
@@ -193,11 +195,11 @@ function readTotalTimeout(env: Env, problems: ProblemList): number | undefined {
   return undefined;
 }
 
-function readAllowedOrigins(env: Env, problems: ProblemList): ReadonlySet<string> {
+function readOrigins(env: Env, setting: string, problems: ProblemList): ReadonlySet<string> {
   const origins = new Set<string>();
-  for (const entry of readList(env, 'HTTP_TASKS_HTTP_ALLOW')) {
+  for (const entry of readList(env, setting)) {
     const origin = parseOrigin(entry);
-    if (typeof origin === 'string') problems.add('HTTP_TASKS_HTTP_ALLOW', origin);
+    if (typeof origin === 'string') problems.add(setting, origin);
     else origins.add(origin.origin);
   }
   return origins;

@@ -1,11 +1,13 @@
 import type { Effect } from '../tasks/define';
 import { NOT_HTTP, TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
+import { NOT_PUBLIC } from './public-lookup';
 
 /** In which way an answer is not what it should be. */
-export type Unexpected = 'redirect' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape';
+export type Unexpected = 'redirect' | 'status' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape';
 
 const UNEXPECTED: Record<Unexpected, string> = {
   redirect: 'it redirected the call, which is not followed: keys only ever go to the service itself. Check the base URL.',
+  status: 'it answered with a status that is none of expectedStatuses.',
   tooLarge: 'its answer is larger than the task allows.',
   compressed: 'its answer is compressed, although that was not asked for.',
   notJson: 'its answer is not JSON. Check the base URL: a proxy or another server may have answered.',
@@ -39,6 +41,7 @@ const CAUSES: Record<string, string> = {
   EPIPE: 'the connection was reset',
   ENOTFOUND: 'the host name is not known',
   EAI_AGAIN: 'the host name could not be looked up',
+  [NOT_PUBLIC]: 'the host name leads to an address that is not public. The operator allows such an origin with HTTP_TASKS_HTTP_ALLOW_PRIVATE',
   EHOSTUNREACH: 'the host cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
   ETIMEDOUT: 'no connection came about in time',

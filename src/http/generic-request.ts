@@ -1,15 +1,19 @@
+import { isIP } from 'node:net';
 import type { z } from 'zod';
+import { isLoopback } from '../config/base-url';
 import type { SenderSettings } from '../config/sender-settings';
+import { DEFAULT_TIMEOUTS } from '../tasks/define';
 import type { httpRequest } from '../tasks/http/tasks';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { RequestParts } from './prepared-request';
 import { USER_AGENT } from './user-agent';
+import { writePairs } from './write-value';
 
 type GenericInput = z.output<(typeof httpRequest)['input']>;
 
 const SECRET = /\{\{\s*secret:([^{}]*?)\s*\}\}/g;
 /** They frame the message or the connection, or let a compressed answer in; the sender alone decides them. */
-const OWN_HEADERS = new Set([
+export const OWN_HEADERS: ReadonlySet<string> = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer'],
   ...['accept-encoding', 'proxy-authorization', 'proxy-connection'],
 ]);
@@ -32,10 +36,20 @@ export function genericRequest(what: string, input: GenericInput, settings: Send
   for (const [name, value] of Object.entries(input.headers ?? {})) {
     const key = name.toLowerCase();
     if (OWN_HEADERS.has(key)) refuse(what, `headers.${name}`, 'is decided by the sender; leave it out');
+    if (method === 'TRACE' && value.includes('{{secret:')) refuse(what, `headers.${name}`, 'must not name a secret: TRACE is answered with what was sent');
     headers[key] = withSecrets(what, `headers.${name}`, value, url.origin, settings, reveal);
   }
   headers['accept-encoding'] = 'identity';
-  return { method, origin: url.origin, path: url.pathname + url.search, headers, ...(body !== undefined && { body }) };
+  return {
+    method,
+    origin: url.origin,
+    path: url.pathname + queryOf(what, url.search, input.query ?? {}),
+    headers,
+    ...(body !== undefined && { body }),
+    ...ownTimeouts(input),
+    ...(input.expectedStatuses && { expectedStatuses: input.expectedStatuses }),
+    publicOnly: !mayLeadAnywhere(url, settings),
+  };
 }
 
 function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
@@ -52,6 +66,38 @@ function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
     'uri',
     `${url.origin} is not an allowed origin; allowed: ${allowed.length === 0 ? 'none' : allowed.join(', ')}. The operator adds origins to HTTP_TASKS_HTTP_ALLOW`,
   );
+}
+
+/**
+ * Whether the host needs no look-up, since the operator's list holds its very address or this machine's name, or the
+ * operator says that its name may lead to any address.
+ */
+function mayLeadAnywhere({ origin, hostname }: URL, { httpAllowPrivate }: SenderSettings): boolean {
+  return httpAllowPrivate.has(origin) || isLoopback(hostname) || isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0;
+}
+
+function queryOf(what: string, ofUri: string, query: NonNullable<GenericInput['query']>): string {
+  const pairs = Object.entries(query).flatMap(([name, value]) => {
+    const text = JSON.stringify([name, value]);
+    if (text.includes('{{secret:')) refuse(what, 'query', 'must not name a secret; secrets can only stand in headers');
+    return writePairs({ task: what, field: `query.${name}` }, name, value);
+  });
+  if (pairs.length === 0) return ofUri;
+  return `${ofUri}${ofUri === '' ? '?' : '&'}${pairs.join('&')}`;
+}
+
+/** The whole call gets what its parts may take, if that is more than usual. */
+function ownTimeouts({ connectTimeoutMs, readTimeoutMs }: GenericInput): Pick<RequestParts, 'timeouts'> {
+  if (connectTimeoutMs === undefined && readTimeoutMs === undefined) return {};
+  const { connectMs, firstByteMs, totalMs } = DEFAULT_TIMEOUTS;
+  const longest = (connectTimeoutMs ?? connectMs) + (readTimeoutMs ?? firstByteMs);
+  return {
+    timeouts: {
+      ...(connectTimeoutMs !== undefined && { connectMs: connectTimeoutMs }),
+      ...(readTimeoutMs !== undefined && { firstByteMs: readTimeoutMs, bodyMs: readTimeoutMs }),
+      totalMs: Math.max(totalMs, longest),
+    },
+  };
 }
 
 function withSecrets(
@@ -80,7 +126,7 @@ function withSecrets(
 
 function bodyOf(what: string, method: string, input: GenericInput): string | undefined {
   if (input.body === undefined) return undefined;
-  if (method === 'GET' || method === 'HEAD') refuse(what, 'body', `must be left out: ${method} has no body`);
+  if (method === 'GET' || method === 'HEAD' || method === 'TRACE') refuse(what, 'body', `must be left out: ${method} has no body`);
   const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(input.contentType ?? 'application/json');
   if (!isJson && typeof input.body !== 'string') refuse(what, 'body', 'must be a string when contentType is not JSON');
   const body = isJson || typeof input.body !== 'string' ? JSON.stringify(input.body) : input.body;

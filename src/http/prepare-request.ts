@@ -36,6 +36,9 @@ class Prepared implements PreparedRequest {
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly body?: string | Buffer;
+  readonly timeouts?: PreparedRequest['timeouts'];
+  readonly expectedStatuses?: readonly number[];
+  readonly publicOnly?: boolean;
   readonly effect: Effect;
   readonly keySlot?: string;
   readonly environment: string;
@@ -55,6 +58,9 @@ class Prepared implements PreparedRequest {
     this.path = parts.path;
     this.headers = parts.headers;
     this.body = parts.body;
+    this.timeouts = parts.timeouts;
+    this.expectedStatuses = parts.expectedStatuses;
+    this.publicOnly = parts.publicOnly;
     this.effect = effectOf(task, fields);
     this.keySlot = keySlot;
     this.environment = service.environment;

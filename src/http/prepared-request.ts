@@ -1,4 +1,4 @@
-import type { Effect, HttpMethod } from '../tasks/define';
+import type { CallTimeouts, Effect, HttpMethod } from '../tasks/define';
 
 /** What goes over the wire. */
 export interface RequestParts {
@@ -10,6 +10,12 @@ export interface RequestParts {
   headers: Record<string, string>;
   /** Bytes where the task sends files. */
   body?: string | Buffer;
+  /** Time-outs that this one call wants instead of its task's. */
+  timeouts?: Partial<CallTimeouts>;
+  /** Statuses that are an answer, whatever they say elsewhere; any other is a failure. @default every 2xx */
+  expectedStatuses?: readonly number[];
+  /** Nothing but a public address may be connected to, whatever the host's name leads to at that moment. */
+  publicOnly?: boolean;
 }
 
 /** A request as it may be shown: keys and users' tokens are masked. */

@@ -30,11 +30,23 @@ const MOST_RESULT_BYTES = 1_536 * 1024;
 /** The bytes of one character in JSON, at most: a control character is written as `\u0001`. */
 const MOST_BYTES_EACH = 6;
 
-/** Reads a whole answer: either what the task promises, or the problem with it. */
-export function readAnswer(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): Good | CallProblem {
-  if (answer.status >= 400) return readError(task, answer, scrubber, nowMs);
+/**
+ * Reads a whole answer: either what the task promises, or the problem with it. With `expectedStatuses`, these are good
+ * and no others.
+ */
+export function readAnswer(
+  task: HttpTask,
+  answer: Answer,
+  scrubber: Scrubber,
+  nowMs: number,
+  expectedStatuses?: readonly number[],
+): Good | CallProblem {
   const { status } = answer;
-  if (status >= 300) return { kind: 'unexpected', status, what: 'redirect' };
+  if (expectedStatuses?.includes(status) !== true) {
+    if (status >= 400) return readError(task, answer, scrubber, nowMs);
+    if (status >= 300) return { kind: 'unexpected', status, what: 'redirect' };
+    if (expectedStatuses) return { kind: 'unexpected', status, what: 'status' };
+  }
   if (answer.tooLarge) return { kind: 'unexpected', status, what: 'tooLarge' };
   if (isCompressed(answer)) return { kind: 'unexpected', status, what: 'compressed' };
   const isText = task.answerForm !== undefined && task.answerForm.as !== 'json';

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Pool } from 'undici';
 import { SettingsError } from '../config/problems';
@@ -10,6 +11,7 @@ import { Exchange } from './exchange';
 import type { ExchangeResult } from './exchange';
 import { prepareRequest } from './prepare-request';
 import type { PreparedRequest } from './prepared-request';
+import { publicLookup } from './public-lookup';
 import { readAnswer } from './read-answer';
 import type { TaskAnswer } from './read-answer';
 import { Scrubber } from './redact';
@@ -67,6 +69,8 @@ export interface TaskSenderOptions {
   connectionsPerOrigin?: number;
   /** More values to scrub from answers, for example the key under which ids are hashed. @default none */
   moreSecrets?: readonly string[];
+  /** Looks host names up for calls that may only go to public addresses; what it answers is checked. @default the system's */
+  lookup?: LookupFunction;
 }
 
 /** Makes a sender. Nothing is connected until the first call. */
@@ -77,6 +81,7 @@ export function createTaskSender(settings: SenderSettings, options: TaskSenderOp
 class PoolingSender implements TaskSender {
   readonly #settings: SenderSettings;
   readonly #options: TaskSenderOptions;
+  readonly #publicLookup: LookupFunction;
   readonly #pools = new Map<string, Pool>();
   #scrubber: Scrubber | undefined;
   #scrubberVersion = -1;
@@ -85,6 +90,7 @@ class PoolingSender implements TaskSender {
   constructor(settings: SenderSettings, options: TaskSenderOptions) {
     this.#settings = settings;
     this.#options = options;
+    this.#publicLookup = publicLookup(options.lookup);
   }
 
   prepare(task: HttpTask, input: unknown): PreparedRequest {
@@ -120,7 +126,7 @@ class PoolingSender implements TaskSender {
     const result = await this.#exchange(task, request, options);
     if (result.kind === 'cancelled') throw new CancelledFailure(`${task.name} was cancelled`);
     if (result.kind === 'answer') options.onAnswer?.(seeAnswer(result, this.#scrubberFor(task, input)));
-    const read = result.kind === 'lost' ? result : readAnswer(task, result, this.#scrubberFor(task, input), Date.now());
+    const read = result.kind === 'lost' ? result : readAnswer(task, result, this.#scrubberFor(task, input), Date.now(), request.expectedStatuses);
     const { keySlot, environment, effect } = request;
     const slot = keySlot === undefined ? {} : { keySlot };
     if ('kind' in read) throw toFailure({ task, effect, ...slot }, read);
@@ -130,7 +136,7 @@ class PoolingSender implements TaskSender {
   #exchange(task: HttpTask, request: PreparedRequest, { signal, onSent, notSentAfterMs }: SendOptions): Promise<ExchangeResult> {
     if (this.#closed) return Promise.resolve({ kind: 'lost', sent: false, code: 'UND_ERR_CLOSED' });
     if (signal?.aborted) return Promise.resolve({ kind: 'cancelled' });
-    const timeouts = capTimeouts(task.timeouts, this.#settings.totalTimeoutMs);
+    const timeouts = capTimeouts(request.timeouts ? { ...task.timeouts, ...request.timeouts } : task.timeouts, this.#settings.totalTimeoutMs);
     const limits = {
       totalMs: timeouts.totalMs,
       // The answer to HEAD tells the length of a body that does not come.
@@ -146,7 +152,7 @@ class PoolingSender implements TaskSender {
         resolve(result);
       });
       if (signal) forget = cancelOn(signal, exchange);
-      const pool = this.#poolFor(request.origin, timeouts.connectMs);
+      const pool = this.#poolFor(request, timeouts.connectMs);
       const wire = {
         method: request.method,
         path: request.path,
@@ -159,8 +165,9 @@ class PoolingSender implements TaskSender {
     });
   }
 
-  #poolFor(origin: string, connectMs: number): Pool {
-    const key = `${connectMs} ${origin}`;
+  #poolFor({ origin, publicOnly = false }: PreparedRequest, connectMs: number): Pool {
+    // A connection that was made without the guard must not carry a call that wants it.
+    const key = `${connectMs} ${publicOnly ? 'public ' : ''}${origin}`;
     let pool = this.#pools.get(key);
     if (!pool) {
       pool = new Pool(origin, {
@@ -168,7 +175,7 @@ class PoolingSender implements TaskSender {
         // Each connection carries one call at a time, so that a broken one makes no other call uncertain.
         pipelining: 1,
         allowH2: false,
-        connect: { timeout: connectMs },
+        connect: { timeout: connectMs, ...(publicOnly && { lookup: this.#publicLookup }) },
       });
       this.#pools.set(key, pool);
     }

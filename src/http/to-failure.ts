@@ -6,6 +6,7 @@ import type { InvalidInputError } from '../tasks/parse-input';
 import { classifyAnswer, lostAnswerType } from './classify';
 import { describeLoss, describeUnexpected } from './describe';
 import type { Unexpected } from './describe';
+import { NOT_PUBLIC } from './public-lookup';
 
 /** Which call failed. */
 export interface FailedCall {
@@ -30,6 +31,9 @@ export type CallProblem =
  */
 const RETRYABLE: ReadonlySet<TaskFailureType> = new Set(['Task.RateLimited', 'Task.Unavailable', 'Task.LedgerUnavailable']);
 
+/** Codes of the transport under which the same request would be refused each time. */
+const FINAL_CODES: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', NOT_PUBLIC]);
+
 /**
  * Turns what went wrong with a call into the Temporal failure, by the one table of failures: `type` is a `Task.*`,
  * `details` holds one `TaskFailure`, `nextRetryDelay` is what the provider asked for. Neither message nor details hold
@@ -47,14 +51,15 @@ export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFa
     case 'lost': {
       const type = problem.sent ? lostAnswerType(call.effect) : unsentType(problem.code);
       const perhapsDone = problem.sent && call.effect === 'repeatSafe';
-      return failure(call.task, type, describeLoss(problem.code, problem.sent, call.effect), perhapsDone ? { perhapsDone } : {});
+      const facts = { ...(perhapsDone && { perhapsDone }), ...(problem.code === NOT_PUBLIC && { field: 'uri' }) };
+      return failure(call.task, type, describeLoss(problem.code, problem.sent, call.effect), facts);
     }
   }
 }
 
-/** A request that the transport itself refuses to write would be refused each time. */
+/** A request that the transport itself refuses to write, or to whom it leads, would be refused each time. */
 function unsentType(code: string): TaskFailureType {
-  return code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' ? 'Task.InvalidInput' : 'Task.Unavailable';
+  return FINAL_CODES.has(code) ? 'Task.InvalidInput' : 'Task.Unavailable';
 }
 
 function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'answer' }>): ApplicationFailure {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineHttpTask } from '../define';
-import type { Effect } from '../define';
+import type { Effect, HttpMethod } from '../define';
 import { defineService } from '../service';
 
 /**
@@ -15,12 +15,20 @@ export const httpService = defineService({
   errors: { fields: { code: 'code' }, rules: [] },
 });
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const satisfies readonly HttpMethod[];
+/** Those that RFC 9110 calls safe. */
+const READING: ReadonlySet<string> = new Set<HttpMethod>(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
 
 /** A token as RFC 9110 defines it, so that no line break or colon gets into a header's name. */
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name');
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must not hold line breaks or control characters');
+
+const queryValue = z.union([z.string(), z.number(), z.boolean()]);
+/** Whole seconds, so that the connections of one origin are shared by few groups of calls. */
+const connectTimeoutMs = z.number().int().min(1_000).max(60_000).multipleOf(1_000, 'must be whole seconds, in milliseconds');
+/** An activity ends after five minutes; the call has to end before it. */
+const MOST_READ_TIMEOUT_MS = 180_000;
 
 /** One request to any allowed origin. What it does in the world is for the caller to say with `effect`. */
 export const httpRequest = defineHttpTask({
@@ -28,7 +36,7 @@ export const httpRequest = defineHttpTask({
   operation: 'request',
   summary: 'Send any HTTP request to an allowed origin',
   description:
-    'Sends one request to an origin on the allow-list and answers status, headers and body. GET and HEAD count as reads; anything else counts as irreversible unless effect says otherwise.',
+    'Sends one request to an origin on the allow-list and answers status, headers and body. GET, HEAD, OPTIONS and TRACE count as reads; anything else counts as irreversible unless effect says otherwise.',
   tags: ['http', 'generic'],
   method: 'GET',
   path: '/',
@@ -38,8 +46,26 @@ export const httpRequest = defineHttpTask({
     accept: headerValue.optional().describe('Default: application/json.'),
     contentType: headerValue.optional().describe('Default: application/json, when there is a body.'),
     headers: z.record(headerName, headerValue).optional(),
+    query: z
+      .record(z.string().min(1), z.union([queryValue, z.array(queryValue)]))
+      .optional()
+      .describe('Put after the query of uri, percent-encoded; a list repeats its name.'),
     body: z.json().optional().describe('Sent as JSON; a string is sent as it is when contentType is not JSON.'),
-    effect: z.enum(EFFECTS).optional().describe('Default: read for GET and HEAD, else irreversible.'),
+    expectedStatuses: z
+      .array(z.number().int().min(200).max(599))
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Statuses that are an answer, errors and redirects among them; any other fails. A redirect is never followed. Default: every 2xx.'),
+    connectTimeoutMs: connectTimeoutMs.optional().describe('For the connection to come about. Default: 5000.'),
+    readTimeoutMs: z
+      .number()
+      .int()
+      .min(100)
+      .max(MOST_READ_TIMEOUT_MS)
+      .optional()
+      .describe('The longest silence, before the answer and within it. Default: 30000 before it and 15000 within.'),
+    effect: z.enum(EFFECTS).optional().describe('Default: read for GET, HEAD, OPTIONS and TRACE, else irreversible.'),
   }),
   output: z.looseObject({
     response: z.looseObject({
@@ -58,5 +84,5 @@ export const httpRequest = defineHttpTask({
 /** What this input of {@link httpRequest} does in the world: what it says, or what its method suggests. */
 export function effectOfHttpRequest(input: { method?: string; effect?: Effect }): Effect {
   if (input.effect) return input.effect;
-  return (input.method ?? 'GET') === 'GET' || input.method === 'HEAD' ? 'read' : 'irreversible';
+  return READING.has(input.method ?? 'GET') ? 'read' : 'irreversible';
 }

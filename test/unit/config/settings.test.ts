@@ -69,11 +69,13 @@ describe('Settings', () => {
       HTTP_TASKS_TOTAL_TIMEOUT_MS: '2500',
       HTTP_TASKS_ALLOW_SENSITIVE: ' user_token , access_token ',
       HTTP_TASKS_HTTP_ALLOW: 'https://a.example, http://b.example:8080/',
+      HTTP_TASKS_HTTP_ALLOW_PRIVATE: 'http://tickets.internal',
     });
     expect(settings).toMatchObject({ taskQueue: 'mine', sender: { totalTimeoutMs: 2_500 } });
     expect(settings.ledger.url).toBe('postgres://app:canary-password@db/ledger');
     expect([...settings.allowSensitive]).toEqual(['user_token', 'access_token']);
-    expect([...settings.sender.httpAllow]).toEqual(['https://a.example', 'http://b.example:8080']);
+    expect([...settings.sender.httpAllow]).toEqual(['https://a.example', 'http://b.example:8080', 'http://tickets.internal']);
+    expect([...settings.sender.httpAllowPrivate]).toEqual(['http://tickets.internal']);
     expect(settings.sender.services.get('plaid')).toMatchObject({
       environment: 'production',
       production: true,

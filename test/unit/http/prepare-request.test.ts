@@ -234,6 +234,38 @@ describe('http.request', () => {
     expect(prepared.masked().headers.authorization).toBe('Bearer {{secret:TICKETS}}');
   });
 
+  it.each([
+    [`${ORIGIN}/a`, '/a?q=a%26b%20c&n=1&n=2&yes=true'],
+    [`${ORIGIN}/a?b=c#d`, '/a?b=c&q=a%26b%20c&n=1&n=2&yes=true'],
+  ])('writes the fields of query after %s', (uri, path) => {
+    expect(prepareRequest(http.request, { uri, query: { q: 'a&b c', n: [1, 2], yes: true } }, allowed).path).toBe(path);
+  });
+
+  it('gives the whole call as long as its parts may take', () => {
+    const input = { uri: `${ORIGIN}/`, connectTimeoutMs: 20_000, readTimeoutMs: 90_000 };
+    const timeouts = { connectMs: 20_000, firstByteMs: 90_000, bodyMs: 90_000, totalMs: 110_000 };
+    expect(prepareRequest(http.request, input, allowed).timeouts).toEqual(timeouts);
+  });
+
+  it.each([
+    ['an address that the list holds', 'http://10.0.0.5:8080', {}, false],
+    ['the same address in decimal', 'http://167772165:8080', {}, false],
+    ['an address in brackets', 'http://[::1]:8080', {}, false],
+    ["this machine's name", 'http://localhost:8080', {}, false],
+    ['a name', 'http://desk.example', {}, true],
+    ['a name of a private network that the operator allows', 'http://desk.example', { HTTP_TASKS_HTTP_ALLOW_PRIVATE: 'http://desk.example' }, false],
+  ])('may connect to public addresses only, but for %s', (_what, uri, more, publicOnly) => {
+    const settings = settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: 'http://10.0.0.5:8080,http://[::1]:8080,http://localhost:8080,http://desk.example', ...more });
+    expect(prepareRequest(http.request, { uri: `${uri}/` }, settings).publicOnly).toBe(publicOnly);
+  });
+
+  it.each(['http://127.1/', 'http://2130706433/', 'http://0177.0.0.1/', 'http://[::ffff:127.0.0.1]/', 'http://0/'])(
+    'refuses %s, whose address the list does not hold',
+    (uri) => {
+      expect(fieldOfRefusal(() => prepareRequest(http.request, { uri }, settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: 'http://desk.example' }))).field).toBe('uri');
+    },
+  );
+
   it('masks headers in which people put keys of their own', () => {
     const headers = { 'X-Api-Key': 'my-own-key', 'X-Plain': 'shown' };
     const masked = prepareRequest(http.request, { uri: `${ORIGIN}/`, headers }, allowed).masked();
@@ -257,6 +289,14 @@ describe('http.request', () => {
     ['a header that frames the message', { headers: { 'Transfer-Encoding': 'chunked' } }, 'headers.Transfer-Encoding', /leave it out/],
     ['a line break in a header', { headers: { a: 'b\r\nc: d' } }, 'headers.a', /line breaks/],
     ['an unknown field', { url: 'x' }, 'url', /no such field/],
+    ['a body with TRACE', { method: 'TRACE', body: {} }, 'body', /TRACE has no body/],
+    ['a secret with TRACE, which echoes it', { method: 'TRACE', headers: { a: '{{secret:TICKETS}}' } }, 'headers.a', /TRACE is answered/],
+    ['a method that opens a tunnel', { method: 'CONNECT' }, 'method', /./],
+    ['a secret in the query', { query: { k: ['{{secret:TICKETS}}'] } }, 'query', /only stand in headers/],
+    ['half a character in the query', { query: { k: '\ud800' } }, 'query.k', /Unicode/],
+    ['a part of a second to connect', { connectTimeoutMs: 1_500 }, 'connectTimeoutMs', /whole seconds/],
+    ['a time-out that outlives the activity', { readTimeoutMs: 600_000 }, 'readTimeoutMs', /./],
+    ['a status that no answer has', { expectedStatuses: [99] }, 'expectedStatuses.0', /./],
   ])('refuses %s', (_what, more, field, message) => {
     const refusal = fieldOfRefusal(() => prepareRequest(http.request, { uri: `${ORIGIN}/`, ...more }, allowed));
     expect(refusal.field).toBe(field);
@@ -267,6 +307,9 @@ describe('http.request', () => {
   it.each([
     [{}, 'read'],
     [{ method: 'HEAD' }, 'read'],
+    [{ method: 'OPTIONS' }, 'read'],
+    [{ method: 'TRACE' }, 'read'],
+    [{ method: 'DELETE' }, 'irreversible'],
     [{ method: 'POST' }, 'irreversible'],
     [{ method: 'POST', effect: 'repeatSafe' }, 'repeatSafe'],
   ] as const)('with %j counts as %s', (more, effect) => {

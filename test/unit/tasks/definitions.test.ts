@@ -182,7 +182,7 @@ describe('http.request', () => {
     [{ uri: 'https://a.example', headers: { 'x-a': 'b\r\nx-evil: 1' } }],
     [{ uri: 'https://a.example', headers: { 'x a': 'b' } }],
     [{ uri: 'https://a.example', accept: 'a\nb' }],
-    [{ uri: 'https://a.example', method: 'TRACE' }],
+    [{ uri: 'https://a.example', method: 'CONNECT' }],
   ])('refuses %j', (input) => {
     expect(http.request.input.safeParse(input).success).toBe(false);
   });
