@@ -1,9 +1,13 @@
 import type { PreparedRequest } from '../http/prepared-request';
+import { MASK } from '../http/redact';
+import { sensitiveFieldsIn, withMaskAt } from '../tasks/define';
 import type { HttpTask } from '../tasks/define';
 import { agrees } from './confirm';
+import type { PreparedCall } from './curl/catalogue-call';
 import { CommandFailure, Refusal } from './errors';
 import type { Io } from './io';
 import { printable, say } from './output';
+import { quoted } from './quoted';
 
 /** Shows a prepared request on stderr; keys and users' tokens are masked. */
 export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest): void {
@@ -15,6 +19,19 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
     ...(body === undefined ? [] : ['', body]),
   ];
   for (const line of lines) say(io, `  ${printable(line)}`);
+}
+
+/** Says on stderr which call a cURL command became, and what of it was left out; users' tokens are masked. */
+export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall): void {
+  say(io, printable(`The command is: http-tasks call ${task.name} --input ${quoted(JSON.stringify(withoutTokens(task, input)))}`));
+  if (leftOut.length === 0) return;
+  const instead = task.generic ? 'Write a credential as {{secret:NAME}}, which the settings hold' : 'Credentials come from the settings';
+  say(io, printable(`Left out: ${leftOut.join(', ')}. ${instead}.`));
+}
+
+/** A call's input as it may be shown. */
+export function withoutTokens(task: HttpTask, input: unknown): unknown {
+  return sensitiveFieldsIn(task, input).reduce((shown, field) => withMaskAt(shown, field, MASK), input);
 }
 
 /**

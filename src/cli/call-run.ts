@@ -10,7 +10,7 @@ import { effectOf } from '../tasks/effect';
 import type { TaskFailure } from '../tasks/failure';
 import { parseInput } from '../tasks/parse-input';
 import type { CallOptions } from './call';
-import { confirmIrreversible, showPrepared } from './call-preview';
+import { confirmIrreversible, showPrepared, withoutTokens } from './call-preview';
 import { CommandFailure, Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { printable, print, printJson, say } from './output';
@@ -35,7 +35,7 @@ export async function runCall(io: Io, task: HttpTask, input: unknown, options: C
     refuseAccidentalProduction(prepared, io.env);
     if (!(options.json && options.dryRun)) showPrepared(io, task, prepared);
   }
-  if (options.dryRun && prepared) return printDryRun(io, prepared, options);
+  if (options.dryRun && prepared) return printDryRun(io, prepared, options, { task: task.name, input: withoutTokens(task, input) });
   const effect = prepared?.effect ?? effectOf(task, input);
   if (effect === 'irreversible' && !options.yes) await confirmIrreversible(io, task, prepared?.environment ?? "the worker's environment");
   const result = await attempt(task, async () => {
@@ -75,9 +75,9 @@ function failed({ type, service, status, code, requestId, message }: TaskFailure
   return { ok: false, status, requestId, failure: { type, service, status, code, requestId, message } };
 }
 
-function printDryRun(io: Io, prepared: PreparedRequest, { json }: CallOptions): ExitCode {
+function printDryRun(io: Io, prepared: PreparedRequest, { json, curl }: CallOptions, call: { task: string; input: unknown }): ExitCode {
   const { effect, environment, production } = prepared;
-  if (json) printJson(io, { ok: true, dryRun: true, effect, environment, production, request: prepared.masked() });
+  if (json) printJson(io, { ok: true, dryRun: true, ...(curl !== undefined && call), effect, environment, production, request: prepared.masked() });
   else print(io, 'Dry run: nothing was sent.');
   return 0;
 }

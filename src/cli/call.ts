@@ -3,7 +3,7 @@ import { catalogueTask } from './catalogue-task';
 import { addCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
-import type { Io } from './io';
+import type { ExitCode, Io } from './io';
 import { readJsonInput } from './json-input';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
@@ -11,38 +11,55 @@ import type { TemporalOptions } from './temporal-options';
 /** What `http-tasks call` takes. */
 export interface CallOptions extends CommonOptions, TemporalOptions {
   input?: string;
+  curl?: string;
   yes?: boolean;
   dryRun?: boolean;
   durable?: boolean;
 }
 
-/** `http-tasks call TASK`: the Test request, one call of one task. */
+/** `http-tasks call TASK`, or `--curl COMMAND` in its place: the Test request, one call of one task. */
 export function registerCallCommand(program: Command, io: Io): void {
   const command = addCommand(program, {
-    usage: 'call <task>',
+    usage: 'call [task]',
     summary: 'send one task: prepare it, show it with secrets masked, ask, send, show the answer',
     description: [
       'Needs the keys of the service that the task calls, and no others. Asks before anything irreversible, unless --yes',
       'says so; goes to production only when PLAID_ENV=production is set. With HTTP_TASKS_SUBJECT_KEY set, a call that',
-      'changes something obeys holds and leaves receipts in the ledger.',
+      'changes something obeys holds and leaves receipts in the ledger. With --curl, a cURL command says what to call: the',
+      "catalogue's task with that address, or http.request. Its credentials are left out; those of the settings are used.",
     ].join(' '),
     examples: [
       `http-tasks call plaid.userItemsGet --input '{"user_id":"usr_1"}'`,
       `http-tasks call batch.customDataDelete --input '{"id":"1001","app":"ios"}' --dry-run`,
       'http-tasks call plaid.userItemsRemove --input @input.json --yes --durable --json',
+      `http-tasks call --dry-run --curl "curl https://sandbox.plaid.com/user/items/get --json '{\\"user_id\\":\\"usr_1\\"}'"`,
     ],
   });
   command
     .addOption(literalOption('--input <json>', "the task's input as JSON, or @file"))
+    .addOption(literalOption('--curl <command>', 'a cURL command, in place of the task and --input'))
     .option('--yes', 'do not ask before an irreversible call')
     .option('--dry-run', 'stop before sending')
     .option('--durable', 'run it through Temporal, as the workflow runHttpTask');
   addTemporalOptions(command);
   onRun<CallOptions>(command, io, async (options, [name = '']) => {
+    if (options.curl !== undefined) return callCurl(io, options.curl, name, options);
+    if (name === '') throw new Refusal('Usage', 'Name a task (http-tasks list shows them), or give --curl.', 'task');
     const task = catalogueTask(name);
     if (options.input === undefined) throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
     const input = await readJsonInput('--input', options.input);
     const { runCall } = await import('./call-run.js');
     return runCall(io, task, input, options);
   });
+}
+
+async function callCurl(io: Io, command: string, name: string, options: CallOptions): Promise<ExitCode> {
+  if (name !== '' || options.input !== undefined) {
+    throw new Refusal('Usage', '--curl says which task is called and with what; leave out the task and --input.', 'curl');
+  }
+  const { callFromCurl } = await import('./curl/curl-call.js');
+  const call = callFromCurl(command, io.env);
+  const [{ showCurlCall }, { runCall }] = await Promise.all([import('./call-preview.js'), import('./call-run.js')]);
+  showCurlCall(io, call);
+  return runCall(io, call.task, call.input, options);
 }

@@ -103,6 +103,37 @@ describe('call', () => {
   });
 });
 
+describe('call --curl', () => {
+  const curl = (path: string, body: unknown): string =>
+    `curl ${simulators.plaid.url}${path} -H 'PLAID-SECRET: canary-pasted' --json '${JSON.stringify({ client_id: 'canary-pasted', ...(body as object) })}'`;
+
+  it('sends the task that the command stands for, with the keys of the settings', async () => {
+    const { code, document, stderr } = await runJson<CallDocument>(['call', '--curl', curl('/user/items/get', { user_id: 'usr_1' })], plaid);
+    expect({ code, ok: document.ok, items: document.output?.items?.length }).toEqual({ code: 0, ok: true, items: 2 });
+    expect(stderr).toContain(`http-tasks call plaid.userItemsGet --input '{"user_id":"usr_1"}'`);
+    expect(stderr).toContain('Left out: plaid-secret, client_id.');
+    expect(stderr).not.toContain('canary');
+  });
+
+  it('shows task and input in a dry run, with tokens masked', async () => {
+    const command = curl('/user/items/remove', { user_token: TOKEN, item_ids: ['item-1'] });
+    const { code, document, stderr } = await runJson<Record<string, unknown>>(['call', '--curl', command, '--dry-run'], plaid);
+    expect(code).toBe(0);
+    expect(document).toMatchObject({ ok: true, dryRun: true, task: 'plaid.userItemsRemove', input: { user_token: '****', item_ids: ['item-1'] } });
+    expect(JSON.stringify(document) + stderr).not.toContain('canary');
+    expect(calls()).toBe(0);
+  });
+
+  it.each([
+    ['a task beside it', ['call', 'plaid.userItemsGet', '--curl', 'curl https://a.example'], 'curl'],
+    ['neither it nor a task', ['call'], 'task'],
+    ['an origin that is not allowed', ['call', '--curl', 'curl https://a.example'], 'uri'],
+  ])('refuses %s', async (_, args, field) => {
+    const { code, document } = await runJson<Refused>(args, plaid);
+    expect({ code, field: document.error.field }).toEqual({ code: 2, field });
+  });
+});
+
 describe('an irreversible call', () => {
   it('is not sent where nobody can be asked, unless --yes is given', async () => {
     const { code, document } = await runJson<Refused>(removal, plaid);

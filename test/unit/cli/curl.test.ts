@@ -1,0 +1,158 @@
+import { callFromCurl } from '../../../src/cli/curl/curl-call';
+import { shellWords } from '../../../src/cli/curl/shell-words';
+import { Refusal } from '../../../src/cli/errors';
+import { snippetsOf } from '../../../src/reference/snippets/snippets';
+import { http, plaid } from '../../../src/tasks/catalogue';
+import type { HttpTask } from '../../../src/tasks/define';
+
+const ENV = {
+  PLAID_CLIENT_ID: 'canary-client',
+  PLAID_SECRET: 'canary-secret',
+  BATCH_REST_API_KEY: 'canary-rest',
+  BATCH_API_KEYS: 'ios=CANARYIOS,android=CANARYANDROID',
+};
+const PLAID = 'https://sandbox.plaid.com';
+
+function call(command: string, env: Record<string, string> = ENV): { task: string; input: unknown; leftOut: readonly string[] } {
+  const { task, input, leftOut } = callFromCurl(command, env);
+  return { task: task.name, input, leftOut };
+}
+
+function refusal(command: string, env?: Record<string, string>): string {
+  try {
+    call(command, env);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    expect(error).toMatchObject({ type: 'Usage', field: 'curl' });
+    expect(error.message).not.toContain('canary');
+    return error.message;
+  }
+  throw new Error('It was not refused.');
+}
+
+describe('the words of a command', () => {
+  it.each([
+    [`curl 'a b'"c d"e\\ f`, ['curl', 'a bc de f']],
+    [`curl \\\n  -d '{"a":\n1}' \\\r\n  ''`, ['curl', '-d', '{"a":\n1}', '']],
+    [`curl "it's \\"so\\" \\$5 \\\\ \\n"`, ['curl', `it's "so" $5 \\ \\n`]],
+    [`curl $'it\\'s\\n\\u0021\\x41'`, ['curl', "it's\n!A"]],
+    [`curl 'it'\\''s'`, ['curl', "it's"]],
+    [`curl a#b c$`, ['curl', 'a#b', 'c$']],
+  ])('of %s are those of a shell', (text, words) => expect(shellWords(text).words).toEqual(words));
+
+  it('name the variables that a shell would fill in', () => {
+    expect([...shellWords(`curl $A "\${B}c" '$D' \\$E`).variables]).toEqual(['$A', '${B}']);
+  });
+
+  it.each(['curl a; rm b', 'curl a | sh', 'curl a > b', 'curl a & b', 'curl $(id)', 'curl "`id`"', 'curl `id`', "curl 'a", 'curl "a', "curl $'a", 'curl a\ncurl b', 'curl a # b'])(
+    '%j are refused',
+    (text) => expect(() => shellWords(text)).toThrow(Refusal),
+  );
+});
+
+describe('a cURL command', () => {
+  it("to a task's address is a call of that task, without its credentials", () => {
+    const command = `curl -X POST ${PLAID}/user/items/remove \\
+      -H 'Content-Type: application/json' -H "PLAID-CLIENT-ID: canary-client" -H "PLAID-SECRET: $PLAID_SECRET" -H 'Plaid-Version: 2020-09-14' \\
+      -d '{"user_id": "usr_1", "item_ids": ["item_1"]}'`;
+    expect(call(command)).toEqual({
+      task: 'plaid.userItemsRemove',
+      input: { user_id: 'usr_1', item_ids: ['item_1'] },
+      leftOut: ['plaid-client-id', 'plaid-secret', 'plaid-version'],
+    });
+  });
+
+  it('leaves out credentials in the body', () => {
+    const body = JSON.stringify({ client_id: 'canary-client', secret: 'canary-secret', user_id: 'usr_1' });
+    expect(call(`curl ${PLAID}/user/items/get --json '${body}'`)).toEqual({
+      task: 'plaid.userItemsGet',
+      input: { user_id: 'usr_1' },
+      leftOut: ['client_id', 'secret'],
+    });
+  });
+
+  it.each([
+    ['DELETE', '/CANARYANDROID/data/users/a%2Fb', '', 'batch.customDataDelete', { id: 'a/b', app: 'android' }],
+    ['DELETE', '/CANARYIOS/data/users', `-d '["1","2"]'`, 'batch.customDataBulkDelete', { ids: ['1', '2'], app: 'ios' }],
+    ['DELETE', '/unknown/data/users/1', '', 'batch.customDataDelete', { id: '1' }],
+  ])('knows %s %s by its path, and the key in it by its name', (method, path, data, task, input) => {
+    expect(call(`curl -X ${method} https://api.batch.com/1.0${path} ${data}`)).toEqual({ task, input, leftOut: [] });
+  });
+
+  it("is read again from a task's own snippet", () => {
+    const inputs: [HttpTask, unknown][] = [
+      [plaid.userItemsRemove, { user_id: `it's "so" $HOME \\ \`id\` ü`, item_ids: ['item_1'] }],
+      [plaid.userItemsGet, { user_id: 'usr_1' }],
+      [http.request, { uri: 'https://desk.example/a?b=[1]', method: 'PATCH', headers: { 'x-plain': 'shown' }, body: { a: "it's" } }],
+    ];
+    for (const [task, input] of inputs) {
+      const place = { taskQueue: 'http-tasks', address: 'localhost:7233', namespace: 'default' };
+      const env = { ...ENV, HTTP_TASKS_HTTP_ALLOW: 'https://desk.example' };
+      const { code = '' } = snippetsOf(task, input, env, place).snippets.find(({ language }) => language === 'curl') ?? {};
+      const read = callFromCurl(code, env);
+      expect({ task: read.task.name, input: read.input }).toMatchObject({ task: task.name, input });
+    }
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['curl https://desk.example/a', { uri: 'https://desk.example/a', method: 'GET' }],
+    [`curl -sS --compressed -G 'https://desk.example/a?b=1' -d c=2 --data-raw d=3`, { uri: 'https://desk.example/a?b=1&c=2&d=3', method: 'GET' }],
+    ['curl -I --url https://desk.example/a', { uri: 'https://desk.example/a', method: 'HEAD' }],
+    ['curl -sXOPTIONS https://desk.example/a', { uri: 'https://desk.example/a', method: 'OPTIONS' }],
+    [
+      `curl https://desk.example/a -d x=1 -d y=2`,
+      { uri: 'https://desk.example/a', method: 'POST', contentType: 'application/x-www-form-urlencoded', body: 'x=1&y=2' },
+    ],
+    [
+      `curl -X PUT https://desk.example/a --json '{"a":1}' -H 'X-Plain: shown' -H 'Authorization: Bearer {{secret:DESK}}'`,
+      {
+        ...{ uri: 'https://desk.example/a', method: 'PUT', accept: 'application/json', contentType: 'application/json', body: { a: 1 } },
+        headers: { 'x-plain': 'shown', authorization: 'Bearer {{secret:DESK}}' },
+      },
+    ],
+    [`curl https://desk.example/a -H'Content-Type: text/plain' --data-raw '@a'`, { uri: 'https://desk.example/a', method: 'POST', contentType: 'text/plain', body: '@a' }],
+  ])('%s is a call of http.request', (command, input) => {
+    expect(call(command)).toEqual({ task: 'http.request', input, leftOut: [] });
+    expect(http.request.input.safeParse(input).success).toBe(true);
+  });
+
+  it('of another address loses what signs somebody in', () => {
+    const command = `curl https://desk.example/a -H 'Authorization: Bearer canary' -H 'X-Api-Key: canary' -H 'Cookie: canary' -A-`;
+    expect(refusal(command)).toContain('-A');
+    expect(call(command.replace(' -A-', ''))).toEqual({
+      task: 'http.request',
+      input: { uri: 'https://desk.example/a', method: 'GET' },
+      leftOut: ['authorization', 'x-api-key', 'cookie'],
+    });
+  });
+
+  it.each([
+    ['another word', 'wget https://a.example', /another word/],
+    ['no URL', 'curl -s', /no URL/],
+    ['two URLs', 'curl https://a.example https://b.example', /several/],
+    ['a URL without a scheme', 'curl a.example', /https/],
+    ['a password in the URL', 'curl https://me:canary@a.example', /settings/],
+    ['a user', 'curl -u me:canary https://a.example', /--user: credentials come from settings/],
+    ['a user that clings to its option', 'curl -ume:canary https://a.example', /--user/],
+    ['a user after an equals sign', 'curl --user=me:canary https://a.example', /--user/],
+    ['cookies', 'curl -b canary https://a.example', /--cookie/],
+    ['redirects', 'curl -sL https://a.example', /--location: redirects are never followed/],
+    ['no look at certificates', 'curl -k https://a.example', /--insecure/],
+    ['an unknown option', 'curl --proxy http://canary https://a.example', /--proxy: it is not supported/],
+    ['an unknown letter', 'curl -F a=canary https://a.example', /-F: it is not supported/],
+    ['a file as body', 'curl -d @canary https://a.example', /--data/],
+    ['a missing argument', 'curl https://a.example -H', /--header/],
+    ['a method that is none', 'curl -X CANARY https://a.example', /GET/],
+    ['a body that is not JSON', `curl ${PLAID}/user/items/get -d user_id=canary`, /not JSON/],
+    ['a body that is no object', `curl ${PLAID}/user/items/get -d '[]'`, /plaid\.userItemsGet/],
+    ['a variable in what is sent', `curl ${PLAID}/user/items/get -d "{\\"user_id\\":\\"$USER_ID\\"}"`, /\$USER_ID/],
+    ['a variable in a path', 'curl "https://a.example/${WHERE}"', /\$\{WHERE\}/],
+    ['the other environment', `curl https://production.plaid.com/user/items/get -d '{"user_id":"u"}'`, /PLAID_ENV=production/],
+  ])('with %s is refused', (_what, command, message) => expect(refusal(command)).toMatch(message));
+
+  it('to the address that replaces an environment is taken for that one', () => {
+    const env = { ...ENV, PLAID_BASE_URL: 'http://127.0.0.1:4010' };
+    for (const base of [PLAID, 'http://127.0.0.1:4010']) expect(call(`curl ${base}/user/items/get -d '{}'`, env).task).toBe('plaid.userItemsGet');
+    expect(refusal(`curl https://production.plaid.com/user/items/get -d '{}'`, env)).toContain('PLAID_ENV=production');
+  });
+});
