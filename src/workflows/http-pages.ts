@@ -1,0 +1,55 @@
+import { ApplicationFailure } from '@temporalio/workflow';
+import { nextPage } from '../policy/next-page';
+import type { Paging } from '../policy/next-page';
+import type { TaskInput, TaskOutput } from '../tasks/define';
+import { effectOfHttpRequest, httpRequest } from '../tasks/http/tasks';
+import { httpTask } from './http-task';
+import type { HttpTaskOptions } from './http-task';
+import { invalidInput } from './parse-workflow-input';
+
+/** How many pages are read, and how. */
+export interface HttpPagesOptions {
+  paging: Paging;
+  /** Each page is an activity, and stays in the run's history with its answer. */
+  maxPages: number;
+  /** Of all bodies together, as JSON, in UTF-16 units. @default 8,000,000 */
+  maxSize?: number;
+  activity?: HttpTaskOptions;
+}
+
+const MOST_PAGES = 1_000;
+const DEFAULT_MAX_SIZE = 8_000_000;
+
+/**
+ * Reads an API page by page with `http.request`, each page durably: after a crash it goes on at the page where it was.
+ * Keep no more of the pages than you need: what a workflow holds has to be read again at each replay.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput` when the request does more than read; `HttpPages.Stopped`, final, when
+ * there are more pages or bytes than allowed, or an answer does not lead on. The list never just ends there.
+ * @throws ActivityFailure whose cause has a `Task.*` type; see `taskFailureOf`.
+ */
+export async function* httpPages(
+  request: TaskInput<typeof httpRequest>,
+  { paging, maxPages, maxSize = DEFAULT_MAX_SIZE, activity }: HttpPagesOptions,
+): AsyncGenerator<TaskOutput<typeof httpRequest>['response'], void, undefined> {
+  if (effectOfHttpRequest(request) !== 'read') throw invalidInput('httpPages asks again and again, so its request may only read.', 'method');
+  if (!(maxPages >= 1 && maxPages <= MOST_PAGES)) throw invalidInput(`maxPages must be from 1 to ${MOST_PAGES}.`, 'maxPages');
+  const ask = httpTask(httpRequest, activity);
+  let size = 0;
+  let next: TaskInput<typeof httpRequest> = request;
+  for (let page = 1; ; page += 1) {
+    const { response } = await ask(next);
+    size += JSON.stringify(response.body ?? null).length;
+    if (size > maxSize) throw stopped(page, `the pages are larger than ${maxSize} together`);
+    yield response;
+    const following = nextPage(paging, next, response);
+    if (following === undefined) return;
+    if (typeof following === 'string') throw stopped(page, following);
+    if (page >= maxPages) throw stopped(page, `there are more than ${maxPages} pages`);
+    next = following;
+  }
+}
+
+function stopped(page: number, why: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(`The pages of http.request end at page ${page}: ${why}.`, 'HttpPages.Stopped');
+}
