@@ -156,6 +156,7 @@ class Sweep {
     const state = this.#state;
     if (!this.#input.approval || state.approvedBy !== undefined) return;
     state.phase = 'waitingForApproval';
+    this.#tell();
     await this.#writeStatus();
     await condition(() => state.approvedBy !== undefined);
     state.phase = 'users';
@@ -276,8 +277,13 @@ class Sweep {
   }
 
   #show(): void {
-    setCurrentDetails(describeSweep(this.#state.progress(), this.#input));
+    this.#tell();
     this.#makeSearchable();
+  }
+
+  /** Leaves nothing in the history, so that runs which began without it replay. */
+  #tell(): void {
+    setCurrentDetails(describeSweep(this.#state.progress(), this.#input));
   }
 
   #makeSearchable(): void {
