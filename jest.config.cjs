@@ -22,7 +22,8 @@ module.exports = {
   // Packed copies of this very package would otherwise clash with it in jest's module map.
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.demo/', '<rootDir>/.test-state/'],
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // One more than the two cores of a small machine: many tests wait for a server, a browser or a clock.
+  maxWorkers: 3,
   // A test that leaves a socket, a timer or a process behind must be seen, not shot.
   forceExit: false,
 };
