@@ -52,8 +52,10 @@ export class GroupTally {
     this.#span = { first: Math.min(first, this.#span?.first ?? first), last: Math.max(last, this.#span?.last ?? last) };
   }
 
+  /** Of groups with as many receipts the order is always the same, which no database promises. */
   get mostFirst(): ReceiptGroup[] {
-    return [...this.#groups.values()].sort((a, b) => b.receipts - a.receipts);
+    const groups = [...this.#groups].sort(([a, { receipts: ofA }], [b, { receipts: ofB }]) => ofB - ofA || (a < b ? -1 : 1));
+    return groups.map(([, group]) => group);
   }
 
   /** From the first settled receipt to the last. */
