@@ -1,10 +1,12 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { Span } from '@opentelemetry/api';
+import type { TaskAnswer } from '../../http/read-answer';
 import type { TaskSender } from '../../http/send-task';
 import { beginCallSpan, endCallSpan } from '../../observability/call-span';
 import type { CallEnding } from '../../observability/call-span';
 import type { Metrics } from '../../observability/metrics';
-import type { HttpTask } from '../../tasks/define';
+import type { HttpTask, TaskOutput } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
 import { TaskTags } from './task-tags';
 
@@ -15,24 +17,28 @@ export function observeSender(sender: TaskSender, metrics: Metrics): TaskSender 
     metrics.add('http_tasks_calls', byTask.with(task, outcome));
     if (status !== undefined) metrics.record('http_tasks_call_latency_milliseconds', byTask.of(task), performance.now() - beganAtMs);
   };
+  const watched = async <T extends HttpTask>(send: () => Promise<TaskAnswer<TaskOutput<T>>>, task: T, span: Span | undefined): Promise<TaskAnswer<TaskOutput<T>>> => {
+    const beganAtMs = performance.now();
+    const ended = (ending: CallEnding): void => {
+      note(task, ending, beganAtMs);
+      if (span) endCallSpan(span, ending);
+    };
+    try {
+      const answer = await send();
+      ended({ outcome: 'ok', status: answer.status });
+      return answer;
+    } catch (error) {
+      ended(endingOf(error));
+      throw error;
+    }
+  };
   return {
     prepare: (task, input) => sender.prepare(task, input),
-    send: async (task, input, options) => {
+    // Not async: a sweep makes thousands of calls a second, and each would wait for one more promise.
+    send: (task, input, options) => {
       const span = beginCallSpan(task, attemptNow);
       if (!span && !metrics.isOn) return sender.send(task, input, options);
-      const beganAtMs = performance.now();
-      const ended = (ending: CallEnding): void => {
-        note(task, ending, beganAtMs);
-        if (span) endCallSpan(span, ending);
-      };
-      try {
-        const answer = await sender.send(task, input, options);
-        ended({ outcome: 'ok', status: answer.status });
-        return answer;
-      } catch (error) {
-        ended(endingOf(error));
-        throw error;
-      }
+      return watched(() => sender.send(task, input, options), task, span);
     },
     close: () => sender.close(),
   };
