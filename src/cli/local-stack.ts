@@ -15,6 +15,7 @@ import { OwnedProcess } from '../temporal-server/owned-process';
 import { CommandFailure } from './errors';
 import { localEncryption, serveCodecForUi } from './local-encryption';
 import type { LocalEncryption } from './local-encryption';
+import { simulatorSettings } from './simulator-settings';
 
 /** How to bring up everything that off-boarding needs on this machine. */
 export interface LocalStackOptions {
@@ -152,17 +153,12 @@ async function emptyProfile(folder: string): Promise<string> {
 }
 
 /** The settings under which a worker or a command uses these simulators and nothing else; all keys are invented. */
-function settingsFor(address: string, { plaid, batch }: Simulators, ledgerUrl: string): Record<string, string> {
+function settingsFor(address: string, simulators: Simulators, ledgerUrl: string): Record<string, string> {
   return {
     TEMPORAL_ADDRESS: address,
     HTTP_TASKS_LEDGER_URL: ledgerUrl,
     HTTP_TASKS_SUBJECT_KEY: randomBytes(24).toString('base64url'),
-    PLAID_BASE_URL: plaid.url,
-    PLAID_CLIENT_ID: plaid.clientId,
-    PLAID_SECRET: plaid.secret,
-    BATCH_BASE_URL: batch.url,
-    BATCH_REST_API_KEY: batch.restApiKey,
-    BATCH_API_KEYS: Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`).join(','),
+    ...simulatorSettings(simulators),
   };
 }
 

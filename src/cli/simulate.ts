@@ -7,6 +7,7 @@ import { withInterruption } from './interruption';
 import type { Io } from './io';
 import { print, printJson, printTable, say } from './output';
 import { seedUsers } from './simulate-users';
+import { simulatorSettings } from './simulator-settings';
 
 interface SimulateOptions extends CommonOptions {
   plaidPort?: string;
@@ -88,15 +89,9 @@ async function start(options: SimulatorsOptions): Promise<Simulators> {
 }
 
 /** Invented keys, so that they may be shown. */
-function announce(io: Io, { plaid, batch }: Simulators, json: boolean): void {
-  const settings = {
-    PLAID_BASE_URL: plaid.url,
-    PLAID_CLIENT_ID: plaid.clientId,
-    PLAID_SECRET: plaid.secret,
-    BATCH_BASE_URL: batch.url,
-    BATCH_REST_API_KEY: batch.restApiKey,
-    BATCH_API_KEYS: Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`).join(','),
-  };
+function announce(io: Io, simulators: Simulators, json: boolean): void {
+  const { plaid, batch } = simulators;
+  const settings = simulatorSettings(simulators);
   if (json) return printJson(io, { plaid: { url: plaid.url }, batch: { url: batch.url }, settings });
   printTable(io, ['Simulator', 'URL', 'Control'], [
     ['Plaid', plaid.url, `${plaid.url}/__sim/state`],

@@ -21,6 +21,7 @@ import type { Simulators, SimulatorsOptions } from '../../src/testing';
 import { silenceTemporal } from './quiet-runtime';
 import { freshTaskQueue, temporalAddress } from './temporal';
 import { encryptedWorkflowBundle, workflowBundle } from './workflow-bundle';
+import { simulatorSettings } from '../../src/cli/simulator-settings';
 
 export const SUBJECT_KEY = 'a subject key for tests only';
 
@@ -105,15 +106,8 @@ export function environmentOf(
   simulators: Simulators,
   { taskQueue, ledgerUrl }: { taskQueue: string; ledgerUrl: string },
 ): Record<string, string> {
-  const { plaid, batch } = simulators;
-  const keys = Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`);
   return {
-    PLAID_BASE_URL: plaid.url,
-    PLAID_CLIENT_ID: plaid.clientId,
-    PLAID_SECRET: plaid.secret,
-    BATCH_BASE_URL: batch.url,
-    BATCH_REST_API_KEY: batch.restApiKey,
-    BATCH_API_KEYS: keys.join(','),
+    ...simulatorSettings(simulators),
     HTTP_TASKS_LEDGER_URL: ledgerUrl,
     HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
     HTTP_TASKS_TASK_QUEUE: taskQueue,

@@ -12,6 +12,7 @@ import type { OpenedLedger } from '../../ledger/open-ledger';
 import { startSimulators } from '../../simulators/start-simulators';
 import type { Simulators } from '../../simulators/start-simulators';
 import { createHttpTasksWorker } from '../../worker';
+import { simulatorSettings } from '../simulator-settings';
 
 /** A call's whole time, short, so that one that hangs costs little. */
 const TOTAL_TIMEOUT_MS = '1500';
@@ -91,14 +92,9 @@ export async function openWorld({ address, bundle }: { address: string; bundle?:
   return { client, simulators, apps: Object.keys(simulators.batch.appKeys), openPlace, close };
 }
 
-function environmentOf({ plaid, batch }: Simulators, taskQueue: string, ledgerUrl: string): Record<string, string> {
+function environmentOf(simulators: Simulators, taskQueue: string, ledgerUrl: string): Record<string, string> {
   return {
-    PLAID_BASE_URL: plaid.url,
-    PLAID_CLIENT_ID: plaid.clientId,
-    PLAID_SECRET: plaid.secret,
-    BATCH_BASE_URL: batch.url,
-    BATCH_REST_API_KEY: batch.restApiKey,
-    BATCH_API_KEYS: Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`).join(','),
+    ...simulatorSettings(simulators),
     HTTP_TASKS_LEDGER_URL: ledgerUrl,
     HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
     HTTP_TASKS_TASK_QUEUE: taskQueue,

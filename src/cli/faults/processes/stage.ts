@@ -11,6 +11,7 @@ import { freePort } from '../../../temporal-server/start';
 import { openLedgerDoor } from './ledger-door';
 import type { LedgerDoor } from './ledger-door';
 import { WorkerCrew } from './worker-crew';
+import { simulatorSettings } from '../../simulator-settings';
 
 /** A provider takes its time, the longer the fewer users there are: a sweep must last while its processes are taken away. */
 const LATENCY_MS = { least: 60, most: 500, ofAll: 200_000 };
@@ -88,7 +89,6 @@ export async function openStage(options: { workers: number; users: number; ledge
 
 /** Nothing of the environment's settings: nothing outside this machine is called. */
 function settingsOf(given: { address: string; simulators: Simulators; ledgerUrl: string; folder: string }): Record<string, string> {
-  const { plaid, batch } = given.simulators;
   return {
     TEMPORAL_ADDRESS: given.address,
     TEMPORAL_CONFIG_FILE: join(given.folder, 'no-profile.toml'),
@@ -96,11 +96,6 @@ function settingsOf(given: { address: string; simulators: Simulators; ledgerUrl:
     HTTP_TASKS_LEDGER_URL: given.ledgerUrl,
     HTTP_TASKS_SUBJECT_KEY: randomBytes(24).toString('base64url'),
     HTTP_TASKS_SOURCE_DIR: given.folder,
-    PLAID_BASE_URL: plaid.url,
-    PLAID_CLIENT_ID: plaid.clientId,
-    PLAID_SECRET: plaid.secret,
-    BATCH_BASE_URL: batch.url,
-    BATCH_REST_API_KEY: batch.restApiKey,
-    BATCH_API_KEYS: Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`).join(','),
+    ...simulatorSettings(given.simulators),
   };
 }
