@@ -17,6 +17,8 @@ export interface OwnedProcessOptions {
   readonly user?: { readonly uid: number; readonly gid: number };
   /** What asks it to end. @default SIGTERM */
   readonly stopSignal?: NodeJS.Signals;
+  /** How long it may take to end before it is forced, in milliseconds. @default 10 000 */
+  readonly stopMs?: number;
 }
 
 const STOP_MS = 10_000;
@@ -32,6 +34,7 @@ export class OwnedProcess {
   readonly #logFile: string;
   readonly #ownsLog: boolean;
   readonly #stopSignal: NodeJS.Signals;
+  readonly #stopMs: number;
   readonly #exited: Promise<void>;
   readonly #killNow = (): void => this.#signal('SIGKILL');
 
@@ -41,6 +44,7 @@ export class OwnedProcess {
     this.#logFile = logFile;
     this.#ownsLog = options.logFile === undefined;
     this.#stopSignal = options.stopSignal ?? 'SIGTERM';
+    this.#stopMs = options.stopMs ?? STOP_MS;
     this.#lifeline = startLifeline(pid, this.#stopSignal);
     this.#exited = new Promise((resolve) => {
       child.once('exit', () => {
@@ -86,11 +90,13 @@ export class OwnedProcess {
     return text.split('\n').slice(-12).join('\n').trim().slice(-2_000);
   }
 
-  /** Asks it to end, forces it after 10 s, and returns when it is gone. Harmless when it has ended already. */
+  /** Asks it to end, forces it after `stopMs`, and returns when it is gone. Harmless when it has ended already. */
   async stop(): Promise<void> {
+    // Nothing else may keep this process alive meanwhile, and it has to see the end and tell of it.
+    this.#child.ref();
     this.#signal(this.#stopSignal);
     const giveUp = new AbortController();
-    await Promise.race([this.#exited, delay(STOP_MS, undefined, { signal: giveUp.signal }).catch(() => undefined)]);
+    await Promise.race([this.#exited, delay(this.#stopMs, undefined, { signal: giveUp.signal }).catch(() => undefined)]);
     giveUp.abort();
     this.#signal('SIGKILL');
     await this.#exited;

@@ -1,10 +1,14 @@
 import { execFile, spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
@@ -122,25 +126,30 @@ it('ignores the TEMPORAL_* settings of the surroundings', async () => {
   expect(await readFile(log, 'utf8')).not.toMatch(/^TEMPORAL_ADDRESS=/m);
 });
 
-it('does not outlive an owner that is killed without warning', async () => {
+/** A plain process that starts `command` as its own and then does what `then` says with `owned`. */
+async function startOwner(command: string, then: string): Promise<ChildProcessByStdio<null, Readable, null>> {
   const owned = join(__dirname, '..', '..', 'src', 'temporal-server', 'owned-process.ts');
-  const bundle = join(root, 'owner.cjs');
+  const bundle = join(root, `owner-${randomUUID()}.cjs`);
   const { transpile, ModuleKind, ScriptTarget } = await import('typescript');
   const compiled = transpile(await readFile(owned, 'utf8'), { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 });
-  await writeFile(
-    bundle,
-    `${compiled}
-    exports.OwnedProcess.start({ command: '/bin/sleep', args: ['600'], env: process.env, logFile: '/dev/null' }).then((owned) => {
-      process.stdout.write(String(owned.pid) + '\\n');
-      setInterval(() => undefined, 1000);
-    });`,
-  );
-  const owner = spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const options = `{ command: '/bin/sh', args: ['-c', ${JSON.stringify(command)}], env: process.env, logFile: '/dev/null', stopMs: 500 }`;
+  await writeFile(bundle, `${compiled}\nexports.OwnedProcess.start(${options}).then(async (owned) => { ${then} });`);
+  return spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+it('does not outlive an owner that is killed without warning', async () => {
+  const owner = await startOwner('exec sleep 600', 'process.stdout.write(`${owned.pid}\\n`); setInterval(() => undefined, 1000);');
   const [line] = (await once(owner.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());
   expect(isAlive(pid)).toBe(true);
   owner.kill('SIGKILL');
   expect(await untilGone(pid, 5_000)).toBe(true);
+});
+
+it('is forced to end when it does not listen, and its owner lives to tell', async () => {
+  const stubborn = `trap '' TERM; while :; do sleep 0.1; done`;
+  const owner = await startOwner(stubborn, 'await new Promise((resolve) => setTimeout(resolve, 300)); await owned.stop(); console.log(`ended ${owned.running}`);');
+  expect(await text(owner.stdout)).toBe('ended false\n');
 });
 
 it('leaves no helper process behind', async () => {
