@@ -20,7 +20,7 @@ const ROOMS = {
   codec: { rooms: ['tasks', 'config'] },
   reference: { rooms: ['tasks', 'config', 'http'] },
   gateway: {
-    rooms: ['tasks', 'openapi', 'policy', 'config', 'http', 'ledger', 'codec', 'activities', 'operator', 'reference', 'workflows'],
+    rooms: ['tasks', 'openapi', 'policy', 'config', 'http', 'ledger', 'codec', 'activities', 'operator', 'starts', 'reference', 'workflows'],
   },
   page: { rooms: [], types: ['gateway'] },
   simulators: { rooms: [] },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
+import { plaidEnvironment } from '../config/plaid-environment';
 import type { Hold } from '../ledger/ledger';
 import { userSubjects } from '../ledger/user-subjects';
 import type { SubjectHasher } from '../ledger/subject';
@@ -9,7 +10,7 @@ import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { withWorkersLedger } from './open-ledger';
 import { print, printJson, printTable, say } from './output';
-import { addUserOptions, givenIds, plaidEnvironment } from './user-options';
+import { addUserOptions, givenIds } from './user-options';
 import type { UserOptions } from './user-options';
 
 interface HoldOptions extends CommonOptions, UserOptions {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { readLedgerSettings } from '../config/ledger-settings';
+import { plaidEnvironment } from '../config/plaid-environment';
 import { createSubjectHasher, isKeyedHash } from '../ledger/subject';
 import { userSubjects } from '../ledger/user-subjects';
 import { addCommand, literalOption, onRun, wholeNumber } from './command';
@@ -8,7 +9,6 @@ import { Refusal } from './errors';
 import type { Io } from './io';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
-import { plaidEnvironment } from './user-options';
 
 interface ListRunsOptions extends CommonOptions, TemporalOptions {
   status?: string;

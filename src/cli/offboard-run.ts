@@ -1,5 +1,6 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { readLedgerSettings } from '../config/ledger-settings';
+import { plaidEnvironment } from '../config/plaid-environment';
 import { readQueueSettings } from '../config/settings';
 import { createSubjectHasher } from '../ledger/subject';
 import type { OffboardUserInput } from '../policy/offboard-input';
@@ -16,7 +17,6 @@ import { printJson, say } from './output';
 import { requireWorker } from './pollers';
 import { withTemporal } from './temporal-client';
 import type { TemporalOptions } from './temporal-options';
-import { plaidEnvironment } from './user-options';
 
 /** Starts or joins the run for this (checked) input, follows it to its end and prints what became of each step. */
 export async function runOffboarding(

@@ -1,10 +1,6 @@
 import type { Command } from 'commander';
-import { ProblemList } from '../config/problems';
-import { readText } from '../config/env';
 import type { UserIds } from '../ledger/user-subjects';
-import { plaidService } from '../tasks/plaid/service';
 import { literalOption } from './command';
-import type { Io } from './io';
 
 /** The ids of a user as options give them; a key is there only when its option is. */
 export type UserOptions = UserIds;
@@ -24,20 +20,4 @@ export function givenIds({ plaidUserId, plaidUserToken, batchUserId }: UserOptio
     ...(plaidUserToken !== undefined && { plaidUserToken }),
     ...(batchUserId !== undefined && { batchUserId }),
   };
-}
-
-/**
- * The environment in which a Plaid id means this user: `PLAID_ENV`, else sandbox. No keys are needed.
- *
- * @throws SettingsError when it is no environment of Plaid.
- */
-export function plaidEnvironment(env: Io['env']): string {
-  const environment = readText(env, 'PLAID_ENV') ?? plaidService.defaultEnvironment;
-  const problems = new ProblemList();
-  const known = Object.hasOwn(plaidService.environments, environment);
-  if (!known) {
-    const allowed = Object.keys(plaidService.environments).join(', ');
-    problems.add('PLAID_ENV', `"${environment}" is no environment of Plaid; allowed: ${allowed}.`);
-  }
-  return problems.finish(environment);
 }

@@ -15,6 +15,7 @@ import { openApiDocument } from './openapi-document';
 import type { GatewayParts, GatewayTemporal } from './parts';
 import { credentialRoutes } from './routes/credential-routes';
 import { limitBody } from './routes/json-body';
+import { offboardingRoutes } from './routes/offboarding-routes';
 import { otherGatewayRoutes, pageRoutes } from './routes/page-routes';
 import { runRoutes } from './routes/run-routes';
 import { plainCallRoutes, taskRoutes } from './routes/task-routes';
@@ -50,6 +51,7 @@ export function createGateway(options: GatewayOptions): Hono {
     .route('/api', taskRoutes(parts))
     .route('/api', credentialRoutes(parts))
     .route('/api', runRoutes(parts))
+    .route('/api', offboardingRoutes(parts))
     .route('/tasks', plainCallRoutes(parts));
   return new Hono()
     .onError((error, context) => {
@@ -103,18 +105,10 @@ function partsOf({ env, tasks = CATALOGUE, taskQueue, temporal, version, report 
 }
 
 function about({ catalogue, place, temporal, version }: GatewayParts): AboutGateway {
-  const { taskQueue, namespace } = place;
-  // The UI fills in the type and the queue; an input it takes from an earlier run of that type, never from the link.
-  const start = (type: string): string => `${temporal?.ui}/namespaces/${encodeURIComponent(namespace)}/workflows/start-workflow?taskQueue=${encodeURIComponent(taskQueue)}&workflowType=${type}`;
   return {
     version,
-    taskQueue,
+    taskQueue: place.taskQueue,
     tasks: catalogue.tasks.length,
-    ...(temporal && {
-      temporal: {
-        where: temporal.where,
-        ...(temporal.ui !== undefined && { ui: temporal.ui, startOffboarding: start('offboardUser'), startSweep: start('offboardUsers') }),
-      },
-    }),
+    ...(temporal && { temporal: { where: temporal.where, ...(temporal.ui !== undefined && { ui: temporal.ui }) } }),
   };
 }

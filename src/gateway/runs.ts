@@ -1,27 +1,26 @@
-import type { Client, WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
+import type { WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { templateId } from '../operator/start-templates';
+import { WORKFLOW_TYPES } from '../policy/example-inputs';
 import type { OffboardResult } from '../policy/offboard-result';
 import { approveInput } from '../policy/sweep-input';
-import type { SweepProgress } from '../policy/sweep-result';
+import type { SweepProgress, SweepResult } from '../policy/sweep-result';
 import { parseInput } from '../tasks/parse-input';
-import type { OffboardProgress } from '../workflows/queries';
 import { GatewayRefusal } from './http-error';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import { readRunReceipts } from './receipts';
+import { progressOf } from './run-progress';
+import type { Progress, Run } from './run-progress';
 import type { RunLine, RunPage } from './wire';
 
-type Progress = SweepProgress | OffboardProgress;
-/** Both what a list holds and what a description does. */
-type Run = Omit<WorkflowExecutionInfo, 'raw'>;
-
+/** The examples for the Temporal UI are runs that never worked. */
+const EXAMPLES = WORKFLOW_TYPES.map((type) => `'${templateId(type)}'`).join(', ');
 /** Those that a sweep starts for its users are the sweep's. */
-const OFFBOARDINGS = "WorkflowType IN ('offboardUser', 'offboardUsers') AND ParentWorkflowId IS NULL";
+const OFFBOARDINGS = `WorkflowType IN ('offboardUser', 'offboardUsers') AND ParentWorkflowId IS NULL AND WorkflowId NOT IN (${EXAMPLES})`;
 /** So many of the latest runs are shown; only those under way are asked how they stand. */
 const MOST_RUNS = 100;
-/** A worker that does not answer must not hold up the list. */
-const QUERY_MS = 2_500;
 const UPDATE_MS = 20_000;
 
 /** The latest off-boardings and sweeps; those under way with their progress. */
@@ -36,7 +35,7 @@ export async function listRuns(parts: GatewayParts): Promise<RunLine[]> {
   });
 }
 
-/** One run with its steps. What it says comes from the workflow itself, so that a worker has to be there. */
+/** One run with its steps. Of one that is under way, or was cancelled, a worker has to tell. */
 export async function readRun(parts: GatewayParts, { workflowId, runId }: { workflowId: string; runId?: string }): Promise<RunPage> {
   return withTemporal(parts, async ({ client }) => {
     const description = await client.workflow.getHandle(workflowId, runId).describe().catch((error: unknown) => notThere(error, workflowId));
@@ -85,15 +84,6 @@ function isOffboarding(type: string): boolean {
   return type === 'offboardUser' || type === 'offboardUsers';
 }
 
-async function progressOf(client: Client, { workflowId, runId }: Run): Promise<Progress | undefined> {
-  try {
-    return await client.withDeadline(Date.now() + QUERY_MS, () => client.workflow.getHandle(workflowId, runId).query<Progress>('progress'));
-  } catch {
-    // No worker, or a run of which nothing is left to ask: the line stands without it.
-    return undefined;
-  }
-}
-
 function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): RunLine {
   const { workflowId, runId, type, startTime, closeTime } = run;
   return {
@@ -114,8 +104,8 @@ function saidLast({ status, typedSearchAttributes }: Run): string | undefined {
   return typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'));
 }
 
-function ofSweep({ phase, pausedBecause, counts: { total, ...counts } }: SweepProgress): RunLine['progress'] {
-  return { phase, total, counts, ...(pausedBecause !== undefined && { pausedBecause }) };
+function ofSweep({ phase, pausedBecause, counts: { total, ...counts } }: SweepResult & Partial<SweepProgress>): RunLine['progress'] {
+  return { total, counts, ...(phase !== undefined && { phase }), ...(pausedBecause !== undefined && { pausedBecause }) };
 }
 
 function ofUser({ steps }: Pick<OffboardResult, 'steps'>): RunLine['progress'] {
@@ -124,7 +114,7 @@ function ofUser({ steps }: Pick<OffboardResult, 'steps'>): RunLine['progress'] {
   return { counts };
 }
 
-function stepOf({ step, task, outcome, requestId, token, failure, reason }: OffboardResult['steps'][number]): RunPage['steps'][number] {
+function stepOf({ step, task, outcome, requestId, token, failure, reason, items }: OffboardResult['steps'][number]): RunPage['steps'][number] {
   const message = failure?.message ?? reason;
   return {
     step,
@@ -133,5 +123,6 @@ function stepOf({ step, task, outcome, requestId, token, failure, reason }: Offb
     ...(requestId !== undefined && { requestId }),
     ...(token !== undefined && { token }),
     ...(message !== undefined && { message }),
+    ...(items !== undefined && { items }),
   };
 }

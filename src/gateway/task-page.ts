@@ -1,9 +1,9 @@
 import { fieldRows, taskReference } from '../reference/task-reference';
-import type { FieldRow, TaskReference } from '../reference/task-reference';
-import { resolved } from '../reference/schema-node';
+import type { TaskReference } from '../reference/task-reference';
 import type { SchemaNode } from '../reference/schema-node';
 import type { HttpTask } from '../tasks/define';
-import type { FormField, TaskLine, TaskPage } from './wire';
+import { formOf } from './form';
+import type { TaskLine, TaskPage } from './wire';
 
 /** A task as a line of a list. */
 export function taskLine({ name, summary, service, method, path, effect, tags }: HttpTask): TaskLine {
@@ -50,33 +50,4 @@ function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): st
 /** A field that only sometimes holds a token, such as Plaid's `user_id`, is typed in the open. */
 function alwaysSensitive({ sensitive }: HttpTask): string[] {
   return sensitive.filter(({ when }) => when === undefined).map(({ field }) => field);
-}
-
-function formOf(schema: SchemaNode, sensitive: readonly string[]): FormField[] {
-  const rows = new Map<string, FieldRow>(fieldRows(schema).map((row) => [row.field, row]));
-  return Object.entries(schema.properties ?? {}).map(([name, given]) => {
-    const node = resolved(given, schema);
-    const { required = false, limits = '' } = rows.get(name) ?? {};
-    const control = controlOf(node, sensitive.includes(name));
-    const choices = control === 'choice' ? (node.enum ?? [node.const]).map(String) : undefined;
-    return { name, control, required, limits, description: given.description ?? node.description ?? '', ...(choices && { choices }) };
-  });
-}
-
-function controlOf(node: SchemaNode, isSensitive: boolean): FormField['control'] {
-  if (node.enum?.every((value) => typeof value === 'string') || typeof node.const === 'string') return 'choice';
-  switch (node.type) {
-    case 'string':
-      return isSensitive ? 'secret' : 'text';
-    case 'integer':
-    case 'number':
-      return 'number';
-    case 'boolean':
-      return 'boolean';
-    case 'array':
-      return node.items?.type === 'string' && !node.items.enum ? 'list' : 'json';
-    case undefined:
-    default:
-      return 'json';
-  }
 }

@@ -25,7 +25,12 @@ export interface AboutGateway {
   taskQueue: string;
   tasks: number;
   /** Absent where the gateway knows no Temporal server. */
-  temporal?: { where: string; ui?: string; startOffboarding?: string; startSweep?: string };
+  temporal?: { where: string; ui?: string };
+}
+
+/** Links to forms of the Temporal UI, with an example in them that changes nothing. */
+export interface StartForms {
+  workflows: { workflowType: string; url: string }[];
 }
 
 export interface TaskLine {
@@ -55,6 +60,10 @@ export interface FormField {
   description: string;
   limits: string;
   choices?: string[];
+  /** Where it stands in the input, when that is not under its name. */
+  path?: string[];
+  /** Seldom needed: shown on demand. */
+  more?: boolean;
 }
 
 export interface TaskPage extends TaskLine {
@@ -74,8 +83,14 @@ export interface TaskPage extends TaskLine {
   sensitive: string[];
 }
 
+/** What is wrong with a field of an input. */
+export interface InputProblem {
+  field: string;
+  message: string;
+}
+
 export interface PreparedCall {
-  problems: { field: string; message: string }[];
+  problems: InputProblem[];
   request?: { method: string; url: string; headers: Record<string, string>; body?: string };
   /** What a Test request of this call asks for. */
   guard: { effect: WireEffect; production: boolean; environment: string };
@@ -118,6 +133,21 @@ export interface StartedCall {
   workflowId: string;
   runId: string;
   url?: string;
+}
+
+/** A run that was started, or joined because it was under way with the same input. */
+export interface StartedRun extends StartedCall {
+  joined: boolean;
+}
+
+/** How the off-boarding of one user is started from the page. */
+export interface OffboardingForm {
+  form: FormField[];
+  /** Where it would lead, by the gateway's own settings. */
+  environment?: string;
+  production?: boolean;
+  /** Why none can be started here. */
+  problem?: string;
 }
 
 export interface DurableCall extends StartedCall {
@@ -183,7 +213,7 @@ export interface ReceiptLine {
 
 /** How one run stands, with its receipts. */
 export interface RunPage extends RunLine {
-  steps: { step: string; task?: string; outcome: string; requestId?: string; token?: string; message?: string }[];
+  steps: { step: string; task?: string; outcome: string; requestId?: string; token?: string; message?: string; items?: number }[];
   /** Why there are no steps. */
   note?: string;
   /** The first of them; absent where the gateway has no ledger. */

@@ -1,5 +1,5 @@
 import type { DurableCall, TestAnswer, WireFailure } from '../gateway/wire.js';
-import { element, outsideLink, table } from './dom.js';
+import { details, element, outsideLink, table } from './dom.js';
 import type { Child } from './dom.js';
 
 /** What a direct call came to. */
@@ -61,9 +61,4 @@ function bodyView(body: unknown): HTMLElement {
 function facts(rows: readonly (readonly [string, Child | number])[]): HTMLElement {
   const shown = rows.filter(([, value]) => value !== undefined);
   return element('dl', { class: 'facts' }, ...shown.flatMap(([name, value]) => [element('dt', { text: name }), element('dd', {}, typeof value === 'number' ? String(value) : value)]));
-}
-
-/** Something that is opened when it is wanted. */
-export function details(summary: string, ...children: Child[]): HTMLElement {
-  return element('details', {}, element('summary', { text: summary }), ...children);
 }

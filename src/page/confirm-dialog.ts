@@ -1,4 +1,4 @@
-import type { Confirmation, PreparedCall, TaskPage } from '../gateway/wire.js';
+import type { Confirmation, PreparedCall } from '../gateway/wire.js';
 import { button, element, freshId } from './dom.js';
 
 /** Whether the page has to ask before it sends. */
@@ -6,14 +6,28 @@ export function wantsConfirmation({ guard }: PreparedCall): boolean {
   return guard.effect !== 'read' || guard.production;
 }
 
+/** What a person is asked before something is sent or started. */
+export interface Question {
+  title: string;
+  description: string;
+  /** What exactly would be sent. */
+  shown?: string;
+  /** What can be done when it has happened. */
+  afterwards?: string;
+  /** To be typed, where it cannot be undone. */
+  name?: string;
+  /** To be typed, where it goes to real people's data. */
+  environment?: string;
+}
+
 /**
- * Shows what a call will do and asks. What cannot be undone wants the task's name typed, production wants its own.
- * Answers what was typed, or nothing when the person leaves it.
+ * Shows what will happen and asks. What cannot be undone wants its name typed, production wants its own. Answers what was
+ * typed, or nothing when the person leaves it.
  */
-export function confirmCall(task: TaskPage, { request, guard }: PreparedCall, how: string): Promise<Confirmation | undefined> {
+export function askFor({ title, description, shown, afterwards, name, environment }: Question, how: string): Promise<Confirmation | undefined> {
   const words: { asked: string; key: keyof Confirmation; label: string }[] = [
-    ...(guard.effect === 'irreversible' ? [{ asked: task.name, key: 'task' as const, label: `This cannot be undone. Type ${task.name} to go on` }] : []),
-    ...(guard.production ? [{ asked: guard.environment, key: 'environment' as const, label: `This goes to real people's data. Type ${guard.environment} to go on` }] : []),
+    ...(name === undefined ? [] : [{ asked: name, key: 'task' as const, label: `This cannot be undone. Type ${name} to go on` }]),
+    ...(environment === undefined ? [] : [{ asked: environment, key: 'environment' as const, label: `This goes to real people's data. Type ${environment} to go on` }]),
   ];
   const fields = words.map(({ asked, key, label }) => {
     const id = freshId('confirm');
@@ -28,14 +42,14 @@ export function confirmCall(task: TaskPage, { request, guard }: PreparedCall, ho
     };
     for (const { input } of fields) input.addEventListener('input', update);
     const form = element('form', { attributes: { method: 'dialog' } }, ...fields.map(({ row }) => row), element('div', { class: 'bar end' }, button('Cancel', () => dialog.close()), send));
-    const title = freshId('title');
+    const titleId = freshId('title');
     const dialog = element(
       'dialog',
-      { attributes: { 'aria-labelledby': title } },
-      element('h2', { text: `${task.summary}?`, attributes: { id: title } }),
-      element('p', { text: task.description }),
-      request && element('pre', { class: 'code', text: `${request.method} ${request.url}${request.body === undefined ? '' : `\n\n${request.body}`}` }),
-      task.remedy !== '' && element('p', {}, element('b', { text: 'Afterwards: ' }), task.remedy),
+      { attributes: { 'aria-labelledby': titleId } },
+      element('h2', { text: title, attributes: { id: titleId } }),
+      element('p', { text: description }),
+      shown !== undefined && element('pre', { class: 'code', text: shown }),
+      afterwards !== undefined && element('p', {}, element('b', { text: 'Afterwards: ' }), afterwards),
       form,
     );
     let given: Confirmation | undefined;

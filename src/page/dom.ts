@@ -37,6 +37,11 @@ export function button(text: string, onClick: () => void, options: { class?: str
   return element('button', { text, attributes, class: options.class ?? '', on: { click: onClick } });
 }
 
+/** Something that is opened when it is wanted. */
+export function details(summary: string, ...children: Child[]): HTMLElement {
+  return element('details', {}, element('summary', { text: summary }), ...children);
+}
+
 /** A table with a caption for those who do not see it. */
 export function table(caption: string, head: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
   const headRow = element('tr', {}, ...head.map((text) => element('th', { text, attributes: { scope: 'col' } })));

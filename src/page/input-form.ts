@@ -1,13 +1,7 @@
-import type { FormField } from '../gateway/wire.js';
-import { button, element, fill, freshId } from './dom.js';
-
-/** What is wrong with a field. */
-export interface Problem {
-  field: string;
-  message: string;
-}
-
-type Value = Record<string, unknown>;
+import type { FormField, InputProblem } from '../gateway/wire.js';
+import { button, details, element, fill, freshId } from './dom.js';
+import { valueAt, withValueAt } from './paths.js';
+import type { JsonObject } from './paths.js';
 
 interface Control {
   field: FormField;
@@ -23,7 +17,7 @@ export class InputForm {
   readonly #onChange: () => void;
   readonly #formProblem = element('p', { class: 'problem', attributes: { role: 'alert' } });
   #controls: Control[] = [];
-  #value: Value = {};
+  #value: JsonObject = {};
   #json: HTMLTextAreaElement | undefined;
   /** Why what is typed is no JSON; by field, `` for the whole. */
   #unreadable = new Map<string, string>();
@@ -40,31 +34,33 @@ export class InputForm {
   }
 
   /** Shows what is wrong at the fields; those that nobody touched yet keep quiet unless `all` is asked for. Answers whether anything is wrong. */
-  showProblems(problems: readonly Problem[], all: boolean): boolean {
+  showProblems(problems: readonly InputProblem[], all: boolean): boolean {
     const found = [...[...this.#unreadable].map(([field, message]) => ({ field, message })), ...problems];
     for (const control of this.#controls) {
-      const mine = found.filter(({ field }) => field === control.field.name || field.startsWith(`${control.field.name}.`));
+      const mine = found.filter((problem) => isAt(problem, control.field.name));
       const shown = (all || control.touched) && mine.length > 0;
       control.problem.textContent = shown ? mine.map((problem) => sentence(problem, control.field.name)).join(' ') : '';
       if (shown) control.node.setAttribute('aria-invalid', 'true');
       else control.node.removeAttribute('aria-invalid');
     }
-    const names = new Set(this.#controls.map(({ field }) => field.name));
-    const others = found.filter(({ field }) => !names.has(field.split('.')[0] ?? ''));
+    const others = found.filter((problem) => !this.#controls.some(({ field }) => isAt(problem, field.name)));
     this.#formProblem.textContent = others.length > 0 && (all || this.#json) ? others.map((problem) => sentence(problem, '')).join(' ') : '';
     if (all) this.#focusFirst();
     return found.length > 0;
   }
 
   #focusFirst(): void {
-    (this.#controls.find(({ node }) => node.hasAttribute('aria-invalid'))?.node ?? (this.#formProblem.textContent === '' ? undefined : this.#json))?.focus();
+    const wrong = this.#controls.find(({ node }) => node.hasAttribute('aria-invalid'))?.node;
+    wrong?.closest('details')?.setAttribute('open', '');
+    (wrong ?? (this.#formProblem.textContent === '' ? undefined : this.#json))?.focus();
   }
 
   #drawForm(): void {
     this.#json = undefined;
     this.#controls = this.#fields.map((field) => this.#control(field));
-    const rows = this.#controls.map((control) => this.#row(control));
-    fill(this.node, this.#bar('Edit as JSON', () => this.#drawJson()), ...rows, rows.length === 0 && element('p', { text: 'No fields of its own; edit it as JSON where it takes an input.' }), this.#formProblem);
+    const rows = this.#controls.filter(({ field }) => field.more !== true).map((control) => this.#row(control));
+    const more = this.#controls.filter(({ field }) => field.more === true).map((control) => this.#row(control));
+    fill(this.node, this.#bar('Edit as JSON', () => this.#drawJson()), ...rows, more.length > 0 && details('More fields', ...more), rows.length === 0 && element('p', { text: 'No fields of its own; edit it as JSON where it takes an input.' }), this.#formProblem);
   }
 
   #drawJson(): void {
@@ -95,7 +91,7 @@ export class InputForm {
   #readJson(text: string): void {
     this.#unreadable.clear();
     const parsed = parsedJson(text.trim() === '' ? '{}' : text);
-    if (typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value)) this.#value = parsed.value as Value;
+    if (typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value)) this.#value = parsed.value as JsonObject;
     else this.#unreadable.set('', parsed.problem ?? 'must be a JSON object');
     this.#onChange();
   }
@@ -110,7 +106,7 @@ export class InputForm {
     const id = freshId(`field-${field.name}`);
     const problem = element('p', { class: 'problem', attributes: { id: `${id}-problem`, role: 'alert' } });
     const node = controlFor(field, id);
-    node.value = textOf(field, this.#value[field.name]);
+    node.value = textOf(field, valueAt(this.#value, pathOf(field)));
     const control: Control = { field, node, problem, touched: false };
     node.addEventListener('input', () => {
       this.#readControl(control);
@@ -127,8 +123,7 @@ export class InputForm {
     this.#unreadable.delete(field.name);
     const read = valueOf(field, node.value);
     if (read.problem !== undefined) this.#unreadable.set(field.name, read.problem);
-    else if (read.value === undefined) this.#value = without(this.#value, field.name);
-    else this.#value = { ...this.#value, [field.name]: read.value };
+    else this.#value = withValueAt(this.#value, pathOf(field), read.value);
   }
 }
 
@@ -190,11 +185,15 @@ function parsedJson(text: string): { value?: unknown; problem?: string } {
   }
 }
 
-function without(value: Value, name: string): Value {
-  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== name));
+function pathOf({ name, path }: FormField): readonly string[] {
+  return path ?? [name];
 }
 
-function sentence({ field, message }: Problem, own: string): string {
+function isAt({ field }: InputProblem, name: string): boolean {
+  return field === name || field.startsWith(`${name}.`);
+}
+
+function sentence({ field, message }: InputProblem, own: string): string {
   const place = field === own ? '' : own !== '' && field.startsWith(`${own}.`) ? field.slice(own.length + 1) : field;
   const text = place === '' ? message : `${place}: ${message}`;
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -1,7 +1,9 @@
-import type { AboutGateway, RunLine, RunPage } from '../gateway/wire.js';
+import type { AboutGateway, RunLine, RunPage, StartForms } from '../gateway/wire.js';
 import { ask, messageOf } from './api.js';
-import { button, element, fill, freshId, outsideLink, table } from './dom.js';
+import { button, element, fill, freshId, outsideLink } from './dom.js';
 import type { Child } from './dom.js';
+import { OffboardView } from './offboard-view.js';
+import { stepsView, when } from './run-steps.js';
 
 const AGAIN_MS = 3_000;
 
@@ -10,12 +12,23 @@ export class RunsView {
   readonly node = element('article', { class: 'page' });
   readonly #list = element('div', { class: 'cards runs' });
   readonly #said = element('p', { class: 'problem', attributes: { role: 'alert' } });
+  readonly #links = element('p', { class: 'hint' });
   readonly #signal: AbortSignal;
 
   constructor(about: AboutGateway | undefined, signal: AbortSignal) {
     this.#signal = signal;
-    fill(this.node, element('h1', { text: 'Runs' }), startLinks(about), this.#said, this.#list);
+    fill(this.node, element('h1', { text: 'Runs' }), this.#links, about?.temporal && new OffboardView(signal).node, this.#said, this.#list);
+    if (about?.temporal?.ui !== undefined) void this.#link();
     void this.#follow();
+  }
+
+  /** Without a server there are no links; that it is away is said by the list. */
+  async #link(): Promise<void> {
+    try {
+      fill(this.#links, ...startLinks(await ask<StartForms>('POST', '/api/start-forms', {}, this.#signal)));
+    } catch {
+      fill(this.#links);
+    }
   }
 
   async #follow(): Promise<void> {
@@ -39,10 +52,11 @@ export class RunsView {
   }
 }
 
-function startLinks(about: AboutGateway | undefined): Child {
-  const { startOffboarding, startSweep } = about?.temporal ?? {};
-  if (startOffboarding === undefined || startSweep === undefined) return undefined;
-  return element('p', { class: 'hint' }, 'Start in the Temporal UI, type and queue filled in: ', outsideLink(startOffboarding, 'off-board one user'), ' · ', outsideLink(startSweep, 'sweep'), '. The UI takes no input from a link; where it shows one, it is that of an earlier run.');
+const FORMS: Readonly<Record<string, string>> = { offboardUser: 'off-board one user', offboardUsers: 'sweep', runHttpTask: 'call one task' };
+
+function startLinks({ workflows }: StartForms): Child[] {
+  const links = workflows.flatMap(({ workflowType, url }) => [' · ', outsideLink(url, FORMS[workflowType] ?? workflowType)]).slice(1);
+  return ['Start in the Temporal UI, with an example in the form that changes nothing: ', ...links];
 }
 
 function runCard(run: RunLine, open: boolean): HTMLElement {
@@ -50,7 +64,8 @@ function runCard(run: RunLine, open: boolean): HTMLElement {
   const card = element('section', { class: 'panel run', attributes: { 'aria-label': run.workflowId, 'data-run': run.runId, 'data-open': 'false' } });
   const show = (page: RunPage): void => {
     card.dataset['open'] = 'true';
-    fill(more, stepsOf(page));
+    // The list tells how those stand that are under way; of the others it would have to ask for each.
+    fill(more, run.progress === undefined && progressOf(page), stepsView(page));
   };
   const load = async (): Promise<void> => {
     try {
@@ -113,27 +128,4 @@ function progressOf({ progress }: RunLine): Child {
     total !== undefined && element('p', { class: 'hint', text: `${done.toLocaleString('en')} of ${total.toLocaleString('en')} users${phase === undefined ? '' : ` · ${phase}`}${pausedBecause === undefined ? '' : ` · paused: ${pausedBecause}`}` }),
     element('ul', { class: 'counts' }, ...words),
   );
-}
-
-function stepsOf({ steps, note, receipts }: RunPage): HTMLElement {
-  const code = (text: string): HTMLElement => element('code', { text });
-  const rows = steps.map(({ step, outcome, requestId, token, message = '' }) => [code(step), outcome, code(requestId ?? token ?? ''), message]);
-  return element(
-    'div',
-    {},
-    note !== undefined && element('p', { class: 'warning', text: note }),
-    rows.length > 0 && table('Steps', ['Step', 'Outcome', 'Evidence', ''], rows),
-    receiptsOf(receipts),
-  );
-}
-
-function receiptsOf(receipts: RunPage['receipts']): HTMLElement {
-  if (!receipts) return element('p', { class: 'hint', text: "Receipts stand in the worker's ledger, which this gateway does not have (HTTP_TASKS_LEDGER_URL, HTTP_TASKS_SUBJECT_KEY); see the command above." });
-  if (receipts.length === 0) return element('p', { class: 'hint', text: 'The ledger has no receipt of it yet.' });
-  const rows = receipts.map(({ at, step, subject, outcome = '', requestId, token }) => [when(at), element('code', { text: step }), outcome, element('code', { text: requestId ?? token ?? '' }), element('code', { text: subject.slice(0, 12) })]);
-  return table(`Receipts, the first ${receipts.length}`, ['At', 'Step', 'Outcome', 'Evidence', 'User'], rows);
-}
-
-function when(iso: string): string {
-  return new Date(iso).toLocaleString();
 }

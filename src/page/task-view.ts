@@ -1,8 +1,9 @@
 import type { Confirmation, DurableCall, PreparedCall, StartedCall, TaskPage, TestAnswer } from '../gateway/wire.js';
-import { answerView, details, durableView } from './answer-view.js';
+import { answerView, durableView } from './answer-view.js';
 import { ask, messageOf, Refused } from './api.js';
-import { confirmCall, wantsConfirmation } from './confirm-dialog.js';
-import { button, element, fill, outsideLink, table } from './dom.js';
+import { askFor, wantsConfirmation } from './confirm-dialog.js';
+import type { Question } from './confirm-dialog.js';
+import { button, details, element, fill, outsideLink, table } from './dom.js';
 import { InputForm } from './input-form.js';
 import { SnippetsView } from './snippets-view.js';
 import { effectMark } from './task-list.js';
@@ -71,7 +72,7 @@ export class TaskView {
     const call = await this.#prepare(true);
     if (!call) return;
     const input = this.#form.value;
-    const confirm = wantsConfirmation(call) ? await confirmCall(this.#task, call, how === 'test' ? 'Send it' : 'Run it') : {};
+    const confirm = wantsConfirmation(call) ? await askFor(questionOf(this.#task, call), how === 'test' ? 'Send it' : 'Run it') : {};
     if (!confirm) return;
     for (const one of this.#buttons) one.disabled = true;
     try {
@@ -107,6 +108,17 @@ export class TaskView {
   #path(): string {
     return `/api/tasks/${encodeURIComponent(this.#task.name)}`;
   }
+}
+
+function questionOf({ name, summary, description, remedy }: TaskPage, { request, guard }: PreparedCall): Question {
+  return {
+    title: `${summary}?`,
+    description,
+    ...(request && { shown: `${request.method} ${request.url}${request.body === undefined ? '' : `\n\n${request.body}`}` }),
+    ...(remedy !== '' && { afterwards: remedy }),
+    ...(guard.effect === 'irreversible' && { name }),
+    ...(guard.production && { environment: guard.environment }),
+  };
 }
 
 function refusalView(error: unknown): HTMLElement {

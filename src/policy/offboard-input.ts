@@ -8,7 +8,7 @@ const plaidId = z.string().min(1, 'must not be empty');
 
 const ids = {
   plaidUserId: plaidId.optional(),
-  plaidUserToken: plaidId.optional(),
+  plaidUserToken: plaidId.optional().describe('A bearer token, instead of plaidUserId: taken only where histories are encrypted, or HTTP_TASKS_ALLOW_SENSITIVE names user_token.'),
   batchUserId: customUserId.optional(),
   reference: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Your own name for the case; no personal data.'),
 };

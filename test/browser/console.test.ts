@@ -194,8 +194,43 @@ it('shows runs with their progress, and approves a sweep', async () => {
   await card.getByText('completed', { exact: true }).waitFor();
   await card.getByRole('button', { name: 'Details' }).click();
   await card.getByText(/^Receipts, the first \d+$/).waitFor();
+  expect(await card.innerText()).toContain('3 of 3 users');
   await shoot(page, 'run');
-  expect(await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')).toContain('start-workflow?taskQueue=');
+  // The form of the Temporal UI copies what the named run was started with: an example, and nobody's data.
+  const link = new URL((await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')) ?? '');
+  expect(Object.fromEntries(link.searchParams)).toEqual({ taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'], workflowType: 'offboardUser', runId: expect.any(String) });
+  expect(await page.getByRole('region', { name: /^http-tasks-example/ }).count()).toBe(0);
+});
+
+it('off-boards a user: a dry run first, then with the name typed', async () => {
+  await page.goto(`${url}/#/runs`);
+  await page.getByText('Off-board one user', { exact: true }).click();
+  const panel = page.locator('.offboard');
+  const [dry, real] = [panel.getByRole('button', { name: 'Dry run' }), panel.getByRole('button', { name: 'Off-board' })];
+  await dry.click();
+  await panel.getByText('at least one of plaidUserId').waitFor();
+  await field('user.plaidUserId').fill('usr_1');
+  await field('reason.code').selectOption('USER_OFFBOARDING');
+  expect(await real.isDisabled()).toBe(true);
+  await dry.click();
+  await panel.getByText('dryRun · 2 Items').waitFor();
+  await panel.getByText('completed', { exact: true }).waitFor();
+  await shoot(page, 'dry-run');
+  await field('user.plaidUserId').fill('usr_2');
+  expect(await real.isDisabled()).toBe(true);
+  await field('user.plaidUserId').fill('usr_1');
+  await real.click();
+  const dialog = page.getByRole('dialog');
+  expect(await dialog.innerText()).toContain('Removed Items cannot be restored');
+  await shoot(page, 'confirm-offboarding');
+  await dialog.getByRole('textbox').fill('offboardUser');
+  expect(stage.simulators.plaid.state().touched).toEqual([]);
+  await page.keyboard.press('Enter');
+  await panel.getByText('removed').first().waitFor();
+  await panel.getByText('completed', { exact: true }).waitFor();
+  await shoot(page, 'offboarded');
+  expect(await real.isDisabled()).toBe(true);
+  expect(stage.simulators.plaid.state().gone).toEqual(['usr_1']);
 });
 
 describe('in another window', () => {

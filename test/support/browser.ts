@@ -49,10 +49,20 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   return { page, problems, hosts, close: () => context.close() };
 }
 
-/** Keeps a picture of the page where HTTP_TASKS_TEST_SCREENSHOTS names a folder; people look at them. */
+/** Keeps pictures of the page, wide and narrow, light and dark, where HTTP_TASKS_TEST_SCREENSHOTS names a folder; people look at them. */
 export async function shoot(page: Page, name: string): Promise<void> {
   const folder = process.env['HTTP_TASKS_TEST_SCREENSHOTS'];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+  if (folder === undefined) return;
+  const before = page.viewportSize();
+  for (const width of [1_280, 400]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  if (before) await page.setViewportSize(before);
 }
 
 /** By how many pixels the page is wider than its window. */

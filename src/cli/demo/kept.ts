@@ -1,8 +1,8 @@
+import type { PreparedStarts } from '../../operator/prepared-starts';
 import type { Io } from '../io';
 import type { LocalStack } from '../local-stack';
 import { say } from '../output';
 import { startLines } from '../start-links';
-import type { PreparedStarts } from '../start-links';
 
 /** Stands below the settings for another terminal: a key of the person's own is not printed. */
 export const KEY_AS_HERE = '# and HTTP_TASKS_ENCRYPTION_KEY as it is set in this one: payloads are encrypted under it';

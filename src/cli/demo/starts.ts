@@ -1,6 +1,6 @@
+import { prepareStarts } from '../../operator/prepared-starts';
+import type { PreparedStarts } from '../../operator/prepared-starts';
 import type { LocalStack } from '../local-stack';
-import { prepareStarts } from '../start-links';
-import type { PreparedStarts } from '../start-links';
 import type { CastMember } from './cast';
 
 /** Links to the UI's forms, with one of the cast whom the simulators know in their examples. */

@@ -1,3 +1,4 @@
+import type { PreparedStarts } from '../../operator/prepared-starts';
 import type { OffboardUserInput } from '../../policy/offboard-input';
 import { castFrom } from '../demo/cast';
 import { exportLines, KEY_AS_HERE } from '../demo/kept';
@@ -12,7 +13,6 @@ import { paint, print, printJson, say } from '../output';
 import { quoted } from '../quoted';
 import { readUserFile } from '../read-user-file';
 import { startLines } from '../start-links';
-import type { PreparedStarts } from '../start-links';
 
 /** Brings everything up, says how to use it, and ends it when asked to. */
 export async function runDev(io: Io, { users, json }: { users: string; json: boolean }): Promise<ExitCode> {

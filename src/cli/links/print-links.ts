@@ -1,11 +1,12 @@
 import { readQueueSettings } from '../../config/settings';
 import { parseUi, readUiSettings } from '../../config/ui-settings';
 import { hasWorker } from '../../operator/pollers';
+import { prepareStarts } from '../../operator/prepared-starts';
 import { Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import type { LinksOptions } from '../links';
 import { print, printJson, say } from '../output';
-import { prepareStarts, startLines } from '../start-links';
+import { startLines } from '../start-links';
 import { withTemporal } from '../temporal-client';
 import { readTemporalConfig } from '../temporal-config';
 

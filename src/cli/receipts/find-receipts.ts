@@ -1,3 +1,4 @@
+import { plaidEnvironment } from '../../config/plaid-environment';
 import type { Receipt } from '../../ledger/ledger';
 import { isKeyedHash } from '../../ledger/subject';
 import type { SubjectHasher } from '../../ledger/subject';
@@ -5,7 +6,6 @@ import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { userSubjects } from '../../ledger/user-subjects';
 import type { Io } from '../io';
 import type { OpenedLedger } from '../open-ledger';
-import { plaidEnvironment } from '../user-options';
 
 /** Receipts in an order for reading, some at a time; no page splits a run or a user of a sweep. */
 export type ReceiptPages = AsyncIterable<readonly Receipt[]>;

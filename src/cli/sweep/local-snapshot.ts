@@ -1,3 +1,4 @@
+import { plaidEnvironment } from '../../config/plaid-environment';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
@@ -11,7 +12,6 @@ import { CommandFailure, Refusal } from '../errors';
 import type { Io } from '../io';
 import type { OpenedLedger } from '../open-ledger';
 import { printable, say } from '../output';
-import { plaidEnvironment } from '../user-options';
 import { FileReading, TakenIdError } from './file-reading';
 import { ReadingReport } from './reading-report';
 import type { LocalFile } from './sweep-options';

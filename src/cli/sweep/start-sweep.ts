@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
+import { plaidEnvironment } from '../../config/plaid-environment';
 import { readQueueSettings } from '../../config/settings';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 import { DEFAULT_MAX_USERS } from '../../policy/sweep-input';
@@ -12,7 +13,6 @@ import { withWorkersLedger } from '../open-ledger';
 import { print, printJson, printable, say } from '../output';
 import { requireWorker } from '../pollers';
 import { withTemporal } from '../temporal-client';
-import { plaidEnvironment } from '../user-options';
 import { openSweepFile, takeLocalSnapshot } from './local-snapshot';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
 import { toDocument } from './sweep-report';

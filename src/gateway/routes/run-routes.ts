@@ -3,6 +3,7 @@ import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
 import { listRuns, readRun, steerSweep } from '../runs';
 import type { SweepAction } from '../runs';
+import { startForms } from '../start-forms';
 import { jsonBody } from './json-body';
 
 const ACTIONS: readonly string[] = ['pause', 'resume', 'approve'] satisfies SweepAction[];
@@ -11,6 +12,8 @@ const ACTIONS: readonly string[] = ['pause', 'resume', 'approve'] satisfies Swee
 export function runRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/runs', async (context) => context.json(await listRuns(parts)))
+    // The examples behind the links are made at the server, so that this is no GET.
+    .post('/start-forms', async (context) => context.json(await startForms(parts)))
     .get('/runs/:workflowId', async (context) => {
       const runId = context.req.query('runId');
       return context.json(await readRun(parts, { workflowId: context.req.param('workflowId'), ...(runId !== undefined && { runId }) }));

@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import type { Context } from 'hono';
 import { callDirectly } from '../direct-call';
 import { readDurably, startDurably } from '../durable-call';
 import { CONFIRM_ENVIRONMENT, CONFIRM_TASK } from '../openapi-document';
@@ -7,7 +6,7 @@ import { taskNamed } from '../parts';
 import type { GatewayParts } from '../parts';
 import { prepareCall } from '../prepare-call';
 import { taskLine, taskPage } from '../task-page';
-import type { CallRequest, Confirmation } from '../wire';
+import { callRequest } from './call-request';
 import { jsonBody, jsonValue } from './json-body';
 
 /** The tasks: found, shown, prepared and called. */
@@ -41,12 +40,4 @@ export function plainCallRoutes(parts: GatewayParts): Hono {
     // The provider's own status stands in the failure; it is not the gateway that was not found, or is overloaded.
     return context.json({ service: task.service.name, task: task.name, ...failure, ...(status && { status }), ...(requestId && { requestId }) }, 502);
   });
-}
-
-async function callRequest(context: Context): Promise<CallRequest> {
-  const { input, confirm } = await jsonBody(context);
-  const given = (typeof confirm === 'object' && confirm !== null ? confirm : {}) as Record<string, unknown>;
-  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-  const confirmation: Confirmation = { task: text(given['task']), environment: text(given['environment']) };
-  return { input, confirm: confirmation };
 }

@@ -1,0 +1,20 @@
+import { plaidService } from '../tasks/plaid/service';
+import { readText } from './env';
+import type { Env } from './env';
+import { ProblemList } from './problems';
+
+/**
+ * The environment in which a Plaid id means this user: `PLAID_ENV`, else sandbox. No keys are needed.
+ *
+ * @throws SettingsError when it is no environment of Plaid.
+ */
+export function plaidEnvironment(env: Env): string {
+  const environment = readText(env, 'PLAID_ENV') ?? plaidService.defaultEnvironment;
+  const problems = new ProblemList();
+  const known = Object.hasOwn(plaidService.environments, environment);
+  if (!known) {
+    const allowed = Object.keys(plaidService.environments).join(', ');
+    problems.add('PLAID_ENV', `"${environment}" is no environment of Plaid; allowed: ${allowed}.`);
+  }
+  return problems.finish(environment);
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { SettingsError } from '../config/problems';
+import { readLedgerSettings } from '../config/ledger-settings';
+import { offboardUserInput } from '../policy/offboard-input';
+import type { OffboardUserInput } from '../policy/offboard-input';
+import type { SchemaNode } from '../reference/schema-node';
+import { showRequest } from '../reference/shown-request';
+import { plaid } from '../tasks/catalogue';
+import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import { flatFormOf } from './form';
+import type { GatewayParts } from './parts';
+import type { FormField, InputProblem, OffboardingForm } from './wire';
+
+/** A user of a sweep is the sweep's; and whether a run is dry, the buttons say. */
+const NOT_ASKED = ['user.sweepId', 'user.seq', 'dryRun'];
+/** Shown at once; the others on demand. */
+const FIRST = ['user.plaidUserId', 'user.batchUserId', 'reason.code'];
+const BEARER_TOKEN = 'user.plaidUserToken';
+
+/** The form that starts an off-boarding, where it would lead, and what keeps it from being started. */
+export function offboardingForm({ secrets }: GatewayParts): OffboardingForm {
+  const schema = z.toJSONSchema(offboardUserInput, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
+  const fields = flatFormOf(schema, [BEARER_TOKEN]).filter(({ name }) => !NOT_ASKED.includes(name));
+  const isFirst = ({ name }: FormField): boolean => FIRST.includes(name);
+  const form = [...fields.filter(isFirst), ...fields.filter((field) => !isFirst(field)).map((field) => ({ ...field, more: true }))];
+  try {
+    readLedgerSettings(secrets.env);
+    const { environment, production } = offboardingPlace(secrets.env);
+    return { form, environment, production };
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    return { form, problem: error.problems.map(({ setting, message }) => `${setting}: ${message}`).join(' ') };
+  }
+}
+
+/** What is wrong with an input; nothing is started. */
+export function offboardingProblems(input: unknown): InputProblem[] {
+  try {
+    checkedOffboarding(input);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidInputError) return [...error.problems];
+    throw error;
+  }
+}
+
+/** @throws InvalidInputError naming the field. */
+export function checkedOffboarding(given: unknown): OffboardUserInput {
+  const input = parseInput('offboardUser', offboardUserInput, given);
+  if (input.user.sweepId === undefined) return input;
+  throw new InvalidInputError('offboardUser', [{ field: 'user.sweepId', message: 'is for the sweep itself; give the ids of the user' }]);
+}
+
+/** Where the first call of an off-boarding would go, by the gateway's own settings; the worker's are the ones that count. */
+export function offboardingPlace(env: GatewayParts['secrets']['env']): { environment: string; production: boolean; origin: string } {
+  const { environment, production, origin } = showRequest(plaid.userItemsGet, { user_id: 'somebody' }, env).shown;
+  return { environment, production, origin };
+}

@@ -1,0 +1,80 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { readLedgerSettings } from '../config/ledger-settings';
+import { plaidEnvironment } from '../config/plaid-environment';
+import { refuseAccidentalProduction } from '../http/accidental-production';
+import { createSubjectHasher } from '../ledger/subject';
+import { hasWorker } from '../operator/pollers';
+import type { OffboardUserInput } from '../policy/offboard-input';
+import { readStartInput, UnreadablePayloadError } from '../starts/payloads';
+import { RunConflictError } from '../starts/run-conflict';
+import { sameInput } from '../starts/same-input';
+import { startOrJoin } from '../starts/start-or-join';
+import { offboardWorkflowId } from '../starts/workflow-ids';
+import { plaidService } from '../tasks/plaid/service';
+import { requireConfirmation } from './confirmation';
+import { GatewayRefusal } from './http-error';
+import { checkedOffboarding, offboardingPlace } from './offboarding-form';
+import { runUrl, withTemporal } from './parts';
+import type { GatewayParts } from './parts';
+import type { CallRequest, StartedRun } from './wire';
+
+/** What is typed to start one that cannot be undone. */
+const TYPE = 'offboardUser';
+/** A dry run that is older says little about today. */
+const DRY_RUN_COUNTS_MS = 3_600_000;
+
+/**
+ * Starts the run that off-boards one user, or joins the one under way with the same input, as the command line does. One
+ * that is not dry wants its name typed, and a dry run with the same input that ended within the last hour; production
+ * wants its own name typed, dry or not.
+ *
+ * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was started.
+ */
+export async function startOffboarding(parts: GatewayParts, { input: given, confirm }: CallRequest): Promise<StartedRun> {
+  const input = checkedOffboarding(given);
+  const { env } = parts.secrets;
+  const idOf = idsUnder(env);
+  const { environment, production, origin } = offboardingPlace(env);
+  refuseAccidentalProduction({ origin }, env, [plaidService]);
+  const isDry = input.dryRun ?? false;
+  requireConfirmation({ task: TYPE, irreversible: !isDry, production, environment }, confirm);
+  const { taskQueue } = parts.place;
+  return withTemporal(parts, async ({ client }) => {
+    if (!(await hasWorker(client, taskQueue))) {
+      throw new GatewayRefusal(503, 'NoWorker', `No worker polls the task queue "${taskQueue}", so nothing was started. Start one with: http-tasks worker`);
+    }
+    const dry = { ...input, dryRun: true };
+    if (!isDry) await requireDryRun(client, idOf(dry), dry);
+    try {
+      const run = await startOrJoin(client, { workflowType: TYPE, workflowId: idOf(input), taskQueue, input });
+      return { ...run, ...runUrl(parts, run) };
+    } catch (error) {
+      if (error instanceof RunConflictError) throw new GatewayRefusal(409, 'Conflict', error.message);
+      throw error;
+    }
+  });
+}
+
+function idsUnder(env: GatewayParts['secrets']['env']): (input: OffboardUserInput) => string {
+  const hasher = createSubjectHasher(readLedgerSettings(env).subjectKey);
+  const environment = plaidEnvironment(env);
+  return (input) => offboardWorkflowId(input, environment, hasher);
+}
+
+/** The page has the person look first; somebody else's page, or one that stood open for long, may not have. */
+async function requireDryRun(client: Client, workflowId: string, dry: OffboardUserInput): Promise<void> {
+  if (await wasTried(client, workflowId, dry)) return;
+  throw new GatewayRefusal(409, 'DryRunNeeded', 'First do a dry run with the same input, and read what it found; it counts for an hour. Nothing was started.');
+}
+
+async function wasTried(client: Client, workflowId: string, dry: OffboardUserInput): Promise<boolean> {
+  try {
+    const { runId, status, closeTime } = await client.workflow.getHandle(workflowId).describe();
+    if (status.name !== 'COMPLETED' || !closeTime || closeTime.getTime() < Date.now() - DRY_RUN_COUNTS_MS) return false;
+    return sameInput(TYPE, await readStartInput(client, { workflowId, runId }), dry);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError || error instanceof UnreadablePayloadError) return false;
+    throw error;
+  }
+}

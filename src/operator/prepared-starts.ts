@@ -1,0 +1,38 @@
+import type { Client } from '@temporalio/client';
+import { startLink, taskLink } from './start-links';
+import { makeStartTemplates } from './start-templates';
+import { exampleInputs } from '../policy/example-inputs';
+import type { ExampleUser, WorkflowType } from '../policy/example-inputs';
+
+/** A link to a form of the Temporal UI, filled in but for the id. */
+export interface PreparedStart {
+  workflowType: WorkflowType;
+  url: string;
+  /** What stands in the form. */
+  input: object;
+}
+
+/** Links to the forms of the Temporal UI that start something of ours. */
+export interface PreparedStarts {
+  workflows: PreparedStart[];
+  /** The form for one task as a standalone activity. The UI takes no input for it from anywhere. */
+  task: { activityType: string; url: string; input: object };
+}
+
+const EXAMPLE_TASK = 'plaid.userItemsGet';
+
+/**
+ * Makes an example for each workflow anew, since the namespace's retention removes them, and answers the links.
+ *
+ * @param user Whom the examples name; nobody when left out.
+ */
+export async function prepareStarts(client: Client, at: { uiUrl: string; taskQueue: string }, user?: ExampleUser): Promise<PreparedStarts> {
+  const { taskQueue } = at;
+  const place = { ...at, namespace: client.options.namespace };
+  const inputs = exampleInputs(user);
+  const templates = await makeStartTemplates(client, { taskQueue, inputs });
+  return {
+    workflows: templates.map((template) => ({ workflowType: template.workflowType, url: startLink(place, template), input: template.input })),
+    task: { activityType: EXAMPLE_TASK, url: taskLink(place, EXAMPLE_TASK), input: inputs.runHttpTask.input },
+  };
+}
