@@ -21,6 +21,8 @@ module.exports = {
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: TRANSPILE_ONLY }] },
   // Packed copies of this very package would otherwise clash with it in jest's module map.
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.demo/', '<rootDir>/.test-state/'],
+  testSequencer: '<rootDir>/scripts/test-order.cjs',
+  reporters: ['default', '<rootDir>/scripts/unfinished-reporter.cjs'],
   testTimeout: 60_000,
   // One more than the two cores of a small machine: many tests wait for a server, a browser or a clock.
   maxWorkers: 3,

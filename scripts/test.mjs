@@ -1,5 +1,6 @@
 // `npm test`: installs what is missing, then compiles, type-checks, lints and runs all tests. Further arguments go to
 // jest (`npm test -- test/http`). The last line is always `N passed, N failed`; each of the first three counts as one.
+// `npm run test:whole` does the same with the large sizes and the many cases of test/support/amount.ts.
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,13 +8,17 @@ import { ROOT, npmCommand, run } from './commands.mjs';
 import { build } from './build.mjs';
 import { ensureBrowser, ensureInstalled } from './ensure-installed.mjs';
 
-/** Ends what hangs; on two cores that do nothing else the suite takes some 20 minutes. */
-const JEST_LIMIT_MS = 30 * 60_000;
+const WHOLE = '--whole';
+
+/** Ends what hangs; on two cores that do nothing else the tests take a quarter of an hour, the whole of them twice that. */
+const JEST_LIMIT_MS = { part: 30 * 60_000, whole: 90 * 60_000 };
 /** How long jest may take to end once it has written its results; longer means that a test left something open. */
 const JEST_END_MS = 60_000;
 const RESULTS = join(ROOT, '.test-state', 'jest.json');
+const UNFINISHED = join(ROOT, '.test-state', 'unfinished.json');
 
-const jestArguments = process.argv.slice(2);
+const isWhole = process.argv.includes(WHOLE);
+const jestArguments = process.argv.slice(2).filter((argument) => argument !== WHOLE);
 const problems = [];
 let passed = 0;
 let failed = 0;
@@ -43,9 +48,9 @@ async function npmScriptPasses(name) {
   return (await run(npmCommand(['run', '--silent', name]))) === 0;
 }
 
-async function readResults() {
+async function readJson(file) {
   try {
-    return JSON.parse(await readFile(RESULTS, 'utf8'));
+    return JSON.parse(await readFile(file, 'utf8'));
   } catch {
     return undefined;
   }
@@ -57,10 +62,10 @@ async function runJest() {
   let ended = false;
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const command = [process.execPath, jest, '--json', `--outputFile=${RESULTS}`, ...jestArguments];
-  const exit = run(command, { limitMs: JEST_LIMIT_MS, giveUp: tooLong.signal }).finally(() => (ended = true));
+  const exit = run(command, { limitMs: isWhole ? JEST_LIMIT_MS.whole : JEST_LIMIT_MS.part, giveUp: tooLong.signal }).finally(() => (ended = true));
   while (!ended) {
     await Promise.race([exit, delay(1_000, undefined, { ref: false })]);
-    if (ended || (await readResults()) === undefined) continue;
+    if (ended || (await readJson(RESULTS)) === undefined) continue;
     await Promise.race([exit, delay(JEST_END_MS, undefined, { ref: false })]);
     if (ended) break;
     fail(1, `jest was done but did not end within ${JEST_END_MS / 1000} s: a test left something open`);
@@ -74,9 +79,10 @@ async function jestPasses() {
   await mkdir(join(ROOT, '.test-state'), { recursive: true });
   await rm(RESULTS, { force: true });
   const code = await runJest();
-  const results = await readResults();
+  const results = await readJson(RESULTS);
   if (results === undefined) {
-    fail(1, `jest ended with code ${code} and without results`);
+    const underWay = (await readJson(UNFINISHED)) ?? [];
+    fail(1, `jest ended with code ${code} and without results; under way: ${underWay.join(', ') || 'no test file'}`);
     return;
   }
   passed += results.numPassedTests;
@@ -100,8 +106,10 @@ async function main() {
   // Without it, the tests that need it fail and say why.
   await ensureBrowser().catch((error) => process.stderr.write(`${error.message}\n`));
   count('the build', await builds());
-  count('npm run typecheck', await npmScriptPasses('typecheck'));
-  count('npm run lint', await npmScriptPasses('lint'));
+  const checks = ['typecheck', 'lint'];
+  const passes = await Promise.all(checks.map(npmScriptPasses));
+  checks.forEach((name, index) => count(`npm run ${name}`, passes[index]));
+  if (isWhole) process.env.HTTP_TASKS_TESTS = 'whole';
   await jestPasses();
 }
 

@@ -3,6 +3,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProcessResults } from '../../src/cli/faults/processes/run-process-faults';
 import type { FaultResults } from '../../src/cli/faults/results';
+import { itInWhole } from '../support/amount';
 import { parsePage } from './html-page';
 import { runCli, runJson } from './run-cli';
 import type { Refused } from './run-cli';
@@ -29,7 +30,7 @@ it('http-tasks faults runs a part of the matrix, prints one document, and draws 
   }
 }, 180_000);
 
-it('http-tasks faults --processes takes workers, ledger and server away from a sweep, which comes to the same', async () => {
+itInWhole('http-tasks faults --processes takes workers, ledger and server away from a sweep, which comes to the same', async () => {
   const { code, document } = await runJson<ProcessResults>(['faults', '--processes', '--users', '400', '--kills', '1'], CACHE);
   expect(document).toMatchObject({
     ok: true,

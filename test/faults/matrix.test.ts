@@ -7,12 +7,14 @@ import { runMatrix } from '../../src/cli/faults/run-matrix';
 import { selectCells } from '../../src/cli/faults/select-cells';
 import { CALLS } from '../../src/oracle/cell';
 import type { Cell } from '../../src/oracle/cell';
+import { amount, casesOf } from '../support/amount';
 import { silenceTemporal } from '../support/quiet-runtime';
 import { temporalAddress } from '../support/temporal';
 import { workflowBundle } from '../support/workflow-bundle';
 
-// A part of the matrix that `npm run faults` runs as a whole: every call of a single run meets every fault once, which is
-// what happens out there; of the rest, one fault of each nature. All at the same time, each with a user of its own.
+// A part of the matrix that `npm run faults` runs as a whole: the removal at Plaid and the deletion at Batch meet every
+// fault once, as in the whole run of the tests every call of a single run does; of the rest, one fault of each nature. All
+// at the same time, each with a user of its own.
 
 const SEED = 20_261_126;
 const COMBINATIONS = 6;
@@ -20,13 +22,15 @@ const COMBINATIONS = 6;
 /** One of each nature, and quick to end. */
 const OF_EACH_NATURE = ['reset after it was done', 'maintenance', 'wrong shape', 'unknown error code', "somebody else's Item", 'list that lags'];
 
+const WITH_EVERY_FAULT: readonly string[] = casesOf(CALLS.offboardUser, (call) => call === 'userItemsRemove' || call === 'customDataDelete');
+
 /** These end by their deadline only, which takes as long as the whole rest. */
 const ONLY_BY_COMMAND = ['429 after ten thousand years'];
 
 function isTried({ flow, call, fault, when, policy }: Cell): boolean {
   if (when !== 'once' || ONLY_BY_COMMAND.includes(fault)) return false;
   if (policy === 'stop') return flow === 'offboardUser' && call === 'userProductsTerminate' && OF_EACH_NATURE.includes(fault);
-  return flow === 'offboardUser' || OF_EACH_NATURE.includes(fault);
+  return (flow === 'offboardUser' && WITH_EVERY_FAULT.includes(call)) || OF_EACH_NATURE.includes(fault);
 }
 
 let world: World;
@@ -47,7 +51,7 @@ afterAll(() => world.close());
 
 it.each(CALLS.offboardUser)('a single run ends as it must, whatever happens to %s', (call) => {
   expect(results.failed.filter((failed) => failed.call === `offboardUser: ${call}`)).toEqual([]);
-  expect(results.matrix.filter((row) => row.flow === 'offboardUser' && row.call === call).length).toBeGreaterThan(30);
+  expect(results.matrix.filter((row) => row.flow === 'offboardUser' && row.call === call).length).toBeGreaterThan(WITH_EVERY_FAULT.includes(call) ? 30 : 3);
 });
 
 it.each(CALLS.sweep)('a sweep ends as it must, whatever happens to %s', (call) => {
@@ -68,6 +72,6 @@ it('nobody is lost, nobody wrongly deleted, nothing unrecorded, and no compensat
     wrongCompensations: 0,
     bystandersTouched: 0,
   });
-  expect(runsNotCompleted).toBeGreaterThan(20);
-  expect(faultsMet).toBeGreaterThan(230);
+  expect(runsNotCompleted).toBeGreaterThan(amount(10, { whole: 20 }));
+  expect(faultsMet).toBeGreaterThan(amount(100, { whole: 230 }));
 });

@@ -3,6 +3,7 @@ import type { Receipt } from '../../../src/ledger/ledger';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
+import { amount } from '../../support/amount';
 import { until } from '../../support/offboarding-runs';
 import { startChunks } from './children/start';
 import type { ChunkProcess, ChunkWork } from './children/start';
@@ -13,6 +14,12 @@ jest.setTimeout(180_000);
 
 /** Users of one chunk. */
 const PART = 60;
+
+/** How many chunks each of the three lanes works at, each in a process that is killed. */
+const PARTS = amount(1, { whole: 4 });
+
+/** The process that is to settle them all is killed within this time, which is about what it needs. */
+const SETTLING_MS = amount(3_000, { whole: 9_000 });
 
 describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ freshUrl }) => {
   let url: string;
@@ -74,7 +81,7 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
     }
     const settling = start(work);
     await settling.until('began');
-    await delay(Math.random() * 9_000);
+    await delay(Math.random() * SETTLING_MS);
     await kill(settling);
     const last = start(work);
     await last.until('finished');
@@ -83,7 +90,7 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
   }
 
   it('and are killed at any moment, over and over, lose nobody, count everybody once and repeat nothing irreversible', async () => {
-    const users = 12 * PART;
+    const users = 3 * PARTS * PART;
     await seedSweep(simulators, place, 'killed', users);
     simulators.plaid.configure({ latencyMs: 50 });
     simulators.plaid.faults.add([
@@ -97,7 +104,8 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
         killOverAndOver({ ...work, plan: { ...plan, batchMode: 'skip' }, from: lane * third, to: (lane + 1) * third - 1 }),
       ),
     );
-    expect(kills).toBeGreaterThanOrEqual(10);
+    // One in six of them may come too late.
+    expect(kills).toBeGreaterThanOrEqual(amount(3, { whole: 10 }));
     expectAllGone(simulators, users);
     expect(simulators.plaid.state().removedUsers).toHaveLength(users - third);
     const counts = await place.ledger.sweeps.count('killed');

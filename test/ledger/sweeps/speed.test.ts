@@ -1,10 +1,11 @@
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';
 import { DATABASES, cleanUp, open } from '../databases';
+import { amount } from '../../support/amount';
 import { rowsOf, settledFully } from './users';
 
 /** Set by hand for more users and to see the figures. */
 const BY_HAND = process.env['HTTP_TASKS_TEST_SWEEP_USERS'];
-const USERS = Number(BY_HAND ?? 100_000);
+const USERS = Number(BY_HAND ?? amount(10_000, { whole: 100_000 }));
 const CHUNK = 1_000;
 const WAVE = 250;
 // The machine may be busy with other tests.

@@ -2,8 +2,12 @@ import { Client, Connection } from '@temporalio/client';
 import { findTemporalServer, startTemporalServer } from '../../../src/temporal-server';
 import type { RunningTemporalServer } from '../../../src/temporal-server';
 import { pauseUpdate, resumeUpdate, setRateUpdate } from '../../../src/workflows/sweep/handlers';
+import { amount } from '../../support/amount';
 import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../../support/sweep-runs';
+
+/** A chunk has a thousand. */
+const USERS = amount(2_500, { whole: 4_500 });
 
 /** The server suggests a new run after so many events: with a chunk's six, at the border of every chunk or two. */
 const SUGGESTED_AFTER = 14;
@@ -59,10 +63,10 @@ async function runsOf({ workflowId }: SweepHandle): Promise<number> {
 }
 
 it('continues as new between chunks without losing or repeating anybody, and with the result of the whole', async () => {
-  const handle = await place.start({ source: { file: await place.users(4_500) }, concurrency: 1 });
+  const handle = await place.start({ source: { file: await place.users(USERS) }, concurrency: 1 });
   const result = await handle.result();
-  expect(result).toMatchObject({ sweepId: handle.workflowId, status: 'completed', counts: { total: 4_500, accepted: 4_500, pending: 0 } });
-  expect(goneAtPlaid(place)).toEqual({ gone: 4_500, left: BYSTANDERS, irreversibleRepeats: 0 });
+  expect(result).toMatchObject({ sweepId: handle.workflowId, status: 'completed', counts: { total: USERS, accepted: USERS, pending: 0 } });
+  expect(goneAtPlaid(place)).toEqual({ gone: USERS, left: BYSTANDERS, irreversibleRepeats: 0 });
   expect(await runsOf(handle)).toBeGreaterThan(2);
   // The run that goes on for another is no end: nothing says meanwhile that the sweep has failed.
   const { events } = await place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
@@ -73,7 +77,7 @@ it('continues as new between chunks without losing or repeating anybody, and wit
 });
 
 it('loses no update at any of those borders', async () => {
-  const handle = await place.start({ source: { file: await place.users(4_500) }, concurrency: 1 });
+  const handle = await place.start({ source: { file: await place.users(USERS) }, concurrency: 1 });
   const latest = place.client.workflow.getHandle(handle.workflowId);
   let limit = 100_000;
   let ended = false;
@@ -94,7 +98,7 @@ it('loses no update at any of those borders', async () => {
       expect(`${message} ${String(cause)}`).toMatch(/completed|ended|not found|at its end/i);
     }
   }
-  await expect(result).resolves.toMatchObject({ status: 'completed', counts: { total: 4_500, accepted: 4_500 } });
+  await expect(result).resolves.toMatchObject({ status: 'completed', counts: { total: USERS, accepted: USERS } });
   expect(answered).toBeGreaterThan(4);
   const probe = (await place.ledger.rates.readRates()).find(({ keySlot }) => keySlot === 'probe');
   expect(probe?.limitPerMinute).toBe(100_000 + answered * 1_000);

@@ -1,0 +1,32 @@
+'use strict';
+// Keeps the names of the test files that are under way in a file, so that `npm test` can name them when jest has to be ended.
+const { writeFileSync } = require('node:fs');
+const path = require('node:path');
+
+const ROOT = path.join(__dirname, '..');
+
+/** The file that holds the names, as a JSON array of paths within the project. */
+const UNFINISHED = path.join(ROOT, '.test-state', 'unfinished.json');
+
+class UnfinishedReporter {
+  /** @type {Set<string>} */
+  #underWay = new Set();
+
+  /** @param {{ path: string }} test */
+  onTestFileStart(test) {
+    this.#underWay.add(path.relative(ROOT, test.path));
+    this.#write();
+  }
+
+  /** @param {{ path: string }} test */
+  onTestFileResult(test) {
+    this.#underWay.delete(path.relative(ROOT, test.path));
+    this.#write();
+  }
+
+  #write() {
+    writeFileSync(UNFINISHED, JSON.stringify([...this.#underWay]));
+  }
+}
+
+module.exports = UnfinishedReporter;
