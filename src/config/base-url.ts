@@ -26,6 +26,7 @@ export function parseOrigin(text: string): URL | string {
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return `holds ${url.protocol}; only https and http are possible.`;
   if (url.username !== '' || url.password !== '') return `holds an entry with a user name or a password; ${form}`;
+  if (url.hostname.includes('*')) return 'holds a wildcard, which is possible in HTTP_TASKS_HTTP_ALLOW only; name each host.';
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `holds more than an origin for ${url.host}; ${form}`;
   return url;
 }

@@ -1,3 +1,4 @@
+import type { AllowedOrigins } from './allowed-origins';
 import type { NamedSecret } from './named-secrets';
 import type { ServiceSettings } from './service-settings';
 
@@ -6,7 +7,7 @@ export class SenderSettings {
   /** By name. A service that is not configured here is absent. */
   readonly services: ReadonlyMap<string, ServiceSettings>;
   /** Origins that `http.request` may call; none unless allowed. */
-  readonly httpAllow: ReadonlySet<string>;
+  readonly httpAllow: AllowedOrigins;
   /** Those of them whose name may lead to an address that is not public: a private network, this machine. */
   readonly httpAllowPrivate: ReadonlySet<string>;
   /** Secrets that `http.request` may put into headers, by name. */

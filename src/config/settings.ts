@@ -1,6 +1,7 @@
 import { CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import type { ServiceDefinition } from '../tasks/service';
+import { AllowedOrigins } from './allowed-origins';
 import { parseOrigin } from './base-url';
 import { readEncryption } from './encryption-settings';
 import type { EncryptionSettings } from './encryption-settings';
@@ -139,7 +140,7 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
   const httpAllowPrivate = readOrigins(env, 'HTTP_TASKS_HTTP_ALLOW_PRIVATE', problems);
   return new SenderSettings({
     services: read,
-    httpAllow: new Set([...readOrigins(env, 'HTTP_TASKS_HTTP_ALLOW', problems), ...httpAllowPrivate]),
+    httpAllow: readAllowed(env, 'HTTP_TASKS_HTTP_ALLOW', httpAllowPrivate, problems),
     httpAllowPrivate,
     namedSecrets: readNamedSecrets(env, problems),
     ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
@@ -193,6 +194,16 @@ function readTotalTimeout(env: Env, problems: ProblemList): number | undefined {
     `"${given}" is not possible; allowed: a whole number of milliseconds from ${MIN_TOTAL_MS} to ${MAX_TOTAL_MS}.`,
   );
   return undefined;
+}
+
+function readAllowed(env: Env, setting: string, more: Iterable<string>, problems: ProblemList): AllowedOrigins {
+  const allowed = new AllowedOrigins();
+  for (const entry of readList(env, setting)) {
+    const wrong = allowed.add(entry);
+    if (wrong !== undefined) problems.add(setting, wrong);
+  }
+  for (const origin of more) allowed.add(origin);
+  return allowed;
 }
 
 function readOrigins(env: Env, setting: string, problems: ProblemList): ReadonlySet<string> {

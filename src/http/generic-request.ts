@@ -59,7 +59,7 @@ function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
   if (url.username !== '' || url.password !== '') {
     refuse(what, 'uri', 'must not hold a user name or a password; put a secret into a header as {{secret:NAME}}');
   }
-  if (settings.httpAllow.has(url.origin)) return url;
+  if (settings.httpAllow.allows(url)) return url;
   const allowed = [...settings.httpAllow];
   return refuse(
     what,

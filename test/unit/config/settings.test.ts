@@ -29,6 +29,39 @@ function problemsOf(read: () => unknown): Record<string, string> {
 }
 
 describe('Settings', () => {
+  it.each([
+    ['*', /not the whole first label/],
+    ['https://*', /not the whole first label/],
+    ['https://*:8443', /not the whole first label/],
+    ['https://api.*.example.com', /not the whole first label/],
+    ['https://*.*.example.com', /not the whole first label/],
+    ['https://api-*.example.com', /not the whole first label/],
+    ['https://*example.com', /not the whole first label/],
+    ['https://*.example.com/path', /not the whole first label/],
+    ['https://me@*.example.com', /not the whole first label/],
+    ['https://[*::1]', /not the whole first label/],
+    ['ftp://*.example.com', /not the whole first label/],
+    ['*.com', /every name below "com"/],
+    ['https://*.localhost', /every name below "localhost"/],
+    ['https://*.0.0.1', /within an address/],
+    ['https://10.0.0.*', /not the whole first label/],
+    ['https://*.1', /within an address/],
+  ])('refuse %s among the origins that http.request may call', (entry, message) => {
+    const problems = problemsOf(() => readSettings({ ...GOOD, HTTP_TASKS_HTTP_ALLOW: `https://a.example,${entry}` }));
+    expect(problems).toEqual({ HTTP_TASKS_HTTP_ALLOW: expect.stringMatching(message) });
+  });
+
+  it('take a wildcard nowhere but among the origins that lead to public addresses', () => {
+    const wildcard = 'https://*.example.com';
+    const problems = problemsOf(() => readSettings({ ...GOOD, HTTP_TASKS_HTTP_ALLOW_PRIVATE: wildcard, HTTP_TASKS_SECRET_A: 'canary', HTTP_TASKS_SECRET_A_ORIGIN: wildcard }));
+    expect(problems).toEqual({
+      HTTP_TASKS_HTTP_ALLOW_PRIVATE: expect.stringMatching(/wildcard/),
+      HTTP_TASKS_SECRET_A_ORIGIN: expect.stringMatching(/wildcard/),
+    });
+    const { sender } = readSettings({ ...GOOD, HTTP_TASKS_HTTP_ALLOW: `https://a.example,*.Example.com,${wildcard}:443,http://*.example.com:8080` });
+    expect([...sender.httpAllow]).toEqual(['https://a.example', wildcard, 'http://*.example.com:8080']);
+  });
+
   it('hold what sources may read, and report what is wrong there with everything else', () => {
     const sources = { HTTP_TASKS_SOURCE_DIR: '/srv/users', HTTP_TASKS_SOURCE_CLOSED_URL: 'postgres://u:source-password@db/x', HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select 1 as batch_user_id' };
     const settings = readSettings({ ...GOOD, ...sources });

@@ -266,6 +266,29 @@ describe('http.request', () => {
     },
   );
 
+  it.each([
+    ['https://desk.example.com/', true],
+    ['https://a.b.example.com/', true],
+    ['https://DESK.Example.com:443/', true],
+    ['https://b.example.org:8443/', true],
+    ['http://desk.example.net/', true],
+    ['https://example.com/', false],
+    ['https://notexample.com/', false],
+    ['https://desk.example.com.evil.example/', false],
+    ['https://desk.example.com./', false],
+    ['https://.example.com/', false],
+    ['https://*.example.com/', false],
+    ['http://desk.example.com/', false],
+    ['https://desk.example.com:8443/', false],
+    ['https://b.example.org/', false],
+  ])('takes %s below a wildcard of the list: %s', (uri, allowed) => {
+    const settings = settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: '*.example.com,https://*.example.org:8443,http://*.example.net' });
+    const prepare = () => prepareRequest(http.request, { uri }, settings);
+    if (!allowed) return void expect(fieldOfRefusal(prepare).field).toBe('uri');
+    // Whoever owns a name below the domain decides where it leads.
+    expect(prepare().publicOnly).toBe(true);
+  });
+
   it('masks headers in which people put keys of their own', () => {
     const headers = { 'X-Api-Key': 'my-own-key', 'X-Plain': 'shown' };
     const masked = prepareRequest(http.request, { uri: `${ORIGIN}/`, headers }, allowed).masked();

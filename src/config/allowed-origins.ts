@@ -1,0 +1,63 @@
+import { parseOrigin } from './base-url';
+
+/** Every name below a domain, under one scheme and port. */
+interface Wildcard {
+  protocol: string;
+  /** What a name must end with, its dot included: `.example.com`. */
+  suffix: string;
+  port: string;
+}
+
+const FORM = 'write for example https://*.example.com, which stands for every name below example.com and not for example.com itself.';
+/** A scheme or none, the wildcard as the whole first label, a domain, a port or none. */
+const WILDCARD = /^(?:(https?):\/\/)?\*\.([^*/?#@:[\]\s]+)(?::(\d+))?\/?$/;
+const LABELS = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
+
+/** Origins, each by its own name or by a wildcard for the names below a domain. Iterates over them as a person writes them. */
+export class AllowedOrigins implements Iterable<string> {
+  readonly #exact = new Set<string>();
+  readonly #wildcards = new Map<string, Wildcard>();
+
+  /** Takes one more entry; answers what is wrong with it as text. */
+  add(entry: string): string | undefined {
+    return entry.includes('*') ? this.#addWildcard(entry) : this.#addExact(entry);
+  }
+
+  allows({ origin, protocol, hostname, port }: URL): boolean {
+    if (this.#exact.has(origin)) return true;
+    for (const wildcard of this.#wildcards.values()) {
+      if (wildcard.protocol === protocol && wildcard.port === port && isBelow(hostname, wildcard)) return true;
+    }
+    return false;
+  }
+
+  *[Symbol.iterator](): Iterator<string> {
+    yield* this.#exact;
+    yield* this.#wildcards.keys();
+  }
+
+  #addExact(entry: string): string | undefined {
+    const origin = parseOrigin(entry);
+    if (typeof origin === 'string') return origin;
+    this.#exact.add(origin.origin);
+    return undefined;
+  }
+
+  #addWildcard(entry: string): string | undefined {
+    const [, scheme = 'https', domain, port] = WILDCARD.exec(entry) ?? [];
+    if (domain === undefined) return `holds a wildcard that is not the whole first label of a name, with nothing behind but a port; ${FORM}`;
+    if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i.test(domain)) return 'holds a wildcard within an address; name each address by itself.';
+    if (!domain.replace(/\.$/, '').includes('.')) return `holds a wildcard for every name below "${domain}", which belongs to more than one owner; ${FORM}`;
+    const sample = `${scheme}://any.${domain}${port === undefined ? '' : `:${port}`}`;
+    if (!URL.canParse(sample)) return `holds a wildcard for a domain that no URL can have; ${FORM}`;
+    const { protocol, hostname, host, port: ownPort } = new URL(sample);
+    const wildcard = { protocol, suffix: hostname.slice('any'.length), port: ownPort };
+    this.#wildcards.set(`${protocol}//*${host.slice('any'.length)}`, wildcard);
+    return undefined;
+  }
+}
+
+/** At any depth; the domain itself is not below itself. */
+function isBelow(hostname: string, { suffix }: Wildcard): boolean {
+  return hostname.endsWith(suffix) && LABELS.test(hostname.slice(0, -suffix.length));
+}
