@@ -19,6 +19,18 @@ export function parseBaseUrl(text: string): BaseUrl | string {
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') };
 }
 
+/** Takes apart the URL of a token endpoint; answers what is wrong with it as text. */
+export function parseTokenUrl(text: string): BaseUrl | string {
+  if (!URL.canParse(text)) return 'is not a URL; write for example https://login.example.com/oauth/token.';
+  const url = new URL(text);
+  const { search, hash } = url;
+  if (hash !== '') return 'holds a fragment; leave it out.';
+  // Some providers tell tenants apart by a query.
+  url.search = '';
+  const base = parseBaseUrl(url.href);
+  return typeof base === 'string' ? base : { origin: base.origin, path: url.pathname + search };
+}
+
 /** Takes apart an origin such as `https://api.example.com:8443`; answers what is wrong with it as text. */
 export function parseOrigin(text: string): URL | string {
   const form = 'write scheme, host and port only, for example https://api.example.com.';

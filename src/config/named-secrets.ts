@@ -49,7 +49,8 @@ function namesIn(env: Env): string[] {
   return [...names].sort();
 }
 
-function readSecretOrigin(env: Env, setting: string, problems: ProblemList): string | undefined {
+/** The one origin that may get a secret. */
+export function readSecretOrigin(env: Env, setting: string, problems: ProblemList): string | undefined {
   const given = readText(env, setting);
   if (given === undefined) {
     problems.add(setting, 'is missing; name the one origin that may get this secret, for example https://api.example.com.');
@@ -67,7 +68,8 @@ function readSecretOrigin(env: Env, setting: string, problems: ProblemList): str
   return origin.origin;
 }
 
-function whyNotInHeader(text: string): string | undefined {
+/** What a header could not carry is refused where the setting can be named. */
+export function whyNotInHeader(text: string): string | undefined {
   return /^[\x20-\x7e]+$/.test(text)
     ? undefined
     : 'holds a line break, a control character or one outside ASCII; a header cannot carry that.';

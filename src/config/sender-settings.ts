@@ -1,5 +1,7 @@
 import type { AllowedOrigins } from './allowed-origins';
+import type { NamedClient } from './named-clients';
 import type { NamedSecret } from './named-secrets';
+import type { OAuthClient } from './oauth-client';
 import type { ServiceSettings } from './service-settings';
 
 /** What it takes to send calls. */
@@ -12,21 +14,39 @@ export class SenderSettings {
   readonly httpAllowPrivate: ReadonlySet<string>;
   /** Secrets that `http.request` may put into headers, by name. */
   readonly namedSecrets: ReadonlyMap<string, NamedSecret>;
+  /** Clients whose access tokens it may put there, by name; no name is also one of a secret. */
+  readonly namedClients: ReadonlyMap<string, NamedClient>;
   /** Caps every time-out of every call, in milliseconds. */
   readonly totalTimeoutMs?: number;
+  readonly #tokens = new Map<OAuthClient, readonly string[]>();
   #version = 0;
+  #rotations = 0;
 
-  constructor(parts: Pick<SenderSettings, 'services' | 'httpAllow' | 'httpAllowPrivate' | 'namedSecrets' | 'totalTimeoutMs'>) {
+  constructor(parts: Pick<SenderSettings, 'services' | 'httpAllow' | 'httpAllowPrivate' | 'namedSecrets' | 'namedClients' | 'totalTimeoutMs'>) {
     this.services = parts.services;
     this.httpAllow = parts.httpAllow;
     this.httpAllowPrivate = parts.httpAllowPrivate;
     this.namedSecrets = parts.namedSecrets;
+    this.namedClients = parts.namedClients;
     if (parts.totalTimeoutMs !== undefined) this.totalTimeoutMs = parts.totalTimeoutMs;
   }
 
-  /** Grows whenever a secret changed, so that whoever keeps something made from secrets knows when to make it anew. */
+  /** Grows whenever a secret changed or a token was issued, so that whoever keeps something made from secrets knows when to make it anew. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Grows whenever keys from files were replaced. */
+  get rotations(): number {
+    return this.#rotations;
+  }
+
+  /** Remembers an access token, and the one before it, which a late answer may still echo. */
+  noteToken(client: OAuthClient, token: string): void {
+    const known = this.#tokens.get(client) ?? [];
+    if (known.includes(token)) return;
+    this.#tokens.set(client, [token, ...known].slice(0, 2));
+    this.#version += 1;
   }
 
   /** Every secret value that a request may carry, to be searched for in what comes back. */
@@ -34,14 +54,19 @@ export class SenderSettings {
     return [
       ...[...this.services.values()].flatMap((service) => service.secretValues()),
       ...[...this.namedSecrets.values()].map((secret) => secret.value),
+      ...[...this.namedClients.values()].flatMap((client) => client.secretValues()),
+      ...[...this.#tokens.values()].flat(),
     ];
   }
 
   /** Reads secrets that came from files again; answers whether any changed. */
   reload(): boolean {
-    const sources = [...this.services.values(), ...this.namedSecrets.values()];
+    const sources = [...this.services.values(), ...this.namedSecrets.values(), ...this.namedClients.values()];
     const changed = sources.map((source) => source.reload()).includes(true);
-    if (changed) this.#version += 1;
+    if (changed) {
+      this.#version += 1;
+      this.#rotations += 1;
+    }
     return changed;
   }
 }

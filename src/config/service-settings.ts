@@ -1,9 +1,12 @@
 import type { CredentialRule, ServiceDefinition } from '../tasks/service';
 import { parseBaseUrl } from './base-url';
 import type { BaseUrl } from './base-url';
+import { ClientCredential } from './client-credential';
+import type { ClientPlace } from './client-credential';
 import { Credential } from './credential';
 import { readText } from './env';
 import type { Env } from './env';
+import type { OAuthClient } from './oauth-client';
 import type { ProblemList } from './problems';
 
 /** How one service is reached here: environment, address and keys. Key values are never enumerable. */
@@ -16,11 +19,11 @@ export class ServiceSettings {
   readonly baseUrl: BaseUrl;
   /** Where the credentials go that may also travel as fields of the body. */
   readonly credentialsIn: 'header' | 'body';
-  readonly #credentials: readonly Credential[];
+  readonly #credentials: readonly (Credential | ClientCredential)[];
 
   constructor(
     parts: Pick<ServiceSettings, 'service' | 'environment' | 'production' | 'baseUrl' | 'credentialsIn'>,
-    credentials: readonly Credential[],
+    credentials: readonly (Credential | ClientCredential)[],
   ) {
     this.service = parts.service;
     this.environment = parts.environment;
@@ -36,10 +39,10 @@ export class ServiceSettings {
   }
 
   /**
-   * Every credential with its value in this slot; with `rules`, those of a task that signs in its own way. A value is for
-   * the request only: never log or return it.
+   * Every credential with its value in this slot, or with the client whose access token is the value; with `rules`, those
+   * of a task that signs in its own way. A value is for the request only: never log or return it.
    */
-  credentialsFor(slot: string | undefined, rules?: readonly CredentialRule[]): { rule: CredentialRule; value: string }[] {
+  credentialsFor(slot: string | undefined, rules?: readonly CredentialRule[]): { rule: CredentialRule; value: string | OAuthClient }[] {
     if (rules === undefined) return this.#credentials.map((credential) => ({ rule: credential.rule, value: credential.valueFor(slot) ?? '' }));
     return rules.map((rule) => {
       const credential = this.#credentials.find(({ rule: { setting } }) => setting === rule.setting);
@@ -69,12 +72,17 @@ export function readServiceSettings(
   const environment = readEnvironment(env, service, problems);
   const baseUrl = readBaseUrl(env, service, environment ?? service.defaultEnvironment, problems, options.routePrefix);
   const credentialsIn = readPlacement(env, service, problems);
-  const credentials = service.credentials.map((rule) => Credential.read(env, rule, problems));
+  const credentials = service.credentials.map((rule) => readCredential(env, rule, environment !== undefined && baseUrl ? { environment, origin: baseUrl.origin } : undefined, problems));
   const complete = credentials.filter((credential) => credential !== undefined);
   if (environment === undefined || baseUrl === undefined || credentialsIn === undefined) return undefined;
   if (complete.length < service.credentials.length) return undefined;
   const production = service.productionEnvironments.includes(environment);
   return new ServiceSettings({ service: service.name, environment, production, baseUrl, credentialsIn }, complete);
+}
+
+function readCredential(env: Env, rule: CredentialRule, place: ClientPlace | undefined, problems: ProblemList): Credential | ClientCredential | undefined {
+  const { clientCredentials } = rule;
+  return clientCredentials ? ClientCredential.read(env, rule, clientCredentials, place, problems) : Credential.read(env, rule, problems);
 }
 
 function readEnvironment(env: Env, service: ServiceDefinition, problems: ProblemList): string | undefined {

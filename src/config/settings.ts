@@ -9,6 +9,7 @@ import { readList, readText } from './env';
 import type { Env } from './env';
 import { readLedger } from './ledger-settings';
 import type { LedgerSettings } from './ledger-settings';
+import { readNamedClients } from './named-clients';
 import { readNamedSecrets } from './named-secrets';
 import { ProblemList } from './problems';
 import { readProcess } from './process-settings';
@@ -138,11 +139,13 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
   }
   const totalTimeoutMs = readTotalTimeout(env, problems);
   const httpAllowPrivate = readOrigins(env, 'HTTP_TASKS_HTTP_ALLOW_PRIVATE', problems);
+  const namedSecrets = readNamedSecrets(env, problems);
   return new SenderSettings({
     services: read,
     httpAllow: readAllowed(env, 'HTTP_TASKS_HTTP_ALLOW', httpAllowPrivate, problems),
     httpAllowPrivate,
-    namedSecrets: readNamedSecrets(env, problems),
+    namedSecrets,
+    namedClients: readNamedClients(env, new Set(namedSecrets.keys()), problems),
     ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
   });
 }

@@ -5,6 +5,7 @@ import type { SettingProblem } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
 import { readSenderSettings } from '../config/settings';
 import { Secret } from '../config/secret';
+import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import { GatewayRefusal } from './http-error';
 import type { ServiceCredentials, SettingState } from './wire';
@@ -49,7 +50,7 @@ export class GatewaySecrets {
    * or none.
    */
   enter(values: Readonly<Record<string, string>>): void {
-    const known = new Map(this.#services.flatMap((service) => service.credentials.map(({ setting }) => [setting, service] as const)));
+    const known = new Map(this.#services.flatMap((service) => service.credentials.flatMap(settingsOf).map((setting) => [setting, service] as const)));
     for (const setting of Object.keys(values)) {
       if (!known.has(setting)) throw new GatewayRefusal(400, 'Settings', `${setting} is no credential of a service here.`, { field: setting });
     }
@@ -75,7 +76,7 @@ export class GatewaySecrets {
 
   #overviewOf(service: ServiceDefinition, checkable: boolean): ServiceCredentials {
     const problems = this.#problemsOf(service);
-    const settings = service.credentials.map(({ setting, slotField }) => this.#stateOf(setting, slotField !== undefined, problems));
+    const settings = service.credentials.flatMap((rule) => settingsOf(rule).map((setting) => this.#stateOf(setting, rule.slotField !== undefined, problems)));
     const own = new Set(settings.flatMap(({ setting }) => [setting, `${setting}_FILE`]));
     const { environment, baseUrl } = this.#placeOf(service);
     return {

@@ -49,11 +49,16 @@ const CAUSES: Record<string, string> = {
 
 /** Sentences about a call without an answer. */
 export function describeLoss(code: string, sent: boolean, effect: Effect): string {
-  const cause = `${CAUSES[code] ?? otherCause(code)}.`;
+  const cause = `${describeTransport(code)}.`;
   if (!sent) return `${cause} Nothing was sent.`;
   return effect === 'irreversible'
     ? `${cause} The call was sent and may have been carried out or not. Look before it is sent again.`
     : `${cause} The call was sent; repeating it does no harm.`;
+}
+
+/** What a transport's code says, as half a sentence. */
+export function describeTransport(code: string): string {
+  return CAUSES[code] ?? otherCause(code);
 }
 
 function otherCause(code: string): string {

@@ -1,11 +1,13 @@
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import { isLoopback } from '../config/base-url';
+import type { OAuthClient } from '../config/oauth-client';
 import type { SenderSettings } from '../config/sender-settings';
 import { DEFAULT_TIMEOUTS } from '../tasks/define';
 import type { httpRequest } from '../tasks/http/tasks';
 import { InvalidInputError } from '../tasks/parse-input';
-import type { RequestParts } from './prepared-request';
+import type { RequestParts, TokenValues } from './prepared-request';
+import { MASK } from './redact';
 import { USER_AGENT } from './user-agent';
 import { writePairs } from './write-value';
 
@@ -19,12 +21,12 @@ export const OWN_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Makes the request of the generic task from its input.
+ * Makes the request of the generic task from its input; without `tokens`, secrets are left as they are named.
  *
  * @throws InvalidInputError when the origin is not allowed, a secret is not there or belongs to another origin, or the
  * input asks for what the sender decides itself.
  */
-export function genericRequest(what: string, input: GenericInput, settings: SenderSettings, reveal: boolean): RequestParts {
+export function genericRequest(what: string, input: GenericInput, settings: SenderSettings, tokens: TokenValues | undefined): RequestParts {
   const url = allowedUrl(what, input.uri, settings);
   const method = input.method ?? 'GET';
   const body = bodyOf(what, method, input);
@@ -33,11 +35,12 @@ export function genericRequest(what: string, input: GenericInput, settings: Send
     accept: input.accept ?? 'application/json',
     ...(body !== undefined && { 'content-type': input.contentType ?? 'application/json' }),
   };
+  const secrets = new HeaderSecrets(what, url.origin, settings, tokens);
   for (const [name, value] of Object.entries(input.headers ?? {})) {
     const key = name.toLowerCase();
     if (OWN_HEADERS.has(key)) refuse(what, `headers.${name}`, 'is decided by the sender; leave it out');
     if (method === 'TRACE' && value.includes('{{secret:')) refuse(what, `headers.${name}`, 'must not name a secret: TRACE is answered with what was sent');
-    headers[key] = withSecrets(what, `headers.${name}`, value, url.origin, settings, reveal);
+    headers[key] = secrets.putInto(`headers.${name}`, value);
   }
   headers['accept-encoding'] = 'identity';
   return {
@@ -49,6 +52,7 @@ export function genericRequest(what: string, input: GenericInput, settings: Send
     ...ownTimeouts(input),
     ...(input.expectedStatuses && { expectedStatuses: input.expectedStatuses }),
     publicOnly: !mayLeadAnywhere(url, settings),
+    ...(secrets.clients.size > 0 && { tokenClients: [...secrets.clients] }),
   };
 }
 
@@ -100,28 +104,46 @@ function ownTimeouts({ connectTimeoutMs, readTimeoutMs }: GenericInput): Pick<Re
   };
 }
 
-function withSecrets(
-  what: string,
-  field: string,
-  template: string,
-  origin: string,
-  settings: SenderSettings,
-  reveal: boolean,
-): string {
-  if (template.replace(SECRET, '').includes('{{secret')) {
-    refuse(what, field, 'names a secret in a way that cannot be read; write {{secret:NAME}}');
+/** Puts secrets into the headers of one call. */
+class HeaderSecrets {
+  /** Clients whose access tokens the headers name. */
+  readonly clients = new Set<OAuthClient>();
+  readonly #what: string;
+  readonly #origin: string;
+  readonly #settings: SenderSettings;
+  readonly #tokens: TokenValues | undefined;
+
+  constructor(what: string, origin: string, settings: SenderSettings, tokens: TokenValues | undefined) {
+    this.#what = what;
+    this.#origin = origin;
+    this.#settings = settings;
+    this.#tokens = tokens;
   }
-  return template.replace(SECRET, (placeholder: string, name: string) => {
-    const secret = settings.namedSecrets.get(name);
-    if (!secret) {
-      const known = [...settings.namedSecrets.keys()].join(', ') || 'none';
-      return refuse(what, field, `there is no secret of that name; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>`);
+
+  putInto(field: string, template: string): string {
+    if (template.replace(SECRET, '').includes('{{secret')) {
+      refuse(this.#what, field, 'names a secret in a way that cannot be read; write {{secret:NAME}}');
     }
-    if (secret.origin !== origin) {
-      return refuse(what, field, `the secret ${name} belongs to ${secret.origin} and is not sent to ${origin}`);
+    return template.replace(SECRET, (placeholder: string, name: string) => {
+      const value = this.#valueOf(field, name);
+      return this.#tokens === undefined ? placeholder : value;
+    });
+  }
+
+  #valueOf(field: string, name: string): string {
+    const { namedSecrets, namedClients } = this.#settings;
+    const found = namedSecrets.get(name) ?? namedClients.get(name);
+    if (!found) {
+      const known = [...namedSecrets.keys(), ...namedClients.keys()].join(', ') || 'none';
+      return refuse(this.#what, field, `there is no secret of that name; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>, or as HTTP_TASKS_OAUTH_<NAME>_…`);
     }
-    return reveal ? secret.value : placeholder;
-  });
+    if (found.origin !== this.#origin) {
+      return refuse(this.#what, field, `the secret ${name} belongs to ${found.origin} and is not sent to ${this.#origin}`);
+    }
+    if ('value' in found) return found.value;
+    this.clients.add(found.client);
+    return this.#tokens?.get(found.client) ?? MASK;
+  }
 }
 
 function bodyOf(what: string, method: string, input: GenericInput): string | undefined {

@@ -1,3 +1,4 @@
+import { OAuthClient } from '../config/oauth-client';
 import type { ServiceSettings } from '../config/service-settings';
 import { takesBody } from '../tasks/define';
 import type { FieldPlace, HttpTask } from '../tasks/define';
@@ -14,8 +15,8 @@ import { textOf, writeHeaderText, writePairs, writeSegment } from './write-value
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Answers what stands in the request for a credential: its value, or a mask. */
-export type Reveal = (value: string) => string;
+/** Answers what stands in the request for a credential: its value, the access token of its client, or a mask. */
+export type Reveal = (value: string | OAuthClient) => string;
 
 /** What of a request is still being put together. */
 interface Draft {
@@ -45,7 +46,9 @@ export function placeFields(
   for (const [field, value] of Object.entries(input)) {
     if (value !== undefined) placeField(task, draft, field, value);
   }
+  const tokenClients: OAuthClient[] = [];
   for (const { rule, value } of service.credentialsFor(keySlot, task.credentials)) {
+    if (value instanceof OAuthClient) tokenClients.push(value);
     const inBody = rule.bodyName !== undefined && service.credentialsIn === 'body' && hasObjectBody(task, draft);
     placeCredential(draft, inBody ? 'body' : rule.in, inBody ? rule.bodyName : rule.name, schemed(rule, value, reveal));
   }
@@ -58,6 +61,7 @@ export function placeFields(
     path: service.baseUrl.path + draft.path + queryOf(draft),
     headers: draft.headers,
     ...(written !== undefined && { body: written.body }),
+    ...(tokenClients.length > 0 && { tokenClients }),
   };
 }
 
@@ -117,9 +121,9 @@ function wellFormed(task: HttpTask, field: string, text: string): string {
   throw new InvalidInputError(task.name, [{ field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' }]);
 }
 
-function schemed({ scheme }: CredentialRule, value: string, reveal: Reveal): string {
+function schemed({ scheme }: CredentialRule, value: string | OAuthClient, reveal: Reveal): string {
   if (scheme === 'bearer') return `Bearer ${reveal(value)}`;
-  if (scheme === 'basic') return `Basic ${reveal(Buffer.from(value, 'utf8').toString('base64'))}`;
+  if (scheme === 'basic' && typeof value === 'string') return `Basic ${reveal(Buffer.from(value, 'utf8').toString('base64'))}`;
   return reveal(value);
 }
 

@@ -7,11 +7,14 @@ import type { Effect, HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import type { httpRequest } from '../tasks/http/tasks';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import { settingsOf } from '../tasks/service';
 import { genericRequest } from './generic-request';
 import { placeFields } from './place-fields';
-import type { MaskedRequest, PreparedRequest, RequestParts } from './prepared-request';
+import type { MaskedRequest, PreparedRequest, RequestParts, TokenValues } from './prepared-request';
 import { MASK, SECRET_HEADER, Scrubber } from './redact';
 import type { z } from 'zod';
+
+const NO_TOKENS: TokenValues = new Map();
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -39,11 +42,13 @@ class Prepared implements PreparedRequest {
   readonly timeouts?: PreparedRequest['timeouts'];
   readonly expectedStatuses?: readonly number[];
   readonly publicOnly?: boolean;
+  readonly tokenClients?: PreparedRequest['tokenClients'];
   readonly effect: Effect;
   readonly keySlot?: string;
   readonly environment: string;
   readonly production: boolean;
   readonly #mask: () => MaskedRequest;
+  readonly #build: (tokens: TokenValues) => RequestParts;
 
   constructor(
     task: HttpTask,
@@ -52,7 +57,8 @@ class Prepared implements PreparedRequest {
     service: ServiceSettings,
     keySlot: string | undefined,
   ) {
-    const parts = build(task, fields, settings, service, keySlot, true);
+    this.#build = (tokens) => build(task, fields, settings, service, keySlot, tokens);
+    const parts = this.#build(NO_TOKENS);
     this.method = parts.method;
     this.origin = parts.origin;
     this.path = parts.path;
@@ -61,34 +67,40 @@ class Prepared implements PreparedRequest {
     this.timeouts = parts.timeouts;
     this.expectedStatuses = parts.expectedStatuses;
     this.publicOnly = parts.publicOnly;
+    this.tokenClients = parts.tokenClients;
     this.effect = effectOf(task, fields);
     this.keySlot = keySlot;
     this.environment = service.environment;
     this.production = service.production;
-    this.#mask = () => mask(build(task, withoutTokens(task, fields), settings, service, keySlot, false), settings);
+    this.#mask = () => mask(build(task, withoutTokens(task, fields), settings, service, keySlot, undefined), settings);
   }
 
   masked(): MaskedRequest {
     return this.#mask();
   }
+
+  withTokens(tokens: TokenValues): RequestParts {
+    return this.#build(tokens);
+  }
 }
 
+/** Without tokens, not even without any, nothing secret is in it. */
 function build(
   task: HttpTask,
   fields: Fields,
   settings: SenderSettings,
   service: ServiceSettings,
   keySlot: string | undefined,
-  reveal: boolean,
+  tokens: TokenValues | undefined,
 ): RequestParts {
-  if (task.generic) return genericRequest(task.name, fields as z.output<(typeof httpRequest)['input']>, settings, reveal);
-  return placeFields(task, fields, service, keySlot, (value) => (reveal ? value : MASK));
+  if (task.generic) return genericRequest(task.name, fields as z.output<(typeof httpRequest)['input']>, settings, tokens);
+  return placeFields(task, fields, service, keySlot, (value) => (typeof value === 'string' ? (tokens ? value : MASK) : (tokens?.get(value) ?? MASK)));
 }
 
 function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
   const service = settings.services.get(task.service.name);
   if (service) return service;
-  const needed = credentialsOf(task).map(({ setting }) => setting).join(', ');
+  const needed = credentialsOf(task).flatMap(settingsOf).join(', ');
   throw new SettingsError([
     {
       setting: 'HTTP_TASKS_SERVICES',

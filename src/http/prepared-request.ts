@@ -1,3 +1,4 @@
+import type { OAuthClient } from '../config/oauth-client';
 import type { CallTimeouts, Effect, HttpMethod } from '../tasks/define';
 
 /** What goes over the wire. */
@@ -16,7 +17,12 @@ export interface RequestParts {
   expectedStatuses?: readonly number[];
   /** Nothing but a public address may be connected to, whatever the host's name leads to at that moment. */
   publicOnly?: boolean;
+  /** Clients whose access tokens stand in the headers; one whose token was not given has a mask in its place. */
+  tokenClients?: readonly OAuthClient[];
 }
+
+/** Access tokens by the client that got them. */
+export type TokenValues = ReadonlyMap<OAuthClient, string>;
 
 /** A request as it may be shown: keys and users' tokens are masked. */
 export interface MaskedRequest {
@@ -37,4 +43,6 @@ export interface PreparedRequest extends RequestParts {
   /** Whether that environment holds real people's data. */
   production: boolean;
   masked(): MaskedRequest;
+  /** The same request with these access tokens in it. */
+  withTokens(tokens: TokenValues): RequestParts;
 }

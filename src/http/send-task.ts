@@ -1,25 +1,27 @@
 import type { LookupFunction } from 'node:net';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { Pool } from 'undici';
+import type { OAuthClient } from '../config/oauth-client';
 import { SettingsError } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
 import { sensitiveFieldsIn, tokensAt } from '../tasks/define';
 import type { HttpTask, TaskOutput } from '../tasks/define';
+import type { TaskFailure } from '../tasks/failure';
 import { InvalidInputError } from '../tasks/parse-input';
+import { accessTokens, TokenError } from './access-tokens';
+import type { AccessTokens, IssuedToken } from './access-tokens';
 import { cancelOn } from './cancellation';
-import { Exchange } from './exchange';
+import { Connections } from './connections';
 import type { ExchangeResult } from './exchange';
 import { prepareRequest } from './prepare-request';
-import type { PreparedRequest } from './prepared-request';
-import { publicLookup } from './public-lookup';
+import type { PreparedRequest, RequestParts } from './prepared-request';
 import { readAnswer } from './read-answer';
 import type { TaskAnswer } from './read-answer';
 import { Scrubber } from './redact';
 import { seeAnswer } from './seen-answer';
 import type { SeenAnswer } from './seen-answer';
 import { capTimeouts } from './timeouts';
-import { invalidInput, notConfigured, toFailure } from './to-failure';
-import { untraced } from './untraced';
+import { invalidInput, notConfigured, toFailure, withoutToken } from './to-failure';
+import { MOST_TOKEN_BYTES, readToken, TOKEN_TIMEOUTS, tokenRequest } from './token-endpoint';
 
 /** How one call is sent. */
 export interface SendOptions {
@@ -34,7 +36,7 @@ export interface SendOptions {
    */
   notSentAfterMs?: number;
   /**
-   * Called when the first bytes are about to leave, again for a second sending with rotated keys. A call that fails
+   * Called when the first bytes are about to leave, again for a second sending with other keys. A call that fails
    * without it was certainly not sent.
    */
   onSent?: () => void;
@@ -54,7 +56,8 @@ export interface TaskSender {
    * Sends one call and answers what the provider said, checked and free of secrets.
    *
    * Rejects with an ApplicationFailure whose type is a `Task.*`, or with CancelledFailure when `signal` stopped it.
-   * Keys from files that the provider refuses are read again, and the refused call is sent once more if they changed.
+   * Keys from files that the provider refuses are read again, and the refused call is sent once more if they changed. So
+   * is a call that was answered 401 although its access token, which was not fetched for it, should still be good.
    */
   send<T extends HttpTask>(task: T, input: unknown, options?: SendOptions): Promise<TaskAnswer<TaskOutput<T>>>;
   /** Waits for the calls in flight and closes the connections. */
@@ -71,6 +74,8 @@ export interface TaskSenderOptions {
   moreSecrets?: readonly string[];
   /** Looks host names up for calls that may only go to public addresses; what it answers is checked. @default the system's */
   lookup?: LookupFunction;
+  /** Where access tokens are kept. @default in this process, for all of its senders */
+  tokens?: AccessTokens;
 }
 
 /** Makes a sender. Nothing is connected until the first call. */
@@ -81,16 +86,16 @@ export function createTaskSender(settings: SenderSettings, options: TaskSenderOp
 class PoolingSender implements TaskSender {
   readonly #settings: SenderSettings;
   readonly #options: TaskSenderOptions;
-  readonly #publicLookup: LookupFunction;
-  readonly #pools = new Map<string, Pool>();
+  readonly #connections: Connections;
+  readonly #tokens: AccessTokens;
   #scrubber: Scrubber | undefined;
   #scrubberVersion = -1;
-  #closed = false;
 
   constructor(settings: SenderSettings, options: TaskSenderOptions) {
     this.#settings = settings;
     this.#options = options;
-    this.#publicLookup = publicLookup(options.lookup);
+    this.#connections = new Connections({ perOrigin: options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS, lookup: options.lookup });
+    this.#tokens = options.tokens ?? accessTokens;
   }
 
   prepare(task: HttpTask, input: unknown): PreparedRequest {
@@ -104,82 +109,80 @@ class PoolingSender implements TaskSender {
   }
 
   async send<T extends HttpTask>(task: T, input: unknown, options: SendOptions = {}): Promise<TaskAnswer<TaskOutput<T>>> {
-    const { version } = this.#settings;
+    const { rotations } = this.#settings;
+    const cached = new Map<OAuthClient, string>();
     try {
-      return await this.#sendOnce(task, input, options);
+      return await this.#sendOnce(task, input, options, cached);
     } catch (error) {
-      // The provider refused the keys, so nothing was done: with rotated keys the same call may go out once more.
-      if (!isUnauthorized(error) || !this.#rotatedSince(version)) throw error;
-      return await this.#sendOnce(task, input, options);
+      if (!isUnauthorized(error)) throw error;
+      // The provider refused the keys, so nothing was done: with other keys the same call may go out once more.
+      const rotated = this.#rotatedSince(rotations);
+      const dropped = this.#dropRefused(error, cached);
+      if (!rotated && !dropped) throw error;
+      return await this.#sendOnce(task, input, options, new Map());
     }
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    const pools = [...this.#pools.values()];
-    this.#pools.clear();
-    await Promise.all(pools.map((pool) => pool.close()));
+  close(): Promise<void> {
+    return this.#connections.close();
   }
 
-  async #sendOnce<T extends HttpTask>(task: T, input: unknown, options: SendOptions): Promise<TaskAnswer<TaskOutput<T>>> {
-    const request = this.prepare(task, input);
-    const result = await this.#exchange(task, request, options);
-    if (result.kind === 'cancelled') throw new CancelledFailure(`${task.name} was cancelled`);
+  /** @param cached Gets the tokens that were not fetched for this call. */
+  async #sendOnce<T extends HttpTask>(task: T, input: unknown, options: SendOptions, cached: Map<OAuthClient, string>): Promise<TaskAnswer<TaskOutput<T>>> {
+    const prepared = this.prepare(task, input);
+    const request = prepared.tokenClients ? await this.#signed(task, prepared, options, cached) : prepared;
+    const result = await this.#exchange(task, prepared, request, options);
+    if (result.kind === 'cancelled') throw cancelled(task);
     if (result.kind === 'answer') options.onAnswer?.(seeAnswer(result, this.#scrubberFor(task, input)));
-    const read = result.kind === 'lost' ? result : readAnswer(task, result, this.#scrubberFor(task, input), Date.now(), request.expectedStatuses);
-    const { keySlot, environment, effect } = request;
+    const read = result.kind === 'lost' ? result : readAnswer(task, result, this.#scrubberFor(task, input), Date.now(), prepared.expectedStatuses);
+    const { keySlot, environment, effect } = prepared;
     const slot = keySlot === undefined ? {} : { keySlot };
     if ('kind' in read) throw toFailure({ task, effect, ...slot }, read);
     return { ...(read as TaskAnswer<TaskOutput<T>>), ...slot, environment };
   }
 
-  #exchange(task: HttpTask, request: PreparedRequest, { signal, onSent, notSentAfterMs }: SendOptions): Promise<ExchangeResult> {
-    if (this.#closed) return Promise.resolve({ kind: 'lost', sent: false, code: 'UND_ERR_CLOSED' });
-    if (signal?.aborted) return Promise.resolve({ kind: 'cancelled' });
+  #exchange(task: HttpTask, { effect }: PreparedRequest, request: RequestParts, { signal, onSent, notSentAfterMs }: SendOptions): Promise<ExchangeResult> {
     const timeouts = capTimeouts(request.timeouts ? { ...task.timeouts, ...request.timeouts } : task.timeouts, this.#settings.totalTimeoutMs);
     const limits = {
       totalMs: timeouts.totalMs,
       // The answer to HEAD tells the length of a body that does not come.
       maxResponseBytes: request.method === 'HEAD' ? Number.POSITIVE_INFINITY : task.maxResponseBytes,
       asBase64: task.answerForm?.as === 'base64',
-      mayAbortAfterSending: request.effect === 'read',
+      mayAbortAfterSending: effect === 'read',
       notSentAfterMs,
     };
-    return new Promise((resolve) => {
-      let forget: (() => void) | undefined;
-      const exchange = new Exchange(limits, onSent, (result) => {
-        forget?.();
-        resolve(result);
-      });
-      if (signal) forget = cancelOn(signal, exchange);
-      const pool = this.#poolFor(request, timeouts.connectMs);
-      const wire = {
-        method: request.method,
-        path: request.path,
-        headers: request.headers,
-        body: request.body ?? null,
-        headersTimeout: timeouts.firstByteMs,
-        bodyTimeout: timeouts.bodyMs,
-      };
-      untraced(() => pool.dispatch(wire, exchange));
-    });
+    return this.#connections.exchange({ request, timeouts, limits, signal, onSent });
   }
 
-  #poolFor({ origin, publicOnly = false }: PreparedRequest, connectMs: number): Pool {
-    // A connection that was made without the guard must not carry a call that wants it.
-    const key = `${connectMs} ${publicOnly ? 'public ' : ''}${origin}`;
-    let pool = this.#pools.get(key);
-    if (!pool) {
-      pool = new Pool(origin, {
-        connections: this.#options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS,
-        // Each connection carries one call at a time, so that a broken one makes no other call uncertain.
-        pipelining: 1,
-        allowH2: false,
-        connect: { timeout: connectMs, ...(publicOnly && { lookup: this.#publicLookup }) },
-      });
-      this.#pools.set(key, pool);
+  /** The request with access tokens in it, which are fetched where there are none. */
+  async #signed(task: HttpTask, prepared: PreparedRequest, { signal }: SendOptions, cached: Map<OAuthClient, string>): Promise<RequestParts> {
+    const tokens = new Map<OAuthClient, string>();
+    for (const client of prepared.tokenClients ?? []) {
+      try {
+        const given = await unlessCancelled(task, signal, this.#tokens.get(client, () => this.#askForToken(client)));
+        if (given.cached) cached.set(client, given.value);
+        tokens.set(client, given.value);
+        this.#settings.noteToken(client, given.value);
+      } catch (error) {
+        throw error instanceof TokenError ? withoutToken({ task, ...prepared }, error.problem, client.settings) : error;
+      }
     }
-    return pool;
+    return prepared.withTokens(tokens);
+  }
+
+  /** Others may wait for the same token, so that no cancellation of one call ends it. */
+  async #askForToken(client: OAuthClient): Promise<IssuedToken> {
+    const timeouts = capTimeouts(TOKEN_TIMEOUTS, this.#settings.totalTimeoutMs);
+    const limits = { totalMs: timeouts.totalMs, maxResponseBytes: MOST_TOKEN_BYTES, mayAbortAfterSending: true };
+    return readToken(await this.#connections.exchange({ request: tokenRequest(client), timeouts, limits }), client, Date.now());
+  }
+
+  /** Forgets the tokens of a call that was answered 401; answers whether there were any. */
+  #dropRefused(error: ApplicationFailure, cached: ReadonlyMap<OAuthClient, string>): boolean {
+    const { status } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
+    if (status !== 401) return false;
+    for (const [client, token] of cached) this.#tokens.refused(client, token);
+    return cached.size > 0;
   }
 
   #scrubberFor(task: HttpTask, input: unknown): Scrubber {
@@ -192,11 +195,31 @@ class PoolingSender implements TaskSender {
   }
 
   /** Another call that was refused at the same time may have read the files already. */
-  #rotatedSince(version: number): boolean {
-    return this.#settings.reload() || this.#settings.version !== version;
+  #rotatedSince(rotations: number): boolean {
+    return this.#settings.reload() || this.#settings.rotations !== rotations;
   }
 }
 
-function isUnauthorized(error: unknown): boolean {
+function isUnauthorized(error: unknown): error is ApplicationFailure {
   return error instanceof ApplicationFailure && error.type === 'Task.Unauthorized';
+}
+
+function cancelled(task: HttpTask): CancelledFailure {
+  return new CancelledFailure(`${task.name} was cancelled`);
+}
+
+/** Waits for it, or until the caller wants to stop; nothing was sent then. */
+async function unlessCancelled<T>(task: HttpTask, signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (!signal) return work;
+  let forget: (() => void) | undefined;
+  const stopped = new Promise<never>((_resolve, reject) => {
+    const cancel = (): void => reject(cancelled(task));
+    if (signal.aborted) cancel();
+    else forget = cancelOn(signal, { cancel });
+  });
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    forget?.();
+  }
 }

@@ -3,6 +3,8 @@ import { credentialsOf } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
 import type { TaskFailure, TaskFailureType } from '../tasks/failure';
 import type { InvalidInputError } from '../tasks/parse-input';
+import { settingsOf } from '../tasks/service';
+import type { TokenProblem } from './access-tokens';
 import { classifyAnswer, lostAnswerType } from './classify';
 import { describeLoss, describeUnexpected } from './describe';
 import type { Unexpected } from './describe';
@@ -103,7 +105,7 @@ function sentenceFor(type: TaskFailureType, call: FailedCall, answer: { status: 
 
 /** For a bare 401, about which the service's own rules say nothing. */
 function settingsToCheck(task: FailedCall['task']): string {
-  const settings = credentialsOf(task).map(({ setting }) => setting).join(', ');
+  const settings = credentialsOf(task).flatMap(settingsOf).join(', ');
   return settings === '' ? '' : `Check ${settings}.`;
 }
 
@@ -160,6 +162,18 @@ export function perhapsDoneBefore(error: ApplicationFailure): ApplicationFailure
 /** The service has no keys here; nothing was sent; final. */
 export function notConfigured(task: FailedCall['task'], message: string): ApplicationFailure {
   return bareFailure(task, 'Task.Unauthorized', `${message} Nothing was sent.`, {});
+}
+
+/**
+ * There is no access token to sign the call with; nothing was sent. Final where the client was refused or misled, else
+ * retried. It has no status, since the service itself answered nothing.
+ */
+export function withoutToken({ task, keySlot }: Omit<FailedCall, 'effect'>, problem: TokenProblem, settings: readonly string[]): ApplicationFailure {
+  const { retryable, what, code, retryAfterMs } = problem;
+  const slot = keySlot === undefined ? '' : ` (key ${task.service.name}.${keySlot})`;
+  const advice = retryable ? '' : ` Check ${settings.join(', ')}.`;
+  const message = `${task.service.title}, ${task.name}: the token endpoint${slot} ${what}${advice} Nothing was sent to the service.`;
+  return bareFailure(task, retryable ? 'Task.Unavailable' : 'Task.Unauthorized', message, code === undefined ? {} : { code }, retryAfterMs);
 }
 
 type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId' | 'field' | 'perhapsDone'>;

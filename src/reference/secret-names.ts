@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { slotNamesIn } from '../config/credential';
 import type { Env } from '../config/env';
+import { namedClientsIn, settingsOfClient } from '../config/named-clients';
+import type { OAuthClient } from '../config/oauth-client';
 import { ProblemList } from '../config/problems';
 import { Secret } from '../config/secret';
+import { settingsOf } from '../tasks/service';
 import type { CredentialRule, ServiceDefinition } from '../tasks/service';
 
 /** A secret that stands in a shown request by the name of the variable that a person would hold it in. */
@@ -30,13 +33,20 @@ export class SecretNames {
 
   constructor(env: Env, service: ServiceDefinition) {
     this.#env = { ...env };
-    for (const rule of service.credentials) this.#replace(rule.setting, this.#standInFor(env, rule));
-    for (const setting of namedSecretsIn(env)) this.#replace(setting, this.#standIn({ variable: setting }));
+    for (const rule of service.credentials) {
+      for (const setting of settingsOf(rule)) this.#replace(setting, this.#standInFor(env, { ...rule, setting }));
+    }
+    for (const setting of [...namedSecretsIn(env), ...namedClientsIn(env).flatMap(settingsOfClient)]) this.#replace(setting, this.#standIn({ variable: setting }));
   }
 
   /** The settings, with the stand-ins in the place of the secrets. */
   get env(): Env {
     return this.#env;
+  }
+
+  /** Stand-ins for the access tokens of these clients. */
+  tokensOf(clients: readonly OAuthClient[]): ReadonlyMap<OAuthClient, string> {
+    return new Map(clients.map((client) => [client, this.#standIn({ variable: client.tokenName })]));
   }
 
   /** The text taken apart into what is literal and what is a secret. */

@@ -48,7 +48,7 @@ export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: 
   const tokens = new Scrubber(sensitiveFieldsIn(task, input).flatMap((field) => tokensAt(input, field)));
   const show = (text: string): string => tokens.text(names.shown(text));
   const url = origin + prepared.path;
-  const headers = Object.entries(prepared.headers);
+  const headers = Object.entries(prepared.withTokens(names.tokensOf(prepared.tokenClients ?? [])).headers);
   const body = textOf(prepared.body);
   return {
     shown: {

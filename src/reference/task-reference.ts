@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { FieldPlace, HttpTask } from '../tasks/define';
+import { settingsOf } from '../tasks/service';
 import type { ErrorRule } from '../tasks/service';
 import type { SchemaNode } from './schema-node';
 
@@ -44,7 +45,7 @@ export function taskReference(task: HttpTask): TaskReference {
     output: z.toJSONSchema(task.output, { unrepresentable: 'any' }),
     places: task.places,
     sensitive: task.sensitive.map(({ field }) => field),
-    settings: service.credentials.map(({ setting }) => setting),
+    settings: service.credentials.flatMap(settingsOf),
     failures: service.errors.rules,
     rateLimits: service.rateLimits.filter(({ operation }) => operation === undefined || operation === task.operation),
     timeouts: task.timeouts,

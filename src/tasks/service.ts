@@ -1,3 +1,5 @@
+import { whyNotForToken } from './client-credentials';
+import type { ClientCredentials } from './client-credentials';
 import type { TaskFailureType } from './failure';
 
 /** How one credential gets into a request. Its value is read by the sender at send time and is never input of a task. */
@@ -17,6 +19,13 @@ export interface CredentialRule {
    * of a task's input picks one. The name of such a value is its key slot.
    */
   slotField?: string;
+  /** The value is an access token got with these; `setting` then holds the client's secret. Only for headers. */
+  clientCredentials?: ClientCredentials;
+}
+
+/** The settings that hold what this credential is made of. */
+export function settingsOf({ setting, clientCredentials }: CredentialRule): string[] {
+  return clientCredentials ? [clientCredentials.clientIdSetting, setting] : [setting];
 }
 
 /** One row of a service's failure table: what an answer with this status, type and code means. First match wins. */
@@ -104,6 +113,10 @@ export function defineService<const Name extends string>(input: ServiceInput & {
         `defineService(${input.name}): environments.${environment} must be an http(s) URL without a trailing slash, query or fragment.`,
       );
     }
+  }
+  for (const rule of input.credentials ?? []) {
+    const wrong = whyNotForToken(rule, Object.keys(input.environments));
+    if (wrong !== undefined) throw new TypeError(`defineService(${input.name}): credentials ${rule.setting}: ${wrong}.`);
   }
   return Object.freeze({ headers: {}, credentials: [], rateLimits: [], productionEnvironments: [], docs: '', ...input });
 }

@@ -17,8 +17,8 @@ it('compiles every TypeScript block of the README', () => {
   expect(problemsIn(blocks)).toEqual([]);
 });
 
-it('compiles every TypeScript block of the guide to Nexus', () => {
-  const blocks = typescriptBlocks('docs/nexus.md');
+it.each(['docs/nexus.md', 'docs/signing-in.md'])('compiles every TypeScript block of %s', (page) => {
+  const blocks = typescriptBlocks(page);
   expect(blocks.length).toBeGreaterThanOrEqual(1);
   expect(problemsIn(blocks)).toEqual([]);
 });

@@ -237,7 +237,7 @@ describe('App keys', () => {
   function slotsOf(keys: string): Record<string, string> {
     const batch = readSenderSettings({ ...GOOD, BATCH_API_KEYS: keys }, [batchService]).services.get('batch')!;
     return Object.fromEntries(
-      batch.keySlots.map((slot) => [slot, batch.credentialsFor(slot).find(({ rule }) => rule.in === 'path')!.value]),
+      batch.keySlots.map((slot) => [slot, batch.credentialsFor(slot).find(({ rule }) => rule.in === 'path')!.value as string]),
     );
   }
 

@@ -1,0 +1,92 @@
+import { formEncoded } from '../config/oauth-client';
+import type { OAuthClient } from '../config/oauth-client';
+import { TokenError } from './access-tokens';
+import type { IssuedToken, TokenProblem } from './access-tokens';
+import { describeTransport } from './describe';
+import type { ExchangeResult } from './exchange';
+import type { RequestParts } from './prepared-request';
+import { safeCode, Scrubber } from './redact';
+import { parseRetryAfter } from './retry-after';
+import { USER_AGENT } from './user-agent';
+
+/** Shorter than an intent holds and a call may last: who waits for a token has a call to make. */
+export const TOKEN_TIMEOUTS = { connectMs: 5_000, firstByteMs: 10_000, bodyMs: 5_000, totalMs: 10_000 };
+export const MOST_TOKEN_BYTES = 64 * 1024;
+
+/** For how long a token is used of which nobody says how long it lives. */
+const UNTOLD_LIFE_MS = 300_000;
+/** A longer life is no life that a process has. */
+const LONGEST_LIFE_MS = 30 * 24 * 3_600_000;
+/** What a header can carry, without the blank that would end a token. */
+const TOKEN = /^[\x21-\x7e]{1,16384}$/;
+
+/** The request for a token, as RFC 6749 describes it in 4.4.2, with the client's proof in 2.3.1. */
+export function tokenRequest(client: OAuthClient): RequestParts {
+  const { tokenEndpoint, authMethod, id, secret, scope, audience } = client;
+  const isBasic = authMethod === 'client_secret_basic';
+  const fields = {
+    grant_type: 'client_credentials',
+    ...(scope !== undefined && { scope }),
+    ...(audience !== undefined && { audience }),
+    ...(!isBasic && { client_id: id, client_secret: secret }),
+  };
+  return {
+    method: 'POST',
+    origin: tokenEndpoint.origin,
+    path: tokenEndpoint.path,
+    headers: {
+      'user-agent': USER_AGENT,
+      accept: 'application/json',
+      'accept-encoding': 'identity',
+      'content-type': 'application/x-www-form-urlencoded',
+      ...(isBasic && { authorization: `Basic ${Buffer.from(`${formEncoded(id)}:${formEncoded(secret)}`).toString('base64')}` }),
+    },
+    body: new URLSearchParams(fields).toString(),
+  };
+}
+
+/**
+ * Reads what a token endpoint answered.
+ *
+ * @throws TokenError when that is no token; nothing that was sent or answered is in it but OAuth's own code.
+ */
+export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: number): IssuedToken {
+  if (result.kind !== 'answer') throw new TokenError({ retryable: true, what: `could not be asked: ${describeTransport(result.kind === 'lost' ? result.code : '')}.` });
+  const fields = fieldsOf(result);
+  if (result.status < 200 || result.status >= 300) throw new TokenError(refusalOf(result, fields, client, nowMs));
+  const { access_token: value, token_type: type, expires_in: expiresIn } = fields;
+  if (typeof value !== 'string' || !TOKEN.test(value)) throw new TokenError({ retryable: false, what: `answered ${result.status} without an access token that a header can carry. Check its URL.` });
+  if (typeof type === 'string' && type.toLowerCase() !== 'bearer') throw new TokenError({ retryable: false, what: 'gave a token that is no bearer token, which cannot be used here.' });
+  return { value, livesMs: lifeOf(expiresIn) };
+}
+
+function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'answer' }>): Record<string, unknown> {
+  if (tooLarge) return {};
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function refusalOf(answer: Extract<ExchangeResult, { kind: 'answer' }>, { error }: Record<string, unknown>, { id, secret }: OAuthClient, nowMs: number): TokenProblem {
+  const { status, headers } = answer;
+  const code = safeCode(error, new Scrubber([id, secret]));
+  const said = code === undefined ? String(status) : `${status} ${code}`;
+  const facts = code === undefined ? {} : { code };
+  if (status >= 300 && status < 400) return { retryable: false, what: `redirected the request (${said}), which is not followed: a client's secret only goes to the endpoint itself.`, ...facts };
+  // 408 comes from whoever waited in front of it.
+  if (status === 408 || status === 429 || status >= 500) {
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs);
+    return { retryable: true, what: `cannot give one at the moment (${said}).`, ...facts, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  }
+  return { retryable: false, what: `refused the client with ${said}.`, ...facts };
+}
+
+/** Some providers write the number as a text. */
+function lifeOf(expiresIn: unknown): number {
+  const seconds = typeof expiresIn === 'string' && /^\d+$/.test(expiresIn) ? Number(expiresIn) : expiresIn;
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0) return UNTOLD_LIFE_MS;
+  return Math.min(seconds * 1_000, LONGEST_LIFE_MS);
+}

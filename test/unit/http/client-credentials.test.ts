@@ -1,0 +1,360 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CancelledFailure } from '@temporalio/common';
+import { z } from 'zod';
+import { readSenderSettings } from '../../../src/config/settings';
+import { AccessTokens } from '../../../src/http/access-tokens';
+import { createTaskSender } from '../../../src/http/send-task';
+import type { SendOptions, TaskSender } from '../../../src/http/send-task';
+import { createWorkerLog } from '../../../src/observability/worker-log';
+import { showRequest } from '../../../src/reference/shown-request';
+import { http } from '../../../src/tasks/catalogue';
+import { defineHttpTask } from '../../../src/tasks/define';
+import { defineService } from '../../../src/tasks/service';
+import type { ServiceDefinition } from '../../../src/tasks/service';
+import { everythingIn, failureOf } from './failure-of';
+import { json, Provider } from './provider';
+import type { Received } from './provider';
+
+const ID = 'canary-id:1';
+const SECRET = 'canary/secret+&7';
+const BASIC = `Basic ${Buffer.from(`${encodeURIComponent(ID)}:${encodeURIComponent(SECRET)}`).toString('base64')}`;
+const HOUR_MS = 3_600_000;
+
+/** One server for both: an API, and the token endpoint that its tokens come from. */
+let provider: Provider;
+/** What the token endpoint answers; by default a token for an hour. */
+let answerToken: ((response: ServerResponse, count: number) => void) | undefined;
+/** The tokens that the API takes. */
+const good = new Set<string>();
+let nowMs: number;
+const senders: TaskSender[] = [];
+
+const tokenRequests = (): Received[] => provider.received.filter(({ url }) => url.startsWith('/login'));
+const calls = (): Received[] => provider.received.filter(({ url }) => !url.startsWith('/login'));
+
+function issue(response: ServerResponse, count: number, more: object = {}): void {
+  good.add(`canary-token-${count}`);
+  json(response, 200, { access_token: `canary-token-${count}`, token_type: 'bearer', expires_in: 3_600, ...more });
+}
+
+beforeAll(async () => {
+  provider = await Provider.start((response, { url, headers }) => {
+    if (url.startsWith('/login')) {
+      if (answerToken) return answerToken(response, tokenRequests().length);
+      return issue(response, tokenRequests().length);
+    }
+    const isGood = good.has(headers.authorization?.replace('Bearer ', '') ?? '');
+    return json(response, isGood ? 200 : 401, { id: 'T1', echo: headers });
+  });
+});
+
+beforeEach(() => {
+  provider.received.length = 0;
+  answerToken = undefined;
+  good.clear();
+  nowMs = 1_000;
+});
+
+afterEach(async () => {
+  await Promise.all(senders.splice(0).map((sender) => sender.close()));
+});
+
+afterAll(() => provider.close());
+
+const desk = defineService({
+  name: 'desk',
+  title: 'Ticket desk',
+  environments: { default: 'http://localhost' },
+  defaultEnvironment: 'default',
+  baseUrlSetting: 'DESK_BASE_URL',
+  credentials: [
+    {
+      setting: 'DESK_CLIENT_SECRET',
+      in: 'header',
+      name: 'authorization',
+      scheme: 'bearer',
+      clientCredentials: { tokenUrl: '/login/token?tenant=a', clientIdSetting: 'DESK_CLIENT_ID', scope: 'tickets:write', settings: { audience: 'DESK_AUDIENCE' } },
+    },
+  ],
+  errors: { fields: { code: 'error' }, rules: [] },
+});
+
+const open = defineHttpTask({
+  service: desk,
+  operation: 'open',
+  summary: 'Open a ticket',
+  method: 'POST',
+  path: '/tickets',
+  input: z.strictObject({ title: z.string() }),
+  output: z.looseObject({ id: z.string() }),
+  effect: 'irreversible',
+  settle: { by: 'resend', basis: 'documented' },
+  remedy: 'Close the ticket.',
+});
+
+function envWith(more: Record<string, string> = {}): Record<string, string> {
+  return { DESK_BASE_URL: provider.origin, DESK_CLIENT_ID: ID, DESK_CLIENT_SECRET: SECRET, ...more };
+}
+
+function namedEnv(more: Record<string, string> = {}): Record<string, string> {
+  return {
+    ...envWith(),
+    HTTP_TASKS_HTTP_ALLOW: provider.origin,
+    HTTP_TASKS_OAUTH_DESK_TOKEN_URL: `${provider.origin}/login`,
+    HTTP_TASKS_OAUTH_DESK_CLIENT_ID: ID,
+    HTTP_TASKS_OAUTH_DESK_CLIENT_SECRET: SECRET,
+    HTTP_TASKS_OAUTH_DESK_ORIGIN: provider.origin,
+    ...more,
+  };
+}
+
+function senderFor(env: Record<string, string>, tokens = new AccessTokens(() => nowMs), service: ServiceDefinition = desk): TaskSender {
+  const sender = createTaskSender(readSenderSettings(env, [service, http.request.service]), { tokens });
+  senders.push(sender);
+  return sender;
+}
+
+const openOn = (sender: TaskSender, options?: SendOptions): Promise<unknown> => sender.send(open, { title: 'Look' }, options);
+
+describe('A service whose credential is an access token', () => {
+  it('asks for one before its first call, in the form of the standard, and uses it for the next', async () => {
+    const sender = senderFor(envWith({ DESK_AUDIENCE: 'https://desk.example/api' }));
+    await openOn(sender);
+    await openOn(sender);
+    expect(tokenRequests()).toMatchObject([
+      {
+        method: 'POST',
+        url: '/login/token?tenant=a',
+        headers: { authorization: BASIC, 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+        body: 'grant_type=client_credentials&scope=tickets%3Awrite&audience=https%3A%2F%2Fdesk.example%2Fapi',
+      },
+    ]);
+    expect(calls().map(({ headers }) => headers.authorization)).toEqual(['Bearer canary-token-1', 'Bearer canary-token-1']);
+  });
+
+  it('asks once for fifty calls at the same time, and for all senders of the process', async () => {
+    const tokens = new AccessTokens(() => nowMs);
+    const [one, other] = [senderFor(envWith(), tokens), senderFor(envWith(), tokens)];
+    await Promise.all(Array.from({ length: 50 }, (_, index) => openOn(index % 2 === 0 ? one : other)));
+    expect({ tokens: tokenRequests().length, calls: calls().length }).toEqual({ tokens: 1, calls: 50 });
+  });
+
+  it('asks early for the next, once, and does not wait for it', async () => {
+    const sender = senderFor(envWith());
+    await openOn(sender);
+    nowMs += HOUR_MS - 61_000;
+    await openOn(sender);
+    expect(tokenRequests()).toHaveLength(1);
+    // In its last minute; the answer is held back until twenty calls have been made with the old token.
+    nowMs += 2_000;
+    const asked = new Promise<ServerResponse>((resolve) => (answerToken = resolve));
+    await Promise.all(Array.from({ length: 20 }, () => openOn(sender)));
+    expect(new Set(calls().map(({ headers }) => headers.authorization))).toEqual(new Set(['Bearer canary-token-1']));
+    issue(await asked, 2);
+    while (calls().at(-1)!.headers.authorization !== 'Bearer canary-token-2') await openOn(sender);
+    expect(tokenRequests()).toHaveLength(2);
+  });
+
+  it('goes on with the old token while the endpoint is down, and waits for a new one when it has ended', async () => {
+    const sender = senderFor(envWith());
+    await openOn(sender);
+    nowMs += HOUR_MS - 30_000;
+    answerToken = (response) => json(response, 503, {});
+    await openOn(sender);
+    while (tokenRequests().length < 2) await openOn(sender);
+    nowMs += 31_000;
+    answerToken = undefined;
+    await Promise.all([openOn(sender), openOn(sender)]);
+    expect(calls().slice(-2).map(({ headers }) => headers.authorization)).toEqual(['Bearer canary-token-3', 'Bearer canary-token-3']);
+  });
+
+  it.each([
+    ['seconds', { expires_in: 30 }, 30_000],
+    ['seconds as a text', { expires_in: '30' }, 30_000],
+    ['nothing', { expires_in: undefined }, 300_000],
+    ['nonsense', { expires_in: 'soon' }, 300_000],
+    ['no time at all', { expires_in: 0 }, 0],
+  ])('takes a token for as long as it is told: %s', async (_what, more, livesMs) => {
+    const sender = senderFor(envWith());
+    answerToken = (response, count) => issue(response, count, more);
+    await openOn(sender);
+    nowMs += livesMs - 1;
+    if (livesMs > 0) await openOn(sender);
+    nowMs += 1;
+    await openOn(sender);
+    expect(calls()[0]!.headers.authorization).toBe('Bearer canary-token-1');
+    expect(calls().at(-1)!.headers.authorization).toBe('Bearer canary-token-2');
+  });
+
+  it('whose token was revoked gets one more for all calls that were refused, and sends each of them once more', async () => {
+    const sender = senderFor(envWith());
+    await openOn(sender);
+    good.clear();
+    let sendings = 0;
+    await Promise.all(Array.from({ length: 30 }, () => openOn(sender, { onSent: () => (sendings += 1) })));
+    expect({ tokens: tokenRequests().length, sendings, calls: calls().length }).toEqual({ tokens: 2, sendings: 60, calls: 61 });
+  });
+
+  it('that refuses the new token, too, is not asked a third time', async () => {
+    const sender = senderFor(envWith());
+    await openOn(sender);
+    answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
+    good.clear();
+    const failure = await failureOf(openOn(sender));
+    expect(failure).toMatchObject({ type: 'Task.Unauthorized', status: 401, retryable: false });
+    expect(failure.message).toContain('Check DESK_CLIENT_ID, DESK_CLIENT_SECRET.');
+    expect({ tokens: tokenRequests().length, calls: calls().length }).toEqual({ tokens: 2, calls: 3 });
+  });
+
+  it('that refuses a token fetched for this very call is not asked again', async () => {
+    answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
+    expect(await failureOf(openOn(senderFor(envWith())))).toMatchObject({ type: 'Task.Unauthorized', status: 401 });
+    expect({ tokens: tokenRequests().length, calls: calls().length }).toEqual({ tokens: 1, calls: 1 });
+  });
+
+  it('has a token for each key slot', async () => {
+    const [rule] = desk.credentials;
+    const slotted = defineService({ ...desk, name: 'slotted', credentials: [{ ...rule!, slotField: 'tenant' }] });
+    const task = defineHttpTask({ ...open, service: slotted, input: z.strictObject({ tenant: z.string() }), places: { tenant: 'slot' } });
+    const env = envWith({ DESK_CLIENT_ID: 'eu=canary-eu,us=canary-us', DESK_CLIENT_SECRET: 'us=canary-2,eu=canary-1' });
+    const sender = senderFor(env, undefined, slotted);
+    const sent = await Promise.all(['eu', 'us', 'eu', 'us'].map((tenant) => sender.send(task, { tenant })));
+    expect(sent.map(({ keySlot }) => keySlot)).toEqual(['eu', 'us', 'eu', 'us']);
+    const logins = tokenRequests().map(({ headers }) => Buffer.from(headers.authorization!.slice('Basic '.length), 'base64').toString());
+    expect(logins.sort()).toEqual(['canary-eu:canary-1', 'canary-us:canary-2']);
+    expect(() => senderFor({ ...env, DESK_CLIENT_ID: 'eu=canary-eu' }, undefined, slotted)).toThrow(/DESK_CLIENT_ID: has the names eu, and DESK_CLIENT_SECRET has us, eu/);
+  });
+
+  it('reads the secret again from its file when the endpoint refuses the client', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'client-credentials-'));
+    const file = join(folder, 'secret');
+    writeFileSync(file, 'canary-old-secret\n');
+    const { DESK_CLIENT_SECRET: _given, ...env } = envWith({ DESK_CLIENT_SECRET_FILE: file });
+    const sender = senderFor(env);
+    answerToken = (response, count) => {
+      if (count === 2) return issue(response, count);
+      writeFileSync(file, 'canary-new-secret\n');
+      json(response, 401, { error: 'invalid_client' });
+    };
+    await openOn(sender);
+    rmSync(folder, { recursive: true });
+    expect(tokenRequests()[1]!.headers.authorization).toBe(`Basic ${Buffer.from(`${encodeURIComponent(ID)}:canary-new-secret`).toString('base64')}`);
+    expect(calls()).toHaveLength(1);
+  });
+
+  it('stops waiting when the call is cancelled, and others get the token', async () => {
+    const sender = senderFor(envWith());
+    const asked = new Promise<ServerResponse>((resolve) => (answerToken = resolve));
+    const stop = new AbortController();
+    const [stopped, other] = [openOn(sender, { signal: stop.signal }), openOn(sender)];
+    const response = await asked;
+    stop.abort();
+    await expect(stopped).rejects.toBeInstanceOf(CancelledFailure);
+    issue(response, 1);
+    await other;
+    expect(calls()).toHaveLength(1);
+  });
+});
+
+describe('A token endpoint that gives no token', () => {
+  const refusals: [string, (response: ServerResponse) => void, object][] = [
+    ['refuses the client', (response) => json(response, 401, { error: 'invalid_client', error_description: SECRET }), { type: 'Task.Unauthorized', code: 'invalid_client', retryable: false }],
+    ['refuses the scope', (response) => json(response, 400, { error: 'invalid_scope' }), { type: 'Task.Unauthorized', code: 'invalid_scope' }],
+    ['echoes the secret as its code', (response) => json(response, 400, { error: SECRET }), { type: 'Task.Unauthorized', retryable: false }],
+    ['is not there', (response) => void response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'), { type: 'Task.Unauthorized' }],
+    ['redirects', (response) => void response.writeHead(302, { location: 'https://elsewhere.example' }).end(), { type: 'Task.Unauthorized', retryable: false }],
+    ['answers a page', (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'), { type: 'Task.Unauthorized', retryable: false }],
+    ['answers a token with a line break', (response) => json(response, 200, { access_token: 'canary\r\nx: y' }), { type: 'Task.Unauthorized' }],
+    ['answers a token of another kind', (response) => json(response, 200, { access_token: 'canary', token_type: 'DPoP' }), { type: 'Task.Unauthorized' }],
+    ['answers without an end', (response) => void response.writeHead(200).end(`{"access_token":"${'canary'.repeat(20_000)}"}`), { type: 'Task.Unauthorized' }],
+    ['asks to slow down', (response) => json(response, 429, {}, { 'retry-after': '7' }), { type: 'Task.Unavailable', retryable: true, delayMs: 7_000 }],
+    ['is down', (response) => json(response, 503, { error: 'temporarily_unavailable' }), { type: 'Task.Unavailable', retryable: true, code: 'temporarily_unavailable' }],
+    ['hangs up', (response) => void response.destroy(), { type: 'Task.Unavailable', retryable: true }],
+    ['is silent', () => undefined, { type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('took longer') }],
+  ];
+
+  it.each(refusals)('since it %s fails the call, and nothing is sent to the service', async (what, answer, expected) => {
+    answerToken = answer;
+    const sender = senderFor(envWith(what === 'is silent' ? { HTTP_TASKS_TOTAL_TIMEOUT_MS: '100' } : {}));
+    const failure = await failureOf(openOn(sender));
+    expect(failure).toMatchObject(expected);
+    expect(failure).not.toHaveProperty('status');
+    expect(everythingIn(failure)).not.toMatch(/canary|elsewhere/);
+    expect(calls()).toEqual([]);
+  });
+
+  it('is not asked again by each of many calls', async () => {
+    answerToken = (response) => json(response, 503, {});
+    const sender = senderFor(envWith());
+    for (let call = 0; call < 5; call += 1) expect(await failureOf(openOn(sender))).toMatchObject({ type: 'Task.Unavailable' });
+    expect(tokenRequests()).toHaveLength(1);
+    nowMs += 1_000;
+    answerToken = undefined;
+    await openOn(sender);
+    expect(tokenRequests()).toHaveLength(2);
+  });
+
+  it('since nobody listens there fails the call for now', async () => {
+    const gone = await Provider.start(() => undefined);
+    await gone.close();
+    const sender = senderFor(namedEnv({ HTTP_TASKS_OAUTH_DESK_TOKEN_URL: gone.origin }));
+    const failure = await failureOf(sender.send(http.request, { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } }));
+    expect(failure).toMatchObject({ type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('the connection was refused') });
+  });
+});
+
+describe('http.request with a token', () => {
+  const withToken = { method: 'POST', headers: { authorization: 'Bearer {{secret:DESK}}' } };
+
+  it('puts it where the secret is named, and shows the name only', async () => {
+    const sender = senderFor(namedEnv({ HTTP_TASKS_OAUTH_DESK_AUTH_METHOD: 'client_secret_post', HTTP_TASKS_OAUTH_DESK_SCOPE: 'a b' }));
+    const input = { uri: `${provider.origin}/tickets`, ...withToken };
+    expect(everythingIn(sender.prepare(http.request, input).masked())).not.toContain('canary');
+    expect(sender.prepare(http.request, input).masked().headers.authorization).toBe('Bearer {{secret:DESK}}');
+    const { output } = await sender.send(http.request, input);
+    expect(output.response).toMatchObject({ statusCode: 200, body: { echo: { authorization: 'Bearer [secret]' } } });
+    expect(calls()[0]!.headers.authorization).toBe('Bearer canary-token-1');
+    const form = Object.fromEntries(new URLSearchParams(tokenRequests()[0]!.body));
+    expect(form).toEqual({ grant_type: 'client_credentials', scope: 'a b', client_id: ID, client_secret: SECRET });
+    expect(tokenRequests()[0]!.headers.authorization).toBeUndefined();
+  });
+
+  it.each([
+    ['another origin', { uri: 'http://127.0.0.1:1/' }, 'headers.authorization'],
+    ['TRACE', { method: 'TRACE' }, 'headers.authorization'],
+    ['an unknown name', { headers: { authorization: '{{secret:OTHER}}' } }, 'headers.authorization'],
+  ])('gives none to %s, and asks for none', async (_what, more, field) => {
+    const sender = senderFor(namedEnv({ HTTP_TASKS_HTTP_ALLOW: `${provider.origin},http://127.0.0.1:1` }));
+    expect(await failureOf(sender.send(http.request, { uri: provider.origin, ...withToken, ...more }))).toMatchObject({ type: 'Task.InvalidInput', field });
+    expect(provider.received).toEqual([]);
+  });
+});
+
+describe('An access token', () => {
+  it('stands in no answer, no log line and nothing that is shown', async () => {
+    const settings = readSenderSettings(envWith(), [desk]);
+    const sender = createTaskSender(settings, { tokens: new AccessTokens() });
+    senders.push(sender);
+    const lines: string[] = [];
+    const log = createWorkerLog({
+      settings: { logLevel: 'info', sender: settings, ledger: { secretValues: () => [] }, sources: { secretValues: () => [] } } as unknown as Parameters<typeof createWorkerLog>[0]['settings'],
+      to: { write: (line) => void lines.push(line) },
+    });
+    let seen: unknown;
+    const answer = await sender.send(open, { title: 'Look' }, { onAnswer: (told) => (seen = told) });
+    log.info({ header: calls()[0]!.headers.authorization, login: tokenRequests()[0]!.headers.authorization }, 'echoed');
+    expect(lines).toHaveLength(1);
+    expect(everythingIn([answer, seen, lines])).not.toMatch(/canary|Y2FuYXJ5/);
+    expect(JSON.stringify([answer, lines])).toContain('[secret]');
+  });
+
+  it('has a name in a request that is shown, for which no key is needed', () => {
+    const { shown } = showRequest(open, { title: 'Look' }, { DESK_BASE_URL: 'https://desk.example' });
+    expect(shown.headers.authorization).toBe('Bearer $DESK_ACCESS_TOKEN');
+    const named = showRequest(http.request, { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } }, namedEnv());
+    expect(named.shown.headers.authorization).toBe('Bearer $HTTP_TASKS_OAUTH_DESK_ACCESS_TOKEN');
+  });
+});
