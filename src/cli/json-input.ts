@@ -1,15 +1,22 @@
 import { readFile } from 'node:fs/promises';
+import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { Refusal } from './errors';
 
 /** Reads the argument of an option that takes JSON, or `@file` with JSON in it. Its text is never repeated. */
 export async function readJsonInput(option: string, argument: string): Promise<unknown> {
   const file = argument.startsWith('@') ? argument.slice(1) : undefined;
   const text = file === undefined ? argument : await readText(option, file);
+  const where = file === undefined ? 'its argument' : `the file ${file}`;
+  const value = parsed(option, where, text);
+  if (isDeeperThan(value, MAX_DEPTH)) throw new Refusal('Usage', `${option}: ${where} is nested deeper than ${MAX_DEPTH} levels.`);
+  return value;
+}
+
+function parsed(option: string, where: string, text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text);
   } catch (error) {
     const position = / at position \d+/.exec(error instanceof Error ? error.message : '')?.[0] ?? '';
-    const where = file === undefined ? 'its argument' : `the file ${file}`;
     throw new Refusal('Usage', `${option}: ${where} is not JSON${position}. Write JSON, or @ and the name of a file that holds it.`);
   }
 }

@@ -11,6 +11,7 @@ import type { TaskSender } from '../http/send-task';
 import { openLedger } from '../ledger/open-ledger';
 import { createSubjectHasher } from '../ledger/subject';
 import type { HttpTask } from '../tasks/define';
+import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { taskFailureOf } from '../workflows/failure-of';
 import { guardedEffect, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
@@ -95,9 +96,11 @@ function shown(answer: SeenAnswer | undefined): Partial<TestAnswer> {
   return { status, reason, headers, body: parsed(body) };
 }
 
+/** Nobody can write JSON that is nested without end as JSON again; it is shown as the text that it came as. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return isDeeperThan(value, MAX_DEPTH) ? text : value;
   } catch {
     return text;
   }

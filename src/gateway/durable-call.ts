@@ -10,6 +10,7 @@ import type { TaskEnvelope } from '../workflows/run-http-task';
 import { showRequest } from '../reference/shown-request';
 import { guardedEffect, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
+import { notThere } from './not-there';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { CallRequest, DurableCall, StartedCall, WireFailure } from './wire';
@@ -44,7 +45,7 @@ const OURS = 'runHttpTask';
 export async function readDurably(parts: GatewayParts, call: { workflowId: string; runId: string }): Promise<DurableCall> {
   return withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(call.workflowId, call.runId);
-    const description = await handle.describe();
+    const description = await handle.describe().catch((error: unknown) => notThere(error, call.workflowId));
     if (description.type !== OURS) throw new GatewayRefusal(404, 'NotFound', 'This run is no call.');
     const { status } = description;
     const known = { ...call, ...runUrl(parts, call), status: status.name };

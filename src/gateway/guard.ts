@@ -24,7 +24,9 @@ export function guardOrigin({ publicUrl, allowOrigins }: GuardOptions): Middlewa
   const known = publicUrl === undefined ? undefined : new URL(publicUrl);
   return async (context, next) => {
     const host = context.req.header('host') ?? '';
-    if (host !== known?.host && !isOwnHost(host)) throw new GatewayRefusal(403, 'Host', 'This gateway is not reached under that name; see --public-url.');
+    const isNamed = host === known?.host || isOwnHost(host);
+    // A request line may hold a whole URL, which then counts instead of Host.
+    if (!isNamed || new URL(context.req.url).host !== new URL(`http://${host}`).host) throw new GatewayRefusal(403, 'Host', 'This gateway is not reached under that name; see --public-url.');
     const origin = context.req.header('origin');
     const isOwn = origin === undefined || origin === `http://${host}` || origin === known?.origin;
     const isAllowed = origin !== undefined && allowOrigins.includes(origin);

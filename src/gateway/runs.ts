@@ -1,5 +1,5 @@
 import type { WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
-import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { templateId } from '../operator/start-templates';
 import { WORKFLOW_TYPES } from '../policy/example-inputs';
@@ -8,6 +8,7 @@ import { approveInput } from '../policy/sweep-input';
 import type { SweepProgress, SweepResult } from '../policy/sweep-result';
 import { parseInput } from '../tasks/parse-input';
 import { GatewayRefusal } from './http-error';
+import { notThere } from './not-there';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import { readRunReceipts } from './receipts';
@@ -73,11 +74,6 @@ export async function steerSweep(parts: GatewayParts, workflowId: string, action
 async function update(handle: WorkflowHandle, action: SweepAction, approval: unknown): Promise<void> {
   if (approval === undefined) await handle.executeUpdate<SweepProgress, []>(action);
   else await handle.executeUpdate<SweepProgress, [unknown]>(action, { args: [approval] });
-}
-
-function notThere(error: unknown, workflowId: string): never {
-  if (error instanceof WorkflowNotFoundError) throw new GatewayRefusal(404, 'NotFound', `There is no run "${workflowId}".`);
-  throw error;
 }
 
 function isOffboarding(type: string): boolean {

@@ -3,7 +3,7 @@ import { NOT_HTTP, TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
 import { NOT_PUBLIC } from './public-lookup';
 
 /** In which way an answer is not what it should be. */
-export type Unexpected = 'redirect' | 'status' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape';
+export type Unexpected = 'redirect' | 'status' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape' | 'unreadable';
 
 const UNEXPECTED: Record<Unexpected, string> = {
   redirect: 'it redirected the call, which is not followed: keys only ever go to the service itself. Check the base URL.',
@@ -13,6 +13,7 @@ const UNEXPECTED: Record<Unexpected, string> = {
   notJson: 'its answer is not JSON. Check the base URL: a proxy or another server may have answered.',
   malformed: 'its answer is not well-formed JSON.',
   tooDeep: 'its answer is nested deeper than can be handled.',
+  unreadable: 'its answer cannot be read.',
   shape: 'its answer does not have the form that the task describes.',
 };
 

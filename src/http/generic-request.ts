@@ -13,7 +13,7 @@ import { writePairs } from './write-value';
 
 type GenericInput = z.output<(typeof httpRequest)['input']>;
 
-const SECRET = /\{\{\s*secret:([^{}]*?)\s*\}\}/g;
+const SECRET = /\{\{\s*secret:([^{}]*)\}\}/g;
 /** They frame the message or the connection, or let a compressed answer in; the sender alone decides them. */
 export const OWN_HEADERS: ReadonlySet<string> = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer'],
@@ -125,7 +125,7 @@ class HeaderSecrets {
       refuse(this.#what, field, 'names a secret in a way that cannot be read; write {{secret:NAME}}');
     }
     return template.replace(SECRET, (placeholder: string, name: string) => {
-      const value = this.#valueOf(field, name);
+      const value = this.#valueOf(field, name.trimEnd());
       return this.#tokens === undefined ? placeholder : value;
     });
   }

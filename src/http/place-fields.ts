@@ -2,6 +2,7 @@ import { OAuthClient } from '../config/oauth-client';
 import type { ServiceSettings } from '../config/service-settings';
 import { takesBody } from '../tasks/define';
 import type { FieldPlace, HttpTask } from '../tasks/define';
+import { ownEntry } from '../tasks/own-entry';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { CredentialRule } from '../tasks/service';
 import { JSON_ANSWER, JSON_BODY } from '../tasks/wire';
@@ -75,8 +76,8 @@ function baseHeaders(task: HttpTask): Record<string, string> {
 }
 
 function placeField(task: HttpTask, draft: Draft, field: string, value: unknown): void {
-  const place: FieldPlace = task.places[field] ?? (takesBody(task.method) ? 'body' : 'query');
-  const writing = task.writing?.[field];
+  const place: FieldPlace = ownEntry(task.places, field) ?? (takesBody(task.method) ? 'body' : 'query');
+  const writing = ownEntry(task.writing, field);
   const name = writing?.name ?? field;
   switch (place) {
     case 'path':

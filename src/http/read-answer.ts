@@ -1,4 +1,5 @@
 import type { HttpTask } from '../tasks/define';
+import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import type { ExchangeResult } from './exchange';
 import { safeCode, safeId } from './redact';
 import type { Scrubber } from './redact';
@@ -23,8 +24,6 @@ type Answer = Extract<ExchangeResult, { kind: 'answer' }>;
 type Good = Pick<TaskAnswer, 'output' | 'status' | 'requestId' | 'token'>;
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
-/** Deeper JSON would overflow the stack of whoever serializes it next, Temporal included. */
-const MAX_DEPTH = 100;
 /** Three quarters of what Temporal takes as one payload: a result that it refuses would have its call made again for ever. */
 const MOST_RESULT_BYTES = 1_536 * 1024;
 /** The bytes of one character in JSON, at most: a control character is written as `\u0001`. */
@@ -115,20 +114,21 @@ function parseJson(text: string, scrubber: Scrubber): { value: unknown } | { wha
   return isDeeperThan(value, MAX_DEPTH) ? { what: 'tooDeep' } : { value: scrubber.parsed(text, value) };
 }
 
-function isDeeperThan(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return depth === 0 || Object.values(value).some((entry) => isDeeperThan(entry, depth - 1));
-}
-
 /** A missing content type is tolerated; the parser then decides. */
 function isJsonAnswer(answer: Answer): boolean {
-  const type = answer.headers['content-type'];
+  const type = headerOf(answer, 'content-type');
   return type === undefined ? answer.body !== '' : JSON_TYPE.test(type) && answer.body !== '';
 }
 
 function isCompressed(answer: Answer): boolean {
-  const encoding = answer.headers['content-encoding'];
+  const encoding = headerOf(answer, 'content-encoding');
   return encoding !== undefined && encoding !== '' && encoding.toLowerCase() !== 'identity';
+}
+
+/** A header's text. One that comes several times is a list for undici, whatever Node's types say of it. */
+function headerOf({ headers }: Answer, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 function fieldOf(value: unknown, field: string): unknown {

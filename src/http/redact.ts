@@ -93,7 +93,7 @@ export function safeId(value: unknown, scrubber: Scrubber): string | undefined {
 }
 
 function safeWord(value: unknown, form: RegExp, scrubber: Scrubber): string | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  if (typeof value !== 'string' && !Number.isFinite(value)) return undefined;
   const word = String(value);
   if (!form.test(word)) return word === SCRUBBED ? SCRUBBED : undefined;
   return scrubber.text(word) === word ? word : SCRUBBED;

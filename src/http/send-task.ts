@@ -134,11 +134,20 @@ class PoolingSender implements TaskSender {
     const result = await this.#exchange(task, prepared, request, options);
     if (result.kind === 'cancelled') throw cancelled(task);
     if (result.kind === 'answer') options.onAnswer?.(seeAnswer(result, this.#scrubberFor(task, input)));
-    const read = result.kind === 'lost' ? result : readAnswer(task, result, this.#scrubberFor(task, input), Date.now(), prepared.expectedStatuses);
+    const read = result.kind === 'lost' ? result : this.#read(task, input, result, prepared);
     const { keySlot, environment, effect } = prepared;
     const slot = keySlot === undefined ? {} : { keySlot };
     if ('kind' in read) throw toFailure({ task, effect, ...slot }, read);
     return { ...(read as TaskAnswer<TaskOutput<T>>), ...slot, environment };
+  }
+
+  /** What nobody foresaw in an answer, or what a task's own schema throws, leaves the call answered in a way that cannot be read. */
+  #read(task: HttpTask, input: unknown, answer: Extract<ExchangeResult, { kind: 'answer' }>, { expectedStatuses }: PreparedRequest): ReturnType<typeof readAnswer> {
+    try {
+      return readAnswer(task, answer, this.#scrubberFor(task, input), Date.now(), expectedStatuses);
+    } catch {
+      return { kind: 'unexpected', status: answer.status, what: 'unreadable' };
+    }
   }
 
   #exchange(task: HttpTask, { effect }: PreparedRequest, request: RequestParts, { signal, onSent, notSentAfterMs }: SendOptions): Promise<ExchangeResult> {

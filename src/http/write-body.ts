@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { ownEntry } from '../tasks/own-entry';
 import type { BodyForm, FormFieldWriting } from '../tasks/wire';
 import { writePairs, textOf } from './write-value';
 
@@ -36,14 +37,14 @@ export function writeBody(task: string, form: BodyForm, value: unknown): Written
 }
 
 function formPairs(task: string, { fields = {} }: BodyForm, values: Fields): string[] {
-  return present(values).flatMap(([field, value]) => writePairs({ task, field }, field, value, fields[field]));
+  return present(values).flatMap(([field, value]) => writePairs({ task, field }, field, value, ownEntry(fields, field)));
 }
 
 function multipart({ fields = {} }: BodyForm, values: Fields): WrittenBody {
   const boundary = `----http-tasks-${randomBytes(18).toString('hex')}`;
   const chunks: Buffer[] = [];
   for (const [name, value] of present(values)) {
-    const writing = fields[name] ?? {};
+    const writing = ownEntry(fields, name) ?? {};
     // A list repeats its part; a list that the document wants as JSON is one part.
     const asOne = !Array.isArray(value) || (writing.contentType !== undefined && !writing.file);
     for (const entry of asOne ? [value] : (value as unknown[])) chunks.push(part(boundary, name, entry, writing));

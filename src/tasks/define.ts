@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { ownEntry } from './own-entry';
 import type { CredentialRule, ServiceDefinition } from './service';
 import type { AnswerForm, BodyForm, FieldWriting } from './wire';
 
@@ -184,7 +185,7 @@ export function defineHttpTask<
 function refuseUnfilledPath(name: string, path: string, input: Pick<HttpTask, 'service' | 'credentials' | 'writing'> & Partial<Pick<HttpTask, 'places'>>): void {
   if (!path.startsWith('/')) throw new TypeError(`defineHttpTask(${name}): path "${path}" must start with "/".`);
   const filled = new Set<string>();
-  for (const [field, place] of Object.entries(input.places ?? {})) if (place === 'path') filled.add(input.writing?.[field]?.name ?? field);
+  for (const [field, place] of Object.entries(input.places ?? {})) if (place === 'path') filled.add(ownEntry(input.writing, field)?.name ?? field);
   for (const rule of credentialsOf(input)) if (rule.in === 'path') filled.add(rule.name);
   for (const [, placeholder = ''] of path.matchAll(/\{([^}]*)\}/g)) {
     if (!filled.has(placeholder)) {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isDeeperThan, MAX_DEPTH } from './nesting';
 
 /** What is wrong with one field of an input; the field is empty where it is the input as a whole. */
 export interface InputProblem {
@@ -28,9 +29,31 @@ export class InvalidInputError extends Error {
  * @throws InvalidInputError that names every wrong field, and for an unknown field its name.
  */
 export function parseInput<S extends z.ZodType>(what: string, schema: S, input: unknown): z.output<S> {
+  const flaw = flawIn(input);
+  if (flaw) throw new InvalidInputError(what, [flaw]);
   const parsed = schema.safeParse(input, { reportInput: false });
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(what, parsed.error.issues.flatMap((issue) => problemsOf(issue, input)));
+}
+
+/**
+ * What a schema cannot refuse: it would overflow the stack over a value without end, and pass over a field called
+ * `__proto__` as if nobody had given it.
+ */
+function flawIn(input: unknown): InputProblem | undefined {
+  if (!isObject(input)) return undefined;
+  const tooDeep = Object.entries(input).find(([, value]) => isDeeperThan(value, MAX_DEPTH - 1));
+  if (tooDeep) return { field: tooDeep[0], message: `is nested deeper than ${MAX_DEPTH} levels` };
+  const hidden = pathOfHidden(input);
+  return hidden && { field: hidden.join('.'), message: 'there is no such field' };
+}
+
+function pathOfHidden(value: object): string[] | undefined {
+  for (const [key, inner] of Object.entries(value)) {
+    const path = key === '__proto__' ? [] : isObject(inner) ? pathOfHidden(inner) : undefined;
+    if (path) return [key, ...path];
+  }
+  return undefined;
 }
 
 function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {

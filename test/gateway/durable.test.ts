@@ -75,6 +75,15 @@ describe('a durable run', () => {
     expect(await started()).toBe(before);
   });
 
+  it('is not found under an id that nothing has, whatever characters it has', async () => {
+    for (const id of ['nothing', '__proto__', '%00', '%ff', '%0d%0ax', 'a'.repeat(2_000), '%F0%9F%A6%8A', "'%20OR%201=1"]) {
+      for (const path of [`/api/calls/${id}/${id}`, `/api/calls/${id}/${randomUUID()}`, `/api/runs/${id}`, `/api/runs/${id}?runId=${id}`]) {
+        expect({ path, ...(await gateway.ask('GET', path)) }).toMatchObject({ path, status: 404, body: { error: { type: 'NotFound' } } });
+      }
+      expect({ id, ...(await gateway.ask('POST', `/api/runs/${id}/pause`, {})) }).toMatchObject({ id, status: 404 });
+    }
+  });
+
   it('shows no run but calls, and says so when there is no Temporal server', async () => {
     const handle = await place.client.workflow.start('offboardUser', { taskQueue: place.taskQueue, workflowId: `other-${randomUUID()}`, args: [{ user: { plaidUserId: 'usr_1' }, reason: { code: 'OTHER' }, dryRun: true }] });
     await handle.result();

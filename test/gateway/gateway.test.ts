@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,6 +114,42 @@ describe('who may use the gateway', () => {
     expect((await test('plaid.userItemsGet', { input: 'x'.repeat(3_000_000) })).status).toBe(413);
     expect((await gateway.ask('POST', '/api/tasks/plaid.userItemsGet/test', '{')).status).toBe(400);
     expect((await gateway.ask('POST', '/api/tasks/plaid.userItemsGet/test', '[]')).status).toBe(400);
+  });
+
+  it('refuses JSON without end, and a field that would be passed over', async () => {
+    const endless = `{"input":{"uri":"${simulators.plaid.url}/","method":"POST","body":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`;
+    for (const action of ['prepare', 'test', 'run']) expect(await gateway.ask('POST', `/api/tasks/http.request/${action}`, endless)).toMatchObject({ status: 400, body: { error: { type: 'Json' } } });
+    const hidden = await gateway.ask<WireError>('POST', '/api/tasks/plaid.userItemsGet/test', '{"input":{"user_id":"usr_1","__proto__":{"user_id":"usr_2"}}}');
+    expect(hidden.body.error).toMatchObject({ type: 'Task.InvalidInput', field: '__proto__' });
+    expect(calls()).toBe(0);
+  });
+
+  /** Writes bytes and answers the first line of what comes back; nothing where the connection just ends. */
+  const bytes = (text: string): Promise<string> =>
+    new Promise((resolve) => {
+      let answer = '';
+      const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1', () => socket.end(text));
+      socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
+      socket.on('error', () => undefined);
+      socket.on('close', () => resolve(answer.split('\r\n')[0] ?? ''));
+    });
+
+  it('takes no other host from the request line than from Host, and no broken request for one that it failed at', async () => {
+    expect(await bytes('GET http://evil.example/utcp HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n')).toContain('403');
+    expect(await bytes('GET /api/tasks HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n')).toMatch(/40[03]/);
+    const said: string[] = [];
+    const watched = await openGateway({ env, report: (line) => said.push(line) });
+    const { port, host } = new URL(watched.url);
+    const head = `POST /tasks/plaid.userItemsGet HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
+    for (const rest of ['transfer-encoding: chunked\r\n\r\nFFFFFF\r\n{', 'content-length: 500\r\n\r\n{', 'transfer-encoding: chunked\r\n\r\nnonsense\r\n']) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(Number(port), '127.0.0.1', () => socket.end(head + rest));
+        socket.on('data', () => undefined).on('error', () => undefined);
+        socket.on('close', () => resolve());
+      });
+    }
+    await watched.close();
+    expect(said).toEqual([]);
   });
 });
 

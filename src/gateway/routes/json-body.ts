@@ -1,17 +1,31 @@
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { isDeeperThan, MAX_DEPTH } from '../../tasks/nesting';
 import { GatewayRefusal } from '../http-error';
 
 /** The largest input that Temporal would take anyway is 2 MB. */
 const MOST_BYTES = 2 * 1_024 * 1_024;
 
-/** Reads no more of a body than can be an input. */
-export const limitBody = bodyLimit({
+const refuseLarge = bodyLimit({
   maxSize: MOST_BYTES,
   onError: () => {
     throw new GatewayRefusal(413, 'TooLarge', `A request may have ${MOST_BYTES} bytes.`);
   },
 });
+
+/** Reads no more of a body than can be an input. */
+export const limitBody: MiddlewareHandler = async (context, next) => {
+  let isRead = false;
+  try {
+    return await refuseLarge(context, () => {
+      isRead = true;
+      return next();
+    });
+  } catch (error) {
+    if (isRead || error instanceof GatewayRefusal) throw error;
+    throw new GatewayRefusal(400, 'Body', 'The body broke off.');
+  }
+};
 
 /** The body as a JSON object. */
 export async function jsonBody(context: Context): Promise<Record<string, unknown>> {
@@ -22,10 +36,20 @@ export async function jsonBody(context: Context): Promise<Record<string, unknown
 
 /** The body as JSON. */
 export async function jsonValue(context: Context): Promise<unknown> {
+  const value = parsed(
+    await context.req.text().catch(() => {
+      throw new GatewayRefusal(400, 'Body', 'The body broke off.');
+    }),
+  );
+  // An input stands one level down in what is sent about it. Its own depth is looked at by the task.
+  if (isDeeperThan(value, MAX_DEPTH + 1)) throw new GatewayRefusal(400, 'Json', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+  return value;
+}
+
+function parsed(text: string): unknown {
   try {
-    return JSON.parse(await context.req.text()) as unknown;
-  } catch (error) {
-    if (error instanceof GatewayRefusal) throw error;
+    return JSON.parse(text);
+  } catch {
     throw new GatewayRefusal(400, 'Json', 'The body is not JSON.');
   }
 }

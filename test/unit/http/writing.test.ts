@@ -145,6 +145,12 @@ describe('A body', () => {
     expect([patch.headers['content-type'], patch.body]).toEqual(['application/merge-patch+json', '[1]']);
   });
 
+  it.each(['json', 'form', 'multipart'] as const)('of the form %s holds fields that are called as what every object inherits', (as) => {
+    const names = ['constructor', 'toString', 'valueOf', 'hasOwnProperty'];
+    const { body } = prepared(taskOf({ ...post, bodyForm: { as }, writing: {} }), Object.fromEntries(names.map((name) => [name, 'x'])));
+    for (const name of names) expect(String(body)).toContain(name);
+  });
+
   it('is absent where the document has none, or where the one field that is the body is not given', () => {
     for (const task of [taskOf({ ...post, bodyForm: { as: 'none' } }), taskOf({ ...post, places: { body: 'wholeBody' } })]) {
       const { headers, body } = prepared(task, {});

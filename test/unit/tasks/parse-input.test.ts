@@ -49,3 +49,20 @@ it('says what is allowed where one of some words is missing', () => {
   const choice = z.strictObject({ mode: z.enum(['gdpr', 'skip']) });
   expect(() => parseInput('someTask', choice, {})).toThrow('mode: must be given; allowed: gdpr, skip.');
 });
+
+describe('what no schema sees', () => {
+  const open = z.looseObject({ body: z.json().optional() });
+
+  it.each([
+    ['in an object that takes any field', '{"__proto__":{"admin":true}}', '__proto__'],
+    ['deeper down, in a list', '{"body":[{"a":{"__proto__":1}}]}', 'body.0.a.__proto__'],
+  ])('a field called __proto__ is refused by its name and not dropped: %s', (_what, text, field) => {
+    expect(() => parseInput('someTask', open, JSON.parse(text))).toThrow(`${field}: there is no such field`);
+  });
+
+  it('an input without end is refused with the field that holds it, before it can overflow a stack', () => {
+    const nested = (levels: number): unknown => JSON.parse(`{"body":${'['.repeat(levels)}${']'.repeat(levels)}}`);
+    for (const levels of [100, 500_000]) expect(() => parseInput('someTask', open, nested(levels))).toThrow('body: is nested deeper than 100 levels');
+    expect(parseInput('someTask', open, nested(99))).toEqual(nested(99));
+  });
+});
