@@ -1,11 +1,13 @@
 import type { PreparedRequest } from '../http/prepared-request';
 import { MASK } from '../http/redact';
 import { sensitiveFieldsIn, withMaskAt } from '../tasks/define';
+import { CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { agrees } from './confirm';
-import type { PreparedCall } from './curl/catalogue-call';
+import type { PreparedCall } from './curl/task-call';
 import { CommandFailure, Refusal } from './errors';
 import type { Io } from './io';
+import type { OpenApiTasksOptions } from './openapi-tasks';
 import { printable, say } from './output';
 import { quoted } from './quoted';
 
@@ -22,8 +24,10 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
 }
 
 /** Says on stderr which call a cURL command became, and what of it was left out; users' tokens are masked. */
-export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall): void {
-  say(io, printable(`The command is: http-tasks call ${task.name} --input ${quoted(JSON.stringify(withoutTokens(task, input)))}`));
+export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall, { openapi, service }: OpenApiTasksOptions): void {
+  const document = CATALOGUE.includes(task) ? [] : Object.entries({ openapi, service }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, quoted(value)]));
+  const words = ['http-tasks call', task.name, ...document, '--input', quoted(JSON.stringify(withoutTokens(task, input)))];
+  say(io, printable(`The command is: ${words.join(' ')}`));
   if (leftOut.length === 0) return;
   const instead = task.generic ? 'Write a credential as {{secret:NAME}}, which the settings hold' : 'Credentials come from the settings';
   say(io, printable(`Left out: ${leftOut.join(', ')}. ${instead}.`));

@@ -1,5 +1,5 @@
 import { CancelledFailure } from '@temporalio/common';
-import { readSenderSettings } from '../config/settings';
+import { CATALOGUE_SERVICES, readSenderSettings } from '../config/settings';
 import type { SenderSettings } from '../config/sender-settings';
 import { refuseAccidentalProduction } from '../http/accidental-production';
 import { prepareRequest } from '../http/prepare-request';
@@ -32,7 +32,7 @@ export async function runCall(io: Io, task: HttpTask, input: unknown, options: C
   const settings = senderSettings(io, task, options);
   const prepared = settings && prepareRequest(task, input, settings);
   if (prepared) {
-    refuseAccidentalProduction(prepared, io.env);
+    refuseAccidentalProduction(prepared, io.env, [...CATALOGUE_SERVICES, task.service]);
     if (!(options.json && options.dryRun)) showPrepared(io, task, prepared);
   }
   if (options.dryRun && prepared) return printDryRun(io, prepared, options, { task: task.name, input: withoutTokens(task, input) });

@@ -1,15 +1,19 @@
 import type { Command } from 'commander';
+import { CATALOGUE } from '../tasks/catalogue';
+import type { HttpTask } from '../tasks/define';
 import { catalogueTask } from './catalogue-task';
 import { addCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { readJsonInput } from './json-input';
+import { addOpenApiOptions, openApiTasks } from './openapi-tasks';
+import type { OpenApiTasksOptions } from './openapi-tasks';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
 
 /** What `http-tasks call` takes. */
-export interface CallOptions extends CommonOptions, TemporalOptions {
+export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
   input?: string;
   curl?: string;
   yes?: boolean;
@@ -26,12 +30,14 @@ export function registerCallCommand(program: Command, io: Io): void {
       'Needs the keys of the service that the task calls, and no others. Asks before anything irreversible, unless --yes',
       'says so; goes to production only when PLAID_ENV=production is set. With HTTP_TASKS_SUBJECT_KEY set, a call that',
       'changes something obeys holds and leaves receipts in the ledger. With --curl, a cURL command says what to call: the',
-      "catalogue's task with that address, or http.request. Its credentials are left out; those of the settings are used.",
+      "task with that address, or http.request. Its credentials are left out; those of the settings are used. Tasks are those",
+      'of the catalogue and, with --openapi, of a document.',
     ].join(' '),
     examples: [
       `http-tasks call plaid.userItemsGet --input '{"user_id":"usr_1"}'`,
       `http-tasks call batch.customDataDelete --input '{"id":"1001","app":"ios"}' --dry-run`,
       'http-tasks call plaid.userItemsRemove --input @input.json --yes --durable --json',
+      'http-tasks call desk.ticketsSearch --openapi desk.yml --service desk --input @search.json',
       `http-tasks call --dry-run --curl "curl https://sandbox.plaid.com/user/items/get --json '{\\"user_id\\":\\"usr_1\\"}'"`,
     ],
   });
@@ -41,11 +47,11 @@ export function registerCallCommand(program: Command, io: Io): void {
     .option('--yes', 'do not ask before an irreversible call')
     .option('--dry-run', 'stop before sending')
     .option('--durable', 'run it through Temporal, as the workflow runHttpTask');
-  addTemporalOptions(command);
+  addTemporalOptions(addOpenApiOptions(command));
   onRun<CallOptions>(command, io, async (options, [name = '']) => {
     if (options.curl !== undefined) return callCurl(io, options.curl, name, options);
     if (name === '') throw new Refusal('Usage', 'Name a task (http-tasks list shows them), or give --curl.', 'task');
-    const task = catalogueTask(name);
+    const task = catalogueTask(name, await tasksFor(io, options));
     if (options.input === undefined) throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
     const input = await readJsonInput('--input', options.input);
     const { runCall } = await import('./call-run.js');
@@ -53,13 +59,17 @@ export function registerCallCommand(program: Command, io: Io): void {
   });
 }
 
+async function tasksFor(io: Io, options: CallOptions): Promise<readonly HttpTask[]> {
+  return [...CATALOGUE, ...(await openApiTasks(io, options))];
+}
+
 async function callCurl(io: Io, command: string, name: string, options: CallOptions): Promise<ExitCode> {
   if (name !== '' || options.input !== undefined) {
     throw new Refusal('Usage', '--curl says which task is called and with what; leave out the task and --input.', 'curl');
   }
   const { callFromCurl } = await import('./curl/curl-call.js');
-  const call = callFromCurl(command, io.env);
+  const call = callFromCurl(command, io.env, await tasksFor(io, options));
   const [{ showCurlCall }, { runCall }] = await Promise.all([import('./call-preview.js'), import('./call-run.js')]);
-  showCurlCall(io, call);
+  showCurlCall(io, call, options);
   return runCall(io, call.task, call.input, options);
 }

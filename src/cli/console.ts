@@ -3,17 +3,17 @@ import type { Command } from 'commander';
 import { addCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
+import { addOpenApiOptions } from './openapi-tasks';
+import type { OpenApiTasksOptions } from './openapi-tasks';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
 
 /** What `http-tasks console` takes. */
-export interface ConsoleOptions extends CommonOptions, TemporalOptions {
+export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
   port?: string;
   host?: string;
   publicUrl?: string;
   allowOrigin?: string[];
-  openapi?: string;
-  service?: string;
 }
 
 const DEFAULT_PORT = '4040';
@@ -40,9 +40,7 @@ export function registerConsoleCommand(program: Command, io: Io): void {
     .addOption(literalOption('--port <port>', `where it listens (else ${DEFAULT_PORT}); 0 takes any free one`))
     .addOption(literalOption('--host <address>', 'on which address (else 127.0.0.1)'))
     .addOption(literalOption('--public-url <url>', 'where people reach it, when something stands in front of it'))
-    .addOption(new Option('--allow-origin <origin...>', 'other gateways whose pages may use this one'))
-    .addOption(literalOption('--openapi <spec>', 'an OpenAPI document whose operations can be called too'))
-    .addOption(literalOption('--service <name>', "the name of that document's service; default: made of its title"));
-  addTemporalOptions(command);
+    .addOption(new Option('--allow-origin <origin...>', 'other gateways whose pages may use this one'));
+  addTemporalOptions(addOpenApiOptions(command));
   onRun<ConsoleOptions>(command, io, async (options) => (await import('./console/run-console.js')).runConsole(io, { port: DEFAULT_PORT, ...options }));
 }

@@ -1,18 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { parseOrigin } from '../../config/base-url';
 import { readGatewaySettings } from '../../config/gateway-settings';
-import { CATALOGUE_SERVICES, readQueueSettings } from '../../config/settings';
+import { readQueueSettings } from '../../config/settings';
 import { isThisMachine, startGateway } from '../../gateway/start-gateway';
 import type { RunningGateway } from '../../gateway/start-gateway';
-import { readOpenApiDocument } from '../../openapi/document/read-document';
-import { tasksFromOpenApi } from '../../openapi/tasks-from-openapi';
 import { CATALOGUE } from '../../tasks/catalogue';
-import type { HttpTask } from '../../tasks/define';
 import type { ConsoleOptions } from '../console';
 import { wholeNumber } from '../command';
 import { CommandFailure, Refusal } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
+import { openApiTasks } from '../openapi-tasks';
 import { print, printJson, say } from '../output';
 import { packageVersion } from '../package-version';
 import { keepTemporal } from '../temporal-client';
@@ -27,7 +25,7 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
   const address = { host, port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }) };
   const publicUrl = options.publicUrl === undefined ? undefined : originOf('--public-url', options.publicUrl);
   const allowOrigins = (options.allowOrigin ?? []).map((origin) => originOf('--allow-origin', origin));
-  const tasks = [...CATALOGUE, ...(await tasksOf(io, options))];
+  const tasks = [...CATALOGUE, ...(await openApiTasks(io, options))];
   const { taskQueue } = readQueueSettings(io.env);
   const temporal = keepTemporal(io, options);
   const { token: given, ui } = readGatewaySettings(io.env, temporal.address);
@@ -62,18 +60,6 @@ function originOf(option: string, text: string): string {
   const origin = parseOrigin(text.replace(/\/$/, ''));
   if (typeof origin !== 'string') return origin.origin;
   throw new Refusal('Usage', `${option} ${origin}`);
-}
-
-async function tasksOf(io: Io, { openapi, service }: ConsoleOptions): Promise<readonly HttpTask[]> {
-  if (openapi === undefined) {
-    if (service !== undefined) throw new Refusal('Usage', '--service belongs to --openapi, which is missing.', 'openapi');
-    return [];
-  }
-  const { tasks, report } = tasksFromOpenApi(await readOpenApiDocument(openapi), service === undefined ? {} : { service });
-  const clash = CATALOGUE_SERVICES.find(({ name }) => tasks.some((task) => task.service.name === name));
-  if (clash) throw new Refusal('Usage', `The package has a service called ${clash.name}; choose another name with --service.`, 'service');
-  say(io, `${report.imported} of ${report.operations} operations of ${openapi} can be called.`);
-  return tasks;
 }
 
 async function listen(start: () => Promise<RunningGateway>): Promise<RunningGateway> {

@@ -1,4 +1,4 @@
-import { Refusal } from '../errors';
+import { refuseCurl } from './curl-refusal';
 
 /** A command as a shell would take it apart. Nothing is run, and no variable is filled in. */
 export interface ShellWords {
@@ -49,8 +49,8 @@ class Reader {
     if (character === '"') return this.#doubleQuoted();
     if (character === '\\') return this.#escaped();
     if (character === '$') return this.#dollar(true);
-    if (/[\r\n|;&<>()`]/.test(character)) refuse('holds more than one command; give one cURL command, with its URL in quotes');
-    if (character === '#' && this.#word === undefined) refuse('holds a comment; leave it out');
+    if (/[\r\n|;&<>()`]/.test(character)) refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
+    if (character === '#' && this.#word === undefined) refuseCurl('holds a comment; leave it out');
     this.#take(character, 1);
   }
 
@@ -62,7 +62,7 @@ class Reader {
 
   #singleQuoted(): void {
     const end = this.#text.indexOf("'", this.#at + 1);
-    if (end < 0) refuse('has a quote that is not closed');
+    if (end < 0) refuseCurl('has a quote that is not closed');
     this.#take(this.#text.slice(this.#at + 1, end), end + 1 - this.#at);
   }
 
@@ -70,10 +70,10 @@ class Reader {
     this.#take('', 1);
     for (;;) {
       const character = this.#text.charAt(this.#at);
-      if (character === '') refuse('has a quote that is not closed');
+      if (character === '') refuseCurl('has a quote that is not closed');
       if (character === '"') return this.#take('', 1);
       const next = this.#text.charAt(this.#at + 1);
-      if (character === '`') refuse('holds a command within the command');
+      if (character === '`') refuseCurl('holds a command within the command');
       if (character === '$') this.#dollar(false);
       else if (character === '\\' && next === '\n') this.#at += 2;
       else if (character === '\\' && '$`"\\'.includes(next) && next !== '') this.#take(next, 2);
@@ -84,7 +84,7 @@ class Reader {
   #dollar(outsideQuotes: boolean): void {
     const rest = this.#text.slice(this.#at);
     if (outsideQuotes && rest.startsWith("$'")) return this.#ansiQuoted();
-    if (rest.startsWith('$(')) refuse('holds a command within the command');
+    if (rest.startsWith('$(')) refuseCurl('holds a command within the command');
     const [variable] = VARIABLE.exec(rest) ?? [];
     if (variable !== undefined) this.#variables.add(variable);
     this.#take(variable ?? '$', (variable ?? '$').length);
@@ -94,14 +94,14 @@ class Reader {
     this.#take('', 2);
     for (;;) {
       const rest = this.#text.slice(this.#at);
-      if (rest === '') refuse('has a quote that is not closed');
+      if (rest === '') refuseCurl('has a quote that is not closed');
       if (rest.startsWith("'")) return this.#take('', 1);
       const [code, unicode, hexadecimal] = ANSI_CODE.exec(rest) ?? [];
       if (code !== undefined) {
         this.#take(String.fromCharCode(Number.parseInt(unicode ?? hexadecimal ?? '', 16)), code.length);
       } else if (rest.startsWith('\\')) {
         const escape = ANSI_ESCAPES[rest.charAt(1)];
-        if (escape === undefined) refuse("has an escape within $'…' that is not known");
+        if (escape === undefined) refuseCurl("has an escape within $'…' that is not known");
         this.#take(escape, 2);
       } else this.#take(rest.charAt(0), 1);
     }
@@ -116,8 +116,4 @@ class Reader {
     if (this.#word !== undefined) this.#words.push(this.#word);
     this.#word = undefined;
   }
-}
-
-function refuse(problem: string): never {
-  throw new Refusal('Usage', `--curl: the command ${problem}.`, 'curl');
 }

@@ -1,8 +1,12 @@
+import { join } from 'node:path';
 import { callFromCurl } from '../../../src/cli/curl/curl-call';
 import { shellWords } from '../../../src/cli/curl/shell-words';
 import { Refusal } from '../../../src/cli/errors';
+import { readOpenApiDocument } from '../../../src/openapi/document/read-document';
+import { tasksFromOpenApi } from '../../../src/openapi/tasks-from-openapi';
+import { completedInput } from '../../../src/reference/sample-input';
 import { snippetsOf } from '../../../src/reference/snippets/snippets';
-import { http, plaid } from '../../../src/tasks/catalogue';
+import { CATALOGUE, http, plaid } from '../../../src/tasks/catalogue';
 import type { HttpTask } from '../../../src/tasks/define';
 
 const ENV = {
@@ -13,14 +17,14 @@ const ENV = {
 };
 const PLAID = 'https://sandbox.plaid.com';
 
-function call(command: string, env: Record<string, string> = ENV): { task: string; input: unknown; leftOut: readonly string[] } {
-  const { task, input, leftOut } = callFromCurl(command, env);
+function call(command: string, env: Record<string, string> = ENV, tasks?: readonly HttpTask[]): { task: string; input: unknown; leftOut: readonly string[] } {
+  const { task, input, leftOut } = callFromCurl(command, env, tasks);
   return { task: task.name, input, leftOut };
 }
 
-function refusal(command: string, env?: Record<string, string>): string {
+function refusal(command: string, env?: Record<string, string>, tasks?: readonly HttpTask[]): string {
   try {
-    call(command, env);
+    call(command, env, tasks);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     expect(error).toMatchObject({ type: 'Usage', field: 'curl' });
@@ -111,15 +115,34 @@ describe('a cURL command', () => {
       },
     ],
     [`curl https://desk.example/a -H'Content-Type: text/plain' --data-raw '@a'`, { uri: 'https://desk.example/a', method: 'POST', contentType: 'text/plain', body: '@a' }],
+    [
+      `curl https://desk.example/a -A 'my agent' --data-urlencode 'q=a b&c' --data-urlencode '=1+1' --data-urlencode "it's" -d d=e`,
+      {
+        ...{ uri: 'https://desk.example/a', method: 'POST', contentType: 'application/x-www-form-urlencoded', headers: { 'user-agent': 'my agent' } },
+        body: 'q=a%20b%26c&1%2B1&it%27s&d=e',
+      },
+    ],
+    [`curl -G https://desk.example/a --data-urlencode 'q=ü?'`, { uri: 'https://desk.example/a?q=%C3%BC%3F', method: 'GET' }],
+    [
+      `curl https://desk.example/a -F 'a=1;type=text/plain' -F b='"x;y \\"z\\"";filename=b.txt' --form-string 'c=@d;e' --form d=http-tasks-form`,
+      {
+        ...{ uri: 'https://desk.example/a', method: 'POST', contentType: 'multipart/form-data; boundary=http-tasks-form-' },
+        body: [
+          ...['--http-tasks-form-', 'content-disposition: form-data; name="a"', 'content-type: text/plain', '', '1'],
+          ...['--http-tasks-form-', 'content-disposition: form-data; name="b"; filename="b.txt"', '', 'x;y "z"'],
+          ...['--http-tasks-form-', 'content-disposition: form-data; name="c"', '', '@d;e'],
+          ...['--http-tasks-form-', 'content-disposition: form-data; name="d"', '', 'http-tasks-form', '--http-tasks-form---', ''],
+        ].join('\r\n'),
+      },
+    ],
   ])('%s is a call of http.request', (command, input) => {
     expect(call(command)).toEqual({ task: 'http.request', input, leftOut: [] });
     expect(http.request.input.safeParse(input).success).toBe(true);
   });
 
   it('of another address loses what signs somebody in', () => {
-    const command = `curl https://desk.example/a -H 'Authorization: Bearer canary' -H 'X-Api-Key: canary' -H 'Cookie: canary' -A-`;
-    expect(refusal(command)).toContain('-A');
-    expect(call(command.replace(' -A-', ''))).toEqual({
+    const command = `curl https://desk.example/a -H 'Authorization: Bearer canary' -H 'X-Api-Key: canary' -H 'Cookie: canary'`;
+    expect(call(command)).toEqual({
       task: 'http.request',
       input: { uri: 'https://desk.example/a', method: 'GET' },
       leftOut: ['authorization', 'x-api-key', 'cookie'],
@@ -132,14 +155,20 @@ describe('a cURL command', () => {
     ['two URLs', 'curl https://a.example https://b.example', /several/],
     ['a URL without a scheme', 'curl a.example', /https/],
     ['a password in the URL', 'curl https://me:canary@a.example', /settings/],
-    ['a user', 'curl -u me:canary https://a.example', /--user: credentials come from settings/],
+    ['a user', 'curl -u me:canary https://a.example', /--user: credentials come from settings.*HTTP_TASKS_SECRET_NAME.*Basic \{\{secret:NAME\}\}/],
     ['a user that clings to its option', 'curl -ume:canary https://a.example', /--user/],
     ['a user after an equals sign', 'curl --user=me:canary https://a.example', /--user/],
     ['cookies', 'curl -b canary https://a.example', /--cookie/],
     ['redirects', 'curl -sL https://a.example', /--location: redirects are never followed/],
     ['no look at certificates', 'curl -k https://a.example', /--insecure/],
     ['an unknown option', 'curl --proxy http://canary https://a.example', /--proxy: it is not supported/],
-    ['an unknown letter', 'curl -F a=canary https://a.example', /-F: it is not supported/],
+    ['an unknown letter', 'curl -Zcanary https://a.example', /-Z: it is not supported/],
+    ['a file as a part', 'curl -F a=@canary https://a.example', /--form/],
+    ['a part that is none', 'curl -F canary https://a.example', /name=value/],
+    ['more in a part than is known', `curl -F 'a=canary;headers="X: canary"' https://a.example`, /--form-string/],
+    ['parts beside data', 'curl -F a=canary -d b=canary https://a.example', /beside/],
+    ['parts for a task without them', `curl ${PLAID}/user/items/get -F user_id=canary`, /plaid\.userItemsGet does not take/],
+    ['a file to encode', 'curl --data-urlencode a@canary https://a.example', /--data-urlencode/],
     ['a file as body', 'curl -d @canary https://a.example', /--data/],
     ['a missing argument', 'curl https://a.example -H', /--header/],
     ['a method that is none', 'curl -X CANARY https://a.example', /GET/],
@@ -154,5 +183,63 @@ describe('a cURL command', () => {
     const env = { ...ENV, PLAID_BASE_URL: 'http://127.0.0.1:4010' };
     for (const base of [PLAID, 'http://127.0.0.1:4010']) expect(call(`curl ${base}/user/items/get -d '{}'`, env).task).toBe('plaid.userItemsGet');
     expect(refusal(`curl https://production.plaid.com/user/items/get -d '{}'`, env)).toContain('PLAID_ENV=production');
+  });
+});
+
+describe('a cURL command to an API of an OpenAPI document', () => {
+  const SHOP = 'https://sandbox.shop.example/v1';
+  const env = { SHOP_BEARER: 'canary-bearer', SHOP_BASIC: 'anna:canary' };
+  let shop: readonly HttpTask[];
+
+  beforeAll(async () => {
+    const { tasks } = tasksFromOpenApi(await readOpenApiDocument(join(__dirname, '..', '..', 'openapi', 'fixtures', 'shop.yml')));
+    shop = [...CATALOGUE, ...tasks];
+  });
+
+  it.each<[string, string, unknown, string[]]>([
+    [
+      `curl '${SHOP}/orders/7/lines?states=open,paid&page_token=p' -H 'X-Request-ID: 6f1ff2f6-8a1b-4b3a-8d3c-0a2c9b7b8a11' -H 'Authorization: Bearer canary'`,
+      'shop.linesList',
+      { 'order-id': 7, states: ['open', 'paid'], page_token: 'p', 'X-Request-Id': '6f1ff2f6-8a1b-4b3a-8d3c-0a2c9b7b8a11' },
+      ['authorization'],
+    ],
+    [`curl -X DELETE ${SHOP}/orders/7/lines --json '["AB-1"]'`, 'shop.linesRemove', { 'order-id': 7, body: ['AB-1'] }, []],
+    [`curl ${SHOP}/login --data-urlencode 'scopes=a b' -d grant=code`, 'shop.delete', { scopes: ['a', 'b'], grant: 'code' }, []],
+    [
+      `curl ${SHOP}/files -F 'file=text;filename=a.txt;type=text/plain' -F title=T --form-string 'meta={"a":1}'`,
+      'shop.fileUpload',
+      { file: { base64: 'dGV4dA==', filename: 'a.txt', contentType: 'text/plain' }, title: 'T', meta: { a: 1 } },
+      [],
+    ],
+  ])('%s is a call of its task', (command, task, input, leftOut) => {
+    const read = call(command, env, shop);
+    expect(read).toEqual({ task, input, leftOut });
+    expect(shop.find(({ name }) => name === task)?.input.safeParse(input).error).toBeUndefined();
+  });
+
+  it('is read again from the snippets of its tasks', () => {
+    const place = { taskQueue: 'http-tasks', address: 'localhost:7233', namespace: 'default' };
+    // A file is no text, and the base64 of a user and a password is a command within the command.
+    const readable = shop.filter(({ service, operation }) => service.name === 'shop' && !['fileUpload', 'delete'].includes(operation));
+    expect(readable).toHaveLength(4);
+    for (const task of readable) {
+      // Nothing invented has its pattern.
+      const { input } = completedInput(task, task.operation === 'linesRemove' ? { body: ['AB-1'] } : {});
+      const { code = '' } = snippetsOf(task, input, env, place).snippets.find(({ language }) => language === 'curl') ?? {};
+      expect({ code, ...call(code, env, shop) }).toMatchObject({ code, task: task.name, input });
+    }
+  });
+
+  it('leaves another address to http.request, and refuses a body in another form', () => {
+    expect(call(`curl ${SHOP}/orders/7/notes`, env, shop).task).toBe('http.request');
+    expect(refusal(`curl ${SHOP.replace('sandbox', 'live')}/orders/7/lines`, env, shop)).toContain('SHOP_ENV=live');
+    expect(refusal(`curl ${SHOP}/files -d title=canary`, env, shop)).toContain('parts of a form');
+  });
+
+  it('is a call of the task with the fewest placeholders', () => {
+    const document = { openapi: '3.1.0', info: { title: 'Desk', version: '1' }, servers: [{ url: 'https://desk.example' }], paths: { '/people/{id}': { get: { operationId: 'one', parameters: [{ in: 'path', name: 'id', required: true, schema: { type: 'string' } }], responses: {} } }, '/people/me': { get: { operationId: 'me', responses: {} } }, '/people/{id}.csv': { get: { operationId: 'csv', parameters: [{ in: 'path', name: 'id', required: true, schema: { type: 'string' } }], responses: {} } } } };
+    const { tasks } = tasksFromOpenApi(document);
+    const taskOf = (path: string): string => call(`curl https://desk.example/people/${path}`, {}, tasks).task;
+    expect([taskOf('me'), taskOf('you'), taskOf('a%2Fb')]).toEqual(['desk.me', 'desk.one', 'desk.one']);
   });
 });
