@@ -1,6 +1,6 @@
 'use strict';
 // Keeps the names of the test files that are under way in a file, so that `npm test` can name them when jest has to be ended.
-const { writeFileSync } = require('node:fs');
+const { mkdirSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..');
@@ -11,6 +11,10 @@ const UNFINISHED = path.join(ROOT, '.test-state', 'unfinished.json');
 class UnfinishedReporter {
   /** @type {Set<string>} */
   #underWay = new Set();
+
+  onRunStart() {
+    mkdirSync(path.dirname(UNFINISHED), { recursive: true });
+  }
 
   /** @param {{ path: string }} test */
   onTestFileStart(test) {

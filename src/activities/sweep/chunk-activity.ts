@@ -4,6 +4,7 @@ import { retryable } from '../ledger-away';
 import { refusal } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkProgress, SweepActivities } from './contract';
+import { refuseOtherEnvironment } from './other-environment';
 import { ProcessLimits } from './process-limits';
 import { runChunk } from './run-chunk';
 
@@ -12,7 +13,8 @@ import { runChunk } from './run-chunk';
  * finishes what is in flight and answers how far it came.
  *
  * Fails `Task.LedgerUnavailable` (retried) when the ledger is away at its start, and `Task.InvalidInput` (final) for a
- * sweep that the ledger does not have, or whose ids were released.
+ * sweep that the ledger does not have, whose ids were released, or that was read for another environment of Plaid than
+ * this worker's. Nothing is sent then.
  */
 export function createChunkActivity(given: Omit<ChunkDependencies, 'limits'>): SweepActivities['httpTasks.runChunk'] {
   const dependencies = { ...given, limits: new ProcessLimits() };
@@ -24,7 +26,10 @@ export function createChunkActivity(given: Omit<ChunkDependencies, 'limits'>): S
       heartbeat: (progress: ChunkProgress) => activity.heartbeat({ ...progress, ...(users !== undefined && { users }) }),
     };
     try {
-      return await retryable(() => runChunk(input, dependencies, control));
+      return await retryable(async () => {
+        refuseOtherEnvironment(dependencies.services, await dependencies.ledger.sweeps.read(input.sweepId), 'sweepId');
+        return runChunk(input, dependencies, control);
+      });
     } catch (error) {
       if (error instanceof SweepReleasedError || error instanceof UnknownSweepError) throw refusal('sweepId', error.message);
       throw error;

@@ -11,7 +11,7 @@ export interface ChunkDependencies {
   ledger: Pick<Ledger, 'isHeld'> & {
     readonly sweeps: Pick<
       SweepLedger,
-      'takeFence' | 'confirmFence' | 'openWave' | 'flushWave' | 'readHistories' | 'readRemovals' | 'countFailed'
+      'read' | 'takeFence' | 'confirmFence' | 'openWave' | 'flushWave' | 'readHistories' | 'readRemovals' | 'countFailed'
     >;
   };
   sender: Pick<TaskSender, 'send'>;

@@ -1,10 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
-import { refusal, requireService } from '../refusals';
+import { refusal } from '../refusals';
 import type { Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
-import { plaidEnvironment } from './plan-user';
+import { refuseOtherEnvironment } from './other-environment';
 import { sourceFailure } from './source-failure';
 import { SourceReading } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
@@ -45,7 +45,7 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
   try {
     const { total, duplicates, rejected } = await read(dependencies, input, row, control);
     if (total === 0) throw refusal(origin, 'holds nobody; an empty list never means everybody');
-    refuseOtherEnvironment(dependencies, await sweeps.read(input.sweepId), origin);
+    refuseOtherEnvironment(dependencies.services, await sweeps.read(input.sweepId), origin);
     return { total, duplicates, rejected };
   } catch (error) {
     const failure = failureOf(error, row, input, control.signal);
@@ -71,18 +71,6 @@ async function read(dependencies: SweepDependencies, input: TakeSnapshot, row: S
 function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {
   if (total <= maxUsers) return;
   throw refusal('maxUsers', `there are at least ${total} users, and maxUsers allows ${maxUsers}; look whether it is the right source, and allow more if it is`);
-}
-
-/**
- * Hashes of ids depend on Plaid's environment. Those of a snapshot that was taken for another one than this worker's
- * would match no hold that was set for it, and its users would be deleted in the wrong place.
- */
-function refuseOtherEnvironment({ services }: SweepDependencies, row: SweepRow | undefined, origin: string): void {
-  if (row?.plaidEnvironment === undefined) return;
-  requireService(services, 'plaid', origin);
-  const environment = plaidEnvironment(services);
-  if (row.plaidEnvironment === environment) return;
-  throw refusal(origin, `was read for another environment of Plaid than this worker's, which is ${environment}; set PLAID_ENV to the same where it is read, and read it again`);
 }
 
 function failureOf(error: unknown, { redriveOf }: SweepRow, { source, sweepId }: TakeSnapshot, signal: AbortSignal): unknown {

@@ -7,7 +7,7 @@ import type { Simulators } from '../../../src/testing';
 import { cleanUp } from '../../ledger/databases';
 import { until } from '../../support/offboarding-runs';
 import { quiet } from '../../support/quiet-runtime';
-import { chunkOf, converge, expectAllGone, openChunkPlace, seedSweep } from './chunk-place';
+import { chunkOf, converge, expectAllGone, openChunkPlace, seedSweep, targets } from './chunk-place';
 import type { ChunkPlace } from './chunk-place';
 
 describe('the activity of a chunk', () => {
@@ -73,6 +73,17 @@ describe('the activity of a chunk', () => {
     const unknown = await failureOf(run(chunkOf('unknown', 5)));
     expect(unknown).toMatchObject({ type: 'Task.InvalidInput', nonRetryable: true });
     expect(unknown.message).toContain('has no sweep unknown');
+    expect(simulators.plaid.figures().calls.total).toBe(0);
+  });
+
+  it('sends nothing where Plaid has another environment than where the users were read, and says which', async () => {
+    const { sweeps } = place.ledger;
+    const rows = targets('elsewhere', 5);
+    await sweeps.create({ sweepId: 'elsewhere' });
+    await sweeps.appendTargets({ sweepId: 'elsewhere', version: 0, rows, position: '5', complete: true, plaidEnvironment: 'production' });
+    const failure = await failureOf(run(chunkOf('elsewhere', 5)));
+    expect(failure).toMatchObject({ type: 'Task.InvalidInput', nonRetryable: true });
+    expect(failure.message).toMatch(/sweepId.*another environment of Plaid than this worker's, which is sandbox/);
     expect(simulators.plaid.figures().calls.total).toBe(0);
   });
 });
