@@ -1,31 +1,24 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settingsInSource } from '../support/settings-in-source';
 import { problemsIn } from '../support/typescript-program';
 
 const ROOT = join(__dirname, '..', '..');
 
-/** The fenced TypeScript blocks of a page, in their order. */
-function typescriptBlocks(page: string): string[] {
+/** The fenced TypeScript blocks of a page, in their order, by a name to find them by. */
+function typescriptBlocks(page: string): [name: string, code: string][] {
   const text = readFileSync(join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code);
+  return [...text.matchAll(/^```(?:ts|typescript)\n(.*?)^```$/gms)].map(([, code = ''], index) => [`${page.replaceAll('/', '-')}-${index + 1}`, code]);
 }
 
-it('compiles every TypeScript block of the README', () => {
-  const blocks = typescriptBlocks('README.md');
-  expect(blocks.length).toBeGreaterThanOrEqual(4);
-  expect(problemsIn(blocks)).toEqual([]);
-});
-
-it.each(['docs/nexus.md', 'docs/signing-in.md'])('compiles every TypeScript block of %s', (page) => {
-  const blocks = typescriptBlocks(page);
-  expect(blocks.length).toBeGreaterThanOrEqual(1);
-  expect(problemsIn(blocks)).toEqual([]);
-});
-
-it('would notice a block that does not compile', () => {
+/** All pages are one program, so that the types of all packages are read once. */
+it('compiles every TypeScript block of the README and of the guides, and would notice one that does not', () => {
+  const guides = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => join('docs', name));
+  const blocks = ['README.md', ...guides].flatMap(typescriptBlocks);
+  expect(blocks.filter(([name]) => name.startsWith('README')).length).toBeGreaterThanOrEqual(4);
+  expect(blocks.length).toBeGreaterThanOrEqual(9);
   const misspelt = "import { httpTask, plaid } from 'temporal-http-tasks/workflow';\nvoid httpTask(plaid.userItemsRemove)({ user_idd: 'u' });";
-  expect(problemsIn([misspelt]).join('\n')).toContain('user_idd');
+  expect(problemsIn([...blocks, ['misspelt', misspelt]])).toEqual([expect.stringMatching(/misspelt\.ts: .*user_idd/)]);
 });
 
 it('names every setting that the code reads, and none that it does not', () => {

@@ -3,9 +3,14 @@ import ts from 'typescript';
 
 const ROOT = join(__dirname, '..', '..');
 
-/** Compiles sources as if they were files of this package, so that they import it by its name; answers what is wrong. */
-export function problemsIn(sources: readonly string[]): string[] {
-  const files = new Map(sources.map((code, index) => [join(ROOT, `snippet-${index}.ts`), code]));
+/**
+ * Compiles sources as if they were files of this package, so that they import it by its name; answers what is wrong.
+ *
+ * @param sources Code, or a name for it and the code.
+ */
+export function problemsIn(sources: readonly (string | readonly [name: string, code: string])[]): string[] {
+  const named = sources.map((source, index) => (typeof source === 'string' ? ([`snippet-${index}`, source] as const) : source));
+  const files = new Map(named.map(([name, code]) => [join(ROOT, `${name}.ts`), code]));
   const options: ts.CompilerOptions = {
     strict: true,
     noEmit: true,
@@ -14,6 +19,8 @@ export function problemsIn(sources: readonly string[]): string[] {
     module: ts.ModuleKind.Node20,
     moduleResolution: ts.ModuleResolutionKind.Node16,
     types: ['node'],
+    // Two pages may call something by the same name.
+    moduleDetection: ts.ModuleDetectionKind.Force,
   };
   const host = ts.createCompilerHost(options);
   const fileExists = host.fileExists.bind(host);
