@@ -2,7 +2,11 @@ import type { AllowedOrigins } from './allowed-origins';
 import type { NamedClient } from './named-clients';
 import type { NamedSecret } from './named-secrets';
 import type { OAuthClient } from './oauth-client';
+import type { ProxySettings } from './proxy-settings';
 import type { ServiceSettings } from './service-settings';
+import type { TlsIdentity } from './tls-identity';
+
+type Part = 'services' | 'httpAllow' | 'httpAllowPrivate' | 'namedSecrets' | 'namedClients' | 'tlsIdentities' | 'proxy' | 'totalTimeoutMs';
 
 /** What it takes to send calls. */
 export class SenderSettings {
@@ -16,18 +20,24 @@ export class SenderSettings {
   readonly namedSecrets: ReadonlyMap<string, NamedSecret>;
   /** Clients whose access tokens it may put there, by name; no name is also one of a secret. */
   readonly namedClients: ReadonlyMap<string, NamedClient>;
+  /** Client certificates and authorities of their own, by the origin that they are for. */
+  readonly tlsIdentities: ReadonlyMap<string, TlsIdentity>;
+  /** Through which calls leave; directly when undefined. */
+  readonly proxy?: ProxySettings;
   /** Caps every time-out of every call, in milliseconds. */
   readonly totalTimeoutMs?: number;
   readonly #tokens = new Map<OAuthClient, readonly string[]>();
   #version = 0;
   #rotations = 0;
 
-  constructor(parts: Pick<SenderSettings, 'services' | 'httpAllow' | 'httpAllowPrivate' | 'namedSecrets' | 'namedClients' | 'totalTimeoutMs'>) {
+  constructor(parts: Pick<SenderSettings, Part>) {
     this.services = parts.services;
     this.httpAllow = parts.httpAllow;
     this.httpAllowPrivate = parts.httpAllowPrivate;
     this.namedSecrets = parts.namedSecrets;
     this.namedClients = parts.namedClients;
+    this.tlsIdentities = parts.tlsIdentities;
+    if (parts.proxy !== undefined) this.proxy = parts.proxy;
     if (parts.totalTimeoutMs !== undefined) this.totalTimeoutMs = parts.totalTimeoutMs;
   }
 
@@ -56,12 +66,13 @@ export class SenderSettings {
       ...[...this.namedSecrets.values()].map((secret) => secret.value),
       ...[...this.namedClients.values()].flatMap((client) => client.secretValues()),
       ...[...this.#tokens.values()].flat(),
+      ...(this.proxy?.secretValues() ?? []),
     ];
   }
 
   /** Reads secrets that came from files again; answers whether any changed. */
   reload(): boolean {
-    const sources = [...this.services.values(), ...this.namedSecrets.values(), ...this.namedClients.values()];
+    const sources = [...this.services.values(), ...this.namedSecrets.values(), ...this.namedClients.values(), ...(this.proxy ? [this.proxy] : [])];
     const changed = sources.map((source) => source.reload()).includes(true);
     if (changed) {
       this.#version += 1;

@@ -14,11 +14,13 @@ import { readNamedSecrets } from './named-secrets';
 import { ProblemList } from './problems';
 import { readProcess } from './process-settings';
 import type { ProcessSettings } from './process-settings';
+import { readProxy } from './proxy-settings';
 import { SenderSettings } from './sender-settings';
 import { readServiceSettings } from './service-settings';
 import type { ServiceSettings } from './service-settings';
 import { readSources } from './source-settings';
 import type { SourceSettings } from './source-settings';
+import { readTlsIdentities } from './tls-identity';
 import { readUi } from './ui-settings';
 
 /** Task queue of a worker that names no other. */
@@ -140,12 +142,15 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
   const totalTimeoutMs = readTotalTimeout(env, problems);
   const httpAllowPrivate = readOrigins(env, 'HTTP_TASKS_HTTP_ALLOW_PRIVATE', problems);
   const namedSecrets = readNamedSecrets(env, problems);
+  const proxy = readProxy(env, problems);
   return new SenderSettings({
     services: read,
     httpAllow: readAllowed(env, 'HTTP_TASKS_HTTP_ALLOW', httpAllowPrivate, problems),
     httpAllowPrivate,
     namedSecrets,
     namedClients: readNamedClients(env, new Set(namedSecrets.keys()), problems),
+    tlsIdentities: readTlsIdentities(env, problems),
+    ...(proxy && { proxy }),
     ...(totalTimeoutMs !== undefined && { totalTimeoutMs }),
   });
 }

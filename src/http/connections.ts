@@ -2,6 +2,8 @@ import type { LookupFunction } from 'node:net';
 import { Pool } from 'undici';
 import type { CallTimeouts } from '../tasks/define';
 import { cancelOn } from './cancellation';
+import { connectorFor } from './connector';
+import type { NetworkSettings } from './connector';
 import { Exchange } from './exchange';
 import type { ExchangeLimits, ExchangeResult } from './exchange';
 import type { RequestParts } from './prepared-request';
@@ -21,6 +23,7 @@ export interface WireCall {
 export interface ConnectionOptions {
   /** Connections, and so calls at the same time, to one origin. */
   perOrigin: number;
+  network: NetworkSettings;
   /** Looks host names up for calls that may only go to public addresses. @default the system's */
   lookup?: LookupFunction | undefined;
 }
@@ -28,12 +31,14 @@ export interface ConnectionOptions {
 /** Kept-alive connections by what they lead to and how they were made. */
 export class Connections {
   readonly #perOrigin: number;
+  readonly #network: NetworkSettings;
   readonly #publicLookup: LookupFunction;
   readonly #pools = new Map<string, Pool>();
   #closed = false;
 
-  constructor({ perOrigin, lookup }: ConnectionOptions) {
+  constructor({ perOrigin, network, lookup }: ConnectionOptions) {
     this.#perOrigin = perOrigin;
+    this.#network = network;
     this.#publicLookup = publicLookup(lookup);
   }
 
@@ -79,7 +84,7 @@ export class Connections {
         // Each connection carries one call at a time, so that a broken one makes no other call uncertain.
         pipelining: 1,
         allowH2: false,
-        connect: { timeout: connectMs, ...(publicOnly && { lookup: this.#publicLookup }) },
+        connect: connectorFor(origin, this.#network, { connectMs, ...(publicOnly && { guard: this.#publicLookup }) }),
       });
       this.#pools.set(key, pool);
     }

@@ -1,4 +1,5 @@
 import type { Effect } from '../tasks/define';
+import { PROXY_AWAY, PROXY_REFUSED, PROXY_UNAUTHORIZED, PROXY_UNREACHABLE, PROXY_UNTRUSTED, TLS_CODE, UNKNOWN_HERE } from './connector';
 import { NOT_HTTP, TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
 import { NOT_PUBLIC } from './public-lookup';
 
@@ -43,6 +44,12 @@ const CAUSES: Record<string, string> = {
   ENOTFOUND: 'the host name is not known',
   EAI_AGAIN: 'the host name could not be looked up',
   [NOT_PUBLIC]: 'the host name leads to an address that is not public. The operator allows such an origin with HTTP_TASKS_HTTP_ALLOW_PRIVATE',
+  [PROXY_UNREACHABLE]: 'the proxy cannot be reached, or did not answer in time',
+  [PROXY_UNTRUSTED]: 'the TLS certificate or handshake of the proxy was not accepted',
+  [PROXY_AWAY]: 'the proxy could not make a connection at the moment',
+  [PROXY_REFUSED]: 'the proxy refused to make a connection. Check HTTP_TASKS_PROXY, and whether the proxy lets calls to this host through',
+  [PROXY_UNAUTHORIZED]: 'the proxy refused its user and password. Check HTTP_TASKS_PROXY',
+  [UNKNOWN_HERE]: 'the host name is not known here, where it has to be checked that it leads to public addresses. HTTP_TASKS_PROXY_LOOKUP=proxy leaves that to the proxy',
   EHOSTUNREACH: 'the host cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
   ETIMEDOUT: 'no connection came about in time',
@@ -63,6 +70,6 @@ export function describeTransport(code: string): string {
 }
 
 function otherCause(code: string): string {
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) return `the TLS certificate or handshake was not accepted (${code})`;
+  if (TLS_CODE.test(code)) return `the TLS certificate or handshake was not accepted (${code})`;
   return 'the connection failed';
 }

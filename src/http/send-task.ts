@@ -94,7 +94,7 @@ class PoolingSender implements TaskSender {
   constructor(settings: SenderSettings, options: TaskSenderOptions) {
     this.#settings = settings;
     this.#options = options;
-    this.#connections = new Connections({ perOrigin: options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS, lookup: options.lookup });
+    this.#connections = new Connections({ perOrigin: options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS, network: settings, lookup: options.lookup });
     this.#tokens = options.tokens ?? accessTokens;
   }
 

@@ -6,6 +6,7 @@ import type { InvalidInputError } from '../tasks/parse-input';
 import { settingsOf } from '../tasks/service';
 import type { TokenProblem } from './access-tokens';
 import { classifyAnswer, lostAnswerType } from './classify';
+import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connector';
 import { describeLoss, describeUnexpected } from './describe';
 import type { Unexpected } from './describe';
 import { NOT_PUBLIC } from './public-lookup';
@@ -59,8 +60,12 @@ export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFa
   }
 }
 
-/** A request that the transport itself refuses to write, or to whom it leads, would be refused each time. */
+/**
+ * A request that the transport itself refuses to write, or to whom it leads, would be refused each time; a proxy that
+ * refuses it waits for a person, as a service does that refuses keys.
+ */
 function unsentType(code: string): TaskFailureType {
+  if (code === PROXY_REFUSED || code === PROXY_UNAUTHORIZED) return 'Task.Unauthorized';
   return FINAL_CODES.has(code) ? 'Task.InvalidInput' : 'Task.Unavailable';
 }
 

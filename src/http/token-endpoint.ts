@@ -2,6 +2,7 @@ import { formEncoded } from '../config/oauth-client';
 import type { OAuthClient } from '../config/oauth-client';
 import { TokenError } from './access-tokens';
 import type { IssuedToken, TokenProblem } from './access-tokens';
+import { PROXY_REFUSED, PROXY_UNAUTHORIZED } from './connector';
 import { describeTransport } from './describe';
 import type { ExchangeResult } from './exchange';
 import type { RequestParts } from './prepared-request';
@@ -51,13 +52,17 @@ export function tokenRequest(client: OAuthClient): RequestParts {
  * @throws TokenError when that is no token; nothing that was sent or answered is in it but OAuth's own code.
  */
 export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: number): IssuedToken {
-  if (result.kind !== 'answer') throw new TokenError({ retryable: true, what: `could not be asked: ${describeTransport(result.kind === 'lost' ? result.code : '')}.` });
+  if (result.kind !== 'answer') throw new TokenError(notAsked(result.kind === 'lost' ? result.code : ''));
   const fields = fieldsOf(result);
   if (result.status < 200 || result.status >= 300) throw new TokenError(refusalOf(result, fields, client, nowMs));
   const { access_token: value, token_type: type, expires_in: expiresIn } = fields;
   if (typeof value !== 'string' || !TOKEN.test(value)) throw new TokenError({ retryable: false, what: `answered ${result.status} without an access token that a header can carry. Check its URL.` });
   if (typeof type === 'string' && type.toLowerCase() !== 'bearer') throw new TokenError({ retryable: false, what: 'gave a token that is no bearer token, which cannot be used here.' });
   return { value, livesMs: lifeOf(expiresIn) };
+}
+
+function notAsked(code: string): TokenProblem {
+  return { retryable: code !== PROXY_REFUSED && code !== PROXY_UNAUTHORIZED, what: `could not be asked: ${describeTransport(code)}.` };
 }
 
 function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'answer' }>): Record<string, unknown> {

@@ -11,6 +11,7 @@ const FILES = [
   'src/config/source-settings.ts',
   'src/config/encryption-settings.ts',
   'src/config/gateway-settings.ts',
+  'src/config/proxy-settings.ts',
   'src/config/ui-settings.ts',
   'src/config/process-settings.ts',
   'src/config/tracing-settings.ts',

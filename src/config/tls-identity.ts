@@ -1,0 +1,168 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { parseOrigin } from './base-url';
+import { readList, readText } from './env';
+import type { Env } from './env';
+import type { ProblemList } from './problems';
+import { Secret } from './secret';
+
+const PREFIX = 'HTTP_TASKS_TLS_';
+const NAME = /^HTTP_TASKS_TLS_([A-Z0-9_]+?)_(?:ORIGIN|CERT_FILE|KEY_FILE|CA_FILE|KEY_PASSPHRASE(?:_FILE)?)$/;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** What a TLS connection is made with; PEM. */
+export interface TlsMaterial {
+  /** The client's certificate, with those between it and its authority. */
+  cert?: string;
+  key?: string;
+  passphrase?: string;
+  /** The authorities that are trusted instead of the system's. */
+  ca?: string;
+}
+
+interface TlsFiles {
+  cert?: string;
+  key?: string;
+  ca?: string;
+}
+
+type Part = keyof TlsFiles;
+
+/** Something is wrong with one of the files. */
+interface WrongFile {
+  part: Part;
+  message: string;
+}
+
+/** A client certificate, authorities of its own, or both, for the connections to some origins. */
+export class TlsIdentity {
+  readonly name: string;
+  readonly #files: TlsFiles;
+  readonly #passphrase: Secret | undefined;
+  #material: TlsMaterial;
+  #stamp: string;
+
+  constructor(name: string, files: TlsFiles, passphrase: Secret | undefined, material: TlsMaterial) {
+    this.name = name;
+    this.#files = files;
+    this.#passphrase = passphrase;
+    this.#material = material;
+    this.#stamp = stampOf(files);
+  }
+
+  /**
+   * What new connections are made with, the same object until a file was replaced. Files that do not fit together, since
+   * only some have been replaced so far, or that have gone, leave what was there.
+   */
+  material(): TlsMaterial {
+    const stamp = stampOf(this.#files);
+    if (stamp === this.#stamp) return this.#material;
+    this.#passphrase?.reload();
+    const read = readMaterial(this.#files, this.#passphrase?.value);
+    if ('message' in read) return this.#material;
+    this.#stamp = stamp;
+    this.#material = read;
+    return read;
+  }
+}
+
+/** Reads every `HTTP_TASKS_TLS_<NAME>_…`; answers the identities by the origins that they are for. */
+export function readTlsIdentities(env: Env, problems: ProblemList): ReadonlyMap<string, TlsIdentity> {
+  const byOrigin = new Map<string, TlsIdentity>();
+  const names = Object.entries(env).flatMap(([setting, value]) => (value ? (NAME.exec(setting)?.[1] ?? []) : []));
+  for (const name of [...new Set(names)].sort()) {
+    const identity = readIdentity(env, name, problems);
+    for (const origin of readOrigins(env, `${PREFIX}${name}_ORIGIN`, problems)) {
+      const other = byOrigin.get(origin);
+      if (other) problems.add(`${PREFIX}${name}_ORIGIN`, `names ${origin}, and so does ${PREFIX}${other.name}_ORIGIN.`);
+      else if (identity) byOrigin.set(origin, identity);
+    }
+  }
+  return byOrigin;
+}
+
+function readIdentity(env: Env, name: string, problems: ProblemList): TlsIdentity | undefined {
+  const setting = (part: Part): string => `${PREFIX}${name}_${part.toUpperCase()}_FILE`;
+  const [cert, key, ca] = (['cert', 'key', 'ca'] as const).map((part) => readText(env, setting(part)));
+  const files = { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }), ...(ca !== undefined && { ca }) };
+  if (cert === undefined && key === undefined && ca === undefined) problems.add(setting('cert'), `is missing; name a file with the client's certificate, or ${setting('ca')} with authorities to trust.`);
+  if (cert === undefined && key !== undefined) problems.add(setting('cert'), `is missing, and ${setting('key')} is set; a certificate and its key go together.`);
+  if (cert !== undefined && key === undefined) problems.add(setting('key'), `is missing, and ${setting('cert')} is set; a certificate and its key go together.`);
+  const passphrase = Secret.read(env, `${PREFIX}${name}_KEY_PASSPHRASE`, problems, { required: false });
+  if ((cert === undefined) !== (key === undefined) || (cert ?? ca) === undefined) return undefined;
+  const read = readMaterial(files, passphrase?.value);
+  if (!('message' in read)) return new TlsIdentity(name, files, passphrase, read);
+  problems.add(setting(read.part), read.message);
+  return undefined;
+}
+
+function readOrigins(env: Env, setting: string, problems: ProblemList): string[] {
+  const entries = readList(env, setting);
+  if (entries.length === 0) problems.add(setting, 'is missing; name the origin to which such connections go, for example https://api.example.com, or several with commas between.');
+  return entries.flatMap((entry) => {
+    const origin = parseOrigin(entry);
+    const wrong = typeof origin === 'string' ? origin : origin.protocol === 'https:' ? undefined : `holds ${origin.origin}, where no TLS is spoken.`;
+    if (wrong !== undefined) problems.add(setting, wrong);
+    return wrong === undefined && typeof origin !== 'string' ? [origin.origin] : [];
+  });
+}
+
+/** Nothing of a file is repeated in what is wrong with it. */
+function readMaterial(files: TlsFiles, passphrase: string | undefined): TlsMaterial | WrongFile {
+  const texts: TlsFiles = {};
+  for (const part of ['cert', 'key', 'ca'] as const) {
+    const file = files[part];
+    if (file === undefined) continue;
+    const text = readFile(file);
+    if (text === undefined) return { part, message: `the file ${file} cannot be read; name a file that this process may read.` };
+    texts[part] = text;
+  }
+  const wrong = whyNotAuthorities(texts.ca) ?? whyNotPair(texts, passphrase);
+  return wrong ?? { ...texts, ...(passphrase !== undefined && texts.key !== undefined && { passphrase }) };
+}
+
+function whyNotAuthorities(ca: string | undefined): WrongFile | undefined {
+  if (ca === undefined) return undefined;
+  const blocks = ca.match(CERTIFICATE) ?? [];
+  const readable = blocks.length > 0 && blocks.every((block) => certificateIn(block) !== undefined);
+  return readable ? undefined : { part: 'ca', message: 'holds no certificate in PEM, or one that cannot be read.' };
+}
+
+function whyNotPair({ cert, key }: TlsFiles, passphrase: string | undefined): WrongFile | undefined {
+  if (cert === undefined || key === undefined) return undefined;
+  const certificate = certificateIn(cert);
+  if (!certificate) return { part: 'cert', message: 'holds no certificate in PEM, or one that cannot be read.' };
+  if (Date.parse(certificate.validTo) < Date.now()) return { part: 'cert', message: `holds a certificate that ended on ${certificate.validTo}.` };
+  try {
+    const isOurs = certificate.checkPrivateKey(createPrivateKey({ key, ...(passphrase !== undefined && { passphrase }) }));
+    return isOurs ? undefined : { part: 'key', message: "holds a key that is not that of the certificate, whose own stands first in its file." };
+  } catch {
+    return { part: 'key', message: passphrase === undefined ? 'holds no private key in PEM that can be read without a passphrase.' : 'holds no private key in PEM that this passphrase opens.' };
+  }
+}
+
+function certificateIn(text: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readFile(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Changes when a file does. */
+function stampOf(files: TlsFiles): string {
+  return Object.values(files)
+    .map((file: string) => {
+      const stat = statSync(file, { throwIfNoEntry: false, bigint: true });
+      return stat ? `${stat.ino}:${stat.mtimeNs}:${stat.size}` : '';
+    })
+    .join(' ');
+}
