@@ -7,6 +7,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -33,6 +34,9 @@ export type { CarriedSweep } from './sweep/sweep-state';
 
 /** A history is left behind long before the server would end the run because of it. */
 const MOST_EVENTS = 5_000;
+
+/** The patch since which a sweep can be found by its status while it waits for approval. */
+const FOUND_WHILE_WAITING = 'sweep-found-while-waiting-for-approval';
 
 /** A round that brought nothing is not repeated at once: whatever is in the way needs a moment. */
 const IDLE_PAUSE_MS = 5_000;
@@ -156,7 +160,8 @@ class Sweep {
     const state = this.#state;
     if (!this.#input.approval || state.approvedBy !== undefined) return;
     state.phase = 'waitingForApproval';
-    this.#tell();
+    if (patched(FOUND_WHILE_WAITING)) this.#show();
+    else this.#tell();
     await this.#writeStatus();
     await condition(() => state.approvedBy !== undefined);
     state.phase = 'users';

@@ -1,5 +1,6 @@
 /**
- * Records the histories of this version into `histories/<version>/`; see README.md beside it.
+ * Records the histories of this version into `histories/<version>/`, all of them or those that are named; see README.md
+ * beside it.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -20,6 +21,12 @@ import { HISTORIES } from './histories';
 import { SWEEPS } from './sweep-runs';
 
 type Handle = WorkflowHandle;
+
+const wanted = process.argv.slice(2);
+
+function isWanted(name: string): boolean {
+  return wanted.length === 0 || wanted.includes(name);
+}
 
 interface Recording {
   place: Place;
@@ -141,12 +148,12 @@ async function record(): Promise<void> {
   try {
     await place.startWorker({ worker, plugin: { tasks: [shopTask(target)] } });
     await sweepPlace.startWorker({ worker });
-    for (const [name, start] of Object.entries(RUNS)) await keep(name, await start({ place, target }));
-    for (const [name, start] of Object.entries(SWEEPS)) {
+    for (const [name, start] of wantedOf(RUNS)) await keep(name, await start({ place, target }));
+    for (const [name, start] of wantedOf(SWEEPS)) {
       await keep(name, await start(sweepPlace));
       sweepPlace.simulators.plaid.faults.remove();
     }
-    await keepContinued();
+    if (CONTINUED.some(isWanted)) await keepContinued();
   } finally {
     await sweepPlace.close();
     await place.close();
@@ -154,6 +161,12 @@ async function record(): Promise<void> {
     await server.stop();
   }
 }
+
+function wantedOf<T>(runs: Readonly<Record<string, T>>): [name: string, start: T][] {
+  return Object.entries(runs).filter(([name]) => isWanted(name));
+}
+
+const CONTINUED = ['offboard-users-continued-as-new', 'offboard-users-continuing'] as const;
 
 /** Both ends of a continue-as-new, on a server that suggests one after few events. */
 async function keepContinued(): Promise<void> {
@@ -165,8 +178,8 @@ async function keepContinued(): Promise<void> {
     await place.startWorker({ worker: { identity: 'recorder' } });
     const handle = await place.start({ source: { file: await place.users(4_500) }, concurrency: 1 });
     await handle.result();
-    await keep('offboard-users-continued-as-new', place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId));
-    await keep('offboard-users-continuing', place.client.workflow.getHandle(handle.workflowId));
+    await keep(CONTINUED[0], place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId));
+    await keep(CONTINUED[1], place.client.workflow.getHandle(handle.workflowId));
   } finally {
     await place.close();
     await server.stop();

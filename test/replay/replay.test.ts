@@ -26,7 +26,7 @@ function firstActivity({ events }: History) {
 }
 
 it('replays every recorded history with the present workflows', async () => {
-  expect(names.filter((name) => name.startsWith(`${version}/`)).length).toBeGreaterThanOrEqual(26);
+  expect(names.filter((name) => name.startsWith(`${version}/`)).length).toBeGreaterThanOrEqual(27);
   const failed: string[] = [];
   for (const name of names) {
     await replay(await readHistory(name)).catch((error: unknown) => failed.push(`${name}: ${String(error)}`));

@@ -26,6 +26,15 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
     return handle;
   },
 
+  'offboard-users-paused-while-waiting': async (place) => {
+    const handle = await place.start({ source: { file: await place.users(105) }, approval: true });
+    await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
+    await handle.executeUpdate(pauseUpdate);
+    await handle.executeUpdate(resumeUpdate);
+    await handle.executeUpdate(approveUpdate, { args: [{ total: 105, by: 'A. Person' }] });
+    return handle;
+  },
+
   'offboard-users-paused-and-resumed': async (place) => {
     const handle = await slowSweep(place);
     await handle.executeUpdate(pauseUpdate);

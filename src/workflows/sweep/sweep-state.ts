@@ -130,7 +130,8 @@ export class SweepState {
   }
 
   progress(): SweepProgress {
-    const { sweepId, status, pausedBecause, counts, duplicates, rejected, phase, round, underWay, waitingForBulk, approvedBy, nextTryAtMs } = this;
+    const { sweepId, pausedBecause, counts, duplicates, rejected, round, underWay, waitingForBulk, approvedBy, nextTryAtMs } = this;
+    const { status, phase } = this.#standing();
     return {
       sweepId,
       status,
@@ -141,7 +142,7 @@ export class SweepState {
       ...(this.input.redriveOf !== undefined && { redriveOf: this.input.redriveOf }),
       ...(this.ended?.merkleRoot !== undefined && { merkleRoot: this.ended.merkleRoot }),
       ...(this.ended?.compensationTask !== undefined && { compensationTask: this.ended.compensationTask }),
-      phase: this.ended ? 'ended' : this.isPaused && underWay === 0 ? 'paused' : phase,
+      phase,
       round,
       underWay,
       waitingForBulk,
@@ -149,6 +150,18 @@ export class SweepState {
       startedAt: new Date(this.startedAtMs).toISOString(),
       ...(approvedBy !== undefined && { approvedBy }),
     };
+  }
+
+  /**
+   * Approved, a sweep waits no more, although it goes on only after whoever approved it was answered. For answers only:
+   * what is written into the history follows `status`, as it did in runs that replay.
+   */
+  #standing(): Pick<SweepProgress, 'status' | 'phase'> {
+    const { status, phase } = this;
+    if (this.ended) return { status, phase: 'ended' };
+    if (this.isPaused && this.underWay === 0) return { status, phase: 'paused' };
+    if (phase !== 'waitingForApproval' || this.approvedBy === undefined) return { status, phase };
+    return { status: this.isPaused ? status : 'running', phase: 'users' };
   }
 
   carried(opened: OpenedSweep): CarriedSweep {

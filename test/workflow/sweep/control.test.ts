@@ -1,3 +1,4 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate } from '../../../src/workflows/sweep/handlers';
 import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
@@ -103,12 +104,14 @@ it('waits for approval, and refuses one for another number of users', async () =
   const handle = await place.start({ source: { file: await place.users(120) }, approval: true });
   await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
   expect(calls()).toBe(0);
+  const { typedSearchAttributes } = await handle.describe();
+  expect(typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'))).toBe('waitingForApproval');
   const wrong: unknown = await handle.executeUpdate(approveUpdate, { args: [{ total: 119, by: 'me' }] }).catch((error: unknown) => error);
   expect(wrong).toBeInstanceOf(WorkflowUpdateFailedError);
   expect((wrong as WorkflowUpdateFailedError).cause?.message).toBe(
     'total is 119, and this sweep has 120 users. Look at them again, then approve the number that you find.',
   );
-  await expect(handle.executeUpdate(approveUpdate, { args: [{ total: 120, by: 'A. Person' }] })).resolves.toMatchObject({ approvedBy: 'A. Person' });
+  await expect(handle.executeUpdate(approveUpdate, { args: [{ total: 120, by: 'A. Person' }] })).resolves.toMatchObject({ approvedBy: 'A. Person', status: 'running', phase: 'users' });
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed' });
 });
 
