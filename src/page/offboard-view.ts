@@ -7,6 +7,7 @@ import { InputForm } from './input-form.js';
 import { stepsView } from './run-steps.js';
 
 const NAME = 'offboardUser';
+const BEARER_TOKEN = 'plaidUserToken';
 const WAIT_MS = 120;
 const FOLLOW_MS = 700;
 
@@ -23,6 +24,7 @@ export class OffboardView {
   /** What was tried last, as JSON: only this may be done for real. */
   #tried: string | undefined;
   #timer: number | undefined;
+  #busy = false;
 
   /** @param signal Fires when the person has gone on to something else. */
   constructor(signal: AbortSignal) {
@@ -61,11 +63,11 @@ export class OffboardView {
   #changed(): void {
     this.#draw();
     window.clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => void this.#check(false), WAIT_MS);
+    this.#timer = window.setTimeout(() => void this.#check(false).catch((error: unknown) => this.#failed(error)), WAIT_MS);
   }
 
-  #draw(busy = false): void {
-    this.#dry.disabled = busy || this.#place.problem !== undefined;
+  #draw(): void {
+    this.#dry.disabled = this.#busy || this.#place.problem !== undefined;
     this.#real.disabled = this.#dry.disabled || this.#tried !== JSON.stringify(this.#input);
   }
 
@@ -82,16 +84,22 @@ export class OffboardView {
       if (!(await this.#check(true))) return;
       const confirm = await this.#confirmed(input, dryRun);
       if (!confirm) return;
-      this.#draw(true);
+      this.#busy = true;
+      this.#draw();
       const run = await ask<StartedRun>('POST', '/api/offboardings', { input: { ...input, dryRun }, confirm });
       const page = await this.#follow(run);
       // Whoever has done it once looks again before it is done once more.
       this.#tried = dryRun && page.closedAt !== undefined ? JSON.stringify(input) : undefined;
     } catch (error) {
-      if (!this.#signal.aborted) fill(this.#said, problem(error));
+      this.#failed(error);
     } finally {
+      this.#busy = false;
       this.#draw();
     }
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#signal.aborted) fill(this.#said, problem(error));
   }
 
   /** What was typed; nothing when the person leaves it. */
@@ -101,7 +109,7 @@ export class OffboardView {
     const question: Question = {
       title: dryRun ? 'Look at this user in production?' : 'Off-board this user?',
       description: dryRun ? 'Only reads: nothing is changed.' : "Removes the user's Items at Plaid, ends its products and has Batch delete its data, as far as this input says. A run that is under way with the same input is followed instead.",
-      shown: JSON.stringify(input, undefined, 2),
+      shown: JSON.stringify(input, (key, value: unknown) => (key === BEARER_TOKEN ? '****' : value), 2),
       ...(!dryRun && { afterwards: 'Removed Items cannot be restored: the person has to connect their accounts again.', name: NAME }),
       ...(production && environment !== undefined && { environment }),
     };

@@ -116,6 +116,9 @@ h1{font-size:1.45rem}
 .people th[scope=row],.people td{border:0;padding:2px 0 2px 7.5em;position:relative;min-height:1.5em}
 .people [data-label]::before{content:attr(data-label);position:absolute;left:0;color:var(--soft)}
 .answers>tbody>tr>td{border:0;padding-top:0}
+.answers .numbers{width:100%}
+.answers .numbers code{overflow-wrap:anywhere}
+.answers .numbers td:nth-child(2){width:70%}
 .sign{grid-template-columns:1fr;gap:44px}
 }
 @media print{

@@ -16,7 +16,8 @@ export async function timePlots({ sweep, summary: { settled } }: ReportData): Pr
   const figures = overTime(settled);
   const waits = waitsInWords(Date.parse(sweep.createdAt), settled);
   if (figures.stretches.length < 2) {
-    return emptyFigure(THROUGHPUT, `${counted(figures.total, 'user')} came to an end at ${moment(settled.first)}. ${waits}`);
+    // The first receipts may be much older: a user is at an end with the last of its steps.
+    return emptyFigure(THROUGHPUT, `${counted(figures.total, 'user')} came to an end at ${moment(settled.last)}. ${waits}`);
   }
   return html`${await throughputFigure(figures)}${await shareFigure(figures, waits)}`;
 }

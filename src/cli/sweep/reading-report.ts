@@ -1,6 +1,7 @@
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 import type { BadRow } from '../../sources/source';
 import type { Io } from '../io';
+import { oneLine } from '../one-line';
 import { printable, say } from '../output';
 
 /** How often a line of progress is written: over the one before where a person looks on, else below it. */
@@ -34,7 +35,7 @@ export class ReadingReport {
     const { stderr } = this.#io;
     if (performance.now() - this.#shownAtMs < (stderr.isTTY ? TERMINAL_MS : LOG_MS)) return;
     this.#shownAtMs = performance.now();
-    if (stderr.isTTY) stderr.write(`\r\u001b[K${this.#line('Reading', state)}`);
+    if (stderr.isTTY) stderr.write(`\r\u001b[K${oneLine(this.#line('Reading', state), stderr.columns - 1)}`);
     else say(this.#io, this.#line('Reading', state));
   }
 

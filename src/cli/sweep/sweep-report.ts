@@ -62,11 +62,13 @@ export function sayNextSteps(io: Io, { sweepId, status, counts }: SweepResult): 
   if (status === 'waitingForApproval') {
     say(io, `It waits for approval of its ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`);
   } else if (status === 'paused') {
-    say(io, `It goes on with: http-tasks sweep resume ${id} --watch    or is ended with: http-tasks sweep cancel ${id}`);
+    say(io, `It goes on with:  http-tasks sweep resume ${id} --watch`);
+    say(io, `or is ended with: http-tasks sweep cancel ${id}`);
   } else if (status !== 'running') {
     if (counts.failed + counts.unknown + counts.notFound > 0) say(io, `What failed: http-tasks sweep results ${id}`);
     if (counts.failed + counts.unknown > 0) say(io, `Take up the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
-    say(io, `Receipts: http-tasks receipts ${id}    Check them: http-tasks verify ${id}`);
+    say(io, `Receipts:   http-tasks receipts ${id}`);
+    say(io, `Check them: http-tasks verify ${id}`);
   }
 }
 

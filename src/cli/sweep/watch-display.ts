@@ -2,6 +2,8 @@ import { SingleBar } from 'cli-progress';
 import type { OutcomeCounts, SweepProgress } from '../../policy/sweep-result';
 import { WORST_FIRST } from '../../policy/worst-outcome';
 import type { Io } from '../io';
+import { fitParts, oneLine } from '../one-line';
+import type { LinePart } from '../one-line';
 import { printable, say } from '../output';
 import { count } from './reading-report';
 
@@ -25,17 +27,25 @@ export function showSweep(io: Io): WatchDisplay {
   return io.stderr.isTTY ? new Bar(io) : new Lines(io);
 }
 
+/** In a narrow terminal the words are worth more than the bar. */
+const NARROW = 100;
+const BLANKS = 4;
+
 class Bar implements WatchDisplay {
   readonly #bar: SingleBar;
+  readonly #barSize: number;
+  readonly #stderr: Io['stderr'];
   readonly #meter = new RateMeter();
 
   constructor({ stderr }: Io) {
+    this.#stderr = stderr;
+    this.#barSize = stderr.columns < NARROW ? 10 : 24;
     this.#bar = new SingleBar({
       stream: stderr,
       format: '  {bar}  {text}',
       barCompleteChar: '█',
       barIncompleteChar: '░',
-      barsize: 24,
+      barsize: this.#barSize,
       hideCursor: true,
       clearOnComplete: true,
     });
@@ -46,11 +56,17 @@ class Bar implements WatchDisplay {
     const { total } = progress.counts;
     const done = doneWith(progress);
     this.#bar.setTotal(Math.max(1, total));
-    this.#bar.update(done, { text: withTrouble(progressText(progress, this.#meter.rate(done)), trouble) });
+    const parts = [...progressParts(progress, this.#meter.rate(done)), { text: printable(trouble ?? ''), spare: 0 }];
+    this.#bar.update(done, { text: fitParts(parts, this.#room) });
   }
 
   problem(text: string): void {
-    this.#bar.update({ text });
+    this.#bar.update({ text: oneLine(text, this.#room) });
+  }
+
+  /** Terminals change their width; in the last column some begin a new line. */
+  get #room(): number {
+    return this.#stderr.columns - this.#barSize - BLANKS - 1;
   }
 
   stop(): void {
@@ -110,15 +126,21 @@ export class RateMeter {
 
 /** One line for people: how many, how fast, how long still, what came of them, and what the sweep waits for. */
 export function progressText(progress: SweepProgress, usersPerSecond: number | undefined): string {
+  return fitParts(progressParts(progress, usersPerSecond), Infinity);
+}
+
+/** The same in parts, of which those can be spared that only say how fast it goes. */
+export function progressParts(progress: SweepProgress, usersPerSecond: number | undefined): LinePart[] {
   const { counts } = progress;
   const done = doneWith(progress);
-  const parts = [
-    counts.total > 0 && `${count(done)}/${count(counts.total)} users`,
-    ...(usersPerSecond === undefined || done === counts.total ? [] : speed(counts.total - done, usersPerSecond)),
-    outcomesText(counts),
-    waitsFor(progress),
+  const [rate = '', left = ''] = usersPerSecond === undefined || done === counts.total ? [] : speed(counts.total - done, usersPerSecond);
+  return [
+    { text: counts.total > 0 ? `${count(done)}/${count(counts.total)} users` : '', spare: 0 },
+    { text: rate, spare: 2 },
+    { text: left, spare: 1 },
+    { text: outcomesText(counts), spare: 0 },
+    { text: waitsFor(progress), spare: 0 },
   ];
-  return parts.filter(Boolean).join(' · ');
 }
 
 /** Users who are done, or will be with a bulk call that takes thousands of them at once. */

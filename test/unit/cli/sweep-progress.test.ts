@@ -1,7 +1,8 @@
 import type { ChunkProgress } from '../../../src/activities/sweep/contract';
+import { fitParts } from '../../../src/cli/one-line';
 import { withRunningChunks } from '../../../src/cli/sweep/live-progress';
 import { toDocument } from '../../../src/cli/sweep/sweep-report';
-import { RateMeter, progressText } from '../../../src/cli/sweep/watch-display';
+import { RateMeter, progressParts, progressText } from '../../../src/cli/sweep/watch-display';
 import { noCounts } from '../../../src/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from '../../../src/policy/sweep-result';
 
@@ -59,6 +60,17 @@ describe('the line of progress', () => {
   ])('says that it waits for %s', (_, more, expected) => {
     expect(progressText(progress({}, more), undefined)).toBe(expected);
   });
+});
+
+describe('a line in a narrow terminal', () => {
+  const parts = progressParts(progress({ total: 12_000, pending: 9_000, removed: 2_990, failed: 10 }), 250);
+
+  it.each([
+    [80, '3,000/12,000 users · 250/s · 36 s left · failed 10, removed 2,990'],
+    [60, '3,000/12,000 users · 36 s left · failed 10, removed 2,990'],
+    [50, '3,000/12,000 users · failed 10, removed 2,990'],
+    [30, '3,000/12,000 users · failed 1…'],
+  ])('of %d columns leaves out how fast it goes before anything else', (width, text) => expect(fitParts(parts, width)).toBe(text));
 });
 
 describe('the rate', () => {
