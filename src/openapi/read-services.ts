@@ -59,9 +59,20 @@ function openQuestions(usual: Servers, taken: readonly TakenOperation[], service
     ...(usual.open === undefined || options.defaultEnvironment !== undefined ? [] : [`servers: ${usual.open}`]),
     ...(keys.length === 0 ? [] : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
     ...[...new Set(versions.map(({ name, setting }) => `credentials: ${name} looks like a version and no secret; give it a value, or set ${setting}`))],
+    ...tokenQuestions(services),
     ...(taken.some(({ decision }) => decision.rateLimit) ? [] : ['rateLimits: the limits of the service, which no OpenAPI document says']),
     ...(options.errors ? [] : ["errors: what the service's error codes mean, above all which of them say that keys are wrong or that it is to be slower"]),
   ];
+}
+
+/** A secret goes there, so that a person has to see it. */
+function tokenQuestions(services: readonly PlannedService[]): string[] {
+  const questions = services.flatMap(({ service }) => service.credentials).flatMap(({ setting, clientCredentials }) => {
+    if (!clientCredentials) return [];
+    const { tokenUrl, clientIdSetting, settings = {} } = clientCredentials;
+    return [`credentials: access tokens come from ${JSON.stringify(tokenUrl)}, to which ${clientIdSetting} and ${setting} are sent; ${settings.scope} says what they are to be good for`];
+  });
+  return [...new Set(questions)];
 }
 
 function serviceOf(root: DocumentNode, name: string, members: readonly TakenOperation[], options: OpenApiOptions, errors: ServiceDefinition['errors']): PlannedService {

@@ -26,6 +26,9 @@ const SECRETS = {
   androidKey: 'CANARY-android/+%45 v5 key',
   subjectKey: 'CANARY-subject "1t/+%46\\F u4',
   namedSecret: 'CANARY-named "2y/+%47\\G t3',
+  clientSecret: 'CANARY-login "3i/+%48\\I s1',
+  accessToken: 'CANARY-access"4o/+%49\\J-r0',
+  refusedSecret: 'CANARY-refused "5p/+%40\\K q9',
   collectorToken: 'CANARY-collector-3u',
 };
 
@@ -46,9 +49,11 @@ const inProgress: string[] = [];
 let haystack: Haystack;
 
 beforeAll(async () => {
-  target = await startHttpTarget(({ path, headers }) => {
-    const key = String(headers['x-key']);
-    return { status: path === '/error' ? 400 : 200, body: { code: key, message: `you sent ${key}`, [key]: encodeURIComponent(key) } };
+  target = await startHttpTarget(({ path, headers, body }) => {
+    if (path === '/login') return { status: 200, body: { access_token: SECRETS.accessToken, expires_in: 3_600 } };
+    if (path === '/refused') return { status: 401, body: { error: 'invalid_client', error_description: `${String(body)} ${headers.authorization}` } };
+    const [key, token] = [String(headers['x-key']), String(headers.authorization)];
+    return { status: path === '/error' ? 400 : 200, body: { code: key, message: `you sent ${key} and ${token}`, [key]: encodeURIComponent(key), [token]: encodeURIComponent(token) } };
   });
   place = await openPlace({
     plaid: { clientId: SECRETS.plaidClientId, secret: SECRETS.plaidSecret },
@@ -58,6 +63,8 @@ beforeAll(async () => {
       HTTP_TASKS_HTTP_ALLOW: target.origin,
       HTTP_TASKS_SECRET_TICKETS: SECRETS.namedSecret,
       HTTP_TASKS_SECRET_TICKETS_ORIGIN: target.origin,
+      ...clientSettings('LOGIN', '/login', SECRETS.clientSecret),
+      ...clientSettings('REFUSED', '/refused', SECRETS.refusedSecret),
       HTTP_TASKS_LOG_LEVEL: 'trace',
     },
   });
@@ -113,8 +120,19 @@ const CALLS: readonly { endpoint: Endpoint; input?: Partial<GivenInput> }[] = [
   { endpoint: 'gdprRequestGet', input: { batch: { mode: 'gdpr' } } },
 ];
 
-/** The same header everywhere, so that whatever is echoed holds the named secret. */
-const KEY_HEADER = { 'x-key': '{{secret:TICKETS}}' };
+/** The same headers everywhere, so that whatever is echoed holds the named secret and an access token. */
+const KEY_HEADER = { 'x-key': '{{secret:TICKETS}}', authorization: 'Bearer {{secret:LOGIN}}' };
+
+/** A client of OAuth2 whose tokens come from this path of the target. */
+function clientSettings(name: string, path: string, secret: string): Record<string, string> {
+  const setting = `HTTP_TASKS_OAUTH_${name}`;
+  return {
+    [`${setting}_TOKEN_URL`]: target.origin + path,
+    [`${setting}_ORIGIN`]: target.origin,
+    [`${setting}_CLIENT_ID`]: 'worker',
+    [`${setting}_CLIENT_SECRET`]: secret,
+  };
+}
 
 function seedMarked(): { user: { plaidUserId: string; batchUserId: string }; itemIds: string[] } {
   const user = { plaidUserId: freshId(`usr ${ID_MARK}`), batchUserId: freshId(`customer ${ID_MARK}`) };
@@ -154,6 +172,7 @@ function faultyRuns(): Promise<void>[] {
 
 function genericRuns(): Promise<void>[] {
   const inputs = ['/ok', '/error'].flatMap((path) => ['GET', 'POST'].map((method) => ({ uri: target.origin + path, method, headers: KEY_HEADER })));
+  inputs.push({ uri: `${target.origin}/ok`, method: 'POST', headers: { ...KEY_HEADER, authorization: 'Bearer {{secret:REFUSED}}' } });
   return inputs.map(async (input) => {
     const workflowId = freshId('generic');
     runs.push(workflowId);
@@ -237,7 +256,11 @@ it('searched what a provider and a server had really echoed', () => {
   expect(echoes).toHaveLength(CALLS.length * 2 + 1);
   expect(echoes.filter(({ fired }) => fired === 0)).toEqual([]);
   expect(target.received.length).toBeGreaterThan(CALLS.length);
-  expect(target.received.every(({ headers }) => headers['x-key'] === SECRETS.namedSecret)).toBe(true);
+  const atTarget = (path: string) => target.received.filter((call) => call.path === path).length;
+  expect({ login: atTarget('/login'), refused: atTarget('/refused') }).toEqual({ login: 1, refused: 1 });
+  const calls = target.received.filter(({ path }) => path === '/ok' || path === '/error');
+  expect(calls.every(({ headers }) => headers['x-key'] === SECRETS.namedSecret && headers.authorization === `Bearer ${SECRETS.accessToken}`)).toBe(true);
+  expect(haystack.told).toContain('the token endpoint refused the client with 401 invalid_client');
   expect(haystack.histories).toContain('[secret]');
   expect(haystack.told).toContain('[secret]');
 });

@@ -154,6 +154,27 @@ describe('Signing in', () => {
     expect(request.headers).toMatchObject(headers);
   });
 
+  it.each([
+    ['https://login.example/token', 'https://login.example/token'],
+    ['/oauth/token', '/oauth/token'],
+    ['http://login.example/token', undefined],
+    ['//login.example/token', undefined],
+    ['https://me:pw@login.example/token', undefined],
+    ['oauth/token', undefined],
+  ])('by a token that is fetched, where the document says that they come from %s', (tokenUrl, expected) => {
+    const schemes = { ...securitySchemes, oauth: { type: 'oauth2', flows: { clientCredentials: { tokenUrl, scopes: {} } } } };
+    const security = { security: [{ oauth: ['a'] }] };
+    const { tasks, report } = tasksOf(documentWith({ '/a': { post: operation({ operationId: 'a', ...security }) } }, { components: { securitySchemes: schemes } }));
+    const [rule] = tasks[0]!.service.credentials;
+    expect(rule).toMatchObject({ setting: expected === undefined ? 'SHOP_OAUTH' : 'SHOP_OAUTH_CLIENT_SECRET', in: 'header', name: 'authorization', scheme: 'bearer' });
+    expect(rule!.clientCredentials?.tokenUrl).toBe(expected);
+    const questions = report.decide.filter(({ what }) => what.includes('access tokens come from'));
+    expect(questions.map(({ what }) => what)).toEqual(expected === undefined ? [] : [expect.stringContaining(`${JSON.stringify(expected)}, to which SHOP_OAUTH_CLIENT_ID and SHOP_OAUTH_CLIENT_SECRET are sent; SHOP_OAUTH_SCOPE`)]);
+    // Who has a token already names its setting.
+    const named = tasksOf(documentWith({ '/a': { post: operation({ operationId: 'a', ...security }) } }, { components: { securitySchemes: schemes } }), { credentials: { oauth: { setting: 'MY_TOKEN' } } });
+    expect(named.tasks[0]!.service.credentials).toEqual([{ setting: 'MY_TOKEN', in: 'header', name: 'authorization', scheme: 'bearer' }]);
+  });
+
   it('is left out where the operation is public, beside others that are not', () => {
     const paths = { '/a': { get: operation({ operationId: 'a' }) }, '/b': { get: operation({ operationId: 'b', security: [] }) } };
     const { tasks } = tasksOf(documentWith(paths, { security: [{ bearer: [] }], components: { securitySchemes } }));

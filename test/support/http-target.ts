@@ -29,7 +29,7 @@ export async function startHttpTarget(answer: Answering = () => ({ status: 200, 
     request.on('end', () => {
       const text = Buffer.concat(chunks).toString('utf8');
       const { method = '', url: path = '', headers } = request;
-      const call = { method, path, headers, body: text === '' ? undefined : (JSON.parse(text) as unknown) };
+      const call = { method, path, headers, body: bodyIn(text, headers) };
       received.push(call);
       const { status, body } = answer(call);
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -45,4 +45,9 @@ export async function startHttpTarget(answer: Answering = () => ({ status: 200, 
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function bodyIn(text: string, headers: IncomingHttpHeaders): unknown {
+  if (text === '') return undefined;
+  return headers['content-type'] === 'application/json' ? (JSON.parse(text) as unknown) : text;
 }

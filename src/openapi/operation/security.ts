@@ -132,8 +132,16 @@ export class Security {
       case 'http':
         return { setting, in: 'header', name: 'authorization', scheme: scheme.text('scheme')?.toLowerCase() === 'basic' ? 'basic' : 'bearer' };
       default:
-        return { setting, in: 'header', name: 'authorization', scheme: 'bearer' };
+        return { ...this.#clientOf(name, scheme, setting), in: 'header', name: 'authorization', scheme: 'bearer' };
     }
+  }
+
+  /** A token is fetched where the document says from whom; whoever names a setting for the scheme has the token in it. */
+  #clientOf(name: string, scheme: DocumentNode, setting: string): Pick<CredentialRule, 'setting' | 'clientCredentials'> {
+    const tokenUrl = scheme.at('flows')?.at('clientCredentials')?.text('tokenUrl');
+    if (tokenUrl === undefined || !isTokenUrl(tokenUrl) || this.#choices.schemes[name]) return { setting };
+    const settings = { tokenUrl: `${setting}_TOKEN_URL`, scope: `${setting}_SCOPE`, audience: `${setting}_AUDIENCE` };
+    return { setting: `${setting}_CLIENT_SECRET`, clientCredentials: { tokenUrl, clientIdSetting: `${setting}_CLIENT_ID`, settings } };
   }
 
   #settingFor(name: string): string {
@@ -164,6 +172,13 @@ export function settingName(service: string, name: string): string {
   const prefix = upperSnakeCase(service);
   const own = upperSnakeCase(name) || 'KEY';
   return own === prefix ? `${prefix}_KEY` : own.startsWith(`${prefix}_`) ? own : `${prefix}_${own}`;
+}
+
+/** Where a client's secret may go: by https, or to the service itself. */
+function isTokenUrl(text: string): boolean {
+  if (/^\/(?!\/)[^#]*$/.test(text)) return true;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === 'https:' && url.username === '' && url.password === '' && url.hash === '' && text.startsWith('https://');
 }
 
 function refuseSetting(option: string, setting: string): void {
