@@ -1,4 +1,5 @@
 import { defineConfig } from 'eslint/config';
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 
 /** Every room of src/: which other rooms it may import, which only as types, and, where that is limited, which packages. */
@@ -164,6 +165,17 @@ export default defineConfig(
       ],
     },
   },
+  // Whatever a provider, a document or an input says, no search in it may take longer than in proportion to its length.
+  {
+    files: ['src/**/*.ts'],
+    plugins: { regexp },
+    rules: {
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential' }],
+    },
+  },
+  // It takes apart a query that the operator wrote, and comments and texts that are never closed end it.
+  { files: ['src/config/query-text.ts'], rules: { 'regexp/no-super-linear-move': 'off' } },
   // The one plain-JS file runs as a worker thread straight from src/ in tests and from dist/ when built: CommonJS.
   // What arrives there over a message port has no type that JSDoc could state shorter than the code itself.
   {

@@ -16,7 +16,7 @@ export function parseBaseUrl(text: string): BaseUrl | string {
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
     return `is http to ${url.hostname}, where keys would travel in clear; use https. Only for this machine (localhost, 127.0.0.1, [::1]) may it be http.`;
   }
-  return { origin: url.origin, path: url.pathname.replace(/\/+$/, '') };
+  return { origin: url.origin, path: url.pathname.replace(/(?<!\/)\/+$/, '') };
 }
 
 /** Takes apart the URL of a token endpoint; answers what is wrong with it as text. */

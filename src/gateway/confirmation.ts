@@ -38,3 +38,9 @@ export function requireConfirmation({ task, irreversible, production, environmen
   ];
   throw new GatewayRefusal(409, 'ConfirmationNeeded', `${why.join(' ')} Nothing was sent.`, { needed });
 }
+
+/** Refuses what confirms something else than this call: whoever sent it means another one. */
+export function refuseOtherConfirmation({ name, service }: HttpTask, { task, environment }: Confirmation): void {
+  const isOther = (task !== undefined && task !== name) || (environment !== undefined && !service.productionEnvironments.includes(environment));
+  if (isOther) throw new GatewayRefusal(400, 'Confirmation', 'What the headers confirm is not this call. Nothing was sent.');
+}

@@ -21,13 +21,18 @@ import type { CallRequest, TestAnswer } from './wire';
 
 const NO_RECEIPTS = 'HTTP_TASKS_SUBJECT_KEY is not set at the gateway: holds were not checked and no receipt was kept.';
 
+/** A call as it ended, with what the task promises to answer where it was answered well. */
+export interface DirectCall extends TestAnswer {
+  output?: unknown;
+}
+
 /**
  * Sends one call from the gateway, with the keys put in here, and answers what came back. One that changes something
  * obeys holds and leaves receipts, where the gateway has the worker's ledger. Only a read is cut off by `signal`.
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was sent.
  */
-export async function callDirectly(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest, signal: AbortSignal): Promise<TestAnswer> {
+export async function callDirectly(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest, signal: AbortSignal): Promise<DirectCall> {
   const { env } = parts.secrets;
   const settings = parts.secrets.senderSettings(task.service);
   const { effect, environment, production, origin } = prepareRequest(task, input, settings);
@@ -45,7 +50,7 @@ export async function callDirectly(parts: GatewayParts, task: HttpTask, { input,
     const { receipts, note, send } = sending(env, effect, watched, task, input, signal);
     const told = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
     const ended = await send().then(
-      ({ status, requestId }: TaskAnswer) => ({ ok: true, status, ...(requestId !== undefined && { requestId }) }),
+      ({ status, requestId, output }: TaskAnswer) => ({ ok: true, status, output, ...(requestId !== undefined && { requestId }) }),
       (error: unknown) => ({ ok: false, ...failed(error) }),
     );
     return { ...told, ...shown(seen.answer), ...ended, timeMs: Math.round(performance.now() - startedAt) };

@@ -5,7 +5,7 @@ import { InvalidInputError } from '../tasks/parse-input';
 import type { Confirmation, WireError } from './wire';
 
 /** A status that the gateway refuses with. */
-export type RefusalStatus = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 500 | 503;
+export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
 
 /** A request that the gateway does not take. Its message is for the person at the page and holds no secret. */
 export class GatewayRefusal extends Error {

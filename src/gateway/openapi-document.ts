@@ -8,18 +8,52 @@ export const CONFIRM_ENVIRONMENT = 'x-http-tasks-environment';
 
 type Json = { [key: string]: unknown };
 
-/** The catalogue as this gateway offers it: each task a POST to /tasks/NAME, with what it has to be confirmed with. */
+/** As the type `WireError`. */
+const REFUSAL: Json = {
+  type: 'object',
+  description: 'Why the gateway did not take a request. Nothing was sent to the service.',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['type', 'message'],
+      properties: {
+        type: { type: 'string' },
+        field: { type: 'string', description: 'The path of the first wrong field of the input, or a setting.' },
+        message: { type: 'string' },
+        needed: {
+          type: 'object',
+          description: 'What the call has to be confirmed with.',
+          properties: { task: { type: 'string' }, environment: { type: 'string' } },
+        },
+      },
+    },
+  },
+};
+
+/**
+ * The catalogue as this gateway offers it: each task a POST to /tasks/NAME, with what it has to be confirmed with and every
+ * answer that it may get. `npm run fuzz` holds the gateway to it.
+ */
 export function openApiDocument({ catalogue, version }: GatewayParts, needsToken: boolean): Json {
   const document = openApiFromTasks(catalogue.tasks, { version });
-  const paths = document['paths'] as Record<string, { post: Json }>;
+  const paths = document['paths'] as Record<string, { post: Json & { responses: Json } }>;
   for (const task of catalogue.tasks) {
     const operation = paths[`/tasks/${task.name}`]?.post;
+    if (!operation) continue;
     const parameters = confirmationsOf(task);
-    if (operation && parameters.length > 0) operation['parameters'] = parameters;
+    if (parameters.length > 0) operation['parameters'] = parameters;
+    const { 200: answered, default: failed } = operation.responses;
+    operation.responses = { 200: answered, '4XX': refusal('The gateway does not take the request.'), 502: failed, 503: refusal('The ledger cannot be reached.') };
   }
-  if (!needsToken) return document;
-  const components = { ...(document['components'] as Json), securitySchemes: { gateway: { type: 'http', scheme: 'bearer' } } };
-  return { ...document, components, security: [{ gateway: [] }] };
+  const { schemas } = document['components'] as { schemas: Json };
+  const components = { schemas: { ...schemas, Refusal: REFUSAL } };
+  if (!needsToken) return { ...document, components };
+  return { ...document, components: { ...components, securitySchemes: { gateway: { type: 'http', scheme: 'bearer' } } }, security: [{ gateway: [] }] };
+}
+
+function refusal(description: string): Json {
+  return { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } } };
 }
 
 /** What a call of this task may have to be confirmed with. */

@@ -99,7 +99,7 @@ function serversFor({ node, pathItem }: FoundOperation, usual: Servers, document
 }
 
 function onlyAt(baseUrl: string): Servers {
-  return { environments: { default: baseUrl.replace(/\/+$/, '') }, defaultEnvironment: 'default', productionEnvironments: [] };
+  return { environments: { default: baseUrl.replace(/(?<!\/)\/+$/, '') }, defaultEnvironment: 'default', productionEnvironments: [] };
 }
 
 function chooser(operations: OpenApiOptions['operations'], found: readonly FoundOperation[]): (operation: FoundOperation) => boolean {

@@ -58,6 +58,6 @@ function orSwapped(word: string): QueryCombination {
 function wordsIn(text: string): string[] {
   return text.split(/[^\p{L}\p{N}_.-]+/u).flatMap((word) => {
     const parts = word.replace(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^\p{L}\p{N}]+/u).filter(Boolean);
-    return parts.length > 1 ? [word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, ''), ...parts] : parts;
+    return parts.length > 1 ? [word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''), ...parts] : parts;
   });
 }

@@ -28,5 +28,5 @@ export function taskLink(place: UiPlace, task: string): string {
 }
 
 function pageOf({ uiUrl, namespace }: UiPlace, page: string, query: Record<string, string>): string {
-  return `${uiUrl.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/${page}?${new URLSearchParams(query).toString()}`;
+  return `${uiUrl.replace(/(?<!\/)\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/${page}?${new URLSearchParams(query).toString()}`;
 }

@@ -52,7 +52,7 @@ function afterLink(request: Request, header: string): Request | string | undefin
 
 /** `<https://a.example/?page=2>; rel="next", …` */
 function nextTarget(header: string): string | undefined {
-  for (const [, target = '', parameters = ''] of header.matchAll(/<([^<>]*)>((?:\s*;[^,;"]*(?:"[^"]*")?)*)/g)) {
+  for (const [, target = '', parameters = ''] of header.matchAll(/<([^<>]*)>([^,"]*(?:"[^"]*"[^,"]*)*)/g)) {
     const [, quoted, bare] = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters) ?? [];
     if ((quoted ?? bare ?? '').toLowerCase().split(/\s+/).includes('next')) return target;
   }

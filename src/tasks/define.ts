@@ -187,7 +187,7 @@ function refuseUnfilledPath(name: string, path: string, input: Pick<HttpTask, 's
   const filled = new Set<string>();
   for (const [field, place] of Object.entries(input.places ?? {})) if (place === 'path') filled.add(ownEntry(input.writing, field)?.name ?? field);
   for (const rule of credentialsOf(input)) if (rule.in === 'path') filled.add(rule.name);
-  for (const [, placeholder = ''] of path.matchAll(/\{([^}]*)\}/g)) {
+  for (const [, placeholder = ''] of path.matchAll(/\{([^{}]*)\}|[{}]/g)) {
     if (!filled.has(placeholder)) {
       throw new TypeError(
         `defineHttpTask(${name}): nothing fills {${placeholder}} in the path; place an input field there or add a path credential.`,

@@ -16,7 +16,7 @@ export const PINNED_CLI_VERSION = '1.9.1';
  */
 export const MINIMUM_SERVER_VERSION = '1.32.0';
 
-const VERSION_LINE = /temporal version (\d+\.\d+\.\d+)\S* \(Server (\d+\.\d+\.\d+)/;
+const VERSION_LINE = /temporal version (\d+\.\d+\.\d+)(?:[^\s\d]\S*)? \(Server (\d+\.\d+\.\d+)/;
 
 /** Reads the line that `temporal --version` prints; `undefined` when it is not such a line. */
 export function parseTemporalVersion(output: string): TemporalVersion | undefined {

@@ -139,10 +139,11 @@ function dataOf(name: string, argument: string): string {
 
 function addHeader(headers: Map<string, string>, argument: string): void {
   if (argument.startsWith('@')) refuseCurl('reads headers from a file; write them into the command');
-  const [, name, value = ''] = /^([^:;\s]+)\s*[:;]\s*(.*)$/s.exec(argument) ?? [];
+  const [, name, written = ''] = /^([^:;\s]+)\s*[:;](.*)$/s.exec(argument) ?? [];
+  const value = written.trim();
   if (name === undefined) refuseCurl('has a header that is none; write -H "name: value"');
   // `-H "accept:"` takes a header of cURL's own away.
-  if (value !== '' || argument.endsWith(';')) headers.set(name.toLowerCase(), value.trim());
+  if (value !== '' || argument.endsWith(';')) headers.set(name.toLowerCase(), value);
 }
 
 function addDefault(headers: Map<string, string>, name: string, value: string): void {

@@ -1,11 +1,14 @@
 import { Hono } from 'hono';
+import { refuseOtherConfirmation } from '../confirmation';
 import { callDirectly } from '../direct-call';
 import { readDurably, startDurably } from '../durable-call';
+import { GatewayRefusal } from '../http-error';
 import { CONFIRM_ENVIRONMENT, CONFIRM_TASK } from '../openapi-document';
 import { taskNamed } from '../parts';
 import type { GatewayParts } from '../parts';
 import { prepareCall } from '../prepare-call';
 import { taskLine, taskPage } from '../task-page';
+import type { TestAnswer } from '../wire';
 import { callRequest } from './call-request';
 import { jsonBody, jsonValue } from './json-body';
 
@@ -20,7 +23,8 @@ export function taskRoutes(parts: GatewayParts): Hono {
     })
     .post('/tasks/:name/test', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
-      return context.json(await callDirectly(parts, task, await callRequest(context), context.req.raw.signal));
+      const { output: _, ...answer } = await callDirectly(parts, task, await callRequest(context), context.req.raw.signal);
+      return context.json(answer satisfies TestAnswer);
     })
     .post('/tasks/:name/run', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
@@ -29,15 +33,21 @@ export function taskRoutes(parts: GatewayParts): Hono {
     .get('/calls/:workflowId/:runId', async (context) => context.json(await readDurably(parts, context.req.param())));
 }
 
-/** What OpenAPI and UTCP clients call: the input goes in, the provider's answer or a failure comes out. */
+/** What OpenAPI and UTCP clients call: the task's input goes in, its output or a failure comes out. */
 export function plainCallRoutes(parts: GatewayParts): Hono {
-  return new Hono().post('/:name', async (context) => {
+  const routes = new Hono().post('/:name', async (context) => {
     const task = taskNamed(parts, context.req.param('name'));
     const confirm = { task: context.req.header(CONFIRM_TASK), environment: context.req.header(CONFIRM_ENVIRONMENT) };
+    refuseOtherConfirmation(task, confirm);
     const answer = await callDirectly(parts, task, { input: await jsonValue(context), confirm }, context.req.raw.signal);
-    if (answer.ok) return context.json(answer.body ?? null);
+    if (answer.ok) return context.json(answer.output ?? null);
     const { status, requestId, failure } = answer;
     // The provider's own status stands in the failure; it is not the gateway that was not found, or is overloaded.
     return context.json({ service: task.service.name, task: task.name, ...failure, ...(status && { status }), ...(requestId && { requestId }) }, 502);
+  });
+  return routes.all('/:name', (context) => {
+    taskNamed(parts, context.req.param('name'));
+    context.header('allow', 'POST');
+    throw new GatewayRefusal(405, 'Method', 'A task is called with POST.');
   });
 }

@@ -33,6 +33,7 @@ export interface TaskInputPlan {
 export function readInput({ node, pathItem, method, path }: FoundOperation, schemas: SchemaReader, signIn: SignIn): TaskInputPlan {
   const placeholders = [...new Set([...path.matchAll(/\{([^{}]+)\}/g)].map(([, name = '']) => name))];
   const named = readParameters(node, pathItem, schemas).filter(({ name, place }) => place !== 'path' || placeholders.includes(name));
+  if (placeholders.includes('__proto__')) node.refuse('a parameter cannot be called __proto__');
   const undescribed = placeholders.filter((placeholder) => !named.some(({ name, place }) => place === 'path' && name === placeholder));
   const all = [...undescribed.map(undescribedParameter), ...named];
   const isInput = ({ name, place }: Parameter): boolean => !isKey(name, signIn, place === 'path');

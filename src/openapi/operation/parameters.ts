@@ -45,6 +45,8 @@ export function readParameters(node: DocumentNode, pathItem: DocumentNode, schem
 
 function readParameter(node: DocumentNode, schemas: SchemaReader): Parameter | undefined {
   const name = node.text('name') ?? node.refuse('a parameter must have a name');
+  // As a field of the input it would be passed over, and the call would be another one.
+  if (name === '__proto__') node.refuse('a parameter cannot be called __proto__');
   const place = PLACES.find((one) => one === node.text('in')) ?? node.refuse(`the parameter ${JSON.stringify(name)} must stand in one of: ${PLACES.join(', ')}`);
   if (place === 'header') {
     const lower = name.toLowerCase();

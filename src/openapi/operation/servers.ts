@@ -48,14 +48,14 @@ function serversOf(server: DocumentNode, location: string): Server[] {
   return filled(template, server.at('variables')).map(({ url, values }) => {
     const absolute = URL.canParse(url, location) && (/^https?:/.test(location) || /^https?:/.test(url)) ? new URL(url, location).href : url;
     const words = `${values.join(' ')} ${description} ${hostOf(absolute)}`.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean);
-    return { url: absolute.replace(/[?#].*$/, '').replace(/\/+$/, ''), name: values.join(' ') || description, words };
+    return { url: (absolute.split(/[?#]/, 1)[0] ?? '').replace(/(?<!\/)\/+$/, ''), name: values.join(' ') || description, words };
   });
 }
 
 /** The template with its variables filled in: with each of a variable's values, where it lists them. */
 function filled(template: string, variables: DocumentNode | undefined): { url: string; values: string[] }[] {
   let made = [{ url: template, values: [] as string[] }];
-  for (const [, variable = ''] of template.matchAll(/\{([^}]*)\}/g)) {
+  for (const [, variable = ''] of template.matchAll(/\{([^{}]*)\}/g)) {
     const node = variables?.at(variable);
     const listed = node?.at('enum')?.elements().map(({ value }) => String(value)) ?? [];
     const usual = node?.text('default') ?? '';

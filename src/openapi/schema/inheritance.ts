@@ -37,7 +37,7 @@ export class Inheritance {
     const entries = node.at('discriminator')?.at('mapping')?.entries() ?? [];
     return entries.flatMap(([value, { value: target }]) => {
       if (typeof target !== 'string') return [];
-      return [{ value, target: target.startsWith('#') ? `${this.#root.id.replace(/#.*$/, '')}${target}` : target }];
+      return [{ value, target: target.startsWith('#') ? `${this.#root.id.split('#', 1)[0]}${target}` : target }];
     });
   }
 
