@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ownEntry } from '../tasks/own-entry';
+import { InvalidInputError } from '../tasks/parse-input';
 import type { BodyForm, FormFieldWriting } from '../tasks/wire';
 import { writePairs, textOf } from './write-value';
 
@@ -32,7 +33,7 @@ export function writeBody(task: string, form: BodyForm, value: unknown): Written
     case 'form':
       return { body: formPairs(task, form, value as Fields).join('&'), contentType: form.contentType ?? 'application/x-www-form-urlencoded' };
     case 'multipart':
-      return multipart(form, value as Fields);
+      return multipart(task, form, value as Fields);
   }
 }
 
@@ -40,17 +41,25 @@ function formPairs(task: string, { fields = {} }: BodyForm, values: Fields): str
   return present(values).flatMap(([field, value]) => writePairs({ task, field }, field, value, ownEntry(fields, field)));
 }
 
-function multipart({ fields = {} }: BodyForm, values: Fields): WrittenBody {
+function multipart(task: string, { fields = {} }: BodyForm, values: Fields): WrittenBody {
   const boundary = `----http-tasks-${randomBytes(18).toString('hex')}`;
   const chunks: Buffer[] = [];
   for (const [name, value] of present(values)) {
     const writing = ownEntry(fields, name) ?? {};
     // A list repeats its part; a list that the document wants as JSON is one part.
     const asOne = !Array.isArray(value) || (writing.contentType !== undefined && !writing.file);
-    for (const entry of asOne ? [value] : (value as unknown[])) chunks.push(part(boundary, name, entry, writing));
+    for (const entry of asOne ? [value] : (value as unknown[])) {
+      if (writing.file) refuseLineBreak(task, name, entry as FileInput);
+      chunks.push(part(boundary, name, entry, writing));
+    }
   }
   chunks.push(Buffer.from(`--${boundary}--\r\n`));
   return { body: Buffer.concat(chunks), contentType: `multipart/form-data; boundary=${boundary}` };
+}
+
+/** A line break would begin another header of the part. The definition may check the type, and need not. */
+function refuseLineBreak(task: string, field: string, { contentType = '' }: FileInput): void {
+  if (/[\r\n]/.test(contentType)) throw new InvalidInputError(task, [{ field: `${field}.contentType`, message: 'must not hold line breaks' }]);
 }
 
 function part(boundary: string, name: string, value: unknown, writing: FormFieldWriting): Buffer {

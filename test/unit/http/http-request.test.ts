@@ -97,7 +97,7 @@ describe('http.request', () => {
 });
 
 describe('an allowed name', () => {
-  it.each(['127.0.0.1', '10.0.0.1', '169.254.169.254'])('that leads to %s is refused for good, and nothing is sent', async (inner) => {
+  it.each(['127.0.0.1', '10.0.0.1', '169.254.169.254', '0.0.0.0', '::1', '::', '::ffff:127.0.0.1', '64:ff9b::a9fe:a9fe', 'fe80::1'])('that leads to %s is refused for good, and nothing is sent', async (inner) => {
     address = inner;
     const failure = await failureOf(sender.send(http.request, { uri: `${desk}/`, method: 'POST' }));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'uri', retryable: false });

@@ -259,7 +259,7 @@ describe('http.request', () => {
     expect(prepareRequest(http.request, { uri: `${uri}/` }, settings).publicOnly).toBe(publicOnly);
   });
 
-  it.each(['http://127.1/', 'http://2130706433/', 'http://0177.0.0.1/', 'http://[::ffff:127.0.0.1]/', 'http://0/'])(
+  it.each(['http://127.1/', 'http://2130706433/', 'http://0177.0.0.1/', 'http://[::ffff:127.0.0.1]/', 'http://0/', 'http://0x7f000001/', 'http://017700000001/', 'http://127.0.0.1./', 'http://localhost/', 'http://localhost./', 'http://[::]/', 'http://0.0.0.0/', 'http://169.254.169.254/', 'http://[fe80::1]/', 'http://①②⑦.⓪.⓪.①/', 'http://desk.example.evil.example/', 'http://desk.example./', 'http://desk.example:81/'])(
     'refuses %s, whose address the list does not hold',
     (uri) => {
       expect(fieldOfRefusal(() => prepareRequest(http.request, { uri }, settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: 'http://desk.example' }))).field).toBe('uri');

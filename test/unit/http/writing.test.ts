@@ -134,6 +134,11 @@ describe('A body', () => {
     expect([file.type, Buffer.from(await file.arrayBuffer())]).toEqual(['image/png', bytes]);
   });
 
+  it('has no line break in the type of a file, where it would begin a header', () => {
+    const task = taskOf({ ...post, bodyForm: { as: 'multipart', fields: { file: { file: true } } } });
+    expect(() => prepared(task, { file: { base64: '', contentType: 'image/png\r\nx: y' } })).toThrow('file.contentType: must not hold line breaks');
+  });
+
   it('is one text, the bytes behind base64, or another kind of JSON', () => {
     const whole = { ...post, places: { body: 'wholeBody' } } as const;
     const text = prepared(taskOf({ ...whole, bodyForm: { as: 'text', contentType: 'application/xml' } }), { body: '<a/>' });
