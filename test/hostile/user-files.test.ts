@@ -37,9 +37,13 @@ function damaged(bytes: Buffer, [changes, end]: [[number, number][], number | nu
 }
 
 async function refusalOf(content: Uint8Array, name: string): Promise<SourceError | undefined> {
-  const failure: unknown = await rowsIn(content, name).then(() => undefined, (error: unknown) => error);
-  if (failure !== undefined && !(failure instanceof SourceError)) throw failure;
-  return failure;
+  try {
+    await rowsIn(content, name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SourceError) return error;
+    throw error;
+  }
 }
 
 describe('A file of users', () => {
