@@ -29,6 +29,8 @@ const OWN_HEADERS = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer'],
   ...['accept-encoding', 'proxy-authorization', 'proxy-connection', 'cookie', 'user-agent'],
 ]);
+/** Those of them that go along with every request, so that a document which wants them has them. */
+const ALWAYS_SENT = new Set(['host', 'content-length', 'connection', 'user-agent']);
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** The parameters of an operation; its own ones replace those of its path. */
@@ -51,6 +53,7 @@ function readParameter(node: DocumentNode, schemas: SchemaReader): Parameter | u
   if (place === 'header') {
     const lower = name.toLowerCase();
     if (IGNORED_HEADERS.has(lower)) return undefined;
+    if (ALWAYS_SENT.has(lower)) return undefined;
     if (OWN_HEADERS.has(lower)) return node.flag('required') ? node.refuse(`the header ${JSON.stringify(name)} is decided by the sender`) : undefined;
   }
   if ((place === 'header' || place === 'cookie') && !TOKEN.test(name)) node.refuse(`${JSON.stringify(name)} is no name that a ${place} can have`);

@@ -11,6 +11,8 @@ export interface Heir {
 export class Inheritance {
   readonly #root: DocumentNode;
   #children: Map<string, DocumentNode[]> | undefined;
+  /** By the mapping as it stands in the document: some have thousands of entries, and every heir asks for its own. */
+  readonly #mappings = new WeakMap<object, ReadonlyMap<string, readonly string[]>>();
 
   constructor(root: DocumentNode) {
     this.#root = root;
@@ -30,15 +32,23 @@ export class Inheritance {
 
   /** The values that the discriminator of `node` maps to this schema. */
   mappedTo(node: DocumentNode, schema: DocumentNode): string[] {
-    return this.#mapping(node).flatMap(({ value, target }) => (target === schema.id || target === schema.key ? [value] : []));
+    const mapping = node.at('discriminator')?.at('mapping');
+    if (mapping === undefined) return [];
+    const values = this.#valuesByTarget(mapping);
+    return [schema.id, schema.key].flatMap((target) => values.get(target) ?? []);
   }
 
-  #mapping(node: DocumentNode): { value: string; target: string }[] {
-    const entries = node.at('discriminator')?.at('mapping')?.entries() ?? [];
-    return entries.flatMap(([value, { value: target }]) => {
-      if (typeof target !== 'string') return [];
-      return [{ value, target: target.startsWith('#') ? `${this.#root.id.split('#', 1)[0]}${target}` : target }];
-    });
+  #valuesByTarget(mapping: DocumentNode): ReadonlyMap<string, readonly string[]> {
+    const record = mapping.record();
+    const known = this.#mappings.get(record);
+    if (known) return known;
+    const file = this.#root.id.split('#', 1)[0];
+    const values = new Map<string, string[]>();
+    for (const [value, target] of Object.entries(record)) {
+      if (typeof target === 'string') append(values, target.startsWith('#') ? `${file}${target}` : target, value);
+    }
+    this.#mappings.set(record, values);
+    return values;
   }
 
   #index(): Map<string, DocumentNode[]> {
@@ -48,8 +58,7 @@ export class Inheritance {
       if (!parts || !Array.isArray(parts.value)) continue;
       for (const part of parts.elements()) {
         if (part.reference === undefined || !leadsSomewhere(part)) continue;
-        const { id } = part.target();
-        children.set(id, [...(children.get(id) ?? []), schema]);
+        append(children, part.target().id, schema);
       }
     }
     return children;
@@ -58,13 +67,25 @@ export class Inheritance {
 
 /** The heirs of a schema that has a discriminator and leaves it to them to be found. */
 export function heirsOf(node: DocumentNode, inheritance: Inheritance): Heir[] {
-  if (node.at('discriminator') === undefined || node.at('oneOf') || node.at('anyOf')) return [];
+  if (!hasHeirs(node, inheritance)) return [];
   return inheritance.childrenOf(node).map((child) => ({ node: child, values: inheritance.valuesOf(node, child) }));
+}
+
+/** Whether there are any. Each heir asks it of its base, so that to name them all would take the square of their number. */
+export function hasHeirs(node: DocumentNode, inheritance: Inheritance): boolean {
+  if (node.at('discriminator') === undefined || node.at('oneOf') || node.at('anyOf')) return false;
+  return inheritance.childrenOf(node).length > 0;
 }
 
 /** An object of which only this is known: that this field holds one of these values. */
 export function withLiteral(field: string, values: readonly string[]): Shape {
   return { kind: 'object', fields: new Map([[field, { shape: { kind: 'literals', values }, required: true }]]), rest: 'unstated' };
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, one: T): void {
+  const list = lists.get(key);
+  if (list) list.push(one);
+  else lists.set(key, [one]);
 }
 
 /** A dangling reference is told by whoever reads the schema. */

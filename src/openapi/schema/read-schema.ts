@@ -2,7 +2,7 @@ import type { DocumentNode } from '../document/document-node';
 import { Intersection } from './intersect';
 import { literalsOf, shapeOfType, typesOf } from './read-type';
 import type { ReadingContext } from './read-type';
-import { heirsOf, Inheritance, withLiteral } from './inheritance';
+import { hasHeirs, heirsOf, Inheritance, withLiteral } from './inheritance';
 import { orNull, resolved, unionOf } from './shape';
 import type { Direction, NamedShapes, Shape } from './shape';
 import { OpenApiError } from '../document/openapi-error';
@@ -154,7 +154,7 @@ export class SchemaReader implements NamedShapes {
   #partOf(part: DocumentNode): Shape {
     if (part.reference === undefined) return this.shapeOf(part);
     const target = part.target();
-    return heirsOf(target, this.#inheritance).length > 0 ? this.#named(target, true) : this.shapeOf(part);
+    return hasHeirs(target, this.#inheritance) ? this.#named(target, true) : this.shapeOf(part);
   }
 
   #options(node: DocumentNode, options: DocumentNode): Shape {
