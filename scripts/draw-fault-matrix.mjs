@@ -1,0 +1,12 @@
+// `node scripts/draw-fault-matrix.mjs`: draws docs/fault-matrix.html anew from the recorded docs/fault-matrix.json, for
+// whoever has changed how pages look. What was recorded stays; `npm run faults` records.
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { ROOT } from './commands.mjs';
+
+await build();
+const { matrixPage } = createRequire(import.meta.url)(join(ROOT, 'dist/cli/faults/matrix-page.js'));
+const results = JSON.parse(await readFile(join(ROOT, 'docs/fault-matrix.json'), 'utf8'));
+await writeFile(join(ROOT, 'docs/fault-matrix.html'), matrixPage(results));
