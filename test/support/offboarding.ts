@@ -18,7 +18,7 @@ import { HttpTasksPlugin } from '../../src/plugin';
 import type { HttpTasksPluginOptions } from '../../src/plugin';
 import { startSimulators } from '../../src/testing';
 import type { Simulators, SimulatorsOptions } from '../../src/testing';
-import { silenceTemporal } from './quiet-runtime';
+import { endIdleRuntime, silenceTemporal } from './quiet-runtime';
 import { freshTaskQueue, temporalAddress } from './temporal';
 import { encryptedWorkflowBundle, workflowBundle } from './workflow-bundle';
 import { simulatorSettings } from '../../src/cli/simulator-settings';
@@ -96,6 +96,7 @@ export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
     close: async () => {
       await Promise.all(running.map((worker) => worker.stop()));
       await Promise.all([connection.close(), ledger.close(), simulators.close()]);
+      if (running.length === 0) await endIdleRuntime(temporal);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,4 +1,4 @@
-import { Runtime } from '@temporalio/worker';
+import { NativeConnection, Runtime } from '@temporalio/worker';
 import type { Logger } from '@temporalio/worker';
 
 const nothing = (): void => undefined;
@@ -14,4 +14,13 @@ export function silenceTemporal(): void {
   installed = true;
   // Warnings about failed attempts are what many of these tests provoke on purpose.
   Runtime.install({ logger: quiet, telemetryOptions: { logging: { filter: 'off', forward: {} } } });
+}
+
+/**
+ * Ends the SDK's runtime if nothing uses it. It ends by itself with its last connection or worker; where there was never
+ * any, because the workers are processes of their own, it would keep this one alive for ever.
+ */
+export async function endIdleRuntime(address: string): Promise<void> {
+  const last = await NativeConnection.connect({ address });
+  await last.close();
 }
