@@ -59,3 +59,12 @@ it('the figures of the process faults are those of the recorded results', () => 
   ];
   expect(page.split('\n')).toEqual(expect.arrayContaining(rows.map(([what, value]) => `| ${what} | ${number(value)} |`)));
 });
+
+it('so is what is said of the run over Postgres', () => {
+  const postgres = JSON.parse(read('process-faults-postgres.json')) as ProcessResults;
+  expect(postgres.ok).toBe(true);
+  expect(postgres.disturbed.counts).toEqual(postgres.undisturbed.counts);
+  const { kills } = postgres.disturbances;
+  expect(page).toContain(`${kills} kills, ${number(postgres.users)} users, no irreversible call repeated, ${number(postgres.repeatedCalls.repeatSafe)} repeat-safe ones`);
+  expect(postgres.repeatedCalls.irreversible).toBe(0);
+});

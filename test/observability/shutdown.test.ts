@@ -61,7 +61,7 @@ it('hands a chunk back when it is told to stop: what is in flight is finished, a
   await until('the heartbeat tells of users who came to their end', async () => {
     heartbeat = await heartbeatOf(sweep);
     return Number(heartbeat?.['waitingForBulk'] ?? 0) > 0;
-  });
+  }, 90_000);
   // Numbers only, in the server's keeping; and out of how many.
   expect(heartbeat).toEqual({ opened: expect.any(Number), settled: 0, waitingForBulk: expect.any(Number), deferred: 0, outcomes: {}, users: USERS });
 
