@@ -7,15 +7,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ROOT, npmCommand, run } from './commands.mjs';
 import { build } from './build.mjs';
 import { ensureBrowser, ensureInstalled } from './ensure-installed.mjs';
+import UnfinishedReporter from './unfinished-reporter.cjs';
 
 const WHOLE = '--whole';
 
-/** Ends what hangs; on two cores that do nothing else the tests take a quarter of an hour, the whole of them twice that. */
+/** Ends what hangs; on two cores that do nothing else the tests take some 20 minutes. */
 const JEST_LIMIT_MS = { part: 30 * 60_000, whole: 90 * 60_000 };
 /** How long jest may take to end once it has written its results; longer means that a test left something open. */
 const JEST_END_MS = 60_000;
 const RESULTS = join(ROOT, '.test-state', 'jest.json');
-const UNFINISHED = join(ROOT, '.test-state', 'unfinished.json');
 
 const isWhole = process.argv.includes(WHOLE);
 const jestArguments = process.argv.slice(2).filter((argument) => argument !== WHOLE);
@@ -77,11 +77,11 @@ async function runJest() {
 
 async function jestPasses() {
   await mkdir(join(ROOT, '.test-state'), { recursive: true });
-  await rm(RESULTS, { force: true });
+  for (const file of [RESULTS, UnfinishedReporter.FILE]) await rm(file, { force: true });
   const code = await runJest();
   const results = await readJson(RESULTS);
   if (results === undefined) {
-    const underWay = (await readJson(UNFINISHED)) ?? [];
+    const underWay = (await readJson(UnfinishedReporter.FILE)) ?? [];
     fail(1, `jest ended with code ${code} and without results; under way: ${underWay.join(', ') || 'no test file'}`);
     return;
   }

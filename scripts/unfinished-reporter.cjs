@@ -5,15 +5,15 @@ const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..');
 
-/** The file that holds the names, as a JSON array of paths within the project. */
-const UNFINISHED = path.join(ROOT, '.test-state', 'unfinished.json');
-
 class UnfinishedReporter {
+  /** The file that holds the names, as a JSON array of paths within the project. */
+  static FILE = path.join(ROOT, '.test-state', 'unfinished.json');
+
   /** @type {Set<string>} */
   #underWay = new Set();
 
   onRunStart() {
-    mkdirSync(path.dirname(UNFINISHED), { recursive: true });
+    mkdirSync(path.dirname(UnfinishedReporter.FILE), { recursive: true });
   }
 
   /** @param {{ path: string }} test */
@@ -29,7 +29,7 @@ class UnfinishedReporter {
   }
 
   #write() {
-    writeFileSync(UNFINISHED, JSON.stringify([...this.#underWay]));
+    writeFileSync(UnfinishedReporter.FILE, JSON.stringify([...this.#underWay]));
   }
 }
 

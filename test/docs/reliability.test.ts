@@ -12,6 +12,11 @@ const page = read('reliability.md');
 
 const number = (value: number): string => value.toLocaleString('en');
 
+/** Each of these is a row of a table of the page. */
+function expectOnPage(rows: readonly (readonly [string, number])[]): void {
+  expect(page.split('\n')).toEqual(expect.arrayContaining(rows.map(([what, value]) => `| ${what} | ${number(value)} |`)));
+}
+
 it('the recorded results are of every cell that there is, and all of them are as they must be', () => {
   const named = (row: { flow: string; call: string; fault: string }): string => `${row.flow} ${row.call} ${row.fault}`;
   const cells = selectCells();
@@ -39,7 +44,7 @@ it('the figures of the page are those of the recorded results', () => {
     ['calls unrecorded', numbers.unrecordedCalls],
     ['wrong compensation logs', numbers.wrongCompensations],
   ];
-  expect(page.split('\n')).toEqual(expect.arrayContaining(rows.map(([what, value]) => `| ${what} | ${number(value)} |`)));
+  expectOnPage(rows);
 });
 
 it('the figures of the process faults are those of the recorded results', () => {
@@ -57,7 +62,7 @@ it('the figures of the process faults are those of the recorded results', () => 
     ['calls in peace', undisturbed.calls],
     ['calls while disturbed', disturbed.calls],
   ];
-  expect(page.split('\n')).toEqual(expect.arrayContaining(rows.map(([what, value]) => `| ${what} | ${number(value)} |`)));
+  expectOnPage(rows);
 });
 
 it('so is what is said of the run over Postgres', () => {
