@@ -1,4 +1,5 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { LedgerSettingError } from './setting-error';
 
 const SHORTEST_KEY = 16;
@@ -32,8 +33,9 @@ export function createSubjectHasher(subjectKey: string): SubjectHasher {
         'Use a long random text, for example from `openssl rand -base64 32`, and keep it: the ledger depends on it.',
     );
   }
-  const subjects = deriveKey(subjectKey, 'subject', 32);
-  const items = deriveKey(subjectKey, 'item', 32);
+  // As bytes, each hash would take five times as long from Node.js 24 on.
+  const subjects = createSecretKey(deriveKey(subjectKey, 'subject', 32));
+  const items = createSecretKey(deriveKey(subjectKey, 'item', 32));
   return {
     subject: (service, environment, id) => hash(subjects, service, environment, id),
     item: (service, environment, id) => hash(items, service, environment, id),
@@ -50,7 +52,7 @@ function deriveKey(subjectKey: string, purpose: string, bytes: number): Buffer {
   return Buffer.from(hkdfSync('sha256', subjectKey, '', `temporal-http-tasks ledger ${purpose} v1`, bytes));
 }
 
-function hash(key: Buffer, service: string, environment: string, id: string): string {
+function hash(key: KeyObject, service: string, environment: string, id: string): string {
   // JSON quotes every separator and escapes lone surrogates, which UTF-8 would fold into one replacement character:
   // two different tuples never give the same bytes.
   const tuple = JSON.stringify([service, environment, id]);
