@@ -23,6 +23,10 @@ const CONCURRENT_FACTOR = 3;
 /** The sweeps whose memory is compared have twice, and twenty times, as many users as the others. */
 const MEMORY_FACTORS = { small: 2, large: 20 };
 const MOST_CHILDREN = 300;
+const DEFAULT_LARGE_USERS = '1000000';
+const MAX_LARGE_USERS = 10_000_000;
+/** The sweep with which a large one is compared has so many users, or all of them. */
+const SMALL_BESIDE_LARGE = 20_000;
 
 /** `http-tasks bench`: how fast it is on this machine, beside the same calls without anything around them. */
 export function registerBenchCommand(program: Command, io: Io): void {
@@ -31,17 +35,20 @@ export function registerBenchCommand(program: Command, io: Io): void {
     summary: 'measure latency, throughput, bundle size and start-up on this machine',
     description: [
       'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
-      'that makes the same calls: one run for each user, or with "sweep" all users in one sweep. Settings in the environment',
-      'are ignored. Exits 1 when a figure does not keep its limit.',
+      'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
+      'million users beside a small one. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
     ].join(' '),
     examples: ['http-tasks bench', 'http-tasks bench --users 100 --json', 'http-tasks bench sweep --users 2000 --pairs 3'],
   });
   command
-    .addArgument(new Argument('[what]', 'what is measured').choices(['user', 'sweep']).default('user'))
-    .addOption(literalOption('--users <count>', `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS})`))
+    .addArgument(new Argument('[what]', 'what is measured').choices(['user', 'sweep', 'large']).default('user'))
+    .addOption(literalOption('--users <count>', `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS})`))
     .addOption(literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`))
     .addOption(literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`));
-  onRun<BenchCommandOptions>(command, io, (options, [what]) => (what === 'sweep' ? benchSweep(io, options) : benchUser(io, options)));
+  onRun<BenchCommandOptions>(command, io, (options, [what]) => {
+    if (what === 'large') return benchLarge(io, options);
+    return what === 'sweep' ? benchSweep(io, options) : benchUser(io, options);
+  });
 }
 
 async function benchUser(io: Io, { users = DEFAULT_USERS, concurrency = DEFAULT_CONCURRENCY, json = false }: BenchCommandOptions): Promise<ExitCode> {
@@ -65,4 +72,10 @@ async function benchSweep(io: Io, { users = DEFAULT_SWEEP_USERS, pairs = DEFAULT
   };
   const { runSweepBench } = await import('./bench/sweep/run-sweep-bench.js');
   return runSweepBench(io, { size, json });
+}
+
+async function benchLarge(io: Io, { users = DEFAULT_LARGE_USERS, json = false }: BenchCommandOptions): Promise<ExitCode> {
+  const large = wholeNumber('--users', users, { min: 1, max: MAX_LARGE_USERS });
+  const { runLargeSweepBench } = await import('./bench/sweep/run-large-sweep-bench.js');
+  return runLargeSweepBench(io, { size: { small: Math.min(large, SMALL_BESIDE_LARGE), large }, json });
 }

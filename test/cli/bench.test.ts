@@ -51,4 +51,18 @@ describe('http-tasks bench', () => {
     }
     expect(code).toBe(Object.values(figures).every(({ ok }) => ok) ? 0 : 1);
   }, 150_000);
+
+  it('measures a large sweep beside a small one and bare loops, and says which Node.js it was', async () => {
+    const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+    const { code, document } = await runJson<{ node: string; size: object; figures: Figures }>(['bench', 'large', '--users', '300'], { XDG_CACHE_HOME: cache });
+    const { node, size, figures } = document;
+    expect({ node, size }).toEqual({ node: process.version, size: { small: 300, large: 300 } });
+    const { memoryGrowth, ...others } = figures;
+    expect(memoryGrowth?.value).toBeGreaterThanOrEqual(0);
+    expect(Object.keys(others).sort()).toEqual(
+      ['eventsPerThousandUsers', 'largeOfSmall', 'largeSweepOfBareLoop', 'sealThroughput', 'smallSweepOfBareLoop', 'sweepThroughput', 'workerMemory'],
+    );
+    for (const one of Object.values(others)) expect(one.value).toBeGreaterThan(0);
+    expect(code).toBe(Object.values(figures).every(({ ok }) => ok) ? 0 : 1);
+  }, 150_000);
 });
