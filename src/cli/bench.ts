@@ -25,8 +25,8 @@ const MEMORY_FACTORS = { small: 2, large: 20 };
 const MOST_CHILDREN = 300;
 const DEFAULT_LARGE_USERS = '1000000';
 const MAX_LARGE_USERS = 10_000_000;
-/** The sweep with which a large one is compared has so many users, or all of them. */
-const SMALL_BESIDE_LARGE = 20_000;
+/** What a large sweep is compared with has so many users, or all of them. */
+const BESIDE_LARGE = { small: 20_000, bare: 50_000 };
 
 /** `http-tasks bench`: how fast it is on this machine, beside the same calls without anything around them. */
 export function registerBenchCommand(program: Command, io: Io): void {
@@ -77,5 +77,5 @@ async function benchSweep(io: Io, { users = DEFAULT_SWEEP_USERS, pairs = DEFAULT
 async function benchLarge(io: Io, { users = DEFAULT_LARGE_USERS, json = false }: BenchCommandOptions): Promise<ExitCode> {
   const large = wholeNumber('--users', users, { min: 1, max: MAX_LARGE_USERS });
   const { runLargeSweepBench } = await import('./bench/sweep/run-large-sweep-bench.js');
-  return runLargeSweepBench(io, { size: { small: Math.min(large, SMALL_BESIDE_LARGE), large }, json });
+  return runLargeSweepBench(io, { size: { small: Math.min(large, BESIDE_LARGE.small), large, bare: Math.min(large, BESIDE_LARGE.bare) }, json });
 }

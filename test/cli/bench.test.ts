@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { figure, median } from '../../src/cli/bench/figures';
 import type { Figures } from '../../src/cli/bench/figures';
+import { PaceWatch } from '../../src/cli/bench/sweep/pace';
 import { runJson } from './run-cli';
 
 describe('a figure', () => {
@@ -35,6 +36,32 @@ describe('the median', () => {
   });
 });
 
+describe('a pace', () => {
+  it('is the same to the end, or falls, or cannot be told', async () => {
+    const until = async (atMost: number, next: () => void): Promise<void> => {
+      for (let step = 0; step < atMost; step += 1) {
+        next();
+        await jest.advanceTimersByTimeAsync(250);
+      }
+    };
+    jest.useFakeTimers();
+    try {
+      let count = 0;
+      const even = new PaceWatch(() => count);
+      await until(100, () => (count += 40));
+      expect(even.stop()).toBeCloseTo(1);
+      count = 0;
+      const tiring = new PaceWatch(() => count);
+      await until(50, () => (count += 40));
+      await until(100, () => (count += 20));
+      expect(tiring.stop()).toBeCloseTo(0.5);
+      expect(new PaceWatch(() => count).stop()).toBeNaN();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+});
+
 describe('http-tasks bench', () => {
   it('prints every figure with its unit and one limit, and exits by whether all are ok', async () => {
     const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
@@ -56,8 +83,10 @@ describe('http-tasks bench', () => {
     const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
     const { code, document } = await runJson<{ node: string; size: object; figures: Figures }>(['bench', 'large', '--users', '300'], { XDG_CACHE_HOME: cache });
     const { node, size, figures } = document;
-    expect({ node, size }).toEqual({ node: process.version, size: { small: 300, large: 300 } });
-    const { memoryGrowth, ...others } = figures;
+    expect({ node, size }).toEqual({ node: process.version, size: { small: 300, large: 300, bare: 300 } });
+    const { memoryGrowth, lateOfEarly, ...others } = figures;
+    // So few users are done before their pace can be told.
+    expect(lateOfEarly).toBeDefined();
     expect(memoryGrowth?.value).toBeGreaterThanOrEqual(0);
     expect(Object.keys(others).sort()).toEqual(
       ['eventsPerThousandUsers', 'largeOfSmall', 'largeSweepOfBareLoop', 'sealThroughput', 'smallSweepOfBareLoop', 'sweepThroughput', 'workerMemory'],

@@ -4,9 +4,19 @@ import { runBareSweep } from './bare-sweep';
 import { measureSweep, seedSweep } from './measured-sweep';
 import type { MeasuredSweep } from './measured-sweep';
 import { MemoryWatch } from './memory';
+import { PaceWatch } from './pace';
 
 /** As many calls at a time as a process has with one key. */
 const CONCURRENCY = 64;
+
+/** A sweep that was watched. */
+export interface WatchedSweep {
+  sweep: MeasuredSweep;
+  /** What its worker held, while its users were made known too. */
+  megabytes: number;
+  /** Calls in a second towards its end ÷ those soon after its beginning. */
+  lateOfEarly: number;
+}
 
 /** A local stack on which sweeps and bare loops take turns, each over users of its own. */
 export class SweepStand {
@@ -27,14 +37,16 @@ export class SweepStand {
     return measured;
   }
 
-  /** A sweep, and how many megabytes its worker held while it ran, seeding included. */
-  async watchedSweep(users: number): Promise<{ sweep: MeasuredSweep; megabytes: number }> {
-    const watch = new MemoryWatch(this.stack.workerPid);
+  /** A sweep, and how its worker fared meanwhile. */
+  async watchedSweep(users: number): Promise<WatchedSweep> {
+    const memory = new MemoryWatch(this.stack.workerPid);
+    const pace = new PaceWatch(() => this.stack.simulators.plaid.figures().calls.total);
     try {
       const sweep = await this.sweep(users);
-      return { sweep, megabytes: watch.stop() };
+      return { sweep, megabytes: memory.stop(), lateOfEarly: pace.stop() };
     } finally {
-      watch.stop();
+      memory.stop();
+      pace.stop();
     }
   }
 
