@@ -98,8 +98,9 @@ function textOf({ format, pattern, minLength = 0, maxLength = minLength + 8 }: S
   const examples = format === undefined ? undefined : BY_FORMAT[format];
   if (examples) return fc.constantFrom(...examples);
   if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern, 'u'));
-  // A part of a path cannot be empty.
-  return fc.string({ unit: 'grapheme-ascii', minLength: Math.max(1, minLength), maxLength: Math.max(1, Math.min(maxLength, minLength + 40)) });
+  // A part of a path cannot be empty, nor a dot segment, which is refused although a document allows it.
+  const length = { minLength: Math.max(1, minLength), maxLength: Math.max(1, Math.min(maxLength, minLength + 40)) };
+  return fc.string({ unit: 'grapheme-ascii', ...length }).filter((text) => text !== '.' && text !== '..');
 }
 
 function numberOf(schema: Schema): fc.Arbitrary<number> {
