@@ -1,5 +1,6 @@
-import { createHmac, createSecretKey, hkdfSync } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { derivedKey } from './derived-key';
 import { LedgerSettingError } from './setting-error';
 
 const SHORTEST_KEY = 16;
@@ -33,23 +34,18 @@ export function createSubjectHasher(subjectKey: string): SubjectHasher {
         'Use a long random text, for example from `openssl rand -base64 32`, and keep it: the ledger depends on it.',
     );
   }
-  // As bytes, each hash would take five times as long from Node.js 24 on.
-  const subjects = createSecretKey(deriveKey(subjectKey, 'subject', 32));
-  const items = createSecretKey(deriveKey(subjectKey, 'item', 32));
+  const subjects = derivedKey(subjectKey, 'subject');
+  const items = derivedKey(subjectKey, 'item');
   return {
     subject: (service, environment, id) => hash(subjects, service, environment, id),
     item: (service, environment, id) => hash(items, service, environment, id),
-    fingerprint: deriveKey(subjectKey, 'fingerprint', HASH_BYTES).toString('base64url'),
+    fingerprint: derivedKey(subjectKey, 'fingerprint').export().subarray(0, HASH_BYTES).toString('base64url'),
   };
 }
 
 /** Whether a text has the shape of our hashes. A guard against raw ids, not a proof. */
 export function isKeyedHash(text: string): boolean {
   return HASH_SHAPE.test(text);
-}
-
-function deriveKey(subjectKey: string, purpose: string, bytes: number): Buffer {
-  return Buffer.from(hkdfSync('sha256', subjectKey, '', `temporal-http-tasks ledger ${purpose} v1`, bytes));
 }
 
 function hash(key: KeyObject, service: string, environment: string, id: string): string {

@@ -5,6 +5,9 @@ import type { Figures } from '../../src/cli/bench/figures';
 import { PaceWatch } from '../../src/cli/bench/sweep/pace';
 import { runJson } from './run-cli';
 
+/** With the server that was fetched before. */
+const CACHED = { XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache') };
+
 describe('a figure', () => {
   it.each([
     [3, { atMost: 3 }, true],
@@ -64,8 +67,7 @@ describe('a pace', () => {
 
 describe('http-tasks bench', () => {
   it('prints every figure with its unit and one limit, and exits by whether all are ok', async () => {
-    const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-    const { code, document } = await runJson<{ figures: Figures; calls: number }>(['bench', '--users', '3', '--concurrency', '3'], { XDG_CACHE_HOME: cache });
+    const { code, document } = await runJson<{ figures: Figures; calls: number }>(['bench', '--users', '3', '--concurrency', '3'], CACHED);
     const { figures, calls } = document;
     expect(calls).toBe(6);
     expect(Object.keys(figures)).toEqual(
@@ -80,8 +82,7 @@ describe('http-tasks bench', () => {
   }, 150_000);
 
   it('measures a large sweep beside a small one and bare loops, and says which Node.js it was', async () => {
-    const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-    const { code, document } = await runJson<{ node: string; size: object; figures: Figures }>(['bench', 'large', '--users', '300'], { XDG_CACHE_HOME: cache });
+    const { code, document } = await runJson<{ node: string; size: object; figures: Figures }>(['bench', 'large', '--users', '300'], CACHED);
     const { node, size, figures } = document;
     expect({ node, size }).toEqual({ node: process.version, size: { small: 300, large: 300, bare: 300 } });
     const { memoryGrowth, lateOfEarly, ...others } = figures;

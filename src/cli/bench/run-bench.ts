@@ -1,32 +1,31 @@
-import { CommandFailure } from '../errors';
-import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
-import { withLocalStack } from '../local-stack';
 import type { LocalStack } from '../local-stack';
 import { print, printJson, say } from '../output';
 import { figure } from './figures';
 import type { Figures } from './figures';
 import { bundleSize, measure } from './measure';
 import type { BenchSize, Measurements } from './measure';
+import { measureOnLocalStack } from './on-local-stack';
 import { printFigureTable } from './print-figures';
 
 const MEGABYTE = 1_000_000;
 
 /** Measures, prints the figures, and answers 0 only if all of them keep their limits. */
 export async function runBench(io: Io, { size, json }: { size: BenchSize; json: boolean }): Promise<ExitCode> {
-  return withInterruption<ExitCode>(async ({ signal, wished }) =>
-    withLocalStack<ExitCode>({ env: io.env, simulators: {}, withUi: false, report: (line) => say(io, line), signal }, async (stack) => {
+  return measureOnLocalStack(
+    io,
+    (stack) => {
       say(io, `Measuring ${size.sequential} users one after the other, then ${size.concurrent}, ${size.concurrency} at a time`);
-      const all = await Promise.race([measureAll(stack, size), wished]);
-      if (all === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before everything was measured. Worker, simulators and server are ended.');
-      const { measured, figures } = all;
-      if (json) printJson(io, { calls: measured.calls, size, figures });
-      else {
-        printFigureTable(io, figures, WORDS);
-        print(io, `${measured.calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`);
+      return measureAll(stack, size);
+    },
+    ({ measured, figures }) => {
+      if (json) {
+        printJson(io, { calls: measured.calls, size, figures });
+        return;
       }
-      return Object.values(figures).every(({ ok }) => ok) ? 0 : 1;
-    }),
+      printFigureTable(io, figures, WORDS);
+      print(io, `${measured.calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`);
+    },
   );
 }
 

@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { TargetUser } from '../../policy/target-user';
+import { derivedKey } from '../derived-key';
 
 const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
@@ -17,7 +18,7 @@ export class SweepKeys {
   readonly #open = new Map<string, SweepKey>();
 
   constructor(subjectKey: string) {
-    this.#wrappingKey = derive(subjectKey, 'sweep keys');
+    this.#wrappingKey = derivedKey(subjectKey, 'sweep keys');
   }
 
   /** A new random key, encrypted: the only form in which it is ever stored. */
@@ -44,7 +45,7 @@ export class SweepKey {
   constructor(sweepId: string, key: KeyObject) {
     this.#sweepId = sweepId;
     this.#key = key;
-    this.#duplicates = derive(key, 'duplicates');
+    this.#duplicates = derivedKey(key, 'duplicates');
   }
 
   /** Bound to the sweep and the place in it: moved to another row, the text cannot be read. */
@@ -70,11 +71,6 @@ export class SweepKey {
     const mac = createHmac('sha256', this.#duplicates).update(JSON.stringify(parts)).digest();
     return mac.subarray(0, DUPLICATE_KEY_BYTES).toString('base64url');
   }
-}
-
-/** Not as bytes: with them, each use of the key would take five times as long from Node.js 24 on. */
-function derive(secret: string | KeyObject, purpose: string): KeyObject {
-  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `temporal-http-tasks ledger ${purpose} v1`, KEY_BYTES)));
 }
 
 function encrypt(key: KeyObject, boundTo: readonly unknown[], plain: Buffer): string {

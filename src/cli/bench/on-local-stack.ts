@@ -1,0 +1,24 @@
+import { CommandFailure } from '../errors';
+import { withInterruption } from '../interruption';
+import type { ExitCode, Io } from '../io';
+import { withLocalStack } from '../local-stack';
+import type { LocalStack } from '../local-stack';
+import { say } from '../output';
+import type { Figures } from './figures';
+
+/** What was measured; more may go with the figures. */
+interface Measured {
+  figures: Figures;
+}
+
+/** Brings a local stack up, measures on it, reports, and answers 0 only if all figures keep their limits. */
+export async function measureOnLocalStack<T extends Measured>(io: Io, measure: (stack: LocalStack) => Promise<T>, report: (measured: T) => void): Promise<ExitCode> {
+  return withInterruption<ExitCode>(async ({ signal, wished }) =>
+    withLocalStack<ExitCode>({ env: io.env, simulators: {}, withUi: false, report: (line) => say(io, line), signal }, async (stack) => {
+      const measured = await Promise.race([measure(stack), wished]);
+      if (measured === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before everything was measured. Worker, simulators and server are ended.');
+      report(measured);
+      return Object.values(measured.figures).every(({ ok }) => ok) ? 0 : 1;
+    }),
+  );
+}
