@@ -153,6 +153,7 @@ export class HttpTasksPlugin extends SimplePlugin {
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
     // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
     await this.#activities.open(Runtime.instance().metricMeter);
+    await this.#activities.announce(worker.options);
     let templates: Promise<void> | undefined;
     try {
       if (this.#searchAttributes) await this.#useSearchAttributes(worker);

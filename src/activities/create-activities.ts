@@ -5,6 +5,7 @@ import { openLedger } from '../ledger/open-ledger';
 import type { LedgerEvent, OpenedLedger } from '../ledger/open-ledger';
 import type { RateLedger } from '../ledger/sweeps/rate-ledger';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
+import type { RecordedWorker } from '../ledger/worker-environments';
 import { createSubjectHasher } from '../ledger/subject';
 import { Metrics } from '../observability/metrics';
 import type { SourceFactory } from '../sources/open-source';
@@ -19,6 +20,7 @@ import { observeSnapshots, observeSweeps } from './observed/observed-sweeps';
 import { createOffboardingActivities } from './offboarding-activities';
 import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
+import { WorkerRecord } from './worker-record';
 
 /** Activities with what they share: connections, and the ledger, which has to be open before the first one runs. */
 export interface HttpTaskActivities {
@@ -27,6 +29,8 @@ export interface HttpTaskActivities {
   useSearchAttributes(names: readonly string[]): void;
   /** How long ago the ledger was last known to answer, in milliseconds; undefined while it is not open. */
   readonly ledgerLagMs: number | undefined;
+  /** Records which environments this worker uses, once the ledger is open and until it is closed. Never rejects. */
+  announce(worker: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<void>;
   /** @param meter Where metrics go. @default nowhere */
   open(meter?: MetricMeter): Promise<void>;
   close(): Promise<void>;
@@ -48,6 +52,7 @@ export function createHttpTaskActivities(given: {
     const opened = await openLedger({ url, subjectKey, onEvent: given.onLedgerEvent });
     return { ...opened, sweeps: observeSweeps(opened.sweeps, metrics) };
   });
+  const record = new WorkerRecord(() => ledger.view.workers, settings.sender.services);
   const watch = new LedgerWatch(ledger.rates, metrics);
   const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap((holder) => holder?.secretValues() ?? []);
   const sender = observeSender(createTaskSender(settings.sender, { moreSecrets }), metrics);
@@ -85,6 +90,7 @@ export function createHttpTaskActivities(given: {
     get ledgerLagMs() {
       return watch.lagMs;
     },
+    announce: (worker) => record.start(worker),
     open: async (meter) => {
       await ledger.open();
       watch.start();
@@ -93,7 +99,7 @@ export function createHttpTaskActivities(given: {
     close: async () => {
       await sender.close();
       await budgets.close();
-      await watch.stop();
+      await Promise.all([watch.stop(), record.end()]);
       metrics.stop();
       await ledger.close();
     },
@@ -142,6 +148,9 @@ class LateLedger {
       },
       get rates() {
         return opened().rates;
+      },
+      get workers() {
+        return opened().workers;
       },
       recordIntent: async (intent) => opened().recordIntent(intent),
       recordOutcome: async (outcome) => opened().recordOutcome(outcome),

@@ -44,12 +44,21 @@ export function readLedgerSettings(env: Env): LedgerSettings {
   return problems.finish(readLedger(env, problems));
 }
 
+/**
+ * Reads where the ledger is, for a command that needs no key; undefined when the setting is absent.
+ *
+ * @throws SettingsError when it cannot be used.
+ */
+export function readLedgerUrl(env: Env): string | undefined {
+  const problems = new ProblemList();
+  const url = readUrl(env, problems);
+  problems.finish(true);
+  return url?.value;
+}
+
 /** Reads the ledger's settings; adds to `problems` and answers undefined when they cannot be used. */
 export function readLedger(env: Env, problems: ProblemList): LedgerSettings | undefined {
-  const url = Secret.read(env, 'HTTP_TASKS_LEDGER_URL', problems, {
-    required: false,
-    check: (text) => (/^(file:.|postgres(ql)?:\/\/.)/.test(text) ? undefined : 'must begin with file: or postgres://.'),
-  });
+  const url = readUrl(env, problems);
   const key = Secret.read(env, 'HTTP_TASKS_SUBJECT_KEY', problems, {
     required: true,
     check: (text) =>
@@ -58,4 +67,11 @@ export function readLedger(env: Env, problems: ProblemList): LedgerSettings | un
         : `has ${text.length} characters; at least ${MIN_SUBJECT_KEY_CHARACTERS} are needed. Keep it: ids are hashed under it, and a ledger refuses another key.`,
   });
   return key && new LedgerSettings(url?.value ?? DEFAULT_LEDGER_URL, key.value);
+}
+
+function readUrl(env: Env, problems: ProblemList): Secret | undefined {
+  return Secret.read(env, 'HTTP_TASKS_LEDGER_URL', problems, {
+    required: false,
+    check: (text) => (/^(file:.|postgres(ql)?:\/\/.)/.test(text) ? undefined : 'must begin with file: or postgres://.'),
+  });
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Kysely, PostgresDialect } from 'kysely';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
@@ -7,7 +8,7 @@ import { LibsqlDialect } from './libsql-dialect';
 import { prepareLedger } from './migrate';
 import { createPostgresPool } from './postgres-pool';
 import { LedgerSettingError } from './setting-error';
-import { databaseCode } from './sql-failure';
+import { LedgerStatementError, databaseCode } from './sql-failure';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
 import { createSubjectHasher } from './subject';
 import type { RateLedger } from './sweeps/rate-ledger';
@@ -15,6 +16,8 @@ import { createSqlRateLedger } from './sweeps/sql-rate-ledger';
 import { createSqlSweepLedger } from './sweeps/sql-sweep-ledger';
 import type { SweepLedger } from './sweeps/sweep-ledger';
 import type { LedgerDatabase, Tables } from './tables';
+import { createSqlWorkerLedger, readWorkers } from './worker-environments';
+import type { RecordedEnvironment, WorkerLedger, WorkerQueue } from './worker-environments';
 
 /** How long one call may take unless told otherwise. */
 const DEADLINE_MS = 5_000;
@@ -42,10 +45,11 @@ export interface LedgerOptions {
   deadlineMs?: number;
 }
 
-/** A ledger with everything in it: receipts and holds, sweeps, and the rates that all calls share. */
+/** A ledger with everything in it: receipts and holds, sweeps, the rates that all calls share, and the workers that use it. */
 export interface OpenedLedger extends Ledger {
   readonly sweeps: SweepLedger;
   readonly rates: RateLedger;
+  readonly workers: WorkerLedger;
 }
 
 /**
@@ -76,6 +80,31 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
   return overDatabase(connect(address, deadlineMs, options), deadlineMs, options);
 }
 
+/**
+ * Reads what the workers of a task queue recorded, and changes nothing: a ledger that is missing is not created, and one
+ * of an older version is not upgraded under its workers.
+ *
+ * @returns An empty list also for a ledger of a version that recorded nothing.
+ * @throws LedgerSettingError for a URL that cannot be used, and when there is no such file.
+ * @throws LedgerUnavailableError when the database cannot be reached.
+ */
+export async function readWorkersOfLedger({ url, deadlineMs = DEADLINE_MS }: Pick<LedgerOptions, 'url' | 'deadlineMs'>, queue: WorkerQueue): Promise<RecordedEnvironment[]> {
+  const address = parseLedgerUrl(url);
+  if (address.kind === 'libsql' && !existsSync(address.path)) throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
+  const database = connect(address, deadlineMs, {});
+  try {
+    return await withinDeadline(() => readWorkers(database, queue), deadlineMs);
+  } catch (error) {
+    if (error instanceof LedgerStatementError && NO_SUCH_TABLE.has(error.code)) return [];
+    throw error;
+  } finally {
+    await database.db.destroy();
+  }
+}
+
+/** What the databases call a statement about a table that does not exist. */
+const NO_SUCH_TABLE = new Set(['SQLITE_ERROR', '42P01']);
+
 function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey }: LedgerOptions): OpenedLedger {
   const ledger = createSqlLedger(database, deadlineMs);
   let closed = false;
@@ -84,6 +113,7 @@ function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey
     ...ledger,
     sweeps: createSqlSweepLedger(database, { subjectKey, deadlineMs, isClosed }),
     rates: createSqlRateLedger(database, { deadlineMs, isClosed }),
+    workers: createSqlWorkerLedger(database, { deadlineMs, isClosed }),
     close: () => {
       closed = true;
       return ledger.close();
@@ -91,7 +121,7 @@ function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey
   };
 }
 
-function connect(address: LedgerAddress, deadlineMs: number, options: LedgerOptions): LedgerDatabase {
+function connect(address: LedgerAddress, deadlineMs: number, options: Pick<LedgerOptions, 'onEvent'>): LedgerDatabase {
   if (address.kind === 'postgres') {
     const pool = createPostgresPool({ connectionString: address.connectionString, deadlineMs });
     return { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }) };

@@ -59,6 +59,24 @@ interface HoldsTable {
   at: Instant;
 }
 
+interface WorkerEnvironmentsTable {
+  worker: string;
+  service: string;
+  identity: string;
+  namespace: string;
+  task_queue: string;
+  environment: string;
+  /** 0 or 1. */
+  production: number;
+  /** A JSON array. */
+  key_slots: string;
+  /** By the database's clock. */
+  started_ms: number;
+  seen_ms: number;
+  /** 1 after an orderly end. */
+  ended: Generated<number>;
+}
+
 interface LedgerMetaTable {
   name: string;
   value: string;
@@ -175,6 +193,7 @@ export interface Tables {
   bulk_queue: BulkQueueTable;
   sealed_leaves: SealedLeavesTable;
   rates: RatesTable;
+  worker_environments: WorkerEnvironmentsTable;
   ledger_meta: LedgerMetaTable;
   ledger_migrations: LedgerMigrationsTable;
 }

@@ -46,3 +46,10 @@ export function isOneOf(dialect: LedgerDialect, column: string, texts: readonly 
     ? sql`${sql.ref(column)} = any(${texts}::text[])`
     : sql`${sql.ref(column)} in ${valuesOf(dialect, texts)}`;
 }
+
+/** The time in milliseconds since 1970 by the database's own clock. */
+export function databaseClockMs(dialect: LedgerDialect): RawBuilder<number> {
+  return dialect === 'postgres'
+    ? sql`cast(extract(epoch from clock_timestamp()) * 1000 as double precision)`
+    : sql`unixepoch('subsec') * 1000`;
+}

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { LedgerUnavailableError } from '../../src/ledger/ledger';
+import { migrations as allMigrations } from '../../src/ledger/migrations';
 import { openLedger } from '../../src/ledger/open-ledger';
 import type { LedgerEvent } from '../../src/ledger/open-ledger';
 import { LedgerSettingError } from '../../src/ledger/setting-error';
@@ -39,7 +40,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     const url = await freshUrl();
     const events: LedgerEvent[] = [];
     await open(url, { onEvent: (event) => events.push(event) });
-    expect(events).toEqual([{ kind: 'migrated', migrations: ['0001-receipts', '0002-holds', '0003-sweeps', '0004-sweep-writes', '0005-rate-turns', '0006-bulk-outcomes', '0007-snapshot-environment'] }]);
+    expect(events).toEqual([{ kind: 'migrated', migrations: ['0001-receipts', '0002-holds', '0003-sweeps', '0004-sweep-writes', '0005-rate-turns', '0006-bulk-outcomes', '0007-snapshot-environment', '0011-worker-environments'] }]);
     await open(url, { onEvent: (event) => events.push(event) });
     expect(events).toHaveLength(1);
   });
@@ -51,7 +52,7 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     const others = await Promise.all(Array.from({ length: 9 }, () => openerProcess(url, SUBJECT_KEY)));
     const answers = await Promise.all([first, ...others].map((start) => start()));
     expect(answers.map(({ error }) => error)).toEqual(Array(10).fill(undefined));
-    expect(answers.filter(({ migrations }) => migrations?.length === 7)).toHaveLength(1);
+    expect(answers.filter(({ migrations }) => migrations?.length === allMigrations.length)).toHaveLength(1);
     expect(answers.filter(({ migrations }) => migrations?.length === 0)).toHaveLength(9);
   });
 

@@ -5,6 +5,7 @@ import { sweepWritesMigration } from './0004-sweep-writes';
 import { rateTurnsMigration } from './0005-rate-turns';
 import { bulkOutcomesMigration } from './0006-bulk-outcomes';
 import { snapshotEnvironmentMigration } from './0007-snapshot-environment';
+import { workerEnvironmentsMigration } from './0011-worker-environments';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   rateTurnsMigration,
   bulkOutcomesMigration,
   snapshotEnvironmentMigration,
+  workerEnvironmentsMigration,
 ];

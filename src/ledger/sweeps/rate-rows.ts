@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import type { LedgerDatabase } from '../tables';
+import { databaseClockMs } from '../values';
 
 /**
  * How long one process alone may change a rate, by the database's clock. Enough to read and write over a line that takes
@@ -32,7 +33,7 @@ export interface RowChange {
 
 export async function readRateRow({ db, dialect }: LedgerDatabase, { service, keySlot }: RateRowKey): Promise<FoundRow> {
   const { rows } = await sql<FoundRow>`
-    select r.version, r.set_limit, r.state, ${clock(dialect)} as now_ms
+    select r.version, r.set_limit, r.state, ${databaseClockMs(dialect)} as now_ms
     from (select 1 as one) as always left join rates as r on r.service = ${service} and r.key_slot = ${keySlot}
   `.execute(db);
   const [row] = rows;
@@ -70,7 +71,7 @@ export async function writeRateRow({ db, dialect }: LedgerDatabase, key: RateRow
 export async function claimTurn({ db, dialect }: LedgerDatabase, { service, keySlot }: RateRowKey, turn: string): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('rates')
-    .set({ turn, turn_until_ms: sql<number>`${clock(dialect)} + ${sql.lit(TURN_MS)}` })
+    .set({ turn, turn_until_ms: sql<number>`${databaseClockMs(dialect)} + ${sql.lit(TURN_MS)}` })
     .where('service', '=', service)
     .where('key_slot', '=', keySlot)
     .where(isFreeFor(turn, dialect))
@@ -80,13 +81,7 @@ export async function claimTurn({ db, dialect }: LedgerDatabase, { service, keyS
 
 /** A turn that ends later than one can is left from before the database's clock was set back. */
 function isFreeFor(turn: string | undefined, dialect: LedgerDatabase['dialect']): RawBuilder<boolean> {
-  const now = clock(dialect);
+  const now = databaseClockMs(dialect);
   const over = sql<boolean>`turn is null or turn_until_ms <= ${now} or turn_until_ms > ${now} + ${sql.lit(TURN_MS)}`;
   return turn === undefined ? sql`(${over})` : sql`(${over} or turn = ${turn})`;
-}
-
-function clock(dialect: LedgerDatabase['dialect']): RawBuilder<number> {
-  return dialect === 'postgres'
-    ? sql`cast(extract(epoch from clock_timestamp()) * 1000 as double precision)`
-    : sql`unixepoch('subsec') * 1000`;
 }

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import type { ServiceSettings } from '../config/service-settings';
+import { BEAT_MS } from '../ledger/worker-environments';
+import type { RecordedWorker, WorkerLedger } from '../ledger/worker-environments';
+
+/**
+ * Records in the ledger which environments a worker uses, from its start to its end, for commands that ask before they
+ * delete. A ledger that is away costs a record and nothing else.
+ */
+export class WorkerRecord {
+  readonly #worker = randomUUID();
+  readonly #ledger: () => WorkerLedger;
+  readonly #services: ReadonlyMap<string, ServiceSettings>;
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> | undefined;
+
+  constructor(ledger: () => WorkerLedger, services: ReadonlyMap<string, ServiceSettings>) {
+    this.#ledger = ledger;
+    this.#services = services;
+  }
+
+  /** Resolves after the first attempt to record, so that a worker is known before it polls. */
+  async start({ identity, namespace, taskQueue }: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<void> {
+    const environments = [...this.#services.values()].map(({ service, environment, production, keySlots }) => ({ service, environment, production, keySlots }));
+    const recorded = { worker: this.#worker, identity, namespace, taskQueue, environments };
+    this.#timer = setInterval(() => void this.#beat(recorded), BEAT_MS);
+    this.#timer.unref();
+    await this.#beat(recorded);
+  }
+
+  async end(): Promise<void> {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    // Together, because each may wait for a ledger that is away; a beat does not undo the end.
+    await Promise.all([this.#beating, this.#tryEnd()]);
+  }
+
+  async #tryEnd(): Promise<void> {
+    try {
+      await this.#ledger().end(this.#worker);
+    } catch {
+      // The record goes stale by itself.
+    }
+  }
+
+  #beat(recorded: RecordedWorker): Promise<void> {
+    // One that hangs is not overtaken by the next.
+    this.#beating ??= this.#tryBeat(recorded).finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #tryBeat(recorded: RecordedWorker): Promise<void> {
+    try {
+      await this.#ledger().beat(recorded);
+    } catch {
+      // The next beat tries again; until then commands treat this worker's environment as unknown.
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { sql } from 'kysely';
+import { LedgerUnavailableError } from './ledger';
+import { withinDeadline } from './sql-ledger';
+import type { LedgerDatabase } from './tables';
+import { databaseClockMs, storable } from './values';
+
+/** How long ago a live worker may have been seen last, in milliseconds: six beats. */
+export const LIVE_MS = 60_000;
+
+/** How often a worker says that it is alive, in milliseconds. */
+export const BEAT_MS = 10_000;
+
+/** How long the record of a worker is kept after it was last seen, in milliseconds. */
+const KEPT_MS = 24 * 3_600_000;
+
+/** Where a worker takes its work from. */
+export interface WorkerQueue {
+  namespace: string;
+  taskQueue: string;
+}
+
+/** One service as one worker uses it. */
+export interface ServiceEnvironment {
+  /** For example `plaid`. */
+  service: string;
+  /** For example `sandbox`. */
+  environment: string;
+  /** Whether the service lists this environment as production. */
+  production: boolean;
+  /** Names of the keys of which a call uses one, for example `['ios', 'android']`. */
+  keySlots: readonly string[];
+}
+
+/** A worker that polls a task queue. */
+export interface RecordedWorker extends WorkerQueue {
+  /** Unique for each start of a worker. */
+  worker: string;
+  /** As Temporal lists it among the queue's pollers. */
+  identity: string;
+  environments: readonly ServiceEnvironment[];
+}
+
+/** One service of a worker as it is read back. */
+export interface RecordedEnvironment extends ServiceEnvironment {
+  worker: string;
+  identity: string;
+  /** How the worker is: `live` until it has been silent for {@link LIVE_MS}, then `silent`; `ended` after an orderly end. */
+  state: 'live' | 'silent' | 'ended';
+}
+
+/** The part of the ledger in which workers record the environments that they use, as long as they run. */
+export interface WorkerLedger {
+  /** Records a worker, or that it is still alive. Removes workers that were last seen more than a day ago. */
+  beat(worker: RecordedWorker): Promise<void>;
+  /** Records the orderly end of a worker. */
+  end(worker: string): Promise<void>;
+  /** What the workers of a task queue recorded within the last day. */
+  readWorkers(queue: WorkerQueue): Promise<RecordedEnvironment[]>;
+}
+
+/** The workers' side of a ledger over an open database whose schema is up to date. */
+export function createSqlWorkerLedger(database: LedgerDatabase, options: { deadlineMs: number; isClosed: () => boolean }): WorkerLedger {
+  const { deadlineMs, isClosed } = options;
+  const inTime = <T>(work: () => Promise<T>): Promise<T> =>
+    isClosed() ? Promise.reject(new LedgerUnavailableError('The ledger is closed.')) : withinDeadline(work, deadlineMs);
+  return {
+    beat: (worker) => inTime(() => beat(database, worker)),
+    end: (worker) => inTime(() => end(database, worker)),
+    readWorkers: (queue) => inTime(() => readWorkers(database, queue)),
+  };
+}
+
+/** Times are of the database's clock, so that the clocks of the workers' machines do not matter. */
+async function beat({ db, dialect }: LedgerDatabase, recorded: RecordedWorker): Promise<void> {
+  const now = databaseClockMs(dialect);
+  const { worker, identity, namespace, taskQueue, environments } = recorded;
+  if (environments.length === 0) return;
+  await db
+    .insertInto('worker_environments')
+    .values(
+      environments.map(({ service, environment, production, keySlots }) => ({
+        worker,
+        service: storable(service),
+        identity: storable(identity),
+        namespace: storable(namespace),
+        task_queue: storable(taskQueue),
+        environment: storable(environment),
+        production: production ? 1 : 0,
+        key_slots: storable(JSON.stringify(keySlots)),
+        started_ms: now,
+        seen_ms: now,
+      })),
+    )
+    .onConflict((conflict) => conflict.columns(['worker', 'service']).doUpdateSet({ seen_ms: now }))
+    .execute();
+  await db.deleteFrom('worker_environments').where(sql<boolean>`seen_ms < ${now} - ${sql.lit(KEPT_MS)}`).execute();
+}
+
+async function end({ db }: LedgerDatabase, worker: string): Promise<void> {
+  await db.updateTable('worker_environments').set({ ended: 1 }).where('worker', '=', worker).execute();
+}
+
+/** See `WorkerLedger.readWorkers`; for a command that opens the ledger for nothing else, too. */
+export async function readWorkers({ db, dialect }: LedgerDatabase, { namespace, taskQueue }: WorkerQueue): Promise<RecordedEnvironment[]> {
+  const now = databaseClockMs(dialect);
+  const rows = await db
+    .selectFrom('worker_environments')
+    .select(['worker', 'identity', 'service', 'environment', 'production', 'key_slots', 'ended'])
+    .select(sql<number>`${now} - seen_ms`.as('silent_ms'))
+    .where('namespace', '=', storable(namespace))
+    .where('task_queue', '=', storable(taskQueue))
+    .orderBy('worker')
+    .orderBy('service')
+    .execute();
+  return rows
+    .filter(({ silent_ms }) => silent_ms <= KEPT_MS)
+    .map(({ worker, identity, service, environment, production, key_slots, ended, silent_ms }) => ({
+      worker,
+      identity,
+      service,
+      environment,
+      production: production === 1,
+      keySlots: JSON.parse(key_slots) as string[],
+      state: ended === 1 ? 'ended' : silent_ms <= LIVE_MS ? 'live' : 'silent',
+    }));
+}
