@@ -10,6 +10,7 @@ import type { Io } from './io';
 import { say } from './output';
 import { requireWorker } from './pollers';
 import { withTemporal } from './temporal-client';
+import { readWorkerPlace } from './worker-place';
 
 /**
  * Runs a call as the workflow `runHttpTask` and waits for its end. The worker's keys and environment count.
@@ -30,6 +31,18 @@ export async function callDurably(io: Io, task: HttpTask, input: unknown, option
       if (first !== 'interrupted') return first;
       throw new CommandFailure('Interrupted', `${workflowId} goes on without you; see it in the Temporal UI, or with: http-tasks receipts ${workflowId}`);
     });
+  });
+}
+
+/** Where the workers send a task's calls, for the question before an irreversible one. */
+export async function durableEnvironment(io: Io, { service }: HttpTask, options: CallOptions): Promise<string> {
+  const { taskQueue } = readQueueSettings(io.env);
+  return withTemporal(io, options, async (client) => {
+    const place = await readWorkerPlace(io, client, taskQueue);
+    const known = place.environments.filter(({ service: name }) => name === service.name);
+    const names = known.map(({ environment, production }) => (production ? environment.toUpperCase() : environment));
+    if (place.unknownBecause === undefined && names.length > 0) return names.join(' and ');
+    return "the worker's environment, which is not known here and may be PRODUCTION";
   });
 }
 

@@ -3,7 +3,7 @@ import { MASK } from '../http/redact';
 import { sensitiveFieldsIn, withMaskAt } from '../tasks/define';
 import { CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
-import { agrees } from './confirm';
+import { agrees, isTerminal } from './confirm';
 import type { PreparedCall } from './curl/task-call';
 import { CommandFailure, Refusal } from './errors';
 import type { Io } from './io';
@@ -44,9 +44,8 @@ export function withoutTokens(task: HttpTask, input: unknown): unknown {
  * @throws Refusal when there is nobody to ask.
  * @throws CommandFailure when the answer is no.
  */
-export async function confirmIrreversible(io: Io, task: HttpTask, where: string): Promise<void> {
-  const what = `${task.name} cannot be undone (${where}).`;
-  if (!io.stdin.isTTY) throw new Refusal('Usage', `${what} Give --yes to send it without being asked. Nothing was sent.`, 'yes');
-  if (await agrees(io, `${what} Send it? [y/N] `)) return;
+export async function confirmIrreversible(io: Io, task: HttpTask, where: () => Promise<string>): Promise<void> {
+  if (!isTerminal(io)) throw new Refusal('Usage', `${task.name} cannot be undone. Give --yes to send it without being asked. Nothing was sent.`, 'yes');
+  if (await agrees(io, printable(`${task.name} cannot be undone (${await where()}). Send it? [y/N] `))) return;
   throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was sent.');
 }

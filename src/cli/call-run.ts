@@ -37,12 +37,18 @@ export async function runCall(io: Io, task: HttpTask, input: unknown, options: C
   }
   if (options.dryRun && prepared) return printDryRun(io, prepared, options, { task: task.name, input: withoutTokens(task, input) });
   const effect = prepared?.effect ?? effectOf(task, input);
-  if (effect === 'irreversible' && !options.yes) await confirmIrreversible(io, task, prepared?.environment ?? "the worker's environment");
+  if (effect === 'irreversible' && !options.yes) await confirmIrreversible(io, task, () => environmentOf(io, task, prepared, options));
   const result = await attempt(task, async () => {
     if (options.durable || !settings) return (await import('./call-durable.js')).callDurably(io, task, input, options);
     return (await import('./call-direct.js')).callDirectly(io, task, input, { settings, effect });
   });
   return printCall(io, result, options);
+}
+
+/** Where a call goes: with `--durable`, to the environment of the workers and not to that of the settings here. */
+async function environmentOf(io: Io, task: HttpTask, prepared: PreparedRequest | undefined, options: CallOptions): Promise<string> {
+  if (!options.durable && prepared) return prepared.environment;
+  return (await import('./call-durable.js')).durableEnvironment(io, task, options);
 }
 
 /** A durable call is sent by the worker with the worker's keys; here they only serve to show it beforehand. */

@@ -4,7 +4,7 @@ import { offboardUserInput } from '../policy/offboard-input';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
 import { parseInput } from '../tasks/parse-input';
-import { literalOption } from './command';
+import { YES_HELP, literalOption } from './command';
 import type { CommonOptions } from './command';
 import { defined } from './defined';
 import { Refusal } from './errors';
@@ -25,6 +25,7 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
   notFoundIsFine?: boolean;
   deadline?: string;
   dryRun?: boolean;
+  yes?: boolean;
   input?: string;
 }
 
@@ -47,6 +48,7 @@ export function addOffboardOptions(command: Command): Command {
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the run'))
     .addOption(literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'))
     .addOption(new Option('--dry-run', 'only look, change nothing'))
+    .addOption(new Option('--yes', YES_HELP))
     .addOption(literalOption('--input <json>', 'the whole input as JSON, or @file; instead of the options above'));
 }
 

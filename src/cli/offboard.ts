@@ -13,11 +13,15 @@ export function registerOffboardCommand(program: Command, io: Io): void {
     description: [
       'Needs a Temporal server, a worker (http-tasks worker) and HTTP_TASKS_SUBJECT_KEY, from which the workflow id is made;',
       'no keys of a provider. A run for the same user with the same input that is still going on is joined, not repeated.',
+      'In a terminal it shows what will be deleted and asks for the ID of the user. Without one it starts immediately, except',
+      'in production, or where HTTP_TASKS_LEDGER_URL does not lead to the ledger in which the workers record their',
+      'environment: there --yes is required.',
       'Ctrl-C leaves the run alone. Exits 0 when it completed, 1 when it ended otherwise, 2 when the input is refused.',
     ].join(' '),
     examples: [
       'http-tasks offboard --plaid-user-id usr_1 --batch-user-id 1001 --reason USER_OFFBOARDING',
       'http-tasks offboard --batch-user-id 1001 --reason OTHER --dry-run --json',
+      'http-tasks offboard --batch-user-id 1001 --reason OTHER --yes --json',
       'http-tasks offboard --input @user.json',
     ],
   });

@@ -40,9 +40,9 @@ export function printTable(io: Io, head: readonly string[], rows: readonly (read
   print(io, table.toString());
 }
 
-/** Colours a text of the result where a person looks on; NO_COLOR, FORCE_COLOR and pipes are respected. */
-export function paint(io: Io, style: Style, text: string): string {
-  return io.stdout.isTTY && io.stdout.hasColors() ? styleText(style, text) : text;
+/** Colours a text of the result, or of stderr, in a terminal; NO_COLOR, FORCE_COLOR and pipes are respected. */
+export function paint(io: Io, style: Style, text: string, to: 'stdout' | 'stderr' = 'stdout'): string {
+  return io[to].isTTY && io[to].hasColors() ? styleText(style, text, { validateStream: false }) : text;
 }
 
 /** Takes away what would steer a terminal: texts of providers and users end up in tables. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { YES_HELP, addCommand, literalOption, onRun } from './command';
 import type { CommandSpec, CommonOptions } from './command';
 import type { ExitCode, Io } from './io';
 import { SOURCE_HELP } from './sweep/source-argument';
@@ -12,6 +12,7 @@ interface NamedOptions extends CommonOptions, TemporalOptions {
   note?: string;
   from?: string;
   to?: string;
+  yes?: boolean;
 }
 
 type NamedAction = (io: Io, name: string, options: NamedOptions) => Promise<ExitCode>;
@@ -25,9 +26,9 @@ export function registerScheduleCommand(program: Command, io: Io): void {
   registerCreate(schedule, io);
   registerNamed(schedule, io, SHOW, async () => (await actions()).showSchedule);
   registerList(schedule, io);
-  registerNamed(schedule, io, TRIGGER, async () => (await actions()).triggerSchedule);
+  registerNamed(schedule, io, TRIGGER, async () => (await actions()).triggerSchedule).option('--yes', YES_HELP);
   registerNoted(schedule, io, PAUSE, async () => (await actions()).pauseSchedule);
-  registerNoted(schedule, io, RESUME, async () => (await actions()).resumeSchedule);
+  registerNoted(schedule, io, RESUME, async () => (await actions()).resumeSchedule).option('--yes', YES_HELP);
   registerBackfill(schedule, io);
   registerNamed(schedule, io, DELETE, async () => (await actions()).deleteSchedule);
 }
@@ -72,7 +73,9 @@ function registerCreate(parent: Command, io: Io): void {
     summary: 'create a schedule of sweeps',
     description: [
       'Each run reads its source anew, with :scheduledTime of a query bound to its nominal time, and leaves out users whom an',
-      'earlier run brought to a good end. A run has the workflow id NAME with the nominal time behind it.',
+      'earlier run brought to a good end. A run has the workflow id NAME with the nominal time behind it. In a terminal,',
+      'create, trigger, resume and backfill show what will be deleted where and ask for the name; in production without a',
+      'terminal they need --yes.',
       `\n\n${SOURCE_HELP} A file on this machine cannot be scheduled.`,
     ].join(' '),
     examples: [
@@ -109,7 +112,8 @@ function registerBackfill(parent: Command, io: Io): void {
   });
   command
     .addOption(literalOption('--from <time>', 'the first moment, in ISO 8601 with its offset from UTC'))
-    .addOption(literalOption('--to <time>', 'the last moment'));
+    .addOption(literalOption('--to <time>', 'the last moment'))
+    .option('--yes', YES_HELP);
   addTemporalOptions(command);
   onRun<NamedOptions>(command, io, async (options, [name = '']) => {
     const [{ readPeriod }, { backfillSchedule }] = await Promise.all([import('./schedule/period.js'), actions()]);
@@ -117,9 +121,9 @@ function registerBackfill(parent: Command, io: Io): void {
   });
 }
 
-function registerNoted(parent: Command, io: Io, spec: CommandSpec, load: () => Promise<NamedAction>): void {
+function registerNoted(parent: Command, io: Io, spec: CommandSpec, load: () => Promise<NamedAction>): Command {
   const command = registerNamed(parent, io, spec, load);
-  command.addOption(literalOption('--note <text>', 'why; it replaces the note of the schedule'));
+  return command.addOption(literalOption('--note <text>', 'why; it replaces the note of the schedule'));
 }
 
 function registerNamed(parent: Command, io: Io, spec: CommandSpec, load: () => Promise<NamedAction>): Command {

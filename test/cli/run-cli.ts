@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** The command as it is published: `npm test` has compiled it. */
-const MAIN = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+export const MAIN = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 /** A folder of its own, so that no profile, ledger or setting of the person's reaches the command. */
-const HOME = mkdtempSync(join(tmpdir(), 'http-tasks-cli-'));
+export const HOME = mkdtempSync(join(tmpdir(), 'http-tasks-cli-'));
 
 /** How a command ended. */
 export interface CliEnd {

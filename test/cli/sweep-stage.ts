@@ -26,7 +26,7 @@ export interface SweepStage {
   /** Where the worker looks for files. */
   sourceFolder: string;
   folder: string;
-  startWorker(): Promise<RunningCli>;
+  startWorker(moreEnv?: CliEnv): Promise<RunningCli>;
   /** Runs a command under `--json`. */
   run<T = SweepEnd>(...args: string[]): Promise<{ code: number | null; document: T; stderr: string }>;
   /** Starts a command that takes its time. */
@@ -63,8 +63,8 @@ export async function openStage(workerEnv: (stage: { folder: string }) => CliEnv
     person,
     folder,
     sourceFolder,
-    startWorker: async () => {
-      const worker = startCli(['worker'], { ...settings, ...person, HTTP_TASKS_SOURCE_DIR: sourceFolder, ...workerEnv({ folder }) });
+    startWorker: async (moreEnv = {}) => {
+      const worker = startCli(['worker'], { ...settings, ...person, HTTP_TASKS_SOURCE_DIR: sourceFolder, ...workerEnv({ folder }), ...moreEnv });
       await worker.printed('RUNNING');
       return worker;
     },

@@ -12,11 +12,14 @@ import type { Period } from './period';
 import { toScheduleDocument } from './schedule-document';
 import type { ScheduleDocument } from './schedule-document';
 import { findSchedule } from './schedule-handle';
+import { askAboutSchedule } from './schedule-question';
+import type { AskedSchedule } from './schedule-question';
 import { durationText, timesText } from './times-text';
 
 interface ActionOptions extends TemporalOptions {
   json?: boolean;
   note?: string;
+  yes?: boolean;
 }
 
 /** The server keeps no more runs that wait for the one before. */
@@ -25,6 +28,17 @@ const MOST_BACKFILLED = 1_000;
 /** Temporal takes a moment from the wish for a run to its start. */
 const TRIGGER_MS = 15_000;
 const PAUSE_MS = 250;
+
+/** Its action names the task queue and the input of each run. */
+async function askAboutRuns(
+  io: Io,
+  client: Client,
+  { scheduleId: name, action: { taskQueue, args } }: ScheduleDescription,
+  question: Pick<AskedSchedule, 'title' | 'when' | 'otherwise'>,
+  options: ActionOptions,
+): Promise<void> {
+  await askAboutSchedule(io, client, { name, taskQueue, input: args?.[0], ...question }, options);
+}
 
 /** Prints a schedule with its next and last runs. */
 export async function showSchedule(io: Io, name: string, options: ActionOptions): Promise<ExitCode> {
@@ -86,6 +100,7 @@ export async function triggerSchedule(io: Io, name: string, options: ActionOptio
     await requireWorker(client, description.action.taskQueue);
     const [underWay] = description.info.runningActions;
     if (underWay && description.policies.overlap === 'SKIP') throw skipped(name, underWay.workflow.workflowId);
+    await askAboutRuns(io, client, description, { title: "This starts a sweep that deletes users' data.", when: 'one, now', otherwise: 'Nothing was started.' }, options);
     await handle.trigger(description.policies.overlap);
     const workflowId = await startedRun(client, name, description);
     if (options.json) printJson(io, { name, ...(workflowId !== undefined && { workflowId }) });
@@ -128,6 +143,10 @@ export async function resumeSchedule(io: Io, name: string, options: ActionOption
 async function setPaused(io: Io, name: string, options: ActionOptions, paused: boolean): Promise<ExitCode> {
   return withTemporal<ExitCode>(io, options, async (client) => {
     const { handle, description } = await findSchedule(client, name);
+    if (!paused) {
+      const when = `${timesText(description.spec).join(', ')} (${description.spec.timezone || 'UTC'})`;
+      await askAboutRuns(io, client, description, { title: "This resumes sweeps that delete users' data.", when, otherwise: 'The schedule stays as it was.' }, options);
+    }
     // Temporal wants a note, and the one that is there may be of use.
     const note = options.note ?? (description.state.note || `${paused ? 'Paused' : 'Resumed'} by http-tasks`);
     await (paused ? handle.pause(note) : handle.unpause(note));
@@ -145,6 +164,8 @@ export async function backfillSchedule(io: Io, { name, from, to }: Period & { na
     const runs = await countRuns(client, { name, from, to });
     if (runs === 0) throw new CommandFailure('Conflict', `No run of ${name} falls between ${from.toISOString()} and ${to.toISOString()}, so nothing was started.`);
     if (runs > MOST_BACKFILLED) throw new CommandFailure('Conflict', `${runs} runs are more than Temporal lets wait at once (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`);
+    const when = `${runs}, of the time from ${from.toISOString()} to ${to.toISOString()}`;
+    await askAboutRuns(io, client, description, { title: "This starts sweeps that delete users' data.", when, otherwise: 'Nothing was started.' }, options);
     await handle.backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
     if (options.json) printJson(io, { name, from: from.toISOString(), to: to.toISOString(), runs });
     else print(io, `${runs} runs of ${printable(name)} start one after the other. See: http-tasks schedule show ${printable(name)}`);

@@ -2,6 +2,7 @@ import { ScheduleAlreadyRunning } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { readQueueSettings } from '../../config/settings';
 import type { OffboardUsersInput } from '../../policy/sweep-input';
+import type { AskingOptions } from '../deletion-question';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
@@ -12,7 +13,9 @@ import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
 import { toScheduleDocument } from './schedule-document';
 import { findSchedule } from './schedule-handle';
+import { askAboutSchedule } from './schedule-question';
 import type { WantedSchedule } from './schedule-options';
+import { durationText } from './times-text';
 
 /** A schedule that was asked for. */
 export interface NewSchedule {
@@ -21,11 +24,14 @@ export interface NewSchedule {
   input: OffboardUsersInput;
 }
 
-/** Creates a schedule and prints it. Nothing is started before its time. */
-export async function createSchedule(io: Io, { name, wanted, input }: NewSchedule, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
+/** Asks where it has to, creates a schedule and prints it. Nothing is started before its time. */
+export async function createSchedule(io: Io, { name, wanted, input }: NewSchedule, options: TemporalOptions & AskingOptions & { json?: boolean }): Promise<ExitCode> {
   checkedSweepId(name, 'NAME');
   const { taskQueue } = readQueueSettings(io.env);
   return withTemporal<ExitCode>(io, options, async (client) => {
+    const title = "This schedules sweeps that delete users' data.";
+    const when = `${timesOf(wanted)}${wanted.state?.paused ? ', paused until it is resumed' : ''}`;
+    await askAboutSchedule(io, client, { name, taskQueue, input, title, when, otherwise: 'Nothing was created.' }, options);
     await create(client, { name, wanted, input }, taskQueue);
     const { description } = await findSchedule(client, name);
     const document = await toScheduleDocument(client, description);
@@ -34,6 +40,12 @@ export async function createSchedule(io: Io, { name, wanted, input }: NewSchedul
     if (!(await hasWorker(client, taskQueue))) say(io, `No worker polls the task queue "${taskQueue}" now; its runs will wait for one.`);
     return 0;
   });
+}
+
+function timesOf({ spec: { cronExpressions = [], intervals = [], timezone } }: WantedSchedule): string {
+  // A comment repeats the expression.
+  const crons = cronExpressions.map((cron) => `${cron.replace(/ # .*$/s, '')} (${timezone ?? 'UTC'})`);
+  return [...crons, ...intervals.map(({ every }) => `every ${durationText(Number(every))}`)].join(', ');
 }
 
 async function create(client: Client, { name, wanted, input }: NewSchedule, taskQueue: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
 import { toDurationMs } from '../../policy/deadline';
 import type { OffboardUsersInput } from '../../policy/sweep-input';
-import { literalOption } from '../command';
+import { YES_HELP, literalOption } from '../command';
 import type { CommonOptions } from '../command';
 import { Refusal } from '../errors';
 import { addPlanOptions } from '../sweep/plan-options';
@@ -25,6 +25,7 @@ export interface CreateOptions extends CommonOptions, TemporalOptions, Omit<Plan
   /** Of the schedule; a remark for Plaid is `reasonNote`. */
   note?: string;
   paused?: boolean;
+  yes?: boolean;
   /** False for `--no-skip-done`. */
   skipDone: boolean;
 }
@@ -55,6 +56,7 @@ export function addScheduleOptions(command: Command): Command {
     .addOption(literalOption('--overlap <what>', `while the run before goes on: ${Object.keys(OVERLAPS).join(', ')} (else skip)`))
     .addOption(literalOption('--note <text>', 'a remark about the schedule, for people'))
     .addOption(new Option('--paused', 'create it paused'))
+    .addOption(new Option('--yes', YES_HELP))
     .addOption(new Option('--no-skip-done', 'take users again whom an earlier run brought to a good end'));
   addPlanOptions(command, { noteFlag: '--reason-note' });
   return addSourceOptions(command);

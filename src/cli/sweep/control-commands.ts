@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun, wholeNumber } from '../command';
+import { YES_HELP, addCommand, literalOption, onRun, wholeNumber } from '../command';
 import type { CommonOptions } from '../command';
 import { Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
@@ -26,6 +26,7 @@ interface ApproveOptions extends ControlOptions {
 /** What `sweep redrive` takes: options of the first sweep that are to be others. */
 export interface RedriveOptions extends ControlOptions, PlanOptions {
   id?: string;
+  yes?: boolean;
 }
 
 const MOST_USERS = 1_000_000_000;
@@ -131,11 +132,12 @@ function registerRedrive(parent: Command, io: Io): void {
     summary: 'take up the failed and unknown users of a sweep that has ended, in a sweep of their own',
     description: [
       "The new sweep gets the id ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
-      'its start in Temporal; options given here replace them. A limit by --rate stays as it was set last.',
+      'its start in Temporal; options given here replace them. A limit by --rate stays as it was set last. In a terminal it',
+      'asks for the number of users, as sweep does.',
     ].join(' '),
     examples: ['http-tasks sweep redrive closed-2030-01 --watch', 'http-tasks sweep redrive closed-2030-01 --tolerance 10 --approval'],
   });
-  addPlanOptions(command, { noteFlag: '--note' }).addOption(literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)'));
+  addPlanOptions(command, { noteFlag: '--note' }).addOption(literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)')).option('--yes', YES_HELP);
   addTemporalOptions(addWatchOption(command));
   onRun<RedriveOptions>(command, io, async (options, [id = '']) => {
     const { redriveSweep } = await import('./redrive.js');

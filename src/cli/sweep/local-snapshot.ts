@@ -113,14 +113,21 @@ async function afterFailure(
   if (error instanceof LedgerUnavailableError || error instanceof SourceUnavailableError) {
     return new CommandFailure('Failed', `${error.message} Nothing was started. What was read stands in the ledger: run the same command with --id ${sweepId} to go on.`);
   }
-  try {
-    await sweeps.setStatus({ sweepId, status: interrupted ? 'cancelled' : 'failed' });
-    await sweeps.release(sweepId);
-  } catch {
-    say(io, `What was read could not be destroyed; do it with: http-tasks sweep release ${sweepId}`);
-  }
+  await discardSnapshot(io, sweeps, { sweepId, status: interrupted ? 'cancelled' : 'failed' });
   if (interrupted) return new CommandFailure('Interrupted', `Interrupted while ${printable(file)} was read. Nothing was started, and what was read is destroyed.`);
   return refusalOf(error, file);
+}
+
+/** Destroys what was read of a sweep that is not started; false, after saying what to do, when the ledger does not let it. */
+export async function discardSnapshot(io: Io, sweeps: SweepLedger, change: { sweepId: string; status: 'cancelled' | 'failed' }): Promise<boolean> {
+  try {
+    await sweeps.setStatus(change);
+    await sweeps.release(change.sweepId);
+    return true;
+  } catch {
+    say(io, `What was read could not be destroyed; do it with: http-tasks sweep release ${printable(change.sweepId)}`);
+    return false;
+  }
 }
 
 function refusalOf(error: unknown, file: string): unknown {

@@ -4,6 +4,7 @@ import { readQueueSettings } from '../../config/settings';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { OffboardUsersInput } from '../../policy/sweep-input';
+import { notConfirmed, placeToAskAbout } from '../deletion-question';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
@@ -16,11 +17,13 @@ import { planFromOptions } from './plan-options';
 import { counted } from './reading-report';
 import { begun, startRun } from './start-sweep';
 import { checkedSweepId } from './sweep-id';
+import { APPROVED_BY_ANSWER, confirmSweep } from './sweep-question';
 import { checked } from './sweep-options';
+import { describeSweep } from './sweep-run';
 
 const GRPC_NOT_FOUND = 5;
 
-/** Starts a sweep over the failed and unknown users of one that has ended, with the options of that one. */
+/** Asks where it has to, and starts a sweep over the failed and unknown users of one that has ended, with the options of that one. */
 export async function redriveSweep(io: Io, sweepId: string, options: RedriveOptions): Promise<ExitCode> {
   const given = planFromOptions(options);
   const ownId = options.id === undefined ? undefined : checkedSweepId(options.id);
@@ -32,6 +35,9 @@ export async function redriveSweep(io: Io, sweepId: string, options: RedriveOpti
     }));
     const input = await redriveInput(client, sweepId, given);
     await requireWorker(client, taskQueue);
+    const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
+    const asked = place && !input.approval ? { sweepId: id, input, place, from: `the failed and unknown users of ${sweepId}` } : undefined;
+    if (asked && !(await confirmSweep(io, asked, { total: users }))) throw notConfirmed('Nothing was started.');
     await startRun(client, { sweepId: id, taskQueue, input });
     say(io, `${printable(id)} takes up ${counted(users, 'failed or unknown user', 'failed and unknown users')} of ${printable(sweepId)}.`);
     return begun(io, client, { sweepId: id, approval: input.approval ?? false }, options);
@@ -85,7 +91,9 @@ async function redriveInput(client: Client, sweepId: string, given: Record<strin
 async function readFirstPlan(client: Client, sweepId: string): Promise<Record<string, unknown> | undefined> {
   const input = await readFirstInput(client, sweepId);
   if (input === undefined) return undefined;
-  const { source, snapshot, redriveOf, skipDone, badRows, rate, deadline, ...plan } = input;
+  const { source, snapshot, redriveOf, skipDone, badRows, rate, deadline, approval, ...others } = input;
+  // An approval that was the answer to a question was not one of its options.
+  const plan = (await isApprovedByAnswer(client, sweepId)) ? others : { ...others, ...(approval !== undefined && { approval }) };
   const isDuration = typeof deadline === 'string' && !/^\d{4}-/.test(deadline);
   return { ...plan, ...(isDuration && { deadline }) };
 }
@@ -98,6 +106,12 @@ async function readFirstInput(client: Client, sweepId: string): Promise<Record<s
     if (isGrpcServiceError(error) && Number(error.code) === GRPC_NOT_FOUND) return undefined;
     throw error;
   }
+}
+
+async function isApprovedByAnswer(client: Client, sweepId: string): Promise<boolean> {
+  const [[name, value] = []] = Object.entries(APPROVED_BY_ANSWER);
+  const description = await describeSweep(client, sweepId);
+  return name !== undefined && description?.memo?.[name] === value;
 }
 
 function asObject(value: unknown): Record<string, unknown> {

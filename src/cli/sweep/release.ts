@@ -1,6 +1,6 @@
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
-import { agrees } from '../confirm';
+import { agrees, isTerminal } from '../confirm';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
@@ -39,7 +39,7 @@ async function requireEnded(io: Io, row: SweepRow, options: TemporalOptions): Pr
 async function confirm(io: Io, { sweepId }: SweepRow, failed: number): Promise<void> {
   const loss = failed === 0 ? 'It has no failed or unknown users.' : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only found in the source again.`;
   const what = `Releasing the ids of sweep ${printable(sweepId)} cannot be undone. ${loss}`;
-  if (!io.stdin.isTTY) throw new Refusal('Usage', `${what} Give --yes to do it without being asked. Nothing was changed.`, 'yes');
+  if (!isTerminal(io)) throw new Refusal('Usage', `${what} Give --yes to do it without being asked. Nothing was changed.`, 'yes');
   if (await agrees(io, `${what} Release them? [y/N] `)) return;
   throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was changed.');
 }

@@ -2,10 +2,13 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { plaidEnvironment } from '../../config/plaid-environment';
 import { readQueueSettings } from '../../config/settings';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 import { DEFAULT_MAX_USERS } from '../../policy/sweep-input';
 import type { OffboardUsersInput } from '../../policy/sweep-input';
 import { noCounts } from '../../policy/sweep-result';
+import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
+import { notConfirmed, placeToAskAbout } from '../deletion-question';
 import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
@@ -13,13 +16,15 @@ import { withWorkersLedger } from '../open-ledger';
 import { print, printJson, printable, say } from '../output';
 import { requireWorker } from '../pollers';
 import { withTemporal } from '../temporal-client';
-import { openSweepFile, takeLocalSnapshot } from './local-snapshot';
+import { discardSnapshot, openSweepFile, takeLocalSnapshot } from './local-snapshot';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
-import { toDocument } from './sweep-report';
+import { APPROVED_BY_ANSWER, askAndApprove, confirmSweep, leftOut } from './sweep-question';
+import type { AskedSweep } from './sweep-question';
+import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { SWEEP_WORKFLOW, describeSweep } from './sweep-run';
 import { watchSweep } from './watch';
 
-/** Starts the sweep that was asked for, after its local file, if it has one, was read and checked; and follows it if wished. */
+/** Starts the sweep that was asked for, after its local file, if it has one, was read and checked; asks where it has to; and follows it if wished. */
 export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOptions): Promise<ExitCode> {
   const { taskQueue } = readQueueSettings(io.env);
   const { sweepId, input, local, isOwnId } = wanted;
@@ -28,13 +33,47 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     if (isOwnId) await requireFreshId(client, sweepId);
-    const snapshot = local && (await readLocalFile(io, { sweepId, local, maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS }));
+    const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
+    // A sweep that waits for approval anyway is asked about then.
+    const asked = place && !input.approval ? { sweepId, input, place, from: sourceOf(wanted) } : undefined;
+    if (asked && !local) return startAsking(io, client, { asked, taskQueue }, options);
+    const snapshot = local && (await readLocalFile(io, { sweepId, local, maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS }, asked));
     await startRun(client, { sweepId, taskQueue, input }).catch((error: unknown) => {
       if (local) say(io, `The users of the sweep stand in the ledger: run the same command with --id ${printable(sweepId)} to start it.`);
       throw error;
     });
     return begun(io, client, { sweepId, snapshot, approval: input.approval ?? false }, options);
   });
+}
+
+/** The worker reads the users: the sweep is started to wait for approval, and the answer is the approval. */
+async function startAsking(
+  io: Io,
+  client: Client,
+  { asked, taskQueue }: { asked: AskedSweep; taskQueue: string },
+  options: SweepOptions,
+): Promise<ExitCode> {
+  const { sweepId, input } = asked;
+  await startRun(client, { sweepId, taskQueue, input: { ...input, approval: true }, memo: APPROVED_BY_ANSWER });
+  const standing = await askAndApprove(io, client, asked);
+  if (!isEnded(standing)) return begun(io, client, { sweepId, counts: standing, approval: false }, options);
+  if (options.json) printJson(io, toDocument(standing));
+  else printSweep(io, standing);
+  sayNextSteps(io, standing);
+  return exitCodeOf(standing.status);
+}
+
+function isEnded(standing: SweepResult | SweepProgress): boolean {
+  return !('phase' in standing) || standing.phase === 'ended';
+}
+
+/** Where the users of a sweep come from, in words. */
+function sourceOf({ local, input: { source, snapshot, redriveOf } }: WantedSweep): string {
+  if (local) return local.file;
+  if (snapshot !== undefined) return `the snapshot ${snapshot}`;
+  if (redriveOf !== undefined) return `the failed and unknown users of ${redriveOf}`;
+  const [kind = 'source', value] = Object.entries(source ?? {})[0] ?? [];
+  return typeof value === 'string' ? `${kind}:${value}` : `the ${kind} source of the worker`;
 }
 
 async function requireFreshId(client: Client, sweepId: string): Promise<void> {
@@ -45,22 +84,40 @@ function takenId(sweepId: string): CommandFailure {
   return new CommandFailure('Conflict', `There is a sweep ${sweepId} already, so nothing was started. Choose another --id, or look at it with: http-tasks sweep status ${sweepId}`);
 }
 
-async function readLocalFile(io: Io, snapshot: { sweepId: string; local: LocalFile; maxUsers: number }): Promise<SnapshotState> {
+async function readLocalFile(
+  io: Io,
+  snapshot: { sweepId: string; local: LocalFile; maxUsers: number },
+  asked: AskedSweep | undefined,
+): Promise<SnapshotState> {
   const source = await openSweepFile(snapshot.local);
   say(io, `Sweep ${printable(snapshot.sweepId)}: reading ${printable(snapshot.local.file)} for Plaid's ${plaidEnvironment(io.env)}.`);
-  return withWorkersLedger(io, (opened) =>
-    withInterruption(({ signal }) => takeLocalSnapshot(io, opened, { snapshot, source, signal })),
-  );
+  return withWorkersLedger(io, async (opened) => {
+    const state = await withInterruption(({ signal }) => takeLocalSnapshot(io, opened, { snapshot, source, signal }));
+    if (asked) await confirmSnapshot(io, opened.ledger.sweeps, asked, state);
+    return state;
+  });
+}
+
+/** @throws CommandFailure when the answer is no; what was read is destroyed then. */
+async function confirmSnapshot(io: Io, sweeps: SweepLedger, asked: AskedSweep, state: SnapshotState): Promise<void> {
+  const { skipped } = await sweeps.count(asked.sweepId);
+  if (await confirmSweep(io, asked, { total: state.total, more: leftOut(state, skipped) })) return;
+  const destroyed = await discardSnapshot(io, sweeps, { sweepId: asked.sweepId, status: 'cancelled' });
+  throw notConfirmed(`Nothing was started${destroyed ? ', and what was read is destroyed' : ''}.`);
 }
 
 /** Starts the workflow of a sweep, whose id names one sweep for ever. */
-export async function startRun(client: Client, run: { sweepId: string; taskQueue: string; input: OffboardUsersInput }): Promise<void> {
-  const { sweepId: workflowId, taskQueue, input } = run;
+export async function startRun(
+  client: Client,
+  run: { sweepId: string; taskQueue: string; input: OffboardUsersInput; memo?: Record<string, unknown> },
+): Promise<void> {
+  const { sweepId: workflowId, taskQueue, input, memo } = run;
   try {
     await client.workflow.start(SWEEP_WORKFLOW, {
       workflowId,
       taskQueue,
       args: [input],
+      ...(memo && { memo }),
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
     });
@@ -74,7 +131,7 @@ export async function startRun(client: Client, run: { sweepId: string; taskQueue
 export async function begun(
   io: Io,
   client: Client,
-  { sweepId, snapshot, approval }: { sweepId: string; snapshot?: SnapshotState | undefined; approval: boolean },
+  { sweepId, snapshot, counts, approval }: { sweepId: string; snapshot?: SnapshotState | undefined; counts?: SweepResult; approval: boolean },
   { watch = false, json = false }: Pick<SweepOptions, 'watch' | 'json'>,
 ): Promise<ExitCode> {
   const id = printable(sweepId);
@@ -82,7 +139,8 @@ export async function begun(
     say(io, `Started ${id}.`);
     return watchSweep(io, { client, sweepId, json });
   }
-  if (json) printJson(io, { sweepId, status: 'running', ...(snapshot && countsOf(sweepId, snapshot)) });
+  if (json && counts) printJson(io, toDocument(counts));
+  else if (json) printJson(io, { sweepId, status: 'running', ...(snapshot && countsOf(sweepId, snapshot)) });
   else print(io, `Started ${id}.`);
   say(io, `Watch it with: http-tasks sweep watch ${id}`);
   if (approval) say(io, `It begins after: http-tasks sweep approve ${id} --total ${snapshot?.total ?? 'N'} --by YOUR_NAME`);

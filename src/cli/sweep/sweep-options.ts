@@ -7,7 +7,7 @@ import { toTolerance } from '../../policy/tolerance';
 import type { Tolerance } from '../../policy/tolerance';
 import type { FileFormat } from '../../sources/file-records';
 import { parseInput } from '../../tasks/parse-input';
-import { literalOption } from '../command';
+import { YES_HELP, literalOption } from '../command';
 import type { CommonOptions } from '../command';
 import { defined } from '../defined';
 import { Refusal } from '../errors';
@@ -32,6 +32,7 @@ export interface SweepOptions extends CommonOptions, TemporalOptions, PlanOption
   rejectFile?: string;
   id?: string;
   watch?: boolean;
+  yes?: boolean;
 }
 
 /** Adds the options that make the input of `offboardUsers`, and those about a file here. */
@@ -43,7 +44,8 @@ export function addSweepOptions(command: Command): Command {
     .addOption(literalOption('--format <format>', 'csv or jsonl, for a file here whose name does not tell'))
     .addOption(literalOption('--reject-file <file>', 'keep the rows of a file here that cannot be users, with their lines'))
     .addOption(literalOption('--id <id>', 'the id of the sweep (else made of the time)'))
-    .addOption(new Option('--watch', 'follow the sweep to its end'));
+    .addOption(new Option('--watch', 'follow the sweep to its end'))
+    .addOption(new Option('--yes', YES_HELP));
 }
 
 /** Adds what is left of {@link SourceOptions} besides `--source` and the choice about users who are done. */

@@ -31,7 +31,7 @@ export async function updateSweep(
   return withTemporal(io, temporal, async (client) => {
     const { taskQueue } = await requireUnderWay(client, sweepId);
     await requireWorker(client, taskQueue, 'nobody can take this');
-    const progress = await send(client, sweepId, wanted);
+    const progress = await sendUpdate(client, sweepId, wanted);
     if (watch) return watchSweep(io, { client, sweepId, json });
     if (json) printJson(io, toDocument(progress));
     else printSweep(io, progress);
@@ -53,7 +53,8 @@ export async function requireUnderWay(client: Client, sweepId: string): Promise<
   throw new CommandFailure('Conflict', `The sweep ${sweepId} has ended, so nothing about it can be changed. See: http-tasks sweep status ${sweepId}`);
 }
 
-async function send(client: Client, sweepId: string, wanted: SweepUpdate): Promise<SweepProgress> {
+/** Sends an update to a sweep. @throws CommandFailure `Refused` when the sweep does not take it. */
+export async function sendUpdate(client: Client, sweepId: string, wanted: SweepUpdate): Promise<SweepProgress> {
   const handle = client.workflow.getHandle(sweepId);
   try {
     const answered = await client.withDeadline(Date.now() + ANSWER_MS, () => execute(handle, wanted));

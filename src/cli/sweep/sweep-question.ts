@@ -1,0 +1,121 @@
+import { userInfo } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
+import type { OffboardUsersInput } from '../../policy/sweep-input';
+import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
+import { confirmDeletion, notConfirmed, removals } from '../deletion-question';
+import type { Fact } from '../deletion-question';
+import type { CommandFailure } from '../errors';
+import { withInterruption } from '../interruption';
+import type { Io } from '../io';
+import { printable, say } from '../output';
+import type { WorkerPlace } from '../worker-place';
+import { count, counted, sourceText } from './reading-report';
+import { queryProgress, resultOfSweep } from './sweep-run';
+import { sendUpdate } from './update-sweep';
+
+const PAUSE_MS = 300;
+
+/** How long the end of a sweep that was not confirmed is waited for. */
+const CANCELLED_WITHIN_MS = 15_000;
+
+/** Of the memo of a sweep whose approval is the answer to this command's question, and was not asked for by itself. */
+export const APPROVED_BY_ANSWER = { 'http-tasks.approval': 'terminal' } as const;
+
+/** A sweep about which a person is asked. */
+export interface AskedSweep {
+  sweepId: string;
+  input: OffboardUsersInput;
+  place: WorkerPlace;
+  /** What the users are taken from. */
+  from: string;
+}
+
+/** Asks for the number of users of a sweep. */
+export async function confirmSweep(io: Io, { sweepId, input, place, from }: AskedSweep, users: { total: number; more?: string }): Promise<boolean> {
+  const total = counted(users.total, 'user', 'users');
+  const facts: Fact[] = [
+    ['Users', `${total} of ${from}${users.more === undefined ? '' : `; ${users.more}`}`],
+    ...removals(place, input),
+    ['Reason', input.reason.code],
+    ['Sweep', sweepId],
+  ];
+  return confirmDeletion(io, place, { title: `This deletes the data of ${total}.`, facts, name: 'the number of users', typed: String(users.total) });
+}
+
+/** What of a source is left out, for the question. */
+export function leftOut({ duplicates, rejected }: Pick<SnapshotState, 'duplicates' | 'rejected'>, doneBefore = 0): string {
+  const done = doneBefore === 0 ? '' : `${count(doneBefore)} of them done before, which are skipped; `;
+  return `${done}${sourceText({ duplicates, rejected })}`;
+}
+
+/**
+ * Asks about a sweep that was started to wait for approval, as soon as its snapshot is complete; the answer is the
+ * approval. Anything else than a yes cancels the sweep.
+ *
+ * @returns How the sweep stands: approved, or as it ended by itself.
+ * @throws CommandFailure `Interrupted` when it was not confirmed; Refusal when the worker refused the source.
+ */
+export async function askAndApprove(io: Io, client: Client, asked: AskedSweep): Promise<SweepProgress | SweepResult> {
+  const { sweepId } = asked;
+  say(io, `Started ${printable(sweepId)}: its worker reads the users first. Nothing is deleted before you confirm.`);
+  const found = await withInterruption(({ wished }) => Promise.race([snapshotTaken(io, client, sweepId), wished]));
+  if (found === 'interrupted') throw await cancelled(client, sweepId);
+  if (found.status !== 'waitingForApproval') return found;
+  const { total } = found.counts;
+  // Where there is nobody, nothing is deleted.
+  if (total > 0 && !(await confirmSweep(io, asked, { total, more: leftOut(found) }))) throw await cancelled(client, sweepId);
+  return sendUpdate(client, sweepId, { name: 'approve', argument: { total, by: approver() } });
+}
+
+/** How the sweep stands once its users are read, or its result when it ended before. */
+async function snapshotTaken(io: Io, client: Client, sweepId: string): Promise<SweepProgress | SweepResult> {
+  const over = new AbortController();
+  const handle = client.workflow.getHandle(sweepId);
+  const ended = client.withAbortSignal(over.signal, () => resultOfSweep(io, client, handle));
+  try {
+    return await Promise.race([ended, untilRead(client, sweepId, over.signal)]);
+  } finally {
+    over.abort();
+    ended.catch(() => undefined);
+  }
+}
+
+async function untilRead(client: Client, sweepId: string, signal: AbortSignal): Promise<SweepProgress> {
+  for (;;) {
+    // A worker that is away for a moment answers later.
+    const progress = await queryProgress(client, client.workflow.getHandle(sweepId)).catch(() => undefined);
+    signal.throwIfAborted();
+    if (progress && progress.phase !== 'reading') return progress;
+    await delay(PAUSE_MS, undefined, { signal });
+  }
+}
+
+/** Cancels a sweep that still waits for approval. */
+async function cancelled(client: Client, sweepId: string): Promise<CommandFailure> {
+  const handle = client.workflow.getHandle(sweepId);
+  const id = printable(sweepId);
+  try {
+    await client.withDeadline(Date.now() + CANCELLED_WITHIN_MS, async () => {
+      await handle.cancel();
+      await handle.result().catch((error: unknown) => {
+        if (!(error instanceof WorkflowFailedError)) throw error;
+      });
+    });
+    return notConfirmed(`Nothing was deleted, and the sweep ${id} is cancelled.`);
+  } catch {
+    return notConfirmed(`Nothing was deleted. The sweep ${id} has not ended yet and waits for approval; end it with: http-tasks sweep cancel ${id}`);
+  }
+}
+
+/** Who approved: a claim, like every approval without a signature. */
+function approver(): string {
+  try {
+    return userInfo().username || 'a person at a terminal';
+  } catch {
+    // The user of a container may have no name.
+    return 'a person at a terminal';
+  }
+}

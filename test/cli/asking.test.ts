@@ -1,0 +1,305 @@
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { openLedger } from '../../src/ledger/open-ledger';
+import { SUBJECT_KEY } from '../support/offboarding';
+import { oneDocument, runCli } from './run-cli';
+import type { CliEnv, Refused, RunningCli } from './run-cli';
+import { openStage, until } from './sweep-stage';
+import type { StageUser, SweepEnd, SweepStage } from './sweep-stage';
+import { CTRL_C, CTRL_D, answerInTerminal, startInTerminal } from './terminal';
+
+jest.setTimeout(240_000);
+
+const REASON = ['--reason', 'OTHER'];
+const ENTER = '\r';
+
+/** A stage with the workflows that its task queue was ever asked to run. */
+async function startedOn(stage: SweepStage): Promise<string[]> {
+  const ids: string[] = [];
+  const query = `TaskQueue = "${stage.person['HTTP_TASKS_TASK_QUEUE'] ?? ''}"`;
+  for await (const { workflowId } of stage.client.workflow.list({ query })) ids.push(workflowId);
+  return ids;
+}
+
+/** How a sweep of the stage's ledger stands, and whether its IDs can still be read. */
+async function inLedger(stage: SweepStage, sweepId: string): Promise<{ status: string; readable: boolean } | undefined> {
+  const ledger = await openLedger({ url: stage.person['HTTP_TASKS_LEDGER_URL'] ?? '', subjectKey: SUBJECT_KEY });
+  try {
+    const row = await ledger.sweeps.read(sweepId);
+    return row && { status: row.status, readable: row.readable };
+  } finally {
+    await ledger.close();
+  }
+}
+
+function isGone(stage: SweepStage, { plaidId }: StageUser): boolean {
+  return stage.simulators.plaid.state().gone.includes(plaidId);
+}
+
+/** A file of users in the folder that the worker reads. */
+function workersFileOf(stage: SweepStage, users: readonly StageUser[]): string {
+  const name = `${randomUUID()}.csv`;
+  writeFileSync(join(stage.sourceFolder, name), `plaid_user_id,batch_user_id\n${users.map(({ plaidId, batchId }) => `${plaidId},${batchId}\n`).join('')}`);
+  return `file:${name}`;
+}
+
+function idsOf({ plaidId, batchId }: StageUser): string[] {
+  return ['--plaid-user-id', plaidId, '--batch-user-id', batchId];
+}
+
+describe('in a terminal, with workers in the sandbox', () => {
+  let stage: SweepStage;
+  let worker: RunningCli;
+
+  beforeAll(async () => {
+    stage = await openStage();
+    worker = await stage.startWorker();
+  });
+  afterAll(async () => {
+    await worker.stop();
+    await stage.close();
+  });
+
+  function newUser(): StageUser {
+    const [user] = stage.newUsers(1);
+    if (!user) throw new Error('The stage made no user.');
+    return user;
+  }
+
+  it('offboard shows what is deleted where, and starts after the ID was typed', async () => {
+    const user = newUser();
+    // The settings here do not decide what is production.
+    const run = startInTerminal(['offboard', ...idsOf(user), ...REASON, '--json'], { ...stage.person, PLAID_ENV: 'production' });
+    await run.shows(`Type the user's ID, ${user.plaidId}, to continue: `);
+    run.type(` ${user.plaidId} ${ENTER}`);
+    const { code, stdout, screen } = await run.ended;
+    expect({ code, status: oneDocument<{ status: string }>(stdout, screen).status }).toEqual({ code: 0, status: 'completed' });
+    for (const shown of ["This deletes one user's data. This cannot be undone.", 'not production (Plaid: sandbox, Batch: default)', user.batchId, 'ios, android', 'OTHER']) {
+      expect(screen).toContain(shown);
+    }
+    expect(isGone(stage, user)).toBe(true);
+  });
+
+  it.each([
+    ['another ID', `usr_other${ENTER}`],
+    ['a yes', `y${ENTER}`],
+    ['nothing', ENTER],
+    ['Ctrl-C', CTRL_C],
+    ['Ctrl-D', CTRL_D],
+  ])('offboard takes %s for a no: exit 1, and nothing is started', async (_, answer) => {
+    const user = newUser();
+    const before = await startedOn(stage);
+    const { code, stdout } = await answerInTerminal(['offboard', ...idsOf(user), ...REASON, '--json'], stage.person, answer);
+    expect({ code, error: oneDocument<Refused>(stdout).error }).toEqual({ code: 1, error: { type: 'Interrupted', message: 'Not confirmed. Nothing was started.' } });
+    expect(await startedOn(stage)).toEqual(before);
+    expect(stage.simulators.plaid.state().touched).not.toContain(user.plaidId);
+  });
+
+  it('--yes and --dry-run ask nothing', async () => {
+    const user = newUser();
+    const dry = await startInTerminal(['offboard', ...idsOf(user), ...REASON, '--dry-run', '--json'], stage.person).ended;
+    expect({ code: dry.code, gone: isGone(stage, user) }).toEqual({ code: 0, gone: false });
+    const real = await startInTerminal(['offboard', ...idsOf(user), ...REASON, '--yes', '--json'], stage.person).ended;
+    expect({ code: real.code, gone: isGone(stage, user) }).toEqual({ code: 0, gone: true });
+    expect(dry.screen + real.screen).not.toContain('to continue');
+  });
+
+  it('an ID that cannot be typed is replaced by that of the workflow, and an end of a line is never a yes', async () => {
+    const run = startInTerminal(['offboard', '--batch-user-id', ' ', ...REASON], stage.person);
+    await run.shows('Type the ID of the workflow, offboard-');
+    run.type(ENTER);
+    expect((await run.ended).code).toBe(1);
+  });
+
+  it('a command that is asked to end, or loses its terminal, starts nothing', async () => {
+    const user = newUser();
+    const before = await startedOn(stage);
+    const run = startInTerminal(['offboard', ...idsOf(user), ...REASON], stage.person);
+    await run.shows('to continue: ');
+    run.hangUp();
+    expect((await run.ended).code).not.toBe(0);
+    expect(await startedOn(stage)).toEqual(before);
+  });
+
+  it('is coloured, unless NO_COLOR is set', async () => {
+    const args = ['offboard', ...idsOf(newUser()), ...REASON];
+    for (const [env, coloured] of [[{}, true], [{ NO_COLOR: '1' }, false]] as const) {
+      const run = startInTerminal(args, { ...stage.person, ...env });
+      await run.shows('to continue: ');
+      expect(run.raw().includes('\u001b[1m')).toBe(coloured);
+      run.type(CTRL_C);
+      await run.ended;
+    }
+  });
+
+  it('sweep over a file here asks for the number of users before anything is started', async () => {
+    const users = stage.newUsers(2);
+    const [first] = users;
+    const file = stage.fileOf([...users, ...(first ? [first] : [])]);
+    const args = ['sweep', '--source', file, ...REASON, '--watch', '--json'];
+    for (const [id, answer] of [['no-text', `3${ENTER}`], ['no-end', CTRL_D], ['no-key', CTRL_C]] as const) {
+      const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
+      expect(screen).toContain('This deletes the data of 2 users.');
+      expect(screen).toContain(basename(file));
+      expect(screen).toContain('1 duplicate');
+      expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({ code: 1, message: 'Not confirmed. Nothing was started, and what was read is destroyed.' });
+      expect(await startedOn(stage)).not.toContain(id);
+      expect(await inLedger(stage, id)).toEqual({ status: 'cancelled', readable: false });
+    }
+    expect(users.some((user) => isGone(stage, user))).toBe(false);
+    const yes = await answerInTerminal([...args, '--id', 'yes'], stage.person, `2${ENTER}`);
+    expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({ code: 0, status: 'completed' });
+    expect(users.every((user) => isGone(stage, user))).toBe(true);
+  });
+
+  it('sweep over a source of the worker asks after its snapshot, and the answer is the approval', async () => {
+    const users = stage.newUsers(3);
+    const args = ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--json'];
+    for (const [id, answer] of [['worker-no', `2${ENTER}`], ['worker-key', CTRL_C]] as const) {
+      const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
+      expect(screen).toContain('This deletes the data of 3 users.');
+      expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({ code: 1, message: `Not confirmed. Nothing was deleted, and the sweep ${id} is cancelled.` });
+      expect((await stage.client.workflow.getHandle(id).describe()).status.name).toBe('CANCELLED');
+    }
+    expect(stage.simulators.plaid.state().touched.some((id) => users.some(({ plaidId }) => plaidId === id))).toBe(false);
+    const yes = await answerInTerminal([...args, '--id', 'worker-yes'], stage.person, `3${ENTER}`);
+    expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({ code: 0, status: 'completed' });
+    expect(users.every((user) => isGone(stage, user))).toBe(true);
+    const { document } = await stage.run<{ approvedBy?: string }>('sweep', 'status', 'worker-yes');
+    expect(document.approvedBy).toEqual(expect.stringMatching(/./));
+  });
+
+  it('sweep reports a source that the worker refuses without asking', async () => {
+    const { code, stdout, screen } = await startInTerminal(['sweep', '--source', 'file:none.csv', ...REASON, '--json'], stage.person).ended;
+    expect({ code, error: oneDocument<Refused>(stdout, screen).error }).toMatchObject({ code: 2, error: { type: 'Task.InvalidInput', field: 'source.file' } });
+    expect(screen).not.toContain('to continue');
+  });
+
+  it('sweep --approval asks nothing: it waits to be approved', async () => {
+    const users = stage.newUsers(1);
+    const { code, screen } = await startInTerminal(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--approval', '--id', 'four-eyes'], stage.person).ended;
+    expect({ code, asked: screen.includes('to continue') }).toEqual({ code: 0, asked: false });
+    await until('it waits for approval', async () => (await stage.run('sweep', 'status', 'four-eyes')).document.status === 'waitingForApproval');
+    await stage.run('sweep', 'cancel', 'four-eyes', '--watch');
+    expect(users.some((user) => isGone(stage, user))).toBe(false);
+  });
+
+  it('sweep redrive asks for the number of failed users, and needs no second approval', async () => {
+    const users = stage.newUsers(2);
+    const [bad] = users;
+    stage.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', user: bad?.plaidId ?? '', kind: 'unknownErrorCode', errorType: 'INVALID_REQUEST', errorCode: 'NOT_TODAY', status: 400 });
+    await answerInTerminal(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--id', 'again'], stage.person, `2${ENTER}`);
+    stage.simulators.plaid.faults.remove();
+    const no = await answerInTerminal(['sweep', 'redrive', 'again', '--json'], stage.person, `2${ENTER}`);
+    expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({ code: 1, message: 'Not confirmed. Nothing was started.' });
+    expect(await startedOn(stage)).not.toContain('again-redrive-1');
+    const yes = await answerInTerminal(['sweep', 'redrive', 'again', '--watch', '--json'], stage.person, `1${ENTER}`);
+    expect({ code: yes.code, end: oneDocument<SweepEnd>(yes.stdout, yes.screen) }).toMatchObject({ code: 0, end: { sweepId: 'again-redrive-1', status: 'completed' } });
+  });
+
+  it('schedule create, trigger, backfill and resume ask for the name', async () => {
+    const source = workersFileOf(stage, stage.newUsers(1));
+    const name = `nightly-${randomUUID()}`;
+    const create = ['schedule', 'create', name, '--cron', '0 3 * * *', '--source', source, ...REASON, '--paused', '--json'];
+    const no = await answerInTerminal(create, stage.person, `nightly${ENTER}`);
+    expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({ code: 1, message: 'Not confirmed. Nothing was created.' });
+    expect((await stage.run('schedule', 'show', name)).code).toBe(1);
+    const yes = await answerInTerminal(create, stage.person, `${name}${ENTER}`);
+    expect(yes.code).toBe(0);
+    expect(yes.screen).toContain(basename(source));
+    const period = ['--from', '2030-01-01T00:00:00Z', '--to', '2030-01-03T00:00:00Z'];
+    for (const [action, more] of [['trigger', []], ['backfill', period], ['resume', []]] as const) {
+      const { code, screen } = await answerInTerminal(['schedule', action, name, ...more], stage.person, ENTER);
+      expect({ code, asked: screen.includes(`Type the name of the schedule, ${name}`) }).toEqual({ code: 1, asked: true });
+    }
+    const { document } = await stage.run<{ started: number; paused: boolean }>('schedule', 'show', name);
+    expect(document).toMatchObject({ started: 0, paused: true });
+    await stage.run('schedule', 'delete', name);
+  });
+
+  it('without a terminal it starts immediately, whatever PLAID_ENV says here, until a production worker joins', async () => {
+    const [one, two, three] = stage.newUsers(3) as [StageUser, StageUser, StageUser];
+    const offboard = (user: StageUser): Promise<{ code: number | null; stdout: string; stderr: string }> =>
+      runCli(['offboard', ...idsOf(user), ...REASON, '--json'], { ...stage.person, PLAID_ENV: 'production' });
+    expect((await offboard(one)).code).toBe(0);
+    const production = await stage.startWorker({ PLAID_ENV: 'production' });
+    const refused = await offboard(two);
+    expect({ code: refused.code, error: oneDocument<Refused>(refused.stdout).error }).toEqual({
+      code: 2,
+      error: { type: 'Usage', field: 'yes', message: expect.stringContaining('PRODUCTION (Plaid: production, Plaid: sandbox, Batch: default)') as string },
+    });
+    expect(stage.simulators.plaid.state().touched).not.toContain(two.plaidId);
+    await production.stop();
+    expect((await offboard(three)).code).toBe(0);
+  });
+});
+
+describe('without a terminal, with a worker in production whose addresses are on this machine', () => {
+  let stage: SweepStage;
+  let worker: RunningCli;
+  let sandbox: CliEnv;
+
+  beforeAll(async () => {
+    stage = await openStage();
+    worker = await stage.startWorker({ PLAID_ENV: 'production' });
+    sandbox = { ...stage.person, PLAID_ENV: 'sandbox' };
+  });
+  afterAll(async () => {
+    await worker.stop();
+    await stage.close();
+  });
+
+  it('nothing starts without --yes, whatever PLAID_ENV says here: exit 2, saying what to do', async () => {
+    const users = stage.newUsers(1);
+    const [user] = users as [StageUser];
+    const file = stage.fileOf(users);
+    const worksFile = workersFileOf(stage, users);
+    for (const args of [
+      ['offboard', ...idsOf(user), ...REASON],
+      ['sweep', '--source', file, ...REASON, '--id', 'refused'],
+      ['sweep', '--source', worksFile, ...REASON, '--id', 'refused'],
+      ['sweep', '--source', worksFile, ...REASON, '--id', 'refused', '--approval'],
+      ['schedule', 'create', 'refused', '--every', '1h', '--source', worksFile, ...REASON],
+    ]) {
+      const { code, stdout } = await runCli([...args, '--json'], sandbox);
+      const { error } = oneDocument<Refused>(stdout);
+      expect({ args, code, type: error.type, field: error.field }).toEqual({ args, code: 2, type: 'Usage', field: 'yes' });
+      expect(error.message).toMatch(/PRODUCTION \(Plaid: production, Batch: default\)\. Give --yes .* Nothing was started\./);
+    }
+    expect(await startedOn(stage)).toEqual([]);
+    expect(await inLedger(stage, 'refused')).toBeUndefined();
+    expect(stage.simulators.plaid.state().touched).toEqual([]);
+    expect((await runCli(['schedule', 'show', 'refused', '--json'], sandbox)).code).toBe(1);
+  });
+
+  it('a dry run starts, and so does everything with --yes', async () => {
+    const users = stage.newUsers(2);
+    const [one] = users as [StageUser];
+    expect((await runCli(['offboard', ...idsOf(one), ...REASON, '--dry-run', '--json'], sandbox)).code).toBe(0);
+    expect((await runCli(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--dry-run', '--watch', '--json'], sandbox)).code).toBe(0);
+    expect(isGone(stage, one)).toBe(false);
+    expect((await runCli(['offboard', ...idsOf(one), ...REASON, '--yes', '--json'], sandbox)).code).toBe(0);
+    expect((await runCli(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--yes', '--watch', '--json'], sandbox)).code).toBe(0);
+    expect(users.every((user) => isGone(stage, user))).toBe(true);
+  });
+
+  it('a terminal shows PRODUCTION', async () => {
+    const [user] = stage.newUsers(1) as [StageUser];
+    const { code, screen } = await answerInTerminal(['offboard', ...idsOf(user), ...REASON], sandbox, CTRL_C);
+    expect({ code, shown: screen.includes('PRODUCTION (Plaid: production, Batch: default)') }).toEqual({ code: 1, shown: true });
+  });
+
+  it('a command that cannot read the record of the workers needs --yes too', async () => {
+    const [user] = stage.newUsers(1) as [StageUser];
+    const { HTTP_TASKS_LEDGER_URL: _, ...without } = sandbox;
+    for (const [env, why] of [
+      [without, 'HTTP_TASKS_LEDGER_URL is not set here'],
+      [{ ...without, HTTP_TASKS_LEDGER_URL: `file:${join(stage.folder, 'another.db')}` }, 'file not found'],
+    ] as const) {
+      const { code, stdout } = await runCli(['offboard', ...idsOf(user), ...REASON, '--json'], env);
+      expect({ code, message: oneDocument<Refused>(stdout).error.message }).toEqual({ code: 2, message: expect.stringContaining(why) as string });
+    }
+    expect(isGone(stage, user)).toBe(false);
+  });
+});
