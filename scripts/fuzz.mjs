@@ -2,6 +2,7 @@
 // calls of its OpenAPI document, good ones and bad ones. Exits 1 at a server error, a crash, or an answer that the document
 // does not describe. Further arguments go to schemathesis (`npm run fuzz -- --max-examples 1000 --seed 7`).
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from './build.mjs';
@@ -10,6 +11,8 @@ import { ROOT, run } from './commands.mjs';
 const STATE = join(ROOT, '.test-state');
 const TOOLS = join(STATE, 'schemathesis');
 const PYTHON = join(TOOLS, 'bin', 'python');
+/** Of this run. */
+const TOKEN = randomBytes(24).toString('base64url');
 /** With what they need, all pinned; other versions may find other things. */
 const REQUIREMENTS = join(ROOT, 'scripts', 'fuzz-requirements.txt');
 
@@ -41,7 +44,7 @@ async function start(folder) {
   };
   const reports = new Set();
   const address = { host: '127.0.0.1', port: 0 };
-  const gateway = await startGateway(address, { env, taskQueue: 'fuzz', version: '0.0.0', allowOrigins: [], report: (line) => reports.add(line) });
+  const gateway = await startGateway(address, { env, taskQueue: 'fuzz', version: '0.0.0', token: TOKEN, allowOrigins: [], report: (line) => reports.add(line) });
   return { gateway, simulators, reports };
 }
 
@@ -54,7 +57,7 @@ async function main() {
     const settings = ['--config-file', join(ROOT, 'scripts', 'fuzz.toml')];
     const environment = { PYTHONPATH: join(ROOT, 'scripts'), PYTHONDONTWRITEBYTECODE: '1', FUZZ_ORIGIN: simulators.plaid.url, FUZZ_KEYS: Object.keys(simulators.batch.appKeys).join(',') };
     Object.assign(process.env, environment);
-    const code = await run([join(TOOLS, 'bin', 'schemathesis'), ...settings, 'run', `${gateway.url}/openapi.json`, ...process.argv.slice(2)]);
+    const code = await run([join(TOOLS, 'bin', 'schemathesis'), ...settings, 'run', `${gateway.url}/openapi.json`, '--header', `Authorization: Bearer ${TOKEN}`, ...process.argv.slice(2)]);
     for (const report of reports) process.stderr.write(`The gateway failed at ${report}\n`);
     const found = code !== 0 || reports.size > 0;
     process.stdout.write(found ? 'Something was found, see above.\n' : 'Nothing was found.\n');

@@ -14,6 +14,7 @@ export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiT
   host?: string;
   publicUrl?: string;
   allowOrigin?: string[];
+  otherGateway?: string[];
 }
 
 const DEFAULT_PORT = '4040';
@@ -24,23 +25,26 @@ export function registerConsoleCommand(program: Command, io: Io): void {
     usage: 'console',
     summary: 'open the gateway and its web page: search, prepare, test and copy calls; follow runs',
     description: [
-      'Listens on this machine only, unless --host says otherwise; then everybody needs the token in HTTP_TASKS_CONSOLE_TOKEN,',
-      'or the one that is made and printed. It calls only tasks of the catalogue (and those of --openapi), with the keys of',
-      'its own environment or those entered on the page, which stay in its memory. A call that cannot be undone wants its',
-      "name typed. Durable runs go to the workers of the task queue. Also serves /openapi.json and a UTCP manual at /utcp.",
+      'Listens on this machine only, unless --host says otherwise. Every request needs the token in HTTP_TASKS_CONSOLE_TOKEN,',
+      'or the one that is made for this run: open the printed link, which carries it. It calls only tasks of the catalogue',
+      '(and those of --openapi), with the keys of its own environment or those entered on the page, which stay in its memory.',
+      "Before what cannot be undone, its name has to be typed. Durable runs go to the workers of the task queue. Also serves",
+      '/openapi.json and a UTCP manual at /utcp.',
     ].join(' '),
     examples: [
       'http-tasks console',
       'http-tasks console --port 0 --json',
       'http-tasks console --openapi desk.yml --service desk',
       'http-tasks console --host 0.0.0.0 --public-url https://console.example.com',
+      'http-tasks console --other-gateway https://console.example.com',
     ],
   });
   command
     .addOption(literalOption('--port <port>', `where it listens (else ${DEFAULT_PORT}); 0 takes any free one`))
     .addOption(literalOption('--host <address>', 'on which address (else 127.0.0.1)'))
     .addOption(literalOption('--public-url <url>', 'where people reach it, when something stands in front of it'))
-    .addOption(new Option('--allow-origin <origin...>', 'other gateways whose pages may use this one'));
+    .addOption(new Option('--allow-origin <origin...>', 'origins of other gateways whose pages may use this one'))
+    .addOption(new Option('--other-gateway <url...>', "gateways that this one's page may be pointed at, each with its own token"));
   addTemporalOptions(addOpenApiOptions(command));
   onRun<ConsoleOptions>(command, io, async (options) => (await import('./console/run-console.js')).runConsole(io, { port: DEFAULT_PORT, ...options }));
 }

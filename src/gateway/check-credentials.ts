@@ -6,9 +6,10 @@ import { credentialsOf } from '../tasks/define';
 import type { HttpTask } from '../tasks/define';
 import type { ServiceDefinition } from '../tasks/service';
 import { taskFailureOf } from '../workflows/failure-of';
+import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import type { GatewayParts } from './parts';
-import type { CredentialCheck } from './wire';
+import type { Confirmation, CredentialCheck } from './wire';
 
 type Check = CredentialCheck['checks'][number];
 
@@ -20,11 +21,12 @@ export function harmlessTask({ catalogue }: GatewayParts, service: ServiceDefini
 
 /**
  * Tries the keys of a service with a call that changes nothing, once for each key where one setting holds several. It asks
- * for something that does not exist: whoever is told so has been let in.
+ * for something that does not exist: whoever is told so has been let in. In production its name has to be typed, as for
+ * every call that goes there.
  *
- * @throws SettingsError when keys are missing; GatewayRefusal when the service has no such call.
+ * @throws SettingsError when keys are missing; GatewayRefusal when the service has no such call, or it is not confirmed.
  */
-export async function checkCredentials(parts: GatewayParts, name: string): Promise<CredentialCheck> {
+export async function checkCredentials(parts: GatewayParts, name: string, confirm: Confirmation): Promise<CredentialCheck> {
   const service = parts.secrets.service(name);
   const task = harmlessTask(parts, service);
   if (!task) throw new GatewayRefusal(409, 'NotFound', `${service.title} has no call here that only reads.`);
@@ -36,7 +38,9 @@ export async function checkCredentials(parts: GatewayParts, name: string): Promi
     const checks: Check[] = [];
     for (const slot of slots.length === 0 ? [undefined] : slots) {
       const { input } = completedInput(task, slot === undefined || slotField === undefined ? {} : { [slotField]: slot });
-      refuseAccidentalProduction(sender.prepare(task, input), parts.secrets.env, [service]);
+      const prepared = sender.prepare(task, input);
+      refuseAccidentalProduction(prepared, parts.secrets.env, [service]);
+      requireConfirmation({ ...prepared, task: task.name, irreversible: false }, confirm);
       const verdict = await sender.send(task, input).then(
         (): Check => ({ verdict: 'accepted', message: `${service.title} takes the keys.` }),
         (error: unknown) => verdictOf(service, error),

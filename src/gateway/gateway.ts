@@ -8,15 +8,18 @@ import { EncryptionCodec } from '../codec/encryption-codec';
 import { requiringToken } from '../codec/bearer-token';
 import { readEncryptionSettings } from '../config/encryption-settings';
 import type { Env } from '../config/env';
+import { SettingsError } from '../config/problems';
+import { parseGatewayOrigin } from '../config/gateway-settings';
 import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
 import type { GuardOptions } from './guard';
 import { answerTo } from './http-error';
+import { offboardingPlace } from './offboarding-form';
 import { openApiDocument } from './openapi-document';
 import type { GatewayParts, GatewayTemporal } from './parts';
 import { credentialRoutes } from './routes/credential-routes';
 import { limitBody } from './routes/json-body';
 import { offboardingRoutes } from './routes/offboarding-routes';
-import { otherGatewayRoutes, pageRoutes } from './routes/page-routes';
+import { pageRoutes } from './routes/page-routes';
 import { runRoutes } from './routes/run-routes';
 import { plainCallRoutes, taskRoutes } from './routes/task-routes';
 import { GatewaySecrets } from './secrets';
@@ -39,15 +42,18 @@ export interface GatewayOptions extends GuardOptions {
 
 /**
  * The gateway as a handler of requests. It calls nothing but tasks of its catalogue, signs them with keys that never
- * leave it, and asks for more than a click before what cannot be undone.
+ * leave it, requires its token, and asks for more than a click before what cannot be undone.
+ *
+ * @throws TypeError when an option is not what it has to be.
  */
 export function createGateway(options: GatewayOptions): Hono {
   const parts = partsOf(options);
+  const otherGateways = (options.otherGateways ?? []).map(checkedGateway);
   const guarded = new Hono()
     .use(guardToken(options), guardJson, limitBody)
     .get('/api/about', (context) => context.json(about(parts)))
-    .get('/openapi.json', (context) => context.json(openApiDocument(parts, options.token !== undefined)))
-    .get('/utcp', (context) => context.json(utcpManual(parts, options.publicUrl ?? new URL(context.req.url).origin, options.token !== undefined)))
+    .get('/openapi.json', (context) => context.json(openApiDocument(parts)))
+    .get('/utcp', (context) => context.json(utcpManual(parts, options.publicUrl ?? new URL(context.req.url).origin)))
     .route('/api', taskRoutes(parts))
     .route('/api', credentialRoutes(parts))
     .route('/api', runRoutes(parts))
@@ -69,11 +75,15 @@ export function createGateway(options: GatewayOptions): Hono {
     // The Temporal UI is another origin; the handler looks after names, origins and the token itself.
     .all('/codec/*', codecRoute(options))
     .use(guardOrigin(options))
-    .route('/', pageRoutes())
-    .use('/api/other-gateway', guardJson, limitBody)
-    .route('/api', otherGatewayRoutes())
+    .route('/', pageRoutes(otherGateways))
     .route('/', guarded)
     .notFound((context) => context.json({ error: { type: 'NotFound', message: 'There is nothing here.' } }, 404));
+}
+
+function checkedGateway(text: string): string {
+  const origin = parseGatewayOrigin(text);
+  if (typeof origin === 'string') throw new TypeError(`otherGateways: ${text} ${origin}`);
+  return origin.origin;
 }
 
 /** Where the environment has keys for histories, the Temporal UI and command line can have payloads decrypted here. */
@@ -84,7 +94,7 @@ function codecRoute({ env, temporal, token, publicUrl }: GatewayOptions): Handle
     codec: new EncryptionCodec(encryption.keys),
     uiOrigins: temporal?.ui === undefined ? [] : [temporal.ui],
     hostNames: publicUrl === undefined ? [] : [new URL(publicUrl).hostname],
-    ...(token !== undefined && { authorize: requiringToken(token) }),
+    authorize: requiringToken(token),
   });
   return (context) => handler(context.req.raw);
 }
@@ -104,11 +114,24 @@ function partsOf({ env, tasks = CATALOGUE, taskQueue, temporal, version, report 
   };
 }
 
-function about({ catalogue, place, temporal, version }: GatewayParts): AboutGateway {
+function about({ catalogue, secrets, place, temporal, version }: GatewayParts): AboutGateway {
+  const production = productionOf(secrets.env);
   return {
     version,
     taskQueue: place.taskQueue,
     tasks: catalogue.tasks.length,
+    ...(production !== undefined && { production }),
     ...(temporal && { temporal: { where: temporal.where, ...(temporal.ui !== undefined && { ui: temporal.ui }) } }),
   };
+}
+
+/** With settings that are wrong nothing can be started or approved, and what is asked then says so. */
+function productionOf(env: Env): string | undefined {
+  try {
+    const { production, environment } = offboardingPlace(env);
+    return production ? environment : undefined;
+  } catch (error) {
+    if (error instanceof SettingsError) return undefined;
+    throw error;
+  }
 }

@@ -5,12 +5,14 @@ import { GatewayRefusal } from './http-error';
 
 /** Who may talk to the gateway. */
 export interface GuardOptions {
-  /** Asked of everybody when it is set. */
-  token?: string;
+  /** Required, as `Authorization: Bearer TOKEN`, for everything but the static files of the page. */
+  token: string;
   /** Where people reach it, when that is not its own address: `https://console.example.com`. */
   publicUrl?: string;
   /** Origins of other gateways whose pages may use this one. */
   allowOrigins: readonly string[];
+  /** Origins of other gateways that this one's page may be pointed at. @default none */
+  otherGateways?: readonly string[];
 }
 
 /** The methods that a page of another origin may use. */
@@ -60,12 +62,12 @@ function isOwnHost(host: string): boolean {
   return isLoopback(hostname) || hostname.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-/** Asks for `Authorization: Bearer TOKEN`. How long a comparison takes tells nothing about the token. */
+/** Requires `Authorization: Bearer TOKEN`. The comparison takes the same time whatever was sent. */
 export function guardToken({ token }: GuardOptions): MiddlewareHandler {
-  const expected = token === undefined ? undefined : digest(`Bearer ${token}`);
+  const expected = digest(`Bearer ${token}`);
   return async (context, next) => {
-    if (expected !== undefined && !timingSafeEqual(digest(context.req.header('authorization') ?? ''), expected)) {
-      throw new GatewayRefusal(401, 'Token', 'This gateway asks for its token.');
+    if (!timingSafeEqual(digest(context.req.header('authorization') ?? ''), expected)) {
+      throw new GatewayRefusal(401, 'Token', 'This gateway requires its token, as "Authorization: Bearer TOKEN".');
     }
     return next();
   };
@@ -81,13 +83,11 @@ export async function guardJson(context: Context, next: () => Promise<void>): Pr
   await next();
 }
 
-/** Nothing but this gateway's own files, and no connection but to gateways that the person named. */
-export function securityHeaders(context: Context, otherGateway?: string): void {
-  const connect = otherGateway === undefined ? "'self'" : `'self' ${otherGateway}`;
-  context.header(
-    'content-security-policy',
-    `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src ${connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-  );
+/** Allows the page this gateway's own files, no worker, and connections to this gateway and those the operator named. */
+export function securityHeaders(context: Context, otherGateways: readonly string[] = []): void {
+  const connect = ["'self'", ...otherGateways].join(' ');
+  const own = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; worker-src 'none'";
+  context.header('content-security-policy', `${own}; connect-src ${connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`);
   context.header('x-content-type-options', 'nosniff');
   context.header('x-frame-options', 'DENY');
   context.header('referrer-policy', 'no-referrer');

@@ -35,7 +35,7 @@ const REFUSAL: Json = {
  * The catalogue as this gateway offers it: each task a POST to /tasks/NAME, with what it has to be confirmed with and every
  * answer that it may get. `npm run fuzz` holds the gateway to it.
  */
-export function openApiDocument({ catalogue, version }: GatewayParts, needsToken: boolean): Json {
+export function openApiDocument({ catalogue, version }: GatewayParts): Json {
   const document = openApiFromTasks(catalogue.tasks, { version });
   const paths = document['paths'] as Record<string, { post: Json & { responses: Json } }>;
   for (const task of catalogue.tasks) {
@@ -48,7 +48,6 @@ export function openApiDocument({ catalogue, version }: GatewayParts, needsToken
   }
   const { schemas } = document['components'] as { schemas: Json };
   const components = { schemas: { ...schemas, Refusal: REFUSAL } };
-  if (!needsToken) return { ...document, components };
   return { ...document, components: { ...components, securitySchemes: { gateway: { type: 'http', scheme: 'bearer' } } }, security: [{ gateway: [] }] };
 }
 

@@ -7,14 +7,16 @@ import type { OffboardResult } from '../policy/offboard-result';
 import { approveInput } from '../policy/sweep-input';
 import type { SweepProgress, SweepResult } from '../policy/sweep-result';
 import { parseInput } from '../tasks/parse-input';
+import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { notThere } from './not-there';
+import { offboardingPlace } from './offboarding-form';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import { readRunReceipts } from './receipts';
 import { progressOf } from './run-progress';
 import type { Progress, Run } from './run-progress';
-import type { RunLine, RunPage } from './wire';
+import type { Confirmation, RunLine, RunPage } from './wire';
 
 /** The examples for the Temporal UI are runs that never worked. */
 const EXAMPLES = WORKFLOW_TYPES.map((type) => `'${templateId(type)}'`).join(', ');
@@ -50,17 +52,37 @@ export async function readRun(parts: GatewayParts, { workflowId, runId }: { work
   });
 }
 
-/** What can be asked of a sweep under way. */
+/** What can be asked of a sweep in progress. */
 export type SweepAction = 'pause' | 'resume' | 'approve';
 
-/** Asks something of a sweep; answers how it stands then. */
-export async function steerSweep(parts: GatewayParts, workflowId: string, action: SweepAction, argument: unknown): Promise<RunPage> {
+/** What has to be typed before a sweep is made to remove users' data. */
+const SWEEP = 'offboardUsers';
+
+/** A wish about a sweep, with what was typed to confirm it. */
+export interface Steering {
+  action: SweepAction;
+  argument: Record<string, unknown>;
+  confirm: Confirmation;
+}
+
+/**
+ * Pauses, resumes or approves a sweep; returns its state afterwards. Irreversible calls follow from an approval and from
+ * resuming, so both need the sweep's type typed, and in production the environment's name. A pause needs neither. Where the
+ * caller names the run that was looked at, another run under the same ID is left alone.
+ *
+ * @throws InvalidInputError, SettingsError, GatewayRefusal: the sweep was left as it is.
+ */
+export async function steerSweep(parts: GatewayParts, { workflowId, runId }: { workflowId: string; runId?: string }, { action, argument, confirm }: Steering): Promise<RunPage> {
   const approval = action === 'approve' ? parseInput('approve', approveInput, argument) : undefined;
   await withTemporal(parts, async ({ client }) => {
-    const handle = client.workflow.getHandle(workflowId);
+    const handle = client.workflow.getHandle(workflowId, runId);
     const { type, status } = await handle.describe().catch((error: unknown) => notThere(error, workflowId));
-    if (type !== 'offboardUsers') throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed or approved.');
-    if (status.name !== 'RUNNING') throw new GatewayRefusal(409, 'Conflict', 'This sweep has ended.');
+    if (type !== SWEEP) throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed or approved.');
+    if (status.name !== 'RUNNING') throw new GatewayRefusal(409, 'Conflict', runId === undefined ? 'This sweep has ended.' : 'This run of the sweep has ended; look at the list again.');
+    if (action !== 'pause') {
+      const { production, environment } = offboardingPlace(parts.secrets.env);
+      requireConfirmation({ task: SWEEP, irreversible: true, production, environment }, confirm);
+    }
     try {
       await client.withDeadline(Date.now() + UPDATE_MS, () => update(handle, action, approval));
     } catch (error) {
@@ -100,8 +122,14 @@ function saidLast({ status, typedSearchAttributes }: Run): string | undefined {
   return typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'));
 }
 
-function ofSweep({ phase, pausedBecause, counts: { total, ...counts } }: SweepResult & Partial<SweepProgress>): RunLine['progress'] {
-  return { total, counts, ...(phase !== undefined && { phase }), ...(pausedBecause !== undefined && { pausedBecause }) };
+function ofSweep({ phase, pausedBecause, approvedBy, counts: { total, ...counts } }: SweepResult & Partial<SweepProgress>): RunLine['progress'] {
+  return {
+    total,
+    counts,
+    ...(phase !== undefined && { phase }),
+    ...(pausedBecause !== undefined && { pausedBecause }),
+    ...(approvedBy !== undefined && { approvedBy }),
+  };
 }
 
 function ofUser({ steps }: Pick<OffboardResult, 'steps'>): RunLine['progress'] {

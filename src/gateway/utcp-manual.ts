@@ -10,20 +10,20 @@ const BODY = 'input';
 
 /**
  * The catalogue as a UTCP manual, so that agents and other tools find the tasks and call them. A tool's `input` is the
- * task's input; what has to be confirmed stands beside it. Where the gateway asks for a token, the client puts in its variable
- * `HTTP_TASKS_CONSOLE_TOKEN`.
+ * task's input; confirmations are arguments of their own. The client fills in its variable `HTTP_TASKS_CONSOLE_TOKEN`, the
+ * gateway's token.
  */
-export function utcpManual({ catalogue, version }: GatewayParts, baseUrl: string, needsToken: boolean): Json {
+export function utcpManual({ catalogue, version }: GatewayParts, baseUrl: string): Json {
   return {
     utcp_version: '1.0.1',
     manual_version: version,
-    tools: catalogue.tasks.map((task) => toolOf(task, baseUrl, needsToken)),
+    tools: catalogue.tasks.map((task) => toolOf(task, baseUrl)),
   };
 }
 
 const SIGNED = { auth: { auth_type: 'api_key', api_key: 'Bearer ${HTTP_TASKS_CONSOLE_TOKEN}', var_name: 'authorization', location: 'header' } };
 
-function toolOf(task: HttpTask, baseUrl: string, needsToken: boolean): Json {
+function toolOf(task: HttpTask, baseUrl: string): Json {
   const confirmed = task.effect === 'irreversible';
   const real = task.service.productionEnvironments[0];
   const { $schema: _, $defs, ...input } = z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' });
@@ -51,7 +51,7 @@ function toolOf(task: HttpTask, baseUrl: string, needsToken: boolean): Json {
       content_type: 'application/json',
       body_field: BODY,
       header_fields: [...(confirmed ? [CONFIRM_TASK] : []), ...(real === undefined ? [] : [CONFIRM_ENVIRONMENT])],
-      ...(needsToken && SIGNED),
+      ...SIGNED,
     },
   };
 }

@@ -24,6 +24,8 @@ export interface AboutGateway {
   version: string;
   taskQueue: string;
   tasks: number;
+  /** The environment's name, where offboardings go to real people's data by the gateway's settings. */
+  production?: string;
   /** Absent where the gateway knows no Temporal server. */
   temporal?: { where: string; ui?: string };
 }
@@ -197,7 +199,14 @@ export interface RunLine {
   closedAt?: string;
   url?: string;
   /** How the run stands; absent where nobody could tell. */
-  progress?: { phase?: string; pausedBecause?: string; total?: number; counts: Record<string, number> };
+  progress?: {
+    phase?: string;
+    pausedBecause?: string;
+    /** What the person who approved called themselves: a claim that nothing has verified. */
+    approvedBy?: string;
+    total?: number;
+    counts: Record<string, number>;
+  };
 }
 
 /** What the ledger keeps of one call. */

@@ -1,5 +1,6 @@
 import type { Confirmation, PreparedCall } from '../gateway/wire.js';
 import { button, element, freshId } from './dom.js';
+import { currentGateway, isOwn } from './gateways.js';
 
 /** Whether the page has to ask before it sends. */
 export function wantsConfirmation({ guard }: PreparedCall): boolean {
@@ -18,16 +19,22 @@ export interface Question {
   name?: string;
   /** To be typed, where it goes to real people's data. */
   environment?: string;
+  /** To be typed, where something secret leaves for a gateway that the page did not come from. */
+  gateway?: string;
 }
 
+/** What was typed: what the gateway has to be sent, and what only the page asks for. */
+type Typed = Confirmation & { gateway?: string };
+
 /**
- * Shows what will happen and asks. What cannot be undone wants its name typed, production wants its own. Answers what was
- * typed, or nothing when the person leaves it.
+ * Shows what will happen and asks. What cannot be undone needs its name typed, production needs its own, another gateway its
+ * address. Returns what was typed; nothing when the person cancels.
  */
-export function askFor({ title, description, shown, afterwards, name, environment }: Question, how: string): Promise<Confirmation | undefined> {
-  const words: { asked: string; key: keyof Confirmation; label: string }[] = [
-    ...(name === undefined ? [] : [{ asked: name, key: 'task' as const, label: `This cannot be undone. Type ${name} to go on` }]),
-    ...(environment === undefined ? [] : [{ asked: environment, key: 'environment' as const, label: `This goes to real people's data. Type ${environment} to go on` }]),
+export function askFor({ title, description, shown, afterwards, name, environment, gateway }: Question, how: string): Promise<Typed | undefined> {
+  const words: { asked: string; key: keyof Typed; label: string }[] = [
+    ...(name === undefined ? [] : [{ asked: name, key: 'task' as const, label: `This cannot be undone. Type ${name} to continue` }]),
+    ...(environment === undefined ? [] : [{ asked: environment, key: 'environment' as const, label: `This goes to real people's data. Type ${environment} to continue` }]),
+    ...(gateway === undefined ? [] : [{ asked: gateway, key: 'gateway' as const, label: `This page did not come from there. Type ${gateway} to continue` }]),
   ];
   const fields = words.map(({ asked, key, label }) => {
     const id = freshId('confirm');
@@ -48,11 +55,12 @@ export function askFor({ title, description, shown, afterwards, name, environmen
       { attributes: { 'aria-labelledby': titleId } },
       element('h2', { text: title, attributes: { id: titleId } }),
       element('p', { text: description }),
+      !isOwn(currentGateway()) && element('p', { class: 'warning', text: `Goes through the gateway at ${currentGateway()}.` }),
       shown !== undefined && element('pre', { class: 'code', text: shown }),
       afterwards !== undefined && element('p', {}, element('b', { text: 'Afterwards: ' }), afterwards),
       form,
     );
-    let given: Confirmation | undefined;
+    let given: Typed | undefined;
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       if (!isTyped()) return;

@@ -1,6 +1,8 @@
 import type { CredentialCheck, ServiceCredentials, SettingState } from '../gateway/wire.js';
-import { ask, askOwn, messageOf, otherGateway, useToken } from './api.js';
+import { ask, messageOf } from './api.js';
+import { askFor } from './confirm-dialog.js';
 import { button, element, fill, freshId } from './dom.js';
+import { currentGateway, gateways, isOwn, keepToken, useGateway } from './gateways.js';
 
 /** The keys of each service: which are there, from where, entering some, trying them; and which gateway is asked. */
 export class CredentialsView {
@@ -8,14 +10,16 @@ export class CredentialsView {
   readonly #services = element('div', { class: 'cards' });
   readonly #said = element('p', { class: 'problem', attributes: { role: 'alert' } });
 
-  constructor() {
+  /** @param onGatewayChosen Called when the page has to talk to another gateway from now on. */
+  constructor(onGatewayChosen: () => void) {
     fill(
       this.node,
       element('h1', { text: 'Credentials' }),
       element('p', { text: 'The gateway puts keys into requests; this page never sees them. What is entered here is kept in the memory of the gateway until it ends. Durable runs use the keys of the worker.' }),
+      !isOwn(currentGateway()) && element('p', { class: 'warning' }, 'Keys typed here go to ', element('b', { text: currentGateway() }), ', which is not the gateway that this page came from.'),
       this.#said,
       this.#services,
-      gatewayForm(),
+      gatewayForm(onGatewayChosen),
     );
     void this.#load();
   }
@@ -36,7 +40,7 @@ export class CredentialsView {
     const said = element('div', { attributes: { role: 'status' } });
     const inputs = new Map<string, HTMLInputElement>();
     const rows = service.settings.map((state) => settingRow(state, inputs));
-    const check = button('Check credentials', () => void checkService(service.service, check, said));
+    const check = button('Check credentials', () => void checkService(service, check, said));
     const form = element(
       'form',
       { on: { submit: (event) => { event.preventDefault(); void this.#enter(inputs, said); } } },
@@ -62,6 +66,7 @@ export class CredentialsView {
       return;
     }
     try {
+      if (!(await mayLeave(Object.keys(values)))) return;
       this.#draw(await ask<ServiceCredentials[]>('PUT', '/api/credentials', values));
     } catch (error) {
       fill(said, element('p', { class: 'problem', text: messageOf(error) }));
@@ -86,11 +91,23 @@ function settingRow({ setting, state, from, slots, problem }: SettingState, inpu
   );
 }
 
-async function checkService(service: string, check: HTMLButtonElement, said: HTMLElement): Promise<void> {
+/** Asks before keys are sent to a gateway that the page did not come from. */
+async function mayLeave(settings: readonly string[]): Promise<boolean> {
+  const gateway = currentGateway();
+  if (isOwn(gateway)) return true;
+  const description = 'The people who run that gateway can read and use these keys. Keys cannot be taken back; only the provider can replace them.';
+  const typed = await askFor({ title: 'Send keys to another gateway?', description, shown: settings.join('\n'), gateway }, 'Send keys');
+  return typed !== undefined;
+}
+
+async function checkService({ service, title, environment, production, baseUrl }: ServiceCredentials, check: HTMLButtonElement, said: HTMLElement): Promise<void> {
+  const question = { title: `Check the keys of ${title}?`, description: `Makes one call to ${baseUrl} that only reads, signed with these keys. Nothing is changed.`, environment };
+  const confirm = production ? await askFor(question, 'Check') : {};
+  if (!confirm) return;
   check.disabled = true;
-  fill(said, element('p', { class: 'status running', text: 'Asking' }));
+  fill(said, element('p', { class: 'status running', text: 'Checking' }));
   try {
-    const { checks } = await ask<CredentialCheck>('POST', `/api/credentials/${encodeURIComponent(service)}/check`, {});
+    const { checks } = await ask<CredentialCheck>('POST', `/api/credentials/${encodeURIComponent(service)}/check`, { confirm });
     const kinds = { accepted: 'good', refused: 'bad', unknown: 'running' } as const;
     fill(said, ...checks.map(({ slot, verdict, message }) => element('p', { class: `status ${kinds[verdict]}`, text: `${slot === undefined ? '' : `${slot}: `}${message}` })));
   } catch (error) {
@@ -100,33 +117,39 @@ async function checkService(service: string, check: HTMLButtonElement, said: HTM
   }
 }
 
-/** Which gateway the page asks; the browser keeps its address, never its token. */
-function gatewayForm(): HTMLElement {
-  const [urlId, tokenId] = [freshId('gateway'), freshId('token')];
-  const url = element('input', { attributes: { id: urlId, type: 'url', placeholder: 'the one that this page came from', spellcheck: 'false', value: otherGateway } });
-  const token = element('input', { attributes: { id: tokenId, type: 'password', autocomplete: 'new-password' } });
-  const said = element('p', { class: 'problem', attributes: { role: 'alert' } });
-  const use = async (): Promise<void> => {
-    useToken(token.value);
-    if (url.value.replace(/\/$/, '') === otherGateway) {
-      window.location.hash = '#/tasks';
-      return;
-    }
-    try {
-      await askOwn('PUT', '/api/other-gateway', { url: url.value });
-      window.location.reload();
-    } catch (error) {
-      said.textContent = messageOf(error);
-    }
+/** Which gateway the page talks to. The browser remembers the choice, never a token. */
+function gatewayForm(onChosen: () => void): HTMLElement {
+  const known = gateways();
+  const title = element('h2', { text: 'Gateway' });
+  if (known.length === 1) {
+    const hint = element('p', { class: 'hint' }, 'This page talks to the gateway that it came from. To choose another here, start the console with ', element('code', { text: '--other-gateway URL' }), '.');
+    return element('section', { class: 'panel', attributes: { 'aria-label': 'Gateway' } }, title, hint);
+  }
+  const [chosenId, tokenId] = [freshId('gateway'), freshId('token')];
+  const options = known.map((gateway) => element('option', { text: isOwn(gateway) ? `Own: ${gateway}` : gateway, attributes: { value: gateway } }));
+  const chosen = element('select', { attributes: { id: chosenId } }, ...options);
+  chosen.value = currentGateway();
+  const token = element('input', { attributes: { id: tokenId, type: 'password', autocomplete: 'new-password', spellcheck: 'false' } });
+  const label = element('label', { attributes: { for: tokenId } });
+  const describe = (): void => {
+    label.textContent = `Token of ${chosen.value}`;
+    // A token that was typed for one gateway must not go to the next one that is chosen.
+    token.value = '';
+  };
+  chosen.addEventListener('change', describe);
+  describe();
+  const use = (): void => {
+    if (token.value !== '') keepToken(chosen.value, token.value);
+    useGateway(chosen.value);
+    onChosen();
   };
   return element(
     'form',
-    { class: 'panel', attributes: { 'aria-label': 'Gateway' }, on: { submit: (event) => { event.preventDefault(); void use(); } } },
-    element('h2', { text: 'Gateway' }),
-    element('p', { class: 'hint', text: 'Another gateway has to allow this page with --allow-origin. The browser remembers the address; the token is asked for again.' }),
-    element('div', { class: 'field' }, element('label', { text: 'Address', attributes: { for: urlId } }), url),
-    element('div', { class: 'field' }, element('label', { text: 'Token, where it asks for one', attributes: { for: tokenId } }), token),
-    said,
+    { class: 'panel', attributes: { 'aria-label': 'Gateway' }, on: { submit: (event) => { event.preventDefault(); use(); } } },
+    title,
+    element('p', { class: 'hint' }, 'Each gateway has its own token and its own keys. Another one has to allow this page with ', element('code', { text: `--allow-origin ${window.location.origin}` }), '. The browser remembers the choice, never a token.'),
+    element('div', { class: 'field' }, element('label', { text: 'Address', attributes: { for: chosenId } }), chosen),
+    element('div', { class: 'field' }, label, token),
     element('div', { class: 'bar' }, element('button', { text: 'Use this gateway', attributes: { type: 'submit' } })),
   );
 }

@@ -1,7 +1,8 @@
 import type { AboutGateway, TaskPage } from '../gateway/wire.js';
-import { ask, messageOf, otherGateway, Refused, useToken } from './api.js';
+import { ask, messageOf, Refused } from './api.js';
 import { CredentialsView } from './credentials-view.js';
-import { element, fill, freshId } from './dom.js';
+import { button, element, fill, freshId } from './dom.js';
+import { currentGateway, gateways, isOwn, keepToken, signedFor, takeTokenFromAddress, useGateway } from './gateways.js';
 import { RunsView } from './runs-view.js';
 import { TaskList } from './task-list.js';
 import { TaskView } from './task-view.js';
@@ -14,50 +15,74 @@ let leaving = new AbortController();
 
 async function start(): Promise<void> {
   takeTokenFromAddress();
-  window.addEventListener('hashchange', () => void show());
+  // The link can also be opened in a tab that has the page already.
+  window.addEventListener('hashchange', () => void (takeTokenFromAddress() || about === undefined ? connect() : show()));
   await connect();
 }
 
-/** The command line opens the page with `#token=…`; it stays neither in the address bar nor in the history. */
-function takeTokenFromAddress(): void {
-  const token = new URLSearchParams(window.location.hash.slice(1)).get('token');
-  if (token === null) return;
-  useToken(token);
-  window.history.replaceState(undefined, '', '#/tasks');
-}
-
 async function connect(): Promise<void> {
+  leaving.abort();
+  drawHeader(undefined);
   try {
     about = await ask<AboutGateway>('GET', '/api/about');
   } catch (error) {
+    about = undefined;
     if (error instanceof Refused && error.status === 401) askForToken();
-    else if (otherGateway !== '') fill(main, unreachable(error), new CredentialsView().node);
-    else fill(main, unreachable(error));
+    else fill(main, unreachable(error), !isOwn(currentGateway()) && element('p', { class: 'bar' }, backButton()));
     return;
   }
-  const where = about.temporal === undefined ? 'no Temporal server' : about.temporal.where;
-  const line = document.querySelector('#about');
-  if (line) line.textContent = `${otherGateway === '' ? '' : `${otherGateway} · `}${where}`;
+  drawHeader(about);
   void list.load();
   await show();
+}
+
+/** Names the gateway in use where the page did not come from it: everything shown and sent depends on that. */
+function drawHeader(known: AboutGateway | undefined): void {
+  const gateway = currentGateway();
+  const where = known === undefined ? '' : known.temporal === undefined ? 'no Temporal server' : known.temporal.where;
+  const line = document.querySelector('#about');
+  if (line) fill(line, !isOwn(gateway) && element('span', { class: 'mark other-gateway', text: `other gateway: ${gateway}` }), where);
 }
 
 function unreachable(error: unknown): HTMLElement {
   return element('p', { class: 'warning', text: messageOf(error), attributes: { role: 'alert' } });
 }
 
+function backButton(): HTMLElement {
+  return button("Use this page's own gateway", () => {
+    const [own] = gateways();
+    if (own !== undefined) useGateway(own);
+    void connect();
+  });
+}
+
+/** A token is sent to the gateway that it was typed for, and to no other. */
 function askForToken(): void {
+  const gateway = currentGateway();
+  const own = isOwn(gateway);
+  const refused = Object.keys(signedFor(gateway)).length > 0;
   const id = freshId('token');
-  const input = element('input', { attributes: { id, type: 'password', autocomplete: 'new-password' } });
+  const input = element('input', { attributes: { id, type: 'password', autocomplete: 'new-password', spellcheck: 'false', 'aria-describedby': `${id}-hint` } });
   const onSubmit = (event: Event): void => {
     event.preventDefault();
-    useToken(input.value);
+    keepToken(gateway, input.value);
     void connect();
   };
-  fill(
-    main,
-    element('form', { class: 'panel login', on: { submit: onSubmit } }, element('h1', { text: 'Token' }), element('p', { text: 'This gateway asks for its token. It is kept until you leave the page.' }), element('label', { text: 'Token', attributes: { for: id } }), input, element('div', { class: 'bar' }, element('button', { text: 'Go on', class: 'primary', attributes: { type: 'submit' } }))),
+  const where = own
+    ? element('p', {}, 'Open the link that ', element('code', { text: 'http-tasks console' }), ' printed, or paste the token in it. Where ', element('code', { text: 'HTTP_TASKS_CONSOLE_TOKEN' }), ' is set, that is the token.')
+    : element('p', {}, 'This page did not come from ', element('b', { text: gateway }), '. Enter the token of that gateway; the token of this page is not sent there.');
+  const form = element(
+    'form',
+    { class: 'panel login', on: { submit: onSubmit } },
+    element('h1', { text: own ? 'Sign in' : 'Sign in to another gateway' }),
+    refused && element('p', { class: 'warning', text: 'The gateway did not accept this token.', attributes: { role: 'alert' } }),
+    where,
+    element('label', { text: 'Token', attributes: { for: id } }),
+    input,
+    element('p', { class: 'hint', text: 'Kept in this page until you reload or close it.', attributes: { id: `${id}-hint` } }),
+    element('div', { class: 'bar' }, element('button', { text: 'Sign in', class: 'primary', attributes: { type: 'submit' } }), !own && backButton()),
   );
+  fill(main, form);
   input.focus();
 }
 
@@ -70,7 +95,7 @@ async function show(): Promise<void> {
     else link.removeAttribute('aria-current');
   }
   if (page === 'runs') fill(main, new RunsView(about, leaving.signal).node);
-  else if (page === 'credentials') fill(main, new CredentialsView().node);
+  else if (page === 'credentials') fill(main, new CredentialsView(() => void connect()).node);
   else await showTasks(name === undefined ? undefined : decodeURIComponent(name), leaving.signal);
 }
 
@@ -100,7 +125,7 @@ function welcome(): HTMLElement {
     { class: 'task welcome' },
     element('h1', { text: 'HTTP tasks' }),
     element('p', { text: 'Search for the call you want to make, or choose one from the list. Its reference, a prepared request and code that follows what you type appear here.' }),
-    element('ul', {}, element('li', { text: 'Test request sends it from the gateway, with the keys put in there.' }), element('li', { text: 'Run durably has a worker make it, through Temporal.' }), element('li', { text: 'What cannot be undone wants its name typed.' })),
+    element('ul', {}, element('li', { text: 'Test request sends it from the gateway, with the keys put in there.' }), element('li', { text: 'Run durably has a worker make it, through Temporal.' }), element('li', { text: 'Before what cannot be undone, you type its name.' })),
   );
 }
 

@@ -7,6 +7,7 @@ import { startCli } from '../cli/run-cli';
 import type { CliEnv, RunningCli } from '../cli/run-cli';
 import { openStage } from '../cli/sweep-stage';
 import type { SweepStage } from '../cli/sweep-stage';
+import { goTo, signIn, startConsole } from './console-stage';
 
 jest.setTimeout(90_000);
 
@@ -15,20 +16,15 @@ let worker: RunningCli;
 let keys: CliEnv;
 let browser: Browser;
 let url: string;
+let link: string;
 let watched: WatchedPage;
 let page: Page;
-
-async function startConsole(env: CliEnv, ...args: string[]): Promise<{ url: string; token?: string; cli: RunningCli }> {
-  const cli = startCli(['console', '--port', '0', '--json', ...args], env);
-  await cli.printed('Ctrl-C');
-  return { ...(JSON.parse(cli.stdoutSoFar()) as { url: string; token?: string }), cli };
-}
 
 beforeAll(async () => {
   browser = await startBrowser();
   stage = await openStage();
   keys = { ...environmentOf(stage.simulators, { taskQueue: '', ledgerUrl: '' }), ...stage.person, HTTP_TASKS_TEMPORAL_UI: 'http://localhost:8233' };
-  [worker, { url }] = await Promise.all([stage.startWorker(), startConsole(keys)]);
+  [worker, { url, link }] = await Promise.all([stage.startWorker(), startConsole(keys)]);
 });
 
 afterAll(async () => {
@@ -43,6 +39,7 @@ beforeEach(async () => {
   stage.simulators.plaid.seed({ users: [{ userId: 'usr_1', items: ['item-1', 'item-2'] }] });
   watched = await openPage(browser);
   ({ page } = watched);
+  await signIn(page, link);
 });
 
 // Whatever a test looks at: nobody else was asked for anything, and nothing went wrong behind the page.
@@ -54,14 +51,12 @@ afterEach(async () => {
 });
 
 const calls = (): number => stage.simulators.plaid.calls().calls.length;
-const open = (task: string): Promise<unknown> => page.goto(`${url}/#/tasks/${task}`);
+const open = (task: string): Promise<unknown> => goTo(page, `#/tasks/${task}`);
 const field = (name: string): ReturnType<Page['locator']> => page.locator(`.input-form [name="${name}"]`);
 const hasFocus = (target: ReturnType<Page['locator']>): Promise<boolean> => target.evaluate((node) => node.ownerDocument.activeElement === node);
 const answer = (): ReturnType<Page['locator']> => page.locator('.answer-panel');
 
 it('finds a task while it is being typed, typos forgiven, and is used with the keyboard alone', async () => {
-  await page.goto(url);
-  await page.getByText(/^\d+ tasks$/).waitFor();
   await shoot(page, 'start');
   await page.getByLabel('Search tasks').focus();
   await page.keyboard.type('lsit itmes');
@@ -157,7 +152,7 @@ it('runs a call durably, follows it and links into the Temporal UI', async () =>
 });
 
 it('shows which keys are there, checks them, and takes others for this run', async () => {
-  await page.goto(`${url}/#/credentials`);
+  await goTo(page, '#/credentials');
   const card = page.getByRole('region', { name: 'Plaid' });
   await card.getByText('set, from the variable').first().waitFor();
   await card.getByRole('button', { name: 'Check credentials' }).click();
@@ -181,7 +176,7 @@ it('shows runs with their progress, and approves a sweep', async () => {
   const users = stage.newUsers(3).map(({ plaidId, batchId }) => ({ plaidUserId: plaidId, batchUserId: batchId }));
   const input = { source: { inline: users }, reason: { code: 'USER_OFFBOARDING' }, approval: true };
   const sweep = await stage.client.workflow.start('offboardUsers', { workflowId, taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '', args: [input] });
-  await page.goto(`${url}/#/runs`);
+  await goTo(page, '#/runs');
   const card = page.getByRole('region', { name: workflowId });
   await card.getByText('waitingForApproval', { exact: true }).waitFor();
   expect(await card.innerText()).toContain('0 of 3 users');
@@ -189,21 +184,33 @@ it('shows runs with their progress, and approves a sweep', async () => {
   await card.getByLabel('Type 3 to approve').fill('3');
   await card.getByLabel('Your name').fill('anna');
   await card.getByRole('button', { name: 'Approve' }).click();
+  const dialog = page.getByRole('dialog');
+  expect(await dialog.innerText()).toMatch(new RegExp(`${workflowId}[\\s\\S]*Users: 3[\\s\\S]*anna \\(as typed, not verified\\)`));
+  expect(await dialog.locator('input[type=password], input[type=file], textarea').count()).toBe(0);
+  await shoot(page, 'confirm-approval');
+  await page.keyboard.press('Escape');
+  expect(stage.simulators.plaid.state().touched).toEqual([]);
+  await card.getByRole('button', { name: 'Approve' }).click();
+  expect(await dialog.getByRole('button', { name: 'Approve' }).isDisabled()).toBe(true);
+  await dialog.getByLabel('Type offboardUsers to continue').fill('offboardUsers');
+  await page.keyboard.press('Enter');
   expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna' });
-  await page.reload();
+  await signIn(page, link);
+  await goTo(page, '#/runs');
   await card.getByText('completed', { exact: true }).waitFor();
   await card.getByRole('button', { name: 'Details' }).click();
   await card.getByText(/^Receipts, the first \d+$/).waitFor();
   expect(await card.innerText()).toContain('3 of 3 users');
+  expect(await card.innerText()).toContain('Approved by anna (a claim: not verified)');
   await shoot(page, 'run');
   // The form of the Temporal UI copies what the named run was started with: an example, and nobody's data.
-  const link = new URL((await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')) ?? '');
-  expect(Object.fromEntries(link.searchParams)).toEqual({ taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'], workflowType: 'offboardUser', runId: expect.any(String) });
+  const form = new URL((await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')) ?? '');
+  expect(Object.fromEntries(form.searchParams)).toEqual({ taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'], workflowType: 'offboardUser', runId: expect.any(String) });
   expect(await page.getByRole('region', { name: /^http-tasks-example/ }).count()).toBe(0);
 });
 
 it('off-boards a user: a dry run first, then with the name typed', async () => {
-  await page.goto(`${url}/#/runs`);
+  await goTo(page, '#/runs');
   await page.getByText('Off-board one user', { exact: true }).click();
   const panel = page.locator('.offboard');
   const [dry, real] = [panel.getByRole('button', { name: 'Dry run' }), panel.getByRole('button', { name: 'Off-board' })];
@@ -237,7 +244,7 @@ describe('in another window', () => {
   it('fits a narrow one, without scrolling sideways', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     for (const place of ['#/tasks/plaid.userItemsRemove', '#/runs', '#/credentials']) {
-      await page.goto(`${url}/${place}`);
+      await goTo(page, place);
       await page.locator('h1').waitFor();
       expect(await overflowOf(page)).toBeLessThanOrEqual(0);
     }
@@ -256,45 +263,6 @@ describe('in another window', () => {
     expect(light(text)).toBeGreaterThan(600);
     await shoot(page, 'dark');
   });
-});
-
-it('asks for a token where the gateway does, and remembers it nowhere', async () => {
-  const token = 'a-token-of-some-length';
-  const guarded = await startConsole({ ...keys, HTTP_TASKS_CONSOLE_TOKEN: token });
-  const mine = await openPage(browser);
-  await mine.page.goto(guarded.url);
-  await mine.page.getByLabel('Token').fill(token);
-  await mine.page.getByRole('button', { name: 'Go on' }).click();
-  await mine.page.getByText(/^\d+ tasks$/).waitFor();
-  await mine.page.goto(`${guarded.url}/#token=${token}`);
-  await mine.page.reload();
-  await mine.page.getByText(/^\d+ tasks$/).waitFor();
-  expect(mine.page.url()).not.toContain(token);
-  expect(await mine.page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')).toBe('[{},{},""]');
-  await mine.close();
-  await guarded.cli.stop();
-});
-
-it('can be pointed at another gateway, which the browser remembers', async () => {
-  const other = await startConsole({ ...keys, PLAID_ENV: 'production' }, '--allow-origin', url);
-  const mine = await openPage(browser);
-  await mine.page.goto(`${url}/#/credentials`);
-  await mine.page.getByLabel('Address').fill(other.url);
-  await mine.page.getByRole('button', { name: 'Use this gateway' }).click();
-  await mine.page.getByText(other.url).first().waitFor();
-  await mine.page.getByRole('region', { name: 'Plaid' }).getByText('production', { exact: true }).waitFor();
-  await mine.page.reload();
-  await mine.page.getByRole('region', { name: 'Plaid' }).getByText('production', { exact: true }).waitFor();
-  expect([...mine.hosts].sort()).toEqual([new URL(url).host, new URL(other.url).host].sort());
-  expect(mine.problems).toEqual([]);
-  await mine.page.goto(`${url}/#/tasks/plaid.userItemsGet`);
-  await mine.page.locator('.input-form [name="user_id"]').fill('usr_1');
-  await mine.page.getByRole('button', { name: 'Test request' }).click();
-  await mine.page.getByRole('dialog').getByLabel("This goes to real people's data").fill('production');
-  await mine.page.getByRole('button', { name: 'Send it' }).click();
-  await mine.page.locator('.answer-panel').getByText('200').first().waitFor();
-  await mine.close();
-  await other.cli.stop();
 });
 
 it('says in one sentence that a port is taken', async () => {

@@ -101,17 +101,65 @@ describe('runs', () => {
     const line = async (): Promise<RunLine | undefined> => (await gateway.ask<RunLine[]>('GET', '/api/runs')).body.find(({ workflowId }) => workflowId === sweep.workflowId);
     await until('it waits for approval', async () => (await line())?.status === 'waitingForApproval');
     expect(await line()).toMatchObject({ type: 'offboardUsers', progress: { total: 3, counts: { pending: 3 } } });
-    const steer = (action: string, body: unknown = {}): ReturnType<typeof gateway.ask<RunPage & WireError>> => gateway.ask<RunPage & WireError>('POST', `/api/runs/${sweep.workflowId}/${action}`, body);
-    expect((await steer('approve', { total: 4, by: 'anna' })).status).toBe(409);
+    const confirm = { task: 'offboardUsers' };
+    const steer = (action: string, body: object = {}, on = gateway): ReturnType<typeof gateway.ask<RunPage & WireError>> => on.ask<RunPage & WireError>('POST', `/api/runs/${sweep.workflowId}/${action}`, body);
+    const wrong = await steer('approve', { total: 4, by: 'anna', confirm });
+    expect(wrong).toMatchObject({ status: 409, body: { error: { type: 'Refused' } } });
     expect((await steer('approve', { by: 'anna' })).body.error.field).toBe('total');
     expect((await steer('burn')).status).toBe(404);
     expect((await steer('pause')).status).toBe(200);
-    expect((await steer('resume')).status).toBe(200);
+    expect((await steer('resume', { confirm })).status).toBe(200);
     await until('it waits again', async () => (await line())?.status === 'waitingForApproval');
-    expect((await steer('approve', { total: 3, by: 'anna' })).status).toBe(200);
+    expect((await steer('approve', { total: 3, by: 'anna', confirm })).status).toBe(200);
     expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna' });
     await until('the list says so', async () => (await line())?.status === 'completed');
+    expect((await gateway.ask<RunPage>('GET', `/api/runs/${sweep.workflowId}`)).body.progress).toMatchObject({ approvedBy: 'anna' });
     expect((await steer('pause')).body.error.type).toBe('Conflict');
+  });
+
+  it('are approved and resumed only when their type was typed, and in production its name, for the run that was looked at', async () => {
+    const production = await openGateway({ env: { ...place.env, PLAID_ENV: 'production' }, taskQueue: place.taskQueue, temporal: temporal() });
+    const sweep = await place.start({ source: { file: await place.users(2) }, approval: true });
+    const path = `/api/runs/${sweep.workflowId}`;
+    const read = async (): Promise<RunPage> => (await gateway.ask<RunPage>('GET', path)).body;
+    const removed = (): number => place.simulators.plaid.state().touched.length;
+    await until('it waits for approval', async () => (await read()).status === 'waitingForApproval');
+    const before = removed();
+    const [task, environment] = ['offboardUsers', 'production'];
+    const approval = { total: 2, by: 'anna' };
+    const tried = async (on: GatewayStage, action: string, body: object): Promise<unknown> => {
+      const { status, body: { error } } = await on.ask<WireError>('POST', `${path}/${action}`, body);
+      return { status, type: error.type, needed: error.needed };
+    };
+    const lacking = [
+      { confirm: undefined, needed: { task, environment } },
+      { confirm: {}, needed: { task, environment } },
+      { confirm: { task }, needed: { environment } },
+      { confirm: { environment }, needed: { task } },
+      { confirm: { task: 'offboardUser', environment }, needed: { task } },
+      { confirm: { task: [task], environment: 'sandbox' }, needed: { task, environment } },
+      { confirm: '__proto__', needed: { task, environment } },
+    ];
+    for (const { confirm, needed } of lacking) {
+      expect(await tried(production, 'approve', { ...approval, confirm })).toEqual({ status: 409, type: 'ConfirmationNeeded', needed });
+      expect(await tried(production, 'resume', { confirm })).toEqual({ status: 409, type: 'ConfirmationNeeded', needed });
+    }
+    expect(await tried(gateway, 'approve', approval)).toEqual({ status: 409, type: 'ConfirmationNeeded', needed: { task } });
+    expect(await tried(gateway, 'approve', { ...approval, confirm: { task }, runId: randomUUID() })).toMatchObject({ status: 404 });
+    expect((await gateway.ask<WireError>('POST', `${path}/approve`, approval, { authorization: '' })).status).toBe(401);
+    expect(await read()).toMatchObject({ status: 'waitingForApproval', progress: { counts: { pending: 2 } } });
+    expect(removed()).toBe(before);
+    const { runId } = await read();
+    expect((await production.ask('POST', `${path}/approve`, { ...approval, runId, confirm: { task, environment } })).status).toBe(200);
+    expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna', counts: { total: 2, pending: 0 } });
+    await production.close();
+  });
+
+  it('take no key or signature with an approval: the private key of an approver has no way into the gateway', async () => {
+    for (const field of ['key', 'privateKey', 'privateKeyPem', 'signingKey', 'passphrase', '__proto__']) {
+      const body = `{"total":1,"by":"anna","${field}":"-----BEGIN PRIVATE KEY-----","confirm":{"task":"offboardUsers"}}`;
+      expect(await gateway.ask('POST', `/api/runs/${randomUUID()}/approve`, body)).toMatchObject({ status: 400, body: { error: { type: 'Task.InvalidInput' } } });
+    }
   });
 
   it('show the steps of one user with their evidence', async () => {

@@ -1,10 +1,7 @@
-import { request } from 'node:http';
-import { connect } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { validate } from '@readme/openapi-parser';
-import { startGateway } from '../../src/gateway/start-gateway';
 import type { PreparedCall, ServiceCredentials, TaskLine, TaskPage, TestAnswer, WireError } from '../../src/gateway/wire';
 import { openLedger } from '../../src/ledger/open-ledger';
 import { startSimulators } from '../../src/simulators/start-simulators';
@@ -46,112 +43,6 @@ afterAll(async () => {
 const calls = (): number => simulators.plaid.calls().calls.length + simulators.batch.calls().calls.length;
 const test = (task: string, body: unknown, on = gateway): ReturnType<typeof gateway.ask<TestAnswer & WireError>> =>
   on.ask<TestAnswer & WireError>('POST', `/api/tasks/${task}/test`, body);
-
-describe('who may use the gateway', () => {
-  /** fetch decides about Host and Origin itself. */
-  const raw = (headers: Record<string, string>, path = '/api/tasks', method = 'GET'): Promise<number> =>
-    new Promise((resolve, reject) => {
-      const url = new URL(gateway.url);
-      request({ host: url.hostname, port: url.port, path, method, headers: { host: url.host, ...headers } }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
-      })
-        .on('error', reject)
-        .end();
-    });
-
-  it('is refused under a name that was made to point here', async () => {
-    expect(await raw({})).toBe(200);
-    expect(await raw({ host: `localhost:${new URL(gateway.url).port}` })).toBe(200);
-    for (const host of ['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example']) expect(await raw({ host })).toBe(403);
-  });
-
-  it('is refused to pages of other origins, forms among them', async () => {
-    for (const origin of ['https://evil.example', 'null', 'http://localhost:1', 'http://127.0.0.1']) expect(await raw({ origin })).toBe(403);
-    expect(await raw({ 'sec-fetch-site': 'cross-site' })).toBe(403);
-    expect(await raw({ 'sec-fetch-site': 'same-site' })).toBe(403);
-    expect(await raw({ origin: gateway.url, 'sec-fetch-site': 'same-origin' })).toBe(200);
-    const form = await gateway.ask('POST', '/api/tasks/plaid.userItemsGet/test', 'input=1', { 'content-type': 'text/plain' });
-    expect(form.status).toBe(415);
-    expect(calls()).toBe(0);
-  });
-
-  it('lets in the pages of gateways that were named, and no other', async () => {
-    const open = await openGateway({ env, allowOrigins: ['https://console.example.com'] });
-    const preflight = await open.ask('OPTIONS', '/api/tasks', undefined, { origin: 'https://console.example.com' });
-    expect(preflight.status).toBe(204);
-    expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
-    const foreign = await open.ask('GET', '/api/tasks', undefined, { origin: 'https://evil.example' });
-    expect(foreign.status).toBe(403);
-    expect(foreign.headers.get('access-control-allow-origin')).toBeNull();
-    await open.close();
-  });
-
-  it('asks for its token everywhere but for the page itself, and does not listen elsewhere without one', async () => {
-    const closed = await openGateway({ env, token: 'a token of some length' });
-    for (const path of ['/api/tasks', '/api/about', '/openapi.json', '/utcp', '/api/credentials', '/api/runs']) {
-      expect((await closed.ask('GET', path)).status).toBe(401);
-    }
-    expect((await closed.ask('POST', '/tasks/plaid.userItemsGet', {})).status).toBe(401);
-    const wrong = await closed.ask('GET', '/api/tasks', undefined, { authorization: 'Bearer a token of some lengtH' });
-    expect(wrong.status).toBe(401);
-    const right = await closed.ask('GET', '/api/tasks', undefined, { authorization: 'Bearer a token of some length' });
-    expect(right.status).toBe(200);
-    await closed.close();
-    await expect(startGateway({ host: '0.0.0.0', port: 0 }, { env, taskQueue: 'q', version: '0', allowOrigins: [] })).rejects.toThrow(/needs a token/);
-  });
-
-  it('answers everything with headers that let in nothing else', async () => {
-    for (const path of ['/api/tasks', '/nothing', '/openapi.json']) {
-      const { headers } = await gateway.ask('GET', path);
-      expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
-      expect(headers.get('content-security-policy')).not.toMatch(/unsafe|\*|https?:/);
-      expect(headers.get('x-content-type-options')).toBe('nosniff');
-    }
-  });
-
-  it('reads no more than an input can be, and only JSON', async () => {
-    expect((await test('plaid.userItemsGet', { input: 'x'.repeat(3_000_000) })).status).toBe(413);
-    expect((await gateway.ask('POST', '/api/tasks/plaid.userItemsGet/test', '{')).status).toBe(400);
-    expect((await gateway.ask('POST', '/api/tasks/plaid.userItemsGet/test', '[]')).status).toBe(400);
-  });
-
-  it('refuses JSON without end, and a field that would be passed over', async () => {
-    const endless = `{"input":{"uri":"${simulators.plaid.url}/","method":"POST","body":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`;
-    for (const action of ['prepare', 'test', 'run']) expect(await gateway.ask('POST', `/api/tasks/http.request/${action}`, endless)).toMatchObject({ status: 400, body: { error: { type: 'Json' } } });
-    const hidden = await gateway.ask<WireError>('POST', '/api/tasks/plaid.userItemsGet/test', '{"input":{"user_id":"usr_1","__proto__":{"user_id":"usr_2"}}}');
-    expect(hidden.body.error).toMatchObject({ type: 'Task.InvalidInput', field: '__proto__' });
-    expect(calls()).toBe(0);
-  });
-
-  /** Writes bytes and answers the first line of what comes back; nothing where the connection just ends. */
-  const bytes = (text: string): Promise<string> =>
-    new Promise((resolve) => {
-      let answer = '';
-      const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1', () => socket.end(text));
-      socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
-      socket.on('error', () => undefined);
-      socket.on('close', () => resolve(answer.split('\r\n')[0] ?? ''));
-    });
-
-  it('takes no other host from the request line than from Host, and no broken request for one that it failed at', async () => {
-    expect(await bytes('GET http://evil.example/utcp HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n')).toContain('403');
-    expect(await bytes('GET /api/tasks HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n')).toMatch(/40[03]/);
-    const said: string[] = [];
-    const watched = await openGateway({ env, report: (line) => said.push(line) });
-    const { port, host } = new URL(watched.url);
-    const head = `POST /tasks/plaid.userItemsGet HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
-    for (const rest of ['transfer-encoding: chunked\r\n\r\nFFFFFF\r\n{', 'content-length: 500\r\n\r\n{', 'transfer-encoding: chunked\r\n\r\nnonsense\r\n']) {
-      await new Promise<void>((resolve) => {
-        const socket = connect(Number(port), '127.0.0.1', () => socket.end(head + rest));
-        socket.on('data', () => undefined).on('error', () => undefined);
-        socket.on('close', () => resolve());
-      });
-    }
-    await watched.close();
-    expect(said).toEqual([]);
-  });
-});
 
 describe('the tasks', () => {
   it('are found by words, with typos', async () => {
@@ -301,6 +192,16 @@ describe('credentials', () => {
     await bare.close();
   });
 
+  it("are not tried in production until its name is typed", async () => {
+    const real = await openGateway({ env: { ...env, PLAID_ENV: 'production' } });
+    for (const body of [{}, { confirm: { environment: 'sandbox' } }, { confirm: { task: 'plaid.userItemsGet' } }]) {
+      expect(await real.ask('POST', '/api/credentials/plaid/check', body)).toMatchObject({ status: 409, body: { error: { type: 'ConfirmationNeeded', needed: { environment: 'production' } } } });
+    }
+    expect(calls()).toBe(0);
+    expect((await real.ask('POST', '/api/credentials/plaid/check', { confirm: { environment: 'production' } })).body).toMatchObject({ checks: [{ verdict: 'accepted' }] });
+    await real.close();
+  });
+
   it('are checked under every app key', async () => {
     const { body } = await gateway.ask('POST', '/api/credentials/batch/check', {});
     expect(body).toMatchObject({ checks: [{ slot: 'ios', verdict: 'accepted' }, { slot: 'android', verdict: 'accepted' }] });
@@ -323,10 +224,10 @@ describe('the codec endpoints', () => {
     expect((await gateway.ask('POST', '/codec/decode', sealed.body)).status).toBe(404);
   });
 
-  it('ask for the token where the gateway does', async () => {
-    const coded = await openGateway({ env: encryption, temporal, token: 'a token of some length' });
-    expect((await coded.ask('POST', '/codec/encode', { payloads })).status).toBe(401);
-    expect((await coded.ask('POST', '/codec/encode', { payloads }, { authorization: 'Bearer a token of some length' })).status).toBe(200);
+  it('require the token of the gateway', async () => {
+    const coded = await openGateway({ env: encryption, temporal });
+    for (const way of ['encode', 'decode']) expect((await coded.ask('POST', `/codec/${way}`, { payloads }, { authorization: '' })).status).toBe(401);
+    expect((await coded.ask('POST', '/codec/encode', { payloads })).status).toBe(200);
     await coded.close();
   });
 });

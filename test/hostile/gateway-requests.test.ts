@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { startSimulators } from '../../src/simulators/start-simulators';
 import type { Simulators } from '../../src/simulators/start-simulators';
 import { CATALOGUE } from '../../src/tasks/catalogue';
-import { openGateway } from '../gateway/stage';
+import { openGateway, STAGE_TOKEN } from '../gateway/stage';
 import type { GatewayStage } from '../gateway/stage';
 import { environmentOf } from '../support/offboarding';
 import { Bystander, INHERITED_NAMES, tried } from './fuzzing';
@@ -60,10 +60,11 @@ function ask({ method, path, headers, body }: Sent): Promise<Came> {
   });
 }
 
+const SIGNED = `Bearer ${STAGE_TOKEN}`;
 const tasks = CATALOGUE.map(({ name }) => name);
 const word = fc.oneof(fc.constantFrom(...tasks, ...INHERITED_NAMES, '..', '%2e%2e', '%00', '%ff', '%', '%2f', 'a%0d%0ab', 'a'.repeat(3_000)), fc.string({ unit: 'binary', maxLength: 10 }).map((text) => encodeURIComponent(text)));
 const path = fc
-  .tuple(fc.constantFrom('/', '/page/', '/tasks/', '/api/tasks', '/api/tasks/', '/api/calls/', '/api/runs', '/api/runs/', '/api/credentials', '/api/credentials/', '/api/about', '/openapi.json', '/utcp', '/codec/', '/api/other-gateway', '//'), word, fc.constantFrom('', '/prepare', '/test', '/run', '/check', '/pause', '/approve', '?query=a&query=%ff', '?runId=x'))
+  .tuple(fc.constantFrom('/', '/page/', '/tasks/', '/api/tasks', '/api/tasks/', '/api/calls/', '/api/runs', '/api/runs/', '/api/credentials', '/api/credentials/', '/api/about', '/openapi.json', '/utcp', '/codec/', '/api/offboardings', '/api/start-forms', '/api/other-gateway', '//'), word, fc.constantFrom('', '/prepare', '/test', '/run', '/check', '/pause', '/approve', '?query=a&query=%ff', '?runId=x'))
   .map((parts) => parts.join(''));
 const field = fc.constantFrom('input', 'confirm', 'task', 'environment', 'user_id', 'item_ids', 'id', 'ids', 'app', 'uri', 'method', 'url', 'total', 'by', 'PLAID_SECRET', ...INHERITED_NAMES);
 const value = fc.oneof(fc.constantFrom<unknown>('usr_1', '', 'ios', 'POST', 'TRACE', null, 0, -1, true, [], {}, ...tasks), fc.jsonValue({ maxDepth: 2 }));
@@ -76,13 +77,16 @@ const headers = fc.record(
     origin: fc.constantFrom('null', 'https://evil.example', 'http://localhost'),
     'sec-fetch-site': fc.constantFrom('none', 'same-origin', 'same-site', 'cross-site'),
     'x-http-tasks-confirm': fc.constantFrom(...tasks),
-    cookie: fc.constantFrom('http-tasks-gateway=http://x.example', 'a=%', '='),
-    authorization: fc.constantFrom('', 'Bearer x', 'Basic %'),
+    cookie: fc.constantFrom('http-tasks-gateway=http://x.example', `token=${STAGE_TOKEN}`, 'a=%', '='),
+    authorization: fc.constantFrom(...Array<string>(6).fill(SIGNED), '', 'Bearer x', 'Basic %', STAGE_TOKEN),
     'content-encoding': fc.constantFrom('gzip', 'br'),
   },
   { requiredKeys: [] },
 );
 const requests: fc.Arbitrary<Sent> = fc.record({ method: fc.constantFrom('GET', 'POST', 'POST', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'), path, headers: headers.map((some) => ({ 'content-type': 'application/json', ...some })), body });
+
+/** The static page, which holds nothing of anyone. */
+const isPage = ({ method, path: asked }: Sent): boolean => ['GET', 'HEAD'].includes(method) && /^\/+(?:page\/|\?|#|$)/.test(asked);
 
 const isForeign = ({ headers: { origin, 'sec-fetch-site': site } }: Sent): boolean => origin !== undefined || site === 'same-site' || site === 'cross-site';
 
@@ -90,6 +94,7 @@ describe('Whatever is asked of the gateway', () => {
   it('it answers, in words where it refuses, and fails at nothing', async () => {
     await fc.assert(
       fc.asyncProperty(requests, async (sent) => {
+        const calledBefore = simulators.plaid.calls().calls.length + simulators.batch.calls().calls.length;
         const { status, type, text } = await ask(sent);
         // 502 tells what became of a call, 503 that there is no Temporal server or no ledger.
         expect(status < 500 || status === 502 || status === 503).toBe(true);
@@ -98,6 +103,10 @@ describe('Whatever is asked of the gateway', () => {
           expect(text).toMatch(/"(type|message|problems|error)":/);
         }
         if (!sent.path.startsWith('/codec/') && isForeign(sent)) expect(status).toBe(403);
+        if (sent.headers['authorization'] !== SIGNED && sent.method !== 'OPTIONS' && !isPage(sent)) {
+          expect([400, 401, 403]).toContain(status);
+          expect(simulators.plaid.calls().calls.length + simulators.batch.calls().calls.length).toBe(calledBefore);
+        }
         expect(said).toEqual([]);
       }),
       tried(300),
@@ -117,7 +126,7 @@ describe('Whatever is asked of the gateway', () => {
     ['a name that begins as this one', { host: '127.0.0.1.evil.example' }],
   ])('another site cannot make it call, by %s', async (_what, more) => {
     simulators.plaid.reset();
-    const sent = { method: 'POST', path: '/tasks/plaid.userItemsGet', headers: { 'content-type': 'application/json', ...(more as Record<string, string>) }, body: '{"user_id":"usr_1"}' };
+    const sent = { method: 'POST', path: '/tasks/plaid.userItemsGet', headers: { 'content-type': 'application/json', authorization: SIGNED, ...(more as Record<string, string>) }, body: '{"user_id":"usr_1"}' };
     expect([403, 415]).toContain((await ask(sent)).status);
     expect(simulators.plaid.calls().calls).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseOrigin } from '../../config/base-url';
-import { readGatewaySettings } from '../../config/gateway-settings';
+import { parseGatewayOrigin, readGatewaySettings } from '../../config/gateway-settings';
 import { readQueueSettings } from '../../config/settings';
 import { isThisMachine, startGateway } from '../../gateway/start-gateway';
 import type { RunningGateway } from '../../gateway/start-gateway';
@@ -18,6 +18,7 @@ import { asCommandFailure } from '../temporal-failure';
 
 const MAX_PORT = 65_535;
 const TOKEN_BYTES = 24;
+const IN_CLEAR = 'It listens beyond this machine without TLS: put TLS in front of it and name the address with --public-url https://…; token and keys travel in clear text otherwise.';
 
 /** Serves the console until it is stopped; calls under way are awaited then. */
 export async function runConsole(io: Io, options: ConsoleOptions & { port: string }): Promise<ExitCode> {
@@ -25,11 +26,12 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
   const address = { host, port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }) };
   const publicUrl = options.publicUrl === undefined ? undefined : originOf('--public-url', options.publicUrl);
   const allowOrigins = (options.allowOrigin ?? []).map((origin) => originOf('--allow-origin', origin));
+  const otherGateways = (options.otherGateway ?? []).map((url) => originOf('--other-gateway', url, parseGatewayOrigin));
   const tasks = [...CATALOGUE, ...(await openApiTasks(io, options))];
   const { taskQueue } = readQueueSettings(io.env);
   const temporal = keepTemporal(io, options);
   const { token: given, ui } = readGatewaySettings(io.env, temporal.address);
-  const token = given ?? (isThisMachine(host) ? undefined : randomBytes(TOKEN_BYTES).toString('base64url'));
+  const token = given ?? randomBytes(TOKEN_BYTES).toString('base64url');
   try {
     return await withInterruption<ExitCode>(async ({ wished }) => {
       const gateway = await listen(() =>
@@ -40,12 +42,14 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
           temporal: { ...temporal, ...(ui !== undefined && { ui }), explain: (error) => explained(error, temporal.where) },
           version: packageVersion(),
           allowOrigins,
-          ...(token !== undefined && { token }),
+          otherGateways,
+          token,
           ...(publicUrl !== undefined && { publicUrl }),
           report: (line) => say(io, line),
         }),
       );
-      announce(io, { url: publicUrl ?? gateway.url, isNew: given === undefined, json, ...(token !== undefined && { token }) });
+      if (!isThisMachine(host) && !isEncrypted(publicUrl)) say(io, IN_CLEAR);
+      announce(io, { url: publicUrl ?? gateway.url, json, ...(given === undefined && { made: token }) });
       await wished;
       say(io, 'Stopping, after the calls under way');
       await gateway.close();
@@ -56,8 +60,8 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
   }
 }
 
-function originOf(option: string, text: string): string {
-  const origin = parseOrigin(text.replace(/\/$/, ''));
+function originOf(option: string, text: string, parse: (text: string) => URL | string = parseOrigin): string {
+  const origin = parse(text.replace(/\/$/, ''));
   if (typeof origin !== 'string') return origin.origin;
   throw new Refusal('Usage', `${option} ${origin}`);
 }
@@ -78,9 +82,17 @@ function explained(error: unknown, where: string): string | undefined {
   return known instanceof CommandFailure ? known.message : undefined;
 }
 
-/** The part of an address behind `#` reaches no server and no log. */
-function announce(io: Io, { url, token, isNew, json }: { url: string; token?: string; isNew: boolean; json: boolean }): void {
-  if (json) printJson(io, { url, ...(token !== undefined && isNew && { token }) });
-  else print(io, token !== undefined && isNew ? `${url}/#token=${token}` : url);
+function isEncrypted(publicUrl: string | undefined): boolean {
+  return publicUrl?.startsWith('https:') === true;
+}
+
+/**
+ * Prints where the page is: with the token that was made for this run, behind `#`, which reaches no server and no log. A
+ * token of the settings is not printed.
+ */
+function announce(io: Io, { url, made, json }: { url: string; made?: string; json: boolean }): void {
+  if (json) printJson(io, { url, ...(made !== undefined && { token: made }) });
+  else print(io, made === undefined ? url : `${url}/#token=${made}`);
+  say(io, made === undefined ? 'The page asks for the token in HTTP_TASKS_CONSOLE_TOKEN.' : 'The link carries the token of this run.');
   say(io, 'Ctrl-C stops it.');
 }

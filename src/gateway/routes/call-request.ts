@@ -5,8 +5,12 @@ import { jsonBody } from './json-body';
 /** An input, with what was typed to confirm it; whatever else comes along is ignored. */
 export async function callRequest(context: Context): Promise<CallRequest> {
   const { input, confirm } = await jsonBody(context);
+  return { input, confirm: confirmationOf(confirm) };
+}
+
+/** Reads what was typed to confirm a request; anything that is not a text confirms nothing. */
+export function confirmationOf(confirm: unknown): Confirmation {
   const given = (typeof confirm === 'object' && confirm !== null ? confirm : {}) as Record<string, unknown>;
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-  const confirmation: Confirmation = { task: text(given['task']), environment: text(given['environment']) };
-  return { input, confirm: confirmation };
+  return { task: text(given['task']), environment: text(given['environment']) };
 }

@@ -3,6 +3,7 @@ import { checkCredentials, harmlessTask } from '../check-credentials';
 import { GatewayRefusal } from '../http-error';
 import type { GatewayParts } from '../parts';
 import type { ServiceCredentials } from '../wire';
+import { confirmationOf } from './call-request';
 import { jsonBody } from './json-body';
 
 /** Which keys there are, without their values; entering some for this run of the gateway; trying them. */
@@ -14,7 +15,10 @@ export function credentialRoutes(parts: GatewayParts): Hono {
       parts.secrets.enter(texts(await jsonBody(context)));
       return context.json(overview());
     })
-    .post('/credentials/:service/check', async (context) => context.json(await checkCredentials(parts, context.req.param('service'))));
+    .post('/credentials/:service/check', async (context) => {
+      const { confirm } = await jsonBody(context);
+      return context.json(await checkCredentials(parts, context.req.param('service'), confirmationOf(confirm)));
+    });
 }
 
 function texts(body: Record<string, unknown>): Record<string, string> {

@@ -1,12 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Hono } from 'hono';
-import type { Context } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
-import { parseOrigin } from '../../config/base-url';
 import { securityHeaders } from '../guard';
 import { GatewayRefusal } from '../http-error';
-import { jsonBody } from './json-body';
 
 /** The page, compiled for the browser. */
 const PAGE_FOLDER = join(__dirname, '..', '..', 'page');
@@ -17,15 +13,17 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
 };
 
-/** The page's own files; nothing else of the disk can be reached. */
-export function pageRoutes(folder = PAGE_FOLDER): Hono {
+/**
+ * Serves the page's own files; nothing else on the disk can be reached. They are the same for every request: no header,
+ * cookie or query has a say in which gateway the page talks to. The page may be pointed at the origins in `otherGateways`.
+ */
+export function pageRoutes(otherGateways: readonly string[], folder = PAGE_FOLDER): Hono {
   return new Hono()
     .get('/', async (context) => {
-      const gateway = otherGateway(context);
-      securityHeaders(context, gateway);
+      securityHeaders(context, otherGateways);
       context.header('cache-control', 'no-store');
       const html = await readFile(join(folder, 'index.html'), 'utf8');
-      return context.html(html.replace('data-gateway=""', () => `data-gateway="${gateway ?? ''}"`));
+      return context.html(html.replace('data-other-gateways=""', () => `data-other-gateways="${otherGateways.join(' ')}"`));
     })
     .get('/page/:file', async (context) => {
       const file = context.req.param('file');
@@ -35,33 +33,4 @@ export function pageRoutes(folder = PAGE_FOLDER): Hono {
       context.header('cache-control', 'no-cache');
       return context.body(text, 200, { 'content-type': TYPES[extension] ?? 'text/plain' });
     });
-}
-
-/**
- * Remembers, in the person's browser, the address of another gateway that the page talks to from now on. Only the page
- * itself can set it, and the policy of the page then allows this one address more.
- */
-export function otherGatewayRoutes(): Hono {
-  return new Hono().put('/other-gateway', async (context) => {
-    const { url } = await jsonBody(context);
-    if (typeof url !== 'string') throw new GatewayRefusal(400, 'Url', 'Name the address of a gateway.', { field: 'url' });
-    const origin = url.trim() === '' ? '' : parseOrigin(url.trim());
-    if (typeof origin === 'string' && origin !== '') throw new GatewayRefusal(400, 'Url', `The address ${origin}`, { field: 'url' });
-    const value = typeof origin === 'string' ? '' : origin.origin;
-    setCookie(context, cookieName(context), value, { httpOnly: true, sameSite: 'Strict', path: '/', maxAge: value === '' ? 0 : YEAR_SECONDS });
-    return context.json({ url: value });
-  });
-}
-
-const YEAR_SECONDS = 31_536_000;
-
-function otherGateway(context: Context): string | undefined {
-  const origin = parseOrigin(getCookie(context, cookieName(context)) ?? '');
-  return typeof origin === 'string' ? undefined : origin.origin;
-}
-
-/** Cookies do not tell ports apart, and several gateways may run on one machine. */
-function cookieName(context: Context): string {
-  const port = /:(\d+)$/.exec(context.req.header('host') ?? '')?.[1] ?? '';
-  return `http-tasks-gateway${port}`;
 }

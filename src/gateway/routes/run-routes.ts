@@ -4,6 +4,7 @@ import type { GatewayParts } from '../parts';
 import { listRuns, readRun, steerSweep } from '../runs';
 import type { SweepAction } from '../runs';
 import { startForms } from '../start-forms';
+import { confirmationOf } from './call-request';
 import { jsonBody } from './json-body';
 
 const ACTIONS: readonly string[] = ['pause', 'resume', 'approve'] satisfies SweepAction[];
@@ -21,7 +22,9 @@ export function runRoutes(parts: GatewayParts): Hono {
     .post('/runs/:workflowId/:action', async (context) => {
       const { workflowId, action } = context.req.param();
       if (!isAction(action)) throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${ACTIONS.join(', ')}.`);
-      return context.json(await steerSweep(parts, workflowId, action, await jsonBody(context)));
+      const { runId, confirm, ...argument } = await jsonBody(context);
+      const run = { workflowId, ...(typeof runId === 'string' && { runId }) };
+      return context.json(await steerSweep(parts, run, { action, argument, confirm: confirmationOf(confirm) }));
     });
 }
 

@@ -1,0 +1,31 @@
+import type { Page } from 'playwright-core';
+import { startCli } from '../cli/run-cli';
+import type { CliEnv, RunningCli } from '../cli/run-cli';
+
+/** A console of the test's own, as the command starts it. */
+export interface Console {
+  url: string;
+  /** Made for its run; absent where a setting names one. */
+  token?: string;
+  /** As the command prints it without --json. */
+  link: string;
+  cli: RunningCli;
+}
+
+/** Starts a console on a free port, unless the arguments name one. */
+export async function startConsole(env: CliEnv, ...args: string[]): Promise<Console> {
+  const cli = startCli(['console', ...(args.includes('--port') ? [] : ['--port', '0']), '--json', ...args], env);
+  // The end of the document: stdout and stderr arrive in any order.
+  await cli.printed('\n}');
+  const { url: at, token } = JSON.parse(cli.stdoutSoFar()) as { url: string; token?: string };
+  return { url: at, ...(token !== undefined && { token }), link: token === undefined ? at : `${at}/#token=${token}`, cli };
+}
+
+/** Opens the printed link and waits until the page has signed in. */
+export async function signIn(on: Page, printed: string): Promise<void> {
+  await on.goto(printed);
+  await on.getByText(/^\d+ tasks$/).waitFor();
+}
+
+/** Goes to a place of the page without loading it again, which would forget the token. */
+export const goTo = (on: Page, hash: string): Promise<unknown> => on.evaluate(`window.location.hash = ${JSON.stringify(hash)}`);
