@@ -6,6 +6,7 @@ import { createHttpTaskActivities } from './activities/create-activities';
 import type { HttpTaskActivities } from './activities/create-activities';
 import { CATALOGUE_SERVICES, readSettings } from './config/settings';
 import type { Settings } from './config/settings';
+import { LedgerUnavailableError } from './ledger/ledger';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { createSubjectHasher } from './ledger/subject';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
@@ -156,6 +157,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     await this.#activities.announce(worker.options);
     let templates: Promise<void> | undefined;
     try {
+      await this.#warnOfUnknownHolds();
       if (this.#searchAttributes) await this.#useSearchAttributes(worker);
       if (this.#startTemplates) templates = this.#makeTemplates(worker);
       this.#onReady?.();
@@ -163,6 +165,23 @@ export class HttpTasksPlugin extends SimplePlugin {
     } finally {
       await templates;
       await this.#activities.close();
+    }
+  }
+
+  /** Holds of 0.1.0 are hashes for one environment, which cannot be told from them: this worker may be in another one. */
+  async #warnOfUnknownHolds(): Promise<void> {
+    const { logger } = Runtime.instance();
+    try {
+      const holds = await this.#activities.countUnknownHolds();
+      if (holds === 0) return;
+      const which = holds === 1 ? '1 hold of this ledger covers' : `${holds} holds of this ledger cover`;
+      logger.warn(`${which} one unknown environment only (set by version 0.1.0), perhaps not this worker's. Set ${holds === 1 ? 'it' : 'them'} again: see http-tasks hold list.`, {
+        plugin: this.name,
+        holds,
+      });
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailableError)) throw error;
+      logger.warn('The ledger could not be asked for holds of version 0.1.0, which have to be set again; http-tasks hold list shows them.', { plugin: this.name });
     }
   }
 

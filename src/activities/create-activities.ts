@@ -31,6 +31,8 @@ export interface HttpTaskActivities {
   readonly ledgerLagMs: number | undefined;
   /** Records which environments this worker uses, once the ledger is open and until it is closed. Never rejects. */
   announce(worker: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<void>;
+  /** Returns how many holds cover an environment that the ledger does not know. It has to be open. */
+  countUnknownHolds(): Promise<number>;
   /** @param meter Where metrics go. @default nowhere */
   open(meter?: MetricMeter): Promise<void>;
   close(): Promise<void>;
@@ -91,6 +93,7 @@ export function createHttpTaskActivities(given: {
       return watch.lagMs;
     },
     announce: (worker) => record.start(worker),
+    countUnknownHolds: () => ledger.view.holds.countUnknown(),
     open: async (meter) => {
       await ledger.open();
       watch.start();
@@ -143,6 +146,9 @@ class LateLedger {
     const opened = (): OpenedLedger => this.#opened;
     return {
       // Looked up at each use, so that they may be kept only as long as the ledger is open.
+      get holds() {
+        return opened().holds;
+      },
       get sweeps() {
         return opened().sweeps;
       },

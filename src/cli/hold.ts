@@ -1,57 +1,72 @@
-import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { plaidEnvironment } from '../config/plaid-environment';
-import type { Hold } from '../ledger/ledger';
-import { userSubjects } from '../ledger/user-subjects';
-import type { SubjectHasher } from '../ledger/subject';
 import { addCommand, literalOption, onRun } from './command';
-import type { CommonOptions } from './command';
 import { Refusal } from './errors';
+import { addByOption, addEnvironmentOption, addHeldOptions, heldIds } from './hold/hold-options';
+import type { HoldOptions } from './hold/hold-options';
 import type { ExitCode, Io } from './io';
-import { withWorkersLedger } from './open-ledger';
-import { print, printJson, printTable, say } from './output';
-import { addUserOptions, givenIds } from './user-options';
-import type { UserOptions } from './user-options';
 
-interface HoldOptions extends CommonOptions, UserOptions {
-  reason?: string;
-  id?: string;
-}
-
-const MAX_REASON_CHARACTERS = 500;
-
-/** `http-tasks hold add|list|remove`: legal holds in the ledger. While one names a user, nothing of the user is removed. */
+/** `http-tasks hold …`: legal holds in the ledger. While one names a user, nothing of the user is removed. */
 export function registerHoldCommand(program: Command, io: Io): void {
   const hold = program
     .command('hold')
-    .summary('keep users from being removed: add, list and remove legal holds')
-    .description('Legal holds. A hold on any id of a user forbids every destructive call about the user, also in runs under way.');
+    .summary('keep users from being removed: add, check, list and remove legal holds')
+    .description('Legal holds. A hold on any ID of a user forbids every destructive call that names this ID, also in runs in progress.');
   registerAdd(hold, io);
+  registerCheck(hold, io);
   registerList(hold, io);
   registerRemove(hold, io);
+  registerLog(hold, io);
 }
 
 function registerAdd(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'add',
-    summary: 'set a hold on one user',
-    description: 'Give every id of the user that you know. The ledger keeps keyed hashes of them, never the ids.',
-    examples: ['http-tasks hold add --plaid-user-id usr_1 --batch-user-id 1001 --reason "case 2031"'],
+    summary: 'set a hold on one user, or on each user of a file',
+    description: [
+      'Give every ID of the user that you know: each is held for itself, so that a hold by user ID does not cover a call by',
+      'user token, nor the other way round. The hold covers every environment of each service unless --environment narrows',
+      'it. The ledger keeps keyed hashes of the IDs, never the IDs. --file reads a CSV file with the columns plaid_user_id,',
+      'plaid_user_token, plaid_access_token, batch_user_id, reason and hold_id, one user a row; when a row is wrong, nothing',
+      'is set, and the same file can be given again. --id with the ID of an existing hold and all its IDs extends that hold,',
+      'and sets a hold of version 0.1.0 again.',
+    ].join(' '),
+    examples: [
+      'http-tasks hold add --plaid-user-id usr_1 --batch-user-id 1001 --reason "case 2031"',
+      'http-tasks hold add --plaid-user-id usr_1 --environment production --by "Legal (A. Smith)"',
+      'http-tasks hold add --file held.csv --reason "case 2031"',
+    ],
   });
-  addUserOptions(command).addOption(literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'));
+  addHeldOptions(command)
+    .addOption(literalOption('--file <csv>', 'a CSV file of users, instead of IDs'))
+    .addOption(literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'))
+    .addOption(literalOption('--id <hold>', 'the ID of the hold (default: a new one)'));
+  addEnvironmentOption(command, 'hold in this environment only, for example production (default: in every environment)');
+  addByOption(command, 'who sets the hold');
   onRun<HoldOptions>(command, io, async (options) => {
-    const ids = checkIds(options);
-    const { reason } = options;
-    if (reason !== undefined && (reason === '' || reason.length > MAX_REASON_CHARACTERS)) {
-      throw new Refusal('Task.InvalidInput', `reason must have 1 to ${MAX_REASON_CHARACTERS} characters.`, 'reason');
-    }
-    return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
-      const hold = { holdId: randomUUID(), subjects: subjectsOf(io, ids, hasher), ...(reason !== undefined && { reason }) };
-      await ledger.addHold(hold);
-      if (options.json) printJson(io, hold);
-      else print(io, `Hold ${hold.holdId} is set. Lift it with: http-tasks hold remove --id ${hold.holdId}`);
-      return 0;
-    });
+    const file = fileOf(options);
+    if (file === undefined) return (await import('./hold/add-hold.js')).addHold(io, options);
+    if (options.id !== undefined) throw new Refusal('Usage', '--id names one hold; in a file, the column hold_id does.', 'id');
+    return (await import('./hold/add-holds-of-file.js')).addHoldsOfFile(io, file, options);
+  });
+}
+
+function registerCheck(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'check',
+    summary: 'say whether a worker would stop for these IDs',
+    description: [
+      'Asks the ledger what a worker asks it, for each environment that a worker can have, and names the holds. "held" is',
+      'true when a worker stops in every one of them. Exits 0 whether the user is held or not, and otherwise only when it',
+      'could not tell; scripts read "held" of --json. With --file, checks each row of a CSV file (see hold add).',
+    ].join(' '),
+    examples: ['http-tasks hold check --plaid-user-id usr_1 --json', 'http-tasks hold check --plaid-user-id usr_1 --environment production', 'http-tasks hold check --file held.csv'],
+  });
+  addHeldOptions(command).addOption(literalOption('--file <csv>', 'a CSV file of users, instead of IDs'));
+  addEnvironmentOption(command, 'check for workers in this environment only');
+  onRun<HoldOptions>(command, io, async (options) => {
+    const file = fileOf(options);
+    const { checkHold, checkHoldsOfFile } = await import('./hold/check-hold.js');
+    return file === undefined ? checkHold(io, options) : checkHoldsOfFile(io, file, options);
   });
 }
 
@@ -59,60 +74,48 @@ function registerList(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'list',
     summary: 'list the holds, all or those on one user',
+    description: 'With the environments that each covers. Holds of version 0.1.0 are shown as "environment unknown": set them again.',
     examples: ['http-tasks hold list', 'http-tasks hold list --batch-user-id 1001 --json'],
   });
-  addUserOptions(command);
+  addHeldOptions(command);
+  addEnvironmentOption(command, 'with the IDs of a user: only holds that cover this environment');
   onRun<HoldOptions>(command, io, async (options) => {
-    const ids = Object.keys(givenIds(options)).length > 0 ? checkIds(options) : undefined;
-    return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
-      const subjects = ids && subjectsOf(io, ids, hasher);
-      const holds = (await ledger.listHolds()).filter((hold) => !subjects || hold.subjects.some((one) => subjects.includes(one)));
-      if (options.json) printJson(io, holds);
-      else if (holds.length === 0) say(io, ids ? 'No hold lies on this user.' : 'There are no holds.');
-      else printHolds(io, holds);
-      return 0;
-    });
+    if (options.environment !== undefined && Object.keys(heldIds(options)).length === 0) {
+      throw new Refusal('Usage', '--environment needs an ID of the user: an environment belongs to the service of an ID.', 'environment');
+    }
+    return (await import('./hold/list-holds.js')).listHolds(io, options);
   });
-}
-
-function printHolds(io: Io, holds: readonly Hold[]): void {
-  const rows = holds.map(({ holdId, subjects, reason = '', at }) => [holdId, at, reason, subjects.join('\n')]);
-  printTable(io, ['Hold', 'Since', 'Reason', 'Subjects (keyed hashes)'], rows);
 }
 
 function registerRemove(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'remove',
-    summary: 'lift one hold by its id, or every hold on a user',
-    description: 'Exits 1 when there was no such hold.',
-    examples: ['http-tasks hold remove --id 3f0c…', 'http-tasks hold remove --plaid-user-id usr_1'],
+    summary: 'lift one hold by its ID, or every hold on a user',
+    description: 'By the IDs of a user, lifts every hold that names any of them, in whatever environment. The log keeps who lifted it and when. Exits 1 when there was no such hold.',
+    examples: ['http-tasks hold remove --id 3f0c…', 'http-tasks hold remove --plaid-user-id usr_1 --reason "case 2031 closed"'],
   });
-  addUserOptions(command).addOption(literalOption('--id <hold>', 'the id that hold add printed'));
-  onRun<HoldOptions>(command, io, async (options) => {
-    const { id, json } = options;
-    const byUser = Object.keys(givenIds(options)).length > 0;
-    if (id !== undefined && byUser) throw new Refusal('Usage', 'Give --id or ids of a user, not both.');
-    const ids = id === undefined ? checkIds(options, 'Name the hold with --id, or the user') : {};
-    return withWorkersLedger<ExitCode>(io, async ({ ledger, hasher }) => {
-      const removed = await ledger.removeHolds(id === undefined ? { subjects: subjectsOf(io, ids, hasher) } : { holdId: id });
-      if (json) printJson(io, { removed });
-      else say(io, removed === 0 ? 'There is no such hold; nothing was changed.' : `Lifted ${removed} hold${removed === 1 ? '' : 's'}.`);
-      return removed === 0 ? 1 : 0;
-    });
-  });
+  addHeldOptions(command)
+    .addOption(literalOption('--id <hold>', 'the ID that hold add printed'))
+    .addOption(literalOption('--reason <text>', 'why it is lifted, without personal data; the log keeps it'));
+  addByOption(command, 'who lifts the hold');
+  onRun<HoldOptions>(command, io, async (options) => (await import('./hold/remove-holds.js')).removeHolds(io, options));
 }
 
-function checkIds(options: HoldOptions, request = 'Name the user'): UserOptions {
-  const ids = givenIds(options);
-  if (Object.keys(ids).length === 0) {
-    throw new Refusal('Task.InvalidInput', `${request} with --plaid-user-id, --plaid-user-token or --batch-user-id.`, 'user');
-  }
-  for (const [name, id] of Object.entries(ids)) {
-    if (id === '') throw new Refusal('Task.InvalidInput', `user.${name}: must not be empty.`, `user.${name}`);
-  }
-  return ids;
+function registerLog(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'log',
+    summary: 'show who set, extended and lifted holds, and when',
+    description: 'Oldest first. The log is append-only and contains no ID of a user; of holds that were set by version 0.1.0 it has only what came later.',
+    examples: ['http-tasks hold log', 'http-tasks hold log --id 3f0c… --json'],
+  });
+  command.addOption(literalOption('--id <hold>', 'only this hold'));
+  onRun<HoldOptions>(command, io, async (options): Promise<ExitCode> => (await import('./hold/list-holds.js')).showHoldLog(io, options));
 }
 
-function subjectsOf(io: Io, ids: UserOptions, hasher: SubjectHasher): string[] {
-  return userSubjects(ids, plaidEnvironment(io.env), hasher);
+function fileOf(options: HoldOptions): string | undefined {
+  const { file } = options;
+  if (file === undefined) return undefined;
+  if (file === '') throw new Refusal('Usage', '--file must name a file.', 'file');
+  if (Object.keys(heldIds(options)).length > 0) throw new Refusal('Usage', 'Give --file or IDs of a user, not both.', 'file');
+  return file;
 }

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 import { readLedgerSettings } from '../config/ledger-settings';
-import { plaidEnvironment } from '../config/plaid-environment';
 import { createSubjectHasher, isKeyedHash } from '../ledger/subject';
-import { userSubjects } from '../ledger/user-subjects';
 import { addCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
+import type { WantedSubject } from './list-runs/list-runs';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
+import { subjectsEverywhere } from './user-everywhere';
 
 interface ListRunsOptions extends CommonOptions, TemporalOptions {
   status?: string;
@@ -29,8 +29,8 @@ export function registerListRunsCommand(program: Command, io: Io): void {
     summary: 'find runs by how they stand, by sweep or by user',
     description: [
       'Asks the Temporal server, newest first. A run of one user is found under the first of its ids: plaidUserId,',
-      'plaidUserToken, batchUserId. --user turns an id into its keyed hash with HTTP_TASKS_SUBJECT_KEY; the id itself is sent',
-      'nowhere. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
+      'plaidUserToken, batchUserId. --user turns an id into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',
+      'and the result says in which environment a run was; the id itself is sent nowhere. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
     ].join(' '),
     examples: ['http-tasks list-runs --status partial', 'http-tasks list-runs --sweep sweep-20301231-235959-k3v9q1 --status failed --json', 'http-tasks list-runs --user usr_1'],
   });
@@ -53,14 +53,14 @@ export function registerListRunsCommand(program: Command, io: Io): void {
 }
 
 /** The hashes one of which has to be the run's; undefined for everybody. */
-function wantedSubjects(io: Io, { subject, user }: ListRunsOptions): string[] | undefined {
+function wantedSubjects(io: Io, { subject, user }: ListRunsOptions): WantedSubject[] | undefined {
   if (subject !== undefined && user !== undefined) throw new Refusal('Usage', 'Give --subject or --user, not both.');
   if (subject !== undefined) {
-    if (isKeyedHash(subject)) return [subject];
+    if (isKeyedHash(subject)) return [{ subject }];
     throw new Refusal('Usage', '--subject is no keyed hash; those have 24 characters. For the id of a user there is --user.', 'subject');
   }
   if (user === undefined) return undefined;
   if (user === '') throw new Refusal('Usage', '--user must not be empty.', 'user');
   const hasher = createSubjectHasher(readLedgerSettings(io.env).subjectKey);
-  return userSubjects({ plaidUserId: user, batchUserId: user }, plaidEnvironment(io.env), hasher);
+  return subjectsEverywhere({ plaidUserId: user, batchUserId: user }, hasher);
 }

@@ -1,50 +1,171 @@
-import { sql } from 'kysely';
-import type { Transaction } from 'kysely';
-import type { Hold } from './ledger';
+import type { Selectable, Transaction } from 'kysely';
+import { HoldConflictError } from './hold-ledger';
+import type { HoldChange, HoldLogEntry, HoldsToLift } from './hold-ledger';
+import type { Hold, HoldEnvironments, NewHold } from './ledger';
 import { HOLD_LOCK } from './postgres-locks';
 import type { LedgerDatabase, LedgerDialect, Tables } from './tables';
-import { requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
+import { requireHashes, storable, storableOrNull, valuesOf } from './values';
+
+/** Rows in one INSERT; each has six parameters, and SQLite takes 32,766. */
+const ROWS_IN_ONE = 2_000;
+
+type HoldRow = Selectable<Tables['holds']>;
+
+/** See `Ledger.addHold`. */
+export async function addHold(database: LedgerDatabase, hold: NewHold): Promise<void> {
+  await setHolds(database, [hold]);
+}
 
 /**
- * See `Ledger.addHold`. Once it has returned, no intent for its subjects is recorded any more: libSQL runs one write
- * at a time, and in Postgres the lock makes it wait for the intents under way (see migrations/0002-holds.ts).
+ * See `HoldLedger.set`. Once it has returned, no intent for the subjects is recorded any more: libSQL runs one write
+ * at a time, and in Postgres the lock makes it wait for intents in progress (see migrations/0002-holds.ts).
  */
-export async function addHold(
-  { db, dialect }: LedgerDatabase,
-  hold: { holdId: string; subjects: readonly string[]; reason?: string },
-): Promise<void> {
-  requireHashes('subjects', hold.subjects);
-  if (hold.subjects.length === 0) throw new TypeError('A hold needs at least one subject; otherwise it holds nobody.');
-  const subjects = [...new Set(hold.subjects)];
-  await db.transaction().execute(async (transaction) => {
+export async function setHolds({ db, dialect }: LedgerDatabase, holds: readonly NewHold[]): Promise<HoldChange[]> {
+  refuseUnusable(holds);
+  return db.transaction().execute(async (transaction) => {
     if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
-    const holdId = storable(hold.holdId);
-    const now = new Date().toISOString();
-    const at = dialect === 'postgres' ? sql`cast(${now} as timestamptz)` : sql`${now}`;
-    await sql`
-      insert into holds (hold_id, subject, reason, at)
-      select cast(${holdId} as text), list.value, ${storableOrNull(hold.reason)}, ${at}
-      from ${rowsOf(dialect, subjects)} as list
-      where not exists (select 1 from holds where hold_id = ${holdId})
-      on conflict do nothing`.execute(transaction);
+    const planned = await plan(transaction, dialect, holds);
+    const conflicts = planned.filter(({ change }) => change === 'conflict').map(({ holdId }) => holdId);
+    if (conflicts.length > 0) throw new HoldConflictError(conflicts);
+    await write(transaction, planned.filter(({ change }) => change !== 'unchanged'), new Date().toISOString());
+    return planned.map(({ change }) => change as HoldChange);
   });
 }
 
+/** See `HoldLedger.compare`. */
+export async function compareHolds({ db, dialect }: LedgerDatabase, holds: readonly NewHold[]): Promise<(HoldChange | 'conflict')[]> {
+  refuseUnusable(holds);
+  return (await plan(db, dialect, holds)).map(({ change }) => change);
+}
+
+function refuseUnusable(holds: readonly NewHold[]): void {
+  for (const { subjects } of holds) {
+    requireHashes('subjects', subjects);
+    if (subjects.length === 0) throw new TypeError('A hold needs at least one subject.');
+  }
+}
+
+/** A hold as it will be, and the rows that are missing. */
+interface PlannedHold {
+  holdId: string;
+  change: HoldChange | 'conflict';
+  missing: readonly string[];
+  whole: Omit<Hold, 'at'> & { at: string | undefined };
+  /** Who changes it now, and why. */
+  by: string | undefined;
+  why: string | undefined;
+}
+
+/** Holds of one call that have one ID are planned one after the other. */
+async function plan(db: Transaction<Tables> | LedgerDatabase['db'], dialect: LedgerDialect, holds: readonly NewHold[]): Promise<PlannedHold[]> {
+  const ids = [...new Set(holds.map(({ holdId }) => storable(holdId)))];
+  const rows = await db.selectFrom('holds').selectAll().where('hold_id', 'in', valuesOf(dialect, ids)).orderBy('subject').execute();
+  const known = new Map<string, PlannedHold['whole']>(wholeHolds(rows).map((hold) => [hold.holdId, hold]));
+  return holds.map((hold) => {
+    const planned = planOne(hold, known.get(storable(hold.holdId)));
+    if (planned.change !== 'conflict') known.set(planned.holdId, planned.whole);
+    return planned;
+  });
+}
+
+function planOne({ holdId: id, subjects: given, reason, environments, by }: NewHold, before: PlannedHold['whole'] | undefined): PlannedHold {
+  const holdId = storable(id);
+  const subjects = [...new Set(given)];
+  const shared = { holdId, by, why: undefined };
+  if (!before) return { ...shared, change: 'set', missing: subjects, whole: { holdId, subjects, reason, environments, setBy: by, at: undefined } };
+  const [old, fresh] = [new Set(before.subjects), new Set(subjects)];
+  const missing = subjects.filter((subject) => !old.has(subject));
+  const containsAll = before.subjects.every((subject) => fresh.has(subject));
+  // With all its subjects explained, also a hold of 0.1.0 covers environments that are known.
+  const explained = containsAll && before.environments === undefined && environments !== undefined;
+  if (missing.length === 0 && !explained) return { ...shared, change: 'unchanged', missing, whole: before };
+  if (!containsAll) return { ...shared, change: 'conflict', missing, whole: before };
+  const whole = {
+    ...before,
+    subjects: [...before.subjects, ...missing],
+    environments: before.environments === undefined ? environments : merged(before.environments, environments),
+    setBy: before.setBy ?? by,
+  };
+  return { ...shared, change: 'extended', missing, whole, why: reason === before.reason ? undefined : reason };
+}
+
+function merged(one: HoldEnvironments, other: HoldEnvironments = {}): HoldEnvironments {
+  const services = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+  return Object.fromEntries(services.map((service) => [service, [...new Set([...(one[service] ?? []), ...(other[service] ?? [])])]]));
+}
+
+async function write(transaction: Transaction<Tables>, planned: readonly PlannedHold[], now: string): Promise<void> {
+  const rows = planned.flatMap(({ holdId, missing, whole }) => {
+    const shared = { hold_id: holdId, reason: storableOrNull(whole.reason), at: whole.at ?? now, environments: jsonOrNull(whole.environments), set_by: storableOrNull(whole.setBy) };
+    return missing.map((subject) => ({ ...shared, subject }));
+  });
+  for (const slice of slicesOf(rows)) await transaction.insertInto('holds').values(slice).onConflict((conflict) => conflict.doNothing()).execute();
+  for (const { holdId, change, whole } of planned) {
+    if (change !== 'extended') continue;
+    const all = { environments: jsonOrNull(whole.environments), set_by: storableOrNull(whole.setBy) };
+    await transaction.updateTable('holds').set(all).where('hold_id', '=', holdId).execute();
+  }
+  const log = planned.map(({ holdId, change, whole, by, why }) => ({
+    hold_id: holdId,
+    change: change as 'set' | 'extended',
+    changed_by: storableOrNull(by),
+    why: storableOrNull(why),
+    reason: storableOrNull(whole.reason),
+    held_since: whole.at ?? now,
+    environments: jsonOrNull(whole.environments),
+    subjects: whole.subjects.length,
+    at: now,
+  }));
+  for (const slice of slicesOf(log)) await transaction.insertInto('hold_log').values(slice).execute();
+}
+
+function* slicesOf<T>(rows: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < rows.length; start += ROWS_IN_ONE) yield rows.slice(start, start + ROWS_IN_ONE);
+}
+
+function jsonOrNull(environments: HoldEnvironments | undefined): string | null {
+  return environments === undefined ? null : storable(JSON.stringify(environments));
+}
+
 /** See `Ledger.isHeld`. */
-export async function isHeld({ db, dialect }: LedgerDatabase, subjects: readonly string[]): Promise<boolean> {
+export async function isHeld(database: LedgerDatabase, subjects: readonly string[]): Promise<boolean> {
+  return (await rowsNaming(database, subjects).select('hold_id').limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** See `HoldLedger.naming`. */
+export async function holdsNaming(database: LedgerDatabase, subjects: readonly string[]): Promise<{ subject: string; holdId: string }[]> {
+  const rows = await rowsNaming(database, subjects).select(['hold_id', 'subject']).orderBy('hold_id').orderBy('subject').execute();
+  return rows.map(({ hold_id: holdId, subject }) => ({ holdId, subject }));
+}
+
+function rowsNaming({ db, dialect }: LedgerDatabase, subjects: readonly string[]) {
   requireHashes('subjects', subjects);
-  const row = await db
-    .selectFrom('holds')
-    .select('hold_id')
-    .where('subject', 'in', valuesOf(dialect, subjects))
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+  return db.selectFrom('holds').where('subject', 'in', valuesOf(dialect, subjects));
 }
 
 /** See `Ledger.listHolds`. */
 export async function listHolds({ db }: LedgerDatabase): Promise<Hold[]> {
-  const rows = await db.selectFrom('holds').selectAll().orderBy('at').orderBy('hold_id').orderBy('subject').execute();
+  return wholeHolds(await db.selectFrom('holds').selectAll().orderBy('at').orderBy('hold_id').orderBy('subject').execute());
+}
+
+/** See `HoldLedger.list`. */
+export async function readHolds(
+  { db, dialect }: LedgerDatabase,
+  which: { holdIds: readonly string[] } | { afterHoldId?: string; limit: number },
+): Promise<Hold[]> {
+  const holdIds = 'holdIds' in which ? which.holdIds.map(storable) : await pageOfIds(db, which);
+  const rows = db.selectFrom('holds').selectAll().where('hold_id', 'in', valuesOf(dialect, holdIds));
+  return wholeHolds(await rows.orderBy('hold_id').orderBy('subject').execute());
+}
+
+async function pageOfIds(db: LedgerDatabase['db'], { afterHoldId, limit }: { afterHoldId?: string; limit: number }): Promise<string[]> {
+  const all = db.selectFrom('holds').select('hold_id').distinct();
+  const wanted = afterHoldId === undefined ? all : all.where('hold_id', '>', storable(afterHoldId));
+  return (await wanted.orderBy('hold_id').limit(limit).execute()).map((row) => row.hold_id);
+}
+
+/** @param rows Those of one hold follow each other, or not; the order of the first ones stays. */
+function wholeHolds(rows: readonly HoldRow[]): Hold[] {
   const holds = new Map<string, Hold & { subjects: string[] }>();
   for (const row of rows) {
     const known = holds.get(row.hold_id);
@@ -57,39 +178,78 @@ export async function listHolds({ db }: LedgerDatabase): Promise<Hold[]> {
       subjects: [row.subject],
       ...(row.reason !== null && { reason: row.reason }),
       at: new Date(row.at).toISOString(),
+      ...(row.environments !== null && { environments: JSON.parse(row.environments) as HoldEnvironments }),
+      ...(row.set_by !== null && { setBy: row.set_by }),
     });
   }
   return [...holds.values()];
 }
 
 /** See `Ledger.removeHolds`. */
-export async function removeHolds(
-  { db, dialect }: LedgerDatabase,
-  which: { holdId: string } | { subjects: readonly string[] },
-): Promise<number> {
+export async function removeHolds(database: LedgerDatabase, which: HoldsToLift): Promise<number> {
+  return liftHolds(database, which);
+}
+
+/** See `HoldLedger.lift`. */
+export async function liftHolds({ db, dialect }: LedgerDatabase, which: HoldsToLift, { by, why }: { by?: string; why?: string } = {}): Promise<number> {
   if ('subjects' in which) requireHashes('subjects', which.subjects);
   return db.transaction().execute(async (transaction) => {
+    // Two processes that lift one hold would both log it.
+    if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
     const holdIds = 'holdId' in which ? [storable(which.holdId)] : await naming(transaction, dialect, which.subjects);
-    const { count } = await transaction
-      .selectFrom('holds')
-      .select((eb) => eb.fn.count<number | string>('hold_id').distinct().as('count'))
-      .where('hold_id', 'in', valuesOf(dialect, holdIds))
-      .executeTakeFirstOrThrow();
-    await transaction.deleteFrom('holds').where('hold_id', 'in', valuesOf(dialect, holdIds)).execute();
-    return Number(count);
+    const ofThem = valuesOf(dialect, holdIds);
+    const holds = wholeHolds(await transaction.selectFrom('holds').selectAll().where('hold_id', 'in', ofThem).orderBy('hold_id').execute());
+    const at = new Date().toISOString();
+    const log = holds.map(({ holdId, subjects, reason, environments, at: heldSince }) => ({
+      hold_id: holdId,
+      change: 'lifted' as const,
+      changed_by: storableOrNull(by),
+      why: storableOrNull(why),
+      reason: storableOrNull(reason),
+      held_since: heldSince,
+      environments: jsonOrNull(environments),
+      subjects: subjects.length,
+      at,
+    }));
+    for (const slice of slicesOf(log)) await transaction.insertInto('hold_log').values(slice).execute();
+    await transaction.deleteFrom('holds').where('hold_id', 'in', ofThem).execute();
+    return holds.length;
   });
 }
 
-async function naming(
-  transaction: Transaction<Tables>,
-  dialect: LedgerDialect,
-  subjects: readonly string[],
-): Promise<string[]> {
-  const rows = await transaction
-    .selectFrom('holds')
-    .select('hold_id')
-    .distinct()
-    .where('subject', 'in', valuesOf(dialect, subjects))
-    .execute();
+async function naming(transaction: Transaction<Tables>, dialect: LedgerDialect, subjects: readonly string[]): Promise<string[]> {
+  const rows = await transaction.selectFrom('holds').select('hold_id').distinct().where('subject', 'in', valuesOf(dialect, subjects)).execute();
   return rows.map((row) => row.hold_id);
+}
+
+/** See `HoldLedger.readLog`. */
+export async function readHoldLog(
+  { db }: LedgerDatabase,
+  { holdId, afterId = 0, limit }: { holdId?: string; afterId?: number; limit: number },
+): Promise<HoldLogEntry[]> {
+  const after = db.selectFrom('hold_log').selectAll().where('id', '>', afterId);
+  const wanted = holdId === undefined ? after : after.where('hold_id', '=', storable(holdId));
+  const rows = await wanted.orderBy('id').limit(limit).execute();
+  return rows.map((row) => ({
+    id: Number(row.id),
+    holdId: row.hold_id,
+    change: row.change,
+    ...(row.changed_by !== null && { by: row.changed_by }),
+    ...(row.why !== null && { why: row.why }),
+    ...(row.reason !== null && { reason: row.reason }),
+    ...(row.held_since !== null && { heldSince: new Date(row.held_since).toISOString() }),
+    ...(row.environments !== null && { environments: JSON.parse(row.environments) as HoldEnvironments }),
+    subjects: row.subjects,
+    at: new Date(row.at).toISOString(),
+  }));
+}
+
+/** See `HoldLedger.countUnknown`. */
+export async function countUnknownHolds({ db }: LedgerDatabase): Promise<number> {
+  const { count } = await db
+    .selectFrom('holds')
+    .select((eb) => eb.fn.count<number | string>('hold_id').distinct().as('count'))
+    .where('environments', 'is', null)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }

@@ -128,6 +128,22 @@ export interface SubjectHistory {
   items: readonly string[];
 }
 
+/** The environments that a hold covers, by service: `{ plaid: ['sandbox', 'production'], batch: ['default'] }`. */
+export type HoldEnvironments = Readonly<Record<string, readonly string[]>>;
+
+/** A legal hold on one user that is to be set. */
+export interface NewHold {
+  holdId: string;
+  /** Keyed hashes of the user's IDs, one for each ID and environment. */
+  subjects: readonly string[];
+  /** Why, in the words of the person who sets it; no personal data. */
+  reason?: string;
+  /** What the hashes cover. A hold without it is listed as one of an unknown environment. */
+  environments?: HoldEnvironments;
+  /** Who sets it; a claim. */
+  by?: string;
+}
+
 /** A legal hold. */
 export interface Hold {
   holdId: string;
@@ -137,6 +153,10 @@ export interface Hold {
   reason?: string;
   /** ISO 8601, UTC. */
   at: string;
+  /** Absent for a hold of 0.1.0, which covers one environment that the ledger does not know. */
+  environments?: HoldEnvironments;
+  /** Who set it, as that process claimed. */
+  setBy?: string;
 }
 
 /**
@@ -163,8 +183,8 @@ export interface Ledger {
   readCompensations(filter: { workflowId: string; runId?: string }): Promise<CompensationLine[]>;
   /** What earlier receipts (outcome or settled) tell about any of these subjects. */
   readHistory(subjects: readonly string[]): Promise<SubjectHistory>;
-  /** Sets a hold on all these subjects; sets nothing new where the same hold id exists. */
-  addHold(hold: { holdId: string; subjects: readonly string[]; reason?: string }): Promise<void>;
+  /** Sets or extends one hold; see `HoldLedger.set`. */
+  addHold(hold: NewHold): Promise<void>;
   /** Whether any of these subjects is held. */
   isHeld(subjects: readonly string[]): Promise<boolean>;
   listHolds(): Promise<Hold[]>;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Kysely, PostgresDialect } from 'kysely';
+import type { HoldLedger } from './hold-ledger';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
 import { IN_MEMORY, parseLedgerUrl } from './ledger-url';
@@ -9,6 +10,7 @@ import { prepareLedger } from './migrate';
 import { createPostgresPool } from './postgres-pool';
 import { LedgerSettingError } from './setting-error';
 import { LedgerStatementError, databaseCode } from './sql-failure';
+import { createSqlHoldLedger } from './sql-hold-ledger';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
 import { createSubjectHasher } from './subject';
 import type { RateLedger } from './sweeps/rate-ledger';
@@ -47,6 +49,7 @@ export interface LedgerOptions {
 
 /** A ledger with everything in it: receipts and holds, sweeps, the rates that all calls share, and the workers that use it. */
 export interface OpenedLedger extends Ledger {
+  readonly holds: HoldLedger;
   readonly sweeps: SweepLedger;
   readonly rates: RateLedger;
   readonly workers: WorkerLedger;
@@ -111,6 +114,7 @@ function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey
   const isClosed = () => closed;
   return {
     ...ledger,
+    holds: createSqlHoldLedger(database, { deadlineMs, isClosed }),
     sweeps: createSqlSweepLedger(database, { subjectKey, deadlineMs, isClosed }),
     rates: createSqlRateLedger(database, { deadlineMs, isClosed }),
     workers: createSqlWorkerLedger(database, { deadlineMs, isClosed }),

@@ -57,6 +57,25 @@ interface HoldsTable {
   subject: string;
   reason: string | null;
   at: Instant;
+  /** A JSON object of environments by service; null for a hold of 0.1.0, or of a caller that did not say. */
+  environments: string | null;
+  set_by: string | null;
+}
+
+interface HoldLogTable {
+  id: GeneratedAlways<number>;
+  hold_id: string;
+  change: 'set' | 'extended' | 'lifted';
+  /** A claim, as everywhere. */
+  changed_by: string | null;
+  /** Why it was changed. */
+  why: string | null;
+  /** Why the user is held. */
+  reason: string | null;
+  held_since: LaterInstant;
+  environments: string | null;
+  subjects: number;
+  at: Instant;
 }
 
 interface WorkerEnvironmentsTable {
@@ -185,6 +204,7 @@ export interface Tables {
   receipts: ReceiptsTable;
   compensation_log: CompensationLogTable;
   holds: HoldsTable;
+  hold_log: HoldLogTable;
   sweeps: SweepsTable;
   sweep_chunks: SweepChunksTable;
   targets: TargetsTable;

@@ -1,25 +1,27 @@
-import type { ColumnNames } from '../policy/source-spec';
+import { USER_COLUMNS } from '../policy/source-spec';
+import type { ColumnNames, UserColumn } from '../policy/source-spec';
 import { CsvReader } from './csv-records';
 import { fileBytes } from './file-bytes';
+import type { Cells } from './header';
 import { JsonlReader } from './jsonl-records';
 import { MAX_RECORD_BYTES, RecordSplitter, UnsplittableError } from './record-splitter';
 import type { RawRecord } from './record-splitter';
 import { SourceError } from './source';
-import type { CellRules, UserCells } from './to-user';
+import type { CellRules } from './to-user';
 
 /** The formats of a user file. */
 export type FileFormat = 'csv' | 'jsonl';
 
 /** What one record says: its known cells, or why nobody can tell. */
-export type FileRecord = { cells: UserCells; problem?: never } | { problem: string; cells?: never };
+export type FileRecord<Column extends string = UserColumn> = { cells: Cells<Column>; problem?: never } | { problem: string; cells?: never };
 
 /** Understands the records of one format; undefined for one that is no row. Keeps what it learns on the way. */
-export interface RecordReader {
+export interface RecordReader<Column extends string = UserColumn> {
   /** Whether line breaks inside quotes belong to the record. */
   readonly quotes: boolean;
   readonly rules: CellRules;
   /** @throws SourceError when the file as a whole is no file of users. */
-  read(record: RawRecord): FileRecord | undefined;
+  read(record: RawRecord): FileRecord<Column> | undefined;
 }
 
 /** What there is to know of a file before it is read. */
@@ -33,15 +35,15 @@ export interface UserFile {
 
 /** The reader for a format. */
 export function readerFor({ format, columns }: Pick<UserFile, 'format' | 'columns'>): RecordReader {
-  return format === 'csv' ? new CsvReader(columns) : new JsonlReader(columns);
+  return format === 'csv' ? new CsvReader(columns, USER_COLUMNS) : new JsonlReader(columns);
 }
 
 /** The records of a file, some at a time. Ids stand as they are; whether a row can be a user is not looked at. */
-export async function* fileRecords(
-  file: UserFile,
-  reader: RecordReader,
+export async function* fileRecords<Column extends string = UserColumn>(
+  file: Pick<UserFile, 'path' | 'flags'>,
+  reader: RecordReader<Column>,
   signal?: AbortSignal,
-): AsyncGenerator<(FileRecord & Pick<RawRecord, 'line' | 'bytes'>)[], void, undefined> {
+): AsyncGenerator<(FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[], void, undefined> {
   const splitter = new RecordSplitter(reader);
   try {
     for await (const chunk of fileBytes(file.path, file.flags)) {
@@ -54,7 +56,10 @@ export async function* fileRecords(
   }
 }
 
-function readAll(records: readonly RawRecord[], reader: RecordReader): (FileRecord & Pick<RawRecord, 'line' | 'bytes'>)[] {
+function readAll<Column extends string>(
+  records: readonly RawRecord[],
+  reader: RecordReader<Column>,
+): (FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[] {
   return records.flatMap((record) => {
     const { line, bytes } = record;
     // The first record of a CSV file is asked about even when it is too long: it would have been the head.

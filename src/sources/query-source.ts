@@ -1,4 +1,5 @@
 import type { NamedQuery } from '../config/source-settings';
+import { USER_COLUMNS } from '../policy/source-spec';
 import { Header } from './header';
 import { libsqlRows } from './libsql-rows';
 import { postgresRows } from './postgres-rows';
@@ -40,7 +41,7 @@ export class QuerySource implements Source {
     const run = { ...this.#run, signal };
     let header: Header | undefined;
     for await (const page of this.#query.dialect === 'postgres' ? postgresRows(run) : libsqlRows(run)) {
-      header ??= new Header(page.columns, {}, 'query');
+      header ??= new Header(page.columns, {}, 'query', USER_COLUMNS);
       for (const row of page.rows) {
         const cells = header.cells(row);
         const position = progress.pass(JSON.stringify(cells));

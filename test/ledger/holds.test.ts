@@ -1,10 +1,12 @@
 import { Client } from 'pg';
-import type { Ledger } from '../../src/ledger/ledger';
+import { HoldConflictError } from '../../src/ledger/hold-ledger';
+import type { NewHold } from '../../src/ledger/ledger';
+import type { OpenedLedger } from '../../src/ledger/open-ledger';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from './databases';
 
 describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
   let url: string;
-  let ledger: Ledger;
+  let ledger: OpenedLedger;
 
   beforeAll(async () => {
     url = await freshUrl();
@@ -36,10 +38,10 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     expect(await ledger.recordIntent(intent)).toEqual({ kind: 'recorded' });
   });
 
-  it('are found, listed, not overwritten under the same id, and lifted by any of their subjects', async () => {
+  it('are found, listed, refused for another user under the same id, and lifted by any of their subjects', async () => {
     const [a, b, c] = [subject('list-a'), subject('list-b'), subject('list-c')] as const;
     await ledger.addHold({ holdId: 'list-1', subjects: [a, b, a], reason: 'first' });
-    await ledger.addHold({ holdId: 'list-1', subjects: [c], reason: 'second' });
+    await expect(ledger.addHold({ holdId: 'list-1', subjects: [c], reason: 'second' })).rejects.toThrow(HoldConflictError);
     await ledger.addHold({ holdId: 'list-2', subjects: [b] });
     expect(await ledger.isHeld([c])).toBe(false);
     expect(await ledger.isHeld([c, b])).toBe(true);
@@ -57,6 +59,115 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
 
   it('need somebody to hold', async () => {
     await expect(ledger.addHold({ holdId: 'empty', subjects: [] })).rejects.toThrow(TypeError);
+  });
+
+  it('keep the environments that they cover and who set them; those of 0.1.0 are counted as unknown', async () => {
+    const fresh = await open(await freshUrl());
+    const environments = { plaid: ['sandbox', 'production'], batch: ['default'] };
+    await fresh.addHold({ holdId: 'known', subjects: [subject('known')], environments, by: 'Ann', reason: 'case 1' });
+    await fresh.addHold({ holdId: 'old', subjects: [subject('old-1'), subject('old-2')] });
+    expect(await fresh.holds.list({ holdIds: ['known', 'old', 'none'] })).toEqual([
+      { holdId: 'known', subjects: [subject('known')], environments, setBy: 'Ann', reason: 'case 1', at: expect.any(String) as string },
+      { holdId: 'old', subjects: [subject('old-1'), subject('old-2')].sort(), at: expect.any(String) as string },
+    ]);
+    expect(await fresh.holds.countUnknown()).toBe(1);
+    expect(await fresh.isHeld([subject('old-2')])).toBe(true);
+    await fresh.removeHolds({ holdId: 'old' });
+    expect(await fresh.holds.countUnknown()).toBe(0);
+  });
+
+  it('are extended under the same id by a user who has all their subjects and more, and are unchanged by fewer', async () => {
+    const fresh = await open(await freshUrl());
+    const [a, b, c] = [subject('wide-a'), subject('wide-b'), subject('wide-c')] as const;
+    const old = { holdId: 'wide', subjects: [a], reason: 'first' };
+    const wide = { holdId: 'wide', subjects: [a, b], reason: 'second', environments: { plaid: ['production'] }, by: 'Bob' };
+    expect(await fresh.holds.compare([old, old, wide, { ...wide, subjects: [b, c] }])).toEqual(['set', 'unchanged', 'extended', 'conflict']);
+    expect(await fresh.holds.list({ limit: 10 })).toEqual([]);
+    expect(await fresh.holds.set([old, old, wide])).toEqual(['set', 'unchanged', 'extended']);
+    expect(await fresh.holds.set([wide, old])).toEqual(['unchanged', 'unchanged']);
+    expect(await fresh.holds.set([{ ...wide, subjects: [a, b, c], environments: { plaid: ['sandbox'], batch: ['default'] } }])).toEqual(['extended']);
+    expect(await fresh.listHolds()).toEqual([
+      {
+        holdId: 'wide',
+        subjects: [a, b, c].sort(),
+        reason: 'first',
+        environments: { plaid: ['production', 'sandbox'], batch: ['default'] },
+        setBy: 'Bob',
+        at: expect.any(String) as string,
+      },
+    ]);
+    expect(await fresh.holds.countUnknown()).toBe(0);
+    expect(await fresh.holds.naming([c, a, subject('nobody')])).toEqual([a, c].sort().map((one) => ({ subject: one, holdId: 'wide' })));
+  });
+
+  it('whose environment was unknown know it once all their subjects are set again', async () => {
+    const fresh = await open(await freshUrl());
+    const again: NewHold = { holdId: 'again', subjects: [subject('again')], environments: { plaid: ['sandbox'] } };
+    await fresh.addHold({ holdId: 'again', subjects: [subject('again'), subject('again-too')] });
+    expect(await fresh.holds.set([again])).toEqual(['unchanged']);
+    expect(await fresh.holds.countUnknown()).toBe(1);
+    expect(await fresh.holds.set([{ ...again, subjects: [subject('again'), subject('again-too')] }])).toEqual(['extended']);
+    expect(await fresh.holds.countUnknown()).toBe(0);
+  });
+
+  it('are set all or none', async () => {
+    const fresh = await open(await freshUrl());
+    await fresh.addHold({ holdId: 'there', subjects: [subject('there')] });
+    const some = [{ holdId: 'first', subjects: [subject('first')] }, { holdId: 'there', subjects: [subject('other')] }];
+    await expect(fresh.holds.set(some)).rejects.toThrow(HoldConflictError);
+    await expect(fresh.holds.set([{ holdId: 'raw', subjects: ['usr_1'] }])).rejects.toThrow(TypeError);
+    expect((await fresh.listHolds()).map(({ holdId }) => holdId)).toEqual(['there']);
+    expect((await fresh.holds.readLog({ limit: 10 })).map(({ holdId }) => holdId)).toEqual(['there']);
+  });
+
+  it('leave a log of who set, extended and lifted them, which nothing can change', async () => {
+    const address = await freshUrl();
+    const fresh = await open(address);
+    const [a, b] = [subject('log-a'), subject('log-b')] as const;
+    await fresh.holds.set([{ holdId: 'log', subjects: [a], reason: 'case 7', environments: { plaid: ['sandbox'] }, by: 'Ann' }]);
+    await fresh.holds.set([{ holdId: 'log', subjects: [a, b], reason: 'found the token', environments: { plaid: ['sandbox', 'production'] }, by: 'Bob' }]);
+    expect(await fresh.holds.lift({ subjects: [b] }, { by: 'Cid', why: 'case 7 closed' })).toBe(1);
+    expect(await fresh.holds.lift({ subjects: [b] }, { by: 'Cid' })).toBe(0);
+    const entries = await fresh.holds.readLog({ limit: 10 });
+    const shared = { holdId: 'log', reason: 'case 7', heldSince: entries[0]?.at, at: expect.stringMatching(/Z$/) as string, id: expect.any(Number) as number };
+    expect(entries).toEqual([
+      { ...shared, change: 'set', by: 'Ann', environments: { plaid: ['sandbox'] }, subjects: 1 },
+      { ...shared, change: 'extended', by: 'Bob', why: 'found the token', environments: { plaid: ['sandbox', 'production'] }, subjects: 2 },
+      { ...shared, change: 'lifted', by: 'Cid', why: 'case 7 closed', environments: { plaid: ['sandbox', 'production'] }, subjects: 2 },
+    ]);
+    expect(await fresh.holds.readLog({ limit: 1, afterId: entries[0]?.id ?? 0 })).toEqual([entries[1]]);
+    expect(await fresh.holds.readLog({ limit: 10, holdId: 'another' })).toEqual([]);
+    expect(JSON.stringify(entries)).not.toContain(a);
+    await expect(runRaw(address, `update hold_log set changed_by = 'Dan'`)).rejects.toThrow('append-only');
+    await expect(runRaw(address, 'delete from hold_log')).rejects.toThrow('append-only');
+    expect(await fresh.isHeld([a, b])).toBe(false);
+  });
+
+  it('are listed in pages, each hold whole and once', async () => {
+    const fresh = await open(await freshUrl());
+    const holds = Array.from({ length: 25 }, (_, number) => ({ holdId: `page ${number}`, subjects: [subject(`page-${number}`), subject(`page-too-${number}`)] }));
+    await fresh.holds.set(holds);
+    const found: string[] = [];
+    for (let after: string | undefined; ; after = found.at(-1)) {
+      const page = await fresh.holds.list({ limit: 10, ...(after !== undefined && { afterHoldId: after }) });
+      if (page.length === 0) break;
+      for (const { holdId, subjects } of page) {
+        expect(subjects).toHaveLength(2);
+        found.push(holdId);
+      }
+    }
+    expect([...found].sort()).toEqual(holds.map(({ holdId }) => holdId).sort());
+  });
+
+  it('lifted by two processes together are logged once', async () => {
+    const address = await freshUrl();
+    const [one, other] = await Promise.all([open(address), open(address)]);
+    for (let round = 0; round < 10; round++) {
+      await one.addHold({ holdId: `twice ${round}`, subjects: [subject('twice')] });
+      const lifted = await Promise.all([one.holds.lift({ holdId: `twice ${round}` }), other.holds.lift({ subjects: [subject('twice')] })]);
+      expect(lifted.sort()).toEqual([0, 1]);
+    }
+    expect((await one.holds.readLog({ limit: 100 })).filter(({ change }) => change === 'lifted')).toHaveLength(10);
   });
 
   it('let no intent through once they are set, however many are being written meanwhile', async () => {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { userSubjects } from '../../ledger/user-subjects';
 import type { SimulatorsOptions } from '../../simulators/start-simulators';
 import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
@@ -23,6 +22,7 @@ import { startsIn } from './starts';
 import { judge } from './verdict';
 import type { RunOfUser } from './verdict';
 import { printVerdict } from './verdict-report';
+import { environmentsCovered, subjectsEverywhere } from '../user-everywhere';
 
 /** What the demo was asked for. */
 export interface DemoOptions {
@@ -130,7 +130,8 @@ async function followRuns(io: Io, concurrency: number, { cast, stack, interrupti
 async function putOnHold(io: Io, settings: Readonly<Record<string, string>>, held: readonly CastMember[]): Promise<void> {
   await withLedger({ ...io, env: settings }, async ({ ledger, hasher }) => {
     for (const { input } of held) {
-      await ledger.addHold({ holdId: randomUUID(), subjects: userSubjects(input.user, 'sandbox', hasher), reason: 'the demo' });
+      const subjects = subjectsEverywhere(input.user, hasher).map(({ subject }) => subject);
+      await ledger.addHold({ holdId: randomUUID(), subjects, environments: environmentsCovered(input.user), reason: 'the demo' });
     }
   });
 }

@@ -8,12 +8,18 @@ import { printJson, printTable, say } from '../output';
 import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
 
+/** A keyed hash, and the environment that it is one for where that is known. */
+export interface WantedSubject {
+  subject: string;
+  environment?: string;
+}
+
 /** Which runs are looked for. */
 export interface WantedRuns {
   status: string | undefined;
   sweep: string | undefined;
-  /** Keyed hashes; any of them. */
-  subjects: readonly string[] | undefined;
+  /** Any of them. */
+  subjects: readonly WantedSubject[] | undefined;
   limit: number;
 }
 
@@ -28,6 +34,8 @@ interface FoundRun {
   temporalStatus: string;
   sweepId?: string;
   subject?: string;
+  /** Known when the run was found by the id of its user. */
+  environment?: string;
   startedAt: string;
   closedAt?: string;
 }
@@ -48,7 +56,7 @@ async function findRuns(client: Client, wanted: WantedRuns): Promise<FoundRun[]>
   const found: FoundRun[] = [];
   try {
     for await (const run of client.workflow.list({ query: queryFor(wanted), pageSize: Math.min(wanted.limit, 1_000) })) {
-      found.push(foundRun(run));
+      found.push(foundRun(run, wanted.subjects));
       if (found.length === wanted.limit) break;
     }
   } catch (error) {
@@ -62,7 +70,7 @@ function queryFor({ status, sweep, subjects }: WantedRuns): string {
   const conditions = [
     ...(status === undefined ? [] : [equal('OffboardingStatus', status)]),
     ...(sweep === undefined ? [] : [equal('OffboardingSweep', sweep)]),
-    ...(subjects === undefined ? [] : [`(${subjects.map((subject) => equal('OffboardingSubject', subject)).join(' OR ')})`]),
+    ...(subjects === undefined ? [] : [`(${subjects.map(({ subject }) => equal('OffboardingSubject', subject)).join(' OR ')})`]),
   ];
   // The example inputs for the Temporal UI are runs too, and have no status.
   const all = ["WorkflowType IN ('offboardUser', 'offboardUsers')", 'OffboardingStatus IS NOT NULL'];
@@ -73,9 +81,13 @@ function quoted(text: string): string {
   return `'${text.replace(/[\\']/g, (character) => `\\${character}`)}'`;
 }
 
-function foundRun({ workflowId, runId, type, status, startTime, closeTime, typedSearchAttributes }: WorkflowExecutionInfo): FoundRun {
+function foundRun(
+  { workflowId, runId, type, status, startTime, closeTime, typedSearchAttributes }: WorkflowExecutionInfo,
+  wanted: readonly WantedSubject[] | undefined,
+): FoundRun {
   const value = (name: SearchAttribute): string | undefined => typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD'));
   const [said, sweepId, subject] = [value('OffboardingStatus'), value('OffboardingSweep'), value('OffboardingSubject')];
+  const environment = wanted?.find((one) => one.subject === subject)?.environment;
   return {
     workflowId,
     runId,
@@ -84,21 +96,24 @@ function foundRun({ workflowId, runId, type, status, startTime, closeTime, typed
     temporalStatus: status.name,
     ...(sweepId !== undefined && { sweepId }),
     ...(subject !== undefined && { subject }),
+    ...(environment !== undefined && { environment }),
     startedAt: startTime.toISOString(),
     ...(closeTime && { closedAt: closeTime.toISOString() }),
   };
 }
 
 function printRuns(io: Io, runs: readonly FoundRun[]): void {
-  const rows = runs.map(({ startedAt, workflowId, workflowType, status = '', temporalStatus, sweepId = '', subject = '' }) => [
+  const withEnvironment = runs.some(({ environment }) => environment !== undefined);
+  const rows = runs.map(({ startedAt, workflowId, workflowType, status = '', temporalStatus, sweepId = '', subject = '', environment = '' }) => [
     startedAt,
     workflowId,
     workflowType,
     // Somebody ended it from outside, or the server did; the run could not say so itself.
     ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus) ? `${status} (${temporalStatus.toLowerCase().replace('_', ' ')})` : status,
     workflowType === 'offboardUsers' ? sweepId : subject,
+    ...(withEnvironment ? [environment] : []),
   ]);
-  printTable(io, ['Started', 'Workflow id', 'Type', 'Status', 'Sweep or subject'], rows);
+  printTable(io, ['Started', 'Workflow id', 'Type', 'Status', 'Sweep or subject', ...(withEnvironment ? ['Environment'] : [])], rows);
 }
 
 /** The server refuses a query about an attribute that the namespace lacks. */

@@ -1,11 +1,9 @@
-import { plaidEnvironment } from '../../config/plaid-environment';
 import type { Receipt } from '../../ledger/ledger';
 import { isKeyedHash } from '../../ledger/subject';
 import type { SubjectHasher } from '../../ledger/subject';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
-import { userSubjects } from '../../ledger/user-subjects';
-import type { Io } from '../io';
 import type { OpenedLedger } from '../open-ledger';
+import { subjectsEverywhere } from '../user-everywhere';
 
 /** Receipts in an order for reading, some at a time; no page splits a run or a user of a sweep. */
 export type ReceiptPages = AsyncIterable<readonly Receipt[]>;
@@ -20,12 +18,12 @@ export interface FoundReceipts {
 /** Receipts in a page of a sweep. */
 const PAGE = 2_000;
 
-/** Looks for a sweep of this id; else for runs, users and lone calls. Pages are read when they are asked for. */
-export async function findReceipts(io: Io, id: string, opened: OpenedLedger): Promise<FoundReceipts> {
+/** Looks for a sweep of this id; else for runs, users (in every environment) and lone calls. Pages are read when they are asked for. */
+export async function findReceipts(id: string, opened: OpenedLedger): Promise<FoundReceipts> {
   if (id === '') return { pages: one([]) };
   const sweep = await opened.ledger.sweeps.read(id);
   if (sweep) return { sweep, pages: pagesOfSweep(opened, id) };
-  return { pages: one(await findRuns(opened, id, userHashes(io, id, opened.hasher))) };
+  return { pages: one(await findRuns(opened, id, userHashes(id, opened.hasher))) };
 }
 
 async function* pagesOfSweep({ ledger }: OpenedLedger, sweepId: string): ReceiptPages {
@@ -46,9 +44,9 @@ async function* one(receipts: readonly Receipt[]): ReceiptPages {
   if (receipts.length > 0) yield receipts;
 }
 
-/** What the id would be as a user's: the hashes under which receipts stand. */
-function userHashes(io: Io, id: string, hasher: SubjectHasher): string[] {
-  return userSubjects({ plaidUserId: id, batchUserId: id }, plaidEnvironment(io.env), hasher);
+/** The hashes of the ID as a user's at each service in each environment. */
+function userHashes(id: string, hasher: SubjectHasher): string[] {
+  return subjectsEverywhere({ plaidUserId: id, batchUserId: id }, hasher).map(({ subject }) => subject);
 }
 
 async function findRuns({ ledger }: OpenedLedger, id: string, hashes: readonly string[]): Promise<Receipt[]> {

@@ -35,8 +35,8 @@ export function wholeLine(receipt: Receipt): object {
 }
 
 /** What `--json` says about the last word on a step. */
-export function lastWordLine({ subject, step, task, outcome, requestId, token, at, workflowId }: Receipt): object {
-  return { subject, step, task, outcome, ...(requestId && { requestId }), ...(token && { token }), at, workflowId };
+export function lastWordLine({ subject, step, task, environment, outcome, requestId, token, at, workflowId }: Receipt): object {
+  return { subject, step, task, environment, outcome, ...(requestId && { requestId }), ...(token && { token }), at, workflowId };
 }
 
 /** What `--json` says about an attempt. */

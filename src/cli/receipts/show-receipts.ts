@@ -27,7 +27,7 @@ export async function showReceipts(io: Io, id: string, wanted: Wanted): Promise<
     throw new Refusal('Usage', '--html is a page for a browser; name a file for it with --out.', 'html');
   }
   return withWorkersLedger<ExitCode>(io, async (opened) => {
-    const found = await findReceipts(io, id, opened);
+    const found = await findReceipts(id, opened);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
     const pages = wanted.attempts ? found.pages : lastWordsOf(found.pages);
     if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);
@@ -108,7 +108,7 @@ async function showTable(io: Io, id: string, pages: ReceiptPages, isSweep: boole
 }
 
 function printReceipts(io: Io, receipts: readonly Receipt[]): void {
-  printTable(io, HEAD, receipts.map(cells));
+  printTable(io, [...HEAD, 'Environment'], receipts.map((receipt) => [...cells(receipt), receipt.environment]));
 }
 
 /** A user of a sweep has a number, which is the same in CSV and in the report. */

@@ -5,6 +5,7 @@ import { sweepWritesMigration } from './0004-sweep-writes';
 import { rateTurnsMigration } from './0005-rate-turns';
 import { bulkOutcomesMigration } from './0006-bulk-outcomes';
 import { snapshotEnvironmentMigration } from './0007-snapshot-environment';
+import { holdEnvironmentsMigration } from './0010-hold-environments';
 import { workerEnvironmentsMigration } from './0011-worker-environments';
 import type { Migration } from './migration';
 
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   rateTurnsMigration,
   bulkOutcomesMigration,
   snapshotEnvironmentMigration,
+  holdEnvironmentsMigration,
   workerEnvironmentsMigration,
 ];

@@ -1,0 +1,83 @@
+import { CsvReader } from '../../sources/csv-records';
+import { fileRecords } from '../../sources/file-records';
+import { findAnywhere } from '../../sources/find-file';
+import { SourceError, SourceUnavailableError } from '../../sources/source';
+import { CommandFailure, Refusal } from '../errors';
+import { checkHoldId, checkReason } from './hold-options';
+import type { AllUserIds } from '../user-everywhere';
+
+const ID_COLUMNS = {
+  plaid_user_id: 'plaidUserId',
+  plaid_user_token: 'plaidUserToken',
+  plaid_access_token: 'plaidAccessToken',
+  batch_user_id: 'batchUserId',
+} as const satisfies Record<string, keyof AllUserIds>;
+
+type IdColumn = keyof typeof ID_COLUMNS;
+
+const COLUMNS = ['plaid_user_id', 'plaid_user_token', 'plaid_access_token', 'batch_user_id', 'reason', 'hold_id'] as const satisfies readonly (IdColumn | 'reason' | 'hold_id')[];
+
+type Column = (typeof COLUMNS)[number];
+
+/** What exports write for an empty cell. Taken as an ID it would hold another user than the one that is meant. */
+const PLACEHOLDER = /^(null|nil|none|undefined|nan|n\/a|na|-+|\(null\)|#n\/a)$/i;
+
+/** One user of a file of holds. */
+export interface HoldRow {
+  /** Where the row begins in the file, from 1. */
+  line: number;
+  ids: AllUserIds;
+  reason?: string;
+  holdId?: string;
+}
+
+/** One row that names no user, by line and without any value. */
+export interface BadHoldRow {
+  line: number;
+  problem: string;
+}
+
+/**
+ * Reads the rows of a CSV file of users, good ones and bad ones, as a stream. The whole file has to be read to know that
+ * there is no bad row.
+ *
+ * @throws Refusal when the file cannot be read, is not CSV, has no known column, or has no row.
+ */
+export async function* readHoldFile(file: string, signal?: AbortSignal): AsyncGenerator<HoldRow | BadHoldRow, void, undefined> {
+  let rows = 0;
+  try {
+    const found = await findAnywhere(file);
+    for await (const records of fileRecords(found, new CsvReader<Column>({}, COLUMNS), signal)) {
+      for (const { line, cells, problem } of records) {
+        rows += 1;
+        yield cells === undefined ? { line, problem } : rowOf(cells, line);
+      }
+    }
+  } catch (error) {
+    if (error instanceof SourceError) throw new Refusal('Usage', `--file ${file}: ${error.message}`, 'file');
+    if (error instanceof SourceUnavailableError) throw new CommandFailure('Failed', `--file ${file}: ${error.message}`);
+    throw error;
+  }
+  if (rows === 0) throw new Refusal('Usage', `--file ${file}: the file has no row below the column names.`, 'file');
+}
+
+function rowOf(cells: Partial<Record<Column, unknown>>, line: number): HoldRow | BadHoldRow {
+  const ids: AllUserIds = {};
+  for (const [column, field] of Object.entries(ID_COLUMNS) as [IdColumn, keyof AllUserIds][]) {
+    const id = textOf(cells[column]);
+    if (id === undefined) continue;
+    if (PLACEHOLDER.test(id)) return { line, problem: `${column} is a placeholder and not an ID; leave the cell empty` };
+    if (id !== id.trim()) return { line, problem: `${column} begins or ends with white space, which would be part of the ID; remove it` };
+    if (/\p{Cc}/u.test(id)) return { line, problem: `${column} contains a control character` };
+    ids[field] = id;
+  }
+  if (Object.keys(ids).length === 0) return { line, problem: `names no user; give ${Object.keys(ID_COLUMNS).join(', ')}` };
+  const [reason, holdId] = [textOf(cells.reason), textOf(cells.hold_id)];
+  const problem = checkReason(reason) ?? checkHoldId(holdId);
+  if (problem !== undefined) return { line, problem };
+  return { line, ids, ...(reason !== undefined && { reason }), ...(holdId !== undefined && { holdId }) };
+}
+
+function textOf(cell: unknown): string | undefined {
+  return typeof cell === 'string' && cell !== '' ? cell : undefined;
+}

@@ -1,0 +1,99 @@
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { literalOption } from '../command';
+import type { CommonOptions } from '../command';
+import { Refusal } from '../errors';
+import { environmentProblem } from '../user-everywhere';
+import type { AllUserIds } from '../user-everywhere';
+import { addUserOptions, givenIds } from '../user-options';
+import type { UserOptions } from '../user-options';
+
+/** What the commands about holds take; each takes some of it. */
+export interface HoldOptions extends CommonOptions, UserOptions {
+  plaidAccessToken?: string;
+  environment?: string;
+  file?: string;
+  reason?: string;
+  id?: string;
+  by?: string;
+}
+
+const MAX_REASON_CHARACTERS = 500;
+const MAX_NAME_CHARACTERS = 200;
+
+/** Adds the options that name whom a hold is about. */
+export function addHeldOptions(command: Command): Command {
+  return addUserOptions(command).addOption(
+    literalOption('--plaid-access-token <token>', 'the access token of one Item, for plaid.itemRemove, which names no user; a secret'),
+  );
+}
+
+/** Adds `--environment`. */
+export function addEnvironmentOption(command: Command, description: string): Command {
+  return command.addOption(literalOption('--environment <name>', description));
+}
+
+/** Adds `--by`. */
+export function addByOption(command: Command, who: string): Command {
+  return command.addOption(literalOption('--by <name>', `${who}; a claim, kept in the ledger (default: the user of this process)`));
+}
+
+/** The IDs that were given, each as it stands. */
+export function heldIds(options: HoldOptions): AllUserIds {
+  const { plaidAccessToken } = options;
+  return { ...givenIds(options), ...(plaidAccessToken !== undefined && { plaidAccessToken }) };
+}
+
+/** @throws Refusal when no ID is given, or an empty one. */
+export function requireIds(options: HoldOptions, request = 'Name the user'): AllUserIds {
+  const ids = heldIds(options);
+  if (Object.keys(ids).length === 0) {
+    throw new Refusal('Task.InvalidInput', `${request} with --plaid-user-id, --plaid-user-token, --plaid-access-token or --batch-user-id.`, 'user');
+  }
+  for (const [name, id] of Object.entries(ids)) {
+    if (id === '') throw new Refusal('Task.InvalidInput', `user.${name}: must not be empty.`, `user.${name}`);
+  }
+  return ids;
+}
+
+/** @throws Refusal when `--environment` names none that these IDs can be in. */
+export function requireEnvironment(ids: AllUserIds, { environment }: HoldOptions): void {
+  const problem = environmentProblem(ids, environment);
+  if (problem !== undefined) throw new Refusal('Usage', `--environment: ${problem}`, 'environment');
+}
+
+/** Returns what is wrong with a reason. */
+export function checkReason(reason: string | undefined): string | undefined {
+  if (reason === undefined || (reason !== '' && reason.length <= MAX_REASON_CHARACTERS)) return undefined;
+  return `reason must have 1 to ${MAX_REASON_CHARACTERS} characters`;
+}
+
+/** Returns what is wrong with the ID of a hold. */
+export function checkHoldId(holdId: string | undefined): string | undefined {
+  if (holdId === undefined || (holdId !== '' && holdId.length <= MAX_NAME_CHARACTERS && !/\p{Cc}/u.test(holdId))) return undefined;
+  return `the ID of a hold must have 1 to ${MAX_NAME_CHARACTERS} characters and no control character`;
+}
+
+/** Who sets or lifts a hold: what `--by` says, else the user of the operating system. */
+export function claimedBy({ by }: HoldOptions): string {
+  if (by === undefined) return processUser();
+  if (by !== '' && by.length <= MAX_NAME_CHARACTERS) return by;
+  throw new Refusal('Usage', `--by must have 1 to ${MAX_NAME_CHARACTERS} characters.`, 'by');
+}
+
+/** @throws Refusal for a reason or an ID that cannot be kept. */
+export function requireReasonAndId({ reason, id }: HoldOptions): void {
+  const wrongReason = checkReason(reason);
+  if (wrongReason !== undefined) throw new Refusal('Task.InvalidInput', `${wrongReason}.`, 'reason');
+  const wrongId = checkHoldId(id);
+  if (wrongId !== undefined) throw new Refusal('Task.InvalidInput', `--id: ${wrongId}.`, 'id');
+}
+
+function processUser(): string {
+  try {
+    return userInfo().username.slice(0, MAX_NAME_CHARACTERS) || 'unknown';
+  } catch {
+    // A container may run under a number that has no name.
+    return process.getuid === undefined ? 'unknown' : `uid ${process.getuid()}`;
+  }
+}

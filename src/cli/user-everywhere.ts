@@ -1,0 +1,116 @@
+import type { HoldEnvironments } from '../ledger/ledger';
+import type { SubjectHasher } from '../ledger/subject';
+import type { UserIds } from '../ledger/user-subjects';
+import { batchService } from '../tasks/batch/service';
+import { plaidService } from '../tasks/plaid/service';
+import type { ServiceDefinition } from '../tasks/service';
+
+/** Everything that receipts and holds may know a user by. The access token of an Item is not tied to its user. */
+export interface AllUserIds extends UserIds {
+  plaidAccessToken?: string;
+}
+
+/** The service that each ID is one of. */
+export const SERVICE_OF_ID = {
+  plaidUserId: plaidService,
+  plaidUserToken: plaidService,
+  plaidAccessToken: plaidService,
+  batchUserId: batchService,
+} as const satisfies Record<keyof AllUserIds, ServiceDefinition>;
+
+/** Under which a worker hashes the IDs of a service that it has no keys for, for example in a sweep of Batch only. */
+const UNCONFIGURED = 'default';
+
+/** A keyed hash, and what it is a hash for. */
+export interface UserSubject {
+  subject: string;
+  service: string;
+  environment: string;
+}
+
+/**
+ * Returns the keyed hashes of a user's IDs in every environment that a worker can have, so that a command needs to know
+ * nothing about the worker's settings.
+ *
+ * @param only Narrows services that have several environments to this one.
+ */
+export function subjectsEverywhere(ids: AllUserIds, hasher: SubjectHasher, only?: string): UserSubject[] {
+  return given(ids).flatMap(([service, id]) =>
+    [...new Set([...environmentsOf(service, only), UNCONFIGURED])].map((environment) => ({
+      subject: hasher.subject(service.name, environment, id),
+      service: service.name,
+      environment,
+    })),
+  );
+}
+
+/** The environments by service that {@link subjectsEverywhere} covers, as the services call them. */
+export function environmentsCovered(ids: AllUserIds, only?: string): HoldEnvironments {
+  return Object.fromEntries(servicesOf(ids).map((service) => [service.name, environmentsOf(service, only)]));
+}
+
+/**
+ * Returns what is wrong with the name of an environment that narrows what is done with these IDs: the service of one of
+ * them has several environments and none of this name, or no service has one of this name.
+ */
+export function environmentProblem(ids: AllUserIds, only: string | undefined): string | undefined {
+  if (only === undefined) return undefined;
+  const services = servicesOf(ids);
+  const choosable = services.filter(hasChoice);
+  const wrong = (choosable.length > 0 ? choosable : services).find(({ environments }) => !Object.hasOwn(environments, only));
+  if (!wrong) return undefined;
+  return `"${only}" is not an environment of ${wrong.title}; allowed: ${Object.keys(wrong.environments).join(', ')}. Leave it out for all of them.`;
+}
+
+/** Whether one of these IDs belongs to a service with several environments. */
+export function canBeNarrowed(ids: AllUserIds): boolean {
+  return servicesOf(ids).some(hasChoice);
+}
+
+/** What one kind of worker asks the ledger about a user. */
+export interface WorkerView {
+  /** The worker's environment, for example `production`. */
+  environment: string;
+  subjects: string[];
+}
+
+/**
+ * Returns the hashes that a worker asks the ledger for before it removes anything of this user, for each environment that
+ * a worker can have. A worker without keys for one of the services is one more where another service is left to it.
+ *
+ * @param only Leaves out the others.
+ */
+export function workerViews(ids: AllUserIds, hasher: SubjectHasher, only?: string): WorkerView[] {
+  const services = servicesOf(ids);
+  let views: { labels: string[]; environments: Map<ServiceDefinition, string> }[] = [{ labels: [], environments: new Map() }];
+  for (const service of services) {
+    const choices = environmentsOf(service, only).map((environment) => ({ environment, label: hasChoice(service) || services.length === 1 ? environment : '' }));
+    const without = hasChoice(service) && services.length > 1 && only === undefined ? [{ environment: UNCONFIGURED, label: `without ${service.name}` }] : [];
+    views = [...choices, ...without].flatMap(({ environment, label }) =>
+      views.map(({ labels, environments }) => ({ labels: [...labels, label], environments: new Map(environments).set(service, environment) })),
+    );
+  }
+  return views.map(({ labels, environments }) => ({
+    environment: labels.filter(Boolean).join(', '),
+    subjects: given(ids).map(([service, id]) => hasher.subject(service.name, environments.get(service) ?? UNCONFIGURED, id)),
+  }));
+}
+
+function given(ids: AllUserIds): [ServiceDefinition, string][] {
+  return (Object.keys(SERVICE_OF_ID) as (keyof AllUserIds)[]).flatMap((field) => {
+    const id = ids[field];
+    return id === undefined ? [] : [[SERVICE_OF_ID[field], id] satisfies [ServiceDefinition, string]];
+  });
+}
+
+function servicesOf(ids: AllUserIds): ServiceDefinition[] {
+  return [...new Set(given(ids).map(([service]) => service))];
+}
+
+function environmentsOf(service: ServiceDefinition, only: string | undefined): string[] {
+  return only !== undefined && hasChoice(service) ? [only] : Object.keys(service.environments);
+}
+
+function hasChoice({ environments }: ServiceDefinition): boolean {
+  return Object.keys(environments).length > 1;
+}
