@@ -28,7 +28,12 @@ describe('hold', () => {
     const added = await runJson<HoldDocument>(['hold', 'add', '--plaid-user-id', 'usr_1', '--batch-user-id', ' 1001 ', '--reason', '--case 7'], env);
     const hasher = createSubjectHasher(SUBJECT_KEY);
     expect(added.code).toBe(0);
-    expect(added.document.subjects).toEqual([hasher.subject('plaid', 'sandbox', 'usr_1'), hasher.subject('batch', 'default', ' 1001 ')]);
+    // A worker without keys of Plaid hashes ids of Plaid for 'default'.
+    expect(added.document.subjects).toEqual([
+      ...['sandbox', 'production', 'default'].map((environment) => hasher.subject('plaid', environment, 'usr_1')),
+      hasher.subject('batch', 'default', ' 1001 '),
+    ]);
+    expect(added.document).toMatchObject({ environments: { plaid: ['sandbox', 'production'], batch: ['default'] }, setBy: expect.any(String) });
 
     const listed = await runJson<HoldDocument[]>(['hold', 'list'], env);
     expect(listed.document).toEqual([{ ...added.document, reason: '--case 7', subjects: expect.arrayContaining(added.document.subjects), at: expect.any(String) }]);
@@ -39,10 +44,16 @@ describe('hold', () => {
     expect(await runJson(['hold', 'remove', '--id', added.document.holdId], env)).toMatchObject({ code: 1, document: { removed: 0 } });
   });
 
-  it('in one environment of Plaid is none in the other', async () => {
+  it('covers every environment, whatever PLAID_ENV says, and only one of them when it is asked to', async () => {
     const env = await freshLedger();
+    const held = async (...args: string[]) => (await runJson<{ held: boolean }>(['hold', 'check', ...args], env)).document.held;
     await runJson(['hold', 'add', '--plaid-user-id', 'usr_1'], { ...env, PLAID_ENV: 'production' });
-    expect((await runJson(['hold', 'list', '--plaid-user-id', 'usr_1'], env)).document).toEqual([]);
+    expect((await runJson(['hold', 'list', '--plaid-user-id', 'usr_1'], env)).document).toHaveLength(1);
+    expect(await held('--plaid-user-id', 'usr_1')).toBe(true);
+    await runJson(['hold', 'add', '--plaid-user-id', 'usr_2', '--environment', 'production'], env);
+    expect(await held('--plaid-user-id', 'usr_2')).toBe(false);
+    expect(await held('--plaid-user-id', 'usr_2', '--environment', 'production')).toBe(true);
+    expect(await held('--plaid-user-id', 'usr_2', '--environment', 'sandbox')).toBe(false);
   });
 
   it('is refused under another subject key than the ledger was made with', async () => {
