@@ -242,7 +242,7 @@ describe('hold add --file', () => {
 
   it.each([
     ['a file without a row', ['plaid_user_id'], 'has no row'],
-    ['an empty file', [], 'line 1 should name the columns'],
+    ['an empty file', [], 'has no row'],
     ['a file without a known column', ['name', 'Ann'], 'at least one of the columns'],
     ['a column that is nearly called as one of ours', ['Plaid User ID,batch_user_id', 'usr_1,2'], 'nearly called plaid_user_id'],
   ])('refuses %s', async (_, lines, message) => {

@@ -41,7 +41,9 @@ it("finds a user's runs by an id at either provider, and by the keyed hash, with
   const { workflowId } = await offboard(place, { user });
   const subject = place.hasher.subject('plaid', 'sandbox', plaidUserId);
   const expected = { workflowId, workflowType: 'offboardUser', status: 'completed', temporalStatus: 'COMPLETED', subject };
-  expect(await untilListed(1, '--user', plaidUserId)).toEqual([expect.objectContaining(expected)]);
+  expect(await untilListed(1, '--user', plaidUserId)).toEqual([expect.objectContaining({ ...expected, environment: 'sandbox' })]);
+  const table = await runCli(['list-runs', '--user', plaidUserId], { ...place.env, TEMPORAL_ADDRESS: temporalAddress(), PLAID_ENV: 'production' });
+  expect(table.stdout).toMatch(/Environment[^]*sandbox/);
   expect(await listRuns('--subject', subject, '--status', 'completed')).toEqual([expect.objectContaining(expected)]);
   expect(await listRuns('--subject', subject, '--status', 'partial')).toEqual([]);
   // It stands under its first id only.

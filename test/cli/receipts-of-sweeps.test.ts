@@ -38,8 +38,8 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     const { code, document } = await runJson<Record<string, unknown>[]>(['receipts', SWEEP], env);
     expect(code).toBe(0);
     expect(document).toEqual(
-      settled().map(({ subject, step, task, outcome, requestId, token, at, workflowId }) =>
-        JSON.parse(JSON.stringify({ subject, step, task, outcome, requestId, token, at, workflowId })) as unknown,
+      settled().map(({ subject, step, task, environment, outcome, requestId, token, at, workflowId }) =>
+        JSON.parse(JSON.stringify({ subject, step, task, environment, outcome, requestId, token, at, workflowId })) as unknown,
       ),
     );
     expect(document.length).toBeGreaterThan(USERS * 2);

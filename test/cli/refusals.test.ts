@@ -105,7 +105,7 @@ describe('a command that cannot do its work', () => {
 describe('help', () => {
   const COMMANDS = [
     ['worker'], ['simulate'], ['list'], ['show'], ['call'], ['offboard'], ['receipts'], ['verify'],
-    ...['add', 'list', 'remove'].map((name) => ['hold', name]),
+    ...['add', 'check', 'list', 'remove', 'log'].map((name) => ['hold', name]),
     ['sweep'],
     ...['status', 'watch', 'results', 'list', 'release', 'pause', 'resume', 'rate', 'approve', 'cancel', 'redrive'].map((name) => ['sweep', name]),
     ...['create', 'show', 'list', 'trigger', 'pause', 'resume', 'backfill', 'delete'].map((name) => ['schedule', name]),
