@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { SimplePlugin } from '@temporalio/plugin';
 import { Runtime } from '@temporalio/worker';
 import type { BundleOptions, Worker, WorkerOptions } from '@temporalio/worker';
+import { InternalWorkers } from './internal-workers';
+import { internalQueue, isInternalQueue } from './policy/internal-queue';
 import { createHttpTaskActivities } from './activities/create-activities';
 import type { HttpTaskActivities } from './activities/create-activities';
 import { CATALOGUE_SERVICES, readSettings } from './config/settings';
@@ -79,6 +81,9 @@ export interface HttpTasksPluginOptions {
  * `export * from 'temporal-http-tasks/workflow'`; the plugin changes neither it nor your data converter. Unless your
  * worker says otherwise, heartbeats go to the server every three seconds, so that a cancellation arrives in time.
  *
+ * The off-boarding workflows' own activities are served on two internal task queues, `<queue>.internal` and
+ * `<queue>.internal.chunks`, by two more workers that the plugin runs beside yours and that share its connection.
+ *
  * The ledger is opened, and brought up to date, before the worker polls, and closed after it stopped. One plugin serves
  * one worker.
  *
@@ -96,6 +101,8 @@ export class HttpTasksPlugin extends SimplePlugin {
   readonly #startTemplates: boolean;
   readonly #nexusService: NexusService | undefined;
   readonly #uiUrl: string | undefined;
+  /** The names of the internal task queues that this plugin serves. */
+  readonly #internal = new Set<string>();
 
   constructor(options: HttpTasksPluginOptions = {}) {
     const { env = process.env, settings, tasks = [], sources, searchAttributes, startTemplates = false, nexus, onLedgerEvent, onReady } = options;
@@ -121,6 +128,11 @@ export class HttpTasksPlugin extends SimplePlugin {
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {
+    // Its own internal workers come here when the connection brings the plugin.
+    if (this.#internal.has(options.taskQueue)) return options;
+    if (isInternalQueue(options.taskQueue)) {
+      throw new TypeError(`${this.name}: the task queue ${options.taskQueue} ends like the name of an internal queue. Choose another name.`);
+    }
     const own = activitiesOf(options);
     for (const name of Object.keys(this.#activities.activities)) {
       if (!(name in own)) continue;
@@ -152,6 +164,8 @@ export class HttpTasksPlugin extends SimplePlugin {
   }
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
+    const { taskQueue } = worker.options;
+    if (this.#internal.has(taskQueue)) return next(worker);
     // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
     await this.#activities.open(Runtime.instance().metricMeter);
     await this.#activities.announce(worker.options);
@@ -160,8 +174,10 @@ export class HttpTasksPlugin extends SimplePlugin {
       await this.#warnOfUnknownHolds();
       if (this.#searchAttributes) await this.#useSearchAttributes(worker);
       if (this.#startTemplates) templates = this.#makeTemplates(worker);
+      for (const which of ['short', 'chunks'] as const) this.#internal.add(internalQueue(taskQueue, which));
+      const internal = await InternalWorkers.create(worker, this.#activities.activities);
       this.#onReady?.();
-      await super.runWorker(worker, next);
+      await internal.runBeside(() => super.runWorker(worker, next));
     } finally {
       await templates;
       await this.#activities.close();

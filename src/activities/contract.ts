@@ -63,6 +63,8 @@ export interface Preparation {
 
 /** The end of a run, as it is written to the ledger. */
 export interface RecordEnd {
+  /** Only some Items of the user were asked for; versions before did not say. */
+  someItems?: boolean;
   subject: string;
   environment: string;
   steps: readonly StepResult[];
@@ -73,6 +75,8 @@ export interface RecordEnd {
 export interface RecordedEnd {
   /** Steps with a call that has an intent and no outcome: perhaps it was sent. */
   perhapsSent: string[];
+  /** Positions of steps that no call of the run bears out; absent when there are none, and in versions before. */
+  notBorneOut?: number[];
 }
 
 /** The activities of the off-boarding workflows that are no HTTP tasks. Their names are permanent. */
@@ -86,8 +90,9 @@ export interface OffboardingActivities {
   /** Fails `Task.InvalidInput` unless this worker runs a task of that name and the input fits it. Changes nothing. */
   'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<void>;
   /**
-   * Writes the end of the calling workflow's run to the ledger, with steps of a cancelled run that were perhaps sent as
-   * `unknown`, and answers those steps; repeating it changes nothing. Versions before answered nothing.
+   * Writes the end of the calling workflow's run to the ledger. What became of a step is taken from the run's calls in the
+   * ledger: steps of a cancelled run that were perhaps sent, and steps that no call bears out, are `unknown`. Returns those
+   * steps; repeating it changes nothing. The first versions returned nothing.
    */
   'httpTasks.recordEnd'(input: RecordEnd): Promise<RecordedEnd | undefined>;
 }

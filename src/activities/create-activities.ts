@@ -17,6 +17,7 @@ import { observeBudgets } from './observed/observed-budgets';
 import { RetryCounts } from './observed/observed-retries';
 import { observeSender } from './observed/observed-sender';
 import { observeSnapshots, observeSweeps } from './observed/observed-sweeps';
+import { ServerCallers } from './callers';
 import { createOffboardingActivities } from './offboarding-activities';
 import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
@@ -64,6 +65,7 @@ export function createHttpTaskActivities(given: {
   const dependencies = {
     sender,
     budgets,
+    callers: new ServerCallers(),
     ledger: ledger.view,
     hasher: createSubjectHasher(subjectKey),
     allowSensitive: settings.allowSensitive,
@@ -77,7 +79,10 @@ export function createHttpTaskActivities(given: {
     sourceSettings: settings.sources,
     customSources: given.sources,
   });
-  const sweeps = { readUser: (target: Parameters<SweepLedger['readUser']>[0]) => ledger.view.sweeps.readUser(target) };
+  const sweeps: Pick<SweepLedger, 'read' | 'readUser'> = {
+    read: (sweepId) => ledger.view.sweeps.read(sweepId),
+    readUser: (target) => ledger.view.sweeps.readUser(target),
+  };
   // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
   const activities = {
     ...retries.ofActivities(catalogue.tasks, createTaskActivities(catalogue.tasks, { ...dependencies, sweeps })),
@@ -168,6 +173,10 @@ class LateLedger {
       isHeld: async (subjects) => opened().isHeld(subjects),
       listHolds: async () => opened().listHolds(),
       removeHolds: async (which) => opened().removeHolds(which),
+      forbids: async (subjects) => opened().forbids(subjects),
+      stop: async (given) => opened().stop(given),
+      start: async (given) => opened().start(given),
+      listStops: async () => opened().listStops(),
       close: () => this.close(),
     };
   }

@@ -1,15 +1,17 @@
-import { Context } from '@temporalio/activity';
 import type { ServiceSettings } from '../config/service-settings';
 import type { Receipt, SettledStep } from '../ledger/ledger';
 import type { OpenedLedger } from '../ledger/open-ledger';
 import { userSubjects } from '../ledger/user-subjects';
 import type { StepResult } from '../policy/offboard-result';
-import { asPerhapsSent } from '../policy/perhaps-sent';
+import { asRecorded } from '../policy/perhaps-sent';
+import { notBorneOut, withOwnEvidence } from '../policy/settled-by-ledger';
 import { TARGET_IDS } from '../policy/target-reference';
 import type { TargetUser } from '../policy/target-user';
 import { fitsInRoute } from '../tasks/batch/fields';
 import type { Catalogue } from '../tasks/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import { requireChildOfSweep, requireRunOf } from './callers';
+import type { CallingRun, Callers } from './callers';
 import type { OffboardingActivities, PrepareOffboarding, Preparation, RecordedEnd, RecordEnd } from './contract';
 import { findTarget } from './find-target';
 import { retryable } from './ledger-away';
@@ -19,6 +21,8 @@ import type { TaskDependencies } from './run-task';
 /** What the activities of the off-boarding workflows need. */
 export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender' | 'hasher' | 'allowSensitive'> {
   ledger: OpenedLedger;
+  /** Who calls. */
+  callers: Callers;
   catalogue: Catalogue;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, ServiceSettings>;
@@ -26,23 +30,46 @@ export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender'
   searchAttributes: () => readonly string[];
 }
 
-/** The activities of the off-boarding workflows that are no HTTP tasks. */
+/** The activities of the off-boarding workflows that are no HTTP tasks. Each first makes sure who calls. */
 export function createOffboardingActivities(dependencies: OffboardingDependencies): OffboardingActivities {
   return {
     'httpTasks.prepareOffboarding': (input) => prepare(dependencies, input),
-    'httpTasks.checkTask': async ({ task, input }) => checkTask(dependencies.catalogue, task, input),
+    'httpTasks.checkTask': async ({ task, input }) => {
+      await requireRunOf(dependencies.callers, 'runHttpTask');
+      checkTask(dependencies.catalogue, task, input);
+    },
     'httpTasks.recordEnd': (end) => recordEnd(dependencies, end),
   };
 }
 
-async function recordEnd({ ledger }: OffboardingDependencies, end: RecordEnd): Promise<RecordedEnd> {
-  const { workflowId = '', runId = '' } = Context.current().info.workflowExecution ?? {};
+async function recordEnd({ ledger, callers }: OffboardingDependencies, end: RecordEnd): Promise<RecordedEnd> {
+  const run = await requireRunOf(callers, 'offboardUser');
+  const { workflowId, runId } = run;
   return retryable(async () => {
-    const perhapsSent = stepsPerhapsSent(await ledger.readReceipts({ workflowId, runId }));
-    const { subject, environment, steps, compensations } = asPerhapsSent(end, perhapsSent);
-    await ledger.recordEnd({ workflowId, runId, subject, environment, steps: steps.map(settledStep), compensations });
-    return { perhapsSent };
+    const receipts = await callsOf(ledger, callers, run, end);
+    const perhapsSent = stepsPerhapsSent(receipts.filter((receipt) => receipt.runId === runId));
+    const wrong = notBorneOut(end.steps, receipts, { someItems: end.someItems ?? true });
+    const { subject, environment, steps, compensations } = asRecorded(end, { perhapsSent, notBorneOut: wrong });
+    const settled = steps.map((step) => settledStep(withOwnEvidence(step, receipts)));
+    await ledger.recordEnd({ workflowId, runId, subject, environment, steps: settled, compensations });
+    return { perhapsSent, ...(wrong.length > 0 && { notBorneOut: wrong }) };
   });
+}
+
+/**
+ * The receipts of the run's calls. A run that was reset was told by the history of what the run before it did, so that
+ * the calls of earlier runs of the same execution count too where its own do not bear it out.
+ */
+async function callsOf(ledger: OpenedLedger, callers: Callers, run: CallingRun, end: RecordEnd): Promise<Receipt[]> {
+  const { workflowId, runId, firstRunId } = run;
+  const own = await ledger.readReceipts({ workflowId, runId });
+  if (firstRunId === runId || notBorneOut(end.steps, own, { someItems: end.someItems ?? true }).length === 0) return own;
+  const all = await ledger.readReceipts({ workflowId });
+  const same = new Set([runId]);
+  for (const other of new Set(all.map((receipt) => receipt.runId))) {
+    if ((await callers.describe({ workflowId, runId: other }))?.firstRunId === firstRunId) same.add(other);
+  }
+  return all.filter((receipt) => same.has(receipt.runId));
 }
 
 /** Steps whose latest call has an intent and no outcome of that attempt, or one of which nobody knows whether it was carried out. */
@@ -57,10 +84,10 @@ function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
 }
 
 async function prepare(
-  { sender, ledger, hasher, allowSensitive, services, catalogue, searchAttributes }: OffboardingDependencies,
+  { sender, ledger, callers, hasher, allowSensitive, services, catalogue, searchAttributes }: OffboardingDependencies,
   given: PrepareOffboarding,
 ): Promise<Preparation> {
-  const target = await targetOf(ledger, given.user);
+  const target = await targetOf(ledger, callers, given.user);
   // A target's token comes from the ledger, where it is encrypted, and stands in no history.
   if (!target) await refuseTokens([['user', given.user]], allowSensitive);
   const user = target ?? given.user;
@@ -95,8 +122,12 @@ async function prepare(
   });
 }
 
-async function targetOf(ledger: OffboardingDependencies['ledger'], { sweepId, seq }: PrepareOffboarding['user']): Promise<TargetUser | undefined> {
-  if (sweepId === undefined || seq === undefined) return undefined;
+async function targetOf(ledger: OpenedLedger, callers: Callers, { sweepId, seq }: PrepareOffboarding['user']): Promise<TargetUser | undefined> {
+  if (sweepId === undefined || seq === undefined) {
+    await requireRunOf(callers, 'offboardUser');
+    return undefined;
+  }
+  await requireChildOfSweep(callers, (id) => ledger.sweeps.read(id), sweepId);
   return (await findTarget(ledger.sweeps, { sweepId, seq })).user;
 }
 

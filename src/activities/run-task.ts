@@ -3,7 +3,7 @@ import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskAnswer } from '../http/read-answer';
 import type { TaskSender } from '../http/send-task';
 import type { PreparedRequest } from '../http/prepared-request';
-import { held, invalidInput, ledgerUnavailable, outcomeNotRecorded, outcomeUnknown, perhapsDoneBefore } from '../http/to-failure';
+import { held, invalidInput, ledgerUnavailable, outcomeNotRecorded, outcomeUnknown, perhapsDoneBefore, stopped } from '../http/to-failure';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import type { CallKey, CallOutcome, Ledger } from '../ledger/ledger';
 import type { SubjectHasher } from '../ledger/subject';
@@ -30,8 +30,8 @@ export interface TaskRun extends CallKey {
   attempt: number;
   step: string;
   holdSubjects: readonly string[];
-  /** The input stands in a Temporal history, where nobody's bearer token may be read. */
-  inHistory: boolean;
+  /** What of the input is in Temporal's history, where no bearer token may be read; absent for a call without Temporal. */
+  inHistory?: { input: unknown };
   signal?: AbortSignal;
 }
 
@@ -54,7 +54,7 @@ const INTENT_HOLDS_MS = 5_000;
  */
 export async function runTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, run: TaskRun): Promise<TaskAnswer> {
   const { sender, ledger, allowSensitive } = dependencies;
-  if (run.inHistory) await refuseTokens(task, input, allowSensitive);
+  if (run.inHistory) await refuseTokens(task, run.inHistory.input, allowSensitive);
   const prepared = sender.prepare(task, input);
   try {
     return await attemptTask(dependencies, task, input, { prepared, run });
@@ -79,7 +79,8 @@ async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input
   } catch (error) {
     liveCall.failed(error);
     if (error instanceof CancelledFailure && prepared.effect === 'read') throw error;
-    await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () => error);
+    // What the run goes by has to be in the ledger; a read may be repeated for that.
+    await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () => (prepared.effect === 'read' ? ledgerUnavailable(task) : error));
     throw error;
   }
   liveCall.accepted();
@@ -133,6 +134,7 @@ async function writeIntent(ledger: Ledger, task: HttpTask, prepared: PreparedReq
   const intent = { ...call, holdSubjects, refuseUnsettled: prepared.effect === 'irreversible' };
   const answer = await withLedger(() => ledger.recordIntent(intent), () => ledgerUnavailable(task));
   if (answer.kind === 'held') throw held(task);
+  if (answer.kind === 'stopped') throw stopped(task);
   if (answer.kind === 'unsettled') throw outcomeUnknown(task);
 }
 

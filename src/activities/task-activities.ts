@@ -1,20 +1,28 @@
 import { Context } from '@temporalio/activity';
 import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
-import { fillPlaceholders } from '../policy/target-reference';
+import { fillPlaceholders, withoutPlaceholders } from '../policy/target-reference';
 import type { TargetReference } from '../policy/target-reference';
 import type { HttpTask } from '../tasks/define';
+import { ownRun, requireChildOfSweep } from './callers';
+import type { Callers } from './callers';
 import type { StepContext, TaskEnvelope } from './contract';
 import { findTarget } from './find-target';
+import { refusal } from './refusals';
 import { runTask } from './run-task';
 import type { TaskDependencies } from './run-task';
 
 /** What it takes to run tasks from workflows. */
 export interface TaskActivityDependencies extends TaskDependencies {
   /** Where the ids of sweeps' users are. */
-  sweeps: Pick<SweepLedger, 'readUser'>;
+  sweeps: Pick<SweepLedger, 'read' | 'readUser'>;
+  /** Who calls. */
+  callers: Callers;
 }
 
-/** An activity that runs one task. Without a context it answers the task's output, as a caller of one's own wants it. */
+/**
+ * An activity that runs one task. A context counts only if it comes from a run of the package's own workflows; any other
+ * caller gets the task's output alone, with or without one.
+ */
 export type TaskActivity = (input: unknown, context?: StepContext) => Promise<unknown>;
 
 /** Long calls report that they live once a second, which also brings a cancellation to them. */
@@ -26,12 +34,13 @@ export function createTaskActivities(tasks: readonly HttpTask[], dependencies: T
 }
 
 function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): TaskActivity {
-  return async (given, context) => {
+  return async (given, claimed) => {
     const activity = Context.current();
     const { workflowExecution, activityId, activityRunId, attempt } = activity.info;
     const heartbeat = setInterval(() => activity.heartbeat(), HEARTBEAT_MS);
     try {
-      const input = context?.target ? await filledIn(dependencies, given, context.target) : given;
+      const context = claimed && (await ownRun(dependencies.callers)) ? claimed : undefined;
+      const input = context?.target ? await filledIn(dependencies, task, given, context.target) : given;
       const answer = await runTask(dependencies, task, input, {
         workflowId: workflowExecution?.workflowId ?? '',
         runId: workflowExecution?.runId ?? activityRunId ?? '',
@@ -39,7 +48,7 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         attempt,
         step: context?.step ?? task.name,
         holdSubjects: context?.holdSubjects ?? [],
-        inHistory: context?.target === undefined,
+        inHistory: { input: context?.target ? withoutPlaceholders(given) : given },
         signal: activity.cancellationSignal,
       });
       if (!context) return answer.output;
@@ -52,7 +61,10 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
 }
 
 /** The input with the ids of a sweep's user, of which the workflow knows the places only. */
-async function filledIn({ sweeps }: TaskActivityDependencies, input: unknown, target: TargetReference): Promise<unknown> {
+async function filledIn({ sweeps, callers }: TaskActivityDependencies, task: HttpTask, input: unknown, target: TargetReference): Promise<unknown> {
+  await requireChildOfSweep(callers, (sweepId) => sweeps.read(sweepId), target.sweepId);
+  // Where a generic task sends what it is given is up to its input.
+  if (task.generic) throw refusal('target', `${task.name} is not sent to users of sweeps`);
   const { user } = await findTarget(sweeps, target);
   return fillPlaceholders(input, user);
 }

@@ -2,13 +2,13 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { PLAINTEXT_REFUSED } from '../tasks/failure';
-import { hasBegun, isStartEncrypted } from './stored-input';
+import { hasBegun, isStartEncrypted, isUpdateEncrypted } from './stored-input';
 
 /** So many runs are remembered as good, so that each is looked up once and not for each of its activities. */
 const REMEMBERED_RUNS = 10_000;
 
 /**
- * Refuses every activity of a run whose input came in plain text, so that nothing is done for it. A run that had an
+ * Refuses every activity of a run whose input came in plain text, and the one that records an update which did, so that nothing is done for it. A run that had an
  * activity done before goes on: it began when that was still accepted, and half a deletion is worse than either.
  *
  * It is the activity that is refused, since a codec that throws would leave the run open with its workflow task retried
@@ -20,6 +20,7 @@ export function refusingPlaintext(): ActivityInterceptorsFactory {
     inbound: {
       execute: async (input, next) => {
         await refusePlaintext(context, good);
+        await refusePlaintextUpdate(context, input.args[0]);
         return next(input);
       },
     },
@@ -33,6 +34,20 @@ async function refusePlaintext({ client, info }: Context, good: RecentRuns): Pro
     if (runId === undefined || !(await hasBegun(client, info))) throw plaintextRefused();
   }
   if (runId !== undefined) good.add(runId);
+}
+
+/** The activity before which no update of a sweep that lets more be done takes effect; see `SweepActivities`. */
+const RECORDS_AN_UPDATE = 'httpTasks.recordUpdate';
+
+async function refusePlaintextUpdate({ client, info }: Context, given: unknown): Promise<void> {
+  if (info.activityType !== RECORDS_AN_UPDATE) return;
+  const { updateId, update } = given as { updateId: string; update: string };
+  if (await isUpdateEncrypted(client, info, updateId)) return;
+  throw ApplicationFailure.create({
+    type: PLAINTEXT_REFUSED,
+    message: `The update ${update} came in plain text, which this worker refuses (HTTP_TASKS_ENCRYPTION_PLAINTEXT=refuse), so it changed nothing. Send it with an argument, such as {"by": "your name"}, from a client that has the encryption key, or with the codec server set in the Temporal UI.`,
+    nonRetryable: true,
+  });
 }
 
 function plaintextRefused(): ApplicationFailure {

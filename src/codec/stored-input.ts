@@ -26,6 +26,22 @@ export async function isStartEncrypted(client: Client, info: Info): Promise<bool
   return info.workflowExecution ? isRunEncrypted(client, info) : isEncryptedAlone(client, info);
 }
 
+/** Whether the arguments of an update of the present run are stored encrypted. One without any argument is not. */
+export async function isUpdateEncrypted(client: Client, { namespace, workflowExecution: execution }: Info, updateId: string): Promise<boolean> {
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const page = await client.workflowService.getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: EVENTS_A_PAGE, nextPageToken });
+    const accepted = page.history?.events?.map(({ workflowExecutionUpdateAcceptedEventAttributes: attributes }) => attributes);
+    const found = accepted?.find((attributes) => attributes?.acceptedRequest?.meta?.updateId === updateId);
+    if (found) {
+      const payloads = found.acceptedRequest?.input?.args?.payloads ?? [];
+      return payloads.length > 0 && areEncrypted(payloads);
+    }
+    nextPageToken = page.nextPageToken;
+  } while (nextPageToken && nextPageToken.length > 0);
+  return false;
+}
+
 /** Whether an activity of the present run has already been carried out. */
 export async function hasBegun(client: Client, info: Info): Promise<boolean> {
   let nextPageToken: Uint8Array | undefined;

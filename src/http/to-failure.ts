@@ -130,6 +130,12 @@ export function ledgerUnavailable(task: FailedCall['task']): ApplicationFailure 
   return bareFailure(task, 'Task.LedgerUnavailable', message, {});
 }
 
+/** Every call that changes something is stopped (`http-tasks stop`); nothing was sent; retried until it is started again. */
+export function stopped(task: FailedCall['task']): ApplicationFailure {
+  const message = `Every call that changes something is stopped, so ${task.name} was not sent. It is tried again; http-tasks start lets it continue.`;
+  return bareFailure(task, 'Task.Unavailable', message, {}, STOPPED_RETRY_MS);
+}
+
 /** Others have used up the rate of this key for longer than the attempt can wait; nothing was sent; retried. */
 export function noCallLeft(task: FailedCall['task']): ApplicationFailure {
   const message = `${task.service.title} takes no more calls under this key for now, so ${task.name} was not sent. It is tried again.`;
@@ -180,6 +186,9 @@ export function withoutToken({ task, keySlot }: Omit<FailedCall, 'effect'>, prob
   const message = `${task.service.title}, ${task.name}: the token endpoint${slot} ${what}${advice} Nothing was sent to the service.`;
   return bareFailure(task, retryable ? 'Task.Unavailable' : 'Task.Unauthorized', message, code === undefined ? {} : { code }, retryAfterMs);
 }
+
+/** How soon a stopped call is tried again. */
+const STOPPED_RETRY_MS = 5_000;
 
 type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId' | 'field' | 'perhapsDone'>;
 

@@ -1,9 +1,13 @@
 import { sql } from 'kysely';
 import type { Intent, IntentAnswer } from './ledger';
+import { databaseCode } from './sql-failure';
 import type { LedgerDatabase } from './tables';
 import { requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
 
 type Refusal = IntentAnswer['kind'];
+
+/** The SQLSTATE of `ledger_refuse_when_stopped`. */
+const STOPPED = 'HT006';
 
 /** See `Ledger.recordIntent`. */
 export async function recordIntent(database: LedgerDatabase, intent: Intent): Promise<IntentAnswer> {
@@ -24,8 +28,17 @@ export async function recordIntent(database: LedgerDatabase, intent: Intent): Pr
   return { kind };
 }
 
-/** The function is described where it is made, in migrations/0002-holds.ts. */
-async function recordInPostgres({ db }: LedgerDatabase, intent: Intent): Promise<Refusal> {
+/** The functions are described where they are made, in migrations/0002-holds.ts and 0008-guards-postgres.ts. */
+async function recordInPostgres(database: LedgerDatabase, intent: Intent): Promise<Refusal> {
+  try {
+    return await callRecordIntent(database, intent);
+  } catch (error) {
+    if (databaseCode(error) === STOPPED) return 'stopped';
+    throw error;
+  }
+}
+
+async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise<Refusal> {
   const { rows } = await sql<{ kind: Refusal }>`
     select ledger_record_intent(
       ${intent.workflowId}, ${intent.runId}, ${intent.activityId}, ${intent.step}, ${intent.attempt},
@@ -51,7 +64,7 @@ async function recordInLibsql(database: LedgerDatabase, intent: Intent): Promise
 }
 
 async function insertUnlessRefused({ db }: LedgerDatabase, intent: Intent): Promise<bigint> {
-  const { held, unsettled } = conditions(intent);
+  const { held, unsettled, stopped } = conditions(intent);
   const result = await sql`
     insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service,
       environment, key_slot, at)
@@ -59,15 +72,16 @@ async function insertUnlessRefused({ db }: LedgerDatabase, intent: Intent): Prom
       ${intent.attempt}, list.value, ${storable(intent.task)}, ${storable(intent.service)},
       ${storable(intent.environment)}, ${storableOrNull(intent.keySlot)}, ${new Date().toISOString()}
     from ${rowsOf('libsql', intent.subjects)} as list
-    where not ${held} and not ${unsettled}
+    where not ${held} and not ${unsettled} and not ${stopped}
     on conflict do nothing`.execute(db);
   return result.numAffectedRows ?? 0n;
 }
 
 async function reasonOfRefusal({ db }: LedgerDatabase, intent: Intent): Promise<Refusal | undefined> {
-  const { recorded, held, unsettled } = conditions(intent);
+  const { recorded, held, unsettled, stopped } = conditions(intent);
   const { rows } = await sql<{ kind: Refusal | null }>`
-    select case when ${unsettled} then 'unsettled' when ${held} then 'held' when ${recorded} then 'recorded' end as kind
+    select case when ${unsettled} then 'unsettled' when ${held} then 'held' when ${stopped} then 'stopped'
+      when ${recorded} then 'recorded' end as kind
   `.execute(db);
   return rows[0]?.kind ?? undefined;
 }
@@ -81,6 +95,7 @@ function conditions(intent: Intent) {
       select 1 from receipts as sent
       where ${sentByThisCall} and sent.step = ${intent.step} and sent.attempt = ${intent.attempt})`,
     held: sql`exists (select 1 from holds where subject in ${valuesOf('libsql', intent.holdSubjects)})`,
+    stopped: sql`exists (select 1 from stops where lifted_at is null)`,
     // Only an earlier attempt that certainly changed nothing lets this one through: one that was answered well may have
     // lost its worker before Temporal learned of it. An intent of the same attempt or of a later one means that Temporal
     // counts attempts anew, because somebody reset the activity, or that this attempt was frozen and has woken too late.

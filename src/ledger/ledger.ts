@@ -37,7 +37,9 @@ export type IntentAnswer =
   /** A hold forbids the call; nothing was written. */
   | { kind: 'held' }
   /** Another attempt was sent, or perhaps was; nothing was written. */
-  | { kind: 'unsettled' };
+  | { kind: 'unsettled' }
+  /** Everything is stopped (`Ledger.stop`); nothing was written. */
+  | { kind: 'stopped' };
 
 /** What a receipt says became of a call: an outcome, or `read` for a call that only looked (and got its answer). */
 export type ReceiptOutcome = Outcome | 'read';
@@ -159,6 +161,18 @@ export interface Hold {
   setBy?: string;
 }
 
+/** A time during which every call that changes something was stopped. */
+export interface Stop {
+  /** In the words of the person who set it; no personal data. */
+  reason: string;
+  /** Who set it: a claim. */
+  by: string;
+  /** ISO 8601, UTC, like `liftedAt`. */
+  at: string;
+  liftedBy?: string;
+  liftedAt?: string;
+}
+
 /**
  * The store of what was meant, done and found. Receipts are only ever appended; writing one twice leaves one.
  * Every method rejects with {@link LedgerUnavailableError} when the database cannot be reached or is locked for too
@@ -187,6 +201,18 @@ export interface Ledger {
   addHold(hold: NewHold): Promise<void>;
   /** Whether any of these subjects is held. */
   isHeld(subjects: readonly string[]): Promise<boolean>;
+  /** What keeps a call that changes something from being sent about these subjects now, if anything does. */
+  forbids(subjects: readonly string[]): Promise<'held' | 'stopped' | undefined>;
+  /**
+   * Stops every call that changes something, of all processes that use this ledger: once it has returned, no intent is
+   * recorded any more. An intent that was recorded before is sent within five seconds or never.
+   * @returns The stop in force: an earlier one, if there was one.
+   */
+  stop(stop: { reason: string; by: string }): Promise<Stop>;
+  /** Lifts the stop in force. Returns false when there was none. */
+  start(start: { by: string }): Promise<boolean>;
+  /** Every stop there has been, newest first; the one in force has no `liftedAt`. */
+  listStops(): Promise<Stop[]>;
   listHolds(): Promise<Hold[]>;
   /** Lifts every hold that names any of these subjects, or the hold with this id; answers how many were lifted. */
   removeHolds(which: { holdId: string } | { subjects: readonly string[] }): Promise<number>;

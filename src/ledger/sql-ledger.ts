@@ -5,6 +5,7 @@ import type { Ledger } from './ledger';
 import { readHistory, readReceipts, recordOutcome } from './receipts';
 import { readCompensations, recordEnd } from './run-end';
 import { toLedgerError } from './sql-failure';
+import { forbids, listStops, start, stop } from './stops';
 import type { LedgerDatabase } from './tables';
 
 /** A ledger over an open database whose schema is up to date. Each call is answered within `deadlineMs`. */
@@ -27,6 +28,10 @@ export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): L
     isHeld: guarded(isHeld),
     listHolds: guarded(listHolds),
     removeHolds: guarded(removeHolds),
+    forbids: guarded(forbids),
+    stop: guarded(stop),
+    start: guarded(start),
+    listStops: guarded(listStops),
     close: () => {
       closed = true;
       return database.db.destroy();

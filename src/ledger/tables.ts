@@ -132,6 +132,21 @@ interface SweepsTable {
   ended_at: LaterInstant;
   /** Null as long as no user has an id at Plaid. */
   plaid_environment: string | null;
+  /** JSON; null until a run has claimed the sweep, and for one that was opened before there was this column. */
+  plan: string | null;
+  max_users: number | null;
+  needs_approval: number | null;
+  approved_at: LaterInstant;
+  approved_by: string | null;
+}
+
+interface StopsTable {
+  number: GeneratedAlways<number>;
+  reason: string;
+  set_by: string;
+  at: Instant;
+  lifted_by: string | null;
+  lifted_at: LaterInstant;
 }
 
 interface SweepChunksTable {
@@ -214,6 +229,7 @@ export interface Tables {
   sealed_leaves: SealedLeavesTable;
   rates: RatesTable;
   worker_environments: WorkerEnvironmentsTable;
+  stops: StopsTable;
   ledger_meta: LedgerMetaTable;
   ledger_migrations: LedgerMigrationsTable;
 }

@@ -7,14 +7,28 @@ export interface EndOfRun {
   compensations: readonly CompensationLine[];
 }
 
+/** What the ledger knows better about the end of a run than the run itself. */
+export interface LedgerCorrections {
+  /** Steps with a call that has an intent and no outcome: perhaps it was sent. */
+  perhapsSent: readonly string[];
+  /** Positions of steps that no call in the ledger bears out, see `notBorneOut`. @default none */
+  notBorneOut?: readonly number[];
+}
+
 /**
- * The end of a cancelled run with what the ledger knows better: a call of these steps has an intent and no outcome. Its
- * worker died, and the cancellation came before another worker could say so, so the run took it for never sent.
+ * The end of a run with what the ledger knows better, as `unknown`:
+ *
+ * - Steps of a cancelled run with a call that has an intent and no outcome. Its worker died, and the cancellation came
+ *   before another worker could say so, so the run took it for never sent.
+ * - Steps that the run was told of and no call bears out.
  */
-export function asPerhapsSent<E extends EndOfRun>(end: E, perhapsSent: readonly string[]): E {
-  const wrong = ({ step, outcome, reason }: StepResult): boolean => perhapsSent.includes(step) && outcome === 'skipped' && reason === 'cancelled';
-  if (!end.steps.some(wrong)) return end;
-  const steps = end.steps.map((step) => (wrong(step) ? { ...step, outcome: 'unknown' as const } : step));
+export function asRecorded<E extends EndOfRun>(end: E, { perhapsSent, notBorneOut = [] }: LedgerCorrections): E {
+  const wasSent = ({ step, outcome, reason }: StepResult): boolean => perhapsSent.includes(step) && outcome === 'skipped' && reason === 'cancelled';
+  const steps = end.steps.map((step, index): StepResult => {
+    if (wasSent(step)) return { ...step, outcome: 'unknown' };
+    return notBorneOut.includes(index) ? { step: step.step, task: step.task, outcome: 'unknown', reason: 'notInLedger' } : step;
+  });
+  if (steps.every((step, index) => step === end.steps[index])) return end;
   // The lines after those of the steps are not about steps.
   const more = end.compensations.slice(compensationLog(end.steps).length);
   return { ...end, steps, compensations: [...compensationLog(steps), ...more] };

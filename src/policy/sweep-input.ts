@@ -6,8 +6,14 @@ import { toleranceValue } from './tolerance';
 /** More users than this are refused unless the input allows them. */
 export const DEFAULT_MAX_USERS = 100_000;
 
-/** So many chunks, or children, are under way at once unless the input says otherwise. */
-export const DEFAULT_CONCURRENCY = 4;
+/** Chunks that are scheduled at a time unless the input says otherwise: two for each of eight workers. */
+export const DEFAULT_CHUNKS = 16;
+
+/** The same in runs that 0.1.0 began. */
+export const FIRST_DEFAULT_CHUNKS = 4;
+
+/** Children that run at a time unless the input says otherwise. */
+export const DEFAULT_CHILDREN = 4;
 
 /** Up to so many users each get a child workflow of their own unless the input says otherwise. */
 export const MOST_USERS_WITH_CHILDREN = 100;
@@ -36,7 +42,7 @@ export const offboardUsersInput = z
     plaid,
     batch,
     compensation,
-    concurrency: z.number().int('must be a whole number').min(1).max(64).optional().describe(`Chunks, or children, under way at once. Default: ${DEFAULT_CONCURRENCY}.`),
+    concurrency: z.number().int('must be a whole number').min(1).max(64).optional().describe(`Chunks, or children, in progress at a time. Default: ${DEFAULT_CHUNKS} chunks, of which each worker runs two, or ${DEFAULT_CHILDREN} children.`),
     rate: callsAMinute.optional().describe("Plaid's limit in calls a minute, for everybody who uses this ledger, until it is set anew."),
     tolerance: toleranceValue.optional().describe('Pause when more users than this failed or are unknown: a number, or a share such as "1%". Default: never.'),
     badRows: toleranceValue.optional().describe(`Refuse a source with more rows than this that cannot be users. Default: "${DEFAULT_BAD_ROWS}".`),
@@ -71,6 +77,11 @@ export const approveInput = z.strictObject({
   total: z.number().int().min(0).describe('The number of users, as the query progress tells it.'),
   by: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').describe('Who approves. A claim: who may send it is decided by the permissions of the namespace.'),
 });
+
+/** The argument of the update `resume`; without one it cannot be encrypted, which a worker may demand. */
+export const resumeInput = z
+  .strictObject({ by: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Who resumes: a claim.') })
+  .optional();
 
 /** The argument of the update `setRate`. */
 export const setRateInput = z.strictObject({

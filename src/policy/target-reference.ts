@@ -17,6 +17,17 @@ export function placeholderOf(id: TargetId): string {
   return `{{target.${id}}}`;
 }
 
+/** The input without the fields that hold a placeholder: what of it is in a history in full. */
+export function withoutPlaceholders(input: unknown): unknown {
+  const placeholders = new Set<unknown>(TARGET_IDS.map(placeholderOf));
+  const strip = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.filter((inner) => !placeholders.has(inner)).map(strip);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).flatMap(([key, inner]) => (placeholders.has(inner) ? [] : [[key, strip(inner)]])));
+  };
+  return strip(input);
+}
+
 /** The input of a task with the ids of a user in the place of their placeholders, also within lists. */
 export function fillPlaceholders(input: unknown, user: TargetUser): unknown {
   const values = new Map(TARGET_IDS.map((id) => [placeholderOf(id), user[id]]));

@@ -114,7 +114,7 @@ class OffboardingRun {
       () => endEarly(this.#state ?? begun, 'cancelled'),
     );
     const compensation = this.#input.dryRun ? undefined : this.#input.compensation;
-    const result = await writeEnd(this.#ids, end, preparation, compensation);
+    const result = await writeEnd(this.#ids, end, preparation, { compensation, someItems: plan.itemIds !== undefined });
     this.#show(result);
     makeSearchable(searchAttributes, { OffboardingStatus: result.status });
     if (end.cancellation) throw end.cancellation;

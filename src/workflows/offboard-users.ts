@@ -121,18 +121,21 @@ class Sweep {
     }
     // From here on no update is taken any more; those that were are carried out.
     this.#state.phase = 'closing';
-    await condition(() => this.#control.isSettled);
+    await condition(() => this.#control.isSettled && allHandlersFinished());
   }
 
   /** Opens the sweep and takes its snapshot; a refusal reads like one by the schema. */
   async #begin(): Promise<void> {
-    const { workflowId, firstExecutionRunId, searchAttributes } = workflowInfo();
+    const { searchAttributes } = workflowInfo();
     const { snapshot, redriveOf, skipDone = false, batch, compensation, source } = this.#input;
     const state = this.#state;
     try {
       const opened = await openSweep({
-        workflowId,
-        firstRunId: firstExecutionRunId,
+        terms: {
+          plan: chunkPlan(this.#input),
+          needsApproval: this.#input.approval ?? false,
+          maxUsers: this.#input.maxUsers ?? DEFAULT_MAX_USERS,
+        },
         snapshot,
         redriveOf,
         skipDone,

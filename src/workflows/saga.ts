@@ -1,17 +1,18 @@
-import { ActivityFailure, CancellationScope, isCancellation, log, proxyActivities } from '@temporalio/workflow';
-import type { OffboardingActivities, Preparation } from '../activities/contract';
+import { ActivityFailure, CancellationScope, isCancellation, log } from '@temporalio/workflow';
+import type { Preparation, RecordedEnd } from '../activities/contract';
 import { compensationLog } from '../policy/compensation-log';
 import { fillCompensationInput } from '../policy/compensation-input';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
-import { asPerhapsSent } from '../policy/perhaps-sent';
+import { asRecorded } from '../policy/perhaps-sent';
 import type { RunStatus } from '../policy/outcome';
 import { Catalogue } from '../tasks/catalogue';
 import { callTask } from './call-activity';
+import { internalActivity } from './internal-activity';
 
 /** The end of a run is worth a day of retries; after that it ends with its result alone. */
 const RECORD_WITHIN_MS = 86_400_000;
 
-const { 'httpTasks.recordEnd': recordEnd } = proxyActivities<OffboardingActivities>({
+const recordEnd = internalActivity('httpTasks.recordEnd', {
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: RECORD_WITHIN_MS,
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
@@ -56,7 +57,7 @@ export async function writeEnd(
   run: Pick<OffboardResult, 'workflowId' | 'runId'>,
   end: SagaEnd,
   preparation: Preparation,
-  compensation?: Compensation,
+  { compensation, someItems }: { compensation?: Compensation | undefined; someItems: boolean },
 ): Promise<OffboardResult> {
   return CancellationScope.nonCancellable(async () => {
     const compensations = end.status === 'completed' ? [] : compensationLog(end.steps);
@@ -64,8 +65,9 @@ export async function writeEnd(
     const record = async (): Promise<void> => {
       const { subject, environment } = preparation;
       try {
-        const recorded = await recordEnd({ subject, environment, steps: result.steps.map(withoutItemIds), compensations: result.compensations });
-        result = asPerhapsSent(result, recorded?.perhapsSent ?? []);
+        const steps = result.steps.map(withoutItemIds);
+        const recorded = await recordEnd({ someItems, subject, environment, steps, compensations: result.compensations });
+        result = corrected(result, recorded);
       } catch (error) {
         // What was done to the user must not be lost with the ledger: the run's own result still says it.
         if (!(error instanceof ActivityFailure)) throw error;
@@ -73,12 +75,19 @@ export async function writeEnd(
       }
     };
     await record();
-    if (!compensation || end.status === 'completed') return result;
+    if (!compensation || result.status === 'completed') return result;
     result.compensationTask = await runCompensation(compensation, { ...result, steps: result.steps.map(withoutItemIds) });
     result.compensations = [...result.compensations, compensationLine(result.compensationTask)];
     await record();
     return result;
   });
+}
+
+/** A run that was told of a step which no call bears out has not completed. */
+function corrected(result: OffboardResult, recorded: RecordedEnd | undefined): OffboardResult {
+  if (!recorded) return result;
+  const known = asRecorded(result, recorded);
+  return known.status === 'completed' && recorded.notBorneOut?.length ? { ...known, status: 'partial' } : known;
 }
 
 /** Items are named in the run's own result only. */

@@ -70,7 +70,7 @@ async function runLive({ ledger, env }: Place): Promise<number> {
   };
   const dependencies = { sender, ledger, budgets: timed, hasher: createSubjectHasher(SUBJECT_KEY), allowSensitive: new Set<string>() };
   for (let call = 0; call < 5; call += 1) {
-    const run = { workflowId: 'w', runId: 'r', activityId: String(call), attempt: 1, step: 's', holdSubjects: [], inHistory: true };
+    const run = { workflowId: 'w', runId: 'r', activityId: String(call), attempt: 1, step: 's', holdSubjects: [], inHistory: { input: {} } };
     await runTask(dependencies, userItemsGet, { user_id: 'live' }, run);
   }
   await Promise.all([sender.close(), budgets.close()]);

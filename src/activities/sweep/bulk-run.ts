@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { MOST_USERS_IN_A_BULK_CALL } from '../../ledger/sweeps/sweep-types';
-import type { BulkUser, ChunkFence, RecordBulk } from '../../ledger/sweeps/sweep-types';
+import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
+import type { BulkUser, ChunkFence, Opener, RecordBulk } from '../../ledger/sweeps/sweep-types';
 import type { Outcome } from '../../policy/outcome';
 import { pauseMs } from '../../policy/steps/step';
 import type { TaskFailure } from '../../tasks/failure';
@@ -30,12 +31,13 @@ const RECORD_PAUSE_MS = 1_000;
 
 type BulkEnd = Pick<BulkResult, 'end' | 'unauthorized' | 'nextTryAt'>;
 type Outcomes = BulkResult['outcomes'];
+type BulkWork = RunBulk & Pick<Opener, 'claimedBy'>;
 
 /** One attempt at bulk calls for one app. */
 export class BulkRun {
   readonly #dependencies: SweepDependencies;
   readonly #sweeps: SweepLedger;
-  readonly #input: RunBulk;
+  readonly #input: BulkWork;
   readonly #fence: ChunkFence;
   readonly #signal: AbortSignal;
   readonly #untilMs: number;
@@ -51,7 +53,7 @@ export class BulkRun {
   #vain = 0;
   #unclear = 0;
 
-  private constructor(dependencies: SweepDependencies, input: RunBulk, fence: ChunkFence, signal: AbortSignal) {
+  private constructor(dependencies: SweepDependencies, input: BulkWork, fence: ChunkFence, signal: AbortSignal) {
     this.#dependencies = dependencies;
     this.#sweeps = dependencies.ledger.sweeps;
     this.#input = input;
@@ -61,7 +63,7 @@ export class BulkRun {
   }
 
   /** Takes over from any earlier attempt. @throws SweepSealedError */
-  static async begin(dependencies: SweepDependencies, input: RunBulk, signal: AbortSignal): Promise<BulkRun> {
+  static async begin(dependencies: SweepDependencies, input: BulkWork, signal: AbortSignal): Promise<BulkRun> {
     const chunk = { sweepId: input.sweepId, chunkId: `bulk-${input.app}` };
     const fence = await dependencies.ledger.sweeps.takeFence(chunk);
     return new BulkRun(dependencies, input, { ...chunk, fence }, signal);
@@ -73,6 +75,15 @@ export class BulkRun {
 
   /** @throws SweepFencedError when another attempt takes over; nothing is written or sent then. */
   async execute(): Promise<BulkEnd> {
+    try {
+      return await this.#callUntilDone();
+    } catch (error) {
+      if (isStop(error)) return { end: 'stopped' };
+      throw error;
+    }
+  }
+
+  async #callUntilDone(): Promise<BulkEnd> {
     let waiting = Number.POSITIVE_INFINITY;
     for (;;) {
       const stop = await this.#reasonToStop();
@@ -93,7 +104,11 @@ export class BulkRun {
   /** Sends call after call. Halves of a refused one come last, so that many ids get through before one is looked for. */
   async #sendAll(parts: BulkUser[][]): Promise<BulkEnd | undefined> {
     for (let part = parts.shift(); part; part = parts.shift()) {
-      const answer = await this.#sendPatiently(part);
+      const answer = await this.#sendPatiently(part).catch((error: unknown) => {
+        // The others are handed back before it ends.
+        if (isStop(error)) return { end: 'stopped' } as const;
+        throw error;
+      });
       if ('end' in answer) {
         await this.#handBack([part, ...parts].flat());
         return answer;
@@ -143,6 +158,7 @@ export class BulkRun {
     const askedAtMs = performance.now();
     const users = await this.#sweeps.openBulk({
       ...this.#fence,
+      claimedBy: this.#input.claimedBy,
       app,
       step: `batch.${app}`,
       wave: this.#wave,
@@ -245,6 +261,11 @@ export class BulkRun {
 
 function failed(outcome: Outcome, { type, status, code, requestId }: TaskFailure): Pick<RecordBulk, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId'> {
   return { outcome, failureType: type, status, code, requestId };
+}
+
+/** Every call that changes something is stopped. */
+function isStop(error: unknown): boolean {
+  return error instanceof SweepBarredError && error.obstacle === 'stopped';
 }
 
 /** Whether Batch said anything, be it that it does not want to be called now. */

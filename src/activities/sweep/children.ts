@@ -1,7 +1,10 @@
 import { MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
-import type { SettledUser } from '../../ledger/sweeps/sweep-types';
-import { UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import type { SettledUser, SweepRow } from '../../ledger/sweeps/sweep-types';
+import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
+import { asRecorded } from '../../policy/perhaps-sent';
+import { notBorneOut, withOwnEvidence } from '../../policy/settled-by-ledger';
 import type { OpenChildren, OpenedChildren, RecordChildren } from './contract';
+import { childWorkflowId } from '../../policy/child-workflow-id';
 import { receiptOfStep } from './receipt-of-step';
 import type { SweepDependencies } from './sweep-dependencies';
 import { rejected, withSweep } from './sweep-work';
@@ -9,24 +12,31 @@ import { rejected, withSweep } from './sweep-work';
 /** Under this name the users of children are opened; one workflow at a time may do that. */
 const CHUNK_ID = 'children';
 
-/** See `SweepActivities`. Users on hold get their outcome here and are not answered. */
+/** See `SweepActivities`. Users on hold get their outcome here and are not returned. */
 export async function openChildren(
   { ledger }: Pick<SweepDependencies, 'ledger'>,
   { sweepId, limit, wave, fence: known }: OpenChildren,
+  { total, claimedBy }: Pick<SweepRow, 'total' | 'claimedBy'>,
 ): Promise<OpenedChildren> {
   return withSweep(async () => {
     const { sweeps } = ledger;
     const chunk = { sweepId, chunkId: CHUNK_ID };
     const fence = known ?? (await sweeps.takeFence(chunk));
-    const sweep = await sweeps.read(sweepId);
-    if (sweep === undefined) throw new UnknownSweepError(sweepId);
-    const range = { from: 0, to: Math.max(0, sweep.total - 1) };
-    const users = await sweeps.openWave({ ...chunk, fence, range, wave, limit: Math.min(limit, MOST_USERS_IN_A_WAVE) });
-    return { fence, users: users.map(({ seq, round }) => ({ seq, round })) };
+    const range = { from: 0, to: Math.max(0, total - 1) };
+    try {
+      const users = await sweeps.openWave({ ...chunk, claimedBy, fence, range, wave, limit: Math.min(limit, MOST_USERS_IN_A_WAVE) });
+      return { fence, users: users.map(({ seq, round }) => ({ seq, round })) };
+    } catch (error) {
+      if (error instanceof SweepBarredError && error.obstacle === 'stopped') return { fence, users: [], stopped: true };
+      throw error;
+    }
   });
 }
 
-/** See `SweepActivities`. Repeating it changes nothing. */
+/**
+ * See `SweepActivities`. What became of a step is taken from the child's calls in the ledger, not from what is said of it.
+ * Repeating it changes nothing.
+ */
 export async function recordChildren(
   { ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>,
   { sweepId, fence, users }: RecordChildren,
@@ -38,7 +48,11 @@ export async function recordChildren(
       for (const { seq, round, steps } of users.slice(from, from + MOST_USERS_IN_A_WAVE)) {
         const user = await sweeps.readUser({ sweepId, seq });
         if (user === undefined) throw rejected(`The ids of user ${seq} of the sweep ${sweepId} are gone before it had an outcome.`);
-        settled.push({ kind: 'settled', seq, round, receipts: steps.map((step) => receiptOfStep(step, user, services)) });
+        const calls = await ledger.readReceipts({ workflowId: childWorkflowId(sweepId, { seq, round }, fence) });
+        const wrong = notBorneOut(steps, calls, { someItems: user.user.itemIds !== undefined });
+        const recorded = asRecorded({ steps, compensations: [] }, { perhapsSent: [], notBorneOut: wrong }).steps;
+        const receipts = recorded.map((step) => receiptOfStep(withOwnEvidence(step, calls), user, services));
+        settled.push({ kind: 'settled', seq, round, receipts });
       }
       await sweeps.flushWave({ sweepId, chunkId: CHUNK_ID, fence, users: settled });
     }

@@ -1,24 +1,32 @@
 import { Context } from '@temporalio/activity';
-import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import { SweepBarredError, SweepNotYoursError, SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { retryable } from '../ledger-away';
 import { refusal } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
-import type { ChunkProgress, SweepActivities } from './contract';
+import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
 import { refuseOtherEnvironment } from './other-environment';
 import { ProcessLimits } from './process-limits';
 import { runChunk } from './run-chunk';
+import { planOfSweep } from './sweep-plan';
+
+/** What no attempt can change. */
+const FINAL = [SweepReleasedError, UnknownSweepError, SweepNotYoursError, SweepBarredError] as const;
 
 /**
  * The activity that off-boards the users of one chunk; see `runChunk`. Cancelled, or when its worker shuts down, it
  * finishes what is in flight and answers how far it came.
  *
  * Fails `Task.LedgerUnavailable` (retried) when the ledger is away at its start, and `Task.InvalidInput` (final) for a
- * sweep that the ledger does not have, whose ids were released, or that was read for another environment of Plaid than
- * this worker's. Nothing is sent then.
+ * sweep that the ledger does not have, whose ids were released, that was read for another environment of Plaid than
+ * this worker's, or that lacks an approval or has more users than allowed. Nothing is sent then.
  */
-export function createChunkActivity(given: Omit<ChunkDependencies, 'limits'>): SweepActivities['httpTasks.runChunk'] {
+export function createChunkActivity(
+  given: Omit<ChunkDependencies, 'limits'> & { ledger: { readonly sweeps: SweepLedger } },
+): (input: ChunkInput, sweep: SweepRow) => Promise<ChunkResult> {
   const dependencies = { ...given, limits: new ProcessLimits() };
-  return async (input) => {
+  return async (input, sweep) => {
     const activity = Context.current();
     const { users } = input;
     const control = {
@@ -27,11 +35,12 @@ export function createChunkActivity(given: Omit<ChunkDependencies, 'limits'>): S
     };
     try {
       return await retryable(async () => {
-        refuseOtherEnvironment(dependencies.services, await dependencies.ledger.sweeps.read(input.sweepId), 'sweepId');
-        return runChunk(input, dependencies, control);
+        refuseOtherEnvironment(dependencies.services, sweep, 'sweepId');
+        const plan = await planOfSweep(given.ledger.sweeps, sweep, input.plan);
+        return runChunk({ ...input, plan, claimedBy: sweep.claimedBy }, dependencies, control);
       });
     } catch (error) {
-      if (error instanceof SweepReleasedError || error instanceof UnknownSweepError) throw refusal('sweepId', error.message);
+      if (FINAL.some((type) => error instanceof type)) throw refusal('sweepId', (error as Error).message);
       throw error;
     }
   };

@@ -8,7 +8,7 @@ import type { ProcessLimits } from './process-limits';
 
 /** What a chunk works with. */
 export interface ChunkDependencies {
-  ledger: Pick<Ledger, 'isHeld'> & {
+  ledger: Pick<Ledger, 'forbids'> & {
     readonly sweeps: Pick<
       SweepLedger,
       'read' | 'takeFence' | 'confirmFence' | 'openWave' | 'flushWave' | 'readHistories' | 'readRemovals' | 'countFailed'

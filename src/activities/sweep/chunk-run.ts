@@ -1,4 +1,5 @@
 import type { ChunkDependencies } from './chunk-dependencies';
+import type { Opener } from '../../ledger/sweeps/sweep-types';
 import type { ChunkEnd, ChunkInput, RefusedKey } from './contract';
 import type { FencedLedger } from './fenced-ledger';
 
@@ -8,9 +9,12 @@ interface StopReason {
   unauthorized?: RefusedKey;
 }
 
+/** What a chunk does, and for which run. */
+export type ChunkWork = ChunkInput & Pick<Opener, 'claimedBy'>;
+
 /** What the users of one attempt at a chunk share: how to send, and whether they still may. */
 export class ChunkRun {
-  readonly input: ChunkInput;
+  readonly input: ChunkWork;
   readonly ledger: FencedLedger;
   readonly dependencies: Omit<ChunkDependencies, 'ledger'>;
   /** A reading of `performance.now()`. */
@@ -20,7 +24,7 @@ export class ChunkRun {
   #error: Error | undefined;
   #isLate = false;
 
-  constructor(input: ChunkInput, ledger: FencedLedger, stop: AbortController, dependencies: Omit<ChunkDependencies, 'ledger'>) {
+  constructor(input: ChunkWork, ledger: FencedLedger, stop: AbortController, dependencies: Omit<ChunkDependencies, 'ledger'>) {
     this.input = input;
     this.ledger = ledger;
     this.#stop = stop;
@@ -62,6 +66,11 @@ export class ChunkRun {
   /** Whoever is still under way waits for something that does not come soon, and is handed back. */
   stopLate(): void {
     this.#stopBecause({ end: 'time' });
+  }
+
+  /** `http-tasks stop`: users are deferred as they stand. */
+  stopStopped(): void {
+    this.#stopBecause({ end: 'stopped' });
   }
 
   stopForTolerance(): void {

@@ -1,7 +1,7 @@
 import { SweepSealedError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { MOST_USERS_IN_A_BULK_CALL, MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
-import type { BulkUser, ChunkFence, OpenUser, SettledUser, UnfinishedRange } from '../../ledger/sweeps/sweep-types';
+import type { BulkUser, ChunkFence, Opener, OpenUser, SettledUser, SweepRow, UnfinishedRange } from '../../ledger/sweeps/sweep-types';
 import type { Outcome } from '../../policy/outcome';
 import { bulkCallOf } from './bulk-call-of';
 import type { CloseTargets } from './contract';
@@ -17,13 +17,17 @@ const LAST_WORDS = ['unknown', 'failed', 'skipped'] as const satisfies readonly 
 type LastWord = (typeof LAST_WORDS)[number];
 
 /** See `SweepActivities`. Sends nothing, and may be repeated at any time; what is written stays. */
-export async function closeTargets(dependencies: Pick<SweepDependencies, 'ledger' | 'services'>, input: CloseTargets): Promise<void> {
+export async function closeTargets(
+  dependencies: Pick<SweepDependencies, 'ledger' | 'services'>,
+  input: CloseTargets,
+  { claimedBy }: Pick<SweepRow, 'claimedBy'>,
+): Promise<void> {
   let closing: Closing | undefined;
   await beating(
     () => ({ closed: closing?.closed ?? 0 }),
     (signal) =>
       withSweep(async () => {
-        closing = await Closing.begin(dependencies, input, signal);
+        closing = await Closing.begin(dependencies, { ...input, claimedBy }, signal);
         await closing?.closeAll();
       }),
   );
@@ -35,31 +39,39 @@ class Closing {
   readonly #services: SweepDependencies['services'];
   readonly #reason: CloseTargets['reason'];
   readonly #fence: ChunkFence;
+  /** Nothing is sent, so that neither a missing approval nor a stop is in the way. */
+  readonly #opener: Opener;
   readonly #signal: AbortSignal;
   #wave = 0;
   /** How many have got their last word; those who wait for several bulk calls count several times. */
   closed = 0;
 
-  private constructor({ ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>, reason: CloseTargets['reason'], fence: ChunkFence, signal: AbortSignal) {
+  private constructor(
+    { ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>,
+    { reason, claimedBy }: CloseTargets & Opener,
+    fence: ChunkFence,
+    signal: AbortSignal,
+  ) {
     this.#sweeps = ledger.sweeps;
     this.#services = services;
     this.#reason = reason;
     this.#fence = fence;
+    this.#opener = { claimedBy, sends: false };
     this.#signal = signal;
   }
 
   /** Takes the sweep away from everybody who may still be at work on it; undefined when it is sealed already. */
   static async begin(
     dependencies: Pick<SweepDependencies, 'ledger' | 'services'>,
-    { sweepId, reason }: CloseTargets,
+    input: CloseTargets & Opener,
     signal: AbortSignal,
   ): Promise<Closing | undefined> {
     const { sweeps } = dependencies.ledger;
-    const chunk = { sweepId, chunkId: 'close' };
+    const chunk = { sweepId: input.sweepId, chunkId: 'close' };
     try {
       const fence = { ...chunk, fence: await sweeps.takeFence(chunk) };
       await sweeps.voidOtherFences(fence);
-      return new Closing(dependencies, reason, fence, signal);
+      return new Closing(dependencies, input, fence, signal);
     } catch (error) {
       if (error instanceof SweepSealedError) return undefined;
       throw error;
@@ -89,7 +101,7 @@ class Closing {
 
   async #closeWave(range: { from: number; to: number }): Promise<number> {
     this.#signal.throwIfAborted();
-    const users = await this.#sweeps.openWave({ ...this.#fence, range, wave: ++this.#wave, limit: MOST_USERS_IN_A_WAVE });
+    const users = await this.#sweeps.openWave({ ...this.#fence, ...this.#opener, range, wave: ++this.#wave, limit: MOST_USERS_IN_A_WAVE });
     if (users.length === 0) return 0;
     const partlyDone = await this.#partlyDone(users.filter(({ round }) => round > 0));
     await this.#sweeps.flushWave({ ...this.#fence, users: users.map((user) => this.#lastWord(user, partlyDone)) });
@@ -105,7 +117,7 @@ class Closing {
   async #closeBulk(app: string): Promise<void> {
     for (;;) {
       this.#signal.throwIfAborted();
-      const users = await this.#sweeps.openBulk({ ...this.#fence, app, step: `batch.${app}`, wave: ++this.#wave, limit: MOST_USERS_IN_A_BULK_CALL });
+      const users = await this.#sweeps.openBulk({ ...this.#fence, ...this.#opener, app, step: `batch.${app}`, wave: ++this.#wave, limit: MOST_USERS_IN_A_BULK_CALL });
       // A call of users on hold answers nobody, and more may wait behind them.
       if (users.length === 0 && !(await this.#sweeps.readyForBulk(this.#fence.sweepId))[app]) return;
       const partlyDone = await this.#partlyDone(users);

@@ -10,11 +10,13 @@ import type { Tolerance } from '../../policy/tolerance';
  * holds numbers, sequence numbers and outcomes, and never an id of a user, an Item or a source's row.
  */
 
-/** A sweep as its first activity finds or makes it. */
+/**
+ * A sweep as its first activity finds or makes it. Which run opens it the activity asks the server; versions before put it
+ * into this input.
+ */
 export interface OpenSweep {
-  workflowId: string;
-  /** Constant over continue-as-new: two runs never work on one sweep. */
-  firstRunId: string;
+  /** What is decided about the sweep, once and for all; absent in runs that 0.1.0 began. */
+  terms?: { plan: ChunkPlan; needsApproval: boolean; maxUsers: number };
   snapshot?: string;
   redriveOf?: string;
   skipDone: boolean;
@@ -40,6 +42,7 @@ export interface TakeSnapshot {
   source?: SourceSpec;
   /** ISO 8601: bound to `:scheduledTime` of queries. */
   scheduledTime: string;
+  /** Counts for a sweep that 0.1.0 opened; others have theirs in the ledger. */
   maxUsers: number;
   badRows: Tolerance;
 }
@@ -89,6 +92,7 @@ export interface ChunkInput {
   toSeq: number;
   /** So many users of the range are not done, for its heartbeats; versions before did not tell. */
   users?: number;
+  /** Counts for a sweep that 0.1.0 opened, see `planOfSweep`; the others have theirs in the ledger. */
   plan: ChunkPlan;
   /** No more users are begun after so long. */
   beginForMs: number;
@@ -117,9 +121,10 @@ export interface ChunkProgress {
  * - `cancelled`: it was told to stop; what was under way was finished or deferred.
  * - `unauthorized`: a provider refused a key; users are deferred as they stood.
  * - `tolerance`: more users failed than `mostFailed`.
+ * - `stopped`: everything is stopped (`http-tasks stop`); users are deferred as they stood.
  * - `fenced`: another attempt has taken over the chunk, or the sweep is sealed; this one wrote and sent nothing more.
  */
-export type ChunkEnd = 'rangeDone' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'fenced';
+export type ChunkEnd = 'rangeDone' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'stopped' | 'fenced';
 
 /** A key that a provider refused; the slot is absent for a service with one key. */
 export interface RefusedKey {
@@ -148,7 +153,7 @@ export interface BulkResult {
   /** Calls that were answered or refused. */
   calls: number;
   outcomes: Partial<Record<Outcome, number>>;
-  end: 'done' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'fenced' | 'later';
+  end: 'done' | 'time' | 'cancelled' | 'unauthorized' | 'tolerance' | 'stopped' | 'fenced' | 'later';
   unauthorized?: RefusedKey;
   /** ISO 8601, with `later`: the provider asked to wait, or could not be reached. */
   nextTryAt?: string;
@@ -190,6 +195,8 @@ export interface OpenChildren {
 
 /** Users who got their intent; each is off-boarded by a child with `user: {sweepId, seq}`. */
 export interface OpenedChildren {
+  /** Everything is stopped (`http-tasks stop`), so that no user got an intent. */
+  stopped?: boolean;
   fence: number;
   users: { seq: number; round: number }[];
 }
@@ -201,7 +208,23 @@ export interface RecordChildren {
   users: { seq: number; round: number; steps: StepResult[] }[];
 }
 
-/** The activities of `offboardUsers`. Their names are permanent. */
+/** An update that changes what a sweep may do, before it takes effect. */
+export interface RecordUpdate {
+  sweepId: string;
+  update: 'approve' | 'resume' | 'setRate';
+  /** By which the server is asked how the update is stored. */
+  updateId: string;
+  /** With `approve`. */
+  approval?: { total: number; by: string };
+}
+
+/** What the ledger has after an update. */
+export interface RecordedUpdate {
+  /** Who approved first. */
+  approvedBy?: string;
+}
+
+/** The activities of `offboardUsers`. Their names are permanent. All fail `Task.InvalidInput` for any run but the sweep's own. */
 export interface SweepActivities {
   /**
    * Finds or makes the sweep in the ledger and claims it for this run. Repeating it changes nothing.
@@ -222,6 +245,12 @@ export interface SweepActivities {
   'httpTasks.endSweep'(input: EndSweep): Promise<EndedSweep>;
   'httpTasks.setSweepStatus'(input: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
   'httpTasks.setRate'(input: { service: string; keySlot: string; callsPerMinute: number | null }): Promise<void>;
+  /**
+   * Records an approval, and lets any of these updates take effect. Repeating it changes nothing. Fails
+   * `Task.InvalidInput` when the approved number is not that of the ledger, and `Encryption.PlaintextRefused` for an update
+   * in plain text where that is refused.
+   */
+  'httpTasks.recordUpdate'(input: RecordUpdate): Promise<RecordedUpdate>;
   'httpTasks.openChildren'(input: OpenChildren): Promise<OpenedChildren>;
   'httpTasks.recordChildren'(input: RecordChildren): Promise<void>;
 }

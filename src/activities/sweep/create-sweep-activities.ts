@@ -1,3 +1,4 @@
+import { requireOwnSweep, requireRunOf } from '../callers';
 import { createChunkActivity } from './chunk-activity';
 import { openChildren, recordChildren } from './children';
 import { closeTargets } from './close-targets';
@@ -5,26 +6,35 @@ import type { SweepActivities } from './contract';
 import { endSweep } from './end-sweep';
 import { openSweep } from './open-sweep';
 import { planChunks } from './plan-chunks';
+import { recordUpdate } from './record-update';
 import { runBulk } from './run-bulk';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 import { takeSnapshot } from './take-snapshot';
 
-/** The activities of `offboardUsers`, by their permanent names. */
+/** The activities of `offboardUsers`, by their permanent names. Each first makes sure who calls. */
 export function createSweepActivities(dependencies: SweepDependencies): SweepActivities {
-  const { ledger } = dependencies;
+  const { ledger, callers } = dependencies;
+  const own = (sweepId: string) => requireOwnSweep(callers, (id) => ledger.sweeps.read(id), sweepId);
+  const runChunk = createChunkActivity(dependencies);
   return {
-    'httpTasks.openSweep': (input) => openSweep(dependencies, input),
-    'httpTasks.takeSnapshot': (input) => takeSnapshot(dependencies, input),
-    'httpTasks.planChunks': (input) => planChunks(dependencies, input),
-    'httpTasks.runChunk': createChunkActivity(dependencies),
-    'httpTasks.runBulk': (input) => runBulk(dependencies, input),
-    'httpTasks.closeTargets': (input) => closeTargets(dependencies, input),
-    'httpTasks.endSweep': (input) => endSweep(dependencies, input),
-    'httpTasks.setSweepStatus': (change) => withSweep(() => ledger.sweeps.setStatus(change)),
-    'httpTasks.setRate': ({ callsPerMinute, ...key }) =>
-      withSweep(() => ledger.rates.setRate({ ...key, ...(callsPerMinute !== null && { limitPerMinute: callsPerMinute }) })),
-    'httpTasks.openChildren': (input) => openChildren(dependencies, input),
-    'httpTasks.recordChildren': (input) => recordChildren(dependencies, input),
+    'httpTasks.openSweep': async (input) => openSweep(dependencies, input, await requireRunOf(callers, 'offboardUsers')),
+    'httpTasks.takeSnapshot': async (input) => takeSnapshot(dependencies, input, await own(input.sweepId)),
+    'httpTasks.planChunks': async (input) => (await own(input.sweepId), planChunks(dependencies, input)),
+    'httpTasks.runChunk': async (input) => runChunk(input, await own(input.sweepId)),
+    'httpTasks.runBulk': async (input) => runBulk(dependencies, input, await own(input.sweepId)),
+    'httpTasks.closeTargets': async (input) => closeTargets(dependencies, input, await own(input.sweepId)),
+    'httpTasks.endSweep': async (input) => endSweep(dependencies, input, await own(input.sweepId)),
+    'httpTasks.setSweepStatus': async (change) => {
+      await own(change.sweepId);
+      await withSweep(() => ledger.sweeps.setStatus(change));
+    },
+    'httpTasks.setRate': async ({ callsPerMinute, ...key }) => {
+      await requireRunOf(callers, 'offboardUsers');
+      await withSweep(() => ledger.rates.setRate({ ...key, ...(callsPerMinute !== null && { limitPerMinute: callsPerMinute }) }));
+    },
+    'httpTasks.recordUpdate': async (input) => recordUpdate(ledger, await own(input.sweepId), input),
+    'httpTasks.openChildren': async (input) => openChildren(dependencies, input, await own(input.sweepId)),
+    'httpTasks.recordChildren': async (input) => (await own(input.sweepId), recordChildren(dependencies, input)),
   };
 }

@@ -1,6 +1,6 @@
-import { UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { statusOfSweep } from '../../policy/sweep-result';
-import type { EndedSweep, EndSweep } from './contract';
+import type { ChunkPlan, EndedSweep, EndSweep } from './contract';
 import { outcomeCounts } from './plan-chunks';
 import type { SweepDependencies } from './sweep-dependencies';
 import { beating, rejected, withSweep } from './sweep-work';
@@ -16,16 +16,15 @@ const IDS_KEPT_MS = 30 * 24 * 3_600_000;
  * there are none, the sweep's key is destroyed at once. What other sweeps have kept for too long is destroyed here too,
  * also those that were given up and never ended.
  */
-export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, input: EndSweep): Promise<EndedSweep> {
+export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, input: EndSweep, sweep: SweepRow): Promise<EndedSweep> {
   const progress = { sealedReceipts: 0, purgedUsers: 0 };
   return beating(
     () => progress,
     (signal) =>
       withSweep(async () => {
         const { sweeps } = ledger;
-        const { sweepId, cancelled, notFoundIsFine } = input;
-        const sweep = await sweeps.read(sweepId);
-        if (sweep === undefined) throw new UnknownSweepError(sweepId);
+        const { sweepId, cancelled } = input;
+        const { notFoundIsFine } = sweep.plan === undefined ? input : (JSON.parse(sweep.plan) as ChunkPlan);
         const counts = outcomeCounts(await sweeps.count(sweepId));
         if (counts.pending > 0) throw rejected(`${counts.pending} users of the sweep ${sweepId} have no outcome yet, so it cannot be sealed.`);
         const { merkleRoot } = await sweeps.seal({

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { SubjectHistory } from '../../ledger/ledger';
 import { SweepFencedError } from '../../ledger/sweeps/sweep-errors';
-import type { ChunkFence, DeferredUser, OpenUser, Removal, SettledUser } from '../../ledger/sweeps/sweep-types';
+import type { ChunkFence, DeferredUser, Opener, OpenUser, Removal, SettledUser } from '../../ledger/sweeps/sweep-types';
 import type { ChunkDependencies } from './chunk-dependencies';
 
 /**
@@ -25,6 +25,7 @@ export class FencedLedger {
   readonly #holds: ChunkDependencies['ledger'];
   readonly #sweeps: ChunkDependencies['ledger']['sweeps'];
   readonly #chunk: ChunkFence;
+  readonly #opener: Opener;
   /** Aborts when the chunk is to stop. */
   readonly #stopped: AbortSignal;
   #confirmedAtMs: number;
@@ -34,18 +35,20 @@ export class FencedLedger {
   /** Until this reading of `performance.now()` an attempt that was taken over may send, since it knows of nothing yet. */
   readonly othersMaySendUntilMs = performance.now() + FENCE_HOLDS_MS;
 
-  private constructor(ledger: ChunkDependencies['ledger'], chunk: ChunkFence, stopped: AbortSignal, confirmedAtMs: number) {
+  private constructor(ledger: ChunkDependencies['ledger'], { claimedBy, ...chunk }: ChunkFence & Opener, stopped: AbortSignal, confirmedAtMs: number) {
     this.#holds = ledger;
     this.#sweeps = ledger.sweeps;
     this.#chunk = chunk;
+    this.#opener = { claimedBy };
     this.#stopped = stopped;
     this.#confirmedAtMs = confirmedAtMs;
   }
 
   /** Takes the chunk over from any earlier attempt. */
-  static async take(ledger: ChunkDependencies['ledger'], chunk: Omit<ChunkFence, 'fence'>, stopped: AbortSignal): Promise<FencedLedger> {
+  static async take(ledger: ChunkDependencies['ledger'], chunk: Omit<ChunkFence, 'fence'> & Opener, stopped: AbortSignal): Promise<FencedLedger> {
     const beganAtMs = performance.now();
-    const fence = await ledger.sweeps.takeFence(chunk);
+    const { sweepId, chunkId } = chunk;
+    const fence = await ledger.sweeps.takeFence({ sweepId, chunkId });
     return new FencedLedger(ledger, { ...chunk, fence }, stopped, beganAtMs);
   }
 
@@ -66,7 +69,7 @@ export class FencedLedger {
   async openWave(range: { from: number; to: number }, limit: number): Promise<OpenUser[]> {
     this.#waves += 1;
     const wave = this.#waves;
-    return this.#confirmedBy(() => this.#sweeps.openWave({ ...this.#chunk, range, wave, limit }));
+    return this.#confirmedBy(() => this.#sweeps.openWave({ ...this.#chunk, ...this.#opener, range, wave, limit }));
   }
 
   async flush(users: readonly (SettledUser | DeferredUser)[]): Promise<void> {
@@ -101,8 +104,8 @@ export class FencedLedger {
     }
   }
 
-  isHeld(subjects: readonly string[]): Promise<boolean> {
-    return this.#patiently(() => this.#holds.isHeld(subjects));
+  forbids(subjects: readonly string[]): Promise<'held' | 'stopped' | undefined> {
+    return this.#patiently(() => this.#holds.forbids(subjects));
   }
 
   /** Notes when it began: that is the earliest moment at which the ledger may have confirmed the fence. */

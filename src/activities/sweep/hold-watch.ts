@@ -4,12 +4,12 @@ import type { FencedLedger } from './fenced-ledger';
 const CLEAR_FOR_MS = 1_000;
 
 /**
- * Whether a hold lies on one user by now. The wave's intent was recorded only because there was none; whoever comes to
+ * Whether a hold lies on one user by now, or everything is stopped. The wave's intent was recorded only because there was none; whoever comes to
  * a call later than that, after a wait or in the queue of a slow provider, has to ask again.
  */
 export class HoldWatch {
   #clearAtMs: number;
-  #held = false;
+  #obstacle: 'held' | 'stopped' | undefined;
 
   /** @param clearAtMs The reading of `performance.now()` at which the ledger was asked for the wave. */
   constructor(
@@ -20,16 +20,17 @@ export class HoldWatch {
     this.#clearAtMs = clearAtMs;
   }
 
-  /** Whether the ledger has said so just now; then there is no hold, and nothing to ask. */
+  /** Whether the ledger has said just now that nothing forbids a call; then there is nothing to ask. */
   get isClear(): boolean {
-    return !this.#held && performance.now() <= this.#clearAtMs + CLEAR_FOR_MS;
+    return this.#obstacle === undefined && performance.now() <= this.#clearAtMs + CLEAR_FOR_MS;
   }
 
-  async isHeld(): Promise<boolean> {
-    if (this.#held || this.isClear) return this.#held;
+  /** A hold on the user, or the stop of everything; undefined when a call may be sent. */
+  async obstacle(): Promise<'held' | 'stopped' | undefined> {
+    if (this.#obstacle !== undefined || this.isClear) return this.#obstacle;
     const askedAtMs = performance.now();
-    this.#held = await this.ledger.isHeld(this.subjects);
+    this.#obstacle = await this.ledger.forbids(this.subjects);
     this.#clearAtMs = askedAtMs;
-    return this.#held;
+    return this.#obstacle;
   }
 }

@@ -1,20 +1,20 @@
-import { Context } from '@temporalio/activity';
 import { SweepConflictError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
-import type { NewSweep, SweepRow } from '../../ledger/sweeps/sweep-types';
+import type { NewSweep, SweepRow, SweepTerms } from '../../ledger/sweeps/sweep-types';
+import type { CallingRun } from '../callers';
 import { refusal, refuseUnsendable, requireService } from '../refusals';
 import type { OpenedSweep, OpenSweep } from './contract';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
 /** See `SweepActivities`. Nothing is read from a source yet, and nobody called. */
-export async function openSweep(dependencies: SweepDependencies, input: OpenSweep): Promise<OpenedSweep> {
+export async function openSweep(dependencies: SweepDependencies, input: OpenSweep, run: CallingRun): Promise<OpenedSweep> {
   const { services, catalogue, sender, ledger, searchAttributes } = dependencies;
   if (input.usesBatch) requireService(services, 'batch', 'batch.mode');
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
   const { snapshot } = input;
   const sweepId = await withSweep(() =>
-    snapshot === undefined ? makeSweep(ledger.sweeps, input) : claimSnapshot(ledger.sweeps, snapshot, input.firstRunId),
+    snapshot === undefined ? makeSweep(ledger.sweeps, input, run) : claimSnapshot(ledger.sweeps, input, snapshot, run.firstRunId),
   );
   return {
     sweepId,
@@ -24,13 +24,13 @@ export async function openSweep(dependencies: SweepDependencies, input: OpenSwee
 }
 
 /** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */
-async function claimSnapshot(sweeps: SweepLedger, snapshot: string, by: string): Promise<string> {
+async function claimSnapshot(sweeps: SweepLedger, { terms }: OpenSweep, snapshot: string, by: string): Promise<string> {
   const found = await sweeps.read(snapshot);
   if (found === undefined) {
     throw refusal('snapshot', 'this ledger has no sweep of that id; check it, and that the worker has the ledger into which the users were read (HTTP_TASKS_LEDGER_URL)');
   }
   refuseUnusable(found);
-  const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by });
+  const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by, ...(terms && { terms: termsOf(terms) }) });
   if (claimedBy === by) return snapshot;
   throw refusal('snapshot', 'belongs to another run, which works through its users; read the source again for another sweep');
 }
@@ -46,16 +46,26 @@ function refuseUnusable({ endedAt, status, readable, snapshotComplete }: SweepRo
 }
 
 /** A sweep of the workflow's name, or of one that no other run can have had. */
-async function makeSweep(sweeps: SweepLedger, { workflowId, firstRunId, redriveOf, skipDone }: OpenSweep): Promise<string> {
+async function makeSweep(sweeps: SweepLedger, { terms, redriveOf, skipDone }: OpenSweep, run: CallingRun): Promise<string> {
+  const { workflowId, firstRunId, runId } = run;
   if (redriveOf !== undefined) await refuseUndrivable(sweeps, redriveOf);
-  const { runId = '' } = Context.current().info.workflowExecution ?? {};
   const names = [workflowId, `${workflowId}.${firstRunId.slice(0, 8)}`, `${workflowId}.${runId}`];
   for (const sweepId of names) {
-    const made = await createUnlessTaken(sweeps, { sweepId, skipDone, claimedBy: firstRunId, ...(redriveOf !== undefined && { redriveOf }) });
+    const made = await createUnlessTaken(sweeps, {
+      sweepId,
+      skipDone,
+      claimedBy: firstRunId,
+      ...(terms && { terms: termsOf(terms) }),
+      ...(redriveOf !== undefined && { redriveOf }),
+    });
     // One of this very run that has ended is left as it is: a retried or repeated workflow has the same first run.
     if (made?.claimedBy === firstRunId && made.endedAt === undefined) return sweepId;
   }
   throw refusal('sweepId', `other runs have used all of ${names.join(', ')}; start it under another workflow id`);
+}
+
+function termsOf({ plan, needsApproval, maxUsers }: NonNullable<OpenSweep['terms']>): SweepTerms {
+  return { plan: JSON.stringify(plan), needsApproval, maxUsers };
 }
 
 async function createUnlessTaken(sweeps: SweepLedger, sweep: NewSweep): Promise<SweepRow | undefined> {

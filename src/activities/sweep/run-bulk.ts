@@ -1,4 +1,5 @@
 import { SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { BulkRun } from './bulk-run';
 import type { BulkResult, RunBulk } from './contract';
 import type { SweepDependencies } from './sweep-dependencies';
@@ -11,13 +12,13 @@ import { beating, withSweep } from './sweep-work';
  *
  * Told to stop, it finishes the call in flight and answers. Who was not sent waits on as before.
  */
-export async function runBulk(dependencies: SweepDependencies, input: RunBulk): Promise<BulkResult> {
+export async function runBulk(dependencies: SweepDependencies, input: RunBulk, { claimedBy }: Pick<SweepRow, 'claimedBy'>): Promise<BulkResult> {
   let run: BulkRun | undefined;
   const progress = (): Pick<BulkResult, 'calls' | 'outcomes'> => run?.progress ?? { calls: 0, outcomes: {} };
   return beating(progress, (signal) =>
     withSweep(async () => {
       try {
-        run = await BulkRun.begin(dependencies, input, signal);
+        run = await BulkRun.begin(dependencies, { ...input, claimedBy }, signal);
         return { ...(await run.execute()), ...progress() };
       } catch (error) {
         if (!(error instanceof SweepFencedError || error instanceof SweepSealedError)) throw error;

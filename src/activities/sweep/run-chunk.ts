@@ -1,11 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import type { SubjectHistory } from '../../ledger/ledger';
 import { LedgerUnavailableError } from '../../ledger/ledger';
-import { SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
+import { SweepBarredError, SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
 import type { OpenUser } from '../../ledger/sweeps/sweep-types';
 import type { ChunkControl, ChunkDependencies } from './chunk-dependencies';
 import { ChunkRun } from './chunk-run';
-import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
+import type { ChunkWork } from './chunk-run';
+import type { ChunkProgress, ChunkResult } from './contract';
 import { FencedLedger } from './fenced-ledger';
 import { OutcomeBuffer } from './outcome-buffer';
 import { subjectAt } from './plan-user';
@@ -36,13 +37,15 @@ const WAVE = { most: 125, least: 60 };
  * @throws LedgerUnavailableError when the ledger is away at the start.
  * @throws UnknownSweepError
  * @throws SweepReleasedError
+ * @throws SweepNotYoursError
+ * @throws SweepBarredError without an approval, or with more users than allowed.
  */
-export async function runChunk(input: ChunkInput, dependencies: ChunkDependencies, control: ChunkControl = {}): Promise<ChunkResult> {
+export async function runChunk(input: ChunkWork, dependencies: ChunkDependencies, control: ChunkControl = {}): Promise<ChunkResult> {
   const stop = new AbortController();
   // Every user who waits listens to this one signal.
   setMaxListeners(0, stop.signal);
   try {
-    const chunk = { sweepId: input.sweepId, chunkId: `chunk-${input.fromSeq}` };
+    const chunk = { sweepId: input.sweepId, chunkId: `chunk-${input.fromSeq}`, claimedBy: input.claimedBy };
     const ledger = await FencedLedger.take(dependencies.ledger, chunk, stop.signal);
     return await new ChunkAttempt(new ChunkRun(input, ledger, stop, dependencies), control).execute();
   } catch (error) {
@@ -200,6 +203,7 @@ class ChunkAttempt {
       return await work();
     } catch (error) {
       if (error instanceof SweepFencedError) this.#run.stopFenced();
+      else if (error instanceof SweepBarredError && error.obstacle === 'stopped') this.#run.stopStopped();
       // Waited for as long as there was time: whoever is still open is settled by the next attempt.
       else if (!(error instanceof LedgerUnavailableError)) this.#run.stopFailed(error instanceof Error ? error : new Error(String(error)));
       throw error;

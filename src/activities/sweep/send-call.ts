@@ -70,7 +70,9 @@ async function obstacleTo(
       await takeToken(run, task);
       takenAtMs = performance.now();
     }
-    if (task.effect !== 'read' && !holds.isClear && (await holds.isHeld())) return 'held';
+    const forbidden = task.effect !== 'read' && !holds.isClear ? await holds.obstacle() : undefined;
+    if (forbidden === 'stopped') run.stopStopped();
+    if (forbidden !== undefined) return forbidden;
     if (run.stopped.aborted || (admission === 'call' && slot.refuses(run.beganAtMs))) return 'stopped';
     if (performance.now() <= run.ledger.sendableUntilMs) return undefined;
     await run.ledger.confirm();

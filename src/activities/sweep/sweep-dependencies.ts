@@ -6,10 +6,13 @@ import type { SubjectHasher } from '../../ledger/subject';
 import type { SourceFactory } from '../../sources/open-source';
 import type { Catalogue } from '../../tasks/catalogue';
 import type { CallBudgets } from '../call-budget';
+import type { Callers } from '../callers';
 
 /** What the activities of sweeps work with. */
 export interface SweepDependencies {
   ledger: OpenedLedger;
+  /** Who calls. */
+  callers: Callers;
   sender: TaskSender;
   /** The rates that all processes share. */
   budgets: CallBudgets;

@@ -16,7 +16,8 @@ import { beating, withSweep } from './sweep-work';
  * Users who are refused as a whole are not kept: the sweep gets the status `failed` and its key is destroyed. Until then
  * nothing was sent to any provider.
  */
-export async function takeSnapshot(dependencies: SweepDependencies, input: TakeSnapshot): Promise<Snapshot> {
+export async function takeSnapshot(dependencies: SweepDependencies, given: TakeSnapshot, sweep: SweepRow): Promise<Snapshot> {
+  const input = { ...given, maxUsers: sweep.maxUsers ?? given.maxUsers };
   let told: Snapshot = { total: 0, duplicates: 0, rejected: 0 };
   const onProgress = ({ total, duplicates, rejected }: SnapshotState): void => {
     told = { total, duplicates, rejected };

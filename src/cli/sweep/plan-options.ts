@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DEFAULT_CONCURRENCY, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN } from '../../policy/sweep-input';
+import { DEFAULT_CHILDREN, DEFAULT_CHUNKS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN } from '../../policy/sweep-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../../tasks/plaid/reason-codes';
 import { literalOption } from '../command';
 import { defined } from '../defined';
@@ -43,7 +43,7 @@ export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--no
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the sweep'))
     .addOption(literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'))
     .addOption(new Option('--dry-run', 'only look, change nothing'))
-    .addOption(literalOption('--concurrency <n>', `chunks, or children, under way at once (else ${DEFAULT_CONCURRENCY})`))
+    .addOption(literalOption('--concurrency <n>', `chunks, or children, in progress at a time (else ${DEFAULT_CHUNKS} chunks or ${DEFAULT_CHILDREN} children)`))
     .addOption(literalOption('--rate <calls>', "Plaid's limit in calls a minute, for everybody who uses the ledger (else as documented)"))
     .addOption(literalOption('--tolerance <n>', 'pause when more users than this failed or are unknown: a number, or a share such as 1% (else never)'))
     .addOption(literalOption('--max-users <n>', `refuse a source with more users (else ${DEFAULT_MAX_USERS})`))

@@ -9,6 +9,7 @@ import { printJson, printable, say } from '../output';
 import { requireWorker } from '../pollers';
 import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
+import { userName } from '../user-name';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { describeSweep, queryProgress, unknownSweep } from './sweep-run';
 import { watchSweep } from './watch';
@@ -68,8 +69,10 @@ export async function sendUpdate(client: Client, sweepId: string, wanted: SweepU
 function execute(handle: WorkflowHandle, wanted: SweepUpdate): Promise<SweepProgress> {
   switch (wanted.name) {
     case 'pause':
-    case 'resume':
       return handle.executeUpdate<SweepProgress, []>(wanted.name);
+    case 'resume':
+      // Only an update with an argument can be encrypted.
+      return handle.executeUpdate<SweepProgress, [{ by: string }]>(wanted.name, { args: [{ by: userName() }] });
     case 'approve':
       return handle.executeUpdate<SweepProgress, [typeof wanted.argument]>(wanted.name, { args: [wanted.argument] });
     case 'setRate':

@@ -22,6 +22,28 @@ export async function createLibsqlWrites(transaction: Transaction<Tables>): Prom
   }
 }
 
+/**
+ * Makes the views that record intents once more, with what 0008-guards.ts adds: `claimed_by` is the run that asks, `sends`
+ * is 0 for one that only writes last words.
+ */
+export async function replaceLibsqlWaves(transaction: Transaction<Tables>): Promise<void> {
+  for (const { name, takes, does } of WRITES.filter(({ name }) => name === 'write_sweep_wave' || name === 'write_bulk_wave')) {
+    const columns = [...takes, 'claimed_by', 'sends'].map((column) => `null as "${column}"`).join(', ');
+    await sql.raw(`drop view ${name}`).execute(transaction);
+    await sql.raw(`create view ${name} as select ${columns} where false`).execute(transaction);
+    await sql.raw(`create trigger ${name}_run instead of insert on ${name} begin${mayBegin()}${does}end`).execute(transaction);
+  }
+}
+
+function mayBegin(): string {
+  return `
+    select raise(abort, 'refused') where exists (
+      select 1 from sweeps as s
+      where s.number = new.sweep and (s.claimed_by is not new.claimed_by or s.closed_at is not null or (new.sends <> 0 and (
+        (s.needs_approval = 1 and s.approved_at is null) or s.total > s.max_users
+          or exists (select 1 from stops where lifted_at is null)))));`;
+}
+
 function appendRows(): string {
   return `
     select raise(abort, 'moved') where not exists (

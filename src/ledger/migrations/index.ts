@@ -5,6 +5,7 @@ import { sweepWritesMigration } from './0004-sweep-writes';
 import { rateTurnsMigration } from './0005-rate-turns';
 import { bulkOutcomesMigration } from './0006-bulk-outcomes';
 import { snapshotEnvironmentMigration } from './0007-snapshot-environment';
+import { guardsMigration } from './0008-guards';
 import { holdEnvironmentsMigration } from './0010-hold-environments';
 import { workerEnvironmentsMigration } from './0011-worker-environments';
 import type { Migration } from './migration';
@@ -18,6 +19,7 @@ export const migrations: readonly Migration[] = [
   rateTurnsMigration,
   bulkOutcomesMigration,
   snapshotEnvironmentMigration,
+  guardsMigration,
   holdEnvironmentsMigration,
   workerEnvironmentsMigration,
 ];

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { RawBuilder, SqlBool } from 'kysely';
 import { rankOf } from '../../policy/worst-outcome';
 import { requireHashes, storable, storableOrNull } from '../values';
-import { keyOf, numberOf, orRefused } from './sweep-context';
+import { keyOf, numberOf, openedOrRefused, openerValues, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepFencedError } from './sweep-errors';
 import { MOST_USERS_IN_A_BULK_CALL } from './sweep-types';
@@ -33,10 +33,8 @@ export async function openBulk(context: SweepContext, bulk: OpenBulk): Promise<B
   requireAtMost('limit', bulk.limit, MOST_USERS_IN_A_BULK_CALL);
   const key = await keyOf(context, bulk.sweepId);
   const sweep = await numberOf(context, bulk.sweepId);
-  const rows = await orRefused(
-    context.dialect === 'postgres' ? openInPostgres(context, sweep, bulk) : openInLibsql(context, sweep, bulk),
-    () => new SweepFencedError(bulk.chunkId),
-  );
+  const opening = context.dialect === 'postgres' ? openInPostgres(context, sweep, bulk) : openInLibsql(context, sweep, bulk);
+  const rows = await openedOrRefused(context, opening, bulk);
   return rows
     .sort((a, b) => a.seq - b.seq)
     .map(({ seq, ids, subjects, unsettled }) => ({
@@ -50,15 +48,16 @@ export async function openBulk(context: SweepContext, bulk: OpenBulk): Promise<B
 async function openInPostgres({ db }: SweepContext, sweep: number, bulk: OpenBulk): Promise<BulkRow[]> {
   const { rows } = await sql<BulkRow>`
     select * from ledger_bulk_wave(${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence},
-      ${bulk.wave}, ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()})`.execute(db);
+      ${bulk.wave}, ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()},
+      ${openerValues(bulk)})`.execute(db);
   return rows;
 }
 
 async function openInLibsql({ db }: SweepContext, sweep: number, bulk: OpenBulk): Promise<BulkRow[]> {
   await sql`
-    insert into write_bulk_wave (sweep, sweep_id, chunk_id, fence, wave, app, step, most, at)
+    insert into write_bulk_wave (sweep, sweep_id, chunk_id, fence, wave, app, step, most, at, claimed_by, sends)
     values (${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence}, ${bulk.wave},
-      ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()})`.execute(db);
+      ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()}, ${openerValues(bulk)})`.execute(db);
   const { rows } = await sql<BulkRow>`
     select q.seq, i.ids, i.subjects, q.unsettled
     from bulk_queue as q join target_ids as i on i.sweep = q.sweep and i.seq = q.seq

@@ -13,7 +13,7 @@ import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
 import { readReceipts } from './sweep-receipts';
-import { claim, create, list, read, setStatus } from './sweep-rows';
+import { adoptPlan, approve, claim, create, list, read, setStatus } from './sweep-rows';
 import { summarise } from './summary';
 import { readUsersWithOutcome } from './users-with-outcome';
 import { verify } from './verify';
@@ -48,6 +48,8 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
   return {
     create: short(create),
     claim: short(claim),
+    adoptPlan: short(adoptPlan),
+    approve: short(approve),
     read: short(read),
     list: short(list),
     setStatus: short(setStatus),

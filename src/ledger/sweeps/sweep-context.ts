@@ -1,8 +1,11 @@
+import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import { databaseCode } from '../sql-failure';
 import type { LedgerDatabase } from '../tables';
-import { storable } from '../values';
-import { SweepReleasedError, UnknownSweepError } from './sweep-errors';
+import { storable, storableOrNull } from '../values';
+import { SweepBarredError, SweepFencedError, SweepNotYoursError, SweepReleasedError, UnknownSweepError } from './sweep-errors';
 import type { SweepKey, SweepKeys } from './sweep-key';
+import type { ChunkFence, Opener } from './sweep-types';
 
 /** What the functions of this folder work with. */
 export interface SweepContext extends LedgerDatabase {
@@ -44,7 +47,7 @@ export async function keyOf(context: SweepContext, sweepId: string): Promise<Swe
 }
 
 /** The codes by which the writes of migrations/0004-sweep-writes.ts refuse: in libSQL one for all, in Postgres one each. */
-const REFUSALS = ['SQLITE_CONSTRAINT_TRIGGER', 'HT001', 'HT002', 'HT003'];
+const REFUSALS = ['SQLITE_CONSTRAINT_TRIGGER', 'HT001', 'HT002', 'HT003', 'HT004', 'HT005', 'HT006', 'HT007'];
 
 /** Runs one of those writes; its refusal becomes the given error. */
 export async function orRefused<T>(write: Promise<T>, refusal: () => Error): Promise<T> {
@@ -53,4 +56,41 @@ export async function orRefused<T>(write: Promise<T>, refusal: () => Error): Pro
   } catch (error) {
     throw REFUSALS.includes(databaseCode(error) ?? '') ? refusal() : error;
   }
+}
+
+/**
+ * Runs a write that records intents of a sweep. Of a refusal the database says in libSQL only that it was one, so that it
+ * is asked what stands in the way; when that is gone by then, it is taken for a lost fence, after which the caller asks
+ * again where users are left.
+ *
+ * @throws SweepNotYoursError
+ * @throws SweepBarredError
+ * @throws SweepFencedError
+ */
+export async function openedOrRefused<T>(context: SweepContext, write: Promise<T>, opened: ChunkFence & Opener): Promise<T> {
+  try {
+    return await write;
+  } catch (error) {
+    throw REFUSALS.includes(databaseCode(error) ?? '') ? await refusalOf(context, opened) : error;
+  }
+}
+
+/** Who opens users, as the last values of the writes of migrations/0008-guards.ts. */
+export function openerValues({ claimedBy, sends = true }: Opener): RawBuilder<unknown> {
+  return sql.join([sql`cast(${storableOrNull(claimedBy)} as text)`, sends ? 1 : 0]);
+}
+
+async function refusalOf({ db }: SweepContext, { sweepId, chunkId, claimedBy, sends = true }: ChunkFence & Opener): Promise<Error> {
+  const row = await db
+    .selectFrom('sweeps')
+    .select(['claimed_by', 'closed_at', 'needs_approval', 'approved_at', 'max_users', 'total'])
+    .select((eb) => eb.exists(eb.selectFrom('stops').select('number').where('lifted_at', 'is', null)).as('stopped'))
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
+  if (row === undefined) return new UnknownSweepError(sweepId);
+  if (row.claimed_by !== (claimedBy === undefined ? null : storable(claimedBy))) return new SweepNotYoursError(sweepId);
+  if (row.closed_at !== null || !sends) return new SweepFencedError(chunkId);
+  if (row.needs_approval === 1 && row.approved_at === null) return new SweepBarredError(sweepId, 'notApproved');
+  if (row.max_users !== null && row.total > row.max_users) return new SweepBarredError(sweepId, 'tooManyUsers');
+  return row.stopped ? new SweepBarredError(sweepId, 'stopped') : new SweepFencedError(chunkId);
 }

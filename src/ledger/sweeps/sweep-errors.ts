@@ -53,3 +53,33 @@ export class SweepSealedError extends Error {
 export class SweepConflictError extends Error {
   override readonly name = 'SweepConflictError';
 }
+
+/** The sweep belongs to another run than the one that asked; nothing was written. */
+export class SweepNotYoursError extends Error {
+  override readonly name = 'SweepNotYoursError';
+
+  constructor(readonly sweepId: string) {
+    super(`Sweep ${sweepId} belongs to another run, which alone may work on it.`);
+  }
+}
+
+/** Why no intent is recorded for any user of a sweep, although its chunk is the caller's. */
+export type SweepObstacle = 'notApproved' | 'tooManyUsers' | 'stopped';
+
+const OBSTACLES: Readonly<Record<SweepObstacle, string>> = {
+  notApproved: 'needs an approval and has none',
+  tooManyUsers: 'has more users than its maxUsers allows',
+  stopped: 'has to wait, because every call that changes something is stopped (http-tasks stop)',
+};
+
+/** No intent may be recorded for the sweep now; none was. */
+export class SweepBarredError extends Error {
+  override readonly name = 'SweepBarredError';
+
+  constructor(
+    readonly sweepId: string,
+    readonly obstacle: SweepObstacle,
+  ) {
+    super(`Sweep ${sweepId} ${OBSTACLES[obstacle]}.`);
+  }
+}

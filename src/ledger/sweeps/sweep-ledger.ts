@@ -18,6 +18,7 @@ import type {
   SnapshotState,
   SweepCounts,
   SweepRow,
+  SweepTerms,
   TargetRow,
   UnfinishedQuery,
   UnfinishedRanges,
@@ -41,11 +42,19 @@ export interface SweepLedger {
    */
   create(sweep: NewSweep): Promise<SweepRow>;
   /**
-   * Makes a sweep that nobody has claimed the caller's: only one may ever work on it.
+   * Makes a sweep that nobody has claimed the caller's, on these terms: only one may ever work on it, and the terms never
+   * change. (Runs that 0.1.0 began give none.)
    * @param claim.by The same text whenever the caller asks again.
    * @returns The sweep; look at `claimedBy`, which is another when somebody else was first.
    */
-  claim(claim: { sweepId: string; by: string }): Promise<SweepRow>;
+  claim(claim: { sweepId: string; by: string; terms?: SweepTerms }): Promise<SweepRow>;
+  /** Gives a sweep that 0.1.0 opened for this run its plan. One that has a plan keeps it. @returns The sweep as it is then. */
+  adoptPlan(adopt: { sweepId: string; by: string; plan: string }): Promise<SweepRow>;
+  /**
+   * Records the approval of a sweep of this run whose users are all read and are this many. The first one stays.
+   * @returns The sweep; without `approvedAt` nothing was approved.
+   */
+  approve(approval: { sweepId: string; by: string; total: number; approver: string }): Promise<SweepRow>;
   /** Undefined when there is none. */
   read(sweepId: string): Promise<SweepRow | undefined>;
   /** The latest sweeps, newest first. */
@@ -100,6 +109,8 @@ export interface SweepLedger {
    *
    * @returns An empty list when nobody of the range can be opened now.
    * @throws SweepFencedError, and nothing was recorded.
+   * @throws SweepNotYoursError, and nothing was recorded.
+   * @throws SweepBarredError when something forbids to send: a missing approval, a limit or a stop. Nothing was recorded.
    * @throws SweepReleasedError, and nothing was recorded.
    */
   openWave(wave: OpenWave): Promise<OpenUser[]>;
@@ -143,6 +154,8 @@ export interface SweepLedger {
    * are left out as in `openWave`, under the given step. Users of a call whose end was never recorded come again:
    * deleting at Batch is repeat-safe.
    * @throws SweepFencedError
+   * @throws SweepNotYoursError
+   * @throws SweepBarredError as `openWave` does.
    * @throws SweepReleasedError
    */
   openBulk(bulk: OpenBulk): Promise<BulkUser[]>;

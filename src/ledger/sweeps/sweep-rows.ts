@@ -5,7 +5,7 @@ import type { Tables } from '../tables';
 import { storable, storableOrNull } from '../values';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError, UnknownSweepError } from './sweep-errors';
-import type { NewSweep, SweepRow } from './sweep-types';
+import type { NewSweep, SweepRow, SweepTerms } from './sweep-types';
 
 const END_STATUSES: readonly SweepStatus[] = ['completed', 'partial', 'failed', 'cancelled'];
 
@@ -20,6 +20,7 @@ export async function create(context: SweepContext, sweep: NewSweep): Promise<Sw
       sweep_id: sweepId,
       redrive_of: redriveOf,
       claimed_by: storableOrNull(sweep.claimedBy),
+      ...(sweep.terms && columnsOf(sweep.terms)),
       skip_done: sweep.skipDone === true ? 1 : 0,
       status: 'running' satisfies SweepStatus,
       wrapped_key: context.keys.create(sweepId),
@@ -27,8 +28,7 @@ export async function create(context: SweepContext, sweep: NewSweep): Promise<Sw
     })
     .onConflict((conflict) => conflict.column('sweep_id').doNothing())
     .execute();
-  const row = await read(context, sweepId);
-  if (row === undefined) throw new UnknownSweepError(sweepId);
+  const row = await readOwn(context, sweepId);
   if ((row.redriveOf ?? null) !== redriveOf) {
     throw new SweepConflictError(
       `redriveOf: sweep ${sweepId} exists already and takes up ${row.redriveOf ?? 'no other sweep'}, not ${redriveOf ?? 'none'}. ` +
@@ -39,16 +39,54 @@ export async function create(context: SweepContext, sweep: NewSweep): Promise<Sw
 }
 
 /** See `SweepLedger.claim`. */
-export async function claim(context: SweepContext, { sweepId, by }: { sweepId: string; by: string }): Promise<SweepRow> {
+export async function claim(context: SweepContext, claimed: { sweepId: string; by: string; terms?: SweepTerms }): Promise<SweepRow> {
+  const { sweepId, by, terms } = claimed;
   await context.db
     .updateTable('sweeps')
-    .set({ claimed_by: storable(by) })
+    .set({ claimed_by: storable(by), ...(terms && columnsOf(terms)) })
     .where('sweep_id', '=', storable(sweepId))
     .where('claimed_by', 'is', null)
     .execute();
+  return readOwn(context, sweepId);
+}
+
+function columnsOf({ plan, needsApproval, maxUsers }: SweepTerms) {
+  return { plan: storable(plan), needs_approval: needsApproval ? 1 : 0, max_users: maxUsers };
+}
+
+async function readOwn(context: SweepContext, sweepId: string): Promise<SweepRow> {
   const row = await read(context, sweepId);
   if (row === undefined) throw new UnknownSweepError(sweepId);
   return row;
+}
+
+/** See `SweepLedger.adoptPlan`. */
+export async function adoptPlan(context: SweepContext, { sweepId, by, plan }: { sweepId: string; by: string; plan: string }): Promise<SweepRow> {
+  await context.db
+    .updateTable('sweeps')
+    .set({ plan: storable(plan) })
+    .where('sweep_id', '=', storable(sweepId))
+    .where('claimed_by', '=', storable(by))
+    .where('plan', 'is', null)
+    .execute();
+  return readOwn(context, sweepId);
+}
+
+/** See `SweepLedger.approve`. */
+export async function approve(context: SweepContext, given: { sweepId: string; by: string; total: number; approver: string }): Promise<SweepRow> {
+  const { sweepId, by, total, approver } = given;
+  await context.db
+    .updateTable('sweeps')
+    .set({ approved_at: new Date().toISOString(), approved_by: storable(approver) })
+    .where('sweep_id', '=', storable(sweepId))
+    .where('claimed_by', '=', storable(by))
+    .where('approved_at', 'is', null)
+    .where('closed_at', 'is', null)
+    // The users who are approved are all there are: of a snapshot that goes on, nobody has seen the end.
+    .where('snapshot_complete', '=', 1)
+    .where('total', '=', total)
+    .execute();
+  return readOwn(context, sweepId);
 }
 
 /** See `SweepLedger.read`. */
@@ -84,6 +122,11 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     sweepId: row.sweep_id,
     ...(row.redrive_of !== null && { redriveOf: row.redrive_of }),
     ...(row.claimed_by !== null && { claimedBy: row.claimed_by }),
+    ...(row.plan !== null && { plan: row.plan }),
+    ...(row.max_users !== null && { maxUsers: row.max_users }),
+    needsApproval: row.needs_approval === 1,
+    ...(row.approved_by !== null && { approvedBy: row.approved_by }),
+    ...(row.approved_at !== null && { approvedAt: new Date(row.approved_at).toISOString() }),
     skipDone: row.skip_done === 1,
     status: row.status as SweepStatus,
     ...(row.paused_because !== null && { pausedBecause: row.paused_because }),

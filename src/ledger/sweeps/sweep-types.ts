@@ -4,6 +4,16 @@ import type { TargetUser } from '../../policy/target-user';
 import type { TaskFailureType } from '../../tasks/failure';
 import type { ReceiptOutcome } from '../ledger';
 
+/** What is decided about a sweep when a run claims it, once and for all. */
+export interface SweepTerms {
+  /** How every user is off-boarded, as JSON; the ledger only keeps it. */
+  plan: string;
+  /** No intent is recorded before somebody has approved. */
+  needsApproval: boolean;
+  /** No intent is recorded for a sweep with more users. */
+  maxUsers: number;
+}
+
 /** What a sweep is from its first moment on. */
 export interface NewSweep {
   /** Names the sweep in everything that follows; the workflow's id. No personal data. */
@@ -17,6 +27,8 @@ export interface NewSweep {
   skipDone?: boolean;
   /** Who works on it from its first moment on, see `SweepLedger.claim`. @default nobody yet */
   claimedBy?: string;
+  /** Given together with `claimedBy`. */
+  terms?: SweepTerms;
 }
 
 /** A sweep as the ledger knows it. */
@@ -25,6 +37,14 @@ export interface SweepRow {
   redriveOf?: string;
   /** Whose it is; absent as long as nobody has claimed it. */
   claimedBy?: string;
+  /** See {@link SweepTerms}; absent until it is claimed, and for a sweep that 0.1.0 opened. */
+  plan?: string;
+  maxUsers?: number;
+  needsApproval: boolean;
+  /** Who approved it: a claim. */
+  approvedBy?: string;
+  /** ISO 8601, UTC. */
+  approvedAt?: string;
   skipDone: boolean;
   status: SweepStatus;
   pausedBecause?: string;
@@ -105,8 +125,20 @@ export interface ChunkFence {
   fence: number;
 }
 
+/** On whose behalf, and what for, users are opened. */
+export interface Opener {
+  /** The first run of the workflow that asks; absent for a sweep that nobody has claimed. */
+  claimedBy?: string;
+  /**
+   * Whether something may be sent to the users who are opened. `false` opens them also where nothing may be sent, to write
+   * their last outcome.
+   * @default true
+   */
+  sends?: boolean;
+}
+
 /** Asks for the next users of a chunk. */
-export interface OpenWave extends ChunkFence {
+export interface OpenWave extends ChunkFence, Opener {
   /** The chunk's targets: from this seq to that one, both included. */
   range: { from: number; to: number };
   /**
@@ -225,7 +257,7 @@ export type SweepCounts = Record<Outcome, number> & {
 };
 
 /** Asks for the users of the next bulk call. */
-export interface OpenBulk extends ChunkFence {
+export interface OpenBulk extends ChunkFence, Opener {
   app: string;
   /** The step's name in receipts, for example `batch.ios`. */
   step: string;

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { OUTCOMES } from '../../policy/outcome';
 import { rankOf, worstOutcome } from '../../policy/worst-outcome';
 import { requireHashes, storable, storableOrNull } from '../values';
-import { keyOf, numberOf, orRefused } from './sweep-context';
+import { keyOf, numberOf, openedOrRefused, openerValues, orRefused } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepFencedError } from './sweep-errors';
 import { MOST_USERS_IN_A_WAVE } from './sweep-types';
@@ -22,10 +22,8 @@ export async function openWave(context: SweepContext, wave: OpenWave): Promise<O
   // First, so that nothing is recorded for users whose ids cannot be read.
   const key = await keyOf(context, wave.sweepId);
   const sweep = await numberOf(context, wave.sweepId);
-  const fenced = () => new SweepFencedError(wave.chunkId);
-  const rows = await (context.dialect === 'postgres'
-    ? orRefused(openInPostgres(context, sweep, wave), fenced)
-    : orRefused(openInLibsql(context, sweep, wave), fenced));
+  const opening = context.dialect === 'postgres' ? openInPostgres(context, sweep, wave) : openInLibsql(context, sweep, wave);
+  const rows = await openedOrRefused(context, opening, wave);
   return rows
     .sort((a, b) => b.unsettled - a.unsettled || a.seq - b.seq)
     .map(({ seq, round, unsettled, ids, subjects }) => ({
@@ -40,7 +38,8 @@ export async function openWave(context: SweepContext, wave: OpenWave): Promise<O
 async function openInPostgres({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
   const { rows } = await sql<OpenRow>`
     select * from ledger_sweep_wave(${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${wave.fence},
-      ${wave.wave}, ${wave.range.from}, ${wave.range.to}, ${wave.limit}, ${new Date().toISOString()})`.execute(db);
+      ${wave.wave}, ${wave.range.from}, ${wave.range.to}, ${wave.limit}, ${new Date().toISOString()},
+      ${openerValues(wave)})`.execute(db);
   return rows;
 }
 
@@ -48,9 +47,9 @@ async function openInPostgres({ db }: SweepContext, sweep: number, wave: OpenWav
 async function openInLibsql({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
   const { range, fence } = wave;
   await sql`
-    insert into write_sweep_wave (sweep, sweep_id, chunk_id, fence, wave, first, last, most, at)
+    insert into write_sweep_wave (sweep, sweep_id, chunk_id, fence, wave, first, last, most, at, claimed_by, sends)
     values (${sweep}, ${storable(wave.sweepId)}, ${storable(wave.chunkId)}, ${fence}, ${wave.wave}, ${range.from},
-      ${range.to}, ${wave.limit}, ${new Date().toISOString()})`.execute(db);
+      ${range.to}, ${wave.limit}, ${new Date().toISOString()}, ${openerValues(wave)})`.execute(db);
   const { rows } = await sql<OpenRow>`
     select t.seq, t.round, t.unsettled, i.ids, i.subjects
     from targets as t join target_ids as i on i.sweep = t.sweep and i.seq = t.seq

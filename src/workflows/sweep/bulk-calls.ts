@@ -1,6 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { BulkResult } from '../../activities/sweep/contract';
-import { CHUNK_OPTIONS, runBulk } from './sweep-activities';
+import { runBulk } from './sweep-activities';
 import type { PassEnd } from './user-chunks';
 import type { SweepState } from './sweep-state';
 
@@ -39,10 +39,10 @@ export class BulkCalls {
     state.begin();
     try {
       const input = { sweepId, app, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
-      const options = { ...CHUNK_OPTIONS, summary: `Bulk calls at Batch for the app ${app}` };
-      const result = await this.#scope.run(() => runBulk.executeWithOptions(options, [input]));
+      const summary = `Bulk calls at Batch for the app ${app}`;
+      const result = await this.#scope.run(() => runBulk(input, { summary }));
       if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
-      if (result.end === 'tolerance') state.pause('tolerance');
+      if (result.end === 'tolerance' || result.end === 'stopped') state.pause(result.end);
       if (state.isPaused) this.stop();
       return result;
     } finally {

@@ -1,7 +1,8 @@
 import { ChildWorkflowFailure, CancellationScope, ChildWorkflowCancellationType, ParentClosePolicy, ApplicationFailure, executeChild, isCancellation } from '@temporalio/workflow';
-import { DEFAULT_CONCURRENCY } from '../../policy/sweep-input';
+import { DEFAULT_CHILDREN } from '../../policy/sweep-input';
 import type { OffboardUserInput } from '../../policy/offboard-input';
 import type { OffboardResult, StepResult } from '../../policy/offboard-result';
+import { childWorkflowId } from '../../policy/child-workflow-id';
 import { worstOutcome } from '../../policy/worst-outcome';
 import { OUTCOMES } from '../../policy/outcome';
 import type { TaskFailure } from '../../tasks/failure';
@@ -36,7 +37,7 @@ export class ChildRuns {
     let moved = false;
     try {
       while (!this.#mustStop() && this.#problem === undefined) {
-        const free = (this.#state.input.concurrency ?? DEFAULT_CONCURRENCY) - this.#underWay.size;
+        const free = (this.#state.input.concurrency ?? DEFAULT_CHILDREN) - this.#underWay.size;
         const opened = free > 0 ? await this.#open(free) : [];
         for (const user of opened) this.#start(user);
         moved ||= opened.length > 0;
@@ -60,6 +61,7 @@ export class ChildRuns {
     const wave = (state.children?.wave ?? 0) + 1;
     const opened = await openChildren({ sweepId: state.sweepId, limit, wave, ...(state.children && { fence: state.children.fence }) });
     state.children = { fence: opened.fence, wave };
+    if (opened.stopped) state.pause('stopped');
     return opened.users;
   }
 
@@ -90,7 +92,7 @@ export class ChildRuns {
     const { sweepId, children } = this.#state;
     try {
       const { steps } = await executeChild(offboardUser, {
-        workflowId: `${sweepId}/${seq}-${round}.${children?.fence ?? 0}`,
+        workflowId: childWorkflowId(sweepId, { seq, round }, children?.fence ?? 0),
         args: [this.#inputFor(seq)],
         cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
         parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

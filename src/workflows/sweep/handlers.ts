@@ -9,7 +9,7 @@ export const sweepProgressQuery = defineQuery<SweepProgress>('progress');
 /** Stops after the calls in flight; open chunks hand back what they have not begun. */
 export const pauseUpdate = defineUpdate<SweepProgress>('pause');
 
-/** Goes on after a pause, whatever it was for. */
+/** Goes on after a pause, whatever it was for. It takes `{by}` too, since only an update with an argument can be encrypted. */
 export const resumeUpdate = defineUpdate<SweepProgress>('resume');
 
 /** Lets a sweep begin that waits for approval; `total` has to be the number of its users. */

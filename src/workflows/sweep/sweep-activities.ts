@@ -1,6 +1,6 @@
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
-import type { SweepActivities } from '../../activities/sweep/contract';
+import { internalActivity } from '../internal-activity';
 
 /** A ledger that is away is waited for: nothing may be deleted meanwhile. Refusals are final by the activity's word. */
 const RETRY = { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' } as const;
@@ -19,43 +19,41 @@ const LONG = {
   retry: RETRY,
 } satisfies ActivityOptions;
 
-export const openSweep = proxyActivities<SweepActivities>({ ...SHORT, summary: 'Open the sweep in the ledger' })['httpTasks.openSweep'];
+export const openSweep = internalActivity('httpTasks.openSweep', { ...SHORT, summary: 'Open the sweep in the ledger' });
 
-export const takeSnapshot = proxyActivities<SweepActivities>({
+export const takeSnapshot = internalActivity('httpTasks.takeSnapshot', {
   ...LONG,
   startToCloseTimeout: '24 hours',
   summary: 'Read the users into the ledger',
-})['httpTasks.takeSnapshot'];
+});
 
-export const planChunks = proxyActivities<SweepActivities>({ ...SHORT, summary: 'See where users are left' })['httpTasks.planChunks'];
+export const planChunks = internalActivity('httpTasks.planChunks', { ...SHORT, summary: 'See where users are left' });
 
 /** A chunk begins users for a minute; those under way then may take their calls' whole time-outs. */
-export const CHUNK_OPTIONS = { ...LONG, startToCloseTimeout: '15 minutes' } satisfies ActivityOptions;
+const CHUNK = { ...LONG, startToCloseTimeout: '15 minutes' } satisfies ActivityOptions;
 
-export const runChunk = proxyActivities<SweepActivities>(CHUNK_OPTIONS)['httpTasks.runChunk'];
+export const runChunk = internalActivity('httpTasks.runChunk', CHUNK, 'chunks');
 
-export const runBulk = proxyActivities<SweepActivities>(CHUNK_OPTIONS)['httpTasks.runBulk'];
+export const runBulk = internalActivity('httpTasks.runBulk', CHUNK, 'chunks');
 
-export const closeTargets = proxyActivities<SweepActivities>({
+export const closeTargets = internalActivity('httpTasks.closeTargets', {
   ...LONG,
   startToCloseTimeout: '6 hours',
-  summary: 'Write a last word for everybody who is left',
-})['httpTasks.closeTargets'];
+  summary: 'Record a final outcome for every user who is left',
+});
 
-export const endSweep = proxyActivities<SweepActivities>({
+export const endSweep = internalActivity('httpTasks.endSweep', {
   ...LONG,
   startToCloseTimeout: '6 hours',
-  summary: 'Seal the receipts and delete the ids that nobody needs any more',
-})['httpTasks.endSweep'];
+  summary: 'Seal the receipts and delete the IDs that are no longer needed',
+});
 
-export const setSweepStatus = proxyActivities<SweepActivities>({ ...SHORT, summary: 'Write down how the sweep stands' })[
-  'httpTasks.setSweepStatus'
-];
+export const setSweepStatus = internalActivity('httpTasks.setSweepStatus', { ...SHORT, summary: "Record the sweep's status" });
 
-export const setRate = proxyActivities<SweepActivities>({ ...SHORT, summary: 'Set the limit of calls' })['httpTasks.setRate'];
+export const setRate = internalActivity('httpTasks.setRate', { ...SHORT, summary: 'Set the limit of calls' });
 
-export const openChildren = proxyActivities<SweepActivities>({ ...SHORT, summary: 'Open the next users' })['httpTasks.openChildren'];
+export const recordUpdate = internalActivity('httpTasks.recordUpdate', { ...SHORT, summary: 'Record the update' });
 
-export const recordChildren = proxyActivities<SweepActivities>({ ...SHORT, summary: 'Write down what became of users' })[
-  'httpTasks.recordChildren'
-];
+export const openChildren = internalActivity('httpTasks.openChildren', { ...SHORT, summary: 'Open the next users' });
+
+export const recordChildren = internalActivity('httpTasks.recordChildren', { ...SHORT, summary: 'Record what became of users' });

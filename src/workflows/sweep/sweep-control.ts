@@ -1,9 +1,11 @@
-import { ActivityFailure, condition, isCancellation, log, setHandler } from '@temporalio/workflow';
-import { approveInput, setRateInput } from '../../policy/sweep-input';
+import { ActivityFailure, CancellationScope, condition, currentUpdateInfo, isCancellation, log, patched, setHandler } from '@temporalio/workflow';
+import type { RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
+import { approveInput, resumeInput, setRateInput } from '../../policy/sweep-input';
 import type { SweepProgress } from '../../policy/sweep-result';
+import { refusalOrError } from '../failure-of';
 import { parseWorkflowInput } from '../parse-workflow-input';
 import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from './handlers';
-import { setRate } from './sweep-activities';
+import { recordUpdate, setRate } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /** A limit that somebody wants, until it is written to the ledger. */
@@ -13,9 +15,12 @@ interface RateWish {
   callsPerMinute: number | null;
 }
 
+/** The patch since which updates that let more be done go through the ledger before they take effect. */
+const UPDATES_ARE_RECORDED = 'updates-are-recorded';
+
 /**
- * The sweep's query and updates. Handlers only change the state; whoever drives the sweep sees it and acts. So an update
- * is never cut off by a continue-as-new.
+ * The sweep's query and updates. Handlers record what needs it and change the state; the sweep's main loop sees it and
+ * acts. Before a continue-as-new it waits for them, so that no update is cut off.
  */
 export class SweepControl {
   readonly #state: SweepState;
@@ -33,15 +38,18 @@ export class SweepControl {
       description: 'Begin nothing more. What is under way is finished or handed back within seconds.',
       validator: () => this.#refuseEnded(),
     });
-    setHandler(resumeUpdate, () => this.#changed(() => state.resume()), {
+    setHandler(resumeUpdate, () => this.#recorded({ update: 'resume' }, () => state.resume()), {
       description: 'Go on after a pause.',
-      validator: () => this.#refuseUnlessPaused(),
+      validator: (...given: unknown[]) => {
+        this.#refuseUnlessPaused();
+        parseWorkflowInput('resume', resumeInput, given[0]);
+      },
     });
-    setHandler(approveUpdate, ({ by }) => this.#changed(() => (state.approvedBy = by)), {
+    setHandler(approveUpdate, (input) => this.#recorded({ update: 'approve', approval: input }, ({ approvedBy = input.by }) => (state.approvedBy = approvedBy)), {
       description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
       validator: (input) => this.#refuseApproval(input),
     });
-    setHandler(setRateUpdate, (input) => this.#changed(() => this.#rates.push(wishOf(input))), {
+    setHandler(setRateUpdate, (input) => this.#recorded({ update: 'setRate' }, () => this.#rates.push(wishOf(input))), {
       description: 'Set a limit: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}. For everybody who uses this ledger; null lets it be learned.',
       validator: (input) => {
         this.#refuseEnded();
@@ -67,6 +75,22 @@ export class SweepControl {
       const [wish] = this.#rates;
       if (wish) await write(wish);
       this.#rates.shift();
+    }
+  }
+
+  /**
+   * Has an activity record the update, which it can also refuse, before it takes effect. It is not cancelled with the sweep:
+   * a cancelled run would otherwise wait for it.
+   */
+  async #recorded(update: Pick<RecordUpdate, 'update' | 'approval'>, change: (recorded: RecordedUpdate) => void): Promise<SweepProgress> {
+    if (!patched(UPDATES_ARE_RECORDED)) return this.#changed(() => change({}));
+    const { sweepId } = this.#state;
+    const updateId = currentUpdateInfo()?.id ?? '';
+    try {
+      const recorded = await CancellationScope.nonCancellable(() => recordUpdate({ sweepId, updateId, ...update }));
+      return this.#changed(() => change(recorded));
+    } catch (error) {
+      throw refusalOrError(error);
     }
   }
 

@@ -1,7 +1,7 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
 import type { ChunkInput, ChunkResult, PlannedChunks } from '../../activities/sweep/contract';
-import { DEFAULT_CONCURRENCY } from '../../policy/sweep-input';
-import { CHUNK_OPTIONS, planChunks, runChunk } from './sweep-activities';
+import { DEFAULT_CHUNKS, FIRST_DEFAULT_CHUNKS } from '../../policy/sweep-input';
+import { planChunks, runChunk } from './sweep-activities';
 import type { SweepState } from './sweep-state';
 
 /** Users in a chunk: few enough to be gone through in a minute or two, so many that a history of a million users stays small. */
@@ -11,6 +11,9 @@ const BEGIN_FOR_MS = 60_000;
 
 /** Chunks in one answer to the question where users are left. */
 const CHUNKS_ASKED_FOR = 50;
+
+/** The patch since which chunks are enough for several workers. */
+const CHUNKS_FOR_SEVERAL_WORKERS = 'chunks-for-several-workers';
 
 /** What one go through the users came to. */
 export interface PassEnd {
@@ -64,8 +67,9 @@ export class UserChunks {
   }
 
   async #startAll(): Promise<void> {
+    const concurrency = this.#state.input.concurrency ?? (patched(CHUNKS_FOR_SEVERAL_WORKERS) ? DEFAULT_CHUNKS : FIRST_DEFAULT_CHUNKS);
     for (let next = await this.#nextDue(); next; next = await this.#nextDue()) {
-      await this.#placeFor(this.#state.input.concurrency ?? DEFAULT_CONCURRENCY);
+      await this.#placeFor(concurrency);
       if (this.#mustStop()) return;
       this.#planned.shift();
       this.#state.nextSeq = next.toSeq + 1;
@@ -120,7 +124,7 @@ export class UserChunks {
     const beginForMs = Math.max(1, Math.min(BEGIN_FOR_MS, deadlineAtMs - Date.now()));
     const summary = `Off-board users ${fromSeq + 1} to ${toSeq + 1}`;
     const input = { sweepId, fromSeq, toSeq, users, plan: this.#plan, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
-    this.#take(await this.#scope.run(() => runChunk.executeWithOptions({ ...CHUNK_OPTIONS, summary }, [input])));
+    this.#take(await this.#scope.run(() => runChunk(input, { summary })));
   }
 
   #take(result: ChunkResult): void {
@@ -130,7 +134,7 @@ export class UserChunks {
     state.waitingForBulk += result.waitingForBulk;
     if (result.nextTryAt !== undefined) this.#waitFor(result.nextTryAt);
     if (result.end === 'unauthorized' && result.unauthorized) state.pauseForKey(result.unauthorized);
-    if (result.end === 'tolerance') state.pause('tolerance');
+    if (result.end === 'tolerance' || result.end === 'stopped') state.pause(result.end);
     state.pauseBeyondTolerance();
     if (state.isPaused) this.stop();
   }

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import type { CallingRun } from '../../../src/activities/callers';
 import type { SweepActivities } from '../../../src/activities/sweep/contract';
 import { createSweepActivities } from '../../../src/activities/sweep/create-sweep-activities';
 import type { SweepDependencies } from '../../../src/activities/sweep/sweep-dependencies';
@@ -15,7 +16,7 @@ import type { Simulators } from '../../../src/testing';
 import { quiet } from '../../support/quiet-runtime';
 import { environmentOf } from '../../support/offboarding';
 import { SUBJECT_KEY, open } from '../../ledger/databases';
-import { UNLIMITED, hasher } from './chunk-place';
+import { UNLIMITED, hasher, planOf } from './chunk-place';
 
 /** Every id in these tests begins so, and nothing that leaves an activity may hold it. */
 export const CANARY = 'canary';
@@ -28,8 +29,8 @@ type Answer<N extends Name> = Awaited<ReturnType<SweepActivities[N]>>;
 export interface RunOptions {
   /** Cancels it. */
   signal?: AbortSignal;
-  /** The run whose activity it is. */
-  runId?: string;
+  /** The run whose activity it is. @default the run that works on the sweep, which claims one that is nobody's */
+  run?: Partial<CallingRun>;
   onHeartbeat?: (details: unknown) => void;
 }
 
@@ -65,25 +66,43 @@ export async function openActivityPlace(simulators: Simulators, ledgerUrl: strin
     allowSensitive: settings.allowSensitive,
     sourceSettings: settings.sources,
     searchAttributes: () => [],
+    callers: { describe: async () => caller },
     ...parts.dependencies,
   };
+  let caller: CallingRun = OWN_RUN;
   const activities = createSweepActivities(dependencies);
   const told: string[] = [];
   return {
     ...dependencies,
     told,
-    run: (name, input, options = {}) => runActivity(activities[name] as (input: unknown) => Promise<never>, input, options, told),
+    run: async (name, input, options = {}) => {
+      caller = { ...OWN_RUN, ...options.run };
+      if ('sweepId' in input && options.run === undefined) caller.firstRunId = await ownerOf(dependencies, input.sweepId);
+      return runActivity(activities[name] as (input: unknown) => Promise<never>, input, caller, options, told);
+    },
     close: () => sender.close(),
   };
+}
+
+/** A run as the server describes it. Whether another one is refused is asked of a real server (callers.test.ts). */
+const OWN_RUN: CallingRun = { workflowId: 'workflow', runId: 'run-1', workflowType: 'offboardUsers', taskQueue: 'none', firstRunId: 'run-1' };
+
+/** The first run that works on the sweep; one that is nobody's is claimed. */
+async function ownerOf({ ledger }: SweepDependencies, sweepId: string): Promise<string> {
+  const row = await ledger.sweeps.read(sweepId).catch(() => undefined);
+  if (row === undefined) return OWN_RUN.firstRunId;
+  const terms = { plan: JSON.stringify(planOf()), needsApproval: false, maxUsers: 1_000_000 };
+  return row.claimedBy ?? (await ledger.sweeps.claim({ sweepId, by: OWN_RUN.firstRunId, terms })).claimedBy ?? '';
 }
 
 async function runActivity<T>(
   activity: (input: unknown) => Promise<T>,
   input: unknown,
-  { signal, runId = 'run-1', onHeartbeat }: RunOptions,
+  { workflowId, runId, workflowType }: CallingRun,
+  { signal, onHeartbeat }: RunOptions,
   told: string[],
 ): Promise<T> {
-  const info = { workflowExecution: { workflowId: 'workflow', runId } };
+  const info = { workflowExecution: { workflowId, runId }, workflowType, taskQueue: 'none.internal' };
   const environment = new MockActivityEnvironment(info, { logger: quiet, client: clientOfPlainRun(input) });
   environment.on('heartbeat', (details: unknown) => {
     told.push(JSON.stringify(details));

@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createChunkActivity } from '../../../src/activities/sweep/chunk-activity';
 import type { ChunkInput, ChunkResult } from '../../../src/activities/sweep/contract';
+import type { SweepRow } from '../../../src/ledger/sweeps/sweep-types';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { cleanUp } from '../../ledger/databases';
@@ -26,8 +27,12 @@ describe('the activity of a chunk', () => {
   });
   afterAll(cleanUp);
 
-  const run = (input: ChunkInput, environment = quietEnvironment()): Promise<ChunkResult> =>
-    environment.run<[ChunkInput], ChunkResult, typeof activity>(activity, input);
+  const run = async (input: ChunkInput, environment = quietEnvironment()): Promise<ChunkResult> => {
+    // A sweep of nobody's is given its plan here, as its run would have.
+    const row = await place.ledger.sweeps.read(input.sweepId).catch(() => undefined);
+    const sweep = { ...(row ?? NO_ROW), sweepId: input.sweepId, plan: JSON.stringify(input.plan) };
+    return environment.run<[ChunkInput, SweepRow], ChunkResult, typeof activity>(activity, input, sweep);
+  };
 
   it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)('answers how far it came when it is stopped (%s), and does not fail', async (reason) => {
     await seedSweep(simulators, place, 'stopped', 400);
@@ -87,6 +92,20 @@ describe('the activity of a chunk', () => {
     expect(simulators.plaid.figures().calls.total).toBe(0);
   });
 });
+
+/** What an activity is given for a sweep that the ledger does not have any more. */
+const NO_ROW: SweepRow = {
+  sweepId: '',
+  status: 'running',
+  needsApproval: false,
+  skipDone: false,
+  total: 0,
+  duplicates: 0,
+  rejected: 0,
+  snapshotComplete: true,
+  readable: true,
+  createdAt: '2026-01-01T00:00:00.000Z',
+};
 
 /** Failing is what some of these runs are made for. */
 function quietEnvironment(): MockActivityEnvironment {

@@ -3,6 +3,7 @@ import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
+import { planOf } from './chunk-place';
 import { canaries, failureOf, openActivityPlace } from './activity-place';
 import type { ActivityPlace } from './activity-place';
 
@@ -22,12 +23,13 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
     await cleanUp();
   });
 
-  function inputOf(changes: Partial<OpenSweep> & { workflowId: string }): OpenSweep {
-    return { firstRunId: 'aaaaaaaa-1111', skipDone: false, usesBatch: true, ...changes };
-  }
+  /** An input, and the run that gives it. */
+  type Opening = Partial<OpenSweep> & { workflowId: string; firstRunId?: string };
 
-  const openSweep = (changes: Partial<OpenSweep> & { workflowId: string }, runId?: string) =>
-    place.run('httpTasks.openSweep', inputOf(changes), { runId });
+  const TERMS = { plan: planOf(), needsApproval: false, maxUsers: 1_000 };
+
+  const openSweep = ({ workflowId, firstRunId = 'aaaaaaaa-1111', ...changes }: Opening, runId = 'run-1', at = place) =>
+    at.run('httpTasks.openSweep', { terms: TERMS, skipDone: false, usesBatch: true, ...changes }, { run: { workflowId, firstRunId, runId } });
 
   /** A sweep whose users have these outcomes, sealed. */
   async function ended(sweepId: string, outcomes: readonly ('removed' | 'failed')[], changes: { seal?: boolean } = {}): Promise<void> {
@@ -131,11 +133,10 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
   it('is refused by a worker without keys for Batch, unless it is skipped', async () => {
     const plaidOnly = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_SERVICES: 'plaid' } });
     try {
-      const input = inputOf({ workflowId: 'no keys' });
-      const failure = await failureOf(plaidOnly.run('httpTasks.openSweep', input));
+      const failure = await failureOf(openSweep({ workflowId: 'no keys' }, 'run-1', plaidOnly));
       expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'batch.mode', retryable: false });
       expect(await place.ledger.sweeps.read('no keys')).toBeUndefined();
-      expect(await plaidOnly.run('httpTasks.openSweep', { ...input, usesBatch: false })).toEqual({ sweepId: 'no keys', batchApps: [] });
+      expect(await openSweep({ workflowId: 'no keys', usesBatch: false }, 'run-1', plaidOnly)).toEqual({ sweepId: 'no keys', batchApps: [] });
     } finally {
       await plaidOnly.close();
     }
@@ -152,7 +153,7 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
   it('waits for a ledger that is away', async () => {
     const closed = await openActivityPlace(simulators, url);
     await closed.ledger.close();
-    const failure = await failureOf(closed.run('httpTasks.openSweep', inputOf({ workflowId: 'away' })));
+    const failure = await failureOf(openSweep({ workflowId: 'away' }, 'run-1', closed));
     expect(failure).toMatchObject({ type: 'Task.LedgerUnavailable', retryable: true });
     await closed.close();
   });

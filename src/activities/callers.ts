@@ -1,0 +1,154 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { SweepRow } from '../ledger/sweeps/sweep-types';
+import { baseQueueOf } from '../policy/internal-queue';
+import { retryable } from './ledger-away';
+
+/** The package's own workflows. */
+export type OwnWorkflow = 'offboardUser' | 'offboardUsers' | 'runHttpTask';
+
+const OWN_WORKFLOWS: readonly string[] = ['offboardUser', 'offboardUsers', 'runHttpTask'] satisfies OwnWorkflow[];
+
+/** What the Temporal server says of a workflow's run. None of it ever changes. */
+export interface CallingRun {
+  workflowId: string;
+  runId: string;
+  workflowType: string;
+  taskQueue: string;
+  /** The same over continue-as-new, retries and resets. */
+  firstRunId: string;
+  /** Absent for a run that no workflow started. */
+  parent?: { workflowId: string; runId: string };
+}
+
+/** Looks up runs. */
+export interface Callers {
+  /**
+   * Returns what the server says of a run in the namespace of the present activity; undefined when it has no such run.
+   * @throws ApplicationFailure `Task.Unavailable`, retryable, while the server cannot be asked.
+   */
+  describe(run: { workflowId: string; runId: string }): Promise<CallingRun | undefined>;
+}
+
+/** Reads a sweep's row. */
+type ReadSweep = (sweepId: string) => Promise<SweepRow | undefined>;
+
+/** So many runs are remembered, so that each is asked about once and not for each of its activities. */
+const REMEMBERED_RUNS = 10_000;
+const ASK_WITHIN_MS = 5_000;
+
+/** gRPC's status code. */
+const NOT_FOUND = 5;
+
+/** Asks the server that the present activity came from. An activity's own info is written by whoever scheduled it. */
+export class ServerCallers implements Callers {
+  readonly #known = new Map<string, CallingRun>();
+
+  async describe(run: { workflowId: string; runId: string }): Promise<CallingRun | undefined> {
+    const { namespace } = Context.current().info;
+    const key = JSON.stringify([namespace, run.workflowId, run.runId]);
+    const known = this.#known.get(key);
+    if (known) return known;
+    const asked = await ask(namespace, run);
+    if (asked) {
+      const [oldest] = this.#known.keys();
+      if (oldest !== undefined && this.#known.size >= REMEMBERED_RUNS) this.#known.delete(oldest);
+      this.#known.set(key, asked);
+    }
+    return asked;
+  }
+}
+
+async function ask(namespace: string, { workflowId, runId }: { workflowId: string; runId: string }): Promise<CallingRun | undefined> {
+  const { client } = Context.current();
+  try {
+    const { workflowExecutionInfo: info } = await client.connection.withDeadline(Date.now() + ASK_WITHIN_MS, () =>
+      client.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId, runId } }),
+    );
+    const { type, taskQueue, firstRunId, parentExecution: parent } = info ?? {};
+    if (!type?.name || !taskQueue || !firstRunId) return undefined;
+    return {
+      workflowId,
+      runId,
+      workflowType: type.name,
+      taskQueue,
+      firstRunId,
+      ...(parent?.workflowId && parent.runId && { parent: { workflowId: parent.workflowId, runId: parent.runId } }),
+    };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === NOT_FOUND) return undefined;
+    const message = 'The Temporal server could not be asked which run calls. Nothing was done; it is tried again.';
+    throw ApplicationFailure.create({
+      type: 'Task.Unavailable',
+      message,
+      details: [{ type: 'Task.Unavailable', service: 'temporal', message }],
+    });
+  }
+}
+
+/**
+ * Returns the calling run if it is one of the package's own workflows on the task queue that this activity's queue
+ * belongs to; else undefined.
+ */
+export async function ownRun(callers: Callers): Promise<CallingRun | undefined> {
+  const { workflowExecution, taskQueue } = Context.current().info;
+  if (!workflowExecution) return undefined;
+  const run = await callers.describe(workflowExecution);
+  return run && isOwn(run, taskQueue) ? run : undefined;
+}
+
+function isOwn({ workflowType, taskQueue }: CallingRun, activityQueue: string): boolean {
+  return OWN_WORKFLOWS.includes(workflowType) && taskQueue === baseQueueOf(activityQueue);
+}
+
+/**
+ * Returns the calling run, which has to be of this workflow.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput`, final, for a standalone activity, a run of another workflow or one on
+ *   another task queue.
+ */
+export async function requireRunOf(callers: Callers, workflow: OwnWorkflow): Promise<CallingRun> {
+  const run = await ownRun(callers);
+  if (run?.workflowType === workflow) return run;
+  const { activityType, taskQueue } = Context.current().info;
+  throw notServed(`${activityType} serves runs of ${workflow} on the task queue ${baseQueueOf(taskQueue)} only. Start ${workflow} instead.`);
+}
+
+/**
+ * Returns the sweep that the calling run of `offboardUsers` works on.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput`, final, for any other caller, and for a sweep of another run.
+ */
+export async function requireOwnSweep(callers: Callers, read: ReadSweep, sweepId: string): Promise<SweepRow> {
+  const run = await requireRunOf(callers, 'offboardUsers');
+  return requireClaimedBy(run, await retryable(() => read(sweepId)), sweepId);
+}
+
+/**
+ * Makes sure that the calling run of `offboardUser` is a child of the run that works on the sweep.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput`, final, for any other caller.
+ */
+export async function requireChildOfSweep(callers: Callers, read: ReadSweep, sweepId: string): Promise<SweepRow> {
+  const child = await requireRunOf(callers, 'offboardUser');
+  const parent = child.parent && (await callers.describe(child.parent));
+  if (!parent || parent.workflowType !== 'offboardUsers' || parent.taskQueue !== child.taskQueue) {
+    throw notServed('user.sweepId: only a sweep starts runs for its users. Start offboardUser with the IDs of the user.', 'user.sweepId');
+  }
+  return requireClaimedBy(parent, await retryable(() => read(sweepId)), sweepId);
+}
+
+function requireClaimedBy({ firstRunId }: CallingRun, sweep: SweepRow | undefined, sweepId: string): SweepRow {
+  if (sweep?.claimedBy === firstRunId) return sweep;
+  const why = sweep ? 'belongs to another run' : 'is not in this ledger';
+  throw notServed(`sweepId: the sweep ${sweepId} ${why}; only the run that opened it may work on it.`, 'sweepId');
+}
+
+function notServed(message: string, field?: string): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'Task.InvalidInput',
+    message,
+    nonRetryable: true,
+    details: [{ type: 'Task.InvalidInput', service: 'http-tasks', message, ...(field !== undefined && { field }) }],
+  });
+}

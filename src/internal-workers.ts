@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from '@temporalio/worker';
+import type { WorkerOptions } from '@temporalio/worker';
+import { internalQueue } from './policy/internal-queue';
+import type { InternalQueue } from './policy/internal-queue';
+
+type Activities = NonNullable<WorkerOptions['activities']>;
+
+/** Chunks that a process runs at a time. Two have enough users to keep its 64 calls busy; more would starve other workers. */
+const CHUNK_SLOTS = 2;
+
+const CHUNK_ACTIVITIES: readonly string[] = ['httpTasks.runChunk', 'httpTasks.runBulk'];
+
+/** How often it is looked whether the main worker is still to run; it does not report when it begins to stop. */
+const LOOK_EVERY_MS = 200;
+
+/**
+ * The workers of the internal task queues (see policy/internal-queue.ts), beside a main worker in its process. They share
+ * its connection, data converter and interceptors, take no workflows, and begin to stop when it does.
+ *
+ * - created: by `create`; they poll nothing yet.
+ * - running: from `runBeside` on, as long as the main worker runs.
+ * - stopping: once the main worker stops or one of these fails, which also stops the main worker.
+ */
+export class InternalWorkers {
+  readonly #main: Worker;
+  readonly #workers: readonly Worker[];
+
+  private constructor(main: Worker, workers: readonly Worker[]) {
+    this.#main = main;
+    this.#workers = workers;
+  }
+
+  /** @param activities All activities of the main worker; those that begin with `httpTasks.` are internal. */
+  static async create(main: Worker, activities: Record<string, unknown>): Promise<InternalWorkers> {
+    const names = Object.keys(activities).filter((name) => name.startsWith('httpTasks.'));
+    const only = (chosen: readonly string[]) => Object.fromEntries(chosen.map((name) => [name, activities[name]])) as Activities;
+    const chunks = names.filter((name) => CHUNK_ACTIVITIES.includes(name));
+    const short = names.filter((name) => !CHUNK_ACTIVITIES.includes(name));
+    return new InternalWorkers(main, [
+      await Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) }),
+      await Worker.create({ ...optionsBeside(main, 'chunks'), activities: only(chunks), maxConcurrentActivityTaskExecutions: CHUNK_SLOTS }),
+    ]);
+  }
+
+  /** Runs the main worker by `run`, and these beside it. Resolves or rejects when all of them have stopped. */
+  async runBeside(run: () => Promise<void>): Promise<void> {
+    const ended = new AbortController();
+    const watching = this.#stopWithMain(ended.signal);
+    const running = this.#workers.map((worker) =>
+      worker.run().catch((error: unknown) => {
+        this.#stop(this.#main);
+        throw error;
+      }),
+    );
+    try {
+      await run();
+    } finally {
+      ended.abort();
+      await watching;
+      for (const worker of this.#workers) this.#stop(worker);
+      await Promise.all(running);
+    }
+  }
+
+  async #stopWithMain(ended: AbortSignal): Promise<void> {
+    while (!ended.aborted) {
+      await delay(LOOK_EVERY_MS, undefined, { signal: ended }).catch(() => undefined);
+      const state = this.#main.getState();
+      if (state !== 'INITIALIZED' && state !== 'RUNNING') break;
+    }
+    for (const worker of this.#workers) this.#stop(worker);
+  }
+
+  #stop(worker: Worker): void {
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+  }
+}
+
+/** What of the main worker's options holds for an internal one too. */
+function optionsBeside({ connection, options }: Worker, which: InternalQueue): WorkerOptions {
+  const { namespace, identity, dataConverter, interceptors, shutdownGraceTime, shutdownForceTime } = options;
+  const { maxHeartbeatThrottleInterval, defaultHeartbeatThrottleInterval, buildId, useVersioning, workerDeploymentOptions } = options;
+  return {
+    ...(connection && { connection }),
+    namespace,
+    identity,
+    taskQueue: internalQueue(options.taskQueue, which),
+    ...(dataConverter && { dataConverter }),
+    interceptors: { activity: interceptors.activity },
+    shutdownGraceTime,
+    ...(shutdownForceTime !== undefined && { shutdownForceTime }),
+    maxHeartbeatThrottleInterval,
+    defaultHeartbeatThrottleInterval,
+    ...(workerDeploymentOptions ? { workerDeploymentOptions } : { buildId, useVersioning }),
+  } as WorkerOptions;
+}

@@ -1,0 +1,94 @@
+import type { ReceiptOutcome } from '../ledger/ledger';
+import type { StepResult } from './offboard-result';
+
+/** What the ledger has about one attempt at a call, in the order in which it was written. */
+export interface CallRow {
+  step: string;
+  activityId: string;
+  attempt: number;
+  phase: 'intent' | 'outcome' | 'settled';
+  outcome?: ReceiptOutcome;
+  status?: number;
+  requestId?: string;
+  token?: string;
+  /** Keyed hashes of the items that the call listed or removed. */
+  items?: readonly string[];
+}
+
+/**
+ * Returns the positions of those steps that the calls of a run do not bear out. A workflow learns from its activities what
+ * became of a step, and whoever may complete activities by their ID can tell it anything; the ledger was written by the
+ * process that called the provider. A step counts as
+ *
+ * - `removed` or `accepted` by a call that was answered so, or by one whose response was lost and a later answered one;
+ * - `alreadyGone`, `notFound` or without items by an answered call;
+ * - complete only if the last list that was read names no item that the run has not removed. Where only `someItems` of
+ *   the user were asked for, or the step also ended otherwise, others may remain.
+ *
+ * Other outcomes claim nothing that has to be proven.
+ */
+export function notBorneOut(steps: readonly StepResult[], rows: readonly CallRow[], { someItems }: { someItems: boolean }): number[] {
+  return steps.flatMap((step, index) => {
+    const own = rows.filter((row) => row.step === step.step && row.phase !== 'settled');
+    const others = steps.some((other) => other.step === step.step && LEAVES_ITEMS.includes(other.outcome));
+    return isBorneOut(step, own) && (someItems || others || !claimsAll(step) || leavesNone(own)) ? [] : [index];
+  });
+}
+
+const LEAVES_ITEMS: readonly string[] = ['failed', 'unknown', 'held', 'notFound'];
+
+function isBorneOut({ outcome, reason }: StepResult, rows: readonly CallRow[]): boolean {
+  switch (outcome) {
+    case 'removed':
+    case 'accepted':
+      return rows.some(isDone) || isSettledLater(rows);
+    case 'alreadyGone':
+    case 'notFound':
+      return rows.some(isAnswered);
+    case 'skipped':
+      return reason !== 'noItems' || rows.some(isAnswered);
+    default:
+      return true;
+  }
+}
+
+function isDone({ phase, outcome }: CallRow): boolean {
+  return phase === 'outcome' && (outcome === 'removed' || outcome === 'accepted' || outcome === 'alreadyGone');
+}
+
+function isAnswered(row: CallRow): boolean {
+  const { phase, outcome, status = 0 } = row;
+  return phase === 'outcome' && (isDone(row) || outcome === 'read' || (status >= 400 && status < 500));
+}
+
+/** What became of a call whose response was lost is shown by a later one. */
+function isSettledLater(rows: readonly CallRow[]): boolean {
+  const lost = rows.findIndex((row) => row.phase === 'intent' && !rows.some((other) => isResponseTo(row, other)));
+  return lost >= 0 && rows.slice(lost + 1).some(isAnswered);
+}
+
+function isResponseTo({ activityId, attempt }: CallRow, row: CallRow): boolean {
+  return row.phase === 'outcome' && row.outcome !== 'unknown' && row.activityId === activityId && row.attempt === attempt;
+}
+
+function claimsAll({ outcome, reason }: StepResult): boolean {
+  return outcome === 'removed' || outcome === 'alreadyGone' || (outcome === 'skipped' && reason === 'noItems');
+}
+
+function leavesNone(rows: readonly CallRow[]): boolean {
+  const last = rows.filter(({ outcome, items }) => outcome === 'read' && items !== undefined).at(-1);
+  if (!last?.items) return true;
+  const removed = new Set(rows.filter(isDone).flatMap(({ items = [] }) => items));
+  return last.items.every((item) => removed.has(item));
+}
+
+/** The step without a request ID or token that no call of the run was answered with. */
+export function withOwnEvidence(step: StepResult, rows: readonly CallRow[]): StepResult {
+  const { requestId, token, ...rest } = step;
+  const own = rows.filter((row) => row.step === step.step);
+  return {
+    ...rest,
+    ...(requestId !== undefined && own.some((row) => row.requestId === requestId) && { requestId }),
+    ...(token !== undefined && own.some((row) => row.token === token) && { token }),
+  };
+}

@@ -1,0 +1,27 @@
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/workflow';
+import type { OffboardingActivities } from '../activities/contract';
+import type { SweepActivities } from '../activities/sweep/contract';
+import { internalQueue } from '../policy/internal-queue';
+import type { InternalQueue } from '../policy/internal-queue';
+
+type InternalActivities = OffboardingActivities & SweepActivities;
+
+/**
+ * One of the package's own activities, on the internal task queue beside that of the run. The queue is looked up at each
+ * call: a module is loaded before there is a run.
+ *
+ * @param which The queue. @default short
+ */
+export function internalActivity<N extends keyof InternalActivities>(
+  name: N,
+  options: ActivityOptions,
+  which: InternalQueue = 'short',
+): (input: Parameters<InternalActivities[N]>[0], more?: Pick<ActivityOptions, 'summary'>) => ReturnType<InternalActivities[N]> {
+  return (input, more) => {
+    const taskQueue = internalQueue(workflowInfo().taskQueue, which);
+    const activity = proxyActivities<Record<string, (input: unknown) => Promise<unknown>>>({ ...options, ...more, taskQueue })[name];
+    if (!activity) throw new Error(`No proxy for ${name}.`);
+    return activity(input) as ReturnType<InternalActivities[N]>;
+  };
+}
