@@ -23,6 +23,7 @@ import { registerScheduleCommand } from './schedule';
 import { registerShowCommand } from './show';
 import { registerSimulateCommand } from './simulate';
 import { registerSnippetCommand } from './snippet';
+import { registerStopCommands } from './stop';
 import { registerSweepCommand } from './sweep';
 import { registerVerifyCommand } from './verify';
 import { wantsJson } from './wants-json';
@@ -52,6 +53,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerReceiptsCommand,
   registerVerifyCommand,
   registerHoldCommand,
+  registerStopCommands,
 ];
 
 /** Runs one command line and answers its exit code; never rejects. */

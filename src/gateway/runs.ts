@@ -94,7 +94,9 @@ export async function steerSweep(parts: GatewayParts, { workflowId, runId }: { w
 }
 
 async function update(handle: WorkflowHandle, action: SweepAction, approval: unknown): Promise<void> {
-  if (approval === undefined) await handle.executeUpdate<SweepProgress, []>(action);
+  // Only an update with an argument can be encrypted.
+  if (action === 'resume') await handle.executeUpdate<SweepProgress, [unknown]>(action, { args: [{ by: 'console' }] });
+  else if (approval === undefined) await handle.executeUpdate<SweepProgress, []>(action);
   else await handle.executeUpdate<SweepProgress, [unknown]>(action, { args: [approval] });
 }
 

@@ -1,0 +1,43 @@
+import type { OpenedLedger } from '../../ledger/open-ledger';
+import type { Io } from '../io';
+import { withTemporal } from '../temporal-client';
+import type { TemporalOptions } from '../temporal-options';
+
+/** Sweeps that a stop had paused. */
+export interface ResumedSweeps {
+  resumed: string[];
+  /** Those that could not be resumed, for example because Temporal could not be reached. */
+  paused: string[];
+}
+
+/** Sweeps that are looked through, newest first. */
+const LATEST_SWEEPS = 1_000;
+const RESUME_WITHIN_MS = 30_000;
+
+/** Sends `resume` to every sweep that is paused because everything was stopped. One that cannot be resumed stays paused. */
+export async function resumeStopped(
+  io: Io,
+  { sweeps }: Pick<OpenedLedger, 'sweeps'>,
+  { by, ...temporal }: TemporalOptions & { by: string },
+): Promise<ResumedSweeps> {
+  const paused = (await sweeps.list({ limit: LATEST_SWEEPS })).filter(({ status, pausedBecause }) => status === 'paused' && pausedBecause === 'stopped');
+  if (paused.length === 0) return { resumed: [], paused: [] };
+  const result: ResumedSweeps = { resumed: [], paused: [] };
+  try {
+    await withTemporal(io, temporal, async (client) => {
+      for (const { sweepId } of paused) {
+        const resuming = client.withDeadline(Date.now() + RESUME_WITHIN_MS, () =>
+          client.workflow.getHandle(sweepId).executeUpdate('resume', { args: [{ by }] }),
+        );
+        await resuming.then(
+          () => result.resumed.push(sweepId),
+          () => result.paused.push(sweepId),
+        );
+      }
+    });
+  } catch {
+    const done = new Set([...result.resumed, ...result.paused]);
+    result.paused.push(...paused.flatMap(({ sweepId }) => (done.has(sweepId) ? [] : [sweepId])));
+  }
+  return result;
+}
