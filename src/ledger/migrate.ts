@@ -14,21 +14,22 @@ const FINGERPRINT = 'subject-key-fingerprint';
  * Kysely's own Migrator is not used: for SQLite it takes no lock that another process would see and runs without a
  * transaction, and it creates its own tables before it takes the lock in Postgres.
  *
+ * @param wanted All migrations that there are, unless a ledger as an earlier version left it is wanted.
  * @throws LedgerSettingError when a newer version wrote the ledger, or another subject key; nothing is changed then.
  */
-export async function prepareLedger({ db, dialect }: LedgerDatabase, fingerprint: string): Promise<string[]> {
+export async function prepareLedger({ db, dialect }: LedgerDatabase, fingerprint: string, wanted = migrations): Promise<string[]> {
   return db.transaction().execute(async (transaction) => {
     // libSQL's transactions begin as `immediate`: the write lock is already ours.
     if (dialect === 'postgres') await MIGRATION_LOCK.take(transaction);
-    const ran = await migrate(transaction, dialect);
+    const ran = await migrate(transaction, dialect, wanted);
     await bindToKey(transaction, fingerprint);
     return ran;
   });
 }
 
-async function migrate(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<string[]> {
+async function migrate(transaction: Transaction<Tables>, dialect: LedgerDialect, wanted: typeof migrations): Promise<string[]> {
   const done = await appliedMigrations(transaction, dialect);
-  const unknown = done.filter((name) => !migrations.some((migration) => migration.name === name));
+  const unknown = done.filter((name) => !wanted.some((migration) => migration.name === name));
   if (unknown.length > 0) {
     throw new LedgerSettingError(
       'HTTP_TASKS_LEDGER_URL',
@@ -36,7 +37,7 @@ async function migrate(transaction: Transaction<Tables>, dialect: LedgerDialect)
         'Nothing was changed. Upgrade this process, or point the setting at another ledger.',
     );
   }
-  const missing = migrations.filter((migration) => !done.includes(migration.name));
+  const missing = wanted.filter((migration) => !done.includes(migration.name));
   for (const migration of missing) {
     await migration.up(transaction, dialect);
     await transaction

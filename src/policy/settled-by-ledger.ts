@@ -21,7 +21,8 @@ export interface CallRow {
  * process that called the provider. A step counts as
  *
  * - `removed` or `accepted` by a call that was answered so, or by one whose response was lost and a later answered one;
- * - `alreadyGone`, `notFound` or without items by an answered call;
+ * - `alreadyGone` or `notFound` by an answered call to the same provider: that a user is gone is asked once;
+ * - without items by an answered call;
  * - complete only if the last list that was read names no item that the run has not removed. Where only `someItems` of
  *   the user were asked for, or the step also ended otherwise, others may remain.
  *
@@ -30,21 +31,26 @@ export interface CallRow {
 export function notBorneOut(steps: readonly StepResult[], rows: readonly CallRow[], { someItems }: { someItems: boolean }): number[] {
   return steps.flatMap((step, index) => {
     const own = rows.filter((row) => row.step === step.step && row.phase !== 'settled');
+    const atProvider = rows.filter((row) => providerOf(row) === providerOf(step) && row.phase !== 'settled');
     const others = steps.some((other) => other.step === step.step && LEAVES_ITEMS.includes(other.outcome));
-    return isBorneOut(step, own) && (someItems || others || !claimsAll(step) || leavesNone(own)) ? [] : [index];
+    return isBorneOut(step, own, atProvider) && (someItems || others || !claimsAll(step) || leavesNone(own)) ? [] : [index];
   });
 }
 
 const LEAVES_ITEMS: readonly string[] = ['failed', 'unknown', 'held', 'notFound'];
 
-function isBorneOut({ outcome, reason }: StepResult, rows: readonly CallRow[]): boolean {
+function providerOf({ step }: { step: string }): string {
+  return step.split('.', 1)[0] ?? '';
+}
+
+function isBorneOut({ outcome, reason }: StepResult, rows: readonly CallRow[], atProvider: readonly CallRow[]): boolean {
   switch (outcome) {
     case 'removed':
     case 'accepted':
       return rows.some(isDone) || isSettledLater(rows);
     case 'alreadyGone':
     case 'notFound':
-      return rows.some(isAnswered);
+      return atProvider.some(isAnswered);
     case 'skipped':
       return reason !== 'noItems' || rows.some(isAnswered);
     default:

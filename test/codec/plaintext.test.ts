@@ -155,6 +155,29 @@ describe('A worker that refuses plain text', () => {
     expect(await activityAlone(refusing, refusing.client, 'say', 'a', 'b')).toBe('b');
   });
 
+  it('lets no update in plain text let a sweep do more; the sweep goes on, and takes the same update encrypted', async () => {
+    const { user, plaidUserId } = seedUser(refusing);
+    const input = { source: { inline: [user] }, reason: REASON, approval: true };
+    const sweep = await startWith(refusing.client, refusing, 'offboardUsers', input);
+    await until('it waits', async () => ((await sweep.query('progress')) as { status: string }).status === 'waitingForApproval');
+    const inPlainText = keyless(refusing).workflow.getHandle(sweep.workflowId);
+    const updates: [name: string, args: [unknown]][] = [
+      ['approve', [{ total: 1, by: 'Chief Compliance Officer' }]],
+      ['setRate', [{ callsPerMinute: 1 }]],
+    ];
+    for (const [name, args] of updates) {
+      // The client without a key cannot read the refusal either.
+      await expect(inPlainText.executeUpdate(name, { args })).rejects.toThrow();
+    }
+    await sweep.executeUpdate('pause');
+    await expect(inPlainText.executeUpdate('resume', { args: [{ by: 'eve' }] })).rejects.toThrow();
+    await expect(sweep.executeUpdate('resume')).rejects.toMatchObject({ cause: { type: PLAINTEXT_REFUSED, message: expect.stringContaining('{"by": "your name"}') } });
+    expect(callsFor(refusing, plaidUserId)).toEqual([]);
+    await sweep.executeUpdate('resume', { args: [{ by: 'ann' }] });
+    await sweep.executeUpdate('approve', { args: [{ total: 1, by: 'ann' }] });
+    expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'ann' });
+  });
+
   it('goes on with a run that was under way before it refused', async () => {
     const place = await openPlace();
     const before = await place.startWorker(await hostWorker(FORGETFUL));
