@@ -79,8 +79,8 @@ export class InternalWorkers {
 
 /** What of the main worker's options holds for an internal one too. */
 function optionsBeside({ connection, options }: Worker, which: InternalQueue): WorkerOptions {
-  const { namespace, identity, dataConverter, interceptors, shutdownGraceTime, shutdownForceTime } = options;
-  const { maxHeartbeatThrottleInterval, defaultHeartbeatThrottleInterval, buildId, useVersioning, workerDeploymentOptions } = options;
+  const { namespace, identity, dataConverter, interceptors, buildId, useVersioning, workerDeploymentOptions } = options;
+  const { shutdownGraceTimeMs, shutdownForceTimeMs, maxHeartbeatThrottleIntervalMs, defaultHeartbeatThrottleIntervalMs } = options;
   return {
     ...(connection && { connection }),
     namespace,
@@ -88,10 +88,10 @@ function optionsBeside({ connection, options }: Worker, which: InternalQueue): W
     taskQueue: internalQueue(options.taskQueue, which),
     ...(dataConverter && { dataConverter }),
     interceptors: { activity: interceptors.activity },
-    shutdownGraceTime,
-    ...(shutdownForceTime !== undefined && { shutdownForceTime }),
-    maxHeartbeatThrottleInterval,
-    defaultHeartbeatThrottleInterval,
+    shutdownGraceTime: shutdownGraceTimeMs,
+    ...(shutdownForceTimeMs !== undefined && { shutdownForceTime: shutdownForceTimeMs }),
+    maxHeartbeatThrottleInterval: maxHeartbeatThrottleIntervalMs,
+    defaultHeartbeatThrottleInterval: defaultHeartbeatThrottleIntervalMs,
     ...(workerDeploymentOptions ? { workerDeploymentOptions } : { buildId, useVersioning }),
-  } as WorkerOptions;
+  };
 }

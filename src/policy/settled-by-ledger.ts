@@ -1,5 +1,5 @@
-import type { ReceiptOutcome } from '../ledger/ledger';
 import type { StepResult } from './offboard-result';
+import type { Outcome } from './outcome';
 
 /** What the ledger has about one attempt at a call, in the order in which it was written. */
 export interface CallRow {
@@ -7,7 +7,8 @@ export interface CallRow {
   activityId: string;
   attempt: number;
   phase: 'intent' | 'outcome' | 'settled';
-  outcome?: ReceiptOutcome;
+  /** `read` for a call that only looked. */
+  outcome?: Outcome | 'read';
   status?: number;
   requestId?: string;
   token?: string;

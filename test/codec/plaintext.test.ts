@@ -159,7 +159,7 @@ describe('A worker that refuses plain text', () => {
     const { user, plaidUserId } = seedUser(refusing);
     const input = { source: { inline: [user] }, reason: REASON, approval: true };
     const sweep = await startWith(refusing.client, refusing, 'offboardUsers', input);
-    await until('it waits', async () => ((await sweep.query('progress')) as { status: string }).status === 'waitingForApproval');
+    await until('it waits', async () => (await sweep.query<{ status: string }>('progress')).status === 'waitingForApproval');
     const inPlainText = keyless(refusing).workflow.getHandle(sweep.workflowId);
     const updates: [name: string, args: [unknown]][] = [
       ['approve', [{ total: 1, by: 'Chief Compliance Officer' }]],
