@@ -14,18 +14,20 @@ import { notThere } from './not-there';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { CallRequest, DurableCall, StartedCall, WireFailure } from './wire';
+import { placeOfRuns } from './worker-production';
 
 /**
- * Has a worker make the call, as the workflow `runHttpTask`. The worker's keys and environment count; the gateway's own
- * settings only tell whether more than a click is asked for.
+ * Has a worker make the call, as the workflow `runHttpTask`, with the worker's keys and environment. Whether the name of
+ * production has to be typed is decided by what the workers recorded and by the gateway's own settings.
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was started.
  */
 export async function startDurably(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest): Promise<StartedCall> {
   parseInput(task.name, task.input, input);
   const { env } = parts.secrets;
-  const { production, environment, origin } = showRequest(task, input, env).shown;
-  refuseAccidentalProduction({ origin }, env, [task.service]);
+  const { shown } = showRequest(task, input, env);
+  refuseAccidentalProduction(shown, env, [task.service]);
+  const { production, environment } = await placeOfRuns(parts, shown, task.service.name);
   requireConfirmation({ task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment }, confirm);
   const { taskQueue } = parts.place;
   return withTemporal(parts, async ({ client }) => {

@@ -14,6 +14,7 @@ import { guardJson, guardOrigin, guardToken, securityHeaders } from './guard';
 import type { GuardOptions } from './guard';
 import { answerTo } from './http-error';
 import { offboardingPlace } from './offboarding-form';
+import { LedgerUnavailableError } from '../ledger/ledger';
 import { openApiDocument } from './openapi-document';
 import type { GatewayParts, GatewayTemporal } from './parts';
 import { credentialRoutes } from './routes/credential-routes';
@@ -25,6 +26,7 @@ import { plainCallRoutes, taskRoutes } from './routes/task-routes';
 import { GatewaySecrets } from './secrets';
 import { utcpManual } from './utcp-manual';
 import type { AboutGateway } from './wire';
+import { placeOfRuns } from './worker-production';
 
 /** What a gateway needs. */
 export interface GatewayOptions extends GuardOptions {
@@ -51,7 +53,7 @@ export function createGateway(options: GatewayOptions): Hono {
   const otherGateways = (options.otherGateways ?? []).map(checkedGateway);
   const guarded = new Hono()
     .use(guardToken(options), guardJson, limitBody)
-    .get('/api/about', (context) => context.json(about(parts)))
+    .get('/api/about', async (context) => context.json(await about(parts)))
     .get('/openapi.json', (context) => context.json(openApiDocument(parts)))
     .get('/utcp', (context) => context.json(utcpManual(parts, options.publicUrl ?? new URL(context.req.url).origin)))
     .route('/api', taskRoutes(parts))
@@ -114,8 +116,9 @@ function partsOf({ env, tasks = CATALOGUE, taskQueue, temporal, version, report 
   };
 }
 
-function about({ catalogue, secrets, place, temporal, version }: GatewayParts): AboutGateway {
-  const production = productionOf(secrets.env);
+async function about(parts: GatewayParts): Promise<AboutGateway> {
+  const { catalogue, place, temporal, version } = parts;
+  const production = await productionOf(parts);
   return {
     version,
     taskQueue: place.taskQueue,
@@ -125,13 +128,13 @@ function about({ catalogue, secrets, place, temporal, version }: GatewayParts): 
   };
 }
 
-/** With settings that are wrong nothing can be started or approved, and what is asked then says so. */
-function productionOf(env: Env): string | undefined {
+/** With settings that are wrong, or without the ledger, nothing can be started or approved; what is asked then says so. */
+async function productionOf(parts: GatewayParts): Promise<string | undefined> {
   try {
-    const { production, environment } = offboardingPlace(env);
+    const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
     return production ? environment : undefined;
   } catch (error) {
-    if (error instanceof SettingsError) return undefined;
+    if (error instanceof SettingsError || error instanceof LedgerUnavailableError) return undefined;
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { flatFormOf } from './form';
 import type { GatewayParts } from './parts';
 import type { FormField, InputProblem, OffboardingForm } from './wire';
+import { placeOfRuns } from './worker-production';
 
 /** A user of a sweep is the sweep's; and whether a run is dry, the buttons say. */
 const NOT_ASKED = ['user.sweepId', 'user.seq', 'dryRun'];
@@ -18,14 +19,15 @@ const FIRST = ['user.plaidUserId', 'user.batchUserId', 'reason.code'];
 const BEARER_TOKEN = 'user.plaidUserToken';
 
 /** The form that starts an off-boarding, where it would lead, and what keeps it from being started. */
-export function offboardingForm({ secrets }: GatewayParts): OffboardingForm {
+export async function offboardingForm(parts: GatewayParts): Promise<OffboardingForm> {
+  const { secrets } = parts;
   const schema = z.toJSONSchema(offboardUserInput, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
   const fields = flatFormOf(schema, [BEARER_TOKEN]).filter(({ name }) => !NOT_ASKED.includes(name));
   const isFirst = ({ name }: FormField): boolean => FIRST.includes(name);
   const form = [...fields.filter(isFirst), ...fields.filter((field) => !isFirst(field)).map((field) => ({ ...field, more: true }))];
   try {
     readLedgerSettings(secrets.env);
-    const { environment, production } = offboardingPlace(secrets.env);
+    const { environment, production } = await placeOfRuns(parts, offboardingPlace(secrets.env));
     return { form, environment, production };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

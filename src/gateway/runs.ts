@@ -17,6 +17,7 @@ import { readRunReceipts } from './receipts';
 import { progressOf } from './run-progress';
 import type { Progress, Run } from './run-progress';
 import type { Confirmation, RunLine, RunPage } from './wire';
+import { placeOfRuns } from './worker-production';
 
 /** The examples for the Temporal UI are runs that never worked. */
 const EXAMPLES = WORKFLOW_TYPES.map((type) => `'${templateId(type)}'`).join(', ');
@@ -80,7 +81,7 @@ export async function steerSweep(parts: GatewayParts, { workflowId, runId }: { w
     if (type !== SWEEP) throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed or approved.');
     if (status.name !== 'RUNNING') throw new GatewayRefusal(409, 'Conflict', runId === undefined ? 'This sweep has ended.' : 'This run of the sweep has ended; look at the list again.');
     if (action !== 'pause') {
-      const { production, environment } = offboardingPlace(parts.secrets.env);
+      const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
       requireConfirmation({ task: SWEEP, irreversible: true, production, environment }, confirm);
     }
     try {

@@ -18,6 +18,7 @@ import { checkedOffboarding, offboardingPlace } from './offboarding-form';
 import { runUrl, withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { CallRequest, StartedRun } from './wire';
+import { placeOfRuns } from './worker-production';
 
 /** What is typed to start one that cannot be undone. */
 const TYPE = 'offboardUser';
@@ -35,8 +36,9 @@ export async function startOffboarding(parts: GatewayParts, { input: given, conf
   const input = checkedOffboarding(given);
   const { env } = parts.secrets;
   const idOf = idsUnder(env);
-  const { environment, production, origin } = offboardingPlace(env);
-  refuseAccidentalProduction({ origin }, env, [plaidService]);
+  const own = offboardingPlace(env);
+  refuseAccidentalProduction(own, env, [plaidService]);
+  const { production, environment } = await placeOfRuns(parts, own);
   const isDry = input.dryRun ?? false;
   requireConfirmation({ task: TYPE, irreversible: !isDry, production, environment }, confirm);
   const { taskQueue } = parts.place;

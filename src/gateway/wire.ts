@@ -24,7 +24,7 @@ export interface AboutGateway {
   version: string;
   taskQueue: string;
   tasks: number;
-  /** The environment's name, where offboardings go to real people's data by the gateway's settings. */
+  /** The environment's name, where runs go to real people's data. */
   production?: string;
   /** Absent where the gateway knows no Temporal server. */
   temporal?: { where: string; ui?: string };
@@ -83,6 +83,8 @@ export interface TaskPage extends TaskLine {
   settings: string[];
   /** Fields that hold a user's bearer token. */
   sensitive: string[];
+  /** The environment's name, where the workers call this service for real people's data. */
+  workersProduction?: string;
 }
 
 /** What is wrong with a field of an input. */

@@ -52,7 +52,7 @@ export class OffboardView {
     this.#draw();
     fill(
       this.#content,
-      missing === undefined ? element('p', { class: 'hint', text: `By this gateway's settings it goes to Plaid's ${environment}; the keys and the environment of the worker are what counts.` }) : element('p', { class: 'warning', text: missing }),
+      missing === undefined ? element('p', { class: 'hint', text: `It goes to ${environment}, by what the workers recorded and this gateway's settings; the keys and the environment of the worker are used.` }) : element('p', { class: 'warning', text: missing }),
       this.#form.node,
       element('div', { class: 'bar' }, this.#dry, this.#real),
       element('p', { class: 'hint', text: 'A dry run looks and changes nothing. When it has ended, the same can be done for real.' }),

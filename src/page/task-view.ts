@@ -72,7 +72,10 @@ export class TaskView {
     const call = await this.#prepare(true);
     if (!call) return;
     const input = this.#form.value;
-    const confirm = wantsConfirmation(call) ? await askFor(questionOf(this.#task, call), how === 'test' ? 'Send it' : 'Run it') : {};
+    // A durable run goes where the workers are, whatever the gateway's own keys are for.
+    const environment = how === 'run' ? this.#task.workersProduction : undefined;
+    const real = environment === undefined ? call : { ...call, guard: { ...call.guard, production: true, environment } };
+    const confirm = wantsConfirmation(real) ? await askFor(questionOf(this.#task, real), how === 'test' ? 'Send it' : 'Run it') : {};
     if (!confirm) return;
     for (const one of this.#buttons) one.disabled = true;
     try {

@@ -4,8 +4,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ts from 'typescript';
 import type { GatewayOptions } from '../../src/gateway/gateway';
-import type { DurableCall, InputProblem, OffboardingForm, PreparedCall, RunLine, RunPage, StartedCall, StartedRun, StartForms, WireError } from '../../src/gateway/wire';
+import type { AboutGateway, DurableCall, InputProblem, OffboardingForm, PreparedCall, RunLine, RunPage, StartedCall, StartedRun, StartForms, TaskPage, WireError } from '../../src/gateway/wire';
+import { openLedger } from '../../src/ledger/open-ledger';
 import { createSubjectHasher } from '../../src/ledger/subject';
+import type { ServiceEnvironment } from '../../src/ledger/worker-environments';
 import { snippetsOf } from '../../src/reference/snippets/snippets';
 import { offboardWorkflowId } from '../../src/starts/workflow-ids';
 import { findTemporalServer } from '../../src/temporal-server';
@@ -172,6 +174,45 @@ describe('runs', () => {
     const steered = await gateway.ask<WireError>('POST', `/api/runs/${handle.workflowId}/pause`, {});
     expect(steered.body.error.type).toBe('Refused');
   });
+});
+
+it('goes by the environment that the workers recorded, not by its own settings alone', async () => {
+  const taskQueue = freshTaskQueue('recorded');
+  const on = await openGateway({ env: place.env, taskQueue, temporal: temporal() });
+  const sweep = await place.client.workflow.start('offboardUsers', { taskQueue, workflowId: `sweep-${randomUUID()}`, args: [{ source: { inline: [{ plaidUserId: 'usr_1' }] }, reason: { code: 'OTHER' }, approval: true }] });
+  const ledger = await openLedger({ url: place.env['HTTP_TASKS_LEDGER_URL'] ?? '', subjectKey: place.env['HTTP_TASKS_SUBJECT_KEY'] ?? '' });
+  const environments = (environment: string): ServiceEnvironment[] => [{ service: 'plaid', environment, production: environment === 'production', keySlots: [] }];
+  const worker = { worker: 'w', identity: 'w', namespace: 'default', taskQueue };
+  const needed = async (path: string, body: object): Promise<unknown> => (await on.ask<WireError>('POST', path, body)).body.error.needed;
+  const asked = async (): Promise<unknown> => ({
+    resume: await needed(`/api/runs/${sweep.workflowId}/resume`, {}),
+    removal: await needed('/api/tasks/plaid.userItemsRemove/run', { input: { user_id: 'usr_1', item_ids: ['item-1'] } }),
+    user: await needed('/api/offboardings', { input: { user: { plaidUserId: 'usr_3' }, reason: { code: 'OTHER' } } }),
+    // Batch lists no production, and this call can be repeated.
+    other: await needed('/api/tasks/batch.customDataDelete/run', { input: { id: '1', app: 'ios' } }),
+    form: (await on.ask<OffboardingForm>('GET', '/api/offboardings/form')).body.production,
+    about: (await on.ask<AboutGateway>('GET', '/api/about')).body.production,
+    task: (await on.ask<TaskPage>('GET', '/api/tasks/plaid.userItemsGet')).body.workersProduction,
+  });
+  const sandbox = { resume: { task: 'offboardUsers' }, removal: { task: 'plaid.userItemsRemove' }, user: { task: 'offboardUser' }, form: false };
+  expect(await asked()).toEqual(sandbox);
+  await ledger.workers.beat({ ...worker, environments: environments('sandbox') });
+  expect(await asked()).toEqual(sandbox);
+  await ledger.workers.beat({ ...worker, worker: 'real', environments: environments('production') });
+  const environment = 'production';
+  expect(await asked()).toEqual({
+    resume: { task: 'offboardUsers', environment },
+    removal: { task: 'plaid.userItemsRemove', environment },
+    user: { task: 'offboardUser', environment },
+    form: true,
+    about: 'production',
+    task: 'production',
+  });
+  await ledger.workers.end('real');
+  expect(await asked()).toEqual(sandbox);
+  await ledger.close();
+  await sweep.terminate();
+  await on.close();
 });
 
 describe('an off-boarding from the page', () => {

@@ -8,7 +8,7 @@ import { jsonBody } from './json-body';
 /** Off-boarding one user: its form, what is wrong with an input, and the start. */
 export function offboardingRoutes(parts: GatewayParts): Hono {
   return new Hono()
-    .get('/offboardings/form', (context) => context.json(offboardingForm(parts)))
+    .get('/offboardings/form', async (context) => context.json(await offboardingForm(parts)))
     .post('/offboardings/check', async (context) => context.json({ problems: offboardingProblems((await jsonBody(context))['input']) }))
     .post('/offboardings', async (context) => context.json(await startOffboarding(parts, await callRequest(context)), 201));
 }

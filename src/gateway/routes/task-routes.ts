@@ -8,7 +8,8 @@ import { taskNamed } from '../parts';
 import type { GatewayParts } from '../parts';
 import { prepareCall } from '../prepare-call';
 import { taskLine, taskPage } from '../task-page';
-import type { TestAnswer } from '../wire';
+import type { TaskPage, TestAnswer } from '../wire';
+import { productionOfWorkers } from '../worker-production';
 import { callRequest } from './call-request';
 import { jsonBody, jsonValue } from './json-body';
 
@@ -16,7 +17,11 @@ import { jsonBody, jsonValue } from './json-body';
 export function taskRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/tasks', (context) => context.json(parts.search.find((context.req.query('query') ?? '').slice(0, 200)).map(taskLine)))
-    .get('/tasks/:name', (context) => context.json(taskPage(taskNamed(parts, context.req.param('name')))))
+    .get('/tasks/:name', async (context) => {
+      const task = taskNamed(parts, context.req.param('name'));
+      const workersProduction = await productionOfWorkers(parts, task.service.name);
+      return context.json({ ...taskPage(task), ...(workersProduction !== undefined && { workersProduction }) } satisfies TaskPage);
+    })
     .post('/tasks/:name/prepare', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
       return context.json(prepareCall(parts, task, (await jsonBody(context))['input']));
