@@ -18,6 +18,7 @@ import { startTracing } from './observability/tracing';
 import { createWorkerLog } from './observability/worker-log';
 import { installWorkerRuntime, SHUTDOWN_SIGNALS } from './observability/worker-runtime';
 import { HttpTasksPlugin } from './plugin';
+import { printableLines } from './policy/printable';
 
 /** What a worker of the package's own is made of. */
 export interface HttpTasksWorkerOptions {
@@ -157,7 +158,7 @@ export function startupProblem(error: unknown): string | undefined {
 
 if (require.main === module) {
   runWorker(process.env).catch((error: unknown) => {
-    process.stderr.write(`${startupProblem(error) ?? String(error)}\n`);
+    process.stderr.write(`${printableLines(startupProblem(error) ?? String(error))}\n`);
     process.exitCode = startupProblem(error) === undefined ? 1 : 2;
   });
 }

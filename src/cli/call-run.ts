@@ -13,7 +13,7 @@ import type { CallOptions } from './call';
 import { confirmIrreversible, showPrepared, withoutTokens } from './call-preview';
 import { CommandFailure, Refusal } from './errors';
 import type { ExitCode, Io } from './io';
-import { printable, print, printJson, say } from './output';
+import { printable, print, printJson, printLines, say } from './output';
 
 /** What a call came to, as `--json` prints it. */
 export interface CallResult {
@@ -94,7 +94,7 @@ function printCall(io: Io, result: CallResult, { json }: CallOptions): ExitCode 
   else {
     print(io, `${ok ? 'Answered' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request id ${requestId}`}`);
     if (failure) print(io, printable(`${failure.type}: ${failure.message}`));
-    else print(io, printable(JSON.stringify(output, undefined, 2)));
+    else printLines(io, JSON.stringify(output, undefined, 2));
   }
   return ok ? 0 : 1;
 }

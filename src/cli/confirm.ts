@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Io } from './io';
+import { questionText } from './output';
 
 /** Signals that end a question without an answer. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -28,7 +29,7 @@ async function ask(io: Io, question: string): Promise<string | undefined> {
   const end = (): void => terminal.close();
   for (const signal of ENDING) process.on(signal, end);
   try {
-    const answer = await Promise.race([terminal.question(question), closed]);
+    const answer = await Promise.race([terminal.question(questionText(question)), closed]);
     // What is said next would else follow the question on its line.
     if (answer === undefined) io.stderr.write('\n');
     return answer;

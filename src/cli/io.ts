@@ -1,7 +1,10 @@
 import type { ReadStream, WriteStream } from 'node:tty';
 
-/** 0: done. 1: failed, partial, held, paused or cancelled. 2: the command line or an input was refused. */
-export type ExitCode = 0 | 1 | 2;
+/**
+ * 0: done. 1: failed, partial, held, paused or cancelled. 2: the command line or an input was refused. 3: not verifiable,
+ * because nothing outside the evidence says what was sealed.
+ */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 /** What a command sees of the process it runs in. */
 export interface Io {

@@ -2,13 +2,13 @@ import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import { isGood } from '../policy/offboard-result';
 import type { Outcome } from '../policy/outcome';
 import type { Io } from './io';
-import { paint, print, printable, printTable, say } from './output';
+import { paint, print, printable, printLines, printTable, say } from './output';
 
 /** Prints how an off-boarding ended: a row for each step, then what a person has to know or do. */
 export function printOffboarding(io: Io, result: OffboardResult): void {
   printTable(io, ['Step', 'Outcome', 'Evidence'], result.steps.map((step) => [step.step, outcomeText(io, step), evidenceText(step)]));
   print(io, `Status: ${paint(io, result.status === 'completed' ? 'green' : 'yellow', result.status)}`);
-  if (result.compensations.length > 0) print(io, '\nCompensation log');
+  if (result.compensations.length > 0) printLines(io, '\nCompensation log');
   for (const { step, outcome, remedy, evidence } of result.compensations) {
     print(io, printable(`  ${step}, ${outcome}: ${remedy}${evidence === '' ? '' : ` [${evidence}]`}`));
   }

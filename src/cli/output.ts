@@ -1,23 +1,48 @@
+import { randomInt } from 'node:crypto';
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import { escapedJson, printable, printableLines } from '../policy/printable';
 import { fitColumns } from './fit-columns';
 import type { Io } from './io';
+import { oneLine } from './one-line';
+
+export { printable } from '../policy/printable';
 
 type Style = Parameters<typeof styleText>[0];
 
 /** Writes the one document of a command under `--json`. */
 export function printJson(io: Io, value: unknown): void {
-  io.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  io.stdout.write(`${escapedJson(JSON.stringify(value, undefined, 2))}\n`);
 }
 
-/** Writes a line of the result, for people. */
+/** Writes one line of the result, for people. A line break in it is shown as U+FFFD; {@link printLines} writes several lines. */
 export function print(io: Io, line: string): void {
-  io.stdout.write(`${line}\n`);
+  io.stdout.write(`${coloured(line, printable)}\n`);
 }
 
-/** Writes a line about the result or the way to it; never to stdout. */
+/** Writes text of several lines of the result, for people. */
+export function printLines(io: Io, text: string): void {
+  io.stdout.write(`${coloured(text, printableLines)}\n`);
+}
+
+/** Writes one line about the result or the way to it; never to stdout. */
 export function say(io: Io, line: string): void {
-  io.stderr.write(`${line}\n`);
+  io.stderr.write(`${coloured(line, printable)}\n`);
+}
+
+/** Writes text of several lines about the result; never to stdout. */
+export function sayLines(io: Io, text: string): void {
+  io.stderr.write(`${coloured(text, printableLines)}\n`);
+}
+
+/** Shows a line on stderr that the next one overwrites; nothing unless stderr is a terminal. An empty line clears it. */
+export function sayOver({ stderr }: Io, line: string): void {
+  if (stderr.isTTY) stderr.write(`\r\u001b[K${oneLine(printable(line), stderr.columns - 1)}`);
+}
+
+/** Writes text that another program may read: exactly as it is into a pipe or a file, safe to look at in a terminal. */
+export function printExactly({ stdout }: Io, text: string): boolean {
+  return stdout.write(stdout.isTTY ? printableLines(text) : text);
 }
 
 const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
@@ -27,26 +52,44 @@ const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-m
  * Without it, a table that is wider than the terminal is wrapped to fit.
  */
 export function printTable(io: Io, head: readonly string[], rows: readonly (readonly string[])[], widths?: readonly number[]): void {
-  const shown = rows.map((row) => row.map(printable));
+  const shown = rows.map((row) => row.map((cell) => coloured(cell, printableLines)));
   const fitted = widths ?? (io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined);
   const table = new Table({
-    head: head.map((title) => paint(io, 'bold', title)),
+    head: head.map((title) => coloured(paint(io, 'bold', title), printable)),
     // The library's own colours would ignore NO_COLOR.
     style: { head: [], border: [] },
     chars: NO_LINES_BETWEEN_ROWS,
     ...(fitted && { colWidths: [...fitted], wordWrap: true }),
   });
   table.push(...shown);
-  print(io, table.toString());
+  // Cells are safe by now, and the rest is the library's.
+  io.stdout.write(`${table.toString()}\n`);
 }
 
-/** Colours a text of the result, or of stderr, in a terminal; NO_COLOR, FORCE_COLOR and pipes are respected. */
+/** Marks our own colours: a number that text from outside cannot know. */
+const OURS = randomInt(1e12);
+const SPLIT = '|';
+const OUR_COLOUR = new RegExp(`\u001b\\[([\\d;]*);${OURS}m`, 'g');
+
+/** Colours a text for the terminal that it is printed to; NO_COLOR, FORCE_COLOR and pipes are respected. For what this module writes. */
 export function paint(io: Io, style: Style, text: string, to: 'stdout' | 'stderr' = 'stdout'): string {
-  return io[to].isTTY && io[to].hasColors() ? styleText(style, text, { validateStream: false }) : text;
+  if (!io[to].isTTY || !io[to].hasColors()) return text;
+  const [begin = '', end = ''] = styleText(style, SPLIT, { validateStream: false }).split(SPLIT);
+  return `${ours(begin)}${text}${ours(end)}`;
 }
 
-/** Takes away what would steer a terminal: texts of providers and users end up in tables. */
-export function printable(text: string): string {
-  // SGR sequences are our own colours, put there by `paint`.
-  return text.replace(/(\u001b\[\d+(?:;\d+)*m)|[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, (_, colour?: string) => colour ?? '\ufffd');
+/** A question of several lines, as it may reach a terminal. */
+export function questionText(text: string): string {
+  return coloured(text, printableLines);
+}
+
+function ours(colour: string): string {
+  return colour.replace(/m/g, `;${OURS}m`);
+}
+
+/** Text as it may reach a terminal: made safe, with the colours of {@link paint} and no others. */
+function coloured(text: string, safe: (text: string) => string): string {
+  const parts = text.split(OUR_COLOUR);
+  // Every second part is what was captured: the numbers of one of our colours.
+  return parts.map((part, index) => (index % 2 === 0 ? safe(part) : `\u001b[${part}m`)).join('');
 }

@@ -16,7 +16,8 @@ import { registerListCommand } from './list';
 import { registerListRunsCommand } from './list-runs';
 import { registerNexusCommand } from './nexus';
 import { registerOffboardCommand } from './offboard';
-import { printable, printJson, say } from './output';
+import { printJson, sayLines } from './output';
+import { printableLines } from '../policy/printable';
 import { packageVersion } from './package-version';
 import { registerReceiptsCommand } from './receipts';
 import { registerScheduleCommand } from './schedule';
@@ -66,7 +67,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<E
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const { exitCode, report } = reportOf(error instanceof CommanderError ? usageRefusal(error) : error);
     if (wantsJson(program, argv)) printJson(io, { error: report });
-    else say(io, printable(report.message));
+    else sayLines(io, report.message);
     return exitCode;
   }
 }
@@ -79,9 +80,9 @@ function buildProgram(io: Io): Command {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
+      writeOut: (text) => io.stdout.write(printableLines(text)),
       // Help that nobody asked for goes to stderr; errors are printed once, by us.
-      writeErr: (text) => io.stderr.write(text),
+      writeErr: (text) => io.stderr.write(printableLines(text)),
       outputError: () => undefined,
     });
   for (const register of COMMANDS) register(program, io);

@@ -3,21 +3,27 @@ import type { FileHandle } from 'node:fs/promises';
 import { SEALED_COLUMNS } from '../ledger/sweeps/leaf';
 import { UnknownSweepError } from '../ledger/sweeps/sweep-errors';
 import type { ReceiptProof, SweepRow } from '../ledger/sweeps/sweep-types';
+import { OUTCOMES } from '../policy/outcome';
+import { escapedJson } from '../policy/printable';
+import type { OutcomeCounts } from '../policy/sweep-result';
 import { CommandFailure, Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { withWorkersLedger } from './open-ledger';
 import { print, printJson, printable } from './output';
+import { outcomeCounts } from './sweep/ledger-view';
 
 /** What the first line of a bundle begins with. */
 export const BUNDLE = 'temporal-http-tasks receipts';
 export const VERSION = 1;
+/** How the root is computed. */
+export const TREE = 'RFC 6962 with SHA-256; a leaf is the JSON of its fields';
 
 /** Lines are written together: a million small writes would take minutes. */
 const BUFFERED_CHARACTERS = 256 * 1024;
 /**
  * Writes the evidence of a sweep into a new file that needs neither the ledger nor Temporal to be checked: a line with
- * the root and the run's id, then a line for each receipt with its proof. Lines may be taken out: each one stands for
- * itself together with the first. It holds keyed hashes and no ids.
+ * the root and the run's id, then a line for each receipt with its proof. Each line proves itself together with the first,
+ * so lines may be taken out; `verify --bundle --part` then checks the rest. Contains keyed hashes and no IDs.
  *
  * @throws Refusal when the file is there already or cannot be made.
  * @throws SweepConflictError when the sweep is not sealed, or its receipts are not those that were.
@@ -27,7 +33,8 @@ export async function writeBundle(io: Io, { sweepId, file, json }: { sweepId: st
     const row = await sweeps.read(sweepId);
     if (!row) throw new UnknownSweepError(sweepId);
     if (row.merkleRoot === undefined) throw new CommandFailure('Conflict', `The sweep ${sweepId} is not sealed yet (${row.status}); it is when it has come to its end.`);
-    const receipts = await writeFile(file, headerOf(row), sweeps.proveAll({ sweepId }));
+    const counts = outcomeCounts(await sweeps.count(sweepId));
+    const receipts = await writeFile(file, headerOf(row, counts), sweeps.proveAll({ sweepId }));
     if (json) printJson(io, { sweepId, file, receipts, merkleRoot: row.merkleRoot });
     else print(io, `Wrote ${receipts} receipts with their proofs into ${printable(file)}. Check them with: http-tasks verify --bundle ${printable(file)} --root ${row.merkleRoot}`);
     return 0;
@@ -60,7 +67,7 @@ async function write(handle: FileHandle, first: object, proofs: AsyncIterable<Re
   return written;
 }
 
-function headerOf({ sweepId, claimedBy: runId, status, total, merkleRoot, leaves, createdAt, endedAt }: SweepRow): object {
+function headerOf({ sweepId, claimedBy: runId, status, total, merkleRoot, leaves, createdAt, endedAt }: SweepRow, counts: OutcomeCounts): object {
   return {
     bundle: BUNDLE,
     version: VERSION,
@@ -68,11 +75,12 @@ function headerOf({ sweepId, claimedBy: runId, status, total, merkleRoot, leaves
     ...(runId !== undefined && { runId }),
     status,
     users: total,
+    counts: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counts[outcome]])),
     createdAt,
     endedAt,
     merkleRoot,
     leaves,
-    tree: 'RFC 6962 with SHA-256; a leaf is the JSON of its fields',
+    tree: TREE,
     fields: SEALED_COLUMNS,
   };
 }
@@ -93,7 +101,7 @@ class LineWriter {
   }
 
   async add(line: object): Promise<void> {
-    this.#buffered += `${JSON.stringify(line)}\n`;
+    this.#buffered += `${escapedJson(JSON.stringify(line))}\n`;
     if (this.#buffered.length >= BUFFERED_CHARACTERS) await this.#flush();
   }
 

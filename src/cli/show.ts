@@ -3,7 +3,7 @@ import { catalogueTask } from './catalogue-task';
 import { addCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
-import { paint, print, printJson, printTable } from './output';
+import { paint, print, printJson, printLines, printTable } from './output';
 import { fieldRows, taskReference } from '../reference/task-reference';
 import type { TaskReference } from '../reference/task-reference';
 
@@ -26,7 +26,7 @@ function printReference(io: Io, task: TaskReference): void {
   print(io, `${paint(io, 'bold', task.name)}  ${task.method} ${task.path}`);
   print(io, task.description || task.summary);
   if (task.docs) print(io, task.docs);
-  print(io, `\nEffect: ${task.effect}.${settleText(task)}`);
+  printLines(io, `\nEffect: ${task.effect}.${settleText(task)}`);
   if (task.remedy) print(io, `Afterwards: ${task.remedy}`);
   if (task.settings.length > 0) print(io, `Settings: ${task.settings.join(', ')}`);
   printFields(io, 'Input', task.input);

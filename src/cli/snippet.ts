@@ -9,7 +9,7 @@ import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
 import { readJsonInput } from './json-input';
-import { printJson, say } from './output';
+import { printExactly, printJson, say } from './output';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
 
@@ -48,7 +48,7 @@ export function registerSnippetCommand(program: Command, io: Io): void {
     if (why !== undefined) throw new Refusal('Usage', why, 'input');
     if (json) printJson(io, { task: task.name, language: lang, code, placeholders });
     else {
-      io.stdout.write(code);
+      printExactly(io, code);
       if (placeholders.length > 0) say(io, `To be filled in: ${placeholders.join(', ')}.`);
     }
     return 0;

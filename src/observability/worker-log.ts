@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import type { DestinationStream, Logger as Log } from 'pino';
 import type { Settings } from '../config/settings';
 import { Scrubber } from '../http/redact';
+import { escapedJson } from '../policy/printable';
 
 /** How a worker logs. */
 export interface WorkerLogOptions {
@@ -27,7 +28,7 @@ export function createWorkerLog({ settings, moreSecrets = [], to = pino.destinat
       version = sender.version;
       scrubber = scrubberNow();
     }
-    return scrubber.text(line);
+    return escapedJson(scrubber.text(line));
   };
   return pino({ level: settings.logLevel, serializers: { error: describeError, err: describeError }, hooks: { streamWrite: scrubbed } }, to);
 }

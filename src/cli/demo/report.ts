@@ -2,7 +2,7 @@ import { isGood } from '../../policy/offboard-result';
 import type { CompensationLine, OffboardResult, StepResult } from '../../policy/offboard-result';
 import type { Outcome, RunStatus } from '../../policy/outcome';
 import type { Io } from '../io';
-import { paint, print, printable, printTable } from '../output';
+import { paint, print, printable, printLines, printTable } from '../output';
 import type { FaultSummary } from './provider-state';
 import type { RunOfUser } from './verdict';
 
@@ -35,8 +35,8 @@ export function printCompensations(io: Io, runs: readonly RunOfUser[]): void {
       if (!first) continue;
       const steps = [first, ...others].map(({ step }) => step).join(', ');
       const evidence = [first, ...others].map((line) => line.evidence).filter(Boolean);
-      print(io, printable(wrapped(`${steps}: ${first.outcome}. ${first.remedy}`)));
-      if (evidence.length > 0) print(io, paint(io, 'dim', printable(evidence.map((text) => `    ${text}`).join('\n'))));
+      printLines(io, wrapped(`${steps}: ${first.outcome}. ${first.remedy}`));
+      for (const text of evidence) print(io, paint(io, 'dim', `    ${text}`));
     }
   }
 }
@@ -59,7 +59,7 @@ function sumOf(faults: readonly FaultSummary[], figure: 'planned' | 'fired'): nu
 
 /** A title with air above it. */
 export function heading(io: Io, title: string): void {
-  print(io, `\n${paint(io, 'bold', title)}`);
+  printLines(io, `\n${paint(io, 'bold', title)}`);
 }
 
 function statusText(io: Io, status: RunStatus | undefined): string {

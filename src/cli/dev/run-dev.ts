@@ -9,7 +9,7 @@ import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { withLocalStack } from '../local-stack';
 import type { LocalStack } from '../local-stack';
-import { paint, print, printJson, say } from '../output';
+import { paint, print, printJson, printLines, say } from '../output';
 import { quoted } from '../quoted';
 import { readUserFile } from '../read-user-file';
 import { startLines } from '../start-links';
@@ -58,7 +58,7 @@ function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput, starts:
   const { uiUrl = '', codecUrl, encrypted, settings, simulators, taskQueue, address, workerLog } = stack;
   const json = JSON.stringify(input);
   const codec = codecUrl === undefined ? '' : ` --codec-endpoint ${codecUrl}`;
-  const title = (text: string): void => print(io, `\n${paint(io, 'bold', text)}`);
+  const title = (text: string): void => printLines(io, `\n${paint(io, 'bold', text)}`);
   const lines = (...texts: string[]): void => texts.forEach((text) => print(io, `  ${text}`));
   title('Temporal UI');
   lines(uiUrl);

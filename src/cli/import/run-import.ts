@@ -10,7 +10,7 @@ import { CATALOGUE_SERVICES } from '../../config/settings';
 import { CommandFailure, Refusal } from '../errors';
 import type { ImportOptions } from '../import';
 import type { ExitCode, Io } from '../io';
-import { print, printJson, say } from '../output';
+import { print, printExactly, printJson, say } from '../output';
 import { printOperations, printReport } from './print-import';
 import type { ListedOperation } from './print-import';
 import { importSuffixFor, writeSourceFiles } from './write-files';
@@ -73,7 +73,7 @@ async function defineChosen(io: Io, document: OpenApiDocument, service: string, 
 function printSource(io: Io, api: ReadApi, { json }: ImportOptions): ExitCode {
   const files = sourceFiles(api);
   if (json) printJson(io, { files: files.map(({ name, text }) => ({ name, text })), ...api.report });
-  else for (const { name, text } of files) print(io, `// ${name}\n\n${text}`);
+  else for (const { name, text } of files) printExactly(io, `// ${name}\n\n${text}\n`);
   return 0;
 }
 

@@ -3,10 +3,10 @@ import { SingleBar } from 'cli-progress';
 import { reportOf } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
-import { printable, say } from '../output';
+import { printExactly, sayLines } from '../output';
 import { writeOutputFile } from '../output-file';
 import type { OutputFile } from '../output-file';
-import type { ReceiptPages } from './find-receipts';
+import type { MarkedPages } from './mark-sealed';
 import type { TextChunks } from './receipt-formats';
 
 /** A number that grows while a person waits for a file. */
@@ -24,7 +24,7 @@ export function growingNumber(io: Io, what: string): GrowingNumber {
 }
 
 /** Counts receipts on their way. */
-export async function* counting(pages: ReceiptPages, onCount: (receipts: number) => void): ReceiptPages {
+export async function* counting(pages: MarkedPages, onCount: (receipts: number) => void): MarkedPages {
   let receipts = 0;
   for await (const page of pages) {
     receipts += page.length;
@@ -48,13 +48,13 @@ export async function writeChunksToStdout(io: Io, chunks: TextChunks): Promise<E
     for await (const chunk of chunks) {
       if (chunk === '') continue;
       begun = true;
-      if (!io.stdout.write(chunk)) await once(io.stdout, 'drain');
+      if (!printExactly(io, chunk)) await once(io.stdout, 'drain');
     }
     return 0;
   } catch (error) {
     if (!begun) throw error;
     const { report, exitCode } = reportOf(error);
-    say(io, printable(`${report.message} What stands above is not all.`));
+    sayLines(io, `${report.message} What stands above is not all.`);
     return exitCode;
   }
 }

@@ -1,4 +1,4 @@
-import type { Receipt } from '../../ledger/ledger';
+import type { MarkedReceipt } from './mark-sealed';
 
 /** Every field of a receipt as it is exported: its name in JSON, and in CSV. */
 export const RECEIPT_COLUMNS = [
@@ -25,22 +25,23 @@ export const RECEIPT_COLUMNS = [
   ['token', 'token'],
   ['items', 'items'],
   ['at', 'at'],
-] as const satisfies readonly (readonly [keyof Receipt, string])[];
+  ['sealed', 'sealed'],
+] as const satisfies readonly (readonly [keyof MarkedReceipt, string])[];
 
 /** A receipt with all fields that it has, in the order of the columns. */
-export function wholeLine(receipt: Receipt): object {
+export function wholeLine(receipt: MarkedReceipt): object {
   const { id, ...rest } = receipt;
   const fields = RECEIPT_COLUMNS.flatMap(([field]) => (field === 'id' || rest[field] === undefined ? [] : [[field, rest[field]] as const]));
   return { receipt: id, ...Object.fromEntries(fields) };
 }
 
 /** What `--json` says about the last word on a step. */
-export function lastWordLine({ subject, step, task, environment, outcome, requestId, token, at, workflowId }: Receipt): object {
-  return { subject, step, task, environment, outcome, ...(requestId && { requestId }), ...(token && { token }), at, workflowId };
+export function lastWordLine({ subject, step, task, environment, outcome, requestId, token, at, workflowId, sealed }: MarkedReceipt): object {
+  return { subject, step, task, environment, outcome, ...(requestId && { requestId }), ...(token && { token }), at, workflowId, sealed };
 }
 
 /** What `--json` says about an attempt. */
-export function attemptLine(receipt: Receipt): object {
+export function attemptLine(receipt: MarkedReceipt): object {
   const { runId, phase, attempt, failureType, status, code, reason } = receipt;
   return { ...lastWordLine(receipt), runId, phase, attempt, failureType, status, code, reason };
 }

@@ -1,4 +1,3 @@
-import type { Receipt } from '../../ledger/ledger';
 import { Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
@@ -10,6 +9,8 @@ import { counting, growingNumber, writeChunksToFile, writeChunksToStdout } from 
 import { findReceipts } from './find-receipts';
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
 import { lastWords } from './last-words';
+import { markSealed } from './mark-sealed';
+import type { MarkedPages, MarkedReceipt } from './mark-sealed';
 import { attemptLine, lastWordLine } from './receipt-columns';
 import { csv, jsonArray, jsonLines } from './receipt-formats';
 import type { ReceiptFormat } from './receipt-formats';
@@ -29,7 +30,7 @@ export async function showReceipts(io: Io, id: string, wanted: Wanted): Promise<
   return withWorkersLedger<ExitCode>(io, async (opened) => {
     const found = await findReceipts(id, opened);
     if (wanted.format === 'html') return showReport(io, id, opened, found, wanted);
-    const pages = wanted.attempts ? found.pages : lastWordsOf(found.pages);
+    const pages = markSealed(opened.ledger.sweeps, wanted.attempts ? found.pages : lastWordsOf(found.pages));
     if (wanted.format === 'table') return showTable(io, id, pages, found.sweep !== undefined);
     return exportAs(io, id, pages, wanted);
   });
@@ -51,7 +52,7 @@ async function showReport(io: Io, id: string, { ledger }: OpenedLedger, { sweep 
   return 0;
 }
 
-async function exportAs(io: Io, id: string, pages: ReceiptPages, wanted: Wanted): Promise<ExitCode> {
+async function exportAs(io: Io, id: string, pages: MarkedPages, wanted: Wanted): Promise<ExitCode> {
   const iterator = pages[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done) {
@@ -70,7 +71,7 @@ async function exportAs(io: Io, id: string, pages: ReceiptPages, wanted: Wanted)
   return 0;
 }
 
-async function* from(first: readonly Receipt[], rest: AsyncIterator<readonly Receipt[]>): ReceiptPages {
+async function* from(first: readonly MarkedReceipt[], rest: AsyncIterator<readonly MarkedReceipt[]>): MarkedPages {
   yield first;
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
@@ -91,8 +92,8 @@ function sayNone(io: Io): ExitCode {
   return 1;
 }
 
-async function showTable(io: Io, id: string, pages: ReceiptPages, isSweep: boolean): Promise<ExitCode> {
-  const shown: Receipt[] = [];
+async function showTable(io: Io, id: string, pages: MarkedPages, isSweep: boolean): Promise<ExitCode> {
+  const shown: MarkedReceipt[] = [];
   for await (const page of pages) {
     shown.push(...page);
     if (isSweep && shown.length > SHOWN) break;
@@ -107,16 +108,16 @@ async function showTable(io: Io, id: string, pages: ReceiptPages, isSweep: boole
   return 0;
 }
 
-function printReceipts(io: Io, receipts: readonly Receipt[]): void {
+function printReceipts(io: Io, receipts: readonly MarkedReceipt[]): void {
   printTable(io, [...HEAD, 'Environment'], receipts.map((receipt) => [...cells(receipt), receipt.environment]));
 }
 
 /** A user of a sweep has a number, which is the same in CSV and in the report. */
-function printOfSweep(io: Io, receipts: readonly Receipt[]): void {
-  printTable(io, ['User', ...HEAD], receipts.map((receipt) => [String(receipt.seq), ...cells(receipt)]));
+function printOfSweep(io: Io, receipts: readonly MarkedReceipt[]): void {
+  printTable(io, ['User', ...HEAD, 'Sealed'], receipts.map((receipt) => [String(receipt.seq), ...cells(receipt), receipt.sealed ? 'yes' : 'no']));
 }
 
-function cells({ at, step, task, phase, attempt, outcome, reason, requestId, token, code }: Receipt): string[] {
+function cells({ at, step, task, phase, attempt, outcome, reason, requestId, token, code }: MarkedReceipt): string[] {
   const became = reason === undefined ? (outcome ?? '') : `${outcome} (${reason})`;
   const evidence = [requestId && `request_id=${requestId}`, token && `token=${token}`, code && `code=${code}`];
   return [at, step, task, `${phase} ${attempt}`, became, evidence.filter(Boolean).join('\n')];

@@ -8,8 +8,8 @@ export type Insertable = string | number | Markup | undefined | false | readonly
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** Control characters, and those that turn the direction of the text around them. */
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]|\p{Surrogate}/gu;
+/** Characters without a look of their own, which steer the text around them, and those that HTML does not allow. */
+const UNSEEN = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\ufdd0-\ufdef\ufffe\uffff]/gu;
 
 /** Text of providers or users as it may be shown: what would steer the page instead is made visible. */
 export function visible(text: string): string {

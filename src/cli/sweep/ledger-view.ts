@@ -35,8 +35,8 @@ export async function readResult(sweeps: SweepLedger, row: SweepRow): Promise<Sw
   };
 }
 
-/** Whoever has no outcome yet is pending, however far. */
-function outcomeCounts(counts: SweepCounts): OutcomeCounts {
+/** Users by outcome; those who have none yet are pending. */
+export function outcomeCounts(counts: SweepCounts): OutcomeCounts {
   const { total, pending, open, waitingForBulk } = counts;
   const byOutcome = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, counts[outcome]]));
   return { ...noCounts(), ...byOutcome, total, pending: pending + open + waitingForBulk };

@@ -1,8 +1,7 @@
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 import type { BadRow } from '../../sources/source';
 import type { Io } from '../io';
-import { oneLine } from '../one-line';
-import { printable, say } from '../output';
+import { printable, say, sayOver } from '../output';
 
 /** How often a line of progress is written: over the one before where a person looks on, else below it. */
 const TERMINAL_MS = 200;
@@ -35,13 +34,13 @@ export class ReadingReport {
     const { stderr } = this.#io;
     if (performance.now() - this.#shownAtMs < (stderr.isTTY ? TERMINAL_MS : LOG_MS)) return;
     this.#shownAtMs = performance.now();
-    if (stderr.isTTY) stderr.write(`\r\u001b[K${oneLine(this.#line('Reading', state), stderr.columns - 1)}`);
+    if (stderr.isTTY) sayOver(this.#io, this.#line('Reading', state));
     else say(this.#io, this.#line('Reading', state));
   }
 
   /** Tells the bad rows. Without a state the reading has ended badly, and whoever ended it says why. */
   end(state: SnapshotState | undefined, rejectFile: string | undefined): void {
-    if (this.#io.stderr.isTTY) this.#io.stderr.write('\r\u001b[K');
+    sayOver(this.#io, '');
     for (const { line, problem } of this.#told) say(this.#io, printable(`  line ${line}: ${problem}`));
     const untold = this.#badRows - this.#told.length;
     if (untold > 0) say(this.#io, `  and ${count(untold)} more`);

@@ -2,7 +2,7 @@ import { UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepSummary } from '../../ledger/sweeps/summary-types';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
-import { print, printJson, printTable } from '../output';
+import { printJson, printLines, printTable } from '../output';
 import { readResult } from './ledger-view';
 import { count } from './reading-report';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
@@ -59,7 +59,7 @@ function failuresIn({ groups }: SweepSummary): FailureLine[] {
 
 function printFailures(io: Io, failures: readonly FailureLine[]): void {
   if (failures.length === 0) return;
-  print(io, '\nWhat did not go well, by step');
+  printLines(io, '\nWhat did not go well, by step');
   const rows = failures.map(({ step, outcome, type = '', status, code, reason, receipts }) => [step, outcome, type, code ?? reason ?? String(status ?? ''), count(receipts)]);
   printTable(io, ['Step', 'Outcome', 'Failure', 'Code or reason', 'Receipts'], rows);
 }

@@ -52,7 +52,7 @@ export function printSweep(io: Io, result: SweepResult): void {
   print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', status)}${why}`);
   print(io, `Source: ${sourceText({ duplicates, rejected })}`);
   if (redriveOf !== undefined) print(io, `Takes up the failed and unknown users of: ${printable(redriveOf)}`);
-  if (merkleRoot !== undefined) print(io, `Merkle root: ${merkleRoot}`);
+  if (merkleRoot !== undefined) print(io, `Merkle root: ${printable(merkleRoot)}`);
   if (compensationTask) print(io, printable(`Compensation task ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`));
 }
 

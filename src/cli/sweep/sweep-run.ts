@@ -34,15 +34,17 @@ export async function describeSweep(client: Client, sweepId: string): Promise<Wo
   }
 }
 
-/**
- * The latest run of the workflow that worked on a sweep of the ledger; undefined when Temporal has it no more. A later
- * run of a workflow id has a sweep with the id and a part of its own run's behind it.
- */
+/** The workflow IDs under which a sweep may have run: a later run of an ID has a sweep with a part of its run ID behind it. */
+export function workflowIdsOf(sweepId: string): readonly string[] {
+  return [...new Set([sweepId, sweepId.replace(/\.[^.]*$/, '')])];
+}
+
+/** The latest run of the workflow that worked on a sweep of the ledger; undefined when Temporal has it no more. */
 export async function runOfSweep(
   client: Client,
   { sweepId, claimedBy }: Pick<SweepRow, 'sweepId' | 'claimedBy'>,
 ): Promise<WorkflowExecutionDescription | undefined> {
-  for (const workflowId of new Set([sweepId, sweepId.replace(/\.[^.]*$/, '')])) {
+  for (const workflowId of workflowIdsOf(sweepId)) {
     const run = await describeSweep(client, workflowId).catch(undefinedIfNotFound);
     // Started a moment ago, it may not have claimed its users yet.
     if (run && (claimedBy === undefined || run.raw.workflowExecutionInfo?.firstRunId === claimedBy)) return run;

@@ -57,11 +57,11 @@ class Bar implements WatchDisplay {
     const done = doneWith(progress);
     this.#bar.setTotal(Math.max(1, total));
     const parts = [...progressParts(progress, this.#meter.rate(done)), { text: printable(trouble ?? ''), spare: 0 }];
-    this.#bar.update(done, { text: fitParts(parts, this.#room) });
+    this.#bar.update(done, { text: printable(fitParts(parts, this.#room)) });
   }
 
   problem(text: string): void {
-    this.#bar.update({ text: oneLine(text, this.#room) });
+    this.#bar.update({ text: oneLine(printable(text), this.#room) });
   }
 
   /** Terminals change their width; in the last column some begin a new line. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { leafOf, sealedColumns, sealedFields } from './leaf';
 import type { SealableRow, SealedField } from './leaf';
+import { storable } from '../values';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { ofSweep } from './sweep-receipts';
@@ -47,6 +48,21 @@ export async function* sealSlices(context: SweepContext, sweepId: string): Async
     };
     after = upTo;
   } while (after !== null);
+}
+
+/** See `SweepLedger.readSealed`. */
+export async function readSealed(context: SweepContext, { sweepId, from, to }: { sweepId: string; from: number; to: number }): Promise<Set<number>> {
+  const row = await context.db.selectFrom('sweeps').select(['number', 'merkle_root']).where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  if (row === undefined || row.merkle_root === null) return new Set();
+  const range: SeqRange = { after: from - 1, upTo: to };
+  const kept = new Set((await readKept(context, row.number, range)).map(identityOf));
+  const receipts = await readReceipts(context, sweepId, range);
+  return new Set(receipts.filter((receipt) => kept.has(identityOf(receipt))).map(({ id }) => id));
+}
+
+/** Equal for a receipt and the leaf that was kept of it, whatever its row ID is by now. */
+export function identityOf({ seq, leaf }: SealableReceipt | KeptLeaf): string {
+  return `${seq} ${Buffer.from(leaf).toString('base64url')}`;
 }
 
 /** From behind `after` (null: the first) to `upTo` (null: the last), which is included. */

@@ -7,6 +7,7 @@ import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } 
 import { purge, release, releaseUntouchedSince } from './purge';
 import { proveAll } from './prove-all';
 import { prove, seal } from './seal';
+import { readSealed } from './seal-slices';
 import { readPartlyDone, readRemovals } from './removals';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
 import type { SweepContext } from './sweep-context';
@@ -79,6 +80,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     readUsersWithOutcome: (given) => readUsersWithOutcome(context, given),
     seal: (given) => seal(context, given),
     verify: (given) => verify(context, given),
+    readSealed: short(readSealed),
     prove: (given) => prove(context, given),
     proveAll: (given) => proveAll(context, given),
     purge: (given) => purge(context, given),

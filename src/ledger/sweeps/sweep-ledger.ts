@@ -202,6 +202,8 @@ export interface SweepLedger {
    * @throws SweepConflictError when the sweep is not sealed.
    */
   verify(verify: { sweepId: string; expectedRoot?: string; onProgress?: (receipts: number) => void }): Promise<Verification>;
+  /** The row IDs of those receipts of these users (seq) that are under the ledger's own seal; none without a seal. */
+  readSealed(range: { sweepId: string; from: number; to: number }): Promise<ReadonlySet<number>>;
   /**
    * Proves for all receipts of up to 1,000 users that they are under the root.
    * @throws SweepConflictError when the sweep is not sealed.

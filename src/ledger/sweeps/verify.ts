@@ -1,8 +1,8 @@
 import { MerkleTree } from '../../policy/merkle';
 import { sha256 } from './leaf';
 import { requireSeal } from './seal';
-import { sealSlices } from './seal-slices';
-import type { KeptLeaf, SealSlice, SealableReceipt } from './seal-slices';
+import { identityOf, sealSlices } from './seal-slices';
+import type { SealSlice } from './seal-slices';
 import type { SweepContext } from './sweep-context';
 import type { Difference, Verification } from './sweep-types';
 
@@ -38,10 +38,10 @@ export async function verify(
  * sealed with another content was changed; the others were added, or removed.
  */
 function differencesIn({ receipts, kept }: SealSlice): Difference[] {
-  const keptLeaves = new Set(kept.map(identity));
-  const foundLeaves = new Set(receipts.map(identity));
-  const unknown = receipts.filter((receipt) => !keptLeaves.has(identity(receipt)));
-  const missing = kept.filter((leaf) => !foundLeaves.has(identity(leaf)));
+  const keptLeaves = new Set(kept.map(identityOf));
+  const foundLeaves = new Set(receipts.map(identityOf));
+  const unknown = receipts.filter((receipt) => !keptLeaves.has(identityOf(receipt)));
+  const missing = kept.filter((leaf) => !foundLeaves.has(identityOf(leaf)));
   const missingIds = new Set(missing.map(({ receipt }) => receipt));
   const unknownIds = new Set(unknown.map(({ id }) => id));
   return [
@@ -50,8 +50,4 @@ function differencesIn({ receipts, kept }: SealSlice): Difference[] {
       .filter(({ receipt }) => !unknownIds.has(receipt))
       .map(({ receipt, seq, step }): Difference => ({ kind: 'removed', seq, step, receipt })),
   ];
-}
-
-function identity({ seq, leaf }: SealableReceipt | KeptLeaf): string {
-  return `${seq} ${Buffer.from(leaf).toString('base64url')}`;
 }

@@ -1,0 +1,90 @@
+import { stripVTControlCharacters } from 'node:util';
+import fc from 'fast-check';
+import { paint, print, printExactly, printJson, printLines, printTable, say, sayLines, sayOver } from '../../../src/cli/output';
+import type { Io } from '../../../src/cli/io';
+import { escapedJson, printable, printableLines } from '../../../src/policy/printable';
+
+/** Whatever steers a terminal or reorders text. */
+const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+
+/** Samples of every kind: SGR (conceal, black on black), title, C1, DEL, line breaks, bidi, zero width, tags, separators. */
+const HOSTILE = [
+  '\u001b[8m', '\u001b[30;40m', '\u001b[0m', '\u001b]0;title\u0007', '\u009b31m', '\u007f', '\r\nVerified.', '\t', '\u202e', '\u2066', '\u061c',
+  '\u200b', '\u200d', '\ufeff', '\u00ad', '\u{e0041}', '\u2028', '\u2029', '\ud800',
+];
+
+const hostileText = fc.array(fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: 'binary' })), { maxLength: 8 }).map((parts) => parts.join(''));
+
+/** A terminal with colours, and what was written to it. */
+function terminal(isTTY = true): { io: Io; written: () => string } {
+  let text = '';
+  const stream = { isTTY, columns: 120, hasColors: () => isTTY, write: (chunk: string) => ((text += chunk), true) };
+  const io = { env: {}, stdin: stream, stdout: stream, stderr: stream, exitCode: 0 } as unknown as Io;
+  return { io, written: () => text };
+}
+
+/** Printed text without the line breaks and colours that are ours. */
+function withoutOurs(text: string): string {
+  return text.replace(/\u001b\[(1|2|22|3[1-3]|39)m|\n/g, '');
+}
+
+describe('text from outside', () => {
+  it('never steers the terminal, whatever prints it', () => {
+    fc.assert(
+      fc.property(hostileText, (text) => {
+        const { io, written } = terminal();
+        print(io, `${text} ${paint(io, 'green', text)}`);
+        printLines(io, text);
+        say(io, text);
+        sayLines(io, text);
+        printTable(io, ['Title'], [[text, paint(io, 'red', text)]]);
+        printExactly(io, text);
+        expect(withoutOurs(written())).not.toMatch(STEERING);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('cannot begin a line of its own where one line is printed', () => {
+    const { io, written } = terminal();
+    print(io, 'sweep\r\nEvery receipt was sealed.');
+    say(io, 'sweep\nEvery receipt was sealed.');
+    expect(written().match(/\n/g)).toHaveLength(2);
+  });
+
+  it('keeps no colour of its own, while ours are printed', () => {
+    const { io, written } = terminal();
+    print(io, `\u001b[8m${paint(io, 'green', 'good')}\u001b[31mbad`);
+    expect(written()).toBe('\ufffd[8m\u001b[32mgood\u001b[39m\ufffd[31mbad\n');
+    expect(stripVTControlCharacters(written())).not.toContain('\u001b');
+  });
+
+  it('stays inside its place in a line that is written over', () => {
+    const { io, written } = terminal();
+    sayOver(io, `12 receipts\r\n\u001b[2J`);
+    expect(written()).toBe('\r\u001b[K12 receipts\ufffd\ufffd\ufffd[2J');
+  });
+
+  it('is printed as it is into a pipe by what another program may read', () => {
+    const { io, written } = terminal(false);
+    const code = HOSTILE.join('');
+    printExactly(io, code);
+    expect(written()).toBe(code);
+  });
+
+  it('keeps its value in JSON, which has nothing but escapes', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), hostileText, (value, text) => {
+        const { io, written } = terminal();
+        printJson(io, { value, text, [text]: 1 });
+        expect(JSON.parse(written())).toEqual(JSON.parse(JSON.stringify({ value, text, [text]: 1 })));
+        expect(written().replace(/\n/g, '')).not.toMatch(STEERING);
+      }),
+    );
+  });
+
+  it('has no harmless character replaced', () => {
+    const harmless = 'Ünïcödé 用户 مستخدم 🙂 · –"\'\\`${}';
+    expect([printable(harmless), printableLines(`${harmless}\n`), escapedJson(harmless)]).toEqual([harmless, `${harmless}\n`, harmless]);
+  });
+});
