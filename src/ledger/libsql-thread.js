@@ -39,6 +39,8 @@ function openDatabase() {
   // Waves of a sweep change pages all over an index. Copied back every 32 MB of log and not every 4, a page that was changed
   // many times is copied once.
   opened.prepare('pragma wal_autocheckpoint = 8000').all();
+  // What is deleted or replaced is overwritten with zeros: users' encrypted ids, and the keys of sweeps.
+  opened.prepare('pragma secure_delete = on').all();
   opened.exec('pragma foreign_keys = on');
   // Otherwise INSERT OR REPLACE would delete rows without asking the append-only triggers.
   opened.exec('pragma recursive_triggers = on');

@@ -117,6 +117,10 @@ interface SweepsTable {
   paused_because: string | null;
   /** The key of the users' ids, itself encrypted; null once it is destroyed. */
   wrapped_key: string | null;
+  /** The key that replaces it, while the IDs are encrypted again; see sweeps/rekey.ts. */
+  next_wrapped_key: string | null;
+  /** When the first key was replaced and destroyed. */
+  rekeyed_at: LaterInstant;
   snapshot_version: Generated<number>;
   /** Encrypted. */
   snapshot_position: string | null;

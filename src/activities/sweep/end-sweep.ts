@@ -1,3 +1,5 @@
+import { SweepReleasedError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { statusOfSweep } from '../../policy/sweep-result';
 import type { ChunkPlan, EndedSweep, EndSweep } from './contract';
@@ -8,13 +10,16 @@ import { beating, rejected, withSweep } from './sweep-work';
 /** Ids of failed and unknown users are kept for so long, for a redrive. */
 const IDS_KEPT_MS = 30 * 24 * 3_600_000;
 
+/** An end that has not come to its last step by then was interrupted. In milliseconds. */
+const INTERRUPTED_MS = 3_600_000;
+
 /**
  * See `SweepActivities`. Each of its steps may be repeated, and they come in an order in which nothing is lost when the
  * worker dies between two of them: the ids go only once the receipts are sealed and the status is written.
  *
- * Ids of users who failed or are unknown stay readable for a redrive, until one has ended, `release`, or for 30 days. When
- * there are none, the sweep's key is destroyed at once. What other sweeps have kept for too long is destroyed here too,
- * also those that were given up and never ended.
+ * IDs of users who failed or are unknown stay readable for a redrive, until one has ended, `release`, or for 30 days, under
+ * a new key; the key under which the IDs of all users were is destroyed. When no such user is left, no key stays. What
+ * other sweeps have kept for too long is destroyed here too, also those that were given up and never ended.
  */
 export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, input: EndSweep, sweep: SweepRow): Promise<EndedSweep> {
   const progress = { sealedReceipts: 0, purgedUsers: 0 };
@@ -36,18 +41,31 @@ export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, in
         });
         const status = cancelled ? 'cancelled' : statusOfSweep(counts, notFoundIsFine);
         await sweeps.setStatus({ sweepId, status });
-        await sweeps.purge({
-          sweepId,
-          onProgress: (users) => {
-            signal.throwIfAborted();
-            progress.purgedUsers = users;
-          },
-        });
+        const beat = (users: number): void => {
+          signal.throwIfAborted();
+          progress.purgedUsers = users;
+        };
+        await sweeps.purge({ sweepId, onProgress: beat });
         if (counts.failed + counts.unknown === 0) await sweeps.release(sweepId);
+        else await sweeps.rekey({ sweepId, onProgress: beat }).catch(unlessReleased);
         // Those whom a redrive took up stand in it, with their outcome; a cancelled one has left some of them out.
         if (sweep.redriveOf !== undefined && !cancelled) await sweeps.release(sweep.redriveOf);
         await sweeps.releaseUntouchedSince(new Date(Date.now() - IDS_KEPT_MS).toISOString());
+        await eraseOthers(sweeps, beat);
         return { status, counts, merkleRoot };
       }),
   );
+}
+
+/** Finishes what was left of other sweeps: one that an earlier version ended, or whose workflow was terminated at its end. */
+async function eraseOthers(sweeps: SweepLedger, onProgress: (users: number) => void): Promise<void> {
+  for (const sweepId of await sweeps.listEndedUnderFirstKey(new Date(Date.now() - INTERRUPTED_MS).toISOString())) {
+    await sweeps.purge({ sweepId, onProgress });
+    await sweeps.rekey({ sweepId, onProgress }).catch(unlessReleased);
+  }
+}
+
+/** A redrive that ended meanwhile, or a person, has released the sweep: there is nothing left to encrypt. */
+function unlessReleased(error: unknown): void {
+  if (!(error instanceof SweepReleasedError)) throw error;
 }

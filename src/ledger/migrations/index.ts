@@ -8,6 +8,7 @@ import { snapshotEnvironmentMigration } from './0007-snapshot-environment';
 import { guardsMigration } from './0008-guards';
 import { holdEnvironmentsMigration } from './0010-hold-environments';
 import { workerEnvironmentsMigration } from './0011-worker-environments';
+import { erasureMigration } from './0012-erasure';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   guardsMigration,
   holdEnvironmentsMigration,
   workerEnvironmentsMigration,
+  erasureMigration,
 ];

@@ -3,7 +3,7 @@ import { WORST_FIRST, outcomeOfRank, rankOf } from '../../policy/worst-outcome';
 import type { Outcome } from '../../policy/outcome';
 import type { SubjectHistory } from '../ledger';
 import { isOneOf, requireHashes } from '../values';
-import { keyOf, numberOf } from './sweep-context';
+import { numberOf, withKey } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import type { SweepCounts, TargetRow, UnfinishedQuery, UnfinishedRanges } from './sweep-types';
 
@@ -46,14 +46,15 @@ export async function readUser(
   context: SweepContext,
   { sweepId, seq }: { sweepId: string; seq: number },
 ): Promise<TargetRow | undefined> {
-  const key = await keyOf(context, sweepId);
-  const row = await context.db
-    .selectFrom('target_ids')
-    .select(['ids', 'subjects'])
-    .where('sweep', '=', await numberOf(context, sweepId))
-    .where('seq', '=', seq)
-    .executeTakeFirst();
-  return row && { user: key.decryptUser(seq, row.ids), subjects: JSON.parse(row.subjects) as string[] };
+  return withKey(context, sweepId, async (key) => {
+    const row = await context.db
+      .selectFrom('target_ids')
+      .select(['ids', 'subjects'])
+      .where('sweep', '=', await numberOf(context, sweepId))
+      .where('seq', '=', seq)
+      .executeTakeFirst();
+    return row && { user: key.decryptUser(seq, row.ids), subjects: JSON.parse(row.subjects) as string[] };
+  });
 }
 
 /** See `SweepLedger.readUnfinished`. Goes to the first user who is left, over the key, and looks no further than one answer may hold. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { ExpressionBuilder } from 'kysely';
 import { rankOf } from '../../policy/worst-outcome';
@@ -44,6 +45,7 @@ export async function purge(
     onProgress?.(purged);
   }
   await deleteKeys(context, sweep);
+  await context.inTime(() => overwriteLog(context));
   return purged;
 }
 
@@ -91,22 +93,28 @@ function openedSince(eb: ExpressionBuilder<Tables, 'sweeps'>, table: 'targets' |
   return opened.where(`${table}.intent_at`, '>=', since);
 }
 
+/** Destroys both keys of a sweep: the one in use, and one that was to replace it. */
+async function destroyKey(context: SweepContext, sweep: number): Promise<void> {
+  await context.db.updateTable('sweeps').set({ wrapped_key: null, next_wrapped_key: null }).where('number', '=', sweep).execute();
+  await overwriteLog(context);
+}
+
+/** How often, and after how long, libSQL's log is tried again while another process reads it. */
+const LOG_TRIES = 20;
+const LOG_RETRY_MS = 50;
+
 /**
- * In libSQL the bytes of the key are also overwritten, in the file and in its log, as far as no other process reads
- * there just now. Postgres keeps them until its own clean-up, and encrypted: without `HTTP_TASKS_SUBJECT_KEY` they open
- * nothing.
+ * Empties libSQL's log, which contains older versions of pages; in the pages themselves what is deleted is overwritten
+ * (`secure_delete`, see libsql-thread.js). While another process reads all the time, the log stays until a later call.
+ * Postgres keeps old rows until its own clean-up, and its log as long as it is configured: see docs/deployment.md.
  */
-async function destroyKey({ db, dialect }: SweepContext, sweep: number): Promise<void> {
-  if (dialect === 'postgres') {
-    await db.updateTable('sweeps').set({ wrapped_key: null }).where('number', '=', sweep).execute();
-    return;
+export async function overwriteLog({ db, dialect }: SweepContext): Promise<void> {
+  if (dialect === 'postgres') return;
+  for (let tries = 1; tries <= LOG_TRIES; tries += 1) {
+    const { rows } = await sql<{ busy: number }>`pragma wal_checkpoint(truncate)`.execute(db);
+    if (rows[0]?.busy !== 1) return;
+    await delay(LOG_RETRY_MS);
   }
-  await db.connection().execute(async (connection) => {
-    await sql`pragma secure_delete = on`.execute(connection);
-    await connection.updateTable('sweeps').set({ wrapped_key: null }).where('number', '=', sweep).execute();
-    await sql`pragma wal_checkpoint(truncate)`.execute(connection);
-    await sql`pragma secure_delete = off`.execute(connection);
-  });
 }
 
 /** They were needed to find duplicates while the snapshot was taken. */

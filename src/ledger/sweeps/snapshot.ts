@@ -4,7 +4,7 @@ import { rankOf } from '../../policy/worst-outcome';
 import { isOneOf, requireHashes, storable } from '../values';
 import { findDone } from './done-before';
 import { duplicateKeys } from './duplicate-keys';
-import { keyOf, numberOf, orRefused } from './sweep-context';
+import { keyOf, numberOf, orRefused, withKey } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SnapshotMovedError, SweepConflictError, UnknownSweepError } from './sweep-errors';
 import type { SweepKey } from './sweep-key';
@@ -82,18 +82,17 @@ export async function appendRedriven(
   if (first === null) {
     throw new SweepConflictError(`sweepId: sweep ${sweepId} was not created with redriveOf, so there is nothing to copy.`);
   }
-  const key = await keyOf(context, first);
   const { plaid_environment: environment } = await readState(context, first);
   const after = state.position === undefined ? -1 : Number(state.position);
-  const found = await readFailed(context, await numberOf(context, first), { after, limit });
+  const number = await numberOf(context, first);
+  const found = await withKey(context, first, async (key) =>
+    (await readFailed(context, number, { after, limit })).map(({ seq, ids, subjects }) => ({ seq, user: key.decryptUser(seq, ids), subjects })),
+  );
   return appendTargets(context, {
     sweepId,
     version: state.version,
     ...(environment !== null && { plaidEnvironment: environment }),
-    rows: found.map(({ seq, ids, subjects }) => ({
-      user: key.decryptUser(seq, ids),
-      subjects: JSON.parse(subjects) as string[],
-    })),
+    rows: found.map(({ user, subjects }) => ({ user, subjects: JSON.parse(subjects) as string[] })),
     position: String(found.at(-1)?.seq ?? after),
     complete: found.length < limit,
   });

@@ -6,6 +6,7 @@ import { confirmFence, takeFence, voidOtherFences } from './fences';
 import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } from './progress';
 import { purge, release, releaseUntouchedSince } from './purge';
 import { proveAll } from './prove-all';
+import { listEndedUnderFirstKey, rekey } from './rekey';
 import { prove, seal } from './seal';
 import { readSealed } from './seal-slices';
 import { readPartlyDone, readRemovals } from './removals';
@@ -84,6 +85,8 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     prove: (given) => prove(context, given),
     proveAll: (given) => proveAll(context, given),
     purge: (given) => purge(context, given),
+    rekey: (given) => rekey(context, given),
+    listEndedUnderFirstKey: short(listEndedUnderFirstKey),
     release: (sweepId) => release(context, sweepId),
     releaseUntouchedSince: (time) => releaseUntouchedSince(context, time),
   };

@@ -38,12 +38,24 @@ export async function numberOf(context: SweepContext, sweepId: string): Promise<
 export async function keyOf(context: SweepContext, sweepId: string): Promise<SweepKey> {
   const row = await context.db
     .selectFrom('sweeps')
-    .select('wrapped_key')
+    .select(['wrapped_key', 'next_wrapped_key'])
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
   if (row.wrapped_key === null) throw new SweepReleasedError(sweepId);
-  return context.keys.open(storable(sweepId), row.wrapped_key);
+  return context.keys.open(storable(sweepId), row.wrapped_key, row.next_wrapped_key);
+}
+
+/** Reads with a sweep's key; a second time when the key was replaced between the two reads of key and rows. */
+export async function withKey<T>(context: SweepContext, sweepId: string, read: (key: SweepKey) => Promise<T>): Promise<T> {
+  const key = await keyOf(context, sweepId);
+  try {
+    return await read(key);
+  } catch (error) {
+    const now = await keyOf(context, sweepId);
+    if (now === key) throw error;
+    return read(now);
+  }
 }
 
 /** The codes by which the writes of migrations/0004-sweep-writes.ts refuse: in libSQL one for all, in Postgres one each. */

@@ -26,13 +26,21 @@ export class SweepKeys {
     return encrypt(this.#wrappingKey, ['key', sweepId], randomBytes(KEY_BYTES));
   }
 
-  open(sweepId: string, wrapped: string): SweepKey {
-    const known = this.#open.get(wrapped);
+  /** @param next A second key under which some rows are already; see rekey.ts. The same keys give the same object. */
+  open(sweepId: string, wrapped: string, next: string | null = null): SweepKey {
+    const name = next === null ? wrapped : `${wrapped} ${next}`;
+    const known = this.#open.get(name);
     if (known !== undefined) return known;
     if (this.#open.size >= MOST_OPEN_KEYS) this.#open.clear();
-    const opened = new SweepKey(sweepId, createSecretKey(decrypt(this.#wrappingKey, ['key', sweepId], wrapped)));
-    this.#open.set(wrapped, opened);
+    const key = createSecretKey(decrypt(this.#wrappingKey, ['key', sweepId], wrapped));
+    const opened = new SweepKey(sweepId, key, next === null ? undefined : this.open(sweepId, next));
+    this.#open.set(name, opened);
     return opened;
+  }
+
+  /** Drops a key that was destroyed from memory. */
+  forget(wrapped: string): void {
+    for (const name of this.#open.keys()) if (name.startsWith(wrapped)) this.#open.delete(name);
   }
 }
 
@@ -41,10 +49,13 @@ export class SweepKey {
   readonly #sweepId: string;
   readonly #key: KeyObject;
   readonly #duplicates: KeyObject;
+  readonly #next: SweepKey | undefined;
 
-  constructor(sweepId: string, key: KeyObject) {
+  /** @param next A key that is tried where this one does not fit. */
+  constructor(sweepId: string, key: KeyObject, next?: SweepKey) {
     this.#sweepId = sweepId;
     this.#key = key;
+    this.#next = next;
     this.#duplicates = derivedKey(key, 'duplicates');
   }
 
@@ -55,7 +66,7 @@ export class SweepKey {
 
   /** @throws When the text was changed, or belongs to another row or sweep. */
   decryptUser(seq: number, text: string): TargetUser {
-    return JSON.parse(decrypt(this.#key, ['user', this.#sweepId, seq], text).toString()) as TargetUser;
+    return JSON.parse(this.#decrypted(['user', this.#sweepId, seq], text).toString()) as TargetUser;
   }
 
   encryptPosition(position: string): string {
@@ -63,7 +74,16 @@ export class SweepKey {
   }
 
   decryptPosition(text: string): string {
-    return decrypt(this.#key, ['position', this.#sweepId], text).toString();
+    return this.#decrypted(['position', this.#sweepId], text).toString();
+  }
+
+  #decrypted(boundTo: readonly unknown[], text: string): Buffer {
+    try {
+      return decrypt(this.#key, boundTo, text);
+    } catch (error) {
+      if (this.#next === undefined) throw error;
+      return this.#next.#decrypted(boundTo, text);
+    }
   }
 
   /** A keyed hash that means nothing in another sweep. */

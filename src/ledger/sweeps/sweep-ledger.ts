@@ -220,6 +220,16 @@ export interface SweepLedger {
    * @returns How many users' ids were deleted by this call.
    */
   purge(purge: { sweepId: string; onProgress?: (users: number) => void }): Promise<number>;
+  /**
+   * Encrypts the IDs that are left under a new key and destroys the first one, in slices: IDs that were purged can then be
+   * read from no old row, log or copy of the database that lacks the first key. Does nothing the second time. May be
+   * interrupted anywhere and repeated by any process; the IDs are readable throughout.
+   * @param rekey.onProgress Called after each slice with the number of users so far, for heartbeats.
+   * @throws SweepReleasedError
+   */
+  rekey(rekey: { sweepId: string; onProgress?: (users: number) => void }): Promise<void>;
+  /** Sweeps that ended before this time (ISO 8601) and whose IDs are still under their first key, the oldest first. */
+  listEndedUnderFirstKey(endedBefore: string): Promise<string[]>;
   /** Destroys the sweep's key: no id in it can be read any more, by nobody. Receipts and counts stay. */
   release(sweepId: string): Promise<void>;
   /**

@@ -1,0 +1,135 @@
+import { sql } from 'kysely';
+import { storable } from '../values';
+import { overwriteLog } from './purge';
+import { numberOf } from './sweep-context';
+import type { SweepContext } from './sweep-context';
+import { SweepReleasedError, UnknownSweepError } from './sweep-errors';
+import type { SweepKey } from './sweep-key';
+
+/** Users whose IDs are encrypted again in one statement. */
+const SLICE = 2_000;
+
+/** Ended sweeps that are found in one call. */
+const MOST_FOUND = 100;
+
+/**
+ * See `SweepLedger.rekey`.
+ *
+ * | moment | `wrapped_key` | `next_wrapped_key` | rows are under |
+ * |---|---|---|---|
+ * | before | first key | null | the first key |
+ * | in progress, also after a crash | first key | new key | either; a reader tries both |
+ * | after | new key | null | the new key |
+ *
+ * The change from the second to the third is one statement, which also sets `rekeyed_at`. Any process may do any of it
+ * again: all of them encrypt under the one new key that is stored.
+ */
+export async function rekey(
+  context: SweepContext,
+  { sweepId, onProgress }: { sweepId: string; onProgress?: (users: number) => void },
+): Promise<void> {
+  const sweep = await context.inTime(() => numberOf(context, sweepId));
+  const before = await context.inTime(() => begin(context, sweepId));
+  if (before === undefined) return;
+  const both = context.keys.open(storable(sweepId), before.first, before.next);
+  const next = context.keys.open(storable(sweepId), before.next);
+  let after = -1;
+  for (let users = 0; ; ) {
+    const rows = await context.inTime(() => readIds(context, sweep, after));
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    await context.inTime(() => writeIds(context, sweep, rows.flatMap(({ seq, ids }) => encrypted(both, next, seq, ids))));
+    after = last.seq;
+    onProgress?.((users += rows.length));
+  }
+  await context.inTime(() => replaceKey(context, sweep, before, positionUnder(both, next, before.position)));
+  context.keys.forget(before.first);
+}
+
+/** See `SweepLedger.listEndedUnderFirstKey`. */
+export async function listEndedUnderFirstKey({ db }: SweepContext, endedBefore: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('sweeps')
+    .select('sweep_id')
+    .where('wrapped_key', 'is not', null)
+    .where('rekeyed_at', 'is', null)
+    .where('ended_at', '<', new Date(endedBefore).toISOString())
+    .orderBy('number')
+    .limit(MOST_FOUND)
+    .execute();
+  return rows.map(({ sweep_id }) => sweep_id);
+}
+
+interface Keys {
+  first: string;
+  next: string;
+  position: string | null;
+}
+
+/** The first key and the new one, which is made unless another process has made it; undefined when all is done. */
+async function begin(context: SweepContext, sweepId: string): Promise<Keys | undefined> {
+  await context.db
+    .updateTable('sweeps')
+    .set({ next_wrapped_key: context.keys.create(storable(sweepId)) })
+    .where('sweep_id', '=', storable(sweepId))
+    .where('wrapped_key', 'is not', null)
+    .where('next_wrapped_key', 'is', null)
+    .where('rekeyed_at', 'is', null)
+    .execute();
+  const row = await context.db
+    .selectFrom('sweeps')
+    .select(['wrapped_key', 'next_wrapped_key', 'snapshot_position'])
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  const { wrapped_key: first, next_wrapped_key: next, snapshot_position: position } = row;
+  if (first === null) throw new SweepReleasedError(sweepId);
+  return next === null ? undefined : { first, next, position };
+}
+
+function readIds({ db }: SweepContext, sweep: number, after: number): Promise<{ seq: number; ids: string }[]> {
+  const rows = db.selectFrom('target_ids').select(['seq', 'ids']).where('sweep', '=', sweep).where('seq', '>', after);
+  return rows.orderBy('seq').limit(SLICE).execute();
+}
+
+/** A row that neither key opens was changed in the database: it stays as it is, and cannot be read later either. */
+function encrypted(both: SweepKey, next: SweepKey, seq: number, ids: string): [number, string][] {
+  try {
+    return [[seq, next.encryptUser(seq, both.decryptUser(seq, ids))]];
+  } catch {
+    return [];
+  }
+}
+
+function positionUnder(both: SweepKey, next: SweepKey, position: string | null): string | null {
+  if (position === null) return null;
+  try {
+    return next.encryptPosition(both.decryptPosition(position));
+  } catch {
+    return null;
+  }
+}
+
+/** For libSQL by an INSERT whose rows all exist: see `flushWave` in migrations/0004-sweep-writes-libsql.ts. */
+async function writeIds({ db, dialect }: SweepContext, sweep: number, rows: readonly [number, string][]): Promise<void> {
+  const json = JSON.stringify(rows);
+  await (dialect === 'postgres'
+    ? sql`update target_ids as t set ids = u->>1 from jsonb_array_elements(${json}::jsonb) as u
+        where t.sweep = ${sweep} and t.seq = (u->>0)::integer`
+    : sql`insert into target_ids (sweep, seq, ids, subjects)
+        select t.sweep, t.seq, u.value->>1, t.subjects
+        from json_each(${json}) as u cross join target_ids as t on t.sweep = ${sweep} and t.seq = u.value->>0
+        where true on conflict (sweep, seq) do update set ids = excluded.ids`
+  ).execute(db);
+}
+
+async function replaceKey(context: SweepContext, sweep: number, { first, next }: Keys, position: string | null): Promise<void> {
+  await context.db
+    .updateTable('sweeps')
+    .set({ wrapped_key: next, next_wrapped_key: null, snapshot_position: position, rekeyed_at: new Date().toISOString() })
+    .where('number', '=', sweep)
+    .where('wrapped_key', '=', first)
+    .where('next_wrapped_key', '=', next)
+    .execute();
+  await overwriteLog(context);
+}
