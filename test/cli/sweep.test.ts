@@ -1,11 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SweepRow } from '../../src/ledger/sweeps/sweep-types';
 import type { BundleVerification } from '../../src/cli/receipt-bundle-check';
 import type { RunningCli } from './run-cli';
+import { runRaw } from '../ledger/databases';
 import { freshTaskQueue } from '../support/temporal';
 import { runJson } from './run-cli';
-import { openStage } from './sweep-stage';
+import { openStage, until } from './sweep-stage';
 import type { SweepEnd, SweepStage } from './sweep-stage';
 
 const REASON = ['--reason', 'CONSUMER_ACCOUNT_CLOSED'];
@@ -176,7 +178,7 @@ describe('a sweep in which somebody failed', () => {
     expect({ code: again.code, id: again.document.sweepId, total: again.document.counts?.total }).toEqual({ code: 0, id: 'broken-redrive-1', total: 1 });
     const status = await stage.run<SweepEnd & { redriveOf: string }>('sweep', 'status', 'broken-redrive-1');
     expect(status.document.redriveOf).toBe('broken');
-    expect((await stage.run<{ ok: boolean; comparedWith: string }>('verify', 'broken-redrive-1')).document).toMatchObject({ ok: true, comparedWith: 'workflow' });
+    expect(await stage.run('verify', 'broken-redrive-1')).toMatchObject({ code: 0, document: { ok: true, anchored: true, comparedWith: 'workflow', notProven: ['createdAt', 'endedAt'] } });
 
     // The new sweep has the ids now, so that nobody is taken up twice.
     const twice = await stage.run('sweep', 'redrive', 'broken');
@@ -207,9 +209,11 @@ describe('a sweep in which somebody failed', () => {
     await forget('forgotten');
     const after = await stage.run<SweepEnd & { readFrom: string }>('sweep', 'status', 'forgotten');
     expect(after.document).toMatchObject({ readFrom: 'ledger', status: before.status, counts: before.counts });
-    const verified = await stage.run<{ comparedWith: string }>('verify', 'forgotten');
-    expect(verified.document.comparedWith).toBe('ledger');
-    expect(verified.stderr).toContain("Only the ledger's own root was compared");
+    const verified = await stage.run<{ differenceCount: number; notProven: string[] }>('verify', 'forgotten');
+    expect(verified).toMatchObject({ code: 3, document: { ok: false, anchored: false, comparedWith: 'ledger', differenceCount: 0 } });
+    expect(verified.document.notProven).toEqual(expect.arrayContaining(['status', 'total', 'counts', 'claimedBy']));
+    expect(verified.stderr).toContain("only the ledger's own root was compared");
+    expect(await stage.run('verify', 'forgotten', '--root', before.merkleRoot ?? '')).toMatchObject({ code: 0, document: { ok: true, anchored: true, comparedWith: 'given' } });
     const redriven = await stage.run('sweep', 'redrive', 'forgotten');
     expect({ code: redriven.code, field: redriven.document.error?.field }).toEqual({ code: 2, field: 'reason' });
   });
@@ -238,20 +242,67 @@ describe('the evidence of a sweep', () => {
     const written = await stage.run<{ receipts: number; merkleRoot: string }>('receipts', 'sealed', '--bundle', file);
     expect(written.code).toBe(0);
     expect(await stage.run('receipts', 'sealed', '--bundle', file)).toMatchObject({ code: 2, document: { error: { field: 'bundle' } } });
-    const whole = await stage.run<BundleVerification>('verify', '--bundle', file);
-    expect(whole).toMatchObject({ code: 0, document: { ok: true, sweepId: 'sealed' } });
-    expect(whole.document).toMatchObject({ receipts: written.document.receipts, leaves: written.document.receipts, merkleRoot: written.document.merkleRoot });
+    const { merkleRoot: root, receipts } = written.document;
+    const whole = await stage.run<BundleVerification>('verify', '--bundle', file, '--root', root);
+    expect(whole).toMatchObject({ code: 0, document: { ok: true, anchored: true, sweepId: 'sealed', receipts, leaves: receipts, merkleRoot: root } });
+    expect(whole.document.notProven).toEqual(['runId', 'status', 'users', 'counts', 'createdAt', 'endedAt', 'receipt']);
+    expect(await stage.run('verify', '--bundle', file)).toMatchObject({ code: 3, document: { ok: false, anchored: false, differenceCount: 0 } });
     expect(await stage.run('verify', '--bundle', file, '--root', 'ab'.repeat(32))).toMatchObject({ code: 1, document: { ok: false } });
 
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
     const part = join(stage.folder, 'part.jsonl');
     writeFileSync(part, [lines[0], lines[2]].join('\n'));
-    expect(await stage.run('verify', '--bundle', part)).toMatchObject({ code: 0, document: { ok: true, receipts: 1 } });
+    expect(await stage.run('verify', '--bundle', part, '--root', root)).toMatchObject({ code: 3, document: { ok: false, anchored: true, receipts: 1 } });
+    const onPurpose = await stage.run<BundleVerification>('verify', '--bundle', part, '--root', root, '--part');
+    expect(onPurpose).toMatchObject({ code: 0, document: { ok: true, receipts: 1 } });
+    expect(onPurpose.document.notProven).toContain('leaves');
 
     writeFileSync(part, [lines[0], lines[2]?.replace('accepted', 'removed_').replace('removed"', 'accepted"')].join('\n'));
     expect(await stage.run('verify', '--bundle', part)).toMatchObject({ code: 1, document: { ok: false, differences: [{ kind: 'changed', line: 2 }] } });
     writeFileSync(part, `${lines[0]}\n`);
-    expect(await stage.run('verify', '--bundle', part)).toMatchObject({ code: 1, document: { ok: false, receipts: 0 } });
+    expect(await stage.run('verify', '--bundle', part, '--root', root)).toMatchObject({ code: 3, document: { ok: false, receipts: 0 } });
+    expect(await stage.run('verify', '--bundle', part, '--root', root, '--part')).toMatchObject({ code: 3, document: { ok: false, receipts: 0 } });
+  });
+
+  it('is looked up by the run that did the work, whatever else runs under its ID or stands in its row', async () => {
+    const url = stage.person['HTTP_TASKS_LEDGER_URL'] ?? '';
+    const taskQueue = stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '';
+    const good = { code: 0, document: { ok: true, anchored: true, comparedWith: 'workflow' } };
+    expect(await stage.run('verify', 'sealed')).toMatchObject(good);
+    const foreign = await stage.client.workflow.start('runHttpTask', { workflowId: 'sealed', taskQueue: `${taskQueue}-none`, args: [{}] });
+    expect(await stage.run('verify', 'sealed')).toMatchObject(good);
+
+    const [row = {}] = await runRaw(url, `select claimed_by, status from sweeps where sweep_id = 'sealed'`);
+    for (const claimedBy of [randomUUID(), foreign.firstExecutionRunId, 'not a run ID']) {
+      await runRaw(url, `update sweeps set claimed_by = '${claimedBy}' where sweep_id = 'sealed'`);
+      // The server lists a run a moment after it has ended.
+      const found = await until('the run is listed', async () => {
+        const { code, document } = await stage.run<{ differences?: object[] }>('verify', 'sealed');
+        return code === 1 && document;
+      });
+      expect(found).toMatchObject({ ok: false, anchored: true, differences: [{ kind: 'sweep', field: 'claimedBy', found: claimedBy, expected: row['claimed_by'] }] });
+    }
+    await runRaw(url, `update sweeps set claimed_by = '${String(row['claimed_by'])}', status = 'failed', total = 999999 where sweep_id = 'sealed'`);
+    expect(await stage.run('verify', 'sealed')).toMatchObject({
+      code: 1,
+      document: { ok: false, anchored: true, differences: [{ field: 'total', found: 999_999, expected: 2 }, { field: 'status', found: 'failed', expected: 'completed' }] },
+    });
+    await runRaw(url, `update sweeps set status = 'completed', total = 2 where sweep_id = 'sealed'`);
+    expect(await stage.run('verify', 'sealed')).toMatchObject(good);
+    await foreign.terminate();
+  });
+
+  it('is told apart from receipts that only bear its ID', async () => {
+    const url = stage.person['HTTP_TASKS_LEDGER_URL'] ?? '';
+    await runRaw(url, `insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service, environment, outcome, at)
+      values ('sealed', 'a-run', '1', 0, 'batch.ios', 'settled', 1, '', 'batch.customDataDelete', 'batch', 'production', 'removed', '2030-01-01T00:00:00.000Z')`);
+    const { document } = await stage.run<{ step: string; sealed: boolean }[]>('receipts', 'sealed');
+    expect(document.filter(({ sealed }) => !sealed)).toEqual([expect.objectContaining({ step: 'batch.ios', at: '2030-01-01T00:00:00.000Z' })]);
+    expect(document.filter(({ sealed }) => sealed).length).toBeGreaterThan(0);
+    const csv = await stage.begin('receipts', 'sealed', '--csv').ended;
+    const [head = '', ...rows] = csv.stdout.trimEnd().split('\n');
+    expect(head.split(',').at(-1)).toBe('sealed');
+    expect(rows.map((line) => line.split(',').at(-1)).filter((mark) => mark === 'false')).toHaveLength(1);
   });
 });
 
