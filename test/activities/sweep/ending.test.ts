@@ -266,7 +266,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       expect(await sweeps.read('young')).toMatchObject({ readable: true });
     });
 
-    it.each(['seal', 'setStatus', 'purge', 'release', 'releaseUntouchedSince'] as const)('comes to the same when its worker dies before "%s"', async (step) => {
+    it.each(['seal', 'setStatus', 'purge', 'release', 'releaseUntouchedSince', 'listEndedUnderFirstKey'] as const)('comes to the same when its worker dies before "%s"', async (step) => {
       const sweepId = `dies before ${step}`;
       const rows = [targetRow(canary(`${sweepId}-a`)), targetRow(canary(`${sweepId}-b`))];
       await done(sweepId, ['removed', 'accepted'], rows);
@@ -276,6 +276,60 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       const ended = await end(sweepId);
       expect(ended).toMatchObject({ status: 'completed', counts: { total: 2, removed: 1, accepted: 1 } });
       expect(await place.ledger.sweeps.read(sweepId)).toMatchObject({ status: 'completed', readable: false, merkleRoot: ended.merkleRoot });
+    });
+  });
+
+  describe('ending with a user who failed', () => {
+    async function keyOf(sweepId: string): Promise<Record<string, unknown>> {
+      const [row = {}] = await runRaw(url, `select wrapped_key, rekeyed_at from sweeps where sweep_id = '${sweepId}'`);
+      return row;
+    }
+
+    it('destroys the key under which the IDs of all users were, and keeps that user readable', async () => {
+      await done('rekeyed', ['removed', 'failed']);
+      const before = await keyOf('rekeyed');
+      await end('rekeyed');
+      const after = await keyOf('rekeyed');
+      expect(after['wrapped_key']).not.toBe(before['wrapped_key']);
+      expect(await place.ledger.sweeps.readUser({ sweepId: 'rekeyed', seq: 1 })).toMatchObject({ user: canary('rekeyed-1') });
+      await end('rekeyed');
+      expect(await keyOf('rekeyed')).toEqual(after);
+    });
+
+    it.each(['purge', 'rekey', 'releaseUntouchedSince'] as const)('comes to the same when its worker dies before "%s"', async (step) => {
+      const sweepId = `failed, dies before ${step}`;
+      await done(sweepId, ['removed', 'failed']);
+      const dying = jest.spyOn(place.ledger.sweeps, step).mockRejectedValueOnce(new Error('The worker died.'));
+      await expect(end(sweepId)).rejects.toThrow('The worker died.');
+      dying.mockRestore();
+      await end(sweepId);
+      expect((await keyOf(sweepId))['rekeyed_at']).not.toBeNull();
+      expect(await place.ledger.sweeps.readUser({ sweepId, seq: 1 })).toMatchObject({ user: canary(`${sweepId}-1`) });
+    });
+
+    it('comes to its end when the sweep is released meanwhile', async () => {
+      await done('released meanwhile', ['removed', 'failed']);
+      const purge = place.ledger.sweeps.purge.bind(place.ledger.sweeps);
+      const releasing = jest.spyOn(place.ledger.sweeps, 'purge').mockImplementationOnce(async (given) => {
+        const purged = await purge(given);
+        await place.ledger.sweeps.release(given.sweepId);
+        return purged;
+      });
+      expect(await end('released meanwhile')).toMatchObject({ status: 'partial' });
+      releasing.mockRestore();
+    });
+
+    it('finishes the end of a sweep that an earlier version left under its first key', async () => {
+      await done('left', ['removed', 'failed']);
+      await place.ledger.sweeps.seal({ sweepId: 'left' });
+      await place.ledger.sweeps.setStatus({ sweepId: 'left', status: 'partial' });
+      const longAgo = new Date(Date.now() - 2 * 24 * 3_600_000).toISOString();
+      await runRaw(url, `update sweeps set ended_at = '${longAgo}' where sweep_id = 'left'`);
+      await done('next', ['removed']);
+      await end('next');
+      expect((await keyOf('left'))['rekeyed_at']).not.toBeNull();
+      const left = await Promise.all([0, 1].map((seq) => place.ledger.sweeps.readUser({ sweepId: 'left', seq })));
+      expect(left.map((user) => user !== undefined)).toEqual([false, true]);
     });
   });
 
