@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Io } from './io';
-import { questionText } from './output';
+import { questionText, say } from './output';
 
 /** Signals that end a question without an answer. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -31,7 +31,7 @@ async function ask(io: Io, question: string): Promise<string | undefined> {
   try {
     const answer = await Promise.race([terminal.question(questionText(question)), closed]);
     // What is said next would else follow the question on its line.
-    if (answer === undefined) io.stderr.write('\n');
+    if (answer === undefined) say(io, '');
     return answer;
   } finally {
     for (const signal of ENDING) process.off(signal, end);

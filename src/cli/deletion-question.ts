@@ -3,7 +3,7 @@ import type { OffboardUserInput } from '../policy/offboard-input';
 import { isTerminal, types } from './confirm';
 import { CommandFailure, Refusal } from './errors';
 import type { Io } from './io';
-import { paint, printable, say } from './output';
+import { paint, printable, say, sayLines } from './output';
 import { placeText, readWorkerPlace } from './worker-place';
 import type { WorkerPlace } from './worker-place';
 
@@ -53,17 +53,17 @@ export async function placeToAskAbout(
 export async function confirmDeletion(io: Io, place: WorkerPlace, { title, facts, name, typed }: DeletionQuestion): Promise<boolean> {
   const environment = paint(io, place.production ? ['bold', 'red'] : 'bold', printable(placeText(place)), 'stderr');
   const all: Fact[] = [...facts, ['Task queue', `${place.taskQueue}, namespace ${place.namespace}`]];
-  say(io, `\n${paint(io, 'bold', printable(title), 'stderr')} ${paint(io, 'bold', 'This cannot be undone.', 'stderr')}\n`);
+  sayLines(io, `\n${paint(io, 'bold', printable(title), 'stderr')} ${paint(io, 'bold', 'This cannot be undone.', 'stderr')}\n`);
   say(io, `  ${'Environment'.padEnd(LABEL)}${environment}`);
   if (place.unknownBecause !== undefined) sayFact(io, 'Unknown', place.unknownBecause);
   for (const [label, text] of all) sayFact(io, label, text);
-  return types(io, printable(`\nType ${name}, ${typed}, to continue: `), typed);
+  return types(io, `\nType ${printable(name)}, ${printable(typed)}, to continue: `, typed);
 }
 
 const LABEL = 13;
 
 function sayFact(io: Io, label: string, text: string): void {
-  const [first = '', ...more] = wrapped(printable(text).replaceAll('\n', ' '), Math.max((io.stderr.columns || 80) - LABEL - 3, 30));
+  const [first = '', ...more] = wrapped(printable(text.replaceAll('\n', ' ')), Math.max((io.stderr.columns || 80) - LABEL - 3, 30));
   say(io, `  ${label.padEnd(LABEL)}${first}`);
   for (const line of more) say(io, `  ${' '.repeat(LABEL)}${line}`);
 }

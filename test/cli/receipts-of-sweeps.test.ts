@@ -39,7 +39,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     expect(code).toBe(0);
     expect(document).toEqual(
       settled().map(({ subject, step, task, environment, outcome, requestId, token, at, workflowId }) =>
-        JSON.parse(JSON.stringify({ subject, step, task, environment, outcome, requestId, token, at, workflowId })) as unknown,
+        JSON.parse(JSON.stringify({ subject, step, task, environment, outcome, requestId, token, at, workflowId, sealed: true })) as unknown,
       ),
     );
     expect(document.length).toBeGreaterThan(USERS * 2);
@@ -80,7 +80,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
         step: receipt.step, task: receipt.task, service: receipt.service, environment: receipt.environment, key_slot: text(receipt.keySlot),
         phase: 'settled', round: String(receipt.round), attempt: String(receipt.attempt), outcome: text(receipt.outcome),
         reason: text(receipt.reason), failure_type: text(receipt.failureType), status: text(receipt.status), code: text(receipt.code),
-        request_id: text(receipt.requestId), token: text(receipt.token), items: '', at: receipt.at,
+        request_id: text(receipt.requestId), token: text(receipt.token), items: '', at: receipt.at, sealed: 'true',
       })),
     );
     expect(rows.filter(({ code: one }) => one === `'${FORMULA}`)).toHaveLength(2);
@@ -91,7 +91,7 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     const { code, stdout } = await runCli(['receipts', SWEEP, '--jsonl', '--attempts'], env);
     expect(code).toBe(0);
     const lines = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
-    expect(lines).toEqual(all.map(({ id, ...receipt }) => ({ receipt: id, ...receipt })));
+    expect(lines).toEqual(all.map(({ id, ...receipt }) => ({ receipt: id, ...receipt, sealed: true })));
   });
 
   it('find a user in each sweep by any of its ids, and nobody else', async () => {
