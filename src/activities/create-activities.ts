@@ -48,11 +48,11 @@ export function createHttpTaskActivities(given: {
   onLedgerEvent?: (event: LedgerEvent) => void;
 }): HttpTaskActivities {
   const { settings, catalogue } = given;
-  const { url, subjectKey } = settings.ledger;
+  const { url, subjectKey, plaintextAllowed } = settings.ledger;
   const metrics = new Metrics();
   const retries = new RetryCounts(metrics);
   const ledger = new LateLedger(async () => {
-    const opened = await openLedger({ url, subjectKey, onEvent: given.onLedgerEvent });
+    const opened = await openLedger({ url, subjectKey, plaintextAllowed, onEvent: given.onLedgerEvent });
     return { ...opened, sweeps: observeSweeps(opened.sweeps, metrics) };
   });
   const record = new WorkerRecord(() => ledger.view.workers, settings.sender.services);

@@ -36,13 +36,13 @@ export async function withWorkersLedger<T>(io: Io, use: (opened: OpenedLedger) =
  * @throws SettingsError, LedgerSettingError or LedgerUnavailableError.
  */
 export async function withLedger<T>(io: Io, use: (opened: OpenedLedger) => Promise<T>): Promise<T> {
-  const { url, subjectKey } = readLedgerSettings(io.env);
+  const { url, subjectKey, plaintextAllowed } = readLedgerSettings(io.env);
   // Only commands that use the ledger pay for loading the databases' drivers.
   const [{ openLedger }, { createSubjectHasher }] = await Promise.all([
     import('../ledger/open-ledger.js'),
     import('../ledger/subject.js'),
   ]);
-  const ledger = await openLedger({ url, subjectKey });
+  const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
   try {
     return await use({ ledger, hasher: createSubjectHasher(subjectKey) });
   } finally {

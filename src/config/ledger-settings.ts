@@ -1,4 +1,6 @@
 import type { Env } from './env';
+import { readPlaintext } from './plaintext';
+import { parsePostgresUrl, passwordsInUrl } from './postgres-url';
 import { ProblemList } from './problems';
 import { Secret } from './secret';
 
@@ -9,12 +11,15 @@ export const MIN_SUBJECT_KEY_CHARACTERS = 16;
 
 /** What the ledger needs. Both may be secret: a database URL can hold a password. */
 export class LedgerSettings {
+  /** Whether a Postgres beyond this machine may do without TLS. */
+  readonly plaintextAllowed: boolean;
   readonly #url: string;
   readonly #subjectKey: string;
 
-  constructor(url: string, subjectKey: string) {
+  constructor(url: string, subjectKey: string, plaintextAllowed = false) {
     this.#url = url;
     this.#subjectKey = subjectKey;
+    this.plaintextAllowed = plaintextAllowed;
   }
 
   /** `file:…` or `postgres://…`. */
@@ -28,9 +33,7 @@ export class LedgerSettings {
   }
 
   secretValues(): string[] {
-    // Everything between the user name's colon and the last @.
-    const password = /^[^:]+:\/\/[^:@/]*:(.*)@/.exec(this.#url)?.[1] ?? '';
-    return [this.#subjectKey, password].filter((value) => value !== '');
+    return [this.#subjectKey, ...passwordsInUrl(this.#url)];
   }
 }
 
@@ -51,14 +54,15 @@ export function readLedgerSettings(env: Env): LedgerSettings {
  */
 export function readLedgerUrl(env: Env): string | undefined {
   const problems = new ProblemList();
-  const url = readUrl(env, problems);
+  const url = readUrl(env, readPlaintext(env, problems).allows('ledger'), problems);
   problems.finish(true);
   return url?.value;
 }
 
 /** Reads the ledger's settings; adds to `problems` and answers undefined when they cannot be used. */
 export function readLedger(env: Env, problems: ProblemList): LedgerSettings | undefined {
-  const url = readUrl(env, problems);
+  const plaintextAllowed = readPlaintext(env, problems).allows('ledger');
+  const url = readUrl(env, plaintextAllowed, problems);
   const key = Secret.read(env, 'HTTP_TASKS_SUBJECT_KEY', problems, {
     required: true,
     check: (text) =>
@@ -66,12 +70,16 @@ export function readLedger(env: Env, problems: ProblemList): LedgerSettings | un
         ? undefined
         : `has ${text.length} characters; at least ${MIN_SUBJECT_KEY_CHARACTERS} are needed. Keep it: ids are hashed under it, and a ledger refuses another key.`,
   });
-  return key && new LedgerSettings(url?.value ?? DEFAULT_LEDGER_URL, key.value);
+  return key && new LedgerSettings(url?.value ?? DEFAULT_LEDGER_URL, key.value, plaintextAllowed);
 }
 
-function readUrl(env: Env, problems: ProblemList): Secret | undefined {
-  return Secret.read(env, 'HTTP_TASKS_LEDGER_URL', problems, {
-    required: false,
-    check: (text) => (/^(file:.|postgres(ql)?:\/\/.)/.test(text) ? undefined : 'must begin with file: or postgres://.'),
-  });
+function whyNotLedger(text: string, plaintextAllowed: boolean): string | undefined {
+  if (/^file:./.test(text)) return undefined;
+  if (!/^postgres(ql)?:\/\/./.test(text)) return 'must begin with file: or postgres://.';
+  const target = parsePostgresUrl(text, { item: 'ledger', plaintextAllowed });
+  return typeof target === 'string' ? target : undefined;
+}
+
+function readUrl(env: Env, plaintextAllowed: boolean, problems: ProblemList): Secret | undefined {
+  return Secret.read(env, 'HTTP_TASKS_LEDGER_URL', problems, { required: false, check: (text) => whyNotLedger(text, plaintextAllowed) });
 }

@@ -2,6 +2,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Env } from './env';
 import { readText } from './env';
+import { readPlaintext } from './plaintext';
+import type { AllowedPlaintext, PlaintextItem } from './plaintext';
+import { parsePostgresUrl, passwordsInUrl } from './postgres-url';
+import type { PostgresUrlUse } from './postgres-url';
 import { ProblemList } from './problems';
 import { parseQuery } from './query-text';
 import type { QueryDialect, QueryText } from './query-text';
@@ -16,18 +20,26 @@ export class NamedQuery {
   readonly name: string;
   readonly dialect: QueryDialect;
   readonly text: QueryText;
+  /** Whether its Postgres may do without TLS beyond this machine. */
+  readonly plaintextAllowed: boolean;
   readonly #url: string;
 
-  constructor(name: string, url: string, text: QueryText) {
+  constructor(name: string, url: string, text: QueryText, plaintextAllowed: boolean) {
     this.name = name;
     this.dialect = dialectOf(url);
     this.text = text;
+    this.plaintextAllowed = plaintextAllowed;
     this.#url = url;
   }
 
   /** Where the database is. It may hold a password: never log or return it. */
   get url(): string {
     return this.#url;
+  }
+
+  /** Its name in HTTP_TASKS_ALLOW_PLAINTEXT. */
+  get item(): PlaintextItem {
+    return itemOf(this.name);
   }
 
   /** The setting with the query, for messages. */
@@ -59,7 +71,7 @@ export class SourceSettings {
 
   /** Passwords of databases, to be searched for in what leaves the process. */
   secretValues(): string[] {
-    return [...this.#queries.values()].flatMap(({ url }) => /^[^:]+:\/\/[^:@/]*:(.+)@/.exec(url)?.[1] ?? []);
+    return [...this.#queries.values()].flatMap(({ url }) => passwordsInUrl(url));
   }
 }
 
@@ -77,8 +89,14 @@ export function readSourceSettings(env: Env): SourceSettings {
 /** Reads the settings of sources; adds what is wrong to `problems`. */
 export function readSources(env: Env, problems: ProblemList): SourceSettings {
   const queries = new Map<string, NamedQuery>();
-  for (const name of namesIn(env)) {
-    const query = readQuery(env, name, problems);
+  const plaintext = readPlaintext(env, new ProblemList());
+  const names = namesIn(env);
+  for (const item of plaintext.items) {
+    if (!item.startsWith('source.') || names.some((name) => itemOf(name) === item)) continue;
+    problems.add('HTTP_TASKS_ALLOW_PLAINTEXT', `"${item}" names no source; configured: ${names.map(itemOf).join(', ') || 'none'}.`);
+  }
+  for (const name of names) {
+    const query = readQuery(env, name, plaintext, problems);
     if (query) queries.set(name, query);
   }
   return new SourceSettings(readText(env, 'HTTP_TASKS_SOURCE_DIR'), queries);
@@ -89,13 +107,18 @@ function namesIn(env: Env): string[] {
   return [...new Set(names)].sort();
 }
 
-function readQuery(env: Env, name: string, problems: ProblemList): NamedQuery | undefined {
+function itemOf(name: string): PlaintextItem {
+  return `source.${name.toLowerCase()}`;
+}
+
+function readQuery(env: Env, name: string, plaintext: AllowedPlaintext, problems: ProblemList): NamedQuery | undefined {
+  const use = { item: itemOf(name), plaintextAllowed: plaintext.allows(itemOf(name)) };
   const setting = `${PREFIX}${name}_QUERY`;
-  const url = Secret.read(env, `${PREFIX}${name}_URL`, problems, { required: true, check: whyNotUrl });
+  const url = Secret.read(env, `${PREFIX}${name}_URL`, problems, { required: true, check: (given) => whyNotUrl(given, use) });
   const query = Secret.read(env, setting, problems, { required: true });
   if (!url || !query) return undefined;
   const text = parseQuery(query.value, dialectOf(url.value));
-  if (typeof text !== 'string') return new NamedQuery(name, url.value, text);
+  if (typeof text !== 'string') return new NamedQuery(name, url.value, text, use.plaintextAllowed);
   problems.add(setting, text);
   return undefined;
 }
@@ -104,10 +127,11 @@ function dialectOf(url: string): QueryDialect {
   return url.startsWith('file:') ? 'libsql' : 'postgres';
 }
 
-function whyNotUrl(text: string): string | undefined {
+function whyNotUrl(text: string, use: PostgresUrlUse): string | undefined {
   if (/^file:./.test(text)) return databaseFile(text) === undefined ? 'must be file:PATH, or file:///PATH without a host.' : undefined;
   if (!/^postgres(?:ql)?:\/\/./.test(text)) return 'must begin with file: or postgres://.';
-  return URL.canParse(text) ? undefined : 'cannot be read; special characters in user and password must be percent-encoded.';
+  const target = parsePostgresUrl(text, use);
+  return typeof target === 'string' ? target : undefined;
 }
 
 /** The path in a `file:` URL, or undefined when there is none. */

@@ -72,8 +72,8 @@ function sending(env: GatewayParts['secrets']['env'], effect: string, sender: Ta
   return {
     receipts: runId,
     send: async () => {
-      const { url, subjectKey } = readLedgerSettings(env);
-      const ledger = await openLedger({ url, subjectKey });
+      const { url, subjectKey, plaintextAllowed } = readLedgerSettings(env);
+      const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
       try {
         return await runLoneCall({ sender, ledger, hasher: createSubjectHasher(subjectKey) }, task, input, { runId });
       } finally {

@@ -18,11 +18,11 @@ export function hasSubjectKey(env: Env): boolean {
 /** The first receipts of a run or sweep; undefined where the gateway has no ledger, or it cannot be reached. */
 export async function readRunReceipts(env: Env, workflowId: string): Promise<ReceiptLine[] | undefined> {
   if (!hasSubjectKey(env)) return undefined;
-  const { url, subjectKey } = readLedgerSettings(env);
+  const { url, subjectKey, plaintextAllowed } = readLedgerSettings(env);
   // Opening one that is not there would make one, which no worker writes.
   if (url === DEFAULT_LEDGER_URL && !existsSync(url.slice('file:'.length))) return undefined;
   try {
-    const ledger = await openLedger({ url, subjectKey });
+    const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
     try {
       const isSweep = (await ledger.sweeps.read(workflowId)) !== undefined;
       const receipts = isSweep ? await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq: -1, limit: MOST_RECEIPTS }) : await ledger.readReceipts({ workflowId });

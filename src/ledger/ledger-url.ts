@@ -1,11 +1,13 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parsePostgresUrl } from '../config/postgres-url';
+import type { PostgresTarget } from '../config/postgres-url';
 import { LedgerSettingError } from './setting-error';
 
 /** Where a ledger lives. `label` may be shown to people: it has no user and no password. */
 export type LedgerAddress =
   | { kind: 'libsql'; path: string; label: string }
-  | { kind: 'postgres'; connectionString: string; label: string };
+  | { kind: 'postgres'; target: PostgresTarget; label: string };
 
 /** The path of a ledger that lives and dies with its connection. */
 export const IN_MEMORY = ':memory:';
@@ -16,13 +18,14 @@ const ALLOWED =
 /**
  * Reads the value of `HTTP_TASKS_LEDGER_URL`.
  *
+ * @param plaintextAllowed Whether a Postgres beyond this machine may do without TLS.
  * @throws LedgerSettingError for another scheme, no path, or a URL that cannot be read. The value is never repeated,
  * because it may hold a password.
  */
-export function parseLedgerUrl(url: string): LedgerAddress {
+export function parseLedgerUrl(url: string, plaintextAllowed = false): LedgerAddress {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1]?.toLowerCase();
   if (scheme === 'file') return parseFileUrl(url);
-  if (scheme === 'postgres' || scheme === 'postgresql') return parsePostgresUrl(url);
+  if (scheme === 'postgres' || scheme === 'postgresql') return postgresAddress(url, plaintextAllowed);
   const given = scheme === undefined ? 'the value has no scheme' : `the scheme ${scheme}: is not known`;
   throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${given}. ${ALLOWED}`);
 }
@@ -47,15 +50,8 @@ function absoluteFile(url: string): string {
   }
 }
 
-function parsePostgresUrl(url: string): LedgerAddress {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    throw new LedgerSettingError(
-      'HTTP_TASKS_LEDGER_URL',
-      `the postgres URL cannot be read; special characters in user and password must be percent-encoded. ${ALLOWED}`,
-    );
-  }
-  return { kind: 'postgres', connectionString: url, label: `postgres://${parsed.host}${parsed.pathname}` };
+function postgresAddress(url: string, plaintextAllowed: boolean): LedgerAddress {
+  const target = parsePostgresUrl(url, { item: 'ledger', plaintextAllowed });
+  if (typeof target === 'string') throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', target);
+  return { kind: 'postgres', target, label: target.label };
 }

@@ -7,6 +7,7 @@ import { IN_MEMORY, parseLedgerUrl } from './ledger-url';
 import type { LedgerAddress } from './ledger-url';
 import { LibsqlDialect } from './libsql-dialect';
 import { prepareLedger } from './migrate';
+import { PostgresRefusedError } from './postgres-client';
 import { createPostgresPool } from './postgres-pool';
 import { LedgerSettingError } from './setting-error';
 import { LedgerStatementError, databaseCode } from './sql-failure';
@@ -41,6 +42,11 @@ export interface LedgerOptions {
   subjectKey: string;
   onEvent?: (event: LedgerEvent) => void;
   /**
+   * Whether a Postgres beyond this machine may do without TLS (`ledger` in HTTP_TASKS_ALLOW_PLAINTEXT).
+   * @default false
+   */
+  plaintextAllowed?: boolean;
+  /**
    * How long one call may take before it rejects with `LedgerUnavailableError`, in milliseconds.
    * @default 5000
    */
@@ -65,7 +71,7 @@ export interface OpenedLedger extends Ledger {
  */
 export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
   const { fingerprint } = createSubjectHasher(options.subjectKey);
-  const address = parseLedgerUrl(options.url);
+  const address = parseLedgerUrl(options.url, options.plaintextAllowed);
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   // An in-memory ledger is gone with its connection, so it is prepared over the one it keeps.
   const keep = address.kind === 'libsql' && address.path === IN_MEMORY;
@@ -127,7 +133,7 @@ function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey
 
 function connect(address: LedgerAddress, deadlineMs: number, options: Pick<LedgerOptions, 'onEvent'>): LedgerDatabase {
   if (address.kind === 'postgres') {
-    const pool = createPostgresPool({ connectionString: address.connectionString, deadlineMs });
+    const pool = createPostgresPool({ target: address.target, deadlineMs });
     return { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }) };
   }
   const dialect = new LibsqlDialect({
@@ -142,7 +148,7 @@ async function prepare(database: LedgerDatabase, fingerprint: string, address: L
   try {
     return await prepareLedger(database, fingerprint);
   } catch (error) {
-    const advice = ADVICE[databaseCode(error) ?? ''];
+    const advice = error instanceof PostgresRefusedError ? error.message : ADVICE[databaseCode(error) ?? ''];
     if (advice === undefined) throw error;
     throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: ${advice}`);
   }

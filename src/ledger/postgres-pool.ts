@@ -1,10 +1,15 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import { DatabaseError, Pool } from 'pg';
-import type { ClientBase, PoolClient } from 'pg';
+import type { ClientBase, PoolClient, PoolConfig } from 'pg';
+import type { PostgresTarget } from '../config/postgres-url';
+import { clientConfig, GuardedClient, PostgresRefusedError } from './postgres-client';
 import { unreachable } from './sql-failure';
 
 /** Enough for the calls in flight of one worker, and few enough for many workers on one server. */
 const MOST_CONNECTIONS = 10;
+
+/** How long making one connection may take at most, in milliseconds. */
+const CONNECT_DEADLINE_MS = 5_000;
 
 /** The server gives up a little earlier than this side, so that its own answer says why. */
 const SERVER_SHARE = 0.8;
@@ -13,16 +18,18 @@ const SERVER_SHARE = 0.8;
  * A bounded pool in which nothing waits for ever, and which never hands out a connection that a time-out or a broken
  * socket has left in an unknown state.
  */
-export function createPostgresPool(options: { connectionString: string; deadlineMs: number }): PostgresPool {
+export function createPostgresPool(options: { target: PostgresTarget; deadlineMs: number }): PostgresPool {
   const serverMs = Math.floor(options.deadlineMs * SERVER_SHARE);
-  const pool = new Pool({
-    connectionString: options.connectionString,
-    application_name: 'temporal-http-tasks',
+  const config: PoolConfig = {
+    ...clientConfig(options.target),
+    Client: GuardedClient,
+    application_name: options.target.applicationName ?? 'temporal-http-tasks',
     max: MOST_CONNECTIONS,
     idleTimeoutMillis: 30_000,
     // An idle connection must not keep a finished process alive.
     allowExitOnIdle: true,
-    connectionTimeoutMillis: options.deadlineMs,
+    // A server that does not answer at all is not one that is busy: opening a ledger waits longer for the latter.
+    connectionTimeoutMillis: Math.min(options.deadlineMs, CONNECT_DEADLINE_MS),
     query_timeout: options.deadlineMs,
     statement_timeout: serverMs,
     lock_timeout: serverMs,
@@ -30,7 +37,8 @@ export function createPostgresPool(options: { connectionString: string; deadline
     idle_in_transaction_session_timeout: serverMs,
     keepAlive: true,
     verify: (client, done) => void readCommitted(client).then(() => done(), done),
-  });
+  };
+  const pool = new Pool(config);
   // Both are raised when the server ends a connection that is not running a statement. The next statement on it
   // fails and says so; without a listener the process would end.
   pool.on('error', ignore);
@@ -53,7 +61,7 @@ async function readCommitted(client: ClientBase): Promise<void> {
 
 /** An answer of the server stays; anything else is trouble on the way to it. */
 function rethrow(error: unknown): never {
-  throw error instanceof DatabaseError ? error : unreachable(error);
+  throw error instanceof DatabaseError || error instanceof PostgresRefusedError ? error : unreachable(error);
 }
 
 class CheckedClient implements PostgresPoolClient {

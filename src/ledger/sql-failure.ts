@@ -31,6 +31,9 @@ const LIBSQL_UNAVAILABLE =
  */
 const POSTGRES_UNAVAILABLE = /^(08|28|40|53|55|57|58)|^25006$/;
 
+/** What `pg` says, without a code, when the server refuses TLS. */
+const NO_TLS = 'The server does not support SSL connections';
+
 /** The database's own code of an error, or undefined when the error did not come from the database's own answer. */
 export function databaseCode(error: unknown): string | undefined {
   if (error instanceof LibsqlFailure) return error.code;
@@ -55,5 +58,13 @@ export function toLedgerError(error: unknown): unknown {
 export function unreachable(error: unknown): LedgerUnavailableError {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const known = typeof code === 'string' && /^[A-Z0-9_]{3,40}$/.test(code) ? ` (${code})` : '';
-  return new LedgerUnavailableError(`The ledger's database cannot be reached${known}.`);
+  return new LedgerUnavailableError(`The ledger's database cannot be reached${known}${whyNoTls(error, known)}.`);
+}
+
+/** Of TLS that could not be made, the part that an operator can change. */
+function whyNoTls(error: unknown, code: string): string {
+  if (error instanceof Error && error.message === NO_TLS) return ': it does not offer the TLS that sslmode demands';
+  if (/ALTNAME/.test(code)) return ': its certificate is for another host name';
+  if (/CERT|UNABLE_TO|ISSUER/.test(code)) return ': its certificate is not from an authority that is trusted here; name its own as sslrootcert';
+  return '';
 }

@@ -1,4 +1,6 @@
-import { Client, DatabaseError, types } from 'pg';
+import { DatabaseError, types } from 'pg';
+import { parsePostgresUrl } from '../config/postgres-url';
+import { clientConfig, GuardedClient, PostgresRefusedError } from '../ledger/postgres-client';
 import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
 import type { SqlPage, SqlRun } from './sql-rows';
 import { SourceError, SourceUnavailableError } from './source';
@@ -21,10 +23,12 @@ const asList = (types.getTypeParser as (oid: number) => ParseText)(TEXT_LIST);
  *
  * A cursor can only be declared for a query that reads, and the transaction refuses what its functions might write.
  */
-export async function* postgresRows({ url, sql, values, signal }: SqlRun): AsyncGenerator<SqlPage, void, undefined> {
-  const client = new Client({
-    connectionString: url,
-    application_name: 'temporal-http-tasks source',
+export async function* postgresRows({ url, plaintextAllowed, sql, values, signal }: SqlRun): AsyncGenerator<SqlPage, void, undefined> {
+  const target = parsePostgresUrl(url, { item: 'source.name', plaintextAllowed });
+  if (typeof target === 'string') throw new SourceError('query', `the URL of its database ${target}`);
+  const client = new GuardedClient({
+    ...clientConfig(target),
+    application_name: target.applicationName ?? 'temporal-http-tasks source',
     connectionTimeoutMillis: CONNECT_DEADLINE_MS,
     query_timeout: PAGE_DEADLINE_MS,
     statement_timeout: PAGE_DEADLINE_MS * SERVER_SHARE,
@@ -68,6 +72,7 @@ const READ_ONLY = '25006';
 
 function explained(error: unknown): unknown {
   if (error instanceof SourceError || error instanceof SourceUnavailableError) return error;
+  if (error instanceof PostgresRefusedError) return new SourceError('query', error.message);
   if (!(error instanceof DatabaseError)) {
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
     return new SourceUnavailableError(`The database of the query cannot be reached, or did not answer in time${code}.`);

@@ -29,7 +29,7 @@ export class QuerySource implements Source {
     if (uses > 0 && scheduledTime === undefined) {
       throw new SourceError('query', `the query ${query.name.toLowerCase()} uses :scheduledTime, and no time is given.`);
     }
-    this.#run = { url: query.url, sql: withPlaceholders(query), values: uses > 0 && scheduledTime !== undefined ? [scheduledTime] : [] };
+    this.#run = { url: query.url, plaintextAllowed: query.plaintextAllowed, sql: withPlaceholders(query), values: uses > 0 && scheduledTime !== undefined ? [scheduledTime] : [] };
   }
 
   describe(): string {

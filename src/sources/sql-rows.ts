@@ -7,6 +7,8 @@ export interface SqlPage {
 /** How a configured query is run. */
 export interface SqlRun {
   url: string;
+  /** Whether a Postgres beyond this machine may do without TLS. */
+  plaintextAllowed: boolean;
   /** With the database's own placeholders. */
   sql: string;
   values: readonly string[];

@@ -9,6 +9,7 @@ import { Client } from 'pg';
 import { OwnedProcess } from '../../src/temporal-server/owned-process';
 import { freePort } from '../../src/temporal-server/start';
 import { postgresBinaries } from './postgres-binaries';
+import type { Certified } from './certificates';
 import type { PostgresBinaries } from './postgres-binaries';
 
 /** A running Postgres that this process owns. */
@@ -26,16 +27,25 @@ interface SystemUser {
 const READY_MS = 30_000;
 const ATTEMPTS = 3;
 
+/** What a Postgres of a test can be started with. */
+export interface PostgresOptions {
+  /** Its certificate and key; it then takes connections with TLS only. @default none: it offers no TLS */
+  tls?: Certified;
+  /** How passwords are asked for. @default scram-sha-256 */
+  auth?: 'scram-sha-256' | 'password' | 'md5';
+}
+
 /** Starts an empty Postgres on loopback. What it stores is not made durable: it is gone with `stop()`. */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres({ tls, auth = 'scram-sha-256' }: PostgresOptions = {}): Promise<PostgresServer> {
   const workDir = await mkdtemp(join(tmpdir(), 'http-tasks-postgres-'));
   const removeWorkDir = () => rm(workDir, { recursive: true, force: true });
   try {
     const binaries = await postgresBinaries(workDir);
     const user = await unprivilegedUser();
     const password = randomBytes(12).toString('hex');
-    const dataDir = await initialise(workDir, binaries, user, password);
-    const { server, url } = await launch(dataDir, binaries, user, password);
+    const dataDir = await initialise(workDir, binaries, user, password, auth);
+    if (tls) await offerTls(dataDir, tls, user);
+    const { server, url } = await launch(dataDir, binaries, user, password, tls !== undefined);
     return {
       url,
       async stop() {
@@ -65,6 +75,7 @@ async function initialise(
   binaries: PostgresBinaries,
   user: SystemUser | undefined,
   password: string,
+  auth: string,
 ): Promise<string> {
   const dataDir = join(workDir, 'data');
   const passwordFile = join(workDir, 'password');
@@ -78,7 +89,7 @@ async function initialise(
   await promisify(execFile)(
     join(binaries.binDir, 'initdb'),
     [
-      ...['--pgdata', dataDir, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
+      ...['--pgdata', dataDir, '--username', 'postgres', '--pwfile', passwordFile, '--auth', auth],
       ...['--encoding', 'UTF8', '--no-locale', '--no-sync'],
     ],
     { env: serverEnv(binaries), cwd: workDir, ...user },
@@ -86,17 +97,28 @@ async function initialise(
   return dataDir;
 }
 
+/** Plain text is refused, so that a test cannot pass without TLS. */
+async function offerTls(dataDir: string, { cert, key }: Certified, user: SystemUser | undefined): Promise<void> {
+  for (const [name, text] of [['server.crt', cert], ['server.key', key]] as const) {
+    await writeFile(join(dataDir, name), text, { mode: 0o600 });
+    if (user !== undefined) await chown(join(dataDir, name), user.uid, user.gid);
+  }
+  const rules = join(dataDir, 'pg_hba.conf');
+  await writeFile(rules, (await readFile(rules, 'utf8')).replaceAll(/^host(?=\s)/gm, 'hostssl'));
+}
+
 async function launch(
   dataDir: string,
   binaries: PostgresBinaries,
   user: SystemUser | undefined,
   password: string,
+  tls: boolean,
 ): Promise<{ server: OwnedProcess; url: string }> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
     const server = await OwnedProcess.start({
       command: join(binaries.binDir, 'postgres'),
-      args: ['-D', dataDir, '-p', String(port), ...settings()],
+      args: ['-D', dataDir, '-p', String(port), ...settings(), ...(tls ? ['-c', 'ssl=on'] : [])],
       env: serverEnv(binaries),
       // "Fast shutdown": ends open sessions; SIGTERM would wait for them.
       stopSignal: 'SIGINT',
@@ -104,7 +126,7 @@ async function launch(
     });
     const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
     try {
-      await untilReady(server, url);
+      await untilReady(server, url, tls);
       return { server, url };
     } catch (error) {
       const printed = await server.logTail();
@@ -134,11 +156,11 @@ function serverEnv(binaries: PostgresBinaries): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC', ...binaries.env };
 }
 
-async function untilReady(server: OwnedProcess, url: string): Promise<void> {
+async function untilReady(server: OwnedProcess, url: string, tls: boolean): Promise<void> {
   const deadline = Date.now() + READY_MS;
   let lastError: unknown;
   while (server.running && Date.now() < deadline) {
-    const client = new Client({ connectionString: url });
+    const client = new Client({ connectionString: url, ssl: tls && { rejectUnauthorized: false } });
     try {
       await client.connect();
       await client.end();

@@ -1,5 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { KyselyPlugin } from 'kysely';
+import { parsePostgresUrl } from '../../../src/config/postgres-url';
+import type { PostgresTarget } from '../../../src/config/postgres-url';
 import { LedgerUnavailableError } from '../../../src/ledger/ledger';
 import { LibsqlDialect } from '../../../src/ledger/libsql-dialect';
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';
@@ -9,6 +11,12 @@ import { createSqlRateLedger } from '../../../src/ledger/sweeps/sql-rate-ledger'
 import type { LedgerDatabase, Tables } from '../../../src/ledger/tables';
 import { LEASE_MS, LIVE_RESERVE } from '../../../src/policy/rate';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
+
+function postgresTarget(url: string): PostgresTarget {
+  const target = parsePostgresUrl(url, { item: 'ledger', plaintextAllowed: false });
+  if (typeof target === 'string') throw new Error(target);
+  return target;
+}
 
 /** The same database as from far away: each statement takes a while to be answered. */
 function slowly(url: string): LedgerDatabase {
@@ -24,7 +32,7 @@ function slowly(url: string): LedgerDatabase {
     const dialect = new LibsqlDialect({ path: url.slice('file:'.length), deadlineMs });
     return { dialect: 'libsql', db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
   }
-  const dialect = new PostgresDialect({ pool: createPostgresPool({ connectionString: url, deadlineMs }) });
+  const dialect = new PostgresDialect({ pool: createPostgresPool({ target: postgresTarget(url), deadlineMs }) });
   return { dialect: 'postgres', db: new Kysely<Tables>({ dialect, plugins: [delaying] }) };
 }
 

@@ -1,0 +1,18 @@
+/**
+ * Returns why a URL could be read in two ways, so that part of a user name or password would count as its host, path or
+ * query and show up in an error or a DNS lookup; undefined when it is unambiguous. Repeats nothing of the URL.
+ */
+export function whyAmbiguousUrl(text: string): string | undefined {
+  // A URL parser drops tabs and line breaks, and takes a backslash for a slash in some schemes.
+  if (/[\u0000-\u0020\u007f]/.test(text)) return 'contains white space or a control character; percent-encode it, or remove it.';
+  if (text.includes('\\')) return 'contains a backslash; write it as %5C in a user name or password.';
+  const authority = /^[^:/?#@]*:\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
+  const signs = text.split('@').length - 1;
+  if (signs === 0 || (signs === 1 && authority.includes('@'))) return undefined;
+  return 'contains an "@" that does not end its user name and password; in them, write @ as %40, / as %2F, ? as %3F and # as %23.';
+}
+
+/** Returns why the fragment of a URL is refused; undefined when there is none. Repeats nothing of the URL. */
+export function whyFragment(text: string): string | undefined {
+  return text.includes('#') ? 'contains a "#", which would begin a fragment; in a user name or password, write it as %23.' : undefined;
+}
