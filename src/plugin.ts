@@ -4,11 +4,15 @@ import { Runtime } from '@temporalio/worker';
 import type { BundleOptions, Worker, WorkerOptions } from '@temporalio/worker';
 import { InternalWorkers } from './internal-workers';
 import { internalQueue, isInternalQueue } from './policy/internal-queue';
+import { EncryptionCodec } from './codec/encryption-codec';
 import { createHttpTaskActivities } from './activities/create-activities';
 import type { HttpTaskActivities } from './activities/create-activities';
 import { CATALOGUE_SERVICES, readSettings } from './config/settings';
 import type { Settings } from './config/settings';
 import { LedgerUnavailableError } from './ledger/ledger';
+import { nearMisses, unknownSettings } from './config/known-settings';
+import type { SettingProblem } from './config/problems';
+import { setupLine, setupText } from './config/setup-line';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { createSubjectHasher } from './ledger/subject';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
@@ -103,6 +107,8 @@ export class HttpTasksPlugin extends SimplePlugin {
   readonly #uiUrl: string | undefined;
   /** The names of the internal task queues that this plugin serves. */
   readonly #internal = new Set<string>();
+  /** What a host should see in its log when the worker starts. */
+  readonly #notes: Notes | undefined;
 
   constructor(options: HttpTasksPluginOptions = {}) {
     const { env = process.env, settings, tasks = [], sources, searchAttributes, startTemplates = false, nexus, onLedgerEvent, onReady } = options;
@@ -115,6 +121,8 @@ export class HttpTasksPlugin extends SimplePlugin {
     this.#searchAttributes = searchAttributes ?? read.searchAttributes;
     this.#startTemplates = startTemplates;
     this.#uiUrl = read.ui;
+    const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
+    if (!settings) this.#notes = { settings: read, services: services.map(({ name }) => name), misspelt };
     this.#nexusService = (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined;
     this.#activities = createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent });
   }
@@ -167,6 +175,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     const { taskQueue } = worker.options;
     if (this.#internal.has(taskQueue)) return next(worker);
     // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
+    if (this.#notes) noteSetup(this.#notes, worker, this.name);
     await this.#activities.open(Runtime.instance().metricMeter);
     await this.#activities.announce(worker.options);
     let templates: Promise<void> | undefined;
@@ -228,6 +237,23 @@ export class HttpTasksPlugin extends SimplePlugin {
       logger.warn(`The examples for the Temporal UI's Start Workflow page could not be made (${why}); http-tasks links makes them later.`, { plugin: this.name });
     }
   }
+}
+
+/** What is said about a host's worker when it starts. */
+interface Notes {
+  settings: Settings;
+  services: readonly string[];
+  misspelt: readonly SettingProblem[];
+}
+
+/** A host's process may have variables for others, so that a misspelt one is a warning there. */
+function noteSetup({ settings, services, misspelt }: Notes, { options: { taskQueue, loadedDataConverter } }: Worker, plugin: string): void {
+  const { logger } = Runtime.instance();
+  for (const { setting, message } of misspelt) logger.warn(`The environment variable ${setting} ${message}`, { plugin });
+  const codecs = loadedDataConverter.payloadCodecs;
+  // The host decides whether payloads are encrypted, whatever the settings say.
+  const own = codecs.some((codec) => codec instanceof EncryptionCodec) ? {} : { encryption: codecs.length > 0 ? "by the host's own codec" : 'off' };
+  logger.info(setupText(setupLine(settings, services, { taskQueue, ...own })), { plugin });
 }
 
 function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {

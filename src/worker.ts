@@ -1,13 +1,18 @@
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { isGrpcServiceError } from '@temporalio/client';
+import { NativeConnection, TransportError, Worker } from '@temporalio/worker';
 import type { WorkerDeploymentOptions, WorkerOptions, WorkerPlugin } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { nearMisses } from './config/known-settings';
 import { SettingsError } from './config/problems';
 import { DEFAULT_SHUTDOWN_MS } from './config/process-settings';
 import type { Deployment, ProcessSettings } from './config/process-settings';
 import { CATALOGUE_SERVICES, readWorkerSettings } from './config/settings';
 import type { Settings } from './config/settings';
+import { setupLine } from './config/setup-line';
+import { readTemporalConnection } from './config/temporal-connection';
+import type { TemporalConnection } from './config/temporal-connection';
 import { tracingSecrets } from './config/tracing-settings';
+import { openLedger } from './ledger/open-ledger';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { LedgerSettingError } from './ledger/setting-error';
 import { EncryptionPlugin } from './encryption-plugin';
@@ -71,16 +76,20 @@ async function createWorkerAround(
  */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES);
+  const { connectionOptions, namespace = 'default' } = readTemporalConnection(env);
   const log = createWorkerLog({ settings, moreSecrets: tracingSecrets(env) });
   let worker: Worker | undefined;
   let connection: NativeConnection | undefined;
-  const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: givenIn(env) });
+  const onLedgerEvent = (event: LedgerEvent): void => log.info(event, 'ledger');
   const services = [...settings.sender.services.keys()];
+  const temporal = `${connectionOptions.address} (${connectionOptions.tls ? 'TLS' : 'no TLS'})`;
+  log.info({ ...setupLine(settings, CATALOGUE_SERVICES.map(({ name }) => name)), temporal, namespace }, 'starting');
+  for (const { setting, message } of nearMisses(env, CATALOGUE_SERVICES)) log.warn({ setting }, `The environment variable ${setting} ${message}`);
   const plugin = new HttpTasksPlugin({
     settings,
     startTemplates: settings.startTemplates,
-    onLedgerEvent: (event) => log.info(event, 'ledger'),
-    onReady: () => log.info({ taskQueue: settings.taskQueue, namespace: namespace ?? 'default', services }, 'polling'),
+    onLedgerEvent,
+    onReady: () => log.info({ taskQueue: settings.taskQueue, namespace, services }, 'polling'),
   });
   const readiness = new Readiness({
     state: () => worker?.getState(),
@@ -94,7 +103,9 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   installWorkerRuntime(log, own.metrics);
   const endedInTime = endInTime(own, log);
   try {
-    connection = await NativeConnection.connect(connectionOptions);
+    connection = await connectInTime(connectionOptions);
+    await refuseUnknownNamespace(connection, namespace);
+    await tryLedger(settings, onLedgerEvent);
     worker = await createWorkerAround(plugin, {
       settings,
       connection,
@@ -111,8 +122,38 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   }
 }
 
-function givenIn(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+/** Whoever starts a worker waits for it: what does not answer by then is said not to. */
+const CONNECT_MS = 5_000;
+const GRPC_NOT_FOUND = 5;
+
+async function connectInTime(options: TemporalConnection['connectionOptions']): Promise<NativeConnection> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TransportError(`No answer within ${CONNECT_MS / 1_000} s.`)), CONNECT_MS);
+  });
+  const connecting = NativeConnection.connect(options);
+  try {
+    return await Promise.race([connecting, tooLate]);
+  } catch (error) {
+    void connecting.then((late) => late.close(), () => undefined);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The SDK finds out only after the workflows are bundled. A server that does not let this process ask decides later. */
+async function refuseUnknownNamespace(connection: NativeConnection, namespace: string): Promise<void> {
+  const asked = connection.withDeadline(Date.now() + CONNECT_MS, () => connection.workflowService.describeNamespace({ namespace }));
+  await asked.catch((error: unknown) => {
+    if (isGrpcServiceError(error) && Number(error.code) === GRPC_NOT_FOUND) throw new TransportError(`Namespace ${namespace} not found`);
+  });
+}
+
+/** Opens the ledger once before the workflows are bundled, which takes several seconds, so that a wrong setting is known at once. */
+async function tryLedger({ ledger: { url, subjectKey, plaintextAllowed } }: Settings, onEvent: (event: LedgerEvent) => void): Promise<void> {
+  const ledger = await openLedger({ url, subjectKey, plaintextAllowed, onEvent });
+  await ledger.close();
 }
 
 function versionOf({ name, buildId, behavior }: Deployment): WorkerDeploymentOptions {
@@ -156,9 +197,18 @@ export function startupProblem(error: unknown): string | undefined {
   return error instanceof SettingsError || error instanceof LedgerSettingError ? error.message : undefined;
 }
 
+/** How long a process that could not go on has for its last words, in milliseconds. */
+const LINGER_MS = 1_000;
+
+/** Ends this process, with the exit code that is set by then, also when the native half of the SDK keeps it alive. */
+export function exitSoon(): void {
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+}
+
 if (require.main === module) {
   runWorker(process.env).catch((error: unknown) => {
     process.stderr.write(`${printableLines(startupProblem(error) ?? String(error))}\n`);
     process.exitCode = startupProblem(error) === undefined ? 1 : 2;
+    exitSoon();
   });
 }

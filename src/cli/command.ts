@@ -1,7 +1,11 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { nearMisses, unknownSettings } from '../config/known-settings';
+import { SettingsError } from '../config/problems';
+import { CATALOGUE_SERVICES } from '../config/settings';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
+import { printable, say } from './output';
 
 /** Adds one command to the program. Each command has a module of its own that exports one of these. */
 export type RegisterCommand = (program: Command, io: Io) => void;
@@ -41,8 +45,20 @@ export function onRun<Options extends CommonOptions>(
   command.option('--json', 'print exactly one JSON document on stdout').action(async () => {
     // `sweep --json status ID`: what belongs to every command may stand before a command's own name.
     const { json } = command.optsWithGlobals<CommonOptions>();
+    checkNames(io);
     io.exitCode = await run({ ...command.opts<Options>(), ...(json && { json }) }, command.args);
   });
+}
+
+/**
+ * A misspelt setting is off without a word: no encryption, no limit.
+ *
+ * @throws SettingsError for every variable HTTP_TASKS_… that is not a setting.
+ */
+function checkNames(io: Io): void {
+  const unknown = unknownSettings(io.env);
+  if (unknown.length > 0) throw new SettingsError(unknown);
+  for (const { setting, message } of nearMisses(io.env, CATALOGUE_SERVICES)) say(io, printable(`Warning: ${setting} ${message}`));
 }
 
 /**

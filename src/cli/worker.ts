@@ -19,9 +19,10 @@ export function registerWorkerCommand(program: Command, io: Io): void {
   addTemporalOptions(command);
   onRun<CommonOptions & TemporalOptions>(command, io, async ({ json, address, namespace, profile }) => {
     const { where } = readTemporalConfig(io, { address, namespace, profile });
-    const [{ runWorker }, { asCommandFailure }] = await Promise.all([import('../worker.js'), import('./temporal-failure.js')]);
+    const [{ exitSoon, runWorker }, { asCommandFailure }] = await Promise.all([import('../worker.js'), import('./temporal-failure.js')]);
     const env = { ...io.env, ...temporalEnv({ address, namespace, profile }) };
     await runWorker(env).catch((error: unknown) => {
+      exitSoon();
       throw asCommandFailure(error, where);
     });
     if (json) printJson(io, { stopped: true });

@@ -1,3 +1,5 @@
+import { whyAmbiguousUrl } from './url-text';
+
 /** Where a service is: what a request line and a connection need, taken apart once. */
 export interface BaseUrl {
   /** Scheme, host and port. */
@@ -9,6 +11,8 @@ export interface BaseUrl {
 /** Takes apart a base URL from a setting; answers what is wrong with it as text. A user name in it is not repeated. */
 export function parseBaseUrl(text: string): BaseUrl | string {
   if (!URL.canParse(text)) return 'is not a URL; write for example https://api.example.com.';
+  const ambiguous = whyAmbiguousUrl(text);
+  if (ambiguous !== undefined) return ambiguous;
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return `begins with ${url.protocol}; it must be an https URL.`;
   if (url.username !== '' || url.password !== '') return 'holds a user name or a password; leave them out.';
@@ -22,6 +26,8 @@ export function parseBaseUrl(text: string): BaseUrl | string {
 /** Takes apart the URL of a token endpoint; answers what is wrong with it as text. */
 export function parseTokenUrl(text: string): BaseUrl | string {
   if (!URL.canParse(text)) return 'is not a URL; write for example https://login.example.com/oauth/token.';
+  const ambiguous = whyAmbiguousUrl(text);
+  if (ambiguous !== undefined) return ambiguous;
   const url = new URL(text);
   const { search, hash } = url;
   if (hash !== '') return 'holds a fragment; leave it out.';
@@ -35,6 +41,8 @@ export function parseTokenUrl(text: string): BaseUrl | string {
 export function parseOrigin(text: string): URL | string {
   const form = 'write scheme, host and port only, for example https://api.example.com.';
   if (!URL.canParse(text)) return `holds an entry that is not a URL; ${form}`;
+  const ambiguous = whyAmbiguousUrl(text);
+  if (ambiguous !== undefined) return ambiguous;
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return `holds ${url.protocol}; only https and http are possible.`;
   if (url.username !== '' || url.password !== '') return `holds an entry with a user name or a password; ${form}`;

@@ -4,6 +4,7 @@ import { readList, readText } from './env';
 import type { Env } from './env';
 import type { ProblemList } from './problems';
 import { Secret } from './secret';
+import { whyAmbiguousUrl, whyFragment } from './url-text';
 
 const PROXY = 'HTTP_TASKS_PROXY';
 const NO_PROXY = 'HTTP_TASKS_NO_PROXY';
@@ -81,6 +82,8 @@ export function readProxy(env: Env, problems: ProblemList): ProxySettings | unde
 
 function whyNotProxy(text: string): string | undefined {
   const form = 'write http://proxy.example.com:3128, with user:password@ before the host where the proxy wants it.';
+  const ambiguous = whyFragment(text) ?? whyAmbiguousUrl(text);
+  if (ambiguous !== undefined) return ambiguous;
   if (!URL.canParse(text)) return `is not a URL; ${form}`;
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return `is of a kind that cannot be used here; ${form}`;

@@ -11,6 +11,8 @@ import { readLedger } from './ledger-settings';
 import type { LedgerSettings } from './ledger-settings';
 import { readNamedClients } from './named-clients';
 import { readNamedSecrets } from './named-secrets';
+import { unknownSettings } from './known-settings';
+import { readPlaintext } from './plaintext';
 import { ProblemList } from './problems';
 import { readProcess } from './process-settings';
 import type { ProcessSettings } from './process-settings';
@@ -55,6 +57,8 @@ export interface Settings extends QueueSettings {
   ledger: LedgerSettings;
   /** Where sweeps may read their users from. */
   sources: SourceSettings;
+  /** What may leave this machine without TLS, as HTTP_TASKS_ALLOW_PLAINTEXT lists it. */
+  allowedPlaintext: readonly string[];
 }
 
 /** The services of the catalogue, in its order; the generic one needs no credentials. */
@@ -83,6 +87,7 @@ export function readWorkerSettings(
   services: readonly ServiceDefinition[] = CATALOGUE_SERVICES,
 ): { settings: Settings; process: ProcessSettings } {
   const problems = new ProblemList();
+  for (const { setting, message } of unknownSettings(env)) problems.add(setting, message);
   const settings = readTasks(env, services, problems);
   const process = readProcess(env, problems);
   return { settings: problems.finish(settings), process };
@@ -118,7 +123,8 @@ function readTasks(env: Env, services: readonly ServiceDefinition[], problems: P
   const startTemplates = readSwitch(env, 'HTTP_TASKS_START_TEMPLATES', problems);
   const nexus = readSwitch(env, 'HTTP_TASKS_NEXUS', problems);
   const ui = readUi(env, problems);
-  return ledger && { ...queue, logLevel, searchAttributes, startTemplates, nexus, ...(ui !== undefined && { ui }), sender, sources, ledger };
+  const allowedPlaintext = readPlaintext(env, new ProblemList()).items;
+  return ledger && { ...queue, logLevel, searchAttributes, startTemplates, nexus, ...(ui !== undefined && { ui }), sender, sources, ledger, allowedPlaintext };
 }
 
 function chosenServices(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): ServiceDefinition[] {

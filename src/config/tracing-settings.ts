@@ -1,6 +1,8 @@
 import { readText } from './env';
 import type { Env } from './env';
-import type { ProblemList } from './problems';
+import { isThisMachine, readPlaintext, whyTlsIsNeeded } from './plaintext';
+import { ProblemList } from './problems';
+import { whyAmbiguousUrl } from './url-text';
 
 /** How spans are sent. Where to, with which headers and how many of them, OpenTelemetry's packages read by themselves. */
 export interface TracingSettings {
@@ -25,7 +27,22 @@ export function readTracing(env: Env, problems: ProblemList): TracingSettings | 
   const given = readText(env, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? readText(env, 'OTEL_EXPORTER_OTLP_PROTOCOL') ?? 'http/protobuf';
   const protocol = PROTOCOLS.find((name) => name === given);
   if (!protocol) problems.add('OTEL_EXPORTER_OTLP_PROTOCOL', `"${given}" is not possible; allowed: ${PROTOCOLS.join(', ')}.`);
+  refuseKeysInClear(env, endpoint, problems);
   return protocol && { protocol };
+}
+
+/** Headers carry keys of the collector; they go to this machine or through TLS, unless plain text is allowed. */
+function refuseKeysInClear(env: Env, endpoint: string | undefined, problems: ProblemList): void {
+  if (endpoint === undefined) return;
+  const setting = readText(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') === undefined ? 'OTEL_EXPORTER_OTLP_ENDPOINT' : 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
+  const ambiguous = whyAmbiguousUrl(endpoint);
+  if (ambiguous !== undefined) problems.add(setting, ambiguous);
+  else if (URL.canParse(endpoint)) {
+    const { protocol, hostname, username, password } = new URL(endpoint);
+    const hasKeys = username !== '' || password !== '' || tracingSecrets(env).length > 0;
+    if (protocol !== 'http:' || !hasKeys || isThisMachine(hostname) || readPlaintext(env, new ProblemList()).allows('otlp')) return;
+    problems.add(setting, whyTlsIsNeeded(hostname, 'otlp', 'Write an https endpoint, or send no headers.'));
+  }
 }
 
 /** What must stand in no log: values of the headers with which spans are sent. */

@@ -2,6 +2,7 @@ import { isLoopback } from './base-url';
 import { readText } from './env';
 import type { Env } from './env';
 import { ProblemList } from './problems';
+import { whyAmbiguousUrl } from './url-text';
 
 /** The setting that tells where people find the Temporal UI. */
 const UI = 'HTTP_TASKS_TEMPORAL_UI';
@@ -35,6 +36,8 @@ export function readUi(env: Env, problems: ProblemList): string | undefined {
 export function parseUi(text: string): { ui: string; why?: undefined } | { ui?: undefined; why: string } {
   const form = 'write for example https://temporal.example.com, with the path under which the UI is served and nothing behind it.';
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  const ambiguous = whyAmbiguousUrl(text);
+  if (ambiguous !== undefined) return { why: ambiguous };
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) return { why: `is no address of a web page; ${form}` };
   if (url.username !== '' || url.password !== '') return { why: `holds a user name or a password; ${form}` };
   if (url.search !== '' || url.hash !== '') return { why: `holds a query or a fragment; ${form}` };

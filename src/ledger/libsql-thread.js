@@ -3,6 +3,8 @@
 // libSQL is synchronous: on the main thread, a lock held by another process would stop the event loop, and with it
 // every timer and heartbeat.
 
+const { randomBytes } = require('node:crypto');
+const { chmodSync, closeSync, existsSync, linkSync, openSync, statSync, unlinkSync } = require('node:fs');
 const { parentPort, workerData } = require('node:worker_threads');
 const Database = require('libsql');
 
@@ -26,10 +28,46 @@ let database;
 /** @type {Map<string, import('libsql').Statement<unknown[]>>} */
 const statements = new Map();
 
+/** Only its owner may read a ledger; its log and index get the rights of the database file. */
+const PRIVATE = 0o600;
+
+/**
+ * Makes the database file, empty and readable for its owner only, before the database would make it for everyone. It
+ * gets its name by a link once it is closed: closing a file that a connection of this process has open would drop the
+ * locks of that connection.
+ */
+function createPrivately() {
+  if (file === ':memory:' || existsSync(file)) return;
+  const unnamed = `${file}.${randomBytes(6).toString('hex')}.new`;
+  try {
+    closeSync(openSync(unnamed, 'wx', PRIVATE));
+  } catch {
+    // The database says why the folder cannot be written.
+    return;
+  }
+  try {
+    chmodSync(unnamed, PRIVATE);
+    linkSync(unnamed, file);
+  } catch {
+    // Another process was faster, or the file system has no links: see `tighten`.
+  } finally {
+    unlinkSync(unnamed);
+  }
+}
+
+/** Where there are no links, the database has made the file: before anything is written, and so before log and index. */
+function tighten() {
+  if (file === ':memory:' || process.getuid === undefined) return;
+  const { mode, uid } = statSync(file);
+  if ((mode & 0o077) !== 0 && uid === process.getuid()) chmodSync(file, PRIVATE);
+}
+
 /** @returns {import('libsql').Database} */
 function openDatabase() {
   if (database !== undefined) return database;
+  createPrivately();
   const opened = new Database(file);
+  tighten();
   // The database is not kept when a pragma fails, so that the next try starts over.
   opened.prepare('pragma busy_timeout = 0').all();
   opened.prepare('pragma journal_mode = wal').all();

@@ -3,6 +3,8 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type { HoldLedger } from './hold-ledger';
 import { LedgerUnavailableError } from './ledger';
 import type { Ledger } from './ledger';
+import { tightenLedgerFiles } from './ledger-file';
+import type { WideFile } from './ledger-file';
 import { IN_MEMORY, parseLedgerUrl } from './ledger-url';
 import type { LedgerAddress } from './ledger-url';
 import { LibsqlDialect } from './libsql-dialect';
@@ -31,6 +33,8 @@ const OPENING_DEADLINE_MS = 60_000;
 /** Something about the ledger that an operator may want to see in a log; it holds no data. */
 export type LedgerEvent =
   | { kind: 'migrated'; migrations: readonly string[] }
+  /** libSQL only: others could read this file of the ledger; `tightened` unless another user owns it. */
+  | ({ kind: 'wideFile' } & WideFile)
   /** libSQL only: the thread with the database ended; the next call starts another one. */
   | { kind: 'threadLost'; reason: string };
 
@@ -75,6 +79,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   // An in-memory ledger is gone with its connection, so it is prepared over the one it keeps.
   const keep = address.kind === 'libsql' && address.path === IN_MEMORY;
+  if (address.kind === 'libsql' && !keep) for (const wide of tightenLedgerFiles(address.path)) options.onEvent?.({ kind: 'wideFile', ...wide });
   const opening = connect(address, keep ? deadlineMs : OPENING_DEADLINE_MS, options);
   try {
     const ran = await withinDeadline(() => prepare(opening, fingerprint, address), OPENING_DEADLINE_MS);

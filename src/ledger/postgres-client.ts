@@ -77,8 +77,8 @@ export class GuardedClient extends Client {
 
 /** The part of `pg`'s connection that sends a password, in clear or as MD5; SCRAM does not use it. */
 interface PasswordSender {
+  stream: { destroy(error: Error): void };
   password(password: string): void;
-  emit(event: 'error', error: Error): void;
   on(event: 'authenticationCleartextPassword' | 'authenticationMD5Password', listener: () => void): void;
 }
 
@@ -90,6 +90,7 @@ function guardPassword(connection: unknown, { refuseClear, refuseMd5 }: Password
   sender.on('authenticationMD5Password', () => (refused = refuseMd5 ? 'as MD5' : ''));
   sender.password = (password) => {
     if (refused === '') send(password);
-    else sender.emit('error', new PostgresRefusedError(`The database asks for the password ${refused}, on a connection without checked TLS. Let it use SCRAM (scram-sha-256 in pg_hba.conf), or TLS.`));
+    // Also closes the connection, which the client would leave open.
+    else sender.stream.destroy(new PostgresRefusedError(`The database asks for the password ${refused}, on a connection without checked TLS. Let it use SCRAM (scram-sha-256 in pg_hba.conf), or TLS.`));
   };
 }

@@ -32,7 +32,7 @@ import { invalidInput, parseWorkflowInput } from './parse-workflow-input';
 import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
 import type { OffboardProgress } from './queries';
 import { runSteps, writeEnd } from './saga';
-import { makeSearchable } from './search-attributes';
+import { clearForeignSweep, makeSearchable } from './search-attributes';
 
 type Input = z.output<typeof offboardUserInput>;
 
@@ -107,6 +107,7 @@ class OffboardingRun {
     const { subject, searchAttributes } = preparation;
     const { sweepId } = this.#input.user;
     makeSearchable(searchAttributes, { OffboardingStatus: 'running', OffboardingSubject: subject, OffboardingSweep: sweepId });
+    if (sweepId === undefined) clearForeignSweep(searchAttributes);
     const plan = convergePlan(this.#input, preparation);
     const begun = beginConverging(plan);
     const end = await runSteps(

@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { patched, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
 import type { SearchAttribute } from '../policy/search-attributes';
 
@@ -17,4 +17,17 @@ export function makeSearchable(usable: readonly string[] | undefined, values: Pa
     return workflowInfo().typedSearchAttributes.get(key) === value ? [] : [{ key, value }];
   });
   if (pairs.length > 0) upsertSearchAttributes(pairs);
+}
+
+/** Runs recorded before it was introduced keep the attribute that they began with. */
+const CLEARS_FOREIGN_SWEEP = 'clear-foreign-sweep';
+
+/**
+ * Removes the sweep from a run that belongs to none. The Temporal UI copies the attributes of a sweep's run when a person
+ * starts another one like it, which would then be listed as the sweep's.
+ */
+export function clearForeignSweep(usable: readonly string[] | undefined): void {
+  const key = defineSearchAttributeKey('OffboardingSweep', 'KEYWORD');
+  if (!usable?.includes('OffboardingSweep') || workflowInfo().typedSearchAttributes.get(key) === undefined) return;
+  if (patched(CLEARS_FOREIGN_SWEEP)) upsertSearchAttributes([{ key, value: null }]);
 }

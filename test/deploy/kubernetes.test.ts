@@ -77,7 +77,7 @@ describe('the settings of its workers', () => {
   });
 
   it('are all that a worker needs, beside what the image sets', async () => {
-    const secrets: Record<string, string> = { batch_api_keys: 'ios=app-key', subject_key: 'a subject key for tests only', ledger_url: 'postgres://u:p@db/ledger' };
+    const secrets: Record<string, string> = { batch_api_keys: 'ios=app-key', subject_key: 'a subject key for tests only', ledger_url: 'postgres://u:p@db/ledger?sslmode=verify-full' };
     const env: Record<string, string> = { ...imageEnv(), ...environment };
     for (const [name, path] of Object.entries(environment)) {
       if (!name.endsWith('_FILE') || name.startsWith('TEMPORAL_')) continue;

@@ -1,12 +1,14 @@
 import { Client, Connection } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { searchAttributePayloadConverter } from '@temporalio/common/lib/converter/payload-search-attributes';
 import { ensureSearchAttributes } from '../../src/operator/search-attributes';
 import { SEARCH_ATTRIBUTES } from '../../src/policy/search-attributes';
 import { freshNamespace } from '../support/namespaces';
-import { openPlace } from '../support/offboarding';
+import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { offboard, seedUser, startOffboarding, until } from '../support/offboarding-runs';
+import { offboard, REASON, seedUser, startOffboarding, until } from '../support/offboarding-runs';
 import { temporalAddress } from '../support/temporal';
+import type { offboardUser } from '../../src/workflows/offboard-user';
 
 const KEYWORD = 2;
 const INT = 3;
@@ -60,6 +62,23 @@ it('creates what the namespace lacks, and runs are found by how they ended and b
   const query = `OffboardingStatus = 'completed' AND OffboardingSubject = '${subject}'`;
   await until('the run is found', async () => (await found(here, query)).length > 0);
   expect(await found(here, query)).toEqual([handle.workflowId]);
+});
+
+it('takes the sweep from a run that was started like one of a sweep, and belongs to none', async () => {
+  const namespace = await freshNamespace(place.client);
+  const here = await placeIn(namespace);
+  // Makes the attributes.
+  await offboard(here, { user: seedUser(here).user });
+  const handle = await here.client.workflow.start<typeof offboardUser>('offboardUser', {
+    taskQueue: here.taskQueue,
+    workflowId: freshId('copied'),
+    args: [{ reason: REASON, user: seedUser(here).user }],
+    typedSearchAttributes: [{ key: defineSearchAttributeKey('OffboardingSweep', 'KEYWORD'), value: 'a-sweep' }],
+  });
+  await handle.result();
+  expect((await handle.describe()).typedSearchAttributes.get(defineSearchAttributeKey('OffboardingSweep', 'KEYWORD'))).toBeUndefined();
+  await until('the run is found', async () => (await found(here, `WorkflowId = '${handle.workflowId}' AND OffboardingStatus = 'completed'`)).length > 0);
+  expect(await found(here, "OffboardingSweep = 'a-sweep'")).toEqual([]);
 });
 
 it('writes nothing when it is switched off', async () => {

@@ -5,7 +5,7 @@ import { fileWith, removeFolders } from './reading';
 
 afterAll(removeFolders);
 
-const URL = 'postgres://reader:canary@db.example.com/app';
+const URL = 'postgres://reader:canary@db.example.com/app?sslmode=verify-full';
 
 function problemsOf(env: Record<string, string>): string[] {
   try {
@@ -41,6 +41,8 @@ describe('the settings of sources', () => {
     [{ A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: is missing'],
     [{ A_URL: 'mysql://u:canary@h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: must begin with file: or postgres://'],
     [{ A_URL: 'postgres://u:canary@[h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: cannot be read'],
+    [{ A_URL: 'postgres://u:canary@db.example.com/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: leads to db.example.com, which is beyond this machine, without TLS'],
+    [{ A_URL: 'postgres://u:1#canary@h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: contains a "#"'],
     [{ A_URL: 'file://host/a.db', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: must be file:PATH'],
     [{ A_URL: URL, A_QUERY: 'delete from users' }, 'HTTP_TASKS_SOURCE_A_QUERY: must be one query that reads'],
     [{ A_URL: URL, A_QUERY: 'select 1; delete from users' }, 'HTTP_TASKS_SOURCE_A_QUERY: holds something behind a semicolon'],

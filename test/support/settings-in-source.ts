@@ -14,6 +14,7 @@ const FILES = [
   'src/config/proxy-settings.ts',
   'src/config/ui-settings.ts',
   'src/config/process-settings.ts',
+  'src/config/plaintext.ts',
   'src/config/tracing-settings.ts',
 ];
 

@@ -63,7 +63,7 @@ describe('Settings', () => {
   });
 
   it('hold what sources may read, and report what is wrong there with everything else', () => {
-    const sources = { HTTP_TASKS_SOURCE_DIR: '/srv/users', HTTP_TASKS_SOURCE_CLOSED_URL: 'postgres://u:source-password@db/x', HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select 1 as batch_user_id' };
+    const sources = { HTTP_TASKS_SOURCE_DIR: '/srv/users', HTTP_TASKS_SOURCE_CLOSED_URL: 'postgres://u:source-password@db/x?sslmode=verify-full', HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select 1 as batch_user_id' };
     const settings = readSettings({ ...GOOD, ...sources });
     expect(settings.sources.folder).toBe('/srv/users');
     expect(settings.sources.queryNames).toEqual(['closed']);
@@ -97,7 +97,7 @@ describe('Settings', () => {
       PLAID_ENV: 'production',
       PLAID_CREDENTIALS_IN: 'body',
       BATCH_BASE_URL: 'http://127.0.0.1:4020/sim/',
-      HTTP_TASKS_LEDGER_URL: 'postgres://app:canary-password@db/ledger',
+      HTTP_TASKS_LEDGER_URL: 'postgres://app:canary-password@db/ledger?sslmode=verify-full',
       HTTP_TASKS_TASK_QUEUE: 'mine',
       HTTP_TASKS_TOTAL_TIMEOUT_MS: '2500',
       HTTP_TASKS_ALLOW_SENSITIVE: ' user_token , access_token ',
@@ -105,7 +105,7 @@ describe('Settings', () => {
       HTTP_TASKS_HTTP_ALLOW_PRIVATE: 'http://tickets.internal',
     });
     expect(settings).toMatchObject({ taskQueue: 'mine', sender: { totalTimeoutMs: 2_500 } });
-    expect(settings.ledger.url).toBe('postgres://app:canary-password@db/ledger');
+    expect(settings.ledger.url).toBe('postgres://app:canary-password@db/ledger?sslmode=verify-full');
     expect([...settings.allowSensitive]).toEqual(['user_token', 'access_token']);
     expect([...settings.sender.httpAllow]).toEqual(['https://a.example', 'http://b.example:8080', 'http://tickets.internal']);
     expect([...settings.sender.httpAllowPrivate]).toEqual(['http://tickets.internal']);
@@ -188,7 +188,7 @@ describe('Settings', () => {
       ...GOOD,
       HTTP_TASKS_SECRET_A: 'canary-a',
       HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example',
-      HTTP_TASKS_LEDGER_URL: 'postgres://u:canary@db/x',
+      HTTP_TASKS_LEDGER_URL: 'postgres://u:canary@db/x?sslmode=verify-full',
     });
     expect(`${inspect(settings, { depth: 20, showHidden: true })} ${JSON.stringify(settings)}`).not.toContain('canary');
     expect(settings.sender.secretValues().sort()).toEqual(['canary-a', 'canary-android', 'canary-client', 'canary-ios', 'canary-rest', 'canary-secret']);

@@ -1,0 +1,62 @@
+import { parseLedgerUrl } from '../ledger/ledger-url';
+import type { LedgerAddress } from '../ledger/ledger-url';
+import type { Settings } from './settings';
+
+/** What a worker runs with, for its log; contains no credentials. */
+export interface SetupLine {
+  taskQueue: string;
+  /** Of each service that has its settings. */
+  environments: Readonly<Record<string, string>>;
+  ledger: string;
+  encryption: string;
+  /** The sources that `source.query` may name. */
+  sources: readonly string[];
+  /** What may leave this machine without TLS. */
+  allowedPlaintext: readonly string[];
+  off: readonly string[];
+}
+
+/**
+ * Returns what a worker with these settings runs with, and which of its protections and services are off.
+ *
+ * @param known The services that it could serve.
+ * @param own What the worker itself decides in a host's process. @default what the settings say
+ */
+export function setupLine(settings: Settings, known: readonly string[], own: { taskQueue?: string; encryption?: string } = {}): SetupLine {
+  const { sender, ledger, encryption, sources, allowedPlaintext } = settings;
+  const { taskQueue = settings.taskQueue, encryption: encrypted = encryption ? `on, plain-text inputs: ${encryption.plaintext}` : 'off' } = own;
+  const services = [...sender.services.values()];
+  const environments = Object.fromEntries(services.map(({ service, environment }) => [service, environment]));
+  const off = [
+    ...(encrypted === 'off' ? ['encryption'] : []),
+    ...(encrypted === 'on, plain-text inputs: accept' ? ['refusal of plain-text inputs'] : []),
+    ...allowedPlaintext.map((item) => `TLS for ${item}`),
+    ...known.filter((service) => !sender.services.has(service)).map((service) => `service ${service}`),
+    ...(settings.searchAttributes ? [] : ['search attributes']),
+    ...(settings.nexus ? [] : ['Nexus']),
+  ];
+  return {
+    taskQueue,
+    environments,
+    ledger: ledgerText(parseLedgerUrl(ledger.url, ledger.plaintextAllowed)),
+    encryption: encrypted,
+    sources: sources.queryNames,
+    allowedPlaintext,
+    off,
+  };
+}
+
+/** The same in one sentence, for a host's log. */
+export function setupText({ taskQueue, environments, ledger, encryption, sources, off }: SetupLine): string {
+  const services = Object.entries(environments).map(([service, environment]) => `${service} (${environment})`);
+  const parts = [`task queue ${taskQueue}`, `services ${services.join(', ')}`, `ledger ${ledger}`, `encryption ${encryption}`, `sources ${sources.join(', ') || 'none'}`, `off: ${off.join(', ') || 'nothing'}`];
+  return `HTTP tasks: ${parts.join('; ')}.`;
+}
+
+const VERIFIED = { full: 'TLS, server verified', ca: 'TLS, authority verified', none: 'TLS, server not verified' } as const;
+
+function ledgerText(address: LedgerAddress): string {
+  if (address.kind === 'libsql') return address.label;
+  const { tls } = address.target;
+  return `${address.label} (${tls ? VERIFIED[tls.verify] : 'no TLS'})`;
+}

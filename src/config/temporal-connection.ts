@@ -1,0 +1,70 @@
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Env } from './env';
+import { isThisMachine, readPlaintext, whyTlsIsNeeded } from './plaintext';
+import { ProblemList } from './problems';
+
+type LoadedConfig = ReturnType<typeof loadClientConnectConfig>;
+
+/** Where a Temporal server listens that no setting names. */
+export const DEFAULT_TEMPORAL_ADDRESS = 'localhost:7233';
+
+const SETTING = 'TEMPORAL_ADDRESS';
+const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::\d{1,5})?$/;
+
+/** What takes precedence over the environment and a profile. */
+export interface TemporalPlace {
+  address?: string | undefined;
+  namespace?: string | undefined;
+  profile?: string | undefined;
+}
+
+/** How a process of the package's own reaches the Temporal server. */
+export interface TemporalConnection {
+  connectionOptions: LoadedConfig['connectionOptions'] & { address: string };
+  namespace?: string;
+}
+
+/**
+ * Reads, by Temporal's own environment configuration, how to reach the Temporal server. Beyond this machine that takes
+ * TLS, unless HTTP_TASKS_ALLOW_PLAINTEXT lists `temporal`.
+ *
+ * @throws SettingsError when a TEMPORAL_* setting or the profile cannot be used; an address is not repeated.
+ */
+export function readTemporalConnection(env: Env, place: TemporalPlace = {}): TemporalConnection {
+  const problems = new ProblemList();
+  const loaded = load(env, place.profile, problems);
+  const address = place.address ?? loaded?.connectionOptions.address ?? DEFAULT_TEMPORAL_ADDRESS;
+  const wrong = whyNotAddress(address, hasTls(loaded) || readPlaintext(env, problems).allows('temporal'));
+  if (loaded && wrong !== undefined) problems.add(SETTING, wrong);
+  const { connectionOptions, namespace: configured } = problems.finish(loaded);
+  const namespace = place.namespace ?? configured;
+  return { connectionOptions: { ...connectionOptions, address }, ...(namespace !== undefined && { namespace }) };
+}
+
+function load(env: Env, profile: string | undefined, problems: ProblemList): LoadedConfig | undefined {
+  const given = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  try {
+    return loadClientConnectConfig({ ...(profile !== undefined && { profile }), overrideEnvVars: Object.fromEntries(given) });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    problems.add('TEMPORAL_*', `Temporal's configuration (TEMPORAL_* or its file) cannot be used: ${why}`);
+    return undefined;
+  }
+}
+
+function hasTls(loaded: LoadedConfig | undefined): boolean {
+  const tls = loaded?.connectionOptions.tls;
+  return tls !== undefined && tls !== null && tls !== false;
+}
+
+/** The host in an address of a Temporal server; undefined when it is not HOST or HOST:PORT. */
+export function temporalHost(address: string): string | undefined {
+  return ADDRESS.exec(address)?.[1];
+}
+
+function whyNotAddress(address: string, mayLeave: boolean): string | undefined {
+  const host = temporalHost(address);
+  if (host === undefined) return 'is not the address of a Temporal server; write HOST:PORT, for example temporal.example.com:7233.';
+  if (mayLeave || isThisMachine(host)) return undefined;
+  return whyTlsIsNeeded(host, 'temporal', 'Set TEMPORAL_TLS=true, TEMPORAL_API_KEY, or tls in the profile.');
+}
