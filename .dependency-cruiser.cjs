@@ -18,7 +18,7 @@ module.exports = {
       from: { path: SANDBOX },
       to: {
         reachable: true,
-        path: '^src/(http|ledger|activities|sources|observability|config|codec|gateway|reference|page|openapi|simulators|cli|temporal-server)/|node_modules/(undici|kysely|pg|libsql|pino)/',
+        path: '^src/(http|ledger|activities|sources|observability|config|codec|gateway|reference|transport|page|openapi|simulators|cli|temporal-server)/|node_modules/(undici|kysely|pg|libsql|pino)/',
       },
     },
     {

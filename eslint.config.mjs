@@ -7,11 +7,13 @@ const ROOMS = {
   tasks: { rooms: [], packages: ['zod'] },
   openapi: { rooms: ['tasks'] },
   policy: { rooms: ['tasks'], packages: ['zod'] },
-  config: { rooms: ['tasks', 'policy'] },
+  // What may leave this machine and how, as pure functions.
+  transport: { rooms: [] },
+  config: { rooms: ['tasks', 'policy', 'transport'] },
   http: { rooms: ['tasks', 'policy', 'config'] },
-  ledger: { rooms: ['policy'], types: ['tasks'] },
+  ledger: { rooms: ['policy', 'transport'], types: ['tasks'] },
   observability: { rooms: ['tasks', 'policy', 'config', 'http'] },
-  sources: { rooms: ['tasks', 'policy', 'config', 'http', 'ledger'] },
+  sources: { rooms: ['tasks', 'policy', 'config', 'http', 'ledger', 'transport'] },
   activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config', 'codec', 'observability'] },
   workflows: {
     rooms: ['tasks', 'policy'],

@@ -1,4 +1,4 @@
-import { isThisMachine } from '../config/plaintext';
+import { isThisMachine } from '../transport/plaintext';
 import { readTemporalConnection, temporalHost } from '../config/temporal-connection';
 import type { TemporalConnection } from '../config/temporal-connection';
 import type { Io } from './io';

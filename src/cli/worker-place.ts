@@ -27,11 +27,11 @@ export interface WorkerPlace {
  */
 export async function readWorkerPlace(io: Io, client: Client, taskQueue: string): Promise<WorkerPlace> {
   const queue = { namespace: client.options.namespace, taskQueue };
-  const url = readLedgerUrl(io.env);
+  const { url, plaintextAllowed } = readLedgerUrl(io.env);
   try {
     // Only commands that ask pay for loading the databases' drivers.
     const { readWorkersOfLedger } = await import('../ledger/open-ledger.js');
-    const recorded = await readWorkersOfLedger({ url: url ?? DEFAULT_LEDGER_URL }, queue);
+    const recorded = await readWorkersOfLedger({ url: url ?? DEFAULT_LEDGER_URL, plaintextAllowed }, queue);
     return { ...queue, ...placeOf(recorded, await activityPollers(client, taskQueue), queue.taskQueue) };
   } catch (error) {
     if (!(error instanceof LedgerSettingError || error instanceof LedgerUnavailableError)) throw error;

@@ -1,4 +1,4 @@
-import { whyAmbiguousUrl } from './url-text';
+import { whyAmbiguousUrl } from '../transport/url-text';
 
 /** Where a service is: what a request line and a connection need, taken apart once. */
 export interface BaseUrl {

@@ -1,6 +1,6 @@
 import type { Env } from './env';
 import { readPlaintext } from './plaintext';
-import { parsePostgresUrl, passwordsInUrl } from './postgres-url';
+import { parsePostgresUrl, passwordsInUrl } from '../transport/postgres-url';
 import { ProblemList } from './problems';
 import { Secret } from './secret';
 
@@ -48,15 +48,15 @@ export function readLedgerSettings(env: Env): LedgerSettings {
 }
 
 /**
- * Reads where the ledger is, for a command that needs no key; undefined when the setting is absent.
+ * Reads where the ledger is, for a command that needs no key; `url` is undefined when the setting is absent.
  *
  * @throws SettingsError when it cannot be used.
  */
-export function readLedgerUrl(env: Env): string | undefined {
+export function readLedgerUrl(env: Env): { url: string | undefined; plaintextAllowed: boolean } {
   const problems = new ProblemList();
-  const url = readUrl(env, readPlaintext(env, problems).allows('ledger'), problems);
-  problems.finish(true);
-  return url?.value;
+  const plaintextAllowed = readPlaintext(env, problems).allows('ledger');
+  const url = readUrl(env, plaintextAllowed, problems);
+  return problems.finish({ url: url?.value, plaintextAllowed });
 }
 
 /** Reads the ledger's settings; adds to `problems` and answers undefined when they cannot be used. */

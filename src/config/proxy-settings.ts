@@ -4,7 +4,7 @@ import { readList, readText } from './env';
 import type { Env } from './env';
 import type { ProblemList } from './problems';
 import { Secret } from './secret';
-import { whyAmbiguousUrl, whyFragment } from './url-text';
+import { whyAmbiguousUrl, whyFragment } from '../transport/url-text';
 
 const PROXY = 'HTTP_TASKS_PROXY';
 const NO_PROXY = 'HTTP_TASKS_NO_PROXY';

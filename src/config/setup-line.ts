@@ -1,6 +1,7 @@
-import { parseLedgerUrl } from '../ledger/ledger-url';
-import type { LedgerAddress } from '../ledger/ledger-url';
+import { parsePostgresUrl } from '../transport/postgres-url';
+import type { LedgerSettings } from './ledger-settings';
 import type { Settings } from './settings';
+import { databaseFile } from './source-settings';
 
 /** What a worker runs with, for its log; contains no credentials. */
 export interface SetupLine {
@@ -38,7 +39,7 @@ export function setupLine(settings: Settings, known: readonly string[], own: { t
   return {
     taskQueue,
     environments,
-    ledger: ledgerText(parseLedgerUrl(ledger.url, ledger.plaintextAllowed)),
+    ledger: ledgerText(ledger),
     encryption: encrypted,
     sources: sources.queryNames,
     allowedPlaintext,
@@ -55,8 +56,8 @@ export function setupText({ taskQueue, environments, ledger, encryption, sources
 
 const VERIFIED = { full: 'TLS, server verified', ca: 'TLS, authority verified', none: 'TLS, server not verified' } as const;
 
-function ledgerText(address: LedgerAddress): string {
-  if (address.kind === 'libsql') return address.label;
-  const { tls } = address.target;
-  return `${address.label} (${tls ? VERIFIED[tls.verify] : 'no TLS'})`;
+function ledgerText({ url, plaintextAllowed }: LedgerSettings): string {
+  if (url.startsWith('file:')) return `file:${databaseFile(url) ?? ''}`;
+  const target = parsePostgresUrl(url, { item: 'ledger', plaintextAllowed });
+  return typeof target === 'string' ? 'unusable' : `${target.label} (${target.tls ? VERIFIED[target.tls.verify] : 'no TLS'})`;
 }

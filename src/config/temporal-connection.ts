@@ -1,6 +1,7 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Env } from './env';
-import { isThisMachine, readPlaintext, whyTlsIsNeeded } from './plaintext';
+import { isThisMachine, whyTlsIsNeeded } from '../transport/plaintext';
+import { readPlaintext } from './plaintext';
 import { ProblemList } from './problems';
 
 type LoadedConfig = ReturnType<typeof loadClientConnectConfig>;

@@ -1,8 +1,9 @@
 import { readText } from './env';
 import type { Env } from './env';
-import { isThisMachine, readPlaintext, whyTlsIsNeeded } from './plaintext';
+import { isThisMachine, whyTlsIsNeeded } from '../transport/plaintext';
+import { readPlaintext } from './plaintext';
 import { ProblemList } from './problems';
-import { whyAmbiguousUrl } from './url-text';
+import { whyAmbiguousUrl } from '../transport/url-text';
 
 /** How spans are sent. Where to, with which headers and how many of them, OpenTelemetry's packages read by themselves. */
 export interface TracingSettings {

@@ -2,7 +2,7 @@ import { isLoopback } from './base-url';
 import { readText } from './env';
 import type { Env } from './env';
 import { ProblemList } from './problems';
-import { whyAmbiguousUrl } from './url-text';
+import { whyAmbiguousUrl } from '../transport/url-text';
 
 /** The setting that tells where people find the Temporal UI. */
 const UI = 'HTTP_TASKS_TEMPORAL_UI';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parsePostgresUrl } from '../config/postgres-url';
-import type { PostgresTarget } from '../config/postgres-url';
+import { parsePostgresUrl } from '../transport/postgres-url';
+import type { PostgresTarget } from '../transport/postgres-url';
 import { LedgerSettingError } from './setting-error';
 
 /** Where a ledger lives. `label` may be shown to people: it has no user and no password. */

@@ -102,8 +102,8 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
  * @throws LedgerSettingError for a URL that cannot be used, and when there is no such file.
  * @throws LedgerUnavailableError when the database cannot be reached.
  */
-export async function readWorkersOfLedger({ url, deadlineMs = DEADLINE_MS }: Pick<LedgerOptions, 'url' | 'deadlineMs'>, queue: WorkerQueue): Promise<RecordedEnvironment[]> {
-  const address = parseLedgerUrl(url);
+export async function readWorkersOfLedger({ url, plaintextAllowed, deadlineMs = DEADLINE_MS }: Pick<LedgerOptions, 'url' | 'plaintextAllowed' | 'deadlineMs'>, queue: WorkerQueue): Promise<RecordedEnvironment[]> {
+  const address = parseLedgerUrl(url, plaintextAllowed);
   if (address.kind === 'libsql' && !existsSync(address.path)) throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
   const database = connect(address, deadlineMs, {});
   try {

@@ -2,8 +2,8 @@ import { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { Client } from 'pg';
 import type { ClientConfig } from 'pg';
-import { isThisMachine } from '../config/plaintext';
-import type { PostgresTarget, PostgresTls } from '../config/postgres-url';
+import { isThisMachine } from '../transport/plaintext';
+import type { PostgresTarget, PostgresTls } from '../transport/postgres-url';
 import { LedgerUnavailableError } from './ledger';
 
 /** A connection to Postgres was given up before it could carry a secret. */

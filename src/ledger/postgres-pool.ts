@@ -1,7 +1,7 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import { DatabaseError, Pool } from 'pg';
 import type { ClientBase, PoolClient, PoolConfig } from 'pg';
-import type { PostgresTarget } from '../config/postgres-url';
+import type { PostgresTarget } from '../transport/postgres-url';
 import { clientConfig, GuardedClient, PostgresRefusedError } from './postgres-client';
 import { unreachable } from './sql-failure';
 

@@ -1,5 +1,5 @@
 import { DatabaseError, types } from 'pg';
-import { parsePostgresUrl } from '../config/postgres-url';
+import { parsePostgresUrl } from '../transport/postgres-url';
 import { clientConfig, GuardedClient, PostgresRefusedError } from '../ledger/postgres-client';
 import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
 import type { SqlPage, SqlRun } from './sql-rows';

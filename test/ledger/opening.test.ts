@@ -115,7 +115,7 @@ describe('the address of a ledger', () => {
     ['hunter2', 'has no scheme'],
     ['file:', 'without a path'],
     ['file://host/hunter2', 'needs an absolute path and no host'],
-    ['postgres://admin:hunter2#@db/x', 'percent-encoded'],
+    ['postgres://admin:hunter2#@db/x', 'write it as %23'],
   ])('%j is refused by the name of the setting, with what is allowed and no password', async (url, saying) => {
     const error = await refusal(openLedger({ url, subjectKey: SUBJECT_KEY }));
     expect(error).toBeInstanceOf(LedgerSettingError);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clientConfig, GuardedClient } from '../../src/ledger/postgres-client';
 import { openLedger } from '../../src/ledger/open-ledger';
-import { parsePostgresUrl } from '../../src/config/postgres-url';
+import { parsePostgresUrl } from '../../src/transport/postgres-url';
 import { postgresRows } from '../../src/sources/postgres-rows';
 import { createAuthority } from '../support/certificates';
 import { startPostgres } from '../support/postgres-server';

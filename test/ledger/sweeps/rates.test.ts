@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { KyselyPlugin } from 'kysely';
-import { parsePostgresUrl } from '../../../src/config/postgres-url';
-import type { PostgresTarget } from '../../../src/config/postgres-url';
+import { parsePostgresUrl } from '../../../src/transport/postgres-url';
+import type { PostgresTarget } from '../../../src/transport/postgres-url';
 import { LedgerUnavailableError } from '../../../src/ledger/ledger';
 import { LibsqlDialect } from '../../../src/ledger/libsql-dialect';
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
-import { isThisMachine, readPlaintext } from '../../../src/config/plaintext';
-import { parsePostgresUrl } from '../../../src/config/postgres-url';
-import type { PostgresTarget } from '../../../src/config/postgres-url';
+import { readPlaintext } from '../../../src/config/plaintext';
+import { isThisMachine } from '../../../src/transport/plaintext';
+import { parsePostgresUrl } from '../../../src/transport/postgres-url';
+import type { PostgresTarget } from '../../../src/transport/postgres-url';
 import { ProblemList } from '../../../src/config/problems';
-import { whyAmbiguousUrl } from '../../../src/config/url-text';
+import { whyAmbiguousUrl } from '../../../src/transport/url-text';
 
 const parse = (url: string, plaintextAllowed = false): PostgresTarget | string => parsePostgresUrl(url, { item: 'ledger', plaintextAllowed });
 
