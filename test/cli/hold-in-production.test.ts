@@ -76,7 +76,9 @@ it('is obeyed by a worker in production when it was set with the ledger and its 
   await holdAdd('--plaid-user-id', plaidUserId, '--reason', 'case 2031');
   const { document } = await runJson<{ held: boolean }>(['hold', 'check', '--plaid-user-id', plaidUserId], desk);
   expect(document.held).toBe(true);
-  expect((await offboard(plaidUserId)).status).toBe('held');
+  const person = { ...desk, TEMPORAL_ADDRESS: temporalAddress(), HTTP_TASKS_TASK_QUEUE: taskQueue, PLAID_ENV: 'production' };
+  const refused = await runJson<OffboardResult>(['offboard', '--plaid-user-id', plaidUserId, '--reason', 'USER_OFFBOARDING', '--yes'], person);
+  expect({ code: refused.code, status: refused.document.status }).toEqual({ code: 1, status: 'held' });
   expect(gone()).not.toContain(plaidUserId);
 
   await runJson(['hold', 'remove', '--plaid-user-id', plaidUserId], desk);

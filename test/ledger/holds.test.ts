@@ -1,7 +1,12 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client } from 'pg';
 import { HoldConflictError } from '../../src/ledger/hold-ledger';
 import type { NewHold } from '../../src/ledger/ledger';
+import { LibsqlDialect } from '../../src/ledger/libsql-dialect';
+import { migrations } from '../../src/ledger/migrations';
 import type { OpenedLedger } from '../../src/ledger/open-ledger';
+import { createPostgresPool } from '../../src/ledger/postgres-pool';
+import type { Tables } from '../../src/ledger/tables';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from './databases';
 
 describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
@@ -108,6 +113,32 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     expect(await fresh.holds.countUnknown()).toBe(1);
     expect(await fresh.holds.set([{ ...again, subjects: [subject('again'), subject('again-too')] }])).toEqual(['extended']);
     expect(await fresh.holds.countUnknown()).toBe(0);
+  });
+
+  it('of a ledger of version 0.1.0 stay when it is brought up to date, and hold as ones of an unknown environment', async () => {
+    const address = await freshUrl();
+    const user = subject('since-0.1.0');
+    const db = new Kysely<Tables>({
+      dialect: name === 'Postgres'
+        ? new PostgresDialect({ pool: createPostgresPool({ connectionString: address, deadlineMs: 10_000 }) })
+        : new LibsqlDialect({ path: address.slice('file:'.length), deadlineMs: 10_000 }),
+    });
+    const dialect = name === 'Postgres' ? 'postgres' : 'libsql';
+    await db.transaction().execute(async (transaction) => {
+      await sql`create table ledger_migrations (name text not null primary key, at ${sql.raw(name === 'Postgres' ? 'timestamptz' : 'text')} not null)`.execute(transaction);
+      for (const migration of migrations.filter((one) => one.name < '0008')) {
+        await migration.up(transaction, dialect);
+        await transaction.insertInto('ledger_migrations').values({ name: migration.name, at: new Date().toISOString() }).execute();
+      }
+      await sql`insert into holds (hold_id, subject, reason, at) values ('old', ${user}, 'case 1', '2025-01-31T10:00:00.000Z')`.execute(transaction);
+    });
+    await db.destroy();
+    const upgraded = await open(address);
+    expect(await upgraded.listHolds()).toEqual([{ holdId: 'old', subjects: [user], reason: 'case 1', at: '2025-01-31T10:00:00.000Z' }]);
+    expect(await upgraded.holds.countUnknown()).toBe(1);
+    expect(await upgraded.recordIntent(intentOf({ workflowId: 'upgraded', subjects: [user] }))).toEqual({ kind: 'held' });
+    await upgraded.holds.lift({ holdId: 'old' }, { by: 'Ann' });
+    expect(await upgraded.holds.readLog({ limit: 10 })).toMatchObject([{ change: 'lifted', by: 'Ann', reason: 'case 1', heldSince: '2025-01-31T10:00:00.000Z', subjects: 1 }]);
   });
 
   it('are set all or none', async () => {
