@@ -22,7 +22,8 @@ export interface GuardedPlace {
 export async function placeOfRuns({ secrets, place: { namespace, taskQueue } }: GatewayParts, own: GuardedPlace, service?: string): Promise<GuardedPlace> {
   if (own.production) return own;
   try {
-    const recorded = await readWorkersOfLedger({ url: readLedgerUrl(secrets.env) ?? DEFAULT_LEDGER_URL }, { namespace, taskQueue });
+    const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(secrets.env);
+    const recorded = await readWorkersOfLedger({ url, plaintextAllowed }, { namespace, taskQueue });
     // A worker that fell silent may still run.
     const found = recorded.find((one) => one.production && one.state !== 'ended' && (service === undefined || one.service === service));
     return found ? { environment: found.environment, production: true } : own;
