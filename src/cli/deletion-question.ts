@@ -17,7 +17,7 @@ export type Fact = readonly [label: string, text: string];
 
 /** What a person is shown, and has to type, before anything is deleted. */
 export interface DeletionQuestion {
-  /** What happens, as a sentence. */
+  /** What happens and that it cannot be undone, as a sentence. */
   title: string;
   facts: readonly Fact[];
   /** What has to be typed, for example the number of users and `5003`. */
@@ -53,7 +53,7 @@ export async function placeToAskAbout(
 export async function confirmDeletion(io: Io, place: WorkerPlace, { title, facts, name, typed }: DeletionQuestion): Promise<boolean> {
   const environment = paint(io, place.production ? ['bold', 'red'] : 'bold', printable(placeText(place)), 'stderr');
   const all: Fact[] = [...facts, ['Task queue', `${place.taskQueue}, namespace ${place.namespace}`]];
-  sayLines(io, `\n${paint(io, 'bold', printable(title), 'stderr')} ${paint(io, 'bold', 'This cannot be undone.', 'stderr')}\n`);
+  sayLines(io, `\n${paint(io, 'bold', printable(title), 'stderr')}\n`);
   say(io, `  ${'Environment'.padEnd(LABEL)}${environment}`);
   if (place.unknownBecause !== undefined) sayFact(io, 'Unknown', place.unknownBecause);
   for (const [label, text] of all) sayFact(io, label, text);

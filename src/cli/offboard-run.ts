@@ -55,7 +55,7 @@ function questionAbout(input: OffboardUserInput, place: WorkerPlace, workflowId:
   const atPlaid = plaidUserId !== undefined || plaidUserToken !== undefined;
   const has: Readonly<Record<string, boolean>> = { Plaid: atPlaid, Batch: batchUserId !== undefined };
   return {
-    title: "This deletes one user's data.",
+    title: "This deletes one user's data and cannot be undone.",
     facts: [['User', ids.filter(Boolean).join(', ')], ...removals(place, input).filter(([provider]) => has[provider]), ['Reason', input.reason.code]],
     ...typedFor(input, workflowId),
   };

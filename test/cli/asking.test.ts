@@ -75,7 +75,7 @@ describe('in a terminal, with workers in the sandbox', () => {
     run.type(` ${user.plaidId} ${ENTER}`);
     const { code, stdout, screen } = await run.ended;
     expect({ code, status: oneDocument<{ status: string }>(stdout, screen).status }).toEqual({ code: 0, status: 'completed' });
-    for (const shown of ["This deletes one user's data. This cannot be undone.", 'not production (Plaid: sandbox, Batch: default)', user.batchId, 'ios, android', 'OTHER']) {
+    for (const shown of ["This deletes one user's data and cannot be undone.", 'not production (Plaid: sandbox, Batch: default)', user.batchId, 'ios, android', 'OTHER']) {
       expect(screen).toContain(shown);
     }
     expect(isGone(stage, user)).toBe(true);
@@ -140,7 +140,7 @@ describe('in a terminal, with workers in the sandbox', () => {
     const args = ['sweep', '--source', file, ...REASON, '--watch', '--json'];
     for (const [id, answer] of [['no-text', `3${ENTER}`], ['no-end', CTRL_D], ['no-key', CTRL_C]] as const) {
       const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
-      expect(screen).toContain('This deletes the data of 2 users.');
+      expect(screen).toContain('This deletes the data of 2 users and cannot be undone.');
       expect(screen).toContain(basename(file));
       expect(screen).toContain('1 duplicate');
       expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({ code: 1, message: 'Not confirmed. Nothing was started, and what was read is destroyed.' });
@@ -158,7 +158,7 @@ describe('in a terminal, with workers in the sandbox', () => {
     const args = ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--json'];
     for (const [id, answer] of [['worker-no', `2${ENTER}`], ['worker-key', CTRL_C]] as const) {
       const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
-      expect(screen).toContain('This deletes the data of 3 users.');
+      expect(screen).toContain('This deletes the data of 3 users and cannot be undone.');
       expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({ code: 1, message: `Not confirmed. Nothing was deleted, and the sweep ${id} is cancelled.` });
       expect((await stage.client.workflow.getHandle(id).describe()).status.name).toBe('CANCELLED');
     }

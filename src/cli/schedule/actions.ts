@@ -100,7 +100,7 @@ export async function triggerSchedule(io: Io, name: string, options: ActionOptio
     await requireWorker(client, description.action.taskQueue);
     const [underWay] = description.info.runningActions;
     if (underWay && description.policies.overlap === 'SKIP') throw skipped(name, underWay.workflow.workflowId);
-    await askAboutRuns(io, client, description, { title: "This starts a sweep that deletes users' data.", when: 'one, now', otherwise: 'Nothing was started.' }, options);
+    await askAboutRuns(io, client, description, { title: "This starts a sweep that deletes users' data, which cannot be undone.", when: 'one, now', otherwise: 'Nothing was started.' }, options);
     await handle.trigger(description.policies.overlap);
     const workflowId = await startedRun(client, name, description);
     if (options.json) printJson(io, { name, ...(workflowId !== undefined && { workflowId }) });
@@ -145,7 +145,7 @@ async function setPaused(io: Io, name: string, options: ActionOptions, paused: b
     const { handle, description } = await findSchedule(client, name);
     if (!paused) {
       const when = `${timesText(description.spec).join(', ')} (${description.spec.timezone || 'UTC'})`;
-      await askAboutRuns(io, client, description, { title: "This resumes sweeps that delete users' data.", when, otherwise: 'The schedule stays as it was.' }, options);
+      await askAboutRuns(io, client, description, { title: "This resumes sweeps that delete users' data, which cannot be undone.", when, otherwise: 'The schedule stays as it was.' }, options);
     }
     // Temporal wants a note, and the one that is there may be of use.
     const note = options.note ?? (description.state.note || `${paused ? 'Paused' : 'Resumed'} by http-tasks`);
@@ -165,7 +165,7 @@ export async function backfillSchedule(io: Io, { name, from, to }: Period & { na
     if (runs === 0) throw new CommandFailure('Conflict', `No run of ${name} falls between ${from.toISOString()} and ${to.toISOString()}, so nothing was started.`);
     if (runs > MOST_BACKFILLED) throw new CommandFailure('Conflict', `${runs} runs are more than Temporal lets wait at once (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`);
     const when = `${runs}, of the time from ${from.toISOString()} to ${to.toISOString()}`;
-    await askAboutRuns(io, client, description, { title: "This starts sweeps that delete users' data.", when, otherwise: 'Nothing was started.' }, options);
+    await askAboutRuns(io, client, description, { title: "This starts sweeps that delete users' data, which cannot be undone.", when, otherwise: 'Nothing was started.' }, options);
     await handle.backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
     if (options.json) printJson(io, { name, from: from.toISOString(), to: to.toISOString(), runs });
     else print(io, `${runs} runs of ${printable(name)} start one after the other. See: http-tasks schedule show ${printable(name)}`);

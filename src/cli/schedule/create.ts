@@ -29,7 +29,7 @@ export async function createSchedule(io: Io, { name, wanted, input }: NewSchedul
   checkedSweepId(name, 'NAME');
   const { taskQueue } = readQueueSettings(io.env);
   return withTemporal<ExitCode>(io, options, async (client) => {
-    const title = "This schedules sweeps that delete users' data.";
+    const title = "This schedules sweeps that delete users' data, which cannot be undone.";
     const when = `${timesOf(wanted)}${wanted.state?.paused ? ', paused until it is resumed' : ''}`;
     await askAboutSchedule(io, client, { name, taskQueue, input, title, when, otherwise: 'Nothing was created.' }, options);
     await create(client, { name, wanted, input }, taskQueue);

@@ -4,6 +4,7 @@ import type { CheckedSweepInput } from '../../policy/sweep-input';
 import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from '../deletion-question';
 import type { AskingOptions, Fact } from '../deletion-question';
 import type { Io } from '../io';
+import { sourceName } from '../sweep/sweep-question';
 import type { WorkerPlace } from '../worker-place';
 
 /** A schedule, or runs of it, that a person is asked about. */
@@ -12,7 +13,7 @@ export interface AskedSchedule {
   taskQueue: string;
   /** As Temporal has it: a schedule of somebody else's may hold anything. */
   input: unknown;
-  /** What is about to happen, as a sentence. */
+  /** What happens and that it cannot be undone, as a sentence. */
   title: string;
   /** When the runs are. */
   when: string;
@@ -40,10 +41,5 @@ export async function askAboutSchedule(io: Io, client: Client, asked: AskedSched
 }
 
 function factsOf(input: CheckedSweepInput, place: WorkerPlace): Fact[] {
-  return [['Users', `all that ${sourceText(input)} has at the time of each run`], ...removals(place, input), ['Reason', input.reason.code]];
-}
-
-function sourceText({ source }: CheckedSweepInput): string {
-  const [kind = 'source', value] = Object.entries(source ?? {})[0] ?? [];
-  return typeof value === 'string' ? `${kind}:${value}` : `the ${kind} source`;
+  return [['Users', `all that ${sourceName(input.source)} has at the time of each run`], ...removals(place, input), ['Reason', input.reason.code]];
 }

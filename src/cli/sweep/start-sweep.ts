@@ -18,7 +18,7 @@ import { requireWorker } from '../pollers';
 import { withTemporal } from '../temporal-client';
 import { discardSnapshot, openSweepFile, takeLocalSnapshot } from './local-snapshot';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
-import { APPROVED_BY_ANSWER, askAndApprove, confirmSweep, leftOut } from './sweep-question';
+import { APPROVED_BY_ANSWER, askAndApprove, confirmSweep, leftOut, sourceName } from './sweep-question';
 import type { AskedSweep } from './sweep-question';
 import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { SWEEP_WORKFLOW, describeSweep } from './sweep-run';
@@ -72,8 +72,7 @@ function sourceOf({ local, input: { source, snapshot, redriveOf } }: WantedSweep
   if (local) return local.file;
   if (snapshot !== undefined) return `the snapshot ${snapshot}`;
   if (redriveOf !== undefined) return `the failed and unknown users of ${redriveOf}`;
-  const [kind = 'source', value] = Object.entries(source ?? {})[0] ?? [];
-  return typeof value === 'string' ? `${kind}:${value}` : `the ${kind} source of the worker`;
+  return sourceName(source);
 }
 
 async function requireFreshId(client: Client, sweepId: string): Promise<void> {

@@ -37,12 +37,19 @@ export interface AskedSweep {
 export async function confirmSweep(io: Io, { sweepId, input, place, from }: AskedSweep, users: { total: number; more?: string }): Promise<boolean> {
   const total = counted(users.total, 'user', 'users');
   const facts: Fact[] = [
-    ['Users', `${total} of ${from}${users.more === undefined ? '' : `; ${users.more}`}`],
+    ['Users', `${total} from ${from}${users.more === undefined ? '' : `; ${users.more}`}`],
     ...removals(place, input),
     ['Reason', input.reason.code],
     ['Sweep', sweepId],
   ];
-  return confirmDeletion(io, place, { title: `This deletes the data of ${total}.`, facts, name: 'the number of users', typed: String(users.total) });
+  return confirmDeletion(io, place, { title: `This deletes the data of ${total} and cannot be undone.`, facts, name: 'the number of users', typed: String(users.total) });
+}
+
+/** Where the worker takes the users from, in words. */
+export function sourceName(source: OffboardUsersInput['source']): string {
+  const [kind = 'configured', value] = Object.entries(source ?? {})[0] ?? [];
+  if (kind === 'inline') return 'the input';
+  return typeof value === 'string' ? `${kind}:${value}` : `the worker's ${kind} source`;
 }
 
 /** What of a source is left out, for the question. */
