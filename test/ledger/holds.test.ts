@@ -1,3 +1,4 @@
+import { postgresTarget } from '../support/postgres';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client } from 'pg';
 import { HoldConflictError } from '../../src/ledger/hold-ledger';
@@ -120,7 +121,7 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     const user = subject('since-0.1.0');
     const db = new Kysely<Tables>({
       dialect: name === 'Postgres'
-        ? new PostgresDialect({ pool: createPostgresPool({ connectionString: address, deadlineMs: 10_000 }) })
+        ? new PostgresDialect({ pool: createPostgresPool({ target: postgresTarget(address), deadlineMs: 10_000 }) })
         : new LibsqlDialect({ path: address.slice('file:'.length), deadlineMs: 10_000 }),
     });
     const dialect = name === 'Postgres' ? 'postgres' : 'libsql';

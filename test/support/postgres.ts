@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import { parsePostgresUrl } from '../../src/transport/postgres-url';
+import type { PostgresTarget } from '../../src/transport/postgres-url';
 
 /** The Postgres of this test run, started by jest's global set-up. */
 export function postgresUrl(): string {
@@ -21,4 +23,11 @@ export async function freshPostgresUrl(): Promise<string> {
   const url = new URL(postgresUrl());
   url.pathname = `/${name}`;
   return url.href;
+}
+
+/** Takes the address of a test's database apart, as the ledger does. */
+export function postgresTarget(url: string): PostgresTarget {
+  const target = parsePostgresUrl(url, { item: 'ledger', plaintextAllowed: false });
+  if (typeof target === 'string') throw new Error(target);
+  return target;
 }

@@ -1,7 +1,5 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { KyselyPlugin } from 'kysely';
-import { parsePostgresUrl } from '../../../src/transport/postgres-url';
-import type { PostgresTarget } from '../../../src/transport/postgres-url';
 import { LedgerUnavailableError } from '../../../src/ledger/ledger';
 import { LibsqlDialect } from '../../../src/ledger/libsql-dialect';
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';
@@ -10,13 +8,8 @@ import type { RateLedger } from '../../../src/ledger/sweeps/rate-ledger';
 import { createSqlRateLedger } from '../../../src/ledger/sweeps/sql-rate-ledger';
 import type { LedgerDatabase, Tables } from '../../../src/ledger/tables';
 import { LEASE_MS, LIVE_RESERVE } from '../../../src/policy/rate';
+import { postgresTarget } from '../../support/postgres';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
-
-function postgresTarget(url: string): PostgresTarget {
-  const target = parsePostgresUrl(url, { item: 'ledger', plaintextAllowed: false });
-  if (typeof target === 'string') throw new Error(target);
-  return target;
-}
 
 /** The same database as from far away: each statement takes a while to be answered. */
 function slowly(url: string): LedgerDatabase {
