@@ -18,7 +18,7 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
     `${task.name}: ${task.summary} (${prepared.effect}, ${prepared.environment})`,
     `${method} ${url}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-    ...(body === undefined ? [] : ['', body]),
+    ...(body === undefined ? [] : ['', ...body.split('\n')]),
   ];
   for (const line of lines) say(io, `  ${printable(line)}`);
 }

@@ -12,7 +12,7 @@ export interface FieldDifference {
 
 const PROVEN_BY_RESULT = ['claimedBy', 'status', 'total', 'counts', 'redriveOf'] as const;
 const OF_SOURCE = ['duplicates', 'rejected'] as const;
-const NEVER_PROVEN = ['createdAt', 'endedAt'] as const;
+const NEVER_PROVEN = ['createdAt', 'endedAt', 'plan', 'maxUsers', 'needsApproval', 'approvedBy', 'approvedAt'] as const;
 
 /** Fields of a sweep's row that nothing outside the ledger confirms. */
 export function unprovenFields(result: SealedResult | undefined): readonly string[] {
