@@ -4,24 +4,27 @@ import { parseTokenUrl } from './base-url';
 import type { BaseUrl } from './base-url';
 import { readText } from './env';
 import type { Env } from './env';
-import { readSecretOrigin, whyNotInHeader } from './named-secrets';
+import { whyNotInHeader } from './named-secrets';
 import { OAuthClient, secretFormsOf } from './oauth-client';
 import type { ProblemList } from './problems';
 import { Secret } from './secret';
+import { readSecretScope } from './secret-scope';
+import type { SecretScope } from './secret-scope';
 
 const PREFIX = 'HTTP_TASKS_OAUTH_';
-const NAME = /^HTTP_TASKS_OAUTH_([A-Z0-9_]+?)_(?:TOKEN_URL|CLIENT_ID|CLIENT_SECRET|SCOPE|AUDIENCE|AUTH_METHOD|ORIGIN)(?:_FILE)?$/;
+const NAME = /^HTTP_TASKS_OAUTH_([A-Z0-9_]+?)_(?:TOKEN_URL|CLIENT_ID|CLIENT_SECRET|SCOPE|AUDIENCE|AUTH_METHOD|ORIGIN|METHODS|PATHS)(?:_FILE)?$/;
 
 /** A client whose access token `http.request` may put into a header as `{{secret:NAME}}`, for one origin only. */
 export class NamedClient {
   readonly name: string;
-  readonly origin: string;
+  /** Where its access token may be sent. */
+  readonly scope: SecretScope;
   readonly client: OAuthClient;
   readonly #secrets: readonly Secret[];
 
-  constructor(name: string, origin: string, client: OAuthClient, secrets: readonly Secret[]) {
+  constructor(name: string, scope: SecretScope, client: OAuthClient, secrets: readonly Secret[]) {
     this.name = name;
-    this.origin = origin;
+    this.scope = scope;
     this.client = client;
     this.#secrets = secrets;
   }
@@ -63,8 +66,8 @@ function readClient(env: Env, name: string, problems: ProblemList): NamedClient 
   const [id, secret] = settingsOfClient(name).map((one) => Secret.read(env, one, problems, { required: true, check: whyNotInHeader }));
   const tokenEndpoint = readTokenEndpoint(env, `${setting}_TOKEN_URL`, problems);
   const authMethod = readAuthMethod(env, `${setting}_AUTH_METHOD`, problems);
-  const origin = readSecretOrigin(env, `${setting}_ORIGIN`, problems);
-  if (!id || !secret || !tokenEndpoint || !authMethod || origin === undefined) return undefined;
+  const allowed = readSecretScope(env, setting, problems);
+  if (!id || !secret || !tokenEndpoint || !authMethod || !allowed) return undefined;
   const scope = readText(env, `${setting}_SCOPE`);
   const audience = readText(env, `${setting}_AUDIENCE`);
   const parts = {
@@ -75,7 +78,7 @@ function readClient(env: Env, name: string, problems: ProblemList): NamedClient 
     settings: settingsOfClient(name),
     tokenName: `${setting}_ACCESS_TOKEN`,
   };
-  return new NamedClient(name, origin, new OAuthClient(parts, () => ({ id: id.value, secret: secret.value })), [id, secret]);
+  return new NamedClient(name, allowed, new OAuthClient(parts, () => ({ id: id.value, secret: secret.value })), [id, secret]);
 }
 
 function readTokenEndpoint(env: Env, setting: string, problems: ProblemList): BaseUrl | undefined {

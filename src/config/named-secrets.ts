@@ -1,21 +1,24 @@
-import { isLoopback, parseOrigin } from './base-url';
 import type { Env } from './env';
-import { readText } from './env';
 import type { ProblemList } from './problems';
 import { Secret } from './secret';
+import { readSecretScope } from './secret-scope';
+import type { SecretScope } from './secret-scope';
 
 const PREFIX = 'HTTP_TASKS_SECRET_';
-const NAME = /^HTTP_TASKS_SECRET_([A-Z0-9_]+?)(?:_FILE|_ORIGIN)?$/;
+const NAME = /^HTTP_TASKS_SECRET_([A-Z0-9_]+?)(?:_FILE|_ORIGIN|_METHODS|_PATHS)?$/;
+/** Of a shorter one, pieces and encodings cannot be told from other text in what comes back. */
+const MIN_SECRET_CHARACTERS = 8;
 
 /** A secret that `http.request` may put into a header as `{{secret:NAME}}`, for one origin only. */
 export class NamedSecret {
   readonly name: string;
-  readonly origin: string;
+  /** Where it may be sent. */
+  readonly scope: SecretScope;
   readonly #secret: Secret;
 
-  constructor(name: string, origin: string, secret: Secret) {
+  constructor(name: string, scope: SecretScope, secret: Secret) {
     this.name = name;
-    this.origin = origin;
+    this.scope = scope;
     this.#secret = secret;
   }
 
@@ -28,19 +31,20 @@ export class NamedSecret {
   }
 }
 
-/** Reads every `HTTP_TASKS_SECRET_<NAME>` with the `_ORIGIN` that it must have. */
+/** Reads every `HTTP_TASKS_SECRET_<NAME>` with the `_ORIGIN` that it must have, and the limits that it may have. */
 export function readNamedSecrets(env: Env, problems: ProblemList): ReadonlyMap<string, NamedSecret> {
   const secrets = new Map<string, NamedSecret>();
-  for (const name of namesIn(env)) {
-    const setting = `${PREFIX}${name}`;
-    const secret = Secret.read(env, setting, problems, { required: true, check: whyNotInHeader });
-    const origin = readSecretOrigin(env, `${setting}_ORIGIN`, problems);
-    if (secret && origin !== undefined) secrets.set(name, new NamedSecret(name, origin, secret));
+  for (const name of namedSecretsIn(env)) {
+    const setting = settingOfNamedSecret(name);
+    const secret = Secret.read(env, setting, problems, { required: true, check: whyNotNamedSecret });
+    const scope = readSecretScope(env, setting, problems);
+    if (secret && scope) secrets.set(name, new NamedSecret(name, scope, secret));
   }
   return secrets;
 }
 
-function namesIn(env: Env): string[] {
+/** Returns the names in the settings of such secrets. */
+export function namedSecretsIn(env: Env): string[] {
   const names = new Set<string>();
   for (const [setting, value] of Object.entries(env)) {
     const name = NAME.exec(setting)?.[1];
@@ -49,23 +53,14 @@ function namesIn(env: Env): string[] {
   return [...names].sort();
 }
 
-/** The one origin that may get a secret. */
-export function readSecretOrigin(env: Env, setting: string, problems: ProblemList): string | undefined {
-  const given = readText(env, setting);
-  if (given === undefined) {
-    problems.add(setting, 'is missing; name the one origin that may get this secret, for example https://api.example.com.');
-    return undefined;
-  }
-  const origin = parseOrigin(given);
-  if (typeof origin === 'string') {
-    problems.add(setting, origin);
-    return undefined;
-  }
-  if (origin.protocol === 'http:' && !isLoopback(origin.hostname)) {
-    problems.add(setting, `is http to ${origin.hostname}, where the secret would travel in clear; use https.`);
-    return undefined;
-  }
-  return origin.origin;
+/** Returns the setting with the value of the secret of this name. */
+export function settingOfNamedSecret(name: string): string {
+  return `${PREFIX}${name}`;
+}
+
+function whyNotNamedSecret(text: string): string | undefined {
+  if (text.length >= MIN_SECRET_CHARACTERS) return whyNotInHeader(text);
+  return `has fewer than ${MIN_SECRET_CHARACTERS} characters; a secret that short can be guessed, and cannot be removed reliably from what a server echoes. Use a longer one.`;
 }
 
 /** What a header could not carry is refused where the setting can be named. */

@@ -1,4 +1,5 @@
 import type { AllowedOrigins } from './allowed-origins';
+import type { HttpReads } from './http-reads';
 import type { NamedClient } from './named-clients';
 import type { NamedSecret } from './named-secrets';
 import type { OAuthClient } from './oauth-client';
@@ -6,7 +7,7 @@ import type { ProxySettings } from './proxy-settings';
 import type { ServiceSettings } from './service-settings';
 import type { TlsIdentity } from './tls-identity';
 
-type Part = 'services' | 'httpAllow' | 'httpAllowPrivate' | 'namedSecrets' | 'namedClients' | 'tlsIdentities' | 'proxy' | 'totalTimeoutMs';
+type Part = 'services' | 'httpAllow' | 'httpAllowPrivate' | 'httpReads' | 'namedSecrets' | 'namedClients' | 'tlsIdentities' | 'proxy' | 'totalTimeoutMs';
 
 /** What it takes to send calls. */
 export class SenderSettings {
@@ -16,6 +17,8 @@ export class SenderSettings {
   readonly httpAllow: AllowedOrigins;
   /** Those of them whose name may lead to an address that is not public: a private network, this machine. */
   readonly httpAllowPrivate: ReadonlySet<string>;
+  /** Requests of `http.request` that only read although their method does not say so. */
+  readonly httpReads: HttpReads;
   /** Secrets that `http.request` may put into headers, by name. */
   readonly namedSecrets: ReadonlyMap<string, NamedSecret>;
   /** Clients whose access tokens it may put there, by name; no name is also one of a secret. */
@@ -34,6 +37,7 @@ export class SenderSettings {
     this.services = parts.services;
     this.httpAllow = parts.httpAllow;
     this.httpAllowPrivate = parts.httpAllowPrivate;
+    this.httpReads = parts.httpReads;
     this.namedSecrets = parts.namedSecrets;
     this.namedClients = parts.namedClients;
     this.tlsIdentities = parts.tlsIdentities;

@@ -7,6 +7,7 @@ import { readEncryption } from './encryption-settings';
 import type { EncryptionSettings } from './encryption-settings';
 import { readList, readText } from './env';
 import type { Env } from './env';
+import { readHttpReads } from './http-reads';
 import { readLedger } from './ledger-settings';
 import type { LedgerSettings } from './ledger-settings';
 import { readNamedClients } from './named-clients';
@@ -153,6 +154,7 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
     services: read,
     httpAllow: readAllowed(env, 'HTTP_TASKS_HTTP_ALLOW', httpAllowPrivate, problems),
     httpAllowPrivate,
+    httpReads: readHttpReads(env, problems),
     namedSecrets,
     namedClients: readNamedClients(env, new Set(namedSecrets.keys()), problems),
     tlsIdentities: readTlsIdentities(env, problems),

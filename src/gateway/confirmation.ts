@@ -1,4 +1,5 @@
 import { effectOf } from '../tasks/effect';
+import { isSafeRequest } from '../tasks/http/effect';
 import type { Effect, HttpTask } from '../tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { Confirmation } from './wire';
@@ -18,8 +19,7 @@ export interface GuardedCall {
 export function guardedEffect(task: HttpTask, input: unknown): Effect {
   if (!task.generic) return task.effect;
   if (typeof input !== 'object' || input === null) return 'irreversible';
-  const claimed = effectOf(task, input);
-  return effectOf(task, { ...input, effect: undefined }) === 'irreversible' ? 'irreversible' : claimed;
+  return isSafeRequest(input) ? effectOf(task, input) : 'irreversible';
 }
 
 /**

@@ -1,9 +1,13 @@
 import { isIP } from 'node:net';
 import type { z } from 'zod';
 import { isLoopback } from '../config/base-url';
+import { HTTP_READS } from '../config/http-reads';
 import type { OAuthClient } from '../config/oauth-client';
+import type { SecretUse } from '../config/secret-scope';
 import type { SenderSettings } from '../config/sender-settings';
 import { DEFAULT_TIMEOUTS } from '../tasks/define';
+import { isSafeMethod, overridesOf, pathOverrideOf } from '../tasks/http/effect';
+import type { MethodOverride } from '../tasks/http/effect';
 import type { httpRequest } from '../tasks/http/tasks';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { RequestParts, TokenValues } from './prepared-request';
@@ -23,19 +27,21 @@ export const OWN_HEADERS: ReadonlySet<string> = new Set([
 /**
  * Makes the request of the generic task from its input; without `tokens`, secrets are left as they are named.
  *
- * @throws InvalidInputError when the origin is not allowed, a secret is not there or belongs to another origin, or the
- * input asks for what the sender decides itself.
+ * @throws InvalidInputError when the origin is not allowed, a secret is not there or not for this request, the input
+ * claims to only read and neither its method nor the operator says so, or it asks for what the sender decides itself.
  */
 export function genericRequest(what: string, input: GenericInput, settings: SenderSettings, tokens: TokenValues | undefined): RequestParts {
   const url = allowedUrl(what, input.uri, settings);
   const method = input.method ?? 'GET';
   const body = bodyOf(what, method, input);
+  const overrides = overridesOf(input);
+  if (input.effect === 'read') refuseUnlistedRead(what, { method, overrides, url, pathOverride: pathOverrideOf(input) }, settings);
   const headers: Record<string, string> = {
     'user-agent': USER_AGENT,
     accept: input.accept ?? 'application/json',
     ...(body !== undefined && { 'content-type': input.contentType ?? 'application/json' }),
   };
-  const secrets = new HeaderSecrets(what, url.origin, settings, tokens);
+  const secrets = new HeaderSecrets(what, { url, methods: [method, ...overrides.map((one) => one.method)], pathOverride: pathOverrideOf(input) }, settings, tokens);
   for (const [name, value] of Object.entries(input.headers ?? {})) {
     const key = name.toLowerCase();
     if (OWN_HEADERS.has(key)) refuse(what, `headers.${name}`, 'is decided by the sender; leave it out');
@@ -51,9 +57,29 @@ export function genericRequest(what: string, input: GenericInput, settings: Send
     ...(body !== undefined && { body }),
     ...ownTimeouts(input),
     ...(input.expectedStatuses && { expectedStatuses: input.expectedStatuses }),
+    ...(input.keepBody !== undefined && { keepBody: input.keepBody }),
     publicOnly: !mayLeadAnywhere(url, settings),
     ...(secrets.clients.size > 0 && { tokenClients: [...secrets.clients] }),
   };
+}
+
+interface ClaimedRead {
+  method: string;
+  overrides: readonly MethodOverride[];
+  url: URL;
+  pathOverride: string | undefined;
+}
+
+/** What the method says counts; a claim to only read is believed of what the operator lists, and of nothing else. */
+function refuseUnlistedRead(what: string, { method, overrides, url, pathOverride }: ClaimedRead, { httpReads }: SenderSettings): void {
+  const unsafe = overrides.find((override) => !isSafeMethod(override.method));
+  if (unsafe) refuse(what, 'effect', `must not be "read", since ${unsafe.field} asks for another method than ${method}; leave effect out`);
+  if (isSafeMethod(method)) return;
+  if (pathOverride !== undefined) refuse(what, 'effect', `must not be "read" with the header ${pathOverride}, which names another path; leave one of them out`);
+  if (httpReads.has(method, url)) return;
+  const listed = httpReads.of(url.origin);
+  const allowed = `For ${url.origin}, ${HTTP_READS} lists ${listed.length === 0 ? 'nothing' : listed.join(', ')}`;
+  refuse(what, 'effect', `must not be "read" for ${method}: the method counts, not the claim. Leave effect out, or have the operator list this request in ${HTTP_READS}. ${allowed}`);
 }
 
 function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
@@ -109,13 +135,13 @@ class HeaderSecrets {
   /** Clients whose access tokens the headers name. */
   readonly clients = new Set<OAuthClient>();
   readonly #what: string;
-  readonly #origin: string;
+  readonly #use: SecretUse;
   readonly #settings: SenderSettings;
   readonly #tokens: TokenValues | undefined;
 
-  constructor(what: string, origin: string, settings: SenderSettings, tokens: TokenValues | undefined) {
+  constructor(what: string, use: SecretUse, settings: SenderSettings, tokens: TokenValues | undefined) {
     this.#what = what;
-    this.#origin = origin;
+    this.#use = use;
     this.#settings = settings;
     this.#tokens = tokens;
   }
@@ -137,9 +163,8 @@ class HeaderSecrets {
       const known = [...namedSecrets.keys(), ...namedClients.keys()].join(', ') || 'none';
       return refuse(this.#what, field, `there is no secret of that name; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>, or as HTTP_TASKS_OAUTH_<NAME>_…`);
     }
-    if (found.origin !== this.#origin) {
-      return refuse(this.#what, field, `the secret ${name} belongs to ${found.origin} and is not sent to ${this.#origin}`);
-    }
+    const refusal = found.scope.refusal(this.#use);
+    if (refusal !== undefined) return refuse(this.#what, field, `the secret ${name} ${refusal}`);
     if ('value' in found) return found.value;
     this.clients.add(found.client);
     return this.#tokens?.get(found.client) ?? MASK;

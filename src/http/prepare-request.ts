@@ -41,6 +41,7 @@ class Prepared implements PreparedRequest {
   readonly body?: string | Buffer;
   readonly timeouts?: PreparedRequest['timeouts'];
   readonly expectedStatuses?: readonly number[];
+  readonly keepBody?: PreparedRequest['keepBody'];
   readonly publicOnly?: boolean;
   readonly tokenClients?: PreparedRequest['tokenClients'];
   readonly effect: Effect;
@@ -66,6 +67,7 @@ class Prepared implements PreparedRequest {
     this.body = parts.body;
     this.timeouts = parts.timeouts;
     this.expectedStatuses = parts.expectedStatuses;
+    this.keepBody = parts.keepBody;
     this.publicOnly = parts.publicOnly;
     this.tokenClients = parts.tokenClients;
     this.effect = effectOf(task, fields);

@@ -1,4 +1,5 @@
 import type { OAuthClient } from '../config/oauth-client';
+import type { KeepBody } from './keep-body';
 import type { CallTimeouts, Effect, HttpMethod } from '../tasks/define';
 
 /** What goes over the wire. */
@@ -15,6 +16,8 @@ export interface RequestParts {
   timeouts?: Partial<CallTimeouts>;
   /** Statuses that are an answer, whatever they say elsewhere; any other is a failure. @default every 2xx */
   expectedStatuses?: readonly number[];
+  /** What the result keeps of the answer's body. @default all of it */
+  keepBody?: KeepBody;
   /** Nothing but a public address may be connected to, whatever the host's name leads to at that moment. */
   publicOnly?: boolean;
   /** Clients whose access tokens stand in the headers; one whose token was not given has a mask in its place. */

@@ -1,6 +1,8 @@
 import type { HttpTask } from '../tasks/define';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import type { ExchangeResult } from './exchange';
+import { keptOf } from './keep-body';
+import type { RequestParts } from './prepared-request';
 import { safeCode, safeId } from './redact';
 import type { Scrubber } from './redact';
 import { parseRetryAfter } from './retry-after';
@@ -29,16 +31,16 @@ const MOST_RESULT_BYTES = 1_536 * 1024;
 /** The bytes of one character in JSON, at most: a control character is written as `\u0001`. */
 const MOST_BYTES_EACH = 6;
 
-/**
- * Reads a whole answer: either what the task promises, or the problem with it. With `expectedStatuses`, these are good
- * and no others.
- */
+/** What a call wants of its answer: which statuses are good, and no others, and what the result keeps of the body. */
+type Wanted = Pick<RequestParts, 'expectedStatuses' | 'keepBody'>;
+
+/** Reads a whole answer: either what the task promises, or the problem with it. */
 export function readAnswer(
   task: HttpTask,
   answer: Answer,
   scrubber: Scrubber,
   nowMs: number,
-  expectedStatuses?: readonly number[],
+  { expectedStatuses, keepBody = true }: Wanted = {},
 ): Good | CallProblem {
   const { status } = answer;
   if (expectedStatuses?.includes(status) !== true) {
@@ -59,7 +61,7 @@ export function readAnswer(
     if (parsed.what === 'malformed' && !answer.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };
     return { kind: 'unexpected', status, what: parsed.what };
   }
-  const read = check(task, answer, task.generic ? genericOutput(answer, parsed.value, scrubber) : parsed.value, scrubber);
+  const read = check(task, answer, task.generic ? genericOutput(answer, keptOf(parsed.value, keepBody), scrubber) : parsed.value, scrubber);
   return 'output' in read && outgrowsResult(answer, read.output) ? { kind: 'unexpected', status, what: 'tooLarge' } : read;
 }
 
@@ -151,7 +153,7 @@ function genericOutput(answer: Answer, body: unknown, scrubber: Scrubber): unkno
       statusCode: answer.status,
       reasonPhrase: scrubber.text(answer.reason),
       headers: Object.fromEntries(headers),
-      body,
+      ...(body !== undefined && { body }),
     },
   };
 }

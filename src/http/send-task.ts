@@ -142,9 +142,9 @@ class PoolingSender implements TaskSender {
   }
 
   /** What nobody foresaw in an answer, or what a task's own schema throws, leaves the call answered in a way that cannot be read. */
-  #read(task: HttpTask, input: unknown, answer: Extract<ExchangeResult, { kind: 'answer' }>, { expectedStatuses }: PreparedRequest): ReturnType<typeof readAnswer> {
+  #read(task: HttpTask, input: unknown, answer: Extract<ExchangeResult, { kind: 'answer' }>, { expectedStatuses, keepBody }: PreparedRequest): ReturnType<typeof readAnswer> {
     try {
-      return readAnswer(task, answer, this.#scrubberFor(task, input), Date.now(), expectedStatuses);
+      return readAnswer(task, answer, this.#scrubberFor(task, input), Date.now(), { expectedStatuses, keepBody });
     } catch {
       return { kind: 'unexpected', status: answer.status, what: 'unreadable' };
     }

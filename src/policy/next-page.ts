@@ -6,7 +6,7 @@ type Request = TaskInput<typeof httpRequest>;
 /** Of an answer of `http.request`, what says where its next page is. */
 export interface PageAnswer {
   headers: Readonly<Record<string, string>>;
-  body: unknown;
+  body?: unknown;
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { slotNamesIn } from '../config/credential';
 import type { Env } from '../config/env';
 import { namedClientsIn, settingsOfClient } from '../config/named-clients';
+import { namedSecretsIn, settingOfNamedSecret } from '../config/named-secrets';
 import type { OAuthClient } from '../config/oauth-client';
 import { ProblemList } from '../config/problems';
 import { Secret } from '../config/secret';
@@ -19,8 +20,6 @@ export interface NamedSecret {
 /** A piece of a text: literal, or a secret by its name. */
 export type TextPart = string | NamedSecret;
 
-const NAMED_SECRET = /^(HTTP_TASKS_SECRET_[A-Z0-9_]+?)(?:_FILE)?$/;
-
 /**
  * Stand-ins for a service's secrets. A request that is prepared with them holds no secret at all, so that none can be
  * shown by mistake; afterwards each of them becomes the name of its variable.
@@ -36,7 +35,7 @@ export class SecretNames {
     for (const rule of service.credentials) {
       for (const setting of settingsOf(rule)) this.#replace(setting, this.#standInFor(env, { ...rule, setting }));
     }
-    for (const setting of [...namedSecretsIn(env), ...namedClientsIn(env).flatMap(settingsOfClient)]) this.#replace(setting, this.#standIn({ variable: setting }));
+    for (const setting of [...namedSecretsIn(env).map(settingOfNamedSecret), ...namedClientsIn(env).flatMap(settingsOfClient)]) this.#replace(setting, this.#standIn({ variable: setting }));
   }
 
   /** The settings, with the stand-ins in the place of the secrets. */
@@ -93,13 +92,4 @@ export class SecretNames {
   #word(): string {
     return `S${this.#nonce}N${this.#byStandIn.size}E`;
   }
-}
-
-/** The settings of `{{secret:NAME}}` in `http.request`. */
-function namedSecretsIn(env: Env): string[] {
-  const names = Object.entries(env).flatMap(([setting, value]) => {
-    const name = NAMED_SECRET.exec(setting)?.[1];
-    return value && name !== undefined && !name.endsWith('_ORIGIN') ? [name] : [];
-  });
-  return [...new Set(names)];
 }

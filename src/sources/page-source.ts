@@ -4,7 +4,8 @@ import type { PagesSpec } from '../policy/source-spec';
 import type { TaskSender } from '../http/send-task';
 import type { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
-import { effectOfHttpRequest } from '../tasks/http/tasks';
+import { effectOfHttpRequest, isSafeRequest } from '../tasks/http/effect';
+import type { HttpRequestInput } from '../tasks/http/effect';
 import { Cursors } from './page-cursor';
 import type { Cursor } from './page-cursor';
 import { SourceError } from './source';
@@ -40,8 +41,7 @@ export class PageSource implements Source {
   constructor(spec: PagesSpec, { catalogue, sender }: { catalogue: Catalogue; sender: TaskSender }) {
     const task = catalogue.find(spec.task);
     if (!task) throw new SourceError('pages.task', 'there is no task of that name.');
-    const effect = task.generic ? effectOfHttpRequest(spec.input ?? {}) : task.effect;
-    if (effect !== 'read') throw new SourceError('pages.task', `${task.name} does not only read with this input, and a source must change nothing.`);
+    refuseChange(task, spec.input ?? {});
     this.#spec = spec;
     this.#task = task;
     this.#sender = sender;
@@ -74,7 +74,9 @@ export class PageSource implements Source {
   }
 
   async #fetch(input: Record<string, unknown>, signal: AbortSignal | undefined): Promise<unknown> {
-    const answer = await this.#sender.send(this.#task, input, signal ? { signal } : {});
+    // Each time, because the API's cursor is part of the input.
+    refuseChange(this.#task, input);
+    const answer = await this.#sender.send(this.#task, this.#task.generic ? { ...input, keepBody: true } : input, signal ? { signal } : {});
     // Statuses of 300 and more have failed already. Any of the others but 200 means that this is not the whole page.
     if (answer.status !== 200) throw new SourceError('pages', `the API answered ${answer.status} instead of 200 with a page.`);
     return answer.output;
@@ -93,6 +95,14 @@ export class PageSource implements Source {
     const { maxPages = DEFAULT_MAX_PAGES } = this.#spec;
     if (page > maxPages) throw new SourceError('pages.maxPages', `the list has more than ${maxPages} pages; allow more if that is right.`);
   }
+}
+
+/** A source sends only what reads; of `http.request` only safe methods, whatever the input claims and the operator lists. */
+function refuseChange(task: HttpTask, input: HttpRequestInput): void {
+  const reads = task.generic ? isSafeRequest(input) && effectOfHttpRequest(input) === 'read' : task.effect === 'read';
+  if (reads) return;
+  const allowed = task.generic ? ' Use GET or HEAD, and name no other method in headers, query or body.' : '';
+  throw new SourceError('pages.task', `${task.name} does not only read with this input, and a source must change nothing.${allowed}`);
 }
 
 function listIn(answer: unknown, path: string | undefined): readonly unknown[] {

@@ -112,9 +112,15 @@ describe('Test request', () => {
   });
 
   it('goes by the method of a request to anywhere, not by what the input claims that it does', async () => {
-    const anywhere = await openGateway({ env: { ...env, HTTP_TASKS_HTTP_ALLOW: simulators.plaid.url } });
-    const input = { uri: `${simulators.plaid.url}/user/remove`, method: 'POST', effect: 'read', body: {} };
-    expect((await test('http.request', { input }, anywhere)).body.error).toMatchObject({ type: 'ConfirmationNeeded', needed: { task: 'http.request' } });
+    const { url } = simulators.plaid;
+    const anywhere = await openGateway({ env: { ...env, HTTP_TASKS_HTTP_ALLOW: url, HTTP_TASKS_HTTP_READS: `POST ${url}/listed` } });
+    const input = { uri: `${url}/user/remove`, method: 'POST', body: {} };
+    const claimed = await test('http.request', { input: { ...input, effect: 'read' }, confirm: { task: 'http.request' } }, anywhere);
+    expect(claimed).toMatchObject({ status: 400, body: { error: { field: 'effect' } } });
+    for (const more of [{ effect: 'repeatSafe' }, { uri: `${url}/listed`, effect: 'read' }, { method: 'GET', body: undefined, headers: { 'X-HTTP-Method-Override': 'POST' } }]) {
+      const { body } = await test('http.request', { input: { ...input, ...more } }, anywhere);
+      expect(body.error).toMatchObject({ type: 'ConfirmationNeeded', needed: { task: 'http.request' } });
+    }
     expect(calls()).toBe(0);
     await anywhere.close();
   });

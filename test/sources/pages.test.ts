@@ -23,6 +23,7 @@ let origin: string;
 let sender: TaskSender;
 let answer: Answer;
 let asked: string[];
+let methods: string[];
 
 const service = defineService({
   name: 'crm',
@@ -47,12 +48,13 @@ const closedUsers = defineHttpTask({
 beforeAll(async () => {
   server = createServer((request, response) => {
     asked.push(request.url ?? '');
+    methods.push(request.method ?? '');
     response.setHeader('content-type', 'application/json');
     answer(new URL(request.url ?? '', 'http://x'), response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  sender = createTaskSender(readSenderSettings({ CRM_BASE_URL: origin, HTTP_TASKS_HTTP_ALLOW: origin }, [service, httpService]));
+  sender = createTaskSender(readSenderSettings({ CRM_BASE_URL: origin, HTTP_TASKS_HTTP_ALLOW: origin, HTTP_TASKS_HTTP_READS: `POST ${origin}/*` }, [service, httpService]));
 });
 
 afterAll(async () => {
@@ -61,6 +63,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
+  methods = [];
   asked = [];
 });
 
@@ -188,6 +191,41 @@ describe('pages of an HTTP API', () => {
     expect(asked).toEqual(['/u?q=1', '/l?page=2', '/l?page=3']);
     answer = (_, response) => response.end('{"users":[],"link":"http://elsewhere.example/x"}');
     expect((await failureOf(allOf(byLink))).message).toContain('another origin');
+  });
+
+  it.each<[string, object]>([
+    ['DELETE that claims to read', { method: 'DELETE', effect: 'read' }],
+    ['POST that the operator lists as a read', { method: 'POST', effect: 'read' }],
+    ['GET that claims to be irreversible', { method: 'GET', effect: 'irreversible' }],
+    ['GET with a header for another method', { headers: { 'X-HTTP-Method-Override': 'DELETE' } }],
+    ['GET with a header for another method, claiming to read', { headers: { 'x-http-method': 'POST' }, effect: 'read' }],
+    ['GET with another method in its query', { query: { _method: 'delete' } }],
+  ])('are never asked for by http.request with %s', async (_what, more) => {
+    answer = (_, response) => response.end('{"users":[]}');
+    const error = await failureOf(open({ task: 'http.request', input: { uri: `${origin}/u`, ...more }, itemsPath: 'response.body.users' }));
+    expect(error).toBeInstanceOf(SourceError);
+    expect(error.message).toContain('does not only read');
+    expect(asked).toEqual([]);
+  });
+
+  it.each([
+    ['method', 'DELETE'],
+    ['headers.x-http-method-override', 'DELETE'],
+    ['query._method', 'DELETE'],
+    ['uri?_method', 'DELETE'],
+    ['uri', '/u?_method=DELETE'],
+  ])('do not let the API choose the method by a cursor that goes into %s', async (cursorField, next) => {
+    answer = (_, response) => response.end(JSON.stringify({ users: [{ batch_user_id: '1' }], next }));
+    const spec = { task: 'http.request', input: { uri: `${origin}/u` }, itemsPath: 'response.body.users', nextCursorPath: 'response.body.next', cursorField };
+    const error = await failureOf(allOf(await open(spec)));
+    expect(error.message).toContain('does not only read');
+    expect(methods).toEqual(['GET']);
+  });
+
+  it('are read by http.request whatever its input keeps of bodies in histories', async () => {
+    answer = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
+    const source = await open({ task: 'http.request', input: { uri: `${origin}/u`, keepBody: false }, itemsPath: 'response.body.users' });
+    expect(await rowsOf(source)).toHaveLength(1);
   });
 
   it('are left alone when the reader stops: no further page is asked for', async () => {

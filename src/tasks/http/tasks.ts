@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineHttpTask } from '../define';
-import type { Effect, HttpMethod } from '../define';
+import type { HttpMethod } from '../define';
 import { defineService } from '../service';
 
 /**
@@ -16,8 +16,6 @@ export const httpService = defineService({
 });
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const satisfies readonly HttpMethod[];
-/** Those that RFC 9110 calls safe. */
-const READING: ReadonlySet<string> = new Set<HttpMethod>(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
 
 /** A token as RFC 9110 defines it, so that no line break or colon gets into a header's name. */
@@ -27,6 +25,7 @@ const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must not hold
 const queryValue = z.union([z.string(), z.number(), z.boolean()]);
 /** Whole seconds, so that the connections of one origin are shared by few groups of calls. */
 const connectTimeoutMs = z.number().int().min(1_000).max(60_000).multipleOf(1_000, 'must be whole seconds, in milliseconds');
+const bodyPath = z.string().max(1_000).regex(/^[^.]+(?:\.[^.]+)*$/, 'must be a dotted path such as data.id');
 /** An activity ends after five minutes; the call has to end before it. */
 const MOST_READ_TIMEOUT_MS = 180_000;
 
@@ -36,7 +35,7 @@ export const httpRequest = defineHttpTask({
   operation: 'request',
   summary: 'Send any HTTP request to an allowed origin',
   description:
-    'Sends one request to an origin on the allow-list and answers status, headers and body. GET, HEAD, OPTIONS and TRACE count as reads; anything else counts as irreversible unless effect says otherwise.',
+    'Sends one request to an origin on the allow-list and answers status, headers and body. GET, HEAD, OPTIONS and TRACE count as reads; anything else counts as irreversible, unless effect says repeatSafe, or read and the operator lists it.',
   tags: ['http', 'generic'],
   method: 'GET',
   path: '/',
@@ -65,14 +64,21 @@ export const httpRequest = defineHttpTask({
       .max(MOST_READ_TIMEOUT_MS)
       .optional()
       .describe('The longest silence, before the answer and within it. Default: 30000 before it and 15000 within.'),
-    effect: z.enum(EFFECTS).optional().describe('Default: read for GET, HEAD, OPTIONS and TRACE, else irreversible.'),
+    keepBody: z
+      .union([z.boolean(), z.array(bodyPath).min(1).max(100)])
+      .optional()
+      .describe('What of the body stays in the result, and so in the history: true, false, or a list of dotted paths such as data.id. Default: true.'),
+    effect: z
+      .enum(EFFECTS)
+      .optional()
+      .describe('Default: read for GET, HEAD, OPTIONS and TRACE, else irreversible. read for another method only where the operator lists the request.'),
   }),
   output: z.looseObject({
     response: z.looseObject({
       statusCode: z.number().int(),
       reasonPhrase: z.string(),
       headers: z.record(z.string(), z.string()),
-      body: z.unknown(),
+      body: z.unknown().optional(),
     }),
   }),
   effect: 'irreversible',
@@ -80,9 +86,3 @@ export const httpRequest = defineHttpTask({
   remedy: 'Depends on the request; see the documentation of the API that was called.',
   generic: true,
 });
-
-/** What this input of {@link httpRequest} does in the world: what it says, or what its method suggests. */
-export function effectOfHttpRequest(input: { method?: string; effect?: Effect }): Effect {
-  if (input.effect) return input.effect;
-  return READING.has(input.method ?? 'GET') ? 'read' : 'irreversible';
-}

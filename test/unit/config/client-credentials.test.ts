@@ -46,7 +46,7 @@ describe('Client credentials', () => {
     ['without a secret', { HTTP_TASKS_OAUTH_DESK_CLIENT_SECRET: '' }, 'HTTP_TASKS_OAUTH_DESK_CLIENT_SECRET', /is missing/],
     ['without an origin', { HTTP_TASKS_OAUTH_DESK_ORIGIN: '' }, 'HTTP_TASKS_OAUTH_DESK_ORIGIN', /is missing/],
     ['that signs in another way', { HTTP_TASKS_OAUTH_DESK_AUTH_METHOD: 'private_key_jwt' }, 'HTTP_TASKS_OAUTH_DESK_AUTH_METHOD', /client_secret_basic, client_secret_post/],
-    ['with the name of a secret', { HTTP_TASKS_SECRET_DESK: 'canary', HTTP_TASKS_SECRET_DESK_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_OAUTH_DESK_CLIENT_SECRET', /same name/],
+    ['with the name of a secret', { HTTP_TASKS_SECRET_DESK: 'canary-key', HTTP_TASKS_SECRET_DESK_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_OAUTH_DESK_CLIENT_SECRET', /same name/],
   ])('are refused in settings %s', (_what, more, setting, message) => {
     const problems = new Map<string, string>();
     try {

@@ -53,7 +53,7 @@ describe('Settings', () => {
 
   it('take a wildcard nowhere but among the origins that lead to public addresses', () => {
     const wildcard = 'https://*.example.com';
-    const problems = problemsOf(() => readSettings({ ...GOOD, HTTP_TASKS_HTTP_ALLOW_PRIVATE: wildcard, HTTP_TASKS_SECRET_A: 'canary', HTTP_TASKS_SECRET_A_ORIGIN: wildcard }));
+    const problems = problemsOf(() => readSettings({ ...GOOD, HTTP_TASKS_HTTP_ALLOW_PRIVATE: wildcard, HTTP_TASKS_SECRET_A: 'canary-a', HTTP_TASKS_SECRET_A_ORIGIN: wildcard }));
     expect(problems).toEqual({
       HTTP_TASKS_HTTP_ALLOW_PRIVATE: expect.stringMatching(/wildcard/),
       HTTP_TASKS_SECRET_A_ORIGIN: expect.stringMatching(/wildcard/),
@@ -330,20 +330,46 @@ describe('A secret from a file', () => {
 
 describe('A named secret', () => {
   const read = (env: Record<string, string>) => readSenderSettings(env, []);
+  const A_SECRET = { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' };
 
   it('is read together with its origin', () => {
-    const settings = read({ HTTP_TASKS_SECRET_TICKETS: 'canary', HTTP_TASKS_SECRET_TICKETS_ORIGIN: 'https://tickets.example/' });
-    expect(settings.namedSecrets.get('TICKETS')).toMatchObject({ name: 'TICKETS', origin: 'https://tickets.example' });
-    expect(settings.namedSecrets.get('TICKETS')?.value).toBe('canary');
+    const settings = read({ HTTP_TASKS_SECRET_TICKETS: 'canary-key', HTTP_TASKS_SECRET_TICKETS_ORIGIN: 'https://tickets.example/' });
+    expect(settings.namedSecrets.get('TICKETS')).toMatchObject({ name: 'TICKETS', scope: { origin: 'https://tickets.example' } });
+    expect(settings.namedSecrets.get('TICKETS')?.value).toBe('canary-key');
   });
 
   it.each<[string, Record<string, string>, string, RegExp]>([
-    ['without an origin', { HTTP_TASKS_SECRET_A: 'canary' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /is missing/],
+    ['without an origin', { HTTP_TASKS_SECRET_A: 'canary-key' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /is missing/],
     ['without a value', { HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_SECRET_A', /is missing/],
-    ['for an origin in clear', { HTTP_TASKS_SECRET_A: 'canary', HTTP_TASKS_SECRET_A_ORIGIN: 'http://a.example' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /in clear/],
-    ['for more than an origin', { HTTP_TASKS_SECRET_A: 'canary', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example/x' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /more than an origin/],
-    ['that no header can carry', { HTTP_TASKS_SECRET_A: 'canary\n', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_SECRET_A', /header/],
+    ['for an origin in clear', { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'http://a.example' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /in clear/],
+    ['for more than an origin', { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example/x' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /more than an origin/],
+    ['of fewer than 8 characters', { HTTP_TASKS_SECRET_A: 'canary7', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_SECRET_A', /fewer than 8 characters/],
+    ['limited to a method that is none', { ...A_SECRET, HTTP_TASKS_SECRET_A_METHODS: 'GET,FETCH' }, 'HTTP_TASKS_SECRET_A_METHODS', /not a list of methods.*Allowed: GET/],
+    ['limited to no method at all', { ...A_SECRET, HTTP_TASKS_SECRET_A_METHODS: ',' }, 'HTTP_TASKS_SECRET_A_METHODS', /not a list of methods/],
+    ['limited to no path at all', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: ',' }, 'HTTP_TASKS_SECRET_A_PATHS', /no path/],
+    ['limited to a path without a slash', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: 'v1' }, 'HTTP_TASKS_SECRET_A_PATHS', /begin with a slash/],
+    ['limited to a path with dots', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1/../v2' }, 'HTTP_TASKS_SECRET_A_PATHS', /dots/],
+    ['limited to a path with an encoded slash', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1%2fv2' }, 'HTTP_TASKS_SECRET_A_PATHS', /encoded slash/],
+    ['limited to a path with a query', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1?x' }, 'HTTP_TASKS_SECRET_A_PATHS', /a query/],
+    ['with limits only', { HTTP_TASKS_SECRET_A_METHODS: 'GET' }, 'HTTP_TASKS_SECRET_A', /is missing/],
+    ['that no header can carry', { HTTP_TASKS_SECRET_A: 'canary-key\n', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_SECRET_A', /header/],
   ])('%s is refused', (_what, env, setting, message) => {
     expect(problemsOf(() => read(env))[setting]).toMatch(message);
+  });
+});
+
+describe('HTTP_TASKS_HTTP_READS', () => {
+  it.each([
+    ['https://a.example/search', /not a method/],
+    ['GET https://a.example/search', /not a method/],
+    ['POST https://a.example', /without a path/],
+    ['POST https://*.a.example/search', /wildcard/],
+    ['POST https://user@a.example/search', /user name/],
+    ['POST https://a.example/a/../search', /dots/],
+    ['POST https://a.example/a%2fsearch', /encoded slash/],
+    ['POST https://a.example/*/search', /asterisk/],
+    ['POST https://a.example/search?x=1', /query/],
+  ])('refuses %s', (value, message) => {
+    expect(problemsOf(() => readSenderSettings({ HTTP_TASKS_HTTP_READS: value }, []))['HTTP_TASKS_HTTP_READS']).toMatch(message);
   });
 });

@@ -1,0 +1,55 @@
+/**
+ * Returns the segments of a URL's path, decoded; undefined when servers may read the path in more than one way: with an
+ * encoded slash, something encoded twice, an empty segment, or dots that a server may resolve.
+ */
+export function segmentsOf(pathname: string): readonly string[] | undefined {
+  const segments = pathname.split('/').slice(1);
+  if (segments.at(-1) === '') segments.pop();
+  const read = segments.map(decoded);
+  return read.every((segment) => segment !== undefined && isPlain(segment)) ? (read as string[]) : undefined;
+}
+
+function decoded(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+}
+
+function isPlain(segment: string): boolean {
+  // Some servers write wide forms of a slash or a dot as the plain ones.
+  const text = segment.normalize('NFKC');
+  if (/[/\\\p{Cc}]|%[0-9a-f]{2}/iu.test(text)) return false;
+  // Some servers cut off what follows a semicolon, and white space, before they resolve dots.
+  const [name = ''] = text.split(';');
+  return !/^[\s.]*$/.test(name);
+}
+
+/** A path that stands for itself, or for everything below it too. Upper and lower case differ, a slash at the end does not. */
+export class PathRule {
+  readonly #segments: readonly string[];
+  readonly #below: boolean;
+
+  private constructor(segments: readonly string[], below: boolean) {
+    this.#segments = segments;
+    this.#below = below;
+  }
+
+  /** Reads a path from a setting; returns what is wrong with it as text. */
+  static read(path: string, { below }: { below: boolean }): PathRule | string {
+    if (!path.startsWith('/')) return 'holds a path that does not begin with a slash; write for example /v1/search.';
+    if (/[?#*\s]/.test(path)) return 'holds a path with a query, a fragment, an asterisk or white space; leave it out.';
+    const { pathname } = new URL(`http://host${path}`);
+    const segments = segmentsOf(pathname);
+    const isNormal = segments !== undefined && !path.split('/').some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)) && !path.includes('\\');
+    if (!isNormal) return 'holds a path with an empty segment, dots, or an encoded slash; write it as the service documents it.';
+    return new PathRule(segments, below);
+  }
+
+  /** Returns whether a path, in segments, is this one or may stand below it. */
+  covers(segments: readonly string[]): boolean {
+    if (segments.length < this.#segments.length || (!this.#below && segments.length > this.#segments.length)) return false;
+    return this.#segments.every((segment, place) => segment === segments[place]);
+  }
+}

@@ -1,0 +1,42 @@
+/** What a result keeps of a body: all of it, nothing, or what is at these dotted paths, with arrays walked through. */
+export type KeepBody = boolean | readonly string[];
+
+/**
+ * Returns what is kept of a parsed body: a copy that contains only the paths that are in it; undefined when that is
+ * nothing. A text has no paths, so of a body that is not JSON a list keeps nothing.
+ */
+export function keptOf(body: unknown, keep: KeepBody): unknown {
+  if (typeof keep === 'boolean') return keep ? body : undefined;
+  return pick(body, treeOf(keep));
+}
+
+/** The wanted fields by name; one without fields of its own is kept whole. */
+interface Tree {
+  fields: Map<string, Tree>;
+  whole: boolean;
+}
+
+function treeOf(paths: readonly string[]): Tree {
+  const root: Tree = { fields: new Map(), whole: false };
+  for (const path of paths) {
+    let place = root;
+    for (const name of path.split('.')) {
+      const next = place.fields.get(name) ?? { fields: new Map(), whole: false };
+      place.fields.set(name, next);
+      place = next;
+    }
+    place.whole = true;
+  }
+  return root;
+}
+
+function pick(value: unknown, tree: Tree): unknown {
+  if (tree.whole) return value;
+  if (Array.isArray(value)) return value.map((entry) => pick(entry, tree) ?? null);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const kept = [...tree.fields].flatMap(([name, inner]) => {
+    const picked = Object.hasOwn(value, name) ? pick((value as Record<string, unknown>)[name], inner) : undefined;
+    return picked === undefined ? [] : [[name, picked] as const];
+  });
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
+}
