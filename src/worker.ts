@@ -2,6 +2,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import { NativeConnection, TransportError, Worker } from '@temporalio/worker';
 import type { WorkerDeploymentOptions, WorkerOptions, WorkerPlugin } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { environmentSecrets } from './config/environment-secrets';
 import { nearMisses } from './config/known-settings';
 import { SettingsError } from './config/problems';
 import { DEFAULT_SHUTDOWN_MS } from './config/process-settings';
@@ -11,7 +12,6 @@ import type { Settings } from './config/settings';
 import { setupLine } from './config/setup-line';
 import { readTemporalConnection } from './config/temporal-connection';
 import type { TemporalConnection } from './config/temporal-connection';
-import { tracingSecrets } from './config/tracing-settings';
 import { openLedger } from './ledger/open-ledger';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { LedgerSettingError } from './ledger/setting-error';
@@ -77,7 +77,9 @@ async function createWorkerAround(
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES);
   const { connectionOptions, namespace = 'default' } = readTemporalConnection(env);
-  const log = createWorkerLog({ settings, moreSecrets: tracingSecrets(env) });
+  // It may be in Temporal's configuration file instead of the environment.
+  const { apiKey } = connectionOptions;
+  const log = createWorkerLog({ settings, moreSecrets: [...environmentSecrets(env), ...(typeof apiKey === 'string' ? [apiKey] : [])] });
   let worker: Worker | undefined;
   let connection: NativeConnection | undefined;
   const onLedgerEvent = (event: LedgerEvent): void => log.info(event, 'ledger');

@@ -1,4 +1,5 @@
-import { formsOfSecret } from './secret-forms';
+import { SecretSearch } from './secret-search';
+import type { Span } from './secret-search';
 
 /** Stands where a secret was found in something a provider sent. */
 export const SCRUBBED = '[secret]';
@@ -8,19 +9,18 @@ export const MASK = '****';
 /** Names of headers in which keys stand that nobody told us of. */
 export const SECRET_HEADER = /auth|cookie|key|secret|signature|token/i;
 
-/** Shorter secrets count only where they stand alone, or a key named `k1` would eat holes into every answer. */
-const MIN_FREE_STANDING_CHARACTERS = 8;
+/** Between the texts of a value that are searched as one: what has no meaning in any encoding. */
+const BETWEEN = '\u0000';
 
-/** Removes known secrets from what came back. */
+/** Removes known secrets from what came back, in whichever common encoding they are in it. */
 export class Scrubber {
-  /** Every way in which a secret may stand in a text, with the pattern that removes it; longest first. */
-  readonly #forms: readonly SecretForm[];
-  #pattern: RegExp | undefined;
+  readonly #secrets: readonly string[];
+  readonly #base: Scrubber | undefined;
+  #search: SecretSearch | undefined;
 
   constructor(secrets: readonly string[], base?: Scrubber) {
-    const inherited = base === undefined ? [] : base.#forms;
-    const forms = [...new Set(secrets)].filter((secret) => secret !== '').flatMap(patternsOf);
-    this.#forms = [...inherited, ...forms].sort((a, b) => b.text.length - a.text.length);
+    this.#secrets = [...new Set(secrets)].filter((secret) => secret !== '');
+    this.#base = base;
   }
 
   /** A scrubber that removes these secrets too. */
@@ -30,49 +30,97 @@ export class Scrubber {
 
   /** The text without any secret. */
   text(text: string): string {
-    // Hardly any text holds a secret, and looking for one costs a small part of what the pattern would.
-    if (!this.#mayHold(text)) return text;
-    this.#pattern ??= new RegExp(this.#forms.map(({ pattern }) => pattern).join('|'), 'g');
-    return text.replace(this.#pattern, SCRUBBED);
-  }
-
-  /** The parsed JSON value without any secret, in keys as well as in values. */
-  value(value: unknown): unknown {
-    if (typeof value === 'string') return this.text(value);
-    if (Array.isArray(value)) return value.map((entry) => this.value(entry));
-    if (typeof value !== 'object' || value === null) return value;
-    // fromEntries makes own properties, also of a key called __proto__.
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [this.text(key), this.value(entry)]));
+    return this.#base ? this.#withoutOwn(this.#base.text(text)) : this.#withoutOwn(text);
   }
 
   /**
-   * The value that was parsed from this JSON text, without any secret. Most answers hold none, which one search of the
-   * text proves; only escapes (`\u0061`) could hide one from that search.
+   * The parsed JSON value without any secret: in keys, texts and numbers, and where it is split among several of them. A
+   * number that is one becomes a text.
    */
+  value(value: unknown): unknown {
+    return this.#valueWithoutOwn(this.#base ? this.#base.value(value) : value);
+  }
+
+  /** The value that was parsed from this JSON text, without any secret. Most texts contain none, which one search proves. */
   parsed(text: string, value: unknown): unknown {
-    return text.includes('\\') || this.#mayHold(text) ? this.value(value) : value;
+    const rest = this.#base ? this.#base.parsed(text, value) : value;
+    return this.#spansIn(text).length === 0 ? rest : this.#valueWithoutOwn(rest);
   }
 
-  #mayHold(text: string): boolean {
-    return this.#forms.some((form) => text.includes(form.text));
+  #withoutOwn(text: string): string {
+    const spans = this.#spansIn(text);
+    return spans.length === 0 ? text : withoutSpans(text, spans);
+  }
+
+  #valueWithoutOwn(value: unknown): unknown {
+    const leaves: string[] = [];
+    gatherLeaves(value, leaves);
+    const text = leaves.join(BETWEEN);
+    const spans = this.#spansIn(text);
+    if (spans.length === 0) return value;
+    const cleaned = cleanedLeaves(leaves, spans);
+    let next = 0;
+    return rebuilt(value, () => cleaned[next++] ?? '');
+  }
+
+  #spansIn(text: string): Span[] {
+    this.#search ??= new SecretSearch(this.#secrets);
+    return this.#search.spansIn(text);
   }
 }
 
-interface SecretForm {
-  text: string;
-  /** Source of a regular expression. */
-  pattern: string;
-}
-
-function patternsOf(secret: string): SecretForm[] {
-  if (secret.length < MIN_FREE_STANDING_CHARACTERS) {
-    return [{ text: secret, pattern: `(?<![A-Za-z0-9_])${escape(secret)}(?![A-Za-z0-9_])` }];
+function withoutSpans(text: string, spans: readonly Span[]): string {
+  let cleaned = '';
+  let from = 0;
+  for (const [start, end] of spans) {
+    cleaned += text.slice(from, start) + SCRUBBED;
+    from = end;
   }
-  return formsOfSecret(secret).map((text) => ({ text, pattern: escape(text) }));
+  return cleaned + text.slice(from);
 }
 
-function escape(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+/** Keys, texts and numbers, in the order of the JSON text. */
+function gatherLeaves(value: unknown, into: string[]): void {
+  if (typeof value === 'string') into.push(value);
+  else if (typeof value === 'number' || typeof value === 'bigint') into.push(String(value));
+  else if (Array.isArray(value)) for (const entry of value) gatherLeaves(entry, into);
+  else if (typeof value === 'object' && value !== null) {
+    for (const [key, entry] of Object.entries(value)) {
+      into.push(key);
+      gatherLeaves(entry, into);
+    }
+  }
+}
+
+/** The same value made of other leaves, which are taken in the same order. */
+function rebuilt(value: unknown, next: () => string): unknown {
+  if (typeof value === 'string') return next();
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    const text = next();
+    return text === String(value) ? value : text;
+  }
+  if (Array.isArray(value)) return value.map((entry) => rebuilt(entry, next));
+  if (typeof value !== 'object' || value === null) return value;
+  // fromEntries makes own properties, also of a key called __proto__.
+  return Object.fromEntries(Object.entries(value).map(([, entry]) => [next(), rebuilt(entry, next)] as const));
+}
+
+/** The leaves without these spans of all of them together; what is between two leaves belongs to neither. */
+function cleanedLeaves(leaves: readonly string[], spans: readonly Span[]): string[] {
+  let start = 0;
+  let first = 0;
+  return leaves.map((leaf) => {
+    const end = start + leaf.length;
+    while (first < spans.length && (spans[first]?.[1] ?? 0) <= start) first += 1;
+    const own: Span[] = [];
+    for (let at = first; at < spans.length; at += 1) {
+      const [from, to] = spans[at] ?? [end, end];
+      if (from >= end) break;
+      own.push([Math.max(0, from - start), Math.min(leaf.length, to - start)]);
+    }
+    start = end + BETWEEN.length;
+    return own.length === 0 ? leaf : withoutSpans(leaf, own);
+  });
 }
 
 const CODE = /^[A-Za-z0-9_.-]{1,64}$/;
