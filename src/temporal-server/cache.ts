@@ -22,8 +22,14 @@ export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
   return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'temporal-http-tasks');
 }
 
-/** Looks the pinned release up and compares it with the checksum recorded when it was taken. Changes nothing. */
-export async function readCache(cacheDir: string): Promise<CachedBinary> {
+/** Whether an executable with this SHA-256 may be run. */
+export type TrustsChecksum = (sha256: string) => boolean;
+
+/**
+ * Looks the pinned release up, and compares it with the checksum recorded when it was taken and with what is trusted.
+ * Changes and runs nothing.
+ */
+export async function readCache(cacheDir: string, trusts: TrustsChecksum): Promise<CachedBinary> {
   const path = join(entryDir(cacheDir), BINARY_NAME);
   let recorded: string;
   let found: string;
@@ -36,6 +42,9 @@ export async function readCache(cacheDir: string): Promise<CachedBinary> {
   }
   if (recorded !== found) {
     return { state: 'damaged', why: `${path} has checksum ${found.slice(0, 12)}…, recorded was ${recorded.slice(0, 12)}…` };
+  }
+  if (!trusts(found)) {
+    return { state: 'damaged', why: `${path} has checksum ${found.slice(0, 12)}…, which is not that of the pinned release` };
   }
   return { state: 'good', path };
 }
@@ -60,20 +69,20 @@ export async function removeAbandoned(cacheDir: string): Promise<void> {
  * appear together (they travel in one folder), so that a reader meets both or neither. When another process was
  * faster, its good copy stays; a damaged one is replaced.
  */
-export async function putIntoCache(cacheDir: string, binary: string): Promise<string> {
+export async function putIntoCache(cacheDir: string, binary: string, trusts: TrustsChecksum): Promise<string> {
   const staging = await makeWorkDir(cacheDir);
   try {
     const staged = join(staging, BINARY_NAME);
     await rename(binary, staged);
     await writeFile(checksumFile(staged), `${await sha256Of(staged)}\n`);
-    await replaceEntry(cacheDir, staging);
+    await replaceEntry(cacheDir, staging, trusts);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
   return join(entryDir(cacheDir), BINARY_NAME);
 }
 
-async function replaceEntry(cacheDir: string, staging: string): Promise<void> {
+async function replaceEntry(cacheDir: string, staging: string, trusts: TrustsChecksum): Promise<void> {
   const entry = entryDir(cacheDir);
   for (let attempt = 1; ; attempt++) {
     try {
@@ -82,7 +91,7 @@ async function replaceEntry(cacheDir: string, staging: string): Promise<void> {
     } catch (error) {
       if (!isOccupied(error) || attempt === 5) throw error;
     }
-    if ((await readCache(cacheDir)).state === 'good') return;
+    if ((await readCache(cacheDir, trusts)).state === 'good') return;
     const discarded = join(cacheDir, `tmp-${process.pid}-${randomUUID()}`);
     await rename(entry, discarded).catch(ignoreMissing);
     await rm(discarded, { recursive: true, force: true });
@@ -97,7 +106,8 @@ function checksumFile(path: string): string {
   return `${path}.sha256`;
 }
 
-async function sha256Of(path: string): Promise<string> {
+/** The SHA-256 of a file, in hex. */
+export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');

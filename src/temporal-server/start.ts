@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
+import { childEnvironment } from './child-environment';
 import { OwnedProcess } from './owned-process';
 
 /** How to run a dev server; every default keeps it private to this machine and to this run. */
@@ -51,7 +52,7 @@ export async function startTemporalServer(options: StartTemporalServerOptions): 
     const server = await OwnedProcess.start({
       command: options.binary,
       args: serverArguments(options, port, uiPort),
-      env: withoutTemporalSettings(process.env),
+      env: childEnvironment(process.env),
       ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
     });
     const address = `${HOST}:${port}`;
@@ -87,11 +88,6 @@ function serverArguments(options: StartTemporalServerOptions, port: number, uiPo
     ...(options.namespace === undefined ? [] : ['--namespace', options.namespace]),
     ...dynamicConfig.flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${JSON.stringify(value)}`]),
   ];
-}
-
-/** The CLI reads TEMPORAL_* too (profiles, address, TLS); the server we own must not change with them. */
-function withoutTemporalSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }
 
 async function untilReady(server: OwnedProcess, address: string, namespace: string): Promise<void> {

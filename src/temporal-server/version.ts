@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { childEnvironment } from './child-environment';
 
 /** What `temporal --version` tells about a binary; all three as `major.minor.patch`. */
 export interface TemporalVersion {
@@ -51,7 +52,7 @@ export async function readTemporalVersion(binary: string): Promise<TemporalVersi
 
 async function runForVersion(binary: string): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)(binary, ['--version'], { timeout: 10_000, encoding: 'utf8' });
+    const { stdout } = await promisify(execFile)(binary, ['--version'], { timeout: 10_000, encoding: 'utf8', env: childEnvironment(process.env) });
     return stdout;
   } catch (error) {
     const detail = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);

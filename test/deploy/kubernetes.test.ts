@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Deployment } from 'kubernetes-types/apps/v1';
 import type { Service } from 'kubernetes-types/core/v1';
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1';
 import { DEFAULT_SHUTDOWN_MS } from '../../src/config/process-settings';
 import { readWorkerSettings } from '../../src/config/settings';
@@ -24,6 +25,7 @@ it('has fields that Kubernetes knows, with values of their kinds', () => {
     Deployment: 'apps/v1',
     PodDisruptionBudget: 'policy/v1',
     Service: 'core/v1',
+    NetworkPolicy: 'networking/v1',
   };
   const typed = (manifest: Record<string, unknown>): string => {
     const kind = String(manifest['kind']);
@@ -64,6 +66,17 @@ it('runs without rights that a worker does not need', () => {
   expect(pod.automountServiceAccountToken).toBe(false);
 });
 
+it('lets nobody in but the monitoring, and out to DNS, Temporal, Postgres and public HTTPS only', () => {
+  const { podSelector, policyTypes, ingress, egress } = find<NetworkPolicy>('NetworkPolicy').spec!;
+  expect(podSelector).toEqual(deployment.spec!.selector);
+  expect(policyTypes).toEqual(['Ingress', 'Egress']);
+  expect(ingress).toHaveLength(1);
+  expect(ingress![0]!.from).toEqual([{ namespaceSelector: { matchLabels: { monitoring: 'true' } } }]);
+  expect(ingress![0]!.ports!.map(({ port }) => port)).toEqual((container.ports ?? []).map(({ name }) => name));
+  expect(egress!.flatMap(({ ports }) => ports!.map(({ port }) => port))).toEqual([53, 53, 7233, 5432, 443]);
+  expect(egress!.at(-1)!.to![0]!.ipBlock!.except).toContain('169.254.0.0/16');
+});
+
 describe('the settings of its workers', () => {
   let folder: string;
   beforeAll(async () => {
@@ -77,7 +90,7 @@ describe('the settings of its workers', () => {
   });
 
   it('are all that a worker needs, beside what the image sets', async () => {
-    const secrets: Record<string, string> = { batch_api_keys: 'ios=app-key', subject_key: 'a subject key for tests only', ledger_url: 'postgres://u:p@db/ledger?sslmode=verify-full' };
+    const secrets: Record<string, string> = { batch_api_keys: 'ios=app-key', subject_key: 'a subject key for tests only', ledger_url: 'postgres://u:p@db/ledger?sslmode=verify-full', encryption_key: `k1:${Buffer.alloc(32, 7).toString('base64')}` };
     const env: Record<string, string> = { ...imageEnv(), ...environment };
     for (const [name, path] of Object.entries(environment)) {
       if (!name.endsWith('_FILE') || name.startsWith('TEMPORAL_')) continue;

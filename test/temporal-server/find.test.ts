@@ -41,7 +41,7 @@ function noDownload(): TemporalFetcher {
 }
 
 function options(overrides: Partial<FindTemporalServerOptions>): FindTemporalServerOptions {
-  return { searchPath: '', cacheDir: join(root, 'cache'), fetchers: [noDownload()], report: () => undefined, ...overrides };
+  return { searchPath: '', cacheDir: join(root, 'cache'), fetchers: [noDownload()], trusts: () => true, report: () => undefined, ...overrides };
 }
 
 describe('a temporal on PATH', () => {
@@ -114,6 +114,32 @@ describe('the cache', () => {
     expect([one.source, other.source].sort()).toEqual(['cache', 'download']);
     expect(download.count).toBe(1);
     expect(await readdir(join(root, 'cache'))).toEqual([expect.stringMatching(/^temporal-1\.9\.1-[a-z0-9]+-[a-z0-9]+$/)]);
+  });
+
+  it('is not used when its copy is not the pinned release, although the checksum beside it fits', async () => {
+    const { path } = await findTemporalServer(options({ fetchers: [fakeDownload()] }));
+    const marker = join(root, 'was-run');
+    await writeFile(path, `#!/bin/sh\ntouch ${marker}\necho '${GOOD_LINE}'\n`);
+    await writeFile(`${path}.sha256`, createHash('sha256').update(await readFile(path)).digest('hex'));
+    const failure = findTemporalServer({ searchPath: '', cacheDir: join(root, 'cache'), fetchers: [noDownload()], report: () => undefined });
+    await expect(failure).rejects.toThrow(/not that of the pinned release/);
+    await expect(readFile(marker)).rejects.toThrow('ENOENT');
+  });
+
+  it('takes no download that is not the pinned release, and does not run it', async () => {
+    const marker = join(root, 'was-run');
+    const fetcher: TemporalFetcher = {
+      name: 'a mirror',
+      fetch: async (workDir) => {
+        const path = join(workDir, 'temporal');
+        await writeFile(path, `#!/bin/sh\ntouch ${marker}\necho '${GOOD_LINE}'\n`);
+        await chmod(path, 0o755);
+        return path;
+      },
+    };
+    const failure = findTemporalServer({ searchPath: '', cacheDir: join(root, 'cache'), fetchers: [fetcher], report: () => undefined });
+    await expect(failure).rejects.toThrow(/a mirror: its checksum is not that of the pinned release, so it was not run/);
+    await expect(readFile(marker)).rejects.toThrow('ENOENT');
   });
 
   it('is not blocked by the lock of a process that is gone, nor by what it left behind', async () => {

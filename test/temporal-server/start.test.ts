@@ -13,6 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { findTemporalServer, startTemporalServer } from '../../src/temporal-server';
+import { childEnvironment } from '../../src/temporal-server/child-environment';
 
 let binary: string;
 let root: string;
@@ -53,6 +54,29 @@ it('takes work as soon as it is said to be up, and is really gone after stop()',
   await expect(once(socket, 'connect')).rejects.toThrow('ECONNREFUSED');
   await expect(server.stop()).resolves.toBeUndefined();
 });
+
+if (process.platform === 'linux') {
+  it('gives none of the shell’s keys to the server, nor to what ends it', async () => {
+    const keys = { PLAID_SECRET: 'canary-plaid', AWS_SECRET_ACCESS_KEY: 'canary-aws', TEMPORAL_API_KEY: 'canary-temporal', HTTP_TASKS_SUBJECT_KEY: 'canary-subject' };
+    const allowed = new Set(Object.keys(childEnvironment(process.env)));
+    Object.assign(process.env, keys);
+    const server = await startTemporalServer({ binary });
+    try {
+      const children = (await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')).trim().split(/\s+/);
+      const started = await Promise.all(children.map(async (pid) => ({ pid, command: await readFile(`/proc/${pid}/cmdline`, 'utf8'), environment: await readFile(`/proc/${pid}/environ`, 'utf8') })));
+      const ours = started.filter(({ pid, command }) => pid === String(server.pid) || command.includes('lifeline'));
+      expect(ours.length).toBeGreaterThan(1);
+      for (const { environment } of ours) {
+        const names = environment.split('\0').filter((entry) => entry !== '').map((entry) => entry.slice(0, entry.indexOf('=')));
+        expect(names.filter((name) => !allowed.has(name))).toEqual([]);
+        expect(names).toContain('PATH');
+      }
+    } finally {
+      await server.stop();
+      for (const name of Object.keys(keys)) Reflect.deleteProperty(process.env, name);
+    }
+  });
+}
 
 it('serves the UI, makes the namespace and passes dynamic configuration on when asked to', async () => {
   const server = await startTemporalServer({
@@ -128,10 +152,12 @@ it('ignores the TEMPORAL_* settings of the surroundings', async () => {
 
 /** A plain process that starts `command` as its own and then does what `then` says with `owned`. */
 async function startOwner(command: string, then: string): Promise<ChildProcessByStdio<null, Readable, null>> {
-  const owned = join(__dirname, '..', '..', 'src', 'temporal-server', 'owned-process.ts');
+  const sources = join(__dirname, '..', '..', 'src', 'temporal-server');
   const bundle = join(root, `owner-${randomUUID()}.cjs`);
   const { transpile, ModuleKind, ScriptTarget } = await import('typescript');
-  const compiled = transpile(await readFile(owned, 'utf8'), { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 });
+  const compile = async (name: string): Promise<string> => transpile(await readFile(join(sources, name), 'utf8'), { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 });
+  await writeFile(join(root, 'child-environment.js'), await compile('child-environment.ts'));
+  const compiled = await compile('owned-process.ts');
   const options = `{ command: '/bin/sh', args: ['-c', ${JSON.stringify(command)}], env: process.env, logFile: '/dev/null', stopMs: 500 }`;
   await writeFile(bundle, `${compiled}\nexports.OwnedProcess.start(${options}).then(async (owned) => { ${then} });`);
   return spawn(process.execPath, [bundle], { stdio: ['ignore', 'pipe', 'inherit'] });
