@@ -36,7 +36,7 @@ export async function writeExampleSweep({ sweeps, ...ledger }: OpenedLedger, exa
   const { sweepId, users, ends = true } = example;
   try {
     setClock(new Date(START).toISOString());
-    await sweeps.create({ sweepId, claimedBy: 'run-of-the-example' });
+    await sweeps.create({ sweepId, claimedBy: OWNER });
     const rows = rowsOf(0, users);
     await sweeps.appendTargets({ sweepId, version: 0, rows: [...rows, ...rows.slice(0, 3)], position: 'end', rejected: 2, complete: true });
     for (let seq = SPECIAL.held; seq < users; seq += 100) await ledger.addHold({ holdId: `${sweepId} ${seq}`, subjects: rows[seq]?.subjects ?? [] });
@@ -55,13 +55,16 @@ export async function writeExampleSweep({ sweeps, ...ledger }: OpenedLedger, exa
   }
 }
 
+/** The run that works on the example. */
+const OWNER = 'run-of-the-example';
+
 async function doWave(
   { sweeps }: Pick<OpenedLedger, 'sweeps'>,
   chunk: ChunkFence,
   wave: { wave: number; range: { from: number; to: number } },
   { code = 'ITEM_LOCKED' }: ExampleSweep,
 ): Promise<void> {
-  const opened = await sweeps.openWave({ ...chunk, ...wave, limit: 250 });
+  const opened = await sweeps.openWave({ ...chunk, ...wave, claimedBy: OWNER, limit: 250 });
   await sweeps.flushWave({
     ...chunk,
     users: opened.map((user) => {
