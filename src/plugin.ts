@@ -7,6 +7,7 @@ import { internalQueue, isInternalQueue } from './policy/internal-queue';
 import { EncryptionCodec } from './codec/encryption-codec';
 import { createHttpTaskActivities } from './activities/create-activities';
 import type { HttpTaskActivities } from './activities/create-activities';
+import { bindingLine, keyBindings } from './config/key-bindings';
 import { CATALOGUE_SERVICES, readSettings } from './config/settings';
 import type { Settings } from './config/settings';
 import { LedgerUnavailableError } from './ledger/ledger';
@@ -109,6 +110,8 @@ export class HttpTasksPlugin extends SimplePlugin {
   readonly #internal = new Set<string>();
   /** What a host should see in its log when the worker starts. */
   readonly #notes: Notes | undefined;
+  /** Which keys of imported services go where, to be logged before the first call. */
+  readonly #keyLines: readonly string[];
 
   constructor(options: HttpTasksPluginOptions = {}) {
     const { env = process.env, settings, tasks = [], sources, searchAttributes, startTemplates = false, nexus, onLedgerEvent, onReady } = options;
@@ -123,6 +126,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     this.#uiUrl = read.ui;
     const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
     if (!settings) this.#notes = { settings: read, services: services.map(({ name }) => name), misspelt };
+    this.#keyLines = keyBindings(env, services).filter(({ service }) => read.sender.services.has(service)).map(bindingLine);
     this.#nexusService = (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined;
     this.#activities = createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent });
   }
@@ -185,6 +189,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       if (this.#startTemplates) templates = this.#makeTemplates(worker);
       for (const which of ['short', 'chunks'] as const) this.#internal.add(internalQueue(taskQueue, which));
       const internal = await InternalWorkers.create(worker, this.#activities.activities);
+      for (const line of this.#keyLines) Runtime.instance().logger.info(`Imported service ${line}`, { plugin: this.name });
       this.#onReady?.();
       await internal.runBeside(() => super.runWorker(worker, next));
     } finally {

@@ -24,8 +24,9 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
 }
 
 /** Says on stderr which call a cURL command became, and what of it was left out; users' tokens are masked. */
-export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall, { openapi, service }: OpenApiTasksOptions): void {
-  const document = CATALOGUE.includes(task) ? [] : Object.entries({ openapi, service }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, quoted(value)]));
+export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall, { openapi, service, key, origin, trustDecisions }: OpenApiTasksOptions): void {
+  const given = Object.entries({ openapi, service, key, origin }).flatMap(([name, value]) => [value ?? []].flat().flatMap((one) => [`--${name}`, quoted(one)]));
+  const document = CATALOGUE.includes(task) ? [] : [...given, ...(trustDecisions ? ['--trust-decisions'] : [])];
   const words = ['http-tasks call', task.name, ...document, '--input', quoted(JSON.stringify(withoutTokens(task, input)))];
   say(io, printable(`The command is: ${words.join(' ')}`));
   if (leftOut.length === 0) return;

@@ -76,6 +76,11 @@ export function literalOption(flags: string, description: string): Option {
 /** Of `--yes`, for every command that asks before it deletes. */
 export const YES_HELP = 'start without being asked; required in production without a terminal';
 
+/** An option that may be given several times; each argument is taken literally. */
+export function repeatedOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]);
+}
+
 /** A whole number from an option, within bounds. */
 export function wholeNumber(option: string, text: string, bounds: { min: number; max: number }): number {
   const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;

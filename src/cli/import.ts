@@ -3,14 +3,15 @@ import type { Command } from 'commander';
 import { addCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
+import { addImportDecisions } from './openapi-tasks';
+import type { ImportDecisions } from './openapi-tasks';
 
 /** What `http-tasks import` is given. */
-export interface ImportOptions extends CommonOptions {
+export interface ImportOptions extends CommonOptions, ImportDecisions {
   search?: string;
   operation?: string[];
   all?: boolean;
   out?: string;
-  service?: string;
   force?: boolean;
   allowHost?: string[];
 }
@@ -24,7 +25,7 @@ export function registerImportCommand(program: Command, io: Io): void {
       'Without an option it lists the operations of a document (OpenAPI 3.0 or 3.1, JSON or YAML, a file or a URL). With --operation it writes an editable definition of each into --out, or to stdout. With --all it makes a task of every operation, as tasksFromOpenApi does at run time, and reports what could not be one and what the document leaves to be decided. Contacts nobody but for a document at a URL.',
     examples: [
       'http-tasks import openapi.yml --search "remove items"',
-      'http-tasks import openapi.yml --operation userItemsRemove --out src/tasks/plaid',
+      'http-tasks import desk.yml --operation ticketOpen --service desk --out src/tasks/desk',
       'http-tasks import openapi.yml --all --json',
     ],
   });
@@ -33,8 +34,8 @@ export function registerImportCommand(program: Command, io: Io): void {
     .addOption(new Option('--operation <id...>', 'make definitions of these operations'))
     .option('--all', 'make tasks of all operations and report; with --out, write a definition of each')
     .addOption(literalOption('--out <folder>', 'where definitions are written; a file for each task and one for the service'))
-    .addOption(literalOption('--service <name>', "the service's name, in front of each operation's; default: made of the title"))
     .option('--force', 'overwrite definitions that are there already')
     .addOption(new Option('--allow-host <host...>', 'hosts to which references of the document may lead'));
+  addImportDecisions(command);
   onRun<ImportOptions>(command, io, async (options, [spec = '']) => (await import('./import/run-import.js')).runImport(io, spec, options));
 }

@@ -14,6 +14,8 @@ import type { ProblemList } from './problems';
 export interface ClientPlace {
   environment: string;
   origin: string;
+  /** The only origins that may get the client's secret, unless the operator names the token endpoint. @default any */
+  secretOrigins?: readonly string[];
 }
 
 /** A credential whose value is an access token: the client's id and secret, by key slot. */
@@ -32,7 +34,8 @@ export class ClientCredential {
   }
 
   static read(env: Env, rule: CredentialRule, how: ClientCredentials, place: ClientPlace | undefined, problems: ProblemList): ClientCredential | undefined {
-    const id = Credential.read(env, { ...rule, setting: how.clientIdSetting }, problems);
+    const { formerly } = rule;
+    const id = Credential.read(env, { ...rule, setting: how.clientIdSetting, ...(formerly !== undefined && { formerly: formerly.replace(/_SECRET$/, '_ID') }) }, problems);
     const secret = Credential.read(env, rule, problems);
     const tokenEndpoint = place && readTokenEndpoint(env, rule, how, place, problems);
     if (!id || !secret || !tokenEndpoint) return undefined;
@@ -84,14 +87,21 @@ function readTokenEndpoint(
   env: Env,
   { setting }: CredentialRule,
   { tokenUrl, settings }: ClientCredentials,
-  { environment, origin }: ClientPlace,
+  { environment, origin, secretOrigins }: ClientPlace,
   problems: ProblemList,
 ): BaseUrl | undefined {
   const defined = typeof tokenUrl === 'string' ? tokenUrl : (tokenUrl[environment] ?? '');
   const given = settings?.tokenUrl === undefined ? undefined : readText(env, settings.tokenUrl);
   const text = given ?? defined;
   const endpoint = parseTokenUrl(text.startsWith('/') ? origin + text : text);
-  if (typeof endpoint !== 'string') return endpoint;
+  if (typeof endpoint !== 'string') {
+    if (given !== undefined || (secretOrigins?.includes(endpoint.origin) ?? true)) return endpoint;
+    problems.add(
+      settings?.tokenUrl ?? setting,
+      `is missing. The document has the client's secret sent to ${endpoint.origin}, and it is bound to ${secretOrigins?.join(', ')}. Set it to ${text} if that is the provider's token endpoint.`,
+    );
+    return undefined;
+  }
   if (given !== undefined) problems.add(settings?.tokenUrl ?? setting, endpoint);
   else problems.add(setting, `the tokenUrl that goes with it ${endpoint}`);
   return undefined;

@@ -22,7 +22,7 @@ export class Credential {
 
   static read(env: Env, rule: CredentialRule, problems: ProblemList): Credential | undefined {
     const check = rule.slotField === undefined ? (text: string) => whyNotSendable(text) ?? whyNotFor(rule, text) : whyNotSlots;
-    const secret = Secret.read(env, rule.setting, problems, { required: true, check });
+    const secret = Secret.read(env, rule.setting, problems, { required: true, check, ...(rule.formerly !== undefined && { formerly: rule.formerly }) });
     return secret && new Credential(rule, secret);
   }
 

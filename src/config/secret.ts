@@ -22,12 +22,16 @@ export class Secret {
     this.#check = check;
   }
 
-  /** Reads the secret. A missing one is a problem only when `required`; every other mistake always is one. */
+  /**
+   * Reads the secret. A missing one is a problem only when `required`; every other mistake always is one.
+   *
+   * @param options `formerly` is the setting that version 0.1.0 read, to be named where the secret is missing.
+   */
   static read(
     env: Env,
     setting: string,
     problems: ProblemList,
-    options: { required: boolean; check?: SecretCheck },
+    options: { required: boolean; check?: SecretCheck; formerly?: string },
   ): Secret | undefined {
     const given = env[setting] || undefined;
     const file = env[`${setting}_FILE`]?.trim() || undefined;
@@ -36,7 +40,8 @@ export class Secret {
       return undefined;
     }
     if (given === undefined && file === undefined) {
-      if (options.required) problems.add(setting, `is missing; set it, or ${setting}_FILE to the name of a file that holds it.`);
+      const formerly = options.formerly === undefined ? '' : ` Version 0.1.0 read ${options.formerly} instead; name the setting to read with --key SCHEME=SETTING, or with credentials in code.`;
+      if (options.required) problems.add(setting, `is missing; set it, or ${setting}_FILE to the name of a file that holds it.${formerly}`);
       return undefined;
     }
     const check = options.check ?? (() => undefined);

@@ -6,6 +6,7 @@ import type { ClientPlace } from './client-credential';
 import { Credential } from './credential';
 import { readText } from './env';
 import type { Env } from './env';
+import { boundOrigins } from './key-bindings';
 import type { OAuthClient } from './oauth-client';
 import type { ProblemList } from './problems';
 
@@ -72,10 +73,14 @@ export function readServiceSettings(
   const environment = readEnvironment(env, service, problems);
   const baseUrl = readBaseUrl(env, service, environment ?? service.defaultEnvironment, problems, options.routePrefix);
   const credentialsIn = readPlacement(env, service, problems);
-  const credentials = service.credentials.map((rule) => readCredential(env, rule, environment !== undefined && baseUrl ? { environment, origin: baseUrl.origin } : undefined, problems));
+  const bound = boundOrigins(env, service);
+  const place = environment !== undefined && baseUrl ? { environment, origin: baseUrl.origin, ...(bound && { secretOrigins: bound }) } : undefined;
+  const isBound = place === undefined || bound === undefined || service.credentials.length === 0 || bound.includes(place.origin);
+  if (!isBound) problems.add(service.baseUrlSetting ?? service.name, unboundMessage(service, place.origin, bound));
+  const credentials = service.credentials.map((rule) => (rule.unnamed ? refuseUnnamed(rule, service, problems) : readCredential(env, rule, place, problems)));
   const complete = credentials.filter((credential) => credential !== undefined);
   if (environment === undefined || baseUrl === undefined || credentialsIn === undefined) return undefined;
-  if (complete.length < service.credentials.length) return undefined;
+  if (complete.length < service.credentials.length || !isBound) return undefined;
   const production = service.productionEnvironments.includes(environment);
   return new ServiceSettings({ service: service.name, environment, production, baseUrl, credentialsIn }, complete);
 }
@@ -83,6 +88,21 @@ export function readServiceSettings(
 function readCredential(env: Env, rule: CredentialRule, place: ClientPlace | undefined, problems: ProblemList): Credential | ClientCredential | undefined {
   const { clientCredentials } = rule;
   return clientCredentials ? ClientCredential.read(env, rule, clientCredentials, place, problems) : Credential.read(env, rule, problems);
+}
+
+function refuseUnnamed({ setting, formerly }: CredentialRule, { name }: ServiceDefinition, problems: ProblemList): undefined {
+  problems.add(
+    setting,
+    `is not read, since only the document of "${name}" suggests it. Name the service (--service ${name}, or {service: '${name}'} in code) and set ${setting}, or name another setting for the key (--key SCHEME=SETTING, or credentials in code).${formerly === undefined ? '' : ` Version 0.1.0 read ${formerly} instead.`}`,
+  );
+  return undefined;
+}
+
+function unboundMessage({ imported, name }: ServiceDefinition, origin: string, bound: readonly string[]): string {
+  const allowed = bound.length === 0 ? 'no origin yet' : bound.join(', ');
+  const setting = imported?.baseUrlSetting;
+  const address = setting === undefined ? '' : ` Set ${setting} to the address of the service, or`;
+  return `the keys of "${name}" would go to ${origin}, and they are bound to ${allowed}.${address} import the document with the origins that may get them (--origin, or origins in code).`;
 }
 
 function readEnvironment(env: Env, service: ServiceDefinition, problems: ProblemList): string | undefined {

@@ -33,6 +33,8 @@ export async function checkCredentials(parts: GatewayParts, name: string, confir
   const settings = parts.secrets.senderSettings(service);
   const slotField = credentialsOf(task).find((rule) => rule.slotField !== undefined)?.slotField;
   const slots = slotField === undefined ? [] : (settings.services.get(service.name)?.keySlots ?? []);
+  // A document's own words must not say who took the keys.
+  const taker = service.imported ? `${settings.services.get(service.name)?.baseUrl.origin} (${service.name})` : service.title;
   const sender = createTaskSender(settings);
   try {
     const checks: Check[] = [];
@@ -42,8 +44,8 @@ export async function checkCredentials(parts: GatewayParts, name: string, confir
       refuseAccidentalProduction(prepared, parts.secrets.env, [service]);
       requireConfirmation({ ...prepared, task: task.name, irreversible: false }, confirm);
       const verdict = await sender.send(task, input).then(
-        (): Check => ({ verdict: 'accepted', message: `${service.title} takes the keys.` }),
-        (error: unknown) => verdictOf(service, error),
+        (): Check => ({ verdict: 'accepted', message: `${taker} takes the keys.` }),
+        (error: unknown) => verdictOf(taker, error),
       );
       checks.push({ ...(slot !== undefined && { slot }), ...verdict });
     }
@@ -53,7 +55,7 @@ export async function checkCredentials(parts: GatewayParts, name: string, confir
   }
 }
 
-function verdictOf({ title }: ServiceDefinition, error: unknown): Check {
+function verdictOf(taker: string, error: unknown): Check {
   const failure = taskFailureOf(error);
   if (!failure || error instanceof CancelledFailure) throw error;
   switch (failure.type) {
@@ -63,7 +65,7 @@ function verdictOf({ title }: ServiceDefinition, error: unknown): Check {
     case 'Task.Rejected':
       return failure.status === 403
         ? { verdict: 'unknown', message: failure.message }
-        : { verdict: 'accepted', message: `${title} takes the keys; it does not know what was asked for, which was invented.` };
+        : { verdict: 'accepted', message: `${taker} takes the keys; it does not know what was asked for, which was invented.` };
     default:
       return { verdict: 'unknown', message: failure.message };
   }

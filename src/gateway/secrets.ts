@@ -1,5 +1,6 @@
 import { slotNamesIn } from '../config/credential';
 import type { Env } from '../config/env';
+import { bindingLine, keyBindings } from '../config/key-bindings';
 import { ProblemList, SettingsError } from '../config/problems';
 import type { SettingProblem } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
@@ -88,6 +89,7 @@ export class GatewaySecrets {
       settings,
       problems: problems.filter(({ setting }) => !own.has(setting)).map(({ setting, message }) => `${setting} ${message}`),
       checkable,
+      ...(service.imported && { keysGoTo: keyBindings(this.env, [service]).map(bindingLine) }),
     };
   }
 

@@ -185,6 +185,8 @@ export interface ServiceCredentials {
   problems: string[];
   /** Whether there is a harmless call to try the keys with. */
   checkable: boolean;
+  /** For a service imported from a document: which settings go to which origin, one line for each key. */
+  keysGoTo?: string[];
 }
 
 export interface CredentialCheck {

@@ -38,7 +38,10 @@ export interface OperationSummary {
 export interface OpenApiOptions {
   /**
    * The service's name, in front of each operation's; or a whole service, say the catalogue's, of which the operations
-   * are to be tasks: then addresses, keys and errors are the service's. @default a name made of the document's title
+   * are to be tasks: then addresses, keys and errors are the service's.
+   *
+   * Only a service that is named here reads settings: `DESK_BASE_URL`, `DESK_ENV` and the keys under
+   * `HTTP_TASKS_OPENAPI_DESK_…`. @default a name made of the document's title, which reads none
    */
   service?: string | ServiceDefinition;
   /** The only address of the service. @default the document's servers */
@@ -53,7 +56,17 @@ export interface OpenApiOptions {
   decide?: Readonly<Record<string, OperationDecision>> | ((operation: OperationSummary) => OperationDecision | undefined);
   /** How the service words its errors, and what each means. @default field names as the described errors have them, and no rules */
   errors?: ErrorTaxonomy;
-  /** The setting of a security scheme, or its value where that is no secret, by the scheme's name. */
+  /**
+   * The only origins that get the service's keys, for example `['https://api.desk.example']`. An operation that signs in
+   * and has its address elsewhere is skipped. @default the origins of `baseUrl`, else those of the document's servers
+   */
+  origins?: readonly string[];
+  /**
+   * Whether to believe what the document decides under `x-http-task`. Only for a document of your own: it says what a
+   * call does in the world. @default false: a document can only make a call more careful than its method does
+   */
+  trustDecisions?: boolean;
+  /** The setting of a security scheme, or its value where that is not secret, by the scheme's name. */
   credentials?: Readonly<Record<string, SchemeChoice>>;
   /** Where operations offer several ways to sign in: the schemes to use. @default the first way that can be used */
   security?: readonly string[];

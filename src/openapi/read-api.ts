@@ -1,6 +1,9 @@
 import type { OpenApiDocument } from './document/document';
 import { DocumentNode } from './document/document-node';
 import { OpenApiError } from './document/openapi-error';
+import { parseBaseUrl, parseOrigin } from '../config/base-url';
+import { whyNotImported } from '../tasks/imported-settings';
+import type { ImportedService } from '../tasks/service';
 import { findOperations } from './operation/find-operations';
 import type { FoundOperation } from './operation/find-operations';
 import { camelCase } from './operation/names';
@@ -10,7 +13,7 @@ import { Security } from './operation/security';
 import { readServers } from './operation/servers';
 import type { Servers } from './operation/servers';
 import type { OpenApiOptions, OpenApiReport, OperationDecision, OperationSummary } from './options';
-import { servicesOf } from './read-services';
+import { baseUrlSettingOf, environmentSettingOf, servicesOf } from './read-services';
 import type { PlannedService, TakenOperation } from './read-services';
 import { SchemaReader } from './schema/read-schema';
 import type { NamedShapes } from './schema/shape';
@@ -32,8 +35,10 @@ export interface ReadApi {
 export function readApi(document: OpenApiDocument, options: OpenApiOptions = {}): ReadApi {
   const root = DocumentNode.root(document);
   const name = serviceName(root, options);
+  refuseServiceName(options);
   const context = contextOf(root, document, name, options);
   const usual = options.baseUrl === undefined ? readServers(root.at('servers'), document.location) : onlyAt(options.baseUrl);
+  const imported = importedOf(name, usual, options);
   const { found, broken } = findOperations(root);
   const chosen = found.filter(chooser(options.operations, found));
   const skipped = options.operations === undefined ? broken.map(({ operation, error }) => ({ operation, why: error.message })) : [];
@@ -43,13 +48,16 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
   for (const one of chosen) {
     const decision = decisionFor(one);
     try {
-      taken.push({ ...readOperation(one, context, decision), node: one.node, decision, servers: serversFor(one, usual, document, options) });
+      const read = readOperation(one, context, decision);
+      const servers = serversFor(one, usual, document, options);
+      if (read.rules.length > 0 && servers !== usual && typeof options.service !== 'object') refuseOtherOrigins(one, servers, imported);
+      taken.push({ ...read, node: one.node, decision, servers });
     } catch (error) {
       if (!(error instanceof OpenApiError)) throw error;
       skipped.push({ operation: one.operation, why: error.message });
     }
   }
-  const { services, open } = servicesOf(root, name, usual, taken, options, context.outputs);
+  const { services, open } = servicesOf(root, name, usual, imported, taken, options, context.outputs);
   const decide = [
     ...open.map((what) => ({ operation: '*', what })),
     ...taken.flatMap((one) => one.open.map((what) => ({ operation: one.plan.operation, what }))),
@@ -76,9 +84,45 @@ export function serviceName(root: DocumentNode, { service }: OpenApiOptions): st
   return camelCase(words.slice(0, 3).map((word) => word.toLowerCase()).join(' ')) || 'api';
 }
 
+/** Reports why an operator's name for an imported service cannot be used; undefined when it can. */
+export function whyNotServiceName(name: string): string | undefined {
+  if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) return 'must start with a small letter and contain letters and digits only';
+  for (const setting of [baseUrlSettingOf(name), environmentSettingOf(name)]) {
+    const why = whyNotImported(setting);
+    if (why !== undefined) return `"${name}" would make ${setting} a setting of the imported service, but ${why}; choose another name`;
+  }
+  return undefined;
+}
+
+function refuseServiceName({ service }: OpenApiOptions): void {
+  const why = typeof service === 'string' ? whyNotServiceName(service) : undefined;
+  if (why !== undefined) throw new TypeError(`service: ${why}.`);
+}
+
+/** Where the keys of the service may go: to origins that the operator names, else to the servers for all operations. */
+function importedOf(name: string, usual: Servers, { service, origins }: OpenApiOptions): ImportedService {
+  const own = usual.isOpen ? [] : Object.values(usual.environments).flatMap((url) => (URL.canParse(url) ? [new URL(url).origin] : []));
+  const bound = origins?.map((text) => {
+    const origin = parseOrigin(text.replace(/\/$/, ''));
+    const wrong = typeof origin === 'string' ? origin : parseBaseUrl(origin.origin);
+    if (typeof wrong === 'string') throw new TypeError(`origins: "${text}" ${wrong}`);
+    return (origin as URL).origin;
+  });
+  return { as: name, origins: [...new Set(bound ?? own)], ...(typeof service === 'string' && { baseUrlSetting: baseUrlSettingOf(service) }) };
+}
+
+/** An operation of a document must not send the service's keys to a server of its own choice. */
+function refuseOtherOrigins({ node }: FoundOperation, { environments }: Servers, { origins }: ImportedService): void {
+  const foreign = Object.values(environments).map((url) => (URL.canParse(url) ? new URL(url).origin : url)).find((origin) => !origins.includes(origin));
+  if (foreign === undefined) return;
+  const bound = origins.length === 0 ? 'no origin' : origins.join(', ');
+  node.refuse(`signs in and has a server of its own at ${foreign}, and the keys are bound to ${bound}; say that ${foreign} may get them (--origin, or origins in code), or set the base URL in code`);
+}
+
 function contextOf(root: DocumentNode, document: OpenApiDocument, service: string, options: OpenApiOptions): OperationContext {
   const security = new Security(root, {
     service,
+    named: typeof options.service === 'string',
     schemes: options.credentials ?? {},
     fields: options.secretFields ?? {},
     ...(options.security && { preferred: options.security }),
@@ -89,6 +133,7 @@ function contextOf(root: DocumentNode, document: OpenApiDocument, service: strin
     inputs: new SchemaReader(root, document.version, 'input'),
     outputs: new SchemaReader(root, document.version, 'output'),
     security,
+    trustDecisions: options.trustDecisions ?? false,
     docs: options.docs ?? (typeof link === 'string' ? link : undefined),
   };
 }

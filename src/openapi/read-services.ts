@@ -1,5 +1,6 @@
 import { defineService } from '../tasks/service';
-import type { CredentialRule, RateLimit, ServiceDefinition } from '../tasks/service';
+import type { CredentialRule, ImportedService, RateLimit, ServiceDefinition } from '../tasks/service';
+import { settingsOf } from '../tasks/service';
 import type { DocumentNode } from './document/document-node';
 import { readErrors } from './operation/errors';
 import { capitalised, freeName, upperSnakeCase } from './operation/names';
@@ -30,6 +31,7 @@ export function servicesOf(
   root: DocumentNode,
   name: string,
   usual: Servers,
+  imported: ImportedService,
   taken: readonly TakenOperation[],
   options: OpenApiOptions,
   outputs: SchemaReader,
@@ -48,20 +50,33 @@ export function servicesOf(
     }
     group.members.push(one);
   }
-  const services = [...groups.values()].flatMap(({ name: group, members }) => (members.length === 0 ? [] : [serviceOf(root, group, members, options, errors)]));
-  return { services, open: openQuestions(usual, taken, services, options) };
+  const services = [...groups.values()].flatMap(({ name: group, members }) => (members.length === 0 ? [] : [serviceOf(root, group, imported, members, options, errors)]));
+  return { services, open: openQuestions(usual, imported, taken, services, options) };
 }
 
-function openQuestions(usual: Servers, taken: readonly TakenOperation[], services: readonly PlannedService[], options: OpenApiOptions): string[] {
+function openQuestions(usual: Servers, imported: ImportedService, taken: readonly TakenOperation[], services: readonly PlannedService[], options: OpenApiOptions): string[] {
   const keys = [...new Set(taken.flatMap((one) => one.taken))].filter((name) => !Object.hasOwn(options.secretFields ?? {}, name));
   const versions = services.flatMap(({ service }) => service.credentials).filter(({ name }) => /version$/i.test(name));
   return [
     ...(usual.open === undefined || options.defaultEnvironment !== undefined ? [] : [`servers: ${usual.open}`]),
     ...(keys.length === 0 ? [] : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
     ...[...new Set(versions.map(({ name, setting }) => `credentials: ${name} looks like a version and no secret; give it a value, or set ${setting}`))],
+    ...keyQuestions(imported, services, options),
     ...tokenQuestions(services),
     ...(taken.some(({ decision }) => decision.rateLimit) ? [] : ['rateLimits: the limits of the service, which no OpenAPI document says']),
     ...(options.errors ? [] : ["errors: what the service's error codes mean, above all which of them say that keys are wrong or that it is to be slower"]),
+  ];
+}
+
+/** The document names the receiver of the keys, so that a person has to check it. */
+function keyQuestions({ as, origins }: ImportedService, services: readonly PlannedService[], options: OpenApiOptions): string[] {
+  const rules = services.flatMap(({ service }) => service.credentials);
+  const namesOf = (some: readonly CredentialRule[]): string => [...new Set(some.flatMap(settingsOf))].join(', ');
+  const [unnamed, named] = [rules.filter((rule) => rule.unnamed), rules.filter((rule) => !rule.unnamed)];
+  const isOperators = options.origins !== undefined || options.baseUrl !== undefined;
+  return [
+    ...(unnamed.length === 0 ? [] : [`credentials: no key is read until you name the service (--service ${as}, or service in code), then from ${namesOf(unnamed)}; or name a setting for each scheme (--key SCHEME=SETTING, or credentials in code)`]),
+    ...(named.length === 0 || isOperators ? [] : [`credentials: ${namesOf(named)} ->  ${origins.length === 0 ? 'no origin yet' : origins.join(', ')}, which the document names; check that this is the provider, or say which origins may get them (--origin, or origins in code)`]),
   ];
 }
 
@@ -70,36 +85,54 @@ function tokenQuestions(services: readonly PlannedService[]): string[] {
   const questions = services.flatMap(({ service }) => service.credentials).flatMap(({ setting, clientCredentials }) => {
     if (!clientCredentials) return [];
     const { tokenUrl, clientIdSetting, settings = {} } = clientCredentials;
-    return [`credentials: access tokens come from ${JSON.stringify(tokenUrl)}, to which ${clientIdSetting} and ${setting} are sent; ${settings.scope} says what they are to be good for`];
+    return [`credentials: access tokens come from ${JSON.stringify(tokenUrl)}, to which ${clientIdSetting} and ${setting} are sent; ${settings.tokenUrl} names another token endpoint, and must name one that is not at the service's own origins; ${settings.scope} says what they are to be good for`];
   });
   return [...new Set(questions)];
 }
 
-function serviceOf(root: DocumentNode, name: string, members: readonly TakenOperation[], options: OpenApiOptions, errors: ServiceDefinition['errors']): PlannedService {
+function serviceOf(root: DocumentNode, name: string, imported: ImportedService, members: readonly TakenOperation[], options: OpenApiOptions, errors: ServiceDefinition['errors']): PlannedService {
   const [{ servers }] = members as [TakenOperation];
   const credentials: CredentialRule[] = [];
   for (const { rules } of members) {
     for (const rule of rules) if (!credentials.some(({ setting }) => setting === rule.setting)) credentials.push(rule);
   }
-  const docs = textAt(root.at('externalDocs'), 'url');
-  const prefix = upperSnakeCase(name);
+  const docs = webAddress(textAt(root.at('externalDocs'), 'url'));
+  // Only the service that the operator named has settings for its address; a name made of a server's has none.
+  const isNamed = imported.baseUrlSetting !== undefined && name === imported.as;
   const { defaultEnvironment: wished } = options;
   const headers = [...members.flatMap((member) => Object.entries(member.headers)), ...Object.entries(options.headers ?? {})];
   const service = defineService({
     name,
-    title: textAt(root.at('info'), 'title') ?? name,
+    // The document's own title could be another provider's, and messages say who takes keys.
+    title: name,
     ...(docs !== undefined && { docs }),
     environments: servers.environments,
     defaultEnvironment: wished !== undefined && (Object.hasOwn(servers.environments, wished) || keysOf(servers).length > 1) ? wished : servers.defaultEnvironment,
     productionEnvironments: options.productionEnvironments ?? servers.productionEnvironments,
-    ...(keysOf(servers).length > 1 && { environmentSetting: `${prefix}_ENV` }),
-    baseUrlSetting: `${prefix}_BASE_URL`,
+    ...(isNamed && keysOf(servers).length > 1 && { environmentSetting: environmentSettingOf(name) }),
+    ...(isNamed && { baseUrlSetting: baseUrlSettingOf(name) }),
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), value])),
     credentials,
     rateLimits: members.flatMap(({ plan, decision }): RateLimit[] => (decision.rateLimit ? [{ operation: plan.operation, ...decision.rateLimit }] : [])),
     errors,
+    imported,
   });
   return { service, plans: members.map(({ plan, rules }) => (isSame(rules, credentials) ? plan : { ...plan, credentials: rules })) };
+}
+
+/** The setting with the base URL of an imported service that the operator named. */
+export function baseUrlSettingOf(service: string): string {
+  return `${upperSnakeCase(service)}_BASE_URL`;
+}
+
+/** The setting with the environment of an imported service that the operator named. */
+export function environmentSettingOf(service: string): string {
+  return `${upperSnakeCase(service)}_ENV`;
+}
+
+/** Pages link to it. */
+function webAddress(text: string | undefined): string | undefined {
+  return text !== undefined && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? text : undefined;
 }
 
 /** Whether a task signs in as all of its service do, in whatever order. */

@@ -53,6 +53,7 @@ export class CredentialsView {
       { class: 'panel', attributes: { 'aria-label': service.title } },
       element('h2', { text: service.title }),
       element('p', { class: 'hint' }, `${service.environment} · `, element('code', { text: service.baseUrl }), service.production && element('span', { class: 'mark irreversible', text: 'production' })),
+      ...(service.keysGoTo ?? []).map((text) => element('p', { class: 'hint', text })),
       ...service.problems.map((text) => element('p', { class: 'warning', text })),
       form,
     );

@@ -1,6 +1,7 @@
 import { customDataBulkDelete, customDataDelete, gdprRequestCreate, gdprRequestGet } from './batch/tasks';
 import type { HttpTask } from './define';
 import { httpRequest } from './http/tasks';
+import { refuseForeignSettings } from './imported-settings';
 import type { ServiceDefinition } from './service';
 import { itemRemove, userItemsGet, userItemsRemove, userProductsTerminate, userRemove } from './plaid/tasks';
 
@@ -20,11 +21,14 @@ export const CATALOGUE: readonly HttpTask[] = Object.freeze([
   ...Object.values(http),
 ]);
 
-/** Tasks by name. Two tasks of one name are refused, and so are two services: a worker has one address and one set of keys for each name. */
+/**
+ * Tasks by name. Two tasks of one name are refused, and so are two services: a worker has one address and one set of keys
+ * for each name. An imported service that reads a setting of another service is refused, too.
+ */
 export class Catalogue {
   readonly #byName = new Map<string, HttpTask>();
 
-  /** @throws TypeError when two of the tasks, or two of their services, share a name. */
+  /** @throws TypeError when two of the tasks, or two of their services, share a name, or an imported service a setting. */
   constructor(tasks: readonly HttpTask[] = CATALOGUE) {
     const services = new Map<string, ServiceDefinition>();
     for (const task of tasks) {
@@ -36,6 +40,8 @@ export class Catalogue {
       if (this.#byName.has(task.name)) throw new TypeError(`Two tasks are named "${task.name}"; rename one of them.`);
       this.#byName.set(task.name, task);
     }
+    const all = new Set([...CATALOGUE.map(({ service }) => service), ...services.values()]);
+    for (const service of all) refuseForeignSettings(service, all);
   }
 
   get tasks(): readonly HttpTask[] {

@@ -21,6 +21,10 @@ export interface CredentialRule {
   slotField?: string;
   /** The value is an access token got with these; `setting` then holds the client's secret. Only for headers. */
   clientCredentials?: ClientCredentials;
+  /** Only an imported document suggests the setting: no value is read, and the service cannot be used, until the operator names it. */
+  unnamed?: true;
+  /** The setting that version 0.1.0 read instead, for the message about a missing one. */
+  formerly?: string;
 }
 
 /** The settings that hold what this credential is made of. */
@@ -64,6 +68,16 @@ export interface RateLimit {
   source: string;
 }
 
+/** What limits the keys of a service that was imported from a document. */
+export interface ImportedService {
+  /** The name of the import. Operations with addresses of their own are a service of their own, with the same import. */
+  as: string;
+  /** The only origins that get the service's keys, unless the operator sets the base URL: then only that one's origin. */
+  origins: readonly string[];
+  /** The setting with the operator's base URL, also for the services of operations that have other addresses. */
+  baseUrlSetting?: string;
+}
+
 /** An HTTP API: where it is, how one signs in, how it fails. Data only. */
 export interface ServiceDefinition {
   name: string;
@@ -86,6 +100,8 @@ export interface ServiceDefinition {
   credentials: readonly CredentialRule[];
   rateLimits: readonly RateLimit[];
   errors: ErrorTaxonomy;
+  /** Set for a service made of a document that may be hostile: its keys are bound to origins, and its settings must be its own. */
+  imported?: ImportedService;
 }
 
 /** What {@link defineService} takes: a service whose empty parts may be left out. */

@@ -1,5 +1,6 @@
 import type { OpenApiReport, OperationSummary } from '../../openapi/options';
 import type { ServiceDefinition } from '../../tasks/service';
+import { bindingLine, keyBindings } from '../../config/key-bindings';
 import type { CommonOptions } from '../command';
 import type { Io } from '../io';
 import { print, printJson, printTable, say } from '../output';
@@ -21,8 +22,8 @@ export function printOperations(io: Io, found: readonly ListedOperation[], { jso
 /** Prints what became of the operations, for people. Hundreds of open questions are told by what they are about. */
 export function printReport(io: Io, { operations, imported, skipped, decide }: OpenApiReport, services: readonly ServiceDefinition[]): void {
   print(io, `${imported} of ${operations} operations are tasks of ${services.map(({ name }) => name).join(', ')}.`);
-  const settings = [...new Set(services.flatMap(({ credentials }) => credentials.map(({ setting }) => setting)))];
-  if (settings.length > 0) print(io, `Settings: ${settings.join(', ')}`);
+  const bindings = keyBindings(io.env, services);
+  if (bindings.length > 0) print(io, ['Keys, and the only origin that gets them:', ...bindings.map((binding) => `  ${bindingLine(binding)}`)].join('\n'));
   if (skipped.length > 0) printTable(io, ['Skipped', 'Why'], skipped.map(({ operation, why }) => [operation, why]));
   if (decide.length === 0) return;
   print(io, 'To decide, since the document does not say it (--json lists every one):');

@@ -1,7 +1,8 @@
 import { DocumentNode } from '../../openapi/document/document-node';
 import type { OpenApiDocument } from '../../openapi/document/document';
 import { readOpenApiDocument } from '../../openapi/document/read-document';
-import { listOperations, readApi, serviceName } from '../../openapi/read-api';
+import type { OpenApiOptions } from '../../openapi/options';
+import { listOperations, readApi, serviceName, whyNotServiceName } from '../../openapi/read-api';
 import type { ReadApi } from '../../openapi/read-api';
 import { TaskSearch } from '../../openapi/search';
 import { sourceFiles } from '../../openapi/source/task-source';
@@ -10,6 +11,7 @@ import { CATALOGUE_SERVICES } from '../../config/settings';
 import { CommandFailure, Refusal } from '../errors';
 import type { ImportOptions } from '../import';
 import type { ExitCode, Io } from '../io';
+import { importOptions, refusingOptions } from '../openapi-tasks';
 import { print, printExactly, printJson, say } from '../output';
 import { printOperations, printReport } from './print-import';
 import type { ListedOperation } from './print-import';
@@ -18,8 +20,9 @@ import { importSuffixFor, writeSourceFiles } from './write-files';
 /** Runs the command. A document that cannot be used is refused before anything is written. */
 export async function runImport(io: Io, spec: string, options: ImportOptions): Promise<ExitCode> {
   refuseContradictions(options);
+  const decisions = importOptions(options);
   const document = await readOpenApiDocument(spec, { allowHosts: options.allowHost ?? [] });
-  const service = serviceName(DocumentNode.root(document), options);
+  const service = serviceName(DocumentNode.root(document), decisions);
   const listed = listOperations(document).map((operation): ListedOperation => ({ ...operation, name: `${service}.${operation.operation}` }));
   if (listed.length === 0) throw new Refusal('Document', 'The document has no operations under paths, so there is nothing to import.', '#/paths');
   if (options.operation === undefined && !options.all) {
@@ -29,7 +32,7 @@ export async function runImport(io: Io, spec: string, options: ImportOptions): P
   if (CATALOGUE_SERVICES.some(({ name }) => name === service)) {
     say(io, `The package has a service called ${service}, too, and a worker takes only one of each name: choose another with --service.`);
   }
-  return options.operation === undefined && options.out === undefined ? loadAll(io, document, service, options) : defineChosen(io, document, service, listed, options);
+  return options.operation === undefined && options.out === undefined ? loadAll(io, document, decisions, options) : defineChosen(io, document, decisions, listed, options);
 }
 
 function refuseContradictions({ all, operation, search, out, force, service }: ImportOptions): void {
@@ -38,23 +41,22 @@ function refuseContradictions({ all, operation, search, out, force, service }: I
   if (out === '') throw new Refusal('Usage', '--out must name a folder.', 'out');
   if (out !== undefined && !all && !operation) throw new Refusal('Usage', '--out needs --operation, or --all for every operation.', 'out');
   if (force && out === undefined) throw new Refusal('Usage', '--force needs --out.', 'force');
-  if (service !== undefined && !/^[a-z][a-zA-Z0-9]*$/.test(service)) {
-    throw new Refusal('Usage', '--service must start with a small letter and hold letters and digits only.', 'service');
-  }
+  const wrong = service === undefined ? undefined : whyNotServiceName(service);
+  if (wrong !== undefined) throw new Refusal('Usage', `--service ${wrong}.`, 'service');
 }
 
 /** Makes every task, as a worker would at its start, and tells what came of it. */
-function loadAll(io: Io, document: OpenApiDocument, service: string, { json }: ImportOptions): ExitCode {
-  const { report, services } = tasksFromOpenApi(document, { service });
+function loadAll(io: Io, document: OpenApiDocument, decisions: OpenApiOptions, { json }: ImportOptions): ExitCode {
+  const { report, services } = refusingOptions(() => tasksFromOpenApi(document, decisions));
   if (report.imported === 0) refuseSkipped(report.skipped);
   if (json) printJson(io, report);
   else printReport(io, report, services);
   return 0;
 }
 
-async function defineChosen(io: Io, document: OpenApiDocument, service: string, listed: readonly ListedOperation[], options: ImportOptions): Promise<ExitCode> {
+async function defineChosen(io: Io, document: OpenApiDocument, decisions: OpenApiOptions, listed: readonly ListedOperation[], options: ImportOptions): Promise<ExitCode> {
   const operations = options.operation?.map((wanted) => nameOf(wanted, listed));
-  const api = readApi(document, { service, ...(operations && { operations }) });
+  const api = refusingOptions(() => readApi(document, { ...decisions, ...(operations && { operations }) }));
   // What was asked for by name is made whole or not at all.
   if (operations ? api.report.skipped.length > 0 : api.report.imported === 0) refuseSkipped(api.report.skipped);
   if (options.out === undefined) return printSource(io, api, options);

@@ -1,5 +1,6 @@
 import type { DocumentNode } from '../document/document-node';
 import { checkablePattern } from '../schema/patterns';
+import type { Effect } from '../../tasks/define';
 import type { OperationDecision } from '../options';
 
 /** The field of an operation in which a document may decide what OpenAPI has no words for. */
@@ -10,7 +11,33 @@ const SETTLE_BY = ['list', 'resend', 'repeat'] as const;
 const BASES = ['documented', 'assumed'] as const;
 const MEANINGS = ['removed', 'accepted'] as const;
 
-/** What an operation's `x-http-task` decides. */
+/** What is believed of a document's decisions, and what is not. */
+export interface DocumentDecision {
+  decision: OperationDecision;
+  /** Fields of the extension that could make the call less careful. */
+  ignored: readonly string[];
+  /** Fields that the document calls bearer tokens, beside those whose names say so. */
+  alsoSensitive: readonly string[];
+}
+
+/** How careful each effect is: a later one is never repeated where an earlier one is. */
+const CAREFUL: readonly Effect[] = EFFECTS;
+
+/**
+ * Reads what an operation's `x-http-task` decides, as far as it makes the call more careful than its method does: a
+ * document that is not the operator's own must not declare that a deletion only reads.
+ */
+export function readCarefulDecision(node: DocumentNode, usual: Effect): DocumentDecision {
+  const { effect, subjectFields, sensitive = [], ...rest } = readExtension(node);
+  const isCareful = effect !== undefined && CAREFUL.indexOf(effect) >= CAREFUL.indexOf(usual);
+  return {
+    decision: { ...(isCareful && { effect }), ...(subjectFields && { subjectFields }) },
+    ignored: [...(effect === undefined || isCareful ? [] : ['effect']), ...Object.keys(rest)],
+    alsoSensitive: sensitive.map((field) => (typeof field === 'string' ? field : field.field)),
+  };
+}
+
+/** Reads everything that an operation's `x-http-task` decides; for a document that the operator trusts. */
 export function readExtension(node: DocumentNode): OperationDecision {
   const extension = node.at(EXTENSION);
   if (!extension) return {};

@@ -1,4 +1,6 @@
+import type { Effect } from '../../tasks/define';
 import type { CredentialRule } from '../../tasks/service';
+import { ownEntry } from '../../tasks/own-entry';
 import { JSON_ANSWER } from '../../tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { OperationDecision, OperationSummary } from '../options';
@@ -6,7 +8,10 @@ import type { SchemaReader } from '../schema/read-schema';
 import { readAnswer } from './answer';
 import type { FoundOperation } from './find-operations';
 import { readInput } from './input';
-import { readExtension } from './extension';
+import type { TaskInputPlan } from './input';
+import { bareName } from './names';
+import { EXTENSION, readCarefulDecision, readExtension } from './extension';
+import type { DocumentDecision } from './extension';
 import { sensitiveFields, suspectedKeys } from './secrets';
 import type { Security } from './security';
 import type { TaskPlan } from './task-plan';
@@ -16,6 +21,8 @@ export interface OperationContext {
   inputs: SchemaReader;
   outputs: SchemaReader;
   security: Security;
+  /** Whether what the document decides under `x-http-task` is believed. */
+  trustDecisions: boolean;
   docs: string | undefined;
 }
 
@@ -33,6 +40,8 @@ export interface ReadOperation {
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const MAX_SUMMARY = 120;
+/** Headers and fields by which servers take another method than the request's, made bare: `X-HTTP-Method-Override`. `_method` is another. */
+const METHOD_OVERRIDES = new Set(['xhttpmethodoverride', 'xhttpmethod', 'xmethodoverride', 'httpmethodoverride', 'methodoverride']);
 
 /** How an undecided call is resolved when its answer is lost: by looking, since nobody says that repeating is harmless. */
 const LOOK_FIRST = { by: 'list', basis: 'assumed' } as const;
@@ -52,16 +61,20 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
   const output = method === 'HEAD' ? ({ kind: 'null' } as const) : answer.shape;
   context.inputs.settle(input.input);
   context.outputs.settle(output);
-  const said: OperationDecision = { ...readExtension(node), ...decision };
+  const usual = usualEffect(method, input);
+  const documented: DocumentDecision = context.trustDecisions ? { decision: readExtension(node), ignored: [], alsoSensitive: [] } : readCarefulDecision(node, usual);
+  const said: OperationDecision = { ...documented.decision, ...decision };
   const open = [...(found.naming === undefined ? [] : [`name: ${found.naming}`])];
   if (input.undescribed.length > 0) open.push(`path: no parameter describes ${input.undescribed.join(', ')}; any text is taken`);
-  const effect = said.effect ?? (READS.has(method) ? 'read' : 'irreversible');
+  const effect = said.effect ?? usual;
+  const ignored = documented.ignored.filter((field) => !Object.hasOwn(decision, field));
+  if (ignored.length > 0) open.push(`${EXTENSION}: ${ignored.join(', ')} not believed, since a document decides nothing that makes a call less careful; decide yourself, or trust the document (trustDecisions)`);
   if (effect !== 'read') open.push(...undecided(said));
   if (answer.open !== undefined && method !== 'HEAD') open.push(`answer: ${answer.open}`);
   const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
   if (guessed.length > 0) open.push(`sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until somebody says otherwise`);
   for (const name of suspectedKeys(input.parameters)) open.push(`secretFields: the header ${name} looks like a key; name its setting, or it is input`);
-  const sensitive = (said.sensitive ?? guessed).map((field) => (typeof field === 'string' ? { field } : field));
+  const sensitive = (said.sensitive ?? [...new Set([...guessed, ...documented.alsoSensitive])]).map((field) => (typeof field === 'string' ? { field } : field));
   const plan: TaskPlan = {
     ...describe(found, context.docs),
     operation,
@@ -79,6 +92,17 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
     ...kept(said),
   };
   return { plan, headers: signIn.headers, rules: [...signIn.rules, ...input.keys], taken: input.taken, open };
+}
+
+/** A read by its method, unless an input can make it another method for the receiver. */
+function usualEffect(method: string, { input, places, writing }: TaskInputPlan): Effect {
+  if (!READS.has(method)) return 'irreversible';
+  const overrides = [...input.fields.keys()].some((field) => {
+    const place = ownEntry(places, field);
+    const name = ownEntry(writing, field)?.name ?? field;
+    return place !== 'path' && place !== 'cookie' && (name.toLowerCase() === '_method' || METHOD_OVERRIDES.has(bareName(name)));
+  });
+  return overrides ? 'irreversible' : 'read';
 }
 
 /** The path as a request line can hold it. */

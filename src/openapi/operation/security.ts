@@ -1,8 +1,9 @@
+import { OPENAPI_PREFIX, settingsReadFor, whyNotImported } from '../../tasks/imported-settings';
 import type { CredentialRule } from '../../tasks/service';
 import type { DocumentNode } from '../document/document-node';
 import { bareName, looksSecret, upperSnakeCase } from './names';
 
-/** What somebody says about one security scheme: the name of its setting, or a value that is no secret and always sent. */
+/** What the operator decides about one security scheme: the name of its setting, or a value that is not secret and always sent. */
 export type SchemeChoice = { setting: string } | { value: string };
 
 /** How an operation signs in. */
@@ -25,6 +26,8 @@ export interface FieldKey {
 /** What decides how operations sign in. */
 export interface SecurityChoices {
   service: string;
+  /** Whether the operator named the service; a name made of the document's title names no setting. */
+  named: boolean;
   schemes: Readonly<Record<string, SchemeChoice>>;
   /** Where an operation offers several ways, the one that uses only these. */
   preferred?: readonly string[];
@@ -37,11 +40,17 @@ export interface SecurityChoices {
 const SETTING = /^[A-Z][A-Z0-9_]*$/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/** The names that a scheme of the document would have for its settings. */
+type Names = Pick<CredentialRule, 'setting' | 'unnamed' | 'formerly'>;
+
+/** Headers that frame the message or choose its receiver; a key in one of them would change the request. */
+const FRAMING = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer', 'proxy-authorization']);
+
 /** Reads how operations sign in. Schemes that AND together all go along; of several ways the first usable one is taken. */
 export class Security {
   readonly #root: DocumentNode;
   readonly #choices: SecurityChoices;
-  readonly #settings = new Map<string, string>();
+  #bySetting: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(root: DocumentNode, choices: SecurityChoices) {
     this.#root = root;
@@ -71,7 +80,7 @@ export class Security {
     const keys = new Map<string, FieldKey>(Object.entries(this.#choices.fields).map(([field, setting]) => [bareName(field), { setting, always: true }]));
     for (const name of schemes) {
       const rule = this.#ruleFor(name, requirement ?? node);
-      const choice = this.#choices.schemes[name];
+      const choice = this.#choiceOf(name);
       const isFixed = choice !== undefined && 'value' in choice;
       if (isFixed) headers[this.#fixedHeader(name, rule)] = choice.value;
       else rules.push(rule);
@@ -121,37 +130,80 @@ export class Security {
 
   #ruleFor(name: string, at: DocumentNode): CredentialRule {
     const scheme = this.#scheme(name) ?? at.refuse(`names the security scheme ${JSON.stringify(name)}, which is not there`);
-    const setting = this.#settingFor(name);
+    const rule = this.#describedRule(name, scheme);
+    this.#refuseSharedSettings(name, rule, scheme);
+    return rule;
+  }
+
+  #describedRule(name: string, scheme: DocumentNode): CredentialRule {
+    const names = this.#namesFor(name);
     switch (scheme.text('type')) {
       case 'apiKey': {
         const place = scheme.text('in') as 'header' | 'query' | 'cookie';
         const key = scheme.text('name') ?? scheme.refuse('must have the name of its header, parameter or cookie');
         if (place !== 'query' && !TOKEN.test(key)) scheme.refuse(`${JSON.stringify(key)} is no name that a ${place} can have`);
-        return { setting, in: place, name: place === 'header' ? key.toLowerCase() : key };
+        if (place === 'header' && FRAMING.has(key.toLowerCase())) scheme.refuse(`the header ${JSON.stringify(key)} is decided by the sender and cannot hold a key`);
+        return { ...names, in: place, name: place === 'header' ? key.toLowerCase() : key };
       }
       case 'http':
-        return { setting, in: 'header', name: 'authorization', scheme: scheme.text('scheme')?.toLowerCase() === 'basic' ? 'basic' : 'bearer' };
+        return { ...names, in: 'header', name: 'authorization', scheme: scheme.text('scheme')?.toLowerCase() === 'basic' ? 'basic' : 'bearer' };
       default:
-        return { ...this.#clientOf(name, scheme, setting), in: 'header', name: 'authorization', scheme: 'bearer' };
+        return { ...this.#clientOf(name, scheme, names), in: 'header', name: 'authorization', scheme: 'bearer' };
     }
   }
 
-  /** A token is fetched where the document says from whom; whoever names a setting for the scheme has the token in it. */
-  #clientOf(name: string, scheme: DocumentNode, setting: string): Pick<CredentialRule, 'setting' | 'clientCredentials'> {
+  /** A token is fetched where the document says; an operator who names a setting for the scheme has the token in it. */
+  #clientOf(name: string, scheme: DocumentNode, names: Names): Names & Pick<CredentialRule, 'clientCredentials'> {
     const tokenUrl = scheme.at('flows')?.at('clientCredentials')?.text('tokenUrl');
-    if (tokenUrl === undefined || !isTokenUrl(tokenUrl) || this.#choices.schemes[name]) return { setting };
+    if (tokenUrl === undefined || !isTokenUrl(tokenUrl) || this.#choiceOf(name)) return names;
+    const { setting, formerly = '' } = names;
     const settings = { tokenUrl: `${setting}_TOKEN_URL`, scope: `${setting}_SCOPE`, audience: `${setting}_AUDIENCE` };
-    return { setting: `${setting}_CLIENT_SECRET`, clientCredentials: { tokenUrl, clientIdSetting: `${setting}_CLIENT_ID`, settings } };
+    const client = { tokenUrl, clientIdSetting: `${setting}_CLIENT_ID`, settings };
+    return { ...names, setting: `${setting}_CLIENT_SECRET`, formerly: `${formerly}_CLIENT_SECRET`, clientCredentials: client };
   }
 
-  #settingFor(name: string): string {
-    const choice = this.#choices.schemes[name];
-    if (choice && 'setting' in choice) return choice.setting;
-    const known = this.#settings.get(name);
-    if (known !== undefined) return known;
-    const setting = free(settingName(this.#choices.service, name), new Set(this.#settings.values()));
-    this.#settings.set(name, setting);
-    return setting;
+  /** The operator's name for the setting, else one under the reserved prefix, which only a service named by the operator reads. */
+  #namesFor(name: string): Names {
+    const { service, named } = this.#choices;
+    const choice = this.#choiceOf(name);
+    if (choice && 'setting' in choice) return { setting: choice.setting };
+    const setting = `${OPENAPI_PREFIX}${upperSnakeCase(service)}_${upperSnakeCase(name) || 'KEY'}`;
+    return { setting, ...(!named && { unnamed: true }), formerly: formerName(service, name) };
+  }
+
+  #choiceOf(name: string): SchemeChoice | undefined {
+    const { schemes } = this.#choices;
+    return Object.hasOwn(schemes, name) ? schemes[name] : undefined;
+  }
+
+  /** Two schemes whose names differ only in what a setting cannot express would get each other's keys. */
+  #refuseSharedSettings(name: string, rule: CredentialRule, scheme: DocumentNode): void {
+    if (this.#choiceOf(name)) return;
+    this.#bySetting ??= this.#schemesBySetting();
+    for (const setting of settingsReadFor(rule)) {
+      const other = this.#bySetting.get(setting)?.find((one) => one !== name);
+      if (other === undefined) continue;
+      scheme.refuse(`the security schemes ${JSON.stringify(name)} and ${JSON.stringify(other)} would both read ${setting}; name a setting for one of them (--key SCHEME=SETTING, or credentials in code)`);
+    }
+  }
+
+  #schemesBySetting(): ReadonlyMap<string, readonly string[]> {
+    const schemes = new Map<string, string[]>();
+    for (const [name] of this.#root.at('components')?.at('securitySchemes')?.entries() ?? []) {
+      const rule = this.#choiceOf(name) ? undefined : this.#usableRule(name);
+      for (const setting of rule ? settingsReadFor(rule) : []) schemes.set(setting, [...(schemes.get(setting) ?? []), name]);
+    }
+    return schemes;
+  }
+
+  /** Undefined for a scheme that cannot be used, which is refused where an operation names it. */
+  #usableRule(name: string): CredentialRule | undefined {
+    try {
+      const scheme = this.#isUsable(name) ? this.#scheme(name) : undefined;
+      return scheme && this.#describedRule(name, scheme);
+    } catch {
+      return undefined;
+    }
   }
 
   /** Names of fields that can only be this key: an API key's own ones. A field called like a way to sign in may be anything. */
@@ -167,8 +219,8 @@ export class Security {
   }
 }
 
-/** `PLAID_CLIENT_ID` for `clientId`, and not `PLAID_PLAID_VERSION` for `plaidVersion`. */
-export function settingName(service: string, name: string): string {
+/** The setting that version 0.1.0 read: `PLAID_CLIENT_ID` for `clientId`, and `PLAID_VERSION` for `plaidVersion`. */
+function formerName(service: string, name: string): string {
   const prefix = upperSnakeCase(service);
   const own = upperSnakeCase(name) || 'KEY';
   return own === prefix ? `${prefix}_KEY` : own.startsWith(`${prefix}_`) ? own : `${prefix}_${own}`;
@@ -183,16 +235,12 @@ function isTokenUrl(text: string): boolean {
 
 function refuseSetting(option: string, setting: string): void {
   if (!SETTING.test(setting)) throw new TypeError(`${option}: "${setting}" is no name of a setting; write for example SHOP_API_KEY.`);
+  const why = whyNotImported(setting);
+  if (why !== undefined) throw new TypeError(`${option}: ${setting} cannot be the key of an imported service, since ${why}. Name a setting of its own, for example SHOP_API_KEY.`);
 }
 
 function withoutPrefix(name: string, service: string): string {
   const bare = bareName(name);
   const prefix = bareName(service);
   return bare.startsWith(prefix) && bare.length > prefix.length ? bare.slice(prefix.length) : bare;
-}
-
-function free(name: string, taken: ReadonlySet<string>): string {
-  let candidate = name;
-  for (let number = 2; taken.has(candidate); number += 1) candidate = `${name}_${number}`;
-  return candidate;
 }

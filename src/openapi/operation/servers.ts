@@ -8,6 +8,8 @@ export interface Servers {
   productionEnvironments: readonly string[];
   /** What the document leaves open. */
   open?: string;
+  /** The document names no address that can be called. */
+  isOpen?: true;
 }
 
 /** Words for places without real people's data, the first ones meant most for that. */
@@ -15,6 +17,8 @@ const SANDBOX_WORDS = ['sandbox', 'test', 'testing', 'staging', 'stage', 'develo
 const PRODUCTION_WORDS = ['production', 'prod', 'live'];
 /** Environments that the values of server variables may make. */
 const MAX_ENVIRONMENTS = 12;
+/** Characters of a server's URL; each of its variables is filled in by a search of its own. */
+const MAX_URL = 2_000;
 
 interface Server {
   url: string;
@@ -28,7 +32,7 @@ export function readServers(servers: DocumentNode | undefined, location: string)
   const usable = found.filter(({ url }) => /^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/.test(url));
   if (usable.length === 0) {
     const open = 'the document names no address that can be called; set the base URL';
-    return { environments: { default: `http://localhost${pathOf(found[0]?.url)}` }, defaultEnvironment: 'default', productionEnvironments: [], open };
+    return { environments: { default: `http://localhost${pathOf(found[0]?.url)}` }, defaultEnvironment: 'default', productionEnvironments: [], open, isOpen: true };
   }
   const named = withNames(usable.slice(0, MAX_ENVIRONMENTS));
   const isProduction = ({ words }: Server): boolean => PRODUCTION_WORDS.some((word) => words.includes(word));
@@ -44,6 +48,7 @@ export function readServers(servers: DocumentNode | undefined, location: string)
 
 function serversOf(server: DocumentNode, location: string): Server[] {
   const template = server.text('url') ?? server.refuse('a server must have a url');
+  if (template.length > MAX_URL) server.refuse(`its url has more than ${MAX_URL} characters`);
   const description = server.text('description') ?? '';
   return filled(template, server.at('variables')).map(({ url, values }) => {
     const absolute = URL.canParse(url, location) && (/^https?:/.test(location) || /^https?:/.test(url)) ? new URL(url, location).href : url;

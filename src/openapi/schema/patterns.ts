@@ -1,18 +1,27 @@
-/** Longer patterns are left to the provider. */
+import { escapeInvisible } from './invisible';
+
+/** Characters of a pattern. Longer ones are left to the provider. */
 const MAX_PATTERN = 500;
-/** In so many ways may a pattern be followed from one place of a text. */
-const MAX_WAYS = 64;
+/** Steps that a search may take for each character of the text. */
+const MAX_STEPS_PER_CHARACTER = 100;
+/** Steps that a search may take in all, where their number does not depend on the text. */
+const MAX_STEPS = 100_000;
 
 /**
- * A pattern of a document as JavaScript reads it, or undefined when it should not be checked here: because it is written
- * for another language, or because a search for it could take longer than in proportion to the text. Whoever wrote the
- * document, or gives the text, could keep a worker busy for ever otherwise.
+ * Returns the pattern of a document as JavaScript reads it, or undefined when it is not checked here: because it is
+ * written for another language, or because a search could take more steps than in proportion to the text. The author of
+ * a document, or of a text, could block a worker otherwise.
  */
 export function checkablePattern(pattern: string): RegExp | undefined {
-  if (pattern.length > MAX_PATTERN || !isSearchedInLine(pattern)) return undefined;
+  if (pattern.length > MAX_PATTERN) return undefined;
+  const source = escapeInvisible(pattern);
   for (const flags of ['u', '']) {
     try {
-      return new RegExp(pattern, flags);
+      const expression = new RegExp(source, flags);
+      if (!isLinear(source, flags === 'u')) return undefined;
+      // Compiled when it is first used, which some expressions are too large for.
+      expression.test('');
+      return expression;
     } catch {
       continue;
     }
@@ -20,57 +29,159 @@ export function checkablePattern(pattern: string): RegExp | undefined {
   return undefined;
 }
 
-/** A group of the pattern while it is read, or the whole. */
-interface Group {
-  /** Whether it can match one text in several ways. */
-  hasWays: boolean;
-  alternatives: number;
+/**
+ * What it can cost a backtracking search to match a part of a pattern at one place of a text of n characters, at most:
+ * `steps` is the number of steps over all attempts, `ways` the number of attempts that what follows may need. With
+ * `grows`, both are to be multiplied by n.
+ */
+interface Cost {
+  steps: number;
+  ways: number;
+  grows: boolean;
 }
+
+/** A part that is refused whatever stands around it. */
+const ENDLESS: Cost = { steps: Number.POSITIVE_INFINITY, ways: Number.POSITIVE_INFINITY, grows: true };
+const ONE_CHARACTER: Cost = { steps: 1, ways: 1, grows: false };
+const NOTHING: Cost = { steps: 0, ways: 1, grows: false };
 
 /**
- * Whether the search takes time in proportion to the text, by rules that refuse too much rather than too little: no
- * repetition of what can match in several ways, one repetition at most, and only from the text's beginning.
+ * Whether a search takes at most a fixed number of steps for each character of the text. A pattern that is tied to the
+ * beginning may repeat one part without limit; any other is searched from every place, so that each attempt has to be
+ * bounded. Look-arounds and back references are refused.
  */
-function isSearchedInLine(pattern: string): boolean {
-  const whole: Group = { hasWays: false, alternatives: 1 };
-  const groups: Group[] = [whole];
-  let inClass = false;
-  let repetitions = 0;
-  let ways = 1;
-  for (let at = 0; at < pattern.length; at += 1) {
-    const character = pattern[at];
-    const group = groups.at(-1) ?? whole;
-    if (character === '\\') at += 1;
-    else if (inClass) inClass = character !== ']';
-    else if (character === '[') inClass = true;
-    else if (character === '(') {
-      groups.push({ hasWays: false, alternatives: 1 });
-      // What follows says what kind of group it is; its `?` makes nothing optional.
-      if (pattern[at + 1] === '?') at += 1;
-    } else if (character === ')') {
-      const { hasWays, alternatives } = groups.length > 1 ? (groups.pop() ?? whole) : whole;
-      ways *= alternatives;
-      if (hasWays && /^(?:[*+?]|\{(?!1\}))/.test(pattern.slice(at + 1, at + 4))) return false;
-      if (hasWays) (groups.at(-1) ?? whole).hasWays = true;
-    } else if (character === '|') {
-      group.alternatives += 1;
-      group.hasWays = true;
-    } else if (isRepetition(pattern, at)) {
-      repetitions += 1;
-      group.hasWays = true;
-      // Behind a repetition it says how eager that is.
-      if (pattern[pattern.indexOf('}', at)] === '}' && character === '{') at = pattern.indexOf('}', at);
-      if (pattern[at + 1] === '?') at += 1;
-    } else if (character === '?') {
-      ways *= 2;
-      group.hasWays = true;
-    }
-  }
-  const fromBeginning = pattern.startsWith('^') && whole.alternatives === 1;
-  return ways * whole.alternatives <= MAX_WAYS && repetitions <= (fromBeginning ? 1 : 0);
+function isLinear(pattern: string, unicode: boolean): boolean {
+  const reader = new PatternReader(pattern, unicode);
+  const { steps, grows } = reader.read();
+  if (!reader.isAtEnd) return false;
+  if (reader.isTied) return steps <= (grows ? MAX_STEPS_PER_CHARACTER : MAX_STEPS);
+  return !grows && steps <= MAX_STEPS_PER_CHARACTER;
 }
 
-/** `+`, `*`, or braces with a comma. */
-function isRepetition(pattern: string, at: number): boolean {
-  return pattern[at] === '+' || pattern[at] === '*' || /^\{\d*,\d*\}/.test(pattern.slice(at, at + 12));
+/** One part after the other: the second is tried again for each way of the first. */
+function inSequence(a: Cost, b: Cost): Cost {
+  if (a.grows && b.grows) return ENDLESS;
+  return { steps: a.steps + a.ways * b.steps, ways: a.ways * b.ways, grows: a.grows || b.grows };
+}
+
+/** One part or the other. */
+function either(a: Cost, b: Cost): Cost {
+  return { steps: a.steps + b.steps + 1, ways: a.ways + b.ways, grows: a.grows || b.grows };
+}
+
+/** A part `least` to `most` times: after each time, what follows may be tried. */
+function repeated(part: Cost, least: number, most: number): Cost {
+  if (most === Number.POSITIVE_INFINITY) {
+    // A part that matches in several ways, repeated, is tried in all combinations of them.
+    if (part.grows || part.ways > 1) return ENDLESS;
+    return { steps: part.steps + 1, ways: 1, grows: true };
+  }
+  if (part.grows && most > 1) return ENDLESS;
+  let all: Cost = { ...NOTHING, ways: least === 0 ? 1 : 0 };
+  let reached = 1;
+  for (let times = 1; times <= most; times += 1) {
+    all = { steps: all.steps + reached * part.steps + 1, ways: all.ways, grows: part.grows };
+    reached *= part.ways;
+    if (times >= least) all.ways += reached;
+    if (all.steps > MAX_STEPS || all.ways > MAX_STEPS) return ENDLESS;
+  }
+  return all;
+}
+
+/** Reads a pattern that JavaScript takes, and counts its cost. */
+class PatternReader {
+  readonly #pattern: string;
+  readonly #unicode: boolean;
+  #at = 0;
+  #alternatives = 1;
+
+  constructor(pattern: string, unicode: boolean) {
+    this.#pattern = pattern;
+    this.#unicode = unicode;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at >= this.#pattern.length;
+  }
+
+  /** Whether it can only match at the beginning of the text; for a pattern that has been read. */
+  get isTied(): boolean {
+    return this.#pattern.startsWith('^') && this.#alternatives === 1;
+  }
+
+  read(): Cost {
+    return this.#choice(true);
+  }
+
+  #choice(outermost = false): Cost {
+    let all = this.#sequence();
+    while (this.#takes('|')) {
+      if (outermost) this.#alternatives += 1;
+      all = either(all, this.#sequence());
+    }
+    return all;
+  }
+
+  #sequence(): Cost {
+    let all = NOTHING;
+    while (!this.isAtEnd && !this.#sees('|') && !this.#sees(')')) all = inSequence(all, this.#quantified(this.#atom()));
+    return all;
+  }
+
+  #atom(): Cost {
+    if (this.#takes('(')) return this.#group();
+    const character = this.#pattern[this.#at];
+    this.#at += 1;
+    if (character === '[') this.#skipClass();
+    if (character === '\\') return this.#escape();
+    return ONE_CHARACTER;
+  }
+
+  /** Behind its bracket. */
+  #group(): Cost {
+    const kind = /^\?(?::|<(?![=!])[^>]*>)/.exec(this.#pattern.slice(this.#at, this.#at + MAX_PATTERN))?.[0] ?? '';
+    this.#at += kind.length;
+    // Look-arounds, and what later versions of JavaScript put there.
+    if (this.#takes('?')) return this.#giveUp();
+    const inner = this.#choice();
+    if (!this.#takes(')')) return this.#giveUp();
+    return { ...inner, steps: inner.steps + 1 };
+  }
+
+  /** Behind its backslash. */
+  #escape(): Cost {
+    const character = this.#pattern[this.#at] ?? '';
+    this.#at += 1;
+    if (/[1-9k]/.test(character)) return this.#giveUp();
+    if (this.#unicode && /[pPu]/.test(character)) this.#at += /^\{[^}]*\}/.exec(this.#pattern.slice(this.#at))?.[0].length ?? 0;
+    return ONE_CHARACTER;
+  }
+
+  #skipClass(): void {
+    while (!this.isAtEnd && !this.#takes(']')) this.#at += this.#sees('\\') ? 2 : 1;
+  }
+
+  #quantified(part: Cost): Cost {
+    const [text = '', sign, least = '', comma, most] = /^(?:([*+?])|\{(\d+)(,)?(\d+)?\})\??/.exec(this.#pattern.slice(this.#at)) ?? [];
+    this.#at += text.length;
+    if (text === '') return part;
+    if (sign === '?') return repeated(part, 0, 1);
+    if (sign !== undefined) return repeated(part, sign === '+' ? 1 : 0, Number.POSITIVE_INFINITY);
+    return repeated(part, Number(least), most !== undefined ? Number(most) : comma === undefined ? Number(least) : Number.POSITIVE_INFINITY);
+  }
+
+  #giveUp(): Cost {
+    this.#at = this.#pattern.length;
+    return ENDLESS;
+  }
+
+  #sees(character: string): boolean {
+    return this.#pattern[this.#at] === character;
+  }
+
+  #takes(character: string): boolean {
+    if (!this.#sees(character)) return false;
+    this.#at += 1;
+    return true;
+  }
 }

@@ -1,3 +1,5 @@
+import { withEscapes } from '../schema/invisible';
+
 /** Code before its lines are broken: texts, places where a line may break, and groups that break together. */
 export type Layout = string | readonly Layout[] | { group: Layout } | { indent: Layout } | typeof LINE | typeof SOFT_LINE | { ifBroken: string };
 
@@ -55,8 +57,8 @@ export function print(layout: Layout): string {
 /** A text as a literal in single quotes. */
 export function quoted(text: string): string {
   const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
-  // Two line ends of Unicode are no JSON escapes and end a line of code for some readers.
-  return `'${escaped.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}'`;
+  // A reader of the code has to see what is in it: directions of writing can be turned, and lines ended.
+  return `'${withEscapes(escaped)}'`;
 }
 
 /** A property's name, in quotes where it is no identifier. */

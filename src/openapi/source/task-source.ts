@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '../../tasks/service';
 import type { TaskPlan } from '../operation/task-plan';
 import { camelCase, freeName, kebabCase, pascalCase } from '../operation/names';
 import type { ReadApi } from '../read-api';
+import { withoutInvisible } from '../schema/invisible';
 import type { Direction, NamedShapes, Shape } from '../schema/shape';
 import { called, literal, objectOf, print } from './layout';
 import type { Layout } from './layout';
@@ -28,6 +29,8 @@ const RESERVED = new Set(
 );
 /** What every task's file uses. */
 const IMPORTED = new Set(['z', 'defineHttpTask', 'Array', 'Object', 'Set', 'JSON']);
+/** Names that mean a device on Windows, or the folder itself for whoever imports it. */
+const SPECIAL_FILES = /^(?:con|prn|aux|nul|com\d|lpt\d|index)$/;
 const WIDTH = 110;
 
 /** The code of a document's tasks: a file for each service, and one for each task. */
@@ -53,7 +56,7 @@ function exportName(operation: string, serviceName: string): string {
 
 function fileName(operation: string, taken: Set<string>): string {
   const wish = kebabCase(operation) || 'task';
-  return freeName(taken.has(wish) ? `${wish}-task` : wish, taken);
+  return freeName(taken.has(wish) || SPECIAL_FILES.test(wish) ? `${wish}-task` : wish, taken);
 }
 
 function serviceConstant({ name }: ServiceDefinition): string {
@@ -61,7 +64,9 @@ function serviceConstant({ name }: ServiceDefinition): string {
 }
 
 function serviceText({ name, title, docs, ...rest }: ServiceDefinition, constant: string): string {
-  const parts = Object.entries({ name, title, docs, ...rest }).filter(([key, value]) => !isEmpty(value) || key === 'environments');
+  // What version 0.1.0 read is told where a key is missing, and is no part of a definition that people keep.
+  const credentials = rest.credentials.map(({ formerly: _, ...rule }) => rule);
+  const parts = Object.entries({ name, title, docs, ...rest, credentials }).filter(([key, value]) => !isEmpty(value) || key === 'environments');
   const definition = called('defineService', objectOf(parts.map(([key, value]) => [key, literal(value)] as const)));
   return [
     "import { defineService } from 'temporal-http-tasks/workflow';\n\n",
@@ -112,13 +117,14 @@ class TaskText {
   /** What somebody has to decide stands where it will be edited. */
   #decisions(): string[] {
     if (this.#toDecide.length === 0) return [];
-    return ['// To decide, since the document does not say it:\n', ...this.#toDecide.flatMap((what) => wrapped(`- ${what}`)).map((line) => `// ${line}\n`)];
+    return ['// To decide, since the document does not say it:\n', ...this.#toDecide.flatMap((what) => wrapped(`- ${withoutInvisible(what)}`)).map((line) => `// ${line}\n`)];
   }
 
   #parts(input: Layout, output: Layout): (readonly [string, Layout])[] {
     const { operation, summary, description, docs, tags, method, path, places, writing, bodyForm, answerForm, credentials, effect, ...decided } = this.#plan;
     const { answerMeans, settle, remedy, sensitive, subjectFields, absentCodes, timeouts, maxResponseBytes } = decided;
-    const data = { operation, summary, description, docs, tags, method, path, places, writing, bodyForm, answerForm, credentials };
+    const kept = credentials?.map(({ formerly: _, ...rule }) => rule);
+    const data = { operation, summary, description, docs, tags, method, path, places, writing, bodyForm, answerForm, credentials: kept };
     const after = { effect, answerMeans, settle, remedy, sensitive, subjectFields, absentCodes, timeouts, maxResponseBytes };
     // No credentials at all is something to say: otherwise the service's go along.
     const written = (values: object) => Object.entries(values).flatMap(([key, value]) => (isEmpty(value) && (key !== 'credentials' || value === undefined) ? [] : [[key, literal(value)] as const]));
@@ -154,7 +160,7 @@ function sentence(text: string): string {
 
 /** A comment for an export, broken into lines, that no text of the document can end. */
 function comment(paragraphs: readonly string[]): string {
-  const lines = paragraphs.flatMap((paragraph) => wrapped(paragraph.replaceAll('*/', '* /')));
+  const lines = paragraphs.flatMap((paragraph) => wrapped(withoutInvisible(paragraph).replaceAll('*/', '* /')));
   return lines.length === 1 ? `/** ${lines[0]} */\n` : `/**\n${lines.map((line) => ` * ${line}\n`).join('')} */\n`;
 }
 
