@@ -127,7 +127,7 @@ describe('call --curl', () => {
   it('is a call of the task of an OpenAPI document that has its address', async () => {
     const openapi = join(__dirname, '..', 'openapi', 'fixtures', 'shop.yml');
     const command = `curl 'https://sandbox.shop.example/v1/orders/7/lines?states=open,paid' -H 'Authorization: Bearer canary-pasted'`;
-    const { code, document, stderr } = await runJson<Record<string, unknown>>(['call', '--openapi', openapi, '--curl', command, '--dry-run'], { SHOP_BEARER: 'canary-bearer', SHOP_BASIC: 'a:canary-basic' });
+    const { code, document, stderr } = await runJson<Record<string, unknown>>(['call', '--openapi', openapi, '--service', 'shop', '--curl', command, '--dry-run'], { HTTP_TASKS_OPENAPI_SHOP_BEARER: 'canary-bearer', HTTP_TASKS_OPENAPI_SHOP_BASIC: 'a:canary-basic' });
     expect({ code, document }).toEqual({ code: 0, document: expect.objectContaining({ task: 'shop.linesList', input: { 'order-id': 7, states: ['open', 'paid'] } }) });
     expect(stderr).toContain('http-tasks call shop.linesList --openapi');
     expect(JSON.stringify(document) + stderr).not.toContain('canary');

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { checkablePattern } from '../../src/openapi/schema/patterns';
+import { CHECKED_FORMATS } from '../../src/openapi/schema/to-zod';
 import { kebabCase } from '../../src/openapi/operation/names';
 import { reasonNote } from '../../src/tasks/plaid/fields';
 
@@ -13,6 +14,8 @@ const LENGTH = 20_000;
 const SUSPICIOUS_MS = 20;
 /** Four times the text takes four times the time, or sixteen times where it is quadratic; a busy machine blurs that. */
 const MOST_RATIO = 8;
+/** A step of a search takes longer than one of a plain loop, but only so much. */
+const MOST_OF_PLAIN = 25;
 
 /** Every regular expression that stands in the sources. */
 function expressions(): [place: string, expression: RegExp][] {
@@ -57,6 +60,13 @@ function isSlow(work: (text: string) => unknown, [text, longer]: readonly [strin
   return once >= SUSPICIOUS_MS && leastMs(2, () => work(longer)) / once > MOST_RATIO;
 }
 
+/** A plain scan that takes so many steps for each character. */
+function plainSteps(text: string, steps: number): number {
+  let sum = 0;
+  for (let at = 0; at < text.length; at += 1) for (let step = 0; step < steps; step += 1) sum = (sum + text.charCodeAt(at) * step) | 0;
+  return sum;
+}
+
 describe('A long text made to be searched for ever', () => {
   const longer = [...texts(4 * LENGTH)];
   const pairs = [...texts(LENGTH)].map((text, place) => [text, longer[place]!] as const);
@@ -80,7 +90,11 @@ describe('A long text made to be searched for ever', () => {
     }
   });
 
-  it.each(['^(a+)+$', 'a+$', '^a*a*$', '^(a|a)*b', '^(a?){25}a{25}$', `^${'a?'.repeat(25)}${'a'.repeat(25)}$`, '(x+x+)+y', '^(?=.*a)(?=.*b).*$', '^a|b+c', '^(a{1,9}){1,9}$'])(
+  it.each([
+    ...['a{50000}b', '(?:a{1000}){100}b', '(?=a{30000}b)', '(.{20000})\\1', '^(a*)\\1b', '^a*a{1000}b', '^(?<x>a*)\\k<x>b', '^(?!a*b)a', '(?<=a*)b', '^a*(?:a|b){9}c', '^(?:a?)*b', '(?i:a{900})b'],
+    ...['a{300}{2}b', '\\u{61}{9000}b', '[^]{400}b', '((((a{10}){10}){10}){10})b', '(?:a{0,30}){3}b', '^(?:a|b)*(?:a|b)*c', '^a*|a*$', '(?:^a*){2}b', '^(?:(?:a*)?b)+$'],
+    ...['^(a+)+$', 'a+$', '^a*a*$', '^(a|a)*b', '^(a?){25}a{25}$', `^${'a?'.repeat(25)}${'a'.repeat(25)}$`, '(x+x+)+y', '^(?=.*a)(?=.*b).*$', '^a|b+c', '^(a{1,9}){1,9}$'],
+  ])(
     'is not searched for %s, which a document may have: that is left to the provider',
     (pattern) => expect(checkablePattern(pattern)).toBeUndefined(),
   );
@@ -89,4 +103,27 @@ describe('A long text made to be searched for ever', () => {
     'is searched for %s',
     (pattern) => expect(checkablePattern(pattern)).toBeInstanceOf(RegExp),
   );
+
+  /** One of each class of pattern that is checked, at the limit of its class. */
+  const LIMITS = ['a{39}b', '[a-z]{38}1', '(?:a?){3}b', '(a|aa){2}c', '^a*a{36}b', '^a*?a{36}b', '^[^b]*(?:a?){3}b', '^(?:ab)*c', '^((((a))))*b', '^(.){2,}x', '^(?<all>[\\s\\S]*)x', '^\\p{L}+$', '^a{0,200}a{0,200}b', '^(a{1,9}){1,4}b', '^.{1,5000}$', '\\b\\w{5}\\b', 'a|b|c'];
+
+  it.each(LIMITS)('a text of a megabyte is searched for %s in time that grows as the text does', (pattern) => {
+    const checked = checkablePattern(pattern);
+    expect(checked).toBeInstanceOf(RegExp);
+    for (const unit of ['a', 'ab', 'a1', 'aaaaaaaaa-', '\u{1f600}']) {
+      const [text, longer] = [250_000, 1_000_000].map((length) => `${unit.repeat(Math.ceil(length / unit.length)).slice(0, length)}\0`) as [string, string];
+      expect({ unit, slow: isSlow((one) => checked!.test(one), [text, longer]) }).toEqual({ unit, slow: false });
+      // In the same run, by a machine as busy: a character of the text costs no more than a number of plain steps.
+      const plain = leastMs(3, () => plainSteps(longer, 40));
+      expect(leastMs(2, () => checked!.test(longer)) / plain).toBeLessThan(MOST_OF_PLAIN);
+    }
+  });
+
+  it.each(['date', 'date-time', 'uuid', 'ipv4', 'ipv6', 'byte'] as const)('a text of a megabyte is checked for the format %s in time that grows as the text does', (format) => {
+    const schema = CHECKED_FORMATS[format]();
+    for (const unit of ['a', '1', '0', ':', '1.', '2026-01-01T', 'AAAA', '=', '-', 'f:']) {
+      const pair = [250_000, 1_000_000].map((length) => unit.repeat(Math.ceil(length / unit.length)).slice(0, length)) as [string, string];
+      expect({ unit, slow: isSlow((text) => schema.safeParse(text), pair) }).toEqual({ unit, slow: false });
+    }
+  });
 });

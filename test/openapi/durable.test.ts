@@ -57,9 +57,9 @@ beforeAll(async () => {
   place = await openPlace();
   desk = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
-  const env = { ...place.env, DESK_BASE_URL: `http://127.0.0.1:${(desk.address() as AddressInfo).port}`, DESK_KEY: KEY };
+  const env = { ...place.env, DESK_BASE_URL: `http://127.0.0.1:${(desk.address() as AddressInfo).port}`, HTTP_TASKS_OPENAPI_DESK_KEY: KEY };
   await mkdir(FOLDER, { recursive: true });
-  for (const { name, text: code } of sourceFiles(readApi(openDocument(DESK), { operations: ['ticketGet'] }))) await writeFile(join(FOLDER, name), code);
+  for (const { name, text: code } of sourceFiles(readApi(openDocument(DESK), { service: 'desk', operations: ['ticketGet'] }))) await writeFile(join(FOLDER, name), code);
   const workflows = join(FOLDER, 'workflows.ts');
   await writeFile(
     workflows,
@@ -71,7 +71,7 @@ beforeAll(async () => {
       taskQueue: place.taskQueue,
       workflowsPath: workflows,
       bundlerOptions: { webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, alias: { ...config.resolve?.alias, 'temporal-http-tasks/workflow$': join(__dirname, '..', '..', 'src', 'workflow.ts') } } }) },
-      plugins: [new HttpTasksPlugin({ env, tasks: tasksFromOpenApi(DESK).tasks })],
+      plugins: [new HttpTasksPlugin({ env, tasks: tasksFromOpenApi(DESK, { service: 'desk' }).tasks })],
     }),
   );
 }, 120_000);
@@ -129,5 +129,5 @@ it('a wrong input is refused before anything is sent', async () => {
 });
 
 it('the key of an imported service is asked for when the plugin is made', () => {
-  expect(() => new HttpTasksPlugin({ env: place.env, tasks: tasksFromOpenApi(DESK).tasks })).toThrow('DESK_KEY');
+  expect(() => new HttpTasksPlugin({ env: place.env, tasks: tasksFromOpenApi(DESK, { service: 'desk' }).tasks })).toThrow('HTTP_TASKS_OPENAPI_DESK_KEY');
 });

@@ -133,21 +133,22 @@ describe('Signing in', () => {
     oauth: { type: 'oauth2', flows: {} },
     tls: { type: 'mutualTLS' },
   };
-  const signed = (security: unknown, op: Record<string, unknown> = {}, options: Parameters<typeof tasksFromOpenApi>[1] = {}) => only('post', { security, ...op }, { more: { components: { securitySchemes } }, options });
+  const signed = (security: unknown, op: Record<string, unknown> = {}, options: Parameters<typeof tasksFromOpenApi>[1] = {}) => only('post', { security, ...op }, { more: { components: { securitySchemes } }, options: { service: 'shop', ...options } });
+  const PREFIX = 'HTTP_TASKS_OPENAPI_SHOP_';
 
-  it('takes all schemes that are wanted together, each from a setting named after service and scheme', () => {
+  it('takes all schemes that are wanted together, each from a setting under the reserved prefix, named after service and scheme', () => {
     const task = signed([{ clientId: [], secret: [], shopVersion: [] }]);
-    expect(task.service.credentials.map(({ setting }) => setting)).toEqual(['SHOP_CLIENT_ID', 'SHOP_SECRET', 'SHOP_VERSION']);
-    expect(requestOf(task, {}).headers).toMatchObject({ 'shop-client-id': 'canary-SHOP_CLIENT_ID', 'shop-secret': 'canary-SHOP_SECRET', 'shop-version': 'canary-SHOP_VERSION' });
+    expect(task.service.credentials.map(({ setting }) => setting)).toEqual([`${PREFIX}CLIENT_ID`, `${PREFIX}SECRET`, `${PREFIX}SHOP_VERSION`]);
+    expect(requestOf(task, {}).headers).toMatchObject({ 'shop-client-id': `canary-${PREFIX}CLIENT_ID`, 'shop-secret': `canary-${PREFIX}SECRET`, 'shop-version': `canary-${PREFIX}SHOP_VERSION` });
   });
 
   it.each([
-    ['query', [{ inQuery: [] }], '/v1/things?key=canary-SHOP_IN_QUERY', {}],
-    ['cookie', [{ session: [] }], '/v1/things', { cookie: 'sid=canary-SHOP_SESSION' }],
-    ['bearer token', [{ bearer: [] }], '/v1/things', { authorization: 'Bearer canary-SHOP_BEARER' }],
+    ['query', [{ inQuery: [] }], '/v1/things?key=canary-HTTP_TASKS_OPENAPI_SHOP_IN_QUERY', {}],
+    ['cookie', [{ session: [] }], '/v1/things', { cookie: 'sid=canary-HTTP_TASKS_OPENAPI_SHOP_SESSION' }],
+    ['bearer token', [{ bearer: [] }], '/v1/things', { authorization: 'Bearer canary-HTTP_TASKS_OPENAPI_SHOP_BEARER' }],
     ['user and password', [{ basic: [] }], '/v1/things', { authorization: `Basic ${Buffer.from('user:pass-word').toString('base64')}` }],
-    ['token of OAuth', [{ oauth: ['a'] }], '/v1/things', { authorization: 'Bearer canary-SHOP_OAUTH' }],
-    ['first way that can be used', [{ tls: [] }, { bearer: [] }], '/v1/things', { authorization: 'Bearer canary-SHOP_BEARER' }],
+    ['token of OAuth', [{ oauth: ['a'] }], '/v1/things', { authorization: 'Bearer canary-HTTP_TASKS_OPENAPI_SHOP_OAUTH' }],
+    ['first way that can be used', [{ tls: [] }, { bearer: [] }], '/v1/things', { authorization: 'Bearer canary-HTTP_TASKS_OPENAPI_SHOP_BEARER' }],
   ])('by %s', (_what, security, path, headers) => {
     const request = requestOf(signed(security), {});
     expect(request.path).toBe(path);
@@ -164,12 +165,12 @@ describe('Signing in', () => {
   ])('by a token that is fetched, where the document says that they come from %s', (tokenUrl, expected) => {
     const schemes = { ...securitySchemes, oauth: { type: 'oauth2', flows: { clientCredentials: { tokenUrl, scopes: {} } } } };
     const security = { security: [{ oauth: ['a'] }] };
-    const { tasks, report } = tasksOf(documentWith({ '/a': { post: operation({ operationId: 'a', ...security }) } }, { components: { securitySchemes: schemes } }));
+    const { tasks, report } = tasksOf(documentWith({ '/a': { post: operation({ operationId: 'a', ...security }) } }, { components: { securitySchemes: schemes } }), { service: 'shop' });
     const [rule] = tasks[0]!.service.credentials;
-    expect(rule).toMatchObject({ setting: expected === undefined ? 'SHOP_OAUTH' : 'SHOP_OAUTH_CLIENT_SECRET', in: 'header', name: 'authorization', scheme: 'bearer' });
+    expect(rule).toMatchObject({ setting: expected === undefined ? `${PREFIX}OAUTH` : `${PREFIX}OAUTH_CLIENT_SECRET`, in: 'header', name: 'authorization', scheme: 'bearer' });
     expect(rule!.clientCredentials?.tokenUrl).toBe(expected);
     const questions = report.decide.filter(({ what }) => what.includes('access tokens come from'));
-    expect(questions.map(({ what }) => what)).toEqual(expected === undefined ? [] : [expect.stringContaining(`${JSON.stringify(expected)}, to which SHOP_OAUTH_CLIENT_ID and SHOP_OAUTH_CLIENT_SECRET are sent; SHOP_OAUTH_SCOPE`)]);
+    expect(questions.map(({ what }) => what)).toEqual(expected === undefined ? [] : [expect.stringContaining(`${JSON.stringify(expected)}, to which ${PREFIX}OAUTH_CLIENT_ID and ${PREFIX}OAUTH_CLIENT_SECRET are sent; ${PREFIX}OAUTH_TOKEN_URL`)]);
     // Who has a token already names its setting.
     const named = tasksOf(documentWith({ '/a': { post: operation({ operationId: 'a', ...security }) } }, { components: { securitySchemes: schemes } }), { credentials: { oauth: { setting: 'MY_TOKEN' } } });
     expect(named.tasks[0]!.service.credentials).toEqual([{ setting: 'MY_TOKEN', in: 'header', name: 'authorization', scheme: 'bearer' }]);
@@ -177,8 +178,8 @@ describe('Signing in', () => {
 
   it('is left out where the operation is public, beside others that are not', () => {
     const paths = { '/a': { get: operation({ operationId: 'a' }) }, '/b': { get: operation({ operationId: 'b', security: [] }) } };
-    const { tasks } = tasksOf(documentWith(paths, { security: [{ bearer: [] }], components: { securitySchemes } }));
-    expect(tasks.map((task) => requestOf(task, {}).headers['authorization'])).toEqual(['Bearer canary-SHOP_BEARER', undefined]);
+    const { tasks } = tasksOf(documentWith(paths, { security: [{ bearer: [] }], components: { securitySchemes } }), { service: 'shop' });
+    expect(tasks.map((task) => requestOf(task, {}).headers['authorization'])).toEqual(['Bearer canary-HTTP_TASKS_OPENAPI_SHOP_BEARER', undefined]);
   });
 
   it('can be named otherwise, fixed where it is no secret, and chosen among several ways', () => {
@@ -205,8 +206,8 @@ describe('Signing in', () => {
     const task = signed([{ clientId: [], secret: [] }], { requestBody: withKeys(['client_id', 'name']) });
     expect(takes(task, { name: 'a', client_id: 'x' })).toBe(false);
     const { body, headers } = requestOf(task, { name: 'a' });
-    expect(JSON.parse(String(body))).toEqual({ name: 'a', client_id: 'canary-SHOP_CLIENT_ID' });
-    expect(headers['shop-client-id']).toBe('canary-SHOP_CLIENT_ID');
+    expect(JSON.parse(String(body))).toEqual({ name: 'a', client_id: `canary-${PREFIX}CLIENT_ID` });
+    expect(headers['shop-client-id']).toBe(`canary-${PREFIX}CLIENT_ID`);
   });
 
   it('puts keys that no scheme names where somebody says they are: path, header or body', () => {
@@ -223,7 +224,7 @@ describe('Signing in', () => {
 });
 
 describe('Servers', () => {
-  const serviceOf = (servers: unknown, options = {}) => tasksOf(documentWith({ '/a': { get: operation() } }, { servers }), options).services[0]!;
+  const serviceOf = (servers: unknown, options = {}) => tasksOf(documentWith({ '/a': { get: operation() } }, { servers }), { service: 'shop', ...options }).services[0]!;
 
   it('have the sandbox as their default, and production has to be named', () => {
     const service = serviceOf([{ url: 'https://api.shop.com', description: 'Production' }, { url: 'https://sandbox.shop.com' }]);
@@ -236,7 +237,7 @@ describe('Servers', () => {
   });
 
   it('that no one can call leave the base URL to a setting, and the report says so', () => {
-    const { services, report } = tasksOf(documentWith({ '/a': { get: operation() } }, { servers: [{ url: '/v3/' }] }));
+    const { services, report } = tasksOf(documentWith({ '/a': { get: operation() } }, { servers: [{ url: '/v3/' }] }), { service: 'shop' });
     expect(services[0]).toMatchObject({ environments: { default: 'http://localhost/v3' }, baseUrlSetting: 'SHOP_BASE_URL' });
     expect(report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^servers: /) as string });
     expect(serviceOf([{ url: '/v3' }], { baseUrl: 'https://shop.com/v3/' }).environments).toEqual({ default: 'https://shop.com/v3' });
@@ -309,11 +310,38 @@ describe('What no document says', () => {
     expect(() => tasksFromOpenApi(documentWith(paths), { operations: ['makee'] })).toThrow('makee');
   });
 
-  it('may stand in the document itself', () => {
-    const extended = { '/a': { post: operation({ 'x-http-task': { effect: 'repeatSafe', settle: { by: 'repeat', basis: 'documented' }, remedy: 'None needed.' } }) } };
-    const { tasks, report } = tasksOf(documentWith(extended));
-    expect(tasks[0]).toMatchObject({ effect: 'repeatSafe', settle: { by: 'repeat', basis: 'documented' }, remedy: 'None needed.' });
-    expect(report.decide.filter(({ operation: name }) => name !== '*')).toEqual([{ operation: 'postA', what: expect.stringMatching(/^name: /) as string }]);
+  describe('and the document does', () => {
+    const decided = (verb: string, extension: unknown, more = {}) => documentWith({ '/a': { [verb]: operation({ operationId: 'a', 'x-http-task': extension, ...more }) } });
+    const RESEND = { effect: 'repeatSafe', settle: { by: 'repeat', basis: 'documented' }, remedy: 'None needed.', answerMeans: 'removed', absentCodes: ['GONE'] };
+
+    it('is believed where the operator trusts the document', () => {
+      const { tasks, report } = tasksOf(decided('post', RESEND), { trustDecisions: true });
+      expect(tasks[0]).toMatchObject(RESEND);
+      expect(report.decide.filter(({ operation: name }) => name !== '*')).toEqual([]);
+    });
+
+    it.each(['read', 'repeatSafe'])('is not believed where it calls a deletion %s, and the report says so', (effect) => {
+      for (const verb of ['delete', 'post', 'put', 'patch']) {
+        const { tasks, report } = tasksOf(decided(verb, { ...RESEND, effect }));
+        expect(tasks[0]).toMatchObject({ effect: 'irreversible', settle: { by: 'list', basis: 'assumed' }, answerMeans: 'accepted', absentCodes: [] });
+        expect(tasks[0]!.remedy).not.toBe(RESEND.remedy);
+        expect(report.decide).toContainEqual({ operation: 'a', what: expect.stringMatching(/^x-http-task: effect.*settle.*not believed/) as string });
+      }
+    });
+
+    it('may make a call more careful than its method does', () => {
+      const schema = { type: 'object', properties: { user: TEXT, access_token: TEXT, ticket: TEXT } };
+      const { tasks } = tasksOf(decided('post', { sensitive: [{ field: 'ticket', when: '^x' }], subjectFields: ['user'] }, { requestBody: jsonBody(schema) }));
+      expect(tasks[0]).toMatchObject({ effect: 'irreversible', sensitive: [{ field: 'access_token' }, { field: 'ticket' }], subjectFields: ['user'] });
+      expect(tasksOf(decided('get', { effect: 'irreversible' })).tasks[0]!.effect).toBe('irreversible');
+      expect(tasksOf(decided('get', { effect: 'repeatSafe' })).tasks[0]!.effect).toBe('repeatSafe');
+    });
+
+    it.each([['header', 'X-HTTP-Method-Override'], ['header', 'x-http-method'], ['query', '_method']])('a GET whose %s %s may make it another method is no read', (place, name) => {
+      const task = only('get', { operationId: 'a', parameters: [{ in: place, name, schema: { type: 'string', enum: ['DELETE'] } }] });
+      expect(task.effect).toBe('irreversible');
+      expect(only('get', { operationId: 'a', parameters: [{ in: 'query', name: 'method', schema: TEXT }] }).effect).toBe('read');
+    });
   });
 });
 
@@ -329,7 +357,8 @@ describe('Operations of a service that is there already', () => {
   });
 
   it('and a second service of the same name is refused, since a worker has one address for each', () => {
-    const { tasks } = tasksOf(documentWith(paths), { service: 'plaid' });
+    const { tasks } = tasksOf({ ...documentWith(paths), info: { title: 'Plaid', version: '1' } });
     expect(() => new Catalogue([plaid.userRemove, ...tasks])).toThrow('Two services are named "plaid"');
+    expect(() => tasksFromOpenApi(documentWith(paths), { service: 'plaid' })).toThrow('PLAID_BASE_URL');
   });
 });

@@ -10,7 +10,7 @@ const whole = plaidDocument();
 const documents: [string, string, number][] = [['the excerpt', excerpt, 4], ...(whole === undefined ? [] : [['the whole document', whole, 329] as [string, string, number]])];
 
 describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
-  const { tasks, services, report } = tasksOf(text);
+  const { tasks, services, report } = tasksOf(text, { service: 'bank' });
   const remove = tasks.find(({ operation }) => operation === 'userItemsRemove')!;
 
   it('has a task for every operation', () => {
@@ -21,19 +21,19 @@ describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
   it('wants three keys at once, and its sandbox unless production is named', () => {
     expect(services).toHaveLength(1);
     expect(services[0]).toMatchObject({
-      name: 'plaid',
+      name: 'bank',
       defaultEnvironment: 'sandbox',
       productionEnvironments: ['production'],
-      environmentSetting: 'PLAID_ENV',
-      baseUrlSetting: 'PLAID_BASE_URL',
+      environmentSetting: 'BANK_ENV',
+      baseUrlSetting: 'BANK_BASE_URL',
       errors: { fields: { code: 'error_code', type: 'error_type', requestId: 'request_id' } },
     });
-    expect(services[0]!.credentials.map(({ setting }) => setting)).toEqual(['PLAID_CLIENT_ID', 'PLAID_SECRET', 'PLAID_VERSION']);
+    expect(services[0]!.credentials.map(({ setting }) => setting)).toEqual(['CLIENT_ID', 'SECRET', 'PLAID_VERSION'].map((name) => `HTTP_TASKS_OPENAPI_BANK_${name}`));
     expect(requestOf(remove, { user_id: 'u', item_ids: ['a'] })).toMatchObject({
       origin: 'https://sandbox.plaid.com',
       path: '/user/items/remove',
       body: '{"user_id":"u","item_ids":["a"]}',
-      headers: { 'plaid-client-id': 'canary-PLAID_CLIENT_ID', 'plaid-secret': 'canary-PLAID_SECRET', 'plaid-version': 'canary-PLAID_VERSION' },
+      headers: { 'plaid-client-id': 'canary-HTTP_TASKS_OPENAPI_BANK_CLIENT_ID', 'plaid-secret': 'canary-HTTP_TASKS_OPENAPI_BANK_SECRET', 'plaid-version': 'canary-HTTP_TASKS_OPENAPI_BANK_PLAID_VERSION' },
     });
   });
 
@@ -49,7 +49,7 @@ describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
   });
 
   it('can have its version fixed, and its operations beside those of the catalogue', () => {
-    const fixed = tasksOf(text, { credentials: { plaidVersion: { value: '2020-09-14' } }, operations: ['userItemsRemove'] }).tasks[0]!;
+    const fixed = tasksOf(text, { service: 'bank', credentials: { plaidVersion: { value: '2020-09-14' } }, operations: ['userItemsRemove'] }).tasks[0]!;
     expect(requestOf(fixed, { item_ids: ['a'] }).headers).toMatchObject({ 'plaid-version': '2020-09-14' });
     const beside = tasksOf(text, { service: plaid.userRemove.service, operations: ['assetReportPdfGet'] }).tasks[0]!;
     expect(beside.service).toBe(plaid.userRemove.service);

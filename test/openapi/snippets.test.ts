@@ -15,7 +15,7 @@ import { plaidDocument } from './documents';
 const PLACE = { taskQueue: 'http-tasks', address: 'localhost:7233', namespace: 'default' };
 
 /** The whole document where it is, else its traps. */
-const { tasks } = tasksFromOpenApi(plaidDocument() ?? readFileSync(join(__dirname, 'fixtures', 'plaid-excerpt.yml'), 'utf8'));
+const { tasks } = tasksFromOpenApi(plaidDocument() ?? readFileSync(join(__dirname, 'fixtures', 'plaid-excerpt.yml'), 'utf8'), { service: 'bank' });
 const calls = tasks.map((task) => {
   const { snippets } = snippetsOf(task, undefined, {}, PLACE);
   return { task, input: completedInput(task, undefined).input, code: (language: SnippetLanguage) => snippets.find((one) => one.language === language)!.code };

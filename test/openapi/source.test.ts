@@ -85,11 +85,11 @@ function complaintsAbout(files: readonly SourceFile[]): string[] {
   }
 }
 
-/** All of a task that JSON can show. */
+/** All of a task that JSON can show, without what version 0.1.0 read, which stands in no file. */
 function shown(task: HttpTask): unknown {
   const { input, output, ...data } = task;
   const schema = (one: z.ZodType, io: 'input' | 'output') => inOneForm(z.toJSONSchema(one, { io, unrepresentable: 'any' }));
-  return JSON.parse(JSON.stringify({ ...data, input: schema(input, 'input'), output: schema(output, 'output') })) as unknown;
+  return JSON.parse(JSON.stringify({ ...data, input: schema(input, 'input'), output: schema(output, 'output') }, (key, value: unknown) => (key === 'formerly' ? undefined : value))) as unknown;
 }
 
 /** Without the names of shared parts, which a lazy schema and a constant are numbered by differently. */
@@ -157,13 +157,36 @@ describe('Text of a document', () => {
     expect(complaintsAbout(filesOf(document))).toEqual([]);
   }, 120_000);
 
+  /** What an editor or a terminal obeys and a reader does not see. */
+  const HIDDEN = ['\u001b]0;owned\u0007', '\u001b[8m', '\u009b8m', '\u202e', '\u2066', '\u200b', '\u2060', '\u00ad', '\ufeff', '\u2028', '\u2029', '\u0085', '\u061c', '\u3164', '\u{e0041}', '\ud800', '\u0000', '\u007f', '\r', '\t'];
+
+  it('stands in the code without a character that a reader does not see, and means the same', () => {
+    const hidden = HIDDEN.join('x');
+    const trick = `*${'\u202e'}/ export {}; /${'\u2066'}*`;
+    const schema = { type: 'object', description: hidden, properties: { [hidden]: { type: 'string', enum: [hidden, 'b'], description: trick }, x: { type: 'string', pattern: '^[\u202ea\u{e0041}]*\\\u200b$', format: hidden } }, additionalProperties: { enum: [trick, 'c'] } };
+    const paths = { '/a\u202e': { post: operation({ operationId: `op${hidden}`, summary: hidden, description: trick, tags: [hidden], externalDocs: { url: `https://docs.example/${hidden}` }, requestBody: jsonBody(schema) }) } };
+    const document = { ...documentWith(paths, { externalDocs: { url: `javascript:alert(1)//${hidden}` } }), info: { title: `Shop ${hidden}${trick}`, version: hidden } };
+    const files = filesOf(document);
+    for (const { name, text } of files) {
+      expect(name).toMatch(/^[a-z0-9-]{1,150}\.ts$/);
+      expect(text.replaceAll('\n', '')).not.toMatch(/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u);
+      expect(text).not.toContain('javascript:');
+    }
+    const [made] = tasksFromOpenApi(document).tasks;
+    const [task] = tasksIn(files);
+    expect(shown(task!)).toEqual(shown(made!));
+    for (const value of ['a', '\u202e\u{e0041}a\u200b', 'b']) expect(task!.input.safeParse({ body: { x: value } }).success).toBe(made!.input.safeParse({ body: { x: value } }).success);
+    expect(made!.input.safeParse({ body: { x: '\u202e\u{e0041}a\u200b', [hidden]: hidden } }).success).toBe(true);
+    expect(complaintsAbout(files)).toEqual([]);
+  }, 120_000);
+
   it('makes names that stay in their folder and in their file', () => {
-    const ids = ['../../../etc/passwd', '..', '/root', 'a\u0000b', 'CON', 'default', 'shopService', 'z', 'defineHttpTask', 'x'.repeat(500)];
+    const ids = ['../../../etc/passwd', '..', '/root', 'a\u0000b', 'CON', 'nul', 'index', 'default', 'shopService', 'z', 'defineHttpTask', 'x'.repeat(500)];
     const paths = Object.fromEntries(ids.map((operationId, place) => [`/p${place}`, { post: operation({ operationId, requestBody: jsonBody({ $ref: '#/components/schemas/z' }) }) }]));
     const files = filesOf(documentWith(paths, { components: { schemas: { z: { type: 'object', properties: { z: { $ref: '#/components/schemas/z' } } } } } }));
     expect(files).toHaveLength(ids.length + 1);
     expect(new Set(files.map(({ name }) => name.toLowerCase())).size).toBe(files.length);
-    for (const { name } of files) expect(name).toMatch(/^[a-z0-9-]{1,150}\.ts$/);
+    for (const { name } of files) expect(name).toMatch(/^(?!con\.|nul\.|index\.)[a-z0-9-]{1,150}\.ts$/);
     expect(tasksIn(files)).toHaveLength(ids.length);
     expect(complaintsAbout(files)).toEqual([]);
   }, 120_000);

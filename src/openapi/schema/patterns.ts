@@ -3,7 +3,7 @@ import { escapeInvisible } from './invisible';
 /** Characters of a pattern. Longer ones are left to the provider. */
 const MAX_PATTERN = 500;
 /** Steps that a search may take for each character of the text. */
-const MAX_STEPS_PER_CHARACTER = 100;
+const MAX_STEPS_PER_CHARACTER = 40;
 /** Steps that a search may take in all, where their number does not depend on the text. */
 const MAX_STEPS = 100_000;
 
@@ -80,7 +80,7 @@ function repeated(part: Cost, least: number, most: number): Cost {
   let all: Cost = { ...NOTHING, ways: least === 0 ? 1 : 0 };
   let reached = 1;
   for (let times = 1; times <= most; times += 1) {
-    all = { steps: all.steps + reached * part.steps + 1, ways: all.ways, grows: part.grows };
+    all = { steps: all.steps + reached * part.steps, ways: all.ways, grows: part.grows };
     reached *= part.ways;
     if (times >= least) all.ways += reached;
     if (all.steps > MAX_STEPS || all.ways > MAX_STEPS) return ENDLESS;

@@ -192,7 +192,7 @@ describe('a cURL command to an API of an OpenAPI document', () => {
   let shop: readonly HttpTask[];
 
   beforeAll(async () => {
-    const { tasks } = tasksFromOpenApi(await readOpenApiDocument(join(__dirname, '..', '..', 'openapi', 'fixtures', 'shop.yml')));
+    const { tasks } = tasksFromOpenApi(await readOpenApiDocument(join(__dirname, '..', '..', 'openapi', 'fixtures', 'shop.yml')), { service: 'shop' });
     shop = [...CATALOGUE, ...tasks];
   });
 
