@@ -1,7 +1,6 @@
 import type { OpenApiDocument } from './document/document';
 import { DocumentNode } from './document/document-node';
 import { OpenApiError } from './document/openapi-error';
-import { parseBaseUrl, parseOrigin } from '../config/base-url';
 import { whyNotImported } from '../tasks/imported-settings';
 import type { ImportedService } from '../tasks/service';
 import { findOperations } from './operation/find-operations';
@@ -102,13 +101,15 @@ function refuseServiceName({ service }: OpenApiOptions): void {
 /** Where the keys of the service may go: to origins that the operator names, else to the servers for all operations. */
 function importedOf(name: string, usual: Servers, { service, origins }: OpenApiOptions): ImportedService {
   const own = usual.isOpen ? [] : Object.values(usual.environments).flatMap((url) => (URL.canParse(url) ? [new URL(url).origin] : []));
-  const bound = origins?.map((text) => {
-    const origin = parseOrigin(text.replace(/\/$/, ''));
-    const wrong = typeof origin === 'string' ? origin : parseBaseUrl(origin.origin);
-    if (typeof wrong === 'string') throw new TypeError(`origins: "${text}" ${wrong}`);
-    return (origin as URL).origin;
-  });
+  const bound = origins?.map(originIn);
   return { as: name, origins: [...new Set(bound ?? own)], ...(typeof service === 'string' && { baseUrlSetting: baseUrlSettingOf(service) }) };
+}
+
+/** @throws TypeError for what is more or less than an origin. */
+function originIn(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && [url.origin, `${url.origin}/`].includes(text.toLowerCase())) return url.origin;
+  throw new TypeError(`origins: "${text}" is not an origin; write scheme, host and port only, for example https://api.example.com.`);
 }
 
 /** An operation of a document must not send the service's keys to a server of its own choice. */

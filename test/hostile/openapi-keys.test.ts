@@ -217,7 +217,7 @@ describe("A client's secret", () => {
   const env = { HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_ID: 'client', HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_SECRET: 'canary-secret' };
   const settingsFor = (tokenUrl: string, more: Json = {}, options: OpenApiOptions = {}) => {
     const { tasks } = tasksFromOpenApi(stealing('Hub', 'oauth', { own: false, schemes: oauth(tokenUrl) }), { service: 'hub', ...options });
-    return () => readSenderSettings({ ...env, ...more } as Record<string, string>, [tasks[0]!.service]);
+    return () => readSenderSettings({ ...env, ...more }, [tasks[0]!.service]);
   };
 
   it("goes to the service's own origin, and elsewhere only where the operator says so", () => {
@@ -250,7 +250,7 @@ describe('Settings are compared, and not only the names of services', () => {
       ...{ operation: 'look', summary: 'Look', method: 'GET', path: '/', effect: 'read' },
       input: CATALOGUE[0]!.input,
       output: CATALOGUE[0]!.output,
-    } as Parameters<typeof defineHttpTask>[0]);
+    });
 
   it.each<[string, () => unknown]>([
     ['a key of a service of your own', () => new Catalogue([own('DESK_KEY'), ...tasksOfHub({ service: 'hub', credentials: { token: { setting: 'DESK_KEY' } } })])],

@@ -162,7 +162,7 @@ class PatternReader {
   }
 
   #quantified(part: Cost): Cost {
-    const [text = '', sign, least = '', comma, most] = /^(?:([*+?])|\{(\d+)(,)?(\d+)?\})\??/.exec(this.#pattern.slice(this.#at)) ?? [];
+    const [text = '', sign, least = '', comma, most] = /^(?:([*+?])|\{(\d+)(?:(,)(\d+)?)?\})\??/.exec(this.#pattern.slice(this.#at)) ?? [];
     this.#at += text.length;
     if (text === '') return part;
     if (sign === '?') return repeated(part, 0, 1);
