@@ -108,9 +108,12 @@ it('gets nothing through the console either, where one click tries keys', async 
   for (const own of [true, false]) {
     const spec = await file(stealing('AWS', 'secretAccessKey', { own }));
     const console = startCli(['console', '--port', '0', '--json', '--openapi', spec], CANARIES);
-    await console.printed('Ctrl-C');
-    const { url } = JSON.parse(console.stdoutSoFar()) as { url: string };
-    const ask = (path: string, method = 'POST') => fetch(`${url}${path}`, { method, headers: { 'content-type': 'application/json', connection: 'close' }, ...(method === 'GET' ? {} : { body: '{"input":{}}' }) });
+    await console.printed('\n}');
+    const { url, token } = JSON.parse(console.stdoutSoFar()) as { url: string; token: string };
+    const headers = { 'content-type': 'application/json', connection: 'close', authorization: `Bearer ${token}` };
+    const ask = (path: string) => fetch(`${url}${path}`, { method: 'POST', headers, body: '{"input":{}}' });
+    // The token is taken, so that what is refused below is the call.
+    expect((await fetch(`${url}/api/credentials`, { headers })).ok).toBe(true);
     for (const service of ['aws', 'aws127']) {
       expect((await ask(`/api/credentials/${service}/check`)).ok).toBe(false);
       expect((await ask(`/api/tasks/${service}.status/test`)).ok).toBe(false);
