@@ -16,7 +16,7 @@ import type { Simulators } from '../../../src/testing';
 import { quiet } from '../../support/quiet-runtime';
 import { environmentOf } from '../../support/offboarding';
 import { SUBJECT_KEY, open } from '../../ledger/databases';
-import { UNLIMITED, hasher, planOf } from './chunk-place';
+import { UNLIMITED, hasher } from './chunk-place';
 
 /** Every id in these tests begins so, and nothing that leaves an activity may hold it. */
 export const CANARY = 'canary';
@@ -85,14 +85,13 @@ export async function openActivityPlace(simulators: Simulators, ledgerUrl: strin
 }
 
 /** A run as the server describes it. Whether another one is refused is asked of a real server (callers.test.ts). */
-const OWN_RUN: CallingRun = { workflowId: 'workflow', runId: 'run-1', workflowType: 'offboardUsers', taskQueue: 'none', firstRunId: 'run-1' };
+export const OWN_RUN: CallingRun = { workflowId: 'workflow', runId: 'run-1', workflowType: 'offboardUsers', taskQueue: 'none', firstRunId: 'run-1' };
 
-/** The first run that works on the sweep; one that is nobody's is claimed. */
+/** The first run that works on the sweep. One that is nobody's is claimed without terms, so that those of the input count. */
 async function ownerOf({ ledger }: SweepDependencies, sweepId: string): Promise<string> {
   const row = await ledger.sweeps.read(sweepId).catch(() => undefined);
   if (row === undefined) return OWN_RUN.firstRunId;
-  const terms = { plan: JSON.stringify(planOf()), needsApproval: false, maxUsers: 1_000_000 };
-  return row.claimedBy ?? (await ledger.sweeps.claim({ sweepId, by: OWN_RUN.firstRunId, terms })).claimedBy ?? '';
+  return row.claimedBy ?? (await ledger.sweeps.claim({ sweepId, by: OWN_RUN.firstRunId })).claimedBy ?? '';
 }
 
 async function runActivity<T>(

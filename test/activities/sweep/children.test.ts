@@ -1,5 +1,6 @@
 import type { PlanChunks } from '../../../src/activities/sweep/contract';
 import type { StepResult } from '../../../src/policy/offboard-result';
+import { childWorkflowId } from '../../../src/policy/child-workflow-id';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
@@ -107,6 +108,12 @@ describe.each(DATABASES)('users and children of a sweep over a ledger in $name',
       await sweepOf(sweeps, 'recorded', [...canaries('recorded', 1), targetRow({ batchUserId: `${CANARY}-only-batch` })]);
       const { fence, users } = await open('recorded', 1, 9);
       const unknown: StepResult = { step: 'offboarding', task: 'offboardUser', outcome: 'unknown', reason: 'cancelled' };
+      // What the child's own calls came to: a step that none of them bears out would be unknown.
+      const call = { workflowId: childWorkflowId('recorded', { seq: 0, round: 0 }, fence), runId: 'child', attempt: 1, service: 'plaid', environment: 'sandbox' };
+      for (const { step, task, outcome, requestId, token } of STEPS) {
+        const subjects = [targetRow(canary('recorded-0')).subjects[0] ?? ''];
+        await place.ledger.recordOutcome({ ...call, activityId: step, step, task, outcome, subjects, ...(requestId !== undefined && { requestId }), ...(token !== undefined && { token }) });
+      }
       const record = { sweepId: 'recorded', fence, users: users.map((user) => ({ ...user, steps: user.seq === 0 ? STEPS : [unknown] })) };
       await place.run('httpTasks.recordChildren', record);
       const receipts = await sweeps.readReceipts({ sweepId: 'recorded', afterSeq: -1, limit: 99 });

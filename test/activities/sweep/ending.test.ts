@@ -7,7 +7,7 @@ import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp, runRaw } from '../../ledger/databases';
 import { receiptOf, settled, sweepOf } from '../../ledger/sweeps/users';
-import { CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
+import { OWN_RUN, CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
 import type { ActivityPlace } from './activity-place';
 
 describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUrl }) => {
@@ -130,7 +130,7 @@ describe.each(DATABASES)('the end of a sweep over a ledger in $name', ({ freshUr
       await close('taken away', 'cancelled');
       const { sweeps } = place.ledger;
       await expect(sweeps.confirmFence(dead)).rejects.toThrow(SweepFencedError);
-      await expect(sweeps.openWave({ ...dead, range: { from: 0, to: 9 }, wave: 9, limit: 9 })).rejects.toThrow(SweepFencedError);
+      await expect(sweeps.openWave({ ...dead, range: { from: 0, to: 9 }, wave: 9, limit: 9, claimedBy: OWN_RUN.firstRunId })).rejects.toThrow(SweepFencedError);
     });
 
     it('reaches everybody of a large sweep, also behind waves of users on hold', async () => {

@@ -15,7 +15,7 @@ import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp, runRaw, temporaryFolder } from '../../ledger/databases';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
-import { CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
+import { OWN_RUN, CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
 import type { ActivityPlace } from './activity-place';
 
 type Rows = (options: RowsOptions) => AsyncIterable<SourceRow>;
@@ -101,7 +101,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     const fence = await sweeps.takeFence(chunk);
     const users: TargetUser[] = [];
     for (let from = 0; from < total; from += 250) {
-      const wave = await sweeps.openWave({ ...chunk, fence, range: { from, to: from + 249 }, wave: from + 1, limit: 250 });
+      const wave = await sweeps.openWave({ ...chunk, fence, range: { from, to: from + 249 }, wave: from + 1, limit: 250, claimedBy: OWN_RUN.firstRunId });
       users.push(...wave.map(({ user }) => user));
     }
     return users;
