@@ -2,13 +2,13 @@
 --
 -- Run it in the ledger's database as a superuser or as a role that may create roles:
 --   1. once before the first worker, with an empty database,
---   2. then let the owner make the tables: run `http-tasks receipts nobody` (or any command that opens the ledger) with
---      HTTP_TASKS_LEDGER_URL of http_tasks_migrate,
+--   2. then let the owner create the tables: `http-tasks ledger migrate` with the HTTP_TASKS_LEDGER_URL of http_tasks_migrate,
 --   3. then run this file again, and again after each upgrade that adds tables. It may be repeated freely.
--- Passwords are set apart, so that none is in a file: ALTER ROLE http_tasks_worker PASSWORD '…', or \password in psql.
+-- Passwords are set separately, so that none is in a file: ALTER ROLE http_tasks_worker PASSWORD '…', or \password in psql.
+-- setup.sh in this folder does both for deploy/compose.yaml.
 --
--- Workers connect as http_tasks_worker. They find the schema up to date and change nothing of it; with an older schema
--- they refuse to start until the owner has upgraded it.
+-- Workers and commands connect as http_tasks_worker. They find the schema up to date and change nothing of it; with an
+-- older schema they refuse to start and name the command of step 2.
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'http_tasks_migrate') THEN CREATE ROLE http_tasks_migrate LOGIN; END IF;
@@ -36,18 +36,21 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO http_tasks_worker;
 -- subject key.
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO http_tasks_auditor;
 
--- Receipts and the list of migrations are written once.
+-- Receipts, what is sealed, the log of holds and the list of migrations are written once. A stop is lifted, not deleted.
 DO $$
 DECLARE
   written_once text;
 BEGIN
-  FOREACH written_once IN ARRAY ARRAY['ledger_migrations', 'receipts', 'compensation_log'] LOOP
+  FOREACH written_once IN ARRAY ARRAY['ledger_migrations', 'receipts', 'compensation_log', 'sealed_leaves', 'hold_log'] LOOP
     IF to_regclass('public.' || written_once) IS NOT NULL THEN
       EXECUTE format('REVOKE UPDATE, DELETE ON public.%I FROM http_tasks_worker', written_once);
     END IF;
   END LOOP;
   IF to_regclass('public.ledger_migrations') IS NOT NULL THEN
     REVOKE INSERT ON public.ledger_migrations FROM http_tasks_worker;
+  END IF;
+  IF to_regclass('public.stops') IS NOT NULL THEN
+    REVOKE DELETE ON public.stops FROM http_tasks_worker;
   END IF;
 END
 $$;

@@ -11,13 +11,19 @@ export interface OpenedLedger {
   hasher: SubjectHasher;
 }
 
+/** A ledger and what opening it changed. */
+interface JustOpened extends OpenedLedger {
+  /** The migrations that ran, oldest first. */
+  migrations: readonly string[];
+}
+
 /**
  * Opens the worker's ledger, for commands that make no sense beside another one: a hold in a ledger that no worker
  * reads holds nobody.
  *
  * @throws SettingsError also when no ledger is named and there is none here.
  */
-export async function withWorkersLedger<T>(io: Io, use: (opened: OpenedLedger) => Promise<T>): Promise<T> {
+export async function withWorkersLedger<T>(io: Io, use: (opened: JustOpened) => Promise<T>): Promise<T> {
   const { url } = readLedgerSettings(io.env);
   if (url === DEFAULT_LEDGER_URL && !existsSync(url.slice('file:'.length))) {
     throw new SettingsError([
@@ -35,16 +41,24 @@ export async function withWorkersLedger<T>(io: Io, use: (opened: OpenedLedger) =
  *
  * @throws SettingsError, LedgerSettingError or LedgerUnavailableError.
  */
-export async function withLedger<T>(io: Io, use: (opened: OpenedLedger) => Promise<T>): Promise<T> {
+export async function withLedger<T>(io: Io, use: (opened: JustOpened) => Promise<T>): Promise<T> {
   const { url, subjectKey, plaintextAllowed } = readLedgerSettings(io.env);
   // Only commands that use the ledger pay for loading the databases' drivers.
   const [{ openLedger }, { createSubjectHasher }] = await Promise.all([
     import('../ledger/open-ledger.js'),
     import('../ledger/subject.js'),
   ]);
-  const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
+  let migrations: readonly string[] = [];
+  const ledger = await openLedger({
+    url,
+    subjectKey,
+    plaintextAllowed,
+    onEvent: (event) => {
+      if (event.kind === 'migrated') migrations = event.migrations;
+    },
+  });
   try {
-    return await use({ ledger, hasher: createSubjectHasher(subjectKey) });
+    return await use({ ledger, hasher: createSubjectHasher(subjectKey), migrations });
   } finally {
     await ledger.close();
   }

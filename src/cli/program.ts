@@ -11,6 +11,7 @@ import { registerFaultsCommand } from './faults';
 import { registerHoldCommand } from './hold';
 import { registerImportCommand } from './import';
 import type { ExitCode, Io } from './io';
+import { registerLedgerCommand } from './ledger';
 import { registerLinksCommand } from './links';
 import { registerListCommand } from './list';
 import { registerListRunsCommand } from './list-runs';
@@ -54,6 +55,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerReceiptsCommand,
   registerVerifyCommand,
   registerHoldCommand,
+  registerLedgerCommand,
   registerStopCommands,
 ];
 

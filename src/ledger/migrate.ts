@@ -3,9 +3,13 @@ import type { Transaction } from 'kysely';
 import { migrations } from './migrations';
 import { MIGRATION_LOCK } from './postgres-locks';
 import { LedgerSettingError } from './setting-error';
+import { databaseCode } from './sql-failure';
 import type { LedgerDatabase, LedgerDialect, Tables } from './tables';
 
 const FINGERPRINT = 'subject-key-fingerprint';
+
+/** SQLSTATEs of a Postgres user without the right to create: insufficient privilege, and no schema that the user may use. */
+const MAY_NOT_CREATE = new Set(['42501', '3F000']);
 
 /**
  * Brings the schema up to date and binds the ledger to its subject key, in one transaction that only one process at a
@@ -15,7 +19,8 @@ const FINGERPRINT = 'subject-key-fingerprint';
  * transaction, and it creates its own tables before it takes the lock in Postgres.
  *
  * @param wanted All migrations that there are, unless a ledger as an earlier version left it is wanted.
- * @throws LedgerSettingError when a newer version wrote the ledger, or another subject key; nothing is changed then.
+ * @throws LedgerSettingError when a newer version wrote the ledger, or another subject key, and when migrations are
+ * missing that this database user may not run; nothing is changed then.
  */
 export async function prepareLedger({ db, dialect }: LedgerDatabase, fingerprint: string, wanted = migrations): Promise<string[]> {
   return db.transaction().execute(async (transaction) => {
@@ -28,7 +33,8 @@ export async function prepareLedger({ db, dialect }: LedgerDatabase, fingerprint
 }
 
 async function migrate(transaction: Transaction<Tables>, dialect: LedgerDialect, wanted: typeof migrations): Promise<string[]> {
-  const done = await appliedMigrations(transaction, dialect);
+  const begun = await hasMigrationsTable(transaction, dialect);
+  const done = begun ? await appliedMigrations(transaction) : [];
   const unknown = done.filter((name) => !wanted.some((migration) => migration.name === name));
   if (unknown.length > 0) {
     throw new LedgerSettingError(
@@ -38,25 +44,37 @@ async function migrate(transaction: Transaction<Tables>, dialect: LedgerDialect,
     );
   }
   const missing = wanted.filter((migration) => !done.includes(migration.name));
-  for (const migration of missing) {
-    await migration.up(transaction, dialect);
-    await transaction
-      .insertInto('ledger_migrations')
-      .values({ name: migration.name, at: new Date().toISOString() })
-      .execute();
+  const names = missing.map((migration) => migration.name);
+  try {
+    if (!begun) await createMigrationsTable(transaction, dialect);
+    for (const migration of missing) {
+      await migration.up(transaction, dialect);
+      await transaction
+        .insertInto('ledger_migrations')
+        .values({ name: migration.name, at: new Date().toISOString() })
+        .execute();
+    }
+  } catch (error) {
+    const code = databaseCode(error);
+    if (code === undefined || !MAY_NOT_CREATE.has(code)) throw error;
+    throw new LedgerSettingError(
+      'HTTP_TASKS_LEDGER_URL',
+      `this database user may not run the migrations that the ledger lacks: ${names.join(', ')} (${code}). Nothing was changed. ` +
+        'Run "http-tasks ledger migrate" with the HTTP_TASKS_LEDGER_URL of the user that owns the tables, then try again.',
+    );
   }
-  return missing.map((migration) => migration.name);
+  return names;
 }
 
-async function appliedMigrations(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<string[]> {
-  if (!(await hasMigrationsTable(transaction, dialect))) {
-    await transaction.schema
-      .createTable('ledger_migrations')
-      .addColumn('name', 'text', (column) => column.notNull().primaryKey())
-      .addColumn('at', dialect === 'postgres' ? 'timestamptz' : 'text', (column) => column.notNull())
-      .execute();
-    return [];
-  }
+async function createMigrationsTable(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
+  await transaction.schema
+    .createTable('ledger_migrations')
+    .addColumn('name', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('at', dialect === 'postgres' ? 'timestamptz' : 'text', (column) => column.notNull())
+    .execute();
+}
+
+async function appliedMigrations(transaction: Transaction<Tables>): Promise<string[]> {
   const rows = await transaction.selectFrom('ledger_migrations').select('name').orderBy('name').execute();
   return rows.map((row) => row.name);
 }

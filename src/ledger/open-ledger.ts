@@ -70,7 +70,8 @@ export interface OpenedLedger extends Ledger {
  * ledger to the subject key. A file is created when it is missing; its folder is not. May be repeated freely.
  *
  * @throws LedgerSettingError for a URL that cannot be used, a login that is refused, a key that is too short or is not
- * the one the ledger was first opened with, and a ledger that a newer version wrote.
+ * the one the ledger was first opened with, a ledger that a newer version wrote, and one of an older
+ * version when this database user may not upgrade it.
  * @throws LedgerUnavailableError when the database cannot be reached or is locked for a minute.
  */
 export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
@@ -167,5 +168,5 @@ const ADVICE: Readonly<Record<string, string>> = {
   '28P01': 'the database refused the user or the password (28P01).',
   '28000': 'the database refused the login (28000); check the user, and whether it demands TLS.',
   '3D000': 'the server has no database of this name (3D000); create it first.',
-  '42501': 'this user may not create tables there (42501); grant it CREATE on the schema.',
+  '42501': 'this database user may not read or write the tables of the ledger (42501). Give it the rights of a worker: deploy/postgres/roles.sql.',
 };

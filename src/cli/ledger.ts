@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { addCommand, onRun } from './command';
+import type { CommonOptions } from './command';
+import type { ExitCode, Io } from './io';
+import { withWorkersLedger } from './open-ledger';
+import { print, printJson } from './output';
+
+/** `http-tasks ledger …`: what is done to the ledger itself. */
+export function registerLedgerCommand(program: Command, io: Io): void {
+  const ledger = program
+    .command('ledger')
+    .summary('migrate the ledger to the schema of this version')
+    .description('The ledger that HTTP_TASKS_LEDGER_URL names. Workers and other commands migrate it too when their database user may.');
+  registerMigrate(ledger, io);
+}
+
+function registerMigrate(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'migrate',
+    summary: 'run the migrations that the ledger lacks, and print their names',
+    description:
+      'For a Postgres in which workers may not change tables: run it once before the workers of a new version, with the ' +
+      'HTTP_TASKS_LEDGER_URL of the user that owns the tables and the HTTP_TASKS_SUBJECT_KEY of the workers. All migrations ' +
+      'run in one transaction; running it again, or in two places, changes nothing more.',
+    examples: ['HTTP_TASKS_LEDGER_URL_FILE=/run/secrets/ledger_owner_url http-tasks ledger migrate'],
+  });
+  onRun<CommonOptions>(command, io, ({ json }) =>
+    withWorkersLedger<ExitCode>(io, ({ migrations }) => {
+      if (json) printJson(io, { migrations });
+      else if (migrations.length === 0) print(io, 'The ledger is up to date.');
+      else print(io, `Migrated the ledger: ${migrations.join(', ')}`);
+      return Promise.resolve(0);
+    }),
+  );
+}
