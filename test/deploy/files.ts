@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { load, loadAll } from 'js-yaml';
+import { CORE_SCHEMA, load, loadAll, mergeTag } from 'js-yaml';
 
 export const ROOT = join(__dirname, '..', '..');
 
@@ -9,8 +9,9 @@ export function textOf(file: string): string {
   return readFileSync(join(ROOT, file), 'utf8');
 }
 
+/** With `<<`, as Compose reads it. */
 export function yamlOf<T>(file: string): T {
-  return load(textOf(file)) as T;
+  return load(textOf(file), { schema: CORE_SCHEMA.withTags(mergeTag) }) as T;
 }
 
 export function manifestsOf(file: string): Record<string, unknown>[] {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Deployment } from 'kubernetes-types/apps/v1';
+import type { Job } from 'kubernetes-types/batch/v1';
 import type { Service } from 'kubernetes-types/core/v1';
 import type { NetworkPolicy } from 'kubernetes-types/networking/v1';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1';
@@ -12,7 +13,9 @@ import { imageEnv, manifestsOf, textOf } from './files';
 import { unknownSettings } from './settings';
 
 const FILE = 'deploy/kubernetes/http-tasks.yaml';
+const MIGRATE = 'deploy/kubernetes/migrate.yaml';
 const manifests = manifestsOf(FILE);
+const migrating = manifestsOf(MIGRATE);
 const find = <T>(kind: string): T => manifests.find((manifest) => manifest['kind'] === kind) as T;
 const deployment = find<Deployment>('Deployment');
 const pod = deployment.spec!.template.spec!;
@@ -26,13 +29,14 @@ it('has fields that Kubernetes knows, with values of their kinds', () => {
     PodDisruptionBudget: 'policy/v1',
     Service: 'core/v1',
     NetworkPolicy: 'networking/v1',
+    Job: 'batch/v1',
   };
   const typed = (manifest: Record<string, unknown>): string => {
     const kind = String(manifest['kind']);
     return `import type { ${kind} } from 'kubernetes-types/${kinds[kind]}';\nexport const manifest: ${kind} = ${JSON.stringify(manifest)};`;
   };
-  expect(manifests.map(({ kind }) => kind).sort()).toEqual(Object.keys(kinds).sort());
-  expect(problemsIn(manifests.map(typed))).toEqual([]);
+  expect(new Set([...manifests, ...migrating].map(({ kind }) => kind))).toEqual(new Set(Object.keys(kinds)));
+  expect(problemsIn([...manifests, ...migrating].map(typed))).toEqual([]);
   expect(problemsIn([typed({ ...manifests[1], spec: { replicass: 2 } })]).join()).toContain('replicass');
 });
 
@@ -112,4 +116,40 @@ describe('the settings of its workers', () => {
       expect(made).toContain(`--from-file=${basename(path)}`);
     }
   });
+});
+
+describe('the job that migrates the ledger', () => {
+  const job = migrating.find(({ kind }) => kind === 'Job') as unknown as Job;
+  const policy = migrating.find(({ kind }) => kind === 'NetworkPolicy') as unknown as NetworkPolicy;
+  const spec = job.spec!.template.spec!;
+  const [migrate] = spec.containers;
+  const env = Object.fromEntries((migrate?.env ?? []).map(({ name, value = '' }) => [name, value]));
+
+  it('runs that command of the workers’ image, with their rights on the machine', () => {
+    expect(migrate).toMatchObject({ image: container.image, args: ['ledger', 'migrate'], securityContext: container.securityContext });
+    expect(spec.securityContext).toEqual(pod.securityContext);
+    expect(spec.automountServiceAccountToken).toBe(false);
+    expect(unknownSettings(Object.keys(env))).toEqual([]);
+  });
+
+  it('has the owner’s URL from a secret that no worker mounts', () => {
+    const [secret] = spec.volumes!.flatMap((volume) => volume.secret?.secretName ?? []);
+    expect(pod.volumes!.map((volume) => volume.secret?.secretName)).not.toContain(secret);
+    for (const path of Object.values(env)) {
+      expect(path).toMatch(/^\/run\/secrets\/http-tasks\//);
+      expect(textOf(MIGRATE)).toContain(`--from-file=${basename(path)}`);
+    }
+  });
+
+  it('is none of the pods of the deployment, and reaches DNS and Postgres only', () => {
+    expect(job.spec!.template.metadata!.labels).not.toEqual(deployment.spec!.template.metadata!.labels);
+    expect(policy.spec!.podSelector.matchLabels).toEqual(job.spec!.template.metadata!.labels);
+    expect(policy.spec!.policyTypes).toEqual(['Ingress', 'Egress']);
+    expect(policy.spec!.ingress).toBeUndefined();
+    expect(policy.spec!.egress!.flatMap(({ ports }) => ports!.map(({ port }) => port))).toEqual([53, 53, 5432]);
+  });
+});
+
+it('says in each head that the ledger’s URL needs TLS that checks the server', () => {
+  for (const file of [FILE, MIGRATE]) expect(textOf(file).slice(0, textOf(file).indexOf('apiVersion'))).toContain('?sslmode=verify-full');
 });
