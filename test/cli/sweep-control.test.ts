@@ -135,3 +135,32 @@ describe('a sweep beyond its tolerance', () => {
     expect({ code: resumed.code, status: resumed.document.status, failed: resumed.document.counts?.failed }).toEqual({ code: 1, status: 'partial', failed: 3 });
   });
 });
+
+describe('the kill switch', () => {
+  it('pauses a sweep in progress, lets nothing of it be sent, and continues it with the start', async () => {
+    await beginSlowly('stopped');
+    const stopped = await stage.run<{ stopped: boolean; reason: string; by: string }>('stop', '--reason', 'wrong export', '--by', '-ann');
+    expect(stopped).toMatchObject({ code: 0, document: { stopped: true, reason: 'wrong export', by: '-ann' } });
+    const again = await stage.run<{ reason: string }>('stop', '--reason', 'another');
+    expect(again.document.reason).toBe('wrong export');
+    await until('it is paused', async () => {
+      const { status: standing, pausedBecause, underWay } = await status('stopped');
+      return standing === 'paused' && pausedBecause === 'stopped' && underWay === 0;
+    });
+    stage.simulators.plaid.configure({ latencyMs: 0 });
+
+    const refused = await stage.run('sweep', 'resume', 'stopped');
+    expect(refused.code).toBe(1);
+    expect(refused.document.error?.message).toContain('http-tasks start');
+
+    const started = await stage.run<{ lifted: boolean; resumed: string[]; paused: string[] }>('start', '--by', 'ann');
+    expect(started).toMatchObject({ code: 0, document: { stopped: false, lifted: true, resumed: ['stopped'], paused: [] } });
+    const end = await stage.run('sweep', 'watch', 'stopped');
+    expect({ code: end.code, status: end.document.status }).toEqual({ code: 0, status: 'completed' });
+    expect(await stage.run('start')).toMatchObject({ code: 0, document: { lifted: false } });
+  });
+
+  it('wants a reason', async () => {
+    expect(await stage.run('stop')).toMatchObject({ code: 2, document: { error: { field: 'reason' } } });
+  });
+});

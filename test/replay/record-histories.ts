@@ -1,6 +1,6 @@
 /**
- * Records the histories of this version into `histories/<version>/`, all of them or those that are named; see README.md
- * beside it.
+ * Records the histories of this version into `histories/<version>/`, or into another folder (`--into next`), all of them or
+ * those that are named; see README.md beside it.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,7 +22,9 @@ import { SWEEPS } from './sweep-runs';
 
 type Handle = WorkflowHandle;
 
-const wanted = process.argv.slice(2);
+const [flag, named, ...more] = process.argv.slice(2);
+const folder = flag === '--into' && named !== undefined ? named : version;
+const wanted = flag === '--into' ? more : process.argv.slice(2);
 
 function isWanted(name: string): boolean {
   return wanted.length === 0 || wanted.includes(name);
@@ -187,12 +189,12 @@ async function keepContinued(): Promise<void> {
 }
 
 async function keep(name: string, handle: Handle): Promise<void> {
-  const folder = path.join(HISTORIES, version);
-  await mkdir(folder, { recursive: true });
+  const target = path.join(HISTORIES, folder);
+  await mkdir(target, { recursive: true });
   await handle.result().catch(() => undefined);
   const json: unknown = JSON.parse(historyToJSON(await handle.fetchHistory()));
-  await writeFile(path.join(folder, `${name}.json`), `${JSON.stringify(withoutMachine(json), null, 1)}\n`);
-  process.stdout.write(`${version}/${name}\n`);
+  await writeFile(path.join(target, `${name}.json`), `${JSON.stringify(withoutMachine(json), null, 1)}\n`);
+  process.stdout.write(`${folder}/${name}\n`);
 }
 
 /** What tells of the machine that recorded: the places of files in stack traces, and its name in identities. */

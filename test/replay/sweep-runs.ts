@@ -78,6 +78,15 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
     return place.start({ source: { file }, batch: { mode: 'skip' }, onFailure: 'stop' });
   },
 
+  'offboard-users-stopped-and-started': async (place) => {
+    await place.ledger.stop({ reason: 'a recording', by: 'A. Person' });
+    const handle = await place.start({ source: { file: await place.users(105) } });
+    await untilProgress(handle, 'it is paused', ({ pausedBecause }) => pausedBecause === 'stopped');
+    await place.ledger.start({ by: 'A. Person' });
+    await handle.executeUpdate('resume', { args: [{ by: 'A. Person' }] });
+    return handle;
+  },
+
   'offboard-users-refused': async (place) => place.start({ source: { file: 'not-there.csv' } }),
 };
 
