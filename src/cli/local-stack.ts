@@ -67,9 +67,13 @@ type Undo = () => Promise<unknown>;
  */
 export async function withLocalStack<T>(options: LocalStackOptions, use: (stack: LocalStack) => Promise<T>): Promise<T> {
   const undos: Undo[] = [];
+  const ending = new AbortController();
   try {
-    return await use(await bringUp(options, undos));
+    const stack = await bringUp(options, undos);
+    // A call that is open when the connection closes would be tried again by a timer, over a connection that is not there.
+    return await stack.client.withAbortSignal(ending.signal, () => use(stack));
   } finally {
+    ending.abort();
     // Also when one of them cannot be ended, the others are.
     for (const undo of undos.reverse()) await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
   }

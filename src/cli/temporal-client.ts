@@ -22,9 +22,13 @@ export async function withTemporal<T>(io: Io, options: TemporalOptions, use: (cl
   const plugins = encryptionPlugins(io);
   try {
     const connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_MS });
+    const ending = new AbortController();
     try {
-      return await use(new Client({ connection, plugins, ...(namespace !== undefined && { namespace }) }));
+      const client = new Client({ connection, plugins, ...(namespace !== undefined && { namespace }) });
+      return await client.withAbortSignal(ending.signal, () => use(client));
     } finally {
+      // A call that is open when the connection closes would be tried again by a timer, over a connection that is not there.
+      ending.abort();
       await connection.close();
     }
   } catch (error) {
