@@ -195,6 +195,7 @@ describe('a call with a ledger', () => {
     expect(receipts.document).toEqual([
       {
         subject: expect.stringMatching(/^[\w-]{24}$/),
+        sealed: false,
         environment: 'sandbox',
         step: 'plaid.userItemsRemove',
         task: 'plaid.userItemsRemove',

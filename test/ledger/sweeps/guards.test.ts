@@ -3,7 +3,7 @@ import { Pool } from 'pg';
 import { LibsqlDialect } from '../../../src/ledger/libsql-dialect';
 import { prepareLedger } from '../../../src/ledger/migrate';
 import { createSubjectHasher } from '../../../src/ledger/subject';
-import { createSqlSweepLedger } from '../../../src/ledger/sweeps/sql-sweep-ledger';
+import { SweepKeys } from '../../../src/ledger/sweeps/sweep-key';
 import type { LedgerDatabase, Tables } from '../../../src/ledger/tables';
 import { migrations } from '../../../src/ledger/migrations';
 import { SweepBarredError, SweepNotYoursError } from '../../../src/ledger/sweeps/sweep-errors';
@@ -22,12 +22,22 @@ async function leaveAsOf010(url: string): Promise<void> {
     ? { dialect: 'libsql', db: new Kysely<Tables>({ dialect: new LibsqlDialect({ path: url.slice('file:'.length), deadlineMs: 5_000, onThreadLost: () => undefined }) }) }
     : { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) }) };
   await prepareLedger(database, createSubjectHasher(SUBJECT_KEY).fingerprint, before);
-  const sweeps = createSqlSweepLedger(database, { subjectKey: SUBJECT_KEY, deadlineMs: 5_000, isClosed: () => false });
-  // The columns of its rows are read by the present code, so that they are written past it.
-  await sweeps.create({ sweepId: 'old' }).catch(() => undefined);
-  await sweeps.appendTargets({ sweepId: 'old', version: 0, rows: rowsOf(0, 3), plaidEnvironment: 'sandbox', position: 'end', complete: true });
-  await database.db.updateTable('sweeps').set({ claimed_by: RUN }).where('sweep_id', '=', 'old').execute();
-  await database.db.destroy();
+  // The present code knows columns that it did not have, so that its rows are written past it.
+  const { db } = database;
+  const keys = new SweepKeys(SUBJECT_KEY);
+  const wrapped = keys.create('old');
+  const at = '2026-01-01T00:00:00.000Z';
+  await db
+    .insertInto('sweeps')
+    .values({ sweep_id: 'old', claimed_by: RUN, skip_done: 0, status: 'running', wrapped_key: wrapped, snapshot_complete: 1, total: 3, plaid_environment: 'sandbox', created_at: at })
+    .execute();
+  const { number: sweep } = await db.selectFrom('sweeps').select('number').where('sweep_id', '=', 'old').executeTakeFirstOrThrow();
+  for (const [seq, { user, subjects }] of rowsOf(0, 3).entries()) {
+    await db.insertInto('targets').values({ sweep, seq, state: 'pending', round: 0, unsettled: 0, bulk_left: 0, some_items: 0 }).execute();
+    const ids = keys.open('old', wrapped).encryptUser(seq, user);
+    await db.insertInto('target_ids').values({ sweep, seq, ids, subjects: JSON.stringify(subjects) }).execute();
+  }
+  await db.destroy();
 }
 
 describe.each(DATABASES)('what is decided about a sweep, in $name', ({ freshUrl }) => {
