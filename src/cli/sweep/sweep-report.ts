@@ -57,12 +57,13 @@ export function printSweep(io: Io, result: SweepResult): void {
 }
 
 /** Says on stderr what a person can do next about a sweep that stands like this. */
-export function sayNextSteps(io: Io, { sweepId, status, counts }: SweepResult): void {
+export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }: SweepResult): void {
   const id = printable(sweepId);
   if (status === 'waitingForApproval') {
     say(io, `It waits for approval of its ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`);
   } else if (status === 'paused') {
-    say(io, `It goes on with:  http-tasks sweep resume ${id} --watch`);
+    if (pausedBecause === 'stopped') say(io, 'Everything is stopped. Lift that, and resume what it paused, with: http-tasks start');
+    else say(io, `It goes on with:  http-tasks sweep resume ${id} --watch`);
     say(io, `or is ended with: http-tasks sweep cancel ${id}`);
   } else if (status !== 'running') {
     if (counts.failed + counts.unknown + counts.notFound > 0) say(io, `What failed: http-tasks sweep results ${id}`);

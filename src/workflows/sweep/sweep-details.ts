@@ -48,6 +48,7 @@ function doing({ status, phase, pausedBecause, round, underWay, nextTryAt, count
 function wayOn(pausedBecause: string | undefined): string {
   if (pausedBecause === 'tolerance') return 'Look at what failed; then send the update `resume`, or cancel.';
   if (pausedBecause?.startsWith('Task.Unauthorized')) return 'Mend the key (a key from a file is read again); then send the update `resume`.';
+  if (pausedBecause === 'stopped') return 'Every call that changes something is stopped; `http-tasks start` lifts that and resumes this sweep.';
   return 'Send the update `resume` to go on.';
 }
 
