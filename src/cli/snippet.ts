@@ -41,7 +41,7 @@ export function registerSnippetCommand(program: Command, io: Io): void {
     const task = catalogueTask(name);
     const given = input === undefined ? undefined : await readJsonInput('--input', input);
     const [{ snippetsOf }, { readTemporalConfig }] = await Promise.all([import('../reference/snippets/snippets.js'), import('./temporal-config.js')]);
-    const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, temporal);
+    const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, { ...temporal, connects: false });
     const place = { taskQueue: readQueueSettings(io.env).taskQueue, address: connectionOptions.address, namespace };
     const { snippets, placeholders } = snippetsOf(task, given, io.env, place);
     const { code, why } = snippets.find(({ language }) => language === lang) ?? { code: '' };

@@ -18,9 +18,11 @@ const NO_PROXY = { 'grpc.enable_http_proxy': 0 };
 /**
  * Where options, environment and profile (in this order) say that the Temporal server is.
  *
- * @throws SettingsError when the profile or a TEMPORAL_* setting cannot be used, and beyond this machine without TLS.
+ * @param options.connects `false` when the address is only shown. @default true
+ * @throws SettingsError when the profile or a TEMPORAL_* setting cannot be used, and, to connect beyond this machine,
+ *   without TLS.
  */
-export function readTemporalConfig(io: Io, options: TemporalOptions = {}): TemporalConfig {
+export function readTemporalConfig(io: Io, options: TemporalOptions & { connects?: boolean } = {}): TemporalConfig {
   const { connectionOptions, namespace } = readTemporalConnection(io.env, options);
   const { address } = connectionOptions;
   return {

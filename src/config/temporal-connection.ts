@@ -17,6 +17,8 @@ export interface TemporalPlace {
   address?: string | undefined;
   namespace?: string | undefined;
   profile?: string | undefined;
+  /** `false` when the address is only shown, so that nothing leaves this machine. @default true */
+  connects?: boolean;
 }
 
 /** How a process of the package's own reaches the Temporal server. */
@@ -35,7 +37,7 @@ export function readTemporalConnection(env: Env, place: TemporalPlace = {}): Tem
   const problems = new ProblemList();
   const loaded = load(env, place.profile, problems);
   const address = place.address ?? loaded?.connectionOptions.address ?? DEFAULT_TEMPORAL_ADDRESS;
-  const wrong = whyNotAddress(address, hasTls(loaded) || readPlaintext(env, problems).allows('temporal'));
+  const wrong = whyNotAddress(address, place.connects === false || hasTls(loaded) || readPlaintext(env, problems).allows('temporal'));
   if (loaded && wrong !== undefined) problems.add(SETTING, wrong);
   const { connectionOptions, namespace: configured } = problems.finish(loaded);
   const namespace = place.namespace ?? configured;

@@ -43,7 +43,7 @@ describe('http-tasks links', () => {
   });
 
   it('asks where the UI is when the server is elsewhere', async () => {
-    const { code, document } = await runJson<Refused>(['links', '--address', 'temporal.example.com:7233']);
+    const { code, document } = await runJson<Refused>(['links', '--address', 'temporal.example.com:7233'], { TEMPORAL_TLS: 'true' });
     expect({ code, message: document.error.message }).toEqual({ code: 2, message: '--ui-url is required: say where the Temporal UI is, or set HTTP_TASKS_TEMPORAL_UI.' });
   });
 });

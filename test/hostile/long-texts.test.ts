@@ -93,7 +93,7 @@ describe('A long text made to be searched for ever', () => {
   it.each([
     ...['a{50000}b', '(?:a{1000}){100}b', '(?=a{30000}b)', '(.{20000})\\1', '^(a*)\\1b', '^a*a{1000}b', '^(?<x>a*)\\k<x>b', '^(?!a*b)a', '(?<=a*)b', '^a*(?:a|b){9}c', '^(?:a?)*b', '(?i:a{900})b'],
     ...['a{300}{2}b', '\\u{61}{9000}b', '[^]{400}b', '((((a{10}){10}){10}){10})b', '(?:a{0,30}){3}b', '^(?:a|b)*(?:a|b)*c', '^a*|a*$', '(?:^a*){2}b', '^(?:(?:a*)?b)+$'],
-    ...['^(a+)+$', 'a+$', '^a*a*$', '^(a|a)*b', '^(a?){25}a{25}$', `^${'a?'.repeat(25)}${'a'.repeat(25)}$`, '(x+x+)+y', '^(?=.*a)(?=.*b).*$', '^a|b+c', '^(a{1,9}){1,9}$'],
+    ...['^(a+)+$', 'a+$', '^a*a*$', '^(a|a)*b', '^(a?){25}a{25}$', `^${'a?'.repeat(25)}${'a'.repeat(25)}$`, '(x+x+)+y', '^(?=.*a)(?=.*b).*$', '^a|b+c', '^(a{1,9}){1,9}$', '^((((a))))*b', '^((a)(b))*$'],
   ])(
     'is not searched for %s, which a document may have: that is left to the provider',
     (pattern) => expect(checkablePattern(pattern)).toBeUndefined(),
@@ -105,7 +105,7 @@ describe('A long text made to be searched for ever', () => {
   );
 
   /** One of each class of pattern that is checked, at the limit of its class. */
-  const LIMITS = ['a{39}b', '[a-z]{38}1', '(?:a?){3}b', '(a|aa){2}c', '^a*a{36}b', '^a*?a{36}b', '^[^b]*(?:a?){3}b', '^(?:ab)*c', '^((((a))))*b', '^(.){2,}x', '^(?<all>[\\s\\S]*)x', '^\\p{L}+$', '^a{0,200}a{0,200}b', '^(a{1,9}){1,4}b', '^.{1,5000}$', '\\b\\w{5}\\b', 'a|b|c'];
+  const LIMITS = ['a{39}b', '[a-z]{38}1', '(?:a?){3}b', '(a|aa){2}c', '^a*a{36}b', '^a*?a{36}b', '^[^b]*(?:a?){3}b', '^(?:ab)*c', '^(a)*b', '^(.){2,}x', '^(?<all>[\\s\\S]*)x', '^\\p{L}+$', '^a{0,200}a{0,200}b', '^(a{1,9}){1,4}b', '^.{1,5000}$', '\\b\\w{5}\\b', 'a|b|c'];
 
   it.each(LIMITS)('a text of a megabyte is searched for %s in time that grows as the text does', (pattern) => {
     const checked = checkablePattern(pattern);
@@ -117,6 +117,13 @@ describe('A long text made to be searched for ever', () => {
       const plain = leastMs(3, () => plainSteps(longer, 40));
       expect(leastMs(2, () => checked!.test(longer)) / plain).toBeLessThan(MOST_OF_PLAIN);
     }
+  });
+
+  it('a text for which the engine has no room is left to the provider', () => {
+    const checked = checkablePattern('^(a)*b');
+    expect(() => /^(a)*b/.test('a'.repeat(20_000_000))).toThrow('Maximum call stack size exceeded');
+    expect(checked!.test('a'.repeat(20_000_000))).toBe(true);
+    expect(checked!.test('aaa')).toBe(false);
   });
 
   it.each(['date', 'date-time', 'uuid', 'ipv4', 'ipv6', 'byte'] as const)('a text of a megabyte is checked for the format %s in time that grows as the text does', (format) => {

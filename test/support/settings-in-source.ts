@@ -15,6 +15,7 @@ const FILES = [
   'src/config/ui-settings.ts',
   'src/config/process-settings.ts',
   'src/config/plaintext.ts',
+  'src/config/http-reads.ts',
   'src/config/tracing-settings.ts',
 ];
 

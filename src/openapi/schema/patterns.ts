@@ -21,7 +21,7 @@ export function checkablePattern(pattern: string): RegExp | undefined {
       if (!isLinear(source, flags === 'u')) return undefined;
       // Compiled when it is first used, which some expressions are too large for.
       expression.test('');
-      return expression;
+      return withoutOverflow(expression);
     } catch {
       continue;
     }
@@ -30,20 +30,37 @@ export function checkablePattern(pattern: string): RegExp | undefined {
 }
 
 /**
+ * The engine remembers each place to come back to, and throws when a text has more of them than it has room for, some
+ * million characters. Such a text is left to the provider.
+ */
+function withoutOverflow(expression: RegExp): RegExp {
+  expression.test = (text) => {
+    try {
+      return RegExp.prototype.test.call(expression, text);
+    } catch (error) {
+      if (error instanceof RangeError || (error as Error).name === 'RangeError') return true;
+      throw error;
+    }
+  };
+  return expression;
+}
+
+/**
  * What it can cost a backtracking search to match a part of a pattern at one place of a text of n characters, at most:
  * `steps` is the number of steps over all attempts, `ways` the number of attempts that what follows may need. With
- * `grows`, both are to be multiplied by n.
+ * `grows`, both are to be multiplied by n. `captures` are the groups whose places are remembered at each repetition.
  */
 interface Cost {
   steps: number;
   ways: number;
   grows: boolean;
+  captures: number;
 }
 
 /** A part that is refused whatever stands around it. */
-const ENDLESS: Cost = { steps: Number.POSITIVE_INFINITY, ways: Number.POSITIVE_INFINITY, grows: true };
-const ONE_CHARACTER: Cost = { steps: 1, ways: 1, grows: false };
-const NOTHING: Cost = { steps: 0, ways: 1, grows: false };
+const ENDLESS: Cost = { steps: Number.POSITIVE_INFINITY, ways: Number.POSITIVE_INFINITY, grows: true, captures: 0 };
+const ONE_CHARACTER: Cost = { steps: 1, ways: 1, grows: false, captures: 0 };
+const NOTHING: Cost = { steps: 0, ways: 1, grows: false, captures: 0 };
 
 /**
  * Whether a search takes at most a fixed number of steps for each character of the text. A pattern that is tied to the
@@ -61,26 +78,26 @@ function isLinear(pattern: string, unicode: boolean): boolean {
 /** One part after the other: the second is tried again for each way of the first. */
 function inSequence(a: Cost, b: Cost): Cost {
   if (a.grows && b.grows) return ENDLESS;
-  return { steps: a.steps + a.ways * b.steps, ways: a.ways * b.ways, grows: a.grows || b.grows };
+  return { steps: a.steps + a.ways * b.steps, ways: a.ways * b.ways, grows: a.grows || b.grows, captures: a.captures + b.captures };
 }
 
 /** One part or the other. */
 function either(a: Cost, b: Cost): Cost {
-  return { steps: a.steps + b.steps + 1, ways: a.ways + b.ways, grows: a.grows || b.grows };
+  return { steps: a.steps + b.steps + 1, ways: a.ways + b.ways, grows: a.grows || b.grows, captures: a.captures + b.captures };
 }
 
 /** A part `least` to `most` times: after each time, what follows may be tried. */
 function repeated(part: Cost, least: number, most: number): Cost {
   if (most === Number.POSITIVE_INFINITY) {
     // A part that matches in several ways, repeated, is tried in all combinations of them.
-    if (part.grows || part.ways > 1) return ENDLESS;
-    return { steps: part.steps + 1, ways: 1, grows: true };
+    if (part.grows || part.ways > 1 || part.captures > 1) return ENDLESS;
+    return { steps: part.steps + 1, ways: 1, grows: true, captures: part.captures };
   }
   if (part.grows && most > 1) return ENDLESS;
   let all: Cost = { ...NOTHING, ways: least === 0 ? 1 : 0 };
   let reached = 1;
   for (let times = 1; times <= most; times += 1) {
-    all = { steps: all.steps + reached * part.steps, ways: all.ways, grows: part.grows };
+    all = { steps: all.steps + reached * part.steps, ways: all.ways, grows: part.grows, captures: part.captures };
     reached *= part.ways;
     if (times >= least) all.ways += reached;
     if (all.steps > MAX_STEPS || all.ways > MAX_STEPS) return ENDLESS;
@@ -145,7 +162,8 @@ class PatternReader {
     if (this.#takes('?')) return this.#giveUp();
     const inner = this.#choice();
     if (!this.#takes(')')) return this.#giveUp();
-    return { ...inner, steps: inner.steps + 1 };
+    const captures = inner.captures + (kind === '?:' ? 0 : 1);
+    return { ...inner, steps: inner.steps + 1, captures };
   }
 
   /** Behind its backslash. */
