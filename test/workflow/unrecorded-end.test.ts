@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { OffboardingActivities, TaskEnvelope } from '../../src/activities/contract';
+import { internalQueue } from '../../src/policy/internal-queue';
 import type { offboardUser } from '../../src/workflows/offboard-user';
 import { freshId } from '../support/offboarding';
 import { REASON } from '../support/offboarding-runs';
@@ -40,10 +41,12 @@ beforeAll(async () => {
     },
   };
   const worker = await Worker.create({ connection, taskQueue, workflowBundle: await workflowBundle(), activities });
-  const run = worker.run();
+  const internal = await Worker.create({ connection, taskQueue: internalQueue(taskQueue, 'short'), activities });
+  const running = Promise.all([worker.run(), internal.run()]);
   close = async () => {
     worker.shutdown();
-    await run;
+    internal.shutdown();
+    await running;
     await Promise.all([connection.close(), clientConnection.close()]);
   };
 }, 60_000);
