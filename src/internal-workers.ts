@@ -79,7 +79,7 @@ export class InternalWorkers {
 
 /** What of the main worker's options holds for an internal one too. */
 function optionsBeside({ connection, options }: Worker, which: InternalQueue): WorkerOptions {
-  const { namespace, identity, dataConverter, interceptors, buildId, useVersioning, workerDeploymentOptions } = options;
+  const { namespace, identity, dataConverter, interceptors, buildId, workerDeploymentOptions } = options;
   const { shutdownGraceTimeMs, shutdownForceTimeMs, maxHeartbeatThrottleIntervalMs, defaultHeartbeatThrottleIntervalMs } = options;
   return {
     ...(connection && { connection }),
@@ -92,6 +92,7 @@ function optionsBeside({ connection, options }: Worker, which: InternalQueue): W
     ...(shutdownForceTimeMs !== undefined && { shutdownForceTime: shutdownForceTimeMs }),
     maxHeartbeatThrottleInterval: maxHeartbeatThrottleIntervalMs,
     defaultHeartbeatThrottleInterval: defaultHeartbeatThrottleIntervalMs,
-    ...(workerDeploymentOptions ? { workerDeploymentOptions } : { buildId, useVersioning }),
+    // Sets of build IDs belong to one task queue, and these have none.
+    ...(workerDeploymentOptions ? { workerDeploymentOptions } : { buildId }),
   };
 }

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../ledger/sweeps/sweep-types';
 import { baseQueueOf } from '../policy/internal-queue';
 import { retryable } from './ledger-away';
@@ -66,7 +67,7 @@ async function ask(namespace: string, { workflowId, runId }: { workflowId: strin
       client.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId, runId } }),
     );
     const { type, taskQueue, firstRunId, parentExecution: parent } = info ?? {};
-    if (!type?.name || !taskQueue || !firstRunId) return undefined;
+    if (!type?.name || !taskQueue || !firstRunId) throw notAsked('does not say which run calls; temporal-http-tasks needs a server that reports the first run');
     return {
       workflowId,
       runId,
@@ -77,13 +78,17 @@ async function ask(namespace: string, { workflowId, runId }: { workflowId: strin
     };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === NOT_FOUND) return undefined;
-    const message = 'The Temporal server could not be asked which run calls. Nothing was done; it is tried again.';
-    throw ApplicationFailure.create({
-      type: 'Task.Unavailable',
-      message,
-      details: [{ type: 'Task.Unavailable', service: 'temporal', message }],
-    });
+    throw error instanceof ApplicationFailure ? error : notAsked('could not be asked which run calls');
   }
+}
+
+function notAsked(what: string): ApplicationFailure {
+  const message = `The Temporal server ${what}. Nothing was done; it is tried again.`;
+  return ApplicationFailure.create({
+    type: 'Task.Unavailable',
+    message,
+    details: [{ type: 'Task.Unavailable', service: 'temporal', message }],
+  });
 }
 
 /**
@@ -94,7 +99,9 @@ export async function ownRun(callers: Callers): Promise<CallingRun | undefined> 
   const { workflowExecution, taskQueue } = Context.current().info;
   if (!workflowExecution) return undefined;
   const run = await callers.describe(workflowExecution);
-  return run && isOwn(run, taskQueue) ? run : undefined;
+  // The run whose activity this is exists: a server that does not know it has fallen behind.
+  if (!run) throw notAsked('does not know the calling run');
+  return isOwn(run, taskQueue) ? run : undefined;
 }
 
 function isOwn({ workflowType, taskQueue }: CallingRun, activityQueue: string): boolean {
@@ -125,17 +132,28 @@ export async function requireOwnSweep(callers: Callers, read: ReadSweep, sweepId
 }
 
 /**
- * Makes sure that the calling run of `offboardUser` is a child of the run that works on the sweep.
+ * Makes sure that the calling run of `offboardUser` is a child of the run that works on the sweep, and that the user's
+ * intent is in the ledger: the workflow was told so by an activity, which anyone in the namespace can complete.
  *
- * @throws ApplicationFailure `Task.InvalidInput`, final, for any other caller.
+ * @throws ApplicationFailure `Task.InvalidInput`, final, for any other caller, for a user who was not opened, and for a
+ *   sweep that has ended, lacks its approval or has more users than allowed.
  */
-export async function requireChildOfSweep(callers: Callers, read: ReadSweep, sweepId: string): Promise<SweepRow> {
+export async function requireChildOfSweep(
+  callers: Callers,
+  sweeps: Pick<SweepLedger, 'read' | 'isOpen'>,
+  target: { sweepId: string; seq: number },
+): Promise<SweepRow> {
+  const { sweepId } = target;
   const child = await requireRunOf(callers, 'offboardUser');
   const parent = child.parent && (await callers.describe(child.parent));
   if (!parent || parent.workflowType !== 'offboardUsers' || parent.taskQueue !== child.taskQueue) {
     throw notServed('user.sweepId: only a sweep starts runs for its users. Start offboardUser with the IDs of the user.', 'user.sweepId');
   }
-  return requireClaimedBy(parent, await retryable(() => read(sweepId)), sweepId);
+  const sweep = requireClaimedBy(parent, await retryable(() => sweeps.read(sweepId)), sweepId);
+  const { needsApproval, approvedAt, maxUsers, total, endedAt } = sweep;
+  const barred = (needsApproval && approvedAt === undefined) || endedAt !== undefined || (maxUsers !== undefined && total > maxUsers);
+  if (!barred && (await retryable(() => sweeps.isOpen(target)))) return sweep;
+  throw notServed(`user.seq: the sweep ${sweepId} has not opened the user ${target.seq}; nothing was sent.`, 'user.seq');
 }
 
 function requireClaimedBy({ firstRunId }: CallingRun, sweep: SweepRow | undefined, sweepId: string): SweepRow {

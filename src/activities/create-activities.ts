@@ -79,9 +79,10 @@ export function createHttpTaskActivities(given: {
     sourceSettings: settings.sources,
     customSources: given.sources,
   });
-  const sweeps: Pick<SweepLedger, 'read' | 'readUser'> = {
+  const sweeps: Pick<SweepLedger, 'read' | 'readUser' | 'isOpen'> = {
     read: (sweepId) => ledger.view.sweeps.read(sweepId),
     readUser: (target) => ledger.view.sweeps.readUser(target),
+    isOpen: (target) => ledger.view.sweeps.isOpen(target),
   };
   // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
   const activities = {

@@ -127,7 +127,7 @@ async function targetOf(ledger: OpenedLedger, callers: Callers, { sweepId, seq }
     await requireRunOf(callers, 'offboardUser');
     return undefined;
   }
-  await requireChildOfSweep(callers, (id) => ledger.sweeps.read(id), sweepId);
+  await requireChildOfSweep(callers, ledger.sweeps, { sweepId, seq });
   return (await findTarget(ledger.sweeps, { sweepId, seq })).user;
 }
 

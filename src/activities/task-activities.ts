@@ -14,7 +14,7 @@ import type { TaskDependencies } from './run-task';
 /** What it takes to run tasks from workflows. */
 export interface TaskActivityDependencies extends TaskDependencies {
   /** Where the ids of sweeps' users are. */
-  sweeps: Pick<SweepLedger, 'read' | 'readUser'>;
+  sweeps: Pick<SweepLedger, 'read' | 'readUser' | 'isOpen'>;
   /** Who calls. */
   callers: Callers;
 }
@@ -62,7 +62,7 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
 
 /** The input with the ids of a sweep's user, of which the workflow knows the places only. */
 async function filledIn({ sweeps, callers }: TaskActivityDependencies, task: HttpTask, input: unknown, target: TargetReference): Promise<unknown> {
-  await requireChildOfSweep(callers, (sweepId) => sweeps.read(sweepId), target.sweepId);
+  await requireChildOfSweep(callers, sweeps, target);
   // Where a generic task sends what it is given is up to its input.
   if (task.generic) throw refusal('target', `${task.name} is not sent to users of sweeps`);
   const { user } = await findTarget(sweeps, target);

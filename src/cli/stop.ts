@@ -36,7 +36,7 @@ function registerStop(program: Command, io: Io): void {
     summary: 'stop every call that changes something, of all workers of this ledger',
     description:
       'Within five seconds no worker sends such a call any more. Sweeps pause (pausedBecause: stopped), single runs wait, and ' +
-      'nothing fails because of it. Reads continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
+      'nothing fails because of it, but deadlines go on. Reads continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
     examples: ['http-tasks stop --reason "wrong export, see INC-204"'],
   });
   command

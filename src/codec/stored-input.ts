@@ -31,10 +31,14 @@ export async function isUpdateEncrypted(client: Client, { namespace, workflowExe
   let nextPageToken: Uint8Array | undefined;
   do {
     const page = await client.workflowService.getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: EVENTS_A_PAGE, nextPageToken });
-    const accepted = page.history?.events?.map(({ workflowExecutionUpdateAcceptedEventAttributes: attributes }) => attributes);
-    const found = accepted?.find((attributes) => attributes?.acceptedRequest?.meta?.updateId === updateId);
+    // After a reset the request is in another event.
+    const requests = page.history?.events?.map(
+      ({ workflowExecutionUpdateAcceptedEventAttributes: accepted, workflowExecutionUpdateAdmittedEventAttributes: admitted }) =>
+        accepted?.acceptedRequest ?? admitted?.request,
+    );
+    const found = requests?.find((request) => request?.meta?.updateId === updateId);
     if (found) {
-      const payloads = found.acceptedRequest?.input?.args?.payloads ?? [];
+      const payloads = found.input?.args?.payloads ?? [];
       return payloads.length > 0 && areEncrypted(payloads);
     }
     nextPageToken = page.nextPageToken;

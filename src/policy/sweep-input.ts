@@ -80,7 +80,7 @@ export const approveInput = z.strictObject({
 
 /** The argument of the update `resume`; without one it cannot be encrypted, which a worker may demand. */
 export const resumeInput = z
-  .strictObject({ by: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Who resumes: a claim.') })
+  .strictObject({ by: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Who resumes: a claim.'), because: z.string().optional().describe('Resume only if it is paused for this reason.') })
   .optional();
 
 /** The argument of the update `setRate`. */

@@ -35,6 +35,9 @@ export type { CarriedSweep } from './sweep/sweep-state';
 /** A history is left behind long before the server would end the run because of it. */
 const MOST_EVENTS = 5_000;
 
+/** How often a stopped sweep looks whether the stop is lifted, in milliseconds; doubled from the first time on. */
+const LOOK_FOR_START_MS = { first: 15_000, longest: 1_800_000 };
+
 /** The patch since which a sweep can be found by its status while it waits for approval. */
 const FOUND_WHILE_WAITING = 'sweep-found-while-waiting-for-approval';
 
@@ -225,9 +228,22 @@ class Sweep {
     const state = this.#state;
     this.#show();
     await this.#writeStatus();
-    await condition(() => !state.isPaused);
+    if (state.pausedBecause === 'stopped') await this.#untilStarted();
+    else await condition(() => !state.isPaused);
     this.#show();
     await this.#writeStatus();
+  }
+
+  /** `http-tasks start` resumes it; should that miss it, it sees for itself that the stop is lifted. */
+  async #untilStarted(): Promise<void> {
+    const state = this.#state;
+    const { sweepId } = state;
+    for (let delayMs = LOOK_FOR_START_MS.first; state.pausedBecause === 'stopped'; delayMs = Math.min(2 * delayMs, LOOK_FOR_START_MS.longest)) {
+      if (await condition(() => state.pausedBecause !== 'stopped', delayMs, { summary: 'Look whether the stop is lifted' })) break;
+      const { stopped } = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
+      if (!stopped && state.pausedBecause === 'stopped') state.resume();
+    }
+    await condition(() => !state.isPaused);
   }
 
   /** Something cannot be retried, say a key that was released: users are left as they stand. */

@@ -198,6 +198,15 @@ describe('while everything is stopped', () => {
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 5 } });
   });
 
+  it('a sweep that nobody resumes sees for itself that it may go on', async () => {
+    await place.ledger.stop({ reason: 'test', by: 'test' });
+    const handle = await place.start({ source: { file: await place.users(5) }, granularity: 'chunk' });
+    await untilProgress(handle, 'it is paused', ({ pausedBecause }) => pausedBecause === 'stopped');
+    await expect(handle.executeUpdate('resume', { args: [{ because: 'tolerance' }] })).rejects.toMatchObject({ cause: { message: expect.stringContaining('because of stopped') } });
+    await place.ledger.start({ by: 'test' });
+    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 5 } });
+  });
+
   it('sends nothing five seconds later, in the middle of a sweep', async () => {
     place.simulators.plaid.configure({ latencyMs: 50 });
     const handle = await place.start({ source: { file: await place.users(1_500) }, granularity: 'chunk' });

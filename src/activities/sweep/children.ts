@@ -48,7 +48,9 @@ export async function recordChildren(
       for (const { seq, round, steps } of users.slice(from, from + MOST_USERS_IN_A_WAVE)) {
         const user = await sweeps.readUser({ sweepId, seq });
         if (user === undefined) throw rejected(`The ids of user ${seq} of the sweep ${sweepId} are gone before it had an outcome.`);
-        const calls = await ledger.readReceipts({ workflowId: childWorkflowId(sweepId, { seq, round }, fence) });
+        const calls = (await ledger.readReceipts({ workflowId: childWorkflowId(sweepId, { seq, round }, fence) }))
+          // Anyone in the namespace can start a run under this ID, but not one that calls for this user.
+          .filter(({ subject }) => user.subjects.includes(subject));
         const wrong = notBorneOut(steps, calls, { someItems: user.user.itemIds !== undefined });
         const recorded = asRecorded({ steps, compensations: [] }, { perhapsSent: [], notBorneOut: wrong }).steps;
         const receipts = recorded.map((step) => receiptOfStep(withOwnEvidence(step, calls), user, services));

@@ -83,6 +83,8 @@ export interface PlannedChunks {
   failed: number;
   /** Users who wait for a bulk call of each app. */
   readyForBulk: Record<string, number>;
+  /** Everything is stopped (`http-tasks stop`). */
+  stopped?: boolean;
 }
 
 /** One chunk: the users of a sweep from one seq to another, both included. */

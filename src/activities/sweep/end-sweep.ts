@@ -1,3 +1,5 @@
+import { Context } from '@temporalio/activity';
+import { LedgerUnavailableError } from '../../ledger/ledger';
 import { SweepReleasedError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
@@ -51,17 +53,23 @@ export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, in
         // Those whom a redrive took up stand in it, with their outcome; a cancelled one has left some of them out.
         if (sweep.redriveOf !== undefined && !cancelled) await sweeps.release(sweep.redriveOf);
         await sweeps.releaseUntouchedSince(new Date(Date.now() - IDS_KEPT_MS).toISOString());
-        await eraseOthers(sweeps, beat);
+        await eraseOthers(sweeps, signal, beat);
         return { status, counts, merkleRoot };
       }),
   );
 }
 
 /** Finishes what was left of other sweeps: one that an earlier version ended, or whose workflow was terminated at its end. */
-async function eraseOthers(sweeps: SweepLedger, onProgress: (users: number) => void): Promise<void> {
+async function eraseOthers(sweeps: SweepLedger, signal: AbortSignal, onProgress: (users: number) => void): Promise<void> {
   for (const sweepId of await sweeps.listEndedUnderFirstKey(new Date(Date.now() - INTERRUPTED_MS).toISOString())) {
-    await sweeps.purge({ sweepId, onProgress });
-    await sweeps.rekey({ sweepId, onProgress }).catch(unlessReleased);
+    try {
+      await sweeps.purge({ sweepId, onProgress });
+      await sweeps.rekey({ sweepId, onProgress });
+    } catch (error) {
+      // What is wrong with another sweep, say a key that does not open, must not keep this one from its end.
+      if (signal.aborted || error instanceof LedgerUnavailableError) throw error;
+      Context.current().log.warn('The IDs of an ended sweep could not be encrypted under a new key.', { sweep: sweepId });
+    }
   }
 }
 

@@ -10,6 +10,7 @@ export async function planChunks({ ledger }: Pick<SweepDependencies, 'ledger'>, 
     const { sweeps } = ledger;
     const counted = await sweeps.count(sweepId);
     const readyForBulk = await sweeps.readyForBulk(sweepId);
+    const stopped = (await ledger.forbids([])) === 'stopped';
     // Who asks for no chunk wants the counts alone.
     const { ranges, nextSeq } = limit === 0 ? { ranges: [] } : await sweeps.readUnfinished({ sweepId, limit, ...query });
     return {
@@ -19,6 +20,7 @@ export async function planChunks({ ledger }: Pick<SweepDependencies, 'ledger'>, 
       waitingForBulk: counted.waitingForBulk,
       failed: await sweeps.countFailed(sweepId),
       readyForBulk,
+      ...(stopped && { stopped }),
     };
   });
 }

@@ -14,7 +14,8 @@ export interface ResumedSweeps {
 const LATEST_SWEEPS = 1_000;
 const RESUME_WITHIN_MS = 30_000;
 
-/** Sends `resume` to every sweep that is paused because everything was stopped. One that cannot be resumed stays paused. */
+/** Sends `resume` to every sweep that is paused because everything was stopped. One that cannot be resumed sees
+ * within half an hour that the stop is lifted. */
 export async function resumeStopped(
   io: Io,
   { sweeps }: Pick<OpenedLedger, 'sweeps'>,
@@ -25,9 +26,11 @@ export async function resumeStopped(
   const result: ResumedSweeps = { resumed: [], paused: [] };
   try {
     await withTemporal(io, temporal, async (client) => {
-      for (const { sweepId } of paused) {
+      for (const { sweepId, claimedBy } of paused) {
+        // Another run under this ID may be paused for a reason of its own.
+        const handle = client.workflow.getHandle(sweepId, undefined, { firstExecutionRunId: claimedBy });
         const resuming = client.withDeadline(Date.now() + RESUME_WITHIN_MS, () =>
-          client.workflow.getHandle(sweepId).executeUpdate('resume', { args: [{ by }] }),
+          handle.executeUpdate('resume', { args: [{ by, because: 'stopped' }] }),
         );
         await resuming.then(
           () => result.resumed.push(sweepId),

@@ -41,6 +41,17 @@ export async function countFailed(context: SweepContext, sweepId: string): Promi
   return Number(users);
 }
 
+/** See `SweepLedger.isOpen`. */
+export async function isOpen(context: SweepContext, { sweepId, seq }: { sweepId: string; seq: number }): Promise<boolean> {
+  const row = await context.db
+    .selectFrom('targets')
+    .select('state')
+    .where('sweep', '=', await numberOf(context, sweepId))
+    .where('seq', '=', seq)
+    .executeTakeFirst();
+  return row?.state === 'open';
+}
+
 /** See `SweepLedger.readUser`. */
 export async function readUser(
   context: SweepContext,

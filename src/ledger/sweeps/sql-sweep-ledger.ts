@@ -3,7 +3,7 @@ import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
 import { handBackBulk, notePerhapsSent, openBulk, readyForBulk, recordBulk } from './bulk';
 import { confirmFence, takeFence, voidOtherFences } from './fences';
-import { count, countFailed, makeDue, readHistories, readUnfinished, readUser } from './progress';
+import { count, countFailed, isOpen, makeDue, readHistories, readUnfinished, readUser } from './progress';
 import { purge, release, releaseUntouchedSince } from './purge';
 import { proveAll } from './prove-all';
 import { listEndedUnderFirstKey, rekey } from './rekey';
@@ -67,6 +67,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     readRemovals: short(readRemovals),
     readPartlyDone: short(readPartlyDone),
     readUser: short(readUser),
+    isOpen: short(isOpen),
     count: short(count),
     countFailed: short(countFailed),
     readUnfinished: short(readUnfinished),

@@ -135,6 +135,8 @@ export interface SweepLedger {
    * @throws SweepReleasedError
    */
   readUser(target: { sweepId: string; seq: number }): Promise<TargetRow | undefined>;
+  /** Whether the user has an intent and no outcome yet, so that calls may be made. */
+  isOpen(target: { sweepId: string; seq: number }): Promise<boolean>;
   /**
    * Each user once; the numbers add up to `total`. Reads every target of the range, or of the sweep: a million take some
    * tenths of a second, in which libSQL does nothing else. To be asked for often, add up ranges that are done.

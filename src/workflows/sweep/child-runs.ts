@@ -1,4 +1,5 @@
 import { ChildWorkflowFailure, CancellationScope, ChildWorkflowCancellationType, ParentClosePolicy, ApplicationFailure, executeChild, isCancellation } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { DEFAULT_CHILDREN } from '../../policy/sweep-input';
 import type { OffboardUserInput } from '../../policy/offboard-input';
 import type { OffboardResult, StepResult } from '../../policy/offboard-result';
@@ -100,6 +101,8 @@ export class ChildRuns {
       });
       return steps;
     } catch (error) {
+      // Somebody has started a run under its ID.
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return [{ step: 'offboarding', task: 'offboardUser', outcome: 'unknown', reason: 'runFailed' }];
       if (!(error instanceof ChildWorkflowFailure)) throw error;
       return stepsOfFailure(error);
     }

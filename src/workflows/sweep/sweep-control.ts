@@ -42,7 +42,8 @@ export class SweepControl {
       description: 'Go on after a pause.',
       validator: (...given: unknown[]) => {
         this.#refuseUnlessPaused();
-        parseWorkflowInput('resume', resumeInput, given[0]);
+        const because = parseWorkflowInput('resume', resumeInput, given[0])?.because;
+        if (because !== undefined && because !== state.pausedBecause) throw new Error(`This sweep is paused because of ${state.pausedBecause ?? 'nothing'}, not because of ${because}.`);
       },
     });
     setHandler(approveUpdate, (input) => this.#recorded({ update: 'approve', approval: input }, ({ approvedBy = input.by }) => (state.approvedBy = approvedBy)), {

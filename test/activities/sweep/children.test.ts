@@ -128,5 +128,18 @@ describe.each(DATABASES)('users and children of a sweep over a ledger in $name',
       expect(await sweeps.readReceipts({ sweepId: 'recorded', afterSeq: -1, limit: 99 })).toEqual(receipts);
       expect(await sweeps.count('recorded')).toMatchObject({ failed: 1, unknown: 1, pending: 0, open: 0 });
     });
+
+    it('are not borne out by a run that somebody else started under the same ID for another user', async () => {
+      const { sweeps } = place.ledger;
+      await sweepOf(sweeps, 'foreign', canaries('foreign', 1));
+      const { fence, users } = await open('foreign', 1, 9);
+      const call = { workflowId: childWorkflowId('foreign', { seq: 0, round: 0 }, fence), runId: 'foreign', attempt: 1, service: 'plaid', environment: 'sandbox' };
+      const [step] = STEPS;
+      const subjects = targetRow(canary('somebody-else')).subjects.slice(0, 1);
+      await place.ledger.recordOutcome({ ...call, activityId: '1', step: step!.step, task: step!.task, outcome: 'removed', subjects });
+      await place.run('httpTasks.recordChildren', { sweepId: 'foreign', fence, users: users.map((user) => ({ ...user, steps: [step!] })) });
+      const receipts = await sweeps.readReceipts({ sweepId: 'foreign', afterSeq: -1, limit: 99 });
+      expect(receipts).toMatchObject([{ step: 'plaid.items', outcome: 'unknown', reason: 'notInLedger' }]);
+    });
   });
 });
