@@ -8,7 +8,8 @@ import type { WorkerProcess } from '../support/worker-process';
 
 // Workers as an orchestrator runs and ends them: processes of their own, asked for their health, and told to stop.
 
-const USERS = 300;
+// Enough that a chunk of them is in progress for many heartbeats, also on a busy machine.
+const USERS = 1_200;
 
 let place: SweepPlace;
 let worker: WorkerProcess;
