@@ -6,6 +6,11 @@ export interface TargetReference {
   seq: number;
 }
 
+/** The workflow ID of the run that off-boards one user of a sweep; the fence tells runs of the sweep apart. */
+export function childWorkflowId(sweepId: string, { seq, round }: { seq: number; round: number }, fence: number): string {
+  return `${sweepId}/${seq}-${round}.${fence}`;
+}
+
 /** The ids by which a provider knows somebody. */
 export const TARGET_IDS = ['plaidUserId', 'plaidUserToken', 'batchUserId'] as const;
 

@@ -4,7 +4,7 @@ import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import { asRecorded } from '../../policy/perhaps-sent';
 import { notBorneOut, withOwnEvidence } from '../../policy/settled-by-ledger';
 import type { OpenChildren, OpenedChildren, RecordChildren } from './contract';
-import { childWorkflowId } from '../../policy/child-workflow-id';
+import { childWorkflowId } from '../../policy/target-reference';
 import { receiptOfStep } from './receipt-of-step';
 import type { SweepDependencies } from './sweep-dependencies';
 import { rejected, withSweep } from './sweep-work';

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { literalOption } from '../command';
 import type { CommonOptions } from '../command';
@@ -7,6 +6,7 @@ import { environmentProblem } from '../user-everywhere';
 import type { AllUserIds } from '../user-everywhere';
 import { addUserOptions, givenIds } from '../user-options';
 import type { UserOptions } from '../user-options';
+import { userName } from '../user-name';
 
 /** What the commands about holds take; each takes some of it. */
 export interface HoldOptions extends CommonOptions, UserOptions {
@@ -76,7 +76,7 @@ export function checkHoldId(holdId: string | undefined): string | undefined {
 
 /** Who sets or lifts a hold: what `--by` says, else the user of the operating system. */
 export function claimedBy({ by }: HoldOptions): string {
-  if (by === undefined) return processUser();
+  if (by === undefined) return userName();
   if (by !== '' && by.length <= MAX_NAME_CHARACTERS) return by;
   throw new Refusal('Usage', `--by must have 1 to ${MAX_NAME_CHARACTERS} characters.`, 'by');
 }
@@ -87,13 +87,4 @@ export function requireReasonAndId({ reason, id }: HoldOptions): void {
   if (wrongReason !== undefined) throw new Refusal('Task.InvalidInput', `${wrongReason}.`, 'reason');
   const wrongId = checkHoldId(id);
   if (wrongId !== undefined) throw new Refusal('Task.InvalidInput', `--id: ${wrongId}.`, 'id');
-}
-
-function processUser(): string {
-  try {
-    return userInfo().username.slice(0, MAX_NAME_CHARACTERS) || 'unknown';
-  } catch {
-    // A container may run under a number that has no name.
-    return process.getuid === undefined ? 'unknown' : `uid ${process.getuid()}`;
-  }
 }

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
@@ -15,6 +14,7 @@ import type { WorkerPlace } from '../worker-place';
 import { count, counted, sourceText } from './reading-report';
 import { queryProgress, resultOfSweep } from './sweep-run';
 import { sendUpdate } from './update-sweep';
+import { userName } from '../user-name';
 
 const PAUSE_MS = 300;
 
@@ -74,7 +74,7 @@ export async function askAndApprove(io: Io, client: Client, asked: AskedSweep): 
   const { total } = found.counts;
   // Where there is nobody, nothing is deleted.
   if (total > 0 && !(await confirmSweep(io, asked, { total, more: leftOut(found) }))) throw await cancelled(client, sweepId);
-  return sendUpdate(client, sweepId, { name: 'approve', argument: { total, by: approver() } });
+  return sendUpdate(client, sweepId, { name: 'approve', argument: { total, by: userName('a person at a terminal') } });
 }
 
 /** How the sweep stands once its users are read, or its result when it ended before. */
@@ -114,15 +114,5 @@ async function cancelled(client: Client, sweepId: string): Promise<CommandFailur
     return notConfirmed(`Nothing was deleted, and the sweep ${id} is cancelled.`);
   } catch {
     return notConfirmed(`Nothing was deleted. The sweep ${id} has not ended yet and waits for approval; end it with: http-tasks sweep cancel ${id}`);
-  }
-}
-
-/** Who approved: a claim, like every approval without a signature. */
-function approver(): string {
-  try {
-    return userInfo().username || 'a person at a terminal';
-  } catch {
-    // The user of a container may have no name.
-    return 'a person at a terminal';
   }
 }

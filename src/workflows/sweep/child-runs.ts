@@ -3,7 +3,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { DEFAULT_CHILDREN } from '../../policy/sweep-input';
 import type { OffboardUserInput } from '../../policy/offboard-input';
 import type { OffboardResult, StepResult } from '../../policy/offboard-result';
-import { childWorkflowId } from '../../policy/child-workflow-id';
+import { childWorkflowId } from '../../policy/target-reference';
 import { worstOutcome } from '../../policy/worst-outcome';
 import { OUTCOMES } from '../../policy/outcome';
 import type { TaskFailure } from '../../tasks/failure';

@@ -1,6 +1,6 @@
 import type { PlanChunks } from '../../../src/activities/sweep/contract';
 import type { StepResult } from '../../../src/policy/offboard-result';
-import { childWorkflowId } from '../../../src/policy/child-workflow-id';
+import { childWorkflowId } from '../../../src/policy/target-reference';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
