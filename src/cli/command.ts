@@ -76,6 +76,9 @@ export function literalOption(flags: string, description: string): Option {
 /** Of `--yes`, for every command that asks before it deletes. */
 export const YES_HELP = 'start without being asked; required in production without a terminal';
 
+/** Of `--exclude`, wherever users are offboarded. */
+export const EXCLUDE_HELP = 'steps to leave out, with commas between them: plaid.products, for a Plaid account without access to that route';
+
 /** An option that may be given several times; each argument is taken literally. */
 export function repeatedOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]);

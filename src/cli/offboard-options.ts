@@ -4,7 +4,7 @@ import { offboardUserInput } from '../policy/offboard-input';
 import type { OffboardUserInput } from '../policy/offboard-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
 import { parseInput } from '../tasks/parse-input';
-import { YES_HELP, literalOption } from './command';
+import { EXCLUDE_HELP, YES_HELP, literalOption } from './command';
 import type { CommonOptions } from './command';
 import { defined } from './defined';
 import { Refusal } from './errors';
@@ -21,6 +21,7 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
   note?: string;
   onFailure?: string;
   batchMode?: string;
+  exclude?: string;
   removePlaidUser?: boolean;
   notFoundIsFine?: boolean;
   deadline?: string;
@@ -32,7 +33,7 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
 /** Options from which the input is made; none of them goes together with `--input`. */
 const INPUT_OPTIONS = [
   'plaidUserId', 'plaidUserToken', 'batchUserId', 'reference', 'itemIds', 'reason', 'note', 'onFailure',
-  'batchMode', 'removePlaidUser', 'notFoundIsFine', 'deadline', 'dryRun',
+  'batchMode', 'exclude', 'removePlaidUser', 'notFoundIsFine', 'deadline', 'dryRun',
 ] as const satisfies readonly (keyof OffboardOptions)[];
 
 /** Adds all options that make the input of `offboardUser`. */
@@ -44,6 +45,7 @@ export function addOffboardOptions(command: Command): Command {
     .addOption(literalOption('--note <text>', 'a remark for Plaid; no personal data'))
     .addOption(literalOption('--on-failure <what>', 'continue with the other steps, or stop (else continue)'))
     .addOption(literalOption('--batch-mode <mode>', 'customData, gdpr or skip (else customData)'))
+    .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
     .addOption(new Option('--remove-plaid-user', 'remove the user at Plaid too, after its Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the run'))
     .addOption(literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'))
@@ -82,6 +84,7 @@ function inputFromOptions(options: OffboardOptions): object {
     deadline,
     dryRun,
     notFoundIsFine,
+    exclude: options.exclude?.split(','),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
   });

@@ -6,7 +6,7 @@ import { hasEffect } from './expect';
 const REST = 'offboarding';
 
 /** Skips that somebody chose or that leave nothing to do: they need no line in the compensation log. */
-const NEEDS_NO_LINE: readonly string[] = ['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'needsUserId'];
+const NEEDS_NO_LINE: readonly string[] = ['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'excluded', 'needsUserId'];
 
 /** Effects that cannot be had back, and the calls that show whether they came to pass. */
 const IRREVERSIBLE: readonly string[] = ['userItemsRemove', 'userRemove'];

@@ -127,7 +127,7 @@ function itemsPlan({ plaidUser }: ConvergePlan): StepPlan {
   };
 }
 
-function productsPlan({ plaidUser, reason, dryRun }: ConvergePlan): StepPlan {
+function productsPlan({ plaidUser, reason, dryRun, exclude = [] }: ConvergePlan): StepPlan {
   const [name, task] = [PRODUCTS_STEP, plaid.userProductsTerminate];
   const skipped = (why: string): StepResult => ({ step: name, task: task.name, outcome: 'skipped', reason: why });
   return {
@@ -135,6 +135,7 @@ function productsPlan({ plaidUser, reason, dryRun }: ConvergePlan): StepPlan {
     task: task.name,
     begin: (state) => {
       if (!plaidUser) return skipped('noPlaidId');
+      if (exclude.includes(name)) return skipped('excluded');
       if (!('user_id' in plaidUser)) return skipped('needsUserId');
       if (dryRun) return skipped('dryRun');
       const before = doneBefore(state, name);

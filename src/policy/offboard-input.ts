@@ -59,6 +59,9 @@ function checkIds(given: Ids, context: z.RefinementCtx): void {
   }
 }
 
+/** Steps that a run can leave out. */
+export const EXCLUDABLE_STEPS = ['plaid.products'] as const;
+
 /** The input of `offboardUser`: one object, since the Temporal UI can send only one. Unknown fields are refused. */
 export const offboardUserInput = z
   .strictObject({
@@ -77,6 +80,11 @@ export const offboardUserInput = z
     deadline: deadlineText.optional(),
     dryRun: z.boolean().optional().describe('Only look, change nothing.'),
     notFoundIsFine: z.boolean().optional().describe('Do not count notFound against the run.'),
+    exclude: z
+      .array(z.enum(EXCLUDABLE_STEPS))
+      .max(EXCLUDABLE_STEPS.length)
+      .optional()
+      .describe('Steps to leave out: "plaid.products" for a Plaid account without access to /user/products/terminate.'),
     plaid: z.strictObject({ removeUser: z.boolean().optional() }).optional(),
     batch: z.strictObject({ mode: z.enum(['customData', 'gdpr', 'skip']).optional() }).optional(),
     compensation: z

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { offboardUserInput } from './offboard-input';
 import { sourceSpec } from './source-spec';
+import { durationText } from './deadline';
 import { toleranceValue } from './tolerance';
 
 /** More users than this are refused unless the input allows them. */
@@ -21,9 +22,12 @@ export const MOST_USERS_WITH_CHILDREN = 100;
 /** A source of which more rows than this share are bad is a wrong file more often than a dirty one. */
 export const DEFAULT_BAD_ROWS = '50%';
 
+/** A sweep that is not approved within this time is cancelled, unless its input says otherwise. */
+export const DEFAULT_APPROVE_WITHIN = '30 days';
+
 const ORIGINS = ['source', 'snapshot', 'redriveOf'] as const;
 
-const { reason, onFailure, deadline, dryRun, notFoundIsFine, plaid, batch, compensation } = offboardUserInput.shape;
+const { reason, onFailure, deadline, dryRun, notFoundIsFine, exclude, plaid, batch, compensation } = offboardUserInput.shape;
 
 /** A limit in calls a minute. */
 export const callsAMinute = z.number().min(1, 'must be at least 1 call a minute').max(60_000_000, 'must be at most 60,000,000 calls a minute');
@@ -36,9 +40,10 @@ export const offboardUsersInput = z
     redriveOf: z.string().min(1, 'must not be empty').optional().describe('A sweep that has ended: its failed and unknown users are taken up again.'),
     reason,
     onFailure,
-    deadline,
+    deadline: deadline.describe('When to give up: "7 days" after the start or the approval unless given, pauses not counted; or a moment such as 2030-01-31T12:00:00Z. At most ten years.'),
     dryRun,
     notFoundIsFine,
+    exclude,
     plaid,
     batch,
     compensation,
@@ -48,6 +53,7 @@ export const offboardUsersInput = z
     badRows: toleranceValue.optional().describe(`Refuse a source with more rows than this that cannot be users. Default: "${DEFAULT_BAD_ROWS}".`),
     maxUsers: z.number().int('must be a whole number').min(1).max(1_000_000_000).optional().describe('Refuse a source with more users. Default: 100,000.'),
     approval: z.boolean().optional().describe('Wait for the update "approve" before the first call.'),
+    approveWithin: durationText.optional().describe(`With approval: cancel the sweep when it is not approved within this time. Default: "${DEFAULT_APPROVE_WITHIN}".`),
     skipDone: z.boolean().optional().describe('Leave out users whom an earlier run brought to a good end.'),
     granularity: z.enum(['user', 'chunk']).optional().describe('One child workflow for each user, or many users in one activity. Default: user up to 100 users, chunk above.'),
   })
@@ -59,6 +65,9 @@ export const offboardUsersInput = z
     }
     if (input.batch?.mode === 'gdpr' && input.granularity !== 'user') {
       context.addIssue({ code: 'custom', path: ['batch', 'mode'], message: 'gdpr needs granularity "user": each request is followed for days' });
+    }
+    if (input.approveWithin !== undefined && !input.approval) {
+      context.addIssue({ code: 'custom', path: ['approveWithin'], message: 'belongs to approval: true; without it the sweep waits for no approval' });
     }
     for (const field of ['badRows', 'skipDone'] as const) {
       if (input[field] === undefined || input.source !== undefined) continue;

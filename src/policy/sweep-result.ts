@@ -35,6 +35,8 @@ export interface SweepResult {
   approvedBy?: string;
   /** What became of the compensation task, when the input named one and the sweep did not complete. */
   compensationTask?: OffboardResult['compensationTask'];
+  /** `notApproved`: no approval came within `approveWithin`, so that no user was offboarded. */
+  cancelledBecause?: 'notApproved';
 }
 
 /** What a sweep is doing. */
@@ -53,6 +55,10 @@ export interface SweepProgress extends SweepResult {
   nextTryAt?: string;
   /** ISO 8601. */
   startedAt: string;
+  /** ISO 8601: when the time for the work is over, as it stands now; absent while the sweep waits for its approval. */
+  deadline?: string;
+  /** ISO 8601: when the sweep is cancelled unless it is approved; while it waits for that. */
+  approveUntil?: string;
 }
 
 /** No user yet. */

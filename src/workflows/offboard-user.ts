@@ -28,7 +28,7 @@ import type { HttpTask } from '../tasks/define';
 import { callTask } from './call-activity';
 import { offboardingFailed } from './offboarding-failed';
 import { describeProgress } from './progress-details';
-import { invalidInput, parseWorkflowInput } from './parse-workflow-input';
+import { invalidInput, parseWorkflowInput, withBoundedDeadline } from './parse-workflow-input';
 import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
 import type { OffboardProgress } from './queries';
 import { runSteps, writeEnd } from './saga';
@@ -67,7 +67,7 @@ const { 'httpTasks.prepareOffboarding': prepare } = proxyLocalActivities<Offboar
  * @throws CancelledFailure after a cancellation; its log is in the ledger and in the query `compensations`.
  */
 export async function offboardUser(rawInput: OffboardUserInput): Promise<OffboardResult> {
-  const input = parseWorkflowInput('offboardUser', offboardUserInput, rawInput);
+  const input = parseWorkflowInput('offboardUser', offboardUserInput, withBoundedDeadline(rawInput, false));
   refuseBadCompensation(input);
   const run = new OffboardingRun(input);
   return run.execute();
@@ -225,6 +225,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
     itemIds: itemIds && [...new Set(itemIds)],
     reason: input.reason,
     removeUser: input.plaid?.removeUser ?? false,
+    ...(input.exclude && { exclude: input.exclude }),
     batchMode: input.batch?.mode ?? 'customData',
     batchApps: preparation.batchApps,
     dryRun: input.dryRun ?? false,

@@ -12,12 +12,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ChunkPlan } from '../activities/sweep/contract';
-import { DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN, offboardUsersInput } from '../policy/sweep-input';
+import { DEFAULT_APPROVE_WITHIN, DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN, offboardUsersInput } from '../policy/sweep-input';
 import type { CheckedSweepInput, OffboardUsersInput } from '../policy/sweep-input';
+import { toDurationMs } from '../policy/deadline';
 import type { SweepResult } from '../policy/sweep-result';
 import { toTolerance } from '../policy/tolerance';
 import { refusalOrError } from './failure-of';
-import { parseWorkflowInput } from './parse-workflow-input';
+import { parseWorkflowInput, withBoundedDeadline } from './parse-workflow-input';
 import { makeSearchable } from './search-attributes';
 import { BulkCalls } from './sweep/bulk-calls';
 import { ChildRuns } from './sweep/child-runs';
@@ -41,6 +42,18 @@ const LOOK_FOR_START_MS = { first: 15_000, longest: 1_800_000 };
 /** The patch since which a sweep can be found by its status while it waits for approval. */
 const FOUND_WHILE_WAITING = 'sweep-found-while-waiting-for-approval';
 
+/** The patch since which a sweep waits for its approval for a limited time, and its deadline counts from then. */
+const APPROVAL_HAS_A_TIME = 'approval-has-a-time';
+
+/** So many updates in a run say that they, and not the server's settings, have made its history long. */
+const FEW_UPDATES = 100;
+
+/** The patch since which a history that updates have made long is left behind without waiting for chunks to end. */
+const UPDATES_MAKE_ROOM = 'updates-make-room';
+
+/** The patch since which the time for the work stops during pauses. */
+const CLOCK_STOPS_WHILE_PAUSED = 'clock-stops-while-paused';
+
 /** A round that brought nothing is not repeated at once: whatever is in the way needs a moment. */
 const IDLE_PAUSE_MS = 5_000;
 
@@ -61,7 +74,7 @@ const IDLE_PAUSE_MS = 5_000;
  * @throws CancelledFailure after a cancellation; the result is in the query `progress`.
  */
 export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep): Promise<SweepResult> {
-  const input = parseWorkflowInput('offboardUsers', offboardUsersInput, rawInput);
+  const input = parseWorkflowInput('offboardUsers', offboardUsersInput, withBoundedDeadline(rawInput, carried !== undefined));
   return new Sweep(rawInput, input, carried).execute();
 }
 
@@ -80,6 +93,7 @@ class Sweep {
     this.#state = new SweepState(input, carried);
     this.#control = new SweepControl(this.#state);
     this.#control.onChange = () => this.#onChange();
+    this.#state.onChange = () => this.#tell();
     this.#chunks = new UserChunks(this.#state, chunkPlan(input), () => this.#mustStop);
     this.#bulk = new BulkCalls(this.#state);
     this.#children = new ChildRuns(this.#state, () => this.#mustStop);
@@ -107,14 +121,22 @@ class Sweep {
       await CancellationScope.nonCancellable(() => this.#end(true));
       throw error;
     }
-    const result = await CancellationScope.nonCancellable(() => this.#end(false));
+    const notApproved = this.#state.cancelledBecause !== undefined;
+    const result = await CancellationScope.nonCancellable(() => this.#end(notApproved));
     if (result.status === 'failed') throw sweepFailed(result);
     return result;
   }
 
   async #work(): Promise<void> {
     if (!this.#state.opened) await this.#begin();
-    await this.#approved();
+    if (await this.#approved()) await this.#passAll();
+    // From here on no update is taken any more; those that were are carried out.
+    this.#state.phase = 'closing';
+    await condition(() => this.#control.isSettled && allHandlersFinished());
+  }
+
+  /** One round after the other, until every user has an outcome. */
+  async #passAll(): Promise<void> {
     while (await this.#someoneLeft()) {
       const end = await this.#pass();
       this.#show();
@@ -122,9 +144,6 @@ class Sweep {
       if (this.#state.isPaused) await this.#resumed();
       else if (!end.left) await this.#pauseAfter(end);
     }
-    // From here on no update is taken any more; those that were are carried out.
-    this.#state.phase = 'closing';
-    await condition(() => this.#control.isSettled && allHandlersFinished());
   }
 
   /** Opens the sweep and takes its snapshot; a refusal reads like one by the schema. */
@@ -162,16 +181,45 @@ class Sweep {
     }
   }
 
-  async #approved(): Promise<void> {
+  /** Whether the sweep may begin. Returns false when the approval did not come in time: the users are then left out. */
+  async #approved(): Promise<boolean> {
     const state = this.#state;
-    if (!this.#input.approval || state.approvedBy !== undefined) return;
+    if (!this.#input.approval || state.approvedBy !== undefined || state.counts.total === 0) return true;
     state.phase = 'waitingForApproval';
+    const hasATime = patched(APPROVAL_HAS_A_TIME);
+    if (hasATime) {
+      state.holdClock();
+      state.approveUntilMs ??= this.#approveUntilMs;
+    }
     if (patched(FOUND_WHILE_WAITING)) this.#show();
     else this.#tell();
     await this.#writeStatus();
-    await condition(() => state.approvedBy !== undefined);
+    if (hasATime && !(await this.#approvedInTime())) return false;
+    if (!hasATime) await condition(() => state.approvedBy !== undefined);
+    if (hasATime) state.startClock(Date.now());
     state.phase = 'users';
     await this.#writeStatus();
+    return true;
+  }
+
+  /** A deadline that is a moment also ends the wait. */
+  get #approveUntilMs(): number {
+    const untilMs = Date.now() + (toDurationMs(this.#input.approveWithin ?? DEFAULT_APPROVE_WITHIN) ?? 0);
+    return Math.min(untilMs, this.#state.isTooLateAtMs ?? untilMs);
+  }
+
+  async #approvedInTime(): Promise<boolean> {
+    const state = this.#state;
+    const leftMs = (state.approveUntilMs ?? 0) - Date.now();
+    const changed = () => state.approvedBy !== undefined || state.mustMakeRoom;
+    if (leftMs > 0) await condition(changed, leftMs, { summary: 'Wait for the approval' });
+    if (state.approvedBy === undefined) await this.#continueAsNewIfLong();
+    // An approval that is being recorded counts: the ledger may have it already.
+    await condition(() => allHandlersFinished());
+    if (state.approvedBy !== undefined) return true;
+    state.cancelledBecause = 'notApproved';
+    state.phase = 'closing';
+    return false;
   }
 
   /** Counts anew, while nothing is under way, and closes what is left when the time is over. */
@@ -195,6 +243,7 @@ class Sweep {
     state.phase = 'users';
     state.nextTryAtMs = undefined;
     if (state.nextSeq === 0) state.round += 1;
+    this.#tell();
     const users = this.#usesChildren ? await this.#children.pass() : await this.#chunks.pass();
     if (users.left || this.#mustStop) return users;
     const { sweepId } = state;
@@ -220,16 +269,18 @@ class Sweep {
     state.phase = 'waiting';
     state.nextTryAtMs = untilMs;
     this.#show();
-    await condition(() => state.isPaused, delayMs, { summary: 'Wait for the next round' });
+    await condition(() => state.isPaused || state.mustMakeRoom, delayMs, { summary: 'Wait for the next round' });
   }
 
   /** Holds still until somebody resumes the sweep. */
   async #resumed(): Promise<void> {
     const state = this.#state;
+    if (patched(CLOCK_STOPS_WHILE_PAUSED)) state.startClock(state.startedAtMs);
     this.#show();
     await this.#writeStatus();
     if (state.pausedBecause === 'stopped') await this.#untilStarted();
-    else await condition(() => !state.isPaused);
+    else await condition(() => !state.isPaused || state.mustMakeRoom);
+    await this.#continueAsNewIfLong();
     this.#show();
     await this.#writeStatus();
   }
@@ -239,11 +290,12 @@ class Sweep {
     const state = this.#state;
     const { sweepId } = state;
     for (let delayMs = LOOK_FOR_START_MS.first; state.pausedBecause === 'stopped'; delayMs = Math.min(2 * delayMs, LOOK_FOR_START_MS.longest)) {
-      if (await condition(() => state.pausedBecause !== 'stopped', delayMs, { summary: 'Look whether the stop is lifted' })) break;
+      const changed = () => state.pausedBecause !== 'stopped' || state.mustMakeRoom;
+      if (await condition(changed, delayMs, { summary: 'Look whether the stop is lifted' })) break;
       const { stopped } = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });
       if (!stopped && state.pausedBecause === 'stopped') state.resume();
     }
-    await condition(() => !state.isPaused);
+    await condition(() => !state.isPaused || state.mustMakeRoom);
   }
 
   /** Something cannot be retried, say a key that was released: users are left as they stand. */
@@ -280,7 +332,8 @@ class Sweep {
   /** A run that has begun nothing yet goes on in any case, or runs would follow each other without end. */
   get #historyIsLong(): boolean {
     const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return this.#state.begun > 0 && (continueAsNewSuggested || historyLength > MOST_EVENTS);
+    const isLong = continueAsNewSuggested || historyLength > MOST_EVENTS;
+    return (this.#state.begun > 0 || this.#control.taken > FEW_UPDATES) && isLong;
   }
 
   get #usesChildren(): boolean {
@@ -295,7 +348,9 @@ class Sweep {
 
   #onChange(): void {
     this.#show();
-    if (!this.#state.isPaused) return;
+    // Updates have made the history long: what is in progress is handed back, so that the next run can take more of them.
+    if (this.#historyIsLong && patched(UPDATES_MAKE_ROOM)) this.#state.mustMakeRoom = true;
+    if (!this.#state.isPaused && !this.#state.mustMakeRoom) return;
     this.#chunks.stop();
     this.#bulk.stop();
   }
@@ -316,10 +371,11 @@ class Sweep {
   }
 }
 
-function chunkPlan({ reason, plaid, batch, dryRun, onFailure, notFoundIsFine }: CheckedSweepInput): ChunkPlan {
+function chunkPlan({ reason, exclude, plaid, batch, dryRun, onFailure, notFoundIsFine }: CheckedSweepInput): ChunkPlan {
   return {
     reason,
     removeUser: plaid?.removeUser ?? false,
+    ...(exclude && exclude.length > 0 && { exclude }),
     dryRun: dryRun ?? false,
     onFailure: onFailure ?? 'continue',
     notFoundIsFine: notFoundIsFine ?? false,

@@ -1,5 +1,6 @@
-import { ApplicationFailure } from '@temporalio/workflow';
+import { ApplicationFailure, patched } from '@temporalio/workflow';
 import type { z } from 'zod';
+import { isTooFar, MOST_DEADLINE_MS } from '../policy/deadline';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 
 /**
@@ -16,6 +17,23 @@ export function parseWorkflowInput<S extends z.ZodType>(workflow: string, schema
     if (error instanceof InvalidInputError) throw invalidInput(error.message, error.field);
     throw error;
   }
+}
+
+/** The patch since which a deadline that is more than ten years away is refused. */
+const DEADLINE_HAS_A_LIMIT = 'deadline-of-ten-years-at-most';
+
+/**
+ * The input of a run with a deadline that can be computed with. A deadline that is more than ten years away is left for the
+ * schema to refuse, except in a run that an earlier version began: that one gets the longest deadline instead.
+ *
+ * @param isContinued Whether an earlier run has taken this input already.
+ */
+export function withBoundedDeadline(input: unknown, isContinued: boolean): unknown {
+  if (typeof input !== 'object' || input === null || !('deadline' in input)) return input;
+  const { deadline } = input;
+  if (typeof deadline !== 'string' || !isTooFar(deadline, Date.now())) return input;
+  if (!isContinued && patched(DEADLINE_HAS_A_LIMIT)) return input;
+  return { ...input, deadline: `${MOST_DEADLINE_MS / 86_400_000} days` };
 }
 
 /** A final refusal of a workflow's input. */

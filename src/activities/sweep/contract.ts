@@ -55,7 +55,7 @@ export interface Snapshot {
 }
 
 /** How every user of a sweep is off-boarded. GDPR requests take days each, so that no chunk files any. */
-export interface ChunkPlan extends Pick<ConvergePlan, 'reason' | 'removeUser' | 'dryRun' | 'onFailure' | 'notFoundIsFine'> {
+export interface ChunkPlan extends Pick<ConvergePlan, 'reason' | 'removeUser' | 'exclude' | 'dryRun' | 'onFailure' | 'notFoundIsFine'> {
   batchMode: 'customData' | 'skip';
 }
 

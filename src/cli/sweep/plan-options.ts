@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DEFAULT_CHILDREN, DEFAULT_CHUNKS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN } from '../../policy/sweep-input';
+import { DEFAULT_APPROVE_WITHIN, DEFAULT_CHILDREN, DEFAULT_CHUNKS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN } from '../../policy/sweep-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../../tasks/plaid/reason-codes';
-import { literalOption } from '../command';
+import { EXCLUDE_HELP, literalOption } from '../command';
 import { defined } from '../defined';
 import { Refusal } from '../errors';
 
@@ -14,6 +14,7 @@ export interface PlanOptions {
   reasonNote?: string;
   onFailure?: string;
   batchMode?: string;
+  exclude?: string;
   removePlaidUser?: boolean;
   notFoundIsFine?: boolean;
   deadline?: string;
@@ -24,12 +25,13 @@ export interface PlanOptions {
   maxUsers?: string;
   granularity?: string;
   approval?: boolean;
+  approveWithin?: string;
 }
 
 /** The options of {@link PlanOptions}, for messages. */
 export const PLAN_OPTIONS = [
-  'reason', 'note', 'reasonNote', 'onFailure', 'batchMode', 'removePlaidUser', 'notFoundIsFine', 'deadline', 'dryRun',
-  'concurrency', 'rate', 'tolerance', 'maxUsers', 'granularity', 'approval',
+  'reason', 'note', 'reasonNote', 'onFailure', 'batchMode', 'exclude', 'removePlaidUser', 'notFoundIsFine', 'deadline', 'dryRun',
+  'concurrency', 'rate', 'tolerance', 'maxUsers', 'granularity', 'approval', 'approveWithin',
 ] as const satisfies readonly (keyof PlanOptions)[];
 
 /** Adds the options that every command has which starts sweeps, now or later. */
@@ -39,6 +41,7 @@ export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--no
     .addOption(literalOption(`${noteFlag} <text>`, 'a remark for Plaid; no personal data'))
     .addOption(literalOption('--on-failure <what>', "continue with a user's other steps, or stop (else continue)"))
     .addOption(literalOption('--batch-mode <mode>', 'customData, gdpr (with --granularity user) or skip (else customData)'))
+    .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
     .addOption(new Option('--remove-plaid-user', 'remove the users at Plaid too, after their Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the sweep'))
     .addOption(literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'))
@@ -48,12 +51,13 @@ export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--no
     .addOption(literalOption('--tolerance <n>', 'pause when more users than this failed or are unknown: a number, or a share such as 1% (else never)'))
     .addOption(literalOption('--max-users <n>', `refuse a source with more users (else ${DEFAULT_MAX_USERS})`))
     .addOption(literalOption('--granularity <what>', `user: a workflow for each user; chunk: many in one activity (else user up to ${MOST_USERS_WITH_CHILDREN})`))
-    .addOption(new Option('--approval', 'wait for http-tasks sweep approve before the first call'));
+    .addOption(new Option('--approval', 'wait for http-tasks sweep approve before the first call'))
+    .addOption(literalOption('--approve-within <time>', `with --approval: cancel the sweep when it is not approved in time (else ${DEFAULT_APPROVE_WITHIN})`));
 }
 
 /** The fields of the workflow's input that these options make. */
 export function planFromOptions(options: PlanOptions): Record<string, unknown> {
-  const { onFailure, deadline, dryRun, notFoundIsFine, removePlaidUser, batchMode, tolerance, granularity, approval } = options;
+  const { onFailure, deadline, dryRun, notFoundIsFine, removePlaidUser, batchMode, tolerance, granularity, approval, approveWithin } = options;
   const reason = defined({ code: options.reason, note: options.note ?? options.reasonNote });
   return defined({
     reason: Object.keys(reason).length > 0 ? reason : undefined,
@@ -61,6 +65,7 @@ export function planFromOptions(options: PlanOptions): Record<string, unknown> {
     deadline,
     dryRun,
     notFoundIsFine,
+    exclude: options.exclude?.split(','),
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
     concurrency: numberOf('concurrency', options.concurrency),
@@ -69,6 +74,7 @@ export function planFromOptions(options: PlanOptions): Record<string, unknown> {
     maxUsers: numberOf('maxUsers', options.maxUsers),
     granularity,
     approval,
+    approveWithin,
   });
 }
 

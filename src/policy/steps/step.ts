@@ -19,6 +19,8 @@ export interface ConvergePlan {
   itemIds?: readonly string[];
   reason: { code: ProductsTerminateReasonCode; note?: string };
   removeUser: boolean;
+  /** Steps that are left out on request. */
+  exclude?: readonly string[];
   batchMode: 'customData' | 'gdpr' | 'skip';
   /** The names of the configured Batch app keys. */
   batchApps: readonly string[];

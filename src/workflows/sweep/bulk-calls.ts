@@ -46,7 +46,7 @@ export class BulkCalls {
       if (state.isPaused) this.stop();
       return result;
     } finally {
-      state.underWay -= 1;
+      state.finish();
     }
   }
 }

@@ -74,7 +74,7 @@ export class ChildRuns {
         this.#problem ??= error instanceof Error ? error : new Error(String(error));
       })
       .finally(() => {
-        state.underWay -= 1;
+        state.finish();
         this.#underWay.delete(underWay);
       });
     this.#underWay.add(underWay);
@@ -110,9 +110,9 @@ export class ChildRuns {
 
   #inputFor(seq: number): OffboardUserInput {
     const { sweepId, deadlineAtMs, input } = this.#state;
-    const { reason, onFailure, dryRun, notFoundIsFine, plaid, batch } = input;
+    const { reason, onFailure, dryRun, notFoundIsFine, exclude, plaid, batch } = input;
     const deadline = new Date(deadlineAtMs).toISOString();
-    return { user: { sweepId, seq }, reason, onFailure, dryRun, notFoundIsFine, plaid, batch, deadline };
+    return { user: { sweepId, seq }, reason, onFailure, dryRun, notFoundIsFine, exclude, plaid, batch, deadline };
   }
 
   async #record(): Promise<void> {

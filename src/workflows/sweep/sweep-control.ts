@@ -1,4 +1,4 @@
-import { ActivityFailure, CancellationScope, condition, currentUpdateInfo, isCancellation, log, patched, setHandler } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, condition, currentUpdateInfo, isCancellation, log, patched, setHandler, sleep } from '@temporalio/workflow';
 import type { RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
 import { approveInput, resumeInput, setRateInput } from '../../policy/sweep-input';
 import type { SweepProgress } from '../../policy/sweep-result';
@@ -18,6 +18,12 @@ interface RateWish {
 /** The patch since which updates that let more be done go through the ledger before they take effect. */
 const UPDATES_ARE_RECORDED = 'updates-are-recorded';
 
+/** The patch since which only the newest limit of a key is written, and no more often than the calls can follow. */
+const NEWEST_RATE_COUNTS = 'newest-rate-counts';
+
+/** The pause between two limits of one key, in milliseconds: each change takes away the calls that were leased before. */
+const BETWEEN_RATES_MS = 2_000;
+
 /**
  * The sweep's query and updates. Handlers record what needs it and change the state; the sweep's main loop sees it and
  * acts. Before a continue-as-new it waits for them, so that no update is cut off.
@@ -25,6 +31,8 @@ const UPDATES_ARE_RECORDED = 'updates-are-recorded';
 export class SweepControl {
   readonly #state: SweepState;
   readonly #rates: RateWish[] = [];
+  #isWriting = false;
+  #taken = 0;
   #onChange: () => void = () => undefined;
 
   constructor(state: SweepState) {
@@ -42,6 +50,7 @@ export class SweepControl {
       description: 'Go on after a pause.',
       validator: (...given: unknown[]) => {
         this.#refuseUnlessPaused();
+        this.#refuseTooLate('resuming');
         const because = parseWorkflowInput('resume', resumeInput, given[0])?.because;
         if (because !== undefined && because !== state.pausedBecause) throw new Error(`This sweep is paused because of ${state.pausedBecause ?? 'nothing'}, not because of ${because}.`);
       },
@@ -50,10 +59,11 @@ export class SweepControl {
       description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
       validator: (input) => this.#refuseApproval(input),
     });
-    setHandler(setRateUpdate, (input) => this.#recorded({ update: 'setRate' }, () => this.#rates.push(wishOf(input))), {
-      description: 'Set a limit: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}. For everybody who uses this ledger; null lets it be learned.',
+    setHandler(setRateUpdate, (input) => this.#recorded({ update: 'setRate' }, () => this.#want(wishOf(input))), {
+      description: 'Set a limit for this sweep: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}; null lifts it. The lowest of all limits counts.',
       validator: (input) => {
         this.#refuseEnded();
+        this.#refuseBurst();
         parseWorkflowInput('setRate', setRateInput, input);
       },
     });
@@ -62,6 +72,11 @@ export class SweepControl {
   /** Calls this whenever an update has changed the state. */
   set onChange(listener: () => void) {
     this.#onChange = listener;
+  }
+
+  /** Updates that were taken in this run. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** Whether every limit that was asked for is written. */
@@ -74,9 +89,23 @@ export class SweepControl {
     for (;;) {
       await condition(() => this.#rates.length > 0);
       const [wish] = this.#rates;
-      if (wish) await write(wish);
-      this.#rates.shift();
+      this.#isWriting = true;
+      try {
+        if (wish) await write(wish);
+      } finally {
+        this.#isWriting = false;
+        this.#rates.shift();
+      }
+      const again = this.#rates.some((next) => isSameKey(next, wish));
+      if (again && patched(NEWEST_RATE_COUNTS)) await sleep(BETWEEN_RATES_MS, { summary: 'Wait before the next limit' });
     }
+  }
+
+  /** A newer limit of a key takes the place of one that is not being written yet. */
+  #want(wish: RateWish): void {
+    const at = this.#rates.findIndex((other, index) => isSameKey(other, wish) && !(this.#isWriting && index === 0));
+    if (at === -1 || !patched(NEWEST_RATE_COUNTS)) this.#rates.push(wish);
+    else this.#rates[at] = wish;
   }
 
   /**
@@ -96,6 +125,7 @@ export class SweepControl {
   }
 
   #changed(change: () => void): SweepProgress {
+    this.#taken += 1;
     change();
     this.#onChange();
     return this.#state.progress();
@@ -104,6 +134,18 @@ export class SweepControl {
   #refuseEnded(): void {
     if (this.#state.ended) throw new Error(`This sweep has ended (${this.#state.status}), so nothing about it can be changed.`);
     if (this.#state.phase === 'closing') throw new Error('This sweep is at its end and only seals its receipts, so nothing about it can be changed.');
+  }
+
+  /** Room is kept for `pause`, `resume` and `approve`, which the server would refuse too once a run has taken 2,000 updates. */
+  #refuseBurst(): void {
+    if (!this.#state.mustMakeRoom) return;
+    throw new Error('This sweep has taken very many updates and is about to continue in a new run. Send the limit again in some seconds.');
+  }
+
+  #refuseTooLate(what: string): void {
+    if (!this.#state.isTooLate) return;
+    const deadline = new Date(this.#state.deadlineAtMs).toISOString();
+    throw new Error(`The deadline of this sweep, ${deadline}, has passed: ${what} would close every user who is left as failed. Cancel it, and start another.`);
   }
 
   #refuseUnlessPaused(): void {
@@ -117,6 +159,7 @@ export class SweepControl {
     if (this.#state.phase !== 'waitingForApproval' || this.#state.approvedBy !== undefined) {
       throw new Error(`This sweep does not wait for approval; it is ${this.#state.status}.`);
     }
+    this.#refuseTooLate('approving');
     if (total === this.#state.counts.total) return;
     throw new Error(`total is ${total}, and this sweep has ${this.#state.counts.total} users. Look at them again, then approve the number that you find.`);
   }
@@ -130,6 +173,10 @@ async function write(wish: RateWish): Promise<void> {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     log.error('A limit could not be set.', { service: wish.service, keySlot: wish.keySlot });
   }
+}
+
+function isSameKey(one: RateWish, other: RateWish | undefined): boolean {
+  return one.service === other?.service && one.keySlot === other.keySlot;
 }
 
 function wishOf(input: unknown): RateWish {

@@ -1,53 +1,89 @@
 import { OUTCOMES } from '../../policy/outcome';
+import type { Outcome } from '../../policy/outcome';
 import type { CheckedSweepInput } from '../../policy/sweep-input';
-import type { SweepProgress } from '../../policy/sweep-result';
+import type { SweepProgress, SweepStatus } from '../../policy/sweep-result';
 
-/** The markdown that the Temporal UI shows for a sweep. It holds numbers, never an id of a user. */
+/** How the outcomes of users are called in words. What Batch accepted is not deleted yet. */
+const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
+  removed: 'removed',
+  accepted: 'removed, with deletions that Batch has accepted and not confirmed',
+  alreadyGone: 'already gone',
+  skipped: 'skipped',
+  held: 'on hold, left alone',
+  notFound: 'not found',
+  failed: 'failed',
+  unknown: 'unknown: sent, and the result was lost',
+};
+
+const STATUS_WORDS: Readonly<Record<SweepStatus, string>> = {
+  running: 'running',
+  waitingForApproval: 'waiting for approval',
+  paused: 'paused',
+  completed: 'completed',
+  partial: 'partial: not every user is done',
+  failed: 'failed',
+  cancelled: 'cancelled',
+};
+
+/** The markdown that the Temporal UI shows for a sweep. It contains numbers, never an ID of a user. */
 export function describeSweep(progress: SweepProgress, input: Pick<CheckedSweepInput, 'dryRun' | 'reason'>): string {
-  const { counts, duplicates, rejected, merkleRoot, approvedBy } = progress;
-  const title = `### Sweep ${progress.status}${input.dryRun ? ' (dry run: nothing is changed)' : ''}`;
-  const rows = [
-    `- **${counts.total - counts.pending} of ${counts.total}** users have their outcome`,
-    ...OUTCOMES.filter((outcome) => counts[outcome] > 0).map((outcome) => `- ${outcome}: **${counts[outcome]}**`),
-    ...(progress.waitingForBulk > 0 ? [`- done but for a bulk call at Batch: ${progress.waitingForBulk}`] : []),
-    ...(duplicates > 0 ? [`- duplicate rows: ${duplicates}`] : []),
-    ...(rejected > 0 ? [`- rows that cannot be users: ${rejected}`] : []),
-  ];
+  const { status, merkleRoot, approvedBy, deadline } = progress;
+  const title = `### Sweep ${STATUS_WORDS[status]}${input.dryRun ? ' (dry run: nothing is changed)' : ''}`;
   const facts = [
     `Reason: ${input.reason.code}`,
     doing(progress),
     ...(approvedBy === undefined ? [] : [`Approved by ${plain(approvedBy)} (a claim)`]),
+    ...(deadline === undefined ? [] : [status === 'paused' ? 'The deadline moves with the pause' : `Gives up at ${deadline} at the latest`]),
     ...(merkleRoot === undefined ? [] : [`Receipts sealed under \`${merkleRoot}\``]),
   ];
-  return [title, facts.join('  \n'), rows.join('\n')].join('\n\n');
+  return [title, facts.join('  \n'), numbers(progress).join('\n')].join('\n\n');
 }
 
-function doing({ status, phase, pausedBecause, round, underWay, nextTryAt, counts }: SweepProgress): string {
+/** As of the last chunk that came back; chunks take a minute or two. */
+function numbers({ counts, waitingForBulk, duplicates, rejected }: SweepProgress): string[] {
+  const left = counts.pending - waitingForBulk;
+  return [
+    `- **${counts.total - counts.pending} of ${counts.total}** users done`,
+    ...(waitingForBulk > 0 ? [`- **${waitingForBulk}** done at Plaid, waiting for the bulk calls at Batch`] : []),
+    ...(left > 0 ? [`- **${left}** not started, in progress or waiting for another try`] : []),
+    ...OUTCOMES.filter((outcome) => counts[outcome] > 0).map((outcome) => `- ${OUTCOME_WORDS[outcome]}: **${counts[outcome]}**`),
+    ...(duplicates > 0 ? [`- duplicate rows: ${duplicates}`] : []),
+    ...(rejected > 0 ? [`- rejected rows: **${rejected}**; those users are not off-boarded`] : []),
+  ];
+}
+
+function doing(progress: SweepProgress): string {
+  const { status, phase, pausedBecause, round, underWay, nextTryAt, counts, waitingForBulk, approveUntil, cancelledBecause } = progress;
   if (status === 'paused') {
-    return `Paused because of **${pausedBecause ?? 'request'}**; ${underWay > 0 ? `${underWay} still hand back what they have not begun. ` : ''}${wayOn(pausedBecause)}`;
+    const handing = underWay > 0 ? `${parts(underWay)} still hand back what they have not begun. ` : '';
+    return `Paused: **${pausedBecause ?? 'request'}**. ${handing}${wayOn(pausedBecause)}`;
   }
   switch (phase) {
     case 'reading':
       return 'Reading the users into the ledger';
     case 'waitingForApproval':
-      return `Waiting for the update \`approve\` with \`{"total": ${counts.total}, "by": "your name"}\``;
+      return `Waiting for the update \`approve\` with \`{"total": ${counts.total}, "by": "your name"}\`${approveUntil === undefined ? '' : `, until ${approveUntil}`}`;
     case 'users':
-      return `Round ${round}, ${underWay} under way`;
+      return underWay > 0 ? `Round ${round}: ${parts(underWay)} in progress` : `Round ${round}: looking for users to start with`;
     case 'bulk':
-      return `Round ${round}: bulk calls at Batch`;
+      return `Round ${round}: bulk calls at Batch for ${waitingForBulk} users`;
     case 'waiting':
-      return `Round ${round} is over; the next begins at ${nextTryAt ?? 'once'}`;
+      return `Round ${round} is over; ${counts.pending} users are deferred, and the next round begins ${nextTryAt === undefined ? 'immediately' : `at ${nextTryAt}`}`;
     case 'closing':
-      return 'Sealing the receipts';
+      return 'Recording the last outcomes and sealing the receipts';
     case 'paused':
     case 'ended':
-      return 'Ended';
+      return cancelledBecause === 'notApproved' ? 'Ended: it was not approved in time, so that no user was off-boarded' : 'Ended';
   }
+}
+
+function parts(count: number): string {
+  return count === 1 ? '1 chunk or child' : `${count} chunks or children`;
 }
 
 function wayOn(pausedBecause: string | undefined): string {
   if (pausedBecause === 'tolerance') return 'Look at what failed; then send the update `resume`, or cancel.';
-  if (pausedBecause?.startsWith('Task.Unauthorized')) return 'Mend the key (a key from a file is read again); then send the update `resume`.';
+  if (pausedBecause?.startsWith('Task.Unauthorized')) return 'Fix the key (a key from a file is read again); then send the update `resume`.';
   if (pausedBecause === 'stopped') return 'Every call that changes something is stopped; `http-tasks start` lifts that and resumes this sweep.';
   return 'Send the update `resume` to go on.';
 }

@@ -29,7 +29,7 @@ export async function endOfSweep(state: SweepState, cancelled: boolean): Promise
 }
 
 function resultOf(state: SweepState): SweepResult {
-  const { sweepId, status, counts, duplicates, rejected, merkleRoot, redriveOf, approvedBy, compensationTask } = state.progress();
+  const { sweepId, status, counts, duplicates, rejected, merkleRoot, redriveOf, approvedBy, compensationTask, cancelledBecause } = state.progress();
   return {
     sweepId,
     status,
@@ -40,6 +40,7 @@ function resultOf(state: SweepState): SweepResult {
     ...(redriveOf !== undefined && { redriveOf }),
     ...(approvedBy !== undefined && { approvedBy }),
     ...(compensationTask !== undefined && { compensationTask }),
+    ...(cancelledBecause !== undefined && { cancelledBecause }),
   };
 }
 

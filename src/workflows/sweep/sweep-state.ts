@@ -1,6 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { OpenedSweep, PlannedChunks, RefusedKey } from '../../activities/sweep/contract';
-import { deadlineAtMs } from '../../policy/deadline';
+import { deadlineAtMs, toDurationMs } from '../../policy/deadline';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
 import { mostTolerated, toTolerance } from '../../policy/tolerance';
@@ -26,6 +26,19 @@ export interface CarriedSweep {
   nextSeq: number;
   /** Under which children's users were opened, and how often. */
   children?: { fence: number; wave: number };
+  /** Absent for a sweep whose clock runs from its start and through its pauses, as in versions before. */
+  clock?: Clock;
+  approveUntilMs?: number;
+}
+
+/** The time that a sweep has for its work, in milliseconds since 1970 where it is a moment. */
+interface Clock {
+  /** Absent until the sweep is approved. */
+  startedAtMs?: number;
+  /** How long the sweep was paused since then. */
+  pausedMs: number;
+  /** Since when it is paused now. */
+  pausedAtMs?: number;
 }
 
 /** How a sweep stands: what its queries tell, its updates change and its next run needs. */
@@ -51,6 +64,14 @@ export class SweepState {
   pausedBecause: string | undefined;
   approvedBy: string | undefined;
   nextTryAtMs: number | undefined;
+  /** When the wait for an approval ends. */
+  approveUntilMs: number | undefined;
+  cancelledBecause: SweepProgress['cancelledBecause'];
+  /** The run has to continue as new as soon as nothing is in progress, because updates have made its history long. */
+  mustMakeRoom = false;
+  /** Called after every change that people see. */
+  onChange: () => void = () => undefined;
+  #clock: Clock | undefined;
   /** Set at the end. */
   ended: Pick<SweepProgress, 'status' | 'merkleRoot' | 'compensationTask'> | undefined;
 
@@ -58,6 +79,8 @@ export class SweepState {
     this.input = input;
     this.startedAtMs = carried?.startedAtMs ?? workflowInfo().startTime.getTime();
     if (!carried) return;
+    this.#clock = carried.clock;
+    this.approveUntilMs = carried.approveUntilMs;
     const { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy } = carried;
     Object.assign(this, { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy });
   }
@@ -65,14 +88,48 @@ export class SweepState {
   begin(): void {
     this.underWay += 1;
     this.begun += 1;
+    this.onChange();
+  }
+
+  /** A chunk, a bulk activity or a child has come back. */
+  finish(): void {
+    this.underWay -= 1;
+    this.onChange();
   }
 
   get sweepId(): string {
     return this.opened?.sweepId ?? workflowInfo().workflowId;
   }
 
+  /** When the time for the work is over. While the sweep is paused, a deadline that is a duration moves with the time. */
   get deadlineAtMs(): number {
-    return deadlineAtMs(this.input.deadline, this.startedAtMs);
+    const { deadline } = this.input;
+    if (this.#clock === undefined) return deadlineAtMs(deadline, this.startedAtMs);
+    const { startedAtMs, pausedMs, pausedAtMs } = this.#clock;
+    const atMs = deadlineAtMs(deadline, startedAtMs ?? Date.now());
+    if (isMoment(deadline) || startedAtMs === undefined) return atMs;
+    return atMs + pausedMs + (pausedAtMs === undefined ? 0 : Date.now() - pausedAtMs);
+  }
+
+  /** The deadline has passed, and neither an approval nor a resumption moves it. */
+  get isTooLate(): boolean {
+    return this.isTooLateAtMs !== undefined && Date.now() >= this.isTooLateAtMs;
+  }
+
+  /** The deadline, unless it moves with an approval or a resumption. */
+  get isTooLateAtMs(): number | undefined {
+    return this.#clock === undefined || isMoment(this.input.deadline) ? this.deadlineAtMs : undefined;
+  }
+
+  /** Has the time for the work begin only with {@link startClock}. */
+  holdClock(): void {
+    this.#clock ??= { pausedMs: 0 };
+  }
+
+  /** Has the time for the work begin at `startedAtMs` and stop during pauses, unless it does so already. */
+  startClock(startedAtMs: number): void {
+    if (this.#clock?.startedAtMs !== undefined) return;
+    this.#clock = { startedAtMs, pausedMs: 0, ...(this.isPaused && { pausedAtMs: Date.now() }) };
   }
 
   get isPaused(): boolean {
@@ -93,7 +150,9 @@ export class SweepState {
 
   /** The first reason stays: it is the one that a person has to look at. */
   pause(because: string): void {
-    this.pausedBecause ??= because;
+    if (this.pausedBecause !== undefined) return;
+    this.pausedBecause = because;
+    if (this.#clock) this.#clock.pausedAtMs = Date.now();
   }
 
   pauseForKey({ service, slot }: RefusedKey): void {
@@ -108,6 +167,9 @@ export class SweepState {
     // Whoever goes on has seen what failed so far; only more of it pauses the sweep again.
     if (this.pausedBecause === 'tolerance') this.#excuseAll = true;
     this.pausedBecause = undefined;
+    if (this.#clock?.pausedAtMs === undefined) return;
+    this.#clock.pausedMs += Date.now() - this.#clock.pausedAtMs;
+    delete this.#clock.pausedAtMs;
   }
 
   /** Takes over what the ledger counted while nothing was under way. */
@@ -142,14 +204,22 @@ export class SweepState {
       ...(this.input.redriveOf !== undefined && { redriveOf: this.input.redriveOf }),
       ...(this.ended?.merkleRoot !== undefined && { merkleRoot: this.ended.merkleRoot }),
       ...(this.ended?.compensationTask !== undefined && { compensationTask: this.ended.compensationTask }),
+      ...(this.cancelledBecause !== undefined && { cancelledBecause: this.cancelledBecause }),
       phase,
       round,
       underWay,
       waitingForBulk,
       ...(nextTryAtMs !== undefined && { nextTryAt: new Date(nextTryAtMs).toISOString() }),
       startedAt: new Date(this.startedAtMs).toISOString(),
+      ...this.#times(),
       ...(approvedBy !== undefined && { approvedBy }),
     };
+  }
+
+  #times(): Pick<SweepProgress, 'deadline' | 'approveUntil'> {
+    if (this.ended) return {};
+    if (this.phase !== 'waitingForApproval' || this.approvedBy !== undefined) return { deadline: new Date(this.deadlineAtMs).toISOString() };
+    return this.approveUntilMs === undefined ? {} : { approveUntil: new Date(this.approveUntilMs).toISOString() };
   }
 
   /**
@@ -166,6 +236,14 @@ export class SweepState {
 
   carried(opened: OpenedSweep): CarriedSweep {
     const { startedAtMs, duplicates, rejected, counts, waitingForBulk, failed, round, pausedBecause, approvedBy, excused, nextSeq, children } = this;
-    return { opened, startedAtMs, duplicates, rejected, counts, waitingForBulk, failed, round, pausedBecause, approvedBy, excused, nextSeq, children };
+    return {
+      ...{ opened, startedAtMs, duplicates, rejected, counts, waitingForBulk, failed, round, pausedBecause, approvedBy, excused, nextSeq, children },
+      ...(this.#clock && { clock: this.#clock }),
+      ...(this.approveUntilMs !== undefined && { approveUntilMs: this.approveUntilMs }),
+    };
   }
+}
+
+function isMoment(deadline: string | undefined): boolean {
+  return deadline !== undefined && toDurationMs(deadline) === undefined;
 }

@@ -113,7 +113,7 @@ export class UserChunks {
         this.#scope.cancel();
       })
       .finally(() => {
-        state.underWay -= 1;
+        state.finish();
         this.#underWay.delete(underWay);
       });
     this.#underWay.add(underWay);
