@@ -55,7 +55,7 @@ export interface SweepProgress extends SweepResult {
   nextTryAt?: string;
   /** ISO 8601. */
   startedAt: string;
-  /** ISO 8601: when the time for the work is over, as it stands now; absent while the sweep waits for its approval. */
+  /** ISO 8601: when the time for the work is over, absent while it moves, because the sweep waits for its approval or is paused. */
   deadline?: string;
   /** ISO 8601: when the sweep is cancelled unless it is approved; while it waits for that. */
   approveUntil?: string;

@@ -52,6 +52,17 @@ describe('batch.mode', () => {
   });
 });
 
+describe('exclude', () => {
+  it('leaves the products out for an account without access to the route: everything else is done, and the run completes', async () => {
+    const { user, plaidUserId } = seedUser(place);
+    place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user: plaidUserId });
+    const result = await offboard(place, { user, exclude: ['plaid.products'], plaid: { removeUser: true } });
+    expect(result).toMatchObject({ status: 'completed', compensations: [] });
+    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products skipped excluded', 'plaid.user removed', 'batch.ios accepted', 'batch.android accepted']);
+    expect(callsFor(place, plaidUserId)).not.toContain('userProductsTerminate');
+  });
+});
+
 describe('onFailure', () => {
   const refuseTermination = (user: string): void => {
     place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user });

@@ -1,4 +1,4 @@
-import { CancellationScope } from '@temporalio/workflow';
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { BulkResult } from '../../activities/sweep/contract';
 import { runBulk } from './sweep-activities';
 import type { PassEnd } from './user-chunks';
@@ -45,6 +45,10 @@ export class BulkCalls {
       if (result.end === 'tolerance' || result.end === 'stopped') state.pause(result.end);
       if (state.isPaused) this.stop();
       return result;
+    } catch (error) {
+      // Stopped before a worker had it, so that nothing was sent.
+      if (error instanceof Error && isCancellation(error)) return { calls: 0, outcomes: {}, end: 'cancelled' };
+      throw error;
     } finally {
       state.finish();
     }

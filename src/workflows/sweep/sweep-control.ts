@@ -24,6 +24,9 @@ const NEWEST_RATE_COUNTS = 'newest-rate-counts';
 /** The pause between two limits of one key, in milliseconds: each change takes away the calls that were leased before. */
 const BETWEEN_RATES_MS = 2_000;
 
+/** From so many updates in a run on, further limits wait for the next run. */
+const MANY_UPDATES = 500;
+
 /**
  * The sweep's query and updates. Handlers record what needs it and change the state; the sweep's main loop sees it and
  * acts. Before a continue-as-new it waits for them, so that no update is cut off.
@@ -138,7 +141,7 @@ export class SweepControl {
 
   /** Room is kept for `pause`, `resume` and `approve`, which the server would refuse too once a run has taken 2,000 updates. */
   #refuseBurst(): void {
-    if (!this.#state.mustMakeRoom) return;
+    if (!this.#state.mustMakeRoom || this.#taken < MANY_UPDATES) return;
     throw new Error('This sweep has taken very many updates and is about to continue in a new run. Send the limit again in some seconds.');
   }
 

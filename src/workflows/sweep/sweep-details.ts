@@ -33,7 +33,7 @@ export function describeSweep(progress: SweepProgress, input: Pick<CheckedSweepI
     `Reason: ${input.reason.code}`,
     doing(progress),
     ...(approvedBy === undefined ? [] : [`Approved by ${plain(approvedBy)} (a claim)`]),
-    ...(deadline === undefined ? [] : [status === 'paused' ? 'The deadline moves with the pause' : `Gives up at ${deadline} at the latest`]),
+    ...(deadline === undefined ? [] : [`Gives up at ${deadline} at the latest`]),
     ...(merkleRoot === undefined ? [] : [`Receipts sealed under \`${merkleRoot}\``]),
   ];
   return [title, facts.join('  \n'), numbers(progress).join('\n')].join('\n\n');
@@ -53,10 +53,10 @@ function numbers({ counts, waitingForBulk, duplicates, rejected }: SweepProgress
 }
 
 function doing(progress: SweepProgress): string {
-  const { status, phase, pausedBecause, round, underWay, nextTryAt, counts, waitingForBulk, approveUntil, cancelledBecause } = progress;
+  const { status, phase, pausedBecause, round, underWay, nextTryAt, counts, waitingForBulk, approveUntil, cancelledBecause, deadline } = progress;
   if (status === 'paused') {
     const handing = underWay > 0 ? `${parts(underWay)} still hand back what they have not begun. ` : '';
-    return `Paused: **${pausedBecause ?? 'request'}**. ${handing}${wayOn(pausedBecause)}`;
+    return `Paused: **${pausedBecause ?? 'request'}**. ${handing}${wayOn(pausedBecause)}${deadline === undefined ? ' The pause does not count against the deadline.' : ''}`;
   }
   switch (phase) {
     case 'reading':

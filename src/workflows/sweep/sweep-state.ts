@@ -218,7 +218,10 @@ export class SweepState {
 
   #times(): Pick<SweepProgress, 'deadline' | 'approveUntil'> {
     if (this.ended) return {};
-    if (this.phase !== 'waitingForApproval' || this.approvedBy !== undefined) return { deadline: new Date(this.deadlineAtMs).toISOString() };
+    if (this.phase !== 'waitingForApproval' || this.approvedBy !== undefined) {
+      const moves = this.isPaused && this.isTooLateAtMs === undefined;
+      return moves ? {} : { deadline: new Date(this.deadlineAtMs).toISOString() };
+    }
     return this.approveUntilMs === undefined ? {} : { approveUntil: new Date(this.approveUntilMs).toISOString() };
   }
 

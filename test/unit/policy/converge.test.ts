@@ -82,6 +82,13 @@ describe('products and user', () => {
     expect(input).toEqual({ user_id: 'usr_1', reason_code: 'OTHER', reason_note: 'asked in person' });
   });
 
+  it('leaves the products out when they are excluded, and says so', () => {
+    const { steps, calls, status } = stepsOf(ITEM, { exclude: ['plaid.products'], removeUser: true });
+    expect(steps).toEqual(['plaid.items removed x1', 'plaid.products skipped/excluded', 'plaid.user removed', 'batch.ios accepted']);
+    expect(calls).not.toContain('plaid.userProductsTerminate');
+    expect(status).toBe('completed');
+  });
+
   it('cannot terminate products with only a token', () => {
     const { steps, status } = stepsOf(ITEM, { plaidUser: { user_token: 'user-sandbox-1' } });
     expect(steps).toEqual(['plaid.items removed x1', 'plaid.products skipped/needsUserId', 'batch.ios accepted']);

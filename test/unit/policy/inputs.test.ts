@@ -40,6 +40,23 @@ describe('a deadline', () => {
     expect(DEFAULT_DEADLINE_MS).toBe(7 * DAY);
   });
 
+  it.each(['3654 days', '999999999d', '100000000 days', '9999-12-31T23:59:59Z'])('"%s" is too far away', (text) => {
+    expect(deadlineText.safeParse(text).error?.issues.map(({ message }) => message)).toEqual(['must be at most ten years from now (3653 days)']);
+  });
+
+  it('of every accepted text is a moment that can be written', () => {
+    const amount = fc.integer({ min: 0, max: 999_999_999 });
+    const unit = fc.constantFrom('ms', 's', 'seconds', 'm', 'minutes', 'h', 'hours', 'd', 'days');
+    const moment = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31T23:59:59Z') }).map((date) => date.toISOString());
+    fc.assert(
+      fc.property(fc.oneof(fc.tuple(amount, unit).map(([count, name]) => `${count} ${name}`), moment), (text) => {
+        fc.pre(deadlineText.safeParse(text).success);
+        const now = Date.now();
+        expect(new Date(deadlineAtMs(text, now)).getTime()).toBeLessThanOrEqual(now + 3_653 * DAY);
+      }),
+    );
+  });
+
   it.each(['', ' ', 'soon', '7', '-1s', '1.5h', '1 week', '7days ', '2030-01-31', '2030-01-31T12:00:00', '2030-02-31T12:00:00Z', '9999999999s'])(
     '"%s" is refused with what is allowed',
     (text) => {
@@ -75,6 +92,7 @@ describe('the input of offboardUser', () => {
         deadline: '7 days',
         dryRun: true,
         notFoundIsFine: true,
+        exclude: ['plaid.products'],
         plaid: { removeUser: true },
         batch: { mode: 'gdpr' },
         compensation: { task: 'http.request', input: { uri: 'https://desk.example.com/' } },
@@ -105,6 +123,9 @@ describe('the input of offboardUser', () => {
     ['Items without a user of Plaid', { ...GOOD, user: { batchUserId: 'alice' }, itemIds: ['a'] }, 'itemIds'],
     ['an unknown way to fail', { ...GOOD, onFailure: 'explode' }, 'onFailure'],
     ['a deadline nobody understands', { ...GOOD, deadline: 'soon' }, 'deadline'],
+    ['a deadline in more than ten years', { ...GOOD, deadline: '3654 days' }, 'deadline'],
+    ['a moment in more than ten years', { ...GOOD, deadline: '9999-12-31T23:59:59Z' }, 'deadline'],
+    ['a step that cannot be left out', { ...GOOD, exclude: ['plaid.items'] }, 'exclude.0'],
     ['a text for a switch', { ...GOOD, dryRun: 'true' }, 'dryRun'],
     ['an unknown mode', { ...GOOD, batch: { mode: 'all' } }, 'batch.mode'],
     ['an unknown field', { ...GOOD, dry: true }, 'dry'],

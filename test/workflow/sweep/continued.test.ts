@@ -1,7 +1,9 @@
 import { Client, Connection } from '@temporalio/client';
 import { findTemporalServer, startTemporalServer } from '../../../src/temporal-server';
 import type { RunningTemporalServer } from '../../../src/temporal-server';
-import { pauseUpdate, resumeUpdate, setRateUpdate } from '../../../src/workflows/sweep/handlers';
+import type { offboardUsers } from '../../../src/workflow';
+import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from '../../../src/workflows/sweep/handlers';
+import { until } from '../../support/offboarding-runs';
 import { amount } from '../../support/amount';
 import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../../support/sweep-runs';
@@ -108,4 +110,20 @@ it('continues as new between children too', async () => {
   const handle = await place.start({ source: { file: await place.users(12) }, granularity: 'user', concurrency: 2 });
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 12, accepted: 12, pending: 0 } });
   expect(await runsOf(handle)).toBeGreaterThan(1);
+});
+
+it('waits for its approval over several runs, no longer than was said at first', async () => {
+  const handle = await place.start({ source: { file: await place.users(20) }, approval: true, approveWithin: '1 hour' });
+  const latest = place.client.workflow.getHandle<typeof offboardUsers>(handle.workflowId);
+  const waiting = () => latest.query(sweepProgressQuery);
+  await until('it waits', async () => (await waiting()).status === 'waitingForApproval');
+  const { approveUntil } = await waiting();
+  expect(approveUntil).toBeDefined();
+  for (let sent = 0; sent < 110; sent += 1) await latest.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 600_000 + sent }] });
+  await until('another run waits', async () => (await runsOf(handle)) > 1 && (await waiting()).status === 'waitingForApproval');
+  expect((await waiting()).approveUntil).toBe(approveUntil);
+  await latest.executeUpdate(pauseUpdate);
+  await latest.executeUpdate(resumeUpdate);
+  await latest.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
+  await expect(latest.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 20, accepted: 20 } });
 });

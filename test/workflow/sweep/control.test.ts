@@ -8,6 +8,9 @@ import { until } from '../../support/offboarding-runs';
 /** What the issue promises; a quiet machine needs two seconds or three. */
 const ACTS_WITHIN_MS = 10_000;
 
+/** More than one run takes before it makes room. */
+const BURST = 1_000;
+
 jest.setTimeout(120_000);
 
 let place: SweepPlace;
@@ -147,4 +150,49 @@ it('ends when its time is over: who was not done has failed', async () => {
   place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'slow-5', kind: 'maintenance' });
   const handle = await place.start({ source: { file }, deadline: '20s' });
   await expect(handle.result()).resolves.toMatchObject({ status: 'partial', counts: { total: 150, failed: 1, accepted: 149, pending: 0 } });
+});
+
+it('writes only the newest of many limits, and takes a pause and a resumption whatever came before', async () => {
+  place.simulators.plaid.configure({ latencyMs: 100 });
+  const handle = await place.start({ source: { file: await place.users(3_000) }, rate: 600_000 });
+  await until('it is in progress', () => calls() > 50);
+  let sent = 0;
+  let refused = 0;
+  const send = async (): Promise<void> => {
+    while (sent < BURST) {
+      const callsPerMinute = 600_000 + ++sent;
+      await handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute }] }).catch(() => (refused += 1));
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, send));
+  const askedAt = performance.now();
+  await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused' });
+  await untilProgress(handle, 'nothing is in progress', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
+  expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
+  place.simulators.plaid.configure({ latencyMs: 0 });
+  // A run that makes room for more updates answers this one too; its next run carries it out.
+  await handle.executeUpdate(resumeUpdate);
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 3_000 } });
+  const { events } = await place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
+  const written = events?.filter(({ activityTaskScheduledEventAttributes: activity }) => activity?.activityType?.name === 'httpTasks.setRate') ?? [];
+  expect(written.length).toBeLessThan(60);
+  expect(events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
+  expect(refused).toBeLessThan(BURST / 2);
+});
+
+it('pauses and goes on while a bulk call waits for a free place in a worker', async () => {
+  const appKeys = { ios: 'KEY-IOS', android: 'KEY-ANDROID', web: 'KEY-WEB', desktop: 'KEY-DESKTOP' };
+  const many = await openSweepPlace({ batch: { appKeys, latencyMs: 1_500 } });
+  try {
+    await many.startWorker();
+    const handle = await many.start({ source: { file: await many.users(20) }, granularity: 'chunk' });
+    await untilProgress(handle, 'bulk calls are in progress', ({ phase, underWay }) => phase === 'bulk' && underWay === 4);
+    await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused' });
+    await untilProgress(handle, 'nothing is in progress', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
+    await handle.executeUpdate(resumeUpdate);
+    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 20 } });
+    for (const app of Object.values(many.simulators.batch.state().apps)) expect(app.touched).toHaveLength(20);
+  } finally {
+    await many.close();
+  }
 });

@@ -64,6 +64,13 @@ describe('a sweep in chunks', () => {
     expect(goneAtPlaid(place).gone).toBe(110);
   });
 
+  it.each(['chunk', 'user'] as const)('leaves out the products when they are excluded, granularity %s', async (granularity) => {
+    place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode' });
+    const handle = await place.start({ source: { file: await place.users(12) }, exclude: ['plaid.products'], granularity });
+    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 12, accepted: 12, failed: 0 } });
+    expect(place.simulators.plaid.calls().calls.filter(({ endpoint }) => endpoint === 'userProductsTerminate')).toEqual([]);
+  });
+
   it('changes nothing in a dry run', async () => {
     const handle = await place.start({ source: { file: await place.users(101) }, dryRun: true });
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 101, skipped: 101 } });
