@@ -28,7 +28,7 @@ import type { HttpTask } from '../tasks/define';
 import { callTask } from './call-activity';
 import { offboardingFailed } from './offboarding-failed';
 import { describeProgress } from './progress-details';
-import { invalidInput, parseWorkflowInput, withBoundedDeadline } from './parse-workflow-input';
+import { invalidInput, parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import { compensationsQuery, progressQuery, receiptsQuery } from './queries';
 import type { OffboardProgress } from './queries';
 import { runSteps, writeEnd } from './saga';
@@ -66,7 +66,9 @@ const { 'httpTasks.prepareOffboarding': prepare } = proxyLocalActivities<Offboar
  *   was good.
  * @throws CancelledFailure after a cancellation; its log is in the ledger and in the query `compensations`.
  */
-export async function offboardUser(rawInput: OffboardUserInput): Promise<OffboardResult> {
+export async function offboardUser(rawInput: OffboardUserInput): Promise<OffboardResult>;
+export async function offboardUser(rawInput: OffboardUserInput, ...more: unknown[]): Promise<OffboardResult> {
+  refuseMoreInputs('offboardUser', more);
   const input = parseWorkflowInput('offboardUser', offboardUserInput, withBoundedDeadline(rawInput, false));
   refuseBadCompensation(input);
   const run = new OffboardingRun(input);

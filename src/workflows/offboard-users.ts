@@ -18,7 +18,7 @@ import { toDurationMs } from '../policy/deadline';
 import type { SweepResult } from '../policy/sweep-result';
 import { toTolerance } from '../policy/tolerance';
 import { refusalOrError } from './failure-of';
-import { parseWorkflowInput, withBoundedDeadline } from './parse-workflow-input';
+import { parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import { makeSearchable } from './search-attributes';
 import { BulkCalls } from './sweep/bulk-calls';
 import { ChildRuns } from './sweep/child-runs';
@@ -73,7 +73,9 @@ const IDLE_PAUSE_MS = 5_000;
  *   good end.
  * @throws CancelledFailure after a cancellation; the result is in the query `progress`.
  */
-export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep): Promise<SweepResult> {
+export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep): Promise<SweepResult>;
+export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep, ...more: unknown[]): Promise<SweepResult> {
+  refuseMoreInputs('offboardUsers', workflowInfo().continuedFromExecutionRunId === undefined && carried !== undefined ? [carried, ...more] : more);
   const input = parseWorkflowInput('offboardUsers', offboardUsersInput, withBoundedDeadline(rawInput, carried !== undefined));
   return new Sweep(rawInput, input, carried).execute();
 }

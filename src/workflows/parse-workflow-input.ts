@@ -19,6 +19,19 @@ export function parseWorkflowInput<S extends z.ZodType>(workflow: string, schema
   }
 }
 
+/** The patch since which a run with more than one input is refused. */
+const ONE_INPUT = 'one-input';
+
+/**
+ * Refuses inputs beside the first, which would be ignored: the Temporal CLI makes two of a repeated `--input`.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput`, final, unless an earlier version began the run.
+ */
+export function refuseMoreInputs(workflow: string, more: readonly unknown[]): void {
+  if (more.length === 0 || !patched(ONE_INPUT)) return;
+  throw invalidInput(`The input of ${workflow} is not valid: ${more.length + 1} inputs are given, and it takes one object. Put all fields into it.`, '');
+}
+
 /** The patch since which a deadline that is more than ten years away is refused. */
 const DEADLINE_HAS_A_LIMIT = 'deadline-of-ten-years-at-most';
 

@@ -6,7 +6,7 @@ import type { RunHttpTaskInput } from '../policy/run-http-task-input';
 import { Catalogue } from '../tasks/catalogue';
 import { TASK_ACTIVITY_OPTIONS } from './call-activity';
 import { refusalOrError } from './failure-of';
-import { parseWorkflowInput } from './parse-workflow-input';
+import { parseWorkflowInput, refuseMoreInputs } from './parse-workflow-input';
 
 export type { RunHttpTaskInput, TaskEnvelope };
 
@@ -21,7 +21,9 @@ const { 'httpTasks.checkTask': checkTask } = proxyLocalActivities<OffboardingAct
  * Fails `Task.InvalidInput` within its first workflow task when the input is wrong; any other `Task.*` comes as the
  * cause of the activity's failure. A task that is not in the package's catalogue is left for the worker to know.
  */
-export async function runHttpTask(rawInput: RunHttpTaskInput): Promise<TaskEnvelope> {
+export async function runHttpTask(rawInput: RunHttpTaskInput): Promise<TaskEnvelope>;
+export async function runHttpTask(rawInput: RunHttpTaskInput, ...more: unknown[]): Promise<TaskEnvelope> {
+  refuseMoreInputs('runHttpTask', more);
   const { task: name, input } = parseWorkflowInput('runHttpTask', runHttpTaskInput, rawInput);
   try {
     return await run(name, input);

@@ -101,6 +101,13 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
   ['a compensation with a bad input', { user: USER, reason: REASON, compensation: { task: 'http.request', input: { uri: 'not a url' } } }, 'compensation.input.uri', /uri/],
 ];
 
+it.each(['offboardUser', 'offboardUsers', 'runHttpTask'])('%s refuses a second input, which would be ignored', async (workflowType) => {
+  const first = workflowType === 'runHttpTask' ? { task: 'plaid.userItemsGet', input: { user_id: 'usr_1' } } : { user: USER, reason: REASON };
+  const failure = await refused(workflowType, [first, { dryRun: true }]);
+  expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, workflowTasks: 1 });
+  expect(failure.message).toContain('2 inputs are given, and it takes one object');
+});
+
 it.each(BAD)('offboardUser refuses %s within its first workflow task and names the field', async (_what, input, field, says) => {
   const failure = await refused('offboardUser', input === undefined ? [] : [input]);
   expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, workflowTasks: 1 });
