@@ -1,15 +1,22 @@
 import { z } from 'zod';
+import { INSTANT_RULE, instantMs } from './instant';
 import { offboardUserInput, userIds } from './offboard-input';
 
 /** The columns of a source of users. Others are ignored; an empty cell means that the id is not given. */
-export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id', 'reference', 'item_ids'] as const;
+export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id', 'reference', 'item_ids', 'closed_at'] as const;
 
 /** One of {@link USER_COLUMNS}. */
 export type UserColumn = (typeof USER_COLUMNS)[number];
 
-/** One user of a source: the user of `offboardUser`, together with the Items that are to be removed. */
+const closedAt = z
+  .string()
+  .refine((text) => instantMs(text) !== undefined, INSTANT_RULE)
+  .optional()
+  .describe('When the account was closed, with the offset from UTC. With skipDone, a user is left out only if every ID was dealt with after this time.');
+
+/** One user of a source: the user of `offboardUser`, together with the Items to remove and the time of the closure. */
 export const targetUser = userIds
-  .safeExtend({ itemIds: offboardUserInput.shape.itemIds })
+  .safeExtend({ itemIds: offboardUserInput.shape.itemIds, closedAt })
   .superRefine((user, context) => {
     if (user.itemIds && user.plaidUserId === undefined && user.plaidUserToken === undefined) {
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs plaidUserId or plaidUserToken' });
@@ -25,6 +32,7 @@ const columnNames = z.strictObject({
   batch_user_id: otherName,
   reference: otherName,
   item_ids: otherName,
+  closed_at: otherName,
 });
 
 /** Our column names with the names that a source uses instead. */

@@ -11,6 +11,7 @@ const FIELDS = {
   batch_user_id: 'batchUserId',
   reference: 'reference',
   item_ids: 'itemIds',
+  closed_at: 'closedAt',
 } as const satisfies Record<UserColumn, keyof TargetUser>;
 
 const COLUMN_OF: ReadonlyMap<string, UserColumn> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));

@@ -174,6 +174,7 @@ class Sweep {
         scheduledTime: (nominal ?? new Date(state.startedAtMs)).toISOString(),
         maxUsers: this.#input.maxUsers ?? DEFAULT_MAX_USERS,
         badRows: toTolerance(this.#input.badRows ?? DEFAULT_BAD_ROWS),
+        ...(batch?.mode === 'gdpr' && { gdpr: true }),
       });
       Object.assign(state, { duplicates, rejected });
       state.counts.total = total;

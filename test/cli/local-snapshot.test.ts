@@ -45,7 +45,7 @@ async function read(ledger: OpenedLedger, given: Reading): Promise<{ state: Snap
   const { file, sweepId = freshId(), maxUsers = 100_000, signal = new AbortController().signal, env = {}, ...local } = given;
   const stderr = new PassThrough();
   const io = { ...processIo(), env, stderr: stderr as unknown as Io['stderr'] };
-  const snapshot = { sweepId, maxUsers, local: { file, badRows: { percent: 50 }, skipDone: false, ...local } };
+  const snapshot = { sweepId, maxUsers, doneSteps: [], local: { file, badRows: { percent: 50 }, skipDone: false, ...local } };
   const source = await openSweepFile(snapshot.local);
   const state = await takeLocalSnapshot(io, { ledger, hasher }, { snapshot, source, signal });
   return { state, sweepId, said: String(stderr.read() ?? '') };

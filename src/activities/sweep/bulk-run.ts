@@ -4,6 +4,7 @@ import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { MOST_USERS_IN_A_BULK_CALL } from '../../ledger/sweeps/sweep-types';
 import { SweepBarredError } from '../../ledger/sweeps/sweep-errors';
 import type { BulkUser, ChunkFence, Opener, RecordBulk } from '../../ledger/sweeps/sweep-types';
+import { subjectAt } from '../../ledger/user-subjects';
 import type { Outcome } from '../../policy/outcome';
 import { pauseMs } from '../../policy/steps/step';
 import type { TaskFailure } from '../../tasks/failure';
@@ -215,7 +216,7 @@ export class BulkRun {
       ...this.#fence,
       ...bulkCallOf(this.#input.app, services),
       ...end,
-      users: users.map(({ seq, subjects }) => ({ seq, subject: subjects.at(-1) ?? '' })),
+      users: users.map((user) => ({ seq: user.seq, subject: subjectAt('batch', user) })),
     };
     for (let tries = 1; ; tries += 1) {
       try {

@@ -2,6 +2,7 @@ import { SweepSealedError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { MOST_USERS_IN_A_BULK_CALL, MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
 import type { BulkUser, ChunkFence, Opener, OpenUser, SettledUser, SweepRow, UnfinishedRange } from '../../ledger/sweeps/sweep-types';
+import { subjectAt } from '../../ledger/user-subjects';
 import type { Outcome } from '../../policy/outcome';
 import { bulkCallOf } from './bulk-call-of';
 import type { CloseTargets } from './contract';
@@ -135,7 +136,7 @@ class Closing {
       ...bulkCallOf(app, this.#services),
       outcome,
       reason: this.#reason,
-      users: users.map(({ seq, subjects }) => ({ seq, subject: subjects.at(-1) ?? '' })),
+      users: users.map((user) => ({ seq: user.seq, subject: subjectAt('batch', user) })),
     });
   }
 

@@ -45,6 +45,8 @@ export interface TakeSnapshot {
   /** Counts for a sweep that 0.1.0 opened; others have theirs in the ledger. */
   maxUsers: number;
   badRows: Tolerance;
+  /** The users get GDPR requests, which the sweep's plan does not say. @default false */
+  gdpr?: boolean;
 }
 
 /** The users of a sweep, once all are known. */

@@ -49,10 +49,3 @@ export function planFor(
 export function plaidEnvironment(services: ChunkDependencies['services']): string {
   return services.get('plaid')?.environment ?? 'default';
 }
-
-/** The keyed hash that receipts of calls to a service carry for this user; empty when the user has no id there. */
-export function subjectAt(service: string, { user, subjects }: Pick<OpenUser, 'user' | 'subjects'>): string {
-  // Hashed when the snapshot was taken: first the id at Plaid, last the one at Batch.
-  if (service === 'batch') return user.batchUserId === undefined ? '' : (subjects.at(-1) ?? '');
-  return user.plaidUserId === undefined && user.plaidUserToken === undefined ? '' : (subjects[0] ?? '');
-}

@@ -1,7 +1,8 @@
+import { subjectAt } from '../../ledger/user-subjects';
 import type { StepReceipt, TargetRow } from '../../ledger/sweeps/sweep-types';
 import type { StepResult } from '../../policy/offboard-result';
 import type { ChunkDependencies } from './chunk-dependencies';
-import { plaidEnvironment, subjectAt } from './plan-user';
+import { plaidEnvironment } from './plan-user';
 
 /** What the names of steps at Batch begin with; the name of the app's key follows. */
 const BATCH = 'batch.';

@@ -3,13 +3,13 @@ import type { SubjectHistory } from '../../ledger/ledger';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import { SweepBarredError, SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-errors';
 import type { OpenUser } from '../../ledger/sweeps/sweep-types';
+import { subjectAt } from '../../ledger/user-subjects';
 import type { ChunkControl, ChunkDependencies } from './chunk-dependencies';
 import { ChunkRun } from './chunk-run';
 import type { ChunkWork } from './chunk-run';
 import type { ChunkProgress, ChunkResult } from './contract';
 import { FencedLedger } from './fenced-ledger';
 import { OutcomeBuffer } from './outcome-buffer';
-import { subjectAt } from './plan-user';
 import type { UserHistory } from './plan-user';
 import { UserRun } from './user-run';
 

@@ -1,6 +1,7 @@
 import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
 import { userSubjects } from '../../ledger/user-subjects';
+import type { DoneStep } from '../../policy/done-steps';
 import { targetUser } from '../../policy/source-spec';
 import type { SourceSpec } from '../../policy/source-spec';
 import { CheckedRows } from '../../sources/check-rows';
@@ -22,16 +23,23 @@ const BLOCK_CHARACTERS = 4_000_000;
 /** A slow source is written so often, so that little has to be read again after a crash. */
 const BLOCK_MS = 10_000;
 
+/** What is read, and for which plan. */
+export interface ReadSource extends TakeSnapshot {
+  source: SourceSpec;
+  /** Steps that an earlier end must have done before a user is left out as done. */
+  doneSteps: readonly DoneStep[];
+}
+
 /** Reads a source into a sweep's targets, block by block. */
 export class SourceReading {
   readonly #dependencies: SweepDependencies;
-  readonly #input: TakeSnapshot & { source: SourceSpec };
+  readonly #input: ReadSource;
   readonly #signal: AbortSignal;
   readonly #onProgress: (state: SnapshotState) => void;
 
   constructor(
     dependencies: SweepDependencies,
-    input: TakeSnapshot & { source: SourceSpec },
+    input: ReadSource,
     control: { signal: AbortSignal; onProgress: (state: SnapshotState) => void },
   ) {
     this.#dependencies = dependencies;
@@ -89,6 +97,7 @@ export class SourceReading {
     const state = await this.#dependencies.ledger.sweeps.appendTargets({
       ...block,
       sweepId: this.#input.sweepId,
+      doneSteps: this.#input.doneSteps,
       plaidEnvironment: plaidEnvironment(this.#dependencies.services),
     });
     this.#onProgress(state);

@@ -1,8 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
+import { stepsToHaveDone } from '../../policy/done-steps';
+import type { DoneStep } from '../../policy/done-steps';
 import { refusal } from '../refusals';
-import type { Snapshot, TakeSnapshot } from './contract';
+import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
 import { refuseOtherEnvironment } from './other-environment';
 import { sourceFailure } from './source-failure';
@@ -66,7 +68,14 @@ async function read(dependencies: SweepDependencies, input: TakeSnapshot, row: S
   control.onProgress(state);
   if (state.complete) return state;
   if (source === undefined) throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again');
-  return new SourceReading(dependencies, { ...input, source }, control).readOn(state);
+  const doneSteps = row.skipDone ? doneStepsOf(dependencies, input, row) : [];
+  return new SourceReading(dependencies, { ...input, source, doneSteps }, control).readOn(state);
+}
+
+/** A sweep that 0.1.0 opened has no plan yet, so that every step is asked for. */
+function doneStepsOf({ services }: SweepDependencies, { gdpr = false }: TakeSnapshot, { plan }: SweepRow): DoneStep[] {
+  const { removeUser, batchMode, ...rest } = plan === undefined ? { removeUser: true, batchMode: 'customData' as const } : (JSON.parse(plan) as ChunkPlan);
+  return stepsToHaveDone({ ...rest, removeUser, batchMode: gdpr ? 'gdpr' : batchMode }, services.get('batch')?.keySlots ?? []);
 }
 
 function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {

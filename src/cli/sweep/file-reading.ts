@@ -3,6 +3,7 @@ import { LedgerUnavailableError } from '../../ledger/ledger';
 import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
+import type { DoneStep } from '../../policy/done-steps';
 import type { CheckOptions, CheckedRows } from '../../sources/check-rows';
 import { SourceError } from '../../sources/source';
 import { CommandFailure, Refusal } from '../errors';
@@ -29,6 +30,8 @@ export interface ReadingOptions {
   maxUsers: number;
   /** For which the rows are hashed. */
   plaidEnvironment: string;
+  /** Steps that an earlier end must have done before a user is left out as done. */
+  doneSteps: readonly DoneStep[];
   signal: AbortSignal;
   toRow: (user: TargetRow['user']) => TargetRow;
   onProgress: (state: SnapshotState) => void;
@@ -74,9 +77,9 @@ export class FileReading {
   }
 
   async #write({ version }: SnapshotState, block: Omit<AppendTargets, 'sweepId' | 'version'>): Promise<SnapshotState> {
-    const { sweeps, sweepId, plaidEnvironment, signal, onProgress } = this.#options;
+    const { sweeps, sweepId, plaidEnvironment, doneSteps, signal, onProgress } = this.#options;
     signal.throwIfAborted();
-    const state = this.#withinLimit(await appendPatiently(sweeps, { ...block, sweepId, plaidEnvironment, version }, signal));
+    const state = this.#withinLimit(await appendPatiently(sweeps, { ...block, sweepId, plaidEnvironment, doneSteps, version }, signal));
     onProgress(state);
     return state;
   }

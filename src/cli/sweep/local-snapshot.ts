@@ -3,6 +3,7 @@ import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 import { userSubjects } from '../../ledger/user-subjects';
+import type { DoneStep } from '../../policy/done-steps';
 import { CheckedRows } from '../../sources/check-rows';
 import { openLocalFile } from '../../sources/open-source';
 import { RejectFile } from '../../sources/reject-file';
@@ -21,6 +22,8 @@ export interface LocalSnapshot {
   sweepId: string;
   local: LocalFile;
   maxUsers: number;
+  /** Steps that an earlier end must have done before a user is left out as done. */
+  doneSteps: readonly DoneStep[];
 }
 
 /**
@@ -47,7 +50,7 @@ export async function takeLocalSnapshot(
   { ledger, hasher }: OpenedLedger,
   { snapshot, source, signal }: { snapshot: LocalSnapshot; source: Source; signal: AbortSignal },
 ): Promise<SnapshotState> {
-  const { sweepId, local, maxUsers } = snapshot;
+  const { sweepId, local, maxUsers, doneSteps } = snapshot;
   const environment = plaidEnvironment(io.env);
   const rejects = local.rejectFile === undefined ? undefined : await createRejectFile(local.rejectFile);
   const report = new ReadingReport(io, local.file);
@@ -57,6 +60,7 @@ export async function takeLocalSnapshot(
     signal,
     maxUsers,
     plaidEnvironment: environment,
+    doneSteps,
     toRow: (user) => ({ user, subjects: userSubjects(user, environment, hasher) }),
     onProgress: (state) => report.show(state),
   });

@@ -4,6 +4,9 @@ import { plaidEnvironment } from '../../config/plaid-environment';
 import { readQueueSettings } from '../../config/settings';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
+import type { WorkerLedger, WorkerQueue } from '../../ledger/worker-environments';
+import { stepsToHaveDone } from '../../policy/done-steps';
+import type { DoneStep } from '../../policy/done-steps';
 import { DEFAULT_MAX_USERS } from '../../policy/sweep-input';
 import type { OffboardUsersInput } from '../../policy/sweep-input';
 import { noCounts } from '../../policy/sweep-result';
@@ -37,7 +40,7 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
     // A sweep that waits for approval anyway is asked about then.
     const asked = place && !input.approval ? { sweepId, input, place, from: sourceOf(wanted) } : undefined;
     if (asked && !local) return startAsking(io, client, { asked, taskQueue }, options);
-    const snapshot = local && (await readLocalFile(io, { sweepId, local, maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS }, asked));
+    const snapshot = local && (await readLocalFile(io, { sweepId, local, input, queue: { namespace: client.options.namespace, taskQueue } }, asked));
     await startRun(client, { sweepId, taskQueue, input }).catch((error: unknown) => {
       if (local) say(io, `The users of the sweep stand in the ledger: run the same command with --id ${printable(sweepId)} to start it.`);
       throw error;
@@ -85,16 +88,25 @@ function takenId(sweepId: string): CommandFailure {
 
 async function readLocalFile(
   io: Io,
-  snapshot: { sweepId: string; local: LocalFile; maxUsers: number },
+  { sweepId, local, input, queue }: { sweepId: string; local: LocalFile; input: OffboardUsersInput; queue: WorkerQueue },
   asked: AskedSweep | undefined,
 ): Promise<SnapshotState> {
-  const source = await openSweepFile(snapshot.local);
-  say(io, `Sweep ${printable(snapshot.sweepId)}: reading ${printable(snapshot.local.file)} for Plaid's ${plaidEnvironment(io.env)}.`);
+  const source = await openSweepFile(local);
+  say(io, `Sweep ${printable(sweepId)}: reading ${printable(local.file)} for Plaid's ${plaidEnvironment(io.env)}.`);
   return withWorkersLedger(io, async (opened) => {
+    const doneSteps = local.skipDone ? await doneStepsOf(opened.ledger.workers, input, queue) : [];
+    const snapshot = { sweepId, local, maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS, doneSteps };
     const state = await withInterruption(({ signal }) => takeLocalSnapshot(io, opened, { snapshot, source, signal }));
     if (asked) await confirmSnapshot(io, opened.ledger.sweeps, asked, state);
     return state;
   });
+}
+
+/** The worker makes the steps, by the app keys that it has recorded. */
+async function doneStepsOf(workers: WorkerLedger, { plaid, batch, ...rest }: OffboardUsersInput, queue: WorkerQueue): Promise<DoneStep[]> {
+  const recorded = (await workers.readWorkers(queue)).filter(({ service, state }) => service === 'batch' && state !== 'ended');
+  const apps = recorded.length === 0 ? undefined : [...new Set(recorded.flatMap(({ keySlots }) => keySlots))];
+  return stepsToHaveDone({ ...rest, removeUser: plaid?.removeUser ?? false, batchMode: batch?.mode ?? 'customData' }, apps);
 }
 
 /** @throws CommandFailure when the answer is no; what was read is destroyed then. */

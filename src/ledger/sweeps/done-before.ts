@@ -1,65 +1,130 @@
 import { sql } from 'kysely';
+import type { DoneStep } from '../../policy/done-steps';
 import { isBad, isGood } from '../../policy/offboard-result';
+import { instantMs } from '../../policy/instant';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
+import { pairSubjects } from '../user-subjects';
 import { isOneOf, rowsOf } from '../values';
 import type { SweepContext } from './sweep-context';
 import type { TargetRow } from './sweep-types';
 
+/**
+ * How much later than the closure the calls of an earlier end must have begun, in milliseconds: the clocks of the
+ * database that names the closure and of the worker may differ by this much.
+ */
+export const CLOCK_MARGIN_MS = 60_000;
+
 /** A receipt of an earlier end, as far as it says whether a user was done with. */
 interface EndReceipt {
   workflow_id: string;
+  /** Empty for a receipt of a sweep. */
   run_id: string;
   seq: number;
   phase: string;
+  step: string;
+  task: string;
   subject: string;
   service: string;
   outcome: string | null;
+  reason: string | null;
+  failure_type: string | null;
+  status: number | null;
   items: string | null;
 }
 
-/**
- * Those of the rows whom an earlier run or sweep brought to a good end for each of their ids. When in doubt a user is
- * not done: off-boarding twice does no harm, and leaving somebody out does.
- *
- * - Nothing in that end may be failed, unknown, not found or held.
- * - Each id of the row needs a good receipt of its own, so that an id that was not known then is not forgotten now. The
- *   receipt has to be about a call to the id's own provider: a run writes its last word on every step under the first of
- *   the user's ids, so that one about Batch stands under the id at Plaid too.
- * - It must not have been about some Items only: a sweep's target says so itself, and a run's last look found none left.
- * - A row for some Items only is never skipped, since nothing tells which ones an earlier end was about.
- */
-export async function findDone(context: SweepContext, rows: readonly TargetRow[]): Promise<Set<TargetRow>> {
-  const asked = rows.filter(({ user }) => user.itemIds === undefined);
-  const ends = await readEnds(context, [...new Set(asked.flatMap(({ subjects }) => subjects))]);
-  const endsBySubject = new Map<string, EndReceipt[][]>();
-  for (const end of ends) {
-    for (const subject of new Set(end.map((receipt) => receipt.subject))) {
-      endsBySubject.set(subject, [...(endsBySubject.get(subject) ?? []), end]);
-    }
-  }
-  return new Set(
-    asked.filter((row) => (endsBySubject.get(row.subjects[0] ?? '') ?? []).some((end) => isDone(end, row))),
-  );
+/** What an earlier run, or an earlier sweep for one of its users, recorded. */
+interface End {
+  /** No call of this end was made before, in milliseconds since 1970. */
+  sinceMs: number;
+  receipts: readonly EndReceipt[];
 }
 
-function isDone(end: readonly EndReceipt[], row: TargetRow): boolean {
-  if (end.some(({ phase, outcome }) => phase === 'settled' && isOutcome(outcome) && spoils(outcome))) return false;
-  const lastLook = end.findLast(({ outcome, items }) => outcome === 'read' && items !== null);
+/**
+ * Returns those of the rows whose data the receipts prove to be gone: an earlier run or sweep brought the user to a good
+ * end for each of the row's IDs, by calls that all began after the row's `closedAt`. Receipts say what was deleted, not
+ * what the provider has now, so a row without `closedAt` is never among them. In doubt a user is not done: offboarding
+ * twice does no harm, and leaving a user out does.
+ *
+ * - The end began {@link CLOCK_MARGIN_MS} or more after the closure. A sweep begins when it is created, a run with its
+ *   first receipt.
+ * - No outcome in that end is failed, unknown, not found or held.
+ * - Each ID of the row has a good receipt of its own, about a call to the ID's own provider: a run writes the outcomes of
+ *   all steps under the first of the user's IDs, so that one about Batch is also there under the ID at Plaid.
+ * - Each of `steps` that the row needs has a good outcome there, or had nothing to do.
+ * - A run's own calls bear out its outcomes. A run that was reset reports what the run before it did, perhaps long before
+ *   the closure.
+ * - The end was not about some Items only: a sweep's target says so itself, and a run's last look found none left.
+ * - A row for some Items only is never done, because receipts do not say which Items an earlier end was about.
+ */
+export async function findDone(context: SweepContext, rows: readonly TargetRow[], steps: readonly DoneStep[] = []): Promise<Set<TargetRow>> {
+  const closures = new Map<TargetRow, number>();
+  for (const row of rows) {
+    const closedMs = row.user.closedAt === undefined || row.user.itemIds !== undefined ? undefined : instantMs(row.user.closedAt);
+    if (closedMs !== undefined) closures.set(row, closedMs);
+  }
+  if (closures.size === 0) return new Set();
+  const ends = await readEnds(context, [...new Set([...closures.keys()].flatMap(({ subjects }) => subjects))]);
+  const endsBySubject = new Map<string, End[]>();
+  for (const end of ends) {
+    for (const subject of new Set(end.receipts.map((receipt) => receipt.subject))) {
+      const known = endsBySubject.get(subject);
+      if (known) known.push(end);
+      else endsBySubject.set(subject, [end]);
+    }
+  }
+  const isDone = ([row, closedMs]: [TargetRow, number]): boolean =>
+    (endsBySubject.get(row.subjects[0] ?? '') ?? []).some((end) => end.sinceMs >= closedMs + CLOCK_MARGIN_MS && provesGone(end, row, steps));
+  return new Set([...closures].filter(isDone).map(([row]) => row));
+}
+
+/** Why a step that was left out had nothing to do for the user. */
+const NOTHING_TO_DO: readonly string[] = ['noItems', 'needsUserId'];
+
+function provesGone({ receipts }: End, row: TargetRow, steps: readonly DoneStep[]): boolean {
+  if (receipts.some(({ phase, outcome }) => phase === 'settled' && isOutcome(outcome) && spoils(outcome))) return false;
+  const lastLook = receipts.findLast(({ outcome, items }) => outcome === 'read' && items !== null);
   if (lastLook !== undefined && lastLook.items !== '[]') return false;
-  return row.subjects.every((subject, index) => {
-    const service = serviceOf(row, index);
-    return end.some((one) => one.subject === subject && one.service === service && isOutcome(one.outcome) && isGood(one.outcome));
+  if (!receipts.every((receipt) => isBorneOut(receipt, receipts))) return false;
+  return pairSubjects(row.user, row.subjects).every(({ service, subject }) => {
+    const isProven = receipts.some((one) => one.subject === subject && one.service === service && isGoodOutcome(one.outcome));
+    return isProven && steps.every((step) => step.service !== service || receipts.some((one) => isEndOf(step, one)));
   });
 }
 
-/** Whose id a subject of the row is: the one at Batch comes last (see `userSubjects`). */
-function serviceOf({ user, subjects }: TargetRow, index: number): 'plaid' | 'batch' {
-  return user.batchUserId !== undefined && index === subjects.length - 1 ? 'batch' : 'plaid';
+/** Whether the receipt is the end of the step, and the step was done or had nothing to do. */
+function isEndOf({ step, task }: DoneStep, receipt: EndReceipt): boolean {
+  if (receipt.phase !== 'settled' || receipt.step !== step || (task !== undefined && receipt.task !== task)) return false;
+  return isGoodOutcome(receipt.outcome) || (receipt.outcome === 'skipped' && NOTHING_TO_DO.includes(receipt.reason ?? ''));
+}
+
+/** Whether the calls of the run itself show what it settled. What a sweep settled was written by the process that called. */
+function isBorneOut({ run_id: run, phase, step, outcome, reason }: EndReceipt, receipts: readonly EndReceipt[]): boolean {
+  if (run === '' || phase !== 'settled') return true;
+  // That a user is gone is asked once for all steps of a provider.
+  if (outcome === 'alreadyGone') return receipts.some((one) => providerOf(one) === providerOf({ step }) && isAnswered(one));
+  if (outcome !== 'removed' && outcome !== 'accepted' && reason !== 'noItems') return true;
+  return receipts.some((one) => one.step === step && isAnswered(one));
+}
+
+function providerOf({ step }: Pick<EndReceipt, 'step'>): string {
+  return step.split('.', 1)[0] ?? '';
+}
+
+/** A call that changed something, a list of Items, or a refusal that says the user is not there. */
+function isAnswered({ phase, outcome, items, status, failure_type: failureType }: EndReceipt): boolean {
+  if (phase !== 'outcome') return false;
+  const isList = outcome === 'read' && items !== null;
+  const isRefused = failureType === 'Task.Rejected' && status !== null && status >= 400 && status < 500;
+  return isList || isRefused || isGoodOutcome(outcome);
 }
 
 function spoils(outcome: Outcome): boolean {
   return outcome === 'held' || isBad(outcome, false);
+}
+
+function isGoodOutcome(outcome: string | null): boolean {
+  return isOutcome(outcome) && isGood(outcome);
 }
 
 function isOutcome(outcome: string | null): outcome is Outcome {
@@ -67,34 +132,43 @@ function isOutcome(outcome: string | null): outcome is Outcome {
 }
 
 /**
- * All receipts of every end that is about one of these subjects: a run's are its own, a sweep's those of one target. Of
- * a target the ledger knows itself whether it was about some Items only.
+ * All receipts of every end that is about one of these subjects: a run's are its own, a sweep's those of one target. The
+ * ledger itself knows whether a target was about some Items only.
  */
-async function readEnds({ db, dialect }: SweepContext, subjects: readonly string[]): Promise<EndReceipt[][]> {
+async function readEnds({ db, dialect }: SweepContext, subjects: readonly string[]): Promise<End[]> {
   const ends = await db
     .selectFrom('receipts as r')
     .leftJoin('sweeps as s', 's.sweep_id', 'r.sweep_id')
     .leftJoin('targets as t', (join) => join.onRef('t.sweep', '=', 's.number').onRef('t.seq', '=', 'r.seq'))
-    .select(['r.workflow_id', 'r.run_id', 'r.sweep_id', 'r.seq'])
+    .select(['r.workflow_id', 'r.run_id', 'r.sweep_id', 'r.seq', 's.created_at'])
     .where(isOneOf(dialect, 'r.subject', subjects))
     .where('r.phase', '=', 'settled')
     .where((eb) => eb.or([eb('t.some_items', 'is', null), eb('t.some_items', '=', 0)]))
     .execute();
-  const keys = new Set(
-    ends.map((end) => JSON.stringify([end.workflow_id, end.run_id, end.sweep_id === null ? null : end.seq])),
+  const createdAt = new Map(
+    ends.map((end) => [JSON.stringify([end.workflow_id, end.run_id, end.sweep_id === null ? null : end.seq]), end.created_at]),
   );
+  const keys = [...createdAt.keys()];
   const column = (index: number) => (dialect === 'postgres' ? sql`value::jsonb->>${sql.lit(index)}` : sql`value->>${sql.lit(index)}`);
-  const { rows } = await sql<EndReceipt & { ending: number }>`
-    select list.seq as ending, r.workflow_id, r.run_id, r.seq, r.phase, r.subject, r.service, r.outcome, r.items
-    from ${rowsOf(dialect, [...keys])} as list
+  const { rows } = await sql<EndReceipt & { ending: number; at: Date | string }>`
+    select list.seq as ending, r.workflow_id, r.run_id, r.seq, r.phase, r.step, r.task, r.subject, r.service, r.outcome, r.reason,
+      r.failure_type, r.status, r.items, r.at
+    from ${rowsOf(dialect, keys)} as list
     join receipts as r on r.workflow_id = ${column(0)} and r.run_id = ${column(1)}
     where ${column(2)} is null or (r.activity_id = '' and r.seq = cast(${column(2)} as integer))
     order by r.id`.execute(db);
-  const found = new Map<number, EndReceipt[]>();
+  const found = new Map<number, { firstMs: number; receipts: EndReceipt[] }>();
   for (const row of rows) {
+    const atMs = new Date(row.at).getTime();
     const end = found.get(row.ending);
-    if (end === undefined) found.set(row.ending, [row]);
-    else end.push(row);
+    if (end === undefined) found.set(row.ending, { firstMs: atMs, receipts: [row] });
+    else {
+      end.firstMs = Math.min(end.firstMs, atMs);
+      end.receipts.push(row);
+    }
   }
-  return [...found.values()];
+  return [...found].map(([ending, { firstMs, receipts }]) => {
+    const created = createdAt.get(keys[ending] ?? '');
+    return { sinceMs: created == null ? firstMs : new Date(created).getTime(), receipts };
+  });
 }

@@ -16,8 +16,10 @@ const MOST_IDS = 4;
  * A row is a duplicate when one earlier row has all its ids and reaches as far. Looking for that row by one of the ids
  * would be slow when a thousand rows share it, so each row leaves a key for every set of its ids, and a later row asks
  * for exactly its own set: one look-up, whatever the source holds.
+ *
+ * @param isDone The row is left out as done: it leaves keys of another kind, which only such rows ask for.
  */
-export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow): DuplicateKeys {
+export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow, { isDone = false } = {}): DuplicateKeys {
   const ids = [...new Set(subjects)].sort();
   if (ids.length === 0 || ids.length > MOST_IDS) {
     throw new TypeError(`subjects must hold one to ${MOST_IDS} keyed hashes, and holds ${ids.length}.`);
@@ -25,6 +27,10 @@ export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow): Dup
   // Without itemIds the row is about all Items.
   const items = user.itemIds === undefined ? null : [...new Set(user.itemIds)].sort();
   const all = key.duplicateKey([ids, null]);
+  // A row for some Items is never done, so that one that is done is about all of them.
+  if (isDone) {
+    return { askedFor: [all, key.duplicateKey([ids, null, 'done'])], left: subsetsOf(ids).map((some) => key.duplicateKey([some, null, 'done'])) };
+  }
   return {
     askedFor: items === null ? [all] : [all, key.duplicateKey([ids, items])],
     left: subsetsOf(ids).map((some) => (items === null && some.length === ids.length ? all : key.duplicateKey([some, items]))),

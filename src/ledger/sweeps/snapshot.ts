@@ -43,8 +43,8 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
   const state = await readState(context, sweepId);
   if (state.snapshot_version !== append.version || state.snapshot_complete === 1) throw new SnapshotMovedError();
   if (rows.some(({ user }) => hasIdAtPlaid(user))) await noteEnvironment(context, sweepId, append.plaidEnvironment, state.plaid_environment);
-  const { fresh, keys } = await withoutDuplicates(context, { sweep, key, rows });
-  const done = state.skip_done === 1 ? await findDone(context, fresh) : new Set<TargetRow>();
+  const done = state.skip_done === 1 ? await findDone(context, rows, append.doneSteps) : new Set<TargetRow>();
+  const { fresh, keys } = await withoutDuplicates(context, { sweep, key, rows, done });
   const written = fresh.map((row, index) => [
     key.encryptUser(state.total + index, literal(row.user)),
     JSON.stringify(row.subjects),
@@ -156,12 +156,16 @@ function hasIdAtPlaid({ plaidUserId, plaidUserToken }: TargetUser): boolean {
   return plaidUserId !== undefined || plaidUserToken !== undefined;
 }
 
-/** The rows that are no duplicates, of earlier ones here or of those already written, and the keys they leave. */
+/**
+ * Returns the rows that are not duplicates, of earlier ones here or of those already written, and the keys they leave. A
+ * row that is left out as done hides only rows that are done as well: a later one of the same user may name a later
+ * closure.
+ */
 async function withoutDuplicates(
   { db, dialect }: SweepContext,
-  { sweep, key, rows }: { sweep: number; key: SweepKey; rows: readonly TargetRow[] },
+  { sweep, key, rows, done }: { sweep: number; key: SweepKey; rows: readonly TargetRow[]; done: ReadonlySet<TargetRow> },
 ): Promise<{ fresh: TargetRow[]; keys: string[] }> {
-  const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row) }));
+  const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row) }) }));
   const known = await db
     .selectFrom('target_keys')
     .select('key')

@@ -1,3 +1,4 @@
+import type { DoneStep } from '../../policy/done-steps';
 import type { Outcome } from '../../policy/outcome';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { TargetUser } from '../../policy/target-user';
@@ -21,7 +22,8 @@ export interface NewSweep {
   /** The sweep whose failed and unknown users this one takes up again. */
   redriveOf?: string;
   /**
-   * Users whom an earlier run or sweep of this ledger brought to a good end are marked `skipped` when they are appended.
+   * Users whose `closedAt` lies before the calls by which an earlier run or sweep of this ledger brought them to a good
+   * end are marked `skipped` when they are appended; see `findDone`.
    * @default false
    */
   skipDone?: boolean;
@@ -96,6 +98,11 @@ export interface AppendTargets {
   plaidEnvironment?: string;
   /** Where the source goes on after these rows. Encrypted, since a cursor may hold an id. */
   position: string;
+  /**
+   * Steps that an earlier end must have done before a user is left out as done.
+   * @default none
+   */
+  doneSteps?: readonly DoneStep[] | undefined;
   /**
    * How many rows in this stretch of the source were refused.
    * @default 0

@@ -1,0 +1,33 @@
+/** A date and a time of day with the offset from UTC, as ISO 8601 and Postgres write them. */
+const INSTANT = new RegExp(
+  [
+    /^(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)/,
+    /[Tt ](?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d)(?:[.,]\d{1,9})?)?/,
+    / ?(?:(?<utc>[Zz]|UTC|GMT)|(?<sign>[+-])(?<offsetHour>\d\d)(?::?(?<offsetMinute>\d\d))?)$/,
+  ]
+    .map(({ source }) => source)
+    .join(''),
+);
+
+/** What {@link instantMs} reads, for messages. */
+export const INSTANT_RULE =
+  'must be a date and time with an offset from UTC, such as 2026-03-28T12:00:00Z or 2026-03-28 12:00:00+01; without an offset the moment is not known';
+
+/**
+ * Returns the moment that a text names, in milliseconds since 1970, rounded down to the second; undefined when it is not
+ * a date and time of day with an offset, or does not exist in the calendar.
+ */
+export function instantMs(text: string): number | undefined {
+  const parts = INSTANT.exec(text)?.groups;
+  if (!parts) return undefined;
+  const number = (name: string): number => Number(parts[name] ?? 0);
+  const [year, month, day, hour, minute, second] = [number('year'), number('month'), number('day'), number('hour'), number('minute'), number('second')];
+  const local = new Date(0);
+  local.setUTCFullYear(year, month - 1, day);
+  local.setUTCHours(hour, minute, second);
+  const exists = local.getUTCMonth() === month - 1 && local.getUTCDate() === day && hour <= 23 && minute <= 59 && second <= 59;
+  const [offsetHour, offsetMinute] = [number('offsetHour'), number('offsetMinute')];
+  if (!exists || offsetHour > 15 || offsetMinute > 59) return undefined;
+  const offsetMs = (offsetHour * 60 + offsetMinute) * 60_000;
+  return local.getTime() - (parts['sign'] === '-' ? -offsetMs : offsetMs);
+}
