@@ -54,7 +54,7 @@ export const offboardUsersInput = z
     maxUsers: z.number().int('must be a whole number').min(1).max(1_000_000_000).optional().describe('Refuse a source with more users. Default: 100,000.'),
     approval: z.boolean().optional().describe('Wait for the update "approve" before the first call.'),
     approveWithin: durationText.optional().describe(`With approval: cancel the sweep when it is not approved within this time. Default: "${DEFAULT_APPROVE_WITHIN}".`),
-    skipDone: z.boolean().optional().describe('Leave out users whom an earlier run brought to a good end.'),
+    skipDone: z.boolean().optional().describe('Leave out rows with closed_at whose user was offboarded after that time, as the receipts show. Others are done again.'),
     granularity: z.enum(['user', 'chunk']).optional().describe('One child workflow for each user, or many users in one activity. Default: user up to 100 users, chunk above.'),
   })
   .superRefine((input, context) => {

@@ -12,7 +12,7 @@ import { createSubjectHasher } from '../../src/ledger/subject';
 import type { SweepLedger } from '../../src/ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from '../../src/ledger/sweeps/sweep-types';
 import { userSubjects } from '../../src/ledger/user-subjects';
-import { DATABASES, SUBJECT_KEY, cleanUp, open, temporaryFolder } from '../ledger/databases';
+import { DATABASES, SUBJECT_KEY, cleanUp, intentOf, open, temporaryFolder } from '../ledger/databases';
 
 const hasher = createSubjectHasher(SUBJECT_KEY);
 const HEAD = 'plaid_user_id,batch_user_id\n';
@@ -101,6 +101,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
 
   it('marks users as skipped whom an earlier end has done, when it is asked to', async () => {
     const subjects = [hasher.subject('batch', 'default', 'done')];
+    await ledger.recordOutcome({ ...intentOf({ workflowId: 'offboard-done', step: 'batch.ios', task: 'batch.customDataDelete', service: 'batch', subjects }), outcome: 'accepted' });
     await ledger.recordEnd({
       workflowId: 'offboard-done',
       runId: 'run-1',
@@ -109,8 +110,10 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
       steps: [{ step: 'batch.ios', task: 'batch.customDataDelete', outcome: 'accepted' }],
       compensations: [],
     });
-    const file = fileWith(`${HEAD},done\n,new\n`);
+    const file = fileWith('batch_user_id,closed_at\ndone,2026-01-01T00:00:00Z\nnew,2026-01-01T00:00:00Z\n');
     expect((await ledger.sweeps.count((await read(ledger, { file, skipDone: true })).sweepId)).skipped).toBe(1);
+    const unsaid = fileWith(`${HEAD},done\n,new\n`);
+    expect((await ledger.sweeps.count((await read(ledger, { file: unsaid, skipDone: true })).sweepId)).skipped).toBe(0);
     expect((await ledger.sweeps.count((await read(ledger, { file })).sweepId)).skipped).toBe(0);
   });
 

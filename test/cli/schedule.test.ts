@@ -8,8 +8,8 @@ import type { StageUser, SweepEnd, SweepStage } from './sweep-stage';
 jest.setTimeout(240_000);
 
 /** Nights at three; somebody closed the account a day before each. */
-const NIGHTS = ['2030-03-01T03:00:00Z', '2030-03-02T03:00:00Z', '2030-03-03T03:00:00Z'];
-const CLOSED_AT = ['2030-02-28T12:00:00.000Z', '2030-03-01T12:00:00.000Z', '2030-03-02T12:00:00.000Z'];
+const NIGHTS = ['2024-03-01T03:00:00Z', '2024-03-02T03:00:00Z', '2024-03-03T03:00:00Z'];
+const CLOSED_AT = ['2024-02-29T12:00:00.000Z', '2024-03-01T12:00:00.000Z', '2024-03-02T12:00:00.000Z'];
 const NAME = 'nightly-clean-up';
 
 let stage: SweepStage;
@@ -19,7 +19,7 @@ let users: StageUser[];
 beforeAll(async () => {
   stage = await openStage(({ folder }) => ({
     HTTP_TASKS_SOURCE_CLOSED_URL: `file:${join(folder, 'accounts.db')}`,
-    HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select plaid_user_id, batch_user_id from accounts where closed_at < :scheduledTime order by closed_at',
+    HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select plaid_user_id, batch_user_id, closed_at from accounts where closed_at < :scheduledTime order by closed_at',
   }));
   users = stage.newUsers(3);
   const accounts = new Database(join(stage.folder, 'accounts.db'));
@@ -59,7 +59,7 @@ it('creates a Schedule of sweeps over a configured query, which shows what it wi
 });
 
 it('runs every missed night of a backfill, each with its own nominal time, and leaves out who was done before', async () => {
-  const backfilled = await stage.run('schedule', 'backfill', NAME, '--from', '2030-03-01T00:00:00Z', '--to', '2030-03-04T00:00:00Z');
+  const backfilled = await stage.run('schedule', 'backfill', NAME, '--from', '2024-03-01T00:00:00Z', '--to', '2024-03-04T00:00:00Z');
   expect({ code: backfilled.code, document: backfilled.document }).toMatchObject({ code: 0 });
   const { lastRuns } = await until('all nights have ended', async () => {
     const { document } = await show();

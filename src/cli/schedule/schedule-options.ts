@@ -57,7 +57,7 @@ export function addScheduleOptions(command: Command): Command {
     .addOption(literalOption('--note <text>', 'a remark about the schedule, for people'))
     .addOption(new Option('--paused', 'create it paused'))
     .addOption(new Option('--yes', YES_HELP))
-    .addOption(new Option('--no-skip-done', 'take users again whom an earlier run brought to a good end'));
+    .addOption(new Option('--no-skip-done', 'offboard rows again whose user was offboarded after the row\'s closed_at, as the receipts show'));
   addPlanOptions(command, { noteFlag: '--reason-note' });
   return addSourceOptions(command);
 }

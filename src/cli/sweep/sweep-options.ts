@@ -40,7 +40,7 @@ export function addSweepOptions(command: Command): Command {
   command.addOption(literalOption('--source <source>', 'who: a file here, file:PATH or query:NAME (see above)'));
   addPlanOptions(command, { noteFlag: '--note' });
   return addSourceOptions(command)
-    .addOption(new Option('--skip-done', 'leave out users whom an earlier run brought to a good end'))
+    .addOption(new Option('--skip-done', 'leave out rows with closed_at whose user was offboarded after that time, as the receipts show; others are done again'))
     .addOption(literalOption('--format <format>', 'csv or jsonl, for a file here whose name does not tell'))
     .addOption(literalOption('--reject-file <file>', 'keep the rows of a file here that cannot be users, with their lines'))
     .addOption(literalOption('--id <id>', 'the id of the sweep (else made of the time)'))

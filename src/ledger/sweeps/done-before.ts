@@ -169,6 +169,6 @@ async function readEnds({ db, dialect }: SweepContext, subjects: readonly string
   }
   return [...found].map(([ending, { firstMs, receipts }]) => {
     const created = createdAt.get(keys[ending] ?? '');
-    return { sinceMs: created == null ? firstMs : new Date(created).getTime(), receipts };
+    return { sinceMs: created === null || created === undefined ? firstMs : new Date(created).getTime(), receipts };
   });
 }

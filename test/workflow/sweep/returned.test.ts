@@ -75,6 +75,9 @@ describe.each(['user', 'chunk'] as const)('a second sweep with skipDone and a gr
       counts: { total: 7, skipped: 2, accepted: 5, notFound: 0, failed: 0, unknown: 0 },
     });
     expect(place.simulators.plaid.state().items.left).toEqual([]);
+    // What a user costs of whom nothing is left and who cannot be left out.
+    const ofIdle = place.simulators.plaid.calls().calls.filter(({ user }) => user === 'idle');
+    expect(ofIdle.map(({ endpoint }) => endpoint)).toEqual(['userItemsGet', 'userProductsTerminate']);
     expect(asked()).toEqual({ atPlaid: ['idle', 'newer', 'unsaid'], atBatch: ['batch-newer', 'batch-unsaid', 'idle', 'newer', 'unsaid'] });
   });
 
