@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
 import { internalQueue } from './policy/internal-queue';
@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 200;
  *
  * - created: by `create`; they poll nothing yet.
  * - running: from `runBeside` on, as long as the main worker runs.
- * - stopping: once the main worker stops or one of these fails, which also stops the main worker.
+ * - stopping: once the main worker stops or one of these ends, which also stops the main worker.
  */
 export class InternalWorkers {
   readonly #main: Worker;
@@ -37,30 +37,38 @@ export class InternalWorkers {
     const only = (chosen: readonly string[]) => Object.fromEntries(chosen.map((name) => [name, activities[name]])) as Activities;
     const chunks = names.filter((name) => CHUNK_ACTIVITIES.includes(name));
     const short = names.filter((name) => !CHUNK_ACTIVITIES.includes(name));
-    return new InternalWorkers(main, [
-      await Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) }),
-      await Worker.create({ ...optionsBeside(main, 'chunks'), activities: only(chunks), maxConcurrentActivityTaskExecutions: CHUNK_SLOTS }),
-    ]);
+    const first = await Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) });
+    try {
+      const second = await Worker.create({ ...optionsBeside(main, 'chunks'), activities: only(chunks), maxConcurrentActivityTaskExecutions: CHUNK_SLOTS });
+      return new InternalWorkers(main, [first, second]);
+    } catch (error) {
+      await retireWorker(first).catch(() => undefined);
+      throw error;
+    }
   }
 
-  /** Runs the main worker by `run`, and these beside it. Resolves or rejects when all of them have stopped. */
+  /**
+   * Runs the main worker by `run`, and these beside it. Settles when all of them have stopped.
+   *
+   * @throws what the first of them to fail failed with.
+   */
   async runBeside(run: () => Promise<void>): Promise<void> {
+    let failed: { error: unknown } | undefined;
+    const noting = (running: Promise<void>): Promise<void> => running.catch((error: unknown) => void (failed ??= { error }));
     const ended = new AbortController();
     const watching = this.#stopWithMain(ended.signal);
-    const running = this.#workers.map((worker) =>
-      worker.run().catch((error: unknown) => {
-        this.#stop(this.#main);
-        throw error;
-      }),
-    );
-    try {
-      await run();
-    } finally {
-      ended.abort();
-      await watching;
-      for (const worker of this.#workers) this.#stop(worker);
-      await Promise.all(running);
-    }
+    const running = this.#workers.map((worker) => noting(worker.run()).then(() => this.#stop(this.#main)));
+    await noting(run());
+    ended.abort();
+    await watching;
+    for (const worker of this.#workers) this.#stop(worker);
+    await Promise.all(running);
+    if (failed) throw failed.error;
+  }
+
+  /** Frees those that have not run. */
+  async discard(): Promise<void> {
+    await Promise.all(this.#workers.filter((worker) => worker.getState() === 'INITIALIZED').map((worker) => retireWorker(worker)));
   }
 
   async #stopWithMain(ended: AbortSignal): Promise<void> {
@@ -75,6 +83,19 @@ export class InternalWorkers {
   #stop(worker: Worker): void {
     if (worker.getState() === 'RUNNING') worker.shutdown();
   }
+}
+
+/**
+ * Frees a worker that was created and must not run. The SDK frees its connection and its native half only at the end of a
+ * run, so that it is run and stopped immediately; an activity that it is given meanwhile fails and is tried again.
+ */
+export async function retireWorker(worker: Worker, run = (given: Worker): Promise<void> => given.run()): Promise<void> {
+  let over = false;
+  const running = run(worker).finally(() => (over = true));
+  running.catch(() => undefined);
+  while (!over && worker.getState() === 'INITIALIZED') await setImmediate();
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+  await running;
 }
 
 /** What of the main worker's options holds for an internal one too. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { SimplePlugin } from '@temporalio/plugin';
 import { Runtime } from '@temporalio/worker';
 import type { BundleOptions, Worker, WorkerOptions } from '@temporalio/worker';
-import { InternalWorkers } from './internal-workers';
+import { InternalWorkers, retireWorker } from './internal-workers';
 import { internalQueue, isInternalQueue } from './policy/internal-queue';
 import { EncryptionCodec } from './codec/encryption-codec';
 import { createHttpTaskActivities } from './activities/create-activities';
@@ -21,7 +21,8 @@ import type { SourceFactory } from './sources/open-source';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
 import { plaidService } from './tasks/plaid/service';
-import { checkingTheBundle, refuseWorkflowClashes } from './host-checks/refuse-workflow-clashes';
+import { checkBundle, checkingTheBundle } from './host-checks/check-bundle';
+import type { BundleRules } from './host-checks/check-bundle';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
 import { ensureSearchAttributes } from './operator/search-attributes';
 import { startLink } from './operator/start-links';
@@ -74,6 +75,13 @@ export interface HttpTasksPluginOptions {
    * @default what HTTP_TASKS_NEXUS says (`on` or `off`), else true
    */
   nexus?: boolean;
+  /**
+   * Whether the worker runs the package's workflows. With `true`, a workflows file that uses nothing of the package is
+   * refused, because runs of `offboardUser` and `offboardUsers` on its task queue would wait forever. Give `false` to a worker
+   * that is there for the activities only, and to `bundleWorkflowCode` for its bundle.
+   * @default true
+   */
+  workflows?: boolean;
   /** Something about the ledger that an operator may want to see in a log. */
   onLedgerEvent?: (event: LedgerEvent) => void;
   /** Called once the ledger is open, right before the worker polls. */
@@ -89,10 +97,12 @@ export interface HttpTasksPluginOptions {
  * The off-boarding workflows' own activities are served on two internal task queues, `<queue>.internal` and
  * `<queue>.internal.chunks`, by two more workers that the plugin runs beside yours and that share its connection.
  *
- * The ledger is opened, and brought up to date, before the worker polls, and closed after it stopped. One plugin serves
- * one worker.
+ * The ledger is opened, and brought up to date, before the worker polls. One plugin may serve several workers of a process,
+ * which then share the ledger and the connections to providers: the first opens them and the last to stop closes them.
  *
- * @throws SettingsError with every missing or wrong setting at once, from the constructor.
+ * Settings are read when the first worker is created, so that a bundle can be made where there are no secrets.
+ *
+ * @throws SettingsError with every missing or wrong setting at once, from `Worker.create`.
  * A workflow of yours with the name of one of ours is refused when the bundle is made, or, for a bundle made before,
  * when the worker is created; if the bundle cannot be loaded outside a workflow, its names are not compared.
  *
@@ -100,43 +110,30 @@ export interface HttpTasksPluginOptions {
  *   `Worker.create` or `bundleWorkflowCode`.
  */
 export class HttpTasksPlugin extends SimplePlugin {
-  readonly #activities: HttpTaskActivities;
-  readonly #onReady: (() => void) | undefined;
-  readonly #searchAttributes: boolean;
-  readonly #startTemplates: boolean;
-  readonly #nexusService: NexusService | undefined;
-  readonly #uiUrl: string | undefined;
+  readonly #options: HttpTasksPluginOptions;
+  readonly #catalogue: Catalogue;
+  /** Made when the first worker is created. */
+  #made: Parts | undefined;
   /** The names of the internal task queues that this plugin serves. */
   readonly #internal = new Set<string>();
-  /** What a host should see in its log when the worker starts. */
-  readonly #notes: Notes | undefined;
-  /** Which keys of imported services go where, to be logged before the first call. */
-  readonly #keyLines: readonly string[];
 
   constructor(options: HttpTasksPluginOptions = {}) {
-    const { env = process.env, settings, tasks = [], sources, searchAttributes, startTemplates = false, nexus, onLedgerEvent, onReady } = options;
     super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
     refuseMixedVersions();
-    this.#onReady = onReady;
-    const catalogue = new Catalogue([...CATALOGUE, ...tasks]);
-    const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
-    const read = settings ?? readSettings(env, services);
-    this.#searchAttributes = searchAttributes ?? read.searchAttributes;
-    this.#startTemplates = startTemplates;
-    this.#uiUrl = read.ui;
-    const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
-    if (!settings) this.#notes = { settings: read, services: services.map(({ name }) => name), misspelt };
-    this.#keyLines = keyBindings(env, services).filter(({ service }) => read.sender.services.has(service)).map(bindingLine);
-    this.#nexusService = (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined;
-    this.#activities = createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent });
+    this.#options = options;
+    this.#catalogue = new Catalogue([...CATALOGUE, ...(options.tasks ?? [])]);
   }
 
   /**
    * How long ago the ledger last answered, in milliseconds, for a readiness check of the host's own; it is asked every
-   * five seconds. Undefined while the worker does not run.
+   * five seconds. Undefined while no worker runs.
    */
   get ledgerLagMs(): number | undefined {
-    return this.#activities.ledgerLagMs;
+    return this.#made?.activities.ledgerLagMs;
+  }
+
+  get #parts(): Parts {
+    return (this.#made ??= partsOf(this.#options, this.#catalogue));
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {
@@ -145,20 +142,21 @@ export class HttpTasksPlugin extends SimplePlugin {
     if (isInternalQueue(options.taskQueue)) {
       throw new TypeError(`${this.name}: the task queue ${options.taskQueue} ends like the name of an internal queue. Choose another name.`);
     }
+    const { activities, nexusService } = this.#parts;
     const own = activitiesOf(options);
-    for (const name of Object.keys(this.#activities.activities)) {
+    for (const name of Object.keys(activities.activities)) {
       if (!(name in own)) continue;
       throw new TypeError(
         `Your worker's activity "${name}" and the activity "${name}" of ${this.name} have one name. Rename yours: the plugin's name is part of its contract.`,
       );
     }
     const bundle = bundleCodeOf(options);
-    if (bundle !== undefined) refuseWorkflowClashes(this.name, bundle, () => Runtime.instance().logger);
+    if (bundle !== undefined) checkBundle(this.#bundleRules(() => Runtime.instance().logger), bundle);
     return super.configureWorker({
       ...options,
-      ...(this.#nexusService && { nexusServices: this.#beside(this.#nexusService, options) }),
+      ...(nexusService && { nexusServices: this.#beside(nexusService, options) }),
       ...(options.maxHeartbeatThrottleInterval === undefined && { maxHeartbeatThrottleInterval: HEARTBEAT_EVERY }),
-      activities: { ...own, ...this.#activities.activities },
+      activities: { ...own, ...activities.activities },
     });
   }
 
@@ -172,37 +170,62 @@ export class HttpTasksPlugin extends SimplePlugin {
 
   override configureBundler(options: BundleOptions): BundleOptions {
     const configured = super.configureBundler(options);
-    return { ...configured, webpackConfigHook: checkingTheBundle(this.name, configured) };
+    return { ...configured, webpackConfigHook: checkingTheBundle(this.#bundleRules(() => configured.logger), configured) };
   }
 
+  #bundleRules(logger: BundleRules['logger']): BundleRules {
+    return { pluginName: this.name, wantsOurs: this.#options.workflows ?? true, logger };
+  }
+
+  /** Runs a worker once everything it needs is there. What keeps it from starting is what this rejects with. */
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
-    const { taskQueue } = worker.options;
-    if (this.#internal.has(taskQueue)) return next(worker);
-    // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
-    if (this.#notes) noteSetup(this.#notes, worker, this.name);
-    await this.#activities.open(Runtime.instance().metricMeter);
-    await this.#activities.announce(worker.options);
-    let templates: Promise<void> | undefined;
+    if (this.#internal.has(worker.options.taskQueue)) return next(worker);
     try {
+      await this.#serve(worker, next);
+    } finally {
+      // A worker that was refused has not run, and would keep its connection from being closed and its process from ending.
+      if (worker.getState() === 'INITIALIZED') await retireWorker(worker, next).catch((error: unknown) => this.#noteUnclosed(error));
+    }
+  }
+
+  async #serve(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
+    const { activities, notes, keyLines } = this.#parts;
+    const { taskQueue } = worker.options;
+    // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
+    if (notes) noteSetup(notes, worker, this.name);
+    await activities.open(Runtime.instance().metricMeter);
+    let record: Awaited<ReturnType<HttpTaskActivities['announce']>> | undefined;
+    let templates: Promise<void> | undefined;
+    let internal: InternalWorkers | undefined;
+    try {
+      record = await activities.announce(worker.options);
       await this.#warnOfUnknownHolds();
-      if (this.#searchAttributes) await this.#useSearchAttributes(worker);
-      if (this.#startTemplates) templates = this.#makeTemplates(worker);
+      if (this.#parts.searchAttributes) await this.#useSearchAttributes(worker);
+      if (this.#options.startTemplates) templates = this.#makeTemplates(worker);
       for (const which of ['short', 'chunks'] as const) this.#internal.add(internalQueue(taskQueue, which));
-      const internal = await InternalWorkers.create(worker, this.#activities.activities);
-      for (const line of this.#keyLines) Runtime.instance().logger.info(`Imported service ${line}`, { plugin: this.name });
-      this.#onReady?.();
+      internal = await InternalWorkers.create(worker, activities.activities);
+      for (const line of keyLines) Runtime.instance().logger.info(`Imported service ${line}`, { plugin: this.name });
+      this.#options.onReady?.();
       await internal.runBeside(() => super.runWorker(worker, next));
     } finally {
       await templates;
-      await this.#activities.close();
+      // What goes wrong here must not take the place of why the worker ended.
+      for (const end of [() => internal?.discard(), () => record?.end(), () => activities.close()]) {
+        await end()?.catch((error: unknown) => this.#noteUnclosed(error));
+      }
     }
+  }
+
+  #noteUnclosed(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    Runtime.instance().logger.warn(`While the worker ended, something could not be closed: ${why}`, { plugin: this.name });
   }
 
   /** Holds of 0.1.0 are hashes for one environment, which cannot be told from them: this worker may be in another one. */
   async #warnOfUnknownHolds(): Promise<void> {
     const { logger } = Runtime.instance();
     try {
-      const holds = await this.#activities.countUnknownHolds();
+      const holds = await this.#parts.activities.countUnknownHolds();
       if (holds === 0) return;
       const which = holds === 1 ? '1 hold of this ledger covers' : `${holds} holds of this ledger cover`;
       logger.warn(`${which} one unknown environment only (set by version 0.1.0), perhaps not this worker's. Set ${holds === 1 ? 'it' : 'them'} again: see http-tasks hold list.`, {
@@ -222,7 +245,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       ensureSearchAttributes(connection.operatorService, namespace),
     );
     for (const problem of problems) Runtime.instance().logger.warn(problem, { plugin: this.name });
-    this.#activities.useSearchAttributes(usable);
+    this.#parts.activities.useSearchAttributes(namespace, usable);
   }
 
   /** They serve people at the UI only, so that they are made beside the work, and a failure is told and no more. */
@@ -232,9 +255,10 @@ export class HttpTasksPlugin extends SimplePlugin {
       if (!client) return;
       const inputs = exampleInputs();
       const templates = await client.withDeadline(Date.now() + TEMPLATES_WITHIN_MS, () => makeStartTemplates(client, { taskQueue, inputs }));
-      if (this.#uiUrl === undefined) return;
+      const { uiUrl } = this.#parts;
+      if (uiUrl === undefined) return;
       for (const template of templates) {
-        const url = startLink({ uiUrl: this.#uiUrl, namespace, taskQueue }, template);
+        const url = startLink({ uiUrl, namespace, taskQueue }, template);
         logger.info(`To start ${template.workflowType} by hand: ${url}`, { plugin: this.name });
       }
     } catch (error) {
@@ -242,6 +266,34 @@ export class HttpTasksPlugin extends SimplePlugin {
       logger.warn(`The examples for the Temporal UI's Start Workflow page could not be made (${why}); http-tasks links makes them later.`, { plugin: this.name });
     }
   }
+}
+
+/** What settings become. */
+interface Parts {
+  activities: HttpTaskActivities;
+  nexusService: NexusService | undefined;
+  searchAttributes: boolean;
+  uiUrl: string | undefined;
+  /** What a host should see in its log when the worker starts. */
+  notes: Notes | undefined;
+  /** Which keys of imported services go where, to be logged before the first call. */
+  keyLines: readonly string[];
+}
+
+/** @throws SettingsError with every missing or wrong setting at once. */
+function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
+  const { env = process.env, settings, tasks = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
+  const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
+  const read = settings ?? readSettings(env, services);
+  const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
+  return {
+    activities: createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent }),
+    nexusService: (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined,
+    searchAttributes: searchAttributes ?? read.searchAttributes,
+    uiUrl: read.ui,
+    notes: settings ? undefined : { settings: read, services: services.map(({ name }) => name), misspelt },
+    keyLines: keyBindings(env, services).filter(({ service }) => read.sender.services.has(service)).map(bindingLine),
+  };
 }
 
 /** What is said about a host's worker when it starts. */
@@ -252,13 +304,15 @@ interface Notes {
 }
 
 /** A host's process may have variables for others, so that a misspelt one is a warning there. */
-function noteSetup({ settings, services, misspelt }: Notes, { options: { taskQueue, loadedDataConverter } }: Worker, plugin: string): void {
+function noteSetup({ settings, services, misspelt }: Notes, { options }: Worker, plugin: string): void {
+  const { taskQueue, loadedDataConverter, workflowsPath, workflowBundle } = options;
   const { logger } = Runtime.instance();
   for (const { setting, message } of misspelt) logger.warn(`The environment variable ${setting} ${message}`, { plugin });
   const codecs = loadedDataConverter.payloadCodecs;
   // The host decides whether payloads are encrypted, whatever the settings say.
   const own = codecs.some((codec) => codec instanceof EncryptionCodec) ? {} : { encryption: codecs.length > 0 ? "by the host's own codec" : 'off' };
-  logger.info(setupText(setupLine(settings, services, { taskQueue, ...own })), { plugin });
+  const workflows = workflowsPath !== undefined || workflowBundle !== undefined;
+  logger.info(setupText(setupLine(settings, services, { taskQueue, workflows, ...own })), { plugin });
 }
 
 function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {

@@ -14,6 +14,7 @@ import { readTemporalConnection } from './config/temporal-connection';
 import type { TemporalConnection } from './config/temporal-connection';
 import { openLedger } from './ledger/open-ledger';
 import type { LedgerEvent } from './ledger/open-ledger';
+import { LedgerUnavailableError } from './ledger/ledger';
 import { LedgerSettingError } from './ledger/setting-error';
 import { EncryptionPlugin } from './encryption-plugin';
 import { HealthServer } from './observability/health-server';
@@ -71,8 +72,9 @@ async function createWorkerAround(
 /**
  * Reads the configuration, reports everything that is wrong with it at once, connects and polls until SIGINT or SIGTERM.
  * Then it takes no more tasks, finishes or hands back what it has, and ends, at the latest after HTTP_TASKS_SHUTDOWN_MS.
+ * Asked to end before it polls, it ends within seconds.
  *
- * @throws SettingsError before anything is connected.
+ * @throws SettingsError before anything is connected; what kept it from polling otherwise.
  */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES);
@@ -80,6 +82,8 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   // It may be in Temporal's configuration file instead of the environment.
   const { apiKey } = connectionOptions;
   const log = createWorkerLog({ settings, moreSecrets: [...environmentSecrets(env), ...(typeof apiKey === 'string' ? [apiKey] : [])] });
+  const stopping = new Stopping(own, log);
+  const closing: Closing[] = [];
   let worker: Worker | undefined;
   let connection: NativeConnection | undefined;
   const onLedgerEvent = (event: LedgerEvent): void => log.info(event, 'ledger');
@@ -98,31 +102,40 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
     ledgerLagMs: () => plugin.ledgerLagMs,
     isPolling: async () => worker !== undefined && connection !== undefined && isPolling(connection, worker.options),
   });
-  // Before anything that may take its time, so that whoever started the process sees that it lives.
-  const health = own.health && (await HealthServer.listen(own.health, { '/healthz': () => readiness.alive(), '/readyz': () => readiness.ready() }));
-  const tracing = own.tracing && (await startTracing(own.tracing, require.resolve('./workflows/trace-headers'), log));
-  // Last, since it keeps the process alive until a worker or a connection has been there and gone.
-  installWorkerRuntime(log, own.metrics);
-  const endedInTime = endInTime(own, log);
   try {
-    connection = await connectInTime(connectionOptions);
-    await refuseUnknownNamespace(connection, namespace);
-    await tryLedger(settings, onLedgerEvent);
-    worker = await createWorkerAround(plugin, {
+    // Before anything that may take its time, so that whoever started the process sees that it lives.
+    const health = own.health && (await HealthServer.listen(own.health, { '/healthz': () => readiness.alive(), '/readyz': () => readiness.ready() }));
+    closing.push(() => health?.close());
+    const tracing = own.tracing && (await startTracing(own.tracing, require.resolve('./workflows/trace-headers'), log));
+    closing.push(() => tracing?.stop());
+    // Last, since it keeps the process alive until a worker or a connection has been there and gone.
+    installWorkerRuntime(log, own.metrics);
+    connection = await stopping.during(connectInTime(connectionOptions));
+    closing.push(() => (worker?.getState() === 'INITIALIZED' ? undefined : connection?.close()));
+    await stopping.during(refuseUnknownNamespace(connection, namespace));
+    await stopping.during(tryLedger(settings, onLedgerEvent));
+    const creating = createWorkerAround(plugin, {
       settings,
       connection,
       namespace,
       plugins: tracing ? [tracing.plugin] : [],
       worker: { shutdownForceTime: own.shutdownMs, ...(own.deployment && { workerDeploymentOptions: versionOf(own.deployment) }) },
     });
-    await worker.run();
+    worker = await stopping.during(creating);
+    await stopping.untilRunning(worker, worker.run());
+  } catch (error) {
+    if (!(error instanceof StoppedEarlyError)) throw error;
+    log.info('stopped before it polled');
+    // What was begun, for example the bundle, cannot be stopped and would keep the process.
+    exitSoon();
   } finally {
-    await connection?.close();
-    await tracing?.stop().catch((error: unknown) => log.warn({ error }, 'tracing'));
-    await health?.close();
-    endedInTime();
+    for (const close of closing.reverse()) await close()?.catch((error: unknown) => log.warn({ error }, 'not closed'));
+    stopping.end();
   }
 }
+
+/** Closes what a worker used; what it rejects with is logged, and takes the place of nothing. */
+type Closing = () => Promise<void> | undefined;
 
 /** Whoever starts a worker waits for it: what does not answer by then is said not to. */
 const CONNECT_MS = 5_000;
@@ -169,34 +182,73 @@ function versionOf({ name, buildId, behavior }: Deployment): WorkerDeploymentOpt
 /** Closing the connections to providers may take as long as the longest call. */
 const CLOSING_MS = 2_000;
 
+/** The process was asked to end before its worker polled. */
+class StoppedEarlyError extends Error {
+  override readonly name = 'StoppedEarlyError';
+}
+
 /**
- * Ends the process when it has not ended by itself in time after it was asked to. What is under way then is given to
- * another worker, which looks before it sends anything again.
+ * Follows the signals that ask the process to end.
+ *
+ * - waiting: at first. The SDK listens to the same signals and stops a worker that runs.
+ * - stopping: from the first signal on. Startup is given up, and the process is ended when it has not ended by itself in
+ *   time; what is in progress then is given to another worker, which looks before it sends anything again. A second signal
+ *   ends the process immediately.
+ * - ended: by `end`.
  */
-function endInTime({ shutdownMs }: ProcessSettings, log: Logger): () => void {
-  let timer: NodeJS.Timeout | undefined;
-  const begin = (signal: NodeJS.Signals): void => {
-    ignoreSignals();
-    log.info({ signal, shutdownMs }, 'stopping');
-    timer = setTimeout(() => {
-      log.error({ shutdownMs }, 'ended before everything was finished');
+class Stopping {
+  readonly #own: ProcessSettings;
+  readonly #log: Logger;
+  readonly #early: Promise<never>;
+  #giveUp: (error: Error) => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(own: ProcessSettings, log: Logger) {
+    this.#own = own;
+    this.#log = log;
+    this.#early = new Promise((_, reject) => {
+      this.#giveUp = reject;
+    });
+    this.#early.catch(() => undefined);
+    for (const signal of SHUTDOWN_SIGNALS) process.on(signal, this.#begin);
+  }
+
+  /** @throws StoppedEarlyError as soon as the process is asked to end. */
+  during<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#early]);
+  }
+
+  /** As {@link during}, until the worker runs: then it stops by itself and is waited for. */
+  untilRunning(worker: Worker, running: Promise<void>): Promise<void> {
+    const early = this.#early.catch((error: unknown) => {
+      if (worker.getState() === 'INITIALIZED') throw error;
+      return running;
+    });
+    return Promise.race([running, early]);
+  }
+
+  end(): void {
+    for (const signal of SHUTDOWN_SIGNALS) process.off(signal, this.#begin);
+    clearTimeout(this.#timer);
+  }
+
+  readonly #begin = (signal: NodeJS.Signals): void => {
+    const { shutdownMs } = this.#own;
+    for (const each of SHUTDOWN_SIGNALS) process.off(each, this.#begin);
+    this.#log.info({ signal, shutdownMs }, 'stopping');
+    this.#timer = setTimeout(() => {
+      this.#log.error({ shutdownMs }, 'ended before everything was finished');
       process.exit(1);
     }, shutdownMs + CLOSING_MS);
-  };
-  // A second signal then ends the process at once.
-  const ignoreSignals = (): void => {
-    for (const signal of SHUTDOWN_SIGNALS) process.off(signal, begin);
-  };
-  for (const signal of SHUTDOWN_SIGNALS) process.on(signal, begin);
-  return () => {
-    ignoreSignals();
-    clearTimeout(timer);
+    this.#giveUp(new StoppedEarlyError(`Stopped by ${signal}.`));
   };
 }
 
-/** What went wrong before the worker polled, for the person who started it; `undefined` for anything unexpected. */
-export function startupProblem(error: unknown): string | undefined {
-  return error instanceof SettingsError || error instanceof LedgerSettingError ? error.message : undefined;
+/** What kept a worker from polling, for the person who started it, and the exit code: 2 where a setting is wrong. */
+function startupProblem(error: unknown): { message: string; exitCode: 1 | 2 } {
+  if (error instanceof SettingsError || error instanceof LedgerSettingError) return { message: error.message, exitCode: 2 };
+  if (error instanceof TransportError) return { message: `TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS: the Temporal server cannot be used: ${error.message}`, exitCode: 1 };
+  return { message: error instanceof LedgerUnavailableError ? error.message : String(error), exitCode: 1 };
 }
 
 /** How long a process that could not go on has for its last words, in milliseconds. */
@@ -209,8 +261,9 @@ export function exitSoon(): void {
 
 if (require.main === module) {
   runWorker(process.env).catch((error: unknown) => {
-    process.stderr.write(`${printableLines(startupProblem(error) ?? String(error))}\n`);
-    process.exitCode = startupProblem(error) === undefined ? 1 : 2;
+    const { message, exitCode } = startupProblem(error);
+    process.stderr.write(`${printableLines(message)}\n`);
+    process.exitCode = exitCode;
     exitSoon();
   });
 }

@@ -1,6 +1,8 @@
+import { Context } from '@temporalio/activity';
 import type { MetricMeter } from '@temporalio/common';
 import type { Settings } from '../config/settings';
 import { createTaskSender } from '../http/send-task';
+import type { TaskSender } from '../http/send-task';
 import { openLedger } from '../ledger/open-ledger';
 import type { LedgerEvent, OpenedLedger } from '../ledger/open-ledger';
 import type { RateLedger } from '../ledger/sweeps/rate-ledger';
@@ -23,18 +25,27 @@ import { createSweepActivities } from './sweep/create-sweep-activities';
 import { createTaskActivities } from './task-activities';
 import { WorkerRecord } from './worker-record';
 
-/** Activities with what they share: connections, and the ledger, which has to be open before the first one runs. */
+/**
+ * Activities with what they share: connections, and the ledger, which has to be open before the first one runs.
+ *
+ * - closed: at first, and after the last worker called `close`. Activities fail.
+ * - open: from the first `open` that resolved. Each worker that uses them calls `open` once and, if that resolved,
+ *   `close` once; they may be opened again after the last `close`.
+ */
 export interface HttpTaskActivities {
   activities: Record<string, (...args: never[]) => Promise<unknown>>;
-  /** Has runs that begin from now on write these search attributes. @default none */
-  useSearchAttributes(names: readonly string[]): void;
+  /** Has runs of this namespace that begin from now on write these search attributes. @default none */
+  useSearchAttributes(namespace: string, names: readonly string[]): void;
   /** How long ago the ledger was last known to answer, in milliseconds; undefined while it is not open. */
   readonly ledgerLagMs: number | undefined;
-  /** Records which environments this worker uses, once the ledger is open and until it is closed. Never rejects. */
-  announce(worker: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<void>;
+  /** Records which environments a worker uses, until the record is ended. The ledger has to be open. Never rejects. */
+  announce(worker: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<Pick<WorkerRecord, 'end'>>;
   /** Returns how many holds cover an environment that the ledger does not know. It has to be open. */
   countUnknownHolds(): Promise<number>;
-  /** @param meter Where metrics go. @default nowhere */
+  /**
+   * @param meter Where metrics go. @default nowhere
+   * @throws what {@link openLedger} throws; it then counts as not opened.
+   */
   open(meter?: MetricMeter): Promise<void>;
   close(): Promise<void>;
 }
@@ -55,13 +66,13 @@ export function createHttpTaskActivities(given: {
     const opened = await openLedger({ url, subjectKey, plaintextAllowed, onEvent: given.onLedgerEvent });
     return { ...opened, sweeps: observeSweeps(opened.sweeps, metrics) };
   });
-  const record = new WorkerRecord(() => ledger.view.workers, settings.sender.services);
   const watch = new LedgerWatch(ledger.rates, metrics);
   const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap((holder) => holder?.secretValues() ?? []);
-  const sender = observeSender(createTaskSender(settings.sender, { moreSecrets }), metrics);
+  const connections = new RenewedSender(() => createTaskSender(settings.sender, { moreSecrets }));
+  const sender = observeSender(connections, metrics);
   const documentedLimit = documentedLimits(catalogue.tasks.map(({ service }) => service));
   const budgets = observeBudgets(createCallBudgets({ rates: ledger.rates, documentedLimit }), metrics);
-  let searchAttributes: readonly string[] = [];
+  const searchAttributes = new Map<string, readonly string[]>();
   const dependencies = {
     sender,
     budgets,
@@ -71,7 +82,7 @@ export function createHttpTaskActivities(given: {
     allowSensitive: settings.allowSensitive,
     catalogue,
     services: settings.sender.services,
-    searchAttributes: () => searchAttributes,
+    searchAttributes: () => searchAttributes.get(Context.current().info.namespace) ?? [],
   };
   const sweepActivities = createSweepActivities({
     ...dependencies,
@@ -90,29 +101,83 @@ export function createHttpTaskActivities(given: {
     ...createOffboardingActivities(dependencies),
     ...observeSnapshots(sweepActivities, metrics),
   };
+  const turns = new Turns();
+  let workers = 0;
   return {
     activities,
-    useSearchAttributes: (names) => {
-      searchAttributes = names;
+    useSearchAttributes: (namespace, names) => {
+      searchAttributes.set(namespace, names);
     },
     get ledgerLagMs() {
       return watch.lagMs;
     },
-    announce: (worker) => record.start(worker),
+    announce: async (worker) => {
+      const record = new WorkerRecord(() => ledger.view.workers, settings.sender.services);
+      await record.start(worker);
+      return record;
+    },
     countUnknownHolds: () => ledger.view.holds.countUnknown(),
-    open: async (meter) => {
-      await ledger.open();
-      watch.start();
-      if (meter) metrics.start(meter);
-    },
-    close: async () => {
-      await sender.close();
-      await budgets.close();
-      await Promise.all([watch.stop(), record.end()]);
-      metrics.stop();
-      await ledger.close();
-    },
+    open: (meter) =>
+      turns.take(async () => {
+        if (workers === 0) {
+          await ledger.open();
+          connections.renew();
+          watch.start();
+        }
+        workers += 1;
+        if (meter) metrics.start(meter);
+      }),
+    close: () =>
+      turns.take(async () => {
+        workers -= 1;
+        if (workers > 0) return;
+        let failed: { error: unknown } | undefined;
+        // One that cannot be closed keeps none of the others open. Budgets hear of refusals until the last call has ended.
+        for (const end of [() => connections.close(), () => budgets.close(), () => watch.stop(), () => ledger.close()]) {
+          await end().catch((error: unknown) => (failed ??= { error }));
+        }
+        metrics.stop();
+        if (failed) throw failed.error;
+      }),
   };
+}
+
+/** Does one thing after the other, in the order of asking. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+/** A sender that can be used again after it was closed; until it is renewed, it sends nothing. */
+class RenewedSender implements TaskSender {
+  readonly #make: () => TaskSender;
+  #sender: TaskSender;
+  #closed = false;
+
+  constructor(make: () => TaskSender) {
+    this.#make = make;
+    this.#sender = make();
+  }
+
+  renew(): void {
+    if (!this.#closed) return;
+    this.#sender = this.#make();
+    this.#closed = false;
+  }
+
+  prepare: TaskSender['prepare'] = (task, input) => this.#sender.prepare(task, input);
+
+  send: TaskSender['send'] = (task, input, options) => this.#sender.send(task, input, options);
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#sender.close();
+  }
 }
 
 /** The ledger as activities see it, who are made before it is open. */
@@ -129,8 +194,9 @@ class LateLedger {
   }
 
   async close(): Promise<void> {
-    await this.#ledger?.close();
+    const ledger = this.#ledger;
     this.#ledger = undefined;
+    await ledger?.close();
   }
 
   /** For who keeps it from before the ledger is open. */

@@ -5,8 +5,7 @@ import { CommandFailure } from './errors';
 export function asCommandFailure(error: unknown, where: string): unknown {
   if (!(error instanceof Error)) return error;
   const cause = isGrpcServiceError(error) ? error : error.cause;
-  // What the worker's own (native) connection says when nobody listens.
-  if (error.name === 'TransportError') return /^Namespace .* not found/.test(error.message) ? noNamespace(where) : unreachable(where);
+  if (error.name === 'TransportError') return ofNativeConnection(error.message, where);
   if (/^Failed to connect before the deadline|^Failed to establish/i.test(error.message)) return unreachable(where);
   if (!isGrpcServiceError(cause)) return error.name === 'NamespaceNotFoundError' ? noNamespace(where) : error;
   switch (Number(cause.code)) {
@@ -17,10 +16,24 @@ export function asCommandFailure(error: unknown, where: string): unknown {
       return unavailable(`The Temporal server at ${where} says: ${sentence(cause.details)}`);
     case GRPC.permissionDenied:
     case GRPC.unauthenticated:
-      return unavailable(`The Temporal server at ${where} refuses the login; check TEMPORAL_API_KEY and the TLS settings.`);
+      return loginRefused(where);
     default:
       return unavailable(`The Temporal server at ${where} answered: ${sentence(cause.details)}`);
   }
+}
+
+/** The worker's own (native) connection has words only: gRPC's of the code, and rustls' and tonic's of TLS. */
+function ofNativeConnection(message: string, where: string): CommandFailure {
+  if (/^Namespace .* not found/.test(message)) return noNamespace(where);
+  if (/valid authentication credentials|not have permission/.test(message)) return loginRefused(where);
+  if (/InvalidContentType|certificate|HandshakeFailure|AlertReceived|\btls\b|rustls/i.test(message)) {
+    return unavailable(`TLS with the Temporal server at ${where} failed; check TEMPORAL_TLS, the TEMPORAL_TLS_* settings, and whether the server uses TLS.`);
+  }
+  return unreachable(where);
+}
+
+function loginRefused(where: string): CommandFailure {
+  return unavailable(`The Temporal server at ${where} refuses the login; check TEMPORAL_API_KEY and the TLS settings.`);
 }
 
 /** The codes of gRPC that mean something to a person here. */

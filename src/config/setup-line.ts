@@ -23,9 +23,9 @@ export interface SetupLine {
  * @param known The services that it could serve.
  * @param own What the worker itself decides in a host's process. @default what the settings say
  */
-export function setupLine(settings: Settings, known: readonly string[], own: { taskQueue?: string; encryption?: string } = {}): SetupLine {
+export function setupLine(settings: Settings, known: readonly string[], own: { taskQueue?: string; encryption?: string; workflows?: boolean } = {}): SetupLine {
   const { sender, ledger, encryption, sources, allowedPlaintext } = settings;
-  const { taskQueue = settings.taskQueue, encryption: encrypted = encryption ? `on, plain-text inputs: ${encryption.plaintext}` : 'off' } = own;
+  const { taskQueue = settings.taskQueue, encryption: encrypted = encryption ? `on, plain-text inputs: ${encryption.plaintext}` : 'off', workflows = true } = own;
   const services = [...sender.services.values()];
   const environments = Object.fromEntries(services.map(({ service, environment }) => [service, environment]));
   const off = [
@@ -35,6 +35,7 @@ export function setupLine(settings: Settings, known: readonly string[], own: { t
     ...known.filter((service) => !sender.services.has(service)).map((service) => `service ${service}`),
     ...(settings.searchAttributes ? [] : ['search attributes']),
     ...(settings.nexus ? [] : ['Nexus']),
+    ...(workflows ? [] : ['workflows (this worker has activities only)']),
   ];
   return {
     taskQueue,

@@ -11,6 +11,11 @@ export interface LibsqlDialectConfig {
   path: string;
   /** The longest that one use of the connection may take, waiting for it included, in milliseconds. */
   deadlineMs: number;
+  /**
+   * The longest wait for a lock of another process within that time, in milliseconds.
+   * @default deadlineMs
+   */
+  lockWaitMs?: number;
   /** Called when the thread is lost; the next use starts another one. */
   onThreadLost?: (reason: string) => void;
   startThread?: StartThread;
@@ -45,10 +50,11 @@ class LibsqlConnection implements DatabaseConnection {
   constructor(
     readonly thread: LibsqlThread,
     private readonly expiresAt: number,
+    private readonly lockWaitMs: number | undefined,
   ) {}
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, changes } = await this.thread.run(query.sql, query.parameters, this.expiresAt);
+    const { rows, changes } = await this.thread.run(query.sql, query.parameters, this.expiresAt, this.lockWaitMs);
     return { rows: rows as R[], numAffectedRows: BigInt(changes) };
   }
 
@@ -74,7 +80,7 @@ class LibsqlDriver implements Driver {
     await this.#mutex.lock(this.#config.deadlineMs);
     // A connection is bound to its thread: when that is lost in the middle of a transaction, the rest must fail and
     // not run outside of any transaction on the next thread.
-    return new LibsqlConnection(this.#liveThread(), expiresAt);
+    return new LibsqlConnection(this.#liveThread(), expiresAt, this.#config.lockWaitMs);
   }
 
   async releaseConnection(): Promise<void> {

@@ -40,8 +40,13 @@ export class LibsqlThread {
     return this.#lost;
   }
 
-  /** Runs one statement; `expiresAt` is in milliseconds of `performance.now()`. */
-  run(sql: string, parameters: readonly unknown[], expiresAt: number): Promise<{ rows: unknown[]; changes: number }> {
+  /**
+   * Runs one statement.
+   *
+   * @param expiresAt In milliseconds of `performance.now()`.
+   * @param lockWaitMs How long it may wait for a lock at most, in milliseconds.
+   */
+  run(sql: string, parameters: readonly unknown[], expiresAt: number, lockWaitMs = Number.POSITIVE_INFINITY): Promise<{ rows: unknown[]; changes: number }> {
     const values = parameters.map(toLibsqlValue);
     return new Promise((resolve, reject) => {
       const leftMs = expiresAt - performance.now();
@@ -53,7 +58,7 @@ export class LibsqlThread {
       const timer = setTimeout(() => this.#lose('the database did not answer in time'), leftMs);
       this.#pending.set(id, { resolve, reject, timer });
       this.#worker.ref();
-      const busyMs = Math.max(0, leftMs - ANSWER_MARGIN_MS);
+      const busyMs = Math.min(lockWaitMs, Math.max(0, leftMs - ANSWER_MARGIN_MS));
       this.#worker.postMessage({ id, sql, parameters: values, busyMs } satisfies LibsqlRequest);
     });
   }

@@ -12,7 +12,7 @@ import { prepareLedger } from './migrate';
 import { PostgresRefusedError } from './postgres-client';
 import { createPostgresPool } from './postgres-pool';
 import { LedgerSettingError } from './setting-error';
-import { LedgerStatementError, databaseCode } from './sql-failure';
+import { LedgerStatementError, databaseCode, protocolRefusal } from './sql-failure';
 import { createSqlHoldLedger } from './sql-hold-ledger';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
 import { createSubjectHasher } from './subject';
@@ -27,8 +27,11 @@ import type { RecordedEnvironment, WorkerLedger, WorkerQueue } from './worker-en
 /** How long one call may take unless told otherwise. */
 const DEADLINE_MS = 5_000;
 
-/** Opening may have to wait for another process that is migrating. */
+/** How long bringing the schema up to date may take. */
 const OPENING_DEADLINE_MS = 60_000;
+
+/** How long opening waits for a lock of another process, which may be migrating: a process that starts should soon run or say why not. */
+const OPENING_LOCK_WAIT_MS = 6_000;
 
 /** Something about the ledger that an operator may want to see in a log; it holds no data. */
 export type LedgerEvent =
@@ -72,7 +75,7 @@ export interface OpenedLedger extends Ledger {
  * @throws LedgerSettingError for a URL that cannot be used, a login that is refused, a key that is too short or is not
  * the one the ledger was first opened with, a ledger that a newer version wrote, and one of an older
  * version when this database user may not upgrade it.
- * @throws LedgerUnavailableError when the database cannot be reached or is locked for a minute.
+ * @throws LedgerUnavailableError when the database cannot be reached or another process keeps it locked for six seconds.
  */
 export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
   const { fingerprint } = createSubjectHasher(options.subjectKey);
@@ -81,7 +84,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
   // An in-memory ledger is gone with its connection, so it is prepared over the one it keeps.
   const keep = address.kind === 'libsql' && address.path === IN_MEMORY;
   if (address.kind === 'libsql' && !keep) for (const wide of tightenLedgerFiles(address.path)) options.onEvent?.({ kind: 'wideFile', ...wide });
-  const opening = connect(address, keep ? deadlineMs : OPENING_DEADLINE_MS, options);
+  const opening = connect(address, keep ? { deadlineMs } : { deadlineMs: OPENING_DEADLINE_MS, lockWaitMs: OPENING_LOCK_WAIT_MS }, options);
   try {
     const ran = await withinDeadline(() => prepare(opening, fingerprint, address), OPENING_DEADLINE_MS);
     if (ran.length > 0) options.onEvent?.({ kind: 'migrated', migrations: ran });
@@ -92,7 +95,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
   }
   if (keep) return overDatabase(opening, deadlineMs, options);
   await opening.db.destroy();
-  return overDatabase(connect(address, deadlineMs, options), deadlineMs, options);
+  return overDatabase(connect(address, { deadlineMs }, options), deadlineMs, options);
 }
 
 /**
@@ -106,7 +109,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
 export async function readWorkersOfLedger({ url, plaintextAllowed, deadlineMs = DEADLINE_MS }: Pick<LedgerOptions, 'url' | 'plaintextAllowed' | 'deadlineMs'>, queue: WorkerQueue): Promise<RecordedEnvironment[]> {
   const address = parseLedgerUrl(url, plaintextAllowed);
   if (address.kind === 'libsql' && !existsSync(address.path)) throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
-  const database = connect(address, deadlineMs, {});
+  const database = connect(address, { deadlineMs }, {});
   try {
     return await withinDeadline(() => readWorkers(database, queue), deadlineMs);
   } catch (error) {
@@ -137,14 +140,14 @@ function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey
   };
 }
 
-function connect(address: LedgerAddress, deadlineMs: number, options: Pick<LedgerOptions, 'onEvent'>): LedgerDatabase {
+function connect(address: LedgerAddress, limits: { deadlineMs: number; lockWaitMs?: number }, options: Pick<LedgerOptions, 'onEvent'>): LedgerDatabase {
   if (address.kind === 'postgres') {
-    const pool = createPostgresPool({ target: address.target, deadlineMs });
+    const pool = createPostgresPool({ target: address.target, ...limits });
     return { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }) };
   }
   const dialect = new LibsqlDialect({
     path: address.path,
-    deadlineMs,
+    ...limits,
     onThreadLost: (reason) => options.onEvent?.({ kind: 'threadLost', reason }),
   });
   return { dialect: 'libsql', db: new Kysely<Tables>({ dialect }) };
@@ -154,10 +157,20 @@ async function prepare(database: LedgerDatabase, fingerprint: string, address: L
   try {
     return await prepareLedger(database, fingerprint);
   } catch (error) {
-    const advice = error instanceof PostgresRefusedError ? error.message : ADVICE[databaseCode(error) ?? ''];
+    const code = databaseCode(error) ?? '';
+    if (LOCKED.has(code)) throw new LedgerUnavailableError(`another process has kept it locked for ${OPENING_LOCK_WAIT_MS / 1_000} s (${code}). If one brings it up to date, start this one again when that is done.`);
+    const advice = error instanceof PostgresRefusedError ? error.message : (ADVICE[code] ?? poolerAdvice(error));
     if (advice === undefined) throw error;
     throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: ${advice}`);
   }
+}
+
+/** What the databases call a lock that was not to be had in time. */
+const LOCKED = new Set(['SQLITE_BUSY', '55P03']);
+
+function poolerAdvice(error: unknown): string | undefined {
+  const refusal = protocolRefusal(error);
+  return refusal && `the server, or a pooler before it, refused the connection (${refusal}). See "Behind a pooler" in docs/deployment.md.`;
 }
 
 /** Answers of the database that mean a wrong setting and not a passing trouble. */

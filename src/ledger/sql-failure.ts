@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { printable } from '../policy/printable';
 import { LedgerUnavailableError } from './ledger';
 
 /** A statement that libSQL refused. */
@@ -39,6 +40,19 @@ export function databaseCode(error: unknown): string | undefined {
   if (error instanceof LibsqlFailure) return error.code;
   if (error instanceof DatabaseError) return error.code ?? 'XX000';
   return undefined;
+}
+
+/** PgBouncer has one code, 08P01, for nearly everything that it refuses. Only its words say what passes by itself. */
+const PASSES = /time-?out|no more connections|cannot connect|connect failed|shutting down|crashed|paused|server login/i;
+const MOST_WORDS = 200;
+
+/**
+ * Returns the code and the words of a refusal that no later attempt changes: of a connection by a pooler (08P01), whose words
+ * are about names of databases, users and parameters. Undefined for anything else.
+ */
+export function protocolRefusal(error: unknown): string | undefined {
+  if (!(error instanceof DatabaseError) || error.code !== '08P01' || PASSES.test(error.message)) return undefined;
+  return `08P01: ${printable(error.message).slice(0, MOST_WORDS)}`;
 }
 
 /**

@@ -6,6 +6,9 @@ const LONGEST_LEDGER_LAG_MS = 15_000;
 /** However often somebody asks, the Temporal server is asked no more often than this. */
 const POLLING_HOLDS_MS = 5_000;
 
+/** A worker that does not run by then, counted from the start of its process, does not start any more. */
+const STARTS_WITHIN_MS = 60_000;
+
 /** What there is to know about a worker. */
 export interface WorkerView {
   /** The state of Temporal's worker; undefined before it is made. */
@@ -17,14 +20,18 @@ export interface WorkerView {
 
 /**
  * Whether a worker does its work: it runs, the Temporal server sees it poll, and the ledger answers. A worker that is
- * told to stop is not ready from that moment on, and alive until it has handed back or finished what it had.
+ * told to stop is not ready from that moment on, and alive until it has handed back or finished what it had. One that
+ * starts is not ready, and alive for a minute.
  */
 export class Readiness {
   readonly #worker: WorkerView;
+  readonly #startsUntilMs: number;
   #polling: { askedAtMs: number; answer: Promise<boolean> } | undefined;
 
-  constructor(worker: WorkerView) {
+  /** @param startsWithinMs How long the worker may take until it runs, in milliseconds, before it counts as not alive. */
+  constructor(worker: WorkerView, startsWithinMs = STARTS_WITHIN_MS) {
     this.#worker = worker;
+    this.#startsUntilMs = performance.now() + startsWithinMs;
   }
 
   async ready(): Promise<Health> {
@@ -37,7 +44,8 @@ export class Readiness {
 
   alive(): Health {
     const worker = this.#worker.state() ?? 'STARTING';
-    return { ok: worker !== 'FAILED', worker };
+    const starting = worker === 'STARTING' || worker === 'INITIALIZED';
+    return { ok: starting ? performance.now() < this.#startsUntilMs : worker !== 'FAILED', worker };
   }
 
   async #isPolling(): Promise<boolean> {

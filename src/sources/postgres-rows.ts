@@ -1,6 +1,7 @@
 import { DatabaseError, types } from 'pg';
 import { parsePostgresUrl } from '../transport/postgres-url';
 import { clientConfig, GuardedClient, PostgresRefusedError } from '../ledger/postgres-client';
+import { protocolRefusal } from '../ledger/sql-failure';
 import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
 import type { SqlPage, SqlRun } from './sql-rows';
 import { SourceError, SourceUnavailableError } from './source';
@@ -8,6 +9,16 @@ import { SourceError, SourceUnavailableError } from './source';
 const CONNECT_DEADLINE_MS = 10_000;
 /** The server gives up a little earlier than this side, so that its own answer says why. */
 const SERVER_SHARE = 0.9;
+
+/**
+ * The limits belong to the transaction and not to the session: poolers refuse or ignore those of a session, or give them to
+ * another client. A process that freezes must not hold back the clean-up of the whole database forever.
+ */
+const BEGIN = [
+  'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  `SET LOCAL statement_timeout = ${PAGE_DEADLINE_MS * SERVER_SHARE}`,
+  `SET LOCAL idle_in_transaction_session_timeout = ${2 * PAGE_DEADLINE_MS}`,
+].join('; ');
 
 const TEXT_LIST = 1009;
 /** Lists of texts, uuids, whole numbers: each entry is read as text. */
@@ -31,9 +42,6 @@ export async function* postgresRows({ url, plaintextAllowed, sql, values, signal
     application_name: target.applicationName ?? 'temporal-http-tasks source',
     connectionTimeoutMillis: CONNECT_DEADLINE_MS,
     query_timeout: PAGE_DEADLINE_MS,
-    statement_timeout: PAGE_DEADLINE_MS * SERVER_SHARE,
-    // A process that freezes must not hold back the clean-up of the whole database for ever.
-    idle_in_transaction_session_timeout: 2 * PAGE_DEADLINE_MS,
     keepAlive: true,
     types: { getTypeParser: (oid: number) => (LISTS.has(oid) ? asList : asText) },
   });
@@ -45,7 +53,7 @@ export async function* postgresRows({ url, plaintextAllowed, sql, values, signal
   try {
     signal?.throwIfAborted();
     await client.connect();
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await client.query(BEGIN);
     // The extended protocol takes one statement only, whatever the text says; the package's types do not know the mode.
     const declare = { text: `DECLARE source_rows NO SCROLL CURSOR FOR ${sql}`, values: [...values], queryMode: 'extended' };
     await client.query(declare);
@@ -78,6 +86,8 @@ function explained(error: unknown): unknown {
     return new SourceUnavailableError(`The database of the query cannot be reached, or did not answer in time${code}.`);
   }
   const code = error.code ?? 'XX000';
+  const refusal = protocolRefusal(error);
+  if (refusal !== undefined) return new SourceError('query', `its database, or a pooler before it, refused the connection (${refusal}).`);
   if (UNAVAILABLE.test(code)) return new SourceUnavailableError(`The database of the query cannot work right now (${code}).`);
   if (code === READ_ONLY) return new SourceError('query', `the database refused it because it would change something (${code}).`);
   const what = ABOUT_THE_QUERY.test(code) ? `: ${error.message.slice(0, 200)}` : '';

@@ -15,17 +15,25 @@ interface Compilation {
   chunkGraph: { getModuleId(module: BundledModule): string | number | null };
 }
 
-/** Adds to a bundler's configuration that the finished bundle goes through {@link refuseWorkflowClashes}. */
-export function checkingTheBundle(pluginName: string, { webpackConfigHook, logger }: BundleOptions): ConfigHook {
+/** What a bundle of workflows is checked for. */
+export interface BundleRules {
+  pluginName: string;
+  /** Whether a bundle that has nothing of the package's is refused. */
+  wantsOurs: boolean;
+  logger: () => Logger | undefined;
+}
+
+/** Adds to a bundler's configuration that the finished bundle goes through {@link checkBundle}. */
+export function checkingTheBundle(rules: BundleRules, { webpackConfigHook }: BundleOptions): ConfigHook {
   return (given) => {
     const config = webpackConfigHook?.(given) ?? given;
     const check: WebpackPlugin = {
       apply: (compiler) => {
-        compiler.hooks.afterCompile.tap(pluginName, (compilation) => {
+        compiler.hooks.afterCompile.tap(rules.pluginName, (compilation) => {
           // A bundle that failed is reported by the bundler itself.
           if (compilation.errors.length > 0) return;
           for (const asset of Object.values(compilation.assets)) {
-            refuseWorkflowClashes(pluginName, String(asset.source()), () => logger, starExportsOf(compilation));
+            checkBundle(rules, String(asset.source()), starExportsOf(compilation));
           }
         });
       },
@@ -34,14 +42,16 @@ export function checkingTheBundle(pluginName: string, { webpackConfigHook, logge
   };
 }
 
+const LINE = "export * from 'temporal-http-tasks/workflow'";
+
 /**
- * Refuses a bundle in which a workflow of somebody's own has the name of one of the package's, so that one of the two
- * would silently never run. A bundle that has nothing of the package's is only remarked upon: its worker may be there
- * for the activities alone.
+ * Refuses a bundle in which a host's workflow has the name of one of the package's, so that one of the two would silently
+ * never run, and a bundle that has nothing of the package's, because runs of `offboardUser` on its worker's task queue
+ * would wait forever. A bundle that only uses the package in workflows of its own is accepted with a warning.
  *
- * @throws TypeError naming both workflows.
+ * @throws TypeError naming both workflows, or the line to add.
  */
-export function refuseWorkflowClashes(pluginName: string, bundleCode: string, logger: () => Logger | undefined, stars: readonly StarExports[] = []): void {
+export function checkBundle({ pluginName, wantsOurs, logger }: BundleRules, bundleCode: string, stars: readonly StarExports[] = []): void {
   let found: PackageWorkflowsInBundle;
   try {
     found = packageWorkflowsIn(bundleCode, stars);
@@ -53,15 +63,19 @@ export function refuseWorkflowClashes(pluginName: string, bundleCode: string, lo
   const [name] = found.clashes;
   if (name !== undefined) {
     throw new TypeError(
-      `Your workflow "${name}" and the workflow "${name}" of ${pluginName} have one name, so that one of them would never run. Rename yours, or leave out \`export * from 'temporal-http-tasks/workflow'\` if you do not want ours.`,
+      `Your workflow "${name}" and the workflow "${name}" of ${pluginName} have one name, so that one of them would never run. Rename yours, or leave out \`${LINE}\` if you do not want ours.`,
     );
   }
+  if (found.exported || !wantsOurs) return;
   if (!found.loaded) {
-    logger()?.warn(
-      "Your workflows file uses nothing of temporal-http-tasks, so this worker runs its activities only. To run offboardUser and runHttpTask too, add: export * from 'temporal-http-tasks/workflow'",
-      { plugin: pluginName },
+    throw new TypeError(
+      `Your workflows file exports none of the workflows of ${pluginName}, so that offboardUser, offboardUsers and runHttpTask would wait forever on this worker's task queue. Add to it: ${LINE} (or give the plugin {workflows: false} if another worker runs them).`,
     );
   }
+  logger()?.warn(
+    `Your workflows file uses temporal-http-tasks and does not export its workflows, so this worker does not run offboardUser, offboardUsers and runHttpTask. To run them, add: ${LINE} (or give the plugin {workflows: false} to leave out this line).`,
+    { plugin: pluginName },
+  );
 }
 
 /** How webpack calls what a re-export depends on; `export *` is one without a name. */
