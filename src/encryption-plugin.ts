@@ -29,24 +29,34 @@ export interface EncryptionPluginOptions {
  * Your data converter stays: your codecs run before this one, so that what they make is encrypted. A failure converter
  * of your own is kept too; it has to encode messages itself (`encodeCommonAttributes`), or they stay readable.
  *
- * @throws SettingsError with every missing or wrong setting at once, from the constructor.
+ * Settings are read when the plugin is first given to a client or a worker, so that a bundle can be made where there are no
+ * secrets.
+ *
+ * @throws SettingsError with every missing or wrong setting at once, when a client, connection or worker is made with it.
  * @throws TypeError from `Worker.create`, for a bundle that was made without this plugin and would leave the messages of
  *   your workflows' failures readable.
  */
 export class EncryptionPlugin extends SimplePlugin {
-  readonly #settings: EncryptionSettings;
-  readonly #codec: EncryptionCodec;
+  readonly #options: EncryptionPluginOptions;
+  #made: { settings: EncryptionSettings; codec: EncryptionCodec } | undefined;
 
-  constructor({ env = process.env, settings }: EncryptionPluginOptions = {}) {
+  constructor(options: EncryptionPluginOptions = {}) {
     super({ name: 'temporal-http-tasks.EncryptionPlugin', dataConverter: (given) => this.#encrypting(given) });
-    this.#settings = settings ?? requireEncryptionSettings(env);
-    this.#codec = new EncryptionCodec(this.#settings.keys);
+    this.#options = options;
+  }
+
+  get #parts(): { settings: EncryptionSettings; codec: EncryptionCodec } {
+    if (!this.#made) {
+      const { env = process.env, settings = requireEncryptionSettings(env) } = this.#options;
+      this.#made = { settings, codec: new EncryptionCodec(settings.keys) };
+    }
+    return this.#made;
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {
     if (options.dataConverter?.failureConverterPath === undefined) refuseForeignBundle(this.name, options);
     const configured = super.configureWorker(options);
-    if (this.#settings.plaintext === 'accept') return configured;
+    if (this.#parts.settings.plaintext === 'accept') return configured;
     const { interceptors } = configured;
     return { ...configured, interceptors: { ...interceptors, activity: [refusingPlaintext(), ...(interceptors?.activity ?? [])] } };
   }
@@ -59,7 +69,7 @@ export class EncryptionPlugin extends SimplePlugin {
   #encrypting(given: DataConverter = {}): DataConverter {
     const { payloadCodecs = [], failureConverterPath = FAILURE_CONVERTER } = given;
     // A plugin may be asked twice, by a connection and by its client.
-    const codecs = payloadCodecs.some((codec) => codec instanceof EncryptionCodec) ? payloadCodecs : [...payloadCodecs, this.#codec];
+    const codecs = payloadCodecs.some((codec) => codec instanceof EncryptionCodec) ? payloadCodecs : [...payloadCodecs, this.#parts.codec];
     return { ...given, payloadCodecs: codecs, failureConverterPath };
   }
 }

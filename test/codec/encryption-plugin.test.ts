@@ -33,8 +33,11 @@ afterAll(async () => {
 });
 
 it('refuses to be made without a key, naming the setting', () => {
-  expect(() => new EncryptionPlugin({ env: {} })).toThrow(SettingsError);
-  expect(() => new EncryptionPlugin({ env: {} })).toThrow('HTTP_TASKS_ENCRYPTION_KEY');
+  const plugin = new EncryptionPlugin({ env: {} });
+  for (const use of [() => plugin.configureWorker({ taskQueue: 'q' }), () => plugin.configureClient({}), () => new Client({ plugins: [plugin] })]) {
+    expect(use).toThrow(SettingsError);
+    expect(use).toThrow('HTTP_TASKS_ENCRYPTION_KEY');
+  }
 });
 
 describe('A client', () => {

@@ -76,7 +76,7 @@ it('has heartbeats sent every three seconds, unless the host says otherwise', ()
 describe('settings', () => {
   function problemsOf(env: Record<string, string>, tasks = [ticketGet]): SettingsError {
     try {
-      idlePlugin({ env, tasks });
+      idlePlugin({ env, tasks }).configureWorker({ taskQueue: 'q' });
     } catch (error) {
       if (error instanceof SettingsError) return error;
       throw error;

@@ -1,5 +1,8 @@
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { EncryptionPlugin } from '../../src/encryption-plugin';
+import { HttpTasksPlugin } from '../../src/plugin';
+import type { HttpTasksPluginOptions } from '../../src/plugin';
 import { quiet, silenceTemporal } from '../support/quiet-runtime';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';
 import { HostFiles, idlePlugin } from './host';
@@ -18,9 +21,9 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
-async function bundle(files: Record<string, string>, logger: Logger = quiet): Promise<WorkflowBundleWithSourceMap> {
+async function bundle(files: Record<string, string>, logger: Logger = quiet, options: HttpTasksPluginOptions = {}): Promise<WorkflowBundleWithSourceMap> {
   const workflowsPath = await host.write(files);
-  return bundleWorkflowCode({ workflowsPath, logger, plugins: [idlePlugin()] });
+  return bundleWorkflowCode({ workflowsPath, logger, plugins: [idlePlugin(options)] });
 }
 
 it.each([
@@ -87,22 +90,49 @@ it.each([
 });
 
 describe('a workflows file without our workflows', () => {
-  async function warningsFor(text: string): Promise<string[]> {
+  const OWN = 'export async function own(): Promise<void> {}';
+  const USING = `import { httpTask, plaid } from 'temporal-http-tasks/workflow';\nexport async function own() { await httpTask(plaid.userItemsGet)({ user_id: 'u' }); }`;
+  const LINE = "export * from 'temporal-http-tasks/workflow'";
+
+  async function warningsFor(text: string, options: HttpTasksPluginOptions = {}): Promise<string[]> {
     const warnings: string[] = [];
     const logger: Logger = { ...quiet, warn: (message) => warnings.push(message) };
-    await bundle({ 'workflows.ts': text }, logger);
+    await bundle({ 'workflows.ts': text }, logger, options);
     return warnings.filter((message) => message.includes('temporal-http-tasks'));
   }
 
-  it('is told at start which line to add, and accepted, when it uses nothing of ours', async () => {
-    const warnings = await warningsFor('export async function own(): Promise<void> {}');
-    expect(warnings).toEqual([expect.stringContaining("add: export * from 'temporal-http-tasks/workflow'")]);
+  it('is refused with the line to add when it uses nothing of ours, because our runs would wait forever', async () => {
+    const outcome = await bundle({ 'workflows.ts': OWN }).then(() => 'bundled', String);
+    expect(outcome).toContain(`Add to it: ${LINE} (or give the plugin {workflows: false}`);
   });
 
-  it('is told nothing when its own workflows call httpTask', async () => {
-    const warnings = await warningsFor(
-      `import { httpTask, plaid } from 'temporal-http-tasks/workflow';\nexport async function own() { await httpTask(plaid.userItemsGet)({ user_id: 'u' }); }`,
-    );
-    expect(warnings).toEqual([]);
+  it('is refused by a worker too, also when the bundle was made without the plugin', async () => {
+    const workflowsPath = await host.write({ 'workflows.ts': OWN });
+    const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet });
+    const creating = Worker.create({ taskQueue: 'unused', workflowBundle: { code }, plugins: [idlePlugin()] });
+    await expect(creating).rejects.toThrow(`Add to it: ${LINE}`);
+    const connection = await NativeConnection.connect({ address: temporalAddress() });
+    try {
+      await expect(Worker.create({ connection, taskQueue: freshTaskQueue('lacking'), workflowsPath, plugins: [idlePlugin()] })).rejects.toThrow(`Add to it: ${LINE}`);
+    } finally {
+      await connection.close();
+    }
   });
+
+  it('is accepted without a word when the plugin is told that the worker is there for the activities', async () => {
+    expect(await warningsFor(OWN, { workflows: false })).toEqual([]);
+    expect(await warningsFor(USING, { workflows: false })).toEqual([]);
+  });
+
+  it('is accepted with a warning when its own workflows call httpTask', async () => {
+    expect(await warningsFor(USING)).toEqual([expect.stringContaining(`does not run offboardUser, offboardUsers and runHttpTask. To run them, add: ${LINE}`)]);
+  });
+});
+
+it('a bundle is made where there are no secrets', async () => {
+  const workflowsPath = await host.write({ 'workflows.ts': OURS });
+  const plugins = [new HttpTasksPlugin({ env: {} }), new EncryptionPlugin({ env: {} })];
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet, plugins });
+  const creating = Worker.create({ taskQueue: 'unused', workflowBundle: { code }, plugins });
+  await expect(creating).rejects.toThrow(/PLAID_CLIENT_ID: is missing/);
 });
