@@ -86,8 +86,13 @@ it('one plugin serves two workers, of which the first to stop takes nothing from
 it('one worker that fails takes nothing from the other', async () => {
   const plugin = pluginHere();
   const good = await start(plugin);
-  const failing = new SimplePlugin({ name: 'failing', runContext: undefined });
-  failing.runWorker = () => Promise.reject(new Error('a plugin of the host failed'));
+  const failing = new SimplePlugin({ name: 'failing' });
+  failing.runWorker = async (worker, next) => {
+    const running = next(worker);
+    worker.shutdown();
+    await running;
+    throw new Error('a plugin of the host failed');
+  };
   const bad = await start(plugin, failing);
   await expect(bad.running).rejects.toThrow('a plugin of the host failed');
   await completes(good);
