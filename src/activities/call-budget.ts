@@ -1,7 +1,7 @@
 import type { RateKey } from '../ledger/sweeps/rate-ledger';
+import type { Caller } from '../policy/rate';
 
-/** Who makes a call: live runs go before sweeps. */
-export type Caller = 'live' | 'sweep';
+export type { Caller } from '../policy/rate';
 
 /** What a provider's answer says about the rate. */
 export type RateAnswer = { refused: false } | { refused: true; retryAfterMs?: number };
@@ -21,6 +21,8 @@ export interface CallBudgets {
   admit(key: RateKey, caller: Caller, signal?: AbortSignal): Promise<boolean>;
   /** Tells how a call was answered; kept and told to the ledger with the next lease, a refusal at once. */
   answered(key: RateKey, answer: RateAnswer): void;
+  /** Reports that a sweep makes calls, so that its own rates count; seldom more than one statement in ten seconds. @throws LedgerUnavailableError */
+  keepRatesOf(sweepId: string): Promise<void>;
   /** Tells the ledger what is not told yet. */
   close(): Promise<void>;
 }

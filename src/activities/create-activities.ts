@@ -204,7 +204,10 @@ class LateLedger {
     return {
       leaseTokens: async (asked) => this.#opened.rates.leaseTokens(asked),
       reportAnswers: async (report) => this.#opened.rates.reportAnswers(report),
-      setRate: async (rate) => this.#opened.rates.setRate(rate),
+      setLimit: async (limit) => this.#opened.rates.setLimit(limit),
+      setSweepRate: async (rate) => this.#opened.rates.setSweepRate(rate),
+      keepSweepRates: async (sweepId) => this.#opened.rates.keepSweepRates(sweepId),
+      readSweepRates: async (sweepId) => this.#opened.rates.readSweepRates(sweepId),
       readRates: async () => this.#opened.rates.readRates(),
     };
   }

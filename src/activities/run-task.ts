@@ -32,6 +32,8 @@ export interface TaskRun extends CallKey {
   holdSubjects: readonly string[];
   /** What of the input is in Temporal's history, where no bearer token may be read; absent for a call without Temporal. */
   inHistory?: { input: unknown };
+  /** The sweep for one of whose users the call is made. */
+  sweepId?: string;
   signal?: AbortSignal;
 }
 
@@ -66,7 +68,7 @@ export async function runTask(dependencies: TaskDependencies, task: HttpTask, in
 async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, { prepared, run }: { prepared: PreparedRequest; run: TaskRun }): Promise<TaskAnswer> {
   const { sender, ledger, budgets } = dependencies;
   const call = describeCall(dependencies, task, input, prepared, run);
-  const liveCall = new LiveCall(budgets, task, prepared);
+  const liveCall = new LiveCall(budgets, task, prepared, run.sweepId);
   // First, because it may take longer than an intent holds.
   await liveCall.take(run.signal);
   // Taken before the ledger is asked, so that it is never younger than the intent.

@@ -50,6 +50,7 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         holdSubjects: context?.holdSubjects ?? [],
         inHistory: { input: context?.target ? withoutPlaceholders(given) : given },
         signal: activity.cancellationSignal,
+        ...(context?.target && { sweepId: context.target.sweepId }),
       });
       if (!context) return answer.output;
       const { status, output, requestId, token } = answer;

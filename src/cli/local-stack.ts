@@ -15,6 +15,7 @@ import { OwnedProcess } from '../temporal-server/owned-process';
 import { CommandFailure } from './errors';
 import { localEncryption, serveCodecForUi } from './local-encryption';
 import type { LocalEncryption } from './local-encryption';
+import { setSimulatorRatesFor } from './simulator-rates';
 import { simulatorSettings } from './simulator-settings';
 
 /** How to bring up everything that off-boarding needs on this machine. */
@@ -92,6 +93,7 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<Local
   const connection = await Connection.connect({ address: server.address });
   undos.push(() => connection.close());
   const client = new Client({ connection, plugins: encryption.plugins });
+  await setSimulatorRatesFor(settings, simulators);
   await options.beforeWorker?.(settings);
   refuseWhenStopped(signal);
   report('Starting a worker');

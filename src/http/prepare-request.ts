@@ -111,14 +111,25 @@ function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
   ]);
 }
 
+/** Returns which of the service's keys a call with this input uses; undefined where there is no choice, and when it names none. */
+export function keySlotOf(task: HttpTask, input: unknown, { keySlots }: { readonly keySlots: readonly string[] }): string | undefined {
+  const field = slotFieldOf(task);
+  if (field === undefined || typeof input !== 'object' || input === null) return undefined;
+  const given = (input as Fields)[field];
+  return given === undefined && keySlots.length === 1 ? keySlots[0] : keySlots.find((name) => name === given);
+}
+
+function slotFieldOf(task: HttpTask): string | undefined {
+  return credentialsOf(task).find(({ slotField }) => slotField !== undefined)?.slotField;
+}
+
 function pickSlot(task: HttpTask, fields: Fields, service: ServiceSettings): string | undefined {
-  const field = credentialsOf(task).find(({ slotField }) => slotField !== undefined)?.slotField;
+  const field = slotFieldOf(task);
   if (field === undefined) return undefined;
+  const slot = keySlotOf(task, fields, service);
+  if (slot !== undefined) return slot;
   const slots = service.keySlots;
   const given = fields[field];
-  if (given === undefined && slots.length === 1) return slots[0];
-  const slot = slots.find((name) => name === given);
-  if (slot !== undefined) return slot;
   const message = given === undefined ? 'must be given, since there are several keys' : 'names no key';
   throw new InvalidInputError(task.name, [{ field, message: `${message}; allowed: ${slots.join(', ')}` }]);
 }

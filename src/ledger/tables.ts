@@ -218,6 +218,15 @@ interface RatesTable {
   turn_until_ms: number | null;
 }
 
+interface SweepRatesTable {
+  sweep_id: string;
+  service: string;
+  key_slot: string;
+  limit_per_minute: number;
+  /** By the database's clock; 0 once the sweep has ended. */
+  counts_until_ms: number;
+}
+
 /** The ledger's tables as both databases have them. */
 export interface Tables {
   receipts: ReceiptsTable;
@@ -232,6 +241,7 @@ export interface Tables {
   bulk_queue: BulkQueueTable;
   sealed_leaves: SealedLeavesTable;
   rates: RatesTable;
+  sweep_rates: SweepRatesTable;
   worker_environments: WorkerEnvironmentsTable;
   stops: StopsTable;
   ledger_meta: LedgerMetaTable;

@@ -1,6 +1,17 @@
-/** How fast calls to one credential of a service may go, shared by all processes. A value: every function answers a new one. */
+/** Makes a call: live runs go before sweeps. */
+export type Caller = 'live' | 'sweep';
+
+/** The limits on one credential of a service, in calls a minute. */
+export interface Limits {
+  /** On all calls: the standing limit, else the documented one. Absent: it is learned from the answers. */
+  all?: number;
+  /** On the calls of all sweeps together: the lowest of the running sweeps' own rates. */
+  sweeps?: number;
+}
+
+/** How fast calls to one credential of a service may go, shared by all processes. A value: every function returns a new one. */
 export interface RateState {
-  /** Calls a minute, when somebody set or documented them; learned from the answers when absent. */
+  /** `Limits.all`. */
   limitPerMinute?: number;
   /** Calls a second right now. */
   rate: number;
@@ -16,6 +27,25 @@ export interface RateState {
   generation: number;
   /** Only without a limit: what the answers have taught. */
   learning: Learning;
+  /** The pace of sweeps under `Limits.sweeps`. */
+  sweeps?: SweepPace;
+  /** The pace of sweeps that no limit slows down, until the first refusal. */
+  ramp?: Ramp;
+}
+
+interface SweepPace {
+  limitPerMinute: number;
+  /** Calls a second right now. */
+  rate: number;
+  tokens: number;
+}
+
+interface Ramp {
+  /** Calls a second right now. */
+  rate: number;
+  tokens: number;
+  /** For how long sweeps have used up this rate, in milliseconds. */
+  usedMs: number;
 }
 
 interface Learning {
@@ -35,14 +65,16 @@ export const LEASE_MS = 1_000;
 /** The share of a bucket that sweeps leave to live runs. */
 export const LIVE_RESERVE = 0.1;
 
+/** At which live runs start when no limit is known. */
 const START_PER_SECOND = 200;
+/** At which sweeps start when no limit is known, and after how long at one rate it is doubled. */
+const RAMP_START_PER_SECOND = 10;
+const RAMP_DOUBLES_AFTER_MS = 10_000;
 /** Far above what one provider takes, and far below where numbers become inexact. */
 const MOST_PER_SECOND = 1_000_000;
 const SLOW_DOWN_EVERY_MS = 1_000;
 const RISE_OF_LIMIT = 0.1;
 const RISE_OF_LEARNED = 0.2;
-/** A rate so many times above what was learned has not met the provider's limit: it doubles each second again. */
-const OUTGROWN = 2;
 /** More than twice a reserve of one call: a sweep that takes all but the reserve has to leave it less than half full. */
 const SMALLEST_LEARNING_BUCKET = 4;
 const RECENT_ANSWERS = 20;
@@ -52,26 +84,40 @@ const SHORTEST_LESSON_MS = 250;
 /** The clock of the database was set back when it shows a time so much earlier than one it has shown. */
 const CLOCK_SET_BACK_MS = 5_000;
 
-/** The state before the first call. Without a limit it starts at 200 calls a second, which doubles each second. */
-export function startRate(limitPerMinute: number | undefined, nowMs: number): RateState {
+/** The state before the first call. */
+export function startRate({ all, sweeps }: Limits, nowMs: number): RateState {
   const base = {
     atMs: nowMs,
     blockedUntilMs: 0,
     slowedAtMs: 0,
     generation: 0,
     learning: { recent: '', accepted: [], flowingSinceMs: nowMs },
+    ...(sweeps !== undefined && { sweeps: startSweeps(sweeps) }),
   };
-  if (limitPerMinute === undefined) return { ...base, rate: START_PER_SECOND, tokens: START_PER_SECOND / 4 };
-  const { perSecond, bucket } = shape(limitPerMinute);
-  return { ...base, limitPerMinute, rate: perSecond, tokens: bucket };
+  if (all === undefined) return { ...base, rate: START_PER_SECOND, tokens: START_PER_SECOND / 4 };
+  const { perSecond, bucket } = shape(all);
+  return { ...base, limitPerMinute: all, rate: perSecond, tokens: bucket };
 }
 
-/** Replaces the limit; `undefined` learns it anew. Leases given before are void. */
-export function changeLimit(state: RateState, limitPerMinute: number | undefined, nowMs: number): RateState {
-  const { atMs, blockedUntilMs, generation } = state;
-  const started = startRate(limitPerMinute, Math.max(atMs, nowMs));
+/** No tokens: calls under another limit may just have been made. */
+function startSweeps(limitPerMinute: number): SweepPace {
+  return { limitPerMinute, rate: shape(limitPerMinute).perSecond, tokens: 0 };
+}
+
+/** Puts the state under these limits. Where one has changed, leases given before are void. */
+export function underLimits(state: RateState, { all, sweeps }: Limits, nowMs: number): RateState {
+  const current = state.limitPerMinute === all ? state : changeLimit(state, all, nowMs);
+  if (current.sweeps?.limitPerMinute === sweeps) return current;
+  const { sweeps: before, ...others } = current;
+  const generation = state.generation + 1;
+  if (sweeps === undefined) return { ...others, generation };
+  return { ...others, generation, sweeps: startSweeps(sweeps) };
+}
+
+function changeLimit({ atMs, blockedUntilMs, generation, sweeps }: RateState, all: number | undefined, nowMs: number): RateState {
+  const started = startRate({ ...(all !== undefined && { all }) }, Math.max(atMs, nowMs));
   // No tokens: those of the old limit may just have been used.
-  return { ...started, tokens: 0, blockedUntilMs, generation: generation + 1 };
+  return { ...started, tokens: 0, blockedUntilMs, generation: generation + 1, ...(sweeps && { sweeps }) };
 }
 
 /** What a process gets when it asks for calls. */
@@ -90,16 +136,59 @@ export interface LeaseAnswer {
  * bucket, its refill in 61 seconds (a lease may be used a second later), and one more bucket in case the clock is set
  * forward, together stay within the limit.
  *
- * @param liveReserve The share of the bucket to leave alone: {@link LIVE_RESERVE} for sweeps, 0 for live runs.
+ * Sweeps leave {@link LIVE_RESERVE} of a bucket to live runs, and are also held to their own rates. Without any limit
+ * their rate starts low and is doubled while they use it up, until the first refusal; live runs are not held to that.
  */
-export function lease(state: RateState, ask: { want: number; liveReserve: number; nowMs: number }): LeaseAnswer {
-  const now = advance(state, ask.nowMs);
-  const reserve = reserveOf(now, ask.liveReserve);
+export function lease(state: RateState, ask: { want: number; caller: Caller; nowMs: number }): LeaseAnswer {
+  const now = advance(ask.caller === 'sweep' ? withRamp(state) : state, ask.nowMs);
   const waitMs = now.blockedUntilMs - now.atMs;
   if (waitMs > 0) return { state: now, tokens: 0, retryInMs: waitMs };
-  const tokens = Math.max(0, Math.min(Math.floor(ask.want), Math.floor(now.tokens - reserve)));
-  const left = { ...now, tokens: now.tokens - tokens };
-  return { state: left, tokens, retryInMs: Math.ceil(Math.max(0, 1 + reserve - left.tokens) / left.rate * 1_000) };
+  const buckets = bucketsFor(ask.caller, now);
+  const tokens = buckets.reduce((least, { tokens: held, reserve }) => Math.max(0, Math.min(least, Math.floor(held - reserve))), Math.floor(ask.want));
+  const left = buckets.reduce((taken, { take }) => take(taken, tokens), now);
+  const retryInMs = Math.max(...buckets.map(({ tokens: held, reserve, rate }) => Math.ceil((Math.max(0, 1 + reserve - (held - tokens)) / rate) * 1_000)));
+  return { state: left, tokens, retryInMs };
+}
+
+interface Bucket {
+  tokens: number;
+  reserve: number;
+  rate: number;
+  take: (state: RateState, tokens: number) => RateState;
+}
+
+/** The buckets that a call comes out of, all at the same time. */
+function bucketsFor(caller: Caller, state: RateState): Bucket[] {
+  const { sweeps, ramp } = state;
+  const all: Bucket = {
+    tokens: state.tokens,
+    reserve: reserveOf(state, caller),
+    rate: state.rate,
+    take: (from, tokens) => ({ ...from, tokens: from.tokens - tokens }),
+  };
+  if (caller === 'live') return [all];
+  if (sweeps) {
+    const own: Bucket = { ...sweeps, reserve: 0, take: (from, tokens) => ({ ...from, sweeps: { ...sweeps, tokens: sweeps.tokens - tokens } }) };
+    // A person's word on how fast sweeps may go stands in for what would otherwise have to be learned.
+    return state.limitPerMinute === undefined ? [own] : [all, own];
+  }
+  if (!isRamping(state) || !ramp) return [all];
+  return [all, { ...ramp, reserve: 0, take: (from, tokens) => ({ ...from, ramp: { ...ramp, tokens: ramp.tokens - tokens } }) }];
+}
+
+/** Whether sweeps are held to the ramp: no limit is set, and no refusal has taught one. */
+function isRamping({ limitPerMinute, learning, sweeps }: RateState): boolean {
+  return limitPerMinute === undefined && learning.learned === undefined && sweeps === undefined;
+}
+
+/** The calls a second that all sweeps together may make right now. */
+export function sweepPace(state: RateState): number {
+  return Math.min(...bucketsFor('sweep', withRamp(state)).map(({ rate }) => rate));
+}
+
+function withRamp(state: RateState): RateState {
+  if (state.ramp || !isRamping(state)) return state;
+  return { ...state, ramp: { rate: RAMP_START_PER_SECOND, tokens: RAMP_START_PER_SECOND / 4, usedMs: 0 } };
 }
 
 /** What came back since the last report of a process. */
@@ -119,7 +208,8 @@ export function report(state: RateState, answers: AnswerReport): RateState {
   const blockedUntilMs = Math.max(now.blockedUntilMs, now.atMs + (answers.retryAfterMs ?? 0));
   const blocked = { ...now, blockedUntilMs };
   if (now.atMs - now.slowedAtMs < SLOW_DOWN_EVERY_MS) return blocked;
-  return now.limitPerMinute === undefined ? slowDownLearning(blocked) : slowDownKnown(blocked, now.limitPerMinute);
+  const slowed = now.limitPerMinute === undefined ? slowDownLearning(blocked) : slowDownKnown(blocked, now.limitPerMinute);
+  return slowDownSweeps(slowed);
 }
 
 /** Bucket and refill under a limit. Two calls at least, where the limit has room, so that a reserve can be kept. */
@@ -131,13 +221,17 @@ function shape(limitPerMinute: number): { perSecond: number; bucket: number } {
 
 function bucketOf(state: RateState): number {
   if (state.limitPerMinute !== undefined) return shape(state.limitPerMinute).bucket;
-  return Math.max(SMALLEST_LEARNING_BUCKET, state.rate / 2);
+  return learningBucket(state.rate);
 }
 
-function reserveOf(state: RateState, liveReserve: number): number {
+function learningBucket(rate: number): number {
+  return Math.max(SMALLEST_LEARNING_BUCKET, rate / 2);
+}
+
+function reserveOf(state: RateState, caller: Caller): number {
   const bucket = bucketOf(state);
-  if (liveReserve <= 0 || bucket < 2) return 0;
-  return Math.min(bucket - 1, Math.max(1, bucket * liveReserve));
+  if (caller === 'live' || bucket < 2) return 0;
+  return Math.min(bucket - 1, Math.max(1, bucket * LIVE_RESERVE));
 }
 
 /** Lets time pass: the rate rises, the bucket fills. A clock that runs backwards adds nothing. */
@@ -147,8 +241,27 @@ function advance(state: RateState, nowMs: number): RateState {
   const seconds = Math.max(0, atMs - Math.max(state.atMs, state.blockedUntilMs)) / 1_000;
   if (seconds === 0) return { ...state, atMs };
   const rate = risen(state, seconds);
-  const risenState = { ...state, atMs, rate };
-  return { ...risenState, tokens: Math.min(bucketOf(risenState), state.tokens + ((state.rate + rate) / 2) * seconds) };
+  const { sweeps, ramp } = state;
+  const risenState = { ...state, atMs, rate, ...(sweeps && { sweeps: advanceSweeps(sweeps, seconds) }), ...(ramp && { ramp: advanceRamp(ramp, seconds) }) };
+  return { ...risenState, tokens: filled(state, rate, bucketOf(risenState), seconds) };
+}
+
+function filled({ tokens, rate }: { tokens: number; rate: number }, rateNow: number, bucket: number, seconds: number): number {
+  return Math.min(bucket, tokens + ((rate + rateNow) / 2) * seconds);
+}
+
+function advanceSweeps(pace: SweepPace, seconds: number): SweepPace {
+  const { limitPerMinute } = pace;
+  const rate = risenTo(limitPerMinute, pace.rate, seconds);
+  return { limitPerMinute, rate, tokens: filled(pace, rate, shape(limitPerMinute).bucket, seconds) };
+}
+
+/** In steps, so that a rate is used for as long as it takes to see whether the provider bears it. */
+function advanceRamp(ramp: Ramp, seconds: number): Ramp {
+  const tokens = filled(ramp, ramp.rate, learningBucket(ramp.rate), seconds);
+  const usedMs = ramp.usedMs + usedFor(ramp.tokens, learningBucket(ramp.rate), seconds) * 1_000;
+  if (usedMs < RAMP_DOUBLES_AFTER_MS) return { ...ramp, tokens, usedMs };
+  return { rate: Math.min(MOST_PER_SECOND, ramp.rate * 2), tokens, usedMs: 0 };
 }
 
 /** Moves everything that was remembered by the old clock, so that nothing waits for the old time to come again. */
@@ -170,15 +283,22 @@ function setBack(state: RateState, nowMs: number): RateState {
 
 function risen(state: RateState, seconds: number): number {
   const { limitPerMinute, rate, learning } = state;
-  if (limitPerMinute !== undefined) {
-    return Math.min(shape(limitPerMinute).perSecond, rate + (RISE_OF_LIMIT * limitPerMinute * seconds) / 60);
-  }
-  // A bucket that nobody empties says nothing about what the provider would take, and a long pause says little.
-  const asked = state.tokens < bucketOf(state) / 2 ? Math.min(seconds, 1) : 0;
+  if (limitPerMinute !== undefined) return risenTo(limitPerMinute, rate, seconds);
+  const used = usedFor(state.tokens, bucketOf(state), seconds);
   const { learned } = learning;
-  // What was learned while few calls were made, or under another limit, says nothing about a rate so far above it.
-  const rising = learned === undefined || rate >= OUTGROWN * learned ? rate * 2 ** asked : rate + RISE_OF_LEARNED * learned * asked;
-  return Math.min(MOST_PER_SECOND, rising);
+  if (learned === undefined) return Math.min(MOST_PER_SECOND, rate * 2 ** used);
+  // What was learned while few calls were made, or under another limit, says nothing about a rate far above it.
+  const outgrown = rate * 2 ** ((used * 1_000) / RAMP_DOUBLES_AFTER_MS);
+  return Math.min(MOST_PER_SECOND, Math.max(outgrown, rate + RISE_OF_LEARNED * learned * used));
+}
+
+function risenTo(limitPerMinute: number, rate: number, seconds: number): number {
+  return Math.min(shape(limitPerMinute).perSecond, rate + (RISE_OF_LIMIT * limitPerMinute * seconds) / 60);
+}
+
+/** A bucket that is not emptied says nothing about what the provider would take, and a long pause says little. */
+function usedFor(tokens: number, bucket: number, seconds: number): number {
+  return tokens < bucket / 2 ? Math.min(seconds, 1) : 0;
 }
 
 function remember(state: RateState, { accepted, refused }: AnswerReport): RateState {
@@ -210,11 +330,20 @@ function slowDownKnown(state: RateState, limitPerMinute: number): RateState {
   return { ...state, rate, tokens: 0, slowedAtMs: state.atMs, generation: state.generation + 1 };
 }
 
-/** What was accepted just now is the limit; the rate goes on at half of it. */
-function slowDownLearning(state: RateState): RateState {
+function slowDownSweeps(state: RateState): RateState {
+  const { sweeps, atMs } = state;
+  if (!sweeps) return state;
+  const slowest = shape(sweeps.limitPerMinute).perSecond / 64;
+  const slowed = { ...sweeps, rate: Math.max(sweeps.rate / 2, slowest), tokens: 0 };
+  return { ...state, sweeps: slowed, slowedAtMs: atMs, generation: state.generation + 1 };
+}
+
+/** What was accepted just now is the limit; the rate continues at half of it. A ramp ends at its first refusal. */
+function slowDownLearning(given: RateState): RateState {
+  const { ramp, ...state } = given;
   const { learning, atMs, blockedUntilMs } = state;
   const refusals = learning.recent.split('x').length - 1;
-  if (refusals < REFUSALS_THAT_TEACH) return state;
+  if (refusals < REFUSALS_THAT_TEACH && !(ramp && isRamping(state))) return given;
   const lessonMs = Math.min(LEARN_FROM_MS, Math.max(SHORTEST_LESSON_MS, atMs - learning.flowingSinceMs));
   const calls = learning.accepted.reduce((sum, [, some]) => sum + some, 0);
   const learned = Math.max(1, (calls * 1_000) / lessonMs);

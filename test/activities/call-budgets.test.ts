@@ -3,7 +3,6 @@ import { createCallBudgets } from '../../src/activities/budget/create-call-budge
 import type { CallBudgets } from '../../src/activities/call-budget';
 import { LedgerUnavailableError } from '../../src/ledger/ledger';
 import type { RateKey, RateLedger } from '../../src/ledger/sweeps/rate-ledger';
-import { LIVE_RESERVE } from '../../src/policy/rate';
 import { cleanUp, open } from '../ledger/databases';
 import { until } from '../support/offboarding-runs';
 import { watch } from './watched-rates';
@@ -66,7 +65,7 @@ describe('the calls that a process may make', () => {
   it('go to live runs first, and then in the order of asking', async () => {
     const order: string[] = [];
     const ask = (caller: 'live' | 'sweep', name: string) => budgets.admit(key, caller).then(() => order.push(name));
-    await ledger.leaseTokens({ ...key, want: 10, liveReserve: 0, documentedLimit: limit });
+    await ledger.leaseTokens({ ...key, want: 10, caller: 'live', documentedLimit: limit });
     await Promise.all([ask('sweep', 'sweep 1'), ask('sweep', 'sweep 2'), ask('live', 'live 1'), ask('live', 'live 2')]);
     expect(order).toEqual(['live 1', 'live 2', 'sweep 1', 'sweep 2']);
   });
@@ -75,9 +74,9 @@ describe('the calls that a process may make', () => {
     await Promise.all(Array.from({ length: 9 }, () => budgets.admit(key, 'sweep')));
     await budgets.admit(key, 'live');
     expect(watched.leases).toMatchObject([
-      { want: 1, liveReserve: LIVE_RESERVE, tokens: 1 },
-      { want: 8, liveReserve: LIVE_RESERVE, tokens: 8 },
-      { want: 1, liveReserve: 0, tokens: 1 },
+      { want: 1, caller: 'sweep', tokens: 1 },
+      { want: 8, caller: 'sweep', tokens: 8 },
+      { want: 1, caller: 'live', tokens: 1 },
     ]);
   });
 
@@ -124,7 +123,7 @@ describe('the calls that a process may make', () => {
     expect(budgets.tryAdmit(key, 'live')).toBe(false);
     await until('it was told', () => watched.reports.length === 1);
     expect(watched.reports[0]).toMatchObject({ refused: 1 });
-    const other = await ledger.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: limit });
+    const other = await ledger.leaseTokens({ ...key, want: 1, caller: 'live', documentedLimit: limit });
     expect(other.tokens).toBe(0);
     expect(other.retryInMs).toBeGreaterThan(55_000);
   });
@@ -162,7 +161,7 @@ describe('the calls that a process may make', () => {
   it('are not spent by whoever stops waiting', async () => {
     await expect(budgets.admit(key, 'live', AbortSignal.abort())).resolves.toBe(false);
     expect(watched.leases).toEqual([]);
-    await ledger.leaseTokens({ ...key, want: 10, liveReserve: 0, documentedLimit: limit });
+    await ledger.leaseTokens({ ...key, want: 10, caller: 'live', documentedLimit: limit });
     const stop = new AbortController();
     const given = [budgets.admit(key, 'sweep', stop.signal), budgets.admit(key, 'sweep', stop.signal), budgets.admit(key, 'sweep')];
     stop.abort();
@@ -176,7 +175,7 @@ describe('the calls that a process may make', () => {
     const waiting = Promise.all([budgets.admit(key, 'live'), budgets.admit(key, 'sweep')]);
     await pause(300);
     const started = performance.now();
-    await ledger.setRate({ ...key, limitPerMinute: 6_000 });
+    await ledger.setLimit({ ...key, limitPerMinute: 6_000 });
     await waiting;
     expect(performance.now() - started).toBeLessThan(1_500);
   });

@@ -5,7 +5,7 @@ import type { AnswerCounts, LeaseTokens, RateLedger, TokenLease } from '../../sr
 export interface WatchedRates {
   rates: RateLedger;
   /** What was answered, in order. */
-  leases: (Pick<LeaseTokens, 'want' | 'liveReserve' | 'answers'> & Pick<TokenLease, 'tokens'>)[];
+  leases: (Pick<LeaseTokens, 'want' | 'caller' | 'answers'> & Pick<TokenLease, 'tokens'>)[];
   reports: AnswerCounts[];
   /** The most questions that were ever under way at the same time. */
   mostAtOnce(): number;
@@ -46,8 +46,8 @@ export function watch(real: RateLedger): WatchedRates {
       leaseTokens: (asked) =>
         through(async () => {
           const lease = await real.leaseTokens(asked);
-          const { want, liveReserve, answers } = asked;
-          watched.leases.push({ want, liveReserve, answers, tokens: lease.tokens });
+          const { want, caller, answers } = asked;
+          watched.leases.push({ want, caller, answers, tokens: lease.tokens });
           return lease;
         }),
       reportAnswers: (report) =>

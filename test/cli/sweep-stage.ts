@@ -7,6 +7,7 @@ import type { Client } from '@temporalio/client';
 import type { SweepDocument } from '../../src/cli/sweep/sweep-report';
 import { startSimulators } from '../../src/simulators/start-simulators';
 import type { Simulators } from '../../src/simulators/start-simulators';
+import { setSimulatorRatesFor } from '../../src/cli/simulator-rates';
 import { environmentOf } from '../support/offboarding';
 import { connectClient, freshTaskQueue, temporalAddress } from '../support/temporal';
 import { oneDocument, startCli } from './run-cli';
@@ -56,6 +57,7 @@ export async function openStage(workerEnv: (stage: { folder: string }) => CliEnv
     HTTP_TASKS_LEDGER_URL: settings['HTTP_TASKS_LEDGER_URL'],
     HTTP_TASKS_SUBJECT_KEY: settings['HTTP_TASKS_SUBJECT_KEY'],
   };
+  await setSimulatorRatesFor(settings, simulators);
   const sourceFolder = await mkdtemp(join(folder, 'sources-'));
   return {
     client,

@@ -21,6 +21,7 @@ import type { Simulators, SimulatorsOptions } from '../../src/testing';
 import { endIdleRuntime, silenceTemporal } from './quiet-runtime';
 import { freshTaskQueue, temporalAddress } from './temporal';
 import { encryptedWorkflowBundle, workflowBundle } from './workflow-bundle';
+import { setSimulatorRates } from '../../src/cli/simulator-rates';
 import { simulatorSettings } from '../../src/cli/simulator-settings';
 
 export const SUBJECT_KEY = 'a subject key for tests only';
@@ -79,6 +80,7 @@ export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
     Connection.connect({ address: temporal }),
     openLedger({ url: ledgerViewUrl ?? ledgerUrl, subjectKey }),
   ]);
+  await setSimulatorRates(ledger, simulators);
   const running: RunningWorker[] = [];
   return {
     client: new Client({ connection, plugins: encryptionOf(readEncryptionSettings(env)) }),

@@ -1,6 +1,7 @@
 import type { RateKey, RateLedger } from '../../ledger/sweeps/rate-ledger';
 import type { CallBudgets } from '../call-budget';
 import { KeyBudget } from './key-budget';
+import { KeptRates } from './kept-rates';
 
 /** What call budgets are made of. */
 export interface CallBudgetsOptions {
@@ -18,6 +19,7 @@ export interface CallBudgetsOptions {
 export function createCallBudgets({ rates, documentedLimit, now = () => performance.now() }: CallBudgetsOptions): CallBudgets {
   // Keys are few, and comparing them one by one is faster than any look-up by a name put together for each call.
   const budgets: KeyBudget[] = [];
+  const kept = new KeptRates(rates, now);
   const budgetOf = ({ service, keySlot }: RateKey): KeyBudget => {
     for (const budget of budgets) if (budget.key.service === service && budget.key.keySlot === keySlot) return budget;
     const key = { service, keySlot };
@@ -29,6 +31,7 @@ export function createCallBudgets({ rates, documentedLimit, now = () => performa
     tryAdmit: (key, caller) => budgetOf(key).tryAdmit(caller),
     admit: (key, caller, signal) => budgetOf(key).admit(caller, signal),
     answered: (key, answer) => budgetOf(key).answered(answer),
+    keepRatesOf: (sweepId) => kept.keep(sweepId),
     close: async () => {
       // A closed one is of no use to a worker that runs later in this process.
       await Promise.all(budgets.splice(0).map((budget) => budget.close()));

@@ -1,6 +1,5 @@
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { RateKey, RateLedger, TokenLease } from '../../ledger/sweeps/rate-ledger';
-import { LIVE_RESERVE } from '../../policy/rate';
 import type { Caller, RateAnswer } from '../call-budget';
 import { LeasedTokens } from './leased-tokens';
 import { RecentCalls } from './recent-calls';
@@ -45,7 +44,8 @@ export class KeyBudget {
   readonly #rates: RateLedger;
   readonly #documentedLimit: () => number | undefined;
   readonly #now: () => number;
-  readonly #tokens = new LeasedTokens();
+  /** By whom they were leased for. What was leased for a sweep is within the limits of both; the other is not. */
+  readonly #tokens: Record<Caller, LeasedTokens> = { live: new LeasedTokens(), sweep: new LeasedTokens() };
   readonly #untold = new UntoldAnswers();
   readonly #recent = new RecentCalls();
   readonly #waiting = { live: new Waiters(), sweep: new Waiters() };
@@ -68,10 +68,10 @@ export class KeyBudget {
   }
 
   tryAdmit(caller: Caller): boolean {
-    if (this.#tokens.left === 0) return false;
+    if (this.#tokens.sweep.left === 0 && (caller === 'sweep' || this.#tokens.live.left === 0)) return false;
     // The clock is read for each call: a process that was frozen must not go on with what has ended meanwhile.
     const nowMs = this.#now();
-    if (!this.#tokens.take(nowMs)) return false;
+    if (!this.#takeFor(caller, nowMs)) return false;
     if (caller === 'sweep') this.#used(nowMs);
     return true;
   }
@@ -94,7 +94,7 @@ export class KeyBudget {
     this.#untold.refused(answer.retryAfterMs, nowMs);
     if (answer.retryAfterMs !== undefined) {
       this.#refusedAtMs = nowMs;
-      this.#tokens.drop();
+      this.#dropTokens();
     }
     this.#plan();
   }
@@ -107,9 +107,18 @@ export class KeyBudget {
     await this.#report().catch(ignoreUnavailable);
   }
 
+  #takeFor(caller: Caller, nowMs: number): boolean {
+    return (caller === 'live' && this.#tokens.live.take(nowMs)) || this.#tokens.sweep.take(nowMs);
+  }
+
+  #dropTokens(): void {
+    this.#tokens.live.drop();
+    this.#tokens.sweep.drop();
+  }
+
   #used(nowMs: number): void {
     this.#recent.add(nowMs);
-    if (this.#wantsMore || this.#tokens.left >= this.#askAt) return;
+    if (this.#wantsMore || this.#tokens.sweep.left >= this.#askAt) return;
     this.#wantsMore = true;
     this.#plan();
   }
@@ -157,9 +166,8 @@ export class KeyBudget {
     const want = this.#wanted(caller, askedAtMs);
     this.#wantsMore = false;
     if (want === 0) return;
-    const liveReserve = caller === 'live' ? 0 : LIVE_RESERVE;
-    const lease = await this.#telling((told) => this.#rates.leaseTokens({ ...told, want, liveReserve }));
-    this.#take(lease, askedAtMs);
+    const lease = await this.#telling((told) => this.#rates.leaseTokens({ ...told, want, caller }));
+    this.#take(caller, lease, askedAtMs);
     if (lease.tokens < want) this.#pause(caller, lease.retryInMs);
   }
 
@@ -175,7 +183,7 @@ export class KeyBudget {
       const answer = await ask({ ...this.key, ...(documentedLimit !== undefined && { documentedLimit }), ...(answers && { answers }) });
       if (answer !== undefined && answer.generation !== this.#generation) {
         this.#generation = answer.generation;
-        this.#tokens.drop();
+        this.#dropTokens();
       }
       if (answers?.refused) this.#notBeforeMs.report = this.#now() + BETWEEN_REPORTS_MS;
       return answer;
@@ -189,15 +197,15 @@ export class KeyBudget {
     if (caller === 'live') return this.#waiting.live.size;
     const ahead = Math.floor(this.#recent.withinLastSecond(nowMs) * LEASE_AHEAD_SECONDS);
     this.#askAt = Math.floor(ahead * ASK_AT_SHARE);
-    return Math.max(this.#waiting.sweep.size, ahead - this.#tokens.left, 0);
+    return Math.max(this.#waiting.sweep.size, ahead - this.#tokens.sweep.left, 0);
   }
 
-  #take({ tokens, expiresInMs }: TokenLease, askedAtMs: number): void {
-    if (askedAtMs > this.#refusedAtMs) this.#tokens.add(tokens, askedAtMs + expiresInMs);
+  #take(caller: Caller, { tokens, expiresInMs }: TokenLease, askedAtMs: number): void {
+    if (askedAtMs > this.#refusedAtMs) this.#tokens[caller].add(tokens, askedAtMs + expiresInMs);
     const nowMs = this.#now();
-    this.#waiting.live.admitWhile(() => this.#tokens.take(nowMs));
+    this.#waiting.live.admitWhile(() => this.#takeFor('live', nowMs));
     this.#waiting.sweep.admitWhile(() => {
-      const taken = this.#tokens.take(nowMs);
+      const taken = this.#takeFor('sweep', nowMs);
       if (taken) this.#recent.add(nowMs);
       return taken;
     });
@@ -227,7 +235,7 @@ export class KeyBudget {
   }
 }
 
-type Told = Omit<Parameters<RateLedger['leaseTokens']>[0], 'want' | 'liveReserve'>;
+type Told = Omit<Parameters<RateLedger['leaseTokens']>[0], 'want' | 'caller'>;
 
 function closedError(): LedgerUnavailableError {
   return new LedgerUnavailableError('This process is ending, and makes no more calls.');

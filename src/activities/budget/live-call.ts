@@ -5,7 +5,7 @@ import { ledgerUnavailable, noCallLeft } from '../../http/to-failure';
 import { LedgerUnavailableError } from '../../ledger/ledger';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
-import type { CallBudgets } from '../call-budget';
+import type { CallBudgets, Caller } from '../call-budget';
 
 /**
  * The activity gets five minutes, in which the longest call of four minutes and three writes to the ledger must fit too.
@@ -13,16 +13,21 @@ import type { CallBudgets } from '../call-budget';
  */
 const LONGEST_WAIT_MS = 20_000;
 
-/** One call of a live run, and the budget it is taken out of. A service without credentials has none. */
+/**
+ * One call of a run of its own, and the budget it is taken out of. A service without credentials has none. A run for one
+ * user of a sweep is held to the sweep's rate and leaves room for live runs, as a chunk does.
+ */
 export class LiveCall {
   readonly #budgets: CallBudgets | undefined;
   readonly #task: HttpTask;
   readonly #key: { service: string; keySlot: string };
+  readonly #sweepId: string | undefined;
 
-  constructor(budgets: CallBudgets | undefined, task: HttpTask, { keySlot = '' }: PreparedRequest) {
+  constructor(budgets: CallBudgets | undefined, task: HttpTask, { keySlot = '' }: PreparedRequest, sweepId?: string) {
     this.#budgets = task.service.credentials.length > 0 ? budgets : undefined;
     this.#task = task;
     this.#key = { service: task.service.name, keySlot };
+    this.#sweepId = sweepId;
   }
 
   /**
@@ -33,7 +38,9 @@ export class LiveCall {
    * @throws CancelledFailure when `signal` aborted first.
    */
   async take(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#budgets === undefined || this.#budgets.tryAdmit(this.#key, 'live')) return;
+    if (this.#budgets === undefined) return;
+    await this.#keepRates(this.#budgets);
+    if (this.#budgets.tryAdmit(this.#key, this.#caller)) return;
     if (await this.#wait(this.#budgets, signal)) return;
     if (signal?.aborted) throw new CancelledFailure(`${this.#task.name} was cancelled`);
     throw noCallLeft(this.#task);
@@ -55,6 +62,19 @@ export class LiveCall {
     }
   }
 
+  get #caller(): Caller {
+    return this.#sweepId === undefined ? 'live' : 'sweep';
+  }
+
+  async #keepRates(budgets: CallBudgets): Promise<void> {
+    if (this.#sweepId === undefined) return;
+    try {
+      await budgets.keepRatesOf(this.#sweepId);
+    } catch (error) {
+      throw error instanceof LedgerUnavailableError ? ledgerUnavailable(this.#task) : error;
+    }
+  }
+
   async #wait(budgets: CallBudgets, signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted) return false;
     const giveUp = new AbortController();
@@ -62,7 +82,7 @@ export class LiveCall {
     const timer = setTimeout(cancel, LONGEST_WAIT_MS);
     const offSignal = signal && cancelOn(signal, { cancel });
     try {
-      return await budgets.admit(this.#key, 'live', giveUp.signal);
+      return await budgets.admit(this.#key, this.#caller, giveUp.signal);
     } catch (error) {
       throw error instanceof LedgerUnavailableError ? ledgerUnavailable(this.#task) : error;
     } finally {

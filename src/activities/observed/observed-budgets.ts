@@ -31,6 +31,7 @@ export function observeBudgets(budgets: CallBudgets, metrics: Metrics): CallBudg
       return admitted;
     },
     answered: (key, answer) => budgets.answered(key, answer),
+    keepRatesOf: (sweepId) => budgets.keepRatesOf(sweepId),
     close: () => budgets.close(),
   };
 }

@@ -7,6 +7,7 @@ import { refusal } from '../refusals';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkInput, ChunkProgress, ChunkResult } from './contract';
 import { refuseOtherEnvironment } from './other-environment';
+import { keepRates } from './own-rates';
 import { ProcessLimits } from './process-limits';
 import { runChunk } from './run-chunk';
 import { planOfSweep } from './sweep-plan';
@@ -31,12 +32,16 @@ export function createChunkActivity(
     const { users } = input;
     const control = {
       signal: activity.cancellationSignal,
-      heartbeat: (progress: ChunkProgress) => activity.heartbeat({ ...progress, ...(users !== undefined && { users }) }),
+      heartbeat: (progress: ChunkProgress) => {
+        activity.heartbeat({ ...progress, ...(users !== undefined && { users }) });
+        keepRates(given.budgets, input.sweepId);
+      },
     };
     try {
       return await retryable(async () => {
         refuseOtherEnvironment(dependencies.services, sweep, 'sweepId');
         const plan = await planOfSweep(given.ledger.sweeps, sweep, input.plan);
+        await given.budgets.keepRatesOf(input.sweepId);
         return runChunk({ ...input, plan, claimedBy: sweep.claimedBy }, dependencies, control);
       });
     } catch (error) {

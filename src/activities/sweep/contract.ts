@@ -10,6 +10,14 @@ import type { Tolerance } from '../../policy/tolerance';
  * holds numbers, sequence numbers and outcomes, and never an id of a user, an Item or a source's row.
  */
 
+/** A limit in calls a minute that a sweep is to have for one key; null takes it back. */
+export interface RateWish {
+  service: string;
+  /** Empty for a service with one key. */
+  keySlot: string;
+  callsPerMinute: number | null;
+}
+
 /**
  * A sweep as its first activity finds or makes it. Which run opens it the activity asks the server; versions before put it
  * into this input.
@@ -23,6 +31,8 @@ export interface OpenSweep {
   /** What the users will need of this worker; refused at once when it has no keys for it. */
   usesBatch: boolean;
   compensation?: { task: string; input?: unknown };
+  /** The sweep's own limit on calls to Plaid, in calls a minute; earlier versions set it with `httpTasks.setRate` only. */
+  rate?: number;
 }
 
 /** What a run has to know before it reads its source. */
@@ -220,6 +230,8 @@ export interface RecordUpdate {
   updateId: string;
   /** With `approve`. */
   approval?: { total: number; by: string };
+  /** With `setRate`; earlier versions did not say. */
+  rate?: RateWish;
 }
 
 /** What the ledger has after an update. */
@@ -248,7 +260,11 @@ export interface SweepActivities {
   'httpTasks.closeTargets'(input: CloseTargets): Promise<void>;
   'httpTasks.endSweep'(input: EndSweep): Promise<EndedSweep>;
   'httpTasks.setSweepStatus'(input: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
-  'httpTasks.setRate'(input: { service: string; keySlot: string; callsPerMinute: number | null }): Promise<void>;
+  /**
+   * Sets a rate of the calling run's own sweep, which ends with it. In a dry run it changes nothing. Fails
+   * `Task.InvalidInput` for a service or key that this worker does not have, and is retried until the sweep is opened.
+   */
+  'httpTasks.setRate'(input: RateWish): Promise<void>;
   /**
    * Records an approval, and lets any of these updates take effect. Repeating it changes nothing. Fails
    * `Task.InvalidInput` when the approved number is not that of the ledger, and `Encryption.PlaintextRefused` for an update

@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { requireOwnSweep, requireRunOf } from '../callers';
 import { createChunkActivity } from './chunk-activity';
 import { openChildren, recordChildren } from './children';
@@ -6,6 +7,7 @@ import type { SweepActivities } from './contract';
 import { endSweep } from './end-sweep';
 import { openSweep } from './open-sweep';
 import { planChunks } from './plan-chunks';
+import { refuseUnknownKey, setOwnRate } from './own-rates';
 import { recordUpdate } from './record-update';
 import { runBulk } from './run-bulk';
 import type { SweepDependencies } from './sweep-dependencies';
@@ -29,12 +31,23 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
       await own(change.sweepId);
       await withSweep(() => ledger.sweeps.setStatus(change));
     },
-    'httpTasks.setRate': async ({ callsPerMinute, ...key }) => {
-      await requireRunOf(callers, 'offboardUsers');
-      await withSweep(() => ledger.rates.setRate({ ...key, ...(callsPerMinute !== null && { limitPerMinute: callsPerMinute }) }));
+    'httpTasks.setRate': async (wish) => {
+      const { firstRunId } = await requireRunOf(callers, 'offboardUsers');
+      refuseUnknownKey(dependencies.services, wish);
+      await withSweep(async () => {
+        const sweep = await ledger.sweeps.readClaimedBy(firstRunId);
+        if (!sweep) throw notOpened();
+        await setOwnRate(ledger, sweep, wish);
+      });
     },
-    'httpTasks.recordUpdate': async (input) => recordUpdate(ledger, await own(input.sweepId), input),
+    'httpTasks.recordUpdate': async (input) => recordUpdate(dependencies, await own(input.sweepId), input),
     'httpTasks.openChildren': async (input) => openChildren(dependencies, input, await own(input.sweepId)),
     'httpTasks.recordChildren': async (input) => (await own(input.sweepId), recordChildren(dependencies, input)),
   };
+}
+
+/** A rate in the input is set beside the activity that opens the sweep, and may come first; tried again. */
+function notOpened(): ApplicationFailure {
+  const message = 'The sweep of this run is not open, so that no rate can be set for it. It is tried again.';
+  return ApplicationFailure.create({ type: 'Task.Unavailable', message, details: [{ type: 'Task.Unavailable', service: 'http-tasks', message }] });
 }

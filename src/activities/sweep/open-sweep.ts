@@ -4,6 +4,7 @@ import type { NewSweep, SweepRow, SweepTerms } from '../../ledger/sweeps/sweep-t
 import type { CallingRun } from '../callers';
 import { refusal, refuseUnsendable, requireService } from '../refusals';
 import type { OpenedSweep, OpenSweep } from './contract';
+import { setOwnRate } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
@@ -12,15 +13,25 @@ export async function openSweep(dependencies: SweepDependencies, input: OpenSwee
   const { services, catalogue, sender, ledger, searchAttributes } = dependencies;
   if (input.usesBatch) requireService(services, 'batch', 'batch.mode');
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
-  const { snapshot } = input;
-  const sweepId = await withSweep(() =>
-    snapshot === undefined ? makeSweep(ledger.sweeps, input, run) : claimSnapshot(ledger.sweeps, input, snapshot, run.firstRunId),
-  );
+  const { snapshot, rate } = input;
+  if (rate !== undefined) requireService(services, 'plaid', 'rate');
+  const sweepId = await withSweep(async () => {
+    const opened =
+      snapshot === undefined ? await makeSweep(ledger.sweeps, input, run) : await claimSnapshot(ledger.sweeps, input, snapshot, run.firstRunId);
+    if (rate !== undefined) await setRate(dependencies, opened, rate);
+    return opened;
+  });
   return {
     sweepId,
     batchApps: [...(services.get('batch')?.keySlots ?? [])],
     ...(searchAttributes().length > 0 && { searchAttributes: [...searchAttributes()] }),
   };
+}
+
+/** Before anything can be called. */
+async function setRate({ ledger }: Pick<SweepDependencies, 'ledger'>, sweepId: string, rate: number): Promise<void> {
+  const sweep = await ledger.sweeps.read(sweepId);
+  if (sweep) await setOwnRate(ledger, sweep, { service: 'plaid', keySlot: '', callsPerMinute: rate });
 }
 
 /** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */

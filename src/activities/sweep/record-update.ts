@@ -2,10 +2,17 @@ import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { refusal } from '../refusals';
 import type { RecordedUpdate, RecordUpdate } from './contract';
+import { refuseUnknownKey } from './own-rates';
+import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
 /** See `SweepActivities`. Where plain text is refused, it has been refused before this runs (codec/refuse-plaintext.ts). */
-export async function recordUpdate(ledger: OpenedLedger, sweep: SweepRow, { update, approval }: RecordUpdate): Promise<RecordedUpdate> {
+export async function recordUpdate(
+  { ledger, services }: Pick<SweepDependencies, 'ledger' | 'services'>,
+  sweep: SweepRow,
+  { update, approval, rate }: RecordUpdate,
+): Promise<RecordedUpdate> {
+  if (rate) refuseUnknownKey(services, rate);
   if (update === 'resume') await refuseWhenStopped(ledger);
   if (!approval || !sweep.claimedBy) return {};
   const { sweepId, claimedBy: by } = sweep;

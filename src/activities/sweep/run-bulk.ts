@@ -2,6 +2,7 @@ import { SweepFencedError, SweepSealedError } from '../../ledger/sweeps/sweep-er
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { BulkRun } from './bulk-run';
 import type { BulkResult, RunBulk } from './contract';
+import { keepRates } from './own-rates';
 import type { SweepDependencies } from './sweep-dependencies';
 import { beating, withSweep } from './sweep-work';
 
@@ -15,8 +16,13 @@ import { beating, withSweep } from './sweep-work';
 export async function runBulk(dependencies: SweepDependencies, input: RunBulk, { claimedBy }: Pick<SweepRow, 'claimedBy'>): Promise<BulkResult> {
   let run: BulkRun | undefined;
   const progress = (): Pick<BulkResult, 'calls' | 'outcomes'> => run?.progress ?? { calls: 0, outcomes: {} };
-  return beating(progress, (signal) =>
+  const beat = (): Pick<BulkResult, 'calls' | 'outcomes'> => {
+    keepRates(dependencies.budgets, input.sweepId);
+    return progress();
+  };
+  return beating(beat, (signal) =>
     withSweep(async () => {
+      await dependencies.budgets.keepRatesOf(input.sweepId);
       try {
         run = await BulkRun.begin(dependencies, { ...input, claimedBy }, signal);
         return { ...(await run.execute()), ...progress() };

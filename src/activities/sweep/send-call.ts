@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledFailure } from '@temporalio/common';
 import { LedgerUnavailableError } from '../../ledger/ledger';
+import { keySlotOf } from '../../http/prepare-request';
 import type { CallAnswer, CallMove } from '../../policy/converge';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
@@ -34,7 +35,7 @@ const RETRY_MS = 250;
  * while the fence is known to hold.
  */
 export async function sendCall(run: ChunkRun, task: HttpTask, input: CallMove['input'], holds: HoldWatch): Promise<CallEnd> {
-  const slot = run.dependencies.limits.keySlot(task.service.name);
+  const slot = slotFor(run, task, input);
   const entering = slot.enter(run.beganAtMs);
   const admission = typeof entering === 'string' ? entering : await entering;
   if (admission === 'refused') {
@@ -45,13 +46,24 @@ export async function sendCall(run: ChunkRun, task: HttpTask, input: CallMove['i
   try {
     const obstacle = await obstacleTo(run, task, { slot, admission, holds });
     if (obstacle) return { kind: obstacle };
-    const end = await exchange(run, task, input);
+    const end = await exchange(run, task, input, slot);
     accepted = end.accepted;
     if (accepted === false) run.stopUnauthorized(slot.key);
     return end.end;
   } finally {
     slot.leave(admission, accepted);
   }
+}
+
+/** The gate of the key that the call uses. */
+function slotFor({ dependencies: { limits, services } }: ChunkRun, task: HttpTask, input: CallMove['input']): KeySlot {
+  const { name } = task.service;
+  return limits.keySlot(name, keySlotOf(task, input, services.get(name) ?? { keySlots: [] }));
+}
+
+/** Under which its calls are taken out of the rate. */
+function budgetOf({ key: { service, slot = '' } }: KeySlot): { service: string; keySlot: string } {
+  return { service, keySlot: slot };
 }
 
 /**
@@ -67,7 +79,7 @@ async function obstacleTo(
   for (;;) {
     // Where a rate is low, waiting for another one would make the rest too old again.
     if (performance.now() > takenAtMs + TOKEN_KEPT_MS) {
-      await takeToken(run, task);
+      await takeToken(run, slot);
       takenAtMs = performance.now();
     }
     const forbidden = task.effect !== 'read' && !holds.isClear ? await holds.obstacle() : undefined;
@@ -80,8 +92,8 @@ async function obstacleTo(
 }
 
 /** Takes one call out of the rate that all processes share; returns without one only when the chunk is to stop. */
-async function takeToken({ dependencies: { budgets }, stopped }: ChunkRun, { service }: HttpTask): Promise<void> {
-  const key = { service: service.name, keySlot: '' };
+async function takeToken({ dependencies: { budgets }, stopped }: ChunkRun, slot: KeySlot): Promise<void> {
+  const key = budgetOf(slot);
   while (!stopped.aborted && !budgets.tryAdmit(key, 'sweep')) {
     try {
       if (await budgets.admit(key, 'sweep', stopped)) return;
@@ -93,8 +105,13 @@ async function takeToken({ dependencies: { budgets }, stopped }: ChunkRun, { ser
 }
 
 /** One exchange with the provider, and what it says about the key: accepted, refused, or nothing. */
-async function exchange(run: ChunkRun, task: HttpTask, input: CallMove['input']): Promise<{ end: CallEnd; accepted?: boolean }> {
-  const key = { service: task.service.name, keySlot: '' };
+async function exchange(
+  run: ChunkRun,
+  task: HttpTask,
+  input: CallMove['input'],
+  slot: KeySlot,
+): Promise<{ end: CallEnd; accepted?: boolean }> {
+  const key = budgetOf(slot);
   const { budgets, sender } = run.dependencies;
   const sentAtMs = Date.now();
   try {

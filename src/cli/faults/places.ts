@@ -12,6 +12,7 @@ import type { OpenedLedger } from '../../ledger/open-ledger';
 import { startSimulators } from '../../simulators/start-simulators';
 import type { Simulators } from '../../simulators/start-simulators';
 import { createHttpTasksWorker } from '../../worker';
+import { setSimulatorRates } from '../simulator-rates';
 import { simulatorSettings } from '../simulator-settings';
 
 /** A call's whole time, short, so that one that hangs costs little. */
@@ -71,6 +72,7 @@ export async function openWorld({ address, bundle }: { address: string; bundle?:
     const run = worker.run();
     while (worker.getState() === 'INITIALIZED') await Promise.race([run, delay(5)]);
     const ledger = await openLedger({ url, subjectKey: SUBJECT_KEY });
+    await setSimulatorRates(ledger, simulators);
     const place: Place = {
       client,
       simulators,

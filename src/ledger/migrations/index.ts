@@ -9,6 +9,7 @@ import { guardsMigration } from './0008-guards';
 import { holdEnvironmentsMigration } from './0010-hold-environments';
 import { workerEnvironmentsMigration } from './0011-worker-environments';
 import { erasureMigration } from './0012-erasure';
+import { sweepRatesMigration } from './0015-sweep-rates';
 import type { Migration } from './migration';
 
 /** Every migration, oldest first. New ones are appended. */
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   holdEnvironmentsMigration,
   workerEnvironmentsMigration,
   erasureMigration,
+  sweepRatesMigration,
 ];

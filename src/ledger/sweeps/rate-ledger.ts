@@ -1,3 +1,5 @@
+import type { Caller } from '../../policy/rate';
+
 /** Names one budget of calls. */
 export interface RateKey {
   service: string;
@@ -18,9 +20,9 @@ export interface AnswerCounts {
 export interface LeaseTokens extends RateKey {
   /** How many calls could be started within a second. */
   want: number;
-  /** The share to leave for others: `LIVE_RESERVE` for sweeps, 0 for live runs. */
-  liveReserve: number;
-  /** Calls a minute that the provider documents; a limit given by `setRate` goes before it. Without either it is learned. */
+  /** For whom: sweeps leave a share to live runs, and are held to their own rates too. */
+  caller: Caller;
+  /** Calls a minute that the provider documents; a standing limit replaces it. Without either it is learned. */
   documentedLimit?: number;
   /** Saves a `reportAnswers` of its own. */
   answers?: AnswerCounts;
@@ -37,11 +39,29 @@ export interface TokenLease {
   generation: number;
 }
 
+/** How long a sweep's own rates count after {@link RateLedger.keepSweepRates}, in milliseconds. */
+export const SWEEP_RATE_COUNTS_MS = 30_000;
+
+/** A sweep's own rate for one key. */
+export interface SweepRate extends RateKey {
+  sweepId: string;
+  limitPerMinute: number;
+}
+
 /** A budget as it stands. */
 export interface RateRow extends RateKey {
-  /** By `setRate` or documentation; absent while it is learned. */
+  /** On all calls, standing or documented; absent while it is learned. */
   limitPerMinute?: number;
+  /** The limit that was set with `setLimit`. */
+  standingPerMinute?: number;
+  /** The rates of the sweeps that run now, the lowest first: it is the one that counts. */
+  sweeps: readonly Omit<SweepRate, keyof RateKey>[];
+  /** Calls a second that the provider accepted when it last refused some; absent where nothing was learned. */
+  learnedPerSecond?: number;
+  /** What all calls may come to right now. */
   callsPerSecond: number;
+  /** What the calls of sweeps may come to right now. */
+  sweepCallsPerSecond: number;
 }
 
 /**
@@ -57,10 +77,22 @@ export interface RateLedger {
   /** Reports answers; refusals slow everybody down (see `policy/rate.ts`) and make a new generation. */
   reportAnswers(report: RateKey & { answers: AnswerCounts; documentedLimit?: number }): Promise<{ generation: number }>;
   /**
-   * Sets the limit, in calls a minute, from the next lease on; without one, the documented limit counts again.
+   * Sets the standing limit on all calls, in calls a minute, from the next lease on; without one, the documented limit
+   * counts again.
    * @throws RangeError for a limit that is not above 0.
    */
-  setRate(rate: RateKey & { limitPerMinute?: number }): Promise<void>;
+  setLimit(limit: RateKey & { limitPerMinute?: number }): Promise<void>;
+  /**
+   * Sets a sweep's own rate, or takes it back. It limits the calls of all sweeps, counts for
+   * {@link SWEEP_RATE_COUNTS_MS} after this or the last `keepSweepRates`, and ends with the sweep. Does nothing for a
+   * sweep that is not there or has ended.
+   * @throws RangeError for a limit that is not above 0.
+   */
+  setSweepRate(rate: RateKey & { sweepId: string; limitPerMinute?: number }): Promise<void>;
+  /** Reports that a sweep makes calls now, so that its own rates count. A run that was terminated stops doing so. */
+  keepSweepRates(sweepId: string): Promise<void>;
+  /** The rates that a sweep has or, after its end, had. */
+  readSweepRates(sweepId: string): Promise<SweepRate[]>;
   /** Every budget that was ever asked for. */
   readRates(): Promise<RateRow[]>;
 }

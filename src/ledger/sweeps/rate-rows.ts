@@ -20,6 +20,8 @@ export interface FoundRow {
   version: number | null;
   set_limit: number | null;
   state: string | null;
+  /** The lowest rate of the sweeps that run now. */
+  sweep_limit: number | null;
   now_ms: number;
 }
 
@@ -33,7 +35,10 @@ export interface RowChange {
 
 export async function readRateRow({ db, dialect }: LedgerDatabase, { service, keySlot }: RateRowKey): Promise<FoundRow> {
   const { rows } = await sql<FoundRow>`
-    select r.version, r.set_limit, r.state, ${databaseClockMs(dialect)} as now_ms
+    select r.version, r.set_limit, r.state, ${databaseClockMs(dialect)} as now_ms, (
+      select min(s.limit_per_minute) from sweep_rates as s
+      where s.service = ${service} and s.key_slot = ${keySlot} and s.counts_until_ms > ${databaseClockMs(dialect)}
+    ) as sweep_limit
     from (select 1 as one) as always left join rates as r on r.service = ${service} and r.key_slot = ${keySlot}
   `.execute(db);
   const [row] = rows;

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { LEASE_MS, changeLimit, lease, report, startRate } from '../../policy/rate';
-import type { RateState } from '../../policy/rate';
+import { LEASE_MS, lease, report, startRate, sweepPace, underLimits } from '../../policy/rate';
+import type { Limits, RateState } from '../../policy/rate';
 import { DeadlineMutex } from '../deadline-mutex';
 import { LedgerUnavailableError } from '../ledger';
 import { withinDeadline } from '../sql-ledger';
 import type { LedgerDatabase } from '../tables';
 import { storable } from '../values';
 import { claimTurn, readRateRow, writeRateRow } from './rate-rows';
+import { keepSweepRates, readCountingRates, readSweepRates, requireLimit, setSweepRate } from './sweep-rates';
 import type { FoundRow } from './rate-rows';
 import type { LeaseTokens, RateKey, RateLedger, RateRow, TokenLease } from './rate-ledger';
 
@@ -18,8 +19,9 @@ const TRIES_BEFORE_TURN = 3;
 
 interface Change {
   state: RateState;
-  /** Calls a minute by `setRate`. */
+  /** The standing limit, in calls a minute. */
   setLimit: number | null;
+  sweepLimit: number | null;
   nowMs: number;
 }
 
@@ -52,7 +54,10 @@ export function createSqlRateLedger(
         }));
         return { generation: state.generation };
       }),
-    setRate: ({ limitPerMinute, ...key }) => inTime((change) => setRate(change, key, limitPerMinute)),
+    setLimit: ({ limitPerMinute, ...key }) => inTime((change) => setLimit(change, key, limitPerMinute)),
+    setSweepRate: (rate) => inTime(() => setSweepRate(database, rate)),
+    keepSweepRates: (sweepId) => inTime(() => keepSweepRates(database, sweepId)),
+    readSweepRates: (sweepId) => inTime(() => readSweepRates(database, sweepId)),
     readRates: () => inTime(() => readRates(database)),
   };
 }
@@ -75,33 +80,41 @@ class Turns {
 }
 
 async function leaseTokens(change: ChangeRow, asked: LeaseTokens): Promise<TokenLease> {
-  const { want, liveReserve, answers, documentedLimit } = asked;
+  const { want, caller, answers, documentedLimit } = asked;
   let given = { tokens: 0, retryInMs: 0 };
   const state = await change(asked, documentedLimit, (now) => {
     const reported = answers === undefined ? now.state : report(now.state, { ...answers, nowMs: now.nowMs });
-    const answer = lease(reported, { want, liveReserve, nowMs: now.nowMs });
+    const answer = lease(reported, { want, caller, nowMs: now.nowMs });
     given = { tokens: answer.tokens, retryInMs: answer.retryInMs };
     return { ...now, state: answer.state };
   });
   return { ...given, expiresInMs: LEASE_MS, generation: state.generation };
 }
 
-async function setRate(change: ChangeRow, key: RateKey, limitPerMinute: number | undefined): Promise<void> {
-  if (limitPerMinute !== undefined && !(Number.isFinite(limitPerMinute) && limitPerMinute > 0)) {
-    throw new RangeError(`limitPerMinute must be above 0 calls a minute, and is ${limitPerMinute}.`);
-  }
-  await change(key, limitPerMinute, (now) => ({
-    ...now,
-    setLimit: limitPerMinute ?? null,
-    state: now.state.limitPerMinute === limitPerMinute ? now.state : changeLimit(now.state, limitPerMinute, now.nowMs),
-  }));
+async function setLimit(change: ChangeRow, key: RateKey, limitPerMinute: number | undefined): Promise<void> {
+  requireLimit(limitPerMinute);
+  await change(key, limitPerMinute, (now) => {
+    const setLimit = limitPerMinute ?? null;
+    return { ...now, setLimit, state: underLimits(now.state, limitsOf(setLimit, now.sweepLimit), now.nowMs) };
+  });
 }
 
-async function readRates({ db }: LedgerDatabase): Promise<RateRow[]> {
-  const rows = await db.selectFrom('rates').selectAll().orderBy('service').orderBy('key_slot').execute();
-  return rows.map(({ service, key_slot, state }) => {
-    const { limitPerMinute, rate } = JSON.parse(state) as RateState;
-    return { service, keySlot: key_slot, ...(limitPerMinute !== undefined && { limitPerMinute }), callsPerSecond: rate };
+async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
+  const rows = await database.db.selectFrom('rates').selectAll().orderBy('service').orderBy('key_slot').execute();
+  const sweeps = await readCountingRates(database);
+  return rows.map(({ service, key_slot: keySlot, set_limit, state }) => {
+    const found = JSON.parse(state) as RateState;
+    const { limitPerMinute, rate, learning } = found;
+    return {
+      service,
+      keySlot,
+      ...(limitPerMinute !== undefined && { limitPerMinute }),
+      ...(set_limit !== null && { standingPerMinute: set_limit }),
+      sweeps: sweeps.filter((own) => own.service === service && own.keySlot === keySlot).map((own) => ({ sweepId: own.sweepId, limitPerMinute: own.limitPerMinute })),
+      ...(learning.learned !== undefined && { learnedPerSecond: learning.learned }),
+      callsPerSecond: rate,
+      sweepCallsPerSecond: sweepPace(found),
+    };
   });
 }
 
@@ -132,11 +145,14 @@ async function changeRow(
   throw new LedgerUnavailableError('Other processes asked for calls of this service all the time.');
 }
 
-/** The limit that counts now; it may be another one than when the state was written. */
-function underLimit({ state, set_limit, now_ms }: FoundRow, documentedLimit: number | undefined): Change {
-  const limit = set_limit ?? documentedLimit;
-  if (state === null) return { state: startRate(limit, now_ms), setLimit: set_limit, nowMs: now_ms };
-  const found = JSON.parse(state) as RateState;
-  const current = found.limitPerMinute === limit ? found : changeLimit(found, limit, now_ms);
-  return { state: current, setLimit: set_limit, nowMs: now_ms };
+/** The limits that count now; they may be others than when the state was written. */
+function underLimit({ state, set_limit, sweep_limit, now_ms }: FoundRow, documentedLimit: number | undefined): Change {
+  const limits = limitsOf(set_limit ?? documentedLimit ?? null, sweep_limit);
+  const known = { setLimit: set_limit, sweepLimit: sweep_limit, nowMs: now_ms };
+  if (state === null) return { ...known, state: startRate(limits, now_ms) };
+  return { ...known, state: underLimits(JSON.parse(state) as RateState, limits, now_ms) };
+}
+
+function limitsOf(all: number | null, sweeps: number | null): Limits {
+  return { ...(all !== null && { all }), ...(sweeps !== null && { sweeps }) };
 }

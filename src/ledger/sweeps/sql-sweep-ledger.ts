@@ -15,7 +15,7 @@ import type { SweepContext } from './sweep-context';
 import { SweepKeys } from './sweep-key';
 import type { SweepLedger } from './sweep-ledger';
 import { readReceipts } from './sweep-receipts';
-import { adoptPlan, approve, claim, create, list, read, setStatus } from './sweep-rows';
+import { adoptPlan, approve, claim, create, list, read, readClaimedBy, setStatus } from './sweep-rows';
 import { summarise } from './summary';
 import { readUsersWithOutcome } from './users-with-outcome';
 import { verify } from './verify';
@@ -52,6 +52,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     claim: short(claim),
     adoptPlan: short(adoptPlan),
     approve: short(approve),
+    readClaimedBy: short(readClaimedBy),
     read: short(read),
     list: short(list),
     setStatus: short(setStatus),

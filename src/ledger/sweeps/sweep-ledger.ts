@@ -55,11 +55,13 @@ export interface SweepLedger {
    * @returns The sweep; without `approvedAt` nothing was approved.
    */
   approve(approval: { sweepId: string; by: string; total: number; approver: string }): Promise<SweepRow>;
+  /** The sweep that has not ended and belongs to this run; undefined when there is none. */
+  readClaimedBy(by: string): Promise<SweepRow | undefined>;
   /** Undefined when there is none. */
   read(sweepId: string): Promise<SweepRow | undefined>;
   /** The latest sweeps, newest first. */
   list(filter: { limit: number }): Promise<SweepRow[]>;
-  /** Writes how the sweep stands. Its first end status (completed, partial, failed, cancelled) also sets `endedAt`. */
+  /** Writes how the sweep stands. An end status (completed, partial, failed, cancelled) also sets `endedAt`, once, and ends the sweep's own rates. */
   setStatus(change: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
 
   /**

@@ -5,6 +5,7 @@ import type { Tables } from '../tables';
 import { storable, storableOrNull } from '../values';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError, UnknownSweepError } from './sweep-errors';
+import { endSweepRates } from './sweep-rates';
 import type { NewSweep, SweepRow, SweepTerms } from './sweep-types';
 
 const END_STATUSES: readonly SweepStatus[] = ['completed', 'partial', 'failed', 'cancelled'];
@@ -95,6 +96,19 @@ export async function read({ db }: SweepContext, sweepId: string): Promise<Sweep
   return row && toSweepRow(row);
 }
 
+/** See `SweepLedger.readClaimedBy`. */
+export async function readClaimedBy({ db }: SweepContext, by: string): Promise<SweepRow | undefined> {
+  const row = await db
+    .selectFrom('sweeps')
+    .selectAll()
+    .where('claimed_by', '=', storable(by))
+    .where('ended_at', 'is', null)
+    .orderBy('number', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row && toSweepRow(row);
+}
+
 /** See `SweepLedger.list`. */
 export async function list({ db }: SweepContext, { limit }: { limit: number }): Promise<SweepRow[]> {
   const rows = await db.selectFrom('sweeps').selectAll().orderBy('number', 'desc').limit(limit).execute();
@@ -115,6 +129,7 @@ export async function setStatus(
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) throw new UnknownSweepError(sweepId);
+  if (END_STATUSES.includes(status)) await endSweepRates({ db }, sweepId);
 }
 
 function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {

@@ -26,6 +26,7 @@ export const UNLIMITED: CallBudgets = {
   tryAdmit: () => true,
   admit: () => Promise.resolve(true),
   answered: () => undefined,
+  keepRatesOf: () => Promise.resolve(),
   close: () => Promise.resolve(),
 };
 

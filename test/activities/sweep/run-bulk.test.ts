@@ -325,13 +325,14 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
   it('stay below a limit that somebody has set, in all processes together', async () => {
     const budgets = createCallBudgets({ rates: place.ledger.rates, documentedLimit: () => undefined });
     const limited = await openActivityPlace(simulators, url, { dependencies: { budgets } });
-    await limited.run('httpTasks.setRate', { service: 'batch', keySlot: 'ios', callsPerMinute: 60 });
+    await place.ledger.rates.setLimit({ service: 'batch', keySlot: 'ios', limitPerMinute: 60 });
     const users = some('slow', 4).map((user, index) => ({ ...user, batchUserId: `${CANARY}-${index}-${'🧨'.repeat(700)}` }));
     await waiting('slow', users);
     const beganAt = performance.now();
     // Each is refused: one call for all, two for the halves, one for each.
     expect(await runBulk('slow', {}, {}, limited)).toMatchObject({ end: 'done', calls: 7, outcomes: { failed: 4 } });
     expect(performance.now() - beganAt).toBeGreaterThan(4_000);
+    await place.ledger.rates.setLimit({ service: 'batch', keySlot: 'ios' });
     await budgets.close();
     await limited.close();
   });

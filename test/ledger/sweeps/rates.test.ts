@@ -7,7 +7,7 @@ import { createPostgresPool } from '../../../src/ledger/postgres-pool';
 import type { RateLedger } from '../../../src/ledger/sweeps/rate-ledger';
 import { createSqlRateLedger } from '../../../src/ledger/sweeps/sql-rate-ledger';
 import type { LedgerDatabase, Tables } from '../../../src/ledger/tables';
-import { LEASE_MS, LIVE_RESERVE } from '../../../src/policy/rate';
+import { LEASE_MS } from '../../../src/policy/rate';
 import { postgresTarget } from '../../support/postgres';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
 
@@ -62,7 +62,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     let tokens = 0;
     const asking = [rates, ...others.map((other) => other.rates)].map(async (mine) => {
       while (performance.now() - started < 3_000) {
-        const lease = await mine.leaseTokens({ ...key, want: 1_000, liveReserve: 0, documentedLimit: 60_000 });
+        const lease = await mine.leaseTokens({ ...key, want: 1_000, caller: 'live', documentedLimit: 60_000 });
         tokens += lease.tokens;
         if (lease.tokens === 0) await new Promise((resolve) => setTimeout(resolve, lease.retryInMs));
       }
@@ -83,7 +83,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     const asking = [...crowd, ...crowd].map(async (mine, asker) => {
       let answers = 0;
       while (performance.now() - started < 3_000) {
-        tokens += (await mine.leaseTokens({ ...key, want: 2, liveReserve: 0, documentedLimit: 60_000 })).tokens;
+        tokens += (await mine.leaseTokens({ ...key, want: 2, caller: 'live', documentedLimit: 60_000 })).tokens;
         if (asker % 2 === 1) await mine.reportAnswers({ ...key, answers: { accepted: 2, refused: 0 }, documentedLimit: 60_000 });
         answers += 1;
       }
@@ -96,7 +96,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
   }, 30_000);
 
   it('answer a process with a slow way to the database too, however fast the others ask', async () => {
-    const key = { service: 'far', keySlot: '', want: 1, liveReserve: 0, documentedLimit: 60_000 };
+    const key = { service: 'far', keySlot: '', want: 1, caller: 'live', documentedLimit: 60_000 } as const;
     const far = slowly(url);
     const slow = createSqlRateLedger(far, { deadlineMs: 5_000, isClosed: () => false });
     let done = false;
@@ -113,7 +113,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
   }, 60_000);
 
   it('are not held up for ever by a process that freezes in its turn, or by a turn from before the clock was set back', async () => {
-    const key = { service: 'turns', keySlot: '', want: 1, liveReserve: 0, documentedLimit: 60_000 };
+    const key = { service: 'turns', keySlot: '', want: 1, caller: 'live', documentedLimit: 60_000 } as const;
     await rates.leaseTokens(key);
     for (const untilMs of [Date.now() + 400, Date.now() + 3_600_000]) {
       await runRaw(url, `update rates set turn = 'somebody', turn_until_ms = ${untilMs} where service = 'turns'`);
@@ -123,7 +123,7 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
   });
 
   it('give up after the deadline of the call and not before when others always come first', async () => {
-    const key = { service: 'overtaken', keySlot: '', want: 1, liveReserve: 0, documentedLimit: 60_000 };
+    const key = { service: 'overtaken', keySlot: '', want: 1, caller: 'live', documentedLimit: 60_000 } as const;
     const { rates: hurried } = await open(url, { deadlineMs: 600 });
     await hurried.leaseTokens(key);
     const ignore = IGNORING_WRITES[name];
@@ -140,9 +140,9 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
 
   it('are apart for each service and key slot, whatever they are called', async () => {
     const hostile = `'; drop table rates; --\0`;
-    const first = await rates.leaseTokens({ service: hostile, keySlot: 'ios', want: 5, liveReserve: 0, documentedLimit: 300 });
+    const first = await rates.leaseTokens({ service: hostile, keySlot: 'ios', want: 5, caller: 'live', documentedLimit: 300 });
     expect(first).toEqual({ tokens: 5, expiresInMs: LEASE_MS, retryInMs: expect.any(Number) as number, generation: 0 });
-    const second = await rates.leaseTokens({ service: hostile, keySlot: 'android', want: 5, liveReserve: 0, documentedLimit: 300 });
+    const second = await rates.leaseTokens({ service: hostile, keySlot: 'android', want: 5, caller: 'live', documentedLimit: 300 });
     expect(second.tokens).toBe(5);
     expect((await rates.readRates()).filter(({ service }) => service.startsWith("'; drop"))).toMatchObject([
       { keySlot: 'android', limitPerMinute: 300 },
@@ -152,42 +152,107 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
 
   it('leave live runs their reserve', async () => {
     const key = { service: 'reserve', keySlot: '', documentedLimit: 600 };
-    const sweep = await rates.leaseTokens({ ...key, want: 1_000, liveReserve: LIVE_RESERVE });
+    const sweep = await rates.leaseTokens({ ...key, want: 1_000, caller: 'sweep' });
     expect(sweep.tokens).toBeLessThan(10);
-    expect((await rates.leaseTokens({ ...key, want: 1, liveReserve: 0 })).tokens).toBe(1);
+    expect((await rates.leaseTokens({ ...key, want: 1, caller: 'live' })).tokens).toBe(1);
   });
 
   it('tell everybody when refusals void what was leased', async () => {
     const key = { service: 'refused', keySlot: '', documentedLimit: 6_000 };
-    const before = await rates.leaseTokens({ ...key, want: 10, liveReserve: 0 });
+    const before = await rates.leaseTokens({ ...key, want: 10, caller: 'live' });
     const { generation } = await rates.reportAnswers({ ...key, answers: { accepted: 3, refused: 1, retryAfterMs: 5_000 } });
     expect(generation).toBe(before.generation + 1);
-    const other = await others[0]?.rates.leaseTokens({ ...key, want: 10, liveReserve: 0 });
+    const other = await others[0]?.rates.leaseTokens({ ...key, want: 10, caller: 'live' });
     expect(other).toMatchObject({ tokens: 0, generation });
     expect(other?.retryInMs).toBeGreaterThan(4_000);
-    const along = await rates.leaseTokens({ ...key, want: 10, liveReserve: 0, answers: { accepted: 0, refused: 1, retryAfterMs: 60_000 } });
+    const along = await rates.leaseTokens({ ...key, want: 10, caller: 'live', answers: { accepted: 0, refused: 1, retryAfterMs: 60_000 } });
     expect(along.retryInMs).toBeGreaterThan(50_000);
   });
 
   it('change for everybody when a person sets one, which goes before what is documented', async () => {
     const key = { service: 'set', keySlot: 'ios' };
-    await rates.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: 6_000 });
-    await rates.setRate({ ...key, limitPerMinute: 120 });
-    await others[1]?.rates.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: 6_000 });
+    await rates.leaseTokens({ ...key, want: 1, caller: 'live', documentedLimit: 6_000 });
+    await rates.setLimit({ ...key, limitPerMinute: 120 });
+    await others[1]?.rates.leaseTokens({ ...key, want: 1, caller: 'live', documentedLimit: 6_000 });
     const shown = async () => (await rates.readRates()).find(({ service }) => service === 'set');
     expect(await shown()).toMatchObject({ limitPerMinute: 120 });
-    await rates.setRate(key);
-    await rates.leaseTokens({ ...key, want: 1, liveReserve: 0, documentedLimit: 6_000 });
+    await rates.setLimit(key);
+    await rates.leaseTokens({ ...key, want: 1, caller: 'live', documentedLimit: 6_000 });
     expect(await shown()).toMatchObject({ limitPerMinute: 6_000 });
-    await rates.leaseTokens({ ...key, want: 1, liveReserve: 0 });
+    await rates.leaseTokens({ ...key, want: 1, caller: 'live' });
     expect(await shown()).not.toHaveProperty('limitPerMinute');
     for (const limitPerMinute of [0, -1, Number.NaN, Infinity]) {
-      await expect(rates.setRate({ ...key, limitPerMinute })).rejects.toThrow(RangeError);
+      await expect(rates.setLimit({ ...key, limitPerMinute })).rejects.toThrow(RangeError);
     }
   });
 
-  it('start at 200 calls a second where no limit is known', async () => {
-    await rates.leaseTokens({ service: 'unknown', keySlot: '', want: 0, liveReserve: 0 });
-    expect((await rates.readRates()).find(({ service }) => service === 'unknown')).toEqual({ service: 'unknown', keySlot: '', callsPerSecond: 200 });
+  it('start at 10 calls a second for sweeps where no limit is known, however many processes ask', async () => {
+    const key = { service: 'unknown', keySlot: '', caller: 'sweep' } as const;
+    const begun = performance.now();
+    let tokens = 0;
+    while (performance.now() - begun < 2_000) {
+      const leases = await Promise.all([rates, ...others.map((other) => other.rates)].map((mine) => mine.leaseTokens({ ...key, want: 50 })));
+      tokens += leases.reduce((sum, lease) => sum + lease.tokens, 0);
+    }
+    expect(tokens).toBeLessThan(10 * ((performance.now() - begun) / 1_000) + 4);
+    const shown = (await rates.readRates()).find(({ service }) => service === 'unknown');
+    expect(shown).toEqual({ service: 'unknown', keySlot: '', sweeps: [], callsPerSecond: expect.any(Number) as number, sweepCallsPerSecond: 10 });
+    expect((await rates.leaseTokens({ ...key, want: 40, caller: 'live' })).tokens).toBe(40);
+  });
+
+  describe('of one sweep', () => {
+    const key = { service: 'own', keySlot: '' };
+    const clockOf = name === 'libSQL' ? `unixepoch('subsec') * 1000` : 'extract(epoch from clock_timestamp()) * 1000';
+
+    async function opened(sweepId: string): Promise<OpenedLedger> {
+      const [ledger] = others;
+      if (!ledger) throw new Error('No ledger is open.');
+      await ledger.sweeps.create({ sweepId, skipDone: false, claimedBy: sweepId });
+      return ledger;
+    }
+
+    const ask = (caller: 'live' | 'sweep') => rates.leaseTokens({ ...key, want: 50, caller });
+    const shown = async () => (await rates.readRates()).find(({ service }) => service === 'own');
+
+    it('limit all sweeps, the lowest of them, and no live run; they end with their sweep', async () => {
+      const first = await opened('first');
+      await opened('second');
+      await rates.setSweepRate({ ...key, sweepId: 'first', limitPerMinute: 600 });
+      await rates.setSweepRate({ ...key, sweepId: 'second', limitPerMinute: 60 });
+      const before = await ask('sweep');
+      expect(before.tokens).toBeLessThan(3);
+      expect((await ask('live')).tokens).toBe(50);
+      expect(await shown()).toMatchObject({
+        sweeps: [{ sweepId: 'second', limitPerMinute: 60 }, { sweepId: 'first', limitPerMinute: 600 }],
+      });
+      await first.sweeps.setStatus({ sweepId: 'second', status: 'completed' });
+      expect((await ask('sweep')).generation).toBeGreaterThan(before.generation);
+      expect((await shown())?.sweeps).toEqual([{ sweepId: 'first', limitPerMinute: 600 }]);
+      // Neither a late writer nor a late heartbeat brings it back; the report can still say what it was.
+      await rates.setSweepRate({ ...key, sweepId: 'second', limitPerMinute: 30 });
+      await rates.keepSweepRates('second');
+      expect((await shown())?.sweeps).toEqual([{ sweepId: 'first', limitPerMinute: 600 }]);
+      expect(await rates.readSweepRates('second')).toEqual([{ ...key, sweepId: 'second', limitPerMinute: 60 }]);
+      await rates.setSweepRate({ ...key, sweepId: 'first' });
+      expect((await shown())?.sweeps).toEqual([]);
+    });
+
+    it('count no longer once nothing makes calls for the sweep, as after its run was terminated, and again when something does', async () => {
+      await opened('terminated');
+      await rates.setSweepRate({ ...key, sweepId: 'terminated', limitPerMinute: 60 });
+      await runRaw(url, `update sweep_rates set counts_until_ms = ${clockOf} where sweep_id = 'terminated'`);
+      await ask('sweep');
+      expect((await shown())?.sweeps).toEqual([]);
+      await rates.keepSweepRates('terminated');
+      expect((await shown())?.sweeps).toEqual([{ sweepId: 'terminated', limitPerMinute: 60 }]);
+      await others[0]?.sweeps.setStatus({ sweepId: 'terminated', status: 'failed' });
+      expect((await shown())?.sweeps).toEqual([]);
+    });
+
+    it('are not set for a sweep that is not there, or to nothing', async () => {
+      await rates.setSweepRate({ ...key, sweepId: 'nowhere', limitPerMinute: 60 });
+      expect(await rates.readSweepRates('nowhere')).toEqual([]);
+      await expect(rates.setSweepRate({ ...key, sweepId: 'first', limitPerMinute: 0 })).rejects.toThrow(RangeError);
+    });
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { LEASE_MS, LIVE_RESERVE, changeLimit, lease, report, startRate } from '../../../src/policy/rate';
-import type { RateState } from '../../../src/policy/rate';
+import { LEASE_MS, lease, report, startRate, underLimits } from '../../../src/policy/rate';
+import type { Caller, RateState } from '../../../src/policy/rate';
 
 const T0 = 1_700_000_000_000;
 
@@ -38,13 +38,13 @@ class Provider {
   }
 }
 
-/** Hungry sweeps, one of which asks every 50 ms and at once makes the calls it got. */
-function run(state: RateState, provider: Provider, seconds: number, retryAfterMs?: number): RateState {
+/** Hungry sweeps, or live runs, one of which asks every 50 ms and immediately makes the calls it got. */
+function run(state: RateState, provider: Provider, seconds: number, retryAfterMs?: number, caller: Caller = 'sweep'): RateState {
   let now = state;
   const fromMs = state.atMs;
   for (let step = 0; step < seconds * 20; step++) {
     const nowMs = fromMs + step * 50;
-    const answer = lease(now, { want: 5_000, liveReserve: LIVE_RESERVE, nowMs });
+    const answer = lease(now, { want: 5_000, caller, nowMs });
     now = answer.state;
     const answers = provider.call(answer.tokens, nowMs);
     now = report(now, { ...answers, nowMs, ...(retryAfterMs !== undefined && { retryAfterMs }) });
@@ -66,10 +66,10 @@ describe('a rate with a limit', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30_000 }), asks, (limit, all) => {
         let nowMs = T0;
-        let state = startRate(limit, nowMs);
+        let state = startRate({ all: limit }, nowMs);
         const calls = all.map(({ waitMs, want, live, usedAfterMs }) => {
           nowMs += waitMs;
-          const answer = lease(state, { want, liveReserve: live ? 0 : LIVE_RESERVE, nowMs });
+          const answer = lease(state, { want, caller: live ? 'live' : 'sweep', nowMs });
           state = answer.state;
           expect(answer.tokens).toBeLessThanOrEqual(want);
           return { atMs: nowMs + usedAfterMs, tokens: answer.tokens };
@@ -87,10 +87,10 @@ describe('a rate with a limit', () => {
       fc.property(fc.integer({ min: 8, max: 6_000 }), clocks, asks, (limit, skews, all) => {
         let nowMs = T0;
         const skewOf = (process: number) => skews[process] ?? 0;
-        let state = startRate(limit, nowMs + skewOf(0));
+        let state = startRate({ all: limit }, nowMs + skewOf(0));
         const calls = all.map(({ waitMs, process }) => {
           nowMs += waitMs;
-          const answer = lease(state, { want: 10_000, liveReserve: 0, nowMs: nowMs + skewOf(process) });
+          const answer = lease(state, { want: 10_000, caller: 'live', nowMs: nowMs + skewOf(process) });
           state = answer.state;
           return { atMs: nowMs, tokens: answer.tokens };
         });
@@ -101,32 +101,32 @@ describe('a rate with a limit', () => {
 
   it.each([60, 600, 6_000, 120_000])('of %d a minute is used above 90 %% by two sweeps, with no refusal', (limit) => {
     const provider = new Provider(limit / 60);
-    run(startRate(limit, T0), provider, 120);
+    run(startRate({ all: limit }, T0), provider, 120);
     expect(provider.accepted).toBeGreaterThan(limit * 2 * 0.9);
     expect(provider.refused).toBe(0);
   });
 
   it('always leaves live runs a call, however hungry the sweeps are', () => {
-    let state = startRate(600, T0);
+    let state = startRate({ all: 600 }, T0);
     for (let step = 0; step < 2_000; step++) {
       const nowMs = T0 + step * 20;
-      state = lease(state, { want: 1_000, liveReserve: LIVE_RESERVE, nowMs }).state;
+      state = lease(state, { want: 1_000, caller: 'sweep', nowMs }).state;
       if (step % 100 !== 50) continue;
-      const live = lease(state, { want: 1, liveReserve: 0, nowMs });
+      const live = lease(state, { want: 1, caller: 'live', nowMs });
       expect(live.tokens).toBe(1);
       state = live.state;
     }
   });
 
   it('gives a live run of ten calls every one of them within two seconds', () => {
-    let state = run(startRate(600, T0), new Provider(10), 30);
+    let state = run(startRate({ all: 600 }, T0), new Provider(10), 30);
     const beginMs = state.atMs;
     let got = 0;
     let nowMs = beginMs;
     while (got < 10) {
       nowMs += 20;
-      state = lease(state, { want: 1_000, liveReserve: LIVE_RESERVE, nowMs }).state;
-      const live = lease(state, { want: 1, liveReserve: 0, nowMs });
+      state = lease(state, { want: 1_000, caller: 'sweep', nowMs }).state;
+      const live = lease(state, { want: 1, caller: 'live', nowMs });
       state = live.state;
       got += live.tokens;
     }
@@ -134,11 +134,11 @@ describe('a rate with a limit', () => {
   });
 
   it('halves at a refusal, at most once a second, and voids the leases', () => {
-    const state = lease(startRate(600, T0), { want: 1, liveReserve: 0, nowMs: T0 + 5_000 }).state;
+    const state = lease(startRate({ all: 600 }, T0), { want: 1, caller: 'live', nowMs: T0 + 5_000 }).state;
     const once = report(state, { accepted: 0, refused: 3, nowMs: T0 + 5_000 });
     expect(once.rate).toBeCloseTo(state.rate / 2);
     expect(once.generation).toBe(state.generation + 1);
-    expect(lease(once, { want: 5, liveReserve: 0, nowMs: T0 + 5_000 }).tokens).toBe(0);
+    expect(lease(once, { want: 5, caller: 'live', nowMs: T0 + 5_000 }).tokens).toBe(0);
     const again = report(once, { accepted: 0, refused: 50, nowMs: T0 + 5_900 });
     expect(again.generation).toBe(once.generation);
     expect(again.rate).toBeGreaterThan(once.rate);
@@ -147,57 +147,57 @@ describe('a rate with a limit', () => {
   });
 
   it('rises by a tenth of the limit a second until it is where it was, and not higher', () => {
-    const full = startRate(6_000, T0).rate;
-    const halved = report(startRate(6_000, T0), { accepted: 0, refused: 1, nowMs: T0 + 2_000 });
-    const afterASecond = lease(halved, { want: 0, liveReserve: 0, nowMs: T0 + 3_000 }).state;
+    const full = startRate({ all: 6_000 }, T0).rate;
+    const halved = report(startRate({ all: 6_000 }, T0), { accepted: 0, refused: 1, nowMs: T0 + 2_000 });
+    const afterASecond = lease(halved, { want: 0, caller: 'live', nowMs: T0 + 3_000 }).state;
     expect(afterASecond.rate - halved.rate).toBeCloseTo(10);
-    const afterAMinute = lease(halved, { want: 0, liveReserve: 0, nowMs: T0 + 62_000 }).state;
+    const afterAMinute = lease(halved, { want: 0, caller: 'live', nowMs: T0 + 62_000 }).state;
     expect(afterAMinute.rate).toBe(full);
   });
 
   it('waits as long as the provider asked for, says so, and does not come back with a full bucket', () => {
-    const asked = report(startRate(600, T0), { accepted: 0, refused: 1, retryAfterMs: 7_000, nowMs: T0 });
-    const early = lease(asked, { want: 5, liveReserve: 0, nowMs: T0 + 6_000 });
+    const asked = report(startRate({ all: 600 }, T0), { accepted: 0, refused: 1, retryAfterMs: 7_000, nowMs: T0 });
+    const early = lease(asked, { want: 5, caller: 'live', nowMs: T0 + 6_000 });
     expect(early).toMatchObject({ tokens: 0, retryInMs: 1_000 });
-    expect(lease(early.state, { want: 5, liveReserve: 0, nowMs: T0 + 7_050 }).tokens).toBe(0);
-    expect(lease(early.state, { want: 5, liveReserve: 0, nowMs: T0 + 8_000 }).tokens).toBeGreaterThan(0);
+    expect(lease(early.state, { want: 5, caller: 'live', nowMs: T0 + 7_050 }).tokens).toBe(0);
+    expect(lease(early.state, { want: 5, caller: 'live', nowMs: T0 + 8_000 }).tokens).toBeGreaterThan(0);
   });
 
   it('says when asking again brings a call, and then it does', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), fc.nat(40), (limit, before) => {
-        let state = startRate(limit, T0);
-        for (let taken = 0; taken <= before; taken++) state = lease(state, { want: 5, liveReserve: 0, nowMs: T0 }).state;
-        const { retryInMs } = lease(state, { want: 100_000, liveReserve: 0, nowMs: T0 });
-        state = lease(state, { want: 100_000, liveReserve: 0, nowMs: T0 }).state;
-        expect(lease(state, { want: 1, liveReserve: 0, nowMs: T0 + retryInMs + 1 }).tokens).toBe(1);
+        let state = startRate({ all: limit }, T0);
+        for (let taken = 0; taken <= before; taken++) state = lease(state, { want: 5, caller: 'live', nowMs: T0 }).state;
+        const { retryInMs } = lease(state, { want: 100_000, caller: 'live', nowMs: T0 });
+        state = lease(state, { want: 100_000, caller: 'live', nowMs: T0 }).state;
+        expect(lease(state, { want: 1, caller: 'live', nowMs: T0 + retryInMs + 1 }).tokens).toBe(1);
       }),
     );
   });
 
   it('goes on when the clock of the database is set back by an hour, without a burst', () => {
     const provider = new Provider(10);
-    const before = run(startRate(600, T0), provider, 10);
-    const earlier = lease(before, { want: 100, liveReserve: 0, nowMs: T0 - 3_600_000 });
+    const before = run(startRate({ all: 600 }, T0), provider, 10);
+    const earlier = lease(before, { want: 100, caller: 'live', nowMs: T0 - 3_600_000 });
     expect(earlier.tokens).toBeLessThanOrEqual(2);
-    const second = lease(earlier.state, { want: 100, liveReserve: 0, nowMs: T0 - 3_600_000 + 500 });
+    const second = lease(earlier.state, { want: 100, caller: 'live', nowMs: T0 - 3_600_000 + 500 });
     expect(second.tokens).toBeGreaterThanOrEqual(4);
   });
 
   it('can be changed while it runs, and gives nothing of the old bucket', () => {
-    const changed = changeLimit(startRate(6_000, T0), 60, T0);
-    expect(lease(changed, { want: 100, liveReserve: 0, nowMs: T0 }).tokens).toBe(0);
-    expect(lease(changed, { want: 100, liveReserve: 0, nowMs: T0 + 1_200 }).tokens).toBe(1);
+    const changed = underLimits(startRate({ all: 6_000 }, T0), { all: 60 }, T0);
+    expect(lease(changed, { want: 100, caller: 'live', nowMs: T0 }).tokens).toBe(0);
+    expect(lease(changed, { want: 100, caller: 'live', nowMs: T0 + 1_200 }).tokens).toBe(1);
     expect(changed.generation).toBe(1);
   });
 });
 
 describe('a rate without a limit', () => {
-  it('starts at 200 calls a second and doubles each second while calls are wanted', () => {
-    let state = startRate(undefined, T0);
+  it('starts at 200 calls a second for live runs and doubles each second while calls are wanted', () => {
+    let state = startRate({}, T0);
     const perSecond = [0, 0, 0, 0];
     for (let nowMs = 0; nowMs < 4_000; nowMs += 50) {
-      const answer = lease(state, { want: 100_000, liveReserve: LIVE_RESERVE, nowMs: T0 + nowMs });
+      const answer = lease(state, { want: 100_000, caller: 'live', nowMs: T0 + nowMs });
       state = answer.state;
       perSecond[Math.floor(nowMs / 1_000)] = (perSecond[Math.floor(nowMs / 1_000)] ?? 0) + answer.tokens;
     }
@@ -210,15 +210,15 @@ describe('a rate without a limit', () => {
   });
 
   it('does not grow while nobody asks for more', () => {
-    let state = startRate(undefined, T0);
+    let state = startRate({}, T0);
     for (let second = 1; second <= 60; second++) {
-      state = lease(state, { want: 5, liveReserve: 0, nowMs: T0 + second * 1_000 }).state;
+      state = lease(state, { want: 5, caller: 'live', nowMs: T0 + second * 1_000 }).state;
     }
     expect(state.rate).toBe(200);
   });
 
   it('is not slowed by one refusal among twenty answers, and is by two', () => {
-    const flowing = report(startRate(undefined, T0), { accepted: 300, refused: 0, nowMs: T0 + 2_000 });
+    const flowing = report(startRate({}, T0), { accepted: 300, refused: 0, nowMs: T0 + 2_000 });
     const one = report(flowing, { accepted: 10, refused: 1, nowMs: T0 + 2_100 });
     expect(one.generation).toBe(0);
     const two = report(one, { accepted: 10, refused: 1, nowMs: T0 + 2_200 });
@@ -237,7 +237,7 @@ describe('a rate without a limit', () => {
     [3_000, undefined],
   ])('finds a limit of %d a second nobody told (Retry-After %s ms): most of it used, few calls refused', (limit, retryAfterMs) => {
     const provider = new Provider(limit);
-    const found = run(startRate(undefined, T0), provider, 30, retryAfterMs);
+    const found = run(startRate({}, T0), provider, 120, retryAfterMs);
     const [acceptedBefore, refusedBefore] = [provider.accepted, provider.refused];
     run(found, provider, 120, retryAfterMs);
     const accepted = provider.accepted - acceptedBefore;
@@ -246,18 +246,161 @@ describe('a rate without a limit', () => {
     expect(refused / (accepted + refused)).toBeLessThan(0.04);
   });
 
-  it('is soon as fast as before when few calls were made as refusals came, so that they taught too little', () => {
-    let state = report(startRate(undefined, T0), { accepted: 1, refused: 2, nowMs: T0 + 10_000 });
+  it('gets out of what was learned from few calls, and doubles no faster than at the start', () => {
+    let state = report(startRate({}, T0), { accepted: 1, refused: 2, nowMs: T0 + 10_000 });
     expect(state.rate).toBeLessThan(1);
-    state = run(state, new Provider(1_000), 30);
-    expect(state.rate).toBeGreaterThan(400);
+    state = run(state, new Provider(1_000), 60);
+    expect(state.rate).toBeGreaterThan(40);
+    const later = run(state, new Provider(1_000), 10);
+    expect(later.rate / state.rate).toBeLessThan(2.1);
   });
 
   it('finds its way up again when the limit is raised', () => {
-    const slow = run(startRate(undefined, T0), new Provider(50), 30, 1_000);
+    const slow = run(startRate({}, T0), new Provider(50), 30, 1_000);
     const fast = new Provider(500);
     fast.call(0, slow.atMs);
     run(slow, fast, 120, 1_000);
     expect(fast.accepted).toBeGreaterThan(500 * 120 * 0.6);
+  });
+});
+
+describe('the rate of sweeps where no limit is known', () => {
+  /** What two processes that ask in turn, and want as much as they can get, are given in each second. */
+  function perSecond(state: RateState, seconds: number): { given: number[]; state: RateState } {
+    const given = Array.from({ length: seconds }, () => 0);
+    let now = state;
+    const fromMs = state.atMs;
+    for (let ms = 0; ms < seconds * 1_000; ms += 50) {
+      const answer = lease(now, { want: 5_000, caller: 'sweep', nowMs: fromMs + ms });
+      now = report(answer.state, { accepted: answer.tokens, refused: 0, nowMs: fromMs + ms });
+      given[Math.floor(ms / 1_000)] = (given[Math.floor(ms / 1_000)] ?? 0) + answer.tokens;
+    }
+    return { given, state: now };
+  }
+
+  it('starts at 10 calls a second for all processes together, and doubles every 10 seconds', () => {
+    const { given } = perSecond(startRate({}, T0), 40);
+    expect(Math.max(...given.slice(0, 10))).toBeLessThanOrEqual(13);
+    const tens = [0, 10, 20, 30].map((from) => given.slice(from, from + 10).reduce((sum, calls) => sum + calls, 0));
+    const [first = 0, second = 0, third = 0, fourth = 0] = tens;
+    expect(first).toBeGreaterThan(90);
+    expect(first).toBeLessThan(110);
+    for (const [later, earlier] of [[second, first], [third, second], [fourth, third]] as const) {
+      expect(later / earlier).toBeGreaterThan(1.8);
+      expect(later / earlier).toBeLessThan(2.2);
+    }
+  });
+
+  it('does not hold live runs back, and is not raised by them', () => {
+    let state = perSecond(startRate({}, T0), 2).state;
+    const live = lease(state, { want: 80, caller: 'live', nowMs: state.atMs + 50 });
+    expect(live.tokens).toBe(80);
+    state = run(live.state, new Provider(10_000), 5, undefined, 'live');
+    const { given } = perSecond(state, 5);
+    expect(Math.max(...given)).toBeLessThanOrEqual(15);
+  });
+
+  it('does not rise while sweeps want less', () => {
+    let state = startRate({}, T0);
+    for (let second = 1; second <= 120; second++) {
+      state = lease(state, { want: 2, caller: 'sweep', nowMs: T0 + second * 1_000 }).state;
+    }
+    const { given } = perSecond(state, 5);
+    expect(Math.max(...given)).toBeLessThanOrEqual(15);
+  });
+
+  it('ends at the first refusal: half of what was accepted, and a fifth of it more each second', () => {
+    const { state } = perSecond(startRate({}, T0), 25);
+    const refused = report(state, { accepted: 0, refused: 1, nowMs: state.atMs + 10 });
+    expect(refused.rate).toBeGreaterThan(15);
+    expect(refused.rate).toBeLessThan(23);
+    const { given } = perSecond(refused, 5);
+    const rises = given.slice(1).map((calls, index) => calls - (given[index] ?? 0));
+    for (const rise of rises) expect(rise).toBeGreaterThanOrEqual(5);
+    for (const rise of rises) expect(rise).toBeLessThanOrEqual(11);
+  });
+
+  it('is not learned again by the next sweep, a day later or after one with a rate of its own', () => {
+    const learned = report(perSecond(startRate({}, T0), 25).state, { accepted: 0, refused: 1, nowMs: T0 + 25_000 });
+    const nextDay = { ...learned, atMs: learned.atMs + 86_400_000 };
+    expect(perSecond(nextDay, 1).given[0]).toBeGreaterThan(15);
+    const limited = underLimits(learned, { sweeps: 60 }, learned.atMs);
+    expect(perSecond(limited, 10).given.reduce((sum, calls) => sum + calls, 0)).toBeLessThan(13);
+    const freed = underLimits(limited, {}, limited.atMs);
+    expect(perSecond(freed, 2).given[1]).toBeGreaterThan(15);
+  });
+
+  it('reads a state that version 0.1.0 stored', () => {
+    const old = {
+      atMs: T0, blockedUntilMs: 0, slowedAtMs: 0, generation: 4, rate: 800, tokens: 400,
+      learning: { recent: '..', accepted: [], flowingSinceMs: T0 },
+    } satisfies RateState;
+    expect(perSecond(old, 1).given[0]).toBeLessThanOrEqual(13);
+    expect(lease(old, { want: 50, caller: 'live', nowMs: T0 }).tokens).toBe(50);
+  });
+});
+
+describe('the lowest rate of the running sweeps', () => {
+  const asks = fc.array(
+    fc.record({ waitMs: fc.oneof(fc.nat(50), fc.nat(3_000), fc.nat(70_000)), live: fc.boolean(), usedAfterMs: fc.nat(LEASE_MS) }),
+    { minLength: 1, maxLength: 300 },
+  );
+  const limits = fc.record({ all: fc.option(fc.integer({ min: 1, max: 6_000 }), { nil: undefined }), sweeps: fc.integer({ min: 1, max: 6_000 }) });
+
+  it('is not exceeded by sweeps in any minute, nor the limit on all calls by both, whoever asks when', () => {
+    fc.assert(
+      fc.property(limits, asks, ({ all, sweeps }, every) => {
+        let nowMs = T0;
+        let state = startRate({ sweeps, ...(all !== undefined && { all }) }, nowMs);
+        const calls = every.map(({ waitMs, live, usedAfterMs }) => {
+          nowMs += waitMs;
+          const answer = lease(state, { want: 10_000, caller: live ? 'live' : 'sweep', nowMs });
+          state = answer.state;
+          return { atMs: nowMs + usedAfterMs, tokens: answer.tokens, live };
+        });
+        expect(mostInAMinute(calls.filter(({ live }) => !live))).toBeLessThanOrEqual(sweeps);
+        if (all !== undefined) expect(mostInAMinute(calls)).toBeLessThanOrEqual(all);
+      }),
+    );
+  });
+
+  it('is not exceeded either when it is taken back and given again all the time', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 600 }), fc.array(fc.nat(2_000), { minLength: 1, maxLength: 200 }), (sweeps, waits) => {
+        let nowMs = T0;
+        let state = startRate({ sweeps }, nowMs);
+        const calls = waits.map((waitMs) => {
+          nowMs += waitMs;
+          state = underLimits(underLimits(state, {}, nowMs), { sweeps }, nowMs);
+          const answer = lease(state, { want: 10_000, caller: 'sweep', nowMs });
+          state = answer.state;
+          return { atMs: nowMs, tokens: answer.tokens };
+        });
+        expect(mostInAMinute(calls)).toBeLessThanOrEqual(sweeps);
+      }),
+    );
+  });
+
+  it('leaves live runs alone', () => {
+    const state = run(startRate({ sweeps: 60 }, T0), new Provider(1_000), 10);
+    expect(lease(state, { want: 50, caller: 'live', nowMs: state.atMs }).tokens).toBe(50);
+  });
+
+  it.each([60, 600, 6_000])('of %d a minute is used above 90 %% without any other limit, from the first second on', (sweeps) => {
+    const provider = new Provider(sweeps / 60);
+    run(startRate({ sweeps }, T0), provider, 120);
+    expect(provider.accepted).toBeGreaterThan(sweeps * 2 * 0.9);
+    expect(provider.refused).toBe(0);
+  });
+
+  it('is halved by a refusal and rises again, and voids what was leased when it changes', () => {
+    const state = run(startRate({ all: 60_000, sweeps: 600 }, T0), new Provider(1_000), 10);
+    const slowed = report(state, { accepted: 0, refused: 1, nowMs: state.atMs + 10 });
+    expect(slowed.sweeps?.rate).toBeCloseTo((state.sweeps?.rate ?? 0) / 2);
+    expect(slowed.generation).toBeGreaterThan(state.generation);
+    expect(run(slowed, new Provider(1_000), 10).sweeps?.rate).toBeCloseTo(state.sweeps?.rate ?? 0);
+    expect(underLimits(state, { all: 60_000, sweeps: 300 }, state.atMs).generation).toBe(state.generation + 1);
+    expect(underLimits(state, { all: 60_000 }, state.atMs).generation).toBe(state.generation + 1);
+    expect(underLimits(state, { all: 60_000, sweeps: 600 }, state.atMs)).toBe(state);
   });
 });

@@ -137,12 +137,14 @@ it('refuses updates that make no sense with one sentence', async () => {
 it('writes a limit that is given at the start or set later where all processes read it', async () => {
   place.simulators.plaid.configure({ latencyMs: 50 });
   const handle = await place.start({ source: { file: await place.users(600) }, rate: 30_000 });
-  const limit = async () => (await place.ledger.rates.readRates()).find(({ service }) => service === 'plaid')?.limitPerMinute;
+  const limits = async () => (await place.ledger.rates.readRates()).find(({ service }) => service === 'plaid')?.sweeps;
+  const limit = async () => (await limits())?.[0]?.limitPerMinute;
   await until('the first limit is written', async () => (await limit()) === 30_000);
   await handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 60_000 }] });
   await until('the second limit is written', async () => (await limit()) === 60_000);
   place.simulators.plaid.configure({ latencyMs: 0 });
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed' });
+  expect(await limits()).toEqual([]);
 });
 
 it('ends when its time is over: who was not done has failed', async () => {

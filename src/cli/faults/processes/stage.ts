@@ -11,6 +11,7 @@ import { freePort } from '../../../temporal-server/start';
 import { openLedgerDoor } from './ledger-door';
 import type { LedgerDoor } from './ledger-door';
 import { WorkerCrew } from './worker-crew';
+import { setSimulatorRatesFor } from '../../simulator-rates';
 import { simulatorSettings } from '../../simulator-settings';
 
 /** A provider takes its time, the longer the fewer users there are: a sweep must last while its processes are taken away. */
@@ -53,6 +54,7 @@ export async function openStage(options: { workers: number; users: number; ledge
     const ledger = await openLedgerDoor(options.ledgerUrl ?? `file:${join(folder, 'ledger.db')}`);
     undos.push(() => ledger.close());
     const settings = settingsOf({ address: server.address, simulators, ledgerUrl: ledger.url, folder });
+    await setSimulatorRatesFor(settings, simulators);
     const connection = await Connection.connect({ address: server.address });
     undos.push(() => connection.close());
     const client = new Client({ connection });
