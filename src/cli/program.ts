@@ -20,6 +20,7 @@ import { registerOffboardCommand } from './offboard';
 import { printJson, sayLines } from './output';
 import { printableLines } from '../policy/printable';
 import { packageVersion } from './package-version';
+import { registerRateCommand } from './rate';
 import { registerReceiptsCommand } from './receipts';
 import { registerScheduleCommand } from './schedule';
 import { registerShowCommand } from './show';
@@ -56,6 +57,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerVerifyCommand,
   registerHoldCommand,
   registerLedgerCommand,
+  registerRateCommand,
   registerStopCommands,
 ];
 

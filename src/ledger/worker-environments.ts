@@ -56,6 +56,8 @@ export interface WorkerLedger {
   end(worker: string): Promise<void>;
   /** What the workers of a task queue recorded within the last day. */
   readWorkers(queue: WorkerQueue): Promise<RecordedEnvironment[]>;
+  /** The services, with their keys, that workers of any task queue recorded within the last day. */
+  readServices(): Promise<Pick<ServiceEnvironment, 'service' | 'keySlots'>[]>;
 }
 
 /** The workers' side of a ledger over an open database whose schema is up to date. */
@@ -67,6 +69,7 @@ export function createSqlWorkerLedger(database: LedgerDatabase, options: { deadl
     beat: (worker) => inTime(() => beat(database, worker)),
     end: (worker) => inTime(() => end(database, worker)),
     readWorkers: (queue) => inTime(() => readWorkers(database, queue)),
+    readServices: () => inTime(() => readServices(database)),
   };
 }
 
@@ -123,4 +126,16 @@ export async function readWorkers({ db, dialect }: LedgerDatabase, { namespace, 
       keySlots: JSON.parse(key_slots) as string[],
       state: ended === 1 ? 'ended' : silent_ms <= LIVE_MS ? 'live' : 'silent',
     }));
+}
+
+async function readServices({ db, dialect }: LedgerDatabase): Promise<Pick<ServiceEnvironment, 'service' | 'keySlots'>[]> {
+  const rows = await db
+    .selectFrom('worker_environments')
+    .select(['service', 'key_slots'])
+    .distinct()
+    .where(sql<boolean>`seen_ms >= ${databaseClockMs(dialect)} - ${sql.lit(KEPT_MS)}`)
+    .orderBy('service')
+    .orderBy('key_slots')
+    .execute();
+  return rows.map(({ service, key_slots }) => ({ service, keySlots: JSON.parse(key_slots) as string[] }));
 }

@@ -48,7 +48,7 @@ export const offboardUsersInput = z
     batch,
     compensation,
     concurrency: z.number().int('must be a whole number').min(1).max(64).optional().describe(`Chunks, or children, in progress at a time. Default: ${DEFAULT_CHUNKS} chunks, of which each worker runs two, or ${DEFAULT_CHILDREN} children.`),
-    rate: callsAMinute.optional().describe("Plaid's limit in calls a minute, for everybody who uses this ledger, until it is set anew."),
+    rate: callsAMinute.optional().describe("Limit on the calls of sweeps to Plaid while this one runs, in calls a minute; the lowest of all running sweeps' rates and the standing limit counts. Not stored for a dry run."),
     tolerance: toleranceValue.optional().describe('Pause when more users than this failed or are unknown: a number, or a share such as "1%". Default: never.'),
     badRows: toleranceValue.optional().describe(`Refuse a source with more rows than this that cannot be users. Default: "${DEFAULT_BAD_ROWS}".`),
     maxUsers: z.number().int('must be a whole number').min(1).max(1_000_000_000).optional().describe('Refuse a source with more users. Default: 100,000.'),
@@ -94,7 +94,7 @@ export const resumeInput = z
 
 /** The argument of the update `setRate`. */
 export const setRateInput = z.strictObject({
-  callsPerMinute: callsAMinute.nullable().describe('null: by the documented limit, or learned from the answers.'),
+  callsPerMinute: callsAMinute.nullable().describe('Limit on the calls of sweeps while this one runs; null takes it back.'),
   service: z.string().min(1).optional().describe('Default: plaid.'),
   keySlot: z.string().optional().describe('For a service with several keys, for example ios.'),
 });

@@ -68,8 +68,9 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
 
     it('says first in plain words how it went', () => {
       const text = report.text();
-      expect(text).toContain('188 of 200 users are gone; 8 need a person.');
-      expect(text).toContain('For 186 of them a provider has accepted the deletion and carries it out later.');
+      expect(text).toContain('2 of 200 users are gone; 186 more are removed from Plaid, and Batch has accepted the deletion; 8 need a person.');
+      expect(text).toContain('Batch carries out what it has accepted later, and does not report when.');
+      expect(text).toMatch(/gone ?21% ?accepted by Batch ?18693%/);
       expect(text).toContain('Left alone on purpose: 2 skipped and 2 on legal hold.');
       expect(text).toContain('2 rows of the source could not be users and were left out');
       expect(text).toMatch(/Started ?2030-01-31 10:00:00 UTC ?Ended ?2030-01-31 10:45:00 UTC ?Took ?45 min ?Users ?200 ?Duplicates in the source ?3 ?Rows rejected ?2 ?Receipts ?590/);
@@ -99,6 +100,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
         ['Task.OutcomeUnknown', 'plaid.items', 'unknown', '2'],
         ['USER_NOT_FOUND', 'plaid.items', 'not found', '2'],
       ]);
+      expect(report.table('throughput-plaid').slice(1).reduce((sum, [, users]) => sum + Number(users), 0)).toBe(198);
       const throughput = report.table('throughput').slice(1);
       expect(throughput.filter(([, users]) => users !== '0')).toEqual([
         ['2030-01-31T10:01:00.000Z', '49'],
@@ -113,7 +115,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
 
     it('draws each plot for a desk and for a hand, with its meaning in words', () => {
       const plots = report.elements.filter((element) => element.tagName === 'svg');
-      expect(plots.map((plot) => attribute(plot, 'class'))).toEqual(Array.from({ length: 5 }, () => ['plot wide', 'plot narrow']).flat());
+      expect(plots.map((plot) => attribute(plot, 'class'))).toEqual(Array.from({ length: 6 }, () => ['plot wide', 'plot narrow']).flat());
       const labels = plots.map((plot) => attribute(plot, 'aria-label') ?? '');
       expect(labels[0]).toBe('Bar of 200 users: already gone 2 (1%), accepted 186 (93%), skipped 2 (1%), on hold 2 (1%), not found 2 (1%), unknown 2 (1%), failed 4 (2%).');
       expect(labels[2]).toContain('plaid.products: removed 192, failed 2');
@@ -184,7 +186,7 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     expect(report.text('people')).toContain(shown.slice(0, 100));
     expect(report.table('codes').map(([code]) => code)).toContain(shown);
     expect(report.elements.map((element) => attribute(element, 'aria-label') ?? '').join()).toContain(shown);
-    expect(report.text()).toContain('93 of 100 users are gone; 4 need a person. For 92 of them a provider has accepted the deletion and carries it out later. Left alone on purpose: 1 skipped and 1 on legal hold. 1 user is not finished yet.');
+    expect(report.text()).toContain('1 of 100 users is gone; 92 more are removed from Plaid, and Batch has accepted the deletion; 4 need a person. Batch carries out what it has accepted later, and does not report when. Left alone on purpose: 1 skipped and 1 on legal hold. 1 user is not finished yet.');
     expect(report.text('seal')).toContain('not sealed yet');
   });
 

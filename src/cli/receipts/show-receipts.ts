@@ -45,9 +45,9 @@ async function showReport(io: Io, id: string, { ledger }: OpenedLedger, { sweep 
     throw new Refusal('Usage', `--html reports on a sweep, and this ledger has none with the id ${printable(id)}.`, 'html');
   }
   const { reportOnSweep } = await import('../report/sweep-report.js');
-  if (!wanted.file) return writeChunksToStdout(io, reportOnSweep(ledger.sweeps, sweep, () => undefined));
+  if (!wanted.file) return writeChunksToStdout(io, reportOnSweep(ledger, sweep, () => undefined));
   const progress = growingNumber(io, 'users');
-  await writeChunksToFile(wanted.file, reportOnSweep(ledger.sweeps, sweep, progress.show)).finally(progress.stop);
+  await writeChunksToFile(wanted.file, reportOnSweep(ledger, sweep, progress.show)).finally(progress.stop);
   sayWritten(io, wanted, { format: 'html' }, `The report is in ${wanted.file.path}.`);
   return 0;
 }

@@ -1,8 +1,10 @@
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { RateLedger } from '../../ledger/sweeps/rate-ledger';
 import type { SweepSummary, UsersWithOutcome } from '../../ledger/sweeps/summary-types';
 import type { SweepCounts, SweepRow } from '../../ledger/sweeps/sweep-types';
 import type { Outcome } from '../../policy/outcome';
 import { packageVersion } from '../package-version';
+import { rateSentence, sweepRateSentence } from '../rate/rate-words';
 
 /** Users who need a person in the report, at most; all of them stand in the CSV. */
 export const MOST_USERS_NAMED = 1_000;
@@ -16,19 +18,31 @@ export interface ReportData {
   needsPerson: readonly Outcome[];
   /** The users with such a step. */
   users: UsersWithOutcome;
+  /** Which limits its calls have, or had until its end. */
+  limits: readonly string[];
   /** ISO 8601, UTC. */
   madeAt: string;
   /** The package's. */
   version: string;
 }
 
+/** What a report is read from. */
+export type ReportLedger = { readonly sweeps: SweepLedger; readonly rates: Pick<RateLedger, 'readRates' | 'readSweepRates'> };
+
 /** Reads a report's data out of the ledger; a million users take some seconds. */
-export async function readReportData(sweeps: SweepLedger, sweep: SweepRow, onProgress: (users: number) => void): Promise<ReportData> {
+export async function readReportData({ sweeps, rates }: ReportLedger, sweep: SweepRow, onProgress: (users: number) => void): Promise<ReportData> {
   const { sweepId } = sweep;
   const counts = await sweeps.count(sweepId);
   const summary = await sweeps.summarise({ sweepId, onProgress });
   // A sweep that has found nobody and still completed was told that this is fine.
   const needsPerson: readonly Outcome[] = sweep.status === 'completed' ? ['failed', 'unknown'] : ['failed', 'unknown', 'notFound'];
   const users = await sweeps.readUsersWithOutcome({ sweepId, outcomes: needsPerson, limit: MOST_USERS_NAMED });
-  return { sweep, counts, summary, needsPerson, users, madeAt: new Date().toISOString(), version: packageVersion() };
+  const limits = await limitsOf(rates, sweep);
+  return { sweep, counts, summary, needsPerson, users, limits, madeAt: new Date().toISOString(), version: packageVersion() };
+}
+
+/** Of a sweep that has ended, its own rates: other limits may have changed since. */
+async function limitsOf(rates: ReportLedger['rates'], { sweepId, endedAt }: SweepRow): Promise<string[]> {
+  if (endedAt !== undefined) return (await rates.readSweepRates(sweepId)).map(sweepRateSentence);
+  return (await rates.readRates()).filter(({ service }) => service === 'plaid' || service === 'batch').map(rateSentence);
 }

@@ -1,4 +1,3 @@
-import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { evidenceSection } from './evidence-section';
 import { headSection } from './head-section';
@@ -6,6 +5,7 @@ import { page } from './page';
 import { peopleSection } from './people-section';
 import { codesPlot, stepsPlot, usersPlot } from './plot-sections';
 import { readReportData } from './report-data';
+import type { ReportLedger } from './report-data';
 import { sealSection } from './seal-section';
 import { timePlots } from './time-section';
 
@@ -15,8 +15,8 @@ import { timePlots } from './time-section';
  *
  * @param onProgress Called with the number of users that were read so far.
  */
-export async function* reportOnSweep(sweeps: SweepLedger, sweep: SweepRow, onProgress: (users: number) => void): AsyncGenerator<string> {
-  const data = await readReportData(sweeps, sweep, onProgress);
+export async function* reportOnSweep(ledger: ReportLedger, sweep: SweepRow, onProgress: (users: number) => void): AsyncGenerator<string> {
+  const data = await readReportData(ledger, sweep, onProgress);
   yield page(`Sweep ${sweep.sweepId}`, [
     headSection(data),
     await usersPlot(data),

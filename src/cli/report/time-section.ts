@@ -1,3 +1,4 @@
+import type { SettledOverTime } from '../../ledger/sweeps/summary-types';
 import { html } from './markup';
 import type { Markup } from './markup';
 import { emptyFigure, plotFigure } from './plots/figure';
@@ -10,8 +11,21 @@ import { count, counted, duration, moment, percent } from './words';
 const THROUGHPUT = { id: 'throughput', title: 'Users done over time' };
 const SHARE_DONE = { id: 'share-done', title: 'How long users waited' };
 
-/** When users came to their end, and after how long. */
-export async function timePlots({ sweep, summary: { settled } }: ReportData): Promise<Markup> {
+const AT_PLAID = { id: 'throughput-plaid', title: 'Users done at Plaid over time' };
+
+/** When users were done at Plaid, when they came to their end, and after how long. */
+export async function timePlots({ sweep, summary: { settled, settledAtPlaid } }: ReportData): Promise<Markup> {
+  return html`${settledAtPlaid && (await plaidPlot(settledAtPlaid))}${await endPlots(sweep, settled)}`;
+}
+
+/** Batch deletes thousands of users in a call, so that almost all of them come to their end at the same time. */
+async function plaidPlot(settled: SettledOverTime): Promise<Markup | false> {
+  const figures = overTime(settled);
+  if (figures.stretches.length < 2) return false;
+  return throughputFigure(figures, AT_PLAID, 'Users whose last step at Plaid ended');
+}
+
+async function endPlots(sweep: ReportData['sweep'], settled: SettledOverTime | undefined): Promise<Markup> {
   if (settled === undefined) return emptyFigure(THROUGHPUT, 'Nobody has come to an end yet.');
   const figures = overTime(settled);
   const waits = waitsInWords(Date.parse(sweep.createdAt), settled);
@@ -19,17 +33,17 @@ export async function timePlots({ sweep, summary: { settled } }: ReportData): Pr
     // The first receipts may be much older: a user is at an end with the last of its steps.
     return emptyFigure(THROUGHPUT, `${counted(figures.total, 'user')} came to an end at ${moment(settled.last)}. ${waits}`);
   }
-  return html`${await throughputFigure(figures)}${await shareFigure(figures, waits)}`;
+  return html`${await throughputFigure(figures, THROUGHPUT, 'Users whose last step ended')}${await shareFigure(figures, waits)}`;
 }
 
-function throughputFigure(figures: OverTime): Promise<Markup> {
+function throughputFigure(figures: OverTime, about: { id: string; title: string }, what: string): Promise<Markup> {
   const { stretchMs, stretches, later, last } = figures;
   const most = Math.max(...stretches.map(({ users }) => users));
   const span = `${moment(isoOf(stretches[0]?.from))} to ${moment(isoOf(stretches.at(-1)?.to))}`;
   const tail = later > 0 && `${counted(later, 'user')} came later, the last at ${moment(last)}.`;
   return plotFigure({
-    ...THROUGHPUT,
-    note: html`Users whose last step ended within each ${duration(stretchMs)}, ${span}.${tail !== false && ` ${tail}`}`,
+    ...about,
+    note: html`${what} within each ${duration(stretchMs)}, ${span}.${tail !== false && ` ${tail}`}`,
     description: `Bars of the users done in each ${duration(stretchMs)} from ${span}; at most ${count(most)}.`,
     draw: (width) => throughputPlot(figures, sizeFor(width)),
     table: { head: ['From (UTC)', 'Users'], rows: stretches.map(({ from, users }) => [isoOf(from), users]) },

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { callsPerMinute } from '../calls-per-minute';
 import { YES_HELP, addCommand, literalOption, onRun, wholeNumber } from '../command';
 import type { CommonOptions } from '../command';
 import { Refusal } from '../errors';
@@ -66,10 +67,11 @@ function registerResume(parent: Command, io: Io): void {
 function registerRate(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'rate <id> <calls>',
-    summary: 'set how many calls a minute a service takes, or auto',
+    summary: "set a sweep's own limit on calls, in calls a minute or a second, or auto",
     description:
-      'The limit holds for everybody who uses the same ledger, also after the sweep, until it is set anew. auto: as the provider documents it, or learned from its answers.',
-    examples: ['http-tasks sweep rate closed-2030-01 600', 'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios'],
+      'It limits the calls of all sweeps of this ledger while this one runs, and ends with it; the lowest of all running sweeps and ' +
+      'the standing limit (http-tasks rate) counts. auto takes it back. In a dry run it is not stored and changes nothing.',
+    examples: ['http-tasks sweep rate closed-2030-01 600', 'http-tasks sweep rate closed-2030-01 10/s', 'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios'],
   });
   command
     .addOption(literalOption('--service <name>', 'whose limit (else plaid)'))
@@ -78,18 +80,12 @@ function registerRate(parent: Command, io: Io): void {
   onRun<RateOptions>(command, io, (options, [id = '', calls = '']) => {
     const { service, keySlot } = options;
     const argument = {
-      callsPerMinute: callsPerMinute(calls),
+      callsPerMinute: calls === 'auto' ? null : callsPerMinute(calls, { name: 'CALLS', field: 'calls', or: ', or auto' }),
       ...(service !== undefined && { service }),
       ...(keySlot !== undefined && { keySlot }),
     };
     return update(io, id, { name: 'setRate', argument }, options);
   });
-}
-
-function callsPerMinute(text: string): number | null {
-  if (text === 'auto') return null;
-  if (/^\d{1,8}(\.\d{1,6})?$/.test(text)) return Number(text);
-  throw new Refusal('Usage', `CALLS must be a number of calls a minute, or auto, not "${text}".`, 'calls');
 }
 
 function registerApprove(parent: Command, io: Io): void {
@@ -132,7 +128,7 @@ function registerRedrive(parent: Command, io: Io): void {
     summary: 'take up the failed and unknown users of a sweep that has ended, in a sweep of their own',
     description: [
       "The new sweep gets the id ID-redrive-N, a Merkle root of its own, and the first one's options, which are read from",
-      'its start in Temporal; options given here replace them. A limit by --rate stays as it was set last. In a terminal it',
+      'its start in Temporal; options given here replace them. In a terminal it',
       'asks for the number of users, as sweep does.',
     ].join(' '),
     examples: ['http-tasks sweep redrive closed-2030-01 --watch', 'http-tasks sweep redrive closed-2030-01 --tolerance 10 --approval'],

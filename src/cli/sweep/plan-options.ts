@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DEFAULT_APPROVE_WITHIN, DEFAULT_CHILDREN, DEFAULT_CHUNKS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN } from '../../policy/sweep-input';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../../tasks/plaid/reason-codes';
+import { callsPerMinute } from '../calls-per-minute';
 import { EXCLUDE_HELP, literalOption } from '../command';
 import { defined } from '../defined';
 import { Refusal } from '../errors';
@@ -47,7 +48,7 @@ export function addPlanOptions(command: Command, { noteFlag }: { noteFlag: '--no
     .addOption(literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'))
     .addOption(new Option('--dry-run', 'only look, change nothing'))
     .addOption(literalOption('--concurrency <n>', `chunks, or children, in progress at a time (else ${DEFAULT_CHUNKS} chunks or ${DEFAULT_CHILDREN} children)`))
-    .addOption(literalOption('--rate <calls>', "Plaid's limit in calls a minute, for everybody who uses the ledger (else as documented)"))
+    .addOption(literalOption('--rate <calls>', "limit on calls to Plaid while this sweep runs: calls a minute (600) or a second (10/s); a dry run does not store it (else the standing limit, or learned from 10/s on)"))
     .addOption(literalOption('--tolerance <n>', 'pause when more users than this failed or are unknown: a number, or a share such as 1% (else never)'))
     .addOption(literalOption('--max-users <n>', `refuse a source with more users (else ${DEFAULT_MAX_USERS})`))
     .addOption(literalOption('--granularity <what>', `user: a workflow for each user; chunk: many in one activity (else user up to ${MOST_USERS_WITH_CHILDREN})`))
@@ -69,7 +70,7 @@ export function planFromOptions(options: PlanOptions): Record<string, unknown> {
     plaid: removePlaidUser && { removeUser: true },
     batch: batchMode === undefined ? undefined : { mode: batchMode },
     concurrency: numberOf('concurrency', options.concurrency),
-    rate: numberOf('rate', options.rate),
+    rate: rateOf(options.rate),
     tolerance,
     maxUsers: numberOf('maxUsers', options.maxUsers),
     granularity,
@@ -81,6 +82,10 @@ export function planFromOptions(options: PlanOptions): Record<string, unknown> {
 /** The flag of an option: `maxUsers` is `--max-users`. */
 export function flagOf(option: string): string {
   return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function rateOf(text: string | undefined): number | undefined {
+  return text?.includes('/') ? callsPerMinute(text, { name: '--rate', field: 'rate' }) : numberOf('rate', text);
 }
 
 /** Whether it lies within its bounds is for the input's own schema to say. */

@@ -91,7 +91,7 @@ async function redriveInput(client: Client, sweepId: string, given: Record<strin
 async function readFirstPlan(client: Client, sweepId: string): Promise<Record<string, unknown> | undefined> {
   const input = await readFirstInput(client, sweepId);
   if (input === undefined) return undefined;
-  const { source, snapshot, redriveOf, skipDone, badRows, rate, deadline, approval, ...others } = input;
+  const { source, snapshot, redriveOf, skipDone, badRows, deadline, approval, ...others } = input;
   // An approval that was the answer to a question was not one of its options.
   const plan = (await isApprovedByAnswer(client, sweepId)) ? others : { ...others, ...(approval !== undefined && { approval }) };
   const isDuration = typeof deadline === 'string' && !/^\d{4}-/.test(deadline);

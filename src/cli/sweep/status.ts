@@ -8,8 +8,10 @@ import type { TemporalOptions } from '../temporal-options';
 import { sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
 import { count } from './reading-report';
+import { limitLines, limitsDocument, readLimits } from './sweep-limits';
 import { printSweep, sayNextSteps, toDocument } from './sweep-report';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
+import { deferredText, doneAtPlaid } from './watch-display';
 
 /** A sweep as somebody knows it. */
 export interface SweepStanding {
@@ -23,13 +25,15 @@ export interface SweepStanding {
 /** Prints how a sweep stands. */
 export async function showStatus(io: Io, sweepId: string, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
   const { sweep, readFrom, note } = await withTemporal(io, options, (client) => readStanding(io, client, sweepId));
+  const limits = await readLimits(io, sweepId);
   if (note !== undefined) say(io, note);
   if (options.json) {
-    printJson(io, { ...toDocument(sweep), ...more(sweep), readFrom });
+    printJson(io, { ...toDocument(sweep), ...more(sweep), ...limitsDocument(limits), readFrom });
     return 0;
   }
   printSweep(io, sweep);
   printMore(io, sweep);
+  for (const line of limitLines(limits)) print(io, line);
   sayNextSteps(io, sweep);
   return 0;
 }
@@ -79,8 +83,9 @@ function asFailure(error: unknown): unknown {
   return error instanceof Refusal ? new CommandFailure('RunEnded', error.message) : error;
 }
 
-function more({ phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask }: SweepStanding['sweep']): object {
-  return { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask };
+function more({ phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask, counts }: SweepStanding['sweep']): object {
+  const doneSofar = waitingForBulk === undefined ? undefined : doneAtPlaid({ counts, waitingForBulk });
+  return { phase, round, underWay, doneAtPlaid: doneSofar, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask };
 }
 
 function printMore(io: Io, { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts }: SweepStanding['sweep']): void {
@@ -90,8 +95,8 @@ function printMore(io: Io, { phase, round, underWay, waitingForBulk, nextTryAt, 
   const details = [
     `round ${round ?? 1}`,
     underWay !== undefined && underWay > 0 && `${underWay} chunks or children under way`,
-    waitingForBulk !== undefined && waitingForBulk > 0 && `${count(waitingForBulk)} users wait for a bulk call`,
-    counts.pending > 0 && nextTryAt !== undefined && `next try at ${nextTryAt}`,
+    waitingForBulk !== undefined && waitingForBulk > 0 && `${count(doneAtPlaid({ counts, waitingForBulk }))} of ${count(counts.total)} users done at Plaid, ${count(waitingForBulk)} waiting for Batch`,
+    counts.pending > 0 && nextTryAt !== undefined && deferredText({ counts, waitingForBulk, nextTryAt }),
   ];
   print(io, `Phase: ${phase} (${details.filter(Boolean).join(', ')})`);
 }

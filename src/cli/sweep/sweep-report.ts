@@ -1,7 +1,7 @@
 import { isGood } from '../../policy/offboard-result';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
-import type { OutcomeCounts, SweepResult, SweepStatus } from '../../policy/sweep-result';
+import type { OutcomeCounts, SweepProgress, SweepResult, SweepStatus } from '../../policy/sweep-result';
 import { WORST_FIRST } from '../../policy/worst-outcome';
 import type { ExitCode, Io } from '../io';
 import { paint, print, printable, printTable, say } from '../output';
@@ -43,10 +43,14 @@ export function exitCodeOf(status: SweepStatus): ExitCode {
 }
 
 /** Prints a sweep for people: its users by outcome, then what else there is to know. */
-export function printSweep(io: Io, result: SweepResult): void {
+export function printSweep(io: Io, result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk'>>): void {
   const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
   const rows = WORST_FIRST.filter((outcome) => counts[outcome] > 0).map((outcome) => [paint(io, colourOf(outcome), outcome), count(counts[outcome])]);
-  const pending = counts.pending > 0 ? [['pending', count(counts.pending)]] : [];
+  const waiting = Math.min(result.waitingForBulk ?? 0, counts.pending);
+  const pending = [
+    ...(waiting > 0 ? [['done at Plaid, waiting for Batch', count(waiting)]] : []),
+    ...(counts.pending > waiting ? [['pending', count(counts.pending - waiting)]] : []),
+  ];
   printTable(io, ['Outcome', 'Users'], [...rows, ...pending, ['total', count(counts.total)]]);
   const why = pausedBecause === undefined ? '' : ` (${printable(pausedBecause)})`;
   print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', status)}${why}`);

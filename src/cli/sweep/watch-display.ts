@@ -5,7 +5,7 @@ import type { Io } from '../io';
 import { fitParts, oneLine } from '../one-line';
 import type { LinePart } from '../one-line';
 import { printable, say } from '../output';
-import { count } from './reading-report';
+import { count, counted } from './reading-report';
 
 /** Where nobody looks on, a line says what has changed, and not more often than this. */
 const LOG_MS = 5_000;
@@ -13,10 +13,18 @@ const LOG_MS = 5_000;
 /** The rate is that of so long ago until now: chunks end in bursts. */
 const WINDOW_MS = 20_000;
 
+interface Also {
+  trouble?: string | undefined;
+  limit?: string | undefined;
+}
+
 /** Shows how a sweep comes along, on stderr. */
 export interface WatchDisplay {
-  /** @param trouble What keeps the sweep from its work, if anything does. */
-  show(progress: SweepProgress, trouble?: string): void;
+  /**
+   * @param also.trouble What keeps the sweep from its work, if anything does.
+   * @param also.limit Which limit counts for its calls.
+   */
+  show(progress: SweepProgress, also?: Also): void;
   /** Something keeps us from looking; the sweep itself may well go on. */
   problem(text: string): void;
   stop(): void;
@@ -52,12 +60,14 @@ class Bar implements WatchDisplay {
     this.#bar.start(1, 0, { text: 'waiting for the first news' });
   }
 
-  show(progress: SweepProgress, trouble?: string): void {
-    const { total } = progress.counts;
-    const done = doneWith(progress);
+  show(progress: SweepProgress, { trouble = '', limit = '' }: Also = {}): void {
+    const { total, pending } = progress.counts;
+    const done = doneAtPlaid(progress);
     this.#bar.setTotal(Math.max(1, total));
-    const parts = [...progressParts(progress, this.#meter.rate(done)), { text: printable(trouble ?? ''), spare: 0 }];
-    this.#bar.update(done, { text: printable(fitParts(parts, this.#room)) });
+    const parts = [...progressParts(progress, this.#meter.rate(done)), { text: printable(limit), spare: 3 }, { text: printable(trouble), spare: 0 }];
+    // Full only when nobody is left: the last of many users, or a call for all of them, would not be seen.
+    const most = pending > 0 ? (total * (this.#barSize - 1)) / this.#barSize : total;
+    this.#bar.update(Math.min(done, most), { text: printable(fitParts(parts, this.#room)) });
   }
 
   problem(text: string): void {
@@ -85,11 +95,11 @@ class Lines implements WatchDisplay {
     this.#io = io;
   }
 
-  show(progress: SweepProgress, trouble?: string): void {
+  show(progress: SweepProgress, { trouble, limit }: Also = {}): void {
     const { phase } = progress;
-    const rate = this.#meter.rate(doneWith(progress));
+    const rate = this.#meter.rate(doneAtPlaid(progress));
     // Without the rate, which changes always.
-    this.#say(withTrouble(progressText(progress, undefined), trouble && 'trouble'), phase, withTrouble(progressText(progress, rate), trouble));
+    this.#say(withMore(progressText(progress, undefined), trouble && 'trouble'), phase, withMore(withMore(progressText(progress, rate), limit), trouble));
   }
 
   problem(text: string): void {
@@ -131,25 +141,26 @@ export function progressText(progress: SweepProgress, usersPerSecond: number | u
 
 /** The same in parts, of which those can be spared that only say how fast it goes. */
 export function progressParts(progress: SweepProgress, usersPerSecond: number | undefined): LinePart[] {
-  const { counts } = progress;
-  const done = doneWith(progress);
+  const { counts, waitingForBulk } = progress;
+  const done = doneAtPlaid(progress);
   const [rate = '', left = ''] = usersPerSecond === undefined || done === counts.total ? [] : speed(counts.total - done, usersPerSecond);
   return [
-    { text: counts.total > 0 ? `${count(done)}/${count(counts.total)} users` : '', spare: 0 },
+    { text: counts.total > 0 ? `${count(done)}/${count(counts.total)} users${waitingForBulk > 0 ? ' done at Plaid' : ''}` : '', spare: 0 },
     { text: rate, spare: 2 },
     { text: left, spare: 1 },
     { text: outcomesText(counts), spare: 0 },
+    { text: waitingForBulk > 0 ? `${count(waitingForBulk)} waiting for Batch` : '', spare: 0 },
     { text: waitsFor(progress), spare: 0 },
   ];
 }
 
-/** Users who are done, or will be with a bulk call that takes thousands of them at once. */
-function doneWith({ counts, waitingForBulk }: SweepProgress): number {
+/** Users who are done, or will be with a bulk call at Batch that takes thousands of them at a time. */
+export function doneAtPlaid({ counts, waitingForBulk }: Pick<SweepProgress, 'counts' | 'waitingForBulk'>): number {
   return Math.min(counts.total, counts.total - counts.pending + waitingForBulk);
 }
 
-function withTrouble(text: string, trouble: string | undefined): string {
-  return trouble === undefined ? text : `${text} · ${printable(trouble)}`;
+function withMore(text: string, more: string | undefined): string {
+  return more === undefined || more === '' ? text : `${text} · ${printable(more)}`;
 }
 
 function speed(pending: number, usersPerSecond: number): string[] {
@@ -168,7 +179,20 @@ function outcomesText(counts: OutcomeCounts): string {
   return WORST_FIRST.flatMap((outcome) => (counts[outcome] > 0 ? [`${outcome} ${count(counts[outcome])}`] : [])).join(', ');
 }
 
-function waitsFor({ phase, status, pausedBecause, underWay, waitingForBulk, nextTryAt }: SweepProgress): string {
+/** Which users a sweep has to try again, and when; empty when none waits for that. */
+export function deferredText({ counts, waitingForBulk = 0, nextTryAt }: { counts: OutcomeCounts; waitingForBulk?: number | undefined; nextTryAt?: string | undefined }): string {
+  const deferred = Math.max(0, counts.pending - waitingForBulk);
+  const next = nextTryAt === undefined ? 'next try soon' : `next try at ${clockText(nextTryAt)}`;
+  return deferred > 0 ? `${counted(deferred, 'user', 'users')} deferred, ${next}` : next;
+}
+
+/** A time of the next hours. */
+function clockText(iso: string): string {
+  return `${iso.slice(11, 19)} UTC${Date.parse(iso) - Date.now() > 43_200_000 ? ` on ${iso.slice(0, 10)}` : ''}`;
+}
+
+function waitsFor(progress: SweepProgress): string {
+  const { phase, status, pausedBecause, underWay } = progress;
   if (status === 'paused') {
     const why = printable(pausedBecause ?? '');
     return underWay > 0 ? `pausing (${why}): ${underWay} chunks finish what is under way` : `paused (${why})`;
@@ -179,14 +203,14 @@ function waitsFor({ phase, status, pausedBecause, underWay, waitingForBulk, next
     case 'waitingForApproval':
       return 'waiting for approval';
     case 'waiting':
-      return `whoever is left can be tried again at ${nextTryAt ?? 'any moment'}`;
+      return deferredText(progress);
     case 'bulk':
-      return `${count(waitingForBulk)} in bulk calls at Batch`;
+      return 'calling Batch';
     case 'closing':
       return 'sealing the receipts';
     case 'users':
     case 'paused':
     case 'ended':
-      return waitingForBulk > 0 ? `${count(waitingForBulk)} wait for a bulk call` : '';
+      return '';
   }
 }

@@ -6,15 +6,19 @@ import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
 import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
-import { printJson, printable } from '../output';
+import { print, printJson, printable } from '../output';
+import { rateInShort } from '../rate/rate-words';
+import { ratesOfSweeps, withLedgerIfThere } from '../rate/read-rates';
 import { sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
 import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
+import { limitLines, readLimits } from './sweep-limits';
 import { showSweep } from './watch-display';
 import type { WatchDisplay } from './watch-display';
 
 const PAUSE_MS = 1_000;
+const LIMITS_EVERY_MS = 5_000;
 
 /** A server that gives no answer for so long is not waited for any more. */
 const SERVER_AWAY_MS = 5 * 60_000;
@@ -37,7 +41,10 @@ export async function watchSweep(io: Io, options: WatchOptions): Promise<ExitCod
     : await sweepInLedger(io, sweepId);
   if (!result) throw unknownSweep(sweepId);
   if (json) printJson(io, toDocument(result));
-  else printSweep(io, result);
+  else {
+    printSweep(io, result);
+    for (const line of limitLines(await readLimits(io, sweepId))) print(io, line);
+  }
   sayNextSteps(io, result);
   return exitCodeOf(result.status);
 }
@@ -52,7 +59,8 @@ async function follow(io: Io, { client, sweepId }: WatchOptions, wished: Promise
     const end = client.withAbortSignal(over.signal, () => patientResult(io, client, handle, over.signal));
     // Aborted below, when something else was first.
     end.catch(() => undefined);
-    const first = await Promise.race([end, untilItStands(client, handle, display, over.signal), wished]);
+    const limits = new LimitWatch(io, over.signal);
+    const first = await Promise.race([end, untilItStands(client, handle, { display, limits }, over.signal), wished]);
     if (first !== 'interrupted') return first;
   } finally {
     over.abort();
@@ -80,20 +88,35 @@ async function patientResult(io: Io, client: Client, handle: WorkflowHandle, sig
 }
 
 /** Shows how the sweep comes along; answers when it needs a person to go on, and otherwise never. */
-async function untilItStands(client: Client, handle: WorkflowHandle, display: WatchDisplay, signal: AbortSignal): Promise<SweepProgress> {
+async function untilItStands(client: Client, handle: WorkflowHandle, { display, limits }: { display: WatchDisplay; limits: LimitWatch }, signal: AbortSignal): Promise<SweepProgress> {
   while (!signal.aborted) {
     const seen = await look(client, handle).catch(() => undefined);
     if (signal.aborted) break;
     if (!seen) display.problem('no worker answers; Temporal keeps the sweep, and it goes on when one is there');
     else {
       const { progress, cancelRequested, trouble } = seen;
-      display.show(progress, trouble);
+      display.show(progress, { trouble, limit: limits.words });
       const stands = progress.status === 'waitingForApproval' || (progress.status === 'paused' && progress.underWay === 0);
       if (stands && !cancelRequested) return progress;
     }
     await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);
   }
   return new Promise(() => undefined);
+}
+
+/** Reads now and then which limit counts, where there is a ledger that can be read. */
+class LimitWatch {
+  words: string | undefined;
+
+  constructor(io: Io, signal: AbortSignal) {
+    void withLedgerIfThere(io, async (ledger) => {
+      while (ledger && !signal.aborted) {
+        const plaid = (await ratesOfSweeps(ledger)).find(({ service }) => service === 'plaid');
+        this.words = plaid && rateInShort(plaid);
+        await delay(LIMITS_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }).catch(() => undefined);
+  }
 }
 
 /** What one look at a sweep finds. */

@@ -46,6 +46,8 @@ export interface SweepSummary {
   groups: ReceiptGroup[];
   /** Absent while nobody has come to an end. Users whom the snapshot left out are not in it. */
   settled?: SettledOverTime;
+  /** When the last step at Plaid of each user ended; only of sweeps with steps at Batch too, which come in large calls. */
+  settledAtPlaid?: SettledOverTime;
 }
 
 /** Users of a sweep of whom some step had one of the outcomes that were asked for. */

@@ -3,7 +3,7 @@ import type { RawBuilder } from 'kysely';
 import { storable } from '../values';
 import { GroupTally } from './group-tally';
 import type { GroupRow } from './group-tally';
-import type { SettledInBucket, SweepSummary } from './summary-types';
+import type { SettledInBucket, SettledOverTime, SweepSummary } from './summary-types';
 import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { UnknownSweepError } from './sweep-errors';
@@ -36,14 +36,28 @@ export async function summarise(
   if (span === undefined) return { groups: groups.mostFirst };
   const length = bucketFor(span.last - span.first);
   const buckets = { start: Math.floor(span.first / length) * length, length };
-  const users = new Map<number, number>();
+  const [users, atPlaid] = [new Map<number, number>(), new Map<number, number>()];
+  const hasBatch = groups.mostFirst.some(({ phase, service }) => phase === 'settled' && service === 'batch');
   for (const { from, to } of slicesOf(total)) {
-    const rows = await context.inTime(() => settledOf(context, sweepId, from, buckets));
-    for (const row of rows) users.set(Number(row.bucket), (users.get(Number(row.bucket)) ?? 0) + Number(row.users));
+    addTo(users, await context.inTime(() => settledOf(context, sweepId, { from, states: ['done'] }, buckets)));
+    if (hasBatch) addTo(atPlaid, await context.inTime(() => settledOf(context, sweepId, { from, states: ['bulk', 'done'], service: 'plaid' }, buckets)));
     onProgress?.((total + to) / 2);
   }
-  const settled = { first: isoTime(span.first), last: isoTime(span.last), bucketMs: length, buckets: inOrder(users, buckets) };
-  return { groups: groups.mostFirst, ...(users.size > 0 && { settled }) };
+  const overTime = (counts: ReadonlyMap<number, number>): SettledOverTime => ({
+    first: isoTime(span.first),
+    last: isoTime(span.last),
+    bucketMs: length,
+    buckets: inOrder(counts, buckets),
+  });
+  return {
+    groups: groups.mostFirst,
+    ...(users.size > 0 && { settled: overTime(users) }),
+    ...(atPlaid.size > 0 && { settledAtPlaid: overTime(atPlaid) }),
+  };
+}
+
+function addTo(counts: Map<number, number>, rows: readonly BucketRow[]): void {
+  for (const { bucket, users } of rows) counts.set(Number(bucket), (counts.get(Number(bucket)) ?? 0) + Number(users));
 }
 
 function* slicesOf(total: number): Generator<{ from: number; to: number }> {
@@ -80,19 +94,25 @@ async function groupsOf({ db }: SweepContext, sweepId: string, from: number): Pr
   return rows;
 }
 
-/** A user has come to an end with the last of its settled receipts, once it waits for nothing else. */
+interface BucketRow {
+  bucket: number | string;
+  users: number | string;
+}
+
+/** A user has come to an end, or to that of its steps at one service, with the last of its settled receipts. */
 async function settledOf(
   context: SweepContext,
   sweepId: string,
-  from: number,
+  { from, states, service }: { from: number; states: readonly ('bulk' | 'done')[]; service?: string },
   buckets: Buckets,
-): Promise<{ bucket: number | string; users: number | string }[]> {
+): Promise<BucketRow[]> {
   const sweep = await numberOf(context, sweepId);
-  const { rows } = await sql<{ bucket: number | string; users: number | string }>`
+  const atService = service === undefined ? sql`true` : sql`service = ${service}`;
+  const { rows } = await sql<BucketRow>`
     select bucket, count(*) as users from (
       select seq, max(${bucketOf(context, buckets)}) as bucket
-      from receipts where ${ofSweep(sweepId)} and ${inSlice(from)} and phase = 'settled' group by seq
-    ) as r join targets as t on t.sweep = ${sweep} and t.seq = r.seq and t.state = 'done'
+      from receipts where ${ofSweep(sweepId)} and ${inSlice(from)} and phase = 'settled' and ${atService} group by seq
+    ) as r join targets as t on t.sweep = ${sweep} and t.seq = r.seq and t.state in (${sql.join(states)})
     group by bucket`.execute(context.db);
   return rows;
 }

@@ -2,7 +2,8 @@ import type { ChunkProgress } from '../../../src/activities/sweep/contract';
 import { fitParts } from '../../../src/cli/one-line';
 import { withRunningChunks } from '../../../src/cli/sweep/live-progress';
 import { toDocument } from '../../../src/cli/sweep/sweep-report';
-import { RateMeter, progressParts, progressText } from '../../../src/cli/sweep/watch-display';
+import type { Io } from '../../../src/cli/io';
+import { RateMeter, progressParts, progressText, showSweep } from '../../../src/cli/sweep/watch-display';
 import { noCounts } from '../../../src/policy/sweep-result';
 import type { OutcomeCounts, SweepProgress } from '../../../src/policy/sweep-result';
 
@@ -52,13 +53,34 @@ describe('the line of progress', () => {
   it.each<[string, Partial<SweepProgress>, string]>([
     ['the source', { phase: 'reading' }, 'reading the source'],
     ['approval', { phase: 'waitingForApproval', status: 'waitingForApproval' }, 'waiting for approval'],
-    ['deferred users', { phase: 'waiting', nextTryAt: '2030-01-01T00:01:00.000Z' }, 'whoever is left can be tried again at 2030-01-01T00:01:00.000Z'],
-    ['bulk calls', { phase: 'bulk', waitingForBulk: 5 }, '5 in bulk calls at Batch'],
+    ['deferred users', { phase: 'waiting' }, 'next try soon'],
+    ['bulk calls', { phase: 'bulk', waitingForBulk: 5 }, '5 waiting for Batch · calling Batch'],
     ['its chunks to stop', { status: 'paused', pausedBecause: 'request', underWay: 3 }, 'pausing (request): 3 chunks finish what is under way'],
     ['a person', { status: 'paused', pausedBecause: 'Task.Unauthorized batch.ios', underWay: 0, phase: 'paused' }, 'paused (Task.Unauthorized batch.ios)'],
     ['the seal', { phase: 'closing' }, 'sealing the receipts'],
   ])('says that it waits for %s', (_, more, expected) => {
     expect(progressText(progress({}, more), undefined)).toBe(expected);
+  });
+});
+
+describe('users whose last calls are missing', () => {
+  it('are told apart from those who are done: by Batch, of whom many are waiting, and by a later try', () => {
+    const atBatch = progress({ total: 5_003, pending: 5_003 }, { waitingForBulk: 1_558 });
+    expect(progressText(atBatch, undefined)).toBe('1,558/5,003 users done at Plaid · 1,558 waiting for Batch');
+    const tail = progress({ total: 5_003, pending: 1, accepted: 5_002 }, { phase: 'waiting', nextTryAt: '2030-01-01T00:01:00.000Z' });
+    expect(progressText(tail, undefined)).toBe('5,002/5,003 users · accepted 5,002 · 1 user deferred, next try at 00:01:00 UTC on 2030-01-01');
+    const both = progress({ total: 10, pending: 7, accepted: 3 }, { phase: 'waiting', waitingForBulk: 5, nextTryAt: new Date(Date.now() + 60_000).toISOString() });
+    expect(progressText(both, undefined)).toMatch(/^8\/10 users done at Plaid · accepted 3 · 5 waiting for Batch · 2 users deferred, next try at \d\d:\d\d:\d\d UTC$/);
+  });
+
+  it('do not leave the bar full', () => {
+    let drawn = '';
+    const stderr = { isTTY: true, columns: 200, write: (text: string) => (drawn += text), cursorTo: () => undefined, clearLine: () => undefined, moveCursor: () => undefined };
+    const display = showSweep({ stderr } as unknown as Io);
+    display.show(progress({ total: 5_003, pending: 1, accepted: 5_002 }, { phase: 'waiting' }), { limit: 'plaid 300 calls/min (sweep s)' });
+    display.stop();
+    expect(drawn).toMatch(/█░ {2}5,002\/5,003 users/);
+    expect(drawn).toContain('plaid 300 calls/min (sweep s)');
   });
 });
 
