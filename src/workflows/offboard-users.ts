@@ -165,6 +165,7 @@ class Sweep {
         skipDone,
         usesBatch: batch?.mode !== 'skip',
         compensation,
+        rate: this.#input.rate,
       });
       state.opened = opened;
       const [nominal] = (searchAttributes.TemporalScheduledStartTime as Date[] | undefined) ?? [];

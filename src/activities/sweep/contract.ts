@@ -32,7 +32,7 @@ export interface OpenSweep {
   usesBatch: boolean;
   compensation?: { task: string; input?: unknown };
   /** The sweep's own limit on calls to Plaid, in calls a minute; earlier versions set it with `httpTasks.setRate` only. */
-  rate?: number;
+  rate?: number | undefined;
 }
 
 /** What a run has to know before it reads its source. */

@@ -1,5 +1,5 @@
 import { ActivityFailure, CancellationScope, condition, currentUpdateInfo, isCancellation, log, patched, setHandler, sleep } from '@temporalio/workflow';
-import type { RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
+import type { RateWish, RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
 import { approveInput, resumeInput, setRateInput } from '../../policy/sweep-input';
 import type { SweepProgress } from '../../policy/sweep-result';
 import { refusalOrError } from '../failure-of';
@@ -7,13 +7,6 @@ import { parseWorkflowInput } from '../parse-workflow-input';
 import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from './handlers';
 import { recordUpdate, setRate } from './sweep-activities';
 import type { SweepState } from './sweep-state';
-
-/** A limit that somebody wants, until it is written to the ledger. */
-interface RateWish {
-  service: string;
-  keySlot: string;
-  callsPerMinute: number | null;
-}
 
 /** The patch since which updates that let more be done go through the ledger before they take effect. */
 const UPDATES_ARE_RECORDED = 'updates-are-recorded';
@@ -62,7 +55,7 @@ export class SweepControl {
       description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
       validator: (input) => this.#refuseApproval(input),
     });
-    setHandler(setRateUpdate, (input) => this.#recorded({ update: 'setRate' }, () => this.#want(wishOf(input))), {
+    setHandler(setRateUpdate, (input) => this.#recorded({ update: 'setRate', rate: wishOf(input) }, () => this.#want(wishOf(input))), {
       description: 'Set a limit for this sweep: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}; null lifts it. The lowest of all limits counts.',
       validator: (input) => {
         this.#refuseEnded();
@@ -115,7 +108,7 @@ export class SweepControl {
    * Has an activity record the update, which it can also refuse, before it takes effect. It is not cancelled with the sweep:
    * a cancelled run would otherwise wait for it.
    */
-  async #recorded(update: Pick<RecordUpdate, 'update' | 'approval'>, change: (recorded: RecordedUpdate) => void): Promise<SweepProgress> {
+  async #recorded(update: Pick<RecordUpdate, 'update' | 'approval' | 'rate'>, change: (recorded: RecordedUpdate) => void): Promise<SweepProgress> {
     if (!patched(UPDATES_ARE_RECORDED)) return this.#changed(() => change({}));
     const { sweepId } = this.#state;
     const updateId = currentUpdateInfo()?.id ?? '';

@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { LEASE_MS, lease, report, startRate, underLimits } from '../../../src/policy/rate';
+import type { RateState } from '../../../src/policy/rate';
+import { Provider, T0, mostInAMinute, run } from './rated-provider';
+
+describe('the rate of sweeps where no limit is known', () => {
+  /** What two processes that ask in turn, and want as much as they can get, are given in each second. */
+  function perSecond(state: RateState, seconds: number): { given: number[]; state: RateState } {
+    const given = Array.from({ length: seconds }, () => 0);
+    let now = state;
+    const fromMs = state.atMs;
+    for (let ms = 0; ms < seconds * 1_000; ms += 50) {
+      const answer = lease(now, { want: 5_000, caller: 'sweep', nowMs: fromMs + ms });
+      now = report(answer.state, { accepted: answer.tokens, refused: 0, nowMs: fromMs + ms });
+      given[Math.floor(ms / 1_000)] = (given[Math.floor(ms / 1_000)] ?? 0) + answer.tokens;
+    }
+    return { given, state: now };
+  }
+
+  it('starts at 10 calls a second for all processes together, and doubles every 10 seconds', () => {
+    const { given } = perSecond(startRate({}, T0), 40);
+    expect(Math.max(...given.slice(0, 10))).toBeLessThanOrEqual(13);
+    const tens = [0, 10, 20, 30].map((from) => given.slice(from, from + 10).reduce((sum, calls) => sum + calls, 0));
+    const [first = 0, second = 0, third = 0, fourth = 0] = tens;
+    expect(first).toBeGreaterThan(90);
+    expect(first).toBeLessThan(110);
+    for (const [later, earlier] of [[second, first], [third, second], [fourth, third]] as const) {
+      expect(later / earlier).toBeGreaterThan(1.8);
+      expect(later / earlier).toBeLessThan(2.2);
+    }
+  });
+
+  it('does not hold live runs back, and is not raised by them', () => {
+    let state = perSecond(startRate({}, T0), 2).state;
+    const live = lease(state, { want: 80, caller: 'live', nowMs: state.atMs + 50 });
+    expect(live.tokens).toBe(80);
+    state = run(live.state, new Provider(10_000), 5, undefined, 'live');
+    const { given } = perSecond(state, 5);
+    expect(Math.max(...given)).toBeLessThanOrEqual(15);
+  });
+
+  it('does not rise while sweeps want less', () => {
+    let state = startRate({}, T0);
+    for (let second = 1; second <= 120; second++) {
+      state = lease(state, { want: 2, caller: 'sweep', nowMs: T0 + second * 1_000 }).state;
+    }
+    const { given } = perSecond(state, 5);
+    expect(Math.max(...given)).toBeLessThanOrEqual(15);
+  });
+
+  it('ends at the first refusal: half of what was accepted, and a fifth of it more each second', () => {
+    const { state } = perSecond(startRate({}, T0), 25);
+    const refused = report(state, { accepted: 0, refused: 1, nowMs: state.atMs + 10 });
+    expect(refused.rate).toBeGreaterThan(15);
+    expect(refused.rate).toBeLessThan(23);
+    const { given } = perSecond(refused, 5);
+    const rises = given.slice(1).map((calls, index) => calls - (given[index] ?? 0));
+    for (const rise of rises) expect(rise).toBeGreaterThanOrEqual(5);
+    for (const rise of rises) expect(rise).toBeLessThanOrEqual(11);
+  });
+
+  it('is not learned again by the next sweep, a day later or after one with a rate of its own', () => {
+    const learned = report(perSecond(startRate({}, T0), 25).state, { accepted: 0, refused: 1, nowMs: T0 + 25_000 });
+    const nextDay = { ...learned, atMs: learned.atMs + 86_400_000 };
+    expect(perSecond(nextDay, 1).given[0]).toBeGreaterThan(15);
+    const limited = underLimits(learned, { sweeps: 60 }, learned.atMs);
+    expect(perSecond(limited, 10).given.reduce((sum, calls) => sum + calls, 0)).toBeLessThan(13);
+    const freed = underLimits(limited, {}, limited.atMs);
+    expect(perSecond(freed, 2).given[1]).toBeGreaterThan(15);
+  });
+
+  it('reads a state that version 0.1.0 stored', () => {
+    const old = {
+      atMs: T0, blockedUntilMs: 0, slowedAtMs: 0, generation: 4, rate: 800, tokens: 400,
+      learning: { recent: '..', accepted: [], flowingSinceMs: T0 },
+    } satisfies RateState;
+    expect(perSecond(old, 1).given[0]).toBeLessThanOrEqual(13);
+    expect(lease(old, { want: 50, caller: 'live', nowMs: T0 }).tokens).toBe(50);
+  });
+});
+
+describe('the lowest rate of the running sweeps', () => {
+  const asks = fc.array(
+    fc.record({ waitMs: fc.oneof(fc.nat(50), fc.nat(3_000), fc.nat(70_000)), live: fc.boolean(), usedAfterMs: fc.nat(LEASE_MS) }),
+    { minLength: 1, maxLength: 300 },
+  );
+  const limits = fc.record({ all: fc.option(fc.integer({ min: 1, max: 6_000 }), { nil: undefined }), sweeps: fc.integer({ min: 1, max: 6_000 }) });
+
+  it('is not exceeded by sweeps in any minute, nor the limit on all calls by both, whoever asks when', () => {
+    fc.assert(
+      fc.property(limits, asks, ({ all, sweeps }, every) => {
+        let nowMs = T0;
+        let state = startRate({ sweeps, ...(all !== undefined && { all }) }, nowMs);
+        const calls = every.map(({ waitMs, live, usedAfterMs }) => {
+          nowMs += waitMs;
+          const answer = lease(state, { want: 10_000, caller: live ? 'live' : 'sweep', nowMs });
+          state = answer.state;
+          return { atMs: nowMs + usedAfterMs, tokens: answer.tokens, live };
+        });
+        expect(mostInAMinute(calls.filter(({ live }) => !live))).toBeLessThanOrEqual(sweeps);
+        if (all !== undefined) expect(mostInAMinute(calls)).toBeLessThanOrEqual(all);
+      }),
+    );
+  });
+
+  it('is not exceeded either when it is taken back and given again all the time', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 600 }), fc.array(fc.nat(2_000), { minLength: 1, maxLength: 200 }), (sweeps, waits) => {
+        let nowMs = T0;
+        let state = startRate({ sweeps }, nowMs);
+        const calls = waits.map((waitMs) => {
+          nowMs += waitMs;
+          state = underLimits(underLimits(state, {}, nowMs), { sweeps }, nowMs);
+          const answer = lease(state, { want: 10_000, caller: 'sweep', nowMs });
+          state = answer.state;
+          return { atMs: nowMs, tokens: answer.tokens };
+        });
+        expect(mostInAMinute(calls)).toBeLessThanOrEqual(sweeps);
+      }),
+    );
+  });
+
+  it('leaves live runs alone', () => {
+    const state = run(startRate({ sweeps: 60 }, T0), new Provider(1_000), 10);
+    expect(lease(state, { want: 50, caller: 'live', nowMs: state.atMs }).tokens).toBe(50);
+  });
+
+  it.each([60, 600, 6_000])('of %d a minute is used above 90 %% without any other limit, from the first second on', (sweeps) => {
+    const provider = new Provider(sweeps / 60);
+    run(startRate({ sweeps }, T0), provider, 120);
+    expect(provider.accepted).toBeGreaterThan(sweeps * 2 * 0.9);
+    expect(provider.refused).toBe(0);
+  });
+
+  it('is halved by a refusal and rises again, and voids what was leased when it changes', () => {
+    const state = run(startRate({ all: 60_000, sweeps: 600 }, T0), new Provider(1_000), 10);
+    const slowed = report(state, { accepted: 0, refused: 1, nowMs: state.atMs + 10 });
+    expect(slowed.sweeps?.rate).toBeCloseTo((state.sweeps?.rate ?? 0) / 2);
+    expect(slowed.generation).toBeGreaterThan(state.generation);
+    expect(run(slowed, new Provider(1_000), 10).sweeps?.rate).toBeCloseTo(state.sweeps?.rate ?? 0);
+    expect(underLimits(state, { all: 60_000, sweeps: 300 }, state.atMs).generation).toBe(state.generation + 1);
+    expect(underLimits(state, { all: 60_000 }, state.atMs).generation).toBe(state.generation + 1);
+    expect(underLimits(state, { all: 60_000, sweeps: 600 }, state.atMs)).toBe(state);
+  });
+});
