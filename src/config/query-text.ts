@@ -1,14 +1,22 @@
 /** A configured query, taken apart at its parameters. */
 export interface QueryText {
-  /** What stands between the parameters: one part more than there are parameters. */
+  /** The text around the parameters: one part more than there are parameters. */
   readonly parts: readonly string[];
+  /** The parameters in the order of the text. */
+  readonly parameters: readonly QueryParameter[];
 }
 
 /** The databases that a source can be in. */
 export type QueryDialect = 'postgres' | 'libsql';
 
-/** The one parameter of a configured query. */
-export const SCHEDULED_TIME = ':scheduledTime';
+/**
+ * The parameters of a configured query: the nominal time of a Schedule's run, and that of the run before it up to which
+ * everyone was done.
+ */
+export const QUERY_PARAMETERS = ['scheduledTime', 'previousScheduledTime'] as const;
+
+/** One of {@link QUERY_PARAMETERS}; in the text a colon stands before it. */
+export type QueryParameter = (typeof QUERY_PARAMETERS)[number];
 
 /** Where a colon, a semicolon or a placeholder means nothing; and then, by name, where it means something. */
 function tokens(dialect: QueryDialect): RegExp {
@@ -32,24 +40,27 @@ const READS = /^(?:\s|\(|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:select|with|v
 const ONLY_COMMENTS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*$/;
 
 /**
- * Takes a query apart; answers what is wrong with it as text. The value of `:scheduledTime` is never put into the text
- * of the query: the database gets it beside the query. That the query changes nothing is for the database to enforce.
+ * Takes a query apart; returns what is wrong with it as text. The values of the parameters are never put into the text of
+ * the query: the database gets them separately. That the query changes nothing is for the database to enforce.
  */
 export function parseQuery(text: string, dialect: QueryDialect): QueryText | string {
   if (!READS.test(text)) return 'must be one query that reads, so it begins with SELECT, WITH, VALUES or TABLE.';
   const parts: string[] = [];
+  const parameters: QueryParameter[] = [];
   let from = 0;
   for (const { 0: { length }, index, groups = {} } of text.matchAll(tokens(dialect))) {
-    const other = groups['foreign'] ?? (groups['named'] === SCHEDULED_TIME ? undefined : groups['named']);
-    if (other !== undefined) return `holds the parameter ${other}; the only one there is is ${SCHEDULED_TIME}.`;
+    const parameter = QUERY_PARAMETERS.find((name) => groups['named'] === `:${name}`);
+    const other = groups['foreign'] ?? (parameter === undefined ? groups['named'] : undefined);
+    if (other !== undefined) return `has the parameter ${other}; allowed are ${QUERY_PARAMETERS.map((name) => `:${name}`).join(' and ')}.`;
     if (groups['end'] !== undefined) {
       // Some drivers run what follows and others pass over it; neither is what a reader of the setting expects.
       if (!ONLY_COMMENTS.test(text.slice(index + 1))) return 'holds something behind a semicolon; it must be one single query.';
-      return { parts: [...parts, text.slice(from, index)] };
+      return { parts: [...parts, text.slice(from, index)], parameters };
     }
-    if (groups['named'] === undefined) continue;
+    if (parameter === undefined) continue;
     parts.push(text.slice(from, index));
+    parameters.push(parameter);
     from = index + length;
   }
-  return { parts: [...parts, text.slice(from)] };
+  return { parts: [...parts, text.slice(from)], parameters };
 }

@@ -94,6 +94,8 @@ interface WorkerEnvironmentsTable {
   seen_ms: number;
   /** 1 after an orderly end. */
   ended: Generated<number>;
+  /** A JSON array of the names of the worker's queries; null for a worker of an earlier version. */
+  queries: string | null;
 }
 
 interface LedgerMetaTable {
@@ -142,6 +144,14 @@ interface SweepsTable {
   needs_approval: number | null;
   approved_at: LaterInstant;
   approved_by: string | null;
+  /** See sweeps/series.ts; null for a sweep that no Schedule started, and for one whose query does not ask. */
+  series: string | null;
+  /** The nominal time of its run. */
+  scheduled_at: LaterInstant;
+  /** The nominal time of the run before it up to which everyone was done; null when there is none. */
+  previous_at: LaterInstant;
+  /** 1 when everyone up to `scheduled_at` was done. */
+  series_done: Generated<number>;
 }
 
 interface StopsTable {

@@ -17,7 +17,7 @@ import type { Source } from './source';
  * Makes a source of one's own from its options, which come from a workflow's input and so from whoever may start one.
  * It should throw {@link SourceError} for options that are wrong.
  */
-export type SourceFactory = (options: unknown, context: { scheduledTime?: string | undefined }) => Source | Promise<Source>;
+export type SourceFactory = (options: unknown, context: { scheduledTime?: string | undefined; previousScheduledTime?: string | undefined }) => Source | Promise<Source>;
 
 /** What sources are made with. */
 export interface SourceContext {
@@ -26,6 +26,8 @@ export interface SourceContext {
   sender: TaskSender;
   /** The nominal time of the schedule, or the time of the start, in ISO form; bound to `:scheduledTime` of queries. */
   scheduledTime?: string | undefined;
+  /** The nominal time of the run before, see `SweepLedger.joinSeries`; bound to `:previousScheduledTime`. */
+  previousScheduledTime?: string | undefined;
   /** Sources of one's own, by the name that `custom.name` gives. @default none */
   custom?: Readonly<Record<string, SourceFactory>> | undefined;
 }
@@ -66,15 +68,15 @@ async function openFolderFile(file: string, options: SourceSpec, settings: Sourc
   return new FileSource(path.normalize(file), format, resolve);
 }
 
-function openQuery(name: string, { settings, scheduledTime }: SourceContext): Source {
+function openQuery(name: string, { settings, scheduledTime, previousScheduledTime }: SourceContext): Source {
   const query = settings.query(name);
-  if (query) return new QuerySource(query, scheduledTime);
+  if (query) return new QuerySource(query, scheduledTime, previousScheduledTime);
   const known = settings.queryNames.join(', ') || 'none';
   throw new SourceError('query', `there is no query of that name; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`);
 }
 
-async function openCustom(given: SourceSpec['custom'], { custom = {}, scheduledTime }: SourceContext): Promise<Source> {
+async function openCustom(given: SourceSpec['custom'], { custom = {}, scheduledTime, previousScheduledTime }: SourceContext): Promise<Source> {
   const factory = given && Object.hasOwn(custom, given.name) ? custom[given.name] : undefined;
   if (!factory) throw new SourceError('custom.name', `there is no source of that name here; known: ${Object.keys(custom).join(', ') || 'none'}.`);
-  return factory(given?.options, { scheduledTime });
+  return factory(given?.options, { scheduledTime, previousScheduledTime });
 }

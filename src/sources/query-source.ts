@@ -1,4 +1,6 @@
 import type { NamedQuery } from '../config/source-settings';
+import { QUERY_PARAMETERS } from '../config/query-text';
+import type { QueryParameter } from '../config/query-text';
 import { USER_COLUMNS } from '../policy/source-spec';
 import { Header } from './header';
 import { libsqlRows } from './libsql-rows';
@@ -20,16 +22,20 @@ export class QuerySource implements Source {
   readonly #run: SqlRun;
 
   /**
-   * @param scheduledTime The time for which a schedule started the sweep, in ISO form; bound to `:scheduledTime`.
+   * @param scheduledTime The nominal time for which a Schedule started the sweep, in ISO form.
+   * @param previousScheduledTime The nominal time of the run before it, see `SweepLedger.joinSeries`.
    * @throws SourceError when the query needs a time and none is given.
    */
-  constructor(query: NamedQuery, scheduledTime: string | undefined) {
+  constructor(query: NamedQuery, scheduledTime: string | undefined, previousScheduledTime?: string) {
     this.#query = query;
-    const uses = query.text.parts.length - 1;
-    if (uses > 0 && scheduledTime === undefined) {
-      throw new SourceError('query', `the query ${query.name.toLowerCase()} uses :scheduledTime, and no time is given.`);
-    }
-    this.#run = { url: query.url, plaintextAllowed: query.plaintextAllowed, sql: withPlaceholders(query), values: uses > 0 && scheduledTime !== undefined ? [scheduledTime] : [] };
+    const times = { scheduledTime, previousScheduledTime };
+    const used = QUERY_PARAMETERS.filter((name) => query.text.parameters.includes(name));
+    const values = used.map((name) => {
+      const value = times[name];
+      if (value === undefined) throw new SourceError('query', `the query ${query.name.toLowerCase()} uses :${name}, and no time is given.`);
+      return value;
+    });
+    this.#run = { url: query.url, plaintextAllowed: query.plaintextAllowed, sql: withPlaceholders(query, used), values };
   }
 
   describe(): string {
@@ -57,7 +63,14 @@ export class QuerySource implements Source {
   }
 }
 
-function withPlaceholders({ dialect, text }: NamedQuery): string {
-  // Without the cast Postgres would have to guess the type, and takes "$1 - interval" for a subtraction of intervals.
-  return text.parts.join(dialect === 'postgres' ? '($1::timestamptz)' : '?1');
+function withPlaceholders({ dialect, text }: NamedQuery, used: readonly QueryParameter[]): string {
+  const placeholder = (name: QueryParameter): string => {
+    const number = used.indexOf(name) + 1;
+    // Without the cast Postgres would have to guess the type, and takes "$1 - interval" for a subtraction of intervals.
+    return dialect === 'postgres' ? `($${number}::timestamptz)` : `?${number}`;
+  };
+  return text.parts.reduce((sql, part, index) => {
+    const name = text.parameters[index - 1];
+    return `${sql}${name === undefined ? '' : placeholder(name)}${part}`;
+  });
 }

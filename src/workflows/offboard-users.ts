@@ -169,10 +169,12 @@ class Sweep {
       });
       state.opened = opened;
       const [nominal] = (searchAttributes.TemporalScheduledStartTime as Date[] | undefined) ?? [];
+      const [scheduleId] = (searchAttributes.TemporalScheduledById as string[] | undefined) ?? [];
       const { total, duplicates, rejected } = await takeSnapshot({
         sweepId: opened.sweepId,
         source,
         scheduledTime: (nominal ?? new Date(state.startedAtMs)).toISOString(),
+        ...(scheduleId !== undefined && { scheduleId }),
         maxUsers: this.#input.maxUsers ?? DEFAULT_MAX_USERS,
         badRows: toTolerance(this.#input.badRows ?? DEFAULT_BAD_ROWS),
         ...(batch?.mode === 'gdpr' && { gdpr: true }),

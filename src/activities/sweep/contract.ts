@@ -52,6 +52,8 @@ export interface TakeSnapshot {
   source?: SourceSpec;
   /** ISO 8601: bound to `:scheduledTime` of queries. */
   scheduledTime: string;
+  /** The ID of the Schedule that started the run; absent for any other start, and in runs of earlier versions. */
+  scheduleId?: string;
   /** Counts for a sweep that 0.1.0 opened; others have theirs in the ledger. */
   maxUsers: number;
   badRows: Tolerance;

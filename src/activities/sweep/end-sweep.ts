@@ -42,6 +42,7 @@ export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, in
           },
         });
         const status = cancelled ? 'cancelled' : statusOfSweep(counts, notFoundIsFine);
+        if (!cancelled && counts.failed + counts.unknown + sweep.rejected === 0) await sweeps.finishInSeries(sweepId);
         await sweeps.setStatus({ sweepId, status });
         const beat = (users: number): void => {
           signal.throwIfAborted();

@@ -12,6 +12,7 @@ import { InvalidInputError, parseInput } from '../../tasks/parse-input';
 import { refuseTokens, requireService } from '../refusals';
 import type { TakeSnapshot } from './contract';
 import { plaidEnvironment } from './plan-user';
+import { previousTime } from './previous-time';
 import type { SweepDependencies } from './sweep-dependencies';
 
 /** Rows in one statement, which keeps the embedded ledger for some tens of milliseconds. */
@@ -28,6 +29,8 @@ export interface ReadSource extends TakeSnapshot {
   source: SourceSpec;
   /** Steps that an earlier end must have done before a user is left out as done. */
   doneSteps: readonly DoneStep[];
+  /** Nothing is done, so that the sweep is part of a series of its own. */
+  dryRun: boolean;
 }
 
 /** Reads a source into a sweep's targets, block by block. */
@@ -87,7 +90,8 @@ export class SourceReading {
   async #open({ position, total, duplicates, rejected }: SnapshotState): Promise<CheckedRows> {
     const { sourceSettings: settings, customSources: custom, catalogue, sender } = this.#dependencies;
     const { source: spec, scheduledTime, badRows } = this.#input;
-    const source = await openSource(spec, { settings, custom, catalogue, sender, scheduledTime });
+    const previousScheduledTime = await previousTime(this.#dependencies, this.#input);
+    const source = await openSource(spec, { settings, custom, catalogue, sender, scheduledTime, previousScheduledTime });
     const after = position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected } };
     return new CheckedRows(source, { tolerance: badRows, after, signal: this.#signal });
   }

@@ -2,13 +2,13 @@ import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
 import { stepsToHaveDone } from '../../policy/done-steps';
-import type { DoneStep } from '../../policy/done-steps';
 import { refusal } from '../refusals';
 import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
 import { refuseOtherEnvironment } from './other-environment';
 import { sourceFailure } from './source-failure';
 import { SourceReading } from './source-reading';
+import type { ReadSource } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
 import { beating, withSweep } from './sweep-work';
 
@@ -68,14 +68,15 @@ async function read(dependencies: SweepDependencies, input: TakeSnapshot, row: S
   control.onProgress(state);
   if (state.complete) return state;
   if (source === undefined) throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again');
-  const doneSteps = row.skipDone ? doneStepsOf(dependencies, input, row) : [];
-  return new SourceReading(dependencies, { ...input, source, doneSteps }, control).readOn(state);
+  return new SourceReading(dependencies, { ...input, source, ...planOf(dependencies, input, row) }, control).readOn(state);
 }
 
 /** A sweep that 0.1.0 opened has no plan yet, so that every step is asked for. */
-function doneStepsOf({ services }: SweepDependencies, { gdpr = false }: TakeSnapshot, { plan }: SweepRow): DoneStep[] {
-  const { removeUser, batchMode, ...rest } = plan === undefined ? { removeUser: true, batchMode: 'customData' as const } : (JSON.parse(plan) as ChunkPlan);
-  return stepsToHaveDone({ ...rest, removeUser, batchMode: gdpr ? 'gdpr' : batchMode }, services.get('batch')?.keySlots ?? []);
+function planOf({ services }: SweepDependencies, { gdpr = false }: TakeSnapshot, { plan: text }: SweepRow): Pick<ReadSource, 'doneSteps' | 'dryRun'> {
+  const plan = text === undefined ? undefined : (JSON.parse(text) as ChunkPlan);
+  const { removeUser = true, batchMode = 'customData', exclude } = plan ?? {};
+  const doneSteps = stepsToHaveDone({ removeUser, batchMode: gdpr ? 'gdpr' : batchMode, exclude }, services.get('batch')?.keySlots ?? []);
+  return { doneSteps, dryRun: plan?.dryRun ?? false };
 }
 
 function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {

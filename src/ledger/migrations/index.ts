@@ -9,6 +9,7 @@ import { guardsMigration } from './0008-guards';
 import { holdEnvironmentsMigration } from './0010-hold-environments';
 import { workerEnvironmentsMigration } from './0011-worker-environments';
 import { erasureMigration } from './0012-erasure';
+import { schedulesMigration } from './0014-schedules';
 import { sweepRatesMigration } from './0015-sweep-rates';
 import type { Migration } from './migration';
 
@@ -25,5 +26,6 @@ export const migrations: readonly Migration[] = [
   holdEnvironmentsMigration,
   workerEnvironmentsMigration,
   erasureMigration,
+  schedulesMigration,
   sweepRatesMigration,
 ];

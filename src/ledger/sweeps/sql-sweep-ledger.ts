@@ -8,6 +8,7 @@ import { purge, release, releaseUntouchedSince } from './purge';
 import { proveAll } from './prove-all';
 import { listEndedUnderFirstKey, rekey } from './rekey';
 import { prove, seal } from './seal';
+import { finishInSeries, joinSeries } from './series';
 import { readSealed } from './seal-slices';
 import { readPartlyDone, readRemovals } from './removals';
 import { appendRedriven, appendTargets, readSnapshot } from './snapshot';
@@ -56,6 +57,8 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
     read: short(read),
     list: short(list),
     setStatus: short(setStatus),
+    joinSeries: short(joinSeries),
+    finishInSeries: short(finishInSeries),
     readSnapshot: short(readSnapshot),
     appendTargets: short(appendTargets),
     appendRedriven: short(appendRedriven),

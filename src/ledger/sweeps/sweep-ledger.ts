@@ -1,6 +1,7 @@
 import type { Outcome } from '../../policy/outcome';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Receipt, SubjectHistory } from '../ledger';
+import type { ScheduledSweep } from './series';
 import type { SweepSummary, UsersWithOutcome } from './summary-types';
 import type {
   AppendTargets,
@@ -63,6 +64,15 @@ export interface SweepLedger {
   list(filter: { limit: number }): Promise<SweepRow[]>;
   /** Writes how the sweep stands. An end status (completed, partial, failed, cancelled) also sets `endedAt`, once, and ends the sweep's own rates. */
   setStatus(change: { sweepId: string; status: SweepStatus; pausedBecause?: string }): Promise<void>;
+
+  /**
+   * Notes that a Schedule started the sweep, once and for all.
+   * @returns The greatest nominal time before this one of a sweep in the series that finished; undefined when there is
+   *   none. Repeating the call returns the same.
+   */
+  joinSeries(sweep: ScheduledSweep): Promise<string | undefined>;
+  /** Notes that everyone up to the sweep's nominal time was done. Nothing is noted for a sweep that is in no series. */
+  finishInSeries(sweepId: string): Promise<void>;
 
   /**
    * How far the snapshot has come.

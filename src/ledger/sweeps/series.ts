@@ -1,0 +1,46 @@
+import { sql } from 'kysely';
+import { storable } from '../values';
+import type { SweepContext } from './sweep-context';
+import { UnknownSweepError } from './sweep-errors';
+
+/** A sweep that a Schedule started. */
+export interface ScheduledSweep {
+  sweepId: string;
+  /** The same text for all runs that can take each other's place: of one schedule, over one query, making the same steps. */
+  series: string;
+  /** ISO 8601: the nominal time of the run. */
+  scheduledAt: string;
+}
+
+/** A worker's clock may be this far behind the server's, which names the nominal time; in milliseconds. */
+const CLOCK_MS = 300_000;
+
+/**
+ * See `SweepLedger.joinSeries`. What was found first stays: a source that is read again from the middle must be the same.
+ */
+export async function joinSeries({ db, dialect }: SweepContext, { sweepId, series, scheduledAt }: ScheduledSweep): Promise<string | undefined> {
+  const instant = (time: string) => (dialect === 'postgres' ? sql<string>`cast(${time} as timestamptz)` : sql<string>`${time}`);
+  const at = instant(scheduledAt);
+  const before = sql<string | null>`(select max(earlier.scheduled_at) from sweeps as earlier
+    where earlier.series = ${storable(series)} and earlier.series_done = 1 and earlier.scheduled_at < ${at})`;
+  await db
+    .updateTable('sweeps')
+    .set({ series: storable(series), scheduled_at: at, previous_at: before })
+    .where('sweep_id', '=', storable(sweepId))
+    .where('series', 'is', null)
+    .execute();
+  const row = await db.selectFrom('sweeps').select('previous_at').where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  return row.previous_at === null ? undefined : new Date(row.previous_at).toISOString();
+}
+
+/**
+ * See `SweepLedger.finishInSeries`. A run before its nominal time, as a backfill of the future makes it, has not seen
+ * everyone up to that time.
+ */
+export async function finishInSeries({ db }: SweepContext, sweepId: string): Promise<void> {
+  const row = await db.selectFrom('sweeps').select(['scheduled_at', 'created_at']).where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  if (row === undefined) throw new UnknownSweepError(sweepId);
+  if (row.scheduled_at === null || new Date(row.scheduled_at).getTime() > new Date(row.created_at).getTime() + CLOCK_MS) return;
+  await db.updateTable('sweeps').set({ series_done: 1 }).where('sweep_id', '=', storable(sweepId)).execute();
+}
