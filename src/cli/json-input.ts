@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { parseWatchingNumbers, WRITE_AS_TEXT } from '../tasks/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { Refusal } from './errors';
 
@@ -14,8 +15,11 @@ export async function readJsonInput(option: string, argument: string): Promise<u
 
 function parsed(option: string, where: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    const { value, inexact } = parseWatchingNumbers(text);
+    if (inexact) throw new Refusal('Task.InvalidInput', `${option}: ${inexact.path || 'the value'} ${WRITE_AS_TEXT}.`, inexact.path);
+    return value;
   } catch (error) {
+    if (error instanceof Refusal) throw error;
     const position = / at position \d+/.exec(error instanceof Error ? error.message : '')?.[0] ?? '';
     throw new Refusal('Usage', `${option}: ${where} is not JSON${position}. Write JSON, or @ and the name of a file that holds it.`);
   }

@@ -11,6 +11,7 @@ import type { TaskSender } from '../http/send-task';
 import { openLedger } from '../ledger/open-ledger';
 import { createSubjectHasher } from '../ledger/subject';
 import type { HttpTask } from '../tasks/define';
+import { parseKeepingDigits } from '../tasks/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { taskFailureOf } from '../workflows/failure-of';
 import { guardedEffect, requireConfirmation } from './confirmation';
@@ -104,7 +105,7 @@ function shown(answer: SeenAnswer | undefined): Partial<TestAnswer> {
 /** Nobody can write JSON that is nested without end as JSON again; it is shown as the text that it came as. */
 function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseKeepingDigits(text);
     return isDeeperThan(value, MAX_DEPTH) ? text : value;
   } catch {
     return text;

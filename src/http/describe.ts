@@ -10,7 +10,7 @@ const UNEXPECTED: Record<Unexpected, string> = {
   redirect: 'it redirected the call, which is not followed: keys only ever go to the service itself. Check the base URL.',
   status: 'it answered with a status that is none of expectedStatuses.',
   tooLarge: 'its answer is larger than the task allows.',
-  compressed: 'its answer is compressed, although that was not asked for.',
+  compressed: 'its response is compressed in a way that is not supported, or its compressed body is corrupt; gzip, deflate and br are.',
   notJson: 'its answer is not JSON. Check the base URL: a proxy or another server may have answered.',
   malformed: 'its answer is not well-formed JSON.',
   tooDeep: 'its answer is nested deeper than can be handled.',

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { callClock } from './call-clock';
 import type { Deadline } from './call-clock';
+import { decodeBody } from './decode-body';
 
 /** What the wire gave for one request. */
 export type ExchangeResult =
@@ -13,6 +14,8 @@ export type ExchangeResult =
       body: string;
       /** The body was cut off: it has more than the allowed bytes. */
       tooLarge: boolean;
+      /** Why the body, which is empty then, could not be unpacked. */
+      undecodable?: 'unknownEncoding' | 'corrupt';
       /** The connection said where the body ends; otherwise a cut one looks like a whole one. */
       framed: boolean;
     }
@@ -105,8 +108,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
   onResponseEnd(): void {
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
-    const encoding = this.#limits.asBase64 === true && this.#status < 300 ? 'base64' : 'utf8';
-    this.#finish(this.#answer(body.toString(encoding), false));
+    const { asBase64 = false, maxResponseBytes } = this.#limits;
+    const decoded = decodeBody(body, this.#headers, { maxBytes: maxResponseBytes, asBase64: asBase64 && this.#status < 300 });
+    if ('text' in decoded) this.#finish(this.#answer(decoded.text, false));
+    else if (decoded.what === 'tooLarge') this.#finish(this.#answer('', true));
+    else this.#finish({ ...this.#answer('', false), undecodable: decoded.what });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -131,7 +137,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     controller.abort(new Error('The answer is too large'));
   }
 
-  #answer(body: string, tooLarge: boolean): ExchangeResult {
+  #answer(body: string, tooLarge: boolean): Extract<ExchangeResult, { kind: 'answer' }> {
     const headers = this.#headers;
     const framed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
     return { kind: 'answer', status: this.#status, reason: this.#reason, headers, body, tooLarge, framed };

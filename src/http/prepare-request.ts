@@ -6,6 +6,7 @@ import { credentialsOf, sensitiveFieldsIn, withMaskAt } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import type { httpRequest } from '../tasks/http/tasks';
+import { pathOfUnsafeInteger, WRITE_AS_TEXT } from '../tasks/exact-json';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { settingsOf } from '../tasks/service';
 import { genericRequest } from './generic-request';
@@ -27,6 +28,8 @@ type Fields = Readonly<Record<string, unknown>>;
  */
 export function prepareRequest(task: HttpTask, input: unknown, settings: SenderSettings): PreparedRequest {
   const fields = parseInput(task.name, task.input, input) as Fields;
+  const rounded = pathOfUnsafeInteger(fields);
+  if (rounded !== undefined) throw new InvalidInputError(task.name, [{ field: rounded, message: WRITE_AS_TEXT }]);
   const service = configured(task, settings);
   const keySlot = pickSlot(task, fields, service);
   return new Prepared(task, fields, settings, service, keySlot);

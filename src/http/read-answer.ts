@@ -1,4 +1,5 @@
 import type { HttpTask } from '../tasks/define';
+import { parseKeepingDigits } from '../tasks/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import type { ExchangeResult } from './exchange';
 import { keptOf } from './keep-body';
@@ -25,7 +26,8 @@ export interface TaskAnswer<Output = unknown> {
 type Answer = Extract<ExchangeResult, { kind: 'answer' }>;
 type Good = Pick<TaskAnswer, 'output' | 'status' | 'requestId' | 'token'>;
 
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+/** JSON by the WHATWG's rule (`application/json`, `text/json`, `…+json`), and by the names that were used before there was one. */
+const JSON_TYPE = /^(?:(?:application|text)\/(?:x-)?json|application\/x-amz-json-[\d.]+|[\w.+-]+\/[\w.-]+\+json)\s*(?:;|$)/i;
 /** Three quarters of what Temporal takes as one payload: a result that it refuses would have its call made again for ever. */
 const MOST_RESULT_BYTES = 1_536 * 1024;
 /** The bytes of one character in JSON, at most: a control character is written as `\u0001`. */
@@ -49,10 +51,11 @@ export function readAnswer(
     if (expectedStatuses) return { kind: 'unexpected', status, what: 'status' };
   }
   if (answer.tooLarge) return { kind: 'unexpected', status, what: 'tooLarge' };
-  if (isCompressed(answer)) return { kind: 'unexpected', status, what: 'compressed' };
-  const isText = task.answerForm !== undefined && task.answerForm.as !== 'json';
-  const isJson = !isText && isJsonAnswer(answer);
-  if (!isJson && !isText && !task.generic && answer.body !== '') return { kind: 'unexpected', status, what: 'notJson' };
+  if (answer.undecodable) return { kind: 'unexpected', status, what: 'compressed' };
+  const form = task.answerForm?.as ?? 'json';
+  const isText = form === 'text' || form === 'base64';
+  const isJson = !isText && isJsonAnswer(answer) && (form !== 'any' || isJsonText(answer.body));
+  if (!isJson && !isText && !task.generic && form !== 'any' && answer.body !== '') return { kind: 'unexpected', status, what: 'notJson' };
   // An API of one's own may answer 204: no body reads as null, and the schema says whether that is fine.
   const isNull = answer.body === '' && (!isText || status === 204);
   const parsed = isJson ? parseJson(answer.body, scrubber) : { value: isNull ? null : scrubber.text(answer.body) };
@@ -90,7 +93,7 @@ function check(task: HttpTask, answer: Answer, value: unknown, scrubber: Scrubbe
 function readError(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): CallProblem {
   const { fields } = task.service.errors;
   // Whatever the content type says: an error's code is worth more than its label.
-  const parsed = answer.tooLarge || isCompressed(answer) ? { what: 'malformed' as const } : parseJson(answer.body, scrubber);
+  const parsed = answer.tooLarge || answer.undecodable ? { what: 'malformed' as const } : parseJson(answer.body, scrubber);
   const value = 'value' in parsed ? parsed.value : undefined;
   const type = fields.type === undefined ? undefined : safeCode(fieldOf(value, fields.type), scrubber);
   const code = safeCode(fieldOf(value, fields.code), scrubber);
@@ -109,7 +112,7 @@ function readError(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: nu
 function parseJson(text: string, scrubber: Scrubber): { value: unknown } | { what: 'malformed' | 'tooDeep' } {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseKeepingDigits(text);
   } catch {
     return { what: 'malformed' };
   }
@@ -122,9 +125,14 @@ function isJsonAnswer(answer: Answer): boolean {
   return type === undefined ? answer.body !== '' : JSON_TYPE.test(type) && answer.body !== '';
 }
 
-function isCompressed(answer: Answer): boolean {
-  const encoding = headerOf(answer, 'content-encoding');
-  return encoding !== undefined && encoding !== '' && encoding.toLowerCase() !== 'identity';
+/** Whether a response that nobody described is JSON as its content type says. */
+function isJsonText(body: string): boolean {
+  try {
+    JSON.parse(body);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A header's text. One that comes several times is a list for undici, whatever Node's types say of it. */
@@ -142,10 +150,13 @@ function fieldOf(value: unknown, field: string): unknown {
 /** Session cookies open doors, so they stay out of histories. */
 const PRIVATE_HEADERS = new Set(['set-cookie', 'set-cookie2', 'authorization', 'proxy-authenticate', 'www-authenticate']);
 
+/** They speak of the bytes on the wire, and the body is unpacked. */
+const OF_THE_WIRE = new Set(['content-encoding']);
+
 function genericOutput(answer: Answer, body: unknown, scrubber: Scrubber): unknown {
   const headers: [string, string][] = [];
   for (const [name, value] of Object.entries(answer.headers)) {
-    if (value === undefined || PRIVATE_HEADERS.has(name)) continue;
+    if (value === undefined || PRIVATE_HEADERS.has(name) || OF_THE_WIRE.has(name)) continue;
     headers.push([scrubber.text(name), scrubber.text(Array.isArray(value) ? value.join(', ') : value)]);
   }
   return {

@@ -37,9 +37,12 @@ export interface BodyForm {
   fields?: Readonly<Record<string, FormFieldWriting>>;
 }
 
-/** What a good answer is made of. `base64` keeps bytes that are no text, for example a PDF. */
+/**
+ * What a good response is made of. `base64` keeps bytes that are not text, for example a PDF. `any` is for responses that nobody
+ * described: JSON where it is JSON, else text, and null where there is no body.
+ */
 export interface AnswerForm {
-  as: 'json' | 'text' | 'base64';
+  as: 'json' | 'text' | 'base64' | 'any';
   /** Sent as `accept`. */
   accept: string;
 }

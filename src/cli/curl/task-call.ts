@@ -3,9 +3,11 @@ import { SettingsError } from '../../config/problems';
 import type { ServiceSettings } from '../../config/service-settings';
 import { readSenderSettings } from '../../config/settings';
 import { credentialsOf } from '../../tasks/define';
+import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../tasks/exact-json';
 import type { FieldPlace, HttpTask } from '../../tasks/define';
 import type { ServiceDefinition } from '../../tasks/service';
 import { JSON_BODY } from '../../tasks/wire';
+import { Refusal } from '../errors';
 import type { CurlCommand } from './curl-command';
 import type { FormPart } from './curl-data';
 import { refuseCurl } from './curl-refusal';
@@ -128,11 +130,14 @@ function serviceSettings(service: ServiceDefinition, env: Env): ServiceSettings 
   }
 }
 
-/** @throws Refusal when the body of a command is not JSON. */
+/** @throws Refusal when the body of a command is not JSON, or has a number that would be rounded. */
 export function parseJsonBody(body: string): unknown {
   try {
-    return JSON.parse(body) as unknown;
-  } catch {
+    const { value, inexact } = parseWatchingNumbers(body);
+    if (inexact) throw new Refusal('Task.InvalidInput', `--curl: ${inexact.path || 'the body'} ${WRITE_AS_TEXT}.`, inexact.path);
+    return value;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     return refuseCurl('has a body that is not JSON');
   }
 }

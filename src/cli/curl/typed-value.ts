@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { resolved } from '../../reference/schema-node';
 import type { SchemaNode } from '../../reference/schema-node';
 import type { HttpTask } from '../../tasks/define';
+import { isExactNumber, parseKeepingDigits } from '../../tasks/exact-json';
 import type { ValueWriting } from '../../tasks/wire';
 
 /** Makes of the texts in a URL, a header or a form what the fields of a task's input hold. */
@@ -45,7 +46,7 @@ function single({ type }: SchemaNode, text: string): unknown {
   switch (kind) {
     case 'integer':
     case 'number':
-      return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+      return isExactNumber(text) ? Number(text) : text;
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : text;
     case 'object':
@@ -57,7 +58,7 @@ function single({ type }: SchemaNode, text: string): unknown {
 
 function jsonOr(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseKeepingDigits(text);
   } catch {
     return text;
   }

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../tasks/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../../tasks/nesting';
 import { GatewayRefusal } from '../http-error';
 
@@ -48,8 +49,11 @@ export async function jsonValue(context: Context): Promise<unknown> {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
+    const { value, inexact } = parseWatchingNumbers(text);
+    if (inexact) throw new GatewayRefusal(400, 'Task.InvalidInput', `${inexact.path || 'The body'} ${WRITE_AS_TEXT}.`);
+    return value;
+  } catch (error) {
+    if (error instanceof GatewayRefusal) throw error;
     throw new GatewayRefusal(400, 'Json', 'The body is not JSON.');
   }
 }

@@ -15,20 +15,40 @@ export interface Answer {
   open?: string;
 }
 
-/** What an operation answers when it goes well: all of its 2xx answers together. */
+/** Statuses whose responses never have a body. */
+const WITHOUT_BODY = /^(204|205)$/;
+
+/** Any body is taken: JSON, text or none. */
+const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' } } as const satisfies Answer;
+
+/**
+ * What an operation answers when it goes well: all of its 2xx responses together. A response that is described without content
+ * says nothing about a body (`content` is optional), so that any is taken: a call that was made must not look broken.
+ */
 export function readAnswer(node: DocumentNode, schemas: SchemaReader): Answer {
-  const good = (node.at('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status)).map(([, response]) => response.target());
+  const described = (node.at('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
+  const good = described.map(([, response]) => response.target());
   // `default` stands for whatever is not described, in most documents for errors; a good answer is not measured by it.
-  if (good.length === 0) return { shape: { kind: 'unknown' }, form: JSON_ANSWER, open: 'the document describes no good answer, so any is taken' };
+  if (good.length === 0) return { ...ANYTHING, open: noGoodAnswer(node) };
   const media = good.map((response) => mediaIn(response));
   const withContent = media.filter((types) => types.length > 0);
   const isEmpty = withContent.length < media.length;
+  if (withContent.length === 0) return ANYTHING;
+  const isOpen = described.some(([status], index) => !WITHOUT_BODY.test(status) && media[index]?.length === 0);
+  if (isOpen) return { shape: { kind: 'unknown' }, form: { as: 'any', accept: [...new Set(withContent.flat().map(({ type }) => type)), '*/*;q=0.5'].join(', ') } };
   const json = withContent.map((types) => types.find(({ kind }) => kind === 'json')).filter((one) => one !== undefined);
-  if (json.length > 0 || withContent.length === 0) return jsonAnswer(json, isEmpty, schemas);
+  if (json.length > 0) return jsonAnswer(json, isEmpty, schemas);
   const [first] = withContent.flat();
   const as = first?.kind === 'text' || first?.kind === 'form' ? 'text' : 'base64';
   const content: Shape = as === 'text' ? { kind: 'string' } : { kind: 'string', format: 'byte', description: `The bytes of ${first?.type}, as base64.` };
   return { shape: isEmpty ? unionOf([content, { kind: 'null' }]) : content, form: { as, accept: first?.type ?? '*/*' } };
+}
+
+function noGoodAnswer(node: DocumentNode): string {
+  const redirects = (node.at('responses')?.entries() ?? []).some(([status]) => /^3/.test(status));
+  return redirects
+    ? 'its only good response is a redirect, which is not followed: every call fails with Task.UnexpectedResponse'
+    : 'the document describes no good answer, so any is taken';
 }
 
 function jsonAnswer(media: readonly Media[], isEmpty: boolean, schemas: SchemaReader): Answer {

@@ -110,6 +110,7 @@ function numbers(a: NumberShape, b: NumberShape): Shape {
   const multipleOf = a.multipleOf ?? b.multipleOf;
   return {
     kind: 'number',
+    ...(a.orDigits && b.orDigits && { orDigits: true }),
     whole: a.whole || b.whole,
     ...lengths(a, b),
     ...(above !== undefined && { above }),

@@ -84,8 +84,8 @@ function stringShape(node: DocumentNode, { direction }: ReadingContext): Shape {
 }
 
 function numberShape(type: 'number' | 'integer', node: DocumentNode, { direction }: ReadingContext): Shape {
-  // A number of 64 bits in an answer may be larger than JavaScript can count; it is not refused for that.
-  if (direction === 'output') return { kind: 'number', whole: false };
+  // A number of 64 bits in a response may be larger than JavaScript can count; it is not refused for that.
+  if (direction === 'output') return { kind: 'number', whole: false, ...(node.at('format')?.value !== 'int32' && { orDigits: true }) };
   const limits: Record<string, number> = {};
   for (const [bound, exclusive, inclusive] of [['minimum', 'above', 'atLeast'], ['maximum', 'below', 'atMost']] as const) {
     const limit = node.number(bound);

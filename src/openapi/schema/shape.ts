@@ -39,6 +39,8 @@ export interface StringShape {
 /** A number. */
 export interface NumberShape {
   kind: 'number';
+  /** In a response: a number that JavaScript would change comes as the text of its digits. */
+  orDigits?: boolean;
   whole: boolean;
   atLeast?: number;
   atMost?: number;

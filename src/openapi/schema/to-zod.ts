@@ -155,7 +155,11 @@ function stringSchema({ format, atLeast, atMost, patterns = [] }: StringShape, d
   return format === undefined || (direction === 'input' && isCheckedFormat(format)) ? schema : schema.meta({ format });
 }
 
-function numberSchema({ whole, atLeast, atMost, above, below, multipleOf }: NumberShape): z.ZodType {
+/** The text of a number that JavaScript would change; see `tasks/exact-json.ts`. */
+export const DIGITS = /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/;
+
+function numberSchema({ whole, orDigits, atLeast, atMost, above, below, multipleOf }: NumberShape): z.ZodType {
+  if (orDigits) return z.union([z.number(), z.string().regex(DIGITS)]);
   let schema: z.ZodNumber = whole ? z.int() : z.number();
   if (atLeast !== undefined) schema = schema.min(atLeast);
   if (atMost !== undefined) schema = schema.max(atMost);

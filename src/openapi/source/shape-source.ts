@@ -1,7 +1,7 @@
 import { checkablePattern } from '../schema/patterns';
 import { resolved } from '../schema/shape';
 import type { ArrayShape, Direction, FieldShape, NamedShapes, NumberShape, ObjectShape, Shape, StringShape } from '../schema/shape';
-import { CONTENT_TYPE, countWords, isCheckedFormat, loosened, refusesRest, tellsApart } from '../schema/to-zod';
+import { CONTENT_TYPE, countWords, isCheckedFormat, loosened, refusesRest, tellsApart, DIGITS } from '../schema/to-zod';
 import { bracketed, called, literal, objectOf, print, quoted } from './layout';
 import type { Layout } from './layout';
 
@@ -115,7 +115,8 @@ function stringSource({ format, atLeast, atMost, patterns = [] }: StringShape, d
   return [isChecked ? (FORMAT_CALLS[format] ?? 'z.string()') : 'z.string()', ...limits({ min: atLeast, max: atMost }), ...checks, meta];
 }
 
-function numberSource({ whole, atLeast, atMost, above, below, multipleOf }: NumberShape): Layout {
+function numberSource({ whole, orDigits, atLeast, atMost, above, below, multipleOf }: NumberShape): Layout {
+  if (orDigits) return [`z.union([z.number(), z.string().regex(${String(DIGITS)})])`];
   return [whole ? 'z.int()' : 'z.number()', ...limits({ min: atLeast, max: atMost, gt: above, lt: below, multipleOf })];
 }
 

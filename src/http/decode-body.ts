@@ -1,0 +1,78 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
+
+/** A body as text, or why there is none. */
+export type DecodedBody = { text: string } | { what: 'tooLarge' | 'unknownEncoding' | 'corrupt' };
+
+const ZLIB_METHOD = 8;
+
+/**
+ * Unpacks and decodes a whole body by its `content-encoding` and `charset`. A byte order mark goes before a charset and is left
+ * out; a charset that is not known counts as UTF-8.
+ *
+ * @param maxBytes No more is unpacked.
+ * @param asBase64 The bytes are kept as base64.
+ */
+export function decodeBody(bytes: Buffer, headers: IncomingHttpHeaders, { maxBytes, asBase64 }: { maxBytes: number; asBase64: boolean }): DecodedBody {
+  const encodings = encodingsOf(headers);
+  if (encodings.length === 0) return { text: asBase64 ? bytes.toString('base64') : textOf(bytes, headers) };
+  let unpacked = bytes;
+  try {
+    // An empty body is not compressed, whatever its header says.
+    if (bytes.length > 0) for (const encoding of encodings.reverse()) unpacked = unpack(unpacked, encoding, maxBytes);
+  } catch (error) {
+    if (error instanceof UnknownEncoding) return { what: 'unknownEncoding' };
+    return { what: (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'tooLarge' : 'corrupt' };
+  }
+  return { text: asBase64 ? unpacked.toString('base64') : textOf(unpacked, headers) };
+}
+
+class UnknownEncoding extends Error {}
+
+/** In the order in which they were applied. */
+function encodingsOf(headers: IncomingHttpHeaders): string[] {
+  const header: unknown = headers['content-encoding'];
+  const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : '';
+  return text.split(',').map((one) => one.trim().toLowerCase()).filter((one) => one !== '' && one !== 'identity');
+}
+
+function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffer {
+  switch (encoding) {
+    case 'gzip':
+    case 'x-gzip':
+      return gunzipSync(bytes, { maxOutputLength });
+    case 'deflate':
+      // Servers send both the zlib form, which RFC 9110 means, and the raw one.
+      return ((bytes[0] ?? 0) & 0x0f) === ZLIB_METHOD ? inflateSync(bytes, { maxOutputLength }) : inflateRawSync(bytes, { maxOutputLength });
+    case 'br':
+      return brotliDecompressSync(bytes, { maxOutputLength });
+    default:
+      throw new UnknownEncoding();
+  }
+}
+
+function textOf(bytes: Buffer, headers: IncomingHttpHeaders): string {
+  const named = markOf(bytes) ?? charsetOf(headers);
+  if (named === undefined) return bytes.toString('utf8');
+  return decoderFor(named)?.decode(bytes) ?? bytes.toString('utf8');
+}
+
+/** The encoding that a byte order mark names. */
+function markOf(bytes: Buffer): string | undefined {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
+}
+
+function charsetOf(headers: IncomingHttpHeaders): string | undefined {
+  const charset = /;\s*charset\s*=\s*"?([^";,\s]+)/i.exec(headers['content-type'] ?? '')?.[1];
+  return charset === undefined || /^utf-?8$/i.test(charset) ? undefined : charset;
+}
+
+function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefined {
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+import { parse } from 'lossless-json';
+
+/** What may be written with an exponent, or with so many decimals that JavaScript rounds it; found in texts too, which costs a slower parser. */
+const PERHAPS_ROUNDED = /\d[eE][-+]?\d|\.\d{10}/;
+
+const LITERAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
+
+/**
+ * Parses JSON in which no number is changed: one that JavaScript cannot represent, such as the ID 7615917337495251231, becomes
+ * the text of its digits. Whole numbers beyond 2^53 always do, so that IDs of one list have one type.
+ *
+ * @throws SyntaxError for a text that is not JSON; its message may quote the text.
+ */
+export function parseKeepingDigits(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return mayBeRounded(text, value) ? parseAgain(text, value, (literal) => literal) : value;
+}
+
+/** A number of a JSON text that JavaScript would change. */
+export interface InexactNumber {
+  /** Where it is, for example `body.ids.0`; empty for the text as a whole. */
+  path: string;
+}
+
+/**
+ * Parses JSON that a person wrote.
+ *
+ * @returns The value and, when JavaScript would change numbers in it, the first of them.
+ * @throws SyntaxError for a text that is not JSON; its message may quote the text.
+ */
+export function parseWatchingNumbers(text: string): { value: unknown; inexact?: InexactNumber } {
+  const value: unknown = JSON.parse(text);
+  if (!mayBeRounded(text, value)) return { value };
+  const path = pathOf(parseAgain(text, value, () => MARK), (one) => one === MARK, []);
+  return { value, ...(path && { inexact: { path: path.join('.') } }) };
+}
+
+/** Whether a number's text survives being read and written by JavaScript; whole numbers only up to 2^53. */
+export function isExactNumber(literal: string): boolean {
+  if (!LITERAL.test(literal)) return false;
+  const value = Number(literal);
+  if (!Number.isFinite(value)) return false;
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
+  return canonical(literal) === canonical(String(value));
+}
+
+/**
+ * The place of a whole number beyond 2^53, for example `body.id`; undefined for none. What the digits were before JavaScript read
+ * them cannot be told, so that such a number must not be sent.
+ */
+export function pathOfUnsafeInteger(value: unknown): string | undefined {
+  return pathOf(value, (one) => typeof one === 'number' && Number.isInteger(one) && !Number.isSafeInteger(one), [])?.join('.');
+}
+
+/** What is to be done about a number that would be changed, for messages that name its field. */
+export const WRITE_AS_TEXT = 'is a number that would be rounded (more than 15 digits or too large); write it as a text in quotes, if the API takes that';
+
+const MARK = Symbol('inexact');
+
+function parseAgain(text: string, value: unknown, inexact: (literal: string) => unknown): unknown {
+  try {
+    return parse(text, undefined, {
+      parseNumber: (literal) => (isExactNumber(literal) ? Number(literal) : inexact(literal)),
+      // Like JSON.parse, which has accepted the text.
+      onDuplicateKey: ({ newValue }) => newValue,
+    });
+  } catch (error) {
+    // So deep that a recursive parser gives up; the caller refuses that by its own limit.
+    if (error instanceof RangeError) return value;
+    throw error;
+  }
+}
+
+function mayBeRounded(text: string, value: unknown): boolean {
+  return PERHAPS_ROUNDED.test(text) || holdsUnsafeNumber(value);
+}
+
+function holdsUnsafeNumber(value: unknown): boolean {
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next === 'number' && !Number.isSafeInteger(next)) return true;
+    if (typeof next !== 'object' || next === null) continue;
+    for (const inner of Object.values(next)) if (typeof inner === 'number' || typeof inner === 'object') left.push(inner);
+  }
+  return false;
+}
+
+/** Sign, digits without zeros around them, and the power of ten: equal for texts of equal numbers. */
+function canonical(literal: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = LITERAL.exec(literal) ?? [];
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const trimmed = digits.replace(/0+$/, '');
+  if (trimmed === '') return '0';
+  return `${sign}${trimmed}e${Number(exponent) - fraction.length + digits.length - trimmed.length}`;
+}
+
+function pathOf(value: unknown, isWanted: (value: unknown) => boolean, path: readonly string[]): readonly string[] | undefined {
+  if (isWanted(value)) return path;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    if (typeof inner !== 'object' && typeof inner !== 'number' && typeof inner !== 'symbol') continue;
+    const found = pathOf(inner, isWanted, [...path, key]);
+    if (found) return found;
+  }
+  return undefined;
+}
