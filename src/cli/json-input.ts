@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { parseWatchingNumbers, WRITE_AS_TEXT } from '../tasks/exact-json';
+import { parseWatchingNumbers, WRITE_AS_TEXT } from '../http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { Refusal } from './errors';
 

@@ -11,7 +11,7 @@ import type { TaskSender } from '../http/send-task';
 import { openLedger } from '../ledger/open-ledger';
 import { createSubjectHasher } from '../ledger/subject';
 import type { HttpTask } from '../tasks/define';
-import { parseKeepingDigits } from '../tasks/exact-json';
+import { parseKeepingDigits } from '../http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { taskFailureOf } from '../workflows/failure-of';
 import { guardedEffect, requireConfirmation } from './confirmation';

@@ -6,7 +6,7 @@ import { credentialsOf, sensitiveFieldsIn, withMaskAt } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import type { httpRequest } from '../tasks/http/tasks';
-import { pathOfUnsafeInteger, WRITE_AS_TEXT } from '../tasks/exact-json';
+import { pathOfUnsafeInteger, WRITE_AS_TEXT } from './exact-json';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { settingsOf } from '../tasks/service';
 import { genericRequest } from './generic-request';

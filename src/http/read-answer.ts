@@ -1,5 +1,5 @@
 import type { HttpTask } from '../tasks/define';
-import { parseKeepingDigits } from '../tasks/exact-json';
+import { parseKeepingDigits } from './exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import type { ExchangeResult } from './exchange';
 import { keptOf } from './keep-body';
@@ -141,7 +141,14 @@ function headerOf({ headers }: Answer, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
+/** The value at a name, or at a dotted path such as `error.code`. */
 function fieldOf(value: unknown, field: string): unknown {
+  const own = ownField(value, field);
+  if (own !== undefined || !field.includes('.')) return own;
+  return field.split('.').reduce<unknown>((inner, name) => ownField(inner, name), value);
+}
+
+function ownField(value: unknown, field: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, field)
     ? (value as Record<string, unknown>)[field]
     : undefined;

@@ -103,9 +103,40 @@ describe('An answer', () => {
   const respond = (responses: unknown) => only('get', { responses });
   const json = (schema: unknown) => ({ description: '', content: { 'application/json': { schema } } });
 
-  it('is any of the good ones, and null for one without content', () => {
-    const { output } = respond({ 200: json({ type: 'object', required: ['a'], properties: { a: TEXT } }), '2XX': { description: '' }, 404: json(TEXT) });
+  it('is any of the good ones, and null for one that never has a body', () => {
+    const { output } = respond({ 200: json({ type: 'object', required: ['a'], properties: { a: TEXT } }), 204: { description: '' }, 404: json(TEXT) });
     expect([{ a: 'x' }, null, 'x'].map((value) => output.safeParse(value).success)).toEqual([true, true, false]);
+  });
+
+  it('may be anything where one of the good ones is described without content', () => {
+    for (const responses of [{ 200: { description: 'deleted' } }, { 204: { description: '' } }, { 200: json(TEXT), 202: { description: 'taken' } }]) {
+      const { output, answerForm } = respond(responses);
+      expect([{ a: 'x' }, null, 'OK', 7].map((value) => output.safeParse(value).success)).toEqual([true, true, true, true]);
+      expect(answerForm?.as).toBe('any');
+    }
+  });
+
+  it('may be missing where the call changes something: it was made all the same', () => {
+    const responses = { 200: json({ type: 'object', required: ['a'], properties: { a: TEXT } }) };
+    expect(only('delete', { responses }).output.safeParse(null).success).toBe(true);
+    expect(only('get', { responses }).output.safeParse(null).success).toBe(false);
+  });
+
+  it('that can only be a redirect is reported', () => {
+    const { report } = tasksOf(documentWith({ '/a': { get: { operationId: 'a', responses: { 302: { description: 'there' } } } } }));
+    expect(report.decide).toContainEqual({ operation: 'a', what: expect.stringMatching(/^answer: its only good response is a redirect/) as string });
+  });
+
+  it('has numbers as such, or as the text of their digits where JavaScript would change them', () => {
+    const { output } = respond({ 200: json({ type: 'object', properties: { id: { type: 'integer', format: 'int64' }, small: { type: 'integer', format: 'int32' } } }) });
+    const accepts = (value: unknown): boolean => output.safeParse(value).success;
+    expect([{ id: 7 }, { id: '9007199254740993' }, { id: 'seven' }, { small: 7 }, { small: '7' }].map(accepts)).toEqual([true, true, false, true, false]);
+  });
+
+  it('of an error has its code under `error`, where the document says so', () => {
+    const error = { type: 'object', properties: { code: TEXT, type: TEXT, message: TEXT } };
+    const { tasks } = tasksOf(documentWith({ '/a': { get: { operationId: 'a', responses: { 200: json(TEXT), 404: json({ type: 'object', properties: { error } }) } } } }));
+    expect(tasks[0]!.service.errors.fields).toEqual({ code: 'error.code', type: 'error.type' });
   });
 
   it('is not measured by what the document describes for errors only', () => {

@@ -3,7 +3,7 @@ import { SettingsError } from '../../config/problems';
 import type { ServiceSettings } from '../../config/service-settings';
 import { readSenderSettings } from '../../config/settings';
 import { credentialsOf } from '../../tasks/define';
-import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../tasks/exact-json';
+import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
 import type { FieldPlace, HttpTask } from '../../tasks/define';
 import type { ServiceDefinition } from '../../tasks/service';
 import { JSON_BODY } from '../../tasks/wire';

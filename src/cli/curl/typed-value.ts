@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { resolved } from '../../reference/schema-node';
 import type { SchemaNode } from '../../reference/schema-node';
 import type { HttpTask } from '../../tasks/define';
-import { isExactNumber, parseKeepingDigits } from '../../tasks/exact-json';
+import { isExactNumber, parseKeepingDigits } from '../../http/exact-json';
 import type { ValueWriting } from '../../tasks/wire';
 
 /** Makes of the texts in a URL, a header or a form what the fields of a task's input hold. */

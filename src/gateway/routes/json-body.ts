@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../tasks/exact-json';
+import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../../tasks/nesting';
 import { GatewayRefusal } from '../http-error';
 

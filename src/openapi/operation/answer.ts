@@ -24,8 +24,10 @@ const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' 
 /**
  * What an operation answers when it goes well: all of its 2xx responses together. A response that is described without content
  * says nothing about a body (`content` is optional), so that any is taken: a call that was made must not look broken.
+ *
+ * @param changes Whether the operation changes something; an empty body then counts as a response too.
  */
-export function readAnswer(node: DocumentNode, schemas: SchemaReader): Answer {
+export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes }: { changes: boolean }): Answer {
   const described = (node.at('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
   const good = described.map(([, response]) => response.target());
   // `default` stands for whatever is not described, in most documents for errors; a good answer is not measured by it.
@@ -37,7 +39,7 @@ export function readAnswer(node: DocumentNode, schemas: SchemaReader): Answer {
   const isOpen = described.some(([status], index) => !WITHOUT_BODY.test(status) && media[index]?.length === 0);
   if (isOpen) return { shape: { kind: 'unknown' }, form: { as: 'any', accept: [...new Set(withContent.flat().map(({ type }) => type)), '*/*;q=0.5'].join(', ') } };
   const json = withContent.map((types) => types.find(({ kind }) => kind === 'json')).filter((one) => one !== undefined);
-  if (json.length > 0) return jsonAnswer(json, isEmpty, schemas);
+  if (json.length > 0) return jsonAnswer(json, isEmpty || changes, schemas);
   const [first] = withContent.flat();
   const as = first?.kind === 'text' || first?.kind === 'form' ? 'text' : 'base64';
   const content: Shape = as === 'text' ? { kind: 'string' } : { kind: 'string', format: 'byte', description: `The bytes of ${first?.type}, as base64.` };

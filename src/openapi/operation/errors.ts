@@ -5,9 +5,10 @@ import { resolved } from '../schema/shape';
 import type { NamedShapes, Shape } from '../schema/shape';
 import { mediaIn } from './media-types';
 
-const CODES = ['error_code', 'errorCode', 'code', 'error', 'status', 'type'];
-const TYPES = ['error_type', 'errorType', 'type'];
-const REQUEST_IDS = ['request_id', 'requestId', 'trace_id', 'traceId', 'correlation_id', 'correlationId'];
+/** By dotted path; many APIs put everything about an error under `error`. */
+const CODES = ['error_code', 'errorCode', 'code', 'error', 'error.code', 'error.error_code', 'error.status', 'error.type', 'status', 'type'];
+const TYPES = ['error_type', 'errorType', 'error.type', 'type'];
+const REQUEST_IDS = ['request_id', 'requestId', 'trace_id', 'traceId', 'correlation_id', 'correlationId', 'error.request_id', 'error.requestId'];
 
 /**
  * The names of the fields in which errors carry code, type and request id, from the first errors that the operations
@@ -45,7 +46,16 @@ function fieldsOf(operation: DocumentNode, schemas: SchemaReader): Set<string> |
 function namesIn(shape: Shape, names: NamedShapes): Set<string> {
   const behind = resolved(shape, names);
   const objects = behind.kind === 'union' ? behind.options.map((option) => resolved(option, names)) : [behind];
-  return new Set(objects.flatMap((object) => (object.kind === 'object' ? [...object.fields].filter(([, field]) => isScalar(field.shape, names)).map(([name]) => name) : [])));
+  return new Set(objects.flatMap((object) => [...scalarsIn(object, names), ...scalarsIn(fieldIn(object, 'error', names), names).map((name) => `error.${name}`)]));
+}
+
+function fieldIn(object: Shape | undefined, name: string, names: NamedShapes): Shape | undefined {
+  const field = object?.kind === 'object' ? object.fields.get(name) : undefined;
+  return field && resolved(field.shape, names);
+}
+
+function scalarsIn(object: Shape | undefined, names: NamedShapes): string[] {
+  return object?.kind === 'object' ? [...object.fields].filter(([, field]) => isScalar(field.shape, names)).map(([name]) => name) : [];
 }
 
 function isScalar(shape: Shape, names: NamedShapes): boolean {

@@ -57,7 +57,7 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
   const path = sendable(found);
   const signIn = context.security.of(node);
   const input = readInput({ ...found, path }, context.inputs, signIn);
-  const answer = readAnswer(node, context.outputs);
+  const answer = readAnswer(node, context.outputs, { changes: !READS.has(method) });
   const output = method === 'HEAD' ? ({ kind: 'null' } as const) : answer.shape;
   context.inputs.settle(input.input);
   context.outputs.settle(output);

@@ -155,7 +155,7 @@ function stringSchema({ format, atLeast, atMost, patterns = [] }: StringShape, d
   return format === undefined || (direction === 'input' && isCheckedFormat(format)) ? schema : schema.meta({ format });
 }
 
-/** The text of a number that JavaScript would change; see `tasks/exact-json.ts`. */
+/** The text of a number that JavaScript would change; see `http/exact-json.ts`. */
 export const DIGITS = /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/;
 
 function numberSchema({ whole, orDigits, atLeast, atMost, above, below, multipleOf }: NumberShape): z.ZodType {

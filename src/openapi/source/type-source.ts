@@ -23,8 +23,9 @@ export class TypeSource {
       case 'null':
       case 'boolean':
       case 'string':
-      case 'number':
         return shape.kind;
+      case 'number':
+        return shape.orDigits ? 'number | string' : 'number';
       case 'literals':
         return alternatives(shape.values.map((value) => (typeof value === 'string' ? quoted(value) : String(value))));
       case 'array':
