@@ -112,7 +112,7 @@ export function createHttpTaskActivities(given: {
       return watch.lagMs;
     },
     announce: async (worker) => {
-      const record = new WorkerRecord(() => ledger.view.workers, settings.sender.services);
+      const record = new WorkerRecord(() => ledger.view.workers, settings.sender.services, settings.sources.queryNames);
       await record.start(worker);
       return record;
     },

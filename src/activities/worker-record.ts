@@ -4,25 +4,27 @@ import { BEAT_MS } from '../ledger/worker-environments';
 import type { RecordedWorker, WorkerLedger } from '../ledger/worker-environments';
 
 /**
- * Records in the ledger which environments a worker uses, from its start to its end, for commands that ask before they
- * delete. A ledger that is away costs a record and nothing else.
+ * Records in the ledger which environments a worker uses and which queries it knows, from its start to its end, for
+ * commands that ask before they delete or schedule. A ledger that is away costs a record and nothing else.
  */
 export class WorkerRecord {
   readonly #worker = randomUUID();
   readonly #ledger: () => WorkerLedger;
   readonly #services: ReadonlyMap<string, ServiceSettings>;
+  readonly #queries: readonly string[];
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
 
-  constructor(ledger: () => WorkerLedger, services: ReadonlyMap<string, ServiceSettings>) {
+  constructor(ledger: () => WorkerLedger, services: ReadonlyMap<string, ServiceSettings>, queries: readonly string[]) {
     this.#ledger = ledger;
     this.#services = services;
+    this.#queries = queries;
   }
 
   /** Resolves after the first attempt to record, so that a worker is known before it polls. */
   async start({ identity, namespace, taskQueue }: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<void> {
     const environments = [...this.#services.values()].map(({ service, environment, production, keySlots }) => ({ service, environment, production, keySlots }));
-    const recorded = { worker: this.#worker, identity, namespace, taskQueue, environments };
+    const recorded = { worker: this.#worker, identity, namespace, taskQueue, environments, queries: this.#queries };
     this.#timer = setInterval(() => void this.#beat(recorded), BEAT_MS);
     this.#timer.unref();
     await this.#beat(recorded);

@@ -72,8 +72,11 @@ function registerCreate(parent: Command, io: Io): void {
     usage: 'create <name>',
     summary: 'create a schedule of sweeps',
     description: [
-      'Each run reads its source anew, with :scheduledTime of a query bound to its nominal time, and leaves out users whom an',
-      'earlier run brought to a good end. A run has the workflow id NAME with the nominal time behind it. In a terminal,',
+      'Each run reads its source again. In a query, :scheduledTime is its nominal time, and :previousScheduledTime the',
+      'nominal time of the last run that finished, so that no account is missed when clocks change or a night does not run.',
+      'Rows whose closed_at lies before an earlier offboarding of the user are left out. A run that fails does not stop',
+      'later ones unless --pause-on-failure is given; then no user is offboarded until schedule resume. A run has the',
+      'workflow ID NAME with the nominal time behind it. In a terminal,',
       'create, trigger, resume and backfill show what will be deleted where and ask for the name; in production without a',
       'terminal they need --yes.',
       `\n\n${SOURCE_HELP} A file on this machine cannot be scheduled.`,

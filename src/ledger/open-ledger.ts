@@ -120,8 +120,8 @@ export async function readWorkersOfLedger({ url, plaintextAllowed, deadlineMs = 
   }
 }
 
-/** What the databases call a statement about a table that does not exist. */
-const NO_SUCH_TABLE = new Set(['SQLITE_ERROR', '42P01']);
+/** What the databases call a statement about a table or column that an older ledger does not have. */
+const NO_SUCH_TABLE = new Set(['SQLITE_ERROR', '42P01', '42703']);
 
 function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey }: LedgerOptions): OpenedLedger {
   const ledger = createSqlLedger(database, deadlineMs);

@@ -38,6 +38,8 @@ export interface RecordedWorker extends WorkerQueue {
   /** As Temporal lists it among the queue's pollers. */
   identity: string;
   environments: readonly ServiceEnvironment[];
+  /** The names of the queries that a source may name. @default not recorded */
+  queries?: readonly string[];
 }
 
 /** One service of a worker as it is read back. */
@@ -46,6 +48,8 @@ export interface RecordedEnvironment extends ServiceEnvironment {
   identity: string;
   /** How the worker is: `live` until it has been silent for {@link LIVE_MS}, then `silent`; `ended` after an orderly end. */
   state: 'live' | 'silent' | 'ended';
+  /** The names of the worker's queries; absent for a worker of an earlier version. */
+  queries?: readonly string[];
 }
 
 /** The part of the ledger in which workers record the environments that they use, as long as they run. */
@@ -76,7 +80,7 @@ export function createSqlWorkerLedger(database: LedgerDatabase, options: { deadl
 /** Times are of the database's clock, so that the clocks of the workers' machines do not matter. */
 async function beat({ db, dialect }: LedgerDatabase, recorded: RecordedWorker): Promise<void> {
   const now = databaseClockMs(dialect);
-  const { worker, identity, namespace, taskQueue, environments } = recorded;
+  const { worker, identity, namespace, taskQueue, environments, queries } = recorded;
   if (environments.length === 0) return;
   await db
     .insertInto('worker_environments')
@@ -90,6 +94,7 @@ async function beat({ db, dialect }: LedgerDatabase, recorded: RecordedWorker): 
         environment: storable(environment),
         production: production ? 1 : 0,
         key_slots: storable(JSON.stringify(keySlots)),
+        queries: queries === undefined ? null : storable(JSON.stringify(queries)),
         started_ms: now,
         seen_ms: now,
       })),
@@ -108,7 +113,7 @@ export async function readWorkers({ db, dialect }: LedgerDatabase, { namespace, 
   const now = databaseClockMs(dialect);
   const rows = await db
     .selectFrom('worker_environments')
-    .select(['worker', 'identity', 'service', 'environment', 'production', 'key_slots', 'ended'])
+    .select(['worker', 'identity', 'service', 'environment', 'production', 'key_slots', 'ended', 'queries'])
     .select(sql<number>`${now} - seen_ms`.as('silent_ms'))
     .where('namespace', '=', storable(namespace))
     .where('task_queue', '=', storable(taskQueue))
@@ -117,7 +122,7 @@ export async function readWorkers({ db, dialect }: LedgerDatabase, { namespace, 
     .execute();
   return rows
     .filter(({ silent_ms }) => silent_ms <= KEPT_MS)
-    .map(({ worker, identity, service, environment, production, key_slots, ended, silent_ms }) => ({
+    .map(({ worker, identity, service, environment, production, key_slots, ended, queries, silent_ms }) => ({
       worker,
       identity,
       service,
@@ -125,6 +130,7 @@ export async function readWorkers({ db, dialect }: LedgerDatabase, { namespace, 
       production: production === 1,
       keySlots: JSON.parse(key_slots) as string[],
       state: ended === 1 ? 'ended' : silent_ms <= LIVE_MS ? 'live' : 'silent',
+      ...(queries !== null && { queries: JSON.parse(queries) as string[] }),
     }));
 }
 

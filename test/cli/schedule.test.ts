@@ -90,3 +90,59 @@ it('is triggered, resumed, paused with a note, and deleted', async () => {
   const gone = await stage.run<SweepEnd>('schedule', 'show', NAME);
   expect(gone).toMatchObject({ code: 1, document: { error: { message: expect.stringContaining(NAME) as string } } });
 });
+
+const OPTIONS = ['--source', 'query:closed', '--reason', 'CONSUMER_ACCOUNT_CLOSED', '--paused'];
+
+it.each([
+  ['six fields', ['--cron', '0 0 3 * * *'], 'has six fields', '"0 3 * * *"'],
+  ['a comment', ['--cron', '0 3 * * * # nightly'], 'must not contain "#"', '--note'],
+  ['the third Friday of another program', ['--cron', '0 3 * * 5#3'], 'must not contain "#"', '5#3'],
+  ['no time', ['--cron', ' '], 'must not be empty', '0 3 * * *'],
+  ['no date', ['--cron', '0 3 30 2 *'], 'never runs', '0 3 30 2 *'],
+  ['too few fields', ['--cron', '0 3 * *'], 'Temporal refuses it', '5-7 fields'],
+])('refuses times with %s, and creates nothing', async (_, times, ...said) => {
+  const refused = await stage.run('schedule', 'create', 'refused', ...times, ...OPTIONS);
+  expect({ code: refused.code, error: refused.document.error }).toMatchObject({ code: 2, error: { field: 'cron' } });
+  for (const text of said) expect(refused.document.error?.message).toContain(text);
+  expect((await stage.run('schedule', 'show', 'refused')).code).toBe(1);
+});
+
+it.each([
+  ['@daily', [], []],
+  ['0 3 * * * 2099', [], []],
+  ['30 2 * * *', ['--timezone', 'Europe/Paris'], ['02:30 does not exist on', '02:30 occurs twice on']],
+  ['30 2 * * 3', ['--timezone', 'Europe/Paris'], []],
+  ['0 4 * * *', ['--timezone', 'Europe/Paris'], []],
+  ['15 * * * *', ['--timezone', 'Europe/Paris'], []],
+])('takes %s and warns only about times that do not exist or occur twice', async (cron, more, warnings) => {
+  const name = `times-${Math.random()}`;
+  const { code, stderr } = await stage.run('schedule', 'create', name, '--cron', cron, ...more, ...OPTIONS);
+  expect(code).toBe(0);
+  for (const warning of warnings) expect(stderr).toContain(warning);
+  if (warnings.length === 0) expect(stderr).not.toContain('Warning');
+  expect((await stage.run<ScheduleDocument>('schedule', 'show', name)).document.times).toEqual([cron]);
+  await stage.run('schedule', 'delete', name);
+});
+
+it('refuses a query that no live worker has, and says which there are', async () => {
+  const refused = await stage.run('schedule', 'create', 'unknown', '--cron', '0 3 * * *', '--source', 'query:closed_accounts', '--reason', 'OTHER', '--paused');
+  expect({ code: refused.code, error: refused.document.error }).toMatchObject({ code: 2, error: { type: 'Task.InvalidInput', field: 'source' } });
+  expect(refused.document.error?.message).toMatch(/closed_accounts; known: closed\./);
+  expect((await stage.run('schedule', 'show', 'unknown')).code).toBe(1);
+});
+
+it('says how the last run ended and why, in the list and by name', async () => {
+  const created = await stage.run('schedule', 'create', 'broken', '--cron', '0 3 * * *', '--source', 'file:missing.csv', '--reason', 'OTHER', '--pause-on-failure');
+  expect(created.stderr).toContain('When a run fails, the schedule is paused');
+  expect((await stage.run('schedule', 'trigger', 'broken')).code).toBe(0);
+  const { document } = await until('the run has failed', async () => {
+    const shown = await stage.run<ScheduleDocument>('schedule', 'show', 'broken');
+    return shown.document.lastRuns[0]?.status === 'failed' && shown.document.paused && shown;
+  });
+  expect(document.lastRuns).toEqual([expect.objectContaining({ status: 'failed', why: expect.stringContaining('source.file') as string })]);
+  const { document: list } = await stage.run<{ name: string }[]>('schedule', 'list');
+  expect(list).toContainEqual(expect.objectContaining({ name: 'broken', paused: true, lastStatus: 'failed', lastWhy: expect.stringContaining('source.file') as string }));
+  const shown = await stage.begin('schedule', 'show', 'broken').ended;
+  expect(shown.stdout).toMatch(/failed: /);
+  expect(shown.stdout).toContain('no user is offboarded until it is resumed');
+});

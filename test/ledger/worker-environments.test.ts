@@ -89,15 +89,15 @@ it('a worker records each service with its environment, whatever its address is,
   };
   const { services } = readSenderSettings(env, [plaidService, batchService]);
   const ledger = await open(`file:${temporaryFolder()}/ledger.db`);
-  const record = new WorkerRecord(() => ledger.workers, services);
+  const record = new WorkerRecord(() => ledger.workers, services, ['closed']);
   await record.start({ ...QUEUE, identity: '1@here' });
   expect(await ledger.workers.readWorkers(QUEUE)).toEqual([
-    { worker: expect.any(String) as string, identity: '1@here', ...BATCH, state: 'live' },
-    { worker: expect.any(String) as string, identity: '1@here', ...PRODUCTION, state: 'live' },
+    { worker: expect.any(String) as string, identity: '1@here', ...BATCH, state: 'live', queries: ['closed'] },
+    { worker: expect.any(String) as string, identity: '1@here', ...PRODUCTION, state: 'live', queries: ['closed'] },
   ]);
   await ledger.close();
   await expect(record.end()).resolves.toBeUndefined();
-  const away = new WorkerRecord(() => ledger.workers, services);
+  const away = new WorkerRecord(() => ledger.workers, services, ['closed']);
   await expect(away.start({ ...QUEUE, identity: '2@here' })).resolves.toBeUndefined();
   await away.end();
 });

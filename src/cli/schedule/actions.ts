@@ -9,7 +9,7 @@ import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
 import type { Period } from './period';
-import { toScheduleDocument } from './schedule-document';
+import { standingOfRun, toScheduleDocument } from './schedule-document';
 import type { ScheduleDocument } from './schedule-document';
 import { findSchedule } from './schedule-handle';
 import { askAboutSchedule } from './schedule-question';
@@ -57,11 +57,14 @@ export async function listSchedules(io: Io, options: ActionOptions): Promise<Exi
     for await (const schedule of client.schedule.list()) {
       if (schedule.action?.workflowType === SWEEP_WORKFLOW) found.push(schedule);
     }
-    const lines = found.sort((a, b) => a.scheduleId.localeCompare(b.scheduleId)).map(toListLine);
+    const sorted = found.sort((a, b) => a.scheduleId.localeCompare(b.scheduleId));
+    const lines = await Promise.all(sorted.map((schedule) => toListLine(client, schedule)));
     if (options.json) printJson(io, lines);
     else if (lines.length === 0) say(io, 'There are no schedules of sweeps.');
     else {
-      const rows = lines.map(({ name, times, timezone, paused, nextRun = '', lastRun = '', note = '' }) => [name, times.join('\n'), timezone, paused ? 'paused' : nextRun, lastRun, note]);
+      const rows = lines.map(({ name, times, timezone, paused, nextRun = '', lastRun = '', lastStatus = '', lastWhy, note = '' }) => [
+        name, times.join('\n'), timezone, paused ? 'paused' : nextRun, [lastRun, standingText({ status: lastStatus, why: lastWhy })].join('\n').trim(), note,
+      ]);
       printTable(io, ['Schedule', 'When', 'Time zone', 'Next run', 'Last run', 'Note'], rows);
     }
     return 0;
@@ -77,11 +80,19 @@ interface ListLine {
   nextRun?: string;
   /** Its workflow id. */
   lastRun?: string;
+  /** How it stands, and why; see `RunStanding`. */
+  lastStatus?: string;
+  lastWhy?: string;
 }
 
-function toListLine({ scheduleId, spec, state, info }: ScheduleSummary): ListLine {
+function standingText({ status, why }: { status: string; why?: string | undefined }): string {
+  return why === undefined ? status : `${status}: ${why}`;
+}
+
+async function toListLine(client: Client, { scheduleId, spec, state, info }: ScheduleSummary): Promise<ListLine> {
   const nextRun = info.nextActionTimes[0]?.toISOString();
   const lastRun = info.recentActions.at(-1)?.action.workflow.workflowId;
+  const standing = lastRun === undefined ? undefined : await standingOfRun(client, lastRun);
   return {
     name: scheduleId,
     times: spec ? timesText(spec) : [],
@@ -90,6 +101,8 @@ function toListLine({ scheduleId, spec, state, info }: ScheduleSummary): ListLin
     ...(state.note && { note: state.note }),
     ...(nextRun !== undefined && { nextRun }),
     ...(lastRun !== undefined && { lastRun }),
+    ...(standing && { lastStatus: standing.status }),
+    ...(standing?.why !== undefined && { lastWhy: standing.why }),
   };
 }
 
@@ -204,7 +217,7 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
     ['Overlap', overlap],
     ['Jitter', jitterMs === 0 ? 'none' : `up to ${durationText(jitterMs)}`],
     ['Catch-up window', durationText(catchupWindowMs)],
-    ['Pause on failure', pauseOnFailure ? 'yes' : 'no'],
+    ['Pause on failure', pauseOnFailure ? 'yes: a failed run pauses the schedule, and no user is offboarded until it is resumed' : 'no: the next run starts at its time'],
     ['Started', String(schedule.started)],
     ['Skipped because of overlap', String(schedule.skippedByOverlap)],
     ['Missed the catch-up window', String(schedule.missedCatchupWindow)],
@@ -212,5 +225,5 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
     ['Next runs', paused ? 'none while it is paused' : nextRuns.slice(0, 5).join('\n')],
   ];
   printTable(io, ['', ''], facts);
-  if (lastRuns.length > 0) printTable(io, ['Last runs', 'Nominal time', 'Status'], lastRuns.map(({ workflowId, scheduledAt, status }) => [workflowId, scheduledAt, status]));
+  if (lastRuns.length > 0) printTable(io, ['Last runs', 'Nominal time', 'Status'], lastRuns.map(({ workflowId, scheduledAt, ...standing }) => [workflowId, scheduledAt, standingText(standing)]));
 }

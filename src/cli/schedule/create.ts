@@ -11,6 +11,8 @@ import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { checkedSweepId } from '../sweep/sweep-id';
 import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
+import { checkQuery } from './check-query';
+import { clockChangeWarnings } from './clock-changes';
 import { toScheduleDocument } from './schedule-document';
 import { findSchedule } from './schedule-handle';
 import { askAboutSchedule } from './schedule-question';
@@ -31,12 +33,19 @@ export async function createSchedule(io: Io, { name, wanted, input }: NewSchedul
   return withTemporal<ExitCode>(io, options, async (client) => {
     const title = "This schedules sweeps that delete users' data, which cannot be undone.";
     const when = `${timesOf(wanted)}${wanted.state?.paused ? ', paused until it is resumed' : ''}`;
+    await checkQuery(io, client, { taskQueue, input });
     await askAboutSchedule(io, client, { name, taskQueue, input, title, when, otherwise: 'Nothing was created.' }, options);
     await create(client, { name, wanted, input }, taskQueue);
-    const { description } = await findSchedule(client, name);
+    const { description, handle } = await findSchedule(client, name);
+    if (description.info.nextActionTimes.length === 0) {
+      await handle.delete();
+      throw new Refusal('Usage', `--cron: "${timesOf(wanted)}" never runs, because no date matches it, so nothing was created.`, 'cron');
+    }
+    for (const warning of clockChangeWarnings(description.spec, new Date())) say(io, `Warning: ${warning}`);
     const document = await toScheduleDocument(client, description);
     if (options.json) printJson(io, document);
-    else print(io, `The schedule ${printable(name)} ${document.paused ? 'is paused; resume it with: http-tasks schedule resume' : `has its next run at ${document.nextRuns[0] ?? 'no time at all'}; see: http-tasks schedule show`} ${printable(name)}`);
+    else print(io, `The schedule ${printable(name)} ${document.paused ? 'is paused; resume it with: http-tasks schedule resume' : `has its next run at ${document.nextRuns[0] ?? ''}; see: http-tasks schedule show`} ${printable(name)}`);
+    if (wanted.policies?.pauseOnFailure) say(io, `When a run fails, the schedule is paused: no user is offboarded until http-tasks schedule resume ${printable(name)}.`);
     if (!(await hasWorker(client, taskQueue))) say(io, `No worker polls the task queue "${taskQueue}" now; its runs will wait for one.`);
     return 0;
   });

@@ -1,17 +1,16 @@
-import type { Client, ScheduleDescription } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { Client, ScheduleDescription, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { SweepResult } from '../../policy/sweep-result';
 import { queryProgress } from '../sweep/sweep-run';
 import { timesText } from './times-text';
 
 /** One run that a schedule started. */
-export interface ScheduledRun {
+export interface ScheduledRun extends RunStanding {
   workflowId: string;
   /** ISO 8601: the nominal time, and when it was really started. */
   scheduledAt: string;
   startedAt: string;
-  /** A sweep's status; or `terminated`, `timedOut`, and `forgotten` when Temporal has the run no more. */
-  status: string;
 }
 
 /** A schedule as `--json` prints it. */
@@ -60,7 +59,7 @@ export async function toScheduleDocument(client: Client, description: ScheduleDe
         workflowId: workflow.workflowId,
         scheduledAt: scheduledAt.toISOString(),
         startedAt: takenAt.toISOString(),
-        status: await statusOfRun(client, workflow.workflowId),
+        ...(await standingOfRun(client, workflow.workflowId)),
       })),
     ),
     underWay: info.runningActions.map(({ workflow }) => workflow.workflowId),
@@ -73,27 +72,58 @@ export async function toScheduleDocument(client: Client, description: ScheduleDe
   };
 }
 
-async function statusOfRun(client: Client, workflowId: string): Promise<string> {
+/** How a run stands. */
+export interface RunStanding {
+  /** A sweep's status; or `terminated`, `timedOut`, `ended` when its result cannot be read here, and `forgotten` when Temporal no longer has the run. */
+  status: string;
+  /** Counts of a sweep that ended, the reason of a pause, or the first line of a failure. */
+  why?: string;
+}
+
+/** Returns how a run that a schedule started stands, and why. */
+export async function standingOfRun(client: Client, workflowId: string): Promise<RunStanding> {
   const handle = client.workflow.getHandle(workflowId);
   try {
     const { status } = await handle.describe();
     switch (status.name) {
       case 'RUNNING':
         return await queryProgress(client, handle).then(
-          (progress) => progress.status,
-          () => 'running',
+          (progress) => ({ status: progress.status, ...(progress.pausedBecause !== undefined && { why: progress.pausedBecause }) }),
+          () => ({ status: 'running' }),
         );
-      case 'COMPLETED':
-        return ((await handle.result()) as SweepResult).status;
+      case 'COMPLETED': {
+        // With encryption, a machine without the key cannot read it.
+        const result = (await handle.result().catch(() => undefined)) as SweepResult | undefined;
+        return result === undefined ? { status: 'ended' } : { status: result.status, why: countsText(result) };
+      }
+      case 'FAILED':
+        return { status: 'failed', ...(await whyFailed(handle)) };
       case 'CANCELLED':
-        return 'cancelled';
+        return { status: 'cancelled' };
       case 'TIMED_OUT':
-        return 'timedOut';
+        return { status: 'timedOut' };
       default:
-        return status.name.toLowerCase();
+        return { status: status.name.toLowerCase() };
     }
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'forgotten';
+    if (error instanceof WorkflowNotFoundError) return { status: 'forgotten' };
     throw error;
   }
+}
+
+const LONGEST_REASON = 300;
+
+async function whyFailed(handle: WorkflowHandle): Promise<Pick<RunStanding, 'why'>> {
+  const error: unknown = await handle.result().catch((reason: unknown) => reason);
+  const message = error instanceof WorkflowFailedError ? error.cause?.message : undefined;
+  const [line = ''] = (message ?? '').split('\n');
+  return line === '' ? {} : { why: line.slice(0, LONGEST_REASON) };
+}
+
+/** The outcomes of a sweep that need a person come first; those that none has are left out. */
+function countsText({ counts, rejected }: SweepResult): string {
+  const users = `${counts.total} ${counts.total === 1 ? 'user' : 'users'}`;
+  const outcomes = (['failed', 'unknown', 'notFound', 'held', 'skipped'] as const).flatMap((outcome) => (counts[outcome] > 0 ? [`${counts[outcome]} ${outcome}`] : []));
+  const rows = rejected > 0 ? [`${rejected} ${rejected === 1 ? 'row' : 'rows'} rejected`] : [];
+  return [users, ...outcomes, ...rows].join(', ');
 }

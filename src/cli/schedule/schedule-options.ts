@@ -46,13 +46,13 @@ const LONGEST_MS = 3_650 * DAY_MS;
 /** Adds the options of `schedule create`. */
 export function addScheduleOptions(command: Command): Command {
   command
-    .addOption(literalOption('--cron <expression>', 'when: minute, hour, day of month, month, day of week; for example "0 3 * * *"'))
+    .addOption(literalOption('--cron <expression>', 'when: minute, hour, day of month, month, day of week; for example "0 3 * * *", or @daily'))
     .addOption(literalOption('--every <duration>', 'instead of --cron: for example 24h or 30 minutes'))
     .addOption(literalOption('--source <source>', 'who: file:PATH or query:NAME of the worker (see above)'))
     .addOption(literalOption('--timezone <name>', 'of --cron, for example Europe/Paris (else UTC)'))
     .addOption(literalOption('--jitter <duration>', 'start up to so much later, at random (else on time)'))
     .addOption(literalOption('--catchup-window <duration>', "make up for starts missed while Temporal was down, if no older than this (else Temporal's default, one year)"))
-    .addOption(new Option('--pause-on-failure', 'pause the schedule when a run fails'))
+    .addOption(new Option('--pause-on-failure', 'pause the schedule when a run fails: no later run starts, and no user is offboarded, until it is resumed'))
     .addOption(literalOption('--overlap <what>', `while the run before goes on: ${Object.keys(OVERLAPS).join(', ')} (else skip)`))
     .addOption(literalOption('--note <text>', 'a remark about the schedule, for people'))
     .addOption(new Option('--paused', 'create it paused'))
@@ -93,12 +93,27 @@ function times({ cron, every }: CreateOptions): WantedSchedule['spec'] {
     throw new Refusal('Usage', 'Give either --cron or --every: when is it to run?', cron === undefined ? 'cron' : 'every');
   }
   if (every !== undefined) return { intervals: [{ every: duration('--every', every, 1_000) }] };
-  return { cronExpressions: [withComment(cron ?? '')] };
+  return { cronExpressions: [withComment(checkedCron(cron ?? ''))] };
+}
+
+/** @throws Refusal for an expression that Temporal reads as something else than its writer means. */
+function checkedCron(cron: string): string {
+  const refuse = (why: string): never => {
+    throw new Refusal('Usage', `--cron: ${why}`, 'cron');
+  };
+  if (cron.trim() === '') return refuse('must not be empty; for example "0 3 * * *".');
+  if (cron.includes('#')) return refuse('must not contain "#": what follows is a comment to Temporal, also in "5#3". Use --note for a remark.');
+  const fields = cron.trim().split(/\s+/).filter((field) => !/^(CRON_)?TZ=/.test(field));
+  // As a year no field of one to two digits makes sense.
+  if (fields.length === 6 && !/\d{4}/.test(fields[5] ?? '')) {
+    return refuse(`has six fields, of which Temporal reads the last as the year and the first as minutes. Without seconds it is "${fields.slice(1).join(' ')}"; with seconds, add a year: "${fields.join(' ')} *".`);
+  }
+  return cron;
 }
 
 /** Temporal keeps what an expression means and not how it was written, apart from a comment behind it. */
 function withComment(cron: string): string {
-  return cron.includes('#') || cron.trim() === '' ? cron : `${cron} # ${cron.trim()}`;
+  return `${cron} # ${cron.trim()}`;
 }
 
 function duration(flag: string, text: string, leastMs: number): number {
