@@ -78,9 +78,18 @@ const NO_NAME = /^(the|an?|rest|api|apis|http|json|openapi|swagger|spec|specific
 /** The name of a document's service: a given one, or up to three words of the title. */
 export function serviceName(root: DocumentNode, { service }: OpenApiOptions): string {
   if (service !== undefined) return typeof service === 'string' ? service : service.name;
-  const title = root.at('info')?.at('title')?.value;
+  const title = readable(root, 'info')?.at('title')?.value;
   const words = (typeof title === 'string' ? title : '').split(/[^A-Za-z0-9]+/).filter((word) => word !== '' && !NO_NAME.test(word));
   return camelCase(words.slice(0, 3).map((word) => word.toLowerCase()).join(' ')) || 'api';
+}
+
+/** What people are told only, and what is left out where it cannot be read. */
+function readable(root: DocumentNode, key: string): DocumentNode | undefined {
+  try {
+    return root.follow(key);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reports why an operator's name for an imported service cannot be used; undefined when it can. */
@@ -129,7 +138,7 @@ function contextOf(root: DocumentNode, document: OpenApiDocument, service: strin
     ...(options.security && { preferred: options.security }),
     ...(typeof options.service === 'object' && { given: options.service.credentials }),
   });
-  const link = root.at('externalDocs')?.at('url')?.value;
+  const link = readable(root, 'externalDocs')?.at('url')?.value;
   return {
     inputs: new SchemaReader(root, document.version, 'input'),
     outputs: new SchemaReader(root, document.version, 'output'),

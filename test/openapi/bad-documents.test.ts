@@ -112,7 +112,6 @@ describe('An operation that cannot be used is skipped with its place, and the ot
 
   it.each<[string, Record<string, unknown>, RegExp]>([
     ['a path without a slash', { bad: { get: operation() } }, /begin with/],
-    ['a path with a fragment', { '/bad#a': { get: operation() } }, /"#"/],
     ['braces that name nothing', { '/bad/{}': { get: operation() } }, /braces/],
     ['an operation that is a text', { '/bad': { get: 'x' } }, /must be an object/],
     ['a header with a line break in its name', { '/bad': { get: operation({ parameters: [{ in: 'header', name: 'a\r\nb', schema: {} }] }) } }, /no name that a header/],
@@ -174,7 +173,9 @@ describe('A document in several files', () => {
     await writeFile(file, JSON.stringify(documentWith(paths, { components: { schemas: { Name: { type: 'string', maxLength: 3 } } } })));
     const document = await readOpenApiDocument(file, options);
     const { tasks, report } = tasksFromOpenApi(document);
-    expect(report.skipped).toEqual([]);
+    const [skipped] = report.skipped;
+    // Thrown as the import reports it, so that its place can be read.
+    if (skipped) throw new OpenApiError(/ at (#\S+): /.exec(skipped.why)?.[1] ?? '', skipped.why);
     return tasks[0]!;
   }
 
@@ -209,7 +210,7 @@ describe('A document in several files', () => {
 
   it('is not followed from a value in memory, where there is no folder', () => {
     const paths = { '/a': { post: operation({ requestBody: jsonBody({ $ref: 'pet.yml' }) }) } };
-    expect(refusalOf(() => tasksFromOpenApi(documentWith(paths))).message).toMatch(/readOpenApiDocument/);
+    expect(tasksFromOpenApi(documentWith(paths)).report).toMatchObject({ imported: 0, skipped: [{ why: expect.stringMatching(/readOpenApiDocument/) as string }] });
   });
 
   it('may hold an example with a $ref of its own', () => {
@@ -255,7 +256,8 @@ describe('A document in several files', () => {
     it('is read from there, with what lies beside it, but no local file', async () => {
       const document = await readOpenApiDocument(`http://${host}/openapi.json`);
       expect(tasksFromOpenApi(document).report).toMatchObject({ imported: 1, skipped: [] });
-      expect((await rejectionOf(readOpenApiDocument(`http://${host}/local.json`))).message).toMatch(/no remote document may/);
+      const { report } = tasksFromOpenApi(await readOpenApiDocument(`http://${host}/local.json`));
+      expect(report).toMatchObject({ imported: 0, skipped: [{ why: expect.stringMatching(/no remote document may/) as string }] });
     });
 
     it('is not read over http from another machine, by a redirect, or without end', async () => {

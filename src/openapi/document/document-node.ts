@@ -11,6 +11,8 @@ export class DocumentNode {
   readonly #file: string;
   readonly #parent: DocumentNode | undefined;
   readonly #key: string;
+  /** For a node made by {@link merged}: the reference itself, and what it leads to. */
+  #parts: { own: DocumentNode; behind: DocumentNode } | undefined;
 
   private constructor(document: OpenApiDocument, file: string, value: unknown, parent?: DocumentNode, key = '') {
     this.value = value;
@@ -48,6 +50,7 @@ export class DocumentNode {
 
   /** What stands under this key, or undefined. */
   at(key: string): DocumentNode | undefined {
+    if (this.#parts) return (key === '$ref' ? undefined : this.#parts.own.at(key)) ?? this.#parts.behind.at(key);
     const value = this.value;
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
     const inner = (value as Record<string, unknown>)[key];
@@ -59,9 +62,27 @@ export class DocumentNode {
     return this.at(key)?.target();
   }
 
+  /** What stands under this key, together with what a `$ref` in it leads to: for objects with names of their own. */
+  mapAt(key: string): DocumentNode | undefined {
+    return this.at(key)?.merged();
+  }
+
   /** This value, or what its `$ref` leads to in the end. */
   target(): DocumentNode {
     return this.#target(0);
+  }
+
+  /**
+   * This value, or what its `$ref` leads to together with the fields beside the `$ref`, which replace those of the same
+   * name. For path items, operations and maps, whose other fields count beside a `$ref`.
+   */
+  merged(): DocumentNode {
+    return this.#merged(0);
+  }
+
+  /** The objects that a merged node was made of: what the `$ref` leads to in the end first, the fields beside it last. */
+  layers(): DocumentNode[] {
+    return this.#parts ? [...this.#parts.behind.layers(), this.#parts.own] : [this];
   }
 
   /** Its `$ref`, when it is a reference. */
@@ -123,6 +144,16 @@ export class DocumentNode {
     return this.#once(hops).#target(hops + 1);
   }
 
+  #merged(hops: number): DocumentNode {
+    if (this.reference === undefined) return this;
+    if (hops >= MAX_HOPS) this.refuse('its $ref leads from reference to reference and never to a value');
+    const behind = this.#once(hops).#merged(hops + 1);
+    const { $ref: _, ...beside } = this.record();
+    const node = new DocumentNode(this.#document, this.#file, { ...behind.record(), ...beside }, this.#parent, this.#key);
+    node.#parts = { own: this, behind };
+    return node;
+  }
+
   /** One step along a `$ref`. */
   #once(hops: number): DocumentNode {
     const reference = this.reference;
@@ -132,8 +163,7 @@ export class DocumentNode {
     let node = new DocumentNode(this.#document, location, this.#document.file(location));
     for (const key of this.#keysOf(fragment)) {
       // A pointer may lead through a value that is itself a reference.
-      const through = node.#target(hops + 1);
-      node = through.at(key) ?? this.refuse(`its $ref leads to nothing: ${shown(reference)}`);
+      node = node.at(key) ?? node.#target(hops + 1).at(key) ?? this.refuse(`its $ref leads to nothing: ${shown(reference)}`);
     }
     return node;
   }
@@ -141,7 +171,7 @@ export class DocumentNode {
   #locate(file: string): string {
     const location = URL.canParse(file, this.#file) ? new URL(file, this.#file).href : file;
     if (this.#document.file(location) !== undefined) return location;
-    return this.refuse(`its $ref names another file, which was not read: ${shown(file)}`);
+    return this.refuse(this.#document.whyUnread(location) ?? `its $ref names another file, which was not read: ${shown(file)}`);
   }
 
   #keysOf(fragment: string): string[] {

@@ -1,4 +1,3 @@
-import { fileReferencesIn } from './find-references';
 import { OpenApiError } from './openapi-error';
 import { parseText } from './parse-text';
 import { tame } from './tame';
@@ -11,10 +10,13 @@ export class OpenApiDocument {
   /** Where its first file came from, as a URL. */
   readonly location: string;
   readonly #files: ReadonlyMap<string, unknown>;
+  readonly #unread: ReadonlyMap<string, string>;
 
-  constructor(location: string, files: ReadonlyMap<string, unknown>) {
+  /** @param unread files that it refers to and that could not be read, with the reason for each. */
+  constructor(location: string, files: ReadonlyMap<string, unknown>, unread: ReadonlyMap<string, string> = new Map()) {
     this.location = location;
     this.#files = files;
+    this.#unread = unread;
     refuseUnlessOpenApi(this.file(location));
   }
 
@@ -27,11 +29,17 @@ export class OpenApiDocument {
   file(location: string): unknown {
     return this.#files.get(location);
   }
+
+  /** Why a file that the document refers to was not read; undefined for any other. */
+  whyUnread(location: string): string | undefined {
+    if (this.location === IN_MEMORY) return 'its $ref leads to another file; read the document with readOpenApiDocument';
+    return this.#unread.get(location);
+  }
 }
 
 /**
  * Takes a document as text (JSON or YAML) or as a value that was parsed before. References to other files cannot be
- * followed from here: read it with `readOpenApiDocument` for that.
+ * followed from here, and what needs them is skipped: read the document with `readOpenApiDocument` for that.
  *
  * @throws OpenApiError with the place.
  */
@@ -39,8 +47,6 @@ export function openDocument(document: unknown): OpenApiDocument {
   if (document instanceof OpenApiDocument) return document;
   const value = typeof document === 'string' ? parseText(document) : document;
   tame(value);
-  const [elsewhere] = fileReferencesIn(value);
-  if (elsewhere) throw new OpenApiError(elsewhere.place, 'its $ref leads to another file; read the document with readOpenApiDocument');
   return new OpenApiDocument(IN_MEMORY, new Map([[IN_MEMORY, value]]));
 }
 

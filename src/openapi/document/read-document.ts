@@ -4,7 +4,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OpenApiDocument } from './document';
 import { fetchText } from './fetch-text';
 import { fileReferencesIn } from './find-references';
-import type { FileReference } from './find-references';
 import { OpenApiError } from './openapi-error';
 import { MAX_BYTES, parseText, refuseSize } from './parse-text';
 import { tame } from './tame';
@@ -23,7 +22,9 @@ const MAX_FILES = 10_000;
  * Reads a document from a file or an http(s) URL, with the files that it refers to: of a local document only those below
  * its own folder, and anything remote only from hosts that are allowed (or, for a remote document, from its own).
  *
- * @throws OpenApiError with the place of what is refused or cannot be read.
+ * A file it refers to that may not or cannot be read costs only the operations that need it.
+ *
+ * @throws OpenApiError when the document itself cannot be read, or when all its files together are too large.
  */
 export async function readOpenApiDocument(location: string, options: ReadOpenApiOptions = {}): Promise<OpenApiDocument> {
   return new DocumentReader(options).read(location);
@@ -32,6 +33,7 @@ export async function readOpenApiDocument(location: string, options: ReadOpenApi
 class DocumentReader {
   readonly #allowed: Set<string>;
   readonly #files = new Map<string, unknown>();
+  readonly #unread = new Map<string, string>();
   readonly #maxBytes: number;
   #bytesLeft: number;
   /** The real path of the folder below which files may be read; none for a remote document. */
@@ -47,21 +49,33 @@ class DocumentReader {
     const root = /^https?:\/\//i.test(location) ? new URL(location).href : pathToFileURL(resolve(location)).href;
     if (root.startsWith('file:')) this.#folder = await realpath(dirname(fileURLToPath(root))).catch(() => undefined);
     else this.#allowed.add(new URL(root).host);
-    const waiting: { from: string; reference?: FileReference; url: string }[] = [{ from: root, url: root }];
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const { url, from, reference } = next;
-      if (this.#files.has(url)) continue;
-      if (this.#files.size >= MAX_FILES) throw new OpenApiError('', `is spread over more than ${MAX_FILES} files`);
-      const value = await this.#readOne(url, (problem) => {
-        throw reference ? new OpenApiError(placeIn(root, from, reference), problem) : new OpenApiError('', problem);
-      });
+    const waiting = [root];
+    for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
+      if (this.#files.has(url) || this.#unread.has(url)) continue;
+      if (this.#files.size + this.#unread.size >= MAX_FILES) throw new OpenApiError('', `is spread over more than ${MAX_FILES} files`);
+      const value = await this.#readOrNote(url, url === root);
+      if (value === undefined) continue;
       this.#files.set(url, value);
-      for (const found of fileReferencesIn(value)) {
-        if (!URL.canParse(found.file, url)) throw new OpenApiError(placeIn(root, url, found), 'its $ref is no file and no URL');
-        waiting.push({ from: url, reference: found, url: new URL(found.file, url).href });
-      }
+      for (const { file } of fileReferencesIn(value)) if (URL.canParse(file, url)) waiting.push(new URL(file, url).href);
     }
-    return new OpenApiDocument(root, this.#files);
+    return new OpenApiDocument(root, this.#files, this.#unread);
+  }
+
+  /** The file's value; of a file that cannot be read only the reason is kept, for those operations that need it. */
+  async #readOrNote(url: string, isRoot: boolean): Promise<unknown> {
+    const refusal = (problem: string): Error => {
+      if (isRoot) return new OpenApiError('', problem);
+      return new UnreadFile(/^(?:its|the) /.test(problem) ? problem : `its $ref names ${url.split('/').pop() ?? ''}, which ${problem}`);
+    };
+    try {
+      return await this.#readOne(url, (problem) => {
+        throw refusal(problem);
+      });
+    } catch (error) {
+      if (!(error instanceof UnreadFile)) throw error;
+      this.#unread.set(url, error.message);
+      return undefined;
+    }
   }
 
   async #readOne(url: string, refuse: (problem: string) => never): Promise<unknown> {
@@ -103,11 +117,10 @@ class DocumentReader {
   }
 }
 
+/** A file that the document refers to cannot be read, or may not be. */
+class UnreadFile extends Error {}
+
 /** A URL with a host, or with an encoded slash, is no name of a local file. */
 async function realpathOf(url: string): Promise<string> {
   return realpath(fileURLToPath(url));
-}
-
-function placeIn(root: string, from: string, { place }: FileReference): string {
-  return from === root ? place : `${from.split('/').pop()}${place}`;
 }

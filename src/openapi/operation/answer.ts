@@ -28,7 +28,7 @@ const ANYTHING = { shape: { kind: 'unknown' }, form: { as: 'any', accept: '*/*' 
  * @param changes Whether the operation changes something; an empty body then counts as a response too.
  */
 export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes }: { changes: boolean }): Answer {
-  const described = (node.at('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
+  const described = (node.mapAt('responses')?.entries() ?? []).filter(([status]) => /^2(\d\d|XX)$/i.test(status));
   const good = described.map(([, response]) => response.target());
   // `default` stands for whatever is not described, in most documents for errors; a good answer is not measured by it.
   if (good.length === 0) return { ...ANYTHING, open: noGoodAnswer(node) };
@@ -47,7 +47,7 @@ export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes 
 }
 
 function noGoodAnswer(node: DocumentNode): string {
-  const redirects = (node.at('responses')?.entries() ?? []).some(([status]) => /^3/.test(status));
+  const redirects = (node.mapAt('responses')?.entries() ?? []).some(([status]) => /^3/.test(status));
   return redirects
     ? 'its only good response is a redirect, which is not followed: every call fails with Task.UnexpectedResponse'
     : 'the document describes no good answer, so any is taken';

@@ -55,13 +55,13 @@ function formBody(media: Media, as: 'form' | 'multipart', shape: Shape, required
     if (object.kind === 'unknown') return { shape: { kind: 'object', fields: new Map(), rest: 'open' }, required, form: { as } };
     return media.node.refuse(`a body of ${media.type} must be an object`);
   }
-  const encoding = media.node.at('encoding');
+  const encoding = media.node.mapAt('encoding');
   const fields = new Map<string, FieldShape>();
   const writing: Record<string, FormFieldWriting> = {};
   for (const [name, field] of object.fields) {
     const isFile = as === 'multipart' && isBinary(field.shape, names);
     fields.set(name, isFile ? { ...field, shape: asFile(field.shape, names) } : field);
-    const written = writingOf(encoding?.at(name), isFile);
+    const written = writingOf(encoding?.follow(name), isFile);
     if (Object.keys(written).length > 0) writing[name] = written;
   }
   const form: BodyForm = { as, ...(Object.keys(writing).length > 0 && { fields: writing }) };

@@ -30,7 +30,7 @@ export function readErrors(operations: readonly DocumentNode[], schemas: SchemaR
 
 function fieldsOf(operation: DocumentNode, schemas: SchemaReader): Set<string> | undefined {
   try {
-    const responses = operation.at('responses')?.entries() ?? [];
+    const responses = operation.mapAt('responses')?.entries() ?? [];
     const described = responses.filter(([status]) => status === 'default' || /^[45]/.test(status)).sort(([a], [b]) => Number(b === 'default') - Number(a === 'default'));
     for (const [, response] of described) {
       const schema = mediaIn(response.target()).find(({ kind }) => kind === 'json')?.node.at('schema');

@@ -14,7 +14,12 @@ export interface FoundOperation {
   /** What somebody should know of the name: it is permanent once it is in use. */
   naming?: string;
   method: HttpMethod;
+  /** The path as it is sent: without the fragment that some documents tell operations of one path apart by. */
   path: string;
+  /** What the document writes behind the path, with its `#`. */
+  fragment?: string;
+  /** Other operations that have the same method and path, once fragments are left out. */
+  sharedWith?: readonly string[];
   node: DocumentNode;
   pathItem: DocumentNode;
 }
@@ -29,37 +34,72 @@ export interface BrokenOperation {
 export function findOperations(root: DocumentNode): { found: FoundOperation[]; broken: BrokenOperation[] } {
   const broken: BrokenOperation[] = [];
   const unnamed: Omit<FoundOperation, 'operation'>[] = [];
-  for (const [path, entry] of root.at('paths')?.entries() ?? []) {
+  for (const [path, entry] of root.mapAt('paths')?.entries() ?? []) {
     if (path.startsWith('x-')) continue;
     collect(path, entry, (method, error) => {
       if (error instanceof OpenApiError) broken.push({ operation: `${method} ${path}`.trim(), error });
       else throw error;
     }, unnamed);
   }
-  return { found: named(unnamed), broken };
+  return { found: withShared(named(unnamed)), broken };
 }
 
-function collect(path: string, entry: DocumentNode, onBroken: (method: string, error: unknown) => void, into: Omit<FoundOperation, 'operation'>[]): void {
+function collect(written: string, entry: DocumentNode, onBroken: (method: string, error: unknown) => void, into: Omit<FoundOperation, 'operation'>[]): void {
   let pathItem: DocumentNode;
   try {
-    if (!path.startsWith('/')) entry.refuse('a path must begin with "/"');
-    pathItem = entry.target();
+    if (!written.startsWith('/')) entry.refuse('a path must begin with "/"');
+    pathItem = entry.merged();
     pathItem.record();
   } catch (error) {
-    onBroken('', error);
+    // Without what the path has for all of them, none of its operations is what the document means.
+    const verbs = typeof entry.value === 'object' && entry.value !== null ? Object.keys(entry.value).filter((key) => METHODS.has(key)) : [];
+    for (const verb of verbs.length > 0 ? verbs : ['']) onBroken(verb.toUpperCase(), error);
     return;
   }
-  for (const [verb, node] of pathItem.entries()) {
-    if (!METHODS.has(verb)) continue;
+  const { path, fragment } = withoutFragment(written);
+  for (const [verb, entryOf] of operationsOf(pathItem)) {
     const method = verb.toUpperCase() as HttpMethod;
     try {
+      if (!METHODS.has(verb)) entryOf.refuse(`operations of the method ${JSON.stringify(verb)} are not read; allowed: ${[...METHODS].join(', ')}`);
+      const node = entryOf.merged();
       node.record();
       const operationId = node.text('operationId');
-      into.push({ method, path, node, pathItem, ...(operationId !== undefined && operationId !== '' && { operationId }) });
+      into.push({ method, path, ...(fragment !== undefined && { fragment }), node, pathItem, ...(operationId !== undefined && operationId !== '' && { operationId }) });
     } catch (error) {
       onBroken(method, error);
     }
   }
+}
+
+/** The fields of a path item that are operations, also those of methods that are not read. */
+function operationsOf(pathItem: DocumentNode): [string, DocumentNode][] {
+  return pathItem.entries().flatMap(([key, node]): [string, DocumentNode][] => {
+    if (METHODS.has(key)) return [[key, node]];
+    const isObject = typeof node.value === 'object' && node.value !== null && !Array.isArray(node.value);
+    if (key === 'additionalOperations' && isObject) return node.entries();
+    const isMethod = METHODS.has(key.toLowerCase()) || key === 'query' || (isObject && !key.startsWith('x-') && node.at('responses') !== undefined);
+    return isMethod ? [[key, node]] : [];
+  });
+}
+
+function withoutFragment(written: string): { path: string; fragment?: string } {
+  const at = written.indexOf('#');
+  return at < 0 ? { path: written } : { path: written.slice(0, at), fragment: written.slice(at) };
+}
+
+function withShared(operations: readonly FoundOperation[]): FoundOperation[] {
+  const byRoute = new Map<string, string[]>();
+  const routeOf = ({ method, path }: FoundOperation): string => `${method} ${path.replace(/\{[^{}]*\}/g, '{}')}`;
+  for (const operation of operations) {
+    const route = routeOf(operation);
+    const others = byRoute.get(route);
+    if (others) others.push(operation.operation);
+    else byRoute.set(route, [operation.operation]);
+  }
+  return operations.map((operation) => {
+    const sharedWith = (byRoute.get(routeOf(operation)) ?? []).filter((other) => other !== operation.operation);
+    return sharedWith.length === 0 ? operation : { ...operation, sharedWith };
+  });
 }
 
 /** Ids that are used once keep their names; of others the first does, and the rest are numbered around all of those. */
@@ -78,9 +118,9 @@ function named(operations: readonly Omit<FoundOperation, 'operation'>[]): FoundO
   });
 }
 
-function wishOf({ operationId, method, path }: Omit<FoundOperation, 'operation'>): string {
+function wishOf({ operationId, method, path, fragment = '' }: Omit<FoundOperation, 'operation'>): string {
   const given = camelCase(operationId ?? '');
-  return given === '' ? camelCase(`${method.toLowerCase()}${capitalised(path)}`) : given;
+  return given === '' ? camelCase(`${method.toLowerCase()}${capitalised(`${path}${fragment}`)}`) : given;
 }
 
 function naming({ operationId }: Omit<FoundOperation, 'operation'>, numbered: boolean): { naming?: string } {

@@ -15,10 +15,10 @@ const TEXT = /^text\/|[/+](xml|yaml|x-yaml|javascript|jwt|x-ndjson|ndjson|graphq
 
 /** The media types under `content`, the ones that a task can check best in front. */
 export function mediaIn(node: DocumentNode): Media[] {
-  const entries = node.at('content')?.entries() ?? [];
+  const entries = node.mapAt('content')?.entries() ?? [];
   const all = entries.flatMap(([name, media]) => {
     const type = name.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-    return /^[\w.+*-]+\/[\w.+*-]+$/.test(type) ? [{ type: type.includes('*') ? 'application/json' : type, kind: kindOf(type), node: media }] : [];
+    return /^[\w.+*-]+\/[\w.+*-]+$/.test(type) ? [{ type: type.includes('*') ? 'application/json' : type, kind: kindOf(type), node: media.target() }] : [];
   });
   return all.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || Number(b.type === 'application/json') - Number(a.type === 'application/json'));
 }

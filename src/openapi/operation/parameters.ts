@@ -33,11 +33,11 @@ const OWN_HEADERS = new Set([
 const ALWAYS_SENT = new Set(['host', 'content-length', 'connection', 'user-agent']);
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** The parameters of an operation; its own ones replace those of its path. */
+/** The parameters of an operation; its own ones replace those of its path, and those beside a `$ref` the ones behind it. */
 export function readParameters(node: DocumentNode, pathItem: DocumentNode, schemas: SchemaReader): Parameter[] {
   const byKey = new Map<string, Parameter>();
-  for (const owner of [pathItem, node]) {
-    for (const entry of owner.at('parameters')?.elements() ?? []) {
+  for (const owner of [...pathItem.layers(), ...node.layers()]) {
+    for (const entry of owner.follow('parameters')?.elements() ?? []) {
       const parameter = readParameter(entry.target(), schemas);
       if (parameter) byKey.set(`${parameter.place} ${parameter.name}`, parameter);
     }
@@ -63,12 +63,12 @@ function readParameter(node: DocumentNode, schemas: SchemaReader): Parameter | u
 }
 
 function shapeOfParameter(node: DocumentNode, schemas: SchemaReader): Shape {
-  const schema = node.at('schema') ?? contentOf(node)?.[1].at('schema');
+  const schema = node.at('schema') ?? contentOf(node)?.[1].target().at('schema');
   return schema ? schemas.shapeOf(schema) : { kind: 'unknown' };
 }
 
 function contentOf(node: DocumentNode): [string, DocumentNode] | undefined {
-  return node.at('content')?.entries()[0];
+  return node.mapAt('content')?.entries()[0];
 }
 
 function writingOf(node: DocumentNode, place: Parameter['place'], shape: Shape, names: NamedShapes): FieldWriting {

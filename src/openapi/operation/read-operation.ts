@@ -66,6 +66,7 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
   const said: OperationDecision = { ...documented.decision, ...decision };
   const open = [...(found.naming === undefined ? [] : [`name: ${found.naming}`])];
   if (input.undescribed.length > 0) open.push(`path: no parameter describes ${input.undescribed.join(', ')}; any text is taken`);
+  if (found.sharedWith) open.push(sharedRoute(found.fragment, found.sharedWith));
   const effect = said.effect ?? usual;
   const ignored = documented.ignored.filter((field) => !Object.hasOwn(decision, field));
   if (ignored.length > 0) open.push(`${EXTENSION}: ${ignored.join(', ')} not believed, since a document decides nothing that makes a call less careful; decide yourself, or trust the document (trustDecisions)`);
@@ -107,9 +108,15 @@ function usualEffect(method: string, { input, places, writing }: TaskInputPlan):
 
 /** The path as a request line can hold it. */
 function sendable({ node, path }: FoundOperation): string {
-  if (path.includes('#')) node.refuse('its path holds a "#", and what follows that is never sent');
   if (/[{}]/.test(path.replace(/\{[^{}]+\}/g, ''))) node.refuse('its path has braces that name no parameter');
   return path.replace(/[^\x21-\x7e]/gu, encodeURIComponent);
+}
+
+/** Operations that only a fragment, or the name of a parameter, tells apart, are one and the same for the provider. */
+function sharedRoute(fragment: string | undefined, others: readonly string[]): string {
+  const names = `${others.slice(0, 3).join(', ')}${others.length > 3 ? ` and ${others.length - 3} more` : ''}`;
+  const why = fragment === undefined ? '' : `; ${JSON.stringify(fragment)} is never sent`;
+  return `path: it is sent to the same method and path as ${names}${why}, so that only the input tells the provider which of them is meant`;
 }
 
 /** An operation as people choose it, before it is read. */

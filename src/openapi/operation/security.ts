@@ -58,7 +58,7 @@ export class Security {
     for (const [field, setting] of Object.entries(choices.fields)) refuseSetting(`secretFields.${field}`, setting);
     for (const [scheme, choice] of Object.entries(choices.schemes)) {
       if ('setting' in choice) refuseSetting(`credentials.${scheme}.setting`, choice.setting);
-      if (!root.at('components')?.at('securitySchemes')?.at(scheme)) throw new TypeError(`credentials.${scheme}: the document has no such security scheme.`);
+      if (!root.mapAt('components')?.mapAt('securitySchemes')?.at(scheme)) throw new TypeError(`credentials.${scheme}: the document has no such security scheme.`);
     }
   }
 
@@ -73,7 +73,7 @@ export class Security {
   }
 
   #asDescribed(node: DocumentNode): SignIn {
-    const requirement = this.#pick(node.at('security') ?? this.#root.at('security'));
+    const requirement = this.#pick(node.follow('security') ?? this.#root.follow('security'));
     const schemes = (requirement?.entries() ?? []).map(([name]) => name);
     const rules: CredentialRule[] = [];
     const headers: Record<string, string> = {};
@@ -94,7 +94,7 @@ export class Security {
   }
 
   #pick(security: DocumentNode | undefined): DocumentNode | undefined {
-    const ways = security?.elements() ?? [];
+    const ways = security?.elements().map((way) => way.target()) ?? [];
     const signed = ways.filter((way) => way.entries().length > 0);
     if (signed.length === 0) return undefined;
     const { preferred } = this.#choices;
@@ -110,7 +110,7 @@ export class Security {
   }
 
   #scheme(name: string): DocumentNode | undefined {
-    return this.#root.at('components')?.at('securitySchemes')?.follow(name);
+    return this.#root.mapAt('components')?.mapAt('securitySchemes')?.follow(name);
   }
 
   #isUsable(name: string): boolean {
@@ -154,7 +154,7 @@ export class Security {
 
   /** A token is fetched where the document says; an operator who names a setting for the scheme has the token in it. */
   #clientOf(name: string, scheme: DocumentNode, names: Names): Names & Pick<CredentialRule, 'clientCredentials'> {
-    const tokenUrl = scheme.at('flows')?.at('clientCredentials')?.text('tokenUrl');
+    const tokenUrl = scheme.mapAt('flows')?.follow('clientCredentials')?.text('tokenUrl');
     if (tokenUrl === undefined || !isTokenUrl(tokenUrl) || this.#choiceOf(name)) return names;
     const { setting, formerly = '' } = names;
     const settings = { tokenUrl: `${setting}_TOKEN_URL`, scope: `${setting}_SCOPE`, audience: `${setting}_AUDIENCE` };
@@ -189,7 +189,7 @@ export class Security {
 
   #schemesBySetting(): ReadonlyMap<string, readonly string[]> {
     const schemes = new Map<string, string[]>();
-    for (const [name] of this.#root.at('components')?.at('securitySchemes')?.entries() ?? []) {
+    for (const [name] of this.#root.mapAt('components')?.mapAt('securitySchemes')?.entries() ?? []) {
       const rule = this.#choiceOf(name) ? undefined : this.#usableRule(name);
       for (const setting of rule ? settingsReadFor(rule) : []) schemes.set(setting, [...(schemes.get(setting) ?? []), name]);
     }

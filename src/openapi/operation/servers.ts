@@ -28,7 +28,7 @@ interface Server {
 
 /** The servers of a document, path or operation. A sandbox is the default where there is one; production has to be named. */
 export function readServers(servers: DocumentNode | undefined, location: string): Servers {
-  const found = (servers?.elements() ?? []).flatMap((server) => serversOf(server, location));
+  const found = (servers?.target().elements() ?? []).flatMap((server) => serversOf(server.target(), location));
   const usable = found.filter(({ url }) => /^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/.test(url));
   if (usable.length === 0) {
     const open = 'the document names no address that can be called; set the base URL';
@@ -50,7 +50,7 @@ function serversOf(server: DocumentNode, location: string): Server[] {
   const template = server.text('url') ?? server.refuse('a server must have a url');
   if (template.length > MAX_URL) server.refuse(`its url has more than ${MAX_URL} characters`);
   const description = server.text('description') ?? '';
-  return filled(template, server.at('variables')).map(({ url, values }) => {
+  return filled(template, server.mapAt('variables')).map(({ url, values }) => {
     const absolute = URL.canParse(url, location) && (/^https?:/.test(location) || /^https?:/.test(url)) ? new URL(url, location).href : url;
     const words = `${values.join(' ')} ${description} ${hostOf(absolute)}`.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean);
     return { url: (absolute.split(/[?#]/, 1)[0] ?? '').replace(/(?<!\/)\/+$/, ''), name: values.join(' ') || description, words };
@@ -61,8 +61,8 @@ function serversOf(server: DocumentNode, location: string): Server[] {
 function filled(template: string, variables: DocumentNode | undefined): { url: string; values: string[] }[] {
   let made = [{ url: template, values: [] as string[] }];
   for (const [, variable = ''] of template.matchAll(/\{([^{}]*)\}/g)) {
-    const node = variables?.at(variable);
-    const listed = node?.at('enum')?.elements().map(({ value }) => String(value)) ?? [];
+    const node = variables?.follow(variable);
+    const listed = node?.follow('enum')?.elements().map(({ value }) => String(value)) ?? [];
     const usual = node?.text('default') ?? '';
     const choices = listed.length > 1 ? [...new Set([...(usual === '' ? [] : [usual]), ...listed])] : [usual];
     if (made.length * choices.length > MAX_ENVIRONMENTS) choices.splice(1);

@@ -32,7 +32,7 @@ export class Inheritance {
 
   /** The values that the discriminator of `node` maps to this schema. */
   mappedTo(node: DocumentNode, schema: DocumentNode): string[] {
-    const mapping = node.at('discriminator')?.at('mapping');
+    const mapping = node.follow('discriminator')?.mapAt('mapping');
     if (mapping === undefined) return [];
     const values = this.#valuesByTarget(mapping);
     return [schema.id, schema.key].flatMap((target) => values.get(target) ?? []);
@@ -53,7 +53,7 @@ export class Inheritance {
 
   #index(): Map<string, DocumentNode[]> {
     const children = new Map<string, DocumentNode[]>();
-    for (const [, schema] of this.#root.at('components')?.at('schemas')?.entries() ?? []) {
+    for (const [, schema] of this.#root.mapAt('components')?.mapAt('schemas')?.entries() ?? []) {
       const parts = schema.at('allOf');
       if (!parts || !Array.isArray(parts.value)) continue;
       for (const part of parts.elements()) {

@@ -140,9 +140,9 @@ export class SchemaReader implements NamedShapes {
     const literals = literalsOf(node, types, this.#context);
     let shape: Shape = literals ?? unionOf(types.map((type) => shapeOfType(type, node, this.#context)));
     if (types.length === 0 && !literals) shape = { kind: 'unknown' };
-    for (const part of node.at('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(part));
+    for (const part of node.follow('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(part));
     for (const key of ['oneOf', 'anyOf'] as const) {
-      const options = node.at(key);
+      const options = node.follow(key);
       if (options) shape = this.both(shape, this.#options(node, options));
     }
     // A choice without null has none, whatever stands beside it; an answer is not refused for that.

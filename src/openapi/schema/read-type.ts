@@ -34,7 +34,7 @@ export function typesOf(node: DocumentNode, version: '3.0' | '3.1'): TypeName[] 
 /** The literals that a schema names; for an answer only their types count, since a provider may add one. */
 export function literalsOf(node: DocumentNode, types: readonly TypeName[], { direction }: ReadingContext): Shape | undefined {
   const constant = node.at('const');
-  const list = node.at('enum');
+  const list = node.follow('enum');
   if (!constant && !list) return undefined;
   const values: unknown[] = constant ? [constant.value] : (list?.elements() ?? []).map(({ value }) => value);
   if (values.length === 0) list?.refuse('must name at least one value');
@@ -99,7 +99,7 @@ function numberShape(type: 'number' | 'integer', node: DocumentNode, { direction
 
 function arrayShape(node: DocumentNode, { direction, shapeOf }: ReadingContext): Shape {
   const items = node.at('items');
-  const first = node.at('prefixItems');
+  const first = node.follow('prefixItems');
   if (first) {
     const atLeast = direction === 'input' ? (node.number('minItems') ?? 0) : 0;
     return { kind: 'tuple', items: first.elements().map(shapeOf), rest: items ? shapeOf(items) : { kind: 'unknown' }, atLeast };
@@ -111,9 +111,9 @@ function arrayShape(node: DocumentNode, { direction, shapeOf }: ReadingContext):
 
 function objectShape(node: DocumentNode, context: ReadingContext): ObjectShape {
   const { direction } = context;
-  const required = new Set((node.at('required')?.elements() ?? []).map(({ value }) => String(value)));
+  const required = new Set((node.follow('required')?.elements() ?? []).map(({ value }) => String(value)));
   const fields = new Map<string, FieldShape>();
-  for (const [name, schema] of node.at('properties')?.entries() ?? []) {
+  for (const [name, schema] of node.mapAt('properties')?.entries() ?? []) {
     if (isHidden(schema, direction)) required.delete(name);
     else fields.set(name, { shape: context.shapeOf(schema), required: required.has(name) });
   }
@@ -131,7 +131,7 @@ function isHidden(schema: DocumentNode, direction: Direction): boolean {
 
 function restOf(node: DocumentNode, { shapeOf }: ReadingContext): ObjectShape['rest'] {
   const additional = node.at('additionalProperties');
-  const patterns = node.at('patternProperties')?.entries() ?? [];
+  const patterns = node.mapAt('patternProperties')?.entries() ?? [];
   if (patterns.length > 0) {
     const shapes = patterns.map(([, schema]) => shapeOf(schema));
     if (additional && additional.value !== false) shapes.push(additional.value === true ? { kind: 'unknown' } : shapeOf(additional));
