@@ -1,100 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runInThisContext } from 'node:vm';
 import fc from 'fast-check';
-import ts from 'typescript';
-import { z } from 'zod';
 import { openDocument } from '../../src/openapi/document/document';
 import { readApi } from '../../src/openapi/read-api';
 import { sourceFiles } from '../../src/openapi/source/task-source';
 import type { SourceFile } from '../../src/openapi/source/task-source';
 import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import type { HttpTask } from '../../src/tasks/define';
-import * as workflowEntry from '../../src/tasks/define';
-import { defineService } from '../../src/tasks/service';
 import { documentWith, jsonBody, operation, plaidDocument } from './documents';
 import { inputsOf } from './examples';
+import { complaintsAbout, shown, tasksIn } from './generated-code';
 
-const ROOT = join(__dirname, '..', '..');
 const fixture = (name: string): string => readFileSync(join(__dirname, 'fixtures', name), 'utf8');
 
 function filesOf(document: unknown): SourceFile[] {
   return sourceFiles(readApi(openDocument(document)));
-}
-
-/** Runs generated files without a compiler's checks and answers the tasks that they export. */
-function tasksIn(files: readonly SourceFile[]): HttpTask[] {
-  const modules: Record<string, object> = { 'temporal-http-tasks/workflow': { ...workflowEntry, defineService }, zod: { z } };
-  for (const { name, text } of files) {
-    const { outputText } = ts.transpileModule(text, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 } });
-    const exported = {};
-    const run = runInThisContext(`(require, exports) => {${outputText}\n}`) as (require: (id: string) => unknown, exports: object) => void;
-    run((id) => modules[id], exported);
-    modules[`./${name.replace(/\.ts$/, '')}`] = exported;
-  }
-  return files.filter(({ shared }) => !shared).map(({ name, exports }) => (modules[`./${name.replace(/\.ts$/, '')}`] as Record<string, HttpTask>)[exports]!);
-}
-
-const parsed = new Map<string, ts.SourceFile | undefined>();
-
-/** Every program reads the types of the whole package; they are parsed once. */
-function hostFor(options: ts.CompilerOptions): ts.CompilerHost {
-  const host = ts.createCompilerHost(options);
-  return {
-    ...host,
-    getSourceFile: (path, target) => {
-      if (!path.startsWith(ROOT)) return host.getSourceFile(path, target);
-      if (!parsed.has(path)) parsed.set(path, host.getSourceFile(path, target));
-      return parsed.get(path);
-    },
-  };
-}
-
-/** What the compiler says about generated files in a strict project that uses the package. */
-function complaintsAbout(files: readonly SourceFile[]): string[] {
-  const folder = mkdtempSync(join(tmpdir(), 'http-tasks-generated-'));
-  try {
-    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    for (const { name, text } of files) writeFileSync(join(folder, name), text);
-    const options: ts.CompilerOptions = {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.Node16,
-      moduleResolution: ts.ModuleResolutionKind.Node16,
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      noUnusedLocals: true,
-      noUnusedParameters: true,
-      declaration: true,
-      skipLibCheck: true,
-      types: [],
-      paths: { 'temporal-http-tasks/workflow': [join(ROOT, 'src', 'workflow.ts')] },
-      rootDir: '/',
-      outDir: join(folder, 'out'),
-    };
-    const names = files.map(({ name }) => join(folder, name));
-    const program = ts.createProgram(names, options, hostFor(options));
-    const diagnostics = names.flatMap((name) => {
-      const file = program.getSourceFile(name);
-      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file), ...program.getDeclarationDiagnostics(file)];
-    });
-    return diagnostics.map(({ file, messageText }) => `${file?.fileName.split('/').pop()}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** All of a task that JSON can show, without what version 0.1.0 read, which stands in no file. */
-function shown(task: HttpTask): unknown {
-  const { input, output, ...data } = task;
-  const schema = (one: z.ZodType, io: 'input' | 'output') => inOneForm(z.toJSONSchema(one, { io, unrepresentable: 'any' }));
-  return JSON.parse(JSON.stringify({ ...data, input: schema(input, 'input'), output: schema(output, 'output') }, (key, value: unknown) => (key === 'formerly' ? undefined : value))) as unknown;
-}
-
-/** Without the names of shared parts, which a lazy schema and a constant are numbered by differently. */
-function inOneForm(schema: unknown): unknown {
-  return JSON.parse(JSON.stringify(schema).replace(/__schema\d+/g, '__schema'));
 }
 
 const SAME = ['plaid-excerpt.yml', 'shop.yml'] as const;

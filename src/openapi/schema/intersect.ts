@@ -4,22 +4,92 @@ import type { ArrayShape, FieldShape, NamedShapes, NumberShape, ObjectShape, Sha
 /** A union of more options than this is not taken apart: two of them would make a product. */
 const MAX_OPTIONS = 48;
 
+/** Intersections within one another; deeper ones are made when they are asked for. */
+const MAX_NESTING = 100;
+
+/** Named shapes, among which an intersection can be kept for later. */
+export interface DeferringShapes extends NamedShapes {
+  /**
+   * Names the intersection of two shapes, which is made when it is asked for.
+   *
+   * @param key equal for two intersections of the same shapes.
+   */
+  defer(key: string, a: Shape, b: Shape): Shape;
+}
+
 /**
  * Makes one shape of two that both have to hold, as `allOf` says. Strict objects have to become one: checked one after the
  * other, each would refuse the other's fields.
+ *
+ * Each shape is known by the shapes it was made of, so that the same ones make the same shape however often and in
+ * whatever order they meet. Recursive schemas therefore lead back to a shape that is there, and come to an end.
  */
 export class Intersection {
-  readonly #names: NamedShapes;
+  readonly #names: DeferringShapes;
   readonly #open = new Set<string>();
+  readonly #made = new Map<string, Shape>();
+  readonly #sources = new WeakMap<Shape, ReadonlySet<string>>();
+  readonly #namedSources = new Map<string, ReadonlySet<string>>();
+  #count = 0;
 
-  constructor(names: NamedShapes) {
+  constructor(names: DeferringShapes) {
     this.#names = names;
   }
 
   of(a: Shape, b: Shape): Shape {
-    const merged = this.#merge(a, b);
+    const merged = this.#once(a, b);
     const description = b.description ?? a.description;
-    return description === merged.description ? merged : { ...merged, description };
+    if (description === merged.description) return merged;
+    return this.#keep({ ...merged, description }, this.#sourcesOf(merged));
+  }
+
+  #once(a: Shape, b: Shape): Shape {
+    if (b.kind === 'unknown' || a.kind === 'never') return a;
+    if (a.kind === 'unknown' || b.kind === 'never') return b;
+    const [left, right] = [this.#sourcesOf(a), this.#sourcesOf(b)];
+    const sources = new Set([...left, ...right]);
+    if (sources.size === left.size) return a;
+    if (sources.size === right.size) return b;
+    const key = [...sources].sort().join(' & ');
+    const known = this.#made.get(key);
+    if (known) return known;
+    if (this.#open.has(key) || this.#open.size >= MAX_NESTING) return this.#deferred(key, sources, a, b);
+    this.#open.add(key);
+    try {
+      const made = this.#keep(this.#merge(a, b), sources);
+      this.#made.set(key, made);
+      return made;
+    } finally {
+      this.#open.delete(key);
+    }
+  }
+
+  #deferred(key: string, sources: ReadonlySet<string>, a: Shape, b: Shape): Shape {
+    const shape = this.#names.defer(key, a, b);
+    if (shape.kind === 'named') this.#namedSources.set(shape.id, sources);
+    return shape;
+  }
+
+  /** What a shape was made of: names, and a number for each shape that has none. */
+  #sourcesOf(shape: Shape): ReadonlySet<string> {
+    if (shape.kind === 'named') return this.#namedSources.get(shape.id) ?? new Set([shape.id]);
+    return this.#sources.get(shape) ?? this.#keepSources(shape, new Set([String((this.#count += 1))]));
+  }
+
+  #keep(shape: Shape, sources: ReadonlySet<string>): Shape {
+    if (shape.kind !== 'named' && !this.#sources.has(shape)) this.#keepSources(shape, sources);
+    return shape;
+  }
+
+  #keepSources(shape: Shape, sources: ReadonlySet<string>): ReadonlySet<string> {
+    this.#sources.set(shape, sources);
+    return sources;
+  }
+
+  /** The intersection that was kept for later; undefined while what it is made of is still being read. */
+  undeferred(a: Shape, b: Shape): Shape | undefined {
+    const [left, right] = [resolved(a, this.#names), resolved(b, this.#names)];
+    return left.kind === 'named' || right.kind === 'named' ? undefined : this.#merge(left, right);
   }
 
   #merge(a: Shape, b: Shape): Shape {
@@ -40,16 +110,10 @@ export class Intersection {
   }
 
   #named(a: Shape, b: Shape): Shape {
-    const pair = `${a.kind === 'named' ? a.id : ''} ${b.kind === 'named' ? b.id : ''}`;
     const [left, right] = [resolved(a, this.#names), resolved(b, this.#names)];
-    const endless = left.kind === 'named' || right.kind === 'named' || this.#open.has(pair);
-    if (endless) return { kind: 'both', parts: [a, b] };
-    this.#open.add(pair);
-    try {
-      return this.of(left, right);
-    } finally {
-      this.#open.delete(pair);
-    }
+    if (left.kind !== 'named' && right.kind !== 'named') return this.#merge(left, right);
+    const sources = new Set([...this.#sourcesOf(a), ...this.#sourcesOf(b)]);
+    return this.#deferred([...sources].sort().join(' & '), sources, a, b);
   }
 
   #union(union: Extract<Shape, { kind: 'union' }>, other: Shape, withOther: (option: Shape) => Shape): Shape {

@@ -1,20 +1,23 @@
 import type { DocumentNode } from '../document/document-node';
 import { Intersection } from './intersect';
+import type { DeferringShapes } from './intersect';
 import { literalsOf, shapeOfType, typesOf } from './read-type';
 import type { ReadingContext } from './read-type';
 import { hasHeirs, heirsOf, Inheritance, withLiteral } from './inheritance';
 import { orNull, resolved, unionOf } from './shape';
-import type { Direction, NamedShapes, Shape } from './shape';
+import type { Direction, Shape } from './shape';
 import { OpenApiError } from '../document/openapi-error';
 
 /** Schemas nested in one another without a name between them, or by `allOf`. */
 const MAX_NESTING = 300;
 
-/** A schema that was met by its name. */
+/** A schema that was met by its name, or an intersection that is made when it is asked for. */
 interface Entry {
+  /** Where it stands; of an intersection, where its first part does. */
   node: DocumentNode;
-  /** Read as it stands, although others inherit from it. */
-  own: boolean;
+  name: string;
+  /** Undefined when something it needs is still being read. */
+  read: () => Shape | undefined;
   state: 'waiting' | 'open' | 'read' | 'sound' | OpenApiError;
   shape?: Shape;
 }
@@ -23,7 +26,7 @@ interface Entry {
  * Reads schemas as shapes. Schemas with a name are read when somebody asks for them, since in large documents each leads
  * to thousands of others.
  */
-export class SchemaReader implements NamedShapes {
+export class SchemaReader implements DeferringShapes {
   readonly #context: ReadingContext;
   readonly #entries = new Map<string, Entry>();
   readonly #inheritance: Inheritance;
@@ -60,7 +63,18 @@ export class SchemaReader implements NamedShapes {
   }
 
   nameOf(id: string): string {
-    return this.#entries.get(id)?.node.key ?? '';
+    return this.#entries.get(id)?.name ?? '';
+  }
+
+  defer(key: string, a: Shape, b: Shape): Shape {
+    const [first, ...others] = [a, b].flatMap((part) => (part.kind === 'named' ? (this.#entries.get(part.id) ?? []) : []));
+    if (!first) return { kind: 'both', parts: [a, b] };
+    const id = `all of ${key}`;
+    if (!this.#entries.has(id)) {
+      const name = [first, ...others].map((entry) => entry.name).join(' and ');
+      this.#entries.set(id, { node: first.node, name, read: () => this.#intersection.undeferred(a, b), state: 'waiting' });
+    }
+    return { kind: 'named', id };
   }
 
   /**
@@ -76,9 +90,9 @@ export class SchemaReader implements NamedShapes {
       const entry = this.#entries.get(id);
       if (!entry || entry.state === 'sound' || seen.has(id)) continue;
       seen.add(id);
-      const found = this.find(id);
+      const found = this.find(id) ?? entry.node.refuse('leads back to itself with nothing between');
       visited.push(entry);
-      if (found) waiting.push(...idsIn(found));
+      waiting.push(...idsIn(found));
     }
     for (const id of seen) this.#refuseEndless(id);
     for (const entry of visited) entry.state = 'sound';
@@ -99,8 +113,9 @@ export class SchemaReader implements NamedShapes {
   #readEntry(entry: Entry): void {
     entry.state = 'open';
     try {
-      entry.shape = this.#readNamed(entry);
-      entry.state = 'read';
+      const shape = entry.read();
+      entry.state = shape ? 'read' : 'waiting';
+      if (shape) entry.shape = shape;
     } catch (error) {
       entry.state = error instanceof OpenApiError ? error : 'waiting';
       throw error;
@@ -108,7 +123,7 @@ export class SchemaReader implements NamedShapes {
   }
 
   /** What is sent in place of a base is one of its heirs; of what is received, code relies on the base only. */
-  #readNamed({ node, own }: Entry): Shape {
+  #readNamed(node: DocumentNode, own: boolean): Shape {
     const heirs = own || this.#context.direction === 'output' ? [] : heirsOf(node, this.#inheritance);
     if (heirs.length === 0) return this.shapeOf(node);
     const field = node.at('discriminator')?.text('propertyName') ?? '';
@@ -120,7 +135,7 @@ export class SchemaReader implements NamedShapes {
 
   #named(target: DocumentNode, own = false): Shape {
     const id = own ? `${target.id}!own` : target.id;
-    if (!this.#entries.has(id)) this.#entries.set(id, { node: target, own, state: 'waiting' });
+    if (!this.#entries.has(id)) this.#entries.set(id, { node: target, name: target.key, read: () => this.#readNamed(target, own), state: 'waiting' });
     return { kind: 'named', id };
   }
 

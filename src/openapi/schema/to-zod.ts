@@ -16,7 +16,9 @@ export class ZodShapes {
 
   of(shape: Shape): z.ZodType {
     const schema = this.#bare(shape);
-    return shape.description === undefined ? schema : schema.describe(shape.description);
+    if (shape.description === undefined) return schema;
+    // A description makes a copy of the schema. A copy of one that leads back to itself would hold a copy of its own, without end.
+    return (shape.kind === 'named' ? z.lazy(() => schema) : schema).describe(shape.description);
   }
 
   #bare(shape: Shape): z.ZodType {

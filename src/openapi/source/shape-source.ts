@@ -19,17 +19,25 @@ export class ShapeSource {
   readonly #names: NamedShapes;
   readonly #direction: Direction;
   readonly #constantOf: (id: string) => string | undefined;
+  readonly #recursive: ReadonlySet<string>;
 
-  /** @param constantOf the name of the constant that holds a named schema; undefined for one that is written where it is used. */
-  constructor(names: NamedShapes, direction: Direction, constantOf: (id: string) => string | undefined) {
+  /**
+   * @param constantOf the name of the constant that holds a named schema; undefined for one that is written where it is used.
+   * @param recursive the named schemas that lead back to themselves.
+   */
+  constructor(names: NamedShapes, direction: Direction, constantOf: (id: string) => string | undefined, recursive: ReadonlySet<string>) {
     this.#names = names;
     this.#direction = direction;
     this.#constantOf = constantOf;
+    this.#recursive = recursive;
   }
 
   of(shape: Shape): Layout {
     const code = this.#bare(shape);
-    return shape.description === undefined ? code : [code, called('.describe', quoted(shape.description))];
+    if (shape.description === undefined) return code;
+    // A description makes a copy, and a copy of what leads back to itself would hold a copy of its own, without end.
+    const described = shape.kind === 'named' && this.#recursive.has(shape.id) ? called('z.lazy', ['() => ', code]) : code;
+    return [described, called('.describe', quoted(shape.description))];
   }
 
   #bare(shape: Shape): Layout {

@@ -141,7 +141,7 @@ class TaskText {
       if (ordered.recursive.has(id)) types.set(id, freeName(pascalCase(names.nameOf(id)), this.#taken));
       constants.set(id, freeName(camelCase(names.nameOf(id)) || 'schema', this.#taken));
     }
-    const source = new ShapeSource(names, direction, (id) => constants.get(id));
+    const source = new ShapeSource(names, direction, (id) => constants.get(id), ordered.recursive);
     const typeOf = (id: string): string | undefined => types.get(id) ?? (constants.has(id) ? `z.infer<typeof ${constants.get(id)}>` : undefined);
     const typed = new TypeSource(names, direction, typeOf);
     return { source, constants: [...constants].map(([id, constant]) => constantText(names.find(id) ?? { kind: 'unknown' }, constant, types.get(id), source, typed)) };
