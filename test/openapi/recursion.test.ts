@@ -53,8 +53,8 @@ const RECURSIVE: Record<string, { schemas: Json; good: readonly unknown[]; bad: 
   },
   'a base with heirs that hold the base': {
     schemas: {
-      Node: object({ kind: TEXT, parts: list({ description: 'Parts.', allOf: [ref('Node')] }) }, { required: ['kind'], discriminator: { propertyName: 'kind' } }),
-      Group: { allOf: [ref('Node'), object({ first: { description: 'First.', allOf: [ref('Node')] } })] },
+      Node: object({ kind: TEXT, parts: list(ref('Node', { description: 'Part.' })) }, { required: ['kind'], discriminator: { propertyName: 'kind' } }),
+      Group: { allOf: [ref('Node'), object({ first: ref('Node', { description: 'First.' }) })] },
       Leaf: { allOf: [ref('Node'), object({ text: TEXT })] },
     },
     good: [{ kind: 'Group', first: { kind: 'Leaf', text: 'a' }, parts: [{ kind: 'Leaf' }] }],

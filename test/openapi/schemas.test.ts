@@ -1,7 +1,20 @@
 import { z } from 'zod';
+import type { HttpTask } from '../../src/tasks/define';
+import { InvalidInputError, parseInput } from '../../src/tasks/parse-input';
 import { readerOf, takes, taskFor } from './documents';
 
 const TEXT = { type: 'string' };
+
+/** What is said about an input that is refused. */
+function problemWith(task: HttpTask, input: unknown): string | undefined {
+  try {
+    parseInput(task.name, task.input, input);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return error.problems.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  }
+}
 
 /** Whether a task of this body schema takes this value in its field `x`. */
 function takesX(schema: unknown, x: unknown, more: Parameters<typeof taskFor>[1] = {}): boolean {
@@ -78,16 +91,23 @@ describe('A schema of an input', () => {
   const Card = { type: 'object', properties: { kind: TEXT, number: TEXT }, required: ['number'] };
   const Account = { type: 'object', properties: { kind: TEXT, iban: TEXT }, required: ['iban'] };
 
-  it('with a discriminator is told apart by it, and says which field is wrong', () => {
+  it('with a discriminator takes what one of its options takes, and says which field is wrong', () => {
     const oneOf = [{ $ref: '#/components/schemas/Card' }, { $ref: '#/components/schemas/Account' }];
     const discriminator = { propertyName: 'kind', mapping: { card: '#/components/schemas/Card' } };
     const task = taskFor({ type: 'object', properties: { pay: { oneOf, discriminator } } }, { schemas: { Card, Account } });
     expect(takes(task, { pay: { kind: 'card', number: '1' } })).toBe(true);
     expect(takes(task, { pay: { kind: 'Account', iban: '1' } })).toBe(true);
-    expect(takes(task, { pay: { kind: 'card', iban: '1' } })).toBe(false);
-    const wrong = task.input.safeParse({ pay: { kind: 'card' } });
-    expect(wrong.error?.issues[0]).toMatchObject({ path: ['pay', 'number'] });
-    expect(task.input.safeParse({ pay: { kind: 'cash' } }).error?.issues[0]).toMatchObject({ path: ['pay', 'kind'] });
+    // A discriminator says which option is meant, and makes no value wrong that an option allows.
+    expect(takes(task, { pay: { kind: 'card', iban: '1' } })).toBe(true);
+    expect(takes(task, { pay: { kind: 'visa', number: '1' } })).toBe(true);
+    expect(takes(task, { pay: { kind: 'card', owner: '1' } })).toBe(false);
+    expect(problemWith(task, { pay: { kind: 'card' } })).toBe('pay.number: must be given');
+    expect(problemWith(task, { pay: 'card' })).toMatch(/^pay: /);
+    const told = (name: string, schema: { properties: object; required: string[] }) => ({ ...schema, properties: { ...schema.properties, kind: { type: 'string', enum: [name] } }, required: ['kind', ...schema.required] });
+    const apart = taskFor({ type: 'object', properties: { pay: { oneOf, discriminator } } }, { schemas: { Card: told('card', Card), Account: told('account', Account) } });
+    expect(takes(apart, { pay: { kind: 'card', iban: '1' } })).toBe(false);
+    expect(problemWith(apart, { pay: { kind: 'account' } })).toBe('pay.iban: must be given');
+    expect(problemWith(apart, { pay: { kind: 'cash' } })).toMatch(/^pay\.kind: /);
   });
 
   it('that others inherit from stands for each of them', () => {
@@ -96,7 +116,7 @@ describe('A schema of an input', () => {
     const task = taskFor({ type: 'object', properties: { pay: { $ref: '#/components/schemas/Pay' } } }, { schemas: { Pay, Card: heir(Card), Account: heir(Account) } });
     expect(takes(task, { pay: { kind: 'card', sum: 1, number: '1' } })).toBe(true);
     expect(takes(task, { pay: { kind: 'Account', sum: 1, iban: '1' } })).toBe(true);
-    expect(takes(task, { pay: { kind: 'card', sum: 1, iban: '1' } })).toBe(false);
+    expect(takes(task, { pay: { kind: 'card', sum: 1, owner: '1' } })).toBe(false);
     expect(takes(task, { pay: { kind: 'card', number: '1' } })).toBe(false);
   });
 

@@ -27,6 +27,17 @@ export class DocumentNode {
     return new DocumentNode(document, document.location, document.file(document.location));
   }
 
+  /** The files that the document consists of beside the first one. */
+  otherFiles(): DocumentNode[] {
+    const others = this.#document.locations.filter((location) => location !== this.#document.location);
+    return others.map((location) => new DocumentNode(this.#document, location, this.#document.file(location)));
+  }
+
+  /** What a reference leads to that stands in the place of this value. */
+  leadTo(reference: string): DocumentNode {
+    return new DocumentNode(this.#document, this.#file, { $ref: reference }, this.#parent, this.#key).#once(0);
+  }
+
   /** The last part of its pointer: a schema's name, a path, a place in a list. */
   get key(): string {
     return this.#key;

@@ -25,6 +25,11 @@ export class OpenApiDocument {
     return versionOf((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.0') ? '3.0' : '3.1';
   }
 
+  /** Where its files came from, the first one first. */
+  get locations(): string[] {
+    return [...this.#files.keys()];
+  }
+
   /** What stands in one of its files; undefined when it is none of them. */
   file(location: string): unknown {
     return this.#files.get(location);

@@ -96,6 +96,9 @@ export class Intersection {
     if (isSameShape(a, b) || b.kind === 'unknown' || a.kind === 'never') return a;
     if (a.kind === 'unknown' || b.kind === 'never') return b;
     if (a.kind === 'named' || b.kind === 'named') return this.#named(a, b);
+    if (a.guessed && b.guessed) return this.#guesses(a, b);
+    if (a.guessed) return this.#narrowedByGuess(b, a);
+    if (b.guessed) return this.#narrowedByGuess(a, b);
     if (a.kind === 'union') return this.#union(a, b, (option) => this.of(option, b));
     if (b.kind === 'union') return this.#union(b, a, (option) => this.of(a, option));
     if (a.kind === 'both' || b.kind === 'both') return { kind: 'both', parts: [a, b].flatMap((part) => (part.kind === 'both' ? part.parts : [part])) };
@@ -114,6 +117,25 @@ export class Intersection {
     if (left.kind !== 'named' && right.kind !== 'named') return this.#merge(left, right);
     const sources = new Set([...this.#sourcesOf(a), ...this.#sourcesOf(b)]);
     return this.#deferred([...sources].sort().join(' & '), sources, a, b);
+  }
+
+  /** Keywords for several kinds of values: each kind has those of both sides. */
+  #guesses(a: Shape, b: Shape): Shape {
+    const [left, right] = [guessesIn(a), guessesIn(b)];
+    const both = left.map((one): Shape => {
+      const other = right.find(({ kind }) => kind === one.kind);
+      return other ? { ...this.#merge(certain(one), certain(other)), guessed: true } : one;
+    });
+    const all = [...both, ...right.filter(({ kind }) => !left.some((one) => one.kind === kind))];
+    const [only] = all;
+    return only && all.length === 1 ? only : { kind: 'union', options: all, guessed: true };
+  }
+
+  /** What is known of a value, with the keywords for values of that kind; the others do not concern it. */
+  #narrowedByGuess(known: Shape, guess: Shape): Shape {
+    if (known.kind === 'union') return this.#union(known, guess, (option) => this.of(option, guess));
+    const fitting = guessesIn(guess).find(({ kind }) => kind === known.kind || (kind === 'array' && known.kind === 'tuple'));
+    return fitting ? this.#merge(known, certain(fitting)) : known;
   }
 
   #union(union: Extract<Shape, { kind: 'union' }>, other: Shape, withOther: (option: Shape) => Shape): Shape {
@@ -152,6 +174,14 @@ export class Intersection {
     const unique = a.unique === true || b.unique === true;
     return { kind: 'array', items: this.of(a.items, b.items), ...lengths(a, b), ...(unique && { unique }) };
   }
+}
+
+function guessesIn(shape: Shape): readonly Shape[] {
+  return shape.kind === 'union' ? shape.options : [shape];
+}
+
+function certain({ guessed: _, ...shape }: Shape): Shape {
+  return shape as Shape;
 }
 
 function narrowed(literals: Extract<Shape, { kind: 'literals' }>, other: Shape): Shape {

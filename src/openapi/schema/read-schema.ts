@@ -3,13 +3,16 @@ import { Intersection } from './intersect';
 import type { DeferringShapes } from './intersect';
 import { literalsOf, shapeOfType, typesOf } from './read-type';
 import type { ReadingContext } from './read-type';
-import { hasHeirs, heirsOf, Inheritance, withLiteral } from './inheritance';
+import { Inheritance, withLiteral } from './inheritance';
 import { orNull, resolved, unionOf } from './shape';
 import type { Direction, Shape } from './shape';
 import { OpenApiError } from '../document/openapi-error';
 
 /** Schemas nested in one another without a name between them, or by `allOf`. */
 const MAX_NESTING = 300;
+
+/** What is meant by the name of a schema: any of its heirs, too; the schema itself; or what it says beside its options. */
+type Meaning = 'whole' | 'withoutHeirs' | 'withoutOptions';
 
 /** A schema that was met by its name, or an intersection that is made when it is asked for. */
 interface Entry {
@@ -40,10 +43,14 @@ export class SchemaReader implements DeferringShapes {
 
   /** @throws OpenApiError with the place of what is no schema. */
   shapeOf(node: DocumentNode): Shape {
+    return this.#nested(node, () => this.#read(node));
+  }
+
+  #nested(node: DocumentNode, read: () => Shape): Shape {
     if (this.#nesting >= MAX_NESTING) node.refuse(`is nested in more than ${MAX_NESTING} schemas`);
     this.#nesting += 1;
     try {
-      return this.#read(node);
+      return read();
     } finally {
       this.#nesting -= 1;
     }
@@ -123,19 +130,21 @@ export class SchemaReader implements DeferringShapes {
   }
 
   /** What is sent in place of a base is one of its heirs; of what is received, code relies on the base only. */
-  #readNamed(node: DocumentNode, own: boolean): Shape {
-    const heirs = own || this.#context.direction === 'output' ? [] : heirsOf(node, this.#inheritance);
+  #readNamed(node: DocumentNode): Shape {
+    const heirs = this.#context.direction === 'output' ? [] : this.#inheritance.heirsOf(node);
     if (heirs.length === 0) return this.shapeOf(node);
-    const field = node.at('discriminator')?.text('propertyName') ?? '';
-    const options = heirs.map(({ values, node: heir }) => this.#told(this.#named(heir), field, values));
-    const itself = this.#inheritance.mappedTo(node, node);
-    if (itself.length > 0) options.push(this.#told(this.#named(node, true), field, itself));
-    return unionOf(options, field);
+    const field = node.follow('discriminator')?.text('propertyName') ?? '';
+    const told = heirs.filter(({ values }) => values.length > 0).map(({ values, node: heir }) => this.#told(this.#named(heir), field, values));
+    // Without a mapping a name is only a guess at what stands in the field, and may be none of the values it can have.
+    const others = heirs.filter(({ values }) => values.length === 0).map(({ node: heir }) => this.#named(heir));
+    // A discriminator makes no value wrong that the base allows.
+    return unionOf([...(told.length > 0 ? [unionOf(told, field)] : []), ...others, this.#named(node, 'withoutHeirs')]);
   }
 
-  #named(target: DocumentNode, own = false): Shape {
-    const id = own ? `${target.id}!own` : target.id;
-    if (!this.#entries.has(id)) this.#entries.set(id, { node: target, name: target.key, read: () => this.#readNamed(target, own), state: 'waiting' });
+  #named(target: DocumentNode, meant: Meaning = 'whole'): Shape {
+    const id = meant === 'whole' ? target.id : `${target.id} ${meant}`;
+    const read = meant === 'whole' ? () => this.#readNamed(target) : () => this.#nested(target, () => this.#keywords(target, meant === 'withoutOptions'));
+    if (!this.#entries.has(id)) this.#entries.set(id, { node: target, name: target.key, read, state: 'waiting' });
     return { kind: 'named', id };
   }
 
@@ -150,36 +159,35 @@ export class SchemaReader implements DeferringShapes {
     return described(node, node.flag('nullable') ? orNull(target) : target);
   }
 
-  #keywords(node: DocumentNode): Shape {
+  #keywords(node: DocumentNode, withoutOptions = false): Shape {
+    const stated = node.at('type') !== undefined;
     const types = typesOf(node, this.#context.version);
-    const literals = literalsOf(node, types, this.#context);
+    const literals = literalsOf(node, stated ? types : [], this.#context);
     let shape: Shape = literals ?? unionOf(types.map((type) => shapeOfType(type, node, this.#context)));
     if (types.length === 0 && !literals) shape = { kind: 'unknown' };
-    for (const part of node.follow('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(part));
+    else if (!stated && !literals) shape = asGuess(shape);
+    for (const part of node.follow('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(node, part));
     for (const key of ['oneOf', 'anyOf'] as const) {
       const options = node.follow(key);
-      if (options) shape = this.both(shape, this.#options(node, options));
+      if (options && !withoutOptions) shape = this.both(shape, this.#options(node, options));
     }
     // A choice without null has none, whatever stands beside it; an answer is not refused for that.
     if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null))) shape = orNull(shape);
     return described(node, shape);
   }
 
-  /** A member of `allOf`: a base that tells its heirs apart is meant as it stands, not as any of them. */
-  #partOf(part: DocumentNode): Shape {
+  /** A member of `allOf`: in one of its heirs, a base is meant as it stands, and not as any of them. */
+  #partOf(node: DocumentNode, part: DocumentNode): Shape {
     if (part.reference === undefined) return this.shapeOf(part);
     const target = part.target();
-    return hasHeirs(target, this.#inheritance) ? this.#named(target, true) : this.shapeOf(part);
+    if (this.#inheritance.isOptionOf(node, target)) return this.#named(target, 'withoutOptions');
+    return this.#inheritance.hasHeirs(target) && this.#inheritance.isHeir(node, target) ? this.#named(target, 'withoutHeirs') : this.shapeOf(part);
   }
 
   #options(node: DocumentNode, options: DocumentNode): Shape {
-    const field = node.at('discriminator')?.text('propertyName');
-    const elements = options.elements();
-    if (field === undefined || this.#context.direction === 'output') return unionOf(elements.map((option) => this.shapeOf(option)));
-    const told = elements.map((option) => {
-      return option.reference === undefined ? this.shapeOf(option) : this.#told(this.shapeOf(option), field, this.#inheritance.valuesOf(node, option.target()));
-    });
-    return unionOf(told, field);
+    const shapes = options.elements().map((option) => this.shapeOf(option));
+    const field = this.#context.direction === 'output' ? undefined : node.follow('discriminator')?.text('propertyName');
+    return unionOf(shapes, field);
   }
 
   /** The option with its discriminator, unless it says itself what stands there. */
@@ -191,6 +199,10 @@ export class SchemaReader implements DeferringShapes {
     const told = this.both(option, withLiteral(field, values));
     return told.kind === 'never' ? option : told;
   }
+}
+
+function asGuess(shape: Shape): Shape {
+  return shape.kind === 'union' ? { ...shape, options: shape.options.map(asGuess), guessed: true } : { ...shape, guessed: true };
 }
 
 function described(node: DocumentNode, shape: Shape): Shape {

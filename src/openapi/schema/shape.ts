@@ -2,7 +2,14 @@
  * What a JSON Schema allows, in the few forms that zod and TypeScript can both say. A task made at run time and the code
  * generated for it come from the same shape, so they cannot differ.
  */
-export type Shape = ShapeForm & { description?: string };
+export type Shape = ShapeForm & {
+  description?: string;
+  /**
+   * The kind is only a guess from keywords such as `minLength`, which count for values of that kind alone: whatever else
+   * is said of the value decides what it is.
+   */
+  guessed?: true;
+};
 
 type ShapeForm =
   | { kind: 'unknown' }
