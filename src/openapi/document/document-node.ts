@@ -1,4 +1,5 @@
 import type { OpenApiDocument } from './document';
+import type { NamedPlace } from './find-references';
 import { OpenApiError, pointerOf } from './openapi-error';
 
 /** How many references may lead from one to the next, and how deep a pointer may go. */
@@ -170,25 +171,69 @@ export class DocumentNode {
     const reference = this.reference;
     if (reference === undefined) return this;
     const [file = '', fragment = ''] = reference.split('#', 2);
-    const location = file === '' ? this.#file : this.#locate(file);
-    let node = new DocumentNode(this.#document, location, this.#document.file(location));
-    for (const key of this.#keysOf(fragment)) {
-      // A pointer may lead through a value that is itself a reference.
-      node = node.at(key) ?? node.#target(hops + 1).at(key) ?? this.refuse(`its $ref leads to nothing: ${shown(reference)}`);
+    const start = file === '' ? this.#resource() : this.#locate(file);
+    if (fragment !== '' && !fragment.startsWith('/')) return start.#anchored(fragment) ?? this.refuse(`its $ref names an anchor that is not there: ${shown(reference)}`);
+    const keys = fragment === '' ? [] : fragment.slice(1).split('/').map((part) => decoded(part).replaceAll('~1', '/').replaceAll('~0', '~'));
+    // Many pointers are written for the file, also within a schema that has an `$id`.
+    return start.#along(keys, hops) ?? start.#fileRoot().#along(keys, hops) ?? this.refuse(`its $ref leads to nothing: ${shown(reference)}`);
+  }
+
+  /** What a pointer leads to from here. It may lead through a value that is itself a reference. */
+  #along(keys: readonly string[], hops: number): DocumentNode | undefined {
+    let node: DocumentNode | undefined;
+    for (const key of keys) {
+      const from: DocumentNode = node ?? this;
+      const next = from.at(key) ?? from.#target(hops + 1).at(key);
+      if (!next) return undefined;
+      node = next;
     }
+    return node ?? this;
+  }
+
+  #anchored(name: string): DocumentNode | undefined {
+    const place = this.#document.named(`${this.#uri()}#${name}`) ?? this.#document.named(`${this.#file}#${name}`);
+    return place && this.#placed(place);
+  }
+
+  #placed({ location, keys }: NamedPlace): DocumentNode | undefined {
+    let node: DocumentNode | undefined = new DocumentNode(this.#document, location, this.#document.file(location));
+    for (const key of keys) node = node?.at(key);
     return node;
   }
 
-  #locate(file: string): string {
-    const location = URL.canParse(file, this.#file) ? new URL(file, this.#file).href : file;
-    if (this.#document.file(location) !== undefined) return location;
-    return this.refuse(this.#document.whyUnread(location) ?? `its $ref names another file, which was not read: ${shown(file)}`);
+  #fileRoot(): DocumentNode {
+    return this.#parent ? this.#parent.#fileRoot() : this;
   }
 
-  #keysOf(fragment: string): string[] {
-    if (fragment === '') return [];
-    if (!fragment.startsWith('/')) this.refuse('its $ref names an anchor; only JSON pointers are followed');
-    return fragment.slice(1).split('/').map((part) => decoded(part).replaceAll('~1', '/').replaceAll('~0', '~'));
+  /** The schema with an `$id` around this value, which references begin at; else its file. */
+  #resource(): DocumentNode {
+    if (!this.#parent || (this.#document.version !== '3.0' && typeof this.#ownId() === 'string')) return this;
+    return this.#parent.#resource();
+  }
+
+  /** What references of this value are relative to. */
+  #uri(): string {
+    const resource = this.#resource();
+    const id = resource.#ownId();
+    if (this.#document.version === '3.0' || typeof id !== 'string') return this.#file;
+    const around = resource.#parent ? resource.#parent.#uri() : this.#file;
+    return URL.canParse(id, around) ? new URL(id, around).href.replace(/#$/, '') : around;
+  }
+
+  #ownId(): unknown {
+    const value = this.value;
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, '$id') ? (value as { $id: unknown }).$id : undefined;
+  }
+
+  #locate(file: string): DocumentNode {
+    const locations = [this.#uri(), this.#file].map((base) => (URL.canParse(file, base) ? new URL(file, base).href : file));
+    for (const location of locations) {
+      const place = this.#document.named(location);
+      if (place) return this.#placed(place) ?? this.refuse(`its $ref leads to nothing: ${shown(file)}`);
+      if (this.#document.file(location) !== undefined) return new DocumentNode(this.#document, location, this.#document.file(location));
+    }
+    const why = locations.map((location) => this.#document.whyUnread(location)).find((one) => one !== undefined);
+    return this.refuse(why ?? `its $ref names another file, which was not read: ${shown(file)}`);
   }
 }
 

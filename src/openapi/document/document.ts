@@ -1,3 +1,5 @@
+import { namedPlacesIn } from './find-references';
+import type { NamedPlace } from './find-references';
 import { OpenApiError } from './openapi-error';
 import { parseText } from './parse-text';
 import { tame } from './tame';
@@ -11,6 +13,7 @@ export class OpenApiDocument {
   readonly location: string;
   readonly #files: ReadonlyMap<string, unknown>;
   readonly #unread: ReadonlyMap<string, string>;
+  #named: ReadonlyMap<string, NamedPlace> | undefined;
 
   /** @param unread files that it refers to and that could not be read, with the reason for each. */
   constructor(location: string, files: ReadonlyMap<string, unknown>, unread: ReadonlyMap<string, string> = new Map()) {
@@ -33,6 +36,13 @@ export class OpenApiDocument {
   /** What stands in one of its files; undefined when it is none of them. */
   file(location: string): unknown {
     return this.#files.get(location);
+  }
+
+  /** The schema that has this URI by its `$id`, `$anchor` or `$dynamicAnchor`; OpenAPI 3.0 has none of them. */
+  named(uri: string): NamedPlace | undefined {
+    if (this.version === '3.0') return undefined;
+    this.#named ??= new Map([...this.#files].reverse().flatMap(([location, value]) => [...namedPlacesIn(value, location)]));
+    return this.#named.get(uri);
   }
 
   /** Why a file that the document refers to was not read; undefined for any other. */

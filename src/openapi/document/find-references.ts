@@ -15,25 +15,69 @@ const NAMED = new Set([
   ...['paths', 'pathItems', 'webhooks', 'callbacks', 'links', 'securitySchemes', 'content', 'encoding', 'mediaTypes'],
 ]);
 
-/** Every reference to another file that the document makes, in order. Only for a value that is tame. */
-export function fileReferencesIn(root: unknown): FileReference[] {
-  const found: FileReference[] = [];
+/** Visits every object and list that is part of the document and not of its data, in order. Only for a value that is tame. */
+export function visitDocument(root: unknown, visit: (value: Readonly<Record<string, unknown>>, keys: readonly string[]) => void): void {
   const seen = new Set<object>();
   const keys: string[] = [];
   const walk = (value: unknown, named: boolean): void => {
     if (typeof value !== 'object' || value === null || seen.has(value)) return;
     seen.add(value);
+    visit(value as Record<string, unknown>, keys);
     for (const [key, inner] of Object.entries(value)) {
-      // What free names stand for is never a text, so that a text under this name is a reference to all of it.
-      if (key === '$ref' && typeof inner === 'string') {
-        if (!inner.startsWith('#')) found.push({ file: inner.split('#', 1)[0] ?? '', place: pointerOf(keys) });
-      } else if (named || !(DATA.has(key) || key.startsWith('x-'))) {
-        keys.push(key);
-        walk(inner, !named && NAMED.has(key) && !Array.isArray(inner));
-        keys.pop();
-      }
+      if (!named && (DATA.has(key) || key.startsWith('x-'))) continue;
+      keys.push(key);
+      walk(inner, !named && NAMED.has(key) && !Array.isArray(inner));
+      keys.pop();
     }
   };
   walk(root, false);
+}
+
+/** Every reference to another file that the document makes, in order. Only for a value that is tame. */
+export function fileReferencesIn(root: unknown): FileReference[] {
+  const found: FileReference[] = [];
+  visitDocument(root, (value, keys) => {
+    // What free names stand for is never a text, so that a text under this name is a reference among them, too.
+    const { $ref } = value;
+    if (typeof $ref === 'string' && !$ref.startsWith('#')) found.push({ file: $ref.split('#', 1)[0] ?? '', place: pointerOf(keys) });
+    const { mapping } = value;
+    // A discriminator may name schemas that nothing else refers to.
+    if (typeof value['propertyName'] !== 'string' || typeof mapping !== 'object' || mapping === null) return;
+    for (const target of Object.values(mapping)) {
+      const file = typeof target === 'string' ? (target.split('#', 1)[0] ?? '') : '';
+      if (/[/\\]|\.(?:json|ya?ml)$/i.test(file)) found.push({ file, place: pointerOf([...keys, 'mapping']) });
+    }
+  });
   return found;
+}
+
+/** A place in a file that has a name of its own. */
+export interface NamedPlace {
+  location: string;
+  keys: readonly string[];
+}
+
+/** What `$id`, `$anchor` and `$dynamicAnchor` name in a file, by its URI; anchors also by the file's own one. */
+export function namedPlacesIn(root: unknown, location: string): Map<string, NamedPlace> {
+  const places = new Map<string, NamedPlace>();
+  const bases: { depth: number; uri: string }[] = [];
+  const add = (uri: string, keys: readonly string[]): void => {
+    if (!places.has(uri)) places.set(uri, { location, keys: [...keys] });
+  };
+  visitDocument(root, (value, keys) => {
+    while (bases.length > 0 && (bases.at(-1)?.depth ?? 0) >= keys.length && keys.length > 0) bases.pop();
+    const { $id } = value;
+    const base = bases.at(-1)?.uri ?? location;
+    if (typeof $id === 'string' && URL.canParse($id, base)) {
+      const uri = new URL($id, base).href.replace(/#$/, '');
+      bases.push({ depth: keys.length, uri });
+      add(uri, keys);
+    }
+    for (const name of [value['$anchor'], value['$dynamicAnchor']]) {
+      if (typeof name !== 'string') continue;
+      add(`${bases.at(-1)?.uri ?? location}#${name}`, keys);
+      add(`${location}#${name}`, keys);
+    }
+  });
+  return places;
 }

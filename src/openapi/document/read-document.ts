@@ -3,7 +3,7 @@ import { dirname, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { OpenApiDocument } from './document';
 import { fetchText } from './fetch-text';
-import { fileReferencesIn } from './find-references';
+import { fileReferencesIn, namedPlacesIn } from './find-references';
 import { OpenApiError } from './openapi-error';
 import { MAX_BYTES, parseText, refuseSize } from './parse-text';
 import { tame } from './tame';
@@ -34,6 +34,8 @@ class DocumentReader {
   readonly #allowed: Set<string>;
   readonly #files = new Map<string, unknown>();
   readonly #unread = new Map<string, string>();
+  /** URIs that schemas have by their `$id`: what has one is there, and is not fetched. */
+  readonly #named = new Set<string>();
   readonly #maxBytes: number;
   #bytesLeft: number;
   /** The real path of the folder below which files may be read; none for a remote document. */
@@ -51,11 +53,12 @@ class DocumentReader {
     else this.#allowed.add(new URL(root).host);
     const waiting = [root];
     for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
-      if (this.#files.has(url) || this.#unread.has(url)) continue;
+      if (this.#files.has(url) || this.#unread.has(url) || this.#named.has(url)) continue;
       if (this.#files.size + this.#unread.size >= MAX_FILES) throw new OpenApiError('', `is spread over more than ${MAX_FILES} files`);
       const value = await this.#readOrNote(url, url === root);
       if (value === undefined) continue;
       this.#files.set(url, value);
+      for (const uri of namedPlacesIn(value, url).keys()) this.#named.add(uri);
       for (const { file } of fileReferencesIn(value)) if (URL.canParse(file, url)) waiting.push(new URL(file, url).href);
     }
     return new OpenApiDocument(root, this.#files, this.#unread);

@@ -181,7 +181,7 @@ function guessesIn(shape: Shape): readonly Shape[] {
 }
 
 function certain({ guessed: _, ...shape }: Shape): Shape {
-  return shape as Shape;
+  return shape;
 }
 
 function narrowed(literals: Extract<Shape, { kind: 'literals' }>, other: Shape): Shape {
