@@ -16,7 +16,7 @@ const MAX_STEPS = 10_000;
 /** Which schemas of a document and its files inherit from which, by `allOf`; and what discriminators call them. */
 export class Inheritance {
   readonly #root: DocumentNode;
-  #children: Map<string, DocumentNode[]> | undefined;
+  #children: Map<string, Map<string, DocumentNode>> | undefined;
   readonly #heirs = new Map<string, readonly DocumentNode[]>();
   readonly #optionOf = new Map<string, boolean>();
   /** By the mapping as it stands in the document: some have thousands of entries, and every heir asks for its own. */
@@ -42,7 +42,7 @@ export class Inheritance {
 
   /** Whether `part`, which stands in the `allOf` of `node`, is meant as it stands there: `node` is one of its heirs. */
   isHeir(node: DocumentNode, part: DocumentNode): boolean {
-    return (this.#index().get(part.id) ?? []).some(({ id }) => id === node.id);
+    return this.#index().get(part.id)?.has(node.id) ?? false;
   }
 
   /** Whether `node` is one of the options of `base`, or leads to it: as a part of itself it would have no end. */
@@ -68,15 +68,20 @@ export class Inheritance {
     if (known) return known;
     const isBase = node.at('discriminator') !== undefined && !node.at('oneOf') && !node.at('anyOf');
     const found = new Map<string, DocumentNode>();
-    const waiting = isBase ? [...(this.#index().get(node.id) ?? [])].reverse() : [];
+    const waiting = isBase ? this.#childrenOf(node) : [];
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       if (found.has(next.id) || next.id === node.id) continue;
       found.set(next.id, next);
-      waiting.push(...[...(this.#index().get(next.id) ?? [])].reverse());
+      waiting.push(...this.#childrenOf(next));
     }
     const heirs = [...found.values()];
     this.#heirs.set(node.id, heirs);
     return heirs;
+  }
+
+  /** The last one first, as a stack takes them. */
+  #childrenOf(node: DocumentNode): DocumentNode[] {
+    return [...(this.#index().get(node.id)?.values() ?? [])].reverse();
   }
 
   /** The values that the discriminator of `node` maps to this schema. */
@@ -99,17 +104,21 @@ export class Inheritance {
     return values;
   }
 
-  /** The schemas that have one in their `allOf`, by its id. */
-  #index(): Map<string, DocumentNode[]> {
+  /** The schemas that have one in their `allOf`, by its id and theirs. */
+  #index(): Map<string, Map<string, DocumentNode>> {
     if (this.#children) return this.#children;
-    const children = new Map<string, DocumentNode[]>();
+    const children = new Map<string, Map<string, DocumentNode>>();
     this.#children = children;
     const seen = new Set<string>();
     for (const entry of this.#schemas()) {
       const schema = orUndefined(() => entry.target());
       if (!schema || seen.has(schema.id)) continue;
       seen.add(schema.id);
-      for (const base of partsIn(schema, ['allOf'], true)) append(children, base.id, schema);
+      for (const base of partsIn(schema, ['allOf'], true)) {
+        const heirs = children.get(base.id);
+        if (heirs) heirs.set(schema.id, schema);
+        else children.set(base.id, new Map([[schema.id, schema]]));
+      }
     }
     return children;
   }
