@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { addCommand, literalOption, onRun } from './command';
 import { Refusal } from './errors';
-import { addByOption, addEnvironmentOption, addHeldOptions, heldIds } from './hold/hold-options';
+import { addByOption, addEnvironmentOption, addFileOptions, addHeldOptions, heldIds } from './hold/hold-options';
 import type { HoldOptions } from './hold/hold-options';
 import type { ExitCode, Io } from './io';
 
@@ -36,8 +36,7 @@ function registerAdd(parent: Command, io: Io): void {
       'http-tasks hold add --file held.csv --reason "case 2031"',
     ],
   });
-  addHeldOptions(command)
-    .addOption(literalOption('--file <csv>', 'a CSV file of users, instead of IDs'))
+  addFileOptions(addHeldOptions(command))
     .addOption(literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'))
     .addOption(literalOption('--id <hold>', 'the ID of the hold (default: a new one)'));
   addEnvironmentOption(command, 'hold in this environment only, for example production (default: in every environment)');
@@ -61,7 +60,7 @@ function registerCheck(parent: Command, io: Io): void {
     ].join(' '),
     examples: ['http-tasks hold check --plaid-user-id usr_1 --json', 'http-tasks hold check --plaid-user-id usr_1 --environment production', 'http-tasks hold check --file held.csv'],
   });
-  addHeldOptions(command).addOption(literalOption('--file <csv>', 'a CSV file of users, instead of IDs'));
+  addFileOptions(addHeldOptions(command));
   addEnvironmentOption(command, 'check for workers in this environment only');
   onRun<HoldOptions>(command, io, async (options) => {
     const file = fileOf(options);

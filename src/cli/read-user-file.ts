@@ -23,7 +23,7 @@ export interface UserRow extends UserIds {
 export async function readUserFile(file: string, option: string): Promise<UserRow[]> {
   const rows: UserRow[] = [];
   try {
-    const found = { ...(await findAnywhere(file)), format: 'csv', columns: {} } as const;
+    const found = { ...(await findAnywhere(file)), format: 'csv', columns: {}, lenient: true } as const;
     for await (const records of fileRecords(found, readerFor(found))) {
       for (const { line, cells, problem } of records) {
         if (cells === undefined) throw new Refusal('Usage', `${option}: line ${line} of ${file}: ${problem}.`);

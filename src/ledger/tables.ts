@@ -130,6 +130,8 @@ interface SweepsTable {
   total: Generated<number>;
   duplicates: Generated<number>;
   rejected: Generated<number>;
+  /** JSON; null until rows were read, for a redrive, and for a sweep that was read before there was this column. */
+  snapshot_report: string | null;
   last_fence: Generated<number>;
   closed_at: LaterInstant;
   merkle_root: string | null;

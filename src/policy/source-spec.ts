@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { INSTANT_RULE, instantMs } from './instant';
 import { offboardUserInput, userIds } from './offboard-input';
+import { isPlaceholder } from './placeholders';
 
-/** The columns of a source of users. Others are ignored; an empty cell means that the id is not given. */
+/** The columns of a source of users; an empty cell means that the ID is not given. Others are ignored unless their names resemble an ID's. */
 export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id', 'reference', 'item_ids', 'closed_at'] as const;
 
 /** One of {@link USER_COLUMNS}. */
@@ -60,7 +61,8 @@ const pages = z
     context.addIssue({ code: 'custom', path: [missing], message: 'nextCursorPath and cursorField are given both, or neither for an answer of one page' });
   });
 
-const KINDS = ['inline', 'file', 'query', 'pages', 'custom'] as const;
+/** The kinds of sources, by the fields that describe them. */
+export const SOURCE_KINDS = ['inline', 'file', 'query', 'pages', 'custom'] as const;
 
 /**
  * Where the users of a sweep come from: exactly one of a list, a file, a configured query, the pages of an HTTP API, or
@@ -78,17 +80,28 @@ export const sourceSpec = z
       .optional()
       .describe('NAME in HTTP_TASKS_SOURCE_<NAME>_QUERY, in any case.'),
     pages: pages.optional(),
+    ignoreColumns: z
+      .array(z.string())
+      .optional()
+      .describe('Columns that are left out on purpose. Without it a column that is not used is refused when its name resembles that of an ID.'),
+    allowPlaceholders: z
+      .array(z.string().refine(isPlaceholder, 'is not a placeholder, so it needs no permission'))
+      .optional()
+      .describe('Texts such as "null" or "0" that are IDs in this source. Without it rows with a placeholder in place of an ID are rejected.'),
     custom: z.strictObject({ name: z.string().min(1, 'must not be empty'), options: z.json().optional() }).optional(),
   })
   .superRefine((given, context) => {
-    const chosen = KINDS.filter((kind) => given[kind] !== undefined);
+    const chosen = SOURCE_KINDS.filter((kind) => given[kind] !== undefined);
     if (chosen.length !== 1) {
       const what = chosen.length === 0 ? 'none is given' : `${chosen.join(' and ')} are given`;
-      context.addIssue({ code: 'custom', path: [], message: `exactly one of ${KINDS.join(', ')} is needed; ${what}` });
+      context.addIssue({ code: 'custom', path: [], message: `exactly one of ${SOURCE_KINDS.join(', ')} is needed; ${what}` });
     }
     for (const option of ['format', 'columns'] as const) {
       if (given[option] === undefined || given.file !== undefined) continue;
       context.addIssue({ code: 'custom', path: [option], message: 'belongs to file only; leave it out' });
+    }
+    if (given.ignoreColumns !== undefined && given.file === undefined && given.query === undefined && given.pages === undefined) {
+      context.addIssue({ code: 'custom', path: ['ignoreColumns'], message: 'belongs to file, query and pages only; leave it out' });
     }
   });
 

@@ -19,8 +19,8 @@ export const DEFAULT_CHILDREN = 4;
 /** Up to so many users each get a child workflow of their own unless the input says otherwise. */
 export const MOST_USERS_WITH_CHILDREN = 100;
 
-/** A source of which more rows than this share are bad is a wrong file more often than a dirty one. */
-export const DEFAULT_BAD_ROWS = '50%';
+/** Rows that cannot be users and are tolerated unless the input allows more: each is a user who is not deleted. */
+export const DEFAULT_BAD_ROWS = 0;
 
 /** A sweep that is not approved within this time is cancelled, unless its input says otherwise. */
 export const DEFAULT_APPROVE_WITHIN = '30 days';
@@ -50,7 +50,7 @@ export const offboardUsersInput = z
     concurrency: z.number().int('must be a whole number').min(1).max(64).optional().describe(`Chunks, or children, in progress at a time. Default: ${DEFAULT_CHUNKS} chunks, of which each worker runs two, or ${DEFAULT_CHILDREN} children.`),
     rate: callsAMinute.optional().describe("Limit on the calls of sweeps to Plaid while this one runs, in calls a minute; the lowest of all running sweeps' rates and the standing limit counts. Not stored for a dry run."),
     tolerance: toleranceValue.optional().describe('Pause when more users than this failed or are unknown: a number, or a share such as "1%". Default: never.'),
-    badRows: toleranceValue.optional().describe(`Refuse a source with more rows than this that cannot be users. Default: "${DEFAULT_BAD_ROWS}".`),
+    badRows: toleranceValue.optional().describe(`Refuse a source with more rows than this that cannot be users. A sweep with any such row is partial at best. Default: ${DEFAULT_BAD_ROWS}.`),
     maxUsers: z.number().int('must be a whole number').min(1).max(1_000_000_000).optional().describe('Refuse a source with more users. Default: 100,000.'),
     approval: z.boolean().optional().describe('Wait for the update "approve" before the first call.'),
     approveWithin: durationText.optional().describe(`With approval: cancel the sweep when it is not approved within this time. Default: "${DEFAULT_APPROVE_WITHIN}".`),

@@ -69,11 +69,12 @@ export function noCounts(): OutcomeCounts {
 
 /**
  * The status of a sweep that came to its end by itself; the same rule as for one user (`statusOf`), with each user as a
- * step. Users on hold were left alone on purpose and do not count against it.
+ * step. Users on hold were left alone on purpose and do not count against it; a rejected row is a user who was left
+ * where they are.
  */
-export function statusOfSweep(counts: OutcomeCounts, notFoundIsFine: boolean): 'completed' | 'partial' | 'failed' {
+export function statusOfSweep(counts: OutcomeCounts, notFoundIsFine: boolean, rejected: number): 'completed' | 'partial' | 'failed' {
   const bad = counts.failed + counts.unknown + (notFoundIsFine ? 0 : counts.notFound);
-  if (bad === 0) return 'completed';
+  if (bad === 0) return rejected > 0 ? 'partial' : 'completed';
   const good = OUTCOMES.some((outcome) => isGood(outcome) && counts[outcome] > 0);
   return counts.failed > 0 && !good ? 'failed' : 'partial';
 }

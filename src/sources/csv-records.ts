@@ -1,56 +1,123 @@
 import { isUtf8 } from 'node:buffer';
 import { parse } from 'csv-parse/sync';
-import type { UserColumn } from '../policy/source-spec';
-import { Header } from './header';
-import type { Renames } from './header';
+import type { SourceColumns } from '../policy/snapshot-report';
 import type { FileRecord, RecordReader } from './file-records';
+import { Header } from './header';
+import type { ColumnRules } from './header';
 import type { RawRecord } from './record-splitter';
 import { SourceError } from './source';
 
-/** Reads CSV records: the first one names the columns. */
-export class CsvReader<Column extends string = UserColumn> implements RecordReader<Column> {
+/** Between two cells, in the order in which they are tried. */
+const DELIMITERS = [',', ';', '\t'] as const;
+
+type Delimiter = (typeof DELIMITERS)[number];
+
+const MARK = '\ufeff';
+
+/** One cell, and whether it stood in quotes. */
+interface Cell {
+  text: string;
+  quoted: boolean;
+}
+
+/**
+ * Reads CSV records: the first one names the columns. Cells are separated by commas, or by semicolons or tabs when only
+ * these make columns that are known; a first line `sep=;`, as Excel writes it, says so too.
+ */
+export class CsvReader<Column extends string> implements RecordReader<Column> {
   readonly quotes = true;
   readonly rules = { items: 'joined' } as const;
-  readonly #renames: Renames<Column>;
-  readonly #known: readonly Column[];
+  readonly #columns: ColumnRules<Column>;
   #header: Header<Column> | undefined;
+  #delimiter: Delimiter = ',';
+  #announced: Delimiter | undefined;
 
-  /** @param known The columns that are known; others are ignored. */
-  constructor(renames: Renames<Column>, known: readonly Column[]) {
-    this.#renames = renames;
-    this.#known = known;
+  constructor(columns: ColumnRules<Column>) {
+    this.#columns = columns;
+  }
+
+  get delimiter(): number {
+    return this.#delimiter.charCodeAt(0);
+  }
+
+  get report(): SourceColumns | undefined {
+    return this.#header?.report;
   }
 
   read(record: RawRecord): FileRecord<Column> | undefined {
-    if (this.#header) return readRow(record, this.#header);
-    const names = record.tooLong || !isUtf8(record.bytes) ? undefined : cellsOf(record.bytes.toString('utf8'));
-    if (names === undefined) throw new SourceError('file', `line ${record.line} should name the columns and cannot be read as CSV in UTF-8.`);
-    this.#header = new Header(names, this.#renames, 'file', this.#known);
+    if (this.#header) return this.#readRow(record, this.#header);
+    const text = record.tooLong || !isUtf8(record.bytes) ? undefined : record.bytes.toString('utf8');
+    const separator = this.#announced === undefined ? /^"?sep=(.)"?$/isu.exec(text ?? '')?.[1] : undefined;
+    if (separator !== undefined) this.#announced = this.#delimiter = requireDelimiter(separator, record.line);
+    else this.#header = this.#readHead(text, record.line);
     return undefined;
+  }
+
+  #readHead(text: string | undefined, line: number): Header<Column> {
+    const { field, known, renames } = this.#columns;
+    const tried = this.#announced === undefined ? DELIMITERS : [this.#announced];
+    const heads = tried.map((delimiter) => ({ delimiter, names: text === undefined ? undefined : cellsOf(text, delimiter)?.map((cell) => cell.text) }));
+    const isKnown = (name: string): boolean => known.some((column) => (renames[column] ?? column) === name);
+    const { delimiter, names } = heads.find((head) => head.names?.some(isKnown)) ?? heads[0] ?? { delimiter: ',', names: undefined };
+    if (names === undefined) throw new SourceError(field, `line ${line} should name the columns and cannot be read as CSV in UTF-8. ${hintOf(text ?? '')}`);
+    this.#delimiter = delimiter;
+    return new Header(names, this.#columns, hintOf(text ?? ''));
+  }
+
+  #readRow(record: RawRecord, header: Header<Column>): FileRecord<Column> {
+    if (!isUtf8(record.bytes)) return { problem: whereNotUtf8(record.bytes, this.#delimiter) };
+    const text = record.bytes.toString('utf8');
+    const marked = text.startsWith(MARK);
+    const cells = cellsOf(marked ? text.slice(1) : text, this.#delimiter);
+    if (cells === undefined) return { problem: 'the quotes are not those of CSV: a cell with a quote stands in quotes, and quotes inside are doubled' };
+    if (repeats(cells, header)) return { problem: 'repeats the line that names the columns; were files joined?' };
+    if (marked) return { problem: 'begins with a byte order mark; were files joined?' };
+    const control = cells.findIndex((cell) => !cell.quoted && /\p{Cc}/u.test(cell.text));
+    if (control !== -1) return { problem: `${header.columnAt(control) ?? `cell ${control + 1}`} contains a control character outside quotes` };
+    if (cells.length !== header.length) return { problem: `has ${cells.length} cells, and the first line names ${header.length} columns` };
+    return { cells: header.cells(cells.map((cell) => cell.text)) };
   }
 }
 
-function readRow<Column extends string>(record: RawRecord, header: Header<Column>): FileRecord<Column> {
-  if (!isUtf8(record.bytes)) return { problem: whereNotUtf8(record.bytes) };
-  const cells = cellsOf(record.bytes.toString('utf8'));
-  if (cells === undefined) return { problem: 'the quotes are not those of CSV: a cell with a quote stands in quotes, and quotes inside are doubled' };
-  if (cells.length !== header.length) return { problem: `has ${cells.length} cells, and the first line names ${header.length} columns` };
-  return { cells: header.cells(cells) };
+function requireDelimiter(found: string, line: number): Delimiter {
+  const delimiter = DELIMITERS.find((one) => one === found);
+  if (delimiter !== undefined) return delimiter;
+  throw new SourceError('file', `line ${line} (sep=) names a separator that is not read; separate the cells by commas, semicolons or tabs.`);
+}
+
+function repeats(cells: readonly Cell[], header: Header<string>): boolean {
+  const { names } = header;
+  return cells.length === names.length && cells.every((cell, index) => cell.text.trim().toLowerCase() === names[index]?.trim().toLowerCase());
+}
+
+/** What the first line looks like when it names no column that is known. */
+function hintOf(line: string): string {
+  if (/^\s*(?:#|\/\/|--|%|;)/.test(line)) return 'Its first line looks like a comment; the first line has to name the columns.';
+  if (/^\s*[[{]/.test(line)) return 'It looks like JSON; JSON Lines has one object on each line and is named .jsonl, or read with --format jsonl.';
+  const other = ['|', ':', '^', '~', '\x01', '\x1f'].find((one) => line.includes(one) && !line.includes(','));
+  if (other !== undefined) return `Its first line looks as if cells were separated by ${/[\x01-\x1f]/.test(other) ? 'a control character' : other}; separate them by commas, semicolons or tabs.`;
+  return 'The first line has to name the columns.';
 }
 
 /** The cells of one record, or undefined when its quotes make no sense. */
-function cellsOf(text: string): string[] | undefined {
-  if (!text.includes('"')) return text.split(',');
+function cellsOf(text: string, delimiter: Delimiter): Cell[] | undefined {
+  if (!text.includes('"')) return text.split(delimiter).map((cell) => ({ text: cell, quoted: false }));
   try {
-    const records: unknown = parse(text, { record_delimiter: '\n', relax_column_count: true, max_record_size: 0 });
-    return (records as string[][])[0];
+    const records: unknown = parse(text, {
+      delimiter,
+      record_delimiter: '\n',
+      relax_column_count: true,
+      max_record_size: 0,
+      cast: (cell, { quoting }) => ({ text: cell, quoted: quoting }),
+    });
+    return (records as Cell[][])[0];
   } catch {
     // The library's message quotes the cell.
     return undefined;
   }
 }
 
-function whereNotUtf8(bytes: Buffer): string {
-  const at = cellsOf(bytes.toString('latin1'))?.findIndex((cell) => !isUtf8(Buffer.from(cell, 'latin1')));
+function whereNotUtf8(bytes: Buffer, delimiter: Delimiter): string {
+  const at = cellsOf(bytes.toString('latin1'), delimiter)?.findIndex((cell) => !isUtf8(Buffer.from(cell.text, 'latin1')));
   return `${at === undefined ? 'the row' : `cell ${at + 1}`} is not UTF-8`;
 }

@@ -1,45 +1,110 @@
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { foreignKind, KIND_BYTES, wideEncoding } from './file-kind';
+import { gunzipped, isGzip } from './gunzip';
 import { SourceError, SourceUnavailableError } from './source';
+
+/** The path of the process's standard input. A file of that name is `./-`. */
+export const STANDARD_INPUT = '-';
 
 const CHUNK_BYTES = 64 * 1024;
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Mistakes of a name or of rights; anything else of the file system may pass, for example a network drive's absence. */
-const FINAL_CODES = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG']);
+const FINAL_CODES = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
+
+type Chunks = AsyncGenerator<Buffer, void, undefined>;
 
 /**
- * The bytes of a file, unpacked when they begin as gzip does, without a byte order mark. The file is closed when the
- * reader stops, however it does.
+ * The text of a file in UTF-8, unpacked when it begins as gzip does and decoded when a byte order mark says that it is
+ * UTF-16, without byte order marks at its beginning. The file is closed when the reader stops, however it does.
  *
+ * @param file A path, or {@link STANDARD_INPUT}.
  * @param flags For `open`.
- * @throws SourceError when it cannot be opened, is cut off or damaged inside its gzip, or is UTF-16.
+ * @throws SourceError when it cannot be opened, is corrupt or truncated, or is another kind of file, which is named.
  */
-export async function* fileBytes(file: string, flags: string | number): AsyncGenerator<Buffer, void, undefined> {
-  const handle = await open(file, flags).catch((error: unknown) => fail(error));
+export async function* fileBytes(file: string, flags: string | number): Chunks {
+  const raw = file === STANDARD_INPUT ? standardInput() : fileChunks(file, flags);
   try {
-    const [start, packed] = await withStart(chunksOf(handle), 2);
-    const bytes = isGzip(start) ? unzipped(packed) : packed;
+    const [start, packed] = await withStart(raw, KIND_BYTES);
+    refuseForeign(start);
+    const bytes = isGzip(start) ? gunzipped(packed) : packed;
     try {
-      const [text, all] = await withStart(bytes, 3);
-      refuseUtf16(text);
-      let toSkip = text.subarray(0, 3).equals(UTF8_MARK) ? 3 : 0;
-      for await (const chunk of all) {
-        if (chunk.length > toSkip) yield chunk.subarray(toSkip);
-        toSkip = 0;
-      }
+      yield* utf8(bytes);
     } finally {
       await bytes.return(undefined);
     }
+  } finally {
+    await raw.return(undefined);
+  }
+}
+
+async function* utf8(bytes: Chunks): Chunks {
+  const [start, all] = await withStart(bytes, KIND_BYTES);
+  if (isGzip(start)) throw new SourceError('file', 'is gzip inside gzip; unpack it once.');
+  refuseForeign(start);
+  const text = wideText(start, all);
+  let begun = false;
+  for await (const chunk of text) {
+    const rest: Buffer = begun ? chunk : withoutMarks(chunk);
+    begun ||= rest.length > 0;
+    if (rest.length > 0) yield rest;
+  }
+}
+
+/** The bytes as they are, or of UTF-16 as UTF-8. */
+function wideText(start: Buffer, all: Chunks): Chunks {
+  if (start.length >= 4 && start.readUInt32LE(0) === 0xfeff) throw new SourceError('file', 'is UTF-32; save it as UTF-8.');
+  if (start[0] === 0xff && start[1] === 0xfe) return decoded(all, 'utf-16le');
+  if (start[0] === 0xfe && start[1] === 0xff) return decoded(all, 'utf-16be');
+  const encoding = wideEncoding(start);
+  if (encoding !== undefined) throw new SourceError('file', `looks like ${encoding} without a byte order mark; save it as UTF-8.`);
+  return all;
+}
+
+async function* decoded(chunks: Chunks, encoding: 'utf-16le' | 'utf-16be'): Chunks {
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  const decode = (chunk?: Buffer): Buffer => {
+    try {
+      return Buffer.from(chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true }), 'utf8');
+    } catch {
+      throw new SourceError('file', 'is corrupt or truncated UTF-16; users may be missing.');
+    }
+  };
+  for await (const chunk of chunks) yield decode(chunk);
+  yield decode();
+}
+
+/** Programs that add a mark to a text which has one leave two. */
+function withoutMarks(chunk: Buffer): Buffer {
+  let rest = chunk;
+  while (rest.subarray(0, 3).equals(UTF8_MARK)) rest = rest.subarray(3);
+  return rest;
+}
+
+function refuseForeign(start: Buffer): void {
+  const kind = foreignKind(start);
+  if (kind !== undefined) throw new SourceError('file', `is ${kind}. Save it as CSV or JSON Lines in UTF-8.`);
+}
+
+async function* fileChunks(file: string, flags: string | number): Chunks {
+  const handle = await open(file, flags).catch((error: unknown) => fail(error));
+  try {
+    yield* chunksOf(handle);
   } finally {
     await handle.close();
   }
 }
 
-async function* chunksOf(handle: FileHandle): AsyncGenerator<Buffer, void, undefined> {
+async function* standardInput(): Chunks {
+  try {
+    for await (const chunk of process.stdin) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk as string, 'utf8');
+  } catch (error) {
+    fail(error);
+  }
+}
+
+async function* chunksOf(handle: FileHandle): Chunks {
   for (;;) {
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES)).catch((error: unknown) => fail(error));
     if (bytesRead === 0) return;
@@ -47,11 +112,8 @@ async function* chunksOf(handle: FileHandle): AsyncGenerator<Buffer, void, undef
   }
 }
 
-/** Looks at the first bytes, and answers them together with all of them. */
-async function withStart(
-  chunks: AsyncGenerator<Buffer, void, undefined>,
-  bytes: number,
-): Promise<[Buffer, AsyncGenerator<Buffer, void, undefined>]> {
+/** Returns the first bytes, together with all of them. */
+async function withStart(chunks: Chunks, bytes: number): Promise<[Buffer, Chunks]> {
   let start: Buffer = Buffer.alloc(0);
   while (start.length < bytes) {
     const next = await chunks.next();
@@ -61,42 +123,13 @@ async function withStart(
   return [start, prepended(start, chunks)];
 }
 
-async function* prepended(start: Buffer, rest: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer, void, undefined> {
+async function* prepended(start: Buffer, rest: Chunks): Chunks {
   try {
     if (start.length > 0) yield start;
     yield* rest;
   } finally {
     await rest.return(undefined);
   }
-}
-
-async function* unzipped(packed: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer, void, undefined> {
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  const fed = pipeline(Readable.from(packed, { objectMode: false }), gunzip);
-  // Awaited below; until then a failure must not count as one that nobody looks at.
-  fed.catch(() => undefined);
-  try {
-    for await (const chunk of gunzip) yield chunk as Buffer;
-    await fed;
-  } catch (error) {
-    throw isZlibError(error) ? new SourceError('file', 'is gzip that is damaged or cut off; nobody can tell who is missing.') : error;
-  } finally {
-    gunzip.destroy();
-    await fed.catch(() => undefined);
-  }
-}
-
-function isGzip(start: Buffer): boolean {
-  return start[0] === 0x1f && start[1] === 0x8b;
-}
-
-function refuseUtf16(start: Buffer): void {
-  const utf16 = (start[0] === 0xff && start[1] === 0xfe) || (start[0] === 0xfe && start[1] === 0xff);
-  if (utf16) throw new SourceError('file', 'is UTF-16; save it as UTF-8.');
-}
-
-function isZlibError(error: unknown): boolean {
-  return codeOf(error)?.startsWith('Z_') === true;
 }
 
 function codeOf(error: unknown): string | undefined {

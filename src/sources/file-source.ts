@@ -1,23 +1,34 @@
 import { fileRecords, readerFor } from './file-records';
 import type { UserFile } from './file-records';
 import { Progress } from './progress';
+import type { SourceColumns } from '../policy/snapshot-report';
+import { allowedPlaceholders } from './id-rules';
 import type { RowsOptions, Source, SourceRow } from './source';
 import { toUser } from './to-user';
 
 /** Users from a CSV or JSONL file, which may be packed with gzip. It is read from its beginning each time. */
 export class FileSource implements Source {
   readonly kind: string;
+  readonly refusesEmpty = true;
   readonly #shown: string;
   readonly #resolve: () => Promise<UserFile>;
+  readonly #allowed: ReturnType<typeof allowedPlaceholders>;
+  #columns: SourceColumns | undefined;
 
   /**
    * @param shown The file as it was named by whoever configured it.
    * @param resolve Finds the file, again at each reading, since it may have been replaced.
+   * @param allowPlaceholders Placeholders that are IDs here.
    */
-  constructor(shown: string, format: UserFile['format'], resolve: () => Promise<UserFile>) {
+  constructor(shown: string, format: UserFile['format'], resolve: () => Promise<UserFile>, allowPlaceholders?: readonly string[]) {
     this.kind = format;
     this.#shown = shown;
     this.#resolve = resolve;
+    this.#allowed = allowedPlaceholders(allowPlaceholders);
+  }
+
+  get columns(): SourceColumns | undefined {
+    return this.#columns;
   }
 
   describe(): string {
@@ -29,10 +40,11 @@ export class FileSource implements Source {
     const reader = readerFor(file);
     const progress = new Progress('file', after);
     for await (const records of fileRecords(file, reader, signal)) {
+      this.#columns = reader.report;
       for (const { line, bytes, cells, problem } of records) {
         const position = progress.pass(bytes);
         if (position === undefined) continue;
-        const row = cells === undefined ? { problem } : toUser(cells, reader.rules, file.columns);
+        const row = cells === undefined ? { problem } : toUser(cells, { ...reader.rules, allowed: this.#allowed }, file.columns);
         yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
       }
     }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { STANDARD_INPUT } from './file-bytes';
 import type { FileFormat } from './file-records';
 import { SourceError, SourceUnavailableError } from './source';
 
@@ -10,6 +11,7 @@ import { SourceError, SourceUnavailableError } from './source';
  * @throws SourceError for another ending.
  */
 export function formatOf(file: string): FileFormat {
+  if (file === STANDARD_INPUT) throw new SourceError('file', 'is the standard input, whose format has no name to tell it; give --format csv or --format jsonl.');
   const ending = /\.(csv|jsonl|ndjson)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
   if (ending === undefined) throw new SourceError('file', 'does not end in .csv, .jsonl or .ndjson (with or without .gz); rename it, or say its format.');
   return ending === 'csv' ? 'csv' : 'jsonl';
@@ -42,11 +44,13 @@ export async function findInFolder(name: string, folder: string | undefined): Pr
 }
 
 /**
- * Finds a file by a path that the user of this very machine gave, which may be anywhere and also a pipe.
+ * Finds a file by a path that the user of this very machine gave, which may be anywhere and also a pipe; `-` is the
+ * standard input.
  *
  * @throws SourceError when there is none, or it is a folder.
  */
 export async function findAnywhere(file: string): Promise<{ path: string; flags: string }> {
+  if (file === STANDARD_INPUT) return { path: file, flags: 'r' };
   const { isFolder } = await look(file);
   if (isFolder) throw new SourceError('file', 'is a folder.');
   return { path: file, flags: 'r' };

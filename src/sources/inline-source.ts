@@ -1,14 +1,19 @@
 import type { TargetUser } from '../policy/target-user';
+import { userProblem } from './id-rules';
+import type { AllowedPlaceholders } from './id-rules';
 import { Progress } from './progress';
 import type { RowsOptions, Source, SourceRow } from './source';
 
-/** Users given as a list, already checked. */
+/** Users given as a list whose form is already checked. */
 export class InlineSource implements Source {
   readonly kind = 'inline';
+  readonly refusesEmpty = true;
   readonly #users: readonly TargetUser[];
+  readonly #allowed: AllowedPlaceholders;
 
-  constructor(users: readonly TargetUser[]) {
+  constructor(users: readonly TargetUser[], allowed: AllowedPlaceholders) {
     this.#users = users;
+    this.#allowed = allowed;
   }
 
   describe(): string {
@@ -20,7 +25,11 @@ export class InlineSource implements Source {
     for (const [index, user] of this.#users.entries()) {
       signal?.throwIfAborted();
       const position = progress.pass(JSON.stringify(user));
-      if (position !== undefined) yield { position, line: index + 1, user };
+      if (position === undefined) continue;
+      const wrong = userProblem(user, this.#allowed);
+      yield wrong === undefined
+        ? { position, line: index + 1, user }
+        : { position, line: index + 1, problem: `source.inline.${index}.${wrong.field} ${wrong.problem}` };
     }
     progress.end();
   }

@@ -1,58 +1,61 @@
 import { isUtf8 } from 'node:buffer';
-import { USER_COLUMNS } from '../policy/source-spec';
-import type { ColumnNames } from '../policy/source-spec';
+import type { SourceColumns } from '../policy/snapshot-report';
 import type { FileRecord, RecordReader } from './file-records';
-import { columnNamed, noKnownColumn, refuseNearMiss } from './header';
+import { parseExactly, RepeatedKeyError } from './exact-json';
+import { ColumnNames } from './header';
+import type { ColumnRules } from './header';
 import type { RawRecord } from './record-splitter';
-import type { UserCells } from './to-user';
-
-/** So many names are remembered; rows that each have names of their own must not fill the memory. */
-const MOST_NAMES = 1_000;
+import type { UserColumn } from '../policy/source-spec';
 
 /** Reads JSON Lines: one object a line, whose fields are called as the columns are. */
 export class JsonlReader implements RecordReader {
   readonly quotes = false;
+  readonly delimiter = -1;
   readonly rules = { items: 'list' } as const;
-  readonly #renames: ColumnNames;
-  readonly #checkedNames = new Set<string>();
-  #anyKnown = false;
+  readonly #columns: ColumnRules<UserColumn>;
+  readonly #names: ColumnNames<UserColumn>;
 
-  constructor(renames: ColumnNames) {
-    this.#renames = renames;
+  constructor(columns: ColumnRules<UserColumn>) {
+    this.#columns = columns;
+    this.#names = new ColumnNames(columns);
   }
 
-  read(record: RawRecord): FileRecord {
-    if (!isUtf8(record.bytes)) return { problem: 'the row is not UTF-8' };
-    const value = parsed(record.bytes);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problem: 'the row is not a JSON object on one line' };
-    for (const name of Object.keys(value)) this.#checkName(name);
-    // A later row may lack what an earlier one had; a file whose first row has no known field is another file.
-    if (!this.#anyKnown) throw noKnownColumn(this.#renames, 'file');
-    return { cells: this.#cellsOf(value as Record<string, unknown>) };
+  get report(): SourceColumns {
+    return this.#names.report;
   }
 
-  #checkName(name: string): void {
-    if (this.#checkedNames.has(name)) return;
-    refuseNearMiss(name, this.#renames, 'file');
-    if (columnNamed(name, this.#renames) !== undefined) this.#anyKnown = true;
-    if (this.#checkedNames.size < MOST_NAMES) this.#checkedNames.add(name);
-  }
-
-  #cellsOf(row: Record<string, unknown>): UserCells {
-    const cells: UserCells = {};
-    for (const column of USER_COLUMNS) {
-      const name = this.#renames[column] ?? column;
-      if (Object.hasOwn(row, name)) cells[column] = row[name];
+  read({ bytes }: RawRecord): FileRecord | undefined {
+    if (!isUtf8(bytes)) return { problem: 'the row is not UTF-8' };
+    const text = bytes.toString('utf8');
+    if (/^[ \t]*$/.test(text)) return undefined;
+    if (text.startsWith('\ufeff')) return { problem: 'begins with a byte order mark; were files joined?' };
+    const row = parsed(text);
+    if (row instanceof RepeatedKeyError) return { problem: 'the row has a key twice' };
+    if (typeof row !== 'object' || row === null || Array.isArray(row)) return { problem: this.#notAnObject(text) };
+    const fields = Object.entries(row);
+    // Known ones first, so that a name which is refused is told only beside a known one.
+    const { known, renames } = this.#columns;
+    for (const column of known) if (Object.hasOwn(row, renames[column] ?? column)) this.#names.meet(renames[column] ?? column);
+    const cells: Partial<Record<UserColumn, unknown>> = {};
+    for (const [name, value] of fields) {
+      const column = this.#names.meet(name);
+      if (column !== undefined) cells[column] = value;
     }
-    return cells;
+    // A later row may lack what an earlier one had; a file whose first row has no known field is another file.
+    if (!this.#names.anyKnown) throw this.#names.noneKnown();
+    return { cells };
+  }
+
+  #notAnObject(text: string): string {
+    return /^\s*[[\]]/.test(text) ? 'the row is not a JSON object on one line; is the file one JSON list instead of JSON Lines?' : 'the row is not a JSON object on one line';
   }
 }
 
-function parsed(bytes: Buffer): unknown {
+function parsed(text: string): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8')) as unknown;
-  } catch {
+    return parseExactly(text);
+  } catch (error) {
     // The parser's message quotes the row.
-    return undefined;
+    return error instanceof RepeatedKeyError ? error : undefined;
   }
 }

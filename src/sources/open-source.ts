@@ -2,11 +2,14 @@ import path from 'node:path';
 import type { SourceSettings } from '../config/source-settings';
 import type { TaskSender } from '../http/send-task';
 import { sourceSpec } from '../policy/source-spec';
-import type { SourceSpec } from '../policy/source-spec';
+import type { ColumnNames, SourceSpec } from '../policy/source-spec';
 import type { Catalogue } from '../tasks/catalogue';
 import { parseInput } from '../tasks/parse-input';
+import { CustomSource } from './custom-source';
+import type { FileFormat, UserFile } from './file-records';
 import { FileSource } from './file-source';
 import { findAnywhere, findInFolder, formatOf } from './find-file';
+import { allowedPlaceholders } from './id-rules';
 import { InlineSource } from './inline-source';
 import { PageSource } from './page-source';
 import { QuerySource } from './query-source';
@@ -18,6 +21,14 @@ import type { Source } from './source';
  * It should throw {@link SourceError} for options that are wrong.
  */
 export type SourceFactory = (options: unknown, context: { scheduledTime?: string | undefined; previousScheduledTime?: string | undefined }) => Source | Promise<Source>;
+
+/** How a file is read. */
+interface FileOptions {
+  format?: FileFormat | undefined;
+  columns?: ColumnNames | undefined;
+  ignoreColumns?: readonly string[] | undefined;
+  allowPlaceholders?: readonly string[] | undefined;
+}
 
 /** What sources are made with. */
 export interface SourceContext {
@@ -42,11 +53,11 @@ export interface SourceContext {
 export async function openSource(spec: unknown, context: SourceContext): Promise<Source> {
   const checked: SourceSpec = parseInput('a source', sourceSpec, spec);
   const { inline, file, query, pages, custom } = checked;
-  if (inline) return new InlineSource(inline);
+  if (inline) return new InlineSource(inline, allowedPlaceholders(checked.allowPlaceholders));
   if (file !== undefined) return openFolderFile(file, checked, context.settings);
-  if (query !== undefined) return openQuery(query, context);
-  if (pages) return new PageSource(pages, context);
-  return openCustom(custom, context);
+  if (query !== undefined) return openQuery(query, checked, context);
+  if (pages) return new PageSource(pages, context, checked);
+  return new CustomSource(await openCustom(custom, context), allowedPlaceholders(checked.allowPlaceholders));
 }
 
 /**
@@ -54,23 +65,25 @@ export async function openSource(spec: unknown, context: SourceContext): Promise
  *
  * @throws SourceError when it is not there, or its format cannot be told.
  */
-export async function openLocalFile(file: string, options: Pick<SourceSpec, 'format' | 'columns'> = {}): Promise<Source> {
-  const format = options.format ?? formatOf(file);
-  const resolve = async () => ({ ...(await findAnywhere(file)), format, columns: options.columns ?? {} });
-  await resolve();
-  return new FileSource(file, format, resolve);
+export async function openLocalFile(file: string, options: FileOptions = {}): Promise<Source> {
+  return openFile(file, options, () => findAnywhere(file));
 }
 
 async function openFolderFile(file: string, options: SourceSpec, settings: SourceSettings): Promise<Source> {
-  const format = options.format ?? formatOf(file);
-  const resolve = async () => ({ ...(await findInFolder(file, settings.folder)), format, columns: options.columns ?? {} });
-  await resolve();
-  return new FileSource(path.normalize(file), format, resolve);
+  return openFile(path.normalize(file), options, () => findInFolder(file, settings.folder));
 }
 
-function openQuery(name: string, { settings, scheduledTime, previousScheduledTime }: SourceContext): Source {
+async function openFile(shown: string, options: FileOptions, find: () => Promise<Pick<UserFile, 'path' | 'flags'>>): Promise<Source> {
+  const { columns = {}, ignoreColumns, allowPlaceholders } = options;
+  const format = options.format ?? formatOf(shown);
+  const resolve = async (): Promise<UserFile> => ({ ...(await find()), format, columns, ignoreColumns });
+  await resolve();
+  return new FileSource(shown, format, resolve, allowPlaceholders);
+}
+
+function openQuery(name: string, options: SourceSpec, { settings, scheduledTime, previousScheduledTime }: SourceContext): Source {
   const query = settings.query(name);
-  if (query) return new QuerySource(query, scheduledTime, previousScheduledTime);
+  if (query) return new QuerySource(query, { scheduledTime, previousScheduledTime }, options);
   const known = settings.queryNames.join(', ') || 'none';
   throw new SourceError('query', `there is no query of that name; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`);
 }

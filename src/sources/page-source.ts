@@ -1,21 +1,24 @@
 import { crc32 } from 'node:zlib';
 import { DEFAULT_MAX_PAGES, USER_COLUMNS } from '../policy/source-spec';
-import type { PagesSpec } from '../policy/source-spec';
+import type { SourceColumns } from '../policy/snapshot-report';
+import type { PagesSpec, SourceSpec, UserColumn } from '../policy/source-spec';
 import type { TaskSender } from '../http/send-task';
 import type { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { effectOfHttpRequest, isSafeRequest } from '../tasks/http/effect';
 import type { HttpRequestInput } from '../tasks/http/effect';
+import { ColumnNames } from './header';
+import { allowedPlaceholders } from './id-rules';
 import { Cursors } from './page-cursor';
 import type { Cursor } from './page-cursor';
 import { SourceError } from './source';
 import type { RowsOptions, Source, SourceRow } from './source';
 import { toUser } from './to-user';
-import type { UserCells } from './to-user';
+import type { CellRules, UserCells } from './to-user';
 import { valueAt } from './value-at';
 
 /** An API's numbers cannot be changed into texts by whoever asks it, unlike those of a file. */
-const ROW_RULES = { items: 'either', wholeNumbers: true } as const;
+const ROW_RULES = { items: 'either', wholeNumbers: true } as const satisfies CellRules;
 
 /** Where reading stands: on which page, behind how many of its entries and which, behind how many of all. */
 interface Place {
@@ -36,15 +39,27 @@ export class PageSource implements Source {
   readonly #spec: PagesSpec;
   readonly #task: HttpTask;
   readonly #sender: TaskSender;
+  readonly #rules: CellRules;
+  readonly #names: ColumnNames<UserColumn>;
 
   /** @throws SourceError when there is no such task, or it does more than read. */
-  constructor(spec: PagesSpec, { catalogue, sender }: { catalogue: Catalogue; sender: TaskSender }) {
+  constructor(
+    spec: PagesSpec,
+    { catalogue, sender }: { catalogue: Catalogue; sender: TaskSender },
+    { ignoreColumns, allowPlaceholders }: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> = {},
+  ) {
     const task = catalogue.find(spec.task);
     if (!task) throw new SourceError('pages.task', 'there is no task of that name.');
     refuseChange(task, spec.input ?? {});
     this.#spec = spec;
     this.#task = task;
     this.#sender = sender;
+    this.#rules = { ...ROW_RULES, allowed: allowedPlaceholders(allowPlaceholders) };
+    this.#names = new ColumnNames({ known: USER_COLUMNS, renames: spec.fields ?? {}, ignore: ignoreColumns, field: 'pages' });
+  }
+
+  get columns(): SourceColumns {
+    return this.#names.report;
   }
 
   describe(): string {
@@ -85,8 +100,16 @@ export class PageSource implements Source {
   #row(entry: unknown, content: string, place: Place): SourceRow {
     const { fields = {} } = this.#spec;
     const cells: UserCells = {};
-    for (const column of USER_COLUMNS) cells[column] = valueAt(entry, fields[column] ?? column);
-    const made = toUser(cells, ROW_RULES, fields);
+    for (const column of USER_COLUMNS) {
+      const path = fields[column] ?? column;
+      cells[column] = valueAt(entry, path);
+      if (cells[column] === undefined) continue;
+      if (this.#names.meet(path) === undefined) cells[column] = undefined;
+    }
+    // Of what a path leads into, only what it names is used; the rest is not looked at.
+    const heads = new Set(USER_COLUMNS.map((column) => (fields[column] ?? column).split('.')[0]));
+    for (const name of fieldNames(entry)) if (!heads.has(name)) this.#names.meet(name);
+    const made = toUser(cells, this.#rules, fields);
     const at = { position: positionOf(place), line: place.line };
     return 'user' in made ? { ...at, user: made.user } : { ...at, problem: made.problem, raw: Buffer.from(content) };
   }
@@ -95,6 +118,10 @@ export class PageSource implements Source {
     const { maxPages = DEFAULT_MAX_PAGES } = this.#spec;
     if (page > maxPages) throw new SourceError('pages.maxPages', `the list has more than ${maxPages} pages; allow more if that is right.`);
   }
+}
+
+function fieldNames(entry: unknown): string[] {
+  return typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? Object.keys(entry) : [];
 }
 
 /** A source sends only what reads; of `http.request` only safe methods, whatever the input claims and the operator lists. */

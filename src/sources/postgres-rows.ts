@@ -3,7 +3,7 @@ import { parsePostgresUrl } from '../transport/postgres-url';
 import { clientConfig, GuardedClient, PostgresRefusedError } from '../ledger/postgres-client';
 import { protocolRefusal } from '../ledger/sql-failure';
 import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
-import type { SqlPage, SqlRun } from './sql-rows';
+import type { SqlPage, SqlRun, SqlType } from './sql-rows';
 import { SourceError, SourceUnavailableError } from './source';
 
 const CONNECT_DEADLINE_MS = 10_000;
@@ -21,8 +21,6 @@ const BEGIN = [
 ].join('; ');
 
 const TEXT_LIST = 1009;
-/** Lists of texts, uuids, whole numbers: each entry is read as text. */
-const LISTS = new Set([1009, 1015, 2951, 1005, 1007, 1016]);
 type ParseText = (text: string) => unknown;
 const asText: ParseText = (text) => text;
 // The package's own types leave out the lists.
@@ -43,7 +41,7 @@ export async function* postgresRows({ url, plaintextAllowed, sql, values, signal
     connectionTimeoutMillis: CONNECT_DEADLINE_MS,
     query_timeout: PAGE_DEADLINE_MS,
     keepAlive: true,
-    types: { getTypeParser: (oid: number) => (LISTS.has(oid) ? asList : asText) },
+    types: { getTypeParser: () => asText },
   });
   // Raised when the server ends the connection between two statements; the next one fails and says so.
   client.on('error', () => undefined);
@@ -57,10 +55,12 @@ export async function* postgresRows({ url, plaintextAllowed, sql, values, signal
     // The extended protocol takes one statement only, whatever the text says; the package's types do not know the mode.
     const declare = { text: `DECLARE source_rows NO SCROLL CURSOR FOR ${sql}`, values: [...values], queryMode: 'extended' };
     await client.query(declare);
+    let types: SqlType[] | undefined;
     for (;;) {
       const page = await client.query<unknown[]>({ text: `FETCH ${ROWS_PER_PAGE} FROM source_rows`, rowMode: 'array' });
+      types ??= await typesOf(client, page.fields.map(({ dataTypeID }) => dataTypeID));
       signal?.throwIfAborted();
-      yield { columns: page.fields.map(({ name }) => name), rows: page.rows };
+      yield { columns: page.fields.map(({ name }) => name), types, rows: listsRead(page.rows, types) };
       if (page.rows.length < ROWS_PER_PAGE) return;
     }
   } catch (error) {
@@ -70,6 +70,52 @@ export async function* postgresRows({ url, plaintextAllowed, sql, values, signal
     signal?.removeEventListener('abort', stop);
     await client.end().catch(() => undefined);
   }
+}
+
+/** A type as the catalogue knows it, and what its entries are when it is a list. */
+interface TypeRow {
+  oid: number;
+  name: string;
+  typname: string;
+  typtype: string;
+  typcategory: string;
+  is_list: boolean;
+}
+
+/** A domain over a list or as a list's entry counts as what it is over; a result's own domains are resolved by the server. */
+const TYPES = `
+  select t.oid::int8::text as oid, pg_catalog.format_type(t.oid, null) as name, b.typname, b.typtype, b.typcategory,
+    (t.typcategory = 'A')::text as is_list
+  from pg_catalog.pg_type t
+  left join pg_catalog.pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+  join pg_catalog.pg_type b on b.oid = coalesce(nullif(e.typbasetype, 0), e.oid, nullif(t.typbasetype, 0), t.oid)
+  where t.oid = any ($1::text[]::int8[]::oid[])`;
+
+async function typesOf(client: GuardedClient, oids: readonly number[]): Promise<SqlType[]> {
+  const { rows } = await client.query<Record<keyof TypeRow, string>>({ text: TYPES, values: [[...new Set(oids)].map(String)] });
+  const byOid = new Map(rows.map((row) => [row.oid, row]));
+  return oids.map((oid) => {
+    const row = byOid.get(String(oid));
+    return row === undefined ? { name: `with the OID ${oid}`, kind: 'other', isList: false } : { name: row.name, kind: kindOf(row), isList: row.is_list === 'true' };
+  });
+}
+
+function kindOf({ typname, typtype, typcategory }: Pick<TypeRow, 'typname' | 'typtype' | 'typcategory'>): SqlType['kind'] {
+  if (typtype === 'e') return 'text';
+  if (typname === 'bpchar') return 'padded';
+  if (['int2', 'int4', 'int8'].includes(typname)) return 'integer';
+  if (typname === 'numeric') return 'numeric';
+  if (typname === 'json' || typname === 'jsonb') return 'json';
+  if (typname === 'timestamptz') return 'moment';
+  if (typname === 'date' || typname === 'timestamp') return 'time';
+  // Category S is of texts, also of an extension's, such as citext.
+  return typname === 'uuid' || (typtype === 'b' && typcategory === 'S') ? 'text' : 'other';
+}
+
+/** The text forms of lists as lists. */
+function listsRead(rows: readonly unknown[][], types: readonly SqlType[]): unknown[][] {
+  const lists = types.flatMap(({ isList }, index) => (isList ? [index] : []));
+  return rows.map((row) => (lists.length === 0 ? row : row.map((cell, index) => (typeof cell === 'string' && lists.includes(index) ? asList(cell) : cell))));
 }
 
 /** Connection, login, resources, locks, operator, system, and a transaction that the server rolled back. */

@@ -1,10 +1,14 @@
 import type { NamedQuery } from '../config/source-settings';
 import { QUERY_PARAMETERS } from '../config/query-text';
 import type { QueryParameter } from '../config/query-text';
+import type { SourceColumns } from '../policy/snapshot-report';
 import { USER_COLUMNS } from '../policy/source-spec';
+import type { SourceSpec, UserColumn } from '../policy/source-spec';
 import { Header } from './header';
+import { allowedPlaceholders } from './id-rules';
 import { libsqlRows } from './libsql-rows';
 import { postgresRows } from './postgres-rows';
+import { ColumnTypes } from './column-types';
 import { Progress } from './progress';
 import { SourceError } from './source';
 import type { RowsOptions, Source, SourceRow } from './source';
@@ -20,15 +24,22 @@ export class QuerySource implements Source {
   readonly kind = 'query';
   readonly #query: NamedQuery;
   readonly #run: SqlRun;
+  readonly #options: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'>;
+  #columns: SourceColumns | undefined;
 
   /**
-   * @param scheduledTime The nominal time for which a Schedule started the sweep, in ISO form.
-   * @param previousScheduledTime The nominal time of the run before it, see `SweepLedger.joinSeries`.
+   * @param times The nominal time for which a Schedule started the sweep, in ISO form, and that of the run before it (see
+   *   `SweepLedger.joinSeries`).
+   * @param options Which columns are left out on purpose, and which placeholders are IDs.
    * @throws SourceError when the query needs a time and none is given.
    */
-  constructor(query: NamedQuery, scheduledTime: string | undefined, previousScheduledTime?: string) {
+  constructor(
+    query: NamedQuery,
+    times: { [Name in QueryParameter]?: string | undefined } = {},
+    options: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> = {},
+  ) {
     this.#query = query;
-    const times = { scheduledTime, previousScheduledTime };
+    this.#options = options;
     const used = QUERY_PARAMETERS.filter((name) => query.text.parameters.includes(name));
     const values = used.map((name) => {
       const value = times[name];
@@ -38,6 +49,10 @@ export class QuerySource implements Source {
     this.#run = { url: query.url, plaintextAllowed: query.plaintextAllowed, sql: withPlaceholders(query, used), values };
   }
 
+  get columns(): SourceColumns | undefined {
+    return this.#columns;
+  }
+
   describe(): string {
     return `the query ${this.#query.name.toLowerCase()}`;
   }
@@ -45,14 +60,19 @@ export class QuerySource implements Source {
   async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
     const progress = new Progress('query', after);
     const run = { ...this.#run, signal };
-    let header: Header | undefined;
+    const { ignoreColumns: ignore, allowPlaceholders } = this.#options;
+    const rules = { items: 'either', allowed: allowedPlaceholders(allowPlaceholders) } as const;
+    let header: Header<UserColumn> | undefined;
+    let types: ColumnTypes | undefined;
     for await (const page of this.#query.dialect === 'postgres' ? postgresRows(run) : libsqlRows(run)) {
-      header ??= new Header(page.columns, {}, 'query', USER_COLUMNS);
+      header ??= new Header(page.columns, { known: USER_COLUMNS, renames: {}, ignore, field: 'query' });
+      types ??= new ColumnTypes(header, page.types);
+      this.#columns = header.report;
       for (const row of page.rows) {
-        const cells = header.cells(row);
+        const cells = types.read(header.cells(row));
         const position = progress.pass(JSON.stringify(cells));
         if (position === undefined) continue;
-        const made = toUser(cells, { items: 'either' });
+        const made = toUser(cells, rules);
         const line = progress.count;
         yield 'user' in made
           ? { position, line, user: made.user }

@@ -8,7 +8,6 @@ const MAX_SKIPPED_BYTES = 64 * 1024 * 1024;
 const LF = 0x0a;
 const CR = 0x0d;
 const QUOTE = 0x22;
-const COMMA = 0x2c;
 
 /** One record of a file, not yet decoded. */
 export interface RawRecord {
@@ -31,13 +30,21 @@ export class UnsplittableError extends Error {
   }
 }
 
+/** What a splitter has to know of the format; read again for each record, since the first line may tell it. */
+export interface RecordFormat {
+  /** Whether line breaks inside quotes belong to the record. */
+  readonly quotes: boolean;
+  /** The byte between two cells. */
+  readonly delimiter: number;
+}
+
 /**
- * Cuts bytes into records at line breaks (LF or CRLF), for CSV not at those inside quotes. It works on bytes because a
- * decoder would replace what is no UTF-8 before anybody could see it, and counts lines itself because a record may
- * span several. Empty lines are passed over.
+ * Cuts bytes into records at line breaks (LF, CRLF or CR), for CSV not at those inside quotes. It works on bytes because a
+ * decoder would replace invalid UTF-8 before it could be reported, and counts lines itself because a record may span
+ * several. Empty lines are skipped.
  */
 export class RecordSplitter {
-  readonly #quotes: boolean;
+  readonly #format: RecordFormat;
   #parts: Buffer[] = [];
   #length = 0;
   #line = 1;
@@ -45,48 +52,53 @@ export class RecordSplitter {
   #quoted = false;
   #quoteJustClosed = false;
   #cellBegins = true;
+  /** The byte before was a CR, whose line break a LF only completes. */
+  #afterCr = false;
 
-  constructor({ quotes }: { quotes: boolean }) {
-    this.#quotes = quotes;
+  constructor(format: RecordFormat) {
+    this.#format = format;
   }
 
   /** The records that end inside these bytes. @throws UnsplittableError for an endless one. */
-  push(chunk: Buffer): RawRecord[] {
-    const records: RawRecord[] = [];
+  *push(chunk: Buffer): Generator<RawRecord, void, undefined> {
     let from = 0;
     for (let at = this.#nextBreak(chunk, 0); at !== -1; at = this.#nextBreak(chunk, from)) {
+      const completesCr = at === from && this.#length === 0 && chunk[at] === LF && this.#afterCr;
+      this.#afterCr = chunk[at] === CR;
       this.#keep(chunk, from, at);
-      this.#finish(records);
       from = at + 1;
+      if (completesCr) continue;
+      const record = this.#finish();
+      if (record) yield record;
     }
+    if (from < chunk.length) this.#afterCr = this.#quoted && chunk[chunk.length - 1] === CR;
     this.#keep(chunk, from, chunk.length);
-    return records;
   }
 
   /** The last record, when no line break ends it. @throws UnsplittableError when it ends inside quotes. */
-  end(): RawRecord[] {
+  *end(): Generator<RawRecord, void, undefined> {
     if (this.#quoted) {
-      throw new UnsplittableError(this.#recordLine, 'a quote is opened in this row and never closed, so nobody can tell the rows behind it apart.');
+      throw new UnsplittableError(this.#recordLine, 'a quote is opened in this row and never closed, so the rows behind it cannot be told apart.');
     }
-    const records: RawRecord[] = [];
-    this.#finish(records);
-    return records;
+    const record = this.#finish();
+    if (record) yield record;
   }
 
-  /** Where the record under way ends in the chunk, or -1. */
+  /** Where the current record ends in the chunk, or -1. */
   #nextBreak(chunk: Buffer, from: number): number {
-    if (!this.#quotes) return chunk.indexOf(LF, from);
+    const { quotes, delimiter } = this.#format;
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at];
-      if (byte === LF) {
+      if (byte === LF || byte === CR) {
         if (!this.#quoted) return at;
-        this.#line += 1;
-      } else if (byte === QUOTE) {
+        const before = at === 0 ? this.#afterCr : chunk[at - 1] === CR;
+        if (byte === CR || !before) this.#line += 1;
+      } else if (byte === QUOTE && quotes) {
         this.#meetQuote();
         continue;
       }
       this.#quoteJustClosed = false;
-      this.#cellBegins = !this.#quoted && byte === COMMA;
+      this.#cellBegins = !this.#quoted && byte === delimiter;
     }
     return -1;
   }
@@ -114,16 +126,16 @@ export class RecordSplitter {
     else if (before <= MAX_RECORD_BYTES) this.#parts = [Buffer.concat([...this.#parts, chunk.subarray(from, from + KEPT_BYTES)]).subarray(0, KEPT_BYTES)];
   }
 
-  #finish(records: RawRecord[]): void {
+  #finish(): RawRecord | undefined {
     const tooLong = this.#length > MAX_RECORD_BYTES;
-    const joined = this.#parts.length === 1 && this.#parts[0] ? this.#parts[0] : Buffer.concat(this.#parts);
-    const bytes = !tooLong && joined.at(-1) === CR ? joined.subarray(0, -1) : joined;
-    if (bytes.length > 0) records.push({ line: this.#recordLine, bytes, tooLong });
+    const bytes = this.#parts.length === 1 && this.#parts[0] ? this.#parts[0] : Buffer.concat(this.#parts);
+    const record = bytes.length > 0 ? { line: this.#recordLine, bytes, tooLong } : undefined;
     this.#parts = [];
     this.#length = 0;
     this.#line += 1;
     this.#recordLine = this.#line;
     this.#quoteJustClosed = false;
     this.#cellBegins = true;
+    return record;
   }
 }

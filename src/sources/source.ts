@@ -1,3 +1,4 @@
+import type { SourceColumns } from '../policy/snapshot-report';
 import type { TargetUser } from '../policy/target-user';
 
 /**
@@ -42,6 +43,13 @@ export interface RowsOptions {
 export interface Source {
   /** For example `csv`. */
   readonly kind: string;
+  /**
+   * Whether a source without any row is a mistake, as a file is, and not an answer, as that of a query is.
+   * @default false
+   */
+  readonly refusesEmpty?: boolean;
+  /** The columns that were found by the last reading; absent when it has none. */
+  readonly columns?: SourceColumns | undefined;
   /** For logs and people: no id, no secret, no path beyond what was configured. */
   describe(): string;
   /**

@@ -1,7 +1,18 @@
 /** Some rows of a query, each a list of cells in the order of `columns`: texts, lists of texts, null, or what is none of them. */
 export interface SqlPage {
   columns: readonly string[];
+  /** The columns' types, where the database tells them before any row. */
+  types?: readonly SqlType[];
   rows: readonly (readonly unknown[])[];
+}
+
+/** The type of a query's column. */
+export interface SqlType {
+  /** As a person would write it in a cast. */
+  name: string;
+  /** What its values are; of a list, what its entries are. */
+  kind: 'text' | 'padded' | 'integer' | 'numeric' | 'json' | 'moment' | 'time' | 'other';
+  isList: boolean;
 }
 
 /** How a configured query is run. */

@@ -1,6 +1,9 @@
 import { USER_COLUMNS, targetUser } from '../policy/source-spec';
 import type { ColumnNames, UserColumn } from '../policy/source-spec';
 import type { TargetUser } from '../policy/target-user';
+import { JsonNumber } from './exact-json';
+import { idProblem, NO_PLACEHOLDERS } from './id-rules';
+import type { AllowedPlaceholders } from './id-rules';
 
 /** What stands in the known columns of one row: texts, for `item_ids` also a list of texts. */
 export type UserCells = Partial<Record<UserColumn, unknown>>;
@@ -22,11 +25,13 @@ export interface CellRules {
   items: 'joined' | 'list' | 'either';
   /** Whether an id may be a number; only one that JavaScript does not round is taken. @default false */
   wholeNumbers?: boolean;
+  /** Placeholders that are IDs here. @default none */
+  allowed?: AllowedPlaceholders;
 }
 
 /**
- * Makes a user of the cells of a row, each taken literally; an empty text and null mean that it is not given.
- * Otherwise answers what is wrong, by column and rule, without any value.
+ * Makes a user of the cells of a row, each taken literally; an empty text and null mean that it is not given. Otherwise
+ * returns what is wrong, by column and rule, without any value; also for what is not likely an ID (see `idProblem`).
  *
  * @param names How the source calls the columns, for the message.
  */
@@ -35,7 +40,7 @@ export function toUser(cells: UserCells, rules: CellRules, names: ColumnNames = 
   for (const column of USER_COLUMNS) {
     const cell = cells[column];
     if (cell === undefined || cell === null || cell === '') continue;
-    const value = column === 'item_ids' ? itemList(cell, rules) : text(cell, rules);
+    const value = column === 'item_ids' ? itemList(cell, rules) : column === 'reference' || column === 'closed_at' ? text(cell, rules) : id(cell, rules);
     if ('wrong' in value) return { problem: `${names[column] ?? column}: ${value.wrong}` };
     given[FIELDS[column]] = value.value;
   }
@@ -51,8 +56,19 @@ export function toUser(cells: UserCells, rules: CellRules, names: ColumnNames = 
 
 type Value = { value: unknown } | { wrong: string };
 
-function text(cell: unknown, { wholeNumbers = false }: CellRules): Value {
+function id(cell: unknown, rules: CellRules): { value: string } | { wrong: string } {
+  const found = text(cell, rules);
+  if ('wrong' in found) return found;
+  const problem = idProblem(found.value, rules.allowed ?? NO_PLACEHOLDERS);
+  return problem === undefined ? found : { wrong: problem };
+}
+
+function text(cell: unknown, { wholeNumbers = false }: CellRules): { value: string } | { wrong: string } {
   if (wholeNumbers && Number.isSafeInteger(cell)) return { value: String(cell) };
+  if (cell instanceof JsonNumber) {
+    return cell.digits === undefined ? { wrong: 'must be a text, or a whole number without fraction and exponent' } : { value: cell.digits };
+  }
+  if (typeof cell === 'number' && !wholeNumbers) return { wrong: 'must be a text or a whole number, and is a floating-point number' };
   if (typeof cell !== 'string') return { wrong: wholeNumbers ? 'must be a text, or a whole number below 2^53' : 'must be a text' };
   // Half a surrogate pair fits into no URL, no database and no JSON text, so it would become another id on the way.
   if (/\p{Surrogate}/u.test(cell)) return { wrong: 'must be well-formed Unicode; it holds half of a surrogate pair' };
@@ -60,7 +76,11 @@ function text(cell: unknown, { wholeNumbers = false }: CellRules): Value {
 }
 
 function itemList(cell: unknown, rules: CellRules): Value {
-  if (typeof cell === 'string' && rules.items !== 'list') return entries(cell.split(';'), rules);
+  if (typeof cell === 'string' && rules.items !== 'list') {
+    // As an ID the text of a list would find no Item, while the rest of the user is deleted.
+    if (/^\s*[[{]|,/.test(cell)) return { wrong: 'is not a list of IDs joined by semicolons' };
+    return entries(cell.split(';'), rules);
+  }
   if (Array.isArray(cell) && rules.items !== 'joined') return entries(cell, rules);
   return { wrong: rules.items === 'joined' ? 'must be a text' : 'must be a list of texts' };
 }
@@ -70,7 +90,7 @@ function entries(list: readonly unknown[], rules: CellRules): Value {
   if (list.length === 0) return { wrong: 'must hold at least one id; leave it out to remove all Items' };
   const values: unknown[] = [];
   for (const [index, entry] of list.entries()) {
-    const value = entry === '' ? { wrong: 'must not be empty' } : text(entry, rules);
+    const value = entry === '' ? { wrong: 'must not be empty' } : id(entry, rules);
     if ('wrong' in value) return { wrong: `entry ${index + 1} ${value.wrong}` };
     values.push(value.value);
   }

@@ -33,17 +33,32 @@ describe('the rows of a source', () => {
   });
 
   it('are refused at the first bad one unless some are tolerated, with its line and without its values', async () => {
-    const { rows, good } = await checked(`${HEAD}1,\n,canary\n3,\n`);
+    const { rows, good } = await checked(`${HEAD}1,\n,canary\n3,\n,canary\n`);
     const error = await failureOf(good());
     expect(error).toBeInstanceOf(TooManyBadRowsError);
-    expect(error.message).toContain('1 of 2 rows read cannot be users, and none is tolerated. line 3: names nobody');
+    expect(error.message).toContain('2 of 4 rows read cannot be users, and none is tolerated. line 3: names nobody');
     expect(error.message).not.toContain('canary');
-    expect(rows.counts).toEqual({ good: 1, bad: 1 });
+    expect(error.message).toContain('; line 5: names nobody');
+    expect(rows.counts).toEqual({ good: 2, bad: 2 });
+  });
+
+  it('are looked through for more bad ones once too many are bad, as far as is asked, and none is let through meanwhile', async () => {
+    const content = `${HEAD}1,\n${',x\n2,\n'.repeat(30)}`;
+    for (const [lookFor, more] of [[undefined, 'and 5 more'], [Infinity, 'and 25 more']] as const) {
+      const { rows } = await checked(content, { lookFor });
+      const good: GoodRow[] = [];
+      const reading = (async () => {
+        for await (const row of rows.rows()) good.push(row);
+      })();
+      expect((await failureOf(reading)).message).toContain(more);
+      expect(good).toHaveLength(1);
+      expect(rows.report.rejectedRows).toHaveLength(10);
+    }
   });
 
   it.each<[CheckOptions['tolerance'], string]>([
     [{ count: 2 }, 'passes'],
-    [{ count: 1 }, '2 of 4 rows'],
+    [{ count: 1 }, '2 of 5 rows'],
     [{ percent: 40 }, 'passes'],
     [{ percent: 39.9 }, '2 of 5 rows'],
   ])('with a tolerance of %j and 2 of 5 bad: %s', async (tolerance, outcome) => {
@@ -53,14 +68,14 @@ describe('the rows of a source', () => {
   });
 
   it.each([
-    ['nothing', ''],
-    ['a head only', HEAD],
-    ['bad rows only', `${HEAD},x\n`],
-  ])('are refused when there is %s: that never means everybody', async (_, content) => {
+    ['nothing', '', 'an empty source never means all users'],
+    ['a head only', HEAD, 'an empty source never means all users'],
+    ['bad rows only', `${HEAD},x\n`, 'without a single user'],
+  ])('are refused when there is %s: that never means everybody', async (_, content, why) => {
     const { good } = await checked(content, { tolerance: { percent: 100 } });
     const error = await failureOf(good());
     expect(error).toBeInstanceOf(SourceError);
-    expect(error.message).toContain('an empty source never means everybody');
+    expect(error.message).toContain(why);
   });
 
   it('are counted on from where reading had stopped', async () => {

@@ -14,7 +14,7 @@ const RULE = expect.stringMatching(/^closed_at: must be a date and time with an 
 function query(url: string, text: string): QuerySource {
   const named = readSourceSettings({ HTTP_TASKS_SOURCE_CLOSED_URL: url, HTTP_TASKS_SOURCE_CLOSED_QUERY: text }).query('closed');
   if (!named) throw new Error('The query is not there.');
-  return new QuerySource(named, undefined);
+  return new QuerySource(named);
 }
 
 describe('the time of a closure', () => {

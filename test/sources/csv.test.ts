@@ -11,18 +11,19 @@ const HEAD = 'plaid_user_id,plaid_user_token,batch_user_id,reference,item_ids';
 
 describe('a CSV file of users', () => {
   it('is taken literally: cells are not trimmed, empty ones are not given, Items are parted by semicolons', async () => {
-    expect(await rowsIn(`${HEAD}\nusr_1,, 10 ,"a ""b"", c",x; y\n,tok,,,\n`)).toEqual([
-      { line: 2, user: { plaidUserId: 'usr_1', batchUserId: ' 10 ', reference: 'a "b", c', itemIds: ['x', ' y'] } },
-      { line: 3, user: { plaidUserToken: 'tok' } },
+    expect(await rowsIn(`${HEAD}\nusr_1,,1 0,"  a ""b"",\nc",x;y y\n,tok,,,\n`)).toEqual([
+      { line: 2, user: { plaidUserId: 'usr_1', batchUserId: '1 0', reference: '  a "b",\nc', itemIds: ['x', 'y y'] } },
+      { line: 4, user: { plaidUserToken: 'tok' } },
     ]);
   });
 
   it('names the line where a row begins, also behind cells with line breaks of every kind and behind empty lines', async () => {
-    const content = `${HEAD}\r\n\r\n,,"1\r\n2\n3",,\r\n,,4,,\n\n,,,nobody,\n`;
+    const content = `${HEAD}\r\n\r\n,,1,"1\r\n2\n3\r4",\r\n,,4,,\n\n,,5,,\r,,,nobody,\n`;
     expect(await rowsIn(content)).toEqual([
-      { line: 3, user: { batchUserId: '1\r\n2\n3' } },
-      { line: 6, user: { batchUserId: '4' } },
-      { line: 8, problem: 'names nobody; give plaid_user_id, plaid_user_token or batch_user_id' },
+      { line: 3, user: { batchUserId: '1', reference: '1\r\n2\n3\r4' } },
+      { line: 7, user: { batchUserId: '4' } },
+      { line: 9, user: { batchUserId: '5' } },
+      { line: 10, problem: 'names nobody; give plaid_user_id, plaid_user_token or batch_user_id' },
     ]);
   });
 
@@ -33,6 +34,15 @@ describe('a CSV file of users', () => {
     ['two gzip members', (text: string) => Buffer.concat([gzipSync(text.slice(0, 20)), gzipSync(text.slice(20))])],
     ['no line break at the end', (text: string) => Buffer.from(text.trimEnd())],
     ['line breaks of Windows', (text: string) => Buffer.from(text.replaceAll('\n', '\r\n'))],
+    ['line breaks of old Macs', (text: string) => Buffer.from(text.replaceAll('\n', '\r'))],
+    ['line breaks of three kinds', (text: string) => Buffer.from(text.replace('\n', '\r').replace('\n', '\r\n'))],
+    ['two byte order marks', (text: string) => Buffer.from(`\ufeff\ufeff${text}`)],
+    ['UTF-16', (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le')],
+    ['UTF-16 in the other order', (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16()],
+    ['UTF-16 inside gzip', (text: string) => gzipSync(Buffer.from(`\ufeff${text}`, 'utf16le'))],
+    ['semicolons', (text: string) => Buffer.from(text.replaceAll(',', ';'))],
+    ['tabs', (text: string) => Buffer.from(text.replaceAll(',', '\t'))],
+    ['a cell in quotes that follows a semicolon', (text: string) => Buffer.from(text.replaceAll(',', ';').replaceAll(/;(reference|[ab])/g, ';"$1"'))],
   ])('may have %s', async (_, pack) => {
     expect(await rowsIn(pack('"batch_user_id",reference\n1,a\n"é😀",b\n'))).toEqual([
       { line: 2, user: { batchUserId: '1', reference: 'a' } },
@@ -56,6 +66,16 @@ describe('a CSV file of users', () => {
     [`${HEAD}\nusr,,,,a;;b\n,,1,,\n`, 'item_ids: entry 2 must not be empty'],
     [`${HEAD}\nusr,,,${'r'.repeat(201)},\n,,1,,\n`, 'reference: '],
     [`${HEAD}\n,,${'u'.repeat(1024)},,\n,,1,,\n`, 'batch_user_id: must have at most 1023 characters'],
+    [`${HEAD}\n${HEAD}\n,,1,,\n`, 'repeats the line that names the columns'],
+    [`${HEAD}\n\ufeff${HEAD}\n,,1,,\n`, 'repeats the line that names the columns'],
+    ['batch_user_id\n BATCH_USER_ID\n1\n', 'repeats the line that names the columns'],
+    [`batch_user_id,reference\nreference,batch_user_id\n1,\n`, 'batch_user_id: is the name of a column'],
+    ['batch_user_id\n\ufeff2\n1\n', 'begins with a byte order mark'],
+    ['batch_user_id\n\0\n1\n', 'batch_user_id contains a control character outside quotes'],
+    ['batch_user_id,x\nb,"y"\t\n1,\n', 'the quotes are not those of CSV'],
+    ['batch_user_id,x\nb,y\tz\n1,\n', 'cell 2 contains a control character outside quotes'],
+    ['batch_user_id,x\nb\u0085,"y"\n1,\n', 'batch_user_id contains a control character outside quotes'],
+    ['batch_user_id,x\n"b\t",y\n1,\n', 'batch_user_id: contains a control character'],
   ])('reports a bad row with its line and goes on: %j', async (content, problem) => {
     const [bad, good, ...more] = await rowsIn(content);
     expect(bad).toEqual({ line: 2, problem: expect.stringContaining(problem) as string });
@@ -87,10 +107,28 @@ describe('a CSV file of users', () => {
     ['without a head', 'usr_canary,x\nusr_2,y\n', 'needs at least one of the columns'],
     ['with a column twice', 'batch_user_id,batch_user_id\nusr_canary,2\n', 'has the column batch_user_id twice'],
     ['with a column that is nearly right', 'plaid_user_id,Batch User-ID\nusr_canary,2\n', 'nearly called batch_user_id'],
-    ['parted by semicolons', 'plaid_user_id;batch_user_id\nusr_canary;2\n', 'needs at least one of the columns'],
+    ['parted by bars', 'plaid_user_id|batch_user_id\nusr_canary|2\n', 'separated by |'],
+    ['parted by something that sep= names', 'sep=|\nplaid_user_id|batch_user_id\nusr_canary|2\n', 'line 1 (sep=) names a separator that is not read'],
+    ['with a comment on top', '# canary\nplaid_user_id\nusr\n', 'looks like a comment'],
+    ['that is JSON', '[{"batch_user_id":"canary"}]', 'looks like JSON'],
     ['with a quote that is never closed', 'batch_user_id\n1\n"usr_canary\n3\n', 'line 3: a quote is opened'],
-    ['that is UTF-16', Buffer.from('\ufeffbatch_user_id\nusr_canary\n', 'utf16le'), 'save it as UTF-8'],
-    ['whose gzip is cut off', gzipSync('batch_user_id\nusr_canary\n'.repeat(100)).subarray(0, 40), 'damaged or cut off'],
+    ['that is UTF-16 without a mark', Buffer.from('batch_user_id\nusr_canary\n', 'utf16le'), 'looks like UTF-16LE without a byte order mark'],
+    ['that is UTF-16 in the other order without a mark', Buffer.from('batch_user_id\nusr_canary\n', 'utf16le').swap16(), 'looks like UTF-16BE'],
+    ['whose UTF-16 is cut off', Buffer.from('\ufeffbatch_user_id\nusr_canary\n', 'utf16le').subarray(0, -1), 'corrupt or truncated UTF-16'],
+    ['that is UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x62, 0, 0, 0]), 'is UTF-32'],
+    ['that is a zip', Buffer.from('PK\x03\x04canary.csv'), 'is a zip archive'],
+    ['that is a workbook', Buffer.from('PK\x03\x04\x14\0\x06\0[Content_Types].xml'), 'is an Office file, for example an Excel workbook (.xlsx)'],
+    ['that is an OpenDocument file', Buffer.from('PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet'), 'is an OpenDocument file'],
+    ['that is an old workbook', Buffer.from('d0cf11e0a1b11ae1', 'hex'), '(.xls)'],
+    ['that is a PDF', '%PDF-1.7\n', 'is a PDF file'],
+    ['that is a page', '\n<!DOCTYPE html><title>canary</title>', 'is an HTML page'],
+    ['that is XML', '<?xml version="1.0"?><users/>', 'is XML'],
+    ['that is packed with zstd', Buffer.from('28b52ffd04', 'hex'), 'packed with zstd'],
+    ['that is packed with bzip2', Buffer.from('BZh91AY&SY'), 'packed with bzip2'],
+    ['that is packed with xz', Buffer.from('fd377a585a00', 'hex'), 'packed with xz'],
+    ['that is gzip in gzip', gzipSync(gzipSync('batch_user_id\nusr_canary\n')), 'gzip inside gzip'],
+    ['that is a packed page', gzipSync('<html>canary'), 'is an HTML page'],
+    ['whose gzip is cut off', gzipSync('batch_user_id\nusr_canary\n'.repeat(100)).subarray(0, 40), 'corrupt or truncated gzip'],
     ['that is a gzip bomb', gzipSync(Buffer.alloc(80 * 1024 * 1024)), 'this is no file of users'],
   ])('%s is refused, and no id is told', async (_, content, why) => {
     const error = await failureOf(rowsIn(content));
@@ -130,20 +168,20 @@ describe('reading a file from a position', () => {
 });
 
 describe('ids in CSV', () => {
-  const cell = fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\n', '\r', ' ', '\t', 'é', '😀', '\0', '=', "'"), minLength: 1, maxLength: 12 });
+  const note = fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\t', '\n', '\r', '\0', ' '), minLength: 1, maxLength: 12 });
+  const cell = fc.string({ unit: fc.constantFrom('a', '"', ',', ';', 'b c', 'é', '😀', '=', "'"), minLength: 1, maxLength: 12 }).map((text) => `x${text}y`);
 
-  it('come out as they went in, whatever characters they have, each at its line', async () => {
+  it('come out as they went in, whatever characters they may have, each at its line behind other cells with line breaks', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 8 }), fc.boolean(), async (users, crlf) => {
+      fc.asyncProperty(fc.array(fc.tuple(cell, cell, note), { minLength: 1, maxLength: 8 }), fc.constantFrom('\n', '\r\n', '\r'), fc.constantFrom(',', ';', '\t'), async (users, end, delimiter) => {
         const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
-        const end = crlf ? '\r\n' : '\n';
         let line = 2;
-        const expected = users.map(([batchUserId, plaidUserId]) => {
-          const row = { line, user: { batchUserId, plaidUserId } };
-          line += `${batchUserId}${plaidUserId}`.split('\n').length;
+        const expected = users.map(([batchUserId, plaidUserId, reference]) => {
+          const row = { line, user: { batchUserId, plaidUserId, reference } };
+          line += reference.split(/\r\n|\r|\n/).length;
           return row;
         });
-        const content = ['batch_user_id,plaid_user_id', ...users.map((ids) => ids.map(quoted).join(','))].join(end) + end;
+        const content = [['batch_user_id', 'plaid_user_id', 'reference'].join(delimiter), ...users.map((cells) => cells.map(quoted).join(delimiter))].join(end) + end;
         expect(await rowsIn(content)).toEqual(expected);
       }),
       { numRuns: 150 },

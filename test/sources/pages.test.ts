@@ -67,8 +67,8 @@ beforeEach(() => {
   asked = [];
 });
 
-function open(pages: object): Promise<Source> {
-  return openSource({ pages }, { settings: readSourceSettings({}), catalogue: new Catalogue([...CATALOGUE, closedUsers]), sender });
+function open(pages: object, more: object = {}): Promise<Source> {
+  return openSource({ pages, ...more }, { settings: readSourceSettings({}), catalogue: new Catalogue([...CATALOGUE, closedUsers]), sender });
 }
 
 const SPEC = { task: 'crm.closedUsers', input: { since: 'x' }, itemsPath: 'data.users', nextCursorPath: 'data.next', cursorField: 'after' };
@@ -107,6 +107,23 @@ describe('pages of an HTTP API', () => {
     ]);
   });
 
+  it('tell which fields are used and ignored; one that resembles an ID refuses them unless it is named', async () => {
+    answer = pagesOf([{ user: {}, id: 'canary' }, { user: { id: 'b_1' }, name: 'canary' }, { user: { id: 'b_2' }, batch: 'canary' }]);
+    const spec = { ...SPEC, fields: { batch_user_id: 'user.id' } };
+    const error = await failureOf(allOf(await open(spec)));
+    expect(error.message).toContain('the column batch would be ignored although its name resembles that of an ID');
+    expect(error.message).not.toContain('canary');
+    const source = await open(spec, { ignoreColumns: ['batch'] });
+    expect((await rowsOf(source)).map(({ user }) => user?.batchUserId)).toEqual([undefined, 'b_1', 'b_2']);
+    expect(source.columns).toEqual({ used: ['user.id'], ignored: ['name', 'batch'] });
+  });
+
+  it('take no placeholder for an ID unless it is allowed', async () => {
+    answer = pagesOf([{ batch_user_id: 'undefined' }, { batch_user_id: 0 }]);
+    expect((await rowsOf(await open(SPEC))).map(({ problem }) => problem)).toEqual(Array(2).fill('batch_user_id: is a placeholder and not an ID'));
+    expect((await rowsOf(await open(SPEC, { allowPlaceholders: ['0'] }))).map(({ user }) => user?.batchUserId)).toEqual([undefined, '0']);
+  });
+
   it('are gone on with behind any row, from its page on, and not when that page has changed', async () => {
     const users = ['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id }));
     answer = pagesOf(users);
@@ -132,6 +149,7 @@ describe('pages of an HTTP API', () => {
     ['has something else for a list', (_, response) => response.end('{"data":{"users":{},"next":null}}'), 'pages.itemsPath', 'a page has no list there'],
     ['says nothing of a next one', (_, response) => response.end('{"data":{"users":[]}}'), 'pages.nextCursorPath', 'nobody can tell whether it is the last one'],
     ['has a cursor that is none', (_, response) => response.end('{"data":{"users":[],"next":{"a":1}}}'), 'pages.nextCursorPath', 'neither a text nor a number'],
+    ['has a number for a cursor that is rounded', (_, response) => response.end('{"data":{"users":[],"next":9007199254740993}}'), 'pages.nextCursorPath', 'may have rounded'],
     ['gives the same cursor for ever', (_, response) => response.end('{"data":{"users":[],"next":"a"}}'), 'pages', 'would never end'],
     ['is only a part', (_, response) => response.writeHead(206).end('{"data":{"users":[],"next":null}}'), 'pages', 'answered 206 instead of 200'],
   ])('are refused when one %s', async (_, given, field, why) => {

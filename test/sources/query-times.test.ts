@@ -14,7 +14,7 @@ const TO = '2026-03-30T00:30:00.000Z';
 function source(url: string, query: string, ...times: [string?, string?]): QuerySource {
   const named = readSourceSettings({ HTTP_TASKS_SOURCE_CLOSED_URL: url, HTTP_TASKS_SOURCE_CLOSED_QUERY: query }).query('closed');
   if (!named) throw new Error('The query is not there.');
-  return new QuerySource(named, times[0], times[1]);
+  return new QuerySource(named, { scheduledTime: times[0], previousScheduledTime: times[1] });
 }
 
 async function freshLibsqlUrl(): Promise<string> {

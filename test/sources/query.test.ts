@@ -44,7 +44,7 @@ function source(url: string, query: string, scheduledTime?: string): QuerySource
   const settings = readSourceSettings({ HTTP_TASKS_SOURCE_CLOSED_URL: url, HTTP_TASKS_SOURCE_CLOSED_QUERY: query });
   const named = settings.query('closed');
   if (!named) throw new Error('The query is not there.');
-  return new QuerySource(named, scheduledTime);
+  return new QuerySource(named, { scheduledTime });
 }
 
 const USERS = 'create table users (id integer primary key, closed_at text)';
@@ -56,10 +56,10 @@ describe.each([
   it('gives users by the names of its columns; text and null as they are, whole numbers without rounding', async () => {
     const { url, run } = await fresh();
     await run('create table users (plaid text, batch bigint, items text)');
-    await run(`insert into users values (' usr_1 ', 9007199254740993, 'a;b'), (null, 2, null), ('', null, null), ('usr_3', null, 'a;;b')`);
+    await run(`insert into users values ('usr 1', 9007199254740993, 'a;b'), (null, 2, null), ('', null, null), ('usr_3', null, 'a;;b')`);
     const query = 'select plaid as plaid_user_id, batch as batch_user_id, items as item_ids, 1 as other from users';
     expect(await rowsOf(source(url, query))).toEqual([
-      { line: 1, user: { plaidUserId: ' usr_1 ', batchUserId: '9007199254740993', itemIds: ['a', 'b'] } },
+      { line: 1, user: { plaidUserId: 'usr 1', batchUserId: '9007199254740993', itemIds: ['a', 'b'] } },
       { line: 2, user: { batchUserId: '2' } },
       { line: 3, problem: expect.stringContaining('names nobody') as string },
       { line: 4, problem: 'item_ids: entry 2 must not be empty' },
@@ -188,4 +188,128 @@ describe('a query to libSQL', () => {
     clearInterval(timer);
     expect(ticks).toBeGreaterThan(5);
   });
+});
+
+describe('the types of a query to Postgres', () => {
+  const setUp = [
+    `create type tier as enum ('gold', 'null')`,
+    'create domain customer as varchar(20)',
+    'create domain amount as double precision',
+    `create table typed (d customer, ds customer[], e tier, es tier[], a amount, v varchar, n name, u uuid, c char(24), s smallint, i integer, l bigint, m numeric(20, 0))`,
+    `insert into typed values ('c1', '{c2,c3}', 'gold', '{gold}', 1, 'v', 'n', '3f2504e0-4f89-11d3-9a0c-0305e82c3301', 'u1', 3, 4, 9007199254740993, 123456789012345678)`,
+  ];
+  let url: string;
+  beforeAll(async () => {
+    const fresh = await freshPostgres();
+    await fresh.run(...setUp);
+    url = fresh.url;
+  });
+
+  it.each([
+    ['d', 'c1'],
+    ['e', 'gold'],
+    ['v', 'v'],
+    ['n', 'n'],
+    ['u', '3f2504e0-4f89-11d3-9a0c-0305e82c3301'],
+    ['c', 'u1'],
+    ['s', '3'],
+    ['i', '4'],
+    ['l', '9007199254740993'],
+    ['m', '123456789012345678'],
+    [`'x'`, 'x'],
+  ])('that are IDs: %s', async (expression, id) => {
+    expect(await rowsOf(source(url, `select ${expression} as batch_user_id from typed`))).toEqual([{ line: 1, user: { batchUserId: id } }]);
+  });
+
+  it.each([
+    ['1.5::float8', 'double precision'],
+    ['1::real', 'real'],
+    ['true', 'boolean'],
+    [`'{"id":"u1"}'::jsonb->'id'`, 'jsonb'],
+    [`'"u1"'::json`, 'json'],
+    [`'a'::bytea`, 'bytea'],
+    ['now()', 'timestamp with time zone'],
+    ['now()::timestamp', 'timestamp without time zone'],
+    ['current_date', 'date'],
+    [`'1 day'::interval`, 'interval'],
+    [`1::money`, 'money'],
+    [`'10.0.0.1'::inet`, 'inet'],
+    [`array['u1']`, 'text[]'],
+    ['ds', 'customer[]'],
+    ['a', 'double precision'],
+    [`row(1, 2)`, 'record'],
+    [`'<a/>'::xml`, 'xml'],
+  ])('that are none are refused before any row, by column and type: %s', async (expression, type) => {
+    for (const rows of [`from typed`, 'from typed where false']) {
+      const error = await failureOf(allOf(source(url, `select ${expression} as batch_user_id ${rows}`)));
+      expect(error).toBeInstanceOf(SourceError);
+      expect(error.message).toBe(`query: the column batch_user_id has the type ${type}, which is not taken; it has to be a text, a uuid or a whole number.`);
+    }
+    expect(await rowsOf(source(url, `select v as batch_user_id, ${expression} as other from typed`))).toHaveLength(1);
+  });
+
+  it('of whole numbers that have decimals make bad rows', async () => {
+    const rows = await rowsOf(source(url, `select x::numeric as batch_user_id from unnest(array['7', '123.00', '0.5', 'NaN', '1e30']) with ordinality as list (x, n) order by n`));
+    const problem = 'batch_user_id: must be a text, or a whole number without fraction and exponent';
+    expect(rows.map(({ user, problem: why }) => why ?? user)).toEqual([{ batchUserId: '7' }, problem, problem, problem, { batchUserId: `1${'0'.repeat(30)}` }]);
+  });
+
+  it.each([
+    [`array['a;b', 'c']`, ['a;b', 'c']],
+    [`array['a']::char(5)[]`, ['a']],
+    [`array[7, 9007199254740993]::bigint[]`, ['7', '9007199254740993']],
+    ['ds', ['c2', 'c3']],
+    ['es', ['gold']],
+    [`'["a", "b"]'::jsonb`, ['a', 'b']],
+    [`'["a"]'::json`, ['a']],
+    [`'a;b'`, ['a', 'b']],
+  ])('may be lists of Items: %s', async (expression, itemIds) => {
+    expect(await rowsOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids from typed`))).toEqual([{ line: 1, user: { plaidUserId: 'usr', itemIds } }]);
+  });
+
+  it.each([
+    [`'{"a":"b"}'::jsonb`, 'must be a list of texts'],
+    [`'[1]'::jsonb`, 'entry 1 must be a text'],
+    [`'["a", null]'::jsonb`, 'entry 2 must be a text'],
+    [`'[]'::jsonb`, 'must hold at least one id'],
+    [`array['a', null]`, 'entry 2 must be a text'],
+    [`array[array['a'], array['b']]`, 'entry 1 must be a text'],
+    [`'["a","b"]'`, 'is not a list of IDs joined by semicolons'],
+    [`'{a,b}'`, 'is not a list of IDs joined by semicolons'],
+    [`'a,b'`, 'is not a list of IDs joined by semicolons'],
+  ])('that are no list of Items make a bad row: %s', async (expression, problem) => {
+    const [row] = await rowsOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids`));
+    expect(row?.problem).toContain(problem);
+  });
+
+  it.each(['1.5::float8', 'true', 'array[1.5]::float8[]', `array['{}'::jsonb]`, 'now()'])('of Items that cannot be any are refused: %s', async (expression) => {
+    const error = await failureOf(allOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids`)));
+    expect(error.message).toContain('the column item_ids has the type');
+  });
+
+  it('of a reference may be a time or a number, and no list or document', async () => {
+    expect(await rowsOf(source(url, `select 'b' as batch_user_id, date '2026-01-31' as reference`))).toEqual([{ line: 1, user: { batchUserId: 'b', reference: '2026-01-31' } }]);
+    expect((await failureOf(allOf(source(url, `select 'b' as batch_user_id, '{}'::jsonb as reference`)))).message).toContain('the column reference has the type jsonb');
+  });
+});
+
+describe('the values of a query to libSQL', () => {
+  it.each([
+    ['1.5', 'must be a text or a whole number, and is a floating-point number'],
+    ['cast(2 as real)', 'must be a text or a whole number, and is a floating-point number'],
+    [`x'7531'`, 'must be a text'],
+  ])('that are no IDs make a bad row: %s', async (expression, problem) => {
+    const { url, run } = freshLibsql();
+    await run(USERS);
+    const [row] = await rowsOf(source(url, `select ${expression} as batch_user_id`));
+    expect(row?.problem).toContain(problem);
+  });
+});
+
+it('a query whose unused column resembles an ID is refused, also without a row', async () => {
+  const { url, run } = freshLibsql();
+  await run(USERS);
+  const query = `select 'b' as batch_user_id, 'x' as user_name where :scheduledTime is null`;
+  const error = await failureOf(allOf(source(url, query, '2026-06-01T03:00:00.000Z')));
+  expect(error.message).toContain('the column user_name would be ignored');
 });

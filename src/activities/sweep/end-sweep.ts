@@ -41,7 +41,7 @@ export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, in
             progress.sealedReceipts = receipts;
           },
         });
-        const status = cancelled ? 'cancelled' : statusOfSweep(counts, notFoundIsFine);
+        const status = cancelled ? 'cancelled' : statusOfSweep(counts, notFoundIsFine, sweep.rejected);
         if (!cancelled && counts.failed + counts.unknown + sweep.rejected === 0) await sweeps.finishInSeries(sweepId);
         await sweeps.setStatus({ sweepId, status });
         const beat = (users: number): void => {

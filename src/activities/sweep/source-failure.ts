@@ -12,16 +12,23 @@ const OF_THE_LEDGER = [LedgerUnavailableError, LedgerStatementError, SweepConfli
 
 /**
  * What may be said of a source that could not be read: a refusal naming the field, final; or a failure that Temporal
- * retries. The message of an error that a source of somebody's own throws is dropped, since it can hold anything.
+ * retries. The message of an error that a custom source throws is dropped, since it may contain IDs.
+ *
+ * @param kind For example `file`.
  */
-export function sourceFailure(error: unknown): unknown {
+export function sourceFailure(error: unknown, kind: string): unknown {
   if (error instanceof InvalidInputError) return refusal(pathOf(error.field), problemIn(error.message));
   if (error instanceof SourceError) return refusal(pathOf(error.field), withoutField(error));
   if (error instanceof SourceUnavailableError) return unavailable(error.message);
   if (error instanceof ApplicationFailure) return refusedInput(error) ?? error;
   if (error instanceof CancelledFailure || OF_THE_LEDGER.some((type) => error instanceof type)) return error;
   const name = error instanceof Error && /^[A-Za-z]{1,60}$/.test(error.name) ? error.name : 'unknown error';
-  return unavailable(`The source failed outside its contract (${name}). It is tried again.`);
+  const code = error instanceof Error && 'code' in error && /^[A-Z][A-Z0-9_]{1,60}$/.test(String(error.code)) ? ` ${String(error.code)}` : '';
+  const advice = kind === 'custom' ? 'the source has to throw SourceError or SourceUnavailableError with a message for people' : 'report it with this message';
+  return unavailable(
+    `The ${kind} source failed unexpectedly (${name}${code}), and no user was deleted. It is read again from where it stood; ` +
+      `if it keeps failing, cancel the sweep: ${advice}.`,
+  );
 }
 
 /** An input of the task that asks for pages which the task itself refuses. */

@@ -2,13 +2,10 @@ import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
 import { userSubjects } from '../../ledger/user-subjects';
 import type { DoneStep } from '../../policy/done-steps';
-import { targetUser } from '../../policy/source-spec';
 import type { SourceSpec } from '../../policy/source-spec';
 import { CheckedRows } from '../../sources/check-rows';
 import { openSource } from '../../sources/open-source';
-import { SourceError } from '../../sources/source';
 import type { GoodRow } from '../../sources/source';
-import { InvalidInputError, parseInput } from '../../tasks/parse-input';
 import { refuseTokens, requireService } from '../refusals';
 import type { TakeSnapshot } from './contract';
 import { plaidEnvironment } from './plan-user';
@@ -75,7 +72,7 @@ export class SourceReading {
     const write = async (complete: boolean): Promise<void> => {
       const rejected = checked.counts.bad - bad;
       bad = checked.counts.bad;
-      state = await this.#append({ ...block.append, version: state.version, rejected, complete });
+      state = await this.#append({ ...block.append, version: state.version, rejected, report: checked.report, complete });
       block = new Block(block.append.position);
     };
     for await (const row of checked.rows()) {
@@ -87,12 +84,12 @@ export class SourceReading {
     return state;
   }
 
-  async #open({ position, total, duplicates, rejected }: SnapshotState): Promise<CheckedRows> {
+  async #open({ position, total, duplicates, rejected, report }: SnapshotState): Promise<CheckedRows> {
     const { sourceSettings: settings, customSources: custom, catalogue, sender } = this.#dependencies;
     const { source: spec, scheduledTime, badRows } = this.#input;
     const previousScheduledTime = await previousTime(this.#dependencies, this.#input);
     const source = await openSource(spec, { settings, custom, catalogue, sender, scheduledTime, previousScheduledTime });
-    const after = position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected } };
+    const after = position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected }, report };
     return new CheckedRows(source, { tolerance: badRows, after, signal: this.#signal });
   }
 
@@ -108,9 +105,8 @@ export class SourceReading {
     return state;
   }
 
-  #targetOf({ user, line }: GoodRow): TargetRow {
+  #targetOf({ user }: GoodRow): TargetRow {
     const { services, hasher } = this.#dependencies;
-    if (this.#input.source.custom) refuseNoUser(user, line);
     if (user.plaidUserId !== undefined || user.plaidUserToken !== undefined) requireService(services, 'plaid', 'source');
     return { user, subjects: userSubjects(user, plaidEnvironment(services), hasher) };
   }
@@ -120,16 +116,6 @@ export class SourceReading {
     const { inline = [] } = this.#input.source;
     const users = inline.map((user, index) => [`source.inline.${index}`, user] as const);
     await refuseTokens(users, this.#dependencies.allowSensitive);
-  }
-}
-
-/** Our own sources check their rows; somebody else's may hold anything. */
-function refuseNoUser(user: unknown, line: number): void {
-  try {
-    parseInput(`row ${line}`, targetUser, user);
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    throw new SourceError('custom', `row ${line} is no user: ${error.message}`);
   }
 }
 

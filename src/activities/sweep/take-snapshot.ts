@@ -2,6 +2,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
 import { stepsToHaveDone } from '../../policy/done-steps';
+import { SOURCE_KINDS } from '../../policy/source-spec';
+import type { SourceSpec } from '../../policy/source-spec';
 import { refusal } from '../refusals';
 import type { ChunkPlan, Snapshot, TakeSnapshot } from './contract';
 import { copyRedriven } from './copy-redriven';
@@ -47,7 +49,8 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
   }
   try {
     const { total, duplicates, rejected } = await read(dependencies, input, row, control);
-    if (total === 0) throw refusal(origin, 'holds nobody; an empty list never means everybody');
+    // A source that worked and has no row is an answer, which `CheckedRows` decides; a redrive and a snapshot have users.
+    if (total === 0 && origin !== 'source') throw refusal(origin, 'must not be empty; an empty list never means all users');
     refuseOtherEnvironment(dependencies.services, await sweeps.read(input.sweepId), origin);
     return { total, duplicates, rejected };
   } catch (error) {
@@ -84,10 +87,15 @@ function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {
   throw refusal('maxUsers', `there are at least ${total} users, and maxUsers allows ${maxUsers}; look whether it is the right source, and allow more if it is`);
 }
 
+/** `file`, `query` and so on, as the input names it. */
+function kindOf(source: SourceSpec): string {
+  return SOURCE_KINDS.find((kind) => source[kind] !== undefined) ?? 'source';
+}
+
 function failureOf(error: unknown, { redriveOf }: SweepRow, { source, sweepId }: TakeSnapshot, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (redriveOf !== undefined && error instanceof SweepReleasedError && error.sweepId !== sweepId) {
     return refusal('redriveOf', 'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep');
   }
-  return source === undefined ? error : sourceFailure(error);
+  return source === undefined ? error : sourceFailure(error, kindOf(source));
 }

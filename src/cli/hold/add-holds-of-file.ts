@@ -57,7 +57,7 @@ async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<Hold
   const bad = new BadRows(io);
   const lineOfId = new Map<string, HoldOfRow>();
   const halves = { withoutToken: 0, withoutId: 0 };
-  for await (const row of readHoldFile(file, reading.signal)) {
+  for await (const row of readHoldFile(file, reading, reading.signal)) {
     if ('problem' in row) {
       bad.tell(row.line, row.problem);
       continue;

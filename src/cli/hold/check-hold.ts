@@ -70,7 +70,7 @@ export async function checkHoldsOfFile(io: Io, file: string, options: HoldOption
         }
         some = [];
       };
-      for await (const row of readHoldFile(file, signal)) {
+      for await (const row of readHoldFile(file, options, signal)) {
         const problem = 'problem' in row ? row.problem : environmentProblem(row.ids, options.environment);
         if (problem !== undefined) {
           bad += 1;

@@ -1,6 +1,7 @@
 import { CsvReader } from '../../sources/csv-records';
 import { fileRecords } from '../../sources/file-records';
 import { findAnywhere } from '../../sources/find-file';
+import { idProblem, NO_PLACEHOLDERS } from '../../sources/id-rules';
 import { SourceError, SourceUnavailableError } from '../../sources/source';
 import { CommandFailure, Refusal } from '../errors';
 import { checkHoldId, checkReason } from './hold-options';
@@ -18,9 +19,6 @@ type IdColumn = keyof typeof ID_COLUMNS;
 const COLUMNS = ['plaid_user_id', 'plaid_user_token', 'plaid_access_token', 'batch_user_id', 'reason', 'hold_id'] as const satisfies readonly (IdColumn | 'reason' | 'hold_id')[];
 
 type Column = (typeof COLUMNS)[number];
-
-/** What exports write for an empty cell. Taken as an ID it would hold another user than the one that is meant. */
-const PLACEHOLDER = /^(null|nil|none|undefined|nan|n\/a|na|-+|\(null\)|#n\/a)$/i;
 
 /** One user of a file of holds. */
 export interface HoldRow {
@@ -43,11 +41,11 @@ export interface BadHoldRow {
  *
  * @throws Refusal when the file cannot be read, is not CSV, has no known column, or has no row.
  */
-export async function* readHoldFile(file: string, signal?: AbortSignal): AsyncGenerator<HoldRow | BadHoldRow, void, undefined> {
+export async function* readHoldFile(file: string, options: { ignoreColumn?: readonly string[] } = {}, signal?: AbortSignal): AsyncGenerator<HoldRow | BadHoldRow, void, undefined> {
   let rows = 0;
   try {
     const found = await findAnywhere(file);
-    for await (const records of fileRecords(found, new CsvReader<Column>({}, COLUMNS), signal)) {
+    for await (const records of fileRecords(found, new CsvReader<Column>({ known: COLUMNS, renames: {}, ignore: options.ignoreColumn, field: 'file' }), signal)) {
       for (const { line, cells, problem } of records) {
         rows += 1;
         yield cells === undefined ? { line, problem } : rowOf(cells, line);
@@ -66,9 +64,9 @@ function rowOf(cells: Partial<Record<Column, unknown>>, line: number): HoldRow |
   for (const [column, field] of Object.entries(ID_COLUMNS) as [IdColumn, keyof AllUserIds][]) {
     const id = textOf(cells[column]);
     if (id === undefined) continue;
-    if (PLACEHOLDER.test(id)) return { line, problem: `${column} is a placeholder and not an ID; leave the cell empty` };
-    if (id !== id.trim()) return { line, problem: `${column} begins or ends with white space, which would be part of the ID; remove it` };
-    if (/\p{Cc}/u.test(id)) return { line, problem: `${column} contains a control character` };
+    // Taken as an ID it would hold another user than the one that is meant.
+    const problem = idProblem(id, NO_PLACEHOLDERS);
+    if (problem !== undefined) return { line, problem: `${column} ${problem}` };
     ids[field] = id;
   }
   if (Object.keys(ids).length === 0) return { line, problem: `names no user; give ${Object.keys(ID_COLUMNS).join(', ')}` };

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { literalOption } from '../command';
+import { literalOption, repeatedOption } from '../command';
 import type { CommonOptions } from '../command';
 import { Refusal } from '../errors';
 import { environmentProblem } from '../user-everywhere';
@@ -13,6 +13,7 @@ export interface HoldOptions extends CommonOptions, UserOptions {
   plaidAccessToken?: string;
   environment?: string;
   file?: string;
+  ignoreColumn?: readonly string[];
   reason?: string;
   id?: string;
   by?: string;
@@ -31,6 +32,13 @@ export function addHeldOptions(command: Command): Command {
 /** Adds `--environment`. */
 export function addEnvironmentOption(command: Command, description: string): Command {
   return command.addOption(literalOption('--environment <name>', description));
+}
+
+/** Adds `--file` and what belongs to it. */
+export function addFileOptions(command: Command): Command {
+  return command
+    .addOption(literalOption('--file <csv>', 'a CSV file of users, instead of IDs'))
+    .addOption(repeatedOption('--ignore-column <name>', 'a column of the file that is not used although its name resembles that of an ID; may be repeated'));
 }
 
 /** Adds `--by`. */

@@ -9,7 +9,7 @@ import { Refusal } from '../errors';
 import { addPlanOptions } from '../sweep/plan-options';
 import type { PlanOptions } from '../sweep/plan-options';
 import { readSourceArgument } from '../sweep/source-argument';
-import { addSourceOptions, checked, fieldsFrom } from '../sweep/sweep-options';
+import { addSourceOptions, checked, fieldsFrom, sourceRules } from '../sweep/sweep-options';
 import type { SourceOptions } from '../sweep/sweep-options';
 import type { TemporalOptions } from '../temporal-options';
 
@@ -138,10 +138,12 @@ export async function readScheduledInput(options: CreateOptions): Promise<Offboa
   throw new Refusal('Task.InvalidInput', 'source: a schedule needs a source that each run reads anew; a snapshot or a redrive is done once.', 'source');
 }
 
-function sourceOf({ source }: CreateOptions): object | undefined {
+function sourceOf(options: CreateOptions): object | undefined {
+  const { source } = options;
+  const rules = sourceRules(options);
   if (source === undefined) return undefined;
   const argument = readSourceArgument(source);
-  if ('configured' in argument) return argument.configured;
+  if ('configured' in argument) return { ...argument.configured, ...rules };
   throw new Refusal(
     'Task.InvalidInput',
     "source: it is a file on this machine, and a schedule's runs are made by the worker. Put the file into the worker's HTTP_TASKS_SOURCE_DIR and write --source file:NAME.",

@@ -2,6 +2,7 @@ import { SettingsError } from '../../config/problems';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepCounts, SweepRow } from '../../ledger/sweeps/sweep-types';
 import { OUTCOMES } from '../../policy/outcome';
+import type { SnapshotReport } from '../../policy/snapshot-report';
 import { noCounts } from '../../policy/sweep-result';
 import type { OutcomeCounts, SweepResult } from '../../policy/sweep-result';
 import type { Io } from '../io';
@@ -18,6 +19,11 @@ export async function sweepInLedger(io: Io, sweepId: string): Promise<SweepResul
     if (error instanceof SettingsError) return undefined;
     throw error;
   }
+}
+
+/** What the ledger knows of a sweep's source; undefined when it cannot be asked, since it only adds to an answer. */
+export async function reportInLedger(io: Io, sweepId: string): Promise<SnapshotReport | undefined> {
+  return withWorkersLedger(io, async ({ ledger }) => (await ledger.sweeps.read(sweepId))?.report).catch(() => undefined);
 }
 
 /** A sweep as its workflow would tell it. */

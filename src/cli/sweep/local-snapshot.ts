@@ -31,8 +31,8 @@ export interface LocalSnapshot {
  *
  * @throws Refusal when it is not there or its format cannot be told.
  */
-export async function openSweepFile({ file, format }: LocalFile): Promise<Source> {
-  return openLocalFile(file, format === undefined ? {} : { format }).catch((error: unknown) => {
+export async function openSweepFile({ file, format, ignoreColumns, allowPlaceholders }: LocalFile): Promise<Source> {
+  return openLocalFile(file, { format, ignoreColumns, allowPlaceholders }).catch((error: unknown) => {
     throw refusalOf(error, file);
   });
 }
@@ -70,6 +70,8 @@ export async function takeLocalSnapshot(
     state = await reading.read(begun, (after) =>
       new CheckedRows(source, {
         tolerance: local.badRows,
+        // To the end, so that all of them are reported at once.
+        lookFor: Infinity,
         after,
         signal,
         onBadRow: async (row) => {

@@ -1,4 +1,6 @@
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
+import { snapshotWarnings } from '../../policy/snapshot-report';
+import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { BadRow } from '../../sources/source';
 import type { Io } from '../io';
 import { printable, say, sayOver } from '../output';
@@ -45,12 +47,25 @@ export class ReadingReport {
     const untold = this.#badRows - this.#told.length;
     if (untold > 0) say(this.#io, `  and ${count(untold)} more`);
     if (this.#badRows > 0) say(this.#io, `  ${rejectFile === undefined ? '--reject-file FILE keeps all rows that cannot be users.' : `All of them are in ${printable(rejectFile)}.`}`);
-    if (state) say(this.#io, this.#line('Read', state));
+    if (!state) return;
+    say(this.#io, this.#line('Read', state));
+    for (const line of reportLines(state.report)) say(this.#io, printable(`  ${line}`));
   }
 
   #line(verb: string, { total, duplicates, rejected }: SnapshotState): string {
     return `${verb} ${printable(this.#file)}: ${counted(total, 'user', 'users')}, ${sourceText({ duplicates, rejected })}.`;
   }
+}
+
+/** What is known of a source besides the numbers of its rows: its columns, and what a person should look at. */
+export function reportLines(report: Pick<SnapshotReport, 'columns' | 'sharedIds' | 'idsInManyRows'> | undefined): string[] {
+  if (!report) return [];
+  const { columns } = report;
+  const names = (list: readonly string[]): string => (list.length === 0 ? 'none' : list.join(', '));
+  return [
+    ...(columns ? [`Columns used: ${names(columns.used)}; ignored: ${names(columns.ignored)}.`] : []),
+    ...snapshotWarnings(report).map((warning) => `Warning: ${warning}`),
+  ];
 }
 
 /** With commas between the thousands, the same for everybody. */

@@ -32,10 +32,10 @@ export async function showResults(io: Io, sweepId: string, { json = false }: { j
     const failures = failuresIn(await sweeps.summarise({ sweepId }));
     const { redriveOf } = result;
     if (json) {
-      printJson(io, { ...toDocument(result), ...(redriveOf !== undefined && { redriveOf }), failures });
+      printJson(io, { ...toDocument(result, row.report), ...(redriveOf !== undefined && { redriveOf }), failures });
       return 0;
     }
-    printSweep(io, result);
+    printSweep(io, result, row.report);
     printFailures(io, failures);
     sayNextSteps(io, result);
     return 0;

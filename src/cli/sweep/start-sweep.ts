@@ -12,18 +12,20 @@ import type { OffboardUsersInput } from '../../policy/sweep-input';
 import { noCounts } from '../../policy/sweep-result';
 import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
 import { notConfirmed, placeToAskAbout } from '../deletion-question';
-import { CommandFailure } from '../errors';
+import { STANDARD_INPUT } from '../../sources/file-bytes';
+import { CommandFailure, Refusal } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import { print, printJson, printable, say } from '../output';
 import { requireWorker } from '../pollers';
 import { withTemporal } from '../temporal-client';
+import { reportInLedger } from './ledger-view';
 import { discardSnapshot, openSweepFile, takeLocalSnapshot } from './local-snapshot';
 import type { LocalFile, SweepOptions, WantedSweep } from './sweep-options';
 import { APPROVED_BY_ANSWER, askAndApprove, confirmSweep, leftOut, sourceName } from './sweep-question';
 import type { AskedSweep } from './sweep-question';
-import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
+import { exitCodeOf, printSweep, sayNextSteps, sourceDocument, toDocument } from './sweep-report';
 import { SWEEP_WORKFLOW, describeSweep } from './sweep-run';
 import { watchSweep } from './watch';
 
@@ -33,6 +35,9 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
   const { sweepId, input, local, isOwnId } = wanted;
   // Whatever is wrong with the file itself is told before anybody is asked.
   if (local) await openSweepFile(local);
+  if (local?.file === STANDARD_INPUT && io.stdin.isTTY) {
+    throw new Refusal('Usage', '--source - reads the standard input, which is a terminal here; pipe the users into the command.', 'source');
+  }
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     if (isOwnId) await requireFreshId(client, sweepId);
@@ -60,8 +65,9 @@ async function startAsking(
   await startRun(client, { sweepId, taskQueue, input: { ...input, approval: true }, memo: APPROVED_BY_ANSWER });
   const standing = await askAndApprove(io, client, asked);
   if (!isEnded(standing)) return begun(io, client, { sweepId, counts: standing, approval: false }, options);
-  if (options.json) printJson(io, toDocument(standing));
-  else printSweep(io, standing);
+  const report = await reportInLedger(io, sweepId);
+  if (options.json) printJson(io, toDocument(standing, report));
+  else printSweep(io, standing, report);
   sayNextSteps(io, standing);
   return exitCodeOf(standing.status);
 }
@@ -158,7 +164,7 @@ export async function begun(
   return 0;
 }
 
-function countsOf(sweepId: string, { total, duplicates, rejected }: SnapshotState): object {
+function countsOf(sweepId: string, { total, duplicates, rejected, report }: SnapshotState): object {
   const { counts } = toDocument({ sweepId, status: 'running', counts: { ...noCounts(), total, pending: total }, duplicates, rejected });
-  return { counts, duplicates, rejected };
+  return { counts, duplicates, rejected, ...(report && sourceDocument(report)) };
 }

@@ -5,7 +5,7 @@ import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
 import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
-import { sweepInLedger } from './ledger-view';
+import { reportInLedger, sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
 import { count } from './reading-report';
 import { limitLines, limitsDocument, readLimits } from './sweep-limits';
@@ -27,11 +27,12 @@ export async function showStatus(io: Io, sweepId: string, options: TemporalOptio
   const { sweep, readFrom, note } = await withTemporal(io, options, (client) => readStanding(io, client, sweepId));
   const limits = await readLimits(io, sweepId);
   if (note !== undefined) say(io, note);
+  const report = await reportInLedger(io, sweepId);
   if (options.json) {
-    printJson(io, { ...toDocument(sweep), ...more(sweep), ...limitsDocument(limits), readFrom });
+    printJson(io, { ...toDocument(sweep, report), ...more(sweep), ...limitsDocument(limits), readFrom });
     return 0;
   }
-  printSweep(io, sweep);
+  printSweep(io, sweep, report);
   printMore(io, sweep);
   for (const line of limitLines(limits)) print(io, line);
   sayNextSteps(io, sweep);

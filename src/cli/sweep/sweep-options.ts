@@ -1,13 +1,14 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { sourceSpec } from '../../policy/source-spec';
 import { DEFAULT_BAD_ROWS, offboardUsersInput } from '../../policy/sweep-input';
 import type { OffboardUsersInput } from '../../policy/sweep-input';
 import { toTolerance } from '../../policy/tolerance';
 import type { Tolerance } from '../../policy/tolerance';
 import type { FileFormat } from '../../sources/file-records';
 import { parseInput } from '../../tasks/parse-input';
-import { YES_HELP, literalOption } from '../command';
+import { YES_HELP, literalOption, repeatedOption } from '../command';
 import type { CommonOptions } from '../command';
 import { defined } from '../defined';
 import { Refusal } from '../errors';
@@ -23,6 +24,8 @@ export interface SourceOptions {
   source?: string;
   skipDone?: boolean;
   badRows?: string;
+  ignoreColumn?: readonly string[];
+  allowPlaceholders?: string;
   input?: string;
 }
 
@@ -51,8 +54,10 @@ export function addSweepOptions(command: Command): Command {
 /** Adds what is left of {@link SourceOptions} besides `--source` and the choice about users who are done. */
 export function addSourceOptions(command: Command): Command {
   return command
-    .addOption(literalOption('--bad-rows <n>', `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS})`))
-    .addOption(literalOption('--input <json>', "the workflow's whole input as JSON, or @file; of the options above only --source may stand beside it"));
+    .addOption(literalOption('--bad-rows <n>', `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`))
+    .addOption(repeatedOption('--ignore-column <name>', 'a column that is not used although its name resembles that of an ID; may be repeated'))
+    .addOption(literalOption('--allow-placeholders <list>', 'texts such as null,undefined,0 that are IDs in this source (else rows with one are rejected)'))
+    .addOption(literalOption('--input <json>', "the workflow's whole input as JSON, or @file; of the options above only --source, --ignore-column and --allow-placeholders may stand beside it"));
 }
 
 const { badRows, skipDone } = offboardUsersInput.shape;
@@ -62,6 +67,8 @@ const sourceChoices = z.strictObject({ badRows, skipDone });
 export interface LocalFile {
   file: string;
   format?: FileFormat;
+  ignoreColumns?: readonly string[];
+  allowPlaceholders?: readonly string[];
   badRows: Tolerance;
   skipDone: boolean;
   rejectFile?: string;
@@ -88,6 +95,7 @@ export async function readWantedSweep(options: SweepOptions): Promise<WantedSwee
   const sweepId = options.id === undefined ? newSweepId() : checkedSweepId(options.id);
   const fields = await fieldsFrom(options);
   const source = options.source === undefined ? undefined : readSourceArgument(options.source);
+  if (!source) sourceRules(options);
   if (source && 'local' in source) {
     const { badRows, skipDone, ...plan } = fields;
     const local = localFile(source.local, options, { badRows, skipDone });
@@ -95,7 +103,25 @@ export async function readWantedSweep(options: SweepOptions): Promise<WantedSwee
   }
   const misplaced = (['format', 'rejectFile'] as const).find((name) => options[name] !== undefined);
   if (misplaced !== undefined) throw new Refusal('Usage', `${flagOf(misplaced)} is for a file on this machine; leave it out.`, misplaced);
-  return { sweepId, isOwnId, input: checked(source ? { ...fields, source: source.configured } : fields) };
+  return { sweepId, isOwnId, input: checked(source ? { ...fields, source: { ...source.configured, ...sourceRules(options) } } : fields) };
+}
+
+const { ignoreColumns, allowPlaceholders } = sourceSpec.shape;
+const rules = z.strictObject({ ignoreColumns, allowPlaceholders });
+
+/**
+ * What the options say about the columns and cells of a source.
+ *
+ * @throws InvalidInputError
+ * @throws Refusal without a source that they could be about.
+ */
+export function sourceRules({ source, ignoreColumn, allowPlaceholders: allowed }: SourceOptions & { source?: string }): z.output<typeof rules> {
+  const given = defined({ ignoreColumns: ignoreColumn, allowPlaceholders: allowed?.split(',') });
+  const [first] = Object.keys(given);
+  if (source === undefined && first !== undefined) {
+    throw new Refusal('Usage', `${first === 'ignoreColumns' ? '--ignore-column' : '--allow-placeholders'} is about the source that --source names; in --input it is source.${first}.`, first);
+  }
+  return parseInput('a source', rules, given);
 }
 
 /** The fields of the input without its source, unless that stands in `--input`. */
@@ -133,6 +159,7 @@ function localFile(file: string, options: SweepOptions, given: { badRows: unknow
     file,
     badRows: toTolerance(badRows),
     skipDone,
+    ...sourceRules(options),
     ...(format !== undefined && { format }),
     ...(rejectFile !== undefined && { rejectFile }),
   };

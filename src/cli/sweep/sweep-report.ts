@@ -1,11 +1,13 @@
 import { isGood } from '../../policy/offboard-result';
 import { OUTCOMES } from '../../policy/outcome';
 import type { Outcome } from '../../policy/outcome';
+import { snapshotWarnings } from '../../policy/snapshot-report';
+import type { RejectedRow, SnapshotReport, SourceColumns } from '../../policy/snapshot-report';
 import type { OutcomeCounts, SweepProgress, SweepResult, SweepStatus } from '../../policy/sweep-result';
 import { WORST_FIRST } from '../../policy/worst-outcome';
 import type { ExitCode, Io } from '../io';
 import { paint, print, printable, printTable, say } from '../output';
-import { count, counted, sourceText } from './reading-report';
+import { count, counted, reportLines, sourceText } from './reading-report';
 
 /** How a sweep stands or ended, as `--json` prints it. */
 export interface SweepDocument {
@@ -16,11 +18,20 @@ export interface SweepDocument {
   counts: { total: number; pending?: number } & Record<Outcome, number>;
   duplicates: number;
   rejected: number;
+  /** Of the source; absent where it has none or the ledger cannot be asked. */
+  columns?: SourceColumns;
+  /** The first rows that cannot be users, by line. */
+  rejectedRows?: readonly RejectedRow[];
+  /** What a person should look at in the source. */
+  warnings?: readonly string[];
   merkleRoot?: string;
 }
 
-/** The part of a result, or of a progress, that is the contract of `--json`. */
-export function toDocument({ sweepId, status, pausedBecause, counts, duplicates, rejected, merkleRoot }: SweepResult): SweepDocument {
+/** The part of a result, or of a progress, that is the contract of `--json`, with what the ledger knows of the source. */
+export function toDocument(
+  { sweepId, status, pausedBecause, counts, duplicates, rejected, merkleRoot }: SweepResult,
+  report?: SnapshotReport,
+): SweepDocument {
   return {
     sweepId,
     status,
@@ -28,7 +39,19 @@ export function toDocument({ sweepId, status, pausedBecause, counts, duplicates,
     counts: toCounts(counts),
     duplicates,
     rejected,
+    ...(report && sourceDocument(report)),
     ...(merkleRoot !== undefined && { merkleRoot }),
+  };
+}
+
+/** What is known of a source, as far as there is anything to say. */
+export function sourceDocument(report: SnapshotReport): Pick<SweepDocument, 'columns' | 'rejectedRows' | 'warnings'> {
+  const { columns, rejectedRows } = report;
+  const warnings = snapshotWarnings(report);
+  return {
+    ...(columns && { columns }),
+    ...(rejectedRows.length > 0 && { rejectedRows }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 
@@ -43,7 +66,7 @@ export function exitCodeOf(status: SweepStatus): ExitCode {
 }
 
 /** Prints a sweep for people: its users by outcome, then what else there is to know. */
-export function printSweep(io: Io, result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk'>>): void {
+export function printSweep(io: Io, result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk'>>, report?: SnapshotReport): void {
   const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
   const rows = WORST_FIRST.filter((outcome) => counts[outcome] > 0).map((outcome) => [paint(io, colourOf(outcome), outcome), count(counts[outcome])]);
   const waiting = Math.min(result.waitingForBulk ?? 0, counts.pending);
@@ -55,9 +78,18 @@ export function printSweep(io: Io, result: SweepResult & Partial<Pick<SweepProgr
   const why = pausedBecause === undefined ? '' : ` (${printable(pausedBecause)})`;
   print(io, `Status: ${paint(io, status === 'completed' ? 'green' : 'yellow', status)}${why}`);
   print(io, `Source: ${sourceText({ duplicates, rejected })}`);
+  for (const line of [...rejectedLines(rejected, report), ...reportLines(report)]) print(io, printable(`  ${line}`));
   if (redriveOf !== undefined) print(io, `Takes up the failed and unknown users of: ${printable(redriveOf)}`);
   if (merkleRoot !== undefined) print(io, `Merkle root: ${printable(merkleRoot)}`);
   if (compensationTask) print(io, printable(`Compensation task ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`));
+}
+
+/** The first rows that cannot be users, and how many more there are. */
+function rejectedLines(rejected: number, report: SnapshotReport | undefined): string[] {
+  const { rejectedRows = [] } = report ?? {};
+  const more = rejected - rejectedRows.length;
+  const lines = rejectedRows.map(({ line, problem }) => `line ${line}: ${problem}`);
+  return more > 0 && lines.length > 0 ? [...lines, `and ${count(more)} more`] : lines;
 }
 
 /** Says on stderr what a person can do next about a sweep that stands like this. */

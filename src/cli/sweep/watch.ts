@@ -9,7 +9,7 @@ import type { ExitCode, Io } from '../io';
 import { print, printJson, printable } from '../output';
 import { rateInShort } from '../rate/rate-words';
 import { ratesOfSweeps, withLedgerIfThere } from '../rate/read-rates';
-import { sweepInLedger } from './ledger-view';
+import { reportInLedger, sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
 import { exitCodeOf, printSweep, sayNextSteps, toDocument } from './sweep-report';
@@ -40,9 +40,10 @@ export async function watchSweep(io: Io, options: WatchOptions): Promise<ExitCod
     ? await withInterruption(({ wished }) => follow(io, options, wished))
     : await sweepInLedger(io, sweepId);
   if (!result) throw unknownSweep(sweepId);
-  if (json) printJson(io, toDocument(result));
+  const report = await reportInLedger(io, sweepId);
+  if (json) printJson(io, toDocument(result, report));
   else {
-    printSweep(io, result);
+    printSweep(io, result, report);
     for (const line of limitLines(await readLimits(io, sweepId))) print(io, line);
   }
   sayNextSteps(io, result);

@@ -35,6 +35,17 @@ export async function replaceLibsqlWaves(transaction: Transaction<Tables>): Prom
   }
 }
 
+/** Makes the view that appends rows once more, with what 0013-snapshot-report.ts adds. */
+export async function replaceLibsqlRows(transaction: Transaction<Tables>): Promise<void> {
+  for (const { name, takes, does } of WRITES.filter(({ name }) => name === 'write_sweep_rows')) {
+    const columns = [...takes, 'report'].map((column) => `null as "${column}"`).join(', ');
+    const keep = 'update sweeps set snapshot_report = coalesce(new.report, snapshot_report) where number = new.sweep;';
+    await sql.raw(`drop view ${name}`).execute(transaction);
+    await sql.raw(`create view ${name} as select ${columns} where false`).execute(transaction);
+    await sql.raw(`create trigger ${name}_run instead of insert on ${name} begin${does}${keep} end`).execute(transaction);
+  }
+}
+
 function mayBegin(): string {
   return `
     select raise(abort, 'refused') where exists (

@@ -9,6 +9,7 @@ import { guardsMigration } from './0008-guards';
 import { holdEnvironmentsMigration } from './0010-hold-environments';
 import { workerEnvironmentsMigration } from './0011-worker-environments';
 import { erasureMigration } from './0012-erasure';
+import { snapshotReportMigration } from './0013-snapshot-report';
 import { schedulesMigration } from './0014-schedules';
 import { sweepRatesMigration } from './0015-sweep-rates';
 import type { Migration } from './migration';
@@ -26,6 +27,7 @@ export const migrations: readonly Migration[] = [
   holdEnvironmentsMigration,
   workerEnvironmentsMigration,
   erasureMigration,
+  snapshotReportMigration,
   schedulesMigration,
   sweepRatesMigration,
 ];

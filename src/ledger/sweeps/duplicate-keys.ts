@@ -7,6 +7,8 @@ export interface DuplicateKeys {
   askedFor: readonly string[];
   /** What the row leaves behind when it is none: one for each set of ids of which all are its own. */
   left: readonly string[];
+  /** For a row of several IDs: an earlier row that has left one of these has an ID of it, whatever else it has. */
+  shared: readonly string[];
 }
 
 /** More ids than one user can have; a bound, because the sets of ids double with each. */
@@ -27,11 +29,14 @@ export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow, { is
   // Without itemIds the row is about all Items.
   const items = user.itemIds === undefined ? null : [...new Set(user.itemIds)].sort();
   const all = key.duplicateKey([ids, null]);
+  const single = (id: string): string => key.duplicateKey([[id], items]);
+  const shared = ids.length > 1 ? ids.map(single) : [];
   // A row for some Items is never done, so that one that is done is about all of them.
   if (isDone) {
-    return { askedFor: [all, key.duplicateKey([ids, null, 'done'])], left: subsetsOf(ids).map((some) => key.duplicateKey([some, null, 'done'])) };
+    return { shared, askedFor: [all, key.duplicateKey([ids, null, 'done'])], left: subsetsOf(ids).map((some) => key.duplicateKey([some, null, 'done'])) };
   }
   return {
+    shared,
     askedFor: items === null ? [all] : [all, key.duplicateKey([ids, items])],
     left: subsetsOf(ids).map((some) => (items === null && some.length === ids.length ? all : key.duplicateKey([some, items]))),
   };

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { TargetUser } from '../../policy/target-user';
 import { rankOf } from '../../policy/worst-outcome';
 import { isOneOf, requireHashes, storable } from '../values';
@@ -25,6 +26,7 @@ export async function readSnapshot(context: SweepContext, sweepId: string): Prom
     duplicates: row.duplicates,
     rejected: row.rejected,
     complete: row.snapshot_complete === 1,
+    ...(row.snapshot_report !== null && { report: JSON.parse(row.snapshot_report) as SnapshotReport }),
   };
 }
 
@@ -44,13 +46,14 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
   if (state.snapshot_version !== append.version || state.snapshot_complete === 1) throw new SnapshotMovedError();
   if (rows.some(({ user }) => hasIdAtPlaid(user))) await noteEnvironment(context, sweepId, append.plaidEnvironment, state.plaid_environment);
   const done = state.skip_done === 1 ? await findDone(context, rows, append.doneSteps) : new Set<TargetRow>();
-  const { fresh, keys } = await withoutDuplicates(context, { sweep, key, rows, done });
+  const { fresh, keys, shared } = await withoutDuplicates(context, { sweep, key, rows, done });
   const written = fresh.map((row, index) => [
     key.encryptUser(state.total + index, literal(row.user)),
     JSON.stringify(row.subjects),
     done.has(row) ? rankOf('skipped') : null,
     row.user.itemIds === undefined ? 0 : 1,
   ]);
+  const report = reportOf(append, state.snapshot_report, shared);
   const values = {
     version: append.version,
     rows: JSON.stringify(written),
@@ -59,6 +62,7 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
     complete: complete ? 1 : 0,
     duplicates: rows.length - fresh.length,
     rejected,
+    report: report === undefined ? null : storable(JSON.stringify(report)),
   };
   await orRefused(write(context, sweep, values), () => new SnapshotMovedError());
   return {
@@ -68,7 +72,15 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
     duplicates: state.duplicates + values.duplicates,
     rejected: state.rejected + rejected,
     complete,
+    ...(report !== undefined && { report }),
   };
+}
+
+/** What is known of the source once these rows are there; of a redrive there is nothing to know. */
+function reportOf({ report }: AppendTargets, before: string | null, shared: number): SnapshotReport | undefined {
+  const known = before === null ? undefined : (JSON.parse(before) as SnapshotReport);
+  if (report === undefined) return known;
+  return { ...report, sharedIds: (known?.sharedIds ?? 0) + shared };
 }
 
 /** See `SweepLedger.appendRedriven`. The position is the last copied user's seq in the first sweep. */
@@ -129,7 +141,7 @@ function* partsOf<T>(list: readonly T[], size: number): Generator<T[]> {
 async function readState({ db }: SweepContext, sweepId: string) {
   const row = await db
     .selectFrom('sweeps')
-    .select(['snapshot_version', 'snapshot_position', 'snapshot_complete', 'total', 'duplicates', 'rejected'])
+    .select(['snapshot_version', 'snapshot_position', 'snapshot_complete', 'total', 'duplicates', 'rejected', 'snapshot_report'])
     .select(['skip_done', 'redrive_of', 'plaid_environment'])
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
@@ -157,33 +169,35 @@ function hasIdAtPlaid({ plaidUserId, plaidUserToken }: TargetUser): boolean {
 }
 
 /**
- * Returns the rows that are not duplicates, of earlier ones here or of those already written, and the keys they leave. A
- * row that is left out as done hides only rows that are done as well: a later one of the same user may name a later
- * closure.
+ * Returns the rows that are not duplicates, of earlier ones here or of those already written, the keys they leave, and how
+ * many of them share an ID with an earlier row. A row that is left out as done hides only rows that are done as well: a
+ * later one of the same user may name a later closure.
  */
 async function withoutDuplicates(
   { db, dialect }: SweepContext,
   { sweep, key, rows, done }: { sweep: number; key: SweepKey; rows: readonly TargetRow[]; done: ReadonlySet<TargetRow> },
-): Promise<{ fresh: TargetRow[]; keys: string[] }> {
+): Promise<{ fresh: TargetRow[]; keys: string[]; shared: number }> {
   const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row) }) }));
   const known = await db
     .selectFrom('target_keys')
     .select('key')
     .where('sweep', '=', sweep)
-    .where(isOneOf(dialect, 'key', keyed.flatMap(({ askedFor }) => askedFor)))
+    .where(isOneOf(dialect, 'key', keyed.flatMap(({ askedFor, shared }) => [...askedFor, ...shared])))
     .execute();
   const seen = new Set(known.map((row) => row.key));
   const keys: string[] = [];
   const fresh: TargetRow[] = [];
-  for (const { row, askedFor, left } of keyed) {
+  let sharing = 0;
+  for (const { row, askedFor, left, shared } of keyed) {
     if (askedFor.some((one) => seen.has(one))) continue;
     fresh.push(row);
+    if (shared.some((one) => seen.has(one))) sharing += 1;
     for (const one of left) {
       if (!seen.has(one)) keys.push(one);
       seen.add(one);
     }
   }
-  return { fresh, keys };
+  return { fresh, keys, shared: sharing };
 }
 
 /** Only what a target may be: a source's row may carry more, which has no business in the ledger. */
@@ -199,14 +213,15 @@ interface WrittenRows {
   complete: number;
   duplicates: number;
   rejected: number;
+  report: string | null;
 }
 
 async function write({ db, dialect }: SweepContext, sweep: number, values: WrittenRows): Promise<void> {
-  const { version, rows, keys, position, complete, duplicates, rejected } = values;
-  const list = sql.join([sweep, version, rows, keys, position, complete, duplicates, rejected]);
+  const { version, rows, keys, position, complete, duplicates, rejected, report } = values;
+  const list = sql.join([sweep, version, rows, keys, position, complete, duplicates, rejected, report]);
   await (dialect === 'postgres'
     ? sql`select ledger_sweep_rows(${list})`
-    : sql`insert into write_sweep_rows (sweep, version, rows, keys, position, complete, duplicates, rejected)
+    : sql`insert into write_sweep_rows (sweep, version, rows, keys, position, complete, duplicates, rejected, report)
         values (${list})`
   ).execute(db);
 }

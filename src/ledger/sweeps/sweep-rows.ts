@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Selectable } from 'kysely';
+import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { Tables } from '../tables';
 import { storable, storableOrNull } from '../values';
@@ -149,6 +150,7 @@ function toSweepRow(row: Selectable<Tables['sweeps']>): SweepRow {
     duplicates: row.duplicates,
     rejected: row.rejected,
     snapshotComplete: row.snapshot_complete === 1,
+    ...(row.snapshot_report !== null && { report: JSON.parse(row.snapshot_report) as SnapshotReport }),
     ...(row.plaid_environment !== null && { plaidEnvironment: row.plaid_environment }),
     readable: row.wrapped_key !== null,
     ...(row.merkle_root !== null && { merkleRoot: row.merkle_root }),

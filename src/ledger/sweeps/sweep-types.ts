@@ -1,5 +1,6 @@
 import type { DoneStep } from '../../policy/done-steps';
 import type { Outcome } from '../../policy/outcome';
+import type { SnapshotReport } from '../../policy/snapshot-report';
 import type { SweepStatus } from '../../policy/sweep-result';
 import type { TargetUser } from '../../policy/target-user';
 import type { TaskFailureType } from '../../tasks/failure';
@@ -55,6 +56,8 @@ export interface SweepRow {
   duplicates: number;
   rejected: number;
   snapshotComplete: boolean;
+  /** See {@link SnapshotState.report}. */
+  report?: SnapshotReport;
   /** For which environment the ids at Plaid were hashed; absent as long as no user has one. */
   plaidEnvironment?: string;
   /** The users' ids can still be read (where they were not purged). */
@@ -78,6 +81,8 @@ export interface SnapshotState {
   duplicates: number;
   rejected: number;
   complete: boolean;
+  /** What is known of the source besides; absent before the first rows, for a redrive, and where an earlier version read it. */
+  report?: SnapshotReport;
 }
 
 /** One good row of a source. */
@@ -108,6 +113,8 @@ export interface AppendTargets {
    * @default 0
    */
   rejected?: number;
+  /** What the reading knows of the source by now; rows that share an ID are counted by the ledger. @default as before */
+  report?: Omit<SnapshotReport, 'sharedIds'>;
   /**
    * The source has ended with these rows; nothing can be appended any more.
    * @default false

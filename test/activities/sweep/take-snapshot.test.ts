@@ -67,6 +67,8 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
         HTTP_TASKS_SOURCE_DIR: folder,
         HTTP_TASKS_SOURCE_AT_URL: `file:${file}`,
         HTTP_TASKS_SOURCE_AT_QUERY: "select 'canary-at-' || :scheduledTime as batch_user_id",
+        HTTP_TASKS_SOURCE_REAL_URL: `file:${file}`,
+        HTTP_TASKS_SOURCE_REAL_QUERY: 'select 1.5 as batch_user_id',
         HTTP_TASKS_HTTP_ALLOW: pagesOrigin,
       },
       dependencies: { customSources: { rows: () => new TestSource((options = {}) => rows(options)) } },
@@ -215,9 +217,10 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
     it.each<[string, SourceSpec, string, string]>([
       ['a missing file', { file: 'not-there.csv' }, 'source.file', 'is not there (ENOENT)'],
-      ['an empty file', { file: 'empty.csv' }, 'source', 'holds no user. Nobody is off-boarded'],
+      ['an empty file', { file: 'empty.csv' }, 'source', 'empty.csv has no user. Nothing is deleted: an empty source never means all users.'],
+      ['a query whose column cannot be IDs', { query: 'real' }, 'source', 'line 1: batch_user_id: must be a text or a whole number, and is a floating-point number'],
       ['a file of bad rows', { file: 'bad.csv' }, 'source', '2 of 3 rows read cannot be users, and 50 % are tolerated. line 2: '],
-      ['an unknown query', { query: 'nobody' }, 'source.query', 'there is no query of that name; known: at'],
+      ['an unknown query', { query: 'nobody' }, 'source.query', 'there is no query of that name; known: at, real'],
       ['an unknown source of its own', { custom: { name: 'other' } }, 'source.custom.name', 'there is no source of that name here; known: rows'],
       ['pages of a task that does more than read', { pages: { task: 'plaid.userRemove' } }, 'source.pages.task', 'does not only read'],
       ['pages of an origin that is not allowed', { pages: { task: 'http.request', input: { method: 'GET', uri: 'http://other.test/' } } }, 'source.pages.input.uri', 'is not an allowed origin'],
@@ -281,7 +284,8 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       };
       const failure = await failureOf(take('its error', { source: CUSTOM }));
       expect(failure).toMatchObject({ type: 'Task.Unavailable', retryable: true });
-      expect(failure.message).toBe('The source failed outside its contract (RangeError). It is tried again.');
+      expect(failure.message).toContain('The custom source failed unexpectedly (RangeError), and no user was deleted. It is read again from where it stood');
+      expect(failure.message).not.toContain('canary');
       expect(await place.ledger.sweeps.read('its error')).toMatchObject({ status: 'running', readable: true });
     });
 

@@ -1,0 +1,49 @@
+/**
+ * What programs write where they have no value, as it is after {@link bare}. Besides the texts of databases, languages and
+ * spreadsheets these are texts that product analytics tools refuse as user IDs because applications really send them.
+ */
+const PLACEHOLDERS = new Set([
+  ...['', 'null', 'nil', 'none', 'nothing', 'undefined', 'undef', 'void', 'dbnull', 'nan', 'n/a', 'n.a.', 'na', 'n/d', 'nd', '\\n'],
+  ...['-', '--', '---', '–', '—', '.', '..', '...', '?', '??', '???', '_', '*', '0', '-0', '-1'],
+  ...['unknown', 'empty', 'blank', 'missing', 'unset', 'not set', 'not available', 'not applicable', 'default', 'tbd', 'todo'],
+  ...['true', 'false', 'infinity', '-infinity', '+infinity', 'inf', '-inf', '+inf'],
+  ...['ref!', 'value!', 'name?', 'div/0!', 'num!', 'null!', 'n/a!', 'getting_data', 'spill!', 'calc!', 'error!'],
+  ...['anonymous', 'guest', 'not_authenticated', 'distinct_id', 'distinctid', 'id', 'email'],
+  '00000000-0000-0000-0000-000000000000',
+]);
+
+const WRAPPED = [/^\((.*)\)$/su, /^<(.*)>$/su, /^\[(.*)\]$/su, /^\{(.*)\}$/su, /^"(.*)"$/su, /^'(.*)'$/su, /^`(.*)`$/su];
+
+const PATTERNS = [
+  // An object, and a variable, that a program wrote instead of its value.
+  /^\[object \w+\]$/u,
+  /^(?:\{\{.*\}\}|\$\{.*\}|<%.*%>|%[a-z_]+%)$/su,
+  // How spreadsheets and databases shorten long numbers, and how they write whole ones as decimals: 1.23E+11, 1001.0.
+  /^[+-]?\d+(?:[.,]\d+)?e[+-]\d+$/u,
+  /^[+-]?\d+\.0+$/u,
+];
+
+/**
+ * Whether a text is what a program writes when it has no value, or has lost it: `null`, `#N/A`, `[object Object]`,
+ * `1.23E+11`. Case and white space around it do not matter.
+ */
+export function isPlaceholder(text: string): boolean {
+  const name = placeholderName(text);
+  return PLACEHOLDERS.has(bare(name)) || PATTERNS.some((pattern) => pattern.test(name));
+}
+
+/** The form in which two spellings of one placeholder are the same. */
+export function placeholderName(text: string): string {
+  return text.trim().toLowerCase();
+}
+
+/** Without the brackets, quotes and number signs around it: `(null)`, `<nil>`, `#N/A`. */
+function bare(name: string): string {
+  let inner = name;
+  for (let unwrapped = true; unwrapped; ) {
+    const wrapped: string | undefined = WRAPPED.map((form) => form.exec(inner)?.[1]).find((found) => found !== undefined);
+    unwrapped = wrapped !== undefined || inner.startsWith('#');
+    inner = (wrapped ?? inner.replace(/^#/, '')).trim();
+  }
+  return inner;
+}

@@ -1,0 +1,69 @@
+import type { UserColumn } from '../policy/source-spec';
+import { JsonNumber } from './exact-json';
+import type { Cells, Header } from './header';
+import { SourceError } from './source';
+import type { SqlType } from './sql-rows';
+
+/** What a column of ours may be made of. Everything else has a text form too, but not that of an ID. */
+const TAKES = {
+  plaid_user_id: 'id',
+  plaid_user_token: 'id',
+  batch_user_id: 'id',
+  item_ids: 'ids',
+  reference: 'label',
+  closed_at: 'moment',
+} as const satisfies Record<UserColumn, keyof typeof WANTED>;
+
+const WANTED = {
+  id: 'a text, a uuid or a whole number',
+  ids: 'a text, a list of texts, uuids or whole numbers, or a JSON list of texts',
+  label: 'a text, a uuid, a number or a time',
+  moment: 'a text or a timestamp with time zone',
+};
+
+/** Reads cells by the types of a query's columns. */
+export class ColumnTypes {
+  readonly #types: ReadonlyMap<UserColumn, SqlType>;
+
+  /**
+   * @param types Absent for a database that tells the type of each value instead.
+   * @throws SourceError for a column whose values cannot be IDs, by its name and type.
+   */
+  constructor(header: Header<UserColumn>, types: readonly SqlType[] = []) {
+    const found = types.flatMap((type, index) => {
+      const column = header.columnAt(index);
+      return column === undefined ? [] : [[column, type] as const];
+    });
+    for (const [column, type] of found) {
+      if (takes(TAKES[column], type)) continue;
+      throw new SourceError('query', `the column ${column} has the type ${type.name}, which is not taken; it has to be ${WANTED[TAKES[column]]}.`);
+    }
+    this.#types = new Map(found);
+  }
+
+  /** The same cells, without what only the type adds to them; a numeric has to be whole, which `toUser` decides. */
+  read(cells: Cells<UserColumn>): Cells<UserColumn> {
+    for (const [column, { kind, isList }] of this.#types) {
+      const cell = cells[column];
+      if (kind === 'padded') cells[column] = isList && Array.isArray(cell) ? cell.map(withoutPadding) : withoutPadding(cell);
+      else if (kind === 'numeric' && TAKES[column] === 'id' && typeof cell === 'string') cells[column] = new JsonNumber(cell);
+      else if (kind === 'json' && typeof cell === 'string') cells[column] = JSON.parse(cell);
+    }
+    return cells;
+  }
+}
+
+function takes(wanted: keyof typeof WANTED, { kind, isList }: SqlType): boolean {
+  if (wanted === 'ids') return kind === 'text' || kind === 'padded' || kind === 'integer' || (kind === 'json' && !isList);
+  if (isList || kind === 'json' || kind === 'other') return false;
+  if (wanted === 'moment') return kind === 'text' || kind === 'moment';
+  return wanted === 'label' || (kind !== 'time' && kind !== 'moment');
+}
+
+/** A char(n) is filled up with blanks, which are no part of its value. */
+function withoutPadding(cell: unknown): unknown {
+  if (typeof cell !== 'string') return cell;
+  let end = cell.length;
+  while (cell[end - 1] === ' ') end -= 1;
+  return cell.slice(0, end);
+}

@@ -1,0 +1,53 @@
+import { isPlaceholder, placeholderName } from '../policy/placeholders';
+import { USER_COLUMNS } from '../policy/source-spec';
+import type { UserColumn } from '../policy/source-spec';
+import type { TargetUser } from '../policy/target-user';
+
+/** Placeholders that a source may use as IDs, as {@link placeholderName} writes them. */
+export type AllowedPlaceholders = ReadonlySet<string>;
+
+/** No placeholder is allowed. */
+export const NO_PLACEHOLDERS: AllowedPlaceholders = new Set();
+
+/** @param names As a person wrote them. */
+export function allowedPlaceholders(names: readonly string[] = []): AllowedPlaceholders {
+  return new Set(names.map(placeholderName));
+}
+
+/**
+ * Returns why a text of a source is not an ID, or undefined. What is refused is what a fault on the way to the source
+ * leaves behind: the provider would accept it, and the person whose ID it was would keep their data.
+ *
+ * An ID of a single run is not checked by this: it is taken literally.
+ */
+export function idProblem(id: string, allowed: AllowedPlaceholders): string | undefined {
+  if (/[\p{Cc}\u2028\u2029]/u.test(id)) return 'contains a control character or a line break';
+  if (id.includes('\ufeff')) return 'contains a byte order mark';
+  if (id.includes('\ufffd')) return 'contains U+FFFD, which programs write for a character that they could not read';
+  if (id.trim() === '') return 'has only white space';
+  if (id.trim() !== id || /^[\u200b\u2060]|[\u200b\u2060]$/u.test(id)) return 'begins or ends with white space, which would be part of the ID';
+  if (isPlaceholder(id)) return allowed.has(placeholderName(id)) ? undefined : 'is a placeholder and not an ID';
+  if (/^"[^]*"$|^'[^]*'$/u.test(id)) return 'stands in quotes, which would be part of the ID';
+  if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id))) return 'is a list or an object and not one ID';
+  if (/^="[^]*"$/u.test(id)) return 'is a formula and not an ID';
+  if (USER_COLUMNS.some((column) => column === id.toLowerCase())) return 'is the name of a column and not an ID';
+  return undefined;
+}
+
+const ID_FIELDS = { plaid_user_id: 'plaidUserId', plaid_user_token: 'plaidUserToken', batch_user_id: 'batchUserId' } as const satisfies Partial<
+  Record<UserColumn, keyof TargetUser>
+>;
+
+/** Returns the first ID of a user that breaks {@link idProblem}, by its field, or undefined. */
+export function userProblem(user: TargetUser, allowed: AllowedPlaceholders): { field: string; problem: string } | undefined {
+  for (const field of Object.values(ID_FIELDS)) {
+    const id = user[field];
+    const problem = id === undefined ? undefined : idProblem(id, allowed);
+    if (problem !== undefined) return { field, problem };
+  }
+  for (const [index, item] of (user.itemIds ?? []).entries()) {
+    const problem = idProblem(item, allowed);
+    if (problem !== undefined) return { field: `itemIds.${index}`, problem };
+  }
+  return undefined;
+}

@@ -1,0 +1,80 @@
+import { isPlaceholder } from '../../src/policy/placeholders';
+import { sourceSpec } from '../../src/policy/source-spec';
+import { allowedPlaceholders, idProblem, NO_PLACEHOLDERS, userProblem } from '../../src/sources/id-rules';
+import { openLocalFile } from '../../src/sources/open-source';
+import { fileWith, removeFolders, rowsOf } from './reading';
+
+afterAll(removeFolders);
+
+describe('what is no ID', () => {
+  it.each([
+    ...['NULL', 'null', '\\N', 'nan', 'undefined', '#N/A', 'None', 'nil', '(null)', '<null>', '[null]', '"null"', 'N/A', 'n.a.', '#REF!', '#VALUE!', '#NAME?', '#NULL!', '#DIV/0!'],
+    ...['-', '--', '—', '.', '...', '?', '0', '-1', 'unknown', 'Empty', '(blank)', 'not set', 'TRUE', 'false', 'Infinity', '-inf', '[object Object]', '[object Undefined]'],
+    ...['1.23E+11', '1,23E+11', '9.007199254740992e+15', '1e+20', '1e-7', '1001.0', '1001.00', '{{user_id}}', '${userId}', '%user_id%', '<%= id %>', '()', '""', 'anonymous', 'guest'],
+    '00000000-0000-0000-0000-000000000000',
+  ])('%j is a placeholder in any case, unless it is allowed', (text) => {
+    for (const spelling of [text, text.toLowerCase(), text.toUpperCase()]) {
+      expect(isPlaceholder(spelling)).toBe(true);
+      expect(idProblem(spelling, NO_PLACEHOLDERS)).toMatch(/placeholder|white space/);
+      expect(idProblem(spelling, allowedPlaceholders([text]))).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ['a\tb', 'control character'],
+    ['a\0', 'control character'],
+    ['a\r\nb', 'line break'],
+    ['a\u0085', 'control character'],
+    ['a\u2028b', 'line break'],
+    [' ', 'only white space'],
+    ['\u00a0\u3000', 'only white space'],
+    [' a', 'begins or ends with white space'],
+    ['a\u00a0', 'begins or ends with white space'],
+    ['\u200ba', 'begins or ends with white space'],
+    ['a\ufeffb', 'byte order mark'],
+    ['Andr\ufffd', 'U+FFFD'],
+    ['"u1"', 'stands in quotes'],
+    ["'u1'", 'stands in quotes'],
+    ['="00123"', 'is a formula'],
+    ['["u1"]', 'is a list or an object'],
+    ['{u1,u2}', 'is a list or an object'],
+    ['{"id":"u1"}', 'is a list or an object'],
+    ['batch_user_id', 'is the name of a column'],
+    ['PLAID_USER_ID', 'is the name of a column'],
+  ])('%j: %s', (text, problem) => {
+    expect(idProblem(text, NO_PLACEHOLDERS)).toContain(problem);
+    expect(idProblem(text, NO_PLACEHOLDERS)).not.toContain('u1');
+  });
+
+  it.each(['1', '00', '007', '10.5', '1e5', '12E7', '-x', 'null1', 'nullable', 'a b', 'a,b', 'o"neil', '{3F2504E0-4F89-11D3-9A0C-0305E82C3301}', 'é😀', '=a', 'test', 'user', '[a', 'NaNa', '+33612345678', 'a@b.c'])(
+    '%j may be one',
+    (text) => {
+      expect(idProblem(text, NO_PLACEHOLDERS)).toBeUndefined();
+    },
+  );
+
+  it('is found in each ID of a user, and not in the reference', () => {
+    expect(userProblem({ plaidUserToken: 'NULL' }, NO_PLACEHOLDERS)).toMatchObject({ field: 'plaidUserToken' });
+    expect(userProblem({ plaidUserId: 'a', batchUserId: ' b' }, NO_PLACEHOLDERS)).toMatchObject({ field: 'batchUserId' });
+    expect(userProblem({ plaidUserId: 'a', itemIds: ['i', '-'] }, NO_PLACEHOLDERS)).toMatchObject({ field: 'itemIds.1' });
+    expect(userProblem({ plaidUserId: 'a', reference: ' null ' }, NO_PLACEHOLDERS)).toBeUndefined();
+  });
+});
+
+describe('placeholders that are allowed', () => {
+  it('are IDs in that source, as they are written there', async () => {
+    const file = fileWith('plaid_user_id,batch_user_id,item_ids\nNULL,0,\n-,1,\nusr,2,null;a\n');
+    const rows = await rowsOf(await openLocalFile(file, { allowPlaceholders: ['null', '0'] }));
+    expect(rows).toEqual([
+      { line: 2, user: { plaidUserId: 'NULL', batchUserId: '0' } },
+      { line: 3, problem: 'plaid_user_id: is a placeholder and not an ID' },
+      { line: 4, user: { plaidUserId: 'usr', batchUserId: '2', itemIds: ['null', 'a'] } },
+    ]);
+  });
+
+  it('have to be placeholders, so that a misspelt one is noticed', () => {
+    const check = (allowPlaceholders: string[]): boolean => sourceSpec.safeParse({ file: 'x.csv', allowPlaceholders }).success;
+    expect(check(['null', 'N/A', '0'])).toBe(true);
+    expect(check(['nul'])).toBe(false);
+  });
+});
