@@ -39,9 +39,6 @@ export class Cursors {
     if (typeof cursor !== 'string' && typeof cursor !== 'number') {
       throw new SourceError('pages.nextCursorPath', 'a page has something there that is neither a text nor a number.');
     }
-    if (typeof cursor === 'number' && !isExact(cursor)) {
-      throw new SourceError('pages.nextCursorPath', 'a page has a number there that JavaScript may have rounded, so that another page would be asked for.');
-    }
     this.follow(cursor);
     return cursor;
   }
@@ -53,11 +50,6 @@ export class Cursors {
     if (this.#seen.has(mark)) throw new SourceError('pages', 'the API gave a cursor again that it gave before, so its pages would never end.');
     this.#seen.add(mark);
   }
-}
-
-/** Whether a number is certainly the one that was written: a safe integer, or of at most fifteen digits. */
-function isExact(number: number): boolean {
-  return Number.isSafeInteger(number) || String(number).replace(/\D/g, '').length <= 15;
 }
 
 /** A cursor in the URI is either the whole link of the next page or a parameter of the query. */

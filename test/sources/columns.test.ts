@@ -51,7 +51,7 @@ describe('columns that are not used', () => {
     const error = await failureOf(allOf(await openLocalFile(fileWith('pid,plaid_user_id\nusr_1,canary\n'), { columns: { plaid_user_id: 'pid' } })));
     expect(error.message).toBe(
       'file: the column plaid_user_id would be ignored although its name resembles that of an ID. ' +
-        'Rename it to the column that it is (plaid_user_id, plaid_user_token, batch_user_id, reference, item_ids), or ignore it with --ignore-column (ignoreColumns in an input).',
+        'Rename it to the column that it is (plaid_user_id, plaid_user_token, batch_user_id, reference, item_ids, closed_at), or ignore it with --ignore-column (ignoreColumns in an input).',
     );
   });
 
