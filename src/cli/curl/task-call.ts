@@ -6,6 +6,7 @@ import { credentialsOf } from '../../tasks/define';
 import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
 import type { FieldPlace, HttpTask } from '../../tasks/define';
 import type { ServiceDefinition } from '../../tasks/service';
+import { ownEntry } from '../../tasks/own-entry';
 import { JSON_BODY } from '../../tasks/wire';
 import { Refusal } from '../errors';
 import type { CurlCommand } from './curl-command';
@@ -31,22 +32,24 @@ export function taskCall({ task, segments }: MatchingTask, command: CurlCommand,
   const credentials = new Set(credentialsOf(task).flatMap(({ name, bodyName = name }) => [name, bodyName]));
   const values = new TypedValues(task);
   const leftOut: string[] = [];
-  const input: Record<string, unknown> = {};
+  const fields = new Map<string, unknown>();
   const add = (name: string, value: (field: string) => unknown, place?: FieldPlace): void => {
     const field = fieldAt(task, name, place);
     if (credentials.has(name)) leftOut.push(name);
-    else input[field] = value(field);
+    else fields.set(field, value(field));
   };
-  const text = (texts: readonly string[]) => (field: string) => values.of(field, texts, task.writing?.[field]);
+  const text = (texts: readonly string[]) => (field: string) => values.of(field, texts, ownEntry(task.writing, field));
   for (const [name, given] of segments) if (!credentials.has(name)) add(name, text([given]), 'path');
   for (const [name, texts] of gathered(command.url.searchParams)) add(name, text(texts), 'query');
   for (const [name, given] of command.headers) {
     const field = headerField(task, name);
-    if (field !== undefined) input[field] = values.of(field, [given], task.writing?.[field]);
+    if (field !== undefined) fields.set(field, values.of(field, [given], ownEntry(task.writing, field)));
     else if (!OF_EVERY_REQUEST.has(name)) leftOut.push(name);
   }
   for (const [name, value] of bodyFields(task, command, values)) add(name, () => value, 'body');
-  return { task, input: { ...input, ...slotField(task, segments, env) }, leftOut };
+  // Made at the end, because `__proto__` is a field like any other here, which the task's schema refuses.
+  const input = Object.fromEntries([...fields, ...Object.entries(slotField(task, segments, env))]);
+  return { task, input, leftOut };
 }
 
 /** Headers that say nothing of their own, and that the sender writes anyway. */
@@ -77,7 +80,7 @@ function bodyFields(task: HttpTask, { body, form }: CurlCommand, values: TypedVa
   const [whole] = Object.entries(task.places).find(([, place]) => place === 'wholeBody') ?? [];
   switch (as) {
     case 'form':
-      return [...gathered(new URLSearchParams(body))].map(([name, texts]) => [name, values.of(name, texts, task.bodyForm?.fields?.[name])]);
+      return [...gathered(new URLSearchParams(body))].map(([name, texts]) => [name, values.of(name, texts, ownEntry(task.bodyForm?.fields, name))]);
     case 'text':
     case 'bytes':
       return whole === undefined ? [] : [[whole, as === 'text' ? body : base64(body)]];
@@ -100,7 +103,8 @@ function partFields({ bodyForm }: HttpTask, form: readonly FormPart[], values: T
   const parts = new Map<string, FormPart[]>();
   for (const part of form) parts.set(part.name, [...(parts.get(part.name) ?? []), part]);
   return [...parts].map(([name, ofName]) => {
-    if (!bodyForm?.fields?.[name]?.file) return [name, values.of(name, ofName.map(({ value }) => value), bodyForm?.fields?.[name])];
+    const written = ownEntry(bodyForm?.fields, name);
+    if (!written?.file) return [name, values.of(name, ofName.map(({ value }) => value), written)];
     const files = ofName.map(({ value, filename, type }) => ({ base64: base64(value), ...(filename !== undefined && { filename }), ...(type !== undefined && { contentType: type }) }));
     return [name, values.isList(name) ? files : files[0]];
   });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { resolved } from '../../reference/schema-node';
 import type { SchemaNode } from '../../reference/schema-node';
 import type { HttpTask } from '../../tasks/define';
+import { ownEntry } from '../../tasks/own-entry';
 import { isExactNumber, parseKeepingDigits } from '../../http/exact-json';
 import type { ValueWriting } from '../../tasks/wire';
 
@@ -15,14 +16,14 @@ export class TypedValues {
 
   /** A text that is none of the field's kind stays a text: the schema then says what is wrong, and where. */
   of(field: string, texts: readonly string[], writing: ValueWriting = {}): unknown {
-    const node = this.#node(this.#schema.properties?.[field] ?? {});
+    const node = this.#node(ownEntry(this.#schema.properties, field) ?? {});
     if (node.type !== 'array') return texts.length === 1 ? single(node, texts[0] ?? '') : texts;
     return separated(texts, writing).map((text) => single(this.#node(node.items ?? {}), text));
   }
 
   /** Whether the field holds a list. */
   isList(field: string): boolean {
-    return this.#node(this.#schema.properties?.[field] ?? {}).type === 'array';
+    return this.#node(ownEntry(this.#schema.properties, field) ?? {}).type === 'array';
   }
 
   /** The node, or the only one of several that is not for `null`. */

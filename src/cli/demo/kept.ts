@@ -2,6 +2,7 @@ import type { PreparedStarts } from '../../operator/prepared-starts';
 import type { Io } from '../io';
 import type { LocalStack } from '../local-stack';
 import { say } from '../output';
+import { quoted } from '../quoted';
 import { startLines } from '../start-links';
 
 /** Stands below the settings for another terminal: a key of the person's own is not printed. */
@@ -27,5 +28,5 @@ export function sayKept(io: Io, { uiUrl, encrypted, settings, simulators, worker
 
 /** Shell lines that give another terminal these settings. */
 export function exportLines(settings: Readonly<Record<string, string>>): string[] {
-  return Object.entries(settings).map(([name, value]) => `export ${name}='${value}'`);
+  return Object.entries(settings).map(([name, value]) => `export ${name}=${quoted(value)}`);
 }

@@ -16,7 +16,7 @@ function stillOpen(row: string): string {
  * the whole sweep for each row of a list. Hence no sequential scans, and every row is reached by its key: through a
  * lateral look-up (whose `limit` keeps it from being made a join), by its place (ctid), or by a conflict on its key.
  *
- * The SQLSTATEs by which these functions refuse; sweeps/sweep-writes.ts turns them into typed errors.
+ * The SQLSTATEs by which these functions refuse; sweeps/sweep-context.ts turns them into typed errors.
  * HT001: fenced, HT002: closed, HT003: the snapshot has moved.
  */
 const FUNCTIONS: readonly string[] = [

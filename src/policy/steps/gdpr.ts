@@ -7,8 +7,11 @@ import type { CallAnswer, CallMove, Step, StepMove } from './step';
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** Batch words a user it does not know as the `error` of a request that is `done`. */
-const USER_NOT_FOUND = /not found/i;
+/**
+ * The documented `error` of a request that is `done` for a user whom Batch does not know. Only this text counts: others,
+ * such as "endpoint not found", say nothing about the user.
+ */
+const USER_NOT_FOUND = /^\s*user not found\.?\s*$/i;
 
 /** Filing was answered by something unreadable so many times. */
 const MOST_FILINGS = 5;

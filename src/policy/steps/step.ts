@@ -72,7 +72,7 @@ export interface Step {
   ended(reason: string): StepResult[];
 }
 
-/** A read that may lag behind is polled for this long, then believed (design, section 6). */
+/** A read that may lag behind is polled for this long, then believed. */
 export const LAG_MS = 60_000;
 
 /** After a lost answer the provider may still be at work: nothing is sent again before it had this long. */

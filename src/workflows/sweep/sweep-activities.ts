@@ -10,7 +10,7 @@ const SHORT = { startToCloseTimeout: '1 minute', retry: RETRY } satisfies Activi
 
 /**
  * Work of minutes to hours that tells every few seconds how far it is. A worker that falls silent is given up after the
- * heartbeat time-out; by then its own clock forbids it to send (design: five seconds after the ledger last confirmed it).
+ * heartbeat time-out; by then its own clock forbids it to send (five seconds after the ledger last confirmed it).
  * Told to stop, it hands back how far it came, so it is waited for.
  */
 const LONG = {

@@ -8,6 +8,7 @@ import { completedInput } from '../../../src/reference/sample-input';
 import { snippetsOf } from '../../../src/reference/snippets/snippets';
 import { CATALOGUE, http, plaid } from '../../../src/tasks/catalogue';
 import type { HttpTask } from '../../../src/tasks/define';
+import { parseInput } from '../../../src/tasks/parse-input';
 
 const ENV = {
   PLAID_CLIENT_ID: 'canary-client',
@@ -64,6 +65,15 @@ describe('a cURL command', () => {
       input: { user_id: 'usr_1', item_ids: ['item_1'] },
       leftOut: ['plaid-client-id', 'plaid-secret', 'plaid-version'],
     });
+  });
+
+  it('keeps a field called __proto__, so that the schema can refuse it', () => {
+    for (const data of ['{"user_id": "usr_1", "__proto__": {"item_ids": ["a"]}}', '{"__proto__": "usr_1"}']) {
+      const { input } = callFromCurl(`curl -X POST ${PLAID}/user/items/get -H 'Content-Type: application/json' -d '${data}'`, ENV);
+      expect(Object.keys(input as object)).toContain('__proto__');
+      expect(Object.getPrototypeOf(input)).toBe(Object.prototype);
+      expect(() => parseInput('plaid.userItemsGet', plaid.userItemsGet.input, input)).toThrow('__proto__');
+    }
   });
 
   it('leaves out credentials in the body', () => {

@@ -182,6 +182,9 @@ describe('Batch', () => {
     ['is removed once Batch says so', { gdprMs: 7_200_000 }, {}, 'batch.ios removed'],
     ['failed when Batch says so', { gdprError: 'Something broke' }, {}, 'batch.ios failed/requestFailed'],
     ['did not find the user', { gdprError: 'User not found' }, {}, 'batch.ios notFound'],
+    ['did not find the user, in the documented words', { gdprError: 'user not found.' }, {}, 'batch.ios notFound'],
+    ['did not find something else', { gdprError: 'Endpoint not found' }, {}, 'batch.ios failed/requestFailed'],
+    ['did not find the user somewhere', { gdprError: 'User not found in the cache, try again' }, {}, 'batch.ios failed/requestFailed'],
     [
       'found a user gone whom this ledger knows',
       { gdprError: 'User not found' },

@@ -1,0 +1,71 @@
+import { createServer } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { readSenderSettings } from '../../../src/config/settings';
+import { Connections, MOST_IDLE_POOLS } from '../../../src/http/connections';
+
+/** Forty origins, each with fifty ways to connect: 2,000 pools, as by as many origins. */
+const ADDRESSES = Array.from({ length: 40 }, (_, index) => `127.0.1.${index + 1}`);
+const WAYS = 50;
+
+let servers: Server[];
+let origins: string[];
+let waiting: ServerResponse[];
+let connections: Connections;
+
+beforeAll(async () => {
+  waiting = [];
+  servers = ADDRESSES.map(() =>
+    createServer((request, response) => {
+      if (request.url === '/slow') waiting.push(response);
+      else response.end('ok');
+    }),
+  );
+  origins = await Promise.all(
+    servers.map(async (server, index) => {
+      await new Promise<void>((resolve) => server.listen(0, ADDRESSES[index], resolve));
+      return `http://${ADDRESSES[index]}:${(server.address() as AddressInfo).port}`;
+    }),
+  );
+  connections = new Connections({ perOrigin: 2, network: readSenderSettings({}, []) });
+});
+
+afterAll(async () => {
+  await connections.close();
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+});
+
+function call(origin: string, connectMs: number, path = '/'): ReturnType<Connections['exchange']> {
+  return connections.exchange({
+    request: { method: 'GET', origin, path, headers: {} },
+    timeouts: { connectMs, firstByteMs: 30_000, bodyMs: 30_000, totalMs: 60_000 },
+    limits: { totalMs: 60_000, maxResponseBytes: 1_000, asBase64: false, mayAbortAfterSending: true },
+  });
+}
+
+it('keeps a bounded number of 2,000 pools, and closes none in use', async () => {
+  const [first = ''] = origins;
+  const slow = Promise.all([call(first, 5_000, '/slow'), call(first, 5_001, '/slow')]);
+  for (let way = 0; way < WAYS; way += 1) {
+    const answers = await Promise.all(origins.map((origin) => call(origin, 1_000 + way)));
+    expect(answers.map((answer) => answer.kind === 'answer' && answer.status)).toEqual(origins.map(() => 200));
+    expect(connections.pools).toBeLessThanOrEqual(MOST_IDLE_POOLS);
+  }
+  expect(waiting).toHaveLength(2);
+  for (const response of waiting) response.end('late');
+  await expect(slow).resolves.toEqual([1, 2].map(() => expect.objectContaining({ kind: 'answer', status: 200 }) as object));
+  // A pool that was closed is made again.
+  await expect(call(first, 1_000)).resolves.toMatchObject({ kind: 'answer', status: 200 });
+});
+
+it('keeps as many pools as there are calls in progress', async () => {
+  waiting = [];
+  const calls = Array.from({ length: MOST_IDLE_POOLS + 20 }, (_, index) => call(origins[index % origins.length] ?? '', 10_000 + index, '/slow'));
+  while (waiting.length < calls.length) await new Promise((resolve) => setImmediate(resolve));
+  expect(connections.pools).toBe(calls.length);
+  for (const response of waiting) response.end('late');
+  const answers = await Promise.all(calls);
+  expect(answers.every((answer) => answer.kind === 'answer' && answer.status === 200)).toBe(true);
+  await call(origins[0] ?? '', 1);
+  expect(connections.pools).toBeLessThanOrEqual(MOST_IDLE_POOLS);
+});
