@@ -77,7 +77,7 @@ async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input
 
   let answer: TaskAnswer;
   try {
-    answer = await sender.send(task, input, { signal: run.signal, notSentAfterMs: intendedAtMs + INTENT_HOLDS_MS });
+    answer = await sender.send(task, input, { prepared, signal: run.signal, notSentAfterMs: intendedAtMs + INTENT_HOLDS_MS });
   } catch (error) {
     liveCall.failed(error);
     if (error instanceof CancelledFailure && prepared.effect === 'read') throw error;

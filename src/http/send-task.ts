@@ -40,6 +40,8 @@ export interface SendOptions {
    * without it was certainly not sent.
    */
   onSent?: () => void;
+  /** The request that `prepare` made of the same task and input; made again when it is absent or keys have changed since. */
+  prepared?: PreparedRequest;
   /** Called with whatever answer arrived, good or not, free of secrets: for a person who wants to see it. */
   onAnswer?: (answer: SeenAnswer) => void;
 }
@@ -90,6 +92,8 @@ class PoolingSender implements TaskSender {
   readonly #tokens: AccessTokens;
   #scrubber: Scrubber | undefined;
   #scrubberVersion = -1;
+  /** How often keys had changed when each request was made. */
+  readonly #madeAfter = new WeakMap<PreparedRequest, number>();
 
   constructor(settings: SenderSettings, options: TaskSenderOptions) {
     this.#settings = settings;
@@ -100,7 +104,9 @@ class PoolingSender implements TaskSender {
 
   prepare(task: HttpTask, input: unknown): PreparedRequest {
     try {
-      return prepareRequest(task, input, this.#settings);
+      const prepared = prepareRequest(task, input, this.#settings);
+      this.#madeAfter.set(prepared, this.#settings.rotations);
+      return prepared;
     } catch (error) {
       if (error instanceof InvalidInputError) throw invalidInput(task, error);
       if (error instanceof SettingsError) throw notConfigured(task, error.problems[0]?.message ?? '');
@@ -129,7 +135,7 @@ class PoolingSender implements TaskSender {
 
   /** @param cached Gets the tokens that were not fetched for this call. */
   async #sendOnce<T extends HttpTask>(task: T, input: unknown, options: SendOptions, cached: Map<OAuthClient, string>): Promise<TaskAnswer<TaskOutput<T>>> {
-    const prepared = this.prepare(task, input);
+    const prepared = this.#isCurrent(options.prepared) ? options.prepared : this.prepare(task, input);
     const request = prepared.tokenClients ? await this.#signed(task, prepared, options, cached) : prepared;
     const result = await this.#exchange(task, prepared, request, options);
     if (result.kind === 'cancelled') throw cancelled(task);
@@ -139,6 +145,10 @@ class PoolingSender implements TaskSender {
     const slot = keySlot === undefined ? {} : { keySlot };
     if ('kind' in read) throw toFailure({ task, effect, ...slot }, read);
     return { ...(read as TaskAnswer<TaskOutput<T>>), ...slot, environment };
+  }
+
+  #isCurrent(prepared: PreparedRequest | undefined): prepared is PreparedRequest {
+    return prepared !== undefined && this.#madeAfter.get(prepared) === this.#settings.rotations;
   }
 
   /** What nobody foresaw in an answer, or what a task's own schema throws, leaves the call answered in a way that cannot be read. */
