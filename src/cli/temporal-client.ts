@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Client, Connection } from '@temporalio/client';
 import { readEncryptionSettings } from '../config/encryption-settings';
 import { EncryptionPlugin } from '../encryption-plugin';
@@ -23,6 +24,8 @@ export async function withTemporal<T>(io: Io, options: TemporalOptions, use: (cl
   try {
     const connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_MS });
     const ending = new AbortController();
+    // Each call of the client listens to it.
+    setMaxListeners(0, ending.signal);
     try {
       const client = new Client({ connection, plugins, ...(namespace !== undefined && { namespace }) });
       return await client.withAbortSignal(ending.signal, () => use(client));

@@ -125,10 +125,11 @@ function saidLast({ status, typedSearchAttributes }: Run): string | undefined {
   return typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'));
 }
 
-function ofSweep({ phase, pausedBecause, approvedBy, counts: { total, ...counts } }: SweepResult & Partial<SweepProgress>): RunLine['progress'] {
+function ofSweep({ phase, pausedBecause, approvedBy, waitingForBulk = 0, counts: { total, ...counts } }: SweepResult & Partial<SweepProgress>): RunLine['progress'] {
   return {
     total,
     counts,
+    ...(waitingForBulk > 0 && { waitingForBulk }),
     ...(phase !== undefined && { phase }),
     ...(pausedBecause !== undefined && { pausedBecause }),
     ...(approvedBy !== undefined && { approvedBy }),

@@ -210,6 +210,8 @@ export interface RunLine {
     approvedBy?: string;
     total?: number;
     counts: Record<string, number>;
+    /** Users of a sweep who are done at Plaid and wait for Batch; counted as pending. */
+    waitingForBulk?: number;
   };
 }
 

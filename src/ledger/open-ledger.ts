@@ -16,9 +16,10 @@ import { LedgerStatementError, databaseCode, protocolRefusal } from './sql-failu
 import { createSqlHoldLedger } from './sql-hold-ledger';
 import { createSqlLedger, withinDeadline } from './sql-ledger';
 import { createSubjectHasher } from './subject';
-import type { RateLedger } from './sweeps/rate-ledger';
-import { createSqlRateLedger } from './sweeps/sql-rate-ledger';
+import type { RateLedger, RateRow, SweepRate } from './sweeps/rate-ledger';
+import { createSqlRateLedger, readRates } from './sweeps/sql-rate-ledger';
 import { createSqlSweepLedger } from './sweeps/sql-sweep-ledger';
+import { readSweepRates } from './sweeps/sweep-rates';
 import type { SweepLedger } from './sweeps/sweep-ledger';
 import type { LedgerDatabase, Tables } from './tables';
 import { createSqlWorkerLedger, readWorkers } from './worker-environments';
@@ -106,14 +107,32 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
  * @throws LedgerSettingError for a URL that cannot be used, and when there is no such file.
  * @throws LedgerUnavailableError when the database cannot be reached.
  */
-export async function readWorkersOfLedger({ url, plaintextAllowed, deadlineMs = DEADLINE_MS }: Pick<LedgerOptions, 'url' | 'plaintextAllowed' | 'deadlineMs'>, queue: WorkerQueue): Promise<RecordedEnvironment[]> {
+export async function readWorkersOfLedger(options: ReadOptions, queue: WorkerQueue): Promise<RecordedEnvironment[]> {
+  return (await readOnly(options, (database) => readWorkers(database, queue))) ?? [];
+}
+
+/**
+ * Reads what limits the calls of sweeps, and the rates that one of them has or had, as {@link readWorkersOfLedger} does.
+ *
+ * @returns Nothing also for a ledger of a version that kept no rates of sweeps.
+ * @throws LedgerSettingError and LedgerUnavailableError as {@link readWorkersOfLedger}.
+ */
+export async function readLimitsOfLedger(options: ReadOptions, sweepId: string): Promise<{ rates: RateRow[]; own: SweepRate[] }> {
+  const read = await readOnly(options, async (database) => ({ rates: await readRates(database), own: await readSweepRates(database, sweepId) }));
+  return read ?? { rates: [], own: [] };
+}
+
+type ReadOptions = Pick<LedgerOptions, 'url' | 'plaintextAllowed' | 'deadlineMs'>;
+
+/** Undefined when the ledger lacks a table. */
+async function readOnly<T>({ url, plaintextAllowed, deadlineMs = DEADLINE_MS }: ReadOptions, read: (database: LedgerDatabase) => Promise<T>): Promise<T | undefined> {
   const address = parseLedgerUrl(url, plaintextAllowed);
   if (address.kind === 'libsql' && !existsSync(address.path)) throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
   const database = connect(address, { deadlineMs }, {});
   try {
-    return await withinDeadline(() => readWorkers(database, queue), deadlineMs);
+    return await withinDeadline(() => read(database), deadlineMs);
   } catch (error) {
-    if (error instanceof LedgerStatementError && NO_SUCH_TABLE.has(error.code)) return [];
+    if (error instanceof LedgerStatementError && NO_SUCH_TABLE.has(error.code)) return undefined;
     throw error;
   } finally {
     await database.db.destroy();

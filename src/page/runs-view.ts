@@ -146,13 +146,15 @@ function approval(run: RunLine, tell: (action: Action, body: { total: number; by
   );
 }
 
+const WAITING = 'done at Plaid, waiting for Batch';
 const GOOD = new Set(['removed', 'alreadyGone', 'accepted', 'skipped', 'held']);
 
 function progressOf({ progress }: RunLine): Child {
   if (!progress) return undefined;
-  const { total, counts, phase, pausedBecause, approvedBy } = progress;
-  const shown = Object.entries(counts).filter(([, number]) => number > 0);
-  const words = shown.map(([name, number]) => element('li', { class: name === 'pending' || GOOD.has(name) ? '' : 'bad', text: `${number.toLocaleString('en')} ${name}` }));
+  const { total, counts, phase, pausedBecause, approvedBy, waitingForBulk = 0 } = progress;
+  const pending = Math.max(0, (counts['pending'] ?? 0) - waitingForBulk);
+  const shown = Object.entries({ ...counts, pending, [WAITING]: waitingForBulk }).filter(([, number]) => number > 0);
+  const words = shown.map(([name, number]) => element('li', { class: name === 'pending' || name === WAITING || GOOD.has(name) ? '' : 'bad', text: `${number.toLocaleString('en')} ${name}` }));
   const done = total === undefined ? 0 : total - (counts['pending'] ?? 0);
   return element(
     'div',

@@ -36,7 +36,7 @@ function tiles(data: ReportData): Markup {
     html`<div class="tile ${number > 0 && kind}"><dt>${name}</dt><dd>${count(number)}${total > 0 && html`<small>${percent(number, total)}</small>`}</dd></div>
 `;
   return html`<dl class="tiles">
-${tile('gone', gone, 'good')}${accepted > 0 && tile('accepted by Batch', accepted, 'good')}${tile('need a person', needPerson, 'bad')}${tile('left alone on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
+${(gone > 0 || accepted === 0) && tile('gone', gone, 'good')}${accepted > 0 && tile('accepted by Batch', accepted, 'good')}${tile('need a person', needPerson, 'bad')}${tile('left alone on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
 }
 
 function facts({ sweep, counts, summary, limits, madeAt, version }: ReportData): Markup {

@@ -56,7 +56,7 @@ code{font:.86em/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono"
 .card,header{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px;margin:0 0 16px}
 dl,dd,figure{margin:0}
 .card{margin:0 0 16px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:20px 0}
+.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:12px;margin:20px 0}
 .tile{border:1px solid var(--line);border-radius:10px;padding:12px 14px}
 .tile dt{color:var(--soft);font-size:.88rem}
 .tile dd{font-size:1.7rem;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}
@@ -130,7 +130,7 @@ main{max-width:none;padding:0}
 #people,#evidence{break-inside:auto}
 .wide{display:block}
 .narrow{display:none}
-.tiles{grid-template-columns:repeat(auto-fit,minmax(130px,1fr))}
+.tiles{grid-template-columns:repeat(4,1fr)}
 details::details-content{content-visibility:visible;block-size:auto}
 summary,.long-table{display:none}
 .people{font-size:.85rem}

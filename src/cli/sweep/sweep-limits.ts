@@ -1,6 +1,6 @@
 import type { RateRow, SweepRate } from '../../ledger/sweeps/rate-ledger';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from '../../config/ledger-settings';
 import type { Io } from '../io';
-import { ratesOfSweeps, withLedgerIfThere } from '../rate/read-rates';
 import { keyName, rateDocument, rateSentence, ownRateSentence } from '../rate/rate-words';
 import type { RateDocument } from '../rate/rate-words';
 
@@ -12,11 +12,20 @@ export interface SweepLimits {
   own: readonly SweepRate[];
 }
 
+/** The services that sweeps call. */
+const OF_SWEEPS: readonly string[] = ['plaid', 'batch'];
+
+/** Reads them from the ledger of the settings here, which is not changed; none where there is no ledger, or it cannot be read. */
 export async function readLimits(io: Io, sweepId: string): Promise<SweepLimits> {
-  return withLedgerIfThere(io, async (ledger) => {
-    if (!ledger) return { rates: [], own: [] };
-    return { rates: await ratesOfSweeps(ledger), own: await ledger.rates.readSweepRates(sweepId).catch(() => []) };
-  });
+  try {
+    const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(io.env);
+    // Only commands that ask pay for loading the databases' drivers.
+    const { readLimitsOfLedger } = await import('../../ledger/open-ledger.js');
+    const { rates, own } = await readLimitsOfLedger({ url, plaintextAllowed }, sweepId);
+    return { rates: rates.filter(({ service }) => OF_SWEEPS.includes(service)), own };
+  } catch {
+    return { rates: [], own: [] };
+  }
 }
 
 /** The limits in sentences: which one counts, and which of the sweep's own do not. */

@@ -99,7 +99,7 @@ class Lines implements WatchDisplay {
     const { phase } = progress;
     const rate = this.#meter.rate(doneAtPlaid(progress));
     // Without the rate, which changes always.
-    this.#say(withMore(progressText(progress, undefined), trouble && 'trouble'), phase, withMore(withMore(progressText(progress, rate), limit), trouble));
+    this.#say(withMore(withMore(progressText(progress, undefined), limit), trouble && 'trouble'), phase, withMore(withMore(progressText(progress, rate), limit), trouble));
   }
 
   problem(text: string): void {

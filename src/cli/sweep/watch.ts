@@ -8,7 +8,6 @@ import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable } from '../output';
 import { rateInShort } from '../rate/rate-words';
-import { ratesOfSweeps, withLedgerIfThere } from '../rate/read-rates';
 import { reportInLedger, sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
 import { describeSweep, queryProgress, resultOfSweep, unknownSweep } from './sweep-run';
@@ -18,7 +17,7 @@ import { showSweep } from './watch-display';
 import type { WatchDisplay } from './watch-display';
 
 const PAUSE_MS = 1_000;
-const LIMITS_EVERY_MS = 5_000;
+const LIMITS_EVERY_MS = 2_000;
 
 /** A server that gives no answer for so long is not waited for any more. */
 const SERVER_AWAY_MS = 5 * 60_000;
@@ -60,7 +59,7 @@ async function follow(io: Io, { client, sweepId }: WatchOptions, wished: Promise
     const end = client.withAbortSignal(over.signal, () => patientResult(io, client, handle, over.signal));
     // Aborted below, when something else was first.
     end.catch(() => undefined);
-    const limits = new LimitWatch(io, over.signal);
+    const limits = new LimitWatch(io, sweepId, over.signal);
     const first = await Promise.race([end, untilItStands(client, handle, { display, limits }, over.signal), wished]);
     if (first !== 'interrupted') return first;
   } finally {
@@ -109,14 +108,16 @@ async function untilItStands(client: Client, handle: WorkflowHandle, { display, 
 class LimitWatch {
   words: string | undefined;
 
-  constructor(io: Io, signal: AbortSignal) {
-    void withLedgerIfThere(io, async (ledger) => {
-      while (ledger && !signal.aborted) {
-        const plaid = (await ratesOfSweeps(ledger)).find(({ service }) => service === 'plaid');
-        this.words = plaid && rateInShort(plaid);
-        await delay(LIMITS_EVERY_MS, undefined, { signal }).catch(() => undefined);
-      }
-    }).catch(() => undefined);
+  constructor(io: Io, sweepId: string, signal: AbortSignal) {
+    void this.#watch(io, sweepId, signal);
+  }
+
+  async #watch(io: Io, sweepId: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const plaid = (await readLimits(io, sweepId)).rates.find(({ service }) => service === 'plaid');
+      this.words = plaid && rateInShort(plaid);
+      await delay(LIMITS_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    }
   }
 }
 

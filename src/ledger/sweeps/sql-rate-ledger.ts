@@ -99,7 +99,8 @@ async function setLimit(change: ChangeRow, key: RateKey, limitPerMinute: number 
   });
 }
 
-async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
+/** See `RateLedger.readRates`; for a command that opens the ledger for nothing else, too. */
+export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
   const rows = await database.db.selectFrom('rates').selectAll().orderBy('service').orderBy('key_slot').execute();
   const sweeps = await readCountingRates(database);
   return rows.map(({ service, key_slot: keySlot, set_limit, state }) => {

@@ -5,10 +5,11 @@ import type { RateKey } from '../../../src/ledger/sweeps/rate-ledger';
 import { ChunkRun } from '../../../src/activities/sweep/chunk-run';
 import { FencedLedger } from '../../../src/activities/sweep/fenced-ledger';
 import { HoldWatch } from '../../../src/activities/sweep/hold-watch';
+import { ProcessLimits } from '../../../src/activities/sweep/process-limits';
 import { runChunk } from '../../../src/activities/sweep/run-chunk';
 import { sendCall } from '../../../src/activities/sweep/send-call';
 import { LedgerUnavailableError } from '../../../src/ledger/ledger';
-import { plaid } from '../../../src/tasks/catalogue';
+import { batch, plaid } from '../../../src/tasks/catalogue';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
 import { cleanUp } from '../../ledger/databases';
@@ -90,6 +91,32 @@ describe('the calls of a chunk', () => {
     } finally {
       clock.mockRestore();
     }
+  });
+
+  it('go through the gate, and are taken out of the budget, of the key that they use', async () => {
+    await seedSweep(simulators, place, 'slots', 1);
+    const taken: RateKey[] = [];
+    const told: [RateKey, RateAnswer][] = [];
+    const budgets: CallBudgets = {
+      ...UNLIMITED,
+      tryAdmit: (key) => taken.push(key) > 0,
+      answered: (key, answer) => void told.push([key, answer]),
+    };
+    const limits = new ProcessLimits();
+    const stop = new AbortController();
+    const ledger = await FencedLedger.take(place.ledger, { sweepId: 'slots', chunkId: 'c' }, stop.signal);
+    const run = new ChunkRun(chunkOf('slots', 1), ledger, stop, { ...place, budgets, limits, services: place.services });
+    simulators.batch.faults.add({ endpoint: '*', kind: 'unauthorized', times: 1 });
+    const call = (app: string) => sendCall(run, batch.customDataBulkDelete, { app, ids: ['nobody'] }, new HoldWatch(ledger, [], performance.now()));
+    expect((await call('android')).kind).toBe('stopped');
+    // Only the refused key is shut, and it is the one that is named.
+    expect(run.reason).toEqual({ end: 'unauthorized', unauthorized: { service: 'batch', slot: 'android' } });
+    expect(limits.keySlot('batch', 'android').refuses(run.beganAtMs)).toBe(true);
+    expect(limits.keySlot('batch', 'ios').refuses(run.beganAtMs)).toBe(false);
+    const other = new ChunkRun(chunkOf('slots', 1), ledger, new AbortController(), { ...place, budgets, limits });
+    expect((await sendCall(other, batch.customDataBulkDelete, { app: 'ios', ids: ['nobody'] }, new HoldWatch(ledger, [], performance.now()))).kind).toBe('answered');
+    expect(taken).toEqual([{ service: 'batch', keySlot: 'android' }, { service: 'batch', keySlot: 'ios' }]);
+    expect(told).toEqual([[{ service: 'batch', keySlot: 'ios' }, { refused: false }]]);
   });
 
   it('end at once when the chunk is told to stop while they wait for their turn', async () => {
