@@ -1,5 +1,6 @@
 import type { RateKey } from '../ledger/sweeps/rate-ledger';
 import type { Caller } from '../policy/rate';
+import type { DryRunRate } from './budget/dry-run-paces';
 
 export type { Caller } from '../policy/rate';
 
@@ -23,6 +24,8 @@ export interface CallBudgets {
   answered(key: RateKey, answer: RateAnswer): void;
   /** Reports that a sweep makes calls, so that its own rates count; seldom more than one statement in ten seconds. @throws LedgerUnavailableError */
   keepRatesOf(sweepId: string): Promise<void>;
+  /** Waits until a dry run with a rate of its own may make one more call, besides what `admit` waits for; false when `signal` aborted first. */
+  paceDryRun(rate: DryRunRate, signal?: AbortSignal): Promise<boolean>;
   /** Tells the ledger what is not told yet. */
   close(): Promise<void>;
 }

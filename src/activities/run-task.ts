@@ -11,6 +11,7 @@ import { sensitiveFieldsIn, stringsAt } from '../tasks/define';
 import type { HttpTask } from '../tasks/define';
 import { InvalidInputError } from '../tasks/parse-input';
 import { LiveCall } from './budget/live-call';
+import type { CallingSweep } from './budget/live-call';
 import type { CallBudgets } from './call-budget';
 import { outcomeOfAnswer, outcomeOfFailure } from './call-outcome';
 
@@ -32,8 +33,8 @@ export interface TaskRun extends CallKey {
   holdSubjects: readonly string[];
   /** What of the input is in Temporal's history, where no bearer token may be read; absent for a call without Temporal. */
   inHistory?: { input: unknown };
-  /** The sweep for one of whose users the call is made. */
-  sweepId?: string;
+  /** The sweep for one of whose users the call is made, and its plan's `dryRunRate`. */
+  sweep?: CallingSweep;
   signal?: AbortSignal;
 }
 
@@ -68,7 +69,7 @@ export async function runTask(dependencies: TaskDependencies, task: HttpTask, in
 async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, { prepared, run }: { prepared: PreparedRequest; run: TaskRun }): Promise<TaskAnswer> {
   const { sender, ledger, budgets } = dependencies;
   const call = describeCall(dependencies, task, input, prepared, run);
-  const liveCall = new LiveCall(budgets, task, prepared, run.sweepId);
+  const liveCall = new LiveCall(budgets, task, prepared, run.sweep);
   // First, because it may take longer than an intent holds.
   await liveCall.take(run.signal);
   // Taken before the ledger is asked, so that it is never younger than the intent.

@@ -5,9 +5,11 @@ import type { TargetReference } from '../policy/target-reference';
 import type { HttpTask } from '../tasks/define';
 import { ownRun, requireChildOfSweep } from './callers';
 import type { Callers } from './callers';
+import type { CallingSweep } from './budget/live-call';
 import type { StepContext, TaskEnvelope } from './contract';
 import { findTarget } from './find-target';
 import { refusal } from './refusals';
+import type { ChunkPlan } from './sweep/contract';
 import { runTask } from './run-task';
 import type { TaskDependencies } from './run-task';
 
@@ -40,7 +42,8 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
     const heartbeat = setInterval(() => activity.heartbeat(), HEARTBEAT_MS);
     try {
       const context = claimed && (await ownRun(dependencies.callers)) ? claimed : undefined;
-      const input = context?.target ? await filledIn(dependencies, task, given, context.target) : given;
+      const target = context?.target && (await filledIn(dependencies, task, given, context.target));
+      const input = target ? target.input : given;
       const answer = await runTask(dependencies, task, input, {
         workflowId: workflowExecution?.workflowId ?? '',
         runId: workflowExecution?.runId ?? activityRunId ?? '',
@@ -50,7 +53,7 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
         holdSubjects: context?.holdSubjects ?? [],
         inHistory: { input: context?.target ? withoutPlaceholders(given) : given },
         signal: activity.cancellationSignal,
-        ...(context?.target && { sweepId: context.target.sweepId }),
+        ...(target && { sweep: target.sweep }),
       });
       if (!context) return answer.output;
       const { status, output, requestId, token } = answer;
@@ -62,10 +65,11 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
 }
 
 /** The input with the ids of a sweep's user, of which the workflow knows the places only. */
-async function filledIn({ sweeps, callers }: TaskActivityDependencies, task: HttpTask, input: unknown, target: TargetReference): Promise<unknown> {
-  await requireChildOfSweep(callers, sweeps, target);
+async function filledIn({ sweeps, callers }: TaskActivityDependencies, task: HttpTask, input: unknown, target: TargetReference): Promise<{ input: unknown; sweep: CallingSweep }> {
+  const { sweepId, plan } = await requireChildOfSweep(callers, sweeps, target);
   // Where a generic task sends what it is given is up to its input.
   if (task.generic) throw refusal('target', `${task.name} is not sent to users of sweeps`);
   const { user } = await findTarget(sweeps, target);
-  return fillPlaceholders(input, user);
+  const { dryRunRate } = plan === undefined ? {} : (JSON.parse(plan) as Partial<ChunkPlan>);
+  return { input: fillPlaceholders(input, user), sweep: { sweepId, ...(dryRunRate !== undefined && { dryRunRate }) } };
 }

@@ -1,5 +1,6 @@
 import type { RateKey, RateLedger } from '../../ledger/sweeps/rate-ledger';
 import type { CallBudgets } from '../call-budget';
+import { DryRunPaces } from './dry-run-paces';
 import { KeyBudget } from './key-budget';
 import { KeptRates } from './kept-rates';
 
@@ -20,6 +21,7 @@ export function createCallBudgets({ rates, documentedLimit, now = () => performa
   // Keys are few, and comparing them one by one is faster than any look-up by a name put together for each call.
   const budgets: KeyBudget[] = [];
   const kept = new KeptRates(rates, now);
+  const paces = new DryRunPaces(now);
   const budgetOf = ({ service, keySlot }: RateKey): KeyBudget => {
     for (const budget of budgets) if (budget.key.service === service && budget.key.keySlot === keySlot) return budget;
     const key = { service, keySlot };
@@ -32,6 +34,7 @@ export function createCallBudgets({ rates, documentedLimit, now = () => performa
     admit: (key, caller, signal) => budgetOf(key).admit(caller, signal),
     answered: (key, answer) => budgetOf(key).answered(answer),
     keepRatesOf: (sweepId) => kept.keep(sweepId),
+    paceDryRun: (rate, signal) => paces.take(rate, signal),
     close: async () => {
       // A closed one is of no use to a worker that runs later in this process.
       await Promise.all(budgets.splice(0).map((budget) => budget.close()));

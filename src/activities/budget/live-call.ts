@@ -13,6 +13,12 @@ import type { CallBudgets, Caller } from '../call-budget';
  */
 const LONGEST_WAIT_MS = 20_000;
 
+/** The sweep for one of whose users a run of its own makes calls. */
+export interface CallingSweep {
+  sweepId: string;
+  dryRunRate?: number;
+}
+
 /**
  * One call of a run of its own, and the budget it is taken out of. A service without credentials has none. A run for one
  * user of a sweep is held to the sweep's rate and leaves room for live runs, as a chunk does.
@@ -21,13 +27,13 @@ export class LiveCall {
   readonly #budgets: CallBudgets | undefined;
   readonly #task: HttpTask;
   readonly #key: { service: string; keySlot: string };
-  readonly #sweepId: string | undefined;
+  readonly #sweep: CallingSweep | undefined;
 
-  constructor(budgets: CallBudgets | undefined, task: HttpTask, { keySlot = '' }: PreparedRequest, sweepId?: string) {
+  constructor(budgets: CallBudgets | undefined, task: HttpTask, { keySlot = '' }: PreparedRequest, sweep?: CallingSweep) {
     this.#budgets = task.service.credentials.length > 0 ? budgets : undefined;
     this.#task = task;
     this.#key = { service: task.service.name, keySlot };
-    this.#sweepId = sweepId;
+    this.#sweep = sweep;
   }
 
   /**
@@ -39,7 +45,7 @@ export class LiveCall {
    */
   async take(signal: AbortSignal | undefined): Promise<void> {
     if (this.#budgets === undefined) return;
-    await this.#keepRates(this.#budgets);
+    if (this.#sweep) await this.#asSweep(this.#budgets, this.#sweep, signal);
     if (this.#budgets.tryAdmit(this.#key, this.#caller)) return;
     if (await this.#wait(this.#budgets, signal)) return;
     if (signal?.aborted) throw new CancelledFailure(`${this.#task.name} was cancelled`);
@@ -63,16 +69,21 @@ export class LiveCall {
   }
 
   get #caller(): Caller {
-    return this.#sweepId === undefined ? 'live' : 'sweep';
+    return this.#sweep === undefined ? 'live' : 'sweep';
   }
 
-  async #keepRates(budgets: CallBudgets): Promise<void> {
-    if (this.#sweepId === undefined) return;
+  /** Has the sweep's own rate count; that of a dry run is kept by this process. */
+  async #asSweep(budgets: CallBudgets, { sweepId, dryRunRate }: CallingSweep, signal: AbortSignal | undefined): Promise<void> {
     try {
-      await budgets.keepRatesOf(this.#sweepId);
+      await budgets.keepRatesOf(sweepId);
     } catch (error) {
       throw error instanceof LedgerUnavailableError ? ledgerUnavailable(this.#task) : error;
     }
+    if (dryRunRate === undefined) return;
+    const patience = AbortSignal.timeout(LONGEST_WAIT_MS);
+    if (await budgets.paceDryRun({ sweepId, callsPerMinute: dryRunRate }, signal ? AbortSignal.any([signal, patience]) : patience)) return;
+    if (signal?.aborted) throw new CancelledFailure(`${this.#task.name} was cancelled`);
+    throw noCallLeft(this.#task);
   }
 
   async #wait(budgets: CallBudgets, signal: AbortSignal | undefined): Promise<boolean> {

@@ -32,6 +32,7 @@ export function observeBudgets(budgets: CallBudgets, metrics: Metrics): CallBudg
     },
     answered: (key, answer) => budgets.answered(key, answer),
     keepRatesOf: (sweepId) => budgets.keepRatesOf(sweepId),
+    paceDryRun: (rate, signal) => budgets.paceDryRun(rate, signal),
     close: () => budgets.close(),
   };
 }

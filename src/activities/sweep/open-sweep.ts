@@ -35,13 +35,13 @@ async function setRate({ ledger }: Pick<SweepDependencies, 'ledger'>, sweepId: s
 }
 
 /** Makes the snapshot that somebody has taken this run's own: its users are worked through once. */
-async function claimSnapshot(sweeps: SweepLedger, { terms }: OpenSweep, snapshot: string, by: string): Promise<string> {
+async function claimSnapshot(sweeps: SweepLedger, input: OpenSweep, snapshot: string, by: string): Promise<string> {
   const found = await sweeps.read(snapshot);
   if (found === undefined) {
     throw refusal('snapshot', 'this ledger has no sweep of that id; check it, and that the worker has the ledger into which the users were read (HTTP_TASKS_LEDGER_URL)');
   }
   refuseUnusable(found);
-  const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by, ...(terms && { terms: termsOf(terms) }) });
+  const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by, ...termsOf(input) });
   if (claimedBy === by) return snapshot;
   throw refusal('snapshot', 'belongs to another run, which works through its users; read the source again for another sweep');
 }
@@ -57,7 +57,8 @@ function refuseUnusable({ endedAt, status, readable, snapshotComplete }: SweepRo
 }
 
 /** A sweep of the workflow's name, or of one that no other run can have had. */
-async function makeSweep(sweeps: SweepLedger, { terms, redriveOf, skipDone }: OpenSweep, run: CallingRun): Promise<string> {
+async function makeSweep(sweeps: SweepLedger, input: OpenSweep, run: CallingRun): Promise<string> {
+  const { redriveOf, skipDone } = input;
   const { workflowId, firstRunId, runId } = run;
   if (redriveOf !== undefined) await refuseUndrivable(sweeps, redriveOf);
   const names = [workflowId, `${workflowId}.${firstRunId.slice(0, 8)}`, `${workflowId}.${runId}`];
@@ -66,7 +67,7 @@ async function makeSweep(sweeps: SweepLedger, { terms, redriveOf, skipDone }: Op
       sweepId,
       skipDone,
       claimedBy: firstRunId,
-      ...(terms && { terms: termsOf(terms) }),
+      ...termsOf(input),
       ...(redriveOf !== undefined && { redriveOf }),
     });
     // One of this very run that has ended is left as it is: a retried or repeated workflow has the same first run.
@@ -75,8 +76,11 @@ async function makeSweep(sweeps: SweepLedger, { terms, redriveOf, skipDone }: Op
   throw refusal('sweepId', `other runs have used all of ${names.join(', ')}; start it under another workflow id`);
 }
 
-function termsOf({ plan, needsApproval, maxUsers }: NonNullable<OpenSweep['terms']>): SweepTerms {
-  return { plan: JSON.stringify(plan), needsApproval, maxUsers };
+function termsOf({ terms, rate }: OpenSweep): { terms?: SweepTerms } {
+  if (!terms) return {};
+  const { plan, needsApproval, maxUsers } = terms;
+  const dryRunRate = plan.dryRun && rate !== undefined ? { dryRunRate: rate } : {};
+  return { terms: { plan: JSON.stringify({ ...plan, ...dryRunRate }), needsApproval, maxUsers } };
 }
 
 async function createUnlessTaken(sweeps: SweepLedger, sweep: NewSweep): Promise<SweepRow | undefined> {

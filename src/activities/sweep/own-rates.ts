@@ -6,8 +6,8 @@ import { refusal } from '../refusals';
 import type { ChunkPlan, RateWish } from './contract';
 
 /**
- * Stores the rate that a sweep is to have of its own, or takes it back. A dry run has none: it must change nothing for
- * others.
+ * Stores the rate that a sweep is to have of its own, or takes it back. That of a dry run is not stored: it must change
+ * nothing for others. Each worker holds the dry run to the rate that it was started with.
  */
 export async function setOwnRate({ rates }: Pick<OpenedLedger, 'rates'>, { sweepId, plan }: Pick<SweepRow, 'sweepId' | 'plan'>, wish: RateWish): Promise<void> {
   if (plan !== undefined && (JSON.parse(plan) as ChunkPlan).dryRun) return;

@@ -79,6 +79,7 @@ async function obstacleTo(
   for (;;) {
     // Where a rate is low, waiting for another one would make the rest too old again.
     if (performance.now() > takenAtMs + TOKEN_KEPT_MS) {
+      await paceDryRun(run);
       await takeToken(run, slot);
       takenAtMs = performance.now();
     }
@@ -89,6 +90,10 @@ async function obstacleTo(
     if (performance.now() <= run.ledger.sendableUntilMs) return undefined;
     await run.ledger.confirm();
   }
+}
+
+async function paceDryRun({ dependencies: { budgets }, input: { sweepId, plan }, stopped }: ChunkRun): Promise<void> {
+  if (plan.dryRunRate !== undefined) await budgets.paceDryRun({ sweepId, callsPerMinute: plan.dryRunRate }, stopped);
 }
 
 /** Takes one call out of the rate that all processes share; returns without one only when the chunk is to stop. */

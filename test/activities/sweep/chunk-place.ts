@@ -27,6 +27,7 @@ export const UNLIMITED: CallBudgets = {
   admit: () => Promise.resolve(true),
   answered: () => undefined,
   keepRatesOf: () => Promise.resolve(),
+  paceDryRun: () => Promise.resolve(true),
   close: () => Promise.resolve(),
 };
 
