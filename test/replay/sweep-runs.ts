@@ -87,6 +87,25 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
     return handle;
   },
 
+  'offboard-users-not-approved': async (place) => {
+    const handle = await place.start({ source: { file: await place.users(5) }, approval: true, approveWithin: '1s', rate: 600_000 });
+    await handle.result();
+    return handle;
+  },
+
+  'offboard-users-with-a-burst-of-limits': async (place) => {
+    const handle = await slowSweep(place);
+    const limits = Array.from({ length: 40 }, (_, index) => ({ callsPerMinute: 600_000 + index }));
+    for (let from = 0; from < limits.length; from += 8) {
+      await Promise.all(limits.slice(from, from + 8).map((limit) => handle.executeUpdate(setRateUpdate, { args: [limit] })));
+    }
+    place.simulators.plaid.configure({ latencyMs: 0 });
+    return handle;
+  },
+
+  'offboard-users-without-products': async (place) =>
+    place.start({ source: { file: await place.users(12) }, exclude: ['plaid.products'], granularity: 'chunk', rate: 600_000 }),
+
   'offboard-users-refused': async (place) => place.start({ source: { file: 'not-there.csv' } }),
 };
 
