@@ -8,6 +8,25 @@ import type { SweepHandle, SweepPlace } from '../support/sweep-runs';
 
 /** By the name of the file; each starts one sweep, lets happen to it what its name says, and answers it. */
 export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandle>> = {
+  'offboard-users-approved-in-time': async (place) => {
+    const handle = await place.start({ source: { file: await place.users(105) }, approval: true, deadline: '1 hour', rate: 600_000 });
+    await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
+    await handle.executeUpdate(pauseUpdate);
+    await handle.executeUpdate(approveUpdate, { args: [{ total: 105, by: 'A. Person' }] });
+    await untilProgress(handle, 'it is paused', ({ phase }) => phase === 'paused');
+    await handle.executeUpdate(resumeUpdate);
+    return handle;
+  },
+
+  'offboard-users-paused-with-a-clock': async (place) => {
+    const handle = await slowSweep(place);
+    await handle.executeUpdate(pauseUpdate);
+    await untilProgress(handle, 'it holds still', ({ underWay }) => underWay === 0);
+    place.simulators.plaid.configure({ latencyMs: 0 });
+    await handle.executeUpdate(resumeUpdate);
+    return handle;
+  },
+
   'offboard-users-in-chunks': async (place) => place.start({ source: { file: await place.users(120) } }),
 
   'offboard-users-with-children': async (place) => place.start({ source: { file: await place.users(5) }, concurrency: 2 }),
