@@ -6,9 +6,6 @@ import type { InternalQueue } from './policy/internal-queue';
 
 type Activities = NonNullable<WorkerOptions['activities']>;
 
-/** Chunks that a process runs at a time. Two have enough users to keep its 64 calls busy; more would starve other workers. */
-const CHUNK_SLOTS = 2;
-
 const CHUNK_ACTIVITIES: readonly string[] = ['httpTasks.runChunk', 'httpTasks.runBulk'];
 
 /** How often it is looked whether the main worker is still to run; it does not report when it begins to stop. */
@@ -31,15 +28,19 @@ export class InternalWorkers {
     this.#workers = workers;
   }
 
-  /** @param activities All activities of the main worker; those that begin with `httpTasks.` are internal. */
-  static async create(main: Worker, activities: Record<string, unknown>): Promise<InternalWorkers> {
+  /**
+   * @param given.activities All activities of the main worker; those that begin with `httpTasks.` are internal.
+   * @param given.chunkSlots Chunks that this process runs at a time. Two have enough users to keep 64 calls busy; more would
+   *   starve other workers.
+   */
+  static async create(main: Worker, { activities, chunkSlots }: { activities: Record<string, unknown>; chunkSlots: number }): Promise<InternalWorkers> {
     const names = Object.keys(activities).filter((name) => name.startsWith('httpTasks.'));
     const only = (chosen: readonly string[]) => Object.fromEntries(chosen.map((name) => [name, activities[name]])) as Activities;
     const chunks = names.filter((name) => CHUNK_ACTIVITIES.includes(name));
     const short = names.filter((name) => !CHUNK_ACTIVITIES.includes(name));
     const first = await Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) });
     try {
-      const second = await Worker.create({ ...optionsBeside(main, 'chunks'), activities: only(chunks), maxConcurrentActivityTaskExecutions: CHUNK_SLOTS });
+      const second = await Worker.create({ ...optionsBeside(main, 'chunks'), activities: only(chunks), maxConcurrentActivityTaskExecutions: chunkSlots });
       return new InternalWorkers(main, [first, second]);
     } catch (error) {
       await retireWorker(first).catch(() => undefined);

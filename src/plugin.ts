@@ -14,6 +14,8 @@ import { LedgerUnavailableError } from './ledger/ledger';
 import { nearMisses, unknownSettings } from './config/known-settings';
 import type { SettingProblem } from './config/problems';
 import { setupLine, setupText } from './config/setup-line';
+import { withLimits } from './config/work-limits';
+import type { WorkLimits } from './config/work-limits';
 import type { LedgerEvent } from './ledger/open-ledger';
 import { createSubjectHasher } from './ledger/subject';
 import { createNexusService } from './nexus-handlers/create-nexus-service';
@@ -82,6 +84,11 @@ export interface HttpTasksPluginOptions {
    * @default true
    */
   workflows?: boolean;
+  /**
+   * How much this process does at a time, instead of what HTTP_TASKS_CALLS_PER_KEY, HTTP_TASKS_CONNECTIONS_PER_ORIGIN,
+   * HTTP_TASKS_OPEN_USERS and HTTP_TASKS_CHUNK_SLOTS say; docs/deployment.md says what each costs.
+   */
+  limits?: Partial<WorkLimits>;
   /** Something about the ledger that an operator may want to see in a log. */
   onLedgerEvent?: (event: LedgerEvent) => void;
   /** Called once the ledger is open, right before the worker polls. */
@@ -189,7 +196,7 @@ export class HttpTasksPlugin extends SimplePlugin {
   }
 
   async #serve(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
-    const { activities, notes, keyLines } = this.#parts;
+    const { activities, notes, keyLines, chunkSlots } = this.#parts;
     const { taskQueue } = worker.options;
     // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
     if (notes) noteSetup(notes, worker, this.name);
@@ -203,7 +210,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       if (this.#parts.searchAttributes) await this.#useSearchAttributes(worker);
       if (this.#options.startTemplates) templates = this.#makeTemplates(worker);
       for (const which of ['short', 'chunks'] as const) this.#internal.add(internalQueue(taskQueue, which));
-      internal = await InternalWorkers.create(worker, activities.activities);
+      internal = await InternalWorkers.create(worker, { activities: activities.activities, chunkSlots });
       for (const line of keyLines) Runtime.instance().logger.info(`Imported service ${line}`, { plugin: this.name });
       this.#options.onReady?.();
       await internal.runBeside(() => super.runWorker(worker, next));
@@ -273,6 +280,7 @@ interface Parts {
   activities: HttpTaskActivities;
   nexusService: NexusService | undefined;
   searchAttributes: boolean;
+  chunkSlots: number;
   uiUrl: string | undefined;
   /** What a host should see in its log when the worker starts. */
   notes: Notes | undefined;
@@ -284,12 +292,14 @@ interface Parts {
 function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
   const { env = process.env, settings, tasks = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
   const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
-  const read = settings ?? readSettings(env, services);
+  const given = settings ?? readSettings(env, services);
+  const read = { ...given, limits: withLimits(given.limits, options.limits) };
   const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
   return {
     activities: createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent }),
     nexusService: (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined,
     searchAttributes: searchAttributes ?? read.searchAttributes,
+    chunkSlots: read.limits.chunkSlots,
     uiUrl: read.ui,
     notes: settings ? undefined : { settings: read, services: services.map(({ name }) => name), misspelt },
     keyLines: keyBindings(env, services).filter(({ service }) => read.sender.services.has(service)).map(bindingLine),

@@ -68,7 +68,7 @@ export function createHttpTaskActivities(given: {
   });
   const watch = new LedgerWatch(ledger.rates, metrics);
   const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap((holder) => holder?.secretValues() ?? []);
-  const connections = new RenewedSender(() => createTaskSender(settings.sender, { moreSecrets }));
+  const connections = new RenewedSender(() => createTaskSender(settings.sender, { moreSecrets, connectionsPerOrigin: settings.limits.connectionsPerOrigin }));
   const sender = observeSender(connections, metrics);
   const documentedLimit = documentedLimits(catalogue.tasks.map(({ service }) => service));
   const budgets = observeBudgets(createCallBudgets({ rates: ledger.rates, documentedLimit }), metrics);
@@ -87,6 +87,7 @@ export function createHttpTaskActivities(given: {
   const sweepActivities = createSweepActivities({
     ...dependencies,
     sender: retries.ofSender(sender),
+    workLimits: settings.limits,
     sourceSettings: settings.sources,
     customSources: given.sources,
   });

@@ -8,7 +8,7 @@ import { CommandFailure } from './errors';
 import { withInterruption } from './interruption';
 import type { Io } from './io';
 import { say } from './output';
-import { requireWorker } from './pollers';
+import { requireWorker, sayWhyNotBegun } from './pollers';
 import { withTemporal } from './temporal-client';
 import { readWorkerPlace } from './worker-place';
 
@@ -25,9 +25,10 @@ export async function callDurably(io: Io, task: HttpTask, input: unknown, option
     const handle = await client.workflow.start('runHttpTask', { workflowId, taskQueue, args: [{ task: task.name, input }] });
     say(io, `Started ${workflowId}. Receipts: http-tasks receipts ${workflowId}`);
     return withInterruption(async ({ wished, signal }) => {
+      const ended = new AbortController();
+      void sayWhyNotBegun(io, { client, handle }, ended.signal);
       const result = client.withAbortSignal(signal, () => handle.result() as Promise<TaskEnvelope>);
-      const ended = result.catch(causeOf);
-      const first = await Promise.race([ended, wished]);
+      const first = await Promise.race([result.catch(causeOf), wished]).finally(() => ended.abort());
       if (first !== 'interrupted') return first;
       throw new CommandFailure('Interrupted', `${workflowId} goes on without you; see it in the Temporal UI, or with: http-tasks receipts ${workflowId}`);
     });

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { Connection } from '@temporalio/client';
 import { allowedByTemporal, EverybodyAllowedError } from '../codec/allowed-by-temporal';
 import { requiringToken } from '../codec/bearer-token';
 import type { Authorize } from '../codec/codec-handler';
 import { Refusal } from './errors';
 import type { Io } from './io';
+import { endableConnection } from './temporal-client';
 import { readTemporalConfig } from './temporal-config';
 import { asCommandFailure } from './temporal-failure';
 import type { TemporalOptions } from './temporal-options';
@@ -51,11 +51,11 @@ function readToken(file: string): string {
 async function askingTemporal(io: Io, options: AccessOptions): Promise<Access> {
   const { connectionOptions, namespace = 'default', where } = readTemporalConfig(io, options);
   // With a key of our own the server would see us and not the caller.
-  const connection = Connection.lazy({ ...connectionOptions, apiKey: undefined });
+  const { connection, end } = endableConnection({ ...connectionOptions, apiKey: undefined });
   try {
-    return { authorize: await allowedByTemporal(connection, namespace), close: () => connection.close() };
+    return { authorize: await allowedByTemporal(connection, namespace), close: end };
   } catch (error) {
-    await connection.close();
+    await end();
     if (error instanceof EverybodyAllowedError) throw new Refusal('Usage', `--ask-temporal: ${error.message} Use --token-file.`);
     throw asCommandFailure(error, where);
   }

@@ -5,7 +5,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import type { Simulators, SimulatorsOptions } from '../simulators/start-simulators';
 import { startSimulators } from '../simulators/start-simulators';
 import { findTemporalServer, startTemporalServer } from '../temporal-server';
@@ -17,6 +17,7 @@ import { localEncryption, serveCodecForUi } from './local-encryption';
 import type { LocalEncryption } from './local-encryption';
 import { setSimulatorRatesFor } from './simulator-rates';
 import { simulatorSettings } from './simulator-settings';
+import { endableConnection } from './temporal-client';
 
 /** How to bring up everything that off-boarding needs on this machine. */
 export interface LocalStackOptions {
@@ -68,19 +69,16 @@ type Undo = () => Promise<unknown>;
  */
 export async function withLocalStack<T>(options: LocalStackOptions, use: (stack: LocalStack) => Promise<T>): Promise<T> {
   const undos: Undo[] = [];
-  const ending = new AbortController();
   try {
-    const stack = await bringUp(options, undos);
-    // A call that is open when the connection closes would be tried again by a timer, over a connection that is not there.
-    return await stack.client.withAbortSignal(ending.signal, () => use(stack));
+    const { stack, signal } = await bringUp(options, undos);
+    return await stack.client.withAbortSignal(signal, () => use(stack));
   } finally {
-    ending.abort();
     // Also when one of them cannot be ended, the others are.
     for (const undo of undos.reverse()) await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
   }
 }
 
-async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<LocalStack> {
+async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ stack: LocalStack; signal: AbortSignal }> {
   const { report, signal } = options;
   const encryption = localEncryption(options.env);
   const folder = await ownFolder(undos);
@@ -90,8 +88,8 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<Local
   const simulators = await startSimulators(options.simulators);
   undos.push(() => simulators.close());
   const settings = settingsFor(server.address, simulators, `file:${join(folder, 'ledger.db')}`);
-  const connection = await Connection.connect({ address: server.address });
-  undos.push(() => connection.close());
+  const { connection, signal: ended, end } = endableConnection({ address: server.address });
+  undos.push(end);
   const client = new Client({ connection, plugins: encryption.plugins });
   await setSimulatorRatesFor(settings, simulators);
   await options.beforeWorker?.(settings);
@@ -110,7 +108,8 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<Local
   const { address, uiUrl } = server;
   const encrypted = encryption.settings !== undefined;
   const urls = { ...(uiUrl !== undefined && { uiUrl }), ...(codecUrl !== undefined && { codecUrl }) };
-  return { address, ...urls, encrypted, simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs };
+  const stack = { address, ...urls, encrypted, simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs };
+  return { stack, signal: ended };
 }
 
 /** The UI reads encrypted payloads through a codec server in this process. */

@@ -16,7 +16,7 @@ import { followProgress } from './offboard-progress';
 import { printOffboarding } from './offboard-report';
 import { resultOf } from './offboard-result';
 import { printJson, printable, say } from './output';
-import { requireWorker } from './pollers';
+import { requireWorker, sayWhyNotBegun } from './pollers';
 import { withTemporal } from './temporal-client';
 import type { TemporalOptions } from './temporal-options';
 import type { WorkerPlace } from './worker-place';
@@ -87,6 +87,7 @@ async function follow(
 ): ReturnType<typeof resultOf> {
   const ended = new AbortController();
   if (!quiet) void followProgress(io, handle, ended.signal);
+  void sayWhyNotBegun(io, { client, handle }, ended.signal);
   try {
     // Without the signal the last long poll would keep the process up for seconds after Ctrl-C.
     const result = client.withAbortSignal(ended.signal, () => resultOf(client, handle));

@@ -25,6 +25,8 @@ import { readSources } from './source-settings';
 import type { SourceSettings } from './source-settings';
 import { readTlsIdentities } from './tls-identity';
 import { readUi } from './ui-settings';
+import { readWorkLimits } from './work-limits';
+import type { WorkLimits } from './work-limits';
 
 /** Task queue of a worker that names no other. */
 export const DEFAULT_TASK_QUEUE = 'http-tasks';
@@ -58,6 +60,8 @@ export interface Settings extends QueueSettings {
   ledger: LedgerSettings;
   /** Where sweeps may read their users from. */
   sources: SourceSettings;
+  /** How much a worker process does at a time. */
+  limits: WorkLimits;
   /** What may leave this machine without TLS, as HTTP_TASKS_ALLOW_PLAINTEXT lists it. */
   allowedPlaintext: readonly string[];
 }
@@ -124,8 +128,9 @@ function readTasks(env: Env, services: readonly ServiceDefinition[], problems: P
   const startTemplates = readSwitch(env, 'HTTP_TASKS_START_TEMPLATES', problems);
   const nexus = readSwitch(env, 'HTTP_TASKS_NEXUS', problems);
   const ui = readUi(env, problems);
+  const limits = readWorkLimits(env, problems);
   const allowedPlaintext = readPlaintext(env, new ProblemList()).items;
-  return ledger && { ...queue, logLevel, searchAttributes, startTemplates, nexus, ...(ui !== undefined && { ui }), sender, sources, ledger, allowedPlaintext };
+  return ledger && { ...queue, logLevel, searchAttributes, startTemplates, nexus, ...(ui !== undefined && { ui }), sender, sources, ledger, limits, allowedPlaintext };
 }
 
 function chosenServices(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): ServiceDefinition[] {

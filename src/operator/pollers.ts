@@ -6,23 +6,79 @@ const QUEUE_TYPES = { workflow: 1, activity: 2 } as const;
 /** A worker asks again at least once a minute; the server lists pollers for minutes after they have gone. */
 const FRESH_MS = 75_000;
 
-/** Whether anybody polls the queue for workflows. */
+/** `WORKER_VERSIONING_MODE_VERSIONED` of Temporal's API. */
+const VERSIONED = 2;
+
+/** Whether a worker polls the queue for workflows. */
 export async function hasWorker(client: Client, taskQueue: string): Promise<boolean> {
-  return (await freshPollers(client, taskQueue, 'workflow')).length > 0;
+  return (await describe(client, taskQueue, 'workflow')).pollers.length > 0;
 }
 
 /** The identities of the workers that poll the queue for activities: those who make the calls. */
 export async function activityPollers(client: Client, taskQueue: string): Promise<string[]> {
-  return freshPollers(client, taskQueue, 'activity');
+  const { pollers } = await describe(client, taskQueue, 'activity');
+  return [...new Set(pollers.map(({ identity }) => identity))];
 }
 
-async function freshPollers(client: Client, taskQueue: string, type: keyof typeof QUEUE_TYPES): Promise<string[]> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
+/** What becomes of workflows that are started on a task queue. */
+export type Service =
+  | { kind: 'served' }
+  /** No worker polls it for workflows. */
+  | { kind: 'noWorker' }
+  /** Workers poll it, all of them of versions that get no new workflows. */
+  | { kind: 'notCurrent'; versions: readonly Version[]; current?: Version };
+
+/** A version of a worker deployment. */
+export interface Version {
+  deploymentName: string;
+  buildId: string;
+}
+
+/** Tells whether a worker would take a workflow that is started now. */
+export async function serviceOf(client: Client, taskQueue: string): Promise<Service> {
+  const { pollers, current, ramping } = await describe(client, taskQueue, 'workflow');
+  if (pollers.length === 0) return { kind: 'noWorker' };
+  const takes = ({ version }: Poller): boolean => isSame(version, current) || (ramping !== undefined && isSame(version, ramping));
+  if (pollers.some(takes)) return { kind: 'served' };
+  return { kind: 'notCurrent', versions: pollers.flatMap(({ version }) => version ?? []), ...(current && { current }) };
+}
+
+/** Workers without a version take what belongs to no version. */
+function isSame(version: Version | undefined, other: Version | undefined): boolean {
+  return version?.deploymentName === other?.deploymentName && version?.buildId === other?.buildId;
+}
+
+interface Poller {
+  identity: string;
+  /** Undefined for a worker that is not versioned. */
+  version: Version | undefined;
+}
+
+interface Queue {
+  /** Who asked lately. */
+  pollers: Poller[];
+  current: Version | undefined;
+  ramping: Version | undefined;
+}
+
+async function describe(client: Client, taskQueue: string, type: keyof typeof QUEUE_TYPES): Promise<Queue> {
+  const { pollers, versioningInfo } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: taskQueue },
     taskQueueType: QUEUE_TYPES[type],
   });
   const oldest = Date.now() - FRESH_MS;
   const fresh = (pollers ?? []).filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > oldest);
-  return [...new Set(fresh.map(({ identity }) => identity ?? ''))];
+  return {
+    pollers: fresh.map(({ identity, deploymentOptions: options }) => ({
+      identity: identity ?? '',
+      version: Number(options?.workerVersioningMode) === VERSIONED ? versionOf(options) : undefined,
+    })),
+    current: versionOf(versioningInfo?.currentDeploymentVersion),
+    ramping: versionOf(versioningInfo?.rampingDeploymentVersion),
+  };
+}
+
+function versionOf(given: { deploymentName?: string | null; buildId?: string | null } | null | undefined): Version | undefined {
+  return given?.deploymentName && given.buildId ? { deploymentName: given.deploymentName, buildId: given.buildId } : undefined;
 }

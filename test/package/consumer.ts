@@ -9,8 +9,12 @@ const ROOT = join(__dirname, '..', '..');
 
 /** A project that installed our tarball; its other packages are links to those of this checkout, so no network. */
 export interface Consumer {
-  /** Writes a source file, type-checks it as strictly as we do, and returns what the compiler has to say. */
-  typeCheck(name: string, source: string): Promise<string>;
+  /**
+   * Writes a source file, type-checks it as strictly as we do, and returns what the compiler has to say.
+   *
+   * @param modules How the compiler finds packages. @default as Node does
+   */
+  typeCheck(name: string, source: string, modules?: readonly string[]): Promise<string>;
   /** Compiles a source file and runs it with Node; resolves to what it prints on stdout. */
   compileAndRun(name: string, source: string): Promise<string>;
   /** Runs one of the package's commands. */
@@ -43,7 +47,7 @@ export async function installInto(type: 'module' | 'commonjs', tarball: Tarball)
   await execute('tar', ['-xzf', tarball.path, '--strip-components=1', '-C', target]);
   await writeFile(join(dir, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type }));
   return {
-    typeCheck: (name, source) => compile(dir, name, source),
+    typeCheck: (name, source, modules) => compile(dir, name, source, modules),
     async compileAndRun(name, source) {
       const complaints = await compile(dir, name, source);
       if (complaints !== '') throw new Error(complaints);
@@ -76,10 +80,11 @@ async function linkPackages(nodeModules: string): Promise<void> {
   }
 }
 
-async function compile(dir: string, name: string, source: string): Promise<string> {
+async function compile(dir: string, name: string, source: string, modules: readonly string[] = ['--module', 'node20']): Promise<string> {
   await writeFile(join(dir, name), source);
   const settings = [
-    ...['--module', 'node20', '--target', 'es2023', '--types', 'node', '--strict', '--skipLibCheck'],
+    ...modules,
+    ...['--target', 'es2023', '--types', 'node', '--strict', '--skipLibCheck'],
     ...['--rootDir', '.', '--outDir', 'out', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'],
   ];
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');

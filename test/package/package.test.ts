@@ -55,6 +55,11 @@ describe.each(['module', 'commonjs'] as const)('the packed package in a project 
     expect(complaints).toMatch(/temporal-http-tasks\/dist\/cli\/main\.js/);
   }, COMPILE_MS);
 
+  it("type-checks as TypeScript's older way of finding packages does it, which reads no exports", async () => {
+    const modules = ['--module', 'commonjs', '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'];
+    expect(await consumer.typeCheck('older.ts', SOURCE, modules)).toBe('');
+  }, COMPILE_MS);
+
   it('brings the command http-tasks', async () => {
     const { stdout, code } = await consumer.runBin('http-tasks', ['--help']);
     expect(code).toBe(0);

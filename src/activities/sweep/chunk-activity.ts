@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { WorkLimits } from '../../config/work-limits';
 import { SweepBarredError, SweepNotYoursError, SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
@@ -24,9 +25,9 @@ const FINAL = [SweepReleasedError, UnknownSweepError, SweepNotYoursError, SweepB
  * this worker's, or that lacks an approval or has more users than allowed. Nothing is sent then.
  */
 export function createChunkActivity(
-  given: Omit<ChunkDependencies, 'limits'> & { ledger: { readonly sweeps: SweepLedger } },
+  given: Omit<ChunkDependencies, 'limits'> & { ledger: { readonly sweeps: SweepLedger }; workLimits?: WorkLimits },
 ): (input: ChunkInput, sweep: SweepRow) => Promise<ChunkResult> {
-  const dependencies = { ...given, limits: new ProcessLimits() };
+  const dependencies = { ...given, limits: new ProcessLimits(given.workLimits) };
   return async (input, sweep) => {
     const activity = Context.current();
     const { users } = input;

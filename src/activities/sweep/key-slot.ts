@@ -1,7 +1,5 @@
+import { DEFAULT_WORK_LIMITS } from '../../config/work-limits';
 import type { RefusedKey } from './contract';
-
-/** So many calls may be in flight with one key. */
-const MOST_IN_FLIGHT = 64;
 
 /** How a call was let through: `trial` is the one that finds out whether a refused key is good again. */
 export type Admission = 'call' | 'trial';
@@ -26,7 +24,11 @@ export class KeySlot {
   #trialUnderWay = false;
   readonly #waiting: Waiting[] = [];
 
-  constructor(readonly key: RefusedKey) {}
+  /** @param mostInFlight How many calls may be in flight at a time. */
+  constructor(
+    readonly key: RefusedKey,
+    private readonly mostInFlight = DEFAULT_WORK_LIMITS.callsPerKey,
+  ) {}
 
   /**
    * Lets a call through, at once or when it is its turn. After `call` or `trial`, `leave` has to follow.
@@ -73,7 +75,7 @@ export class KeySlot {
   /** undefined: it has to wait. */
   #answer(beganAtMs: number): Answer | undefined {
     if (this.refuses(beganAtMs)) return 'refused';
-    if (this.#inFlight >= MOST_IN_FLIGHT) return undefined;
+    if (this.#inFlight >= this.mostInFlight) return undefined;
     if (this.#refusedAtMs === undefined) {
       this.#inFlight += 1;
       return 'call';

@@ -1,18 +1,26 @@
+import { DEFAULT_WORK_LIMITS } from '../../config/work-limits';
+import type { WorkLimits } from '../../config/work-limits';
 import { KeySlot } from './key-slot';
 import { OpenUserBudget } from './open-user-budget';
 
 /** What all chunks of a process share, so that many of them together strain ledger and providers no more than one. */
 export class ProcessLimits {
   /** After a crash, the users with an open intent have to be looked at again. */
-  readonly openUsers = new OpenUserBudget(250);
+  readonly openUsers: OpenUserBudget;
+  readonly #callsPerKey: number;
   readonly #slots = new Map<string, KeySlot>();
+
+  constructor({ openUsers, callsPerKey }: Pick<WorkLimits, 'openUsers' | 'callsPerKey'> = DEFAULT_WORK_LIMITS) {
+    this.openUsers = new OpenUserBudget(openUsers);
+    this.#callsPerKey = callsPerKey;
+  }
 
   /** The gate of one key of a service; a service with one key has no slot. */
   keySlot(service: string, slot?: string): KeySlot {
     const name = slot === undefined ? service : `${service} ${slot}`;
     let found = this.#slots.get(name);
     if (!found) {
-      found = new KeySlot({ service, ...(slot !== undefined && { slot }) });
+      found = new KeySlot({ service, ...(slot !== undefined && { slot }) }, this.#callsPerKey);
       this.#slots.set(name, found);
     }
     return found;

@@ -1,5 +1,6 @@
 import type { ServiceSettings } from '../../config/service-settings';
 import type { SourceSettings } from '../../config/source-settings';
+import type { WorkLimits } from '../../config/work-limits';
 import type { TaskSender } from '../../http/send-task';
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SubjectHasher } from '../../ledger/subject';
@@ -22,6 +23,8 @@ export interface SweepDependencies {
   services: ReadonlyMap<string, ServiceSettings>;
   /** Fields with a user's bearer token that may stand in a plain history. */
   allowSensitive: ReadonlySet<string>;
+  /** How much is done at a time. @default see DEFAULT_WORK_LIMITS */
+  workLimits?: WorkLimits;
   /** What sources may read. */
   sourceSettings: SourceSettings;
   /** Sources of the host's own, by name. @default none */

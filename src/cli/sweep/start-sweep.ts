@@ -18,7 +18,7 @@ import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import { print, printJson, printable, say } from '../output';
-import { requireWorker } from '../pollers';
+import { requireWorker, sayIfNotBegun } from '../pollers';
 import { withTemporal } from '../temporal-client';
 import { reportInLedger } from './ledger-view';
 import { discardSnapshot, openSweepFile, takeLocalSnapshot } from './local-snapshot';
@@ -159,6 +159,7 @@ export async function begun(
   if (json && counts) printJson(io, toDocument(counts));
   else if (json) printJson(io, { sweepId, status: 'running', ...(snapshot && countsOf(sweepId, snapshot)) });
   else print(io, `Started ${id}.`);
+  if (!counts) await sayIfNotBegun(io, client, sweepId);
   say(io, `Watch it with: http-tasks sweep watch ${id}`);
   if (approval) say(io, `It begins after: http-tasks sweep approve ${id} --total ${snapshot?.total ?? 'N'} --by YOUR_NAME`);
   return 0;

@@ -3,6 +3,7 @@ import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
+import { failingTasks } from '../pollers';
 import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
 import { reportInLedger, sweepInLedger } from './ledger-view';
@@ -64,7 +65,8 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
       ...(trouble !== undefined && { note: printable(trouble) }),
     };
   } catch {
-    const nobody = `No worker answers for the sweep ${sweepId}, which Temporal keeps until one is there (http-tasks worker)`;
+    const why = await failingTasks(client, handle).catch(() => undefined);
+    const nobody = why === undefined ? `No worker answers for the sweep ${sweepId}, which Temporal keeps until one is there (http-tasks worker)` : printable(`The sweep ${sweepId} does not come along: ${why}`);
     return fromLedger(io, sweepId, `${nobody}; this is what the ledger knows.`, new CommandFailure('NoWorker', `${nobody}.`));
   }
 }

@@ -31,7 +31,7 @@ export async function updateSweep(
 ): Promise<ExitCode> {
   return withTemporal(io, temporal, async (client) => {
     const { taskQueue } = await requireUnderWay(client, sweepId);
-    await requireWorker(client, taskQueue, 'nobody can take this');
+    await requireWorker(client, taskQueue, { then: 'no worker can take this', by: 'any' });
     const progress = await sendUpdate(client, sweepId, wanted);
     if (watch) return watchSweep(io, { client, sweepId, json });
     if (json) printJson(io, toDocument(progress));

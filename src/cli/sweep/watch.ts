@@ -7,6 +7,7 @@ import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable } from '../output';
+import { failingTasks } from '../pollers';
 import { rateInShort } from '../rate/rate-words';
 import { reportInLedger, sweepInLedger } from './ledger-view';
 import { readRunningChunks, troubleOf, withRunningChunks } from './live-progress';
@@ -35,9 +36,11 @@ export interface WatchOptions {
  */
 export async function watchSweep(io: Io, options: WatchOptions): Promise<ExitCode> {
   const { client, sweepId, json } = options;
-  const result = (await describeSweep(client, sweepId))
-    ? await withInterruption(({ wished }) => follow(io, options, wished))
-    : await sweepInLedger(io, sweepId);
+  const result = await withInterruption(async ({ wished }) => {
+    const known = await Promise.race([describeSweep(client, sweepId), wished]);
+    if (known === 'interrupted') throw stoppedWatching(sweepId);
+    return known ? follow(io, options, wished) : sweepInLedger(io, sweepId);
+  });
   if (!result) throw unknownSweep(sweepId);
   const report = await reportInLedger(io, sweepId);
   if (json) printJson(io, toDocument(result, report));
@@ -66,7 +69,11 @@ async function follow(io: Io, { client, sweepId }: WatchOptions, wished: Promise
     over.abort();
     display.stop();
   }
-  throw new CommandFailure('Interrupted', `The sweep ${printable(sweepId)} goes on without you. Watch it again with: http-tasks sweep watch ${printable(sweepId)}`);
+  throw stoppedWatching(sweepId);
+}
+
+function stoppedWatching(sweepId: string): CommandFailure {
+  return new CommandFailure('Interrupted', `The sweep ${printable(sweepId)} goes on without you. Watch it again with: http-tasks sweep watch ${printable(sweepId)}`);
 }
 
 /** The end of the sweep, also when the Temporal server is away for some minutes. */
@@ -92,7 +99,7 @@ async function untilItStands(client: Client, handle: WorkflowHandle, { display, 
   while (!signal.aborted) {
     const seen = await look(client, handle).catch(() => undefined);
     if (signal.aborted) break;
-    if (!seen) display.problem('no worker answers; Temporal keeps the sweep, and it goes on when one is there');
+    if (!seen) display.problem((await failingTasks(client, handle).catch(() => undefined)) ?? 'no worker answers; Temporal keeps the sweep, and it continues when one is there');
     else {
       const { progress, cancelRequested, trouble } = seen;
       display.show(progress, { trouble, limit: limits.words });

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { startSimulators } from '../../../simulators/start-simulators';
 import type { Simulators } from '../../../simulators/start-simulators';
 import { findTemporalServer, startTemporalServer } from '../../../temporal-server';
@@ -13,6 +13,7 @@ import type { LedgerDoor } from './ledger-door';
 import { WorkerCrew } from './worker-crew';
 import { setSimulatorRatesFor } from '../../simulator-rates';
 import { simulatorSettings } from '../../simulator-settings';
+import { endableConnection } from '../../temporal-client';
 
 /** A provider takes its time, the longer the fewer users there are: a sweep must last while its processes are taken away. */
 const LATENCY_MS = { least: 60, most: 500, ofAll: 200_000 };
@@ -55,8 +56,8 @@ export async function openStage(options: { workers: number; users: number; ledge
     undos.push(() => ledger.close());
     const settings = settingsOf({ address: server.address, simulators, ledgerUrl: ledger.url, folder });
     await setSimulatorRatesFor(settings, simulators);
-    const connection = await Connection.connect({ address: server.address });
-    undos.push(() => connection.close());
+    const { connection, end } = endableConnection({ address: server.address });
+    undos.push(end);
     const client = new Client({ connection });
     const workers = new WorkerCrew(settings, folder);
     undos.push(() => workers.stop());
