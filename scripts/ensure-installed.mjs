@@ -38,26 +38,39 @@ async function whatIsMissing() {
   return undefined;
 }
 
-const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+/**
+ * Programs of Debian that some tests need: the names of the package and of the setting that names another one, and where
+ * they are.
+ */
+const PROGRAMS = [
+  { title: 'Chromium', name: 'chromium', setting: 'HTTP_TASKS_TEST_CHROMIUM', places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'] },
+  { title: 'PgBouncer', name: 'pgbouncer', setting: 'HTTP_TASKS_TEST_PGBOUNCER', places: ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'] },
+];
 
 /**
- * Installs Debian's Chromium, which the tests of the console use, unless there is one. Rejects with what a person has to do
- * where that is not possible here; the other tests do not need it.
+ * Installs Debian's Chromium and PgBouncer, which the tests of the console and of the ledger use, unless they are there.
+ * Returns what a person has to do where that is not possible here; the other tests do not need them.
  */
-export async function ensureBrowser() {
-  const named = process.env.HTTP_TASKS_TEST_CHROMIUM;
-  for (const path of named ? [named] : BROWSERS) {
+export async function ensurePrograms() {
+  const messages = [];
+  for (const program of PROGRAMS) await ensureProgram(program).catch((error) => messages.push(error.message));
+  return messages;
+}
+
+async function ensureProgram({ title, name, setting, places }) {
+  const named = process.env[setting];
+  for (const path of named ? [named] : places) {
     if (await isThere(path)) return;
   }
-  const byHand = 'Install it as root with: apt-get install -y chromium. Or name one in HTTP_TASKS_TEST_CHROMIUM.';
-  if (named) throw new Error(`HTTP_TASKS_TEST_CHROMIUM names ${named}, which is not there.`);
-  if (!(await isThere('/usr/bin/apt-get'))) throw new Error(`Chromium is missing, and there is no apt-get here. ${byHand}`);
-  if (process.getuid?.() !== 0) throw new Error(`Chromium is missing, and only root may install it. ${byHand}`);
-  process.stderr.write('Installing Chromium: apt-get install -y chromium\n');
-  const install = ['apt-get', 'install', '-y', '--no-install-recommends', 'chromium'];
+  const byHand = `Install it as root with: apt-get install -y ${name}. Or name one in ${setting}.`;
+  if (named) throw new Error(`${setting} names ${named}, which is not there.`);
+  if (!(await isThere('/usr/bin/apt-get'))) throw new Error(`${title} is missing, and there is no apt-get here. ${byHand}`);
+  if (process.getuid?.() !== 0) throw new Error(`${title} is missing, and only root may install it. ${byHand}`);
+  process.stderr.write(`Installing ${title}: apt-get install -y ${name}\n`);
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', name];
   // The lists of packages of a fresh machine are often missing or old.
   if ((await run(install)) !== 0 && ((await run(['apt-get', 'update'])) !== 0 || (await run(install)) !== 0)) {
-    throw new Error(`apt-get could not install Chromium, see above. ${byHand}`);
+    throw new Error(`apt-get could not install ${title}, see above. ${byHand}`);
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ROOT, npmCommand, run } from './commands.mjs';
 import { build } from './build.mjs';
-import { ensureBrowser, ensureInstalled } from './ensure-installed.mjs';
+import { ensureInstalled, ensurePrograms } from './ensure-installed.mjs';
 import UnfinishedReporter from './unfinished-reporter.cjs';
 
 const WHOLE = '--whole';
@@ -104,7 +104,7 @@ async function main() {
     return;
   }
   // Without it, the tests that need it fail and say why.
-  await ensureBrowser().catch((error) => process.stderr.write(`${error.message}\n`));
+  for (const message of await ensurePrograms()) process.stderr.write(`${message}\n`);
   count('the build', await builds());
   const checks = ['typecheck', 'lint'];
   const passes = await Promise.all(checks.map(npmScriptPasses));

@@ -8,12 +8,16 @@ interface BenchCommandOptions extends CommonOptions {
   users?: string;
   concurrency?: string;
   pairs?: string;
+  postgres?: string;
 }
 
 const DEFAULT_USERS = '30';
 const DEFAULT_SWEEP_USERS = '10000';
 const DEFAULT_CONCURRENCY = '10';
 const DEFAULT_PAIRS = '5';
+const DEFAULT_WORKERS_USERS = '12000';
+const MAX_WORKERS_USERS = 1_000_000;
+const RESPONSE_MS = 60;
 const MAX_USERS = 10_000;
 const MAX_SWEEP_USERS = 1_000_000;
 const MAX_CONCURRENCY = 100;
@@ -36,17 +40,19 @@ export function registerBenchCommand(program: Command, io: Io): void {
     description: [
       'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
       'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
-      'million users beside a small one. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
+      'million users beside a small one. With "workers", sweeps of one worker beside those of two. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
     ].join(' '),
-    examples: ['http-tasks bench', 'http-tasks bench --users 100 --json', 'http-tasks bench sweep --users 2000 --pairs 3'],
+    examples: ['http-tasks bench', 'http-tasks bench --users 100 --json', 'http-tasks bench sweep --users 2000 --pairs 3', 'http-tasks bench workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty'],
   });
   command
-    .addArgument(new Argument('[what]', 'what is measured').choices(['user', 'sweep', 'large']).default('user'))
-    .addOption(literalOption('--users <count>', `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS})`))
+    .addArgument(new Argument('[what]', 'what is measured').choices(['user', 'sweep', 'large', 'workers']).default('user'))
+    .addOption(literalOption('--users <count>', `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS})`))
     .addOption(literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`))
-    .addOption(literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`));
+    .addOption(literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`))
+    .addOption(literalOption('--postgres <url>', 'workers: the ledger is in this empty database (else in an embedded one)'));
   onRun<BenchCommandOptions>(command, io, (options, [what]) => {
     if (what === 'large') return benchLarge(io, options);
+    if (what === 'workers') return benchWorkers(io, options);
     return what === 'sweep' ? benchSweep(io, options) : benchUser(io, options);
   });
 }
@@ -78,4 +84,10 @@ async function benchLarge(io: Io, { users = DEFAULT_LARGE_USERS, json = false }:
   const large = wholeNumber('--users', users, { min: 1, max: MAX_LARGE_USERS });
   const { runLargeSweepBench } = await import('./bench/sweep/run-large-sweep-bench.js');
   return runLargeSweepBench(io, { size: { small: Math.min(large, BESIDE_LARGE.small), large, bare: Math.min(large, BESIDE_LARGE.bare) }, json });
+}
+
+async function benchWorkers(io: Io, { users = DEFAULT_WORKERS_USERS, postgres, json = false }: BenchCommandOptions): Promise<ExitCode> {
+  const each = wholeNumber('--users', users, { min: 1, max: MAX_WORKERS_USERS });
+  const { runWorkersBench } = await import('./bench/sweep/run-workers-bench.js');
+  return runWorkersBench(io, { size: { users: each, responseMs: RESPONSE_MS }, ledgerUrl: postgres, json });
 }

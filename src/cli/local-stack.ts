@@ -10,7 +10,7 @@ import type { Simulators, SimulatorsOptions } from '../simulators/start-simulato
 import { startSimulators } from '../simulators/start-simulators';
 import { findTemporalServer, startTemporalServer } from '../temporal-server';
 import type { RunningTemporalServer } from '../temporal-server';
-import { hasWorker } from '../operator/pollers';
+import { activityPollers } from '../operator/pollers';
 import { OwnedProcess } from '../temporal-server/owned-process';
 import { CommandFailure } from './errors';
 import { localEncryption, serveCodecForUi } from './local-encryption';
@@ -25,6 +25,11 @@ export interface LocalStackOptions {
   env: Readonly<Record<string, string | undefined>>;
   simulators: SimulatorsOptions;
   withUi: boolean;
+  /**
+   * Where the ledger is.
+   * @default an embedded one in a temporary folder
+   */
+  ledgerUrl?: string | undefined;
   /** Further settings of the worker. */
   workerEnv?: Readonly<Record<string, string>>;
   /** Told what is being brought up. */
@@ -50,6 +55,8 @@ export interface LocalStack {
   settings: Readonly<Record<string, string>>;
   workerLog: string;
   workerPid: number;
+  /** Starts one more worker; resolves once it polls, to what ends it. Workers that are left end with the stack. */
+  addWorker: () => Promise<() => Promise<void>>;
   /** From the start of the worker's process until it asked for tasks, in milliseconds. */
   workerStartMs: number;
 }
@@ -87,7 +94,7 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   refuseWhenStopped(signal);
   const simulators = await startSimulators(options.simulators);
   undos.push(() => simulators.close());
-  const settings = settingsFor(server.address, simulators, `file:${join(folder, 'ledger.db')}`);
+  const settings = settingsFor(server.address, simulators, options.ledgerUrl ?? `file:${join(folder, 'ledger.db')}`);
   const { connection, signal: ended, end } = endableConnection({ address: server.address });
   undos.push(end);
   const client = new Client({ connection, plugins: encryption.plugins });
@@ -100,15 +107,26 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   const own = { HTTP_TASKS_START_TEMPLATES: 'off' };
   const ours = { ...settings, ...own, ...encryption.env, ...options.workerEnv, TEMPORAL_CONFIG_FILE: await emptyProfile(folder) };
   const env = { ...surroundings(options.env), ...ours };
+  let workers = 0;
+  const startWorker = async (): Promise<OwnedProcess> => {
+    const logFile = workers === 0 ? workerLog : join(folder, `worker-${workers + 1}.log`);
+    workers += 1;
+    const started = await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile });
+    undos.push(() => started.stop());
+    await untilPolling(client, started, signal);
+    return started;
+  };
   const startedAt = performance.now();
-  const worker = await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile: workerLog });
-  undos.push(() => worker.stop());
-  await untilPolling(client, worker, signal);
+  const worker = await startWorker();
   const workerStartMs = performance.now() - startedAt;
   const { address, uiUrl } = server;
   const encrypted = encryption.settings !== undefined;
   const urls = { ...(uiUrl !== undefined && { uiUrl }), ...(codecUrl !== undefined && { codecUrl }) };
-  const stack = { address, ...urls, encrypted, simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs };
+  const addWorker = async (): Promise<() => Promise<void>> => {
+    const added = await startWorker();
+    return () => added.stop();
+  };
+  const stack = { address, ...urls, encrypted, simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs, addWorker };
   return { stack, signal: ended };
 }
 
@@ -173,7 +191,8 @@ function surroundings(env: LocalStackOptions['env']): Record<string, string | un
 
 async function untilPolling(client: Client, worker: OwnedProcess, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + WORKER_READY_MS;
-  while (!(await hasWorker(client, TASK_QUEUE))) {
+  const isItsOwn = (identity: string): boolean => identity.startsWith(`${worker.pid}@`);
+  while (!(await activityPollers(client, TASK_QUEUE)).some(isItsOwn)) {
     refuseWhenStopped(signal);
     if (!worker.running) throw new CommandFailure('Failed', `The worker ended before it was ready:\n${await worker.logTail()}`);
     if (Date.now() > deadline) throw new CommandFailure('Failed', `The worker was not ready within ${WORKER_READY_MS / 1_000} s:\n${await worker.logTail()}`);

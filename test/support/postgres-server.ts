@@ -60,7 +60,7 @@ export async function startPostgres({ tls, auth = 'scram-sha-256' }: PostgresOpt
 }
 
 /** Postgres refuses to run as root, so that root picks somebody with few rights; everybody else runs it as himself. */
-async function unprivilegedUser(): Promise<SystemUser | undefined> {
+export async function unprivilegedUser(): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
   for (const wanted of ['postgres', 'nobody']) {

@@ -17,6 +17,7 @@ const FILES = [
   'src/config/plaintext.ts',
   'src/config/http-reads.ts',
   'src/config/tracing-settings.ts',
+  'src/config/work-limits.ts',
 ];
 
 /** The names of all settings that the sources read, as they stand there. */

@@ -2,7 +2,7 @@ import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { withLocalStack } from '../local-stack';
-import type { LocalStack } from '../local-stack';
+import type { LocalStack, LocalStackOptions } from '../local-stack';
 import { say } from '../output';
 import type { Figures } from './figures';
 
@@ -12,9 +12,14 @@ interface Measured {
 }
 
 /** Brings a local stack up, measures on it, reports, and answers 0 only if all figures keep their limits. */
-export async function measureOnLocalStack<T extends Measured>(io: Io, measure: (stack: LocalStack) => Promise<T>, report: (measured: T) => void): Promise<ExitCode> {
+export async function measureOnLocalStack<T extends Measured>(
+  io: Io,
+  measure: (stack: LocalStack) => Promise<T>,
+  report: (measured: T) => void,
+  { ledgerUrl }: Pick<LocalStackOptions, 'ledgerUrl'> = {},
+): Promise<ExitCode> {
   return withInterruption<ExitCode>(async ({ signal, wished }) =>
-    withLocalStack<ExitCode>({ env: io.env, simulators: {}, withUi: false, report: (line) => say(io, line), signal }, async (stack) => {
+    withLocalStack<ExitCode>({ env: io.env, simulators: {}, withUi: false, ledgerUrl, report: (line) => say(io, line), signal }, async (stack) => {
       const measured = await Promise.race([measure(stack), wished]);
       if (measured === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before everything was measured. Worker, simulators and server are ended.');
       report(measured);

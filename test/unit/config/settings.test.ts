@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { readLedgerSettings } from '../../../src/config/ledger-settings';
-import { SettingsError } from '../../../src/config/problems';
+import { ProblemList, SettingsError } from '../../../src/config/problems';
 import { CATALOGUE_SERVICES, readQueueSettings, readSenderSettings, readSettings } from '../../../src/config/settings';
+import { DEFAULT_WORK_LIMITS, readWorkLimits, withLimits } from '../../../src/config/work-limits';
 import { batchService } from '../../../src/tasks/batch/service';
 import { plaidService } from '../../../src/tasks/plaid/service';
 
@@ -371,5 +372,28 @@ describe('HTTP_TASKS_HTTP_READS', () => {
     ['POST https://a.example/search?x=1', /query/],
   ])('refuses %s', (value, message) => {
     expect(problemsOf(() => readSenderSettings({ HTTP_TASKS_HTTP_READS: value }, []))['HTTP_TASKS_HTTP_READS']).toMatch(message);
+  });
+});
+
+describe('limits of a worker', () => {
+  const NAMES = { HTTP_TASKS_CALLS_PER_KEY: 1_000, HTTP_TASKS_CONNECTIONS_PER_ORIGIN: 1_000, HTTP_TASKS_OPEN_USERS: 5_000, HTTP_TASKS_CHUNK_SLOTS: 16 };
+
+  it('are read, and have defaults', () => {
+    const most = Object.fromEntries(Object.entries(NAMES).map(([name, number]) => [name, String(number)]));
+    expect(readWorkLimits(most, new ProblemList())).toEqual({ callsPerKey: 1_000, connectionsPerOrigin: 1_000, openUsers: 5_000, chunkSlots: 16 });
+    expect(readWorkLimits({}, new ProblemList())).toEqual({ callsPerKey: 64, connectionsPerOrigin: 64, openUsers: 250, chunkSlots: 2 });
+  });
+
+  it.each(Object.entries(NAMES))('refuse %s outside 1 to %d', (name, most) => {
+    for (const given of ['0', '-1', '1.5', '1e2', 'many', String(most + 1)]) {
+      const problems = new ProblemList();
+      readWorkLimits({ [name]: given }, problems);
+      expect(problemsOf(() => problems.finish({}))).toEqual({ [name]: `"${given}" is not possible; allowed: a whole number from 1 to ${most}.` });
+    }
+  });
+
+  it('are refused by the name of the option when given in code', () => {
+    expect(() => withLimits(DEFAULT_WORK_LIMITS, { openUsers: 0 })).toThrow('limits.openUsers must be a whole number from 1 to 5000.');
+    expect(withLimits(DEFAULT_WORK_LIMITS, { chunkSlots: 3 })).toEqual({ ...DEFAULT_WORK_LIMITS, chunkSlots: 3 });
   });
 });

@@ -8,13 +8,15 @@ import { SweepStand } from './sweep-stand';
 /** How figures are shown, and what goes before them in a JSON document. */
 export interface SweepReport {
   size: object;
+  /** Where the ledger is. @default an embedded one */
+  ledgerUrl?: string | undefined;
   json: boolean;
   /** What each figure is, by its name. */
   words: Readonly<Record<string, string>>;
 }
 
 /** Measures on a stand of its own, prints the figures, and answers 0 only if all of them keep their limits. */
-export async function reportSweepFigures(io: Io, { size, json, words }: SweepReport, measure: (stand: SweepStand) => Promise<Figures>): Promise<ExitCode> {
+export async function reportSweepFigures(io: Io, { size, json, words, ledgerUrl }: SweepReport, measure: (stand: SweepStand) => Promise<Figures>): Promise<ExitCode> {
   return measureOnLocalStack(
     io,
     async (stack) => ({ figures: await measure(new SweepStand(stack)) }),
@@ -23,5 +25,6 @@ export async function reportSweepFigures(io: Io, { size, json, words }: SweepRep
       if (json) printJson(io, { node: process.version, size, figures });
       else printFigureTable(io, figures, words);
     },
+    { ledgerUrl },
   );
 }

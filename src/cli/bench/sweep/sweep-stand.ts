@@ -30,6 +30,16 @@ export class SweepStand {
     this.stack.simulators.plaid.configure({ latencyMs });
   }
 
+  /** One more worker; resolves, once it polls, to what ends it. */
+  addWorker(): Promise<() => Promise<void>> {
+    return this.stack.addWorker();
+  }
+
+  /** Calls to Plaid's simulator since the last sweep ended. */
+  get calls(): number {
+    return this.stack.simulators.plaid.calls({ limit: 0 }).total;
+  }
+
   async sweep(users: number, more: Parameters<typeof measureSweep>[2] = {}): Promise<MeasuredSweep> {
     const sweepId = await seedSweep(this.stack, freshPrefix(), users);
     const measured = await measureSweep(this.stack, sweepId, more);

@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ExitCode, Io } from '../../io';
+import { say } from '../../output';
+import { figure } from '../figures';
+import type { Figures } from '../figures';
+import { reportSweepFigures } from './report-sweep-figures';
+import { perSecond } from './sweep-stand';
+import type { SweepStand } from './sweep-stand';
+
+/** How much is measured. */
+export interface WorkersBenchSize {
+  /** Users of each sweep. */
+  users: number;
+  /** How long the simulators take for a response, in milliseconds. */
+  responseMs: number;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  twoOfOne: 'two workers against one, in the order one, two, two, one',
+  joinedOfOne: 'after a second worker joined in the middle, against one worker',
+  oneWorker: 'one worker',
+  twoWorkers: 'two workers',
+};
+
+/** Far above what these workers reach: without a limit the first sweep would begin slowly, to find one. */
+const CALLS_A_MINUTE = 600_000;
+const WARM_UP_USERS = 1_000;
+/** A second worker is started so that it joins a sweep when about this share of the users is done. */
+const JOINS_AT = 0.25;
+const LOOK_MS = 20;
+
+/** Measures how much faster two workers are than one on one ledger, prints the figures, and answers 0 only if all keep their limits. */
+export async function runWorkersBench(
+  io: Io,
+  { size, ledgerUrl, json }: { size: WorkersBenchSize; ledgerUrl: string | undefined; json: boolean },
+): Promise<ExitCode> {
+  return reportSweepFigures(io, { size: { ...size, ledger: ledgerUrl === undefined ? 'libsql' : 'postgres' }, json, words: WORDS, ledgerUrl }, (stand) =>
+    new WorkersBench(io, stand, size).figures(),
+  );
+}
+
+class WorkersBench {
+  constructor(
+    private readonly io: Io,
+    private readonly stand: SweepStand,
+    private readonly size: WorkersBenchSize,
+  ) {}
+
+  async figures(): Promise<Figures> {
+    this.stand.answerAfter(this.size.responseMs);
+    await this.stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
+    const first = await this.#sweep('one worker');
+    const end = await this.stand.addWorker();
+    await this.stand.sweep(WARM_UP_USERS, { rate: CALLS_A_MINUTE });
+    const second = await this.#sweep('two workers');
+    const third = await this.#sweep('two workers');
+    await end();
+    const fourth = await this.#sweep('one worker');
+    const one = (first + fourth) / 2;
+    const two = (second + third) / 2;
+    const joined = await this.#joined();
+    return {
+      twoOfOne: figure(two / one, '×', { atLeast: 1.8 }),
+      joinedOfOne: figure(joined / one, '×', { atLeast: 1.8 }),
+      oneWorker: figure(one, 'users/s', { atLeast: 20 }),
+      twoWorkers: figure(two, 'users/s', { atLeast: 20 }),
+    };
+  }
+
+  /** @returns Users in a second. */
+  async #sweep(what: string): Promise<number> {
+    const { users } = this.size;
+    say(this.io, `A sweep over ${users} users, ${what}`);
+    return perSecond(users, (await this.stand.sweep(users, { rate: CALLS_A_MINUTE })).usersMs);
+  }
+
+  /** @returns Users in a second of a sweep after a second worker had joined it. */
+  async #joined(): Promise<number> {
+    const { users } = this.size;
+    say(this.io, `A sweep over ${users} users, joined by a second worker in the middle`);
+    const sweeping = this.stand.sweep(users, { rate: CALLS_A_MINUTE });
+    // The simulators forget their calls at the end of the sweep.
+    const calls = { all: users * CALLS_A_USER, atJoin: 0 };
+    while (this.stand.calls < calls.all * JOINS_AT) await Promise.race([delay(LOOK_MS), sweeping]);
+    const end = await this.stand.addWorker();
+    calls.atJoin = this.stand.calls;
+    const joinedAtMs = performance.now();
+    let lastCallAtMs = joinedAtMs;
+    let before = calls.atJoin;
+    const watching = setInterval(() => {
+      const now = this.stand.calls;
+      if (now > before) [before, lastCallAtMs] = [now, performance.now()];
+    }, LOOK_MS);
+    try {
+      await sweeping;
+    } finally {
+      clearInterval(watching);
+      await end();
+    }
+    return perSecond((calls.all - calls.atJoin) / CALLS_A_USER, lastCallAtMs - joinedAtMs);
+  }
+}
+
+/** List, remove, list, terminate. */
+const CALLS_A_USER = 4;
