@@ -25,7 +25,7 @@ export interface EndableConnection {
   /** What every call has to listen to: `client.withAbortSignal`. */
   signal: AbortSignal;
   /** Ends what is open, lets nothing be tried again, and disconnects. */
-  end(): Promise<void>;
+  end: () => Promise<void>;
 }
 
 /**
