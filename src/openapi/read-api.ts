@@ -58,6 +58,7 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
   }
   const { services, open } = servicesOf(root, name, usual, imported, taken, options, context.outputs);
   const decide = [
+    ...(document.isNewer ? [{ operation: '*', what: 'openapi: 3.2 is read as 3.1; what only 3.2 has (the method QUERY, additionalOperations, parameters in querystring, itemSchema, $self) is skipped or ignored' }] : []),
     ...open.map((what) => ({ operation: '*', what })),
     ...taken.flatMap((one) => one.open.map((what) => ({ operation: one.plan.operation, what }))),
   ];

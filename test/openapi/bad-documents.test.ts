@@ -40,7 +40,7 @@ describe('A document that cannot be used is refused with its place', () => {
     ['a list', '[1]', '', /must be an object/],
     ['something else than OpenAPI', 'a: 1', '', /no field openapi/],
     ['Swagger 2.0', 'swagger: "2.0"', '#/swagger', /Swagger 2.0/],
-    ['a version to come', 'openapi: 4.0.0', '#/openapi', /3.0 and 3.1/],
+    ['a version to come', 'openapi: 4.0.0', '#/openapi', /3\.0, 3\.1 and 3\.2/],
     ['YAML that multiplies itself', `openapi: 3.0.0\n${BOMB}`, '#/a6/3', /aliases/],
     ['YAML that holds itself', 'openapi: 3.0.0\nx-a: &a\n  b: [*a]', '#/x-a/b/0', /no end/],
     ['lists in lists without end', `openapi: 3.0.0\nx-a: ${'['.repeat(5_000)}`, 'line 2, column 205', /nesting/],

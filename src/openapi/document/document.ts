@@ -23,9 +23,14 @@ export class OpenApiDocument {
     refuseUnlessOpenApi(this.file(location));
   }
 
-  /** `3.0` or `3.1`. */
+  /** `3.0` or `3.1`; 3.2 is read as far as it equals 3.1. */
   get version(): '3.0' | '3.1' {
     return versionOf((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.0') ? '3.0' : '3.1';
+  }
+
+  /** Whether it is a version of which more could be said than is read. */
+  get isNewer(): boolean {
+    return versionOf((this.file(this.location) as { openapi: unknown }).openapi).startsWith('3.2');
   }
 
   /** Where its files came from, the first one first. */
@@ -70,7 +75,7 @@ function refuseUnlessOpenApi(value: unknown): void {
   const { openapi, swagger } = value as { openapi?: unknown; swagger?: unknown };
   if (swagger !== undefined) throw new OpenApiError('#/swagger', 'is Swagger 2.0; convert it to OpenAPI 3 first');
   if (openapi === undefined) throw new OpenApiError('', 'has no field openapi, so it is no OpenAPI document');
-  if (!/^3\.[01](\.|$)/.test(versionOf(openapi))) throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0 and 3.1 are');
+  if (!/^3\.[012](\.|$)/.test(versionOf(openapi))) throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0, 3.1 and 3.2 are');
 }
 
 /** YAML reads an unquoted 3.0 as a number. */

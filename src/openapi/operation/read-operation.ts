@@ -12,6 +12,7 @@ import type { TaskInputPlan } from './input';
 import { bareName } from './names';
 import { EXTENSION, readCarefulDecision, readExtension } from './extension';
 import type { DocumentDecision } from './extension';
+import { impossibleFields } from '../schema/impossible';
 import { sensitiveFields, suspectedKeys } from './secrets';
 import type { Security } from './security';
 import type { TaskPlan } from './task-plan';
@@ -66,6 +67,8 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
   const said: OperationDecision = { ...documented.decision, ...decision };
   const open = [...(found.naming === undefined ? [] : [`name: ${found.naming}`])];
   if (input.undescribed.length > 0) open.push(`path: no parameter describes ${input.undescribed.join(', ')}; any text is taken`);
+  const impossible = impossibleFields(input.input, context.inputs);
+  if (impossible.length > 0) open.push(`input: no value fits ${impossible.join(', ')}, which the document requires; correct its schema, or a call that needs it cannot be made`);
   if (found.sharedWith) open.push(sharedRoute(found.fragment, found.sharedWith));
   const effect = said.effect ?? usual;
   const ignored = documented.ignored.filter((field) => !Object.hasOwn(decision, field));
