@@ -43,13 +43,13 @@ export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
     connect: async () => {
       const present = pool;
       const client = await present.connect().catch((error: unknown) => {
-        if (!refusesSession(error)) return rethrow(error);
-        // Someone else may have found out in the meantime.
-        if (pool === present && !mode.pooled) {
+        // Another use of the pool may have found out meanwhile, and ended this one.
+        if (pool === present) {
+          if (mode.pooled || !refusesSession(error)) return rethrow(error);
           mode.pooled = true;
           pool = makePool(options, {}, mode);
           void present.end().catch(ignore);
-        } else if (pool === present) return rethrow(error);
+        }
         return pool.connect().catch(rethrow);
       });
       return new CheckedClient(client, mode.pooled ? beginWith(limits) : undefined);
