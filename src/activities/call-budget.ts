@@ -5,7 +5,7 @@ import type { DryRunRate } from './budget/dry-run-paces';
 export type { Caller } from '../policy/rate';
 
 /** What a provider's answer says about the rate. */
-export type RateAnswer = { refused: false } | { refused: true; retryAfterMs?: number };
+export type RateAnswer = { refused: false } | { refused: true; caller: Caller; retryAfterMs?: number };
 
 /**
  * The calls that this process may make, leased from the ledger under one budget for each service and key slot, which

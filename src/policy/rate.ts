@@ -1,63 +1,6 @@
-/** Makes a call: live runs go before sweeps. */
-export type Caller = 'live' | 'sweep';
+import type { Caller, Learning, Limits, Ramp, RateState, SweepPace } from './rate-state';
 
-/** The limits on one credential of a service, in calls a minute. */
-export interface Limits {
-  /** On all calls: the standing limit, else the documented one. Absent: it is learned from the answers. */
-  all?: number;
-  /** On the calls of all sweeps together: the lowest of the running sweeps' own rates. */
-  sweeps?: number;
-}
-
-/** How fast calls to one credential of a service may go, shared by all processes. A value: every function returns a new one. */
-export interface RateState {
-  /** `Limits.all`. */
-  limitPerMinute?: number;
-  /** Calls a second right now. */
-  rate: number;
-  /** Calls that may be leased at once. */
-  tokens: number;
-  /** The latest time this state has seen, in milliseconds since 1970. */
-  atMs: number;
-  /** Nothing is leased before this time, because the provider asked to wait. */
-  blockedUntilMs: number;
-  /** When refusals last changed the rate. */
-  slowedAtMs: number;
-  /** Grows when leases given before are void: their holders must drop what is left of them. */
-  generation: number;
-  /** Only without a limit: what the answers have taught. */
-  learning: Learning;
-  /** The pace of sweeps under `Limits.sweeps`. */
-  sweeps?: SweepPace;
-  /** The pace of sweeps that no limit slows down, until the first refusal. */
-  ramp?: Ramp;
-}
-
-interface SweepPace {
-  limitPerMinute: number;
-  /** Calls a second right now. */
-  rate: number;
-  tokens: number;
-}
-
-interface Ramp {
-  /** Calls a second right now. */
-  rate: number;
-  tokens: number;
-  /** For how long sweeps have used up this rate, in milliseconds. */
-  usedMs: number;
-}
-
-interface Learning {
-  /** Calls a second that were accepted when refusals last came; absent while the rate still doubles. */
-  learned?: number;
-  /** The last answers, oldest first: `.` accepted, `x` refused. */
-  recent: string;
-  /** Accepted calls of the last two seconds: when, how many. */
-  accepted: readonly (readonly [atMs: number, calls: number])[];
-  /** Since when calls flow. */
-  flowingSinceMs: number;
-}
+export type { Caller, Limits, RateState } from './rate-state';
 
 /** A lease may be used for so long, by the holder's monotonic clock. */
 export const LEASE_MS = 1_000;
@@ -79,6 +22,8 @@ const RISE_OF_LEARNED = 0.2;
 const SMALLEST_LEARNING_BUCKET = 4;
 const RECENT_ANSWERS = 20;
 const REFUSALS_THAT_TEACH = 2;
+/** Refusals at less than this share of the rate of all calls say nothing about it when only a pace of sweeps was used up. */
+const NEAR_THE_RATE = 0.75;
 const LEARN_FROM_MS = 2_000;
 const SHORTEST_LESSON_MS = 250;
 /** The clock of the database was set back when it shows a time so much earlier than one it has shown. */
@@ -127,6 +72,8 @@ export interface LeaseAnswer {
   tokens: number;
   /** When asking again makes sense, in milliseconds. */
   retryInMs: number;
+  /** Whether the calls are out of a pace that only sweeps have, so that they are no use to live runs. */
+  sweepsOnly: boolean;
 }
 
 /**
@@ -137,17 +84,19 @@ export interface LeaseAnswer {
  * forward, together stay within the limit.
  *
  * Sweeps leave {@link LIVE_RESERVE} of a bucket to live runs, and are also held to their own rates. Without any limit
- * their rate starts low and is doubled while they use it up, until the first refusal; live runs are not held to that.
+ * their rate starts low and is doubled while they use it up, until the first refusal, and then follows what was accepted;
+ * live runs are not held to that.
  */
 export function lease(state: RateState, ask: { want: number; caller: Caller; nowMs: number }): LeaseAnswer {
   const now = advance(ask.caller === 'sweep' ? withRamp(state) : state, ask.nowMs);
   const waitMs = now.blockedUntilMs - now.atMs;
-  if (waitMs > 0) return { state: now, tokens: 0, retryInMs: waitMs };
+  const sweepsOnly = ask.caller === 'sweep' && paceBinds(now);
+  if (waitMs > 0) return { state: now, tokens: 0, retryInMs: waitMs, sweepsOnly };
   const buckets = bucketsFor(ask.caller, now);
   const tokens = buckets.reduce((least, { tokens: held, reserve }) => Math.max(0, Math.min(least, Math.floor(held - reserve))), Math.floor(ask.want));
   const left = buckets.reduce((taken, { take }) => take(taken, tokens), now);
   const retryInMs = Math.max(...buckets.map(({ tokens: held, reserve, rate }) => Math.ceil((Math.max(0, 1 + reserve - (held - tokens)) / rate) * 1_000)));
-  return { state: left, tokens, retryInMs };
+  return { state: left, tokens, retryInMs, sweepsOnly };
 }
 
 interface Bucket {
@@ -176,7 +125,14 @@ function bucketsFor(caller: Caller, state: RateState): Bucket[] {
   return [all, { ...ramp, reserve: 0, take: (from, tokens) => ({ ...from, ramp: { ...ramp, tokens: ramp.tokens - tokens } }) }];
 }
 
-/** Whether sweeps are held to the ramp: no limit is set, and no refusal has taught one. */
+/** Whether sweeps have a pace that can be lower than that of all calls. */
+function paceBinds(state: RateState): boolean {
+  const { limitPerMinute, sweeps } = state;
+  if (sweeps) return limitPerMinute === undefined || sweeps.limitPerMinute < limitPerMinute;
+  return isRamping(state);
+}
+
+/** Whether sweeps are held to the ramp: no limit is set, and no refusal has taught one for all calls. */
 function isRamping({ limitPerMinute, learning, sweeps }: RateState): boolean {
   return limitPerMinute === undefined && learning.learned === undefined && sweeps === undefined;
 }
@@ -196,6 +152,8 @@ export interface AnswerReport {
   accepted: number;
   /** Answers that said: too many calls (429). */
   refused: number;
+  /** How many of them were for calls of sweeps. @default 0 */
+  refusedSweeps?: number;
   /** The longest wait the provider asked for. */
   retryAfterMs?: number;
   nowMs: number;
@@ -256,10 +214,12 @@ function advanceSweeps(pace: SweepPace, seconds: number): SweepPace {
   return { limitPerMinute, rate, tokens: filled(pace, rate, shape(limitPerMinute).bucket, seconds) };
 }
 
-/** In steps, so that a rate is used for as long as it takes to see whether the provider bears it. */
+/** In steps, so that a rate is used for as long as it takes to see whether the provider bears it; evenly once that is learned. */
 function advanceRamp(ramp: Ramp, seconds: number): Ramp {
   const tokens = filled(ramp, ramp.rate, learningBucket(ramp.rate), seconds);
-  const usedMs = ramp.usedMs + usedFor(ramp.tokens, learningBucket(ramp.rate), seconds) * 1_000;
+  const used = usedFor(ramp.tokens, learningBucket(ramp.rate), seconds);
+  if (ramp.learned !== undefined) return { ...ramp, tokens, rate: outgrown(ramp.rate, ramp.learned, used) };
+  const usedMs = ramp.usedMs + used * 1_000;
   if (usedMs < RAMP_DOUBLES_AFTER_MS) return { ...ramp, tokens, usedMs };
   return { rate: Math.min(MOST_PER_SECOND, ramp.rate * 2), tokens, usedMs: 0 };
 }
@@ -287,9 +247,13 @@ function risen(state: RateState, seconds: number): number {
   const used = usedFor(state.tokens, bucketOf(state), seconds);
   const { learned } = learning;
   if (learned === undefined) return Math.min(MOST_PER_SECOND, rate * 2 ** used);
-  // What was learned while few calls were made, or under another limit, says nothing about a rate far above it.
-  const outgrown = rate * 2 ** ((used * 1_000) / RAMP_DOUBLES_AFTER_MS);
-  return Math.min(MOST_PER_SECOND, Math.max(outgrown, rate + RISE_OF_LEARNED * learned * used));
+  return outgrown(rate, learned, used);
+}
+
+/** What was learned while few calls were made, or under another limit, says nothing about a rate far above it. */
+function outgrown(rate: number, learned: number, usedSeconds: number): number {
+  const doubling = rate * 2 ** ((usedSeconds * 1_000) / RAMP_DOUBLES_AFTER_MS);
+  return Math.min(MOST_PER_SECOND, Math.max(doubling, rate + RISE_OF_LEARNED * learned * usedSeconds));
 }
 
 function risenTo(limitPerMinute: number, rate: number, seconds: number): number {
@@ -301,17 +265,19 @@ function usedFor(tokens: number, bucket: number, seconds: number): number {
   return tokens < bucket / 2 ? Math.min(seconds, 1) : 0;
 }
 
-function remember(state: RateState, { accepted, refused }: AnswerReport): RateState {
+function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: AnswerReport): RateState {
   if (state.limitPerMinute !== undefined) return state;
   const { learning, atMs } = state;
   // The order within a report is not known; refusals last, so that the next report still sees them.
-  const answers = '.'.repeat(Math.min(accepted, RECENT_ANSWERS)) + 'x'.repeat(Math.min(refused, RECENT_ANSWERS));
+  const held = paceBinds(state) ? Math.min(refused, refusedSweeps) : 0;
+  const answers = [['.', accepted], ['s', held], ['x', refused - held]] as const;
+  const written = answers.map(([letter, times]) => letter.repeat(Math.min(times, RECENT_ANSWERS))).join('');
   const kept = learning.accepted.filter(([whenMs]) => whenMs > atMs - LEARN_FROM_MS);
   return {
     ...state,
     learning: {
       ...learning,
-      recent: (learning.recent + answers).slice(-RECENT_ANSWERS),
+      recent: (learning.recent + written).slice(-RECENT_ANSWERS),
       accepted: accepted > 0 ? merged(kept, atMs, accepted) : kept,
     },
   };
@@ -331,28 +297,62 @@ function slowDownKnown(state: RateState, limitPerMinute: number): RateState {
 }
 
 function slowDownSweeps(state: RateState): RateState {
-  const { sweeps, atMs } = state;
+  const { sweeps, atMs, learning } = state;
   if (!sweeps) return state;
   const slowest = shape(sweeps.limitPerMinute).perSecond / 64;
   const slowed = { ...sweeps, rate: Math.max(sweeps.rate / 2, slowest), tokens: 0 };
-  return { ...state, sweeps: slowed, slowedAtMs: atMs, generation: state.generation + 1 };
+  return { ...state, sweeps: slowed, slowedAtMs: atMs, generation: state.generation + 1, learning: { ...learning, ...fromNowOn(state) } };
 }
 
-/** What was accepted just now is the limit; the rate continues at half of it. A ramp ends at its first refusal. */
+/** What was accepted just now is the limit; the rate continues at half of it. A ramp ends, since all have learned. */
 function slowDownLearning(given: RateState): RateState {
+  const accepted = acceptedPerSecond(given);
+  if (!teachesAll(given, accepted)) return slowDownRamp(given, accepted);
   const { ramp, ...state } = given;
-  const { learning, atMs, blockedUntilMs } = state;
-  const refusals = learning.recent.split('x').length - 1;
-  if (refusals < REFUSALS_THAT_TEACH && !(ramp && isRamping(state))) return given;
-  const lessonMs = Math.min(LEARN_FROM_MS, Math.max(SHORTEST_LESSON_MS, atMs - learning.flowingSinceMs));
-  const calls = learning.accepted.reduce((sum, [, some]) => sum + some, 0);
-  const learned = Math.max(1, (calls * 1_000) / lessonMs);
+  const learned = Math.max(1, accepted);
   return {
     ...state,
     rate: learned / 2,
     tokens: 0,
+    slowedAtMs: state.atMs,
+    generation: state.generation + 1,
+    learning: { learned, recent: '', ...fromNowOn(state) },
+  };
+}
+
+/**
+ * Whether the last refusals say what the provider takes of all calls. Those of a sweep that was held to a pace of its own
+ * do not, unless all calls together came near the rate: far below it, what was accepted is that pace and nothing else.
+ */
+function teachesAll(state: RateState, accepted: number): boolean {
+  const counting = accepted >= NEAR_THE_RATE * state.rate ? 'sx' : 'x';
+  return refusalsOf(state, counting) >= REFUSALS_THAT_TEACH;
+}
+
+/** The ramp ends at its first refusal, and later refusals slow sweeps down as often as those of all calls do. */
+function slowDownRamp(state: RateState, accepted: number): RateState {
+  const { ramp, learning, atMs } = state;
+  if (!ramp || !isRamping(state)) return state;
+  if (ramp.learned !== undefined && refusalsOf(state, 's') < REFUSALS_THAT_TEACH) return state;
+  const learned = Math.max(1, Math.min(ramp.rate, accepted));
+  return {
+    ...state,
     slowedAtMs: atMs,
     generation: state.generation + 1,
-    learning: { learned, recent: '', accepted: [], flowingSinceMs: Math.max(atMs, blockedUntilMs) },
+    ramp: { rate: learned / 2, tokens: 0, learned, usedMs: 0 },
+    learning: { ...learning, recent: learning.recent.replaceAll('s', '.'), ...fromNowOn(state) },
   };
+}
+
+function refusalsOf({ learning }: RateState, letters: string): number {
+  return [...learning.recent].filter((answer) => letters.includes(answer)).length;
+}
+
+function acceptedPerSecond({ learning, atMs }: RateState): number {
+  const lessonMs = Math.min(LEARN_FROM_MS, Math.max(SHORTEST_LESSON_MS, atMs - learning.flowingSinceMs));
+  return (learning.accepted.reduce((sum, [, some]) => sum + some, 0) * 1_000) / lessonMs;
+}
+
+function fromNowOn({ atMs, blockedUntilMs }: RateState): Pick<Learning, 'accepted' | 'flowingSinceMs'> {
+  return { accepted: [], flowingSinceMs: Math.max(atMs, blockedUntilMs) };
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createCallBudgets } from '../../src/activities/budget/create-call-budgets';
 import type { CallBudgets } from '../../src/activities/call-budget';
 import { LedgerUnavailableError } from '../../src/ledger/ledger';
+import type { OpenedLedger } from '../../src/ledger/open-ledger';
 import type { RateKey, RateLedger } from '../../src/ledger/sweeps/rate-ledger';
 import { cleanUp, open } from '../ledger/databases';
 import { until } from '../support/offboarding-runs';
@@ -9,6 +10,7 @@ import { watch } from './watched-rates';
 import type { WatchedRates } from './watched-rates';
 
 describe('the calls that a process may make', () => {
+  let opened: OpenedLedger;
   let ledger: RateLedger;
   let watched: WatchedRates;
   let budgets: CallBudgets;
@@ -19,7 +21,8 @@ describe('the calls that a process may make', () => {
   let keys = 0;
 
   beforeAll(async () => {
-    ledger = (await open('file::memory:')).rates;
+    opened = await open('file::memory:');
+    ledger = opened.rates;
   });
   afterAll(cleanUp);
   beforeEach(() => {
@@ -112,14 +115,14 @@ describe('the calls that a process may make', () => {
   it('are void once others were refused, as soon as the ledger says so', async () => {
     await leaseMany();
     await ledger.reportAnswers({ ...key, answers: { accepted: 0, refused: 1 }, documentedLimit: limit });
-    budgets.answered(key, { refused: true });
+    budgets.answered(key, { refused: true, caller: 'sweep' });
     await until('it was told', () => watched.reports.length === 1);
     expect(takeLeft()).toBe(0);
   });
 
   it('stop at once when a provider asks to wait, and for everybody once the ledger knows', async () => {
     await leaseMany();
-    budgets.answered(key, { refused: true, retryAfterMs: 60_000 });
+    budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 60_000 });
     expect(budgets.tryAdmit(key, 'live')).toBe(false);
     await until('it was told', () => watched.reports.length === 1);
     expect(watched.reports[0]).toMatchObject({ refused: 1 });
@@ -132,7 +135,7 @@ describe('the calls that a process may make', () => {
     const release = watched.holdAnswers();
     const admitted = budgets.admit(key, 'live');
     await until('the ledger was asked', () => watched.leases.length === 1);
-    budgets.answered(key, { refused: true, retryAfterMs: 1_500 });
+    budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 1_500 });
     const started = performance.now();
     release();
     await admitted;
@@ -141,7 +144,7 @@ describe('the calls that a process may make', () => {
   });
 
   it('cost the ledger few questions when hundreds are refused at once, and each is told', async () => {
-    for (let call = 0; call < 300; call += 1) budgets.answered(key, { refused: true, retryAfterMs: 1_000 });
+    for (let call = 0; call < 300; call += 1) budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 });
     for (let call = 0; call < 50; call += 1) budgets.answered(key, { refused: false });
     await until('all were told', () => watched.reports.reduce((sum, { refused }) => sum + refused, 0) === 300);
     expect(watched.reports.length).toBeLessThan(4);
@@ -190,5 +193,55 @@ describe('the calls that a process may make', () => {
     await expect(budgets.admit(key, 'sweep')).resolves.toBe(true);
     const told = [...watched.reports, ...watched.leases.flatMap(({ answers }) => answers ?? [])];
     expect(told).toEqual([{ accepted: 1, refused: 0 }]);
+  });
+
+  describe("with a sweep's own rate of 600 a minute", () => {
+    /** A hungry sweep beside live runs that begin so many calls a second; how many calls each got, and how long live ones waited. */
+    async function beside(livePerSecond: number, seconds: number) {
+      const counts = { live: 0, sweep: 0 };
+      const waitsMs: number[] = [];
+      const begun = performance.now();
+      const passed = () => performance.now() - begun;
+      const stop = AbortSignal.timeout(seconds * 1_000);
+      const sweeping = Array.from({ length: 8 }, async () => {
+        while (budgets.tryAdmit(key, 'sweep') || (await budgets.admit(key, 'sweep', stop))) {
+          if (passed() >= seconds * 1_000) return;
+          counts.sweep += 1;
+          // A call takes a while.
+          await pause(20);
+        }
+      });
+      const calling: Promise<void>[] = [];
+      for (let begunCalls = 0; passed() < seconds * 1_000; await pause(5)) {
+        for (; begunCalls < (passed() / 1_000) * livePerSecond; begunCalls += 1) {
+          const since = performance.now();
+          calling.push(budgets.admit(key, 'live').then(() => {
+            counts.live += 1;
+            waitsMs.push(performance.now() - since);
+          }));
+        }
+      }
+      await Promise.all([...sweeping, ...calling]);
+      return { ...counts, waitsMs: waitsMs.sort((one, other) => one - other) };
+    }
+
+    it.each([
+      [50, undefined],
+      [100, undefined],
+      [100, 12_000],
+    ])('go to it although %d live calls a second are made, which do not wait for it (limit: %s)', async (livePerSecond, allLimit) => {
+      const sweepId = `own-${key.keySlot}`;
+      limit = allLimit;
+      await opened.sweeps.create({ sweepId, skipDone: false, claimedBy: sweepId });
+      await ledger.setSweepRate({ ...key, sweepId, limitPerMinute: 600 });
+      const { live, sweep, waitsMs } = await beside(livePerSecond, 6);
+      // 581 in 61 seconds is what the ledger gives, so that no minute sees more than 600.
+      expect(sweep).toBeGreaterThanOrEqual(0.8 * 10 * 6);
+      expect(sweep).toBeLessThanOrEqual(10 * 6);
+      expect(live).toBeGreaterThan(0.95 * livePerSecond * 6);
+      expect(waitsMs[Math.floor(waitsMs.length / 2)]).toBeLessThan(20);
+      expect(waitsMs[Math.floor(waitsMs.length * 0.95)]).toBeLessThan(100);
+      await opened.sweeps.setStatus({ sweepId, status: 'completed' });
+    });
   });
 });

@@ -44,12 +44,19 @@ export class KeyBudget {
   readonly #rates: RateLedger;
   readonly #documentedLimit: () => number | undefined;
   readonly #now: () => number;
-  /** By whom they were leased for. What was leased for a sweep is within the limits of both; the other is not. */
+  /**
+   * By whom they were leased for. What was leased for a sweep is within the limits of both, and may be used by live runs
+   * unless it is out of a pace that only sweeps have; what was leased for live runs is for them.
+   */
   readonly #tokens: Record<Caller, LeasedTokens> = { live: new LeasedTokens(), sweep: new LeasedTokens() };
   readonly #untold = new UntoldAnswers();
   readonly #recent = new RecentCalls();
   readonly #waiting = { live: new Waiters(), sweep: new Waiters() };
   readonly #notBeforeMs = { live: 0, sweep: 0, report: 0 };
+  /** Whether what is leased for sweeps is for them alone. */
+  #sweepsOnly = false;
+  /** Whether the last lease was for live runs. */
+  #sweepsTurn = false;
   #generation = 0;
   /** A provider asked to wait at this time: calls that were asked for earlier are void. */
   #refusedAtMs = -1;
@@ -91,7 +98,7 @@ export class KeyBudget {
       return;
     }
     const nowMs = this.#now();
-    this.#untold.refused(answer.retryAfterMs, nowMs);
+    this.#untold.refused(answer.caller, answer.retryAfterMs, nowMs);
     if (answer.retryAfterMs !== undefined) {
       this.#refusedAtMs = nowMs;
       this.#dropTokens();
@@ -108,7 +115,8 @@ export class KeyBudget {
   }
 
   #takeFor(caller: Caller, nowMs: number): boolean {
-    return (caller === 'live' && this.#tokens.live.take(nowMs)) || this.#tokens.sweep.take(nowMs);
+    if (caller === 'live' && this.#tokens.live.take(nowMs)) return true;
+    return (caller === 'sweep' || !this.#sweepsOnly) && this.#tokens.sweep.take(nowMs);
   }
 
   #dropTokens(): void {
@@ -145,9 +153,12 @@ export class KeyBudget {
     return lease !== undefined && this.#notBeforeMs[lease] <= this.#notBeforeMs.report ? lease : 'report';
   }
 
+  /** Live runs first. Sweeps that wait get a turn after each of theirs: where some live run always waits, they would never ask. */
   #leaseErrand(): Caller | undefined {
-    if (this.#waiting.live.size > 0) return 'live';
-    return this.#waiting.sweep.size > 0 || this.#wantsMore ? 'sweep' : undefined;
+    const sweepsWait = this.#waiting.sweep.size > 0;
+    const sweepsNext = sweepsWait && this.#sweepsTurn && this.#notBeforeMs.sweep <= this.#now();
+    if (this.#waiting.live.size > 0 && !sweepsNext) return 'live';
+    return sweepsWait || this.#wantsMore ? 'sweep' : undefined;
   }
 
   async #run(errand: Errand): Promise<void> {
@@ -166,6 +177,7 @@ export class KeyBudget {
     const want = this.#wanted(caller, askedAtMs);
     this.#wantsMore = false;
     if (want === 0) return;
+    this.#sweepsTurn = caller === 'live';
     const lease = await this.#telling((told) => this.#rates.leaseTokens({ ...told, want, caller }));
     this.#take(caller, lease, askedAtMs);
     if (lease.tokens < want) this.#pause(caller, lease.retryInMs);
@@ -200,7 +212,9 @@ export class KeyBudget {
     return Math.max(this.#waiting.sweep.size, ahead - this.#tokens.sweep.left, 0);
   }
 
-  #take(caller: Caller, { tokens, expiresInMs }: TokenLease, askedAtMs: number): void {
+  #take(caller: Caller, { tokens, expiresInMs, sweepsOnly }: TokenLease, askedAtMs: number): void {
+    // It differs only from one generation to the next, so that it holds for what was leased before, too.
+    if (caller === 'sweep') this.#sweepsOnly = sweepsOnly === true;
     if (askedAtMs > this.#refusedAtMs) this.#tokens[caller].add(tokens, askedAtMs + expiresInMs);
     const nowMs = this.#now();
     this.#waiting.live.admitWhile(() => this.#takeFor('live', nowMs));

@@ -62,7 +62,7 @@ export class LiveCall {
     if (!(error instanceof ApplicationFailure)) return;
     const delayMs: unknown = error.nextRetryDelay;
     if (error.type === 'Task.RateLimited') {
-      this.#budgets?.answered(this.#key, { refused: true, ...(typeof delayMs === 'number' && { retryAfterMs: delayMs }) });
+      this.#budgets?.answered(this.#key, { refused: true, caller: this.#caller, ...(typeof delayMs === 'number' && { retryAfterMs: delayMs }) });
     } else if ((error.details?.[0] as Partial<TaskFailure> | undefined)?.status !== undefined) {
       this.accepted();
     }

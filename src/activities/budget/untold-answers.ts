@@ -1,17 +1,20 @@
 import type { AnswerCounts } from '../../ledger/sweeps/rate-ledger';
+import type { Caller } from '../call-budget';
 
 /** How calls were answered, as far as the ledger does not know it yet. */
 export class UntoldAnswers {
   #accepted = 0;
   #refused = 0;
+  #refusedSweeps = 0;
   #waitUntilMs = 0;
 
   accepted(): void {
     this.#accepted += 1;
   }
 
-  refused(retryAfterMs: number | undefined, nowMs: number): void {
+  refused(caller: Caller, retryAfterMs: number | undefined, nowMs: number): void {
     this.#refused += 1;
+    if (caller === 'sweep') this.#refusedSweeps += 1;
     // A wait is counted from its answer, however much later the ledger hears of it.
     this.#waitUntilMs = Math.max(this.#waitUntilMs, nowMs + (retryAfterMs ?? 0));
   }
@@ -22,17 +25,19 @@ export class UntoldAnswers {
 
   /** Takes out what is to be told now; undefined when there is nothing. */
   take(nowMs: number): AnswerCounts | undefined {
-    const [accepted, refused] = [this.#accepted, this.#refused];
+    const [accepted, refused, refusedSweeps] = [this.#accepted, this.#refused, this.#refusedSweeps];
     if (accepted + refused === 0) return undefined;
     this.#accepted = 0;
     this.#refused = 0;
+    this.#refusedSweeps = 0;
     const retryAfterMs = Math.ceil(this.#waitUntilMs - nowMs);
-    return { accepted, refused, ...(refused > 0 && retryAfterMs > 0 && { retryAfterMs }) };
+    return { accepted, refused, ...(refusedSweeps > 0 && { refusedSweeps }), ...(refused > 0 && retryAfterMs > 0 && { retryAfterMs }) };
   }
 
   /** They could not be told. */
-  putBack({ accepted, refused }: AnswerCounts): void {
+  putBack({ accepted, refused, refusedSweeps = 0 }: AnswerCounts): void {
     this.#accepted += accepted;
     this.#refused += refused;
+    this.#refusedSweeps += refusedSweeps;
   }
 }

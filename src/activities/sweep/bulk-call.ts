@@ -59,7 +59,7 @@ export async function sendBulkCall(
     if (answer.kind === 'malformed' || answer.kind === 'rejected') budgets.answered(key, { refused: false });
     if (answer.kind === 'later' && answer.failure.type === 'Task.RateLimited') {
       const { delayMs } = answer;
-      budgets.answered(key, { refused: true, ...(delayMs !== undefined && { retryAfterMs: delayMs }) });
+      budgets.answered(key, { refused: true, caller: 'sweep', ...(delayMs !== undefined && { retryAfterMs: delayMs }) });
     }
     return answer;
   }

@@ -12,6 +12,8 @@ export interface AnswerCounts {
   accepted: number;
   /** Answers that said: too many calls (429). */
   refused: number;
+  /** How many of them were for calls of sweeps; a pace that only sweeps are held to says nothing about the rate of all. @default 0 */
+  refusedSweeps?: number;
   /** The longest wait the provider asked for. */
   retryAfterMs?: number;
 }
@@ -37,6 +39,8 @@ export interface TokenLease {
   retryInMs: number;
   /** When it differs from the one before, tokens leased earlier are void. */
   generation: number;
+  /** Whether only sweeps may use them: they are out of a pace of sweeps that is lower than that of all calls. */
+  sweepsOnly?: true;
 }
 
 /** How long a sweep's own rates count after {@link RateLedger.keepSweepRates}, in milliseconds. */
@@ -56,7 +60,7 @@ export interface RateRow extends RateKey {
   standingPerMinute?: number;
   /** The rates of the sweeps that run now, the lowest first: it is the one that counts. */
   sweeps: readonly Omit<SweepRate, keyof RateKey>[];
-  /** Calls a second that the provider accepted when it last refused some; absent where nothing was learned. */
+  /** Calls a second that the provider accepted when it last refused some, of sweeps where only they have learned; absent where nothing was. */
   learnedPerSecond?: number;
   /** What all calls may come to right now. */
   callsPerSecond: number;

@@ -81,11 +81,11 @@ class Turns {
 
 async function leaseTokens(change: ChangeRow, asked: LeaseTokens): Promise<TokenLease> {
   const { want, caller, answers, documentedLimit } = asked;
-  let given = { tokens: 0, retryInMs: 0 };
+  let given: Pick<TokenLease, 'tokens' | 'retryInMs' | 'sweepsOnly'> = { tokens: 0, retryInMs: 0 };
   const state = await change(asked, documentedLimit, (now) => {
     const reported = answers === undefined ? now.state : report(now.state, { ...answers, nowMs: now.nowMs });
     const answer = lease(reported, { want, caller, nowMs: now.nowMs });
-    given = { tokens: answer.tokens, retryInMs: answer.retryInMs };
+    given = { tokens: answer.tokens, retryInMs: answer.retryInMs, ...(answer.sweepsOnly && { sweepsOnly: true }) };
     return { ...now, state: answer.state };
   });
   return { ...given, expiresInMs: LEASE_MS, generation: state.generation };
@@ -105,14 +105,15 @@ export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
   const sweeps = await readCountingRates(database);
   return rows.map(({ service, key_slot: keySlot, set_limit, state }) => {
     const found = JSON.parse(state) as RateState;
-    const { limitPerMinute, rate, learning } = found;
+    const { limitPerMinute, rate, learning, ramp } = found;
+    const learned = learning.learned ?? ramp?.learned;
     return {
       service,
       keySlot,
       ...(limitPerMinute !== undefined && { limitPerMinute }),
       ...(set_limit !== null && { standingPerMinute: set_limit }),
       sweeps: sweeps.filter((own) => own.service === service && own.keySlot === keySlot).map((own) => ({ sweepId: own.sweepId, limitPerMinute: own.limitPerMinute })),
-      ...(learning.learned !== undefined && { learnedPerSecond: learning.learned }),
+      ...(learned !== undefined && { learnedPerSecond: learned }),
       callsPerSecond: rate,
       sweepCallsPerSecond: sweepPace(found),
     };

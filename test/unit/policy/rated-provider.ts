@@ -37,6 +37,11 @@ export class Provider {
   }
 }
 
+/** The answers of a provider, all of them for one caller. */
+export function answersFor(caller: Caller, { accepted, refused }: { accepted: number; refused: number }) {
+  return { accepted, refused, refusedSweeps: caller === 'sweep' ? refused : 0 };
+}
+
 /** Hungry sweeps, or live runs, one of which asks every 50 ms and immediately makes the calls it got. */
 export function run(state: RateState, provider: Provider, seconds: number, retryAfterMs?: number, caller: Caller = 'sweep'): RateState {
   let now = state;
@@ -46,7 +51,7 @@ export function run(state: RateState, provider: Provider, seconds: number, retry
     const answer = lease(now, { want: 5_000, caller, nowMs });
     now = answer.state;
     const answers = provider.call(answer.tokens, nowMs);
-    now = report(now, { ...answers, nowMs, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+    now = report(now, { ...answersFor(caller, answers), nowMs, ...(retryAfterMs !== undefined && { retryAfterMs }) });
   }
   return now;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { LEASE_MS, lease, report, startRate, underLimits } from '../../../src/policy/rate';
+import { LEASE_MS, lease, report, startRate, sweepPace, underLimits } from '../../../src/policy/rate';
 import type { RateState } from '../../../src/policy/rate';
-import { Provider, T0, mostInAMinute, run } from './rated-provider';
+import { Provider, T0, answersFor, mostInAMinute, run } from './rated-provider';
 
 describe('the rate of sweeps where no limit is known', () => {
   /** What two processes that ask in turn, and want as much as they can get, are given in each second. */
@@ -50,9 +50,9 @@ describe('the rate of sweeps where no limit is known', () => {
 
   it('ends at the first refusal: half of what was accepted, and a fifth of it more each second', () => {
     const { state } = perSecond(startRate({}, T0), 25);
-    const refused = report(state, { accepted: 0, refused: 1, nowMs: state.atMs + 10 });
-    expect(refused.rate).toBeGreaterThan(15);
-    expect(refused.rate).toBeLessThan(23);
+    const refused = report(state, { accepted: 0, refused: 1, refusedSweeps: 1, nowMs: state.atMs + 10 });
+    expect(sweepPace(refused)).toBeGreaterThan(15);
+    expect(sweepPace(refused)).toBeLessThan(23);
     const { given } = perSecond(refused, 5);
     const rises = given.slice(1).map((calls, index) => calls - (given[index] ?? 0));
     for (const rise of rises) expect(rise).toBeGreaterThanOrEqual(5);
@@ -60,13 +60,44 @@ describe('the rate of sweeps where no limit is known', () => {
   });
 
   it('is not learned again by the next sweep, a day later or after one with a rate of its own', () => {
-    const learned = report(perSecond(startRate({}, T0), 25).state, { accepted: 0, refused: 1, nowMs: T0 + 25_000 });
+    const learned = report(perSecond(startRate({}, T0), 25).state, { accepted: 0, refused: 1, refusedSweeps: 1, nowMs: T0 + 25_000 });
     const nextDay = { ...learned, atMs: learned.atMs + 86_400_000 };
-    expect(perSecond(nextDay, 1).given[0]).toBeGreaterThan(15);
+    const [first = 0] = perSecond(nextDay, 1).given;
+    expect(first).toBeGreaterThan(15);
+    expect(first).toBeLessThan(45);
     const limited = underLimits(learned, { sweeps: 60 }, learned.atMs);
     expect(perSecond(limited, 10).given.reduce((sum, calls) => sum + calls, 0)).toBeLessThan(13);
     const freed = underLimits(limited, {}, limited.atMs);
     expect(perSecond(freed, 2).given[1]).toBeGreaterThan(15);
+  });
+
+  it('slows only sweeps when one or two of their calls are refused far below the rate of all', () => {
+    for (const refusals of [1, 2]) {
+      const before = perSecond(startRate({}, T0), 5).state;
+      const state = report(before, { accepted: 0, refused: refusals, refusedSweeps: refusals, nowMs: before.atMs + 10 });
+      expect(sweepPace(state)).toBeCloseTo(5, 0);
+      expect(state.rate).toBeGreaterThanOrEqual(before.rate);
+      expect(lease(state, { want: 50, caller: 'live', nowMs: state.atMs + 10 }).tokens).toBe(50);
+    }
+  });
+
+  it('makes way for what all calls have learned once live calls are refused too', () => {
+    const provider = new Provider(30);
+    let state = perSecond(startRate({}, T0), 15).state;
+    state = run(state, provider, 5, undefined, 'live');
+    expect(state.learning.learned).toBeDefined();
+    expect(state.rate).toBeLessThan(45);
+    expect(sweepPace(state)).toBe(state.rate);
+  });
+
+  it('finds the limit of a provider and uses most of it, with few calls refused', () => {
+    const provider = new Provider(15);
+    const found = run(startRate({}, T0), provider, 60);
+    const [acceptedBefore, refusedBefore] = [provider.accepted, provider.refused];
+    run(found, provider, 120);
+    const [accepted, refused] = [provider.accepted - acceptedBefore, provider.refused - refusedBefore];
+    expect(accepted / (15 * 120)).toBeGreaterThan(0.8);
+    expect(refused / (accepted + refused)).toBeLessThan(0.1);
   });
 
   it('reads a state that version 0.1.0 stored', () => {
@@ -141,5 +172,79 @@ describe('the lowest rate of the running sweeps', () => {
     expect(underLimits(state, { all: 60_000, sweeps: 300 }, state.atMs).generation).toBe(state.generation + 1);
     expect(underLimits(state, { all: 60_000 }, state.atMs).generation).toBe(state.generation + 1);
     expect(underLimits(state, { all: 60_000, sweeps: 600 }, state.atMs)).toBe(state);
+  });
+
+  describe('without any other limit', () => {
+    /** So many seconds of a hungry sweep beside live runs that want so many calls a second; some calls of the sweep are refused. */
+    function beside(given: RateState, { seconds, livePerSecond, refusedAtMs = [], provider = new Provider(1_000_000) }: {
+      seconds: number; livePerSecond: number; refusedAtMs?: readonly number[]; provider?: Provider;
+    }) {
+      let state = given;
+      const fromMs = state.atMs;
+      const live = Array.from({ length: seconds }, () => 0);
+      const toRefuse = [...refusedAtMs];
+      for (let ms = 0; ms < seconds * 1_000; ms += 100) {
+        const nowMs = fromMs + ms;
+        for (const caller of ['live', 'sweep'] as const) {
+          const answer = lease(state, { want: caller === 'live' ? livePerSecond / 10 : 50, caller, nowMs });
+          const refuses = caller === 'sweep' && answer.tokens > 0 && ms >= (toRefuse[0] ?? Infinity) ? 1 : 0;
+          if (refuses) toRefuse.shift();
+          const { accepted, refused } = provider.call(answer.tokens - refuses, nowMs);
+          state = report(answer.state, { ...answersFor(caller, { accepted, refused: refused + refuses }), nowMs });
+          if (caller === 'live') live[Math.floor(ms / 1_000)] = (live[Math.floor(ms / 1_000)] ?? 0) + answer.tokens;
+        }
+      }
+      expect(toRefuse).toEqual([]);
+      return { state, live };
+    }
+
+    it.each([[[3_000, 3_100]], [[3_000, 4_500]], [[3_000, 5_000, 7_000]]])('slows only sweeps when their calls are refused, at %j ms', (refusedAtMs) => {
+      const { live, state } = beside(startRate({ sweeps: 60 }, T0), { seconds: 15, livePerSecond: 50, refusedAtMs });
+      for (const calls of live.slice(1)) expect(calls).toBeGreaterThan(45);
+      expect(state.rate).toBeGreaterThanOrEqual(200);
+    });
+
+    it('leaves the rate of live runs alone that begin after sweeps were refused', () => {
+      const { state } = beside(startRate({ sweeps: 60 }, T0), { seconds: 15, livePerSecond: 0, refusedAtMs: [3_000, 4_500] });
+      const { live } = beside(state, { seconds: 3, livePerSecond: 50 });
+      for (const calls of live) expect(calls).toBeGreaterThan(45);
+    });
+
+    it('halves its own pace at a refusal, and has it back later', () => {
+      const before = run(startRate({ sweeps: 60 }, T0), new Provider(1_000), 10);
+      const refused = report(before, { accepted: 0, refused: 2, refusedSweeps: 2, nowMs: before.atMs + 10 });
+      expect(sweepPace(refused)).toBeCloseTo(sweepPace(before) / 2);
+      expect(refused.rate).toBeGreaterThanOrEqual(before.rate);
+      expect(sweepPace(run(refused, new Provider(1_000), 10))).toBeCloseTo(sweepPace(before));
+    });
+
+    it('lets live runs learn when their calls are refused', () => {
+      const provider = new Provider(20);
+      const { state } = beside(startRate({ sweeps: 60 }, T0), { seconds: 10, livePerSecond: 100, provider });
+      expect(state.learning.learned).toBeLessThan(50);
+      expect(state.rate).toBeLessThan(50);
+    });
+
+    it('teaches all when sweeps alone come near the rate of all calls', () => {
+      const state = run(startRate({ sweeps: 60_000 }, T0), new Provider(180), 5);
+      expect(state.learning.learned).toBeGreaterThan(100);
+    });
+
+    it('holds live runs too for as long as the provider asks a sweep to wait', () => {
+      const state = run(startRate({ sweeps: 60 }, T0), new Provider(1_000), 5);
+      const asked = report(state, { accepted: 0, refused: 1, refusedSweeps: 1, retryAfterMs: 7_000, nowMs: state.atMs });
+      expect(lease(asked, { want: 5, caller: 'live', nowMs: state.atMs + 6_900 }).tokens).toBe(0);
+      expect(lease(asked, { want: 5, caller: 'live', nowMs: state.atMs + 7_100 }).tokens).toBe(5);
+    });
+
+    it('is for sweeps only, unless the limit on all calls is lower', () => {
+      const onlyFor = (state: RateState, caller: 'live' | 'sweep' = 'sweep') => lease(state, { want: 1, caller, nowMs: T0 + 1_000 }).sweepsOnly;
+      expect(onlyFor(startRate({ sweeps: 60 }, T0))).toBe(true);
+      expect(onlyFor(startRate({ all: 600, sweeps: 60 }, T0))).toBe(true);
+      expect(onlyFor(startRate({}, T0))).toBe(true);
+      expect(onlyFor(startRate({ all: 60, sweeps: 600 }, T0))).toBe(false);
+      expect(onlyFor(startRate({ all: 60 }, T0))).toBe(false);
+      expect(onlyFor(startRate({ sweeps: 60 }, T0), 'live')).toBe(false);
+    });
   });
 });
