@@ -239,7 +239,7 @@ describe('the calls that a process may make', () => {
       [100, undefined, 'near'],
       [100, undefined, 'far'],
       [100, 12_000, 'far'],
-    ])('go to it although %d live calls a second are made, which do not wait for it (limit: %s, ledger: %s)', async (livePerSecond, allLimit, ledgerIs) => {
+    ])('go to it beside %d live calls a second, which do not wait for it (limit: %s, ledger: %s)', async (livePerSecond, allLimit, ledgerIs) => {
       if (ledgerIs === 'far') budgets = fromAfar();
       const sweepId = `own-${key.keySlot}`;
       limit = allLimit;

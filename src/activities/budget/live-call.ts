@@ -62,7 +62,8 @@ export class LiveCall {
     if (!(error instanceof ApplicationFailure)) return;
     const delayMs: unknown = error.nextRetryDelay;
     if (error.type === 'Task.RateLimited') {
-      this.#budgets?.answered(this.#key, { refused: true, caller: this.#caller, ...(typeof delayMs === 'number' && { retryAfterMs: delayMs }) });
+      const wait = typeof delayMs === 'number' ? { retryAfterMs: delayMs } : {};
+      this.#budgets?.answered(this.#key, { refused: true, caller: this.#caller, ...wait });
     } else if ((error.details?.[0] as Partial<TaskFailure> | undefined)?.status !== undefined) {
       this.accepted();
     }

@@ -128,7 +128,8 @@ async function exchange(
     if (error instanceof CancelledFailure) return { end: { kind: 'stopped' } };
     const failure = failureOf(error, task, input);
     const delayMs = delayIn(error);
-    if (failure.type === 'Task.RateLimited') budgets.answered(key, { refused: true, caller: 'sweep', ...(delayMs !== undefined && { retryAfterMs: delayMs }) });
+    const wait = delayMs === undefined ? {} : { retryAfterMs: delayMs };
+    if (failure.type === 'Task.RateLimited') budgets.answered(key, { refused: true, caller: 'sweep', ...wait });
     if (failure.type === 'Task.Unauthorized') return { end: { kind: 'stopped' }, accepted: false };
     if (failure.type === 'Task.RateLimited' || failure.type === 'Task.Unavailable') {
       return { end: { kind: 'later', failure, ...(delayMs !== undefined && { delayMs }) } };

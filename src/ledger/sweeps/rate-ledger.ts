@@ -60,7 +60,10 @@ export interface RateRow extends RateKey {
   standingPerMinute?: number;
   /** The rates of the sweeps that run now, the lowest first: it is the one that counts. */
   sweeps: readonly Omit<SweepRate, keyof RateKey>[];
-  /** Calls a second that the provider accepted when it last refused some, of sweeps where only they have learned; absent where nothing was. */
+  /**
+   * Calls a second that the provider accepted when it last refused some: of all calls, or of sweeps where only they have
+   * learned. Absent where nothing was learned.
+   */
   learnedPerSecond?: number;
   /** What all calls may come to right now. */
   callsPerSecond: number;

@@ -198,7 +198,8 @@ describe('the lowest rate of the running sweeps', () => {
       return { state, live };
     }
 
-    it.each([[[3_000, 3_100]], [[3_000, 4_500]], [[3_000, 5_000, 7_000]]])('slows only sweeps when their calls are refused, at %j ms', (refusedAtMs) => {
+    const times = [[3_000, 3_100], [3_000, 4_500], [3_000, 5_000, 7_000]].map((atMs) => [atMs] as const);
+    it.each(times)('slows only sweeps when their calls are refused, at %j ms', (refusedAtMs) => {
       const { live, state } = beside(startRate({ sweeps: 60 }, T0), { seconds: 15, livePerSecond: 50, refusedAtMs });
       for (const calls of live.slice(1)) expect(calls).toBeGreaterThan(45);
       expect(state.rate).toBeGreaterThanOrEqual(200);
@@ -238,7 +239,8 @@ describe('the lowest rate of the running sweeps', () => {
     });
 
     it('is for sweeps only, unless the limit on all calls is lower', () => {
-      const onlyFor = (state: RateState, caller: 'live' | 'sweep' = 'sweep') => lease(state, { want: 1, caller, nowMs: T0 + 1_000 }).sweepsOnly;
+      const onlyFor = (state: RateState, caller: 'live' | 'sweep' = 'sweep') =>
+        lease(state, { want: 1, caller, nowMs: T0 + 1_000 }).sweepsOnly;
       expect(onlyFor(startRate({ sweeps: 60 }, T0))).toBe(true);
       expect(onlyFor(startRate({ all: 600, sweeps: 60 }, T0))).toBe(true);
       expect(onlyFor(startRate({}, T0))).toBe(true);
