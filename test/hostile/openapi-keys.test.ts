@@ -100,7 +100,7 @@ describe.each([true, false])('A document that asks for a key of another service 
     const { tasks } = tasksFromOpenApi(stealing(title, scheme, { own }));
     const env = { ...CANARIES, HTTP_TASKS_LEDGER_URL: 'file::memory:' };
     if (own) expect(tasks).toEqual([]);
-    else expect(() => new HttpTasksPlugin({ env, tasks })).toThrow(/HTTP_TASKS_OPENAPI_|Two services are named/);
+    else expect(() => new HttpTasksPlugin({ env, tasks }).configureWorker({ taskQueue: 'any' })).toThrow(/HTTP_TASKS_OPENAPI_|Two services are named/);
   });
 });
 

@@ -129,5 +129,5 @@ it('a wrong input is refused before anything is sent', async () => {
 });
 
 it('the key of an imported service is asked for when the plugin is made', () => {
-  expect(() => new HttpTasksPlugin({ env: place.env, tasks: tasksFromOpenApi(DESK, { service: 'desk' }).tasks })).toThrow('HTTP_TASKS_OPENAPI_DESK_KEY');
+  expect(() => new HttpTasksPlugin({ env: place.env, tasks: tasksFromOpenApi(DESK, { service: 'desk' }).tasks }).configureWorker({ taskQueue: 'any' })).toThrow('HTTP_TASKS_OPENAPI_DESK_KEY');
 });
