@@ -6,6 +6,9 @@ export type DecodedBody = { text: string } | { what: 'tooLarge' | 'unknownEncodi
 
 const ZLIB_METHOD = 8;
 
+/** More encodings, one inside the other, are no honest response. */
+const MOST_ENCODINGS = 3;
+
 /**
  * Unpacks and decodes a whole body by its `content-encoding` and `charset`. A byte order mark goes before a charset and is left
  * out; a charset that is not known counts as UTF-8.
@@ -16,6 +19,7 @@ const ZLIB_METHOD = 8;
 export function decodeBody(bytes: Buffer, headers: IncomingHttpHeaders, { maxBytes, asBase64 }: { maxBytes: number; asBase64: boolean }): DecodedBody {
   const encodings = encodingsOf(headers);
   if (encodings.length === 0) return { text: asBase64 ? bytes.toString('base64') : textOf(bytes, headers) };
+  if (encodings.length > MOST_ENCODINGS) return { what: 'unknownEncoding' };
   let unpacked = bytes;
   try {
     // An empty body is not compressed, whatever its header says.
@@ -40,7 +44,7 @@ function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffe
   switch (encoding) {
     case 'gzip':
     case 'x-gzip':
-      return gunzipSync(bytes, { maxOutputLength });
+      return gunzipped(bytes, maxOutputLength);
     case 'deflate':
       // Servers send both the zlib form, which RFC 9110 means, and the raw one.
       return ((bytes[0] ?? 0) & 0x0f) === ZLIB_METHOD ? inflateSync(bytes, { maxOutputLength }) : inflateRawSync(bytes, { maxOutputLength });
@@ -49,6 +53,13 @@ function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffe
     default:
       throw new UnknownEncoding();
   }
+}
+
+/** Node.js ends early at a zero byte behind a member: what follows must be padding, or a part of the body would be missing. */
+function gunzipped(bytes: Buffer, maxOutputLength: number): Buffer {
+  const { buffer, engine } = gunzipSync(bytes, { maxOutputLength, info: true }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
+  if (bytes.subarray(engine.bytesWritten).some((byte) => byte !== 0)) throw new Error('There is more behind the end of the gzip.');
+  return buffer;
 }
 
 function textOf(bytes: Buffer, headers: IncomingHttpHeaders): string {

@@ -8,7 +8,8 @@ const PLACEHOLDERS = new Set([
   ...['unknown', 'empty', 'blank', 'missing', 'unset', 'not set', 'not available', 'not applicable', 'default', 'tbd', 'todo'],
   ...['true', 'false', 'infinity', '-infinity', '+infinity', 'inf', '-inf', '+inf'],
   ...['ref!', 'value!', 'name?', 'div/0!', 'num!', 'null!', 'n/a!', 'getting_data', 'spill!', 'calc!', 'error!'],
-  ...['anonymous', 'guest', 'not_authenticated', 'distinct_id', 'distinctid', 'id', 'email'],
+  ...['anonymous', 'anon', 'guest', 'not_authenticated', 'distinct_id', 'distinctid', 'id', 'email', 'user_id', 'userid', 'uid', 'uuid'],
+  ...['nv', 'nat', '-nan', '+nan', 'not provided', 'not_set', 'not-set', 'no_value', 'no value', 'redacted', '***', '\\0', '$null$', '&nbsp;'],
   '00000000-0000-0000-0000-000000000000',
 ]);
 
@@ -20,6 +21,17 @@ const PATTERNS = [
   /^(?:\{\{.*\}\}|\$\{.*\}|<%.*%>|%[a-z_]+%)$/su,
   // How spreadsheets and databases shorten long numbers, and how they write whole ones as decimals: 1.23E+11, 1001.0.
   /^[+-]?\d+(?:[.,]\d+)?e[+-]\d+$/u,
+  // Java and others leave the sign out: 1.2345678E7. Without a fraction it may be a hexadecimal ID.
+  /^[+-]?\d+[.,]\d+e\d+$/u,
+  // A whole number that lost its last digits, or none that could be an ID.
+  /^[+-]?(?=[\d.]{17,}$)\d+\.\d+$/u,
+  /^[+-]?1\.#\w+$/u,
+  // The errors of spreadsheets in any language: #WERT!, #BEZUG!, #NOM?.
+  /^#[\p{L}\d/_. ]+[!?]$/u,
+  /^(?:null|undefined|none|nan|nil|n\/a)(?:[^\p{L}\d]*(?:null|undefined|none|nan|nil|n\/a))*[^\p{L}\d]*$/u,
+  /^(?:0{8,}|0{8}-?0{4}-?0{4}-?0{4}-?0{12}|f{8}-?f{4}-?f{4}-?f{4}-?f{12})$/u,
+  // How objects, buffers, functions and byte strings are written by mistake.
+  /^(?:object object|system\.\w+|[\w$]+(?:\.[\w$]+)+@[0-9a-f]{4,8}|<buffer\b.*>|function\b.*\{.*\}|b'.*')$/su,
   /^[+-]?\d+\.0+$/u,
 ];
 

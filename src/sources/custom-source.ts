@@ -1,6 +1,8 @@
 import type { SourceColumns } from '../policy/snapshot-report';
 import { targetUser } from '../policy/source-spec';
+import type { TargetUser } from '../policy/target-user';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import { resemblesId } from './header';
 import { userProblem } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
 import { SourceError } from './source';
@@ -39,19 +41,26 @@ export class CustomSource implements Source {
         yield row;
         continue;
       }
-      const { position, line, user } = row;
-      refuseNoUser(user, line);
+      const { position, line } = row;
+      const user = userOf(row.user, line);
       const wrong = userProblem(user, this.#allowed);
-      yield wrong === undefined ? row : { position, line, problem: `${wrong.field} ${wrong.problem}` };
+      yield wrong === undefined ? { position, line, user } : { position, line, problem: `${wrong.field} ${wrong.problem}` };
     }
   }
 }
 
-function refuseNoUser(user: unknown, line: number): void {
+/** A host's row may carry more than a user has; a field that looks like an ID under another name is refused all the same. */
+function userOf(given: unknown, line: number): TargetUser {
   try {
-    parseInput(`row ${line}`, targetUser, user);
+    return parseInput(`row ${line}`, targetUser, typeof given === 'object' && given !== null ? ofAUser(given) : given);
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     throw new SourceError('custom', `row ${line} is no user: ${error.message}`);
   }
+}
+
+function ofAUser(given: object): Record<string, unknown> {
+  const isGiven = ([name, value]: [string, unknown]): boolean =>
+    name in targetUser.shape ? value !== undefined && value !== null && value !== '' : resemblesId(name);
+  return Object.fromEntries(Object.entries(given).filter(isGiven));
 }

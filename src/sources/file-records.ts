@@ -23,6 +23,11 @@ export interface RecordReader<Column extends string = UserColumn> extends Record
   readonly report: SourceColumns | undefined;
   /** @throws SourceError when the file as a whole is no file of users. */
   read(record: RawRecord): FileRecord<Column> | undefined;
+  /**
+   * Called at the end of the file.
+   * @throws SourceError when what is known only then says that the file is wrong.
+   */
+  finish?(): void;
 }
 
 /** What there is to know of a file before it is read. */
@@ -57,6 +62,7 @@ export async function* fileRecords<Column extends string = UserColumn>(
       yield readAll(splitter.push(chunk), reader);
     }
     yield readAll(splitter.end(), reader);
+    reader.finish?.();
   } catch (error) {
     throw error instanceof UnsplittableError ? new SourceError('file', error.message) : error;
   }

@@ -20,9 +20,15 @@ export interface ColumnRules<Column extends string> {
   field: string;
 }
 
-/** Words in the names of columns that are likely IDs: the providers, and what their IDs are of. */
-const TELLING = /plaid|batch|user|item/;
+/** Words in the names of columns that are likely IDs: the providers, what their IDs are of, and how their APIs call them. */
+const TELLING = /plaid|batch|user|item|customid|accesstoken|^token$/;
 
+/** The same for fields inside others, where `user` and `item` are too common. */
+const TELLING_INSIDE = /plaid|batch|customid|accesstoken/;
+
+/** How deep fields inside others are looked at, and how many of each. */
+const MOST_LEVELS = 3;
+const MOST_FIELDS = 200;
 
 /** Ignored columns that are reported by name; rows of JSON that each have names of their own must not fill the memory. */
 const MOST_NAMES = 50;
@@ -72,6 +78,19 @@ export class ColumnNames<Column extends string> {
     return { used, ignored: untold > 0 ? [...ignored.slice(0, MOST_NAMES), `… and ${untold} more`] : ignored };
   }
 
+  /**
+   * Refuses a source that is read to its end and in which no row has an ID column of the name that `renames` gives.
+   *
+   * @throws SourceError
+   */
+  refuseUnmet(): void {
+    const { known, renames, ignore = [], field } = this.#rules;
+    const met = [...this.#columns.values()];
+    const unmet = known.find((column) => TELLING.test(bare(column)) && renames[column] !== undefined && !ignore.includes(renames[column]) && !met.includes(column));
+    if (!this.#anyKnown || unmet === undefined) return;
+    throw new SourceError(field, `no row has the name that is given for ${unmet}. Correct the name, or leave the column out with --ignore-column (ignoreColumns in an input).`);
+  }
+
   /** What is said about a source in which no column is known. */
   noneKnown(hint = ''): SourceError {
     const { known, renames, field } = this.#rules;
@@ -91,13 +110,36 @@ export class ColumnNames<Column extends string> {
       throw new SourceError(field, `a column is nearly called ${meant}, but not quite, so it would be ignored. Write ${meant}, or give its name in columns.${meant}.`);
     }
     // Without a known column there is no telling whether it is a name or an ID.
-    if (lenient || !this.#anyKnown || isOther(name, known) || !TELLING.test(bare(name))) return;
+    if (lenient || !this.#anyKnown || isOther(name, known) || !resemblesId(name)) return;
     throw new SourceError(
       field,
       `the column ${shown(name)} would be ignored although its name resembles that of an ID. ` +
         `Rename it to the column that it is (${known.join(', ')}), or ignore it with --ignore-column (ignoreColumns in an input).`,
     );
   }
+}
+
+/** Whether a name that is not used resembles that of an ID. */
+export function resemblesId(name: string): boolean {
+  return TELLING.test(bare(name));
+}
+
+/**
+ * Returns the dotted paths of fields inside a value that nothing uses and whose names say that they are IDs.
+ *
+ * @param path Where the value is, for example `attributes`.
+ * @param used The dotted paths that are used.
+ */
+export function idsInside(value: unknown, path: string, used: readonly string[], level = 1): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || level > MOST_LEVELS || path === '__proto__') return [];
+  return Object.entries(value)
+    .slice(0, MOST_FIELDS)
+    .flatMap(([name, inner]) => {
+      const place = `${path}.${name}`;
+      if (used.includes(place)) return [];
+      const isTelling = TELLING_INSIDE.test(bare(name)) || USER_COLUMNS.some((column) => bare(column) === bare(name) && TELLING.test(bare(column)));
+      return isTelling && !used.some((one) => one.startsWith(`${place}.`)) ? [place] : idsInside(inner, place, used, level + 1);
+    });
 }
 
 /** Picks the known columns out of rows that are lists of cells. */
@@ -154,12 +196,14 @@ function isOther(name: string, known: readonly string[]): boolean {
 }
 
 function bare(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
+  return name.normalize('NFKC').toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 /** Names of JSON fields may be anything. */
 function shown(name: string): string {
   if (name === '') return '(no name)';
+  // Where values became names, as in {"user@example.com": 1}.
+  if (/@|\d{5}/.test(name)) return '(a name that may be a value)';
   const text = name.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
   return text.length > 64 ? `${text.slice(0, 63)}…` : text;
 }

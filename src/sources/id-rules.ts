@@ -25,7 +25,7 @@ export function idProblem(id: string, allowed: AllowedPlaceholders): string | un
   if (id.includes('\ufeff')) return 'contains a byte order mark';
   if (id.includes('\ufffd')) return 'contains U+FFFD, which programs write for a character that they could not read';
   if (id.trim() === '') return 'has only white space';
-  if (id.trim() !== id || /^[\u200b\u2060]|[\u200b\u2060]$/u.test(id)) return 'begins or ends with white space, which would be part of the ID';
+  if (id.trim() !== id || /^[\p{Cf}\u2800\u3164\u115f]|[\p{Cf}\u2800\u3164\u115f]$/u.test(id)) return 'begins or ends with white space or an invisible character, which would be part of the ID';
   if (isPlaceholder(id)) return allowed.has(placeholderName(id)) ? undefined : 'is a placeholder and not an ID';
   if (/^"[^]*"$|^'[^]*'$/u.test(id)) return 'stands in quotes, which would be part of the ID';
   if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id))) return 'is a list or an object and not one ID';

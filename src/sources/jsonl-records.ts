@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { SourceColumns } from '../policy/snapshot-report';
 import type { FileRecord, RecordReader } from './file-records';
 import { parseExactly, RepeatedKeyError } from './exact-json';
-import { ColumnNames } from './header';
+import { ColumnNames, idsInside } from './header';
 import type { ColumnRules } from './header';
 import type { RawRecord } from './record-splitter';
 import type { UserColumn } from '../policy/source-spec';
@@ -24,7 +24,9 @@ export class JsonlReader implements RecordReader {
     return this.#names.report;
   }
 
-  read({ bytes }: RawRecord): FileRecord | undefined {
+  read({ bytes, tooLong }: RawRecord): FileRecord | undefined {
+    // Only its beginning is here.
+    if (tooLong) return { problem: 'the row is too long' };
     if (!isUtf8(bytes)) return { problem: 'the row is not UTF-8' };
     const text = bytes.toString('utf8');
     if (/^[ \t]*$/.test(text)) return undefined;
@@ -40,10 +42,15 @@ export class JsonlReader implements RecordReader {
     for (const [name, value] of fields) {
       const column = this.#names.meet(name);
       if (column !== undefined) cells[column] = value;
+      else for (const inside of idsInside(value, name, [])) this.#names.meet(inside);
     }
     // A later row may lack what an earlier one had; a file whose first row has no known field is another file.
     if (!this.#names.anyKnown) throw this.#names.noneKnown();
     return { cells };
+  }
+
+  finish(): void {
+    this.#names.refuseUnmet();
   }
 
   #notAnObject(text: string): string {

@@ -7,7 +7,7 @@ import type { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { effectOfHttpRequest, isSafeRequest } from '../tasks/http/effect';
 import type { HttpRequestInput } from '../tasks/http/effect';
-import { ColumnNames } from './header';
+import { ColumnNames, idsInside } from './header';
 import { allowedPlaceholders } from './id-rules';
 import { Cursors } from './page-cursor';
 import type { Cursor } from './page-cursor';
@@ -83,7 +83,11 @@ export class PageSource implements Source {
       }
       if (done && place.index < done.index) refuseChanged();
       done = undefined;
-      if (next === undefined) return;
+      if (next === undefined) {
+        // What earlier readings have met is not known here.
+        if (after === undefined) this.#names.refuseUnmet();
+        return;
+      }
       place = { cursor: next, page: place.page + 1, index: 0, sum: 0, line: place.line };
     }
   }
@@ -106,9 +110,12 @@ export class PageSource implements Source {
       if (cells[column] === undefined) continue;
       if (this.#names.meet(path) === undefined) cells[column] = undefined;
     }
-    // Of what a path leads into, only what it names is used; the rest is not looked at.
-    const heads = new Set(USER_COLUMNS.map((column) => (fields[column] ?? column).split('.')[0]));
-    for (const name of fieldNames(entry)) if (!heads.has(name)) this.#names.meet(name);
+    const paths = USER_COLUMNS.map((column) => fields[column] ?? column);
+    const heads = new Set(paths.map((path) => path.split('.')[0]));
+    for (const [name, value] of fieldsOf(entry)) {
+      if (!heads.has(name)) this.#names.meet(name);
+      for (const inside of idsInside(value, name, paths)) this.#names.meet(inside);
+    }
     const made = toUser(cells, this.#rules, fields);
     const at = { position: positionOf(place), line: place.line };
     return 'user' in made ? { ...at, user: made.user } : { ...at, problem: made.problem, raw: Buffer.from(content) };
@@ -120,8 +127,8 @@ export class PageSource implements Source {
   }
 }
 
-function fieldNames(entry: unknown): string[] {
-  return typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? Object.keys(entry) : [];
+function fieldsOf(entry: unknown): [name: string, value: unknown][] {
+  return typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? Object.entries(entry) : [];
 }
 
 /** A source sends only what reads; of `http.request` only safe methods, whatever the input claims and the operator lists. */

@@ -18,6 +18,8 @@ const BEGIN = [
   'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
   `SET LOCAL statement_timeout = ${PAGE_DEADLINE_MS * SERVER_SHARE}`,
   `SET LOCAL idle_in_transaction_session_timeout = ${2 * PAGE_DEADLINE_MS}`,
+  // A role or database may write times in another form, which no one could read.
+  "SET LOCAL DateStyle = 'ISO'",
 ].join('; ');
 
 const TEXT_LIST = 1009;

@@ -50,7 +50,12 @@ export function toUser(cells: UserCells, rules: CellRules, names: ColumnNames = 
   }
   const checked = targetUser.safeParse(given, { reportInput: false });
   if (checked.success) return { user: checked.data };
-  const issues = checked.error.issues.map(({ path, message }) => `${columnAt(path[0], names)}: ${inColumns(message, names)}`);
+  const issues = checked.error.issues.map(({ path, message }) => {
+    const column = columnAt(path[0], names);
+    // The column may be there for other reasons.
+    const advice = path[0] === 'closedAt' ? `; or leave the column out with --ignore-column ${column} (ignoreColumns)` : '';
+    return `${column}: ${inColumns(message, names)}${advice}`;
+  });
   return { problem: [...new Set(issues)].join('; ') };
 }
 

@@ -190,6 +190,8 @@ class Sweep {
   /** Whether the sweep may begin. Returns false when the approval did not come in time: the users are then left out. */
   async #approved(): Promise<boolean> {
     const state = this.#state;
+    // The approval may have been the last that the run before recorded.
+    if (state.approvedBy !== undefined) state.startHeldClock();
     if (!this.#input.approval || state.approvedBy !== undefined || state.counts.total === 0) return true;
     state.phase = 'waitingForApproval';
     const hasATime = patched(APPROVAL_HAS_A_TIME);

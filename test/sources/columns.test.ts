@@ -25,6 +25,35 @@ describe('columns that are not used', () => {
     },
   );
 
+  it.each(['custom_id', 'access_token', 'Token', 'ＰＬＡＩＤ_id'])('refuse the source when one is called %s, as the providers call their IDs', async (name) => {
+    const error = await failureOf(allOf(await openLocalFile(fileWith(`${name},batch_user_id\ncanary,b_1\n`))));
+    expect(error.message).toContain('would be ignored although its name resembles that of an ID');
+  });
+
+  it('refuse JSON Lines also inside others', async () => {
+    for (const row of [{ batch_user_id: 'b_1', ids: { plaid_user_id: 'canary' } }, { batch_user_id: 'b_1', a: { b: { plaidId: 'canary' } } }]) {
+      const error = await failureOf(allOf(await openLocalFile(fileWith(JSON.stringify(row), 'users.jsonl'))));
+      expect(error.message).toMatch(/the column (ids\.plaid_user_id|a\.b\.plaidId) would be ignored/);
+    }
+    const harmless = { batch_user_id: 'b_1', profile: { user_agent: 'x', items: 3, tags: ['plaid'] } };
+    expect((await rowsOf(await openLocalFile(fileWith(JSON.stringify(harmless), 'users.jsonl')))).map(({ user }) => user)).toEqual([{ batchUserId: 'b_1' }]);
+    const named = await openLocalFile(fileWith(JSON.stringify({ batch_user_id: 'b_1', ids: { plaid_user_id: 'x' } }), 'users.jsonl'), { ignoreColumns: ['ids.plaid_user_id'] });
+    expect(await rowsOf(named)).toHaveLength(1);
+  });
+
+  it('that were renamed and are in no row refuse JSON Lines, as they do CSV', async () => {
+    for (const [content, name] of [['{"batch_user_id":"b_1","uid":"p"}\n', 'users.jsonl'], ['batch_user_id,uid\nb_1,p\n', 'users.csv']] as const) {
+      const error = await failureOf(allOf(await openLocalFile(fileWith(content, name), { columns: { plaid_user_id: 'uuid' } })));
+      expect(error.message).toMatch(/no row has the name that is given for plaid_user_id|has no column of the name that columns\.plaid_user_id gives/);
+    }
+  });
+
+  it('are told without a name that may be a value', async () => {
+    const source = await openLocalFile(fileWith(JSON.stringify({ batch_user_id: 'b_1', 'canary@example.org': 1, n4711471: 2 }), 'users.jsonl'));
+    await allOf(source);
+    expect(source.columns?.ignored).toEqual(['(a name that may be a value)', '(a name that may be a value)']);
+  });
+
   it('are told together with those that are used', async () => {
     const source = await openLocalFile(fileWith('id,e-mail,plaid id,,items\n1,x,usr_1,,a\n'), { columns: { plaid_user_id: 'plaid id', item_ids: 'items' } });
     expect(source.columns).toBeUndefined();

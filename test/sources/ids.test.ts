@@ -11,7 +11,9 @@ describe('what is no ID', () => {
     ...['NULL', 'null', '\\N', 'nan', 'undefined', '#N/A', 'None', 'nil', '(null)', '<null>', '[null]', '"null"', 'N/A', 'n.a.', '#REF!', '#VALUE!', '#NAME?', '#NULL!', '#DIV/0!'],
     ...['-', '--', '—', '.', '...', '?', '0', '-1', 'unknown', 'Empty', '(blank)', 'not set', 'TRUE', 'false', 'Infinity', '-inf', '[object Object]', '[object Undefined]'],
     ...['1.23E+11', '1,23E+11', '9.007199254740992e+15', '1e+20', '1e-7', '1001.0', '1001.00', '{{user_id}}', '${userId}', '%user_id%', '<%= id %>', '()', '""', 'anonymous', 'guest'],
-    '00000000-0000-0000-0000-000000000000',
+    ...['1.2345678E7', '9.00719925474E15', '12345678901234567.5', '1.#IND', '-1.#QNAN', '-nan', 'NaT', '#NV', '#WERT!', '#NOM?', '#BLOCKED!', 'anon', 'redacted', '***'],
+    ...['null,null', 'NULL;', 'undefinedundefined', 'nullundefined', 'object Object', 'java.lang.Object@1b6d3586', '<Buffer 62>', "b'abc'", 'user_id', 'uuid'],
+    ...['00000000-0000-0000-0000-000000000000', '00000000000000000000000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '0000000000'],
   ])('%j is a placeholder in any case, unless it is allowed', (text) => {
     for (const spelling of [text, text.toLowerCase(), text.toUpperCase()]) {
       expect(isPlaceholder(spelling)).toBe(true);
@@ -31,6 +33,10 @@ describe('what is no ID', () => {
     [' a', 'begins or ends with white space'],
     ['a\u00a0', 'begins or ends with white space'],
     ['\u200ba', 'begins or ends with white space'],
+    ['\u200ea\u200e', 'invisible character'],
+    ['\u202aa\u202c', 'invisible character'],
+    ['\u00ada', 'invisible character'],
+    ['\u2800', 'invisible character'],
     ['a\ufeffb', 'byte order mark'],
     ['Andr\ufffd', 'U+FFFD'],
     ['"u1"', 'stands in quotes'],
@@ -46,7 +52,7 @@ describe('what is no ID', () => {
     expect(idProblem(text, NO_PLACEHOLDERS)).not.toContain('u1');
   });
 
-  it.each(['1', '00', '007', '10.5', '1e5', '12E7', '-x', 'null1', 'nullable', 'a b', 'a,b', 'o"neil', '{3F2504E0-4F89-11D3-9A0C-0305E82C3301}', 'é😀', '=a', 'test', 'user', '[a', 'NaNa', '+33612345678', 'a@b.c'])(
+  it.each(['1', '00', '007', '10.5', '1e5', '12E7', '12e45678', '12.5', 'nulls', 'b1', 'object', '#1', 'a#', '100000000', 'f00', '-x', 'null1', 'nullable', 'a b', 'a,b', 'o"neil', '{3F2504E0-4F89-11D3-9A0C-0305E82C3301}', 'é😀', '=a', 'test', 'user', '[a', 'NaNa', '+33612345678', 'a@b.c'])(
     '%j may be one',
     (text) => {
       expect(idProblem(text, NO_PLACEHOLDERS)).toBeUndefined();

@@ -118,6 +118,18 @@ describe('pages of an HTTP API', () => {
     expect(source.columns).toEqual({ used: ['user.id'], ignored: ['name', 'batch'] });
   });
 
+  it('are refused for an ID beside one that is used, however deep, and for a field that no entry has', async () => {
+    answer = pagesOf([{ attributes: { batch_user_id: 'b_1', plaid_user_id: 'canary' } }]);
+    const spec = { ...SPEC, fields: { batch_user_id: 'attributes.batch_user_id' } };
+    const error = await failureOf(allOf(await open(spec)));
+    expect(error.message).toContain('the column attributes.plaid_user_id would be ignored');
+    expect(error.message).not.toContain('canary');
+    expect(await rowsOf(await open(spec, { ignoreColumns: ['attributes.plaid_user_id'] }))).toHaveLength(1);
+    answer = pagesOf([{ attributes: { batch_user_id: 'b_1' }, attrs: { pid: 'canary' } }]);
+    const misspelt = await failureOf(allOf(await open({ ...SPEC, fields: { ...spec.fields, plaid_user_id: 'attributes.pid' } })));
+    expect(misspelt.message).toContain('no row has the name that is given for plaid_user_id');
+  });
+
   it('take no placeholder for an ID unless it is allowed', async () => {
     answer = pagesOf([{ batch_user_id: 'undefined' }, { batch_user_id: 0 }]);
     expect((await rowsOf(await open(SPEC))).map(({ problem }) => problem)).toEqual(Array(2).fill('batch_user_id: is a placeholder and not an ID'));

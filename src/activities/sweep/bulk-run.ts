@@ -176,6 +176,7 @@ export class BulkRun {
     const key = { service: 'batch', keySlot: this.#input.app };
     if (budgets.tryAdmit(key, 'sweep')) return true;
     const left = AbortSignal.timeout(Math.max(1, Math.ceil(this.#untilMs - performance.now())));
+    await budgets.keepRatesOf(this.#input.sweepId);
     return budgets.admit(key, 'sweep', AbortSignal.any([this.#signal, left]));
   }
 

@@ -10,7 +10,7 @@ const EVER = new Date(0).toISOString();
 /**
  * Returns the value of `:previousScheduledTime` for the source: the nominal time of the latest earlier run of the same
  * Schedule up to which everyone was done, so that a night that was missed, skipped, paused or failed is read again. Runs
- * count only if they could have done the same: over the same query or custom source, in the same environment, with the
+ * count only if they could have done the same: over the same query (its text too) or custom source, in the same environment, with the
  * same steps. Dry runs count for dry runs. Undefined for a source that does not ask for the time.
  */
 export async function previousTime({ ledger, services, sourceSettings }: SweepDependencies, input: ReadSource): Promise<string | undefined> {
@@ -19,7 +19,7 @@ export async function previousTime({ ledger, services, sourceSettings }: SweepDe
   if (!source.custom && !query?.text.parameters.includes('previousScheduledTime')) return undefined;
   if (scheduleId === undefined) return EVER;
   const { namespace } = Context.current().info;
-  const parts = [namespace, scheduleId, query?.name ?? source.custom, plaidEnvironment(services), doneSteps, dryRun];
+  const parts = [namespace, scheduleId, query === undefined ? source.custom : [query.name, query.text.parts, query.text.parameters], plaidEnvironment(services), doneSteps, dryRun];
   // The options of a custom source may contain anything, and the ledger keeps this text as it is.
   const series = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
   return (await ledger.sweeps.joinSeries({ sweepId, series, scheduledAt: scheduledTime })) ?? EVER;

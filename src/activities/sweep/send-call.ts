@@ -96,11 +96,15 @@ async function paceDryRun({ dependencies: { budgets }, input: { sweepId, plan },
   if (plan.dryRunRate !== undefined) await budgets.paceDryRun({ sweepId, callsPerMinute: plan.dryRunRate }, stopped);
 }
 
-/** Takes one call out of the rate that all processes share; returns without one only when the chunk is to stop. */
-async function takeToken({ dependencies: { budgets }, stopped }: ChunkRun, slot: KeySlot): Promise<void> {
+/**
+ * Takes one call out of the rate that all processes share; returns without one only when the chunk is to stop. The sweep's own
+ * rate is kept in force first, since it lapses while the ledger is away.
+ */
+async function takeToken({ dependencies: { budgets }, input: { sweepId }, stopped }: ChunkRun, slot: KeySlot): Promise<void> {
   const key = budgetOf(slot);
   while (!stopped.aborted && !budgets.tryAdmit(key, 'sweep')) {
     try {
+      await budgets.keepRatesOf(sweepId);
       if (await budgets.admit(key, 'sweep', stopped)) return;
     } catch (error) {
       if (!(error instanceof LedgerUnavailableError)) throw error;

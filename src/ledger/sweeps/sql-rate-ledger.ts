@@ -107,15 +107,19 @@ export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
     const found = JSON.parse(state) as RateState;
     const { limitPerMinute, rate, learning, ramp } = found;
     const learned = learning.learned ?? ramp?.learned;
+    const own = sweeps.filter((one) => one.service === service && one.keySlot === keySlot);
+    // The state is as it was when calls were last asked for; sweeps may have ended since.
+    const lowest = own.length === 0 ? undefined : Math.min(...own.map((one) => one.limitPerMinute));
+    const current = underLimits(found, { ...(limitPerMinute !== undefined && { all: limitPerMinute }), ...(lowest !== undefined && { sweeps: lowest }) }, found.atMs);
     return {
       service,
       keySlot,
       ...(limitPerMinute !== undefined && { limitPerMinute }),
       ...(set_limit !== null && { standingPerMinute: set_limit }),
-      sweeps: sweeps.filter((own) => own.service === service && own.keySlot === keySlot).map((own) => ({ sweepId: own.sweepId, limitPerMinute: own.limitPerMinute })),
+      sweeps: own.map((one) => ({ sweepId: one.sweepId, limitPerMinute: one.limitPerMinute })),
       ...(learned !== undefined && { learnedPerSecond: learned }),
       callsPerSecond: rate,
-      sweepCallsPerSecond: sweepPace(found),
+      sweepCallsPerSecond: sweepPace(current),
     };
   });
 }

@@ -126,6 +126,11 @@ export class SweepState {
     this.#clock ??= { pausedMs: 0 };
   }
 
+  /** Has a time that is held begin now. */
+  startHeldClock(): void {
+    if (this.#clock && this.#clock.startedAtMs === undefined) this.startClock(Date.now());
+  }
+
   /** Has the time for the work begin at `startedAtMs` and stop during pauses, unless it does so already. */
   startClock(startedAtMs: number): void {
     if (this.#clock?.startedAtMs !== undefined) return;

@@ -38,6 +38,7 @@ const TEXT = JSON.stringify(VALUE);
 describe('A compressed response', () => {
   it.each<[string, Buffer]>([
     ['gzip', gzipSync(TEXT)],
+    ['gzip', Buffer.concat([gzipSync(TEXT.slice(0, 5)), gzipSync(TEXT.slice(5)), Buffer.alloc(64)])],
     ['x-gzip', gzipSync(TEXT)],
     ['GZIP', gzipSync(TEXT)],
     ['deflate', deflateSync(TEXT)],
@@ -54,6 +55,8 @@ describe('A compressed response', () => {
     ['is cut off', 'gzip', gzipSync(TEXT).subarray(0, 20)],
     ['is something else', 'gzip', Buffer.from(TEXT)],
     ['is in an unknown encoding', 'zstd', Buffer.from(TEXT)],
+    ['has more behind padding', 'gzip', Buffer.concat([gzipSync(TEXT), Buffer.alloc(8), gzipSync(TEXT)])],
+    ['is packed very often', 'gzip, gzip, gzip, gzip', [1, 2, 3, 4].reduce((bytes) => gzipSync(bytes), Buffer.from(TEXT))],
   ])('that %s is refused, after the call was made', async (_what, encoding, bytes) => {
     answer = (response) => response.writeHead(200, { ...JSON_TYPE, 'content-encoding': encoding }).end(bytes);
     const failure = await failureOf(sender.send(plaid.userItemsGet, { user_id: 'usr_1' }));
