@@ -12,8 +12,22 @@ const LITERAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
  * @throws SyntaxError for a text that is not JSON; its message may quote the text.
  */
 export function parseKeepingDigits(text: string): unknown {
+  return parseBothWays(text).value;
+}
+
+/**
+ * The same, and beside it, when the text has such numbers, what it is with them as numbers: rounded, and finite. It tells whether
+ * a schema takes a number in their place.
+ */
+export function parseBothWays(text: string): { value: unknown; rounded?: unknown } {
   const value: unknown = JSON.parse(text);
-  return mayBeRounded(text, value) ? parseAgain(text, value, (literal) => literal) : value;
+  if (!mayBeRounded(text, value)) return { value };
+  let isRounded = false;
+  const rounded = parseAgain(text, value, (literal) => {
+    isRounded = true;
+    return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, Number(literal)));
+  });
+  return isRounded ? { value: parseAgain(text, value, (literal) => literal), rounded } : { value };
 }
 
 /** A number of a JSON text that JavaScript would change. */

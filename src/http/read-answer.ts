@@ -1,5 +1,6 @@
 import type { HttpTask } from '../tasks/define';
-import { parseKeepingDigits } from './exact-json';
+import { parseBothWays } from './exact-json';
+import type { z } from 'zod';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import type { ExchangeResult } from './exchange';
 import { keptOf } from './keep-body';
@@ -64,7 +65,9 @@ export function readAnswer(
     if (parsed.what === 'malformed' && !answer.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };
     return { kind: 'unexpected', status, what: parsed.what };
   }
-  const read = check(task, answer, task.generic ? genericOutput(answer, keptOf(parsed.value, keepBody), scrubber) : parsed.value, scrubber);
+  const read = task.generic
+    ? check(task, answer, { value: genericOutput(answer, keptOf(parsed.value, keepBody), scrubber) }, scrubber)
+    : check(task, answer, parsed, scrubber);
   return 'output' in read && outgrowsResult(answer, read.output) ? { kind: 'unexpected', status, what: 'tooLarge' } : read;
 }
 
@@ -73,12 +76,30 @@ function outgrowsResult({ body }: Answer, output: unknown): boolean {
   return body.length * MOST_BYTES_EACH > MOST_RESULT_BYTES && Buffer.byteLength(JSON.stringify(output)) > MOST_RESULT_BYTES;
 }
 
-function check(task: HttpTask, answer: Answer, value: unknown, scrubber: Scrubber): Good | CallProblem {
+/** What was read; `rounded` beside it, when numbers in it had to become the text of their digits. */
+interface Parsed {
+  value: unknown;
+  rounded?: unknown;
+}
+
+/**
+ * A number that became the text of its digits counts as a number for the schema: a text that was asked for is still missing. A
+ * schema that takes numbers only, which a task of somebody's own may have, gets it rounded, as JavaScript reads it.
+ */
+function checkedOutput(task: HttpTask, { value, rounded }: Parsed): z.ZodSafeParseResult<unknown> {
+  const checked = task.output.safeParse(rounded ?? value, { reportInput: false });
+  if (rounded === undefined || !checked.success) return checked;
+  const exact = task.output.safeParse(value, { reportInput: false });
+  return exact.success ? exact : checked;
+}
+
+function check(task: HttpTask, answer: Answer, parsed: Parsed, scrubber: Scrubber): Good | CallProblem {
+  const { value } = parsed;
   const { status } = answer;
   const { requestId: field } = task.service.errors.fields;
   const requestId = field === undefined ? undefined : safeId(fieldOf(value, field), scrubber);
   const withId = requestId === undefined ? {} : { requestId };
-  const checked = task.output.safeParse(value, { reportInput: false });
+  const checked = checkedOutput(task, parsed);
   if (!checked.success) {
     const where = checked.error.issues[0]?.path.map(String).join('.') ?? '';
     // A name that a provider chose could be anything; only plain ones are repeated.
@@ -109,14 +130,16 @@ function readError(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: nu
   };
 }
 
-function parseJson(text: string, scrubber: Scrubber): { value: unknown } | { what: 'malformed' | 'tooDeep' } {
-  let value: unknown;
+function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malformed' | 'tooDeep' } {
+  let read: Parsed;
   try {
-    value = parseKeepingDigits(text);
+    read = parseBothWays(text);
   } catch {
     return { what: 'malformed' };
   }
-  return isDeeperThan(value, MAX_DEPTH) ? { what: 'tooDeep' } : { value: scrubber.parsed(text, value) };
+  const { value, rounded } = read;
+  if (isDeeperThan(value, MAX_DEPTH)) return { what: 'tooDeep' };
+  return { value: scrubber.parsed(text, value), ...(rounded !== undefined && { rounded: scrubber.parsed(text, rounded) }) };
 }
 
 /** A missing content type is tolerated; the parser then decides. */

@@ -130,6 +130,30 @@ describe('A response that is not described', () => {
   });
 });
 
+describe('A number that JavaScript would change, in a response', () => {
+  const taskWith = (id: z.ZodType) =>
+    defineHttpTask({ service: plaidService, operation: 'made', summary: 'x', method: 'POST', path: '/x', places: {}, input: z.strictObject({}), output: z.looseObject({ id }), effect: 'irreversible', settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' }, remedy: 'x' });
+  const outputOf = async (id: z.ZodType, body: string): Promise<unknown> => {
+    answer = (response) => response.writeHead(200, JSON_TYPE).end(body);
+    return (await sender.send(taskWith(id), {})).output;
+  };
+
+  it('is the text of its digits where the task takes both', async () => {
+    const both = z.union([z.number(), z.string()]);
+    expect(await outputOf(both, '{"id":9007199254740993,"more":1e400}')).toEqual({ id: '9007199254740993', more: '1e400' });
+    expect(await outputOf(both, '{"id":1e400}')).toEqual({ id: '1e400' });
+  });
+
+  it('does not make a call look broken where the task takes numbers only', async () => {
+    expect(await outputOf(z.number(), '{"id":9007199254740993}')).toEqual({ id: 9_007_199_254_740_992 });
+  });
+
+  it('is no text where the task takes texts only', async () => {
+    answer = (response) => response.writeHead(200, JSON_TYPE).end('{"id":9007199254740993}');
+    expect(await failureOf(sender.send(taskWith(z.string()), {}))).toMatchObject({ type: 'Task.UnexpectedResponse' });
+  });
+});
+
 it('A number beyond 2^53 in an input is refused by field, since its digits are lost already', async () => {
   const before = provider.received.length;
   const id = JSON.parse('7615917337495251231') as number;
