@@ -14,7 +14,7 @@ export class RepeatedKeyError extends Error {
 }
 
 /** Strings, punctuation, and everything between: numbers and the words true, false and null. */
-const TOKEN = /"[^"\\]*(?:\\[^][^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+const TOKEN = /"[^"\\]*(?:\\[^][^"\\]*)*"?|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /**
  * Parses the text of one JSON object or list as JSON.parse does, with numbers directly inside it as {@link JsonNumber}.
