@@ -31,7 +31,7 @@ const PATTERNS = [
   /^(?:null|undefined|none|nan|nil|n\/a)(?:[^\p{L}\d]*(?:null|undefined|none|nan|nil|n\/a))*[^\p{L}\d]*$/u,
   /^(?:0{8,}|0{8}-?0{4}-?0{4}-?0{4}-?0{12}|f{8}-?f{4}-?f{4}-?f{4}-?f{12})$/u,
   // How objects, buffers, functions and byte strings are written by mistake.
-  /^(?:object object|system\.\w+|[\w$]+(?:\.[\w$]+)+@[0-9a-f]{4,8}|<buffer\b.*>|function\b.*\{.*\}|b'.*')$/su,
+  /^(?:object object|system\.\w+|[\w$]+(?:\.[\w$]+)+@[0-9a-f]{4,8}|<buffer\b.*>|function\b[^{]*\{.*\}|b'.*')$/su,
   /^[+-]?\d+\.0+$/u,
 ];
 

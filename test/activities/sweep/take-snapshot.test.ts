@@ -275,20 +275,6 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       expect(failure.message).not.toContain('4711');
     });
 
-    it('takes rows that carry more than a user has, but no ID under another name', async () => {
-      const more = { name: 'A. Person', plaidUserId: null, batchUserId: 'b-1' } as unknown as TargetUser;
-      rows = async function* () {
-        yield { position: '0', line: 1, user: more };
-      };
-      expect(await take('more', { source: CUSTOM })).toMatchObject({ total: 1 });
-      expect(await usersOf('more')).toEqual([{ batchUserId: 'b-1' }]);
-      rows = async function* () {
-        yield { position: '0', line: 1, user: { ...more, plaidUserID: 'canary' } as TargetUser };
-      };
-      const failure = await failureOf(take('other name', { source: CUSTOM }));
-      expect(failure.message).toContain('plaidUserID: there is no such field');
-    });
-
     it('drops what its errors say, and tries again', async () => {
       rows = () => {
         throw new RangeError('connection of canary-password failed');

@@ -1,0 +1,38 @@
+import { CustomSource } from '../../src/sources/custom-source';
+import { NO_PLACEHOLDERS } from '../../src/sources/id-rules';
+import type { Source } from '../../src/sources/source';
+import { failureOf, rowsOf } from './reading';
+
+/** A source of a host whose only row has this user. */
+function sourceOf(user: object): Source {
+  return new CustomSource(
+    {
+      kind: 'custom',
+      describe: () => 'a source of the host',
+      async *rows () {
+        yield { position: '0', line: 1, user };
+      },
+    },
+    NO_PLACEHOLDERS,
+  );
+}
+
+describe("a source of the host's own", () => {
+  it('may have rows that carry more than a user has, and nothing where an ID is missing', async () => {
+    for (const more of [{ name: 'A. Person' }, { plaidUserId: null }, { plaidUserId: '' }, { plaidUserId: undefined, created: 7 }]) {
+      expect(await rowsOf(sourceOf({ ...more, batchUserId: 'b-1' }))).toEqual([{ line: 1, user: { batchUserId: 'b-1' } }]);
+    }
+  });
+
+  it('may not have an ID under another name, which would be left out', async () => {
+    for (const name of ['plaidUserID', 'plaid_user_id', 'itemId', 'custom_id']) {
+      const failure = await failureOf(rowsOf(sourceOf({ batchUserId: 'b-1', [name]: 'canary' })));
+      expect(failure.message).toContain(`${name}: there is no such field`);
+      expect(failure.message).not.toContain('canary');
+    }
+  });
+
+  it('has its IDs checked like those of other sources', async () => {
+    expect(await rowsOf(sourceOf({ batchUserId: 'null' }))).toEqual([{ line: 1, problem: 'batchUserId is a placeholder and not an ID' }]);
+  });
+});
