@@ -18,7 +18,7 @@ afterAll(() => place.close());
 
 /** A sweep with a child for each of these users; answers the child of the first. */
 async function childOf(users: readonly TargetUser[]): Promise<{ handle: WorkflowHandle; result: OffboardResult }> {
-  const args: [OffboardUsersInput] = [{ reason: REASON, source: { inline: users.map(({ itemIds, ...user }) => ({ ...user, ...(itemIds && { itemIds: [...itemIds] }) })) }, granularity: 'user' }];
+  const args: [OffboardUsersInput] = [{ reason: REASON, source: { inline: users.map(({ itemIds, ...user }) => ({ ...user, ...(itemIds && { itemIds: [...itemIds] }) })), allowPlaceholders: ['.', '..'] }, granularity: 'user' }];
   const sweep = await place.client.workflow.start('offboardUsers', { taskQueue: place.taskQueue, workflowId: freshId('sweep'), args });
   await sweep.result();
   const { events } = await sweep.fetchHistory();
