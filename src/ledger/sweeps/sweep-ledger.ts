@@ -56,7 +56,7 @@ export interface SweepLedger {
    * @returns The sweep; without `approvedAt` nothing was approved.
    */
   approve(approval: { sweepId: string; by: string; total: number; approver: string }): Promise<SweepRow>;
-  /** The sweep that has not ended and belongs to this run; undefined when there is none. */
+  /** Returns the sweep that belongs to this run, one that has not ended before one that has; undefined when there is none. */
   readClaimedBy(by: string): Promise<SweepRow | undefined>;
   /** Undefined when there is none. */
   read(sweepId: string): Promise<SweepRow | undefined>;

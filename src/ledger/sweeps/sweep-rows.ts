@@ -103,7 +103,7 @@ export async function readClaimedBy({ db }: SweepContext, by: string): Promise<S
     .selectFrom('sweeps')
     .selectAll()
     .where('claimed_by', '=', storable(by))
-    .orderBy(({ case: when }) => when().when('ended_at', 'is', null).then(0).else(1).end())
+    .orderBy((eb) => eb.case().when('ended_at', 'is', null).then(0).else(1).end())
     .orderBy('number', 'desc')
     .limit(1)
     .executeTakeFirst();

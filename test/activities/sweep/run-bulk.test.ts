@@ -315,7 +315,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     const key = { service: 'batch', keySlot: 'ios' };
     expect(told).toEqual([
       ['asked', key, 'sweep'],
-      ['answered', key, { refused: true, retryAfterMs: 1_000 }],
+      ['answered', key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 }],
       ['asked', key, 'sweep'],
       ['answered', key, { refused: false }],
     ]);
