@@ -84,7 +84,7 @@ interface Parsed {
 
 /**
  * A number that became the text of its digits counts as a number for the schema: a text that was asked for is still missing. A
- * schema that takes numbers only, which a task of somebody's own may have, gets it rounded, as JavaScript reads it.
+ * schema that takes numbers only, as a task of a host may have, gets it rounded, as JavaScript reads it.
  */
 function checkedOutput(task: HttpTask, { value, rounded }: Parsed): z.ZodSafeParseResult<unknown> {
   const checked = task.output.safeParse(rounded ?? value, { reportInput: false });
@@ -148,7 +148,7 @@ function isJsonAnswer(answer: Answer): boolean {
   return type === undefined ? answer.body !== '' : JSON_TYPE.test(type) && answer.body !== '';
 }
 
-/** Whether a response that nobody described is JSON as its content type says. */
+/** Whether an undescribed response is JSON, as its content type says. */
 function isJsonText(body: string): boolean {
   try {
     JSON.parse(body);

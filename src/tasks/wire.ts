@@ -38,8 +38,8 @@ export interface BodyForm {
 }
 
 /**
- * What a good response is made of. `base64` keeps bytes that are not text, for example a PDF. `any` is for responses that nobody
- * described: JSON where it is JSON, else text, and null where there is no body.
+ * What a good response is made of. `base64` keeps bytes that are not text, for example a PDF. `any` is for undescribed responses:
+ * JSON where it is JSON, else text, and null where there is no body.
  */
 export interface AnswerForm {
   as: 'json' | 'text' | 'base64' | 'any';

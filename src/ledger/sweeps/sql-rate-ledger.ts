@@ -109,8 +109,8 @@ export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
     const learned = learning.learned ?? ramp?.learned;
     const own = sweeps.filter((one) => one.service === service && one.keySlot === keySlot);
     // The state is as it was when calls were last asked for; sweeps may have ended since.
-    const lowest = own.length === 0 ? undefined : Math.min(...own.map((one) => one.limitPerMinute));
-    const current = underLimits(found, { ...(limitPerMinute !== undefined && { all: limitPerMinute }), ...(lowest !== undefined && { sweeps: lowest }) }, found.atMs);
+    const lowest = own.length === 0 ? null : Math.min(...own.map((one) => one.limitPerMinute));
+    const current = underLimits(found, limitsOf(limitPerMinute ?? null, lowest), found.atMs);
     return {
       service,
       keySlot,
