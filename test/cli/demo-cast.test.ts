@@ -3,6 +3,8 @@ import { EXAMPLE_USERS } from '../../src/cli/demo';
 import { planFaults } from '../../src/cli/demo/fault-plan';
 import { seedsFor } from '../../src/cli/demo/seeds';
 import { readUserFile } from '../../src/cli/read-user-file';
+import { openLocalFile } from '../../src/sources/open-source';
+import { allOf } from '../sources/reading';
 import { userFile } from './demo-stage';
 import { runJson } from './run-cli';
 import type { Refused } from './run-cli';
@@ -15,7 +17,13 @@ describe('the example users', () => {
     expect(cast.filter(({ plaid }) => plaid?.userToken !== undefined)).toHaveLength(1);
     expect(cast.filter(({ expected }) => expected.plaidUserRemoved)).toHaveLength(3);
     expect(cast.filter(({ expected }) => expected.itemsLeft.length > 0).map(({ label }) => label)).toEqual(['case-18 two items', 'case-19 foreign item', 'case-21 legal-hold']);
-    expect(cast.find(({ batchUserId }) => batchUserId === '.')).toBeDefined();
+    expect(cast.find(({ batchUserId }) => batchUserId === '../77')).toBeDefined();
+  });
+
+  it('are a source of which a sweep refuses no row', async () => {
+    const rows = await allOf(await openLocalFile(EXAMPLE_USERS));
+    expect(rows.filter(({ problem }) => problem !== undefined)).toEqual([]);
+    expect(rows).toHaveLength(25);
   });
 
   it('have more than a thousand bystanders, among them what a careless client would make of an id', async () => {
