@@ -14,6 +14,7 @@ import type { Servers } from './operation/servers';
 import type { OpenApiOptions, OpenApiReport, OperationDecision, OperationSummary } from './options';
 import { baseUrlSettingOf, environmentSettingOf, servicesOf } from './read-services';
 import type { PlannedService, TakenOperation } from './read-services';
+import { KnownFields } from './schema/known-fields';
 import { SchemaReader } from './schema/read-schema';
 import type { NamedShapes } from './schema/shape';
 
@@ -62,7 +63,7 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
     ...open.map((what) => ({ operation: '*', what })),
     ...taken.flatMap((one) => one.open.map((what) => ({ operation: one.plan.operation, what }))),
   ];
-  return { services, report: { operations, imported: taken.length, skipped, decide }, inputs: context.inputs, outputs: context.outputs };
+  return { services, report: { operations, imported: taken.length, skipped, decide }, inputs: context.taken, outputs: context.outputs };
 }
 
 /** The operations of a document, to be listed and searched, without reading any of them. */
@@ -140,8 +141,10 @@ function contextOf(root: DocumentNode, document: OpenApiDocument, service: strin
     ...(typeof options.service === 'object' && { given: options.service.credentials }),
   });
   const link = readable(root, 'externalDocs')?.at('url')?.value;
+  const inputs = new SchemaReader(root, document.version, 'input');
   return {
-    inputs: new SchemaReader(root, document.version, 'input'),
+    inputs,
+    taken: new KnownFields(inputs),
     outputs: new SchemaReader(root, document.version, 'output'),
     security,
     trustDecisions: options.trustDecisions ?? false,

@@ -57,8 +57,8 @@ function pathOfHidden(value: object): string[] | undefined {
 }
 
 function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {
-  const meant = issue.code === 'invalid_union' ? closestOf(issue.errors) : undefined;
-  if (meant) return meant.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, input));
+  const meant = issue.code === 'invalid_union' ? closestOf(issue.errors.map((errors) => errors.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))), issue.path.length, input) : undefined;
+  if (meant) return meant.flatMap((inner) => problemsOf(inner, input));
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'there is no such field' }));
@@ -69,14 +69,16 @@ function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {
 
 /**
  * The problems of the option that a value was most likely meant as: it is of the same kind, has the values that tell the
- * option from others, and has the fewest problems. Undefined where the value is of no option's kind.
+ * option from others, and has the fewest problems, of which a missing field counts more than a wrong one. Undefined where the
+ * value is of no option's kind.
  */
-function closestOf(options: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
-  const ofItsKind = options.filter((issues) => issues.length > 0 && !issues.some(({ path, code }) => path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')));
+function closestOf(options: readonly (readonly z.core.$ZodIssue[])[], depth: number, input: unknown): readonly z.core.$ZodIssue[] | undefined {
+  const ofItsKind = options.filter((issues) => issues.length > 0 && !issues.some(({ path, code }) => path.length === depth && (code === 'invalid_type' || code === 'invalid_value')));
   const cost = (issues: readonly z.core.$ZodIssue[]): number => {
     const other = issues.filter(({ code }) => code === 'invalid_value').length;
     const unknown = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0);
-    return other * 1_000 + issues.length + unknown;
+    const absent = issues.filter((issue) => isMissing(issue, input)).length;
+    return other * 1_000 + issues.length + unknown + absent;
   };
   return [...ofItsKind].sort((a, b) => cost(a) - cost(b))[0];
 }

@@ -93,7 +93,7 @@ function isScalar(shape: Shape, names: NamedShapes): boolean {
 function withoutNull(shape: Shape, names: NamedShapes): Shape {
   const behind = resolved(shape, names);
   if (behind.kind !== 'union' || !behind.options.some(({ kind }) => kind === 'null')) return shape;
-  return unionOf(behind.options.filter(({ kind }) => kind !== 'null'), behind.discriminator);
+  return unionOf(behind.options.filter(({ kind }) => kind !== 'null'), behind);
 }
 
 function describedBy(node: DocumentNode, shape: Shape): Shape {

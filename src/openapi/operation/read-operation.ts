@@ -13,6 +13,7 @@ import { bareName } from './names';
 import { EXTENSION, readCarefulDecision, readExtension } from './extension';
 import type { DocumentDecision } from './extension';
 import { impossibleFields } from '../schema/impossible';
+import type { KnownFields } from '../schema/known-fields';
 import { sensitiveFields, suspectedKeys } from './secrets';
 import type { Security } from './security';
 import type { TaskPlan } from './task-plan';
@@ -20,6 +21,8 @@ import type { TaskPlan } from './task-plan';
 /** With what operations are read. */
 export interface OperationContext {
   inputs: SchemaReader;
+  /** The same, as a task takes them. */
+  taken: KnownFields;
   outputs: SchemaReader;
   security: Security;
   /** Whether what the document decides under `x-http-task` is believed. */
@@ -88,7 +91,7 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
     ...(Object.keys(input.writing).length > 0 && { writing: input.writing }),
     ...(input.bodyForm && { bodyForm: input.bodyForm }),
     ...(answer.form !== JSON_ANSWER && { answerForm: answer.form }),
-    input: input.input,
+    input: context.taken.ofObject(input.input),
     output,
     effect,
     ...(effect !== 'read' && { settle: said.settle ?? LOOK_FIRST, remedy: said.remedy ?? NO_REMEDY }),

@@ -141,7 +141,7 @@ export class Intersection {
   #union(union: Extract<Shape, { kind: 'union' }>, other: Shape, withOther: (option: Shape) => Shape): Shape {
     const others = other.kind === 'union' ? other.options.length : 1;
     if (union.options.length * others > MAX_OPTIONS) return { kind: 'both', parts: [union, other] };
-    return unionOf(union.options.map(withOther), union.discriminator);
+    return unionOf(union.options.map(withOther), union);
   }
 
   #objects(a: ObjectShape, b: ObjectShape): Shape {

@@ -138,7 +138,8 @@ export class SchemaReader implements DeferringShapes {
     // Without a mapping a name is only a guess at what stands in the field, and may be none of the values it can have.
     const others = heirs.filter(({ values }) => values.length === 0).map(({ node: heir }) => this.#named(heir));
     // A discriminator makes no value wrong that the base allows.
-    return unionOf([...(told.length > 0 ? [unionOf(told, field)] : []), ...others, this.#named(node, 'withoutHeirs')]);
+    const family = [...(told.length > 0 ? [unionOf(told, { discriminator: field })] : []), ...others, this.#named(node, 'withoutHeirs')];
+    return unionOf(family, { heirs: true });
   }
 
   #named(target: DocumentNode, meant: Meaning = 'whole'): Shape {
@@ -169,7 +170,7 @@ export class SchemaReader implements DeferringShapes {
     for (const part of node.follow('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(node, part));
     for (const key of ['oneOf', 'anyOf'] as const) {
       const options = node.follow(key);
-      if (options && !withoutOptions) shape = this.both(shape, this.#options(node, options));
+      if (options && !withoutOptions) shape = this.both(shape, this.#options(node, options, key === 'oneOf'));
     }
     // A choice without null has none, whatever stands beside it; an answer is not refused for that.
     if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null))) shape = orNull(shape);
@@ -184,10 +185,11 @@ export class SchemaReader implements DeferringShapes {
     return this.#inheritance.hasHeirs(target) && this.#inheritance.isHeir(node, target) ? this.#named(target, 'withoutHeirs') : this.shapeOf(part);
   }
 
-  #options(node: DocumentNode, options: DocumentNode): Shape {
+  #options(node: DocumentNode, options: DocumentNode, oneOf: boolean): Shape {
     const shapes = options.elements().map((option) => this.shapeOf(option));
-    const field = this.#context.direction === 'output' ? undefined : node.follow('discriminator')?.text('propertyName');
-    return unionOf(shapes, field);
+    if (this.#context.direction === 'output') return unionOf(shapes);
+    const discriminator = node.follow('discriminator')?.text('propertyName');
+    return unionOf(shapes, { ...(discriminator !== undefined && { discriminator }), ...(oneOf && { oneOf }) });
   }
 
   /** The option with its discriminator, unless it says itself what stands there. */

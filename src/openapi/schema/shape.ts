@@ -23,8 +23,7 @@ type ShapeForm =
   | { kind: 'tuple'; items: readonly Shape[]; rest: Shape; atLeast: number }
   | ObjectShape
   | { kind: 'file' }
-  /** `discriminator` names the field whose literals tell the options apart. */
-  | { kind: 'union'; options: readonly Shape[]; discriminator?: string }
+  | UnionShape
   /** All of them at once, where they could not be made one shape. */
   | { kind: 'both'; parts: readonly Shape[] }
   /** A schema with a name; recursion goes through these only. */
@@ -84,6 +83,23 @@ export interface ObjectShape {
   atMost?: number;
 }
 
+/** One of several shapes, or more of them. */
+export interface UnionShape {
+  kind: 'union';
+  options: readonly Shape[];
+  /** The field whose literals tell the options apart. */
+  discriminator?: string;
+  /** The document says `oneOf`: no value should fit two of the options. */
+  oneOf?: true;
+  /** A value that fits two of the options is refused. */
+  exclusive?: true;
+  /** Schemas that inherit from one, and that one. */
+  heirs?: true;
+}
+
+/** How the options of a union relate to each other. */
+export type UnionTraits = Pick<UnionShape, 'discriminator' | 'oneOf' | 'heirs'>;
+
 /** Whether a shape is sent or received. What is sent is checked as the document says; what is received only as far as code relies on it. */
 export type Direction = 'input' | 'output';
 
@@ -110,9 +126,10 @@ export function resolved(shape: Shape, names: NamedShapes): Shape {
 export function orNull(shape: Shape): Shape {
   if (shape.kind === 'unknown' || shape.kind === 'null') return shape;
   const { description, ...bare } = shape;
-  const options = shape.kind === 'union' && shape.discriminator === undefined ? shape.options : [bare as Shape];
+  const traits = bare.kind === 'union' && bare.discriminator === undefined ? bare : undefined;
+  const options = traits?.options ?? [bare];
   if (options.some(({ kind }) => kind === 'null')) return shape;
-  const union: Shape = { kind: 'union', options: [...options, { kind: 'null' }] };
+  const union: Shape = { ...traits, kind: 'union', options: [...options, { kind: 'null' }] };
   return description === undefined ? union : { ...union, description };
 }
 
@@ -120,8 +137,8 @@ export function orNull(shape: Shape): Shape {
 const MAX_COMPARED = 64;
 
 /** A union without needless nesting: nothing for none, the only option for one, literals side by side as one. */
-export function unionOf(options: readonly Shape[], discriminator?: string): Shape {
-  const flat = discriminator === undefined ? options.flatMap(inner) : options;
+export function unionOf(options: readonly Shape[], { discriminator, oneOf, heirs }: UnionTraits = {}): Shape {
+  const flat = discriminator === undefined ? options.flatMap((option) => inner(option, oneOf, heirs)) : options;
   const possible = flat.filter(({ kind }) => kind !== 'never');
   const open = possible.find(({ kind }) => kind === 'unknown');
   if (open) return open;
@@ -129,11 +146,14 @@ export function unionOf(options: readonly Shape[], discriminator?: string): Shap
   const distinct = merged.length > MAX_COMPARED ? merged : merged.filter((option, place) => merged.findIndex((other) => isSameShape(other, option)) === place);
   const [only] = distinct;
   if (only === undefined) return { kind: 'never' };
-  return distinct.length === 1 ? only : { kind: 'union', options: distinct, ...(discriminator !== undefined && { discriminator }) };
+  if (distinct.length === 1) return only;
+  return { kind: 'union', options: distinct, ...(discriminator !== undefined && { discriminator }), ...(oneOf && { oneOf }), ...(heirs && { heirs }) };
 }
 
-function inner(option: Shape): readonly Shape[] {
-  return option.kind === 'union' && option.discriminator === undefined && option.description === undefined ? option.options : [option];
+/** The options of an option that is a union of the same traits; of another one it is a single option. */
+function inner(option: Shape, oneOf: true | undefined, heirs: true | undefined): readonly Shape[] {
+  if (option.kind !== 'union' || option.discriminator !== undefined || option.description !== undefined) return [option];
+  return oneOf || option.oneOf || option.heirs !== heirs ? [option] : option.options;
 }
 
 function withLiteralsAsOne(options: readonly Shape[]): readonly Shape[] {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checkablePattern } from './patterns';
 import { resolved } from './shape';
-import type { ArrayShape, Direction, FieldShape, LiteralValue, NamedShapes, NumberShape, ObjectShape, Shape, StringShape } from './shape';
+import type { ArrayShape, Direction, FieldShape, LiteralValue, NamedShapes, NumberShape, ObjectShape, Shape, StringShape, UnionShape } from './shape';
 
 /** Makes zod schemas of shapes. Schemas with a name are made once, when something is first checked against them. */
 export class ZodShapes {
@@ -95,7 +95,7 @@ export class ZodShapes {
     return this.#direction === 'output' && shape.kind !== 'unknown' ? schema.nullish() : schema.optional();
   }
 
-  #union({ options, discriminator }: Extract<Shape, { kind: 'union' }>): z.ZodType {
+  #union({ options, discriminator, exclusive }: UnionShape): z.ZodType {
     const others = options.filter(({ kind }) => kind !== 'null');
     const [only] = others;
     if (only && others.length === 1) return this.of(only).nullable();
@@ -103,9 +103,13 @@ export class ZodShapes {
       const [first, ...more] = options.map((option) => this.of(resolved(option, this.#names)) as z.core.$ZodTypeDiscriminable);
       if (first) return z.discriminatedUnion(discriminator, [first, ...more]);
     }
-    return z.union(options.map((option) => this.of(option)));
+    const all = options.map((option) => this.of(option));
+    return exclusive ? z.xor(all, { error: ({ errors }) => (errors.length === 0 ? FITS_SEVERAL : undefined) }) : z.union(all);
   }
 }
+
+/** What is wrong with a value of which `oneOf` takes only one part. */
+export const FITS_SEVERAL = 'fits several of the alternatives, of which the document allows one; give the fields of one only';
 
 /** Whether an object refuses fields that it does not name. */
 export function refusesRest(rest: 'closed' | 'open' | 'unstated', direction: Direction): boolean {

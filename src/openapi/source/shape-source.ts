@@ -1,7 +1,7 @@
 import { checkablePattern } from '../schema/patterns';
 import { resolved } from '../schema/shape';
-import type { ArrayShape, Direction, FieldShape, NamedShapes, NumberShape, ObjectShape, Shape, StringShape } from '../schema/shape';
-import { CONTENT_TYPE, countWords, isCheckedFormat, loosened, refusesRest, tellsApart, DIGITS } from '../schema/to-zod';
+import type { ArrayShape, Direction, FieldShape, NamedShapes, NumberShape, ObjectShape, Shape, StringShape, UnionShape } from '../schema/shape';
+import { CONTENT_TYPE, countWords, FITS_SEVERAL, isCheckedFormat, loosened, refusesRest, tellsApart, DIGITS } from '../schema/to-zod';
 import { bracketed, called, literal, objectOf, print, quoted } from './layout';
 import type { Layout } from './layout';
 
@@ -101,7 +101,7 @@ export class ShapeSource {
     return [schema, called('.refine', '(value) => value !== undefined', quoted('must be given'))];
   }
 
-  #union({ options, discriminator }: Extract<Shape, { kind: 'union' }>): Layout {
+  #union({ options, discriminator, exclusive }: UnionShape): Layout {
     const others = options.filter(({ kind }) => kind !== 'null');
     const [only] = others;
     if (only && others.length === 1) return [this.of(only), '.nullable()'];
@@ -109,7 +109,9 @@ export class ShapeSource {
       const told = options.map((option) => this.of(resolved(option, this.#names)));
       return called('z.discriminatedUnion', quoted(discriminator), bracketed('[', told, ']'));
     }
-    return called('z.union', bracketed('[', options.map((option) => this.of(option)), ']'));
+    const all = bracketed('[', options.map((option) => this.of(option)), ']');
+    if (!exclusive) return called('z.union', all);
+    return called('z.xor', all, objectOf([['error', `({ errors }) => (errors.length === 0 ? ${print(quoted(FITS_SEVERAL))} : undefined)`]]));
   }
 }
 
