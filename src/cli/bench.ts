@@ -1,6 +1,5 @@
-import { Argument } from 'commander';
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun, wholeNumber } from './command';
+import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import type { ExitCode, Io } from './io';
 
@@ -33,10 +32,8 @@ const MAX_LARGE_USERS = 10_000_000;
 const BESIDE_LARGE = { small: 20_000, bare: 50_000 };
 
 /** `http-tasks bench`: how fast it is on this machine, beside the same calls without anything around them. */
-export function registerBenchCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'bench',
-    summary: 'measure latency, throughput, bundle size and start-up on this machine',
+export function defineBenchCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Brings up a Temporal server, the simulators and a worker of its own and off-boards invented users, beside a bare loop',
       'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
@@ -44,8 +41,11 @@ export function registerBenchCommand(program: Command, io: Io): void {
     ].join(' '),
     examples: ['http-tasks bench', 'http-tasks bench --users 100 --json', 'http-tasks bench sweep --users 2000 --pairs 3', 'http-tasks bench workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty'],
   });
+  for (const what of command.registeredArguments) {
+    what.description = 'what is measured';
+    what.choices(['user', 'sweep', 'large', 'workers']).default('user');
+  }
   command
-    .addArgument(new Argument('[what]', 'what is measured').choices(['user', 'sweep', 'large', 'workers']).default('user'))
     .addOption(literalOption('--users <count>', `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS})`))
     .addOption(literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`))
     .addOption(literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`))

@@ -1,5 +1,6 @@
 import { CancelledFailure } from '@temporalio/common';
-import { CATALOGUE_SERVICES, readSenderSettings } from '../config/settings';
+import { readSenderSettings } from '../config/settings';
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import type { SenderSettings } from '../config/sender-settings';
 import { refuseAccidentalProduction } from '../http/accidental-production';
 import { prepareRequest } from '../http/prepare-request';

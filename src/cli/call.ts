@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { catalogueTask } from './catalogue-task';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
@@ -22,10 +22,8 @@ export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTask
 }
 
 /** `http-tasks call TASK`, or `--curl COMMAND` in its place: the Test request, one call of one task. */
-export function registerCallCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'call [task]',
-    summary: 'send one task: prepare it, show it with secrets masked, ask, send, show the answer',
+export function defineCallCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Needs the keys of the service that the task calls, and no others. Asks before anything irreversible, unless --yes',
       'says so; goes to production only when PLAID_ENV=production is set. With HTTP_TASKS_SUBJECT_KEY set, a call that',

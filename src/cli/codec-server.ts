@@ -4,7 +4,7 @@ import type { CodecServer, CodecServerOptions } from '../codec/codec-server';
 import { isLoopback, parseOrigin } from '../config/base-url';
 import { requireEncryptionSettings } from '../config/encryption-settings';
 import type { AccessOptions } from './codec-server-access';
-import { addCommand, literalOption, onRun, wholeNumber } from './command';
+import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { CommandFailure, Refusal } from './errors';
 import { withInterruption } from './interruption';
@@ -25,10 +25,8 @@ const DEFAULT_UI_ORIGIN = 'http://localhost:8233';
 const MAX_PORT = 65_535;
 
 /** `http-tasks codec-server`: lets the Temporal UI and command line read and make encrypted payloads. */
-export function registerCodecServerCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'codec-server',
-    summary: 'let the Temporal UI and command line read encrypted payloads',
+export function defineCodecServerCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Serves /encode and /decode with the keys of HTTP_TASKS_ENCRYPTION_KEY until it is stopped, on this machine only unless',
       '--listen says otherwise. Of web pages only the Temporal UI may call it. With --token-file only who sends "Authorization:',

@@ -2,38 +2,45 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { nearMisses, unknownSettings } from '../config/known-settings';
 import { SettingsError } from '../config/problems';
-import { CATALOGUE_SERVICES } from '../config/settings';
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { printable, say } from './output';
 
-/** Adds one command to the program. Each command has a module of its own that exports one of these. */
-export type RegisterCommand = (program: Command, io: Io) => void;
+/** Gives a command of the program its help, options and action. Each command has a module of its own that exports one of these. */
+export type DefineCommand = (command: Command, io: Io) => void;
 
 /** What every command has. */
 export interface CommonOptions {
   json?: boolean;
 }
 
-/** How a command is named and explained. */
-export interface CommandSpec {
-  /** With its arguments: `show <task>`. */
-  usage: string;
-  /** One line, for the list of commands. */
-  summary: string;
+/** How a command is explained by its `--help`, below its summary. */
+export interface CommandHelp {
   /** Everything else a person should know before running it. */
   description?: string;
   /** Command lines that work as they stand. */
   examples: readonly string[];
 }
 
-/** Makes a command with `--json` and its examples under `--help`. */
-export function addCommand(parent: Command, spec: CommandSpec): Command {
-  return parent
-    .command(spec.usage)
-    .summary(spec.summary)
-    .description(spec.description === undefined ? spec.summary : `${spec.summary}\n\n${spec.description}`)
-    .addHelpText('after', ['', 'Examples:', ...spec.examples.map((line) => `  $ ${line}`)].join('\n'));
+/** How a sub-command is named and explained. */
+export interface CommandSpec extends CommandHelp {
+  /** With its arguments: `show <task>`. */
+  usage: string;
+  /** One line, for the list of commands. */
+  summary: string;
+}
+
+/** Adds a sub-command with its help. */
+export function addCommand(parent: Command, { usage, summary, ...help }: CommandSpec): Command {
+  return describeCommand(parent.command(usage).summary(summary), help);
+}
+
+/** Adds the description and the examples to the `--help` of a command that has its summary. */
+export function describeCommand(command: Command, { description, examples }: CommandHelp): Command {
+  return command
+    .description([command.summary(), ...(description === undefined ? [] : [description])].join('\n\n'))
+    .addHelpText('after', ['', 'Examples:', ...examples.map((line) => `  $ ${line}`)].join('\n'));
 }
 
 /** Says what a command does; called last, since it also adds the options that all commands share. */
@@ -42,12 +49,17 @@ export function onRun<Options extends CommonOptions>(
   io: Io,
   run: (options: Options, args: readonly string[]) => Promise<ExitCode>,
 ): void {
-  command.option('--json', 'print exactly one JSON document on stdout').action(async () => {
+  addJsonOption(command).action(async () => {
     // `sweep --json status ID`: what belongs to every command may stand before a command's own name.
     const { json } = command.optsWithGlobals<CommonOptions>();
     checkNames(io);
     io.exitCode = await run({ ...command.opts<Options>(), ...(json && { json }) }, command.args);
   });
+}
+
+/** Adds the option that every command has. */
+export function addJsonOption(command: Command): Command {
+  return command.option('--json', 'print exactly one JSON document on stdout');
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { addOpenApiOptions } from './openapi-tasks';
@@ -20,10 +20,8 @@ export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiT
 const DEFAULT_PORT = '4040';
 
 /** `http-tasks console`: the gateway and its page, until they are stopped. */
-export function registerConsoleCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'console',
-    summary: 'open the gateway and its web page: search, prepare, test and copy calls; follow runs',
+export function defineConsoleCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Listens on this machine only, unless --host says otherwise. Every request needs the token in HTTP_TASKS_CONSOLE_TOKEN,',
       'or the one that is made for this run: open the printed link, which carries it. It calls only tasks of the catalogue',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun, wholeNumber } from './command';
+import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 
@@ -20,10 +20,8 @@ const MAX_SEED = 2 ** 31 - 1;
 const MAX_CONCURRENCY = 100;
 
 /** `http-tasks demo`: the whole of it on this machine, under faults, with a verdict from the providers' side. */
-export function registerDemoCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'demo',
-    summary: 'off-board invented users on this machine, under faults, and judge the outcome',
+export function defineDemoCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Brings up a Temporal server, the simulators of Plaid and Batch and a worker of its own, off-boards every user of the',
       'file while the simulators lose answers, stall, refuse and slow down, and judges the outcome by what the simulators',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { EXAMPLE_USERS } from './demo';
 import type { Io } from './io';
@@ -9,10 +9,8 @@ interface DevCommandOptions extends CommonOptions {
 }
 
 /** `http-tasks dev`: everything up on this machine, to try things out, until it is stopped. */
-export function registerDevCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'dev',
-    summary: 'bring up Temporal with its UI, both simulators and a worker on this machine',
+export function defineDevCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'For trying things out: prints the address of the Temporal UI, the settings to paste into another terminal and a run to',
       'start. Settings for Temporal, Plaid and Batch in the environment are ignored, the ledger is a temporary one, and',

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { FLOWS } from '../oracle/cell';
 import type { Flow } from '../oracle/cell';
-import { addCommand, literalOption, onRun, wholeNumber } from './command';
+import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
@@ -31,10 +31,8 @@ const DEFAULT_KILLS = '30';
 const MAX_KILLS = 1_000;
 
 /** `http-tasks faults`: every fault at every call, judged by an oracle that shares no code with what it judges. */
-export function registerFaultsCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'faults',
-    summary: 'let every fault happen at every call, and judge what became of each user',
+export function defineFaultsCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Brings up a Temporal server, the simulators and workers of its own, and off-boards a user for each cell of the matrix:',
       'every call of a single run and of a sweep, every fault, the first time, twice and always, with onFailure "continue"',

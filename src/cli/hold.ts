@@ -6,11 +6,8 @@ import type { HoldOptions } from './hold/hold-options';
 import type { ExitCode, Io } from './io';
 
 /** `http-tasks hold …`: legal holds in the ledger. While one names a user, nothing of the user is removed. */
-export function registerHoldCommand(program: Command, io: Io): void {
-  const hold = program
-    .command('hold')
-    .summary('keep users from being removed: add, check, list and remove legal holds')
-    .description('Legal holds. A hold on any ID of a user forbids every destructive call that names this ID, also in runs in progress.');
+export function defineHoldCommand(hold: Command, io: Io): void {
+  hold.description('Legal holds. A hold on any ID of a user forbids every destructive call that names this ID, also in runs in progress.');
   registerAdd(hold, io);
   registerCheck(hold, io);
   registerList(hold, io);

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { addImportDecisions } from './openapi-tasks';
@@ -17,10 +17,8 @@ export interface ImportOptions extends CommonOptions, ImportDecisions {
 }
 
 /** `http-tasks import SPEC`: the operations of an OpenAPI document, listed, written as definitions, or loaded. */
-export function registerImportCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'import <spec>',
-    summary: "list an OpenAPI document's operations, and make tasks of them",
+export function defineImportCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description:
       'Without an option it lists the operations of a document (OpenAPI 3.0 or 3.1, JSON or YAML, a file or a URL). With --operation it writes an editable definition of each into --out, or to stdout. With --all it makes a task of every operation, as tasksFromOpenApi does at run time, and reports what could not be one and what the document leaves to be decided. Contacts nobody but for a document at a URL.',
     examples: [

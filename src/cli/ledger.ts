@@ -6,11 +6,8 @@ import { withWorkersLedger } from './open-ledger';
 import { print, printJson } from './output';
 
 /** `http-tasks ledger …`: what is done to the ledger itself. */
-export function registerLedgerCommand(program: Command, io: Io): void {
-  const ledger = program
-    .command('ledger')
-    .summary('migrate the ledger to the schema of this version')
-    .description('The ledger that HTTP_TASKS_LEDGER_URL names. Workers and other commands migrate it too when their database user may.');
+export function defineLedgerCommand(ledger: Command, io: Io): void {
+  ledger.description('The ledger that HTTP_TASKS_LEDGER_URL names. Workers and other commands migrate it too when their database user may.');
   registerMigrate(ledger, io);
 }
 

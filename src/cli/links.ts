@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { addTemporalOptions } from './temporal-options';
@@ -11,10 +11,8 @@ export interface LinksOptions extends CommonOptions, TemporalOptions {
 }
 
 /** `http-tasks links`: links to the Temporal UI's forms, with everything filled in but the id. */
-export function registerLinksCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'links',
-    summary: 'print links that open the Temporal UI with a run to start already filled in',
+export function defineLinksCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'A link for each workflow, with its type, the task queue and an example input that changes nothing; you edit it, give the',
       'run an id and press Start. The UI copies the input from a run that the command starts with a long delay and terminates at',

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { readLedgerSettings } from '../config/ledger-settings';
 import { createSubjectHasher, isKeyedHash } from '../ledger/subject';
-import { addCommand, literalOption, onRun, wholeNumber } from './command';
+import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
@@ -23,10 +23,8 @@ const DEFAULT_LIMIT = '50';
 const MOST_RUNS = 10_000;
 
 /** `http-tasks list-runs`: finds runs of the off-boarding workflows by their search attributes. Changes nothing. */
-export function registerListRunsCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'list-runs',
-    summary: 'find runs by how they stand, by sweep or by user',
+export function defineListRunsCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Asks the Temporal server, newest first. A run of one user is found under the first of its ids: plaidUserId,',
       'plaidUserToken, batchUserId. --user turns an id into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',

@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
 import { Catalogue } from '../tasks/catalogue';
-import { addCommand, onRun } from './command';
+import { describeCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
-import { printJson, printTable, say } from './output';
+import { printJson, say } from './output';
+import { printTable } from './table';
 
 /** `http-tasks list [query]`: the tasks of the catalogue. Needs no settings and contacts nobody. */
-export function registerListCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'list [query]',
-    summary: 'list the HTTP tasks',
+export function defineListCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: 'With a query only those whose name, summary, path or tags hold each of its words.',
     examples: ['http-tasks list', 'http-tasks list "batch removal"', 'http-tasks list --json'],
   });

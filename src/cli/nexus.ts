@@ -17,8 +17,8 @@ const DEFAULT_ENDPOINT = 'offboarding';
 const ENDPOINT_NAME = /^[A-Za-z][A-Za-z0-9-]*[A-Za-z0-9]$/;
 
 /** `http-tasks nexus setup`: what callers in other namespaces need. */
-export function registerNexusCommand(program: Command, io: Io): void {
-  const nexus = program.command('nexus').summary('let workflows of other namespaces call the off-boarding').description('The Nexus service "offboarding" is served by every worker; callers need an endpoint that leads to it.');
+export function defineNexusCommand(nexus: Command, io: Io): void {
+  nexus.description('The Nexus service "offboarding" is served by every worker; callers need an endpoint that leads to it.');
   const command = addCommand(nexus, {
     usage: 'setup',
     summary: 'create the Nexus endpoint that leads to the workers, or compare the one that is there',

@@ -2,7 +2,8 @@ import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import { isGood } from '../policy/offboard-result';
 import type { Outcome } from '../policy/outcome';
 import type { Io } from './io';
-import { paint, print, printable, printLines, printTable, say } from './output';
+import { paint, print, printable, printLines, say } from './output';
+import { printTable } from './table';
 
 /** Prints how an off-boarding ended: a row for each step, then what a person has to know or do. */
 export function printOffboarding(io: Io, result: OffboardResult): void {

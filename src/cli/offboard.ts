@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
-import { addCommand, onRun } from './command';
+import { describeCommand, onRun } from './command';
 import type { Io } from './io';
 import { addOffboardOptions, readOffboardInput } from './offboard-options';
 import type { OffboardOptions } from './offboard-options';
 import { addTemporalOptions } from './temporal-options';
 
 /** `http-tasks offboard`: starts (or joins) the run that off-boards one user, and follows it to its end. */
-export function registerOffboardCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'offboard',
-    summary: 'off-board one user from Plaid and Batch',
+export function defineOffboardCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'Needs a Temporal server, a worker (http-tasks worker) and HTTP_TASKS_SUBJECT_KEY, from which the workflow id is made;',
       'no keys of a provider. A run for the same user with the same input that is still going on is joined, not repeated.',

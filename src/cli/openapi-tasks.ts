@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { bindingLine, keyBindings } from '../config/key-bindings';
-import { CATALOGUE_SERVICES } from '../config/settings';
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import type { OpenApiOptions } from '../openapi/options';
 import { Catalogue, CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';

@@ -1,8 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { styleText } from 'node:util';
-import Table from 'cli-table3';
 import { escapedJson, printable, printableLines } from '../policy/printable';
-import { fitColumns } from './fit-columns';
 import type { Io } from './io';
 import { oneLine } from './one-line';
 
@@ -45,27 +43,6 @@ export function printExactly({ stdout }: Io, text: string): boolean {
   return stdout.write(stdout.isTTY ? printableLines(text) : text);
 }
 
-const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
-
-/**
- * Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words.
- * Without it, a table that is wider than the terminal is wrapped to fit.
- */
-export function printTable(io: Io, head: readonly string[], rows: readonly (readonly string[])[], widths?: readonly number[]): void {
-  const shown = rows.map((row) => row.map((cell) => coloured(cell, printableLines)));
-  const fitted = widths ?? (io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined);
-  const table = new Table({
-    head: head.map((title) => coloured(paint(io, 'bold', title), printable)),
-    // The library's own colours would ignore NO_COLOR.
-    style: { head: [], border: [] },
-    chars: NO_LINES_BETWEEN_ROWS,
-    ...(fitted && { colWidths: [...fitted], wordWrap: true }),
-  });
-  table.push(...shown);
-  // Cells are safe by now, and the rest is the library's.
-  io.stdout.write(`${table.toString()}\n`);
-}
-
 /** Marks our own colours: a number that text from outside cannot know. */
 const OURS = randomInt(1e12);
 const SPLIT = '|';
@@ -88,7 +65,7 @@ function ours(colour: string): string {
 }
 
 /** Text as it may reach a terminal: made safe, with the colours of {@link paint} and no others. */
-function coloured(text: string, safe: (text: string) => string): string {
+export function coloured(text: string, safe: (text: string) => string): string {
   const parts = text.split(OUR_COLOUR);
   // Every second part is what was captured: the numbers of one of our colours.
   return parts.map((part, index) => (index % 2 === 0 ? safe(part) : `\u001b[${part}m`)).join('');

@@ -1,70 +1,18 @@
 import { Command, CommanderError } from 'commander';
-import { registerBenchCommand } from './bench';
-import { registerCallCommand } from './call';
-import { registerCodecServerCommand } from './codec-server';
-import type { RegisterCommand } from './command';
-import { registerConsoleCommand } from './console';
-import { registerDemoCommand } from './demo';
-import { registerDevCommand } from './dev';
-import { Refusal, reportOf } from './errors';
-import { registerFaultsCommand } from './faults';
-import { registerHoldCommand } from './hold';
-import { registerImportCommand } from './import';
-import type { ExitCode, Io } from './io';
-import { registerLedgerCommand } from './ledger';
-import { registerLinksCommand } from './links';
-import { registerListCommand } from './list';
-import { registerListRunsCommand } from './list-runs';
-import { registerNexusCommand } from './nexus';
-import { registerOffboardCommand } from './offboard';
-import { printJson, sayLines } from './output';
 import { printableLines } from '../policy/printable';
+import { addJsonOption } from './command';
+import { COMMANDS } from './command-list';
+import { Refusal, reportOf } from './errors';
+import type { ExitCode, Io } from './io';
+import { printJson, sayLines } from './output';
 import { packageVersion } from './package-version';
-import { registerRateCommand } from './rate';
-import { registerReceiptsCommand } from './receipts';
-import { registerScheduleCommand } from './schedule';
-import { registerShowCommand } from './show';
-import { registerSimulateCommand } from './simulate';
-import { registerSnippetCommand } from './snippet';
-import { registerStopCommands } from './stop';
-import { registerSweepCommand } from './sweep';
-import { registerVerifyCommand } from './verify';
 import { wantsJson } from './wants-json';
-import { registerWorkerCommand } from './worker';
-
-/** In the order in which `--help` lists them. */
-const COMMANDS: readonly RegisterCommand[] = [
-  registerDemoCommand,
-  registerDevCommand,
-  registerBenchCommand,
-  registerFaultsCommand,
-  registerWorkerCommand,
-  registerSimulateCommand,
-  registerCodecServerCommand,
-  registerListCommand,
-  registerShowCommand,
-  registerCallCommand,
-  registerSnippetCommand,
-  registerConsoleCommand,
-  registerImportCommand,
-  registerOffboardCommand,
-  registerSweepCommand,
-  registerScheduleCommand,
-  registerListRunsCommand,
-  registerLinksCommand,
-  registerNexusCommand,
-  registerReceiptsCommand,
-  registerVerifyCommand,
-  registerHoldCommand,
-  registerLedgerCommand,
-  registerRateCommand,
-  registerStopCommands,
-];
 
 /** Runs one command line and answers its exit code; never rejects. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<ExitCode> {
   const program = buildProgram(io);
   try {
+    await addCommands(program, argv, io);
     await program.parseAsync([...argv], { from: 'user' });
     return io.exitCode;
   } catch (error) {
@@ -89,8 +37,18 @@ function buildProgram(io: Io): Command {
       writeErr: (text) => io.stderr.write(printableLines(text)),
       outputError: () => undefined,
     });
-  for (const register of COMMANDS) register(program, io);
   return program;
+}
+
+/** Adds all commands. Only the one that a command line names is complete; the others are listed, which loads nothing. */
+async function addCommands(program: Command, argv: readonly string[], io: Io): Promise<void> {
+  const [first, second] = argv.filter((word) => !word.startsWith('-'));
+  const named = first === 'help' ? second : first;
+  for (const { usage, summary, isGroup, load } of COMMANDS) {
+    const command = program.command(usage).summary(summary);
+    if (command.name() === named) (await load())(command, io);
+    else if (!isGroup) addJsonOption(command);
+  }
 }
 
 function usageRefusal(error: CommanderError): Refusal {

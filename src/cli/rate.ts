@@ -7,17 +7,15 @@ import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { withWorkersLedger } from './open-ledger';
-import { print, printJson, printable, printTable, say } from './output';
+import { print, printJson, printable, say } from './output';
+import { printTable } from './table';
 import { keyName, rateDocument, rateSentence } from './rate/rate-words';
 
 const MOST_CALLS = 60_000_000;
 
 /** `http-tasks rate …`: the standing limits on calls, for all workers of a ledger. */
-export function registerRateCommand(program: Command, io: Io): void {
-  const rate = program
-    .command('rate')
-    .summary('show, set and clear the standing limits on calls to a provider')
-    .description(
+export function defineRateCommand(rate: Command, io: Io): void {
+  rate.description(
       'A standing limit holds for all calls under one key, of sweeps and of single runs, of all workers of this ledger, until it is ' +
         'cleared. The rate of a sweep (sweep --rate, sweep rate) limits sweeps only and ends with its sweep; the lowest counts.',
     );

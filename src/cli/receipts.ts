@@ -1,14 +1,12 @@
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { Io } from './io';
 import { refuseBesideBundle, wantedFrom } from './receipts/receipt-options';
 import type { ReceiptsOptions } from './receipts/receipt-options';
 
 /** `http-tasks receipts ID`: what the ledger knows about one sweep, run, user or call. Changes nothing. */
-export function registerReceiptsCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'receipts <id>',
-    summary: 'show or export the receipts of a sweep, a run, a user, or a single call',
+export function defineReceiptsCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'ID is the id of a sweep, a workflow id, its part behind "offboard-", the id of a user at Plaid or Batch (for every',
       'run, sweep and call about that user), or the run id that http-tasks call printed. The table shows the first 50',

@@ -18,11 +18,8 @@ interface NamedOptions extends CommonOptions, TemporalOptions {
 type NamedAction = (io: Io, name: string, options: NamedOptions) => Promise<ExitCode>;
 
 /** `http-tasks schedule`: sweeps that Temporal starts by itself, for example each night. */
-export function registerScheduleCommand(program: Command, io: Io): void {
-  const schedule = program
-    .command('schedule')
-    .summary('have sweeps started regularly: create, list, show, trigger, pause, resume, backfill, delete')
-    .description('Schedules of sweeps. They are Temporal Schedules, which show and work in the Temporal UI as well.');
+export function defineScheduleCommand(schedule: Command, io: Io): void {
+  schedule.description('Schedules of sweeps. They are Temporal Schedules, which show and work in the Temporal UI as well.');
   registerCreate(schedule, io);
   registerNamed(schedule, io, SHOW, async () => (await actions()).showSchedule);
   registerList(schedule, io);

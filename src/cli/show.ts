@@ -1,17 +1,16 @@
 import type { Command } from 'commander';
 import { catalogueTask } from './catalogue-task';
-import { addCommand, onRun } from './command';
+import { describeCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
-import { paint, print, printJson, printLines, printTable } from './output';
+import { paint, print, printJson, printLines } from './output';
+import { printTable } from './table';
 import { fieldRows, taskReference } from '../reference/task-reference';
 import type { TaskReference } from '../reference/task-reference';
 
 /** `http-tasks show TASK`: the reference of one task. Needs no settings and contacts nobody. */
-export function registerShowCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'show <task>',
-    summary: 'show the reference of one task: fields, effect, failures, limits',
+export function defineShowCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     examples: ['http-tasks show plaid.userItemsRemove', 'http-tasks show batch.customDataDelete --json'],
   });
   onRun<CommonOptions>(command, io, async ({ json }, [name = '']) => {

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { Simulators, SimulatorsOptions } from '../simulators/start-simulators';
-import { addCommand, literalOption, onRun, wholeNumber } from './command';
+import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { CommandFailure } from './errors';
 import { withInterruption } from './interruption';
 import type { Io } from './io';
-import { print, printJson, printTable, say } from './output';
-import { seedUsers } from './simulate-users';
+import { print, printJson, say } from './output';
+import { printTable } from './table';
 import { simulatorSettings } from './simulator-settings';
 
 interface SimulateOptions extends CommonOptions {
@@ -25,10 +25,8 @@ const HOUR_MS = 3_600_000;
 const MAX_RATE = 1_000_000;
 
 /** `http-tasks simulate`: stand-ins for Plaid and Batch on this machine until they are stopped. */
-export function registerSimulateCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'simulate',
-    summary: 'run stand-ins for Plaid and Batch on this machine',
+export function defineSimulateCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description:
       'They keep their state in memory and take invented keys, which are printed together with the settings to export. Control them under /__sim/ (users, faults, settings, state, calls, reset). A port of 0 takes any free one.',
     examples: [
@@ -48,7 +46,7 @@ export function registerSimulateCommand(program: Command, io: Io): void {
 
 async function simulate(io: Io, options: SimulateOptions): Promise<0> {
   const settings = simulatorOptions(options);
-  const users = options.users === undefined ? undefined : await seedUsers(options.users);
+  const users = options.users === undefined ? undefined : await (await import('./simulate-users.js')).seedUsers(options.users);
   const simulators = await start({
     ...settings,
     plaid: { ...settings.plaid, users: users?.plaid },

@@ -4,7 +4,7 @@ import { readQueueSettings } from '../config/settings';
 import { SNIPPET_LANGUAGES } from '../reference/snippets/snippets';
 import type { SnippetLanguage } from '../reference/snippets/snippets';
 import { catalogueTask } from './catalogue-task';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
@@ -19,10 +19,8 @@ interface SnippetOptions extends CommonOptions, TemporalOptions {
 }
 
 /** `http-tasks snippet TASK`: one call as code or as a command. Needs no keys and contacts nobody. */
-export function registerSnippetCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'snippet <task>',
-    summary: 'write a call down as code or as a command that runs as it is',
+export function defineSnippetCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       'workflow: TypeScript for a workflow of yours; client: a TypeScript program that has a worker make the call; temporal and',
       'call: for the command lines of Temporal and of this package; curl: to the provider itself, with $NAME for each secret.',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Stop } from '../ledger/ledger';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
@@ -24,16 +24,9 @@ interface StartOptions extends CommonOptions, TemporalOptions {
   resume?: boolean;
 }
 
-/** `http-tasks stop|start`: the kill switch of a ledger, for all its workers. */
-export function registerStopCommands(program: Command, io: Io): void {
-  registerStop(program, io);
-  registerStart(program, io);
-}
-
-function registerStop(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'stop',
-    summary: 'stop every call that changes something, of all workers of this ledger',
+/** `http-tasks stop`: the kill switch of a ledger, for all its workers. */
+export function defineStopCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description:
       'Within five seconds no worker sends such a call any more. Sweeps pause (pausedBecause: stopped), single runs wait, and ' +
       'nothing fails because of it, but deadlines go on. Reads continue. Needs the HTTP_TASKS_LEDGER_URL and HTTP_TASKS_SUBJECT_KEY of the workers.',
@@ -55,10 +48,9 @@ function registerStop(program: Command, io: Io): void {
   });
 }
 
-function registerStart(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'start',
-    summary: 'lift the stop, and resume the sweeps that it paused',
+/** `http-tasks start`: lifts the stop. */
+export function defineStartCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: 'Runs that wait continue within seconds. Sweeps that were paused for another reason stay paused.',
     examples: ['http-tasks start', 'http-tasks start --no-resume'],
   });

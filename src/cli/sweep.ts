@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addCommand, onRun } from './command';
+import { describeCommand, onRun } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
 import { flagOf } from './sweep/plan-options';
@@ -11,10 +11,8 @@ import type { SweepOptions } from './sweep/sweep-options';
 import { addTemporalOptions } from './temporal-options';
 
 /** `http-tasks sweep`: off-boards everybody whom a source names; its sub-commands look at a sweep and steer it. */
-export function registerSweepCommand(program: Command, io: Io): void {
-  const sweep = addCommand(program, {
-    usage: 'sweep',
-    summary: 'off-board all users of a file or a configured query; look at such a sweep and steer it',
+export function defineSweepCommand(sweep: Command, io: Io): void {
+  describeCommand(sweep, {
     description: [
       'Starts the workflow offboardUsers; a worker does the work. A file on this machine is streamed into the ledger',
       '(HTTP_TASKS_LEDGER_URL, HTTP_TASKS_SUBJECT_KEY and PLAID_ENV have to be those of the worker), counted and checked',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addCommand, literalOption, onRun } from './command';
+import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
@@ -13,10 +13,8 @@ interface VerifyOptions extends CommonOptions, TemporalOptions {
 }
 
 /** `http-tasks verify SWEEP`: checks that the receipts of a sweep are those that were sealed at its end. */
-export function registerVerifyCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'verify [sweep]',
-    summary: 'check that the receipts of a sweep are those that were sealed',
+export function defineVerifyCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description: [
       "Recomputes the Merkle root from the ledger and compares it with the one in the result of the sweep's own run at Temporal,",
       "or with --root; also compares the sweep's row (status, users, counts, run) with that result. Names every receipt that was",

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { DEFAULT_LEDGER_URL, readLedgerUrl } from '../config/ledger-settings';
-import { CATALOGUE_SERVICES } from '../config/settings';
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import { LedgerSettingError } from '../ledger/setting-error';
 import type { RecordedEnvironment, ServiceEnvironment } from '../ledger/worker-environments';

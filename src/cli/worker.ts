@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addCommand, onRun } from './command';
+import { describeCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { printJson } from './output';
@@ -8,10 +8,8 @@ import { addTemporalOptions, temporalEnv } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
 
 /** `http-tasks worker`: polls the task queue until it is asked to stop. */
-export function registerWorkerCommand(program: Command, io: Io): void {
-  const command = addCommand(program, {
-    usage: 'worker',
-    summary: 'run a worker for all tasks and workflows of the package',
+export function defineWorkerCommand(command: Command, io: Io): void {
+  describeCommand(command, {
     description:
       'Reads its settings from the environment and reports everything that is missing before it polls. Logs to stderr. Ctrl-C ends it after the calls in flight. HTTP_TASKS_SERVICES chooses services; only those need keys.',
     examples: ['HTTP_TASKS_SERVICES=batch http-tasks worker', 'TEMPORAL_ADDRESS=localhost:7233 http-tasks worker'],

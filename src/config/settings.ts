@@ -1,5 +1,5 @@
 import { CATALOGUE } from '../tasks/catalogue';
-import type { HttpTask } from '../tasks/define';
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import type { ServiceDefinition } from '../tasks/service';
 import { AllowedOrigins } from './allowed-origins';
 import { parseOrigin } from './base-url';
@@ -65,11 +65,6 @@ export interface Settings extends QueueSettings {
   /** What may leave this machine without TLS, as HTTP_TASKS_ALLOW_PLAINTEXT lists it. */
   allowedPlaintext: readonly string[];
 }
-
-/** The services of the catalogue, in its order; the generic one needs no credentials. */
-export const CATALOGUE_SERVICES: readonly ServiceDefinition[] = Object.freeze([
-  ...new Set(CATALOGUE.map((task: HttpTask) => task.service)),
-]);
 
 /**
  * Reads everything a worker needs. `HTTP_TASKS_SERVICES` (comma list of names) chooses services; only those must have

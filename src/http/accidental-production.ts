@@ -1,6 +1,6 @@
 import type { Env } from '../config/env';
 import { SettingsError } from '../config/problems';
-import { CATALOGUE_SERVICES } from '../config/settings';
+import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import type { ServiceDefinition } from '../tasks/service';
 
 /**

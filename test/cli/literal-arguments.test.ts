@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import fc from 'fast-check';
-import { registerOffboardCommand } from '../../src/cli/offboard';
+import { defineOffboardCommand } from '../../src/cli/offboard';
 import { addOffboardOptions, readOffboardInput } from '../../src/cli/offboard-options';
 import type { OffboardOptions } from '../../src/cli/offboard-options';
 import { processIo } from '../../src/cli/io';
@@ -84,7 +84,7 @@ describe('an option takes its argument as it stands', () => {
 
   it('asks for JSON only where --json is not the argument of an option', () => {
     const program = new Command();
-    registerOffboardCommand(program, processIo());
+    defineOffboardCommand(program.command('offboard'), processIo());
     expect(wantsJson(program, ['offboard', '--note', '--json'])).toBe(false);
     expect(wantsJson(program, ['offboard', '--note', '--json', '--json'])).toBe(true);
     expect(wantsJson(program, ['offboard', '--note=x', '--bogus', '--json'])).toBe(true);

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { processIo } from '../../src/cli/io';
-import { registerScheduleCommand } from '../../src/cli/schedule';
+import { defineScheduleCommand } from '../../src/cli/schedule';
 import { addScheduleOptions, readSchedule, readScheduledInput } from '../../src/cli/schedule/schedule-options';
 import type { CreateOptions } from '../../src/cli/schedule/schedule-options';
-import { registerSweepCommand } from '../../src/cli/sweep';
+import { defineSweepCommand } from '../../src/cli/sweep';
 import { readSourceArgument } from '../../src/cli/sweep/source-argument';
 import { addSweepOptions, readWantedSweep } from '../../src/cli/sweep/sweep-options';
 import type { SweepOptions } from '../../src/cli/sweep/sweep-options';
@@ -223,8 +223,8 @@ describe('a schedule', () => {
 describe('--json among sub-commands', () => {
   it('is asked for only where it is no argument', () => {
     const program = new Command();
-    registerSweepCommand(program, processIo());
-    registerScheduleCommand(program, processIo());
+    defineSweepCommand(program.command('sweep'), processIo());
+    defineScheduleCommand(program.command('schedule'), processIo());
     expect(wantsJson(program, ['sweep', 'status', 'id', '--json'])).toBe(true);
     expect(wantsJson(program, ['sweep', '--json', 'status', 'id'])).toBe(true);
     expect(wantsJson(program, ['sweep', 'approve', 'id', '--by', '--json'])).toBe(false);

@@ -13,7 +13,7 @@ import type { Source } from '../../src/sources/source';
 import { CATALOGUE, Catalogue } from '../../src/tasks/catalogue';
 import { defineHttpTask } from '../../src/tasks/define';
 import { defineService } from '../../src/tasks/service';
-import { httpService } from '../../src/tasks/http/tasks';
+import { httpService } from '../../src/tasks/http/service';
 import { allOf, failureOf, rowsOf } from './reading';
 
 type Answer = (url: URL, response: ServerResponse) => void;

@@ -1,5 +1,6 @@
 import type { Io } from '../io';
-import { paint, printTable } from '../output';
+import { paint } from '../output';
+import { printTable } from '../table';
 import type { Figure, Figures } from './figures';
 
 /** Prints figures with their limits, and what each is by `words`. */

@@ -2,7 +2,8 @@ import { isGood } from '../../policy/offboard-result';
 import type { CompensationLine, OffboardResult, StepResult } from '../../policy/offboard-result';
 import type { Outcome, RunStatus } from '../../policy/outcome';
 import type { Io } from '../io';
-import { paint, print, printable, printLines, printTable } from '../output';
+import { paint, print, printable, printLines } from '../output';
+import { printTable } from '../table';
 import type { FaultSummary } from './provider-state';
 import type { RunOfUser } from './verdict';
 

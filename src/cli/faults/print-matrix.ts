@@ -1,7 +1,8 @@
 import { CALLS, FLOWS } from '../../oracle/cell';
 import type { Flow } from '../../oracle/cell';
 import type { Io } from '../io';
-import { paint, print, printTable } from '../output';
+import { paint, print } from '../output';
+import { printTable } from '../table';
 import { MARKS } from './results';
 import type { FaultResults, MatrixRow } from './results';
 

@@ -3,7 +3,8 @@ import type { ServiceDefinition } from '../../tasks/service';
 import { bindingLine, keyBindings } from '../../config/key-bindings';
 import type { CommonOptions } from '../command';
 import type { Io } from '../io';
-import { print, printJson, printTable, say } from '../output';
+import { print, printJson, say } from '../output';
+import { printTable } from '../table';
 
 /** An operation as it is listed. */
 export interface ListedOperation extends OperationSummary {

@@ -7,7 +7,7 @@ import type { ReadApi } from '../../openapi/read-api';
 import { TaskSearch } from '../../openapi/search';
 import { sourceFiles } from '../../openapi/source/task-source';
 import { tasksFromOpenApi } from '../../openapi/tasks-from-openapi';
-import { CATALOGUE_SERVICES } from '../../config/settings';
+import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
 import { CommandFailure, Refusal } from '../errors';
 import type { ImportOptions } from '../import';
 import type { ExitCode, Io } from '../io';

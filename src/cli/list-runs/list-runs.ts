@@ -4,7 +4,8 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import type { SearchAttribute } from '../../policy/search-attributes';
 import { CommandFailure } from '../errors';
 import type { ExitCode, Io } from '../io';
-import { printJson, printTable, say } from '../output';
+import { printJson, say } from '../output';
+import { printTable } from '../table';
 import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
 

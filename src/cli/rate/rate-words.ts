@@ -1,6 +1,6 @@
 import type { RateKey, RateRow, SweepRate } from '../../ledger/sweeps/rate-ledger';
 import { rateInForce } from '../../policy/rate-in-force';
-import { CATALOGUE_SERVICES } from '../../config/settings';
+import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
 import { printable } from '../output';
 
 /** Rates below this share of a limit are those of a provider that refused calls. */

@@ -3,7 +3,8 @@ import type { Client, ScheduleDescription, ScheduleSummary } from '@temporalio/c
 import { optionalDateToTs } from '@temporalio/common/lib/time';
 import { CommandFailure } from '../errors';
 import type { ExitCode, Io } from '../io';
-import { print, printJson, printTable, printable, say } from '../output';
+import { print, printJson, printable, say } from '../output';
+import { printTable } from '../table';
 import { requireWorker } from '../pollers';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { withTemporal } from '../temporal-client';

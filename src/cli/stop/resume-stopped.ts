@@ -1,6 +1,5 @@
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { Io } from '../io';
-import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
 
 /** Sweeps that a stop had paused. */
@@ -24,6 +23,7 @@ export async function resumeStopped(
   const paused = (await sweeps.list({ limit: LATEST_SWEEPS })).filter(({ status, pausedBecause }) => status === 'paused' && pausedBecause === 'stopped');
   if (paused.length === 0) return { resumed: [], paused: [] };
   const result: ResumedSweeps = { resumed: [], paused: [] };
+  const { withTemporal } = await import('../temporal-client.js');
   try {
     await withTemporal(io, temporal, async (client) => {
       for (const { sweepId, claimedBy } of paused) {

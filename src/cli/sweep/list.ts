@@ -1,6 +1,7 @@
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
-import { paint, printJson, printTable, say } from '../output';
+import { paint, printJson, say } from '../output';
+import { printTable } from '../table';
 import { count } from './reading-report';
 
 /** Prints the latest sweeps of the ledger. */

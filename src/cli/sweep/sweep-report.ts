@@ -6,7 +6,8 @@ import type { RejectedRow, SnapshotReport, SourceColumns } from '../../policy/sn
 import type { OutcomeCounts, SweepProgress, SweepResult, SweepStatus } from '../../policy/sweep-result';
 import { WORST_FIRST } from '../../policy/worst-outcome';
 import type { ExitCode, Io } from '../io';
-import { paint, print, printable, printTable, say } from '../output';
+import { paint, print, printable, say } from '../output';
+import { printTable } from '../table';
 import { count, counted, reportLines, sourceText } from './reading-report';
 
 /** How a sweep stands or ended, as `--json` prints it. */

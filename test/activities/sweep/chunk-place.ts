@@ -4,7 +4,8 @@ import type { ChunkDependencies } from '../../../src/activities/sweep/chunk-depe
 import type { ChunkInput, ChunkPlan, ChunkResult } from '../../../src/activities/sweep/contract';
 import { ProcessLimits } from '../../../src/activities/sweep/process-limits';
 import { runChunk } from '../../../src/activities/sweep/run-chunk';
-import { CATALOGUE_SERVICES, readSettings } from '../../../src/config/settings';
+import { readSettings } from '../../../src/config/settings';
+import { CATALOGUE_SERVICES } from '../../../src/tasks/catalogue-services';
 import { createTaskSender } from '../../../src/http/send-task';
 import type { OpenedLedger } from '../../../src/ledger/open-ledger';
 import { createSubjectHasher } from '../../../src/ledger/subject';

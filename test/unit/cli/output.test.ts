@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
-import { paint, print, printExactly, printJson, printLines, printTable, say, sayLines, sayOver } from '../../../src/cli/output';
+import { paint, print, printExactly, printJson, printLines, say, sayLines, sayOver } from '../../../src/cli/output';
+import { printTable } from '../../../src/cli/table';
 import type { Io } from '../../../src/cli/io';
 import { escapedJson, printable, printableLines } from '../../../src/policy/printable';
 

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KNOWN_SETTINGS, nearMisses, unknownSettings } from '../../../src/config/known-settings';
-import { CATALOGUE_SERVICES, readWorkerSettings } from '../../../src/config/settings';
+import { readWorkerSettings } from '../../../src/config/settings';
+import { CATALOGUE_SERVICES } from '../../../src/tasks/catalogue-services';
 import { SettingsError } from '../../../src/config/problems';
 
 const SRC = join(__dirname, '../../../src');

@@ -5,7 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { readSenderSettings } from '../../../src/config/settings';
 import type { SenderSettings } from '../../../src/config/sender-settings';
 import { batchService } from '../../../src/tasks/batch/service';
-import { httpService } from '../../../src/tasks/http/tasks';
+import { httpService } from '../../../src/tasks/http/service';
 import { plaidService } from '../../../src/tasks/plaid/service';
 
 export interface Received {

@@ -1,4 +1,29 @@
+import Table from 'cli-table3';
 import { stripVTControlCharacters } from 'node:util';
+import { printable, printableLines } from '../policy/printable';
+import type { Io } from './io';
+import { coloured, paint } from './output';
+
+const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+
+/**
+ * Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words.
+ * Without it, a table that is wider than the terminal is wrapped to fit.
+ */
+export function printTable(io: Io, head: readonly string[], rows: readonly (readonly string[])[], widths?: readonly number[]): void {
+  const shown = rows.map((row) => row.map((cell) => coloured(cell, printableLines)));
+  const fitted = widths ?? (io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined);
+  const table = new Table({
+    head: head.map((title) => coloured(paint(io, 'bold', title), printable)),
+    // The library's own colours would ignore NO_COLOR.
+    style: { head: [], border: [] },
+    chars: NO_LINES_BETWEEN_ROWS,
+    ...(fitted && { colWidths: [...fitted], wordWrap: true }),
+  });
+  table.push(...shown);
+  // Cells are safe by now, and the rest is the library's.
+  io.stdout.write(`${table.toString()}\n`);
+}
 
 /** A blank at both sides of a cell. */
 const BLANKS = 2;

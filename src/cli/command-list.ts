@@ -1,0 +1,151 @@
+import type { DefineCommand } from './command';
+
+/** A command as `http-tasks --help` lists it; its options and what it does are loaded when a command line names it. */
+interface ListedCommand {
+  /** With its arguments: `show <task>`. */
+  usage: string;
+  /** One line, for the list of commands. */
+  summary: string;
+  /** Whether it does nothing without one of its sub-commands. */
+  isGroup?: true;
+  load: () => Promise<DefineCommand>;
+}
+
+/** In the order in which `--help` lists them. */
+export const COMMANDS: readonly ListedCommand[] = [
+  {
+    usage: 'demo',
+    summary: 'off-board invented users on this machine, under faults, and judge the outcome',
+    load: async () => (await import('./demo.js')).defineDemoCommand,
+  },
+  {
+    usage: 'dev',
+    summary: 'bring up Temporal with its UI, both simulators and a worker on this machine',
+    load: async () => (await import('./dev.js')).defineDevCommand,
+  },
+  {
+    usage: 'bench [what]',
+    summary: 'measure latency, throughput, bundle size and start-up on this machine',
+    load: async () => (await import('./bench.js')).defineBenchCommand,
+  },
+  {
+    usage: 'faults',
+    summary: 'let every fault happen at every call, and judge what became of each user',
+    load: async () => (await import('./faults.js')).defineFaultsCommand,
+  },
+  {
+    usage: 'worker',
+    summary: 'run a worker for all tasks and workflows of the package',
+    load: async () => (await import('./worker.js')).defineWorkerCommand,
+  },
+  {
+    usage: 'simulate',
+    summary: 'run stand-ins for Plaid and Batch on this machine',
+    load: async () => (await import('./simulate.js')).defineSimulateCommand,
+  },
+  {
+    usage: 'codec-server',
+    summary: 'let the Temporal UI and command line read encrypted payloads',
+    load: async () => (await import('./codec-server.js')).defineCodecServerCommand,
+  },
+  {
+    usage: 'list [query]',
+    summary: 'list the HTTP tasks',
+    load: async () => (await import('./list.js')).defineListCommand,
+  },
+  {
+    usage: 'show <task>',
+    summary: 'show the reference of one task: fields, effect, failures, limits',
+    load: async () => (await import('./show.js')).defineShowCommand,
+  },
+  {
+    usage: 'call [task]',
+    summary: 'send one task: prepare it, show it with secrets masked, ask, send, show the answer',
+    load: async () => (await import('./call.js')).defineCallCommand,
+  },
+  {
+    usage: 'snippet <task>',
+    summary: 'write a call down as code or as a command that runs as it is',
+    load: async () => (await import('./snippet.js')).defineSnippetCommand,
+  },
+  {
+    usage: 'console',
+    summary: 'open the gateway and its web page: search, prepare, test and copy calls; follow runs',
+    load: async () => (await import('./console.js')).defineConsoleCommand,
+  },
+  {
+    usage: 'import <spec>',
+    summary: "list an OpenAPI document's operations, and make tasks of them",
+    load: async () => (await import('./import.js')).defineImportCommand,
+  },
+  {
+    usage: 'offboard',
+    summary: 'off-board one user from Plaid and Batch',
+    load: async () => (await import('./offboard.js')).defineOffboardCommand,
+  },
+  {
+    usage: 'sweep',
+    summary: 'off-board all users of a file or a configured query; look at such a sweep and steer it',
+    load: async () => (await import('./sweep.js')).defineSweepCommand,
+  },
+  {
+    usage: 'schedule',
+    summary: 'have sweeps started regularly: create, list, show, trigger, pause, resume, backfill, delete',
+    isGroup: true,
+    load: async () => (await import('./schedule.js')).defineScheduleCommand,
+  },
+  {
+    usage: 'list-runs',
+    summary: 'find runs by how they stand, by sweep or by user',
+    load: async () => (await import('./list-runs.js')).defineListRunsCommand,
+  },
+  {
+    usage: 'links',
+    summary: 'print links that open the Temporal UI with a run to start already filled in',
+    load: async () => (await import('./links.js')).defineLinksCommand,
+  },
+  {
+    usage: 'nexus',
+    summary: 'let workflows of other namespaces call the off-boarding',
+    isGroup: true,
+    load: async () => (await import('./nexus.js')).defineNexusCommand,
+  },
+  {
+    usage: 'receipts <id>',
+    summary: 'show or export the receipts of a sweep, a run, a user, or a single call',
+    load: async () => (await import('./receipts.js')).defineReceiptsCommand,
+  },
+  {
+    usage: 'verify [sweep]',
+    summary: 'check that the receipts of a sweep are those that were sealed',
+    load: async () => (await import('./verify.js')).defineVerifyCommand,
+  },
+  {
+    usage: 'hold',
+    summary: 'keep users from being removed: add, check, list and remove legal holds',
+    isGroup: true,
+    load: async () => (await import('./hold.js')).defineHoldCommand,
+  },
+  {
+    usage: 'ledger',
+    summary: 'migrate the ledger to the schema of this version',
+    isGroup: true,
+    load: async () => (await import('./ledger.js')).defineLedgerCommand,
+  },
+  {
+    usage: 'rate',
+    summary: 'show, set and clear the standing limits on calls to a provider',
+    isGroup: true,
+    load: async () => (await import('./rate.js')).defineRateCommand,
+  },
+  {
+    usage: 'stop',
+    summary: 'stop every call that changes something, of all workers of this ledger',
+    load: async () => (await import('./stop.js')).defineStopCommand,
+  },
+  {
+    usage: 'start',
+    summary: 'lift the stop, and resume the sweeps that it paused',
+    load: async () => (await import('./stop.js')).defineStartCommand,
+  },
+];
