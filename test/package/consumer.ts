@@ -59,6 +59,24 @@ export async function installInto(type: 'module' | 'commonjs', tarball: Tarball)
   };
 }
 
+/** Runs the check that `npm run check:package` makes on a tarball. */
+export async function checkPackage(tarball: Tarball): Promise<{ code: number; stdout: string; stderr: string }> {
+  return execute(process.execPath, [join(ROOT, 'scripts', 'check-package.mjs'), tarball.path]).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
+  );
+}
+
+/** A copy of the tarball that lacks one file. */
+export async function withoutFile(tarball: Tarball, file: string): Promise<Tarball> {
+  const dir = await mkdtemp(join(tmpdir(), 'http-tasks-broken-'));
+  const path = join(dir, 'broken.tgz');
+  await execute('tar', ['-xzf', tarball.path, '-C', dir]);
+  await rm(join(dir, 'package', file));
+  await execute('tar', ['-czf', path, '-C', dir, 'package']);
+  return { path, files: tarball.files.filter((one) => one !== file), remove: () => rm(dir, { recursive: true, force: true }) };
+}
+
 interface PackReport {
   readonly filename: string;
   readonly files: readonly string[];

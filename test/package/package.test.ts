@@ -1,4 +1,4 @@
-import { installInto, packTarball } from './consumer';
+import { checkPackage, installInto, packTarball, withoutFile } from './consumer';
 import type { Consumer, Tarball } from './consumer';
 
 const SOURCE = `
@@ -34,6 +34,21 @@ it('packs what is needed and nothing else', () => {
   expect(needless).toEqual([]);
   expect(tarball.files.filter((path) => /\.(tsbuildinfo|log|db|tgz)$|\.test\./.test(path))).toEqual([]);
 });
+
+it('can be imported, and its types be found, in every way that Node.js and TypeScript know', async () => {
+  expect(await checkPackage(tarball)).toEqual({ code: 0, stdout: 'The package has no problem.\n', stderr: '' });
+}, COMPILE_MS);
+
+it('is found wanting without its types', async () => {
+  const broken = await withoutFile(tarball, 'dist/workflow.d.ts');
+  try {
+    const { code, stderr } = await checkPackage(broken);
+    expect(code).toBe(1);
+    expect(stderr).toContain('./workflow');
+  } finally {
+    await broken.remove();
+  }
+}, COMPILE_MS);
 
 describe.each(['module', 'commonjs'] as const)('the packed package in a project of type %s', (type) => {
   let consumer: Consumer;

@@ -1,7 +1,13 @@
 import { proxyActivities } from '@temporalio/workflow';
 
-/** What somebody with access to the namespace, and a worker on a task queue of their own, can have any worker do. */
-export async function callAnything({ name, args, taskQueue }: { name: string; args: unknown[]; taskQueue: string }): Promise<unknown> {
+interface AnyCall {
+  name: string;
+  args: unknown[];
+  taskQueue: string;
+}
+
+/** What a person with access to the namespace, and a worker on a task queue of their own, can have any worker do. */
+export async function callAnything({ name, args, taskQueue }: AnyCall): Promise<unknown> {
   const activities = proxyActivities<Record<string, (...args: unknown[]) => Promise<unknown>>>({
     taskQueue,
     startToCloseTimeout: '20 seconds',
@@ -11,5 +17,5 @@ export async function callAnything({ name, args, taskQueue }: { name: string; ar
 }
 
 /** The same under the name of one of the package's workflows. */
-export const offboardUsers = callAnything;
-export const offboardUser = callAnything;
+export const offboardUsers = (call: AnyCall): Promise<unknown> => callAnything(call);
+export const offboardUser = (call: AnyCall): Promise<unknown> => callAnything(call);

@@ -22,12 +22,6 @@ const LATER_MS = 45 * 60_000;
 /** Of a hundred users, the one with this number at its end is special. */
 const SPECIAL = { held: 5, failed: 7, deferred: 13, unknown: 31, notFound: 53, alreadyGone: 71, nothingToDo: 83, productsFailed: 91 } as const;
 
-/** How an example sweep of so many users ends. */
-export function countsOfExample(users: number): Record<string, number> {
-  const each = users / 100;
-  return { total: users, failed: 2 * each, unknown: each, notFound: each, held: each, accepted: 93 * each, alreadyGone: each, skipped: each, removed: 0, pending: 0, open: 0, waitingForBulk: 0 };
-}
-
 /**
  * Writes a sweep as a chunk would: waves of users twenty seconds apart, some deferred for three quarters of an hour, and
  * among each hundred one for each way in which a user can end.
