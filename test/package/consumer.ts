@@ -61,7 +61,16 @@ export async function installInto(type: 'module' | 'commonjs', tarball: Tarball)
 
 /** Runs the check that `npm run check:package` makes on a tarball. */
 export async function checkPackage(tarball: Tarball): Promise<{ code: number; stdout: string; stderr: string }> {
-  return execute(process.execPath, [join(ROOT, 'scripts', 'check-package.mjs'), tarball.path]).then(
+  return runScript('check-package.mjs', tarball.path);
+}
+
+/** Runs the check that `npm run api -- --check` makes on dist/. */
+export async function checkApiReports(): Promise<{ code: number; stdout: string; stderr: string }> {
+  return runScript('api-report.mjs', '--check');
+}
+
+async function runScript(name: string, ...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return execute(process.execPath, [join(ROOT, 'scripts', name), ...args]).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
   );

@@ -1,4 +1,4 @@
-import { checkPackage, installInto, packTarball, withoutFile } from './consumer';
+import { checkApiReports, checkPackage, installInto, packTarball, withoutFile } from './consumer';
 import type { Consumer, Tarball } from './consumer';
 
 const SOURCE = `
@@ -37,6 +37,10 @@ it('packs what is needed and nothing else', () => {
 
 it('can be imported, and its types be found, in every way that Node.js and TypeScript know', async () => {
   expect(await checkPackage(tarball)).toEqual({ code: 0, stdout: 'The package has no problem.\n', stderr: '' });
+}, COMPILE_MS);
+
+it('exports what the reports in api/ say; after a change that is meant, run npm run api', async () => {
+  expect(await checkApiReports()).toEqual({ code: 0, stdout: 'The public API is as reported.\n', stderr: '' });
 }, COMPILE_MS);
 
 it('is found wanting without its types', async () => {
