@@ -15,6 +15,7 @@ export { taskFailureOf } from './workflows/failure-of';
 export { offboardingFailureOf } from './workflows/offboarding-failure';
 export { batch, http, plaid } from './tasks/catalogue';
 export { defineHttpTask } from './tasks/define';
+export { exactNumber } from './tasks/exact-number';
 export { defineService } from './tasks/service';
 export type { OffboardingFailure } from './workflows/offboarding-failure';
 export type { HttpPagesOptions } from './workflows/http-pages';

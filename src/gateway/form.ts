@@ -35,7 +35,8 @@ function fieldOf(name: string, given: SchemaNode, root: SchemaNode, known: { row
 
 function controlOf(node: SchemaNode, isSensitive: boolean): FormField['control'] {
   if (node.enum?.every((value) => typeof value === 'string') || typeof node.const === 'string') return 'choice';
-  switch (node.type) {
+  // A number, or the text of one that JavaScript would change.
+  switch (Array.isArray(node.type) ? node.type[0] : node.type) {
     case 'string':
       return isSensitive ? 'secret' : 'text';
     case 'integer':

@@ -1,9 +1,10 @@
-import { parse } from 'lossless-json';
+import { LosslessNumber, parse, stringify } from 'lossless-json';
+import { isExactNumber } from '../tasks/exact-number';
+
+export { isExactNumber, WRITE_AS_TEXT } from '../tasks/exact-number';
 
 /** What may be written with an exponent, or with so many decimals that JavaScript rounds it; found in texts too, which costs a slower parser. */
 const PERHAPS_ROUNDED = /\d[eE][-+]?\d|\.\d{10}/;
-
-const LITERAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
 
 /**
  * Parses JSON in which no number is changed: one that JavaScript cannot represent, such as the ID 7615917337495251231, becomes
@@ -30,6 +31,12 @@ export function parseBothWays(text: string): { value: unknown; rounded?: unknown
   return isRounded ? { value: parseAgain(text, value, (literal) => literal), rounded } : { value };
 }
 
+/** The same with an {@link ExactNumber} in place of each such number. */
+export function parseWithExactNumbers(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return mayBeRounded(text, value) ? parseAgain(text, value, (literal) => new ExactNumber(literal)) : value;
+}
+
 /** A number of a JSON text that JavaScript would change. */
 export interface InexactNumber {
   /** Where it is, for example `body.ids.0`; empty for the text as a whole. */
@@ -49,15 +56,6 @@ export function parseWatchingNumbers(text: string): { value: unknown; inexact?: 
   return { value, ...(path && { inexact: { path: path.join('.') } }) };
 }
 
-/** Whether a number's text survives being read and written by JavaScript; whole numbers only up to 2^53. */
-export function isExactNumber(literal: string): boolean {
-  if (!LITERAL.test(literal)) return false;
-  const value = Number(literal);
-  if (!Number.isFinite(value)) return false;
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
-  return canonical(literal) === canonical(String(value));
-}
-
 /**
  * The place of a whole number beyond 2^53, for example `body.id`; undefined for none. What the digits were before JavaScript read
  * them cannot be told, so that such a number must not be sent.
@@ -66,8 +64,26 @@ export function pathOfUnsafeInteger(value: unknown): string | undefined {
   return pathOf(value, (one) => typeof one === 'number' && Number.isInteger(one) && !Number.isSafeInteger(one), [])?.join('.');
 }
 
-/** What is to be done about a number that would be changed, for messages that name its field. */
-export const WRITE_AS_TEXT = 'is a number that would be rounded (more than 15 digits or too large); write it as a text in quotes, if the API takes that';
+/** A number of a request that is sent with its own digits. Written by {@link jsonText}; JSON.stringify refuses it. */
+export class ExactNumber extends LosslessNumber {
+  toJSON(): never {
+    throw new NeedsDigits();
+  }
+}
+
+class NeedsDigits extends Error {
+  override readonly name = 'NeedsDigits';
+}
+
+/** Writes JSON with every {@link ExactNumber} as a number. Costs no more than JSON.stringify where there is none. */
+export function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (!(error instanceof NeedsDigits)) throw error;
+    return stringify(value) ?? '';
+  }
+}
 
 const MARK = Symbol('inexact');
 
@@ -98,16 +114,6 @@ function holdsUnsafeNumber(value: unknown): boolean {
     for (const inner of Object.values(next)) if (typeof inner === 'number' || typeof inner === 'object') left.push(inner);
   }
   return false;
-}
-
-/** Sign, digits without zeros around them, and the power of ten: equal for texts of equal numbers. */
-function canonical(literal: string): string {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = LITERAL.exec(literal) ?? [];
-  const digits = (whole + fraction).replace(/^0+/, '');
-  if (digits === '') return '0';
-  let end = digits.length;
-  while (digits[end - 1] === '0') end -= 1;
-  return `${sign}${digits.slice(0, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
 
 function pathOf(value: unknown, isWanted: (value: unknown) => boolean, path: readonly string[]): readonly string[] | undefined {

@@ -7,6 +7,7 @@ import type { Effect, HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
 import type { httpRequest } from '../tasks/http/tasks';
 import { pathOfUnsafeInteger, WRITE_AS_TEXT } from './exact-json';
+import { withExactNumbers } from './number-texts';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { settingsOf } from '../tasks/service';
 import { genericRequest } from './generic-request';
@@ -61,7 +62,8 @@ class Prepared implements PreparedRequest {
     service: ServiceSettings,
     keySlot: string | undefined,
   ) {
-    this.#build = (tokens) => build(task, fields, settings, service, keySlot, tokens);
+    const sent = task.generic ? fields : (withExactNumbers(task.input, fields) as Fields);
+    this.#build = (tokens) => build(task, sent, settings, service, keySlot, tokens);
     const parts = this.#build(NO_TOKENS);
     this.method = parts.method;
     this.origin = parts.origin;
@@ -77,7 +79,7 @@ class Prepared implements PreparedRequest {
     this.keySlot = keySlot;
     this.environment = service.environment;
     this.production = service.production;
-    this.#mask = () => mask(build(task, withoutTokens(task, fields), settings, service, keySlot, undefined), settings);
+    this.#mask = () => mask(build(task, withoutTokens(task, sent), settings, service, keySlot, undefined), settings);
   }
 
   masked(): MaskedRequest {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { ownEntry } from '../tasks/own-entry';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { BodyForm, FormFieldWriting } from '../tasks/wire';
-import { writePairs, textOf } from './write-value';
+import { jsonText } from './exact-json';
+import { hasParts, writePairs, textOf } from './write-value';
 
 /** A body as it is sent, with its `content-type`. */
 export interface WrittenBody {
@@ -25,7 +26,7 @@ export function writeBody(task: string, form: BodyForm, value: unknown): Written
     case 'none':
       return undefined;
     case 'json':
-      return { body: JSON.stringify(value), contentType: form.contentType ?? 'application/json' };
+      return { body: jsonText(value), contentType: form.contentType ?? 'application/json' };
     case 'text':
       return { body: textOf(value), contentType: form.contentType ?? 'text/plain;charset=UTF-8' };
     case 'bytes':
@@ -82,7 +83,7 @@ function filePart({ base64, filename, contentType }: FileInput, writing: FormFie
 }
 
 function textPart(value: unknown, writing: FormFieldWriting) {
-  const isJson = typeof value === 'object';
+  const isJson = hasParts(value);
   return { filename: undefined, contentType: writing.contentType ?? (isJson ? 'application/json' : undefined), bytes: Buffer.from(textOf(value)) };
 }
 

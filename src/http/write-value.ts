@@ -1,5 +1,6 @@
 import type { ValueWriting } from '../tasks/wire';
 import { InvalidInputError } from '../tasks/parse-input';
+import { ExactNumber, jsonText } from './exact-json';
 
 /** For which field of which task something is written, so that a refusal can name both. */
 export interface WrittenField {
@@ -58,7 +59,8 @@ export function writeHeaderText(value: unknown, writing: ValueWriting): string {
 /** Numbers, booleans and texts as they are; anything else as JSON. */
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  if (value instanceof ExactNumber) return value.toString();
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' ? String(value) : jsonText(value);
 }
 
 function matrix(name: string, parts: Parts, { explode = false }: ValueWriting, encode: (text: string) => string): string {
@@ -83,15 +85,20 @@ function joined(parts: Parts, delimiter: string, { explode = false }: ValueWriti
 
 function partsOf(value: unknown): Parts {
   if (Array.isArray(value)) return { kind: 'list', texts: value.map(textOf) };
-  if (typeof value !== 'object' || value === null) return { kind: 'text', text: textOf(value) };
+  if (!hasParts(value)) return { kind: 'text', text: textOf(value) };
   return { kind: 'entries', entries: given(value).map(([key, entry]) => [key, textOf(entry)] as const) };
 }
 
 /** `filter[a][b]=1`, and lists by their places: `filter[0]=1`, as the servers that read this style expect. */
 function deepPairs(name: string, value: unknown): Entry[] {
   if (Array.isArray(value)) return value.flatMap((entry, place) => deepPairs(`${name}[${place}]`, entry));
-  if (typeof value !== 'object' || value === null) return [[name, textOf(value)]];
+  if (!hasParts(value)) return [[name, textOf(value)]];
   return given(value).flatMap(([key, entry]) => deepPairs(`${name}[${key}]`, entry));
+}
+
+/** Whether a value is an object that is written part by part. */
+export function hasParts(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof ExactNumber);
 }
 
 function given(value: object): [string, unknown][] {

@@ -165,7 +165,7 @@ function valueOf({ control }: FormField, text: string): { value?: unknown; probl
     case 'boolean':
       return { value: text === 'true' };
     case 'number':
-      return text.trim() !== '' && Number.isFinite(Number(text)) ? { value: Number(text) } : { problem: 'must be a number' };
+      return numberOf(text.trim());
     case 'list':
       return { value: text.split('\n').filter((line) => line !== '') };
     case 'json':
@@ -175,6 +175,15 @@ function valueOf({ control }: FormField, text: string): { value?: unknown; probl
     case 'text':
       return { value: text };
   }
+}
+
+/** A number, or its digits as a text where JavaScript would change them. */
+function numberOf(text: string): { value?: unknown; problem?: string } {
+  const number = Number(text);
+  if (text === '' || !Number.isFinite(number)) return { problem: 'must be a number' };
+  const digits = (text.split(/[eE]/, 1)[0] ?? '').replace(/\D/g, '').replace(/^0+/, '');
+  const isExact = digits.length <= 15 || (String(number) === text && (!Number.isInteger(number) || Number.isSafeInteger(number)));
+  return { value: isExact ? number : text };
 }
 
 function parsedJson(text: string): { value?: unknown; problem?: string } {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { credentialsOf } from '../tasks/define';
 import type { FieldPlace, HttpTask } from '../tasks/define';
 import { settingsOf } from '../tasks/service';
 import type { ErrorRule } from '../tasks/service';
@@ -19,7 +20,7 @@ export interface TaskReference
   places: Readonly<Record<string, FieldPlace>>;
   /** Fields that hold a user's bearer token. */
   sensitive: string[];
-  /** Settings that the service needs. */
+  /** Settings that a call needs. */
   settings: string[];
   /** What an answer with this status, type or code means; first match wins. */
   failures: readonly ErrorRule[];
@@ -45,7 +46,7 @@ export function taskReference(task: HttpTask): TaskReference {
     output: z.toJSONSchema(task.output, { unrepresentable: 'any' }),
     places: task.places,
     sensitive: task.sensitive.map(({ field }) => field),
-    settings: service.credentials.flatMap(settingsOf),
+    settings: credentialsOf(task).flatMap(settingsOf),
     failures: service.errors.rules,
     rateLimits: service.rateLimits.filter(({ operation }) => operation === undefined || operation === task.operation),
     timeouts: task.timeouts,
@@ -81,7 +82,10 @@ function typeName(node: SchemaNode): string {
   return node.format ?? node.type ?? 'any';
 }
 
-function limitsOf({ minLength, maxLength, minItems, maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, pattern }: SchemaNode): string {
+/** What a number beyond 2^53 is written as. */
+const AS_TEXT = 'beyond 2^53 as a text';
+
+function limitsOf({ type, minLength, maxLength, minItems, maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, pattern }: SchemaNode): string {
   const characters = range(minLength, maxLength, 'characters');
   const entries = range(minItems, maxItems, 'entries');
   const bounds = [
@@ -91,7 +95,12 @@ function limitsOf({ minLength, maxLength, minItems, maxItems, minimum, maximum, 
     ...(maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? [] : [`at most ${maximum}`]),
     ...(exclusiveMaximum === undefined ? [] : [`less than ${exclusiveMaximum}`]),
   ].filter((text) => text !== `at least ${Number.MIN_SAFE_INTEGER}`);
-  return [...characters, ...entries, ...bounds, ...(pattern === undefined ? [] : [`like ${pattern}`])].join('; ');
+  return [...characters, ...entries, ...bounds, ...(isExactNumber(type) ? [AS_TEXT] : pattern === undefined ? [] : [`like ${pattern}`])].join('; ');
+}
+
+/** `exactNumber` is a number or a text; its pattern concerns the text only. */
+function isExactNumber(type: SchemaNode['type']): boolean {
+  return Array.isArray(type) && type.includes('string') && (type.includes('integer') || type.includes('number'));
 }
 
 function range(least: number | undefined, most: number | undefined, what: string): string[] {

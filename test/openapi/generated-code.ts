@@ -7,12 +7,13 @@ import { z } from 'zod';
 import type { SourceFile } from '../../src/openapi/source/task-source';
 import type { HttpTask } from '../../src/tasks/define';
 import * as workflowEntry from '../../src/tasks/define';
+import { exactNumber } from '../../src/tasks/exact-number';
 import { defineService } from '../../src/tasks/service';
 
 const ROOT = join(__dirname, '..', '..');
 /** Runs generated files without a compiler's checks and answers the tasks that they export.*/
 export function tasksIn(files: readonly SourceFile[]): HttpTask[] {
-  const modules: Record<string, object> = { 'temporal-http-tasks/workflow': { ...workflowEntry, defineService }, zod: { z } };
+  const modules: Record<string, object> = { 'temporal-http-tasks/workflow': { ...workflowEntry, defineService, exactNumber }, zod: { z } };
   for (const { name, text } of files) {
     const { outputText } = ts.transpileModule(text, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 } });
     const exported = {};

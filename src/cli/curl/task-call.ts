@@ -3,7 +3,8 @@ import { SettingsError } from '../../config/problems';
 import type { ServiceSettings } from '../../config/service-settings';
 import { readSenderSettings } from '../../config/settings';
 import { credentialsOf } from '../../tasks/define';
-import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
+import { parseWatchingNumbers, parseWithExactNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
+import { withNumberTexts } from '../../http/number-texts';
 import type { FieldPlace, HttpTask } from '../../tasks/define';
 import type { ServiceDefinition } from '../../tasks/service';
 import { ownEntry } from '../../tasks/own-entry';
@@ -48,7 +49,9 @@ export function taskCall({ task, segments }: MatchingTask, command: CurlCommand,
   }
   for (const [name, value] of bodyFields(task, command, values)) add(name, () => value, 'body');
   // Made at the end, because `__proto__` is a field like any other here, which the task's schema refuses.
-  const input = Object.fromEntries([...fields, ...Object.entries(slotField(task, segments, env))]);
+  const given = Object.fromEntries([...fields, ...Object.entries(slotField(task, segments, env))]);
+  const { value: input, refused } = withNumberTexts(task.input, given);
+  if (refused !== undefined) throw new Refusal('Task.InvalidInput', `--curl: ${refused} ${WRITE_AS_TEXT}.`, refused);
   return { task, input, leftOut };
 }
 
@@ -89,7 +92,15 @@ function bodyFields(task: HttpTask, { body, form }: CurlCommand, values: TypedVa
     case 'none':
       return refuseCurl(`has a body, and ${task.name} sends none`);
     case 'json':
-      return jsonFields(task, whole, parseJsonBody(body));
+      return jsonFields(task, whole, parsedBody(body));
+  }
+}
+
+function parsedBody(body: string): unknown {
+  try {
+    return parseWithExactNumbers(body);
+  } catch {
+    return refuseCurl('has a body that is not JSON');
   }
 }
 

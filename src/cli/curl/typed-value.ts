@@ -3,7 +3,7 @@ import { resolved } from '../../reference/schema-node';
 import type { SchemaNode } from '../../reference/schema-node';
 import type { HttpTask } from '../../tasks/define';
 import { ownEntry } from '../../tasks/own-entry';
-import { isExactNumber, parseKeepingDigits } from '../../http/exact-json';
+import { isExactNumber, parseWithExactNumbers } from '../../http/exact-json';
 import type { ValueWriting } from '../../tasks/wire';
 
 /** Makes of the texts in a URL, a header or a form what the fields of a task's input hold. */
@@ -59,7 +59,7 @@ function single({ type }: SchemaNode, text: string): unknown {
 
 function jsonOr(text: string): unknown {
   try {
-    return parseKeepingDigits(text);
+    return parseWithExactNumbers(text);
   } catch {
     return text;
   }

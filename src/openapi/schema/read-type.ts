@@ -1,6 +1,6 @@
 import type { DocumentNode } from '../document/document-node';
 import { unionOf } from './shape';
-import type { Direction, FieldShape, LiteralValue, ObjectShape, Shape } from './shape';
+import type { Direction, FieldShape, LiteralValue, NumberShape, ObjectShape, Shape } from './shape';
 
 /** With what a schema is read. */
 export interface ReadingContext {
@@ -94,7 +94,14 @@ function numberShape(type: 'number' | 'integer', node: DocumentNode, { direction
     if (typeof strict === 'number') limits[exclusive] = strict;
   }
   const multipleOf = node.number('multipleOf');
-  return { kind: 'number', whole: type === 'integer', ...limits, ...(multipleOf !== undefined && multipleOf > 0 && { multipleOf }) };
+  const shape: NumberShape = { kind: 'number', whole: type === 'integer', ...limits, ...(multipleOf !== undefined && multipleOf > 0 && { multipleOf }) };
+  return node.at('format')?.value !== 'int32' && takesBeyond(shape) ? { ...shape, orDigits: true } : shape;
+}
+
+/** Whether the limits allow a number that JavaScript would change; of whole numbers only those beyond 2^53. */
+function takesBeyond({ whole, atLeast, atMost, above, below }: NumberShape): boolean {
+  if (!whole) return true;
+  return (atMost ?? below ?? Number.POSITIVE_INFINITY) > Number.MAX_SAFE_INTEGER || (atLeast ?? above ?? Number.NEGATIVE_INFINITY) < Number.MIN_SAFE_INTEGER;
 }
 
 function arrayShape(node: DocumentNode, { direction, shapeOf }: ReadingContext): Shape {

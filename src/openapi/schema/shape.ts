@@ -45,7 +45,7 @@ export interface StringShape {
 /** A number. */
 export interface NumberShape {
   kind: 'number';
-  /** In a response: a number that JavaScript would change comes as the text of its digits. */
+  /** A number that JavaScript would change is the text of its digits. */
   orDigits?: boolean;
   whole: boolean;
   atLeast?: number;

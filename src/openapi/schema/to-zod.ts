@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { exactNumber } from '../../tasks/exact-number';
+import type { NumberLimits } from '../../tasks/exact-number';
 import { checkablePattern } from './patterns';
 import { resolved } from './shape';
 import type { ArrayShape, Direction, FieldShape, LiteralValue, NamedShapes, NumberShape, ObjectShape, Shape, StringShape, UnionShape } from './shape';
@@ -34,9 +36,9 @@ export class ZodShapes {
       case 'string':
         return stringSchema(shape, this.#direction);
       case 'number':
-        return numberSchema(shape);
+        return numberSchema(shape, this.#direction);
       case 'literals':
-        return literalSchema(shape.values);
+        return literalSchema(shape.values, this.#direction);
       case 'array':
         return this.#array(shape);
       case 'tuple':
@@ -164,8 +166,9 @@ function stringSchema({ format, atLeast, atMost, patterns = [] }: StringShape, d
 /** The text of a number that JavaScript would change; see `http/exact-json.ts`. */
 export const DIGITS = /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/;
 
-function numberSchema({ whole, orDigits, atLeast, atMost, above, below, multipleOf }: NumberShape): z.ZodType {
-  if (orDigits) return z.union([z.number(), z.string().regex(DIGITS)]);
+function numberSchema(shape: NumberShape, direction: Direction): z.ZodType {
+  const { whole, orDigits, atLeast, atMost, above, below, multipleOf } = shape;
+  if (orDigits) return direction === 'output' ? z.union([z.number(), z.string().regex(DIGITS)]) : exactNumber(limitsOf(shape));
   let schema: z.ZodNumber = whole ? z.int() : z.number();
   if (atLeast !== undefined) schema = schema.min(atLeast);
   if (atMost !== undefined) schema = schema.max(atMost);
@@ -174,7 +177,27 @@ function numberSchema({ whole, orDigits, atLeast, atMost, above, below, multiple
   return multipleOf === undefined ? schema : schema.multipleOf(multipleOf);
 }
 
-function literalSchema(values: readonly LiteralValue[]): z.ZodType {
+/** What a number of an input has to keep to, as `exactNumber` takes it. */
+export function limitsOf({ whole, atLeast, atMost, above, below, multipleOf }: NumberShape): NumberLimits {
+  return {
+    ...(whole && { whole }),
+    ...(atLeast !== undefined && { min: atLeast }),
+    ...(atMost !== undefined && { max: atMost }),
+    ...(above !== undefined && { gt: above }),
+    ...(below !== undefined && { lt: below }),
+    ...(multipleOf !== undefined && { multipleOf }),
+  };
+}
+
+/** The literals of an input that JavaScript cannot represent: they come as the texts of their digits. */
+export function beyondNumbers(values: readonly LiteralValue[], direction: Direction): number[] {
+  return direction === 'output' ? [] : values.filter((value) => typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) as number[];
+}
+
+function literalSchema(values: readonly LiteralValue[], direction: Direction): z.ZodType {
+  const beyond = beyondNumbers(values, direction);
+  const others = values.filter((value) => !beyond.includes(value as number));
+  if (beyond.length > 0) return others.length === 0 ? exactNumber({ values: beyond }) : z.union([literalSchema(others, direction), exactNumber({ values: beyond })]);
   const texts = values.filter((value) => typeof value === 'string');
   return texts.length === values.length && values.length > 1 ? z.enum(texts) : z.literal([...values]);
 }

@@ -1,7 +1,8 @@
+import type { NumberLimits } from '../../tasks/exact-number';
 import { checkablePattern } from '../schema/patterns';
 import { resolved } from '../schema/shape';
-import type { ArrayShape, Direction, FieldShape, NamedShapes, NumberShape, ObjectShape, Shape, StringShape, UnionShape } from '../schema/shape';
-import { CONTENT_TYPE, countWords, FITS_SEVERAL, isCheckedFormat, loosened, refusesRest, tellsApart, DIGITS } from '../schema/to-zod';
+import type { ArrayShape, Direction, FieldShape, LiteralValue, NamedShapes, NumberShape, ObjectShape, Shape, StringShape, UnionShape } from '../schema/shape';
+import { beyondNumbers, CONTENT_TYPE, countWords, FITS_SEVERAL, isCheckedFormat, limitsOf, loosened, refusesRest, tellsApart, DIGITS } from '../schema/to-zod';
 import { bracketed, called, literal, objectOf, print, quoted } from './layout';
 import type { Layout } from './layout';
 
@@ -20,6 +21,7 @@ export class ShapeSource {
   readonly #direction: Direction;
   readonly #constantOf: (id: string) => string | undefined;
   readonly #recursive: ReadonlySet<string>;
+  #hasExactNumbers = false;
 
   /**
    * @param constantOf the name of the constant that holds a named schema; undefined for one that is written where it is used.
@@ -30,6 +32,11 @@ export class ShapeSource {
     this.#direction = direction;
     this.#constantOf = constantOf;
     this.#recursive = recursive;
+  }
+
+  /** Whether what was written so far uses `exactNumber`. */
+  get hasExactNumbers(): boolean {
+    return this.#hasExactNumbers;
   }
 
   of(shape: Shape): Layout {
@@ -50,9 +57,9 @@ export class ShapeSource {
       case 'string':
         return stringSource(shape, this.#direction);
       case 'number':
-        return numberSource(shape);
+        return this.#number(shape);
       case 'literals':
-        return literalSource(shape.values);
+        return this.#literals(shape.values);
       case 'array':
         return this.#array(shape);
       case 'tuple':
@@ -68,6 +75,26 @@ export class ShapeSource {
       case 'named':
         return this.#constantOf(shape.id) ?? this.of(this.#names.find(shape.id) ?? { kind: 'unknown' });
     }
+  }
+
+  #number(shape: NumberShape): Layout {
+    const { whole, orDigits, atLeast, atMost, above, below, multipleOf } = shape;
+    if (orDigits && this.#direction === 'output') return [`z.union([z.number(), z.string().regex(${String(DIGITS)})])`];
+    if (orDigits) return this.#exact(limitsOf(shape));
+    return [whole ? 'z.int()' : 'z.number()', ...limits({ min: atLeast, max: atMost, gt: above, lt: below, multipleOf })];
+  }
+
+  #exact(exactly: NumberLimits): Layout {
+    this.#hasExactNumbers = true;
+    return called('exactNumber', Object.keys(exactly).length === 0 ? '' : literal(exactly));
+  }
+
+  #literals(values: readonly LiteralValue[]): Layout {
+    const beyond = beyondNumbers(values, this.#direction);
+    if (beyond.length === 0) return literalSource(values);
+    const others = values.filter((value) => !beyond.includes(value as number));
+    const exact = this.#exact({ values: beyond });
+    return others.length === 0 ? exact : called('z.union', bracketed('[', [literalSource(others), exact], ']'));
   }
 
   #array({ items, atLeast, atMost, unique }: ArrayShape): Layout {
@@ -125,12 +152,7 @@ function stringSource({ format, atLeast, atMost, patterns = [] }: StringShape, d
   return [isChecked ? (FORMAT_CALLS[format] ?? 'z.string()') : 'z.string()', ...limits({ min: atLeast, max: atMost }), ...checks, meta];
 }
 
-function numberSource({ whole, orDigits, atLeast, atMost, above, below, multipleOf }: NumberShape): Layout {
-  if (orDigits) return [`z.union([z.number(), z.string().regex(${String(DIGITS)})])`];
-  return [whole ? 'z.int()' : 'z.number()', ...limits({ min: atLeast, max: atMost, gt: above, lt: below, multipleOf })];
-}
-
-function literalSource(values: readonly unknown[]): Layout {
+function literalSource(values: readonly LiteralValue[]): Layout {
   const isEnum = values.length > 1 && values.every((value) => typeof value === 'string');
   return called(isEnum ? 'z.enum' : 'z.literal', literal(values));
 }

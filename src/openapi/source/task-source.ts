@@ -28,7 +28,7 @@ const RESERVED = new Set(
   'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(' '),
 );
 /** What every task's file uses. */
-const IMPORTED = new Set(['z', 'defineHttpTask', 'Array', 'Object', 'Set', 'JSON']);
+const IMPORTED = new Set(['z', 'defineHttpTask', 'exactNumber', 'Array', 'Object', 'Set', 'JSON']);
 /** Names that mean a device on Windows, or the folder itself for whoever imports it. */
 const SPECIAL_FILES = /^(?:con|prn|aux|nul|com\d|lpt\d|index)$/;
 const WIDTH = 110;
@@ -102,8 +102,7 @@ class TaskText {
     const inputs = this.#schemas('input', input, this.#api.inputs);
     const outputs = this.#schemas('output', output, this.#api.outputs);
     const definition = called('defineHttpTask', objectOf(this.#parts(inputs.source.of(input), outputs.source.of(output))));
-    return [
-      "import { defineHttpTask } from 'temporal-http-tasks/workflow';\n",
+    const body = [
       "import { z } from 'zod';\n",
       `import { ${this.#service.constant} } from '${this.#service.from}';\n\n`,
       ...inputs.constants,
@@ -112,6 +111,8 @@ class TaskText {
       comment([sentence(this.#plan.summary), ...(this.#plan.docs === undefined ? [] : [this.#plan.docs])]),
       `export const ${this.#name} = ${print(definition)};\n`,
     ].join('');
+    const imported = inputs.source.hasExactNumbers ? 'defineHttpTask, exactNumber' : 'defineHttpTask';
+    return `import { ${imported} } from 'temporal-http-tasks/workflow';\n${body}`;
   }
 
   /** What somebody has to decide stands where it will be edited. */

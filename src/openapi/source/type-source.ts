@@ -1,4 +1,4 @@
-import { loosened, refusesRest } from '../schema/to-zod';
+import { beyondNumbers, loosened, refusesRest } from '../schema/to-zod';
 import type { Direction, FieldShape, NamedShapes, ObjectShape, Shape } from '../schema/shape';
 import { bracketed, propertyName, quoted } from './layout';
 import type { Layout } from './layout';
@@ -27,7 +27,7 @@ export class TypeSource {
       case 'number':
         return shape.orDigits ? 'number | string' : 'number';
       case 'literals':
-        return alternatives(shape.values.map((value) => (typeof value === 'string' ? quoted(value) : String(value))));
+        return alternatives([...shape.values.map((value) => (typeof value === 'string' ? quoted(value) : String(value))), ...(beyondNumbers(shape.values, this.#direction).length > 0 ? ['number', 'string'] : [])]);
       case 'array':
         return ['Array<', this.of(shape.items), '>'];
       case 'tuple':
