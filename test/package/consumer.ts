@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
@@ -19,6 +19,8 @@ export interface Consumer {
   compileAndRun(name: string, source: string): Promise<string>;
   /** Runs one of the package's commands. */
   runBin(name: string, args: readonly string[]): Promise<{ stdout: string; code: number }>;
+  /** Runs Temporal's own command line, which finds the package's commands on PATH. */
+  runTemporal(program: string, args: readonly string[]): Promise<{ stdout: string; code: number }>;
   remove(): Promise<void>;
 }
 
@@ -54,7 +56,14 @@ export async function installInto(type: 'module' | 'commonjs', tarball: Tarball)
       const { stdout } = await execute(process.execPath, [join(dir, 'out', name.replace(/\.ts$/, '.js'))], { cwd: dir });
       return stdout;
     },
-    runBin: (name, args) => runBin(target, name, args),
+    runBin: async (name, args) => run(await commandOf(target, name), args),
+    async runTemporal(program, args) {
+      const folder = join(dir, 'bin');
+      await mkdir(folder, { recursive: true });
+      const name = 'temporal-http_tasks';
+      await linkCommand(await commandOf(target, name), join(folder, name));
+      return run(program, args, { PATH: `${folder}${delimiter}${dirname(process.execPath)}`, HOME: dir });
+    },
     remove: () => rm(dir, { recursive: true, force: true }),
   };
 }
@@ -121,11 +130,22 @@ async function compile(dir: string, name: string, source: string, modules: reado
   );
 }
 
-async function runBin(packageDir: string, name: string, args: readonly string[]): Promise<{ stdout: string; code: number }> {
+/** The file of one of the package's commands. */
+async function commandOf(packageDir: string, name: string): Promise<string> {
   const { bin } = (await import(join(packageDir, 'package.json'))) as { bin: Record<string, string> };
   const path = bin[name];
   if (path === undefined) throw new Error(`The package has no command ${name}`);
-  return execute(join(packageDir, path), [...args]).then(
+  return join(packageDir, path);
+}
+
+/** As npm links a command into a folder on PATH. */
+async function linkCommand(file: string, link: string): Promise<void> {
+  await rm(link, { force: true });
+  await symlink(file, link);
+}
+
+async function run(program: string, args: readonly string[], env?: Record<string, string>): Promise<{ stdout: string; code: number }> {
+  return execute(program, [...args], { encoding: 'utf8', ...(env && { env }) }).then(
     ({ stdout }) => ({ stdout, code: 0 }),
     (error: { stdout: string; code: number }) => ({ stdout: error.stdout, code: error.code }),
   );

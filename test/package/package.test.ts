@@ -1,3 +1,4 @@
+import { findTemporalServer } from '../../src/temporal-server';
 import { checkApiReports, checkPackage, installInto, packTarball, withoutFile } from './consumer';
 import type { Consumer, Tarball } from './consumer';
 
@@ -83,5 +84,13 @@ describe.each(['module', 'commonjs'] as const)('the packed package in a project 
     const { stdout, code } = await consumer.runBin('http-tasks', ['--help']);
     expect(code).toBe(0);
     expect(stdout).toContain('offboard');
+  });
+
+  it("is a command of Temporal's own command line, with the same arguments and exit codes", async () => {
+    const { path } = await findTemporalServer();
+    const listed = await consumer.runTemporal(path, ['http-tasks', 'list', '--json']);
+    expect(listed.code).toBe(0);
+    expect(JSON.parse(listed.stdout)).toContainEqual(expect.objectContaining({ name: 'plaid.userItemsRemove' }));
+    expect(await consumer.runTemporal(path, ['http-tasks', 'list', '--no-such-option'])).toMatchObject({ code: 2 });
   });
 });
