@@ -1,11 +1,26 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { oneDocument, runCli, runJson } from './run-cli';
+import { oneDocument, runCli, runJson, startCli } from './run-cli';
 import type { Refused } from './run-cli';
 
 const KEYS = { PLAID_CLIENT_ID: 'client-id-canary', PLAID_SECRET: 'plaid-secret-canary' };
 const NOWHERE = { TEMPORAL_ADDRESS: '127.0.0.1:1', HTTP_TASKS_SUBJECT_KEY: 'a-subject-key-for-tests' };
+
+describe('a process of its own', () => {
+  it.each([
+    ['help', ['sweep', '--help'], {}, 0],
+    ['a document', ['list', '--json'], {}, 0],
+    ['text', ['show', 'plaid.itemRemove'], {}, 0],
+    ['a server that is not there', ['offboard', '--batch-user-id', '1', '--reason', 'OTHER'], NOWHERE, 1],
+    ['a refusal', ['offboard', '--batch-user-id', '', '--reason', 'OTHER'], {}, 2],
+    ['a refusal as a document', ['verify', 'x', '--root', 'abc', '--json'], {}, 2],
+  ])('ends with the output and the exit code that a command has among others: %s', async (_, words, env, code) => {
+    const own = await startCli(words, env).ended;
+    expect(own.code).toBe(code);
+    expect(await runCli(words, env)).toEqual(own);
+  });
+});
 
 describe('a command line that is refused', () => {
   it.each([

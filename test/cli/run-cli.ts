@@ -76,9 +76,56 @@ export function startCli(args: readonly string[], env: CliEnv = {}): RunningCli 
   };
 }
 
-/** Runs the command line to its end. */
+/** Commands with a life of their own: they take signals, or install what a process has only once. */
+const OWN_PROCESS: ReadonlySet<string | undefined> = new Set(['worker', 'demo', 'dev', 'bench', 'faults', 'simulate', 'console', 'codec-server']);
+
+/** Settings that Node.js or a package reads once, when it starts. */
+const READ_AT_STARTUP = /^(NODE_|GRPC_|OTEL_|UV_|SSL_|LC_|LANG$|TZ$|DEBUG$)|COLOR|PROXY/i;
+
+/**
+ * Runs the command line to its end, in a process that may have run other commands before: most of what a short command
+ * takes is the start of its process. Where signals, pipes or the end of the process itself are tested, use
+ * {@link startCli}.
+ */
 export function runCli(args: readonly string[], env: CliEnv = {}): Promise<CliEnd> {
-  return startCli(args, env).ended;
+  const needsOwn = OWN_PROCESS.has(args[0]) || Object.keys(env).some((name) => READ_AT_STARTUP.test(name));
+  return needsOwn ? startCli(args, env).ended : runInHost(args, env);
+}
+
+interface CommandHost {
+  process: ChildProcess;
+  /** What it printed past the command's own streams, such as a warning of Node.js. */
+  printed: string;
+}
+
+const idleHosts: CommandHost[] = [];
+
+function startHost(): CommandHost {
+  const child = spawn(process.execPath, [join(__dirname, 'command-host.cjs')], {
+    cwd: HOME,
+    env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  const host: CommandHost = { process: child, printed: '' };
+  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => (host.printed += text));
+  return host;
+}
+
+async function runInHost(args: readonly string[], env: CliEnv): Promise<CliEnd> {
+  const host = idleHosts.pop() ?? startHost();
+  host.printed = '';
+  const settled = new AbortController();
+  const { signal } = settled;
+  const command = { args, env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, ...env } };
+  host.process.send(command);
+  const [end] = (await Promise.race([once(host.process, 'message', { signal }), once(host.process, 'close', { signal })]).finally(() =>
+    settled.abort(),
+  )) as [CliEnd | number | null];
+  if (end === null || typeof end === 'number') return { code: end, stdout: '', stderr: host.printed };
+  idleHosts.push(host);
+  return { ...end, stderr: end.stderr + host.printed };
 }
 
 /** Runs a command under `--json`; fails when stdout is not exactly one JSON document. */

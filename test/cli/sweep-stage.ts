@@ -10,7 +10,7 @@ import type { Simulators } from '../../src/simulators/start-simulators';
 import { setSimulatorRatesFor } from '../../src/cli/simulator-rates';
 import { environmentOf } from '../support/offboarding';
 import { connectClient, freshTaskQueue, temporalAddress } from '../support/temporal';
-import { oneDocument, startCli } from './run-cli';
+import { oneDocument, runJson, startCli } from './run-cli';
 import type { CliEnd, CliEnv, RunningCli } from './run-cli';
 
 /** A sweep's document as the command printed it, or what it was refused with. */
@@ -70,10 +70,7 @@ export async function openStage(workerEnv: (stage: { folder: string }) => CliEnv
       await worker.printed('RUNNING');
       return worker;
     },
-    run: async <T>(...args: string[]) => {
-      const { code, stdout, stderr } = await startCli([...args, '--json'], person).ended;
-      return { code, document: oneDocument<T>(stdout, stderr), stderr };
-    },
+    run: <T>(...args: string[]) => runJson<T>(args, person),
     begin: (...args) => startCli(args, person),
     newUsers: (count) => {
       const users = Array.from({ length: count }, () => ({ plaidId: `usr_${randomUUID()}`, batchId: randomUUID() }));

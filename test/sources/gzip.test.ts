@@ -8,9 +8,9 @@ afterAll(removeFolders);
 
 const HEAD = 'batch_user_id,note\n';
 
-/** Rows that gzip can make little of, so that members are larger than what is read at once. */
+/** Rows that gzip can make little of, so that few of them are larger than what is read at once. */
 function rows(from: number, to: number): string {
-  return Array.from({ length: to - from }, (_, index) => `b_${from + index},${randomBytes(12).toString('hex')}\n`).join('');
+  return Array.from({ length: to - from }, (_, index) => `b_${from + index},${randomBytes(120).toString('hex')}\n`).join('');
 }
 
 async function countIn(bytes: Buffer): Promise<number> {
@@ -26,7 +26,7 @@ describe('gzip with zeros behind its end', () => {
   });
 
   it('is read whole, wherever the end is within what is read at once', async () => {
-    const text = `${HEAD}${rows(0, 4_000)}`;
+    const text = `${HEAD}${rows(0, 600)}`;
     const packed = gzipSync(text);
     expect(packed.length).toBeGreaterThan(CHUNK);
     for (const missing of [-1, 0, 1, 9]) {
@@ -35,14 +35,14 @@ describe('gzip with zeros behind its end', () => {
       const before = CHUNK * Math.ceil((packed.length + filler.length) / CHUNK) - packed.length - filler.length - missing;
       const name = Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3]), Buffer.alloc(Math.max(0, before), 0x61), Buffer.from([0]), filler.subarray(10)]);
       const bytes = Buffer.concat([name, packed, Buffer.alloc(2 * CHUNK)]);
-      expect(await countIn(bytes)).toBe(4_000);
+      expect(await countIn(bytes)).toBe(600);
     }
   });
 
   it('is refused when anything but zeros follows, however far behind', async () => {
-    const packed = gzipSync(`${HEAD}${rows(0, 6_000)}`);
+    const packed = gzipSync(`${HEAD}${rows(0, 900)}`);
     for (const gap of [1, 1_024, CHUNK, 2 * CHUNK + 5]) {
-      for (const more of [gzipSync(rows(6_000, 6_010)), Buffer.from('x'), Buffer.from([0, 0, 1])]) {
+      for (const more of [gzipSync(rows(900, 910)), Buffer.from('x'), Buffer.from([0, 0, 1])]) {
         const error = await failureOf(rowsIn(Buffer.concat([packed, Buffer.alloc(gap), more]), 'users.csv.gz'));
         expect(error).toBeInstanceOf(SourceError);
         expect(error.message).toContain('users may be missing');
@@ -53,7 +53,7 @@ describe('gzip with zeros behind its end', () => {
 
 describe('gzip of several members', () => {
   it('is read to its end or refused, for any sizes, padding, cut and rubbish', async () => {
-    const part = fc.record({ rows: fc.constantFrom(0, 1, 50, 1_500, 3_000), level: fc.constantFrom(0, 1, 9) });
+    const part = fc.record({ rows: fc.constantFrom(0, 1, 50, 200, 400), level: fc.constantFrom(0, 1, 9) });
     const end = fc.constantFrom('none', 'zeros', 'rubbish', 'gzip behind zeros', 'cut');
     await fc.assert(
       fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 4 }), end, fc.integer({ min: 1, max: 70_000 }), async (parts, ending, size) => {
