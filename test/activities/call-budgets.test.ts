@@ -8,6 +8,7 @@ import { cleanUp, open } from '../ledger/databases';
 import { until } from '../support/offboarding-runs';
 import { watch } from './watched-rates';
 import type { WatchedRates } from './watched-rates';
+import { unhurriedMs } from '../support/unhurried';
 
 describe('the calls that a process may make', () => {
   let opened: OpenedLedger;
@@ -177,10 +178,11 @@ describe('the calls that a process may make', () => {
     await budgets.admit(key, 'live');
     const waiting = Promise.all([budgets.admit(key, 'live'), budgets.admit(key, 'sweep')]);
     await pause(300);
-    const started = performance.now();
-    await ledger.setLimit({ ...key, limitPerMinute: 6_000 });
-    await waiting;
-    expect(performance.now() - started).toBeLessThan(1_500);
+    const tookMs = await unhurriedMs(async () => {
+      await ledger.setLimit({ ...key, limitPerMinute: 6_000 });
+      await waiting;
+    });
+    expect(tookMs).toBeLessThan(1_500);
   });
 
   it('are waited for no longer at the end, when the ledger has heard of every answer, and are there for a worker that runs later', async () => {

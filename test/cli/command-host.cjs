@@ -6,6 +6,8 @@ const { runCommandLine } = require('../../dist/cli/program.js');
 
 /** Milliseconds between two looks at what a finished command still holds open. */
 const LOOK_EVERY_MS = 5;
+/** Milliseconds in which a finished command has to close everything. */
+const ENDS_WITHIN_MS = 20_000;
 
 class Kept extends Writable {
   /** @type {Buffer[]} */
@@ -36,13 +38,16 @@ function heldOpen() {
 }
 
 /**
- * Resolves once a process of the command's own would end by itself: a command that leaves a socket or a timer behind
- * must be seen.
+ * Resolves once a process of the command's own would end by itself, or else to the types of what is left: a command that
+ * leaves a socket or a timer behind must be seen.
  *
  * @param {Map<string, number>} before
  */
-async function untilNothingMoreIsOpen(before) {
-  while ([...heldOpen()].some(([type, count]) => count > (before.get(type) ?? 0))) {
+async function leftOpen(before) {
+  const giveUpAt = performance.now() + ENDS_WITHIN_MS;
+  for (;;) {
+    const left = [...heldOpen()].filter(([type, count]) => count > (before.get(type) ?? 0)).map(([type]) => type);
+    if (left.length === 0 || performance.now() > giveUpAt) return left;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS).unref());
   }
 }
@@ -54,8 +59,9 @@ async function run({ args, env }) {
   const before = heldOpen();
   const [stdout, stderr] = [new Kept(), new Kept()];
   const code = await runCommandLine(args, /** @type {any} */ ({ env: { ...env }, stdin: process.stdin, stdout, stderr, exitCode: 0 }));
-  await untilNothingMoreIsOpen(before);
-  process.send?.({ code, stdout: stdout.text(), stderr: stderr.text() });
+  const left = await leftOpen(before);
+  if (left.length === 0) process.send?.({ code, stdout: stdout.text(), stderr: stderr.text() });
+  else process.send?.({ code: null, stdout: stdout.text(), stderr: `${stderr.text()}The command left open: ${left.join(', ')}.\n` });
 }
 
 // The first look at each opens it.

@@ -12,6 +12,7 @@ import { startPgBouncer } from '../support/pgbouncer';
 import type { PgBouncer } from '../support/pgbouncer';
 import { openSweepPlace } from '../support/sweep-runs';
 import { SUBJECT_KEY, cleanUp, intentOf, open, subject } from './databases';
+import { unhurriedMs } from '../support/unhurried';
 
 // A real PgBouncer in transaction mode, in its usual configuration, which refuses settings of a session, and in one that
 // ignores them. The database's usual isolation is one in which recording an intent would not see a hold.
@@ -76,10 +77,11 @@ describe.each([
     const other = new Client({ connectionString: direct });
     await other.connect();
     await other.query('begin; lock table receipts in access exclusive mode');
-    const beganAtMs = performance.now();
-    await expect(ledger.recordIntent(intentOf({ workflowId: 'locked' }))).rejects.toMatchObject({ name: 'LedgerUnavailableError' });
+    const tookMs = await unhurriedMs(() =>
+      expect(ledger.recordIntent(intentOf({ workflowId: 'locked' }))).rejects.toMatchObject({ name: 'LedgerUnavailableError' }),
+    );
     // The server gave up by itself: 55P03 or 57014.
-    expect(performance.now() - beganAtMs).toBeLessThan(2_500);
+    expect(tookMs).toBeLessThan(2_500);
     await other.query('rollback');
     await other.end();
     expect(await ledger.recordIntent(intentOf({ workflowId: 'free' }))).toEqual({ kind: 'recorded' });

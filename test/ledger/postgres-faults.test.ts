@@ -7,6 +7,7 @@ import { openLedger } from '../../src/ledger/open-ledger';
 import { LedgerStatementError } from '../../src/ledger/sql-failure';
 import { freshPostgresUrl } from '../support/postgres';
 import { SUBJECT_KEY, cleanUp, intentOf, open, runRaw } from './databases';
+import { unhurriedMs } from '../support/unhurried';
 
 async function refusal(call: Promise<unknown>): Promise<Error> {
   const error: unknown = await call.then(
@@ -32,14 +33,16 @@ describe('a ledger in Postgres', () => {
     await other.connect();
     await other.query('begin');
     await other.query('lock table receipts in access exclusive mode');
-    const started = performance.now();
-    // More calls than the pool has connections: those that wait for one are answered in time too.
-    const answers = await Promise.allSettled(
-      Array.from({ length: 15 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `locked-${number}` }))),
-    );
-    const tookMs = performance.now() - started;
+    let answers: PromiseSettledResult<unknown>[] = [];
+    const tookMs = await unhurriedMs(async () => {
+      // More calls than the pool has connections: those that wait for one are answered in time too.
+      answers = await Promise.allSettled(
+        Array.from({ length: 15 }, (_, number) => ledger.recordIntent(intentOf({ workflowId: `locked-${number}` }))),
+      );
+    });
     await other.query('rollback');
     await other.end();
+    expect(answers).toHaveLength(15);
     for (const answer of answers) {
       expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
     }
@@ -114,9 +117,12 @@ describe('a ledger in Postgres', () => {
     const distant = await open(through.href, { deadlineMs: 700 });
     await distant.recordIntent(intentOf({ workflowId: 'heard' }));
     mute = true;
-    const started = performance.now();
-    const errors = await Promise.all([1, 2].map((n) => refusal(distant.recordIntent(intentOf({ workflowId: `mute-${n}` })))));
-    expect(performance.now() - started).toBeLessThan(1_500);
+    let errors: unknown[] = [];
+    const tookMs = await unhurriedMs(async () => {
+      errors = await Promise.all([1, 2].map((n) => refusal(distant.recordIntent(intentOf({ workflowId: `mute-${n}` })))));
+    });
+    expect(tookMs).toBeLessThan(1_500);
+    expect(errors).toHaveLength(2);
     for (const error of errors) expect(error).toBeInstanceOf(LedgerUnavailableError);
     mute = false;
     expect(await distant.recordIntent(intentOf({ workflowId: 'heard again' }))).toEqual({ kind: 'recorded' });

@@ -45,8 +45,8 @@ function isOpen(file: string): boolean {
 
 describe('a large file', () => {
   it('is read with a flat heap: six times the rows take no more', async () => {
-    // Kept, those behind the first sixth would take 20 MiB and more.
-    const all = amount(120_000, { whole: 300_000 });
+    // Kept, those behind the first sixth would take 15 MiB and more.
+    const all = amount(90_000, { whole: 300_000 });
     const source = await openLocalFile(await largeFile(all));
     let rows = 0;
     const heap: number[] = [];

@@ -99,7 +99,7 @@ export async function failureOfRun(run: Promise<unknown>): Promise<RunFailure> {
 }
 
 /** Polls until it holds; used only where nothing tells the moment, such as another process's progress. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 50_000): Promise<void> {
   const giveUpAt = Date.now() + withinMs;
   while (!(await holds())) {
     if (Date.now() > giveUpAt) throw new Error(`Waited ${withinMs} ms in vain: ${what}.`);

@@ -19,17 +19,17 @@ export interface WorkerProcess {
 const STARTS_WITHIN_MS = 60_000;
 
 /**
- * Starts the package's own worker for this place; resolves once it polls. Its sources are run as they are.
+ * Starts the package's own worker for this place, as `npm test` has compiled it; resolves once it polls.
  *
- * @param script What is run in its place; says that it polls in the same words.
+ * @param script What is run in its place, from its source; says that it polls in the same words.
  */
 export async function startWorkerProcess(
   place: Pick<Place, 'env'>,
   moreEnv: Record<string, string> = {},
-  script = path.join(ROOT, 'src/worker.ts'),
+  script = path.join(ROOT, 'dist/worker.js'),
 ): Promise<WorkerProcess> {
   const register = path.join(ROOT, 'test/ledger/children/register-typescript.cjs');
-  const child = spawn(process.execPath, ['--require', register, script], {
+  const child = spawn(process.execPath, script.endsWith('.ts') ? ['--require', register, script] : [script], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, TEMPORAL_ADDRESS: temporalAddress(), ...place.env, ...moreEnv },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { BundlerPlugin, WorkflowBundlePath } from '@temporalio/worker';
 import { EncryptionPlugin } from '../../src/encryption-plugin';
@@ -12,6 +13,9 @@ const KEPT = join(ROOT, '.test-state', 'bundles');
 
 /** A bundle that old belongs to no test run that still goes on. */
 const KEPT_FOR_MS = 3_600_000;
+
+/** A bundle that another jest worker has not made within this time is made here. */
+const MADE_WITHIN_MS = 30_000;
 
 /** What a bundle is made of. */
 interface Parts {
@@ -47,15 +51,28 @@ function bundleOnce(name: string, parts: Parts): Promise<WorkflowBundlePath> {
 
 async function bundleUnlessKept(name: string, { workflows, plugins = [] }: Parts): Promise<WorkflowBundlePath> {
   const codePath = join(KEPT, `${name}-${await fingerprint(workflows)}.js`);
-  if (existsSync(codePath)) return { codePath };
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(ROOT, workflows), plugins, logger: quiet });
   await mkdir(KEPT, { recursive: true });
+  if (await isMadeElsewhere(codePath)) return { codePath };
+  const { code } = await bundleWorkflowCode({ workflowsPath: join(ROOT, workflows), plugins, logger: quiet });
   await removeOldBundles();
-  // Another jest worker may be making the same file.
   const draft = `${codePath}.${process.pid}`;
   await writeFile(draft, code);
   await rename(draft, codePath);
   return { codePath };
+}
+
+/** Whether the file is there, if need be after waiting for another jest worker that has begun to make it. */
+async function isMadeElsewhere(codePath: string): Promise<boolean> {
+  const claim = `${codePath}.claim`;
+  if (existsSync(codePath)) return true;
+  if (await writeFile(claim, '', { flag: 'wx' }).then(() => true, () => false)) return false;
+  const { mtimeMs } = await stat(claim);
+  while (!existsSync(codePath)) {
+    // The other one may have been ended meanwhile.
+    if (Date.now() > mtimeMs + MADE_WITHIN_MS) return false;
+    await delay(100);
+  }
+  return true;
 }
 
 async function removeOldBundles(): Promise<void> {

@@ -8,8 +8,8 @@ import { amount } from '../../support/amount';
 import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
 import type { SweepHandle, SweepPlace } from '../../support/sweep-runs';
 
-/** A chunk has a thousand. */
-const USERS = amount(2_500, { whole: 4_500 });
+/** A chunk has two thousand. */
+const USERS = amount(2_010, { whole: 4_500 });
 
 /** The server suggests a new run after so many events: with a chunk's six, at the border of every chunk or two. */
 const SUGGESTED_AFTER = 14;

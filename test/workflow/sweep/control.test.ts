@@ -3,13 +3,21 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate } from '../../../src/workflows/sweep/handlers';
 import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';
+import { findTemporalServer, startTemporalServer } from '../../../src/temporal-server';
+import { amount } from '../../support/amount';
 import { until } from '../../support/offboarding-runs';
 
 /** What the issue promises; a quiet machine needs two seconds or three. */
 const ACTS_WITHIN_MS = 10_000;
 
-/** More than one run takes before it makes room. */
-const BURST = 1_000;
+/** The server suggests a new run after so many events, of which an update makes six: by default after 4,096. */
+const SUGGESTED_AFTER = amount(1_000, { whole: 4_096 });
+
+/** More updates than one run takes before it makes room. */
+const BURST = amount(300, { whole: 1_000 });
+
+/** They take longer than all updates. */
+const SLOW_USERS = amount(1_200, { whole: 3_000 });
 
 jest.setTimeout(120_000);
 
@@ -155,31 +163,41 @@ it('ends when its time is over: who was not done has failed', async () => {
 });
 
 it('writes only the newest of many limits, and takes a pause and a resumption whatever came before', async () => {
-  place.simulators.plaid.configure({ latencyMs: 100 });
-  const handle = await place.start({ source: { file: await place.users(3_000) }, rate: 600_000 });
-  await until('it is in progress', () => calls() > 50);
-  let sent = 0;
-  let refused = 0;
-  const send = async (): Promise<void> => {
-    while (sent < BURST) {
-      const callsPerMinute = 600_000 + ++sent;
-      await handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute }] }).catch(() => (refused += 1));
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, send));
-  const askedAt = performance.now();
-  await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused' });
-  await untilProgress(handle, 'nothing is in progress', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
-  expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
-  place.simulators.plaid.configure({ latencyMs: 0 });
-  // A run that makes room for more updates answers this one too; its next run carries it out.
-  await handle.executeUpdate(resumeUpdate);
-  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 3_000 } });
-  const { events } = await place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
-  const written = events?.filter(({ activityTaskScheduledEventAttributes: activity }) => activity?.activityType?.name === 'httpTasks.setRate') ?? [];
-  expect(written.length).toBeLessThan(60);
-  expect(events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
-  expect(refused).toBeLessThan(BURST / 2);
+  const binary = await findTemporalServer({ report: () => undefined });
+  const server = await startTemporalServer({ binary: binary.path, dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': SUGGESTED_AFTER } });
+  const suggesting = await openSweepPlace({ temporal: server.address, env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '20000' } });
+  try {
+    await suggesting.startWorker();
+    // So slow that the sweep does not end before the last update, however slow the machine is.
+    suggesting.simulators.plaid.configure({ latencyMs: 2_000 });
+    const handle = await suggesting.start({ source: { file: await suggesting.users(SLOW_USERS) }, rate: 600_000 });
+    await until('it is in progress', () => suggesting.simulators.plaid.figures().calls.total > 50);
+    let sent = 0;
+    let refused = 0;
+    const send = async (): Promise<void> => {
+      while (sent < BURST) {
+        const callsPerMinute = 600_000 + ++sent;
+        await handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute }] }).catch(() => (refused += 1));
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, send));
+    const askedAt = performance.now();
+    await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused' });
+    await untilProgress(handle, 'nothing is in progress', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
+    expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
+    suggesting.simulators.plaid.configure({ latencyMs: 0 });
+    // A run that makes room for more updates answers this one too; its next run carries it out.
+    await handle.executeUpdate(resumeUpdate);
+    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: SLOW_USERS } });
+    const { events } = await suggesting.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
+    const written = events?.filter(({ activityTaskScheduledEventAttributes: activity }) => activity?.activityType?.name === 'httpTasks.setRate') ?? [];
+    expect(written.length).toBeLessThan(60);
+    expect(events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
+    expect(refused).toBeLessThan(BURST / 2);
+  } finally {
+    await suggesting.close();
+    await server.stop();
+  }
 });
 
 it('pauses and goes on while a bulk call waits for a free place in a worker', async () => {
