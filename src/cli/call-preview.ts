@@ -7,6 +7,7 @@ import { agrees, isTerminal } from './confirm';
 import type { PreparedCall } from './curl/task-call';
 import { CommandFailure, Refusal } from './errors';
 import type { Io } from './io';
+import { openApiWords } from './openapi-tasks';
 import type { OpenApiTasksOptions } from './openapi-tasks';
 import { printable, say } from './output';
 import { quoted } from './quoted';
@@ -24,9 +25,8 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
 }
 
 /** Says on stderr which call a cURL command became, and what of it was left out; users' tokens are masked. */
-export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall, { openapi, service, key, origin, trustDecisions }: OpenApiTasksOptions): void {
-  const given = Object.entries({ openapi, service, key, origin }).flatMap(([name, value]) => [value ?? []].flat().flatMap((one) => [`--${name}`, quoted(one)]));
-  const document = CATALOGUE.includes(task) ? [] : [...given, ...(trustDecisions ? ['--trust-decisions'] : [])];
+export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall, options: OpenApiTasksOptions): void {
+  const document = CATALOGUE.includes(task) ? [] : openApiWords(options).map(quoted);
   const words = ['http-tasks call', task.name, ...document, '--input', quoted(JSON.stringify(withoutTokens(task, input)))];
   say(io, printable(`The command is: ${words.join(' ')}`));
   if (leftOut.length === 0) return;

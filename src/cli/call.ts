@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { CATALOGUE } from '../tasks/catalogue';
-import type { HttpTask } from '../tasks/define';
 import { catalogueTask } from './catalogue-task';
 import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
@@ -49,7 +48,7 @@ export function defineCallCommand(command: Command, io: Io): void {
   onRun<CallOptions>(command, io, async (options, [name = '']) => {
     if (options.curl !== undefined) return callCurl(io, options.curl, name, options);
     if (name === '') throw new Refusal('Usage', 'Name a task (http-tasks list shows them), or give --curl.', 'task');
-    const task = catalogueTask(name, await tasksFor(io, options));
+    const task = catalogueTask(name, await openApiTasks(io, options));
     if (options.input === undefined) throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
     const input = await readJsonInput('--input', options.input);
     const { runCall } = await import('./call-run.js');
@@ -57,16 +56,12 @@ export function defineCallCommand(command: Command, io: Io): void {
   });
 }
 
-async function tasksFor(io: Io, options: CallOptions): Promise<readonly HttpTask[]> {
-  return [...CATALOGUE, ...(await openApiTasks(io, options))];
-}
-
 async function callCurl(io: Io, command: string, name: string, options: CallOptions): Promise<ExitCode> {
   if (name !== '' || options.input !== undefined) {
     throw new Refusal('Usage', '--curl says which task is called and with what; leave out the task and --input.', 'curl');
   }
   const { callFromCurl } = await import('./curl/curl-call.js');
-  const call = callFromCurl(command, io.env, await tasksFor(io, options));
+  const call = callFromCurl(command, io.env, [...CATALOGUE, ...(await openApiTasks(io, options))]);
   const [{ showCurlCall }, { runCall }] = await Promise.all([import('./call-preview.js'), import('./call-run.js')]);
   showCurlCall(io, call, options);
   return runCall(io, call.task, call.input, options);

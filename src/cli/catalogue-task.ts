@@ -1,3 +1,4 @@
+import { editDistance } from '../config/known-settings';
 import { CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { Refusal } from './errors';
@@ -5,13 +6,31 @@ import { Refusal } from './errors';
 /** A document may have hundreds. */
 const MOST_SHOWN = 12;
 
-/** The task of this name, or a refusal that names tasks that are alike. */
-export function catalogueTask(name: string, tasks: readonly HttpTask[] = CATALOGUE): HttpTask {
+/**
+ * The task of this name among those of the catalogue and these of a document.
+ *
+ * @throws Refusal that names similar tasks, or else some that exist, those of the document first.
+ */
+export function catalogueTask(name: string, ofDocument: readonly HttpTask[] = []): HttpTask {
+  const tasks = [...ofDocument, ...CATALOGUE];
   const task = tasks.find((candidate) => candidate.name === name);
   if (task) return task;
-  const word = (name.split('.').pop() ?? name).toLowerCase();
-  const alike = tasks.filter((candidate) => word !== '' && candidate.name.toLowerCase().includes(word));
-  const shown = (alike.length > 0 ? alike : CATALOGUE).slice(0, MOST_SHOWN).map((candidate) => candidate.name).join(', ');
-  const help = alike.length > 0 ? `Did you mean ${shown}?` : `Tasks: ${shown}.`;
-  throw new Refusal('Usage', `There is no task of this name. ${help} See http-tasks list.`, 'task');
+  const alike = similar(name, tasks);
+  const shown = (alike.length > 0 ? alike : tasks.map((candidate) => candidate.name)).slice(0, MOST_SHOWN).join(', ');
+  const help = alike.length > 0 ? `Did you mean ${shown}?` : `Tasks: ${shown}${tasks.length > MOST_SHOWN ? ', …' : ''}.`;
+  const list = ofDocument.length > 0 ? 'http-tasks list with the same --openapi' : 'http-tasks list';
+  throw new Refusal('Usage', `There is no task of this name. ${help} See ${list}.`, 'task');
+}
+
+/** Names that contain the one looked for, or differ from it by a typo; the closest first. */
+function similar(name: string, tasks: readonly HttpTask[]): string[] {
+  const wanted = name.toLowerCase();
+  const word = wanted.split('.').pop() ?? wanted;
+  if (word === '') return [];
+  const mostTypos = Math.max(1, Math.floor(word.length / 4));
+  const rated = tasks.map(({ name: candidate, operation }) => {
+    const contains = candidate.toLowerCase().includes(word);
+    return { candidate, distance: Math.min(contains ? mostTypos : Infinity, editDistance(word, operation.toLowerCase()), editDistance(wanted, candidate.toLowerCase())) };
+  });
+  return rated.filter(({ distance }) => distance <= mostTypos).sort((one, other) => one.distance - other.distance).map(({ candidate }) => candidate);
 }

@@ -39,6 +39,12 @@ export function addImportDecisions(command: Command): Command {
     .option('--trust-decisions', 'believe what the document decides under x-http-task; only for a document of your own');
 }
 
+/** The options that name a document and what is decided about it, as words of a command line. */
+export function openApiWords({ openapi, service, key, origin, trustDecisions }: OpenApiTasksOptions): string[] {
+  const given = Object.entries({ openapi, service, key, origin }).flatMap(([name, value]) => [value ?? []].flat().flatMap((one) => [`--${name}`, one]));
+  return [...given, ...(trustDecisions ? ['--trust-decisions'] : [])];
+}
+
 /**
  * The tasks of the OpenAPI document that the options name; none when they name none. Says which settings go to which origin.
  *

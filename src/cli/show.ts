@@ -3,18 +3,24 @@ import { catalogueTask } from './catalogue-task';
 import { describeCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
+import { addOpenApiOptions, openApiTasks } from './openapi-tasks';
+import type { OpenApiTasksOptions } from './openapi-tasks';
 import { paint, print, printJson, printLines } from './output';
 import { printTable } from './table';
 import { fieldRows, taskReference } from '../reference/task-reference';
 import type { TaskReference } from '../reference/task-reference';
 
-/** `http-tasks show TASK`: the reference of one task. Needs no settings and contacts nobody. */
+interface ShowOptions extends CommonOptions, OpenApiTasksOptions {}
+
+/** `http-tasks show TASK`: the reference of one task. Needs no settings and sends nothing, except to read a document at a URL. */
 export function defineShowCommand(command: Command, io: Io): void {
   describeCommand(command, {
-    examples: ['http-tasks show plaid.userItemsRemove', 'http-tasks show batch.customDataDelete --json'],
+    description: 'Tasks are those of the catalogue and, with --openapi, of a document.',
+    examples: ['http-tasks show plaid.userItemsRemove', 'http-tasks show batch.customDataDelete --json', 'http-tasks show desk.ticketOpen --openapi desk.yml --service desk'],
   });
-  onRun<CommonOptions>(command, io, async ({ json }, [name = '']) => {
-    const reference = taskReference(catalogueTask(name));
+  addOpenApiOptions(command);
+  onRun<ShowOptions>(command, io, async ({ json, ...document }, [name = '']) => {
+    const reference = taskReference(catalogueTask(name, await openApiTasks(io, document)));
     if (json) printJson(io, reference);
     else printReference(io, reference);
     return 0;

@@ -9,38 +9,41 @@ import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
 import { readJsonInput } from './json-input';
+import { addOpenApiOptions, openApiTasks, openApiWords } from './openapi-tasks';
+import type { OpenApiTasksOptions } from './openapi-tasks';
 import { printExactly, printJson, say } from './output';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
 
-interface SnippetOptions extends CommonOptions, TemporalOptions {
+interface SnippetOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
   lang?: SnippetLanguage;
   input?: string;
 }
 
-/** `http-tasks snippet TASK`: one call as code or as a command. Needs no keys and contacts nobody. */
+/** `http-tasks snippet TASK`: one call as code or as a command. Needs no keys and sends nothing, except to read a document at a URL. */
 export function defineSnippetCommand(command: Command, io: Io): void {
   describeCommand(command, {
     description: [
       'workflow: TypeScript for a workflow of yours; client: a TypeScript program that has a worker make the call; temporal and',
       'call: for the command lines of Temporal and of this package; curl: to the provider itself, with $NAME for each secret.',
-      'Required fields that the input lacks become placeholders.',
+      'Required fields that the input lacks become placeholders. Tasks are those of the catalogue and, with --openapi, of a document.',
     ].join(' '),
     examples: [
       'http-tasks snippet plaid.userItemsRemove --lang workflow',
       `http-tasks snippet plaid.userItemsGet --lang curl --input '{"user_id":"usr_1"}'`,
+      'http-tasks snippet desk.ticketOpen --openapi desk.yml --service desk --lang call',
     ],
   });
   command
     .addOption(new Option('--lang <language>', 'which one').choices(SNIPPET_LANGUAGES).default('workflow'))
     .addOption(literalOption('--input <json>', "the task's input as JSON, or @file"));
-  addTemporalOptions(command);
-  onRun<SnippetOptions>(command, io, async ({ lang = 'workflow', input, json, ...temporal }, [name = '']) => {
-    const task = catalogueTask(name);
+  addTemporalOptions(addOpenApiOptions(command));
+  onRun<SnippetOptions>(command, io, async ({ lang = 'workflow', input, json, ...rest }, [name = '']) => {
+    const task = catalogueTask(name, await openApiTasks(io, rest));
     const given = input === undefined ? undefined : await readJsonInput('--input', input);
     const [{ snippetsOf }, { readTemporalConfig }] = await Promise.all([import('../reference/snippets/snippets.js'), import('./temporal-config.js')]);
-    const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, { ...temporal, connects: false });
-    const place = { taskQueue: readQueueSettings(io.env).taskQueue, address: connectionOptions.address, namespace };
+    const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, { ...rest, connects: false });
+    const place = { taskQueue: readQueueSettings(io.env).taskQueue, address: connectionOptions.address, namespace, documentOptions: openApiWords(rest) };
     const { snippets, placeholders } = snippetsOf(task, given, io.env, place);
     const { code, why } = snippets.find(({ language }) => language === lang) ?? { code: '' };
     if (why !== undefined) throw new Refusal('Usage', why, 'input');

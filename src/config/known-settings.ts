@@ -145,7 +145,7 @@ function isNear(setting: string, known: string): boolean {
 }
 
 /** How many letters have to be added, left out, replaced or swapped with their neighbour. */
-function editDistance(from: string, to: string): number {
+export function editDistance(from: string, to: string): number {
   let [before, last] = [[] as number[], Array.from({ length: to.length + 1 }, (_, column) => column)];
   for (let row = 1; row <= from.length; row++) {
     const current = [row];

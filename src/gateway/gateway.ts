@@ -34,6 +34,8 @@ export interface GatewayOptions extends GuardOptions {
   env: Env;
   /** The only tasks that can be called. @default the catalogue */
   tasks?: readonly HttpTask[];
+  /** The options of the command line that name the document of other tasks, for snippets. @default none */
+  documentOptions?: readonly string[];
   taskQueue: string;
   /** Where durable calls and runs are. Without it there are none. */
   temporal?: GatewayTemporal & { address: string; namespace: string };
@@ -101,7 +103,7 @@ function codecRoute({ env, temporal, token, publicUrl }: GatewayOptions): Handle
   return (context) => handler(context.req.raw);
 }
 
-function partsOf({ env, tasks = CATALOGUE, taskQueue, temporal, version, report = () => undefined }: GatewayOptions): GatewayParts {
+function partsOf({ env, tasks = CATALOGUE, documentOptions = [], taskQueue, temporal, version, report = () => undefined }: GatewayOptions): GatewayParts {
   const catalogue = new Catalogue(tasks);
   const services = [...new Set(tasks.map(({ service }) => service))];
   const { address = 'localhost:7233', namespace = 'default' } = temporal ?? {};
@@ -109,7 +111,7 @@ function partsOf({ env, tasks = CATALOGUE, taskQueue, temporal, version, report 
     catalogue,
     search: new TaskSearch(catalogue.tasks),
     secrets: new GatewaySecrets(env, services),
-    place: { taskQueue, address, namespace },
+    place: { taskQueue, address, namespace, documentOptions },
     ...(temporal && { temporal }),
     version,
     report,

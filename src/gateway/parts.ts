@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { TaskSearch } from '../openapi/search';
-import type { TemporalPlace } from '../reference/snippets/typescript';
+import type { SnippetPlace } from '../reference/snippets/snippets';
 import type { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { GatewayRefusal } from './http-error';
@@ -23,7 +23,7 @@ export interface GatewayParts {
   catalogue: Catalogue;
   search: TaskSearch<HttpTask>;
   secrets: GatewaySecrets;
-  place: TemporalPlace;
+  place: SnippetPlace;
   temporal?: GatewayTemporal;
   version: string;
   /** Told what nobody foresaw, without secrets. */

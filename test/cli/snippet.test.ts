@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { runCli, runJson } from './run-cli';
 import type { Refused } from './run-cli';
 
@@ -7,6 +8,29 @@ interface SnippetDocument {
   code: string;
   placeholders: string[];
 }
+
+const SHOP = ['--openapi', join(__dirname, '..', 'openapi', 'fixtures', 'shop.yml'), '--service', 'shop'];
+
+describe('list, show and snippet with --openapi', () => {
+  it("know the document's tasks beside those of the catalogue", async () => {
+    const { document: listed } = await runJson<{ name: string }[]>(['list', '--json', ...SHOP]);
+    expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['plaid.userItemsGet', 'shop.linesList']));
+    expect((await runJson<{ name: string }[]>(['list', 'lines', '--json', ...SHOP])).document.every(({ name }) => name.startsWith('shop.lines'))).toBe(true);
+    const { document: shown } = await runJson<{ name: string; method: string }>(['show', 'shop.linesRemove', '--json', ...SHOP]);
+    expect(shown).toMatchObject({ name: 'shop.linesRemove', method: 'DELETE' });
+    const { document } = await runJson<SnippetDocument>(['snippet', 'shop.linesRemove', '--lang', 'call', '--input', '{"order-id":7,"body":["AB-1"]}', '--json', ...SHOP]);
+    expect(document.code).toBe(`http-tasks call shop.linesRemove \\\n  ${SHOP.join(' ')} \\\n  --input '{"order-id":7,"body":["AB-1"]}'\n`);
+  });
+
+  it.each([
+    ['show', 'shop.lineList', /Did you mean shop\.linesList/],
+    ['snippet', 'shop.remove', /Did you mean .*shop\.linesRemove/],
+    ['call', 'shop.nothingAlike', /Tasks: shop\./],
+  ])('%s of an unknown task names those of the document', async (command, name, message) => {
+    const { code, document } = await runJson<Refused>([command, name, '--json', '--input', '{}', ...SHOP].filter((word, index, all) => command !== 'show' || (word !== '--input' && all[index - 1] !== '--input')));
+    expect({ code, message: document.error.message }).toEqual({ code: 2, message: expect.stringMatching(message) });
+  });
+});
 
 describe('snippet', () => {
   it('prints code alone on stdout, and on stderr what is to be filled in', async () => {

@@ -39,7 +39,7 @@ describe('A document that cannot be used is refused with its place', () => {
     ['a text', '"hello"', '', /must be an object/],
     ['a list', '[1]', '', /must be an object/],
     ['something else than OpenAPI', 'a: 1', '', /no field openapi/],
-    ['Swagger 2.0', 'swagger: "2.0"', '#/swagger', /Swagger 2.0/],
+    ['Swagger 2.0', 'swagger: "2.0"', '#/swagger', /Swagger 2.0.*: npx swagger2openapi --patch --outfile swagger\.openapi\.json swagger\.json \(/],
     ['a version to come', 'openapi: 4.0.0', '#/openapi', /3\.0, 3\.1 and 3\.2/],
     ['YAML that multiplies itself', `openapi: 3.0.0\n${BOMB}`, '#/a6/3', /aliases/],
     ['YAML that holds itself', 'openapi: 3.0.0\nx-a: &a\n  b: [*a]', '#/x-a/b/0', /no end/],
@@ -155,6 +155,18 @@ describe('An operation that cannot be used is skipped with its place, and the ot
     expect(report.skipped).toEqual([]);
     expect(tasks[0]!.input.safeParse({ a: { b: { a: {} } } }).success).toBe(true);
   });
+});
+
+it('Swagger 2.0 is refused with the command that converts its file', async () => {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'http-tasks-openapi-')));
+  try {
+    await writeFile(join(folder, "bob's desk.yml"), 'swagger: "2.0"');
+    await expect(readOpenApiDocument(join(folder, "bob's desk.yml"))).rejects.toThrow(
+      `: npx swagger2openapi --patch --outfile '${folder}/bob'\\''s desk.openapi.json' '${folder}/bob'\\''s desk.yml' (then use `,
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 describe('A document in several files', () => {

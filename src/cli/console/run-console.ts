@@ -10,7 +10,7 @@ import { wholeNumber } from '../command';
 import { CommandFailure, Refusal } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
-import { openApiTasks } from '../openapi-tasks';
+import { openApiTasks, openApiWords } from '../openapi-tasks';
 import { print, printJson, say } from '../output';
 import { packageVersion } from '../package-version';
 import { keepTemporal } from '../temporal-client';
@@ -38,6 +38,7 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
         startGateway(address, {
           env: io.env,
           tasks,
+          documentOptions: openApiWords(options),
           taskQueue,
           temporal: { ...temporal, ...(ui !== undefined && { ui }), explain: (error) => explained(error, temporal.where) },
           version: packageVersion(),

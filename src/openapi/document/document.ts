@@ -1,3 +1,5 @@
+import { basename, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { namedPlacesIn } from './find-references';
 import type { NamedPlace } from './find-references';
 import { OpenApiError } from './openapi-error';
@@ -20,7 +22,7 @@ export class OpenApiDocument {
     this.location = location;
     this.#files = files;
     this.#unread = unread;
-    refuseUnlessOpenApi(this.file(location));
+    refuseUnlessOpenApi(this.file(location), location);
   }
 
   /** `3.0` or `3.1`; 3.2 is read as far as it equals 3.1. */
@@ -70,12 +72,27 @@ export function openDocument(document: unknown): OpenApiDocument {
   return new OpenApiDocument(IN_MEMORY, new Map([[IN_MEMORY, value]]));
 }
 
-function refuseUnlessOpenApi(value: unknown): void {
+function refuseUnlessOpenApi(value: unknown, location: string): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new OpenApiError('', 'must be an object with the fields openapi, info and paths');
   const { openapi, swagger } = value as { openapi?: unknown; swagger?: unknown };
-  if (swagger !== undefined) throw new OpenApiError('#/swagger', 'is Swagger 2.0; convert it to OpenAPI 3 first');
+  if (swagger !== undefined) throw new OpenApiError('#/swagger', `is Swagger 2.0, which is not read; convert it with this command: ${convertingCommand(location)}`);
   if (openapi === undefined) throw new OpenApiError('', 'has no field openapi, so it is no OpenAPI document');
   if (!/^3\.[012](\.|$)/.test(versionOf(openapi))) throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0, 3.1 and 3.2 are');
+}
+
+/** A command that makes an OpenAPI 3.0 document of a Swagger 2.0 document, and what to do with its output. */
+function convertingCommand(location: string): string {
+  const isFile = location.startsWith('file:');
+  const source = isFile ? nearPath(fileURLToPath(location)) : location === IN_MEMORY ? 'swagger.json' : location;
+  const target = `${(isFile ? source : basename(source.split(/[?#]/, 1)[0] ?? '')).replace(/\.(?:json|ya?ml)$/i, '')}.openapi.json`;
+  const [from, to] = [source, target].map((word) => (/^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return `npx swagger2openapi --patch --outfile ${to} ${from} (then use ${to})`;
+}
+
+/** As a person in the current folder writes it. */
+function nearPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === '' || near.startsWith('..') ? path : near;
 }
 
 /** YAML reads an unquoted 3.0 as a number. */

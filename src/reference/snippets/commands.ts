@@ -1,3 +1,4 @@
+import { CATALOGUE } from '../../tasks/catalogue';
 import type { HttpTask } from '../../tasks/define';
 import type { TextPart } from '../secret-names';
 import type { RequestParts } from '../shown-request';
@@ -17,8 +18,9 @@ export function temporalSnippet(task: HttpTask, input: unknown, { taskQueue, add
 }
 
 /** Our own command line; it shows the call and asks before anything irreversible. */
-export function callSnippet(task: HttpTask, input: unknown): string {
-  return command(`http-tasks call ${task.name}`, [`--input ${shellText(JSON.stringify(input))}`]);
+export function callSnippet(task: HttpTask, input: unknown, documentOptions: readonly string[] = []): string {
+  const document = CATALOGUE.includes(task) ? [] : documentOptions;
+  return command(`http-tasks call ${task.name}`, [...(document.length > 0 ? [document.map(shellText).join(' ')] : []), `--input ${shellText(JSON.stringify(input))}`]);
 }
 
 /** The call to the provider itself, with variables for the secrets. No worker, ledger or hold knows of it. */

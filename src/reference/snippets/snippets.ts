@@ -8,6 +8,12 @@ import { callSnippet, curlSnippet, temporalSnippet } from './commands';
 import { clientSnippet, workflowSnippet } from './typescript';
 import type { TemporalPlace } from './typescript';
 
+/** Where the calls of snippets go. */
+export interface SnippetPlace extends TemporalPlace {
+  /** The options that name the document of tasks that are not in the catalogue, as words of a command line. */
+  documentOptions?: readonly string[];
+}
+
 /** In which ways a call can be written down. */
 export const SNIPPET_LANGUAGES = ['workflow', 'client', 'temporal', 'call', 'curl'] as const;
 
@@ -41,13 +47,13 @@ export interface Snippets {
  * Writes a call down in every language. What the input lacks is put in as a placeholder, so that each snippet compiles or
  * runs as it is; what is wrong in it stays. No snippet holds a secret.
  */
-export function snippetsOf(task: HttpTask, given: unknown, env: Env, place: TemporalPlace): Snippets {
+export function snippetsOf(task: HttpTask, given: unknown, env: Env, place: SnippetPlace): Snippets {
   const { input, placeholders } = completedInput(task, given);
   const written: Record<Exclude<SnippetLanguage, 'curl'>, string> = {
     workflow: workflowSnippet(task, input),
     client: clientSnippet(task, input, place),
     temporal: temporalSnippet(task, input, place),
-    call: callSnippet(task, input),
+    call: callSnippet(task, input, place.documentOptions),
   };
   const curl = curlOf(task, input, env);
   const snippets = SNIPPET_LANGUAGES.map((language) => ({
