@@ -45,10 +45,12 @@ async function whatIsMissing() {
 const PROGRAMS = [
   { title: 'Chromium', name: 'chromium', setting: 'HTTP_TASKS_TEST_CHROMIUM', places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'] },
   { title: 'PgBouncer', name: 'pgbouncer', setting: 'HTTP_TASKS_TEST_PGBOUNCER', places: ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'] },
+  { title: 'cURL', name: 'curl', setting: 'HTTP_TASKS_TEST_CURL', places: ['/usr/bin/curl', '/usr/local/bin/curl'] },
 ];
 
 /**
- * Installs Debian's Chromium and PgBouncer, which the tests of the console and of the ledger use, unless they are there.
+ * Installs Debian's Chromium, PgBouncer and cURL, which the tests of the console, of the ledger and of cURL commands use,
+ * unless they are there.
  * Returns what a person has to do where that is not possible here; the other tests do not need them.
  */
 export async function ensurePrograms() {

@@ -25,10 +25,11 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
 }
 
 /** Says on stderr which call a cURL command became, and what of it was left out; users' tokens are masked. */
-export function showCurlCall(io: Io, { task, input, leftOut }: PreparedCall, options: OpenApiTasksOptions): void {
+export function showCurlCall(io: Io, { task, input, leftOut, notes }: PreparedCall, options: OpenApiTasksOptions): void {
   const document = CATALOGUE.includes(task) ? [] : openApiWords(options).map(quoted);
   const words = ['http-tasks call', task.name, ...document, '--input', quoted(JSON.stringify(withoutTokens(task, input)))];
   say(io, printable(`The command is: ${words.join(' ')}`));
+  for (const note of notes) say(io, printable(`Unlike cURL: ${note}.`));
   if (leftOut.length === 0) return;
   const instead = task.generic ? 'Write a credential as {{secret:NAME}}, which the settings hold' : 'Credentials come from the settings';
   say(io, printable(`Left out: ${leftOut.join(', ')}. ${instead}.`));

@@ -11,6 +11,7 @@ import { effectOf } from '../tasks/effect';
 import type { TaskFailure } from '../tasks/failure';
 import { parseInput } from '../tasks/parse-input';
 import type { CallOptions } from './call';
+import type { PreparedCall } from './curl/task-call';
 import { confirmIrreversible, showPrepared, withoutTokens } from './call-preview';
 import { CommandFailure, Refusal } from './errors';
 import type { ExitCode, Io } from './io';
@@ -28,7 +29,7 @@ export interface CallResult {
 type Answer = Pick<CallResult, 'status' | 'output' | 'requestId'>;
 
 /** Prepares, shows, asks and sends one call; the same code sends it that the activity uses. */
-export async function runCall(io: Io, task: HttpTask, input: unknown, options: CallOptions): Promise<ExitCode> {
+export async function runCall(io: Io, task: HttpTask, input: unknown, options: CallOptions, curl?: Pick<PreparedCall, 'leftOut' | 'notes'>): Promise<ExitCode> {
   parseInput(task.name, task.input, input);
   const settings = senderSettings(io, task, options);
   const prepared = settings && prepareRequest(task, input, settings);
@@ -36,7 +37,7 @@ export async function runCall(io: Io, task: HttpTask, input: unknown, options: C
     refuseAccidentalProduction(prepared, io.env, [...CATALOGUE_SERVICES, task.service]);
     if (!(options.json && options.dryRun)) showPrepared(io, task, prepared);
   }
-  if (options.dryRun && prepared) return printDryRun(io, prepared, options, { task: task.name, input: withoutTokens(task, input) });
+  if (options.dryRun && prepared) return printDryRun(io, prepared, options, curl && { task: task.name, input: withoutTokens(task, input), leftOut: curl.leftOut, notes: curl.notes });
   const effect = prepared?.effect ?? effectOf(task, input);
   if (effect === 'irreversible' && !options.yes) await confirmIrreversible(io, task, () => environmentOf(io, task, prepared, options));
   const result = await attempt(task, async () => {
@@ -82,9 +83,9 @@ function failed({ type, service, status, code, requestId, message }: TaskFailure
   return { ok: false, status, requestId, failure: { type, service, status, code, requestId, message } };
 }
 
-function printDryRun(io: Io, prepared: PreparedRequest, { json, curl }: CallOptions, call: { task: string; input: unknown }): ExitCode {
+function printDryRun(io: Io, prepared: PreparedRequest, { json }: CallOptions, call: Record<string, unknown> | undefined): ExitCode {
   const { effect, environment, production } = prepared;
-  if (json) printJson(io, { ok: true, dryRun: true, ...(curl !== undefined && call), effect, environment, production, request: prepared.masked() });
+  if (json) printJson(io, { ok: true, dryRun: true, ...call, effect, environment, production, request: prepared.masked() });
   else print(io, 'Dry run: nothing was sent.');
   return 0;
 }

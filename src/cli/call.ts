@@ -64,5 +64,5 @@ async function callCurl(io: Io, command: string, name: string, options: CallOpti
   const call = callFromCurl(command, io.env, [...CATALOGUE, ...(await openApiTasks(io, options))]);
   const [{ showCurlCall }, { runCall }] = await Promise.all([import('./call-preview.js'), import('./call-run.js')]);
   showCurlCall(io, call, options);
-  return runCall(io, call.task, call.input, options);
+  return runCall(io, call.task, call.input, options, call);
 }

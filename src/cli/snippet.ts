@@ -11,7 +11,7 @@ import type { Io } from './io';
 import { readJsonInput } from './json-input';
 import { addOpenApiOptions, openApiTasks, openApiWords } from './openapi-tasks';
 import type { OpenApiTasksOptions } from './openapi-tasks';
-import { printExactly, printJson, say } from './output';
+import { printable, printExactly, printJson, say } from './output';
 import { addTemporalOptions } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
 
@@ -45,11 +45,12 @@ export function defineSnippetCommand(command: Command, io: Io): void {
     const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, { ...rest, connects: false });
     const place = { taskQueue: readQueueSettings(io.env).taskQueue, address: connectionOptions.address, namespace, documentOptions: openApiWords(rest) };
     const { snippets, placeholders } = snippetsOf(task, given, io.env, place);
-    const { code, why } = snippets.find(({ language }) => language === lang) ?? { code: '' };
+    const { code, why, files = [] } = snippets.find(({ language }) => language === lang) ?? { code: '' };
     if (why !== undefined) throw new Refusal('Usage', why, 'input');
-    if (json) printJson(io, { task: task.name, language: lang, code, placeholders });
+    if (json) printJson(io, { task: task.name, language: lang, code, placeholders, ...(files.length > 0 && { files }) });
     else {
       printExactly(io, code);
+      if (files.length > 0) say(io, printable(`The command reads bytes of the input from files: ${files.join(', ')}.`));
       if (placeholders.length > 0) say(io, `To be filled in: ${placeholders.join(', ')}.`);
     }
     return 0;

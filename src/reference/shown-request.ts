@@ -2,6 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import type { Env } from '../config/env';
 import { readSenderSettings } from '../config/settings';
 import { prepareRequest } from '../http/prepare-request';
+import type { PreparedRequest } from '../http/prepared-request';
+import { boundaryIn, readMultipart } from '../http/read-multipart';
+import type { ReadPart } from '../http/read-multipart';
 import { Scrubber } from '../http/redact';
 import { sensitiveFieldsIn, tokensAt } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
@@ -27,9 +30,17 @@ export interface RequestParts {
   method: string;
   url: TextPart[];
   headers: [name: string, value: TextPart[]][];
-  /** Absent where there is none, or where it is bytes that are no text. */
+  /** Absent where there is none, where it is a form, and where it is bytes that are no text. */
   body?: TextPart[];
-  bodyBytes?: number;
+  bodyBytes?: Buffer;
+  /** The parts of a multipart body; its header `content-type` is then not among the headers. */
+  form?: FormPart[];
+}
+
+/** One part of a multipart body. */
+export interface FormPart extends Omit<ReadPart, 'value'> {
+  /** A text, or bytes that are no text. */
+  value: TextPart[] | Buffer;
 }
 
 /** What the sender decides about the connection; a command decides it itself. */
@@ -50,6 +61,7 @@ export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: 
   const url = origin + prepared.path;
   const headers = Object.entries(prepared.withTokens(names.tokensOf(prepared.tokenClients ?? [])).headers);
   const body = textOf(prepared.body);
+  const form = partsOf(prepared);
   return {
     shown: {
       method,
@@ -62,14 +74,26 @@ export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: 
     parts: {
       method,
       url: names.partsOf(url),
-      headers: headers.filter(([name]) => !OWN_HEADERS.has(name)).map(([name, value]) => [name, names.partsOf(value)]),
-      ...(body !== undefined && { body: names.partsOf(body) }),
-      ...(prepared.body !== undefined && body === undefined && { bodyBytes: prepared.body.length }),
+      headers: headers.filter(([name]) => !OWN_HEADERS.has(name) && !(form && name === 'content-type')).map(([name, value]) => [name, names.partsOf(value)]),
+      ...(form && { form: form.map((part) => ({ ...part, value: isText(part.value) ? names.partsOf(part.value.toString('utf8')) : part.value })) }),
+      ...(!form && body !== undefined && { body: names.partsOf(body) }),
+      ...(!form && Buffer.isBuffer(prepared.body) && body === undefined && { bodyBytes: prepared.body }),
     },
   };
 }
 
 function textOf(body: string | Buffer | undefined): string | undefined {
   if (body === undefined || typeof body === 'string') return body;
-  return isUtf8(body) ? body.toString('utf8') : undefined;
+  return isText(body) ? body.toString('utf8') : undefined;
+}
+
+/** Whether a word of a command line can hold these bytes. */
+function isText(bytes: Buffer): boolean {
+  return isUtf8(bytes) && !bytes.includes(0);
+}
+
+/** The parts of a multipart body; undefined for any other body. */
+function partsOf({ headers, body }: Pick<PreparedRequest, 'headers' | 'body'>): ReadPart[] | undefined {
+  const boundary = boundaryIn(headers['content-type'] ?? '');
+  return body === undefined || boundary === undefined ? undefined : readMultipart(Buffer.from(body), boundary);
 }

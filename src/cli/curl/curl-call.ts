@@ -8,53 +8,74 @@ import type { CurlCommand } from './curl-command';
 import type { FormPart } from './curl-data';
 import { refuseCurl } from './curl-refusal';
 import { matchingTask } from './matching-task';
-import { parseJsonBody, taskCall } from './task-call';
+import { parseJsonBody, taskCall, utf8 } from './task-call';
 import type { PreparedCall } from './task-call';
 
 /**
  * Turns a cURL command into a call: of the task among these that it stands for, or of `http.request`. Credentials in it
- * are left out, and neither they nor anything else of the command stand in an error.
+ * are left out, and neither they nor anything else of the command stand in an error, except names of files.
  *
  * @throws Refusal when the command cannot be understood, or wants what is never done.
  */
 export function callFromCurl(text: string, env: Env, tasks: readonly HttpTask[] = CATALOGUE): PreparedCall {
   const command = readCurlCommand(text);
+  refuseOtherHost(command);
   const match = matchingTask(command, tasks, env);
   const call = match ? taskCall(match, command, env) : requestCall(command);
   refuseVariables(command, call);
-  return call;
+  return { ...call, notes: [...call.notes, ...unusedNotes(command)] };
 }
 
-function requestCall({ method, url, headers, body, form }: CurlCommand): PreparedCall {
-  const leftOut: string[] = [];
-  const kept: Record<string, string> = {};
+/** A header `host` of another name would reach another server behind the same address. */
+function refuseOtherHost({ headers, url }: CurlCommand): void {
+  const host = headers.find(([name]) => name === 'host')?.[1];
+  if (host !== undefined && host.toLowerCase() !== url.host) refuseCurl('has a header host that is not the host of its URL; a call goes to the address in its URL and nowhere else');
+}
+
+function unusedNotes({ unused }: CurlCommand): string[] {
+  if (unused.length === 0) return [];
+  const byReason = new Map<string, string[]>();
+  for (const { name, why } of unused) byReason.set(why, [...(byReason.get(why) ?? []), name]);
+  return [`without effect here: ${[...byReason].map(([why, names]) => `${names.join(', ')}${why === '' ? '' : ` (${why})`}`).join('; ')}`];
+}
+
+function requestCall({ method, url, headers, cookies, removed, body, form }: CurlCommand): PreparedCall {
+  const leftOut: string[] = cookies.length > 0 ? ['cookie'] : [];
+  const notes: string[] = [];
+  const kept = new Map<string, string>();
   for (const [name, value] of headers) {
-    if (name === 'accept' || name === 'content-type') continue;
-    if (OWN_HEADERS.has(name) || isCredential(name, value)) leftOut.push(name);
-    else kept[name] = value;
+    if (name === 'content-type') continue;
+    if (OWN_HEADERS.has(name)) notes.push(`decided by the sender: ${name}`);
+    else if (isCredential(name, value)) leftOut.push(name);
+    // Lines of one name mean the same as one line with commas.
+    else kept.set(name, kept.has(name) ? `${kept.get(name)}, ${value}` : value);
   }
-  const accept = headers.get('accept');
-  const sent = form ? multipart(form) : { contentType: headers.get('content-type'), body: bodyOf(headers.get('content-type'), body) };
+  const accept = kept.get('accept');
+  kept.delete('accept');
+  const contentType = headers.find(([name]) => name === 'content-type')?.[1];
+  if (body && (removed.has('content-type') || contentType === '')) refuseCurl('takes the header content-type away, and http.request sends one with every body; name the type that the body has');
+  const sent = form ? multipart(form) : { contentType, body: body && bodyOf(contentType, utf8(body)) };
   const input = {
     uri: url.href,
     method,
     ...(accept !== undefined && { accept }),
-    ...(Object.keys(kept).length > 0 && { headers: kept }),
+    ...(kept.size > 0 && { headers: Object.fromEntries(kept) }),
     ...(sent.contentType !== undefined && sent.body !== undefined && { contentType: sent.contentType }),
     ...(sent.body !== undefined && { body: sent.body }),
   };
-  return { task: http.request, input, leftOut };
+  return { task: http.request, input, leftOut: [...new Set(leftOut)], notes };
 }
 
-function bodyOf(contentType: string | undefined, body: string | undefined): unknown {
-  return body !== undefined && isJson(contentType) ? parseJsonBody(body) : body;
+function bodyOf(contentType: string | undefined, body: string): unknown {
+  return isJson(contentType) ? parseJsonBody(body) : body;
 }
 
 /** The parts as one text, which `http.request` sends as it is. */
 function multipart(form: readonly FormPart[]): { contentType: string; body: string } {
   let boundary = 'http-tasks-form';
   while (form.some(({ value }) => value.includes(boundary))) boundary += '-';
-  const parts = form.map(({ name, value, type, filename }) => {
+  const parts = form.map(({ name, value: bytes, type, filename }) => {
+    const value = utf8(bytes);
     const disposition = `content-disposition: form-data; name="${inHeader(name)}"${filename === undefined ? '' : `; filename="${inHeader(filename)}"`}`;
     return `--${boundary}\r\n${disposition}\r\n${type === undefined ? '' : `content-type: ${type.replace(/[\r\n]/g, '')}\r\n`}\r\n${value}\r\n`;
   });
@@ -68,7 +89,7 @@ function inHeader(text: string): string {
 
 /** A header that signs somebody in, unless it only names the secret that does. */
 function isCredential(name: string, value: string): boolean {
-  return SECRET_HEADER.test(name) && !/^(\w+ )?\{\{secret:\w+\}\}$/.test(value);
+  return SECRET_HEADER.test(name) && !/^(?:x-)?idempotency-key$/.test(name) && !/^(\w+ )?\{\{secret:\w+\}\}$/.test(value);
 }
 
 function isJson(contentType: string | undefined): boolean {

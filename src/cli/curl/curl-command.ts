@@ -1,115 +1,150 @@
 import type { HttpMethod } from '../../tasks/define';
-import { formPart, urlEncodedData } from './curl-data';
-import type { FormPart } from './curl-data';
+import { dataOf, formPart, queryData, readFromDisk } from './curl-data';
+import type { FormPart, ReadFile } from './curl-data';
+import { APPLIED, DATA, FLAGS, hasUnusedArgument, REFUSED, SHORT, whyLeftOut } from './curl-options';
 import { refuseCurl } from './curl-refusal';
+import { readCurlUrl } from './curl-url';
 import { shellWords } from './shell-words';
 
 /** What a cURL command would send. It may hold credentials: show nothing of it before they are taken out. */
 export interface CurlCommand {
   method: HttpMethod;
-  /** With the query that `-G` makes. */
+  /** With the query that `-G` and `--url-query` make; without user name, password and fragment. */
   url: URL;
-  /** Names in small letters; the last of a name counts. */
-  headers: ReadonlyMap<string, string>;
-  body?: string;
+  /** The query as it is written, without its `?`; empty for none. */
+  query: string;
+  /** Names in small letters, in order; a name may occur several times. Cookies are not among them. */
+  headers: readonly Header[];
+  /** Headers that cURL would add and the command takes away. */
+  removed: ReadonlySet<string>;
+  /** `name=value` pairs of `-b` or of the header. */
+  cookies: readonly string[];
+  body?: Buffer;
   /** The parts that `-F` makes, in place of a body. */
   form?: readonly FormPart[];
-  /** Shell variables in it, which nobody fills in here. */
+  /** Options that change nothing of what is sent, with the reason where there is something to say. */
+  unused: readonly UnusedOption[];
+  /** Shell variables in it, which are not filled in here. */
   variables: ReadonlySet<string>;
+}
+
+/** A header's name in small letters, and its value. */
+export type Header = readonly [name: string, value: string];
+
+/** An option that has no effect here. */
+export interface UnusedOption {
+  name: string;
+  /** Empty where there is nothing to say. */
+  why: string;
 }
 
 const METHODS: ReadonlySet<string> = new Set<HttpMethod>(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']);
 
-/** What the short options are called in full; only these are understood. */
-const SHORT: Readonly<Record<string, string>> = {
-  X: '--request', H: '--header', d: '--data', F: '--form', A: '--user-agent', G: '--get', I: '--head', u: '--user', b: '--cookie', k: '--insecure',
-  L: '--location', s: '--silent', S: '--show-error', i: '--include', v: '--verbose', f: '--fail', '#': '--progress-bar', N: '--no-buffer', g: '--globoff',
-};
-
-const DATA: ReadonlySet<string> = new Set(['--data', '--data-ascii', '--data-raw', '--data-binary', '--data-urlencode', '--json']);
-const WITH_ARGUMENT: ReadonlySet<string> = new Set(['--request', '--header', '--url', '--user-agent', '--form', '--form-string', ...DATA]);
-const WITHOUT_ARGUMENT: ReadonlySet<string> = new Set(['--get', '--head']);
-
-/** They say how cURL shows an answer, which is not its business here. */
-const DISPLAY: ReadonlySet<string> = new Set([
-  ...['--silent', '--show-error', '--include', '--verbose', '--compressed', '--fail', '--fail-with-body'],
-  ...['--progress-bar', '--no-buffer', '--globoff', '--http1.1'],
-]);
-
-const SETTINGS_SIGN = 'credentials come from settings and are never taken from a command';
-const INSTEAD = 'leave it out; a task is signed with the settings of its service, and http.request with a header that names a secret of HTTP_TASKS_SECRET_NAME';
-const REFUSED: Readonly<Record<string, string>> = {
-  '--user': `${SETTINGS_SIGN}: ${INSTEAD}, for a user and a password -H "authorization: Basic {{secret:NAME}}" with the base64 of both in it`,
-  '--cookie': `${SETTINGS_SIGN}: ${INSTEAD}`,
-  '--oauth2-bearer': `${SETTINGS_SIGN}: ${INSTEAD}, -H "authorization: Bearer {{secret:NAME}}"`,
-  '--location': 'redirects are never followed',
-  '--insecure': 'certificates are always checked',
-};
+/** Headers of which a request has one; lists of the others may be written in several lines. */
+const ONCE: ReadonlySet<string> = new Set(['content-type', 'content-length', 'user-agent', 'referer', 'host', 'range', 'if-range', 'max-forwards', 'from', 'date']);
 
 /**
  * Reads a cURL command.
  *
- * @throws Refusal naming the option that is not understood. No argument is ever repeated: it could be a secret.
+ * @throws Refusal naming the option that is not understood. No argument is ever repeated, except the name of a file: it could be a secret.
  */
-export function readCurlCommand(text: string): CurlCommand {
+export function readCurlCommand(text: string, read: ReadFile = readFromDisk): CurlCommand {
   const { words, variables } = shellWords(text);
-  if (!/^curl(\.exe)?$/.test(words[0] ?? '')) refuseCurl('begins with another word than curl');
-  const { urls, headers, data, form, method, get, head, json } = readOptions(words.slice(1));
+  if (!/^curl(\.exe)?$/i.test(words[0] ?? '')) refuseCurl('begins with another word than curl');
+  const options = readOptions(words.slice(1), read);
+  const { urls, form, method, flags } = options;
   const [address] = urls;
   if (address === undefined || urls.length > 1) refuseCurl(address === undefined ? 'has no URL' : 'has several URLs; give one');
-  if (form.length > 0 && (data.length > 0 || get)) refuseCurl('has parts of a form beside --data or --get, which cURL refuses too');
-  const url = urlOf(address);
-  const body = data.length === 0 ? undefined : data.join(json ? '' : '&');
-  if (get && body !== undefined) url.search += `${url.search === '' ? '?' : '&'}${body}`;
-  const sent = get ? undefined : body;
-  if (sent !== undefined) addDefault(headers, 'content-type', json ? 'application/json' : 'application/x-www-form-urlencoded');
-  if (json) addDefault(headers, 'accept', 'application/json');
+  const get = flags.has('--get');
+  if (form.length > 0 && (options.data.length > 0 || get)) refuseCurl('has parts of a form beside --data or --get, which cURL refuses too');
+  if (flags.has('--head') && !get && (options.data.length > 0 || form.length > 0)) refuseCurl('has a body beside --head, which cURL refuses too');
+  if (get && options.query.length > 0) refuseCurl('has --url-query beside --get, which versions of cURL read differently; use one of them');
+  const { url, query, signsIn } = readCurlUrl(address, { globoff: flags.has('--globoff'), pathAsIs: flags.has('--path-as-is') });
+  const data = joined(options.data);
+  const added = get && data ? data.toString() : options.query.join('&');
+  if (/[\s\p{Cc}#]/u.test(added)) refuseCurl('has a space, a control character or # in its query; percent-encode it, or use --data-urlencode');
+  const wholeQuery = [query, added].filter((part) => part !== '').join('&');
+  if (added !== '') url.search = wholeQuery;
+  const sent = get ? undefined : data;
+  const headers = new Headers(options);
+  if (signsIn) headers.addDefault('authorization', '');
+  if (sent) headers.addDefault('content-type', options.json ? 'application/json' : 'application/x-www-form-urlencoded');
+  if (options.json) headers.addDefault('accept', 'application/json');
   return {
-    method: methodOf(method ?? (head ? 'HEAD' : sent === undefined && form.length === 0 ? 'GET' : 'POST')),
+    method: methodOf(method ?? (flags.has('--head') ? 'HEAD' : sent === undefined && form.length === 0 ? 'GET' : 'POST')),
     url,
-    headers,
-    ...(sent !== undefined && { body: sent }),
+    query: wholeQuery,
+    headers: headers.entries(),
+    removed: headers.removed,
+    cookies: headers.cookies(options.cookies),
+    ...(sent && { body: sent }),
     ...(form.length > 0 && { form }),
+    unused: options.unused,
     variables,
   };
 }
 
-interface Options {
-  urls: string[];
-  headers: Map<string, string>;
-  data: string[];
-  form: FormPart[];
-  method?: string;
-  get: boolean;
-  head: boolean;
-  json: boolean;
+/** The pieces of a body: `&` between them, except before one of `--json`. */
+function joined(pieces: readonly DataPiece[]): Buffer | undefined {
+  if (pieces.length === 0) return undefined;
+  return Buffer.concat(pieces.flatMap(({ option, content }, index) => (index > 0 && option !== '--json' ? [Buffer.from('&'), content] : [content])));
 }
 
-function readOptions(words: readonly string[]): Options {
-  const options: Options = { urls: [], headers: new Map(), data: [], form: [], get: false, head: false, json: false };
+interface DataPiece {
+  option: string;
+  content: Buffer;
+}
+
+interface Options {
+  urls: string[];
+  query: string[];
+  /** As they are written: `Name: value`, `Name:` or `Name;`. */
+  headers: string[];
+  /** Values that options give to a header, which one of `--header` replaces. */
+  defaults: [name: string, value: string][];
+  cookies: string[];
+  data: DataPiece[];
+  form: FormPart[];
+  method?: string;
+  flags: Set<string>;
+  json: boolean;
+  unused: UnusedOption[];
+}
+
+function readOptions(words: readonly string[], read: ReadFile): Options {
+  const options: Options = { urls: [], query: [], headers: [], defaults: [], cookies: [], data: [], form: [], flags: new Set(), json: false, unused: [] };
   const left = [...words];
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
     if (!word.startsWith('-') || word === '-') options.urls.push(word);
-    else if (word.startsWith('--')) readOption(options, longName(word), left);
-    else readShortOptions(options, word.slice(1), left);
+    else if (word === '--') options.urls.push(...left.splice(0));
+    else if (word.startsWith('--')) readOption(options, longName(word), left, read);
+    else readShortOptions(options, word.slice(1), left, read);
   }
   return options;
 }
 
-function readOption(options: Options, name: string, left: string[]): void {
-  if (WITH_ARGUMENT.has(name)) apply(options, name, left.shift() ?? refuseCurl(`has no argument for ${name}`));
-  else if (WITHOUT_ARGUMENT.has(name)) apply(options, name, '');
-  else if (!DISPLAY.has(name)) refuseCurl(`has the option ${name}: ${REFUSED[name] ?? 'it is not supported'}`);
+function readOption(options: Options, name: string, left: string[], read: ReadFile): void {
+  const argument = (): string => left.shift() ?? refuseCurl(`has no argument for ${name}`);
+  if (APPLIED.has(name)) return apply(options, name, argument(), read);
+  if (FLAGS.has(name)) {
+    options.flags.add(name);
+    return;
+  }
+  const why = whyLeftOut(name);
+  if (why === undefined) refuseCurl(`has the option ${name}: ${REFUSED[name] ?? 'it is not supported'}`);
+  if (hasUnusedArgument(name)) argument();
+  if (!options.unused.some((one) => one.name === name)) options.unused.push({ name, why });
 }
 
 /** `-sXPOST` is `--silent --request POST`. */
-function readShortOptions(options: Options, letters: string, left: string[]): void {
+function readShortOptions(options: Options, letters: string, left: string[], read: ReadFile): void {
   const [letter = ''] = letters;
   const name = SHORT[letter] ?? refuseCurl(`has the option -${/^[\w#]$/.test(letter) ? letter : '?'}: it is not supported`);
   const rest = letters.slice(1);
-  if (rest !== '' && WITH_ARGUMENT.has(name)) left.unshift(rest);
-  readOption(options, name, left);
-  if (rest !== '' && !WITH_ARGUMENT.has(name)) readShortOptions(options, rest, left);
+  const takesArgument = APPLIED.has(name) || hasUnusedArgument(name);
+  if (rest !== '' && takesArgument) left.unshift(rest);
+  readOption(options, name, left, read);
+  if (rest !== '' && !takesArgument) readShortOptions(options, rest, left, read);
 }
 
 /** Of `--user=me:password`, which cURL does not know either, only the name may be repeated. */
@@ -118,43 +153,87 @@ function longName(word: string): string {
   return name === word ? name : refuseCurl(`has the option ${name} in a way that cURL does not know`);
 }
 
-function apply(options: Options, name: string, argument: string): void {
+function apply(options: Options, name: string, argument: string, read: ReadFile): void {
   if (DATA.has(name)) {
-    options.data.push(dataOf(name, argument));
+    options.data.push({ option: name, content: dataOf(name, argument, read) });
     options.json ||= name === '--json';
-  } else if (name === '--form' || name === '--form-string') options.form.push(formPart(name, argument));
-  else if (name === '--header') addHeader(options.headers, argument);
-  else if (name === '--user-agent') addHeader(options.headers, `user-agent: ${argument}`);
-  else if (name === '--url') options.urls.push(argument);
-  else if (name === '--request') options.method = argument;
-  else if (name === '--get') options.get = true;
-  else options.head = true;
+    return;
+  }
+  switch (name) {
+    case '--form':
+    case '--form-string':
+      options.form.push(formPart(name, argument, read));
+      return;
+    case '--header':
+      options.headers.push(...(argument.startsWith('@') ? read(name, argument.slice(1)).toString().split(/\r?\n/).filter((line) => line.trim() !== '') : [argument]));
+      return;
+    case '--url':
+      options.urls.push(argument);
+      return;
+    case '--url-query':
+      options.query.push(queryData(argument, read));
+      return;
+    case '--request':
+      options.method = argument;
+      return;
+    case '--cookie':
+      if (argument.includes('=')) options.cookies.push(argument);
+      else options.unused.push({ name, why: 'cookies of a file are not sent' });
+      return;
+    case '--user':
+      options.defaults.push(['authorization', '']);
+      return;
+    case '--oauth2-bearer':
+      options.defaults.push(['authorization', `Bearer ${argument}`]);
+      return;
+    case '--user-agent':
+      options.defaults.push(['user-agent', argument]);
+      return;
+    case '--referer':
+      options.defaults.push(['referer', argument.replace(/;auto$/, '')]);
+      return;
+    default:
+      options.defaults.push(['range', `bytes=${argument}`]);
+  }
 }
 
-function dataOf(name: string, argument: string): string {
-  if (name === '--data-urlencode') return urlEncodedData(argument);
-  if (name !== '--data-raw' && argument.startsWith('@')) refuseCurl(`reads a file with ${name}; write its content into the command`);
-  return argument;
-}
+/** The headers of a command, as cURL sends them: those of `--header` in place of its own. */
+class Headers {
+  readonly removed = new Set<string>();
+  readonly #given: Header[] = [];
+  readonly #cookies: string[] = [];
 
-function addHeader(headers: Map<string, string>, argument: string): void {
-  if (argument.startsWith('@')) refuseCurl('reads headers from a file; write them into the command');
-  const [, name, written = ''] = /^([^:;\s]+)\s*[:;](.*)$/s.exec(argument) ?? [];
-  const value = written.trim();
-  if (name === undefined) refuseCurl('has a header that is none; write -H "name: value"');
-  // `-H "accept:"` takes a header of cURL's own away.
-  if (value !== '' || argument.endsWith(';')) headers.set(name.toLowerCase(), value);
-}
+  constructor({ headers, defaults }: Options) {
+    for (const argument of headers) this.#read(argument);
+    for (const [name, value] of defaults) if (value !== '' || name === 'authorization') this.addDefault(name, value);
+    for (const name of ONCE) if (this.#given.filter(([one]) => one === name).length > 1) refuseCurl(`has the header ${name} twice; give it once`);
+  }
 
-function addDefault(headers: Map<string, string>, name: string, value: string): void {
-  if (!headers.has(name)) headers.set(name, value);
-}
+  /** Without cookies; repeated ones in order. */
+  entries(): readonly Header[] {
+    return this.#given;
+  }
 
-function urlOf(text: string): URL {
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) refuseCurl('has a URL that is none, or that does not begin with https://');
-  const url = new URL(text);
-  if (url.username !== '' || url.password !== '') refuseCurl(`has a user name or a password in its URL: ${SETTINGS_SIGN}`);
-  return url;
+  /** Those of the header, else those of the option. */
+  cookies(ofOption: readonly string[]): string[] {
+    const all = this.#cookies.length > 0 || this.removed.has('cookie') ? this.#cookies : ofOption;
+    return all.flatMap((text) => text.split(';')).map((pair) => pair.trim()).filter((pair) => pair !== '');
+  }
+
+  addDefault(name: string, value: string): void {
+    if (!this.removed.has(name) && !this.#given.some(([one]) => one === name)) this.#given.push([name, value]);
+  }
+
+  #read(argument: string): void {
+    const [, name, sign, written = ''] = /^([^:;\s]+)\s*([:;])(.*)$/s.exec(argument) ?? [];
+    const value = written.trim();
+    const lower = name?.toLowerCase() ?? '';
+    if (name === undefined || (sign === ';' && value !== '')) refuseCurl('has a header that is none; write -H "name: value"');
+    // `-H "accept:"` takes a header of cURL's own away, and `-H "accept;"` sends it empty.
+    if (sign === ':' && value === '') this.removed.add(lower);
+    else if (lower === 'cookie') this.#cookies.push(value);
+    else this.#given.push([lower, value]);
+  }
 }
 
 function methodOf(text: string): HttpMethod {

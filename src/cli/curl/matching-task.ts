@@ -7,7 +7,7 @@ import type { ServiceDefinition } from '../../tasks/service';
 import type { CurlCommand } from './curl-command';
 import { refuseCurl } from './curl-refusal';
 
-/** The task that a cURL command stands for, with the texts in the places of its `{placeholders}`. */
+/** The task that a cURL command stands for, with the texts in the places of its `{placeholders}`, percent-encoded. */
 export interface MatchingTask {
   task: HttpTask;
   segments: ReadonlyMap<string, string>;
@@ -56,7 +56,7 @@ function refuseOtherEnvironment(service: ServiceDefinition, environment: string,
   refuseCurl(`calls ${service.title}'s ${environment}, and the settings lead to its ${configured}; set ${service.environmentSetting}=${environment} if that is what you want`);
 }
 
-/** The texts in the places of `{placeholders}`; undefined when the path is another. */
+/** The texts in the places of `{placeholders}`, percent-encoded; undefined when the path is another. */
 function segmentsOf(task: HttpTask, basePath: string, path: string): ReadonlyMap<string, string> | undefined {
   const template = `${basePath}${task.path}`.split('/');
   const given = path.split('/');
@@ -78,7 +78,7 @@ function placesIn(part: string, text: string): [name: string, text: string][] | 
   const [, ...texts] = new RegExp(`^${pattern}$`).exec(text) ?? [];
   if (names.length === 0) return part === text ? [] : undefined;
   if (texts.length < names.length || !texts.every(isEncoded)) return undefined;
-  return names.map((name, index) => [name, decodeURIComponent(texts[index] ?? '')]);
+  return names.map((name, index) => [name, texts[index] ?? '']);
 }
 
 function literal(text: string): string {

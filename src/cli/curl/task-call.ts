@@ -1,20 +1,27 @@
+import { z } from 'zod';
 import type { Env } from '../../config/env';
 import { SettingsError } from '../../config/problems';
 import type { ServiceSettings } from '../../config/service-settings';
 import { readSenderSettings } from '../../config/settings';
-import { credentialsOf } from '../../tasks/define';
 import { parseWatchingNumbers, parseWithExactNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
 import { withNumberTexts } from '../../http/number-texts';
+import { boundaryIn, readMultipart } from '../../http/read-multipart';
+import { SECRET_HEADER } from '../../http/redact';
+import type { SchemaNode } from '../../reference/schema-node';
+import { credentialsOf, takesBody } from '../../tasks/define';
 import type { FieldPlace, HttpTask } from '../../tasks/define';
-import type { ServiceDefinition } from '../../tasks/service';
 import { ownEntry } from '../../tasks/own-entry';
+import type { ServiceDefinition } from '../../tasks/service';
 import { JSON_BODY } from '../../tasks/wire';
+import type { FormFieldWriting } from '../../tasks/wire';
 import { Refusal } from '../errors';
 import type { CurlCommand } from './curl-command';
 import type { FormPart } from './curl-data';
 import { refuseCurl } from './curl-refusal';
 import type { MatchingTask } from './matching-task';
-import { TypedValues } from './typed-value';
+import { SchemaView } from './schema-view';
+import { fromForm, fromPath, PairReader, pairsIn, readHeader, readSegment, writtenField } from './written-values';
+import type { Decode, RawPair, WrittenField } from './written-values';
 
 /** A call of a task, as a cURL command described it. */
 export interface PreparedCall {
@@ -22,6 +29,8 @@ export interface PreparedCall {
   input: unknown;
   /** What was in the command and is not in the input, by name only. */
   leftOut: readonly string[];
+  /** What else differs from the command, in sentences without an end. */
+  notes: readonly string[];
 }
 
 /**
@@ -30,108 +39,190 @@ export interface PreparedCall {
  * @throws Refusal when its body is not the task's.
  */
 export function taskCall({ task, segments }: MatchingTask, command: CurlCommand, env: Env): PreparedCall {
-  const credentials = new Set(credentialsOf(task).flatMap(({ name, bodyName = name }) => [name, bodyName]));
-  const values = new TypedValues(task);
-  const leftOut: string[] = [];
-  const fields = new Map<string, unknown>();
-  const add = (name: string, value: (field: string) => unknown, place?: FieldPlace): void => {
-    const field = fieldAt(task, name, place);
-    if (credentials.has(name)) leftOut.push(name);
-    else fields.set(field, value(field));
-  };
-  const text = (texts: readonly string[]) => (field: string) => values.of(field, texts, ownEntry(task.writing, field));
-  for (const [name, given] of segments) if (!credentials.has(name)) add(name, text([given]), 'path');
-  for (const [name, texts] of gathered(command.url.searchParams)) add(name, text(texts), 'query');
-  for (const [name, given] of command.headers) {
-    const field = headerField(task, name);
-    if (field !== undefined) fields.set(field, values.of(field, [given], ownEntry(task.writing, field)));
-    else if (!OF_EVERY_REQUEST.has(name)) leftOut.push(name);
-  }
-  for (const [name, value] of bodyFields(task, command, values)) add(name, () => value, 'body');
+  const reader = new TaskReader(task, command);
+  const fields = new Map<string, unknown>([...reader.path(segments), ...reader.query(), ...reader.headers(), ...reader.cookies(), ...reader.body()]);
   // Made at the end, because `__proto__` is a field like any other here, which the task's schema refuses.
   const given = Object.fromEntries([...fields, ...Object.entries(slotField(task, segments, env))]);
   const { value: input, refused } = withNumberTexts(task.input, given);
   if (refused !== undefined) throw new Refusal('Task.InvalidInput', `--curl: ${refused} ${WRITE_AS_TEXT}.`, refused);
-  return { task, input, leftOut };
+  return { task, input, leftOut: reader.leftOut, notes: reader.notes() };
 }
 
 /** Headers that say nothing of their own, and that the sender writes anyway. */
 const OF_EVERY_REQUEST: ReadonlySet<string> = new Set(['accept', 'content-type', 'user-agent', 'content-length', 'host', 'accept-encoding']);
 
-/** The field of the input that is written under this name. */
-function fieldAt(task: HttpTask, name: string, place: FieldPlace | undefined): string {
-  const renamed = Object.entries(task.writing ?? {}).find(([field, writing]) => writing.name === name && task.places[field] === place);
-  return renamed?.[0] ?? name;
-}
+/** Reads the parts of a command as fields of a task's input. */
+class TaskReader {
+  readonly leftOut: string[] = [];
+  readonly #task: HttpTask;
+  readonly #command: CurlCommand;
+  readonly #view: SchemaView;
+  readonly #fields: readonly (WrittenField & { place: FieldPlace })[];
+  readonly #credentials: ReadonlySet<string>;
+  readonly #withoutField: string[] = [];
 
-/** Names of headers are the same in any case. */
-function headerField({ places, writing }: HttpTask, name: string): string | undefined {
-  const nameOf = (field: string): string => (writing?.[field]?.name ?? field).toLowerCase();
-  return Object.entries(places).find(([field, place]) => place === 'header' && nameOf(field) === name)?.[0];
-}
-
-function gathered(pairs: Iterable<[string, string]>): Map<string, string[]> {
-  const texts = new Map<string, string[]>();
-  for (const [name, text] of pairs) texts.set(name, [...(texts.get(name) ?? []), text]);
-  return texts;
-}
-
-function bodyFields(task: HttpTask, { body, form }: CurlCommand, values: TypedValues): [name: string, value: unknown][] {
-  const { as } = task.bodyForm ?? JSON_BODY;
-  if (form) return as === 'multipart' ? partFields(task, form, values) : refuseCurl(`has parts of a form (-F), which ${task.name} does not take`);
-  if (body === undefined) return [];
-  const [whole] = Object.entries(task.places).find(([, place]) => place === 'wholeBody') ?? [];
-  switch (as) {
-    case 'form':
-      return [...gathered(new URLSearchParams(body))].map(([name, texts]) => [name, values.of(name, texts, ownEntry(task.bodyForm?.fields, name))]);
-    case 'text':
-    case 'bytes':
-      return whole === undefined ? [] : [[whole, as === 'text' ? body : base64(body)]];
-    case 'multipart':
-      return refuseCurl(`has a body (-d), and ${task.name} takes parts of a form (-F)`);
-    case 'none':
-      return refuseCurl(`has a body, and ${task.name} sends none`);
-    case 'json':
-      return jsonFields(task, whole, parsedBody(body));
+  constructor(task: HttpTask, command: CurlCommand) {
+    this.#task = task;
+    this.#command = command;
+    this.#view = new SchemaView(z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' }) as SchemaNode);
+    const usual: FieldPlace = takesBody(task.method) ? 'body' : 'query';
+    this.#fields = this.#view.names().map((field) => {
+      const place = ownEntry(task.places, field) ?? usual;
+      return { ...writtenField(this.#view, field, place === 'body' ? task.bodyForm?.fields : task.writing), place };
+    });
+    this.#credentials = new Set(credentialsOf(task).flatMap(({ name, bodyName = name }) => [name, bodyName]));
   }
-}
 
-function parsedBody(body: string): unknown {
-  try {
-    return parseWithExactNumbers(body);
-  } catch {
-    return refuseCurl('has a body that is not JSON');
+  path(segments: ReadonlyMap<string, string>): Map<string, unknown> {
+    const read = new Map<string, unknown>();
+    for (const [name, raw] of segments) {
+      if (this.#credentials.has(name)) continue;
+      const field = this.#at('path').find((one) => one.name === name) ?? writtenField(this.#view, name, this.#task.writing);
+      read.set(field.field, readSegment(this.#view, field, raw));
+    }
+    return read;
   }
-}
 
-function jsonFields({ name }: HttpTask, whole: string | undefined, value: unknown): [name: string, value: unknown][] {
-  if (whole !== undefined) return [[whole, value]];
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuseCurl(`has a body that is no JSON object, as ${name} wants`);
-  return Object.entries(value);
-}
+  query(): Map<string, unknown> {
+    return new PairReader(this.#view, this.#at('query'), fromForm).read(this.#withoutKeys(pairsIn(this.#command.query), fromForm));
+  }
 
-function partFields({ bodyForm }: HttpTask, form: readonly FormPart[], values: TypedValues): [name: string, value: unknown][] {
-  const parts = new Map<string, FormPart[]>();
-  for (const part of form) parts.set(part.name, [...(parts.get(part.name) ?? []), part]);
-  return [...parts].map(([name, ofName]) => {
-    const written = ownEntry(bodyForm?.fields, name);
-    if (!written?.file) return [name, values.of(name, ofName.map(({ value }) => value), written)];
-    const files = ofName.map(({ value, filename, type }) => ({ base64: base64(value), ...(filename !== undefined && { filename }), ...(type !== undefined && { contentType: type }) }));
-    return [name, values.isList(name) ? files : files[0]];
-  });
-}
+  headers(): Map<string, unknown> {
+    const lines = new Map<string, string[]>();
+    for (const [name, value] of this.#command.headers) lines.set(name, [...(lines.get(name) ?? []), value]);
+    const read = new Map<string, unknown>();
+    for (const [name, values] of lines) {
+      const field = this.#at('header').find((one) => one.name.toLowerCase() === name);
+      if (field && !this.#credentials.has(name)) read.set(field.field, readHeader(this.#view, field, values));
+      else if (!OF_EVERY_REQUEST.has(name)) this.#leaveOut(name, this.#task.service.headers?.[name] === undefined);
+    }
+    return read;
+  }
 
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64');
+  cookies(): Map<string, unknown> {
+    const fields = this.#at('cookie');
+    const pairs = this.#withoutKeys(this.#command.cookies.flatMap((pair) => pairsIn(pair)), fromPath);
+    const isKnown = ([name]: RawPair): boolean => fields.some((one) => one.name === fromPath(name) || (one.writing.style !== undefined && this.#view.property(one.node, fromPath(name)) !== undefined));
+    const known = pairs.filter(isKnown);
+    if (known.length < pairs.length) this.#leaveOut('cookie', false);
+    return new PairReader(this.#view, fields, fromPath).read(known);
+  }
+
+  body(): Iterable<[name: string, value: unknown]> {
+    const { body, form, removed } = this.#command;
+    const { as } = this.#task.bodyForm ?? JSON_BODY;
+    const contentType = this.#command.headers.find(([name]) => name === 'content-type')?.[1];
+    if ((body !== undefined || form) && (removed.has('content-type') || contentType === '') && as !== 'none') {
+      refuseCurl(`takes the header content-type away, and ${this.#task.name} sends one with its body`);
+    }
+    if (form) return as === 'multipart' ? this.#parts(form) : refuseCurl(`has parts of a form (-F), which ${this.#task.name} does not take`);
+    if (body === undefined) return [];
+    const [whole] = Object.entries(this.#task.places).find(([, place]) => place === 'wholeBody') ?? [];
+    switch (as) {
+      case 'form':
+        return this.#inWhole(whole, this.#form(utf8(body), whole));
+      case 'text':
+      case 'bytes':
+        return whole === undefined ? [] : [[whole, as === 'text' ? utf8(body) : body.toString('base64')]];
+      case 'multipart': {
+        const boundary = contentType === undefined ? undefined : boundaryIn(contentType);
+        const parts = boundary === undefined ? undefined : readMultipart(body, boundary);
+        return parts ? this.#parts(parts) : refuseCurl(`has a body (-d), and ${this.#task.name} takes parts of a form (-F)`);
+      }
+      case 'none':
+        return body.length === 0 ? [] : refuseCurl(`has a body, and ${this.#task.name} sends none`);
+      case 'json':
+        return this.#json(whole, exactBody(utf8(body)));
+    }
+  }
+
+  /** What of the command is not sent, besides credentials. */
+  notes(): string[] {
+    return this.#withoutField.length === 0 ? [] : [`not sent, since ${this.#task.name} has no such field: ${this.#withoutField.join(', ')}`];
+  }
+
+  #at(place: FieldPlace): WrittenField[] {
+    return this.#fields.filter((one) => one.place === place);
+  }
+
+  #leaveOut(name: string, isMissed: boolean): void {
+    if (!this.leftOut.includes(name)) this.leftOut.push(name);
+    if (isMissed && !this.#credentials.has(name) && !SECRET_HEADER.test(name)) this.#withoutField.push(name);
+  }
+
+  #withoutKeys(pairs: readonly RawPair[], decode: Decode): RawPair[] {
+    return pairs.filter(([name]) => {
+      const isKey = this.#credentials.has(decode(name));
+      if (isKey) this.#leaveOut(decode(name), false);
+      return !isKey;
+    });
+  }
+
+  #form(body: string, whole: string | undefined): Map<string, unknown> {
+    const pairs = this.#withoutKeys(pairsIn(body), fromForm);
+    return new PairReader(this.#view, this.#formFields(whole), fromForm).read(pairs);
+  }
+
+  /** The fields of a form: those of the input, or of the one field that is the whole body. */
+  #formFields(whole: string | undefined): WrittenField[] {
+    if (whole === undefined) return this.#at('body');
+    const node = this.#view.field(whole);
+    return this.#view.names(node).map((field) => ({ ...writtenField(this.#view, field, this.#task.bodyForm?.fields), node: this.#view.property(node, field) ?? {} }));
+  }
+
+  #inWhole(whole: string | undefined, fields: Map<string, unknown>): Iterable<[string, unknown]> {
+    return whole === undefined ? fields : [[whole, Object.fromEntries(fields)]];
+  }
+
+  #json(whole: string | undefined, value: unknown): [name: string, value: unknown][] {
+    if (whole !== undefined) return [[whole, value]];
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) refuseCurl(`has a body that is no JSON object, as ${this.#task.name} wants`);
+    return Object.entries(value).filter(([name]) => {
+      if (this.#credentials.has(name)) this.#leaveOut(name, false);
+      return !this.#credentials.has(name);
+    });
+  }
+
+  #parts(form: readonly FormPart[]): Iterable<[string, unknown]> {
+    const [whole] = Object.entries(this.#task.places).find(([, place]) => place === 'wholeBody') ?? [];
+    const fields = this.#formFields(whole);
+    const byName = new Map<string, FormPart[]>();
+    for (const part of form) {
+      if (this.#credentials.has(part.name)) this.#leaveOut(part.name, false);
+      else byName.set(part.name, [...(byName.get(part.name) ?? []), part]);
+    }
+    const read = [...byName].map(([name, parts]): [string, unknown] => [name, this.#part(fields.find((one) => one.name === name), parts)]);
+    return this.#inWhole(whole, new Map(read));
+  }
+
+  #part(field: WrittenField | undefined, parts: readonly FormPart[]): unknown {
+    const node = field?.node ?? {};
+    const writing: FormFieldWriting = field?.writing ?? {};
+    const items = this.#view.items(node);
+    const [first] = parts;
+    if (writing.file) {
+      const files = parts.map(({ value, filename, type }) => ({ base64: value.toString('base64'), ...(filename !== undefined && { filename }), ...(type !== undefined && { contentType: type }) }));
+      return items && !(files.length === 1 && this.#view.isObject(node)) ? files : files.length === 1 ? files[0] : files;
+    }
+    const texts = parts.map(({ value }) => utf8(value));
+    const isJson = writing.contentType !== undefined || /^application\/([\w.+-]+\+)?json\b/i.test(first?.type ?? '');
+    if (texts.length === 1 && isJson && !this.#view.isScalar(node)) return exactBody(texts[0] ?? '');
+    if (items) return texts.map((text) => this.#view.scalar(items, text));
+    return texts.length === 1 ? this.#view.scalar(node, texts[0] ?? '') : texts;
+  }
 }
 
 /** Which of several keys the command has in its path, by the name that the settings give it. */
 function slotField(task: HttpTask, segments: ReadonlyMap<string, string>, env: Env): Record<string, string> {
   const rule = credentialsOf(task).find(({ slotField }) => slotField !== undefined);
-  const key = rule && segments.get(rule.name);
+  const raw = rule && segments.get(rule.name);
+  const key = raw === undefined ? undefined : fromPath(raw);
   const settings = serviceSettings(task.service, env);
   if (rule?.slotField === undefined || key === undefined || !settings) return {};
-  const slot = settings.keySlots.find((name) => settings.credentialsFor(name, [rule]).some(({ value }) => value === key));
+  // A snippet names the key of each slot: BATCH_API_KEYS_IOS.
+  const variable = (name: string): string => `${rule.setting}_${name.replaceAll('-', '_').toUpperCase()}`;
+  const isKeyOf = (name: string): boolean => [`$${variable(name)}`, `\${${variable(name)}}`].includes(key) || settings.credentialsFor(name, [rule]).some(({ value }) => value === key);
+  const slot = settings.keySlots.find(isKeyOf);
   return slot === undefined ? {} : { [rule.slotField]: slot };
 }
 
@@ -148,11 +239,29 @@ function serviceSettings(service: ServiceDefinition, env: Env): ServiceSettings 
 /** @throws Refusal when the body of a command is not JSON, or has a number that would be rounded. */
 export function parseJsonBody(body: string): unknown {
   try {
-    const { value, inexact } = parseWatchingNumbers(body);
+    const { value, inexact } = parseWatchingNumbers(body.replace(/^\ufeff/, ''));
     if (inexact) throw new Refusal('Task.InvalidInput', `--curl: ${inexact.path || 'the body'} ${WRITE_AS_TEXT}.`, inexact.path);
     return value;
   } catch (error) {
     if (error instanceof Refusal) throw error;
     return refuseCurl('has a body that is not JSON');
+  }
+}
+
+/** With the digits of every number. */
+function exactBody(body: string): unknown {
+  try {
+    return parseWithExactNumbers(body.replace(/^\ufeff/, ''));
+  } catch {
+    return refuseCurl('has a body that is not JSON');
+  }
+}
+
+/** @throws Refusal for bytes that are not text. */
+export function utf8(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return refuseCurl('has bytes that are not UTF-8 text where the call takes text');
   }
 }

@@ -1,7 +1,7 @@
 import { CATALOGUE } from '../../tasks/catalogue';
 import type { HttpTask } from '../../tasks/define';
 import type { TextPart } from '../secret-names';
-import type { RequestParts } from '../shown-request';
+import type { FormPart, RequestParts } from '../shown-request';
 import { shellText, shellWord } from './shell';
 import type { TemporalPlace } from './typescript';
 
@@ -23,18 +23,69 @@ export function callSnippet(task: HttpTask, input: unknown, documentOptions: rea
   return command(`http-tasks call ${task.name}`, [...(document.length > 0 ? [document.map(shellText).join(' ')] : []), `--input ${shellText(JSON.stringify(input))}`]);
 }
 
-/** The call to the provider itself, with variables for the secrets. No worker, ledger or hold knows of it. */
-export function curlSnippet({ method, url, headers, body, bodyBytes }: RequestParts): string {
+/** A command and the files that it reads, which the person who runs it has to provide. */
+export interface CurlSnippet {
+  code: string;
+  files: readonly SnippetFile[];
+}
+
+/** A file that a command reads. */
+export interface SnippetFile {
+  name: string;
+  content: Buffer;
+}
+
+/**
+ * The call to the provider itself, with variables for the secrets. No worker, ledger or hold knows of it. Bytes that are not
+ * text are read from files.
+ */
+export function curlSnippet({ method, url, headers, body, bodyBytes, form = [] }: RequestParts): CurlSnippet {
+  const files: SnippetFile[] = [];
   const literalUrl = url.filter((part) => typeof part === 'string').join('');
-  return command('curl', [
-    ...(method === 'HEAD' ? ['--head'] : method === 'GET' ? [] : [`--request ${method}`]),
+  const hasBody = body !== undefined || bodyBytes !== undefined || form.length > 0;
+  const code = command('curl', [
+    ...(method === 'HEAD' && !hasBody ? ['--head'] : method === 'GET' && !hasBody ? [] : [`--request ${method}`]),
     // curl would take them for lists and ranges.
     ...(/[[\]{}]/.test(literalUrl) ? ['--globoff'] : []),
     shellWord(url),
-    ...headers.map(([name, value]) => `--header ${shellWord(joined(`${name}: `, value))}`),
+    ...headers.map(([name, value]) => headerOption(name, value)),
     ...(body === undefined ? [] : [`--data-raw ${shellWord(body)}`]),
-    ...(bodyBytes === undefined ? [] : ['--data-binary @body']),
+    ...(bodyBytes === undefined ? [] : [`--data-binary @${fileFor(files, 'body', bodyBytes)}`]),
+    ...form.map((part) => formOption(part, files)),
   ]);
+  return { code, files };
+}
+
+function headerOption(name: string, value: readonly TextPart[]): string {
+  const [scheme, login] = value;
+  // The base64 of a user and a password would be a command within the command.
+  if (name === 'authorization' && scheme === 'Basic ' && typeof login === 'object' && login.encoding === 'base64' && value.length === 2) {
+    return `--user ${shellWord([{ variable: login.variable }])}`;
+  }
+  // A header without a value would take one of cURL's own away.
+  const isEmpty = value.every((part) => typeof part === 'string' && part.trim() === '');
+  return `--header ${shellWord(isEmpty ? [`${name};`] : joined(`${name}: `, value))}`;
+}
+
+/** In the quotes of a part, only these two have a meaning. */
+const quotedPart = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
+
+function formOption({ name, value, filename, type }: FormPart, files: SnippetFile[]): string {
+  if (/[=\r\n]/.test(name)) return `--form ${shellWord([`${name}=`])}`;
+  if (Array.isArray(value) && filename === undefined && type === undefined) return `--form-string ${shellWord(joined(`${name}=`, value))}`;
+  const settings = [...(type === undefined ? [] : [`;type=${quotedPart(type)}`]), ...(filename === undefined ? [] : [`;filename=${quotedPart(filename)}`])].join('');
+  if (!Array.isArray(value)) return `--form ${shellWord([`${name}=@${quotedPart(fileFor(files, filename ?? name, value))}${settings}`])}`;
+  const text = value.map((part) => (typeof part === 'string' ? part.replace(/["\\]/g, '\\$&') : part));
+  return `--form ${shellWord(joined(`${name}="`, [...text, `"${settings}`]))}`;
+}
+
+/** A name of its own in the current folder for bytes that a command reads. */
+function fileFor(files: SnippetFile[], wish: string, content: Buffer): string {
+  const plain = wish.replace(/^.*[/\\]/s, '').replace(/[^\w.-]+/g, '_').replace(/^[.-]+/, '') || 'file';
+  let name = plain;
+  for (let number = 2; files.some((file) => file.name === name); number += 1) name = `${number}-${plain}`;
+  files.push({ name, content });
+  return name;
 }
 
 function joined(text: string, parts: readonly TextPart[]): TextPart[] {

@@ -33,6 +33,8 @@ export interface Snippet {
   language: SnippetLanguage;
   title: string;
   code: string;
+  /** Names of files that the command reads: bytes of the input that are not text. */
+  files?: string[];
   /** Why there is no code; then it is empty. */
   why?: string;
 }
@@ -64,9 +66,10 @@ export function snippetsOf(task: HttpTask, given: unknown, env: Env, place: Snip
   return { snippets, placeholders };
 }
 
-function curlOf(task: HttpTask, input: unknown, env: Env): Pick<Snippet, 'code' | 'why'> {
+function curlOf(task: HttpTask, input: unknown, env: Env): Pick<Snippet, 'code' | 'why' | 'files'> {
   try {
-    return { code: curlSnippet(showRequest(task, input, env).parts) };
+    const { code, files } = curlSnippet(showRequest(task, input, env).parts);
+    return { code, ...(files.length > 0 && { files: files.map(({ name }) => name) }) };
   } catch (error) {
     if (error instanceof InvalidInputError || error instanceof SettingsError) return { code: '', why: error.message };
     throw error;

@@ -43,10 +43,17 @@ describe('the words of a command', () => {
     [`curl $'it\\'s\\n\\u0021\\x41'`, ['curl', "it's\n!A"]],
     [`curl 'it'\\''s'`, ['curl', "it's"]],
     [`curl a#b c$`, ['curl', 'a#b', 'c$']],
+    [String.raw`curl $'\xC3\xA9 \303\251 \u00e9 \U0001f600 \ud83d\ude00 \cA\e\q'`, ['curl', 'é é é 😀 😀 \x01\x1b\\q']],
+    [`curl $"a b" -d {a} '{a,b}'`, ['curl', 'a b', '-d', '{a}', '{a,b}']],
+    [String.raw`curl ^"https://a.example/?a=b^&c=^%^41^" ^` + '\n' + String.raw`  -H ^"a: b^" ^` + '\r\n' + String.raw`  --data-raw ^"^{^\^"a^\^":^\^"b\\c^\^"^}^` + '\n\nd^"', ['curl', 'https://a.example/?a=b&c=%41', '-H', 'a: b', '--data-raw', '{"a":"b\\\\c"}\nd']],
+    [String.raw`curl "https://a.example" ^` + '\n' + String.raw`  -H "a: ""b""" -d "{\"a\":1}" --compressed`, ['curl', 'https://a.example', '-H', 'a: "b"', '-d', '{"a":1}', '--compressed']],
+    ['curl.exe "https://a.example/`$x" `\n  -H \'it\'\'s "so"\' `\r\n  -d "a`tb""c`u{e9}"', ['curl.exe', 'https://a.example/$x', '-H', `it's "so"`, '-d', 'a\tb"cé']],
   ])('of %s are those of a shell', (text, words) => expect(shellWords(text).words).toEqual(words));
 
   it('name the variables that a shell would fill in', () => {
-    expect([...shellWords(`curl $A "\${B}c" '$D' \\$E`).variables]).toEqual(['$A', '${B}']);
+    expect([...shellWords(`curl $A "\${B}c" '$D' \\$E $1`).variables]).toEqual(['$A', '${B}', '$1']);
+    expect([...shellWords('curl ^"%A%b%20c%E4%BD%^" ^\n -d "^%C%"').variables]).toEqual(['%A%', '%C%']);
+    expect([...shellWords('curl "$A`$B" \'$C\' `\n ${D}').variables]).toEqual(['$A', '${D}']);
   });
 
   it.each(['curl a; rm b', 'curl a | sh', 'curl a > b', 'curl a & b', 'curl $(id)', 'curl "`id`"', 'curl `id`', "curl 'a", 'curl "a', "curl $'a", 'curl a\ncurl b', 'curl a # b'])(
@@ -129,7 +136,7 @@ describe('a cURL command', () => {
       `curl https://desk.example/a -A 'my agent' --data-urlencode 'q=a b&c' --data-urlencode '=1+1' --data-urlencode "it's" -d d=e`,
       {
         ...{ uri: 'https://desk.example/a', method: 'POST', contentType: 'application/x-www-form-urlencoded', headers: { 'user-agent': 'my agent' } },
-        body: 'q=a%20b%26c&1%2B1&it%27s&d=e',
+        body: 'q=a+b%26c&1%2B1&it%27s&d=e',
       },
     ],
     [`curl -G https://desk.example/a --data-urlencode 'q=ü?'`, { uri: 'https://desk.example/a?q=%C3%BC%3F', method: 'GET' }],
@@ -139,7 +146,7 @@ describe('a cURL command', () => {
         ...{ uri: 'https://desk.example/a', method: 'POST', contentType: 'multipart/form-data; boundary=http-tasks-form-' },
         body: [
           ...['--http-tasks-form-', 'content-disposition: form-data; name="a"', 'content-type: text/plain', '', '1'],
-          ...['--http-tasks-form-', 'content-disposition: form-data; name="b"; filename="b.txt"', '', 'x;y "z"'],
+          ...['--http-tasks-form-', 'content-disposition: form-data; name="b"; filename="b.txt"', 'content-type: text/plain', '', 'x;y "z"'],
           ...['--http-tasks-form-', 'content-disposition: form-data; name="c"', '', '@d;e'],
           ...['--http-tasks-form-', 'content-disposition: form-data; name="d"', '', 'http-tasks-form', '--http-tasks-form---', ''],
         ].join('\r\n'),
@@ -155,7 +162,7 @@ describe('a cURL command', () => {
     expect(call(command)).toEqual({
       task: 'http.request',
       input: { uri: 'https://desk.example/a', method: 'GET' },
-      leftOut: ['authorization', 'x-api-key', 'cookie'],
+      leftOut: ['cookie', 'authorization', 'x-api-key'],
     });
   });
 
@@ -164,22 +171,44 @@ describe('a cURL command', () => {
     ['no URL', 'curl -s', /no URL/],
     ['two URLs', 'curl https://a.example https://b.example', /several/],
     ['a URL without a scheme', 'curl a.example', /https/],
-    ['a password in the URL', 'curl https://me:canary@a.example', /settings/],
-    ['a user', 'curl -u me:canary https://a.example', /--user: credentials come from settings.*HTTP_TASKS_SECRET_NAME.*Basic \{\{secret:NAME\}\}/],
-    ['a user that clings to its option', 'curl -ume:canary https://a.example', /--user/],
-    ['a user after an equals sign', 'curl --user=me:canary https://a.example', /--user/],
-    ['cookies', 'curl -b canary https://a.example', /--cookie/],
-    ['redirects', 'curl -sL https://a.example', /--location: redirects are never followed/],
-    ['no look at certificates', 'curl -k https://a.example', /--insecure/],
-    ['an unknown option', 'curl --proxy http://canary https://a.example', /--proxy: it is not supported/],
-    ['an unknown letter', 'curl -Zcanary https://a.example', /-Z: it is not supported/],
-    ['a file as a part', 'curl -F a=@canary https://a.example', /--form/],
+    ['a proxy', 'curl -x http://canary https://a.example', /--proxy: a proxy is a setting of the sender/],
+    ['another address', 'curl --resolve canary:1.2.3.4 https://a.example', /--resolve: a call goes to the address in its URL/],
+    ['another host', 'curl -H "Host: canary" https://a.example', /header host/],
+    ['a certificate of its own', 'curl --cert canary https://a.example', /--cert: certificates of clients/],
+    ['another way to sign', 'curl --digest -u me:canary https://a.example', /--digest: signs in a way/],
+    ['options in a file', 'curl -K canary https://a.example', /--config/],
+    ['a second call', 'curl https://a.example --next https://b.example', /--next/],
+    ['an upload', 'curl -T canary https://a.example', /--upload-file: write --request PUT/],
+    ['an unknown option', 'curl --unknown-x canary https://a.example', /--unknown-x: it is not supported/],
+    ['an option with an equals sign', 'curl --user=me:canary https://a.example', /--user in a way/],
+    ['an unknown letter', 'curl -Pcanary https://a.example', /-P: it is not supported/],
+    ['a file as a part that is not there', 'curl -F a=@no-such https://a.example', /the file no-such of --form cannot be read \(ENOENT\)/],
+    ['standard input', 'curl -d @- https://a.example', /standard input/],
+    ['a list of URLs', 'curl "https://a.example/{a,b}"', /stands for 2 calls/],
+    ['ranges of URLs', 'curl "https://a.example/[1-3]/[a-e:2]/[001-100:10]"', /stands for 90 calls/],
+    ['a range that is none', 'curl "https://a.example/?a=[b]"', /--globoff/],
+    ['a brace that is not closed', 'curl "https://a.example/{a"', /--globoff/],
+    ['braces that a shell expands', 'curl https://a.example/{a,b}', /braces outside quotes/],
+    ['a backslash in a path', "curl -g 'https://a.example/a\\b'", /backslash/],
+    ['dots in a path', 'curl "https://a.example/a/%2e%2e/b"', /dots/],
+    ['dots that --path-as-is keeps', 'curl --path-as-is "https://a.example/a/../b"', /dots/],
+    ['a space in its URL', 'curl "https://a.example/a canary"', /space/],
+    ['a space in its query', 'curl -G "https://a.example/" -d "a=b canary"', /--data-urlencode/],
+    ['--url-query beside --get', 'curl -G "https://a.example/" -d a=b --url-query c=d', /--url-query beside --get/],
+    ['a body without a type', "curl https://a.example -H 'Content-Type:' -d canary", /content-type away/],
+    ['a body with an empty type', "curl https://a.example -H 'Content-Type;' -d canary", /content-type away/],
+    ['a body of a task without a type', `curl ${PLAID}/user/items/get -H 'Content-Type:' -d '{"user_id":"canary"}'`, /content-type away/],
+    ['two types', "curl https://a.example -H 'Content-Type: a/b' -H 'content-type: c/d' -d canary", /content-type twice/],
+    ['a body beside --head', 'curl -I https://a.example -d canary', /--head/],
+    ['bytes that are no text', "curl https://a.example -d $'canary\\xe9'", /not UTF-8/],
+    ['a zero byte', "curl https://a.example -d $'canary\\0'", /zero byte/],
+    ['half a character', "curl https://a.example -d $'canary\\ud83d'", /no character/],
     ['a part that is none', 'curl -F canary https://a.example', /name=value/],
     ['more in a part than is known', `curl -F 'a=canary;headers="X: canary"' https://a.example`, /--form-string/],
     ['parts beside data', 'curl -F a=canary -d b=canary https://a.example', /beside/],
     ['parts for a task without them', `curl ${PLAID}/user/items/get -F user_id=canary`, /plaid\.userItemsGet does not take/],
-    ['a file to encode', 'curl --data-urlencode a@canary https://a.example', /--data-urlencode/],
-    ['a file as body', 'curl -d @canary https://a.example', /--data/],
+    ['a file to encode that is not there', 'curl --data-urlencode a@no-such https://a.example', /no-such of --data-urlencode cannot be read/],
+    ['a file as body that is not there', 'curl -d @no-such https://a.example', /no-such of --data cannot be read/],
     ['a missing argument', 'curl https://a.example -H', /--header/],
     ['a method that is none', 'curl -X CANARY https://a.example', /GET/],
     ['a body that is not JSON', `curl ${PLAID}/user/items/get -d user_id=canary`, /not JSON/],
