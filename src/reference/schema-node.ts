@@ -17,6 +17,7 @@ export interface SchemaNode {
   pattern?: string;
   description?: string;
   properties?: Record<string, SchemaNode>;
+  additionalProperties?: SchemaNode | boolean;
   required?: string[];
   anyOf?: SchemaNode[];
   oneOf?: SchemaNode[];

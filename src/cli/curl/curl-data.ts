@@ -54,7 +54,7 @@ export function formPart(option: '--form' | '--form-string', argument: string, r
   if (option === '--form-string') return { name, value: Buffer.from(text) };
   const [, sign = ''] = /^([@<(]?)/.exec(text) ?? [];
   if (sign === '(') refuseCurl('has a part of a form with parts of its own, which is not supported');
-  const [, quoted, plain = '', rest = ''] = /^\s*(?:"((?:[^"\\]|\\.)*)"\s*|([^;]*))((?:;.*)?)$/s.exec(text.slice(sign.length)) ?? [];
+  const [, quoted, plain = '', rest = ''] = /^(?:"((?:[^"\\]|\\.)*)"|([^;]*))((?:;.*)?)$/s.exec(text.slice(sign.length).trimStart()) ?? [];
   const given = quoted === undefined ? plain.trimEnd() : unescaped(quoted);
   const settings = settingsOfPart(rest);
   if (sign === '') return { name, value: Buffer.from(given), ...typeByName(settings.filename), ...settings };

@@ -31,7 +31,7 @@ export function readCurlUrl(text: string, { globoff, pathAsIs }: { globoff: bool
 }
 
 /** `[::1]` in a host is an address and not a range; so is one with a zone. */
-const ADDRESS = /^\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%25?[\w.~-]+)?\]/;
+const ADDRESS = /^\[(?=[^\]]*:[^\]]*:)[0-9a-fA-F:.]+(?:%(?:25)?[\w.~-]+)?\]/;
 const RANGE = /^\[(?:(\d+)-(\d+)|([a-zA-Z])-([a-zA-Z]))(?::(\d+))?\]/;
 const GLOB = 'has [ ] or { } in its URL, which cURL reads as lists and ranges; add --globoff if they are part of the URL';
 

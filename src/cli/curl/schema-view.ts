@@ -55,15 +55,15 @@ export class SchemaView {
 
   /** What an object with further fields allows for them. */
   furtherProperty(node: SchemaNode): SchemaNode | undefined {
-    const open = this.kinds(node).map((kind) => (kind as { additionalProperties?: unknown }).additionalProperties).find((one) => typeof one === 'object' && one !== null);
-    return open as SchemaNode | undefined;
+    const open = this.kinds(node).map(({ additionalProperties }) => additionalProperties).find((one) => typeof one === 'object');
+    return open;
   }
 
   /** A text as the value it stands for; one that is none of the node's kinds stays a text: the task's schema says what is wrong. */
   scalar(node: SchemaNode, text: string): unknown {
     const kinds = this.kinds(node);
     const literals = kinds.flatMap((kind) => [...(kind.enum ?? []), ...(kind.const === undefined ? [] : [kind.const])]);
-    const literal = literals.find((one) => typeof one !== 'object' && String(one) === text);
+    const literal = literals.find((one) => (typeof one === 'string' ? one : JSON.stringify(one)) === text);
     if (literal !== undefined) return literal;
     const isNumber = (kind: SchemaNode): boolean => isOf(kind, 'number') || isOf(kind, 'integer');
     // A number may also be given as the text of its digits, which is no other text.

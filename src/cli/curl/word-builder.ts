@@ -32,7 +32,8 @@ export class WordBuilder {
   end(): void {
     if (this.#pieces === undefined) return;
     this.#flush();
-    if (/\{[^{}]*(?:,|\.\.)[^{}]*\}/.test(this.#bare)) refuseCurl('has braces outside quotes, which a shell expands to several words; put them into quotes');
+    const braces = this.#bare.match(/\{[^{}]*\}/g) ?? [];
+    if (braces.some((text) => /,|\.\./.test(text))) refuseCurl('has braces outside quotes, which a shell expands to several words; put them into quotes');
     this.words.push(textOf(Buffer.concat(this.#pieces)));
     this.#pieces = undefined;
     this.#bare = '';

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -66,7 +67,7 @@ function sentOf(method: string, url: string, headers: readonly (readonly [string
   const boundary = boundaryIn(type);
   return {
     method,
-    path: pathname,
+    path: pathname.replace(/%[0-9a-f]{2}/g, (code) => code.toUpperCase()),
     query: [...new URLSearchParams(search)].map((pair) => pair.join('=')),
     headers: headers.filter(([name]) => !OWN.has(name)).map(([name, value]): [string, string] => [name, boundary === undefined ? value : value.replace(boundary, '')]).sort(),
     body: bodyOf(type, boundary === undefined ? body : Buffer.from(JSON.stringify(readMultipart(body, boundary)?.map((part) => ({ ...part, value: part.value.toString() }))))),
