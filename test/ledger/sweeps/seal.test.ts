@@ -6,8 +6,7 @@ import { isIncluded } from '../../../src/policy/merkle';
 import { DATABASES, cleanUp, open, runRaw, subject } from '../databases';
 import { rowsOf, settledFully, sweepOf } from './users';
 
-/** Three waves of users, with more receipts than differences are named. */
-const USERS = 510;
+const USERS = 700;
 
 describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) => {
   let url: string;
