@@ -43,7 +43,11 @@ async function measure(path) {
   const measured = [];
   for (let run = 0; run < runs; run += 1) measured.push(await importOf(path));
   const [first] = measured;
-  const took = { seconds: median(measured.map(({ seconds }) => seconds)), megabytes: Math.round(median(measured.map(({ bytes }) => bytes)) / 1e6) };
+  const took = {
+    seconds: rounded(median(measured.map(({ seconds }) => seconds))),
+    processorSeconds: rounded(median(measured.map(({ processorSeconds }) => processorSeconds))),
+    megabytes: Math.round(median(measured.map(({ bytes }) => bytes)) / 1e6),
+  };
   const report = json(first.stdout);
   if (report?.error !== undefined && first.code === 2) return { document, ...took, refused: report.error.message };
   if (!Array.isArray(report?.skipped)) return { document, ...took, problem: `the import failed: ${(report?.error?.message ?? first.stderr.slice(-300)) || `code ${first.code}`}` };
@@ -59,7 +63,8 @@ async function importOf(path) {
   const args = ['--require', join(ROOT, 'scripts', 'corpus', 'memory.cjs'), join(ROOT, 'dist', 'cli', 'main.js'), 'import', path, '--all', '--json'];
   const beganAt = performance.now();
   const { code, stdout, stderr, memory } = await run(args);
-  return { code, stdout, stderr, bytes: Number(memory) || 0, seconds: Math.round((performance.now() - beganAt) / 10) / 100 };
+  const seconds = (performance.now() - beganAt) / 1_000;
+  return { code, stdout, stderr, seconds, ...(json(memory) ?? { bytes: 0, processorSeconds: seconds }) };
 }
 
 async function examplesOf(path) {
@@ -93,6 +98,10 @@ function median(numbers) {
   return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }
 
+function rounded(seconds) {
+  return Math.round(seconds * 100) / 100;
+}
+
 function sum(numbers) {
   return numbers.reduce((total, number) => total + number, 0);
 }
@@ -105,11 +114,11 @@ function byReason(skipped) {
 }
 
 function text() {
-  const table = new Table({ head: ['document', 'operations', 'imported', 'skipped', 's', 'MB', ...(values.examples ? ['examples', 'refused'] : [])], style: { head: [], border: [] } });
-  for (const { document, operations = '-', imported = '-', skipped = [], seconds, megabytes, examples } of documents) {
-    table.push([document, operations, imported, skipped.length, seconds.toFixed(2), megabytes, ...(values.examples ? [examples?.checked ?? '-', examples?.refused?.length ?? '-'] : [])]);
+  const table = new Table({ head: ['document', 'operations', 'imported', 'skipped', 's', 'CPU s', 'MB', ...(values.examples ? ['examples', 'refused'] : [])], style: { head: [], border: [] } });
+  for (const { document, operations = '-', imported = '-', skipped = [], seconds, processorSeconds, megabytes, examples } of documents) {
+    table.push([document, operations, imported, skipped.length, seconds.toFixed(2), processorSeconds.toFixed(2), megabytes, ...(values.examples ? [examples?.checked ?? '-', examples?.refused?.length ?? '-'] : [])]);
   }
-  table.push(['all', totals.operations, totals.imported, totals.skipped, '', '', ...(values.examples ? [sum(documents.map(({ examples }) => examples?.checked ?? 0)), sum(documents.map(({ examples }) => examples?.refused?.length ?? 0))] : [])]);
+  table.push(['all', totals.operations, totals.imported, totals.skipped, '', '', '', ...(values.examples ? [sum(documents.map(({ examples }) => examples?.checked ?? 0)), sum(documents.map(({ examples }) => examples?.refused?.length ?? 0))] : [])]);
   const notes = documents.flatMap(({ document, problem, refused, skipped = [], impossible = [], examples }) => [
     ...(problem === undefined ? [] : [`${document}: PROBLEM: ${problem}`]),
     ...(refused === undefined ? [] : [`${document}: refused: ${refused}`]),

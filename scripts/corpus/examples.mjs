@@ -87,8 +87,9 @@ function* bodyExamples({ node }, task) {
     const keys = (task.credentials ?? task.service.credentials).map(({ name }) => bare(name));
     const inputOf = (value) => {
       const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-      // A field of the body that is one of the keys is put in when the call is sent.
-      const given = isObject ? Object.fromEntries(Object.entries(value).filter(([name]) => !keys.some((key) => key.endsWith(bare(name))))) : value;
+      // A field of the body that is one of the keys is put in when the call is sent; one with a parameter's name is none of the body's.
+      const isGiven = (name) => !keys.some((key) => key.endsWith(bare(name))) && (whole !== undefined || (task.places[name] ?? 'body') === 'body');
+      const given = isObject ? Object.fromEntries(Object.entries(value).filter(([name]) => isGiven(name))) : value;
       return whole === undefined ? given : { [whole]: given };
     };
     for (const { place, value } of examplesOf(content, schema)) yield { place: `body, ${place}`, schema, value, inputOf };

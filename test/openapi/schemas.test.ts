@@ -140,11 +140,14 @@ describe('A schema of an input', () => {
     expect(msFor(2_000) / few).toBeLessThan(32);
   });
 
-  it('has no fields that only answers have, and an answer none that only requests have', () => {
+  it('needs no fields that only answers have, and takes them, and an answer needs none that only requests have', () => {
     const schemas = { Id: { type: 'string', readOnly: true }, Thing: { type: 'object', properties: { id: { $ref: '#/components/schemas/Id' }, name: TEXT, password: { type: 'string', writeOnly: true } }, required: ['id', 'name', 'password'] } };
     const task = taskFor({ $ref: '#/components/schemas/Thing' }, { schemas });
     expect(takes(task, { name: 'a', password: 'b' })).toBe(true);
-    expect(takes(task, { id: '1', name: 'a', password: 'b' })).toBe(false);
+    expect(takes(task, { id: '1', name: 'a', password: 'b' })).toBe(true);
+    expect(takes(task, { id: 1, name: 'a', password: 'b' })).toBe(false);
+    const part = taskFor({ allOf: [{ $ref: '#/components/schemas/Thing' }, { type: 'object', required: ['id'] }] }, { schemas });
+    expect([{ name: 'a', password: 'b' }, { password: 'b' }].map((input) => takes(part, input))).toEqual([true, false]);
     const reader = readerOf({ $ref: '#/components/schemas/Thing' }, { schemas });
     expect(reader.output.safeParse({ id: '1', name: 'a' }).success).toBe(true);
     expect(reader.output.safeParse({ name: 'a' }).success).toBe(false);

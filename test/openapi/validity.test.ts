@@ -76,6 +76,7 @@ const UNIONS: typeof CASES = {
     bad: [{ a: '1', next: {} }, { a: '1', next: { b: '1', c: 1 } }],
   },
   'anyOf with a discriminator': { schemas: { Cat: object({ kind: { type: 'string', enum: ['cat'] }, lives: { type: 'integer' } }, ['kind']), Dog: object({ kind: { type: 'string', enum: ['dog'] }, bark: TEXT }, ['kind']) }, schema: { anyOf: [ref('Cat'), ref('Dog')], discriminator: { propertyName: 'kind' } }, values: [{ kind: 'cat', lives: 9, bark: 'w' }], bad: [{ kind: 'cat', lives: 'x' }, { kind: 'cat', tail: 1 }] },
+  'anyOf with an option that says nothing': { schema: object({ a: TEXT }, [], { anyOf: [EMAIL, { title: 'other' }] }), values: [{ a: '1' }, { email: 'a' }, { a: '1', email: 5 }], bad: [{ emial: 'a' }, { a: 1 }] },
   'oneOf of overlapping numbers': { schema: { anyOf: [{ oneOf: [{ type: 'integer' }, TEXT] }, EMAIL] }, values: [1, 'a', { email: 'a' }], bad: [true] },
 };
 
@@ -151,6 +152,17 @@ it('a required field that no value fits is reported', () => {
   const { report } = tasksOf(documentWith({ '/a': { post: operation({ operationId: 'a', requestBody: jsonBody(schema) }) } }));
   expect(report.decide).toContainEqual({ operation: 'a', what: expect.stringMatching(/^input: no value fits user\.name,/) as string });
   expect(report.decide.filter(({ what }) => what.startsWith('input: '))).toHaveLength(1);
+});
+
+it('a closed part takes the fields that another part requires, since nothing would fit otherwise', () => {
+  const closed = object({ a: TEXT }, [], { additionalProperties: false });
+  const task = taskFor(object({ x: { allOf: [closed, object({ b: TEXT, c: TEXT }, ['b'])] }, y: { allOf: [closed, object({ c: TEXT })] } }));
+  expect([{ x: { a: '1', b: '2', c: '3' } }, { x: { b: '2', d: '4' } }, { x: { a: '1' } }, { y: { a: '1' } }, { y: { c: '3' } }].map((input) => takes(task, input))).toEqual([true, false, false, true, false]);
+});
+
+it('a list of values that is empty says nothing', () => {
+  const task = taskFor(object({ x: { type: 'string', enum: [] } }));
+  expect([{ x: 'a' }, { x: 1 }].map((input) => takes(task, input))).toEqual([true, false]);
 });
 
 it('OpenAPI 3.2 is read as far as it equals 3.1, and what is ignored is reported', () => {

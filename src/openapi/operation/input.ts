@@ -71,7 +71,9 @@ function addParameters(parameters: readonly Parameter[], fields: Map<string, Fie
 }
 
 function addBody(body: Body, fields: Map<string, FieldShape>, plan: TaskInputPlan, method: HttpMethod, schemas: SchemaReader, signIn: SignIn): void {
-  const inner = fieldsOf(body, schemas);
+  const all = fieldsOf(body, schemas);
+  // A read-only field is no reason to keep the body whole.
+  const inner = all && new Map([...all].filter(([name, { readOnly }]) => !readOnly || !fields.has(name)));
   const clashes = inner && [...inner.keys()].some((name) => fields.has(name) && !isKey(name, signIn));
   if (!inner || clashes) {
     addWhole(body, fields, plan, schemas, signIn);

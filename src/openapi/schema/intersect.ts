@@ -146,13 +146,15 @@ export class Intersection {
 
   #objects(a: ObjectShape, b: ObjectShape): Shape {
     const fields = new Map<string, FieldShape>();
+    const [left, right] = [opened(a, b), opened(b, a)];
     for (const name of new Set([...a.fields.keys(), ...b.fields.keys()])) {
-      const [left, right] = [a.fields.get(name), b.fields.get(name)];
-      const required = left?.required === true || right?.required === true;
-      const shape = left && right ? this.of(left.shape, right.shape) : this.#lone((left ?? right) as FieldShape, left ? b : a);
+      const [one, other] = [a.fields.get(name), b.fields.get(name)];
+      const readOnly = one?.readOnly ?? other?.readOnly;
+      const required = !readOnly && (one?.required === true || other?.required === true);
+      const shape = one && other ? this.of(one.shape, other.shape) : this.#lone((one ?? other) as FieldShape, one ? right : left);
       // A closed side that does not know the field forbids it.
       if (shape.kind === 'never' && !required) continue;
-      fields.set(name, { shape, required });
+      fields.set(name, { shape, required, ...(readOnly && { readOnly }) });
     }
     return { kind: 'object', fields, rest: this.#rest(a.rest, b.rest), ...lengths(a, b) };
   }
@@ -174,6 +176,13 @@ export class Intersection {
     const unique = a.unique === true || b.unique === true;
     return { kind: 'array', items: this.of(a.items, b.items), ...lengths(a, b), ...(unique && { unique }) };
   }
+}
+
+/** A closed object; but open where it lacks a field that the other one requires, since no value at all would fit both. */
+function opened(shape: ObjectShape, other: ObjectShape): ObjectShape {
+  if (shape.rest !== 'closed') return shape;
+  const isContradicted = [...other.fields].some(([name, { required }]) => required && !shape.fields.has(name));
+  return isContradicted ? { ...shape, rest: 'unstated' } : shape;
 }
 
 function guessesIn(shape: Shape): readonly Shape[] {

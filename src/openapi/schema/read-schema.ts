@@ -170,7 +170,7 @@ export class SchemaReader implements DeferringShapes {
     for (const part of node.follow('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(node, part));
     for (const key of ['oneOf', 'anyOf'] as const) {
       const options = node.follow(key);
-      if (options && !withoutOptions) shape = this.both(shape, this.#options(node, options, key === 'oneOf'));
+      if (options && !withoutOptions) shape = this.both(shape, this.#options(node, options, { oneOf: key === 'oneOf', beside: shape }));
     }
     // A choice without null has none, whatever stands beside it; an answer is not refused for that.
     if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null))) shape = orNull(shape);
@@ -185,8 +185,14 @@ export class SchemaReader implements DeferringShapes {
     return this.#inheritance.hasHeirs(target) && this.#inheritance.isHeir(node, target) ? this.#named(target, 'withoutHeirs') : this.shapeOf(part);
   }
 
-  #options(node: DocumentNode, options: DocumentNode, oneOf: boolean): Shape {
-    const shapes = options.elements().map((option) => this.shapeOf(option));
+  /** @param beside what the schema says besides. */
+  #options(node: DocumentNode, options: DocumentNode, { oneOf, beside }: { oneOf: boolean; beside: Shape }): Shape {
+    const isObject = this.#context.direction === 'input' && resolved(beside, this).kind === 'object';
+    const shapes = options.elements().map((option) => {
+      const shape = this.shapeOf(option);
+      // An option that says nothing takes the object as it is, and must not take away what the others say.
+      return isObject && shape.kind === 'unknown' ? NOTHING_MORE : shape;
+    });
     if (this.#context.direction === 'output') return unionOf(shapes);
     const discriminator = node.follow('discriminator')?.text('propertyName');
     return unionOf(shapes, { ...(discriminator !== undefined && { discriminator }), ...(oneOf && { oneOf }) });
@@ -202,6 +208,8 @@ export class SchemaReader implements DeferringShapes {
     return told.kind === 'never' ? option : told;
   }
 }
+
+const NOTHING_MORE: Shape = { kind: 'object', fields: new Map(), rest: 'unstated' };
 
 function asGuess(shape: Shape): Shape {
   return shape.kind === 'union' ? { ...shape, options: shape.options.map(asGuess), guessed: true } : { ...shape, guessed: true };

@@ -9,6 +9,8 @@ export interface ReadingContext {
   shapeOf: (node: DocumentNode) => Shape;
 }
 
+const READ_ONLY = 'Read-only: usually in responses only.';
+
 const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'] as const;
 
 /** A type as JSON Schema names it. */
@@ -37,7 +39,8 @@ export function literalsOf(node: DocumentNode, types: readonly TypeName[], { dir
   const list = node.follow('enum');
   if (!constant && !list) return undefined;
   const values: unknown[] = constant ? [constant.value] : (list?.elements() ?? []).map(({ value }) => value);
-  if (values.length === 0) list?.refuse('must name at least one value');
+  // An empty list would allow nothing; it comes from generators that found no values.
+  if (values.length === 0) return undefined;
   if (!values.every(isLiteral)) return undefined;
   // YAML reads an unquoted 4.1 as a number. Beside `type: string` it can never be sent, whatever was meant.
   const possible = types.length === 0 ? values : values.filter((value) => value === null || types.some((type) => isOfType(value, type)));
@@ -121,8 +124,10 @@ function objectShape(node: DocumentNode, context: ReadingContext): ObjectShape {
   const required = new Set((node.follow('required')?.elements() ?? []).map(({ value }) => String(value)));
   const fields = new Map<string, FieldShape>();
   for (const [name, schema] of node.mapAt('properties')?.entries() ?? []) {
-    if (isHidden(schema, direction)) required.delete(name);
-    else fields.set(name, { shape: context.shapeOf(schema), required: required.has(name) });
+    const isHere = !isOfOtherDirection(schema, direction);
+    if (!isHere) required.delete(name);
+    if (isHere) fields.set(name, { shape: context.shapeOf(schema), required: required.has(name) });
+    else if (direction === 'input') fields.set(name, { shape: asReadOnly(context.shapeOf(schema)), required: false, readOnly: true });
   }
   // A schema may require a field that another one describes.
   for (const name of required) if (!fields.has(name)) fields.set(name, { shape: { kind: 'unknown' }, required: true });
@@ -130,8 +135,14 @@ function objectShape(node: DocumentNode, context: ReadingContext): ObjectShape {
   return { kind: 'object', fields, rest: restOf(node, context), ...limits };
 }
 
-/** Fields that only answers have are no input, and fields that only requests have are no output. */
-function isHidden(schema: DocumentNode, direction: Direction): boolean {
+/** A request should not have such a field, but may: some APIs need it, such as the ID of what is to be changed. */
+function asReadOnly(shape: Shape): Shape {
+  const { description } = shape;
+  return { ...shape, description: description === undefined ? READ_ONLY : `${description} (${READ_ONLY})` };
+}
+
+/** Fields that only responses have, and fields that only requests have. */
+function isOfOtherDirection(schema: DocumentNode, direction: Direction): boolean {
   const flag = direction === 'input' ? 'readOnly' : 'writeOnly';
   return schema.flag(flag) || (schema.reference !== undefined && schema.target().flag(flag));
 }

@@ -68,6 +68,8 @@ export interface ArrayShape {
 export interface FieldShape {
   shape: Shape;
   required: boolean;
+  /** In an input: a field that responses have, and that a request may repeat. */
+  readOnly?: true;
 }
 
 /** An object. */
