@@ -62,7 +62,7 @@ export class Document {
     return Object.entries(node.value).map(([key, value]) => [key, { url: node.url, value }]);
   }
 
-  /** Every operation: its path, its method in small letters, and its node. */
+  /** Every operation: its path, its method in small letters, its node, and the path items that it belongs to. */
   operations() {
     return this.entries(this.at(this.root, 'paths')).flatMap(([path, entry]) => {
       if (path.startsWith('x-')) return [];
@@ -71,7 +71,7 @@ export class Document {
       const keys = new Set([...own, ...Object.keys(behind?.value ?? {}).filter((key) => METHODS.includes(key))]);
       return [...keys].map((method) => {
         const from = own.includes(method) ? entry : behind;
-        return { path, method, pathItem: behind, node: this.target({ url: from.url, value: from.value[method] }) };
+        return { path, method, pathItems: behind?.value === entry.value ? [entry] : [entry, ...(behind ? [behind] : [])], node: this.target({ url: from.url, value: from.value[method] }) };
       });
     });
   }

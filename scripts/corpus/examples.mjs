@@ -96,8 +96,8 @@ function* bodyExamples({ node }, task) {
   }
 }
 
-function* parameterExamples({ node, pathItem }, task) {
-  const listed = [pathItem, node].flatMap((owner) => document.entries(document.at(owner, 'parameters')).map(([, entry]) => document.target(entry)));
+function* parameterExamples({ node, pathItems }, task) {
+  const listed = [...pathItems, node].flatMap((owner) => document.entries(document.at(owner, 'parameters')).map(([, entry]) => document.target(entry)));
   for (const parameter of listed) {
     const { name, in: where, schema } = parameter?.value ?? {};
     const field = [name, `${name}In${String(where).charAt(0).toUpperCase()}${String(where).slice(1)}`].find((one) => task.places[one] === where);
