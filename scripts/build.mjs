@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ROOT, run } from './commands.mjs';
@@ -25,10 +26,20 @@ export async function build() {
     if (code !== 0) throw new Error('The sources do not compile, see above.');
   }
   await copyAssets(sources);
-  const outputs = await removeStaleOutputs(sources);
+  const outputs = [...(await removeStaleOutputs(sources)), ...(await bundleWorkflows())];
   await chmod(join(DIST, 'cli', 'main.js'), 0o755);
   await mkdir(dirname(STAMP), { recursive: true });
   await writeFile(STAMP, JSON.stringify({ fingerprint, outputs }));
+}
+
+/** The bundles of workflows with which `http-tasks worker` starts; a worker that cannot use them makes its own. */
+async function bundleWorkflows() {
+  process.stderr.write('Bundling the workflows\n');
+  const require = createRequire(import.meta.url);
+  const { makePrebuiltWorkflows } = require(join(DIST, 'prebuilt-workflows.js'));
+  const { DefaultLogger } = require('@temporalio/worker');
+  const files = await makePrebuiltWorkflows(new DefaultLogger('WARN'));
+  return files.map((file) => join('prebuilt', file));
 }
 
 async function isFresh(fingerprint) {

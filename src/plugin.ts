@@ -24,6 +24,7 @@ import type { SourceFactory } from './sources/open-source';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTask } from './tasks/define';
 import { plaidService } from './tasks/plaid/service';
+import { isPrebuilt } from './prebuilt-workflows';
 import { checkBundle, checkingTheBundle } from './host-checks/check-bundle';
 import type { BundleRules } from './host-checks/check-bundle';
 import { refuseMixedVersions } from './host-checks/temporal-versions';
@@ -159,7 +160,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       );
     }
     const bundle = bundleCodeOf(options);
-    if (bundle !== undefined) checkBundle(this.#bundleRules(() => Runtime.instance().logger), bundle);
+    if (bundle !== undefined && !isPrebuilt(options.workflowBundle)) checkBundle(this.#bundleRules(() => Runtime.instance().logger), bundle);
     return super.configureWorker({
       ...options,
       ...(nexusService && { nexusServices: this.#beside(nexusService, options) }),

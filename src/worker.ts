@@ -26,6 +26,7 @@ import { createWorkerLog } from './observability/worker-log';
 import { installWorkerRuntime, SHUTDOWN_SIGNALS } from './observability/worker-runtime';
 import { HttpTasksPlugin } from './plugin';
 import { printableLines } from './policy/printable';
+import { readPrebuiltWorkflows, TRACE_INTERCEPTORS } from './prebuilt-workflows';
 
 /** What a worker of the package's own is made of. */
 export interface HttpTasksWorkerOptions {
@@ -107,7 +108,9 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
     // Before anything that may take its time, so that whoever started the process sees that it lives.
     const health = own.health && (await HealthServer.listen(own.health, { '/healthz': () => readiness.alive(), '/readyz': () => readiness.ready() }));
     closing.push(() => health?.close());
-    const tracing = own.tracing && (await startTracing(own.tracing, require.resolve('./workflows/trace-headers'), log));
+    const { bundle, why } = await readPrebuiltWorkflows({ encrypted: settings.encryption !== undefined, traced: own.tracing !== undefined });
+    if (why !== undefined) log.info({ why }, 'bundling the workflows, which takes some seconds');
+    const tracing = own.tracing && (await startTracing(own.tracing, TRACE_INTERCEPTORS, log));
     closing.push(() => tracing?.stop());
     // Last, since it keeps the process alive until a worker or a connection has been there and gone.
     installWorkerRuntime(log, own.metrics);
@@ -120,7 +123,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
       connection,
       namespace,
       plugins: tracing ? [tracing.plugin] : [],
-      worker: { shutdownForceTime: own.shutdownMs, ...(own.deployment && { workerDeploymentOptions: versionOf(own.deployment) }) },
+      worker: { shutdownForceTime: own.shutdownMs, ...(bundle && { workflowBundle: bundle }), ...(own.deployment && { workerDeploymentOptions: versionOf(own.deployment) }) },
     });
     worker = await stopping.during(creating);
     await stopping.untilRunning(worker, worker.run());

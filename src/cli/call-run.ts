@@ -1,32 +1,18 @@
-import { CancelledFailure } from '@temporalio/common';
 import { readSenderSettings } from '../config/settings';
 import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import type { SenderSettings } from '../config/sender-settings';
 import { refuseAccidentalProduction } from '../http/accidental-production';
 import { prepareRequest } from '../http/prepare-request';
 import type { PreparedRequest } from '../http/prepared-request';
-import { taskFailureOf } from '../workflows/failure-of';
 import type { HttpTask } from '../tasks/define';
 import { effectOf } from '../tasks/effect';
-import type { TaskFailure } from '../tasks/failure';
 import { parseInput } from '../tasks/parse-input';
 import type { CallOptions } from './call';
+import type { CallResult } from './call-attempt';
 import type { PreparedCall } from './curl/task-call';
 import { confirmIrreversible, showPrepared, withoutTokens } from './call-preview';
-import { CommandFailure, Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { printable, print, printJson, printLines, say } from './output';
-
-/** What a call came to, as `--json` prints it. */
-export interface CallResult {
-  ok: boolean;
-  status?: number;
-  output?: unknown;
-  requestId?: string;
-  failure?: Pick<TaskFailure, 'type' | 'service' | 'status' | 'code' | 'requestId' | 'message'>;
-}
-
-type Answer = Pick<CallResult, 'status' | 'output' | 'requestId'>;
 
 /** Prepares, shows, asks and sends one call; the same code sends it that the activity uses. */
 export async function runCall(io: Io, task: HttpTask, input: unknown, options: CallOptions, curl?: Pick<PreparedCall, 'leftOut' | 'notes'>): Promise<ExitCode> {
@@ -40,6 +26,7 @@ export async function runCall(io: Io, task: HttpTask, input: unknown, options: C
   if (options.dryRun && prepared) return printDryRun(io, prepared, options, curl && { task: task.name, input: withoutTokens(task, input), leftOut: curl.leftOut, notes: curl.notes });
   const effect = prepared?.effect ?? effectOf(task, input);
   if (effect === 'irreversible' && !options.yes) await confirmIrreversible(io, task, () => environmentOf(io, task, prepared, options));
+  const { attempt } = await import('./call-attempt.js');
   const result = await attempt(task, async () => {
     if (options.durable || !settings) return (await import('./call-durable.js')).callDurably(io, task, input, options);
     return (await import('./call-direct.js')).callDirectly(io, task, input, { settings, effect });
@@ -62,25 +49,6 @@ function senderSettings(io: Io, task: HttpTask, { durable, dryRun }: CallOptions
     say(io, `Not shown beforehand: the keys of ${task.service.title} are with the worker only.`);
     return undefined;
   }
-}
-
-async function attempt(task: HttpTask, call: () => Promise<Answer>): Promise<CallResult> {
-  try {
-    const { status, output, requestId } = await call();
-    return { ok: true, status, output, requestId };
-  } catch (error) {
-    if (error instanceof CancelledFailure) throw new CommandFailure('Interrupted', `${task.name} was stopped before it was sent or while it only read.`);
-    const failure = taskFailureOf(error);
-    if (!failure) throw error;
-    if (failure.type === 'Task.InvalidInput') {
-      throw new Refusal('Task.InvalidInput', failure.message, failure.field);
-    }
-    return failed(failure);
-  }
-}
-
-function failed({ type, service, status, code, requestId, message }: TaskFailure): CallResult {
-  return { ok: false, status, requestId, failure: { type, service, status, code, requestId, message } };
 }
 
 function printDryRun(io: Io, prepared: PreparedRequest, { json }: CallOptions, call: Record<string, unknown> | undefined): ExitCode {

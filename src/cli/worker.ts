@@ -3,7 +3,6 @@ import { describeCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { printJson } from './output';
-import { readTemporalConfig } from './temporal-config';
 import { addTemporalOptions, temporalEnv } from './temporal-options';
 import type { TemporalOptions } from './temporal-options';
 
@@ -16,6 +15,7 @@ export function defineWorkerCommand(command: Command, io: Io): void {
   });
   addTemporalOptions(command);
   onRun<CommonOptions & TemporalOptions>(command, io, async ({ json, address, namespace, profile }) => {
+    const { readTemporalConfig } = await import('./temporal-config.js');
     const { where } = readTemporalConfig(io, { address, namespace, profile });
     const [{ exitSoon, runWorker }, { asCommandFailure }] = await Promise.all([import('../worker.js'), import('./temporal-failure.js')]);
     const env = { ...io.env, ...temporalEnv({ address, namespace, profile }) };

@@ -1,17 +1,13 @@
 import { join } from 'node:path';
-import { bundleWorkflowCode, Worker } from '@temporalio/worker';
-import { quiet, silenceTemporal } from '../support/quiet-runtime';
+import { Worker } from '@temporalio/worker';
+import { readPrebuiltWorkflows } from '../../src/prebuilt-workflows';
+import { silenceTemporal } from '../support/quiet-runtime';
 import { historyNames, readHistory } from './histories';
 
-it('replays every recorded history with traces on: they were recorded without', async () => {
+it('replays every recorded history with the bundle that the build made for traces: they were recorded without', async () => {
   silenceTemporal();
-  const src = join(__dirname, '../../src');
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: join(src, 'workflow.ts'),
-    workflowInterceptorModules: [join(src, 'workflows/trace-headers.ts')],
-    logger: quiet,
-  });
-  expect(workflowBundle.code).toContain('_tracer-data');
+  const { bundle: workflowBundle } = await readPrebuiltWorkflows({ encrypted: false, traced: true }, join(__dirname, '../../dist/prebuilt'));
+  expect(workflowBundle?.code).toContain('_tracer-data');
   const names = await historyNames();
   expect(names.length).toBeGreaterThan(0);
   const failed: string[] = [];

@@ -9,6 +9,7 @@ import type { Logger, WorkflowBundleWithSourceMap, WorkflowBundlePath } from '@t
 import { readSettings } from '../../config/settings';
 import { openLedger } from '../../ledger/open-ledger';
 import type { OpenedLedger } from '../../ledger/open-ledger';
+import { readPrebuiltWorkflows } from '../../prebuilt-workflows';
 import { startSimulators } from '../../simulators/start-simulators';
 import type { Simulators } from '../../simulators/start-simulators';
 import { createHttpTasksWorker } from '../../worker';
@@ -52,7 +53,7 @@ export type Bundle = WorkflowBundleWithSourceMap | WorkflowBundlePath;
 
 /** Opens simulators and a connection to Temporal; places are opened as they are needed. */
 export async function openWorld({ address, bundle }: { address: string; bundle?: Bundle }): Promise<World> {
-  const workflowBundle = bundle ?? (await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET }));
+  const workflowBundle = bundle ?? (await readPrebuiltWorkflows({ encrypted: false, traced: false })).bundle ?? (await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET }));
   // A second removal is carried out instead of refused, so that a blind repetition is seen.
   const simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-faults-'));

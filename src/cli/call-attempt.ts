@@ -1,0 +1,36 @@
+import { CancelledFailure } from '@temporalio/common';
+import { taskFailureOf } from '../workflows/failure-of';
+import type { HttpTask } from '../tasks/define';
+import type { TaskFailure } from '../tasks/failure';
+import { CommandFailure, Refusal } from './errors';
+
+/** What a call came to, as `--json` prints it. */
+export interface CallResult {
+  ok: boolean;
+  status?: number;
+  output?: unknown;
+  requestId?: string;
+  failure?: Pick<TaskFailure, 'type' | 'service' | 'status' | 'code' | 'requestId' | 'message'>;
+}
+
+type Answer = Pick<CallResult, 'status' | 'output' | 'requestId'>;
+
+/** Makes a call and returns what it came to; an input that was refused and a call that was stopped are thrown. */
+export async function attempt(task: HttpTask, call: () => Promise<Answer>): Promise<CallResult> {
+  try {
+    const { status, output, requestId } = await call();
+    return { ok: true, status, output, requestId };
+  } catch (error) {
+    if (error instanceof CancelledFailure) throw new CommandFailure('Interrupted', `${task.name} was stopped before it was sent or while it only read.`);
+    const failure = taskFailureOf(error);
+    if (!failure) throw error;
+    if (failure.type === 'Task.InvalidInput') {
+      throw new Refusal('Task.InvalidInput', failure.message, failure.field);
+    }
+    return failed(failure);
+  }
+}
+
+function failed({ type, service, status, code, requestId, message }: TaskFailure): CallResult {
+  return { ok: false, status, requestId, failure: { type, service, status, code, requestId, message } };
+}

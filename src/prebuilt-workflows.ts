@@ -1,0 +1,192 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import type { BundleOptions, Logger, WorkerOptions, WorkflowBundle } from '@temporalio/worker';
+
+/** What of a worker's settings changes the bundle of the package's workflows. */
+export interface WorkflowVariant {
+  /** Failures that workflows throw are converted for encryption. */
+  encrypted: boolean;
+  /** Workflows pass the trace of their caller on. */
+  traced: boolean;
+}
+
+/** A bundle that the build made, or why there is none that this installation can use. */
+export type PrebuiltWorkflows = { bundle: WorkflowBundle; why?: undefined } | { bundle?: undefined; why: string };
+
+/** The module that passes a run's trace on. */
+export const TRACE_INTERCEPTORS = require.resolve('./workflows/trace-headers');
+
+/** Where the build puts the bundles. The sources have none. */
+const FOLDER = join(__dirname, 'prebuilt');
+const INDEX = 'workflows.json';
+const ROOT = join(__dirname, '..');
+const VARIANTS: readonly WorkflowVariant[] = [
+  { encrypted: false, traced: false },
+  { encrypted: true, traced: false },
+  { encrypted: false, traced: true },
+  { encrypted: true, traced: true },
+];
+
+/** A package whose code is in the bundles, or which makes them. */
+interface BundledPackage {
+  name: string;
+  version: string;
+  /** A package that depends on it, from whose place it is found; absent for this package itself. Stands before this one in the index. */
+  via?: string;
+}
+
+/**
+ * Reads the bundle that the build made for a worker of the package's own. It is used only when every package in it is
+ * installed in exactly the version that the build had: then it is what bundling here would make, seconds later.
+ */
+export async function readPrebuiltWorkflows(variant: WorkflowVariant, folder = FOLDER): Promise<PrebuiltWorkflows> {
+  const index = join(folder, INDEX);
+  if (!existsSync(index)) return { why: 'this build of the package contains no workflow bundle' };
+  try {
+    const { packages } = JSON.parse(await readFile(index, 'utf8')) as { packages: BundledPackage[] };
+    const others = otherVersions(packages);
+    if (others.length > 0) return { why: `the workflow bundle of the package was made with other versions: ${others.join(', ')}` };
+    const code = await promisify(gunzip)(await readFile(join(folder, fileOf(variant))));
+    const bundle = { code: code.toString('utf8') };
+    READ.add(bundle);
+    return { bundle };
+  } catch (error) {
+    return { why: `the workflow bundle of the package cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+const READ = new WeakSet<object>();
+
+/** Whether this is a bundle that {@link readPrebuiltWorkflows} returned: it contains the package's workflows and no others. */
+export function isPrebuilt(bundle: WorkerOptions['workflowBundle']): boolean {
+  return bundle !== undefined && READ.has(bundle);
+}
+
+/**
+ * Makes the bundles of all variants in this folder. Returns the names of the files.
+ *
+ * @public For `scripts/build.mjs`, which calls it in dist/.
+ */
+export async function makePrebuiltWorkflows(logger: Logger, folder = FOLDER): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  const packages = new Map<string, string>();
+  for (const variant of VARIANTS) {
+    const { code } = await bundleWorkflowCode({ ...bundleOptionsOf(variant), logger });
+    const { portable, sources } = withPortableMap(code);
+    for (const { name, place } of sources.map(packageOf)) if (name !== undefined) packages.set(name, oneOf(name, place, packages.get(name)));
+    await writeFile(join(folder, fileOf(variant)), await promisify(gzip)(portable, { level: 9 }));
+  }
+  // Its runtime and its replacements of modules are part of every bundle.
+  packages.set('@temporalio/worker', installedIn('@temporalio/worker', ROOT) ?? '');
+  await writeFile(join(folder, INDEX), `${JSON.stringify({ packages: indexOf(packages) }, undefined, 2)}\n`);
+  return [INDEX, ...VARIANTS.map(fileOf)];
+}
+
+/** The same that a worker with these settings and its plugins would bundle. */
+function bundleOptionsOf({ encrypted, traced }: WorkflowVariant): BundleOptions {
+  return {
+    workflowsPath: require.resolve('./workflow'),
+    ...(encrypted && { failureConverterPath: require.resolve('./codec/failure-converter') }),
+    ...(traced && { workflowInterceptorModules: [TRACE_INTERCEPTORS] }),
+    // The names of modules in the bundle are relative to it.
+    webpackConfigHook: (config) => ({ ...config, context: ROOT }),
+  };
+}
+
+function fileOf({ encrypted, traced }: WorkflowVariant): string {
+  return `workflows${encrypted ? '-encrypted' : ''}${traced ? '-traced' : ''}.js.gz`;
+}
+
+const MAP_BEFORE = '//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
+
+/** The map without the machine's paths, and without the sources themselves, which are three fifths of a bundle. */
+function withPortableMap(code: string): { portable: string; sources: string[] } {
+  const at = code.lastIndexOf(MAP_BEFORE);
+  if (at === -1) throw new Error('The workflow bundle has no source map.');
+  const map = JSON.parse(Buffer.from(code.slice(at + MAP_BEFORE.length), 'base64').toString()) as { sources: string[]; sourcesContent?: string[] };
+  const { sources } = map;
+  const kept = { ...map, sources: sources.map((source) => packageOf(source).shown), sourcesContent: undefined };
+  return { portable: `${code.slice(0, at)}${MAP_BEFORE}${Buffer.from(JSON.stringify(kept)).toString('base64')}`, sources };
+}
+
+const MODULES = `${sep}node_modules${sep}`;
+
+/** The package of a source, its folder, and how stack traces show the source: `zod/v4/core/schemas.cjs`. */
+function packageOf(source: string): { name?: string; place: string; shown: string } {
+  // A name of the bundler's own: `webpack/bootstrap`, or `ignored|/folder|module`.
+  if (!isAbsolute(source)) return { place: '', shown: source.replace(/\|.*\|/, '|') };
+  const at = source.lastIndexOf(MODULES);
+  if (at !== -1) {
+    const inside = source.slice(at + MODULES.length).split(sep);
+    const name = inside.slice(0, inside[0]?.startsWith('@') ? 2 : 1).join('/');
+    return { name, place: join(source.slice(0, at), 'node_modules', name), shown: inside.join('/') };
+  }
+  return { name: OWN_NAME, place: ROOT, shown: [OWN_NAME, ...relative(ROOT, source).split(sep)].join('/') };
+}
+
+const OWN_NAME = 'temporal-http-tasks';
+
+function oneOf(name: string, place: string, before: string | undefined): string {
+  const real = realpathSync(place);
+  if (before !== undefined && before !== real) throw new Error(`The workflow bundle contains ${name} twice; install one version of it.`);
+  return real;
+}
+
+/** Each package behind one that declares to depend on it; a package that only happens to be found may be another one elsewhere. */
+function indexOf(packages: ReadonlyMap<string, string>): BundledPackage[] {
+  const index: BundledPackage[] = [{ name: OWN_NAME, version: versionIn(ROOT) }];
+  const left = new Map([...packages].filter(([name]) => name !== OWN_NAME).sort(([a], [b]) => (a < b ? -1 : 1)));
+  // Entries that are appended on the way are visited as well.
+  for (const { name: via } of index) {
+    for (const [name, place] of left) {
+      const from = packages.get(via) ?? ROOT;
+      if (!dependsOn(from, name) || installedIn(name, from) !== place) continue;
+      index.push({ name, version: versionIn(place), via });
+      left.delete(name);
+    }
+  }
+  if (left.size > 0) throw new Error(`No package of the workflow bundle declares that it depends on ${[...left.keys()].join(', ')}.`);
+  return index;
+}
+
+function otherVersions(packages: readonly BundledPackage[]): string[] {
+  const places = new Map<string, string>();
+  return packages.flatMap(({ name, version, via }) => {
+    const place = via === undefined ? ROOT : installedIn(name, places.get(via));
+    if (place !== undefined) places.set(name, place);
+    const installed = place === undefined ? 'none' : versionIn(place);
+    return installed === version ? [] : [`${name} ${version}, installed is ${installed}`];
+  });
+}
+
+/** Where the package in this place finds another one, as Node.js does; not by its `exports`, which may hide package.json. */
+function installedIn(name: string, place: string | undefined): string | undefined {
+  if (place === undefined) return undefined;
+  const folders = createRequire(join(place, 'package.json')).resolve.paths(name) ?? [];
+  const found = folders.map((folder) => join(folder, name)).find((folder) => existsSync(join(folder, 'package.json')));
+  return found === undefined ? undefined : realpathSync(found);
+}
+
+function versionIn(place: string): string {
+  return manifestIn(place).version;
+}
+
+function dependsOn(place: string, name: string): boolean {
+  const { dependencies, peerDependencies } = manifestIn(place);
+  return name in { ...dependencies, ...peerDependencies };
+}
+
+interface Manifest {
+  version: string;
+  dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+}
+
+function manifestIn(place: string): Manifest {
+  return JSON.parse(readFileSync(join(place, 'package.json'), 'utf8')) as Manifest;
+}
