@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type { Logger, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { BundleOptions, Logger, WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { EncryptionPlugin } from '../../src/encryption-plugin';
 import { HttpTasksPlugin } from '../../src/plugin';
 import type { HttpTasksPluginOptions } from '../../src/plugin';
@@ -12,10 +15,21 @@ const THEIRS = `export async function offboardUser(): Promise<string> { return '
 
 const BOTH_NAMES = /Your workflow "offboardUser" and the workflow "offboardUser" of temporal-http-tasks\.HttpTasksPlugin have one name/;
 
+/** Modules that all bundles here have are made once, and nothing here reads a source map. */
+const cacheDirectory = mkdtempSync(join(tmpdir(), 'http-tasks-bundles-'));
+const webpackConfigHook: NonNullable<BundleOptions['webpackConfigHook']> = (config) => ({
+  ...config,
+  devtool: false,
+  cache: { type: 'filesystem', cacheDirectory },
+});
+
 let host: HostFiles;
 
 beforeAll(silenceTemporal);
-afterAll(() => Runtime.instance().shutdown());
+afterAll(async () => {
+  await Runtime.instance().shutdown();
+  rmSync(cacheDirectory, { recursive: true, force: true });
+});
 beforeEach(() => {
   host = new HostFiles();
 });
@@ -23,7 +37,7 @@ afterEach(() => host.remove());
 
 async function bundle(files: Record<string, string>, logger: Logger = quiet, options: HttpTasksPluginOptions = {}): Promise<WorkflowBundleWithSourceMap> {
   const workflowsPath = await host.write(files);
-  return bundleWorkflowCode({ workflowsPath, logger, plugins: [idlePlugin(options)] });
+  return bundleWorkflowCode({ workflowsPath, logger, webpackConfigHook, plugins: [idlePlugin(options)] });
 }
 
 it.each([
@@ -65,7 +79,7 @@ it('a worker that makes its bundle itself is refused before it exists', async ()
 
 it('a bundle made without the plugin is refused when a worker is created with it', async () => {
   const workflowsPath = await host.write({ 'workflows.ts': `${OURS}\n${THEIRS}` });
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet });
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet, webpackConfigHook });
   const creating = Worker.create({ taskQueue: 'unused', workflowBundle: { code }, plugins: [idlePlugin()] });
   await expect(creating).rejects.toThrow(BOTH_NAMES);
 });
@@ -108,7 +122,7 @@ describe('a workflows file without our workflows', () => {
 
   it('is refused by a worker too, also when the bundle was made without the plugin', async () => {
     const workflowsPath = await host.write({ 'workflows.ts': OWN });
-    const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet });
+    const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet, webpackConfigHook });
     const creating = Worker.create({ taskQueue: 'unused', workflowBundle: { code }, plugins: [idlePlugin()] });
     await expect(creating).rejects.toThrow(`Add to it: ${LINE}`);
     const connection = await NativeConnection.connect({ address: temporalAddress() });
@@ -132,7 +146,7 @@ describe('a workflows file without our workflows', () => {
 it('a bundle is made where there are no secrets', async () => {
   const workflowsPath = await host.write({ 'workflows.ts': OURS });
   const plugins = [new HttpTasksPlugin({ env: {} }), new EncryptionPlugin({ env: {} })];
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet, plugins });
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet, webpackConfigHook, plugins });
   const creating = Worker.create({ taskQueue: 'unused', workflowBundle: { code }, plugins });
   await expect(creating).rejects.toThrow(/PLAID_CLIENT_ID: is missing/);
 });

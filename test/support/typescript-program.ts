@@ -3,6 +3,9 @@ import ts from 'typescript';
 
 const ROOT = join(__dirname, '..', '..');
 
+/** Files on disk, which every program reads with the same options. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
 /**
  * Compiles sources as if they were files of this package, so that they import it by its name; answers what is wrong.
  *
@@ -30,7 +33,9 @@ export function problemsIn(sources: readonly (string | readonly [name: string, c
   const getSourceFile = host.getSourceFile.bind(host);
   host.getSourceFile = (name, language, ...rest) => {
     const code = files.get(name);
-    return code === undefined ? getSourceFile(name, language, ...rest) : ts.createSourceFile(name, code, language);
+    if (code !== undefined) return ts.createSourceFile(name, code, language);
+    if (!parsed.has(name)) parsed.set(name, getSourceFile(name, language, ...rest));
+    return parsed.get(name);
   };
   const program = ts.createProgram([...files.keys()], options, host);
   return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { LAG_MS } from '../../../src/policy/steps/step';
+import { amount } from '../../support/amount';
 import { START_MS } from '../../unit/policy/drive';
 import { SimulatedProviders } from '../../unit/policy/simulated-providers';
 import type { Fault, ProviderScript, SeenCall } from '../../unit/policy/simulated-providers';
@@ -8,7 +9,7 @@ import type { Interrupted, Interruption, SweptUser } from './simulated-sweep';
 import type { ChunkPlan } from '../../../src/activities/sweep/contract';
 
 const ITEMS = ['item_1', 'item_2', 'item_3'];
-const RUNS = { numRuns: 2_000 };
+const RUNS = { numRuns: amount(700, { whole: 2_000 }) };
 
 interface Run extends SweptUser {
   providers: SimulatedProviders;

@@ -2,11 +2,12 @@ import { createServer } from 'node:http';
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readSenderSettings } from '../../../src/config/settings';
+import { amount } from '../../support/amount';
 import { Connections, MOST_IDLE_POOLS } from '../../../src/http/connections';
 
-/** Forty origins, each with fifty ways to connect: 2,000 pools, as by as many origins. */
+/** Forty origins, each with as many ways to connect as make several times the pools that are kept, as by as many origins. */
 const ADDRESSES = Array.from({ length: 40 }, (_, index) => `127.0.1.${index + 1}`);
-const WAYS = 50;
+const WAYS = amount(20, { whole: 50 });
 
 let servers: Server[];
 let origins: string[];
@@ -43,7 +44,7 @@ function call(origin: string, connectMs: number, path = '/'): ReturnType<Connect
   });
 }
 
-it('keeps a bounded number of 2,000 pools, and closes none in use', async () => {
+it(`keeps a bounded number of ${ADDRESSES.length * WAYS} pools, and closes none in use`, async () => {
   const [first = ''] = origins;
   const slow = Promise.all([call(first, 5_000, '/slow'), call(first, 5_001, '/slow')]);
   for (let way = 0; way < WAYS; way += 1) {

@@ -42,8 +42,8 @@ async function noCallsFor(ms: number): Promise<void> {
 }
 
 it('pauses within seconds, holds still, and goes on where it was', async () => {
-  place.simulators.plaid.configure({ latencyMs: 100 });
-  const handle = await place.start({ source: { file: await place.users(1_200) } });
+  place.simulators.plaid.configure({ latencyMs: 200 });
+  const handle = await place.start({ source: { file: await place.users(600) } });
   await until('it is under way', () => calls() > 200);
   const askedAt = performance.now();
   await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused', pausedBecause: 'request' });
@@ -55,17 +55,17 @@ it('pauses within seconds, holds still, and goes on where it was', async () => {
   await until('the ledger says so', async () => (await place.ledger.sweeps.read(handle.workflowId))?.status === 'paused');
   place.simulators.plaid.configure({ latencyMs: 0 });
   await expect(handle.executeUpdate(resumeUpdate)).resolves.toMatchObject({ status: 'running' });
-  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 1_200, accepted: 1_200 } });
-  expect(goneAtPlaid(place)).toEqual({ gone: 1_200, left: BYSTANDERS, irreversibleRepeats: 0 });
+  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 600, accepted: 600 } });
+  expect(goneAtPlaid(place)).toEqual({ gone: 600, left: BYSTANDERS, irreversibleRepeats: 0 });
 });
 
 it('stops within seconds when it is cancelled; who was left out is counted as skipped, and everything is sealed', async () => {
-  place.simulators.plaid.configure({ latencyMs: 100 });
-  const handle = await place.start({ source: { file: await place.users(1_200) } });
+  place.simulators.plaid.configure({ latencyMs: 200 });
+  const handle = await place.start({ source: { file: await place.users(600) } });
   await until('it is under way', () => calls() > 200);
   await handle.cancel();
   const end = await cancelledSweep(handle);
-  expect(end).toMatchObject({ status: 'cancelled', phase: 'ended', counts: { total: 1_200, pending: 0 } });
+  expect(end).toMatchObject({ status: 'cancelled', phase: 'ended', counts: { total: 600, pending: 0 } });
   const { total, pending, ...outcomes } = end.counts;
   expect(Object.values(outcomes).reduce((sum, users) => sum + users, 0)).toBe(total - pending);
   expect(end.counts.skipped).toBeGreaterThan(0);
@@ -75,8 +75,8 @@ it('stops within seconds when it is cancelled; who was left out is counted as sk
 });
 
 it('pauses when more users failed than is tolerated, and goes on until as many more have', async () => {
-  const file = await place.users(2_000);
-  place.simulators.plaid.configure({ latencyMs: 20 });
+  const file = await place.users(1_000);
+  place.simulators.plaid.configure({ latencyMs: 40 });
   place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', probability: 0.2 });
   const handle = await place.start({ source: { file }, tolerance: 20, batch: { mode: 'skip' } });
   const paused = await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
