@@ -31,6 +31,8 @@ afterAll(() => tarball?.remove());
 
 it('packs what is needed and nothing else', () => {
   expect(tarball.files).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']));
+  const bundles = ['', '-encrypted', '-traced', '-encrypted-traced'].map((variant) => `dist/prebuilt/workflows${variant}.js.gz`);
+  expect(tarball.files).toEqual(expect.arrayContaining(['dist/prebuilt/workflows.json', ...bundles]));
   const needless = tarball.files.filter((path) => !/^(dist\/|examples\/users\.csv$|[A-Za-z]+(\.md|\.json)?$)/.test(path));
   expect(needless).toEqual([]);
   expect(tarball.files.filter((path) => /\.(tsbuildinfo|log|db|tgz)$|\.test\./.test(path))).toEqual([]);
