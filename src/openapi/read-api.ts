@@ -1,5 +1,6 @@
 import type { OpenApiDocument } from './document/document';
 import { DocumentNode } from './document/document-node';
+import { ignoredIn } from './document/newer';
 import { OpenApiError } from './document/openapi-error';
 import { whyNotImported } from '../tasks/imported-settings';
 import type { ImportedService } from '../tasks/service';
@@ -59,11 +60,26 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
   }
   const { services, open } = servicesOf(root, name, usual, imported, taken, options, context.outputs);
   const decide = [
-    ...(document.isNewer ? [{ operation: '*', what: 'openapi: 3.2 is read as 3.1; what only 3.2 has (the method QUERY, additionalOperations, parameters in querystring, itemSchema, $self) is skipped or ignored' }] : []),
+    ...(document.isNewer ? newerIn(document) : []),
     ...open.map((what) => ({ operation: '*', what })),
     ...taken.flatMap((one) => one.open.map((what) => ({ operation: one.plan.operation, what }))),
   ];
   return { services, report: { operations, imported: taken.length, skipped, decide }, inputs: context.taken, outputs: context.outputs };
+}
+
+/** How many places of one kind are named. */
+const MOST_PLACES = 3;
+
+/** What of OpenAPI 3.2 is ignored; operations that need what is not read are skipped instead. */
+function newerIn(document: OpenApiDocument): OpenApiReport['decide'] {
+  const ignored = document.locations.flatMap((location) => ignoredIn(document.file(location)));
+  const byKind = new Map<string, string[]>();
+  for (const { what, places } of ignored) byKind.set(what, [...(byKind.get(what) ?? []), ...places]);
+  const lines = [...byKind].map(([what, places]) => {
+    const more = places.length > MOST_PLACES ? ` and ${places.length - MOST_PLACES} more` : '';
+    return `ignored in OpenAPI 3.2: ${what} (${places.slice(0, MOST_PLACES).join(', ')}${more})`;
+  });
+  return ['openapi: 3.2 is read as 3.1; what only 3.2 has is ignored, or its operation is skipped', ...lines].map((what) => ({ operation: '*', what }));
 }
 
 /** The operations of a document, to be listed and searched, without reading any of them. */

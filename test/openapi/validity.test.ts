@@ -172,3 +172,53 @@ it('OpenAPI 3.2 is read as far as it equals 3.1, and what is ignored is reported
   expect(report).toMatchObject({ operations: 2, imported: 1, skipped: [{ operation: 'QUERY /a' }] });
   expect(report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^openapi: 3\.2 is read as 3\.1/) as string });
 });
+
+it('OpenAPI 3.2: what is ignored is reported by place, and an operation that needs what is not read is skipped', () => {
+  const stream = { content: { 'application/jsonl': { itemSchema: TEXT } }, summary: 'Lines', description: 'ok' };
+  const querystring = [{ name: 'all', in: 'querystring', content: { 'application/json': { schema: TEXT } } }];
+  const document = {
+    ...documentWith(
+      {
+        '/a': {
+          get: operation({ operationId: 'lines', responses: { 200: stream } }),
+          post: operation({ operationId: 'sendLines', requestBody: stream }),
+          put: operation({ operationId: 'mixed', requestBody: { content: { 'multipart/mixed': { itemSchema: TEXT, prefixEncoding: [{}] } } } }),
+          delete: operation({ operationId: 'byQuery', parameters: querystring }),
+          additionalOperations: { COPY: operation({ operationId: 'copy' }) },
+          query: operation({ operationId: 'search' }),
+        },
+        '/kinds': { post: operation({ operationId: 'kinds', requestBody: { content: { 'application/json': { $ref: '#/components/mediaTypes/Kind' } } } }) },
+      },
+      {
+        $self: 'https://shop.example.com/openapi.json',
+        servers: [{ url: 'https://shop.example.com/v1', name: 'shop' }],
+        tags: [{ name: 'a', summary: 'A', kind: 'nav' }, { name: 'b', parent: 'a' }],
+        components: {
+          mediaTypes: { Kind: { schema: object({ kind: TEXT }, ['kind']) } },
+          securitySchemes: { device: { type: 'oauth2', deprecated: true, flows: { deviceAuthorization: { deviceAuthorizationUrl: 'https://shop.example.com/device', tokenUrl: 'https://shop.example.com/token', scopes: {} } } } },
+          schemas: { Any: { oneOf: [TEXT], discriminator: { propertyName: 'kind', defaultMapping: 'Other' } }, Parent: object({ itemSchema: TEXT, parent: TEXT }, []) },
+        },
+      },
+    ),
+    openapi: '3.2.0',
+  };
+  const { tasks, report } = tasksFromOpenApi(document);
+  expect(tasks.map(({ operation: name }) => name)).toEqual(['lines', 'sendLines', 'kinds']);
+  expect(tasks.at(-1)?.input.safeParse({}).success).toBe(false);
+  expect({ ...report, decide: undefined }).toMatchObject({ operations: 7, imported: 3 });
+  expect(report.skipped.map(({ operation: name }) => name).sort()).toEqual(['COPY /a', 'QUERY /a', 'byQuery', 'mixed']);
+  const ignored = report.decide.flatMap(({ what }) => (what.startsWith('ignored in OpenAPI 3.2: ') ? [what.slice(24).replace(/:.*\(/, ' (')] : []));
+  expect(ignored).toEqual([
+    '$self (#/$self)',
+    'name of a server (#/servers/0/name)',
+    'summary of a response (#/paths/~1a/get/responses/200/summary)',
+    'itemSchema (#/paths/~1a/get/responses/200/content/application~1jsonl/itemSchema, #/paths/~1a/put/requestBody/content/multipart~1mixed/itemSchema)',
+    'prefixEncoding (#/paths/~1a/put/requestBody/content/multipart~1mixed/prefixEncoding)',
+    'summary of a tag (#/tags/0/summary)',
+    'kind of a tag (#/tags/0/kind)',
+    'parent of a tag (#/tags/1/parent)',
+    'deprecated on a security scheme (#/components/securitySchemes/device/deprecated)',
+    'deviceAuthorization (#/components/securitySchemes/device/flows/deviceAuthorization)',
+    'defaultMapping (#/components/schemas/Any/discriminator/defaultMapping)',
+  ]);
+});

@@ -21,6 +21,9 @@ export function readBody(node: DocumentNode, schemas: SchemaReader): Body | unde
   if (!body) return undefined;
   const [media] = mediaIn(body);
   if (!media) return body.refuse('its content names no media type');
+  const streamed = ['itemSchema', 'itemEncoding', 'prefixEncoding'].find((key) => media.node.at(key) !== undefined);
+  const isAsIs = media.kind === 'text' || media.kind === 'bytes';
+  if (streamed !== undefined && !isAsIs && (media.kind === 'multipart' || media.node.at('schema') === undefined)) media.node.refuse(`its ${streamed} describes a stream of entries, which cannot be sent`);
   const required = body.flag('required');
   const schema = media.node.at('schema');
   const shape: Shape = schema ? schemas.shapeOf(schema) : { kind: 'unknown' };
