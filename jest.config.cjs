@@ -24,8 +24,8 @@ module.exports = {
   testSequencer: '<rootDir>/scripts/test-order.cjs',
   reporters: ['default', '<rootDir>/scripts/unfinished-reporter.cjs'],
   testTimeout: 60_000,
-  // Twice the two cores of a small machine: many tests wait for a server, a browser or a clock.
-  maxWorkers: 4,
+  // One more than the two cores of a small machine: many tests wait for a server, a browser or a clock. With four, tests of pace fail.
+  maxWorkers: 3,
   // A test that leaves a socket, a timer or a process behind must be seen, not shot.
   forceExit: false,
 };
