@@ -330,7 +330,7 @@ function noteSetup({ settings, services, misspelt }: Notes, { options }: Worker,
 function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {
   return createNexusService({
     hasher: createSubjectHasher(ledger.subjectKey),
-    plaidEnvironment: sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment,
+    plaidEnvironment: sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment ?? 'sandbox',
     catalogue,
   });
 }

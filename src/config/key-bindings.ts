@@ -3,6 +3,7 @@ import type { CredentialRule, ServiceDefinition } from '../tasks/service';
 import { parseBaseUrl, parseTokenUrl } from './base-url';
 import { readText } from './env';
 import type { Env } from './env';
+import { servicePlace } from './service-place';
 
 /** Which settings of an imported service are sent where. */
 export interface KeyBinding {
@@ -48,10 +49,8 @@ function bindingOf(env: Env, service: string, rule: CredentialRule, origin: stri
   return { service, settings: settingsOf(rule), origin, ...(tokenOrigin !== undefined && tokenOrigin !== origin && { tokenOrigin }), unnamed: rule.unnamed === true };
 }
 
-function originOf(env: Env, { environmentSetting, environments, defaultEnvironment, baseUrlSetting }: ServiceDefinition): string | undefined {
-  const environment = (environmentSetting === undefined ? undefined : readText(env, environmentSetting)) ?? defaultEnvironment;
-  const given = baseUrlSetting === undefined ? undefined : readText(env, baseUrlSetting);
-  const base = parseBaseUrl(given ?? (Object.hasOwn(environments, environment) ? (environments[environment] ?? '') : ''));
+function originOf(env: Env, service: ServiceDefinition): string | undefined {
+  const base = parseBaseUrl(servicePlace(env, service).address ?? '');
   return typeof base === 'string' ? undefined : base.origin;
 }
 

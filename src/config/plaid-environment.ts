@@ -9,7 +9,7 @@ import { ProblemList } from './problems';
  * @throws SettingsError when it is no environment of Plaid.
  */
 export function plaidEnvironment(env: Env): string {
-  const environment = readText(env, 'PLAID_ENV') ?? plaidService.defaultEnvironment;
+  const environment = readText(env, 'PLAID_ENV') ?? plaidService.defaultEnvironment ?? 'sandbox';
   const problems = new ProblemList();
   const known = Object.hasOwn(plaidService.environments, environment);
   if (!known) {

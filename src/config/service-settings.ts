@@ -9,6 +9,7 @@ import type { Env } from './env';
 import { boundOrigins } from './key-bindings';
 import type { OAuthClient } from './oauth-client';
 import type { ProblemList } from './problems';
+import { servicePlace } from './service-place';
 
 /** How one service is reached here: environment, address and keys. Key values are never enumerable. */
 export class ServiceSettings {
@@ -71,7 +72,7 @@ export function readServiceSettings(
   options: { routePrefix?: string } = {},
 ): ServiceSettings | undefined {
   const environment = readEnvironment(env, service, problems);
-  const baseUrl = readBaseUrl(env, service, environment ?? service.defaultEnvironment, problems, options.routePrefix);
+  const baseUrl = readBaseUrl(env, service, environment, problems, options.routePrefix);
   const credentialsIn = readPlacement(env, service, problems);
   const bound = boundOrigins(env, service);
   const place = environment !== undefined && baseUrl ? { environment, origin: baseUrl.origin, ...(bound && { secretOrigins: bound }) } : undefined;
@@ -81,7 +82,7 @@ export function readServiceSettings(
   const complete = credentials.filter((credential) => credential !== undefined);
   if (environment === undefined || baseUrl === undefined || credentialsIn === undefined) return undefined;
   if (complete.length < service.credentials.length || !isBound) return undefined;
-  const production = service.productionEnvironments.includes(environment);
+  const { production } = servicePlace(env, service);
   return new ServiceSettings({ service: service.name, environment, production, baseUrl, credentialsIn }, complete);
 }
 
@@ -105,10 +106,25 @@ function unboundMessage({ imported, name }: ServiceDefinition, origin: string, b
   return `the keys of "${name}" would go to ${origin}, and they are bound to ${allowed}.${address} import the document with the origins that may get them (--origin, or origins in code).`;
 }
 
+function whyNoEnvironment({ name, environments, environmentSetting, baseUrlSetting, imported }: ServiceDefinition): string {
+  const all = Object.entries(environments).map(([environment, url]) => `${environment} (${url})`);
+  if (all.length === 0) {
+    const how = baseUrlSetting === undefined ? `Name the service (--service ${name}, or service in code) and set its base URL, or give baseUrl in code` : `Set ${baseUrlSetting}`;
+    return `the document of "${name}" names no address that can be called. ${how}, for example https://api.example.com.`;
+  }
+  const how = environmentSetting === undefined ? `name the service (--service ${imported?.as ?? name}, or service in code) to choose one by a setting, or give defaultEnvironment in code` : `set ${environmentSetting} to one of them`;
+  return `is missing: "${name}" has several servers, of which none is the default, since none looks like a sandbox; ${how}: ${all.join(', ')}.`;
+}
+
 function readEnvironment(env: Env, service: ServiceDefinition, problems: ProblemList): string | undefined {
   const setting = service.environmentSetting;
   const given = setting === undefined ? undefined : readText(env, setting);
-  if (setting === undefined || given === undefined) return service.defaultEnvironment;
+  if (setting === undefined || given === undefined) {
+    const place = servicePlace(env, service);
+    if (place.environment !== undefined) return place.environment;
+    problems.add(setting ?? service.baseUrlSetting ?? service.name, whyNoEnvironment(service));
+    return undefined;
+  }
   if (Object.hasOwn(service.environments, given)) return given;
   const allowed = Object.keys(service.environments).join(', ');
   problems.add(setting, `"${given}" is no environment of ${service.title}; allowed: ${allowed}.`);
@@ -118,13 +134,15 @@ function readEnvironment(env: Env, service: ServiceDefinition, problems: Problem
 function readBaseUrl(
   env: Env,
   service: ServiceDefinition,
-  environment: string,
+  environment: string | undefined,
   problems: ProblemList,
   routePrefix: string | undefined,
 ): BaseUrl | undefined {
   const setting = service.baseUrlSetting;
   const given = setting === undefined ? undefined : readText(env, setting);
-  const parsed = parseBaseUrl(given ?? service.environments[environment] ?? '');
+  // What is missing is reported with the environment.
+  if (given === undefined && environment === undefined) return undefined;
+  const parsed = parseBaseUrl(given ?? service.environments[environment ?? ''] ?? '');
   if (typeof parsed === 'string') {
     problems.add(setting ?? service.name, parsed);
     return undefined;

@@ -40,6 +40,6 @@ function guardOf(task: HttpTask, input: unknown, shown: ShownRequest | undefined
   return {
     effect: guardedEffect(task, input),
     production: shown?.production ?? false,
-    environment: shown?.environment ?? task.service.defaultEnvironment,
+    environment: shown?.environment ?? task.service.defaultEnvironment ?? '',
   };
 }

@@ -4,6 +4,7 @@ import { bindingLine, keyBindings } from '../config/key-bindings';
 import { ProblemList, SettingsError } from '../config/problems';
 import type { SettingProblem } from '../config/problems';
 import type { SenderSettings } from '../config/sender-settings';
+import { servicePlace } from '../config/service-place';
 import { readSenderSettings } from '../config/settings';
 import { Secret } from '../config/secret';
 import { settingsOf } from '../tasks/service';
@@ -79,13 +80,13 @@ export class GatewaySecrets {
     const problems = this.#problemsOf(service);
     const settings = service.credentials.flatMap((rule) => settingsOf(rule).map((setting) => this.#stateOf(setting, rule.slotField !== undefined, problems)));
     const own = new Set(settings.flatMap(({ setting }) => [setting, `${setting}_FILE`]));
-    const { environment, baseUrl } = this.#placeOf(service);
+    const { environment = '', address = '', production } = servicePlace(this.env, service);
     return {
       service: service.name,
       title: service.title,
       environment,
-      production: service.productionEnvironments.includes(environment),
-      baseUrl,
+      production,
+      baseUrl: address,
       settings,
       problems: problems.filter(({ setting }) => !own.has(setting)).map(({ setting, message }) => `${setting} ${message}`),
       checkable,
@@ -111,12 +112,5 @@ export class GatewaySecrets {
       if (error instanceof SettingsError) return error.problems;
       throw error;
     }
-  }
-
-  /** Where the service is, as far as it can be said without keys. */
-  #placeOf(service: ServiceDefinition): { environment: string; baseUrl: string } {
-    const text = (name: string | undefined): string | undefined => (name === undefined ? undefined : this.env[name]?.trim() || undefined);
-    const environment = text(service.environmentSetting) ?? service.defaultEnvironment;
-    return { environment, baseUrl: text(service.baseUrlSetting) ?? service.environments[environment] ?? '' };
   }
 }

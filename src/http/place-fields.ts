@@ -8,6 +8,7 @@ import type { CredentialRule } from '../tasks/service';
 import { JSON_ANSWER, JSON_BODY } from '../tasks/wire';
 import type { FieldWriting } from '../tasks/wire';
 import type { RequestParts } from './prepared-request';
+import { jsonText } from './exact-json';
 import { encodeSegment } from './route';
 import { USER_AGENT } from './user-agent';
 import { writeBody } from './write-body';
@@ -104,6 +105,7 @@ function placeField(task: HttpTask, draft: Draft, field: string, value: unknown)
 }
 
 function segmentOf(task: HttpTask, field: string, name: string, value: unknown, writing: FieldWriting | undefined): string {
+  if (writing?.json) return encodeSegment(task.name, field, jsonText(value));
   if (writing?.style === undefined) return encodeSegment(task.name, field, textOf(value));
   const segment = writeSegment(name, value, writing, (text) => (text === '' ? '' : encodeURIComponent(wellFormed(task, field, text))));
   // A label of "." is the segment "..": what counts is the whole of it.
@@ -112,7 +114,7 @@ function segmentOf(task: HttpTask, field: string, name: string, value: unknown, 
 }
 
 function headerOf(task: HttpTask, field: string, value: unknown, writing: FieldWriting | undefined): string {
-  const text = writing?.style === undefined ? textOf(value) : writeHeaderText(value, writing);
+  const text = writing?.style === undefined && !writing?.json ? textOf(value) : writeHeaderText(value, writing);
   if (HEADER_VALUE.test(text)) return text;
   throw new InvalidInputError(task.name, [{ field, message: 'must not hold line breaks or characters outside Latin-1' }]);
 }

@@ -19,6 +19,7 @@ const DELIMITERS: Partial<Record<NonNullable<ValueWriting['style']>, string>> = 
 export function writePairs(at: WrittenField, name: string, value: unknown, writing: ValueWriting = {}): string[] {
   const encode = encoderFor(at, writing);
   const label = encode(name);
+  if (writing.json) return [`${label}=${encode(jsonText(value))}`];
   if (writing.style === 'deepObject') return deepPairs(name, value).map(([key, text]) => `${encode(key)}=${encode(text)}`);
   if (writing.style === undefined) {
     return (Array.isArray(value) ? value : [value]).map((one) => `${label}=${encode(textOf(one))}`);
@@ -53,6 +54,8 @@ export function writeSegment(name: string, value: unknown, writing: ValueWriting
 
 /** Writes a value as a header's text; nothing is encoded there. */
 export function writeHeaderText(value: unknown, writing: ValueWriting): string {
+  // A header carries ASCII; JSON can say the same in it.
+  if (writing.json) return jsonText(value).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return joined(partsOf(value), ',', writing, (text) => text);
 }
 

@@ -10,7 +10,7 @@ import { camelCase } from './operation/names';
 import { readOperation, summarize } from './operation/read-operation';
 import type { OperationContext } from './operation/read-operation';
 import { Security } from './operation/security';
-import { readServers } from './operation/servers';
+import { readServers, serversAt } from './operation/servers';
 import type { Servers } from './operation/servers';
 import type { OpenApiOptions, OpenApiReport, OperationDecision, OperationSummary } from './options';
 import { baseUrlSettingOf, environmentSettingOf, servicesOf } from './read-services';
@@ -38,7 +38,7 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
   const name = serviceName(root, options);
   refuseServiceName(options);
   const context = contextOf(root, document, name, options);
-  const usual = options.baseUrl === undefined ? readServers(root.at('servers'), document.location) : onlyAt(options.baseUrl);
+  const usual = options.baseUrl === undefined ? readServers(root.at('servers'), document.location) : serversAt(options.baseUrl);
   const imported = importedOf(name, usual, options);
   const { found, broken } = findOperations(root);
   const chosen = found.filter(chooser(options.operations, found));
@@ -171,10 +171,6 @@ function contextOf(root: DocumentNode, document: OpenApiDocument, service: strin
 function serversFor({ node, pathItem }: FoundOperation, usual: Servers, document: OpenApiDocument, { baseUrl }: OpenApiOptions): Servers {
   const own = node.at('servers') ?? pathItem.at('servers');
   return own === undefined || baseUrl !== undefined ? usual : readServers(own, document.location);
-}
-
-function onlyAt(baseUrl: string): Servers {
-  return { environments: { default: baseUrl.replace(/(?<!\/)\/+$/, '') }, defaultEnvironment: 'default', productionEnvironments: [] };
 }
 
 function chooser(operations: OpenApiOptions['operations'], found: readonly FoundOperation[]): (operation: FoundOperation) => boolean {

@@ -58,7 +58,7 @@ function openQuestions(usual: Servers, imported: ImportedService, taken: readonl
   const keys = [...new Set(taken.flatMap((one) => one.taken))].filter((name) => !Object.hasOwn(options.secretFields ?? {}, name));
   const versions = services.flatMap(({ service }) => service.credentials).filter(({ name }) => /version$/i.test(name));
   return [
-    ...(usual.open === undefined || options.defaultEnvironment !== undefined ? [] : [`servers: ${usual.open}`]),
+    ...serverQuestions(usual, taken, services, options),
     ...(keys.length === 0 ? [] : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
     ...[...new Set(versions.map(({ name, setting }) => `credentials: ${name} looks like a version and no secret; give it a value, or set ${setting}`))],
     ...keyQuestions(imported, services, options),
@@ -66,6 +66,20 @@ function openQuestions(usual: Servers, imported: ImportedService, taken: readonl
     ...(taken.some(({ decision }) => decision.rateLimit) ? [] : ['rateLimits: the limits of the service, which no OpenAPI document says']),
     ...(options.errors ? [] : ["errors: what the service's error codes mean, above all which of them say that keys are wrong or that it is to be slower"]),
   ];
+}
+
+/** What the document leaves open about the addresses of each service, with the setting that decides it. */
+function serverQuestions(usual: Servers, taken: readonly TakenOperation[], services: readonly PlannedService[], options: OpenApiOptions): string[] {
+  if (options.defaultEnvironment !== undefined) return [];
+  const others = [...new Map(taken.map(({ servers }) => [keyOf(servers), servers])).values()].filter((servers) => keyOf(servers) !== keyOf(usual));
+  return [usual, ...others].flatMap((servers) => {
+    const service = services.map((one) => one.service).find(({ environments }) => keyOf({ environments }) === keyOf(servers));
+    const of = servers === usual || !service ? '' : `of ${service.name}, `;
+    const settings = [service?.environmentSetting, service?.baseUrlSetting].filter((setting) => setting !== undefined);
+    const by = settings.length === 0 ? '' : ` (${settings.join(', ')})`;
+    const only = servers.only === undefined || options.productionEnvironments ? [] : [`${servers.only} is the only server and counts as production`];
+    return [...only, ...servers.open].map((what) => `servers: ${of}${what}${by}`);
+  });
 }
 
 /** The document names the receiver of the keys, so that a person has to check it. */
@@ -100,6 +114,9 @@ function serviceOf(root: DocumentNode, name: string, imported: ImportedService, 
   // Only the service that the operator named has settings for its address; a name made of a server's has none.
   const isNamed = imported.baseUrlSetting !== undefined && name === imported.as;
   const { defaultEnvironment: wished } = options;
+  const byDefault = wished !== undefined && (Object.hasOwn(servers.environments, wished) || keysOf(servers).length > 1) ? wished : servers.defaultEnvironment;
+  // Where one has to be chosen, there has to be a setting for it, also for operations with servers of their own.
+  const mayChoose = keysOf(servers).length > 0 && (isNamed ? keysOf(servers).length > 1 || byDefault === undefined : imported.baseUrlSetting !== undefined && byDefault === undefined);
   const headers = [...members.flatMap((member) => Object.entries(member.headers)), ...Object.entries(options.headers ?? {})];
   const service = defineService({
     name,
@@ -107,9 +124,9 @@ function serviceOf(root: DocumentNode, name: string, imported: ImportedService, 
     title: name,
     ...(docs !== undefined && { docs }),
     environments: servers.environments,
-    defaultEnvironment: wished !== undefined && (Object.hasOwn(servers.environments, wished) || keysOf(servers).length > 1) ? wished : servers.defaultEnvironment,
+    ...(byDefault !== undefined && { defaultEnvironment: byDefault }),
     productionEnvironments: options.productionEnvironments ?? servers.productionEnvironments,
-    ...(isNamed && keysOf(servers).length > 1 && { environmentSetting: environmentSettingOf(name) }),
+    ...(mayChoose && { environmentSetting: environmentSettingOf(name) }),
     ...(isNamed && { baseUrlSetting: baseUrlSettingOf(name) }),
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), value])),
     credentials,
@@ -144,7 +161,7 @@ function keysOf({ environments }: Servers): string[] {
   return Object.keys(environments);
 }
 
-function keyOf({ environments }: Servers): string {
+function keyOf({ environments }: Pick<Servers, 'environments'>): string {
   return JSON.stringify(environments);
 }
 

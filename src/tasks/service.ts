@@ -85,8 +85,8 @@ export interface ServiceDefinition {
   docs: string;
   /** Base URL by environment, without a trailing slash. */
   environments: Readonly<Record<string, string>>;
-  /** Used when nobody names one. Never the production environment where the service has a sandbox. */
-  defaultEnvironment: string;
+  /** Used when none is named. Never production where the service has a sandbox; absent where one has to be named. */
+  defaultEnvironment?: string;
   /** Environments that hold real people's data; a Test request there wants more than a click. */
   productionEnvironments: readonly string[];
   /** The setting that names the environment. */
@@ -119,7 +119,7 @@ export function defineService<const Name extends string>(input: ServiceInput & {
   if (!SERVICE_NAME.test(input.name)) {
     throw new TypeError(`defineService: name "${input.name}" must start with a small letter and hold letters and digits only.`);
   }
-  if (input.environments[input.defaultEnvironment] === undefined) {
+  if (input.defaultEnvironment !== undefined && input.environments[input.defaultEnvironment] === undefined) {
     const known = Object.keys(input.environments).join(', ');
     throw new TypeError(`defineService(${input.name}): defaultEnvironment "${input.defaultEnvironment}" is none of: ${known}.`);
   }

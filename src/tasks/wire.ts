@@ -7,6 +7,8 @@ export interface ValueWriting {
   style?: WritingStyle;
   /** Each entry of a list and each property of an object stands for itself. @default true for `form`, else false */
   explode?: boolean;
+  /** The value is written as JSON, a text in quotes: a parameter that the document describes by `content`. */
+  json?: boolean;
   /** Characters that have a meaning in URLs stay as they are, except those that would end the value. */
   allowReserved?: boolean;
 }

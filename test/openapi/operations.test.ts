@@ -269,8 +269,8 @@ describe('Servers', () => {
 
   it('that no one can call leave the base URL to a setting, and the report says so', () => {
     const { services, report } = tasksOf(documentWith({ '/a': { get: operation() } }, { servers: [{ url: '/v3/' }] }), { service: 'shop' });
-    expect(services[0]).toMatchObject({ environments: { default: 'http://localhost/v3' }, baseUrlSetting: 'SHOP_BASE_URL' });
-    expect(report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^servers: /) as string });
+    expect(services[0]).toMatchObject({ environments: {}, baseUrlSetting: 'SHOP_BASE_URL' });
+    expect(report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^servers: .*set the base URL, with \/v3 at its end \(SHOP_BASE_URL\)/) as string });
     expect(serviceOf([{ url: '/v3' }], { baseUrl: 'https://shop.com/v3/' }).environments).toEqual({ default: 'https://shop.com/v3' });
   });
 
@@ -323,13 +323,13 @@ describe('What no document says', () => {
     expect(tasks[2]!.settle).toEqual({ by: 'list', basis: 'assumed' });
     const asked = report.decide.filter(({ operation: name }) => name === 'make').map(({ what }) => what.split(':')[0]);
     expect(asked).toEqual(['effect', 'settle', 'remedy', 'sensitive']);
-    expect(report.decide.filter(({ operation: name }) => name === '*').map(({ what }) => what.split(':')[0])).toEqual(['rateLimits', 'errors']);
+    expect(report.decide.filter(({ operation: name }) => name === '*').map(({ what }) => what.split(':')[0])).toEqual(['servers', 'rateLimits', 'errors']);
   });
 
   it('is decided by a person, for each operation, and is then not asked again', () => {
     const decision = { effect: 'repeatSafe', settle: { by: 'repeat', basis: 'documented' }, remedy: 'Make it again.', sensitive: [], answerMeans: 'removed', rateLimit: { requestsPerMinute: 60, per: 'key', source: 'docs' } } as const;
     const errors = { fields: { code: 'c' }, rules: [] };
-    const { tasks, services, report } = tasksOf(documentWith(paths), { decide: { make: decision }, errors });
+    const { tasks, services, report } = tasksOf(documentWith(paths), { decide: { make: decision }, errors, productionEnvironments: ['default'] });
     expect(tasks[2]).toMatchObject({ effect: 'repeatSafe', remedy: 'Make it again.', answerMeans: 'removed', sensitive: [] });
     expect(services[0]!.rateLimits).toEqual([{ operation: 'make', requestsPerMinute: 60, per: 'key', source: 'docs' }]);
     expect(report.decide).toEqual([]);

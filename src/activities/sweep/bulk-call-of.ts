@@ -8,6 +8,6 @@ export function bulkCallOf(
   services: SweepDependencies['services'],
 ): Pick<RecordBulk, 'app' | 'step' | 'task' | 'service' | 'environment' | 'keySlot'> {
   const { name, service } = batch.customDataBulkDelete;
-  const environment = services.get(service.name)?.environment ?? service.defaultEnvironment;
+  const environment = services.get(service.name)?.environment ?? service.defaultEnvironment ?? 'default';
   return { app, step: `batch.${app}`, task: name, service: service.name, environment, keySlot: app };
 }

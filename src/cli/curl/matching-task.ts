@@ -2,6 +2,7 @@ import { parseBaseUrl } from '../../config/base-url';
 import type { BaseUrl } from '../../config/base-url';
 import { readText } from '../../config/env';
 import type { Env } from '../../config/env';
+import { servicePlace } from '../../config/service-place';
 import type { HttpTask } from '../../tasks/define';
 import type { ServiceDefinition } from '../../tasks/service';
 import type { CurlCommand } from './curl-command';
@@ -45,15 +46,19 @@ function basesOf(service: ServiceDefinition, env: Env): [environment: string, ba
   });
 }
 
-function environmentOf({ environmentSetting, defaultEnvironment }: ServiceDefinition, env: Env): string {
-  return (environmentSetting === undefined ? undefined : readText(env, environmentSetting)) ?? defaultEnvironment;
+function environmentOf(service: ServiceDefinition, env: Env): string {
+  return servicePlace(env, service).environment ?? '';
 }
 
 /** Sent as it is prepared here, the call would reach other users than the command means. */
 function refuseOtherEnvironment(service: ServiceDefinition, environment: string, env: Env): void {
   const configured = environmentOf(service, env);
   if (environment === configured) return;
-  refuseCurl(`calls ${service.title}'s ${environment}, and the settings lead to its ${configured}; set ${service.environmentSetting}=${environment} if that is what you want`);
+  refuseCurl(`calls ${service.title}'s ${environment}, and the settings ${configured === '' ? 'choose no environment' : `lead to its ${configured}`}; ${howTo(service, environment)} if that is what you want`);
+}
+
+function howTo({ environmentSetting, name }: ServiceDefinition, environment: string): string {
+  return environmentSetting === undefined ? `name the service (--service ${name}) and choose ${environment}` : `set ${environmentSetting}=${environment}`;
 }
 
 /** The texts in the places of `{placeholders}`, percent-encoded; undefined when the path is another. */

@@ -23,7 +23,8 @@ export function mediaIn(node: DocumentNode): Media[] {
   return all.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || Number(b.type === 'application/json') - Number(a.type === 'application/json'));
 }
 
-function kindOf(type: string): MediaKind {
+/** How a body or parameter of a media type is carried through JSON. */
+export function kindOf(type: string): MediaKind {
   if (type === 'application/x-www-form-urlencoded') return 'form';
   if (type === 'multipart/form-data' || type === 'multipart/mixed') return 'multipart';
   if (/^application\/([\w.+-]+\+)?json$/.test(type) || type === '*/*' || type === 'application/*') return 'json';

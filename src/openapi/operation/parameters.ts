@@ -4,6 +4,7 @@ import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
 import { resolved, unionOf } from '../schema/shape';
 import type { NamedShapes, Shape } from '../schema/shape';
+import { kindOf } from './media-types';
 
 /** One parameter of an operation. */
 export interface Parameter {
@@ -72,8 +73,9 @@ function contentOf(node: DocumentNode): [string, DocumentNode] | undefined {
 }
 
 function writingOf(node: DocumentNode, place: Parameter['place'], shape: Shape, names: NamedShapes): FieldWriting {
-  // With `content`, the value is that text: JSON, which is also what is written without a style.
-  if (contentOf(node)) return {};
+  const content = contentOf(node);
+  // Any other media type is a text as it is.
+  if (content) return kindOf(content[0].split(';', 1)[0]?.trim().toLowerCase() ?? '') === 'json' ? { json: true } : {};
   const [usual = 'simple'] = STYLES[place];
   const named = node.text('style');
   const style = named === undefined ? usual : (STYLES[place].find((one) => one === named) ?? node.refuse(`the style ${JSON.stringify(named)} cannot be used in the ${place}`));

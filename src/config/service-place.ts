@@ -1,0 +1,43 @@
+import type { ServiceDefinition } from '../tasks/service';
+import { isLoopback } from './base-url';
+import { readText } from './env';
+import type { Env } from './env';
+
+/** Where a service is, as far as it can be said without keys. */
+export interface ServicePlace {
+  /** Undefined where the service has no default and the settings choose none. */
+  environment: string | undefined;
+  /** The address, which may be none that can be used. */
+  address: string | undefined;
+  production: boolean;
+}
+
+/** The address that stands for an environment without a name. */
+const OWN_ADDRESS = 'custom';
+
+/**
+ * Reads where a service is. For an imported service an address of the operator's own counts as the environment that has it;
+ * one that the document does not know is production, unless it is this machine.
+ */
+export function servicePlace(env: Env, service: ServiceDefinition): ServicePlace {
+  const { environments, productionEnvironments, environmentSetting, baseUrlSetting, imported, defaultEnvironment } = service;
+  const named = environmentSetting === undefined ? undefined : readText(env, environmentSetting);
+  const own = baseUrlSetting === undefined ? undefined : readText(env, baseUrlSetting);
+  if (!imported || own === undefined || named !== undefined) {
+    const environment = named ?? defaultEnvironment ?? (own === undefined ? undefined : OWN_ADDRESS);
+    const address = own ?? (environment !== undefined && Object.hasOwn(environments, environment) ? environments[environment] : undefined);
+    const production = environment !== undefined && productionEnvironments.includes(environment);
+    return { environment, address, production: production && !(imported && isThisMachine(address)) };
+  }
+  const known = Object.entries(environments).find(([, address]) => isSameOrigin(address, own))?.[0];
+  const production = !isThisMachine(own) && (known === undefined || productionEnvironments.includes(known));
+  return { environment: known ?? defaultEnvironment ?? OWN_ADDRESS, address: own, production };
+}
+
+function isThisMachine(address: string | undefined): boolean {
+  return address !== undefined && URL.canParse(address) && isLoopback(new URL(address).hostname);
+}
+
+function isSameOrigin(a: string, b: string): boolean {
+  return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
+}
