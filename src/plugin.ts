@@ -9,6 +9,7 @@ import { createHttpTaskActivities } from './activities/create-activities';
 import type { HttpTaskActivities } from './activities/create-activities';
 import { bindingLine, keyBindings } from './config/key-bindings';
 import { readSettings } from './config/settings';
+import { servicesFor } from './tasks/needed-services';
 import { CATALOGUE_SERVICES } from './tasks/catalogue-services';
 import type { Settings } from './config/settings';
 import { LedgerUnavailableError } from './ledger/ledger';
@@ -294,7 +295,8 @@ interface Parts {
 function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
   const { env = process.env, settings, tasks = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
   const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
-  const given = settings ?? readSettings(env, services);
+  const needed = [...CATALOGUE_SERVICES, ...servicesFor(tasks).filter(({ name }) => !CATALOGUE_SERVICES.some((own) => own.name === name))];
+  const given = settings ?? readSettings(env, needed);
   const read = { ...given, limits: withLimits(given.limits, options.limits) };
   const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
   return {
@@ -304,7 +306,7 @@ function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
     chunkSlots: read.limits.chunkSlots,
     uiUrl: read.ui,
     notes: settings ? undefined : { settings: read, services: services.map(({ name }) => name), misspelt },
-    keyLines: keyBindings(env, services).filter(({ service }) => read.sender.services.has(service)).map(bindingLine),
+    keyLines: keyBindings(env, needed).filter(({ service }) => read.sender.services.has(service)).map(bindingLine),
   };
 }
 

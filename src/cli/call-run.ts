@@ -5,6 +5,7 @@ import { refuseAccidentalProduction } from '../http/accidental-production';
 import { prepareRequest } from '../http/prepare-request';
 import type { PreparedRequest } from '../http/prepared-request';
 import type { HttpTask } from '../tasks/define';
+import { servicesFor } from '../tasks/needed-services';
 import { effectOf } from '../tasks/effect';
 import { parseInput } from '../tasks/parse-input';
 import type { CallOptions } from './call';
@@ -43,7 +44,7 @@ async function environmentOf(io: Io, task: HttpTask, prepared: PreparedRequest |
 /** A durable call is sent by the worker with the worker's keys; here they only serve to show it beforehand. */
 function senderSettings(io: Io, task: HttpTask, { durable, dryRun }: CallOptions): SenderSettings | undefined {
   try {
-    return readSenderSettings(io.env, [task.service]);
+    return readSenderSettings(io.env, servicesFor([task]));
   } catch (error) {
     if (!durable || dryRun) throw error;
     say(io, `Not shown beforehand: the keys of ${task.service.title} are with the worker only.`);

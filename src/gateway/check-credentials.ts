@@ -30,7 +30,7 @@ export async function checkCredentials(parts: GatewayParts, name: string, confir
   const service = parts.secrets.service(name);
   const task = harmlessTask(parts, service);
   if (!task) throw new GatewayRefusal(409, 'NotFound', `${service.title} has no call here that only reads.`);
-  const settings = parts.secrets.senderSettings(service);
+  const settings = parts.secrets.senderSettings([service]);
   const slotField = credentialsOf(task).find((rule) => rule.slotField !== undefined)?.slotField;
   const slots = slotField === undefined ? [] : (settings.services.get(service.name)?.keySlots ?? []);
   // A document's own words must not say who took the keys.

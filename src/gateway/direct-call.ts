@@ -11,6 +11,7 @@ import type { TaskSender } from '../http/send-task';
 import { openLedger } from '../ledger/open-ledger';
 import { createSubjectHasher } from '../ledger/subject';
 import type { HttpTask } from '../tasks/define';
+import { servicesFor } from '../tasks/needed-services';
 import { parseKeepingDigits } from '../http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import { taskFailureOf } from '../workflows/failure-of';
@@ -35,7 +36,7 @@ export interface DirectCall extends TestAnswer {
  */
 export async function callDirectly(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest, signal: AbortSignal): Promise<DirectCall> {
   const { env } = parts.secrets;
-  const settings = parts.secrets.senderSettings(task.service);
+  const settings = parts.secrets.senderSettings(servicesFor([task]));
   const { effect, environment, production, origin } = prepareRequest(task, input, settings);
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
   requireConfirmation({ task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment }, confirm);

@@ -36,9 +36,9 @@ export class GatewaySecrets {
     return env;
   }
 
-  /** @throws SettingsError when keys of this service are missing or wrong. */
-  senderSettings(service: ServiceDefinition): SenderSettings {
-    return readSenderSettings(this.env, [service]);
+  /** @throws SettingsError when keys of these services are missing or wrong. */
+  senderSettings(services: readonly ServiceDefinition[]): SenderSettings {
+    return readSenderSettings(this.env, services);
   }
 
   service(name: string): ServiceDefinition {
@@ -106,7 +106,7 @@ export class GatewaySecrets {
 
   #problemsOf(service: ServiceDefinition): readonly SettingProblem[] {
     try {
-      this.senderSettings(service);
+      this.senderSettings([service]);
       return [];
     } catch (error) {
       if (error instanceof SettingsError) return error.problems;

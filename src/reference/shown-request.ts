@@ -8,6 +8,7 @@ import type { ReadPart } from '../http/read-multipart';
 import { Scrubber } from '../http/redact';
 import { sensitiveFieldsIn, tokensAt } from '../tasks/define';
 import type { Effect, HttpTask } from '../tasks/define';
+import { servicesFor } from '../tasks/needed-services';
 import { SecretNames } from './secret-names';
 import type { TextPart } from './secret-names';
 
@@ -54,7 +55,7 @@ const OWN_HEADERS = new Set(['user-agent', 'accept-encoding']);
  */
 export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: ShownRequest; parts: RequestParts } {
   const names = new SecretNames(env, task.service);
-  const prepared = prepareRequest(task, input, readSenderSettings(names.env, [task.service]));
+  const prepared = prepareRequest(task, input, readSenderSettings(names.env, servicesFor([task])));
   const { method, origin, effect, environment, production, keySlot } = prepared;
   const tokens = new Scrubber(sensitiveFieldsIn(task, input).flatMap((field) => tokensAt(input, field)));
   const show = (text: string): string => tokens.text(names.shown(text));

@@ -322,7 +322,7 @@ describe('What no document says', () => {
     expect(tasks[2]!.sensitive).toEqual([{ field: 'access_token' }, { field: 'user.password' }]);
     expect(tasks[2]!.settle).toEqual({ by: 'list', basis: 'assumed' });
     const asked = report.decide.filter(({ operation: name }) => name === 'make').map(({ what }) => what.split(':')[0]);
-    expect(asked).toEqual(['effect', 'settle', 'remedy', 'sensitive']);
+    expect(asked).toEqual(['effect', 'settle', 'remedy', 'security', 'sensitive']);
     expect(report.decide.filter(({ operation: name }) => name === '*').map(({ what }) => what.split(':')[0])).toEqual(['servers', 'rateLimits', 'errors']);
   });
 
@@ -332,7 +332,7 @@ describe('What no document says', () => {
     const { tasks, services, report } = tasksOf(documentWith(paths), { decide: { make: decision }, errors, productionEnvironments: ['default'] });
     expect(tasks[2]).toMatchObject({ effect: 'repeatSafe', remedy: 'Make it again.', answerMeans: 'removed', sensitive: [] });
     expect(services[0]!.rateLimits).toEqual([{ operation: 'make', requestsPerMinute: 60, per: 'key', source: 'docs' }]);
-    expect(report.decide).toEqual([]);
+    expect(report.decide.map(({ operation: name, what }) => `${name} ${what.split(':')[0]}`)).toEqual(['make security']);
     expect(tasksOf(documentWith(paths), { decide: ({ method }) => (method === 'POST' ? { effect: 'read' } : undefined) }).tasks[2]!.effect).toBe('read');
   });
 

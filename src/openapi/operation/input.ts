@@ -9,7 +9,7 @@ import { fieldsOf, readBody } from './body';
 import type { Body } from './body';
 import type { FoundOperation } from './find-operations';
 import { bareName, capitalised, freeName } from './names';
-import { readParameters } from './parameters';
+import { hasAuthorizationParameter, readParameters } from './parameters';
 import type { Parameter } from './parameters';
 import type { SignIn } from './security';
 
@@ -42,6 +42,8 @@ export function readInput({ node, pathItem, method, path }: FoundOperation, sche
   const fields = new Map<string, FieldShape>();
   const keys = all.flatMap((parameter) => (isInput(parameter) ? [] : keyFor(parameter.name, parameter.place, signIn)));
   const plan: TaskInputPlan = { input: { kind: 'object', fields, rest: 'closed' }, places: {}, writing: {}, bodyForm: formOf(body, method), keys, taken: all.filter((one) => !isInput(one)).map(({ name }) => name), parameters, undescribed };
+  // The parameter is ignored as input; a setting that a person names for it is sent in it.
+  if (keys.length + signIn.rules.length === 0 && hasAuthorizationParameter(node, pathItem)) keys.push(...keyFor('authorization', 'header', signIn));
   addParameters(parameters, fields, plan);
   if (body) addBody(body, fields, plan, method, schemas, signIn);
   return plan;

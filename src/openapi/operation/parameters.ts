@@ -46,6 +46,12 @@ export function readParameters(node: DocumentNode, pathItem: DocumentNode, schem
   return [...byKey.values()];
 }
 
+/** Whether the document describes the header `Authorization` as a parameter, which OpenAPI leaves to the security schemes. */
+export function hasAuthorizationParameter(node: DocumentNode, pathItem: DocumentNode): boolean {
+  const entries = [...pathItem.layers(), ...node.layers()].flatMap((owner) => owner.follow('parameters')?.elements() ?? []);
+  return entries.some((entry) => entry.target().text('in') === 'header' && entry.target().text('name')?.toLowerCase() === 'authorization');
+}
+
 function readParameter(node: DocumentNode, schemas: SchemaReader): Parameter | undefined {
   const name = node.text('name') ?? node.refuse('a parameter must have a name');
   // As a field of the input it would be passed over, and the call would be another one.

@@ -15,7 +15,8 @@ import type { DocumentDecision } from './extension';
 import { impossibleFields } from '../schema/impossible';
 import type { KnownFields } from '../schema/known-fields';
 import { sensitiveFields, suspectedKeys } from './secrets';
-import type { Security } from './security';
+import type { Security, SignIn } from './security';
+import { hasAuthorizationParameter } from './parameters';
 import type { TaskPlan } from './task-plan';
 
 /** With what operations are read. */
@@ -77,6 +78,7 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
   const ignored = documented.ignored.filter((field) => !Object.hasOwn(decision, field));
   if (ignored.length > 0) open.push(`${EXTENSION}: ${ignored.join(', ')} not believed, since a document decides nothing that makes a call less careful; decide yourself, or trust the document (trustDecisions)`);
   if (effect !== 'read') open.push(...undecided(said));
+  if (!context.trustDecisions) open.push(...unsigned(found, effect, signIn, [...signIn.rules, ...input.keys]));
   if (answer.open !== undefined && method !== 'HEAD') open.push(`answer: ${answer.open}`);
   const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
   if (guessed.length > 0) open.push(`sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until somebody says otherwise`);
@@ -149,6 +151,16 @@ function summaryOf(node: DocumentNode, method: string, path: string): string {
 function textIn(node: DocumentNode | undefined, key: string): string | undefined {
   const value = node?.at(key)?.value;
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+/** A call that changes something without a key, or that wants a header which nothing fills. */
+function unsigned({ node, pathItem }: FoundOperation, effect: Effect, { unsigned: why, headers }: SignIn, rules: readonly CredentialRule[]): string[] {
+  const isFilled = rules.some(({ in: place, name }) => place === 'header' && name === 'authorization');
+  if (!isFilled && hasAuthorizationParameter(node, pathItem)) {
+    return ['security: its parameter Authorization is not sent, since OpenAPI leaves that header to security schemes; name the setting with its value (secretFields: {Authorization: …}), or add a scheme to the document'];
+  }
+  if (effect === 'read' || why === undefined || rules.length > 0 || Object.keys(headers).length > 0) return [];
+  return [`security: it goes out without a key, since ${why}; add a security scheme to the document if the provider wants one`];
 }
 
 function undecided({ effect, settle, remedy }: OperationDecision): string[] {

@@ -13,6 +13,8 @@ export interface SignIn {
   headers: Readonly<Record<string, string>>;
   /** Credentials by the names, made bare, under which they may stand among the fields, too; such a field is no input. */
   keys: ReadonlyMap<string, FieldKey>;
+  /** Why it goes out without any key. */
+  unsigned?: string;
 }
 
 /** A credential that may stand among the fields. */
@@ -90,7 +92,15 @@ export class Security {
     }
     const twice = rules.find((rule, place) => rules.some((other, earlier) => earlier < place && other.in === rule.in && other.name === rule.name));
     if (twice) node.refuse(`signs in with two credentials in the same ${twice.in} ${twice.name}`);
-    return { rules, headers, keys };
+    return { rules, headers, keys, ...(schemes.length === 0 && { unsigned: this.#whyUnsigned(node) }) };
+  }
+
+  #whyUnsigned(node: DocumentNode): string {
+    const security = node.follow('security') ?? this.#root.follow('security');
+    const ways = security?.elements().map((way) => way.target()) ?? [];
+    if (ways.some((way) => way.entries().length > 0)) return 'signing in is optional for it, and none of the ways can be used here';
+    if (security !== undefined) return 'the document says that it needs none';
+    return (this.#root.mapAt('components')?.mapAt('securitySchemes')?.entries().length ?? 0) > 0 ? 'the document names no security scheme for it' : 'the document describes no security schemes';
   }
 
   #pick(security: DocumentNode | undefined): DocumentNode | undefined {
