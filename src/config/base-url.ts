@@ -1,4 +1,7 @@
 import { whyAmbiguousUrl } from '../transport/url-text';
+import { isLoopback } from '../transport/loopback';
+
+export { isLoopback };
 
 /** Where a service is: what a request line and a connection need, taken apart once. */
 export interface BaseUrl {
@@ -49,9 +52,4 @@ export function parseOrigin(text: string): URL | string {
   if (url.hostname.includes('*')) return 'holds a wildcard, which is possible in HTTP_TASKS_HTTP_ALLOW only; name each host.';
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `holds more than an origin for ${url.host}; ${form}`;
   return url;
-}
-
-/** Whether a host as `URL.hostname` writes it (IPv4 made canonical, IPv6 in brackets) is this machine itself. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

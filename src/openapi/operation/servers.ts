@@ -1,4 +1,4 @@
-import { isLoopback } from '../../config/base-url';
+import { isLoopback } from '../../transport/loopback';
 import type { DocumentNode } from '../document/document-node';
 import { camelCase } from './names';
 
@@ -122,9 +122,14 @@ function filledServers(server: DocumentNode, location: string): Filled {
 
 /** A variable's values, its default in front; none where the document gives none. */
 function valuesOf(variable: DocumentNode | undefined, inHost: boolean): string[] {
-  const listed = variable?.follow('enum')?.elements().map(({ value }) => String(value)) ?? [];
-  const usual = variable?.at('default')?.value;
-  return [...new Set([...(usual === undefined ? [] : [String(usual)]), ...listed])].filter((value) => value !== '' || !inHost);
+  const listed = variable?.follow('enum')?.elements() ?? [];
+  const usual = variable?.at('default');
+  return [...new Set([...(usual ? [usual] : []), ...listed].map(({ value }) => textOf(value)))].filter((value) => value !== '' || !inHost);
+}
+
+/** A value as it stands in a URL: documents write versions and ports as numbers. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 }
 
 /** Each variable with each of its values, as far as that makes a list that people can choose from. */
