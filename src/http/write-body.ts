@@ -50,7 +50,7 @@ function multipart(task: string, { fields = {} }: BodyForm, values: Fields): Wri
     // A list repeats its part; a list that the document wants as JSON is one part.
     const asOne = !Array.isArray(value) || (writing.contentType !== undefined && !writing.file);
     for (const entry of asOne ? [value] : (value as unknown[])) {
-      if (writing.file) refuseLineBreak(task, name, entry as FileInput);
+      if (isFile(entry, writing)) refuseLineBreak(task, name, entry);
       chunks.push(part(boundary, name, entry, writing));
     }
   }
@@ -64,13 +64,18 @@ function refuseLineBreak(task: string, field: string, { contentType = '' }: File
 }
 
 function part(boundary: string, name: string, value: unknown, writing: FormFieldWriting): Buffer {
-  const { filename, contentType, bytes } = writing.file ? filePart(value as FileInput, writing) : textPart(value, writing);
+  const { filename, contentType, bytes } = isFile(value, writing) ? filePart(value, writing) : textPart(value, writing);
   const head = [
     `--${boundary}`,
     `content-disposition: form-data; name="${quoted(name)}"${filename === undefined ? '' : `; filename="${quoted(filename)}"`}`,
     ...(contentType === undefined ? [] : [`content-type: ${contentType}`]),
   ];
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), bytes, Buffer.from('\r\n')]);
+}
+
+/** Whether a value of a field that takes files is one; the field may take texts as well, such as the address of a file. */
+function isFile(value: unknown, writing: FormFieldWriting): value is FileInput {
+  return writing.file === true && typeof value === 'object' && value !== null && typeof (value as Partial<FileInput>).base64 === 'string';
 }
 
 function filePart({ base64, filename, contentType }: FileInput, writing: FormFieldWriting) {

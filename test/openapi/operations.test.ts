@@ -87,6 +87,31 @@ describe('A body', () => {
     expect(takes(parts, { files: ['AAA='] })).toBe(false);
   });
 
+  it('has files where a field takes bytes among others, in lists, or says so by its media type only', () => {
+    const bytes = { type: 'string', format: 'binary' };
+    const properties = {
+      optional: { anyOf: [bytes, { type: 'null' }] },
+      several: { anyOf: [bytes, { type: 'array', items: bytes }] },
+      typed: { type: 'string', nullable: true, contentMediaType: 'application/octet-stream' },
+      orAddress: { oneOf: [{ type: 'string', format: 'uri' }, bytes] },
+      png: {},
+      any: {},
+    };
+    const encoding = { png: { contentType: 'image/png, image/jpeg' }, any: { contentType: 'application/json' } };
+    const task = only('post', { requestBody: { content: { 'multipart/form-data': { schema: { type: 'object', properties }, encoding } } } });
+    const file = (filename: string) => ({ base64: 'aGk=', filename });
+    const sent = (input: Record<string, unknown>): string => String(requestOf(task, input).body);
+    for (const name of ['optional', 'several', 'typed', 'orAddress', 'png']) {
+      expect(sent({ [name]: file('a.txt') })).toMatch(new RegExp(`name="${name}"; filename="a.txt"\r\n.*\r\n\r\nhi\r\n`));
+    }
+    expect(sent({ several: [file('a'), file('b')] })).toMatch(/filename="a"[^]*name="several"; filename="b"/);
+    expect(sent({ orAddress: 'https://example.com/a.txt' })).toMatch(/name="orAddress"\r\n\r\nhttps:/);
+    expect(sent({ optional: null, any: { base64: 'aGk=' } })).toMatch(/^[^]*name="any"\r\ncontent-type: application\/json\r\n\r\n\{"base64":"aGk="\}/);
+    expect(sent({ optional: null })).not.toContain('optional');
+    for (const name of ['optional', 'several', 'typed', 'png']) expect(takes(task, { [name]: 'aGk=' })).toBe(false);
+    expect(() => requestOf(task, { orAddress: { base64: 'aGk=', contentType: 'a/b\r\nx: y' } })).toThrow();
+  });
+
   it('is text, bytes or another kind of JSON where the document says so, and JSON where it offers a choice', () => {
     const sent = (content: Record<string, unknown>, body: unknown) => {
       const { headers, body: written } = requestOf(only('post', { requestBody: { content } }), { body });

@@ -3,7 +3,7 @@ import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
 import { resolved } from '../schema/shape';
 import type { FieldShape, NamedShapes, ObjectShape, Shape } from '../schema/shape';
-import { mediaIn } from './media-types';
+import { kindOf, mediaIn } from './media-types';
 import type { Media } from './media-types';
 
 /** The body of an operation. */
@@ -62,9 +62,10 @@ function formBody(media: Media, as: 'form' | 'multipart', shape: Shape, required
   const fields = new Map<string, FieldShape>();
   const writing: Record<string, FormFieldWriting> = {};
   for (const [name, field] of object.fields) {
-    const isFile = as === 'multipart' && isBinary(field.shape, names);
-    fields.set(name, isFile ? { ...field, shape: asFile(field.shape, names) } : field);
-    const written = writingOf(encoding?.follow(name), isFile);
+    const encoded = encoding?.follow(name);
+    const file = as === 'multipart' ? fileOf(field.shape, encoded, names) : undefined;
+    fields.set(name, file ? { ...field, shape: file } : field);
+    const written = writingOf(encoded, file !== undefined);
     if (Object.keys(written).length > 0) writing[name] = written;
   }
   const form: BodyForm = { as, ...(Object.keys(writing).length > 0 && { fields: writing }) };
@@ -83,16 +84,39 @@ function writingOf(encoding: DocumentNode | undefined, isFile: boolean): FormFie
   };
 }
 
-/** Bytes, or a list of them; a list of lists is none that a form can hold. */
-function isBinary(shape: Shape, names: NamedShapes): boolean {
-  const behind = resolved(shape, names);
-  const one = behind.kind === 'array' ? resolved(behind.items, names) : behind;
-  return one.kind === 'string' && one.format === 'binary';
+/** What a part of a form takes where it takes files; undefined where it takes none. */
+function fileOf(shape: Shape, encoding: DocumentNode | undefined, names: NamedShapes): Shape | undefined {
+  if (!isBytes(shape, encoding)) return withFiles(shape, names);
+  return { kind: 'file', ...(shape.description !== undefined && { description: shape.description }) };
 }
 
-function asFile(shape: Shape, names: NamedShapes): Shape {
+/** Unions in unions and names of names are followed so far; a recursive schema would never end. */
+const MOST_NESTING = 8;
+
+/**
+ * The shape with a file in place of bytes: alone, in a list, or among the options of a union. A list of lists of files is
+ * none that a form can have.
+ *
+ * @returns undefined for a shape that takes no bytes.
+ */
+function withFiles(shape: Shape, names: NamedShapes, inList = false, nesting = 0): Shape | undefined {
   const behind = resolved(shape, names);
   const description = shape.description ?? behind.description;
-  const file: Shape = behind.kind === 'array' ? { ...behind, items: { kind: 'file' } } : { kind: 'file' };
-  return description === undefined ? file : { ...file, description };
+  const said = description === undefined ? {} : { description };
+  if (nesting > MOST_NESTING) return undefined;
+  if (behind.kind === 'string') return behind.format === 'binary' ? { kind: 'file', ...said } : undefined;
+  if (behind.kind === 'array') {
+    const items = inList ? undefined : withFiles(behind.items, names, true, nesting + 1);
+    return items && { ...behind, items, ...said };
+  }
+  if (behind.kind !== 'union') return undefined;
+  const options = behind.options.map((option) => withFiles(option, names, inList, nesting + 1));
+  if (options.every((option) => option === undefined)) return undefined;
+  return { ...behind, options: options.map((option, place) => option ?? behind.options[place] ?? { kind: 'never' }), ...said };
+}
+
+/** Bytes that only their media type tells of: a field without a schema. */
+function isBytes(shape: Shape, encoding: DocumentNode | undefined): boolean {
+  const types = encoding?.text('contentType')?.split(',').map((type) => type.trim().split(';', 1)[0]?.toLowerCase() ?? '') ?? [];
+  return shape.kind === 'unknown' && types.length > 0 && types.every((type) => /^(image|audio|video|font)\/./.test(type) || kindOf(type) === 'bytes');
 }
