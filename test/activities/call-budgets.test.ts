@@ -224,16 +224,23 @@ describe('the calls that a process may make', () => {
         }
       }
       await Promise.all([...sweeping, ...calling]);
-      return { ...counts, waitsMs: waitsMs.sort((one, other) => one - other) };
+      return { ...counts, waitsMs };
     }
 
-    /** The same ledger from so far away that at 100 calls a second some live run always waits. */
-    function fromAfar(): CallBudgets {
+    /** The same ledger from so far away that at 100 calls a second some live run always waits; and how long each trip to it took. */
+    function fromAfar(trips: number[]): CallBudgets {
       const leaseTokens: RateLedger['leaseTokens'] = async (asked) => {
+        const begunAtMs = performance.now();
         await pause(20);
-        return watched.rates.leaseTokens(asked);
+        const leased = await watched.rates.leaseTokens(asked);
+        trips.push(performance.now() - begunAtMs);
+        return leased;
       };
       return createCallBudgets({ rates: { ...watched.rates, leaseTokens }, documentedLimit: () => limit });
+    }
+
+    function medianOf(values: readonly number[]): number {
+      return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
     }
 
     it.each([
@@ -242,7 +249,8 @@ describe('the calls that a process may make', () => {
       [100, undefined, 'far'],
       [100, 12_000, 'far'],
     ])('go to it beside %d live calls a second, which do not wait for it (limit: %s, ledger: %s)', async (livePerSecond, allLimit, ledgerIs) => {
-      if (ledgerIs === 'far') budgets = fromAfar();
+      const trips: number[] = [];
+      if (ledgerIs === 'far') budgets = fromAfar(trips);
       const sweepId = `own-${key.keySlot}`;
       limit = allLimit;
       await opened.sweeps.create({ sweepId, skipDone: false, claimedBy: sweepId });
@@ -252,8 +260,8 @@ describe('the calls that a process may make', () => {
       expect(sweep).toBeGreaterThanOrEqual(0.8 * 10 * 6);
       expect(sweep).toBeLessThanOrEqual(10 * 6);
       expect(live).toBeGreaterThan(0.95 * livePerSecond * 6);
-      // Two round trips and a machine with other work.
-      expect(waitsMs[Math.floor(waitsMs.length / 2)]).toBeLessThan(80);
+      // Two round trips; on a machine with other work each takes longer than its 20 ms.
+      expect(medianOf(waitsMs)).toBeLessThan(Math.max(80, 3 * medianOf(trips)));
       await opened.sweeps.setStatus({ sweepId, status: 'completed' });
     });
   });
