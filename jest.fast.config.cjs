@@ -1,4 +1,4 @@
-// `npm run test:fast`: the tests that need no server, database, browser or build, for a first look in under three minutes.
+// `npm run test:fast`: the tests that need no server, database, browser or build, for a first look; some four minutes on two slow cores.
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const { dirname, join, resolve } = require('node:path');
 const { globalSetup: _setup, globalTeardown: _teardown, ...whole } = require('./jest.config.cjs');
@@ -6,7 +6,7 @@ const { globalSetup: _setup, globalTeardown: _teardown, ...whole } = require('./
 const TESTS = join(__dirname, 'test');
 
 /** A file with one of these in it starts something, or takes the package as it is built. */
-const NEEDS_MORE = /HTTP_TASKS_TEST_(TEMPORAL|POSTGRES)|src\/temporal-server|bundleWorkflowCode|openPlace|'dist'|npm pack/;
+const NEEDS_MORE = /HTTP_TASKS_TEST_(TEMPORAL|POSTGRES)|src\/temporal-server|bundleWorkflowCode|openPlace|['/]dist['/]|npm pack/;
 
 /** @type {Map<string, boolean>} */
 const known = new Map();

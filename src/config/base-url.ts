@@ -1,5 +1,4 @@
-import { whyAmbiguousUrl } from '../transport/url-text';
-import { isLoopback } from '../transport/loopback';
+import { isLoopback, whyAmbiguousUrl } from '../transport/url-text';
 
 export { isLoopback };
 

@@ -85,7 +85,8 @@ function exponentOf(text: string): number {
   return Number(/[eE]([-+]?\d+)$/.exec(text)?.[1] ?? 0);
 }
 
-function numberWithin({ whole, min, max, gt, lt, multipleOf, values }: NumberLimits): z.ZodType<number, number> {
+/** Numbers that JavaScript can represent, within these limits. */
+export function numberWithin({ whole, min, max, gt, lt, multipleOf, values }: NumberLimits): z.ZodType<number, number> {
   if (values) return z.literal<readonly number[]>(values);
   let schema: z.ZodNumber = whole ? z.int() : z.number();
   if (min !== undefined) schema = schema.min(min);

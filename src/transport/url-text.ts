@@ -16,3 +16,8 @@ export function whyAmbiguousUrl(text: string): string | undefined {
 export function whyFragment(text: string): string | undefined {
   return text.includes('#') ? 'contains a "#", which would begin a fragment; in a user name or password, write it as %23.' : undefined;
 }
+
+/** Whether a host as `URL.hostname` writes it (IPv4 made canonical, IPv6 in brackets) is this machine itself. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

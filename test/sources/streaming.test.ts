@@ -8,6 +8,9 @@ import { openLocalFile } from '../../src/sources/open-source';
 import { amount } from '../support/amount';
 import { fileWith, removeFolders, temporaryFolder } from './reading';
 
+// The machine may be busy with other tests.
+jest.setTimeout(180_000);
+
 afterAll(removeFolders);
 
 setFlagsFromString('--expose-gc');

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../transport/loopback';
+import { isLoopback } from '../../transport/url-text';
 import type { DocumentNode } from '../document/document-node';
 import { camelCase } from './names';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { exactNumber } from '../../tasks/exact-number';
+import { exactNumber, numberWithin } from '../../tasks/exact-number';
 import type { NumberLimits } from '../../tasks/exact-number';
 import { checkablePattern } from './patterns';
 import { resolved } from './shape';
@@ -167,14 +167,8 @@ function stringSchema({ format, atLeast, atMost, patterns = [] }: StringShape, d
 export const DIGITS = /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/;
 
 function numberSchema(shape: NumberShape, direction: Direction): z.ZodType {
-  const { whole, orDigits, atLeast, atMost, above, below, multipleOf } = shape;
-  if (orDigits) return direction === 'output' ? z.union([z.number(), z.string().regex(DIGITS)]) : exactNumber(limitsOf(shape));
-  let schema: z.ZodNumber = whole ? z.int() : z.number();
-  if (atLeast !== undefined) schema = schema.min(atLeast);
-  if (atMost !== undefined) schema = schema.max(atMost);
-  if (above !== undefined) schema = schema.gt(above);
-  if (below !== undefined) schema = schema.lt(below);
-  return multipleOf === undefined ? schema : schema.multipleOf(multipleOf);
+  if (shape.orDigits) return direction === 'output' ? z.union([z.number(), z.string().regex(DIGITS)]) : exactNumber(limitsOf(shape));
+  return numberWithin(limitsOf(shape));
 }
 
 /** What a number of an input has to keep to, as `exactNumber` takes it. */
