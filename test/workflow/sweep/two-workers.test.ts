@@ -2,7 +2,6 @@ import path from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import type { ChunkProgress } from '../../../src/activities/sweep/contract';
 import type { Receipt } from '../../../src/ledger/ledger';
-import { amount } from '../../support/amount';
 import { freshPostgresUrl } from '../../support/postgres';
 import { until } from '../../support/offboarding-runs';
 import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
@@ -11,8 +10,10 @@ import { startWorkerProcess } from '../../support/worker-process';
 import type { WorkerProcess } from '../../support/worker-process';
 import { workflowBundle } from '../../support/workflow-bundle';
 
-// Three chunks, and two workers with room for two activities each: neither can take all of them.
-const USERS = amount(4_010, { whole: 4_500 });
+// Three whole chunks, and two workers with room for two activities each: neither can take all of them, and each has one that
+// lasts longer than it takes until its first heartbeat can be seen.
+const USERS = 6_000;
+const LATENCY_MS = 250;
 
 jest.setTimeout(120_000);
 
@@ -59,7 +60,7 @@ function lastWords(receipts: readonly Receipt[]): string[][] {
 }
 
 it('two workers over one Postgres ledger share a sweep; one is killed amidst it, and everybody is counted once and nothing repeated blindly', async () => {
-  place.simulators.plaid.configure({ latencyMs: 60 });
+  place.simulators.plaid.configure({ latencyMs: LATENCY_MS });
   const [first] = await Promise.all([startWorker('first'), startWorker('second')]);
   const handle = await place.start({ source: { file: await place.users(USERS) } });
   await until('both are at work', async () => {
