@@ -23,7 +23,20 @@ const ROOMS = {
   codec: { rooms: ['tasks', 'config'] },
   reference: { rooms: ['tasks', 'config', 'http'] },
   gateway: {
-    rooms: ['tasks', 'openapi', 'policy', 'config', 'http', 'ledger', 'codec', 'activities', 'operator', 'starts', 'reference', 'workflows'],
+    rooms: [
+      'tasks',
+      'openapi',
+      'policy',
+      'config',
+      'http',
+      'ledger',
+      'codec',
+      'activities',
+      'operator',
+      'starts',
+      'reference',
+      'workflows',
+    ],
   },
   page: { rooms: [], types: ['gateway'] },
   simulators: { rooms: [] },
@@ -43,8 +56,26 @@ const ENTRIES = {
   'worker.ts': 'everything',
   'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
   'encryption-plugin.ts': { rooms: ['codec', 'config'] },
-  'plugin.ts': { rooms: ['activities', 'ledger', 'codec', 'config', 'host-checks', 'nexus-handlers', 'operator', 'policy', 'starts', 'tasks'], types: ['http', 'sources'] },
-  'nexus.ts': { rooms: ['workflows', 'policy', 'tasks'], types: ['activities'], packages: ['nexus-rpc', '@temporalio/common'] },
+  'plugin.ts': {
+    rooms: [
+      'activities',
+      'ledger',
+      'codec',
+      'config',
+      'host-checks',
+      'nexus-handlers',
+      'operator',
+      'policy',
+      'starts',
+      'tasks',
+    ],
+    types: ['http', 'sources'],
+  },
+  'nexus.ts': {
+    rooms: ['workflows', 'policy', 'tasks'],
+    types: ['activities'],
+    packages: ['nexus-rpc', '@temporalio/common'],
+  },
   'testing.ts': { rooms: ['simulators'] },
 };
 
@@ -136,7 +167,12 @@ export default defineConfig(
   {
     files: ['**/*.ts', 'src/**/*.js'],
     extends: [tseslint.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { project: ['./tsconfig.test.json', './tsconfig.page.json'], tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        project: ['./tsconfig.test.json', './tsconfig.page.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       eqeqeq: 'error',
       'max-lines': ['error', { max: 400 }],
@@ -163,7 +199,12 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/ban-ts-comment': [
         'error',
-        { 'ts-ignore': true, 'ts-nocheck': true, 'ts-expect-error': 'allow-with-description', minimumDescriptionLength: 8 },
+        {
+          'ts-ignore': true,
+          'ts-nocheck': true,
+          'ts-expect-error': 'allow-with-description',
+          minimumDescriptionLength: 8,
+        },
       ],
     },
   },

@@ -6,7 +6,8 @@ const { globalSetup: _setup, globalTeardown: _teardown, ...whole } = require('./
 const TESTS = join(__dirname, 'test');
 
 /** A file with one of these in it starts something, or takes the package as it is built. */
-const NEEDS_MORE = /HTTP_TASKS_TEST_(TEMPORAL|POSTGRES)|src\/temporal-server|bundleWorkflowCode|openPlace|['/]dist['/]|npm pack/;
+const NEEDS_MORE =
+  /HTTP_TASKS_TEST_(TEMPORAL|POSTGRES)|src\/temporal-server|bundleWorkflowCode|openPlace|['/]dist['/]|npm pack/;
 
 /** @type {Map<string, boolean>} */
 const known = new Map();
@@ -33,7 +34,9 @@ function needsMore(file) {
  * @param {string} text
  */
 function loadedTests(file, text) {
-  const paths = [...text.matchAll(/(?:from|import|import\(|require\()\s*'(\.[^']+)'/g)].map(([, path = '']) => resolve(dirname(file), path));
+  const paths = [...text.matchAll(/(?:from|import|import\(|require\()\s*'(\.[^']+)'/g)].map(([, path = '']) =>
+    resolve(dirname(file), path),
+  );
   return paths.map((path) => `${path}.ts`).filter((path) => path.startsWith(TESTS) && existsSync(path));
 }
 

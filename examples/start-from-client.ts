@@ -11,7 +11,11 @@ export async function offboardFromClient(
   input: OffboardUserInput,
   { workflowId, taskQueue = 'http-tasks' }: { workflowId: string; taskQueue?: string },
 ): Promise<string> {
-  const handle = await client.workflow.start<typeof offboardUser>('offboardUser', { workflowId, taskQueue, args: [input] });
+  const handle = await client.workflow.start<typeof offboardUser>('offboardUser', {
+    workflowId,
+    taskQueue,
+    args: [input],
+  });
   try {
     const { status, steps, compensations } = await handle.result();
     const lines = steps.map(({ step, outcome }) => `${step}: ${outcome}`);
@@ -26,7 +30,11 @@ export async function offboardFromClient(
 async function main(): Promise<void> {
   const connection = await Connection.connect({ address: process.env.TEMPORAL_ADDRESS ?? 'localhost:7233' });
   try {
-    const input: OffboardUserInput = { user: { plaidUserId: 'usr_123', batchUserId: 'alice' }, reason: { code: 'USER_OFFBOARDING' }, dryRun: true };
+    const input: OffboardUserInput = {
+      user: { plaidUserId: 'usr_123', batchUserId: 'alice' },
+      reason: { code: 'USER_OFFBOARDING' },
+      dryRun: true,
+    };
     console.log(await offboardFromClient(new Client({ connection }), input, { workflowId: 'offboard-alice' }));
   } finally {
     await connection.close();

@@ -13,7 +13,15 @@ const scratch = mkdtempSync(join(tmpdir(), 'http-tasks-api-'));
 /** @returns {import('@microsoft/api-extractor').ExtractorConfig} How one entry is read. */
 function configOf(entry) {
   const declarations = join(ROOT, 'dist', `${entry}.d.ts`);
-  const compilerOptions = { target: 'es2023', lib: ['es2023'], module: 'node20', moduleResolution: 'node16', types: ['node'], strict: true, skipLibCheck: true };
+  const compilerOptions = {
+    target: 'es2023',
+    lib: ['es2023'],
+    module: 'node20',
+    moduleResolution: 'node16',
+    types: ['node'],
+    strict: true,
+    skipLibCheck: true,
+  };
   return extractor.ExtractorConfig.prepare({
     configObjectFullPath: undefined,
     packageJsonFullPath: join(ROOT, 'package.json'),
@@ -58,7 +66,9 @@ try {
   rmSync(scratch, { recursive: true, force: true });
 }
 if (isCheck && changed.length > 0) {
-  process.stderr.write(`The public API differs from ${changed.join(', ')}. Run npm run api, read the difference, and commit it.\n`);
+  process.stderr.write(
+    `The public API differs from ${changed.join(', ')}. Run npm run api, read the difference, and commit it.\n`,
+  );
   process.exitCode = 1;
 } else {
   process.stdout.write(changed.length === 0 ? 'The public API is as reported.\n' : `Wrote ${changed.join(', ')}.\n`);

@@ -56,7 +56,10 @@ async function fingerprintOf(sources) {
   const hash = createHash('sha256');
   const inputs = [...sources.map((file) => join('src', file)), ...PROJECTS, 'package-lock.json', 'scripts/build.mjs'];
   for (const file of inputs) {
-    hash.update(`${file}\0`).update(await readFile(join(ROOT, file))).update('\0');
+    hash
+      .update(`${file}\0`)
+      .update(await readFile(join(ROOT, file)))
+      .update('\0');
   }
   return hash.digest('hex');
 }

@@ -24,9 +24,12 @@ function packed() {
 const [, , path] = process.argv;
 const tarball = path === undefined ? packed() : readFileSync(path);
 const types = await checkPackage(createPackageFromTarballData(tarball));
-const problems = types.types === false ? ['The package has no types.'] : types.problems.map((problem) => JSON.stringify(problem));
+const problems =
+  types.types === false ? ['The package has no types.'] : types.problems.map((problem) => JSON.stringify(problem));
 const { messages, pkg } = await publint({ pack: { tarball: Uint8Array.from(tarball).buffer } });
 problems.push(...messages.map((message) => formatMessage(message, pkg) ?? message.code));
 for (const problem of problems) process.stderr.write(`${problem}\n`);
-process.stdout.write(problems.length === 0 ? 'The package has no problem.\n' : `The package has ${problems.length} problems.\n`);
+process.stdout.write(
+  problems.length === 0 ? 'The package has no problem.\n' : `The package has ${problems.length} problems.\n`,
+);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -24,13 +24,23 @@ for (const path of documentsBelow(resolve(folder))) {
   documents.push(await measure(path));
   if (!values.json) process.stderr.write(`${documents.at(-1).document}\n`);
 }
-const totals = Object.fromEntries(['operations', 'imported', 'skipped'].map((key) => [key, sum(documents.map((one) => (Array.isArray(one[key]) ? one[key].length : (one[key] ?? 0))))]));
+const totals = Object.fromEntries(
+  ['operations', 'imported', 'skipped'].map((key) => [
+    key,
+    sum(documents.map((one) => (Array.isArray(one[key]) ? one[key].length : (one[key] ?? 0)))),
+  ]),
+);
 process.stdout.write(values.json ? `${JSON.stringify({ documents, totals })}\n` : text());
-process.exitCode = documents.some(({ problem, examples }) => problem !== undefined || examples?.problem !== undefined) ? 1 : 0;
+process.exitCode = documents.some(({ problem, examples }) => problem !== undefined || examples?.problem !== undefined)
+  ? 1
+  : 0;
 
 function options() {
   try {
-    return parseArgs({ allowPositionals: true, options: { examples: { type: 'boolean' }, json: { type: 'boolean' }, runs: { type: 'string', default: '1' } } });
+    return parseArgs({
+      allowPositionals: true,
+      options: { examples: { type: 'boolean' }, json: { type: 'boolean' }, runs: { type: 'string', default: '1' } },
+    });
   } catch (error) {
     process.stderr.write(`${error.message}\n${USAGE}`);
     return process.exit(2);
@@ -50,17 +60,42 @@ async function measure(path) {
   };
   const report = json(first.stdout);
   if (report?.error !== undefined && first.code === 2) return { document, ...took, refused: report.error.message };
-  if (!Array.isArray(report?.skipped)) return { document, ...took, problem: `the import failed: ${(report?.error?.message ?? first.stderr.slice(-300)) || `code ${first.code}`}` };
+  if (!Array.isArray(report?.skipped))
+    return {
+      document,
+      ...took,
+      problem: `the import failed: ${(report?.error?.message ?? first.stderr.slice(-300)) || `code ${first.code}`}`,
+    };
   const { operations, imported, skipped, decide } = report;
   const expected = new Document(path).operations().length;
-  const impossible = decide.filter(({ what }) => what.startsWith('input: no value fits')).map(({ operation, what }) => ({ operation, what }));
+  const impossible = decide
+    .filter(({ what }) => what.startsWith('input: no value fits'))
+    .map(({ operation, what }) => ({ operation, what }));
   const isKept = operations === imported + skipped.length && operations >= expected;
-  const result = { document, operations, imported, skipped, impossible, ...took, ...(!isKept && { problem: `${expected} operations in the document, ${imported} imported and ${skipped.length} skipped` }) };
+  const result = {
+    document,
+    operations,
+    imported,
+    skipped,
+    impossible,
+    ...took,
+    ...(!isKept && {
+      problem: `${expected} operations in the document, ${imported} imported and ${skipped.length} skipped`,
+    }),
+  };
   return values.examples ? { ...result, examples: await examplesOf(path) } : result;
 }
 
 async function importOf(path) {
-  const args = ['--require', join(ROOT, 'scripts', 'corpus', 'memory.cjs'), join(ROOT, 'dist', 'cli', 'main.js'), 'import', path, '--all', '--json'];
+  const args = [
+    '--require',
+    join(ROOT, 'scripts', 'corpus', 'memory.cjs'),
+    join(ROOT, 'dist', 'cli', 'main.js'),
+    'import',
+    path,
+    '--all',
+    '--json',
+  ];
   const beganAt = performance.now();
   const { code, stdout, stderr, memory } = await run(args);
   const seconds = (performance.now() - beganAt) / 1_000;
@@ -74,9 +109,16 @@ async function examplesOf(path) {
 
 function run(args) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], timeout: MAX_SECONDS * 1_000, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      timeout: MAX_SECONDS * 1_000,
+      killSignal: 'SIGKILL',
+    });
     const [, stdout, stderr, memory] = child.stdio.map((stream) => collect(stream));
-    child.once('close', (code) => done({ code, stdout: stdout?.text ?? '', stderr: stderr?.text ?? '', memory: memory?.text ?? '' }));
+    child.once('close', (code) =>
+      done({ code, stdout: stdout?.text ?? '', stderr: stderr?.text ?? '', memory: memory?.text ?? '' }),
+    );
   });
 }
 
@@ -114,18 +156,67 @@ function byReason(skipped) {
 }
 
 function text() {
-  const table = new Table({ head: ['document', 'operations', 'imported', 'skipped', 's', 'CPU s', 'MB', ...(values.examples ? ['examples', 'refused'] : [])], style: { head: [], border: [] } });
-  for (const { document, operations = '-', imported = '-', skipped = [], seconds, processorSeconds, megabytes, examples } of documents) {
-    table.push([document, operations, imported, skipped.length, seconds.toFixed(2), processorSeconds.toFixed(2), megabytes, ...(values.examples ? [examples?.checked ?? '-', examples?.refused?.length ?? '-'] : [])]);
+  const table = new Table({
+    head: [
+      'document',
+      'operations',
+      'imported',
+      'skipped',
+      's',
+      'CPU s',
+      'MB',
+      ...(values.examples ? ['examples', 'refused'] : []),
+    ],
+    style: { head: [], border: [] },
+  });
+  for (const {
+    document,
+    operations = '-',
+    imported = '-',
+    skipped = [],
+    seconds,
+    processorSeconds,
+    megabytes,
+    examples,
+  } of documents) {
+    table.push([
+      document,
+      operations,
+      imported,
+      skipped.length,
+      seconds.toFixed(2),
+      processorSeconds.toFixed(2),
+      megabytes,
+      ...(values.examples ? [examples?.checked ?? '-', examples?.refused?.length ?? '-'] : []),
+    ]);
   }
-  table.push(['all', totals.operations, totals.imported, totals.skipped, '', '', '', ...(values.examples ? [sum(documents.map(({ examples }) => examples?.checked ?? 0)), sum(documents.map(({ examples }) => examples?.refused?.length ?? 0))] : [])]);
+  table.push([
+    'all',
+    totals.operations,
+    totals.imported,
+    totals.skipped,
+    '',
+    '',
+    '',
+    ...(values.examples
+      ? [
+          sum(documents.map(({ examples }) => examples?.checked ?? 0)),
+          sum(documents.map(({ examples }) => examples?.refused?.length ?? 0)),
+        ]
+      : []),
+  ]);
   const notes = documents.flatMap(({ document, problem, refused, skipped = [], impossible = [], examples }) => [
     ...(problem === undefined ? [] : [`${document}: PROBLEM: ${problem}`]),
     ...(refused === undefined ? [] : [`${document}: refused: ${refused}`]),
-    ...[...byReason(skipped)].map(([why, list]) => `${document}: skipped ${list.length} (${list[0].operation}${list.length > 1 ? ', …' : ''}): ${why}`),
+    ...[...byReason(skipped)].map(
+      ([why, list]) =>
+        `${document}: skipped ${list.length} (${list[0].operation}${list.length > 1 ? ', …' : ''}): ${why}`,
+    ),
     ...impossible.map(({ operation, what }) => `${document}: ${operation}: ${what}`),
     ...(examples?.problem === undefined ? [] : [`${document}: PROBLEM: ${examples.problem}`]),
-    ...(examples?.refused ?? []).map(({ operation, place, reason }) => `${document}: ${operation}: ${place}: ${reason}`),
+    ...(examples?.refused ?? []).map(
+      ({ operation, place, reason }) => `${document}: ${operation}: ${place}: ${reason}`,
+    ),
   ]);
   return `${table.toString()}\n${notes.map((note) => `${note}\n`).join('')}`;
 }

@@ -43,8 +43,18 @@ async function whatIsMissing() {
  * they are.
  */
 const PROGRAMS = [
-  { title: 'Chromium', name: 'chromium', setting: 'HTTP_TASKS_TEST_CHROMIUM', places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'] },
-  { title: 'PgBouncer', name: 'pgbouncer', setting: 'HTTP_TASKS_TEST_PGBOUNCER', places: ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'] },
+  {
+    title: 'Chromium',
+    name: 'chromium',
+    setting: 'HTTP_TASKS_TEST_CHROMIUM',
+    places: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+  },
+  {
+    title: 'PgBouncer',
+    name: 'pgbouncer',
+    setting: 'HTTP_TASKS_TEST_PGBOUNCER',
+    places: ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer'],
+  },
   { title: 'cURL', name: 'curl', setting: 'HTTP_TASKS_TEST_CURL', places: ['/usr/bin/curl', '/usr/local/bin/curl'] },
 ];
 
@@ -66,7 +76,8 @@ async function ensureProgram({ title, name, setting, places }) {
   }
   const byHand = `Install it as root with: apt-get install -y ${name}. Or name one in ${setting}.`;
   if (named) throw new Error(`${setting} names ${named}, which is not there.`);
-  if (!(await isThere('/usr/bin/apt-get'))) throw new Error(`${title} is missing, and there is no apt-get here. ${byHand}`);
+  if (!(await isThere('/usr/bin/apt-get')))
+    throw new Error(`${title} is missing, and there is no apt-get here. ${byHand}`);
   if (process.getuid?.() !== 0) throw new Error(`${title} is missing, and only root may install it. ${byHand}`);
   process.stderr.write(`Installing ${title}: apt-get install -y ${name}\n`);
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', name];

@@ -22,9 +22,22 @@ async function ensureSchemathesis() {
   if ((await readFile(mark, 'utf8').catch(() => '')) === wanted) return;
   process.stderr.write('Installing schemathesis\n');
   await rm(TOOLS, { recursive: true, force: true });
-  const install = [PYTHON, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '-r', REQUIREMENTS];
+  const install = [
+    PYTHON,
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '-r',
+    REQUIREMENTS,
+  ];
   for (const step of [['python3', '-m', 'venv', TOOLS], install]) {
-    if ((await run(step)) !== 0) throw new Error('schemathesis could not be installed, see above. It needs python3 with venv, and a package index.');
+    if ((await run(step)) !== 0)
+      throw new Error(
+        'schemathesis could not be installed, see above. It needs python3 with venv, and a package index.',
+      );
   }
   await writeFile(mark, wanted);
 }
@@ -44,7 +57,14 @@ async function start(folder) {
   };
   const reports = new Set();
   const address = { host: '127.0.0.1', port: 0 };
-  const gateway = await startGateway(address, { env, taskQueue: 'fuzz', version: '0.0.0', token: TOKEN, allowOrigins: [], report: (line) => reports.add(line) });
+  const gateway = await startGateway(address, {
+    env,
+    taskQueue: 'fuzz',
+    version: '0.0.0',
+    token: TOKEN,
+    allowOrigins: [],
+    report: (line) => reports.add(line),
+  });
   return { gateway, simulators, reports };
 }
 
@@ -55,9 +75,22 @@ async function main() {
   const { gateway, simulators, reports } = await start(folder);
   try {
     const settings = ['--config-file', join(ROOT, 'scripts', 'fuzz.toml')];
-    const environment = { PYTHONPATH: join(ROOT, 'scripts'), PYTHONDONTWRITEBYTECODE: '1', FUZZ_ORIGIN: simulators.plaid.url, FUZZ_KEYS: Object.keys(simulators.batch.appKeys).join(',') };
+    const environment = {
+      PYTHONPATH: join(ROOT, 'scripts'),
+      PYTHONDONTWRITEBYTECODE: '1',
+      FUZZ_ORIGIN: simulators.plaid.url,
+      FUZZ_KEYS: Object.keys(simulators.batch.appKeys).join(','),
+    };
     Object.assign(process.env, environment);
-    const code = await run([join(TOOLS, 'bin', 'schemathesis'), ...settings, 'run', `${gateway.url}/openapi.json`, '--header', `Authorization: Bearer ${TOKEN}`, ...process.argv.slice(2)]);
+    const code = await run([
+      join(TOOLS, 'bin', 'schemathesis'),
+      ...settings,
+      'run',
+      `${gateway.url}/openapi.json`,
+      '--header',
+      `Authorization: Bearer ${TOKEN}`,
+      ...process.argv.slice(2),
+    ]);
     for (const report of reports) process.stderr.write(`The gateway failed at ${report}\n`);
     const found = code !== 0 || reports.size > 0;
     process.stdout.write(found ? 'Something was found, see above.\n' : 'Nothing was found.\n');

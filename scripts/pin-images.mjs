@@ -27,13 +27,18 @@ async function main() {
     options: { check: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, update: { type: 'boolean' } },
     allowPositionals: true,
   });
-  if (values.check && (values['dry-run'] || values.update)) throw new Refusal('--check takes neither --dry-run nor --update.');
+  if (values.check && (values['dry-run'] || values.update))
+    throw new Refusal('--check takes neither --dry-run nor --update.');
   const paths = positionals.length > 0 ? positionals.map((path) => resolve(path)) : await deploymentFiles();
   const files = await Promise.all(paths.map(readImages));
   if (values.check) return check(files);
-  const images = files.flatMap(({ images }) => images).filter(({ tag, digest }) => tag !== undefined && (digest === undefined || values.update));
+  const images = files
+    .flatMap(({ images }) => images)
+    .filter(({ tag, digest }) => tag !== undefined && (digest === undefined || values.update));
   const digests = await lookUp([...new Set(images.map(({ name, tag }) => `${name}:${tag}`))]);
-  const changed = files.map((file) => ({ ...file, after: pinned(file, digests) })).filter(({ text, after }) => text !== after);
+  const changed = files
+    .map((file) => ({ ...file, after: pinned(file, digests) }))
+    .filter(({ text, after }) => text !== after);
   for (const [image, digest] of digests) console.log(`${image}@${digest}`);
   if (!values['dry-run']) await replaceAll(changed);
   for (const { path } of changed) console.log(`${values['dry-run'] ? 'would change' : 'changed'} ${path}`);
@@ -43,7 +48,9 @@ async function main() {
 
 async function deploymentFiles() {
   const manifests = (await readdir(join(ROOT, 'deploy/kubernetes'))).filter((name) => /\.ya?ml$/.test(name)).sort();
-  return ['deploy/Dockerfile', 'deploy/compose.yaml', ...manifests.map((name) => `deploy/kubernetes/${name}`)].map((path) => join(ROOT, path));
+  return ['deploy/Dockerfile', 'deploy/compose.yaml', ...manifests.map((name) => `deploy/kubernetes/${name}`)].map(
+    (path) => join(ROOT, path),
+  );
 }
 
 /** A file and its references to images, each with the place of its text. */
@@ -58,8 +65,10 @@ async function readImages(path) {
     .map(({ reference, start }) => {
       const [, name, tag, digest] = REFERENCE.exec(reference) ?? [];
       if (name === undefined) throw new Refusal(`${shown}: "${reference}" is not a reference to an image.`);
-      if (digest !== undefined && !DIGEST.test(digest)) throw new Refusal(`${shown}: "${reference}" has a malformed digest.`);
-      if (digest === undefined && tag === undefined) throw new Refusal(`${shown}: "${reference}" has no tag; name one.`);
+      if (digest !== undefined && !DIGEST.test(digest))
+        throw new Refusal(`${shown}: "${reference}" has a malformed digest.`);
+      if (digest === undefined && tag === undefined)
+        throw new Refusal(`${shown}: "${reference}" has no tag; name one.`);
       return { reference, start, name, tag, digest };
     });
   return { path: shown, text, images };
@@ -67,18 +76,24 @@ async function readImages(path) {
 
 function inYaml(text) {
   // Also as an item of a list, and quoted. A comment is none.
-  return [...text.matchAll(/^(?<before>[ \t]*(?:- )?["']?image["']?:[ \t]+["']?)(?<reference>[^\s"'#&*]+)/gm)].map(placeOf);
+  return [...text.matchAll(/^(?<before>[ \t]*(?:- )?["']?image["']?:[ \t]+["']?)(?<reference>[^\s"'#&*]+)/gm)].map(
+    placeOf,
+  );
 }
 
 function inDockerfile(text) {
-  const from = [...text.matchAll(/^(?<before>FROM[ \t]+(?:--\S+[ \t]+)*)(?<reference>\S+)(?:[ \t]+AS[ \t]+(?<stage>\S+))?/gim)];
+  const from = [
+    ...text.matchAll(/^(?<before>FROM[ \t]+(?:--\S+[ \t]+)*)(?<reference>\S+)(?:[ \t]+AS[ \t]+(?<stage>\S+))?/gim),
+  ];
   const stages = new Set(['scratch', ...from.map(({ groups }) => groups.stage)]);
   const others = [
     ...text.matchAll(/^(?<before>COPY[ \t]+(?:--\S+[ \t]+)*?--from=)(?<reference>\S+)/gim),
     // The program that reads the file is an image too.
     ...text.matchAll(/^(?<before>#[ \t]*syntax[ \t]*=[ \t]*)(?<reference>\S+)/gim),
   ];
-  return [...from, ...others].map(placeOf).filter(({ reference }) => !stages.has(reference) && !/^\d+$/.test(reference));
+  return [...from, ...others]
+    .map(placeOf)
+    .filter(({ reference }) => !stages.has(reference) && !/^\d+$/.test(reference));
 }
 
 function placeOf({ index, groups: { before, reference } }) {
@@ -86,7 +101,9 @@ function placeOf({ index, groups: { before, reference } }) {
 }
 
 function check(files) {
-  const open = files.flatMap(({ path, images }) => images.filter(({ digest }) => digest === undefined).map(({ reference }) => `${path}: ${reference}`));
+  const open = files.flatMap(({ path, images }) =>
+    images.filter(({ digest }) => digest === undefined).map(({ reference }) => `${path}: ${reference}`),
+  );
   for (const line of open) console.error(`not pinned: ${line}`);
   return open.length > 0 ? 1 : 0;
 }
@@ -101,11 +118,24 @@ async function lookUp(images) {
     else digests.set(image, answer.digest);
   }
   if (problems.length === 0) return digests;
-  throw new Refusal([...problems, 'Nothing was changed. Replace placeholders by your own images first, or name only the files to pin.'].join('\n'));
+  throw new Refusal(
+    [
+      ...problems,
+      'Nothing was changed. Replace placeholders by your own images first, or name only the files to pin.',
+    ].join('\n'),
+  );
 }
 
 async function inspect(image) {
-  const { code, stdout, stderr } = await outputOf(['docker', 'buildx', 'imagetools', 'inspect', '--format', '{{json .Manifest}}', image]);
+  const { code, stdout, stderr } = await outputOf([
+    'docker',
+    'buildx',
+    'imagetools',
+    'inspect',
+    '--format',
+    '{{json .Manifest}}',
+    image,
+  ]);
   if (code !== 0) return { problem: stderr.trim().split('\n', 1)[0] || `docker ended with ${code}` };
   try {
     const { digest } = JSON.parse(stdout);
@@ -132,7 +162,8 @@ function pinned({ text, images }, digests) {
   let after = text;
   for (const { reference, start, name, tag } of [...images].sort((one, other) => other.start - one.start)) {
     const digest = digests.get(`${name}:${tag}`);
-    if (digest !== undefined) after = `${after.slice(0, start)}${name}:${tag}@${digest}${after.slice(start + reference.length)}`;
+    if (digest !== undefined)
+      after = `${after.slice(0, start)}${name}:${tag}@${digest}${after.slice(start + reference.length)}`;
   }
   return after;
 }

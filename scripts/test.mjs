@@ -62,7 +62,10 @@ async function runJest() {
   let ended = false;
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   const command = [process.execPath, jest, '--json', `--outputFile=${RESULTS}`, ...jestArguments];
-  const exit = run(command, { limitMs: isWhole ? JEST_LIMIT_MS.whole : JEST_LIMIT_MS.part, giveUp: tooLong.signal }).finally(() => (ended = true));
+  const exit = run(command, {
+    limitMs: isWhole ? JEST_LIMIT_MS.whole : JEST_LIMIT_MS.part,
+    giveUp: tooLong.signal,
+  }).finally(() => (ended = true));
   while (!ended) {
     await Promise.race([exit, delay(1_000, undefined, { ref: false })]);
     if (ended || (await readJson(RESULTS)) === undefined) continue;

@@ -58,18 +58,26 @@ export class EncryptionPlugin extends SimplePlugin {
     const configured = super.configureWorker(options);
     if (this.#parts.settings.plaintext === 'accept') return configured;
     const { interceptors } = configured;
-    return { ...configured, interceptors: { ...interceptors, activity: [refusingPlaintext(), ...(interceptors?.activity ?? [])] } };
+    return {
+      ...configured,
+      interceptors: { ...interceptors, activity: [refusingPlaintext(), ...(interceptors?.activity ?? [])] },
+    };
   }
 
   /** Failures that workflows throw are converted inside the bundle. */
   override configureBundler(options: BundleOptions): BundleOptions {
-    return { ...super.configureBundler(options), failureConverterPath: options.failureConverterPath ?? FAILURE_CONVERTER };
+    return {
+      ...super.configureBundler(options),
+      failureConverterPath: options.failureConverterPath ?? FAILURE_CONVERTER,
+    };
   }
 
   #encrypting(given: DataConverter = {}): DataConverter {
     const { payloadCodecs = [], failureConverterPath = FAILURE_CONVERTER } = given;
     // A plugin may be asked twice, by a connection and by its client.
-    const codecs = payloadCodecs.some((codec) => codec instanceof EncryptionCodec) ? payloadCodecs : [...payloadCodecs, this.#parts.codec];
+    const codecs = payloadCodecs.some((codec) => codec instanceof EncryptionCodec)
+      ? payloadCodecs
+      : [...payloadCodecs, this.#parts.codec];
     return { ...given, payloadCodecs: codecs, failureConverterPath };
   }
 }

@@ -23,9 +23,26 @@ export type { Settings } from './config/settings';
 export type { EncryptionSettings, PlaintextPolicy } from './config/encryption-settings';
 export type { SourceFactory } from './sources/open-source';
 export type { BadRow, GoodRow, RowsOptions, Source, SourcePosition, SourceRow } from './sources/source';
-export type { CallTimeouts, Effect, FieldPlace, HttpMethod, HttpTask, SensitiveField, Settle, TaskInput, TaskOutput } from './tasks/define';
+export type {
+  CallTimeouts,
+  Effect,
+  FieldPlace,
+  HttpMethod,
+  HttpTask,
+  SensitiveField,
+  Settle,
+  TaskInput,
+  TaskOutput,
+} from './tasks/define';
 export type { AuthMethod, ClientCredentials } from './tasks/client-credentials';
-export type { CredentialRule, ErrorRule, ErrorTaxonomy, ImportedService, RateLimit, ServiceDefinition } from './tasks/service';
+export type {
+  CredentialRule,
+  ErrorRule,
+  ErrorTaxonomy,
+  ImportedService,
+  RateLimit,
+  ServiceDefinition,
+} from './tasks/service';
 export type { AnswerForm, BodyForm, FieldWriting, FormFieldWriting, ValueWriting, WritingStyle } from './tasks/wire';
 export type { OpenApiTasks } from './openapi/tasks-from-openapi';
 export type { OpenApiFromTasksOptions } from './openapi/openapi-from-tasks';

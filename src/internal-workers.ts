@@ -33,14 +33,22 @@ export class InternalWorkers {
    * @param given.chunkSlots Chunks that this process runs at a time. Two have enough users to keep 64 calls busy; more would
    *   starve other workers.
    */
-  static async create(main: Worker, { activities, chunkSlots }: { activities: Record<string, unknown>; chunkSlots: number }): Promise<InternalWorkers> {
+  static async create(
+    main: Worker,
+    { activities, chunkSlots }: { activities: Record<string, unknown>; chunkSlots: number },
+  ): Promise<InternalWorkers> {
     const names = Object.keys(activities).filter((name) => name.startsWith('httpTasks.'));
-    const only = (chosen: readonly string[]) => Object.fromEntries(chosen.map((name) => [name, activities[name]])) as Activities;
+    const only = (chosen: readonly string[]) =>
+      Object.fromEntries(chosen.map((name) => [name, activities[name]])) as Activities;
     const chunks = names.filter((name) => CHUNK_ACTIVITIES.includes(name));
     const short = names.filter((name) => !CHUNK_ACTIVITIES.includes(name));
     const first = await Worker.create({ ...optionsBeside(main, 'short'), activities: only(short) });
     try {
-      const second = await Worker.create({ ...optionsBeside(main, 'chunks'), activities: only(chunks), maxConcurrentActivityTaskExecutions: chunkSlots });
+      const second = await Worker.create({
+        ...optionsBeside(main, 'chunks'),
+        activities: only(chunks),
+        maxConcurrentActivityTaskExecutions: chunkSlots,
+      });
       return new InternalWorkers(main, [first, second]);
     } catch (error) {
       await retireWorker(first).catch(() => undefined);
@@ -55,7 +63,8 @@ export class InternalWorkers {
    */
   async runBeside(run: () => Promise<void>): Promise<void> {
     let failed: { error: unknown } | undefined;
-    const noting = (running: Promise<void>): Promise<void> => running.catch((error: unknown) => void (failed ??= { error }));
+    const noting = (running: Promise<void>): Promise<void> =>
+      running.catch((error: unknown) => void (failed ??= { error }));
     const ended = new AbortController();
     const watching = this.#stopWithMain(ended.signal);
     const running = this.#workers.map((worker) => noting(worker.run()).then(() => this.#stop(this.#main)));
@@ -69,7 +78,9 @@ export class InternalWorkers {
 
   /** Frees those that have not run. */
   async discard(): Promise<void> {
-    await Promise.all(this.#workers.filter((worker) => worker.getState() === 'INITIALIZED').map((worker) => retireWorker(worker)));
+    await Promise.all(
+      this.#workers.filter((worker) => worker.getState() === 'INITIALIZED').map((worker) => retireWorker(worker)),
+    );
   }
 
   async #stopWithMain(ended: AbortSignal): Promise<void> {
@@ -102,7 +113,12 @@ export async function retireWorker(worker: Worker, run = (given: Worker): Promis
 /** What of the main worker's options holds for an internal one too. */
 function optionsBeside({ connection, options }: Worker, which: InternalQueue): WorkerOptions {
   const { namespace, identity, dataConverter, interceptors, buildId, workerDeploymentOptions } = options;
-  const { shutdownGraceTimeMs, shutdownForceTimeMs, maxHeartbeatThrottleIntervalMs, defaultHeartbeatThrottleIntervalMs } = options;
+  const {
+    shutdownGraceTimeMs,
+    shutdownForceTimeMs,
+    maxHeartbeatThrottleIntervalMs,
+    defaultHeartbeatThrottleIntervalMs,
+  } = options;
   return {
     ...(connection && { connection }),
     namespace,

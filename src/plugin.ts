@@ -150,7 +150,9 @@ export class HttpTasksPlugin extends SimplePlugin {
     // Its own internal workers come here when the connection brings the plugin.
     if (this.#internal.has(options.taskQueue)) return options;
     if (isInternalQueue(options.taskQueue)) {
-      throw new TypeError(`${this.name}: the task queue ${options.taskQueue} ends like the name of an internal queue. Choose another name.`);
+      throw new TypeError(
+        `${this.name}: the task queue ${options.taskQueue} ends like the name of an internal queue. Choose another name.`,
+      );
     }
     const { activities, nexusService } = this.#parts;
     const own = activitiesOf(options);
@@ -161,7 +163,11 @@ export class HttpTasksPlugin extends SimplePlugin {
       );
     }
     const bundle = bundleCodeOf(options);
-    if (bundle !== undefined && !isPrebuilt(options.workflowBundle)) checkBundle(this.#bundleRules(() => Runtime.instance().logger), bundle);
+    if (bundle !== undefined && !isPrebuilt(options.workflowBundle))
+      checkBundle(
+        this.#bundleRules(() => Runtime.instance().logger),
+        bundle,
+      );
     return super.configureWorker({
       ...options,
       ...(nexusService && { nexusServices: this.#beside(nexusService, options) }),
@@ -180,7 +186,13 @@ export class HttpTasksPlugin extends SimplePlugin {
 
   override configureBundler(options: BundleOptions): BundleOptions {
     const configured = super.configureBundler(options);
-    return { ...configured, webpackConfigHook: checkingTheBundle(this.#bundleRules(() => configured.logger), configured) };
+    return {
+      ...configured,
+      webpackConfigHook: checkingTheBundle(
+        this.#bundleRules(() => configured.logger),
+        configured,
+      ),
+    };
   }
 
   #bundleRules(logger: BundleRules['logger']): BundleRules {
@@ -194,7 +206,8 @@ export class HttpTasksPlugin extends SimplePlugin {
       await this.#serve(worker, next);
     } finally {
       // A worker that was refused has not run, and would keep its connection from being closed and its process from ending.
-      if (worker.getState() === 'INITIALIZED') await retireWorker(worker, next).catch((error: unknown) => this.#noteUnclosed(error));
+      if (worker.getState() === 'INITIALIZED')
+        await retireWorker(worker, next).catch((error: unknown) => this.#noteUnclosed(error));
     }
   }
 
@@ -228,7 +241,9 @@ export class HttpTasksPlugin extends SimplePlugin {
 
   #noteUnclosed(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
-    Runtime.instance().logger.warn(`While the worker ended, something could not be closed: ${why}`, { plugin: this.name });
+    Runtime.instance().logger.warn(`While the worker ended, something could not be closed: ${why}`, {
+      plugin: this.name,
+    });
   }
 
   /** Holds of 0.1.0 are hashes for one environment, which cannot be told from them: this worker may be in another one. */
@@ -238,13 +253,19 @@ export class HttpTasksPlugin extends SimplePlugin {
       const holds = await this.#parts.activities.countUnknownHolds();
       if (holds === 0) return;
       const which = holds === 1 ? '1 hold of this ledger covers' : `${holds} holds of this ledger cover`;
-      logger.warn(`${which} one unknown environment only (set by version 0.1.0), perhaps not this worker's. Set ${holds === 1 ? 'it' : 'them'} again: see http-tasks hold list.`, {
-        plugin: this.name,
-        holds,
-      });
+      logger.warn(
+        `${which} one unknown environment only (set by version 0.1.0), perhaps not this worker's. Set ${holds === 1 ? 'it' : 'them'} again: see http-tasks hold list.`,
+        {
+          plugin: this.name,
+          holds,
+        },
+      );
     } catch (error) {
       if (!(error instanceof LedgerUnavailableError)) throw error;
-      logger.warn('The ledger could not be asked for holds of version 0.1.0, which have to be set again; http-tasks hold list shows them.', { plugin: this.name });
+      logger.warn(
+        'The ledger could not be asked for holds of version 0.1.0, which have to be set again; http-tasks hold list shows them.',
+        { plugin: this.name },
+      );
     }
   }
 
@@ -264,7 +285,9 @@ export class HttpTasksPlugin extends SimplePlugin {
     try {
       if (!client) return;
       const inputs = exampleInputs();
-      const templates = await client.withDeadline(Date.now() + TEMPLATES_WITHIN_MS, () => makeStartTemplates(client, { taskQueue, inputs }));
+      const templates = await client.withDeadline(Date.now() + TEMPLATES_WITHIN_MS, () =>
+        makeStartTemplates(client, { taskQueue, inputs }),
+      );
       const { uiUrl } = this.#parts;
       if (uiUrl === undefined) return;
       for (const template of templates) {
@@ -273,7 +296,10 @@ export class HttpTasksPlugin extends SimplePlugin {
       }
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      logger.warn(`The examples for the Temporal UI's Start Workflow page could not be made (${why}); http-tasks links makes them later.`, { plugin: this.name });
+      logger.warn(
+        `The examples for the Temporal UI's Start Workflow page could not be made (${why}); http-tasks links makes them later.`,
+        { plugin: this.name },
+      );
     }
   }
 }
@@ -295,7 +321,10 @@ interface Parts {
 function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
   const { env = process.env, settings, tasks = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
   const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
-  const needed = [...CATALOGUE_SERVICES, ...servicesFor(tasks).filter(({ name }) => !CATALOGUE_SERVICES.some((own) => own.name === name))];
+  const needed = [
+    ...CATALOGUE_SERVICES,
+    ...servicesFor(tasks).filter(({ name }) => !CATALOGUE_SERVICES.some((own) => own.name === name)),
+  ];
   const given = settings ?? readSettings(env, needed);
   const read = { ...given, limits: withLimits(given.limits, options.limits) };
   const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
@@ -306,7 +335,9 @@ function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
     chunkSlots: read.limits.chunkSlots,
     uiUrl: read.ui,
     notes: settings ? undefined : { settings: read, services: services.map(({ name }) => name), misspelt },
-    keyLines: keyBindings(env, needed).filter(({ service }) => read.sender.services.has(service)).map(bindingLine),
+    keyLines: keyBindings(env, needed)
+      .filter(({ service }) => read.sender.services.has(service))
+      .map(bindingLine),
   };
 }
 
@@ -321,10 +352,13 @@ interface Notes {
 function noteSetup({ settings, services, misspelt }: Notes, { options }: Worker, plugin: string): void {
   const { taskQueue, loadedDataConverter, workflowsPath, workflowBundle } = options;
   const { logger } = Runtime.instance();
-  for (const { setting, message } of misspelt) logger.warn(`The environment variable ${setting} ${message}`, { plugin });
+  for (const { setting, message } of misspelt)
+    logger.warn(`The environment variable ${setting} ${message}`, { plugin });
   const codecs = loadedDataConverter.payloadCodecs;
   // The host decides whether payloads are encrypted, whatever the settings say.
-  const own = codecs.some((codec) => codec instanceof EncryptionCodec) ? {} : { encryption: codecs.length > 0 ? "by the host's own codec" : 'off' };
+  const own = codecs.some((codec) => codec instanceof EncryptionCodec)
+    ? {}
+    : { encryption: codecs.length > 0 ? "by the host's own codec" : 'off' };
   const workflows = workflowsPath !== undefined || workflowBundle !== undefined;
   logger.info(setupText(setupLine(settings, services, { taskQueue, workflows, ...own })), { plugin });
 }
@@ -332,7 +366,8 @@ function noteSetup({ settings, services, misspelt }: Notes, { options }: Worker,
 function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {
   return createNexusService({
     hasher: createSubjectHasher(ledger.subjectKey),
-    plaidEnvironment: sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment ?? 'sandbox',
+    plaidEnvironment:
+      sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment ?? 'sandbox',
     catalogue,
   });
 }

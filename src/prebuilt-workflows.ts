@@ -50,13 +50,16 @@ export async function readPrebuiltWorkflows(variant: WorkflowVariant, folder = F
   try {
     const { packages } = JSON.parse(await readFile(index, 'utf8')) as { packages: BundledPackage[] };
     const others = otherVersions(packages);
-    if (others.length > 0) return { why: `the workflow bundle of the package was made with other versions: ${others.join(', ')}` };
+    if (others.length > 0)
+      return { why: `the workflow bundle of the package was made with other versions: ${others.join(', ')}` };
     const code = await promisify(gunzip)(await readFile(join(folder, fileOf(variant))));
     const bundle = { code: code.toString('utf8') };
     READ.add(bundle);
     return { bundle };
   } catch (error) {
-    return { why: `the workflow bundle of the package cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    return {
+      why: `the workflow bundle of the package cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
 }
 
@@ -78,7 +81,8 @@ export async function makePrebuiltWorkflows(logger: Logger, folder = FOLDER): Pr
   for (const variant of VARIANTS) {
     const { code } = await bundleWorkflowCode({ ...bundleOptionsOf(variant), logger });
     const { portable, sources } = withPortableMap(code);
-    for (const { name, place } of sources.map(packageOf)) if (name !== undefined) packages.set(name, oneOf(name, place, packages.get(name)));
+    for (const { name, place } of sources.map(packageOf))
+      if (name !== undefined) packages.set(name, oneOf(name, place, packages.get(name)));
     await writeFile(join(folder, fileOf(variant)), await promisify(gzip)(portable, { level: 9 }));
   }
   // Its runtime and its replacements of modules are part of every bundle.
@@ -108,10 +112,16 @@ const MAP_BEFORE = '//# sourceMappingURL=data:application/json;charset=utf-8;bas
 function withPortableMap(code: string): { portable: string; sources: string[] } {
   const at = code.lastIndexOf(MAP_BEFORE);
   if (at === -1) throw new Error('The workflow bundle has no source map.');
-  const map = JSON.parse(Buffer.from(code.slice(at + MAP_BEFORE.length), 'base64').toString()) as { sources: string[]; sourcesContent?: string[] };
+  const map = JSON.parse(Buffer.from(code.slice(at + MAP_BEFORE.length), 'base64').toString()) as {
+    sources: string[];
+    sourcesContent?: string[];
+  };
   const { sources } = map;
   const kept = { ...map, sources: sources.map((source) => packageOf(source).shown), sourcesContent: undefined };
-  return { portable: `${code.slice(0, at)}${MAP_BEFORE}${Buffer.from(JSON.stringify(kept)).toString('base64')}`, sources };
+  return {
+    portable: `${code.slice(0, at)}${MAP_BEFORE}${Buffer.from(JSON.stringify(kept)).toString('base64')}`,
+    sources,
+  };
 }
 
 const MODULES = `${sep}node_modules${sep}`;
@@ -133,7 +143,8 @@ const OWN_NAME = 'temporal-http-tasks';
 
 function oneOf(name: string, place: string, before: string | undefined): string {
   const real = realpathSync(place);
-  if (before !== undefined && before !== real) throw new Error(`The workflow bundle contains ${name} twice; install one version of it.`);
+  if (before !== undefined && before !== real)
+    throw new Error(`The workflow bundle contains ${name} twice; install one version of it.`);
   return real;
 }
 
@@ -150,7 +161,8 @@ function indexOf(packages: ReadonlyMap<string, string>): BundledPackage[] {
       left.delete(name);
     }
   }
-  if (left.size > 0) throw new Error(`No package of the workflow bundle declares that it depends on ${[...left.keys()].join(', ')}.`);
+  if (left.size > 0)
+    throw new Error(`No package of the workflow bundle declares that it depends on ${[...left.keys()].join(', ')}.`);
   return index;
 }
 

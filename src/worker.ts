@@ -42,7 +42,12 @@ export interface HttpTasksWorkerOptions {
   worker?: Partial<
     Pick<
       WorkerOptions,
-      'identity' | 'maxConcurrentActivityTaskExecutions' | 'shutdownGraceTime' | 'shutdownForceTime' | 'workflowBundle' | 'workerDeploymentOptions'
+      | 'identity'
+      | 'maxConcurrentActivityTaskExecutions'
+      | 'shutdownGraceTime'
+      | 'shutdownForceTime'
+      | 'workflowBundle'
+      | 'workerDeploymentOptions'
     >
   >;
 }
@@ -53,12 +58,21 @@ export interface HttpTasksWorkerOptions {
  */
 export function createHttpTasksWorker({ onLedgerEvent, onReady, ...options }: HttpTasksWorkerOptions): Promise<Worker> {
   const { settings } = options;
-  return createWorkerAround(new HttpTasksPlugin({ settings, startTemplates: settings.startTemplates, onLedgerEvent, onReady }), options);
+  return createWorkerAround(
+    new HttpTasksPlugin({ settings, startTemplates: settings.startTemplates, onLedgerEvent, onReady }),
+    options,
+  );
 }
 
 async function createWorkerAround(
   plugin: HttpTasksPlugin,
-  { settings, connection, namespace = 'default', plugins = [], worker: more = {} }: Omit<HttpTasksWorkerOptions, 'onLedgerEvent' | 'onReady'>,
+  {
+    settings,
+    connection,
+    namespace = 'default',
+    plugins = [],
+    worker: more = {},
+  }: Omit<HttpTasksWorkerOptions, 'onLedgerEvent' | 'onReady'>,
 ): Promise<Worker> {
   return Worker.create({
     connection,
@@ -67,7 +81,11 @@ async function createWorkerAround(
     ...(more.workflowBundle ? {} : { workflowsPath: require.resolve('./workflow') }),
     shutdownForceTime: DEFAULT_SHUTDOWN_MS,
     ...more,
-    plugins: [plugin, ...(settings.encryption ? [new EncryptionPlugin({ settings: settings.encryption })] : []), ...plugins],
+    plugins: [
+      plugin,
+      ...(settings.encryption ? [new EncryptionPlugin({ settings: settings.encryption })] : []),
+      ...plugins,
+    ],
   });
 }
 
@@ -83,7 +101,10 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const { connectionOptions, namespace = 'default' } = readTemporalConnection(env);
   // It may be in Temporal's configuration file instead of the environment.
   const { apiKey } = connectionOptions;
-  const log = createWorkerLog({ settings, moreSecrets: [...environmentSecrets(env), ...(typeof apiKey === 'string' ? [apiKey] : [])] });
+  const log = createWorkerLog({
+    settings,
+    moreSecrets: [...environmentSecrets(env), ...(typeof apiKey === 'string' ? [apiKey] : [])],
+  });
   const stopping = new Stopping(own, log);
   const closing: Closing[] = [];
   let worker: Worker | undefined;
@@ -91,8 +112,19 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const onLedgerEvent = (event: LedgerEvent): void => log.info(event, 'ledger');
   const services = [...settings.sender.services.keys()];
   const temporal = `${connectionOptions.address} (${connectionOptions.tls ? 'TLS' : 'no TLS'})`;
-  log.info({ ...setupLine(settings, CATALOGUE_SERVICES.map(({ name }) => name)), temporal, namespace }, 'starting');
-  for (const { setting, message } of nearMisses(env, CATALOGUE_SERVICES)) log.warn({ setting }, `The environment variable ${setting} ${message}`);
+  log.info(
+    {
+      ...setupLine(
+        settings,
+        CATALOGUE_SERVICES.map(({ name }) => name),
+      ),
+      temporal,
+      namespace,
+    },
+    'starting',
+  );
+  for (const { setting, message } of nearMisses(env, CATALOGUE_SERVICES))
+    log.warn({ setting }, `The environment variable ${setting} ${message}`);
   const plugin = new HttpTasksPlugin({
     settings,
     startTemplates: settings.startTemplates,
@@ -106,9 +138,17 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   });
   try {
     // Before anything that may take its time, so that whoever started the process sees that it lives.
-    const health = own.health && (await HealthServer.listen(own.health, { '/healthz': () => readiness.alive(), '/readyz': () => readiness.ready() }));
+    const health =
+      own.health &&
+      (await HealthServer.listen(own.health, {
+        '/healthz': () => readiness.alive(),
+        '/readyz': () => readiness.ready(),
+      }));
     closing.push(() => health?.close());
-    const { bundle, why } = await readPrebuiltWorkflows({ encrypted: settings.encryption !== undefined, traced: own.tracing !== undefined });
+    const { bundle, why } = await readPrebuiltWorkflows({
+      encrypted: settings.encryption !== undefined,
+      traced: own.tracing !== undefined,
+    });
     if (why !== undefined) log.info({ why }, 'bundling the workflows, which takes some seconds');
     const tracing = own.tracing && (await startTracing(own.tracing, TRACE_INTERCEPTORS, log));
     closing.push(() => tracing?.stop());
@@ -123,7 +163,11 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
       connection,
       namespace,
       plugins: tracing ? [tracing.plugin] : [],
-      worker: { shutdownForceTime: own.shutdownMs, ...(bundle && { workflowBundle: bundle }), ...(own.deployment && { workerDeploymentOptions: versionOf(own.deployment) }) },
+      worker: {
+        shutdownForceTime: own.shutdownMs,
+        ...(bundle && { workflowBundle: bundle }),
+        ...(own.deployment && { workerDeploymentOptions: versionOf(own.deployment) }),
+      },
     });
     worker = await stopping.during(creating);
     await stopping.untilRunning(worker, worker.run());
@@ -154,7 +198,10 @@ async function connectInTime(options: TemporalConnection['connectionOptions']): 
   try {
     return await Promise.race([connecting, tooLate]);
   } catch (error) {
-    void connecting.then((late) => late.close(), () => undefined);
+    void connecting.then(
+      (late) => late.close(),
+      () => undefined,
+    );
     throw error;
   } finally {
     clearTimeout(timer);
@@ -163,14 +210,20 @@ async function connectInTime(options: TemporalConnection['connectionOptions']): 
 
 /** The SDK finds out only after the workflows are bundled. A server that does not let this process ask decides later. */
 async function refuseUnknownNamespace(connection: NativeConnection, namespace: string): Promise<void> {
-  const asked = connection.withDeadline(Date.now() + CONNECT_MS, () => connection.workflowService.describeNamespace({ namespace }));
+  const asked = connection.withDeadline(Date.now() + CONNECT_MS, () =>
+    connection.workflowService.describeNamespace({ namespace }),
+  );
   await asked.catch((error: unknown) => {
-    if (isGrpcServiceError(error) && Number(error.code) === GRPC_NOT_FOUND) throw new TransportError(`Namespace ${namespace} not found`);
+    if (isGrpcServiceError(error) && Number(error.code) === GRPC_NOT_FOUND)
+      throw new TransportError(`Namespace ${namespace} not found`);
   });
 }
 
 /** Opens the ledger once before the workflows are bundled, which takes several seconds, so that a wrong setting is known at once. */
-async function tryLedger({ ledger: { url, subjectKey, plaintextAllowed } }: Settings, onEvent: (event: LedgerEvent) => void): Promise<void> {
+async function tryLedger(
+  { ledger: { url, subjectKey, plaintextAllowed } }: Settings,
+  onEvent: (event: LedgerEvent) => void,
+): Promise<void> {
   const ledger = await openLedger({ url, subjectKey, plaintextAllowed, onEvent });
   await ledger.close();
 }
@@ -250,8 +303,13 @@ class Stopping {
 
 /** What kept a worker from polling, for the person who started it, and the exit code: 2 where a setting is wrong. */
 function startupProblem(error: unknown): { message: string; exitCode: 1 | 2 } {
-  if (error instanceof SettingsError || error instanceof LedgerSettingError) return { message: error.message, exitCode: 2 };
-  if (error instanceof TransportError) return { message: `TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS: the Temporal server cannot be used: ${error.message}`, exitCode: 1 };
+  if (error instanceof SettingsError || error instanceof LedgerSettingError)
+    return { message: error.message, exitCode: 2 };
+  if (error instanceof TransportError)
+    return {
+      message: `TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TLS: the Temporal server cannot be used: ${error.message}`,
+      exitCode: 1,
+    };
   return { message: error instanceof LedgerUnavailableError ? error.message : String(error), exitCode: 1 };
 }
 

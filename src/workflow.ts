@@ -10,7 +10,13 @@ export { httpTask } from './workflows/http-task';
 export { pollHttpTask } from './workflows/poll-http-task';
 export { httpTasksWorkflows } from './workflows/package-workflows';
 export { compensationsQuery, progressQuery, receiptsQuery } from './workflows/queries';
-export { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from './workflows/sweep/handlers';
+export {
+  approveUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  setRateUpdate,
+  sweepProgressQuery,
+} from './workflows/sweep/handlers';
 export { taskFailureOf } from './workflows/failure-of';
 export { offboardingFailureOf } from './workflows/offboarding-failure';
 export { batch, http, plaid } from './tasks/catalogue';

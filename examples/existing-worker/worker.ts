@@ -5,7 +5,10 @@ import * as activities from './activities';
 /** A worker as it was before, with one more line: the plugin. Settings come from the environment unless given. */
 export async function createAccountsWorker(
   connection: NativeConnection,
-  { taskQueue = 'accounts', env = process.env }: { taskQueue?: string; env?: Readonly<Record<string, string | undefined>> } = {},
+  {
+    taskQueue = 'accounts',
+    env = process.env,
+  }: { taskQueue?: string; env?: Readonly<Record<string, string | undefined>> } = {},
 ): Promise<Worker> {
   return Worker.create({
     connection,

@@ -10,12 +10,19 @@ const { closeAccountRecord } = proxyActivities<typeof activities>({ startToClose
 
 /** A single HTTP call from a workflow of your own: typed, retried by Temporal, recorded in the ledger. */
 export async function disconnectBank(request: { plaidUserId: string; itemId: string }): Promise<string> {
-  const { request_id } = await httpTask(plaid.userItemsRemove)({ user_id: request.plaidUserId, item_ids: [request.itemId] });
+  const { request_id } = await httpTask(plaid.userItemsRemove)({
+    user_id: request.plaidUserId,
+    item_ids: [request.itemId],
+  });
   return request_id;
 }
 
 /** Off-boards the user as a child workflow, then goes on with what your own system has to do. */
-export async function closeAccount(account: { accountId: string; plaidUserId: string; batchUserId: string }): Promise<string> {
+export async function closeAccount(account: {
+  accountId: string;
+  plaidUserId: string;
+  batchUserId: string;
+}): Promise<string> {
   const { accountId, plaidUserId, batchUserId } = account;
   const { status } = await executeChild<typeof offboardUser>('offboardUser', {
     workflowId: `offboard-account-${accountId}`,

@@ -12,7 +12,9 @@ export const ticketDesk = defineService({
   credentials: [{ setting: 'DESK_API_KEY', in: 'header', name: 'x-desk-key' }],
   errors: {
     fields: { code: 'error', requestId: 'trace' },
-    rules: [{ code: 'ticket_closed', failure: 'Task.Rejected', advice: 'Open the ticket again before you comment on it.' }],
+    rules: [
+      { code: 'ticket_closed', failure: 'Task.Rejected', advice: 'Open the ticket again before you comment on it.' },
+    ],
   },
 });
 

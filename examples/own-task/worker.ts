@@ -6,7 +6,10 @@ import { ticketCreate, ticketGet } from './tickets';
 /** A worker that runs the tasks of the ticket desk beside the catalogue's. It needs `DESK_API_KEY` too, and says so. */
 export async function createDeskWorker(
   connection: NativeConnection,
-  { taskQueue = 'desk', env = process.env }: { taskQueue?: string; env?: Readonly<Record<string, string | undefined>> } = {},
+  {
+    taskQueue = 'desk',
+    env = process.env,
+  }: { taskQueue?: string; env?: Readonly<Record<string, string | undefined>> } = {},
 ): Promise<Worker> {
   return Worker.create({
     connection,

@@ -71,7 +71,12 @@ export class Document {
       const keys = new Set([...own, ...Object.keys(behind?.value ?? {}).filter((key) => METHODS.includes(key))]);
       return [...keys].map((method) => {
         const from = own.includes(method) ? entry : behind;
-        return { path, method, pathItems: behind?.value === entry.value ? [entry] : [entry, ...(behind ? [behind] : [])], node: this.target({ url: from.url, value: from.value[method] }) };
+        return {
+          path,
+          method,
+          pathItems: behind?.value === entry.value ? [entry] : [entry, ...(behind ? [behind] : [])],
+          node: this.target({ url: from.url, value: from.value[method] }),
+        };
       });
     });
   }

@@ -26,9 +26,13 @@ const result = { checked: 0, invalid: 0, unchecked: 0, additional: 0, refused: [
 
 for (const operation of document.operations()) {
   const found = byRoute.get(`${operation.method.toUpperCase()} ${operation.path.split('#')[0]}`) ?? [];
-  const task = found.length === 1 ? found[0] : found.find(({ operation: name }) => name === operation.node?.value?.operationId);
+  const task =
+    found.length === 1 ? found[0] : found.find(({ operation: name }) => name === operation.node?.value?.operationId);
   if (!task) continue;
-  for (const { place, schema, value, inputOf, isOfParameter } of [...bodyExamples(operation, task), ...parameterExamples(operation, task)]) {
+  for (const { place, schema, value, inputOf, isOfParameter } of [
+    ...bodyExamples(operation, task),
+    ...parameterExamples(operation, task),
+  ]) {
     compare(task, place, schema, value, inputOf(value), isOfParameter);
   }
 }
@@ -49,7 +53,15 @@ function compare(task, place, schema, value, input, isOfParameter) {
   result.checked += 1;
   const problems = problemsOf(task, input, isOfParameter);
   const wrong = problems.filter(({ field, message }) => message !== UNKNOWN_FIELD || isKnown(schema, field, task));
-  if (wrong.length > 0) result.refused.push({ operation: task.operation, place, reason: wrong.map(({ field, message }) => `${field}: ${message}`).slice(0, 4).join('; ') });
+  if (wrong.length > 0)
+    result.refused.push({
+      operation: task.operation,
+      place,
+      reason: wrong
+        .map(({ field, message }) => `${field}: ${message}`)
+        .slice(0, 4)
+        .join('; '),
+    });
   else if (problems.length > 0) result.additional += 1;
 }
 
@@ -88,22 +100,36 @@ function* bodyExamples({ node }, task) {
     const inputOf = (value) => {
       const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
       // A field of the body that is one of the keys is put in when the call is sent; one with a parameter's name is none of the body's.
-      const isGiven = (name) => !keys.some((key) => key.endsWith(bare(name))) && (whole !== undefined || (task.places[name] ?? 'body') === 'body');
+      const isGiven = (name) =>
+        !keys.some((key) => key.endsWith(bare(name))) &&
+        (whole !== undefined || (task.places[name] ?? 'body') === 'body');
       const given = isObject ? Object.fromEntries(Object.entries(value).filter(([name]) => isGiven(name))) : value;
       return whole === undefined ? given : { [whole]: given };
     };
-    for (const { place, value } of examplesOf(content, schema)) yield { place: `body, ${place}`, schema, value, inputOf };
+    for (const { place, value } of examplesOf(content, schema))
+      yield { place: `body, ${place}`, schema, value, inputOf };
   }
 }
 
 function* parameterExamples({ node, pathItems }, task) {
-  const listed = [...pathItems, node].flatMap((owner) => document.entries(document.at(owner, 'parameters')).map(([, entry]) => document.target(entry)));
+  const listed = [...pathItems, node].flatMap((owner) =>
+    document.entries(document.at(owner, 'parameters')).map(([, entry]) => document.target(entry)),
+  );
   for (const parameter of listed) {
     const { name, in: where, schema } = parameter?.value ?? {};
-    const field = [name, `${name}In${String(where).charAt(0).toUpperCase()}${String(where).slice(1)}`].find((one) => task.places[one] === where);
+    const field = [name, `${name}In${String(where).charAt(0).toUpperCase()}${String(where).slice(1)}`].find(
+      (one) => task.places[one] === where,
+    );
     if (field === undefined || schema === undefined) continue;
     const node = { url: parameter.url, value: schema };
-    for (const { place, value } of examplesOf(parameter, node)) yield { place: `${where} ${name}, ${place}`, schema: node, value, inputOf: (one) => ({ [field]: one }), isOfParameter: true };
+    for (const { place, value } of examplesOf(parameter, node))
+      yield {
+        place: `${where} ${name}, ${place}`,
+        schema: node,
+        value,
+        inputOf: (one) => ({ [field]: one }),
+        isOfParameter: true,
+      };
   }
 }
 
@@ -112,7 +138,8 @@ function bare(name) {
 }
 
 function* examplesOf(owner, schema) {
-  if ('example' in owner.value) yield { place: 'example', value: document.at(owner, 'example')?.value ?? owner.value.example };
+  if ('example' in owner.value)
+    yield { place: 'example', value: document.at(owner, 'example')?.value ?? owner.value.example };
   for (const [name, entry] of document.entries(document.at(owner, 'examples'))) {
     const value = document.target(entry)?.value?.value;
     if (value !== undefined) yield { place: `examples ${name}`, value };
@@ -120,5 +147,6 @@ function* examplesOf(owner, schema) {
   const target = document.target(schema)?.value;
   if (typeof target !== 'object' || target === null) return;
   if ('example' in target) yield { place: 'schema example', value: target.example };
-  if (Array.isArray(target.examples)) for (const [place, value] of target.examples.entries()) yield { place: `schema example ${place}`, value };
+  if (Array.isArray(target.examples))
+    for (const [place, value] of target.examples.entries()) yield { place: `schema example ${place}`, value };
 }

@@ -4,10 +4,44 @@ import addFormats from 'ajv-formats';
 
 const LISTS = ['allOf', 'anyOf', 'oneOf', 'prefixItems'];
 const MAPS = ['properties', 'patternProperties', 'dependentSchemas'];
-const SINGLE = ['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains', 'propertyNames', 'unevaluatedItems', 'unevaluatedProperties'];
+const SINGLE = [
+  'items',
+  'additionalProperties',
+  'not',
+  'if',
+  'then',
+  'else',
+  'contains',
+  'propertyNames',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+];
 const PLAIN = [
-  ...['type', 'enum', 'const', 'required', 'format', 'pattern', 'minLength', 'maxLength', 'minItems', 'maxItems', 'uniqueItems'],
-  ...['minProperties', 'maxProperties', 'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'dependentRequired', 'minContains', 'maxContains'],
+  ...[
+    'type',
+    'enum',
+    'const',
+    'required',
+    'format',
+    'pattern',
+    'minLength',
+    'maxLength',
+    'minItems',
+    'maxItems',
+    'uniqueItems',
+  ],
+  ...[
+    'minProperties',
+    'maxProperties',
+    'minimum',
+    'maximum',
+    'exclusiveMinimum',
+    'exclusiveMaximum',
+    'multipleOf',
+    'dependentRequired',
+    'minContains',
+    'maxContains',
+  ],
 ];
 
 /** Validates values by the schemas of a document. */
@@ -47,12 +81,22 @@ export class Schemas {
     if (typeof value.$ref === 'string' && this.#isOld) return this.#nullable(value, this.#reference(node));
     const schema = typeof value.$ref === 'string' ? { allOf: [this.#reference(node)] } : {};
     for (const key of PLAIN) if (key in value) schema[key] = value[key];
-    for (const key of LISTS) if (Array.isArray(value[key])) schema[key] = [...(schema[key] ?? []), ...value[key].map(own)];
-    for (const key of MAPS) if (typeof value[key] === 'object' && value[key] !== null) schema[key] = Object.fromEntries(Object.entries(value[key]).map(([name, inner]) => [name, own(inner)]));
-    for (const key of SINGLE) if (key in value && !(key === 'items' && Array.isArray(value[key]))) schema[key] = own(value[key]);
-    if (Array.isArray(schema.required)) schema.required = schema.required.filter((name) => !this.#isAnswered({ url: node.url, value: value.properties?.[name] }));
+    for (const key of LISTS)
+      if (Array.isArray(value[key])) schema[key] = [...(schema[key] ?? []), ...value[key].map(own)];
+    for (const key of MAPS)
+      if (typeof value[key] === 'object' && value[key] !== null)
+        schema[key] = Object.fromEntries(Object.entries(value[key]).map(([name, inner]) => [name, own(inner)]));
+    for (const key of SINGLE)
+      if (key in value && !(key === 'items' && Array.isArray(value[key]))) schema[key] = own(value[key]);
+    if (Array.isArray(schema.required))
+      schema.required = schema.required.filter(
+        (name) => !this.#isAnswered({ url: node.url, value: value.properties?.[name] }),
+      );
     if (!this.#isOld) return schema;
-    for (const [exclusive, inclusive] of [['exclusiveMinimum', 'minimum'], ['exclusiveMaximum', 'maximum']]) {
+    for (const [exclusive, inclusive] of [
+      ['exclusiveMinimum', 'minimum'],
+      ['exclusiveMaximum', 'maximum'],
+    ]) {
       if (typeof schema[exclusive] !== 'boolean') continue;
       if (schema[exclusive]) {
         schema[exclusive] = schema[inclusive];
@@ -63,7 +107,9 @@ export class Schemas {
   }
 
   #nullable(value, schema) {
-    return value.nullable === true && !(Array.isArray(value.enum) && !value.enum.includes(null)) ? { anyOf: [schema, { type: 'null' }] } : schema;
+    return value.nullable === true && !(Array.isArray(value.enum) && !value.enum.includes(null))
+      ? { anyOf: [schema, { type: 'null' }] }
+      : schema;
   }
 
   #isAnswered(node) {
@@ -77,8 +123,13 @@ export class Schemas {
       const next = level.flatMap(({ url, value }) => {
         const named = value.properties?.[key];
         const item = /^\d+$/.test(key) ? (value.prefixItems?.[key] ?? value.items) : undefined;
-        const others = place < path.length - 1 && typeof value.additionalProperties === 'object' ? value.additionalProperties : undefined;
-        return [named, item, others].flatMap((inner) => (typeof inner === 'object' && inner !== null ? [{ url, value: inner }] : []));
+        const others =
+          place < path.length - 1 && typeof value.additionalProperties === 'object'
+            ? value.additionalProperties
+            : undefined;
+        return [named, item, others].flatMap((inner) =>
+          typeof inner === 'object' && inner !== null ? [{ url, value: inner }] : [],
+        );
       });
       if (next.length === 0) return false;
       level = this.#parts(next);
@@ -95,7 +146,9 @@ export class Schemas {
       seen.add(node.value);
       parts.push(node);
       if (typeof node.value.$ref === 'string') waiting.push(...[this.#document.target(node) ?? []].flat());
-      for (const key of LISTS.slice(0, 3)) for (const value of Array.isArray(node.value[key]) ? node.value[key] : []) waiting.push({ url: node.url, value });
+      for (const key of LISTS.slice(0, 3))
+        for (const value of Array.isArray(node.value[key]) ? node.value[key] : [])
+          waiting.push({ url: node.url, value });
     }
     return parts;
   }

@@ -60,14 +60,18 @@ export class ServerCallers implements Callers {
   }
 }
 
-async function ask(namespace: string, { workflowId, runId }: { workflowId: string; runId: string }): Promise<CallingRun | undefined> {
+async function ask(
+  namespace: string,
+  { workflowId, runId }: { workflowId: string; runId: string },
+): Promise<CallingRun | undefined> {
   const { client } = Context.current();
   try {
     const { workflowExecutionInfo: info } = await client.connection.withDeadline(Date.now() + ASK_WITHIN_MS, () =>
       client.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId, runId } }),
     );
     const { type, taskQueue, firstRunId, parentExecution: parent } = info ?? {};
-    if (!type?.name || !taskQueue || !firstRunId) throw notAsked('does not say which run calls; temporal-http-tasks needs a server that reports the first run');
+    if (!type?.name || !taskQueue || !firstRunId)
+      throw notAsked('does not say which run calls; temporal-http-tasks needs a server that reports the first run');
     return {
       workflowId,
       runId,
@@ -118,7 +122,9 @@ export async function requireRunOf(callers: Callers, workflow: OwnWorkflow): Pro
   const run = await ownRun(callers);
   if (run?.workflowType === workflow) return run;
   const { activityType, taskQueue } = Context.current().info;
-  throw notServed(`${activityType} serves runs of ${workflow} on the task queue ${baseQueueOf(taskQueue)} only. Start ${workflow} instead.`);
+  throw notServed(
+    `${activityType} serves runs of ${workflow} on the task queue ${baseQueueOf(taskQueue)} only. Start ${workflow} instead.`,
+  );
 }
 
 /**
@@ -147,13 +153,22 @@ export async function requireChildOfSweep(
   const child = await requireRunOf(callers, 'offboardUser');
   const parent = child.parent && (await callers.describe(child.parent));
   if (!parent || parent.workflowType !== 'offboardUsers' || parent.taskQueue !== child.taskQueue) {
-    throw notServed('user.sweepId: only a sweep starts runs for its users. Start offboardUser with the IDs of the user.', 'user.sweepId');
+    throw notServed(
+      'user.sweepId: only a sweep starts runs for its users. Start offboardUser with the IDs of the user.',
+      'user.sweepId',
+    );
   }
   const sweep = requireClaimedBy(parent, await retryable(() => sweeps.read(sweepId)), sweepId);
   const { needsApproval, approvedAt, maxUsers, total, endedAt } = sweep;
-  const barred = (needsApproval && approvedAt === undefined) || endedAt !== undefined || (maxUsers !== undefined && total > maxUsers);
+  const barred =
+    (needsApproval && approvedAt === undefined) ||
+    endedAt !== undefined ||
+    (maxUsers !== undefined && total > maxUsers);
   if (!barred && (await retryable(() => sweeps.isOpen(target)))) return sweep;
-  throw notServed(`user.seq: the sweep ${sweepId} has not opened the user ${target.seq}; nothing was sent.`, 'user.seq');
+  throw notServed(
+    `user.seq: the sweep ${sweepId} has not opened the user ${target.seq}; nothing was sent.`,
+    'user.seq',
+  );
 }
 
 function requireClaimedBy({ firstRunId }: CallingRun, sweep: SweepRow | undefined, sweepId: string): SweepRow {

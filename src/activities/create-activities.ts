@@ -67,8 +67,12 @@ export function createHttpTaskActivities(given: {
     return { ...opened, sweeps: observeSweeps(opened.sweeps, metrics) };
   });
   const watch = new LedgerWatch(ledger.rates, metrics);
-  const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap((holder) => holder?.secretValues() ?? []);
-  const connections = new RenewedSender(() => createTaskSender(settings.sender, { moreSecrets, connectionsPerOrigin: settings.limits.connectionsPerOrigin }));
+  const moreSecrets = [settings.ledger, settings.sources, settings.encryption].flatMap(
+    (holder) => holder?.secretValues() ?? [],
+  );
+  const connections = new RenewedSender(() =>
+    createTaskSender(settings.sender, { moreSecrets, connectionsPerOrigin: settings.limits.connectionsPerOrigin }),
+  );
   const sender = observeSender(connections, metrics);
   const documentedLimit = documentedLimits(catalogue.tasks.map(({ service }) => service));
   const budgets = observeBudgets(createCallBudgets({ rates: ledger.rates, documentedLimit }), metrics);
@@ -134,7 +138,12 @@ export function createHttpTaskActivities(given: {
         if (workers > 0) return;
         let failed: { error: unknown } | undefined;
         // One that cannot be closed keeps none of the others open. Budgets hear of refusals until the last call has ended.
-        for (const end of [() => connections.close(), () => budgets.close(), () => watch.stop(), () => ledger.close()]) {
+        for (const end of [
+          () => connections.close(),
+          () => budgets.close(),
+          () => watch.stop(),
+          () => ledger.close(),
+        ]) {
           await end().catch((error: unknown) => (failed ??= { error }));
         }
         metrics.stop();

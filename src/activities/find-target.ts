@@ -17,7 +17,10 @@ export async function findTarget(sweeps: Pick<SweepLedger, 'readUser'>, target: 
   throw refusal('user.seq', `the sweep has no user ${target.seq} whose ids are still in the ledger`);
 }
 
-async function readTarget(sweeps: Pick<SweepLedger, 'readUser'>, target: TargetReference): Promise<TargetRow | undefined> {
+async function readTarget(
+  sweeps: Pick<SweepLedger, 'readUser'>,
+  target: TargetReference,
+): Promise<TargetRow | undefined> {
   try {
     return await sweeps.readUser(target);
   } catch (error) {

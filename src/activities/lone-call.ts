@@ -26,7 +26,15 @@ export async function runLoneCall(
   input: unknown,
   { runId, signal }: { runId: string; signal?: AbortSignal },
 ): Promise<TaskAnswer> {
-  const run = { workflowId: '', runId, activityId: `call-${runId}`, attempt: 1, step: task.name, holdSubjects: [], signal };
+  const run = {
+    workflowId: '',
+    runId,
+    activityId: `call-${runId}`,
+    attempt: 1,
+    step: task.name,
+    holdSubjects: [],
+    signal,
+  };
   const budgets = createCallBudgets({ rates: ledger.rates, documentedLimit: documentedLimits([task.service]) });
   try {
     return await runTask({ sender, ledger, hasher, budgets, allowSensitive: new Set() }, task, input, run);

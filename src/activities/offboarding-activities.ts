@@ -63,7 +63,8 @@ async function recordEnd({ ledger, callers }: OffboardingDependencies, end: Reco
 async function callsOf(ledger: OpenedLedger, callers: Callers, run: CallingRun, end: RecordEnd): Promise<Receipt[]> {
   const { workflowId, runId, firstRunId } = run;
   const own = await ledger.readReceipts({ workflowId, runId });
-  if (firstRunId === runId || notBorneOut(end.steps, own, { someItems: end.someItems ?? true }).length === 0) return own;
+  if (firstRunId === runId || notBorneOut(end.steps, own, { someItems: end.someItems ?? true }).length === 0)
+    return own;
   const all = await ledger.readReceipts({ workflowId });
   const same = new Set([runId]);
   for (const other of new Set(all.map((receipt) => receipt.runId))) {
@@ -78,7 +79,12 @@ function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
   for (const receipt of receipts) {
     const intent = open.get(receipt.step);
     if (receipt.phase === 'intent') open.set(receipt.step, receipt);
-    else if (intent?.activityId === receipt.activityId && intent.attempt === receipt.attempt && receipt.outcome !== 'unknown') open.delete(receipt.step);
+    else if (
+      intent?.activityId === receipt.activityId &&
+      intent.attempt === receipt.attempt &&
+      receipt.outcome !== 'unknown'
+    )
+      open.delete(receipt.step);
   }
   return [...open.keys()];
 }
@@ -95,7 +101,8 @@ async function prepare(
   const { compensation } = given;
   const usesBatch = given.usesBatch && user.batchUserId !== undefined;
   const usesPlaid = user.plaidUserId !== undefined || user.plaidUserToken !== undefined;
-  if (usesPlaid) requireService(services, 'plaid', user.plaidUserId === undefined ? 'user.plaidUserToken' : 'user.plaidUserId');
+  if (usesPlaid)
+    requireService(services, 'plaid', user.plaidUserId === undefined ? 'user.plaidUserToken' : 'user.plaidUserId');
   if (usesBatch) requireService(services, 'batch', 'user.batchUserId');
   if (compensation) refuseUnsendable(catalogue, sender, compensation);
   const environment = services.get('plaid')?.environment ?? 'default';
@@ -104,7 +111,11 @@ async function prepare(
   const atBatch = userSubjects({ batchUserId }, environment, hasher);
   const subjects = [...atPlaid, ...atBatch];
   return retryable(async () => {
-    const [held, plaid, batch] = await Promise.all([ledger.isHeld(subjects), ledger.readHistory(atPlaid), ledger.readHistory(atBatch)]);
+    const [held, plaid, batch] = await Promise.all([
+      ledger.isHeld(subjects),
+      ledger.readHistory(atPlaid),
+      ledger.readHistory(atBatch),
+    ]);
     const seen = new Set(plaid.items);
     return {
       subject: subjects[0] ?? '',
@@ -113,7 +124,10 @@ async function prepare(
       environment: usesPlaid ? environment : 'default',
       batchApps: [...(services.get('batch')?.keySlots ?? [])],
       // An id at one provider says nothing about the id at the other that came with it: that one may be mistyped now.
-      knownSteps: [...plaid.steps.filter((step) => step.startsWith('plaid.')), ...batch.steps.filter((step) => step.startsWith('batch.'))],
+      knownSteps: [
+        ...plaid.steps.filter((step) => step.startsWith('plaid.')),
+        ...batch.steps.filter((step) => step.startsWith('batch.')),
+      ],
       hadItems: plaid.items.length > 0,
       knownItems: itemIds.flatMap((id, index) => (seen.has(hasher.item('plaid', environment, id)) ? [index] : [])),
       ...(target && { target: withoutIds(target) }),
@@ -122,7 +136,11 @@ async function prepare(
   });
 }
 
-async function targetOf(ledger: OpenedLedger, callers: Callers, { sweepId, seq }: PrepareOffboarding['user']): Promise<TargetUser | undefined> {
+async function targetOf(
+  ledger: OpenedLedger,
+  callers: Callers,
+  { sweepId, seq }: PrepareOffboarding['user'],
+): Promise<TargetUser | undefined> {
   if (sweepId === undefined || seq === undefined) {
     await requireRunOf(callers, 'offboardUser');
     return undefined;
@@ -144,11 +162,22 @@ function checkTask(catalogue: Catalogue, name: string, input: unknown): void {
   try {
     parseInput(name, task.input, input);
   } catch (error) {
-    if (error instanceof InvalidInputError) throw refusal(error.field ? `input.${error.field}` : 'input', error.message);
+    if (error instanceof InvalidInputError)
+      throw refusal(error.field ? `input.${error.field}` : 'input', error.message);
     throw error;
   }
 }
 
 function settledStep({ step, task, outcome, reason, requestId, token, failure }: StepResult): SettledStep {
-  return { step, task, outcome, reason, requestId, token, failureType: failure?.type, status: failure?.status, code: failure?.code };
+  return {
+    step,
+    task,
+    outcome,
+    reason,
+    requestId,
+    token,
+    failureType: failure?.type,
+    status: failure?.status,
+    code: failure?.code,
+  };
 }

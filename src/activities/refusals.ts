@@ -19,7 +19,10 @@ export function refusal(field: string, problem: string): ApplicationFailure {
 /** @throws ApplicationFailure `Task.InvalidInput` when this worker has no keys for the service that the field needs. */
 export function requireService(services: ReadonlyMap<string, unknown>, service: string, field: string): void {
   if (services.has(service)) return;
-  throw refusal(field, `needs ${service}, for which this worker has no keys; add it to HTTP_TASKS_SERVICES and set its keys`);
+  throw refusal(
+    field,
+    `needs ${service}, for which this worker has no keys; add it to HTTP_TASKS_SERVICES and set its keys`,
+  );
 }
 
 /**
@@ -27,7 +30,11 @@ export function requireService(services: ReadonlyMap<string, unknown>, service: 
  *
  * @throws ApplicationFailure `Task.InvalidInput`, field `compensation.task` or `compensation.input…`.
  */
-export function refuseUnsendable(catalogue: Catalogue, sender: TaskSender, { task: name, input }: { task: string; input?: unknown }): void {
+export function refuseUnsendable(
+  catalogue: Catalogue,
+  sender: TaskSender,
+  { task: name, input }: { task: string; input?: unknown },
+): void {
   const task = catalogue.find(name);
   if (!task) throw refusal('compensation.task', unknownTask(catalogue, name));
   try {
@@ -47,7 +54,10 @@ export function refuseUnsendable(catalogue: Catalogue, sender: TaskSender, { tas
  * @param allowed Fields in which the operator accepts a token in plain text.
  * @throws ApplicationFailure `Task.InvalidInput`, naming the first token.
  */
-export async function refuseTokens(users: Iterable<readonly [path: string, user: TokenHolder]>, allowed: ReadonlySet<string>): Promise<void> {
+export async function refuseTokens(
+  users: Iterable<readonly [path: string, user: TokenHolder]>,
+  allowed: ReadonlySet<string>,
+): Promise<void> {
   for (const [path, user] of users) {
     const field = tokenFieldOf(user, allowed);
     if (field === undefined) continue;

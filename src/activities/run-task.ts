@@ -3,7 +3,15 @@ import { isStoredEncrypted } from '../codec/stored-input';
 import type { TaskAnswer } from '../http/read-answer';
 import type { TaskSender } from '../http/send-task';
 import type { PreparedRequest } from '../http/prepared-request';
-import { held, invalidInput, ledgerUnavailable, outcomeNotRecorded, outcomeUnknown, perhapsDoneBefore, stopped } from '../http/to-failure';
+import {
+  held,
+  invalidInput,
+  ledgerUnavailable,
+  outcomeNotRecorded,
+  outcomeUnknown,
+  perhapsDoneBefore,
+  stopped,
+} from '../http/to-failure';
 import { LedgerUnavailableError } from '../ledger/ledger';
 import type { CallKey, CallOutcome, Ledger } from '../ledger/ledger';
 import type { SubjectHasher } from '../ledger/subject';
@@ -55,18 +63,30 @@ const INTENT_HOLDS_MS = 5_000;
  * @throws ApplicationFailure with a `Task.*` type.
  * @throws CancelledFailure when a read was aborted, or any call before it was sent.
  */
-export async function runTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, run: TaskRun): Promise<TaskAnswer> {
+export async function runTask(
+  dependencies: TaskDependencies,
+  task: HttpTask,
+  input: unknown,
+  run: TaskRun,
+): Promise<TaskAnswer> {
   const { sender, ledger, allowSensitive } = dependencies;
   if (run.inHistory) await refuseTokens(task, run.inHistory.input, allowSensitive);
   const prepared = sender.prepare(task, input);
   try {
     return await attemptTask(dependencies, task, input, { prepared, run });
   } catch (error) {
-    throw prepared.effect === 'repeatSafe' && (await mayBeDoneBefore(ledger, run, error)) ? perhapsDoneBefore(error as ApplicationFailure) : error;
+    throw prepared.effect === 'repeatSafe' && (await mayBeDoneBefore(ledger, run, error))
+      ? perhapsDoneBefore(error as ApplicationFailure)
+      : error;
   }
 }
 
-async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input: unknown, { prepared, run }: { prepared: PreparedRequest; run: TaskRun }): Promise<TaskAnswer> {
+async function attemptTask(
+  dependencies: TaskDependencies,
+  task: HttpTask,
+  input: unknown,
+  { prepared, run }: { prepared: PreparedRequest; run: TaskRun },
+): Promise<TaskAnswer> {
   const { sender, ledger, budgets } = dependencies;
   const call = describeCall(dependencies, task, input, prepared, run);
   const liveCall = new LiveCall(budgets, task, prepared, run.sweep);
@@ -78,12 +98,18 @@ async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input
 
   let answer: TaskAnswer;
   try {
-    answer = await sender.send(task, input, { prepared, signal: run.signal, notSentAfterMs: intendedAtMs + INTENT_HOLDS_MS });
+    answer = await sender.send(task, input, {
+      prepared,
+      signal: run.signal,
+      notSentAfterMs: intendedAtMs + INTENT_HOLDS_MS,
+    });
   } catch (error) {
     liveCall.failed(error);
     if (error instanceof CancelledFailure && prepared.effect === 'read') throw error;
     // What the run goes by has to be in the ledger; a read may be repeated for that.
-    await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () => (prepared.effect === 'read' ? ledgerUnavailable(task) : error));
+    await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () =>
+      prepared.effect === 'read' ? ledgerUnavailable(task) : error,
+    );
     throw error;
   }
   liveCall.accepted();
@@ -98,11 +124,19 @@ async function attemptTask(dependencies: TaskDependencies, task: HttpTask, input
  * Temporal hands only the last attempt's failure to the workflow. What an earlier attempt may have done must not be lost
  * with it (docs/decisions/0013).
  */
-async function mayBeDoneBefore(ledger: Ledger, { workflowId, runId, activityId, attempt }: TaskRun, error: unknown): Promise<boolean> {
+async function mayBeDoneBefore(
+  ledger: Ledger,
+  { workflowId, runId, activityId, attempt }: TaskRun,
+  error: unknown,
+): Promise<boolean> {
   if (attempt === 1 || !(error instanceof ApplicationFailure)) return false;
   try {
-    const own = (await ledger.readReceipts({ workflowId, runId })).filter((receipt) => receipt.activityId === activityId && receipt.attempt < attempt);
-    const undone = new Set(own.filter(({ phase, outcome }) => phase === 'outcome' && outcome === 'failed').map((receipt) => receipt.attempt));
+    const own = (await ledger.readReceipts({ workflowId, runId })).filter(
+      (receipt) => receipt.activityId === activityId && receipt.attempt < attempt,
+    );
+    const undone = new Set(
+      own.filter(({ phase, outcome }) => phase === 'outcome' && outcome === 'failed').map((receipt) => receipt.attempt),
+    );
     return own.some((receipt) => receipt.phase === 'intent' && !undone.has(receipt.attempt));
   } catch (unreadable) {
     if (unreadable instanceof LedgerUnavailableError) return true;
@@ -129,13 +163,28 @@ async function refuseTokens(task: HttpTask, input: unknown, allowed: ReadonlySet
   const refused = sensitiveFieldsIn(task, input).filter((field) => !allowed.has(field));
   if (refused.length === 0 || (await isStoredEncrypted())) return;
   const message = `holds a user's bearer token, and now stands in a history in plain text until the namespace's retention removes it; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name the field in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
-  throw invalidInput(task, new InvalidInputError(task.name, refused.map((field) => ({ field, message }))));
+  throw invalidInput(
+    task,
+    new InvalidInputError(
+      task.name,
+      refused.map((field) => ({ field, message })),
+    ),
+  );
 }
 
-async function writeIntent(ledger: Ledger, task: HttpTask, prepared: PreparedRequest, call: Call, run: TaskRun): Promise<void> {
+async function writeIntent(
+  ledger: Ledger,
+  task: HttpTask,
+  prepared: PreparedRequest,
+  call: Call,
+  run: TaskRun,
+): Promise<void> {
   const holdSubjects = [...new Set([...run.holdSubjects, ...call.subjects])];
   const intent = { ...call, holdSubjects, refuseUnsettled: prepared.effect === 'irreversible' };
-  const answer = await withLedger(() => ledger.recordIntent(intent), () => ledgerUnavailable(task));
+  const answer = await withLedger(
+    () => ledger.recordIntent(intent),
+    () => ledgerUnavailable(task),
+  );
   if (answer.kind === 'held') throw held(task);
   if (answer.kind === 'stopped') throw stopped(task);
   if (answer.kind === 'unsettled') throw outcomeUnknown(task);
@@ -172,6 +221,7 @@ function itemsOf(
   { environment }: PreparedRequest,
 ): string[] | undefined {
   if (task.itemsField === undefined && task.itemsInOutput === undefined) return undefined;
-  const ids = task.itemsField === undefined ? stringsAt(output, task.itemsInOutput ?? '') : stringsAt(input, task.itemsField);
+  const ids =
+    task.itemsField === undefined ? stringsAt(output, task.itemsInOutput ?? '') : stringsAt(input, task.itemsField);
   return ids.map((id) => hasher.item(task.service.name, environment, id));
 }

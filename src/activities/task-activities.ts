@@ -31,7 +31,10 @@ export type TaskActivity = (input: unknown, context?: StepContext) => Promise<un
 const HEARTBEAT_MS = 1_000;
 
 /** One activity for each task, under the task's name. */
-export function createTaskActivities(tasks: readonly HttpTask[], dependencies: TaskActivityDependencies): Record<string, TaskActivity> {
+export function createTaskActivities(
+  tasks: readonly HttpTask[],
+  dependencies: TaskActivityDependencies,
+): Record<string, TaskActivity> {
   return Object.fromEntries(tasks.map((task) => [task.name, taskActivity(task, dependencies)]));
 }
 
@@ -65,7 +68,12 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
 }
 
 /** The input with the ids of a sweep's user, of which the workflow knows the places only. */
-async function filledIn({ sweeps, callers }: TaskActivityDependencies, task: HttpTask, input: unknown, target: TargetReference): Promise<{ input: unknown; sweep: CallingSweep }> {
+async function filledIn(
+  { sweeps, callers }: TaskActivityDependencies,
+  task: HttpTask,
+  input: unknown,
+  target: TargetReference,
+): Promise<{ input: unknown; sweep: CallingSweep }> {
   const { sweepId, plan } = await requireChildOfSweep(callers, sweeps, target);
   // Where a generic task sends what it is given is up to its input.
   if (task.generic) throw refusal('target', `${task.name} is not sent to users of sweeps`);

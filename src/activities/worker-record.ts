@@ -22,8 +22,17 @@ export class WorkerRecord {
   }
 
   /** Resolves after the first attempt to record, so that a worker is known before it polls. */
-  async start({ identity, namespace, taskQueue }: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<void> {
-    const environments = [...this.#services.values()].map(({ service, environment, production, keySlots }) => ({ service, environment, production, keySlots }));
+  async start({
+    identity,
+    namespace,
+    taskQueue,
+  }: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<void> {
+    const environments = [...this.#services.values()].map(({ service, environment, production, keySlots }) => ({
+      service,
+      environment,
+      production,
+      keySlots,
+    }));
     const recorded = { worker: this.#worker, identity, namespace, taskQueue, environments, queries: this.#queries };
     this.#timer = setInterval(() => void this.#beat(recorded), BEAT_MS);
     this.#timer.unref();

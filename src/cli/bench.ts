@@ -39,17 +39,36 @@ export function defineBenchCommand(command: Command, io: Io): void {
       'that makes the same calls: one run for each user, with "sweep" all users in one sweep, or with "large" one sweep over a',
       'million users beside a small one. With "workers", sweeps of one worker beside those of two. Settings in the environment are ignored. Exits 1 when a figure does not keep its limit.',
     ].join(' '),
-    examples: ['http-tasks bench', 'http-tasks bench --users 100 --json', 'http-tasks bench sweep --users 2000 --pairs 3', 'http-tasks bench workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty'],
+    examples: [
+      'http-tasks bench',
+      'http-tasks bench --users 100 --json',
+      'http-tasks bench sweep --users 2000 --pairs 3',
+      'http-tasks bench workers --postgres postgres://postgres:secret@127.0.0.1:5432/empty',
+    ],
   });
   for (const what of command.registeredArguments) {
     what.description = 'what is measured';
     what.choices(['user', 'sweep', 'large', 'workers']).default('user');
   }
   command
-    .addOption(literalOption('--users <count>', `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS})`))
-    .addOption(literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`))
-    .addOption(literalOption('--pairs <count>', `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`))
-    .addOption(literalOption('--postgres <url>', 'workers: the ledger is in this empty database (else in an embedded one)'));
+    .addOption(
+      literalOption(
+        '--users <count>',
+        `user: for the latency, ${CONCURRENT_FACTOR} times as many for the throughput (else ${DEFAULT_USERS}); sweep: of each sweep (else ${DEFAULT_SWEEP_USERS}); large: of the large sweep (else ${DEFAULT_LARGE_USERS}); workers: of each sweep (else ${DEFAULT_WORKERS_USERS})`,
+      ),
+    )
+    .addOption(
+      literalOption('--concurrency <runs>', `user: runs at once for the throughput (else ${DEFAULT_CONCURRENCY})`),
+    )
+    .addOption(
+      literalOption(
+        '--pairs <count>',
+        `sweep: pairs of a sweep and a bare loop in each series (else ${DEFAULT_PAIRS})`,
+      ),
+    )
+    .addOption(
+      literalOption('--postgres <url>', 'workers: the ledger is in this empty database (else in an embedded one)'),
+    );
   onRun<BenchCommandOptions>(command, io, (options, [what]) => {
     if (what === 'large') return benchLarge(io, options);
     if (what === 'workers') return benchWorkers(io, options);
@@ -57,7 +76,10 @@ export function defineBenchCommand(command: Command, io: Io): void {
   });
 }
 
-async function benchUser(io: Io, { users = DEFAULT_USERS, concurrency = DEFAULT_CONCURRENCY, json = false }: BenchCommandOptions): Promise<ExitCode> {
+async function benchUser(
+  io: Io,
+  { users = DEFAULT_USERS, concurrency = DEFAULT_CONCURRENCY, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
   const sequential = wholeNumber('--users', users, { min: 1, max: MAX_USERS });
   const size = {
     sequential,
@@ -68,7 +90,10 @@ async function benchUser(io: Io, { users = DEFAULT_USERS, concurrency = DEFAULT_
   return runBench(io, { size, json });
 }
 
-async function benchSweep(io: Io, { users = DEFAULT_SWEEP_USERS, pairs = DEFAULT_PAIRS, json = false }: BenchCommandOptions): Promise<ExitCode> {
+async function benchSweep(
+  io: Io,
+  { users = DEFAULT_SWEEP_USERS, pairs = DEFAULT_PAIRS, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
   const each = wholeNumber('--users', users, { min: 1, max: MAX_SWEEP_USERS });
   const size = {
     users: each,
@@ -80,13 +105,22 @@ async function benchSweep(io: Io, { users = DEFAULT_SWEEP_USERS, pairs = DEFAULT
   return runSweepBench(io, { size, json });
 }
 
-async function benchLarge(io: Io, { users = DEFAULT_LARGE_USERS, json = false }: BenchCommandOptions): Promise<ExitCode> {
+async function benchLarge(
+  io: Io,
+  { users = DEFAULT_LARGE_USERS, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
   const large = wholeNumber('--users', users, { min: 1, max: MAX_LARGE_USERS });
   const { runLargeSweepBench } = await import('./bench/sweep/run-large-sweep-bench.js');
-  return runLargeSweepBench(io, { size: { small: Math.min(large, BESIDE_LARGE.small), large, bare: Math.min(large, BESIDE_LARGE.bare) }, json });
+  return runLargeSweepBench(io, {
+    size: { small: Math.min(large, BESIDE_LARGE.small), large, bare: Math.min(large, BESIDE_LARGE.bare) },
+    json,
+  });
 }
 
-async function benchWorkers(io: Io, { users = DEFAULT_WORKERS_USERS, postgres, json = false }: BenchCommandOptions): Promise<ExitCode> {
+async function benchWorkers(
+  io: Io,
+  { users = DEFAULT_WORKERS_USERS, postgres, json = false }: BenchCommandOptions,
+): Promise<ExitCode> {
   const each = wholeNumber('--users', users, { min: 1, max: MAX_WORKERS_USERS });
   const { runWorkersBench } = await import('./bench/sweep/run-workers-bench.js');
   return runWorkersBench(io, { size: { users: each, responseMs: RESPONSE_MS }, ledgerUrl: postgres, json });

@@ -40,8 +40,10 @@ export class BundleHeader {
 
   /** Takes the fields of a receipt that is proven. */
   add(fields: readonly SealedField[]): void {
-    const valueOf = (column: (typeof SEALED_COLUMNS)[number]): SealedField => fields[SEALED_COLUMNS.indexOf(column)] ?? null;
-    for (const column of ['workflow_id', 'sweep_id'] as const) if (this.#sweepIds.size < 2) this.#sweepIds.add(String(valueOf(column)));
+    const valueOf = (column: (typeof SEALED_COLUMNS)[number]): SealedField =>
+      fields[SEALED_COLUMNS.indexOf(column)] ?? null;
+    for (const column of ['workflow_id', 'sweep_id'] as const)
+      if (this.#sweepIds.size < 2) this.#sweepIds.add(String(valueOf(column)));
     const seq = Number(valueOf('seq'));
     this.#lastSeq = Math.max(this.#lastSeq, seq);
     const outcome = valueOf('outcome');
@@ -59,7 +61,9 @@ export class BundleHeader {
     return [
       ...[...this.#sweepIds].filter((id) => id !== sweepId).map((id) => difference('sweepId', sweepId, id)),
       ...(tree === undefined || tree === TREE ? [] : [difference('tree', tree, TREE)]),
-      ...(fields === undefined || isDeepStrictEqual(fields, SEALED_COLUMNS) ? [] : [difference('fields', fields, JSON.stringify(SEALED_COLUMNS))]),
+      ...(fields === undefined || isDeepStrictEqual(fields, SEALED_COLUMNS)
+        ? []
+        : [difference('fields', fields, JSON.stringify(SEALED_COLUMNS))]),
       ...this.#ofUsers(isWhole),
       ...this.#ofStatus(isWhole),
       ...this.#ofTimes(),
@@ -91,7 +95,9 @@ export class BundleHeader {
     return OUTCOMES.flatMap((outcome) => {
       const withReceipt = ranks.filter((rank) => rank === rankOf(outcome)).length;
       const expected = outcome === 'skipped' ? withReceipt + users - this.#worst.size : withReceipt;
-      return (stated[outcome] ?? 0) === expected ? [] : [difference(`counts.${outcome}`, stated[outcome] ?? 0, expected)];
+      return (stated[outcome] ?? 0) === expected
+        ? []
+        : [difference(`counts.${outcome}`, stated[outcome] ?? 0, expected)];
     });
   }
 
@@ -99,10 +105,12 @@ export class BundleHeader {
     const { status } = this.#header;
     const ranks = new Set(this.#worst.values());
     const has = (outcome: Outcome): boolean => ranks.has(rankOf(outcome));
-    if (status === 'completed' && (has('failed') || has('unknown'))) return [difference('status', status, 'not completed: users failed')];
+    if (status === 'completed' && (has('failed') || has('unknown')))
+      return [difference('status', status, 'not completed: users failed')];
     // In a part, a receipt that is missing could have been the worst of its user.
     if (status !== 'failed' || !isWhole) return [];
-    if (OUTCOMES.some((outcome) => isGood(outcome) && has(outcome))) return [difference('status', status, 'not failed: users came to a good end')];
+    if (OUTCOMES.some((outcome) => isGood(outcome) && has(outcome)))
+      return [difference('status', status, 'not failed: users came to a good end')];
     return has('failed') ? [] : [difference('status', status, 'not failed: no user failed')];
   }
 
@@ -111,8 +119,12 @@ export class BundleHeader {
     const [first, last] = [this.#first, this.#last];
     if (first === undefined || last === undefined) return [];
     return [
-      ...(createdAt !== undefined && !(timeOf(createdAt) <= timeOf(first) + CLOCKS_DIFFER_MS) ? [difference('createdAt', createdAt, `at the latest ${first}`)] : []),
-      ...(endedAt !== undefined && !(timeOf(endedAt) >= timeOf(last) - CLOCKS_DIFFER_MS) ? [difference('endedAt', endedAt, `at the earliest ${last}`)] : []),
+      ...(createdAt !== undefined && !(timeOf(createdAt) <= timeOf(first) + CLOCKS_DIFFER_MS)
+        ? [difference('createdAt', createdAt, `at the latest ${first}`)]
+        : []),
+      ...(endedAt !== undefined && !(timeOf(endedAt) >= timeOf(last) - CLOCKS_DIFFER_MS)
+        ? [difference('endedAt', endedAt, `at the earliest ${last}`)]
+        : []),
     ];
   }
 }
@@ -123,7 +135,12 @@ function timeOf(value: unknown): number {
 }
 
 function difference(field: string, found: unknown, expected: string | number): HeaderDifference {
-  return { kind: 'header', field, found: typeof found === 'number' ? found : typeof found === 'string' ? found : JSON.stringify(found), expected };
+  return {
+    kind: 'header',
+    field,
+    found: typeof found === 'number' ? found : typeof found === 'string' ? found : JSON.stringify(found),
+    expected,
+  };
 }
 
 function isOutcome(value: unknown): value is Outcome {

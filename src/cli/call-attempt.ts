@@ -21,7 +21,8 @@ export async function attempt(task: HttpTask, call: () => Promise<Answer>): Prom
     const { status, output, requestId } = await call();
     return { ok: true, status, output, requestId };
   } catch (error) {
-    if (error instanceof CancelledFailure) throw new CommandFailure('Interrupted', `${task.name} was stopped before it was sent or while it only read.`);
+    if (error instanceof CancelledFailure)
+      throw new CommandFailure('Interrupted', `${task.name} was stopped before it was sent or while it only read.`);
     const failure = taskFailureOf(error);
     if (!failure) throw error;
     if (failure.type === 'Task.InvalidInput') {

@@ -24,7 +24,12 @@ export interface DirectCall {
  *
  * @throws ApplicationFailure with a `Task.*` type, CancelledFailure.
  */
-export async function callDirectly(io: Io, task: HttpTask, input: unknown, { settings, effect }: DirectCall): Promise<TaskAnswer> {
+export async function callDirectly(
+  io: Io,
+  task: HttpTask,
+  input: unknown,
+  { settings, effect }: DirectCall,
+): Promise<TaskAnswer> {
   const sender = createTaskSender(settings);
   try {
     return await withInterruption(async ({ signal }) => {
@@ -39,10 +44,18 @@ export async function callDirectly(io: Io, task: HttpTask, input: unknown, { set
 }
 
 function hasSubjectKey({ env }: Io): boolean {
-  return readText(env, 'HTTP_TASKS_SUBJECT_KEY') !== undefined || readText(env, 'HTTP_TASKS_SUBJECT_KEY_FILE') !== undefined;
+  return (
+    readText(env, 'HTTP_TASKS_SUBJECT_KEY') !== undefined || readText(env, 'HTTP_TASKS_SUBJECT_KEY_FILE') !== undefined
+  );
 }
 
-async function sendWithReceipts(io: Io, sender: TaskSender, task: HttpTask, input: unknown, signal: AbortSignal): Promise<TaskAnswer> {
+async function sendWithReceipts(
+  io: Io,
+  sender: TaskSender,
+  task: HttpTask,
+  input: unknown,
+  signal: AbortSignal,
+): Promise<TaskAnswer> {
   return withLedger(io, async ({ ledger, hasher }) => {
     const runId = randomUUID();
     say(io, `Receipts: http-tasks receipts ${runId}`);

@@ -22,7 +22,11 @@ export async function callDurably(io: Io, task: HttpTask, input: unknown, option
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     const workflowId = `call-${task.name}-${randomUUID()}`;
-    const handle = await client.workflow.start('runHttpTask', { workflowId, taskQueue, args: [{ task: task.name, input }] });
+    const handle = await client.workflow.start('runHttpTask', {
+      workflowId,
+      taskQueue,
+      args: [{ task: task.name, input }],
+    });
     say(io, `Started ${workflowId}. Receipts: http-tasks receipts ${workflowId}`);
     return withInterruption(async ({ wished, signal }) => {
       const ended = new AbortController();
@@ -30,7 +34,10 @@ export async function callDurably(io: Io, task: HttpTask, input: unknown, option
       const result = client.withAbortSignal(signal, () => handle.result() as Promise<TaskEnvelope>);
       const first = await Promise.race([result.catch(causeOf), wished]).finally(() => ended.abort());
       if (first !== 'interrupted') return first;
-      throw new CommandFailure('Interrupted', `${workflowId} goes on without you; see it in the Temporal UI, or with: http-tasks receipts ${workflowId}`);
+      throw new CommandFailure(
+        'Interrupted',
+        `${workflowId} goes on without you; see it in the Temporal UI, or with: http-tasks receipts ${workflowId}`,
+      );
     });
   });
 }

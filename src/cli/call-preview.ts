@@ -25,13 +25,25 @@ export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest):
 }
 
 /** Says on stderr which call a cURL command became, and what of it was left out; users' tokens are masked. */
-export function showCurlCall(io: Io, { task, input, leftOut, notes }: PreparedCall, options: OpenApiTasksOptions): void {
+export function showCurlCall(
+  io: Io,
+  { task, input, leftOut, notes }: PreparedCall,
+  options: OpenApiTasksOptions,
+): void {
   const document = CATALOGUE.includes(task) ? [] : openApiWords(options).map(quoted);
-  const words = ['http-tasks call', task.name, ...document, '--input', quoted(JSON.stringify(withoutTokens(task, input)))];
+  const words = [
+    'http-tasks call',
+    task.name,
+    ...document,
+    '--input',
+    quoted(JSON.stringify(withoutTokens(task, input))),
+  ];
   say(io, printable(`The command is: ${words.join(' ')}`));
   for (const note of notes) say(io, printable(`Unlike cURL: ${note}.`));
   if (leftOut.length === 0) return;
-  const instead = task.generic ? 'Write a credential as {{secret:NAME}}, which the settings hold' : 'Credentials come from the settings';
+  const instead = task.generic
+    ? 'Write a credential as {{secret:NAME}}, which the settings hold'
+    : 'Credentials come from the settings';
   say(io, printable(`Left out: ${leftOut.join(', ')}. ${instead}.`));
 }
 
@@ -47,7 +59,12 @@ export function withoutTokens(task: HttpTask, input: unknown): unknown {
  * @throws CommandFailure when the answer is no.
  */
 export async function confirmIrreversible(io: Io, task: HttpTask, where: () => Promise<string>): Promise<void> {
-  if (!isTerminal(io)) throw new Refusal('Usage', `${task.name} cannot be undone. Give --yes to send it without being asked. Nothing was sent.`, 'yes');
+  if (!isTerminal(io))
+    throw new Refusal(
+      'Usage',
+      `${task.name} cannot be undone. Give --yes to send it without being asked. Nothing was sent.`,
+      'yes',
+    );
   if (await agrees(io, printable(`${task.name} cannot be undone (${await where()}). Send it? [y/N] `))) return;
   throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was sent.');
 }

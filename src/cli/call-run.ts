@@ -16,7 +16,13 @@ import type { ExitCode, Io } from './io';
 import { printable, print, printJson, printLines, say } from './output';
 
 /** Prepares, shows, asks and sends one call; the same code sends it that the activity uses. */
-export async function runCall(io: Io, task: HttpTask, input: unknown, options: CallOptions, curl?: Pick<PreparedCall, 'leftOut' | 'notes'>): Promise<ExitCode> {
+export async function runCall(
+  io: Io,
+  task: HttpTask,
+  input: unknown,
+  options: CallOptions,
+  curl?: Pick<PreparedCall, 'leftOut' | 'notes'>,
+): Promise<ExitCode> {
   parseInput(task.name, task.input, input);
   const settings = senderSettings(io, task, options);
   const prepared = settings && prepareRequest(task, input, settings);
@@ -24,9 +30,16 @@ export async function runCall(io: Io, task: HttpTask, input: unknown, options: C
     refuseAccidentalProduction(prepared, io.env, [...CATALOGUE_SERVICES, task.service]);
     if (!(options.json && options.dryRun)) showPrepared(io, task, prepared);
   }
-  if (options.dryRun && prepared) return printDryRun(io, prepared, options, curl && { task: task.name, input: withoutTokens(task, input), leftOut: curl.leftOut, notes: curl.notes });
+  if (options.dryRun && prepared)
+    return printDryRun(
+      io,
+      prepared,
+      options,
+      curl && { task: task.name, input: withoutTokens(task, input), leftOut: curl.leftOut, notes: curl.notes },
+    );
   const effect = prepared?.effect ?? effectOf(task, input);
-  if (effect === 'irreversible' && !options.yes) await confirmIrreversible(io, task, () => environmentOf(io, task, prepared, options));
+  if (effect === 'irreversible' && !options.yes)
+    await confirmIrreversible(io, task, () => environmentOf(io, task, prepared, options));
   const { attempt } = await import('./call-attempt.js');
   const result = await attempt(task, async () => {
     if (options.durable || !settings) return (await import('./call-durable.js')).callDurably(io, task, input, options);
@@ -36,7 +49,12 @@ export async function runCall(io: Io, task: HttpTask, input: unknown, options: C
 }
 
 /** Where a call goes: with `--durable`, to the environment of the workers and not to that of the settings here. */
-async function environmentOf(io: Io, task: HttpTask, prepared: PreparedRequest | undefined, options: CallOptions): Promise<string> {
+async function environmentOf(
+  io: Io,
+  task: HttpTask,
+  prepared: PreparedRequest | undefined,
+  options: CallOptions,
+): Promise<string> {
   if (!options.durable && prepared) return prepared.environment;
   return (await import('./call-durable.js')).durableEnvironment(io, task, options);
 }
@@ -52,9 +70,15 @@ function senderSettings(io: Io, task: HttpTask, { durable, dryRun }: CallOptions
   }
 }
 
-function printDryRun(io: Io, prepared: PreparedRequest, { json }: CallOptions, call: Record<string, unknown> | undefined): ExitCode {
+function printDryRun(
+  io: Io,
+  prepared: PreparedRequest,
+  { json }: CallOptions,
+  call: Record<string, unknown> | undefined,
+): ExitCode {
   const { effect, environment, production } = prepared;
-  if (json) printJson(io, { ok: true, dryRun: true, ...call, effect, environment, production, request: prepared.masked() });
+  if (json)
+    printJson(io, { ok: true, dryRun: true, ...call, effect, environment, production, request: prepared.masked() });
   else print(io, 'Dry run: nothing was sent.');
   return 0;
 }
@@ -63,7 +87,10 @@ function printCall(io: Io, result: CallResult, { json }: CallOptions): ExitCode 
   const { ok, status, output, requestId, failure } = result;
   if (json) printJson(io, result);
   else {
-    print(io, `${ok ? 'Answered' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request id ${requestId}`}`);
+    print(
+      io,
+      `${ok ? 'Answered' : 'Failed'}${status === undefined ? '' : ` ${status}`}${requestId === undefined ? '' : `, request id ${requestId}`}`,
+    );
     if (failure) print(io, printable(`${failure.type}: ${failure.message}`));
     else printLines(io, JSON.stringify(output, undefined, 2));
   }

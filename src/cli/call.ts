@@ -27,7 +27,7 @@ export function defineCallCommand(command: Command, io: Io): void {
       'Needs the keys of the service that the task calls, and no others. Asks before anything irreversible, unless --yes',
       'says so; goes to production only when PLAID_ENV=production is set. With HTTP_TASKS_SUBJECT_KEY set, a call that',
       'changes something obeys holds and leaves receipts in the ledger. With --curl, a cURL command says what to call: the',
-      "task with that address, or http.request. Its credentials are left out; those of the settings are used. Tasks are those",
+      'task with that address, or http.request. Its credentials are left out; those of the settings are used. Tasks are those',
       'of the catalogue and, with --openapi, of a document.',
     ].join(' '),
     examples: [
@@ -49,7 +49,8 @@ export function defineCallCommand(command: Command, io: Io): void {
     if (options.curl !== undefined) return callCurl(io, options.curl, name, options);
     if (name === '') throw new Refusal('Usage', 'Name a task (http-tasks list shows them), or give --curl.', 'task');
     const task = catalogueTask(name, await openApiTasks(io, options));
-    if (options.input === undefined) throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
+    if (options.input === undefined)
+      throw new Refusal('Usage', `--input is required; http-tasks show ${task.name} lists the fields.`, 'input');
     const input = await readJsonInput('--input', options.input);
     const { runCall } = await import('./call-run.js');
     return runCall(io, task, input, options);
@@ -58,7 +59,11 @@ export function defineCallCommand(command: Command, io: Io): void {
 
 async function callCurl(io: Io, command: string, name: string, options: CallOptions): Promise<ExitCode> {
   if (name !== '' || options.input !== undefined) {
-    throw new Refusal('Usage', '--curl says which task is called and with what; leave out the task and --input.', 'curl');
+    throw new Refusal(
+      'Usage',
+      '--curl says which task is called and with what; leave out the task and --input.',
+      'curl',
+    );
   }
   const { callFromCurl } = await import('./curl/curl-call.js');
   const call = callFromCurl(command, io.env, [...CATALOGUE, ...(await openApiTasks(io, options))]);

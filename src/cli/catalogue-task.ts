@@ -17,7 +17,8 @@ export function catalogueTask(name: string, ofDocument: readonly HttpTask[] = []
   if (task) return task;
   const alike = similar(name, tasks);
   const shown = (alike.length > 0 ? alike : tasks.map((candidate) => candidate.name)).slice(0, MOST_SHOWN).join(', ');
-  const help = alike.length > 0 ? `Did you mean ${shown}?` : `Tasks: ${shown}${tasks.length > MOST_SHOWN ? ', …' : ''}.`;
+  const help =
+    alike.length > 0 ? `Did you mean ${shown}?` : `Tasks: ${shown}${tasks.length > MOST_SHOWN ? ', …' : ''}.`;
   const list = ofDocument.length > 0 ? 'http-tasks list with the same --openapi' : 'http-tasks list';
   throw new Refusal('Usage', `There is no task of this name. ${help} See ${list}.`, 'task');
 }
@@ -30,7 +31,17 @@ function similar(name: string, tasks: readonly HttpTask[]): string[] {
   const mostTypos = Math.max(1, Math.floor(word.length / 4));
   const rated = tasks.map(({ name: candidate, operation }) => {
     const contains = candidate.toLowerCase().includes(word);
-    return { candidate, distance: Math.min(contains ? mostTypos : Infinity, editDistance(word, operation.toLowerCase()), editDistance(wanted, candidate.toLowerCase())) };
+    return {
+      candidate,
+      distance: Math.min(
+        contains ? mostTypos : Infinity,
+        editDistance(word, operation.toLowerCase()),
+        editDistance(wanted, candidate.toLowerCase()),
+      ),
+    };
   });
-  return rated.filter(({ distance }) => distance <= mostTypos).sort((one, other) => one.distance - other.distance).map(({ candidate }) => candidate);
+  return rated
+    .filter(({ distance }) => distance <= mostTypos)
+    .sort((one, other) => one.distance - other.distance)
+    .map(({ candidate }) => candidate);
 }

@@ -30,11 +30,15 @@ const MIN_TOKEN_CHARACTERS = 16;
  */
 export async function openAccess(io: Io, options: AccessOptions, { onlyHere }: { onlyHere: boolean }): Promise<Access> {
   const { tokenFile, askTemporal = false } = options;
-  if (tokenFile !== undefined && askTemporal) throw new Refusal('Usage', 'Give --token-file or --ask-temporal, not both.');
+  if (tokenFile !== undefined && askTemporal)
+    throw new Refusal('Usage', 'Give --token-file or --ask-temporal, not both.');
   if (tokenFile !== undefined) return { authorize: requiringToken(readToken(tokenFile)), close: async () => undefined };
   if (askTemporal) return askingTemporal(io, options);
   if (onlyHere) return { close: async () => undefined };
-  throw new Refusal('Usage', 'With this --listen others than this machine could decrypt: say who may, with --token-file or --ask-temporal.');
+  throw new Refusal(
+    'Usage',
+    'With this --listen others than this machine could decrypt: say who may, with --token-file or --ask-temporal.',
+  );
 }
 
 function readToken(file: string): string {
@@ -45,7 +49,10 @@ function readToken(file: string): string {
     throw new Refusal('Usage', `--token-file: the file ${file} cannot be read.`);
   }
   if (/^[\x21-\x7e]+$/.test(token) && token.length >= MIN_TOKEN_CHARACTERS) return token;
-  throw new Refusal('Usage', `--token-file: the token in ${file} must have ${MIN_TOKEN_CHARACTERS} or more printable ASCII characters and no space.`);
+  throw new Refusal(
+    'Usage',
+    `--token-file: the token in ${file} must have ${MIN_TOKEN_CHARACTERS} or more printable ASCII characters and no space.`,
+  );
 }
 
 async function askingTemporal(io: Io, options: AccessOptions): Promise<Access> {
@@ -56,7 +63,8 @@ async function askingTemporal(io: Io, options: AccessOptions): Promise<Access> {
     return { authorize: await allowedByTemporal(connection, namespace), close: end };
   } catch (error) {
     await end();
-    if (error instanceof EverybodyAllowedError) throw new Refusal('Usage', `--ask-temporal: ${error.message} Use --token-file.`);
+    if (error instanceof EverybodyAllowedError)
+      throw new Refusal('Usage', `--ask-temporal: ${error.message} Use --token-file.`);
     throw asCommandFailure(error, where);
   }
 }

@@ -42,17 +42,38 @@ export function defineCodecServerCommand(command: Command, io: Io): void {
   });
   command
     .addOption(literalOption('--port <port>', `where it listens (else ${DEFAULT_PORT})`))
-    .addOption(literalOption('--listen <address>', `the address on which it listens (else ${DEFAULT_LISTEN}); any beyond this machine needs one of the two checks`))
-    .addOption(literalOption('--host-name <names>', 'names by which callers reach it beside localhost, several with commas'))
-    .addOption(literalOption('--ui-origin <origins>', `scheme, host and port of the Temporal UI, several with commas (else ${DEFAULT_UI_ORIGIN})`))
+    .addOption(
+      literalOption(
+        '--listen <address>',
+        `the address on which it listens (else ${DEFAULT_LISTEN}); any beyond this machine needs one of the two checks`,
+      ),
+    )
+    .addOption(
+      literalOption('--host-name <names>', 'names by which callers reach it beside localhost, several with commas'),
+    )
+    .addOption(
+      literalOption(
+        '--ui-origin <origins>',
+        `scheme, host and port of the Temporal UI, several with commas (else ${DEFAULT_UI_ORIGIN})`,
+      ),
+    )
     .addOption(literalOption('--token-file <file>', 'a file with the token that callers have to send'))
-    .option('--ask-temporal', 'show the login that a caller sends to the Temporal server, and let in whom it lets read the namespace');
+    .option(
+      '--ask-temporal',
+      'show the login that a caller sends to the Temporal server, and let in whom it lets read the namespace',
+    );
   addTemporalOptions(command);
   onRun<CodecCommandOptions>(command, io, (options) => serveCodec(io, options));
 }
 
 async function serveCodec(io: Io, options: CodecCommandOptions): Promise<0> {
-  const { port = DEFAULT_PORT, uiOrigin = DEFAULT_UI_ORIGIN, hostName, listen = DEFAULT_LISTEN, json = false } = options;
+  const {
+    port = DEFAULT_PORT,
+    uiOrigin = DEFAULT_UI_ORIGIN,
+    hostName,
+    listen = DEFAULT_LISTEN,
+    json = false,
+  } = options;
   const { keys } = requireEncryptionSettings(io.env);
   const wanted = { port: wholeNumber('--port', port, { min: 0, max: MAX_PORT }), address: listen };
   const listensAs = hostOfAddress(listen);
@@ -66,7 +87,12 @@ async function serveCodec(io: Io, options: CodecCommandOptions): Promise<0> {
   const access = await openAccess(io, options, { onlyHere: isLoopback(listensAs) });
   const { authorize } = access;
   try {
-    const handler = createCodecHandler({ codec: new EncryptionCodec(keys), uiOrigins, hostNames, ...(authorize && { authorize }) });
+    const handler = createCodecHandler({
+      codec: new EncryptionCodec(keys),
+      uiOrigins,
+      hostNames,
+      ...(authorize && { authorize }),
+    });
     await withInterruption(async ({ wished }) => {
       const server = await start(handler, wanted);
       announce(io, server.url, { uiOrigins, isChecked: authorize !== undefined, json });
@@ -95,7 +121,10 @@ function hostOfAddress(address: string): string {
 function hostNameOf(text: string): string {
   const name = text.trim().toLowerCase();
   if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) return name;
-  throw new Refusal('Usage', `--host-name takes names such as codec.example.com, without scheme, port and path, not "${text}".`);
+  throw new Refusal(
+    'Usage',
+    `--host-name takes names such as codec.example.com, without scheme, port and path, not "${text}".`,
+  );
 }
 
 async function start(handler: RequestHandler, options: Required<CodecServerOptions>): Promise<CodecServer> {
@@ -104,14 +133,19 @@ async function start(handler: RequestHandler, options: Required<CodecServerOptio
     return await startCodecServer(handler, options);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL') throw new CommandFailure('Failed', `This machine has no address ${options.address} (--listen).`);
+    if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL')
+      throw new CommandFailure('Failed', `This machine has no address ${options.address} (--listen).`);
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
     const why = code === 'EACCES' ? 'may not be used by this user' : 'is taken by another process';
     throw new CommandFailure('Failed', `Port ${options.port} ${why}; choose another with --port (0: any).`);
   }
 }
 
-function announce(io: Io, url: string, { uiOrigins, isChecked, json }: { uiOrigins: readonly string[]; isChecked: boolean; json: boolean }): void {
+function announce(
+  io: Io,
+  url: string,
+  { uiOrigins, isChecked, json }: { uiOrigins: readonly string[]; isChecked: boolean; json: boolean },
+): void {
   if (json) printJson(io, { url, uiOrigins, checked: isChecked });
   else {
     print(io, `Temporal UI:  the glasses at the top right, or temporal server start-dev --ui-codec-endpoint ${url}`);

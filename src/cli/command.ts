@@ -70,7 +70,8 @@ export function addJsonOption(command: Command): Command {
 function checkNames(io: Io): void {
   const unknown = unknownSettings(io.env);
   if (unknown.length > 0) throw new SettingsError(unknown);
-  for (const { setting, message } of nearMisses(io.env, CATALOGUE_SERVICES)) say(io, printable(`Warning: ${setting} ${message}`));
+  for (const { setting, message } of nearMisses(io.env, CATALOGUE_SERVICES))
+    say(io, printable(`Warning: ${setting} ${message}`));
 }
 
 /**
@@ -89,11 +90,15 @@ export function literalOption(flags: string, description: string): Option {
 export const YES_HELP = 'start without being asked; required in production without a terminal';
 
 /** Of `--exclude`, wherever users are offboarded. */
-export const EXCLUDE_HELP = 'steps to leave out, with commas between them: plaid.products, for a Plaid account without access to that route';
+export const EXCLUDE_HELP =
+  'steps to leave out, with commas between them: plaid.products, for a Plaid account without access to that route';
 
 /** An option that may be given several times; each argument is taken literally. */
 export function repeatedOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value]);
+  return new Option(flags, description).argParser((value: string, previous: readonly string[] | undefined) => [
+    ...(previous ?? []),
+    value,
+  ]);
 }
 
 /** A whole number from an option, within bounds. */

@@ -26,7 +26,7 @@ export function defineConsoleCommand(command: Command, io: Io): void {
       'Listens on this machine only, unless --host says otherwise. Every request needs the token in HTTP_TASKS_CONSOLE_TOKEN,',
       'or the one that is made for this run: open the printed link, which carries it. It calls only tasks of the catalogue',
       '(and those of --openapi), with the keys of its own environment or those entered on the page, which stay in its memory.',
-      "Before what cannot be undone, its name has to be typed. Durable runs go to the workers of the task queue. Also serves",
+      'Before what cannot be undone, its name has to be typed. Durable runs go to the workers of the task queue. Also serves',
       '/openapi.json and a UTCP manual at /utcp.',
     ].join(' '),
     examples: [
@@ -42,7 +42,14 @@ export function defineConsoleCommand(command: Command, io: Io): void {
     .addOption(literalOption('--host <address>', 'on which address (else 127.0.0.1)'))
     .addOption(literalOption('--public-url <url>', 'where people reach it, when something stands in front of it'))
     .addOption(new Option('--allow-origin <origin...>', 'origins of other gateways whose pages may use this one'))
-    .addOption(new Option('--other-gateway <url...>', "gateways that this one's page may be pointed at, each with its own token"));
+    .addOption(
+      new Option(
+        '--other-gateway <url...>',
+        "gateways that this one's page may be pointed at, each with its own token",
+      ),
+    );
   addTemporalOptions(addOpenApiOptions(command));
-  onRun<ConsoleOptions>(command, io, async (options) => (await import('./console/run-console.js')).runConsole(io, { port: DEFAULT_PORT, ...options }));
+  onRun<ConsoleOptions>(command, io, async (options) =>
+    (await import('./console/run-console.js')).runConsole(io, { port: DEFAULT_PORT, ...options }),
+  );
 }

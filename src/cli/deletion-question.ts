@@ -46,11 +46,19 @@ export async function placeToAskAbout(
     unknownBecause === undefined
       ? `The workers of the task queue "${taskQueue}" delete in ${placeText(place)}.`
       : `Whether the task queue "${taskQueue}" is production is not known: ${unknownBecause}`;
-  throw new Refusal('Usage', printable(`${where} Give --yes to start without being asked, or run it in a terminal. Nothing was started.`), 'yes');
+  throw new Refusal(
+    'Usage',
+    printable(`${where} Give --yes to start without being asked, or run it in a terminal. Nothing was started.`),
+    'yes',
+  );
 }
 
 /** Shows what would be deleted and asks for the text that confirms it. */
-export async function confirmDeletion(io: Io, place: WorkerPlace, { title, facts, name, typed }: DeletionQuestion): Promise<boolean> {
+export async function confirmDeletion(
+  io: Io,
+  place: WorkerPlace,
+  { title, facts, name, typed }: DeletionQuestion,
+): Promise<boolean> {
   const environment = paint(io, place.production ? ['bold', 'red'] : 'bold', printable(placeText(place)), 'stderr');
   const all: Fact[] = [...facts, ['Task queue', `${place.taskQueue}, namespace ${place.namespace}`]];
   sayLines(io, `\n${paint(io, 'bold', printable(title), 'stderr')}\n`);
@@ -63,7 +71,10 @@ export async function confirmDeletion(io: Io, place: WorkerPlace, { title, facts
 const LABEL = 13;
 
 function sayFact(io: Io, label: string, text: string): void {
-  const [first = '', ...more] = wrapped(printable(text.replaceAll('\n', ' ')), Math.max((io.stderr.columns || 80) - LABEL - 3, 30));
+  const [first = '', ...more] = wrapped(
+    printable(text.replaceAll('\n', ' ')),
+    Math.max((io.stderr.columns || 80) - LABEL - 3, 30),
+  );
   say(io, `  ${label.padEnd(LABEL)}${first}`);
   for (const line of more) say(io, `  ${' '.repeat(LABEL)}${line}`);
 }
@@ -86,11 +97,19 @@ export function notConfirmed(consequence: string): CommandFailure {
 /** What a run removes at each provider. */
 export function removals(place: WorkerPlace, plan: Pick<OffboardUserInput, 'plaid' | 'batch' | 'itemIds'>): Fact[] {
   const { plaid, batch, itemIds } = plan;
-  const slots = [...new Set(place.environments.filter(({ service }) => service === 'batch').flatMap(({ keySlots }) => keySlots))];
+  const slots = [
+    ...new Set(place.environments.filter(({ service }) => service === 'batch').flatMap(({ keySlots }) => keySlots)),
+  ];
   const apps = slots.length > 0 ? slots.join(', ') : 'every configured app';
-  const items = itemIds ? `removes ${itemIds.length} named ${itemIds.length === 1 ? 'Item' : 'Items'}` : 'removes all Items and ends their products';
+  const items = itemIds
+    ? `removes ${itemIds.length} named ${itemIds.length === 1 ? 'Item' : 'Items'}`
+    : 'removes all Items and ends their products';
   const user = plaid?.removeUser ? ', then removes the user' : '; the user itself stays';
   const mode = batch?.mode ?? 'customData';
-  const atBatch = { customData: `deletes the custom data in ${apps}`, gdpr: `requests GDPR deletion in ${apps}`, skip: undefined }[mode];
+  const atBatch = {
+    customData: `deletes the custom data in ${apps}`,
+    gdpr: `requests GDPR deletion in ${apps}`,
+    skip: undefined,
+  }[mode];
   return [['Plaid', `${items}${user}`], ...(atBatch === undefined ? [] : [['Batch', atBatch] as const])];
 }

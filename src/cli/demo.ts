@@ -26,8 +26,8 @@ export function defineDemoCommand(command: Command, io: Io): void {
       'Brings up a Temporal server, the simulators of Plaid and Batch and a worker of its own, off-boards every user of the',
       'file while the simulators lose answers, stall, refuse and slow down, and judges the outcome by what the simulators',
       'hold. Settings for Temporal, Plaid and Batch in the environment are ignored; nothing outside this machine is called.',
-      '\n\nWords in a row\'s reference set the scene: legal-hold, no-items, unknown-to-plaid, remove-user. In item_ids,',
-      'item-bystander-7-0 is somebody else\'s Item.\n\nExits 0 only if the verdict holds.',
+      "\n\nWords in a row's reference set the scene: legal-hold, no-items, unknown-to-plaid, remove-user. In item_ids,",
+      "item-bystander-7-0 is somebody else's Item.\n\nExits 0 only if the verdict holds.",
     ].join(' '),
     examples: ['http-tasks demo', 'http-tasks demo --seed 7 --json', 'http-tasks demo --users users.csv --keep'],
   });
@@ -37,7 +37,13 @@ export function defineDemoCommand(command: Command, io: Io): void {
     .addOption(literalOption('--concurrency <runs>', `runs under way at once (else ${DEFAULT_CONCURRENCY})`))
     .option('--keep', 'leave everything up afterwards, with the Temporal UI, until Ctrl-C');
   onRun<DemoCommandOptions>(command, io, async (options) => {
-    const { users = EXAMPLE_USERS, seed = DEFAULT_SEED, concurrency = DEFAULT_CONCURRENCY, keep = false, json = false } = options;
+    const {
+      users = EXAMPLE_USERS,
+      seed = DEFAULT_SEED,
+      concurrency = DEFAULT_CONCURRENCY,
+      keep = false,
+      json = false,
+    } = options;
     const checked = {
       users,
       seed: wholeNumber('--seed', seed, { min: 0, max: MAX_SEED }),

@@ -18,7 +18,12 @@ export function defineDevCommand(command: Command, io: Io): void {
     ].join(' '),
     examples: ['http-tasks dev', 'http-tasks dev --users users.csv --json'],
   });
-  command.addOption(literalOption('--users <file>', 'a CSV file of users whom both simulators know (else examples/users.csv of the package)'));
+  command.addOption(
+    literalOption(
+      '--users <file>',
+      'a CSV file of users whom both simulators know (else examples/users.csv of the package)',
+    ),
+  );
   onRun<DevCommandOptions>(command, io, async ({ users = EXAMPLE_USERS, json = false }) => {
     const { runDev } = await import('./dev/run-dev.js');
     return runDev(io, { users, json });

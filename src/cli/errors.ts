@@ -80,7 +80,11 @@ function withoutField(message: string): string {
   return message.replace(/^\w+: (.)/, (_, first: string) => first.toUpperCase());
 }
 
-function refused(type: string, message: string, field: string | undefined): { exitCode: ExitCode; report: ErrorReport } {
+function refused(
+  type: string,
+  message: string,
+  field: string | undefined,
+): { exitCode: ExitCode; report: ErrorReport } {
   return { exitCode: 2, report: { type, ...(field !== undefined && { field }), message } };
 }
 

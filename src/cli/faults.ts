@@ -38,24 +38,44 @@ export function defineFaultsCommand(command: Command, io: Io): void {
       'every call of a single run and of a sweep, every fault, the first time, twice and always, with onFailure "continue"',
       'and "stop". Then combinations of faults are drawn from a seed. An oracle that reads the providers\' side and the ledger,',
       'and shares no code with the product, says what must have come of each. The whole takes half an hour; name calls or',
-      'faults for a part. With --processes, a sweep goes on while its workers, the ledger\'s file and the Temporal server are',
+      "faults for a part. With --processes, a sweep goes on while its workers, the ledger's file and the Temporal server are",
       'taken away. Settings in the environment are ignored. Exits 1 when anything is not as it must be.',
     ].join(' '),
-    examples: ['http-tasks faults --only offboardUser --calls userItemsRemove', 'http-tasks faults --random 50 --seed 7 --json', 'http-tasks faults --processes --users 2000 --kills 5'],
+    examples: [
+      'http-tasks faults --only offboardUser --calls userItemsRemove',
+      'http-tasks faults --random 50 --seed 7 --json',
+      'http-tasks faults --processes --users 2000 --kills 5',
+    ],
   });
   command
     .addOption(new Option('--only <flow>', 'only single runs, or only sweeps').choices([...FLOWS]))
     .addOption(literalOption('--calls <names>', 'only these calls: userItemsGet,userRemove'))
-    .addOption(literalOption('--faults <names>', 'only these faults, by their names in the table, with commas between them'))
-    .addOption(literalOption('--random <count>', `so many combinations of faults (else ${DEFAULT_RANDOM}; none beside a part of the matrix; alone, no matrix)`))
+    .addOption(
+      literalOption('--faults <names>', 'only these faults, by their names in the table, with commas between them'),
+    )
+    .addOption(
+      literalOption(
+        '--random <count>',
+        `so many combinations of faults (else ${DEFAULT_RANDOM}; none beside a part of the matrix; alone, no matrix)`,
+      ),
+    )
     .addOption(literalOption('--seed <number>', `of everything that is drawn (else ${DEFAULT_SEED})`))
     .addOption(literalOption('--out <file>', 'write the matrix as an HTML page'))
     .option('--force', 'replace the file of --out')
     .option('--processes', 'kill and restart processes under a sweep instead')
     .addOption(literalOption('--users <count>', `with --processes: users of the sweep (else ${DEFAULT_USERS})`))
-    .addOption(literalOption('--kills <count>', `with --processes: how often a worker is killed (else ${DEFAULT_KILLS})`))
-    .addOption(literalOption('--ledger <url>', 'with --processes: an empty Postgres for the ledger, postgres://… (else a file of libSQL)'));
-  onRun<FaultsCommandOptions>(command, io, (options) => (options.processes ? processFaults(io, options) : matrix(io, options)));
+    .addOption(
+      literalOption('--kills <count>', `with --processes: how often a worker is killed (else ${DEFAULT_KILLS})`),
+    )
+    .addOption(
+      literalOption(
+        '--ledger <url>',
+        'with --processes: an empty Postgres for the ledger, postgres://… (else a file of libSQL)',
+      ),
+    );
+  onRun<FaultsCommandOptions>(command, io, (options) =>
+    options.processes ? processFaults(io, options) : matrix(io, options),
+  );
 }
 
 async function matrix(io: Io, options: FaultsCommandOptions): Promise<ExitCode> {
@@ -67,7 +87,9 @@ async function matrix(io: Io, options: FaultsCommandOptions): Promise<ExitCode> 
   const combinations = wholeNumber('--random', random ?? (isPart ? '0' : DEFAULT_RANDOM), { min: 0, max: MAX_RANDOM });
   const { runFaults } = await import('./faults/run-faults.js');
   return runFaults(io, {
-    ...((isPart || random === undefined) && { selection: { ...(only && { only }), ...(calls && { calls }), ...(faults && { faults }) } }),
+    ...((isPart || random === undefined) && {
+      selection: { ...(only && { only }), ...(calls && { calls }), ...(faults && { faults }) },
+    }),
     combinations,
     seed,
     json,
@@ -83,7 +105,8 @@ async function processFaults(io: Io, options: FaultsCommandOptions): Promise<Exi
     kills: wholeNumber('--kills', kills, { min: 1, max: MAX_KILLS }),
     seed: seedOf(options),
   };
-  if (ledger !== undefined && !/^postgres(ql)?:\/\//.test(ledger)) throw new Refusal('Usage', '--ledger must begin with postgres://.', 'ledger');
+  if (ledger !== undefined && !/^postgres(ql)?:\/\//.test(ledger))
+    throw new Refusal('Usage', '--ledger must begin with postgres://.', 'ledger');
   const { runProcessFaults } = await import('./faults/processes/run-process-faults.js');
   return runProcessFaults(io, { ...size, json, ...(ledger !== undefined && { ledgerUrl: ledger }) });
 }

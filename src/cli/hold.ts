@@ -7,7 +7,9 @@ import type { ExitCode, Io } from './io';
 
 /** `http-tasks hold …`: legal holds in the ledger. While one names a user, nothing of the user is removed. */
 export function defineHoldCommand(hold: Command, io: Io): void {
-  hold.description('Legal holds. A hold on any ID of a user forbids every destructive call that names this ID, also in runs in progress.');
+  hold.description(
+    'Legal holds. A hold on any ID of a user forbids every destructive call that names this ID, also in runs in progress.',
+  );
   registerAdd(hold, io);
   registerCheck(hold, io);
   registerList(hold, io);
@@ -36,12 +38,16 @@ function registerAdd(parent: Command, io: Io): void {
   addFileOptions(addHeldOptions(command))
     .addOption(literalOption('--reason <text>', 'why, without personal data; the ledger keeps it'))
     .addOption(literalOption('--id <hold>', 'the ID of the hold (default: a new one)'));
-  addEnvironmentOption(command, 'hold in this environment only, for example production (default: in every environment)');
+  addEnvironmentOption(
+    command,
+    'hold in this environment only, for example production (default: in every environment)',
+  );
   addByOption(command, 'who sets the hold');
   onRun<HoldOptions>(command, io, async (options) => {
     const file = fileOf(options);
     if (file === undefined) return (await import('./hold/add-hold.js')).addHold(io, options);
-    if (options.id !== undefined) throw new Refusal('Usage', '--id names one hold; in a file, the column hold_id does.', 'id');
+    if (options.id !== undefined)
+      throw new Refusal('Usage', '--id names one hold; in a file, the column hold_id does.', 'id');
     return (await import('./hold/add-holds-of-file.js')).addHoldsOfFile(io, file, options);
   });
 }
@@ -55,7 +61,11 @@ function registerCheck(parent: Command, io: Io): void {
       'true when a worker stops in every one of them. Exits 0 whether the user is held or not, and otherwise only when it',
       'could not tell; scripts read "held" of --json. With --file, checks each row of a CSV file (see hold add).',
     ].join(' '),
-    examples: ['http-tasks hold check --plaid-user-id usr_1 --json', 'http-tasks hold check --plaid-user-id usr_1 --environment production', 'http-tasks hold check --file held.csv'],
+    examples: [
+      'http-tasks hold check --plaid-user-id usr_1 --json',
+      'http-tasks hold check --plaid-user-id usr_1 --environment production',
+      'http-tasks hold check --file held.csv',
+    ],
   });
   addFileOptions(addHeldOptions(command));
   addEnvironmentOption(command, 'check for workers in this environment only');
@@ -70,14 +80,19 @@ function registerList(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'list',
     summary: 'list the holds, all or those on one user',
-    description: 'With the environments that each covers. Holds of version 0.1.0 are shown as "environment unknown": set them again.',
+    description:
+      'With the environments that each covers. Holds of version 0.1.0 are shown as "environment unknown": set them again.',
     examples: ['http-tasks hold list', 'http-tasks hold list --batch-user-id 1001 --json'],
   });
   addHeldOptions(command);
   addEnvironmentOption(command, 'with the IDs of a user: only holds that cover this environment');
   onRun<HoldOptions>(command, io, async (options) => {
     if (options.environment !== undefined && Object.keys(heldIds(options)).length === 0) {
-      throw new Refusal('Usage', '--environment needs an ID of the user: an environment belongs to the service of an ID.', 'environment');
+      throw new Refusal(
+        'Usage',
+        '--environment needs an ID of the user: an environment belongs to the service of an ID.',
+        'environment',
+      );
     }
     return (await import('./hold/list-holds.js')).listHolds(io, options);
   });
@@ -87,8 +102,12 @@ function registerRemove(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'remove',
     summary: 'lift one hold by its ID, or every hold on a user',
-    description: 'By the IDs of a user, lifts every hold that names any of them, in whatever environment. The log keeps who lifted it and when. Exits 1 when there was no such hold.',
-    examples: ['http-tasks hold remove --id 3f0c…', 'http-tasks hold remove --plaid-user-id usr_1 --reason "case 2031 closed"'],
+    description:
+      'By the IDs of a user, lifts every hold that names any of them, in whatever environment. The log keeps who lifted it and when. Exits 1 when there was no such hold.',
+    examples: [
+      'http-tasks hold remove --id 3f0c…',
+      'http-tasks hold remove --plaid-user-id usr_1 --reason "case 2031 closed"',
+    ],
   });
   addHeldOptions(command)
     .addOption(literalOption('--id <hold>', 'the ID that hold add printed'))
@@ -101,17 +120,21 @@ function registerLog(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'log',
     summary: 'show who set, extended and lifted holds, and when',
-    description: 'Oldest first. The log is append-only and contains no ID of a user; of holds that were set by version 0.1.0 it has only what came later.',
+    description:
+      'Oldest first. The log is append-only and contains no ID of a user; of holds that were set by version 0.1.0 it has only what came later.',
     examples: ['http-tasks hold log', 'http-tasks hold log --id 3f0c… --json'],
   });
   command.addOption(literalOption('--id <hold>', 'only this hold'));
-  onRun<HoldOptions>(command, io, async (options): Promise<ExitCode> => (await import('./hold/list-holds.js')).showHoldLog(io, options));
+  onRun<HoldOptions>(command, io, async (options): Promise<ExitCode> =>
+    (await import('./hold/list-holds.js')).showHoldLog(io, options),
+  );
 }
 
 function fileOf(options: HoldOptions): string | undefined {
   const { file } = options;
   if (file === undefined) return undefined;
   if (file === '') throw new Refusal('Usage', '--file must name a file.', 'file');
-  if (Object.keys(heldIds(options)).length > 0) throw new Refusal('Usage', 'Give --file or IDs of a user, not both.', 'file');
+  if (Object.keys(heldIds(options)).length > 0)
+    throw new Refusal('Usage', 'Give --file or IDs of a user, not both.', 'file');
   return file;
 }

@@ -28,12 +28,18 @@ export function defineImportCommand(command: Command, io: Io): void {
     ],
   });
   command
-    .addOption(literalOption('--search <words>', 'list only operations that these words find, best first; typos are forgiven'))
+    .addOption(
+      literalOption('--search <words>', 'list only operations that these words find, best first; typos are forgiven'),
+    )
     .addOption(new Option('--operation <id...>', 'make definitions of these operations'))
     .option('--all', 'make tasks of all operations and report; with --out, write a definition of each')
-    .addOption(literalOption('--out <folder>', 'where definitions are written; a file for each task and one for the service'))
+    .addOption(
+      literalOption('--out <folder>', 'where definitions are written; a file for each task and one for the service'),
+    )
     .option('--force', 'overwrite definitions that are there already')
     .addOption(new Option('--allow-host <host...>', 'hosts to which references of the document may lead'));
   addImportDecisions(command);
-  onRun<ImportOptions>(command, io, async (options, [spec = '']) => (await import('./import/run-import.js')).runImport(io, spec, options));
+  onRun<ImportOptions>(command, io, async (options, [spec = '']) =>
+    (await import('./import/run-import.js')).runImport(io, spec, options),
+  );
 }

@@ -9,19 +9,28 @@ export async function readJsonInput(option: string, argument: string): Promise<u
   const text = file === undefined ? argument : await readText(option, file);
   const where = file === undefined ? 'its argument' : `the file ${file}`;
   const value = parsed(option, where, text);
-  if (isDeeperThan(value, MAX_DEPTH)) throw new Refusal('Usage', `${option}: ${where} is nested deeper than ${MAX_DEPTH} levels.`);
+  if (isDeeperThan(value, MAX_DEPTH))
+    throw new Refusal('Usage', `${option}: ${where} is nested deeper than ${MAX_DEPTH} levels.`);
   return value;
 }
 
 function parsed(option: string, where: string, text: string): unknown {
   try {
     const { value, inexact } = parseWatchingNumbers(text);
-    if (inexact) throw new Refusal('Task.InvalidInput', `${option}: ${inexact.path || 'the value'} ${WRITE_AS_TEXT}.`, inexact.path);
+    if (inexact)
+      throw new Refusal(
+        'Task.InvalidInput',
+        `${option}: ${inexact.path || 'the value'} ${WRITE_AS_TEXT}.`,
+        inexact.path,
+      );
     return value;
   } catch (error) {
     if (error instanceof Refusal) throw error;
     const position = / at position \d+/.exec(error instanceof Error ? error.message : '')?.[0] ?? '';
-    throw new Refusal('Usage', `${option}: ${where} is not JSON${position}. Write JSON, or @ and the name of a file that holds it.`);
+    throw new Refusal(
+      'Usage',
+      `${option}: ${where} is not JSON${position}. Write JSON, or @ and the name of a file that holds it.`,
+    );
   }
 }
 

@@ -7,7 +7,9 @@ import { print, printJson } from './output';
 
 /** `http-tasks ledger …`: what is done to the ledger itself. */
 export function defineLedgerCommand(ledger: Command, io: Io): void {
-  ledger.description('The ledger that HTTP_TASKS_LEDGER_URL names. Workers and other commands migrate it too when their database user may.');
+  ledger.description(
+    'The ledger that HTTP_TASKS_LEDGER_URL names. Workers and other commands migrate it too when their database user may.',
+  );
   registerMigrate(ledger, io);
 }
 

@@ -30,7 +30,11 @@ export function defineListRunsCommand(command: Command, io: Io): void {
       'plaidUserToken, batchUserId. --user turns an id into its keyed hashes for every environment with HTTP_TASKS_SUBJECT_KEY,',
       'and the result says in which environment a run was; the id itself is sent nowhere. Finds nothing in a namespace whose search attributes could not be made; the worker says so when it starts.',
     ].join(' '),
-    examples: ['http-tasks list-runs --status partial', 'http-tasks list-runs --sweep sweep-20301231-235959-k3v9q1 --status failed --json', 'http-tasks list-runs --user usr_1'],
+    examples: [
+      'http-tasks list-runs --status partial',
+      'http-tasks list-runs --sweep sweep-20301231-235959-k3v9q1 --status failed --json',
+      'http-tasks list-runs --user usr_1',
+    ],
   });
   command
     .addOption(literalOption('--status <status>', `${STATUSES.join(', ')}`))
@@ -44,7 +48,12 @@ export function defineListRunsCommand(command: Command, io: Io): void {
     if (status !== undefined && !STATUSES.includes(status)) {
       throw new Refusal('Usage', `--status must be one of ${STATUSES.join(', ')}.`, 'status');
     }
-    const wanted = { status, sweep, subjects: wantedSubjects(io, options), limit: wholeNumber('--limit', limit, { min: 1, max: MOST_RUNS }) };
+    const wanted = {
+      status,
+      sweep,
+      subjects: wantedSubjects(io, options),
+      limit: wholeNumber('--limit', limit, { min: 1, max: MOST_RUNS }),
+    };
     const { listRuns } = await import('./list-runs/list-runs.js');
     return listRuns(io, wanted, options);
   });
@@ -55,7 +64,11 @@ function wantedSubjects(io: Io, { subject, user }: ListRunsOptions): WantedSubje
   if (subject !== undefined && user !== undefined) throw new Refusal('Usage', 'Give --subject or --user, not both.');
   if (subject !== undefined) {
     if (isKeyedHash(subject)) return [{ subject }];
-    throw new Refusal('Usage', '--subject is no keyed hash; those have 24 characters. For the id of a user there is --user.', 'subject');
+    throw new Refusal(
+      'Usage',
+      '--subject is no keyed hash; those have 24 characters. For the id of a user there is --user.',
+      'subject',
+    );
   }
   if (user === undefined) return undefined;
   if (user === '') throw new Refusal('Usage', '--user must not be empty.', 'user');

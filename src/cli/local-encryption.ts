@@ -31,9 +31,13 @@ export function localEncryption(env: Env): LocalEncryption {
 }
 
 /** Serves the codec for a UI of this machine that is yet to be started. */
-export async function serveCodecForUi({ keys }: EncryptionSettings): Promise<CodecServer & { allow(uiUrl: string): void }> {
+export async function serveCodecForUi({
+  keys,
+}: EncryptionSettings): Promise<CodecServer & { allow(uiUrl: string): void }> {
   const uiOrigins: string[] = [];
-  const server = await startCodecServer(createCodecHandler({ codec: new EncryptionCodec(keys), uiOrigins }), { port: 0 });
+  const server = await startCodecServer(createCodecHandler({ codec: new EncryptionCodec(keys), uiOrigins }), {
+    port: 0,
+  });
   return {
     ...server,
     allow: (uiUrl) => {

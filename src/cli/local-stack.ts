@@ -74,14 +74,18 @@ type Undo = () => Promise<unknown>;
  * the environment's settings for Temporal, the providers and the ledger: nothing outside this machine is called, and
  * the ledger lives in a temporary folder that is removed at the end. A key for encryption is used as it is set.
  */
-export async function withLocalStack<T>(options: LocalStackOptions, use: (stack: LocalStack) => Promise<T>): Promise<T> {
+export async function withLocalStack<T>(
+  options: LocalStackOptions,
+  use: (stack: LocalStack) => Promise<T>,
+): Promise<T> {
   const undos: Undo[] = [];
   try {
     const { stack, signal } = await bringUp(options, undos);
     return await stack.client.withAbortSignal(signal, () => use(stack));
   } finally {
     // Also when one of them cannot be ended, the others are.
-    for (const undo of undos.reverse()) await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
+    for (const undo of undos.reverse())
+      await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
   }
 }
 
@@ -105,7 +109,13 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
   const workerLog = join(folder, 'worker.log');
   // Whoever brings this up makes its own examples, with a user whom the simulators know.
   const own = { HTTP_TASKS_START_TEMPLATES: 'off' };
-  const ours = { ...settings, ...own, ...encryption.env, ...options.workerEnv, TEMPORAL_CONFIG_FILE: await emptyProfile(folder) };
+  const ours = {
+    ...settings,
+    ...own,
+    ...encryption.env,
+    ...options.workerEnv,
+    TEMPORAL_CONFIG_FILE: await emptyProfile(folder),
+  };
   const env = { ...surroundings(options.env), ...ours };
   let workers = 0;
   const startWorker = async (): Promise<OwnedProcess> => {
@@ -126,7 +136,19 @@ async function bringUp(options: LocalStackOptions, undos: Undo[]): Promise<{ sta
     const added = await startWorker();
     return () => added.stop();
   };
-  const stack = { address, ...urls, encrypted, simulators, client, taskQueue: TASK_QUEUE, settings, workerLog, workerPid: worker.pid, workerStartMs, addWorker };
+  const stack = {
+    address,
+    ...urls,
+    encrypted,
+    simulators,
+    client,
+    taskQueue: TASK_QUEUE,
+    settings,
+    workerLog,
+    workerPid: worker.pid,
+    workerStartMs,
+    addWorker,
+  };
   return { stack, signal: ended };
 }
 
@@ -147,7 +169,8 @@ async function startServer(
 }
 
 function refuseWhenStopped(signal: AbortSignal): void {
-  if (signal.aborted) throw new CommandFailure('Interrupted', 'Stopped before everything was up; what was up is ended.');
+  if (signal.aborted)
+    throw new CommandFailure('Interrupted', 'Stopped before everything was up; what was up is ended.');
 }
 
 async function rejectWhenStopped(signal: AbortSignal): Promise<never> {
@@ -194,8 +217,13 @@ async function untilPolling(client: Client, worker: OwnedProcess, signal: AbortS
   const isItsOwn = (identity: string): boolean => identity.startsWith(`${worker.pid}@`);
   while (!(await activityPollers(client, TASK_QUEUE)).some(isItsOwn)) {
     refuseWhenStopped(signal);
-    if (!worker.running) throw new CommandFailure('Failed', `The worker ended before it was ready:\n${await worker.logTail()}`);
-    if (Date.now() > deadline) throw new CommandFailure('Failed', `The worker was not ready within ${WORKER_READY_MS / 1_000} s:\n${await worker.logTail()}`);
+    if (!worker.running)
+      throw new CommandFailure('Failed', `The worker ended before it was ready:\n${await worker.logTail()}`);
+    if (Date.now() > deadline)
+      throw new CommandFailure(
+        'Failed',
+        `The worker was not ready within ${WORKER_READY_MS / 1_000} s:\n${await worker.logTail()}`,
+      );
     await delay(POLL_MS);
   }
 }

@@ -32,8 +32,20 @@ export interface OffboardOptions extends CommonOptions, TemporalOptions, UserOpt
 
 /** Options from which the input is made; none of them goes together with `--input`. */
 const INPUT_OPTIONS = [
-  'plaidUserId', 'plaidUserToken', 'batchUserId', 'reference', 'itemIds', 'reason', 'note', 'onFailure',
-  'batchMode', 'exclude', 'removePlaidUser', 'notFoundIsFine', 'deadline', 'dryRun',
+  'plaidUserId',
+  'plaidUserToken',
+  'batchUserId',
+  'reference',
+  'itemIds',
+  'reason',
+  'note',
+  'onFailure',
+  'batchMode',
+  'exclude',
+  'removePlaidUser',
+  'notFoundIsFine',
+  'deadline',
+  'dryRun',
 ] as const satisfies readonly (keyof OffboardOptions)[];
 
 /** Adds all options that make the input of `offboardUser`. */
@@ -48,7 +60,12 @@ export function addOffboardOptions(command: Command): Command {
     .addOption(literalOption('--exclude <steps>', EXCLUDE_HELP))
     .addOption(new Option('--remove-plaid-user', 'remove the user at Plaid too, after its Items and products'))
     .addOption(new Option('--not-found-is-fine', 'do not count notFound against the run'))
-    .addOption(literalOption('--deadline <when>', 'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)'))
+    .addOption(
+      literalOption(
+        '--deadline <when>',
+        'give up after a duration (90s, 7 days) or at a moment (2030-01-31T12:00:00Z)',
+      ),
+    )
     .addOption(new Option('--dry-run', 'only look, change nothing'))
     .addOption(new Option('--yes', YES_HELP))
     .addOption(literalOption('--input <json>', 'the whole input as JSON, or @file; instead of the options above'));
@@ -75,7 +92,8 @@ async function inputFromJson(text: string, options: OffboardOptions): Promise<un
 }
 
 function inputFromOptions(options: OffboardOptions): object {
-  const { reference, reason, note, itemIds, onFailure, deadline, dryRun, notFoundIsFine, removePlaidUser, batchMode } = options;
+  const { reference, reason, note, itemIds, onFailure, deadline, dryRun, notFoundIsFine, removePlaidUser, batchMode } =
+    options;
   return defined({
     user: defined({ ...givenIds(options), reference }),
     reason: defined({ code: reason, note }),

@@ -7,14 +7,24 @@ import { printTable } from './table';
 
 /** Prints how an off-boarding ended: a row for each step, then what a person has to know or do. */
 export function printOffboarding(io: Io, result: OffboardResult): void {
-  printTable(io, ['Step', 'Outcome', 'Evidence'], result.steps.map((step) => [step.step, outcomeText(io, step), evidenceText(step)]));
+  printTable(
+    io,
+    ['Step', 'Outcome', 'Evidence'],
+    result.steps.map((step) => [step.step, outcomeText(io, step), evidenceText(step)]),
+  );
   print(io, `Status: ${paint(io, result.status === 'completed' ? 'green' : 'yellow', result.status)}`);
   if (result.compensations.length > 0) printLines(io, '\nCompensation log');
   for (const { step, outcome, remedy, evidence } of result.compensations) {
     print(io, printable(`  ${step}, ${outcome}: ${remedy}${evidence === '' ? '' : ` [${evidence}]`}`));
   }
   const { compensationTask } = result;
-  if (compensationTask) print(io, printable(`  ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`));
+  if (compensationTask)
+    print(
+      io,
+      printable(
+        `  ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`,
+      ),
+    );
   say(io, `Receipts: http-tasks receipts ${result.workflowId}`);
 }
 

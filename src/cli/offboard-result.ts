@@ -27,16 +27,25 @@ export async function resultOf(client: Client, handle: WorkflowHandle): Promise<
   }
 }
 
-async function resultOfFailure(client: Client, handle: WorkflowHandle, cause: Error | undefined): Promise<OffboardResult> {
+async function resultOfFailure(
+  client: Client,
+  handle: WorkflowHandle,
+  cause: Error | undefined,
+): Promise<OffboardResult> {
   if (cause instanceof CancelledFailure) return resultOfCancelled(client, handle);
   if (cause instanceof ApplicationFailure) {
     const detail: unknown = cause.details?.[0];
     if (cause.type === OFFBOARDING_FAILED) return detail as OffboardResult;
     if (cause.type === 'Task.InvalidInput') {
-      throw new Refusal('Task.InvalidInput', cause.message, (detail as (TaskFailure & { field?: string }) | undefined)?.field);
+      throw new Refusal(
+        'Task.InvalidInput',
+        cause.message,
+        (detail as (TaskFailure & { field?: string }) | undefined)?.field,
+      );
     }
   }
-  const how = cause instanceof TerminatedFailure ? 'was terminated' : cause instanceof TimeoutFailure ? 'timed out' : 'failed';
+  const how =
+    cause instanceof TerminatedFailure ? 'was terminated' : cause instanceof TimeoutFailure ? 'timed out' : 'failed';
   const why = how === 'failed' && cause ? `: ${cause.message}` : '';
   throw new CommandFailure(
     'RunEnded',

@@ -33,11 +33,14 @@ export async function runOffboarding(
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
-    if (place && !(await confirmDeletion(io, place, questionAbout(input, place, workflowId)))) throw notConfirmed('Nothing was started.');
+    if (place && !(await confirmDeletion(io, place, questionAbout(input, place, workflowId))))
+      throw notConfirmed('Nothing was started.');
     const { runId, joined } = await startOrJoin(client, { workflowType: 'offboardUser', workflowId, taskQueue, input });
     const handle = client.workflow.getHandle(workflowId, runId);
     say(io, joined ? `${workflowId} is under way already with this input; following it.` : `Started ${workflowId}.`);
-    const result = await withInterruption((interruption) => follow(io, client, handle, interruption, options.json ?? false));
+    const result = await withInterruption((interruption) =>
+      follow(io, client, handle, interruption, options.json ?? false),
+    );
     if (options.json) printJson(io, result);
     else printOffboarding(io, result);
     return result.status === 'completed' ? 0 : 1;
@@ -56,7 +59,11 @@ function questionAbout(input: OffboardUserInput, place: WorkerPlace, workflowId:
   const has: Readonly<Record<string, boolean>> = { Plaid: atPlaid, Batch: batchUserId !== undefined };
   return {
     title: "This deletes one user's data and cannot be undone.",
-    facts: [['User', ids.filter(Boolean).join(', ')], ...removals(place, input).filter(([provider]) => has[provider]), ['Reason', input.reason.code]],
+    facts: [
+      ['User', ids.filter(Boolean).join(', ')],
+      ...removals(place, input).filter(([provider]) => has[provider]),
+      ['Reason', input.reason.code],
+    ],
     ...typedFor(input, workflowId),
   };
 }
@@ -65,11 +72,15 @@ function questionAbout(input: OffboardUserInput, place: WorkerPlace, workflowId:
 const TOKEN_END = 6;
 
 /** What names the user and can be typed: an ID, the end of a token, or else the workflow's own ID. */
-function typedFor({ user: { plaidUserId, plaidUserToken, batchUserId } }: OffboardUserInput, workflowId: string): Pick<DeletionQuestion, 'name' | 'typed'> {
+function typedFor(
+  { user: { plaidUserId, plaidUserToken, batchUserId } }: OffboardUserInput,
+  workflowId: string,
+): Pick<DeletionQuestion, 'name' | 'typed'> {
   const id = [plaidUserId, batchUserId].find((given) => given !== undefined && isTypeable(given));
   if (id !== undefined) return { name: "the user's ID", typed: id };
   const end = plaidUserToken?.slice(-TOKEN_END) ?? '';
-  if (end.length === TOKEN_END && isTypeable(end)) return { name: `the last ${TOKEN_END} characters of the user's token`, typed: end };
+  if (end.length === TOKEN_END && isTypeable(end))
+    return { name: `the last ${TOKEN_END} characters of the user's token`, typed: end };
   return { name: 'the ID of the workflow', typed: workflowId };
 }
 

@@ -22,10 +22,15 @@ const NO_LINKS: readonly unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'
 export async function checkOutputFile({ path, force }: OutputFile): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new Refusal('Usage', `--out: ${printable(path)} cannot be looked at (${error.code ?? 'unknown error'}).`, 'out');
+    throw new Refusal(
+      'Usage',
+      `--out: ${printable(path)} cannot be looked at (${error.code ?? 'unknown error'}).`,
+      'out',
+    );
   });
   if (found === undefined) return;
-  if (!found.isFile()) throw new Refusal('Usage', `--out: ${printable(path)} is there already and is no file; name another one.`, 'out');
+  if (!found.isFile())
+    throw new Refusal('Usage', `--out: ${printable(path)} is there already and is no file; name another one.`, 'out');
   if (!force) throw existsAlready(path);
 }
 
@@ -36,15 +41,24 @@ export async function checkOutputFile({ path, force }: OutputFile): Promise<void
  * @param signal Aborted when a person has had enough.
  * @throws Refusal when it cannot be made, CommandFailure when it cannot be finished.
  */
-export async function writeOutputFile(file: OutputFile, chunks: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+export async function writeOutputFile(
+  file: OutputFile,
+  chunks: AsyncIterable<string>,
+  signal: AbortSignal,
+): Promise<void> {
   const partial = join(dirname(file.path), `.http-tasks-${randomBytes(6).toString('hex')}.partial`);
   const handle = await open(partial, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw new Refusal('Usage', `--out: ${printable(file.path)} cannot be created (${error.code ?? 'unknown error'}).`, 'out');
+    throw new Refusal(
+      'Usage',
+      `--out: ${printable(file.path)} cannot be created (${error.code ?? 'unknown error'}).`,
+      'out',
+    );
   });
   try {
     try {
       for await (const chunk of chunks) {
-        if (signal.aborted) throw new CommandFailure('Interrupted', `Interrupted: ${printable(file.path)} was not written.`);
+        if (signal.aborted)
+          throw new CommandFailure('Interrupted', `Interrupted: ${printable(file.path)} was not written.`);
         await handle.appendFile(chunk).catch(unfinished(file.path));
       }
       await handle.sync().catch(unfinished(file.path));
@@ -60,7 +74,10 @@ export async function writeOutputFile(file: OutputFile, chunks: AsyncIterable<st
 
 function unfinished(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
-    throw new CommandFailure('Failed', `${printable(path)} could not be written (${error.code ?? 'unknown error'}), and nothing is left of it.`);
+    throw new CommandFailure(
+      'Failed',
+      `${printable(path)} could not be written (${error.code ?? 'unknown error'}), and nothing is left of it.`,
+    );
   };
 }
 
@@ -83,5 +100,9 @@ async function takeName(partial: string, file: OutputFile): Promise<void> {
 }
 
 function existsAlready(path: string): Refusal {
-  return new Refusal('Usage', `--out: ${printable(path)} is there already; name another file, or add --force to replace it.`, 'out');
+  return new Refusal(
+    'Usage',
+    `--out: ${printable(path)} is there already; name another file, or add --force to replace it.`,
+    'out',
+  );
 }

@@ -36,9 +36,15 @@ function whyNot(service: Exclude<Service, { kind: 'served' }>, taskQueue: string
   }
   const { current, versions } = service;
   const [version] = versions;
-  const has = current ? `the current version is ${current.buildId} of ${current.deploymentName}` : 'no version is current';
-  const polls = version ? `workers of ${version.buildId} of ${version.deploymentName} poll it` : 'workers without a version poll it';
-  const command = version ? ` Make it current: temporal worker deployment set-current-version --deployment-name ${version.deploymentName} --build-id ${version.buildId}` : ' Start a worker of that version.';
+  const has = current
+    ? `the current version is ${current.buildId} of ${current.deploymentName}`
+    : 'no version is current';
+  const polls = version
+    ? `workers of ${version.buildId} of ${version.deploymentName} poll it`
+    : 'workers without a version poll it';
+  const command = version
+    ? ` Make it current: temporal worker deployment set-current-version --deployment-name ${version.deploymentName} --build-id ${version.buildId}`
+    : ' Start a worker of that version.';
   return `The workers of the task queue "${taskQueue}" get no new workflows (${has}, ${polls}), so ${then}.${command}`;
 }
 
@@ -60,14 +66,27 @@ const MOST_WORDS = 300;
  * Returns why a run does not come along although a worker takes its workflow tasks: they fail, because the worker does not
  * have the workflow or its code does not fit. Undefined if it does come along, or no worker takes them.
  */
-export async function failingTasks(client: Client, { workflowId }: Pick<WorkflowHandle, 'workflowId'>, runId?: string): Promise<string | undefined> {
+export async function failingTasks(
+  client: Client,
+  { workflowId }: Pick<WorkflowHandle, 'workflowId'>,
+  runId?: string,
+): Promise<string | undefined> {
   const execution = { workflowId, ...(runId !== undefined && { runId }) };
   const { namespace } = client.options;
-  const { pendingWorkflowTask, workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({ namespace, execution });
+  const { pendingWorkflowTask, workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({
+    namespace,
+    execution,
+  });
   const attempt = pendingWorkflowTask?.attempt ?? 0;
   if (attempt < FAILED_ATTEMPTS) return undefined;
-  const { history } = await client.workflowService.getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: EVENTS });
-  const failed = history?.events?.find(({ eventType }) => Number(eventType) === WORKFLOW_TASK_FAILED)?.workflowTaskFailedEventAttributes;
+  const { history } = await client.workflowService.getWorkflowExecutionHistoryReverse({
+    namespace,
+    execution,
+    maximumPageSize: EVENTS,
+  });
+  const failed = history?.events?.find(
+    ({ eventType }) => Number(eventType) === WORKFLOW_TASK_FAILED,
+  )?.workflowTaskFailedEventAttributes;
   const message = failed?.failure?.message ?? '';
   const type = workflowExecutionInfo?.type?.name ?? 'the workflow';
   if (NO_SUCH_TYPE.test(message)) {
@@ -96,7 +115,11 @@ export async function sayWhyNotBegun(
   withinMs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const untilMs = performance.now() + withinMs;
-  for (let wait = FIRST_LOOK_MS; !ended.aborted && performance.now() < untilMs; wait = Math.min(2 * wait, LOOK_EVERY_MS)) {
+  for (
+    let wait = FIRST_LOOK_MS;
+    !ended.aborted && performance.now() < untilMs;
+    wait = Math.min(2 * wait, LOOK_EVERY_MS)
+  ) {
     await delay(wait, undefined, { signal: ended }).catch(() => undefined);
     if (ended.aborted) return;
     const why = await failingTasks(client, handle, runId).catch(() => undefined);
@@ -112,9 +135,16 @@ export async function sayIfNotBegun(io: Io, client: Client, workflowId: string):
 }
 
 /** Whether a worker has completed a workflow task of the run. */
-async function hasBegun(client: Client, { workflowId }: Pick<WorkflowHandle, 'workflowId'>, runId?: string): Promise<boolean> {
+async function hasBegun(
+  client: Client,
+  { workflowId }: Pick<WorkflowHandle, 'workflowId'>,
+  runId?: string,
+): Promise<boolean> {
   const execution = { workflowId, ...(runId !== undefined && { runId }) };
-  const { workflowExecutionInfo: info } = await client.workflowService.describeWorkflowExecution({ namespace: client.options.namespace, execution });
+  const { workflowExecutionInfo: info } = await client.workflowService.describeWorkflowExecution({
+    namespace: client.options.namespace,
+    execution,
+  });
   return Number(info?.historyLength ?? 0) > EVENTS_BEFORE_THE_FIRST_TASK_IS_DONE;
 }
 

@@ -16,9 +16,9 @@ const MOST_CALLS = 60_000_000;
 /** `http-tasks rate …`: the standing limits on calls, for all workers of a ledger. */
 export function defineRateCommand(rate: Command, io: Io): void {
   rate.description(
-      'A standing limit holds for all calls under one key, of sweeps and of single runs, of all workers of this ledger, until it is ' +
-        'cleared. The rate of a sweep (sweep --rate, sweep rate) limits sweeps only and ends with its sweep; the lowest counts.',
-    );
+    'A standing limit holds for all calls under one key, of sweeps and of single runs, of all workers of this ledger, until it is ' +
+      'cleared. The rate of a sweep (sweep --rate, sweep rate) limits sweeps only and ends with its sweep; the lowest counts.',
+  );
   registerShow(rate, io);
   registerSet(rate, io);
   registerClear(rate, io);
@@ -28,16 +28,25 @@ function registerShow(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'show [key]',
     summary: 'show which limit counts for each key, and why',
-    description: 'KEY is a service, or a service and one of its keys: plaid, batch.ios. Without it, every key that was ever called.',
+    description:
+      'KEY is a service, or a service and one of its keys: plaid, batch.ios. Without it, every key that was ever called.',
     examples: ['http-tasks rate show', 'http-tasks rate show plaid --json'],
   });
   onRun<CommonOptions>(command, io, async ({ json }, [name]) =>
     withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
       const key = name === undefined ? undefined : parseKey(name);
       if (key) await requireKnown(ledger, key);
-      const rows = (await ledger.rates.readRates()).filter(({ service, keySlot }) => !key || (service === key.service && keySlot === key.keySlot));
+      const rows = (await ledger.rates.readRates()).filter(
+        ({ service, keySlot }) => !key || (service === key.service && keySlot === key.keySlot),
+      );
       if (json) printJson(io, rows.map(rateDocument));
-      else if (rows.length === 0) print(io, key ? `${printable(keyName(key))} has no limit, and was not called yet.` : 'No limit is set, and nothing was called yet.');
+      else if (rows.length === 0)
+        print(
+          io,
+          key
+            ? `${printable(keyName(key))} has no limit, and was not called yet.`
+            : 'No limit is set, and nothing was called yet.',
+        );
       else {
         const documents = rows.map((row) => ({ row, ...rateDocument(row) }));
         const number = (value: number | undefined): string => (value === undefined ? '' : value.toLocaleString('en'));
@@ -45,7 +54,11 @@ function registerShow(parent: Command, io: Io): void {
           io,
           ['Key', 'Calls/min', 'Because of', 'Standing limit', 'Now'],
           documents.map(({ row, callsPerMinute: limit, by, sweepId, standing, callsPerMinuteNow }) => [
-            printable(keyName(row)), number(limit), by === 'sweep' ? `sweep ${printable(sweepId ?? '')}` : WHY[by], number(standing), number(callsPerMinuteNow),
+            printable(keyName(row)),
+            number(limit),
+            by === 'sweep' ? `sweep ${printable(sweepId ?? '')}` : WHY[by],
+            number(standing),
+            number(callsPerMinuteNow),
           ]),
         );
       }
@@ -54,20 +67,30 @@ function registerShow(parent: Command, io: Io): void {
   );
 }
 
-const WHY = { standing: 'standing limit', documented: "provider's documentation", learned: 'learned from refusals', rising: 'no limit known, rising' } as const;
+const WHY = {
+  standing: 'standing limit',
+  documented: "provider's documentation",
+  learned: 'learned from refusals',
+  rising: 'no limit known, rising',
+} as const;
 
 function registerSet(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'set <key> <calls>',
     summary: 'set the standing limit of a key, in calls a minute or a second',
-    description: 'It replaces the limit that the provider documents, counts from the next call on, and stays until rate clear.',
+    description:
+      'It replaces the limit that the provider documents, counts from the next call on, and stays until rate clear.',
     examples: ['http-tasks rate set plaid 600', 'http-tasks rate set batch.ios 10/s'],
   });
   onRun<CommonOptions>(command, io, async ({ json }, [name = '', calls = '']) => {
     const key = parseKey(name);
     const limitPerMinute = callsPerMinute(calls, { name: 'CALLS', field: 'calls' });
     if (limitPerMinute < 1 || limitPerMinute > MOST_CALLS) {
-      throw new Refusal('Usage', `CALLS must be from 1 to ${MOST_CALLS.toLocaleString('en')} calls a minute, not ${limitPerMinute}.`, 'calls');
+      throw new Refusal(
+        'Usage',
+        `CALLS must be from 1 to ${MOST_CALLS.toLocaleString('en')} calls a minute, not ${limitPerMinute}.`,
+        'calls',
+      );
     }
     return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
       await requireKnown(ledger, key);
@@ -81,7 +104,8 @@ function registerClear(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'clear <key>',
     summary: 'take the standing limit of a key back',
-    description: 'The limit that the provider documents counts again; without one, sweeps start at 600 calls a minute and rise until they are refused.',
+    description:
+      'The limit that the provider documents counts again; without one, sweeps start at 600 calls a minute and rise until they are refused.',
     examples: ['http-tasks rate clear plaid'],
   });
   onRun<CommonOptions>(command, io, async ({ json }, [name = '']) => {
@@ -112,7 +136,12 @@ async function rowOf({ rates }: OpenedLedger, { service, keySlot }: RateKey) {
 /** `plaid`, or `batch.ios`. */
 function parseKey(text: string): RateKey {
   const [, service, keySlot = ''] = /^([a-z][a-zA-Z0-9]*)(?:\.(.+))?$/.exec(text) ?? [];
-  if (service === undefined) throw new Refusal('Usage', `KEY must be a service, or a service and one of its keys, such as plaid or batch.ios; not "${text}".`, 'key');
+  if (service === undefined)
+    throw new Refusal(
+      'Usage',
+      `KEY must be a service, or a service and one of its keys, such as plaid or batch.ios; not "${text}".`,
+      'key',
+    );
   return { service, keySlot };
 }
 
@@ -120,12 +149,27 @@ function parseKey(text: string): RateKey {
 async function requireKnown(ledger: OpenedLedger, { service, keySlot }: RateKey): Promise<void> {
   const known = await ledger.workers.readServices();
   const own = known.filter((one) => one.service === service);
-  const names = (services: typeof known): string => [...new Set(services.flatMap(({ service: name, keySlots }) => (keySlots.length === 0 ? [name] : keySlots.map((slot) => `${name}.${slot}`))))].join(', ');
+  const names = (services: typeof known): string =>
+    [
+      ...new Set(
+        services.flatMap(({ service: name, keySlots }) =>
+          keySlots.length === 0 ? [name] : keySlots.map((slot) => `${name}.${slot}`),
+        ),
+      ),
+    ].join(', ');
   if (own.some(({ keySlots }) => (keySlots.length === 0 ? keySlot === '' : keySlots.includes(keySlot)))) return;
   // Plaid has one key, so that its limit can be set before the first worker is started.
   if (own.length === 0 && service === 'plaid' && keySlot === '') return;
   if (known.length === 0) {
-    throw new Refusal('Usage', `No worker has recorded its keys in this ledger within the last day, so "${keyName({ service, keySlot })}" cannot be checked. Start a worker first.`, 'key');
+    throw new Refusal(
+      'Usage',
+      `No worker has recorded its keys in this ledger within the last day, so "${keyName({ service, keySlot })}" cannot be checked. Start a worker first.`,
+      'key',
+    );
   }
-  throw new Refusal('Usage', `No worker of this ledger has the key "${keyName({ service, keySlot })}"; allowed: ${names(known)}.`, 'key');
+  throw new Refusal(
+    'Usage',
+    `No worker of this ledger has the key "${keyName({ service, keySlot })}"; allowed: ${names(known)}.`,
+    'key',
+  );
 }

@@ -31,10 +31,12 @@ export async function readUserFile(file: string, option: string): Promise<UserRo
       }
     }
   } catch (error) {
-    if (error instanceof SourceError || error instanceof SourceUnavailableError) throw new Refusal('Usage', `${option}: ${file}: ${error.message}`);
+    if (error instanceof SourceError || error instanceof SourceUnavailableError)
+      throw new Refusal('Usage', `${option}: ${file}: ${error.message}`);
     throw error;
   }
-  if (rows.length === 0) throw new Refusal('Usage', `${option}: the file ${file} holds no user: there is no row below the column names.`);
+  if (rows.length === 0)
+    throw new Refusal('Usage', `${option}: the file ${file} holds no user: there is no row below the column names.`);
   return rows;
 }
 
@@ -46,7 +48,10 @@ function userRow(cells: UserCells, line: number, option: string, file: string): 
   const reference = text(cells.reference);
   const items = text(cells.item_ids);
   if (plaidUserId === undefined && plaidUserToken === undefined && batchUserId === undefined) {
-    throw new Refusal('Usage', `${option}: line ${line} of ${file} names nobody; give plaid_user_id, plaid_user_token or batch_user_id.`);
+    throw new Refusal(
+      'Usage',
+      `${option}: line ${line} of ${file} names nobody; give plaid_user_id, plaid_user_token or batch_user_id.`,
+    );
   }
   return {
     line,

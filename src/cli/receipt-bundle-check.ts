@@ -73,11 +73,24 @@ export interface BundleVerification {
  * @param given.part The file is a part of a bundle on purpose: receipts may be missing.
  * @throws Refusal when the file cannot be read or is no bundle.
  */
-export async function verifyBundle({ file, expectedRoot, part = false }: { file: string; expectedRoot?: string | undefined; part?: boolean }): Promise<BundleVerification> {
+export async function verifyBundle({
+  file,
+  expectedRoot,
+  part = false,
+}: {
+  file: string;
+  expectedRoot?: string | undefined;
+  part?: boolean;
+}): Promise<BundleVerification> {
   const lines = readLines(file);
   try {
     const first = header.safeParse(parsed((await lines.next()).value as string | undefined));
-    if (!first.success) throw new Refusal('Usage', `--bundle: ${printable(file)} is no bundle of receipts; http-tasks receipts SWEEP --bundle FILE makes one.`, 'bundle');
+    if (!first.success)
+      throw new Refusal(
+        'Usage',
+        `--bundle: ${printable(file)} is no bundle of receipts; http-tasks receipts SWEEP --bundle FILE makes one.`,
+        'bundle',
+      );
     const check = new BundleCheck(first.data);
     for await (const line of lines) check.add(line);
     return check.end(expectedRoot, part);
@@ -122,7 +135,8 @@ class BundleCheck {
     const place = { index, leaves: this.#header.leaves, path: path.map((node) => Buffer.from(node, 'hex')) };
     // The fields that are repeated for people must say the same as the sealed ones.
     const shown = seq === fields[SEALED_COLUMNS.indexOf('seq')] && step === fields[SEALED_COLUMNS.indexOf('step')];
-    if (!shown || !isIncluded(sha256, leafOf(fields), place, this.#root)) return this.#differs({ kind: 'changed', line: this.#line, seq, step });
+    if (!shown || !isIncluded(sha256, leafOf(fields), place, this.#root))
+      return this.#differs({ kind: 'changed', line: this.#line, seq, step });
     if (this.#seen.has(index)) return this.#differs({ kind: 'repeated', line: this.#line, seq, step });
     this.#seen.add(index);
     this.#facts.add(fields);
@@ -134,9 +148,17 @@ class BundleCheck {
     const sizeIsProven = this.#provesSize();
     const isWhole = sizeIsProven && this.#seen.size === leaves;
     for (const difference of this.#facts.differences(isWhole)) this.#differs(difference);
-    if (anchored && expectedRoot !== merkleRoot) this.#differs({ kind: 'header', field: 'merkleRoot', found: merkleRoot, expected: expectedRoot });
-    if (leaves === 0 && !sizeIsProven) this.#differs({ kind: 'header', field: 'leaves', found: 0, expected: 'at least 1: the root is not that of no receipts' });
-    if (sizeIsProven && !isWhole && !part) this.#differs({ kind: 'header', field: 'receipts', found: this.#seen.size, expected: leaves });
+    if (anchored && expectedRoot !== merkleRoot)
+      this.#differs({ kind: 'header', field: 'merkleRoot', found: merkleRoot, expected: expectedRoot });
+    if (leaves === 0 && !sizeIsProven)
+      this.#differs({
+        kind: 'header',
+        field: 'leaves',
+        found: 0,
+        expected: 'at least 1: the root is not that of no receipts',
+      });
+    if (sizeIsProven && !isWhole && !part)
+      this.#differs({ kind: 'header', field: 'receipts', found: this.#seen.size, expected: leaves });
     const shows = isWhole || (part && this.#seen.size > 0);
     return {
       ok: anchored && shows && this.#differenceCount === 0,
@@ -163,7 +185,7 @@ class BundleCheck {
     const indexes = [...this.#seen].sort((a, b) => a - b);
     let from = 0;
     let position = 0;
-    for (let rest = leaves; rest > 1; ) {
+    for (let rest = leaves; rest > 1;) {
       const left = 2 ** Math.ceil(Math.log2(rest) - 1);
       while ((indexes[position] ?? leaves) < from) position += 1;
       if ((indexes[position] ?? leaves) >= from + left) return false;

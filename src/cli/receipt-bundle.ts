@@ -28,15 +28,26 @@ const BUFFERED_CHARACTERS = 256 * 1024;
  * @throws Refusal when the file is there already or cannot be made.
  * @throws SweepConflictError when the sweep is not sealed, or its receipts are not those that were.
  */
-export async function writeBundle(io: Io, { sweepId, file, json }: { sweepId: string; file: string; json: boolean }): Promise<ExitCode> {
+export async function writeBundle(
+  io: Io,
+  { sweepId, file, json }: { sweepId: string; file: string; json: boolean },
+): Promise<ExitCode> {
   return withWorkersLedger<ExitCode>(io, async ({ ledger: { sweeps } }) => {
     const row = await sweeps.read(sweepId);
     if (!row) throw new UnknownSweepError(sweepId);
-    if (row.merkleRoot === undefined) throw new CommandFailure('Conflict', `The sweep ${sweepId} is not sealed yet (${row.status}); it is when it has come to its end.`);
+    if (row.merkleRoot === undefined)
+      throw new CommandFailure(
+        'Conflict',
+        `The sweep ${sweepId} is not sealed yet (${row.status}); it is when it has come to its end.`,
+      );
     const counts = outcomeCounts(await sweeps.count(sweepId));
     const receipts = await writeFile(file, headerOf(row, counts), sweeps.proveAll({ sweepId }));
     if (json) printJson(io, { sweepId, file, receipts, merkleRoot: row.merkleRoot });
-    else print(io, `Wrote ${receipts} receipts with their proofs into ${printable(file)}. Check them with: http-tasks verify --bundle ${printable(file)} --root ${row.merkleRoot}`);
+    else
+      print(
+        io,
+        `Wrote ${receipts} receipts with their proofs into ${printable(file)}. Check them with: http-tasks verify --bundle ${printable(file)} --root ${row.merkleRoot}`,
+      );
     return 0;
   });
 }
@@ -67,7 +78,10 @@ async function write(handle: FileHandle, first: object, proofs: AsyncIterable<Re
   return written;
 }
 
-function headerOf({ sweepId, claimedBy: runId, status, total, merkleRoot, leaves, createdAt, endedAt }: SweepRow, counts: OutcomeCounts): object {
+function headerOf(
+  { sweepId, claimedBy: runId, status, total, merkleRoot, leaves, createdAt, endedAt }: SweepRow,
+  counts: OutcomeCounts,
+): object {
   return {
     bundle: BUNDLE,
     version: VERSION,
@@ -87,7 +101,10 @@ function headerOf({ sweepId, claimedBy: runId, status, total, merkleRoot, leaves
 
 async function create(file: string): Promise<FileHandle> {
   return open(file, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'EEXIST' ? 'is there already; name another file' : `cannot be created (${error.code ?? 'unknown error'})`;
+    const why =
+      error.code === 'EEXIST'
+        ? 'is there already; name another file'
+        : `cannot be created (${error.code ?? 'unknown error'})`;
     throw new Refusal('Usage', `--bundle: ${printable(file)} ${why}.`, 'bundle');
   });
 }

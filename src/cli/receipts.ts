@@ -29,7 +29,12 @@ export function defineReceiptsCommand(command: Command, io: Io): void {
     .option('--html', 'a report on a sweep as one HTML page that needs nothing else')
     .addOption(literalOption('--out <file>', 'write into this new file, readable by you alone, instead of stdout'))
     .option('--force', 'replace the file if it is there already');
-  command.addOption(literalOption('--bundle <file>', 'write the root of a sweep and the proof of each receipt into this new file; http-tasks verify --bundle checks it'));
+  command.addOption(
+    literalOption(
+      '--bundle <file>',
+      'write the root of a sweep and the proof of each receipt into this new file; http-tasks verify --bundle checks it',
+    ),
+  );
   onRun<ReceiptsOptions>(command, io, async (options, [id = '']) => {
     const { bundle, json = false } = options;
     if (bundle !== undefined) {

@@ -19,7 +19,9 @@ type NamedAction = (io: Io, name: string, options: NamedOptions) => Promise<Exit
 
 /** `http-tasks schedule`: sweeps that Temporal starts by itself, for example each night. */
 export function defineScheduleCommand(schedule: Command, io: Io): void {
-  schedule.description('Schedules of sweeps. They are Temporal Schedules, which show and work in the Temporal UI as well.');
+  schedule.description(
+    'Schedules of sweeps. They are Temporal Schedules, which show and work in the Temporal UI as well.',
+  );
   registerCreate(schedule, io);
   registerNamed(schedule, io, SHOW, async () => (await actions()).showSchedule);
   registerList(schedule, io);
@@ -107,7 +109,8 @@ function registerBackfill(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'backfill <name>',
     summary: 'start the runs of a time that is over, one after the other',
-    description: 'Each gets its own nominal time. They wait for each other, whatever the schedule says about overlaps: skipping would drop all but one.',
+    description:
+      'Each gets its own nominal time. They wait for each other, whatever the schedule says about overlaps: skipping would drop all but one.',
     examples: ['http-tasks schedule backfill nightly --from 2030-01-01T00:00:00Z --to 2030-01-05T00:00:00Z'],
   });
   command

@@ -16,7 +16,11 @@ interface ShowOptions extends CommonOptions, OpenApiTasksOptions {}
 export function defineShowCommand(command: Command, io: Io): void {
   describeCommand(command, {
     description: 'Tasks are those of the catalogue and, with --openapi, of a document.',
-    examples: ['http-tasks show plaid.userItemsRemove', 'http-tasks show batch.customDataDelete --json', 'http-tasks show desk.ticketOpen --openapi desk.yml --service desk'],
+    examples: [
+      'http-tasks show plaid.userItemsRemove',
+      'http-tasks show batch.customDataDelete --json',
+      'http-tasks show desk.ticketOpen --openapi desk.yml --service desk',
+    ],
   });
   addOpenApiOptions(command);
   onRun<ShowOptions>(command, io, async ({ json, ...document }, [name = '']) => {
@@ -37,19 +41,30 @@ function printReference(io: Io, task: TaskReference): void {
   printFields(io, 'Input', task.input);
   printFields(io, 'Output', task.output);
   printFailures(io, task);
-  for (const limit of task.rateLimits) print(io, `Limit: ${limit.requestsPerMinute} calls a minute per ${limit.per} (${limit.source})`);
+  for (const limit of task.rateLimits)
+    print(io, `Limit: ${limit.requestsPerMinute} calls a minute per ${limit.per} (${limit.source})`);
   const { connectMs, firstByteMs, bodyMs, totalMs } = task.timeouts;
-  print(io, `Time-outs in ms: connect ${connectMs}, first byte ${firstByteMs}, silence ${bodyMs}, total ${totalMs}. Largest answer: ${task.maxResponseBytes} bytes.`);
+  print(
+    io,
+    `Time-outs in ms: connect ${connectMs}, first byte ${firstByteMs}, silence ${bodyMs}, total ${totalMs}. Largest answer: ${task.maxResponseBytes} bytes.`,
+  );
 }
 
 function settleText({ settle }: TaskReference): string {
   if (!settle) return '';
-  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[settle.by];
+  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[
+    settle.by
+  ];
   return ` A lost answer is settled by ${how} (${settle.basis}).`;
 }
 
 function printFields(io: Io, title: string, schema: unknown): void {
-  const rows = fieldRows(schema).map(({ field, type, required, description }) => [field, type, required ? 'yes' : '', description]);
+  const rows = fieldRows(schema).map(({ field, type, required, description }) => [
+    field,
+    type,
+    required ? 'yes' : '',
+    description,
+  ]);
   if (rows.length > 0) printTable(io, [title, 'Type', 'Required', ''], rows);
 }
 

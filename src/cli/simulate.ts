@@ -46,7 +46,8 @@ export function defineSimulateCommand(command: Command, io: Io): void {
 
 async function simulate(io: Io, options: SimulateOptions): Promise<0> {
   const settings = simulatorOptions(options);
-  const users = options.users === undefined ? undefined : await (await import('./simulate-users.js')).seedUsers(options.users);
+  const users =
+    options.users === undefined ? undefined : await (await import('./simulate-users.js')).seedUsers(options.users);
   const simulators = await start({
     ...settings,
     plaid: { ...settings.plaid, users: users?.plaid },
@@ -60,12 +61,23 @@ async function simulate(io: Io, options: SimulateOptions): Promise<0> {
   return 0;
 }
 
-function simulatorOptions({ plaidPort, batchPort, latencyMs, readLagMs, rateLimit }: SimulateOptions): SimulatorsOptions {
+function simulatorOptions({
+  plaidPort,
+  batchPort,
+  latencyMs,
+  readLagMs,
+  rateLimit,
+}: SimulateOptions): SimulatorsOptions {
   const common = {
     ...(latencyMs !== undefined && { latencyMs: wholeNumber('--latency-ms', latencyMs, { min: 0, max: HOUR_MS }) }),
-    ...(rateLimit !== undefined && { rateLimits: { '*': { perSecond: wholeNumber('--rate-limit', rateLimit, { min: 1, max: MAX_RATE }) } } }),
+    ...(rateLimit !== undefined && {
+      rateLimits: { '*': { perSecond: wholeNumber('--rate-limit', rateLimit, { min: 1, max: MAX_RATE }) } },
+    }),
   };
-  const readLag = readLagMs === undefined ? {} : { readLag: { ms: wholeNumber('--read-lag-ms', readLagMs, { min: 0, max: HOUR_MS }) } };
+  const readLag =
+    readLagMs === undefined
+      ? {}
+      : { readLag: { ms: wholeNumber('--read-lag-ms', readLagMs, { min: 0, max: HOUR_MS }) } };
   return {
     plaidPort: wholeNumber('--plaid-port', plaidPort ?? DEFAULT_PLAID_PORT, { min: 0, max: MAX_PORT }),
     batchPort: wholeNumber('--batch-port', batchPort ?? DEFAULT_BATCH_PORT, { min: 0, max: MAX_PORT }),
@@ -82,7 +94,10 @@ async function start(options: SimulatorsOptions): Promise<Simulators> {
     const { code, port } = error as NodeJS.ErrnoException & { port?: number };
     if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
     const why = code === 'EACCES' ? 'may not be used by this user' : 'is taken by another process';
-    throw new CommandFailure('Failed', `Port ${port ?? ''} ${why}; choose others with --plaid-port and --batch-port (0: any).`);
+    throw new CommandFailure(
+      'Failed',
+      `Port ${port ?? ''} ${why}; choose others with --plaid-port and --batch-port (0: any).`,
+    );
   }
 }
 
@@ -91,10 +106,14 @@ function announce(io: Io, simulators: Simulators, json: boolean): void {
   const { plaid, batch } = simulators;
   const settings = simulatorSettings(simulators);
   if (json) return printJson(io, { plaid: { url: plaid.url }, batch: { url: batch.url }, settings });
-  printTable(io, ['Simulator', 'URL', 'Control'], [
-    ['Plaid', plaid.url, `${plaid.url}/__sim/state`],
-    ['Batch', batch.url, `${batch.url}/__sim/state`],
-  ]);
+  printTable(
+    io,
+    ['Simulator', 'URL', 'Control'],
+    [
+      ['Plaid', plaid.url, `${plaid.url}/__sim/state`],
+      ['Batch', batch.url, `${batch.url}/__sim/state`],
+    ],
+  );
   for (const [name, value] of Object.entries(settings)) print(io, `export ${name}='${value}'`);
   say(io, 'Ctrl-C stops them.');
 }

@@ -8,6 +8,8 @@ export function simulatorSettings({ plaid, batch }: Simulators): Record<string, 
     PLAID_SECRET: plaid.secret,
     BATCH_BASE_URL: batch.url,
     BATCH_REST_API_KEY: batch.restApiKey,
-    BATCH_API_KEYS: Object.entries(batch.appKeys).map(([name, key]) => `${name}=${key}`).join(','),
+    BATCH_API_KEYS: Object.entries(batch.appKeys)
+      .map(([name, key]) => `${name}=${key}`)
+      .join(','),
   };
 }

@@ -41,13 +41,22 @@ export function defineSnippetCommand(command: Command, io: Io): void {
   onRun<SnippetOptions>(command, io, async ({ lang = 'workflow', input, json, ...rest }, [name = '']) => {
     const task = catalogueTask(name, await openApiTasks(io, rest));
     const given = input === undefined ? undefined : await readJsonInput('--input', input);
-    const [{ snippetsOf }, { readTemporalConfig }] = await Promise.all([import('../reference/snippets/snippets.js'), import('./temporal-config.js')]);
+    const [{ snippetsOf }, { readTemporalConfig }] = await Promise.all([
+      import('../reference/snippets/snippets.js'),
+      import('./temporal-config.js'),
+    ]);
     const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, { ...rest, connects: false });
-    const place = { taskQueue: readQueueSettings(io.env).taskQueue, address: connectionOptions.address, namespace, documentOptions: openApiWords(rest) };
+    const place = {
+      taskQueue: readQueueSettings(io.env).taskQueue,
+      address: connectionOptions.address,
+      namespace,
+      documentOptions: openApiWords(rest),
+    };
     const { snippets, placeholders } = snippetsOf(task, given, io.env, place);
     const { code, why, files = [] } = snippets.find(({ language }) => language === lang) ?? { code: '' };
     if (why !== undefined) throw new Refusal('Usage', why, 'input');
-    if (json) printJson(io, { task: task.name, language: lang, code, placeholders, ...(files.length > 0 && { files }) });
+    if (json)
+      printJson(io, { task: task.name, language: lang, code, placeholders, ...(files.length > 0 && { files }) });
     else {
       printExactly(io, code);
       if (files.length > 0) say(io, printable(`The command reads bytes of the input from files: ${files.join(', ')}.`));

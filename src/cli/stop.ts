@@ -41,7 +41,13 @@ export function defineStopCommand(command: Command, io: Io): void {
       const asked = new Date().toISOString();
       const inForce = await ledger.stop(stop);
       if (json) printJson(io, { stopped: true, ...inForce });
-      else print(io, inForce.at < asked ? `It was stopped already: ${wordsOf(inForce)}` : `Stopped. No worker of this ledger sends a call that changes something, within five seconds from now.`);
+      else
+        print(
+          io,
+          inForce.at < asked
+            ? `It was stopped already: ${wordsOf(inForce)}`
+            : `Stopped. No worker of this ledger sends a call that changes something, within five seconds from now.`,
+        );
       if (!json) say(io, 'Continue with: http-tasks start');
       return 0;
     });
@@ -62,12 +68,15 @@ export function defineStartCommand(command: Command, io: Io): void {
     return withWorkersLedger<ExitCode>(io, async ({ ledger }) => {
       const [last] = await ledger.listStops();
       const lifted = await ledger.start({ by: name });
-      const sweeps: ResumedSweeps = resume ? await resumeStopped(io, ledger, { ...temporal, by: name }) : { resumed: [], paused: [] };
+      const sweeps: ResumedSweeps = resume
+        ? await resumeStopped(io, ledger, { ...temporal, by: name })
+        : { resumed: [], paused: [] };
       if (json) printJson(io, { stopped: false, lifted, ...sweeps });
       else {
         print(io, lifted && last ? `Started again. It was stopped: ${wordsOf(last)}` : 'It was not stopped.');
         for (const sweepId of sweeps.resumed) print(io, `Resumed the sweep ${sweepId}.`);
-        for (const sweepId of sweeps.paused) say(io, `Still paused: ${sweepId}. Resume it with: http-tasks sweep resume ${sweepId}`);
+        for (const sweepId of sweeps.paused)
+          say(io, `Still paused: ${sweepId}. Resume it with: http-tasks sweep resume ${sweepId}`);
       }
       return sweeps.paused.length > 0 ? 1 : 0;
     });

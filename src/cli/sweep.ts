@@ -47,5 +47,8 @@ export function defineSweepCommand(sweep: Command, io: Io): void {
 function refuseStrayOptions(sweep: Command, subcommand: Command): void {
   const stray = Object.keys(sweep.opts()).find((option) => option !== 'json');
   if (stray === undefined) return;
-  throw new Refusal('Usage', `${flagOf(stray)} belongs to sweep itself, not to sweep ${subcommand.name()}; leave it out or write it behind.`);
+  throw new Refusal(
+    'Usage',
+    `${flagOf(stray)} belongs to sweep itself, not to sweep ${subcommand.name()}; leave it out or write it behind.`,
+  );
 }

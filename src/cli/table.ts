@@ -10,7 +10,12 @@ const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-m
  * Writes a table of the result, for people; `widths` (with the blanks at both sides) wraps longer texts between words.
  * Without it, a table that is wider than the terminal is wrapped to fit.
  */
-export function printTable(io: Io, head: readonly string[], rows: readonly (readonly string[])[], widths?: readonly number[]): void {
+export function printTable(
+  io: Io,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  widths?: readonly number[],
+): void {
   const shown = rows.map((row) => row.map((cell) => coloured(cell, printableLines)));
   const fitted = widths ?? (io.stdout.isTTY ? fitColumns([head, ...shown], io.stdout.columns) : undefined);
   const table = new Table({

@@ -73,7 +73,11 @@ const CANCELLED_CALL: ConstructorParameters<typeof InterceptingCall>[0] = {
   halfClose: nothing,
   start: (_metadata, listener) => {
     listener?.onReceiveMessage?.(null);
-    listener?.onReceiveStatus?.({ code: status.CANCELLED, details: 'The connection was ended.', metadata: new Metadata() });
+    listener?.onReceiveStatus?.({
+      code: status.CANCELLED,
+      details: 'The connection was ended.',
+      metadata: new Metadata(),
+    });
   },
 };
 
@@ -85,7 +89,11 @@ const CANCELLED_CALL: ConstructorParameters<typeof InterceptingCall>[0] = {
  * @throws CommandFailure `TemporalUnavailable`, saying where it looked and what can be done, when the server gives no
  * answer, refuses the login or has no such namespace.
  */
-export async function withTemporal<T>(io: Io, options: TemporalOptions, use: (client: Client) => Promise<T>): Promise<T> {
+export async function withTemporal<T>(
+  io: Io,
+  options: TemporalOptions,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
   const { connectionOptions, namespace, where } = readTemporalConfig(io, options);
   const plugins = encryptionPlugins(io);
   const { connection, signal, end } = endableConnection({ ...connectionOptions, connectTimeout: CONNECT_MS });

@@ -26,7 +26,10 @@ export function readTemporalConfig(io: Io, options: TemporalOptions & { connects
   const { connectionOptions, namespace } = readTemporalConnection(io.env, options);
   const { address } = connectionOptions;
   return {
-    connectionOptions: { ...connectionOptions, ...(isThisMachine(temporalHost(address) ?? '') && { channelArgs: NO_PROXY }) },
+    connectionOptions: {
+      ...connectionOptions,
+      ...(isThisMachine(temporalHost(address) ?? '') && { channelArgs: NO_PROXY }),
+    },
     ...(namespace !== undefined && { namespace }),
     where: `${address}, namespace ${namespace ?? 'default'}`,
   };

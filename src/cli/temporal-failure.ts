@@ -27,7 +27,9 @@ function ofNativeConnection(message: string, where: string): CommandFailure {
   if (/^Namespace .* not found/.test(message)) return noNamespace(where);
   if (/valid authentication credentials|not have permission/.test(message)) return loginRefused(where);
   if (/InvalidContentType|certificate|HandshakeFailure|AlertReceived|\btls\b|rustls/i.test(message)) {
-    return unavailable(`TLS with the Temporal server at ${where} failed; check TEMPORAL_TLS, the TEMPORAL_TLS_* settings, and whether the server uses TLS.`);
+    return unavailable(
+      `TLS with the Temporal server at ${where} failed; check TEMPORAL_TLS, the TEMPORAL_TLS_* settings, and whether the server uses TLS.`,
+    );
   }
   return unreachable(where);
 }
@@ -40,7 +42,9 @@ function loginRefused(where: string): CommandFailure {
 const GRPC = { deadlineExceeded: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 } as const;
 
 function unreachable(where: string): CommandFailure {
-  return unavailable(`No Temporal server answers at ${where}. Start one (for example: temporal server start-dev), or set TEMPORAL_ADDRESS.`);
+  return unavailable(
+    `No Temporal server answers at ${where}. Start one (for example: temporal server start-dev), or set TEMPORAL_ADDRESS.`,
+  );
 }
 
 function noNamespace(where: string): CommandFailure {

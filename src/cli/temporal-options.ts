@@ -11,9 +11,18 @@ export interface TemporalOptions {
 /** Adds the options of every command that talks to a Temporal server. */
 export function addTemporalOptions(command: Command): Command {
   return command
-    .addOption(literalOption('--address <host:port>', 'the Temporal server (else TEMPORAL_ADDRESS or the profile; else localhost:7233)'))
-    .addOption(literalOption('--namespace <name>', 'the namespace (else TEMPORAL_NAMESPACE or the profile; else default)'))
-    .addOption(literalOption('--profile <name>', "a profile of Temporal's own configuration file (else TEMPORAL_PROFILE)"));
+    .addOption(
+      literalOption(
+        '--address <host:port>',
+        'the Temporal server (else TEMPORAL_ADDRESS or the profile; else localhost:7233)',
+      ),
+    )
+    .addOption(
+      literalOption('--namespace <name>', 'the namespace (else TEMPORAL_NAMESPACE or the profile; else default)'),
+    )
+    .addOption(
+      literalOption('--profile <name>', "a profile of Temporal's own configuration file (else TEMPORAL_PROFILE)"),
+    );
 }
 
 /** The same as settings, for what reads the environment; only those that were given. */

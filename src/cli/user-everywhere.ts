@@ -57,7 +57,9 @@ export function environmentProblem(ids: AllUserIds, only: string | undefined): s
   if (only === undefined) return undefined;
   const services = servicesOf(ids);
   const choosable = services.filter(hasChoice);
-  const wrong = (choosable.length > 0 ? choosable : services).find(({ environments }) => !Object.hasOwn(environments, only));
+  const wrong = (choosable.length > 0 ? choosable : services).find(
+    ({ environments }) => !Object.hasOwn(environments, only),
+  );
   if (!wrong) return undefined;
   return `"${only}" is not an environment of ${wrong.title}; allowed: ${Object.keys(wrong.environments).join(', ')}. Leave it out for all of them.`;
 }
@@ -82,17 +84,30 @@ export interface WorkerView {
  */
 export function workerViews(ids: AllUserIds, hasher: SubjectHasher, only?: string): WorkerView[] {
   const services = servicesOf(ids);
-  let views: { labels: string[]; environments: Map<ServiceDefinition, string> }[] = [{ labels: [], environments: new Map() }];
+  let views: { labels: string[]; environments: Map<ServiceDefinition, string> }[] = [
+    { labels: [], environments: new Map() },
+  ];
   for (const service of services) {
-    const choices = environmentsOf(service, only).map((environment) => ({ environment, label: hasChoice(service) || services.length === 1 ? environment : '' }));
-    const without = hasChoice(service) && services.length > 1 && only === undefined ? [{ environment: UNCONFIGURED, label: `without ${service.name}` }] : [];
+    const choices = environmentsOf(service, only).map((environment) => ({
+      environment,
+      label: hasChoice(service) || services.length === 1 ? environment : '',
+    }));
+    const without =
+      hasChoice(service) && services.length > 1 && only === undefined
+        ? [{ environment: UNCONFIGURED, label: `without ${service.name}` }]
+        : [];
     views = [...choices, ...without].flatMap(({ environment, label }) =>
-      views.map(({ labels, environments }) => ({ labels: [...labels, label], environments: new Map(environments).set(service, environment) })),
+      views.map(({ labels, environments }) => ({
+        labels: [...labels, label],
+        environments: new Map(environments).set(service, environment),
+      })),
     );
   }
   return views.map(({ labels, environments }) => ({
     environment: labels.filter(Boolean).join(', '),
-    subjects: given(ids).map(([service, id]) => hasher.subject(service.name, environments.get(service) ?? UNCONFIGURED, id)),
+    subjects: given(ids).map(([service, id]) =>
+      hasher.subject(service.name, environments.get(service) ?? UNCONFIGURED, id),
+    ),
   }));
 }
 

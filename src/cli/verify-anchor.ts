@@ -42,13 +42,19 @@ export async function readAnchor(client: Client, row: Pick<SweepRow, 'sweepId' |
     for (const run of runs.values()) {
       const firstRunId = run.raw.workflowExecutionInfo?.firstRunId ?? '';
       const isNamed = firstRunId === row.claimedBy;
-      if (run.type !== SWEEP_WORKFLOW) notes.push(`Run ${run.runId} of ${workflowId} is a ${run.type} and says nothing about this sweep.`);
+      if (run.type !== SWEEP_WORKFLOW)
+        notes.push(`Run ${run.runId} of ${workflowId} is a ${run.type} and says nothing about this sweep.`);
       else if (run.status.name === 'CONTINUED_AS_NEW') continue;
       else if (run.status.name === 'RUNNING') notes.push(`Run ${run.runId} of ${workflowId} has not ended.`);
       else {
-        const result = await resultOfRun(client, client.workflow.getHandle(workflowId, run.runId)).catch(() => undefined);
+        const result = await resultOfRun(client, client.workflow.getHandle(workflowId, run.runId)).catch(
+          () => undefined,
+        );
         if (isSealOf(result, row.sweepId)) claims.push({ firstRunId, result });
-        else if (isNamed) notes.push(`Run ${run.runId}, which the ledger names, ended (${run.status.name}) without a result that can be read here.`);
+        else if (isNamed)
+          notes.push(
+            `Run ${run.runId}, which the ledger names, ended (${run.status.name}) without a result that can be read here.`,
+          );
       }
     }
   }
@@ -56,8 +62,13 @@ export async function readAnchor(client: Client, row: Pick<SweepRow, 'sweepId' |
   return { claims, notes };
 }
 
-async function* runsUnder(client: Client, workflowId: string, claimedBy: string | undefined, notes: string[]): AsyncGenerator<WorkflowExecutionDescription> {
-  for (let runId = claimedBy; runId !== undefined; ) {
+async function* runsUnder(
+  client: Client,
+  workflowId: string,
+  claimedBy: string | undefined,
+  notes: string[],
+): AsyncGenerator<WorkflowExecutionDescription> {
+  for (let runId = claimedBy; runId !== undefined;) {
     const run = await describe(client, workflowId, runId);
     if (run) yield run;
     runId = run?.status.name === 'CONTINUED_AS_NEW' ? await nextRun(client, workflowId, runId) : undefined;
@@ -78,11 +89,17 @@ async function* runsUnder(client: Client, workflowId: string, claimedBy: string 
       if (run) yield run;
     }
   } catch (error) {
-    notes.push(`Temporal cannot list the runs under ${workflowId}: ${error instanceof Error ? error.message : String(error)}`);
+    notes.push(
+      `Temporal cannot list the runs under ${workflowId}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
-async function describe(client: Client, workflowId: string, runId?: string): Promise<WorkflowExecutionDescription | undefined> {
+async function describe(
+  client: Client,
+  workflowId: string,
+  runId?: string,
+): Promise<WorkflowExecutionDescription | undefined> {
   try {
     return await client.workflow.getHandle(workflowId, runId).describe();
   } catch (error) {
@@ -95,7 +112,9 @@ async function describe(client: Client, workflowId: string, runId?: string): Pro
 function isMalformed(error: unknown): boolean {
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   const invalidArgument = 3;
-  return [error, cause].some((one) => typeof one === 'object' && one !== null && 'code' in one && one.code === invalidArgument);
+  return [error, cause].some(
+    (one) => typeof one === 'object' && one !== null && 'code' in one && one.code === invalidArgument,
+  );
 }
 
 async function nextRun(client: Client, workflowId: string, runId: string): Promise<string | undefined> {
@@ -112,5 +131,11 @@ async function nextRun(client: Client, workflowId: string, runId: string): Promi
 function isSealOf(result: unknown, sweepId: string): result is SealedResult {
   if (typeof result !== 'object' || result === null) return false;
   const { sweepId: named, merkleRoot, counts } = result as Record<string, unknown>;
-  return named === sweepId && typeof merkleRoot === 'string' && /^[0-9a-f]{64}$/.test(merkleRoot) && typeof counts === 'object' && counts !== null;
+  return (
+    named === sweepId &&
+    typeof merkleRoot === 'string' &&
+    /^[0-9a-f]{64}$/.test(merkleRoot) &&
+    typeof counts === 'object' &&
+    counts !== null
+  );
 }

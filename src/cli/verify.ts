@@ -38,7 +38,12 @@ export function defineVerifyCommand(command: Command, io: Io): void {
   onRun<VerifyOptions>(command, io, async (options, [sweepId]) => {
     const { bundle: file, part = false, json = false } = options;
     const expectedRoot = readRoot(options.root);
-    if ((sweepId === undefined) === (file === undefined)) throw new Refusal('Usage', 'Name either a sweep or, with --bundle, a file.', sweepId === undefined ? 'sweep' : 'bundle');
+    if ((sweepId === undefined) === (file === undefined))
+      throw new Refusal(
+        'Usage',
+        'Name either a sweep or, with --bundle, a file.',
+        sweepId === undefined ? 'sweep' : 'bundle',
+      );
     if (part && file === undefined) throw new Refusal('Usage', '--part is for a file that --bundle names.', 'part');
     const { verifyFile, verifySweep } = await import('./verify-run.js');
     if (file !== undefined) return verifyFile(io, { file, expectedRoot, part, json });

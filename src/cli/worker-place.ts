@@ -36,7 +36,12 @@ export async function readWorkerPlace(io: Io, client: Client, taskQueue: string)
   } catch (error) {
     if (!(error instanceof LedgerSettingError || error instanceof LedgerUnavailableError)) throw error;
     const why = url === undefined ? 'HTTP_TASKS_LEDGER_URL is not set here' : error.message.replace(/\.$/, '');
-    return { ...queue, production: true, environments: [], unknownBecause: `${why}. Set HTTP_TASKS_LEDGER_URL to the ledger of the worker.` };
+    return {
+      ...queue,
+      production: true,
+      environments: [],
+      unknownBecause: `${why}. Set HTTP_TASKS_LEDGER_URL to the ledger of the worker.`,
+    };
   }
 }
 
@@ -53,7 +58,9 @@ export function placeOf(
 ): Pick<WorkerPlace, 'production' | 'unknownBecause' | 'environments'> {
   const live = recorded.filter(({ state }) => state === 'live');
   const isLive = (identity: string): boolean => live.some((one) => one.identity === identity);
-  const polling = recorded.filter(({ state, identity }) => state === 'silent' && !isLive(identity) && pollers.includes(identity));
+  const polling = recorded.filter(
+    ({ state, identity }) => state === 'silent' && !isLive(identity) && pollers.includes(identity),
+  );
   const environments = eachOnce([...live, ...polling]);
   const stranger = pollers.find((poller) => recorded.every(({ identity }) => identity !== poller));
   const unknownBecause =
@@ -84,14 +91,19 @@ function eachOnce(recorded: readonly ServiceEnvironment[]): ServiceEnvironment[]
 /** `PRODUCTION`, `sandbox` or `unknown`, with what each service uses. */
 export function placeText({ production, unknownBecause, environments }: WorkerPlace): string {
   const shown = environments.filter(({ service, production: real }) => real || isProvider(service));
-  const list = [...shown].sort(realFirst).map(({ service, environment }) => `${titleOf(service)}: ${environment}`).join(', ');
-  const judged = unknownBecause === undefined ? (production ? 'PRODUCTION' : 'not production') : 'UNKNOWN, treated as PRODUCTION';
+  const list = [...shown]
+    .sort(realFirst)
+    .map(({ service, environment }) => `${titleOf(service)}: ${environment}`)
+    .join(', ');
+  const judged =
+    unknownBecause === undefined ? (production ? 'PRODUCTION' : 'not production') : 'UNKNOWN, treated as PRODUCTION';
   return list === '' ? judged : `${judged} (${list})`;
 }
 
 /** Production before everything else, then in the catalogue's order. */
 function realFirst(one: ServiceEnvironment, other: ServiceEnvironment): number {
-  const place = ({ service }: ServiceEnvironment): number => CATALOGUE_SERVICES.findIndex(({ name }) => name === service);
+  const place = ({ service }: ServiceEnvironment): number =>
+    CATALOGUE_SERVICES.findIndex(({ name }) => name === service);
   return Number(other.production) - Number(one.production) || place(one) - place(other);
 }
 

@@ -17,7 +17,10 @@ export function defineWorkerCommand(command: Command, io: Io): void {
   onRun<CommonOptions & TemporalOptions>(command, io, async ({ json, address, namespace, profile }) => {
     const { readTemporalConfig } = await import('./temporal-config.js');
     const { where } = readTemporalConfig(io, { address, namespace, profile });
-    const [{ exitSoon, runWorker }, { asCommandFailure }] = await Promise.all([import('../worker.js'), import('./temporal-failure.js')]);
+    const [{ exitSoon, runWorker }, { asCommandFailure }] = await Promise.all([
+      import('../worker.js'),
+      import('./temporal-failure.js'),
+    ]);
     const env = { ...io.env, ...temporalEnv({ address, namespace, profile }) };
     await runWorker(env).catch((error: unknown) => {
       exitSoon();

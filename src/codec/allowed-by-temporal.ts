@@ -28,7 +28,9 @@ const REFUSALS: readonly number[] = [7, 16];
 export async function allowedByTemporal(connection: Connection, namespace: string): Promise<Authorize> {
   const madeUp = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };
   if (await mayRead(connection, namespace, madeUp)) {
-    throw new EverybodyAllowedError(`The Temporal server lets everybody read the namespace ${namespace}: it took a login that was made up.`);
+    throw new EverybodyAllowedError(
+      `The Temporal server lets everybody read the namespace ${namespace}: it took a login that was made up.`,
+    );
   }
   return async ({ headers }) => {
     const asked = headers.get('x-namespace') ?? namespace;
@@ -38,7 +40,9 @@ export async function allowedByTemporal(connection: Connection, namespace: strin
 }
 
 function loginIn(headers: Headers): Record<string, string> {
-  return Object.fromEntries(LOGIN_HEADERS.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : [])));
+  return Object.fromEntries(
+    LOGIN_HEADERS.flatMap((name) => (headers.has(name) ? [[name, headers.get(name) ?? '']] : [])),
+  );
 }
 
 async function mayRead(connection: Connection, namespace: string, login: Record<string, string>): Promise<boolean> {

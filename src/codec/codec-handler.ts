@@ -49,7 +49,8 @@ export function createCodecHandler(options: CodecHandlerOptions): RequestHandler
     if (!isCalledByOwnName(request, options)) return refused(403, 'This server is not called by that name (Host).');
     const origin = request.headers.get('origin');
     // Without this, any page in the person's browser could ask a server on this machine.
-    if (origin !== null && !options.uiOrigins.includes(origin)) return refused(403, 'This origin may not use the codec server.');
+    if (origin !== null && !options.uiOrigins.includes(origin))
+      return refused(403, 'This origin may not use the codec server.');
     const response = await answerKnown(request, options);
     for (const [name, value] of Object.entries(corsFor(origin))) response.headers.set(name, value);
     response.headers.set('cache-control', 'no-store');
@@ -108,7 +109,9 @@ function preflight({ headers }: Request): Response {
       'access-control-allow-headers': ALLOWED_HEADERS,
       'access-control-max-age': '600',
       // A UI on a public address may only call a private one that says this.
-      ...(headers.get('access-control-request-private-network') === 'true' && { 'access-control-allow-private-network': 'true' }),
+      ...(headers.get('access-control-request-private-network') === 'true' && {
+        'access-control-allow-private-network': 'true',
+      }),
     },
   });
 }

@@ -21,7 +21,10 @@ export interface CodecServerOptions {
 const LOOPBACK = '127.0.0.1';
 
 /** Serves a handler over HTTP. */
-export async function startCodecServer(handler: RequestHandler, { port, address = LOOPBACK }: CodecServerOptions): Promise<CodecServer> {
+export async function startCodecServer(
+  handler: RequestHandler,
+  { port, address = LOOPBACK }: CodecServerOptions,
+): Promise<CodecServer> {
   const server = createServer((request, response) => void serve(handler, request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -52,7 +55,9 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
   if (!url.startsWith('/')) return undefined;
   const hasBody = method !== 'GET' && method !== 'HEAD';
   try {
-    const given = Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((one): [string, string] => [name, one]));
+    const given = Object.entries(headers).flatMap(([name, value]) =>
+      [value ?? []].flat().map((one): [string, string] => [name, one]),
+    );
     // Put behind the host as text, since resolved against it, //elsewhere/encode would be a host of its own.
     return new Request(`http://${headers.host ?? ''}${url}`, {
       method,

@@ -7,7 +7,12 @@ export const ENCRYPTED = 'binary/encrypted';
 export const FORMAT = 'temporal-http-tasks/1';
 
 /** What stands beside the data of an encrypted payload, where everybody can read it. */
-export const METADATA = { encoding: 'encoding', format: 'encryption-format', keyId: 'encryption-key-id', nonce: 'encryption-nonce' } as const;
+export const METADATA = {
+  encoding: 'encoding',
+  format: 'encryption-format',
+  keyId: 'encryption-key-id',
+  nonce: 'encryption-nonce',
+} as const;
 
 /** A text of a payload's metadata. */
 export function metadataText({ metadata }: Payload, name: string): string | undefined {

@@ -25,7 +25,11 @@ export class UndecryptableError extends Error {
 export function seal(payload: Payload, { id, key, bound }: RingKey): Payload {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES }).setAAD(bound);
-  const data = Buffer.concat([cipher.update(PayloadMessage.encode(payload).finish()), cipher.final(), cipher.getAuthTag()]);
+  const data = Buffer.concat([
+    cipher.update(PayloadMessage.encode(payload).finish()),
+    cipher.final(),
+    cipher.getAuthTag(),
+  ]);
   return {
     metadata: {
       [METADATA.encoding]: Buffer.from(ENCRYPTED),
@@ -49,14 +53,19 @@ export function isSealed(payload: Payload): boolean {
  */
 export function open(payload: Payload, ring: KeyRing): Payload {
   const format = metadataText(payload, METADATA.format);
-  if (format !== FORMAT) throw new UndecryptableError(`A payload is encrypted in another format than ${FORMAT}, which is all that this version knows.`);
+  if (format !== FORMAT)
+    throw new UndecryptableError(
+      `A payload is encrypted in another format than ${FORMAT}, which is all that this version knows.`,
+    );
   const id = metadataText(payload, METADATA.keyId) ?? '';
   const key = ring.find(id);
   if (!key) throw new UndecryptableError(unknownKey(id, ring));
   try {
     return PayloadMessage.decode(decrypt(payload, key));
   } catch {
-    throw new UndecryptableError(`The encryption key "${id}" of this process does not open a payload that names it: another key has this id here, or the payload was changed.`);
+    throw new UndecryptableError(
+      `The encryption key "${id}" of this process does not open a payload that names it: another key has this id here, or the payload was changed.`,
+    );
   }
 }
 
@@ -70,6 +79,8 @@ function decrypt({ metadata, data }: Payload, { key, bound }: RingKey): Buffer {
 }
 
 function unknownKey(id: string, { ids }: KeyRing): string {
-  const named = PRINTABLE_ID.test(id) ? `the encryption key "${id}"` : 'an encryption key whose id is none of this package';
+  const named = PRINTABLE_ID.test(id)
+    ? `the encryption key "${id}"`
+    : 'an encryption key whose id is none of this package';
   return `A payload needs ${named}, which this process does not have; it has ${ids.map((known) => `"${known}"`).join(', ')}. Add the key to HTTP_TASKS_ENCRYPTION_KEY.`;
 }

@@ -4,7 +4,9 @@ import type { Payload } from '@temporalio/common';
 import { isEncrypted } from './payload-format';
 
 type Info = Context['info'];
-type HistoryEvent = NonNullable<NonNullable<Awaited<ReturnType<Client['workflowService']['getWorkflowExecutionHistory']>>['history']>['events']>[number];
+type HistoryEvent = NonNullable<
+  NonNullable<Awaited<ReturnType<Client['workflowService']['getWorkflowExecutionHistory']>>['history']>['events']
+>[number];
 
 /** Long histories are read in pages. */
 const EVENTS_A_PAGE = 100;
@@ -27,14 +29,25 @@ export async function isStartEncrypted(client: Client, info: Info): Promise<bool
 }
 
 /** Whether the arguments of an update of the present run are stored encrypted. One without any argument is not. */
-export async function isUpdateEncrypted(client: Client, { namespace, workflowExecution: execution }: Info, updateId: string): Promise<boolean> {
+export async function isUpdateEncrypted(
+  client: Client,
+  { namespace, workflowExecution: execution }: Info,
+  updateId: string,
+): Promise<boolean> {
   let nextPageToken: Uint8Array | undefined;
   do {
-    const page = await client.workflowService.getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: EVENTS_A_PAGE, nextPageToken });
+    const page = await client.workflowService.getWorkflowExecutionHistoryReverse({
+      namespace,
+      execution,
+      maximumPageSize: EVENTS_A_PAGE,
+      nextPageToken,
+    });
     // After a reset the request is in another event.
     const requests = page.history?.events?.map(
-      ({ workflowExecutionUpdateAcceptedEventAttributes: accepted, workflowExecutionUpdateAdmittedEventAttributes: admitted }) =>
-        accepted?.acceptedRequest ?? admitted?.request,
+      ({
+        workflowExecutionUpdateAcceptedEventAttributes: accepted,
+        workflowExecutionUpdateAdmittedEventAttributes: admitted,
+      }) => accepted?.acceptedRequest ?? admitted?.request,
     );
     const found = requests?.find((request) => request?.meta?.updateId === updateId);
     if (found) {
@@ -51,7 +64,12 @@ export async function hasBegun(client: Client, info: Info): Promise<boolean> {
   let nextPageToken: Uint8Array | undefined;
   do {
     const { namespace, workflowExecution: execution } = info;
-    const page = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: EVENTS_A_PAGE, nextPageToken });
+    const page = await client.workflowService.getWorkflowExecutionHistory({
+      namespace,
+      execution,
+      maximumPageSize: EVENTS_A_PAGE,
+      nextPageToken,
+    });
     if (page.history?.events?.some(isDone)) return true;
     nextPageToken = page.nextPageToken;
   } while (nextPageToken && nextPageToken.length > 0);
@@ -59,25 +77,48 @@ export async function hasBegun(client: Client, info: Info): Promise<boolean> {
 }
 
 /** An activity that was completed; a local one leaves a marker. */
-function isDone({ activityTaskCompletedEventAttributes: activity, markerRecordedEventAttributes: marker }: HistoryEvent): boolean {
+function isDone({
+  activityTaskCompletedEventAttributes: activity,
+  markerRecordedEventAttributes: marker,
+}: HistoryEvent): boolean {
   return Boolean(activity) || (marker?.markerName === 'core_local_activity' && !marker.failure);
 }
 
 async function isRunEncrypted(client: Client, { namespace, workflowExecution: execution }: Info): Promise<boolean> {
-  const { history } = await client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 });
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace,
+    execution,
+    maximumPageSize: 1,
+  });
   return areEncrypted(history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads);
 }
 
-async function isEncryptedAlone(client: Client, { namespace, activityId, activityRunId: runId }: Info): Promise<boolean> {
-  const { input } = await client.workflowService.describeActivityExecution({ namespace, activityId, runId, includeInput: true });
+async function isEncryptedAlone(
+  client: Client,
+  { namespace, activityId, activityRunId: runId }: Info,
+): Promise<boolean> {
+  const { input } = await client.workflowService.describeActivityExecution({
+    namespace,
+    activityId,
+    runId,
+    includeInput: true,
+  });
   return areEncrypted(input?.payloads);
 }
 
 /** From the end of the history, where the event of an activity under way most often stands. */
-async function scheduledInput(client: Client, { namespace, workflowExecution: execution, activityId }: Info): Promise<Payload[]> {
+async function scheduledInput(
+  client: Client,
+  { namespace, workflowExecution: execution, activityId }: Info,
+): Promise<Payload[]> {
   let nextPageToken: Uint8Array | undefined;
   do {
-    const page = await client.workflowService.getWorkflowExecutionHistoryReverse({ namespace, execution, maximumPageSize: EVENTS_A_PAGE, nextPageToken });
+    const page = await client.workflowService.getWorkflowExecutionHistoryReverse({
+      namespace,
+      execution,
+      maximumPageSize: EVENTS_A_PAGE,
+      nextPageToken,
+    });
     const scheduled = page.history?.events?.map(({ activityTaskScheduledEventAttributes: attributes }) => attributes);
     const found = scheduled?.find((attributes) => attributes?.activityId === activityId);
     if (found) return found.input?.payloads ?? [];

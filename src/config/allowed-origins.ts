@@ -8,7 +8,8 @@ interface Wildcard {
   port: string;
 }
 
-const FORM = 'write for example https://*.example.com, which stands for every name below example.com and not for example.com itself.';
+const FORM =
+  'write for example https://*.example.com, which stands for every name below example.com and not for example.com itself.';
 /** A scheme or none, the wildcard as the whole first label, a domain, a port or none. */
 const WILDCARD = /^(?:(https?):\/\/)?\*\.([^*/?#@:[\]\s]+)(?::(\d+))?\/?$/;
 const LABELS = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
@@ -45,9 +46,12 @@ export class AllowedOrigins implements Iterable<string> {
 
   #addWildcard(entry: string): string | undefined {
     const [, scheme = 'https', domain, port] = WILDCARD.exec(entry) ?? [];
-    if (domain === undefined) return `holds a wildcard that is not the whole first label of a name, with nothing behind but a port; ${FORM}`;
-    if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i.test(domain)) return 'holds a wildcard within an address; name each address by itself.';
-    if (!domain.replace(/\.$/, '').includes('.')) return `holds a wildcard for every name below "${domain}", which belongs to more than one owner; ${FORM}`;
+    if (domain === undefined)
+      return `holds a wildcard that is not the whole first label of a name, with nothing behind but a port; ${FORM}`;
+    if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i.test(domain))
+      return 'holds a wildcard within an address; name each address by itself.';
+    if (!domain.replace(/\.$/, '').includes('.'))
+      return `holds a wildcard for every name below "${domain}", which belongs to more than one owner; ${FORM}`;
     const sample = `${scheme}://any.${domain}${port === undefined ? '' : `:${port}`}`;
     if (!URL.canParse(sample)) return `holds a wildcard for a domain that no URL can have; ${FORM}`;
     const { protocol, hostname, host, port: ownPort } = new URL(sample);

@@ -16,7 +16,8 @@ export function parseBaseUrl(text: string): BaseUrl | string {
   const ambiguous = whyAmbiguousUrl(text);
   if (ambiguous !== undefined) return ambiguous;
   const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return `begins with ${url.protocol}; it must be an https URL.`;
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    return `begins with ${url.protocol}; it must be an https URL.`;
   if (url.username !== '' || url.password !== '') return 'holds a user name or a password; leave them out.';
   if (url.search !== '' || url.hash !== '') return 'holds a query or a fragment; leave it out.';
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
@@ -46,9 +47,12 @@ export function parseOrigin(text: string): URL | string {
   const ambiguous = whyAmbiguousUrl(text);
   if (ambiguous !== undefined) return ambiguous;
   const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return `holds ${url.protocol}; only https and http are possible.`;
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    return `holds ${url.protocol}; only https and http are possible.`;
   if (url.username !== '' || url.password !== '') return `holds an entry with a user name or a password; ${form}`;
-  if (url.hostname.includes('*')) return 'holds a wildcard, which is possible in HTTP_TASKS_HTTP_ALLOW only; name each host.';
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `holds more than an origin for ${url.host}; ${form}`;
+  if (url.hostname.includes('*'))
+    return 'holds a wildcard, which is possible in HTTP_TASKS_HTTP_ALLOW only; name each host.';
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    return `holds more than an origin for ${url.host}; ${form}`;
   return url;
 }

@@ -33,17 +33,35 @@ export class ClientCredential {
     this.#parts = parts;
   }
 
-  static read(env: Env, rule: CredentialRule, how: ClientCredentials, place: ClientPlace | undefined, problems: ProblemList): ClientCredential | undefined {
+  static read(
+    env: Env,
+    rule: CredentialRule,
+    how: ClientCredentials,
+    place: ClientPlace | undefined,
+    problems: ProblemList,
+  ): ClientCredential | undefined {
     const { formerly } = rule;
-    const id = Credential.read(env, { ...rule, setting: how.clientIdSetting, ...(formerly !== undefined && { formerly: formerly.replace(/_SECRET$/, '_ID') }) }, problems);
+    const id = Credential.read(
+      env,
+      {
+        ...rule,
+        setting: how.clientIdSetting,
+        ...(formerly !== undefined && { formerly: formerly.replace(/_SECRET$/, '_ID') }),
+      },
+      problems,
+    );
     const secret = Credential.read(env, rule, problems);
     const tokenEndpoint = place && readTokenEndpoint(env, rule, how, place, problems);
     if (!id || !secret || !tokenEndpoint) return undefined;
     if (id.slots.length !== secret.slots.length || id.slots.some((slot) => !secret.slots.includes(slot))) {
-      problems.add(how.clientIdSetting, `has the names ${id.slots.join(', ')}, and ${rule.setting} has ${secret.slots.join(', ')}; each name needs both.`);
+      problems.add(
+        how.clientIdSetting,
+        `has the names ${id.slots.join(', ')}, and ${rule.setting} has ${secret.slots.join(', ')}; each name needs both.`,
+      );
       return undefined;
     }
-    const part = (name: 'scope' | 'audience'): string | undefined => (how.settings?.[name] && readText(env, how.settings[name])) || how[name];
+    const part = (name: 'scope' | 'audience'): string | undefined =>
+      (how.settings?.[name] && readText(env, how.settings[name])) || how[name];
     const [scope, audience] = [part('scope'), part('audience')];
     return new ClientCredential(rule, id, secret, {
       tokenEndpoint,
@@ -70,8 +88,14 @@ export class ClientCredential {
     const slot = this.rule.slotField === undefined ? DEFAULT_SLOT : (given ?? DEFAULT_SLOT);
     let client = this.#clients.get(slot);
     if (!client) {
-      const tokenName = slot === DEFAULT_SLOT ? this.#parts.tokenName : `${this.#parts.tokenName}_${slot.replaceAll('-', '_').toUpperCase()}`;
-      client = new OAuthClient({ ...this.#parts, tokenName }, () => ({ id: this.#id.valueFor(slot) ?? '', secret: this.#secret.valueFor(slot) ?? '' }));
+      const tokenName =
+        slot === DEFAULT_SLOT
+          ? this.#parts.tokenName
+          : `${this.#parts.tokenName}_${slot.replaceAll('-', '_').toUpperCase()}`;
+      client = new OAuthClient({ ...this.#parts, tokenName }, () => ({
+        id: this.#id.valueFor(slot) ?? '',
+        secret: this.#secret.valueFor(slot) ?? '',
+      }));
       this.#clients.set(slot, client);
     }
     return client;

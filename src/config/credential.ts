@@ -21,8 +21,13 @@ export class Credential {
   }
 
   static read(env: Env, rule: CredentialRule, problems: ProblemList): Credential | undefined {
-    const check = rule.slotField === undefined ? (text: string) => whyNotSendable(text) ?? whyNotFor(rule, text) : whyNotSlots;
-    const secret = Secret.read(env, rule.setting, problems, { required: true, check, ...(rule.formerly !== undefined && { formerly: rule.formerly }) });
+    const check =
+      rule.slotField === undefined ? (text: string) => whyNotSendable(text) ?? whyNotFor(rule, text) : whyNotSlots;
+    const secret = Secret.read(env, rule.setting, problems, {
+      required: true,
+      check,
+      ...(rule.formerly !== undefined && { formerly: rule.formerly }),
+    });
     return secret && new Credential(rule, secret);
   }
 
@@ -34,7 +39,9 @@ export class Credential {
   /** Everything in it that has to stay secret: of `user:password` the password too, which may be echoed alone. */
   get values(): readonly string[] {
     const values = [...this.#values.values()];
-    return this.rule.scheme === 'basic' ? values.flatMap((value) => [value, value.slice(value.indexOf(':') + 1)]) : values;
+    return this.rule.scheme === 'basic'
+      ? values.flatMap((value) => [value, value.slice(value.indexOf(':') + 1)])
+      : values;
   }
 
   /** The value in this slot; a credential without slots has one value for all. */
@@ -74,7 +81,8 @@ function whyNotSlots(text: string): string | undefined {
   const seen = new Set<string>();
   for (const [index, [slot, value]] of splitSlots(text).entries()) {
     const which = `entry ${index + 1}`;
-    if (!SLOT_NAME.test(slot)) return `${which} has no usable name (a letter, then letters, digits, "-" or "_"); ${form}`;
+    if (!SLOT_NAME.test(slot))
+      return `${which} has no usable name (a letter, then letters, digits, "-" or "_"); ${form}`;
     if (value === '') return `${which} ("${slot}") has no key; ${form}`;
     if (seen.has(slot)) return `the name "${slot}" stands there twice; ${form}`;
     seen.add(slot);
@@ -87,13 +95,15 @@ function whyNotSlots(text: string): string | undefined {
 /** Refused here, where the setting can be named, what no header could carry. */
 function whyNotSendable(text: string): string | undefined {
   if (text.trim() !== text) return 'begins or ends with white space or a line break; remove it.';
-  if (!/^[\x20-\x7e]+$/.test(text)) return 'holds a control character or one outside ASCII; a key has printable ASCII characters only.';
+  if (!/^[\x20-\x7e]+$/.test(text))
+    return 'holds a control character or one outside ASCII; a key has printable ASCII characters only.';
   return undefined;
 }
 
 /** Refuses what this credential's place cannot carry. */
 function whyNotFor({ in: place, scheme }: CredentialRule, text: string): string | undefined {
   if (scheme === 'basic' && !text.includes(':')) return 'must be written as user:password.';
-  if (place === 'cookie' && /[\s",;\\]/.test(text)) return 'holds a blank, a quote, a comma, a semicolon or a backslash, which no cookie can carry.';
+  if (place === 'cookie' && /[\s",;\\]/.test(text))
+    return 'holds a blank, a quote, a comma, a semicolon or a backslash, which no cookie can carry.';
   return undefined;
 }

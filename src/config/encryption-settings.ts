@@ -43,7 +43,9 @@ export class EncryptionSettings {
 
   /** Every key as text, to be searched for in what leaves the process. */
   secretValues(): string[] {
-    const forms = this.keys.flatMap(({ key }) => (['base64', 'base64url', 'hex'] as const).map((form) => key.export().toString(form)));
+    const forms = this.keys.flatMap(({ key }) =>
+      (['base64', 'base64url', 'hex'] as const).map((form) => key.export().toString(form)),
+    );
     return [...new Set([...this.#texts, ...forms])];
   }
 }
@@ -71,20 +73,29 @@ export function requireEncryptionSettings(env: Env): EncryptionSettings {
 }
 
 /** Reads the settings of encryption; adds to `problems` and answers undefined when they cannot be used. */
-export function readEncryption(env: Env, problems: ProblemList, { required = false } = {}): EncryptionSettings | undefined {
+export function readEncryption(
+  env: Env,
+  problems: ProblemList,
+  { required = false } = {},
+): EncryptionSettings | undefined {
   const secret = Secret.read(env, KEY_SETTING, problems, { required, check: whyNotKeys });
   const plaintext = readPolicy(env, problems);
   if (!secret) return undefined;
   const entries = entriesOf(secret.value);
   const keys = entries.map(({ id, text }) => ({ id, key: createSecretKey(Buffer.from(text, 'base64')) }));
-  return new EncryptionSettings(keys, plaintext, entries.map(({ text }) => text));
+  return new EncryptionSettings(
+    keys,
+    plaintext,
+    entries.map(({ text }) => text),
+  );
 }
 
 function readPolicy(env: Env, problems: ProblemList): PlaintextPolicy {
   const given = readText(env, PLAINTEXT_SETTING);
   if (given === undefined) return 'accept';
   const policy = PLAINTEXT_POLICIES.find((name) => name === given);
-  if (!policy) problems.add(PLAINTEXT_SETTING, `"${given}" is not possible; allowed: ${PLAINTEXT_POLICIES.join(', ')}.`);
+  if (!policy)
+    problems.add(PLAINTEXT_SETTING, `"${given}" is not possible; allowed: ${PLAINTEXT_POLICIES.join(', ')}.`);
   else if (readText(env, KEY_SETTING) === undefined && readText(env, `${KEY_SETTING}_FILE`) === undefined) {
     problems.add(PLAINTEXT_SETTING, `is set, but ${KEY_SETTING} is not: without a key everything is plain text.`);
   }
@@ -106,12 +117,15 @@ function entriesOf(setting: string): Entry[] {
 
 /** Entries are named by their place: an id may be a key that stands on the wrong side of the colon. */
 function whyNotKeys(setting: string): string | undefined {
-  const form = 'write one key (32 bytes in base64, as openssl rand -base64 32 prints), or id:key,id:key, of which the first encrypts and each decrypts.';
+  const form =
+    'write one key (32 bytes in base64, as openssl rand -base64 32 prints), or id:key,id:key, of which the first encrypts and each decrypts.';
   const places = new Map<string, number>();
   for (const [index, { id, text }] of entriesOf(setting).entries()) {
     const place = index + 1;
-    if (!KEY_ID.test(id)) return `entry ${place} has no usable id (1 to 32 letters, digits, ".", "_" or "-", then a colon); ${form}`;
-    if (!KEY.test(text)) return `the key of entry ${place} is not 32 bytes in base64, which are 43 or 44 characters; it has ${text.length} characters; ${form}`;
+    if (!KEY_ID.test(id))
+      return `entry ${place} has no usable id (1 to 32 letters, digits, ".", "_" or "-", then a colon); ${form}`;
+    if (!KEY.test(text))
+      return `the key of entry ${place} is not 32 bytes in base64, which are 43 or 44 characters; it has ${text.length} characters; ${form}`;
     const other = places.get(id);
     if (other !== undefined) return `entries ${other} and ${place} have the same id; ${form}`;
     places.set(id, place);

@@ -2,7 +2,8 @@ import type { Env } from './env';
 import { tracingSecrets } from './tracing-settings';
 
 /** Endings of the names of settings that contain a credential, in capital letters; `_FILE` names a file that does. */
-const CREDENTIAL = /(?:API_?KEYS?|SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|PRIVATE_KEY|CLIENT_KEY_DATA|ACCESS_KEY(?:_ID)?|ENCRYPTION_KEYS?|SUBJECT_KEY|SEAL_KEY|AUTHORIZATION|CREDENTIALS?)$/;
+const CREDENTIAL =
+  /(?:API_?KEYS?|SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|PRIVATE_KEY|CLIENT_KEY_DATA|ACCESS_KEY(?:_ID)?|ENCRYPTION_KEYS?|SUBJECT_KEY|SEAL_KEY|AUTHORIZATION|CREDENTIALS?)$/;
 /** Each of these may be a secret: the settings of `http.request`, and headers of Temporal's connection. */
 const PREFIXED = /^(?:HTTP_TASKS_SECRET_[A-Z0-9_]+?(?<!_ORIGIN|_METHODS|_PATHS|_FILE)|TEMPORAL_GRPC_META_[A-Z0-9_]+)$/;
 /** A shorter value is more likely a word than a credential, and would be removed from every line that contains it. */
@@ -24,7 +25,9 @@ export function environmentSecrets(env: Env): string[] {
 
 /** `Bearer KEY` and `NAME=KEY,NAME=KEY`: the keys alone are secret too. */
 function withoutPrefix(value: string): string[] {
-  const entries = value.includes('=') ? value.split(',').map((entry) => entry.slice(entry.indexOf('=') + 1).trim()) : [];
+  const entries = value.includes('=')
+    ? value.split(',').map((entry) => entry.slice(entry.indexOf('=') + 1).trim())
+    : [];
   return [...entries, ...(/^\s*(?:Bearer|Basic)\s+(\S+)/i.exec(value)?.slice(1) ?? [])];
 }
 

@@ -30,7 +30,9 @@ export function readGatewaySettings(env: Env, temporalAddress: string): GatewayS
 
 function whyNotToken(text: string): string | undefined {
   if (!/^[\x21-\x7e]+$/.test(text)) return 'holds a blank or a character outside ASCII.';
-  return text.length < MIN_TOKEN_CHARACTERS ? `has ${text.length} characters; at least ${MIN_TOKEN_CHARACTERS} are needed.` : undefined;
+  return text.length < MIN_TOKEN_CHARACTERS
+    ? `has ${text.length} characters; at least ${MIN_TOKEN_CHARACTERS} are needed.`
+    : undefined;
 }
 
 /**
@@ -41,7 +43,8 @@ export function parseGatewayOrigin(text: string): URL | string {
   const origin = parseOrigin(text.replace(/\/$/, ''));
   if (typeof origin === 'string') return origin;
   // The origin becomes a part of a header and of the page. A content security policy has no form for IPv6 addresses.
-  if (!/^[a-z0-9.-]+$/.test(origin.hostname)) return 'must name a host, or an IPv4 address; for this machine write 127.0.0.1.';
+  if (!/^[a-z0-9.-]+$/.test(origin.hostname))
+    return 'must name a host, or an IPv4 address; for this machine write 127.0.0.1.';
   if (origin.protocol === 'http:' && !isLoopback(origin.hostname)) {
     return `is http to ${origin.hostname}: the token and keys typed on the page would travel in clear text. Use https.`;
   }

@@ -7,7 +7,8 @@ import { PathRule, segmentsOf } from './request-paths';
 /** Requests of `http.request` that only read although their method does not say so: origins and paths by method. */
 export const HTTP_READS = 'HTTP_TASKS_HTTP_READS';
 
-const FORM = 'write for example POST https://desk.example.com/search, or POST https://desk.example.com/search/* for everything below it too.';
+const FORM =
+  'write for example POST https://desk.example.com/search, or POST https://desk.example.com/search/* for everything below it too.';
 const ENTRY = /^(POST|PUT|PATCH|DELETE)[ \t]+(\S+)$/;
 
 interface ListedRead {
@@ -53,7 +54,8 @@ export function readHttpReads(env: Env, problems: ProblemList): HttpReads {
 
 function readEntry(text: string): ListedRead | string {
   const [, method, address] = ENTRY.exec(text) ?? [];
-  if (method === undefined || address === undefined) return `holds an entry that is not a method (POST, PUT, PATCH, DELETE) and an address; ${FORM}`;
+  if (method === undefined || address === undefined)
+    return `holds an entry that is not a method (POST, PUT, PATCH, DELETE) and an address; ${FORM}`;
   const parts = /^(https?:\/\/[^/?#\\]+)(\/[^]*)$/i.exec(address);
   if (!parts) return `holds an entry without a path; ${FORM}`;
   const [, host = '', path = ''] = parts;
@@ -61,5 +63,7 @@ function readEntry(text: string): ListedRead | string {
   if (typeof origin === 'string') return origin;
   const below = path.endsWith('/*');
   const rule = PathRule.read(below ? path.slice(0, -1) : path, { below });
-  return typeof rule === 'string' ? rule : { method, origin: origin.origin, rule, text: `${method} ${origin.origin}${path}` };
+  return typeof rule === 'string'
+    ? rule
+    : { method, origin: origin.origin, rule, text: `${method} ${origin.origin}${path}` };
 }

@@ -39,14 +39,21 @@ export function keyBindings(env: Env, services: Iterable<ServiceDefinition>): Ke
 /** A binding as one line. */
 export function bindingLine({ service, settings, origin, tokenOrigin, unnamed }: KeyBinding): string {
   const names = settings.join(' and ');
-  if (unnamed) return `${service}: ${names} ${settings.length > 1 ? 'are' : 'is'} not read, since only the document suggests the name.`;
+  if (unnamed)
+    return `${service}: ${names} ${settings.length > 1 ? 'are' : 'is'} not read, since only the document suggests the name.`;
   const token = tokenOrigin === undefined ? '' : ` for access tokens from ${tokenOrigin}`;
   return `${service}: ${names} -> ${origin ?? 'no origin yet'}${token}`;
 }
 
 function bindingOf(env: Env, service: string, rule: CredentialRule, origin: string | undefined): KeyBinding {
   const tokenOrigin = tokenOriginOf(env, rule, origin);
-  return { service, settings: settingsOf(rule), origin, ...(tokenOrigin !== undefined && tokenOrigin !== origin && { tokenOrigin }), unnamed: rule.unnamed === true };
+  return {
+    service,
+    settings: settingsOf(rule),
+    origin,
+    ...(tokenOrigin !== undefined && tokenOrigin !== origin && { tokenOrigin }),
+    unnamed: rule.unnamed === true,
+  };
 }
 
 function originOf(env: Env, service: ServiceDefinition): string | undefined {
@@ -54,7 +61,11 @@ function originOf(env: Env, service: ServiceDefinition): string | undefined {
   return typeof base === 'string' ? undefined : base.origin;
 }
 
-function tokenOriginOf(env: Env, { clientCredentials }: CredentialRule, origin: string | undefined): string | undefined {
+function tokenOriginOf(
+  env: Env,
+  { clientCredentials }: CredentialRule,
+  origin: string | undefined,
+): string | undefined {
   const setting = clientCredentials?.settings?.tokenUrl;
   const defined = typeof clientCredentials?.tokenUrl === 'string' ? clientCredentials.tokenUrl : undefined;
   const text = (setting === undefined ? undefined : readText(env, setting)) ?? defined;

@@ -36,16 +36,37 @@ const TEXTS = [
   'HTTP_TASKS_TOTAL_TIMEOUT_MS',
   'HTTP_TASKS_VERSIONING',
 ] as const;
-const SECRETS = ['HTTP_TASKS_CONSOLE_TOKEN', 'HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_LEDGER_URL', 'HTTP_TASKS_PROXY', 'HTTP_TASKS_SUBJECT_KEY'] as const;
+const SECRETS = [
+  'HTTP_TASKS_CONSOLE_TOKEN',
+  'HTTP_TASKS_ENCRYPTION_KEY',
+  'HTTP_TASKS_LEDGER_URL',
+  'HTTP_TASKS_PROXY',
+  'HTTP_TASKS_SUBJECT_KEY',
+] as const;
 
 /** Settings that stand for many: a prefix, a name that the operator chooses, and one of these ends. */
 const PATTERNS = [
   { prefix: 'HTTP_TASKS_SECRET_', ends: ['', '_FILE', '_ORIGIN', '_METHODS', '_PATHS'] },
   { prefix: 'HTTP_TASKS_SOURCE_', ends: ['_URL', '_URL_FILE', '_QUERY', '_QUERY_FILE'] },
-  { prefix: 'HTTP_TASKS_TLS_', ends: ['_ORIGIN', '_CERT_FILE', '_KEY_FILE', '_CA_FILE', '_KEY_PASSPHRASE', '_KEY_PASSPHRASE_FILE'] },
+  {
+    prefix: 'HTTP_TASKS_TLS_',
+    ends: ['_ORIGIN', '_CERT_FILE', '_KEY_FILE', '_CA_FILE', '_KEY_PASSPHRASE', '_KEY_PASSPHRASE_FILE'],
+  },
   {
     prefix: 'HTTP_TASKS_OAUTH_',
-    ends: ['_TOKEN_URL', '_CLIENT_ID', '_CLIENT_ID_FILE', '_CLIENT_SECRET', '_CLIENT_SECRET_FILE', '_SCOPE', '_AUDIENCE', '_AUTH_METHOD', '_ORIGIN', '_METHODS', '_PATHS'],
+    ends: [
+      '_TOKEN_URL',
+      '_CLIENT_ID',
+      '_CLIENT_ID_FILE',
+      '_CLIENT_SECRET',
+      '_CLIENT_SECRET_FILE',
+      '_SCOPE',
+      '_AUDIENCE',
+      '_AUTH_METHOD',
+      '_ORIGIN',
+      '_METHODS',
+      '_PATHS',
+    ],
   },
   { prefix: 'HTTP_TASKS_OPENAPI_', ends: ['', '_FILE'] },
 ] as const;
@@ -54,13 +75,17 @@ const PATTERNS = [
 const OF_TESTS = /^HTTP_TASKS_TESTS?(?:_[A-Z0-9_]+)?$/;
 
 /** What Kubernetes puts into a container for each Service of its namespace: for `http-tasks-metrics`, HTTP_TASKS_METRICS_… */
-const OF_KUBERNETES = /^HTTP_TASKS_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
+const OF_KUBERNETES =
+  /^HTTP_TASKS_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 const PORT_OF_KUBERNETES = /^HTTP_TASKS_(?:[A-Z0-9_]+_)?PORT$/;
 
 const ONE_NAME: readonly string[] = [...TEXTS, ...SECRETS, ...SECRETS.map((name) => `${name}_FILE`)];
 
 /** Every setting of the package by its name, and those that stand for many as `PREFIX_<NAME>_END`. */
-export const KNOWN_SETTINGS: readonly string[] = [...ONE_NAME, ...PATTERNS.flatMap(({ prefix, ends }) => ends.map((end) => `${prefix}<NAME>${end}`))].sort();
+export const KNOWN_SETTINGS: readonly string[] = [
+  ...ONE_NAME,
+  ...PATTERNS.flatMap(({ prefix, ends }) => ends.map((end) => `${prefix}<NAME>${end}`)),
+].sort();
 
 /**
  * Returns the variables that look like settings of the package and are not, each with the nearest setting there is. Empty
@@ -68,10 +93,13 @@ export const KNOWN_SETTINGS: readonly string[] = [...ONE_NAME, ...PATTERNS.flatM
  */
 export function unknownSettings(env: Env): SettingProblem[] {
   return Object.entries(env).flatMap(([setting, value]) => {
-    if ((value ?? '').trim() === '' || !setting.toUpperCase().startsWith(PREFIX) || isKnown(setting, value ?? '')) return [];
+    if ((value ?? '').trim() === '' || !setting.toUpperCase().startsWith(PREFIX) || isKnown(setting, value ?? ''))
+      return [];
     const { name, distance } = nearest(setting, candidatesFor(setting));
     const isNear = distance <= Math.max(2, (name.length - PREFIX.length) / 2.5);
-    return [{ setting, message: `is not a setting; ${isNear ? `did you mean ${name}?` : `the nearest one is ${name}.`}` }];
+    return [
+      { setting, message: `is not a setting; ${isNear ? `did you mean ${name}?` : `the nearest one is ${name}.`}` },
+    ];
   });
 }
 
@@ -84,7 +112,8 @@ export function nearMisses(env: Env, services: readonly ServiceDefinition[]): Se
   return Object.entries(env).flatMap(([setting, value]) => {
     if ((value ?? '').trim() === '' || known.includes(setting)) return [];
     const meant = /^HTTP_?TASKS?_(.+)$/.exec(setting)?.[1];
-    if (meant !== undefined && !setting.startsWith(PREFIX) && isKnown(`${PREFIX}${meant}`, value ?? '')) return [problem(setting, `${PREFIX}${meant}`)];
+    if (meant !== undefined && !setting.startsWith(PREFIX) && isKnown(`${PREFIX}${meant}`, value ?? ''))
+      return [problem(setting, `${PREFIX}${meant}`)];
     const name = known.find((one) => isNear(setting, one));
     return name === undefined ? [] : [problem(setting, name)];
   });
@@ -95,7 +124,12 @@ function problem(setting: string, name: string): SettingProblem {
 }
 
 function isKnown(setting: string, value: string): boolean {
-  return ONE_NAME.includes(setting) || PATTERNS.some((pattern) => nameIn(setting, pattern) !== undefined) || OF_TESTS.test(setting) || isOfKubernetes(setting, value);
+  return (
+    ONE_NAME.includes(setting) ||
+    PATTERNS.some((pattern) => nameIn(setting, pattern) !== undefined) ||
+    OF_TESTS.test(setting) ||
+    isOfKubernetes(setting, value)
+  );
 }
 
 /** A variable …_PORT of Kubernetes has a URL as its value; a setting that ends so would have a number. */
@@ -128,9 +162,20 @@ function nearest(setting: string, candidates: readonly string[]): { name: string
   return measured.reduce((best, one) => (one.distance < best.distance ? one : best));
 }
 
-function settingsOfService({ environmentSetting, baseUrlSetting, placementSetting, credentials }: ServiceDefinition): string[] {
+function settingsOfService({
+  environmentSetting,
+  baseUrlSetting,
+  placementSetting,
+  credentials,
+}: ServiceDefinition): string[] {
   const secrets = credentials.flatMap(settingsOf);
-  return [environmentSetting, baseUrlSetting, placementSetting, ...secrets, ...secrets.map((name) => `${name}_FILE`)].filter((name) => name !== undefined);
+  return [
+    environmentSetting,
+    baseUrlSetting,
+    placementSetting,
+    ...secrets,
+    ...secrets.map((name) => `${name}_FILE`),
+  ].filter((name) => name !== undefined);
 }
 
 /** Only names under the same first word are compared: PLAID_SECERT, PLAID_CLIENTID, PLAID_ENVIRONMENT, plaid_env. */
@@ -151,8 +196,13 @@ export function editDistance(from: string, to: string): number {
     const current = [row];
     for (let column = 1; column <= to.length; column++) {
       const same = from[row - 1] === to[column - 1];
-      let least = Math.min((last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + (same ? 0 : 1));
-      if (row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]) least = Math.min(least, (before[column - 2] ?? 0) + 1);
+      let least = Math.min(
+        (last[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (last[column - 1] ?? 0) + (same ? 0 : 1),
+      );
+      if (row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1])
+        least = Math.min(least, (before[column - 2] ?? 0) + 1);
       current.push(least);
     }
     [before, last] = [last, current];

@@ -81,5 +81,8 @@ function whyNotLedger(text: string, plaintextAllowed: boolean): string | undefin
 }
 
 function readUrl(env: Env, plaintextAllowed: boolean, problems: ProblemList): Secret | undefined {
-  return Secret.read(env, 'HTTP_TASKS_LEDGER_URL', problems, { required: false, check: (text) => whyNotLedger(text, plaintextAllowed) });
+  return Secret.read(env, 'HTTP_TASKS_LEDGER_URL', problems, {
+    required: false,
+    check: (text) => whyNotLedger(text, plaintextAllowed),
+  });
 }

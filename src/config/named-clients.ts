@@ -12,7 +12,8 @@ import { readSecretScope } from './secret-scope';
 import type { SecretScope } from './secret-scope';
 
 const PREFIX = 'HTTP_TASKS_OAUTH_';
-const NAME = /^HTTP_TASKS_OAUTH_([A-Z0-9_]+?)_(?:TOKEN_URL|CLIENT_ID|CLIENT_SECRET|SCOPE|AUDIENCE|AUTH_METHOD|ORIGIN|METHODS|PATHS)(?:_FILE)?$/;
+const NAME =
+  /^HTTP_TASKS_OAUTH_([A-Z0-9_]+?)_(?:TOKEN_URL|CLIENT_ID|CLIENT_SECRET|SCOPE|AUDIENCE|AUTH_METHOD|ORIGIN|METHODS|PATHS)(?:_FILE)?$/;
 
 /** A client whose access token `http.request` may put into a header as `{{secret:NAME}}`, for one origin only. */
 export class NamedClient {
@@ -40,10 +41,18 @@ export class NamedClient {
 }
 
 /** Reads every client of which a setting `HTTP_TASKS_OAUTH_<NAME>_…` is there. */
-export function readNamedClients(env: Env, taken: ReadonlySet<string>, problems: ProblemList): ReadonlyMap<string, NamedClient> {
+export function readNamedClients(
+  env: Env,
+  taken: ReadonlySet<string>,
+  problems: ProblemList,
+): ReadonlyMap<string, NamedClient> {
   const clients = new Map<string, NamedClient>();
   for (const name of namedClientsIn(env)) {
-    if (taken.has(name)) problems.add(`${PREFIX}${name}_CLIENT_SECRET`, `has the same name as HTTP_TASKS_SECRET_${name}; {{secret:${name}}} can only mean one of them.`);
+    if (taken.has(name))
+      problems.add(
+        `${PREFIX}${name}_CLIENT_SECRET`,
+        `has the same name as HTTP_TASKS_SECRET_${name}; {{secret:${name}}} can only mean one of them.`,
+      );
     const client = readClient(env, name, problems);
     if (client) clients.set(name, client);
   }
@@ -63,7 +72,9 @@ export function settingsOfClient(name: string): string[] {
 
 function readClient(env: Env, name: string, problems: ProblemList): NamedClient | undefined {
   const setting = `${PREFIX}${name}`;
-  const [id, secret] = settingsOfClient(name).map((one) => Secret.read(env, one, problems, { required: true, check: whyNotInHeader }));
+  const [id, secret] = settingsOfClient(name).map((one) =>
+    Secret.read(env, one, problems, { required: true, check: whyNotInHeader }),
+  );
   const tokenEndpoint = readTokenEndpoint(env, `${setting}_TOKEN_URL`, problems);
   const authMethod = readAuthMethod(env, `${setting}_AUTH_METHOD`, problems);
   const allowed = readSecretScope(env, setting, problems);
@@ -78,12 +89,18 @@ function readClient(env: Env, name: string, problems: ProblemList): NamedClient 
     settings: settingsOfClient(name),
     tokenName: `${setting}_ACCESS_TOKEN`,
   };
-  return new NamedClient(name, allowed, new OAuthClient(parts, () => ({ id: id.value, secret: secret.value })), [id, secret]);
+  return new NamedClient(name, allowed, new OAuthClient(parts, () => ({ id: id.value, secret: secret.value })), [
+    id,
+    secret,
+  ]);
 }
 
 function readTokenEndpoint(env: Env, setting: string, problems: ProblemList): BaseUrl | undefined {
   const given = readText(env, setting);
-  const endpoint = given === undefined ? 'is missing; name the token endpoint, for example https://login.example.com/oauth/token.' : parseTokenUrl(given);
+  const endpoint =
+    given === undefined
+      ? 'is missing; name the token endpoint, for example https://login.example.com/oauth/token.'
+      : parseTokenUrl(given);
   if (typeof endpoint !== 'string') return endpoint;
   problems.add(setting, endpoint);
   return undefined;

@@ -48,7 +48,9 @@ export class OAuthClient {
   /** Two clients of the same key get the same tokens. It tells nothing of the secret. */
   get key(): string {
     const { tokenEndpoint, authMethod, scope = '', audience = '', id, secret } = this;
-    return createHash('sha256').update(JSON.stringify([tokenEndpoint.origin, tokenEndpoint.path, authMethod, scope, audience, id, secret])).digest('hex');
+    return createHash('sha256')
+      .update(JSON.stringify([tokenEndpoint.origin, tokenEndpoint.path, authMethod, scope, audience, id, secret]))
+      .digest('hex');
   }
 }
 

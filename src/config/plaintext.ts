@@ -10,7 +10,10 @@ export function readPlaintext(env: Env, problems: ProblemList): AllowedPlaintext
   const given = readList(env, SETTING);
   for (const item of given) {
     if (isPlaintextItem(item)) continue;
-    problems.add(SETTING, `"${item}" is not possible; allowed: ${FIXED_PLAINTEXT_ITEMS.join(', ')}, and source.NAME for the source HTTP_TASKS_SOURCE_NAME_URL.`);
+    problems.add(
+      SETTING,
+      `"${item}" is not possible; allowed: ${FIXED_PLAINTEXT_ITEMS.join(', ')}, and source.NAME for the source HTTP_TASKS_SOURCE_NAME_URL.`,
+    );
   }
   return new AllowedPlaintext(given);
 }

@@ -40,7 +40,10 @@ export function readProcess(env: Env, problems: ProblemList): ProcessSettings {
   const metrics = readAddress(env, 'HTTP_TASKS_METRICS_ADDRESS', problems);
   const health = readAddress(env, 'HTTP_TASKS_HEALTH_ADDRESS', problems);
   if (metrics && health && metrics.port === health.port) {
-    problems.add('HTTP_TASKS_HEALTH_ADDRESS', 'has the port of HTTP_TASKS_METRICS_ADDRESS; they are served apart, so give each a port of its own.');
+    problems.add(
+      'HTTP_TASKS_HEALTH_ADDRESS',
+      'has the port of HTTP_TASKS_METRICS_ADDRESS; they are served apart, so give each a port of its own.',
+    );
   }
   const deployment = readDeployment(env, problems);
   const tracing = readTracing(env, problems);
@@ -57,7 +60,11 @@ function readAddress(env: Env, setting: string, problems: ProblemList): ListenAd
   const given = readText(env, setting);
   if (given === undefined) return undefined;
   const address = parseListenAddress(given);
-  if (!address) problems.add(setting, `"${given}" is no address; write a port (9464) to listen on this machine only, or HOST:PORT (0.0.0.0:9464).`);
+  if (!address)
+    problems.add(
+      setting,
+      `"${given}" is no address; write a port (9464) to listen on this machine only, or HOST:PORT (0.0.0.0:9464).`,
+    );
   return address;
 }
 
@@ -66,7 +73,10 @@ function readShutdown(env: Env, problems: ProblemList): number {
   if (given === undefined) return DEFAULT_SHUTDOWN_MS;
   const ms = /^\d+$/.test(given) ? Number(given) : Number.NaN;
   if (ms >= MIN_SHUTDOWN_MS && ms <= MAX_SHUTDOWN_MS) return ms;
-  problems.add('HTTP_TASKS_SHUTDOWN_MS', `"${given}" is not possible; allowed: a whole number of milliseconds from ${MIN_SHUTDOWN_MS} to ${MAX_SHUTDOWN_MS}.`);
+  problems.add(
+    'HTTP_TASKS_SHUTDOWN_MS',
+    `"${given}" is not possible; allowed: a whole number of milliseconds from ${MIN_SHUTDOWN_MS} to ${MAX_SHUTDOWN_MS}.`,
+  );
   return DEFAULT_SHUTDOWN_MS;
 }
 
@@ -76,17 +86,27 @@ function readDeployment(env: Env, problems: ProblemList): Deployment | undefined
   const behavior = readBehavior(env, problems);
   if (name !== undefined && buildId !== undefined) {
     // Temporal writes a version as NAME.BUILD, and refuses a name in which that dot could not be told apart.
-    if (name.includes('.')) problems.add('HTTP_TASKS_DEPLOYMENT', `"${name}" holds a dot; Temporal takes none in the name of a deployment.`);
+    if (name.includes('.'))
+      problems.add('HTTP_TASKS_DEPLOYMENT', `"${name}" holds a dot; Temporal takes none in the name of a deployment.`);
     return { name, buildId, behavior };
   }
-  if (name !== undefined) problems.add('HTTP_TASKS_BUILD_ID', 'is missing; a deployment (HTTP_TASKS_DEPLOYMENT) needs the version of its code.');
-  if (buildId !== undefined) problems.add('HTTP_TASKS_DEPLOYMENT', 'is missing; a build id (HTTP_TASKS_BUILD_ID) needs the name of its deployment.');
+  if (name !== undefined)
+    problems.add(
+      'HTTP_TASKS_BUILD_ID',
+      'is missing; a deployment (HTTP_TASKS_DEPLOYMENT) needs the version of its code.',
+    );
+  if (buildId !== undefined)
+    problems.add(
+      'HTTP_TASKS_DEPLOYMENT',
+      'is missing; a build id (HTTP_TASKS_BUILD_ID) needs the name of its deployment.',
+    );
   return undefined;
 }
 
 function readBehavior(env: Env, problems: ProblemList): Deployment['behavior'] {
   const given = readText(env, 'HTTP_TASKS_VERSIONING') ?? 'auto-upgrade';
   const behavior = VERSIONING_BEHAVIORS.find((name) => name === given);
-  if (!behavior) problems.add('HTTP_TASKS_VERSIONING', `"${given}" is not possible; allowed: ${VERSIONING_BEHAVIORS.join(', ')}.`);
+  if (!behavior)
+    problems.add('HTTP_TASKS_VERSIONING', `"${given}" is not possible; allowed: ${VERSIONING_BEHAVIORS.join(', ')}.`);
   return behavior ?? 'auto-upgrade';
 }

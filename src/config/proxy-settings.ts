@@ -43,7 +43,9 @@ export class ProxySettings {
   /** What the proxy is shown before it opens a connection; undefined where it wants nothing. */
   get authorization(): string | undefined {
     const [user, password] = credentialsIn(this.#url.value);
-    return user === '' && password === '' ? undefined : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    return user === '' && password === ''
+      ? undefined
+      : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   }
 
   /** Whether calls to this origin leave through the proxy. */
@@ -53,7 +55,9 @@ export class ProxySettings {
     const host = hostname.replace(/^\[(.*)\]$/, '$1');
     if (isIP(host) !== 0 && this.#directNetworks.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4')) return false;
     const ownPort = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-    return !this.#direct.some((direct) => (direct.port === undefined || direct.port === ownPort) && matches(host, direct.host));
+    return !this.#direct.some(
+      (direct) => (direct.port === undefined || direct.port === ownPort) && matches(host, direct.host),
+    );
   }
 
   secretValues(): string[] {
@@ -77,7 +81,9 @@ export function readProxy(env: Env, problems: ProblemList): ProxySettings | unde
   const given = readText(env, LOOKUP) ?? 'here';
   const lookup = LOOKUPS.find((name) => name === given);
   if (!lookup) problems.add(LOOKUP, `"${given}" is not possible; allowed: ${LOOKUPS.join(', ')}.`);
-  return url && lookup && !direct?.some((entry) => whyNotDirect(entry) !== undefined) ? new ProxySettings(url, direct, lookup) : undefined;
+  return url && lookup && !direct?.some((entry) => whyNotDirect(entry) !== undefined)
+    ? new ProxySettings(url, direct, lookup)
+    : undefined;
 }
 
 function whyNotProxy(text: string): string | undefined {
@@ -87,7 +93,8 @@ function whyNotProxy(text: string): string | undefined {
   if (!URL.canParse(text)) return `is not a URL; ${form}`;
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return `is of a kind that cannot be used here; ${form}`;
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `holds more than scheme, user, password, host and port; ${form}`;
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    return `holds more than scheme, user, password, host and port; ${form}`;
   try {
     credentialsIn(text);
     return undefined;
@@ -106,8 +113,13 @@ const CIDR = /^([0-9a-f:.]+)\/(\d{1,3})$/i;
 function whyNotDirect(entry: string): string | undefined {
   const form = 'write hosts as example.com (with all names below it), example.com:8443, 10.0.0.5, 10.0.0.0/8 or *.';
   const [, network, bits] = CIDR.exec(entry) ?? [];
-  if (network !== undefined) return isIP(network) !== 0 && Number(bits) <= (isIP(network) === 6 ? 128 : 32) ? undefined : `holds a network that cannot be read; ${form}`;
-  return /[/@?#\s]/.test(entry) || (entry.includes('*') && !/^(?:\*|\*\.[^*]+)$/.test(entry)) ? `holds an entry that is no host; ${form}` : undefined;
+  if (network !== undefined)
+    return isIP(network) !== 0 && Number(bits) <= (isIP(network) === 6 ? 128 : 32)
+      ? undefined
+      : `holds a network that cannot be read; ${form}`;
+  return /[/@?#\s]/.test(entry) || (entry.includes('*') && !/^(?:\*|\*\.[^*]+)$/.test(entry))
+    ? `holds an entry that is no host; ${form}`
+    : undefined;
 }
 
 function directHost(entry: string): DirectHost {
@@ -125,7 +137,8 @@ function networksOf(entries: readonly string[]): BlockList {
   const networks = new BlockList();
   for (const entry of entries) {
     const [, network, bits] = CIDR.exec(entry) ?? [];
-    if (network !== undefined && whyNotDirect(entry) === undefined) networks.addSubnet(network, Number(bits), isIP(network) === 6 ? 'ipv6' : 'ipv4');
+    if (network !== undefined && whyNotDirect(entry) === undefined)
+      networks.addSubnet(network, Number(bits), isIP(network) === 6 ? 'ipv6' : 'ipv4');
   }
   return networks;
 }

@@ -48,13 +48,19 @@ export function parseQuery(text: string, dialect: QueryDialect): QueryText | str
   const parts: string[] = [];
   const parameters: QueryParameter[] = [];
   let from = 0;
-  for (const { 0: { length }, index, groups = {} } of text.matchAll(tokens(dialect))) {
+  for (const {
+    0: { length },
+    index,
+    groups = {},
+  } of text.matchAll(tokens(dialect))) {
     const parameter = QUERY_PARAMETERS.find((name) => groups['named'] === `:${name}`);
     const other = groups['foreign'] ?? (parameter === undefined ? groups['named'] : undefined);
-    if (other !== undefined) return `has the parameter ${other}; allowed are ${QUERY_PARAMETERS.map((name) => `:${name}`).join(' and ')}.`;
+    if (other !== undefined)
+      return `has the parameter ${other}; allowed are ${QUERY_PARAMETERS.map((name) => `:${name}`).join(' and ')}.`;
     if (groups['end'] !== undefined) {
       // Some drivers run what follows and others pass over it; neither is what a reader of the setting expects.
-      if (!ONLY_COMMENTS.test(text.slice(index + 1))) return 'holds something behind a semicolon; it must be one single query.';
+      if (!ONLY_COMMENTS.test(text.slice(index + 1)))
+        return 'holds something behind a semicolon; it must be one single query.';
       return { parts: [...parts, text.slice(from, index)], parameters };
     }
     if (parameter === undefined) continue;

@@ -42,14 +42,19 @@ export class PathRule {
     if (/[?#*\s]/.test(path)) return 'holds a path with a query, a fragment, an asterisk or white space; leave it out.';
     const { pathname } = new URL(`http://host${path}`);
     const segments = segmentsOf(pathname);
-    const isNormal = segments !== undefined && !path.split('/').some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)) && !path.includes('\\');
-    if (!isNormal) return 'holds a path with an empty segment, dots, or an encoded slash; write it as the service documents it.';
+    const isNormal =
+      segments !== undefined &&
+      !path.split('/').some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)) &&
+      !path.includes('\\');
+    if (!isNormal)
+      return 'holds a path with an empty segment, dots, or an encoded slash; write it as the service documents it.';
     return new PathRule(segments, below);
   }
 
   /** Returns whether a path, in segments, is this one or may stand below it. */
   covers(segments: readonly string[]): boolean {
-    if (segments.length < this.#segments.length || (!this.#below && segments.length > this.#segments.length)) return false;
+    if (segments.length < this.#segments.length || (!this.#below && segments.length > this.#segments.length))
+      return false;
     return this.#segments.every((segment, place) => segment === segments[place]);
   }
 }

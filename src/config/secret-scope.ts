@@ -40,11 +40,13 @@ export class SecretScope {
     if (url.origin !== this.origin) return `belongs to ${this.origin} and is not sent to ${url.origin}`;
     const method = allowed && methods.find((one) => !allowed.has(one));
     if (allowed && method !== undefined) {
-      const shown = METHODS.includes(method) || method === 'TRACE' ? method : 'a method that is named beside the request line';
+      const shown =
+        METHODS.includes(method) || method === 'TRACE' ? method : 'a method that is named beside the request line';
       return `is not sent with ${shown}; ${this.#setting}_METHODS allows ${[...allowed].join(', ')}`;
     }
     if (!paths) return undefined;
-    if (pathOverride !== undefined) return `is not sent with the header ${pathOverride}, which names another path; ${this.#setting}_PATHS allows ${shownPaths}`;
+    if (pathOverride !== undefined)
+      return `is not sent with the header ${pathOverride}, which names another path; ${this.#setting}_PATHS allows ${shownPaths}`;
     const segments = segmentsOf(url.pathname);
     if (segments !== undefined && paths.some((rule) => rule.covers(segments))) return undefined;
     const why = segments === undefined ? 'to a path with an empty segment, dots, or an encoded slash' : 'to this path';
@@ -63,7 +65,10 @@ export function readSecretScope(env: Env, setting: string, problems: ProblemList
 function readSecretOrigin(env: Env, setting: string, problems: ProblemList): string | undefined {
   const given = readText(env, setting);
   if (given === undefined) {
-    problems.add(setting, 'is missing; name the one origin that may get this secret, for example https://api.example.com.');
+    problems.add(
+      setting,
+      'is missing; name the one origin that may get this secret, for example https://api.example.com.',
+    );
     return undefined;
   }
   const origin = parseOrigin(given);
@@ -82,7 +87,8 @@ function readMethods(env: Env, setting: string, problems: ProblemList): Readonly
   if (readText(env, setting) === undefined) return undefined;
   const methods = readList(env, setting).map((method) => method.toUpperCase());
   const isWrong = methods.length === 0 || methods.some((method) => !METHODS.includes(method));
-  if (isWrong) problems.add(setting, `is not a list of methods; write for example GET,POST. Allowed: ${METHODS.join(', ')}.`);
+  if (isWrong)
+    problems.add(setting, `is not a list of methods; write for example GET,POST. Allowed: ${METHODS.join(', ')}.`);
   return new Set(methods);
 }
 

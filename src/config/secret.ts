@@ -40,8 +40,12 @@ export class Secret {
       return undefined;
     }
     if (given === undefined && file === undefined) {
-      const formerly = options.formerly === undefined ? '' : ` Version 0.1.0 read ${options.formerly} instead; name the setting to read with --key SCHEME=SETTING, or with credentials in code.`;
-      if (options.required) problems.add(setting, `is missing; set it, or ${setting}_FILE to the name of a file that holds it.${formerly}`);
+      const formerly =
+        options.formerly === undefined
+          ? ''
+          : ` Version 0.1.0 read ${options.formerly} instead; name the setting to read with --key SCHEME=SETTING, or with credentials in code.`;
+      if (options.required)
+        problems.add(setting, `is missing; set it, or ${setting}_FILE to the name of a file that holds it.${formerly}`);
       return undefined;
     }
     const check = options.check ?? (() => undefined);

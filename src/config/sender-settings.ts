@@ -7,7 +7,16 @@ import type { ProxySettings } from './proxy-settings';
 import type { ServiceSettings } from './service-settings';
 import type { TlsIdentity } from './tls-identity';
 
-type Part = 'services' | 'httpAllow' | 'httpAllowPrivate' | 'httpReads' | 'namedSecrets' | 'namedClients' | 'tlsIdentities' | 'proxy' | 'totalTimeoutMs';
+type Part =
+  | 'services'
+  | 'httpAllow'
+  | 'httpAllowPrivate'
+  | 'httpReads'
+  | 'namedSecrets'
+  | 'namedClients'
+  | 'tlsIdentities'
+  | 'proxy'
+  | 'totalTimeoutMs';
 
 /** What it takes to send calls. */
 export class SenderSettings {
@@ -76,7 +85,12 @@ export class SenderSettings {
 
   /** Reads secrets that came from files again; answers whether any changed. */
   reload(): boolean {
-    const sources = [...this.services.values(), ...this.namedSecrets.values(), ...this.namedClients.values(), ...(this.proxy ? [this.proxy] : [])];
+    const sources = [
+      ...this.services.values(),
+      ...this.namedSecrets.values(),
+      ...this.namedClients.values(),
+      ...(this.proxy ? [this.proxy] : []),
+    ];
     const changed = sources.map((source) => source.reload()).includes(true);
     if (changed) {
       this.#version += 1;

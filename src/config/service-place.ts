@@ -20,12 +20,15 @@ const OWN_ADDRESS = 'custom';
  * one that the document does not know is production, unless it is this machine.
  */
 export function servicePlace(env: Env, service: ServiceDefinition): ServicePlace {
-  const { environments, productionEnvironments, environmentSetting, baseUrlSetting, imported, defaultEnvironment } = service;
+  const { environments, productionEnvironments, environmentSetting, baseUrlSetting, imported, defaultEnvironment } =
+    service;
   const named = environmentSetting === undefined ? undefined : readText(env, environmentSetting);
   const own = baseUrlSetting === undefined ? undefined : readText(env, baseUrlSetting);
   if (!imported || own === undefined || named !== undefined) {
     const environment = named ?? defaultEnvironment ?? (own === undefined ? undefined : OWN_ADDRESS);
-    const address = own ?? (environment !== undefined && Object.hasOwn(environments, environment) ? environments[environment] : undefined);
+    const address =
+      own ??
+      (environment !== undefined && Object.hasOwn(environments, environment) ? environments[environment] : undefined);
     const production = environment !== undefined && productionEnvironments.includes(environment);
     return { environment, address, production: production && !(imported && isThisMachine(address)) };
   }

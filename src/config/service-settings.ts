@@ -44,8 +44,12 @@ export class ServiceSettings {
    * Every credential with its value in this slot, or with the client whose access token is the value; with `rules`, those
    * of a task that signs in its own way. A value is for the request only: never log or return it.
    */
-  credentialsFor(slot: string | undefined, rules?: readonly CredentialRule[]): { rule: CredentialRule; value: string | OAuthClient }[] {
-    if (rules === undefined) return this.#credentials.map((credential) => ({ rule: credential.rule, value: credential.valueFor(slot) ?? '' }));
+  credentialsFor(
+    slot: string | undefined,
+    rules?: readonly CredentialRule[],
+  ): { rule: CredentialRule; value: string | OAuthClient }[] {
+    if (rules === undefined)
+      return this.#credentials.map((credential) => ({ rule: credential.rule, value: credential.valueFor(slot) ?? '' }));
     return rules.map((rule) => {
       const credential = this.#credentials.find(({ rule: { setting } }) => setting === rule.setting);
       return { rule, value: credential?.valueFor(slot) ?? '' };
@@ -75,10 +79,16 @@ export function readServiceSettings(
   const baseUrl = readBaseUrl(env, service, environment, problems, options.routePrefix);
   const credentialsIn = readPlacement(env, service, problems);
   const bound = boundOrigins(env, service);
-  const place = environment !== undefined && baseUrl ? { environment, origin: baseUrl.origin, ...(bound && { secretOrigins: bound }) } : undefined;
-  const isBound = place === undefined || bound === undefined || service.credentials.length === 0 || bound.includes(place.origin);
+  const place =
+    environment !== undefined && baseUrl
+      ? { environment, origin: baseUrl.origin, ...(bound && { secretOrigins: bound }) }
+      : undefined;
+  const isBound =
+    place === undefined || bound === undefined || service.credentials.length === 0 || bound.includes(place.origin);
   if (!isBound) problems.add(service.baseUrlSetting ?? service.name, unboundMessage(service, place.origin, bound));
-  const credentials = service.credentials.map((rule) => (rule.unnamed ? refuseUnnamed(rule, service, problems) : readCredential(env, rule, place, problems)));
+  const credentials = service.credentials.map((rule) =>
+    rule.unnamed ? refuseUnnamed(rule, service, problems) : readCredential(env, rule, place, problems),
+  );
   const complete = credentials.filter((credential) => credential !== undefined);
   if (environment === undefined || baseUrl === undefined || credentialsIn === undefined) return undefined;
   if (complete.length < service.credentials.length || !isBound) return undefined;
@@ -86,12 +96,23 @@ export function readServiceSettings(
   return new ServiceSettings({ service: service.name, environment, production, baseUrl, credentialsIn }, complete);
 }
 
-function readCredential(env: Env, rule: CredentialRule, place: ClientPlace | undefined, problems: ProblemList): Credential | ClientCredential | undefined {
+function readCredential(
+  env: Env,
+  rule: CredentialRule,
+  place: ClientPlace | undefined,
+  problems: ProblemList,
+): Credential | ClientCredential | undefined {
   const { clientCredentials } = rule;
-  return clientCredentials ? ClientCredential.read(env, rule, clientCredentials, place, problems) : Credential.read(env, rule, problems);
+  return clientCredentials
+    ? ClientCredential.read(env, rule, clientCredentials, place, problems)
+    : Credential.read(env, rule, problems);
 }
 
-function refuseUnnamed({ setting, formerly }: CredentialRule, { name }: ServiceDefinition, problems: ProblemList): undefined {
+function refuseUnnamed(
+  { setting, formerly }: CredentialRule,
+  { name }: ServiceDefinition,
+  problems: ProblemList,
+): undefined {
   problems.add(
     setting,
     `is not read, since only the document of "${name}" suggests it. Name the service (--service ${name}, or {service: '${name}'} in code) and set ${setting}, or name another setting for the key (--key SCHEME=SETTING, or credentials in code).${formerly === undefined ? '' : ` Version 0.1.0 read ${formerly} instead.`}`,
@@ -106,13 +127,25 @@ function unboundMessage({ imported, name }: ServiceDefinition, origin: string, b
   return `the keys of "${name}" would go to ${origin}, and they are bound to ${allowed}.${address} import the document with the origins that may get them (--origin, or origins in code).`;
 }
 
-function whyNoEnvironment({ name, environments, environmentSetting, baseUrlSetting, imported }: ServiceDefinition): string {
+function whyNoEnvironment({
+  name,
+  environments,
+  environmentSetting,
+  baseUrlSetting,
+  imported,
+}: ServiceDefinition): string {
   const all = Object.entries(environments).map(([environment, url]) => `${environment} (${url})`);
   if (all.length === 0) {
-    const how = baseUrlSetting === undefined ? `Name the service (--service ${name}, or service in code) and set its base URL, or give baseUrl in code` : `Set ${baseUrlSetting}`;
+    const how =
+      baseUrlSetting === undefined
+        ? `Name the service (--service ${name}, or service in code) and set its base URL, or give baseUrl in code`
+        : `Set ${baseUrlSetting}`;
     return `the document of "${name}" names no address that can be called. ${how}, for example https://api.example.com.`;
   }
-  const how = environmentSetting === undefined ? `name the service (--service ${imported?.as ?? name}, or service in code) to choose one by a setting, or give defaultEnvironment in code` : `set ${environmentSetting} to one of them`;
+  const how =
+    environmentSetting === undefined
+      ? `name the service (--service ${imported?.as ?? name}, or service in code) to choose one by a setting, or give defaultEnvironment in code`
+      : `set ${environmentSetting} to one of them`;
   return `is missing: "${name}" has several servers, of which none is the default, since none looks like a sandbox; ${how}: ${all.join(', ')}.`;
 }
 
@@ -148,7 +181,10 @@ function readBaseUrl(
     return undefined;
   }
   if (routePrefix !== undefined && parsed.path.endsWith(routePrefix)) {
-    problems.add(setting ?? service.name, `ends with ${routePrefix}, which every route of ${service.title} begins with; leave it out.`);
+    problems.add(
+      setting ?? service.name,
+      `ends with ${routePrefix}, which every route of ${service.title} begins with; leave it out.`,
+    );
     return undefined;
   }
   return parsed;

@@ -125,7 +125,21 @@ function readTasks(env: Env, services: readonly ServiceDefinition[], problems: P
   const ui = readUi(env, problems);
   const limits = readWorkLimits(env, problems);
   const allowedPlaintext = readPlaintext(env, new ProblemList()).items;
-  return ledger && { ...queue, logLevel, searchAttributes, startTemplates, nexus, ...(ui !== undefined && { ui }), sender, sources, ledger, limits, allowedPlaintext };
+  return (
+    ledger && {
+      ...queue,
+      logLevel,
+      searchAttributes,
+      startTemplates,
+      nexus,
+      ...(ui !== undefined && { ui }),
+      sender,
+      sources,
+      ledger,
+      limits,
+      allowedPlaintext,
+    }
+  );
 }
 
 function chosenServices(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): ServiceDefinition[] {
@@ -133,7 +147,10 @@ function chosenServices(env: Env, services: readonly ServiceDefinition[], proble
   if (names.length === 0) return [...services];
   for (const name of names) {
     if (services.some((service) => service.name === name)) continue;
-    problems.add('HTTP_TASKS_SERVICES', `"${name}" is no service; allowed: ${services.map((service) => service.name).join(', ')}.`);
+    problems.add(
+      'HTTP_TASKS_SERVICES',
+      `"${name}" is no service; allowed: ${services.map((service) => service.name).join(', ')}.`,
+    );
   }
   // A service without credentials costs nothing and is guarded by its own allow-list.
   return services.filter((service) => names.includes(service.name) || service.credentials.length === 0);
@@ -166,7 +183,9 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
 /** The first part of the path that all routes of a service share, for example `/1.0`. */
 function routePrefixOf(service: ServiceDefinition): string | undefined {
   const prefixes = new Set(
-    CATALOGUE.filter((task) => task.service.name === service.name).map((task) => /^\/[^/{]+(?=\/)/.exec(task.path)?.[0]),
+    CATALOGUE.filter((task) => task.service.name === service.name).map(
+      (task) => /^\/[^/{]+(?=\/)/.exec(task.path)?.[0],
+    ),
   );
   return prefixes.size === 1 ? [...prefixes][0] : undefined;
 }
@@ -176,7 +195,10 @@ function readQueue(env: Env, problems: ProblemList): QueueSettings {
   const allowSensitive = readList(env, 'HTTP_TASKS_ALLOW_SENSITIVE');
   for (const field of allowSensitive) {
     if (/^[A-Za-z_][A-Za-z0-9_.]*$/.test(field)) continue;
-    problems.add('HTTP_TASKS_ALLOW_SENSITIVE', 'holds something that is no field name; write for example user_token,access_token.');
+    problems.add(
+      'HTTP_TASKS_ALLOW_SENSITIVE',
+      'holds something that is no field name; write for example user_token,access_token.',
+    );
     break;
   }
   return {

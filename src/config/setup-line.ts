@@ -23,9 +23,17 @@ export interface SetupLine {
  * @param known The services that it could serve.
  * @param own What the worker itself decides in a host's process. @default what the settings say
  */
-export function setupLine(settings: Settings, known: readonly string[], own: { taskQueue?: string; encryption?: string; workflows?: boolean } = {}): SetupLine {
+export function setupLine(
+  settings: Settings,
+  known: readonly string[],
+  own: { taskQueue?: string; encryption?: string; workflows?: boolean } = {},
+): SetupLine {
   const { sender, ledger, encryption, sources, allowedPlaintext } = settings;
-  const { taskQueue = settings.taskQueue, encryption: encrypted = encryption ? `on, plain-text inputs: ${encryption.plaintext}` : 'off', workflows = true } = own;
+  const {
+    taskQueue = settings.taskQueue,
+    encryption: encrypted = encryption ? `on, plain-text inputs: ${encryption.plaintext}` : 'off',
+    workflows = true,
+  } = own;
   const services = [...sender.services.values()];
   const environments = Object.fromEntries(services.map(({ service, environment }) => [service, environment]));
   const off = [
@@ -51,14 +59,27 @@ export function setupLine(settings: Settings, known: readonly string[], own: { t
 /** The same in one sentence, for a host's log. */
 export function setupText({ taskQueue, environments, ledger, encryption, sources, off }: SetupLine): string {
   const services = Object.entries(environments).map(([service, environment]) => `${service} (${environment})`);
-  const parts = [`task queue ${taskQueue}`, `services ${services.join(', ')}`, `ledger ${ledger}`, `encryption ${encryption}`, `sources ${sources.join(', ') || 'none'}`, `off: ${off.join(', ') || 'nothing'}`];
+  const parts = [
+    `task queue ${taskQueue}`,
+    `services ${services.join(', ')}`,
+    `ledger ${ledger}`,
+    `encryption ${encryption}`,
+    `sources ${sources.join(', ') || 'none'}`,
+    `off: ${off.join(', ') || 'nothing'}`,
+  ];
   return `HTTP tasks: ${parts.join('; ')}.`;
 }
 
-const VERIFIED = { full: 'TLS, server verified', ca: 'TLS, authority verified', none: 'TLS, server not verified' } as const;
+const VERIFIED = {
+  full: 'TLS, server verified',
+  ca: 'TLS, authority verified',
+  none: 'TLS, server not verified',
+} as const;
 
 function ledgerText({ url, plaintextAllowed }: LedgerSettings): string {
   if (url.startsWith('file:')) return `file:${databaseFile(url) ?? ''}`;
   const target = parsePostgresUrl(url, { item: 'ledger', plaintextAllowed });
-  return typeof target === 'string' ? 'unusable' : `${target.label} (${target.tls ? VERIFIED[target.tls.verify] : 'no TLS'})`;
+  return typeof target === 'string'
+    ? 'unusable'
+    : `${target.label} (${target.tls ? VERIFIED[target.tls.verify] : 'no TLS'})`;
 }

@@ -93,7 +93,10 @@ export function readSources(env: Env, problems: ProblemList): SourceSettings {
   const names = namesIn(env);
   for (const item of plaintext.items) {
     if (!item.startsWith('source.') || names.some((name) => itemOf(name) === item)) continue;
-    problems.add('HTTP_TASKS_ALLOW_PLAINTEXT', `"${item}" names no source; configured: ${names.map(itemOf).join(', ') || 'none'}.`);
+    problems.add(
+      'HTTP_TASKS_ALLOW_PLAINTEXT',
+      `"${item}" names no source; configured: ${names.map(itemOf).join(', ') || 'none'}.`,
+    );
   }
   for (const name of names) {
     const query = readQuery(env, name, plaintext, problems);
@@ -114,7 +117,10 @@ function itemOf(name: string): PlaintextItem {
 function readQuery(env: Env, name: string, plaintext: AllowedPlaintext, problems: ProblemList): NamedQuery | undefined {
   const use = { item: itemOf(name), plaintextAllowed: plaintext.allows(itemOf(name)) };
   const setting = `${PREFIX}${name}_QUERY`;
-  const url = Secret.read(env, `${PREFIX}${name}_URL`, problems, { required: true, check: (given) => whyNotUrl(given, use) });
+  const url = Secret.read(env, `${PREFIX}${name}_URL`, problems, {
+    required: true,
+    check: (given) => whyNotUrl(given, use),
+  });
   const query = Secret.read(env, setting, problems, { required: true });
   if (!url || !query) return undefined;
   const text = parseQuery(query.value, dialectOf(url.value));
@@ -128,7 +134,8 @@ function dialectOf(url: string): QueryDialect {
 }
 
 function whyNotUrl(text: string, use: PostgresUrlUse): string | undefined {
-  if (/^file:./.test(text)) return databaseFile(text) === undefined ? 'must be file:PATH, or file:///PATH without a host.' : undefined;
+  if (/^file:./.test(text))
+    return databaseFile(text) === undefined ? 'must be file:PATH, or file:///PATH without a host.' : undefined;
   if (!/^postgres(?:ql)?:\/\/./.test(text)) return 'must begin with file: or postgres://.';
   const target = parsePostgresUrl(text, use);
   return typeof target === 'string' ? target : undefined;

@@ -37,7 +37,10 @@ export function readTemporalConnection(env: Env, place: TemporalPlace = {}): Tem
   const problems = new ProblemList();
   const loaded = load(env, place.profile, problems);
   const address = place.address ?? loaded?.connectionOptions.address ?? DEFAULT_TEMPORAL_ADDRESS;
-  const wrong = whyNotAddress(address, place.connects === false || hasTls(loaded) || readPlaintext(env, problems).allows('temporal'));
+  const wrong = whyNotAddress(
+    address,
+    place.connects === false || hasTls(loaded) || readPlaintext(env, problems).allows('temporal'),
+  );
   if (loaded && wrong !== undefined) problems.add(SETTING, wrong);
   const { connectionOptions, namespace: configured } = problems.finish(loaded);
   const namespace = place.namespace ?? configured;
@@ -47,7 +50,10 @@ export function readTemporalConnection(env: Env, place: TemporalPlace = {}): Tem
 function load(env: Env, profile: string | undefined, problems: ProblemList): LoadedConfig | undefined {
   const given = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   try {
-    return loadClientConnectConfig({ ...(profile !== undefined && { profile }), overrideEnvVars: Object.fromEntries(given) });
+    return loadClientConnectConfig({
+      ...(profile !== undefined && { profile }),
+      overrideEnvVars: Object.fromEntries(given),
+    });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     problems.add('TEMPORAL_*', `Temporal's configuration (TEMPORAL_* or its file) cannot be used: ${why}`);
@@ -67,7 +73,8 @@ export function temporalHost(address: string): string | undefined {
 
 function whyNotAddress(address: string, mayLeave: boolean): string | undefined {
   const host = temporalHost(address);
-  if (host === undefined) return 'is not the address of a Temporal server; write HOST:PORT, for example temporal.example.com:7233.';
+  if (host === undefined)
+    return 'is not the address of a Temporal server; write HOST:PORT, for example temporal.example.com:7233.';
   if (mayLeave || isThisMachine(host)) return undefined;
   return whyTlsIsNeeded(host, 'temporal', 'Set TEMPORAL_TLS=true, TEMPORAL_API_KEY, or tls in the profile.');
 }

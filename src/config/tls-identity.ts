@@ -84,10 +84,20 @@ export function readTlsIdentities(env: Env, problems: ProblemList): ReadonlyMap<
 function readIdentity(env: Env, name: string, problems: ProblemList): TlsIdentity | undefined {
   const setting = (part: Part): string => `${PREFIX}${name}_${part.toUpperCase()}_FILE`;
   const [cert, key, ca] = (['cert', 'key', 'ca'] as const).map((part) => readText(env, setting(part)));
-  const files = { ...(cert !== undefined && { cert }), ...(key !== undefined && { key }), ...(ca !== undefined && { ca }) };
-  if (cert === undefined && key === undefined && ca === undefined) problems.add(setting('cert'), `is missing; name a file with the client's certificate, or ${setting('ca')} with authorities to trust.`);
-  if (cert === undefined && key !== undefined) problems.add(setting('cert'), `is missing, and ${setting('key')} is set; a certificate and its key go together.`);
-  if (cert !== undefined && key === undefined) problems.add(setting('key'), `is missing, and ${setting('cert')} is set; a certificate and its key go together.`);
+  const files = {
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && { ca }),
+  };
+  if (cert === undefined && key === undefined && ca === undefined)
+    problems.add(
+      setting('cert'),
+      `is missing; name a file with the client's certificate, or ${setting('ca')} with authorities to trust.`,
+    );
+  if (cert === undefined && key !== undefined)
+    problems.add(setting('cert'), `is missing, and ${setting('key')} is set; a certificate and its key go together.`);
+  if (cert !== undefined && key === undefined)
+    problems.add(setting('key'), `is missing, and ${setting('cert')} is set; a certificate and its key go together.`);
   const passphrase = Secret.read(env, `${PREFIX}${name}_KEY_PASSPHRASE`, problems, { required: false });
   if ((cert === undefined) !== (key === undefined) || (cert ?? ca) === undefined) return undefined;
   const read = readMaterial(files, passphrase?.value);
@@ -98,10 +108,19 @@ function readIdentity(env: Env, name: string, problems: ProblemList): TlsIdentit
 
 function readOrigins(env: Env, setting: string, problems: ProblemList): string[] {
   const entries = readList(env, setting);
-  if (entries.length === 0) problems.add(setting, 'is missing; name the origin to which such connections go, for example https://api.example.com, or several with commas between.');
+  if (entries.length === 0)
+    problems.add(
+      setting,
+      'is missing; name the origin to which such connections go, for example https://api.example.com, or several with commas between.',
+    );
   return entries.flatMap((entry) => {
     const origin = parseOrigin(entry);
-    const wrong = typeof origin === 'string' ? origin : origin.protocol === 'https:' ? undefined : `holds ${origin.origin}, where no TLS is spoken.`;
+    const wrong =
+      typeof origin === 'string'
+        ? origin
+        : origin.protocol === 'https:'
+          ? undefined
+          : `holds ${origin.origin}, where no TLS is spoken.`;
     if (wrong !== undefined) problems.add(setting, wrong);
     return wrong === undefined && typeof origin !== 'string' ? [origin.origin] : [];
   });
@@ -114,7 +133,8 @@ function readMaterial(files: TlsFiles, passphrase: string | undefined): TlsMater
     const file = files[part];
     if (file === undefined) continue;
     const text = readFile(file);
-    if (text === undefined) return { part, message: `the file ${file} cannot be read; name a file that this process may read.` };
+    if (text === undefined)
+      return { part, message: `the file ${file} cannot be read; name a file that this process may read.` };
     texts[part] = text;
   }
   const wrong = whyNotAuthorities(texts.ca) ?? whyNotPair(texts, passphrase);
@@ -132,12 +152,26 @@ function whyNotPair({ cert, key }: TlsFiles, passphrase: string | undefined): Wr
   if (cert === undefined || key === undefined) return undefined;
   const certificate = certificateIn(cert);
   if (!certificate) return { part: 'cert', message: 'holds no certificate in PEM, or one that cannot be read.' };
-  if (Date.parse(certificate.validTo) < Date.now()) return { part: 'cert', message: `holds a certificate that ended on ${certificate.validTo}.` };
+  if (Date.parse(certificate.validTo) < Date.now())
+    return { part: 'cert', message: `holds a certificate that ended on ${certificate.validTo}.` };
   try {
-    const isOurs = certificate.checkPrivateKey(createPrivateKey({ key, ...(passphrase !== undefined && { passphrase }) }));
-    return isOurs ? undefined : { part: 'key', message: "holds a key that is not that of the certificate, whose own stands first in its file." };
+    const isOurs = certificate.checkPrivateKey(
+      createPrivateKey({ key, ...(passphrase !== undefined && { passphrase }) }),
+    );
+    return isOurs
+      ? undefined
+      : {
+          part: 'key',
+          message: 'holds a key that is not that of the certificate, whose own stands first in its file.',
+        };
   } catch {
-    return { part: 'key', message: passphrase === undefined ? 'holds no private key in PEM that can be read without a passphrase.' : 'holds no private key in PEM that this passphrase opens.' };
+    return {
+      part: 'key',
+      message:
+        passphrase === undefined
+          ? 'holds no private key in PEM that can be read without a passphrase.'
+          : 'holds no private key in PEM that this passphrase opens.',
+    };
   }
 }
 

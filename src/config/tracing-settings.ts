@@ -25,9 +25,13 @@ export function readTracing(env: Env, problems: ProblemList): TracingSettings | 
     problems.add('OTEL_TRACES_EXPORTER', `"${exporter}" is not possible; allowed: ${EXPORTERS.join(', ')}.`);
   }
   if (exporter !== 'otlp') return undefined;
-  const given = readText(env, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ?? readText(env, 'OTEL_EXPORTER_OTLP_PROTOCOL') ?? 'http/protobuf';
+  const given =
+    readText(env, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ??
+    readText(env, 'OTEL_EXPORTER_OTLP_PROTOCOL') ??
+    'http/protobuf';
   const protocol = PROTOCOLS.find((name) => name === given);
-  if (!protocol) problems.add('OTEL_EXPORTER_OTLP_PROTOCOL', `"${given}" is not possible; allowed: ${PROTOCOLS.join(', ')}.`);
+  if (!protocol)
+    problems.add('OTEL_EXPORTER_OTLP_PROTOCOL', `"${given}" is not possible; allowed: ${PROTOCOLS.join(', ')}.`);
   refuseKeysInClear(env, endpoint, problems);
   return protocol && { protocol };
 }
@@ -35,13 +39,22 @@ export function readTracing(env: Env, problems: ProblemList): TracingSettings | 
 /** Headers carry keys of the collector; they go to this machine or through TLS, unless plain text is allowed. */
 function refuseKeysInClear(env: Env, endpoint: string | undefined, problems: ProblemList): void {
   if (endpoint === undefined) return;
-  const setting = readText(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') === undefined ? 'OTEL_EXPORTER_OTLP_ENDPOINT' : 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
+  const setting =
+    readText(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') === undefined
+      ? 'OTEL_EXPORTER_OTLP_ENDPOINT'
+      : 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
   const ambiguous = whyAmbiguousUrl(endpoint);
   if (ambiguous !== undefined) problems.add(setting, ambiguous);
   else if (URL.canParse(endpoint)) {
     const { protocol, hostname, username, password } = new URL(endpoint);
     const hasKeys = username !== '' || password !== '' || tracingSecrets(env).length > 0;
-    if (protocol !== 'http:' || !hasKeys || isThisMachine(hostname) || readPlaintext(env, new ProblemList()).allows('otlp')) return;
+    if (
+      protocol !== 'http:' ||
+      !hasKeys ||
+      isThisMachine(hostname) ||
+      readPlaintext(env, new ProblemList()).allows('otlp')
+    )
+      return;
     problems.add(setting, whyTlsIsNeeded(hostname, 'otlp', 'Write an https endpoint, or send no headers.'));
   }
 }

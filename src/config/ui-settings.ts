@@ -34,11 +34,13 @@ export function readUi(env: Env, problems: ProblemList): string | undefined {
 
 /** Takes the address of a UI as a person copies it from a browser; answers what is wrong with it as text. */
 export function parseUi(text: string): { ui: string; why?: undefined } | { ui?: undefined; why: string } {
-  const form = 'write for example https://temporal.example.com, with the path under which the UI is served and nothing behind it.';
+  const form =
+    'write for example https://temporal.example.com, with the path under which the UI is served and nothing behind it.';
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const ambiguous = whyAmbiguousUrl(text);
   if (ambiguous !== undefined) return { why: ambiguous };
-  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) return { why: `is no address of a web page; ${form}` };
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    return { why: `is no address of a web page; ${form}` };
   if (url.username !== '' || url.password !== '') return { why: `holds a user name or a password; ${form}` };
   if (url.search !== '' || url.hash !== '') return { why: `holds a query or a fragment; ${form}` };
   return { ui: `${url.origin}${url.pathname.replace(/\/(namespaces(\/.*)?)?$/, '')}` };
@@ -48,5 +50,7 @@ export function parseUi(text: string): { ui: string; why?: undefined } | { ui?: 
 export function usualUi(address: string): string | undefined {
   if (!URL.canParse(`http://${address}`)) return undefined;
   const { hostname, port } = new URL(`http://${address}`);
-  return isLoopback(hostname) && port !== '' && Number(port) + UI_PORTS_FURTHER <= LAST_PORT ? `http://${hostname}:${Number(port) + UI_PORTS_FURTHER}` : undefined;
+  return isLoopback(hostname) && port !== '' && Number(port) + UI_PORTS_FURTHER <= LAST_PORT
+    ? `http://${hostname}:${Number(port) + UI_PORTS_FURTHER}`
+    : undefined;
 }

@@ -14,7 +14,12 @@ export interface WorkLimits {
   chunkSlots: number;
 }
 
-export const DEFAULT_WORK_LIMITS: Readonly<WorkLimits> = { callsPerKey: 64, connectionsPerOrigin: 64, openUsers: 250, chunkSlots: 2 };
+export const DEFAULT_WORK_LIMITS: Readonly<WorkLimits> = {
+  callsPerKey: 64,
+  connectionsPerOrigin: 64,
+  openUsers: 250,
+  chunkSlots: 2,
+};
 
 /** By limit: its setting and the most that it may be. */
 const SETTINGS = {

@@ -16,7 +16,9 @@ type Check = CredentialCheck['checks'][number];
 /** The task with which keys are tried: it only reads, and it signs in with all of them. */
 export function harmlessTask({ catalogue }: GatewayParts, service: ServiceDefinition): HttpTask | undefined {
   const isWhole = (task: HttpTask): boolean => credentialsOf(task).length === service.credentials.length;
-  return catalogue.tasks.find((task) => task.service === service && task.effect === 'read' && !task.generic && isWhole(task));
+  return catalogue.tasks.find(
+    (task) => task.service === service && task.effect === 'read' && !task.generic && isWhole(task),
+  );
 }
 
 /**
@@ -26,7 +28,11 @@ export function harmlessTask({ catalogue }: GatewayParts, service: ServiceDefini
  *
  * @throws SettingsError when keys are missing; GatewayRefusal when the service has no such call, or it is not confirmed.
  */
-export async function checkCredentials(parts: GatewayParts, name: string, confirm: Confirmation): Promise<CredentialCheck> {
+export async function checkCredentials(
+  parts: GatewayParts,
+  name: string,
+  confirm: Confirmation,
+): Promise<CredentialCheck> {
   const service = parts.secrets.service(name);
   const task = harmlessTask(parts, service);
   if (!task) throw new GatewayRefusal(409, 'NotFound', `${service.title} has no call here that only reads.`);
@@ -34,12 +40,17 @@ export async function checkCredentials(parts: GatewayParts, name: string, confir
   const slotField = credentialsOf(task).find((rule) => rule.slotField !== undefined)?.slotField;
   const slots = slotField === undefined ? [] : (settings.services.get(service.name)?.keySlots ?? []);
   // A document's own words must not say who took the keys.
-  const taker = service.imported ? `${settings.services.get(service.name)?.baseUrl.origin} (${service.name})` : service.title;
+  const taker = service.imported
+    ? `${settings.services.get(service.name)?.baseUrl.origin} (${service.name})`
+    : service.title;
   const sender = createTaskSender(settings);
   try {
     const checks: Check[] = [];
     for (const slot of slots.length === 0 ? [undefined] : slots) {
-      const { input } = completedInput(task, slot === undefined || slotField === undefined ? {} : { [slotField]: slot });
+      const { input } = completedInput(
+        task,
+        slot === undefined || slotField === undefined ? {} : { [slotField]: slot },
+      );
       const prepared = sender.prepare(task, input);
       refuseAccidentalProduction(prepared, parts.secrets.env, [service]);
       requireConfirmation({ ...prepared, task: task.name, irreversible: false }, confirm);
@@ -65,7 +76,10 @@ function verdictOf(taker: string, error: unknown): Check {
     case 'Task.Rejected':
       return failure.status === 403
         ? { verdict: 'unknown', message: failure.message }
-        : { verdict: 'accepted', message: `${taker} takes the keys; it does not know what was asked for, which was invented.` };
+        : {
+            verdict: 'accepted',
+            message: `${taker} takes the keys; it does not know what was asked for, which was invented.`,
+          };
     default:
       return { verdict: 'unknown', message: failure.message };
   }

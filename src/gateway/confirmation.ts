@@ -26,7 +26,10 @@ export function guardedEffect(task: HttpTask, input: unknown): Effect {
  * Refuses a call that cannot be undone until its task's name was typed, and any call to real people's data until the name
  * of that environment was. The page asks for both; the gateway does not rely on the page.
  */
-export function requireConfirmation({ task, irreversible, production, environment }: GuardedCall, given: Confirmation = {}): void {
+export function requireConfirmation(
+  { task, irreversible, production, environment }: GuardedCall,
+  given: Confirmation = {},
+): void {
   const needed: Confirmation = {
     ...(irreversible && given.task !== task && { task }),
     ...(production && given.environment !== environment && { environment }),
@@ -34,13 +37,18 @@ export function requireConfirmation({ task, irreversible, production, environmen
   if (Object.keys(needed).length === 0) return;
   const why = [
     ...(needed.task === undefined ? [] : [`${task} cannot be undone; type its name.`]),
-    ...(needed.environment === undefined ? [] : [`It goes to ${environment}, to real people's data; type "${environment}".`]),
+    ...(needed.environment === undefined
+      ? []
+      : [`It goes to ${environment}, to real people's data; type "${environment}".`]),
   ];
   throw new GatewayRefusal(409, 'ConfirmationNeeded', `${why.join(' ')} Nothing was sent.`, { needed });
 }
 
 /** Refuses what confirms something else than this call: whoever sent it means another one. */
 export function refuseOtherConfirmation({ name, service }: HttpTask, { task, environment }: Confirmation): void {
-  const isOther = (task !== undefined && task !== name) || (environment !== undefined && !service.productionEnvironments.includes(environment));
-  if (isOther) throw new GatewayRefusal(400, 'Confirmation', 'What the headers confirm is not this call. Nothing was sent.');
+  const isOther =
+    (task !== undefined && task !== name) ||
+    (environment !== undefined && !service.productionEnvironments.includes(environment));
+  if (isOther)
+    throw new GatewayRefusal(400, 'Confirmation', 'What the headers confirm is not this call. Nothing was sent.');
 }

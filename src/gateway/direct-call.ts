@@ -34,17 +34,26 @@ export interface DirectCall extends TestAnswer {
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was sent.
  */
-export async function callDirectly(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest, signal: AbortSignal): Promise<DirectCall> {
+export async function callDirectly(
+  parts: GatewayParts,
+  task: HttpTask,
+  { input, confirm }: CallRequest,
+  signal: AbortSignal,
+): Promise<DirectCall> {
   const { env } = parts.secrets;
   const settings = parts.secrets.senderSettings(servicesFor([task]));
   const { effect, environment, production, origin } = prepareRequest(task, input, settings);
   refuseAccidentalProduction({ origin }, env, servicesOf(parts));
-  requireConfirmation({ task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment }, confirm);
+  requireConfirmation(
+    { task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment },
+    confirm,
+  );
   const sender = createTaskSender(settings);
   const seen: { answer?: SeenAnswer } = {};
   const watched: TaskSender = {
     prepare: (what, given) => sender.prepare(what, given),
-    send: (what, given, options) => sender.send(what, given, { ...options, onAnswer: (answer) => (seen.answer = answer) }),
+    send: (what, given, options) =>
+      sender.send(what, given, { ...options, onAnswer: (answer) => (seen.answer = answer) }),
     close: () => sender.close(),
   };
   const startedAt = performance.now();
@@ -52,7 +61,12 @@ export async function callDirectly(parts: GatewayParts, task: HttpTask, { input,
     const { receipts, note, send } = sending(env, effect, watched, task, input, signal);
     const told = { environment, ...(receipts !== undefined && { receipts }), ...(note !== undefined && { note }) };
     const ended = await send().then(
-      ({ status, requestId, output }: TaskAnswer) => ({ ok: true, status, output, ...(requestId !== undefined && { requestId }) }),
+      ({ status, requestId, output }: TaskAnswer) => ({
+        ok: true,
+        status,
+        output,
+        ...(requestId !== undefined && { requestId }),
+      }),
       (error: unknown) => ({ ok: false, ...failed(error) }),
     );
     return { ...told, ...shown(seen.answer), ...ended, timeMs: Math.round(performance.now() - startedAt) };
@@ -67,7 +81,14 @@ interface Sending {
   send: () => Promise<TaskAnswer>;
 }
 
-function sending(env: GatewayParts['secrets']['env'], effect: string, sender: TaskSender, task: HttpTask, input: unknown, signal: AbortSignal): Sending {
+function sending(
+  env: GatewayParts['secrets']['env'],
+  effect: string,
+  sender: TaskSender,
+  task: HttpTask,
+  input: unknown,
+  signal: AbortSignal,
+): Sending {
   if (effect === 'read') return { send: () => sender.send(task, input, { signal }) };
   if (!hasSubjectKey(env)) return { note: NO_RECEIPTS, send: () => sender.send(task, input) };
   const runId = randomUUID();

@@ -22,20 +22,35 @@ import { placeOfRuns } from './worker-production';
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was started.
  */
-export async function startDurably(parts: GatewayParts, task: HttpTask, { input, confirm }: CallRequest): Promise<StartedCall> {
+export async function startDurably(
+  parts: GatewayParts,
+  task: HttpTask,
+  { input, confirm }: CallRequest,
+): Promise<StartedCall> {
   parseInput(task.name, task.input, input);
   const { env } = parts.secrets;
   const { shown } = showRequest(task, input, env);
   refuseAccidentalProduction(shown, env, [task.service]);
   const { production, environment } = await placeOfRuns(parts, shown, task.service.name);
-  requireConfirmation({ task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment }, confirm);
+  requireConfirmation(
+    { task: task.name, irreversible: guardedEffect(task, input) === 'irreversible', production, environment },
+    confirm,
+  );
   const { taskQueue } = parts.place;
   return withTemporal(parts, async ({ client }) => {
     if (!(await hasWorker(client, taskQueue))) {
-      throw new GatewayRefusal(503, 'NoWorker', `No worker polls the task queue "${taskQueue}", so nothing was started. Start one with: http-tasks worker`);
+      throw new GatewayRefusal(
+        503,
+        'NoWorker',
+        `No worker polls the task queue "${taskQueue}", so nothing was started. Start one with: http-tasks worker`,
+      );
     }
     const workflowId = `call-${task.name}-${randomUUID()}`;
-    const { firstExecutionRunId: runId } = await client.workflow.start('runHttpTask', { workflowId, taskQueue, args: [{ task: task.name, input }] });
+    const { firstExecutionRunId: runId } = await client.workflow.start('runHttpTask', {
+      workflowId,
+      taskQueue,
+      args: [{ task: task.name, input }],
+    });
     return { workflowId, runId, ...runUrl(parts, { workflowId, runId }) };
   });
 }
@@ -44,7 +59,10 @@ export async function startDurably(parts: GatewayParts, task: HttpTask, { input,
 const OURS = 'runHttpTask';
 
 /** How a durable call stands. */
-export async function readDurably(parts: GatewayParts, call: { workflowId: string; runId: string }): Promise<DurableCall> {
+export async function readDurably(
+  parts: GatewayParts,
+  call: { workflowId: string; runId: string },
+): Promise<DurableCall> {
   return withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(call.workflowId, call.runId);
     const description = await handle.describe().catch((error: unknown) => notThere(error, call.workflowId));
@@ -59,7 +77,8 @@ function underWay({ raw }: WorkflowExecutionDescription): Partial<DurableCall> {
   const [pending] = raw.pendingActivities ?? [];
   if (!pending) return {};
   const { attempt, lastFailure, scheduledTime } = pending;
-  const nextTryAt = lastFailure && scheduledTime ? new Date(Number(scheduledTime.seconds ?? 0) * 1_000).toISOString() : undefined;
+  const nextTryAt =
+    lastFailure && scheduledTime ? new Date(Number(scheduledTime.seconds ?? 0) * 1_000).toISOString() : undefined;
   return {
     ...(attempt && { attempt }),
     ...(lastFailure?.message && { lastFailure: lastFailure.message }),

@@ -7,7 +7,9 @@ import type { FormField } from './wire';
 /** How the fields of an input are filled in: one control for each, JSON for what has no control of its own. */
 export function formOf(schema: SchemaNode, sensitive: readonly string[]): FormField[] {
   const rows = rowsOf(schema);
-  return Object.entries(schema.properties ?? {}).map(([name, given]) => fieldOf(name, given, schema, { rows, sensitive }));
+  return Object.entries(schema.properties ?? {}).map(([name, given]) =>
+    fieldOf(name, given, schema, { rows, sensitive }),
+  );
 }
 
 /** The same with the fields of objects one by one, named by their paths. */
@@ -16,7 +18,9 @@ export function flatFormOf(schema: SchemaNode, sensitive: readonly string[]): Fo
   const within = (node: SchemaNode, path: readonly string[]): FormField[] =>
     Object.entries(node.properties ?? {}).flatMap(([name, given]) => {
       const inner = [...path, name];
-      return given.properties ? within(given, inner) : [{ ...fieldOf(inner.join('.'), given, schema, { rows, sensitive }), path: inner }];
+      return given.properties
+        ? within(given, inner)
+        : [{ ...fieldOf(inner.join('.'), given, schema, { rows, sensitive }), path: inner }];
     });
   return within(schema, []);
 }
@@ -25,12 +29,24 @@ function rowsOf(schema: SchemaNode): Map<string, FieldRow> {
   return new Map(fieldRows(schema).map((row) => [row.field, row]));
 }
 
-function fieldOf(name: string, given: SchemaNode, root: SchemaNode, known: { rows: Map<string, FieldRow>; sensitive: readonly string[] }): FormField {
+function fieldOf(
+  name: string,
+  given: SchemaNode,
+  root: SchemaNode,
+  known: { rows: Map<string, FieldRow>; sensitive: readonly string[] },
+): FormField {
   const node = resolved(given, root);
   const { required = false, limits = '' } = known.rows.get(name) ?? {};
   const control = controlOf(node, known.sensitive.includes(name));
   const choices = control === 'choice' ? (node.enum ?? [node.const]).map(String) : undefined;
-  return { name, control, required, limits, description: given.description ?? node.description ?? '', ...(choices && { choices }) };
+  return {
+    name,
+    control,
+    required,
+    limits,
+    description: given.description ?? node.description ?? '',
+    ...(choices && { choices }),
+  };
 }
 
 function controlOf(node: SchemaNode, isSensitive: boolean): FormField['control'] {

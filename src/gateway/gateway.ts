@@ -63,25 +63,27 @@ export function createGateway(options: GatewayOptions): Hono {
     .route('/api', runRoutes(parts))
     .route('/api', offboardingRoutes(parts))
     .route('/tasks', plainCallRoutes(parts));
-  return new Hono()
-    .onError((error, context) => {
-      const { status, body } = answerTo(error);
-      // The name tells what to look for; a message could hold anything.
-      if (status === 500) parts.report(`${context.req.method} ${context.req.routePath}: ${error.name}`);
-      securityHeaders(context);
-      return context.json(body, status);
-    })
-    .use(async (context, next) => {
-      await next();
-      if (!context.res.headers.has('content-security-policy')) securityHeaders(context);
-      if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
-    })
-    // The Temporal UI is another origin; the handler looks after names, origins and the token itself.
-    .all('/codec/*', codecRoute(options))
-    .use(guardOrigin(options))
-    .route('/', pageRoutes(otherGateways))
-    .route('/', guarded)
-    .notFound((context) => context.json({ error: { type: 'NotFound', message: 'There is nothing here.' } }, 404));
+  return (
+    new Hono()
+      .onError((error, context) => {
+        const { status, body } = answerTo(error);
+        // The name tells what to look for; a message could hold anything.
+        if (status === 500) parts.report(`${context.req.method} ${context.req.routePath}: ${error.name}`);
+        securityHeaders(context);
+        return context.json(body, status);
+      })
+      .use(async (context, next) => {
+        await next();
+        if (!context.res.headers.has('content-security-policy')) securityHeaders(context);
+        if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
+      })
+      // The Temporal UI is another origin; the handler looks after names, origins and the token itself.
+      .all('/codec/*', codecRoute(options))
+      .use(guardOrigin(options))
+      .route('/', pageRoutes(otherGateways))
+      .route('/', guarded)
+      .notFound((context) => context.json({ error: { type: 'NotFound', message: 'There is nothing here.' } }, 404))
+  );
 }
 
 function checkedGateway(text: string): string {
@@ -103,7 +105,15 @@ function codecRoute({ env, temporal, token, publicUrl }: GatewayOptions): Handle
   return (context) => handler(context.req.raw);
 }
 
-function partsOf({ env, tasks = CATALOGUE, documentOptions = [], taskQueue, temporal, version, report = () => undefined }: GatewayOptions): GatewayParts {
+function partsOf({
+  env,
+  tasks = CATALOGUE,
+  documentOptions = [],
+  taskQueue,
+  temporal,
+  version,
+  report = () => undefined,
+}: GatewayOptions): GatewayParts {
   const catalogue = new Catalogue(tasks);
   const services = [...new Set(tasks.map(({ service }) => service))];
   const { address = 'localhost:7233', namespace = 'default' } = temporal ?? {};

@@ -28,11 +28,13 @@ export function guardOrigin({ publicUrl, allowOrigins }: GuardOptions): Middlewa
     const host = context.req.header('host') ?? '';
     const isNamed = host === known?.host || isOwnHost(host);
     // A request line may hold a whole URL, which then counts instead of Host.
-    if (!isNamed || new URL(context.req.url).host !== new URL(`http://${host}`).host) throw new GatewayRefusal(403, 'Host', 'This gateway is not reached under that name; see --public-url.');
+    if (!isNamed || new URL(context.req.url).host !== new URL(`http://${host}`).host)
+      throw new GatewayRefusal(403, 'Host', 'This gateway is not reached under that name; see --public-url.');
     const origin = context.req.header('origin');
     const isOwn = origin === undefined || origin === `http://${host}` || origin === known?.origin;
     const isAllowed = origin !== undefined && allowOrigins.includes(origin);
-    if (!isOwn && !isAllowed) throw new GatewayRefusal(403, 'Origin', 'Pages of another origin may not use this gateway.');
+    if (!isOwn && !isAllowed)
+      throw new GatewayRefusal(403, 'Origin', 'Pages of another origin may not use this gateway.');
     if (isAllowed) allow(context, origin);
     else refuseForeignPage(context);
     if (context.req.method === 'OPTIONS') return context.body(null, 204);
@@ -87,7 +89,10 @@ export async function guardJson(context: Context, next: () => Promise<void>): Pr
 export function securityHeaders(context: Context, otherGateways: readonly string[] = []): void {
   const connect = ["'self'", ...otherGateways].join(' ');
   const own = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; worker-src 'none'";
-  context.header('content-security-policy', `${own}; connect-src ${connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`);
+  context.header(
+    'content-security-policy',
+    `${own}; connect-src ${connect}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  );
   context.header('x-content-type-options', 'nosniff');
   context.header('x-frame-options', 'DENY');
   context.header('referrer-policy', 'no-referrer');

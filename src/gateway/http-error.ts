@@ -39,6 +39,11 @@ function settingsText({ problems }: SettingsError): string {
   return problems.map(({ setting, message }) => `${setting}: ${message}`).join(' ');
 }
 
-function refused(status: RefusalStatus, type: string, message: string, field?: string): { status: RefusalStatus; body: WireError } {
+function refused(
+  status: RefusalStatus,
+  type: string,
+  message: string,
+  field?: string,
+): { status: RefusalStatus; body: WireError } {
   return { status, body: { error: { type, ...(field !== undefined && { field }), message } } };
 }

@@ -24,7 +24,10 @@ export async function offboardingForm(parts: GatewayParts): Promise<OffboardingF
   const schema = z.toJSONSchema(offboardUserInput, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
   const fields = flatFormOf(schema, [BEARER_TOKEN]).filter(({ name }) => !NOT_ASKED.includes(name));
   const isFirst = ({ name }: FormField): boolean => FIRST.includes(name);
-  const form = [...fields.filter(isFirst), ...fields.filter((field) => !isFirst(field)).map((field) => ({ ...field, more: true }))];
+  const form = [
+    ...fields.filter(isFirst),
+    ...fields.filter((field) => !isFirst(field)).map((field) => ({ ...field, more: true })),
+  ];
   try {
     readLedgerSettings(secrets.env);
     const { environment, production } = await placeOfRuns(parts, offboardingPlace(secrets.env));
@@ -50,11 +53,17 @@ export function offboardingProblems(input: unknown): InputProblem[] {
 export function checkedOffboarding(given: unknown): OffboardUserInput {
   const input = parseInput('offboardUser', offboardUserInput, given);
   if (input.user.sweepId === undefined) return input;
-  throw new InvalidInputError('offboardUser', [{ field: 'user.sweepId', message: 'is for the sweep itself; give the ids of the user' }]);
+  throw new InvalidInputError('offboardUser', [
+    { field: 'user.sweepId', message: 'is for the sweep itself; give the ids of the user' },
+  ]);
 }
 
 /** Where the first call of an off-boarding would go, by the gateway's own settings; the worker's are the ones that count. */
-export function offboardingPlace(env: GatewayParts['secrets']['env']): { environment: string; production: boolean; origin: string } {
+export function offboardingPlace(env: GatewayParts['secrets']['env']): {
+  environment: string;
+  production: boolean;
+  origin: string;
+} {
   const { environment, production, origin } = showRequest(plaid.userItemsGet, { user_id: 'somebody' }, env).shown;
   return { environment, production, origin };
 }

@@ -44,11 +44,20 @@ export function openApiDocument({ catalogue, version }: GatewayParts): Json {
     const parameters = confirmationsOf(task);
     if (parameters.length > 0) operation['parameters'] = parameters;
     const { 200: answered, default: failed } = operation.responses;
-    operation.responses = { 200: answered, '4XX': refusal('The gateway does not take the request.'), 502: failed, 503: refusal('The ledger cannot be reached.') };
+    operation.responses = {
+      200: answered,
+      '4XX': refusal('The gateway does not take the request.'),
+      502: failed,
+      503: refusal('The ledger cannot be reached.'),
+    };
   }
   const { schemas } = document['components'] as { schemas: Json };
   const components = { schemas: { ...schemas, Refusal: REFUSAL } };
-  return { ...document, components: { ...components, securitySchemes: { gateway: { type: 'http', scheme: 'bearer' } } }, security: [{ gateway: [] }] };
+  return {
+    ...document,
+    components: { ...components, securitySchemes: { gateway: { type: 'http', scheme: 'bearer' } } },
+    security: [{ gateway: [] }],
+  };
 }
 
 function refusal(description: string): Json {
@@ -66,7 +75,11 @@ export function confirmationsOf(task: HttpTask): Json[] {
   });
   const { productionEnvironments } = task.service;
   return [
-    ...(task.effect === 'irreversible' ? [header(CONFIRM_TASK, 'Needed where the call cannot be undone: the name of the task.', task.name)] : []),
-    ...productionEnvironments.slice(0, 1).map((name) => header(CONFIRM_ENVIRONMENT, "Needed where the gateway's keys are for real people's data.", name)),
+    ...(task.effect === 'irreversible'
+      ? [header(CONFIRM_TASK, 'Needed where the call cannot be undone: the name of the task.', task.name)]
+      : []),
+    ...productionEnvironments
+      .slice(0, 1)
+      .map((name) => header(CONFIRM_ENVIRONMENT, "Needed where the gateway's keys are for real people's data.", name)),
   ];
 }

@@ -56,7 +56,12 @@ export async function withTemporal<T>(parts: GatewayParts, use: (temporal: Gatew
 }
 
 /** Where the UI shows a run. */
-export function runUrl({ temporal, place }: GatewayParts, { workflowId, runId }: { workflowId: string; runId: string }): { url?: string } {
+export function runUrl(
+  { temporal, place }: GatewayParts,
+  { workflowId, runId }: { workflowId: string; runId: string },
+): { url?: string } {
   if (temporal?.ui === undefined) return {};
-  return { url: `${temporal.ui}/namespaces/${encodeURIComponent(place.namespace)}/workflows/${encodeURIComponent(workflowId)}/${runId}` };
+  return {
+    url: `${temporal.ui}/namespaces/${encodeURIComponent(place.namespace)}/workflows/${encodeURIComponent(workflowId)}/${runId}`,
+  };
 }

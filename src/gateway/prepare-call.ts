@@ -22,12 +22,21 @@ export function prepareCall({ secrets, place }: GatewayParts, task: HttpTask, in
   };
 }
 
-function tryToShow(task: HttpTask, input: unknown, env: GatewayParts['secrets']['env']): { shown?: ShownRequest; problems: PreparedCall['problems'] } {
+function tryToShow(
+  task: HttpTask,
+  input: unknown,
+  env: GatewayParts['secrets']['env'],
+): { shown?: ShownRequest; problems: PreparedCall['problems'] } {
   try {
     return { shown: showRequest(task, input, env).shown, problems: [] };
   } catch (error) {
     if (error instanceof InvalidInputError) return { problems: [...error.problems] };
-    if (error instanceof SettingsError) return { problems: [{ field: '', message: error.problems.map(({ setting, message }) => `${setting} ${message}`).join(' ') }] };
+    if (error instanceof SettingsError)
+      return {
+        problems: [
+          { field: '', message: error.problems.map(({ setting, message }) => `${setting} ${message}`).join(' ') },
+        ],
+      };
     throw error;
   }
 }

@@ -25,8 +25,13 @@ export async function readRunReceipts(env: Env, workflowId: string): Promise<Rec
     const ledger = await openLedger({ url, subjectKey, plaintextAllowed });
     try {
       const isSweep = (await ledger.sweeps.read(workflowId)) !== undefined;
-      const receipts = isSweep ? await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq: -1, limit: MOST_RECEIPTS }) : await ledger.readReceipts({ workflowId });
-      return receipts.filter(({ phase }) => phase !== 'intent').slice(0, MOST_RECEIPTS).map(lineOf);
+      const receipts = isSweep
+        ? await ledger.sweeps.readReceipts({ sweepId: workflowId, afterSeq: -1, limit: MOST_RECEIPTS })
+        : await ledger.readReceipts({ workflowId });
+      return receipts
+        .filter(({ phase }) => phase !== 'intent')
+        .slice(0, MOST_RECEIPTS)
+        .map(lineOf);
     } finally {
       await ledger.close();
     }

@@ -27,13 +27,17 @@ async function endOf(client: Client, { workflowId, runId, status }: Run): Promis
     return (await client.workflow.getHandle(workflowId, runId, { followRuns: false }).result()) as Progress;
   } catch (error) {
     const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
-    return cause instanceof ApplicationFailure && cause.type === OFFBOARDING_FAILED ? (cause.details?.[0] as Progress) : undefined;
+    return cause instanceof ApplicationFailure && cause.type === OFFBOARDING_FAILED
+      ? (cause.details?.[0] as Progress)
+      : undefined;
   }
 }
 
 async function askWorker(client: Client, { workflowId, runId }: Run): Promise<Progress | undefined> {
   try {
-    return await client.withDeadline(Date.now() + QUERY_MS, () => client.workflow.getHandle(workflowId, runId).query<Progress>('progress'));
+    return await client.withDeadline(Date.now() + QUERY_MS, () =>
+      client.workflow.getHandle(workflowId, runId).query<Progress>('progress'),
+    );
   } catch {
     // No worker, or a run of which nothing is left to ask: the line stands without it.
     return undefined;

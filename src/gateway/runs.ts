@@ -35,20 +35,36 @@ export async function listRuns(parts: GatewayParts): Promise<RunLine[]> {
       runs.push(run);
       if (runs.length === MOST_RUNS) break;
     }
-    return Promise.all(runs.map(async (run) => lineOf(parts, run, run.status.name === 'RUNNING' ? await progressOf(client, run) : undefined)));
+    return Promise.all(
+      runs.map(async (run) =>
+        lineOf(parts, run, run.status.name === 'RUNNING' ? await progressOf(client, run) : undefined),
+      ),
+    );
   });
 }
 
 /** One run with its steps. Of one that is under way, or was cancelled, a worker has to tell. */
-export async function readRun(parts: GatewayParts, { workflowId, runId }: { workflowId: string; runId?: string }): Promise<RunPage> {
+export async function readRun(
+  parts: GatewayParts,
+  { workflowId, runId }: { workflowId: string; runId?: string },
+): Promise<RunPage> {
   return withTemporal(parts, async ({ client }) => {
-    const description = await client.workflow.getHandle(workflowId, runId).describe().catch((error: unknown) => notThere(error, workflowId));
+    const description = await client.workflow
+      .getHandle(workflowId, runId)
+      .describe()
+      .catch((error: unknown) => notThere(error, workflowId));
     if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is no off-boarding.');
     const progress = await progressOf(client, description);
     const line = lineOf(parts, description, progress);
     const receipts = await readRunReceipts(parts.secrets.env, workflowId);
     const kept = receipts && { receipts };
-    if (!progress) return { ...line, ...kept, steps: [], note: 'No worker tells how this run stands; start one with: http-tasks worker' };
+    if (!progress)
+      return {
+        ...line,
+        ...kept,
+        steps: [],
+        note: 'No worker tells how this run stands; start one with: http-tasks worker',
+      };
     return { ...line, ...kept, steps: 'steps' in progress ? progress.steps.map(stepOf) : [] };
   });
 }
@@ -73,13 +89,22 @@ export interface Steering {
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: the sweep was left as it is.
  */
-export async function steerSweep(parts: GatewayParts, { workflowId, runId }: { workflowId: string; runId?: string }, { action, argument, confirm }: Steering): Promise<RunPage> {
+export async function steerSweep(
+  parts: GatewayParts,
+  { workflowId, runId }: { workflowId: string; runId?: string },
+  { action, argument, confirm }: Steering,
+): Promise<RunPage> {
   const approval = action === 'approve' ? parseInput('approve', approveInput, argument) : undefined;
   await withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(workflowId, runId);
     const { type, status } = await handle.describe().catch((error: unknown) => notThere(error, workflowId));
     if (type !== SWEEP) throw new GatewayRefusal(409, 'Refused', 'Only a sweep can be paused, resumed or approved.');
-    if (status.name !== 'RUNNING') throw new GatewayRefusal(409, 'Conflict', runId === undefined ? 'This sweep has ended.' : 'This run of the sweep has ended; look at the list again.');
+    if (status.name !== 'RUNNING')
+      throw new GatewayRefusal(
+        409,
+        'Conflict',
+        runId === undefined ? 'This sweep has ended.' : 'This run of the sweep has ended; look at the list again.',
+      );
     if (action !== 'pause') {
       const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));
       requireConfirmation({ task: SWEEP, irreversible: true, production, environment }, confirm);
@@ -87,7 +112,8 @@ export async function steerSweep(parts: GatewayParts, { workflowId, runId }: { w
     try {
       await client.withDeadline(Date.now() + UPDATE_MS, () => update(handle, action, approval));
     } catch (error) {
-      if (error instanceof WorkflowUpdateFailedError) throw new GatewayRefusal(409, 'Refused', error.cause?.message ?? error.message);
+      if (error instanceof WorkflowUpdateFailedError)
+        throw new GatewayRefusal(409, 'Refused', error.cause?.message ?? error.message);
       throw error;
     }
   });
@@ -125,7 +151,13 @@ function saidLast({ status, typedSearchAttributes }: Run): string | undefined {
   return typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'));
 }
 
-function ofSweep({ phase, pausedBecause, approvedBy, waitingForBulk = 0, counts: { total, ...counts } }: SweepResult & Partial<SweepProgress>): RunLine['progress'] {
+function ofSweep({
+  phase,
+  pausedBecause,
+  approvedBy,
+  waitingForBulk = 0,
+  counts: { total, ...counts },
+}: SweepResult & Partial<SweepProgress>): RunLine['progress'] {
   return {
     total,
     counts,
@@ -142,7 +174,16 @@ function ofUser({ steps }: Pick<OffboardResult, 'steps'>): RunLine['progress'] {
   return { counts };
 }
 
-function stepOf({ step, task, outcome, requestId, token, failure, reason, items }: OffboardResult['steps'][number]): RunPage['steps'][number] {
+function stepOf({
+  step,
+  task,
+  outcome,
+  requestId,
+  token,
+  failure,
+  reason,
+  items,
+}: OffboardResult['steps'][number]): RunPage['steps'][number] {
   const message = failure?.message ?? reason;
   return {
     step,

@@ -52,9 +52,14 @@ export class GatewaySecrets {
    * or none.
    */
   enter(values: Readonly<Record<string, string>>): void {
-    const known = new Map(this.#services.flatMap((service) => service.credentials.flatMap(settingsOf).map((setting) => [setting, service] as const)));
+    const known = new Map(
+      this.#services.flatMap((service) =>
+        service.credentials.flatMap(settingsOf).map((setting) => [setting, service] as const),
+      ),
+    );
     for (const setting of Object.keys(values)) {
-      if (!known.has(setting)) throw new GatewayRefusal(400, 'Settings', `${setting} is no credential of a service here.`, { field: setting });
+      if (!known.has(setting))
+        throw new GatewayRefusal(400, 'Settings', `${setting} is no credential of a service here.`, { field: setting });
     }
     const before = new Map(this.#entered);
     for (const [setting, value] of Object.entries(values)) {
@@ -63,7 +68,8 @@ export class GatewaySecrets {
     }
     for (const [setting, value] of Object.entries(values)) {
       const service = known.get(setting);
-      const problem = value === '' || !service ? undefined : this.#problemsOf(service).find((one) => one.setting === setting);
+      const problem =
+        value === '' || !service ? undefined : this.#problemsOf(service).find((one) => one.setting === setting);
       if (!problem) continue;
       this.#entered.clear();
       for (const [name, old] of before) this.#entered.set(name, old);
@@ -73,12 +79,16 @@ export class GatewaySecrets {
 
   /** What is known of each service's keys; no value. */
   overview(isCheckable: (service: ServiceDefinition) => boolean): ServiceCredentials[] {
-    return this.#services.filter(({ credentials }) => credentials.length > 0).map((service) => this.#overviewOf(service, isCheckable(service)));
+    return this.#services
+      .filter(({ credentials }) => credentials.length > 0)
+      .map((service) => this.#overviewOf(service, isCheckable(service)));
   }
 
   #overviewOf(service: ServiceDefinition, checkable: boolean): ServiceCredentials {
     const problems = this.#problemsOf(service);
-    const settings = service.credentials.flatMap((rule) => settingsOf(rule).map((setting) => this.#stateOf(setting, rule.slotField !== undefined, problems)));
+    const settings = service.credentials.flatMap((rule) =>
+      settingsOf(rule).map((setting) => this.#stateOf(setting, rule.slotField !== undefined, problems)),
+    );
     const own = new Set(settings.flatMap(({ setting }) => [setting, `${setting}_FILE`]));
     const { environment = '', address = '', production } = servicePlace(this.env, service);
     return {
@@ -88,7 +98,9 @@ export class GatewaySecrets {
       production,
       baseUrl: address,
       settings,
-      problems: problems.filter(({ setting }) => !own.has(setting)).map(({ setting, message }) => `${setting} ${message}`),
+      problems: problems
+        .filter(({ setting }) => !own.has(setting))
+        .map(({ setting, message }) => `${setting} ${message}`),
       checkable,
       ...(service.imported && { keysGoTo: keyBindings(this.env, [service]).map(bindingLine) }),
     };
@@ -96,11 +108,19 @@ export class GatewaySecrets {
 
   #stateOf(setting: string, hasSlots: boolean, problems: readonly SettingProblem[]): SettingState {
     const isSet = (name: string): boolean => (this.#env[name]?.trim() ?? '') !== '';
-    const from = this.#entered.has(setting) ? 'entered' : isSet(setting) ? 'variable' : isSet(`${setting}_FILE`) ? 'file' : undefined;
+    const from = this.#entered.has(setting)
+      ? 'entered'
+      : isSet(setting)
+        ? 'variable'
+        : isSet(`${setting}_FILE`)
+          ? 'file'
+          : undefined;
     const problem = problems.find((one) => one.setting === setting || one.setting === `${setting}_FILE`)?.message;
     if (from === undefined) return { setting, state: 'missing' };
     if (problem !== undefined) return { setting, state: 'wrong', from, problem };
-    const slots = hasSlots ? slotNamesIn(Secret.read(this.env, setting, new ProblemList(), { required: false })?.value ?? '') : [];
+    const slots = hasSlots
+      ? slotNamesIn(Secret.read(this.env, setting, new ProblemList(), { required: false })?.value ?? '')
+      : [];
     return { setting, state: 'set', from, ...(slots.length > 0 && { slots }) };
   }
 

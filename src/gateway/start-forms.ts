@@ -15,9 +15,14 @@ const MAKE_MS = 8_000;
  */
 export async function startForms(parts: GatewayParts): Promise<StartForms> {
   return withTemporal(parts, async ({ client, ui }) => {
-    if (ui === undefined) throw new GatewayRefusal(409, 'Settings', 'Say where the Temporal UI is, in HTTP_TASKS_TEMPORAL_UI.', { field: 'HTTP_TASKS_TEMPORAL_UI' });
+    if (ui === undefined)
+      throw new GatewayRefusal(409, 'Settings', 'Say where the Temporal UI is, in HTTP_TASKS_TEMPORAL_UI.', {
+        field: 'HTTP_TASKS_TEMPORAL_UI',
+      });
     const { taskQueue } = parts.place;
-    const { workflows } = await client.withDeadline(Date.now() + MAKE_MS, () => prepareStarts(client, { uiUrl: ui, taskQueue }));
+    const { workflows } = await client.withDeadline(Date.now() + MAKE_MS, () =>
+      prepareStarts(client, { uiUrl: ui, taskQueue }),
+    );
     return { workflows: workflows.map(({ workflowType, url }) => ({ workflowType, url })) };
   });
 }

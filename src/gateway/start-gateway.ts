@@ -26,7 +26,8 @@ export interface RunningGateway {
  */
 export async function startGateway({ host, port }: GatewayAddress, options: GatewayOptions): Promise<RunningGateway> {
   // Callers without types exist; an empty token would let in everyone.
-  if (!options.token) throw new TypeError('A gateway needs a token, also on this machine: every program here can reach the port.');
+  if (!options.token)
+    throw new TypeError('A gateway needs a token, also on this machine: every program here can reach the port.');
   const listener = getRequestListener(createGateway(options).fetch);
   const server = createServer((request, response) => void listener(request, response));
   await new Promise<void>((resolve, reject) => {

@@ -32,7 +32,10 @@ const DRY_RUN_COUNTS_MS = 3_600_000;
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was started.
  */
-export async function startOffboarding(parts: GatewayParts, { input: given, confirm }: CallRequest): Promise<StartedRun> {
+export async function startOffboarding(
+  parts: GatewayParts,
+  { input: given, confirm }: CallRequest,
+): Promise<StartedRun> {
   const input = checkedOffboarding(given);
   const { env } = parts.secrets;
   const idOf = idsUnder(env);
@@ -44,7 +47,11 @@ export async function startOffboarding(parts: GatewayParts, { input: given, conf
   const { taskQueue } = parts.place;
   return withTemporal(parts, async ({ client }) => {
     if (!(await hasWorker(client, taskQueue))) {
-      throw new GatewayRefusal(503, 'NoWorker', `No worker polls the task queue "${taskQueue}", so nothing was started. Start one with: http-tasks worker`);
+      throw new GatewayRefusal(
+        503,
+        'NoWorker',
+        `No worker polls the task queue "${taskQueue}", so nothing was started. Start one with: http-tasks worker`,
+      );
     }
     const dry = { ...input, dryRun: true };
     if (!isDry) await requireDryRun(client, idOf(dry), dry);
@@ -67,7 +74,11 @@ function idsUnder(env: GatewayParts['secrets']['env']): (input: OffboardUserInpu
 /** The page has the person look first; somebody else's page, or one that stood open for long, may not have. */
 async function requireDryRun(client: Client, workflowId: string, dry: OffboardUserInput): Promise<void> {
   if (await wasTried(client, workflowId, dry)) return;
-  throw new GatewayRefusal(409, 'DryRunNeeded', 'First do a dry run with the same input, and read what it found; it counts for an hour. Nothing was started.');
+  throw new GatewayRefusal(
+    409,
+    'DryRunNeeded',
+    'First do a dry run with the same input, and read what it found; it counts for an hour. Nothing was started.',
+  );
 }
 
 async function wasTried(client: Client, workflowId: string, dry: OffboardUserInput): Promise<boolean> {

@@ -34,14 +34,19 @@ export function taskPage(task: HttpTask): TaskPage {
 
 function settleText({ settle }: TaskReference): string | undefined {
   if (!settle) return undefined;
-  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[settle.by];
+  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[
+    settle.by
+  ];
   return `A lost answer is settled by ${how} (${settle.basis}).`;
 }
 
 function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): string[] {
   const seconds = (ms: number): string => `${ms / 1_000} s`;
   return [
-    ...rateLimits.map(({ requestsPerMinute, per, source }) => `${requestsPerMinute.toLocaleString('en')} calls a minute per ${per} (${source})`),
+    ...rateLimits.map(
+      ({ requestsPerMinute, per, source }) =>
+        `${requestsPerMinute.toLocaleString('en')} calls a minute per ${per} (${source})`,
+    ),
     `Time: ${seconds(timeouts.connectMs)} to connect, ${seconds(timeouts.firstByteMs)} to the first byte, ${seconds(timeouts.totalMs)} in all`,
     `Answer: at most ${Math.round(maxResponseBytes / 1_024).toLocaleString('en')} KB`,
   ];

@@ -21,7 +21,14 @@ export function utcpManual({ catalogue, version }: GatewayParts, baseUrl: string
   };
 }
 
-const SIGNED = { auth: { auth_type: 'api_key', api_key: 'Bearer ${HTTP_TASKS_CONSOLE_TOKEN}', var_name: 'authorization', location: 'header' } };
+const SIGNED = {
+  auth: {
+    auth_type: 'api_key',
+    api_key: 'Bearer ${HTTP_TASKS_CONSOLE_TOKEN}',
+    var_name: 'authorization',
+    location: 'header',
+  },
+};
 
 function toolOf(task: HttpTask, baseUrl: string): Json {
   const confirmed = task.effect === 'irreversible';
@@ -38,8 +45,20 @@ function toolOf(task: HttpTask, baseUrl: string): Json {
       ...($defs && { $defs }),
       properties: {
         [BODY]: input,
-        ...(confirmed && { [CONFIRM_TASK]: { type: 'string', const: task.name, description: 'This call cannot be undone; a person has to agree to it.' } }),
-        ...(real !== undefined && { [CONFIRM_ENVIRONMENT]: { type: 'string', const: real, description: "Only where the gateway's keys are for real people's data." } }),
+        ...(confirmed && {
+          [CONFIRM_TASK]: {
+            type: 'string',
+            const: task.name,
+            description: 'This call cannot be undone; a person has to agree to it.',
+          },
+        }),
+        ...(real !== undefined && {
+          [CONFIRM_ENVIRONMENT]: {
+            type: 'string',
+            const: real,
+            description: "Only where the gateway's keys are for real people's data.",
+          },
+        }),
       },
       required: [BODY, ...(confirmed ? [CONFIRM_TASK] : [])],
     },

@@ -228,7 +228,15 @@ export interface ReceiptLine {
 
 /** How one run stands, with its receipts. */
 export interface RunPage extends RunLine {
-  steps: { step: string; task?: string; outcome: string; requestId?: string; token?: string; message?: string; items?: number }[];
+  steps: {
+    step: string;
+    task?: string;
+    outcome: string;
+    requestId?: string;
+    token?: string;
+    message?: string;
+    items?: number;
+  }[];
   /** Why there are no steps. */
   note?: string;
   /** The first of them; absent where the gateway has no ledger. */

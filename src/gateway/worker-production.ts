@@ -19,13 +19,19 @@ export interface GuardedPlace {
  * @param service Only environments of this service. @default any service
  * @throws LedgerUnavailableError when the ledger that the settings name cannot be reached.
  */
-export async function placeOfRuns({ secrets, place: { namespace, taskQueue } }: GatewayParts, own: GuardedPlace, service?: string): Promise<GuardedPlace> {
+export async function placeOfRuns(
+  { secrets, place: { namespace, taskQueue } }: GatewayParts,
+  own: GuardedPlace,
+  service?: string,
+): Promise<GuardedPlace> {
   if (own.production) return own;
   try {
     const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(secrets.env);
     const recorded = await readWorkersOfLedger({ url, plaintextAllowed }, { namespace, taskQueue });
     // A worker that fell silent may still run.
-    const found = recorded.find((one) => one.production && one.state !== 'ended' && (service === undefined || one.service === service));
+    const found = recorded.find(
+      (one) => one.production && one.state !== 'ended' && (service === undefined || one.service === service),
+    );
     return found ? { environment: found.environment, production: true } : own;
   } catch (error) {
     // There is no such ledger, so no worker of it either.

@@ -51,7 +51,11 @@ const LINE = "export * from 'temporal-http-tasks/workflow'";
  *
  * @throws TypeError naming both workflows, or the line to add.
  */
-export function checkBundle({ pluginName, wantsOurs, logger }: BundleRules, bundleCode: string, stars: readonly StarExports[] = []): void {
+export function checkBundle(
+  { pluginName, wantsOurs, logger }: BundleRules,
+  bundleCode: string,
+  stars: readonly StarExports[] = [],
+): void {
   let found: PackageWorkflowsInBundle;
   try {
     found = packageWorkflowsIn(bundleCode, stars);
@@ -83,7 +87,9 @@ const RE_EXPORT = 'harmony export imported specifier';
 
 function starExportsOf({ modules, moduleGraph, chunkGraph }: Compilation): StarExports[] {
   return [...modules].map((module) => {
-    const stars = module.dependencies.filter((dependency) => dependency.type === RE_EXPORT && 'name' in dependency && dependency.name === null);
+    const stars = module.dependencies.filter(
+      (dependency) => dependency.type === RE_EXPORT && 'name' in dependency && dependency.name === null,
+    );
     const starred = stars.flatMap((dependency) => moduleGraph.getModule(dependency) ?? []);
     return [...new Set(starred.map((target) => String(chunkGraph.getModuleId(target))))];
   });

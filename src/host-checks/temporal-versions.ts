@@ -14,7 +14,9 @@ export function refuseMixedVersions(versionOf: (name: string) => string = instal
   const versions = PACKAGES.map((name) => [`@temporalio/${name}`, versionOf(`@temporalio/${name}`)] as const);
   if (new Set(versions.map(([, version]) => version)).size === 1) return;
   const list = versions.map(([name, version]) => `${name} ${version}`).join(', ');
-  throw new TypeError(`All @temporalio packages must have one version; installed are ${list}. Install the same version of each.`);
+  throw new TypeError(
+    `All @temporalio packages must have one version; installed are ${list}. Install the same version of each.`,
+  );
 }
 
 function installedVersion(name: string): string {

@@ -40,7 +40,8 @@ export function packageWorkflowsIn(bundleCode: string, stars: readonly StarExpor
   const clashes = Object.keys(ours).filter((name) => exported[name] !== ours[name]);
   // What ours hide shows once ours are taken away, in turn from each module through which they may have come.
   for (const [id, module] of marked) {
-    if (Object.keys(ours).some((name) => name in module.exports)) clashes.push(...ownNamesWithout(script, id, module.exports));
+    if (Object.keys(ours).some((name) => name in module.exports))
+      clashes.push(...ownNamesWithout(script, id, module.exports));
   }
   for (const ids of stars) {
     const starred = ids.map((id) => modules[id]?.exports).filter((exports) => exports !== undefined);
@@ -52,7 +53,9 @@ export function packageWorkflowsIn(bundleCode: string, stars: readonly StarExpor
 /** Names of ours that more than one of these modules exports, and not all of them ours. */
 function namesDroppedAmong(starred: readonly Exports[]): string[] {
   const ours = starred.map(workflowsOf).find((workflows) => workflows !== undefined) ?? {};
-  return Object.keys(ours).filter((name) => starred.some((exported) => exported[name] !== undefined && exported[name] !== ours[name]));
+  return Object.keys(ours).filter((name) =>
+    starred.some((exported) => exported[name] !== undefined && exported[name] !== ours[name]),
+  );
 }
 
 /** Names of ours that the bundle still exports when one module has lost them. */

@@ -102,7 +102,8 @@ export class AccessTokens {
       delete kept.failed;
       return value;
     } catch (error) {
-      if (error instanceof TokenError) kept.failed = { error, untilMs: this.#now() + Math.max(PAUSE_MS, error.problem.retryAfterMs ?? 0) };
+      if (error instanceof TokenError)
+        kept.failed = { error, untilMs: this.#now() + Math.max(PAUSE_MS, error.problem.retryAfterMs ?? 0) };
       throw error;
     }
   }

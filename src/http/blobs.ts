@@ -16,7 +16,9 @@ const OTHER = 255;
 /** Values of characters of base64 and base64url, and of hex digits. */
 const BASE64 = valuesOf('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', '-_', 62);
 const HEX = valuesOf('0123456789abcdef', 'ABCDEF', 10);
-const READABLE = Uint8Array.from({ length: 256 }, (_, byte) => ((byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13 ? 1 : 0));
+const READABLE = Uint8Array.from({ length: 256 }, (_, byte) =>
+  (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13 ? 1 : 0,
+);
 
 /**
  * Returns the readable pieces of a part of a text that has only characters of base64 and line breaks, read as base64 and
@@ -43,7 +45,8 @@ const MAY_BE_HEX = 16;
 function wholeOf(text: string, start: number, end: number): BlobPiece[] {
   const found: BlobPiece[] = [];
   decode(text, start, end, { bits: 6, phase: 0, values: BASE64, least: MIN_WHOLE_BASE64 }, found);
-  if (end - start <= 2 * MIN_HEX) decode(text, start, end, { bits: 4, phase: 0, values: HEX, least: MIN_WHOLE_HEX }, found);
+  if (end - start <= 2 * MIN_HEX)
+    decode(text, start, end, { bits: 4, phase: 0, values: HEX, least: MIN_WHOLE_HEX }, found);
   return found.filter((piece) => {
     const [from, to] = piece.sourceOf(0, piece.text.length);
     return from === start && to >= end - 2;
@@ -69,7 +72,10 @@ function readablePhases(text: string, start: number, end: number): number {
     if (value === OTHER) continue;
     gathered = ((gathered << 6) | value) & 0xfff;
     // With base64 begun at `phase`, this is its character `(count - phase) % 4`; its first one ends no byte.
-    phases |= rowAfter((count + 3) & 3, gathered >> 4) | rowAfter((count + 2) & 3, (gathered >> 2) & 255) | rowAfter((count + 1) & 3, gathered & 255);
+    phases |=
+      rowAfter((count + 3) & 3, gathered >> 4) |
+      rowAfter((count + 2) & 3, (gathered >> 2) & 255) |
+      rowAfter((count + 1) & 3, gathered & 255);
     count += 1;
     hexCount = (HEX[code] ?? OTHER) === OTHER ? 0 : hexCount + 1;
     if (hexCount === MIN_HEX) phases |= MAY_BE_HEX;
@@ -92,7 +98,13 @@ interface Decoding {
   least?: number;
 }
 
-function decode(text: string, start: number, end: number, { bits, phase, values, least = MIN_PIECE }: Decoding, into: BlobPiece[]): void {
+function decode(
+  text: string,
+  start: number,
+  end: number,
+  { bits, phase, values, least = MIN_PIECE }: Decoding,
+  into: BlobPiece[],
+): void {
   const per = bits === 6 ? 4 : 2;
   const bytes = Buffer.allocUnsafe(end - start);
   let length = 0;
@@ -103,7 +115,8 @@ function decode(text: string, start: number, end: number, { bits, phase, values,
   let first = start;
   let unused = 0;
   const finish = (): void => {
-    if (length >= least) into.push(new Piece(text, bytes.toString('latin1', 0, length), { first, unused, bits, values }));
+    if (length >= least)
+      into.push(new Piece(text, bytes.toString('latin1', 0, length), { first, unused, bits, values }));
     length = 0;
   };
   for (let place = start; place < end; place += 1) {

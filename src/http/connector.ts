@@ -29,10 +29,18 @@ export const TLS_CODE = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/;
 export const UNKNOWN_HERE = 'NAME_UNKNOWN_HERE';
 
 /** What connects to an origin: with the certificate and the authorities for it, and through the proxy if it is not spared. */
-export function connectorFor(origin: string, network: NetworkSettings, { connectMs, guard }: ConnectorOptions): Connector {
+export function connectorFor(
+  origin: string,
+  network: NetworkSettings,
+  { connectMs, guard }: ConnectorOptions,
+): Connector {
   const identity = network.tlsIdentities.get(origin);
-  if (!network.proxy?.isFor(origin)) return identified(identity, { timeout: connectMs, ...(guard && { lookup: guard }) });
-  return tunnelled(network, identified(identity, { timeout: connectMs }), { connectMs, ...(guard && network.proxy.lookup === 'here' && { guard }) });
+  if (!network.proxy?.isFor(origin))
+    return identified(identity, { timeout: connectMs, ...(guard && { lookup: guard }) });
+  return tunnelled(network, identified(identity, { timeout: connectMs }), {
+    connectMs,
+    ...(guard && network.proxy.lookup === 'here' && { guard }),
+  });
 }
 
 /** Certificates live shorter than workers: each new connection is made with what the files hold by then. */
@@ -62,7 +70,11 @@ function tunnelled(network: NetworkSettings, inner: Connector, options: Connecto
   };
 }
 
-async function openTunnel(network: NetworkSettings, target: buildConnector.Options, { connectMs, guard }: ConnectorOptions): Promise<Socket> {
+async function openTunnel(
+  network: NetworkSettings,
+  target: buildConnector.Options,
+  { connectMs, guard }: ConnectorOptions,
+): Promise<Socket> {
   const { proxy } = network;
   if (!proxy) throw failed(PROXY_UNREACHABLE);
   const port = target.port === '' ? (target.protocol === 'https:' ? '443' : '80') : target.port;
@@ -97,7 +109,12 @@ function checkedAddress(guard: LookupFunction, hostname: string): Promise<string
     guard(hostname, { all: true }, (error, answer) => {
       const [first] = Array.isArray(answer) ? answer : [{ address: answer }];
       if (!error && first) resolve(first.address);
-      else reject(error?.code === 'ENOTFOUND' || error?.code === 'EAI_AGAIN' ? failed(UNKNOWN_HERE) : (error ?? failed(UNKNOWN_HERE)));
+      else
+        reject(
+          error?.code === 'ENOTFOUND' || error?.code === 'EAI_AGAIN'
+            ? failed(UNKNOWN_HERE)
+            : (error ?? failed(UNKNOWN_HERE)),
+        );
     });
   });
 }

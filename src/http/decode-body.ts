@@ -16,7 +16,11 @@ const MOST_ENCODINGS = 3;
  * @param maxBytes No more is unpacked.
  * @param asBase64 The bytes are kept as base64.
  */
-export function decodeBody(bytes: Buffer, headers: IncomingHttpHeaders, { maxBytes, asBase64 }: { maxBytes: number; asBase64: boolean }): DecodedBody {
+export function decodeBody(
+  bytes: Buffer,
+  headers: IncomingHttpHeaders,
+  { maxBytes, asBase64 }: { maxBytes: number; asBase64: boolean },
+): DecodedBody {
   const encodings = encodingsOf(headers);
   if (encodings.length === 0) return { text: asBase64 ? bytes.toString('base64') : textOf(bytes, headers) };
   if (encodings.length > MOST_ENCODINGS) return { what: 'unknownEncoding' };
@@ -37,7 +41,10 @@ class UnknownEncoding extends Error {}
 function encodingsOf(headers: IncomingHttpHeaders): string[] {
   const header: unknown = headers['content-encoding'];
   const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : '';
-  return text.split(',').map((one) => one.trim().toLowerCase()).filter((one) => one !== '' && one !== 'identity');
+  return text
+    .split(',')
+    .map((one) => one.trim().toLowerCase())
+    .filter((one) => one !== '' && one !== 'identity');
 }
 
 function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffer {
@@ -47,7 +54,9 @@ function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffe
       return gunzipped(bytes, maxOutputLength);
     case 'deflate':
       // Servers send both the zlib form, which RFC 9110 means, and the raw one.
-      return ((bytes[0] ?? 0) & 0x0f) === ZLIB_METHOD ? inflateSync(bytes, { maxOutputLength }) : inflateRawSync(bytes, { maxOutputLength });
+      return ((bytes[0] ?? 0) & 0x0f) === ZLIB_METHOD
+        ? inflateSync(bytes, { maxOutputLength })
+        : inflateRawSync(bytes, { maxOutputLength });
     case 'br':
       return brotliDecompressSync(bytes, { maxOutputLength });
     default:
@@ -57,8 +66,12 @@ function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffe
 
 /** Node.js ends early at a zero byte behind a member: what follows must be padding, or a part of the body would be missing. */
 function gunzipped(bytes: Buffer, maxOutputLength: number): Buffer {
-  const { buffer, engine } = gunzipSync(bytes, { maxOutputLength, info: true }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
-  if (bytes.subarray(engine.bytesWritten).some((byte) => byte !== 0)) throw new Error('There is more behind the end of the gzip.');
+  const { buffer, engine } = gunzipSync(bytes, { maxOutputLength, info: true }) as unknown as {
+    buffer: Buffer;
+    engine: { bytesWritten: number };
+  };
+  if (bytes.subarray(engine.bytesWritten).some((byte) => byte !== 0))
+    throw new Error('There is more behind the end of the gzip.');
   return buffer;
 }
 

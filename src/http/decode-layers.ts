@@ -18,9 +18,31 @@ const CONTROLS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', 
 
 /** The entities of HTML for characters of ASCII. */
 const ENTITIES: Readonly<Record<string, string>> = {
-  ...{ amp: '&', apos: "'", ast: '*', bsol: '\\', colon: ':', comma: ',', commat: '@', dollar: '$', equals: '=', excl: '!' },
+  ...{
+    amp: '&',
+    apos: "'",
+    ast: '*',
+    bsol: '\\',
+    colon: ':',
+    comma: ',',
+    commat: '@',
+    dollar: '$',
+    equals: '=',
+    excl: '!',
+  },
   ...{ grave: '`', gt: '>', hat: '^', lbrace: '{', lbrack: '[', lcub: '{', lowbar: '_', lpar: '(', lsqb: '[', lt: '<' },
-  ...{ midast: '*', nbsp: ' ', newline: '\n', num: '#', percnt: '%', period: '.', plus: '+', quest: '?', quot: '"', rbrace: '}' },
+  ...{
+    midast: '*',
+    nbsp: ' ',
+    newline: '\n',
+    num: '#',
+    percnt: '%',
+    period: '.',
+    plus: '+',
+    quest: '?',
+    quot: '"',
+    rbrace: '}',
+  },
   ...{ rbrack: ']', rcub: '}', rpar: ')', rsqb: ']', semi: ';', sol: '/', tab: '\t', verbar: '|', vert: '|' },
 };
 
@@ -79,7 +101,9 @@ function meaningOf(escape: string): string | undefined {
       return codePoint(escape.slice(second === 'u' || second === 'U' ? 2 : 1), 16);
     case '&':
       if (second !== '#') return ENTITIES[escape.slice(1).replace(';', '').toLowerCase()];
-      return /^&#x/i.test(escape) ? codePoint(escape.slice(3).replace(';', ''), 16) : codePoint(escape.slice(2).replace(';', ''), 10);
+      return /^&#x/i.test(escape)
+        ? codePoint(escape.slice(3).replace(';', ''), 16)
+        : codePoint(escape.slice(2).replace(';', ''), 10);
     case '=':
       return '=';
     default:
@@ -89,7 +113,8 @@ function meaningOf(escape: string): string | undefined {
 
 function afterBackslash(escape: string, second: string): string | undefined {
   if (escape.length === 2) return CONTROLS[second] ?? second;
-  if (second === 'u' || second === 'x' || second === 'U' || second === 'X') return codePoint(escape.slice(2).replace(/[{}]/g, ''), 16);
+  if (second === 'u' || second === 'x' || second === 'U' || second === 'X')
+    return codePoint(escape.slice(2).replace(/[{}]/g, ''), 16);
   return codePoint(escape.slice(1), 8);
 }
 

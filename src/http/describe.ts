@@ -1,16 +1,27 @@
 import type { Effect } from '../tasks/define';
-import { PROXY_AWAY, PROXY_REFUSED, PROXY_UNAUTHORIZED, PROXY_UNREACHABLE, PROXY_UNTRUSTED, TLS_CODE, UNKNOWN_HERE } from './connector';
+import {
+  PROXY_AWAY,
+  PROXY_REFUSED,
+  PROXY_UNAUTHORIZED,
+  PROXY_UNREACHABLE,
+  PROXY_UNTRUSTED,
+  TLS_CODE,
+  UNKNOWN_HERE,
+} from './connector';
 import { NOT_HTTP, TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
 import { NOT_PUBLIC } from './public-lookup';
 
 /** In which way an answer is not what it should be. */
-export type Unexpected = 'redirect' | 'status' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape' | 'unreadable';
+export type Unexpected =
+  'redirect' | 'status' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape' | 'unreadable';
 
 const UNEXPECTED: Record<Unexpected, string> = {
-  redirect: 'it redirected the call, which is not followed: keys only ever go to the service itself. Check the base URL.',
+  redirect:
+    'it redirected the call, which is not followed: keys only ever go to the service itself. Check the base URL.',
   status: 'it answered with a status that is none of expectedStatuses.',
   tooLarge: 'its answer is larger than the task allows.',
-  compressed: 'its response is compressed in a way that is not supported, or its compressed body is corrupt; gzip, deflate and br are.',
+  compressed:
+    'its response is compressed in a way that is not supported, or its compressed body is corrupt; gzip, deflate and br are.',
   notJson: 'its answer is not JSON. Check the base URL: a proxy or another server may have answered.',
   malformed: 'its answer is not well-formed JSON.',
   tooDeep: 'its answer is nested deeper than can be handled.',
@@ -43,13 +54,16 @@ const CAUSES: Record<string, string> = {
   EPIPE: 'the connection was reset',
   ENOTFOUND: 'the host name is not known',
   EAI_AGAIN: 'the host name could not be looked up',
-  [NOT_PUBLIC]: 'the host name leads to an address that is not public. The operator allows such an origin with HTTP_TASKS_HTTP_ALLOW_PRIVATE',
+  [NOT_PUBLIC]:
+    'the host name leads to an address that is not public. The operator allows such an origin with HTTP_TASKS_HTTP_ALLOW_PRIVATE',
   [PROXY_UNREACHABLE]: 'the proxy cannot be reached, or did not answer in time',
   [PROXY_UNTRUSTED]: 'the TLS certificate or handshake of the proxy was not accepted',
   [PROXY_AWAY]: 'the proxy could not make a connection at the moment',
-  [PROXY_REFUSED]: 'the proxy refused to make a connection. Check HTTP_TASKS_PROXY, and whether the proxy lets calls to this host through',
+  [PROXY_REFUSED]:
+    'the proxy refused to make a connection. Check HTTP_TASKS_PROXY, and whether the proxy lets calls to this host through',
   [PROXY_UNAUTHORIZED]: 'the proxy refused its user and password. Check HTTP_TASKS_PROXY',
-  [UNKNOWN_HERE]: 'the host name is not known here, where it has to be checked that it leads to public addresses. HTTP_TASKS_PROXY_LOOKUP=proxy leaves that to the proxy',
+  [UNKNOWN_HERE]:
+    'the host name is not known here, where it has to be checked that it leads to public addresses. HTTP_TASKS_PROXY_LOOKUP=proxy leaves that to the proxy',
   EHOSTUNREACH: 'the host cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
   ETIMEDOUT: 'no connection came about in time',

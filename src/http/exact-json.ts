@@ -52,7 +52,11 @@ export interface InexactNumber {
 export function parseWatchingNumbers(text: string): { value: unknown; inexact?: InexactNumber } {
   const value: unknown = JSON.parse(text);
   if (!mayBeRounded(text, value)) return { value };
-  const path = pathOf(parseAgain(text, value, () => MARK), (one) => one === MARK, []);
+  const path = pathOf(
+    parseAgain(text, value, () => MARK),
+    (one) => one === MARK,
+    [],
+  );
   return { value, ...(path && { inexact: { path: path.join('.') } }) };
 }
 
@@ -61,7 +65,11 @@ export function parseWatchingNumbers(text: string): { value: unknown; inexact?: 
  * them cannot be told, so that such a number must not be sent.
  */
 export function pathOfUnsafeInteger(value: unknown): string | undefined {
-  return pathOf(value, (one) => typeof one === 'number' && Number.isInteger(one) && !Number.isSafeInteger(one), [])?.join('.');
+  return pathOf(
+    value,
+    (one) => typeof one === 'number' && Number.isInteger(one) && !Number.isSafeInteger(one),
+    [],
+  )?.join('.');
 }
 
 /** A number of a request that is sent with its own digits. Written by {@link jsonText}; JSON.stringify refuses it. */
@@ -111,12 +119,17 @@ function holdsUnsafeNumber(value: unknown): boolean {
     const next = left.pop();
     if (typeof next === 'number' && !Number.isSafeInteger(next)) return true;
     if (typeof next !== 'object' || next === null) continue;
-    for (const inner of Object.values(next)) if (typeof inner === 'number' || typeof inner === 'object') left.push(inner);
+    for (const inner of Object.values(next))
+      if (typeof inner === 'number' || typeof inner === 'object') left.push(inner);
   }
   return false;
 }
 
-function pathOf(value: unknown, isWanted: (value: unknown) => boolean, path: readonly string[]): readonly string[] | undefined {
+function pathOf(
+  value: unknown,
+  isWanted: (value: unknown) => boolean,
+  path: readonly string[],
+): readonly string[] | undefined {
   if (isWanted(value)) return path;
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, inner] of Object.entries(value)) {

@@ -109,7 +109,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     const [first] = this.#chunks;
     const body = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     const { asBase64 = false, maxResponseBytes } = this.#limits;
-    const decoded = decodeBody(body, this.#headers, { maxBytes: maxResponseBytes, asBase64: asBase64 && this.#status < 300 });
+    const decoded = decodeBody(body, this.#headers, {
+      maxBytes: maxResponseBytes,
+      asBase64: asBase64 && this.#status < 300,
+    });
     if ('text' in decoded) this.#finish(this.#answer(decoded.text, false));
     else if (decoded.what === 'tooLarge') this.#finish(this.#answer('', true));
     else this.#finish({ ...this.#answer('', false), undecodable: decoded.what });

@@ -30,22 +30,34 @@ export const OWN_HEADERS: ReadonlySet<string> = new Set([
  * @throws InvalidInputError when the origin is not allowed, a secret is not there or not for this request, the input
  * claims to only read and neither its method nor the operator says so, or it asks for what the sender decides itself.
  */
-export function genericRequest(what: string, input: GenericInput, settings: SenderSettings, tokens: TokenValues | undefined): RequestParts {
+export function genericRequest(
+  what: string,
+  input: GenericInput,
+  settings: SenderSettings,
+  tokens: TokenValues | undefined,
+): RequestParts {
   const url = allowedUrl(what, input.uri, settings);
   const method = input.method ?? 'GET';
   const body = bodyOf(what, method, input);
   const overrides = overridesOf(input);
-  if (input.effect === 'read') refuseUnlistedRead(what, { method, overrides, url, pathOverride: pathOverrideOf(input) }, settings);
+  if (input.effect === 'read')
+    refuseUnlistedRead(what, { method, overrides, url, pathOverride: pathOverrideOf(input) }, settings);
   const headers: Record<string, string> = {
     'user-agent': USER_AGENT,
     accept: input.accept ?? 'application/json',
     ...(body !== undefined && { 'content-type': input.contentType ?? 'application/json' }),
   };
-  const secrets = new HeaderSecrets(what, { url, methods: [method, ...overrides.map((one) => one.method)], pathOverride: pathOverrideOf(input) }, settings, tokens);
+  const secrets = new HeaderSecrets(
+    what,
+    { url, methods: [method, ...overrides.map((one) => one.method)], pathOverride: pathOverrideOf(input) },
+    settings,
+    tokens,
+  );
   for (const [name, value] of Object.entries(input.headers ?? {})) {
     const key = name.toLowerCase();
     if (OWN_HEADERS.has(key)) refuse(what, `headers.${name}`, 'is decided by the sender; leave it out');
-    if (method === 'TRACE' && value.includes('{{secret:')) refuse(what, `headers.${name}`, 'must not name a secret: TRACE is answered with what was sent');
+    if (method === 'TRACE' && value.includes('{{secret:'))
+      refuse(what, `headers.${name}`, 'must not name a secret: TRACE is answered with what was sent');
     headers[key] = secrets.putInto(`headers.${name}`, value);
   }
   headers['accept-encoding'] = 'identity';
@@ -71,15 +83,33 @@ interface ClaimedRead {
 }
 
 /** What the method says counts; a claim to only read is believed of what the operator lists, and of nothing else. */
-function refuseUnlistedRead(what: string, { method, overrides, url, pathOverride }: ClaimedRead, { httpReads }: SenderSettings): void {
+function refuseUnlistedRead(
+  what: string,
+  { method, overrides, url, pathOverride }: ClaimedRead,
+  { httpReads }: SenderSettings,
+): void {
   const unsafe = overrides.find((override) => !isSafeMethod(override.method));
-  if (unsafe) refuse(what, 'effect', `must not be "read", since ${unsafe.field} asks for another method than ${method}; leave effect out`);
+  if (unsafe)
+    refuse(
+      what,
+      'effect',
+      `must not be "read", since ${unsafe.field} asks for another method than ${method}; leave effect out`,
+    );
   if (isSafeMethod(method)) return;
-  if (pathOverride !== undefined) refuse(what, 'effect', `must not be "read" with the header ${pathOverride}, which names another path; leave one of them out`);
+  if (pathOverride !== undefined)
+    refuse(
+      what,
+      'effect',
+      `must not be "read" with the header ${pathOverride}, which names another path; leave one of them out`,
+    );
   if (httpReads.has(method, url)) return;
   const listed = httpReads.of(url.origin);
   const allowed = `For ${url.origin}, ${HTTP_READS} lists ${listed.length === 0 ? 'nothing' : listed.join(', ')}`;
-  refuse(what, 'effect', `must not be "read" for ${method}: the method counts, not the claim. Leave effect out, or have the operator list this request in ${HTTP_READS}. ${allowed}`);
+  refuse(
+    what,
+    'effect',
+    `must not be "read" for ${method}: the method counts, not the claim. Leave effect out, or have the operator list this request in ${HTTP_READS}. ${allowed}`,
+  );
 }
 
 function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
@@ -161,7 +191,11 @@ class HeaderSecrets {
     const found = namedSecrets.get(name) ?? namedClients.get(name);
     if (!found) {
       const known = [...namedSecrets.keys(), ...namedClients.keys()].join(', ') || 'none';
-      return refuse(this.#what, field, `there is no secret of that name; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>, or as HTTP_TASKS_OAUTH_<NAME>_…`);
+      return refuse(
+        this.#what,
+        field,
+        `there is no secret of that name; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>, or as HTTP_TASKS_OAUTH_<NAME>_…`,
+      );
     }
     const refusal = found.scope.refusal(this.#use);
     if (refusal !== undefined) return refuse(this.#what, field, `the secret ${name} ${refusal}`);
@@ -173,7 +207,8 @@ class HeaderSecrets {
 
 function bodyOf(what: string, method: string, input: GenericInput): string | undefined {
   if (input.body === undefined) return undefined;
-  if (method === 'GET' || method === 'HEAD' || method === 'TRACE') refuse(what, 'body', `must be left out: ${method} has no body`);
+  if (method === 'GET' || method === 'HEAD' || method === 'TRACE')
+    refuse(what, 'body', `must be left out: ${method} has no body`);
   const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(input.contentType ?? 'application/json');
   if (!isJson && typeof input.body !== 'string') refuse(what, 'body', 'must be a string when contentType is not JSON');
   const body = isJson || typeof input.body !== 'string' ? JSON.stringify(input.body) : input.body;

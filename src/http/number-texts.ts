@@ -6,7 +6,8 @@ import { ExactNumber } from './exact-json';
 function hasNumberText(value: unknown): boolean {
   if (typeof value === 'string') return isNumberText(value);
   if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return false;
-  for (const inner of Object.values(value)) if ((typeof inner === 'string' || typeof inner === 'object') && hasNumberText(inner)) return true;
+  for (const inner of Object.values(value))
+    if ((typeof inner === 'string' || typeof inner === 'object') && hasNumberText(inner)) return true;
   return false;
 }
 
@@ -76,7 +77,8 @@ function visit(schema: z.core.$ZodType, value: unknown, path: string, places: Pl
       }
       return;
     case 'union':
-      for (const option of def.options) if ((option as z.ZodType).safeParse(value).success) visit(option, value, path, places);
+      for (const option of def.options)
+        if ((option as z.ZodType).safeParse(value).success) visit(option, value, path, places);
       return;
     case 'intersection':
       visit(def.left, value, path, places);

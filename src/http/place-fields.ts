@@ -104,10 +104,18 @@ function placeField(task: HttpTask, draft: Draft, field: string, value: unknown)
   }
 }
 
-function segmentOf(task: HttpTask, field: string, name: string, value: unknown, writing: FieldWriting | undefined): string {
+function segmentOf(
+  task: HttpTask,
+  field: string,
+  name: string,
+  value: unknown,
+  writing: FieldWriting | undefined,
+): string {
   if (writing?.json) return encodeSegment(task.name, field, jsonText(value));
   if (writing?.style === undefined) return encodeSegment(task.name, field, textOf(value));
-  const segment = writeSegment(name, value, writing, (text) => (text === '' ? '' : encodeURIComponent(wellFormed(task, field, text))));
+  const segment = writeSegment(name, value, writing, (text) =>
+    text === '' ? '' : encodeURIComponent(wellFormed(task, field, text)),
+  );
   // A label of "." is the segment "..": what counts is the whole of it.
   if (segment === '' || segment === '.' || segment === '..') encodeSegment(task.name, field, segment);
   return segment;
@@ -116,17 +124,22 @@ function segmentOf(task: HttpTask, field: string, name: string, value: unknown, 
 function headerOf(task: HttpTask, field: string, value: unknown, writing: FieldWriting | undefined): string {
   const text = writing?.style === undefined && !writing?.json ? textOf(value) : writeHeaderText(value, writing);
   if (HEADER_VALUE.test(text)) return text;
-  throw new InvalidInputError(task.name, [{ field, message: 'must not hold line breaks or characters outside Latin-1' }]);
+  throw new InvalidInputError(task.name, [
+    { field, message: 'must not hold line breaks or characters outside Latin-1' },
+  ]);
 }
 
 function wellFormed(task: HttpTask, field: string, text: string): string {
   if (!/\p{Surrogate}/u.test(text)) return text;
-  throw new InvalidInputError(task.name, [{ field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' }]);
+  throw new InvalidInputError(task.name, [
+    { field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' },
+  ]);
 }
 
 function schemed({ scheme }: CredentialRule, value: string | OAuthClient, reveal: Reveal): string {
   if (scheme === 'bearer') return `Bearer ${reveal(value)}`;
-  if (scheme === 'basic' && typeof value === 'string') return `Basic ${reveal(Buffer.from(value, 'utf8').toString('base64'))}`;
+  if (scheme === 'basic' && typeof value === 'string')
+    return `Basic ${reveal(Buffer.from(value, 'utf8').toString('base64'))}`;
   return reveal(value);
 }
 

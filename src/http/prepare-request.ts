@@ -100,8 +100,11 @@ function build(
   keySlot: string | undefined,
   tokens: TokenValues | undefined,
 ): RequestParts {
-  if (task.generic) return genericRequest(task.name, fields as z.output<(typeof httpRequest)['input']>, settings, tokens);
-  return placeFields(task, fields, service, keySlot, (value) => (typeof value === 'string' ? (tokens ? value : MASK) : (tokens?.get(value) ?? MASK)));
+  if (task.generic)
+    return genericRequest(task.name, fields as z.output<(typeof httpRequest)['input']>, settings, tokens);
+  return placeFields(task, fields, service, keySlot, (value) =>
+    typeof value === 'string' ? (tokens ? value : MASK) : (tokens?.get(value) ?? MASK),
+  );
 }
 
 function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
@@ -117,7 +120,11 @@ function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
 }
 
 /** Returns which of the service's keys a call with this input uses; undefined where there is no choice, and when it names none. */
-export function keySlotOf(task: HttpTask, input: unknown, { keySlots }: { readonly keySlots: readonly string[] }): string | undefined {
+export function keySlotOf(
+  task: HttpTask,
+  input: unknown,
+  { keySlots }: { readonly keySlots: readonly string[] },
+): string | undefined {
   const field = slotFieldOf(task);
   if (field === undefined || typeof input !== 'object' || input === null) return undefined;
   const given = (input as Fields)[field];
@@ -140,7 +147,10 @@ function pickSlot(task: HttpTask, fields: Fields, service: ServiceSettings): str
 }
 
 function withoutTokens(task: HttpTask, fields: Fields): Fields {
-  return sensitiveFieldsIn(task, fields).reduce<Fields>((shown, field) => withMaskAt(shown, field, MASK) as Fields, fields);
+  return sensitiveFieldsIn(task, fields).reduce<Fields>(
+    (shown, field) => withMaskAt(shown, field, MASK) as Fields,
+    fields,
+  );
 }
 
 function mask(parts: RequestParts, settings: SenderSettings): MaskedRequest {

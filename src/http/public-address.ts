@@ -68,7 +68,8 @@ function innerV4(address: string): string | undefined {
 function groupsOf(address: string): number[] {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const [head = '', tail] = canonical.split('::');
-  const read = (text: string): number[] => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const read = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
   if (tail === undefined) return read(head);
   const [before, after] = [read(head), read(tail)];
   return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];

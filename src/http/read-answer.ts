@@ -28,7 +28,8 @@ type Answer = Extract<ExchangeResult, { kind: 'answer' }>;
 type Good = Pick<TaskAnswer, 'output' | 'status' | 'requestId' | 'token'>;
 
 /** JSON by the WHATWG's rule (`application/json`, `text/json`, `…+json`), and by the names that were used before there was one. */
-const JSON_TYPE = /^(?:(?:application|text)\/(?:x-)?json|application\/x-amz-json-[\d.]+|[\w.+-]+\/[\w.-]+\+json)\s*(?:;|$)/i;
+const JSON_TYPE =
+  /^(?:(?:application|text)\/(?:x-)?json|application\/x-amz-json-[\d.]+|[\w.+-]+\/[\w.-]+\+json)\s*(?:;|$)/i;
 /** Three quarters of what Temporal takes as one payload: a result that it refuses would have its call made again for ever. */
 const MOST_RESULT_BYTES = 1_536 * 1024;
 /** The bytes of one character in JSON, at most: a control character is written as `\u0001`. */
@@ -56,7 +57,8 @@ export function readAnswer(
   const form = task.answerForm?.as ?? 'json';
   const isText = form === 'text' || form === 'base64';
   const isJson = !isText && isJsonAnswer(answer) && (form !== 'any' || isJsonText(answer.body));
-  if (!isJson && !isText && !task.generic && form !== 'any' && answer.body !== '') return { kind: 'unexpected', status, what: 'notJson' };
+  if (!isJson && !isText && !task.generic && form !== 'any' && answer.body !== '')
+    return { kind: 'unexpected', status, what: 'notJson' };
   // An API of one's own may answer 204: no body reads as null, and the schema says whether that is fine.
   const isNull = answer.body === '' && (!isText || status === 204);
   const parsed = isJson ? parseJson(answer.body, scrubber) : { value: isNull ? null : scrubber.text(answer.body) };
@@ -68,12 +70,16 @@ export function readAnswer(
   const read = task.generic
     ? check(task, answer, { value: genericOutput(answer, keptOf(parsed.value, keepBody), scrubber) }, scrubber)
     : check(task, answer, parsed, scrubber);
-  return 'output' in read && outgrowsResult(answer, read.output) ? { kind: 'unexpected', status, what: 'tooLarge' } : read;
+  return 'output' in read && outgrowsResult(answer, read.output)
+    ? { kind: 'unexpected', status, what: 'tooLarge' }
+    : read;
 }
 
 /** Whether an answer that was small enough on the wire is too large as a result, because of what JSON has to escape. */
 function outgrowsResult({ body }: Answer, output: unknown): boolean {
-  return body.length * MOST_BYTES_EACH > MOST_RESULT_BYTES && Buffer.byteLength(JSON.stringify(output)) > MOST_RESULT_BYTES;
+  return (
+    body.length * MOST_BYTES_EACH > MOST_RESULT_BYTES && Buffer.byteLength(JSON.stringify(output)) > MOST_RESULT_BYTES
+  );
 }
 
 /** What was read; `rounded` beside it, when numbers in it had to become the text of their digits. */
@@ -114,7 +120,8 @@ function check(task: HttpTask, answer: Answer, parsed: Parsed, scrubber: Scrubbe
 function readError(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): CallProblem {
   const { fields } = task.service.errors;
   // Whatever the content type says: an error's code is worth more than its label.
-  const parsed = answer.tooLarge || answer.undecodable ? { what: 'malformed' as const } : parseJson(answer.body, scrubber);
+  const parsed =
+    answer.tooLarge || answer.undecodable ? { what: 'malformed' as const } : parseJson(answer.body, scrubber);
   const value = 'value' in parsed ? parsed.value : undefined;
   const type = fields.type === undefined ? undefined : safeCode(fieldOf(value, fields.type), scrubber);
   const code = safeCode(fieldOf(value, fields.code), scrubber);
@@ -139,7 +146,10 @@ function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malforme
   }
   const { value, rounded } = read;
   if (isDeeperThan(value, MAX_DEPTH)) return { what: 'tooDeep' };
-  return { value: scrubber.parsed(text, value), ...(rounded !== undefined && { rounded: scrubber.parsed(text, rounded) }) };
+  return {
+    value: scrubber.parsed(text, value),
+    ...(rounded !== undefined && { rounded: scrubber.parsed(text, rounded) }),
+  };
 }
 
 /** A missing content type is tolerated; the parser then decides. */
@@ -178,7 +188,13 @@ function ownField(value: unknown, field: string): unknown {
 }
 
 /** Session cookies open doors, so they stay out of histories. */
-const PRIVATE_HEADERS = new Set(['set-cookie', 'set-cookie2', 'authorization', 'proxy-authenticate', 'www-authenticate']);
+const PRIVATE_HEADERS = new Set([
+  'set-cookie',
+  'set-cookie2',
+  'authorization',
+  'proxy-authenticate',
+  'www-authenticate',
+]);
 
 /** They speak of the bytes on the wire, and the body is unpacked. */
 const OF_THE_WIRE = new Set(['content-encoding']);

@@ -37,16 +37,30 @@ const GAP = Buffer.from('\r\n\r\n');
 function readPart(text: Buffer): ReadPart | undefined {
   const gap = text.indexOf(GAP);
   if (gap < 0) return undefined;
-  const headers = text.subarray(0, gap).toString('utf8').split('\r\n').map((line): [string, string] => {
-    const colon = line.indexOf(':');
-    return [line.slice(0, Math.max(colon, 0)).trim().toLowerCase(), line.slice(colon + 1).trim()];
-  });
+  const headers = text
+    .subarray(0, gap)
+    .toString('utf8')
+    .split('\r\n')
+    .map((line): [string, string] => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, Math.max(colon, 0)).trim().toLowerCase(), line.slice(colon + 1).trim()];
+    });
   const known = new Map(headers);
-  if (known.size < headers.length || headers.some(([name]) => name !== 'content-disposition' && name !== 'content-type')) return undefined;
-  const [, name, , filename] = /^form-data;\s*name="([^"]*)"(;\s*filename="([^"]*)")?$/i.exec(known.get('content-disposition') ?? '') ?? [];
+  if (
+    known.size < headers.length ||
+    headers.some(([name]) => name !== 'content-disposition' && name !== 'content-type')
+  )
+    return undefined;
+  const [, name, , filename] =
+    /^form-data;\s*name="([^"]*)"(;\s*filename="([^"]*)")?$/i.exec(known.get('content-disposition') ?? '') ?? [];
   const type = known.get('content-type');
   if (name === undefined) return undefined;
-  return { name: unescaped(name), value: text.subarray(gap + GAP.length), ...(filename !== undefined && { filename: unescaped(filename) }), ...(type !== undefined && { type }) };
+  return {
+    name: unescaped(name),
+    value: text.subarray(gap + GAP.length),
+    ...(filename !== undefined && { filename: unescaped(filename) }),
+    ...(type !== undefined && { type }),
+  };
 }
 
 /** As HTML escapes a name of a part. */

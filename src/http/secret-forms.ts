@@ -32,7 +32,11 @@ export function formsOfSecret(secret: string): SecretForm[] {
   const bytes = Buffer.from(secret, 'utf8');
   const plain = [...new Set([...layersOf(secret, MOST_LAYERS), bytes.toString('latin1')])].map(literalForm);
   const length = plain[0]?.symbols.length ?? 0;
-  const encoded = (symbols: SymbolText, blurred = false): SecretForm => ({ symbols, enough: enoughOf(symbols, secret.length), ...(blurred && { blurred }) });
+  const encoded = (symbols: SymbolText, blurred = false): SecretForm => ({
+    symbols,
+    enough: enoughOf(symbols, secret.length),
+    ...(blurred && { blurred }),
+  });
   const forms = [
     ...plain,
     { ...encoded(symbolsOf([...secret].reverse().join(''))), enough: enoughPlain(length) },

@@ -61,9 +61,14 @@ export class SecretSearch {
   readonly #mostBetween: number;
 
   constructor(secrets: readonly string[]) {
-    const forms = secrets.map((secret) => ({ secret, forms: secret.length < MIN_SYMBOLS ? [] : formsOfSecret(secret) }));
+    const forms = secrets.map((secret) => ({
+      secret,
+      forms: secret.length < MIN_SYMBOLS ? [] : formsOfSecret(secret),
+    }));
     for (const form of forms.flatMap((one) => one.forms)) this.#add(form);
-    this.#literals = forms.filter((one) => !one.forms.some(({ literal }) => literal)).map(({ secret }) => literalSecret(secret));
+    this.#literals = forms
+      .filter((one) => !one.forms.some(({ literal }) => literal))
+      .map(({ secret }) => literalSecret(secret));
     this.#minRun = this.#literals.some(({ isShort }) => isShort) ? MIN_RUN_FOR_SHORT : MIN_RUN;
     this.#mostBetween = Math.max(MOST_BETWEEN, ...secrets.map(({ length }) => length));
     const bits = Math.max(10, Math.min(18, Math.ceil(Math.log2((this.#grams.size + 1) * 64))));
@@ -86,7 +91,8 @@ export class SecretSearch {
     const step = form.enough - MIN_SYMBOLS + 1;
     for (let offset = 0; offset + MIN_SYMBOLS <= form.symbols.length; offset += step) {
       let hash = 0;
-      for (let place = offset; place < offset + MIN_SYMBOLS; place += 1) hash = (hash << 4) ^ gearOf(form.symbols.charCodeAt(place));
+      for (let place = offset; place < offset + MIN_SYMBOLS; place += 1)
+        hash = (hash << 4) ^ gearOf(form.symbols.charCodeAt(place));
       const known = this.#grams.get(hash | 0) ?? [];
       known.push({ form, offset });
       this.#grams.set(hash | 0, known);
@@ -158,17 +164,25 @@ export class SecretSearch {
       const [first, last] = [found[0], found.at(-1)];
       if (!first || !last) continue;
       // To find a place in what was encoded takes as long as what is in front of it.
-      for (const [from, to] of found.length > MOST_IN_PIECE ? [[first[0], last[1]] as const] : found) spans.push(piece.sourceOf(from, to));
+      for (const [from, to] of found.length > MOST_IN_PIECE ? [[first[0], last[1]] as const] : found)
+        spans.push(piece.sourceOf(from, to));
     }
   }
 
   #searchLiterals(text: string): Span[] {
-    return this.#literals.flatMap(({ pattern }) => [...text.matchAll(pattern)].map(({ 0: found, index }): Span => [index, index + found.length]));
+    return this.#literals.flatMap(({ pattern }) =>
+      [...text.matchAll(pattern)].map(({ 0: found, index }): Span => [index, index + found.length]),
+    );
   }
 }
 
 /** The longest row of a form's symbols around its gram that ends at this place; undefined when that is not enough. */
-function matchAround(text: string, place: number, { symbols, enough, literal, blurred }: SecretForm, { offset, mostBetween }: { offset: number; mostBetween: number }): Span | undefined {
+function matchAround(
+  text: string,
+  place: number,
+  { symbols, enough, literal, blurred }: SecretForm,
+  { offset, mostBetween }: { offset: number; mostBetween: number },
+): Span | undefined {
   let first = offset + MIN_SYMBOLS;
   let start = place + 1;
   for (let at = place; first > 0 && at >= 0 && start - at <= mostBetween; at -= 1) {
@@ -194,11 +208,26 @@ function matchAround(text: string, place: number, { symbols, enough, literal, bl
 }
 
 /** What is no letter or digit, at the ends of what was found, as far as it is the secret's. */
-function withEdges(text: string, [start, end]: Span, literal: NonNullable<SecretForm['literal']>, [first, next]: Span): Span {
+function withEdges(
+  text: string,
+  [start, end]: Span,
+  literal: NonNullable<SecretForm['literal']>,
+  [first, next]: Span,
+): Span {
   let from = start;
-  for (let at = (literal.places[first] ?? 0) - 1; at >= 0 && from > 0 && text.charCodeAt(from - 1) === literal.text.charCodeAt(at); at -= 1) from -= 1;
+  for (
+    let at = (literal.places[first] ?? 0) - 1;
+    at >= 0 && from > 0 && text.charCodeAt(from - 1) === literal.text.charCodeAt(at);
+    at -= 1
+  )
+    from -= 1;
   let to = end;
-  for (let at = (literal.places[next - 1] ?? 0) + 1; at < literal.text.length && to < text.length && text.charCodeAt(to) === literal.text.charCodeAt(at); at += 1) to += 1;
+  for (
+    let at = (literal.places[next - 1] ?? 0) + 1;
+    at < literal.text.length && to < text.length && text.charCodeAt(to) === literal.text.charCodeAt(at);
+    at += 1
+  )
+    to += 1;
   return [from, to];
 }
 
@@ -222,7 +251,11 @@ function gearOf(code: number): number {
 /** A short one counts only where it stands alone, or a key named `k1` would eat holes into every answer. */
 function literalSecret(secret: string): LiteralSecret {
   const isShort = secret.length < MIN_SYMBOLS;
-  if (isShort) return { isShort, pattern: new RegExp(`(?<![A-Za-z0-9_])${escaped(secret)}(?![A-Za-z0-9_])`, secret.length < 4 ? 'g' : 'gi') };
+  if (isShort)
+    return {
+      isShort,
+      pattern: new RegExp(`(?<![A-Za-z0-9_])${escaped(secret)}(?![A-Za-z0-9_])`, secret.length < 4 ? 'g' : 'gi'),
+    };
   const solid = secret.replace(/\s+/g, '');
   const source = solid === '' ? escaped(secret) : [...solid].map(escaped).join('\\s*');
   return { isShort, pattern: new RegExp(source, 'gi') };

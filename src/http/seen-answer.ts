@@ -18,5 +18,10 @@ export function seeAnswer(answer: Extract<ExchangeResult, { kind: 'answer' }>, s
     const text = Array.isArray(value) ? value.join(', ') : value;
     return [[name, SECRET_HEADER.test(name) ? MASK : scrubber.text(text)] as const];
   });
-  return { status: answer.status, reason: scrubber.text(answer.reason), headers: Object.fromEntries(headers), body: scrubber.text(answer.body) };
+  return {
+    status: answer.status,
+    reason: scrubber.text(answer.reason),
+    headers: Object.fromEntries(headers),
+    body: scrubber.text(answer.body),
+  };
 }

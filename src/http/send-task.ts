@@ -98,7 +98,11 @@ class PoolingSender implements TaskSender {
   constructor(settings: SenderSettings, options: TaskSenderOptions) {
     this.#settings = settings;
     this.#options = options;
-    this.#connections = new Connections({ perOrigin: options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS, network: settings, lookup: options.lookup });
+    this.#connections = new Connections({
+      perOrigin: options.connectionsPerOrigin ?? DEFAULT_CONNECTIONS,
+      network: settings,
+      lookup: options.lookup,
+    });
     this.#tokens = options.tokens ?? accessTokens;
   }
 
@@ -114,7 +118,11 @@ class PoolingSender implements TaskSender {
     }
   }
 
-  async send<T extends HttpTask>(task: T, input: unknown, options: SendOptions = {}): Promise<TaskAnswer<TaskOutput<T>>> {
+  async send<T extends HttpTask>(
+    task: T,
+    input: unknown,
+    options: SendOptions = {},
+  ): Promise<TaskAnswer<TaskOutput<T>>> {
     const { rotations } = this.#settings;
     const cached = new Map<OAuthClient, string>();
     try {
@@ -134,7 +142,12 @@ class PoolingSender implements TaskSender {
   }
 
   /** @param cached Gets the tokens that were not fetched for this call. */
-  async #sendOnce<T extends HttpTask>(task: T, input: unknown, options: SendOptions, cached: Map<OAuthClient, string>): Promise<TaskAnswer<TaskOutput<T>>> {
+  async #sendOnce<T extends HttpTask>(
+    task: T,
+    input: unknown,
+    options: SendOptions,
+    cached: Map<OAuthClient, string>,
+  ): Promise<TaskAnswer<TaskOutput<T>>> {
     const prepared = this.#isCurrent(options.prepared) ? options.prepared : this.prepare(task, input);
     const request = prepared.tokenClients ? await this.#signed(task, prepared, options, cached) : prepared;
     const result = await this.#exchange(task, prepared, request, options);
@@ -152,7 +165,12 @@ class PoolingSender implements TaskSender {
   }
 
   /** What nobody foresaw in an answer, or what a task's own schema throws, leaves the call answered in a way that cannot be read. */
-  #read(task: HttpTask, input: unknown, answer: Extract<ExchangeResult, { kind: 'answer' }>, { expectedStatuses, keepBody }: PreparedRequest): ReturnType<typeof readAnswer> {
+  #read(
+    task: HttpTask,
+    input: unknown,
+    answer: Extract<ExchangeResult, { kind: 'answer' }>,
+    { expectedStatuses, keepBody }: PreparedRequest,
+  ): ReturnType<typeof readAnswer> {
     try {
       return readAnswer(task, answer, this.#scrubberFor(task, input), Date.now(), { expectedStatuses, keepBody });
     } catch {
@@ -160,8 +178,16 @@ class PoolingSender implements TaskSender {
     }
   }
 
-  #exchange(task: HttpTask, { effect }: PreparedRequest, request: RequestParts, { signal, onSent, notSentAfterMs }: SendOptions): Promise<ExchangeResult> {
-    const timeouts = capTimeouts(request.timeouts ? { ...task.timeouts, ...request.timeouts } : task.timeouts, this.#settings.totalTimeoutMs);
+  #exchange(
+    task: HttpTask,
+    { effect }: PreparedRequest,
+    request: RequestParts,
+    { signal, onSent, notSentAfterMs }: SendOptions,
+  ): Promise<ExchangeResult> {
+    const timeouts = capTimeouts(
+      request.timeouts ? { ...task.timeouts, ...request.timeouts } : task.timeouts,
+      this.#settings.totalTimeoutMs,
+    );
     const limits = {
       totalMs: timeouts.totalMs,
       // The answer to HEAD tells the length of a body that does not come.
@@ -174,11 +200,20 @@ class PoolingSender implements TaskSender {
   }
 
   /** The request with access tokens in it, which are fetched where there are none. */
-  async #signed(task: HttpTask, prepared: PreparedRequest, { signal }: SendOptions, cached: Map<OAuthClient, string>): Promise<RequestParts> {
+  async #signed(
+    task: HttpTask,
+    prepared: PreparedRequest,
+    { signal }: SendOptions,
+    cached: Map<OAuthClient, string>,
+  ): Promise<RequestParts> {
     const tokens = new Map<OAuthClient, string>();
     for (const client of prepared.tokenClients ?? []) {
       try {
-        const given = await unlessCancelled(task, signal, this.#tokens.get(client, () => this.#askForToken(client)));
+        const given = await unlessCancelled(
+          task,
+          signal,
+          this.#tokens.get(client, () => this.#askForToken(client)),
+        );
         if (given.cached) cached.set(client, given.value);
         tokens.set(client, given.value);
         this.#settings.noteToken(client, given.value);
@@ -193,7 +228,11 @@ class PoolingSender implements TaskSender {
   async #askForToken(client: OAuthClient): Promise<IssuedToken> {
     const timeouts = capTimeouts(TOKEN_TIMEOUTS, this.#settings.totalTimeoutMs);
     const limits = { totalMs: timeouts.totalMs, maxResponseBytes: MOST_TOKEN_BYTES, mayAbortAfterSending: true };
-    return readToken(await this.#connections.exchange({ request: tokenRequest(client), timeouts, limits }), client, Date.now());
+    return readToken(
+      await this.#connections.exchange({ request: tokenRequest(client), timeouts, limits }),
+      client,
+      Date.now(),
+    );
   }
 
   /** Forgets the tokens of a call that was answered 401; answers whether there were any. */

@@ -32,7 +32,11 @@ export type CallProblem =
  * Types that Temporal may retry. Everything else is final, whatever the retry policy of the caller says: a repeated
  * call could do harm or cannot go better.
  */
-const RETRYABLE: ReadonlySet<TaskFailureType> = new Set(['Task.RateLimited', 'Task.Unavailable', 'Task.LedgerUnavailable']);
+const RETRYABLE: ReadonlySet<TaskFailureType> = new Set([
+  'Task.RateLimited',
+  'Task.Unavailable',
+  'Task.LedgerUnavailable',
+]);
 
 /** Codes of the transport under which the same request would be refused each time. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', NOT_PUBLIC]);
@@ -71,11 +75,15 @@ function unsentType(code: string): TaskFailureType {
 
 function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'answer' }>): ApplicationFailure {
   const { type, advice } = classifyAnswer(answer, call.effect, call.task.service.errors);
-  const words = [sentenceFor(type, call, answer), advice ?? (type === 'Task.Unauthorized' ? settingsToCheck(call.task) : '')];
+  const words = [
+    sentenceFor(type, call, answer),
+    advice ?? (type === 'Task.Unauthorized' ? settingsToCheck(call.task) : ''),
+  ];
   const { status, code, requestId, retryAfterMs } = answer;
   // What would leave an irreversible call's outcome unknown may have been carried out here too.
   const perhapsDone =
-    call.effect === 'repeatSafe' && classifyAnswer(answer, 'irreversible', call.task.service.errors).type === 'Task.OutcomeUnknown';
+    call.effect === 'repeatSafe' &&
+    classifyAnswer(answer, 'irreversible', call.task.service.errors).type === 'Task.OutcomeUnknown';
   const facts = {
     status,
     ...(code !== undefined && { code }),
@@ -86,7 +94,11 @@ function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'a
   return failure(call.task, type, words.join(' ').trimEnd(), facts, waits ? retryAfterMs : undefined);
 }
 
-function sentenceFor(type: TaskFailureType, call: FailedCall, answer: { status: number; type?: string; code?: string }): string {
+function sentenceFor(
+  type: TaskFailureType,
+  call: FailedCall,
+  answer: { status: number; type?: string; code?: string },
+): string {
   const said = [String(answer.status), answer.type, answer.code].filter((word) => word !== undefined).join(' ');
   const slot = call.keySlot === undefined ? '' : ` (key ${call.task.service.name}.${call.keySlot})`;
   switch (type) {
@@ -179,12 +191,22 @@ export function notConfigured(task: FailedCall['task'], message: string): Applic
  * There is no access token to sign the call with; nothing was sent. Final where the client was refused or misled, else
  * retried. It has no status, since the service itself answered nothing.
  */
-export function withoutToken({ task, keySlot }: Omit<FailedCall, 'effect'>, problem: TokenProblem, settings: readonly string[]): ApplicationFailure {
+export function withoutToken(
+  { task, keySlot }: Omit<FailedCall, 'effect'>,
+  problem: TokenProblem,
+  settings: readonly string[],
+): ApplicationFailure {
   const { retryable, what, code, retryAfterMs } = problem;
   const slot = keySlot === undefined ? '' : ` (key ${task.service.name}.${keySlot})`;
   const advice = retryable ? '' : ` Check ${settings.join(', ')}.`;
   const message = `${task.service.title}, ${task.name}: the token endpoint${slot} ${what}${advice} Nothing was sent to the service.`;
-  return bareFailure(task, retryable ? 'Task.Unavailable' : 'Task.Unauthorized', message, code === undefined ? {} : { code }, retryAfterMs);
+  return bareFailure(
+    task,
+    retryable ? 'Task.Unavailable' : 'Task.Unauthorized',
+    message,
+    code === undefined ? {} : { code },
+    retryAfterMs,
+  );
 }
 
 /** How soon a stopped call is tried again. */

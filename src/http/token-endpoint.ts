@@ -40,7 +40,9 @@ export function tokenRequest(client: OAuthClient): RequestParts {
       accept: 'application/json',
       'accept-encoding': 'identity',
       'content-type': 'application/x-www-form-urlencoded',
-      ...(isBasic && { authorization: `Basic ${Buffer.from(`${formEncoded(id)}:${formEncoded(secret)}`).toString('base64')}` }),
+      ...(isBasic && {
+        authorization: `Basic ${Buffer.from(`${formEncoded(id)}:${formEncoded(secret)}`).toString('base64')}`,
+      }),
     },
     body: new URLSearchParams(fields).toString(),
   };
@@ -56,13 +58,24 @@ export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: nu
   const fields = fieldsOf(result);
   if (result.status < 200 || result.status >= 300) throw new TokenError(refusalOf(result, fields, client, nowMs));
   const { access_token: value, token_type: type, expires_in: expiresIn } = fields;
-  if (typeof value !== 'string' || !TOKEN.test(value)) throw new TokenError({ retryable: false, what: `answered ${result.status} without an access token that a header can carry. Check its URL.` });
-  if (typeof type === 'string' && type.toLowerCase() !== 'bearer') throw new TokenError({ retryable: false, what: 'gave a token that is no bearer token, which cannot be used here.' });
+  if (typeof value !== 'string' || !TOKEN.test(value))
+    throw new TokenError({
+      retryable: false,
+      what: `answered ${result.status} without an access token that a header can carry. Check its URL.`,
+    });
+  if (typeof type === 'string' && type.toLowerCase() !== 'bearer')
+    throw new TokenError({
+      retryable: false,
+      what: 'gave a token that is no bearer token, which cannot be used here.',
+    });
   return { value, livesMs: lifeOf(expiresIn) };
 }
 
 function notAsked(code: string): TokenProblem {
-  return { retryable: code !== PROXY_REFUSED && code !== PROXY_UNAUTHORIZED, what: `could not be asked: ${describeTransport(code)}.` };
+  return {
+    retryable: code !== PROXY_REFUSED && code !== PROXY_UNAUTHORIZED,
+    what: `could not be asked: ${describeTransport(code)}.`,
+  };
 }
 
 function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'answer' }>): Record<string, unknown> {
@@ -75,16 +88,31 @@ function fieldsOf({ tooLarge, body }: Extract<ExchangeResult, { kind: 'answer' }
   }
 }
 
-function refusalOf(answer: Extract<ExchangeResult, { kind: 'answer' }>, { error }: Record<string, unknown>, { id, secret }: OAuthClient, nowMs: number): TokenProblem {
+function refusalOf(
+  answer: Extract<ExchangeResult, { kind: 'answer' }>,
+  { error }: Record<string, unknown>,
+  { id, secret }: OAuthClient,
+  nowMs: number,
+): TokenProblem {
   const { status, headers } = answer;
   const code = safeCode(error, new Scrubber([id, secret]));
   const said = code === undefined ? String(status) : `${status} ${code}`;
   const facts = code === undefined ? {} : { code };
-  if (status >= 300 && status < 400) return { retryable: false, what: `redirected the request (${said}), which is not followed: a client's secret only goes to the endpoint itself.`, ...facts };
+  if (status >= 300 && status < 400)
+    return {
+      retryable: false,
+      what: `redirected the request (${said}), which is not followed: a client's secret only goes to the endpoint itself.`,
+      ...facts,
+    };
   // 408 comes from whoever waited in front of it.
   if (status === 408 || status === 429 || status >= 500) {
     const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs);
-    return { retryable: true, what: `cannot give one at the moment (${said}).`, ...facts, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    return {
+      retryable: true,
+      what: `cannot give one at the moment (${said}).`,
+      ...facts,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    };
   }
   return { retryable: false, what: `refused the client with ${said}.`, ...facts };
 }

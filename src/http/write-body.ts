@@ -30,16 +30,24 @@ export function writeBody(task: string, form: BodyForm, value: unknown): Written
     case 'text':
       return { body: textOf(value), contentType: form.contentType ?? 'text/plain;charset=UTF-8' };
     case 'bytes':
-      return { body: Buffer.from(textOf(value), 'base64'), contentType: form.contentType ?? 'application/octet-stream' };
+      return {
+        body: Buffer.from(textOf(value), 'base64'),
+        contentType: form.contentType ?? 'application/octet-stream',
+      };
     case 'form':
-      return { body: formPairs(task, form, value as Fields).join('&'), contentType: form.contentType ?? 'application/x-www-form-urlencoded' };
+      return {
+        body: formPairs(task, form, value as Fields).join('&'),
+        contentType: form.contentType ?? 'application/x-www-form-urlencoded',
+      };
     case 'multipart':
       return multipart(task, form, value as Fields);
   }
 }
 
 function formPairs(task: string, { fields = {} }: BodyForm, values: Fields): string[] {
-  return present(values).flatMap(([field, value]) => writePairs({ task, field }, field, value, ownEntry(fields, field)));
+  return present(values).flatMap(([field, value]) =>
+    writePairs({ task, field }, field, value, ownEntry(fields, field)),
+  );
 }
 
 function multipart(task: string, { fields = {} }: BodyForm, values: Fields): WrittenBody {
@@ -60,7 +68,8 @@ function multipart(task: string, { fields = {} }: BodyForm, values: Fields): Wri
 
 /** A line break would begin another header of the part. The definition may check the type, and need not. */
 function refuseLineBreak(task: string, field: string, { contentType = '' }: FileInput): void {
-  if (/[\r\n]/.test(contentType)) throw new InvalidInputError(task, [{ field: `${field}.contentType`, message: 'must not hold line breaks' }]);
+  if (/[\r\n]/.test(contentType))
+    throw new InvalidInputError(task, [{ field: `${field}.contentType`, message: 'must not hold line breaks' }]);
 }
 
 function part(boundary: string, name: string, value: unknown, writing: FormFieldWriting): Buffer {
@@ -75,7 +84,12 @@ function part(boundary: string, name: string, value: unknown, writing: FormField
 
 /** Whether a value of a field that takes files is one; the field may take texts as well, such as the address of a file. */
 function isFile(value: unknown, writing: FormFieldWriting): value is FileInput {
-  return writing.file === true && typeof value === 'object' && value !== null && typeof (value as Partial<FileInput>).base64 === 'string';
+  return (
+    writing.file === true &&
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<FileInput>).base64 === 'string'
+  );
 }
 
 function filePart({ base64, filename, contentType }: FileInput, writing: FormFieldWriting) {
@@ -89,7 +103,11 @@ function filePart({ base64, filename, contentType }: FileInput, writing: FormFie
 
 function textPart(value: unknown, writing: FormFieldWriting) {
   const isJson = hasParts(value);
-  return { filename: undefined, contentType: writing.contentType ?? (isJson ? 'application/json' : undefined), bytes: Buffer.from(textOf(value)) };
+  return {
+    filename: undefined,
+    contentType: writing.contentType ?? (isJson ? 'application/json' : undefined),
+    bytes: Buffer.from(textOf(value)),
+  };
 }
 
 /** As HTML escapes a name, so that no quote and no line break of it ends the header. */

@@ -13,14 +13,18 @@ type Entry = readonly [key: string, value: string];
 /** A value as what it is written from: a text, a list of texts, or texts by key. */
 type Parts = { kind: 'text'; text: string } | { kind: 'list'; texts: string[] } | { kind: 'entries'; entries: Entry[] };
 
-const DELIMITERS: Partial<Record<NonNullable<ValueWriting['style']>, string>> = { spaceDelimited: '%20', pipeDelimited: '%7C' };
+const DELIMITERS: Partial<Record<NonNullable<ValueWriting['style']>, string>> = {
+  spaceDelimited: '%20',
+  pipeDelimited: '%7C',
+};
 
 /** Writes a value into a query, a form or a cookie: `name=value` pairs, percent-encoded. */
 export function writePairs(at: WrittenField, name: string, value: unknown, writing: ValueWriting = {}): string[] {
   const encode = encoderFor(at, writing);
   const label = encode(name);
   if (writing.json) return [`${label}=${encode(jsonText(value))}`];
-  if (writing.style === 'deepObject') return deepPairs(name, value).map(([key, text]) => `${encode(key)}=${encode(text)}`);
+  if (writing.style === 'deepObject')
+    return deepPairs(name, value).map(([key, text]) => `${encode(key)}=${encode(text)}`);
   if (writing.style === undefined) {
     return (Array.isArray(value) ? value : [value]).map((one) => `${label}=${encode(textOf(one))}`);
   }
@@ -40,7 +44,12 @@ export function writePairs(at: WrittenField, name: string, value: unknown, writi
 }
 
 /** Writes a value as one segment of a path, percent-encoded; `encode` refuses what no segment can hold. */
-export function writeSegment(name: string, value: unknown, writing: ValueWriting, encode: (text: string) => string): string {
+export function writeSegment(
+  name: string,
+  value: unknown,
+  writing: ValueWriting,
+  encode: (text: string) => string,
+): string {
   const parts = partsOf(value);
   switch (writing.style) {
     case 'label':
@@ -55,7 +64,8 @@ export function writeSegment(name: string, value: unknown, writing: ValueWriting
 /** Writes a value as a header's text; nothing is encoded there. */
 export function writeHeaderText(value: unknown, writing: ValueWriting): string {
   // A header carries ASCII; JSON can say the same in it.
-  if (writing.json) return jsonText(value).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  if (writing.json)
+    return jsonText(value).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return joined(partsOf(value), ',', writing, (text) => text);
 }
 
@@ -63,10 +73,17 @@ export function writeHeaderText(value: unknown, writing: ValueWriting): string {
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value instanceof ExactNumber) return value.toString();
-  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' ? String(value) : jsonText(value);
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
+    ? String(value)
+    : jsonText(value);
 }
 
-function matrix(name: string, parts: Parts, { explode = false }: ValueWriting, encode: (text: string) => string): string {
+function matrix(
+  name: string,
+  parts: Parts,
+  { explode = false }: ValueWriting,
+  encode: (text: string) => string,
+): string {
   switch (parts.kind) {
     case 'text':
       return parts.text === '' ? `;${name}` : `;${name}=${encode(parts.text)}`;
@@ -79,7 +96,12 @@ function matrix(name: string, parts: Parts, { explode = false }: ValueWriting, e
   }
 }
 
-function joined(parts: Parts, delimiter: string, { explode = false }: ValueWriting, encode: (text: string) => string): string {
+function joined(
+  parts: Parts,
+  delimiter: string,
+  { explode = false }: ValueWriting,
+  encode: (text: string) => string,
+): string {
   if (parts.kind === 'text') return encode(parts.text);
   if (parts.kind === 'list') return parts.texts.map(encode).join(delimiter);
   if (explode) return parts.entries.map(([key, text]) => `${encode(key)}=${encode(text)}`).join(delimiter);
@@ -111,7 +133,9 @@ function given(value: object): [string, unknown][] {
 function encoderFor({ task, field }: WrittenField, { allowReserved = false }: ValueWriting): (text: string) => string {
   return (text) => {
     if (/\p{Surrogate}/u.test(text)) {
-      throw new InvalidInputError(task, [{ field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' }]);
+      throw new InvalidInputError(task, [
+        { field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' },
+      ]);
     }
     return allowReserved ? encodeURI(text).replace(/[&#+=]/g, encodeURIComponent) : encodeURIComponent(text);
   };

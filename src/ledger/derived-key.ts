@@ -8,5 +8,7 @@ const KEY_BYTES = 32;
  * bytes, with which each use would take five times as long from Node.js 24 on.
  */
 export function derivedKey(secret: string | KeyObject, purpose: string): KeyObject {
-  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `temporal-http-tasks ledger ${purpose} v1`, KEY_BYTES)));
+  return createSecretKey(
+    Buffer.from(hkdfSync('sha256', secret, '', `temporal-http-tasks ledger ${purpose} v1`, KEY_BYTES)),
+  );
 }

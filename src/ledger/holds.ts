@@ -27,13 +27,20 @@ export async function setHolds({ db, dialect }: LedgerDatabase, holds: readonly 
     const planned = await plan(transaction, dialect, holds);
     const conflicts = planned.filter(({ change }) => change === 'conflict').map(({ holdId }) => holdId);
     if (conflicts.length > 0) throw new HoldConflictError(conflicts);
-    await write(transaction, planned.filter(({ change }) => change !== 'unchanged'), new Date().toISOString());
+    await write(
+      transaction,
+      planned.filter(({ change }) => change !== 'unchanged'),
+      new Date().toISOString(),
+    );
     return planned.map(({ change }) => change as HoldChange);
   });
 }
 
 /** See `HoldLedger.compare`. */
-export async function compareHolds({ db, dialect }: LedgerDatabase, holds: readonly NewHold[]): Promise<(HoldChange | 'conflict')[]> {
+export async function compareHolds(
+  { db, dialect }: LedgerDatabase,
+  holds: readonly NewHold[],
+): Promise<(HoldChange | 'conflict')[]> {
   refuseUnusable(holds);
   return (await plan(db, dialect, holds)).map(({ change }) => change);
 }
@@ -57,9 +64,18 @@ interface PlannedHold {
 }
 
 /** Holds of one call that have one ID are planned one after the other. */
-async function plan(db: Transaction<Tables> | LedgerDatabase['db'], dialect: LedgerDialect, holds: readonly NewHold[]): Promise<PlannedHold[]> {
+async function plan(
+  db: Transaction<Tables> | LedgerDatabase['db'],
+  dialect: LedgerDialect,
+  holds: readonly NewHold[],
+): Promise<PlannedHold[]> {
   const ids = [...new Set(holds.map(({ holdId }) => storable(holdId)))];
-  const rows = await db.selectFrom('holds').selectAll().where('hold_id', 'in', valuesOf(dialect, ids)).orderBy('subject').execute();
+  const rows = await db
+    .selectFrom('holds')
+    .selectAll()
+    .where('hold_id', 'in', valuesOf(dialect, ids))
+    .orderBy('subject')
+    .execute();
   const known = new Map<string, PlannedHold['whole']>(wholeHolds(rows).map((hold) => [hold.holdId, hold]));
   return holds.map((hold) => {
     const planned = planOne(hold, known.get(storable(hold.holdId)));
@@ -68,11 +84,20 @@ async function plan(db: Transaction<Tables> | LedgerDatabase['db'], dialect: Led
   });
 }
 
-function planOne({ holdId: id, subjects: given, reason, environments, by }: NewHold, before: PlannedHold['whole'] | undefined): PlannedHold {
+function planOne(
+  { holdId: id, subjects: given, reason, environments, by }: NewHold,
+  before: PlannedHold['whole'] | undefined,
+): PlannedHold {
   const holdId = storable(id);
   const subjects = [...new Set(given)];
   const shared = { holdId, by, why: undefined };
-  if (!before) return { ...shared, change: 'set', missing: subjects, whole: { holdId, subjects, reason, environments, setBy: by, at: undefined } };
+  if (!before)
+    return {
+      ...shared,
+      change: 'set',
+      missing: subjects,
+      whole: { holdId, subjects, reason, environments, setBy: by, at: undefined },
+    };
   const [old, fresh] = [new Set(before.subjects), new Set(subjects)];
   const missing = subjects.filter((subject) => !old.has(subject));
   const containsAll = before.subjects.every((subject) => fresh.has(subject));
@@ -91,15 +116,28 @@ function planOne({ holdId: id, subjects: given, reason, environments, by }: NewH
 
 function merged(one: HoldEnvironments, other: HoldEnvironments = {}): HoldEnvironments {
   const services = [...new Set([...Object.keys(one), ...Object.keys(other)])];
-  return Object.fromEntries(services.map((service) => [service, [...new Set([...(one[service] ?? []), ...(other[service] ?? [])])]]));
+  return Object.fromEntries(
+    services.map((service) => [service, [...new Set([...(one[service] ?? []), ...(other[service] ?? [])])]]),
+  );
 }
 
 async function write(transaction: Transaction<Tables>, planned: readonly PlannedHold[], now: string): Promise<void> {
   const rows = planned.flatMap(({ holdId, missing, whole }) => {
-    const shared = { hold_id: holdId, reason: storableOrNull(whole.reason), at: whole.at ?? now, environments: jsonOrNull(whole.environments), set_by: storableOrNull(whole.setBy) };
+    const shared = {
+      hold_id: holdId,
+      reason: storableOrNull(whole.reason),
+      at: whole.at ?? now,
+      environments: jsonOrNull(whole.environments),
+      set_by: storableOrNull(whole.setBy),
+    };
     return missing.map((subject) => ({ ...shared, subject }));
   });
-  for (const slice of slicesOf(rows)) await transaction.insertInto('holds').values(slice).onConflict((conflict) => conflict.doNothing()).execute();
+  for (const slice of slicesOf(rows))
+    await transaction
+      .insertInto('holds')
+      .values(slice)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
   for (const { holdId, change, whole } of planned) {
     if (change !== 'extended') continue;
     const all = { environments: jsonOrNull(whole.environments), set_by: storableOrNull(whole.setBy) };
@@ -133,8 +171,15 @@ export async function isHeld(database: LedgerDatabase, subjects: readonly string
 }
 
 /** See `HoldLedger.naming`. */
-export async function holdsNaming(database: LedgerDatabase, subjects: readonly string[]): Promise<{ subject: string; holdId: string }[]> {
-  const rows = await rowsNaming(database, subjects).select(['hold_id', 'subject']).orderBy('hold_id').orderBy('subject').execute();
+export async function holdsNaming(
+  database: LedgerDatabase,
+  subjects: readonly string[],
+): Promise<{ subject: string; holdId: string }[]> {
+  const rows = await rowsNaming(database, subjects)
+    .select(['hold_id', 'subject'])
+    .orderBy('hold_id')
+    .orderBy('subject')
+    .execute();
   return rows.map(({ hold_id: holdId, subject }) => ({ holdId, subject }));
 }
 
@@ -145,7 +190,9 @@ function rowsNaming({ db, dialect }: LedgerDatabase, subjects: readonly string[]
 
 /** See `Ledger.listHolds`. */
 export async function listHolds({ db }: LedgerDatabase): Promise<Hold[]> {
-  return wholeHolds(await db.selectFrom('holds').selectAll().orderBy('at').orderBy('hold_id').orderBy('subject').execute());
+  return wholeHolds(
+    await db.selectFrom('holds').selectAll().orderBy('at').orderBy('hold_id').orderBy('subject').execute(),
+  );
 }
 
 /** See `HoldLedger.list`. */
@@ -158,7 +205,10 @@ export async function readHolds(
   return wholeHolds(await rows.orderBy('hold_id').orderBy('subject').execute());
 }
 
-async function pageOfIds(db: LedgerDatabase['db'], { afterHoldId, limit }: { afterHoldId?: string; limit: number }): Promise<string[]> {
+async function pageOfIds(
+  db: LedgerDatabase['db'],
+  { afterHoldId, limit }: { afterHoldId?: string; limit: number },
+): Promise<string[]> {
   const all = db.selectFrom('holds').select('hold_id').distinct();
   const wanted = afterHoldId === undefined ? all : all.where('hold_id', '>', storable(afterHoldId));
   return (await wanted.orderBy('hold_id').limit(limit).execute()).map((row) => row.hold_id);
@@ -191,14 +241,20 @@ export async function removeHolds(database: LedgerDatabase, which: HoldsToLift):
 }
 
 /** See `HoldLedger.lift`. */
-export async function liftHolds({ db, dialect }: LedgerDatabase, which: HoldsToLift, { by, why }: { by?: string; why?: string } = {}): Promise<number> {
+export async function liftHolds(
+  { db, dialect }: LedgerDatabase,
+  which: HoldsToLift,
+  { by, why }: { by?: string; why?: string } = {},
+): Promise<number> {
   if ('subjects' in which) requireHashes('subjects', which.subjects);
   return db.transaction().execute(async (transaction) => {
     // Two processes that lift one hold would both log it.
     if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
     const holdIds = 'holdId' in which ? [storable(which.holdId)] : await naming(transaction, dialect, which.subjects);
     const ofThem = valuesOf(dialect, holdIds);
-    const holds = wholeHolds(await transaction.selectFrom('holds').selectAll().where('hold_id', 'in', ofThem).orderBy('hold_id').execute());
+    const holds = wholeHolds(
+      await transaction.selectFrom('holds').selectAll().where('hold_id', 'in', ofThem).orderBy('hold_id').execute(),
+    );
     const at = new Date().toISOString();
     const log = holds.map(({ holdId, subjects, reason, environments, at: heldSince }) => ({
       hold_id: holdId,
@@ -217,8 +273,17 @@ export async function liftHolds({ db, dialect }: LedgerDatabase, which: HoldsToL
   });
 }
 
-async function naming(transaction: Transaction<Tables>, dialect: LedgerDialect, subjects: readonly string[]): Promise<string[]> {
-  const rows = await transaction.selectFrom('holds').select('hold_id').distinct().where('subject', 'in', valuesOf(dialect, subjects)).execute();
+async function naming(
+  transaction: Transaction<Tables>,
+  dialect: LedgerDialect,
+  subjects: readonly string[],
+): Promise<string[]> {
+  const rows = await transaction
+    .selectFrom('holds')
+    .select('hold_id')
+    .distinct()
+    .where('subject', 'in', valuesOf(dialect, subjects))
+    .execute();
   return rows.map((row) => row.hold_id);
 }
 

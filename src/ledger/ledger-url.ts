@@ -6,8 +6,7 @@ import { LedgerSettingError } from './setting-error';
 
 /** Where a ledger lives. `label` may be shown to people: it has no user and no password. */
 export type LedgerAddress =
-  | { kind: 'libsql'; path: string; label: string }
-  | { kind: 'postgres'; target: PostgresTarget; label: string };
+  { kind: 'libsql'; path: string; label: string } | { kind: 'postgres'; target: PostgresTarget; label: string };
 
 /** The path of a ledger that lives and dies with its connection. */
 export const IN_MEMORY = ':memory:';

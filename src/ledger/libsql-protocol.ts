@@ -22,5 +22,4 @@ export type LibsqlValue = string | number | bigint | null;
 
 /** What became of one statement; a failure is a code and nothing else. */
 export type LibsqlAnswer =
-  | { id: number; rows: unknown[]; changes: number; failure?: never }
-  | { id: number; failure: string };
+  { id: number; rows: unknown[]; changes: number; failure?: never } | { id: number; failure: string };

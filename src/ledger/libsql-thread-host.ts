@@ -46,12 +46,21 @@ export class LibsqlThread {
    * @param expiresAt In milliseconds of `performance.now()`.
    * @param lockWaitMs How long it may wait for a lock at most, in milliseconds.
    */
-  run(sql: string, parameters: readonly unknown[], expiresAt: number, lockWaitMs = Number.POSITIVE_INFINITY): Promise<{ rows: unknown[]; changes: number }> {
+  run(
+    sql: string,
+    parameters: readonly unknown[],
+    expiresAt: number,
+    lockWaitMs = Number.POSITIVE_INFINITY,
+  ): Promise<{ rows: unknown[]; changes: number }> {
     const values = parameters.map(toLibsqlValue);
     return new Promise((resolve, reject) => {
       const leftMs = expiresAt - performance.now();
       if (this.#lost || leftMs <= 0) {
-        reject(new LedgerUnavailableError(this.#lost ? 'The database thread was lost.' : 'The ledger did not answer in time.'));
+        reject(
+          new LedgerUnavailableError(
+            this.#lost ? 'The database thread was lost.' : 'The ledger did not answer in time.',
+          ),
+        );
         return;
       }
       const id = this.#nextId++;
@@ -113,6 +122,7 @@ export class LibsqlThread {
 
 function toLibsqlValue(value: unknown): LibsqlValue {
   if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value === null) return value;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value === null)
+    return value;
   throw new TypeError(`libSQL cannot hold a parameter of type ${typeof value}.`);
 }

@@ -22,7 +22,11 @@ const MAY_NOT_CREATE = new Set(['42501', '3F000']);
  * @throws LedgerSettingError when a newer version wrote the ledger, or another subject key, and when migrations are
  * missing that this database user may not run; nothing is changed then.
  */
-export async function prepareLedger({ db, dialect }: LedgerDatabase, fingerprint: string, wanted = migrations): Promise<string[]> {
+export async function prepareLedger(
+  { db, dialect }: LedgerDatabase,
+  fingerprint: string,
+  wanted = migrations,
+): Promise<string[]> {
   return db.transaction().execute(async (transaction) => {
     // libSQL's transactions begin as `immediate`: the write lock is already ours.
     if (dialect === 'postgres') await MIGRATION_LOCK.take(transaction);
@@ -32,7 +36,11 @@ export async function prepareLedger({ db, dialect }: LedgerDatabase, fingerprint
   });
 }
 
-async function migrate(transaction: Transaction<Tables>, dialect: LedgerDialect, wanted: typeof migrations): Promise<string[]> {
+async function migrate(
+  transaction: Transaction<Tables>,
+  dialect: LedgerDialect,
+  wanted: typeof migrations,
+): Promise<string[]> {
   const begun = await hasMigrationsTable(transaction, dialect);
   const done = begun ? await appliedMigrations(transaction) : [];
   const unknown = done.filter((name) => !wanted.some((migration) => migration.name === name));
@@ -84,7 +92,9 @@ async function hasMigrationsTable(transaction: Transaction<Tables>, dialect: Led
   const found =
     dialect === 'postgres'
       ? sql<{ name: string | null }>`select to_regclass('ledger_migrations')::text as name`
-      : sql<{ name: string | null }>`select name from sqlite_master where type = 'table' and name = 'ledger_migrations'`;
+      : sql<{
+          name: string | null;
+        }>`select name from sqlite_master where type = 'table' and name = 'ledger_migrations'`;
   const { rows } = await found.execute(transaction);
   return rows.some((row) => row.name !== null);
 }

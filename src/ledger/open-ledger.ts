@@ -84,8 +84,13 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   // An in-memory ledger is gone with its connection, so it is prepared over the one it keeps.
   const keep = address.kind === 'libsql' && address.path === IN_MEMORY;
-  if (address.kind === 'libsql' && !keep) for (const wide of tightenLedgerFiles(address.path)) options.onEvent?.({ kind: 'wideFile', ...wide });
-  const opening = connect(address, keep ? { deadlineMs } : { deadlineMs: OPENING_DEADLINE_MS, lockWaitMs: OPENING_LOCK_WAIT_MS }, options);
+  if (address.kind === 'libsql' && !keep)
+    for (const wide of tightenLedgerFiles(address.path)) options.onEvent?.({ kind: 'wideFile', ...wide });
+  const opening = connect(
+    address,
+    keep ? { deadlineMs } : { deadlineMs: OPENING_DEADLINE_MS, lockWaitMs: OPENING_LOCK_WAIT_MS },
+    options,
+  );
   try {
     const ran = await withinDeadline(() => prepare(opening, fingerprint, address), OPENING_DEADLINE_MS);
     if (ran.length > 0) options.onEvent?.({ kind: 'migrated', migrations: ran });
@@ -117,17 +122,27 @@ export async function readWorkersOfLedger(options: ReadOptions, queue: WorkerQue
  * @returns Nothing also for a ledger of a version that kept no rates of sweeps.
  * @throws LedgerSettingError and LedgerUnavailableError as {@link readWorkersOfLedger}.
  */
-export async function readLimitsOfLedger(options: ReadOptions, sweepId: string): Promise<{ rates: RateRow[]; own: SweepRate[] }> {
-  const read = await readOnly(options, async (database) => ({ rates: await readRates(database), own: await readSweepRates(database, sweepId) }));
+export async function readLimitsOfLedger(
+  options: ReadOptions,
+  sweepId: string,
+): Promise<{ rates: RateRow[]; own: SweepRate[] }> {
+  const read = await readOnly(options, async (database) => ({
+    rates: await readRates(database),
+    own: await readSweepRates(database, sweepId),
+  }));
   return read ?? { rates: [], own: [] };
 }
 
 type ReadOptions = Pick<LedgerOptions, 'url' | 'plaintextAllowed' | 'deadlineMs'>;
 
 /** Undefined when the ledger lacks a table. */
-async function readOnly<T>({ url, plaintextAllowed, deadlineMs = DEADLINE_MS }: ReadOptions, read: (database: LedgerDatabase) => Promise<T>): Promise<T | undefined> {
+async function readOnly<T>(
+  { url, plaintextAllowed, deadlineMs = DEADLINE_MS }: ReadOptions,
+  read: (database: LedgerDatabase) => Promise<T>,
+): Promise<T | undefined> {
   const address = parseLedgerUrl(url, plaintextAllowed);
-  if (address.kind === 'libsql' && !existsSync(address.path)) throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
+  if (address.kind === 'libsql' && !existsSync(address.path))
+    throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: file not found.`);
   const database = connect(address, { deadlineMs }, {});
   try {
     return await withinDeadline(() => read(database), deadlineMs);
@@ -159,7 +174,11 @@ function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey
   };
 }
 
-function connect(address: LedgerAddress, limits: { deadlineMs: number; lockWaitMs?: number }, options: Pick<LedgerOptions, 'onEvent'>): LedgerDatabase {
+function connect(
+  address: LedgerAddress,
+  limits: { deadlineMs: number; lockWaitMs?: number },
+  options: Pick<LedgerOptions, 'onEvent'>,
+): LedgerDatabase {
   if (address.kind === 'postgres') {
     const pool = createPostgresPool({ target: address.target, ...limits });
     return { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }) };
@@ -177,7 +196,10 @@ async function prepare(database: LedgerDatabase, fingerprint: string, address: L
     return await prepareLedger(database, fingerprint);
   } catch (error) {
     const code = databaseCode(error) ?? '';
-    if (LOCKED.has(code)) throw new LedgerUnavailableError(`another process has kept it locked for ${OPENING_LOCK_WAIT_MS / 1_000} s (${code}). If one brings it up to date, start this one again when that is done.`);
+    if (LOCKED.has(code))
+      throw new LedgerUnavailableError(
+        `another process has kept it locked for ${OPENING_LOCK_WAIT_MS / 1_000} s (${code}). If one brings it up to date, start this one again when that is done.`,
+      );
     const advice = error instanceof PostgresRefusedError ? error.message : (ADVICE[code] ?? poolerAdvice(error));
     if (advice === undefined) throw error;
     throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${address.label}: ${advice}`);
@@ -189,7 +211,10 @@ const LOCKED = new Set(['SQLITE_BUSY', '55P03']);
 
 function poolerAdvice(error: unknown): string | undefined {
   const refusal = protocolRefusal(error);
-  return refusal && `the server, or a pooler before it, refused the connection (${refusal}). See "Behind a pooler" in docs/deployment.md.`;
+  return (
+    refusal &&
+    `the server, or a pooler before it, refused the connection (${refusal}). See "Behind a pooler" in docs/deployment.md.`
+  );
 }
 
 /** Answers of the database that mean a wrong setting and not a passing trouble. */
@@ -200,5 +225,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   '28P01': 'the database refused the user or the password (28P01).',
   '28000': 'the database refused the login (28000); check the user, and whether it demands TLS.',
   '3D000': 'the server has no database of this name (3D000); create it first.',
-  '42501': 'this database user may not read or write the tables of the ledger (42501). Give it the rights of a worker: deploy/postgres/roles.sql.',
+  '42501':
+    'this database user may not read or write the tables of the ledger (42501). Give it the rights of a worker: deploy/postgres/roles.sql.',
 };

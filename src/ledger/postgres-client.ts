@@ -28,7 +28,10 @@ interface PasswordGuard {
  *
  * @param isAllowed Which addresses count as this machine. Tests pass their own.
  */
-export function clientConfig(target: PostgresTarget, isAllowed: (address: string) => boolean = isThisMachine): GuardedClientConfig {
+export function clientConfig(
+  target: PostgresTarget,
+  isAllowed: (address: string) => boolean = isThisMachine,
+): GuardedClientConfig {
   const { host, port, user, password, database, tls, options, plaintextAllowed } = target;
   const unchecked = tls === undefined || tls.verify === 'none';
   return {
@@ -61,7 +64,11 @@ function socketWithin(isAllowed: (address: string) => boolean): Socket {
   // The first to hear of the connection; the client writes when it hears of it next.
   socket.once('connect', () => {
     if (socket.remoteAddress !== undefined && !isAllowed(socket.remoteAddress)) {
-      socket.destroy(new PostgresRefusedError('The name of the database leads beyond this machine, and the connection is without checked TLS.'));
+      socket.destroy(
+        new PostgresRefusedError(
+          'The name of the database leads beyond this machine, and the connection is without checked TLS.',
+        ),
+      );
     }
   });
   return socket;
@@ -91,6 +98,11 @@ function guardPassword(connection: unknown, { refuseClear, refuseMd5 }: Password
   sender.password = (password) => {
     if (refused === '') send(password);
     // Also closes the connection, which the client would leave open.
-    else sender.stream.destroy(new PostgresRefusedError(`The database asks for the password ${refused}, on a connection without checked TLS. Let it use SCRAM (scram-sha-256 in pg_hba.conf), or TLS.`));
+    else
+      sender.stream.destroy(
+        new PostgresRefusedError(
+          `The database asks for the password ${refused}, on a connection without checked TLS. Let it use SCRAM (scram-sha-256 in pg_hba.conf), or TLS.`,
+        ),
+      );
   };
 }

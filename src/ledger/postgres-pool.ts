@@ -75,7 +75,11 @@ function limitsOf({ deadlineMs, lockWaitMs }: PostgresPoolOptions): Limits {
   };
 }
 
-function makePool({ target, deadlineMs }: PostgresPoolOptions, limits: Partial<Limits>, mode: { pooled: boolean }): Pool {
+function makePool(
+  { target, deadlineMs }: PostgresPoolOptions,
+  limits: Partial<Limits>,
+  mode: { pooled: boolean },
+): Pool {
   const config: PoolConfig = {
     ...clientConfig(target),
     ...limits,
@@ -115,7 +119,10 @@ function ignore(): void {}
  */
 async function prepareSession(client: ClientBase, limits: Partial<Limits>, mode: { pooled: boolean }): Promise<void> {
   if (mode.pooled) return;
-  const { rows } = await client.query<{ name: string; setting: string }>('select name, setting from pg_settings where name = any($1)', [Object.keys(limits)]);
+  const { rows } = await client.query<{ name: string; setting: string }>(
+    'select name, setting from pg_settings where name = any($1)',
+    [Object.keys(limits)],
+  );
   const has = new Map(rows.map(({ name, setting }) => [name, Number(setting)]));
   if (Object.entries(limits).some(([name, limit]) => has.get(name) !== limit)) mode.pooled = true;
   else await client.query("set default_transaction_isolation to 'read committed'");

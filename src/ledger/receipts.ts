@@ -34,7 +34,9 @@ export async function readReceipts(database: LedgerDatabase, filter: ReceiptFilt
     .where('workflow_id', '=', storable(filter.workflowId))
     .orderBy('id');
   const wanted =
-    filter.runId === undefined ? ofWorkflow.where('run_id', '<>', '') : ofWorkflow.where('run_id', '=', storable(filter.runId));
+    filter.runId === undefined
+      ? ofWorkflow.where('run_id', '<>', '')
+      : ofWorkflow.where('run_id', '=', storable(filter.runId));
   return (await wanted.execute()).map(toReceipt);
 }
 

@@ -15,10 +15,18 @@ export async function recordEnd({ db }: LedgerDatabase, end: RunEnd): Promise<vo
   await db.transaction().execute(async (transaction) => {
     // One row a statement: a run has a handful of steps, and many rows would pass the limits on parameters.
     for (const receipt of settledReceipts(end, at)) {
-      await transaction.insertInto('receipts').values(receipt).onConflict((key) => key.doNothing()).execute();
+      await transaction
+        .insertInto('receipts')
+        .values(receipt)
+        .onConflict((key) => key.doNothing())
+        .execute();
     }
     for (const line of compensationLines(end, at)) {
-      await transaction.insertInto('compensation_log').values(line).onConflict((key) => key.doNothing()).execute();
+      await transaction
+        .insertInto('compensation_log')
+        .values(line)
+        .onConflict((key) => key.doNothing())
+        .execute();
     }
   });
 }

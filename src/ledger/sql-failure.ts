@@ -79,6 +79,7 @@ export function unreachable(error: unknown): LedgerUnavailableError {
 function whyNoTls(error: unknown, code: string): string {
   if (error instanceof Error && error.message === NO_TLS) return ': it does not offer the TLS that sslmode demands';
   if (/ALTNAME/.test(code)) return ': its certificate is for another host name';
-  if (/CERT|UNABLE_TO|ISSUER/.test(code)) return ': its certificate is not from an authority that is trusted here; name its own as sslrootcert';
+  if (/CERT|UNABLE_TO|ISSUER/.test(code))
+    return ': its certificate is not from an authority that is trusted here; name its own as sslrootcert';
   return '';
 }

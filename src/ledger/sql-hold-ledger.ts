@@ -5,7 +5,10 @@ import { withinDeadline } from './sql-ledger';
 import type { LedgerDatabase } from './tables';
 
 /** The holds of an open database whose schema is up to date. Each call ends within `deadlineMs`. */
-export function createSqlHoldLedger(database: LedgerDatabase, { deadlineMs, isClosed }: { deadlineMs: number; isClosed: () => boolean }): HoldLedger {
+export function createSqlHoldLedger(
+  database: LedgerDatabase,
+  { deadlineMs, isClosed }: { deadlineMs: number; isClosed: () => boolean },
+): HoldLedger {
   const guarded =
     <I extends unknown[], O>(work: (database: LedgerDatabase, ...input: I) => Promise<O>) =>
     async (...input: I): Promise<O> => {

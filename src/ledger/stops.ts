@@ -9,7 +9,10 @@ import { isOneOf, requireHashes, storable } from './values';
  * See `Ledger.stop`. In Postgres the lock makes it wait for intents that are being recorded, as setting a hold does; libSQL
  * runs one write at a time.
  */
-export async function stop({ db, dialect }: LedgerDatabase, { reason, by }: { reason: string; by: string }): Promise<Stop> {
+export async function stop(
+  { db, dialect }: LedgerDatabase,
+  { reason, by }: { reason: string; by: string },
+): Promise<Stop> {
   return db.transaction().execute(async (transaction) => {
     if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
     const inForce = () => transaction.selectFrom('stops').selectAll().where('lifted_at', 'is', null).executeTakeFirst();
@@ -42,7 +45,10 @@ export async function listStops({ db }: LedgerDatabase): Promise<Stop[]> {
 }
 
 /** See `Ledger.forbids`. */
-export async function forbids({ db, dialect }: LedgerDatabase, subjects: readonly string[]): Promise<'held' | 'stopped' | undefined> {
+export async function forbids(
+  { db, dialect }: LedgerDatabase,
+  subjects: readonly string[],
+): Promise<'held' | 'stopped' | undefined> {
   requireHashes('subjects', subjects);
   const { rows } = await sql<{ what: 'held' | 'stopped' | null }>`
     select case

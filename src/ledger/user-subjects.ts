@@ -26,7 +26,9 @@ const BATCH_ENVIRONMENT = 'default';
 export function userSubjects(user: UserIds, plaidEnvironment: string, hasher: SubjectHasher): string[] {
   return PROVIDERS.flatMap(([id, service]) => {
     const value = user[id];
-    return value === undefined ? [] : [hasher.subject(service, service === 'plaid' ? plaidEnvironment : BATCH_ENVIRONMENT, value)];
+    return value === undefined
+      ? []
+      : [hasher.subject(service, service === 'plaid' ? plaidEnvironment : BATCH_ENVIRONMENT, value)];
   });
 }
 
@@ -46,7 +48,10 @@ export interface NamedSubject {
  */
 export function pairSubjects(user: UserIds, subjects: readonly string[]): NamedSubject[] {
   const given = PROVIDERS.filter(([id]) => user[id] !== undefined);
-  if (given.length !== subjects.length) throw new TypeError(`subjects must have one keyed hash for each of ${given.length} IDs, and has ${subjects.length}.`);
+  if (given.length !== subjects.length)
+    throw new TypeError(
+      `subjects must have one keyed hash for each of ${given.length} IDs, and has ${subjects.length}.`,
+    );
   return given.map(([id, service], index) => ({ id, service, subject: subjects[index] ?? '' }));
 }
 

@@ -65,7 +65,10 @@ export interface WorkerLedger {
 }
 
 /** The workers' side of a ledger over an open database whose schema is up to date. */
-export function createSqlWorkerLedger(database: LedgerDatabase, options: { deadlineMs: number; isClosed: () => boolean }): WorkerLedger {
+export function createSqlWorkerLedger(
+  database: LedgerDatabase,
+  options: { deadlineMs: number; isClosed: () => boolean },
+): WorkerLedger {
   const { deadlineMs, isClosed } = options;
   const inTime = <T>(work: () => Promise<T>): Promise<T> =>
     isClosed() ? Promise.reject(new LedgerUnavailableError('The ledger is closed.')) : withinDeadline(work, deadlineMs);
@@ -101,7 +104,10 @@ async function beat({ db, dialect }: LedgerDatabase, recorded: RecordedWorker): 
     )
     .onConflict((conflict) => conflict.columns(['worker', 'service']).doUpdateSet({ seen_ms: now }))
     .execute();
-  await db.deleteFrom('worker_environments').where(sql<boolean>`seen_ms < ${now} - ${sql.lit(KEPT_MS)}`).execute();
+  await db
+    .deleteFrom('worker_environments')
+    .where(sql<boolean>`seen_ms < ${now} - ${sql.lit(KEPT_MS)}`)
+    .execute();
 }
 
 async function end({ db }: LedgerDatabase, worker: string): Promise<void> {
@@ -109,7 +115,10 @@ async function end({ db }: LedgerDatabase, worker: string): Promise<void> {
 }
 
 /** See `WorkerLedger.readWorkers`; for a command that opens the ledger for nothing else, too. */
-export async function readWorkers({ db, dialect }: LedgerDatabase, { namespace, taskQueue }: WorkerQueue): Promise<RecordedEnvironment[]> {
+export async function readWorkers(
+  { db, dialect }: LedgerDatabase,
+  { namespace, taskQueue }: WorkerQueue,
+): Promise<RecordedEnvironment[]> {
   const now = databaseClockMs(dialect);
   const rows = await db
     .selectFrom('worker_environments')
@@ -134,7 +143,10 @@ export async function readWorkers({ db, dialect }: LedgerDatabase, { namespace, 
     }));
 }
 
-async function readServices({ db, dialect }: LedgerDatabase): Promise<Pick<ServiceEnvironment, 'service' | 'keySlots'>[]> {
+async function readServices({
+  db,
+  dialect,
+}: LedgerDatabase): Promise<Pick<ServiceEnvironment, 'service' | 'keySlots'>[]> {
   const rows = await db
     .selectFrom('worker_environments')
     .select(['service', 'key_slots'])

@@ -36,12 +36,21 @@ export function createNexusService(dependencies: NexusServiceDependencies): Serv
   return serviceHandler(offboardingService, {
     offboardUser: operationOf<OffboardUserInput, OffboardResult>((context, given) => {
       const input = checkedInput('offboardUser', offboardUserInput, given);
-      if (input.user.sweepId !== undefined) throw refusedInput('offboardUser', 'user.sweepId', 'is for the sweep itself; give the ids of the user');
-      return joined(context, { workflowType: 'offboardUser', workflowId: offboardWorkflowId(input, plaidEnvironment, hasher), input: given });
+      if (input.user.sweepId !== undefined)
+        throw refusedInput('offboardUser', 'user.sweepId', 'is for the sweep itself; give the ids of the user');
+      return joined(context, {
+        workflowType: 'offboardUser',
+        workflowId: offboardWorkflowId(input, plaidEnvironment, hasher),
+        input: given,
+      });
     }),
     offboardUsers: operationOf<OffboardUsersInput, SweepResult>((context, given) => {
       checkedInput('offboardUsers', offboardUsersInput, given);
-      return joined(context, { workflowType: 'offboardUsers', workflowId: sweepWorkflowId(given, hasher), input: given });
+      return joined(context, {
+        workflowType: 'offboardUsers',
+        workflowId: sweepWorkflowId(given, hasher),
+        input: given,
+      });
     }),
     runHttpTask: operationOf<RunHttpTaskInput, TaskEnvelope>((context, given) => {
       const { task: name, input } = checkedInput('runHttpTask', runHttpTaskInput, given);
@@ -58,11 +67,16 @@ export function createNexusService(dependencies: NexusServiceDependencies): Serv
 function operationOf<Input, Output>(
   start: (context: StartOperationContext, given: Input) => Promise<WorkflowHandle<unknown>>,
 ): WorkflowRunOperationHandler<Input, Output> {
-  return new WorkflowRunOperationHandler(async (context, given) => typedFailures(async () => start(context, given) as Promise<WorkflowHandle<Output>>));
+  return new WorkflowRunOperationHandler(async (context, given) =>
+    typedFailures(async () => start(context, given) as Promise<WorkflowHandle<Output>>),
+  );
 }
 
 /** Starts the run, or joins the one under way; either way the server tells this caller of its end. */
-async function joined(context: StartOperationContext, wanted: Omit<WantedRun, 'taskQueue'>): Promise<WorkflowHandle<unknown>> {
+async function joined(
+  context: StartOperationContext,
+  wanted: Omit<WantedRun, 'taskQueue'>,
+): Promise<WorkflowHandle<unknown>> {
   let handle: WorkflowHandle<unknown> | undefined;
   const start: StartRun = async ({ workflowType, workflowId, input }, workflowIdConflictPolicy) => {
     handle = await startWorkflow(context, workflowType, { workflowId, args: [input], workflowIdConflictPolicy });

@@ -39,5 +39,7 @@ export async function typedFailures<T>(start: () => Promise<T>): Promise<T> {
 function refusal(message: string, field: string): OperationError {
   const type = 'Task.InvalidInput';
   const details = [{ type, service: 'http-tasks', message, field }];
-  return new OperationError('failed', message, { cause: ApplicationFailure.create({ type, message, nonRetryable: true, details }) });
+  return new OperationError('failed', message, {
+    cause: ApplicationFailure.create({ type, message, nonRetryable: true, details }),
+  });
 }

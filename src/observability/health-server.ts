@@ -29,7 +29,9 @@ export class HealthServer {
       await once(server, 'listening');
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      throw new SettingsError([{ setting: 'HTTP_TASKS_HEALTH_ADDRESS', message: `cannot be listened on (${code}); is another process there?` }]);
+      throw new SettingsError([
+        { setting: 'HTTP_TASKS_HEALTH_ADDRESS', message: `cannot be listened on (${code}); is another process there?` },
+      ]);
     }
     // It alone keeps no process alive.
     server.unref();
@@ -44,7 +46,11 @@ export class HealthServer {
   }
 }
 
-async function answer({ method, url = '' }: IncomingMessage, response: ServerResponse, checks: HealthChecks): Promise<void> {
+async function answer(
+  { method, url = '' }: IncomingMessage,
+  response: ServerResponse,
+  checks: HealthChecks,
+): Promise<void> {
   const path = url.split('?', 1)[0] ?? '';
   const check = Object.entries(checks).find(([name]) => name === path)?.[1];
   if (!check) return send(response, 404, { ok: false, paths: Object.keys(checks) });

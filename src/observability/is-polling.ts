@@ -12,8 +12,14 @@ export async function isPolling(
   { namespace, taskQueue, identity }: { namespace: string; taskQueue: string; identity: string },
 ): Promise<boolean> {
   const { pollers } = await connection.withDeadline(Date.now() + ANSWERS_WITHIN_MS, () =>
-    connection.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType: WORKFLOW_QUEUE }),
+    connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: WORKFLOW_QUEUE,
+    }),
   );
   const oldest = Date.now() - FRESH_MS;
-  return (pollers ?? []).some((poller) => poller.identity === identity && Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 > oldest);
+  return (pollers ?? []).some(
+    (poller) => poller.identity === identity && Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 > oldest,
+  );
 }

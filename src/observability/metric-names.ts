@@ -60,7 +60,9 @@ export const METRICS = {
   },
 } as const satisfies Record<string, { kind: 'counter' | 'gauge' | 'histogram'; tags: readonly string[]; help: string }>;
 
-type Of<Kind> = { [Name in keyof typeof METRICS]: (typeof METRICS)[Name]['kind'] extends Kind ? Name : never }[keyof typeof METRICS];
+type Of<Kind> = {
+  [Name in keyof typeof METRICS]: (typeof METRICS)[Name]['kind'] extends Kind ? Name : never;
+}[keyof typeof METRICS];
 
 export type CounterName = Of<'counter'>;
 export type GaugeName = Of<'gauge'>;

@@ -91,7 +91,9 @@ class Instruments {
   histogram(name: HistogramName, tags: Tags): MetricHistogram {
     const byTags = kept(this.#recorders, name, () => new Map<Tags, MetricHistogram>());
     return kept(byTags, tags, () =>
-      kept(this.#histograms, name, () => this.#meter.createHistogram(name, 'float', '', METRICS[name].help)).withTags(tags),
+      kept(this.#histograms, name, () => this.#meter.createHistogram(name, 'float', '', METRICS[name].help)).withTags(
+        tags,
+      ),
     );
   }
 

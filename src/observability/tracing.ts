@@ -19,20 +19,37 @@ export interface Tracing {
  *
  * @param workflowInterceptors The module that passes a run's trace on, for the bundle of workflows.
  */
-export async function startTracing({ protocol }: TracingSettings, workflowInterceptors: string, log: Logger): Promise<Tracing> {
+export async function startTracing(
+  { protocol }: TracingSettings,
+  workflowInterceptors: string,
+  log: Logger,
+): Promise<Tracing> {
   diag.setLogger(
-    { error: (message) => log.warn({ message }, 'tracing'), warn: ignore, info: ignore, debug: ignore, verbose: ignore },
+    {
+      error: (message) => log.warn({ message }, 'tracing'),
+      warn: ignore,
+      info: ignore,
+      debug: ignore,
+      verbose: ignore,
+    },
     { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true },
   );
   // Loaded only here: a worker without traces needs none of it.
-  const [{ BatchSpanProcessor, NodeTracerProvider }, { detectResourcesSync, envDetectorSync, Resource }, interceptors, exporter] = await Promise.all([
+  const [
+    { BatchSpanProcessor, NodeTracerProvider },
+    { detectResourcesSync, envDetectorSync, Resource },
+    interceptors,
+    exporter,
+  ] = await Promise.all([
     import('@opentelemetry/sdk-trace-node'),
     import('@opentelemetry/resources'),
     import('@temporalio/interceptors-opentelemetry'),
     createExporter(protocol),
   ]);
   const named = new Resource({ 'service.name': 'http-tasks-worker' });
-  const resource = Resource.default().merge(named).merge(detectResourcesSync({ detectors: [envDetectorSync] }));
+  const resource = Resource.default()
+    .merge(named)
+    .merge(detectResourcesSync({ detectors: [envDetectorSync] }));
   const provider = new NodeTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(exporter)] });
   provider.register();
   const plugin = new SimplePlugin({

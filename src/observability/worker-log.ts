@@ -18,7 +18,8 @@ export interface WorkerLogOptions {
 /** The log of a worker process: a line of JSON for each event, without any of the worker's secrets. */
 export function createWorkerLog({ settings, moreSecrets = [], to = pino.destination(2) }: WorkerLogOptions): Log {
   const { sender, ledger, sources, encryption } = settings;
-  const secrets = (): string[] => [sender, ledger, sources, encryption].flatMap((holder) => holder?.secretValues() ?? []);
+  const secrets = (): string[] =>
+    [sender, ledger, sources, encryption].flatMap((holder) => holder?.secretValues() ?? []);
   const scrubberNow = (): Scrubber => new Scrubber([...secrets(), ...moreSecrets]);
   let { version } = sender;
   let scrubber = scrubberNow();
@@ -30,12 +31,20 @@ export function createWorkerLog({ settings, moreSecrets = [], to = pino.destinat
     }
     return escapedJson(scrubber.text(line));
   };
-  return pino({ level: settings.logLevel, serializers: { error: describeError, err: describeError }, hooks: { streamWrite: scrubbed } }, to);
+  return pino(
+    {
+      level: settings.logLevel,
+      serializers: { error: describeError, err: describeError },
+      hooks: { streamWrite: scrubbed },
+    },
+    to,
+  );
 }
 
 /** Temporal's log lines through pino: of the SDK, its native half, workflows and activities. */
 export function temporalLogger(log: Log): Logger {
-  const at = (level: Lowercase<LogLevel>) => (message: string, meta?: LogMetadata) => log[level](fieldsOf(meta), message);
+  const at = (level: Lowercase<LogLevel>) => (message: string, meta?: LogMetadata) =>
+    log[level](fieldsOf(meta), message);
   return {
     log: (level, message, meta) => at(level.toLowerCase() as Lowercase<LogLevel>)(message, meta),
     trace: at('trace'),
@@ -52,7 +61,11 @@ export function temporalLogger(log: Log): Logger {
  */
 function fieldsOf(meta: LogMetadata = {}): LogMetadata {
   const { taskToken: _capability, workflowRunId, activityType, ...others } = meta;
-  return { ...others, ...(workflowRunId !== undefined && { runId: workflowRunId as unknown }), ...(activityType !== undefined && { task: activityType as unknown }) };
+  return {
+    ...others,
+    ...(workflowRunId !== undefined && { runId: workflowRunId as unknown }),
+    ...(activityType !== undefined && { task: activityType as unknown }),
+  };
 }
 
 /** An error as a log line holds it. Its details and causes stay out: Temporal's hold payloads, and so users' ids. */

@@ -23,7 +23,10 @@ export function installWorkerRuntime(log: Log, metrics: ListenAddress | undefine
         // Left to itself, the native half of the SDK would print its own lines to stdout.
         logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
         ...(metrics && {
-          metrics: { prometheus: { bindAddress: listenAddressText(metrics), histogramBucketOverrides: ourBuckets() }, attachServiceName: false },
+          metrics: {
+            prometheus: { bindAddress: listenAddressText(metrics), histogramBucketOverrides: ourBuckets() },
+            attachServiceName: false,
+          },
         }),
       },
       shutdownSignals: [...SHUTDOWN_SIGNALS],

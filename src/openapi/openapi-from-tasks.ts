@@ -24,7 +24,12 @@ type Json = { [key: string]: unknown };
  * `x-http-task`, where `tasksFromOpenApi` finds it again.
  */
 export function openApiFromTasks(tasks: Iterable<HttpTask>, options: OpenApiFromTasksOptions = {}): Json {
-  const { title = 'HTTP tasks', version = '1.0.0', servers = [{ url: '/' }], pathOf = ({ name }) => `/tasks/${name}` } = options;
+  const {
+    title = 'HTTP tasks',
+    version = '1.0.0',
+    servers = [{ url: '/' }],
+    pathOf = ({ name }) => `/tasks/${name}`,
+  } = options;
   const all = [...tasks];
   const services = [...new Set(all.map(({ service }) => service))];
   const schemas = new NamedSchemas();
@@ -33,7 +38,11 @@ export function openApiFromTasks(tasks: Iterable<HttpTask>, options: OpenApiFrom
     openapi: '3.1.0',
     info: { title, version },
     servers: [...servers],
-    tags: services.map(({ name, title: description, docs }) => ({ name, description, ...(docs !== '' && { externalDocs: { url: docs } }) })),
+    tags: services.map(({ name, title: description, docs }) => ({
+      name,
+      description,
+      ...(docs !== '' && { externalDocs: { url: docs } }),
+    })),
     paths,
     components: { schemas: schemas.schemas },
   };
@@ -52,7 +61,10 @@ const FAILURE: Json = {
     code: { type: 'string', description: "The provider's own code." },
     requestId: { type: 'string', description: "The provider's id of the request." },
     field: { type: 'string', description: 'The path of the first wrong field of the input.' },
-    perhapsDone: { type: 'boolean', description: 'The provider may have carried it out, although repeating it does no harm.' },
+    perhapsDone: {
+      type: 'boolean',
+      description: 'The provider may have carried it out, although repeating it does no harm.',
+    },
     message: { type: 'string' },
   },
 };
@@ -67,21 +79,40 @@ function operationOf(task: HttpTask, schemas: NamedSchemas): Json {
     tags: [...new Set([service.name, ...tags])],
     requestBody: { required: true, content: { 'application/json': { schema: schemas.of(task.input, 'input', name) } } },
     responses: {
-      200: { description: 'What the provider answered.', content: { 'application/json': { schema: schemas.of(task.output, 'output', name) } } },
-      default: { description: 'The task failed.', content: { 'application/json': { schema: { $ref: '#/components/schemas/TaskFailure' } } } },
+      200: {
+        description: 'What the provider answered.',
+        content: { 'application/json': { schema: schemas.of(task.output, 'output', name) } },
+      },
+      default: {
+        description: 'The task failed.',
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/TaskFailure' } } },
+      },
     },
     [EXTENSION]: extensionOf(task),
   };
 }
 
-function extensionOf({ name, method, path, effect, answerMeans, settle, remedy, sensitive, subjectFields, absentCodes }: HttpTask): Json {
+function extensionOf({
+  name,
+  method,
+  path,
+  effect,
+  answerMeans,
+  settle,
+  remedy,
+  sensitive,
+  subjectFields,
+  absentCodes,
+}: HttpTask): Json {
   return {
     task: name,
     method,
     path,
     effect,
     ...(effect !== 'read' && { answerMeans, settle, remedy }),
-    ...(sensitive.length > 0 && { sensitive: sensitive.map(({ field, when }) => (when ? { field, when: when.source } : field)) }),
+    ...(sensitive.length > 0 && {
+      sensitive: sensitive.map(({ field, when }) => (when ? { field, when: when.source } : field)),
+    }),
     ...(subjectFields.length > 0 && { subjectFields }),
     ...(absentCodes.length > 0 && { absentCodes }),
   };

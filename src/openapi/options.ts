@@ -53,7 +53,8 @@ export interface OpenApiOptions {
   /** Which operations to take, by name or id, or by looking at each. @default all */
   operations?: readonly string[] | ((operation: OperationSummary) => boolean);
   /** What is decided about operations, by name or id, or by looking at each. */
-  decide?: Readonly<Record<string, OperationDecision>> | ((operation: OperationSummary) => OperationDecision | undefined);
+  decide?:
+    Readonly<Record<string, OperationDecision>> | ((operation: OperationSummary) => OperationDecision | undefined);
   /** How the service words its errors, and what each means. @default field names as the described errors have them, and no rules */
   errors?: ErrorTaxonomy;
   /**

@@ -38,11 +38,13 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
   const name = serviceName(root, options);
   refuseServiceName(options);
   const context = contextOf(root, document, name, options);
-  const usual = options.baseUrl === undefined ? readServers(root.at('servers'), document.location) : serversAt(options.baseUrl);
+  const usual =
+    options.baseUrl === undefined ? readServers(root.at('servers'), document.location) : serversAt(options.baseUrl);
   const imported = importedOf(name, usual, options);
   const { found, broken } = findOperations(root);
   const chosen = found.filter(chooser(options.operations, found));
-  const skipped = options.operations === undefined ? broken.map(({ operation, error }) => ({ operation, why: error.message })) : [];
+  const skipped =
+    options.operations === undefined ? broken.map(({ operation, error }) => ({ operation, why: error.message })) : [];
   const operations = chosen.length + skipped.length;
   const decisionFor = decider(options.decide, found);
   const taken: TakenOperation[] = [];
@@ -51,7 +53,8 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
     try {
       const read = readOperation(one, context, decision);
       const servers = serversFor(one, usual, document, options);
-      if (read.rules.length > 0 && servers !== usual && typeof options.service !== 'object') refuseOtherOrigins(one, servers, imported);
+      if (read.rules.length > 0 && servers !== usual && typeof options.service !== 'object')
+        refuseOtherOrigins(one, servers, imported);
       taken.push({ ...read, node: one.node, decision, servers });
     } catch (error) {
       if (!(error instanceof OpenApiError)) throw error;
@@ -64,7 +67,12 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
     ...open.map((what) => ({ operation: '*', what })),
     ...taken.flatMap((one) => one.open.map((what) => ({ operation: one.plan.operation, what }))),
   ];
-  return { services, report: { operations, imported: taken.length, skipped, decide }, inputs: context.taken, outputs: context.outputs };
+  return {
+    services,
+    report: { operations, imported: taken.length, skipped, decide },
+    inputs: context.taken,
+    outputs: context.outputs,
+  };
 }
 
 /** How many places of one kind are named. */
@@ -79,7 +87,9 @@ function newerIn(document: OpenApiDocument): OpenApiReport['decide'] {
     const more = places.length > MOST_PLACES ? ` and ${places.length - MOST_PLACES} more` : '';
     return `ignored in OpenAPI 3.2: ${what} (${places.slice(0, MOST_PLACES).join(', ')}${more})`;
   });
-  return ['openapi: 3.2 is read as 3.1; what only 3.2 has is ignored, or its operation is skipped', ...lines].map((what) => ({ operation: '*', what }));
+  return ['openapi: 3.2 is read as 3.1; what only 3.2 has is ignored, or its operation is skipped', ...lines].map(
+    (what) => ({ operation: '*', what }),
+  );
 }
 
 /** The operations of a document, to be listed and searched, without reading any of them. */
@@ -91,14 +101,24 @@ export function listOperations(document: OpenApiDocument): (OperationSummary & {
 }
 
 /** Words of titles that are no part of a name: "The Plaid API v3". */
-const NO_NAME = /^(the|an?|rest|api|apis|http|json|openapi|swagger|spec|specification|documentation|docs|reference|public|v?\d.*)$/i;
+const NO_NAME =
+  /^(the|an?|rest|api|apis|http|json|openapi|swagger|spec|specification|documentation|docs|reference|public|v?\d.*)$/i;
 
 /** The name of a document's service: a given one, or up to three words of the title. */
 export function serviceName(root: DocumentNode, { service }: OpenApiOptions): string {
   if (service !== undefined) return typeof service === 'string' ? service : service.name;
   const title = readable(root, 'info')?.at('title')?.value;
-  const words = (typeof title === 'string' ? title : '').split(/[^A-Za-z0-9]+/).filter((word) => word !== '' && !NO_NAME.test(word));
-  return camelCase(words.slice(0, 3).map((word) => word.toLowerCase()).join(' ')) || 'api';
+  const words = (typeof title === 'string' ? title : '')
+    .split(/[^A-Za-z0-9]+/)
+    .filter((word) => word !== '' && !NO_NAME.test(word));
+  return (
+    camelCase(
+      words
+        .slice(0, 3)
+        .map((word) => word.toLowerCase())
+        .join(' '),
+    ) || 'api'
+  );
 }
 
 /** What people are told only, and what is left out where it cannot be read. */
@@ -115,7 +135,8 @@ export function whyNotServiceName(name: string): string | undefined {
   if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) return 'must start with a small letter and contain letters and digits only';
   for (const setting of [baseUrlSettingOf(name), environmentSettingOf(name)]) {
     const why = whyNotImported(setting);
-    if (why !== undefined) return `"${name}" would make ${setting} a setting of the imported service, but ${why}; choose another name`;
+    if (why !== undefined)
+      return `"${name}" would make ${setting} a setting of the imported service, but ${why}; choose another name`;
   }
   return undefined;
 }
@@ -127,27 +148,45 @@ function refuseServiceName({ service }: OpenApiOptions): void {
 
 /** Where the keys of the service may go: to origins that the operator names, else to the servers for all operations. */
 function importedOf(name: string, usual: Servers, { service, origins }: OpenApiOptions): ImportedService {
-  const own = usual.isOpen ? [] : Object.values(usual.environments).flatMap((url) => (URL.canParse(url) ? [new URL(url).origin] : []));
+  const own = usual.isOpen
+    ? []
+    : Object.values(usual.environments).flatMap((url) => (URL.canParse(url) ? [new URL(url).origin] : []));
   const bound = origins?.map(originIn);
-  return { as: name, origins: [...new Set(bound ?? own)], ...(typeof service === 'string' && { baseUrlSetting: baseUrlSettingOf(service) }) };
+  return {
+    as: name,
+    origins: [...new Set(bound ?? own)],
+    ...(typeof service === 'string' && { baseUrlSetting: baseUrlSettingOf(service) }),
+  };
 }
 
 /** @throws TypeError for what is more or less than an origin. */
 function originIn(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && /^https?:$/.test(url.protocol) && [url.origin, `${url.origin}/`].includes(text.toLowerCase())) return url.origin;
-  throw new TypeError(`origins: "${text}" is not an origin; write scheme, host and port only, for example https://api.example.com.`);
+  if (url && /^https?:$/.test(url.protocol) && [url.origin, `${url.origin}/`].includes(text.toLowerCase()))
+    return url.origin;
+  throw new TypeError(
+    `origins: "${text}" is not an origin; write scheme, host and port only, for example https://api.example.com.`,
+  );
 }
 
 /** An operation of a document must not send the service's keys to a server of its own choice. */
 function refuseOtherOrigins({ node }: FoundOperation, { environments }: Servers, { origins }: ImportedService): void {
-  const foreign = Object.values(environments).map((url) => (URL.canParse(url) ? new URL(url).origin : url)).find((origin) => !origins.includes(origin));
+  const foreign = Object.values(environments)
+    .map((url) => (URL.canParse(url) ? new URL(url).origin : url))
+    .find((origin) => !origins.includes(origin));
   if (foreign === undefined) return;
   const bound = origins.length === 0 ? 'no origin' : origins.join(', ');
-  node.refuse(`signs in and has a server of its own at ${foreign}, and the keys are bound to ${bound}; say that ${foreign} may get them (--origin, or origins in code), or set the base URL in code`);
+  node.refuse(
+    `signs in and has a server of its own at ${foreign}, and the keys are bound to ${bound}; say that ${foreign} may get them (--origin, or origins in code), or set the base URL in code`,
+  );
 }
 
-function contextOf(root: DocumentNode, document: OpenApiDocument, service: string, options: OpenApiOptions): OperationContext {
+function contextOf(
+  root: DocumentNode,
+  document: OpenApiDocument,
+  service: string,
+  options: OpenApiOptions,
+): OperationContext {
   const security = new Security(root, {
     service,
     named: typeof options.service === 'string',
@@ -168,19 +207,30 @@ function contextOf(root: DocumentNode, document: OpenApiDocument, service: strin
   };
 }
 
-function serversFor({ node, pathItem }: FoundOperation, usual: Servers, document: OpenApiDocument, { baseUrl }: OpenApiOptions): Servers {
+function serversFor(
+  { node, pathItem }: FoundOperation,
+  usual: Servers,
+  document: OpenApiDocument,
+  { baseUrl }: OpenApiOptions,
+): Servers {
   const own = node.at('servers') ?? pathItem.at('servers');
   return own === undefined || baseUrl !== undefined ? usual : readServers(own, document.location);
 }
 
-function chooser(operations: OpenApiOptions['operations'], found: readonly FoundOperation[]): (operation: FoundOperation) => boolean {
+function chooser(
+  operations: OpenApiOptions['operations'],
+  found: readonly FoundOperation[],
+): (operation: FoundOperation) => boolean {
   if (operations === undefined) return () => true;
   if (typeof operations === 'function') return (operation) => operations(summarize(operation));
   refuseUnknown('operations', operations, found);
   return (operation) => operations.some((wanted) => isCalled(operation, wanted));
 }
 
-function decider(decide: OpenApiOptions['decide'], found: readonly FoundOperation[]): (operation: FoundOperation) => OperationDecision {
+function decider(
+  decide: OpenApiOptions['decide'],
+  found: readonly FoundOperation[],
+): (operation: FoundOperation) => OperationDecision {
   if (decide === undefined) return () => ({});
   if (typeof decide === 'function') return (operation) => decide(summarize(operation)) ?? {};
   refuseUnknown('decide', Object.keys(decide), found);
@@ -190,7 +240,8 @@ function decider(decide: OpenApiOptions['decide'], found: readonly FoundOperatio
 /** A decision about a misspelt operation would be lost without a word. */
 function refuseUnknown(option: string, wanted: readonly string[], found: readonly FoundOperation[]): void {
   const missing = wanted.find((name) => !found.some((operation) => isCalled(operation, name)));
-  if (missing !== undefined) throw new TypeError(`${option}: the document has no operation ${JSON.stringify(missing)}.`);
+  if (missing !== undefined)
+    throw new TypeError(`${option}: the document has no operation ${JSON.stringify(missing)}.`);
 }
 
 function isCalled({ operation, operationId }: FoundOperation, wanted: string): boolean {

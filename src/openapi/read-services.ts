@@ -37,8 +37,14 @@ export function servicesOf(
   outputs: SchemaReader,
 ): { services: PlannedService[]; open: string[] } {
   if (taken.length === 0) return { services: [], open: [] };
-  if (typeof options.service === 'object') return { services: [{ service: options.service, plans: taken.map(({ plan }) => plan) }], open: [] };
-  const errors = options.errors ?? readErrors(taken.map(({ node }) => node), outputs);
+  if (typeof options.service === 'object')
+    return { services: [{ service: options.service, plans: taken.map(({ plan }) => plan) }], open: [] };
+  const errors =
+    options.errors ??
+    readErrors(
+      taken.map(({ node }) => node),
+      outputs,
+    );
   const names = new Set([name]);
   const groups = new Map<string, { name: string; members: TakenOperation[] }>([[keyOf(usual), { name, members: [] }]]);
   for (const one of taken) {
@@ -50,61 +56,121 @@ export function servicesOf(
     }
     group.members.push(one);
   }
-  const services = [...groups.values()].flatMap(({ name: group, members }) => (members.length === 0 ? [] : [serviceOf(root, group, imported, members, options, errors)]));
+  const services = [...groups.values()].flatMap(({ name: group, members }) =>
+    members.length === 0 ? [] : [serviceOf(root, group, imported, members, options, errors)],
+  );
   return { services, open: openQuestions(usual, imported, taken, services, options) };
 }
 
-function openQuestions(usual: Servers, imported: ImportedService, taken: readonly TakenOperation[], services: readonly PlannedService[], options: OpenApiOptions): string[] {
-  const keys = [...new Set(taken.flatMap((one) => one.taken))].filter((name) => !Object.hasOwn(options.secretFields ?? {}, name));
+function openQuestions(
+  usual: Servers,
+  imported: ImportedService,
+  taken: readonly TakenOperation[],
+  services: readonly PlannedService[],
+  options: OpenApiOptions,
+): string[] {
+  const keys = [...new Set(taken.flatMap((one) => one.taken))].filter(
+    (name) => !Object.hasOwn(options.secretFields ?? {}, name),
+  );
   const versions = services.flatMap(({ service }) => service.credentials).filter(({ name }) => /version$/i.test(name));
   return [
     ...serverQuestions(usual, taken, services, options),
-    ...(keys.length === 0 ? [] : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
-    ...[...new Set(versions.map(({ name, setting }) => `credentials: ${name} looks like a version and no secret; give it a value, or set ${setting}`))],
+    ...(keys.length === 0
+      ? []
+      : [`keys: the fields ${keys.join(', ')} are taken for the credentials of these names, and are no input`]),
+    ...[
+      ...new Set(
+        versions.map(
+          ({ name, setting }) =>
+            `credentials: ${name} looks like a version and no secret; give it a value, or set ${setting}`,
+        ),
+      ),
+    ],
     ...keyQuestions(imported, services, options),
     ...tokenQuestions(services),
-    ...(taken.some(({ decision }) => decision.rateLimit) ? [] : ['rateLimits: the limits of the service, which no OpenAPI document says']),
-    ...(options.errors ? [] : ["errors: what the service's error codes mean, above all which of them say that keys are wrong or that it is to be slower"]),
+    ...(taken.some(({ decision }) => decision.rateLimit)
+      ? []
+      : ['rateLimits: the limits of the service, which no OpenAPI document says']),
+    ...(options.errors
+      ? []
+      : [
+          "errors: what the service's error codes mean, above all which of them say that keys are wrong or that it is to be slower",
+        ]),
   ];
 }
 
 /** What the document leaves open about the addresses of each service, with the setting that decides it. */
-function serverQuestions(usual: Servers, taken: readonly TakenOperation[], services: readonly PlannedService[], options: OpenApiOptions): string[] {
+function serverQuestions(
+  usual: Servers,
+  taken: readonly TakenOperation[],
+  services: readonly PlannedService[],
+  options: OpenApiOptions,
+): string[] {
   if (options.defaultEnvironment !== undefined) return [];
-  const others = [...new Map(taken.map(({ servers }) => [keyOf(servers), servers])).values()].filter((servers) => keyOf(servers) !== keyOf(usual));
+  const others = [...new Map(taken.map(({ servers }) => [keyOf(servers), servers])).values()].filter(
+    (servers) => keyOf(servers) !== keyOf(usual),
+  );
   return [usual, ...others].flatMap((servers) => {
-    const service = services.map((one) => one.service).find(({ environments }) => keyOf({ environments }) === keyOf(servers));
+    const service = services
+      .map((one) => one.service)
+      .find(({ environments }) => keyOf({ environments }) === keyOf(servers));
     const of = servers === usual || !service ? '' : `of ${service.name}, `;
     const settings = [service?.environmentSetting, service?.baseUrlSetting].filter((setting) => setting !== undefined);
     const by = settings.length === 0 ? '' : ` (${settings.join(', ')})`;
-    const only = servers.only === undefined || options.productionEnvironments ? [] : [`${servers.only} is the only server and counts as production`];
+    const only =
+      servers.only === undefined || options.productionEnvironments
+        ? []
+        : [`${servers.only} is the only server and counts as production`];
     return [...only, ...servers.open].map((what) => `servers: ${of}${what}${by}`);
   });
 }
 
 /** The document names the receiver of the keys, so that a person has to check it. */
-function keyQuestions({ as, origins }: ImportedService, services: readonly PlannedService[], options: OpenApiOptions): string[] {
+function keyQuestions(
+  { as, origins }: ImportedService,
+  services: readonly PlannedService[],
+  options: OpenApiOptions,
+): string[] {
   const rules = services.flatMap(({ service }) => service.credentials);
   const namesOf = (some: readonly CredentialRule[]): string => [...new Set(some.flatMap(settingsOf))].join(', ');
   const [unnamed, named] = [rules.filter((rule) => rule.unnamed), rules.filter((rule) => !rule.unnamed)];
   const isOperators = options.origins !== undefined || options.baseUrl !== undefined;
   return [
-    ...(unnamed.length === 0 ? [] : [`credentials: no key is read until you name the service (--service ${as}, or service in code), then from ${namesOf(unnamed)}; or name a setting for each scheme (--key SCHEME=SETTING, or credentials in code)`]),
-    ...(named.length === 0 || isOperators ? [] : [`credentials: ${namesOf(named)} ->  ${origins.length === 0 ? 'no origin yet' : origins.join(', ')}, which the document names; check that this is the provider, or say which origins may get them (--origin, or origins in code)`]),
+    ...(unnamed.length === 0
+      ? []
+      : [
+          `credentials: no key is read until you name the service (--service ${as}, or service in code), then from ${namesOf(unnamed)}; or name a setting for each scheme (--key SCHEME=SETTING, or credentials in code)`,
+        ]),
+    ...(named.length === 0 || isOperators
+      ? []
+      : [
+          `credentials: ${namesOf(named)} ->  ${origins.length === 0 ? 'no origin yet' : origins.join(', ')}, which the document names; check that this is the provider, or say which origins may get them (--origin, or origins in code)`,
+        ]),
   ];
 }
 
 /** A secret goes there, so that a person has to see it. */
 function tokenQuestions(services: readonly PlannedService[]): string[] {
-  const questions = services.flatMap(({ service }) => service.credentials).flatMap(({ setting, clientCredentials }) => {
-    if (!clientCredentials) return [];
-    const { tokenUrl, clientIdSetting, settings = {} } = clientCredentials;
-    return [`credentials: access tokens come from ${JSON.stringify(tokenUrl)}, to which ${clientIdSetting} and ${setting} are sent; ${settings.tokenUrl} names another token endpoint, and must name one that is not at the service's own origins; ${settings.scope} says what they are to be good for`];
-  });
+  const questions = services
+    .flatMap(({ service }) => service.credentials)
+    .flatMap(({ setting, clientCredentials }) => {
+      if (!clientCredentials) return [];
+      const { tokenUrl, clientIdSetting, settings = {} } = clientCredentials;
+      return [
+        `credentials: access tokens come from ${JSON.stringify(tokenUrl)}, to which ${clientIdSetting} and ${setting} are sent; ${settings.tokenUrl} names another token endpoint, and must name one that is not at the service's own origins; ${settings.scope} says what they are to be good for`,
+      ];
+    });
   return [...new Set(questions)];
 }
 
-function serviceOf(root: DocumentNode, name: string, imported: ImportedService, members: readonly TakenOperation[], options: OpenApiOptions, errors: ServiceDefinition['errors']): PlannedService {
+function serviceOf(
+  root: DocumentNode,
+  name: string,
+  imported: ImportedService,
+  members: readonly TakenOperation[],
+  options: OpenApiOptions,
+  errors: ServiceDefinition['errors'],
+): PlannedService {
   const [{ servers }] = members as [TakenOperation];
   const credentials: CredentialRule[] = [];
   for (const { rules } of members) {
@@ -114,10 +180,20 @@ function serviceOf(root: DocumentNode, name: string, imported: ImportedService, 
   // Only the service that the operator named has settings for its address; a name made of a server's has none.
   const isNamed = imported.baseUrlSetting !== undefined && name === imported.as;
   const { defaultEnvironment: wished } = options;
-  const byDefault = wished !== undefined && (Object.hasOwn(servers.environments, wished) || keysOf(servers).length > 1) ? wished : servers.defaultEnvironment;
+  const byDefault =
+    wished !== undefined && (Object.hasOwn(servers.environments, wished) || keysOf(servers).length > 1)
+      ? wished
+      : servers.defaultEnvironment;
   // Where one has to be chosen, there has to be a setting for it, also for operations with servers of their own.
-  const mayChoose = keysOf(servers).length > 0 && (isNamed ? keysOf(servers).length > 1 || byDefault === undefined : imported.baseUrlSetting !== undefined && byDefault === undefined);
-  const headers = [...members.flatMap((member) => Object.entries(member.headers)), ...Object.entries(options.headers ?? {})];
+  const mayChoose =
+    keysOf(servers).length > 0 &&
+    (isNamed
+      ? keysOf(servers).length > 1 || byDefault === undefined
+      : imported.baseUrlSetting !== undefined && byDefault === undefined);
+  const headers = [
+    ...members.flatMap((member) => Object.entries(member.headers)),
+    ...Object.entries(options.headers ?? {}),
+  ];
   const service = defineService({
     name,
     // The document's own title could be another provider's, and messages say who takes keys.
@@ -130,11 +206,16 @@ function serviceOf(root: DocumentNode, name: string, imported: ImportedService, 
     ...(isNamed && { baseUrlSetting: baseUrlSettingOf(name) }),
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), value])),
     credentials,
-    rateLimits: members.flatMap(({ plan, decision }): RateLimit[] => (decision.rateLimit ? [{ operation: plan.operation, ...decision.rateLimit }] : [])),
+    rateLimits: members.flatMap(({ plan, decision }): RateLimit[] =>
+      decision.rateLimit ? [{ operation: plan.operation, ...decision.rateLimit }] : [],
+    ),
     errors,
     imported,
   });
-  return { service, plans: members.map(({ plan, rules }) => (isSame(rules, credentials) ? plan : { ...plan, credentials: rules })) };
+  return {
+    service,
+    plans: members.map(({ plan, rules }) => (isSame(rules, credentials) ? plan : { ...plan, credentials: rules })),
+  };
 }
 
 /** The setting with the base URL of an imported service that the operator named. */
@@ -154,7 +235,10 @@ function webAddress(text: string | undefined): string | undefined {
 
 /** Whether a task signs in as all of its service do, in whatever order. */
 function isSame(rules: readonly CredentialRule[], credentials: readonly CredentialRule[]): boolean {
-  return rules.length === credentials.length && rules.every((rule) => credentials.some((other) => JSON.stringify(other) === JSON.stringify(rule)));
+  return (
+    rules.length === credentials.length &&
+    rules.every((rule) => credentials.some((other) => JSON.stringify(other) === JSON.stringify(rule)))
+  );
 }
 
 function keysOf({ environments }: Servers): string[] {

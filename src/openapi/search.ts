@@ -29,9 +29,23 @@ export class TaskSearch<T extends Searchable> {
       fields: ['name', 'summary', 'path', 'tags', 'description'],
       tokenize: wordsIn,
       processTerm: (term) => term.toLowerCase(),
-      searchOptions: { boost: { name: 4, summary: 3, path: 2, tags: 2 }, prefix: (term) => term.length > 1, fuzzy: (term) => (term.length > 3 ? 0.25 : false), maxFuzzy: 2 },
+      searchOptions: {
+        boost: { name: 4, summary: 3, path: 2, tags: 2 },
+        prefix: (term) => term.length > 1,
+        fuzzy: (term) => (term.length > 3 ? 0.25 : false),
+        maxFuzzy: 2,
+      },
     });
-    this.#index.addAll(entries.map(({ name, summary, path, tags, description }, id) => ({ id, name, summary, path, tags: tags.join(' '), description: description.slice(0, MAX_DESCRIPTION) })));
+    this.#index.addAll(
+      entries.map(({ name, summary, path, tags, description }, id) => ({
+        id,
+        name,
+        summary,
+        path,
+        tags: tags.join(' '),
+        description: description.slice(0, MAX_DESCRIPTION),
+      })),
+    );
   }
 
   /** All entries, in their order, for an empty query. */
@@ -49,7 +63,10 @@ export class TaskSearch<T extends Searchable> {
 /** Two letters in the wrong order count as two mistakes, one too many in a short word; they are the commonest typo. */
 function orSwapped(word: string): QueryCombination {
   const isWord = word.length > 3 && word.length <= LONGEST_WORD;
-  const swapped = Array.from({ length: isWord ? word.length - 1 : 0 }, (_, at) => word.slice(0, at) + (word[at + 1] ?? '') + (word[at] ?? '') + word.slice(at + 2));
+  const swapped = Array.from(
+    { length: isWord ? word.length - 1 : 0 },
+    (_, at) => word.slice(0, at) + (word[at + 1] ?? '') + (word[at] ?? '') + word.slice(at + 2),
+  );
   const others = swapped.filter((other) => other !== word);
   return { combineWith: 'OR', queries: [word, { combineWith: 'OR', fuzzy: false, prefix: false, queries: others }] };
 }
@@ -57,7 +74,12 @@ function orSwapped(word: string): QueryCombination {
 /** `plaid.userItemsRemove` is found as a whole and by each of its words. */
 function wordsIn(text: string): string[] {
   return text.split(/[^\p{L}\p{N}_.-]+/u).flatMap((word) => {
-    const parts = word.replace(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^\p{L}\p{N}]+/u).filter(Boolean);
-    return parts.length > 1 ? [word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''), ...parts] : parts;
+    const parts = word
+      .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+      .split(/[^\p{L}\p{N}]+/u)
+      .filter(Boolean);
+    return parts.length > 1
+      ? [word.replace(/^[^\p{L}\p{N}]+|(?<![^\p{L}\p{N}])[^\p{L}\p{N}]+$/gu, ''), ...parts]
+      : parts;
   });
 }

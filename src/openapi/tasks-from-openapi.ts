@@ -33,6 +33,15 @@ export function tasksFromOpenApi(document: unknown, options: OpenApiOptions = {}
   return { tasks, services: services.map(({ service }) => service), report };
 }
 
-function taskOf(service: ServiceDefinition, plan: TaskPlan, schemas: { input: ZodShapes; output: ZodShapes }): HttpTask {
-  return defineHttpTask({ ...plan, service, input: schemas.input.of(plan.input), output: schemas.output.of(plan.output) });
+function taskOf(
+  service: ServiceDefinition,
+  plan: TaskPlan,
+  schemas: { input: ZodShapes; output: ZodShapes },
+): HttpTask {
+  return defineHttpTask({
+    ...plan,
+    service,
+    input: schemas.input.of(plan.input),
+    output: schemas.output.of(plan.output),
+  });
 }

@@ -38,7 +38,8 @@ export interface Version {
 export async function serviceOf(client: Client, taskQueue: string): Promise<Service> {
   const { pollers, current, ramping } = await describe(client, taskQueue, 'workflow');
   if (pollers.length === 0) return { kind: 'noWorker' };
-  const takes = ({ version }: Poller): boolean => isSame(version, current) || (ramping !== undefined && isSame(version, ramping));
+  const takes = ({ version }: Poller): boolean =>
+    isSame(version, current) || (ramping !== undefined && isSame(version, ramping));
   if (pollers.some(takes)) return { kind: 'served' };
   return { kind: 'notCurrent', versions: pollers.flatMap(({ version }) => version ?? []), ...(current && { current }) };
 }
@@ -79,6 +80,10 @@ async function describe(client: Client, taskQueue: string, type: keyof typeof QU
   };
 }
 
-function versionOf(given: { deploymentName?: string | null; buildId?: string | null } | null | undefined): Version | undefined {
-  return given?.deploymentName && given.buildId ? { deploymentName: given.deploymentName, buildId: given.buildId } : undefined;
+function versionOf(
+  given: { deploymentName?: string | null; buildId?: string | null } | null | undefined,
+): Version | undefined {
+  return given?.deploymentName && given.buildId
+    ? { deploymentName: given.deploymentName, buildId: given.buildId }
+    : undefined;
 }

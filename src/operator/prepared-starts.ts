@@ -26,13 +26,21 @@ const EXAMPLE_TASK = 'plaid.userItemsGet';
  *
  * @param user Whom the examples name; nobody when left out.
  */
-export async function prepareStarts(client: Client, at: { uiUrl: string; taskQueue: string }, user?: ExampleUser): Promise<PreparedStarts> {
+export async function prepareStarts(
+  client: Client,
+  at: { uiUrl: string; taskQueue: string },
+  user?: ExampleUser,
+): Promise<PreparedStarts> {
   const { taskQueue } = at;
   const place = { ...at, namespace: client.options.namespace };
   const inputs = exampleInputs(user);
   const templates = await makeStartTemplates(client, { taskQueue, inputs });
   return {
-    workflows: templates.map((template) => ({ workflowType: template.workflowType, url: startLink(place, template), input: template.input })),
+    workflows: templates.map((template) => ({
+      workflowType: template.workflowType,
+      url: startLink(place, template),
+      input: template.input,
+    })),
     task: { activityType: EXAMPLE_TASK, url: taskLink(place, EXAMPLE_TASK), input: inputs.runHttpTask.input },
   };
 }

@@ -26,7 +26,12 @@ export async function ensureSearchAttributes(operator: Operator, namespace: stri
     const found = missing.length > 0 ? await typesOf(operator, namespace) : before;
     return judge(found, namespace, refusal);
   } catch (error) {
-    return { usable: [], problems: [`The search attributes of the namespace ${namespace} cannot be looked up (${reasonOf(error)}). ${WITHOUT}`] };
+    return {
+      usable: [],
+      problems: [
+        `The search attributes of the namespace ${namespace} cannot be looked up (${reasonOf(error)}). ${WITHOUT}`,
+      ],
+    };
   }
 }
 
@@ -42,7 +47,10 @@ async function typesOf(operator: Operator, namespace: string): Promise<Record<st
 /** Answers why the server does not create them; another worker that was faster shows in what is there afterwards. */
 async function create(operator: Operator, namespace: string, names: readonly string[]): Promise<string | undefined> {
   try {
-    await operator.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(names.map((name) => [name, KEYWORD])) });
+    await operator.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(names.map((name) => [name, KEYWORD])),
+    });
     return undefined;
   } catch (error) {
     return reasonOf(error);
@@ -70,7 +78,11 @@ function judge(found: Record<string, number>, namespace: string, refusal: string
 }
 
 function creatingCommand(namespace: string, names: readonly string[]): string {
-  return ['temporal operator search-attribute create', `--namespace ${namespace}`, ...names.map((name) => `--name ${name} --type Keyword`)].join(' ');
+  return [
+    'temporal operator search-attribute create',
+    `--namespace ${namespace}`,
+    ...names.map((name) => `--name ${name} --type Keyword`),
+  ].join(' ');
 }
 
 function reasonOf(error: unknown): string {

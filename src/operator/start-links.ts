@@ -13,7 +13,10 @@ export interface UiPlace {
  * person. The link never names a workflow id: the page would then copy whatever ran last under it, which may be somebody
  * else's input.
  */
-export function startLink(place: UiPlace, { workflowType, runId }: Pick<StartTemplate, 'workflowType' | 'runId'>): string {
+export function startLink(
+  place: UiPlace,
+  { workflowType, runId }: Pick<StartTemplate, 'workflowType' | 'runId'>,
+): string {
   return pageOf(place, 'workflows/start-workflow', { taskQueue: place.taskQueue, workflowType, runId });
 }
 

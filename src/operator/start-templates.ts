@@ -27,11 +27,16 @@ const WHY = 'An example input for the Start Workflow page. It was never to run.'
  *
  * The input goes through the client's converter like that of any run, and so is encrypted where others are.
  */
-export async function makeStartTemplates(client: Client, { taskQueue, inputs }: { taskQueue: string; inputs: ExampleInputs }): Promise<StartTemplate[]> {
+export async function makeStartTemplates(
+  client: Client,
+  { taskQueue, inputs }: { taskQueue: string; inputs: ExampleInputs },
+): Promise<StartTemplate[]> {
   return Promise.all(
     WORKFLOW_TYPES.map(async (workflowType) => {
       const input = inputs[workflowType];
-      const runId = (await freshTemplate(client, workflowType, input)) ?? (await makeTemplate(client, { workflowType, taskQueue, input }));
+      const runId =
+        (await freshTemplate(client, workflowType, input)) ??
+        (await makeTemplate(client, { workflowType, taskQueue, input }));
       return { workflowType, runId, input };
     }),
   );
@@ -46,7 +51,8 @@ async function freshTemplate(client: Client, workflowType: WorkflowType, input: 
   const workflowId = templateId(workflowType);
   try {
     const { runId, status, type, startTime } = await client.workflow.getHandle(workflowId).describe();
-    if (status.name !== 'TERMINATED' || type !== workflowType || startTime.getTime() < Date.now() - FRESH_MS) return undefined;
+    if (status.name !== 'TERMINATED' || type !== workflowType || startTime.getTime() < Date.now() - FRESH_MS)
+      return undefined;
     return isDeepStrictEqual(await readStartInput(client, { workflowId, runId }), input) ? runId : undefined;
   } catch {
     // There is none, or one under a key that this client does not have: it is made anew.
@@ -54,7 +60,10 @@ async function freshTemplate(client: Client, workflowType: WorkflowType, input: 
   }
 }
 
-async function makeTemplate(client: Client, template: { workflowType: WorkflowType; taskQueue: string; input: object }): Promise<string> {
+async function makeTemplate(
+  client: Client,
+  template: { workflowType: WorkflowType; taskQueue: string; input: object },
+): Promise<string> {
   const { workflowType, taskQueue, input } = template;
   const { workflowId, firstExecutionRunId } = await client.workflow.start(workflowType, {
     workflowId: templateId(workflowType),

@@ -4,7 +4,15 @@ export type Flow = (typeof FLOWS)[number];
 
 /** Every call that a flow makes, by the provider's own name, in the order of the flow. */
 export const CALLS = {
-  offboardUser: ['userItemsGet', 'userItemsRemove', 'userProductsTerminate', 'userRemove', 'customDataDelete', 'gdprRequestCreate', 'gdprRequestGet'],
+  offboardUser: [
+    'userItemsGet',
+    'userItemsRemove',
+    'userProductsTerminate',
+    'userRemove',
+    'customDataDelete',
+    'gdprRequestCreate',
+    'gdprRequestGet',
+  ],
   sweep: ['userItemsGet', 'userItemsRemove', 'userProductsTerminate', 'userRemove', 'customDataBulkDelete'],
 } as const satisfies Record<Flow, readonly string[]>;
 export type Call = (typeof CALLS)[Flow][number];

@@ -80,19 +80,25 @@ function endOf(cell: Cell, nature: Nature, strokes: number): End {
     case 'good':
       return passes();
     case 'later':
-      return endless ? { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes } : passes();
+      return endless
+        ? { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes }
+        : passes();
     case 'muchLater':
       if (isSideBySide(cell) && !endless) return eitherOfTwo();
       // It is known at once that this is after the deadline, so that calls with another key still go out.
       return { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes: 1 };
     case 'stale':
       // A sweep whose time is over sooner knows only that Plaid said yes.
-      return endless ? { outcomes: flow === 'sweep' ? ['unknown', ...GOOD] : ['unknown'], done: true, then: givingUp, strokes } : passes();
+      return endless
+        ? { outcomes: flow === 'sweep' ? ['unknown', ...GOOD] : ['unknown'], done: true, then: givingUp, strokes }
+        : passes();
     case 'refused':
       return refusedEnd(cell, strokes);
     case 'keysRefused':
       if (flow === 'offboardUser') return refusedEnd(cell, strokes);
-      return endless ? { outcomes: ['skipped', 'failed', 'unknown'], done: false, then: 'perhapsOver', strokes } : passes();
+      return endless
+        ? { outcomes: ['skipped', 'failed', 'unknown'], done: false, then: 'perhapsOver', strokes }
+        : passes();
     case 'lostDone':
     case 'unreadableDone':
     case 'lostUndone':
@@ -120,7 +126,8 @@ function refusedEnd(cell: Cell, strokes: number): End {
   const endless = !Number.isFinite(strokes);
   if (isSideBySide(cell) && !endless) return eitherOfTwo();
   // Nothing was done, so that the next round of a sweep may well try the removal again.
-  if (flow === 'sweep' && call === 'userItemsRemove' && !endless) return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes };
+  if (flow === 'sweep' && call === 'userItemsRemove' && !endless)
+    return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes };
   return { outcomes: NOT_DONE, done: false, then: 'on', strokes: 1 };
 }
 
@@ -144,9 +151,13 @@ function lostForEver({ call }: Cell, nature: Nature, strokes: number, givingUp: 
       if (Number.isFinite(strokes)) return { outcomes: GOOD, done: true, then: 'on', strokes };
       return { outcomes: ['accepted', 'unknown'], done: true, then: 'perhapsOver', strokes };
     case 'userItemsRemove':
-      return done ? { outcomes: GOOD, done: true, then: 'on', strokes } : { outcomes: ['unknown'], done: false, then: 'perhapsOver', strokes };
+      return done
+        ? { outcomes: GOOD, done: true, then: 'on', strokes }
+        : { outcomes: ['unknown'], done: false, then: 'perhapsOver', strokes };
     case 'userRemove':
-      return done ? { outcomes: GOOD, done: true, then: 'on', strokes } : { outcomes: ['unknown'], done: false, then: givingUp, strokes };
+      return done
+        ? { outcomes: GOOD, done: true, then: 'on', strokes }
+        : { outcomes: ['unknown'], done: false, then: givingUp, strokes };
     case 'userProductsTerminate':
     case 'customDataDelete':
     case 'gdprRequestCreate':
@@ -164,7 +175,9 @@ function overOutcomes({ flow }: Cell): readonly string[] {
 function withoutOrphans(steps: readonly ExpectedStep[]): ExpectedStep[] {
   const products = steps.find(({ step }) => step === PRODUCTS);
   const open = products?.outcomes.every((outcome) => outcome === 'failed' || outcome === 'unknown') ?? false;
-  return steps.map((step) => (step.step === USER && open ? { ...step, outcomes: [...step.outcomes, 'skipped'], done: false } : step));
+  return steps.map((step) =>
+    step.step === USER && open ? { ...step, outcomes: [...step.outcomes, 'skipped'], done: false } : step,
+  );
 }
 
 function statusesOf({ flow }: Cell, steps: readonly ExpectedStep[]): string[] {
@@ -202,14 +215,17 @@ function whenGoneBefore(cell: Cell, apps: readonly string[]): Expectation {
 function whenForeign(cell: Cell, apps: readonly string[]): Expectation {
   const steps = stepsOf(cell, apps).map((step): ExpectedStep => {
     // Two entries: what is the user's own is removed, what is not is not found.
-    return step === ITEMS ? { step, outcomes: ['removed', 'notFound'], done: true } : { step, outcomes: GOOD, done: true };
+    return step === ITEMS
+      ? { step, outcomes: ['removed', 'notFound'], done: true }
+      : { step, outcomes: GOOD, done: true };
   });
   return { ...stoppedBehind(cell, steps, ITEMS), statuses: ['partial'] };
 }
 
 /** Not found is not success, so that a run that is to stop stops there. */
 function stoppedBehind(cell: Cell, steps: readonly ExpectedStep[], at?: string): Expectation {
-  const bad = (step: ExpectedStep): boolean => step.step === at || step.outcomes.every((outcome) => outcome === 'notFound');
+  const bad = (step: ExpectedStep): boolean =>
+    step.step === at || step.outcomes.every((outcome) => outcome === 'notFound');
   const first = steps.findIndex(bad);
   const stops = cell.policy === 'stop' && first !== -1;
   const all = steps.map((step, index): ExpectedStep => (stops && index > first ? behindTheStop(step) : step));

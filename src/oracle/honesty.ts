@@ -6,7 +6,15 @@ import { hasEffect } from './expect';
 const REST = 'offboarding';
 
 /** Skips that somebody chose or that leave nothing to do: they need no line in the compensation log. */
-const NEEDS_NO_LINE: readonly string[] = ['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'excluded', 'needsUserId'];
+const NEEDS_NO_LINE: readonly string[] = [
+  'noItems',
+  'noPlaidId',
+  'noBatchId',
+  'batchMode',
+  'dryRun',
+  'excluded',
+  'needsUserId',
+];
 
 /** Effects that cannot be had back, and the calls that show whether they came to pass. */
 const IRREVERSIBLE: readonly string[] = ['userItemsRemove', 'userRemove'];
@@ -32,8 +40,15 @@ export interface Findings {
  */
 export function findingsOf(observed: Observed, steps: readonly string[], apps: readonly string[]): Findings {
   const { report, truth, problem } = observed;
-  const findings: Findings = { lost: [], wronglyDeleted: [], unrecorded: unrecorded(observed), compensations: [], untrue: [] };
-  if (truth.irreversibleRepeats > 0) findings.wronglyDeleted.push(`${truth.irreversibleRepeats} irreversible effects carried out twice`);
+  const findings: Findings = {
+    lost: [],
+    wronglyDeleted: [],
+    unrecorded: unrecorded(observed),
+    compensations: [],
+    untrue: [],
+  };
+  if (truth.irreversibleRepeats > 0)
+    findings.wronglyDeleted.push(`${truth.irreversibleRepeats} irreversible effects carried out twice`);
   for (const other of truth.othersTouched) findings.wronglyDeleted.push(`${other} was touched`);
   findings.wronglyDeleted.push(...blindRepetitions(truth.calls));
   if (!report) {
@@ -46,10 +61,12 @@ export function findingsOf(observed: Observed, steps: readonly string[], apps: r
     for (const word of words) findings.untrue.push(...untruths(word, step, truth));
   }
   for (const { step } of report.steps) {
-    const known = step === REST || step === 'batch' || steps.includes(step) || apps.some((app) => step === `${BATCH}${app}`);
+    const known =
+      step === REST || step === 'batch' || steps.includes(step) || apps.some((app) => step === `${BATCH}${app}`);
     if (!known) findings.untrue.push(`${step} was not asked for`);
   }
-  if (report.compensations) findings.compensations.push(...compensationFaults(report.status, report.steps, report.compensations, truth));
+  if (report.compensations)
+    findings.compensations.push(...compensationFaults(report.status, report.steps, report.compensations, truth));
   return findings;
 }
 
@@ -80,16 +97,22 @@ function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth)
     case 'removed':
     case 'accepted':
     case 'alreadyGone':
-      return isDone(step, truth) || (step === ITEMS && truth.itemsRemoved.length > 0) ? [] : [`${said}, and it is still there`];
+      return isDone(step, truth) || (step === ITEMS && truth.itemsRemoved.length > 0)
+        ? []
+        : [`${said}, and it is still there`];
     case 'notFound':
       // Items that are not found say nothing of those that were; and Batch takes a request about somebody it does not know.
-      return carriedOut > 0 && step !== ITEMS && !step.startsWith(BATCH) ? [`${said}, and ${carriedOut} calls for it were carried out`] : [];
+      return carriedOut > 0 && step !== ITEMS && !step.startsWith(BATCH)
+        ? [`${said}, and ${carriedOut} calls for it were carried out`]
+        : [];
     case 'failed':
     case 'skipped':
     case 'held':
       return carriedOut > 0 ? [`${said}, and ${carriedOut} calls for it were carried out`] : [];
     case 'unknown':
-      return truth.refusals > 0 || truth.calls.some(({ fault, status }) => fault !== undefined || status === null) ? [] : [`${said}, and every call was answered`];
+      return truth.refusals > 0 || truth.calls.some(({ fault, status }) => fault !== undefined || status === null)
+        ? []
+        : [`${said}, and every call was answered`];
     default:
       return [`${said}, which is no outcome`];
   }
@@ -98,7 +121,9 @@ function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth)
 /** The calls that may have changed something for a step. */
 function effectsOf(step: string, truth: Truth): Truth['calls'] {
   const app = step.startsWith(BATCH) ? step.slice(BATCH.length) : undefined;
-  return truth.calls.filter((call) => callsOfStep(step).includes(call.endpoint) && hasEffect(call.endpoint) && call.app === app);
+  return truth.calls.filter(
+    (call) => callsOfStep(step).includes(call.endpoint) && hasEffect(call.endpoint) && call.app === app,
+  );
 }
 
 /** What cannot be undone, sent again after an answer that nobody could understand, without a look in between. */
@@ -116,10 +141,18 @@ function blindRepetitions(calls: Truth['calls']): string[] {
   return blind;
 }
 
-function compensationFaults(status: string, steps: readonly ReportedStep[], log: readonly { step: string; outcome: string }[], truth: Truth): string[] {
-  if (status === 'completed') return log.length === 0 ? [] : [`a completed run has ${log.length} lines of compensation`];
+function compensationFaults(
+  status: string,
+  steps: readonly ReportedStep[],
+  log: readonly { step: string; outcome: string }[],
+  truth: Truth,
+): string[] {
+  if (status === 'completed')
+    return log.length === 0 ? [] : [`a completed run has ${log.length} lines of compensation`];
   const due = steps.filter(({ outcome, reason }) => outcome !== 'skipped' || !NEEDS_NO_LINE.includes(reason ?? ''));
-  const missing = due.filter(({ step, outcome }) => !log.some((line) => line.step === step && line.outcome === outcome));
+  const missing = due.filter(
+    ({ step, outcome }) => !log.some((line) => line.step === step && line.outcome === outcome),
+  );
   const lies = log.flatMap((line) => untruths(line, line.step, truth));
   return [
     ...missing.map(({ step, outcome }) => `the compensation log has no line for ${step} ${outcome}`),
@@ -130,22 +163,33 @@ function compensationFaults(status: string, steps: readonly ReportedStep[], log:
 
 /** Every call that may have changed something has an intent and an outcome in the ledger. */
 function unrecorded({ truth, receipts }: Observed): string[] {
-  const findings = receipts.filter(isIntent).filter((intent) => !receipts.some((receipt) => answers(receipt, intent)))
+  const findings = receipts
+    .filter(isIntent)
+    .filter((intent) => !receipts.some((receipt) => answers(receipt, intent)))
     .map(({ step, attempt }) => `attempt ${attempt} of ${step} has an intent and no outcome`);
   const effects = truth.calls.filter(({ endpoint }) => hasEffect(endpoint));
   for (const [key, sent] of Object.entries(groupBy(effects, ({ endpoint, app = '' }) => `${endpoint} ${app}`.trim()))) {
     const [endpoint = '', app] = key.split(' ');
-    const own = receipts.filter(({ task, keySlot }) => task.endsWith(`.${endpoint}`) && (app === undefined || keySlot === app));
+    const own = receipts.filter(
+      ({ task, keySlot }) => task.endsWith(`.${endpoint}`) && (app === undefined || keySlot === app),
+    );
     const intents = own.filter(isIntent).length;
     // A sweep writes the intents of many users at once, beside the receipts; its receipt is the last word on the step.
     const ofSweep = receipts.every(({ activityId }) => activityId === '');
-    if (ofSweep ? !isSpokenOf(endpoint, app, receipts) : intents < sent.length) findings.push(`${sent.length} calls of ${key} were sent, and the ledger has ${ofSweep ? 'no receipt' : `${intents} intents`}`);
+    if (ofSweep ? !isSpokenOf(endpoint, app, receipts) : intents < sent.length)
+      findings.push(
+        `${sent.length} calls of ${key} were sent, and the ledger has ${ofSweep ? 'no receipt' : `${intents} intents`}`,
+      );
   }
   return findings;
 }
 
 function isSpokenOf(endpoint: string, app: string | undefined, receipts: readonly Recorded[]): boolean {
-  return receipts.some(({ step, phase }) => phase === 'settled' && (step === REST || (step.startsWith(BATCH) ? step === `${BATCH}${app}` : callsOfStep(step).includes(endpoint))));
+  return receipts.some(
+    ({ step, phase }) =>
+      phase === 'settled' &&
+      (step === REST || (step.startsWith(BATCH) ? step === `${BATCH}${app}` : callsOfStep(step).includes(endpoint))),
+  );
 }
 
 function isIntent({ phase }: Recorded): boolean {

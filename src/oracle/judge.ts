@@ -22,16 +22,24 @@ export interface Judgement {
 export function judgeCell(cell: Cell, observed: Observed, apps: readonly string[]): Judgement {
   const { steps, statuses } = expectedOf(cell, apps);
   const findings = findingsOf(observed, stepsOf(cell, apps), apps);
-  const surprises = observed.report ? [...statusSurprise(observed.report.status, statuses), ...steps.flatMap((step) => surpriseOf(step, observed))] : [];
+  const surprises = observed.report
+    ? [...statusSurprise(observed.report.status, statuses), ...steps.flatMap((step) => surpriseOf(step, observed))]
+    : [];
   for (const { step, done } of steps) {
-    if (done === false && isDone(step, observed.truth)) findings.wronglyDeleted.push(`${step} was done and should not have been`);
+    if (done === false && isDone(step, observed.truth))
+      findings.wronglyDeleted.push(`${step} was done and should not have been`);
   }
   const expected = `${statuses.join(' or ')}: ${steps.map(inWords).join('; ')}`;
   return judgement(expected, observed, findings, surprises);
 }
 
 /** Judges a user who met faults for whose sum nobody can say the end: only what must always hold. */
-export function judgeAlways(steps: readonly string[], observed: Observed, apps: readonly string[], statuses: readonly string[]): Judgement {
+export function judgeAlways(
+  steps: readonly string[],
+  observed: Observed,
+  apps: readonly string[],
+  statuses: readonly string[],
+): Judgement {
   const findings = findingsOf(observed, steps, apps);
   const surprises = observed.report ? statusSurprise(observed.report.status, statuses) : [];
   return judgement(`${statuses.join(' or ')}, and a true report`, observed, findings, surprises);
@@ -49,7 +57,9 @@ function statusSurprise(status: string, statuses: readonly string[]): string[] {
 
 function surpriseOf({ step, outcomes, done }: ExpectedStep, { report, truth }: Observed): string[] {
   const words = wordsOn(step, report?.steps ?? []);
-  const wrong = words.filter(({ outcome }) => !outcomes.includes(outcome)).map(({ outcome, reason }) => `${step} is ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
+  const wrong = words
+    .filter(({ outcome }) => !outcomes.includes(outcome))
+    .map(({ outcome, reason }) => `${step} is ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
   return done === true && !isDone(step, truth) ? [...wrong, `${step} was not done`] : wrong;
 }
 

@@ -18,7 +18,15 @@ export function answerView(answer: TestAnswer): HTMLElement {
     failure && failureView(failure),
     note !== undefined && element('p', { class: 'hint', text: note }),
     body !== undefined && bodyView(body),
-    headers && details('Headers', table('Headers of the answer', ['Header', 'Value'], Object.entries(headers).map(([name, value]) => [element('code', { text: name }), value]))),
+    headers &&
+      details(
+        'Headers',
+        table(
+          'Headers of the answer',
+          ['Header', 'Value'],
+          Object.entries(headers).map(([name, value]) => [element('code', { text: name }), value]),
+        ),
+      ),
   );
 }
 
@@ -26,7 +34,11 @@ export function answerView(answer: TestAnswer): HTMLElement {
 export function durableView(call: DurableCall): HTMLElement {
   const { status, workflowId, url, attempt, lastFailure, nextTryAt, result, failure } = call;
   const running = status === 'RUNNING';
-  const text = running ? 'Running' : result ? `${result.status}, completed` : status.charAt(0) + status.slice(1).toLowerCase().replaceAll('_', ' ');
+  const text = running
+    ? 'Running'
+    : result
+      ? `${result.status}, completed`
+      : status.charAt(0) + status.slice(1).toLowerCase().replaceAll('_', ' ');
   return element(
     'div',
     {},
@@ -50,7 +62,13 @@ function statusLine(ok: boolean | undefined, text: string): HTMLElement {
 }
 
 function failureView({ type, message, code }: WireFailure): HTMLElement {
-  return element('p', { class: 'warning' }, element('b', { text: type }), code === undefined ? '' : ` ${code}`, `: ${message}`);
+  return element(
+    'p',
+    { class: 'warning' },
+    element('b', { text: type }),
+    code === undefined ? '' : ` ${code}`,
+    `: ${message}`,
+  );
 }
 
 function bodyView(body: unknown): HTMLElement {
@@ -60,5 +78,12 @@ function bodyView(body: unknown): HTMLElement {
 
 function facts(rows: readonly (readonly [string, Child | number])[]): HTMLElement {
   const shown = rows.filter(([, value]) => value !== undefined);
-  return element('dl', { class: 'facts' }, ...shown.flatMap(([name, value]) => [element('dt', { text: name }), element('dd', {}, typeof value === 'number' ? String(value) : value)]));
+  return element(
+    'dl',
+    { class: 'facts' },
+    ...shown.flatMap(([name, value]) => [
+      element('dt', { text: name }),
+      element('dd', {}, typeof value === 'number' ? String(value) : value),
+    ]),
+  );
 }

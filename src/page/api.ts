@@ -32,11 +32,20 @@ export async function ask<T>(method: Method, path: string, body?: unknown, signa
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Refused(0, { type: 'Unreachable', message: `The gateway${isOwn(gateway) ? '' : ` at ${gateway}`} cannot be reached.` });
+    throw new Refused(0, {
+      type: 'Unreachable',
+      message: `The gateway${isOwn(gateway) ? '' : ` at ${gateway}`} cannot be reached.`,
+    });
   }
   const answer = (await response.json().catch(() => undefined)) as unknown;
   if (response.ok) return answer as T;
-  throw new Refused(response.status, (answer as WireError | undefined)?.error ?? { type: 'Failed', message: `The gateway responded with ${response.status}.` });
+  throw new Refused(
+    response.status,
+    (answer as WireError | undefined)?.error ?? {
+      type: 'Failed',
+      message: `The gateway responded with ${response.status}.`,
+    },
+  );
 }
 
 /** What to tell the person. */

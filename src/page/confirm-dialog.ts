@@ -30,16 +30,42 @@ type Typed = Confirmation & { gateway?: string };
  * Shows what will happen and asks. What cannot be undone needs its name typed, production needs its own, another gateway its
  * address. Returns what was typed; nothing when the person cancels.
  */
-export function askFor({ title, description, shown, afterwards, name, environment, gateway }: Question, how: string): Promise<Typed | undefined> {
+export function askFor(
+  { title, description, shown, afterwards, name, environment, gateway }: Question,
+  how: string,
+): Promise<Typed | undefined> {
   const words: { asked: string; key: keyof Typed; label: string }[] = [
-    ...(name === undefined ? [] : [{ asked: name, key: 'task' as const, label: `This cannot be undone. Type ${name} to continue` }]),
-    ...(environment === undefined ? [] : [{ asked: environment, key: 'environment' as const, label: `This goes to real people's data. Type ${environment} to continue` }]),
-    ...(gateway === undefined ? [] : [{ asked: gateway, key: 'gateway' as const, label: `This page did not come from there. Type ${gateway} to continue` }]),
+    ...(name === undefined
+      ? []
+      : [{ asked: name, key: 'task' as const, label: `This cannot be undone. Type ${name} to continue` }]),
+    ...(environment === undefined
+      ? []
+      : [
+          {
+            asked: environment,
+            key: 'environment' as const,
+            label: `This goes to real people's data. Type ${environment} to continue`,
+          },
+        ]),
+    ...(gateway === undefined
+      ? []
+      : [
+          {
+            asked: gateway,
+            key: 'gateway' as const,
+            label: `This page did not come from there. Type ${gateway} to continue`,
+          },
+        ]),
   ];
   const fields = words.map(({ asked, key, label }) => {
     const id = freshId('confirm');
     const input = element('input', { attributes: { id, type: 'text', autocomplete: 'off', spellcheck: 'false' } });
-    return { asked, key, input, row: element('div', { class: 'field' }, element('label', { text: label, attributes: { for: id } }), input) };
+    return {
+      asked,
+      key,
+      input,
+      row: element('div', { class: 'field' }, element('label', { text: label, attributes: { for: id } }), input),
+    };
   });
   return new Promise((resolve) => {
     const send = element('button', { text: how, class: 'danger', attributes: { type: 'submit' } });
@@ -48,14 +74,25 @@ export function askFor({ title, description, shown, afterwards, name, environmen
       send.disabled = !isTyped();
     };
     for (const { input } of fields) input.addEventListener('input', update);
-    const form = element('form', { attributes: { method: 'dialog' } }, ...fields.map(({ row }) => row), element('div', { class: 'bar end' }, button('Cancel', () => dialog.close()), send));
+    const form = element(
+      'form',
+      { attributes: { method: 'dialog' } },
+      ...fields.map(({ row }) => row),
+      element(
+        'div',
+        { class: 'bar end' },
+        button('Cancel', () => dialog.close()),
+        send,
+      ),
+    );
     const titleId = freshId('title');
     const dialog = element(
       'dialog',
       { attributes: { 'aria-labelledby': titleId } },
       element('h2', { text: title, attributes: { id: titleId } }),
       element('p', { text: description }),
-      !isOwn(currentGateway()) && element('p', { class: 'warning', text: `Goes through the gateway at ${currentGateway()}.` }),
+      !isOwn(currentGateway()) &&
+        element('p', { class: 'warning', text: `Goes through the gateway at ${currentGateway()}.` }),
       shown !== undefined && element('pre', { class: 'code', text: shown }),
       afterwards !== undefined && element('p', {}, element('b', { text: 'Afterwards: ' }), afterwards),
       form,

@@ -15,8 +15,17 @@ export class CredentialsView {
     fill(
       this.node,
       element('h1', { text: 'Credentials' }),
-      element('p', { text: 'The gateway puts keys into requests; this page never sees them. What is entered here is kept in the memory of the gateway until it ends. Durable runs use the keys of the worker.' }),
-      !isOwn(currentGateway()) && element('p', { class: 'warning' }, 'Keys typed here go to ', element('b', { text: currentGateway() }), ', which is not the gateway that this page came from.'),
+      element('p', {
+        text: 'The gateway puts keys into requests; this page never sees them. What is entered here is kept in the memory of the gateway until it ends. Durable runs use the keys of the worker.',
+      }),
+      !isOwn(currentGateway()) &&
+        element(
+          'p',
+          { class: 'warning' },
+          'Keys typed here go to ',
+          element('b', { text: currentGateway() }),
+          ', which is not the gateway that this page came from.',
+        ),
       this.#said,
       this.#services,
       gatewayForm(onGatewayChosen),
@@ -43,16 +52,34 @@ export class CredentialsView {
     const check = button('Check credentials', () => void checkService(service, check, said));
     const form = element(
       'form',
-      { on: { submit: (event) => { event.preventDefault(); void this.#enter(inputs, said); } } },
+      {
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            void this.#enter(inputs, said);
+          },
+        },
+      },
       ...rows,
-      element('div', { class: 'bar' }, element('button', { text: 'Keep for this run', attributes: { type: 'submit' } }), service.checkable && check),
+      element(
+        'div',
+        { class: 'bar' },
+        element('button', { text: 'Keep for this run', attributes: { type: 'submit' } }),
+        service.checkable && check,
+      ),
       said,
     );
     return element(
       'section',
       { class: 'panel', attributes: { 'aria-label': service.title } },
       element('h2', { text: service.title }),
-      element('p', { class: 'hint' }, `${service.environment} · `, element('code', { text: service.baseUrl }), service.production && element('span', { class: 'mark irreversible', text: 'production' })),
+      element(
+        'p',
+        { class: 'hint' },
+        `${service.environment} · `,
+        element('code', { text: service.baseUrl }),
+        service.production && element('span', { class: 'mark irreversible', text: 'production' }),
+      ),
       ...(service.keysGoTo ?? []).map((text) => element('p', { class: 'hint', text })),
       ...service.problems.map((text) => element('p', { class: 'warning', text })),
       form,
@@ -60,7 +87,9 @@ export class CredentialsView {
   }
 
   async #enter(inputs: ReadonlyMap<string, HTMLInputElement>, said: HTMLElement): Promise<void> {
-    const values = Object.fromEntries([...inputs].flatMap(([setting, { value }]) => (value === '' ? [] : [[setting, value] as const])));
+    const values = Object.fromEntries(
+      [...inputs].flatMap(([setting, { value }]) => (value === '' ? [] : [[setting, value] as const])),
+    );
     if (Object.keys(values).length === 0) {
       fill(said, element('p', { class: 'problem', text: 'Type at least one key.' }));
       inputs.values().next().value?.focus();
@@ -77,16 +106,33 @@ export class CredentialsView {
 
 const FROM = { variable: 'from the variable', file: 'from a file', entered: 'entered here' } as const;
 
-function settingRow({ setting, state, from, slots, problem }: SettingState, inputs: Map<string, HTMLInputElement>): HTMLElement {
+function settingRow(
+  { setting, state, from, slots, problem }: SettingState,
+  inputs: Map<string, HTMLInputElement>,
+): HTMLElement {
   const id = freshId('setting');
-  const input = element('input', { attributes: { id, type: 'password', autocomplete: 'new-password', spellcheck: 'false', placeholder: state === 'set' ? 'replace for this run' : 'enter for this run', 'aria-describedby': `${id}-state` } });
+  const input = element('input', {
+    attributes: {
+      id,
+      type: 'password',
+      autocomplete: 'new-password',
+      spellcheck: 'false',
+      placeholder: state === 'set' ? 'replace for this run' : 'enter for this run',
+      'aria-describedby': `${id}-state`,
+    },
+  });
   inputs.set(setting, input);
   const names = slots === undefined ? '' : `: ${slots.join(', ')}`;
   const words = state === 'missing' ? 'missing' : `${state}, ${from === undefined ? '' : FROM[from]}${names}`;
   return element(
     'div',
     { class: 'field' },
-    element('label', { attributes: { for: id } }, element('code', { text: setting }), element('span', { class: `mark ${state}`, text: words, attributes: { id: `${id}-state` } })),
+    element(
+      'label',
+      { attributes: { for: id } },
+      element('code', { text: setting }),
+      element('span', { class: `mark ${state}`, text: words, attributes: { id: `${id}-state` } }),
+    ),
     input,
     problem !== undefined && element('p', { class: 'problem', text: problem }),
   );
@@ -96,21 +142,40 @@ function settingRow({ setting, state, from, slots, problem }: SettingState, inpu
 async function mayLeave(settings: readonly string[]): Promise<boolean> {
   const gateway = currentGateway();
   if (isOwn(gateway)) return true;
-  const description = 'The people who run that gateway can read and use these keys. Keys cannot be taken back; only the provider can replace them.';
-  const typed = await askFor({ title: 'Send keys to another gateway?', description, shown: settings.join('\n'), gateway }, 'Send keys');
+  const description =
+    'The people who run that gateway can read and use these keys. Keys cannot be taken back; only the provider can replace them.';
+  const typed = await askFor(
+    { title: 'Send keys to another gateway?', description, shown: settings.join('\n'), gateway },
+    'Send keys',
+  );
   return typed !== undefined;
 }
 
-async function checkService({ service, title, environment, production, baseUrl }: ServiceCredentials, check: HTMLButtonElement, said: HTMLElement): Promise<void> {
-  const question = { title: `Check the keys of ${title}?`, description: `Makes one call to ${baseUrl} that only reads, signed with these keys. Nothing is changed.`, environment };
+async function checkService(
+  { service, title, environment, production, baseUrl }: ServiceCredentials,
+  check: HTMLButtonElement,
+  said: HTMLElement,
+): Promise<void> {
+  const question = {
+    title: `Check the keys of ${title}?`,
+    description: `Makes one call to ${baseUrl} that only reads, signed with these keys. Nothing is changed.`,
+    environment,
+  };
   const confirm = production ? await askFor(question, 'Check') : {};
   if (!confirm) return;
   check.disabled = true;
   fill(said, element('p', { class: 'status running', text: 'Checking' }));
   try {
-    const { checks } = await ask<CredentialCheck>('POST', `/api/credentials/${encodeURIComponent(service)}/check`, { confirm });
+    const { checks } = await ask<CredentialCheck>('POST', `/api/credentials/${encodeURIComponent(service)}/check`, {
+      confirm,
+    });
     const kinds = { accepted: 'good', refused: 'bad', unknown: 'running' } as const;
-    fill(said, ...checks.map(({ slot, verdict, message }) => element('p', { class: `status ${kinds[verdict]}`, text: `${slot === undefined ? '' : `${slot}: `}${message}` })));
+    fill(
+      said,
+      ...checks.map(({ slot, verdict, message }) =>
+        element('p', { class: `status ${kinds[verdict]}`, text: `${slot === undefined ? '' : `${slot}: `}${message}` }),
+      ),
+    );
   } catch (error) {
     fill(said, element('p', { class: 'problem', text: messageOf(error) }));
   } finally {
@@ -123,14 +188,24 @@ function gatewayForm(onChosen: () => void): HTMLElement {
   const known = gateways();
   const title = element('h2', { text: 'Gateway' });
   if (known.length === 1) {
-    const hint = element('p', { class: 'hint' }, 'This page talks to the gateway that it came from. To choose another here, start the console with ', element('code', { text: '--other-gateway URL' }), '.');
+    const hint = element(
+      'p',
+      { class: 'hint' },
+      'This page talks to the gateway that it came from. To choose another here, start the console with ',
+      element('code', { text: '--other-gateway URL' }),
+      '.',
+    );
     return element('section', { class: 'panel', attributes: { 'aria-label': 'Gateway' } }, title, hint);
   }
   const [chosenId, tokenId] = [freshId('gateway'), freshId('token')];
-  const options = known.map((gateway) => element('option', { text: isOwn(gateway) ? `Own: ${gateway}` : gateway, attributes: { value: gateway } }));
+  const options = known.map((gateway) =>
+    element('option', { text: isOwn(gateway) ? `Own: ${gateway}` : gateway, attributes: { value: gateway } }),
+  );
   const chosen = element('select', { attributes: { id: chosenId } }, ...options);
   chosen.value = currentGateway();
-  const token = element('input', { attributes: { id: tokenId, type: 'password', autocomplete: 'new-password', spellcheck: 'false' } });
+  const token = element('input', {
+    attributes: { id: tokenId, type: 'password', autocomplete: 'new-password', spellcheck: 'false' },
+  });
   const label = element('label', { attributes: { for: tokenId } });
   const describe = (): void => {
     label.textContent = `Token of ${chosen.value}`;
@@ -146,9 +221,24 @@ function gatewayForm(onChosen: () => void): HTMLElement {
   };
   return element(
     'form',
-    { class: 'panel', attributes: { 'aria-label': 'Gateway' }, on: { submit: (event) => { event.preventDefault(); use(); } } },
+    {
+      class: 'panel',
+      attributes: { 'aria-label': 'Gateway' },
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          use();
+        },
+      },
+    },
     title,
-    element('p', { class: 'hint' }, 'Each gateway has its own token and its own keys. Another one has to allow this page with ', element('code', { text: `--allow-origin ${window.location.origin}` }), '. The browser remembers the choice, never a token.'),
+    element(
+      'p',
+      { class: 'hint' },
+      'Each gateway has its own token and its own keys. Another one has to allow this page with ',
+      element('code', { text: `--allow-origin ${window.location.origin}` }),
+      '. The browser remembers the choice, never a token.',
+    ),
     element('div', { class: 'field' }, element('label', { text: 'Address', attributes: { for: chosenId } }), chosen),
     element('div', { class: 'field' }, label, token),
     element('div', { class: 'bar' }, element('button', { text: 'Use this gateway', attributes: { type: 'submit' } })),

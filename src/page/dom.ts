@@ -10,11 +10,16 @@ export interface ElementOptions {
 export type Child = Node | string | undefined | false;
 
 /** Makes an element. Texts are only ever text: nothing of a provider or a document becomes markup. */
-export function element<K extends keyof HTMLElementTagNameMap>(tag: K, options: ElementOptions = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  options: ElementOptions = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
   if (options.class !== undefined) made.className = options.class;
   if (options.text !== undefined) made.textContent = options.text;
-  for (const [name, value] of Object.entries(options.attributes ?? {})) if (value !== undefined) made.setAttribute(name, value);
+  for (const [name, value] of Object.entries(options.attributes ?? {}))
+    if (value !== undefined) made.setAttribute(name, value);
   for (const [name, listener] of Object.entries(options.on ?? {})) made.addEventListener(name, listener);
   made.append(...children.filter((child) => child !== undefined && child !== false));
   return made;
@@ -32,7 +37,11 @@ export function outsideLink(url: string, text: string): Node {
 }
 
 /** A button that does something. */
-export function button(text: string, onClick: () => void, options: { class?: string; attributes?: Readonly<Record<string, string | undefined>> } = {}): HTMLButtonElement {
+export function button(
+  text: string,
+  onClick: () => void,
+  options: { class?: string; attributes?: Readonly<Record<string, string | undefined>> } = {},
+): HTMLButtonElement {
   const attributes = { type: 'button', ...options.attributes };
   return element('button', { text, attributes, class: options.class ?? '', on: { click: onClick } });
 }
@@ -49,7 +58,13 @@ export function table(caption: string, head: readonly string[], rows: readonly (
   return element(
     'div',
     { class: 'table', attributes: { tabindex: '0', role: 'group', 'aria-label': caption } },
-    element('table', {}, element('caption', { text: caption }), element('thead', {}, headRow), element('tbody', {}, ...bodyRows)),
+    element(
+      'table',
+      {},
+      element('caption', { text: caption }),
+      element('thead', {}, headRow),
+      element('tbody', {}, ...bodyRows),
+    ),
   );
 }
 

@@ -5,7 +5,9 @@
  */
 
 const OWN = window.location.origin;
-const OTHERS: readonly string[] = (document.documentElement.dataset['otherGateways'] ?? '').split(' ').filter((origin) => origin !== '');
+const OTHERS: readonly string[] = (document.documentElement.dataset['otherGateways'] ?? '')
+  .split(' ')
+  .filter((origin) => origin !== '');
 const STORED_AS = 'http-tasks-gateway';
 
 const tokens = new Map<string, string>();
@@ -28,7 +30,8 @@ export function isOwn(gateway: string): boolean {
 
 /** Talks to this gateway from now on, also after a reload. @throws Error for one that the operator did not name. */
 export function useGateway(gateway: string): void {
-  if (!gateways().includes(gateway)) throw new Error(`The page may not use ${gateway}; start its console with --other-gateway ${gateway}.`);
+  if (!gateways().includes(gateway))
+    throw new Error(`The page may not use ${gateway}; start its console with --other-gateway ${gateway}.`);
   current = gateway;
   try {
     if (isOwn(gateway)) window.localStorage.removeItem(STORED_AS);

@@ -44,7 +44,8 @@ export class InputForm {
       else control.node.removeAttribute('aria-invalid');
     }
     const others = found.filter((problem) => !this.#controls.some(({ field }) => isAt(problem, field.name)));
-    this.#formProblem.textContent = others.length > 0 && (all || this.#json) ? others.map((problem) => sentence(problem, '')).join(' ') : '';
+    this.#formProblem.textContent =
+      others.length > 0 && (all || this.#json) ? others.map((problem) => sentence(problem, '')).join(' ') : '';
     if (all) this.#focusFirst();
     return found.length > 0;
   }
@@ -60,46 +61,86 @@ export class InputForm {
     this.#controls = this.#fields.map((field) => this.#control(field));
     const rows = this.#controls.filter(({ field }) => field.more !== true).map((control) => this.#row(control));
     const more = this.#controls.filter(({ field }) => field.more === true).map((control) => this.#row(control));
-    fill(this.node, this.#bar('Edit as JSON', () => this.#drawJson()), ...rows, more.length > 0 && details('More fields', ...more), rows.length === 0 && element('p', { text: 'No fields of its own; edit it as JSON where it takes an input.' }), this.#formProblem);
+    fill(
+      this.node,
+      this.#bar('Edit as JSON', () => this.#drawJson()),
+      ...rows,
+      more.length > 0 && details('More fields', ...more),
+      rows.length === 0 && element('p', { text: 'No fields of its own; edit it as JSON where it takes an input.' }),
+      this.#formProblem,
+    );
   }
 
   #drawJson(): void {
     const id = freshId('json');
-    const area = element('textarea', { class: 'code', attributes: { id, rows: '12', spellcheck: 'false', 'aria-describedby': `${id}-problem` } });
+    const area = element('textarea', {
+      class: 'code',
+      attributes: { id, rows: '12', spellcheck: 'false', 'aria-describedby': `${id}-problem` },
+    });
     area.value = JSON.stringify(this.#value, undefined, 2);
     area.addEventListener('input', () => this.#readJson(area.value));
     this.#json = area;
     this.#controls = [];
     this.#formProblem.id = `${id}-problem`;
-    fill(this.node, this.#bar('Edit as form', () => this.#drawForm()), element('label', { text: 'Input as JSON', attributes: { for: id } }), area, this.#formProblem);
+    fill(
+      this.node,
+      this.#bar('Edit as form', () => this.#drawForm()),
+      element('label', { text: 'Input as JSON', attributes: { for: id } }),
+      area,
+      this.#formProblem,
+    );
     area.focus();
   }
 
   #bar(text: string, onClick: () => void): HTMLElement {
-    const toggle = button(text, () => {
-      // What cannot be read would be lost in the other view.
-      if (this.#unreadable.size > 0) {
-        this.showProblems([], true);
-        return;
-      }
-      onClick();
-      this.#onChange();
-    }, { class: 'quiet' });
+    const toggle = button(
+      text,
+      () => {
+        // What cannot be read would be lost in the other view.
+        if (this.#unreadable.size > 0) {
+          this.showProblems([], true);
+          return;
+        }
+        onClick();
+        this.#onChange();
+      },
+      { class: 'quiet' },
+    );
     return element('div', { class: 'bar' }, element('h3', { text: 'Input' }), toggle);
   }
 
   #readJson(text: string): void {
     this.#unreadable.clear();
     const parsed = parsedJson(text.trim() === '' ? '{}' : text);
-    if (typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value)) this.#value = parsed.value as JsonObject;
+    if (typeof parsed.value === 'object' && parsed.value !== null && !Array.isArray(parsed.value))
+      this.#value = parsed.value as JsonObject;
     else this.#unreadable.set('', parsed.problem ?? 'must be a JSON object');
     this.#onChange();
   }
 
   #row({ field, node, problem }: Control): HTMLElement {
-    const label = element('label', { attributes: { for: node.id } }, element('code', { text: field.name }), field.required && element('span', { class: 'required', text: 'required' }));
-    const hint = [field.description, field.limits, field.control === 'list' ? 'One a line.' : '', field.control === 'json' ? 'As JSON.' : ''].filter(Boolean).join(' · ');
-    return element('div', { class: 'field' }, label, node, element('p', { class: 'hint', text: hint, attributes: { id: `${node.id}-hint` } }), problem);
+    const label = element(
+      'label',
+      { attributes: { for: node.id } },
+      element('code', { text: field.name }),
+      field.required && element('span', { class: 'required', text: 'required' }),
+    );
+    const hint = [
+      field.description,
+      field.limits,
+      field.control === 'list' ? 'One a line.' : '',
+      field.control === 'json' ? 'As JSON.' : '',
+    ]
+      .filter(Boolean)
+      .join(' · ');
+    return element(
+      'div',
+      { class: 'field' },
+      label,
+      node,
+      element('p', { class: 'hint', text: hint, attributes: { id: `${node.id}-hint` } }),
+      problem,
+    );
   }
 
   #control(field: FormField): Control {
@@ -128,7 +169,14 @@ export class InputForm {
 }
 
 function controlFor(field: FormField, id: string): Control['node'] {
-  const attributes = { id, name: field.name, 'aria-describedby': `${id}-hint ${id}-problem`, autocomplete: 'off', spellcheck: 'false', 'aria-required': String(field.required) };
+  const attributes = {
+    id,
+    name: field.name,
+    'aria-describedby': `${id}-hint ${id}-problem`,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    'aria-required': String(field.required),
+  };
   switch (field.control) {
     case 'choice':
       return selectOf(['', ...(field.choices ?? [])], attributes);
@@ -148,14 +196,21 @@ function controlFor(field: FormField, id: string): Control['node'] {
 }
 
 function selectOf(choices: readonly string[], attributes: Readonly<Record<string, string>>): HTMLSelectElement {
-  const options = choices.map((choice) => element('option', { text: choice === '' ? 'not given' : choice, attributes: { value: choice } }));
+  const options = choices.map((choice) =>
+    element('option', { text: choice === '' ? 'not given' : choice, attributes: { value: choice } }),
+  );
   return element('select', { attributes }, ...options);
 }
 
 function textOf({ control }: FormField, value: unknown): string {
   if (value === undefined) return '';
-  if (control === 'list' && Array.isArray(value)) return value.map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry))).join('\n');
-  return control === 'json' ? JSON.stringify(value, undefined, 2) : typeof value === 'string' ? value : JSON.stringify(value);
+  if (control === 'list' && Array.isArray(value))
+    return value.map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry))).join('\n');
+  return control === 'json'
+    ? JSON.stringify(value, undefined, 2)
+    : typeof value === 'string'
+      ? value
+      : JSON.stringify(value);
 }
 
 /** Text is taken as it stands: blanks at its ends may belong to an id. */
@@ -182,7 +237,8 @@ function numberOf(text: string): { value?: unknown; problem?: string } {
   const number = Number(text);
   if (text === '' || !Number.isFinite(number)) return { problem: 'must be a number' };
   const digits = (text.split(/[eE]/, 1)[0] ?? '').replace(/\D/g, '').replace(/^0+/, '');
-  const isExact = digits.length <= 15 || (String(number) === text && (!Number.isInteger(number) || Number.isSafeInteger(number)));
+  const isExact =
+    digits.length <= 15 || (String(number) === text && (!Number.isInteger(number) || Number.isSafeInteger(number)));
   return { value: isExact ? number : text };
 }
 

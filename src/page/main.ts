@@ -16,7 +16,10 @@ let leaving = new AbortController();
 async function start(): Promise<void> {
   takeTokenFromAddress();
   // The link can also be opened in a tab that has the page already.
-  window.addEventListener('hashchange', () => void (takeTokenFromAddress() || about === undefined ? connect() : show()));
+  window.addEventListener(
+    'hashchange',
+    () => void (takeTokenFromAddress() || about === undefined ? connect() : show()),
+  );
   await connect();
 }
 
@@ -41,7 +44,12 @@ function drawHeader(known: AboutGateway | undefined): void {
   const gateway = currentGateway();
   const where = known === undefined ? '' : known.temporal === undefined ? 'no Temporal server' : known.temporal.where;
   const line = document.querySelector('#about');
-  if (line) fill(line, !isOwn(gateway) && element('span', { class: 'mark other-gateway', text: `other gateway: ${gateway}` }), where);
+  if (line)
+    fill(
+      line,
+      !isOwn(gateway) && element('span', { class: 'mark other-gateway', text: `other gateway: ${gateway}` }),
+      where,
+    );
 }
 
 function unreachable(error: unknown): HTMLElement {
@@ -62,25 +70,57 @@ function askForToken(): void {
   const own = isOwn(gateway);
   const refused = Object.keys(signedFor(gateway)).length > 0;
   const id = freshId('token');
-  const input = element('input', { attributes: { id, type: 'password', autocomplete: 'new-password', spellcheck: 'false', 'aria-describedby': `${id}-hint` } });
+  const input = element('input', {
+    attributes: {
+      id,
+      type: 'password',
+      autocomplete: 'new-password',
+      spellcheck: 'false',
+      'aria-describedby': `${id}-hint`,
+    },
+  });
   const onSubmit = (event: Event): void => {
     event.preventDefault();
     keepToken(gateway, input.value);
     void connect();
   };
   const where = own
-    ? element('p', {}, 'Open the link that ', element('code', { text: 'http-tasks console' }), ' printed, or paste the token in it. Where ', element('code', { text: 'HTTP_TASKS_CONSOLE_TOKEN' }), ' is set, that is the token.')
-    : element('p', {}, 'This page did not come from ', element('b', { text: gateway }), '. Enter the token of that gateway; the token of this page is not sent there.');
+    ? element(
+        'p',
+        {},
+        'Open the link that ',
+        element('code', { text: 'http-tasks console' }),
+        ' printed, or paste the token in it. Where ',
+        element('code', { text: 'HTTP_TASKS_CONSOLE_TOKEN' }),
+        ' is set, that is the token.',
+      )
+    : element(
+        'p',
+        {},
+        'This page did not come from ',
+        element('b', { text: gateway }),
+        '. Enter the token of that gateway; the token of this page is not sent there.',
+      );
   const form = element(
     'form',
     { class: 'panel login', on: { submit: onSubmit } },
     element('h1', { text: own ? 'Sign in' : 'Sign in to another gateway' }),
-    refused && element('p', { class: 'warning', text: 'The gateway did not accept this token.', attributes: { role: 'alert' } }),
+    refused &&
+      element('p', { class: 'warning', text: 'The gateway did not accept this token.', attributes: { role: 'alert' } }),
     where,
     element('label', { text: 'Token', attributes: { for: id } }),
     input,
-    element('p', { class: 'hint', text: 'Kept in this page until you reload or close it.', attributes: { id: `${id}-hint` } }),
-    element('div', { class: 'bar' }, element('button', { text: 'Sign in', class: 'primary', attributes: { type: 'submit' } }), !own && backButton()),
+    element('p', {
+      class: 'hint',
+      text: 'Kept in this page until you reload or close it.',
+      attributes: { id: `${id}-hint` },
+    }),
+    element(
+      'div',
+      { class: 'bar' },
+      element('button', { text: 'Sign in', class: 'primary', attributes: { type: 'submit' } }),
+      !own && backButton(),
+    ),
   );
   fill(main, form);
   input.focus();
@@ -124,8 +164,16 @@ function welcome(): HTMLElement {
     'article',
     { class: 'task welcome' },
     element('h1', { text: 'HTTP tasks' }),
-    element('p', { text: 'Search for the call you want to make, or choose one from the list. Its reference, a prepared request and code that follows what you type appear here.' }),
-    element('ul', {}, element('li', { text: 'Test request sends it from the gateway, with the keys put in there.' }), element('li', { text: 'Run durably has a worker make it, through Temporal.' }), element('li', { text: 'Before what cannot be undone, you type its name.' })),
+    element('p', {
+      text: 'Search for the call you want to make, or choose one from the list. Its reference, a prepared request and code that follows what you type appear here.',
+    }),
+    element(
+      'ul',
+      {},
+      element('li', { text: 'Test request sends it from the gateway, with the keys put in there.' }),
+      element('li', { text: 'Run durably has a worker make it, through Temporal.' }),
+      element('li', { text: 'Before what cannot be undone, you type its name.' }),
+    ),
   );
 }
 

@@ -29,7 +29,12 @@ export class OffboardView {
   /** @param signal Fires when the person has gone on to something else. */
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    const opened = element('details', { class: 'panel offboard' }, element('summary', { text: 'Off-board one user' }), this.#content);
+    const opened = element(
+      'details',
+      { class: 'panel offboard' },
+      element('summary', { text: 'Off-board one user' }),
+      this.#content,
+    );
     opened.addEventListener('toggle', () => {
       if (opened.open && this.#place.form.length === 0) void this.#load();
     });
@@ -52,10 +57,18 @@ export class OffboardView {
     this.#draw();
     fill(
       this.#content,
-      missing === undefined ? element('p', { class: 'hint', text: `It goes to ${environment}, by what the workers recorded and this gateway's settings; the keys and the environment of the worker are used.` }) : element('p', { class: 'warning', text: missing }),
+      missing === undefined
+        ? element('p', {
+            class: 'hint',
+            text: `It goes to ${environment}, by what the workers recorded and this gateway's settings; the keys and the environment of the worker are used.`,
+          })
+        : element('p', { class: 'warning', text: missing }),
       this.#form.node,
       element('div', { class: 'bar' }, this.#dry, this.#real),
-      element('p', { class: 'hint', text: 'A dry run looks and changes nothing. When it has ended, the same can be done for real.' }),
+      element('p', {
+        class: 'hint',
+        text: 'A dry run looks and changes nothing. When it has ended, the same can be done for real.',
+      }),
       this.#said,
     );
   }
@@ -63,7 +76,10 @@ export class OffboardView {
   #changed(): void {
     this.#draw();
     window.clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => void this.#check(false).catch((error: unknown) => this.#failed(error)), WAIT_MS);
+    this.#timer = window.setTimeout(
+      () => void this.#check(false).catch((error: unknown) => this.#failed(error)),
+      WAIT_MS,
+    );
   }
 
   #draw(): void {
@@ -73,7 +89,12 @@ export class OffboardView {
 
   /** Shows what is wrong; answers whether nothing is. */
   async #check(all: boolean): Promise<boolean> {
-    const { problems } = await ask<{ problems: InputProblem[] }>('POST', '/api/offboardings/check', { input: this.#input }, this.#signal);
+    const { problems } = await ask<{ problems: InputProblem[] }>(
+      'POST',
+      '/api/offboardings/check',
+      { input: this.#input },
+      this.#signal,
+    );
     return !this.#form.showProblems(problems, all);
   }
 
@@ -108,9 +129,14 @@ export class OffboardView {
     if (dryRun && !production) return {};
     const question: Question = {
       title: dryRun ? 'Look at this user in production?' : 'Off-board this user?',
-      description: dryRun ? 'Only reads: nothing is changed.' : "Removes the user's Items at Plaid, ends its products and has Batch delete its data, as far as this input says. A run that is under way with the same input is followed instead.",
+      description: dryRun
+        ? 'Only reads: nothing is changed.'
+        : "Removes the user's Items at Plaid, ends its products and has Batch delete its data, as far as this input says. A run that is under way with the same input is followed instead.",
       shown: JSON.stringify(input, (key, value: unknown) => (key === BEARER_TOKEN ? '****' : value), 2),
-      ...(!dryRun && { afterwards: 'Removed Items cannot be restored: the person has to connect their accounts again.', name: NAME }),
+      ...(!dryRun && {
+        afterwards: 'Removed Items cannot be restored: the person has to connect their accounts again.',
+        name: NAME,
+      }),
       ...(production && environment !== undefined && { environment }),
     };
     return askFor(question, dryRun ? 'Look' : 'Off-board');
@@ -118,7 +144,12 @@ export class OffboardView {
 
   async #follow(run: StartedRun): Promise<RunPage> {
     for (;;) {
-      const page = await ask<RunPage>('GET', `/api/runs/${encodeURIComponent(run.workflowId)}?runId=${encodeURIComponent(run.runId)}`, undefined, this.#signal);
+      const page = await ask<RunPage>(
+        'GET',
+        `/api/runs/${encodeURIComponent(run.workflowId)}?runId=${encodeURIComponent(run.runId)}`,
+        undefined,
+        this.#signal,
+      );
       fill(this.#said, runView(run, page));
       if (page.closedAt !== undefined) return page;
       await new Promise((resolve) => window.setTimeout(resolve, FOLLOW_MS));
@@ -132,7 +163,12 @@ function runView({ joined, workflowId, url }: StartedRun, page: RunPage): HTMLEl
     'div',
     {},
     element('p', { class: `status ${kind}`, text: page.status }),
-    element('p', { class: 'hint' }, joined && 'It was under way already with this input. ', url === undefined ? workflowId : outsideLink(url, `${workflowId} in the Temporal UI`)),
+    element(
+      'p',
+      { class: 'hint' },
+      joined && 'It was under way already with this input. ',
+      url === undefined ? workflowId : outsideLink(url, `${workflowId} in the Temporal UI`),
+    ),
     stepsView(page),
   );
 }

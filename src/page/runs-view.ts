@@ -21,7 +21,14 @@ export class RunsView {
   constructor(about: AboutGateway | undefined, signal: AbortSignal) {
     this.#signal = signal;
     this.#where = about?.production === undefined ? {} : { environment: about.production };
-    fill(this.node, element('h1', { text: 'Runs' }), this.#links, about?.temporal && new OffboardView(signal).node, this.#said, this.#list);
+    fill(
+      this.node,
+      element('h1', { text: 'Runs' }),
+      this.#links,
+      about?.temporal && new OffboardView(signal).node,
+      this.#said,
+      this.#list,
+    );
     if (about?.temporal?.ui !== undefined) void this.#link();
     void this.#follow();
   }
@@ -50,22 +57,39 @@ export class RunsView {
   }
 
   #draw(runs: readonly RunLine[]): void {
-    const open = new Set([...this.#list.querySelectorAll<HTMLElement>('[data-open=true]')].map(({ dataset }) => dataset['run']));
-    if (runs.length === 0) fill(this.#list, element('p', { text: 'No run yet. Start one with http-tasks offboard, http-tasks sweep, or in the Temporal UI.' }));
+    const open = new Set(
+      [...this.#list.querySelectorAll<HTMLElement>('[data-open=true]')].map(({ dataset }) => dataset['run']),
+    );
+    if (runs.length === 0)
+      fill(
+        this.#list,
+        element('p', {
+          text: 'No run yet. Start one with http-tasks offboard, http-tasks sweep, or in the Temporal UI.',
+        }),
+      );
     else fill(this.#list, ...runs.map((run) => runCard(run, open.has(run.runId), this.#where)));
   }
 }
 
-const FORMS: Readonly<Record<string, string>> = { offboardUser: 'off-board one user', offboardUsers: 'sweep', runHttpTask: 'call one task' };
+const FORMS: Readonly<Record<string, string>> = {
+  offboardUser: 'off-board one user',
+  offboardUsers: 'sweep',
+  runHttpTask: 'call one task',
+};
 
 function startLinks({ workflows }: StartForms): Child[] {
-  const links = workflows.flatMap(({ workflowType, url }) => [' · ', outsideLink(url, FORMS[workflowType] ?? workflowType)]).slice(1);
+  const links = workflows
+    .flatMap(({ workflowType, url }) => [' · ', outsideLink(url, FORMS[workflowType] ?? workflowType)])
+    .slice(1);
   return ['Start in the Temporal UI, with an example in the form that changes nothing: ', ...links];
 }
 
 function runCard(run: RunLine, open: boolean, where: Pick<Question, 'environment'>): HTMLElement {
   const more = element('div', {});
-  const card = element('section', { class: 'panel run', attributes: { 'aria-label': run.workflowId, 'data-run': run.runId, 'data-open': 'false' } });
+  const card = element('section', {
+    class: 'panel run',
+    attributes: { 'aria-label': run.workflowId, 'data-run': run.runId, 'data-open': 'false' },
+  });
   const show = (page: RunPage): void => {
     card.dataset['open'] = 'true';
     // The list tells how those stand that are under way; of the others it would have to ask for each.
@@ -73,17 +97,35 @@ function runCard(run: RunLine, open: boolean, where: Pick<Question, 'environment
   };
   const load = async (): Promise<void> => {
     try {
-      show(await ask<RunPage>('GET', `/api/runs/${encodeURIComponent(run.workflowId)}?runId=${encodeURIComponent(run.runId)}`));
+      show(
+        await ask<RunPage>(
+          'GET',
+          `/api/runs/${encodeURIComponent(run.workflowId)}?runId=${encodeURIComponent(run.runId)}`,
+        ),
+      );
     } catch (error) {
       fill(more, element('p', { class: 'problem', text: messageOf(error) }));
     }
   };
   fill(
     card,
-    element('div', { class: 'bar' }, element('h2', {}, run.url === undefined ? run.workflowId : outsideLink(run.url, run.workflowId)), element('span', { class: `mark run-${run.status}`, text: run.status })),
-    element('p', { class: 'hint', text: `${run.type === 'offboardUsers' ? 'Sweep' : 'One user'} · ${when(run.startedAt)}${run.closedAt === undefined ? '' : ` to ${when(run.closedAt)}`}` }),
+    element(
+      'div',
+      { class: 'bar' },
+      element('h2', {}, run.url === undefined ? run.workflowId : outsideLink(run.url, run.workflowId)),
+      element('span', { class: `mark run-${run.status}`, text: run.status }),
+    ),
+    element('p', {
+      class: 'hint',
+      text: `${run.type === 'offboardUsers' ? 'Sweep' : 'One user'} · ${when(run.startedAt)}${run.closedAt === undefined ? '' : ` to ${when(run.closedAt)}`}`,
+    }),
     progressOf(run),
-    element('div', { class: 'bar' }, ...(run.type === 'offboardUsers' && run.closedAt === undefined ? controls(run, more, where) : []), button('Details', () => void load(), { class: 'quiet' })),
+    element(
+      'div',
+      { class: 'bar' },
+      ...(run.type === 'offboardUsers' && run.closedAt === undefined ? controls(run, more, where) : []),
+      button('Details', () => void load(), { class: 'quiet' }),
+    ),
     element('p', { class: 'hint' }, 'Receipts: ', element('code', { text: `http-tasks receipts ${run.workflowId}` })),
     more,
   );
@@ -96,16 +138,33 @@ function controls(run: RunLine, said: HTMLElement, where: Pick<Question, 'enviro
   const tell = (action: Action, body: object): void => {
     // The run that is shown, not another one that was started under the same ID meanwhile.
     const send = async (): Promise<RunPage | undefined> => {
-      const confirm = action === 'pause' ? {} : await askFor({ ...questionOf(run, action, body), ...where }, WORDS[action]);
-      return confirm && ask<RunPage>('POST', `/api/runs/${encodeURIComponent(workflowId)}/${action}`, { runId, ...body, confirm });
+      const confirm =
+        action === 'pause' ? {} : await askFor({ ...questionOf(run, action, body), ...where }, WORDS[action]);
+      return (
+        confirm &&
+        ask<RunPage>('POST', `/api/runs/${encodeURIComponent(workflowId)}/${action}`, { runId, ...body, confirm })
+      );
     };
     send().then(
-      (page) => page && fill(said, element('p', { class: 'status good', text: `${page.status}${page.progress?.pausedBecause === undefined ? '' : ` (${page.progress.pausedBecause})`}` })),
-      (error: unknown) => fill(said, element('p', { class: 'problem', text: messageOf(error), attributes: { role: 'alert' } })),
+      (page) =>
+        page &&
+        fill(
+          said,
+          element('p', {
+            class: 'status good',
+            text: `${page.status}${page.progress?.pausedBecause === undefined ? '' : ` (${page.progress.pausedBecause})`}`,
+          }),
+        ),
+      (error: unknown) =>
+        fill(said, element('p', { class: 'problem', text: messageOf(error), attributes: { role: 'alert' } })),
     );
   };
   if (run.status === 'waitingForApproval') return [approval(run, tell)];
-  return [run.status === 'paused' ? button('Resume', () => tell('resume', {}), { class: 'primary' }) : button('Pause', () => tell('pause', {}))];
+  return [
+    run.status === 'paused'
+      ? button('Resume', () => tell('resume', {}), { class: 'primary' })
+      : button('Pause', () => tell('pause', {})),
+  ];
 }
 
 type Action = 'approve' | 'resume' | 'pause';
@@ -137,8 +196,19 @@ function approval(run: RunLine, tell: (action: Action, body: { total: number; by
   const by = element('input', { attributes: { id: byId, autocomplete: 'off' } });
   return element(
     'form',
-    { class: 'approval', on: { submit: (event) => { event.preventDefault(); tell('approve', { total: Number(total.value), by: by.value }); } } },
-    element('label', { text: `Type ${run.progress?.total ?? 'the number of users'} to approve`, attributes: { for: totalId } }),
+    {
+      class: 'approval',
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          tell('approve', { total: Number(total.value), by: by.value });
+        },
+      },
+    },
+    element('label', {
+      text: `Type ${run.progress?.total ?? 'the number of users'} to approve`,
+      attributes: { for: totalId },
+    }),
     total,
     element('label', { text: 'Your name, recorded as typed and not verified', attributes: { for: byId } }),
     by,
@@ -154,15 +224,28 @@ function progressOf({ progress }: RunLine): Child {
   const { total, counts, phase, pausedBecause, approvedBy, waitingForBulk = 0 } = progress;
   const pending = Math.max(0, (counts['pending'] ?? 0) - waitingForBulk);
   const shown = Object.entries({ ...counts, pending, [WAITING]: waitingForBulk }).filter(([, number]) => number > 0);
-  const words = shown.map(([name, number]) => element('li', { class: name === 'pending' || name === WAITING || GOOD.has(name) ? '' : 'bad', text: `${number.toLocaleString('en')} ${name}` }));
+  const words = shown.map(([name, number]) =>
+    element('li', {
+      class: name === 'pending' || name === WAITING || GOOD.has(name) ? '' : 'bad',
+      text: `${number.toLocaleString('en')} ${name}`,
+    }),
+  );
   const done = total === undefined ? 0 : total - (counts['pending'] ?? 0);
   return element(
     'div',
     {},
-    total !== undefined && element('progress', { attributes: { max: String(Math.max(total, 1)), value: String(done), 'aria-label': `${done} of ${total} users` } }),
-    total !== undefined && element('p', { class: 'hint', text: `${done.toLocaleString('en')} of ${total.toLocaleString('en')} users${phase === undefined ? '' : ` · ${phase}`}${pausedBecause === undefined ? '' : ` · paused: ${pausedBecause}`}` }),
+    total !== undefined &&
+      element('progress', {
+        attributes: { max: String(Math.max(total, 1)), value: String(done), 'aria-label': `${done} of ${total} users` },
+      }),
+    total !== undefined &&
+      element('p', {
+        class: 'hint',
+        text: `${done.toLocaleString('en')} of ${total.toLocaleString('en')} users${phase === undefined ? '' : ` · ${phase}`}${pausedBecause === undefined ? '' : ` · paused: ${pausedBecause}`}`,
+      }),
     element('ul', { class: 'counts' }, ...words),
     // The person who approves can type any name.
-    approvedBy !== undefined && element('p', { class: 'hint' }, 'Approved by ', element('bdi', { text: approvedBy }), ' (a claim: not verified)'),
+    approvedBy !== undefined &&
+      element('p', { class: 'hint' }, 'Approved by ', element('bdi', { text: approvedBy }), ' (a claim: not verified)'),
   );
 }

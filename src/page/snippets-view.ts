@@ -15,7 +15,13 @@ export class SnippetsView {
   constructor() {
     const copy = button('Copy', () => void this.#copy(copy), { class: 'quiet' });
     this.#tabs.addEventListener('keydown', (event) => this.#onKey(event));
-    fill(this.node, element('div', { class: 'bar' }, element('h3', { text: 'Code' }), copy), this.#tabs, this.#code, this.#note);
+    fill(
+      this.node,
+      element('div', { class: 'bar' }, element('h3', { text: 'Code' }), copy),
+      this.#tabs,
+      this.#code,
+      this.#note,
+    );
   }
 
   /** Shows the call as it is typed now. */
@@ -23,7 +29,8 @@ export class SnippetsView {
     this.#snippets = snippets;
     this.#draw();
     const missing = placeholders.length === 0 ? '' : `To be filled in: ${placeholders.join(', ')}. `;
-    const secret = tokens.length === 0 ? '' : `It holds a user's bearer token (${tokens.join(', ')}): do not pass it on.`;
+    const secret =
+      tokens.length === 0 ? '' : `It holds a user's bearer token (${tokens.join(', ')}): do not pass it on.`;
     this.#note.textContent = missing + secret;
   }
 
@@ -31,10 +38,23 @@ export class SnippetsView {
     const chosen = this.#snippets.find(({ language }) => language === this.#language) ?? this.#snippets[0];
     const tabs = this.#snippets.map(({ language, title }) => {
       const isChosen = language === chosen?.language;
-      return button(title, () => this.#choose(language), { class: 'tab', attributes: { role: 'tab', 'aria-selected': String(isChosen), 'aria-controls': 'snippet', tabindex: isChosen ? '0' : '-1', 'data-language': language } });
+      return button(title, () => this.#choose(language), {
+        class: 'tab',
+        attributes: {
+          role: 'tab',
+          'aria-selected': String(isChosen),
+          'aria-controls': 'snippet',
+          tabindex: isChosen ? '0' : '-1',
+          'data-language': language,
+        },
+      });
     });
     // Drawing them anew at every key would take the focus away.
-    if (this.#tabs.childElementCount !== tabs.length || this.#tabs.querySelector('[aria-selected=true]')?.getAttribute('data-language') !== chosen?.language) fill(this.#tabs, ...tabs);
+    if (
+      this.#tabs.childElementCount !== tabs.length ||
+      this.#tabs.querySelector('[aria-selected=true]')?.getAttribute('data-language') !== chosen?.language
+    )
+      fill(this.#tabs, ...tabs);
     this.#code.textContent = chosen?.code || (chosen?.why ?? '');
   }
 

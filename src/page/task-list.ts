@@ -17,7 +17,16 @@ export class TaskList {
   #current: string | undefined;
 
   constructor() {
-    this.#search = element('input', { attributes: { type: 'search', id: 'search', placeholder: 'Search tasks', autocomplete: 'off', spellcheck: 'false', 'aria-label': 'Search tasks' } });
+    this.#search = element('input', {
+      attributes: {
+        type: 'search',
+        id: 'search',
+        placeholder: 'Search tasks',
+        autocomplete: 'off',
+        spellcheck: 'false',
+        'aria-label': 'Search tasks',
+      },
+    });
     this.#search.addEventListener('input', () => {
       window.clearTimeout(this.#timer);
       this.#timer = window.setTimeout(() => void this.load(), WAIT_MS);
@@ -51,8 +60,15 @@ export class TaskList {
 
   #draw(found: readonly TaskLine[]): void {
     const shown = found.slice(0, MOST_SHOWN);
-    this.#said.textContent = found.length === 0 ? 'No task matches.' : found.length > shown.length ? `The first ${shown.length} of ${found.length} tasks` : `${found.length} ${found.length === 1 ? 'task' : 'tasks'}`;
-    const held = this.#list.contains(document.activeElement) ? document.activeElement?.getAttribute('data-task') : undefined;
+    this.#said.textContent =
+      found.length === 0
+        ? 'No task matches.'
+        : found.length > shown.length
+          ? `The first ${shown.length} of ${found.length} tasks`
+          : `${found.length} ${found.length === 1 ? 'task' : 'tasks'}`;
+    const held = this.#list.contains(document.activeElement)
+      ? document.activeElement?.getAttribute('data-task')
+      : undefined;
     fill(this.#list, ...shown.map((task) => element('li', {}, lineOf(task))));
     this.mark(this.#current);
     if (held === undefined) return;

@@ -18,8 +18,14 @@ export class TaskView {
   readonly #signal: AbortSignal;
   readonly #form: InputForm;
   readonly #snippets = new SnippetsView();
-  readonly #request = element('pre', { class: 'code', attributes: { tabindex: '0', 'aria-label': 'Prepared request' } });
-  readonly #answer = element('section', { class: 'panel answer-panel', attributes: { 'aria-label': 'Answer', 'aria-live': 'polite' } });
+  readonly #request = element('pre', {
+    class: 'code',
+    attributes: { tabindex: '0', 'aria-label': 'Prepared request' },
+  });
+  readonly #answer = element('section', {
+    class: 'panel answer-panel',
+    attributes: { 'aria-label': 'Answer', 'aria-live': 'polite' },
+  });
   readonly #buttons: HTMLButtonElement[];
   #timer: number | undefined;
   #prepared = 0;
@@ -31,12 +37,21 @@ export class TaskView {
     this.#form = new InputForm(task.form, () => this.#changed());
     this.#answer.hidden = true;
     const test = button('Test request', () => void this.#send('test'), { class: 'primary' });
-    const run = button('Run durably', () => void this.#send('run'), { attributes: { title: 'Through Temporal: with retries, receipts and the keys of the worker' } });
+    const run = button('Run durably', () => void this.#send('run'), {
+      attributes: { title: 'Through Temporal: with retries, receipts and the keys of the worker' },
+    });
     this.#buttons = canRun ? [test, run] : [test];
     const working = element(
       'div',
       { class: 'work' },
-      element('section', { class: 'panel', attributes: { 'aria-label': 'Request' } }, this.#form.node, element('h3', { text: 'Prepared request' }), this.#request, element('div', { class: 'bar' }, ...this.#buttons)),
+      element(
+        'section',
+        { class: 'panel', attributes: { 'aria-label': 'Request' } },
+        this.#form.node,
+        element('h3', { text: 'Prepared request' }),
+        this.#request,
+        element('div', { class: 'bar' }, ...this.#buttons),
+      ),
       this.#answer,
       this.#snippets.node,
     );
@@ -54,7 +69,12 @@ export class TaskView {
     this.#prepared += 1;
     const mine = this.#prepared;
     try {
-      const call = await ask<PreparedCall>('POST', `${this.#path()}/prepare`, { input: this.#form.value }, this.#signal);
+      const call = await ask<PreparedCall>(
+        'POST',
+        `${this.#path()}/prepare`,
+        { input: this.#form.value },
+        this.#signal,
+      );
       if (mine !== this.#prepared) return undefined;
       const isWrong = this.#form.showProblems(call.problems, all);
       this.#snippets.show(call);
@@ -74,8 +94,11 @@ export class TaskView {
     const input = this.#form.value;
     // A durable run goes where the workers are, whatever the gateway's own keys are for.
     const environment = how === 'run' ? this.#task.workersProduction : undefined;
-    const real = environment === undefined ? call : { ...call, guard: { ...call.guard, production: true, environment } };
-    const confirm = wantsConfirmation(real) ? await askFor(questionOf(this.#task, real), how === 'test' ? 'Send it' : 'Run it') : {};
+    const real =
+      environment === undefined ? call : { ...call, guard: { ...call.guard, production: true, environment } };
+    const confirm = wantsConfirmation(real)
+      ? await askFor(questionOf(this.#task, real), how === 'test' ? 'Send it' : 'Run it')
+      : {};
     if (!confirm) return;
     for (const one of this.#buttons) one.disabled = true;
     try {
@@ -96,7 +119,12 @@ export class TaskView {
   async #run(input: unknown, confirm: Confirmation): Promise<void> {
     const { workflowId, runId } = await ask<StartedCall>('POST', `${this.#path()}/run`, { input, confirm });
     for (;;) {
-      const call = await ask<DurableCall>('GET', `/api/calls/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`, undefined, this.#signal);
+      const call = await ask<DurableCall>(
+        'GET',
+        `/api/calls/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`,
+        undefined,
+        this.#signal,
+      );
       this.#show(durableView(call));
       if (call.status !== 'RUNNING') return;
       await new Promise((resolve) => window.setTimeout(resolve, FOLLOW_MS));
@@ -117,7 +145,9 @@ function questionOf({ name, summary, description, remedy }: TaskPage, { request,
   return {
     title: `${summary}?`,
     description,
-    ...(request && { shown: `${request.method} ${request.url}${request.body === undefined ? '' : `\n\n${request.body}`}` }),
+    ...(request && {
+      shown: `${request.method} ${request.url}${request.body === undefined ? '' : `\n\n${request.body}`}`,
+    }),
     ...(remedy !== '' && { afterwards: remedy }),
     ...(guard.effect === 'irreversible' && { name }),
     ...(guard.production && { environment: guard.environment }),
@@ -126,7 +156,13 @@ function questionOf({ name, summary, description, remedy }: TaskPage, { request,
 
 function refusalView(error: unknown): HTMLElement {
   const isSetting = error instanceof Refused && error.error.type === 'Settings';
-  return element('p', { class: 'warning' }, messageOf(error), isSetting && element('span', {}, ' See ', element('a', { text: 'Credentials', attributes: { href: '#/credentials' } }), '.'));
+  return element(
+    'p',
+    { class: 'warning' },
+    messageOf(error),
+    isSetting &&
+      element('span', {}, ' See ', element('a', { text: 'Credentials', attributes: { href: '#/credentials' } }), '.'),
+  );
 }
 
 function requestText({ method, url, headers, body }: NonNullable<PreparedCall['request']>): string {
@@ -147,18 +183,53 @@ function head(task: TaskPage): HTMLElement {
     'header',
     { class: 'task-head' },
     element('h1', { text: task.summary }),
-    element('p', { class: 'route' }, element('b', { text: task.method }), ' ', element('code', { text: task.path }), ' ', effectMark(task.effect)),
-    element('p', {}, element('code', { text: task.name }), task.docs !== '' && ' · ', task.docs !== '' && outsideLink(task.docs, `${task.serviceTitle}'s own documentation`)),
+    element(
+      'p',
+      { class: 'route' },
+      element('b', { text: task.method }),
+      ' ',
+      element('code', { text: task.path }),
+      ' ',
+      effectMark(task.effect),
+    ),
+    element(
+      'p',
+      {},
+      element('code', { text: task.name }),
+      task.docs !== '' && ' · ',
+      task.docs !== '' && outsideLink(task.docs, `${task.serviceTitle}'s own documentation`),
+    ),
     task.description !== '' && element('p', { text: task.description }),
-    task.effect !== 'read' && element('p', { class: 'consequence' }, element('b', { text: task.effect === 'irreversible' ? 'Cannot be undone. ' : 'Changes data. ' }), task.remedy, ' ', task.settle ?? ''),
+    task.effect !== 'read' &&
+      element(
+        'p',
+        { class: 'consequence' },
+        element('b', { text: task.effect === 'irreversible' ? 'Cannot be undone. ' : 'Changes data. ' }),
+        task.remedy,
+        ' ',
+        task.settle ?? '',
+      ),
   );
 }
 
 function reference(task: TaskPage): HTMLElement {
   const code = (text: string): HTMLElement => element('code', { text });
-  const fields = (rows: TaskPage['input']): Node[][] => rows.map(({ field, type, required, description, limits }) => [code(field), code(type), new Text(required ? 'yes' : ''), new Text([description, limits].filter(Boolean).join(' · '))]);
+  const fields = (rows: TaskPage['input']): Node[][] =>
+    rows.map(({ field, type, required, description, limits }) => [
+      code(field),
+      code(type),
+      new Text(required ? 'yes' : ''),
+      new Text([description, limits].filter(Boolean).join(' · ')),
+    ]);
   const columns = ['Field', 'Type', 'Required', ''];
-  const keys = task.settings.length > 0 && element('p', {}, 'Keys, put in by the gateway or the worker: ', element('code', { text: task.settings.join(', ') }));
+  const keys =
+    task.settings.length > 0 &&
+    element(
+      'p',
+      {},
+      'Keys, put in by the gateway or the worker: ',
+      element('code', { text: task.settings.join(', ') }),
+    );
   return element(
     'section',
     { class: 'panel reference', attributes: { 'aria-label': 'Reference' } },
@@ -166,7 +237,15 @@ function reference(task: TaskPage): HTMLElement {
     keys,
     task.input.length > 0 && table('Input', columns, fields(task.input)),
     task.output.length > 0 && table('Output', columns, fields(task.output)),
-    task.failures.length > 0 && details('Failures', table('Failures', ['Answer', 'Failure', ''], task.failures.map(({ answer, failure, advice }) => [code(answer), code(failure), advice]))),
+    task.failures.length > 0 &&
+      details(
+        'Failures',
+        table(
+          'Failures',
+          ['Answer', 'Failure', ''],
+          task.failures.map(({ answer, failure, advice }) => [code(answer), code(failure), advice]),
+        ),
+      ),
     details('Limits', element('ul', {}, ...task.limits.map((text) => element('li', { text })))),
   );
 }

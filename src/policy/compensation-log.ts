@@ -9,7 +9,10 @@ const NOTHING_TO_DO = ['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun
  * The log of a run that did not complete: one line for each step that was done (it cannot be undone; what a person can
  * do), was not done, or is unknown.
  */
-export function compensationLog(steps: readonly StepResult[], tasks: readonly HttpTask[] = CATALOGUE): CompensationLine[] {
+export function compensationLog(
+  steps: readonly StepResult[],
+  tasks: readonly HttpTask[] = CATALOGUE,
+): CompensationLine[] {
   return steps
     .filter(({ outcome, reason }) => outcome !== 'skipped' || !NOTHING_TO_DO.includes(reason ?? ''))
     .map((step) => ({
@@ -34,7 +37,10 @@ function remedyOf({ outcome, failure, reason }: StepResult, remedy: string): str
     case 'unknown':
       return 'It was sent and its result is not known. Look at the provider, quoting the request id, before anything is sent again; running again looks first.';
     case 'failed':
-      return `Not done. ${failure?.message ?? (reason === 'deadline' ? 'The deadline passed.' : '')} Run again when the cause is mended.`.replace(/ {2,}/g, ' ');
+      return `Not done. ${failure?.message ?? (reason === 'deadline' ? 'The deadline passed.' : '')} Run again when the cause is mended.`.replace(
+        / {2,}/g,
+        ' ',
+      );
     case 'skipped':
       return `Not done (${reason ?? 'skipped'}). Run again to do it.`;
   }

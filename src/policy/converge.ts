@@ -123,7 +123,8 @@ function itemsPlan({ plaidUser }: ConvergePlan): StepPlan {
   return {
     name,
     task,
-    begin: ({ plan }) => (plaidUser ? new ItemsStep(plaidUser, plan) : { step: name, task, outcome: 'skipped', reason: 'noPlaidId' }),
+    begin: ({ plan }) =>
+      plaidUser ? new ItemsStep(plaidUser, plan) : { step: name, task, outcome: 'skipped', reason: 'noPlaidId' },
   };
 }
 
@@ -140,7 +141,11 @@ function productsPlan({ plaidUser, reason, dryRun, exclude = [] }: ConvergePlan)
       if (dryRun) return skipped('dryRun');
       const before = doneBefore(state, name);
       if (before) return before;
-      const input = { ...plaidUser, reason_code: reason.code, ...(reason.note === undefined ? {} : { reason_note: reason.note }) };
+      const input = {
+        ...plaidUser,
+        reason_code: reason.code,
+        ...(reason.note === undefined ? {} : { reason_note: reason.note }),
+      };
       return new SingleCallStep({ name, task, input, knownBefore: plaidUserKnown(state) });
     },
   };

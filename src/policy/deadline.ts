@@ -20,7 +20,9 @@ export const deadlineText = z
   .string()
   .refine(isDeadline, 'must be a duration such as "90s" or "7 days", or a moment such as "2030-01-31T12:00:00Z"')
   .refine((text) => !isTooFar(text, Date.now()), TOO_FAR)
-  .describe('When to give up: "7 days" after the start unless given, or a moment such as 2030-01-31T12:00:00Z; at most ten years from now.');
+  .describe(
+    'When to give up: "7 days" after the start unless given, or a moment such as 2030-01-31T12:00:00Z; at most ten years from now.',
+  );
 
 /** A duration such as `30 days`, from one millisecond to ten years. */
 export const durationText = z

@@ -25,8 +25,14 @@ export interface StepChoices {
  * @param batchApps The names of the worker's Batch app keys; undefined when they are not known, and then no earlier end
  *   has done a user at Batch.
  */
-export function stepsToHaveDone({ removeUser, batchMode, exclude = [] }: StepChoices, batchApps: readonly string[] | undefined): DoneStep[] {
-  const atPlaid = [ITEMS_STEP, PRODUCTS_STEP, ...(removeUser ? [USER_STEP] : [])].map((step) => ({ service: 'plaid', step }));
+export function stepsToHaveDone(
+  { removeUser, batchMode, exclude = [] }: StepChoices,
+  batchApps: readonly string[] | undefined,
+): DoneStep[] {
+  const atPlaid = [ITEMS_STEP, PRODUCTS_STEP, ...(removeUser ? [USER_STEP] : [])].map((step) => ({
+    service: 'plaid',
+    step,
+  }));
   const task = batchMode === 'gdpr' ? { task: batch.gdprRequestCreate.name } : {};
   const atBatch = (batchApps ?? ['']).map((app) => ({ service: 'batch', step: `batch.${app}`, ...task }));
   return [...atPlaid, ...(batchMode === 'skip' ? [] : atBatch)].filter(({ step }) => !exclude.includes(step));

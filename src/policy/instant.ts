@@ -21,11 +21,19 @@ export function instantMs(text: string): number | undefined {
   const parts = INSTANT.exec(text)?.groups;
   if (!parts) return undefined;
   const number = (name: string): number => Number(parts[name] ?? 0);
-  const [year, month, day, hour, minute, second] = [number('year'), number('month'), number('day'), number('hour'), number('minute'), number('second')];
+  const [year, month, day, hour, minute, second] = [
+    number('year'),
+    number('month'),
+    number('day'),
+    number('hour'),
+    number('minute'),
+    number('second'),
+  ];
   const local = new Date(0);
   local.setUTCFullYear(year, month - 1, day);
   local.setUTCHours(hour, minute, second);
-  const exists = local.getUTCMonth() === month - 1 && local.getUTCDate() === day && hour <= 23 && minute <= 59 && second <= 59;
+  const exists =
+    local.getUTCMonth() === month - 1 && local.getUTCDate() === day && hour <= 23 && minute <= 59 && second <= 59;
   const [offsetHour, offsetMinute] = [number('offsetHour'), number('offsetMinute')];
   if (!exists || offsetHour > 15 || offsetMinute > 59) return undefined;
   const offsetMs = (offsetHour * 60 + offsetMinute) * 60_000;

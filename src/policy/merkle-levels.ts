@@ -16,7 +16,7 @@ export class MerkleLevels {
   constructor(hash: Hash, leaves: Uint8Array) {
     this.#hash = hash;
     const levels = [leaves];
-    for (let level = leaves; level.length > HASH_BYTES; ) {
+    for (let level = leaves; level.length > HASH_BYTES;) {
       level = levelAbove(hash, level);
       levels.push(level);
     }
@@ -34,7 +34,8 @@ export class MerkleLevels {
 
   /** The hashes beside the way from a leaf up to the root, its neighbour first. */
   path(index: number): Uint8Array[] {
-    if (!Number.isInteger(index) || index < 0 || index >= this.leaves) throw new RangeError(`There is no leaf ${index}.`);
+    if (!Number.isInteger(index) || index < 0 || index >= this.leaves)
+      throw new RangeError(`There is no leaf ${index}.`);
     return this.#levels.slice(0, -1).flatMap((level, height) => {
       const neighbour = Math.floor(index / 2 ** height) ^ 1;
       // The last node of a level with an odd count has no neighbour and moves up as it is.

@@ -16,7 +16,8 @@ export interface PageAnswer {
  * - `link`: the address in the header `link` with `rel="next"` (RFC 8288), of the same origin.
  * - `offset`: the query parameter `query` counts the entries so far, those of the list at `path`; an empty list ends it.
  */
-export type Paging = { by: 'cursor'; path: string; query: string } | { by: 'link' } | { by: 'offset'; path: string; query: string };
+export type Paging =
+  { by: 'cursor'; path: string; query: string } | { by: 'link' } | { by: 'offset'; path: string; query: string };
 
 /** The request for the page after this one; undefined after the last, and a sentence where the answer cannot lead on. */
 export function nextPage(paging: Paging, request: Request, answer: PageAnswer): Request | string | undefined {
@@ -32,7 +33,8 @@ export function nextPage(paging: Paging, request: Request, answer: PageAnswer): 
 
 function afterCursor(query: string, request: Request, cursor: unknown): Request | string | undefined {
   if (cursor === undefined || cursor === null || cursor === '') return undefined;
-  if (typeof cursor !== 'string' && typeof cursor !== 'number') return 'the cursor of the next page is neither a text nor a number';
+  if (typeof cursor !== 'string' && typeof cursor !== 'number')
+    return 'the cursor of the next page is neither a text nor a number';
   if (request.query?.[query] === cursor) return 'the cursor of the next page is that of this one';
   return { ...request, query: { ...request.query, [query]: cursor } };
 }
@@ -47,7 +49,9 @@ function afterLink(request: Request, header: string): Request | string | undefin
   if (next.origin !== here.origin) return 'the link to the next page leads to another origin';
   if (next.href === here.href && request.query === undefined) return 'the link to the next page leads to this one';
   // The link has the whole query already.
-  return Object.fromEntries(Object.entries({ ...request, uri: next.href }).filter(([field]) => field !== 'query')) as Request;
+  return Object.fromEntries(
+    Object.entries({ ...request, uri: next.href }).filter(([field]) => field !== 'query'),
+  ) as Request;
 }
 
 /** `<https://a.example/?page=2>; rel="next", …` */

@@ -5,7 +5,17 @@ import type { offboardUserInput } from './offboard-input';
 type Input = z.output<typeof offboardUserInput>;
 
 /** An input with everything written out that is done when it is left out: two that ask for one thing then look alike. */
-export function withDefaults({ onFailure, deadline, dryRun, notFoundIsFine, plaid, batch, itemIds, exclude, ...rest }: Input): Input {
+export function withDefaults({
+  onFailure,
+  deadline,
+  dryRun,
+  notFoundIsFine,
+  plaid,
+  batch,
+  itemIds,
+  exclude,
+  ...rest
+}: Input): Input {
   return {
     ...rest,
     ...(itemIds && { itemIds: [...new Set(itemIds)].sort() }),

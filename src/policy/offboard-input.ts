@@ -8,9 +8,18 @@ const plaidId = z.string().min(1, 'must not be empty');
 
 const ids = {
   plaidUserId: plaidId.optional(),
-  plaidUserToken: plaidId.optional().describe('A bearer token, instead of plaidUserId: taken only where histories are encrypted, or HTTP_TASKS_ALLOW_SENSITIVE names user_token.'),
+  plaidUserToken: plaidId
+    .optional()
+    .describe(
+      'A bearer token, instead of plaidUserId: taken only where histories are encrypted, or HTTP_TASKS_ALLOW_SENSITIVE names user_token.',
+    ),
   batchUserId: customUserId.optional(),
-  reference: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Your own name for the case; no personal data.'),
+  reference: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(200, 'must have at most 200 characters')
+    .optional()
+    .describe('Your own name for the case; no personal data.'),
 };
 
 interface Ids {
@@ -26,7 +35,11 @@ export const userIds = z.strictObject(ids).superRefine(checkIds);
 const user = z
   .strictObject({
     ...ids,
-    sweepId: z.string().min(1, 'must not be empty').optional().describe('With seq, and instead of ids: a user of a sweep. For the sweep itself.'),
+    sweepId: z
+      .string()
+      .min(1, 'must not be empty')
+      .optional()
+      .describe('With seq, and instead of ids: a user of a sweep. For the sweep itself.'),
     seq: z.number().int().min(0).optional(),
   })
   .superRefine((given, context) => {
@@ -35,10 +48,12 @@ const user = z
       return;
     }
     for (const field of ['sweepId', 'seq'] as const) {
-      if (given[field] === undefined) context.addIssue({ code: 'custom', path: [field], message: 'must be given: sweepId and seq belong together' });
+      if (given[field] === undefined)
+        context.addIssue({ code: 'custom', path: [field], message: 'must be given: sweepId and seq belong together' });
     }
     for (const field of Object.keys(ids)) {
-      if (field in given) context.addIssue({ code: 'custom', path: [field], message: 'must be left out: sweepId and seq say who it is' });
+      if (field in given)
+        context.addIssue({ code: 'custom', path: [field], message: 'must be left out: sweepId and seq say who it is' });
     }
   });
 

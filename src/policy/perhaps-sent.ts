@@ -23,10 +23,13 @@ export interface LedgerCorrections {
  * - Steps that the run was told of and no call bears out.
  */
 export function asRecorded<E extends EndOfRun>(end: E, { perhapsSent, notBorneOut = [] }: LedgerCorrections): E {
-  const wasSent = ({ step, outcome, reason }: StepResult): boolean => perhapsSent.includes(step) && outcome === 'skipped' && reason === 'cancelled';
+  const wasSent = ({ step, outcome, reason }: StepResult): boolean =>
+    perhapsSent.includes(step) && outcome === 'skipped' && reason === 'cancelled';
   const steps = end.steps.map((step, index): StepResult => {
     if (wasSent(step)) return { ...step, outcome: 'unknown' };
-    return notBorneOut.includes(index) ? { step: step.step, task: step.task, outcome: 'unknown', reason: 'notInLedger' } : step;
+    return notBorneOut.includes(index)
+      ? { step: step.step, task: step.task, outcome: 'unknown', reason: 'notInLedger' }
+      : step;
   });
   if (steps.every((step, index) => step === end.steps[index])) return end;
   // The lines after those of the steps are not about steps.

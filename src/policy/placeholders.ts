@@ -3,17 +3,82 @@
  * spreadsheets these are texts that product analytics tools refuse as user IDs because applications really send them.
  */
 const PLACEHOLDERS = new Set([
-  ...['', 'null', 'nil', 'none', 'nothing', 'undefined', 'undef', 'void', 'dbnull', 'nan', 'n/a', 'n.a.', 'na', 'n/d', 'nd', '\\n'],
+  ...[
+    '',
+    'null',
+    'nil',
+    'none',
+    'nothing',
+    'undefined',
+    'undef',
+    'void',
+    'dbnull',
+    'nan',
+    'n/a',
+    'n.a.',
+    'na',
+    'n/d',
+    'nd',
+    '\\n',
+  ],
   ...['-', '--', '---', '–', '—', '.', '..', '...', '?', '??', '???', '_', '*', '0', '-0', '-1'],
-  ...['unknown', 'empty', 'blank', 'missing', 'unset', 'not set', 'not available', 'not applicable', 'default', 'tbd', 'todo'],
+  ...[
+    'unknown',
+    'empty',
+    'blank',
+    'missing',
+    'unset',
+    'not set',
+    'not available',
+    'not applicable',
+    'default',
+    'tbd',
+    'todo',
+  ],
   ...['true', 'false', 'infinity', '-infinity', '+infinity', 'inf', '-inf', '+inf'],
   ...['ref!', 'value!', 'name?', 'div/0!', 'num!', 'null!', 'n/a!', 'getting_data', 'spill!', 'calc!', 'error!'],
-  ...['anonymous', 'anon', 'guest', 'not_authenticated', 'distinct_id', 'distinctid', 'id', 'email', 'user_id', 'userid', 'uid', 'uuid'],
-  ...['nv', 'nat', '-nan', '+nan', 'not provided', 'not_set', 'not-set', 'no_value', 'no value', 'redacted', '***', '\\0', '$null$', '&nbsp;'],
+  ...[
+    'anonymous',
+    'anon',
+    'guest',
+    'not_authenticated',
+    'distinct_id',
+    'distinctid',
+    'id',
+    'email',
+    'user_id',
+    'userid',
+    'uid',
+    'uuid',
+  ],
+  ...[
+    'nv',
+    'nat',
+    '-nan',
+    '+nan',
+    'not provided',
+    'not_set',
+    'not-set',
+    'no_value',
+    'no value',
+    'redacted',
+    '***',
+    '\\0',
+    '$null$',
+    '&nbsp;',
+  ],
   '00000000-0000-0000-0000-000000000000',
 ]);
 
-const WRAPPED = [/^\((.*)\)$/su, /^<(.*)>$/su, /^\[(.*)\]$/su, /^\{(.*)\}$/su, /^"(.*)"$/su, /^'(.*)'$/su, /^`(.*)`$/su];
+const WRAPPED = [
+  /^\((.*)\)$/su,
+  /^<(.*)>$/su,
+  /^\[(.*)\]$/su,
+  /^\{(.*)\}$/su,
+  /^"(.*)"$/su,
+  /^'(.*)'$/su,
+  /^`(.*)`$/su,
+];
 
 const PATTERNS = [
   // An object, and a variable, that a program wrote instead of its value.
@@ -52,8 +117,10 @@ export function placeholderName(text: string): string {
 /** Without the brackets, quotes and number signs around it: `(null)`, `<nil>`, `#N/A`. */
 function bare(name: string): string {
   let inner = name;
-  for (let unwrapped = true; unwrapped; ) {
-    const wrapped: string | undefined = WRAPPED.map((form) => form.exec(inner)?.[1]).find((found) => found !== undefined);
+  for (let unwrapped = true; unwrapped;) {
+    const wrapped: string | undefined = WRAPPED.map((form) => form.exec(inner)?.[1]).find(
+      (found) => found !== undefined,
+    );
     unwrapped = wrapped !== undefined || inner.startsWith('#');
     inner = (wrapped ?? inner.replace(/^#/, '')).trim();
   }

@@ -20,11 +20,18 @@ export interface RateFacts {
 }
 
 /** Returns the limit that counts for sweeps: the lowest of the running sweeps' own rates and the limit on all calls; else what is learned. */
-export function rateInForce({ limitPerMinute, standingPerMinute, sweeps: [lowest], learnedPerSecond, sweepCallsPerSecond }: RateFacts): RateInForce {
+export function rateInForce({
+  limitPerMinute,
+  standingPerMinute,
+  sweeps: [lowest],
+  learnedPerSecond,
+  sweepCallsPerSecond,
+}: RateFacts): RateInForce {
   const all = standingPerMinute ?? limitPerMinute;
   if (lowest && (all === undefined || lowest.limitPerMinute < all)) {
     return { by: 'sweep', sweepId: lowest.sweepId, callsPerMinute: lowest.limitPerMinute };
   }
-  if (all !== undefined) return { by: standingPerMinute === undefined ? 'documented' : 'standing', callsPerMinute: all };
+  if (all !== undefined)
+    return { by: standingPerMinute === undefined ? 'documented' : 'standing', callsPerMinute: all };
   return { by: learnedPerSecond === undefined ? 'rising' : 'learned', callsPerMinute: sweepCallsPerSecond * 60 };
 }

@@ -59,7 +59,11 @@ export function underLimits(state: RateState, { all, sweeps }: Limits, nowMs: nu
   return { ...others, generation, sweeps: startSweeps(sweeps) };
 }
 
-function changeLimit({ atMs, blockedUntilMs, generation, sweeps }: RateState, all: number | undefined, nowMs: number): RateState {
+function changeLimit(
+  { atMs, blockedUntilMs, generation, sweeps }: RateState,
+  all: number | undefined,
+  nowMs: number,
+): RateState {
   const started = startRate({ ...(all !== undefined && { all }) }, Math.max(atMs, nowMs));
   // No tokens: those of the old limit may just have been used.
   return { ...started, tokens: 0, blockedUntilMs, generation: generation + 1, ...(sweeps && { sweeps }) };
@@ -93,9 +97,16 @@ export function lease(state: RateState, ask: { want: number; caller: Caller; now
   const sweepsOnly = ask.caller === 'sweep' && paceBinds(now);
   if (waitMs > 0) return { state: now, tokens: 0, retryInMs: waitMs, sweepsOnly };
   const buckets = bucketsFor(ask.caller, now);
-  const tokens = buckets.reduce((least, { tokens: held, reserve }) => Math.max(0, Math.min(least, Math.floor(held - reserve))), Math.floor(ask.want));
+  const tokens = buckets.reduce(
+    (least, { tokens: held, reserve }) => Math.max(0, Math.min(least, Math.floor(held - reserve))),
+    Math.floor(ask.want),
+  );
   const left = buckets.reduce((taken, { take }) => take(taken, tokens), now);
-  const retryInMs = Math.max(...buckets.map(({ tokens: held, reserve, rate }) => Math.ceil((Math.max(0, 1 + reserve - (held - tokens)) / rate) * 1_000)));
+  const retryInMs = Math.max(
+    ...buckets.map(({ tokens: held, reserve, rate }) =>
+      Math.ceil((Math.max(0, 1 + reserve - (held - tokens)) / rate) * 1_000),
+    ),
+  );
   return { state: left, tokens, retryInMs, sweepsOnly };
 }
 
@@ -117,12 +128,19 @@ function bucketsFor(caller: Caller, state: RateState): Bucket[] {
   };
   if (caller === 'live') return [all];
   if (sweeps) {
-    const own: Bucket = { ...sweeps, reserve: 0, take: (from, tokens) => ({ ...from, sweeps: { ...sweeps, tokens: sweeps.tokens - tokens } }) };
+    const own: Bucket = {
+      ...sweeps,
+      reserve: 0,
+      take: (from, tokens) => ({ ...from, sweeps: { ...sweeps, tokens: sweeps.tokens - tokens } }),
+    };
     // A person's word on how fast sweeps may go stands in for what would otherwise have to be learned.
     return state.limitPerMinute === undefined ? [own] : [all, own];
   }
   if (!isRamping(state) || !ramp) return [all];
-  return [all, { ...ramp, reserve: 0, take: (from, tokens) => ({ ...from, ramp: { ...ramp, tokens: ramp.tokens - tokens } }) }];
+  return [
+    all,
+    { ...ramp, reserve: 0, take: (from, tokens) => ({ ...from, ramp: { ...ramp, tokens: ramp.tokens - tokens } }) },
+  ];
 }
 
 /** Whether sweeps have a pace that can be lower than that of all calls. */
@@ -166,7 +184,8 @@ export function report(state: RateState, answers: AnswerReport): RateState {
   const blockedUntilMs = Math.max(now.blockedUntilMs, now.atMs + (answers.retryAfterMs ?? 0));
   const blocked = { ...now, blockedUntilMs };
   if (now.atMs - now.slowedAtMs < SLOW_DOWN_EVERY_MS) return blocked;
-  const slowed = now.limitPerMinute === undefined ? slowDownLearning(blocked) : slowDownKnown(blocked, now.limitPerMinute);
+  const slowed =
+    now.limitPerMinute === undefined ? slowDownLearning(blocked) : slowDownKnown(blocked, now.limitPerMinute);
   return slowDownSweeps(slowed);
 }
 
@@ -200,11 +219,22 @@ function advance(state: RateState, nowMs: number): RateState {
   if (seconds === 0) return { ...state, atMs };
   const rate = risen(state, seconds);
   const { sweeps, ramp } = state;
-  const risenState = { ...state, atMs, rate, ...(sweeps && { sweeps: advanceSweeps(sweeps, seconds) }), ...(ramp && { ramp: advanceRamp(ramp, seconds) }) };
+  const risenState = {
+    ...state,
+    atMs,
+    rate,
+    ...(sweeps && { sweeps: advanceSweeps(sweeps, seconds) }),
+    ...(ramp && { ramp: advanceRamp(ramp, seconds) }),
+  };
   return { ...risenState, tokens: filled(state, rate, bucketOf(risenState), seconds) };
 }
 
-function filled({ tokens, rate }: { tokens: number; rate: number }, rateNow: number, bucket: number, seconds: number): number {
+function filled(
+  { tokens, rate }: { tokens: number; rate: number },
+  rateNow: number,
+  bucket: number,
+  seconds: number,
+): number {
   return Math.min(bucket, tokens + ((rate + rateNow) / 2) * seconds);
 }
 
@@ -270,7 +300,11 @@ function remember(state: RateState, { accepted, refused, refusedSweeps = 0 }: An
   const { learning, atMs } = state;
   // The order within a report is not known; refusals last, so that the next report still sees them.
   const held = paceBinds(state) ? Math.min(refused, refusedSweeps) : 0;
-  const answers = [['.', accepted], ['s', held], ['x', refused - held]] as const;
+  const answers = [
+    ['.', accepted],
+    ['s', held],
+    ['x', refused - held],
+  ] as const;
   const written = answers.map(([letter, times]) => letter.repeat(Math.min(times, RECENT_ANSWERS))).join('');
   const kept = learning.accepted.filter(([whenMs]) => whenMs > atMs - LEARN_FROM_MS);
   return {
@@ -301,7 +335,13 @@ function slowDownSweeps(state: RateState): RateState {
   if (!sweeps) return state;
   const slowest = shape(sweeps.limitPerMinute).perSecond / 64;
   const slowed = { ...sweeps, rate: Math.max(sweeps.rate / 2, slowest), tokens: 0 };
-  return { ...state, sweeps: slowed, slowedAtMs: atMs, generation: state.generation + 1, learning: { ...learning, ...fromNowOn(state) } };
+  return {
+    ...state,
+    sweeps: slowed,
+    slowedAtMs: atMs,
+    generation: state.generation + 1,
+    learning: { ...learning, ...fromNowOn(state) },
+  };
 }
 
 /** What was accepted just now is the limit; the rate continues at half of it. A ramp ends, since all have learned. */

@@ -3,7 +3,11 @@
  * it belongs to, and the keyed hash of its user. They stay readable on the server, so that nothing else goes there.
  * The names are permanent.
  */
-export const SEARCH_ATTRIBUTES = Object.freeze(['OffboardingStatus', 'OffboardingSweep', 'OffboardingSubject'] as const);
+export const SEARCH_ATTRIBUTES = Object.freeze([
+  'OffboardingStatus',
+  'OffboardingSweep',
+  'OffboardingSubject',
+] as const);
 
 /** The name of one of them. */
 export type SearchAttribute = (typeof SEARCH_ATTRIBUTES)[number];

@@ -29,12 +29,18 @@ export interface CallRow {
  *
  * Other outcomes claim nothing that has to be proven.
  */
-export function notBorneOut(steps: readonly StepResult[], rows: readonly CallRow[], { someItems }: { someItems: boolean }): number[] {
+export function notBorneOut(
+  steps: readonly StepResult[],
+  rows: readonly CallRow[],
+  { someItems }: { someItems: boolean },
+): number[] {
   return steps.flatMap((step, index) => {
     const own = rows.filter((row) => row.step === step.step && row.phase !== 'settled');
     const atProvider = rows.filter((row) => providerOf(row) === providerOf(step) && row.phase !== 'settled');
     const others = steps.some((other) => other.step === step.step && LEAVES_ITEMS.includes(other.outcome));
-    return isBorneOut(step, own, atProvider) && (someItems || others || !claimsAll(step) || leavesNone(own)) ? [] : [index];
+    return isBorneOut(step, own, atProvider) && (someItems || others || !claimsAll(step) || leavesNone(own))
+      ? []
+      : [index];
   });
 }
 
@@ -44,7 +50,11 @@ function providerOf({ step }: { step: string }): string {
   return step.split('.', 1)[0] ?? '';
 }
 
-function isBorneOut({ outcome, reason }: StepResult, rows: readonly CallRow[], atProvider: readonly CallRow[]): boolean {
+function isBorneOut(
+  { outcome, reason }: StepResult,
+  rows: readonly CallRow[],
+  atProvider: readonly CallRow[],
+): boolean {
   switch (outcome) {
     case 'removed':
     case 'accepted':
@@ -75,7 +85,9 @@ function isSettledLater(rows: readonly CallRow[]): boolean {
 }
 
 function isResponseTo({ activityId, attempt }: CallRow, row: CallRow): boolean {
-  return row.phase === 'outcome' && row.outcome !== 'unknown' && row.activityId === activityId && row.attempt === attempt;
+  return (
+    row.phase === 'outcome' && row.outcome !== 'unknown' && row.activityId === activityId && row.attempt === attempt
+  );
 }
 
 function claimsAll({ outcome, reason }: StepResult): boolean {

@@ -31,17 +31,34 @@ export const MOST_REJECTED_TOLD = 10;
 export const MANY_ROWS = 10;
 
 /** Joins the columns that two readings of one source found. */
-export function joinColumns(before: SourceColumns | undefined, now: SourceColumns | undefined): SourceColumns | undefined {
+export function joinColumns(
+  before: SourceColumns | undefined,
+  now: SourceColumns | undefined,
+): SourceColumns | undefined {
   if (before === undefined || now === undefined) return now ?? before;
-  return { used: [...new Set([...before.used, ...now.used])], ignored: [...new Set([...before.ignored, ...now.ignored])] };
+  return {
+    used: [...new Set([...before.used, ...now.used])],
+    ignored: [...new Set([...before.ignored, ...now.ignored])],
+  };
 }
 
 /** What a person should look at before users are deleted, in sentences. */
-export function snapshotWarnings({ sharedIds, idsInManyRows }: Pick<SnapshotReport, 'sharedIds' | 'idsInManyRows'>): string[] {
+export function snapshotWarnings({
+  sharedIds,
+  idsInManyRows,
+}: Pick<SnapshotReport, 'sharedIds' | 'idsInManyRows'>): string[] {
   const rows = sharedIds === 1 ? '1 row shares an ID' : `${sharedIds} rows share an ID`;
   const ids = idsInManyRows === 1 ? '1 ID is' : `${idsInManyRows} IDs are`;
   return [
-    ...(sharedIds > 0 ? [`${rows} with an earlier row and differ${sharedIds === 1 ? 's' : ''} from it in another ID. Check that these are IDs and not placeholders.`] : []),
-    ...(idsInManyRows > 0 ? [`${ids} in more than ${MANY_ROWS} rows. Check that ${idsInManyRows === 1 ? 'it is an ID and not a placeholder' : 'they are IDs and not placeholders'}.`] : []),
+    ...(sharedIds > 0
+      ? [
+          `${rows} with an earlier row and differ${sharedIds === 1 ? 's' : ''} from it in another ID. Check that these are IDs and not placeholders.`,
+        ]
+      : []),
+    ...(idsInManyRows > 0
+      ? [
+          `${ids} in more than ${MANY_ROWS} rows. Check that ${idsInManyRows === 1 ? 'it is an ID and not a placeholder' : 'they are IDs and not placeholders'}.`,
+        ]
+      : []),
   ];
 }

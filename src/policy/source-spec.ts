@@ -4,7 +4,14 @@ import { offboardUserInput, userIds } from './offboard-input';
 import { isPlaceholder } from './placeholders';
 
 /** The columns of a source of users; an empty cell means that the ID is not given. Others are ignored unless their names resemble an ID's. */
-export const USER_COLUMNS = ['plaid_user_id', 'plaid_user_token', 'batch_user_id', 'reference', 'item_ids', 'closed_at'] as const;
+export const USER_COLUMNS = [
+  'plaid_user_id',
+  'plaid_user_token',
+  'batch_user_id',
+  'reference',
+  'item_ids',
+  'closed_at',
+] as const;
 
 /** One of {@link USER_COLUMNS}. */
 export type UserColumn = (typeof USER_COLUMNS)[number];
@@ -13,7 +20,9 @@ const closedAt = z
   .string()
   .refine((text) => instantMs(text) !== undefined, INSTANT_RULE)
   .optional()
-  .describe('When the account was closed, with the offset from UTC. With skipDone, a user is left out only if every ID was dealt with after this time.');
+  .describe(
+    'When the account was closed, with the offset from UTC. With skipDone, a user is left out only if every ID was dealt with after this time.',
+  );
 
 /** One user of a source: the user of `offboardUser`, together with the Items to remove and the time of the closure. */
 export const targetUser = userIds
@@ -48,17 +57,34 @@ const pages = z
   .strictObject({
     task: z.string().min(1, 'must not be empty').describe('A task of the catalogue that only reads.'),
     input: z.record(z.string(), z.json()).optional().describe('The input of that task for the first page.'),
-    itemsPath: path.describe('Where the list stands in the answer, for example data.users; the answer itself when left out.'),
+    itemsPath: path.describe(
+      'Where the list stands in the answer, for example data.users; the answer itself when left out.',
+    ),
     nextCursorPath: path.describe('Where the cursor of the next page stands. Null or an empty text there is the end.'),
-    cursorField: path.describe('The input field that takes the cursor; for http.request also "uri" (a next link) or "uri?NAME" (a query parameter).'),
-    endsWithoutCursor: z.boolean().optional().describe('Whether an answer without any cursor is the last page. Default: no, such an answer is refused.'),
+    cursorField: path.describe(
+      'The input field that takes the cursor; for http.request also "uri" (a next link) or "uri?NAME" (a query parameter).',
+    ),
+    endsWithoutCursor: z
+      .boolean()
+      .optional()
+      .describe('Whether an answer without any cursor is the last page. Default: no, such an answer is refused.'),
     fields: columnNames.optional().describe('Where each column stands in an entry of the list, as a dotted path.'),
-    maxPages: z.number().int().min(1).max(10_000_000).optional().describe(`More pages are refused. Default: ${DEFAULT_MAX_PAGES}.`),
+    maxPages: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .optional()
+      .describe(`More pages are refused. Default: ${DEFAULT_MAX_PAGES}.`),
   })
   .superRefine((given, context) => {
     if ((given.nextCursorPath === undefined) === (given.cursorField === undefined)) return;
     const missing = given.cursorField === undefined ? 'cursorField' : 'nextCursorPath';
-    context.addIssue({ code: 'custom', path: [missing], message: 'nextCursorPath and cursorField are given both, or neither for an answer of one page' });
+    context.addIssue({
+      code: 'custom',
+      path: [missing],
+      message: 'nextCursorPath and cursorField are given both, or neither for an answer of one page',
+    });
   });
 
 /** The kinds of sources, by the fields that describe them. */
@@ -71,37 +97,61 @@ export const SOURCE_KINDS = ['inline', 'file', 'query', 'pages', 'custom'] as co
 export const sourceSpec = z
   .strictObject({
     inline: z.array(targetUser).min(1, 'holds nobody; an empty list never means everybody').optional(),
-    file: z.string().min(1, 'must not be empty').optional().describe('Relative to HTTP_TASKS_SOURCE_DIR; .csv or .jsonl, also with .gz.'),
+    file: z
+      .string()
+      .min(1, 'must not be empty')
+      .optional()
+      .describe('Relative to HTTP_TASKS_SOURCE_DIR; .csv or .jsonl, also with .gz.'),
     format: z.enum(['csv', 'jsonl']).optional().describe("Default: by the file name's ending."),
     columns: columnNames.optional().describe('For a file whose columns have other names.'),
     query: z
       .string()
-      .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'must be the name of a configured query: a letter, then letters, digits, "-" or "_"')
+      .regex(
+        /^[A-Za-z][A-Za-z0-9_-]*$/,
+        'must be the name of a configured query: a letter, then letters, digits, "-" or "_"',
+      )
       .optional()
       .describe('NAME in HTTP_TASKS_SOURCE_<NAME>_QUERY, in any case.'),
     pages: pages.optional(),
     ignoreColumns: z
       .array(z.string())
       .optional()
-      .describe('Columns that are left out on purpose. Without it a column that is not used is refused when its name resembles that of an ID.'),
+      .describe(
+        'Columns that are left out on purpose. Without it a column that is not used is refused when its name resembles that of an ID.',
+      ),
     allowPlaceholders: z
       .array(z.string().refine(isPlaceholder, 'is not a placeholder, so it needs no permission'))
       .optional()
-      .describe('Texts such as "null" or "0" that are IDs in this source. Without it rows with a placeholder in place of an ID are rejected.'),
+      .describe(
+        'Texts such as "null" or "0" that are IDs in this source. Without it rows with a placeholder in place of an ID are rejected.',
+      ),
     custom: z.strictObject({ name: z.string().min(1, 'must not be empty'), options: z.json().optional() }).optional(),
   })
   .superRefine((given, context) => {
     const chosen = SOURCE_KINDS.filter((kind) => given[kind] !== undefined);
     if (chosen.length !== 1) {
       const what = chosen.length === 0 ? 'none is given' : `${chosen.join(' and ')} are given`;
-      context.addIssue({ code: 'custom', path: [], message: `exactly one of ${SOURCE_KINDS.join(', ')} is needed; ${what}` });
+      context.addIssue({
+        code: 'custom',
+        path: [],
+        message: `exactly one of ${SOURCE_KINDS.join(', ')} is needed; ${what}`,
+      });
     }
     for (const option of ['format', 'columns'] as const) {
       if (given[option] === undefined || given.file !== undefined) continue;
       context.addIssue({ code: 'custom', path: [option], message: 'belongs to file only; leave it out' });
     }
-    if (given.ignoreColumns !== undefined && given.file === undefined && given.query === undefined && given.pages === undefined) {
-      context.addIssue({ code: 'custom', path: ['ignoreColumns'], message: 'belongs to file, query and pages only; leave it out' });
+    if (
+      given.ignoreColumns !== undefined &&
+      given.file === undefined &&
+      given.query === undefined &&
+      given.pages === undefined
+    ) {
+      context.addIssue({
+        code: 'custom',
+        path: ['ignoreColumns'],
+        message: 'belongs to file, query and pages only; leave it out',
+      });
     }
   });
 

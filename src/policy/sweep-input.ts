@@ -27,51 +27,121 @@ export const DEFAULT_APPROVE_WITHIN = '30 days';
 
 const ORIGINS = ['source', 'snapshot', 'redriveOf'] as const;
 
-const { reason, onFailure, deadline, dryRun, notFoundIsFine, exclude, plaid, batch, compensation } = offboardUserInput.shape;
+const { reason, onFailure, deadline, dryRun, notFoundIsFine, exclude, plaid, batch, compensation } =
+  offboardUserInput.shape;
 
 /** A limit in calls a minute. */
-export const callsAMinute = z.number().min(1, 'must be at least 1 call a minute').max(60_000_000, 'must be at most 60,000,000 calls a minute');
+export const callsAMinute = z
+  .number()
+  .min(1, 'must be at least 1 call a minute')
+  .max(60_000_000, 'must be at most 60,000,000 calls a minute');
 
 /** The input of `offboardUsers`: one object, since the Temporal UI can send only one. Unknown fields are refused. */
 export const offboardUsersInput = z
   .strictObject({
     source: sourceSpec.optional().describe('Where the users come from.'),
-    snapshot: z.string().min(1, 'must not be empty').optional().describe('A sweep whose users are in the ledger already; the command line makes one of a local file.'),
-    redriveOf: z.string().min(1, 'must not be empty').optional().describe('A sweep that has ended: its failed and unknown users are taken up again.'),
+    snapshot: z
+      .string()
+      .min(1, 'must not be empty')
+      .optional()
+      .describe('A sweep whose users are in the ledger already; the command line makes one of a local file.'),
+    redriveOf: z
+      .string()
+      .min(1, 'must not be empty')
+      .optional()
+      .describe('A sweep that has ended: its failed and unknown users are taken up again.'),
     reason,
     onFailure,
-    deadline: deadline.describe('When to give up: "7 days" after the start or the approval unless given, pauses not counted; or a moment such as 2030-01-31T12:00:00Z. At most ten years.'),
+    deadline: deadline.describe(
+      'When to give up: "7 days" after the start or the approval unless given, pauses not counted; or a moment such as 2030-01-31T12:00:00Z. At most ten years.',
+    ),
     dryRun,
     notFoundIsFine,
     exclude,
     plaid,
     batch,
     compensation,
-    concurrency: z.number().int('must be a whole number').min(1).max(64).optional().describe(`Chunks, or children, in progress at a time. Default: ${DEFAULT_CHUNKS} chunks, of which each worker runs two, or ${DEFAULT_CHILDREN} children.`),
-    rate: callsAMinute.optional().describe("Limit on the calls of sweeps to Plaid while this one runs, in calls a minute; the lowest of all running sweeps' rates and the standing limit counts. Not stored for a dry run."),
-    tolerance: toleranceValue.optional().describe('Pause when more users than this failed or are unknown: a number, or a share such as "1%". Default: never.'),
-    badRows: toleranceValue.optional().describe(`Refuse a source with more rows than this that cannot be users. A sweep with any such row is partial at best. Default: ${DEFAULT_BAD_ROWS}.`),
-    maxUsers: z.number().int('must be a whole number').min(1).max(1_000_000_000).optional().describe('Refuse a source with more users. Default: 100,000.'),
+    concurrency: z
+      .number()
+      .int('must be a whole number')
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        `Chunks, or children, in progress at a time. Default: ${DEFAULT_CHUNKS} chunks, of which each worker runs two, or ${DEFAULT_CHILDREN} children.`,
+      ),
+    rate: callsAMinute
+      .optional()
+      .describe(
+        "Limit on the calls of sweeps to Plaid while this one runs, in calls a minute; the lowest of all running sweeps' rates and the standing limit counts. Not stored for a dry run.",
+      ),
+    tolerance: toleranceValue
+      .optional()
+      .describe(
+        'Pause when more users than this failed or are unknown: a number, or a share such as "1%". Default: never.',
+      ),
+    badRows: toleranceValue
+      .optional()
+      .describe(
+        `Refuse a source with more rows than this that cannot be users. A sweep with any such row is partial at best. Default: ${DEFAULT_BAD_ROWS}.`,
+      ),
+    maxUsers: z
+      .number()
+      .int('must be a whole number')
+      .min(1)
+      .max(1_000_000_000)
+      .optional()
+      .describe('Refuse a source with more users. Default: 100,000.'),
     approval: z.boolean().optional().describe('Wait for the update "approve" before the first call.'),
-    approveWithin: durationText.optional().describe(`With approval: cancel the sweep when it is not approved within this time. Default: "${DEFAULT_APPROVE_WITHIN}".`),
-    skipDone: z.boolean().optional().describe('Leave out rows with closed_at whose user was offboarded after that time, as the receipts show. Others are done again.'),
-    granularity: z.enum(['user', 'chunk']).optional().describe('One child workflow for each user, or many users in one activity. Default: user up to 100 users, chunk above.'),
+    approveWithin: durationText
+      .optional()
+      .describe(
+        `With approval: cancel the sweep when it is not approved within this time. Default: "${DEFAULT_APPROVE_WITHIN}".`,
+      ),
+    skipDone: z
+      .boolean()
+      .optional()
+      .describe(
+        'Leave out rows with closed_at whose user was offboarded after that time, as the receipts show. Others are done again.',
+      ),
+    granularity: z
+      .enum(['user', 'chunk'])
+      .optional()
+      .describe(
+        'One child workflow for each user, or many users in one activity. Default: user up to 100 users, chunk above.',
+      ),
   })
   .superRefine((input, context) => {
     const given = ORIGINS.filter((origin) => input[origin] !== undefined);
     if (given.length !== 1) {
       const what = given.length === 0 ? 'none is given' : `${given.join(' and ')} are given`;
-      context.addIssue({ code: 'custom', path: given.length === 0 ? ['source'] : [given[1] ?? 'source'], message: `exactly one of ${ORIGINS.join(', ')} is needed; ${what}` });
+      context.addIssue({
+        code: 'custom',
+        path: given.length === 0 ? ['source'] : [given[1] ?? 'source'],
+        message: `exactly one of ${ORIGINS.join(', ')} is needed; ${what}`,
+      });
     }
     if (input.batch?.mode === 'gdpr' && input.granularity !== 'user') {
-      context.addIssue({ code: 'custom', path: ['batch', 'mode'], message: 'gdpr needs granularity "user": each request is followed for days' });
+      context.addIssue({
+        code: 'custom',
+        path: ['batch', 'mode'],
+        message: 'gdpr needs granularity "user": each request is followed for days',
+      });
     }
     if (input.approveWithin !== undefined && !input.approval) {
-      context.addIssue({ code: 'custom', path: ['approveWithin'], message: 'belongs to approval: true; without it the sweep waits for no approval' });
+      context.addIssue({
+        code: 'custom',
+        path: ['approveWithin'],
+        message: 'belongs to approval: true; without it the sweep waits for no approval',
+      });
     }
     for (const field of ['badRows', 'skipDone'] as const) {
       if (input[field] === undefined || input.source !== undefined) continue;
-      context.addIssue({ code: 'custom', path: [field], message: 'belongs to source; with a snapshot it was decided when the snapshot was taken' });
+      context.addIssue({
+        code: 'custom',
+        path: [field],
+        message: 'belongs to source; with a snapshot it was decided when the snapshot was taken',
+      });
     }
   });
 
@@ -84,17 +154,31 @@ export type CheckedSweepInput = z.output<typeof offboardUsersInput>;
 /** The argument of the update `approve`. */
 export const approveInput = z.strictObject({
   total: z.number().int().min(0).describe('The number of users, as the query progress tells it.'),
-  by: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').describe('Who approves. A claim: who may send it is decided by the permissions of the namespace.'),
+  by: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(200, 'must have at most 200 characters')
+    .describe('Who approves. A claim: who may send it is decided by the permissions of the namespace.'),
 });
 
 /** The argument of the update `resume`; without one it cannot be encrypted, which a worker may demand. */
 export const resumeInput = z
-  .strictObject({ by: z.string().min(1, 'must not be empty').max(200, 'must have at most 200 characters').optional().describe('Who resumes: a claim.'), because: z.string().optional().describe('Resume only if it is paused for this reason.') })
+  .strictObject({
+    by: z
+      .string()
+      .min(1, 'must not be empty')
+      .max(200, 'must have at most 200 characters')
+      .optional()
+      .describe('Who resumes: a claim.'),
+    because: z.string().optional().describe('Resume only if it is paused for this reason.'),
+  })
   .optional();
 
 /** The argument of the update `setRate`. */
 export const setRateInput = z.strictObject({
-  callsPerMinute: callsAMinute.nullable().describe('Limit on the calls of sweeps while this one runs; null takes it back.'),
+  callsPerMinute: callsAMinute
+    .nullable()
+    .describe('Limit on the calls of sweeps while this one runs; null takes it back.'),
   service: z.string().min(1).optional().describe('Default: plaid.'),
   keySlot: z.string().optional().describe('For a service with several keys, for example ios.'),
 });

@@ -11,7 +11,8 @@ import type { Outcome } from './outcome';
  * of users who came to a good end, although nobody off-boarded them: they can be found again only in their source, for
  * example by a sweep with `skipDone`.
  */
-export type SweepStatus = 'running' | 'waitingForApproval' | 'paused' | 'completed' | 'partial' | 'failed' | 'cancelled';
+export type SweepStatus =
+  'running' | 'waitingForApproval' | 'paused' | 'completed' | 'partial' | 'failed' | 'cancelled';
 
 /** Each user once, under the worst outcome of its steps; `pending` are those who have none yet. The numbers add up to `total`. */
 export type OutcomeCounts = { total: number; pending: number } & Record<Outcome, number>;
@@ -40,7 +41,8 @@ export interface SweepResult {
 }
 
 /** What a sweep is doing. */
-export type SweepPhase = 'reading' | 'waitingForApproval' | 'users' | 'bulk' | 'waiting' | 'paused' | 'closing' | 'ended';
+export type SweepPhase =
+  'reading' | 'waitingForApproval' | 'users' | 'bulk' | 'waiting' | 'paused' | 'closing' | 'ended';
 
 /** What the query `progress` of `offboardUsers` answers. It holds numbers, never an id of a user. */
 export interface SweepProgress extends SweepResult {
@@ -72,7 +74,11 @@ export function noCounts(): OutcomeCounts {
  * step. Users on hold were left alone on purpose and do not count against it; a rejected row is a user who was left
  * where they are.
  */
-export function statusOfSweep(counts: OutcomeCounts, notFoundIsFine: boolean, rejected: number): 'completed' | 'partial' | 'failed' {
+export function statusOfSweep(
+  counts: OutcomeCounts,
+  notFoundIsFine: boolean,
+  rejected: number,
+): 'completed' | 'partial' | 'failed' {
   const bad = counts.failed + counts.unknown + (notFoundIsFine ? 0 : counts.notFound);
   if (bad === 0) return rejected > 0 ? 'partial' : 'completed';
   const good = OUTCOMES.some((outcome) => isGood(outcome) && counts[outcome] > 0);

@@ -7,7 +7,11 @@ export interface TargetReference {
 }
 
 /** The workflow ID of the run that off-boards one user of a sweep; the fence tells runs of the sweep apart. */
-export function childWorkflowId(sweepId: string, { seq, round }: { seq: number; round: number }, fence: number): string {
+export function childWorkflowId(
+  sweepId: string,
+  { seq, round }: { seq: number; round: number },
+  fence: number,
+): string {
   return `${sweepId}/${seq}-${round}.${fence}`;
 }
 
@@ -28,7 +32,9 @@ export function withoutPlaceholders(input: unknown): unknown {
   const strip = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.filter((inner) => !placeholders.has(inner)).map(strip);
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).flatMap(([key, inner]) => (placeholders.has(inner) ? [] : [[key, strip(inner)]])));
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([key, inner]) => (placeholders.has(inner) ? [] : [[key, strip(inner)]])),
+    );
   };
   return strip(input);
 }

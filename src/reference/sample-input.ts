@@ -41,7 +41,8 @@ export function completedInput(task: HttpTask, given: unknown): CompletedInput {
 const SCHEMAS = new WeakMap<HttpTask, SchemaNode>();
 
 function schemaOf(task: HttpTask): SchemaNode {
-  const known = SCHEMAS.get(task) ?? (z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' }) as SchemaNode);
+  const known =
+    SCHEMAS.get(task) ?? (z.toJSONSchema(task.input, { io: 'input', unrepresentable: 'any' }) as SchemaNode);
   SCHEMAS.set(task, known);
   return known;
 }
@@ -51,7 +52,9 @@ type Path = readonly string[];
 function missingPaths(task: HttpTask, input: unknown): Path[] {
   const parsed = task.input.safeParse(input, { reportInput: false });
   if (parsed.success) return [];
-  const paths = parsed.error.issues.map(({ path }) => path.map(String)).filter((path) => path.length > 0 && at(input, path) === undefined);
+  const paths = parsed.error.issues
+    .map(({ path }) => path.map(String))
+    .filter((path) => path.length > 0 && at(input, path) === undefined);
   return [...new Map(paths.map((path) => [path.join('\0'), path])).values()];
 }
 
@@ -60,7 +63,10 @@ function nodeAt(schema: SchemaNode, path: Path): SchemaNode | undefined {
     const here = node && resolved(node, schema);
     if (!here) return undefined;
     if (/^\d+$/.test(key) && here.items) return here.items;
-    return here.properties?.[key] ?? firstWith(key, [...(here.allOf ?? []), ...(here.anyOf ?? []), ...(here.oneOf ?? [])], schema);
+    return (
+      here.properties?.[key] ??
+      firstWith(key, [...(here.allOf ?? []), ...(here.anyOf ?? []), ...(here.oneOf ?? [])], schema)
+    );
   }, schema);
 }
 
@@ -97,7 +103,9 @@ function sampleOf(given: SchemaNode, schema: SchemaNode, name: string, depth: nu
 
 function requiredOf(node: SchemaNode, schema: SchemaNode, depth: number): unknown {
   const parts = [node, ...(node.allOf ?? []).map((part) => resolved(part, schema))];
-  const fields = parts.flatMap(({ properties = {}, required = [] }) => required.map((field) => [field, properties[field] ?? {}] as const));
+  const fields = parts.flatMap(({ properties = {}, required = [] }) =>
+    required.map((field) => [field, properties[field] ?? {}] as const),
+  );
   return Object.fromEntries(fields.map(([field, inner]) => [field, sampleOf(inner, schema, field, depth + 1)]));
 }
 
@@ -116,7 +124,10 @@ function textFor({ format, minLength = 0, maxLength }: SchemaNode, name: string)
 
 /** `userToken` and `user_token` become USER_TOKEN. */
 function capitals(name: string): string {
-  return name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[^A-Za-z0-9]+/g, '_').toUpperCase();
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .toUpperCase();
 }
 
 function singular(name: string): string {
@@ -124,14 +135,18 @@ function singular(name: string): string {
 }
 
 function at(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>((inner, key) => (isObject(inner) && Object.hasOwn(inner, key) ? Reflect.get(inner, key) : undefined), value);
+  return path.reduce<unknown>(
+    (inner, key) => (isObject(inner) && Object.hasOwn(inner, key) ? Reflect.get(inner, key) : undefined),
+    value,
+  );
 }
 
 /** A copy with this value at the path; objects on the way are made. */
 function withValue(target: unknown, path: Path, value: unknown): unknown {
   const [head, ...rest] = path;
   if (head === undefined) return value;
-  if (Array.isArray(target)) return target.map((entry: unknown, index) => (String(index) === head ? withValue(entry, rest, value) : entry));
+  if (Array.isArray(target))
+    return target.map((entry: unknown, index) => (String(index) === head ? withValue(entry, rest, value) : entry));
   const fields = isObject(target) ? Object.entries(target) : [];
   const inner = fields.find(([key]) => key === head)?.[1] as unknown;
   return Object.fromEntries([...fields.filter(([key]) => key !== head), [head, withValue(inner, rest, value)]]);

@@ -35,7 +35,11 @@ export class SecretNames {
     for (const rule of service.credentials) {
       for (const setting of settingsOf(rule)) this.#replace(setting, this.#standInFor(env, { ...rule, setting }));
     }
-    for (const setting of [...namedSecretsIn(env).map(settingOfNamedSecret), ...namedClientsIn(env).flatMap(settingsOfClient)]) this.#replace(setting, this.#standIn({ variable: setting }));
+    for (const setting of [
+      ...namedSecretsIn(env).map(settingOfNamedSecret),
+      ...namedClientsIn(env).flatMap(settingsOfClient),
+    ])
+      this.#replace(setting, this.#standIn({ variable: setting }));
   }
 
   /** The settings, with the stand-ins in the place of the secrets. */
@@ -51,13 +55,20 @@ export class SecretNames {
   /** The text taken apart into what is literal and what is a secret. */
   partsOf(text: string): TextPart[] {
     if (this.#byStandIn.size === 0) return [text];
-    const pattern = new RegExp(`(${[...this.#byStandIn.keys()].map((word) => word.replace(/[+/=]/g, '\\$&')).join('|')})`);
-    return text.split(pattern).filter((piece) => piece !== '').map((piece) => this.#byStandIn.get(piece) ?? piece);
+    const pattern = new RegExp(
+      `(${[...this.#byStandIn.keys()].map((word) => word.replace(/[+/=]/g, '\\$&')).join('|')})`,
+    );
+    return text
+      .split(pattern)
+      .filter((piece) => piece !== '')
+      .map((piece) => this.#byStandIn.get(piece) ?? piece);
   }
 
   /** The text with `$NAME` in the place of each secret. */
   shown(text: string): string {
-    return this.partsOf(text).map((part) => (typeof part === 'string' ? part : `$${part.variable}`)).join('');
+    return this.partsOf(text)
+      .map((part) => (typeof part === 'string' ? part : `$${part.variable}`))
+      .join('');
   }
 
   #replace(setting: string, standIn: string): void {
@@ -78,7 +89,9 @@ export class SecretNames {
   #slots(env: Env, setting: string): string {
     const names = slotNamesIn(Secret.read(env, setting, new ProblemList(), { required: false })?.value ?? '');
     if (names.length === 0) return this.#standIn({ variable: setting });
-    const entries = names.map((name) => `${name}=${this.#standIn({ variable: `${setting}_${name.replaceAll('-', '_').toUpperCase()}` })}`);
+    const entries = names.map(
+      (name) => `${name}=${this.#standIn({ variable: `${setting}_${name.replaceAll('-', '_').toUpperCase()}` })}`,
+    );
     return entries.join(',');
   }
 

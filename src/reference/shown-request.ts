@@ -75,8 +75,15 @@ export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: 
     parts: {
       method,
       url: names.partsOf(url),
-      headers: headers.filter(([name]) => !OWN_HEADERS.has(name) && !(form && name === 'content-type')).map(([name, value]) => [name, names.partsOf(value)]),
-      ...(form && { form: form.map((part) => ({ ...part, value: isText(part.value) ? names.partsOf(part.value.toString('utf8')) : part.value })) }),
+      headers: headers
+        .filter(([name]) => !OWN_HEADERS.has(name) && !(form && name === 'content-type'))
+        .map(([name, value]) => [name, names.partsOf(value)]),
+      ...(form && {
+        form: form.map((part) => ({
+          ...part,
+          value: isText(part.value) ? names.partsOf(part.value.toString('utf8')) : part.value,
+        })),
+      }),
       ...(!form && body !== undefined && { body: names.partsOf(body) }),
       ...(!form && Buffer.isBuffer(prepared.body) && body === undefined && { bodyBytes: prepared.body }),
     },

@@ -6,11 +6,21 @@ import type { ErrorRule } from '../tasks/service';
 import type { SchemaNode } from './schema-node';
 
 /** Everything a person has to know about a task, as data. */
-export interface TaskReference
-  extends Pick<
-    HttpTask,
-    'name' | 'summary' | 'description' | 'docs' | 'tags' | 'method' | 'path' | 'effect' | 'settle' | 'remedy' | 'timeouts' | 'maxResponseBytes'
-  > {
+export interface TaskReference extends Pick<
+  HttpTask,
+  | 'name'
+  | 'summary'
+  | 'description'
+  | 'docs'
+  | 'tags'
+  | 'method'
+  | 'path'
+  | 'effect'
+  | 'settle'
+  | 'remedy'
+  | 'timeouts'
+  | 'maxResponseBytes'
+> {
   service: string;
   /** JSON Schema of the input. */
   input: unknown;
@@ -69,7 +79,13 @@ export function fieldRows(schema: unknown, prefix = ''): FieldRow[] {
   const { properties = {}, required = [] } = schema as SchemaNode;
   return Object.entries(properties).flatMap(([name, node]) => {
     const field = prefix === '' ? name : `${prefix}.${name}`;
-    const row = { field, type: typeName(node), required: required.includes(name), description: node.description ?? '', limits: limitsOf(node) };
+    const row = {
+      field,
+      type: typeName(node),
+      required: required.includes(name),
+      description: node.description ?? '',
+      limits: limitsOf(node),
+    };
     return [row, ...fieldRows(node, field)];
   });
 }
@@ -85,7 +101,18 @@ function typeName(node: SchemaNode): string {
 /** What a number beyond 2^53 is written as. */
 const AS_TEXT = 'beyond 2^53 as a text';
 
-function limitsOf({ type, minLength, maxLength, minItems, maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, pattern }: SchemaNode): string {
+function limitsOf({
+  type,
+  minLength,
+  maxLength,
+  minItems,
+  maxItems,
+  minimum,
+  maximum,
+  exclusiveMinimum,
+  exclusiveMaximum,
+  pattern,
+}: SchemaNode): string {
   const characters = range(minLength, maxLength, 'characters');
   const entries = range(minItems, maxItems, 'entries');
   const bounds = [
@@ -95,7 +122,12 @@ function limitsOf({ type, minLength, maxLength, minItems, maxItems, minimum, max
     ...(maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? [] : [`at most ${maximum}`]),
     ...(exclusiveMaximum === undefined ? [] : [`less than ${exclusiveMaximum}`]),
   ].filter((text) => text !== `at least ${Number.MIN_SAFE_INTEGER}`);
-  return [...characters, ...entries, ...bounds, ...(isExactNumber(type) ? [AS_TEXT] : pattern === undefined ? [] : [`like ${pattern}`])].join('; ');
+  return [
+    ...characters,
+    ...entries,
+    ...bounds,
+    ...(isExactNumber(type) ? [AS_TEXT] : pattern === undefined ? [] : [`like ${pattern}`]),
+  ].join('; ');
 }
 
 /** `exactNumber` is a number or a text; its pattern concerns the text only. */

@@ -22,7 +22,11 @@ export function stallMidBody(response: ServerResponse, answer: Answer): void {
 }
 
 /** Says nothing until the client gives up or `stallMs` is over; then answers late, or closes if there is no answer. */
-export function stall(response: ServerResponse, stallMs: number | undefined, answerLate: (() => void) | undefined): void {
+export function stall(
+  response: ServerResponse,
+  stallMs: number | undefined,
+  answerLate: (() => void) | undefined,
+): void {
   if (stallMs === undefined) return;
   const timer = setTimeout(answerLate ?? (() => resetConnection(response)), stallMs);
   response.once('close', () => clearTimeout(timer));

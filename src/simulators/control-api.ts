@@ -87,11 +87,19 @@ const faultKinds = z.discriminatedUnion('kind', [
   z.strictObject({ ...whenToFire, kind: z.literal('stallMidBody'), processed: processed(true) }),
   /** A listing that does not know yet what was removed; any other call is answered as usual. */
   z.strictObject({ ...whenToFire, kind: z.literal('staleRead') }),
-  z.strictObject({ ...whenToFire, kind: z.literal('rateLimit'), retryAfter: retryAfterSchema.default({ form: 'absent' }) }),
+  z.strictObject({
+    ...whenToFire,
+    kind: z.literal('rateLimit'),
+    retryAfter: retryAfterSchema.default({ form: 'absent' }),
+  }),
   z.strictObject({ ...whenToFire, kind: z.literal('serverError'), processed: processed(false) }),
   /** The HTML page of a proxy, not of the provider. */
   z.strictObject({ ...whenToFire, kind: z.literal('badGateway'), processed: processed(false) }),
-  z.strictObject({ ...whenToFire, kind: z.literal('maintenance'), retryAfter: retryAfterSchema.default({ form: 'absent' }) }),
+  z.strictObject({
+    ...whenToFire,
+    kind: z.literal('maintenance'),
+    retryAfter: retryAfterSchema.default({ form: 'absent' }),
+  }),
   /** The right JSON under `text/html`. */
   z.strictObject({ ...whenToFire, kind: z.literal('wrongContentType'), processed: processed(true) }),
   z.strictObject({ ...whenToFire, kind: z.literal('malformedJson'), processed: processed(true) }),
@@ -100,7 +108,15 @@ const faultKinds = z.discriminatedUnion('kind', [
   /** Valid JSON, but not what the provider documents. */
   z.strictObject({ ...whenToFire, kind: z.literal('wrongShape'), processed: processed(true) }),
   /** The right answer with that much padding in it. @default 5 MiB */
-  z.strictObject({ ...whenToFire, kind: z.literal('hugeBody'), bytes: z.number().int().min(1).default(5 * 1024 * 1024) }),
+  z.strictObject({
+    ...whenToFire,
+    kind: z.literal('hugeBody'),
+    bytes: z
+      .number()
+      .int()
+      .min(1)
+      .default(5 * 1024 * 1024),
+  }),
   /** The right answer, a few bytes at a time. */
   z.strictObject({
     ...whenToFire,

@@ -51,8 +51,10 @@ export async function answerControl(
     const url = new URL(request.url ?? '/', 'http://simulator.invalid');
     const name = `${request.method} ${url.pathname.slice(CONTROL_PREFIX.length)}`;
     const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined;
-    if (!route) return refuse(response, 404, undefined, `no such control route; there are: ${Object.keys(ROUTES).join(', ')}`);
-    if (!body) return refuse(response, 413, undefined, `a control body may have ${MAX_CONTROL_BYTES} bytes; send it in parts`);
+    if (!route)
+      return refuse(response, 404, undefined, `no such control route; there are: ${Object.keys(ROUTES).join(', ')}`);
+    if (!body)
+      return refuse(response, 413, undefined, `a control body may have ${MAX_CONTROL_BYTES} bytes; send it in parts`);
     send(response, 200, JSON.stringify(route(simulator, url.searchParams, parseBody(body))));
   } catch (error) {
     if (error instanceof ControlError) return refuse(response, 400, error.field, error.message);
@@ -76,7 +78,8 @@ function parseBody(body: Buffer): unknown {
 
 function wantsFiguresOnly(query: URLSearchParams): boolean {
   const detail = query.get('detail') ?? 'full';
-  if (detail !== 'full' && detail !== 'counts') throw new ControlError('detail', `"${detail}" is neither full nor counts`);
+  if (detail !== 'full' && detail !== 'counts')
+    throw new ControlError('detail', `"${detail}" is neither full nor counts`);
   return detail === 'counts';
 }
 

@@ -106,7 +106,11 @@ export class Simulator {
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? '/';
     if (target.startsWith(CONTROL_PREFIX)) {
-      return answerControl({ controls: this.controls, faults: this.faults, calls: this.calls, reset: () => this.reset() }, request, response);
+      return answerControl(
+        { controls: this.controls, faults: this.faults, calls: this.calls, reset: () => this.reset() },
+        request,
+        response,
+      );
     }
     let body: Buffer | undefined;
     try {

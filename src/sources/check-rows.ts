@@ -111,15 +111,28 @@ export class CheckedRows {
     const { tolerance = { count: 0 } } = this.#options;
     const { good, bad } = this.#counts;
     if ('count' in tolerance && this.#isBeyondCount) {
-      throw new TooManyBadRowsError(this.#counts, this.#first, tolerance.count === 0 ? 'none is tolerated' : `${tolerance.count} are tolerated`);
+      throw new TooManyBadRowsError(
+        this.#counts,
+        this.#first,
+        tolerance.count === 0 ? 'none is tolerated' : `${tolerance.count} are tolerated`,
+      );
     }
     if ('percent' in tolerance && bad * 100 > tolerance.percent * (good + bad)) {
       throw new TooManyBadRowsError(this.#counts, this.#first, `${tolerance.percent} % are tolerated`);
     }
     if (good > 0) return;
-    if (bad > 0) throw new TooManyBadRowsError(this.#counts, this.#first, 'without a single user there is nothing to do', 'Correct the source.');
+    if (bad > 0)
+      throw new TooManyBadRowsError(
+        this.#counts,
+        this.#first,
+        'without a single user there is nothing to do',
+        'Correct the source.',
+      );
     if (this.#source.refusesEmpty) {
-      throw new SourceError('source', `${this.#source.describe()} has no user. Nothing is deleted: an empty source never means all users.`);
+      throw new SourceError(
+        'source',
+        `${this.#source.describe()} has no user. Nothing is deleted: an empty source never means all users.`,
+      );
     }
   }
 }

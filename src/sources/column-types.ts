@@ -36,7 +36,10 @@ export class ColumnTypes {
     });
     for (const [column, type] of found) {
       if (takes(TAKES[column], type)) continue;
-      throw new SourceError('query', `the column ${column} has the type ${type.name}, which is not taken; it has to be ${WANTED[TAKES[column]]}.`);
+      throw new SourceError(
+        'query',
+        `the column ${column} has the type ${type.name}, which is not taken; it has to be ${WANTED[TAKES[column]]}.`,
+      );
     }
     this.#types = new Map(found);
   }
@@ -45,8 +48,10 @@ export class ColumnTypes {
   read(cells: Cells<UserColumn>): Cells<UserColumn> {
     for (const [column, { kind, isList }] of this.#types) {
       const cell = cells[column];
-      if (kind === 'padded') cells[column] = isList && Array.isArray(cell) ? cell.map(withoutPadding) : withoutPadding(cell);
-      else if (kind === 'numeric' && TAKES[column] === 'id' && typeof cell === 'string') cells[column] = new JsonNumber(cell);
+      if (kind === 'padded')
+        cells[column] = isList && Array.isArray(cell) ? cell.map(withoutPadding) : withoutPadding(cell);
+      else if (kind === 'numeric' && TAKES[column] === 'id' && typeof cell === 'string')
+        cells[column] = new JsonNumber(cell);
       else if (kind === 'json' && typeof cell === 'string') cells[column] = JSON.parse(cell);
     }
     return cells;
@@ -54,7 +59,8 @@ export class ColumnTypes {
 }
 
 function takes(wanted: keyof typeof WANTED, { kind, isList }: SqlType): boolean {
-  if (wanted === 'ids') return kind === 'text' || kind === 'padded' || kind === 'integer' || (kind === 'json' && !isList);
+  if (wanted === 'ids')
+    return kind === 'text' || kind === 'padded' || kind === 'integer' || (kind === 'json' && !isList);
   if (isList || kind === 'json' || kind === 'other') return false;
   if (wanted === 'moment') return kind === 'text' || kind === 'moment';
   return wanted === 'label' || (kind !== 'time' && kind !== 'moment');

@@ -56,10 +56,18 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
   #readHead(text: string | undefined, line: number): Header<Column> {
     const { field, known, renames } = this.#columns;
     const tried = this.#announced === undefined ? DELIMITERS : [this.#announced];
-    const heads = tried.map((delimiter) => ({ delimiter, names: text === undefined ? undefined : cellsOf(text, delimiter)?.map((cell) => cell.text) }));
+    const heads = tried.map((delimiter) => ({
+      delimiter,
+      names: text === undefined ? undefined : cellsOf(text, delimiter)?.map((cell) => cell.text),
+    }));
     const isKnown = (name: string): boolean => known.some((column) => (renames[column] ?? column) === name);
-    const { delimiter, names } = heads.find((head) => head.names?.some(isKnown)) ?? heads[0] ?? { delimiter: ',', names: undefined };
-    if (names === undefined) throw new SourceError(field, `line ${line} should name the columns and cannot be read as CSV in UTF-8. ${hintOf(text ?? '')}`);
+    const { delimiter, names } = heads.find((head) => head.names?.some(isKnown)) ??
+      heads[0] ?? { delimiter: ',', names: undefined };
+    if (names === undefined)
+      throw new SourceError(
+        field,
+        `line ${line} should name the columns and cannot be read as CSV in UTF-8. ${hintOf(text ?? '')}`,
+      );
     this.#delimiter = delimiter;
     return new Header(names, this.#columns, hintOf(text ?? ''));
   }
@@ -69,12 +77,19 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
     const text = record.bytes.toString('utf8');
     const marked = text.startsWith(MARK);
     const cells = cellsOf(marked ? text.slice(1) : text, this.#delimiter);
-    if (cells === undefined) return { problem: 'the quotes are not those of CSV: a cell with a quote stands in quotes, and quotes inside are doubled' };
+    if (cells === undefined)
+      return {
+        problem: 'the quotes are not those of CSV: a cell with a quote stands in quotes, and quotes inside are doubled',
+      };
     if (repeats(cells, header)) return { problem: 'repeats the line that names the columns; were files joined?' };
     if (marked) return { problem: 'begins with a byte order mark; were files joined?' };
     const control = cells.findIndex((cell) => !cell.quoted && /\p{Cc}/u.test(cell.text));
-    if (control !== -1) return { problem: `${header.columnAt(control) ?? `cell ${control + 1}`} contains a control character outside quotes` };
-    if (cells.length !== header.length) return { problem: `has ${cells.length} cells, and the first line names ${header.length} columns` };
+    if (control !== -1)
+      return {
+        problem: `${header.columnAt(control) ?? `cell ${control + 1}`} contains a control character outside quotes`,
+      };
+    if (cells.length !== header.length)
+      return { problem: `has ${cells.length} cells, and the first line names ${header.length} columns` };
     return { cells: header.cells(cells.map((cell) => cell.text)) };
   }
 }
@@ -82,20 +97,29 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
 function requireDelimiter(found: string, line: number): Delimiter {
   const delimiter = DELIMITERS.find((one) => one === found);
   if (delimiter !== undefined) return delimiter;
-  throw new SourceError('file', `line ${line} (sep=) names a separator that is not read; separate the cells by commas, semicolons or tabs.`);
+  throw new SourceError(
+    'file',
+    `line ${line} (sep=) names a separator that is not read; separate the cells by commas, semicolons or tabs.`,
+  );
 }
 
 function repeats(cells: readonly Cell[], header: Header<string>): boolean {
   const { names } = header;
-  return cells.length === names.length && cells.every((cell, index) => cell.text.trim().toLowerCase() === names[index]?.trim().toLowerCase());
+  return (
+    cells.length === names.length &&
+    cells.every((cell, index) => cell.text.trim().toLowerCase() === names[index]?.trim().toLowerCase())
+  );
 }
 
 /** What the first line looks like when it names no column that is known. */
 function hintOf(line: string): string {
-  if (/^\s*(?:#|\/\/|--|%|;)/.test(line)) return 'Its first line looks like a comment; the first line has to name the columns.';
-  if (/^\s*[[{]/.test(line)) return 'It looks like JSON; JSON Lines has one object on each line and is named .jsonl, or read with --format jsonl.';
+  if (/^\s*(?:#|\/\/|--|%|;)/.test(line))
+    return 'Its first line looks like a comment; the first line has to name the columns.';
+  if (/^\s*[[{]/.test(line))
+    return 'It looks like JSON; JSON Lines has one object on each line and is named .jsonl, or read with --format jsonl.';
   const other = ['|', ':', '^', '~', '\x01', '\x1f'].find((one) => line.includes(one) && !line.includes(','));
-  if (other !== undefined) return `Its first line looks as if cells were separated by ${/[\x01-\x1f]/.test(other) ? 'a control character' : other}; separate them by commas, semicolons or tabs.`;
+  if (other !== undefined)
+    return `Its first line looks as if cells were separated by ${/[\x01-\x1f]/.test(other) ? 'a control character' : other}; separate them by commas, semicolons or tabs.`;
   return 'The first line has to name the columns.';
 }
 
@@ -118,6 +142,8 @@ function cellsOf(text: string, delimiter: Delimiter): Cell[] | undefined {
 }
 
 function whereNotUtf8(bytes: Buffer, delimiter: Delimiter): string {
-  const at = cellsOf(bytes.toString('latin1'), delimiter)?.findIndex((cell) => !isUtf8(Buffer.from(cell.text, 'latin1')));
+  const at = cellsOf(bytes.toString('latin1'), delimiter)?.findIndex(
+    (cell) => !isUtf8(Buffer.from(cell.text, 'latin1')),
+  );
   return `${at === undefined ? 'the row' : `cell ${at + 1}`} is not UTF-8`;
 }

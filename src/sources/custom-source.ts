@@ -44,7 +44,9 @@ export class CustomSource implements Source {
       const { position, line } = row;
       const user = userOf(row.user, line);
       const wrong = userProblem(user, this.#allowed);
-      yield wrong === undefined ? { position, line, user } : { position, line, problem: `${wrong.field} ${wrong.problem}` };
+      yield wrong === undefined
+        ? { position, line, user }
+        : { position, line, problem: `${wrong.field} ${wrong.problem}` };
     }
   }
 }

@@ -54,11 +54,13 @@ async function* utf8(bytes: Chunks): Chunks {
 
 /** The bytes as they are, or of UTF-16 as UTF-8. */
 function wideText(start: Buffer, all: Chunks): Chunks {
-  if (start.length >= 4 && start.readUInt32LE(0) === 0xfeff) throw new SourceError('file', 'is UTF-32; save it as UTF-8.');
+  if (start.length >= 4 && start.readUInt32LE(0) === 0xfeff)
+    throw new SourceError('file', 'is UTF-32; save it as UTF-8.');
   if (start[0] === 0xff && start[1] === 0xfe) return decoded(all, 'utf-16le');
   if (start[0] === 0xfe && start[1] === 0xff) return decoded(all, 'utf-16be');
   const encoding = wideEncoding(start);
-  if (encoding !== undefined) throw new SourceError('file', `looks like ${encoding} without a byte order mark; save it as UTF-8.`);
+  if (encoding !== undefined)
+    throw new SourceError('file', `looks like ${encoding} without a byte order mark; save it as UTF-8.`);
   return all;
 }
 
@@ -98,7 +100,8 @@ async function* fileChunks(file: string, flags: string | number): Chunks {
 
 async function* standardInput(): Chunks {
   try {
-    for await (const chunk of process.stdin) yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk as string, 'utf8');
+    for await (const chunk of process.stdin)
+      yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk as string, 'utf8');
   } catch (error) {
     fail(error);
   }
@@ -106,7 +109,9 @@ async function* standardInput(): Chunks {
 
 async function* chunksOf(handle: FileHandle): Chunks {
   for (;;) {
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES)).catch((error: unknown) => fail(error));
+    const { bytesRead, buffer } = await handle
+      .read(Buffer.allocUnsafe(CHUNK_BYTES))
+      .catch((error: unknown) => fail(error));
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
   }

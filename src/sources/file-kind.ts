@@ -32,7 +32,8 @@ export function foreignKind(start: Buffer): string | undefined {
   if (/^PK(?:\x03\x04|\x05\x06|\x07\x08)/.test(text)) return zipKind(text);
   if (/^BZh[1-9]1AY&SY/.test(text)) return 'packed with bzip2';
   if (text.slice(257, 262) === 'ustar') return 'a tar archive';
-  if (/^\s*<(?:!doctype\s+html|html|head|body|table|!--)/i.test(text)) return 'an HTML page and not a file of users; was a login or an error page saved instead of the file?';
+  if (/^\s*<(?:!doctype\s+html|html|head|body|table|!--)/i.test(text))
+    return 'an HTML page and not a file of users; was a login or an error page saved instead of the file?';
   if (/^\s*<(?:\?xml|[a-z])/i.test(text)) return 'XML';
   return undefined;
 }

@@ -14,7 +14,8 @@ import type { CellRules } from './to-user';
 export type FileFormat = 'csv' | 'jsonl';
 
 /** What one record says: its known cells, or why nobody can tell. */
-export type FileRecord<Column extends string = UserColumn> = { cells: Cells<Column>; problem?: never } | { problem: string; cells?: never };
+export type FileRecord<Column extends string = UserColumn> =
+  { cells: Cells<Column>; problem?: never } | { problem: string; cells?: never };
 
 /** Understands the records of one format; undefined for one that is no row. Keeps what it learns on the way. */
 export interface RecordReader<Column extends string = UserColumn> extends RecordFormat {

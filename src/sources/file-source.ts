@@ -20,7 +20,12 @@ export class FileSource implements Source {
    * @param resolve Finds the file, again at each reading, since it may have been replaced.
    * @param allowPlaceholders Placeholders that are IDs here.
    */
-  constructor(shown: string, format: UserFile['format'], resolve: () => Promise<UserFile>, allowPlaceholders?: readonly string[]) {
+  constructor(
+    shown: string,
+    format: UserFile['format'],
+    resolve: () => Promise<UserFile>,
+    allowPlaceholders?: readonly string[],
+  ) {
     this.kind = format;
     this.#shown = shown;
     this.#resolve = resolve;
@@ -44,7 +49,8 @@ export class FileSource implements Source {
       for (const { line, bytes, cells, problem } of records) {
         const position = progress.pass(bytes);
         if (position === undefined) continue;
-        const row = cells === undefined ? { problem } : toUser(cells, { ...reader.rules, allowed: this.#allowed }, file.columns);
+        const row =
+          cells === undefined ? { problem } : toUser(cells, { ...reader.rules, allowed: this.#allowed }, file.columns);
         yield 'user' in row ? { position, line, user: row.user } : { position, line, problem: row.problem, raw: bytes };
       }
     }

@@ -11,9 +11,17 @@ import { SourceError, SourceUnavailableError } from './source';
  * @throws SourceError for another ending.
  */
 export function formatOf(file: string): FileFormat {
-  if (file === STANDARD_INPUT) throw new SourceError('file', 'is the standard input, whose format has no name to tell it; give --format csv or --format jsonl.');
+  if (file === STANDARD_INPUT)
+    throw new SourceError(
+      'file',
+      'is the standard input, whose format has no name to tell it; give --format csv or --format jsonl.',
+    );
   const ending = /\.(csv|jsonl|ndjson)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
-  if (ending === undefined) throw new SourceError('file', 'does not end in .csv, .jsonl or .ndjson (with or without .gz); rename it, or say its format.');
+  if (ending === undefined)
+    throw new SourceError(
+      'file',
+      'does not end in .csv, .jsonl or .ndjson (with or without .gz); rename it, or say its format.',
+    );
   return ending === 'csv' ? 'csv' : 'jsonl';
 }
 
@@ -25,12 +33,21 @@ export function formatOf(file: string): FileFormat {
  * @throws SourceError for any other file, and when there is none.
  */
 export async function findInFolder(name: string, folder: string | undefined): Promise<{ path: string; flags: number }> {
-  if (folder === undefined) throw new SourceError('file', 'cannot be named here: the operator has to set HTTP_TASKS_SOURCE_DIR to the folder of such files first.');
-  if (path.isAbsolute(name) || path.win32.isAbsolute(name)) throw new SourceError('file', 'is an absolute path; give the path below HTTP_TASKS_SOURCE_DIR.');
+  if (folder === undefined)
+    throw new SourceError(
+      'file',
+      'cannot be named here: the operator has to set HTTP_TASKS_SOURCE_DIR to the folder of such files first.',
+    );
+  if (path.isAbsolute(name) || path.win32.isAbsolute(name))
+    throw new SourceError('file', 'is an absolute path; give the path below HTTP_TASKS_SOURCE_DIR.');
   if (name.includes('\0')) throw new SourceError('file', 'holds a zero character.');
-  if (name.split(/[/\\]/).includes('..')) throw new SourceError('file', 'holds ".."; give the path below HTTP_TASKS_SOURCE_DIR.');
+  if (name.split(/[/\\]/).includes('..'))
+    throw new SourceError('file', 'holds ".."; give the path below HTTP_TASKS_SOURCE_DIR.');
   const root = await realpath(folder).catch(() => {
-    throw new SourceError('HTTP_TASKS_SOURCE_DIR', 'is no folder that this process can read; the operator has to create it or to name another.');
+    throw new SourceError(
+      'HTTP_TASKS_SOURCE_DIR',
+      'is no folder that this process can read; the operator has to create it or to name another.',
+    );
   });
   const found = await realpath(path.join(root, name)).catch(missing);
   // A link may lead out, and so may a folder on the way.

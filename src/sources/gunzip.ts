@@ -17,7 +17,9 @@ export function isGzip(start: Buffer): boolean {
  *
  * @throws SourceError for gzip that is corrupt or truncated, or has anything but padding behind its end.
  */
-export async function* gunzipped(packed: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer, void, undefined> {
+export async function* gunzipped(
+  packed: AsyncGenerator<Buffer, void, undefined>,
+): AsyncGenerator<Buffer, void, undefined> {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   // A chunk that the decoder still holds when it is given up is never confirmed.
   const closed = new Promise<void>((resolve) => gunzip.once('close', resolve));
@@ -39,7 +41,11 @@ export async function* gunzipped(packed: AsyncGenerator<Buffer, void, undefined>
   }
 }
 
-async function feed(gunzip: Gunzip, packed: AsyncGenerator<Buffer, void, undefined>, closed: Promise<void>): Promise<void> {
+async function feed(
+  gunzip: Gunzip,
+  packed: AsyncGenerator<Buffer, void, undefined>,
+  closed: Promise<void>,
+): Promise<void> {
   let written = 0;
   let ended = false;
   for await (const chunk of packed) {
@@ -62,7 +68,8 @@ async function feed(gunzip: Gunzip, packed: AsyncGenerator<Buffer, void, undefin
 }
 
 function requireZeros(bytes: Buffer): void {
-  if (bytes.some((byte) => byte !== 0)) throw new SourceError('file', 'is gzip with other data behind its end; users may be missing.');
+  if (bytes.some((byte) => byte !== 0))
+    throw new SourceError('file', 'is gzip with other data behind its end; users may be missing.');
 }
 
 function isZlibError(error: unknown): boolean {

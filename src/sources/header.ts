@@ -86,16 +86,28 @@ export class ColumnNames<Column extends string> {
   refuseUnmet(): void {
     const { known, renames, ignore = [], field } = this.#rules;
     const met = [...this.#columns.values()];
-    const unmet = known.find((column) => TELLING.test(bare(column)) && renames[column] !== undefined && !ignore.includes(renames[column]) && !met.includes(column));
+    const unmet = known.find(
+      (column) =>
+        TELLING.test(bare(column)) &&
+        renames[column] !== undefined &&
+        !ignore.includes(renames[column]) &&
+        !met.includes(column),
+    );
     if (!this.#anyKnown || unmet === undefined) return;
-    throw new SourceError(field, `no row has the name that is given for ${unmet}. Correct the name, or leave the column out with --ignore-column (ignoreColumns in an input).`);
+    throw new SourceError(
+      field,
+      `no row has the name that is given for ${unmet}. Correct the name, or leave the column out with --ignore-column (ignoreColumns in an input).`,
+    );
   }
 
   /** What is said about a source in which no column is known. */
   noneKnown(hint = ''): SourceError {
     const { known, renames, field } = this.#rules;
     const names = known.map((column) => renames[column] ?? column).join(', ');
-    return new SourceError(field, `has no column that is known: it needs at least one of the columns ${names}.${hint && ` ${hint}`}`);
+    return new SourceError(
+      field,
+      `has no column that is known: it needs at least one of the columns ${names}.${hint && ` ${hint}`}`,
+    );
   }
 
   #named(name: string): Column | undefined {
@@ -107,7 +119,10 @@ export class ColumnNames<Column extends string> {
     const { known, renames, field, lenient = false } = this.#rules;
     const meant = known.find((column) => renames[column] === undefined && bare(column) === bare(name));
     if (meant !== undefined) {
-      throw new SourceError(field, `a column is nearly called ${meant}, but not quite, so it would be ignored. Write ${meant}, or give its name in columns.${meant}.`);
+      throw new SourceError(
+        field,
+        `a column is nearly called ${meant}, but not quite, so it would be ignored. Write ${meant}, or give its name in columns.${meant}.`,
+      );
     }
     // Without a known column there is no telling whether it is a name or an ID.
     if (lenient || !this.#anyKnown || isOther(name, known) || !resemblesId(name)) return;
@@ -131,14 +146,25 @@ export function resemblesId(name: string): boolean {
  * @param used The dotted paths that are used.
  */
 export function idsInside(value: unknown, path: string, used: readonly string[], level = 1): string[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || level > MOST_LEVELS || path === '__proto__') return [];
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Array.isArray(value) ||
+    level > MOST_LEVELS ||
+    path === '__proto__'
+  )
+    return [];
   return Object.entries(value)
     .slice(0, MOST_FIELDS)
     .flatMap(([name, inner]) => {
       const place = `${path}.${name}`;
       if (used.includes(place)) return [];
-      const isTelling = TELLING_INSIDE.test(bare(name)) || USER_COLUMNS.some((column) => bare(column) === bare(name) && TELLING.test(bare(column)));
-      return isTelling && !used.some((one) => one.startsWith(`${place}.`)) ? [place] : idsInside(inner, place, used, level + 1);
+      const isTelling =
+        TELLING_INSIDE.test(bare(name)) ||
+        USER_COLUMNS.some((column) => bare(column) === bare(name) && TELLING.test(bare(column)));
+      return isTelling && !used.some((one) => one.startsWith(`${place}.`))
+        ? [place]
+        : idsInside(inner, place, used, level + 1);
     });
 }
 
@@ -196,7 +222,10 @@ function isOther(name: string, known: readonly string[]): boolean {
 }
 
 function bare(name: string): string {
-  return name.normalize('NFKC').toLowerCase().replace(/[^a-z0-9]/g, '');
+  return name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '');
 }
 
 /** Names of JSON fields may be anything. */

@@ -25,21 +25,28 @@ export function idProblem(id: string, allowed: AllowedPlaceholders): string | un
   if (id.includes('\ufeff')) return 'contains a byte order mark';
   if (id.includes('\ufffd')) return 'contains U+FFFD, which programs write for a character that they could not read';
   if (id.trim() === '') return 'has only white space';
-  if (id.trim() !== id || /^[\p{Cf}\u2800\u3164\u115f]|[\p{Cf}\u2800\u3164\u115f]$/u.test(id)) return 'begins or ends with white space or an invisible character, which would be part of the ID';
+  if (id.trim() !== id || /^[\p{Cf}\u2800\u3164\u115f]|[\p{Cf}\u2800\u3164\u115f]$/u.test(id))
+    return 'begins or ends with white space or an invisible character, which would be part of the ID';
   if (isPlaceholder(id)) return allowed.has(placeholderName(id)) ? undefined : 'is a placeholder and not an ID';
   if (/^"[^]*"$|^'[^]*'$/u.test(id)) return 'stands in quotes, which would be part of the ID';
-  if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id))) return 'is a list or an object and not one ID';
+  if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id)))
+    return 'is a list or an object and not one ID';
   if (/^="[^]*"$/u.test(id)) return 'is a formula and not an ID';
   if (USER_COLUMNS.some((column) => column === id.toLowerCase())) return 'is the name of a column and not an ID';
   return undefined;
 }
 
-const ID_FIELDS = { plaid_user_id: 'plaidUserId', plaid_user_token: 'plaidUserToken', batch_user_id: 'batchUserId' } as const satisfies Partial<
-  Record<UserColumn, keyof TargetUser>
->;
+const ID_FIELDS = {
+  plaid_user_id: 'plaidUserId',
+  plaid_user_token: 'plaidUserToken',
+  batch_user_id: 'batchUserId',
+} as const satisfies Partial<Record<UserColumn, keyof TargetUser>>;
 
 /** Returns the first ID of a user that breaks {@link idProblem}, by its field, or undefined. */
-export function userProblem(user: TargetUser, allowed: AllowedPlaceholders): { field: string; problem: string } | undefined {
+export function userProblem(
+  user: TargetUser,
+  allowed: AllowedPlaceholders,
+): { field: string; problem: string } | undefined {
   for (const field of Object.values(ID_FIELDS)) {
     const id = user[field];
     const problem = id === undefined ? undefined : idProblem(id, allowed);

@@ -37,7 +37,8 @@ export class JsonlReader implements RecordReader {
     const fields = Object.entries(row);
     // Known ones first, so that a name which is refused is told only beside a known one.
     const { known, renames } = this.#columns;
-    for (const column of known) if (Object.hasOwn(row, renames[column] ?? column)) this.#names.meet(renames[column] ?? column);
+    for (const column of known)
+      if (Object.hasOwn(row, renames[column] ?? column)) this.#names.meet(renames[column] ?? column);
     const cells: Partial<Record<UserColumn, unknown>> = {};
     for (const [name, value] of fields) {
       const column = this.#names.meet(name);
@@ -54,7 +55,9 @@ export class JsonlReader implements RecordReader {
   }
 
   #notAnObject(text: string): string {
-    return /^\s*[[\]]/.test(text) ? 'the row is not a JSON object on one line; is the file one JSON list instead of JSON Lines?' : 'the row is not a JSON object on one line';
+    return /^\s*[[\]]/.test(text)
+      ? 'the row is not a JSON object on one line; is the file one JSON list instead of JSON Lines?'
+      : 'the row is not a JSON object on one line';
   }
 }
 

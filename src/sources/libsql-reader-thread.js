@@ -32,7 +32,10 @@ function open() {
   columns = statement.columns().map(({ name }) => name);
   stage = 'read';
   // Whole numbers above 2^53 would be rounded to somebody else's.
-  rows = statement.raw(true).safeIntegers(true).iterate([...values]);
+  rows = statement
+    .raw(true)
+    .safeIntegers(true)
+    .iterate([...values]);
 }
 
 /** @returns {ReaderAnswer} */
@@ -44,7 +47,9 @@ function nextPage() {
     while (page.length < rowsPerPage) {
       const next = /** @type {Iterator<unknown>} */ (rows).next();
       if (next.done) return { columns, rows: page, done: true };
-      page.push(/** @type {unknown[]} */ (next.value).map((cell) => (typeof cell === 'bigint' ? cell.toString() : cell)));
+      page.push(
+        /** @type {unknown[]} */ (next.value).map((cell) => (typeof cell === 'bigint' ? cell.toString() : cell)),
+      );
     }
     return { columns, rows: page, done: false };
   } catch (error) {

@@ -19,8 +19,7 @@ export interface ReaderData {
 
 /** One answer of the thread that reads; `about` speaks of the query only. */
 export type ReaderAnswer =
-  | { columns: string[]; rows: unknown[][]; done: boolean; failure?: never }
-  | { failure: string; about: string };
+  { columns: string[]; rows: unknown[][]; done: boolean; failure?: never } | { failure: string; about: string };
 
 /** How long another process's lock is waited for, in milliseconds. */
 const BUSY_MS = 10_000;
@@ -56,7 +55,11 @@ async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promis
     return answer;
   } catch {
     signal?.throwIfAborted();
-    throw new SourceUnavailableError(deadline.aborted ? 'The database of the query did not answer in time.' : 'The thread that reads the query failed.');
+    throw new SourceUnavailableError(
+      deadline.aborted
+        ? 'The database of the query did not answer in time.'
+        : 'The thread that reads the query failed.',
+    );
   }
 }
 
@@ -72,8 +75,11 @@ async function close(worker: Worker): Promise<void> {
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|IOERR|FULL|INTERRUPT|PROTOCOL|NOMEM)(_|$)/;
 
 function explained({ failure, about }: Extract<ReaderAnswer, { failure: string }>): Error {
-  if (UNAVAILABLE.test(failure)) return new SourceUnavailableError(`The database of the query is locked or cannot be read right now (${failure}).`);
-  if (failure.startsWith('SQLITE_CANTOPEN')) return new SourceError('query', 'its database file is not there, or this process may not read it.');
-  if (failure.startsWith('SQLITE_READONLY')) return new SourceError('query', `the database refused it because it would change something (${failure}).`);
+  if (UNAVAILABLE.test(failure))
+    return new SourceUnavailableError(`The database of the query is locked or cannot be read right now (${failure}).`);
+  if (failure.startsWith('SQLITE_CANTOPEN'))
+    return new SourceError('query', 'its database file is not there, or this process may not read it.');
+  if (failure.startsWith('SQLITE_READONLY'))
+    return new SourceError('query', `the database refused it because it would change something (${failure}).`);
   return new SourceError('query', `the database refused it (${failure})${about === '' ? '' : `: ${about}`}.`);
 }

@@ -20,7 +20,10 @@ import type { Source } from './source';
  * Makes a source of one's own from its options, which come from a workflow's input and so from whoever may start one.
  * It should throw {@link SourceError} for options that are wrong.
  */
-export type SourceFactory = (options: unknown, context: { scheduledTime?: string | undefined; previousScheduledTime?: string | undefined }) => Source | Promise<Source>;
+export type SourceFactory = (
+  options: unknown,
+  context: { scheduledTime?: string | undefined; previousScheduledTime?: string | undefined },
+) => Source | Promise<Source>;
 
 /** How a file is read. */
 interface FileOptions {
@@ -73,7 +76,11 @@ async function openFolderFile(file: string, options: SourceSpec, settings: Sourc
   return openFile(path.normalize(file), options, () => findInFolder(file, settings.folder));
 }
 
-async function openFile(shown: string, options: FileOptions, find: () => Promise<Pick<UserFile, 'path' | 'flags'>>): Promise<Source> {
+async function openFile(
+  shown: string,
+  options: FileOptions,
+  find: () => Promise<Pick<UserFile, 'path' | 'flags'>>,
+): Promise<Source> {
   const { columns = {}, ignoreColumns, allowPlaceholders } = options;
   const format = options.format ?? formatOf(shown);
   const resolve = async (): Promise<UserFile> => ({ ...(await find()), format, columns, ignoreColumns });
@@ -81,15 +88,29 @@ async function openFile(shown: string, options: FileOptions, find: () => Promise
   return new FileSource(shown, format, resolve, allowPlaceholders);
 }
 
-function openQuery(name: string, options: SourceSpec, { settings, scheduledTime, previousScheduledTime }: SourceContext): Source {
+function openQuery(
+  name: string,
+  options: SourceSpec,
+  { settings, scheduledTime, previousScheduledTime }: SourceContext,
+): Source {
   const query = settings.query(name);
   if (query) return new QuerySource(query, { scheduledTime, previousScheduledTime }, options);
   const known = settings.queryNames.join(', ') || 'none';
-  throw new SourceError('query', `there is no query of that name; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`);
+  throw new SourceError(
+    'query',
+    `there is no query of that name; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`,
+  );
 }
 
-async function openCustom(given: SourceSpec['custom'], { custom = {}, scheduledTime, previousScheduledTime }: SourceContext): Promise<Source> {
+async function openCustom(
+  given: SourceSpec['custom'],
+  { custom = {}, scheduledTime, previousScheduledTime }: SourceContext,
+): Promise<Source> {
   const factory = given && Object.hasOwn(custom, given.name) ? custom[given.name] : undefined;
-  if (!factory) throw new SourceError('custom.name', `there is no source of that name here; known: ${Object.keys(custom).join(', ') || 'none'}.`);
+  if (!factory)
+    throw new SourceError(
+      'custom.name',
+      `there is no source of that name here; known: ${Object.keys(custom).join(', ') || 'none'}.`,
+    );
   return factory(given?.options, { scheduledTime, previousScheduledTime });
 }

@@ -19,7 +19,8 @@ export class Cursors {
   inputFor(cursor: Cursor | undefined): Record<string, unknown> {
     const { input = {}, cursorField } = this.#spec;
     if (cursor === undefined || cursorField === undefined) return input;
-    if (this.#spec.task !== 'http.request' || !/^uri(\?.+)?$/.test(cursorField)) return withValueAt(input, cursorField, cursor);
+    if (this.#spec.task !== 'http.request' || !/^uri(\?.+)?$/.test(cursorField))
+      return withValueAt(input, cursorField, cursor);
     return { ...input, uri: nextUri(input['uri'], cursorField.slice('uri?'.length), cursor) };
   }
 
@@ -34,7 +35,10 @@ export class Cursors {
     const cursor = valueAt(page, nextCursorPath);
     if (cursor === null || cursor === '' || (cursor === undefined && endsWithoutCursor)) return undefined;
     if (cursor === undefined) {
-      throw new SourceError('pages.nextCursorPath', 'a page has nothing there, so nobody can tell whether it is the last one. Correct the path, or set endsWithoutCursor if this API leaves the cursor out at its end.');
+      throw new SourceError(
+        'pages.nextCursorPath',
+        'a page has nothing there, so nobody can tell whether it is the last one. Correct the path, or set endsWithoutCursor if this API leaves the cursor out at its end.',
+      );
     }
     if (typeof cursor !== 'string' && typeof cursor !== 'number') {
       throw new SourceError('pages.nextCursorPath', 'a page has something there that is neither a text nor a number.');
@@ -46,8 +50,12 @@ export class Cursors {
   /** Takes note of a cursor. @throws SourceError when it was followed before, since the pages would never end. */
   follow(cursor: Cursor): void {
     // A hash, because an API may give cursors of any length.
-    const mark = createHash('sha256').update(`${typeof cursor} ${cursor}`).digest('base64').slice(0, 16);
-    if (this.#seen.has(mark)) throw new SourceError('pages', 'the API gave a cursor again that it gave before, so its pages would never end.');
+    const mark = createHash('sha256')
+      .update(`${typeof cursor} ${cursor}`)
+      .digest('base64')
+      .slice(0, 16);
+    if (this.#seen.has(mark))
+      throw new SourceError('pages', 'the API gave a cursor again that it gave before, so its pages would never end.');
     this.#seen.add(mark);
   }
 }
@@ -62,6 +70,10 @@ function nextUri(uri: unknown, parameter: string, cursor: Cursor): string {
   }
   const next = URL.canParse(String(cursor), uri) ? new URL(String(cursor), uri) : undefined;
   // The headers of the input, with their secrets, go along.
-  if (next?.origin !== first.origin) throw new SourceError('pages.nextCursorPath', 'a page links to another origin, or to what is no URL; only links of the same origin are followed.');
+  if (next?.origin !== first.origin)
+    throw new SourceError(
+      'pages.nextCursorPath',
+      'a page links to another origin, or to what is no URL; only links of the same origin are followed.',
+    );
   return next.href;
 }

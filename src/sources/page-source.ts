@@ -55,7 +55,12 @@ export class PageSource implements Source {
     this.#task = task;
     this.#sender = sender;
     this.#rules = { ...ROW_RULES, allowed: allowedPlaceholders(allowPlaceholders) };
-    this.#names = new ColumnNames({ known: USER_COLUMNS, renames: spec.fields ?? {}, ignore: ignoreColumns, field: 'pages' });
+    this.#names = new ColumnNames({
+      known: USER_COLUMNS,
+      renames: spec.fields ?? {},
+      ignore: ignoreColumns,
+      field: 'pages',
+    });
   }
 
   get columns(): SourceColumns {
@@ -69,7 +74,13 @@ export class PageSource implements Source {
   async *rows({ after, signal }: RowsOptions = {}): AsyncGenerator<SourceRow, void, undefined> {
     const cursors = new Cursors(this.#spec);
     let done = after === undefined ? undefined : placeOf(after);
-    let place: Place = { cursor: done?.cursor, page: done?.page ?? 1, index: 0, sum: 0, line: (done?.line ?? 0) - (done?.index ?? 0) };
+    let place: Place = {
+      cursor: done?.cursor,
+      page: done?.page ?? 1,
+      index: 0,
+      sum: 0,
+      line: (done?.line ?? 0) - (done?.index ?? 0),
+    };
     if (place.cursor !== undefined) cursors.follow(place.cursor);
     for (;;) {
       this.#refuseTooMany(place.page);
@@ -95,9 +106,14 @@ export class PageSource implements Source {
   async #fetch(input: Record<string, unknown>, signal: AbortSignal | undefined): Promise<unknown> {
     // Each time, because the API's cursor is part of the input.
     refuseChange(this.#task, input);
-    const answer = await this.#sender.send(this.#task, this.#task.generic ? { ...input, keepBody: true } : input, signal ? { signal } : {});
+    const answer = await this.#sender.send(
+      this.#task,
+      this.#task.generic ? { ...input, keepBody: true } : input,
+      signal ? { signal } : {},
+    );
     // Statuses of 300 and more have failed already. Any of the others but 200 means that this is not the whole page.
-    if (answer.status !== 200) throw new SourceError('pages', `the API answered ${answer.status} instead of 200 with a page.`);
+    if (answer.status !== 200)
+      throw new SourceError('pages', `the API answered ${answer.status} instead of 200 with a page.`);
     return answer.output;
   }
 
@@ -123,7 +139,8 @@ export class PageSource implements Source {
 
   #refuseTooMany(page: number): void {
     const { maxPages = DEFAULT_MAX_PAGES } = this.#spec;
-    if (page > maxPages) throw new SourceError('pages.maxPages', `the list has more than ${maxPages} pages; allow more if that is right.`);
+    if (page > maxPages)
+      throw new SourceError('pages.maxPages', `the list has more than ${maxPages} pages; allow more if that is right.`);
   }
 }
 
@@ -136,17 +153,26 @@ function refuseChange(task: HttpTask, input: HttpRequestInput): void {
   const reads = task.generic ? isSafeRequest(input) && effectOfHttpRequest(input) === 'read' : task.effect === 'read';
   if (reads) return;
   const allowed = task.generic ? ' Use GET or HEAD, and name no other method in headers, query or body.' : '';
-  throw new SourceError('pages.task', `${task.name} does not only read with this input, and a source must change nothing.${allowed}`);
+  throw new SourceError(
+    'pages.task',
+    `${task.name} does not only read with this input, and a source must change nothing.${allowed}`,
+  );
 }
 
 function listIn(answer: unknown, path: string | undefined): readonly unknown[] {
   const list = valueAt(answer, path);
   if (Array.isArray(list)) return list;
-  throw new SourceError('pages.itemsPath', 'a page has no list there. Correct the path, or the API answered something else than a page.');
+  throw new SourceError(
+    'pages.itemsPath',
+    'a page has no list there. Correct the path, or the API answered something else than a page.',
+  );
 }
 
 function refuseChanged(): never {
-  throw new SourceError('pages', 'the page to go on from has other entries than before, so somebody could be left out. Start anew.');
+  throw new SourceError(
+    'pages',
+    'the page to go on from has other entries than before, so somebody could be left out. Start anew.',
+  );
 }
 
 function positionOf({ cursor, page, index, sum, line }: Place): string {

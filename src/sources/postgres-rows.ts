@@ -34,7 +34,13 @@ const asList = (types.getTypeParser as (oid: number) => ParseText)(TEXT_LIST);
  *
  * A cursor can only be declared for a query that reads, and the transaction refuses what its functions might write.
  */
-export async function* postgresRows({ url, plaintextAllowed, sql, values, signal }: SqlRun): AsyncGenerator<SqlPage, void, undefined> {
+export async function* postgresRows({
+  url,
+  plaintextAllowed,
+  sql,
+  values,
+  signal,
+}: SqlRun): AsyncGenerator<SqlPage, void, undefined> {
   const target = parsePostgresUrl(url, { item: 'source.name', plaintextAllowed });
   if (typeof target === 'string') throw new SourceError('query', `the URL of its database ${target}`);
   const client = new GuardedClient({
@@ -55,12 +61,19 @@ export async function* postgresRows({ url, plaintextAllowed, sql, values, signal
     await client.connect();
     await client.query(BEGIN);
     // The extended protocol takes one statement only, whatever the text says; the package's types do not know the mode.
-    const declare = { text: `DECLARE source_rows NO SCROLL CURSOR FOR ${sql}`, values: [...values], queryMode: 'extended' };
+    const declare = {
+      text: `DECLARE source_rows NO SCROLL CURSOR FOR ${sql}`,
+      values: [...values],
+      queryMode: 'extended',
+    };
     await client.query(declare);
     let types: SqlType[] | undefined;
     for (;;) {
       const page = await client.query<unknown[]>({ text: `FETCH ${ROWS_PER_PAGE} FROM source_rows`, rowMode: 'array' });
-      types ??= await typesOf(client, page.fields.map(({ dataTypeID }) => dataTypeID));
+      types ??= await typesOf(
+        client,
+        page.fields.map(({ dataTypeID }) => dataTypeID),
+      );
       signal?.throwIfAborted();
       yield { columns: page.fields.map(({ name }) => name), types, rows: listsRead(page.rows, types) };
       if (page.rows.length < ROWS_PER_PAGE) return;
@@ -94,15 +107,24 @@ const TYPES = `
   where t.oid = any ($1::text[]::int8[]::oid[])`;
 
 async function typesOf(client: GuardedClient, oids: readonly number[]): Promise<SqlType[]> {
-  const { rows } = await client.query<Record<keyof TypeRow, string>>({ text: TYPES, values: [[...new Set(oids)].map(String)] });
+  const { rows } = await client.query<Record<keyof TypeRow, string>>({
+    text: TYPES,
+    values: [[...new Set(oids)].map(String)],
+  });
   const byOid = new Map(rows.map((row) => [row.oid, row]));
   return oids.map((oid) => {
     const row = byOid.get(String(oid));
-    return row === undefined ? { name: `with the OID ${oid}`, kind: 'other', isList: false } : { name: row.name, kind: kindOf(row), isList: row.is_list === 'true' };
+    return row === undefined
+      ? { name: `with the OID ${oid}`, kind: 'other', isList: false }
+      : { name: row.name, kind: kindOf(row), isList: row.is_list === 'true' };
   });
 }
 
-function kindOf({ typname, typtype, typcategory }: Pick<TypeRow, 'typname' | 'typtype' | 'typcategory'>): SqlType['kind'] {
+function kindOf({
+  typname,
+  typtype,
+  typcategory,
+}: Pick<TypeRow, 'typname' | 'typtype' | 'typcategory'>): SqlType['kind'] {
   if (typtype === 'e') return 'text';
   if (typname === 'bpchar') return 'padded';
   if (['int2', 'int4', 'int8'].includes(typname)) return 'integer';
@@ -117,7 +139,11 @@ function kindOf({ typname, typtype, typcategory }: Pick<TypeRow, 'typname' | 'ty
 /** The text forms of lists as lists. */
 function listsRead(rows: readonly unknown[][], types: readonly SqlType[]): unknown[][] {
   const lists = types.flatMap(({ isList }, index) => (isList ? [index] : []));
-  return rows.map((row) => (lists.length === 0 ? row : row.map((cell, index) => (typeof cell === 'string' && lists.includes(index) ? asList(cell) : cell))));
+  return rows.map((row) =>
+    lists.length === 0
+      ? row
+      : row.map((cell, index) => (typeof cell === 'string' && lists.includes(index) ? asList(cell) : cell)),
+  );
 }
 
 /** Connection, login, resources, locks, operator, system, and a transaction that the server rolled back. */
@@ -135,9 +161,12 @@ function explained(error: unknown): unknown {
   }
   const code = error.code ?? 'XX000';
   const refusal = protocolRefusal(error);
-  if (refusal !== undefined) return new SourceError('query', `its database, or a pooler before it, refused the connection (${refusal}).`);
-  if (UNAVAILABLE.test(code)) return new SourceUnavailableError(`The database of the query cannot work right now (${code}).`);
-  if (code === READ_ONLY) return new SourceError('query', `the database refused it because it would change something (${code}).`);
+  if (refusal !== undefined)
+    return new SourceError('query', `its database, or a pooler before it, refused the connection (${refusal}).`);
+  if (UNAVAILABLE.test(code))
+    return new SourceUnavailableError(`The database of the query cannot work right now (${code}).`);
+  if (code === READ_ONLY)
+    return new SourceError('query', `the database refused it because it would change something (${code}).`);
   const what = ABOUT_THE_QUERY.test(code) ? `: ${error.message.slice(0, 200)}` : '';
   return new SourceError('query', `the database refused it (${code})${what}.`);
 }

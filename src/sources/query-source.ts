@@ -43,10 +43,16 @@ export class QuerySource implements Source {
     const used = QUERY_PARAMETERS.filter((name) => query.text.parameters.includes(name));
     const values = used.map((name) => {
       const value = times[name];
-      if (value === undefined) throw new SourceError('query', `the query ${query.name.toLowerCase()} uses :${name}, and no time is given.`);
+      if (value === undefined)
+        throw new SourceError('query', `the query ${query.name.toLowerCase()} uses :${name}, and no time is given.`);
       return value;
     });
-    this.#run = { url: query.url, plaintextAllowed: query.plaintextAllowed, sql: withPlaceholders(query, used), values };
+    this.#run = {
+      url: query.url,
+      plaintextAllowed: query.plaintextAllowed,
+      sql: withPlaceholders(query, used),
+      values,
+    };
   }
 
   get columns(): SourceColumns | undefined {

@@ -78,7 +78,10 @@ export class RecordSplitter {
   /** The last record, when no line break ends it. @throws UnsplittableError when it ends inside quotes. */
   *end(): Generator<RawRecord, void, undefined> {
     if (this.#quoted) {
-      throw new UnsplittableError(this.#recordLine, 'a quote is opened in this row and never closed, so the rows behind it cannot be told apart.');
+      throw new UnsplittableError(
+        this.#recordLine,
+        'a quote is opened in this row and never closed, so the rows behind it cannot be told apart.',
+      );
     }
     const record = this.#finish();
     if (record) yield record;
@@ -120,10 +123,14 @@ export class RecordSplitter {
     const before = this.#length;
     this.#length += to - from;
     if (this.#length > MAX_SKIPPED_BYTES) {
-      throw new UnsplittableError(this.#recordLine, `a row of more than ${MAX_SKIPPED_BYTES / 1024 / 1024} MiB begins here; this is no file of users.`);
+      throw new UnsplittableError(
+        this.#recordLine,
+        `a row of more than ${MAX_SKIPPED_BYTES / 1024 / 1024} MiB begins here; this is no file of users.`,
+      );
     }
     if (this.#length <= MAX_RECORD_BYTES) this.#parts.push(chunk.subarray(from, to));
-    else if (before <= MAX_RECORD_BYTES) this.#parts = [Buffer.concat([...this.#parts, chunk.subarray(from, from + KEPT_BYTES)]).subarray(0, KEPT_BYTES)];
+    else if (before <= MAX_RECORD_BYTES)
+      this.#parts = [Buffer.concat([...this.#parts, chunk.subarray(from, from + KEPT_BYTES)]).subarray(0, KEPT_BYTES)];
   }
 
   #finish(): RawRecord | undefined {

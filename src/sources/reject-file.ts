@@ -24,7 +24,10 @@ export class RejectFile {
   static async create(file: string): Promise<RejectFile> {
     const handle = await open(file, 'wx', 0o600).catch((error: unknown) => {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-      throw new SourceError('rejectFile', code === 'EEXIST' ? 'is there already; name another file.' : `cannot be created (${code}).`);
+      throw new SourceError(
+        'rejectFile',
+        code === 'EEXIST' ? 'is there already; name another file.' : `cannot be created (${code}).`,
+      );
     });
     const rejects = new RejectFile(handle);
     await rejects.#write(Buffer.from('line,problem,raw\n'));
@@ -33,7 +36,15 @@ export class RejectFile {
 
   /** Adds a row; its bytes stay as they are, also where they are no UTF-8. */
   async add({ line, problem, raw }: Pick<BadRow, 'line' | 'problem' | 'raw'>): Promise<void> {
-    await this.#write(Buffer.concat([Buffer.from(`${line},`), quoted(Buffer.from(problem)), Buffer.from(','), quoted(raw ?? Buffer.alloc(0)), Buffer.from('\n')]));
+    await this.#write(
+      Buffer.concat([
+        Buffer.from(`${line},`),
+        quoted(Buffer.from(problem)),
+        Buffer.from(','),
+        quoted(raw ?? Buffer.alloc(0)),
+        Buffer.from('\n'),
+      ]),
+    );
   }
 
   /** Writes the rest and closes the file; the disk has it then. */

@@ -35,17 +35,28 @@ export interface CellRules {
  *
  * @param names How the source calls the columns, for the message.
  */
-export function toUser(cells: UserCells, rules: CellRules, names: ColumnNames = {}): { user: TargetUser } | { problem: string } {
+export function toUser(
+  cells: UserCells,
+  rules: CellRules,
+  names: ColumnNames = {},
+): { user: TargetUser } | { problem: string } {
   const given: Partial<Record<keyof TargetUser, unknown>> = {};
   for (const column of USER_COLUMNS) {
     const cell = cells[column];
     if (cell === undefined || cell === null || cell === '') continue;
-    const value = column === 'item_ids' ? itemList(cell, rules) : column === 'reference' || column === 'closed_at' ? text(cell, rules) : id(cell, rules);
+    const value =
+      column === 'item_ids'
+        ? itemList(cell, rules)
+        : column === 'reference' || column === 'closed_at'
+          ? text(cell, rules)
+          : id(cell, rules);
     if ('wrong' in value) return { problem: `${names[column] ?? column}: ${value.wrong}` };
     given[FIELDS[column]] = value.value;
   }
   if (given.plaidUserId === undefined && given.plaidUserToken === undefined && given.batchUserId === undefined) {
-    const ids = (['plaid_user_id', 'plaid_user_token', 'batch_user_id'] as const).map((column) => names[column] ?? column);
+    const ids = (['plaid_user_id', 'plaid_user_token', 'batch_user_id'] as const).map(
+      (column) => names[column] ?? column,
+    );
     return { problem: `names nobody; give ${ids.slice(0, 2).join(', ')} or ${ids[2]}` };
   }
   const checked = targetUser.safeParse(given, { reportInput: false });
@@ -53,7 +64,8 @@ export function toUser(cells: UserCells, rules: CellRules, names: ColumnNames = 
   const issues = checked.error.issues.map(({ path, message }) => {
     const column = columnAt(path[0], names);
     // The column may be there for other reasons.
-    const advice = path[0] === 'closedAt' ? `; or leave the column out with --ignore-column ${column} (ignoreColumns)` : '';
+    const advice =
+      path[0] === 'closedAt' ? `; or leave the column out with --ignore-column ${column} (ignoreColumns)` : '';
     return `${column}: ${inColumns(message, names)}${advice}`;
   });
   return { problem: [...new Set(issues)].join('; ') };
@@ -71,10 +83,14 @@ function id(cell: unknown, rules: CellRules): { value: string } | { wrong: strin
 function text(cell: unknown, { wholeNumbers = false }: CellRules): { value: string } | { wrong: string } {
   if (wholeNumbers && Number.isSafeInteger(cell)) return { value: String(cell) };
   if (cell instanceof JsonNumber) {
-    return cell.digits === undefined ? { wrong: 'must be a text, or a whole number without fraction and exponent' } : { value: cell.digits };
+    return cell.digits === undefined
+      ? { wrong: 'must be a text, or a whole number without fraction and exponent' }
+      : { value: cell.digits };
   }
-  if (typeof cell === 'number' && !wholeNumbers) return { wrong: 'must be a text or a whole number, and is a floating-point number' };
-  if (typeof cell !== 'string') return { wrong: wholeNumbers ? 'must be a text, or a whole number below 2^53' : 'must be a text' };
+  if (typeof cell === 'number' && !wholeNumbers)
+    return { wrong: 'must be a text or a whole number, and is a floating-point number' };
+  if (typeof cell !== 'string')
+    return { wrong: wholeNumbers ? 'must be a text, or a whole number below 2^53' : 'must be a text' };
   // Half a surrogate pair fits into no URL, no database and no JSON text, so it would become another id on the way.
   if (/\p{Surrogate}/u.test(cell)) return { wrong: 'must be well-formed Unicode; it holds half of a surrogate pair' };
   return { value: cell };

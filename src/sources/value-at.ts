@@ -13,10 +13,15 @@ export function valueAt(value: unknown, path: string | undefined): unknown {
 }
 
 /** A copy of an object with another value at a dotted path; objects on the way are made where they are missing. */
-export function withValueAt(object: Readonly<Record<string, unknown>>, path: string, value: unknown): Record<string, unknown> {
+export function withValueAt(
+  object: Readonly<Record<string, unknown>>,
+  path: string,
+  value: unknown,
+): Record<string, unknown> {
   const [name = '', ...rest] = path.split('.');
   if (rest.length === 0) return { ...object, [name]: value };
   const inner = Object.hasOwn(object, name) ? object[name] : undefined;
-  const copied = typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Record<string, unknown>) : {};
+  const copied =
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? (inner as Record<string, unknown>) : {};
   return { ...object, [name]: withValueAt(copied, rest.join('.'), value) };
 }

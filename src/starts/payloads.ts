@@ -7,7 +7,10 @@ export class UnreadablePayloadError extends Error {
 }
 
 /** What payloads of Temporal's own API hold, decoded as the client decodes everything else. */
-export async function decodePayloads(client: Client, payloads: readonly object[] | null | undefined): Promise<unknown[]> {
+export async function decodePayloads(
+  client: Client,
+  payloads: readonly object[] | null | undefined,
+): Promise<unknown[]> {
   const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
   let decoded: Payload[] = [...(payloads ?? [])];
   for (const codec of [...payloadCodecs].reverse()) decoded = await codec.decode(decoded);
@@ -30,6 +33,8 @@ export async function readStartInput(client: Client, run: { workflowId: string; 
     const [input] = await decodePayloads(client, payloads);
     return input;
   } catch (cause) {
-    throw new UnreadablePayloadError(`What ${run.workflowId} was started with cannot be read under the keys here.`, { cause });
+    throw new UnreadablePayloadError(`What ${run.workflowId} was started with cannot be read under the keys here.`, {
+      cause,
+    });
   }
 }

@@ -41,7 +41,11 @@ const TRIES = 3;
  * @throws RunConflictError when the one under way was asked for something else, say a dry run: two different wishes for
  * one user are for a person to sort out.
  */
-export async function startOrJoin(client: Client, wanted: WantedRun, { start = startedBy(client), attach = false } = {}): Promise<FollowedRun> {
+export async function startOrJoin(
+  client: Client,
+  wanted: WantedRun,
+  { start = startedBy(client), attach = false } = {},
+): Promise<FollowedRun> {
   const { workflowId } = wanted;
   for (let tries = 1; tries <= TRIES; tries += 1) {
     const started = await unlessUnderWay(() => start(wanted, 'FAIL'));
@@ -78,12 +82,17 @@ async function unlessUnderWay(start: () => Promise<string>): Promise<string | un
 async function equalRun(client: Client, wanted: WantedRun): Promise<string | undefined> {
   const { runId, status, type } = await client.workflow.getHandle(wanted.workflowId).describe();
   if (status.name !== 'RUNNING') return undefined;
-  if (type !== wanted.workflowType) throw new RunConflictError(`${wanted.workflowId} is under way as a run of ${type}, so nothing was started.`);
+  if (type !== wanted.workflowType)
+    throw new RunConflictError(`${wanted.workflowId} is under way as a run of ${type}, so nothing was started.`);
   await refuseOtherInput(client, wanted, runId);
   return runId;
 }
 
-async function refuseOtherInput(client: Client, { workflowType, workflowId, input }: WantedRun, runId: string): Promise<void> {
+async function refuseOtherInput(
+  client: Client,
+  { workflowType, workflowId, input }: WantedRun,
+  runId: string,
+): Promise<void> {
   if (sameInput(workflowType, await inputOf(client, workflowId, runId), input)) return;
   throw new RunConflictError(
     `${workflowId} is under way with another input, so nothing was started. Wait for its end (http-tasks receipts ${workflowId}) or cancel it, then try again.`,
@@ -95,6 +104,8 @@ async function inputOf(client: Client, workflowId: string, runId: string): Promi
     return await readStartInput(client, { workflowId, runId });
   } catch (error) {
     if (!(error instanceof UnreadablePayloadError)) throw error;
-    throw new RunConflictError(`${workflowId} is under way, and what it was started with cannot be read under the keys here, so nothing was started.`);
+    throw new RunConflictError(
+      `${workflowId} is under way, and what it was started with cannot be read under the keys here, so nothing was started.`,
+    );
   }
 }

@@ -9,7 +9,11 @@ import type { OffboardUsersInput } from '../policy/sweep-input';
  *
  * @param plaidEnvironment For example `sandbox`: the same id in another environment is another user.
  */
-export function offboardWorkflowId({ user, dryRun }: Pick<OffboardUserInput, 'user' | 'dryRun'>, plaidEnvironment: string, hasher: SubjectHasher): string {
+export function offboardWorkflowId(
+  { user, dryRun }: Pick<OffboardUserInput, 'user' | 'dryRun'>,
+  plaidEnvironment: string,
+  hasher: SubjectHasher,
+): string {
   const [subject = ''] = userSubjects(user, plaidEnvironment, hasher);
   return `offboard-${dryRun ? 'dry-' : ''}${subject}`;
 }
@@ -26,7 +30,9 @@ export function sweepWorkflowId(input: OffboardUsersInput, hasher: SubjectHasher
 
 /** JSON in which the order of fields does not matter. */
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => (isRecord(part) ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1))) : part));
+  return JSON.stringify(value, (_key, part: unknown) =>
+    isRecord(part) ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1))) : part,
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -34,7 +34,9 @@ export class Catalogue {
     for (const task of tasks) {
       const { service } = task;
       if ((services.get(service.name) ?? service) !== service) {
-        throw new TypeError(`Two services are named "${service.name}", one of them that of ${task.name}; rename one, or define the tasks with one service.`);
+        throw new TypeError(
+          `Two services are named "${service.name}", one of them that of ${task.name}; rename one, or define the tasks with one service.`,
+        );
       }
       services.set(service.name, service);
       if (this.#byName.has(task.name)) throw new TypeError(`Two tasks are named "${task.name}"; rename one of them.`);

@@ -35,6 +35,10 @@ export function whyNotForToken(
   if (rule.scheme === 'basic') return 'an access token has no user and password; leave scheme out, or write bearer';
   const missing = typeof tokenUrl === 'string' ? undefined : environments.find((name) => tokenUrl[name] === undefined);
   if (missing !== undefined) return `tokenUrl names none for the environment "${missing}"`;
-  const wrong = (typeof tokenUrl === 'string' ? [tokenUrl] : Object.values(tokenUrl)).find((url) => !/^(?:\/(?!\/)|https?:\/\/[^/?#]+(?:\/|$))[^#]*$/.test(url));
-  return wrong === undefined ? undefined : `tokenUrl "${wrong}" must be an http(s) URL without a fragment, or a path that begins with a slash`;
+  const wrong = (typeof tokenUrl === 'string' ? [tokenUrl] : Object.values(tokenUrl)).find(
+    (url) => !/^(?:\/(?!\/)|https?:\/\/[^/?#]+(?:\/|$))[^#]*$/.test(url),
+  );
+  return wrong === undefined
+    ? undefined
+    : `tokenUrl "${wrong}" must be an http(s) URL without a fragment, or a path that begins with a slash`;
 }

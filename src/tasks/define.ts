@@ -117,14 +117,21 @@ type Optional =
   | 'generic';
 
 /** What {@link defineHttpTask} takes. */
-export type HttpTaskInput<Service extends ServiceDefinition, Operation extends string, I extends z.ZodType, O extends z.ZodType> = Omit<
-  HttpTask<string, I, O>,
-  Optional | 'name' | 'service' | 'operation' | 'timeouts'
-> &
+export type HttpTaskInput<
+  Service extends ServiceDefinition,
+  Operation extends string,
+  I extends z.ZodType,
+  O extends z.ZodType,
+> = Omit<HttpTask<string, I, O>, Optional | 'name' | 'service' | 'operation' | 'timeouts'> &
   Partial<Pick<HttpTask, Optional>> & { service: Service; operation: Operation; timeouts?: Partial<CallTimeouts> };
 
 /** Five seconds to connect, thirty to the first byte, fifteen of silence, sixty in all. */
-export const DEFAULT_TIMEOUTS: CallTimeouts = { connectMs: 5_000, firstByteMs: 30_000, bodyMs: 15_000, totalMs: 60_000 };
+export const DEFAULT_TIMEOUTS: CallTimeouts = {
+  connectMs: 5_000,
+  firstByteMs: 30_000,
+  bodyMs: 15_000,
+  totalMs: 60_000,
+};
 
 /** A quarter of what Temporal accepts for one payload, so that a failure about a large answer fits too. */
 export const DEFAULT_MAX_RESPONSE_BYTES = 512 * 1024;
@@ -152,17 +159,23 @@ export function defineHttpTask<
 ): HttpTask<`${ServiceName}.${Operation}`, I, O> {
   const name = `${input.service.name}.${input.operation}` as const;
   if (!OPERATION.test(input.operation)) {
-    throw new TypeError(`defineHttpTask(${name}): operation must start with a small letter and hold letters and digits only.`);
+    throw new TypeError(
+      `defineHttpTask(${name}): operation must start with a small letter and hold letters and digits only.`,
+    );
   }
   if (!input.generic) refuseUnfilledPath(name, input.path, input);
   refuseUnknownCredentials(name, input);
   if (input.effect !== 'read') {
-    if (!input.settle) throw new TypeError(`defineHttpTask(${name}): settle is required for the effect "${input.effect}".`);
-    if (!input.remedy) throw new TypeError(`defineHttpTask(${name}): remedy is required for the effect "${input.effect}".`);
+    if (!input.settle)
+      throw new TypeError(`defineHttpTask(${name}): settle is required for the effect "${input.effect}".`);
+    if (!input.remedy)
+      throw new TypeError(`defineHttpTask(${name}): remedy is required for the effect "${input.effect}".`);
   }
   const timeouts = { ...DEFAULT_TIMEOUTS, ...input.timeouts };
   if (!(timeouts.totalMs > 0 && timeouts.totalMs <= MOST_TOTAL_MS)) {
-    throw new TypeError(`defineHttpTask(${name}): timeouts.totalMs is ${timeouts.totalMs}; allowed: more than 0, and at most ${MOST_TOTAL_MS}.`);
+    throw new TypeError(
+      `defineHttpTask(${name}): timeouts.totalMs is ${timeouts.totalMs}; allowed: more than 0, and at most ${MOST_TOTAL_MS}.`,
+    );
   }
   return Object.freeze({
     tags: [],
@@ -182,10 +195,15 @@ export function defineHttpTask<
   });
 }
 
-function refuseUnfilledPath(name: string, path: string, input: Pick<HttpTask, 'service' | 'credentials' | 'writing'> & Partial<Pick<HttpTask, 'places'>>): void {
+function refuseUnfilledPath(
+  name: string,
+  path: string,
+  input: Pick<HttpTask, 'service' | 'credentials' | 'writing'> & Partial<Pick<HttpTask, 'places'>>,
+): void {
   if (!path.startsWith('/')) throw new TypeError(`defineHttpTask(${name}): path "${path}" must start with "/".`);
   const filled = new Set<string>();
-  for (const [field, place] of Object.entries(input.places ?? {})) if (place === 'path') filled.add(ownEntry(input.writing, field)?.name ?? field);
+  for (const [field, place] of Object.entries(input.places ?? {}))
+    if (place === 'path') filled.add(ownEntry(input.writing, field)?.name ?? field);
   for (const rule of credentialsOf(input)) if (rule.in === 'path') filled.add(rule.name);
   for (const [, placeholder = ''] of path.matchAll(/\{([^{}]*)\}|[{}]/g)) {
     if (!filled.has(placeholder)) {
@@ -196,14 +214,22 @@ function refuseUnfilledPath(name: string, path: string, input: Pick<HttpTask, 's
   }
 }
 
-function refuseUnknownCredentials(name: string, { credentials = [], service }: Pick<HttpTask, 'service' | 'credentials'>): void {
+function refuseUnknownCredentials(
+  name: string,
+  { credentials = [], service }: Pick<HttpTask, 'service' | 'credentials'>,
+): void {
   const unknown = credentials.find(({ setting }) => !service.credentials.some((rule) => rule.setting === setting));
   if (!unknown) return;
-  throw new TypeError(`defineHttpTask(${name}): credentials name ${unknown.setting}, which is no credential of the service ${service.name}.`);
+  throw new TypeError(
+    `defineHttpTask(${name}): credentials name ${unknown.setting}, which is no credential of the service ${service.name}.`,
+  );
 }
 
 /** How this call signs in. */
-export function credentialsOf({ credentials, service }: Pick<HttpTask, 'credentials' | 'service'>): readonly CredentialRule[] {
+export function credentialsOf({
+  credentials,
+  service,
+}: Pick<HttpTask, 'credentials' | 'service'>): readonly CredentialRule[] {
   return credentials ?? service.credentials;
 }
 

@@ -44,7 +44,8 @@ export function exactNumber(limits: NumberLimits = {}): z.ZodType<number | strin
       return;
     }
     const parsed = number.safeParse(value);
-    if (!parsed.success) payload.issues.push(...parsed.error.issues.map((issue) => ({ ...issue, input: value }) as z.core.$ZodRawIssue));
+    if (!parsed.success)
+      payload.issues.push(...parsed.error.issues.map((issue) => ({ ...issue, input: value }) as z.core.$ZodRawIssue));
   });
   const schema = checked.meta(jsonSchemaOf(limits));
   Object.defineProperty(schema._zod.def, MARK, { value: true });
@@ -68,7 +69,12 @@ export function isExactNumber(literal: string): boolean {
 /** Whether a text is what a response has in place of a number that JavaScript would change. */
 export function isNumberText(text: string): boolean {
   // Most texts are no numbers, and are told apart by their first characters.
-  return text.length <= MAX_TEXT && JSON_NUMBER.test(text) && Math.abs(exponentOf(text)) <= MAX_EXPONENT && !isExactNumber(text);
+  return (
+    text.length <= MAX_TEXT &&
+    JSON_NUMBER.test(text) &&
+    Math.abs(exponentOf(text)) <= MAX_EXPONENT &&
+    !isExactNumber(text)
+  );
 }
 
 /** Sign, digits without zeros around them, and the power of ten: equal for texts of equal numbers. */
@@ -106,7 +112,8 @@ function whyNotWithin({ whole, min, max, gt, lt, multipleOf, values }: NumberLim
   if (gt !== undefined && compare(value, decimalOf(digitsOf(gt))) <= 0) return `must be more than ${digitsOf(gt)}`;
   if (max !== undefined && compare(value, decimalOf(digitsOf(max))) > 0) return `must be at most ${digitsOf(max)}`;
   if (lt !== undefined && compare(value, decimalOf(digitsOf(lt))) >= 0) return `must be less than ${digitsOf(lt)}`;
-  if (multipleOf !== undefined && remainder(value, decimalOf(digitsOf(multipleOf))) !== 0n) return `must be a multiple of ${digitsOf(multipleOf)}`;
+  if (multipleOf !== undefined && remainder(value, decimalOf(digitsOf(multipleOf))) !== 0n)
+    return `must be a multiple of ${digitsOf(multipleOf)}`;
   return undefined;
 }
 
@@ -143,7 +150,9 @@ function remainder(a: Decimal, b: Decimal): bigint {
 function jsonSchemaOf({ whole, min, max, gt, lt, multipleOf, values }: NumberLimits): Record<string, unknown> {
   return {
     type: [whole ? 'integer' : 'number', 'string'],
-    ...(values && { enum: values.map((value) => (Number.isInteger(value) && !Number.isSafeInteger(value) ? digitsOf(value) : value)) }),
+    ...(values && {
+      enum: values.map((value) => (Number.isInteger(value) && !Number.isSafeInteger(value) ? digitsOf(value) : value)),
+    }),
     ...(min !== undefined && { minimum: min }),
     ...(max !== undefined && { maximum: max }),
     ...(gt !== undefined && { exclusiveMinimum: gt }),

@@ -11,7 +11,9 @@ const TAKEN_PREFIXES = ['HTTP_TASKS_', 'TEMPORAL_', 'OTEL_', 'PLAID_', 'BATCH_']
 export function whyNotImported(setting: string): string | undefined {
   if (setting.startsWith(OPENAPI_PREFIX) && setting.length > OPENAPI_PREFIX.length) return undefined;
   const prefix = TAKEN_PREFIXES.find((one) => setting.startsWith(one));
-  return prefix === undefined ? undefined : `settings that begin with ${prefix} belong to the package or to another service`;
+  return prefix === undefined
+    ? undefined
+    : `settings that begin with ${prefix} belong to the package or to another service`;
 }
 
 /** Every setting that a credential reads, with the names of files. */
@@ -21,7 +23,12 @@ export function settingsReadFor(rule: CredentialRule): string[] {
 }
 
 /** Every setting that a service reads. A credential that the operator has not named reads none. */
-export function settingsReadBy({ credentials, environmentSetting, baseUrlSetting, placementSetting }: ServiceDefinition): string[] {
+export function settingsReadBy({
+  credentials,
+  environmentSetting,
+  baseUrlSetting,
+  placementSetting,
+}: ServiceDefinition): string[] {
   const own = [environmentSetting, baseUrlSetting, placementSetting].filter((setting) => setting !== undefined);
   return [...own, ...credentials.flatMap((rule) => (rule.unnamed ? [] : settingsReadFor(rule)))];
 }
@@ -36,13 +43,16 @@ export function refuseForeignSettings(service: ServiceDefinition, others: Iterab
   const own = new Set(settingsReadBy(service));
   for (const setting of own) {
     const why = whyNotImported(setting);
-    if (why !== undefined) throw new TypeError(`The imported service "${service.name}" would read ${setting}, but ${why}. ${RENAME}`);
+    if (why !== undefined)
+      throw new TypeError(`The imported service "${service.name}" would read ${setting}, but ${why}. ${RENAME}`);
   }
   for (const other of others) {
     if (other === service || isSameImport(service, other)) continue;
     const shared = settingsReadBy(other).find((setting) => own.has(setting));
     if (shared === undefined) continue;
-    throw new TypeError(`The imported service "${service.name}" would read ${shared}, which is a setting of the service "${other.name}". ${RENAME}`);
+    throw new TypeError(
+      `The imported service "${service.name}" would read ${shared}, which is a setting of the service "${other.name}". ${RENAME}`,
+    );
   }
 }
 

@@ -33,7 +33,10 @@ export function parseInput<S extends z.ZodType>(what: string, schema: S, input: 
   if (flaw) throw new InvalidInputError(what, [flaw]);
   const parsed = schema.safeParse(input, { reportInput: false });
   if (parsed.success) return parsed.data;
-  throw new InvalidInputError(what, parsed.error.issues.flatMap((issue) => problemsOf(issue, input)));
+  throw new InvalidInputError(
+    what,
+    parsed.error.issues.flatMap((issue) => problemsOf(issue, input)),
+  );
 }
 
 /**
@@ -57,7 +60,14 @@ function pathOfHidden(value: object): string[] | undefined {
 }
 
 function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {
-  const meant = issue.code === 'invalid_union' ? closestOf(issue.errors.map((errors) => errors.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))), issue.path.length, input) : undefined;
+  const meant =
+    issue.code === 'invalid_union'
+      ? closestOf(
+          issue.errors.map((errors) => errors.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))),
+          issue.path.length,
+          input,
+        )
+      : undefined;
   if (meant) return meant.flatMap((inner) => problemsOf(inner, input));
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
@@ -72,11 +82,22 @@ function problemsOf(issue: z.core.$ZodIssue, input: unknown): InputProblem[] {
  * option from others, and has the fewest problems, of which a missing field counts more than a wrong one. Undefined where the
  * value is of no option's kind.
  */
-function closestOf(options: readonly (readonly z.core.$ZodIssue[])[], depth: number, input: unknown): readonly z.core.$ZodIssue[] | undefined {
-  const ofItsKind = options.filter((issues) => issues.length > 0 && !issues.some(({ path, code }) => path.length === depth && (code === 'invalid_type' || code === 'invalid_value')));
+function closestOf(
+  options: readonly (readonly z.core.$ZodIssue[])[],
+  depth: number,
+  input: unknown,
+): readonly z.core.$ZodIssue[] | undefined {
+  const ofItsKind = options.filter(
+    (issues) =>
+      issues.length > 0 &&
+      !issues.some(({ path, code }) => path.length === depth && (code === 'invalid_type' || code === 'invalid_value')),
+  );
   const cost = (issues: readonly z.core.$ZodIssue[]): number => {
     const other = issues.filter(({ code }) => code === 'invalid_value').length;
-    const unknown = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0);
+    const unknown = issues.reduce(
+      (sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0),
+      0,
+    );
     const absent = issues.filter((issue) => isMissing(issue, input)).length;
     return other * 1_000 + issues.length + unknown + absent;
   };
@@ -86,11 +107,15 @@ function closestOf(options: readonly (readonly z.core.$ZodIssue[])[], depth: num
 /** Whether nothing stands where something of a certain kind has to. */
 function isMissing({ code, path }: z.core.$ZodIssue, input: unknown): boolean {
   if (path.length === 0 || (code !== 'invalid_type' && code !== 'invalid_value')) return false;
-  return path.reduce<unknown>((value, key) => (isObject(value) ? Reflect.get(value, key) : undefined), input) === undefined;
+  return (
+    path.reduce<unknown>((value, key) => (isObject(value) ? Reflect.get(value, key) : undefined), input) === undefined
+  );
 }
 
 function missing(issue: z.core.$ZodIssue): string {
-  return issue.code === 'invalid_value' ? `must be given; allowed: ${issue.values.map(String).join(', ')}` : 'must be given';
+  return issue.code === 'invalid_value'
+    ? `must be given; allowed: ${issue.values.map(String).join(', ')}`
+    : 'must be given';
 }
 
 function isObject(value: unknown): value is object {

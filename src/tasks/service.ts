@@ -105,7 +105,10 @@ export interface ServiceDefinition {
 }
 
 /** What {@link defineService} takes: a service whose empty parts may be left out. */
-export type ServiceInput = Omit<ServiceDefinition, 'headers' | 'credentials' | 'rateLimits' | 'productionEnvironments' | 'docs'> &
+export type ServiceInput = Omit<
+  ServiceDefinition,
+  'headers' | 'credentials' | 'rateLimits' | 'productionEnvironments' | 'docs'
+> &
   Partial<Pick<ServiceDefinition, 'headers' | 'credentials' | 'rateLimits' | 'productionEnvironments' | 'docs'>>;
 
 const SERVICE_NAME = /^[a-z][a-zA-Z0-9]*$/;
@@ -115,13 +118,19 @@ const SERVICE_NAME = /^[a-z][a-zA-Z0-9]*$/;
  *
  * @throws TypeError when a name or URL cannot work, with the field's name.
  */
-export function defineService<const Name extends string>(input: ServiceInput & { name: Name }): ServiceDefinition & { name: Name } {
+export function defineService<const Name extends string>(
+  input: ServiceInput & { name: Name },
+): ServiceDefinition & { name: Name } {
   if (!SERVICE_NAME.test(input.name)) {
-    throw new TypeError(`defineService: name "${input.name}" must start with a small letter and hold letters and digits only.`);
+    throw new TypeError(
+      `defineService: name "${input.name}" must start with a small letter and hold letters and digits only.`,
+    );
   }
   if (input.defaultEnvironment !== undefined && input.environments[input.defaultEnvironment] === undefined) {
     const known = Object.keys(input.environments).join(', ');
-    throw new TypeError(`defineService(${input.name}): defaultEnvironment "${input.defaultEnvironment}" is none of: ${known}.`);
+    throw new TypeError(
+      `defineService(${input.name}): defaultEnvironment "${input.defaultEnvironment}" is none of: ${known}.`,
+    );
   }
   for (const [environment, url] of Object.entries(input.environments)) {
     if (!/^https?:\/\/[^/?#]+(\/[^?#]*[^/?#])?$/.test(url)) {
@@ -132,7 +141,15 @@ export function defineService<const Name extends string>(input: ServiceInput & {
   }
   for (const rule of input.credentials ?? []) {
     const wrong = whyNotForToken(rule, Object.keys(input.environments));
-    if (wrong !== undefined) throw new TypeError(`defineService(${input.name}): credentials ${rule.setting}: ${wrong}.`);
+    if (wrong !== undefined)
+      throw new TypeError(`defineService(${input.name}): credentials ${rule.setting}: ${wrong}.`);
   }
-  return Object.freeze({ headers: {}, credentials: [], rateLimits: [], productionEnvironments: [], docs: '', ...input });
+  return Object.freeze({
+    headers: {},
+    credentials: [],
+    rateLimits: [],
+    productionEnvironments: [],
+    docs: '',
+    ...input,
+  });
 }

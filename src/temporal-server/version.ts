@@ -52,7 +52,11 @@ export async function readTemporalVersion(binary: string): Promise<TemporalVersi
 
 async function runForVersion(binary: string): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)(binary, ['--version'], { timeout: 10_000, encoding: 'utf8', env: childEnvironment(process.env) });
+    const { stdout } = await promisify(execFile)(binary, ['--version'], {
+      timeout: 10_000,
+      encoding: 'utf8',
+      env: childEnvironment(process.env),
+    });
     return stdout;
   } catch (error) {
     const detail = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);

@@ -49,7 +49,8 @@ type Mode = (typeof MODES)[number];
 
 const UNREADABLE = 'cannot be read; special characters in user and password must be percent-encoded.';
 const HOST = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)$/;
-const HOW = 'Add sslmode=verify-full (with sslrootcert=FILE where an authority of your own signed the certificate of the server).';
+const HOW =
+  'Add sslmode=verify-full (with sslrootcert=FILE where an authority of your own signed the certificate of the server).';
 /** A URL parser refuses a user without a host, as in `postgres://user:password@/db?host=/run/postgresql`. */
 const NO_HOST = /^(postgres(?:ql)?:\/\/[^/?#]*@)(?=[/?]|$)/i;
 const PLACEHOLDER = 'no-host.invalid';
@@ -105,7 +106,9 @@ function readParameters(search: URLSearchParams): Parameters | string {
   for (const [name, value] of search) {
     const known = PARAMETERS.find((one) => one === name);
     if (!known) {
-      const instead = /^ssl$/i.test(name) ? 'write sslmode=verify-full or sslmode=disable instead.' : `allowed: ${PARAMETERS.join(', ')}.`;
+      const instead = /^ssl$/i.test(name)
+        ? 'write sslmode=verify-full or sslmode=disable instead.'
+        : `allowed: ${PARAMETERS.join(', ')}.`;
       return `contains a parameter that is not read here${/^[a-z_]{1,40}$/i.test(name) ? ` (${name})` : ''}; ${instead}`;
     }
     if (parameters[known] !== undefined) return `contains the parameter ${known} twice; write it once.`;
@@ -118,7 +121,11 @@ function readParameters(search: URLSearchParams): Parameters | string {
 function decoded(url: URL): { host: string; user: string; password: string; database: string } | undefined {
   try {
     const host = url.hostname === PLACEHOLDER ? '' : decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1');
-    const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(decodeURIComponent) as [string, string, string];
+    const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(decodeURIComponent) as [
+      string,
+      string,
+      string,
+    ];
     return { host, user, password, database };
   } catch {
     return undefined;
@@ -126,46 +133,65 @@ function decoded(url: URL): { host: string; user: string; password: string; data
 }
 
 function hostOf(inPlace: string, parameter: string | undefined): { host: string } | string {
-  if (inPlace !== '' && parameter !== undefined) return 'names a host twice, in its place and as the parameter host; write one of them.';
+  if (inPlace !== '' && parameter !== undefined)
+    return 'names a host twice, in its place and as the parameter host; write one of them.';
   const host = inPlace === '' ? (parameter ?? '') : inPlace;
   if (host === '') return 'names no host; write postgres://USER:PASSWORD@HOST:PORT/DATABASE (PGHOST is not read).';
   if (host.includes(',')) return 'names several hosts; write one.';
-  if (!isThisMachine(host) && !HOST.test(host) && !/^[0-9a-f:.]+$/i.test(host)) return 'has a host that no server can have; write its name or address.';
+  if (!isThisMachine(host) && !HOST.test(host) && !/^[0-9a-f:.]+$/i.test(host))
+    return 'has a host that no server can have; write its name or address.';
   return { host };
 }
 
 /** @param needsTls Why plain text is refused; undefined where it is allowed. */
-function modeOf({ sslmode, sslrootcert, sslcert, sslkey }: Parameters, needsTls: string | undefined): { mode: Mode } | { why: string } {
+function modeOf(
+  { sslmode, sslrootcert, sslcert, sslkey }: Parameters,
+  needsTls: string | undefined,
+): { mode: Mode } | { why: string } {
   if (sslmode === undefined) {
     if (needsTls !== undefined) return { why: needsTls };
     if (sslrootcert === undefined && sslcert === undefined && sslkey === undefined) return { mode: 'disable' };
     return { why: 'names files for TLS and no sslmode; add sslmode=verify-full.' };
   }
   if (sslmode === 'prefer' || sslmode === 'allow') {
-    return { why: `has sslmode=${sslmode}, which falls back to plain text without a word; write sslmode=verify-full, or sslmode=disable for this machine.` };
+    return {
+      why: `has sslmode=${sslmode}, which falls back to plain text without a word; write sslmode=verify-full, or sslmode=disable for this machine.`,
+    };
   }
   const mode = MODES.find((one) => one === sslmode);
-  if (!mode) return { why: `has an sslmode that does not exist; allowed: verify-full, verify-ca (with sslrootcert), and for this machine ${MODES.slice(0, 3).join(', ')}.` };
+  if (!mode)
+    return {
+      why: `has an sslmode that does not exist; allowed: verify-full, verify-ca (with sslrootcert), and for this machine ${MODES.slice(0, 3).join(', ')}.`,
+    };
   if (needsTls !== undefined && mode === 'disable') return { why: needsTls };
   if (needsTls !== undefined && (mode === 'require' || mode === 'no-verify')) {
-    return { why: `has sslmode=${mode}, which encrypts but does not check who answers, so that anyone in between can. ${HOW.replace('Add', 'Write')}` };
+    return {
+      why: `has sslmode=${mode}, which encrypts but does not check who answers, so that anyone in between can. ${HOW.replace('Add', 'Write')}`,
+    };
   }
   return { mode };
 }
 
 function tlsOf(mode: Mode, { sslrootcert, sslcert, sslkey }: Parameters): PostgresTls | string | undefined {
   if (mode === 'disable') return undefined;
-  if ((sslcert === undefined) !== (sslkey === undefined)) return 'has one of sslcert and sslkey; a certificate and its key go together.';
+  if ((sslcert === undefined) !== (sslkey === undefined))
+    return 'has one of sslcert and sslkey; a certificate and its key go together.';
   // As in libpq, `system` means the authorities that are trusted anyway.
   const ownAuthority = sslrootcert !== undefined && sslrootcert !== 'system';
-  if (mode === 'verify-ca' && !ownAuthority) return 'has sslmode=verify-ca without sslrootcert=FILE: anyone can get a certificate of a public authority. Write sslmode=verify-full.';
+  if (mode === 'verify-ca' && !ownAuthority)
+    return 'has sslmode=verify-ca without sslrootcert=FILE: anyone can get a certificate of a public authority. Write sslmode=verify-full.';
   const files = { ca: ownAuthority ? sslrootcert : undefined, cert: sslcert, key: sslkey };
   const tls: PostgresTls = { verify: mode === 'verify-full' ? 'full' : mode === 'verify-ca' ? 'ca' : 'none' };
-  for (const [part, parameter] of [['ca', 'sslrootcert'], ['cert', 'sslcert'], ['key', 'sslkey']] as const) {
+  for (const [part, parameter] of [
+    ['ca', 'sslrootcert'],
+    ['cert', 'sslcert'],
+    ['key', 'sslkey'],
+  ] as const) {
     const file = files[part];
     if (file === undefined) continue;
     const pem = pemIn(file);
-    if (pem === undefined || (part !== 'key' && !hasCertificates(pem))) return `names a file in ${parameter} that cannot be read or contains no PEM.`;
+    if (pem === undefined || (part !== 'key' && !hasCertificates(pem)))
+      return `names a file in ${parameter} that cannot be read or contains no PEM.`;
     tls[part] = pem;
   }
   return tls;

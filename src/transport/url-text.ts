@@ -4,7 +4,8 @@
  */
 export function whyAmbiguousUrl(text: string): string | undefined {
   // A URL parser drops tabs and line breaks, and takes a backslash for a slash in some schemes.
-  if (/[\u0000-\u0020\u007f]/.test(text)) return 'contains white space or a control character; percent-encode it, or remove it.';
+  if (/[\u0000-\u0020\u007f]/.test(text))
+    return 'contains white space or a control character; percent-encode it, or remove it.';
   if (text.includes('\\')) return 'contains a backslash; write it as %5C in a user name or password.';
   const authority = /^[^:/?#@]*:\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
   const signs = text.split('@').length - 1;
@@ -14,7 +15,9 @@ export function whyAmbiguousUrl(text: string): string | undefined {
 
 /** Returns why the fragment of a URL is refused; undefined when there is none. Repeats nothing of the URL. */
 export function whyFragment(text: string): string | undefined {
-  return text.includes('#') ? 'contains a "#", which would begin a fragment; in a user name or password, write it as %23.' : undefined;
+  return text.includes('#')
+    ? 'contains a "#", which would begin a fragment; in a user name or password, write it as %23.'
+    : undefined;
 }
 
 /** Whether a host as `URL.hostname` writes it (IPv4 made canonical, IPv6 in brackets) is this machine itself. */

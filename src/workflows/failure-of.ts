@@ -25,7 +25,11 @@ export function refusalOrError(error: unknown): unknown {
  * request went out is then not known: for an irreversible task that has to be settled by looking; for a repeat-safe one
  * the time to retry has run out, and the call that was under way may have been carried out.
  */
-export function callFailureOf(error: unknown, task: { name: string; service: { name: string } }, effect: Effect): TaskFailure {
+export function callFailureOf(
+  error: unknown,
+  task: { name: string; service: { name: string } },
+  effect: Effect,
+): TaskFailure {
   const failure = taskFailureOf(error);
   if (failure) return failure;
   if (!(error instanceof ActivityFailure)) throw error;
@@ -35,6 +39,8 @@ export function callFailureOf(error: unknown, task: { name: string; service: { n
     service: task.service.name,
     task: task.name,
     ...(effect === 'repeatSafe' && { perhapsDone: true as const }),
-    message: silent ? `No worker reported the end of ${task.name} in time.` : `${task.name} failed outside its contract; see the worker's log.`,
+    message: silent
+      ? `No worker reported the end of ${task.name} in time.`
+      : `${task.name} failed outside its contract; see the worker's log.`,
   };
 }

@@ -33,8 +33,10 @@ export async function* httpPages(
   request: TaskInput<typeof httpRequest>,
   { paging, maxPages, maxSize = DEFAULT_MAX_SIZE, activity }: HttpPagesOptions,
 ): AsyncGenerator<TaskOutput<typeof httpRequest>['response'], void, undefined> {
-  if (effectOfHttpRequest(request) !== 'read') throw invalidInput('httpPages asks again and again, so its request may only read.', 'method');
-  if (!(maxPages >= 1 && maxPages <= MOST_PAGES)) throw invalidInput(`maxPages must be from 1 to ${MOST_PAGES}.`, 'maxPages');
+  if (effectOfHttpRequest(request) !== 'read')
+    throw invalidInput('httpPages asks again and again, so its request may only read.', 'method');
+  if (!(maxPages >= 1 && maxPages <= MOST_PAGES))
+    throw invalidInput(`maxPages must be from 1 to ${MOST_PAGES}.`, 'maxPages');
   const ask = httpTask(httpRequest, activity);
   let size = 0;
   let next: TaskInput<typeof httpRequest> = request;

@@ -23,10 +23,14 @@ export type HttpTaskOptions = Pick<
  * @throws ApplicationFailure `Task.InvalidInput` naming the field, before anything is scheduled.
  * @throws ActivityFailure whose cause has a `Task.*` type; see `taskFailureOf`.
  */
-export function httpTask<T extends HttpTask>(task: T, options: HttpTaskOptions = {}): (input: TaskInput<T>) => Promise<TaskOutput<T>> {
+export function httpTask<T extends HttpTask>(
+  task: T,
+  options: HttpTaskOptions = {},
+): (input: TaskInput<T>) => Promise<TaskOutput<T>> {
   return async (input) => {
     parseWorkflowInput(task.name, task.input, input);
-    const activities = proxyActivities<Record<string, (input: TaskInput<T>) => Promise<TaskOutput<T>>>>(TASK_ACTIVITY_OPTIONS);
+    const activities =
+      proxyActivities<Record<string, (input: TaskInput<T>) => Promise<TaskOutput<T>>>>(TASK_ACTIVITY_OPTIONS);
     const activity = activities[task.name];
     if (!activity) throw new Error(`No proxy for ${task.name}.`);
     return activity.executeWithOptions({ ...TASK_ACTIVITY_OPTIONS, summary: task.summary, ...options }, [input]);

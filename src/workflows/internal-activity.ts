@@ -17,10 +17,17 @@ export function internalActivity<N extends keyof InternalActivities>(
   name: N,
   options: ActivityOptions,
   which: InternalQueue = 'short',
-): (input: Parameters<InternalActivities[N]>[0], more?: Pick<ActivityOptions, 'summary'>) => ReturnType<InternalActivities[N]> {
+): (
+  input: Parameters<InternalActivities[N]>[0],
+  more?: Pick<ActivityOptions, 'summary'>,
+) => ReturnType<InternalActivities[N]> {
   return (input, more) => {
     const taskQueue = internalQueue(workflowInfo().taskQueue, which);
-    const activity = proxyActivities<Record<string, (input: unknown) => Promise<unknown>>>({ ...options, ...more, taskQueue })[name];
+    const activity = proxyActivities<Record<string, (input: unknown) => Promise<unknown>>>({
+      ...options,
+      ...more,
+      taskQueue,
+    })[name];
     if (!activity) throw new Error(`No proxy for ${name}.`);
     return activity(input) as ReturnType<InternalActivities[N]>;
   };

@@ -81,7 +81,10 @@ function refuseBadCompensation({ compensation }: Input): void {
   if (!task || task.input.safeParse(compensation.input).success) return;
   const [issue] = task.input.safeParse(compensation.input).error?.issues ?? [];
   const field = ['compensation', 'input', ...(issue?.path.map(String) ?? [])].join('.');
-  throw invalidInput(`The input of offboardUser is not valid: ${field}: ${issue?.message ?? 'does not fit the task'}.`, field);
+  throw invalidInput(
+    `The input of offboardUser is not valid: ${field}: ${issue?.message ?? 'does not fit the task'}.`,
+    field,
+  );
 }
 
 class OffboardingRun {
@@ -98,9 +101,13 @@ class OffboardingRun {
     this.#ids = { workflowId, runId };
     this.#deadlineAtMs = deadlineAtMs(input.deadline, startTime.getTime());
     this.#progress = { ...this.#ids, status: 'running', steps: [], compensations: [] };
-    setHandler(progressQuery, () => this.#progress, { description: 'How the off-boarding stands; its result once it has ended.' });
+    setHandler(progressQuery, () => this.#progress, {
+      description: 'How the off-boarding stands; its result once it has ended.',
+    });
     setHandler(receiptsQuery, () => this.#progress.steps, { description: 'The steps that have ended.' });
-    setHandler(compensationsQuery, () => this.#progress.compensations, { description: 'What could not be done or undone, once the run has ended.' });
+    setHandler(compensationsQuery, () => this.#progress.compensations, {
+      description: 'What could not be done or undone, once the run has ended.',
+    });
   }
 
   async execute(): Promise<OffboardResult> {
@@ -108,7 +115,11 @@ class OffboardingRun {
     const preparation = await this.#prepareAlsoWhenCancelled();
     const { subject, searchAttributes } = preparation;
     const { sweepId } = this.#input.user;
-    makeSearchable(searchAttributes, { OffboardingStatus: 'running', OffboardingSubject: subject, OffboardingSweep: sweepId });
+    makeSearchable(searchAttributes, {
+      OffboardingStatus: 'running',
+      OffboardingSubject: subject,
+      OffboardingSweep: sweepId,
+    });
     if (sweepId === undefined) clearForeignSweep(searchAttributes);
     const plan = convergePlan(this.#input, preparation);
     const begun = beginConverging(plan);
@@ -174,7 +185,8 @@ class OffboardingRun {
       this.#state = state;
       this.#show({ ...this.#progress, steps: [...state.done] });
       // A cancelled run stops here also when the call before was awaited to its end.
-      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('The off-boarding was cancelled.');
+      if (CancellationScope.current().consideredCancelled)
+        throw new CancelledFailure('The off-boarding was cancelled.');
       const nowMs = Date.now();
       const move = next(state, nowMs);
       if (move.kind === 'done') return move.steps;
@@ -186,7 +198,9 @@ class OffboardingRun {
   }
 
   async #wait(delayMs: number, step: string): Promise<void> {
-    this.#showDoing(`Waiting until ${new Date(Date.now() + delayMs).toISOString()}; then ${step} is looked at or called again.`);
+    this.#showDoing(
+      `Waiting until ${new Date(Date.now() + delayMs).toISOString()}; then ${step} is looked at or called again.`,
+    );
     await sleep(delayMs, { summary: `${step}: Wait before the next look or call` });
   }
 
@@ -219,7 +233,11 @@ class OffboardingRun {
 function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
   const { plaidUserId, plaidUserToken, batchUserId } = idsOf(input, preparation);
   const plaidUser =
-    plaidUserId !== undefined ? { user_id: plaidUserId } : plaidUserToken !== undefined ? { user_token: plaidUserToken } : undefined;
+    plaidUserId !== undefined
+      ? { user_id: plaidUserId }
+      : plaidUserToken !== undefined
+        ? { user_token: plaidUserToken }
+        : undefined;
   const itemIds = preparation.target?.itemIds ?? input.itemIds;
   return {
     plaidUser,

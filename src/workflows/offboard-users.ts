@@ -12,7 +12,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ChunkPlan } from '../activities/sweep/contract';
-import { DEFAULT_APPROVE_WITHIN, DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS, MOST_USERS_WITH_CHILDREN, offboardUsersInput } from '../policy/sweep-input';
+import {
+  DEFAULT_APPROVE_WITHIN,
+  DEFAULT_BAD_ROWS,
+  DEFAULT_MAX_USERS,
+  MOST_USERS_WITH_CHILDREN,
+  offboardUsersInput,
+} from '../policy/sweep-input';
 import type { CheckedSweepInput, OffboardUsersInput } from '../policy/sweep-input';
 import { toDurationMs } from '../policy/deadline';
 import type { SweepResult } from '../policy/sweep-result';
@@ -74,9 +80,20 @@ const IDLE_PAUSE_MS = 5_000;
  * @throws CancelledFailure after a cancellation; the result is in the query `progress`.
  */
 export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep): Promise<SweepResult>;
-export async function offboardUsers(rawInput: OffboardUsersInput, carried?: CarriedSweep, ...more: unknown[]): Promise<SweepResult> {
-  refuseMoreInputs('offboardUsers', workflowInfo().continuedFromExecutionRunId === undefined && carried !== undefined ? [carried, ...more] : more);
-  const input = parseWorkflowInput('offboardUsers', offboardUsersInput, withBoundedDeadline(rawInput, carried !== undefined));
+export async function offboardUsers(
+  rawInput: OffboardUsersInput,
+  carried?: CarriedSweep,
+  ...more: unknown[]
+): Promise<SweepResult> {
+  refuseMoreInputs(
+    'offboardUsers',
+    workflowInfo().continuedFromExecutionRunId === undefined && carried !== undefined ? [carried, ...more] : more,
+  );
+  const input = parseWorkflowInput(
+    'offboardUsers',
+    offboardUsersInput,
+    withBoundedDeadline(rawInput, carried !== undefined),
+  );
   return new Sweep(rawInput, input, carried).execute();
 }
 
@@ -183,7 +200,9 @@ class Sweep {
       state.counts.total = total;
       state.counts.pending = total;
     } catch (error) {
-      throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? refusalOrError(error) : error;
+      throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure
+        ? refusalOrError(error)
+        : error;
     }
   }
 
@@ -264,7 +283,11 @@ class Sweep {
     this.#show();
     const bulk = await this.#bulk.pass(apps);
     const waits = [users.earliestMs, bulk.earliestMs].filter((time) => time !== undefined);
-    return { moved: users.moved || bulk.moved, left: false, earliestMs: waits.length > 0 ? Math.min(...waits) : undefined };
+    return {
+      moved: users.moved || bulk.moved,
+      left: false,
+      earliestMs: waits.length > 0 ? Math.min(...waits) : undefined,
+    };
   }
 
   /** Waits, by a durable timer, until somebody can be tried again. */
@@ -297,7 +320,11 @@ class Sweep {
   async #untilStarted(): Promise<void> {
     const state = this.#state;
     const { sweepId } = state;
-    for (let delayMs = LOOK_FOR_START_MS.first; state.pausedBecause === 'stopped'; delayMs = Math.min(2 * delayMs, LOOK_FOR_START_MS.longest)) {
+    for (
+      let delayMs = LOOK_FOR_START_MS.first;
+      state.pausedBecause === 'stopped';
+      delayMs = Math.min(2 * delayMs, LOOK_FOR_START_MS.longest)
+    ) {
       const changed = () => state.pausedBecause !== 'stopped' || state.mustMakeRoom;
       if (await condition(changed, delayMs, { summary: 'Look whether the stop is lifted' })) break;
       const { stopped } = await planChunks({ sweepId, chunkSize: 1, limit: 0, fromSeq: 0 });

@@ -9,7 +9,9 @@ import { withoutItemIds } from './saga';
  */
 export function offboardingFailed(result: OffboardResult): ApplicationFailure {
   const failed = result.steps.filter(({ outcome }) => outcome === 'failed');
-  const causes = failed.map(({ step, failure, reason }) => `${step} (${failure?.code ?? failure?.type ?? reason ?? 'failed'})`);
+  const causes = failed.map(
+    ({ step, failure, reason }) => `${step} (${failure?.code ?? failure?.type ?? reason ?? 'failed'})`,
+  );
   return ApplicationFailure.create({
     type: OFFBOARDING_FAILED,
     message: `Nothing was off-boarded: ${causes.join(', ')}. The details hold each step and what to do about it.`,

@@ -29,7 +29,10 @@ const ONE_INPUT = 'one-input';
  */
 export function refuseMoreInputs(workflow: string, more: readonly unknown[]): void {
   if (more.length === 0 || !patched(ONE_INPUT)) return;
-  throw invalidInput(`The input of ${workflow} is not valid: ${more.length + 1} inputs are given, and it takes one object. Put all fields into it.`, '');
+  throw invalidInput(
+    `The input of ${workflow} is not valid: ${more.length + 1} inputs are given, and it takes one object. Put all fields into it.`,
+    '',
+  );
 }
 
 /** The patch since which a deadline that is more than ten years away is refused. */

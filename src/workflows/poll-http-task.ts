@@ -31,13 +31,18 @@ export async function pollHttpTask<T extends HttpTask>(
   input: TaskInput<T>,
   { until, every, maxCalls, activity }: PollHttpTaskOptions<T>,
 ): Promise<TaskOutput<T>> {
-  if (effectOf(task, input) !== 'read') throw invalidInput(`${task.name} would be called again and again, so it may only read.`, 'task');
-  if (!(maxCalls >= 1 && maxCalls <= MOST_CALLS)) throw invalidInput(`maxCalls must be from 1 to ${MOST_CALLS}.`, 'maxCalls');
+  if (effectOf(task, input) !== 'read')
+    throw invalidInput(`${task.name} would be called again and again, so it may only read.`, 'task');
+  if (!(maxCalls >= 1 && maxCalls <= MOST_CALLS))
+    throw invalidInput(`maxCalls must be from 1 to ${MOST_CALLS}.`, 'maxCalls');
   const ask = httpTask(task, activity);
   for (let call = 1; call <= maxCalls; call += 1) {
     if (call > 1) await sleep(every);
     const output = await ask(input);
     if (until(output)) return output;
   }
-  throw ApplicationFailure.nonRetryable(`${task.name} was asked ${maxCalls} times, and its answer is not yet the one that is waited for.`, 'HttpPoll.NotYet');
+  throw ApplicationFailure.nonRetryable(
+    `${task.name} was asked ${maxCalls} times, and its answer is not yet the one that is waited for.`,
+    'HttpPoll.NotYet',
+  );
 }

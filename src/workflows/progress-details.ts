@@ -15,7 +15,11 @@ const FOR_GOOD: readonly Outcome[] = ['removed', 'accepted'];
  * The markdown that the Temporal UI shows for a run: what it is at, what is done and cannot be undone, and what is left
  * for a person. It names steps, outcomes and request ids, never a user.
  */
-export function describeProgress(progress: OffboardProgress, input: { dryRun?: boolean; reason: { code: string } }, { doing, deadlineAtMs }: Doing): string {
+export function describeProgress(
+  progress: OffboardProgress,
+  input: { dryRun?: boolean; reason: { code: string } },
+  { doing, deadlineAtMs }: Doing,
+): string {
   const title = `### Off-boarding ${progress.status}${input.dryRun ? ' (dry run: nothing is changed)' : ''}`;
   const facts = [
     `Reason: ${input.reason.code}`,
@@ -29,6 +33,11 @@ export function describeProgress(progress: OffboardProgress, input: { dryRun?: b
   });
   const list = lines.length > 0 ? lines.join('\n') : 'No step has ended yet.';
   const log = progress.compensations.map(({ step, outcome, remedy }) => `- **${step}** (${outcome}): ${remedy}`);
-  const parts = [title, facts.join('  \n'), list, ...(log.length > 0 ? ['#### What is left for a person', log.join('\n')] : [])];
+  const parts = [
+    title,
+    facts.join('  \n'),
+    list,
+    ...(log.length > 0 ? ['#### What is left for a person', log.join('\n')] : []),
+  ];
   return parts.join('\n\n');
 }

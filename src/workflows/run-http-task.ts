@@ -37,9 +37,10 @@ async function run(name: string, input: unknown): Promise<TaskEnvelope> {
   if (task) parseWorkflowInput(name, z.strictObject({ input: task.input }), { input });
   // A task of the worker's own: without this look, a misspelt name would be retried for ever as an unknown activity.
   else await checkTask({ task: name, input });
-  const activities = proxyActivities<Record<string, (input: unknown, context: StepContext) => Promise<TaskEnvelope>>>(
-    TASK_ACTIVITY_OPTIONS,
-  );
+  const activities =
+    proxyActivities<Record<string, (input: unknown, context: StepContext) => Promise<TaskEnvelope>>>(
+      TASK_ACTIVITY_OPTIONS,
+    );
   const activity = activities[name];
   if (!activity) throw new Error(`No proxy for ${name}.`);
   const summary = task?.summary ?? name;

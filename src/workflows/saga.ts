@@ -66,7 +66,13 @@ export async function writeEnd(
       const { subject, environment } = preparation;
       try {
         const steps = result.steps.map(withoutItemIds);
-        const recorded = await recordEnd({ someItems, subject, environment, steps, compensations: result.compensations });
+        const recorded = await recordEnd({
+          someItems,
+          subject,
+          environment,
+          steps,
+          compensations: result.compensations,
+        });
         result = corrected(result, recorded);
       } catch (error) {
         // What was done to the user must not be lost with the ledger: the run's own result still says it.
@@ -76,7 +82,10 @@ export async function writeEnd(
     };
     await record();
     if (!compensation || result.status === 'completed') return result;
-    result.compensationTask = await runCompensation(compensation, { ...result, steps: result.steps.map(withoutItemIds) });
+    result.compensationTask = await runCompensation(compensation, {
+      ...result,
+      steps: result.steps.map(withoutItemIds),
+    });
     result.compensations = [...result.compensations, compensationLine(result.compensationTask)];
     await record();
     return result;
@@ -102,7 +111,12 @@ export async function runCompensation(
   log: object,
 ): Promise<NonNullable<OffboardResult['compensationTask']>> {
   const { task: name } = compensation;
-  const task = new Catalogue().find(name) ?? { name, generic: false, effect: 'irreversible' as const, service: { name: '' } };
+  const task = new Catalogue().find(name) ?? {
+    name,
+    generic: false,
+    effect: 'irreversible' as const,
+    service: { name: '' },
+  };
   const answer = await callTask({
     task,
     input: fillCompensationInput(compensation, log),
@@ -111,7 +125,9 @@ export async function runCompensation(
     summary: 'Run the compensation task',
     withinMs: RECORD_WITHIN_MS,
   });
-  return answer.ok ? { task: name, ok: true, requestId: answer.requestId } : { task: name, ok: false, failure: answer.failure };
+  return answer.ok
+    ? { task: name, ok: true, requestId: answer.requestId }
+    : { task: name, ok: false, failure: answer.failure };
 }
 
 function compensationLine({
@@ -121,7 +137,12 @@ function compensationLine({
   requestId,
 }: NonNullable<OffboardResult['compensationTask']>): OffboardResult['compensations'][number] {
   return ok
-    ? { step: 'compensation', outcome: 'accepted', remedy: `The compensation task ${task} ran with this log.`, evidence: requestId ? `request_id=${requestId}` : '' }
+    ? {
+        step: 'compensation',
+        outcome: 'accepted',
+        remedy: `The compensation task ${task} ran with this log.`,
+        evidence: requestId ? `request_id=${requestId}` : '',
+      }
     : {
         step: 'compensation',
         outcome: failure?.type === 'Task.OutcomeUnknown' ? 'unknown' : 'failed',

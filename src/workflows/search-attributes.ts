@@ -8,7 +8,10 @@ import type { SearchAttribute } from '../policy/search-attributes';
  * first activity: its answer stands in the history, so that every replay writes the same ones, and a server without
  * them never refuses the run.
  */
-export function makeSearchable(usable: readonly string[] | undefined, values: Partial<Record<SearchAttribute, string>>): void {
+export function makeSearchable(
+  usable: readonly string[] | undefined,
+  values: Partial<Record<SearchAttribute, string>>,
+): void {
   const pairs = SEARCH_ATTRIBUTES.flatMap((name) => {
     const value = values[name];
     if (value === undefined || !usable?.includes(name)) return [];

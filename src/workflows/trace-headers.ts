@@ -5,7 +5,9 @@ import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 /** Where Temporal's own interceptors look for the trace of a call. */
 const HEADER = '_tracer-data';
 
-type Headers = Parameters<NonNullable<NonNullable<ReturnType<WorkflowInterceptorsFactory>['inbound']>[number]['execute']>>[0]['headers'];
+type Headers = Parameters<
+  NonNullable<NonNullable<ReturnType<WorkflowInterceptorsFactory>['inbound']>[number]['execute']>
+>[0]['headers'];
 
 /**
  * Has all that a run calls belong to one trace: the one of whoever started it, else one of the run's own, whose id is
@@ -16,7 +18,10 @@ type Headers = Parameters<NonNullable<NonNullable<ReturnType<WorkflowInterceptor
  */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   let trace: Headers = {};
-  const traced = <I extends { headers: Headers }>(input: I): I => ({ ...input, headers: { ...trace, ...input.headers } });
+  const traced = <I extends { headers: Headers }>(input: I): I => ({
+    ...input,
+    headers: { ...trace, ...input.headers },
+  });
   return {
     inbound: [
       {

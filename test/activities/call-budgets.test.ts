@@ -31,7 +31,11 @@ describe('the calls that a process may make', () => {
     limit = 600;
     frozenMs = 0;
     watched = watch(ledger);
-    budgets = createCallBudgets({ rates: watched.rates, documentedLimit: () => limit, now: () => performance.now() + frozenMs });
+    budgets = createCallBudgets({
+      rates: watched.rates,
+      documentedLimit: () => limit,
+      now: () => performance.now() + frozenMs,
+    });
   });
   afterEach(() => budgets.close());
 
@@ -145,7 +149,8 @@ describe('the calls that a process may make', () => {
   });
 
   it('cost the ledger few questions when hundreds are refused at once, and each is told', async () => {
-    for (let call = 0; call < 300; call += 1) budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 });
+    for (let call = 0; call < 300; call += 1)
+      budgets.answered(key, { refused: true, caller: 'sweep', retryAfterMs: 1_000 });
     for (let call = 0; call < 50; call += 1) budgets.answered(key, { refused: false });
     await until('all were told', () => watched.reports.reduce((sum, { refused }) => sum + refused, 0) === 300);
     expect(watched.reports.length).toBeLessThan(4);
@@ -167,7 +172,11 @@ describe('the calls that a process may make', () => {
     expect(watched.leases).toEqual([]);
     await ledger.leaseTokens({ ...key, want: 10, caller: 'live', documentedLimit: limit });
     const stop = new AbortController();
-    const given = [budgets.admit(key, 'sweep', stop.signal), budgets.admit(key, 'sweep', stop.signal), budgets.admit(key, 'sweep')];
+    const given = [
+      budgets.admit(key, 'sweep', stop.signal),
+      budgets.admit(key, 'sweep', stop.signal),
+      budgets.admit(key, 'sweep'),
+    ];
     stop.abort();
     await expect(Promise.all(given)).resolves.toEqual([false, false, true]);
     expect(leased()).toBe(1);
@@ -217,10 +226,12 @@ describe('the calls that a process may make', () => {
       for (let begunCalls = 0; passed() < seconds * 1_000; await pause(5)) {
         for (; begunCalls < (passed() / 1_000) * livePerSecond; begunCalls += 1) {
           const since = performance.now();
-          calling.push(budgets.admit(key, 'live').then(() => {
-            counts.live += 1;
-            waitsMs.push(performance.now() - since);
-          }));
+          calling.push(
+            budgets.admit(key, 'live').then(() => {
+              counts.live += 1;
+              waitsMs.push(performance.now() - since);
+            }),
+          );
         }
       }
       await Promise.all([...sweeping, ...calling]);
@@ -248,21 +259,24 @@ describe('the calls that a process may make', () => {
       [100, undefined, 'near'],
       [100, undefined, 'far'],
       [100, 12_000, 'far'],
-    ])('go to it beside %d live calls a second, which do not wait for it (limit: %s, ledger: %s)', async (livePerSecond, allLimit, ledgerIs) => {
-      const trips: number[] = [];
-      if (ledgerIs === 'far') budgets = fromAfar(trips);
-      const sweepId = `own-${key.keySlot}`;
-      limit = allLimit;
-      await opened.sweeps.create({ sweepId, skipDone: false, claimedBy: sweepId });
-      await ledger.setSweepRate({ ...key, sweepId, limitPerMinute: 600 });
-      const { live, sweep, waitsMs } = await beside(livePerSecond, 6);
-      // 581 in 61 seconds is what the ledger gives, so that no minute sees more than 600.
-      expect(sweep).toBeGreaterThanOrEqual(0.8 * 10 * 6);
-      expect(sweep).toBeLessThanOrEqual(10 * 6);
-      expect(live).toBeGreaterThan(0.95 * livePerSecond * 6);
-      // Two round trips; on a machine with other work each takes longer than its 20 ms.
-      expect(medianOf(waitsMs)).toBeLessThan(Math.max(80, 3 * medianOf(trips)));
-      await opened.sweeps.setStatus({ sweepId, status: 'completed' });
-    });
+    ])(
+      'go to it beside %d live calls a second, which do not wait for it (limit: %s, ledger: %s)',
+      async (livePerSecond, allLimit, ledgerIs) => {
+        const trips: number[] = [];
+        if (ledgerIs === 'far') budgets = fromAfar(trips);
+        const sweepId = `own-${key.keySlot}`;
+        limit = allLimit;
+        await opened.sweeps.create({ sweepId, skipDone: false, claimedBy: sweepId });
+        await ledger.setSweepRate({ ...key, sweepId, limitPerMinute: 600 });
+        const { live, sweep, waitsMs } = await beside(livePerSecond, 6);
+        // 581 in 61 seconds is what the ledger gives, so that no minute sees more than 600.
+        expect(sweep).toBeGreaterThanOrEqual(0.8 * 10 * 6);
+        expect(sweep).toBeLessThanOrEqual(10 * 6);
+        expect(live).toBeGreaterThan(0.95 * livePerSecond * 6);
+        // Two round trips; on a machine with other work each takes longer than its 20 ms.
+        expect(medianOf(waitsMs)).toBeLessThan(Math.max(80, 3 * medianOf(trips)));
+        await opened.sweeps.setStatus({ sweepId, status: 'completed' });
+      },
+    );
   });
 });

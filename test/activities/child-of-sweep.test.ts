@@ -10,8 +10,21 @@ import { quiet } from '../support/quiet-runtime';
 // A workflow learns from activities that a user was opened, and anyone in the namespace can complete those. So a child gets
 // a user only if the ledger says so too.
 
-const CHILD: CallingRun = { workflowId: 'child', runId: 'child-run', workflowType: 'offboardUser', taskQueue: 'q', firstRunId: 'child-run', parent: { workflowId: 'sweep', runId: 'sweep-run' } };
-const PARENT: CallingRun = { workflowId: 'sweep', runId: 'sweep-run', workflowType: 'offboardUsers', taskQueue: 'q', firstRunId: 'first-run' };
+const CHILD: CallingRun = {
+  workflowId: 'child',
+  runId: 'child-run',
+  workflowType: 'offboardUser',
+  taskQueue: 'q',
+  firstRunId: 'child-run',
+  parent: { workflowId: 'sweep', runId: 'sweep-run' },
+};
+const PARENT: CallingRun = {
+  workflowId: 'sweep',
+  runId: 'sweep-run',
+  workflowType: 'offboardUsers',
+  taskQueue: 'q',
+  firstRunId: 'first-run',
+};
 const RUNS: Record<string, CallingRun> = { child: CHILD, sweep: PARENT };
 const TERMS: SweepTerms = { plan: '{}', needsApproval: false, maxUsers: 10 };
 
@@ -30,13 +43,25 @@ describe.each(DATABASES)('a child of a sweep over a ledger in $name', ({ freshUr
     await sweeps.claim({ sweepId, by: PARENT.firstRunId, terms: { ...TERMS, ...terms } });
     const fence = await sweeps.takeFence({ sweepId, chunkId: 'children' });
     await sweeps
-      .openWave({ sweepId, chunkId: 'children', fence, range: { from: 0, to: 0 }, wave: 1, limit: 1, claimedBy: PARENT.firstRunId, sends: !terms.needsApproval && terms.maxUsers === undefined })
+      .openWave({
+        sweepId,
+        chunkId: 'children',
+        fence,
+        range: { from: 0, to: 0 },
+        wave: 1,
+        limit: 1,
+        claimedBy: PARENT.firstRunId,
+        sends: !terms.needsApproval && terms.maxUsers === undefined,
+      })
       .catch(() => []);
   }
 
   function ask(target: { sweepId: string; seq: number }, runs: Record<string, CallingRun> = RUNS): Promise<unknown> {
     const callers: Callers = { describe: async ({ workflowId }) => Promise.resolve(runs[workflowId]) };
-    const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: 'child', runId: 'child-run' }, taskQueue: 'q' }, { logger: quiet });
+    const environment = new MockActivityEnvironment(
+      { workflowExecution: { workflowId: 'child', runId: 'child-run' }, taskQueue: 'q' },
+      { logger: quiet },
+    );
     return environment.run(() => requireChildOfSweep(callers, ledger.sweeps, target));
   }
 
@@ -53,7 +78,15 @@ describe.each(DATABASES)('a child of a sweep over a ledger in $name', ({ freshUr
     await claimed('done');
     const { sweeps } = ledger;
     const fence = await sweeps.takeFence({ sweepId: 'done', chunkId: 'children' });
-    const users = await sweeps.openWave({ sweepId: 'done', chunkId: 'children', fence, range: { from: 0, to: 0 }, wave: 1, limit: 1, claimedBy: PARENT.firstRunId });
+    const users = await sweeps.openWave({
+      sweepId: 'done',
+      chunkId: 'children',
+      fence,
+      range: { from: 0, to: 0 },
+      wave: 1,
+      limit: 1,
+      claimedBy: PARENT.firstRunId,
+    });
     await sweeps.flushWave({ sweepId: 'done', chunkId: 'children', fence, users: users.map((user) => settled(user)) });
     await expect(ask({ sweepId: 'done', seq: 0 })).rejects.toMatchObject(refused('user.seq'));
   });
@@ -77,6 +110,9 @@ describe.each(DATABASES)('a child of a sweep over a ledger in $name', ({ freshUr
   });
 
   it('is asked about again while the server does not know its run', async () => {
-    await expect(ask({ sweepId: 'any', seq: 0 }, {})).rejects.toMatchObject({ type: 'Task.Unavailable', nonRetryable: false });
+    await expect(ask({ sweepId: 'any', seq: 0 }, {})).rejects.toMatchObject({
+      type: 'Task.Unavailable',
+      nonRetryable: false,
+    });
   });
 });

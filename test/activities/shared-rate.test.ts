@@ -68,9 +68,23 @@ async function runLive({ ledger, env }: Place): Promise<number> {
       return admitted;
     },
   };
-  const dependencies = { sender, ledger, budgets: timed, hasher: createSubjectHasher(SUBJECT_KEY), allowSensitive: new Set<string>() };
+  const dependencies = {
+    sender,
+    ledger,
+    budgets: timed,
+    hasher: createSubjectHasher(SUBJECT_KEY),
+    allowSensitive: new Set<string>(),
+  };
   for (let call = 0; call < 5; call += 1) {
-    const run = { workflowId: 'w', runId: 'r', activityId: String(call), attempt: 1, step: 's', holdSubjects: [], inHistory: { input: {} } };
+    const run = {
+      workflowId: 'w',
+      runId: 'r',
+      activityId: String(call),
+      attempt: 1,
+      step: 's',
+      holdSubjects: [],
+      inHistory: { input: {} },
+    };
     await runTask(dependencies, userItemsGet, { user_id: 'live' }, run);
   }
   await Promise.all([sender.close(), budgets.close()]);
@@ -145,7 +159,10 @@ beforeAll(async () => {
   const learning = await Place.open((await DATABASES[0]?.freshUrl()) ?? '', { rateLimits: { '*': { perSecond: 15 } } });
   try {
     const shared = await Promise.all(places.map(shareRate));
-    const followed = places.map(async (place) => ({ changed: await changeRate(place), waited: await askToWait(place) }));
+    const followed = places.map(async (place) => ({
+      changed: await changeRate(place),
+      waited: await askToWait(place),
+    }));
     const [learned, ...rest] = await Promise.all([learnRate(learning), ...followed]);
     unknown = learned;
     for (const [index, { name }] of DATABASES.entries()) known.set(name, { shared: shared[index]!, ...rest[index]! });

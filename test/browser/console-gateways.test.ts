@@ -26,7 +26,8 @@ afterAll(async () => {
   await browser?.close();
 });
 
-const remembered = (on: Page): Promise<unknown> => on.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])');
+const remembered = (on: Page): Promise<unknown> =>
+  on.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])');
 
 it('requires a token, takes it from the link or the form, and remembers it nowhere', async () => {
   const token = 'a-token-of-some-length';
@@ -71,7 +72,10 @@ afterEach(() => {
 });
 
 /** A server that writes down whatever a browser tells it, and lets every page ask it anything. */
-async function startListener(answer: (request: IncomingMessage) => unknown, headers: Record<string, string> = {}): Promise<{ url: string; heard: string[] }> {
+async function startListener(
+  answer: (request: IncomingMessage) => unknown,
+  headers: Record<string, string> = {},
+): Promise<{ url: string; heard: string[] }> {
   const heard: string[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -95,7 +99,10 @@ async function startListener(answer: (request: IncomingMessage) => unknown, head
 }
 
 it('sends token and typed keys to its own origin only, whatever a page of another port left in the browser', async () => {
-  const fake = await startListener(({ url: path = '' }) => (path.startsWith('/api/about') ? { version: '0', taskQueue: 'q', tasks: 1 } : []), { 'content-type': 'application/json' });
+  const fake = await startListener(
+    ({ url: path = '' }) => (path.startsWith('/api/about') ? { version: '0', taskQueue: 'q', tasks: 1 } : []),
+    { 'content-type': 'application/json' },
+  );
   const mine = await startConsole({ ...keys, PLAID_SECRET: undefined });
   const { port } = new URL(mine.url);
   const state = ['http-tasks-gateway', `http-tasks-gateway${port}`, 'gateway'];
@@ -106,7 +113,10 @@ it('sends token and typed keys to its own origin only, whatever a page of anothe
   }
   window.name = '${fake.url}';`;
   // A cookie that a script cannot read, too.
-  const lure = await startListener(() => `<!doctype html><h1>hello</h1><script>${script}</script>`, { 'content-type': 'text/html', 'set-cookie': `http-tasks-gateway${port}x=${fake.url}; Path=/; HttpOnly; Max-Age=31536000` });
+  const lure = await startListener(() => `<!doctype html><h1>hello</h1><script>${script}</script>`, {
+    'content-type': 'text/html',
+    'set-cookie': `http-tasks-gateway${port}x=${fake.url}; Path=/; HttpOnly; Max-Age=31536000`,
+  });
   const victim = await openPage(browser);
   await victim.page.goto(lure.url);
   expect(await victim.page.evaluate('document.cookie')).toContain(fake.url);
@@ -119,9 +129,13 @@ it('sends token and typed keys to its own origin only, whatever a page of anothe
   await card.getByRole('button', { name: 'Keep for this run' }).click();
   await card.getByText('set, entered here').waitFor();
   // Nothing on the page could reach that server, even if it wanted to.
-  expect(await victim.page.evaluate(`fetch('${fake.url}/api/about').then(() => 'sent', () => 'refused')`)).toBe('refused');
+  expect(await victim.page.evaluate(`fetch('${fake.url}/api/about').then(() => 'sent', () => 'refused')`)).toBe(
+    'refused',
+  );
   expect(fake.heard).toEqual([]);
-  expect([mine.token ?? 'no token', 'a-very-secret-key'].filter((secret) => lure.heard.join().includes(secret))).toEqual([]);
+  expect(
+    [mine.token ?? 'no token', 'a-very-secret-key'].filter((secret) => lure.heard.join().includes(secret)),
+  ).toEqual([]);
   await victim.close();
   await mine.cli.stop();
 });
@@ -132,12 +146,22 @@ it('can be pointed at another gateway that was named, which has a token of its o
   const first = await startConsole(keys);
   const mine = await startConsole(keys, '--other-gateway', first.url);
   await first.cli.stop();
-  const allowed = await startConsole({ ...keys, PLAID_ENV: 'production', PLAID_SECRET: undefined }, '--port', new URL(first.url).port, '--allow-origin', mine.url);
+  const allowed = await startConsole(
+    { ...keys, PLAID_ENV: 'production', PLAID_SECRET: undefined },
+    '--port',
+    new URL(first.url).port,
+    '--allow-origin',
+    mine.url,
+  );
   const tab = await openPage(browser);
   const sent: { to: string; authorization?: string; body: string }[] = [];
   tab.page.on('request', (request) => {
     const authorization = request.headers()['authorization'];
-    sent.push({ to: new URL(request.url()).origin, ...(authorization !== undefined && { authorization }), body: request.postData() ?? '' });
+    sent.push({
+      to: new URL(request.url()).origin,
+      ...(authorization !== undefined && { authorization }),
+      body: request.postData() ?? '',
+    });
   });
   await signIn(tab.page, mine.link);
   await goTo(tab.page, '#/credentials');
@@ -177,8 +201,13 @@ it('can be pointed at another gateway that was named, which has a token of its o
   await tab.page.getByRole('button', { name: "Use this page's own gateway" }).click();
   await tab.page.getByText(/^\d+ tasks$/).waitFor();
   expect(await remembered(tab.page)).toBe('[{},{},""]');
-  const tokens = (to: string): string[] => [...new Set(sent.filter((one) => one.to === to).flatMap(({ authorization }) => authorization ?? []))];
-  expect({ own: tokens(mine.url), other: tokens(allowed.url) }).toEqual({ own: [`Bearer ${mine.token}`], other: [`Bearer ${allowed.token}`] });
+  const tokens = (to: string): string[] => [
+    ...new Set(sent.filter((one) => one.to === to).flatMap(({ authorization }) => authorization ?? [])),
+  ];
+  expect({ own: tokens(mine.url), other: tokens(allowed.url) }).toEqual({
+    own: [`Bearer ${mine.token}`],
+    other: [`Bearer ${allowed.token}`],
+  });
   // A choice that is not allowed counts for nothing.
   await tab.page.evaluate(`localStorage.setItem('http-tasks-gateway', '${another.url}')`);
   await tab.page.goto('about:blank');

@@ -18,7 +18,12 @@ export async function startConsole(env: CliEnv, ...args: string[]): Promise<Cons
   // The end of the document: stdout and stderr arrive in any order.
   await cli.printed('\n}');
   const { url: at, token } = JSON.parse(cli.stdoutSoFar()) as { url: string; token?: string };
-  return { url: at, ...(token !== undefined && { token }), link: token === undefined ? at : `${at}/#token=${token}`, cli };
+  return {
+    url: at,
+    ...(token !== undefined && { token }),
+    link: token === undefined ? at : `${at}/#token=${token}`,
+    cli,
+  };
 }
 
 /** Opens the printed link and waits until the page has signed in. */
@@ -28,4 +33,5 @@ export async function signIn(on: Page, printed: string): Promise<void> {
 }
 
 /** Goes to a place of the page without loading it again, which would forget the token. */
-export const goTo = (on: Page, hash: string): Promise<unknown> => on.evaluate(`window.location.hash = ${JSON.stringify(hash)}`);
+export const goTo = (on: Page, hash: string): Promise<unknown> =>
+  on.evaluate(`window.location.hash = ${JSON.stringify(hash)}`);

@@ -23,7 +23,11 @@ let page: Page;
 beforeAll(async () => {
   browser = await startBrowser();
   stage = await openStage();
-  keys = { ...environmentOf(stage.simulators, { taskQueue: '', ledgerUrl: '' }), ...stage.person, HTTP_TASKS_TEMPORAL_UI: 'http://localhost:8233' };
+  keys = {
+    ...environmentOf(stage.simulators, { taskQueue: '', ledgerUrl: '' }),
+    ...stage.person,
+    HTTP_TASKS_TEMPORAL_UI: 'http://localhost:8233',
+  };
   [worker, { url, link }] = await Promise.all([stage.startWorker(), startConsole(keys)]);
 });
 
@@ -53,7 +57,8 @@ afterEach(async () => {
 const calls = (): number => stage.simulators.plaid.calls().calls.length;
 const open = (task: string): Promise<unknown> => goTo(page, `#/tasks/${task}`);
 const field = (name: string): ReturnType<Page['locator']> => page.locator(`.input-form [name="${name}"]`);
-const hasFocus = (target: ReturnType<Page['locator']>): Promise<boolean> => target.evaluate((node) => node.ownerDocument.activeElement === node);
+const hasFocus = (target: ReturnType<Page['locator']>): Promise<boolean> =>
+  target.evaluate((node) => node.ownerDocument.activeElement === node);
 const answer = (): ReturnType<Page['locator']> => page.locator('.answer-panel');
 
 it('finds a task while it is being typed, typos forgiven, and is used with the keyboard alone', async () => {
@@ -65,10 +70,16 @@ it('finds a task while it is being typed, typos forgiven, and is used with the k
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: "List a user's Items" }).waitFor();
-  for (let presses = 0; presses < 40 && !(await hasFocus(field('user_id'))); presses += 1) await page.keyboard.press('Tab');
+  for (let presses = 0; presses < 40 && !(await hasFocus(field('user_id'))); presses += 1)
+    await page.keyboard.press('Tab');
   await page.keyboard.type('usr_1');
   expect(await field('user_id').inputValue()).toBe('usr_1');
-  for (let presses = 0; presses < 10 && !(await hasFocus(page.getByRole('button', { name: 'Test request' }))); presses += 1) await page.keyboard.press('Tab');
+  for (
+    let presses = 0;
+    presses < 10 && !(await hasFocus(page.getByRole('button', { name: 'Test request' })));
+    presses += 1
+  )
+    await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await answer().getByText('200').first().waitFor();
   expect(await answer().innerText()).toContain('item-2');
@@ -83,8 +94,15 @@ it('shows the reference, the prepared request without keys, and code that follow
   await request.getByText('item-2').waitFor();
   expect(await request.innerText()).toContain('plaid-secret: $PLAID_SECRET');
   const code = page.locator('#snippet');
-  expect(await code.innerText()).toContain("httpTask(plaid.userItemsRemove)({\n    user_id: 'usr_o\\'neil',\n    item_ids: ['item-1', 'item-2'],\n  })");
-  for (const [tab, text] of [['TypeScript, as a client', 'TaskInput<typeof plaid.userItemsRemove>'], ['temporal', 'temporal workflow execute'], ['http-tasks call', 'http-tasks call plaid.userItemsRemove'], ['cURL to the provider', '"plaid-secret: $PLAID_SECRET"']] as const) {
+  expect(await code.innerText()).toContain(
+    "httpTask(plaid.userItemsRemove)({\n    user_id: 'usr_o\\'neil',\n    item_ids: ['item-1', 'item-2'],\n  })",
+  );
+  for (const [tab, text] of [
+    ['TypeScript, as a client', 'TaskInput<typeof plaid.userItemsRemove>'],
+    ['temporal', 'temporal workflow execute'],
+    ['http-tasks call', 'http-tasks call plaid.userItemsRemove'],
+    ['cURL to the provider', '"plaid-secret: $PLAID_SECRET"'],
+  ] as const) {
     await page.getByRole('tab', { name: tab, exact: true }).click();
     expect(await code.innerText()).toContain(text);
     expect(await code.innerText()).toContain('item-2');
@@ -99,13 +117,19 @@ it('shows the reference, the prepared request without keys, and code that follow
 it('shows refused input at its field, and sends nothing', async () => {
   await open('plaid.userItemsRemove');
   await page.getByRole('button', { name: 'Test request' }).click();
-  await page.locator('.field', { has: page.locator('[name="item_ids"]') }).getByText('Must be given.').waitFor();
+  await page
+    .locator('.field', { has: page.locator('[name="item_ids"]') })
+    .getByText('Must be given.')
+    .waitFor();
   expect(await field('item_ids').getAttribute('aria-invalid')).toBe('true');
   await field('user_id').fill('usr_1');
   await field('user_token').fill('user-sandbox-token');
   await field('item_ids').fill('item-1');
   await page.getByRole('button', { name: 'Test request' }).click();
-  await page.locator('.field', { has: page.locator('[name="user_id"]') }).getByText('not both').waitFor();
+  await page
+    .locator('.field', { has: page.locator('[name="user_id"]') })
+    .getByText('not both')
+    .waitFor();
   expect(await hasFocus(field('user_id'))).toBe(true);
   await page.getByText("It holds a user's bearer token (user_token)").waitFor();
   await shoot(page, 'refused');
@@ -147,7 +171,9 @@ it('runs a call durably, follows it and links into the Temporal UI', async () =>
   await page.getByRole('button', { name: 'Run durably' }).click();
   await answer().getByText('200, completed').waitFor();
   expect(await answer().innerText()).toContain('item-1');
-  expect(await answer().getByRole('link').getAttribute('href')).toMatch(/\/namespaces\/default\/workflows\/call-plaid\.userItemsGet-/);
+  expect(await answer().getByRole('link').getAttribute('href')).toMatch(
+    /\/namespaces\/default\/workflows\/call-plaid\.userItemsGet-/,
+  );
   await shoot(page, 'durable');
 });
 
@@ -168,14 +194,20 @@ it('shows which keys are there, checks them, and takes others for this run', asy
   await card.getByRole('button', { name: 'Keep for this run' }).click();
   await card.getByRole('button', { name: 'Check credentials' }).click();
   await card.getByText('Plaid takes the keys').waitFor();
-  expect(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')).toBe('[{},{},""]');
+  expect(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])')).toBe(
+    '[{},{},""]',
+  );
 });
 
 it('shows runs with their progress, and approves a sweep', async () => {
   const workflowId = `sweep-${randomUUID()}`;
   const users = stage.newUsers(3).map(({ plaidId, batchId }) => ({ plaidUserId: plaidId, batchUserId: batchId }));
   const input = { source: { inline: users }, reason: { code: 'USER_OFFBOARDING' }, approval: true };
-  const sweep = await stage.client.workflow.start('offboardUsers', { workflowId, taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '', args: [input] });
+  const sweep = await stage.client.workflow.start('offboardUsers', {
+    workflowId,
+    taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '',
+    args: [input],
+  });
   await goTo(page, '#/runs');
   const card = page.getByRole('region', { name: workflowId });
   await card.getByText('waitingForApproval', { exact: true }).waitFor();
@@ -185,7 +217,9 @@ it('shows runs with their progress, and approves a sweep', async () => {
   await card.getByLabel('Your name').fill('anna');
   await card.getByRole('button', { name: 'Approve' }).click();
   const dialog = page.getByRole('dialog');
-  expect(await dialog.innerText()).toMatch(new RegExp(`${workflowId}[\\s\\S]*Users: 3[\\s\\S]*anna \\(as typed, not verified\\)`));
+  expect(await dialog.innerText()).toMatch(
+    new RegExp(`${workflowId}[\\s\\S]*Users: 3[\\s\\S]*anna \\(as typed, not verified\\)`),
+  );
   expect(await dialog.locator('input[type=password], input[type=file], textarea').count()).toBe(0);
   await shoot(page, 'confirm-approval');
   await page.keyboard.press('Escape');
@@ -205,7 +239,11 @@ it('shows runs with their progress, and approves a sweep', async () => {
   await shoot(page, 'run');
   // The form of the Temporal UI copies what the named run was started with: an example, and nobody's data.
   const form = new URL((await page.getByRole('link', { name: 'off-board one user' }).getAttribute('href')) ?? '');
-  expect(Object.fromEntries(form.searchParams)).toEqual({ taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'], workflowType: 'offboardUser', runId: expect.any(String) });
+  expect(Object.fromEntries(form.searchParams)).toEqual({
+    taskQueue: stage.person['HTTP_TASKS_TASK_QUEUE'],
+    workflowType: 'offboardUser',
+    runId: expect.any(String),
+  });
   expect(await page.getByRole('region', { name: /^http-tasks-example/ }).count()).toBe(0);
 });
 
@@ -213,7 +251,10 @@ it('off-boards a user: a dry run first, then with the name typed', async () => {
   await goTo(page, '#/runs');
   await page.getByText('Off-board one user', { exact: true }).click();
   const panel = page.locator('.offboard');
-  const [dry, real] = [panel.getByRole('button', { name: 'Dry run' }), panel.getByRole('button', { name: 'Off-board' })];
+  const [dry, real] = [
+    panel.getByRole('button', { name: 'Dry run' }),
+    panel.getByRole('button', { name: 'Off-board' }),
+  ];
   await dry.click();
   await panel.getByText('at least one of plaidUserId').waitFor();
   await field('user.plaidUserId').fill('usr_1');
@@ -257,8 +298,14 @@ describe('in another window', () => {
     await page.emulateMedia({ colorScheme: 'dark' });
     await open('plaid.userItemsRemove');
     await page.locator('#snippet').getByText('httpTask').waitFor();
-    const [back, text] = await page.evaluate<[string, string]>('[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]');
-    const light = (colour: string): number => colour.match(/\d+/g)!.slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
+    const [back, text] = await page.evaluate<[string, string]>(
+      '[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]',
+    );
+    const light = (colour: string): number =>
+      colour
+        .match(/\d+/g)!
+        .slice(0, 3)
+        .reduce((sum, part) => sum + Number(part), 0);
     expect(light(back)).toBeLessThan(150);
     expect(light(text)).toBeGreaterThan(600);
     await shoot(page, 'dark');

@@ -10,7 +10,19 @@ import { oneDocument, startCli } from '../cli/run-cli';
 import type { RunningCli } from '../cli/run-cli';
 import { openPage, shoot, startBrowser } from '../support/browser';
 import type { WatchedPage } from '../support/browser';
-import { details, inputInForm, openTab, PAGES, pressStart, sendUpdate, setCodecServer, timelineLabels, typeJson, untilDetails, untilStatus } from '../support/temporal-ui';
+import {
+  details,
+  inputInForm,
+  openTab,
+  PAGES,
+  pressStart,
+  sendUpdate,
+  setCodecServer,
+  timelineLabels,
+  typeJson,
+  untilDetails,
+  untilStatus,
+} from '../support/temporal-ui';
 
 // What a person does in Temporal's own UI, with everything that `http-tasks dev` brings up and prints.
 
@@ -46,7 +58,10 @@ let started = 0;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'http-tasks-ui-test-'));
-  dev = startCli(['dev', '--json'], { TMPDIR: folder, XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache') });
+  dev = startCli(['dev', '--json'], {
+    TMPDIR: folder,
+    XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
+  });
   [browser] = await Promise.all([startBrowser(), dev.printed('\n}\n')]);
   stage = oneDocument<DevDocument>(dev.stdoutSoFar());
 });
@@ -83,7 +98,9 @@ async function updatesOf(workflowId: string): Promise<string[]> {
   const connection = await Connection.connect({ address: stage.temporal.address });
   try {
     const { events } = await new Client({ connection }).workflow.getHandle(workflowId).fetchHistory();
-    return (events ?? []).flatMap((event) => event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name ?? []);
+    return (events ?? []).flatMap(
+      (event) => event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input?.name ?? [],
+    );
   } finally {
     await connection.close();
   }
@@ -117,7 +134,11 @@ it('off-boards somebody, and tells a person in words what was done, with no id i
   await openTab(page, 'user-metadata');
   const told = details(page);
   await told.getByRole('heading', { name: 'Off-boarding completed' }).waitFor();
-  await told.getByRole('listitem').filter({ hasText: 'plaid.items' }).locator('strong', { hasText: 'removed' }).waitFor();
+  await told
+    .getByRole('listitem')
+    .filter({ hasText: 'plaid.items' })
+    .locator('strong', { hasText: 'removed' })
+    .waitFor();
   await shoot(page, 'temporal-ui-details');
   const words = await told.innerText();
   const labels = await timelineLabels(page);
@@ -147,11 +168,18 @@ it('steers a sweep by updates, and says in one sentence why one is refused', asy
   await untilDetails(page, 'Waiting for the update approve with {"total": 2, "by": "your name"}');
 
   const refused = await sendUpdate(page, 'approve', { total: 3, by: 'A. Person' });
-  await refused.getByText('total is 3, and this sweep has 2 users. Look at them again, then approve the number that you find.').first().waitFor();
+  await refused
+    .getByText('total is 3, and this sweep has 2 users. Look at them again, then approve the number that you find.')
+    .first()
+    .waitFor();
   await shoot(page, 'temporal-ui-update-refused');
   expect(await touchedAtPlaid()).not.toContain(SWEPT[0]!.plaidUserId);
 
-  for (const [name, value] of [['pause', undefined], ['resume', undefined], ['approve', { total: 2, by: 'A. Person' }]] as const) {
+  for (const [name, value] of [
+    ['pause', undefined],
+    ['resume', undefined],
+    ['approve', { total: 2, by: 'A. Person' }],
+  ] as const) {
     await page.reload();
     // An update that was carried out closes its dialog.
     await (await sendUpdate(page, name, value)).waitFor({ state: 'hidden' });
@@ -173,14 +201,21 @@ it('makes a Schedule in the form of the UI, whose run, triggered there, comes to
   ] as const) {
     await page.getByTestId(`schedule-${field}-input`).fill(value);
   }
-  await typeJson(page, page.locator('#schedule-payload-input'), { source: { inline: SWEPT }, reason: REASON, dryRun: true });
+  await typeJson(page, page.locator('#schedule-payload-input'), {
+    source: { inline: SWEPT },
+    reason: REASON,
+    dryRun: true,
+  });
   await page.getByPlaceholder('* * * * *').fill('0 3 * * *');
   await page.getByTestId('create-schedule-button').click();
   await page.getByRole('link', { name }).click();
   await page.getByLabel('Schedule Actions').click();
   await page.getByTestId('trigger-schedule').click();
   await page.locator('dialog[open]').getByTestId('confirm-modal-button').click();
-  await page.getByRole('link', { name: new RegExp(`${name}-run-`) }).first().click();
+  await page
+    .getByRole('link', { name: new RegExp(`${name}-run-`) })
+    .first()
+    .click();
   await untilStatus(page, 'Completed');
 });
 
@@ -192,7 +227,10 @@ it('shows what is encrypted only with the codec server, and encrypts with it wha
   const client = new Client({ connection, plugins: [new EncryptionPlugin({ env: key })] });
   // Nobody polls the queue: what is shown is what the run was started with.
   const run = { taskQueue: 'nobody', workflowId: 'sealed' };
-  await client.workflow.start('offboardUser', { ...run, args: [{ user: { plaidUserId: 'usr_canary' }, reason: REASON }] });
+  await client.workflow.start('offboardUser', {
+    ...run,
+    args: [{ user: { plaidUserId: 'usr_canary' }, reason: REASON }],
+  });
 
   await page.goto(`${uiUrl}${PAGES}/workflows/${run.workflowId}`);
   const shown = page.getByTestId('input-and-result');

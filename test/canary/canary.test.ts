@@ -52,9 +52,21 @@ let haystack: Haystack;
 beforeAll(async () => {
   target = await startHttpTarget(({ path, headers, body }) => {
     if (path === '/login') return { status: 200, body: { access_token: SECRETS.accessToken, expires_in: 3_600 } };
-    if (path === '/refused') return { status: 401, body: { error: 'invalid_client', error_description: `${String(body)} ${headers.authorization}` } };
+    if (path === '/refused')
+      return {
+        status: 401,
+        body: { error: 'invalid_client', error_description: `${String(body)} ${headers.authorization}` },
+      };
     const [key, token] = [String(headers['x-key']), String(headers.authorization)];
-    return { status: path === '/error' ? 400 : 200, body: { code: key, message: `you sent ${key} and ${token}`, [key]: encodeURIComponent(key), [token]: encodeURIComponent(token) } };
+    return {
+      status: path === '/error' ? 400 : 200,
+      body: {
+        code: key,
+        message: `you sent ${key} and ${token}`,
+        [key]: encodeURIComponent(key),
+        [token]: encodeURIComponent(token),
+      },
+    };
   });
   place = await openPlace({
     plaid: { clientId: SECRETS.plaidClientId, secret: SECRETS.plaidSecret },
@@ -90,7 +102,11 @@ afterAll(async () => {
 });
 
 type Endpoint = FaultRuleInput['endpoint'];
-type Fault = FaultRuleInput extends infer T ? (T extends unknown ? Omit<T, 'endpoint' | 'user' | 'times'> : never) : never;
+type Fault = FaultRuleInput extends infer T
+  ? T extends unknown
+    ? Omit<T, 'endpoint' | 'user' | 'times'>
+    : never
+  : never;
 
 const FAULTS: readonly Fault[] = [
   { kind: 'echoSecret', as: 'ok' },
@@ -148,7 +164,8 @@ function seedMarked(): { user: { plaidUserId: string; batchUserId: string }; ite
 
 function tell(answer: unknown): void {
   const parts: unknown[] = [];
-  for (let error = answer; error instanceof Error; error = error.cause) parts.push(error.message, error.stack, { ...error });
+  for (let error = answer; error instanceof Error; error = error.cause)
+    parts.push(error.message, error.stack, { ...error });
   told.push(textIn(parts.length > 0 ? parts : answer));
 }
 
@@ -160,7 +177,10 @@ async function runToItsEnd(input: GivenInput): Promise<void> {
 
 /** Every call meets every fault, for ever, so that retries and resends meet it too; the deadline ends them. */
 function faultyRuns(): Promise<void>[] {
-  const compensation = { task: 'http.request', input: { uri: `${target.origin}/error`, method: 'POST', headers: KEY_HEADER, body: {} } };
+  const compensation = {
+    task: 'http.request',
+    input: { uri: `${target.origin}/error`, method: 'POST', headers: KEY_HEADER, body: {} },
+  };
   return CALLS.flatMap(({ endpoint, input }) =>
     casesOf(FAULTS, ({ kind }) => kind === 'echoSecret' || WITH_EVERY_FAULT.includes(endpoint)).map(async (fault) => {
       const { user, itemIds } = seedMarked();
@@ -175,13 +195,21 @@ function faultyRuns(): Promise<void>[] {
 }
 
 function genericRuns(): Promise<void>[] {
-  const inputs = ['/ok', '/error'].flatMap((path) => ['GET', 'POST'].map((method) => ({ uri: target.origin + path, method, headers: KEY_HEADER })));
-  inputs.push({ uri: `${target.origin}/ok`, method: 'POST', headers: { ...KEY_HEADER, authorization: 'Bearer {{secret:REFUSED}}' } });
+  const inputs = ['/ok', '/error'].flatMap((path) =>
+    ['GET', 'POST'].map((method) => ({ uri: target.origin + path, method, headers: KEY_HEADER })),
+  );
+  inputs.push({
+    uri: `${target.origin}/ok`,
+    method: 'POST',
+    headers: { ...KEY_HEADER, authorization: 'Bearer {{secret:REFUSED}}' },
+  });
   return inputs.map(async (input) => {
     const workflowId = freshId('generic');
     runs.push(workflowId);
     const args = [{ task: 'http.request', input }];
-    await place.client.workflow.execute('runHttpTask', { taskQueue: place.taskQueue, workflowId, args }).then(tell, tell);
+    await place.client.workflow
+      .execute('runHttpTask', { taskQueue: place.taskQueue, workflowId, args })
+      .then(tell, tell);
   });
 }
 
@@ -189,7 +217,9 @@ async function loneActivity(): Promise<void> {
   const { user } = seedMarked();
   place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'echoSecret', user: user.plaidUserId });
   const options = { id: freshId('lone'), taskQueue: place.taskQueue, startToCloseTimeout: '10 seconds' as const };
-  await place.client.activity.execute('plaid.userItemsGet', { ...options, args: [{ user_id: user.plaidUserId }] }).then(tell, tell);
+  await place.client.activity
+    .execute('plaid.userItemsGet', { ...options, args: [{ user_id: user.plaidUserId }] })
+    .then(tell, tell);
 }
 
 /** What the search must find, to be believed when it finds nothing else. */
@@ -199,14 +229,24 @@ async function plantedRuns(): Promise<void> {
   const unknownField = { [PLANTED]: true };
   await runToItsEnd({ user, ...unknownField });
   await place.ledger.recordOutcome({
-    ...{ workflowId: 'planted', runId: 'planted', activityId: 'planted', attempt: 1, step: 'planted', task: 'planted.task' },
+    ...{
+      workflowId: 'planted',
+      runId: 'planted',
+      activityId: 'planted',
+      attempt: 1,
+      step: 'planted',
+      task: 'planted.task',
+    },
     ...{ service: 'planted', environment: 'default', subjects: [], outcome: 'accepted', token: PLANTED },
   });
 }
 
 async function heldRun(): Promise<void> {
   const { user } = seedMarked();
-  await place.ledger.addHold({ holdId: freshId('hold'), subjects: [place.hasher.subject('batch', 'default', user.batchUserId)] });
+  await place.ledger.addHold({
+    holdId: freshId('hold'),
+    subjects: [place.hasher.subject('batch', 'default', user.batchUserId)],
+  });
   await runToItsEnd({ user });
 }
 
@@ -216,11 +256,15 @@ async function cancelledRun(): Promise<void> {
   place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'stall', user: user.plaidUserId });
   const handle = await startOffboarding(place, { user });
   runs.push(handle.workflowId);
-  await until('a retry of the call', async () => {
-    const { raw } = await handle.describe();
-    inProgress.push(textIn(raw));
-    return (raw.pendingActivities?.[0]?.attempt ?? 0) > 1;
-  }, 120_000);
+  await until(
+    'a retry of the call',
+    async () => {
+      const { raw } = await handle.describe();
+      inProgress.push(textIn(raw));
+      return (raw.pendingActivities?.[0]?.attempt ?? 0) > 1;
+    },
+    120_000,
+  );
   await handle.cancel();
   await handle.result().then(tell, tell);
 }
@@ -241,12 +285,17 @@ async function collect(): Promise<Haystack> {
 }
 
 it('is a search that finds what was planted, in every form and in every place', () => {
-  for (const form of formsOf(PLANTED)) expect(findAll({ text: `before${form}after` }, { PLANTED })).toEqual(['text: PLANTED']);
+  for (const form of formsOf(PLANTED))
+    expect(findAll({ text: `before${form}after` }, { PLANTED })).toEqual(['text: PLANTED']);
   const wrapped = [0, 1, 2].map((offset) => Buffer.from(`${'x'.repeat(offset)}${PLANTED}tail`).toString('base64'));
   for (const text of wrapped) expect(findAll({ text }, { PLANTED })).toEqual(['text: PLANTED']);
-  expect(findAll(haystack, { PLANTED })).toEqual(['histories', 'failures', 'told', 'log', 'ledger'].map((name) => `${name}: PLANTED`));
+  expect(findAll(haystack, { PLANTED })).toEqual(
+    ['histories', 'failures', 'told', 'log', 'ledger'].map((name) => `${name}: PLANTED`),
+  );
   // Where nothing can be planted, what has to be there is.
-  expect(findAll(haystack, { queue: place.taskQueue })).toEqual(expect.arrayContaining(['histories: queue', 'log: queue']));
+  expect(findAll(haystack, { queue: place.taskQueue })).toEqual(
+    expect.arrayContaining(['histories: queue', 'log: queue']),
+  );
   expect(haystack.shown).toContain('Off-boarding failed');
   expect(haystack.shown).toContain("plaid.items: List a user's Items");
   expect(haystack.inProgress).toContain('plaid.userItemsGet');
@@ -256,14 +305,22 @@ it('is a search that finds what was planted, in every form and in every place', 
 });
 
 it('searched what a provider and a server had really echoed', () => {
-  const echoes = [...place.simulators.plaid.faults.list().faults, ...place.simulators.batch.faults.list().faults].filter(({ rule }) => rule.kind === 'echoSecret');
+  const echoes = [
+    ...place.simulators.plaid.faults.list().faults,
+    ...place.simulators.batch.faults.list().faults,
+  ].filter(({ rule }) => rule.kind === 'echoSecret');
   expect(echoes).toHaveLength(CALLS.length * 2 + 1);
   expect(echoes.filter(({ fired }) => fired === 0)).toEqual([]);
   expect(target.received.length).toBeGreaterThan(CALLS.length);
   const atTarget = (path: string) => target.received.filter((call) => call.path === path).length;
   expect({ login: atTarget('/login'), refused: atTarget('/refused') }).toEqual({ login: 1, refused: 1 });
   const calls = target.received.filter(({ path }) => path === '/ok' || path === '/error');
-  expect(calls.every(({ headers }) => headers['x-key'] === SECRETS.namedSecret && headers.authorization === `Bearer ${SECRETS.accessToken}`)).toBe(true);
+  expect(
+    calls.every(
+      ({ headers }) =>
+        headers['x-key'] === SECRETS.namedSecret && headers.authorization === `Bearer ${SECRETS.accessToken}`,
+    ),
+  ).toBe(true);
   expect(haystack.told).toContain('the token endpoint refused the client with 401 invalid_client');
   expect(haystack.histories).toContain('[secret]');
   expect(haystack.told).toContain('[secret]');
@@ -277,5 +334,10 @@ it('finds no id of a user or an Item in the ledger, the log, metrics, spans, the
   const { ledger, log, shown, failures, metrics, spans } = haystack as Required<Haystack>;
   const bodies = textIn(target.received.map(({ path, body }) => ({ path, body })));
   expect(bodies).toContain('compensations');
-  expect(findAll({ ledger: ledger!, log: log!, shown: shown!, failures: failures!, metrics: metrics!, spans: spans!, bodies }, { ID_MARK })).toEqual([]);
+  expect(
+    findAll(
+      { ledger: ledger!, log: log!, shown: shown!, failures: failures!, metrics: metrics!, spans: spans!, bodies },
+      { ID_MARK },
+    ),
+  ).toEqual([]);
 });

@@ -9,7 +9,18 @@ export function formsOf(needle: string): string[] {
   const escaped = JSON.stringify(needle).slice(1, -1);
   const percent = encodeURIComponent(needle);
   const everyByte = [...Buffer.from(needle)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
-  return [...new Set([needle, percent, percent.toLowerCase(), percent.replaceAll('%20', '+'), everyByte, escaped, JSON.stringify(escaped).slice(1, -1), ...base64Of(needle)])];
+  return [
+    ...new Set([
+      needle,
+      percent,
+      percent.toLowerCase(),
+      percent.replaceAll('%20', '+'),
+      everyByte,
+      escaped,
+      JSON.stringify(escaped).slice(1, -1),
+      ...base64Of(needle),
+    ]),
+  ];
 }
 
 function base64Of(needle: string): string[] {
@@ -40,7 +51,8 @@ export function textIn(value: unknown): string {
   const found: string[] = [];
   const walk = (part: unknown): void => {
     if (typeof part === 'string') found.push(part);
-    else if (part instanceof Uint8Array) found.push(Buffer.from(part).toString('utf8'), Buffer.from(part).toString('base64'));
+    else if (part instanceof Uint8Array)
+      found.push(Buffer.from(part).toString('utf8'), Buffer.from(part).toString('base64'));
     else if (Array.isArray(part)) part.forEach(walk);
     else if (typeof part === 'object' && part !== null) {
       for (const [key, inner] of Object.entries(part)) {

@@ -17,7 +17,9 @@ export async function tracesOf(client: Client, workflowId: string): Promise<RunT
   const [history, description] = await Promise.all([handle.fetchHistory(), handle.describe()]);
   const events = history.events ?? [];
   const answers = await Promise.all(
-    ['progress', 'receipts', 'compensations', '__temporal_workflow_metadata', '__stack_trace'].map((name) => answerTo(handle, name)),
+    ['progress', 'receipts', 'compensations', '__temporal_workflow_metadata', '__stack_trace'].map((name) =>
+      answerTo(handle, name),
+    ),
   );
   const metadata = answers[3];
   const failures = events.flatMap((event) => [

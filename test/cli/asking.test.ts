@@ -23,7 +23,10 @@ async function startedOn(stage: SweepStage): Promise<string[]> {
 }
 
 /** How a sweep of the stage's ledger stands, and whether its IDs can still be read. */
-async function inLedger(stage: SweepStage, sweepId: string): Promise<{ status: string; readable: boolean } | undefined> {
+async function inLedger(
+  stage: SweepStage,
+  sweepId: string,
+): Promise<{ status: string; readable: boolean } | undefined> {
   const ledger = await openLedger({ url: stage.person['HTTP_TASKS_LEDGER_URL'] ?? '', subjectKey: SUBJECT_KEY });
   try {
     const row = await ledger.sweeps.read(sweepId);
@@ -40,7 +43,10 @@ function isGone(stage: SweepStage, { plaidId }: StageUser): boolean {
 /** A file of users in the folder that the worker reads. */
 function workersFileOf(stage: SweepStage, users: readonly StageUser[]): string {
   const name = `${randomUUID()}.csv`;
-  writeFileSync(join(stage.sourceFolder, name), `plaid_user_id,batch_user_id\n${users.map(({ plaidId, batchId }) => `${plaidId},${batchId}\n`).join('')}`);
+  writeFileSync(
+    join(stage.sourceFolder, name),
+    `plaid_user_id,batch_user_id\n${users.map(({ plaidId, batchId }) => `${plaidId},${batchId}\n`).join('')}`,
+  );
   return `file:${name}`;
 }
 
@@ -70,12 +76,24 @@ describe('in a terminal, with workers in the sandbox', () => {
   it('offboard shows what is deleted where, and starts after the ID was typed', async () => {
     const user = newUser();
     // The settings here do not decide what is production.
-    const run = startInTerminal(['offboard', ...idsOf(user), ...REASON, '--json'], { ...stage.person, PLAID_ENV: 'production' });
+    const run = startInTerminal(['offboard', ...idsOf(user), ...REASON, '--json'], {
+      ...stage.person,
+      PLAID_ENV: 'production',
+    });
     await run.shows(`Type the user's ID, ${user.plaidId}, to continue: `);
     run.type(` ${user.plaidId} ${ENTER}`);
     const { code, stdout, screen } = await run.ended;
-    expect({ code, status: oneDocument<{ status: string }>(stdout, screen).status }).toEqual({ code: 0, status: 'completed' });
-    for (const shown of ["This deletes one user's data and cannot be undone.", 'not production (Plaid: sandbox, Batch: default)', user.batchId, 'ios, android', 'OTHER']) {
+    expect({ code, status: oneDocument<{ status: string }>(stdout, screen).status }).toEqual({
+      code: 0,
+      status: 'completed',
+    });
+    for (const shown of [
+      "This deletes one user's data and cannot be undone.",
+      'not production (Plaid: sandbox, Batch: default)',
+      user.batchId,
+      'ios, android',
+      'OTHER',
+    ]) {
       expect(screen).toContain(shown);
     }
     expect(isGone(stage, user)).toBe(true);
@@ -90,15 +108,23 @@ describe('in a terminal, with workers in the sandbox', () => {
   ])('offboard takes %s for a no: exit 1, and nothing is started', async (_, answer) => {
     const user = newUser();
     const before = await startedOn(stage);
-    const { code, stdout } = await answerInTerminal(['offboard', ...idsOf(user), ...REASON, '--json'], stage.person, answer);
-    expect({ code, error: oneDocument<Refused>(stdout).error }).toEqual({ code: 1, error: { type: 'Interrupted', message: 'Not confirmed. Nothing was started.' } });
+    const { code, stdout } = await answerInTerminal(
+      ['offboard', ...idsOf(user), ...REASON, '--json'],
+      stage.person,
+      answer,
+    );
+    expect({ code, error: oneDocument<Refused>(stdout).error }).toEqual({
+      code: 1,
+      error: { type: 'Interrupted', message: 'Not confirmed. Nothing was started.' },
+    });
     expect(await startedOn(stage)).toEqual(before);
     expect(stage.simulators.plaid.state().touched).not.toContain(user.plaidId);
   });
 
   it('--yes and --dry-run ask nothing', async () => {
     const user = newUser();
-    const dry = await startInTerminal(['offboard', ...idsOf(user), ...REASON, '--dry-run', '--json'], stage.person).ended;
+    const dry = await startInTerminal(['offboard', ...idsOf(user), ...REASON, '--dry-run', '--json'], stage.person)
+      .ended;
     expect({ code: dry.code, gone: isGone(stage, user) }).toEqual({ code: 0, gone: false });
     const real = await startInTerminal(['offboard', ...idsOf(user), ...REASON, '--yes', '--json'], stage.person).ended;
     expect({ code: real.code, gone: isGone(stage, user) }).toEqual({ code: 0, gone: true });
@@ -124,7 +150,10 @@ describe('in a terminal, with workers in the sandbox', () => {
 
   it('is coloured, unless NO_COLOR is set', async () => {
     const args = ['offboard', ...idsOf(newUser()), ...REASON];
-    for (const [env, coloured] of [[{}, true], [{ NO_COLOR: '1' }, false]] as const) {
+    for (const [env, coloured] of [
+      [{}, true],
+      [{ NO_COLOR: '1' }, false],
+    ] as const) {
       const run = startInTerminal(args, { ...stage.person, ...env });
       await run.shows('to continue: ');
       expect(run.raw().includes('\u001b[1m')).toBe(coloured);
@@ -138,49 +167,82 @@ describe('in a terminal, with workers in the sandbox', () => {
     const [first] = users;
     const file = stage.fileOf([...users, ...(first ? [first] : [])]);
     const args = ['sweep', '--source', file, ...REASON, '--watch', '--json'];
-    for (const [id, answer] of [['no-text', `3${ENTER}`], ['no-end', CTRL_D], ['no-key', CTRL_C]] as const) {
+    for (const [id, answer] of [
+      ['no-text', `3${ENTER}`],
+      ['no-end', CTRL_D],
+      ['no-key', CTRL_C],
+    ] as const) {
       const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
       expect(screen).toContain('This deletes the data of 2 users and cannot be undone.');
       expect(screen).toContain(basename(file));
       expect(screen).toContain('1 duplicate');
-      expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({ code: 1, message: 'Not confirmed. Nothing was started, and what was read is destroyed.' });
+      expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({
+        code: 1,
+        message: 'Not confirmed. Nothing was started, and what was read is destroyed.',
+      });
       expect(await startedOn(stage)).not.toContain(id);
       expect(await inLedger(stage, id)).toEqual({ status: 'cancelled', readable: false });
     }
     expect(users.some((user) => isGone(stage, user))).toBe(false);
     const yes = await answerInTerminal([...args, '--id', 'yes'], stage.person, `2${ENTER}`);
-    expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({ code: 0, status: 'completed' });
+    expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({
+      code: 0,
+      status: 'completed',
+    });
     expect(users.every((user) => isGone(stage, user))).toBe(true);
   });
 
   it('sweep over a source of the worker asks after its snapshot, and the answer is the approval', async () => {
     const users = stage.newUsers(3);
     const args = ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--json'];
-    for (const [id, answer] of [['worker-no', `2${ENTER}`], ['worker-key', CTRL_C]] as const) {
+    for (const [id, answer] of [
+      ['worker-no', `2${ENTER}`],
+      ['worker-key', CTRL_C],
+    ] as const) {
       const { code, stdout, screen } = await answerInTerminal([...args, '--id', id], stage.person, answer);
       expect(screen).toContain('This deletes the data of 3 users and cannot be undone.');
-      expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({ code: 1, message: `Not confirmed. Nothing was deleted, and the sweep ${id} is cancelled.` });
+      expect({ code, message: oneDocument<Refused>(stdout, screen).error.message }).toEqual({
+        code: 1,
+        message: `Not confirmed. Nothing was deleted, and the sweep ${id} is cancelled.`,
+      });
       expect((await stage.client.workflow.getHandle(id).describe()).status.name).toBe('CANCELLED');
     }
-    expect(stage.simulators.plaid.state().touched.some((id) => users.some(({ plaidId }) => plaidId === id))).toBe(false);
+    expect(stage.simulators.plaid.state().touched.some((id) => users.some(({ plaidId }) => plaidId === id))).toBe(
+      false,
+    );
     const yes = await answerInTerminal([...args, '--id', 'worker-yes'], stage.person, `3${ENTER}`);
-    expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({ code: 0, status: 'completed' });
+    expect({ code: yes.code, status: oneDocument<SweepEnd>(yes.stdout, yes.screen).status }).toEqual({
+      code: 0,
+      status: 'completed',
+    });
     expect(users.every((user) => isGone(stage, user))).toBe(true);
     const { document } = await stage.run<{ approvedBy?: string }>('sweep', 'status', 'worker-yes');
     expect(document.approvedBy).toEqual(expect.stringMatching(/./));
   });
 
   it('sweep reports a source that the worker refuses without asking', async () => {
-    const { code, stdout, screen } = await startInTerminal(['sweep', '--source', 'file:none.csv', ...REASON, '--json'], stage.person).ended;
-    expect({ code, error: oneDocument<Refused>(stdout, screen).error }).toMatchObject({ code: 2, error: { type: 'Task.InvalidInput', field: 'source.file' } });
+    const { code, stdout, screen } = await startInTerminal(
+      ['sweep', '--source', 'file:none.csv', ...REASON, '--json'],
+      stage.person,
+    ).ended;
+    expect({ code, error: oneDocument<Refused>(stdout, screen).error }).toMatchObject({
+      code: 2,
+      error: { type: 'Task.InvalidInput', field: 'source.file' },
+    });
     expect(screen).not.toContain('to continue');
   });
 
   it('sweep --approval asks nothing: it waits to be approved', async () => {
     const users = stage.newUsers(1);
-    const { code, screen } = await startInTerminal(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--approval', '--id', 'four-eyes'], stage.person).ended;
+    const { code, screen } = await startInTerminal(
+      ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--approval', '--id', 'four-eyes'],
+      stage.person,
+    ).ended;
     expect({ code, asked: screen.includes('to continue') }).toEqual({ code: 0, asked: false });
-    await until('it waits for approval', async () => (await stage.run('sweep', 'status', 'four-eyes')).document.status === 'waitingForApproval');
+    await until(
+      'it waits for approval',
+      async () => (await stage.run('sweep', 'status', 'four-eyes')).document.status === 'waitingForApproval',
+    );
     await stage.run('sweep', 'cancel', 'four-eyes', '--watch');
     expect(users.some((user) => isGone(stage, user))).toBe(false);
   });
@@ -188,30 +250,68 @@ describe('in a terminal, with workers in the sandbox', () => {
   it('sweep redrive asks for the number of failed users, and needs no second approval', async () => {
     const users = stage.newUsers(2);
     const [bad] = users;
-    stage.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', user: bad?.plaidId ?? '', kind: 'unknownErrorCode', errorType: 'INVALID_REQUEST', errorCode: 'NOT_TODAY', status: 400 });
-    await answerInTerminal(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--id', 'again'], stage.person, `2${ENTER}`);
+    stage.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      user: bad?.plaidId ?? '',
+      kind: 'unknownErrorCode',
+      errorType: 'INVALID_REQUEST',
+      errorCode: 'NOT_TODAY',
+      status: 400,
+    });
+    await answerInTerminal(
+      ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--watch', '--id', 'again'],
+      stage.person,
+      `2${ENTER}`,
+    );
     stage.simulators.plaid.faults.remove();
     const no = await answerInTerminal(['sweep', 'redrive', 'again', '--json'], stage.person, `2${ENTER}`);
-    expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({ code: 1, message: 'Not confirmed. Nothing was started.' });
+    expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({
+      code: 1,
+      message: 'Not confirmed. Nothing was started.',
+    });
     expect(await startedOn(stage)).not.toContain('again-redrive-1');
     const yes = await answerInTerminal(['sweep', 'redrive', 'again', '--watch', '--json'], stage.person, `1${ENTER}`);
-    expect({ code: yes.code, end: oneDocument<SweepEnd>(yes.stdout, yes.screen) }).toMatchObject({ code: 0, end: { sweepId: 'again-redrive-1', status: 'completed' } });
+    expect({ code: yes.code, end: oneDocument<SweepEnd>(yes.stdout, yes.screen) }).toMatchObject({
+      code: 0,
+      end: { sweepId: 'again-redrive-1', status: 'completed' },
+    });
   });
 
   it('schedule create, trigger, backfill and resume ask for the name', async () => {
     const source = workersFileOf(stage, stage.newUsers(1));
     const name = `nightly-${randomUUID()}`;
-    const create = ['schedule', 'create', name, '--cron', '0 3 * * *', '--source', source, ...REASON, '--paused', '--json'];
+    const create = [
+      'schedule',
+      'create',
+      name,
+      '--cron',
+      '0 3 * * *',
+      '--source',
+      source,
+      ...REASON,
+      '--paused',
+      '--json',
+    ];
     const no = await answerInTerminal(create, stage.person, `nightly${ENTER}`);
-    expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({ code: 1, message: 'Not confirmed. Nothing was created.' });
+    expect({ code: no.code, message: oneDocument<Refused>(no.stdout, no.screen).error.message }).toEqual({
+      code: 1,
+      message: 'Not confirmed. Nothing was created.',
+    });
     expect((await stage.run('schedule', 'show', name)).code).toBe(1);
     const yes = await answerInTerminal(create, stage.person, `${name}${ENTER}`);
     expect(yes.code).toBe(0);
     expect(yes.screen).toContain(basename(source));
     const period = ['--from', '2030-01-01T00:00:00Z', '--to', '2030-01-03T00:00:00Z'];
-    for (const [action, more] of [['trigger', []], ['backfill', period], ['resume', []]] as const) {
+    for (const [action, more] of [
+      ['trigger', []],
+      ['backfill', period],
+      ['resume', []],
+    ] as const) {
       const { code, screen } = await answerInTerminal(['schedule', action, name, ...more], stage.person, ENTER);
-      expect({ code, asked: screen.includes(`Type the name of the schedule, ${name}`) }).toEqual({ code: 1, asked: true });
+      expect({ code, asked: screen.includes(`Type the name of the schedule, ${name}`) }).toEqual({
+        code: 1,
+        asked: true,
+      });
     }
     const { document } = await stage.run<{ started: number; paused: boolean }>('schedule', 'show', name);
     expect(document).toMatchObject({ started: 0, paused: true });
@@ -227,7 +327,11 @@ describe('in a terminal, with workers in the sandbox', () => {
     const refused = await offboard(two);
     expect({ code: refused.code, error: oneDocument<Refused>(refused.stdout).error }).toEqual({
       code: 2,
-      error: { type: 'Usage', field: 'yes', message: expect.stringContaining('PRODUCTION (Plaid: production, Plaid: sandbox, Batch: default)') as string },
+      error: {
+        type: 'Usage',
+        field: 'yes',
+        message: expect.stringContaining('PRODUCTION (Plaid: production, Plaid: sandbox, Batch: default)') as string,
+      },
     });
     expect(stage.simulators.plaid.state().touched).not.toContain(two.plaidId);
     await production.stop();
@@ -264,8 +368,15 @@ describe('without a terminal, with a worker in production whose addresses are on
     ]) {
       const { code, stdout } = await runCli([...args, '--json'], sandbox);
       const { error } = oneDocument<Refused>(stdout);
-      expect({ args, code, type: error.type, field: error.field }).toEqual({ args, code: 2, type: 'Usage', field: 'yes' });
-      expect(error.message).toMatch(/PRODUCTION \(Plaid: production, Batch: default\)\. Give --yes .* Nothing was started\./);
+      expect({ args, code, type: error.type, field: error.field }).toEqual({
+        args,
+        code: 2,
+        type: 'Usage',
+        field: 'yes',
+      });
+      expect(error.message).toMatch(
+        /PRODUCTION \(Plaid: production, Batch: default\)\. Give --yes .* Nothing was started\./,
+      );
     }
     expect(await startedOn(stage)).toEqual([]);
     expect(await inLedger(stage, 'refused')).toBeUndefined();
@@ -277,17 +388,34 @@ describe('without a terminal, with a worker in production whose addresses are on
     const users = stage.newUsers(2);
     const [one] = users as [StageUser];
     expect((await runCli(['offboard', ...idsOf(one), ...REASON, '--dry-run', '--json'], sandbox)).code).toBe(0);
-    expect((await runCli(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--dry-run', '--watch', '--json'], sandbox)).code).toBe(0);
+    expect(
+      (
+        await runCli(
+          ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--dry-run', '--watch', '--json'],
+          sandbox,
+        )
+      ).code,
+    ).toBe(0);
     expect(isGone(stage, one)).toBe(false);
     expect((await runCli(['offboard', ...idsOf(one), ...REASON, '--yes', '--json'], sandbox)).code).toBe(0);
-    expect((await runCli(['sweep', '--source', workersFileOf(stage, users), ...REASON, '--yes', '--watch', '--json'], sandbox)).code).toBe(0);
+    expect(
+      (
+        await runCli(
+          ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--yes', '--watch', '--json'],
+          sandbox,
+        )
+      ).code,
+    ).toBe(0);
     expect(users.every((user) => isGone(stage, user))).toBe(true);
   });
 
   it('a terminal shows PRODUCTION', async () => {
     const [user] = stage.newUsers(1) as [StageUser];
     const { code, screen } = await answerInTerminal(['offboard', ...idsOf(user), ...REASON], sandbox, CTRL_C);
-    expect({ code, shown: screen.includes('PRODUCTION (Plaid: production, Batch: default)') }).toEqual({ code: 1, shown: true });
+    expect({ code, shown: screen.includes('PRODUCTION (Plaid: production, Batch: default)') }).toEqual({
+      code: 1,
+      shown: true,
+    });
   });
 
   it('a command that cannot read the record of the workers needs --yes too', async () => {
@@ -298,7 +426,10 @@ describe('without a terminal, with a worker in production whose addresses are on
       [{ ...without, HTTP_TASKS_LEDGER_URL: `file:${join(stage.folder, 'another.db')}` }, 'file not found'],
     ] as const) {
       const { code, stdout } = await runCli(['offboard', ...idsOf(user), ...REASON, '--json'], env);
-      expect({ code, message: oneDocument<Refused>(stdout).error.message }).toEqual({ code: 2, message: expect.stringContaining(why) as string });
+      expect({ code, message: oneDocument<Refused>(stdout).error.message }).toEqual({
+        code: 2,
+        message: expect.stringContaining(why) as string,
+      });
     }
     expect(isGone(stage, user)).toBe(false);
   });

@@ -67,11 +67,21 @@ describe('a pace', () => {
 
 describe('http-tasks bench', () => {
   it('prints every figure with its unit and one limit, and exits by whether all are ok', async () => {
-    const { code, document } = await runJson<{ figures: Figures; calls: number }>(['bench', '--users', '3', '--concurrency', '3'], CACHED);
+    const { code, document } = await runJson<{ figures: Figures; calls: number }>(
+      ['bench', '--users', '3', '--concurrency', '3'],
+      CACHED,
+    );
     const { figures, calls } = document;
     expect(calls).toBe(6);
     expect(Object.keys(figures)).toEqual(
-      expect.arrayContaining(['offboardUserLatency', 'bareLoopLatency', 'offboardUserThroughput', 'bareLoopThroughput', 'workflowBundle', 'workerStart']),
+      expect.arrayContaining([
+        'offboardUserLatency',
+        'bareLoopLatency',
+        'offboardUserThroughput',
+        'bareLoopThroughput',
+        'workflowBundle',
+        'workerStart',
+      ]),
     );
     for (const one of Object.values(figures)) {
       expect(one.value).toBeGreaterThan(0);
@@ -82,16 +92,25 @@ describe('http-tasks bench', () => {
   }, 150_000);
 
   it('measures a large sweep beside a small one and bare loops, and says which Node.js it was', async () => {
-    const { code, document } = await runJson<{ node: string; size: object; figures: Figures }>(['bench', 'large', '--users', '300'], CACHED);
+    const { code, document } = await runJson<{ node: string; size: object; figures: Figures }>(
+      ['bench', 'large', '--users', '300'],
+      CACHED,
+    );
     const { node, size, figures } = document;
     expect({ node, size }).toEqual({ node: process.version, size: { small: 300, large: 300, bare: 300 } });
     const { memoryGrowth, lateOfEarly, ...others } = figures;
     // So few users are done before their pace can be told.
     expect(lateOfEarly).toBeDefined();
     expect(memoryGrowth?.value).toBeGreaterThanOrEqual(0);
-    expect(Object.keys(others).sort()).toEqual(
-      ['eventsPerThousandUsers', 'largeOfSmall', 'largeSweepOfBareLoop', 'sealThroughput', 'smallSweepOfBareLoop', 'sweepThroughput', 'workerMemory'],
-    );
+    expect(Object.keys(others).sort()).toEqual([
+      'eventsPerThousandUsers',
+      'largeOfSmall',
+      'largeSweepOfBareLoop',
+      'sealThroughput',
+      'smallSweepOfBareLoop',
+      'sweepThroughput',
+      'workerMemory',
+    ]);
     for (const one of Object.values(others)) expect(one.value).toBeGreaterThan(0);
     expect(code).toBe(Object.values(figures).every(({ ok }) => ok) ? 0 : 1);
   }, 150_000);

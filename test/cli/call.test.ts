@@ -32,7 +32,11 @@ beforeAll(async () => {
     plaid: { clientId: SECRETS.PLAID_CLIENT_ID, secret: SECRETS.PLAID_SECRET },
     batch: { restApiKey: SECRETS.BATCH_REST_API_KEY, appKeys: { ios: SECRETS.IOS, android: SECRETS.ANDROID } },
   });
-  plaid = { PLAID_BASE_URL: simulators.plaid.url, PLAID_CLIENT_ID: SECRETS.PLAID_CLIENT_ID, PLAID_SECRET: SECRETS.PLAID_SECRET };
+  plaid = {
+    PLAID_BASE_URL: simulators.plaid.url,
+    PLAID_CLIENT_ID: SECRETS.PLAID_CLIENT_ID,
+    PLAID_SECRET: SECRETS.PLAID_SECRET,
+  };
   batch = {
     BATCH_BASE_URL: simulators.batch.url,
     BATCH_REST_API_KEY: SECRETS.BATCH_REST_API_KEY,
@@ -55,39 +59,62 @@ const calls = (): number => simulators.plaid.calls().calls.length + simulators.b
 
 describe('call', () => {
   it('sends a read and prints ok, status, output and request id', async () => {
-    const { code, document } = await runJson<CallDocument>(['call', 'plaid.userItemsGet', ...input({ user_id: 'usr_1' })], plaid);
+    const { code, document } = await runJson<CallDocument>(
+      ['call', 'plaid.userItemsGet', ...input({ user_id: 'usr_1' })],
+      plaid,
+    );
     expect(code).toBe(0);
     expect(document).toEqual({
       ok: true,
       status: 200,
-      output: expect.objectContaining({ items: [expect.objectContaining({ item_id: 'item-1' }), expect.objectContaining({ item_id: 'item-2' })] }),
+      output: expect.objectContaining({
+        items: [expect.objectContaining({ item_id: 'item-1' }), expect.objectContaining({ item_id: 'item-2' })],
+      }),
       requestId: document.output?.request_id,
     });
     expect(document.requestId).toEqual(expect.any(String));
   });
 
   it('needs the keys of the called service only', async () => {
-    const { code, document } = await runJson<CallDocument>(['call', 'batch.customDataDelete', ...input({ id: '1001', app: 'ios' })], batch);
+    const { code, document } = await runJson<CallDocument>(
+      ['call', 'batch.customDataDelete', ...input({ id: '1001', app: 'ios' })],
+      batch,
+    );
     expect(code).toBe(0);
     expect(document).toMatchObject({ ok: true, status: 200, output: { token: expect.any(String) } });
-    const { document: refused } = await runJson<Refused>(['call', 'plaid.userItemsGet', ...input({ user_id: 'usr_1' })], batch);
+    const { document: refused } = await runJson<Refused>(
+      ['call', 'plaid.userItemsGet', ...input({ user_id: 'usr_1' })],
+      batch,
+    );
     expect(refused.error).toMatchObject({ type: 'Settings', field: 'PLAID_CLIENT_ID' });
   });
 
   it('reads the input from a file', async () => {
     const file = join(await mkdtemp(join(tmpdir(), 'http-tasks-input-')), 'input.json');
     await writeFile(file, '\ufeff{"user_id":"usr_1"}');
-    expect((await runJson<CallDocument>(['call', 'plaid.userItemsGet', '--input', `@${file}`], plaid)).document.ok).toBe(true);
+    expect(
+      (await runJson<CallDocument>(['call', 'plaid.userItemsGet', '--input', `@${file}`], plaid)).document.ok,
+    ).toBe(true);
   });
 
   it('reports a refusal by the provider with exit 1, its code and its request id', async () => {
-    const { code, document } = await runJson<CallDocument>(['call', 'plaid.userItemsGet', ...input({ user_id: 'usr_nobody' })], plaid);
+    const { code, document } = await runJson<CallDocument>(
+      ['call', 'plaid.userItemsGet', ...input({ user_id: 'usr_nobody' })],
+      plaid,
+    );
     expect(code).toBe(1);
     expect(document).toEqual({
       ok: false,
       status: 400,
       requestId: expect.any(String),
-      failure: { type: 'Task.Rejected', service: 'plaid', status: 400, code: 'USER_NOT_FOUND', requestId: document.requestId, message: expect.any(String) },
+      failure: {
+        type: 'Task.Rejected',
+        service: 'plaid',
+        status: 400,
+        code: 'USER_NOT_FOUND',
+        requestId: document.requestId,
+        message: expect.any(String),
+      },
     });
   });
 
@@ -98,7 +125,11 @@ describe('call', () => {
     ['an input that is no object', 'plaid.userItemsGet', 'usr_1', undefined],
   ])('refuses %s with exit 2 and its field, and sends nothing', async (_, task, value, field) => {
     const { code, document } = await runJson<Refused>(['call', task, ...input(value)], { ...plaid, ...batch });
-    expect({ code, type: document.error.type, field: document.error.field }).toEqual({ code: 2, type: 'Task.InvalidInput', field });
+    expect({ code, type: document.error.type, field: document.error.field }).toEqual({
+      code: 2,
+      type: 'Task.InvalidInput',
+      field,
+    });
     expect(calls()).toBe(0);
   });
 });
@@ -108,7 +139,10 @@ describe('call --curl', () => {
     `curl ${simulators.plaid.url}${path} -H 'PLAID-SECRET: canary-pasted' --json '${JSON.stringify({ client_id: 'canary-pasted', ...(body as object) })}'`;
 
   it('sends the task that the command stands for, with the keys of the settings', async () => {
-    const { code, document, stderr } = await runJson<CallDocument>(['call', '--curl', curl('/user/items/get', { user_id: 'usr_1' })], plaid);
+    const { code, document, stderr } = await runJson<CallDocument>(
+      ['call', '--curl', curl('/user/items/get', { user_id: 'usr_1' })],
+      plaid,
+    );
     expect({ code, ok: document.ok, items: document.output?.items?.length }).toEqual({ code: 0, ok: true, items: 2 });
     expect(stderr).toContain(`http-tasks call plaid.userItemsGet --input '{"user_id":"usr_1"}'`);
     expect(stderr).toContain('Left out: plaid-secret, client_id.');
@@ -117,9 +151,17 @@ describe('call --curl', () => {
 
   it('shows task and input in a dry run, with tokens masked', async () => {
     const command = curl('/user/items/remove', { user_token: TOKEN, item_ids: ['item-1'] });
-    const { code, document, stderr } = await runJson<Record<string, unknown>>(['call', '--curl', command, '--dry-run'], plaid);
+    const { code, document, stderr } = await runJson<Record<string, unknown>>(
+      ['call', '--curl', command, '--dry-run'],
+      plaid,
+    );
     expect(code).toBe(0);
-    expect(document).toMatchObject({ ok: true, dryRun: true, task: 'plaid.userItemsRemove', input: { user_token: '****', item_ids: ['item-1'] } });
+    expect(document).toMatchObject({
+      ok: true,
+      dryRun: true,
+      task: 'plaid.userItemsRemove',
+      input: { user_token: '****', item_ids: ['item-1'] },
+    });
     expect(JSON.stringify(document) + stderr).not.toContain('canary');
     expect(calls()).toBe(0);
   });
@@ -127,8 +169,14 @@ describe('call --curl', () => {
   it('is a call of the task of an OpenAPI document that has its address', async () => {
     const openapi = join(__dirname, '..', 'openapi', 'fixtures', 'shop.yml');
     const command = `curl 'https://sandbox.shop.example/v1/orders/7/lines?states=open,paid' -H 'Authorization: Bearer canary-pasted'`;
-    const { code, document, stderr } = await runJson<Record<string, unknown>>(['call', '--openapi', openapi, '--service', 'shop', '--curl', command, '--dry-run'], { HTTP_TASKS_OPENAPI_SHOP_BEARER: 'canary-bearer', HTTP_TASKS_OPENAPI_SHOP_BASIC: 'a:canary-basic' });
-    expect({ code, document }).toEqual({ code: 0, document: expect.objectContaining({ task: 'shop.linesList', input: { 'order-id': 7, states: ['open', 'paid'] } }) });
+    const { code, document, stderr } = await runJson<Record<string, unknown>>(
+      ['call', '--openapi', openapi, '--service', 'shop', '--curl', command, '--dry-run'],
+      { HTTP_TASKS_OPENAPI_SHOP_BEARER: 'canary-bearer', HTTP_TASKS_OPENAPI_SHOP_BASIC: 'a:canary-basic' },
+    );
+    expect({ code, document }).toEqual({
+      code: 0,
+      document: expect.objectContaining({ task: 'shop.linesList', input: { 'order-id': 7, states: ['open', 'paid'] } }),
+    });
     expect(stderr).toContain('http-tasks call shop.linesList --openapi');
     expect(JSON.stringify(document) + stderr).not.toContain('canary');
   });
@@ -158,10 +206,11 @@ describe('an irreversible call', () => {
   });
 
   it('is prepared and shown, but not sent, in a dry run', async () => {
-    const { code, document } = await runJson<{ ok: boolean; dryRun: boolean; request: { method: string; url: string; headers: Record<string, string>; body: string } }>(
-      [...removal, '--dry-run'],
-      plaid,
-    );
+    const { code, document } = await runJson<{
+      ok: boolean;
+      dryRun: boolean;
+      request: { method: string; url: string; headers: Record<string, string>; body: string };
+    }>([...removal, '--dry-run'], plaid);
     expect({ code, ok: document.ok, dryRun: document.dryRun }).toEqual({ code: 0, ok: true, dryRun: true });
     expect(document.request).toMatchObject({ method: 'POST', url: `${simulators.plaid.url}/user/items/remove` });
     expect(JSON.parse(document.request.body)).toEqual({ user_id: 'usr_1', item_ids: ['item-1'] });
@@ -172,7 +221,10 @@ describe('an irreversible call', () => {
     const env = { ...plaid, PLAID_BASE_URL: 'https://production.plaid.com' };
     const { code, document } = await runJson<Refused>([...removal, '--yes'], env);
     expect({ code, field: document.error.field }).toEqual({ code: 2, field: 'PLAID_ENV' });
-    const named = await runJson<{ production: boolean }>([...removal, '--dry-run'], { ...env, PLAID_ENV: 'production' });
+    const named = await runJson<{ production: boolean }>([...removal, '--dry-run'], {
+      ...env,
+      PLAID_ENV: 'production',
+    });
     expect({ code: named.code, production: named.document.production }).toEqual({ code: 0, production: true });
   });
 });
@@ -214,11 +266,18 @@ describe('a call with a ledger', () => {
 describe('secrets', () => {
   it.each([
     ['a read', ['call', 'plaid.userItemsGet', ...input({ user_token: TOKEN })]],
-    ['a dry run', ['call', 'plaid.userItemsRemove', ...input({ user_token: TOKEN, item_ids: ['item-1'] }), '--dry-run']],
+    [
+      'a dry run',
+      ['call', 'plaid.userItemsRemove', ...input({ user_token: TOKEN, item_ids: ['item-1'] }), '--dry-run'],
+    ],
     ['a token in place of the id', ['call', 'plaid.userItemsGet', ...input({ user_id: TOKEN })]],
     ['a key in the path', ['call', 'batch.customDataDelete', ...input({ id: '1001', app: 'android' })]],
     ['a refused input', ['call', 'plaid.userItemsGet', ...input({ user_token: TOKEN, user_id: TOKEN })]],
-    ['a call that cannot connect', ['call', 'plaid.userItemsGet', ...input({ user_token: TOKEN })], { PLAID_BASE_URL: 'http://127.0.0.1:1' }],
+    [
+      'a call that cannot connect',
+      ['call', 'plaid.userItemsGet', ...input({ user_token: TOKEN })],
+      { PLAID_BASE_URL: 'http://127.0.0.1:1' },
+    ],
   ])('are in no output of %s, with --json and without', async (_, words, env: CliEnv = {}) => {
     for (const more of [[], ['--json']]) {
       const { stdout, stderr } = await runCli([...words, ...more], { ...plaid, ...batch, ...env });
@@ -229,7 +288,10 @@ describe('secrets', () => {
 
   it('that the provider echoes are scrubbed from the answer', async () => {
     simulators.plaid.faults.add({ endpoint: 'userItemsGet', kind: 'echoSecret', as: 'ok' });
-    const { stdout, stderr } = await runCli(['call', 'plaid.userItemsGet', ...input({ user_token: TOKEN }), '--json'], plaid);
+    const { stdout, stderr } = await runCli(
+      ['call', 'plaid.userItemsGet', ...input({ user_token: TOKEN }), '--json'],
+      plaid,
+    );
     expect(stdout).toContain('[secret]');
     expect(stdout + stderr).not.toMatch(/canary/i);
   });

@@ -17,12 +17,24 @@ const SEASONS = {
   spring: {
     from: '2026-03-27T00:00:00Z',
     to: '2026-03-31T12:00:00Z',
-    closedAt: ['2026-03-26T20:00:00.000Z', '2026-03-27T12:00:00.000Z', '2026-03-28T12:00:00.000Z', '2026-03-29T12:00:00.000Z', '2026-03-30T12:00:00.000Z'],
+    closedAt: [
+      '2026-03-26T20:00:00.000Z',
+      '2026-03-27T12:00:00.000Z',
+      '2026-03-28T12:00:00.000Z',
+      '2026-03-29T12:00:00.000Z',
+      '2026-03-30T12:00:00.000Z',
+    ],
   },
   autumn: {
     from: '2026-10-23T00:00:00Z',
     to: '2026-10-27T12:00:00Z',
-    closedAt: ['2026-10-22T12:00:00.000Z', '2026-10-23T12:00:00.000Z', '2026-10-24T01:00:00.000Z', '2026-10-25T00:45:00.000Z', '2026-10-26T12:00:00.000Z'],
+    closedAt: [
+      '2026-10-22T12:00:00.000Z',
+      '2026-10-23T12:00:00.000Z',
+      '2026-10-24T01:00:00.000Z',
+      '2026-10-25T00:45:00.000Z',
+      '2026-10-26T12:00:00.000Z',
+    ],
   },
 };
 
@@ -51,19 +63,44 @@ function close({ plaidId, batchId }: StageUser, closedAt: string): void {
 }
 
 async function create(name: string): Promise<void> {
-  const options = ['--cron', '30 2 * * *', '--timezone', 'Europe/Paris', '--source', 'query:closed', '--reason', 'CONSUMER_ACCOUNT_CLOSED', '--paused'];
+  const options = [
+    '--cron',
+    '30 2 * * *',
+    '--timezone',
+    'Europe/Paris',
+    '--source',
+    'query:closed',
+    '--reason',
+    'CONSUMER_ACCOUNT_CLOSED',
+    '--paused',
+  ];
   expect((await stage.run('schedule', 'create', name, ...options)).code).toBe(0);
 }
 
 /** Runs the nights of a time that is over, to their end. */
 async function backfill(name: string, from: string, to: string): Promise<ScheduleDocument['lastRuns']> {
   const before = (await stage.run<ScheduleDocument>('schedule', 'show', name)).document.started;
-  const { code, document } = await stage.run<{ runs: number }>('schedule', 'backfill', name, '--from', from, '--to', to);
+  const { code, document } = await stage.run<{ runs: number }>(
+    'schedule',
+    'backfill',
+    name,
+    '--from',
+    from,
+    '--to',
+    to,
+  );
   expect(code).toBe(0);
-  return until('all nights have ended', async () => {
-    const { started, underWay, waiting, lastRuns } = (await stage.run<ScheduleDocument>('schedule', 'show', name)).document;
-    return started === before + document.runs && underWay.length === 0 && waiting === 0 && lastRuns.slice(-document.runs);
-  }, 240_000);
+  return until(
+    'all nights have ended',
+    async () => {
+      const { started, underWay, waiting, lastRuns } = (await stage.run<ScheduleDocument>('schedule', 'show', name))
+        .document;
+      return (
+        started === before + document.runs && underWay.length === 0 && waiting === 0 && lastRuns.slice(-document.runs)
+      );
+    },
+    240_000,
+  );
 }
 
 it.each(['spring', 'autumn'] as const)('leaves nobody where the clocks change in %s', async (season) => {
@@ -95,5 +132,8 @@ it('reads a night again that failed, and one that was skipped', async () => {
   expect(last?.status).toBe('completed');
   const { gone } = stage.simulators.plaid.state();
   expect(gone).toEqual(expect.arrayContaining(users.map(({ plaidId }) => plaidId)));
-  expect((await stage.run('sweep', 'status', last?.workflowId ?? '')).document.counts).toMatchObject({ total: 3, accepted: 3 });
+  expect((await stage.run('sweep', 'status', last?.workflowId ?? '')).document.counts).toMatchObject({
+    total: 3,
+    accepted: 3,
+  });
 });

@@ -58,10 +58,18 @@ async function run({ args, env }) {
   Object.assign(process.env, env);
   const before = heldOpen();
   const [stdout, stderr] = [new Kept(), new Kept()];
-  const code = await runCommandLine(args, /** @type {any} */ ({ env: { ...env }, stdin: process.stdin, stdout, stderr, exitCode: 0 }));
+  const code = await runCommandLine(
+    args,
+    /** @type {any} */ ({ env: { ...env }, stdin: process.stdin, stdout, stderr, exitCode: 0 }),
+  );
   const left = await leftOpen(before);
   if (left.length === 0) process.send?.({ code, stdout: stdout.text(), stderr: stderr.text() });
-  else process.send?.({ code: null, stdout: stdout.text(), stderr: `${stderr.text()}The command left open: ${left.join(', ')}.\n` });
+  else
+    process.send?.({
+      code: null,
+      stdout: stdout.text(),
+      stderr: `${stderr.text()}The command left open: ${left.join(', ')}.\n`,
+    });
 }
 
 // The first look at each opens it.

@@ -23,6 +23,9 @@ describe('the question before an irreversible call', () => {
 
   it.each(['\n', 'n\n', 'yep\n', undefined])('takes %j for a no', async (typed) => {
     const { io } = terminal(typed);
-    await expect(confirmIrreversible(io, plaid.userRemove, () => Promise.resolve('sandbox'))).rejects.toMatchObject({ type: 'Interrupted', message: 'Not confirmed. Nothing was sent.' });
+    await expect(confirmIrreversible(io, plaid.userRemove, () => Promise.resolve('sandbox'))).rejects.toMatchObject({
+      type: 'Interrupted',
+      message: 'Not confirmed. Nothing was sent.',
+    });
   });
 });

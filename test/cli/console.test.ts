@@ -9,10 +9,17 @@ const DESK = {
   openapi: '3.1.0',
   info: { title: 'Desk', version: '1' },
   servers: [{ url: 'https://desk.example.com' }],
-  paths: { '/tickets': { get: { operationId: 'ticketList', summary: 'List tickets', responses: { 200: { description: 'ok' } } } } },
+  paths: {
+    '/tickets': {
+      get: { operationId: 'ticketList', summary: 'List tickets', responses: { 200: { description: 'ok' } } },
+    },
+  },
 };
 
-async function start(args: readonly string[], env: CliEnv = {}): Promise<{ cli: RunningCli; url: string; token?: string }> {
+async function start(
+  args: readonly string[],
+  env: CliEnv = {},
+): Promise<{ cli: RunningCli; url: string; token?: string }> {
   const cli = startCli(['console', '--port', '0', '--json', ...args], env);
   // The end of the document: stdout and stderr arrive in any order.
   await cli.printed('\n}');
@@ -23,7 +30,11 @@ it('offers the operations of an OpenAPI document beside the catalogue, and ends 
   const spec = join(await mkdtemp(join(tmpdir(), 'http-tasks-console-')), 'desk.json');
   await writeFile(spec, JSON.stringify(DESK));
   const { cli, url, token = '' } = await start(['--openapi', spec, '--service', 'desk']);
-  const found = (await (await fetch(`${url}/api/tasks?query=tickets`, { headers: { connection: 'close', authorization: `Bearer ${token}` } })).json()) as TaskLine[];
+  const found = (await (
+    await fetch(`${url}/api/tasks?query=tickets`, {
+      headers: { connection: 'close', authorization: `Bearer ${token}` },
+    })
+  ).json()) as TaskLine[];
   expect(found.map(({ name }) => name)).toEqual(['desk.ticketList']);
   expect(await cli.stop()).toMatchObject({ code: 0, stderr: expect.stringContaining('1 of 1 operations') });
   const clash = await runJson<Refused>(['console', '--openapi', spec, '--service', 'plaid']);
@@ -37,12 +48,24 @@ it('makes a token for its run, prints a link with it and requires it, on this ma
   const [, url = '', token = ''] = /^(http:\/\/127\.0\.0\.1:\d+)\/#token=([\w-]{32})$/m.exec(cli.stdoutSoFar()) ?? [];
   const status = async (path: string, method: string, headers: Record<string, string> = {}): Promise<number> => {
     const body = method === 'GET' ? undefined : '{}';
-    return (await fetch(`${url}${path}`, { method, body, headers: { connection: 'close', 'content-type': 'application/json', ...headers } })).status;
+    return (
+      await fetch(`${url}${path}`, {
+        method,
+        body,
+        headers: { connection: 'close', 'content-type': 'application/json', ...headers },
+      })
+    ).status;
   };
   const bearer = { authorization: `Bearer ${token}` };
   expect(await status('/', 'GET')).toBe(200);
   expect(await status('/page/main.js', 'GET')).toBe(200);
-  for (const [path, method] of [['/api/about', 'GET'], ['/openapi.json', 'GET'], ['/api/credentials', 'PUT'], ['/api/runs/x/approve', 'POST'], ['/tasks/plaid.userItemsGet', 'POST']] as const) {
+  for (const [path, method] of [
+    ['/api/about', 'GET'],
+    ['/openapi.json', 'GET'],
+    ['/api/credentials', 'PUT'],
+    ['/api/runs/x/approve', 'POST'],
+    ['/tasks/plaid.userItemsGet', 'POST'],
+  ] as const) {
     expect({ path, without: await status(path, method) }).toEqual({ path, without: 401 });
     expect({ path, with: await status(path, method, bearer) }).not.toMatchObject({ with: 401 });
   }

@@ -43,7 +43,12 @@ async function corpus(...args: string[]): Promise<Corpus> {
 
 it('every example of our own documents that a validator of JSON Schema takes is taken, but for fields that no schema knows', async () => {
   const { code, documents } = await corpus(join(ROOT, 'test', 'openapi', 'fixtures'), '--examples', '--json');
-  const counts = documents.map(({ document, operations, imported, skipped }) => [document, operations, imported, skipped?.map(({ operation }) => operation)]);
+  const counts = documents.map(({ document, operations, imported, skipped }) => [
+    document,
+    operations,
+    imported,
+    skipped?.map(({ operation }) => operation),
+  ]);
   expect(counts).toEqual([
     ['corpus/desk-3.0.yml', 6, 6, []],
     ['corpus/desk-3.1.json', 4, 3, ['broken']],

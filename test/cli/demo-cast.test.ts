@@ -16,7 +16,11 @@ describe('the example users', () => {
     expect(cast.filter(({ onHold }) => onHold)).toHaveLength(1);
     expect(cast.filter(({ plaid }) => plaid?.userToken !== undefined)).toHaveLength(1);
     expect(cast.filter(({ expected }) => expected.plaidUserRemoved)).toHaveLength(3);
-    expect(cast.filter(({ expected }) => expected.itemsLeft.length > 0).map(({ label }) => label)).toEqual(['case-18 two items', 'case-19 foreign item', 'case-21 legal-hold']);
+    expect(cast.filter(({ expected }) => expected.itemsLeft.length > 0).map(({ label }) => label)).toEqual([
+      'case-18 two items',
+      'case-19 foreign item',
+      'case-21 legal-hold',
+    ]);
     expect(cast.find(({ batchUserId }) => batchUserId === '../77')).toBeDefined();
   });
 
@@ -42,7 +46,17 @@ describe('the example users', () => {
   it('meet every kind of fault that loses or delays an answer, and nobody meets two at one call', async () => {
     const { plaid, batch } = planFaults(castFrom(await readUserFile(EXAMPLE_USERS, '--users')), 1);
     const rules = [...plaid, ...batch];
-    const kinds = ['dropAfter', 'dropBefore', 'maintenance', 'rateLimit', 'resetMidBody', 'serverError', 'stall', 'truncatedJson', 'wrongContentType'];
+    const kinds = [
+      'dropAfter',
+      'dropBefore',
+      'maintenance',
+      'rateLimit',
+      'resetMidBody',
+      'serverError',
+      'stall',
+      'truncatedJson',
+      'wrongContentType',
+    ];
     expect([...new Set(rules.map(({ kind }) => kind))].sort()).toEqual(kinds);
     expect(new Set(rules.map(({ endpoint, user }) => `${endpoint} ${user}`)).size).toBe(rules.length);
   });
@@ -50,7 +64,10 @@ describe('the example users', () => {
 
 describe('a user file', () => {
   it('is read as it stands: cells are not trimmed, empty ones are not there, quoted ones keep their commas', async () => {
-    const rows = await readUserFile(await userFile('usr_1,, 10 ,"a ""b"", c",x;y', ',,"1,\n2",,', 'usr_3,,,,'), '--users');
+    const rows = await readUserFile(
+      await userFile('usr_1,, 10 ,"a ""b"", c",x;y', ',,"1,\n2",,', 'usr_3,,,,'),
+      '--users',
+    );
     expect(rows).toEqual([
       { line: 2, plaidUserId: 'usr_1', batchUserId: ' 10 ', reference: 'a "b", c', itemIds: ['x', 'y'] },
       { line: 3, batchUserId: '1,\n2' },
@@ -65,7 +82,11 @@ describe('a user file', () => {
     ['with a row that is too short', () => userFile('usr_1,,,,', 'usr_2'), 'line 3'],
     ['with both ids of Plaid in one row', () => userFile('usr_1,user-sandbox-x,,,'), 'line 2: user.plaidUserToken'],
     ['with an empty Item id', () => userFile('usr_1,,,,a;;b'), 'line 2: itemIds.1'],
-    ['that names a user twice', () => userFile('usr_1,,1,,', 'usr_2,,1,,'), 'line 3: batch_user_id names somebody whom line 2 names already'],
+    [
+      'that names a user twice',
+      () => userFile('usr_1,,1,,', 'usr_2,,1,,'),
+      'line 3: batch_user_id names somebody whom line 2 names already',
+    ],
     ["with an id of the demo's own", () => userFile('bystander-4,,,,'), 'line 2: plaid_user_id'],
   ])('%s is refused by the demo with exit 2, before anything is started', async (_, file, why) => {
     const { code, document, stderr } = await runJson<Refused>(['demo', '--users', await file()]);

@@ -41,7 +41,10 @@ export class Stage {
     );
     const cast = castFrom(rows);
     const seeds = seedsFor(cast);
-    const simulators = await startSimulators({ plaid: { users: seeds.plaid, repeatedRemovals: 'process' }, batch: { users: seeds.batch } });
+    const simulators = await startSimulators({
+      plaid: { users: seeds.plaid, repeatedRemovals: 'process' },
+      batch: { users: seeds.batch },
+    });
     return new Stage(cast, simulators);
   }
 
@@ -64,37 +67,58 @@ export class Stage {
 
   async deleteAtBatch(id: string, app: 'ios' | 'android'): Promise<void> {
     const { url, appKeys, restApiKey } = this.simulators.batch;
-    const response = await fetch(`${url}/1.0/${appKeys[app]}/data/users/${encodeURIComponent(id)}`, { method: 'DELETE', headers: { 'x-authorization': restApiKey } });
+    const response = await fetch(`${url}/1.0/${appKeys[app]}/data/users/${encodeURIComponent(id)}`, {
+      method: 'DELETE',
+      headers: { 'x-authorization': restApiKey },
+    });
     if (!response.ok) throw new Error(`${id}: ${await response.text()}`);
   }
 
   /** Does everything that has to be done, except what `but` leaves out by the user's label and the step. */
   async offboardAll(but: (label: string, step: string) => boolean = () => false): Promise<RunOfUser[]> {
     const runs: RunOfUser[] = [];
-    for (const member of this.cast) runs.push({ member, result: await this.offboard(member, (step) => but(member.label, step)) });
+    for (const member of this.cast)
+      runs.push({ member, result: await this.offboard(member, (step) => but(member.label, step)) });
     return runs;
   }
 
   judge(runs: readonly RunOfUser[]): Promise<ReturnType<typeof judge>> {
     const { plaid, batch } = this.simulators;
-    return readProviderState({ plaid: plaid.url, batch: batch.url }).then((state) => judge(runs, state.plaid, state.batch));
+    return readProviderState({ plaid: plaid.url, batch: batch.url }).then((state) =>
+      judge(runs, state.plaid, state.batch),
+    );
   }
 
   private async offboard(member: CastMember, leaveOut: (step: string) => boolean): Promise<OffboardResult> {
     const { plaid, batchUserId, expected } = member;
     const steps: StepResult[] = [];
-    const step = async (name: string, wanted: boolean, result: Partial<StepResult>, work: () => Promise<void>): Promise<void> => {
+    const step = async (
+      name: string,
+      wanted: boolean,
+      result: Partial<StepResult>,
+      work: () => Promise<void>,
+    ): Promise<void> => {
       const done = wanted && !leaveOut(name);
       if (done) await work();
-      steps.push({ step: name, task: name, ...(done ? { outcome: 'removed' as const, ...result } : { outcome: 'failed' as const }) });
+      steps.push({
+        step: name,
+        task: name,
+        ...(done ? { outcome: 'removed' as const, ...result } : { outcome: 'failed' as const }),
+      });
     };
     const user_id = plaid?.userId;
     const items = expected.itemsGone;
-    await step('plaid.items', items.length > 0, { items: items.length }, () => this.plaid('/user/items/remove', { user_id, item_ids: items }));
-    await step('plaid.products', expected.productsTerminated, {}, () => this.plaid('/user/products/terminate', { user_id, reason_code: 'USER_OFFBOARDING' }));
+    await step('plaid.items', items.length > 0, { items: items.length }, () =>
+      this.plaid('/user/items/remove', { user_id, item_ids: items }),
+    );
+    await step('plaid.products', expected.productsTerminated, {}, () =>
+      this.plaid('/user/products/terminate', { user_id, reason_code: 'USER_OFFBOARDING' }),
+    );
     await step('plaid.user', expected.plaidUserRemoved, {}, () => this.plaid('/user/remove', { user_id }));
     for (const app of ['ios', 'android'] as const) {
-      await step(`batch.${app}`, expected.batchGone, { outcome: 'accepted' }, () => this.deleteAtBatch(batchUserId ?? '', app));
+      await step(`batch.${app}`, expected.batchGone, { outcome: 'accepted' }, () =>
+        this.deleteAtBatch(batchUserId ?? '', app),
+      );
     }
     return { workflowId: member.label, runId: '', status: 'completed', steps, compensations: [] };
   }

@@ -21,7 +21,11 @@ describe("the demo's verdict", () => {
 
   async function kindsAfter(runs: readonly RunOfUser[]): Promise<{ ok: boolean; kinds: ProblemKind[]; who: string[] }> {
     const { verdict, problems } = await stage.judge(runs);
-    return { ok: verdict.ok, kinds: [...new Set(problems.map(({ kind }) => kind))], who: [...new Set(problems.map(({ who }) => who))] };
+    return {
+      ok: verdict.ok,
+      kinds: [...new Set(problems.map(({ kind }) => kind))],
+      who: [...new Set(problems.map(({ who }) => who))],
+    };
   }
 
   it('holds when everything that had to go is gone and nothing else was touched', async () => {
@@ -42,12 +46,15 @@ describe("the demo's verdict", () => {
     expect(verdict).toMatchObject({ ok: false, usersGone: 0, usersLeft: 4 });
   });
 
-  it.each(['plaid.items', 'plaid.products', 'plaid.user', 'batch.ios', 'batch.android'])('fails when %s of one user was left out and the run admits it', async (step) => {
-    const runs = await stage.offboardAll((label, name) => label.startsWith('leaves') && name === step);
-    // The removal of the user takes the Items along, so they are gone, and only the report is wrong.
-    const kinds = step === 'plaid.items' ? ['report'] : ['left'];
-    expect(await kindsAfter(runs)).toEqual({ ok: false, kinds, who: ['leaves remove-user'] });
-  });
+  it.each(['plaid.items', 'plaid.products', 'plaid.user', 'batch.ios', 'batch.android'])(
+    'fails when %s of one user was left out and the run admits it',
+    async (step) => {
+      const runs = await stage.offboardAll((label, name) => label.startsWith('leaves') && name === step);
+      // The removal of the user takes the Items along, so they are gone, and only the report is wrong.
+      const kinds = step === 'plaid.items' ? ['report'] : ['left'];
+      expect(await kindsAfter(runs)).toEqual({ ok: false, kinds, who: ['leaves remove-user'] });
+    },
+  );
 
   it('fails when a bystander at Plaid was touched', async () => {
     const runs = await stage.offboardAll();
@@ -57,7 +64,7 @@ describe("the demo's verdict", () => {
     expect(problems).toEqual([expect.objectContaining({ kind: 'bystander', who: 'bystander-9' })]);
   });
 
-  it("fails when the foreign Item of a row was removed from its owner", async () => {
+  it('fails when the foreign Item of a row was removed from its owner', async () => {
     const runs = await stage.offboardAll();
     await stage.plaid('/user/items/remove', { user_id: 'bystander-3', item_ids: ['item-bystander-3-0'] });
     expect(await kindsAfter(runs)).toEqual({ ok: false, kinds: ['bystander'], who: ['bystander-3'] });
@@ -75,7 +82,13 @@ describe("the demo's verdict", () => {
     await stage.plaid('/user/items/remove', { user_id: plaid?.userId, item_ids: expected.itemsGone });
     const { verdict, problems } = await stage.judge(runs);
     expect(verdict).toMatchObject({ ok: false, irreversibleCallsRepeated: 1 });
-    expect(problems).toEqual([{ kind: 'repeated', who: 'plain', problem: `userItemsRemove was carried out 2 times for ${expected.itemsGone[0]}` }]);
+    expect(problems).toEqual([
+      {
+        kind: 'repeated',
+        who: 'plain',
+        problem: `userItemsRemove was carried out 2 times for ${expected.itemsGone[0]}`,
+      },
+    ]);
   });
 
   it('fails when a user was removed again', async () => {
@@ -93,14 +106,22 @@ describe("the demo's verdict", () => {
   it('fails when a hold was ignored, although the run admits it', async () => {
     const runs = await stage.offboardAll();
     await stage.deleteAtBatch('b-d', 'ios');
-    expect(await kindsAfter(restated(runs, 'stays', 'batch.ios', { outcome: 'accepted' }))).toEqual({ ok: false, kinds: ['tooMuch'], who: ['stays legal-hold'] });
+    expect(await kindsAfter(restated(runs, 'stays', 'batch.ios', { outcome: 'accepted' }))).toEqual({
+      ok: false,
+      kinds: ['tooMuch'],
+      who: ['stays legal-hold'],
+    });
   });
 
   it('fails when an Item was removed that nobody asked for', async () => {
     const runs = await stage.offboardAll();
     const { plaid, expected } = stage.member('chosen');
     await stage.plaid('/user/items/remove', { user_id: plaid?.userId, item_ids: expected.itemsLeft });
-    expect(await kindsAfter(restated(runs, 'chosen', 'plaid.items', { items: 2 }))).toEqual({ ok: false, kinds: ['tooMuch'], who: ['chosen'] });
+    expect(await kindsAfter(restated(runs, 'chosen', 'plaid.items', { items: 2 }))).toEqual({
+      ok: false,
+      kinds: ['tooMuch'],
+      who: ['chosen'],
+    });
   });
 
   it.each<[string, string, Partial<StepResult>]>([
@@ -112,16 +133,27 @@ describe("the demo's verdict", () => {
     ['nothing about a step', 'batch.android', { step: 'batch.other' }],
   ])('fails when a run reports %s, although all is as it should be', async (_, step, change) => {
     const runs = await stage.offboardAll();
-    expect(await kindsAfter(restated(runs, 'leaves', step, change))).toEqual({ ok: false, kinds: ['report'], who: ['leaves remove-user'] });
+    expect(await kindsAfter(restated(runs, 'leaves', step, change))).toEqual({
+      ok: false,
+      kinds: ['report'],
+      who: ['leaves remove-user'],
+    });
   });
 
   it('fails when a run claims what was not done', async () => {
     const runs = await stage.offboardAll((label, step) => label === 'plain' && step === 'batch.ios');
-    expect(await kindsAfter(restated(runs, 'plain', 'batch.ios', { outcome: 'accepted' }))).toEqual({ ok: false, kinds: ['left', 'report'], who: ['plain'] });
+    expect(await kindsAfter(restated(runs, 'plain', 'batch.ios', { outcome: 'accepted' }))).toEqual({
+      ok: false,
+      kinds: ['left', 'report'],
+      who: ['plain'],
+    });
   });
 
   it('fails when a run gave no result, even if everything is gone', async () => {
-    const runs = (await stage.offboardAll()).map(({ member, result }) => ({ member, ...(member.label !== 'plain' && { result }) }));
+    const runs = (await stage.offboardAll()).map(({ member, result }) => ({
+      member,
+      ...(member.label !== 'plain' && { result }),
+    }));
     expect(await kindsAfter(runs)).toEqual({ ok: false, kinds: ['report'], who: ['plain'] });
   });
 });

@@ -22,9 +22,17 @@ describe('http-tasks dev', () => {
     const { temporal, plaid, settings, example, links } = oneDocument<DevDocument>(running.stdoutSoFar());
     expect((await fetch(temporal.uiUrl)).status).toBe(200);
     for (const { workflowType, url } of links.workflows) {
-      expect(url.startsWith(`${temporal.uiUrl}/namespaces/default/workflows/start-workflow?taskQueue=http-tasks&workflowType=${workflowType}&runId=`)).toBe(true);
+      expect(
+        url.startsWith(
+          `${temporal.uiUrl}/namespaces/default/workflows/start-workflow?taskQueue=http-tasks&workflowType=${workflowType}&runId=`,
+        ),
+      ).toBe(true);
     }
-    expect(links.workflows.map(({ workflowType }) => workflowType)).toEqual(['offboardUser', 'offboardUsers', 'runHttpTask']);
+    expect(links.workflows.map(({ workflowType }) => workflowType)).toEqual([
+      'offboardUser',
+      'offboardUsers',
+      'runHttpTask',
+    ]);
     expect(links.workflows[0]?.input).toMatchObject({ user: { plaidUserId: expect.any(String) }, dryRun: true });
     expect((await fetch(links.task.url)).status).toBe(200);
 

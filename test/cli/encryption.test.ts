@@ -22,20 +22,36 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function post(url: string, body: object, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`${url}?preserveStorageRefs=true`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+  return fetch(`${url}?preserveStorageRefs=true`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
 }
 
 interface Payloads {
   payloads: { metadata: Record<string, string>; data: string }[];
 }
 
-const PLAIN = { metadata: { encoding: Buffer.from('json/plain').toString('base64') }, data: Buffer.from('"canary"').toString('base64') };
+const PLAIN = {
+  metadata: { encoding: Buffer.from('json/plain').toString('base64') },
+  data: Buffer.from('"canary"').toString('base64'),
+};
 
 describe('http-tasks codec-server', () => {
   it('encodes and decodes for the UI and for who has the token, until it is stopped', async () => {
     const tokenFile = join(folder, 'token');
     writeFileSync(tokenFile, 'a-token-of-the-test\n');
-    const args = ['codec-server', '--port', '0', '--ui-origin', 'http://localhost:1234,http://127.0.0.1:1234', '--token-file', tokenFile, '--json'];
+    const args = [
+      'codec-server',
+      '--port',
+      '0',
+      '--ui-origin',
+      'http://localhost:1234,http://127.0.0.1:1234',
+      '--token-file',
+      tokenFile,
+      '--json',
+    ];
     const running = startCli(args, KEY);
     await running.printed('\n}\n');
     const { url } = oneDocument<{ url: string }>(running.stdoutSoFar());
@@ -72,14 +88,21 @@ describe('http-tasks codec-server', () => {
 
   it('lets in whom the Temporal server lets read, and not whoever comes because the command has an API key', async () => {
     const guarded = await guardTemporal(temporalAddress(), new Set(['Bearer of-a-reader', 'Bearer of-the-operator']));
-    const env = { ...KEY, TEMPORAL_ADDRESS: guarded.address, TEMPORAL_API_KEY: 'of-the-operator', TEMPORAL_TLS: 'false' };
+    const env = {
+      ...KEY,
+      TEMPORAL_ADDRESS: guarded.address,
+      TEMPORAL_API_KEY: 'of-the-operator',
+      TEMPORAL_TLS: 'false',
+    };
     const running = startCli(['codec-server', '--port', '0', '--ask-temporal', '--listen', 'localhost', '--json'], env);
     await running.printed('\n}\n');
     const { url, checked } = oneDocument<{ url: string; checked: boolean }>(running.stdoutSoFar());
     expect([new URL(url).hostname, checked]).toEqual(['localhost', true]);
     const statusWith = async (authorization?: string): Promise<number> =>
       (await post(`${url}/decode`, { payloads: [] }, authorization === undefined ? {} : { authorization })).status;
-    expect(await Promise.all([statusWith('Bearer of-a-reader'), statusWith('Bearer of-somebody'), statusWith()])).toEqual([200, 401, 401]);
+    expect(
+      await Promise.all([statusWith('Bearer of-a-reader'), statusWith('Bearer of-somebody'), statusWith()]),
+    ).toEqual([200, 401, 401]);
     expect((await running.stop('SIGINT')).code).toBe(0);
     await guarded.close();
   });
@@ -95,7 +118,9 @@ describe('http-tasks codec-server', () => {
 });
 
 it('uses a key wherever a command talks to Temporal, and refuses a bad one before it does', async () => {
-  const { code, document } = await runJson<Refused>(['offboard', '--plaid-user-id', 'x', '--reason', 'OTHER'], { HTTP_TASKS_ENCRYPTION_KEY: 'canary' });
+  const { code, document } = await runJson<Refused>(['offboard', '--plaid-user-id', 'x', '--reason', 'OTHER'], {
+    HTTP_TASKS_ENCRYPTION_KEY: 'canary',
+  });
   expect([code, document.error.type, document.error.field]).toEqual([2, 'Settings', 'HTTP_TASKS_ENCRYPTION_KEY']);
   const { stderr } = await runCli(['worker'], { HTTP_TASKS_ENCRYPTION_KEY: 'canary' });
   expect(stderr).toContain('HTTP_TASKS_ENCRYPTION_KEY: the key of entry 1');
@@ -116,7 +141,10 @@ it('brings up a whole stack that encrypts under the key that is set, with a UI t
   await running.printed('\n}\n');
   const { temporal, settings, example } = oneDocument<DevDocument>(running.stdoutSoFar());
   expect(temporal.encrypted).toBe(true);
-  const run = await runJson<OffboardResult>(['offboard', '--input', JSON.stringify(example.input)], { ...settings, ...KEY });
+  const run = await runJson<OffboardResult>(['offboard', '--input', JSON.stringify(example.input)], {
+    ...settings,
+    ...KEY,
+  });
   expect({ code: run.code, status: run.document.status }).toEqual({ code: 0, status: 'completed' });
 
   const connection = await Connection.connect({ address: temporal.address });
@@ -125,17 +153,41 @@ it('brings up a whole stack that encrypts under the key that is set, with a UI t
   await connection.close();
   expect(textIn(events)).not.toContain(example.input.user.plaidUserId);
 
-  const uiSettings = (await (await fetch(`${temporal.uiUrl}/api/v1/settings`)).json()) as { Codec: { Endpoint: string } };
+  const uiSettings = (await (await fetch(`${temporal.uiUrl}/api/v1/settings`)).json()) as {
+    Codec: { Endpoint: string };
+  };
   expect(uiSettings.Codec.Endpoint).toBe(temporal.codecUrl);
-  const stored = { metadata: Object.fromEntries(Object.entries(payload!.metadata!).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')])), data: Buffer.from(payload!.data!).toString('base64') };
-  const decoded = (await (await post(`${temporal.codecUrl}/decode`, { payloads: [stored] }, { origin: temporal.uiUrl })).json()) as Payloads;
+  const stored = {
+    metadata: Object.fromEntries(
+      Object.entries(payload!.metadata!).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+    ),
+    data: Buffer.from(payload!.data!).toString('base64'),
+  };
+  const decoded = (await (
+    await post(`${temporal.codecUrl}/decode`, { payloads: [stored] }, { origin: temporal.uiUrl })
+  ).json()) as Payloads;
   expect(JSON.parse(Buffer.from(decoded.payloads[0]!.data, 'base64').toString())).toEqual(example.input);
 
   const { path: temporalCommand } = await findTemporalServer({ report: () => undefined });
-  const show = ['workflow', 'show', '--workflow-id', run.document.workflowId, '--address', temporal.address, '--output', 'json'];
-  const shown = async (more: string[]): Promise<string> => (await execute(temporalCommand, [...show, ...more], { env: {} })).stdout;
+  const show = [
+    'workflow',
+    'show',
+    '--workflow-id',
+    run.document.workflowId,
+    '--address',
+    temporal.address,
+    '--output',
+    'json',
+  ];
+  const shown = async (more: string[]): Promise<string> =>
+    (await execute(temporalCommand, [...show, ...more], { env: {} })).stdout;
   const { plaidUserId } = example.input.user;
-  expect(findAll({ decoded: await shown(['--codec-endpoint', temporal.codecUrl]), stored: await shown([]) }, { plaidUserId })).toEqual(['decoded: plaidUserId']);
+  expect(
+    findAll(
+      { decoded: await shown(['--codec-endpoint', temporal.codecUrl]), stored: await shown([]) },
+      { plaidUserId },
+    ),
+  ).toEqual(['decoded: plaidUserId']);
 
   const { code, stdout, stderr } = await running.stop('SIGINT');
   expect(code).toBe(0);

@@ -14,9 +14,25 @@ it('http-tasks faults runs a part of the matrix, prints one document, and draws 
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-matrix-'));
   try {
     const out = join(folder, 'matrix.html');
-    const args = ['faults', '--only', 'offboardUser', '--calls', 'userRemove', '--faults', 'maintenance,unknown error code,502 after it was done', '--out', out];
+    const args = [
+      'faults',
+      '--only',
+      'offboardUser',
+      '--calls',
+      'userRemove',
+      '--faults',
+      'maintenance,unknown error code,502 after it was done',
+      '--out',
+      out,
+    ];
     const { code, document } = await runJson<FaultResults>(args, CACHE);
-    expect(document).toMatchObject({ seed: 1, combinations: 0, cells: 18, failed: [], numbers: { usersLost: 0, wronglyDeleted: 0, unrecordedCalls: 0, wrongCompensations: 0 } });
+    expect(document).toMatchObject({
+      seed: 1,
+      combinations: 0,
+      cells: 18,
+      failed: [],
+      numbers: { usersLost: 0, wronglyDeleted: 0, unrecordedCalls: 0, wrongCompensations: 0 },
+    });
     expect(document.matrix).toEqual([
       { flow: 'offboardUser', call: 'userRemove', fault: '502 after it was done', marks: 'gggggg' },
       { flow: 'offboardUser', call: 'userRemove', fault: 'maintenance', marks: 'ggggrr' },
@@ -30,19 +46,26 @@ it('http-tasks faults runs a part of the matrix, prints one document, and draws 
   }
 }, 180_000);
 
-itInWhole('http-tasks faults --processes takes workers, ledger and server away from a sweep, which comes to the same', async () => {
-  const { code, document } = await runJson<ProcessResults>(['faults', '--processes', '--users', '400', '--kills', '1'], CACHE);
-  expect(document).toMatchObject({
-    ok: true,
-    disturbances: { kills: 1, ledgerOutages: 2, serverRestarts: 1 },
-    undisturbed: { status: 'completed', usersLeft: 0 },
-    disturbed: { status: 'completed', usersLeft: 0, counts: { total: 400 } },
-    repeatedCalls: { irreversible: 0 },
-    bystandersTouched: 0,
-    sealHolds: true,
-  });
-  expect(code).toBe(0);
-}, 240_000);
+itInWhole(
+  'http-tasks faults --processes takes workers, ledger and server away from a sweep, which comes to the same',
+  async () => {
+    const { code, document } = await runJson<ProcessResults>(
+      ['faults', '--processes', '--users', '400', '--kills', '1'],
+      CACHE,
+    );
+    expect(document).toMatchObject({
+      ok: true,
+      disturbances: { kills: 1, ledgerOutages: 2, serverRestarts: 1 },
+      undisturbed: { status: 'completed', usersLeft: 0 },
+      disturbed: { status: 'completed', usersLeft: 0, counts: { total: 400 } },
+      repeatedCalls: { irreversible: 0 },
+      bystandersTouched: 0,
+      sealHolds: true,
+    });
+    expect(code).toBe(0);
+  },
+  240_000,
+);
 
 it.each([
   [['--faults', 'no such fault'], 'faults', '--faults: there is no "no such fault"; there are: connection refused; '],

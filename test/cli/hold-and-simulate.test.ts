@@ -25,7 +25,10 @@ interface HoldDocument {
 describe('hold', () => {
   it('is set on every given id, listed, and lifted by its own id', async () => {
     const env = await freshLedger();
-    const added = await runJson<HoldDocument>(['hold', 'add', '--plaid-user-id', 'usr_1', '--batch-user-id', ' 1001 ', '--reason', '--case 7'], env);
+    const added = await runJson<HoldDocument>(
+      ['hold', 'add', '--plaid-user-id', 'usr_1', '--batch-user-id', ' 1001 ', '--reason', '--case 7'],
+      env,
+    );
     const hasher = createSubjectHasher(SUBJECT_KEY);
     expect(added.code).toBe(0);
     // A worker without keys of Plaid hashes ids of Plaid for 'default'.
@@ -33,20 +36,36 @@ describe('hold', () => {
       ...['sandbox', 'production', 'default'].map((environment) => hasher.subject('plaid', environment, 'usr_1')),
       hasher.subject('batch', 'default', ' 1001 '),
     ]);
-    expect(added.document).toMatchObject({ environments: { plaid: ['sandbox', 'production'], batch: ['default'] }, setBy: expect.any(String) });
+    expect(added.document).toMatchObject({
+      environments: { plaid: ['sandbox', 'production'], batch: ['default'] },
+      setBy: expect.any(String),
+    });
 
     const listed = await runJson<HoldDocument[]>(['hold', 'list'], env);
-    expect(listed.document).toEqual([{ ...added.document, reason: '--case 7', subjects: expect.arrayContaining(added.document.subjects), at: expect.any(String) }]);
+    expect(listed.document).toEqual([
+      {
+        ...added.document,
+        reason: '--case 7',
+        subjects: expect.arrayContaining(added.document.subjects),
+        at: expect.any(String),
+      },
+    ]);
     expect((await runJson<HoldDocument[]>(['hold', 'list', '--batch-user-id', '1001'], env)).document).toEqual([]);
-    expect((await runJson<HoldDocument[]>(['hold', 'list', '--batch-user-id', ' 1001 '], env)).document).toHaveLength(1);
+    expect((await runJson<HoldDocument[]>(['hold', 'list', '--batch-user-id', ' 1001 '], env)).document).toHaveLength(
+      1,
+    );
 
     expect((await runJson(['hold', 'remove', '--id', added.document.holdId], env)).document).toEqual({ removed: 1 });
-    expect(await runJson(['hold', 'remove', '--id', added.document.holdId], env)).toMatchObject({ code: 1, document: { removed: 0 } });
+    expect(await runJson(['hold', 'remove', '--id', added.document.holdId], env)).toMatchObject({
+      code: 1,
+      document: { removed: 0 },
+    });
   });
 
   it('covers every environment, whatever PLAID_ENV says, and only one of them when it is asked to', async () => {
     const env = await freshLedger();
-    const held = async (...args: string[]) => (await runJson<{ held: boolean }>(['hold', 'check', ...args], env)).document.held;
+    const held = async (...args: string[]) =>
+      (await runJson<{ held: boolean }>(['hold', 'check', ...args], env)).document.held;
     await runJson(['hold', 'add', '--plaid-user-id', 'usr_1'], { ...env, PLAID_ENV: 'production' });
     expect((await runJson(['hold', 'list', '--plaid-user-id', 'usr_1'], env)).document).toHaveLength(1);
     expect(await held('--plaid-user-id', 'usr_1')).toBe(true);
@@ -59,8 +78,15 @@ describe('hold', () => {
   it('is refused under another subject key than the ledger was made with', async () => {
     const env = await freshLedger();
     await runJson(['hold', 'list'], env);
-    const { code, document } = await runJson<Refused>(['hold', 'list'], { ...env, HTTP_TASKS_SUBJECT_KEY: 'another-subject-key-0002' });
-    expect({ code, type: document.error.type, field: document.error.field }).toEqual({ code: 2, type: 'Settings', field: 'HTTP_TASKS_SUBJECT_KEY' });
+    const { code, document } = await runJson<Refused>(['hold', 'list'], {
+      ...env,
+      HTTP_TASKS_SUBJECT_KEY: 'another-subject-key-0002',
+    });
+    expect({ code, type: document.error.type, field: document.error.field }).toEqual({
+      code: 2,
+      type: 'Settings',
+      field: 'HTTP_TASKS_SUBJECT_KEY',
+    });
   });
 });
 
@@ -83,7 +109,10 @@ describe('simulate', () => {
 
   it('prints settings with which a call works, and ends with exit 0 when asked to', async () => {
     const file = join(await mkdtemp(join(tmpdir(), 'http-tasks-users-')), 'users.csv');
-    await writeFile(file, 'plaid_user_id,plaid_user_token,batch_user_id,reference,item_ids\nusr_1,,1001,case,a;b\n,user-sandbox-x,,,c\n,,"10,02",,\n');
+    await writeFile(
+      file,
+      'plaid_user_id,plaid_user_token,batch_user_id,reference,item_ids\nusr_1,,1001,case,a;b\n,user-sandbox-x,,,c\n,,"10,02",,\n',
+    );
     const running = startCli([...anyPort, '--users', file, '--read-lag-ms', '0', '--json']);
     await running.printed('\n}\n');
     const { plaid: at, settings } = oneDocument<SimulateDocument>(running.stdoutSoFar());
@@ -93,7 +122,10 @@ describe('simulate', () => {
       { itemId: 'b', user: 'usr_1' },
       { itemId: 'c', user: 'user-sandbox-x' },
     ]);
-    const called = await runJson<{ ok: boolean }>(['call', 'plaid.userItemsGet', '--input', '{"user_token":"user-sandbox-x"}'], settings);
+    const called = await runJson<{ ok: boolean }>(
+      ['call', 'plaid.userItemsGet', '--input', '{"user_token":"user-sandbox-x"}'],
+      settings,
+    );
     expect(called.document.ok).toBe(true);
     const { code, stdout } = await running.stop('SIGINT');
     expect(code).toBe(0);

@@ -49,5 +49,9 @@ function* walk(node: Node): Generator<Node> {
 }
 
 function textOf(node: Node): string {
-  return [...walk(node)].map((one) => ('value' in one ? one.value : '')).join('').replace(/\s+/g, ' ').trim();
+  return [...walk(node)]
+    .map((one) => ('value' in one ? one.value : ''))
+    .join('')
+    .replace(/\s+/g, ' ')
+    .trim();
 }

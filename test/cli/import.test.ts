@@ -32,33 +32,82 @@ describe('http-tasks import', () => {
   it('lists the operations of a document, and those that words find although they are misspelt', async () => {
     const all = await runJson<Listed[]>(['import', EXCERPT]);
     expect(all.code).toBe(0);
-    expect(all.document.map(({ operation: name }) => name)).toEqual(['userItemsGet', 'userItemsRemove', 'assetReportPdfGet', 'categoriesGet']);
-    expect(all.document[1]).toMatchObject({ name: 'plaid.userItemsRemove', method: 'POST', path: '/user/items/remove' });
+    expect(all.document.map(({ operation: name }) => name)).toEqual([
+      'userItemsGet',
+      'userItemsRemove',
+      'assetReportPdfGet',
+      'categoriesGet',
+    ]);
+    expect(all.document[1]).toMatchObject({
+      name: 'plaid.userItemsRemove',
+      method: 'POST',
+      path: '/user/items/remove',
+    });
     const found = await runJson<Listed[]>(['import', EXCERPT, '--search', 'remvoe itms']);
     expect(found.document[0]!.operation).toBe('userItemsRemove');
     expect((await runCli(['import', EXCERPT, '--search', 'remove items'])).stdout).toContain('userItemsRemove');
   });
 
   it('loads all of them and reports what is left to decide', async () => {
-    const { code, document } = await runJson<Record<string, unknown[]>>(['import', EXCERPT, '--all', '--service', 'bank']);
+    const { code, document } = await runJson<Record<string, unknown[]>>([
+      'import',
+      EXCERPT,
+      '--all',
+      '--service',
+      'bank',
+    ]);
     expect(code).toBe(0);
     expect(Object.keys(document)).toEqual(['operations', 'imported', 'skipped', 'decide']);
     expect(document).toMatchObject({ operations: 4, imported: 4, skipped: [] });
-    expect(document['decide']).toContainEqual({ operation: 'userItemsRemove', what: expect.stringMatching(/^effect: irreversible/) as string });
+    expect(document['decide']).toContainEqual({
+      operation: 'userItemsRemove',
+      what: expect.stringMatching(/^effect: irreversible/) as string,
+    });
     expect((await runCli(['import', EXCERPT, '--all'])).stdout).toContain('4 of 4 operations are tasks of plaid.');
   });
 
   it('writes a definition of each chosen operation, keeps what is there, and overwrites only when told', async () => {
     const out = join(folder, 'written', 'plaid');
-    const first = await runJson<{ files: string[]; kept: string[] }>(['import', EXCERPT, '--operation', 'userItemsRemove', '--out', out]);
-    expect(first).toMatchObject({ code: 0, document: { files: ['plaid-service.ts', 'user-items-remove.ts'].map((name) => join(out, name)), kept: [] } });
-    expect(await readFile(join(out, 'user-items-remove.ts'), 'utf8')).toContain("import { plaidService } from './plaid-service';");
+    const first = await runJson<{ files: string[]; kept: string[] }>([
+      'import',
+      EXCERPT,
+      '--operation',
+      'userItemsRemove',
+      '--out',
+      out,
+    ]);
+    expect(first).toMatchObject({
+      code: 0,
+      document: { files: ['plaid-service.ts', 'user-items-remove.ts'].map((name) => join(out, name)), kept: [] },
+    });
+    expect(await readFile(join(out, 'user-items-remove.ts'), 'utf8')).toContain(
+      "import { plaidService } from './plaid-service';",
+    );
     await writeFile(join(out, 'plaid-service.ts'), 'export const plaidService = mine;\n');
 
-    const second = await runJson<{ files: string[]; kept: string[] }>(['import', EXCERPT, '--operation', 'userItemsGet', 'plaid.categoriesGet', '--out', out]);
-    expect(second.document).toMatchObject({ files: ['user-items-get.ts', 'categories-get.ts'].map((name) => join(out, name)), kept: [join(out, 'plaid-service.ts')] });
+    const second = await runJson<{ files: string[]; kept: string[] }>([
+      'import',
+      EXCERPT,
+      '--operation',
+      'userItemsGet',
+      'plaid.categoriesGet',
+      '--out',
+      out,
+    ]);
+    expect(second.document).toMatchObject({
+      files: ['user-items-get.ts', 'categories-get.ts'].map((name) => join(out, name)),
+      kept: [join(out, 'plaid-service.ts')],
+    });
 
-    const again = await runJson<Refused>(['import', EXCERPT, '--operation', 'userItemsGet', 'assetReportPdfGet', '--out', out]);
+    const again = await runJson<Refused>([
+      'import',
+      EXCERPT,
+      '--operation',
+      'userItemsGet',
+      'assetReportPdfGet',
+      '--out',
+      out,
+    ]);
     expect(again).toMatchObject({ code: 2, document: { error: { type: 'Usage', field: 'out' } } });
     expect(await readdir(out)).not.toContain('asset-report-pdf-get.ts');
 
@@ -79,7 +128,12 @@ describe('http-tasks import', () => {
   });
 
   it.each<[string, string[], string, string]>([
-    ['an operation that is not there', ['--operation', 'userItemRemove', '--out', 'x'], 'operation', 'Did you mean userItemsRemove'],
+    [
+      'an operation that is not there',
+      ['--operation', 'userItemRemove', '--out', 'x'],
+      'operation',
+      'Did you mean userItemsRemove',
+    ],
     ['both all and one', ['--all', '--operation', 'userItemsGet'], 'all', 'exclude'],
     ['a search and a choice', ['--search', 'x', '--all'], 'search', '--search'],
     ['a folder for nothing', ['--out', 'x'], 'out', '--operation'],
@@ -92,11 +146,19 @@ describe('http-tasks import', () => {
     await expect(access('x')).rejects.toThrow();
   });
 
-  const bad = (schema: unknown) => documentWith({ '/a': { post: operation({ operationId: 'a', requestBody: jsonBody(schema) }) }, '/b': { get: operation({ operationId: 'b' }) } });
+  const bad = (schema: unknown) =>
+    documentWith({
+      '/a': { post: operation({ operationId: 'a', requestBody: jsonBody(schema) }) },
+      '/b': { get: operation({ operationId: 'b' }) },
+    });
 
   it.each<[string, unknown, string]>([
     ['broken YAML', 'openapi: 3.0.0\n\tx: 1', 'line 2, column 1'],
-    ['a name that reaches into objects', '{"openapi":"3.0.0","paths":{"/a":{"__proto__":{}}}}', '#/paths/~1a/__proto__'],
+    [
+      'a name that reaches into objects',
+      '{"openapi":"3.0.0","paths":{"/a":{"__proto__":{}}}}',
+      '#/paths/~1a/__proto__',
+    ],
     ['no operations', documentWith({}), '#/paths'],
   ])('refuses a document with %s, with its place, and writes nothing', async (_what, document, place) => {
     const spec = await file('bad.yml', document);
@@ -112,16 +174,22 @@ describe('http-tasks import', () => {
     ['that leads to nothing', '#/components/schemas/Gone'],
     ['to another machine', 'https://example.com/x.yml'],
     ['out of the folder', '../../etc/passwd'],
-  ])('refuses one operation with a reference %s, and writes none of those that were asked for with it', async (_what, $ref) => {
-    const spec = await file('half.json', bad({ $ref }));
-    const out = join(folder, 'half');
-    const { code, document } = await runJson<Refused>(['import', spec, '--operation', 'b', 'a', '--out', out]);
-    expect(code).toBe(2);
-    expect(document.error).toMatchObject({ type: 'Document', field: expect.stringContaining('#/paths/~1a/post') as string });
-    await expect(access(out)).rejects.toThrow();
-    const all = await runJson<{ imported: number; skipped: unknown[] }>(['import', spec, '--all']);
-    expect(all).toMatchObject({ code: 0, document: { imported: 1, skipped: [{ operation: 'a' }] } });
-  });
+  ])(
+    'refuses one operation with a reference %s, and writes none of those that were asked for with it',
+    async (_what, $ref) => {
+      const spec = await file('half.json', bad({ $ref }));
+      const out = join(folder, 'half');
+      const { code, document } = await runJson<Refused>(['import', spec, '--operation', 'b', 'a', '--out', out]);
+      expect(code).toBe(2);
+      expect(document.error).toMatchObject({
+        type: 'Document',
+        field: expect.stringContaining('#/paths/~1a/post') as string,
+      });
+      await expect(access(out)).rejects.toThrow();
+      const all = await runJson<{ imported: number; skipped: unknown[] }>(['import', spec, '--all']);
+      expect(all).toMatchObject({ code: 0, document: { imported: 1, skipped: [{ operation: 'a' }] } });
+    },
+  );
 
   it('says which file cannot be read', async () => {
     const { code, document } = await runJson<Refused>(['import', join(folder, 'none.yml')]);
@@ -131,7 +199,8 @@ describe('http-tasks import', () => {
 });
 
 describe('Files of definitions', () => {
-  const sources = (names: string[]) => names.map((name) => ({ name, text: `// ${name}\n`, shared: false, exports: 'x' }));
+  const sources = (names: string[]) =>
+    names.map((name) => ({ name, text: `// ${name}\n`, shared: false, exports: 'x' }));
 
   it('are taken back when one of them cannot be written', async () => {
     const out = join(folder, 'broken');
@@ -148,7 +217,8 @@ describe('Files of definitions', () => {
     await mkdir(locked);
     await chmod(locked, 0o500);
     // Root may write anywhere.
-    if (process.getuid?.() !== 0) await expect(writeSourceFiles(locked, sources(['a.ts']), { force: false })).rejects.toThrow(/cannot be written/);
+    if (process.getuid?.() !== 0)
+      await expect(writeSourceFiles(locked, sources(['a.ts']), { force: false })).rejects.toThrow(/cannot be written/);
     await chmod(locked, 0o700);
   });
 });

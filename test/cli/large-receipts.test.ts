@@ -25,8 +25,15 @@ async function writeLargeSweep({ sweeps }: OpenedLedger, sweepId: string): Promi
   const chunk = { sweepId, chunkId: 'c', fence: await sweeps.takeFence({ sweepId, chunkId: 'c' }) };
   for (let wave = 0; wave * 250 < USERS; wave++) {
     const users = await sweeps.openWave({ ...chunk, range: { from: 0, to: USERS }, wave, limit: 250 });
-    const receipts = users.map((user) => Array.from({ length: RECEIPTS_EACH }, (_, index) => receiptOf(user, { requestId: `request-${user.seq}-${index}` })));
-    await sweeps.flushWave({ ...chunk, users: users.map((user, index) => settled(user, 'removed', { receipts: receipts[index] })) });
+    const receipts = users.map((user) =>
+      Array.from({ length: RECEIPTS_EACH }, (_, index) =>
+        receiptOf(user, { requestId: `request-${user.seq}-${index}` }),
+      ),
+    );
+    await sweeps.flushWave({
+      ...chunk,
+      users: users.map((user, index) => settled(user, 'removed', { receipts: receipts[index] })),
+    });
   }
 }
 
@@ -51,7 +58,10 @@ describe.each(DATABASES)(`${RECEIPTS} receipts in $name`, ({ freshUrl }) => {
 
   it('wait for a slow reader of one JSON array', async () => {
     const main = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
-    const child = spawn(process.execPath, [main, 'receipts', 'large', '--json'], { env: { ...env, ...LITTLE_MEMORY }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [main, 'receipts', 'large', '--json'], {
+      env: { ...env, ...LITTLE_MEMORY },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     let characters = 0;
     let receipts = 0;

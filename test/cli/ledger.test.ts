@@ -18,12 +18,19 @@ describe('http-tasks ledger migrate', () => {
     await applyRoles(url);
   });
 
-  const env = (role: 'http_tasks_migrate' | 'http_tasks_worker') => ({ HTTP_TASKS_LEDGER_URL: urlOfRole(url, role), HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY });
+  const env = (role: 'http_tasks_migrate' | 'http_tasks_worker') => ({
+    HTTP_TASKS_LEDGER_URL: urlOfRole(url, role),
+    HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
+  });
 
   it('is refused for a user that may not, as other commands are, with the command to run', async () => {
     for (const words of [MIGRATE, ['hold', 'list']]) {
       const { code, document } = await runJson<Refused>(words, env('http_tasks_worker'));
-      expect({ code, type: document.error.type, field: document.error.field }).toEqual({ code: 2, type: 'Settings', field: 'HTTP_TASKS_LEDGER_URL' });
+      expect({ code, type: document.error.type, field: document.error.field }).toEqual({
+        code: 2,
+        type: 'Settings',
+        field: 'HTTP_TASKS_LEDGER_URL',
+      });
       expect(document.error.message).toContain(missing.join(', '));
       expect(document.error.message).toContain('http-tasks ledger migrate');
       expect(document.error.message).not.toContain('password-of');
@@ -31,9 +38,15 @@ describe('http-tasks ledger migrate', () => {
   });
 
   it('runs what is missing as the owner, once, and then the worker’s user can use the ledger', async () => {
-    expect(await runJson(MIGRATE, env('http_tasks_migrate'))).toMatchObject({ code: 0, document: { migrations: missing } });
+    expect(await runJson(MIGRATE, env('http_tasks_migrate'))).toMatchObject({
+      code: 0,
+      document: { migrations: missing },
+    });
     expect(await runJson(MIGRATE, env('http_tasks_migrate'))).toMatchObject({ code: 0, document: { migrations: [] } });
-    expect(await runCli(MIGRATE, env('http_tasks_migrate'))).toMatchObject({ code: 0, stdout: 'The ledger is up to date.\n' });
+    expect(await runCli(MIGRATE, env('http_tasks_migrate'))).toMatchObject({
+      code: 0,
+      stdout: 'The ledger is up to date.\n',
+    });
     expect(await runCli(['hold', 'list'], env('http_tasks_worker'))).toMatchObject({ code: 0 });
   });
 

@@ -24,7 +24,10 @@ beforeAll(async () => {
 afterAll(() => place.close());
 
 async function listRuns(...args: string[]): Promise<Run[]> {
-  const { code, stdout, stderr } = await runCli(['list-runs', ...args, '--json'], { ...place.env, TEMPORAL_ADDRESS: temporalAddress() });
+  const { code, stdout, stderr } = await runCli(['list-runs', ...args, '--json'], {
+    ...place.env,
+    TEMPORAL_ADDRESS: temporalAddress(),
+  });
   expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout) as Run[];
 }
@@ -40,9 +43,21 @@ it("finds a user's runs by an id at either provider, and by the keyed hash, with
   const { user, plaidUserId, batchUserId } = seedUser(place);
   const { workflowId } = await offboard(place, { user });
   const subject = place.hasher.subject('plaid', 'sandbox', plaidUserId);
-  const expected = { workflowId, workflowType: 'offboardUser', status: 'completed', temporalStatus: 'COMPLETED', subject };
-  expect(await untilListed(1, '--user', plaidUserId)).toEqual([expect.objectContaining({ ...expected, environment: 'sandbox' })]);
-  const table = await runCli(['list-runs', '--user', plaidUserId], { ...place.env, TEMPORAL_ADDRESS: temporalAddress(), PLAID_ENV: 'production' });
+  const expected = {
+    workflowId,
+    workflowType: 'offboardUser',
+    status: 'completed',
+    temporalStatus: 'COMPLETED',
+    subject,
+  };
+  expect(await untilListed(1, '--user', plaidUserId)).toEqual([
+    expect.objectContaining({ ...expected, environment: 'sandbox' }),
+  ]);
+  const table = await runCli(['list-runs', '--user', plaidUserId], {
+    ...place.env,
+    TEMPORAL_ADDRESS: temporalAddress(),
+    PLAID_ENV: 'production',
+  });
   expect(table.stdout).toMatch(/Environment[^]*sandbox/);
   expect(await listRuns('--subject', subject, '--status', 'completed')).toEqual([expect.objectContaining(expected)]);
   expect(await listRuns('--subject', subject, '--status', 'partial')).toEqual([]);
@@ -57,9 +72,14 @@ it("finds a sweep together with its users' runs, by how they stand", async () =>
   await handle.result();
   const sweepId = handle.workflowId;
   const runs = await untilListed(4, '--sweep', sweepId, '--status', 'completed');
-  expect(runs.filter(({ workflowType }) => workflowType === 'offboardUsers')).toEqual([expect.objectContaining({ workflowId: sweepId, sweepId })]);
+  expect(runs.filter(({ workflowType }) => workflowType === 'offboardUsers')).toEqual([
+    expect.objectContaining({ workflowId: sweepId, sweepId }),
+  ]);
   for (const run of runs) expect(run.sweepId).toBe(sweepId);
-  const people = await runCli(['list-runs', '--sweep', sweepId, '--limit', '2'], { ...place.env, TEMPORAL_ADDRESS: temporalAddress() });
+  const people = await runCli(['list-runs', '--sweep', sweepId, '--limit', '2'], {
+    ...place.env,
+    TEMPORAL_ADDRESS: temporalAddress(),
+  });
   expect(people.stdout).toContain('completed');
   expect(people.stderr).toContain('There may be more than these 2; see --limit.');
 });
@@ -81,7 +101,9 @@ it('takes any text for the id of a sweep', async () => {
 
 it('says what is missing in a namespace without the attributes', async () => {
   const namespace = await freshNamespace(place.client);
-  const { code, stderr } = await runCli(['list-runs', '--namespace', namespace], { TEMPORAL_ADDRESS: temporalAddress() });
+  const { code, stderr } = await runCli(['list-runs', '--namespace', namespace], {
+    TEMPORAL_ADDRESS: temporalAddress(),
+  });
   expect(code).toBe(1);
   expect(stderr).toContain('This namespace cannot be searched');
 });

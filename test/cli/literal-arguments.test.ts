@@ -11,12 +11,32 @@ import type { Refused } from './run-cli';
 /** Parses words as the real program does: a command below a root. */
 function parse(...words: string[]): OffboardOptions {
   const program = new Command('http-tasks').enablePositionalOptions().version('1', '--version').exitOverride();
-  const command = addOffboardOptions(program.command('offboard')).option('--json').action(() => undefined);
+  const command = addOffboardOptions(program.command('offboard'))
+    .option('--json')
+    .action(() => undefined);
   program.parse(['offboard', ...words], { from: 'user' });
   return command.opts<OffboardOptions>();
 }
 
-const STRANGE = ['', ' ', ' a ', '-x', '-', '--', '--json', '--help', '--version', '--weird=1', '0', '007', '1e3', 'null', 'a b', '@file', 'ü\n'];
+const STRANGE = [
+  '',
+  ' ',
+  ' a ',
+  '-x',
+  '-',
+  '--',
+  '--json',
+  '--help',
+  '--version',
+  '--weird=1',
+  '0',
+  '007',
+  '1e3',
+  'null',
+  'a b',
+  '@file',
+  'ü\n',
+];
 
 describe('an option takes its argument as it stands', () => {
   it.each(STRANGE)('%j is the value of --batch-user-id, --note and --reference', (value) => {
@@ -29,7 +49,19 @@ describe('an option takes its argument as it stands', () => {
   });
 
   it('holds for any text and for every option that takes one', () => {
-    const flags = ['--plaid-user-id', '--plaid-user-token', '--batch-user-id', '--reference', '--item-ids', '--reason', '--note', '--on-failure', '--batch-mode', '--deadline', '--input'];
+    const flags = [
+      '--plaid-user-id',
+      '--plaid-user-token',
+      '--batch-user-id',
+      '--reference',
+      '--item-ids',
+      '--reason',
+      '--note',
+      '--on-failure',
+      '--batch-mode',
+      '--deadline',
+      '--input',
+    ];
     fc.assert(
       fc.property(fc.constantFrom(...flags), fc.string({ unit: 'grapheme' }), (flag, value) => {
         const name = flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -39,7 +71,18 @@ describe('an option takes its argument as it stands', () => {
   });
 
   it('carries ids, note and items unchanged into the input', async () => {
-    const options = parse('--plaid-user-id', ' 1 ', '--batch-user-id', '-x', '--note', '--weird', '--item-ids', 'a,-b, c ', '--reason', 'OTHER');
+    const options = parse(
+      '--plaid-user-id',
+      ' 1 ',
+      '--batch-user-id',
+      '-x',
+      '--note',
+      '--weird',
+      '--item-ids',
+      'a,-b, c ',
+      '--reason',
+      'OTHER',
+    );
     expect(await readOffboardInput(options)).toEqual({
       user: { plaidUserId: ' 1 ', batchUserId: '-x' },
       reason: { code: 'OTHER', note: '--weird' },
@@ -48,7 +91,21 @@ describe('an option takes its argument as it stands', () => {
   });
 
   it('turns flags into the fields they stand for', async () => {
-    const options = parse('--plaid-user-id', 'u', '--reason', 'OTHER', '--remove-plaid-user', '--not-found-is-fine', '--dry-run', '--batch-mode', 'skip', '--on-failure', 'stop', '--deadline', '90s');
+    const options = parse(
+      '--plaid-user-id',
+      'u',
+      '--reason',
+      'OTHER',
+      '--remove-plaid-user',
+      '--not-found-is-fine',
+      '--dry-run',
+      '--batch-mode',
+      'skip',
+      '--on-failure',
+      'stop',
+      '--deadline',
+      '90s',
+    );
     expect(await readOffboardInput(options)).toEqual({
       user: { plaidUserId: 'u' },
       reason: { code: 'OTHER' },
@@ -95,10 +152,20 @@ describe('an option takes its argument as it stands', () => {
 describe('the command as it is published', () => {
   it.each([
     ['an empty id', ['offboard', '--batch-user-id', '', '--reason', 'OTHER'], 'Task.InvalidInput', 'user.batchUserId'],
-    ['a value that looks like an option', ['offboard', '--batch-user-id', '-x', '--reason', '--weird'], 'Task.InvalidInput', 'reason.code'],
+    [
+      'a value that looks like an option',
+      ['offboard', '--batch-user-id', '-x', '--reason', '--weird'],
+      'Task.InvalidInput',
+      'reason.code',
+    ],
     ['an unknown option', ['offboard', '--bogus'], 'Usage', undefined],
     ['a missing argument', ['offboard', '--note', 'x', '--batch-user-id'], 'Usage', undefined],
-    ['a field that does not exist', ['offboard', '--input', '{"user":{"batchUserId":"1"},"reason":{"code":"OTHER"},"bogus":1}'], 'Task.InvalidInput', 'bogus'],
+    [
+      'a field that does not exist',
+      ['offboard', '--input', '{"user":{"batchUserId":"1"},"reason":{"code":"OTHER"},"bogus":1}'],
+      'Task.InvalidInput',
+      'bogus',
+    ],
   ])('refuses %s with exit 2 and names it', async (_, words, type, field) => {
     // --json first: what follows must not hide it.
     const [command = '', ...rest] = words;

@@ -15,7 +15,9 @@ import { wantsJson } from '../../src/cli/wants-json';
 
 function parse<Options extends object>(add: (command: Command) => Command, words: readonly string[]): Options {
   const program = new Command('http-tasks').enablePositionalOptions().version('1', '--version').exitOverride();
-  const command = add(program.command('do')).option('--json').action(() => undefined);
+  const command = add(program.command('do'))
+    .option('--json')
+    .action(() => undefined);
   program.parse(['do', ...words], { from: 'user' });
   return command.opts<Options>();
 }
@@ -23,15 +25,59 @@ function parse<Options extends object>(add: (command: Command) => Command, words
 const sweep = (...words: string[]): SweepOptions => parse<SweepOptions>(addSweepOptions, words);
 const schedule = (...words: string[]): CreateOptions => parse<CreateOptions>(addScheduleOptions, words);
 
-const STRANGE = ['', ' ', ' a ', '-x', '-', '--', '--json', '--help', '--watch', '--weird=1', '0', '007', '1e3', 'null', 'a b', '@file', 'ü\n'];
+const STRANGE = [
+  '',
+  ' ',
+  ' a ',
+  '-x',
+  '-',
+  '--',
+  '--json',
+  '--help',
+  '--watch',
+  '--weird=1',
+  '0',
+  '007',
+  '1e3',
+  'null',
+  'a b',
+  '@file',
+  'ü\n',
+];
 
 const SWEEP_FLAGS = [
-  '--source', '--reason', '--note', '--on-failure', '--batch-mode', '--deadline', '--concurrency', '--rate', '--tolerance',
-  '--max-users', '--granularity', '--bad-rows', '--reject-file', '--id', '--format', '--input',
+  '--source',
+  '--reason',
+  '--note',
+  '--on-failure',
+  '--batch-mode',
+  '--deadline',
+  '--concurrency',
+  '--rate',
+  '--tolerance',
+  '--max-users',
+  '--granularity',
+  '--bad-rows',
+  '--reject-file',
+  '--id',
+  '--format',
+  '--input',
 ];
-const SCHEDULE_FLAGS = ['--cron', '--every', '--timezone', '--jitter', '--catchup-window', '--overlap', '--note', '--reason-note', '--source', '--reason'];
+const SCHEDULE_FLAGS = [
+  '--cron',
+  '--every',
+  '--timezone',
+  '--jitter',
+  '--catchup-window',
+  '--overlap',
+  '--note',
+  '--reason-note',
+  '--source',
+  '--reason',
+];
 
-const nameOf = (flag: string): string => flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const nameOf = (flag: string): string =>
+  flag.slice(2).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 describe('an option of sweep or schedule takes its argument as it stands', () => {
   it.each(STRANGE)('%j behind any of them', (value) => {
@@ -59,9 +105,43 @@ describe('the input of a sweep', () => {
   it('has the fields that the options stand for, as they were typed', async () => {
     const { input, sweepId } = await readWantedSweep(
       sweep(
-        ...['--source', 'query:nightly', '--reason', 'OTHER', '--note', '--weird', '--on-failure', 'stop', '--batch-mode', 'skip'],
-        ...['--remove-plaid-user', '--not-found-is-fine', '--deadline', '90s', '--dry-run', '--concurrency', '8', '--rate', '600'],
-        ...['--tolerance', '1%', '--max-users', '5', '--granularity', 'chunk', '--approval', '--skip-done', '--bad-rows', '3', '--id', ' my id '],
+        ...[
+          '--source',
+          'query:nightly',
+          '--reason',
+          'OTHER',
+          '--note',
+          '--weird',
+          '--on-failure',
+          'stop',
+          '--batch-mode',
+          'skip',
+        ],
+        ...[
+          '--remove-plaid-user',
+          '--not-found-is-fine',
+          '--deadline',
+          '90s',
+          '--dry-run',
+          '--concurrency',
+          '8',
+          '--rate',
+          '600',
+        ],
+        ...[
+          '--tolerance',
+          '1%',
+          '--max-users',
+          '5',
+          '--granularity',
+          'chunk',
+          '--approval',
+          '--skip-done',
+          '--bad-rows',
+          '3',
+          '--id',
+          ' my id ',
+        ],
       ),
     );
     expect(sweepId).toBe(' my id ');
@@ -91,20 +171,46 @@ describe('the input of a sweep', () => {
   });
 
   it('names the sweep itself as its snapshot for a file here, which keeps what is about the file', async () => {
-    const wanted = await readWantedSweep(sweep('--source', './u.csv', '--reason', 'OTHER', '--skip-done', '--bad-rows', '2%', '--reject-file', '-r', '--format', 'jsonl'));
+    const wanted = await readWantedSweep(
+      sweep(
+        '--source',
+        './u.csv',
+        '--reason',
+        'OTHER',
+        '--skip-done',
+        '--bad-rows',
+        '2%',
+        '--reject-file',
+        '-r',
+        '--format',
+        'jsonl',
+      ),
+    );
     expect(wanted.input).toEqual({ snapshot: wanted.sweepId, reason: { code: 'OTHER' } });
-    expect(wanted.local).toEqual({ file: './u.csv', format: 'jsonl', badRows: { percent: 2 }, skipDone: true, rejectFile: '-r' });
+    expect(wanted.local).toEqual({
+      file: './u.csv',
+      format: 'jsonl',
+      badRows: { percent: 2 },
+      skipDone: true,
+      rejectFile: '-r',
+    });
     expect(wanted.sweepId).toMatch(/^sweep-\d{8}-\d{6}-[0-9a-f]{8}$/);
   });
 
   it('comes whole from --input, beside which only --source may stand', async () => {
     const compensation = { task: 'http.request', input: { url: 'https://tickets.example.com' } };
     const fields = JSON.stringify({ reason: { code: 'OTHER' }, compensation, skipDone: true });
-    expect((await readWantedSweep(sweep('--input', fields, '--source', 'query:q'))).input).toMatchObject({ source: { query: 'q' }, compensation, skipDone: true });
+    expect((await readWantedSweep(sweep('--input', fields, '--source', 'query:q'))).input).toMatchObject({
+      source: { query: 'q' },
+      compensation,
+      skipDone: true,
+    });
     const local = await readWantedSweep(sweep('--input', fields, '--source', 'u.csv'));
     expect(local.input).toEqual({ snapshot: local.sweepId, reason: { code: 'OTHER' }, compensation });
     expect(local.local?.skipDone).toBe(true);
-    await expect(readWantedSweep(sweep('--input', '{"source":{"query":"q"}}', '--source', 'query:q'))).rejects.toMatchObject({ type: 'Usage', field: 'source' });
+    await expect(
+      readWantedSweep(sweep('--input', '{"source":{"query":"q"}}', '--source', 'query:q')),
+    ).rejects.toMatchObject({ type: 'Usage', field: 'source' });
     await expect(readWantedSweep(sweep('--input', fields, '--dry-run'))).rejects.toThrow('--input or --dry-run');
   });
 
@@ -138,7 +244,9 @@ describe('the input of a sweep', () => {
 
   it('without a reason is refused by its path', async () => {
     await expect(readWantedSweep(sweep('--source', 'q'))).rejects.toMatchObject({ field: 'reason' });
-    await expect(readWantedSweep(sweep('--source', 'q', '--note', 'x'))).rejects.toMatchObject({ field: 'reason.code' });
+    await expect(readWantedSweep(sweep('--source', 'q', '--note', 'x'))).rejects.toMatchObject({
+      field: 'reason.code',
+    });
   });
 });
 
@@ -172,8 +280,14 @@ describe('a schedule', () => {
 
   it('leaves out users who are done, unless told otherwise, and skips overlaps', async () => {
     const options = schedule('--cron', ' 0 3 * * * ', ...source);
-    expect(await readScheduledInput(options)).toEqual({ source: { query: 'closed' }, reason: { code: 'OTHER' }, skipDone: true });
-    expect(await readScheduledInput(schedule('--every', '24h', ...source, '--no-skip-done'))).toMatchObject({ skipDone: false });
+    expect(await readScheduledInput(options)).toEqual({
+      source: { query: 'closed' },
+      reason: { code: 'OTHER' },
+      skipDone: true,
+    });
+    expect(await readScheduledInput(schedule('--every', '24h', ...source, '--no-skip-done'))).toMatchObject({
+      skipDone: false,
+    });
     expect(readSchedule(options)).toEqual({
       spec: { cronExpressions: [' 0 3 * * *  # 0 3 * * *'] },
       policies: { overlap: 'SKIP', pauseOnFailure: false },
@@ -182,8 +296,28 @@ describe('a schedule', () => {
   });
 
   it('takes everything that a schedule can have', async () => {
-    const words = ['--every', '30 minutes', '--timezone', 'Europe/Paris', '--jitter', '5m', '--catchup-window', '1h', '--pause-on-failure'];
-    const options = schedule(...words, '--overlap', 'buffer-all', '--note', '-n', '--paused', '--reason-note', 'closed', ...source);
+    const words = [
+      '--every',
+      '30 minutes',
+      '--timezone',
+      'Europe/Paris',
+      '--jitter',
+      '5m',
+      '--catchup-window',
+      '1h',
+      '--pause-on-failure',
+    ];
+    const options = schedule(
+      ...words,
+      '--overlap',
+      'buffer-all',
+      '--note',
+      '-n',
+      '--paused',
+      '--reason-note',
+      'closed',
+      ...source,
+    );
     expect(readSchedule(options)).toEqual({
       spec: { intervals: [{ every: 1_800_000 }], timezone: 'Europe/Paris', jitter: 300_000 },
       policies: { overlap: 'BUFFER_ALL', pauseOnFailure: true, catchupWindow: 3_600_000 },
@@ -193,8 +327,15 @@ describe('a schedule', () => {
   });
 
   it('takes the whole input of its runs, with its own word about users who are done', async () => {
-    const input = JSON.stringify({ source: { inline: [{ batchUserId: '1' }] }, reason: { code: 'OTHER' }, skipDone: false });
-    expect(await readScheduledInput(schedule('--every', '1h', '--input', input))).toMatchObject({ source: { inline: [{ batchUserId: '1' }] }, skipDone: false });
+    const input = JSON.stringify({
+      source: { inline: [{ batchUserId: '1' }] },
+      reason: { code: 'OTHER' },
+      skipDone: false,
+    });
+    expect(await readScheduledInput(schedule('--every', '1h', '--input', input))).toMatchObject({
+      source: { inline: [{ batchUserId: '1' }] },
+      skipDone: false,
+    });
   });
 
   it.each([

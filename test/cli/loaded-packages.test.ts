@@ -30,7 +30,10 @@ async function readLoaded(file: string): Promise<string[]> {
 }
 
 const PLAID: CliEnv = { PLAID_BASE_URL: 'http://127.0.0.1:1', PLAID_CLIENT_ID: 'client', PLAID_SECRET: 'secret' };
-const LEDGER: CliEnv = { HTTP_TASKS_LEDGER_URL: `file:${mkdtempSync(join(HOME, 'ledger-'))}/ledger.db`, HTTP_TASKS_SUBJECT_KEY: 'the subject key of these tests' };
+const LEDGER: CliEnv = {
+  HTTP_TASKS_LEDGER_URL: `file:${mkdtempSync(join(HOME, 'ledger-'))}/ledger.db`,
+  HTTP_TASKS_SUBJECT_KEY: 'the subject key of these tests',
+};
 
 it.each([
   ['the version', ['--version'], {}, ['commander']],
@@ -39,7 +42,12 @@ it.each([
   ['the help of a command that needs most of them', ['bench', '--help'], {}, ['commander']],
   ['a refused option of the worker', ['worker', '--bogus'], {}, ['commander']],
   ['the catalogue', ['list', '--json'], {}, ['cli-table3', 'commander', 'zod']],
-  ['a call that is not sent', ['call', 'plaid.userItemsGet', '--input', '{"user_id":"usr_1"}', '--dry-run', '--json'], PLAID, ['commander', 'lossless-json', 'zod']],
+  [
+    'a call that is not sent',
+    ['call', 'plaid.userItemsGet', '--input', '{"user_id":"usr_1"}', '--dry-run', '--json'],
+    PLAID,
+    ['commander', 'lossless-json', 'zod'],
+  ],
   ['the holds', ['hold', 'list', '--json'], LEDGER, ['cli-table3', 'commander', 'kysely', 'pg']],
 ])('%s: %j', async (_, args, env, packages) => {
   expect(await loadedBy(args, env)).toEqual(packages);
@@ -62,5 +70,6 @@ it('a worker that starts with a bundle that the build made loads no bundler', as
   const loaded = await readLoaded(LOADED_PACKAGES);
   expect(loaded).toContain('@temporalio/worker');
   // Webpack's resolver and what compiles TypeScript come with the first bundle, traces and reports when they are wanted.
-  for (const name of ['enhanced-resolve', '@swc/core', 'vega', 'fast-check', '@opentelemetry/sdk-trace-node']) expect(loaded).not.toContain(name);
+  for (const name of ['enhanced-resolve', '@swc/core', 'vega', 'fast-check', '@opentelemetry/sdk-trace-node'])
+    expect(loaded).not.toContain(name);
 });

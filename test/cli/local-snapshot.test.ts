@@ -41,11 +41,26 @@ interface Reading extends Partial<Omit<LocalFile, 'file'>> {
 }
 
 /** Reads a file as the command does; answers what it said on stderr too. */
-async function read(ledger: OpenedLedger, given: Reading): Promise<{ state: SnapshotState; sweepId: string; said: string }> {
-  const { file, sweepId = freshId(), maxUsers = 100_000, signal = new AbortController().signal, env = {}, ...local } = given;
+async function read(
+  ledger: OpenedLedger,
+  given: Reading,
+): Promise<{ state: SnapshotState; sweepId: string; said: string }> {
+  const {
+    file,
+    sweepId = freshId(),
+    maxUsers = 100_000,
+    signal = new AbortController().signal,
+    env = {},
+    ...local
+  } = given;
   const stderr = new PassThrough();
   const io = { ...processIo(), env, stderr: stderr as unknown as Io['stderr'] };
-  const snapshot = { sweepId, maxUsers, doneSteps: [], local: { file, badRows: { percent: 50 }, skipDone: false, ...local } };
+  const snapshot = {
+    sweepId,
+    maxUsers,
+    doneSteps: [],
+    local: { file, badRows: { percent: 50 }, skipDone: false, ...local },
+  };
   const source = await openSweepFile(snapshot.local);
   const state = await takeLocalSnapshot(io, { ledger, hasher }, { snapshot, source, signal });
   return { state, sweepId, said: String(stderr.read() ?? '') };
@@ -66,10 +81,18 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     const file = fileWith(`${HEAD}${rows(0, 2_500)}usr_7,customer-7\nonly-one-cell\n${rows(2_500, 5_000)},\n`);
     const { state, sweepId, said } = await read(ledger, { file });
     expect(state).toMatchObject({ total: 5_000, duplicates: 1, rejected: 2, complete: true });
-    expect(await ledger.sweeps.read(sweepId)).toMatchObject({ total: 5_000, duplicates: 1, rejected: 2, snapshotComplete: true, readable: true });
+    expect(await ledger.sweeps.read(sweepId)).toMatchObject({
+      total: 5_000,
+      duplicates: 1,
+      rejected: 2,
+      snapshotComplete: true,
+      readable: true,
+    });
     const target = await ledger.sweeps.readUser({ sweepId, seq: 4_999 });
     expect(target?.user).toEqual({ plaidUserId: 'usr_4999', batchUserId: 'customer-4999' });
-    expect(target?.subjects).toEqual(userSubjects({ plaidUserId: 'usr_4999', batchUserId: 'customer-4999' }, 'sandbox', hasher));
+    expect(target?.subjects).toEqual(
+      userSubjects({ plaidUserId: 'usr_4999', batchUserId: 'customer-4999' }, 'sandbox', hasher),
+    );
     expect(said).toContain('line 2503: has 1 cells, and the first line names 2 columns');
     expect(said).toContain('5,000 users, 1 duplicate, 2 rows that cannot be users');
     expect(said).not.toMatch(/usr_|customer-|only-one/);
@@ -85,7 +108,13 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     const sweepId = freshId();
     const row = { user: { plaidUserId: 'usr_1' }, subjects: [hasher.subject('plaid', 'production', 'usr_1')] };
     await ledger.sweeps.create({ sweepId });
-    await ledger.sweeps.appendTargets({ sweepId, version: 0, rows: [row], plaidEnvironment: 'production', position: '1' });
+    await ledger.sweeps.appendTargets({
+      sweepId,
+      version: 0,
+      rows: [row],
+      plaidEnvironment: 'production',
+      position: '1',
+    });
     await expect(read(ledger, { file: fileWith(`${HEAD}usr_1,\nusr_2,\n`), sweepId })).rejects.toMatchObject({
       type: 'Conflict',
       message: expect.stringContaining("was begun for Plaid's production and not its sandbox") as string,
@@ -101,7 +130,16 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
 
   it('marks users as skipped whom an earlier end has done, when it is asked to', async () => {
     const subjects = [hasher.subject('batch', 'default', 'done')];
-    await ledger.recordOutcome({ ...intentOf({ workflowId: 'offboard-done', step: 'batch.ios', task: 'batch.customDataDelete', service: 'batch', subjects }), outcome: 'accepted' });
+    await ledger.recordOutcome({
+      ...intentOf({
+        workflowId: 'offboard-done',
+        step: 'batch.ios',
+        task: 'batch.customDataDelete',
+        service: 'batch',
+        subjects,
+      }),
+      outcome: 'accepted',
+    });
     await ledger.recordEnd({
       workflowId: 'offboard-done',
       runId: 'run-1',
@@ -121,8 +159,18 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     ['names no known column', 'a,b\n1,2\n', {}, { type: 'Task.InvalidInput', field: 'source' }],
     ['has no row', HEAD, {}, { type: 'Task.InvalidInput', field: 'source' }],
     ['has no good row', `${HEAD},\n,\n`, { badRows: { percent: 100 } }, { type: 'Task.InvalidInput', field: 'source' }],
-    ['has more bad rows than are tolerated', `${HEAD}${rows(0, 3)},\n`, { badRows: { count: 0 } }, { type: 'Task.InvalidInput', field: 'source' }],
-    ['has a larger share of bad rows', `${HEAD}${rows(0, 2)},\n,\n,\n`, {}, { type: 'Task.InvalidInput', field: 'source' }],
+    [
+      'has more bad rows than are tolerated',
+      `${HEAD}${rows(0, 3)},\n`,
+      { badRows: { count: 0 } },
+      { type: 'Task.InvalidInput', field: 'source' },
+    ],
+    [
+      'has a larger share of bad rows',
+      `${HEAD}${rows(0, 2)},\n,\n,\n`,
+      {},
+      { type: 'Task.InvalidInput', field: 'source' },
+    ],
     ['has too many users', `${HEAD}${rows(0, 3)}`, { maxUsers: 2 }, { type: 'Task.InvalidInput', field: 'maxUsers' }],
   ])('that %s is refused, and nothing of it can be read any more', async (_, content, more, refusal) => {
     const sweepId = freshId();
@@ -142,7 +190,10 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
   it('overwrites no reject file, and reads nothing then', async () => {
     const sweepId = freshId();
     const rejectFile = fileWith('mine');
-    await expect(read(ledger, { file: fileWith(`${HEAD}u,\n`), rejectFile, sweepId })).rejects.toMatchObject({ type: 'Usage', field: 'rejectFile' });
+    await expect(read(ledger, { file: fileWith(`${HEAD}u,\n`), rejectFile, sweepId })).rejects.toMatchObject({
+      type: 'Usage',
+      field: 'rejectFile',
+    });
     expect(readFileSync(rejectFile, 'utf8')).toBe('mine');
     expect(await ledger.sweeps.read(sweepId)).toBeUndefined();
   });

@@ -22,7 +22,10 @@ let worker: RunningCli;
 let person: CliEnv;
 
 beforeAll(async () => {
-  simulators = await startSimulators({ plaid: { clientId: 'canary-client', secret: 'canary-plaid-secret' }, batch: { restApiKey: 'canary-rest-key' } });
+  simulators = await startSimulators({
+    plaid: { clientId: 'canary-client', secret: 'canary-plaid-secret' },
+    batch: { restApiKey: 'canary-rest-key' },
+  });
   client = await connectClient();
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-offboard-'));
   person = {
@@ -38,7 +41,9 @@ beforeAll(async () => {
     PLAID_SECRET: simulators.plaid.secret,
     BATCH_BASE_URL: simulators.batch.url,
     BATCH_REST_API_KEY: simulators.batch.restApiKey,
-    BATCH_API_KEYS: Object.entries(simulators.batch.appKeys).map(([name, key]) => `${name}=${key}`).join(','),
+    BATCH_API_KEYS: Object.entries(simulators.batch.appKeys)
+      .map(([name, key]) => `${name}=${key}`)
+      .join(','),
   });
   await worker.printed('RUNNING');
 });
@@ -68,9 +73,19 @@ describe('offboard', () => {
       runId: expect.any(String),
       status: 'completed',
       steps: [
-        expect.objectContaining({ step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'removed', requestId: expect.any(String) }),
+        expect.objectContaining({
+          step: 'plaid.items',
+          task: 'plaid.userItemsRemove',
+          outcome: 'removed',
+          requestId: expect.any(String),
+        }),
         expect.objectContaining({ step: 'plaid.products', task: 'plaid.userProductsTerminate', outcome: 'removed' }),
-        expect.objectContaining({ step: 'batch.ios', task: 'batch.customDataDelete', outcome: 'accepted', token: expect.any(String) }),
+        expect.objectContaining({
+          step: 'batch.ios',
+          task: 'batch.customDataDelete',
+          outcome: 'accepted',
+          token: expect.any(String),
+        }),
         expect.objectContaining({ step: 'batch.android', outcome: 'accepted', token: expect.any(String) }),
       ],
       compensations: [],
@@ -83,7 +98,9 @@ describe('offboard', () => {
     const user = newUser();
     const { document } = await runJson<OffboardResult>(['offboard', ...user.ids, ...REASON], person);
     const byWorkflow = await runJson<Record<string, unknown>[]>(['receipts', user.workflowId], person);
-    expect(byWorkflow.document.map(({ step, outcome }) => [step, outcome])).toEqual(document.steps.map(({ step, outcome }) => [step, outcome]));
+    expect(byWorkflow.document.map(({ step, outcome }) => [step, outcome])).toEqual(
+      document.steps.map(({ step, outcome }) => [step, outcome]),
+    );
     for (const id of [user.workflowId.slice('offboard-'.length), user.plaidId]) {
       expect((await runJson(['receipts', id], person)).document).toEqual(byWorkflow.document);
     }
@@ -104,7 +121,14 @@ describe('offboard', () => {
 
   it('ends with exit 1 and a compensation log when a step failed and another was good', async () => {
     const user = newUser();
-    simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', user: user.plaidId, kind: 'unknownErrorCode', errorType: 'INVALID_REQUEST', errorCode: 'NOT_TODAY', status: 400 });
+    simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      user: user.plaidId,
+      kind: 'unknownErrorCode',
+      errorType: 'INVALID_REQUEST',
+      errorCode: 'NOT_TODAY',
+      status: 400,
+    });
     const { code, document } = await runJson<OffboardResult>(['offboard', ...user.ids, ...REASON], person);
     expect({ code, status: document.status }).toEqual({ code: 1, status: 'partial' });
     expect(document.steps.find(({ step }) => step === 'plaid.products')).toMatchObject({
@@ -121,7 +145,10 @@ describe('offboard', () => {
     simulators.batch.faults.add({ endpoint: 'customDataDelete', user: name, kind: 'unauthorized' });
     const { code, document } = await runJson<OffboardResult>(['offboard', '--batch-user-id', name, ...REASON], person);
     expect({ code, status: document.status }).toEqual({ code: 1, status: 'failed' });
-    expect(document.steps.filter(({ outcome }) => outcome === 'failed').map(({ failure }) => failure?.type)).toEqual(['Task.Unauthorized', 'Task.Unauthorized']);
+    expect(document.steps.filter(({ outcome }) => outcome === 'failed').map(({ failure }) => failure?.type)).toEqual([
+      'Task.Unauthorized',
+      'Task.Unauthorized',
+    ]);
     expect(document.compensations).not.toEqual([]);
   });
 
@@ -200,7 +227,10 @@ describe('a run that is under way', () => {
     await untilWaiting(user.plaidId);
     await client.workflow.getHandle(user.workflowId).terminate();
     await running.ended;
-    const { code, document } = await runJson<{ task: string; outcome: string }[]>(['receipts', user.workflowId], person);
+    const { code, document } = await runJson<{ task: string; outcome: string }[]>(
+      ['receipts', user.workflowId],
+      person,
+    );
     expect({ code, receipts: document.map(({ task, outcome }) => [task, outcome]) }).toEqual({
       code: 0,
       receipts: [
@@ -218,8 +248,15 @@ describe('a run that is under way', () => {
 
 describe('a refusal by the worker', () => {
   it("of a user's token in a plain history exits 2 and names the field, not the token", async () => {
-    const { code, document, stderr } = await runJson<Refused>(['offboard', '--plaid-user-token', 'user-sandbox-canary', ...REASON], person);
-    expect({ code, type: document.error.type, field: document.error.field }).toEqual({ code: 2, type: 'Task.InvalidInput', field: 'user.plaidUserToken' });
+    const { code, document, stderr } = await runJson<Refused>(
+      ['offboard', '--plaid-user-token', 'user-sandbox-canary', ...REASON],
+      person,
+    );
+    expect({ code, type: document.error.type, field: document.error.field }).toEqual({
+      code: 2,
+      type: 'Task.InvalidInput',
+      field: 'user.plaidUserToken',
+    });
     expect(JSON.stringify(document) + stderr).not.toContain('canary');
   });
 });
@@ -239,19 +276,37 @@ describe('without a worker on the queue', () => {
 describe('call --durable', () => {
   it('runs the task on the worker, with the keys that only the worker has', async () => {
     const user = newUser(['only']);
-    const { code, document } = await runJson(['call', 'plaid.userItemsGet', '--input', JSON.stringify({ user_id: user.plaidId }), '--durable'], person);
+    const { code, document } = await runJson(
+      ['call', 'plaid.userItemsGet', '--input', JSON.stringify({ user_id: user.plaidId }), '--durable'],
+      person,
+    );
     expect(code).toBe(0);
-    expect(document).toMatchObject({ ok: true, status: 200, output: { items: [{ item_id: `item-only-${user.batchId}` }] }, requestId: expect.any(String) });
+    expect(document).toMatchObject({
+      ok: true,
+      status: 200,
+      output: { items: [{ item_id: `item-only-${user.batchId}` }] },
+      requestId: expect.any(String),
+    });
   });
 
   it("reports the task's failure with exit 1", async () => {
-    const { code, document } = await runJson(['call', 'plaid.userItemsGet', '--input', '{"user_id":"usr_nobody"}', '--durable'], person);
+    const { code, document } = await runJson(
+      ['call', 'plaid.userItemsGet', '--input', '{"user_id":"usr_nobody"}', '--durable'],
+      person,
+    );
     expect(code).toBe(1);
-    expect(document).toMatchObject({ ok: false, status: 400, failure: { type: 'Task.Rejected', service: 'plaid', code: 'USER_NOT_FOUND' } });
+    expect(document).toMatchObject({
+      ok: false,
+      status: 400,
+      failure: { type: 'Task.Rejected', service: 'plaid', code: 'USER_NOT_FOUND' },
+    });
   });
 
   it('asks before an irreversible task too', async () => {
-    const { code, document } = await runJson<Refused>(['call', 'plaid.userRemove', '--input', '{"user_id":"usr_1"}', '--durable'], person);
+    const { code, document } = await runJson<Refused>(
+      ['call', 'plaid.userRemove', '--input', '{"user_id":"usr_1"}', '--durable'],
+      person,
+    );
     expect({ code, field: document.error.field }).toEqual({ code: 2, field: 'yes' });
   });
 });

@@ -28,12 +28,19 @@ const show = async () => plaidIn((await stage.run<RateDocument[]>('rate', 'show'
 describe('the standing limit', () => {
   it('is set, shown and cleared, in calls a minute or a second', async () => {
     const set = await stage.run<RateDocument[]>('rate', 'set', 'plaid', '900');
-    expect({ code: set.code, document: set.document }).toMatchObject({ code: 0, document: [{ service: 'plaid', callsPerMinute: 900, by: 'standing', standing: 900 }] });
-    expect((await stage.run<RateDocument[]>('rate', 'set', 'batch.ios', '10/s')).document).toMatchObject([{ service: 'batch', keySlot: 'ios', callsPerMinute: 600, by: 'standing' }]);
+    expect({ code: set.code, document: set.document }).toMatchObject({
+      code: 0,
+      document: [{ service: 'plaid', callsPerMinute: 900, by: 'standing', standing: 900 }],
+    });
+    expect((await stage.run<RateDocument[]>('rate', 'set', 'batch.ios', '10/s')).document).toMatchObject([
+      { service: 'batch', keySlot: 'ios', callsPerMinute: 600, by: 'standing' },
+    ]);
     expect(await show()).toMatchObject({ callsPerMinute: 900, by: 'standing' });
     const { stdout } = await stage.begin('rate', 'show', 'plaid').ended;
     expect(stdout).toMatch(/plaid │ 900 +│ standing limit │ 900/);
-    expect((await stage.run<RateDocument[]>('rate', 'clear', 'plaid')).document).toMatchObject([{ by: 'rising', callsPerMinute: 600 }]);
+    expect((await stage.run<RateDocument[]>('rate', 'clear', 'plaid')).document).toMatchObject([
+      { by: 'rising', callsPerMinute: 600 },
+    ]);
     expect(await show()).not.toHaveProperty('standing');
   });
 
@@ -48,7 +55,12 @@ describe('the standing limit', () => {
     [['set', 'plaid', '600/h'], 'calls', 'calls a minute such as 600'],
   ])('refuses %j by field, with what is allowed', async (args, field, words) => {
     const { code, document } = await stage.run<Refused>('rate', ...args);
-    expect({ code, ...document.error }).toMatchObject({ code: 2, type: 'Usage', field, message: expect.stringContaining(words) as string });
+    expect({ code, ...document.error }).toMatchObject({
+      code: 2,
+      type: 'Usage',
+      field,
+      message: expect.stringContaining(words) as string,
+    });
   });
 });
 
@@ -57,25 +69,62 @@ describe('the rate of a sweep', () => {
     await stage.run('rate', 'set', 'plaid', '600000');
     const file = stage.fileOf(stage.newUsers(40).map(({ plaidId }) => ({ plaidId })));
     const options = ['--granularity', 'chunk', '--batch-mode', 'skip'];
-    const watching = stage.begin('sweep', '--source', file, ...REASON, ...options, '--rate', '10/s', '--id', 's600', '--watch');
-    await until('the sweep is limited', async () => plaidIn((await status('s600').catch(() => ({ limits: [] }))).limits ?? [])?.by === 'sweep');
-    expect(plaidIn((await status('s600')).limits)).toMatchObject({ callsPerMinute: 600, by: 'sweep', sweepId: 's600', standing: 600_000 });
-    expect((await stage.begin('sweep', 'status', 's600').ended).stdout).toContain('Rate: Plaid is limited to 600 calls/min by the sweep s600');
+    const watching = stage.begin(
+      'sweep',
+      '--source',
+      file,
+      ...REASON,
+      ...options,
+      '--rate',
+      '10/s',
+      '--id',
+      's600',
+      '--watch',
+    );
+    await until(
+      'the sweep is limited',
+      async () => plaidIn((await status('s600').catch(() => ({ limits: [] }))).limits ?? [])?.by === 'sweep',
+    );
+    expect(plaidIn((await status('s600')).limits)).toMatchObject({
+      callsPerMinute: 600,
+      by: 'sweep',
+      sweepId: 's600',
+      standing: 600_000,
+    });
+    expect((await stage.begin('sweep', 'status', 's600').ended).stdout).toContain(
+      'Rate: Plaid is limited to 600 calls/min by the sweep s600',
+    );
     const typo = await stage.run<Refused>('sweep', 'rate', 's600', '100', '--service', 'plad');
-    expect({ code: typo.code, message: typo.document.error.message }).toMatchObject({ code: 1, message: expect.stringContaining('names no service of this worker; allowed: plaid, batch') as string });
+    expect({ code: typo.code, message: typo.document.error.message }).toMatchObject({
+      code: 1,
+      message: expect.stringContaining('names no service of this worker; allowed: plaid, batch') as string,
+    });
 
     const { code, stdout, stderr } = await watching.ended;
     expect(code).toBe(0);
     expect(stderr).toContain('plaid 600 calls/min (sweep s600)');
     expect(stdout).toContain("this sweep's own rate was 600 calls/min for Plaid");
-    expect(stdout).toContain('Rate: Plaid is limited to 600,000 calls/min by the standing limit (http-tasks rate clear plaid)');
+    expect(stdout).toContain(
+      'Rate: Plaid is limited to 600,000 calls/min by the standing limit (http-tasks rate clear plaid)',
+    );
     expect(await show()).toMatchObject({ by: 'standing', callsPerMinute: 600_000 });
     expect((await status('s600')).ownRates).toEqual([{ service: 'plaid', callsPerMinute: 600 }]);
   });
 
   it('is not stored for a dry run', async () => {
     const file = stage.fileOf(stage.newUsers(3));
-    const dry = await stage.run('sweep', '--source', file, ...REASON, '--dry-run', '--rate', '300', '--id', 'dry', '--watch');
+    const dry = await stage.run(
+      'sweep',
+      '--source',
+      file,
+      ...REASON,
+      '--dry-run',
+      '--rate',
+      '300',
+      '--id',
+      'dry',
+      '--watch',
+    );
     expect(dry.code).toBe(0);
     expect(await show()).toMatchObject({ by: 'standing', callsPerMinute: 600_000 });
     expect((await status('dry')).ownRates).toEqual([]);

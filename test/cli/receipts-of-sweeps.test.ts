@@ -38,15 +38,32 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     const { code, document } = await runJson<Record<string, unknown>[]>(['receipts', SWEEP], env);
     expect(code).toBe(0);
     expect(document).toEqual(
-      settled().map(({ subject, step, task, environment, outcome, requestId, token, at, workflowId }) =>
-        JSON.parse(JSON.stringify({ subject, step, task, environment, outcome, requestId, token, at, workflowId, sealed: true })) as unknown,
+      settled().map(
+        ({ subject, step, task, environment, outcome, requestId, token, at, workflowId }) =>
+          JSON.parse(
+            JSON.stringify({
+              subject,
+              step,
+              task,
+              environment,
+              outcome,
+              requestId,
+              token,
+              at,
+              workflowId,
+              sealed: true,
+            }),
+          ) as unknown,
       ),
     );
     expect(document.length).toBeGreaterThan(USERS * 2);
   });
 
   it('hold what was tried again later only among the attempts', async () => {
-    const { document } = await runJson<{ phase: string; outcome: string; code?: string }[]>(['receipts', SWEEP, '--attempts'], env);
+    const { document } = await runJson<{ phase: string; outcome: string; code?: string }[]>(
+      ['receipts', SWEEP, '--attempts'],
+      env,
+    );
     expect(document).toHaveLength(all.length);
     expect(document.filter(({ phase }) => phase === 'outcome')).toMatchObject([
       { outcome: 'failed', code: 'RATE_LIMIT', runId: '', attempt: 1 },
@@ -57,7 +74,9 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
   it('tell of a user who is not done what is known so far', async () => {
     await writeExampleSweep(ledger, { sweepId: 'unfinished', users: 100, ends: false });
     const { document } = await runJson<{ outcome: string; requestId?: string }[]>(['receipts', 'unfinished'], env);
-    expect(document.filter(({ requestId }) => requestId === 'req-13')).toMatchObject([{ step: 'plaid.items', outcome: 'failed' }]);
+    expect(document.filter(({ requestId }) => requestId === 'req-13')).toMatchObject([
+      { step: 'plaid.items', outcome: 'failed' },
+    ]);
   });
 
   it('are a table of the first fifty for people, with the way to all of them', async () => {
@@ -73,14 +92,34 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     expect(code).toBe(0);
     const rows = parse<Record<string, string>>(stdout, { columns: true });
     expect(rows).toHaveLength(settled().length);
-    const text = (value: string | number | undefined): string => `${typeof value === 'string' && /^[=+\-@]/.test(value) ? "'" : ''}${value ?? ''}`;
+    const text = (value: string | number | undefined): string =>
+      `${typeof value === 'string' && /^[=+\-@]/.test(value) ? "'" : ''}${value ?? ''}`;
     expect(rows).toEqual(
       settled().map((receipt) => ({
-        receipt: String(receipt.id), workflow_id: SWEEP, run_id: '', activity_id: '', seq: String(receipt.seq), subject: text(receipt.subject),
-        step: receipt.step, task: receipt.task, service: receipt.service, environment: receipt.environment, key_slot: text(receipt.keySlot),
-        phase: 'settled', round: String(receipt.round), attempt: String(receipt.attempt), outcome: text(receipt.outcome),
-        reason: text(receipt.reason), failure_type: text(receipt.failureType), status: text(receipt.status), code: text(receipt.code),
-        request_id: text(receipt.requestId), token: text(receipt.token), items: '', at: receipt.at, sealed: 'true',
+        receipt: String(receipt.id),
+        workflow_id: SWEEP,
+        run_id: '',
+        activity_id: '',
+        seq: String(receipt.seq),
+        subject: text(receipt.subject),
+        step: receipt.step,
+        task: receipt.task,
+        service: receipt.service,
+        environment: receipt.environment,
+        key_slot: text(receipt.keySlot),
+        phase: 'settled',
+        round: String(receipt.round),
+        attempt: String(receipt.attempt),
+        outcome: text(receipt.outcome),
+        reason: text(receipt.reason),
+        failure_type: text(receipt.failureType),
+        status: text(receipt.status),
+        code: text(receipt.code),
+        request_id: text(receipt.requestId),
+        token: text(receipt.token),
+        items: '',
+        at: receipt.at,
+        sealed: 'true',
       })),
     );
     expect(rows.filter(({ code: one }) => one === `'${FORMULA}`)).toHaveLength(2);
@@ -90,7 +129,10 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
   it('are JSON lines with every field as it stands', async () => {
     const { code, stdout } = await runCli(['receipts', SWEEP, '--jsonl', '--attempts'], env);
     expect(code).toBe(0);
-    const lines = stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
     expect(lines).toEqual(all.map(({ id, ...receipt }) => ({ receipt: id, ...receipt, sealed: true })));
   });
 
@@ -98,10 +140,17 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
     const { plaidUserId = '', batchUserId = '' } = userNumber(42);
     const subjects = new Set(rowsOf(42, 43).flatMap((row) => row.subjects));
     for (const id of [plaidUserId, batchUserId]) {
-      const { document } = await runJson<{ workflowId: string; subject: string; step: string }[]>(['receipts', id], env);
+      const { document } = await runJson<{ workflowId: string; subject: string; step: string }[]>(
+        ['receipts', id],
+        env,
+      );
       expect(document.filter(({ subject }) => !subjects.has(subject))).toEqual([]);
       for (const workflowId of [SWEEP, 'another sweep']) {
-        expect(document.filter((one) => one.workflowId === workflowId).map(({ step }) => step)).toEqual(['plaid.items', 'plaid.products', 'batch.ios']);
+        expect(document.filter((one) => one.workflowId === workflowId).map(({ step }) => step)).toEqual([
+          'plaid.items',
+          'plaid.products',
+          'batch.ios',
+        ]);
       }
     }
   });
@@ -147,13 +196,27 @@ describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
   });
 
   it('of a single run are exported in the same way', async () => {
-    const run = { workflowId: 'offboard-one', runId: 'run-of-one', activityId: '1', attempt: 1, step: 'plaid.items', task: 'plaid.userItemsRemove', service: 'plaid', environment: 'sandbox' };
+    const run = {
+      workflowId: 'offboard-one',
+      runId: 'run-of-one',
+      activityId: '1',
+      attempt: 1,
+      step: 'plaid.items',
+      task: 'plaid.userItemsRemove',
+      service: 'plaid',
+      environment: 'sandbox',
+    };
     const subject = rowsOf(900_000, 900_001)[0]?.subjects[0] ?? '';
     await ledger.recordIntent({ ...run, refuseUnsettled: true, subjects: [subject], holdSubjects: [subject] });
     const { stdout, code } = await runCli(['receipts', 'one', '--csv'], env);
     expect(code).toBe(0);
-    expect(parse(stdout, { columns: true })).toMatchObject([{ workflow_id: 'offboard-one', run_id: 'run-of-one', phase: 'intent', outcome: 'unknown' }]);
-    const { code: refused, document } = await runJson<Refused>(['receipts', 'one', '--html', '--out', join(temporaryFolder(), 'one.html')], env);
+    expect(parse(stdout, { columns: true })).toMatchObject([
+      { workflow_id: 'offboard-one', run_id: 'run-of-one', phase: 'intent', outcome: 'unknown' },
+    ]);
+    const { code: refused, document } = await runJson<Refused>(
+      ['receipts', 'one', '--html', '--out', join(temporaryFolder(), 'one.html')],
+      env,
+    );
     expect({ refused, field: document.error.field }).toEqual({ refused: 2, field: 'html' });
   });
 });

@@ -46,9 +46,19 @@ describe('a command line that is refused', () => {
     ['an approval by nobody', ['sweep', 'approve', 'x', '--total', '1', '--by', ''], 'Usage', 'by'],
     ['a rate that is none', ['sweep', 'rate', 'x', 'fast'], 'Usage', 'calls'],
     ['a schedule without a time', ['schedule', 'create', 'x', '--source', 'q', '--reason', 'OTHER'], 'Usage', 'cron'],
-    ['a schedule of a file here', ['schedule', 'create', 'x', '--every', '1h', '--source', './u.csv', '--reason', 'OTHER'], 'Task.InvalidInput', 'source'],
+    [
+      'a schedule of a file here',
+      ['schedule', 'create', 'x', '--every', '1h', '--source', './u.csv', '--reason', 'OTHER'],
+      'Task.InvalidInput',
+      'source',
+    ],
     ['a backfill from no time', ['schedule', 'backfill', 'x', '--to', '2030-01-01T00:00:00Z'], 'Usage', 'from'],
-    ['a backfill backwards', ['schedule', 'backfill', 'x', '--from', '2030-01-02T00:00:00Z', '--to', '2030-01-01T00:00:00Z'], 'Usage', 'to'],
+    [
+      'a backfill backwards',
+      ['schedule', 'backfill', 'x', '--from', '2030-01-02T00:00:00Z', '--to', '2030-01-01T00:00:00Z'],
+      'Usage',
+      'to',
+    ],
     ['a verification of nothing', ['verify'], 'Usage', 'sweep'],
     ['a root that is none', ['verify', 'x', '--root', 'abc'], 'Usage', 'root'],
     ['a bundle that is not there', ['verify', '--bundle', '/nowhere/at/all'], 'Usage', 'bundle'],
@@ -71,7 +81,13 @@ describe('a command line that is refused', () => {
   it('names every missing setting of the worker at once, before it connects', async () => {
     const { code, stderr } = await runCli(['worker'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     expect(code).toBe(2);
-    for (const setting of ['PLAID_CLIENT_ID', 'PLAID_SECRET', 'BATCH_REST_API_KEY', 'BATCH_API_KEYS', 'HTTP_TASKS_SUBJECT_KEY']) {
+    for (const setting of [
+      'PLAID_CLIENT_ID',
+      'PLAID_SECRET',
+      'BATCH_REST_API_KEY',
+      'BATCH_API_KEYS',
+      'HTTP_TASKS_SUBJECT_KEY',
+    ]) {
       expect(stderr).toContain(`${setting}: is missing`);
     }
   });
@@ -83,7 +99,10 @@ describe('a command line that is refused', () => {
   });
 
   it('refuses a Plaid environment that does not exist, by the name of its setting', async () => {
-    const { code, document } = await runJson<Refused>(['offboard', '--plaid-user-id', 'u', '--reason', 'OTHER'], { ...NOWHERE, PLAID_ENV: 'development' });
+    const { code, document } = await runJson<Refused>(['offboard', '--plaid-user-id', 'u', '--reason', 'OTHER'], {
+      ...NOWHERE,
+      PLAID_ENV: 'development',
+    });
     expect({ code, field: document.error.field }).toEqual({ code: 2, field: 'PLAID_ENV' });
     expect(document.error.message).toContain('sandbox, production');
   });
@@ -91,13 +110,19 @@ describe('a command line that is refused', () => {
 
 describe('a command that cannot do its work', () => {
   it('says in one sentence, with exit 1, that no Temporal server answers', async () => {
-    const { code, document } = await runJson<Refused>(['offboard', '--batch-user-id', '1', '--reason', 'OTHER'], NOWHERE);
+    const { code, document } = await runJson<Refused>(
+      ['offboard', '--batch-user-id', '1', '--reason', 'OTHER'],
+      NOWHERE,
+    );
     expect({ code, type: document.error.type }).toEqual({ code: 1, type: 'TemporalUnavailable' });
     expect(document.error.message).toContain('No Temporal server answers at 127.0.0.1:1');
   });
 
   it('takes --address before TEMPORAL_ADDRESS', async () => {
-    const { stderr } = await runCli(['offboard', '--batch-user-id', '1', '--reason', 'OTHER', '--address', '127.0.0.1:2'], NOWHERE);
+    const { stderr } = await runCli(
+      ['offboard', '--batch-user-id', '1', '--reason', 'OTHER', '--address', '127.0.0.1:2'],
+      NOWHERE,
+    );
     expect(stderr).toContain('127.0.0.1:2');
   });
 
@@ -111,7 +136,12 @@ describe('a command that cannot do its work', () => {
   });
 
   it('does not print a stack', async () => {
-    const { stderr } = await runCli(['worker'], { ...NOWHERE, ...KEYS, HTTP_TASKS_SERVICES: 'plaid', HTTP_TASKS_LEDGER_URL: 'file::memory:' });
+    const { stderr } = await runCli(['worker'], {
+      ...NOWHERE,
+      ...KEYS,
+      HTTP_TASKS_SERVICES: 'plaid',
+      HTTP_TASKS_LEDGER_URL: 'file::memory:',
+    });
     expect(stderr).toContain('No Temporal server answers at 127.0.0.1:1');
     expect(stderr).not.toMatch(/^\s+at /m);
   });
@@ -119,10 +149,19 @@ describe('a command that cannot do its work', () => {
 
 describe('help', () => {
   const COMMANDS = [
-    ['worker'], ['simulate'], ['list'], ['show'], ['call'], ['offboard'], ['receipts'], ['verify'],
+    ['worker'],
+    ['simulate'],
+    ['list'],
+    ['show'],
+    ['call'],
+    ['offboard'],
+    ['receipts'],
+    ['verify'],
     ...['add', 'check', 'list', 'remove', 'log'].map((name) => ['hold', name]),
     ['sweep'],
-    ...['status', 'watch', 'results', 'list', 'release', 'pause', 'resume', 'rate', 'approve', 'cancel', 'redrive'].map((name) => ['sweep', name]),
+    ...['status', 'watch', 'results', 'list', 'release', 'pause', 'resume', 'rate', 'approve', 'cancel', 'redrive'].map(
+      (name) => ['sweep', name],
+    ),
     ...['create', 'show', 'list', 'trigger', 'pause', 'resume', 'backfill', 'delete'].map((name) => ['schedule', name]),
   ];
 
@@ -160,11 +199,18 @@ describe('list and show', () => {
       name: 'plaid.itemRemove',
       effect: 'irreversible',
       settle: { by: 'resend', basis: 'assumed' },
-      input: { type: 'object', required: ['access_token'], properties: { access_token: { type: 'string' } }, additionalProperties: false },
+      input: {
+        type: 'object',
+        required: ['access_token'],
+        properties: { access_token: { type: 'string' } },
+        additionalProperties: false,
+      },
       sensitive: ['access_token'],
       rateLimits: [{ requestsPerMinute: 2_000 }],
     });
-    expect(document['failures']).toContainEqual(expect.objectContaining({ code: 'INVALID_API_KEYS', failure: 'Task.Unauthorized' }));
+    expect(document['failures']).toContainEqual(
+      expect.objectContaining({ code: 'INVALID_API_KEYS', failure: 'Task.Unauthorized' }),
+    );
   });
 
   it('print tables without colours into a pipe', async () => {

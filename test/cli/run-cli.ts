@@ -77,7 +77,16 @@ export function startCli(args: readonly string[], env: CliEnv = {}): RunningCli 
 }
 
 /** Commands with a life of their own: they take signals, or install what a process has only once. */
-const OWN_PROCESS: ReadonlySet<string | undefined> = new Set(['worker', 'demo', 'dev', 'bench', 'faults', 'simulate', 'console', 'codec-server']);
+const OWN_PROCESS: ReadonlySet<string | undefined> = new Set([
+  'worker',
+  'demo',
+  'dev',
+  'bench',
+  'faults',
+  'simulate',
+  'console',
+  'codec-server',
+]);
 
 /** Settings that Node.js or a package reads once, when it starts. */
 const READ_AT_STARTUP = /^(NODE_|GRPC_|OTEL_|UV_|SSL_|LC_|LANG$|TZ$|DEBUG$)|COLOR|PROXY/i;
@@ -109,7 +118,8 @@ function startHost(): CommandHost {
   running.add(child);
   child.once('close', () => running.delete(child));
   const host: CommandHost = { process: child, printed: '' };
-  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', (text: string) => (host.printed += text));
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.setEncoding('utf8').on('data', (text: string) => (host.printed += text));
   return host;
 }
 
@@ -120,16 +130,20 @@ async function runInHost(args: readonly string[], env: CliEnv): Promise<CliEnd> 
   const { signal } = settled;
   const command = { args, env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, ...env } };
   host.process.send(command);
-  const [end] = (await Promise.race([once(host.process, 'message', { signal }), once(host.process, 'close', { signal })]).finally(() =>
-    settled.abort(),
-  )) as [CliEnd | number | null];
+  const [end] = (await Promise.race([
+    once(host.process, 'message', { signal }),
+    once(host.process, 'close', { signal }),
+  ]).finally(() => settled.abort())) as [CliEnd | number | null];
   if (end === null || typeof end === 'number') return { code: end, stdout: '', stderr: host.printed };
   idleHosts.push(host);
   return { ...end, stderr: end.stderr + host.printed };
 }
 
 /** Runs a command under `--json`; fails when stdout is not exactly one JSON document. */
-export async function runJson<T>(args: readonly string[], env: CliEnv = {}): Promise<{ code: number | null; document: T; stderr: string }> {
+export async function runJson<T>(
+  args: readonly string[],
+  env: CliEnv = {},
+): Promise<{ code: number | null; document: T; stderr: string }> {
   const { code, stdout, stderr } = await runCli([...args, '--json'], env);
   return { code, document: oneDocument<T>(stdout, stderr), stderr };
 }

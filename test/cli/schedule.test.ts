@@ -19,7 +19,8 @@ let users: StageUser[];
 beforeAll(async () => {
   stage = await openStage(({ folder }) => ({
     HTTP_TASKS_SOURCE_CLOSED_URL: `file:${join(folder, 'accounts.db')}`,
-    HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select plaid_user_id, batch_user_id, closed_at from accounts where closed_at < :scheduledTime order by closed_at',
+    HTTP_TASKS_SOURCE_CLOSED_QUERY:
+      'select plaid_user_id, batch_user_id, closed_at from accounts where closed_at < :scheduledTime order by closed_at',
   }));
   users = stage.newUsers(3);
   const accounts = new Database(join(stage.folder, 'accounts.db'));
@@ -40,7 +41,19 @@ function show(): Promise<{ code: number | null; document: ScheduleDocument }> {
 }
 
 it('creates a Schedule of sweeps over a configured query, which shows what it will do', async () => {
-  const created = await stage.run('schedule', 'create', NAME, '--cron', '0 3 * * *', '--source', 'query:closed', '--reason', 'CONSUMER_ACCOUNT_CLOSED', '--paused', '--pause-on-failure');
+  const created = await stage.run(
+    'schedule',
+    'create',
+    NAME,
+    '--cron',
+    '0 3 * * *',
+    '--source',
+    'query:closed',
+    '--reason',
+    'CONSUMER_ACCOUNT_CLOSED',
+    '--paused',
+    '--pause-on-failure',
+  );
   expect({ code: created.code, document: created.document }).toMatchObject({ code: 0 });
   const { code, document } = await show();
   expect(code).toBe(0);
@@ -59,15 +72,35 @@ it('creates a Schedule of sweeps over a configured query, which shows what it wi
 });
 
 it('runs every missed night of a backfill, each with its own nominal time, and leaves out who was done before', async () => {
-  const backfilled = await stage.run('schedule', 'backfill', NAME, '--from', '2024-03-01T00:00:00Z', '--to', '2024-03-04T00:00:00Z');
+  const backfilled = await stage.run(
+    'schedule',
+    'backfill',
+    NAME,
+    '--from',
+    '2024-03-01T00:00:00Z',
+    '--to',
+    '2024-03-04T00:00:00Z',
+  );
   expect({ code: backfilled.code, document: backfilled.document }).toMatchObject({ code: 0 });
-  const { lastRuns } = await until('all nights have ended', async () => {
-    const { document } = await show();
-    return document.lastRuns.length === 3 && document.lastRuns.every(({ status }) => status === 'completed') && document;
-  }, 180_000);
+  const { lastRuns } = await until(
+    'all nights have ended',
+    async () => {
+      const { document } = await show();
+      return (
+        document.lastRuns.length === 3 && document.lastRuns.every(({ status }) => status === 'completed') && document
+      );
+    },
+    180_000,
+  );
   expect(lastRuns.map(({ scheduledAt }) => new Date(scheduledAt).toISOString().replace('.000', ''))).toEqual(NIGHTS);
   const nights = await Promise.all(lastRuns.map(({ workflowId }) => stage.run('sweep', 'status', workflowId)));
-  expect(nights.map(({ document: { counts } }) => ({ total: counts?.total, accepted: counts?.accepted, skipped: counts?.skipped }))).toEqual([
+  expect(
+    nights.map(({ document: { counts } }) => ({
+      total: counts?.total,
+      accepted: counts?.accepted,
+      skipped: counts?.skipped,
+    })),
+  ).toEqual([
     { total: 1, accepted: 1, skipped: 0 },
     { total: 2, accepted: 1, skipped: 1 },
     { total: 3, accepted: 1, skipped: 2 },
@@ -125,23 +158,57 @@ it.each([
 });
 
 it('refuses a query that no live worker has, and says which there are', async () => {
-  const refused = await stage.run('schedule', 'create', 'unknown', '--cron', '0 3 * * *', '--source', 'query:closed_accounts', '--reason', 'OTHER', '--paused');
-  expect({ code: refused.code, error: refused.document.error }).toMatchObject({ code: 2, error: { type: 'Task.InvalidInput', field: 'source' } });
+  const refused = await stage.run(
+    'schedule',
+    'create',
+    'unknown',
+    '--cron',
+    '0 3 * * *',
+    '--source',
+    'query:closed_accounts',
+    '--reason',
+    'OTHER',
+    '--paused',
+  );
+  expect({ code: refused.code, error: refused.document.error }).toMatchObject({
+    code: 2,
+    error: { type: 'Task.InvalidInput', field: 'source' },
+  });
   expect(refused.document.error?.message).toMatch(/closed_accounts; known: closed\./);
   expect((await stage.run('schedule', 'show', 'unknown')).code).toBe(1);
 });
 
 it('says how the last run ended and why, in the list and by name', async () => {
-  const created = await stage.run('schedule', 'create', 'broken', '--cron', '0 3 * * *', '--source', 'file:missing.csv', '--reason', 'OTHER', '--pause-on-failure');
+  const created = await stage.run(
+    'schedule',
+    'create',
+    'broken',
+    '--cron',
+    '0 3 * * *',
+    '--source',
+    'file:missing.csv',
+    '--reason',
+    'OTHER',
+    '--pause-on-failure',
+  );
   expect(created.stderr).toContain('When a run fails, the schedule is paused');
   expect((await stage.run('schedule', 'trigger', 'broken')).code).toBe(0);
   const { document } = await until('the run has failed', async () => {
     const shown = await stage.run<ScheduleDocument>('schedule', 'show', 'broken');
     return shown.document.lastRuns[0]?.status === 'failed' && shown.document.paused && shown;
   });
-  expect(document.lastRuns).toEqual([expect.objectContaining({ status: 'failed', why: expect.stringContaining('source.file') as string })]);
+  expect(document.lastRuns).toEqual([
+    expect.objectContaining({ status: 'failed', why: expect.stringContaining('source.file') as string }),
+  ]);
   const { document: list } = await stage.run<{ name: string }[]>('schedule', 'list');
-  expect(list).toContainEqual(expect.objectContaining({ name: 'broken', paused: true, lastStatus: 'failed', lastWhy: expect.stringContaining('source.file') as string }));
+  expect(list).toContainEqual(
+    expect.objectContaining({
+      name: 'broken',
+      paused: true,
+      lastStatus: 'failed',
+      lastWhy: expect.stringContaining('source.file') as string,
+    }),
+  );
   const shown = await stage.begin('schedule', 'show', 'broken').ended;
   expect(shown.stdout).toMatch(/failed: /);
   expect(shown.stdout).toContain('no user is offboarded until it is resumed');

@@ -65,7 +65,10 @@ describe('a sweep under way', () => {
       const { counts, underWay } = await status('steered');
       return (underWay ?? 0) > 0 && (counts?.removed ?? 0) > 0 && (counts?.pending ?? 0) > 0;
     });
-    expect(await stage.run('sweep', 'pause', 'steered')).toMatchObject({ code: 0, document: { status: 'paused', pausedBecause: 'request' } });
+    expect(await stage.run('sweep', 'pause', 'steered')).toMatchObject({
+      code: 0,
+      document: { status: 'paused', pausedBecause: 'request' },
+    });
     const watched = await stage.run('sweep', 'watch', 'steered');
     expect({ code: watched.code, status: watched.document.status }).toEqual({ code: 1, status: 'paused' });
     expect(watched.stderr).toContain('http-tasks sweep resume steered');
@@ -74,7 +77,11 @@ describe('a sweep under way', () => {
     expect((await stage.run('sweep', 'rate', 'steered', 'auto', '--service', 'plaid')).code).toBe(0);
     stage.simulators.plaid.configure({ latencyMs: 0 });
     const resumed = await stage.run('sweep', 'resume', 'steered', '--watch');
-    expect({ code: resumed.code, status: resumed.document.status, removed: resumed.document.counts?.removed }).toEqual({ code: 0, status: 'completed', removed: USERS });
+    expect({ code: resumed.code, status: resumed.document.status, removed: resumed.document.counts?.removed }).toEqual({
+      code: 0,
+      status: 'completed',
+      removed: USERS,
+    });
   });
 
   it('refuses to be resumed while it is not paused', async () => {
@@ -91,7 +98,10 @@ describe('a sweep under way', () => {
     const watching = stage.begin('sweep', 'watch', 'cancelled', '--json');
     await watching.printed('users');
     const interrupted = endOf(await watching.stop('SIGINT'));
-    expect({ code: interrupted.code, type: interrupted.document.error?.type }).toEqual({ code: 1, type: 'Interrupted' });
+    expect({ code: interrupted.code, type: interrupted.document.error?.type }).toEqual({
+      code: 1,
+      type: 'Interrupted',
+    });
     expect(interrupted.document.error?.message).toContain('http-tasks sweep watch cancelled');
     expect((await status('cancelled')).status).toBe('running');
 
@@ -107,7 +117,10 @@ describe('a sweep under way', () => {
     await beginSlowly('early');
     const redriven = await stage.run('sweep', 'redrive', 'early');
     const released = await stage.run('sweep', 'release', 'early', '--yes');
-    expect([redriven, released].map(({ code, document }) => [code, document.error?.type])).toEqual([[1, 'Conflict'], [1, 'Conflict']]);
+    expect([redriven, released].map(({ code, document }) => [code, document.error?.type])).toEqual([
+      [1, 'Conflict'],
+      [1, 'Conflict'],
+    ]);
     stage.simulators.plaid.configure({ latencyMs: 0 });
     expect((await stage.run('sweep', 'watch', 'early')).document.counts?.removed).toBe(USERS);
   });
@@ -121,25 +134,61 @@ describe('a sweep under way', () => {
     stage.simulators.plaid.configure({ latencyMs: 0 });
     worker = await stage.startWorker();
     const { code, document } = endOf(await watching.ended);
-    expect({ code, status: document.status, total: document.counts?.total }).toEqual({ code: 0, status: 'completed', total: USERS });
+    expect({ code, status: document.status, total: document.counts?.total }).toEqual({
+      code: 0,
+      status: 'completed',
+      total: USERS,
+    });
   }, 180_000);
 });
 
 describe('a sweep beyond its tolerance', () => {
   it('pauses, ends the watching with exit 1, and goes on when it is resumed', async () => {
-    stage.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', errorType: 'INVALID_REQUEST', errorCode: 'NOT_TODAY', status: 400, times: 3 });
+    stage.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      kind: 'unknownErrorCode',
+      errorType: 'INVALID_REQUEST',
+      errorCode: 'NOT_TODAY',
+      status: 400,
+      times: 3,
+    });
     const file = stage.fileOf(stage.newUsers(20).map(({ plaidId }) => ({ plaidId })));
-    const { code, document } = await stage.run('sweep', '--source', file, ...REASON, ...CHUNKS, '--tolerance', '1', '--id', 'tolerant', '--watch');
-    expect({ code, status: document.status, because: document.pausedBecause }).toEqual({ code: 1, status: 'paused', because: 'tolerance' });
+    const { code, document } = await stage.run(
+      'sweep',
+      '--source',
+      file,
+      ...REASON,
+      ...CHUNKS,
+      '--tolerance',
+      '1',
+      '--id',
+      'tolerant',
+      '--watch',
+    );
+    expect({ code, status: document.status, because: document.pausedBecause }).toEqual({
+      code: 1,
+      status: 'paused',
+      because: 'tolerance',
+    });
     const resumed = await stage.run('sweep', 'resume', 'tolerant', '--watch');
-    expect({ code: resumed.code, status: resumed.document.status, failed: resumed.document.counts?.failed }).toEqual({ code: 1, status: 'partial', failed: 3 });
+    expect({ code: resumed.code, status: resumed.document.status, failed: resumed.document.counts?.failed }).toEqual({
+      code: 1,
+      status: 'partial',
+      failed: 3,
+    });
   });
 });
 
 describe('the kill switch', () => {
   it('pauses a sweep in progress, lets nothing of it be sent, and continues it with the start', async () => {
     await beginSlowly('stopped');
-    const stopped = await stage.run<{ stopped: boolean; reason: string; by: string }>('stop', '--reason', 'wrong export', '--by', '-ann');
+    const stopped = await stage.run<{ stopped: boolean; reason: string; by: string }>(
+      'stop',
+      '--reason',
+      'wrong export',
+      '--by',
+      '-ann',
+    );
     expect(stopped).toMatchObject({ code: 0, document: { stopped: true, reason: 'wrong export', by: '-ann' } });
     const again = await stage.run<{ reason: string }>('stop', '--reason', 'another');
     expect(again.document.reason).toBe('wrong export');
@@ -154,7 +203,10 @@ describe('the kill switch', () => {
     expect(refused.document.error?.message).toContain('http-tasks start');
 
     const started = await stage.run<{ lifted: boolean; resumed: string[]; paused: string[] }>('start', '--by', 'ann');
-    expect(started).toMatchObject({ code: 0, document: { stopped: false, lifted: true, resumed: ['stopped'], paused: [] } });
+    expect(started).toMatchObject({
+      code: 0,
+      document: { stopped: false, lifted: true, resumed: ['stopped'], paused: [] },
+    });
     const end = await stage.run('sweep', 'watch', 'stopped');
     expect({ code: end.code, status: end.document.status }).toEqual({ code: 0, status: 'completed' });
     expect(await stage.run('start')).toMatchObject({ code: 0, document: { lifted: false } });

@@ -52,7 +52,20 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
 
     it('loads nothing, runs nothing and forbids both', () => {
       const names = new Set(report.elements.map(({ tagName }) => tagName));
-      for (const forbidden of ['script', 'link', 'img', 'iframe', 'object', 'embed', 'form', 'a', 'base', 'image', 'use', 'foreignObject']) {
+      for (const forbidden of [
+        'script',
+        'link',
+        'img',
+        'iframe',
+        'object',
+        'embed',
+        'form',
+        'a',
+        'base',
+        'image',
+        'use',
+        'foreignObject',
+      ]) {
         expect([...names]).not.toContain(forbidden);
       }
       const attributes = new Set(report.elements.flatMap(({ attrs }) => attrs.map(({ name }) => name)));
@@ -68,12 +81,16 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
 
     it('says first in plain words how it went', () => {
       const text = report.text();
-      expect(text).toContain('2 of 200 users are gone; 186 more are removed from Plaid, and Batch has accepted the deletion; 8 need a person.');
+      expect(text).toContain(
+        '2 of 200 users are gone; 186 more are removed from Plaid, and Batch has accepted the deletion; 8 need a person.',
+      );
       expect(text).toContain('Batch carries out what it has accepted later, and does not report when.');
       expect(text).toMatch(/gone ?21% ?accepted by Batch ?18693%/);
       expect(text).toContain('Left alone on purpose: 2 skipped and 2 on legal hold.');
       expect(text).toContain('2 rows of the source could not be users and were left out');
-      expect(text).toMatch(/Started ?2030-01-31 10:00:00 UTC ?Ended ?2030-01-31 10:45:00 UTC ?Took ?45 min ?Users ?200 ?Duplicates in the source ?3 ?Rows rejected ?2 ?Receipts ?590/);
+      expect(text).toMatch(
+        /Started ?2030-01-31 10:00:00 UTC ?Ended ?2030-01-31 10:45:00 UTC ?Took ?45 min ?Users ?200 ?Duplicates in the source ?3 ?Rows rejected ?2 ?Receipts ?590/,
+      );
     });
 
     it('holds in its plots, and in the table beside each, the numbers of the ledger', () => {
@@ -100,7 +117,12 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
         ['Task.OutcomeUnknown', 'plaid.items', 'unknown', '2'],
         ['USER_NOT_FOUND', 'plaid.items', 'not found', '2'],
       ]);
-      expect(report.table('throughput-plaid').slice(1).reduce((sum, [, users]) => sum + Number(users), 0)).toBe(198);
+      expect(
+        report
+          .table('throughput-plaid')
+          .slice(1)
+          .reduce((sum, [, users]) => sum + Number(users), 0),
+      ).toBe(198);
       const throughput = report.table('throughput').slice(1);
       expect(throughput.filter(([, users]) => users !== '0')).toEqual([
         ['2030-01-31T10:01:00.000Z', '49'],
@@ -109,15 +131,21 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
         ['2030-01-31T10:02:00.000Z', '50'],
       ]);
       expect(report.text('throughput')).toContain('2 users came later, the last at 2030-01-31 10:45:00 UTC.');
-      expect(report.text('share-done')).toContain('half of the users were done after 1 min 45 s, 95% after 2 min 5 s, and the last one after 45 min.');
+      expect(report.text('share-done')).toContain(
+        'half of the users were done after 1 min 45 s, 95% after 2 min 5 s, and the last one after 45 min.',
+      );
       expect(report.table('share-done').at(-1)?.slice(1)).toEqual(['198', '99%']);
     });
 
     it('draws each plot for a desk and for a hand, with its meaning in words', () => {
       const plots = report.elements.filter((element) => element.tagName === 'svg');
-      expect(plots.map((plot) => attribute(plot, 'class'))).toEqual(Array.from({ length: 6 }, () => ['plot wide', 'plot narrow']).flat());
+      expect(plots.map((plot) => attribute(plot, 'class'))).toEqual(
+        Array.from({ length: 6 }, () => ['plot wide', 'plot narrow']).flat(),
+      );
       const labels = plots.map((plot) => attribute(plot, 'aria-label') ?? '');
-      expect(labels[0]).toBe('Bar of 200 users: already gone 2 (1%), accepted 186 (93%), skipped 2 (1%), on hold 2 (1%), not found 2 (1%), unknown 2 (1%), failed 4 (2%).');
+      expect(labels[0]).toBe(
+        'Bar of 200 users: already gone 2 (1%), accepted 186 (93%), skipped 2 (1%), on hold 2 (1%), not found 2 (1%), unknown 2 (1%), failed 4 (2%).',
+      );
       expect(labels[2]).toContain('plaid.products: removed 192, failed 2');
       const drawn = report.text('steps');
       expect(drawn).toContain('removed 188');
@@ -127,8 +155,18 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
 
     it('draws what is rare so that it can be seen, in the colours of its outcome, within the plot', () => {
       const bars = /id="users"[^]*?<\/svg>/.exec(report.html)?.[0] ?? '';
-      const drawn = [...bars.matchAll(/<path d="M([\d.]+),[\d.]+h([\d.]+)[^>]*fill="var\(--(\w+)\)"/g)].map(([, left, width, standing]) => ({ standing, left: Number(left), width: Number(width) }));
-      expect(drawn.map(({ standing }) => standing)).toEqual(['alreadyGone', 'accepted', 'skipped', 'held', 'notFound', 'unknown', 'failed']);
+      const drawn = [...bars.matchAll(/<path d="M([\d.]+),[\d.]+h([\d.]+)[^>]*fill="var\(--(\w+)\)"/g)].map(
+        ([, left, width, standing]) => ({ standing, left: Number(left), width: Number(width) }),
+      );
+      expect(drawn.map(({ standing }) => standing)).toEqual([
+        'alreadyGone',
+        'accepted',
+        'skipped',
+        'held',
+        'notFound',
+        'unknown',
+        'failed',
+      ]);
       expect(Math.min(...drawn.map(({ width }) => width))).toBeGreaterThanOrEqual(3);
       const last = drawn.at(-1)!;
       expect(last.left + last.width).toBeCloseTo(960, 3);
@@ -147,7 +185,14 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
         ['191', 'plaid.products', 'failed', 'ITEM_LOCKED'],
       ]);
       const [row] = rowsOf(7, 8);
-      expect(rows[0]).toEqual([`7 ${row?.subjects[0]}`, 'plaid.items', 'failed', 'ITEM_NOT_FOUND', 'refused-7', 'Not done. The Item is removed or its access was revoked. Run again when the cause is mended.']);
+      expect(rows[0]).toEqual([
+        `7 ${row?.subjects[0]}`,
+        'plaid.items',
+        'failed',
+        'ITEM_NOT_FOUND',
+        'refused-7',
+        'Not done. The Item is removed or its access was revoked. Run again when the cause is mended.',
+      ]);
       expect(report.text('people')).toContain('http-tasks sweep redrive ended');
       expect(report.html).not.toMatch(/usr_plaid|customer-|example\.org/);
     });
@@ -159,7 +204,9 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
       expect(answers['About whom?']).toContain('keyed hash');
       expect(answers['In which systems, and by which method?']).toContain('POST /user/items/remove');
       expect(answers['With which receipt of the provider?']).toContain('574 of 574 receipts');
-      expect(answers['With which exceptions?']).toMatch(/2 steps skipped: noItems 2\..*2 steps on legal hold\..*4 steps failed\..*2 receipts of attempts that were made again later\..*2 rows of the source rejected/);
+      expect(answers['With which exceptions?']).toMatch(
+        /2 steps skipped: noItems 2\..*2 steps on legal hold\..*4 steps failed\..*2 receipts of attempts that were made again later\..*2 rows of the source rejected/,
+      );
       const { merkleRoot = 'none' } = (await ledger.sweeps.read('ended')) ?? {};
       expect(report.text('seal')).toContain(merkleRoot);
       expect(report.text('seal')).toContain('http-tasks verify ended');
@@ -167,7 +214,10 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
 
     it('goes into a file of its owner', async () => {
       const file = join(temporaryFolder(), 'report.html');
-      expect(await runJson(['receipts', 'ended', '--html', '--out', file], env)).toMatchObject({ code: 0, document: { file, format: 'html' } });
+      expect(await runJson(['receipts', 'ended', '--html', '--out', file], env)).toMatchObject({
+        code: 0,
+        document: { file, format: 'html' },
+      });
       expect(statSync(file).mode & 0o777).toBe(0o600);
       const withoutTime = (page: string): string => page.replace(/made [^<]* UTC/, '');
       expect(withoutTime(readFileSync(file, 'utf8'))).toBe(withoutTime(report.html));
@@ -186,17 +236,35 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     expect(report.text('people')).toContain(shown.slice(0, 100));
     expect(report.table('codes').map(([code]) => code)).toContain(shown);
     expect(report.elements.map((element) => attribute(element, 'aria-label') ?? '').join()).toContain(shown);
-    expect(report.text()).toContain('1 of 100 users is gone; 92 more are removed from Plaid, and Batch has accepted the deletion; 4 need a person. Batch carries out what it has accepted later, and does not report when. Left alone on purpose: 1 skipped and 1 on legal hold. 1 user is not finished yet.');
+    expect(report.text()).toContain(
+      '1 of 100 users is gone; 92 more are removed from Plaid, and Batch has accepted the deletion; 4 need a person. Batch carries out what it has accepted later, and does not report when. Left alone on purpose: 1 skipped and 1 on legal hold. 1 user is not finished yet.',
+    );
     expect(report.text('seal')).toContain('not sealed yet');
   });
 
   it('names the first thousand users who need a person, and says where the others are', async () => {
     await sweepOf(ledger.sweeps, 'bad day', rowsOf(10_000, 11_100));
-    const chunk = { sweepId: 'bad day', chunkId: 'c', fence: await ledger.sweeps.takeFence({ sweepId: 'bad day', chunkId: 'c' }) };
+    const chunk = {
+      sweepId: 'bad day',
+      chunkId: 'c',
+      fence: await ledger.sweeps.takeFence({ sweepId: 'bad day', chunkId: 'c' }),
+    };
     for (let wave = 0; wave < 5; wave++) {
       const users = await ledger.sweeps.openWave({ ...chunk, range: { from: 0, to: 1_099 }, wave, limit: 250 });
-      const refusal = { outcome: 'failed', failureType: 'Task.Unauthorized', status: 401, code: '10', step: 'batch.ios', task: 'batch.customDataDelete', service: 'batch', subject: '' } as const;
-      await ledger.sweeps.flushWave({ ...chunk, users: users.map((user) => settled(user, 'failed', { receipts: [receiptOf(user), receiptOf(user, refusal)] })) });
+      const refusal = {
+        outcome: 'failed',
+        failureType: 'Task.Unauthorized',
+        status: 401,
+        code: '10',
+        step: 'batch.ios',
+        task: 'batch.customDataDelete',
+        service: 'batch',
+        subject: '',
+      } as const;
+      await ledger.sweeps.flushWave({
+        ...chunk,
+        users: users.map((user) => settled(user, 'failed', { receipts: [receiptOf(user), receiptOf(user, refusal)] })),
+      });
     }
     const report = await reportOn('bad day');
     const rows = report.table('people').slice(1);
@@ -204,15 +272,32 @@ describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
     // The step is about nobody; another one of the user says who it is.
     expect(rows[999]?.[0]).toBe(`999 ${rowsOf(10_999, 11_000)[0]?.subjects[0]}`);
     expect(rows[0]?.at(-1)).toContain('Check BATCH_REST_API_KEY and BATCH_API_KEYS');
-    expect(report.text('people')).toContain("These are the first 1,000; 100 more stand in http-tasks receipts 'bad day' --csv --out receipts.csv.");
+    expect(report.text('people')).toContain(
+      "These are the first 1,000; 100 more stand in http-tasks receipts 'bad day' --csv --out receipts.csv.",
+    );
     expect(report.text()).toContain('0 of 1,100 users are gone; 1,100 need a person.');
   });
 
   it('says of a sweep of one moment when that was, of a dry run that nothing was deleted, and of a fresh one that there is nothing yet', async () => {
     await sweepOf(ledger.sweeps, 'dry', rowsOf(0, 3));
-    const chunk = { sweepId: 'dry', chunkId: 'c', fence: await ledger.sweeps.takeFence({ sweepId: 'dry', chunkId: 'c' }) };
+    const chunk = {
+      sweepId: 'dry',
+      chunkId: 'c',
+      fence: await ledger.sweeps.takeFence({ sweepId: 'dry', chunkId: 'c' }),
+    };
     const users = await ledger.sweeps.openWave({ ...chunk, range: { from: 0, to: 9 }, wave: 1, limit: 9 });
-    await ledger.sweeps.flushWave({ ...chunk, users: users.map((user) => settled(user, 'skipped', { receipts: settledFully(user).receipts.map((receipt) => ({ ...receipt, outcome: 'skipped', reason: 'dryRun' })) })) });
+    await ledger.sweeps.flushWave({
+      ...chunk,
+      users: users.map((user) =>
+        settled(user, 'skipped', {
+          receipts: settledFully(user).receipts.map((receipt) => ({
+            ...receipt,
+            outcome: 'skipped',
+            reason: 'dryRun',
+          })),
+        }),
+      ),
+    });
     await ledger.sweeps.setStatus({ sweepId: 'dry', status: 'completed' });
     const dry = await reportOn('dry');
     expect(dry.errors).toEqual([]);

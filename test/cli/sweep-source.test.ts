@@ -20,7 +20,10 @@ beforeAll(async () => {
     const database = new Database(join(folder, 'crm.db'));
     database.exec('create table closed (id text)');
     database.close();
-    return { HTTP_TASKS_SOURCE_NIGHT_URL: `file:${join(folder, 'crm.db')}`, HTTP_TASKS_SOURCE_NIGHT_QUERY: 'select id as batch_user_id from closed' };
+    return {
+      HTTP_TASKS_SOURCE_NIGHT_URL: `file:${join(folder, 'crm.db')}`,
+      HTTP_TASKS_SOURCE_NIGHT_QUERY: 'select id as batch_user_id from closed',
+    };
   });
   worker = await stage.startWorker();
 }, 120_000);
@@ -40,7 +43,10 @@ describe('the rows of a source', () => {
   it.each<[string, (ids: readonly string[]) => Buffer]>([
     ['separated by CR alone', (ids) => Buffer.from(`batch_user_id\n${ids.join('\r')}\n`)],
     ['in padded gzip', (ids) => Buffer.concat([gzipSync(`batch_user_id\n${ids.join('\n')}\n`), Buffer.alloc(4_096)])],
-    ['in UTF-16', (ids) => Buffer.from(`\ufeffbatch_user_id;x\r\n${ids.map((id) => `${id};y\r\n`).join('')}`, 'utf16le')],
+    [
+      'in UTF-16',
+      (ids) => Buffer.from(`\ufeffbatch_user_id;x\r\n${ids.map((id) => `${id};y\r\n`).join('')}`, 'utf16le'),
+    ],
   ])('are all done when they are %s, here and at the worker', async (_, content) => {
     for (const from of ['here', 'worker']) {
       const users = stage.newUsers(3).map(({ batchId }) => batchId);
@@ -48,35 +54,66 @@ describe('the rows of a source', () => {
       if (from === 'worker') writeFileSync(join(stage.sourceFolder, name), content(users));
       const source = from === 'worker' ? `file:${name}` : fileWith(content(users), name);
       const { code, document } = await stage.run('sweep', '--source', source, ...REASON, '--watch');
-      expect({ code, status: document.status, accepted: document.counts?.accepted }).toEqual({ code: 0, status: 'completed', accepted: 3 });
+      expect({ code, status: document.status, accepted: document.counts?.accepted }).toEqual({
+        code: 0,
+        status: 'completed',
+        accepted: 3,
+      });
       const states = Object.values(stage.simulators.batch.state().apps);
       expect(states.every(({ touched }) => users.every((id) => touched.includes(id)))).toBe(true);
     }
   });
 
   it.each<[string, string | Buffer, string]>([
-    ['gzip with more behind zeros', Buffer.concat([gzipSync('batch_user_id\nb_1\n'), Buffer.alloc(1_024), gzipSync('b_2\n')]), 'users may be missing'],
-    ['placeholders', 'batch_user_id\nb_1\nNULL\nundefined\n', 'line 3: batch_user_id: is a placeholder and not an ID; line 4: batch_user_id: is a placeholder'],
+    [
+      'gzip with more behind zeros',
+      Buffer.concat([gzipSync('batch_user_id\nb_1\n'), Buffer.alloc(1_024), gzipSync('b_2\n')]),
+      'users may be missing',
+    ],
+    [
+      'placeholders',
+      'batch_user_id\nb_1\nNULL\nundefined\n',
+      'line 3: batch_user_id: is a placeholder and not an ID; line 4: batch_user_id: is a placeholder',
+    ],
     ['a repeated head', 'batch_user_id\nb_1\nbatch_user_id\nb_2\n', 'line 3: repeats the line that names the columns'],
     ['a column that resembles an ID', 'plaid_id,batch_user_id\nusr_1,b_1\n', 'the column plaid_id would be ignored'],
     ['nothing', '', 'has no user'],
-  ])('are refused by line when a file has %s, here and at the worker, and nothing is called', async (_, content, why) => {
-    const before = stage.simulators.batch.state();
-    const name = `${randomUUID()}.csv`;
-    writeFileSync(join(stage.sourceFolder, name), content);
-    for (const source of [`file:${name}`, fileWith(content, name)]) {
-      const { code, document } = await stage.run('sweep', '--source', source, ...REASON, '--watch');
-      expect({ code, type: document.error?.type }).toEqual({ code: 2, type: 'Task.InvalidInput' });
-      expect(document.error?.message).toContain(why);
-    }
-    expect(stage.simulators.batch.state()).toEqual(before);
-  });
+  ])(
+    'are refused by line when a file has %s, here and at the worker, and nothing is called',
+    async (_, content, why) => {
+      const before = stage.simulators.batch.state();
+      const name = `${randomUUID()}.csv`;
+      writeFileSync(join(stage.sourceFolder, name), content);
+      for (const source of [`file:${name}`, fileWith(content, name)]) {
+        const { code, document } = await stage.run('sweep', '--source', source, ...REASON, '--watch');
+        expect({ code, type: document.error?.type }).toEqual({ code: 2, type: 'Task.InvalidInput' });
+        expect(document.error?.message).toContain(why);
+      }
+      expect(stage.simulators.batch.state()).toEqual(before);
+    },
+  );
 
   it('is partial with exit 1 when a row was rejected, and tells which one and why, then and later', async () => {
     const users = stage.newUsers(2);
     const rejectedRows = [{ line: 4, problem: 'names nobody; give plaid_user_id, plaid_user_token or batch_user_id' }];
-    const { code, document, stderr } = await stage.run('sweep', '--source', stage.fileOf([...users, {}]), ...REASON, '--bad-rows', '1', '--id', 'one-bad', '--watch');
-    const expected = { status: 'partial', counts: { total: 2, accepted: 2 }, rejected: 1, rejectedRows, columns: { ignored: [] } };
+    const { code, document, stderr } = await stage.run(
+      'sweep',
+      '--source',
+      stage.fileOf([...users, {}]),
+      ...REASON,
+      '--bad-rows',
+      '1',
+      '--id',
+      'one-bad',
+      '--watch',
+    );
+    const expected = {
+      status: 'partial',
+      counts: { total: 2, accepted: 2 },
+      rejected: 1,
+      rejectedRows,
+      columns: { ignored: [] },
+    };
     expect({ code, document }).toMatchObject({ code: 1, document: expected });
     expect(stderr).toContain('line 4: names nobody');
     expect(stderr).toContain('Columns used: plaid_user_id, batch_user_id; ignored: none.');
@@ -92,7 +129,16 @@ describe('the rows of a source', () => {
     const refused = await stage.run('sweep', '--source', file, ...REASON, '--watch');
     expect(refused).toMatchObject({ code: 2, document: { error: { field: 'source' } } });
     expect(refused.document.error?.message).toContain('the column my user would be ignored');
-    const { code, document } = await stage.run('sweep', '--source', file, ...REASON, '--ignore-column', 'my user', '--dry-run', '--watch');
+    const { code, document } = await stage.run(
+      'sweep',
+      '--source',
+      file,
+      ...REASON,
+      '--ignore-column',
+      'my user',
+      '--dry-run',
+      '--watch',
+    );
     expect({ code, document }).toMatchObject({
       code: 0,
       document: {
@@ -106,7 +152,10 @@ describe('the rows of a source', () => {
   it('reads the standard input, whose format has to be told', async () => {
     const file = stage.fileOf(stage.newUsers(2));
     const words = ['sweep', '--source', '-', ...REASON, '--dry-run', '--watch', '--json'];
-    const piped = spawn(process.execPath, [MAIN, ...words, '--format', 'csv'], { cwd: stage.folder, env: { PATH: process.env['PATH'], HOME, ...stage.person } });
+    const piped = spawn(process.execPath, [MAIN, ...words, '--format', 'csv'], {
+      cwd: stage.folder,
+      env: { PATH: process.env['PATH'], HOME, ...stage.person },
+    });
     piped.stdin.end(readFileSync(file));
     let printed = '';
     piped.stdout.on('data', (text: Buffer) => (printed += String(text)));
@@ -118,8 +167,19 @@ describe('the rows of a source', () => {
   });
 
   it('may be none of a query that worked: a completed sweep of nobody, whose receipts are sealed', async () => {
-    const { code, document } = await stage.run('sweep', '--source', 'query:night', ...REASON, '--id', 'quiet', '--watch');
-    expect({ code, document }).toMatchObject({ code: 0, document: { status: 'completed', counts: { total: 0 }, rejected: 0, columns: { used: ['batch_user_id'] } } });
+    const { code, document } = await stage.run(
+      'sweep',
+      '--source',
+      'query:night',
+      ...REASON,
+      '--id',
+      'quiet',
+      '--watch',
+    );
+    expect({ code, document }).toMatchObject({
+      code: 0,
+      document: { status: 'completed', counts: { total: 0 }, rejected: 0, columns: { used: ['batch_user_id'] } },
+    });
     expect((await stage.run('verify', 'quiet')).code).toBe(0);
     expect((await stage.run('sweep', 'status', 'quiet')).document).toMatchObject({ status: 'completed' });
     const html = join(stage.folder, 'quiet.html');

@@ -50,7 +50,10 @@ export async function openStage(workerEnv: (stage: { folder: string }) => CliEnv
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-sweep-'));
   const simulators = await startSimulators();
   const client = await connectClient();
-  const settings = environmentOf(simulators, { taskQueue: freshTaskQueue('sweep'), ledgerUrl: `file:${join(folder, 'ledger.db')}` });
+  const settings = environmentOf(simulators, {
+    taskQueue: freshTaskQueue('sweep'),
+    ledgerUrl: `file:${join(folder, 'ledger.db')}`,
+  });
   const person: CliEnv = {
     TEMPORAL_ADDRESS: temporalAddress(),
     HTTP_TASKS_TASK_QUEUE: settings['HTTP_TASKS_TASK_QUEUE'],
@@ -66,7 +69,13 @@ export async function openStage(workerEnv: (stage: { folder: string }) => CliEnv
     folder,
     sourceFolder,
     startWorker: async (moreEnv = {}) => {
-      const worker = startCli(['worker'], { ...settings, ...person, HTTP_TASKS_SOURCE_DIR: sourceFolder, ...workerEnv({ folder }), ...moreEnv });
+      const worker = startCli(['worker'], {
+        ...settings,
+        ...person,
+        HTTP_TASKS_SOURCE_DIR: sourceFolder,
+        ...workerEnv({ folder }),
+        ...moreEnv,
+      });
       await worker.printed('RUNNING');
       return worker;
     },
@@ -98,7 +107,11 @@ export function endOf({ code, stdout, stderr }: CliEnd): { code: number | null; 
 }
 
 /** Polls until it holds: nothing tells another process's progress. */
-export async function until<T>(what: string, look: () => Promise<T | undefined | false>, withinMs = 60_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  withinMs = 60_000,
+): Promise<T> {
   const giveUpAt = Date.now() + withinMs;
   for (;;) {
     const found = await look();

@@ -30,7 +30,15 @@ describe('sweep --source FILE --watch', () => {
   it('off-boards everybody of a file and prints exactly the document of the contract, with exit 0', async () => {
     const users = stage.newUsers(3);
     const file = stage.fileOf([...users, users[0] ?? {}]);
-    const { code, document, stderr } = await stage.run('sweep', '--source', file, ...REASON, '--id', 'whole', '--watch');
+    const { code, document, stderr } = await stage.run(
+      'sweep',
+      '--source',
+      file,
+      ...REASON,
+      '--id',
+      'whole',
+      '--watch',
+    );
     expect({ code, document }).toEqual({
       code: 0,
       document: {
@@ -52,20 +60,38 @@ describe('sweep --source FILE --watch', () => {
     const [older, newer, unsaid] = stage.newUsers(3);
     if (!older || !newer || !unsaid) throw new Error('There are too few users.');
     const file = join(stage.folder, 'closed.csv');
-    const times = new Map([[older, '2026-01-01T00:00:00Z'], [newer, '2099-01-01T00:00:00Z']]);
+    const times = new Map([
+      [older, '2026-01-01T00:00:00Z'],
+      [newer, '2099-01-01T00:00:00Z'],
+    ]);
     const rows = [older, newer, unsaid].map((user) => `${user.plaidId},${user.batchId},${times.get(user) ?? ''}\n`);
     writeFileSync(file, `plaid_user_id,batch_user_id,closed_at\n${rows.join('')}`);
-    const sweep = async () => (await stage.run('sweep', '--source', file, ...REASON, '--skip-done', '--watch')).document;
+    const sweep = async () =>
+      (await stage.run('sweep', '--source', file, ...REASON, '--skip-done', '--watch')).document;
     expect(await sweep()).toMatchObject({ status: 'completed', counts: { total: 3, accepted: 3, skipped: 0 } });
-    stage.simulators.plaid.seed({ users: [newer, unsaid].map(({ plaidId }) => ({ userId: plaidId, items: [`item-again-${plaidId}`] })) });
+    stage.simulators.plaid.seed({
+      users: [newer, unsaid].map(({ plaidId }) => ({ userId: plaidId, items: [`item-again-${plaidId}`] })),
+    });
     expect(await sweep()).toMatchObject({ status: 'completed', counts: { total: 3, accepted: 2, skipped: 1 } });
     expect(stage.simulators.plaid.state().items.left).toEqual([]);
   });
 
   it('goes through chunks as well, and tells of them while they run', async () => {
     const file = stage.fileOf(stage.newUsers(30));
-    const { code, document, stderr } = await stage.run('sweep', '--source', file, ...REASON, '--granularity', 'chunk', '--watch');
-    expect({ code, status: document.status, accepted: document.counts?.accepted }).toEqual({ code: 0, status: 'completed', accepted: 30 });
+    const { code, document, stderr } = await stage.run(
+      'sweep',
+      '--source',
+      file,
+      ...REASON,
+      '--granularity',
+      'chunk',
+      '--watch',
+    );
+    expect({ code, status: document.status, accepted: document.counts?.accepted }).toEqual({
+      code: 0,
+      status: 'completed',
+      accepted: 30,
+    });
     expect(stderr).toContain('Read ');
     expect(stderr).toContain('30 users');
   });
@@ -100,7 +126,14 @@ describe('sweep --source FILE --watch', () => {
 
   it('changes nothing in a dry run', async () => {
     const users = stage.newUsers(2);
-    const { code, document } = await stage.run('sweep', '--source', stage.fileOf(users), ...REASON, '--dry-run', '--watch');
+    const { code, document } = await stage.run(
+      'sweep',
+      '--source',
+      stage.fileOf(users),
+      ...REASON,
+      '--dry-run',
+      '--watch',
+    );
     expect({ code, counts: document.counts }).toEqual({ code: 0, counts: { ...NO_OUTCOME, total: 2, skipped: 2 } });
     const { touched } = stage.simulators.plaid.state();
     expect(users.some(({ plaidId }) => touched.includes(plaidId))).toBe(false);
@@ -112,7 +145,11 @@ describe('sweep from what the worker has configured', () => {
     const [user] = stage.newUsers(1);
     writeFileSync(join(stage.sourceFolder, 'closed.csv'), `plaid_user_id\n${user?.plaidId}\n`);
     const { code, document } = await stage.run('sweep', '--source', 'file:closed.csv', ...REASON, '--watch');
-    expect({ code, status: document.status, total: document.counts?.total }).toEqual({ code: 0, status: 'completed', total: 1 });
+    expect({ code, status: document.status, total: document.counts?.total }).toEqual({
+      code: 0,
+      status: 'completed',
+      total: 1,
+    });
   });
 
   it('takes the whole input as JSON', async () => {
@@ -134,12 +171,20 @@ describe('a sweep that is refused before it starts', () => {
     ['a file that is not there', () => ['--source', './nowhere.csv'], 'source'],
     ['a file without a known column', () => ['--source', fileWith('a,b\n1,2\n')], 'source'],
     ['a file without a good row', () => ['--source', fileWith('batch_user_id\n""\n')], 'source'],
-    ['too many bad rows', () => ['--source', fileWith('batch_user_id,plaid_user_id\n1,\n,\n'), '--bad-rows', '0'], 'source'],
+    [
+      'too many bad rows',
+      () => ['--source', fileWith('batch_user_id,plaid_user_id\n1,\n,\n'), '--bad-rows', '0'],
+      'source',
+    ],
     ['too many users', () => ['--source', fileWith('batch_user_id\n1\n2\n'), '--max-users', '1'], 'maxUsers'],
   ])('(%s) exits 2 with its field, and no run is there', async (_, words, field) => {
     const id = `refused-${(refusals += 1)}`;
     const { code, document } = await stage.run('sweep', ...words(), ...REASON, '--id', id);
-    expect({ code, type: document.error?.type, field: document.error?.field }).toEqual({ code: 2, type: 'Task.InvalidInput', field });
+    expect({ code, type: document.error?.type, field: document.error?.field }).toEqual({
+      code: 2,
+      type: 'Task.InvalidInput',
+      field,
+    });
     await expect(stage.client.workflow.getHandle(id).describe()).rejects.toThrow();
     const row = (await stage.run<SweepRow[]>('sweep', 'list')).document.find(({ sweepId }) => sweepId === id);
     expect(row?.readable ?? false).toBe(false);
@@ -147,7 +192,10 @@ describe('a sweep that is refused before it starts', () => {
 
   it('(no worker polls) exits 1, and nothing is written', async () => {
     const env = { ...stage.person, HTTP_TASKS_TASK_QUEUE: freshTaskQueue('empty') };
-    const { code, document } = await runJson<SweepEnd>(['sweep', '--source', stage.fileOf(stage.newUsers(1)), ...REASON, '--id', 'nobody'], env);
+    const { code, document } = await runJson<SweepEnd>(
+      ['sweep', '--source', stage.fileOf(stage.newUsers(1)), ...REASON, '--id', 'nobody'],
+      env,
+    );
     expect({ code, type: document.error?.type }).toEqual({ code: 1, type: 'NoWorker' });
     const { document: sweeps } = await stage.run<SweepRow[]>('sweep', 'list');
     expect(sweeps.map(({ sweepId }) => sweepId)).not.toContain('nobody');
@@ -182,19 +230,53 @@ describe('a sweep in which somebody failed', () => {
       errorCode: 'NOT_TODAY',
       status: 400,
     });
-    const first = await stage.run('sweep', '--source', stage.fileOf(users), ...REASON, '--note', 'spring cleaning', '--id', 'broken', '--watch');
-    expect({ code: first.code, status: first.document.status, failed: first.document.counts?.failed }).toEqual({ code: 1, status: 'partial', failed: 1 });
+    const first = await stage.run(
+      'sweep',
+      '--source',
+      stage.fileOf(users),
+      ...REASON,
+      '--note',
+      'spring cleaning',
+      '--id',
+      'broken',
+      '--watch',
+    );
+    expect({ code: first.code, status: first.document.status, failed: first.document.counts?.failed }).toEqual({
+      code: 1,
+      status: 'partial',
+      failed: 1,
+    });
 
     const results = await stage.run<SweepEnd & { failures: object[] }>('sweep', 'results', 'broken');
-    expect(results.document.failures).toEqual([expect.objectContaining({ step: 'plaid.products', outcome: 'failed', type: 'Task.Rejected', code: 'NOT_TODAY', receipts: 1 })]);
+    expect(results.document.failures).toEqual([
+      expect.objectContaining({
+        step: 'plaid.products',
+        outcome: 'failed',
+        type: 'Task.Rejected',
+        code: 'NOT_TODAY',
+        receipts: 1,
+      }),
+    ]);
     expect(results.document).toMatchObject({ status: 'partial', merkleRoot: first.document.merkleRoot });
 
     stage.simulators.plaid.faults.remove();
     const again = await stage.run('sweep', 'redrive', 'broken', '--watch');
-    expect({ code: again.code, id: again.document.sweepId, total: again.document.counts?.total }).toEqual({ code: 0, id: 'broken-redrive-1', total: 1 });
+    expect({ code: again.code, id: again.document.sweepId, total: again.document.counts?.total }).toEqual({
+      code: 0,
+      id: 'broken-redrive-1',
+      total: 1,
+    });
     const status = await stage.run<SweepEnd & { redriveOf: string }>('sweep', 'status', 'broken-redrive-1');
     expect(status.document.redriveOf).toBe('broken');
-    expect(await stage.run('verify', 'broken-redrive-1')).toMatchObject({ code: 0, document: { ok: true, anchored: true, comparedWith: 'workflow', notProven: ['createdAt', 'endedAt', 'plan', 'maxUsers', 'needsApproval', 'approvedBy', 'approvedAt'] } });
+    expect(await stage.run('verify', 'broken-redrive-1')).toMatchObject({
+      code: 0,
+      document: {
+        ok: true,
+        anchored: true,
+        comparedWith: 'workflow',
+        notProven: ['createdAt', 'endedAt', 'plan', 'maxUsers', 'needsApproval', 'approvedBy', 'approvedAt'],
+      },
+    });
 
     // The new sweep has the ids now, so that nobody is taken up twice.
     const twice = await stage.run('sweep', 'redrive', 'broken');
@@ -204,13 +286,23 @@ describe('a sweep in which somebody failed', () => {
 
   it('can be released after a yes alone, and says afterwards why it cannot be redriven', async () => {
     const [user] = stage.newUsers(1);
-    stage.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', user: user?.plaidId, kind: 'unknownErrorCode', errorType: 'INVALID_REQUEST', errorCode: 'NOT_TODAY', status: 400 });
+    stage.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      user: user?.plaidId,
+      kind: 'unknownErrorCode',
+      errorType: 'INVALID_REQUEST',
+      errorCode: 'NOT_TODAY',
+      status: 400,
+    });
     await stage.run('sweep', '--source', stage.fileOf([user ?? {}]), ...REASON, '--id', 'to-release', '--watch');
     stage.simulators.plaid.faults.remove();
     const unasked = await stage.run('sweep', 'release', 'to-release');
     expect({ code: unasked.code, field: unasked.document.error?.field }).toEqual({ code: 2, field: 'yes' });
     expect(unasked.document.error?.message).toContain('1 failed or unknown user');
-    expect(await stage.run('sweep', 'release', 'to-release', '--yes')).toMatchObject({ code: 0, document: { sweepId: 'to-release', released: true } });
+    expect(await stage.run('sweep', 'release', 'to-release', '--yes')).toMatchObject({
+      code: 0,
+      document: { sweepId: 'to-release', released: true },
+    });
     const late = await stage.run('sweep', 'redrive', 'to-release');
     expect({ code: late.code, type: late.document.error?.type }).toEqual({ code: 1, type: 'Released' });
     expect((await stage.run('verify', 'to-release')).code).toBe(0);
@@ -219,17 +311,31 @@ describe('a sweep in which somebody failed', () => {
   it('is told from the ledger once Temporal has forgotten it; a redrive then needs a reason', async () => {
     const [user] = stage.newUsers(1);
     stage.simulators.batch.faults.add({ endpoint: 'customDataDelete', user: user?.batchId, kind: 'unauthorized' });
-    await stage.run('sweep', '--source', stage.fileOf([{ batchId: user?.batchId }]), ...REASON, '--id', 'forgotten', '--watch');
+    await stage.run(
+      'sweep',
+      '--source',
+      stage.fileOf([{ batchId: user?.batchId }]),
+      ...REASON,
+      '--id',
+      'forgotten',
+      '--watch',
+    );
     const before = (await stage.run('sweep', 'status', 'forgotten')).document;
     stage.simulators.batch.faults.remove();
     await forget('forgotten');
     const after = await stage.run<SweepEnd & { readFrom: string }>('sweep', 'status', 'forgotten');
     expect(after.document).toMatchObject({ readFrom: 'ledger', status: before.status, counts: before.counts });
     const verified = await stage.run<{ differenceCount: number; notProven: string[] }>('verify', 'forgotten');
-    expect(verified).toMatchObject({ code: 3, document: { ok: false, anchored: false, comparedWith: 'ledger', differenceCount: 0 } });
+    expect(verified).toMatchObject({
+      code: 3,
+      document: { ok: false, anchored: false, comparedWith: 'ledger', differenceCount: 0 },
+    });
     expect(verified.document.notProven).toEqual(expect.arrayContaining(['status', 'total', 'counts', 'claimedBy']));
     expect(verified.stderr).toContain("only the ledger's own root was compared");
-    expect(await stage.run('verify', 'forgotten', '--root', before.merkleRoot ?? '')).toMatchObject({ code: 0, document: { ok: true, anchored: true, comparedWith: 'given' } });
+    expect(await stage.run('verify', 'forgotten', '--root', before.merkleRoot ?? '')).toMatchObject({
+      code: 0,
+      document: { ok: true, anchored: true, comparedWith: 'given' },
+    });
     const redriven = await stage.run('sweep', 'redrive', 'forgotten');
     expect({ code: redriven.code, field: redriven.document.error?.field }).toEqual({ code: 2, field: 'reason' });
   });
@@ -238,7 +344,13 @@ describe('a sweep in which somebody failed', () => {
     const { namespace } = stage.client.options;
     await stage.client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
     for (;;) {
-      const known = await stage.client.workflow.getHandle(workflowId).describe().then(() => true, () => false);
+      const known = await stage.client.workflow
+        .getHandle(workflowId)
+        .describe()
+        .then(
+          () => true,
+          () => false,
+        );
       if (!known) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -247,37 +359,78 @@ describe('a sweep in which somebody failed', () => {
 
 describe('the evidence of a sweep', () => {
   it('is verified against the given root, and not against another', async () => {
-    const { document } = await stage.run('sweep', '--source', stage.fileOf(stage.newUsers(2)), ...REASON, '--id', 'sealed', '--watch');
+    const { document } = await stage.run(
+      'sweep',
+      '--source',
+      stage.fileOf(stage.newUsers(2)),
+      ...REASON,
+      '--id',
+      'sealed',
+      '--watch',
+    );
     const root = document.merkleRoot ?? '';
-    expect(await stage.run('verify', 'sealed', '--root', root.toUpperCase())).toMatchObject({ code: 0, document: { ok: true, comparedWith: 'given' } });
-    expect(await stage.run('verify', 'sealed', '--root', 'ab'.repeat(32))).toMatchObject({ code: 1, document: { ok: false } });
+    expect(await stage.run('verify', 'sealed', '--root', root.toUpperCase())).toMatchObject({
+      code: 0,
+      document: { ok: true, comparedWith: 'given' },
+    });
+    expect(await stage.run('verify', 'sealed', '--root', 'ab'.repeat(32))).toMatchObject({
+      code: 1,
+      document: { ok: false },
+    });
   });
 
   it('leaves the ledger as a bundle that is checked by itself, in whole or in part', async () => {
     const file = join(stage.folder, 'bundle.jsonl');
     const written = await stage.run<{ receipts: number; merkleRoot: string }>('receipts', 'sealed', '--bundle', file);
     expect(written.code).toBe(0);
-    expect(await stage.run('receipts', 'sealed', '--bundle', file)).toMatchObject({ code: 2, document: { error: { field: 'bundle' } } });
+    expect(await stage.run('receipts', 'sealed', '--bundle', file)).toMatchObject({
+      code: 2,
+      document: { error: { field: 'bundle' } },
+    });
     const { merkleRoot: root, receipts } = written.document;
     const whole = await stage.run<BundleVerification>('verify', '--bundle', file, '--root', root);
-    expect(whole).toMatchObject({ code: 0, document: { ok: true, anchored: true, sweepId: 'sealed', receipts, leaves: receipts, merkleRoot: root } });
+    expect(whole).toMatchObject({
+      code: 0,
+      document: { ok: true, anchored: true, sweepId: 'sealed', receipts, leaves: receipts, merkleRoot: root },
+    });
     expect(whole.document.notProven).toEqual(['runId', 'status', 'users', 'counts', 'createdAt', 'endedAt', 'receipt']);
-    expect(await stage.run('verify', '--bundle', file)).toMatchObject({ code: 3, document: { ok: false, anchored: false, differenceCount: 0 } });
-    expect(await stage.run('verify', '--bundle', file, '--root', 'ab'.repeat(32))).toMatchObject({ code: 1, document: { ok: false } });
+    expect(await stage.run('verify', '--bundle', file)).toMatchObject({
+      code: 3,
+      document: { ok: false, anchored: false, differenceCount: 0 },
+    });
+    expect(await stage.run('verify', '--bundle', file, '--root', 'ab'.repeat(32))).toMatchObject({
+      code: 1,
+      document: { ok: false },
+    });
 
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
     const part = join(stage.folder, 'part.jsonl');
     writeFileSync(part, [lines[0], lines[2]].join('\n'));
-    expect(await stage.run('verify', '--bundle', part, '--root', root)).toMatchObject({ code: 3, document: { ok: false, anchored: true, receipts: 1 } });
+    expect(await stage.run('verify', '--bundle', part, '--root', root)).toMatchObject({
+      code: 3,
+      document: { ok: false, anchored: true, receipts: 1 },
+    });
     const onPurpose = await stage.run<BundleVerification>('verify', '--bundle', part, '--root', root, '--part');
     expect(onPurpose).toMatchObject({ code: 0, document: { ok: true, receipts: 1 } });
     expect(onPurpose.document.notProven).toContain('leaves');
 
-    writeFileSync(part, [lines[0], lines[2]?.replace('accepted', 'removed_').replace('removed"', 'accepted"')].join('\n'));
-    expect(await stage.run('verify', '--bundle', part)).toMatchObject({ code: 1, document: { ok: false, differences: [{ kind: 'changed', line: 2 }] } });
+    writeFileSync(
+      part,
+      [lines[0], lines[2]?.replace('accepted', 'removed_').replace('removed"', 'accepted"')].join('\n'),
+    );
+    expect(await stage.run('verify', '--bundle', part)).toMatchObject({
+      code: 1,
+      document: { ok: false, differences: [{ kind: 'changed', line: 2 }] },
+    });
     writeFileSync(part, `${lines[0]}\n`);
-    expect(await stage.run('verify', '--bundle', part, '--root', root)).toMatchObject({ code: 3, document: { ok: false, receipts: 0 } });
-    expect(await stage.run('verify', '--bundle', part, '--root', root, '--part')).toMatchObject({ code: 3, document: { ok: false, receipts: 0 } });
+    expect(await stage.run('verify', '--bundle', part, '--root', root)).toMatchObject({
+      code: 3,
+      document: { ok: false, receipts: 0 },
+    });
+    expect(await stage.run('verify', '--bundle', part, '--root', root, '--part')).toMatchObject({
+      code: 3,
+      document: { ok: false, receipts: 0 },
+    });
   });
 
   it('is looked up by the run that did the work, whatever else runs under its ID or stands in its row', async () => {
@@ -285,7 +438,11 @@ describe('the evidence of a sweep', () => {
     const taskQueue = stage.person['HTTP_TASKS_TASK_QUEUE'] ?? '';
     const good = { code: 0, document: { ok: true, anchored: true, comparedWith: 'workflow' } };
     expect(await stage.run('verify', 'sealed')).toMatchObject(good);
-    const foreign = await stage.client.workflow.start('runHttpTask', { workflowId: 'sealed', taskQueue: `${taskQueue}-none`, args: [{}] });
+    const foreign = await stage.client.workflow.start('runHttpTask', {
+      workflowId: 'sealed',
+      taskQueue: `${taskQueue}-none`,
+      args: [{}],
+    });
     expect(await stage.run('verify', 'sealed')).toMatchObject(good);
 
     const [row = {}] = await runRaw(url, `select claimed_by, status from sweeps where sweep_id = 'sealed'`);
@@ -296,12 +453,26 @@ describe('the evidence of a sweep', () => {
         const { code, document } = await stage.run<{ differences?: object[] }>('verify', 'sealed');
         return code === 1 && document;
       });
-      expect(found).toMatchObject({ ok: false, anchored: true, differences: [{ kind: 'sweep', field: 'claimedBy', found: claimedBy, expected: row['claimed_by'] }] });
+      expect(found).toMatchObject({
+        ok: false,
+        anchored: true,
+        differences: [{ kind: 'sweep', field: 'claimedBy', found: claimedBy, expected: row['claimed_by'] }],
+      });
     }
-    await runRaw(url, `update sweeps set claimed_by = '${String(row['claimed_by'])}', status = 'failed', total = 999999 where sweep_id = 'sealed'`);
+    await runRaw(
+      url,
+      `update sweeps set claimed_by = '${String(row['claimed_by'])}', status = 'failed', total = 999999 where sweep_id = 'sealed'`,
+    );
     expect(await stage.run('verify', 'sealed')).toMatchObject({
       code: 1,
-      document: { ok: false, anchored: true, differences: [{ field: 'total', found: 999_999, expected: 2 }, { field: 'status', found: 'failed', expected: 'completed' }] },
+      document: {
+        ok: false,
+        anchored: true,
+        differences: [
+          { field: 'total', found: 999_999, expected: 2 },
+          { field: 'status', found: 'failed', expected: 'completed' },
+        ],
+      },
     });
     await runRaw(url, `update sweeps set status = 'completed', total = 2 where sweep_id = 'sealed'`);
     expect(await stage.run('verify', 'sealed')).toMatchObject(good);
@@ -310,10 +481,15 @@ describe('the evidence of a sweep', () => {
 
   it('is told apart from receipts that only bear its ID', async () => {
     const url = stage.person['HTTP_TASKS_LEDGER_URL'] ?? '';
-    await runRaw(url, `insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service, environment, outcome, at)
-      values ('sealed', 'a-run', '1', 0, 'batch.ios', 'settled', 1, '', 'batch.customDataDelete', 'batch', 'production', 'removed', '2030-01-01T00:00:00.000Z')`);
+    await runRaw(
+      url,
+      `insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service, environment, outcome, at)
+      values ('sealed', 'a-run', '1', 0, 'batch.ios', 'settled', 1, '', 'batch.customDataDelete', 'batch', 'production', 'removed', '2030-01-01T00:00:00.000Z')`,
+    );
     const { document } = await stage.run<{ step: string; sealed: boolean }[]>('receipts', 'sealed');
-    expect(document.filter(({ sealed }) => !sealed)).toEqual([expect.objectContaining({ step: 'batch.ios', at: '2030-01-01T00:00:00.000Z' })]);
+    expect(document.filter(({ sealed }) => !sealed)).toEqual([
+      expect.objectContaining({ step: 'batch.ios', at: '2030-01-01T00:00:00.000Z' }),
+    ]);
     expect(document.filter(({ sealed }) => sealed).length).toBeGreaterThan(0);
     const csv = await stage.begin('receipts', 'sealed', '--csv').ended;
     const [head = '', ...rows] = csv.stdout.trimEnd().split('\n');
@@ -323,12 +499,13 @@ describe('the evidence of a sweep', () => {
 });
 
 describe('an id that nobody knows', () => {
-  it.each([
-    ['status'], ['watch'], ['pause'], ['resume'], ['cancel'], ['results'], ['redrive'], ['release'],
-  ])('of sweep %s exits 1, names it and says what to check', async (name) => {
-    const { code, document } = await stage.run('sweep', name, 'no-such-sweep');
-    expect({ code, type: document.error?.type }).toEqual({ code: 1, type: 'NotFound' });
-    expect(document.error?.message).toContain('no-such-sweep');
-    expect(document.error?.message).toMatch(/HTTP_TASKS_LEDGER_URL/);
-  });
+  it.each([['status'], ['watch'], ['pause'], ['resume'], ['cancel'], ['results'], ['redrive'], ['release']])(
+    'of sweep %s exits 1, names it and says what to check',
+    async (name) => {
+      const { code, document } = await stage.run('sweep', name, 'no-such-sweep');
+      expect({ code, type: document.error?.type }).toEqual({ code: 1, type: 'NotFound' });
+      expect(document.error?.message).toContain('no-such-sweep');
+      expect(document.error?.message).toMatch(/HTTP_TASKS_LEDGER_URL/);
+    },
+  );
 });

@@ -43,7 +43,11 @@ afterAll(() => {
 });
 
 /** Starts the command line in a terminal of its own. */
-export function startInTerminal(args: readonly string[], env: CliEnv = {}, { columns = 80 }: { columns?: number } = {}): TerminalRun {
+export function startInTerminal(
+  args: readonly string[],
+  env: CliEnv = {},
+  { columns = 80 }: { columns?: number } = {},
+): TerminalRun {
   const child = spawn('python3', [PSEUDO_TERMINAL, String(columns), process.execPath, MAIN, ...args], {
     cwd: HOME,
     env: { PATH: process.env['PATH'], HOME, XDG_CONFIG_HOME: HOME, TERM: 'xterm-256color', ...env },
@@ -67,7 +71,8 @@ export function startInTerminal(args: readonly string[], env: CliEnv = {}, { col
     async shows(text) {
       while (!screen().includes(text)) {
         const over = await Promise.race([ended, once(child.stdout, 'data').then(() => undefined)]);
-        if (over && !screen().includes(text)) throw new Error(`The command ended (${over.code}) without showing "${text}":\n${over.screen}${over.stdout}`);
+        if (over && !screen().includes(text))
+          throw new Error(`The command ended (${over.code}) without showing "${text}":\n${over.screen}${over.stdout}`);
       }
     },
   };

@@ -41,10 +41,16 @@ let silent: number;
 let postgres: string;
 
 beforeAll(async () => {
-  env = { ...KEYS, HTTP_TASKS_LEDGER_URL: LEDGER, HTTP_TASKS_TASK_QUEUE: freshTaskQueue('start'), TEMPORAL_ADDRESS: temporalAddress() };
+  env = {
+    ...KEYS,
+    HTTP_TASKS_LEDGER_URL: LEDGER,
+    HTTP_TASKS_TASK_QUEUE: freshTaskQueue('start'),
+    TEMPORAL_ADDRESS: temporalAddress(),
+  };
   silent = await listen((socket) => socket.on('error', () => undefined));
   postgres = await freshPostgresUrl();
-  for (const url of [LEDGER, postgres]) expect(await startCli(['hold', 'list'], { ...env, HTTP_TASKS_LEDGER_URL: url }).ended).toMatchObject({ code: 0 });
+  for (const url of [LEDGER, postgres])
+    expect(await startCli(['hold', 'list'], { ...env, HTTP_TASKS_LEDGER_URL: url }).ended).toMatchObject({ code: 0 });
 });
 
 afterAll(() => {
@@ -83,10 +89,26 @@ function postgresWith(change: (url: URL) => void): string {
 
 describe('a worker ends with exit 2 and names the setting', () => {
   const cases: [string, () => CliEnv | Promise<CliEnv>, RegExp][] = [
-    ['another subject key than the ledger has', () => ({ HTTP_TASKS_SUBJECT_KEY: 'quite another subject key' }), /HTTP_TASKS_SUBJECT_KEY: this ledger was written with another key/],
-    ['no folder for the ledger', () => ({ HTTP_TASKS_LEDGER_URL: 'file:/no/such/folder/x.db' }), /HTTP_TASKS_LEDGER_URL: file:\/no\/such\/folder\/x\.db: .*Its folder must exist/],
-    ['no such database', () => ({ HTTP_TASKS_LEDGER_URL: postgresWith((url) => (url.pathname = '/nosuch')) }), /HTTP_TASKS_LEDGER_URL: .*3D000/],
-    ['a wrong password of the database', () => ({ HTTP_TASKS_LEDGER_URL: postgresWith((url) => (url.password = 'wrong')) }), /HTTP_TASKS_LEDGER_URL: .*28P01/],
+    [
+      'another subject key than the ledger has',
+      () => ({ HTTP_TASKS_SUBJECT_KEY: 'quite another subject key' }),
+      /HTTP_TASKS_SUBJECT_KEY: this ledger was written with another key/,
+    ],
+    [
+      'no folder for the ledger',
+      () => ({ HTTP_TASKS_LEDGER_URL: 'file:/no/such/folder/x.db' }),
+      /HTTP_TASKS_LEDGER_URL: file:\/no\/such\/folder\/x\.db: .*Its folder must exist/,
+    ],
+    [
+      'no such database',
+      () => ({ HTTP_TASKS_LEDGER_URL: postgresWith((url) => (url.pathname = '/nosuch')) }),
+      /HTTP_TASKS_LEDGER_URL: .*3D000/,
+    ],
+    [
+      'a wrong password of the database',
+      () => ({ HTTP_TASKS_LEDGER_URL: postgresWith((url) => (url.password = 'wrong')) }),
+      /HTTP_TASKS_LEDGER_URL: .*28P01/,
+    ],
     [
       'a ledger of a newer version',
       async () => {
@@ -97,12 +119,32 @@ describe('a worker ends with exit 2 and names the setting', () => {
       },
       /HTTP_TASKS_LEDGER_URL: .*newer version of temporal-http-tasks \(unknown migration 9999-newer\)/,
     ],
-    ['an address for its health that is in use', () => ({ HTTP_TASKS_HEALTH_ADDRESS: String(silent) }), /HTTP_TASKS_HEALTH_ADDRESS: .*EADDRINUSE/],
-    ['an address for metrics that is in use', () => ({ HTTP_TASKS_METRICS_ADDRESS: String(silent) }), /HTTP_TASKS_METRICS_ADDRESS: cannot be used/],
-    ['a key that is missing', () => ({ PLAID_SECRET: '', HTTP_TASKS_SUBJECT_KEY: '' }), /HTTP_TASKS_SUBJECT_KEY: is missing[\s\S]*PLAID_SECRET: is missing|PLAID_SECRET: is missing[\s\S]*HTTP_TASKS_SUBJECT_KEY: is missing/],
+    [
+      'an address for its health that is in use',
+      () => ({ HTTP_TASKS_HEALTH_ADDRESS: String(silent) }),
+      /HTTP_TASKS_HEALTH_ADDRESS: .*EADDRINUSE/,
+    ],
+    [
+      'an address for metrics that is in use',
+      () => ({ HTTP_TASKS_METRICS_ADDRESS: String(silent) }),
+      /HTTP_TASKS_METRICS_ADDRESS: cannot be used/,
+    ],
+    [
+      'a key that is missing',
+      () => ({ PLAID_SECRET: '', HTTP_TASKS_SUBJECT_KEY: '' }),
+      /HTTP_TASKS_SUBJECT_KEY: is missing[\s\S]*PLAID_SECRET: is missing|PLAID_SECRET: is missing[\s\S]*HTTP_TASKS_SUBJECT_KEY: is missing/,
+    ],
     ['an encryption key that is none', () => ({ HTTP_TASKS_ENCRYPTION_KEY: 'short' }), /HTTP_TASKS_ENCRYPTION_KEY: /],
-    ['a certificate that is not there', () => ({ TEMPORAL_TLS_CLIENT_CERT_PATH: '/no/such/cert.pem', TEMPORAL_TLS_CLIENT_KEY_PATH: '/no/such/key.pem' }), /TEMPORAL_.*cannot be used/],
-    ['a root certificate of the database that is not there', () => ({ HTTP_TASKS_LEDGER_URL: `${postgres}?sslmode=verify-full&sslrootcert=/no/such.pem` }), /HTTP_TASKS_LEDGER_URL: .*sslrootcert/],
+    [
+      'a certificate that is not there',
+      () => ({ TEMPORAL_TLS_CLIENT_CERT_PATH: '/no/such/cert.pem', TEMPORAL_TLS_CLIENT_KEY_PATH: '/no/such/key.pem' }),
+      /TEMPORAL_.*cannot be used/,
+    ],
+    [
+      'a root certificate of the database that is not there',
+      () => ({ HTTP_TASKS_LEDGER_URL: `${postgres}?sslmode=verify-full&sslrootcert=/no/such.pem` }),
+      /HTTP_TASKS_LEDGER_URL: .*sslrootcert/,
+    ],
   ];
 
   it.each(cases)('for %s', async (_what, settings, message) => {
@@ -124,10 +166,26 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
   });
 
   it.each([
-    ['a Temporal server that is not there', () => ({ TEMPORAL_ADDRESS: '127.0.0.1:1' }), /No Temporal server answers at 127\.0\.0\.1:1, .*TEMPORAL_ADDRESS/],
-    ['a Temporal server that says nothing', () => ({ TEMPORAL_ADDRESS: `127.0.0.1:${silent}` }), /No Temporal server answers at .*TEMPORAL_ADDRESS/],
-    ['a namespace that does not exist', () => ({ TEMPORAL_NAMESPACE: 'nosuch' }), /no such namespace at .*TEMPORAL_NAMESPACE/],
-    ['a Temporal server without TLS', () => ({ TEMPORAL_TLS: 'true' }), /TLS with the Temporal server at .* failed; check TEMPORAL_TLS/],
+    [
+      'a Temporal server that is not there',
+      () => ({ TEMPORAL_ADDRESS: '127.0.0.1:1' }),
+      /No Temporal server answers at 127\.0\.0\.1:1, .*TEMPORAL_ADDRESS/,
+    ],
+    [
+      'a Temporal server that says nothing',
+      () => ({ TEMPORAL_ADDRESS: `127.0.0.1:${silent}` }),
+      /No Temporal server answers at .*TEMPORAL_ADDRESS/,
+    ],
+    [
+      'a namespace that does not exist',
+      () => ({ TEMPORAL_NAMESPACE: 'nosuch' }),
+      /no such namespace at .*TEMPORAL_NAMESPACE/,
+    ],
+    [
+      'a Temporal server without TLS',
+      () => ({ TEMPORAL_TLS: 'true' }),
+      /TLS with the Temporal server at .* failed; check TEMPORAL_TLS/,
+    ],
   ])('%s', async (_what, settings, message) => {
     const { code, stderr } = await refused(settings());
     expect(stderr).toMatch(message);
@@ -140,9 +198,27 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
   ])('a Temporal server that %s', async (_what, code) => {
     const server = new GrpcServer();
     const raw = (value: Buffer): Buffer => value;
-    const method = { path: '/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo', requestStream: false, responseStream: false, requestSerialize: raw, requestDeserialize: raw, responseSerialize: raw, responseDeserialize: raw } as const;
-    server.addService({ GetSystemInfo: method }, { GetSystemInfo: (_call: unknown, respond: (error: object) => void) => respond({ code, details: 'Request unauthorized.' }) });
-    const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
+    const method = {
+      path: '/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo',
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: raw,
+      requestDeserialize: raw,
+      responseSerialize: raw,
+      responseDeserialize: raw,
+    } as const;
+    server.addService(
+      { GetSystemInfo: method },
+      {
+        GetSystemInfo: (_call: unknown, respond: (error: object) => void) =>
+          respond({ code, details: 'Request unauthorized.' }),
+      },
+    );
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      ),
+    );
     const end = await refused({ TEMPORAL_ADDRESS: `127.0.0.1:${port}` });
     server.forceShutdown();
     expect(end.stderr).toMatch(/refuses the login; check TEMPORAL_API_KEY/);
@@ -154,7 +230,9 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
     other.exec('begin immediate');
     try {
       const { code, stderr } = await refused({});
-      expect(stderr).toMatch(/^HTTP_TASKS_LEDGER_URL \(file:.*\): another process has kept it locked for \d+ s \(SQLITE_BUSY\)/m);
+      expect(stderr).toMatch(
+        /^HTTP_TASKS_LEDGER_URL \(file:.*\): another process has kept it locked for \d+ s \(SQLITE_BUSY\)/m,
+      );
       expect(code).toBe(1);
     } finally {
       other.exec('rollback');
@@ -168,7 +246,9 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
     try {
       await other.query('begin; select pg_advisory_xact_lock(1214606444, 1)');
       const { code, stderr } = await refused({ HTTP_TASKS_LEDGER_URL: postgres });
-      expect(stderr).toMatch(/^HTTP_TASKS_LEDGER_URL \(postgres:.*\): another process has kept it locked for \d+ s \(55P03\)/m);
+      expect(stderr).toMatch(
+        /^HTTP_TASKS_LEDGER_URL \(postgres:.*\): another process has kept it locked for \d+ s \(55P03\)/m,
+      );
       expect(code).toBe(1);
     } finally {
       await other.end();
@@ -198,9 +278,12 @@ describe('SIGTERM during startup', () => {
     expect(end.code).toBe(0);
   });
 
-  it.each([0, 100, 300, 600, 1_000, 1_500, 2_500, 4_000])('ends a worker that could start, %d ms after its first line', async (afterMs) => {
-    const end = await ended({ HTTP_TASKS_HEALTH_ADDRESS: String(await freePort()) }, afterMs);
-    expect(end.code).toBe(0);
-    expect(end.stderr).not.toMatch(/^\s+at |hold a reference|ended before everything was finished/m);
-  });
+  it.each([0, 100, 300, 600, 1_000, 1_500, 2_500, 4_000])(
+    'ends a worker that could start, %d ms after its first line',
+    async (afterMs) => {
+      const end = await ended({ HTTP_TASKS_HEALTH_ADDRESS: String(await freePort()) }, afterMs);
+      expect(end.code).toBe(0);
+      expect(end.stderr).not.toMatch(/^\s+at |hold a reference|ended before everything was finished/m);
+    },
+  );
 });

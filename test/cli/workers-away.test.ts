@@ -42,10 +42,19 @@ afterAll(async () => {
 });
 
 const offboardArgs = (): string[] => ['offboard', '--batch-user-id', freshId('user'), '--reason', 'OTHER', '--yes'];
-const sweepArgs = (...more: string[]): string[] => ['sweep', '--source', join(HOST, 'users.csv'), '--reason', 'OTHER', '--yes', ...more];
+const sweepArgs = (...more: string[]): string[] => [
+  'sweep',
+  '--source',
+  join(HOST, 'users.csv'),
+  '--reason',
+  'OTHER',
+  '--yes',
+  ...more,
+];
 
 describe('a worker that has the task queue and not the workflows', () => {
-  const LINE = /It does not begin: a worker has the task queue and not the workflow (\w+): its workflows file must say "export \* from 'temporal-http-tasks\/workflow'"/;
+  const LINE =
+    /It does not begin: a worker has the task queue and not the workflow (\w+): its workflows file must say "export \* from 'temporal-http-tasks\/workflow'"/;
 
   it.each([
     ['offboard', () => offboardArgs()],
@@ -73,14 +82,19 @@ describe('workers of a deployment', () => {
     const deployment = { deploymentName: freshId('deployment'), buildId: '1.0' };
     const taskQueue = freshTaskQueue('versioned');
     const versioned = { ...place.env, HTTP_TASKS_TASK_QUEUE: taskQueue };
-    const worker = await startWorkerProcess({ env: versioned }, { HTTP_TASKS_DEPLOYMENT: deployment.deploymentName, HTTP_TASKS_BUILD_ID: deployment.buildId });
+    const worker = await startWorkerProcess(
+      { env: versioned },
+      { HTTP_TASKS_DEPLOYMENT: deployment.deploymentName, HTTP_TASKS_BUILD_ID: deployment.buildId },
+    );
     try {
       const cli = { ...versioned, TEMPORAL_ADDRESS: temporalAddress() };
       for (const args of [offboardArgs(), sweepArgs()]) {
         const { code, document } = await runJson<Refused>(args, cli);
         expect({ code, type: document.error.type }).toEqual({ code: 1, type: 'NoWorker' });
         expect(document.error.message).toContain('no version is current');
-        expect(document.error.message).toContain(`set-current-version --deployment-name ${deployment.deploymentName} --build-id 1.0`);
+        expect(document.error.message).toContain(
+          `set-current-version --deployment-name ${deployment.deploymentName} --build-id 1.0`,
+        );
       }
       await until('the version is the current one', () =>
         place.client.workflowService.setWorkerDeploymentCurrentVersion({ namespace: 'default', ...deployment }).then(

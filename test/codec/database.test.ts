@@ -65,8 +65,17 @@ async function plantIn(server: RunningTemporalServer, env: Record<string, string
 async function plantEverywhere({ client, taskQueue }: Place): Promise<Planted> {
   const { workflow, schedule } = client;
   const texts = freshTexts();
-  const started = { startSummary: freshId('canary summary'), startDetails: freshId('canary details'), startMemo: freshId('canary memo') };
-  const readable = { workflowId: freshId('readable'), scheduleNote: freshId('readable'), scheduleId: freshId('readable'), terminateReason: freshId('readable') };
+  const started = {
+    startSummary: freshId('canary summary'),
+    startDetails: freshId('canary details'),
+    startMemo: freshId('canary memo'),
+  };
+  const readable = {
+    workflowId: freshId('readable'),
+    scheduleNote: freshId('readable'),
+    scheduleId: freshId('readable'),
+    terminateReason: freshId('readable'),
+  };
   const handle = await workflow.start('leaveTexts', {
     taskQueue,
     workflowId: readable.workflowId,
@@ -75,10 +84,16 @@ async function plantEverywhere({ client, taskQueue }: Place): Promise<Planted> {
     staticDetails: started.startDetails,
     memo: { memo: started.startMemo },
   });
-  const answers = [await handle.query('ask', texts.queryInput), await rawAnswer(handle.workflowId), await rawAnswer(handle.workflowId, 'ask')];
+  const answers = [
+    await handle.query('ask', texts.queryInput),
+    await rawAnswer(handle.workflowId),
+    await rawAnswer(handle.workflowId, 'ask'),
+  ];
   await handle.signal('tell', texts.signalInput);
   await handle.executeUpdate('change', { args: [texts.updateInput] });
-  await expect(handle.result()).rejects.toMatchObject({ cause: { message: texts.failure, details: [texts.failureDetail], cause: { message: texts.failureCause } } });
+  await expect(handle.result()).rejects.toMatchObject({
+    cause: { message: texts.failure, details: [texts.failureDetail], cause: { message: texts.failureCause } },
+  });
   const planned = { scheduleInput: freshId('canary'), scheduleMemo: freshId('canary') };
   await schedule.create({
     scheduleId: readable.scheduleId,
@@ -90,12 +105,20 @@ async function plantEverywhere({ client, taskQueue }: Place): Promise<Planted> {
   const ended = await workflow.start('sayTwice', { taskQueue, workflowId: freshId('ended'), args: [''] });
   await ended.terminate(readable.terminateReason);
   expect(answers[0]).toBe(texts.queryResult);
-  return { hidden: { ...texts, ...started, ...planned }, readable: { ...readable, taskQueue }, answers: answers.slice(1).join('\n') };
+  return {
+    hidden: { ...texts, ...started, ...planned },
+    readable: { ...readable, taskQueue },
+    answers: answers.slice(1).join('\n'),
+  };
 
   /** As the server hands it to whoever asks, say the UI. */
   async function rawAnswer(workflowId: string, queryType = '__temporal_workflow_metadata'): Promise<string> {
     const { namespace } = client.options;
-    const { queryResult } = await client.workflowService.queryWorkflow({ namespace, execution: { workflowId }, query: { queryType } });
+    const { queryResult } = await client.workflowService.queryWorkflow({
+      namespace,
+      execution: { workflowId },
+      query: { queryType },
+    });
     return textIn(temporal.api.common.v1.Payloads.toObject(queryResult as temporal.api.common.v1.Payloads));
   }
 }
@@ -141,7 +164,10 @@ it('holds, encrypted or not, what docs/encryption.md says stays readable', () =>
 });
 
 it('passes on encrypted what only travels: current details and answers to queries', () => {
-  const travelling = ({ hidden }: Planted): Record<string, string> => ({ details: hidden['currentDetails']!, result: hidden['queryResult']! });
+  const travelling = ({ hidden }: Planted): Record<string, string> => ({
+    details: hidden['currentDetails']!,
+    result: hidden['queryResult']!,
+  });
   expect(findAll({ answers: plain.answers }, travelling(plain))).toEqual(['answers: details', 'answers: result']);
   expect(findAll({ answers: encrypted.answers }, travelling(encrypted))).toEqual([]);
 });

@@ -34,7 +34,11 @@ afterAll(async () => {
 
 it('refuses to be made without a key, naming the setting', () => {
   const plugin = new EncryptionPlugin({ env: {} });
-  for (const use of [() => plugin.configureWorker({ taskQueue: 'q' }), () => plugin.configureClient({}), () => new Client({ plugins: [plugin] })]) {
+  for (const use of [
+    () => plugin.configureWorker({ taskQueue: 'q' }),
+    () => plugin.configureClient({}),
+    () => new Client({ plugins: [plugin] }),
+  ]) {
     expect(use).toThrow(SettingsError);
     expect(use).toThrow('HTTP_TASKS_ENCRYPTION_KEY');
   }
@@ -43,7 +47,11 @@ it('refuses to be made without a key, naming the setting', () => {
 describe('A client', () => {
   function codecsOf(dataConverter?: { payloadCodecs: PayloadCodec[] }): PayloadCodec[] {
     const plugin = new EncryptionPlugin({ env: KEY_ENV });
-    const client = new Client({ connection: Connection.lazy({ address: temporalAddress() }), plugins: [plugin], dataConverter });
+    const client = new Client({
+      connection: Connection.lazy({ address: temporalAddress() }),
+      plugins: [plugin],
+      dataConverter,
+    });
     return client.options.loadedDataConverter.payloadCodecs;
   }
 
@@ -55,13 +63,16 @@ describe('A client', () => {
   it('encrypts once, also when its connection brings the plugin too', async () => {
     const plugin = new EncryptionPlugin({ env: KEY_ENV });
     const lazy = Connection.lazy({ address: temporalAddress(), plugins: [plugin] });
-    expect(new Client({ connection: lazy, plugins: [plugin] }).options.loadedDataConverter.payloadCodecs).toHaveLength(1);
+    expect(new Client({ connection: lazy, plugins: [plugin] }).options.loadedDataConverter.payloadCodecs).toHaveLength(
+      1,
+    );
     await lazy.close();
   });
 
   it('has failures encoded, unless it brings a failure converter of its own', async () => {
     const path = await files.write({
-      'converter.cjs': "const { DefaultFailureConverter } = require('@temporalio/common');\nexports.failureConverter = new DefaultFailureConverter();\n",
+      'converter.cjs':
+        "const { DefaultFailureConverter } = require('@temporalio/common');\nexports.failureConverter = new DefaultFailureConverter();\n",
     });
     const plugin = new EncryptionPlugin({ env: KEY_ENV });
     const given = { connection: Connection.lazy({ address: temporalAddress() }), plugins: [plugin] };
@@ -83,7 +94,7 @@ describe('A worker', () => {
   }
 
   it('refuses a bundle that would leave the messages of failures readable, in code or in a file', async () => {
-    const { codePath } = (await workflowBundle());
+    const { codePath } = await workflowBundle();
     await expect(create({ workflowBundle: { codePath } })).rejects.toThrow(/bundleWorkflowCode.*EncryptionPlugin/);
     await expect(create({ workflowBundle: { code: 'exports' } })).rejects.toThrow(TypeError);
   });
@@ -100,11 +111,22 @@ describe('A worker', () => {
   it('keeps a failure converter of its own, in the bundle too', async () => {
     const path = await files.write({ 'own.cjs': 'exports.nothing = async () => undefined;\n' });
     const own = join(path, '../own-converter.cjs');
-    await writeFile(own, "const { DefaultFailureConverter } = require('@temporalio/common');\nexports.failureConverter = new DefaultFailureConverter({ encodeCommonAttributes: true });\n// own mark\n");
-    const { code } = await bundleWorkflowCode({ workflowsPath: path, failureConverterPath: own, plugins, logger: quiet });
+    await writeFile(
+      own,
+      "const { DefaultFailureConverter } = require('@temporalio/common');\nexports.failureConverter = new DefaultFailureConverter({ encodeCommonAttributes: true });\n// own mark\n",
+    );
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: path,
+      failureConverterPath: own,
+      plugins,
+      logger: quiet,
+    });
     expect(code).toContain('own mark');
     expect(code).not.toContain('EncodingFailureConverter');
-    const worker = await create({ workflowBundle: { code }, dataConverter: { failureConverterPath: own, payloadCodecs: [OWN_CODEC] } });
+    const worker = await create({
+      workflowBundle: { code },
+      dataConverter: { failureConverterPath: own, payloadCodecs: [OWN_CODEC] },
+    });
     const { loadedDataConverter } = worker.options;
     expect(loadedDataConverter.failureConverter).toBeInstanceOf(DefaultFailureConverter);
     expect(loadedDataConverter.failureConverter).not.toBe(failureConverter);

@@ -35,7 +35,9 @@ export async function guardTemporal(behind: string, logins: ReadonlySet<string>)
   };
   server.addService({ describeNamespace: DESCRIBE_NAMESPACE }, { describeNamespace: guarded });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
   });
   return {
     address: `127.0.0.1:${port}`,

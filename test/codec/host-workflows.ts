@@ -30,8 +30,27 @@ export function turned(text: string): string {
 /** The places of {@link Texts}. */
 export const TEXT_PLACES = [
   ...['activityInput', 'activityResult', 'activitySummary', 'activityFailure', 'activityFailureDetail', 'heartbeat'],
-  ...['localActivityResult', 'timerSummary', 'memo', 'currentDetails', 'childInput', 'childSummary', 'childDetails', 'childMemo'],
-  ...['queryInput', 'queryResult', 'signalInput', 'updateInput', 'updateResult', 'carried', 'failure', 'failureDetail', 'failureCause'],
+  ...[
+    'localActivityResult',
+    'timerSummary',
+    'memo',
+    'currentDetails',
+    'childInput',
+    'childSummary',
+    'childDetails',
+    'childMemo',
+  ],
+  ...[
+    'queryInput',
+    'queryResult',
+    'signalInput',
+    'updateInput',
+    'updateResult',
+    'carried',
+    'failure',
+    'failureDetail',
+    'failureCause',
+  ],
 ] as const;
 
 export type TextPlace = (typeof TEXT_PLACES)[number];
@@ -51,7 +70,12 @@ export const changeUpdate = defineUpdate<string, [string]>('change');
 export async function leaveTexts(turnedTexts: Texts, carried?: string): Promise<void> {
   const texts = Object.fromEntries(Object.entries(turnedTexts).map(([place, text]) => [place, turned(text)])) as Texts;
   if (carried !== undefined) {
-    throw ApplicationFailure.create({ message: texts.failure, details: [texts.failureDetail], cause: new Error(texts.failureCause), nonRetryable: true });
+    throw ApplicationFailure.create({
+      message: texts.failure,
+      details: [texts.failureDetail],
+      cause: new Error(texts.failureCause),
+      nonRetryable: true,
+    });
   }
   let told = false;
   let changed = false;
@@ -63,7 +87,12 @@ export async function leaveTexts(turnedTexts: Texts, carried?: string): Promise<
   });
   setCurrentDetails(texts.currentDetails);
   upsertMemo({ memo: texts.memo });
-  const { say, failOnce } = proxyActivities<HostActivities>({ startToCloseTimeout: '1 minute', heartbeatTimeout: '1 minute', retry: { initialInterval: '10ms' }, summary: texts.activitySummary });
+  const { say, failOnce } = proxyActivities<HostActivities>({
+    startToCloseTimeout: '1 minute',
+    heartbeatTimeout: '1 minute',
+    retry: { initialInterval: '10ms' },
+    summary: texts.activitySummary,
+  });
   const { sayHere } = proxyLocalActivities<HostActivities>({ startToCloseTimeout: '1 minute' });
   await say(texts.activityInput, turnedTexts.activityResult);
   await sayHere(turnedTexts.localActivityResult);
@@ -87,7 +116,10 @@ export async function returnNothing(_text: string): Promise<void> {
 export async function sayTwice(text: string): Promise<string> {
   let told = false;
   setHandler(tellSignal, () => void (told = true));
-  const { say } = proxyActivities<HostActivities>({ startToCloseTimeout: '1 minute', retry: { initialInterval: '100ms' } });
+  const { say } = proxyActivities<HostActivities>({
+    startToCloseTimeout: '1 minute',
+    retry: { initialInterval: '100ms' },
+  });
   const first = await say('first', turned(text));
   await condition(() => told);
   return [first, await say('second', turned(text))].join();

@@ -17,7 +17,10 @@ beforeAll(async () => {
 afterAll(() => place.close());
 
 function clientWith(keys: string): Client {
-  return new Client({ connection: place.client.connection, plugins: [new EncryptionPlugin({ env: { HTTP_TASKS_ENCRYPTION_KEY: keys } })] });
+  return new Client({
+    connection: place.client.connection,
+    plugins: [new EncryptionPlugin({ env: { HTTP_TASKS_ENCRYPTION_KEY: keys } })],
+  });
 }
 
 async function workerWith(keys: string): Promise<RunningWorker> {
@@ -27,7 +30,11 @@ async function workerWith(keys: string): Promise<RunningWorker> {
 
 /** Starts a run that waits to be told, under the first of the keys. */
 function start(keys: string): Promise<WorkflowHandle<typeof sayTwice>> {
-  return clientWith(keys).workflow.start<typeof sayTwice>('sayTwice', { taskQueue: place.taskQueue, workflowId: freshId('keys'), args: ['ab'] });
+  return clientWith(keys).workflow.start<typeof sayTwice>('sayTwice', {
+    taskQueue: place.taskQueue,
+    workflowId: freshId('keys'),
+    args: ['ab'],
+  });
 }
 
 function asSeenWith(keys: string, { workflowId }: WorkflowHandle): WorkflowHandle<typeof sayTwice> {
@@ -44,14 +51,18 @@ async function keyIdsIn(handle: WorkflowHandle): Promise<string[]> {
 it('lets a key be replaced while runs are under way: the new one first, the old one behind it', async () => {
   const handle = await start(OLD);
   const before = await workerWith(OLD);
-  await until('its first activity is done', async () => (await handle.fetchHistory()).events!.some(({ activityTaskCompletedEventAttributes: done }) => done));
+  await until('its first activity is done', async () =>
+    (await handle.fetchHistory()).events!.some(({ activityTaskCompletedEventAttributes: done }) => done),
+  );
   await before.stop();
   const both = `${YOUNG},${OLD}`;
   const after = await workerWith(both);
   await handle.signal('tell', '');
   expect(await asSeenWith(both, handle).result()).toBe('ab,ab');
   expect(await keyIdsIn(handle)).toEqual(['old', 'young']);
-  await expect(asSeenWith(OLD, handle).result()).rejects.toThrow('needs the encryption key "young", which this process does not have; it has "old"');
+  await expect(asSeenWith(OLD, handle).result()).rejects.toThrow(
+    'needs the encryption key "young", which this process does not have; it has "old"',
+  );
   await after.stop();
 });
 
@@ -60,7 +71,9 @@ it('waits, and says for which key, when a worker lacks one, and goes on when the
   const without = await workerWith(YOUNG);
   const failureMessages = async (): Promise<string[]> => {
     const { events } = await handle.fetchHistory();
-    const failures = events!.flatMap(({ workflowTaskFailedEventAttributes: failed }) => (failed?.failure ? [failed.failure] : []));
+    const failures = events!.flatMap(({ workflowTaskFailedEventAttributes: failed }) =>
+      failed?.failure ? [failed.failure] : [],
+    );
     const { failureConverter, payloadConverter, payloadCodecs } = clientWith(YOUNG).options.loadedDataConverter;
     return Promise.all(
       failures.map(async (failure) => {
@@ -70,7 +83,9 @@ it('waits, and says for which key, when a worker lacks one, and goes on when the
     );
   };
   await until('its workflow task failed', async () => (await failureMessages()).length > 0);
-  expect((await failureMessages())[0]).toContain('needs the encryption key "old", which this process does not have; it has "young"');
+  expect((await failureMessages())[0]).toContain(
+    'needs the encryption key "old", which this process does not have; it has "young"',
+  );
   expect((await handle.describe()).status.name).toBe('RUNNING');
   await without.stop();
   const withBoth = await workerWith(`${YOUNG},${OLD}`);

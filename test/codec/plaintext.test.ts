@@ -33,8 +33,17 @@ function keyless({ client }: Place): Client {
   return new Client({ connection: client.connection });
 }
 
-async function startWith(client: Client, { taskQueue }: Place, workflowType: string, input?: unknown): Promise<WorkflowHandle> {
-  return client.workflow.start(workflowType, { taskQueue, workflowId: freshId(workflowType), args: input === undefined ? [] : [input] });
+async function startWith(
+  client: Client,
+  { taskQueue }: Place,
+  workflowType: string,
+  input?: unknown,
+): Promise<WorkflowHandle> {
+  return client.workflow.start(workflowType, {
+    taskQueue,
+    workflowId: freshId(workflowType),
+    args: input === undefined ? [] : [input],
+  });
 }
 
 /** Runs an activity without a workflow; whoever started it, somebody with a key reads what became of it. */
@@ -71,11 +80,17 @@ describe('A worker that accepts plain text', () => {
 
   it('takes a token in an encrypted input, and refuses it in a plain one, wherever it stands', async () => {
     const userToken = freshId('user-sandbox');
-    accepting.simulators.plaid.seed({ users: [{ userId: freshId('older'), userToken, tokenOnly: true, items: [freshId('item')] }] });
+    accepting.simulators.plaid.seed({
+      users: [{ userId: freshId('older'), userToken, tokenOnly: true, items: [freshId('item')] }],
+    });
     const inputs: [workflowType: string, input: unknown, field: string][] = [
       ['offboardUser', { user: { plaidUserToken: userToken }, reason: REASON, dryRun: true }, 'user.plaidUserToken'],
       ['offboardUser', { user: { plaidUserId: userToken }, reason: REASON, dryRun: true }, 'user.plaidUserId'],
-      ['offboardUsers', { source: { inline: [{ plaidUserToken: userToken }] }, reason: REASON, dryRun: true }, 'source.inline.0.plaidUserToken'],
+      [
+        'offboardUsers',
+        { source: { inline: [{ plaidUserToken: userToken }] }, reason: REASON, dryRun: true },
+        'source.inline.0.plaidUserToken',
+      ],
       ['runHttpTask', { task: 'plaid.userItemsGet', input: { user_token: userToken } }, 'user_token'],
     ];
     for (const [workflowType, input, field] of inputs) {
@@ -101,11 +116,16 @@ describe('A worker that accepts plain text', () => {
     const scheduler = await openPlace();
     await scheduler.startWorker(await hostWorker());
     const workflowId = `${accepting.taskQueue}/${freshId('with token')}`;
-    const handle = await scheduler.client.workflow.start('callWithToken', { taskQueue: scheduler.taskQueue, workflowId });
+    const handle = await scheduler.client.workflow.start('callWithToken', {
+      taskQueue: scheduler.taskQueue,
+      workflowId,
+    });
     // Its own worker cannot read why its activity failed, so that the run itself does not end.
     const failureOfActivity = async (): Promise<string | null | undefined> => {
       const { events } = await handle.fetchHistory();
-      const failures = events!.map(({ activityTaskFailedEventAttributes: failed }) => failed?.failure?.applicationFailureInfo?.type);
+      const failures = events!.map(
+        ({ activityTaskFailedEventAttributes: failed }) => failed?.failure?.applicationFailureInfo?.type,
+      );
       return failures.find((type) => type !== undefined);
     };
     await until('its activity failed', async () => (await failureOfActivity()) === 'Task.InvalidInput');
@@ -115,7 +135,10 @@ describe('A worker that accepts plain text', () => {
 
 /** How a run failed that must not have retried anything. */
 async function refusalOf(handle: WorkflowHandle, place: Place): Promise<ApplicationFailure> {
-  const error: unknown = await place.client.workflow.getHandle(handle.workflowId).result().catch((reason: unknown) => reason);
+  const error: unknown = await place.client.workflow
+    .getHandle(handle.workflowId)
+    .result()
+    .catch((reason: unknown) => reason);
   if (!(error instanceof WorkflowFailedError)) throw new Error(`It did not fail: ${String(error)}`);
   expect(await failedWorkflowTasks(handle)).toBe(0);
   const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
@@ -132,7 +155,10 @@ describe('A worker that refuses plain text', () => {
     ];
     for (const [workflowType, input] of inputs) {
       const handle = await startWith(keyless(refusing), refusing, workflowType, input);
-      const error: unknown = await refusing.client.workflow.getHandle(handle.workflowId).result().catch((reason: unknown) => reason);
+      const error: unknown = await refusing.client.workflow
+        .getHandle(handle.workflowId)
+        .result()
+        .catch((reason: unknown) => reason);
       expect(error).toMatchObject({ cause: { type: PLAINTEXT_REFUSED, nonRetryable: true } });
       expect(((error as WorkflowFailedError).cause as Error).message).toContain('codec server set in the Temporal UI');
       expect(await failedWorkflowTasks(handle)).toBe(0);
@@ -159,7 +185,10 @@ describe('A worker that refuses plain text', () => {
     const { user, plaidUserId } = seedUser(refusing);
     const input = { source: { inline: [user] }, reason: REASON, approval: true };
     const sweep = await startWith(refusing.client, refusing, 'offboardUsers', input);
-    await until('it waits', async () => (await sweep.query<{ status: string }>('progress')).status === 'waitingForApproval');
+    await until(
+      'it waits',
+      async () => (await sweep.query<{ status: string }>('progress')).status === 'waitingForApproval',
+    );
     const inPlainText = keyless(refusing).workflow.getHandle(sweep.workflowId);
     const updates: [name: string, args: [unknown]][] = [
       ['approve', [{ total: 1, by: 'Chief Compliance Officer' }]],
@@ -171,7 +200,9 @@ describe('A worker that refuses plain text', () => {
     }
     await sweep.executeUpdate('pause');
     await expect(inPlainText.executeUpdate('resume', { args: [{ by: 'eve' }] })).rejects.toThrow();
-    await expect(sweep.executeUpdate('resume')).rejects.toMatchObject({ cause: { type: PLAINTEXT_REFUSED, message: expect.stringContaining('{"by": "your name"}') } });
+    await expect(sweep.executeUpdate('resume')).rejects.toMatchObject({
+      cause: { type: PLAINTEXT_REFUSED, message: expect.stringContaining('{"by": "your name"}') },
+    });
     expect(callsFor(refusing, plaidUserId)).toEqual([]);
     await sweep.executeUpdate('resume', { args: [{ by: 'ann' }] });
     await sweep.executeUpdate('approve', { args: [{ total: 1, by: 'ann' }] });
@@ -181,13 +212,22 @@ describe('A worker that refuses plain text', () => {
   it('goes on with a run that was under way before it refused', async () => {
     const place = await openPlace();
     const before = await place.startWorker(await hostWorker(FORGETFUL));
-    const handle = await place.client.workflow.start<typeof sayTwice>('sayTwice', { taskQueue: place.taskQueue, workflowId: freshId('under way'), args: ['ab'] });
-    await until('its first activity is done', async () => (await handle.fetchHistory()).events!.some(({ activityTaskCompletedEventAttributes: done }) => done));
+    const handle = await place.client.workflow.start<typeof sayTwice>('sayTwice', {
+      taskQueue: place.taskQueue,
+      workflowId: freshId('under way'),
+      args: ['ab'],
+    });
+    await until('its first activity is done', async () =>
+      (await handle.fetchHistory()).events!.some(({ activityTaskCompletedEventAttributes: done }) => done),
+    );
     await before.stop();
     Object.assign(place.env, { HTTP_TASKS_ENCRYPTION_KEY: KEY, ...REFUSE });
     await place.startWorker(await hostWorker());
     await handle.signal('tell', '');
-    const withKey = new Client({ connection: place.client.connection, plugins: [new EncryptionPlugin({ env: { HTTP_TASKS_ENCRYPTION_KEY: KEY } })] });
+    const withKey = new Client({
+      connection: place.client.connection,
+      plugins: [new EncryptionPlugin({ env: { HTTP_TASKS_ENCRYPTION_KEY: KEY } })],
+    });
     expect(await withKey.workflow.getHandle(handle.workflowId).result()).toBe('ab,ab');
     await place.close();
   });

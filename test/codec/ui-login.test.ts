@@ -30,14 +30,25 @@ afterAll(async () => {
 async function decodeAs(headers: Record<string, string>, namespace = 'default'): Promise<number> {
   const authorize = await allowedByTemporal(connection, namespace);
   const handler = createCodecHandler({ codec: new EncryptionCodec([freshKey('a')]), uiOrigins: [UI], authorize });
-  const { status } = await handler(new Request('http://localhost/decode', { method: 'POST', headers: { origin: UI, ...headers }, body: '{"payloads":[]}' }));
+  const { status } = await handler(
+    new Request('http://localhost/decode', {
+      method: 'POST',
+      headers: { origin: UI, ...headers },
+      body: '{"payloads":[]}',
+    }),
+  );
   return status;
 }
 
 it('lets in whom the Temporal server lets read the namespace, and nobody else', async () => {
   expect(await decodeAs({ authorization: READER, 'x-namespace': 'default' })).toBe(200);
   expect(await decodeAs({ authorization: READER })).toBe(200);
-  const others: Record<string, string>[] = [{}, { authorization: '' }, { authorization: 'Bearer of-somebody' }, { 'authorization-extras': READER }];
+  const others: Record<string, string>[] = [
+    {},
+    { authorization: '' },
+    { authorization: 'Bearer of-somebody' },
+    { 'authorization-extras': READER },
+  ];
   for (const headers of others) expect(await decodeAs(headers)).toBe(401);
 });
 

@@ -47,7 +47,11 @@ it('fits the schema of Compose files', () => {
   // Its durations are Go's (5m10s), not those of the format that it names.
   const ajv = new Ajv2019({ strict: false, allErrors: true, validateFormats: false });
   // It names its parts in the way of an older draft than it says it is of; nothing refers to those names.
-  const schema = JSON.parse(JSON.stringify(composeSchema, (key, value: unknown) => (key === 'id' && typeof value === 'string' ? undefined : value))) as Record<string, unknown>;
+  const schema = JSON.parse(
+    JSON.stringify(composeSchema, (key, value: unknown) =>
+      key === 'id' && typeof value === 'string' ? undefined : value,
+    ),
+  ) as Record<string, unknown>;
   const fits = ajv.compile({ ...schema, $schema: undefined });
   expect(fits(compose) ? [] : fits.errors).toEqual([]);
   expect(fits({ services: { worker: { imagee: 'http-tasks' } } })).toBe(false);
@@ -75,7 +79,8 @@ it('declares the secrets that its services mount, and no other', () => {
 it('has no secret in an environment, and git takes none of the files with secrets', () => {
   const secret = /SECRET|KEY|PASSWORD|PWD|TOKEN|CLIENT_ID|URL/;
   for (const [, { environment: given = {} }] of services) {
-    for (const [name, value] of Object.entries(given)) if (secret.test(name)) expect(value).toMatch(/^\/run\/secrets\/[a-z_]+$/);
+    for (const [name, value] of Object.entries(given))
+      if (secret.test(name)) expect(value).toMatch(/^\/run\/secrets\/[a-z_]+$/);
   }
   expect(textOf('deploy/compose.yaml')).not.toContain('${');
   expect(textOf('.gitignore').split('\n')).toEqual(expect.arrayContaining(['deploy/.env', 'deploy/secrets/']));
@@ -83,12 +88,16 @@ it('has no secret in an environment, and git takes none of the files with secret
 });
 
 it('gives Temporal, the ledger’s owner and its workers users of their own, and the superuser’s password to nothing else', () => {
-  const holders = (name: string): string[] => services.filter(([, { secrets = [] }]) => secrets.includes(name)).map(([service]) => service);
+  const holders = (name: string): string[] =>
+    services.filter(([, { secrets = [] }]) => secrets.includes(name)).map(([service]) => service);
   expect(holders('postgres_password')).toEqual(['postgres', 'database-setup', 'ledger-rights']);
   expect(holders('ledger_owner_url')).toEqual(['ledger-migrate']);
   expect(holders('ledger_worker_url')).toEqual(['worker']);
   expect(holders('temporal_password')).toEqual(['database-setup', 'ledger-rights', 'temporal']);
-  expect(compose.services['temporal']?.environment).toMatchObject({ POSTGRES_USER: 'temporal', SKIP_DB_CREATE: 'true' });
+  expect(compose.services['temporal']?.environment).toMatchObject({
+    POSTGRES_USER: 'temporal',
+    SKIP_DB_CREATE: 'true',
+  });
 });
 
 it('migrates the ledger as its owner, between two rounds of rights, before a worker starts', () => {
@@ -104,7 +113,8 @@ it('migrates the ledger as its owner, between two rounds of rights, before a wor
 it('mounts files that are there', () => {
   for (const [, { volumes = [] }] of services) {
     for (const [source = ''] of volumes.map((volume) => volume.split(':'))) {
-      if (source.startsWith('./')) expect({ source, there: existsSync(join(ROOT, 'deploy', source)) }).toEqual({ source, there: true });
+      if (source.startsWith('./'))
+        expect({ source, there: existsSync(join(ROOT, 'deploy', source)) }).toEqual({ source, there: true });
     }
   }
 });
@@ -136,7 +146,8 @@ it('gives a worker that is told to stop longer than it takes at most', () => {
 });
 
 it('opens nothing beyond this machine', () => {
-  for (const { ports = [] } of Object.values(compose.services)) for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+  for (const { ports = [] } of Object.values(compose.services))
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
 });
 
 it('lets Prometheus find each worker where it serves its metrics, under the name that the alert rules use', () => {
@@ -145,7 +156,12 @@ it('lets Prometheus find each worker where it serves its metrics, under the name
     rule_files: string[];
   }>('deploy/prometheus/prometheus.yaml');
   const [job] = jobs;
-  expect(job?.dns_sd_configs).toEqual([expect.objectContaining({ names: ['worker'], port: parseListenAddress(imageEnv()['HTTP_TASKS_METRICS_ADDRESS'] ?? '')?.port })]);
+  expect(job?.dns_sd_configs).toEqual([
+    expect.objectContaining({
+      names: ['worker'],
+      port: parseListenAddress(imageEnv()['HTTP_TASKS_METRICS_ADDRESS'] ?? '')?.port,
+    }),
+  ]);
   expect(rules).toEqual(['alerts.yaml']);
   expect(textOf('deploy/prometheus/alerts.yaml')).toContain(`job="${job?.job_name}"`);
 });
@@ -157,9 +173,15 @@ describe('the files of its secrets', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const make = (): string => execFileSync('/bin/sh', [join(ROOT, 'deploy/make-secrets.sh'), join(folder, 'secrets')], { encoding: 'utf8' });
+  const make = (): string =>
+    execFileSync('/bin/sh', [join(ROOT, 'deploy/make-secrets.sh'), join(folder, 'secrets')], { encoding: 'utf8' });
   const files = (): Record<string, string> =>
-    Object.fromEntries(readdirSync(join(folder, 'secrets')).map((name) => [name, readFileSync(join(folder, 'secrets', name), 'utf8').trim()]));
+    Object.fromEntries(
+      readdirSync(join(folder, 'secrets')).map((name) => [
+        name,
+        readFileSync(join(folder, 'secrets', name), 'utf8').trim(),
+      ]),
+    );
 
   it('are made, all but the keys of providers, once, and without printing one', () => {
     const printed = make();
@@ -175,8 +197,15 @@ describe('the files of its secrets', () => {
   it('fit the settings that read them, and the users that setup.sh makes', () => {
     make();
     const made = files();
-    for (const [owner, user] of [['owner', 'http_tasks_migrate'], ['worker', 'http_tasks_worker']]) {
-      const { url } = readLedgerSettings({ HTTP_TASKS_LEDGER_URL: made[`ledger_${owner}_url`], HTTP_TASKS_SUBJECT_KEY: made['subject_key'], HTTP_TASKS_ALLOW_PLAINTEXT: 'ledger' });
+    for (const [owner, user] of [
+      ['owner', 'http_tasks_migrate'],
+      ['worker', 'http_tasks_worker'],
+    ]) {
+      const { url } = readLedgerSettings({
+        HTTP_TASKS_LEDGER_URL: made[`ledger_${owner}_url`],
+        HTTP_TASKS_SUBJECT_KEY: made['subject_key'],
+        HTTP_TASKS_ALLOW_PLAINTEXT: 'ledger',
+      });
       expect(url).toBe(`postgres://${user}:${made[`ledger_${owner}_password`]}@postgres:5432/http_tasks`);
     }
     expect(Buffer.from(made['encryption_key'] ?? '', 'base64')).toHaveLength(32);

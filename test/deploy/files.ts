@@ -26,11 +26,21 @@ export interface Instruction {
 
 export function instructionsOf(file: string): Instruction[] {
   const lines = textOf(file).replace(/\\\n/g, ' ').split('\n');
-  return lines.filter((line) => /^[A-Z]/.test(line)).map((line) => ({ name: line.split(' ', 1)[0] ?? '', text: line.slice(line.indexOf(' ') + 1).replace(/ +/g, ' ').trim() }));
+  return lines
+    .filter((line) => /^[A-Z]/.test(line))
+    .map((line) => ({
+      name: line.split(' ', 1)[0] ?? '',
+      text: line
+        .slice(line.indexOf(' ') + 1)
+        .replace(/ +/g, ' ')
+        .trim(),
+    }));
 }
 
 /** The environment that the image gives its process. */
 export function imageEnv(): Record<string, string> {
-  const words = instructionsOf('deploy/Dockerfile').filter(({ name }) => name === 'ENV').flatMap(({ text }) => text.split(' '));
+  const words = instructionsOf('deploy/Dockerfile')
+    .filter(({ name }) => name === 'ENV')
+    .flatMap(({ text }) => text.split(' '));
   return Object.fromEntries(words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
 }

@@ -3,8 +3,13 @@ import { join } from 'node:path';
 import { imageEnv, instructionsOf, ROOT, textOf } from './files';
 
 const instructions = instructionsOf('deploy/Dockerfile');
-const packageJson = JSON.parse(textOf('package.json')) as { scripts: Record<string, string>; bin: Record<string, string>; engines: { node: string } };
-const texts = (name: string): string[] => instructions.filter((instruction) => instruction.name === name).map(({ text }) => text);
+const packageJson = JSON.parse(textOf('package.json')) as {
+  scripts: Record<string, string>;
+  bin: Record<string, string>;
+  engines: { node: string };
+};
+const texts = (name: string): string[] =>
+  instructions.filter((instruction) => instruction.name === name).map(({ text }) => text);
 
 /** What the first stage takes from the repository. */
 function copied(): string[] {
@@ -28,9 +33,15 @@ it('has a Node of the versions that the package takes', () => {
 
 it('is built from files that are there and that nothing keeps out of the build, and from nothing else', () => {
   for (const path of copied()) expect({ path, there: existsSync(join(ROOT, path)) }).toEqual({ path, there: true });
-  const lines = textOf('deploy/Dockerfile.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const lines = textOf('deploy/Dockerfile.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   expect(lines[0]).toBe('*');
-  expect(lines.slice(1).sort()).toEqual(copied().map((path) => `!${path.replace(/^\.\//, '')}`).sort());
+  expect(lines.slice(1).sort()).toEqual(
+    copied()
+      .map((path) => `!${path.replace(/^\.\//, '')}`)
+      .sort(),
+  );
 });
 
 it('takes along all that the build compiles by', () => {

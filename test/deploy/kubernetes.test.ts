@@ -48,15 +48,20 @@ it('chooses the pods of its deployment everywhere', () => {
 });
 
 it('keeps a worker while nodes are drained', () => {
-  expect(deployment.spec!.replicas).toBeGreaterThan(Number(find<PodDisruptionBudget>('PodDisruptionBudget').spec!.minAvailable));
+  expect(deployment.spec!.replicas).toBeGreaterThan(
+    Number(find<PodDisruptionBudget>('PodDisruptionBudget').spec!.minAvailable),
+  );
 });
 
 it('asks for the health of a worker at the paths and ports where it answers', () => {
-  const ports = Object.fromEntries((container.ports ?? []).map(({ name = '', containerPort }) => [name, containerPort]));
+  const ports = Object.fromEntries(
+    (container.ports ?? []).map(({ name = '', containerPort }) => [name, containerPort]),
+  );
   expect(environment['HTTP_TASKS_HEALTH_ADDRESS']).toBe(`0.0.0.0:${ports['health']}`);
   expect(environment['HTTP_TASKS_METRICS_ADDRESS']).toBe(`0.0.0.0:${ports['metrics']}`);
   expect(container.livenessProbe?.httpGet).toMatchObject({ path: '/healthz', port: 'health' });
-  for (const probe of [container.readinessProbe, container.startupProbe]) expect(probe?.httpGet).toMatchObject({ path: '/readyz', port: 'health' });
+  for (const probe of [container.readinessProbe, container.startupProbe])
+    expect(probe?.httpGet).toMatchObject({ path: '/readyz', port: 'health' });
   expect(deployment.spec!.template.metadata!.annotations?.['prometheus.io/port']).toBe(String(ports['metrics']));
 });
 
@@ -66,7 +71,11 @@ it('gives a worker that is told to stop longer than it takes at most', () => {
 
 it('runs without rights that a worker does not need', () => {
   expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
-  expect(container.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
+  expect(container.securityContext).toEqual({
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  });
   expect(pod.automountServiceAccountToken).toBe(false);
 });
 
@@ -94,7 +103,12 @@ describe('the settings of its workers', () => {
   });
 
   it('are all that a worker needs, beside what the image sets', async () => {
-    const secrets: Record<string, string> = { batch_api_keys: 'ios=app-key', subject_key: 'a subject key for tests only', ledger_url: 'postgres://u:p@db/ledger?sslmode=verify-full', encryption_key: `k1:${Buffer.alloc(32, 7).toString('base64')}` };
+    const secrets: Record<string, string> = {
+      batch_api_keys: 'ios=app-key',
+      subject_key: 'a subject key for tests only',
+      ledger_url: 'postgres://u:p@db/ledger?sslmode=verify-full',
+      encryption_key: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+    };
     const env: Record<string, string> = { ...imageEnv(), ...environment };
     for (const [name, path] of Object.entries(environment)) {
       if (!name.endsWith('_FILE') || name.startsWith('TEMPORAL_')) continue;
@@ -107,12 +121,16 @@ describe('the settings of its workers', () => {
   });
 
   it('name files of secrets that are mounted, and that the head of the file says how to make', () => {
-    const mounts = (container.volumeMounts ?? []).map(({ name, mountPath }) => ({ mountPath, secret: pod.volumes?.find((volume) => volume.name === name)?.secret?.secretName }));
+    const mounts = (container.volumeMounts ?? []).map(({ name, mountPath }) => ({
+      mountPath,
+      secret: pod.volumes?.find((volume) => volume.name === name)?.secret?.secretName,
+    }));
     for (const [name, path] of Object.entries(environment)) {
       if (!name.endsWith('_FILE')) continue;
       const secret = mounts.find(({ mountPath }) => path.startsWith(`${mountPath}/`))?.secret;
       expect({ name, secret }).toEqual({ name, secret: expect.any(String) });
-      const [, made = ''] = new RegExp(`create secret generic ${secret} ((?:.|\\n#  )*?)\\n(?!#  )`).exec(textOf(FILE)) ?? [];
+      const [, made = ''] =
+        new RegExp(`create secret generic ${secret} ((?:.|\\n#  )*?)\\n(?!#  )`).exec(textOf(FILE)) ?? [];
       expect(made).toContain(`--from-file=${basename(path)}`);
     }
   });
@@ -126,7 +144,11 @@ describe('the job that migrates the ledger', () => {
   const env = Object.fromEntries((migrate?.env ?? []).map(({ name, value = '' }) => [name, value]));
 
   it('runs that command of the workers’ image, with their rights on the machine', () => {
-    expect(migrate).toMatchObject({ image: container.image, args: ['ledger', 'migrate'], securityContext: container.securityContext });
+    expect(migrate).toMatchObject({
+      image: container.image,
+      args: ['ledger', 'migrate'],
+      securityContext: container.securityContext,
+    });
     expect(spec.securityContext).toEqual(pod.securityContext);
     expect(spec.automountServiceAccountToken).toBe(false);
     expect(unknownSettings(Object.keys(env))).toEqual([]);
@@ -151,5 +173,6 @@ describe('the job that migrates the ledger', () => {
 });
 
 it('says in each head that the ledger’s URL needs TLS that checks the server', () => {
-  for (const file of [FILE, MIGRATE]) expect(textOf(file).slice(0, textOf(file).indexOf('apiVersion'))).toContain('?sslmode=verify-full');
+  for (const file of [FILE, MIGRATE])
+    expect(textOf(file).slice(0, textOf(file).indexOf('apiVersion'))).toContain('?sslmode=verify-full');
 });

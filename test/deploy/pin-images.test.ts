@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ROOT, textOf } from './files';
 
-const FILES = ['deploy/Dockerfile', 'deploy/compose.yaml', 'deploy/kubernetes/http-tasks.yaml', 'deploy/kubernetes/migrate.yaml'];
+const FILES = [
+  'deploy/Dockerfile',
+  'deploy/compose.yaml',
+  'deploy/kubernetes/http-tasks.yaml',
+  'deploy/kubernetes/migrate.yaml',
+];
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
 let folder: string;
@@ -19,21 +24,27 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** Puts a `docker` first on PATH that runs these lines of sh; `$6` is the image that it is asked for. */
 function docker(...lines: string[]): void {
   const file = join(folder, 'bin/docker');
-  const asked = '[ "$1 $2 $3 $4 $5" = "buildx imagetools inspect --format {{json .Manifest}}" ] || { echo "ERROR: unknown command: $*" >&2; exit 9; }';
+  const asked =
+    '[ "$1 $2 $3 $4 $5" = "buildx imagetools inspect --format {{json .Manifest}}" ] || { echo "ERROR: unknown command: $*" >&2; exit 9; }';
   writeFileSync(file, ['#!/bin/sh', asked, `echo "$6" >> '${join(folder, 'asked')}'`, ...lines].join('\n'));
   chmodSync(file, 0o755);
 }
 
-const found = (digest = DIGEST): string => `printf '{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"%s","size":1}\\n' '${digest}'`;
+const found = (digest = DIGEST): string =>
+  `printf '{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"%s","size":1}\\n' '${digest}'`;
 const asked = (): string[] => readFileSync(join(folder, 'asked'), 'utf8').trim().split('\n');
 const texts = (): string[] => FILES.map((file) => readFileSync(join(folder, 'deploy', basename(file)), 'utf8'));
 
 function pin(...args: string[]): { code: number | null; stdout: string; stderr: string } {
   const files = FILES.map((file) => join(folder, 'deploy', basename(file)));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts/pin-images.mjs'), ...args, ...files], {
-    encoding: 'utf8',
-    env: { PATH: `${join(folder, 'bin')}:${process.env['PATH']}` },
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'scripts/pin-images.mjs'), ...args, ...files],
+    {
+      encoding: 'utf8',
+      env: { PATH: `${join(folder, 'bin')}:${process.env['PATH']}` },
+    },
+  );
   return { code: status, stdout, stderr };
 }
 
@@ -42,12 +53,16 @@ it('pins every image but the one that is built here, and asks for each once', ()
   expect(pin()).toMatchObject({ code: 0, stderr: '' });
   expect(asked().sort()).toEqual([...new Set(asked())].sort());
   const [dockerfile = '', compose = '', kubernetes = '', migrate = ''] = texts();
-  expect(dockerfile.match(/^FROM .*$/gm)).toEqual([`FROM node:24-bookworm-slim@${DIGEST} AS build`, `FROM node:24-bookworm-slim@${DIGEST}`]);
+  expect(dockerfile.match(/^FROM .*$/gm)).toEqual([
+    `FROM node:24-bookworm-slim@${DIGEST} AS build`,
+    `FROM node:24-bookworm-slim@${DIGEST}`,
+  ]);
   expect(dockerfile).toContain(`# syntax=docker/dockerfile:1@${DIGEST}\n`);
   expect(dockerfile).toContain('COPY --from=build /app/dist /app/dist');
   const images = compose.match(/image: .*$/gm) ?? [];
   expect(images.filter((image) => !image.endsWith(`@${DIGEST}`))).toEqual(['image: http-tasks', 'image: http-tasks']);
-  for (const manifest of [kubernetes, migrate]) expect(manifest).toContain(`image: registry.example.com/http-tasks:0.1.0@${DIGEST}\n`);
+  for (const manifest of [kubernetes, migrate])
+    expect(manifest).toContain(`image: registry.example.com/http-tasks:0.1.0@${DIGEST}\n`);
   // Nothing else was touched.
   expect(texts().map((text) => text.replaceAll(`@${DIGEST}`, ''))).toEqual(FILES.map(textOf));
 });
@@ -66,10 +81,26 @@ it('changes nothing the second time and asks no registry, unless tags are to be 
 });
 
 it.each([
-  ['a refused image', `if [ "$6" = postgres:17 ]; then echo "ERROR: postgres:17: not found" >&2; exit 1; fi; ${found()}`, 'postgres:17: ERROR: postgres:17: not found'],
-  ['no digest', `if [ "$6" = postgres:17 ]; then echo '{}'; else ${found()}; fi`, 'postgres:17: docker printed no sha256 digest.'],
-  ['a short digest', `if [ "$6" = postgres:17 ]; then ${found('sha256:0123')}; else ${found()}; fi`, 'postgres:17: docker printed no sha256 digest.'],
-  ['a digest and more', `if [ "$6" = postgres:17 ]; then ${found(`${DIGEST} AS x`)}; else ${found()}; fi`, 'postgres:17: docker printed no sha256 digest.'],
+  [
+    'a refused image',
+    `if [ "$6" = postgres:17 ]; then echo "ERROR: postgres:17: not found" >&2; exit 1; fi; ${found()}`,
+    'postgres:17: ERROR: postgres:17: not found',
+  ],
+  [
+    'no digest',
+    `if [ "$6" = postgres:17 ]; then echo '{}'; else ${found()}; fi`,
+    'postgres:17: docker printed no sha256 digest.',
+  ],
+  [
+    'a short digest',
+    `if [ "$6" = postgres:17 ]; then ${found('sha256:0123')}; else ${found()}; fi`,
+    'postgres:17: docker printed no sha256 digest.',
+  ],
+  [
+    'a digest and more',
+    `if [ "$6" = postgres:17 ]; then ${found(`${DIGEST} AS x`)}; else ${found()}; fi`,
+    'postgres:17: docker printed no sha256 digest.',
+  ],
   ['another program’s answer', 'echo Usage: docker', 'postgres:17: docker printed no sha256 digest.'],
 ])('changes no file at all for %s', (_, script, problem) => {
   docker(script);

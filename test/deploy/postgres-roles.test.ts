@@ -35,8 +35,13 @@ describe('the worker’s role', () => {
       const all = writtenOnce.includes(tablename) ? 'SELECT INSERT' : 'SELECT INSERT UPDATE DELETE';
       expect({ tablename, given }).toEqual({ tablename, given: expected[tablename] ?? all });
     }
-    expect(rights.map(({ tablename }) => tablename)).toEqual(expect.arrayContaining([...writtenOnce, 'stops', 'worker_environments']));
-    const closed = await run(url, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND NOT has_function_privilege('http_tasks_worker', oid, 'EXECUTE')");
+    expect(rights.map(({ tablename }) => tablename)).toEqual(
+      expect.arrayContaining([...writtenOnce, 'stops', 'worker_environments']),
+    );
+    const closed = await run(
+      url,
+      "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND NOT has_function_privilege('http_tasks_worker', oid, 'EXECUTE')",
+    );
     expect(closed).toEqual([]);
   });
 
@@ -48,19 +53,35 @@ describe('the worker’s role', () => {
 
     const held = { holdId: 'h', subjects: [subject('held')] };
     await ledger.holds.set([held]);
-    expect(await ledger.recordIntent(intentOf({ workflowId: 'held', subjects: held.subjects }))).toMatchObject({ kind: 'held' });
+    expect(await ledger.recordIntent(intentOf({ workflowId: 'held', subjects: held.subjects }))).toMatchObject({
+      kind: 'held',
+    });
     expect(await ledger.holds.lift({ holdId: 'h' }, { by: 'ann', why: 'closed' })).toBe(1);
     expect(await ledger.holds.readLog({ holdId: 'h', limit: 9 })).toHaveLength(2);
 
     const queue = { namespace: 'default', taskQueue: 'q' };
-    await ledger.workers.beat({ ...queue, worker: 'w', identity: 'i', environments: [{ service: 'plaid', environment: 'sandbox', production: false, keySlots: [] }] });
+    await ledger.workers.beat({
+      ...queue,
+      worker: 'w',
+      identity: 'i',
+      environments: [{ service: 'plaid', environment: 'sandbox', production: false, keySlots: [] }],
+    });
     await ledger.workers.end('w');
 
     const claim = { sweepId: 's', by: 'run', terms: { plan: '{}', needsApproval: false, maxUsers: 9 } };
     await sweepOf(ledger.sweeps, 's', rowsOf(0, 2));
     await ledger.sweeps.claim(claim);
     const fence = await ledger.sweeps.takeFence({ sweepId: 's', chunkId: 'c' });
-    const users = await ledger.sweeps.openWave({ sweepId: 's', chunkId: 'c', fence, range: { from: 0, to: 9 }, wave: 1, limit: 9, claimedBy: 'run', sends: true });
+    const users = await ledger.sweeps.openWave({
+      sweepId: 's',
+      chunkId: 'c',
+      fence,
+      range: { from: 0, to: 9 },
+      wave: 1,
+      limit: 9,
+      claimedBy: 'run',
+      sends: true,
+    });
     await ledger.sweeps.flushWave({ sweepId: 's', chunkId: 'c', fence, users: users.map((user) => settled(user)) });
     await ledger.sweeps.setStatus({ sweepId: 's', status: 'completed' });
     expect(await ledger.sweeps.seal({ sweepId: 's' })).toMatchObject({ leaves: 2 });
@@ -71,8 +92,21 @@ describe('the worker’s role', () => {
 
   it('opens a ledger that is up to date, and writes intents, outcomes and holds', async () => {
     const ledger = await openLedger({ url: urlOf('http_tasks_worker'), subjectKey: SUBJECT_KEY });
-    const call = { workflowId: 'w', runId: 'r', activityId: 'a', attempt: 1, step: 's', task: 'plaid.itemRemove', service: 'plaid', environment: 'sandbox', keySlot: undefined, subjects: ['s'.repeat(24)] };
-    expect(await ledger.recordIntent({ ...call, holdSubjects: [], refuseUnsettled: true })).toMatchObject({ kind: 'recorded' });
+    const call = {
+      workflowId: 'w',
+      runId: 'r',
+      activityId: 'a',
+      attempt: 1,
+      step: 's',
+      task: 'plaid.itemRemove',
+      service: 'plaid',
+      environment: 'sandbox',
+      keySlot: undefined,
+      subjects: ['s'.repeat(24)],
+    };
+    expect(await ledger.recordIntent({ ...call, holdSubjects: [], refuseUnsettled: true })).toMatchObject({
+      kind: 'recorded',
+    });
     await ledger.recordOutcome({ ...call, outcome: 'removed' });
     expect(await ledger.readReceipts({ workflowId: 'w', runId: 'r' })).toHaveLength(2);
     await ledger.close();
@@ -102,13 +136,22 @@ describe('the worker’s role', () => {
 
 describe('the auditor’s role', () => {
   it('reads everything', async () => {
-    const tables = (await run(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")) as { tablename: string }[];
+    const tables = (await run(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")) as {
+      tablename: string;
+    }[];
     for (const { tablename } of tables) await run(urlOf('http_tasks_auditor'), `SELECT count(*) FROM ${tablename}`);
     expect(tables.length).toBeGreaterThan(5);
   });
 
-  it.each(['DELETE FROM holds', "INSERT INTO ledger_meta (name, value) VALUES ('x', 'y')", 'SET default_transaction_read_only = off; DELETE FROM holds', 'CREATE TABLE x (y int)'])('may not: %s', async (statement) => {
-    await expect(run(urlOf('http_tasks_auditor'), statement)).rejects.toThrow(/permission denied|read-only transaction/);
+  it.each([
+    'DELETE FROM holds',
+    "INSERT INTO ledger_meta (name, value) VALUES ('x', 'y')",
+    'SET default_transaction_read_only = off; DELETE FROM holds',
+    'CREATE TABLE x (y int)',
+  ])('may not: %s', async (statement) => {
+    await expect(run(urlOf('http_tasks_auditor'), statement)).rejects.toThrow(
+      /permission denied|read-only transaction/,
+    );
   });
 });
 
@@ -116,7 +159,11 @@ describe('a ledger that an older version left', () => {
   const GUARDS = migrations.findIndex(({ name }) => name === '0008-guards');
   const missing = migrations.slice(GUARDS).map(({ name }) => name);
 
-  const refusal = (address: string): Promise<unknown> => openLedger({ url: address, subjectKey: SUBJECT_KEY }).then((ledger) => ledger.close(), (error: unknown) => error);
+  const refusal = (address: string): Promise<unknown> =>
+    openLedger({ url: address, subjectKey: SUBJECT_KEY }).then(
+      (ledger) => ledger.close(),
+      (error: unknown) => error,
+    );
 
   it('is refused by the worker’s role with what is missing and what to do, until its owner has migrated it', async () => {
     const old = await freshPostgresUrl();
@@ -128,12 +175,18 @@ describe('a ledger that an older version left', () => {
     const error = await refusal(urlOfRole(old, 'http_tasks_worker'));
     expect(error).toBeInstanceOf(LedgerSettingError);
     const { message } = error as LedgerSettingError;
-    expect(message).toContain(`HTTP_TASKS_LEDGER_URL: this database user may not run the migrations that the ledger lacks: ${missing.join(', ')} (42501).`);
-    expect(message).toContain('Run "http-tasks ledger migrate" with the HTTP_TASKS_LEDGER_URL of the user that owns the tables');
+    expect(message).toContain(
+      `HTTP_TASKS_LEDGER_URL: this database user may not run the migrations that the ledger lacks: ${missing.join(', ')} (42501).`,
+    );
+    expect(message).toContain(
+      'Run "http-tasks ledger migrate" with the HTTP_TASKS_LEDGER_URL of the user that owns the tables',
+    );
     expect(await run(old, 'SELECT name FROM ledger_migrations ORDER BY name')).toEqual(before);
 
     const ran: string[] = [];
-    await open(urlOfRole(old, 'http_tasks_migrate'), { onEvent: (event) => void (event.kind === 'migrated' && ran.push(...event.migrations)) });
+    await open(urlOfRole(old, 'http_tasks_migrate'), {
+      onEvent: (event) => void (event.kind === 'migrated' && ran.push(...event.migrations)),
+    });
     expect(ran).toEqual(missing);
     // The rights on new tables come with them, before roles.sql runs again.
     const ledger = await open(urlOfRole(old, 'http_tasks_worker'));
@@ -145,7 +198,9 @@ describe('a ledger that an older version left', () => {
     await applyRoles(empty);
     expect(String(await refusal(urlOfRole(empty, 'http_tasks_worker')))).toContain('the ledger lacks: 0001-receipts');
     await run(empty, 'REVOKE USAGE ON SCHEMA public FROM http_tasks_worker');
-    expect(String(await refusal(urlOfRole(empty, 'http_tasks_worker')))).toMatch(/the ledger lacks: 0001-receipts.*http-tasks ledger migrate/);
+    expect(String(await refusal(urlOfRole(empty, 'http_tasks_worker')))).toMatch(
+      /the ledger lacks: 0001-receipts.*http-tasks ledger migrate/,
+    );
   });
 
   it('is refused with the file of rights when they were not given', async () => {

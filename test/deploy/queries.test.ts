@@ -12,16 +12,22 @@ it('reads every query of dashboard and alert rules, and would notice one that is
 });
 
 it('chooses by labels that the metrics have', () => {
-  const ours = queries().flatMap(selectorsOf).filter(({ metric }) => metric.startsWith('http_tasks_'));
+  const ours = queries()
+    .flatMap(selectorsOf)
+    .filter(({ metric }) => metric.startsWith('http_tasks_'));
   for (const { metric, labels } of ours) {
     const name = metric.replace(/_(bucket|sum|count)$/, '') as keyof typeof METRICS;
     const tags: readonly string[] = METRICS[name].tags;
-    for (const label of labels) expect({ metric, label, known: tags.includes(label) }).toEqual({ metric, label, known: true });
+    for (const label of labels)
+      expect({ metric, label, known: tags.includes(label) }).toEqual({ metric, label, known: true });
   }
 });
 
 it('names failures by their types', () => {
-  const types = queries().join('\n').match(/Task\.[A-Za-z]+/g) ?? [];
+  const types =
+    queries()
+      .join('\n')
+      .match(/Task\.[A-Za-z]+/g) ?? [];
   expect(types.length).toBeGreaterThan(3);
   for (const type of types) expect(TASK_FAILURE_TYPES).toContain(type);
 });
@@ -43,6 +49,8 @@ it('says with every alert and every panel what it means', () => {
 it('is told in the guide, metric by metric', () => {
   const guide = textOf('docs/observability.md');
   for (const [name, { kind, tags, help }] of Object.entries(METRICS)) {
-    expect(guide).toContain(`| \`${name}\` | ${kind} | ${tags.map((tag) => `\`${tag}\``).join(', ')}${tags.length > 0 ? ' ' : ''}| ${help} |`);
+    expect(guide).toContain(
+      `| \`${name}\` | ${kind} | ${tags.map((tag) => `\`${tag}\``).join(', ')}${tags.length > 0 ? ' ' : ''}| ${help} |`,
+    );
   }
 });

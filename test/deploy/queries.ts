@@ -29,7 +29,9 @@ export function panels(): Panel[] {
 
 /** Every query of alert rules and dashboard, with Grafana's own variables filled in as Grafana does. */
 export function queries(): string[] {
-  const drawn = panels().flatMap(({ targets = [] }) => targets.map(({ expr }) => expr.replaceAll('$__rate_interval', '1m').replaceAll('$__range', '3h')));
+  const drawn = panels().flatMap(({ targets = [] }) =>
+    targets.map(({ expr }) => expr.replaceAll('$__rate_interval', '1m').replaceAll('$__range', '3h')),
+  );
   return [...alerts().map(({ expr }) => expr), ...drawn];
 }
 
@@ -45,7 +47,8 @@ export function selectorsOf(query: string): Selector[] {
   parser.parse(query).iterate({
     enter: ({ type, from, to, node }) => {
       if (type.isError) throw new SyntaxError(`no PromQL at ${from}: ${query}`);
-      if (type.name === 'VectorSelector') selectors.push({ metric: query.slice(from, node.firstChild?.to ?? to), labels: [] });
+      if (type.name === 'VectorSelector')
+        selectors.push({ metric: query.slice(from, node.firstChild?.to ?? to), labels: [] });
       const label = type.name === 'LabelName' && node.parent?.name === 'UnquotedLabelMatcher';
       if (label) selectors.at(-1)?.labels.push(query.slice(from, to));
     },
@@ -55,5 +58,10 @@ export function selectorsOf(query: string): Selector[] {
 
 /** Names of metrics that a worker has to have; `up` is Prometheus' own. */
 export function metricsInQueries(): Set<string> {
-  return new Set(queries().flatMap(selectorsOf).map(({ metric }) => metric).filter((metric) => metric !== 'up'));
+  return new Set(
+    queries()
+      .flatMap(selectorsOf)
+      .map(({ metric }) => metric)
+      .filter((metric) => metric !== 'up'),
+  );
 }

@@ -3,7 +3,8 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { ROOT, textOf } from './files';
 
 const path = join(ROOT, 'deploy/temporal/temporal.toml');
-const load = (profile: string): ReturnType<typeof loadClientConnectConfig> => loadClientConnectConfig({ profile, configSource: { path }, overrideEnvVars: {} });
+const load = (profile: string): ReturnType<typeof loadClientConnectConfig> =>
+  loadClientConnectConfig({ profile, configSource: { path }, overrideEnvVars: {} });
 
 it('has a profile that signs in with an API key, over TLS', () => {
   const { connectionOptions, namespace } = load('cloud-api-key');

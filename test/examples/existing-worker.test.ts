@@ -9,7 +9,9 @@ let example: { stop(): Promise<void> };
 
 beforeAll(async () => {
   place = await openPlace();
-  example = await runExample((connection) => createAccountsWorker(connection, { taskQueue: place.taskQueue, env: place.env }));
+  example = await runExample((connection) =>
+    createAccountsWorker(connection, { taskQueue: place.taskQueue, env: place.env }),
+  );
 });
 
 afterAll(async () => {
@@ -18,11 +20,17 @@ afterAll(async () => {
 });
 
 function run(workflow: string, arg: unknown): Promise<unknown> {
-  return place.client.workflow.execute(workflow, { taskQueue: place.taskQueue, workflowId: freshId(workflow), args: [arg] });
+  return place.client.workflow.execute(workflow, {
+    taskQueue: place.taskQueue,
+    workflowId: freshId(workflow),
+    args: [arg],
+  });
 }
 
 it('a workflow of the host calls one task, and the Item is gone', async () => {
-  place.simulators.plaid.seed({ users: [{ userId: 'usr_bank', items: [{ itemId: 'item_old' }, { itemId: 'item_kept' }] }] });
+  place.simulators.plaid.seed({
+    users: [{ userId: 'usr_bank', items: [{ itemId: 'item_old' }, { itemId: 'item_kept' }] }],
+  });
   expect(await run('disconnectBank', { plaidUserId: 'usr_bank', itemId: 'item_old' })).toEqual(expect.any(String));
   const { items } = place.simulators.plaid.state();
   expect(items.left.map(({ itemId }) => itemId)).toContain('item_kept');

@@ -33,7 +33,11 @@ afterAll(async () => {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const route = `${request.method} ${request.url}`;
   const first = !seen.some((call) => call.route === route);
-  seen.push({ route, key: request.headers['x-desk-key'], ...(request.method === 'POST' && { body: await json(request) }) });
+  seen.push({
+    route,
+    key: request.headers['x-desk-key'],
+    ...(request.method === 'POST' && { body: await json(request) }),
+  });
   const ok = request.method === 'POST' || !first;
   response.writeHead(ok ? 200 : 503, { 'content-type': 'application/json' });
   response.end(JSON.stringify(ok ? { ticket: 'T 1', state: 'open' } : { error: 'out_of_order' }));

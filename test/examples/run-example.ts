@@ -4,7 +4,9 @@ import type { Worker } from '@temporalio/worker';
 import { temporalAddress } from '../support/temporal';
 
 /** Runs an example's worker until `stop`. */
-export async function runExample(create: (connection: NativeConnection) => Promise<Worker>): Promise<{ stop(): Promise<void> }> {
+export async function runExample(
+  create: (connection: NativeConnection) => Promise<Worker>,
+): Promise<{ stop(): Promise<void> }> {
   const connection = await NativeConnection.connect({ address: temporalAddress() });
   const worker = await create(connection);
   const run = worker.run();

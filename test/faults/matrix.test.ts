@@ -20,16 +20,27 @@ const SEED = 20_261_126;
 const COMBINATIONS = 6;
 
 /** One of each nature, and quick to end. */
-const OF_EACH_NATURE = ['reset after it was done', 'maintenance', 'wrong shape', 'unknown error code', "somebody else's Item", 'list that lags'];
+const OF_EACH_NATURE = [
+  'reset after it was done',
+  'maintenance',
+  'wrong shape',
+  'unknown error code',
+  "somebody else's Item",
+  'list that lags',
+];
 
-const WITH_EVERY_FAULT: readonly string[] = casesOf(CALLS.offboardUser, (call) => call === 'userItemsRemove' || call === 'customDataDelete');
+const WITH_EVERY_FAULT: readonly string[] = casesOf(
+  CALLS.offboardUser,
+  (call) => call === 'userItemsRemove' || call === 'customDataDelete',
+);
 
 /** These end by their deadline only, which takes as long as the whole rest. */
 const ONLY_BY_COMMAND = ['429 after ten thousand years'];
 
 function isTried({ flow, call, fault, when, policy }: Cell): boolean {
   if (when !== 'once' || ONLY_BY_COMMAND.includes(fault)) return false;
-  if (policy === 'stop') return flow === 'offboardUser' && call === 'userProductsTerminate' && OF_EACH_NATURE.includes(fault);
+  if (policy === 'stop')
+    return flow === 'offboardUser' && call === 'userProductsTerminate' && OF_EACH_NATURE.includes(fault);
   return (flow === 'offboardUser' && WITH_EVERY_FAULT.includes(call)) || OF_EACH_NATURE.includes(fault);
 }
 
@@ -40,7 +51,9 @@ let bystandersTouched: number;
 beforeAll(async () => {
   silenceTemporal();
   world = await openWorld({ address: temporalAddress(), bundle: await workflowBundle() });
-  const cells = selectCells().filter(isTried).map((cell) => ({ cell }));
+  const cells = selectCells()
+    .filter(isTried)
+    .map((cell) => ({ cell }));
   const combinations = (await drawCombinations(COMBINATIONS, SEED)).map((combination) => ({ combination }));
   const judged = await runMatrix(world, [...cells, ...combinations], () => undefined, new AbortController().signal);
   results = resultsOf(judged, { seed: SEED, seconds: 0 });
@@ -51,7 +64,9 @@ afterAll(() => world.close());
 
 it.each(CALLS.offboardUser)('a single run ends as it must, whatever happens to %s', (call) => {
   expect(results.failed.filter((failed) => failed.call === `offboardUser: ${call}`)).toEqual([]);
-  expect(results.matrix.filter((row) => row.flow === 'offboardUser' && row.call === call).length).toBeGreaterThan(WITH_EVERY_FAULT.includes(call) ? 30 : 3);
+  expect(results.matrix.filter((row) => row.flow === 'offboardUser' && row.call === call).length).toBeGreaterThan(
+    WITH_EVERY_FAULT.includes(call) ? 30 : 3,
+  );
 });
 
 it.each(CALLS.sweep)('a sweep ends as it must, whatever happens to %s', (call) => {
@@ -64,7 +79,8 @@ it('combinations of faults that nobody has thought of leave a true report', () =
 });
 
 it('nobody is lost, nobody wrongly deleted, nothing unrecorded, and no compensation log says anything else than the providers', () => {
-  const { usersLost, wronglyDeleted, unrecordedCalls, wrongCompensations, runsNotCompleted, faultsMet } = results.numbers;
+  const { usersLost, wronglyDeleted, unrecordedCalls, wrongCompensations, runsNotCompleted, faultsMet } =
+    results.numbers;
   expect({ usersLost, wronglyDeleted, unrecordedCalls, wrongCompensations, bystandersTouched }).toEqual({
     usersLost: 0,
     wronglyDeleted: 0,

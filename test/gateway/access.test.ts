@@ -38,10 +38,19 @@ describe('who may use the gateway', () => {
   const raw = (headers: Record<string, string>, path = '/api/tasks', method = 'GET'): Promise<number> =>
     new Promise((resolve, reject) => {
       const url = new URL(gateway.url);
-      request({ host: url.hostname, port: url.port, path, method, headers: { host: url.host, authorization: `Bearer ${STAGE_TOKEN}`, ...headers } }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
-      })
+      request(
+        {
+          host: url.hostname,
+          port: url.port,
+          path,
+          method,
+          headers: { host: url.host, authorization: `Bearer ${STAGE_TOKEN}`, ...headers },
+        },
+        (answer) => {
+          answer.resume();
+          resolve(answer.statusCode ?? 0);
+        },
+      )
         .on('error', reject)
         .end();
     });
@@ -49,15 +58,19 @@ describe('who may use the gateway', () => {
   it('is refused under a name that was made to point here', async () => {
     expect(await raw({})).toBe(200);
     expect(await raw({ host: `localhost:${new URL(gateway.url).port}` })).toBe(200);
-    for (const host of ['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example']) expect(await raw({ host })).toBe(403);
+    for (const host of ['evil.example', 'evil.example:80', 'localhost.evil.example', '127.0.0.1.evil.example'])
+      expect(await raw({ host })).toBe(403);
   });
 
   it('is refused to pages of other origins, forms among them', async () => {
-    for (const origin of ['https://evil.example', 'null', 'http://localhost:1', 'http://127.0.0.1']) expect(await raw({ origin })).toBe(403);
+    for (const origin of ['https://evil.example', 'null', 'http://localhost:1', 'http://127.0.0.1'])
+      expect(await raw({ origin })).toBe(403);
     expect(await raw({ 'sec-fetch-site': 'cross-site' })).toBe(403);
     expect(await raw({ 'sec-fetch-site': 'same-site' })).toBe(403);
     expect(await raw({ origin: gateway.url, 'sec-fetch-site': 'same-origin' })).toBe(200);
-    const form = await gateway.ask('POST', '/api/tasks/plaid.userItemsGet/test', 'input=1', { 'content-type': 'text/plain' });
+    const form = await gateway.ask('POST', '/api/tasks/plaid.userItemsGet/test', 'input=1', {
+      'content-type': 'text/plain',
+    });
     expect(form.status).toBe(415);
     expect(calls()).toBe(0);
   });
@@ -75,30 +88,69 @@ describe('who may use the gateway', () => {
 
   /** Every route but the static page, from the router itself: a route that is added later is here, too. */
   const guardedRoutes = (): { method: string; path: string }[] => {
-    const filled = (path: string): string => path.replace(':name', 'plaid.userItemsGet').replace(':service', 'plaid').replace(':action', 'approve').replace(/:\w+/g, 'x');
+    const filled = (path: string): string =>
+      path
+        .replace(':name', 'plaid.userItemsGet')
+        .replace(':service', 'plaid')
+        .replace(':action', 'approve')
+        .replace(/:\w+/g, 'x');
     const routes = createGateway({ env, taskQueue: 'q', version: '0', allowOrigins: [], token: STAGE_TOKEN }).routes;
     const found = routes.filter(({ path }) => !path.includes('*') && path !== '/' && path !== '/page/:file');
-    return [...new Map(found.map(({ method, path }) => [`${method} ${path}`, { method: method === 'ALL' ? 'GET' : method, path: filled(path) }])).values()];
+    return [
+      ...new Map(
+        found.map(({ method, path }) => [
+          `${method} ${path}`,
+          { method: method === 'ALL' ? 'GET' : method, path: filled(path) },
+        ]),
+      ).values(),
+    ];
   };
 
   it('requires its token on every route but the static page', async () => {
     const routes = guardedRoutes();
     expect(routes.length).toBeGreaterThan(18);
-    expect(routes).toEqual(expect.arrayContaining([{ method: 'POST', path: '/api/runs/x/approve' }, { method: 'PUT', path: '/api/credentials' }, { method: 'POST', path: '/api/offboardings' }]));
+    expect(routes).toEqual(
+      expect.arrayContaining([
+        { method: 'POST', path: '/api/runs/x/approve' },
+        { method: 'PUT', path: '/api/credentials' },
+        { method: 'POST', path: '/api/offboardings' },
+      ]),
+    );
     for (const { method, path } of routes) {
-      for (const authorization of ['', STAGE_TOKEN, `Basic ${STAGE_TOKEN}`, `Bearer ${STAGE_TOKEN.toUpperCase()}`, `Bearer ${STAGE_TOKEN}x`, `bearer ${STAGE_TOKEN}`]) {
+      for (const authorization of [
+        '',
+        STAGE_TOKEN,
+        `Basic ${STAGE_TOKEN}`,
+        `Bearer ${STAGE_TOKEN.toUpperCase()}`,
+        `Bearer ${STAGE_TOKEN}x`,
+        `bearer ${STAGE_TOKEN}`,
+      ]) {
         const body = method === 'GET' ? undefined : {};
-        expect({ method, path, authorization, status: (await gateway.ask(method, `${path}?token=${STAGE_TOKEN}`, body, { authorization, cookie: `token=${STAGE_TOKEN}` })).status }).toEqual({ method, path, authorization, status: 401 });
+        expect({
+          method,
+          path,
+          authorization,
+          status: (
+            await gateway.ask(method, `${path}?token=${STAGE_TOKEN}`, body, {
+              authorization,
+              cookie: `token=${STAGE_TOKEN}`,
+            })
+          ).status,
+        }).toEqual({ method, path, authorization, status: 401 });
       }
     }
-    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) expect((await gateway.ask(method, '/', {}, { authorization: '' })).status).toBe(401);
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'])
+      expect((await gateway.ask(method, '/', {}, { authorization: '' })).status).toBe(401);
     expect((await gateway.ask('GET', '/api/about')).status).toBe(200);
     expect(calls()).toBe(0);
   });
 
   it.each([undefined, ''])('does not start without a token, on this machine neither: %j', async (token) => {
     for (const host of ['127.0.0.1', '0.0.0.0']) {
-      const started = startGateway({ host, port: 0 }, { env, taskQueue: 'q', version: '0', allowOrigins: [], token: token as string });
+      const started = startGateway(
+        { host, port: 0 },
+        { env, taskQueue: 'q', version: '0', allowOrigins: [], token: token as string },
+      );
       await expect(started).rejects.toThrow(/needs a token/);
     }
   });
@@ -107,8 +159,19 @@ describe('who may use the gateway', () => {
     const [evil, other] = ['https://evil.example', 'http://127.0.0.1:4041'];
     const open = await openGateway({ env, otherGateways: [`${other}/`] });
     const { port } = new URL(open.url);
-    const cookie = [`http-tasks-gateway=${evil}`, `http-tasks-gateway${port}=${evil}`, `__Host-http-tasks-gateway=${evil}`].join('; ');
-    const named = { cookie, authorization: '', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example', 'x-original-url': evil };
+    const cookie = [
+      `http-tasks-gateway=${evil}`,
+      `http-tasks-gateway${port}=${evil}`,
+      `__Host-http-tasks-gateway=${evil}`,
+    ].join('; ');
+    const named = {
+      cookie,
+      authorization: '',
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'https',
+      forwarded: 'host=evil.example',
+      'x-original-url': evil,
+    };
     const page = await open.ask('GET', `/?gateway=${evil}`, undefined, named);
     expect(page.status).toBe(200);
     expect(page.headers.get('content-security-policy')).toContain(`connect-src 'self' ${other};`);
@@ -121,18 +184,26 @@ describe('who may use the gateway', () => {
     await open.close();
   });
 
-  it.each(['http://console.example.com', 'https://user@console.example.com', "https://a;script-src.example", 'https://a"b.example', 'https://*.example.com', 'https://console.example.com/path', 'http://[::1]:4040', 'ftp://127.0.0.1'])(
-    'may not be pointed at %s',
-    (origin) => {
-      const options = { env, taskQueue: 'q', version: '0', allowOrigins: [], token: STAGE_TOKEN };
-      expect(() => createGateway({ ...options, otherGateways: [origin] })).toThrow(TypeError);
-    },
-  );
+  it.each([
+    'http://console.example.com',
+    'https://user@console.example.com',
+    'https://a;script-src.example',
+    'https://a"b.example',
+    'https://*.example.com',
+    'https://console.example.com/path',
+    'http://[::1]:4040',
+    'ftp://127.0.0.1',
+  ])('may not be pointed at %s', (origin) => {
+    const options = { env, taskQueue: 'q', version: '0', allowOrigins: [], token: STAGE_TOKEN };
+    expect(() => createGateway({ ...options, otherGateways: [origin] })).toThrow(TypeError);
+  });
 
   it('answers everything with headers that let in nothing else', async () => {
     for (const path of ['/api/tasks', '/nothing', '/openapi.json']) {
       const { headers } = await gateway.ask('GET', path);
-      expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+      expect(headers.get('content-security-policy')).toContain(
+        "default-src 'none'; script-src 'self'; style-src 'self'",
+      );
       expect(headers.get('content-security-policy')).not.toMatch(/unsafe|\*|https?:/);
       expect(headers.get('x-content-type-options')).toBe('nosniff');
     }
@@ -146,8 +217,16 @@ describe('who may use the gateway', () => {
 
   it('refuses JSON without end, and a field that would be passed over', async () => {
     const endless = `{"input":{"uri":"${simulators.plaid.url}/","method":"POST","body":${'['.repeat(100_000)}${']'.repeat(100_000)}}}`;
-    for (const action of ['prepare', 'test', 'run']) expect(await gateway.ask('POST', `/api/tasks/http.request/${action}`, endless)).toMatchObject({ status: 400, body: { error: { type: 'Json' } } });
-    const hidden = await gateway.ask<WireError>('POST', '/api/tasks/plaid.userItemsGet/test', '{"input":{"user_id":"usr_1","__proto__":{"user_id":"usr_2"}}}');
+    for (const action of ['prepare', 'test', 'run'])
+      expect(await gateway.ask('POST', `/api/tasks/http.request/${action}`, endless)).toMatchObject({
+        status: 400,
+        body: { error: { type: 'Json' } },
+      });
+    const hidden = await gateway.ask<WireError>(
+      'POST',
+      '/api/tasks/plaid.userItemsGet/test',
+      '{"input":{"user_id":"usr_1","__proto__":{"user_id":"usr_2"}}}',
+    );
     expect(hidden.body.error).toMatchObject({ type: 'Task.InvalidInput', field: '__proto__' });
     expect(calls()).toBe(0);
   });
@@ -163,13 +242,21 @@ describe('who may use the gateway', () => {
     });
 
   it('takes no other host from the request line than from Host, and no broken request for one that it failed at', async () => {
-    expect(await bytes('GET http://evil.example/utcp HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n')).toContain('403');
-    expect(await bytes('GET /api/tasks HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n')).toMatch(/40[03]/);
+    expect(
+      await bytes('GET http://evil.example/utcp HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n'),
+    ).toContain('403');
+    expect(
+      await bytes('GET /api/tasks HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n'),
+    ).toMatch(/40[03]/);
     const said: string[] = [];
     const watched = await openGateway({ env, report: (line) => said.push(line) });
     const { port, host } = new URL(watched.url);
     const head = `POST /tasks/plaid.userItemsGet HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
-    for (const rest of ['transfer-encoding: chunked\r\n\r\nFFFFFF\r\n{', 'content-length: 500\r\n\r\n{', 'transfer-encoding: chunked\r\n\r\nnonsense\r\n']) {
+    for (const rest of [
+      'transfer-encoding: chunked\r\n\r\nFFFFFF\r\n{',
+      'content-length: 500\r\n\r\n{',
+      'transfer-encoding: chunked\r\n\r\nnonsense\r\n',
+    ]) {
       await new Promise<void>((resolve) => {
         const socket = connect(Number(port), '127.0.0.1', () => socket.end(head + rest));
         socket.on('data', () => undefined).on('error', () => undefined);

@@ -2,7 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { validate } from '@readme/openapi-parser';
-import type { PreparedCall, ServiceCredentials, TaskLine, TaskPage, TestAnswer, WireError } from '../../src/gateway/wire';
+import type {
+  PreparedCall,
+  ServiceCredentials,
+  TaskLine,
+  TaskPage,
+  TestAnswer,
+  WireError,
+} from '../../src/gateway/wire';
 import { openLedger } from '../../src/ledger/open-ledger';
 import { startSimulators } from '../../src/simulators/start-simulators';
 import type { Simulators } from '../../src/simulators/start-simulators';
@@ -53,7 +60,12 @@ describe('the tasks', () => {
 
   it('have a reference with fields, limits, failures, effect, remedy and a link', async () => {
     const { body } = await gateway.ask<TaskPage>('GET', '/api/tasks/plaid.itemRemove');
-    expect(body).toMatchObject({ effect: 'irreversible', docs: expect.stringContaining('https://plaid.com/'), remedy: expect.stringContaining('cannot be restored'), sensitive: ['access_token'] });
+    expect(body).toMatchObject({
+      effect: 'irreversible',
+      docs: expect.stringContaining('https://plaid.com/'),
+      remedy: expect.stringContaining('cannot be restored'),
+      sensitive: ['access_token'],
+    });
     expect(body.form.find(({ name }) => name === 'access_token')).toMatchObject({ control: 'secret', required: true });
     expect(body.form.find(({ name }) => name === 'reason_code')?.choices).toContain('OTHER');
     expect(body.input.find(({ field }) => field === 'reason_note')?.limits).toBe('at most 512 characters');
@@ -63,13 +75,25 @@ describe('the tasks', () => {
 
   it('are prepared without any key, problems at their fields', async () => {
     const bare = await openGateway();
-    const { body } = await bare.ask<PreparedCall>('POST', '/api/tasks/plaid.userItemsRemove/prepare', { input: REMOVAL });
-    expect(body).toMatchObject({ problems: [], guard: { effect: 'irreversible', production: false, environment: 'sandbox' } });
-    expect(body.request).toMatchObject({ url: 'https://sandbox.plaid.com/user/items/remove', headers: { 'plaid-secret': '$PLAID_SECRET' } });
-    const { body: wrong } = await bare.ask<PreparedCall>('POST', '/api/tasks/plaid.userItemsRemove/prepare', { input: { user_id: 'u', user_token: 't', nope: 1 } });
+    const { body } = await bare.ask<PreparedCall>('POST', '/api/tasks/plaid.userItemsRemove/prepare', {
+      input: REMOVAL,
+    });
+    expect(body).toMatchObject({
+      problems: [],
+      guard: { effect: 'irreversible', production: false, environment: 'sandbox' },
+    });
+    expect(body.request).toMatchObject({
+      url: 'https://sandbox.plaid.com/user/items/remove',
+      headers: { 'plaid-secret': '$PLAID_SECRET' },
+    });
+    const { body: wrong } = await bare.ask<PreparedCall>('POST', '/api/tasks/plaid.userItemsRemove/prepare', {
+      input: { user_id: 'u', user_token: 't', nope: 1 },
+    });
     expect(wrong.problems.map(({ field }) => field)).toEqual(expect.arrayContaining(['item_ids', 'nope']));
     expect(wrong.snippets).toHaveLength(5);
-    const { body: token } = await bare.ask<PreparedCall>('POST', '/api/tasks/plaid.itemRemove/prepare', { input: { access_token: 'access-canary-token' } });
+    const { body: token } = await bare.ask<PreparedCall>('POST', '/api/tasks/plaid.itemRemove/prepare', {
+      input: { access_token: 'access-canary-token' },
+    });
     expect(JSON.stringify(token.request)).not.toContain('canary');
     await bare.close();
   });
@@ -77,7 +101,11 @@ describe('the tasks', () => {
   it('are the only ones that can be called', async () => {
     expect((await test('plaid.userCreate', { input: {} })).status).toBe(404);
     const { status, body } = await test('http.request', { input: { uri: `${simulators.plaid.url}/user/items/get` } });
-    expect({ status, type: body.error.type, field: body.error.field }).toEqual({ status: 400, type: 'Task.InvalidInput', field: 'uri' });
+    expect({ status, type: body.error.type, field: body.error.field }).toEqual({
+      status: 400,
+      type: 'Task.InvalidInput',
+      field: 'uri',
+    });
     expect(calls()).toBe(0);
   });
 });
@@ -86,7 +114,13 @@ describe('Test request', () => {
   it('answers status, headers, time, request id and body, and no key', async () => {
     const { status, body, text } = await test('plaid.userItemsGet', { input: { user_id: 'usr_1' } });
     expect(status).toBe(200);
-    expect(body).toMatchObject({ ok: true, status: 200, environment: 'sandbox', requestId: expect.any(String), body: { items: [{ item_id: 'item-1' }, { item_id: 'item-2' }] } });
+    expect(body).toMatchObject({
+      ok: true,
+      status: 200,
+      environment: 'sandbox',
+      requestId: expect.any(String),
+      body: { items: [{ item_id: 'item-1' }, { item_id: 'item-2' }] },
+    });
     expect(body.headers?.['content-type']).toContain('json');
     expect(body.timeMs).toBeGreaterThanOrEqual(0);
     expect(text.toLowerCase()).not.toContain('canary');
@@ -94,16 +128,27 @@ describe('Test request', () => {
 
   it("shows a provider's refusal as it came, with our reading of it", async () => {
     const { body } = await test('plaid.userItemsGet', { input: { user_id: 'usr_none' } });
-    expect(body).toMatchObject({ ok: false, status: 400, body: { error_code: 'USER_NOT_FOUND' }, failure: { type: 'Task.Rejected', code: 'USER_NOT_FOUND' } });
+    expect(body).toMatchObject({
+      ok: false,
+      status: 400,
+      body: { error_code: 'USER_NOT_FOUND' },
+      failure: { type: 'Task.Rejected', code: 'USER_NOT_FOUND' },
+    });
   });
 
   it('sends nothing irreversible until the name is typed, then once, with receipts', async () => {
     for (const confirm of [undefined, {}, { task: 'plaid.userRemove' }, { task: true }]) {
       const { status, body } = await test('plaid.userItemsRemove', { input: REMOVAL, confirm });
-      expect({ status, error: body.error }).toMatchObject({ status: 409, error: { type: 'ConfirmationNeeded', needed: { task: 'plaid.userItemsRemove' } } });
+      expect({ status, error: body.error }).toMatchObject({
+        status: 409,
+        error: { type: 'ConfirmationNeeded', needed: { task: 'plaid.userItemsRemove' } },
+      });
     }
     expect(calls()).toBe(0);
-    const { body } = await test('plaid.userItemsRemove', { input: REMOVAL, confirm: { task: 'plaid.userItemsRemove' } });
+    const { body } = await test('plaid.userItemsRemove', {
+      input: REMOVAL,
+      confirm: { task: 'plaid.userItemsRemove' },
+    });
     expect(body).toMatchObject({ ok: true, status: 200, receipts: expect.any(String) });
     expect(calls()).toBe(1);
     const ledger = await openLedger({ url: env['HTTP_TASKS_LEDGER_URL']!, subjectKey: SUBJECT_KEY });
@@ -113,11 +158,21 @@ describe('Test request', () => {
 
   it('goes by the method of a request to anywhere, not by what the input claims that it does', async () => {
     const { url } = simulators.plaid;
-    const anywhere = await openGateway({ env: { ...env, HTTP_TASKS_HTTP_ALLOW: url, HTTP_TASKS_HTTP_READS: `POST ${url}/listed` } });
+    const anywhere = await openGateway({
+      env: { ...env, HTTP_TASKS_HTTP_ALLOW: url, HTTP_TASKS_HTTP_READS: `POST ${url}/listed` },
+    });
     const input = { uri: `${url}/user/remove`, method: 'POST', body: {} };
-    const claimed = await test('http.request', { input: { ...input, effect: 'read' }, confirm: { task: 'http.request' } }, anywhere);
+    const claimed = await test(
+      'http.request',
+      { input: { ...input, effect: 'read' }, confirm: { task: 'http.request' } },
+      anywhere,
+    );
     expect(claimed).toMatchObject({ status: 400, body: { error: { field: 'effect' } } });
-    for (const more of [{ effect: 'repeatSafe' }, { uri: `${url}/listed`, effect: 'read' }, { method: 'GET', body: undefined, headers: { 'X-HTTP-Method-Override': 'POST' } }]) {
+    for (const more of [
+      { effect: 'repeatSafe' },
+      { uri: `${url}/listed`, effect: 'read' },
+      { method: 'GET', body: undefined, headers: { 'X-HTTP-Method-Override': 'POST' } },
+    ]) {
       const { body } = await test('http.request', { input: { ...input, ...more } }, anywhere);
       expect(body.error).toMatchObject({ type: 'ConfirmationNeeded', needed: { task: 'http.request' } });
     }
@@ -135,11 +190,19 @@ describe('Test request', () => {
 
   it("wants production's name typed, and refuses production that nobody named", async () => {
     const real = await openGateway({ env: { ...env, PLAID_ENV: 'production' } });
-    const refused = await test('plaid.userItemsRemove', { input: REMOVAL, confirm: { task: 'plaid.userItemsRemove' } }, real);
+    const refused = await test(
+      'plaid.userItemsRemove',
+      { input: REMOVAL, confirm: { task: 'plaid.userItemsRemove' } },
+      real,
+    );
     expect(refused.body.error).toMatchObject({ type: 'ConfirmationNeeded', needed: { environment: 'production' } });
     expect((await test('plaid.userItemsGet', { input: { user_id: 'usr_1' } }, real)).status).toBe(409);
     expect(calls()).toBe(0);
-    const sent = await test('plaid.userItemsGet', { input: { user_id: 'usr_1' }, confirm: { environment: 'production' } }, real);
+    const sent = await test(
+      'plaid.userItemsGet',
+      { input: { user_id: 'usr_1' }, confirm: { environment: 'production' } },
+      real,
+    );
     expect(sent.body).toMatchObject({ ok: true, environment: 'production' });
     await real.close();
     const accident = await openGateway({ env: { ...env, PLAID_BASE_URL: 'https://production.plaid.com' } });
@@ -151,13 +214,17 @@ describe('Test request', () => {
   it('names the setting where keys are missing', async () => {
     const bare = await openGateway();
     const { status, body } = await test('plaid.userItemsGet', { input: { user_id: 'usr_1' } }, bare);
-    expect({ status, error: body.error }).toMatchObject({ status: 409, error: { type: 'Settings', field: 'PLAID_CLIENT_ID' } });
+    expect({ status, error: body.error }).toMatchObject({
+      status: 409,
+      error: { type: 'Settings', field: 'PLAID_CLIENT_ID' },
+    });
     await bare.close();
   });
 });
 
 describe('credentials', () => {
-  const overview = async (on: GatewayStage): Promise<ServiceCredentials[]> => (await on.ask<ServiceCredentials[]>('GET', '/api/credentials')).body;
+  const overview = async (on: GatewayStage): Promise<ServiceCredentials[]> =>
+    (await on.ask<ServiceCredentials[]>('GET', '/api/credentials')).body;
 
   it('are shown by name, place and state, never by value', async () => {
     const { body, text } = await gateway.ask<ServiceCredentials[]>('GET', '/api/credentials');
@@ -179,7 +246,10 @@ describe('credentials', () => {
     const bare = await openGateway({ env: rest });
     const check = async (): Promise<unknown> => (await bare.ask('POST', '/api/credentials/plaid/check', {})).body;
     expect(await check()).toMatchObject({ error: { type: 'Settings', field: 'PLAID_CLIENT_ID' } });
-    const wrong = await bare.ask<ServiceCredentials[]>('PUT', '/api/credentials', { PLAID_CLIENT_ID: KEYS.clientId, PLAID_SECRET: 'canary-other' });
+    const wrong = await bare.ask<ServiceCredentials[]>('PUT', '/api/credentials', {
+      PLAID_CLIENT_ID: KEYS.clientId,
+      PLAID_SECRET: 'canary-other',
+    });
     expect(wrong.text).not.toContain('canary');
     expect(await check()).toMatchObject({ checks: [{ verdict: 'refused' }] });
     await bare.ask('PUT', '/api/credentials', { PLAID_SECRET: KEYS.secret });
@@ -192,47 +262,93 @@ describe('credentials', () => {
 
   it('are refused where they are no credential or cannot be sent, and none of them is taken then', async () => {
     const bare = await openGateway();
-    expect((await bare.ask<WireError>('PUT', '/api/credentials', { HTTP_TASKS_LEDGER_URL: 'file:/tmp/x', PLAID_SECRET: 'x' })).body.error.field).toBe('HTTP_TASKS_LEDGER_URL');
-    expect((await bare.ask<WireError>('PUT', '/api/credentials', { PLAID_SECRET: 'fine-secret', PLAID_CLIENT_ID: 'line\nbreak' })).body.error.field).toBe('PLAID_CLIENT_ID');
+    expect(
+      (
+        await bare.ask<WireError>('PUT', '/api/credentials', {
+          HTTP_TASKS_LEDGER_URL: 'file:/tmp/x',
+          PLAID_SECRET: 'x',
+        })
+      ).body.error.field,
+    ).toBe('HTTP_TASKS_LEDGER_URL');
+    expect(
+      (
+        await bare.ask<WireError>('PUT', '/api/credentials', {
+          PLAID_SECRET: 'fine-secret',
+          PLAID_CLIENT_ID: 'line\nbreak',
+        })
+      ).body.error.field,
+    ).toBe('PLAID_CLIENT_ID');
     expect((await overview(bare))[0]?.settings.map(({ state }) => state)).toEqual(['missing', 'missing']);
     await bare.close();
   });
 
-  it("are not tried in production until its name is typed", async () => {
+  it('are not tried in production until its name is typed', async () => {
     const real = await openGateway({ env: { ...env, PLAID_ENV: 'production' } });
     for (const body of [{}, { confirm: { environment: 'sandbox' } }, { confirm: { task: 'plaid.userItemsGet' } }]) {
-      expect(await real.ask('POST', '/api/credentials/plaid/check', body)).toMatchObject({ status: 409, body: { error: { type: 'ConfirmationNeeded', needed: { environment: 'production' } } } });
+      expect(await real.ask('POST', '/api/credentials/plaid/check', body)).toMatchObject({
+        status: 409,
+        body: { error: { type: 'ConfirmationNeeded', needed: { environment: 'production' } } },
+      });
     }
     expect(calls()).toBe(0);
-    expect((await real.ask('POST', '/api/credentials/plaid/check', { confirm: { environment: 'production' } })).body).toMatchObject({ checks: [{ verdict: 'accepted' }] });
+    expect(
+      (await real.ask('POST', '/api/credentials/plaid/check', { confirm: { environment: 'production' } })).body,
+    ).toMatchObject({ checks: [{ verdict: 'accepted' }] });
     await real.close();
   });
 
   it('are checked under every app key', async () => {
     const { body } = await gateway.ask('POST', '/api/credentials/batch/check', {});
-    expect(body).toMatchObject({ checks: [{ slot: 'ios', verdict: 'accepted' }, { slot: 'android', verdict: 'accepted' }] });
+    expect(body).toMatchObject({
+      checks: [
+        { slot: 'ios', verdict: 'accepted' },
+        { slot: 'android', verdict: 'accepted' },
+      ],
+    });
   });
 });
 
 describe('the codec endpoints', () => {
-  const payloads = [{ metadata: { encoding: Buffer.from('json/plain').toString('base64') }, data: Buffer.from('"canary"').toString('base64') }];
+  const payloads = [
+    {
+      metadata: { encoding: Buffer.from('json/plain').toString('base64') },
+      data: Buffer.from('"canary"').toString('base64'),
+    },
+  ];
   const encryption = { HTTP_TASKS_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64') };
-  const temporal = { client: undefined as never, where: '', ui: 'http://localhost:8233', address: '127.0.0.1:7233', namespace: 'default', explain: () => undefined };
+  const temporal = {
+    client: undefined as never,
+    where: '',
+    ui: 'http://localhost:8233',
+    address: '127.0.0.1:7233',
+    namespace: 'default',
+    explain: () => undefined,
+  };
 
   it('serve the Temporal UI, its page alone, where there is a key', async () => {
     const coded = await openGateway({ env: encryption, temporal });
-    const sealed = await coded.ask<{ payloads: typeof payloads }>('POST', '/codec/encode?preserveStorageRefs=true', { payloads }, { origin: 'http://localhost:8233' });
+    const sealed = await coded.ask<{ payloads: typeof payloads }>(
+      'POST',
+      '/codec/encode?preserveStorageRefs=true',
+      { payloads },
+      { origin: 'http://localhost:8233' },
+    );
     expect(sealed.status).toBe(200);
     expect(sealed.text).not.toContain(payloads[0]!.data);
-    expect((await coded.ask('POST', '/codec/decode', sealed.body, { origin: 'http://localhost:8233' })).body).toEqual({ payloads });
-    expect((await coded.ask('POST', '/codec/decode', sealed.body, { origin: 'https://evil.example' })).status).toBe(403);
+    expect((await coded.ask('POST', '/codec/decode', sealed.body, { origin: 'http://localhost:8233' })).body).toEqual({
+      payloads,
+    });
+    expect((await coded.ask('POST', '/codec/decode', sealed.body, { origin: 'https://evil.example' })).status).toBe(
+      403,
+    );
     await coded.close();
     expect((await gateway.ask('POST', '/codec/decode', sealed.body)).status).toBe(404);
   });
 
   it('require the token of the gateway', async () => {
     const coded = await openGateway({ env: encryption, temporal });
-    for (const way of ['encode', 'decode']) expect((await coded.ask('POST', `/codec/${way}`, { payloads }, { authorization: '' })).status).toBe(401);
+    for (const way of ['encode', 'decode'])
+      expect((await coded.ask('POST', `/codec/${way}`, { payloads }, { authorization: '' })).status).toBe(401);
     expect((await coded.ask('POST', '/codec/encode', { payloads })).status).toBe(200);
     await coded.close();
   });
@@ -252,16 +368,28 @@ describe('for other tools', () => {
     expect(read).toMatchObject({ status: 200, body: { items: [{ item_id: 'item-1' }, { item_id: 'item-2' }] } });
     expect((await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL)).status).toBe(409);
     for (const header of ['x-http-tasks-confirm', 'x-http-tasks-environment']) {
-      expect((await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL, { [header]: 'plaid.userRemove' })).status).toBe(400);
+      expect(
+        (await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL, { [header]: 'plaid.userRemove' })).status,
+      ).toBe(400);
     }
     expect((await gateway.ask('GET', '/tasks/plaid.userItemsRemove')).headers.get('allow')).toBe('POST');
-    const removed = await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL, { 'x-http-tasks-confirm': 'plaid.userItemsRemove' });
+    const removed = await gateway.ask('POST', '/tasks/plaid.userItemsRemove', REMOVAL, {
+      'x-http-tasks-confirm': 'plaid.userItemsRemove',
+    });
     expect(removed).toMatchObject({ status: 200, body: { request_id: expect.any(String) } });
     const anywhere = await openGateway({ env: { ...env, HTTP_TASKS_HTTP_ALLOW: simulators.plaid.url } });
     const any = await anywhere.ask('POST', '/tasks/http.request', { uri: `${simulators.plaid.url}/__sim/state` });
-    expect(any).toMatchObject({ status: 200, body: { response: { statusCode: 200, headers: { 'content-type': 'application/json' }, body: { provider: 'plaid' } } } });
+    expect(any).toMatchObject({
+      status: 200,
+      body: {
+        response: { statusCode: 200, headers: { 'content-type': 'application/json' }, body: { provider: 'plaid' } },
+      },
+    });
     await anywhere.close();
     const failed = await gateway.ask('POST', '/tasks/plaid.userItemsGet', { user_id: 'usr_none' });
-    expect(failed).toMatchObject({ status: 502, body: { type: 'Task.Rejected', service: 'plaid', status: 400, code: 'USER_NOT_FOUND' } });
+    expect(failed).toMatchObject({
+      status: 502,
+      body: { type: 'Task.Rejected', service: 'plaid', status: 400, code: 'USER_NOT_FOUND' },
+    });
   });
 });

@@ -18,11 +18,18 @@ export const STAGE_TOKEN = 'a-token-for-tests-only';
 /** A gateway of the test's own. */
 export interface GatewayStage extends RunningGateway {
   /** Sends a request with the gateway's token, unless `headers` has another `authorization`. */
-  ask<T = Record<string, never>>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Asked<T>>;
+  ask<T = Record<string, never>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Asked<T>>;
 }
 
 /** Starts a gateway on the loopback interface. */
-export async function openGateway(options: Partial<GatewayOptions> & { tasks?: readonly HttpTask[] } = {}): Promise<GatewayStage> {
+export async function openGateway(
+  options: Partial<GatewayOptions> & { tasks?: readonly HttpTask[] } = {},
+): Promise<GatewayStage> {
   const { token = STAGE_TOKEN } = options;
   const gateway = await startGateway(
     { host: '127.0.0.1', port: 0 },
@@ -33,12 +40,22 @@ export async function openGateway(options: Partial<GatewayOptions> & { tasks?: r
     ask: async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
       const response = await fetch(`${gateway.url}${path}`, {
         method,
-        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), connection: 'close', authorization: `Bearer ${token}`, ...headers },
+        headers: {
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          connection: 'close',
+          authorization: `Bearer ${token}`,
+          ...headers,
+        },
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
       const isJson = response.headers.get('content-type')?.includes('json') === true;
-      return { status: response.status, headers: response.headers, text, body: (isJson ? JSON.parse(text) : undefined) as T };
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: (isJson ? JSON.parse(text) : undefined) as T,
+      };
     },
   };
 }

@@ -15,15 +15,26 @@ let client: UtcpClient;
 
 beforeAll(async () => {
   // Its own log would be mistaken for ours.
-  for (const method of ['log', 'error', 'warn'] as const) jest.spyOn(console, method).mockImplementation(() => undefined);
+  for (const method of ['log', 'error', 'warn'] as const)
+    jest.spyOn(console, method).mockImplementation(() => undefined);
   simulators = await startSimulators();
   simulators.plaid.seed({ users: [{ userId: 'usr_1', items: ['item-1', 'item-2'] }] });
-  const { HTTP_TASKS_SUBJECT_KEY: _, ...env } = environmentOf(simulators, { taskQueue: 'unused', ledgerUrl: 'file:unused' });
+  const { HTTP_TASKS_SUBJECT_KEY: _, ...env } = environmentOf(simulators, {
+    taskQueue: 'unused',
+    ledgerUrl: 'file:unused',
+  });
   gateway = await openGateway({ env, token: TOKEN });
-  const auth = { auth_type: 'api_key', api_key: 'Bearer ${HTTP_TASKS_CONSOLE_TOKEN}', var_name: 'authorization', location: 'header' };
+  const auth = {
+    auth_type: 'api_key',
+    api_key: 'Bearer ${HTTP_TASKS_CONSOLE_TOKEN}',
+    var_name: 'authorization',
+    location: 'header',
+  };
   client = await UtcpClient.create(process.cwd(), {
     variables: { tasks_HTTP_TASKS_CONSOLE_TOKEN: TOKEN },
-    manual_call_templates: [{ name: 'tasks', call_template_type: 'http', http_method: 'GET', url: `${gateway.url}/utcp`, auth }],
+    manual_call_templates: [
+      { name: 'tasks', call_template_type: 'http', http_method: 'GET', url: `${gateway.url}/utcp`, auth },
+    ],
   } as never);
 });
 
@@ -39,7 +50,10 @@ it('lists every task to a UTCP client, with its input', async () => {
   expect(tools.map(({ name }) => name).sort()).toEqual(CATALOGUE.map(({ name }) => `tasks.${name}`).sort());
   const removal = tools.find(({ name }) => name === 'tasks.plaid.userItemsRemove');
   expect(removal?.description).toContain('cannot be undone');
-  expect(removal?.inputs).toMatchObject({ required: ['input', 'x-http-tasks-confirm'], properties: { input: { properties: { item_ids: { type: 'array' } } } } });
+  expect(removal?.inputs).toMatchObject({
+    required: ['input', 'x-http-tasks-confirm'],
+    properties: { input: { properties: { item_ids: { type: 'array' } } } },
+  });
 });
 
 it('finds tasks by what they do', async () => {
@@ -48,9 +62,15 @@ it('finds tasks by what they do', async () => {
 });
 
 it('takes calls of a UTCP client, and what cannot be undone only when it is confirmed', async () => {
-  expect(await client.callTool('tasks.plaid.userItemsGet', { input: { user_id: 'usr_1' } })).toMatchObject({ items: [{ item_id: 'item-1' }, { item_id: 'item-2' }] });
+  expect(await client.callTool('tasks.plaid.userItemsGet', { input: { user_id: 'usr_1' } })).toMatchObject({
+    items: [{ item_id: 'item-1' }, { item_id: 'item-2' }],
+  });
   const input = { user_id: 'usr_1', item_ids: ['item-1'] };
   await expect(client.callTool('tasks.plaid.userItemsRemove', { input })).rejects.toThrow(/409/);
-  expect(await client.callTool('tasks.plaid.userItemsRemove', { input, 'x-http-tasks-confirm': 'plaid.userItemsRemove' })).toMatchObject({ request_id: expect.any(String) });
-  expect(await client.callTool('tasks.plaid.userItemsGet', { input: { user_id: 'usr_1' } })).toMatchObject({ items: [{ item_id: 'item-2' }] });
+  expect(
+    await client.callTool('tasks.plaid.userItemsRemove', { input, 'x-http-tasks-confirm': 'plaid.userItemsRemove' }),
+  ).toMatchObject({ request_id: expect.any(String) });
+  expect(await client.callTool('tasks.plaid.userItemsGet', { input: { user_id: 'usr_1' } })).toMatchObject({
+    items: [{ item_id: 'item-2' }],
+  });
 });

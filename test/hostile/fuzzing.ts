@@ -31,4 +31,12 @@ function inherited(): string[] {
 }
 
 /** Names that mean something to JavaScript, where careless code indexes objects with them. */
-export const INHERITED_NAMES = ['__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__'];
+export const INHERITED_NAMES = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'valueOf',
+  'hasOwnProperty',
+  '__defineGetter__',
+];

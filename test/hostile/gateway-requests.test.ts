@@ -23,7 +23,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'http-tasks-hostile-'));
   simulators = await startSimulators({});
   const env = environmentOf(simulators, { taskQueue: 'unused', ledgerUrl: `file:${join(folder, 'ledger.db')}` });
-  gateway = await openGateway({ env: { ...env, HTTP_TASKS_HTTP_ALLOW: simulators.plaid.url }, report: (line) => said.push(line) });
+  gateway = await openGateway({
+    env: { ...env, HTTP_TASKS_HTTP_ALLOW: simulators.plaid.url },
+    report: (line) => said.push(line),
+  });
 });
 
 afterAll(async () => {
@@ -50,11 +53,23 @@ interface Came {
 function ask({ method, path, headers, body }: Sent): Promise<Came> {
   const { hostname, port, host } = new URL(gateway.url);
   return new Promise((resolve, reject) => {
-    const sent = request({ host: hostname, port, path, method, agent: false, headers: { host, 'content-length': Buffer.byteLength(body), ...headers } }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, type: answer.headers['content-type'] ?? '', text }));
-    });
+    const sent = request(
+      {
+        host: hostname,
+        port,
+        path,
+        method,
+        agent: false,
+        headers: { host, 'content-length': Buffer.byteLength(body), ...headers },
+      },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, type: answer.headers['content-type'] ?? '', text }),
+        );
+      },
+    );
     sent.on('error', reject);
     sent.end(body);
   });
@@ -62,18 +77,90 @@ function ask({ method, path, headers, body }: Sent): Promise<Came> {
 
 const SIGNED = `Bearer ${STAGE_TOKEN}`;
 const tasks = CATALOGUE.map(({ name }) => name);
-const word = fc.oneof(fc.constantFrom(...tasks, ...INHERITED_NAMES, '..', '%2e%2e', '%00', '%ff', '%', '%2f', 'a%0d%0ab', 'a'.repeat(3_000)), fc.string({ unit: 'binary', maxLength: 10 }).map((text) => encodeURIComponent(text)));
+const word = fc.oneof(
+  fc.constantFrom(
+    ...tasks,
+    ...INHERITED_NAMES,
+    '..',
+    '%2e%2e',
+    '%00',
+    '%ff',
+    '%',
+    '%2f',
+    'a%0d%0ab',
+    'a'.repeat(3_000),
+  ),
+  fc.string({ unit: 'binary', maxLength: 10 }).map((text) => encodeURIComponent(text)),
+);
 const path = fc
-  .tuple(fc.constantFrom('/', '/page/', '/tasks/', '/api/tasks', '/api/tasks/', '/api/calls/', '/api/runs', '/api/runs/', '/api/credentials', '/api/credentials/', '/api/about', '/openapi.json', '/utcp', '/codec/', '/api/offboardings', '/api/start-forms', '/api/other-gateway', '//'), word, fc.constantFrom('', '/prepare', '/test', '/run', '/check', '/pause', '/approve', '?query=a&query=%ff', '?runId=x'))
+  .tuple(
+    fc.constantFrom(
+      '/',
+      '/page/',
+      '/tasks/',
+      '/api/tasks',
+      '/api/tasks/',
+      '/api/calls/',
+      '/api/runs',
+      '/api/runs/',
+      '/api/credentials',
+      '/api/credentials/',
+      '/api/about',
+      '/openapi.json',
+      '/utcp',
+      '/codec/',
+      '/api/offboardings',
+      '/api/start-forms',
+      '/api/other-gateway',
+      '//',
+    ),
+    word,
+    fc.constantFrom('', '/prepare', '/test', '/run', '/check', '/pause', '/approve', '?query=a&query=%ff', '?runId=x'),
+  )
   .map((parts) => parts.join(''));
-const field = fc.constantFrom('input', 'confirm', 'task', 'environment', 'user_id', 'item_ids', 'id', 'ids', 'app', 'uri', 'method', 'url', 'total', 'by', 'PLAID_SECRET', ...INHERITED_NAMES);
-const value = fc.oneof(fc.constantFrom<unknown>('usr_1', '', 'ios', 'POST', 'TRACE', null, 0, -1, true, [], {}, ...tasks), fc.jsonValue({ maxDepth: 2 }));
+const field = fc.constantFrom(
+  'input',
+  'confirm',
+  'task',
+  'environment',
+  'user_id',
+  'item_ids',
+  'id',
+  'ids',
+  'app',
+  'uri',
+  'method',
+  'url',
+  'total',
+  'by',
+  'PLAID_SECRET',
+  ...INHERITED_NAMES,
+);
+const value = fc.oneof(
+  fc.constantFrom<unknown>('usr_1', '', 'ios', 'POST', 'TRACE', null, 0, -1, true, [], {}, ...tasks),
+  fc.jsonValue({ maxDepth: 2 }),
+);
 const fields = fc.dictionary(field, fc.oneof(value, fc.dictionary(field, value, { maxKeys: 4 })), { maxKeys: 4 });
-const endless = fc.integer({ min: 90, max: 50_000 }).map((depth) => `{"input":${'{"a":['.repeat(depth)}${']}'.repeat(depth)}}`);
-const body = fc.oneof({ weight: 6, arbitrary: fields.map((given) => JSON.stringify(given)) }, { weight: 1, arbitrary: endless }, { weight: 1, arbitrary: fc.constantFrom('', '{', '\0', '[]', 'null', '"a"', '1e999', '{"input":{"__proto__":{"user_id":"a"}}}') });
+const endless = fc
+  .integer({ min: 90, max: 50_000 })
+  .map((depth) => `{"input":${'{"a":['.repeat(depth)}${']}'.repeat(depth)}}`);
+const body = fc.oneof(
+  { weight: 6, arbitrary: fields.map((given) => JSON.stringify(given)) },
+  { weight: 1, arbitrary: endless },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('', '{', '\0', '[]', 'null', '"a"', '1e999', '{"input":{"__proto__":{"user_id":"a"}}}'),
+  },
+);
 const headers = fc.record(
   {
-    'content-type': fc.constantFrom('application/json', 'application/json; charset=utf-16', 'text/plain', 'application/x-www-form-urlencoded', 'application/jsonp'),
+    'content-type': fc.constantFrom(
+      'application/json',
+      'application/json; charset=utf-16',
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'application/jsonp',
+    ),
     origin: fc.constantFrom('null', 'https://evil.example', 'http://localhost'),
     'sec-fetch-site': fc.constantFrom('none', 'same-origin', 'same-site', 'cross-site'),
     'x-http-tasks-confirm': fc.constantFrom(...tasks),
@@ -83,12 +170,19 @@ const headers = fc.record(
   },
   { requiredKeys: [] },
 );
-const requests: fc.Arbitrary<Sent> = fc.record({ method: fc.constantFrom('GET', 'POST', 'POST', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'), path, headers: headers.map((some) => ({ 'content-type': 'application/json', ...some })), body });
+const requests: fc.Arbitrary<Sent> = fc.record({
+  method: fc.constantFrom('GET', 'POST', 'POST', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'),
+  path,
+  headers: headers.map((some) => ({ 'content-type': 'application/json', ...some })),
+  body,
+});
 
 /** The static page, which holds nothing of anyone. */
-const isPage = ({ method, path: asked }: Sent): boolean => ['GET', 'HEAD'].includes(method) && /^\/+(?:page\/|\?|#|$)/.test(asked);
+const isPage = ({ method, path: asked }: Sent): boolean =>
+  ['GET', 'HEAD'].includes(method) && /^\/+(?:page\/|\?|#|$)/.test(asked);
 
-const isForeign = ({ headers: { origin, 'sec-fetch-site': site } }: Sent): boolean => origin !== undefined || site === 'same-site' || site === 'cross-site';
+const isForeign = ({ headers: { origin, 'sec-fetch-site': site } }: Sent): boolean =>
+  origin !== undefined || site === 'same-site' || site === 'cross-site';
 
 describe('Whatever is asked of the gateway', () => {
   it('it answers, in words where it refuses, and fails at nothing', async () => {
@@ -126,7 +220,12 @@ describe('Whatever is asked of the gateway', () => {
     ['a name that begins as this one', { host: '127.0.0.1.evil.example' }],
   ])('another site cannot make it call, by %s', async (_what, more) => {
     simulators.plaid.reset();
-    const sent = { method: 'POST', path: '/tasks/plaid.userItemsGet', headers: { 'content-type': 'application/json', authorization: SIGNED, ...(more as Record<string, string>) }, body: '{"user_id":"usr_1"}' };
+    const sent = {
+      method: 'POST',
+      path: '/tasks/plaid.userItemsGet',
+      headers: { 'content-type': 'application/json', authorization: SIGNED, ...(more as Record<string, string>) },
+      body: '{"user_id":"usr_1"}',
+    };
     expect([403, 415]).toContain((await ask(sent)).status);
     expect(simulators.plaid.calls().calls).toEqual([]);
   });

@@ -28,7 +28,10 @@ beforeAll(async () => {
     for (const socket of [client, server]) socket.on('error', () => undefined);
   });
   await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
-  const env = { ...simulatorSettings(simulators), BATCH_BASE_URL: `http://127.0.0.1:${(wire.address() as AddressInfo).port}` };
+  const env = {
+    ...simulatorSettings(simulators),
+    BATCH_BASE_URL: `http://127.0.0.1:${(wire.address() as AddressInfo).port}`,
+  };
   sender = createTaskSender(readSenderSettings(env, [batchService]));
 });
 
@@ -48,25 +51,66 @@ async function deleted(id: string): Promise<void> {
   const [head = '', ...rest] = written.split('\r\n\r\n');
   const [line = '', ...headers] = head.split('\r\n');
   expect(line).toBe(`DELETE /1.0/${simulators.batch.appKeys[app]}/data/users/${encodeURIComponent(id)} HTTP/1.1`);
-  expect(headers.map((header) => header.split(':')[0]!.toLowerCase()).sort()).toEqual(['accept', 'accept-encoding', 'connection', 'host', 'user-agent', 'x-authorization']);
+  expect(headers.map((header) => header.split(':')[0]!.toLowerCase()).sort()).toEqual([
+    'accept',
+    'accept-encoding',
+    'connection',
+    'host',
+    'user-agent',
+    'x-authorization',
+  ]);
   expect(rest).toEqual(['']);
   const { calls } = simulators.batch.calls();
   expect(calls.at(-1)).toMatchObject({ endpoint: 'customDataDelete', user: id, status: 200 });
 }
 
-const PATHS = ['../x', '..%2f..', '%2e%2e', './..', 'a/../b', '//evil.example', '\\..\\', '?a=b', '#a', ';a', '%', '%00', '\0', 'a\r\nx-injected: 1', '\r\n\r\nGET / HTTP/1.1\r\n\r\n', '\n', '\u2028', '\u0085', ' ', '\t', '{api_key}', '$&', '*', '...', '\u{10ffff}', '\ufeff', '\uffff', '\u202e', 'e\u0301'];
+const PATHS = [
+  '../x',
+  '..%2f..',
+  '%2e%2e',
+  './..',
+  'a/../b',
+  '//evil.example',
+  '\\..\\',
+  '?a=b',
+  '#a',
+  ';a',
+  '%',
+  '%00',
+  '\0',
+  'a\r\nx-injected: 1',
+  '\r\n\r\nGET / HTTP/1.1\r\n\r\n',
+  '\n',
+  '\u2028',
+  '\u0085',
+  ' ',
+  '\t',
+  '{api_key}',
+  '$&',
+  '*',
+  '...',
+  '\u{10ffff}',
+  '\ufeff',
+  '\uffff',
+  '\u202e',
+  'e\u0301',
+];
 /** A character of each of Unicode's seventeen planes. */
 const PLANES = Array.from({ length: 17 }, (_, plane) => String.fromCodePoint(plane * 0x10000 + 0x100));
 
 describe('Any id goes to the one user who has it, over a real connection', () => {
   it('path tricks, line breaks and every plane of Unicode', async () => {
-    for (const id of [...PATHS, ...PLANES, PLANES.join(''), 'a'.repeat(1_023), `${'😀'.repeat(511)}a`]) await deleted(id);
+    for (const id of [...PATHS, ...PLANES, PLANES.join(''), 'a'.repeat(1_023), `${'😀'.repeat(511)}a`])
+      await deleted(id);
     expect(simulators.batch.calls().calls).toHaveLength(PATHS.length + PLANES.length + 3);
   });
 
   it('whatever characters they have', async () => {
     const part = fc.oneof(fc.constantFrom(...PATHS), fc.string({ unit: 'binary', minLength: 1, maxLength: 8 }));
-    const id = fc.array(part, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('')).filter((text) => text !== '.' && text !== '..');
+    const id = fc
+      .array(part, { minLength: 1, maxLength: 3 })
+      .map((parts) => parts.join(''))
+      .filter((text) => text !== '.' && text !== '..');
     await fc.assert(fc.asyncProperty(id, deleted), tried(150));
   });
 
@@ -79,7 +123,10 @@ describe('Any id goes to the one user who has it, over a real connection', () =>
     ['halves in the wrong order', '\udfff\ud800'],
   ])('but an id of %s is refused, and nothing is sent', async (_what, id) => {
     written = '';
-    for (const refused of [sender.send(batch.customDataDelete, { id, app: 'ios' }), sender.send(batch.customDataBulkDelete, { ids: ['a', id], app: 'ios' })]) {
+    for (const refused of [
+      sender.send(batch.customDataDelete, { id, app: 'ios' }),
+      sender.send(batch.customDataBulkDelete, { ids: ['a', id], app: 'ios' }),
+    ]) {
       expect(await failureOf(refused)).toMatchObject({ type: 'Task.InvalidInput', retryable: false });
     }
     expect(written).toBe('');

@@ -57,10 +57,17 @@ function header(name = 'x-k'): Json {
 }
 
 /** A document that signs its one call, to the sink: by a server of the operation's own, or by that of all. */
-function stealing(title: string, scheme: string, { own = true, schemes = { [scheme]: header() } }: { own?: boolean; schemes?: Json } = {}): Json {
+function stealing(
+  title: string,
+  scheme: string,
+  { own = true, schemes = { [scheme]: header() } }: { own?: boolean; schemes?: Json } = {},
+): Json {
   const status = operation({ operationId: 'status', ...(own && { servers: [{ url: origin }] }) });
   return {
-    ...documentWith({ '/status': { get: status } }, { security: [{ [scheme]: [] }], components: { securitySchemes: schemes } }),
+    ...documentWith(
+      { '/status': { get: status } },
+      { security: [{ [scheme]: [] }], components: { securitySchemes: schemes } },
+    ),
     info: { title, version: '1' },
     servers: [{ url: own ? 'https://api.example.com' : origin }],
   };
@@ -87,22 +94,28 @@ const THEFTS: [title: string, scheme: string][] = [
   ['pLAID', 'SECRET'],
 ];
 
-describe.each([true, false])('A document that asks for a key of another service (own server of the operation: %s)', (own) => {
-  it.each(THEFTS)('gets nothing through the command line: %s|%s', async (title, scheme) => {
-    const spec = await file(stealing(title, scheme, { own }));
-    const [task] = tasksFromOpenApi(stealing(title, scheme, { own })).tasks;
-    const name = task?.name ?? `${title.toLowerCase()}127.status`;
-    expect((await runCli(['call', name, '--openapi', spec, '--input', '{}', '--json'], CANARIES)).code).toBe(2);
-    expect(heard).toEqual([]);
-  });
+describe.each([true, false])(
+  'A document that asks for a key of another service (own server of the operation: %s)',
+  (own) => {
+    it.each(THEFTS)('gets nothing through the command line: %s|%s', async (title, scheme) => {
+      const spec = await file(stealing(title, scheme, { own }));
+      const [task] = tasksFromOpenApi(stealing(title, scheme, { own })).tasks;
+      const name = task?.name ?? `${title.toLowerCase()}127.status`;
+      expect((await runCli(['call', name, '--openapi', spec, '--input', '{}', '--json'], CANARIES)).code).toBe(2);
+      expect(heard).toEqual([]);
+    });
 
-  it.each(THEFTS)('gets nothing through a worker: %s|%s', (title, scheme) => {
-    const { tasks } = tasksFromOpenApi(stealing(title, scheme, { own }));
-    const env = { ...CANARIES, HTTP_TASKS_LEDGER_URL: 'file::memory:' };
-    if (own) expect(tasks).toEqual([]);
-    else expect(() => new HttpTasksPlugin({ env, tasks }).configureWorker({ taskQueue: 'any' })).toThrow(/HTTP_TASKS_OPENAPI_|Two services are named/);
-  });
-});
+    it.each(THEFTS)('gets nothing through a worker: %s|%s', (title, scheme) => {
+      const { tasks } = tasksFromOpenApi(stealing(title, scheme, { own }));
+      const env = { ...CANARIES, HTTP_TASKS_LEDGER_URL: 'file::memory:' };
+      if (own) expect(tasks).toEqual([]);
+      else
+        expect(() => new HttpTasksPlugin({ env, tasks }).configureWorker({ taskQueue: 'any' })).toThrow(
+          /HTTP_TASKS_OPENAPI_|Two services are named/,
+        );
+    });
+  },
+);
 
 it('gets nothing through the console either, where one click tries keys', async () => {
   for (const own of [true, false]) {
@@ -126,26 +139,53 @@ it('gets nothing through the console either, where one click tries keys', async 
 describe('A missing key', () => {
   it('is refused with the setting to set, the one that 0.1.0 read, and how to name another', async () => {
     const spec = await file(stealing('GitHub', 'bearer', { own: false }));
-    const unnamed = await runJson<Refused>(['call', 'github.status', '--openapi', spec, '--input', '{}'], { GITHUB_BEARER: 'canary' });
-    expect(unnamed).toMatchObject({ code: 2, document: { error: { type: 'Settings', field: 'HTTP_TASKS_OPENAPI_GITHUB_BEARER' } } });
-    for (const part of ['HTTP_TASKS_OPENAPI_GITHUB_BEARER', '--service github', '--key', 'GITHUB_BEARER']) expect(unnamed.document.error.message).toContain(part);
-    const named = await runJson<Refused>(['call', 'github.status', '--openapi', spec, '--service', 'github', '--input', '{}'], { GITHUB_BEARER: 'canary' });
-    expect(named).toMatchObject({ code: 2, document: { error: { type: 'Settings', field: 'HTTP_TASKS_OPENAPI_GITHUB_BEARER' } } });
+    const unnamed = await runJson<Refused>(['call', 'github.status', '--openapi', spec, '--input', '{}'], {
+      GITHUB_BEARER: 'canary',
+    });
+    expect(unnamed).toMatchObject({
+      code: 2,
+      document: { error: { type: 'Settings', field: 'HTTP_TASKS_OPENAPI_GITHUB_BEARER' } },
+    });
+    for (const part of ['HTTP_TASKS_OPENAPI_GITHUB_BEARER', '--service github', '--key', 'GITHUB_BEARER'])
+      expect(unnamed.document.error.message).toContain(part);
+    const named = await runJson<Refused>(
+      ['call', 'github.status', '--openapi', spec, '--service', 'github', '--input', '{}'],
+      { GITHUB_BEARER: 'canary' },
+    );
+    expect(named).toMatchObject({
+      code: 2,
+      document: { error: { type: 'Settings', field: 'HTTP_TASKS_OPENAPI_GITHUB_BEARER' } },
+    });
     expect(named.document.error.message).toContain('Version 0.1.0 read GITHUB_BEARER');
     // Not even what is set under the reserved prefix, while only the document says that it is this service.
-    const set = await runCli(['call', 'github.status', '--openapi', spec, '--input', '{}'], { HTTP_TASKS_OPENAPI_GITHUB_BEARER: 'canary' });
+    const set = await runCli(['call', 'github.status', '--openapi', spec, '--input', '{}'], {
+      HTTP_TASKS_OPENAPI_GITHUB_BEARER: 'canary',
+    });
     expect(set.code).toBe(2);
     expect(heard).toEqual([]);
   });
 });
 
 describe('A key that the operator named', () => {
-  const call = (spec: string, ...more: string[]) => ['call', 'hub.status', '--openapi', spec, '--service', 'hub', '--input', '{}', ...more];
+  const call = (spec: string, ...more: string[]) => [
+    'call',
+    'hub.status',
+    '--openapi',
+    spec,
+    '--service',
+    'hub',
+    '--input',
+    '{}',
+    ...more,
+  ];
 
   it('goes to the address that is shown with it before the call', async () => {
     const spec = await file(stealing('GitHub', 'token', { own: false }));
     const byPrefix = await runCli(call(spec), { HTTP_TASKS_OPENAPI_HUB_TOKEN: 'key-1' });
-    expect(byPrefix).toMatchObject({ code: 0, stderr: expect.stringContaining(`HTTP_TASKS_OPENAPI_HUB_TOKEN -> ${origin}`) });
+    expect(byPrefix).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(`HTTP_TASKS_OPENAPI_HUB_TOKEN -> ${origin}`),
+    });
     const byOption = await runCli(call(spec, '--key', 'token=GITHUB_TOKEN'), { GITHUB_TOKEN: 'key-2' });
     expect(byOption).toMatchObject({ code: 0, stderr: expect.stringContaining(`GITHUB_TOKEN -> ${origin}`) });
     expect(heard.map((one) => /key-\d/.exec(one)?.[0])).toEqual(['key-1', 'key-2']);
@@ -156,30 +196,61 @@ describe('A key that the operator named', () => {
     const env = { HTTP_TASKS_OPENAPI_HUB_TOKEN: 'key-3', HUB_BASE_URL: origin };
     expect((await runCli(call(spec), env)).code).toBe(0);
     expect(heard).toHaveLength(1);
-    const unnamed = await runCli(['call', 'hub.status', '--openapi', spec, '--key', 'token=MY_TOKEN', '--input', '{}', '--dry-run', '--json'], { MY_TOKEN: 'key', HUB_BASE_URL: origin, HUB_ENV: 'nowhere' });
+    const unnamed = await runCli(
+      ['call', 'hub.status', '--openapi', spec, '--key', 'token=MY_TOKEN', '--input', '{}', '--dry-run', '--json'],
+      { MY_TOKEN: 'key', HUB_BASE_URL: origin, HUB_ENV: 'nowhere' },
+    );
     expect(JSON.parse(unnamed.stdout)).toMatchObject({ request: { url: 'https://hub.example.com/status' } });
   });
 
   it.each([
-    ['a server of the operation', (server: string) => documentOfHub('https://hub.example.com', { operation: { servers: [{ url: server }] } })],
-    ['a server of the path', (server: string) => documentOfHub('https://hub.example.com', { path: { servers: [{ url: server }] } })],
+    [
+      'a server of the operation',
+      (server: string) => documentOfHub('https://hub.example.com', { operation: { servers: [{ url: server }] } }),
+    ],
+    [
+      'a server of the path',
+      (server: string) => documentOfHub('https://hub.example.com', { path: { servers: [{ url: server }] } }),
+    ],
   ])('never goes to %s at another origin, unless the operator says so', async (_what, documentAt) => {
     const spec = await file(documentAt(origin));
     const env = { HTTP_TASKS_OPENAPI_HUB_TOKEN: 'key-4' };
     const { report } = tasksFromOpenApi(documentAt(origin), { service: 'hub' });
     expect(report.skipped[0]!.why).toContain(`the keys are bound to https://hub.example.com`);
-    for (const name of ['hub.status', 'hub127.status']) expect((await runCli(['call', name, '--openapi', spec, '--service', 'hub', '--input', '{}'], env)).code).toBe(2);
+    for (const name of ['hub.status', 'hub127.status'])
+      expect((await runCli(['call', name, '--openapi', spec, '--service', 'hub', '--input', '{}'], env)).code).toBe(2);
     expect(heard).toEqual([]);
-    const allowed = await runCli(['call', 'hub127.status', '--openapi', spec, '--service', 'hub', '--origin', 'https://hub.example.com', '--origin', origin, '--input', '{}'], env);
+    const allowed = await runCli(
+      [
+        'call',
+        'hub127.status',
+        '--openapi',
+        spec,
+        '--service',
+        'hub',
+        '--origin',
+        'https://hub.example.com',
+        '--origin',
+        origin,
+        '--input',
+        '{}',
+      ],
+      env,
+    );
     expect({ code: allowed.code, heard: heard.length }).toEqual({ code: 0, heard: 1 });
     // The operator's own address binds the key anew.
-    const moved = await runCli(['call', 'hub127.status', '--openapi', spec, '--service', 'hub', '--origin', origin, '--input', '{}'], { ...env, HUB_BASE_URL: 'http://127.0.0.1:9' });
+    const moved = await runCli(
+      ['call', 'hub127.status', '--openapi', spec, '--service', 'hub', '--origin', origin, '--input', '{}'],
+      { ...env, HUB_BASE_URL: 'http://127.0.0.1:9' },
+    );
     expect({ code: moved.code, heard: heard.length }).toEqual({ code: 2, heard: 1 });
   });
 
   it('goes nowhere when the document names another origin than the operator', async () => {
     const spec = await file(stealing('Hub', 'token', { own: false }));
-    const refused = await runJson<Refused>(call(spec, '--origin', 'https://hub.example.com'), { HTTP_TASKS_OPENAPI_HUB_TOKEN: 'key-5' });
+    const refused = await runJson<Refused>(call(spec, '--origin', 'https://hub.example.com'), {
+      HTTP_TASKS_OPENAPI_HUB_TOKEN: 'key-5',
+    });
     expect(refused).toMatchObject({ code: 2, document: { error: { type: 'Settings', field: 'HUB_BASE_URL' } } });
     expect(refused.document.error.message).toContain('bound to https://hub.example.com');
     expect(heard).toEqual([]);
@@ -198,38 +269,74 @@ describe('A key that the operator named', () => {
     ['an origin with a path', ['--origin', 'https://hub.example.com/v1'], 'origin'],
   ])('cannot be %s', async (_what, options, field) => {
     const spec = await file(stealing('Hub', 'token', { own: false }));
-    const { code, document } = await runJson<Refused>(call(spec, ...options), { ...CANARIES, A: 'canary-a', B: 'canary-b', HUB_TOKEN: 'canary-hub' });
+    const { code, document } = await runJson<Refused>(call(spec, ...options), {
+      ...CANARIES,
+      A: 'canary-a',
+      B: 'canary-b',
+      HUB_TOKEN: 'canary-hub',
+    });
     expect({ code, type: document.error.type, field: document.error.field }).toEqual({ code: 2, type: 'Usage', field });
     expect(heard).toEqual([]);
   });
 
-  it.each(['plaid', 'batch', 'http', 'httpTasks', 'temporal', 'otel', 'plaidDesk', '__proto__', 'Desk', 'a b'])('has no service that is called %s', async (service) => {
-    const spec = await file(stealing('Hub', 'token', { own: false }));
-    const { code, stdout } = await runCli(['call', `${service}.status`, '--input', '{}', '--openapi', spec, '--service', service, '--json'], CANARIES);
-    expect({ code, field: (JSON.parse(stdout) as Refused).error.field }).toEqual({ code: 2, field: 'service' });
-  });
+  it.each(['plaid', 'batch', 'http', 'httpTasks', 'temporal', 'otel', 'plaidDesk', '__proto__', 'Desk', 'a b'])(
+    'has no service that is called %s',
+    async (service) => {
+      const spec = await file(stealing('Hub', 'token', { own: false }));
+      const { code, stdout } = await runCli(
+        ['call', `${service}.status`, '--input', '{}', '--openapi', spec, '--service', service, '--json'],
+        CANARIES,
+      );
+      expect({ code, field: (JSON.parse(stdout) as Refused).error.field }).toEqual({ code: 2, field: 'service' });
+    },
+  );
 });
 
 function documentOfHub(server: string, more: { operation?: Json; path?: Json } = {}): Json {
-  const document = documentWith({ '/status': { ...more.path, get: operation({ operationId: 'status', ...more.operation }) } }, { security: [{ token: [] }], components: { securitySchemes: { token: header() } } });
+  const document = documentWith(
+    { '/status': { ...more.path, get: operation({ operationId: 'status', ...more.operation }) } },
+    { security: [{ token: [] }], components: { securitySchemes: { token: header() } } },
+  );
   return { ...document, info: { title: 'Hub', version: '1' }, servers: [{ url: server }] };
 }
 
 describe("A client's secret", () => {
-  const oauth = (tokenUrl: string): Json => ({ oauth: { type: 'oauth2', flows: { clientCredentials: { tokenUrl, scopes: {} } } } });
-  const env = { HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_ID: 'client', HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_SECRET: 'canary-secret' };
+  const oauth = (tokenUrl: string): Json => ({
+    oauth: { type: 'oauth2', flows: { clientCredentials: { tokenUrl, scopes: {} } } },
+  });
+  const env = {
+    HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_ID: 'client',
+    HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_SECRET: 'canary-secret',
+  };
   const settingsFor = (tokenUrl: string, more: Json = {}, options: OpenApiOptions = {}) => {
-    const { tasks } = tasksFromOpenApi(stealing('Hub', 'oauth', { own: false, schemes: oauth(tokenUrl) }), { service: 'hub', ...options });
+    const { tasks } = tasksFromOpenApi(stealing('Hub', 'oauth', { own: false, schemes: oauth(tokenUrl) }), {
+      service: 'hub',
+      ...options,
+    });
     return () => readSenderSettings({ ...env, ...more }, [tasks[0]!.service]);
   };
 
   it("goes to the service's own origin, and elsewhere only where the operator says so", () => {
     expect(settingsFor('/oauth/token')).not.toThrow();
-    expect(settingsFor('https://login.evil.example/token')).toThrow(/HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL: is missing.*https:\/\/login\.evil\.example/);
-    expect(settingsFor('https://login.evil.example/token', { HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL: 'https://login.hub.example/token' })).not.toThrow();
-    expect(settingsFor('https://login.hub.example/token', {}, { origins: [origin, 'https://login.hub.example'] })).not.toThrow();
+    expect(settingsFor('https://login.evil.example/token')).toThrow(
+      /HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL: is missing.*https:\/\/login\.evil\.example/,
+    );
+    expect(
+      settingsFor('https://login.evil.example/token', {
+        HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL: 'https://login.hub.example/token',
+      }),
+    ).not.toThrow();
+    expect(
+      settingsFor('https://login.hub.example/token', {}, { origins: [origin, 'https://login.hub.example'] }),
+    ).not.toThrow();
     // The base URL of the operator is then the only origin, also for a token.
-    expect(settingsFor('https://login.hub.example/token', { HUB_BASE_URL: origin }, { origins: [origin, 'https://login.hub.example'] })).toThrow('HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL');
+    expect(
+      settingsFor(
+        'https://login.hub.example/token',
+        { HUB_BASE_URL: origin },
+        { origins: [origin, 'https://login.hub.example'] },
+      ),
+    ).toThrow('HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL');
   });
 });
 
@@ -243,34 +350,91 @@ describe('Settings are compared, and not only the names of services', () => {
     const document = stealing('Hub', one, { own: false, schemes: { [one]: header('x-a'), [other]: header('x-b') } });
     const { report } = tasksFromOpenApi(document, { service: 'hub' });
     expect(report.skipped[0]!.why).toContain('would both read');
-    expect(tasksFromOpenApi(document, { service: 'hub', credentials: { [other]: { setting: 'OTHER_KEY' } } }).report.imported).toBe(1);
+    expect(
+      tasksFromOpenApi(document, { service: 'hub', credentials: { [other]: { setting: 'OTHER_KEY' } } }).report
+        .imported,
+    ).toBe(1);
   });
 
-  const tasksOfHub = (options: OpenApiOptions, document: unknown = stealing('Hub', 'token', { own: false })) => tasksFromOpenApi(document, options).tasks;
+  const tasksOfHub = (options: OpenApiOptions, document: unknown = stealing('Hub', 'token', { own: false })) =>
+    tasksFromOpenApi(document, options).tasks;
   const own = (setting: string) =>
     defineHttpTask({
-      service: defineService({ name: 'desk', title: 'Desk', environments: { default: 'https://desk.example.com' }, defaultEnvironment: 'default', credentials: [{ setting, in: 'header', name: 'x-k' }], errors: { fields: { code: 'c' }, rules: [] } }),
+      service: defineService({
+        name: 'desk',
+        title: 'Desk',
+        environments: { default: 'https://desk.example.com' },
+        defaultEnvironment: 'default',
+        credentials: [{ setting, in: 'header', name: 'x-k' }],
+        errors: { fields: { code: 'c' }, rules: [] },
+      }),
       ...{ operation: 'look', summary: 'Look', method: 'GET', path: '/', effect: 'read' },
       input: CATALOGUE[0]!.input,
       output: CATALOGUE[0]!.output,
     });
 
   it.each<[string, () => unknown]>([
-    ['a key of a service of your own', () => new Catalogue([own('DESK_KEY'), ...tasksOfHub({ service: 'hub', credentials: { token: { setting: 'DESK_KEY' } } })])],
-    ['one key for two documents', () => new Catalogue([...tasksOfHub({ service: 'hub', credentials: { token: { setting: 'K' } } }), ...tasksOfHub({ service: 'other', credentials: { token: { setting: 'K' } } })])],
-    ['names that are one in capitals', () => new Catalogue([...tasksOfHub({ service: 'deskEU' }), ...tasksOfHub({ service: 'deskEu' })])],
-    ['a service and a scheme that are one with another service', () => new Catalogue([...tasksOfHub({ service: 'hub' }, stealing('Hub', 'eu_key', { own: false })), ...tasksOfHub({ service: 'hubEu' }, stealing('Hub', 'key', { own: false }))])],
-    ["the package's own, put into the definition by hand", () => new Catalogue(tasksOfHub({ service: 'hub' }).map((task) => ({ ...task, service: { ...task.service, credentials: task.service.credentials.map((rule) => ({ ...rule, setting: 'PLAID_SECRET' })) } })))],
+    [
+      'a key of a service of your own',
+      () =>
+        new Catalogue([
+          own('DESK_KEY'),
+          ...tasksOfHub({ service: 'hub', credentials: { token: { setting: 'DESK_KEY' } } }),
+        ]),
+    ],
+    [
+      'one key for two documents',
+      () =>
+        new Catalogue([
+          ...tasksOfHub({ service: 'hub', credentials: { token: { setting: 'K' } } }),
+          ...tasksOfHub({ service: 'other', credentials: { token: { setting: 'K' } } }),
+        ]),
+    ],
+    [
+      'names that are one in capitals',
+      () => new Catalogue([...tasksOfHub({ service: 'deskEU' }), ...tasksOfHub({ service: 'deskEu' })]),
+    ],
+    [
+      'a service and a scheme that are one with another service',
+      () =>
+        new Catalogue([
+          ...tasksOfHub({ service: 'hub' }, stealing('Hub', 'eu_key', { own: false })),
+          ...tasksOfHub({ service: 'hubEu' }, stealing('Hub', 'key', { own: false })),
+        ]),
+    ],
+    [
+      "the package's own, put into the definition by hand",
+      () =>
+        new Catalogue(
+          tasksOfHub({ service: 'hub' }).map((task) => ({
+            ...task,
+            service: {
+              ...task.service,
+              credentials: task.service.credentials.map((rule) => ({ ...rule, setting: 'PLAID_SECRET' })),
+            },
+          })),
+        ),
+    ],
   ])('and %s is refused by the catalogue', (_what, made) => {
     expect(made).toThrow(/The imported service ".*" would read /);
   });
 
   it('operations with an address of their own that the operator allows share the keys of their import', () => {
-    const document = documentWith({ '/a': { get: operation({ operationId: 'a' }) }, '/b': { get: operation({ operationId: 'b', servers: [{ url: 'https://files.shop.example.com' }] }) } }, { security: [{ token: [] }], components: { securitySchemes: { token: header() } } });
-    const { tasks } = tasksFromOpenApi(document, { service: 'shop', origins: ['https://shop.example.com', 'https://files.shop.example.com'] });
+    const document = documentWith(
+      {
+        '/a': { get: operation({ operationId: 'a' }) },
+        '/b': { get: operation({ operationId: 'b', servers: [{ url: 'https://files.shop.example.com' }] }) },
+      },
+      { security: [{ token: [] }], components: { securitySchemes: { token: header() } } },
+    );
+    const { tasks } = tasksFromOpenApi(document, {
+      service: 'shop',
+      origins: ['https://shop.example.com', 'https://files.shop.example.com'],
+    });
     expect(new Catalogue(tasks).tasks.map(({ name }) => name)).toEqual(['shop.a', 'shopFiles.b']);
     const env = { HTTP_TASKS_OPENAPI_SHOP_TOKEN: 'key' };
-    for (const task of tasks) expect(prepareRequest(task, {}, readSenderSettings(env, [task.service])).headers['x-k']).toBe('key');
+    for (const task of tasks)
+      expect(prepareRequest(task, {}, readSenderSettings(env, [task.service])).headers['x-k']).toBe('key');
   });
 });
 
@@ -291,7 +455,16 @@ describe('Generated code', () => {
 
   it('names the setting that the operator named', async () => {
     const spec = await file(stealing('Hub', 'token', { own: false }));
-    const { stdout } = await runCli(['import', spec, '--operation', 'status', '--service', 'hub', '--key', 'token=GITHUB_TOKEN']);
+    const { stdout } = await runCli([
+      'import',
+      spec,
+      '--operation',
+      'status',
+      '--service',
+      'hub',
+      '--key',
+      'token=GITHUB_TOKEN',
+    ]);
     expect(stdout).toContain("setting: 'GITHUB_TOKEN'");
     expect(stdout).not.toContain('unnamed');
   });

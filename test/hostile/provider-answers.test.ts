@@ -50,14 +50,49 @@ async function outcomeOf(task: HttpTask, input: unknown): Promise<ApplicationFai
 }
 
 const word = fc.oneof(
-  fc.constantFrom('', '0', '-1', 'gzip', 'identity', 'chunked', 'close', 'application/json', 'text/html', 'null', ...INHERITED_NAMES, ...Object.values(CANARIES)),
+  fc.constantFrom(
+    '',
+    '0',
+    '-1',
+    'gzip',
+    'identity',
+    'chunked',
+    'close',
+    'application/json',
+    'text/html',
+    'null',
+    ...INHERITED_NAMES,
+    ...Object.values(CANARIES),
+  ),
   fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)), maxLength: 30 }),
 );
-const headerName = fc.constantFrom('content-type', 'content-encoding', 'content-length', 'transfer-encoding', 'retry-after', 'connection', 'location', 'set-cookie', 'x', ...INHERITED_NAMES);
+const headerName = fc.constantFrom(
+  'content-type',
+  'content-encoding',
+  'content-length',
+  'transfer-encoding',
+  'retry-after',
+  'connection',
+  'location',
+  'set-cookie',
+  'x',
+  ...INHERITED_NAMES,
+);
 const header = fc.tuple(headerName, word).map(([name, value]) => `${name}: ${value}`);
 const nested = fc.integer({ min: 1, max: 20_000 }).map((depth) => `${'[{"a":'.repeat(depth)}1${'}]'.repeat(depth)}`);
-const key = fc.oneof(fc.constantFrom('items', 'item_id', 'request_id', 'error_code', 'error_type', 'token', 'code', ...INHERITED_NAMES), fc.string({ maxLength: 8 }));
-const number = fc.constantFrom('1e999', '-1e999', '1e-999', '-0', '9007199254740993', '123456789012345678901234567890', '0.1');
+const key = fc.oneof(
+  fc.constantFrom('items', 'item_id', 'request_id', 'error_code', 'error_type', 'token', 'code', ...INHERITED_NAMES),
+  fc.string({ maxLength: 8 }),
+);
+const number = fc.constantFrom(
+  '1e999',
+  '-1e999',
+  '1e-999',
+  '-0',
+  '9007199254740993',
+  '123456789012345678901234567890',
+  '0.1',
+);
 const value: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
@@ -65,24 +100,40 @@ const value: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie) => ({
     word.map((text) => JSON.stringify(text)),
     fc.constantFrom('null', 'true', '"\\ud800"', '"\\u0000"', '{}', '[]'),
     fc.array(tie('value'), { maxLength: 4 }).map((list) => `[${list.join(',')}]`),
-    fc.array(fc.tuple(key, tie('value')), { maxLength: 5 }).map((entries) => `{${entries.map(([name, inner]) => `${JSON.stringify(name)}:${inner}`).join(',')}}`),
+    fc
+      .array(fc.tuple(key, tie('value')), { maxLength: 5 })
+      .map((entries) => `{${entries.map(([name, inner]) => `${JSON.stringify(name)}:${inner}`).join(',')}}`),
   ),
 })).value;
-const body = fc.oneof({ weight: 6, arbitrary: value }, { weight: 1, arbitrary: nested }, { weight: 1, arbitrary: word });
-const status = fc.oneof(fc.constantFrom(200, 201, 204, 302, 400, 401, 404, 429, 500, 503), fc.integer({ min: 200, max: 999 }));
+const body = fc.oneof(
+  { weight: 6, arbitrary: value },
+  { weight: 1, arbitrary: nested },
+  { weight: 1, arbitrary: word },
+);
+const status = fc.oneof(
+  fc.constantFrom(200, 201, 204, 302, 400, 401, 404, 429, 500, 503),
+  fc.integer({ min: 200, max: 999 }),
+);
 const isFramed = fc.boolean();
 
-const written = fc.record({ status, headers: fc.array(header, { maxLength: 5 }), body, isFramed }).map(({ status: code, headers, body: text, isFramed: framed }) => {
-  const bytes = Buffer.from(text);
-  const length = framed ? [`content-length: ${bytes.length}`, 'content-type: application/json'] : [];
-  return Buffer.concat([Buffer.from(`HTTP/1.1 ${code} Reason\r\n${[...length, ...headers].join('\r\n')}\r\n\r\n`, 'latin1'), bytes]);
-});
+const written = fc
+  .record({ status, headers: fc.array(header, { maxLength: 5 }), body, isFramed })
+  .map(({ status: code, headers, body: text, isFramed: framed }) => {
+    const bytes = Buffer.from(text);
+    const length = framed ? [`content-length: ${bytes.length}`, 'content-type: application/json'] : [];
+    return Buffer.concat([
+      Buffer.from(`HTTP/1.1 ${code} Reason\r\n${[...length, ...headers].join('\r\n')}\r\n\r\n`, 'latin1'),
+      bytes,
+    ]);
+  });
 /** Some bytes of it are others, and it may break off. */
-const damaged = fc.tuple(written, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }), fc.nat()).map(([bytes, changes, end]) => {
-  const changed = Buffer.from(bytes);
-  for (const [at, byte] of changes) changed[at % changed.length] = byte;
-  return changed.subarray(0, (end % changed.length) + 1);
-});
+const damaged = fc
+  .tuple(written, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }), fc.nat())
+  .map(([bytes, changes, end]) => {
+    const changed = Buffer.from(bytes);
+    for (const [at, byte] of changes) changed[at % changed.length] = byte;
+    return changed.subarray(0, (end % changed.length) + 1);
+  });
 
 describe('Whatever a provider answers, a call ends with an answer as the task promises, or with a failure of the task', () => {
   it.each([
@@ -100,14 +151,24 @@ describe('Whatever a provider answers, a call ends with an answer as the task pr
     );
   });
 
-  const whole = (headers: string, text: string): string => `HTTP/1.1 200 OK\r\n${headers}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+  const whole = (headers: string, text: string): string =>
+    `HTTP/1.1 200 OK\r\n${headers}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
 
   it.each([
     ['an encoding that is named twice', whole('content-encoding: gzip\r\ncontent-encoding: br\r\n', '{"items":[]}')],
-    ['a type that is named twice', whole('content-type: application/json\r\ncontent-type: text/html\r\n', '{"items":[]}')],
+    [
+      'a type that is named twice',
+      whole('content-type: application/json\r\ncontent-type: text/html\r\n', '{"items":[]}'),
+    ],
     ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello'],
-    ['a length and chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 6\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
-    ['a chunk of more bytes than there are', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\nhello'],
+    [
+      'a length and chunks',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 6\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    ],
+    [
+      'a chunk of more bytes than there are',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\nhello',
+    ],
     ['a length that no number holds', 'HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\nhello'],
     ['a status that there is not', 'HTTP/1.1 099 OK\r\n\r\n'],
     ['another protocol', 'HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'],
@@ -118,11 +179,17 @@ describe('Whatever a provider answers, a call ends with an answer as the task pr
     ['a number that is no id', whole('', '{"items":[{"item_id":1e400}],"request_id":1e999}')],
   ])('%s makes no read succeed, and no removal', async (_what, bytes) => {
     answer = Buffer.from(bytes, 'latin1');
-    for (const [task, input] of calls().slice(0, 2)) expect((await outcomeOf(task, input))?.type).toMatch(/^Task\.(Unavailable|OutcomeUnknown|UnexpectedResponse)$/);
+    for (const [task, input] of calls().slice(0, 2))
+      expect((await outcomeOf(task, input))?.type).toMatch(/^Task\.(Unavailable|OutcomeUnknown|UnexpectedResponse)$/);
   });
 
   it("names of JavaScript's own are names like any other", async () => {
-    answer = Buffer.from(whole('__proto__: a\r\nconstructor: b\r\n__proto__: c\r\n', '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'));
+    answer = Buffer.from(
+      whole(
+        '__proto__: a\r\nconstructor: b\r\n__proto__: c\r\n',
+        '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}',
+      ),
+    );
     const { output } = await sender.send(http.request, { uri: `${provider.origin}/` });
     expect(output.response.headers['constructor']).toBe('b');
     expect(JSON.stringify(output.response.body)).toContain('"constructor":{"prototype"');

@@ -18,9 +18,32 @@ const MARK = Buffer.from('\ufeff');
 
 const cell = fc.oneof(
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }),
-  fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\n', '\r', '\r\n', ' ', '\t', '\0', '\ufeff', "'", '=', '😀', '\u{10ffff}'), minLength: 1, maxLength: 12 }),
+  fc.string({
+    unit: fc.constantFrom(
+      'a',
+      '"',
+      ',',
+      ';',
+      '\n',
+      '\r',
+      '\r\n',
+      ' ',
+      '\t',
+      '\0',
+      '\ufeff',
+      "'",
+      '=',
+      '😀',
+      '\u{10ffff}',
+    ),
+    minLength: 1,
+    maxLength: 12,
+  }),
 );
-const users = fc.array(fc.record({ plaid_user_id: cell, batch_user_id: cell, reference: cell }), { minLength: 1, maxLength: 6 });
+const users = fc.array(fc.record({ plaid_user_id: cell, batch_user_id: cell, reference: cell }), {
+  minLength: 1,
+  maxLength: 6,
+});
 const wrapping = fc.record({ crlf: fc.boolean(), marked: fc.boolean(), packed: fc.boolean() });
 
 function wrapped(text: string, { marked, packed }: { marked: boolean; packed: boolean }): Buffer {
@@ -29,7 +52,12 @@ function wrapped(text: string, { marked, packed }: { marked: boolean; packed: bo
 }
 
 /** The bytes with some others in them, and perhaps cut off. */
-const damage = fc.tuple(fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 0x0a, 0x0d, 0x22, 0x2c, 0x7b, 0x80, 0xc0, 0xed, 0xff)), { maxLength: 5 }), fc.option(fc.nat()));
+const damage = fc.tuple(
+  fc.array(fc.tuple(fc.nat(), fc.constantFrom(0, 0x0a, 0x0d, 0x22, 0x2c, 0x7b, 0x80, 0xc0, 0xed, 0xff)), {
+    maxLength: 5,
+  }),
+  fc.option(fc.nat()),
+);
 
 function damaged(bytes: Buffer, [changes, end]: [[number, number][], number | null]): Buffer {
   const copy = Buffer.from(bytes);
@@ -55,7 +83,12 @@ describe('A file of users', () => {
           const user = { plaidUserId: row.plaid_user_id, batchUserId: row.batch_user_id, reference: row.reference };
           return userProblem(user, NO_PLACEHOLDERS) === undefined ? user : undefined;
         });
-        const csv = stringify(rows, { header: true, columns: [...COLUMNS], quoted_string: true, record_delimiter: crlf ? '\r\n' : '\n' });
+        const csv = stringify(rows, {
+          header: true,
+          columns: [...COLUMNS],
+          quoted_string: true,
+          record_delimiter: crlf ? '\r\n' : '\n',
+        });
         expect((await rowsIn(wrapped(csv, more), 'users.csv')).map(({ user }) => user)).toEqual(expected);
         const jsonl = rows.map((row) => JSON.stringify(row)).join(crlf ? '\r\n' : '\n');
         expect((await rowsIn(wrapped(jsonl, more), 'users.jsonl')).map(({ user }) => user)).toEqual(expected);
@@ -67,7 +100,9 @@ describe('A file of users', () => {
   it('that was damaged is read, or refused in words, and in no other way', async () => {
     await fc.assert(
       fc.asyncProperty(users, wrapping, damage, fc.boolean(), async (rows, { crlf, ...more }, harm, isCsv) => {
-        const text = isCsv ? stringify(rows, { header: true, columns: [...COLUMNS], record_delimiter: crlf ? '\r\n' : '\n' }) : rows.map((row) => JSON.stringify(row)).join('\n');
+        const text = isCsv
+          ? stringify(rows, { header: true, columns: [...COLUMNS], record_delimiter: crlf ? '\r\n' : '\n' })
+          : rows.map((row) => JSON.stringify(row)).join('\n');
         await refusalOf(damaged(wrapped(text, more), harm), isCsv ? 'users.csv' : 'users.jsonl');
       }),
       tried(120),
@@ -76,7 +111,8 @@ describe('A file of users', () => {
 
   it('that is packed and cut off anywhere is refused, since nobody can tell who is missing', async () => {
     const packed = gzipSync('batch_user_id\n1\n2\n3\n');
-    for (let end = 3; end < packed.length; end += 1) expect((await refusalOf(packed.subarray(0, end), 'users.csv'))?.message).toContain('corrupt or truncated gzip');
+    for (let end = 3; end < packed.length; end += 1)
+      expect((await refusalOf(packed.subarray(0, end), 'users.csv'))?.message).toContain('corrupt or truncated gzip');
   });
 
   it('may have columns and fields of any name, which reach nothing', async () => {
@@ -91,7 +127,8 @@ describe('A file of users', () => {
 describe('A file that is much larger once it is unpacked', () => {
   const MEMBER = 1024 * 1024;
   /** 160 MB in 160 KB: gzip may have several members. */
-  const bomb = (head: string, member: string): Buffer => Buffer.concat([gzipSync(head), ...Array<Buffer>(160).fill(gzipSync(member))]);
+  const bomb = (head: string, member: string): Buffer =>
+    Buffer.concat([gzipSync(head), ...Array<Buffer>(160).fill(gzipSync(member))]);
 
   it.each([
     ['a row without end', 'users.csv', 'batch_user_id\n', 'a'.repeat(MEMBER), /more than 64 MiB begins here/],

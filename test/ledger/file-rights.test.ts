@@ -8,7 +8,12 @@ const SUBJECT_KEY = 'a subject key for tests only';
 const folder = mkdtempSync(join(tmpdir(), 'http-tasks-rights-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const rights = (): Record<string, string> => Object.fromEntries(readdirSync(folder).sort().map((name) => [name, (statSync(join(folder, name)).mode & 0o777).toString(8)]));
+const rights = (): Record<string, string> =>
+  Object.fromEntries(
+    readdirSync(folder)
+      .sort()
+      .map((name) => [name, (statSync(join(folder, name)).mode & 0o777).toString(8)]),
+  );
 
 it('makes a ledger whose files only its owner reads, whatever the umask, and tightens one that others could read', async () => {
   const before = process.umask(0);

@@ -47,7 +47,9 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
   it('are found, listed, refused for another user under the same id, and lifted by any of their subjects', async () => {
     const [a, b, c] = [subject('list-a'), subject('list-b'), subject('list-c')] as const;
     await ledger.addHold({ holdId: 'list-1', subjects: [a, b, a], reason: 'first' });
-    await expect(ledger.addHold({ holdId: 'list-1', subjects: [c], reason: 'second' })).rejects.toThrow(HoldConflictError);
+    await expect(ledger.addHold({ holdId: 'list-1', subjects: [c], reason: 'second' })).rejects.toThrow(
+      HoldConflictError,
+    );
     await ledger.addHold({ holdId: 'list-2', subjects: [b] });
     expect(await ledger.isHeld([c])).toBe(false);
     expect(await ledger.isHeld([c, b])).toBe(true);
@@ -73,7 +75,14 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     await fresh.addHold({ holdId: 'known', subjects: [subject('known')], environments, by: 'Ann', reason: 'case 1' });
     await fresh.addHold({ holdId: 'old', subjects: [subject('old-1'), subject('old-2')] });
     expect(await fresh.holds.list({ holdIds: ['known', 'old', 'none'] })).toEqual([
-      { holdId: 'known', subjects: [subject('known')], environments, setBy: 'Ann', reason: 'case 1', at: expect.any(String) as string },
+      {
+        holdId: 'known',
+        subjects: [subject('known')],
+        environments,
+        setBy: 'Ann',
+        reason: 'case 1',
+        at: expect.any(String) as string,
+      },
       { holdId: 'old', subjects: [subject('old-1'), subject('old-2')].sort(), at: expect.any(String) as string },
     ]);
     expect(await fresh.holds.countUnknown()).toBe(1);
@@ -86,12 +95,27 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     const fresh = await open(await freshUrl());
     const [a, b, c] = [subject('wide-a'), subject('wide-b'), subject('wide-c')] as const;
     const old = { holdId: 'wide', subjects: [a], reason: 'first' };
-    const wide = { holdId: 'wide', subjects: [a, b], reason: 'second', environments: { plaid: ['production'] }, by: 'Bob' };
-    expect(await fresh.holds.compare([old, old, wide, { ...wide, subjects: [b, c] }])).toEqual(['set', 'unchanged', 'extended', 'conflict']);
+    const wide = {
+      holdId: 'wide',
+      subjects: [a, b],
+      reason: 'second',
+      environments: { plaid: ['production'] },
+      by: 'Bob',
+    };
+    expect(await fresh.holds.compare([old, old, wide, { ...wide, subjects: [b, c] }])).toEqual([
+      'set',
+      'unchanged',
+      'extended',
+      'conflict',
+    ]);
     expect(await fresh.holds.list({ limit: 10 })).toEqual([]);
     expect(await fresh.holds.set([old, old, wide])).toEqual(['set', 'unchanged', 'extended']);
     expect(await fresh.holds.set([wide, old])).toEqual(['unchanged', 'unchanged']);
-    expect(await fresh.holds.set([{ ...wide, subjects: [a, b, c], environments: { plaid: ['sandbox'], batch: ['default'] } }])).toEqual(['extended']);
+    expect(
+      await fresh.holds.set([
+        { ...wide, subjects: [a, b, c], environments: { plaid: ['sandbox'], batch: ['default'] } },
+      ]),
+    ).toEqual(['extended']);
     expect(await fresh.listHolds()).toEqual([
       {
         holdId: 'wide',
@@ -103,7 +127,9 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
       },
     ]);
     expect(await fresh.holds.countUnknown()).toBe(0);
-    expect(await fresh.holds.naming([c, a, subject('nobody')])).toEqual([a, c].sort().map((one) => ({ subject: one, holdId: 'wide' })));
+    expect(await fresh.holds.naming([c, a, subject('nobody')])).toEqual(
+      [a, c].sort().map((one) => ({ subject: one, holdId: 'wide' })),
+    );
   });
 
   it('whose environment was unknown know it once all their subjects are set again', async () => {
@@ -112,7 +138,9 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     await fresh.addHold({ holdId: 'again', subjects: [subject('again'), subject('again-too')] });
     expect(await fresh.holds.set([again])).toEqual(['unchanged']);
     expect(await fresh.holds.countUnknown()).toBe(1);
-    expect(await fresh.holds.set([{ ...again, subjects: [subject('again'), subject('again-too')] }])).toEqual(['extended']);
+    expect(await fresh.holds.set([{ ...again, subjects: [subject('again'), subject('again-too')] }])).toEqual([
+      'extended',
+    ]);
     expect(await fresh.holds.countUnknown()).toBe(0);
   });
 
@@ -120,32 +148,49 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     const address = await freshUrl();
     const user = subject('since-0.1.0');
     const db = new Kysely<Tables>({
-      dialect: name === 'Postgres'
-        ? new PostgresDialect({ pool: createPostgresPool({ target: postgresTarget(address), deadlineMs: 10_000 }) })
-        : new LibsqlDialect({ path: address.slice('file:'.length), deadlineMs: 10_000 }),
+      dialect:
+        name === 'Postgres'
+          ? new PostgresDialect({ pool: createPostgresPool({ target: postgresTarget(address), deadlineMs: 10_000 }) })
+          : new LibsqlDialect({ path: address.slice('file:'.length), deadlineMs: 10_000 }),
     });
     const dialect = name === 'Postgres' ? 'postgres' : 'libsql';
     await db.transaction().execute(async (transaction) => {
-      await sql`create table ledger_migrations (name text not null primary key, at ${sql.raw(name === 'Postgres' ? 'timestamptz' : 'text')} not null)`.execute(transaction);
+      await sql`create table ledger_migrations (name text not null primary key, at ${sql.raw(name === 'Postgres' ? 'timestamptz' : 'text')} not null)`.execute(
+        transaction,
+      );
       for (const migration of migrations.filter((one) => one.name < '0008')) {
         await migration.up(transaction, dialect);
-        await transaction.insertInto('ledger_migrations').values({ name: migration.name, at: new Date().toISOString() }).execute();
+        await transaction
+          .insertInto('ledger_migrations')
+          .values({ name: migration.name, at: new Date().toISOString() })
+          .execute();
       }
-      await sql`insert into holds (hold_id, subject, reason, at) values ('old', ${user}, 'case 1', '2025-01-31T10:00:00.000Z')`.execute(transaction);
+      await sql`insert into holds (hold_id, subject, reason, at) values ('old', ${user}, 'case 1', '2025-01-31T10:00:00.000Z')`.execute(
+        transaction,
+      );
     });
     await db.destroy();
     const upgraded = await open(address);
-    expect(await upgraded.listHolds()).toEqual([{ holdId: 'old', subjects: [user], reason: 'case 1', at: '2025-01-31T10:00:00.000Z' }]);
+    expect(await upgraded.listHolds()).toEqual([
+      { holdId: 'old', subjects: [user], reason: 'case 1', at: '2025-01-31T10:00:00.000Z' },
+    ]);
     expect(await upgraded.holds.countUnknown()).toBe(1);
-    expect(await upgraded.recordIntent(intentOf({ workflowId: 'upgraded', subjects: [user] }))).toEqual({ kind: 'held' });
+    expect(await upgraded.recordIntent(intentOf({ workflowId: 'upgraded', subjects: [user] }))).toEqual({
+      kind: 'held',
+    });
     await upgraded.holds.lift({ holdId: 'old' }, { by: 'Ann' });
-    expect(await upgraded.holds.readLog({ limit: 10 })).toMatchObject([{ change: 'lifted', by: 'Ann', reason: 'case 1', heldSince: '2025-01-31T10:00:00.000Z', subjects: 1 }]);
+    expect(await upgraded.holds.readLog({ limit: 10 })).toMatchObject([
+      { change: 'lifted', by: 'Ann', reason: 'case 1', heldSince: '2025-01-31T10:00:00.000Z', subjects: 1 },
+    ]);
   });
 
   it('are set all or none', async () => {
     const fresh = await open(await freshUrl());
     await fresh.addHold({ holdId: 'there', subjects: [subject('there')] });
-    const some = [{ holdId: 'first', subjects: [subject('first')] }, { holdId: 'there', subjects: [subject('other')] }];
+    const some = [
+      { holdId: 'first', subjects: [subject('first')] },
+      { holdId: 'there', subjects: [subject('other')] },
+    ];
     await expect(fresh.holds.set(some)).rejects.toThrow(HoldConflictError);
     await expect(fresh.holds.set([{ holdId: 'raw', subjects: ['usr_1'] }])).rejects.toThrow(TypeError);
     expect((await fresh.listHolds()).map(({ holdId }) => holdId)).toEqual(['there']);
@@ -156,16 +201,46 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     const address = await freshUrl();
     const fresh = await open(address);
     const [a, b] = [subject('log-a'), subject('log-b')] as const;
-    await fresh.holds.set([{ holdId: 'log', subjects: [a], reason: 'case 7', environments: { plaid: ['sandbox'] }, by: 'Ann' }]);
-    await fresh.holds.set([{ holdId: 'log', subjects: [a, b], reason: 'found the token', environments: { plaid: ['sandbox', 'production'] }, by: 'Bob' }]);
+    await fresh.holds.set([
+      { holdId: 'log', subjects: [a], reason: 'case 7', environments: { plaid: ['sandbox'] }, by: 'Ann' },
+    ]);
+    await fresh.holds.set([
+      {
+        holdId: 'log',
+        subjects: [a, b],
+        reason: 'found the token',
+        environments: { plaid: ['sandbox', 'production'] },
+        by: 'Bob',
+      },
+    ]);
     expect(await fresh.holds.lift({ subjects: [b] }, { by: 'Cid', why: 'case 7 closed' })).toBe(1);
     expect(await fresh.holds.lift({ subjects: [b] }, { by: 'Cid' })).toBe(0);
     const entries = await fresh.holds.readLog({ limit: 10 });
-    const shared = { holdId: 'log', reason: 'case 7', heldSince: entries[0]?.at, at: expect.stringMatching(/Z$/) as string, id: expect.any(Number) as number };
+    const shared = {
+      holdId: 'log',
+      reason: 'case 7',
+      heldSince: entries[0]?.at,
+      at: expect.stringMatching(/Z$/) as string,
+      id: expect.any(Number) as number,
+    };
     expect(entries).toEqual([
       { ...shared, change: 'set', by: 'Ann', environments: { plaid: ['sandbox'] }, subjects: 1 },
-      { ...shared, change: 'extended', by: 'Bob', why: 'found the token', environments: { plaid: ['sandbox', 'production'] }, subjects: 2 },
-      { ...shared, change: 'lifted', by: 'Cid', why: 'case 7 closed', environments: { plaid: ['sandbox', 'production'] }, subjects: 2 },
+      {
+        ...shared,
+        change: 'extended',
+        by: 'Bob',
+        why: 'found the token',
+        environments: { plaid: ['sandbox', 'production'] },
+        subjects: 2,
+      },
+      {
+        ...shared,
+        change: 'lifted',
+        by: 'Cid',
+        why: 'case 7 closed',
+        environments: { plaid: ['sandbox', 'production'] },
+        subjects: 2,
+      },
     ]);
     expect(await fresh.holds.readLog({ limit: 1, afterId: entries[0]?.id ?? 0 })).toEqual([entries[1]]);
     expect(await fresh.holds.readLog({ limit: 10, holdId: 'another' })).toEqual([]);
@@ -177,7 +252,10 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
 
   it('are listed in pages, each hold whole and once', async () => {
     const fresh = await open(await freshUrl());
-    const holds = Array.from({ length: 25 }, (_, number) => ({ holdId: `page ${number}`, subjects: [subject(`page-${number}`), subject(`page-too-${number}`)] }));
+    const holds = Array.from({ length: 25 }, (_, number) => ({
+      holdId: `page ${number}`,
+      subjects: [subject(`page-${number}`), subject(`page-too-${number}`)],
+    }));
     await fresh.holds.set(holds);
     const found: string[] = [];
     for (let after: string | undefined; ; after = found.at(-1)) {
@@ -196,7 +274,10 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
     const [one, other] = await Promise.all([open(address), open(address)]);
     for (let round = 0; round < 10; round++) {
       await one.addHold({ holdId: `twice ${round}`, subjects: [subject('twice')] });
-      const lifted = await Promise.all([one.holds.lift({ holdId: `twice ${round}` }), other.holds.lift({ subjects: [subject('twice')] })]);
+      const lifted = await Promise.all([
+        one.holds.lift({ holdId: `twice ${round}` }),
+        other.holds.lift({ subjects: [subject('twice')] }),
+      ]);
       expect(lifted.sort()).toEqual([0, 1]);
     }
     expect((await one.holds.readLog({ limit: 100 })).filter(({ change }) => change === 'lifted')).toHaveLength(10);
@@ -223,7 +304,9 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
       });
       await Promise.all([...writing, setting]);
       expect(recordedAfter).toEqual([]);
-      expect(await ledger.recordIntent(intentOf({ workflowId: `race-${round}-last`, subjects: [user] }))).toEqual({ kind: 'held' });
+      expect(await ledger.recordIntent(intentOf({ workflowId: `race-${round}-last`, subjects: [user] }))).toEqual({
+        kind: 'held',
+      });
     }
   });
 
@@ -257,25 +340,31 @@ describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {
       }
     });
 
-    it.each(['repeatable read', 'serializable'])('are seen by an intent that waited for them, also where the database isolates by "%s"', async (level) => {
-      const strict = await freshUrl();
-      await runRaw(strict, `alter database "${new URL(strict).pathname.slice(1)}" set default_transaction_isolation = '${level}'`);
-      const strictLedger = await open(strict);
-      const user = subject('isolated');
-      const setting = new Client({ connectionString: strict });
-      await setting.connect();
-      try {
-        await setting.query('begin');
-        await setting.query('select pg_advisory_xact_lock(1214606444, 2)');
-        const waiting = strictLedger.recordIntent(intentOf({ workflowId: 'waiting', subjects: [user] }));
-        await waiters(strict, 1);
-        await setting.query("insert into holds (hold_id, subject, at) values ('isolated', $1, now())", [user]);
-        await setting.query('commit');
-        expect(await waiting).toEqual({ kind: 'held' });
-      } finally {
-        await setting.end();
-      }
-    });
+    it.each(['repeatable read', 'serializable'])(
+      'are seen by an intent that waited for them, also where the database isolates by "%s"',
+      async (level) => {
+        const strict = await freshUrl();
+        await runRaw(
+          strict,
+          `alter database "${new URL(strict).pathname.slice(1)}" set default_transaction_isolation = '${level}'`,
+        );
+        const strictLedger = await open(strict);
+        const user = subject('isolated');
+        const setting = new Client({ connectionString: strict });
+        await setting.connect();
+        try {
+          await setting.query('begin');
+          await setting.query('select pg_advisory_xact_lock(1214606444, 2)');
+          const waiting = strictLedger.recordIntent(intentOf({ workflowId: 'waiting', subjects: [user] }));
+          await waiters(strict, 1);
+          await setting.query("insert into holds (hold_id, subject, at) values ('isolated', $1, now())", [user]);
+          await setting.query('commit');
+          expect(await waiting).toEqual({ kind: 'held' });
+        } finally {
+          await setting.end();
+        }
+      },
+    );
   }
 });
 

@@ -36,7 +36,15 @@ describe.each(DATABASES)('hostile text in $name', ({ freshUrl }) => {
     expect(await ledger.recordIntent(intent)).toEqual({ kind: 'recorded' });
     await ledger.recordOutcome({ ...intent, outcome: 'accepted', code: text, requestId: text, token: text });
     const key = { workflowId: `w${text}`, runId: `r${text}` };
-    const shared = { ...key, activityId: `a${text}`, step: text, task: text, service: text, environment: text, keySlot: text };
+    const shared = {
+      ...key,
+      activityId: `a${text}`,
+      step: text,
+      task: text,
+      service: text,
+      environment: text,
+      keySlot: text,
+    };
     expect(await ledger.readReceipts(key)).toMatchObject([
       { ...shared, phase: 'intent' },
       { ...shared, phase: 'outcome', code: text, requestId: text, token: text },
@@ -44,7 +52,13 @@ describe.each(DATABASES)('hostile text in $name', ({ freshUrl }) => {
 
     const line = { step: text, outcome: 'unknown', remedy: text, evidence: text } as const;
     const settled = { step: text, task: text, outcome: 'unknown', reason: text } as const;
-    await ledger.recordEnd({ ...key, environment: text, subject: subject('x'), steps: [settled], compensations: [line] });
+    await ledger.recordEnd({
+      ...key,
+      environment: text,
+      subject: subject('x'),
+      steps: [settled],
+      compensations: [line],
+    });
     expect(await ledger.readCompensations(key)).toEqual([line]);
 
     const holdId = `hold ${text}`;

@@ -67,7 +67,9 @@ describe('an embedded ledger', () => {
     const ledger = await open(url);
     for (const workflowId of acknowledged) {
       expect(await ledger.readReceipts({ workflowId })).toMatchObject([{ workflowId, phase: 'intent' }]);
-      expect(await ledger.recordIntent(intentOf({ workflowId, runId: 'r', attempt: 2 }))).toEqual({ kind: 'unsettled' });
+      expect(await ledger.recordIntent(intentOf({ workflowId, runId: 'r', attempt: 2 }))).toEqual({
+        kind: 'unsettled',
+      });
     }
     expect(acknowledged.length).toBeGreaterThanOrEqual(200);
   });
@@ -221,7 +223,10 @@ describe('an embedded ledger', () => {
 
   it('refuses a parameter that libsql cannot bind before it reaches the thread, where it would end the process', async () => {
     const { db, ledger } = await ledgerWithThreads();
-    const select = db.selectFrom('holds').selectAll().where('reason', '=', undefined as unknown as string);
+    const select = db
+      .selectFrom('holds')
+      .selectAll()
+      .where('reason', '=', undefined as unknown as string);
     await expect(select.execute()).rejects.toThrow(TypeError);
     const truth = await db.selectNoFrom((eb) => eb.val(true).as('truth')).executeTakeFirst();
     expect(truth).toEqual({ truth: 1 });
@@ -232,7 +237,11 @@ describe('an embedded ledger', () => {
     const { db, ledger } = await ledgerWithThreads();
     await ledger.addHold({ holdId: 'secret-id', subjects: [subject('a')] });
     const again = { hold_id: 'secret-id', subject: subject('a'), reason: null, at: 'now' };
-    const refused: unknown = await db.insertInto('holds').values(again).execute().catch((error: unknown) => error);
+    const refused: unknown = await db
+      .insertInto('holds')
+      .values(again)
+      .execute()
+      .catch((error: unknown) => error);
     expect(refused).toEqual(new LibsqlFailure('SQLITE_CONSTRAINT_PRIMARYKEY'));
     expect(String(refused)).not.toContain('secret-id');
     await ledger.close();

@@ -40,7 +40,27 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
     const url = await freshUrl();
     const events: LedgerEvent[] = [];
     await open(url, { onEvent: (event) => events.push(event) });
-    expect(events).toEqual([{ kind: 'migrated', migrations: ['0001-receipts', '0002-holds', '0003-sweeps', '0004-sweep-writes', '0005-rate-turns', '0006-bulk-outcomes', '0007-snapshot-environment', '0008-guards', '0010-hold-environments', '0011-worker-environments', '0012-erasure', '0013-snapshot-report', '0014-schedules', '0015-sweep-rates'] }]);
+    expect(events).toEqual([
+      {
+        kind: 'migrated',
+        migrations: [
+          '0001-receipts',
+          '0002-holds',
+          '0003-sweeps',
+          '0004-sweep-writes',
+          '0005-rate-turns',
+          '0006-bulk-outcomes',
+          '0007-snapshot-environment',
+          '0008-guards',
+          '0010-hold-environments',
+          '0011-worker-environments',
+          '0012-erasure',
+          '0013-snapshot-report',
+          '0014-schedules',
+          '0015-sweep-rates',
+        ],
+      },
+    ]);
     await open(url, { onEvent: (event) => events.push(event) });
     expect(events).toHaveLength(1);
   });
@@ -90,7 +110,10 @@ describe.each(DATABASES)('opening a ledger in $name', ({ freshUrl }) => {
   it('refuses a ledger that a newer version wrote, and changes nothing', async () => {
     const url = await freshUrl();
     await open(url);
-    await runRaw(url, `insert into ledger_migrations (name, at) values ('0999-from-the-future', '2030-01-01T00:00:00Z')`);
+    await runRaw(
+      url,
+      `insert into ledger_migrations (name, at) values ('0999-from-the-future', '2030-01-01T00:00:00Z')`,
+    );
     const error = await refusal(openLedger({ url, subjectKey: SUBJECT_KEY }));
     expect(error).toBeInstanceOf(LedgerSettingError);
     expect(error.message).toContain('newer version');

@@ -25,7 +25,9 @@ async function serializableDatabase(): Promise<string> {
   const url = await freshPostgresUrl();
   const client = new Client({ connectionString: url });
   await client.connect();
-  await client.query(`alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation to 'serializable'`);
+  await client.query(
+    `alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation to 'serializable'`,
+  );
   await client.end();
   return url;
 }
@@ -51,7 +53,9 @@ describe.each([
   it('is brought up to date, and works for many clients at once', async () => {
     const clients = await Promise.all(Array.from({ length: 5 }, () => open(pooler.url, { deadlineMs: 20_000 })));
     const recorded = await Promise.all(
-      clients.flatMap((one, at) => Array.from({ length: 12 }, (_, number) => one.recordIntent(intentOf({ workflowId: `${at}-${number}` })))),
+      clients.flatMap((one, at) =>
+        Array.from({ length: 12 }, (_, number) => one.recordIntent(intentOf({ workflowId: `${at}-${number}` }))),
+      ),
     );
     expect(recorded.filter(({ kind }) => kind !== 'recorded')).toEqual([]);
     expect(await ledger.readReceipts({ workflowId: '3-7' })).toHaveLength(1);
@@ -65,7 +69,10 @@ describe.each([
       await other.query('begin isolation level read committed; select pg_advisory_xact_lock(1214606444, 2)');
       const recording = ledger.recordIntent(intentOf({ subjects: [held] }));
       await waiting(other);
-      await other.query('insert into holds (hold_id, subject, reason, at) values ($1, $2, null, now())', [`hold-${_how}`, held]);
+      await other.query('insert into holds (hold_id, subject, reason, at) values ($1, $2, null, now())', [
+        `hold-${_how}`,
+        held,
+      ]);
       await other.query('commit');
       expect(await recording).toEqual({ kind: 'held' });
     } finally {
@@ -78,7 +85,9 @@ describe.each([
     await other.connect();
     await other.query('begin; lock table receipts in access exclusive mode');
     const tookMs = await unhurriedMs(() =>
-      expect(ledger.recordIntent(intentOf({ workflowId: 'locked' }))).rejects.toMatchObject({ name: 'LedgerUnavailableError' }),
+      expect(ledger.recordIntent(intentOf({ workflowId: 'locked' }))).rejects.toMatchObject({
+        name: 'LedgerUnavailableError',
+      }),
     );
     // The server gave up by itself: 55P03 or 57014.
     expect(tookMs).toBeLessThan(2_500);
@@ -89,7 +98,9 @@ describe.each([
     const found = await Promise.all(
       clients.map(async (client) => {
         await client.query('begin');
-        const { rows } = await client.query<{ statement: string; isolation: string }>("select current_setting('statement_timeout') as statement, current_setting('default_transaction_isolation') as isolation");
+        const { rows } = await client.query<{ statement: string; isolation: string }>(
+          "select current_setting('statement_timeout') as statement, current_setting('default_transaction_isolation') as isolation",
+        );
         await client.query('commit');
         await client.end();
         return rows[0];
@@ -104,7 +115,11 @@ describe.each([
       await place.startWorker();
       const { user } = seedUser(place);
       expect(await offboard(place, { user })).toMatchObject({ status: 'completed' });
-      const sweep = await place.start({ source: { file: await place.users(300) }, granularity: 'chunk', rate: 100_000 });
+      const sweep = await place.start({
+        source: { file: await place.users(300) },
+        granularity: 'chunk',
+        rate: 100_000,
+      });
       expect(await sweep.result()).toMatchObject({ status: 'completed', counts: { total: 300 } });
     } finally {
       await place.close();
@@ -126,8 +141,16 @@ describe('what a PgBouncer refuses', () => {
   afterAll(() => pooler.stop());
 
   it.each([
-    ['a database that it does not have', (url: URL, who: string) => (url.pathname = `/nosuch-${who}`), /\(08P01: .*nosuch/],
-    ['options of a session in the URL', (url: URL) => (url.search = '?options=-c%20search_path%3Dpublic'), /\(08P01: unsupported startup parameter: options\)/],
+    [
+      'a database that it does not have',
+      (url: URL, who: string) => (url.pathname = `/nosuch-${who}`),
+      /\(08P01: .*nosuch/,
+    ],
+    [
+      'options of a session in the URL',
+      (url: URL) => (url.search = '?options=-c%20search_path%3Dpublic'),
+      /\(08P01: unsupported startup parameter: options\)/,
+    ],
   ])('is final, and named: %s', async (_what, change, words) => {
     // PgBouncer keeps the next client of such a database waiting.
     const urlFor = (who: string): string => {
@@ -135,7 +158,10 @@ describe('what a PgBouncer refuses', () => {
       change(url, who);
       return url.href;
     };
-    const error: unknown = await openLedger({ url: urlFor('ledger'), subjectKey: SUBJECT_KEY }).then(() => 'opened', (reason: unknown) => reason);
+    const error: unknown = await openLedger({ url: urlFor('ledger'), subjectKey: SUBJECT_KEY }).then(
+      () => 'opened',
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(LedgerSettingError);
     expect(String(error)).toMatch(/HTTP_TASKS_LEDGER_URL: /);
     expect(String(error)).toMatch(words);
@@ -155,7 +181,9 @@ async function startedFor(settings: Readonly<Record<string, string>>): Promise<P
 }
 
 function querySource(url: string, query: string): QuerySource {
-  const named = readSourceSettings({ HTTP_TASKS_SOURCE_CLOSED_URL: url, HTTP_TASKS_SOURCE_CLOSED_QUERY: query }).query('closed');
+  const named = readSourceSettings({ HTTP_TASKS_SOURCE_CLOSED_URL: url, HTTP_TASKS_SOURCE_CLOSED_QUERY: query }).query(
+    'closed',
+  );
   if (!named) throw new Error('The query is not there.');
   return new QuerySource(named, undefined);
 }
@@ -169,7 +197,9 @@ async function connected(url: string): Promise<Client> {
 /** Resolves once another session waits for an advisory lock. */
 async function waiting(client: Client): Promise<void> {
   for (;;) {
-    const { rows } = await client.query("select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())");
+    const { rows } = await client.query(
+      "select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())",
+    );
     if (rows.length > 0) return;
   }
 }

@@ -119,7 +119,9 @@ describe('a ledger in Postgres', () => {
     mute = true;
     let errors: unknown[] = [];
     const tookMs = await unhurriedMs(async () => {
-      errors = await Promise.all([1, 2].map((n) => refusal(distant.recordIntent(intentOf({ workflowId: `mute-${n}` })))));
+      errors = await Promise.all(
+        [1, 2].map((n) => refusal(distant.recordIntent(intentOf({ workflowId: `mute-${n}` })))),
+      );
     });
     expect(tookMs).toBeLessThan(1_500);
     expect(errors).toHaveLength(2);

@@ -47,7 +47,8 @@ async function impostor(asks: Asks): Promise<{ port: number; heard: () => string
       if (asks === 'no TLS') socket.write('N');
       else if (asks === 'TLS with more behind') socket.write(Buffer.concat([Buffer.from('S'), authentication(3)]));
       else if (asks === 'as MD5') socket.write(authentication(5, Buffer.from('salt')));
-      else if (asks === 'SCRAM, then in clear' && messages === 1) socket.write(authentication(10, Buffer.from('SCRAM-SHA-256\0\0')));
+      else if (asks === 'SCRAM, then in clear' && messages === 1)
+        socket.write(authentication(10, Buffer.from('SCRAM-SHA-256\0\0')));
       else socket.write(authentication(3));
     });
   });
@@ -65,10 +66,12 @@ async function problemOf(attempt: Promise<unknown>): Promise<string> {
   throw new Error('it was not refused');
 }
 
-const opened = (url: string, plaintextAllowed = false): Promise<unknown> => openLedger({ url, subjectKey: SUBJECT_KEY, plaintextAllowed }).then((ledger) => ledger.close());
+const opened = (url: string, plaintextAllowed = false): Promise<unknown> =>
+  openLedger({ url, subjectKey: SUBJECT_KEY, plaintextAllowed }).then((ledger) => ledger.close());
 
 async function readFirst(url: string): Promise<unknown> {
-  for await (const page of postgresRows({ url, plaintextAllowed: false, sql: 'select 1 as one', values: [] })) return page.rows[0];
+  for await (const page of postgresRows({ url, plaintextAllowed: false, sql: 'select 1 as one', values: [] }))
+    return page.rows[0];
   return undefined;
 }
 
@@ -82,7 +85,8 @@ describe('a server that nobody checked', () => {
   it.each(['in clear', 'SCRAM, then in clear'] as const)('gets no password when it asks for it %s', async (asks) => {
     const { port, heard } = await impostor(asks);
     const url = `postgres://app:${PASSWORD}@127.0.0.1:${port}/x`;
-    for (const attempt of [opened, readFirst]) expect(await problemOf(attempt(url))).toMatch(/asks for the password in clear.*SCRAM/);
+    for (const attempt of [opened, readFirst])
+      expect(await problemOf(attempt(url))).toMatch(/asks for the password in clear.*SCRAM/);
     expect(heard()).toContain('app');
     expect(heard()).not.toContain(PASSWORD);
   });
@@ -90,26 +94,38 @@ describe('a server that nobody checked', () => {
   it('gets no MD5 of it beyond this machine either, where plain text is allowed', async () => {
     const { port, heard } = await impostor('as MD5');
     // The name is that of another machine; only the connection is led here.
-    const target = parsePostgresUrl(`postgres://app:${PASSWORD}@db.example.com:${port}/x`, { item: 'ledger', plaintextAllowed: true });
+    const target = parsePostgresUrl(`postgres://app:${PASSWORD}@db.example.com:${port}/x`, {
+      item: 'ledger',
+      plaintextAllowed: true,
+    });
     if (typeof target === 'string') throw new Error(target);
     const client = new GuardedClient({ ...clientConfig(target), host: '127.0.0.1' });
     expect(await problemOf(client.connect())).toMatch(/asks for the password as MD5/);
     expect(heard()).not.toMatch(/md5[0-9a-f]{32}/);
   });
 
-  it.each(['no TLS', 'TLS with more behind'] as const)('gets neither user nor password when TLS is demanded and it answers with %s', async (asks) => {
-    const { port, heard } = await impostor(asks);
-    for (const mode of ['verify-full', 'require']) {
-      const url = `postgres://app:${PASSWORD}@localhost:${port}/x?sslmode=${mode}`;
-      expect(await problemOf(opened(url))).toMatch(asks === 'no TLS' ? /does not offer the TLS that sslmode demands/ : /cannot be reached/);
-      await problemOf(readFirst(url));
-    }
-    expect(heard()).not.toMatch(/app|canary/);
-  });
+  it.each(['no TLS', 'TLS with more behind'] as const)(
+    'gets neither user nor password when TLS is demanded and it answers with %s',
+    async (asks) => {
+      const { port, heard } = await impostor(asks);
+      for (const mode of ['verify-full', 'require']) {
+        const url = `postgres://app:${PASSWORD}@localhost:${port}/x?sslmode=${mode}`;
+        expect(await problemOf(opened(url))).toMatch(
+          asks === 'no TLS' ? /does not offer the TLS that sslmode demands/ : /cannot be reached/,
+        );
+        await problemOf(readFirst(url));
+      }
+      expect(heard()).not.toMatch(/app|canary/);
+    },
+  );
 
   it('hears nothing when a name of this machine leads to an address that is not', async () => {
     const { port, heard } = await impostor('in clear');
-    const client = clientOf(`postgres://app:${PASSWORD}@localhost:${port}/x`, false, (address) => address === '127.0.0.99');
+    const client = clientOf(
+      `postgres://app:${PASSWORD}@localhost:${port}/x`,
+      false,
+      (address) => address === '127.0.0.99',
+    );
     client.on('error', () => undefined);
     expect(await problemOf(client.connect())).toContain('leads beyond this machine');
     expect(heard()).toBe('');
@@ -122,7 +138,8 @@ it('refuses a database beyond this machine without TLS before its name is looked
     Object.assign(process.env, { PGHOST: '127.0.0.1', PGSSLMODE: 'verify-full' });
     for (const host of ['db.invalid', 'localhost.invalid', '127.0.0.1.invalid']) {
       const url = `postgres://app:${PASSWORD}@${host}/x`;
-      for (const attempt of [opened, readFirst]) expect(await problemOf(attempt(url))).toMatch(/beyond this machine, without TLS.*sslmode=verify-full/);
+      for (const attempt of [opened, readFirst])
+        expect(await problemOf(attempt(url))).toMatch(/beyond this machine, without TLS.*sslmode=verify-full/);
     }
     expect(await problemOf(opened('postgres:///x'))).toContain('PGHOST is not read');
   } finally {
@@ -143,7 +160,10 @@ describe('a Postgres with TLS', () => {
   beforeAll(async () => {
     writeFileSync(ca, authority.cert);
     writeFileSync(otherCa, createAuthority('another authority').cert);
-    server = await startPostgres({ tls: authority.certify('localhost', { dnsNames: ['localhost'] }), auth: 'password' });
+    server = await startPostgres({
+      tls: authority.certify('localhost', { dnsNames: ['localhost'] }),
+      auth: 'password',
+    });
     databases.push(server);
   });
 
@@ -159,8 +179,16 @@ describe('a Postgres with TLS', () => {
       Object.assign(process.env, { NODE_TLS_REJECT_UNAUTHORIZED: '0', PGSSLMODE: 'no-verify' });
       for (const [host, query, why] of [
         ['localhost', 'sslmode=verify-full', /not from an authority that is trusted/],
-        ['localhost', `sslmode=verify-full&sslrootcert=${encodeURIComponent(otherCa)}`, /not from an authority that is trusted/],
-        ['localhost', `sslmode=verify-ca&sslrootcert=${encodeURIComponent(otherCa)}`, /not from an authority that is trusted/],
+        [
+          'localhost',
+          `sslmode=verify-full&sslrootcert=${encodeURIComponent(otherCa)}`,
+          /not from an authority that is trusted/,
+        ],
+        [
+          'localhost',
+          `sslmode=verify-ca&sslrootcert=${encodeURIComponent(otherCa)}`,
+          /not from an authority that is trusted/,
+        ],
         ['127.0.0.1', `sslmode=verify-full&sslrootcert=${encodeURIComponent(ca)}`, /for another host name/],
       ] as const) {
         expect(await problemOf(opened(urlTo(host, query)))).toMatch(why);

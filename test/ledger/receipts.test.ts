@@ -3,7 +3,19 @@ import { DATABASES, cleanUp, intentOf, item, open, runRaw, subject } from './dat
 
 function outcomeOf(intent: Intent, changes: Partial<CallOutcome> = {}): CallOutcome {
   const { workflowId, runId, activityId, attempt, step, task, service, environment, subjects } = intent;
-  return { workflowId, runId, activityId, attempt, step, task, service, environment, subjects, outcome: 'removed', ...changes };
+  return {
+    workflowId,
+    runId,
+    activityId,
+    attempt,
+    step,
+    task,
+    service,
+    environment,
+    subjects,
+    outcome: 'removed',
+    ...changes,
+  };
 }
 
 describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
@@ -94,7 +106,9 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
   it('are one when many write the same intent at the same moment', async () => {
     const others = await Promise.all([open(url), open(url), open(url)]);
     const intent = intentOf({ workflowId: 'at-once', refuseUnsettled: false });
-    const answers = await Promise.all([ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]));
+    const answers = await Promise.all(
+      [ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]),
+    );
     expect(answers).toEqual(Array.from({ length: 8 }, () => ({ kind: 'recorded' })));
     expect(await ledger.readReceipts({ workflowId: 'at-once' })).toHaveLength(1);
   });
@@ -102,8 +116,13 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
   it('let only one of many send that write the same irreversible intent at the same moment', async () => {
     const others = await Promise.all([open(url), open(url), open(url)]);
     const intent = intentOf({ workflowId: 'one-sends' });
-    const answers = await Promise.all([ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]));
-    expect(answers.map(({ kind }) => kind).sort()).toEqual(['recorded', ...Array.from({ length: 7 }, () => 'unsettled')]);
+    const answers = await Promise.all(
+      [ledger, ...others].flatMap((each) => [each.recordIntent(intent), each.recordIntent(intent)]),
+    );
+    expect(answers.map(({ kind }) => kind).sort()).toEqual([
+      'recorded',
+      ...Array.from({ length: 7 }, () => 'unsettled'),
+    ]);
   });
 
   it.each(['removed', 'accepted', 'unknown'] as const)(
@@ -133,7 +152,11 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
   });
 
   it('let a hold stop a repeat-safe call that is recorded already', async () => {
-    const first = intentOf({ workflowId: 'recorded-then-held', subjects: [subject('recorded-then-held')], refuseUnsettled: false });
+    const first = intentOf({
+      workflowId: 'recorded-then-held',
+      subjects: [subject('recorded-then-held')],
+      refuseUnsettled: false,
+    });
     await ledger.recordIntent(first);
     await ledger.addHold({ holdId: 'after', subjects: first.subjects });
     expect(await ledger.recordIntent(first)).toEqual({ kind: 'held' });
@@ -237,7 +260,15 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
       subject: subject('ended'),
       steps: [
         { step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'removed', requestId: 'req-9' },
-        { step: 'batch.ios', task: 'batch.customDataDelete', outcome: 'failed', failureType: 'Task.Unauthorized', status: 401, code: '10', reason: 'key refused' },
+        {
+          step: 'batch.ios',
+          task: 'batch.customDataDelete',
+          outcome: 'failed',
+          failureType: 'Task.Unauthorized',
+          status: 401,
+          code: '10',
+          reason: 'key refused',
+        },
       ],
       compensations: [
         { step: 'plaid.items', outcome: 'removed', remedy: 'The user must link again.', evidence: 'request_id=req-9' },
@@ -249,21 +280,33 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
     const receipts = await ledger.readReceipts({ workflowId: 'ended' });
     expect(receipts).toMatchObject([
       { phase: 'settled', seq: 0, step: 'plaid.items', service: 'plaid', outcome: 'removed', requestId: 'req-9' },
-      { phase: 'settled', seq: 1, step: 'batch.ios', service: 'batch', outcome: 'failed', failureType: 'Task.Unauthorized', status: 401, code: '10', reason: 'key refused' },
+      {
+        phase: 'settled',
+        seq: 1,
+        step: 'batch.ios',
+        service: 'batch',
+        outcome: 'failed',
+        failureType: 'Task.Unauthorized',
+        status: 401,
+        code: '10',
+        reason: 'key refused',
+      },
     ]);
     expect(await ledger.readCompensations({ workflowId: 'ended' })).toEqual(end.compensations);
     expect(await ledger.readCompensations({ workflowId: 'ended', runId: 'another' })).toEqual([]);
     expect((await ledger.readHistory([subject('ended')])).steps).toEqual(['plaid.items']);
   });
 
-  it.each(['update receipts set code = code', 'delete from receipts', 'update compensation_log set step = step', 'delete from compensation_log'])(
-    'cannot be changed in the database: %s',
-    async (statement) => {
-      await ledger.recordIntent(intentOf({ workflowId: 'append-only' }));
-      await expect(runRaw(url, statement)).rejects.toThrow('append-only');
-      expect(await ledger.readReceipts({ workflowId: 'append-only' })).toHaveLength(1);
-    },
-  );
+  it.each([
+    'update receipts set code = code',
+    'delete from receipts',
+    'update compensation_log set step = step',
+    'delete from compensation_log',
+  ])('cannot be changed in the database: %s', async (statement) => {
+    await ledger.recordIntent(intentOf({ workflowId: 'append-only' }));
+    await expect(runRaw(url, statement)).rejects.toThrow('append-only');
+    expect(await ledger.readReceipts({ workflowId: 'append-only' })).toHaveLength(1);
+  });
 
   it('refuse a raw id in place of a keyed hash, without repeating it', async () => {
     const raw = 'jane@example.com';
@@ -271,7 +314,8 @@ describe.each(DATABASES)('receipts in $name', ({ freshUrl }) => {
       () => ledger.recordIntent(intentOf({ workflowId: 'raw', subjects: [raw] })),
       () => ledger.recordIntent(intentOf({ workflowId: 'raw', subjects: [subject('a')], holdSubjects: [raw] })),
       () => ledger.recordOutcome(outcomeOf(intentOf({ workflowId: 'raw' }), { items: [raw] })),
-      () => ledger.recordEnd({ workflowId: 'raw', runId: '', environment: '', subject: raw, steps: [], compensations: [] }),
+      () =>
+        ledger.recordEnd({ workflowId: 'raw', runId: '', environment: '', subject: raw, steps: [], compensations: [] }),
       () => ledger.readHistory([raw]),
       () => ledger.isHeld([raw]),
       () => ledger.addHold({ holdId: 'raw', subjects: [raw] }),

@@ -7,7 +7,9 @@ const hasher = createSubjectHasher('sixteen letters!');
 /** Texts that are likely to break an encoding: separators, quotes, lone surrogates and what UTF-8 makes of them. */
 const trickyText = fc.oneof(
   fc.string({ unit: 'binary' }),
-  fc.string({ unit: fc.constantFrom('"', ',', '\\', '[', ']', ':', '|', '\0', '\ud800', '\udc00', '\ufffd', 'a', ' ') }),
+  fc.string({
+    unit: fc.constantFrom('"', ',', '\\', '[', ']', ':', '|', '\0', '\ud800', '\udc00', '\ufffd', 'a', ' '),
+  }),
 );
 const tuple = fc.tuple(trickyText, trickyText, trickyText);
 
@@ -43,8 +45,11 @@ describe('the hash of a subject', () => {
   });
 
   it('stays what it was in earlier releases, because ledgers outlive them', () => {
-    expect([hasher.subject('plaid', 'sandbox', 'user-1'), hasher.item('plaid', 'sandbox', 'item-1'), hasher.fingerprint]).
-toMatchInlineSnapshot(`
+    expect([
+      hasher.subject('plaid', 'sandbox', 'user-1'),
+      hasher.item('plaid', 'sandbox', 'item-1'),
+      hasher.fingerprint,
+    ]).toMatchInlineSnapshot(`
 [
   "VHXRunDTwtDTPBnoszX8wInT",
   "HTWhTHeCbHtTDxZULhR32Owr",

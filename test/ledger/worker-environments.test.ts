@@ -44,7 +44,8 @@ describe.each(DATABASES)('workers in $name', ({ freshUrl }) => {
   it('are silent after a minute without a beat, live again after one, and forgotten after a day', async () => {
     await ledger.workers.beat(worker('one', { environments: [PRODUCTION] }));
     const states = async (): Promise<string[]> => (await ledger.workers.readWorkers(QUEUE)).map(({ state }) => state);
-    const age = (ms: number): Promise<unknown> => runRaw(url, `update worker_environments set seen_ms = seen_ms - ${ms}`);
+    const age = (ms: number): Promise<unknown> =>
+      runRaw(url, `update worker_environments set seen_ms = seen_ms - ${ms}`);
     await age(LIVE_MS - 20_000);
     expect(await states()).toEqual(['live']);
     await age(25_000);

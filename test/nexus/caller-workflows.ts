@@ -20,7 +20,9 @@ export interface CallEnd {
 export async function callOperation({ endpoint, operation, input }: Call): Promise<CallEnd> {
   const offboarding = createNexusServiceClient({ service: offboardingService, endpoint });
   try {
-    return { result: await offboarding.executeOperation(operation, input as never, { scheduleToCloseTimeout: '60 seconds' }) };
+    return {
+      result: await offboarding.executeOperation(operation, input as never, { scheduleToCloseTimeout: '60 seconds' }),
+    };
   } catch (error) {
     if (isCancellation(error)) throw error;
     return { failure: offboardingFailureOf(error) ?? { type: 'untyped', message: String(error) } };
@@ -28,14 +30,26 @@ export async function callOperation({ endpoint, operation, input }: Call): Promi
 }
 
 /** As the README shows it: typed from input to result. */
-export async function closeAccount({ endpoint, input }: { endpoint: string; input: OffboardUserInput }): Promise<OffboardResult['status']> {
+export async function closeAccount({
+  endpoint,
+  input,
+}: {
+  endpoint: string;
+  input: OffboardUserInput;
+}): Promise<OffboardResult['status']> {
   const offboarding = createNexusServiceClient({ service: offboardingService, endpoint });
   const { status } = await offboarding.executeOperation('offboardUser', input);
   return status;
 }
 
 /** The same as a child workflow, on the task queue of the workers that have it. */
-export async function closeAccountByChild({ taskQueue, input }: { taskQueue: string; input: OffboardUserInput }): Promise<CallEnd> {
+export async function closeAccountByChild({
+  taskQueue,
+  input,
+}: {
+  taskQueue: string;
+  input: OffboardUserInput;
+}): Promise<CallEnd> {
   try {
     return { result: await executeChild<typeof offboardUser>('offboardUser', { taskQueue, args: [input] }) };
   } catch (error) {

@@ -26,11 +26,20 @@ beforeAll(async () => {
   await place.startWorker();
   endpoint = `offboarding-${randomUUID()}`;
   const { namespace } = place.client.options;
-  await ensureNexusEndpoint(place.client.connection.operatorService, { name: endpoint, namespace, taskQueue: place.taskQueue });
+  await ensureNexusEndpoint(place.client.connection.operatorService, {
+    name: endpoint,
+    namespace,
+    taskQueue: place.taskQueue,
+  });
   const callers = await freshNamespace(place.client, 'callers');
   caller = new Client({ connection: place.client.connection, namespace: callers });
   const connection = await NativeConnection.connect({ address: temporalAddress() });
-  const worker = await Worker.create({ connection, namespace: callers, taskQueue: CALLERS_QUEUE, workflowsPath: require.resolve('./caller-workflows') });
+  const worker = await Worker.create({
+    connection,
+    namespace: callers,
+    taskQueue: CALLERS_QUEUE,
+    workflowsPath: require.resolve('./caller-workflows'),
+  });
   const run = worker.run();
   stopCaller = async () => {
     worker.shutdown();
@@ -46,7 +55,11 @@ afterAll(async () => {
 
 function startCall(operation: Call['operation'], input: unknown): Promise<WorkflowHandle> {
   const call: Call = { endpoint, operation, input };
-  return caller.workflow.start('callOperation', { workflowId: freshId('caller'), taskQueue: CALLERS_QUEUE, args: [call] });
+  return caller.workflow.start('callOperation', {
+    workflowId: freshId('caller'),
+    taskQueue: CALLERS_QUEUE,
+    args: [call],
+  });
 }
 
 async function call(operation: Call['operation'], input: unknown): Promise<CallEnd> {
@@ -58,15 +71,28 @@ function offboardRunOf({ plaidUserId }: SeededUser, dry = ''): WorkflowHandle {
   return place.client.workflow.getHandle(`offboard-${dry}${place.hasher.subject('plaid', 'sandbox', plaidUserId)}`);
 }
 
-const inputFor = ({ user }: SeededUser, more: Partial<OffboardUserInput> = {}): OffboardUserInput => ({ user, reason: REASON, ...more });
+const inputFor = ({ user }: SeededUser, more: Partial<OffboardUserInput> = {}): OffboardUserInput => ({
+  user,
+  reason: REASON,
+  ...more,
+});
 
 /** Keeps a run under way until the fault is cleared. */
 function keepWaiting({ plaidUserId }: SeededUser): void {
-  place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'maintenance', user: plaidUserId, retryAfter: { form: 'seconds', seconds: 2 }, times: 1 });
+  place.simulators.plaid.faults.add({
+    endpoint: 'userProductsTerminate',
+    kind: 'maintenance',
+    user: plaidUserId,
+    retryAfter: { form: 'seconds', seconds: 2 },
+    times: 1,
+  });
 }
 
 async function underWay(handle: WorkflowHandle): Promise<void> {
-  await until(`${handle.workflowId} is under way`, async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING');
+  await until(
+    `${handle.workflowId} is under way`,
+    async () => (await handle.describe().catch(() => undefined))?.status.name === 'RUNNING',
+  );
 }
 
 it('off-boards a user for a workflow of another namespace, and answers what became of each step', async () => {
@@ -102,9 +128,15 @@ it('fails an operation with the type and the details of the run that failed', as
     place.simulators.plaid.faults.add({ endpoint: endpointName, kind: 'unknownErrorCode', user: user.plaidUserId });
   }
   const failed = await call('offboardUser', { user: { plaidUserId: user.plaidUserId }, reason: REASON });
-  expect(failed.failure).toMatchObject({ type: 'Offboarding.Failed', result: { status: 'failed', steps: expect.arrayContaining([expect.objectContaining({ outcome: 'failed' })]) } });
+  expect(failed.failure).toMatchObject({
+    type: 'Offboarding.Failed',
+    result: { status: 'failed', steps: expect.arrayContaining([expect.objectContaining({ outcome: 'failed' })]) },
+  });
   const task = await call('runHttpTask', { task: 'plaid.userItemsGet', input: { user_id: user.plaidUserId } });
-  expect(task.failure).toMatchObject({ type: 'Task.Rejected', failure: { service: 'plaid', code: expect.any(String) } });
+  expect(task.failure).toMatchObject({
+    type: 'Task.Rejected',
+    failure: { service: 'plaid', code: expect.any(String) },
+  });
 });
 
 it.each([
@@ -114,13 +146,20 @@ it.each([
   ['offboardUsers', { reason: REASON }, 'source'],
   ['runHttpTask', { task: 'plaid.userItemsGet', input: { user_id: 7 } }, 'input.user_id'],
   ['runHttpTask', { task: 'plaid.noSuchTask', input: {} }, 'task'],
-] as const)('refuses a wrong input of %s at once, naming the field, and starts nothing: %j', async (operation, input, field) => {
-  const handle = await startCall(operation, input);
-  const { failure } = (await handle.result()) as CallEnd;
-  expect(failure).toMatchObject({ type: 'Task.InvalidInput', failure: { field }, message: expect.stringContaining(field) });
-  const { events } = await handle.fetchHistory();
-  expect(events?.filter(({ nexusOperationStartedEventAttributes: started }) => started)).toEqual([]);
-});
+] as const)(
+  'refuses a wrong input of %s at once, naming the field, and starts nothing: %j',
+  async (operation, input, field) => {
+    const handle = await startCall(operation, input);
+    const { failure } = (await handle.result()) as CallEnd;
+    expect(failure).toMatchObject({
+      type: 'Task.InvalidInput',
+      failure: { field },
+      message: expect.stringContaining(field),
+    });
+    const { events } = await handle.fetchHistory();
+    expect(events?.filter(({ nexusOperationStartedEventAttributes: started }) => started)).toEqual([]);
+  },
+);
 
 it('cancels the run when the calling workflow is cancelled, and the run tells what it did not do', async () => {
   const user = seedUser(place);
@@ -140,13 +179,24 @@ it('lets a second caller with the same wish join, whether it comes over Nexus or
   const first = await startCall('offboardUser', inputFor(user));
   await underWay(offboardRunOf(user));
   // Written in another order, and with a default written out.
-  const second = await startCall('offboardUser', { dryRun: false, reason: REASON, user: { batchUserId: user.batchUserId, plaidUserId: user.plaidUserId } });
+  const second = await startCall('offboardUser', {
+    dryRun: false,
+    reason: REASON,
+    user: { batchUserId: user.batchUserId, plaidUserId: user.plaidUserId },
+  });
   const { workflowId } = offboardRunOf(user);
-  const third = await startOrJoin(place.client, { workflowType: 'offboardUser', workflowId, taskQueue: place.taskQueue, input: inputFor(user) });
+  const third = await startOrJoin(place.client, {
+    workflowType: 'offboardUser',
+    workflowId,
+    taskQueue: place.taskQueue,
+    input: inputFor(user),
+  });
   const [one, other] = (await Promise.all([first.result(), second.result()])) as { result: OffboardResult }[];
   expect(other?.result).toEqual(one?.result);
   expect(third).toEqual({ workflowId, runId: one?.result.runId, joined: true });
-  expect(callsFor(place, user.plaidUserId).filter((endpointName) => endpointName === 'userItemsRemove')).toHaveLength(1);
+  expect(callsFor(place, user.plaidUserId).filter((endpointName) => endpointName === 'userItemsRemove')).toHaveLength(
+    1,
+  );
 });
 
 it('refuses a second caller with another wish, and a real job never joins a dry run', async () => {
@@ -155,7 +205,10 @@ it('refuses a second caller with another wish, and a real job never joins a dry 
   const first = await startCall('offboardUser', inputFor(user));
   await underWay(offboardRunOf(user));
   const other = await call('offboardUser', inputFor(user, { plaid: { removeUser: true } }));
-  expect(other.failure).toMatchObject({ type: 'Offboarding.Conflict', message: expect.stringMatching(/is under way with another input, so nothing was started/) });
+  expect(other.failure).toMatchObject({
+    type: 'Offboarding.Conflict',
+    message: expect.stringMatching(/is under way with another input, so nothing was started/),
+  });
   const dry = (await call('offboardUser', inputFor(user, { dryRun: true }))) as { result: OffboardResult };
   const real = (await first.result()) as { result: OffboardResult };
   expect(dry.result.workflowId).toBe(offboardRunOf(user, 'dry-').workflowId);
@@ -169,11 +222,18 @@ it('runs as a child of a workflow of the same namespace, typed, and fails with t
   const taskQueue = freshId('parents');
   const worker = await Worker.create({ connection, taskQueue, workflowsPath: require.resolve('./caller-workflows') });
   const asChild = (input: OffboardUserInput): Promise<CallEnd> =>
-    place.client.workflow.execute<typeof closeAccountByChild>('closeAccountByChild', { workflowId: freshId('parent'), taskQueue, args: [{ taskQueue: place.taskQueue, input }] });
+    place.client.workflow.execute<typeof closeAccountByChild>('closeAccountByChild', {
+      workflowId: freshId('parent'),
+      taskQueue,
+      args: [{ taskQueue: place.taskQueue, input }],
+    });
   await worker.runUntil(async () => {
     expect(await asChild(inputFor(user))).toMatchObject({ result: { status: 'completed' } });
     const wrong = { user: { plaidUserId: '' }, reason: REASON };
-    expect((await asChild(wrong)).failure).toMatchObject({ type: 'Task.InvalidInput', failure: { field: 'user.plaidUserId' } });
+    expect((await asChild(wrong)).failure).toMatchObject({
+      type: 'Task.InvalidInput',
+      failure: { field: 'user.plaidUserId' },
+    });
   });
   await connection.close();
 });
@@ -181,8 +241,14 @@ it('runs as a child of a workflow of the same namespace, typed, and fails with t
 it('creates an endpoint once, and leaves one alone that leads elsewhere', async () => {
   const { operatorService } = place.client.connection;
   const wanted = { name: `endpoint-${randomUUID()}`, namespace: 'default', taskQueue: 'one' };
-  const made = await Promise.all([ensureNexusEndpoint(operatorService, wanted), ensureNexusEndpoint(operatorService, wanted)]);
+  const made = await Promise.all([
+    ensureNexusEndpoint(operatorService, wanted),
+    ensureNexusEndpoint(operatorService, wanted),
+  ]);
   expect(made.filter(({ created }) => created)).toHaveLength(1);
   for (const { found } of made) expect(found).toEqual(wanted);
-  expect(await ensureNexusEndpoint(operatorService, { ...wanted, taskQueue: 'two' })).toEqual({ created: false, found: wanted });
+  expect(await ensureNexusEndpoint(operatorService, { ...wanted, taskQueue: 'two' })).toEqual({
+    created: false,
+    found: wanted,
+  });
 });

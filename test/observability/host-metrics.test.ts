@@ -16,16 +16,26 @@ it("records into a host's own runtime, which may be installed after the plugin w
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-host-'));
   const simulators = await startSimulators({ plaid: { users: { users: [{ userId: 'usr_1', items: ['item_1'] }] } } });
   const taskQueue = freshTaskQueue('host');
-  const plugin = new HttpTasksPlugin({ env: environmentOf(simulators, { taskQueue, ledgerUrl: `file:${join(folder, 'ledger.db')}` }) });
+  const plugin = new HttpTasksPlugin({
+    env: environmentOf(simulators, { taskQueue, ledgerUrl: `file:${join(folder, 'ledger.db')}` }),
+  });
   expect(plugin.ledgerLagMs).toBeUndefined();
 
   const port = await freePort();
   Runtime.install({
     logger: quiet,
-    telemetryOptions: { logging: { filter: 'off', forward: {} }, metrics: { prometheus: { bindAddress: `127.0.0.1:${port}` }, globalTags: { host: 'ours' } } },
+    telemetryOptions: {
+      logging: { filter: 'off', forward: {} },
+      metrics: { prometheus: { bindAddress: `127.0.0.1:${port}` }, globalTags: { host: 'ours' } },
+    },
   });
   const connection = await NativeConnection.connect({ address: temporalAddress() });
-  const worker = await Worker.create({ connection, taskQueue, workflowBundle: await workflowBundle(), plugins: [plugin] });
+  const worker = await Worker.create({
+    connection,
+    taskQueue,
+    workflowBundle: await workflowBundle(),
+    plugins: [plugin],
+  });
   const client = new Client({ connection: await Connection.connect({ address: temporalAddress() }) });
   await worker.runUntil(async () => {
     const args = [{ task: 'plaid.userItemsGet', input: { user_id: 'usr_1' } }];

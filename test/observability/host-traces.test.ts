@@ -27,11 +27,22 @@ beforeAll(async () => {
   plaidStandIn = await Provider.start((response, { body }) => {
     const refused = body.includes('usr_refused');
     response.writeHead(refused ? 400 : 200, { 'content-type': 'application/json' });
-    response.end(refused ? '{"error_type":"INVALID_INPUT","error_code":"USER_NOT_FOUND","request_id":"r2"}' : '{"request_id":"r1"}');
+    response.end(
+      refused
+        ? '{"error_type":"INVALID_INPUT","error_code":"USER_NOT_FOUND","request_id":"r2"}'
+        : '{"request_id":"r1"}',
+    );
   });
-  const env = { PLAID_BASE_URL: plaidStandIn.origin, PLAID_CLIENT_ID: 'client-of-a-test', PLAID_SECRET: 'secret-of-a-test' };
+  const env = {
+    PLAID_BASE_URL: plaidStandIn.origin,
+    PLAID_CLIENT_ID: 'client-of-a-test',
+    PLAID_SECRET: 'secret-of-a-test',
+  };
   // One connection, so that calls wait for one another and leave from the callbacks of earlier ones.
-  sender = observeSender(createTaskSender(readSenderSettings(env, [plaid.userRemove.service]), { connectionsPerOrigin: 1 }), new Metrics());
+  sender = observeSender(
+    createTaskSender(readSenderSettings(env, [plaid.userRemove.service]), { connectionsPerOrigin: 1 }),
+    new Metrics(),
+  );
 });
 
 afterAll(async () => {
@@ -43,18 +54,23 @@ afterAll(async () => {
 
 beforeEach(() => exporter.reset());
 
-const traceHeaders = (): string[] => plaidStandIn.received.flatMap(({ headers }) => Object.keys(headers).filter((name) => /trace|baggage/i.test(name)));
+const traceHeaders = (): string[] =>
+  plaidStandIn.received.flatMap(({ headers }) => Object.keys(headers).filter((name) => /trace|baggage/i.test(name)));
 
 it('puts no trace header into calls of tasks, and no address into spans, also of calls that waited for a connection', async () => {
   await trace.getTracer('host').startActiveSpan('of the host', async (span) => {
-    await Promise.all(Array.from({ length: CALLS }, (_, index) => sender.send(plaid.userRemove, { user_id: `usr_${index}` })));
+    await Promise.all(
+      Array.from({ length: CALLS }, (_, index) => sender.send(plaid.userRemove, { user_id: `usr_${index}` })),
+    );
     span.end();
   });
   expect(plaidStandIn.received).toHaveLength(CALLS);
   expect(traceHeaders()).toEqual([]);
   const names = exporter.getFinishedSpans().map(({ name }) => name);
   expect(names).toEqual([...Array.from({ length: CALLS }, () => 'plaid.userRemove'), 'of the host']);
-  expect(JSON.stringify(exporter.getFinishedSpans().map(({ attributes }) => attributes))).not.toMatch(/usr_|127\.0\.0\.1|secret/);
+  expect(JSON.stringify(exporter.getFinishedSpans().map(({ attributes }) => attributes))).not.toMatch(
+    /usr_|127\.0\.0\.1|secret/,
+  );
 });
 
 it("would notice such headers: the host's own calls get them", async () => {
@@ -67,7 +83,9 @@ it("would notice such headers: the host's own calls get them", async () => {
 
 it("makes the span of a call a child of the host's, and says how it ended", async () => {
   const hostSpan = await trace.getTracer('host').startActiveSpan('of the host', async (span) => {
-    await expect(sender.send(plaid.userRemove, { user_id: 'usr_refused' })).rejects.toMatchObject({ type: 'Task.Rejected' });
+    await expect(sender.send(plaid.userRemove, { user_id: 'usr_refused' })).rejects.toMatchObject({
+      type: 'Task.Rejected',
+    });
     span.end();
     return span;
   });

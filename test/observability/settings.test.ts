@@ -28,9 +28,14 @@ it.each([
   expect(read({ HTTP_TASKS_HEALTH_ADDRESS: text }).health).toEqual(address);
 });
 
-it.each(['on', '0', '65536', ':9464', '::1:9464', 'http://0.0.0.0:9464', '0.0.0.0'])('refuses the address "%s"', (text) => {
-  expect(problemsWith({ HTTP_TASKS_METRICS_ADDRESS: text })).toEqual([expect.stringContaining(`HTTP_TASKS_METRICS_ADDRESS: "${text}" is no address`)]);
-});
+it.each(['on', '0', '65536', ':9464', '::1:9464', 'http://0.0.0.0:9464', '0.0.0.0'])(
+  'refuses the address "%s"',
+  (text) => {
+    expect(problemsWith({ HTTP_TASKS_METRICS_ADDRESS: text })).toEqual([
+      expect.stringContaining(`HTTP_TASKS_METRICS_ADDRESS: "${text}" is no address`),
+    ]);
+  },
+);
 
 it('refuses one port for two purposes', () => {
   expect(problemsWith({ HTTP_TASKS_METRICS_ADDRESS: '9464', HTTP_TASKS_HEALTH_ADDRESS: '0.0.0.0:9464' })).toEqual([
@@ -39,8 +44,18 @@ it('refuses one port for two purposes', () => {
 });
 
 it('reports everything that is wrong at once, of the tasks and of the process', () => {
-  const problems = problemsWith({ PLAID_SECRET: '', HTTP_TASKS_SHUTDOWN_MS: '5s', HTTP_TASKS_BUILD_ID: '1', HTTP_TASKS_VERSIONING: 'none' });
-  expect(problems.map((line) => line.split(':')[0])).toEqual(['PLAID_SECRET', 'HTTP_TASKS_VERSIONING', 'HTTP_TASKS_DEPLOYMENT', 'HTTP_TASKS_SHUTDOWN_MS']);
+  const problems = problemsWith({
+    PLAID_SECRET: '',
+    HTTP_TASKS_SHUTDOWN_MS: '5s',
+    HTTP_TASKS_BUILD_ID: '1',
+    HTTP_TASKS_VERSIONING: 'none',
+  });
+  expect(problems.map((line) => line.split(':')[0])).toEqual([
+    'PLAID_SECRET',
+    'HTTP_TASKS_VERSIONING',
+    'HTTP_TASKS_DEPLOYMENT',
+    'HTTP_TASKS_SHUTDOWN_MS',
+  ]);
 });
 
 it('takes the version of its code, which upgrades running workflows unless they are pinned', () => {
@@ -48,7 +63,9 @@ it('takes the version of its code, which upgrades running workflows unless they 
   expect(read(version).deployment).toEqual({ name: 'http-tasks', buildId: '1.2.3', behavior: 'auto-upgrade' });
   expect(read({ ...version, HTTP_TASKS_VERSIONING: 'pinned' }).deployment).toHaveProperty('behavior', 'pinned');
   expect(problemsWith({ ...version, HTTP_TASKS_DEPLOYMENT: 'a.b' })).toEqual([expect.stringContaining('holds a dot')]);
-  expect(problemsWith({ HTTP_TASKS_DEPLOYMENT: 'a' })).toEqual([expect.stringContaining('HTTP_TASKS_BUILD_ID: is missing')]);
+  expect(problemsWith({ HTTP_TASKS_DEPLOYMENT: 'a' })).toEqual([
+    expect.stringContaining('HTTP_TASKS_BUILD_ID: is missing'),
+  ]);
 });
 
 describe("OpenTelemetry's own settings", () => {
@@ -57,7 +74,9 @@ describe("OpenTelemetry's own settings", () => {
   it('have spans sent once there is an endpoint, or an exporter is named', () => {
     expect(read(endpoint).tracing).toEqual({ protocol: 'http/protobuf' });
     expect(read({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318' }).tracing).toBeDefined();
-    expect(read({ OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }).tracing).toEqual({ protocol: 'http/json' });
+    expect(read({ OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' }).tracing).toEqual({
+      protocol: 'http/json',
+    });
   });
 
   it('have none sent when they say so', () => {
@@ -66,7 +85,11 @@ describe("OpenTelemetry's own settings", () => {
   });
 
   it('are refused where they name what this worker cannot do', () => {
-    expect(problemsWith({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toEqual([expect.stringContaining('"grpc" is not possible')]);
-    expect(problemsWith({ OTEL_TRACES_EXPORTER: 'zipkin' })).toEqual([expect.stringContaining('"zipkin" is not possible')]);
+    expect(problemsWith({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toEqual([
+      expect.stringContaining('"grpc" is not possible'),
+    ]);
+    expect(problemsWith({ OTEL_TRACES_EXPORTER: 'zipkin' })).toEqual([
+      expect.stringContaining('"zipkin" is not possible'),
+    ]);
   });
 });

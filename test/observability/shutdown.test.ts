@@ -40,10 +40,17 @@ async function heartbeatOf(handle: SweepHandle): Promise<Record<string, unknown>
 /** What chunks that have ended answered. */
 async function chunkResults(handle: SweepHandle): Promise<Record<string, unknown>[]> {
   const { events } = await handle.fetchHistory();
-  const scheduled = new Map((events ?? []).map((event) => [String(event.eventId), event.activityTaskScheduledEventAttributes?.activityType?.name]));
+  const scheduled = new Map(
+    (events ?? []).map((event) => [
+      String(event.eventId),
+      event.activityTaskScheduledEventAttributes?.activityType?.name,
+    ]),
+  );
   return (events ?? []).flatMap(({ activityTaskCompletedEventAttributes: ended }) => {
     const [payload] = ended?.result?.payloads ?? [];
-    return payload && scheduled.get(String(ended?.scheduledEventId)) === 'httpTasks.runChunk' ? [defaultPayloadConverter.fromPayload<Record<string, unknown>>(payload)] : [];
+    return payload && scheduled.get(String(ended?.scheduledEventId)) === 'httpTasks.runChunk'
+      ? [defaultPayloadConverter.fromPayload<Record<string, unknown>>(payload)]
+      : [];
   });
 }
 
@@ -59,16 +66,32 @@ it('hands a chunk back when it is told to stop: what is in flight is finished, a
 
   const sweep = await place.start({ source: { file: await place.users(USERS) }, granularity: 'chunk' });
   let heartbeat: Record<string, unknown> | undefined;
-  await until('the heartbeat tells of users who came to their end', async () => {
-    heartbeat = await heartbeatOf(sweep);
-    return Number(heartbeat?.['waitingForBulk'] ?? 0) > 0;
-  }, 90_000);
+  await until(
+    'the heartbeat tells of users who came to their end',
+    async () => {
+      heartbeat = await heartbeatOf(sweep);
+      return Number(heartbeat?.['waitingForBulk'] ?? 0) > 0;
+    },
+    90_000,
+  );
   // Numbers only, in the server's keeping; and out of how many.
-  expect(heartbeat).toEqual({ opened: expect.any(Number), settled: 0, waitingForBulk: expect.any(Number), deferred: 0, outcomes: {}, users: USERS });
+  expect(heartbeat).toEqual({
+    opened: expect.any(Number),
+    settled: 0,
+    waitingForBulk: expect.any(Number),
+    deferred: 0,
+    outcomes: {},
+    users: USERS,
+  });
 
   const ended = worker.stop();
   const whileStopping: number[] = [];
-  await until('nobody listens any more', async () => readiness().then((status) => whileStopping.push(status) < 0, () => true));
+  await until('nobody listens any more', async () =>
+    readiness().then(
+      (status) => whileStopping.push(status) < 0,
+      () => true,
+    ),
+  );
   expect(await ended).toBe(0);
   expect(whileStopping.filter((status) => status === 503).length).toBeGreaterThan(0);
   expect(worker.log()).toContain('"msg":"stopping"');
@@ -88,7 +111,13 @@ it('ends in time when a provider does not answer, and leaves the call to whoever
   try {
     const hurried = await startWorkerProcess(other, { HTTP_TASKS_SHUTDOWN_MS: '1000' });
     const seeded = seedUser(other);
-    other.simulators.plaid.faults.add({ kind: 'stall', endpoint: 'userItemsRemove', user: seeded.plaidUserId, times: 1, processed: true });
+    other.simulators.plaid.faults.add({
+      kind: 'stall',
+      endpoint: 'userItemsRemove',
+      user: seeded.plaidUserId,
+      times: 1,
+      processed: true,
+    });
     const run = await startOffboarding(other, { user: seeded.user });
     await until('the removal was sent', () => callsFor(other, seeded.plaidUserId).includes('userItemsRemove'));
 
@@ -98,7 +127,11 @@ it('ends in time when a provider does not answer, and leaves the call to whoever
     expect(hurried.log()).toContain('ended before everything was finished');
 
     await other.startWorker();
-    await until('the run is completed by another worker', async () => (await run.describe()).status.name === 'COMPLETED', 60_000);
+    await until(
+      'the run is completed by another worker',
+      async () => (await run.describe()).status.name === 'COMPLETED',
+      60_000,
+    );
     expect(callsFor(other, seeded.plaidUserId).filter((call) => call === 'userItemsRemove')).toHaveLength(1);
   } finally {
     await other.close();

@@ -23,7 +23,13 @@ beforeEach(async () => {
   const { PLAID_SECRET: _instead, ...env } = ENV;
   settings = readSettings({ ...env, PLAID_SECRET_FILE: file });
   written = [];
-  log = temporalLogger(createWorkerLog({ settings, moreSecrets: ['token-of-a-collector'], to: { write: (line: string) => void written.push(line) } }));
+  log = temporalLogger(
+    createWorkerLog({
+      settings,
+      moreSecrets: ['token-of-a-collector'],
+      to: { write: (line: string) => void written.push(line) },
+    }),
+  );
 });
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -31,15 +37,31 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const lastLine = (): Record<string, unknown> => JSON.parse(written.at(-1) ?? '') as Record<string, unknown>;
 
 it('gives the fields of workflows and of activities one name each', () => {
-  log.info('from an activity', { workflowId: 'w', workflowRunId: 'r', activityType: 'plaid.itemRemove', attempt: 3, taskToken: 'CgNhYmM=' });
-  expect(lastLine()).toMatchObject({ msg: 'from an activity', workflowId: 'w', runId: 'r', task: 'plaid.itemRemove', attempt: 3 });
+  log.info('from an activity', {
+    workflowId: 'w',
+    workflowRunId: 'r',
+    activityType: 'plaid.itemRemove',
+    attempt: 3,
+    taskToken: 'CgNhYmM=',
+  });
+  expect(lastLine()).toMatchObject({
+    msg: 'from an activity',
+    workflowId: 'w',
+    runId: 'r',
+    task: 'plaid.itemRemove',
+    attempt: 3,
+  });
   expect(written.at(-1)).not.toContain('CgNhYmM=');
   log.info('from a workflow', { workflowId: 'w', runId: 'r', workflowType: 'offboardUser' });
   expect(lastLine()).toMatchObject({ workflowId: 'w', runId: 'r', workflowType: 'offboardUser' });
 });
 
 it('writes no secret, in whatever field and however it is escaped', () => {
-  log.warn(`a message with ${SECRET}`, { [SECRET]: 'as a name', nested: { value: [SECRET, encodeURIComponent(SECRET)] }, header: 'token-of-a-collector' });
+  log.warn(`a message with ${SECRET}`, {
+    [SECRET]: 'as a name',
+    nested: { value: [SECRET, encodeURIComponent(SECRET)] },
+    header: 'token-of-a-collector',
+  });
   log.error('an error', { error: new Error(`refused ${SECRET}`) });
   const text = written.join('');
   for (const part of ['of plaid', 'token-of-a-collector', encodeURIComponent(SECRET)]) expect(text).not.toContain(part);
@@ -54,7 +76,12 @@ it('knows a secret that was replaced while it ran', async () => {
 });
 
 it('leaves out what failures carry beside their message: payloads hold ids of users', () => {
-  const error = ApplicationFailure.create({ type: 'Task.Rejected', message: 'refused', details: [{ id: 'usr_1' }], cause: new Error('about usr_2') });
+  const error = ApplicationFailure.create({
+    type: 'Task.Rejected',
+    message: 'refused',
+    details: [{ id: 'usr_1' }],
+    cause: new Error('about usr_2'),
+  });
   for (const field of ['error', 'err']) {
     log.warn('Activity failed', { [field]: error });
     expect(lastLine()[field]).toMatchObject({ type: 'Task.Rejected', message: 'refused' });

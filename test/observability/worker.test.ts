@@ -46,7 +46,13 @@ beforeAll(async () => {
   await makeCurrent();
   const seeded = seedUser(place);
   ids.push(seeded.plaidUserId, seeded.batchUserId, ...seeded.items);
-  place.simulators.plaid.faults.add({ kind: 'rateLimit', endpoint: 'userItemsGet', user: seeded.plaidUserId, times: 1, retryAfter: { form: 'seconds', seconds: 0 } });
+  place.simulators.plaid.faults.add({
+    kind: 'rateLimit',
+    endpoint: 'userItemsGet',
+    user: seeded.plaidUserId,
+    times: 1,
+    retryAfter: { form: 'seconds', seconds: 0 },
+  });
   offboarding = await startOffboarding(place, { user: seeded.user });
   await offboarding.result();
   const prefix = freshId('swept');
@@ -54,9 +60,16 @@ beforeAll(async () => {
   const sweep = await place.start({ source: { file: await place.users(SWEPT, { prefix }) }, granularity: 'chunk' });
   await sweep.result();
   // A workflow task that fails: the alert about workflow code that does not fit names its metric.
-  const unknown = await place.client.workflow.start('noSuchWorkflow', { taskQueue: place.taskQueue, workflowId: freshId('unknown') });
+  const unknown = await place.client.workflow.start('noSuchWorkflow', {
+    taskQueue: place.taskQueue,
+    workflowId: freshId('unknown'),
+  });
   // What is counted often is gathered, and passed on now and then.
-  const late = ['http_tasks_ledger_latency_milliseconds_count', 'http_tasks_sweep_statuses', 'temporal_workflow_task_execution_failed'];
+  const late = [
+    'http_tasks_ledger_latency_milliseconds_count',
+    'http_tasks_sweep_statuses',
+    'temporal_workflow_task_execution_failed',
+  ];
   await until('the ledger was asked, the end of the sweep is counted, and the workflow task failed', async () => {
     ({ samples, text: page } = await scrape(ports.metrics));
     return late.every((name) => valueOf(samples, name) > 0);
@@ -82,19 +95,27 @@ async function makeCurrent(): Promise<void> {
 
 it('runs workflows under its version, and moves them on to the next', async () => {
   const { raw } = await offboarding.describe();
-  expect(raw.workflowExecutionInfo?.versioningInfo).toMatchObject({ deploymentVersion: DEPLOYMENT, behavior: AUTO_UPGRADE });
+  expect(raw.workflowExecutionInfo?.versioningInfo).toMatchObject({
+    deploymentVersion: DEPLOYMENT,
+    behavior: AUTO_UPGRADE,
+  });
 });
 
 describe('the metrics of a worker', () => {
   it('hold every metric of the package, with the tags that are documented', () => {
     for (const [name, { kind, tags }] of Object.entries(METRICS)) {
       const found = samples.find((sample) => sample.name === (kind === 'histogram' ? `${name}_count` : name));
-      expect({ name, tags: Object.keys(found?.labels ?? { absent: '' }).sort() }).toEqual({ name, tags: [...tags].sort() });
+      expect({ name, tags: Object.keys(found?.labels ?? { absent: '' }).sort() }).toEqual({
+        name,
+        tags: [...tags].sort(),
+      });
     }
   });
 
   it("stand beside those of Temporal's SDK", () => {
-    expect(valueOf(samples, 'temporal_activity_execution_latency_count', { activity_type: 'plaid.userItemsRemove' })).toBeGreaterThan(0);
+    expect(
+      valueOf(samples, 'temporal_activity_execution_latency_count', { activity_type: 'plaid.userItemsRemove' }),
+    ).toBeGreaterThan(0);
   });
 
   it('count calls by task and outcome, and what is tried again by its cause', () => {
@@ -102,15 +123,21 @@ describe('the metrics of a worker', () => {
     expect(got).toBeGreaterThanOrEqual(SWEPT);
     expect(valueOf(samples, 'http_tasks_calls', { task: 'plaid.userItemsGet', outcome: 'Task.RateLimited' })).toBe(1);
     expect(valueOf(samples, 'http_tasks_retries', { task: 'plaid.userItemsGet', cause: 'Task.RateLimited' })).toBe(1);
-    expect(valueOf(samples, 'http_tasks_call_latency_milliseconds_count', { task: 'plaid.userItemsGet' })).toBe(got + 1);
+    expect(valueOf(samples, 'http_tasks_call_latency_milliseconds_count', { task: 'plaid.userItemsGet' })).toBe(
+      got + 1,
+    );
   });
 
   it('count the users of sweeps, and the budget they use', () => {
     expect(valueOf(samples, 'http_tasks_sweep_users_found')).toBe(SWEPT);
     expect(valueOf(samples, 'http_tasks_sweep_users', { phase: 'users', outcome: 'waitingForBulk' })).toBe(SWEPT);
-    expect(valueOf(samples, 'http_tasks_sweep_users', { phase: 'bulk', outcome: 'accepted' })).toBe(SWEPT * Object.keys(place.simulators.batch.appKeys).length);
+    expect(valueOf(samples, 'http_tasks_sweep_users', { phase: 'bulk', outcome: 'accepted' })).toBe(
+      SWEPT * Object.keys(place.simulators.batch.appKeys).length,
+    );
     expect(valueOf(samples, 'http_tasks_sweep_statuses', { status: 'completed' })).toBe(1);
-    expect(valueOf(samples, 'http_tasks_rate_admitted', { service: 'plaid', caller: 'sweep' })).toBeGreaterThanOrEqual(SWEPT);
+    expect(valueOf(samples, 'http_tasks_rate_admitted', { service: 'plaid', caller: 'sweep' })).toBeGreaterThanOrEqual(
+      SWEPT,
+    );
     expect(valueOf(samples, 'http_tasks_rate_allowed', { service: 'plaid' })).toBeGreaterThan(0);
   });
 
@@ -128,7 +155,10 @@ describe('the metrics of a worker', () => {
 
 describe('the traces of a worker', () => {
   it('have one span for each call, below that of its activity, with what it was and how it ended', async () => {
-    await until('the spans of the refused call and of a later one have arrived', () => collector.spans().filter(({ name }) => name === 'plaid.userItemsGet').length > SWEPT);
+    await until(
+      'the spans of the refused call and of a later one have arrived',
+      () => collector.spans().filter(({ name }) => name === 'plaid.userItemsGet').length > SWEPT,
+    );
     const spans = collector.spans();
     const refused = spans.find(({ attributes }) => attributes['http_tasks.outcome'] === 'Task.RateLimited');
     expect(refused?.attributes).toMatchObject({
@@ -147,7 +177,14 @@ describe('the traces of a worker', () => {
     // Nobody gave the run a trace, so that it has one of its own, found by its id.
     expect(refused?.traceId).toBe(offboarding.firstExecutionRunId.replaceAll('-', ''));
     const ofTheRun = spans.filter(({ traceId }) => traceId === refused?.traceId).map(({ name }) => name);
-    expect(ofTheRun).toEqual(expect.arrayContaining(['RunActivity:httpTasks.prepareOffboarding', 'plaid.userItemsRemove', 'batch.customDataDelete', 'RunActivity:httpTasks.recordEnd']));
+    expect(ofTheRun).toEqual(
+      expect.arrayContaining([
+        'RunActivity:httpTasks.prepareOffboarding',
+        'plaid.userItemsRemove',
+        'batch.customDataDelete',
+        'RunActivity:httpTasks.recordEnd',
+      ]),
+    );
   });
 
   it('hold no address of a provider and no id of a user', () => {
@@ -167,7 +204,12 @@ describe('the log of a worker', () => {
 
   it('says of a failed attempt which workflow, run, task and attempt it was', () => {
     const failed = lines().find(({ msg, task }) => msg === 'Activity failed' && task === 'plaid.userItemsGet');
-    expect(failed).toMatchObject({ workflowId: expect.stringMatching(/^offboard-/), runId: expect.any(String), task: 'plaid.userItemsGet', attempt: 1 });
+    expect(failed).toMatchObject({
+      workflowId: expect.stringMatching(/^offboard-/),
+      runId: expect.any(String),
+      task: 'plaid.userItemsGet',
+      attempt: 1,
+    });
     expect(failed).toHaveProperty('error.type', 'Task.RateLimited');
   });
 
@@ -185,7 +227,10 @@ describe('the health of a worker', () => {
 
   it('is alive, and ready while the server sees it poll and the ledger answers', async () => {
     expect(await ask('/healthz')).toEqual({ status: 200, body: { ok: true, worker: 'RUNNING' } });
-    expect(await ask('/readyz?verbose')).toEqual({ status: 200, body: { ok: true, worker: 'RUNNING', polling: true, ledger: true } });
+    expect(await ask('/readyz?verbose')).toEqual({
+      status: 200,
+      body: { ok: true, worker: 'RUNNING', polling: true, ledger: true },
+    });
   });
 
   it('answers nothing else', async () => {

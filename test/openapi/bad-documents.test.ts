@@ -20,13 +20,22 @@ function refusalOf(read: () => unknown): OpenApiError {
 }
 
 async function rejectionOf(reading: Promise<unknown>): Promise<OpenApiError> {
-  const error: unknown = await reading.then(() => undefined, (reason: unknown) => reason);
+  const error: unknown = await reading.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   if (error instanceof OpenApiError) return error;
   throw new Error('it was not refused', { cause: error });
 }
 
 /** Each level stands for ten of the one below: a few lines for a hundred million values. */
-const BOMB = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]', ...Array.from({ length: 8 }, (_, level) => `a${level + 1}: &a${level + 1} [${Array(10).fill(`*a${level}`).join(', ')}]`)].join('\n');
+const BOMB = [
+  'a0: &a0 [x, x, x, x, x, x, x, x, x, x]',
+  ...Array.from(
+    { length: 8 },
+    (_, level) => `a${level + 1}: &a${level + 1} [${Array(10).fill(`*a${level}`).join(', ')}]`,
+  ),
+].join('\n');
 
 describe('A document that cannot be used is refused with its place', () => {
   it.each<[string, string, string, RegExp]>([
@@ -39,12 +48,22 @@ describe('A document that cannot be used is refused with its place', () => {
     ['a text', '"hello"', '', /must be an object/],
     ['a list', '[1]', '', /must be an object/],
     ['something else than OpenAPI', 'a: 1', '', /no field openapi/],
-    ['Swagger 2.0', 'swagger: "2.0"', '#/swagger', /Swagger 2.0.*: npx swagger2openapi --patch --outfile swagger\.openapi\.json swagger\.json \(/],
+    [
+      'Swagger 2.0',
+      'swagger: "2.0"',
+      '#/swagger',
+      /Swagger 2.0.*: npx swagger2openapi --patch --outfile swagger\.openapi\.json swagger\.json \(/,
+    ],
     ['a version to come', 'openapi: 4.0.0', '#/openapi', /3\.0, 3\.1 and 3\.2/],
     ['YAML that multiplies itself', `openapi: 3.0.0\n${BOMB}`, '#/a6/3', /aliases/],
     ['YAML that holds itself', 'openapi: 3.0.0\nx-a: &a\n  b: [*a]', '#/x-a/b/0', /no end/],
     ['lists in lists without end', `openapi: 3.0.0\nx-a: ${'['.repeat(5_000)}`, 'line 2, column 205', /nesting/],
-    ['JSON nested without end', `{"openapi":"3.0.0","x-a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`, '#/x-a/0/0/0/0/0/…/0/0/0/0/0', /nested deeper/],
+    [
+      'JSON nested without end',
+      `{"openapi":"3.0.0","x-a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
+      '#/x-a/0/0/0/0/0/…/0/0/0/0/0',
+      /nested deeper/,
+    ],
     ['code in a tag', 'openapi: 3.0.0\nx-a: !!js/function "return 1"', 'line 2, column 6', /tag/],
     ['a value that JSON does not have', 'openapi: 3.0.0\nx-a: .inf', '#/x-a', /JSON does not have/],
     ['paths that are a list', 'openapi: 3.0.0\npaths: [1]', '#/paths', /must be an object/],
@@ -91,18 +110,48 @@ describe('An operation that cannot be used is skipped with its place, and the ot
   };
 
   it.each<[string, unknown, string, RegExp]>([
-    ['references that lead in a circle', { $ref: '#/components/schemas/Loop' }, '#/components/schemas/', /never to a value/],
+    [
+      'references that lead in a circle',
+      { $ref: '#/components/schemas/Loop' },
+      '#/components/schemas/',
+      /never to a value/,
+    ],
     ['pointers that lead through each other', { $ref: '#/components/schemas/Inner' }, '#/', /never to a value/],
-    ['a schema that is one of its own options', { $ref: '#/components/schemas/Choice' }, '#/components/schemas/Choice', /back to itself/],
-    ['a schema that is a part of itself', { $ref: '#/components/schemas/Own' }, '#/components/schemas/Own', /back to itself/],
-    ['a reference to nothing', { $ref: '#/components/schemas/NotThere' }, '#/paths/~1bad/post/requestBody', /leads to nothing/],
-    ['a reference to nothing, far away', { $ref: '#/components/schemas/Deep' }, '#/components/schemas/Gone', /leads to nothing/],
+    [
+      'a schema that is one of its own options',
+      { $ref: '#/components/schemas/Choice' },
+      '#/components/schemas/Choice',
+      /back to itself/,
+    ],
+    [
+      'a schema that is a part of itself',
+      { $ref: '#/components/schemas/Own' },
+      '#/components/schemas/Own',
+      /back to itself/,
+    ],
+    [
+      'a reference to nothing',
+      { $ref: '#/components/schemas/NotThere' },
+      '#/paths/~1bad/post/requestBody',
+      /leads to nothing/,
+    ],
+    [
+      'a reference to nothing, far away',
+      { $ref: '#/components/schemas/Deep' },
+      '#/components/schemas/Gone',
+      /leads to nothing/,
+    ],
     ['a type that there is not', { $ref: '#/components/schemas/Type' }, '#/components/schemas/Type/type', /is no type/],
     ['a schema that is a text', 'string', '#/paths/~1bad/post', /must be an object/],
     ['properties that are a list', { type: 'object', properties: [1] }, '/properties', /must be an object/],
     ['an anchor', { $ref: '#anchor' }, '#/paths/~1bad', /anchor/],
   ])('%s', (_what, schema, place, problem) => {
-    const paths = { ...good, '/bad': { post: operation({ operationId: 'bad', requestBody: jsonBody({ type: 'object', properties: { x: schema } }) }) } };
+    const paths = {
+      ...good,
+      '/bad': {
+        post: operation({ operationId: 'bad', requestBody: jsonBody({ type: 'object', properties: { x: schema } }) }),
+      },
+    };
     const { tasks, report } = tasksFromOpenApi(documentWith(paths, { components: { schemas } }));
     expect(tasks.map(({ operation: name }) => name)).toEqual(['good']);
     expect(report).toMatchObject({ operations: 2, imported: 1, skipped: [{ operation: 'bad' }] });
@@ -114,11 +163,35 @@ describe('An operation that cannot be used is skipped with its place, and the ot
     ['a path without a slash', { bad: { get: operation() } }, /begin with/],
     ['braces that name nothing', { '/bad/{}': { get: operation() } }, /braces/],
     ['an operation that is a text', { '/bad': { get: 'x' } }, /must be an object/],
-    ['a header with a line break in its name', { '/bad': { get: operation({ parameters: [{ in: 'header', name: 'a\r\nb', schema: {} }] }) } }, /no name that a header/],
-    ['a security scheme that is not there', { '/bad': { get: operation({ security: [{ nobody: [] }] }) } }, /not among the security schemes/],
-    ['a place that there is not', { '/bad': { get: operation({ parameters: [{ in: 'body', name: 'a', schema: {} }] }) } }, /path, query, header, cookie/],
-    ['a style that does not fit', { '/bad': { get: operation({ parameters: [{ in: 'query', name: 'a', style: 'matrix', schema: {} }] }) } }, /style "matrix"/],
-    ['a form that is no object', { '/bad': { post: operation({ requestBody: { content: { 'multipart/form-data': { schema: { type: 'string' } } } } }) } }, /must be an object/],
+    [
+      'a header with a line break in its name',
+      { '/bad': { get: operation({ parameters: [{ in: 'header', name: 'a\r\nb', schema: {} }] }) } },
+      /no name that a header/,
+    ],
+    [
+      'a security scheme that is not there',
+      { '/bad': { get: operation({ security: [{ nobody: [] }] }) } },
+      /not among the security schemes/,
+    ],
+    [
+      'a place that there is not',
+      { '/bad': { get: operation({ parameters: [{ in: 'body', name: 'a', schema: {} }] }) } },
+      /path, query, header, cookie/,
+    ],
+    [
+      'a style that does not fit',
+      { '/bad': { get: operation({ parameters: [{ in: 'query', name: 'a', style: 'matrix', schema: {} }] }) } },
+      /style "matrix"/,
+    ],
+    [
+      'a form that is no object',
+      {
+        '/bad': {
+          post: operation({ requestBody: { content: { 'multipart/form-data': { schema: { type: 'string' } } } } }),
+        },
+      },
+      /must be an object/,
+    ],
   ])('%s', (_what, paths, problem) => {
     const { tasks, report } = tasksFromOpenApi(documentWith({ ...good, ...paths }));
     expect(tasks).toHaveLength(1);
@@ -126,22 +199,45 @@ describe('An operation that cannot be used is skipped with its place, and the ot
   });
 
   it('but a schema that leads back to itself is used', () => {
-    const tree = { type: 'object', properties: { name: { type: 'string' }, kids: { type: 'array', items: { $ref: '#/components/schemas/Tree' } } } };
-    const paths = { '/tree': { post: operation({ operationId: 'plant', requestBody: jsonBody({ $ref: '#/components/schemas/Tree' }) }) } };
+    const tree = {
+      type: 'object',
+      properties: { name: { type: 'string' }, kids: { type: 'array', items: { $ref: '#/components/schemas/Tree' } } },
+    };
+    const paths = {
+      '/tree': {
+        post: operation({ operationId: 'plant', requestBody: jsonBody({ $ref: '#/components/schemas/Tree' }) }),
+      },
+    };
     const { tasks } = tasksFromOpenApi(documentWith(paths, { components: { schemas: { Tree: tree } } }));
     expect(tasks[0]!.input.safeParse({ name: 'a', kids: [{ kids: [{ name: 'c' }] }] }).success).toBe(true);
     expect(tasks[0]!.input.safeParse({ kids: [{ kids: [{ name: 1 }] }] }).success).toBe(false);
   });
 
-  it.each(['multipart/form-data', 'application/x-www-form-urlencoded', 'application/json'])('lists of themselves are used in %s', (type) => {
-    const list = { type: 'array', items: { $ref: '#/components/schemas/List' } };
-    const schema = { type: 'object', properties: { token: { $ref: '#/components/schemas/List' }, any: { $ref: '#/components/schemas/Any' } } };
-    const any = { anyOf: [{ type: 'string' }, { type: 'array', items: { $ref: '#/components/schemas/Any' } }, { type: 'object', additionalProperties: { $ref: '#/components/schemas/Any' } }] };
-    const responses = { default: { description: '', content: { 'application/json': { schema: { $ref: '#/components/schemas/Any' } } } } };
-    const paths = { '/list': { post: { operationId: 'list', requestBody: { content: { [type]: { schema } } }, responses } } };
-    const { tasks } = tasksFromOpenApi(documentWith(paths, { components: { schemas: { List: list, Any: any } } }));
-    expect(tasks[0]!.input.safeParse({ token: [[[]]], any: [{ a: ['x'] }] }).success).toBe(true);
-  });
+  it.each(['multipart/form-data', 'application/x-www-form-urlencoded', 'application/json'])(
+    'lists of themselves are used in %s',
+    (type) => {
+      const list = { type: 'array', items: { $ref: '#/components/schemas/List' } };
+      const schema = {
+        type: 'object',
+        properties: { token: { $ref: '#/components/schemas/List' }, any: { $ref: '#/components/schemas/Any' } },
+      };
+      const any = {
+        anyOf: [
+          { type: 'string' },
+          { type: 'array', items: { $ref: '#/components/schemas/Any' } },
+          { type: 'object', additionalProperties: { $ref: '#/components/schemas/Any' } },
+        ],
+      };
+      const responses = {
+        default: { description: '', content: { 'application/json': { schema: { $ref: '#/components/schemas/Any' } } } },
+      };
+      const paths = {
+        '/list': { post: { operationId: 'list', requestBody: { content: { [type]: { schema } } }, responses } },
+      };
+      const { tasks } = tasksFromOpenApi(documentWith(paths, { components: { schemas: { List: list, Any: any } } }));
+      expect(tasks[0]!.input.safeParse({ token: [[[]]], any: [{ a: ['x'] }] }).success).toBe(true);
+    },
+  );
 
   it('schemas that name each other two by two are neither multiplied nor nested without end', () => {
     const chain = Object.fromEntries(
@@ -150,7 +246,11 @@ describe('An operation that cannot be used is skipped with its place, and the ot
         return [`L${level}`, { type: 'object', properties: { a: next, b: next } }];
       }),
     );
-    const paths = { '/chain': { post: operation({ operationId: 'chain', requestBody: jsonBody({ $ref: '#/components/schemas/L0' }) }) } };
+    const paths = {
+      '/chain': {
+        post: operation({ operationId: 'chain', requestBody: jsonBody({ $ref: '#/components/schemas/L0' }) }),
+      },
+    };
     const { tasks, report } = tasksFromOpenApi(documentWith(paths, { components: { schemas: chain } }));
     expect(report.skipped).toEqual([]);
     expect(tasks[0]!.input.safeParse({ a: { b: { a: {} } } }).success).toBe(true);
@@ -181,8 +281,13 @@ describe('A document in several files', () => {
   /** Writes the first file, whose operation has this body, and reads the whole. */
   async function reading(reference: string, options: { allowHosts?: string[] } = {}): Promise<unknown> {
     const file = join(folder, 'api', 'openapi.json');
-    const paths = { '/things': { post: operation({ operationId: 'create', requestBody: jsonBody({ $ref: reference }) }) } };
-    await writeFile(file, JSON.stringify(documentWith(paths, { components: { schemas: { Name: { type: 'string', maxLength: 3 } } } })));
+    const paths = {
+      '/things': { post: operation({ operationId: 'create', requestBody: jsonBody({ $ref: reference }) }) },
+    };
+    await writeFile(
+      file,
+      JSON.stringify(documentWith(paths, { components: { schemas: { Name: { type: 'string', maxLength: 3 } } } })),
+    );
     const document = await readOpenApiDocument(file, options);
     const { tasks, report } = tasksFromOpenApi(document);
     const [skipped] = report.skipped;
@@ -192,24 +297,49 @@ describe('A document in several files', () => {
   }
 
   it('is followed below its own folder, there and back', async () => {
-    await writeFile(join(folder, 'api', 'schemas', 'pet.yml'), 'Pet:\n  type: object\n  properties:\n    name: {$ref: "../openapi.json#/components/schemas/Name"}\n    friends: {type: array, items: {$ref: "#/Pet"}}\n    tree: {$ref: "tree.json"}');
-    await writeFile(join(folder, 'api', 'schemas', 'tree.json'), '{"type":"object","properties":{"kids":{"type":"array","items":{"$ref":"#"}}}}');
-    const task = (await reading('./schemas/pet.yml#/Pet')) as { input: { safeParse(input: unknown): { success: boolean } } };
-    expect(task.input.safeParse({ name: 'abc', friends: [{ name: 'x' }], tree: { kids: [{ kids: [] }] } }).success).toBe(true);
+    await writeFile(
+      join(folder, 'api', 'schemas', 'pet.yml'),
+      'Pet:\n  type: object\n  properties:\n    name: {$ref: "../openapi.json#/components/schemas/Name"}\n    friends: {type: array, items: {$ref: "#/Pet"}}\n    tree: {$ref: "tree.json"}',
+    );
+    await writeFile(
+      join(folder, 'api', 'schemas', 'tree.json'),
+      '{"type":"object","properties":{"kids":{"type":"array","items":{"$ref":"#"}}}}',
+    );
+    const task = (await reading('./schemas/pet.yml#/Pet')) as {
+      input: { safeParse(input: unknown): { success: boolean } };
+    };
+    expect(
+      task.input.safeParse({ name: 'abc', friends: [{ name: 'x' }], tree: { kids: [{ kids: [] }] } }).success,
+    ).toBe(true);
     expect(task.input.safeParse({ friends: [{ name: 'abcd' }] }).success).toBe(false);
     expect(task.input.safeParse({ tree: { kids: [{ cubs: [] }] } }).success).toBe(false);
   });
 
-  it.each(['../secret.yml#/Secret', '/etc/passwd', 'file:///etc/passwd', './link.yml#/Secret', '%2e%2e/secret.yml#/Secret'])('is not followed out of it: %s', async (reference) => {
+  it.each([
+    '../secret.yml#/Secret',
+    '/etc/passwd',
+    'file:///etc/passwd',
+    './link.yml#/Secret',
+    '%2e%2e/secret.yml#/Secret',
+  ])('is not followed out of it: %s', async (reference) => {
     await symlink(join(folder, 'secret.yml'), join(folder, 'api', 'link.yml')).catch(() => undefined);
     const { message, place } = await rejectionOf(reading(reference));
     expect(message).toMatch(/outside the document's folder/);
     expect(place).toBe('#/paths/~1things/post/requestBody/content/application~1json/schema');
   });
 
-  it.each(['https://example.com/pet.yml', 'http://169.254.169.254/latest', '//example.com/pet.yml#/Pet', 'ftp://example.com/x', 'data:application/json,{}', 'a%2fb.yml'])('is not followed to %s, and nobody is asked', async (reference) => {
+  it.each([
+    'https://example.com/pet.yml',
+    'http://169.254.169.254/latest',
+    '//example.com/pet.yml#/Pet',
+    'ftp://example.com/x',
+    'data:application/json,{}',
+    'a%2fb.yml',
+  ])('is not followed to %s, and nobody is asked', async (reference) => {
     const { message, place } = await rejectionOf(reading(reference));
-    expect(message).toMatch(/not among the allowed hosts|outside the document's folder|cannot be read|scheme|is no file/);
+    expect(message).toMatch(
+      /not among the allowed hosts|outside the document's folder|cannot be read|scheme|is no file/,
+    );
     expect(place).toContain('#/paths/~1things/post');
   });
 
@@ -222,7 +352,10 @@ describe('A document in several files', () => {
 
   it('is not followed from a value in memory, where there is no folder', () => {
     const paths = { '/a': { post: operation({ requestBody: jsonBody({ $ref: 'pet.yml' }) }) } };
-    expect(tasksFromOpenApi(documentWith(paths)).report).toMatchObject({ imported: 0, skipped: [{ why: expect.stringMatching(/readOpenApiDocument/) as string }] });
+    expect(tasksFromOpenApi(documentWith(paths)).report).toMatchObject({
+      imported: 0,
+      skipped: [{ why: expect.stringMatching(/readOpenApiDocument/) as string }],
+    });
   });
 
   it('may hold an example with a $ref of its own', () => {
@@ -243,10 +376,23 @@ describe('A document in several files', () => {
         else if (request.url === '/endless.yml') {
           response.writeHead(200);
           response.on('error', () => undefined);
-          const write = (): void => void (response.destroyed || response.write('x'.repeat(65_536), () => setImmediate(write)));
+          const write = (): void =>
+            void (response.destroyed || response.write('x'.repeat(65_536), () => setImmediate(write)));
           write();
-        } else if (request.url === '/openapi.json') response.end(JSON.stringify(documentWith({ '/a': { post: operation({ operationId: 'a', requestBody: jsonBody({ $ref: 'pet.yml#/Pet' }) }) } })));
-        else if (request.url === '/local.json') response.end(JSON.stringify(documentWith({ '/a': { post: operation({ requestBody: jsonBody({ $ref: 'file:///etc/passwd' }) }) } })));
+        } else if (request.url === '/openapi.json')
+          response.end(
+            JSON.stringify(
+              documentWith({
+                '/a': { post: operation({ operationId: 'a', requestBody: jsonBody({ $ref: 'pet.yml#/Pet' }) }) },
+              }),
+            ),
+          );
+        else if (request.url === '/local.json')
+          response.end(
+            JSON.stringify(
+              documentWith({ '/a': { post: operation({ requestBody: jsonBody({ $ref: 'file:///etc/passwd' }) }) } }),
+            ),
+          );
         else response.end('Pet: {type: object, properties: {name: {type: string}}}');
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -269,13 +415,18 @@ describe('A document in several files', () => {
       const document = await readOpenApiDocument(`http://${host}/openapi.json`);
       expect(tasksFromOpenApi(document).report).toMatchObject({ imported: 1, skipped: [] });
       const { report } = tasksFromOpenApi(await readOpenApiDocument(`http://${host}/local.json`));
-      expect(report).toMatchObject({ imported: 0, skipped: [{ why: expect.stringMatching(/no remote document may/) as string }] });
+      expect(report).toMatchObject({
+        imported: 0,
+        skipped: [{ why: expect.stringMatching(/no remote document may/) as string }],
+      });
     });
 
     it('is not read over http from another machine, by a redirect, or without end', async () => {
       expect((await rejectionOf(readOpenApiDocument('http://example.com/openapi.json'))).message).toMatch(/use https/);
       expect((await rejectionOf(readOpenApiDocument(`http://${host}/moved.yml`))).message).toMatch(/answered 302/);
-      expect((await rejectionOf(readOpenApiDocument(`http://${host}/endless.yml`, { maxBytes: 1024 * 1024 }))).message).toMatch(/more than 1 MB/);
+      expect(
+        (await rejectionOf(readOpenApiDocument(`http://${host}/endless.yml`, { maxBytes: 1024 * 1024 }))).message,
+      ).toMatch(/more than 1 MB/);
     });
   });
 });

@@ -9,7 +9,10 @@ function only(verb: string, op: Record<string, unknown>, { path = '/things' }: {
 
 describe('A body', () => {
   it('that is an object stands beside the parameters', () => {
-    const task = only('post', { parameters: [{ in: 'query', name: 'dry', schema: { type: 'boolean' } }], requestBody: jsonBody({ type: 'object', properties: { name: TEXT } }) });
+    const task = only('post', {
+      parameters: [{ in: 'query', name: 'dry', schema: { type: 'boolean' } }],
+      requestBody: jsonBody({ type: 'object', properties: { name: TEXT } }),
+    });
     const { path, body } = requestOf(task, { dry: true, name: 'a' });
     expect([path, body]).toEqual(['/v1/things?dry=true', '{"name":"a"}']);
   });
@@ -17,34 +20,74 @@ describe('A body', () => {
   it.each<[string, unknown, unknown]>([
     ['a list', { type: 'array', items: TEXT }, ['a', 'b']],
     ['a text', TEXT, 'a'],
-    ['one of several objects', { oneOf: [{ type: 'object', properties: { a: TEXT } }, { type: 'object', properties: { b: TEXT } }] }, { b: 'x' }],
+    [
+      'one of several objects',
+      {
+        oneOf: [
+          { type: 'object', properties: { a: TEXT } },
+          { type: 'object', properties: { b: TEXT } },
+        ],
+      },
+      { b: 'x' },
+    ],
     ['an open object', { type: 'object', additionalProperties: TEXT }, { any: 'x' }],
   ])('that is %s is one field of the input', (_what, schema, value) => {
-    expect(requestOf(only('post', { requestBody: jsonBody(schema) }), { body: value }).body).toBe(JSON.stringify(value));
+    expect(requestOf(only('post', { requestBody: jsonBody(schema) }), { body: value }).body).toBe(
+      JSON.stringify(value),
+    );
   });
 
   it('whose field has the name of a parameter stays whole', () => {
-    const task = only('put', { parameters: [{ in: 'path', name: 'id', required: true, schema: TEXT }], requestBody: jsonBody({ type: 'object', properties: { id: TEXT } }) }, { path: '/things/{id}' });
+    const task = only(
+      'put',
+      {
+        parameters: [{ in: 'path', name: 'id', required: true, schema: TEXT }],
+        requestBody: jsonBody({ type: 'object', properties: { id: TEXT } }),
+      },
+      { path: '/things/{id}' },
+    );
     expect(requestOf(task, { id: 'a', body: { id: 'b' } })).toMatchObject({ path: '/v1/things/a', body: '{"id":"b"}' });
   });
 
   it('goes out with DELETE, too', () => {
-    expect(requestOf(only('delete', { requestBody: jsonBody({ type: 'object', properties: { why: TEXT } }) }), { why: 'x' })).toMatchObject({ method: 'DELETE', body: '{"why":"x"}' });
-    expect(requestOf(only('delete', { requestBody: jsonBody({ type: 'array', items: TEXT }) }), { body: ['x'] }).body).toBe('["x"]');
+    expect(
+      requestOf(only('delete', { requestBody: jsonBody({ type: 'object', properties: { why: TEXT } }) }), { why: 'x' }),
+    ).toMatchObject({ method: 'DELETE', body: '{"why":"x"}' });
+    expect(
+      requestOf(only('delete', { requestBody: jsonBody({ type: 'array', items: TEXT }) }), { body: ['x'] }).body,
+    ).toBe('["x"]');
   });
 
   it('is not sent where the document has none, and not where it is left out', () => {
     expect(requestOf(only('post', {}), {}).body).toBeUndefined();
-    expect(requestOf(only('post', { requestBody: jsonBody({ type: 'array', items: TEXT }, { required: false }) }), {}).body).toBeUndefined();
+    expect(
+      requestOf(only('post', { requestBody: jsonBody({ type: 'array', items: TEXT }, { required: false }) }), {}).body,
+    ).toBeUndefined();
   });
 
   it('is a form with its encodings, or parts with files as base64', () => {
     const schema = { type: 'object', properties: { name: TEXT, expand: { type: 'array', items: TEXT } } };
-    const form = only('post', { requestBody: { content: { 'application/x-www-form-urlencoded': { schema, encoding: { expand: { style: 'deepObject', explode: true } } } } } });
+    const form = only('post', {
+      requestBody: {
+        content: {
+          'application/x-www-form-urlencoded': { schema, encoding: { expand: { style: 'deepObject', explode: true } } },
+        },
+      },
+    });
     expect(requestOf(form, { name: 'a b', expand: ['x'] })).toMatchObject({ body: 'name=a%20b&expand%5B0%5D=x' });
     const file = { type: 'string', format: 'binary' };
-    const parts = only('post', { requestBody: { content: { 'multipart/form-data': { schema: { type: 'object', properties: { title: TEXT, files: { type: 'array', items: file } } } } } } });
-    expect(String(requestOf(parts, { title: 't', files: [{ base64: 'AAA=', filename: 'a.bin' }] }).body)).toMatch(/name="title"\r\n\r\nt\r\n[^]*filename="a\.bin"/);
+    const parts = only('post', {
+      requestBody: {
+        content: {
+          'multipart/form-data': {
+            schema: { type: 'object', properties: { title: TEXT, files: { type: 'array', items: file } } },
+          },
+        },
+      },
+    });
+    expect(String(requestOf(parts, { title: 't', files: [{ base64: 'AAA=', filename: 'a.bin' }] }).body)).toMatch(
+      /name="title"\r\n\r\nt\r\n[^]*filename="a\.bin"/,
+    );
     expect(takes(parts, { files: ['AAA='] })).toBe(false);
   });
 
@@ -59,15 +102,21 @@ describe('A body', () => {
       any: {},
     };
     const encoding = { png: { contentType: 'image/png, image/jpeg' }, any: { contentType: 'application/json' } };
-    const task = only('post', { requestBody: { content: { 'multipart/form-data': { schema: { type: 'object', properties }, encoding } } } });
+    const task = only('post', {
+      requestBody: { content: { 'multipart/form-data': { schema: { type: 'object', properties }, encoding } } },
+    });
     const file = (filename: string) => ({ base64: 'aGk=', filename });
     const sent = (input: Record<string, unknown>): string => String(requestOf(task, input).body);
     for (const name of ['optional', 'several', 'typed', 'orAddress', 'png']) {
-      expect(sent({ [name]: file('a.txt') })).toMatch(new RegExp(`name="${name}"; filename="a.txt"\r\n.*\r\n\r\nhi\r\n`));
+      expect(sent({ [name]: file('a.txt') })).toMatch(
+        new RegExp(`name="${name}"; filename="a.txt"\r\n.*\r\n\r\nhi\r\n`),
+      );
     }
     expect(sent({ several: [file('a'), file('b')] })).toMatch(/filename="a"[^]*name="several"; filename="b"/);
     expect(sent({ orAddress: 'https://example.com/a.txt' })).toMatch(/name="orAddress"\r\n\r\nhttps:/);
-    expect(sent({ optional: null, any: { base64: 'aGk=' } })).toMatch(/^[^]*name="any"\r\ncontent-type: application\/json\r\n\r\n\{"base64":"aGk="\}/);
+    expect(sent({ optional: null, any: { base64: 'aGk=' } })).toMatch(
+      /^[^]*name="any"\r\ncontent-type: application\/json\r\n\r\n\{"base64":"aGk="\}/,
+    );
     expect(sent({ optional: null })).not.toContain('optional');
     for (const name of ['optional', 'several', 'typed', 'png']) expect(takes(task, { [name]: 'aGk=' })).toBe(false);
     expect(() => requestOf(task, { orAddress: { base64: 'aGk=', contentType: 'a/b\r\nx: y' } })).toThrow();

@@ -12,12 +12,21 @@ type Json = Record<string, unknown>;
 
 /** A document with these paths, and whatever else it needs. */
 export function documentWith(paths: Json, more: Json = {}, version: '3.0.3' | '3.1.0' = '3.0.3'): Json {
-  return { openapi: version, info: { title: 'Shop API', version: '1' }, servers: [{ url: 'https://shop.example.com/v1' }], paths, ...more };
+  return {
+    openapi: version,
+    info: { title: 'Shop API', version: '1' },
+    servers: [{ url: 'https://shop.example.com/v1' }],
+    paths,
+    ...more,
+  };
 }
 
 /** An operation that answers an object. */
 export function operation(more: Json = {}): Json {
-  return { responses: { 200: { description: 'OK', content: { 'application/json': { schema: { type: 'object' } } } } }, ...more };
+  return {
+    responses: { 200: { description: 'OK', content: { 'application/json': { schema: { type: 'object' } } } } },
+    ...more,
+  };
 }
 
 /** A JSON body of this schema. */
@@ -33,14 +42,22 @@ export function tasksOf(document: unknown, options: OpenApiOptions = {}): OpenAp
 }
 
 /** The only task of a document with one POST /things whose body has this schema. */
-export function taskFor(schema: unknown, { schemas = {}, version = '3.0.3' }: { schemas?: Json; version?: '3.0.3' | '3.1.0' } = {}): HttpTask {
+export function taskFor(
+  schema: unknown,
+  { schemas = {}, version = '3.0.3' }: { schemas?: Json; version?: '3.0.3' | '3.1.0' } = {},
+): HttpTask {
   const paths = { '/things': { post: operation({ operationId: 'thingCreate', requestBody: jsonBody(schema) }) } };
   return tasksOf(documentWith(paths, { components: { schemas } }, version)).tasks[0]!;
 }
 
 /** The only task of a document with one GET /things whose answer has this schema. */
-export function readerOf(schema: unknown, { schemas = {}, version = '3.0.3' }: { schemas?: Json; version?: '3.0.3' | '3.1.0' } = {}): HttpTask {
-  const paths = { '/things': { get: { responses: { 200: { description: 'OK', content: { 'application/json': { schema } } } } } } };
+export function readerOf(
+  schema: unknown,
+  { schemas = {}, version = '3.0.3' }: { schemas?: Json; version?: '3.0.3' | '3.1.0' } = {},
+): HttpTask {
+  const paths = {
+    '/things': { get: { responses: { 200: { description: 'OK', content: { 'application/json': { schema } } } } } },
+  };
   return tasksOf(documentWith(paths, { components: { schemas } }, version)).tasks[0]!;
 }
 
@@ -56,7 +73,12 @@ export function requestOf(task: HttpTask, input: unknown): PreparedRequest {
 
 /** A secret for each setting that the task's service needs. */
 export function secretsFor({ service }: HttpTask): Record<string, string> {
-  return Object.fromEntries(service.credentials.map(({ setting, scheme }) => [setting, scheme === 'basic' ? 'user:pass-word' : `canary-${setting}`]));
+  return Object.fromEntries(
+    service.credentials.map(({ setting, scheme }) => [
+      setting,
+      scheme === 'basic' ? 'user:pass-word' : `canary-${setting}`,
+    ]),
+  );
 }
 
 /** Plaid's whole document lies beside the project where it may be kept; it is no part of it. */
@@ -64,7 +86,11 @@ const PLAID = join(__dirname, '..', '..', '..', 'shared', 'openapi', 'plaid-2020
 
 /** The text of Plaid's whole document, or undefined; a test that goes without says so. */
 export function plaidDocument(): string | undefined {
-  const places = [process.env['PLAID_OPENAPI'], PLAID, join(__dirname, '..', '..', '..', '..', 'shared', 'openapi', 'plaid-2020-09-14.yml')];
+  const places = [
+    process.env['PLAID_OPENAPI'],
+    PLAID,
+    join(__dirname, '..', '..', '..', '..', 'shared', 'openapi', 'plaid-2020-09-14.yml'),
+  ];
   const found = places.find((path) => path !== undefined && existsSync(path));
   return found === undefined ? undefined : readFileSync(found, 'utf8');
 }

@@ -26,11 +26,33 @@ const FOLDER = join(__dirname, '..', '..', '.test-state', 'imported', randomUUID
 /** A ticket desk as its provider would describe it. */
 const DESK = documentWith(
   {
-    '/tickets/{id}': { get: operation({ operationId: 'ticketGet', parameters: [{ in: 'path', name: 'id', required: true, schema: TEXT }, { in: 'query', name: 'fields', explode: false, schema: { type: 'array', items: TEXT } }] }) },
-    '/tickets': { post: operation({ operationId: 'ticketOpen', requestBody: jsonBody({ type: 'object', required: ['title'], properties: { title: TEXT } }) }) },
-    '/tickets/close': { post: operation({ operationId: 'ticketClose', requestBody: jsonBody({ type: 'array', items: TEXT, minItems: 1 }) }) },
+    '/tickets/{id}': {
+      get: operation({
+        operationId: 'ticketGet',
+        parameters: [
+          { in: 'path', name: 'id', required: true, schema: TEXT },
+          { in: 'query', name: 'fields', explode: false, schema: { type: 'array', items: TEXT } },
+        ],
+      }),
+    },
+    '/tickets': {
+      post: operation({
+        operationId: 'ticketOpen',
+        requestBody: jsonBody({ type: 'object', required: ['title'], properties: { title: TEXT } }),
+      }),
+    },
+    '/tickets/close': {
+      post: operation({
+        operationId: 'ticketClose',
+        requestBody: jsonBody({ type: 'array', items: TEXT, minItems: 1 }),
+      }),
+    },
   },
-  { info: { title: 'Desk API', version: '1' }, security: [{ key: [] }], components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } } },
+  {
+    info: { title: 'Desk API', version: '1' },
+    security: [{ key: [] }],
+    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+  },
 );
 
 let place: Place;
@@ -57,9 +79,16 @@ beforeAll(async () => {
   place = await openPlace();
   desk = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
-  const env = { ...place.env, DESK_BASE_URL: `http://127.0.0.1:${(desk.address() as AddressInfo).port}`, HTTP_TASKS_OPENAPI_DESK_KEY: KEY };
+  const env = {
+    ...place.env,
+    DESK_BASE_URL: `http://127.0.0.1:${(desk.address() as AddressInfo).port}`,
+    HTTP_TASKS_OPENAPI_DESK_KEY: KEY,
+  };
   await mkdir(FOLDER, { recursive: true });
-  for (const { name, text: code } of sourceFiles(readApi(openDocument(DESK), { service: 'desk', operations: ['ticketGet'] }))) await writeFile(join(FOLDER, name), code);
+  for (const { name, text: code } of sourceFiles(
+    readApi(openDocument(DESK), { service: 'desk', operations: ['ticketGet'] }),
+  ))
+    await writeFile(join(FOLDER, name), code);
   const workflows = join(FOLDER, 'workflows.ts');
   await writeFile(
     workflows,
@@ -70,7 +99,18 @@ beforeAll(async () => {
       connection,
       taskQueue: place.taskQueue,
       workflowsPath: workflows,
-      bundlerOptions: { webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, alias: { ...config.resolve?.alias, 'temporal-http-tasks/workflow$': join(__dirname, '..', '..', 'src', 'workflow.ts') } } }) },
+      bundlerOptions: {
+        webpackConfigHook: (config) => ({
+          ...config,
+          resolve: {
+            ...config.resolve,
+            alias: {
+              ...config.resolve?.alias,
+              'temporal-http-tasks/workflow$': join(__dirname, '..', '..', 'src', 'workflow.ts'),
+            },
+          },
+        }),
+      },
       plugins: [new HttpTasksPlugin({ env, tasks: tasksFromOpenApi(DESK, { service: 'desk' }).tasks })],
     }),
   );
@@ -85,7 +125,11 @@ afterAll(async () => {
 });
 
 async function run(workflow: string, input: unknown): Promise<unknown> {
-  return place.client.workflow.execute(workflow, { taskQueue: place.taskQueue, workflowId: freshId('imported'), args: [input] });
+  return place.client.workflow.execute(workflow, {
+    taskQueue: place.taskQueue,
+    workflowId: freshId('imported'),
+    args: [input],
+  });
 }
 
 /** What a workflow failed with, as it stands in its history. */
@@ -118,7 +162,10 @@ it('a call that changes something is sent once, and a lost answer leaves its out
   expect(await run('runHttpTask', { task: 'desk.ticketOpen', input: { title: 'x' } })).toMatchObject({ status: 200 });
   const failure = await failureOf('runHttpTask', { task: 'desk.ticketClose', input: { body: ['T 1'] } });
   expect(failure).toMatchObject({ type: 'Task.OutcomeUnknown', service: 'desk' });
-  expect(seen.slice(before).map(({ route, body }) => `${route} ${body}`)).toEqual(['POST /tickets {"title":"x"}', 'POST /tickets/close ["T 1"]']);
+  expect(seen.slice(before).map(({ route, body }) => `${route} ${body}`)).toEqual([
+    'POST /tickets {"title":"x"}',
+    'POST /tickets/close ["T 1"]',
+  ]);
 });
 
 it('a wrong input is refused before anything is sent', async () => {
@@ -129,5 +176,9 @@ it('a wrong input is refused before anything is sent', async () => {
 });
 
 it('the key of an imported service is asked for when the plugin is made', () => {
-  expect(() => new HttpTasksPlugin({ env: place.env, tasks: tasksFromOpenApi(DESK, { service: 'desk' }).tasks }).configureWorker({ taskQueue: 'any' })).toThrow('HTTP_TASKS_OPENAPI_DESK_KEY');
+  expect(() =>
+    new HttpTasksPlugin({ env: place.env, tasks: tasksFromOpenApi(DESK, { service: 'desk' }).tasks }).configureWorker({
+      taskQueue: 'any',
+    }),
+  ).toThrow('HTTP_TASKS_OPENAPI_DESK_KEY');
 });

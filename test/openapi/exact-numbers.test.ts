@@ -32,14 +32,34 @@ describe('The digits of a number beyond 2^53, as a text,', () => {
     ['a number with many decimals', { type: 'number' }, '0.12345678901234567891', '0.12345678901234567891'],
     ['a number beyond all', { type: 'number' }, '1e400', '1e400'],
     ['a list', { type: 'array', items: INT64 }, [1, ID], `[1,${ID}]`],
-    ['a list of different ones', { type: 'array', items: INT64, uniqueItems: true }, [ID, '9007199254740993'], `[${ID},9007199254740993]`],
+    [
+      'a list of different ones',
+      { type: 'array', items: INT64, uniqueItems: true },
+      [ID, '9007199254740993'],
+      `[${ID},9007199254740993]`,
+    ],
     ['a map', { type: 'object', additionalProperties: INT64 }, { a: ID }, `{"a":${ID}}`],
     ['an object in an object', object({ y: object({ id: INT64 }) }), { y: { id: ID } }, `{"y":{"id":${ID}}}`],
     ['a number or null', { ...INT64, nullable: true }, ID, ID],
     ['one of several', { oneOf: [INT64, { type: 'string', enum: ['all'] }] }, ID, ID],
-    ['one of several objects', { oneOf: [object({ id: INT64 }, { required: ['id'] }), object({ name: TEXT }, { required: ['name'] })] }, { id: ID }, `{"id":${ID}}`],
-    ['fields of several options', { anyOf: [object({ name: TEXT }, { required: ['name'] }), object({ id: INT64 }, { required: ['id'] })] }, { name: 'a', id: ID }, `{"name":"a","id":${ID}}`],
-    ['parts', { allOf: [object({ id: INT64 }), object({ name: TEXT })] }, { id: ID, name: 'a' }, `{"id":${ID},"name":"a"}`],
+    [
+      'one of several objects',
+      { oneOf: [object({ id: INT64 }, { required: ['id'] }), object({ name: TEXT }, { required: ['name'] })] },
+      { id: ID },
+      `{"id":${ID}}`,
+    ],
+    [
+      'fields of several options',
+      { anyOf: [object({ name: TEXT }, { required: ['name'] }), object({ id: INT64 }, { required: ['id'] })] },
+      { name: 'a', id: ID },
+      `{"name":"a","id":${ID}}`,
+    ],
+    [
+      'parts',
+      { allOf: [object({ id: INT64 }), object({ name: TEXT })] },
+      { id: ID, name: 'a' },
+      `{"id":${ID},"name":"a"}`,
+    ],
     ['a choice', { type: 'integer', enum: [1, 7615917337495251231] }, ID, ID],
   ])('is sent as a number in %s', (_what, schema, value, sent) => {
     expect(sentFor(schema, value)).toBe(`{"x":${sent}}`);
@@ -50,7 +70,16 @@ describe('The digits of a number beyond 2^53, as a text,', () => {
     ['a text or a number', { oneOf: [INT64, TEXT] }, ID],
     ['an object of which nothing is said', { type: 'object' }, { id: ID }],
     ['a value of which nothing is said', {}, [ID]],
-    ['a list that takes texts too', { oneOf: [{ type: 'array', items: INT64 }, { type: 'array', items: TEXT }] }, [ID]],
+    [
+      'a list that takes texts too',
+      {
+        oneOf: [
+          { type: 'array', items: INT64 },
+          { type: 'array', items: TEXT },
+        ],
+      },
+      [ID],
+    ],
   ])('stays a text in %s', (_what, schema, value) => {
     expect(sentFor(schema, value)).toBe(JSON.stringify({ x: value }));
   });
@@ -65,11 +94,37 @@ describe('The digits of a number beyond 2^53, as a text,', () => {
   });
 
   it('is written with its digits in path, query, header, cookie and form', () => {
-    const at = (place: string, more: object = {}): object => ({ name: `in_${place}`, in: place, required: true, schema: INT64, ...more });
-    const parameters = [at('path'), at('query'), at('header'), at('cookie'), { name: 'ids', in: 'query', schema: { type: 'array', items: INT64 } }, { name: 'deep', in: 'query', style: 'deepObject', schema: object({ id: INT64 }) }];
-    const form = { content: { 'application/x-www-form-urlencoded': { schema: object({ id: INT64, more: object({ id: INT64 }) }) } } };
-    const { tasks } = tasksOf(documentWith({ '/things/{in_path}': { post: operation({ operationId: 'all', parameters, requestBody: form }) } }));
-    const { path, headers, body } = requestOf(tasks[0]!, { in_path: ID, in_query: ID, in_header: ID, in_cookie: ID, ids: [ID, 1], deep: { id: ID }, id: ID, more: { id: ID } });
+    const at = (place: string, more: object = {}): object => ({
+      name: `in_${place}`,
+      in: place,
+      required: true,
+      schema: INT64,
+      ...more,
+    });
+    const parameters = [
+      at('path'),
+      at('query'),
+      at('header'),
+      at('cookie'),
+      { name: 'ids', in: 'query', schema: { type: 'array', items: INT64 } },
+      { name: 'deep', in: 'query', style: 'deepObject', schema: object({ id: INT64 }) },
+    ];
+    const form = {
+      content: { 'application/x-www-form-urlencoded': { schema: object({ id: INT64, more: object({ id: INT64 }) }) } },
+    };
+    const { tasks } = tasksOf(
+      documentWith({ '/things/{in_path}': { post: operation({ operationId: 'all', parameters, requestBody: form }) } }),
+    );
+    const { path, headers, body } = requestOf(tasks[0]!, {
+      in_path: ID,
+      in_query: ID,
+      in_header: ID,
+      in_cookie: ID,
+      ids: [ID, 1],
+      deep: { id: ID },
+      id: ID,
+      more: { id: ID },
+    });
     expect(path).toBe(`/v1/things/${ID}?in_query=${ID}&ids=${ID}&ids=1&deep%5Bid%5D=${ID}`);
     expect(headers).toMatchObject({ in_header: ID, cookie: `in_cookie=${ID}` });
     expect(body).toBe(`id=${ID}&more=${encodeURIComponent(`{"id":${ID}}`)}`);
@@ -77,7 +132,9 @@ describe('The digits of a number beyond 2^53, as a text,', () => {
 
   it('is a part of a multipart body', () => {
     const content = { 'multipart/form-data': { schema: object({ id: INT64, more: object({ id: INT64 }) }) } };
-    const { tasks } = tasksOf(documentWith({ '/things': { post: operation({ operationId: 'all', requestBody: { content } }) } }));
+    const { tasks } = tasksOf(
+      documentWith({ '/things': { post: operation({ operationId: 'all', requestBody: { content } }) } }),
+    );
     const body = String(requestOf(tasks[0]!, { id: ID, more: { id: ID } }).body);
     expect(body).toContain(`name="id"\r\n\r\n${ID}\r\n`);
     expect(body).toContain(`content-type: application/json\r\n\r\n{"id":${ID}}\r\n`);
@@ -90,7 +147,23 @@ describe('The digits of a number beyond 2^53, as a text,', () => {
     [{ minimum: -9007199254740996 }, ['-9007199254740996', ID], ['-9007199254740997']],
     [{ multipleOf: 5 }, ['9007199254740995'], ['9007199254740996']],
     [{ enum: [7615917337495251231] }, [ID], ['9007199254740993']],
-    [{}, [ID, '1e20'], ['42', '9007199254740991', '9007199254740993.5', '09007199254740993', '+9007199254740993', ' 9007199254740993', '9007199254740993n', '0x20000000000001', 'NaN', '', '1e99999999']],
+    [
+      {},
+      [ID, '1e20'],
+      [
+        '42',
+        '9007199254740991',
+        '9007199254740993.5',
+        '09007199254740993',
+        '+9007199254740993',
+        ' 9007199254740993',
+        '9007199254740993n',
+        '0x20000000000001',
+        'NaN',
+        '',
+        '1e99999999',
+      ],
+    ],
     [{ format: 'int32' }, [], [ID]],
     [{ maximum: 100, minimum: 0 }, [], [ID]],
   ])('keeps to %j', (limits, good, bad) => {
@@ -117,41 +190,79 @@ it('a number that was rounded already is refused by its field, with what to writ
       return error instanceof InvalidInputError ? error.message : String(error);
     }
   };
-  expect(refused({ user: { id: 2 ** 60 } })).toMatch(/user\.id: is a number that would be rounded.*write its digits as a text in quotes/);
+  expect(refused({ user: { id: 2 ** 60 } })).toMatch(
+    /user\.id: is a number that would be rounded.*write its digits as a text in quotes/,
+  );
   expect(refused({ free: { id: 2 ** 60 } })).toMatch(/free\.id: is a number that would be rounded/);
   expect(refused({ user: { id: '12' } })).toMatch(/user\.id: invalid input: expected number, received string/);
   expect(refused({ user: {}, other: 1 })).toMatch(/other: there is no such field/);
 });
 
 it('an integer without limits is generated as exactNumber, which compiles and makes the same task', () => {
-  const Node = object({ id: { type: 'integer', minimum: 1 }, count: { type: 'integer', maximum: 10, minimum: 0 }, parent: ref('Node') }, { required: ['id'] });
-  const document = documentWith({ '/things': { post: operation({ operationId: 'thingCreate', requestBody: jsonBody(object({ node: ref('Node'), price: { type: 'number' }, kind: { type: 'integer', enum: [2 ** 60, 1] } })) }) } }, { components: { schemas: { Node } } });
+  const Node = object(
+    { id: { type: 'integer', minimum: 1 }, count: { type: 'integer', maximum: 10, minimum: 0 }, parent: ref('Node') },
+    { required: ['id'] },
+  );
+  const document = documentWith(
+    {
+      '/things': {
+        post: operation({
+          operationId: 'thingCreate',
+          requestBody: jsonBody(
+            object({ node: ref('Node'), price: { type: 'number' }, kind: { type: 'integer', enum: [2 ** 60, 1] } }),
+          ),
+        }),
+      },
+    },
+    { components: { schemas: { Node } } },
+  );
   const files = sourceFiles(readApi(openDocument(document)));
   expect(files[1]!.text).toContain("import { defineHttpTask, exactNumber } from 'temporal-http-tasks/workflow';");
   expect(files[1]!.text).toContain('exactNumber({ whole: true, min: 1 })');
   expect(complaintsAbout(files)).toEqual([]);
   const [task] = tasksIn(files);
   expect(shown(task!)).toEqual(shown(tasksOf(document).tasks[0]!));
-  expect(requestOf(task!, { node: { id: ID, parent: { id: ID } }, price: 1.5 }).body).toBe(`{"node":{"id":${ID},"parent":{"id":${ID}}},"price":1.5}`);
+  expect(requestOf(task!, { node: { id: ID, parent: { id: ID } }, price: 1.5 }).body).toBe(
+    `{"node":{"id":${ID},"parent":{"id":${ID}}},"price":1.5}`,
+  );
 });
 
 it('reference, sample and snippets say and show it', () => {
   const task = taskFor(object({ id: INT64 }, { required: ['id'] }));
-  expect(fieldRows(taskReference(task).input)).toEqual([expect.objectContaining({ field: 'id', type: 'integer | string', limits: 'beyond 2^53 as a text' })]);
+  expect(fieldRows(taskReference(task).input)).toEqual([
+    expect.objectContaining({ field: 'id', type: 'integer | string', limits: 'beyond 2^53 as a text' }),
+  ]);
   expect(completedInput(task, {})).toEqual({ input: { id: 1 }, placeholders: ['id'] });
   const place = { address: 'localhost:7233', namespace: 'default', taskQueue: 'http-tasks' };
-  const code = (language: string): string => snippetsOf(task, { id: ID }, {}, place).snippets.find((one) => one.language === language)?.code ?? '';
-  expect([code('curl'), code('call')]).toEqual([expect.stringContaining(`'{"id":${ID}}'`), expect.stringContaining(`'{"id":"${ID}"}'`)]);
+  const code = (language: string): string =>
+    snippetsOf(task, { id: ID }, {}, place).snippets.find((one) => one.language === language)?.code ?? '';
+  expect([code('curl'), code('call')]).toEqual([
+    expect.stringContaining(`'{"id":${ID}}'`),
+    expect.stringContaining(`'{"id":"${ID}"}'`),
+  ]);
 });
 
 it('a cURL command is read with its digits, and refused where they would become a text', () => {
-  const { tasks } = tasksOf(documentWith({ '/things': { post: operation({ operationId: 'thingCreate', requestBody: jsonBody(object({ id: INT64, free: { type: 'object' } })) }) } }), { service: 'shop' });
-  const read = (body: string): unknown => callFromCurl(`curl https://shop.example.com/v1/things --json '${body}'`, {}, tasks).input;
+  const { tasks } = tasksOf(
+    documentWith({
+      '/things': {
+        post: operation({
+          operationId: 'thingCreate',
+          requestBody: jsonBody(object({ id: INT64, free: { type: 'object' } })),
+        }),
+      },
+    }),
+    { service: 'shop' },
+  );
+  const read = (body: string): unknown =>
+    callFromCurl(`curl https://shop.example.com/v1/things --json '${body}'`, {}, tasks).input;
   expect(read(`{"id":${ID}}`)).toEqual({ id: ID });
   expect(() => read(`{"id":1,"free":{"id":${ID}}}`)).toThrow(/free\.id is a number that would be rounded/);
 });
 
 it('describes itself as a number or a text, also when it is described or optional', () => {
   const schema = z.strictObject({ id: exactNumber({ whole: true }).describe('An ID.').optional() });
-  expect(z.toJSONSchema(schema, { io: 'input' })).toMatchObject({ properties: { id: { type: ['integer', 'string'], description: 'An ID.', pattern: '^-?[1-9]\\d{15,}$' } } });
+  expect(z.toJSONSchema(schema, { io: 'input' })).toMatchObject({
+    properties: { id: { type: ['integer', 'string'], description: 'An ID.', pattern: '^-?[1-9]\\d{15,}$' } },
+  });
 });

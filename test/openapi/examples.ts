@@ -61,7 +61,8 @@ function valueOf(schema: Schema, defs: Record<string, Schema>, root: Schema, dep
   if (Array.isArray(schema.type)) {
     const [first] = schema.type;
     // The text of a number that JavaScript would change; a validator that reads JSON with JavaScript cannot check it.
-    const types = first === 'integer' || first === 'number' ? schema.type.filter((type) => type !== 'string') : schema.type;
+    const types =
+      first === 'integer' || first === 'number' ? schema.type.filter((type) => type !== 'string') : schema.type;
     return fc.oneof(...types.map((type) => inner({ ...schema, type })));
   }
   switch (schema.type) {
@@ -83,10 +84,16 @@ function valueOf(schema: Schema, defs: Record<string, Schema>, root: Schema, dep
   }
 }
 
-function objectOf(schema: Schema, inner: (other: Schema) => fc.Arbitrary<unknown>, depth: number): fc.Arbitrary<unknown> {
+function objectOf(
+  schema: Schema,
+  inner: (other: Schema) => fc.Arbitrary<unknown>,
+  depth: number,
+): fc.Arbitrary<unknown> {
   const required = schema.required ?? [];
   const wanted = Object.entries(schema.properties ?? {}).filter(([name]) => depth < DEPTH || required.includes(name));
-  const named = fc.record(Object.fromEntries(wanted.map(([name, property]) => [name, inner(property)])), { requiredKeys: required.filter((name) => wanted.some(([other]) => other === name)) });
+  const named = fc.record(Object.fromEntries(wanted.map(([name, property]) => [name, inner(property)])), {
+    requiredKeys: required.filter((name) => wanted.some(([other]) => other === name)),
+  });
   if (typeof schema.additionalProperties !== 'object' || depth >= DEPTH) return named;
   const others = fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), inner(schema.additionalProperties), { maxKeys: 2 });
   return fc.tuple(others, named).map(([more, own]) => ({ ...more, ...own }));

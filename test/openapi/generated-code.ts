@@ -13,15 +13,25 @@ import { defineService } from '../../src/tasks/service';
 const ROOT = join(__dirname, '..', '..');
 /** Runs generated files without a compiler's checks and answers the tasks that they export.*/
 export function tasksIn(files: readonly SourceFile[]): HttpTask[] {
-  const modules: Record<string, object> = { 'temporal-http-tasks/workflow': { ...workflowEntry, defineService, exactNumber }, zod: { z } };
+  const modules: Record<string, object> = {
+    'temporal-http-tasks/workflow': { ...workflowEntry, defineService, exactNumber },
+    zod: { z },
+  };
   for (const { name, text } of files) {
-    const { outputText } = ts.transpileModule(text, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 } });
+    const { outputText } = ts.transpileModule(text, {
+      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 },
+    });
     const exported = {};
-    const run = runInThisContext(`(require, exports) => {${outputText}\n}`) as (require: (id: string) => unknown, exports: object) => void;
+    const run = runInThisContext(`(require, exports) => {${outputText}\n}`) as (
+      require: (id: string) => unknown,
+      exports: object,
+    ) => void;
     run((id) => modules[id], exported);
     modules[`./${name.replace(/\.ts$/, '')}`] = exported;
   }
-  return files.filter(({ shared }) => !shared).map(({ name, exports }) => (modules[`./${name.replace(/\.ts$/, '')}`] as Record<string, HttpTask>)[exports]!);
+  return files
+    .filter(({ shared }) => !shared)
+    .map(({ name, exports }) => (modules[`./${name.replace(/\.ts$/, '')}`] as Record<string, HttpTask>)[exports]!);
 }
 
 const parsed = new Map<string, ts.SourceFile | undefined>();
@@ -65,9 +75,16 @@ export function complaintsAbout(files: readonly SourceFile[]): string[] {
     const program = ts.createProgram(names, options, hostFor(options));
     const diagnostics = names.flatMap((name) => {
       const file = program.getSourceFile(name);
-      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file), ...program.getDeclarationDiagnostics(file)];
+      return [
+        ...program.getSyntacticDiagnostics(file),
+        ...program.getSemanticDiagnostics(file),
+        ...program.getDeclarationDiagnostics(file),
+      ];
     });
-    return diagnostics.map(({ file, messageText }) => `${file?.fileName.split('/').pop()}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
+    return diagnostics.map(
+      ({ file, messageText }) =>
+        `${file?.fileName.split('/').pop()}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -76,8 +93,14 @@ export function complaintsAbout(files: readonly SourceFile[]): string[] {
 /** All of a task that JSON can show, without what version 0.1.0 read, which stands in no file. */
 export function shown(task: HttpTask): unknown {
   const { input, output, ...data } = task;
-  const schema = (one: z.ZodType, io: 'input' | 'output') => inOneForm(z.toJSONSchema(one, { io, unrepresentable: 'any' }));
-  return JSON.parse(JSON.stringify({ ...data, input: schema(input, 'input'), output: schema(output, 'output') }, (key, value: unknown) => (key === 'formerly' ? undefined : value))) as unknown;
+  const schema = (one: z.ZodType, io: 'input' | 'output') =>
+    inOneForm(z.toJSONSchema(one, { io, unrepresentable: 'any' }));
+  return JSON.parse(
+    JSON.stringify(
+      { ...data, input: schema(input, 'input'), output: schema(output, 'output') },
+      (key, value: unknown) => (key === 'formerly' ? undefined : value),
+    ),
+  ) as unknown;
 }
 
 /** Without the names of shared parts, which a lazy schema and a constant are numbered by differently. */

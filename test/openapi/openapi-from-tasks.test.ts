@@ -26,8 +26,17 @@ it('asks for no key of a provider', () => {
 });
 
 it('tells who runs the tasks what it is told', async () => {
-  const own = openApiFromTasks([plaid.userRemove], { title: 'Ours', version: '2', servers: [{ url: 'https://tasks.example.com' }], pathOf: ({ operation }) => `/call/${operation}` });
-  expect(own).toMatchObject({ info: { title: 'Ours', version: '2' }, servers: [{ url: 'https://tasks.example.com' }], paths: { '/call/userRemove': { post: { operationId: 'plaid.userRemove' } } } });
+  const own = openApiFromTasks([plaid.userRemove], {
+    title: 'Ours',
+    version: '2',
+    servers: [{ url: 'https://tasks.example.com' }],
+    pathOf: ({ operation }) => `/call/${operation}`,
+  });
+  expect(own).toMatchObject({
+    info: { title: 'Ours', version: '2' },
+    servers: [{ url: 'https://tasks.example.com' }],
+    paths: { '/call/userRemove': { post: { operationId: 'plaid.userRemove' } } },
+  });
   await expectOpenApi(own);
 });
 
@@ -35,12 +44,24 @@ it('tells who runs the tasks what it is told', async () => {
 function meant({ summary, effect, settle, remedy, sensitive, subjectFields, absentCodes, input }: HttpTask): unknown {
   const { properties = {}, required = [] } = z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' });
   const tokens = sensitive.map(({ field, when }) => ({ field, when: when?.source }));
-  return { summary, effect, settle, remedy, tokens, subjectFields, absentCodes, fields: Object.keys(properties), required };
+  return {
+    summary,
+    effect,
+    settle,
+    remedy,
+    tokens,
+    subjectFields,
+    absentCodes,
+    fields: Object.keys(properties),
+    required,
+  };
 }
 
 it('read back by who trusts it, it gives the same tasks with nothing left to decide about them', () => {
   const { tasks, report } = tasksOf(document, { trustDecisions: true });
-  expect(tasks.map(({ operation }) => operation)).toEqual(CATALOGUE.map(({ name }) => name.replace(/\.(.)/, (_, letter: string) => letter.toUpperCase())));
+  expect(tasks.map(({ operation }) => operation)).toEqual(
+    CATALOGUE.map(({ name }) => name.replace(/\.(.)/, (_, letter: string) => letter.toUpperCase())),
+  );
   expect(tasks.map(meant)).toEqual(CATALOGUE.map((task) => meant(task)));
   expect(report.decide.filter(({ operation }) => operation !== '*')).toEqual([]);
 });
@@ -49,7 +70,8 @@ it('read back, its schemas take and refuse what the catalogue does', () => {
   const { tasks } = tasksOf(document);
   const remove = tasks.find(({ operation }) => operation === 'plaidUserItemsRemove')!;
   expect(remove.input.safeParse({ user_id: 'u', item_ids: ['a'] }).success).toBe(true);
-  for (const bad of [{}, { item_ids: [] }, { item_ids: ['a'], more: 1 }]) expect(remove.input.safeParse(bad).success).toBe(false);
+  for (const bad of [{}, { item_ids: [] }, { item_ids: ['a'], more: 1 }])
+    expect(remove.input.safeParse(bad).success).toBe(false);
   expect(remove.output.safeParse({ request_id: 'r', later: 1 }).success).toBe(true);
 });
 
@@ -85,6 +107,8 @@ if (whole === undefined) {
 } else {
   it("Plaid's whole document can be described and read back", () => {
     const { tasks } = tasksFromOpenApi(whole);
-    expect(tasksOf(openApiFromTasks(tasks), { trustDecisions: true }).tasks.map(({ effect }) => effect)).toEqual(tasks.map(({ effect }) => effect));
+    expect(tasksOf(openApiFromTasks(tasks), { trustDecisions: true }).tasks.map(({ effect }) => effect)).toEqual(
+      tasks.map(({ effect }) => effect),
+    );
   }, 120_000);
 }

@@ -7,7 +7,10 @@ import { plaidDocument, requestOf, tasksOf } from './documents';
 const excerpt = readFileSync(join(__dirname, 'fixtures', 'plaid-excerpt.yml'), 'utf8');
 
 const whole = plaidDocument();
-const documents: [string, string, number][] = [['the excerpt', excerpt, 4], ...(whole === undefined ? [] : [['the whole document', whole, 329] as [string, string, number]])];
+const documents: [string, string, number][] = [
+  ['the excerpt', excerpt, 4],
+  ...(whole === undefined ? [] : [['the whole document', whole, 329] as [string, string, number]]),
+];
 
 describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
   const { tasks, services, report } = tasksOf(text, { service: 'bank' });
@@ -28,28 +31,50 @@ describe.each(documents)("Plaid's API from %s", (_what, text, count) => {
       baseUrlSetting: 'BANK_BASE_URL',
       errors: { fields: { code: 'error_code', type: 'error_type', requestId: 'request_id' } },
     });
-    expect(services[0]!.credentials.map(({ setting }) => setting)).toEqual(['CLIENT_ID', 'SECRET', 'PLAID_VERSION'].map((name) => `HTTP_TASKS_OPENAPI_BANK_${name}`));
+    expect(services[0]!.credentials.map(({ setting }) => setting)).toEqual(
+      ['CLIENT_ID', 'SECRET', 'PLAID_VERSION'].map((name) => `HTTP_TASKS_OPENAPI_BANK_${name}`),
+    );
     expect(requestOf(remove, { user_id: 'u', item_ids: ['a'] })).toMatchObject({
       origin: 'https://sandbox.plaid.com',
       path: '/user/items/remove',
       body: '{"user_id":"u","item_ids":["a"]}',
-      headers: { 'plaid-client-id': 'canary-HTTP_TASKS_OPENAPI_BANK_CLIENT_ID', 'plaid-secret': 'canary-HTTP_TASKS_OPENAPI_BANK_SECRET', 'plaid-version': 'canary-HTTP_TASKS_OPENAPI_BANK_PLAID_VERSION' },
+      headers: {
+        'plaid-client-id': 'canary-HTTP_TASKS_OPENAPI_BANK_CLIENT_ID',
+        'plaid-secret': 'canary-HTTP_TASKS_OPENAPI_BANK_SECRET',
+        'plaid-version': 'canary-HTTP_TASKS_OPENAPI_BANK_PLAID_VERSION',
+      },
     });
   });
 
   it('asks nobody for keys as input, although its bodies have them', () => {
     for (const task of tasks) {
-      for (const field of ['client_id', 'secret']) expect([task.name, task.input.safeParse({ [field]: 'x' }).error?.message ?? '']).toEqual([task.name, expect.stringContaining(field)]);
+      for (const field of ['client_id', 'secret'])
+        expect([task.name, task.input.safeParse({ [field]: 'x' }).error?.message ?? '']).toEqual([
+          task.name,
+          expect.stringContaining(field),
+        ]);
     }
   });
 
   it('signs no call that is public, and takes a PDF as bytes', () => {
-    expect(requestOf(tasks.find(({ operation }) => operation === 'categoriesGet')!, { body: {} }).headers).not.toHaveProperty('plaid-secret');
-    expect(tasks.find(({ operation }) => operation === 'assetReportPdfGet')!.answerForm).toEqual({ as: 'base64', accept: 'application/pdf' });
+    expect(
+      requestOf(
+        tasks.find(({ operation }) => operation === 'categoriesGet')!,
+        { body: {} },
+      ).headers,
+    ).not.toHaveProperty('plaid-secret');
+    expect(tasks.find(({ operation }) => operation === 'assetReportPdfGet')!.answerForm).toEqual({
+      as: 'base64',
+      accept: 'application/pdf',
+    });
   });
 
   it('can have its version fixed, and its operations beside those of the catalogue', () => {
-    const fixed = tasksOf(text, { service: 'bank', credentials: { plaidVersion: { value: '2020-09-14' } }, operations: ['userItemsRemove'] }).tasks[0]!;
+    const fixed = tasksOf(text, {
+      service: 'bank',
+      credentials: { plaidVersion: { value: '2020-09-14' } },
+      operations: ['userItemsRemove'],
+    }).tasks[0]!;
     expect(requestOf(fixed, { item_ids: ['a'] }).headers).toMatchObject({ 'plaid-version': '2020-09-14' });
     const beside = tasksOf(text, { service: plaid.userRemove.service, operations: ['assetReportPdfGet'] }).tasks[0]!;
     expect(beside.service).toBe(plaid.userRemove.service);

@@ -23,29 +23,69 @@ function takesX(schema: unknown, x: unknown, more: Parameters<typeof taskFor>[1]
 
 describe('A schema of an input', () => {
   it.each<[string, unknown, readonly unknown[], readonly unknown[]]>([
-    ['text', { type: 'string', minLength: 2, maxLength: 3, pattern: '^a' }, ['ab', 'abc'], ['a', 'abcd', 'xb', 1, null]],
+    [
+      'text',
+      { type: 'string', minLength: 2, maxLength: 3, pattern: '^a' },
+      ['ab', 'abc'],
+      ['a', 'abcd', 'xb', 1, null],
+    ],
     ['a whole number', { type: 'integer', minimum: 1, maximum: 3 }, [1, 3], [0, 4, 1.5, '1']],
-    ['a number with open ends', { type: 'number', minimum: 1, exclusiveMinimum: true, maximum: 2, exclusiveMaximum: true }, [1.5], [1, 2]],
+    [
+      'a number with open ends',
+      { type: 'number', minimum: 1, exclusiveMinimum: true, maximum: 2, exclusiveMaximum: true },
+      [1.5],
+      [1, 2],
+    ],
     ['a multiple', { type: 'number', multipleOf: 5 }, [10], [11]],
     ['a choice', { type: 'string', enum: ['a', 'b'] }, ['a'], ['c', null]],
     ['a choice of which YAML made some numbers', { type: 'string', enum: [4.1, '3_lite'] }, ['3_lite'], [4.1, '4.1']],
     ['a choice of several kinds', { enum: ['a', 1, true] }, ['a', 1, true], ['b', 2, false]],
-    ['a list', { type: 'array', items: TEXT, minItems: 1, maxItems: 2, uniqueItems: true }, [['a'], ['a', 'b']], [[], ['a', 'a'], ['a', 'b', 'c'], [1]]],
+    [
+      'a list',
+      { type: 'array', items: TEXT, minItems: 1, maxItems: 2, uniqueItems: true },
+      [['a'], ['a', 'b']],
+      [[], ['a', 'a'], ['a', 'b', 'c'], [1]],
+    ],
     ['a map', { type: 'object', additionalProperties: { type: 'integer' } }, [{}, { a: 1 }], [{ a: 'b' }]],
     ['an object of which nothing is said', { type: 'object' }, [{}, { a: [1] }], [1]],
-    ['an object that names its fields', { type: 'object', properties: { a: TEXT }, required: ['a'] }, [{ a: 'b' }], [{}, { a: 'b', c: 1 }]],
-    ['an object that is open', { type: 'object', properties: { a: TEXT }, additionalProperties: true }, [{ b: 1 }], [{ a: 1 }]],
-    ['a number of fields', { type: 'object', additionalProperties: true, minProperties: 1, maxProperties: 2 }, [{ a: 1 }], [{}, { a: 1, b: 1, c: 1 }]],
+    [
+      'an object that names its fields',
+      { type: 'object', properties: { a: TEXT }, required: ['a'] },
+      [{ a: 'b' }],
+      [{}, { a: 'b', c: 1 }],
+    ],
+    [
+      'an object that is open',
+      { type: 'object', properties: { a: TEXT }, additionalProperties: true },
+      [{ b: 1 }],
+      [{ a: 1 }],
+    ],
+    [
+      'a number of fields',
+      { type: 'object', additionalProperties: true, minProperties: 1, maxProperties: 2 },
+      [{ a: 1 }],
+      [{}, { a: 1, b: 1, c: 1 }],
+    ],
     ['fields without a type', { properties: { a: TEXT } }, [{ a: 'b' }], ['a', { b: 1 }]],
     ['names by pattern', { type: 'object', patternProperties: { '^x-': TEXT } }, [{ 'x-a': 'b' }], [{ 'x-a': 1 }]],
     ['a date', { type: 'string', format: 'date' }, ['2026-02-28'], ['2026-02-30', '28.2.2026']],
-    ['a time', { type: 'string', format: 'date-time' }, ['2026-02-28T10:00:00Z', '2026-02-28T10:00:00.5+01:00'], ['2026-02-28']],
+    [
+      'a time',
+      { type: 'string', format: 'date-time' },
+      ['2026-02-28T10:00:00Z', '2026-02-28T10:00:00.5+01:00'],
+      ['2026-02-28'],
+    ],
     ['an id', { type: 'string', format: 'uuid' }, ['0191e0a4-2b6f-7c3e-9a51-2f6d3f1d9b10'], ['x']],
     ['bytes', { type: 'string', format: 'byte' }, ['AP8='], ['!']],
     ['a format that nobody knows', { type: 'string', format: 'cognito_id' }, ['anything'], [1]],
     ['text or null in OpenAPI 3.0', { type: 'string', nullable: true }, ['a', null], [1]],
     ['a choice or null in OpenAPI 3.0', { type: 'string', enum: ['a', null], nullable: true }, ['a', null], ['b']],
-    ['a choice that does not name null, and so has none', { type: 'string', enum: ['a'], nullable: true }, ['a'], [null]],
+    [
+      'a choice that does not name null, and so has none',
+      { type: 'string', enum: ['a'], nullable: true },
+      ['a'],
+      [null],
+    ],
     ['parts or null, as people write it', { allOf: [TEXT], nullable: true }, ['a', null], [1]],
     ['one of several', { oneOf: [TEXT, { type: 'integer' }] }, ['a', 1], [true]],
     ['any of several', { anyOf: [TEXT, { type: 'array', items: TEXT }] }, ['a', ['b']], [1]],
@@ -62,7 +102,12 @@ describe('A schema of an input', () => {
     ['a constant', { const: 'a' }, ['a'], ['b']],
     ['constants as a choice', { oneOf: [{ const: 'a' }, { const: 'b', description: 'B' }] }, ['a', 'b'], ['c']],
     ['open ends as numbers', { type: 'number', exclusiveMinimum: 1 }, [2], [1]],
-    ['places in a list', { type: 'array', prefixItems: [TEXT, { type: 'integer' }], items: { type: 'boolean' }, minItems: 1 }, [['a'], ['a', 1, true]], [[], [1], ['a', 1, 'b']]],
+    [
+      'places in a list',
+      { type: 'array', prefixItems: [TEXT, { type: 'integer' }], items: { type: 'boolean' }, minItems: 1 },
+      [['a'], ['a', 1, true]],
+      [[], [1], ['a', 1, 'b']],
+    ],
     ['anything, said by true', true, ['a', null], []],
     ['null alone', { type: 'null' }, [null], ['a']],
   ])('takes %s in OpenAPI 3.1', (_what, schema, good, bad) => {
@@ -73,18 +118,43 @@ describe('A schema of an input', () => {
   it('made of parts has the fields of all of them, and no others', () => {
     const schemas = {
       Base: { type: 'object', properties: { id: TEXT, kind: TEXT }, required: ['id'] },
-      More: { allOf: [{ $ref: '#/components/schemas/Base' }, { type: 'object', properties: { kind: { type: 'string', enum: ['a', 'b'] }, size: { type: 'integer', minimum: 1 } }, required: ['size'] }] },
+      More: {
+        allOf: [
+          { $ref: '#/components/schemas/Base' },
+          {
+            type: 'object',
+            properties: { kind: { type: 'string', enum: ['a', 'b'] }, size: { type: 'integer', minimum: 1 } },
+            required: ['size'],
+          },
+        ],
+      },
     };
-    const task = taskFor({ allOf: [{ $ref: '#/components/schemas/More' }, { properties: { size: { maximum: 9 } } }], description: 'All' }, { schemas });
+    const task = taskFor(
+      { allOf: [{ $ref: '#/components/schemas/More' }, { properties: { size: { maximum: 9 } } }], description: 'All' },
+      { schemas },
+    );
     expect(takes(task, { id: 'i', size: 3, kind: 'b' })).toBe(true);
-    for (const bad of [{ id: 'i' }, { size: 3 }, { id: 'i', size: 10 }, { id: 'i', size: 0 }, { id: 'i', size: 3, kind: 'c' }, { id: 'i', size: 3, other: 1 }]) {
+    for (const bad of [
+      { id: 'i' },
+      { size: 3 },
+      { id: 'i', size: 10 },
+      { id: 'i', size: 0 },
+      { id: 'i', size: 3, kind: 'c' },
+      { id: 'i', size: 3, other: 1 },
+    ]) {
       expect([bad, takes(task, bad)]).toEqual([bad, false]);
     }
   });
 
   it('of which fields one has to be given takes either', () => {
-    const task = taskFor({ type: 'object', properties: { a: TEXT, b: TEXT }, anyOf: [{ required: ['a'] }, { required: ['b'] }] });
-    const inputs = [{ a: '1' }, { b: '2' }, { a: '1', b: '2' }, {}, { a: '1', c: 1 }].map((body) => takes(task, { body }));
+    const task = taskFor({
+      type: 'object',
+      properties: { a: TEXT, b: TEXT },
+      anyOf: [{ required: ['a'] }, { required: ['b'] }],
+    });
+    const inputs = [{ a: '1' }, { b: '2' }, { a: '1', b: '2' }, {}, { a: '1', c: 1 }].map((body) =>
+      takes(task, { body }),
+    );
     expect(inputs).toEqual([true, true, true, false, false]);
   });
 
@@ -94,7 +164,10 @@ describe('A schema of an input', () => {
   it('with a discriminator takes what one of its options takes, and says which field is wrong', () => {
     const oneOf = [{ $ref: '#/components/schemas/Card' }, { $ref: '#/components/schemas/Account' }];
     const discriminator = { propertyName: 'kind', mapping: { card: '#/components/schemas/Card' } };
-    const task = taskFor({ type: 'object', properties: { pay: { oneOf, discriminator } } }, { schemas: { Card, Account } });
+    const task = taskFor(
+      { type: 'object', properties: { pay: { oneOf, discriminator } } },
+      { schemas: { Card, Account } },
+    );
     expect(takes(task, { pay: { kind: 'card', number: '1' } })).toBe(true);
     expect(takes(task, { pay: { kind: 'Account', iban: '1' } })).toBe(true);
     // A discriminator says which option is meant, and makes no value wrong that an option allows.
@@ -103,17 +176,32 @@ describe('A schema of an input', () => {
     expect(takes(task, { pay: { kind: 'card', owner: '1' } })).toBe(false);
     expect(problemWith(task, { pay: { kind: 'card' } })).toBe('pay.number: must be given');
     expect(problemWith(task, { pay: 'card' })).toMatch(/^pay: /);
-    const told = (name: string, schema: { properties: object; required: string[] }) => ({ ...schema, properties: { ...schema.properties, kind: { type: 'string', enum: [name] } }, required: ['kind', ...schema.required] });
-    const apart = taskFor({ type: 'object', properties: { pay: { oneOf, discriminator } } }, { schemas: { Card: told('card', Card), Account: told('account', Account) } });
+    const told = (name: string, schema: { properties: object; required: string[] }) => ({
+      ...schema,
+      properties: { ...schema.properties, kind: { type: 'string', enum: [name] } },
+      required: ['kind', ...schema.required],
+    });
+    const apart = taskFor(
+      { type: 'object', properties: { pay: { oneOf, discriminator } } },
+      { schemas: { Card: told('card', Card), Account: told('account', Account) } },
+    );
     expect(takes(apart, { pay: { kind: 'card', iban: '1' } })).toBe(false);
     expect(problemWith(apart, { pay: { kind: 'account' } })).toBe('pay.iban: must be given');
     expect(problemWith(apart, { pay: { kind: 'cash' } })).toMatch(/^pay\.kind: /);
   });
 
   it('that others inherit from stands for each of them', () => {
-    const Pay = { type: 'object', properties: { kind: TEXT, sum: { type: 'integer' } }, required: ['kind', 'sum'], discriminator: { propertyName: 'kind', mapping: { card: 'Card' } } };
+    const Pay = {
+      type: 'object',
+      properties: { kind: TEXT, sum: { type: 'integer' } },
+      required: ['kind', 'sum'],
+      discriminator: { propertyName: 'kind', mapping: { card: 'Card' } },
+    };
     const heir = (own: unknown) => ({ allOf: [{ $ref: '#/components/schemas/Pay' }, own] });
-    const task = taskFor({ type: 'object', properties: { pay: { $ref: '#/components/schemas/Pay' } } }, { schemas: { Pay, Card: heir(Card), Account: heir(Account) } });
+    const task = taskFor(
+      { type: 'object', properties: { pay: { $ref: '#/components/schemas/Pay' } } },
+      { schemas: { Pay, Card: heir(Card), Account: heir(Account) } },
+    );
     expect(takes(task, { pay: { kind: 'card', sum: 1, number: '1' } })).toBe(true);
     expect(takes(task, { pay: { kind: 'Account', sum: 1, iban: '1' } })).toBe(true);
     expect(takes(task, { pay: { kind: 'card', sum: 1, owner: '1' } })).toBe(false);
@@ -125,8 +213,18 @@ describe('A schema of an input', () => {
     const msFor = (heirs: number): number => {
       const names = Array.from({ length: heirs }, (_, index) => `Heir${index}`);
       const mapping = Object.fromEntries(names.map((name) => [`kind.${name}`, `#/components/schemas/${name}`]));
-      const Pay = { type: 'object', properties: { kind: TEXT }, required: ['kind'], discriminator: { propertyName: 'kind', mapping } };
-      const schemas = { Pay, ...Object.fromEntries(names.map((name) => [name, { allOf: [ref('Pay'), { type: 'object', properties: { [name]: TEXT } }] }])) };
+      const Pay = {
+        type: 'object',
+        properties: { kind: TEXT },
+        required: ['kind'],
+        discriminator: { propertyName: 'kind', mapping },
+      };
+      const schemas = {
+        Pay,
+        ...Object.fromEntries(
+          names.map((name) => [name, { allOf: [ref('Pay'), { type: 'object', properties: { [name]: TEXT } }] }]),
+        ),
+      };
       // CPU time: other work on the machine does not count.
       const started = process.cpuUsage();
       const task = taskFor({ type: 'object', properties: { pay: ref('Pay') } }, { schemas });
@@ -141,12 +239,26 @@ describe('A schema of an input', () => {
   });
 
   it('needs no fields that only answers have, and takes them, and an answer needs none that only requests have', () => {
-    const schemas = { Id: { type: 'string', readOnly: true }, Thing: { type: 'object', properties: { id: { $ref: '#/components/schemas/Id' }, name: TEXT, password: { type: 'string', writeOnly: true } }, required: ['id', 'name', 'password'] } };
+    const schemas = {
+      Id: { type: 'string', readOnly: true },
+      Thing: {
+        type: 'object',
+        properties: {
+          id: { $ref: '#/components/schemas/Id' },
+          name: TEXT,
+          password: { type: 'string', writeOnly: true },
+        },
+        required: ['id', 'name', 'password'],
+      },
+    };
     const task = taskFor({ $ref: '#/components/schemas/Thing' }, { schemas });
     expect(takes(task, { name: 'a', password: 'b' })).toBe(true);
     expect(takes(task, { id: '1', name: 'a', password: 'b' })).toBe(true);
     expect(takes(task, { id: 1, name: 'a', password: 'b' })).toBe(false);
-    const part = taskFor({ allOf: [{ $ref: '#/components/schemas/Thing' }, { type: 'object', required: ['id'] }] }, { schemas });
+    const part = taskFor(
+      { allOf: [{ $ref: '#/components/schemas/Thing' }, { type: 'object', required: ['id'] }] },
+      { schemas },
+    );
     expect([{ name: 'a', password: 'b' }, { password: 'b' }].map((input) => takes(part, input))).toEqual([true, false]);
     const reader = readerOf({ $ref: '#/components/schemas/Thing' }, { schemas });
     expect(reader.output.safeParse({ id: '1', name: 'a' }).success).toBe(true);
@@ -159,7 +271,10 @@ describe('A schema of an input', () => {
     const old = taskFor({ type: 'object', properties: { x: beside } }, { schemas });
     expect([takes(old, { x: null }), takes(old, { x: 'ab' })]).toEqual([true, true]);
     expect(JSON.stringify(z.toJSONSchema(old.input))).toContain('The other name.');
-    const fresh = taskFor({ type: 'object', properties: { x: { $ref: '#/components/schemas/Name', maxLength: 1 } } }, { schemas, version: '3.1.0' });
+    const fresh = taskFor(
+      { type: 'object', properties: { x: { $ref: '#/components/schemas/Name', maxLength: 1 } } },
+      { schemas, version: '3.1.0' },
+    );
     expect([takes(fresh, { x: 'a' }), takes(fresh, { x: 'ab' })]).toEqual([true, false]);
   });
 

@@ -13,20 +13,31 @@ type Server = { url: string; description?: string; variables?: object };
 
 const US = 'https://api.desk.example';
 const EU = 'https://api.eu.desk.example';
-const REGIONS: Server[] = [{ url: US, description: 'The production API server' }, { url: EU, description: 'The european API server' }];
+const REGIONS: Server[] = [
+  { url: US, description: 'The production API server' },
+  { url: EU, description: 'The european API server' },
+];
 
-const documentOf = (servers: readonly Server[], own?: readonly Server[]) => documentWith({ '/a': { get: operation({ operationId: 'a', ...(own && { servers: own }) }) } }, { servers });
-const imported = (servers: readonly Server[], options: OpenApiOptions = {}) => tasksOf(documentOf(servers), { service: 'desk', ...options });
-const serviceOf = (servers: readonly Server[], options: OpenApiOptions = {}): ServiceDefinition => imported(servers, options).services[0]!;
+const documentOf = (servers: readonly Server[], own?: readonly Server[]) =>
+  documentWith({ '/a': { get: operation({ operationId: 'a', ...(own && { servers: own }) }) } }, { servers });
+const imported = (servers: readonly Server[], options: OpenApiOptions = {}) =>
+  tasksOf(documentOf(servers), { service: 'desk', ...options });
+const serviceOf = (servers: readonly Server[], options: OpenApiOptions = {}): ServiceDefinition =>
+  imported(servers, options).services[0]!;
 
 /** Where a call goes with these settings: environment, origin and path, and whether it is production; or why it does not. */
 function placeOf(servers: readonly Server[], env: Record<string, string> = {}, options: OpenApiOptions = {}): unknown {
   const [task] = imported(servers, options).tasks;
   try {
-    const { environment, origin, path, production } = prepareRequest(task!, {}, readSenderSettings(env, [task!.service]));
+    const { environment, origin, path, production } = prepareRequest(
+      task!,
+      {},
+      readSenderSettings(env, [task!.service]),
+    );
     return { environment, url: origin + path, production };
   } catch (error) {
-    if (error instanceof SettingsError) return error.problems.map(({ setting, message }) => `${setting} ${message}`).join(' ');
+    if (error instanceof SettingsError)
+      return error.problems.map(({ setting, message }) => `${setting} ${message}`).join(' ');
     throw error;
   }
 }
@@ -36,18 +47,46 @@ describe('Of several servers of which none looks like a sandbox', () => {
     const service = serviceOf(REGIONS);
     expect(service.defaultEnvironment).toBeUndefined();
     const [us, eu] = Object.keys(service.environments);
-    expect(service).toMatchObject({ environmentSetting: 'DESK_ENV', productionEnvironments: [us, eu], environments: { [us!]: US, [eu!]: EU } });
-    expect(placeOf(REGIONS)).toMatch(new RegExp(`^DESK_ENV is missing: .*set DESK_ENV to one of them: ${us} \\(${US}\\), ${eu} \\(${EU}\\)`));
+    expect(service).toMatchObject({
+      environmentSetting: 'DESK_ENV',
+      productionEnvironments: [us, eu],
+      environments: { [us!]: US, [eu!]: EU },
+    });
+    expect(placeOf(REGIONS)).toMatch(
+      new RegExp(`^DESK_ENV is missing: .*set DESK_ENV to one of them: ${us} \\(${US}\\), ${eu} \\(${EU}\\)`),
+    );
     expect(placeOf(REGIONS, { DESK_ENV: eu! })).toEqual({ environment: eu, url: `${EU}/a`, production: true });
-    expect(imported(REGIONS).report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^servers: no server looks like a sandbox.*choose one of .*\(DESK_ENV, DESK_BASE_URL\)$/) as string });
+    expect(imported(REGIONS).report.decide).toContainEqual({
+      operation: '*',
+      what: expect.stringMatching(
+        /^servers: no server looks like a sandbox.*choose one of .*\(DESK_ENV, DESK_BASE_URL\)$/,
+      ) as string,
+    });
   });
 
   it.each<[string, Server[]]>([
     ['three regions', [{ url: US }, { url: EU }, { url: 'https://api.au.desk.example' }]],
-    ['a variable with a default', [{ url: 'https://{region}.desk.example', variables: { region: { enum: ['us', 'eu'], default: 'us' } } }]],
-    ['a variable with many values', [{ url: 'https://{region}.desk.example', variables: { region: { enum: Array.from({ length: 60 }, (_, index) => `r${index}`), default: 'r0' } } }]],
+    [
+      'a variable with a default',
+      [{ url: 'https://{region}.desk.example', variables: { region: { enum: ['us', 'eu'], default: 'us' } } }],
+    ],
+    [
+      'a variable with many values',
+      [
+        {
+          url: 'https://{region}.desk.example',
+          variables: { region: { enum: Array.from({ length: 60 }, (_, index) => `r${index}`), default: 'r0' } },
+        },
+      ],
+    ],
     ['names of live systems', [{ url: 'https://live.desk.example' }, { url: 'https://www.desk.example' }]],
-    ['a description that only mentions a sandbox', [{ url: US, description: 'The API for real data; there is a sandbox with test data at another address as well' }, { url: EU }]],
+    [
+      'a description that only mentions a sandbox',
+      [
+        { url: US, description: 'The API for real data; there is a sandbox with test data at another address as well' },
+        { url: EU },
+      ],
+    ],
     ['one that cannot be filled in', [{ url: US }, { url: 'https://{tenant}.desk.example' }]],
   ])('none is taken: %s', (_what, servers) => {
     const service = serviceOf(servers);
@@ -60,56 +99,125 @@ describe('Of several servers of which none looks like a sandbox', () => {
     const [us] = Object.keys(serviceOf(REGIONS).environments);
     expect(placeOf(REGIONS, {}, { defaultEnvironment: us! })).toMatchObject({ url: `${US}/a`, production: true });
     expect(placeOf(REGIONS, { DESK_BASE_URL: EU })).toMatchObject({ url: `${EU}/a`, production: true });
-    expect(placeOf(REGIONS, { DESK_BASE_URL: 'https://desk.internal' })).toMatchObject({ environment: 'custom', production: true });
-    expect(placeOf(REGIONS, { DESK_BASE_URL: 'http://127.0.0.1:9911' })).toEqual({ environment: 'custom', url: 'http://127.0.0.1:9911/a', production: false });
+    expect(placeOf(REGIONS, { DESK_BASE_URL: 'https://desk.internal' })).toMatchObject({
+      environment: 'custom',
+      production: true,
+    });
+    expect(placeOf(REGIONS, { DESK_BASE_URL: 'http://127.0.0.1:9911' })).toEqual({
+      environment: 'custom',
+      url: 'http://127.0.0.1:9911/a',
+      production: false,
+    });
   });
 
   it('a service without a name says how to choose', () => {
     const [task] = tasksOf(documentOf(REGIONS)).tasks;
-    expect(() => readSenderSettings({}, [task!.service])).toThrow(/name the service \(--service shop, or service in code\)/);
+    expect(() => readSenderSettings({}, [task!.service])).toThrow(
+      /name the service \(--service shop, or service in code\)/,
+    );
   });
 
   it('operations with servers of their own ask for a setting of their own', () => {
-    const { services, report } = tasksOf(documentOf([{ url: US }], [{ url: 'https://up.desk.example' }, { url: 'https://up.eu.desk.example' }]), { service: 'desk' });
+    const { services, report } = tasksOf(
+      documentOf([{ url: US }], [{ url: 'https://up.desk.example' }, { url: 'https://up.eu.desk.example' }]),
+      { service: 'desk' },
+    );
     expect(services[0]).toMatchObject({ name: 'deskUp', environmentSetting: 'DESK_UP_ENV' });
     expect(services[0]!.defaultEnvironment).toBeUndefined();
-    expect(report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^servers: of deskUp, no server looks like a sandbox/) as string });
+    expect(report.decide).toContainEqual({
+      operation: '*',
+      what: expect.stringMatching(/^servers: of deskUp, no server looks like a sandbox/) as string,
+    });
     expect(() => readSenderSettings({}, services)).toThrow(/DESK_UP_ENV/);
   });
 });
 
 it.each<[string, Server[], Record<string, string>, object]>([
-  ['a single server is taken and is production', [{ url: US }], {}, { environment: 'default', url: `${US}/a`, production: true }],
+  [
+    'a single server is taken and is production',
+    [{ url: US }],
+    {},
+    { environment: 'default', url: `${US}/a`, production: true },
+  ],
   ['a single sandbox is not', [{ url: 'https://sandbox.desk.example' }], {}, { production: false }],
-  ['this machine never is', [{ url: 'http://127.0.0.1:9911/v1' }], {}, { url: 'http://127.0.0.1:9911/v1/a', production: false }],
-  ['this machine never is, by name', [{ url: 'http://localhost:9911', description: 'Production' }], {}, { production: false }],
-  ['a single server behind an address of this machine is not', [{ url: US }], { DESK_BASE_URL: 'http://127.0.0.1:9911' }, { url: 'http://127.0.0.1:9911/a', production: false }],
-  ['a sandbox is the default, and every other one is production', [{ url: US }, { url: EU }, { url: 'https://sandbox.desk.example' }], {}, { environment: 'sandbox', production: false }],
-  ['with a sandbox as the default, the address of a live one is production', [{ url: US }, { url: 'https://sandbox.desk.example' }], { DESK_BASE_URL: US }, { url: `${US}/a`, production: true }],
-  ['a variable in the path may be empty', [{ url: `${US}{base}`, variables: { base: { default: '' } } }], {}, { url: `${US}/a` }],
+  [
+    'this machine never is',
+    [{ url: 'http://127.0.0.1:9911/v1' }],
+    {},
+    { url: 'http://127.0.0.1:9911/v1/a', production: false },
+  ],
+  [
+    'this machine never is, by name',
+    [{ url: 'http://localhost:9911', description: 'Production' }],
+    {},
+    { production: false },
+  ],
+  [
+    'a single server behind an address of this machine is not',
+    [{ url: US }],
+    { DESK_BASE_URL: 'http://127.0.0.1:9911' },
+    { url: 'http://127.0.0.1:9911/a', production: false },
+  ],
+  [
+    'a sandbox is the default, and every other one is production',
+    [{ url: US }, { url: EU }, { url: 'https://sandbox.desk.example' }],
+    {},
+    { environment: 'sandbox', production: false },
+  ],
+  [
+    'with a sandbox as the default, the address of a live one is production',
+    [{ url: US }, { url: 'https://sandbox.desk.example' }],
+    { DESK_BASE_URL: US },
+    { url: `${US}/a`, production: true },
+  ],
+  [
+    'a variable in the path may be empty',
+    [{ url: `${US}{base}`, variables: { base: { default: '' } } }],
+    {},
+    { url: `${US}/a` },
+  ],
 ])('%s', (_what, servers, env, place) => {
   expect(placeOf(servers, env)).toMatchObject(place);
 });
 
 it('beside a sandbox, everything that is no sandbox counts as production', () => {
-  expect(serviceOf([{ url: US }, { url: EU }, { url: 'https://sandbox.desk.example' }]).productionEnvironments).toHaveLength(2);
+  expect(
+    serviceOf([{ url: US }, { url: EU }, { url: 'https://sandbox.desk.example' }]).productionEnvironments,
+  ).toHaveLength(2);
 });
 
 it.each<[string, Server[], RegExp]>([
-  ['a variable without a default', [{ url: 'https://{subdomain}.desk.example' }], /variables subdomain have no default/],
-  ['a variable with an empty default', [{ url: 'https://{subdomain}.desk.example', variables: { subdomain: { default: '' } } }], /variables subdomain have no default/],
+  [
+    'a variable without a default',
+    [{ url: 'https://{subdomain}.desk.example' }],
+    /variables subdomain have no default/,
+  ],
+  [
+    'a variable with an empty default',
+    [{ url: 'https://{subdomain}.desk.example', variables: { subdomain: { default: '' } } }],
+    /variables subdomain have no default/,
+  ],
   ['no servers', [], /names no address/],
   ['a path only', [{ url: '/v1' }], /with \/v1 at its end/],
 ])('an address is asked for where the document has none: %s', (_what, servers, said) => {
   expect(serviceOf(servers).environments).toEqual({});
-  expect(imported(servers).report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(said) as string });
+  expect(imported(servers).report.decide).toContainEqual({
+    operation: '*',
+    what: expect.stringMatching(said) as string,
+  });
   expect(placeOf(servers)).toMatch(/^DESK_BASE_URL the document of "desk" names no address.*Set DESK_BASE_URL/);
-  expect(placeOf(servers, { DESK_BASE_URL: 'https://acme.desk.example' })).toMatchObject({ url: 'https://acme.desk.example/a', production: true });
+  expect(placeOf(servers, { DESK_BASE_URL: 'https://acme.desk.example' })).toMatchObject({
+    url: 'https://acme.desk.example/a',
+    production: true,
+  });
 });
 
 it('a variable that is filled with its default is reported where it decides whose server it is', () => {
   const servers = [{ url: 'https://{tenant}.desk.example', variables: { tenant: { default: 'acme' } } }];
-  expect(imported(servers).report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^servers: the variable tenant is filled with its default/) as string });
+  expect(imported(servers).report.decide).toContainEqual({
+    operation: '*',
+    what: expect.stringMatching(/^servers: the variable tenant is filled with its default/) as string,
+  });
 });
 
 it('generated code has no default environment either', () => {

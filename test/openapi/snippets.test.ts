@@ -15,10 +15,17 @@ import { plaidDocument } from './documents';
 const PLACE = { taskQueue: 'http-tasks', address: 'localhost:7233', namespace: 'default' };
 
 /** The whole document where it is, else its traps. */
-const { tasks } = tasksFromOpenApi(plaidDocument() ?? readFileSync(join(__dirname, 'fixtures', 'plaid-excerpt.yml'), 'utf8'), { service: 'bank' });
+const { tasks } = tasksFromOpenApi(
+  plaidDocument() ?? readFileSync(join(__dirname, 'fixtures', 'plaid-excerpt.yml'), 'utf8'),
+  { service: 'bank' },
+);
 const calls = tasks.map((task) => {
   const { snippets } = snippetsOf(task, undefined, {}, PLACE);
-  return { task, input: completedInput(task, undefined).input, code: (language: SnippetLanguage) => snippets.find((one) => one.language === language)!.code };
+  return {
+    task,
+    input: completedInput(task, undefined).input,
+    code: (language: SnippetLanguage) => snippets.find((one) => one.language === language)!.code,
+  };
 });
 
 /** What stands behind `--input`, as a shell hands it over. */
@@ -49,13 +56,18 @@ it('writes cURL commands that are read again as the same calls', () => {
   expect(
     different(({ task: { name }, input, code }) => {
       const read: { task: HttpTask; input: unknown } = callFromCurl(code('curl'), {}, tasks);
-      return [{ name: read.task.name, input: read.input }, { name, input }];
+      return [
+        { name: read.task.name, input: read.input },
+        { name, input },
+      ];
     }),
   ).toEqual([]);
 });
 
 it('writes TypeScript that compiles', () => {
   const every = amount(20, { whole: 1 });
-  const sources = calls.filter((_, index) => index % every === 0).flatMap(({ code }) => [code('workflow'), code('client')]);
+  const sources = calls
+    .filter((_, index) => index % every === 0)
+    .flatMap(({ code }) => [code('workflow'), code('client')]);
   expect(problemsIn(sources)).toEqual([]);
 });

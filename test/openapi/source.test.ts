@@ -32,8 +32,17 @@ describe.each(SAME)('The code that is generated for %s', (name) => {
     const { tasks } = tasksFromOpenApi(fixture(name));
     const generated = tasksIn(files);
     for (const [place, task] of tasks.entries()) {
-      fc.assert(fc.property(inputsOf(task), (input) => generated[place]!.input.safeParse(input).success), { numRuns: 30 });
-      fc.assert(fc.property(fc.object({ maxDepth: 2 }), (input) => generated[place]!.input.safeParse(input).success === task.input.safeParse(input).success), { numRuns: 30 });
+      fc.assert(
+        fc.property(inputsOf(task), (input) => generated[place]!.input.safeParse(input).success),
+        { numRuns: 30 },
+      );
+      fc.assert(
+        fc.property(
+          fc.object({ maxDepth: 2 }),
+          (input) => generated[place]!.input.safeParse(input).success === task.input.safeParse(input).success,
+        ),
+        { numRuns: 30 },
+      );
     }
   });
 
@@ -54,7 +63,9 @@ describe.each(SAME)('The code that is generated for %s', (name) => {
 
 it('the compiler notices generated code that is wrong', () => {
   const [service, first] = filesOf(fixture('plaid-excerpt.yml'));
-  expect(complaintsAbout([service!, { ...first!, text: first!.text.replace("method: 'POST'", "method: 'SEND'") }])).not.toEqual([]);
+  expect(
+    complaintsAbout([service!, { ...first!, text: first!.text.replace("method: 'POST'", "method: 'SEND'") }]),
+  ).not.toEqual([]);
 }, 120_000);
 
 it('says in the code what is left to decide', () => {
@@ -63,11 +74,29 @@ it('says in the code what is left to decide', () => {
 });
 
 describe('Text of a document', () => {
-  const evil = "*/ export {}; process.exit(1); /* `${process.exit(2)}` ' \" \\ \u2028 \r\n // </script>";
+  const evil = '*/ export {}; process.exit(1); /* `${process.exit(2)}` \' " \\ \u2028 \r\n // </script>';
 
   it('ends no comment and no string, wherever it comes from', () => {
-    const schema = { type: 'object', description: evil, required: [evil], properties: { [evil]: { type: 'string', enum: [evil, 'b'], description: evil }, x: { type: 'string', pattern: "^[/'\"`]\n?$" } } };
-    const paths = { '/a': { post: operation({ operationId: evil, summary: evil, description: evil, tags: [evil], requestBody: jsonBody(schema) }) } };
+    const schema = {
+      type: 'object',
+      description: evil,
+      required: [evil],
+      properties: {
+        [evil]: { type: 'string', enum: [evil, 'b'], description: evil },
+        x: { type: 'string', pattern: '^[/\'"`]\n?$' },
+      },
+    };
+    const paths = {
+      '/a': {
+        post: operation({
+          operationId: evil,
+          summary: evil,
+          description: evil,
+          tags: [evil],
+          requestBody: jsonBody(schema),
+        }),
+      },
+    };
     const document = { ...documentWith(paths), info: { title: `Shop ${evil}`, version: evil } };
     const [task] = tasksIn(filesOf(document));
     const [made] = tasksFromOpenApi(document).tasks;
@@ -77,14 +106,57 @@ describe('Text of a document', () => {
   }, 120_000);
 
   /** What an editor or a terminal obeys and a reader does not see. */
-  const HIDDEN = ['\u001b]0;owned\u0007', '\u001b[8m', '\u009b8m', '\u202e', '\u2066', '\u200b', '\u2060', '\u00ad', '\ufeff', '\u2028', '\u2029', '\u0085', '\u061c', '\u3164', '\u{e0041}', '\ud800', '\u0000', '\u007f', '\r', '\t'];
+  const HIDDEN = [
+    '\u001b]0;owned\u0007',
+    '\u001b[8m',
+    '\u009b8m',
+    '\u202e',
+    '\u2066',
+    '\u200b',
+    '\u2060',
+    '\u00ad',
+    '\ufeff',
+    '\u2028',
+    '\u2029',
+    '\u0085',
+    '\u061c',
+    '\u3164',
+    '\u{e0041}',
+    '\ud800',
+    '\u0000',
+    '\u007f',
+    '\r',
+    '\t',
+  ];
 
   it('stands in the code without a character that a reader does not see, and means the same', () => {
     const hidden = HIDDEN.join('x');
     const trick = `*${'\u202e'}/ export {}; /${'\u2066'}*`;
-    const schema = { type: 'object', description: hidden, properties: { [hidden]: { type: 'string', enum: [hidden, 'b'], description: trick }, x: { type: 'string', pattern: '^[\u202ea\u{e0041}]*\\\u200b$', format: hidden } }, additionalProperties: { enum: [trick, 'c'] } };
-    const paths = { '/a\u202e': { post: operation({ operationId: `op${hidden}`, summary: hidden, description: trick, tags: [hidden], externalDocs: { url: `https://docs.example/${hidden}` }, requestBody: jsonBody(schema) }) } };
-    const document = { ...documentWith(paths, { externalDocs: { url: `javascript:alert(1)//${hidden}` } }), info: { title: `Shop ${hidden}${trick}`, version: hidden } };
+    const schema = {
+      type: 'object',
+      description: hidden,
+      properties: {
+        [hidden]: { type: 'string', enum: [hidden, 'b'], description: trick },
+        x: { type: 'string', pattern: '^[\u202ea\u{e0041}]*\\\u200b$', format: hidden },
+      },
+      additionalProperties: { enum: [trick, 'c'] },
+    };
+    const paths = {
+      '/a\u202e': {
+        post: operation({
+          operationId: `op${hidden}`,
+          summary: hidden,
+          description: trick,
+          tags: [hidden],
+          externalDocs: { url: `https://docs.example/${hidden}` },
+          requestBody: jsonBody(schema),
+        }),
+      },
+    };
+    const document = {
+      ...documentWith(paths, { externalDocs: { url: `javascript:alert(1)//${hidden}` } }),
+      info: { title: `Shop ${hidden}${trick}`, version: hidden },
+    };
     const files = filesOf(document);
     for (const { name, text } of files) {
       expect(name).toMatch(/^[a-z0-9-]{1,150}\.ts$/);
@@ -94,15 +166,40 @@ describe('Text of a document', () => {
     const [made] = tasksFromOpenApi(document).tasks;
     const [task] = tasksIn(files);
     expect(shown(task!)).toEqual(shown(made!));
-    for (const value of ['a', '\u202e\u{e0041}a\u200b', 'b']) expect(task!.input.safeParse({ body: { x: value } }).success).toBe(made!.input.safeParse({ body: { x: value } }).success);
+    for (const value of ['a', '\u202e\u{e0041}a\u200b', 'b'])
+      expect(task!.input.safeParse({ body: { x: value } }).success).toBe(
+        made!.input.safeParse({ body: { x: value } }).success,
+      );
     expect(made!.input.safeParse({ body: { x: '\u202e\u{e0041}a\u200b', [hidden]: hidden } }).success).toBe(true);
     expect(complaintsAbout(files)).toEqual([]);
   }, 120_000);
 
   it('makes names that stay in their folder and in their file', () => {
-    const ids = ['../../../etc/passwd', '..', '/root', 'a\u0000b', 'CON', 'nul', 'index', 'default', 'shopService', 'z', 'defineHttpTask', 'x'.repeat(500)];
-    const paths = Object.fromEntries(ids.map((operationId, place) => [`/p${place}`, { post: operation({ operationId, requestBody: jsonBody({ $ref: '#/components/schemas/z' }) }) }]));
-    const files = filesOf(documentWith(paths, { components: { schemas: { z: { type: 'object', properties: { z: { $ref: '#/components/schemas/z' } } } } } }));
+    const ids = [
+      '../../../etc/passwd',
+      '..',
+      '/root',
+      'a\u0000b',
+      'CON',
+      'nul',
+      'index',
+      'default',
+      'shopService',
+      'z',
+      'defineHttpTask',
+      'x'.repeat(500),
+    ];
+    const paths = Object.fromEntries(
+      ids.map((operationId, place) => [
+        `/p${place}`,
+        { post: operation({ operationId, requestBody: jsonBody({ $ref: '#/components/schemas/z' }) }) },
+      ]),
+    );
+    const files = filesOf(
+      documentWith(paths, {
+        components: { schemas: { z: { type: 'object', properties: { z: { $ref: '#/components/schemas/z' } } } } },
+      }),
+    );
     expect(files).toHaveLength(ids.length + 1);
     expect(new Set(files.map(({ name }) => name.toLowerCase())).size).toBe(files.length);
     for (const { name } of files) expect(name).toMatch(/^(?!con\.|nul\.|index\.)[a-z0-9-]{1,150}\.ts$/);
@@ -115,7 +212,9 @@ const whole = plaidDocument();
 
 if (whole === undefined) {
   it("goes without Plaid's whole document, which is not at ../shared/openapi; its traps are in the excerpt", () => {
-    process.stderr.write("Plaid's whole document is not at ../shared/openapi: code was generated for the excerpt only.\n");
+    process.stderr.write(
+      "Plaid's whole document is not at ../shared/openapi: code was generated for the excerpt only.\n",
+    );
     expect(fixture('plaid-excerpt.yml')).toContain('operationId: userItemsRemove');
   });
 } else {

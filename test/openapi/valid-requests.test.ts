@@ -16,7 +16,9 @@ function complaintsAbout(task: HttpTask, input: unknown, validator: DocumentVali
   const complaints: (string | undefined)[] = [];
   const isJson = task.bodyForm === undefined || task.bodyForm.as === 'json';
   if (isJson && body !== undefined) complaints.push(validator.body(task.path, verb, JSON.parse(String(body))));
-  const route = new RegExp(`${task.path.replace(/[.*+?^$()[\]|\\]/g, '\\$&').replace(/\{[^}]+\}/g, '([^/?]+)')}(\\?|$)`).exec(path);
+  const route = new RegExp(
+    `${task.path.replace(/[.*+?^$()[\]|\\]/g, '\\$&').replace(/\{[^}]+\}/g, '([^/?]+)')}(\\?|$)`,
+  ).exec(path);
   if (!route) return [`${path} is not ${task.path}`];
   [...task.path.matchAll(/\{([^}]+)\}/g)].forEach(([, name], place) => {
     const text = decodeURIComponent(route[place + 1]!);
@@ -34,7 +36,11 @@ function expectValid(text: string, numRuns: number): HttpTask[] {
   for (const task of tasks) {
     fc.assert(
       fc.property(inputsOf(task), (input) => {
-        expect({ task: task.name, input, complaints: complaintsAbout(task, input, validator) }).toEqual({ task: task.name, input, complaints: [] });
+        expect({ task: task.name, input, complaints: complaintsAbout(task, input, validator) }).toEqual({
+          task: task.name,
+          input,
+          complaints: [],
+        });
       }),
       { numRuns },
     );
@@ -44,9 +50,12 @@ function expectValid(text: string, numRuns: number): HttpTask[] {
 
 const fixture = (name: string): string => readFileSync(join(__dirname, 'fixtures', name), 'utf8');
 
-it.each(['plaid-excerpt.yml', 'shop.yml'])('every request that a task of %s makes is one that the document allows', (name) => {
-  expectValid(fixture(name), 100);
-});
+it.each(['plaid-excerpt.yml', 'shop.yml'])(
+  'every request that a task of %s makes is one that the document allows',
+  (name) => {
+    expectValid(fixture(name), 100);
+  },
+);
 
 it('the validator notices a request that the document does not allow', () => {
   const validator = validatorOf(load(fixture('plaid-excerpt.yml')) as Record<string, unknown>);

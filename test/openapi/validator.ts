@@ -20,7 +20,10 @@ export function validatorOf(document: Json): DocumentValidator {
   const options = { strict: false, allErrors: false, logger: false } as const;
   const ajv = isOld ? new Ajv04(options) : new Ajv2020(options);
   addFormats(ajv);
-  const { components = {}, paths } = rewritten(document) as { components?: { schemas?: Json; parameters?: Record<string, Json>; requestBodies?: Json }; paths: Record<string, Record<string, Json>> };
+  const { components = {}, paths } = rewritten(document) as {
+    components?: { schemas?: Json; parameters?: Record<string, Json>; requestBodies?: Json };
+    paths: Record<string, Record<string, Json>>;
+  };
   const schemas = components.schemas ?? {};
   forRequests([schemas, paths], schemas);
   ajv.addSchema({ definitions: schemas }, ROOT);
@@ -34,8 +37,12 @@ export function validatorOf(document: Json): DocumentValidator {
       return complaint(content['application/json']?.schema ?? {}, value);
     },
     parameter(path, method, name, value) {
-      const all = [paths[path]!['parameters'], paths[path]![method]!['parameters']].flatMap((list) => (list ?? []) as unknown as Json[]);
-      const found = all.map((one) => ('$ref' in one ? components.parameters![String(one['$ref']).split('/').pop()!]! : one)).find((one) => one['name'] === name);
+      const all = [paths[path]!['parameters'], paths[path]![method]!['parameters']].flatMap(
+        (list) => (list ?? []) as unknown as Json[],
+      );
+      const found = all
+        .map((one) => ('$ref' in one ? components.parameters![String(one['$ref']).split('/').pop()!]! : one))
+        .find((one) => one['name'] === name);
       return complaint(found!['schema'] ?? {}, value);
     },
   };
@@ -48,9 +55,18 @@ export function validatorOf(document: Json): DocumentValidator {
 function forRequests(value: unknown, schemas: Json): void {
   if (typeof value !== 'object' || value === null) return;
   for (const inner of Object.values(value)) forRequests(inner, schemas);
-  const node = value as { properties?: Record<string, Json>; required?: string[]; nullable?: boolean; type?: unknown; allOf?: unknown; anyOf?: unknown };
+  const node = value as {
+    properties?: Record<string, Json>;
+    required?: string[];
+    nullable?: boolean;
+    type?: unknown;
+    allOf?: unknown;
+    anyOf?: unknown;
+  };
   if (Array.isArray(node.required) && node.properties) {
-    const isAnswered = (field: Json | undefined): boolean => field?.['readOnly'] === true || (typeof field?.['$ref'] === 'string' && (schemas[field['$ref'].split('/').pop()!] as Json)['readOnly'] === true);
+    const isAnswered = (field: Json | undefined): boolean =>
+      field?.['readOnly'] === true ||
+      (typeof field?.['$ref'] === 'string' && (schemas[field['$ref'].split('/').pop()!] as Json)['readOnly'] === true);
     node.required = node.required.filter((name) => !isAnswered(node.properties![name]));
     // The oldest drafts want at least one name.
     if (node.required.length === 0) delete node.required;
@@ -68,9 +84,19 @@ function rewritten(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, entry]) => {
-      if (key.startsWith('x-') || ((key === 'example' || key === 'examples') && typeof entry !== 'object') || key === 'discriminator') return [];
-      if ((key === 'example' || key === 'examples') && !(typeof entry === 'object' && entry !== null && ('type' in entry || '$ref' in entry))) return [];
-      if (key === '$ref' && typeof entry === 'string') return [[key, entry.replace('#/components/schemas/', `${ROOT}#/definitions/`)]];
+      if (
+        key.startsWith('x-') ||
+        ((key === 'example' || key === 'examples') && typeof entry !== 'object') ||
+        key === 'discriminator'
+      )
+        return [];
+      if (
+        (key === 'example' || key === 'examples') &&
+        !(typeof entry === 'object' && entry !== null && ('type' in entry || '$ref' in entry))
+      )
+        return [];
+      if (key === '$ref' && typeof entry === 'string')
+        return [[key, entry.replace('#/components/schemas/', `${ROOT}#/definitions/`)]];
       return [[key, rewritten(entry)]];
     }),
   );

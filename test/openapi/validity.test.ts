@@ -12,72 +12,263 @@ type Json = Record<string, unknown>;
 
 const TEXT = { type: 'string' };
 const ref = (name: string, more: Json = {}): Json => ({ $ref: `#/components/schemas/${name}`, ...more });
-const object = (properties: Json, required: string[] = [], more: Json = {}): Json => ({ type: 'object', properties, required, ...more });
+const object = (properties: Json, required: string[] = [], more: Json = {}): Json => ({
+  type: 'object',
+  properties,
+  required,
+  ...more,
+});
 
 /** Schemas, with values that an independent validator takes and that only name fields the schemas know. */
-const CASES: Record<string, { schemas?: Json; schema: unknown; values: readonly unknown[]; bad?: readonly unknown[] }> = {
-  'keywords for texts beside a reference to an object': { schemas: { Name: object({ first: TEXT }, ['first']) }, schema: ref('Name', { minLength: 1, maxLength: 80 }), values: [{ first: 'A' }], bad: [{}, 'A'] },
-  'keywords for numbers in parts of a text': { schema: { allOf: [TEXT, { minimum: 1 }] }, values: ['a'], bad: [1] },
-  'required fields beside a reference to a text': { schemas: { Id: TEXT }, schema: ref('Id', { required: ['x'] }), values: ['a'], bad: [{ x: 1 }] },
-  'keywords of several kinds in parts': { schema: { allOf: [{ minLength: 2 }, { minimum: 5 }, { type: ['string', 'number'] }] }, values: ['ab', 5], bad: ['a', 4, true] },
-  'keywords that do concern the value': { schemas: { Id: TEXT }, schema: ref('Id', { minLength: 2 }), values: ['ab'], bad: ['a'] },
-  'keywords beside a choice': { schema: { minLength: 2, enum: ['ab', 1] }, values: ['ab', 1], bad: ['b'] },
-  'a base with a discriminator and values of its own': {
-    schemas: { Base: object({ type: { type: 'string', enum: ['daily', 'weekly'] }, seconds: { type: 'integer' } }, ['type', 'seconds'], { discriminator: { propertyName: 'type' } }), Weekly: { allOf: [ref('Base'), object({ day: { type: 'integer' } }, ['day'])] } },
-    schema: ref('Base'),
-    values: [{ type: 'daily', seconds: 1 }, { type: 'weekly', seconds: 1, day: 2 }],
-    bad: [{ type: 'monthly', seconds: 1 }, { type: 'daily' }],
-  },
-  'heirs of heirs': {
-    schemas: { Animal: object({ kind: TEXT }, ['kind'], { discriminator: { propertyName: 'kind' } }), Dog: { allOf: [ref('Animal'), object({ bark: TEXT })] }, Big: ref('BigDog'), BigDog: { allOf: [ref('Dog'), object({ weight: { type: 'number' } })] } },
-    schema: ref('Animal'),
-    values: [{ kind: 'BigDog', bark: 'w', weight: 3 }, { kind: 'Dog', bark: 'w' }, { kind: 'Cat' }, { kind: 'big', weight: 1 }],
-    bad: [{ kind: 'BigDog', tail: 1 }, { bark: 'w' }],
-  },
-  'a discriminator without the names of its options': {
-    schemas: { Cat: object({ kind: TEXT, lives: { type: 'integer' } }, ['kind']), Dog: object({ kind: TEXT, bark: TEXT }, ['kind']) },
-    schema: { anyOf: [ref('Cat'), ref('Dog')], discriminator: { propertyName: 'kind', mapping: { cat: 'Cat' } } },
-    values: [{ kind: 'cat', lives: 9 }, { kind: 'tomcat', lives: 9 }, { kind: 'dog', bark: 'w' }],
-    bad: [{ kind: 'cat', lives: 'x', bark: 1 }, { lives: 9 }],
-  },
-};
+const CASES: Record<string, { schemas?: Json; schema: unknown; values: readonly unknown[]; bad?: readonly unknown[] }> =
+  {
+    'keywords for texts beside a reference to an object': {
+      schemas: { Name: object({ first: TEXT }, ['first']) },
+      schema: ref('Name', { minLength: 1, maxLength: 80 }),
+      values: [{ first: 'A' }],
+      bad: [{}, 'A'],
+    },
+    'keywords for numbers in parts of a text': { schema: { allOf: [TEXT, { minimum: 1 }] }, values: ['a'], bad: [1] },
+    'required fields beside a reference to a text': {
+      schemas: { Id: TEXT },
+      schema: ref('Id', { required: ['x'] }),
+      values: ['a'],
+      bad: [{ x: 1 }],
+    },
+    'keywords of several kinds in parts': {
+      schema: { allOf: [{ minLength: 2 }, { minimum: 5 }, { type: ['string', 'number'] }] },
+      values: ['ab', 5],
+      bad: ['a', 4, true],
+    },
+    'keywords that do concern the value': {
+      schemas: { Id: TEXT },
+      schema: ref('Id', { minLength: 2 }),
+      values: ['ab'],
+      bad: ['a'],
+    },
+    'keywords beside a choice': { schema: { minLength: 2, enum: ['ab', 1] }, values: ['ab', 1], bad: ['b'] },
+    'a base with a discriminator and values of its own': {
+      schemas: {
+        Base: object(
+          { type: { type: 'string', enum: ['daily', 'weekly'] }, seconds: { type: 'integer' } },
+          ['type', 'seconds'],
+          { discriminator: { propertyName: 'type' } },
+        ),
+        Weekly: { allOf: [ref('Base'), object({ day: { type: 'integer' } }, ['day'])] },
+      },
+      schema: ref('Base'),
+      values: [
+        { type: 'daily', seconds: 1 },
+        { type: 'weekly', seconds: 1, day: 2 },
+      ],
+      bad: [{ type: 'monthly', seconds: 1 }, { type: 'daily' }],
+    },
+    'heirs of heirs': {
+      schemas: {
+        Animal: object({ kind: TEXT }, ['kind'], { discriminator: { propertyName: 'kind' } }),
+        Dog: { allOf: [ref('Animal'), object({ bark: TEXT })] },
+        Big: ref('BigDog'),
+        BigDog: { allOf: [ref('Dog'), object({ weight: { type: 'number' } })] },
+      },
+      schema: ref('Animal'),
+      values: [
+        { kind: 'BigDog', bark: 'w', weight: 3 },
+        { kind: 'Dog', bark: 'w' },
+        { kind: 'Cat' },
+        { kind: 'big', weight: 1 },
+      ],
+      bad: [{ kind: 'BigDog', tail: 1 }, { bark: 'w' }],
+    },
+    'a discriminator without the names of its options': {
+      schemas: {
+        Cat: object({ kind: TEXT, lives: { type: 'integer' } }, ['kind']),
+        Dog: object({ kind: TEXT, bark: TEXT }, ['kind']),
+      },
+      schema: { anyOf: [ref('Cat'), ref('Dog')], discriminator: { propertyName: 'kind', mapping: { cat: 'Cat' } } },
+      values: [
+        { kind: 'cat', lives: 9 },
+        { kind: 'tomcat', lives: 9 },
+        { kind: 'dog', bark: 'w' },
+      ],
+      bad: [{ kind: 'cat', lives: 'x', bark: 1 }, { lives: 9 }],
+    },
+  };
 
 const EMAIL = object({ email: TEXT }, ['email']);
 const PHONE = object({ phone: TEXT, land: TEXT }, ['phone', 'land']);
 
 /** As above: unions of objects, whose values may have fields of several options. */
 const UNIONS: typeof CASES = {
-  'anyOf of two objects': { schema: { anyOf: [EMAIL, PHONE] }, values: [{ email: 'a' }, { phone: '1', land: 'x' }, { email: 'a', phone: '1', land: 'x' }, { email: 'a', land: 'x' }], bad: [{}, { land: 'x' }, { emial: 'a' }, { email: 'a', emial: 'b' }, { email: 1, land: 'x' }] },
-  'oneOf of two objects': { schema: { oneOf: [EMAIL, PHONE] }, values: [{ email: 'a' }, { phone: '1', land: 'x' }, { email: 'a', phone: '1' }], bad: [{}, { email: 'a', phone: '1', land: 'x' }, { email: 'a', x: 1 }] },
-  'oneOf of objects that are told apart': { schema: { oneOf: [object({ type: { type: 'string', enum: ['card'] }, number: TEXT }, ['type']), object({ type: { type: 'string', enum: ['bank'] }, iban: TEXT }, ['type'])] }, values: [{ type: 'card', number: '1', iban: '2' }, { type: 'bank', iban: '2' }], bad: [{ type: 'card', number: 1, iban: '2' }, { type: 'card', bic: '1' }, { type: 'cash' }] },
-  'anyOf of required fields beside properties': { schema: object({ a: TEXT, b: TEXT, c: TEXT }, [], { anyOf: [{ required: ['a'] }, { required: ['b'] }] }), values: [{ a: '1' }, { b: '1' }, { a: '1', b: '2', c: '3' }], bad: [{}, { c: '3' }, { a: '1', d: '4' }, { a: 1 }] },
-  'anyOf of required fields alone': { schema: { anyOf: [{ required: ['a'] }, { required: ['b'] }] }, values: [{ a: '1' }, { a: '1', b: 2 }], bad: [{ c: 1 }, {}] },
-  'oneOf of required fields beside properties': { schema: object({ a: TEXT, b: TEXT }, [], { oneOf: [{ required: ['a'] }, { required: ['b'] }] }), values: [{ a: '1' }, { b: '1' }], bad: [{}, { a: '1', x: 1 }] },
-  'anyOf in anyOf': { schema: { anyOf: [EMAIL, { anyOf: [PHONE, object({ id: TEXT }, ['id'])] }] }, values: [{ email: 'a', id: 'b', land: 'x' }, { phone: '1', land: 'x', id: 'b', email: 'a' }], bad: [{ land: 'x' }, { id: 1 }] },
-  'oneOf in anyOf': { schema: { anyOf: [EMAIL, { oneOf: [PHONE, object({ id: TEXT }, ['id'])] }] }, values: [{ email: 'a', id: 'b', phone: '1', land: 'x' }, { id: 'b', land: 'x' }], bad: [{ id: 'b', phone: '1', land: 'x' }] },
-  'anyOf with parts beside it': { schema: object({ note: TEXT }, [], { allOf: [{ anyOf: [EMAIL, PHONE] }, { anyOf: [object({ a: TEXT }, ['a']), object({ b: TEXT }, ['b'])] }] }), values: [{ email: 'a', land: 'x', a: '1', note: 'n' }, { email: 'a', phone: '1', a: '1', b: '2' }], bad: [{ email: 'a' }, { email: 'a', a: '1', z: 1 }] },
-  'anyOf with null': { schema: { anyOf: [EMAIL, PHONE, { type: 'null' }] }, values: [null, { email: 'a', land: 'x' }], bad: ['a'] },
-  'anyOf in a list': { schema: { type: 'array', items: { anyOf: [EMAIL, PHONE] } }, values: [[{ email: 'a', land: 'x' }]], bad: [[{ land: 'x' }]] },
-  'anyOf of lists': { schema: { anyOf: [{ type: 'array', items: EMAIL }, { type: 'array', items: PHONE }] }, values: [[{ email: 'a', land: 'x' }]], bad: [[{ email: 'a' }, { phone: '1', land: 'x' }], [{ email: 'a', x: 1 }]] },
-  'anyOf of objects that differ inside': { schema: { anyOf: [object({ user: EMAIL, a: TEXT }, ['user']), object({ user: PHONE })] }, values: [{ user: { email: 'a', phone: '1' } }, { user: { phone: '1', land: 'x', email: 'a' }, a: 'x' }], bad: [{ user: { land: 'x' } }, { user: { email: 'a', x: 1 } }] },
-  'anyOf with a closed object': { schema: { anyOf: [{ ...EMAIL, additionalProperties: false }, PHONE] }, values: [{ email: 'a' }, { phone: '1', land: 'x', email: 'a' }], bad: [{ email: 'a', land: 'x' }] },
-  'anyOf with an open object': { schema: { anyOf: [{ ...EMAIL, additionalProperties: true }, PHONE] }, values: [{ email: 'a', z: 1 }, { phone: '1', land: 'x', email: 'a' }], bad: [{ z: 1 }] },
-  'anyOf with a map': { schema: { anyOf: [{ ...EMAIL, additionalProperties: TEXT }, PHONE] }, values: [{ email: 'a', z: 'z' }, { phone: '1', land: 'x', email: 5 }], bad: [{ email: 'a', z: 1 }] },
+  'anyOf of two objects': {
+    schema: { anyOf: [EMAIL, PHONE] },
+    values: [
+      { email: 'a' },
+      { phone: '1', land: 'x' },
+      { email: 'a', phone: '1', land: 'x' },
+      { email: 'a', land: 'x' },
+    ],
+    bad: [{}, { land: 'x' }, { emial: 'a' }, { email: 'a', emial: 'b' }, { email: 1, land: 'x' }],
+  },
+  'oneOf of two objects': {
+    schema: { oneOf: [EMAIL, PHONE] },
+    values: [{ email: 'a' }, { phone: '1', land: 'x' }, { email: 'a', phone: '1' }],
+    bad: [{}, { email: 'a', phone: '1', land: 'x' }, { email: 'a', x: 1 }],
+  },
+  'oneOf of objects that are told apart': {
+    schema: {
+      oneOf: [
+        object({ type: { type: 'string', enum: ['card'] }, number: TEXT }, ['type']),
+        object({ type: { type: 'string', enum: ['bank'] }, iban: TEXT }, ['type']),
+      ],
+    },
+    values: [
+      { type: 'card', number: '1', iban: '2' },
+      { type: 'bank', iban: '2' },
+    ],
+    bad: [{ type: 'card', number: 1, iban: '2' }, { type: 'card', bic: '1' }, { type: 'cash' }],
+  },
+  'anyOf of required fields beside properties': {
+    schema: object({ a: TEXT, b: TEXT, c: TEXT }, [], { anyOf: [{ required: ['a'] }, { required: ['b'] }] }),
+    values: [{ a: '1' }, { b: '1' }, { a: '1', b: '2', c: '3' }],
+    bad: [{}, { c: '3' }, { a: '1', d: '4' }, { a: 1 }],
+  },
+  'anyOf of required fields alone': {
+    schema: { anyOf: [{ required: ['a'] }, { required: ['b'] }] },
+    values: [{ a: '1' }, { a: '1', b: 2 }],
+    bad: [{ c: 1 }, {}],
+  },
+  'oneOf of required fields beside properties': {
+    schema: object({ a: TEXT, b: TEXT }, [], { oneOf: [{ required: ['a'] }, { required: ['b'] }] }),
+    values: [{ a: '1' }, { b: '1' }],
+    bad: [{}, { a: '1', x: 1 }],
+  },
+  'anyOf in anyOf': {
+    schema: { anyOf: [EMAIL, { anyOf: [PHONE, object({ id: TEXT }, ['id'])] }] },
+    values: [
+      { email: 'a', id: 'b', land: 'x' },
+      { phone: '1', land: 'x', id: 'b', email: 'a' },
+    ],
+    bad: [{ land: 'x' }, { id: 1 }],
+  },
+  'oneOf in anyOf': {
+    schema: { anyOf: [EMAIL, { oneOf: [PHONE, object({ id: TEXT }, ['id'])] }] },
+    values: [
+      { email: 'a', id: 'b', phone: '1', land: 'x' },
+      { id: 'b', land: 'x' },
+    ],
+    bad: [{ id: 'b', phone: '1', land: 'x' }],
+  },
+  'anyOf with parts beside it': {
+    schema: object({ note: TEXT }, [], {
+      allOf: [{ anyOf: [EMAIL, PHONE] }, { anyOf: [object({ a: TEXT }, ['a']), object({ b: TEXT }, ['b'])] }],
+    }),
+    values: [
+      { email: 'a', land: 'x', a: '1', note: 'n' },
+      { email: 'a', phone: '1', a: '1', b: '2' },
+    ],
+    bad: [{ email: 'a' }, { email: 'a', a: '1', z: 1 }],
+  },
+  'anyOf with null': {
+    schema: { anyOf: [EMAIL, PHONE, { type: 'null' }] },
+    values: [null, { email: 'a', land: 'x' }],
+    bad: ['a'],
+  },
+  'anyOf in a list': {
+    schema: { type: 'array', items: { anyOf: [EMAIL, PHONE] } },
+    values: [[{ email: 'a', land: 'x' }]],
+    bad: [[{ land: 'x' }]],
+  },
+  'anyOf of lists': {
+    schema: {
+      anyOf: [
+        { type: 'array', items: EMAIL },
+        { type: 'array', items: PHONE },
+      ],
+    },
+    values: [[{ email: 'a', land: 'x' }]],
+    bad: [[{ email: 'a' }, { phone: '1', land: 'x' }], [{ email: 'a', x: 1 }]],
+  },
+  'anyOf of objects that differ inside': {
+    schema: { anyOf: [object({ user: EMAIL, a: TEXT }, ['user']), object({ user: PHONE })] },
+    values: [{ user: { email: 'a', phone: '1' } }, { user: { phone: '1', land: 'x', email: 'a' }, a: 'x' }],
+    bad: [{ user: { land: 'x' } }, { user: { email: 'a', x: 1 } }],
+  },
+  'anyOf with a closed object': {
+    schema: { anyOf: [{ ...EMAIL, additionalProperties: false }, PHONE] },
+    values: [{ email: 'a' }, { phone: '1', land: 'x', email: 'a' }],
+    bad: [{ email: 'a', land: 'x' }],
+  },
+  'anyOf with an open object': {
+    schema: { anyOf: [{ ...EMAIL, additionalProperties: true }, PHONE] },
+    values: [
+      { email: 'a', z: 1 },
+      { phone: '1', land: 'x', email: 'a' },
+    ],
+    bad: [{ z: 1 }],
+  },
+  'anyOf with a map': {
+    schema: { anyOf: [{ ...EMAIL, additionalProperties: TEXT }, PHONE] },
+    values: [
+      { email: 'a', z: 'z' },
+      { phone: '1', land: 'x', email: 5 },
+    ],
+    bad: [{ email: 'a', z: 1 }],
+  },
   'anyOf that leads back to itself': {
-    schemas: { Rule: { anyOf: [ref('And'), ref('Leaf')] }, And: object({ and: { type: 'array', items: ref('Rule') } }, ['and']), Leaf: object({ field: TEXT, not: ref('Rule') }, ['field']) },
+    schemas: {
+      Rule: { anyOf: [ref('And'), ref('Leaf')] },
+      And: object({ and: { type: 'array', items: ref('Rule') } }, ['and']),
+      Leaf: object({ field: TEXT, not: ref('Rule') }, ['field']),
+    },
     schema: ref('Rule'),
-    values: [{ and: [{ field: 'a', and: 1 }, { field: 'b', not: { and: [], field: 'c' } }], field: 'x' }],
+    values: [
+      {
+        and: [
+          { field: 'a', and: 1 },
+          { field: 'b', not: { and: [], field: 'c' } },
+        ],
+        field: 'x',
+      },
+    ],
     bad: [{ and: [{ not: { field: 'a' } }] }, { and: [{ field: 'a', nto: 1 }] }],
   },
   'anyOf whose options lead to each other': {
-    schemas: { A: object({ a: TEXT, next: { anyOf: [ref('A'), ref('B')] } }, ['a']), B: object({ b: TEXT, next: ref('A') }, ['b']) },
+    schemas: {
+      A: object({ a: TEXT, next: { anyOf: [ref('A'), ref('B')] } }, ['a']),
+      B: object({ b: TEXT, next: ref('A') }, ['b']),
+    },
     schema: { anyOf: [ref('A'), ref('B')] },
-    values: [{ a: '1', b: '2', next: { b: '1', a: 5 } }, { b: '1', next: { a: '1', next: { a: '2', b: 5 } } }],
-    bad: [{ a: '1', next: {} }, { a: '1', next: { b: '1', c: 1 } }],
+    values: [
+      { a: '1', b: '2', next: { b: '1', a: 5 } },
+      { b: '1', next: { a: '1', next: { a: '2', b: 5 } } },
+    ],
+    bad: [
+      { a: '1', next: {} },
+      { a: '1', next: { b: '1', c: 1 } },
+    ],
   },
-  'anyOf with a discriminator': { schemas: { Cat: object({ kind: { type: 'string', enum: ['cat'] }, lives: { type: 'integer' } }, ['kind']), Dog: object({ kind: { type: 'string', enum: ['dog'] }, bark: TEXT }, ['kind']) }, schema: { anyOf: [ref('Cat'), ref('Dog')], discriminator: { propertyName: 'kind' } }, values: [{ kind: 'cat', lives: 9, bark: 'w' }], bad: [{ kind: 'cat', lives: 'x' }, { kind: 'cat', tail: 1 }] },
-  'anyOf with an option that says nothing': { schema: object({ a: TEXT }, [], { anyOf: [EMAIL, { title: 'other' }] }), values: [{ a: '1' }, { email: 'a' }, { a: '1', email: 5 }], bad: [{ emial: 'a' }, { a: 1 }] },
-  'oneOf of overlapping numbers': { schema: { anyOf: [{ oneOf: [{ type: 'integer' }, TEXT] }, EMAIL] }, values: [1, 'a', { email: 'a' }], bad: [true] },
+  'anyOf with a discriminator': {
+    schemas: {
+      Cat: object({ kind: { type: 'string', enum: ['cat'] }, lives: { type: 'integer' } }, ['kind']),
+      Dog: object({ kind: { type: 'string', enum: ['dog'] }, bark: TEXT }, ['kind']),
+    },
+    schema: { anyOf: [ref('Cat'), ref('Dog')], discriminator: { propertyName: 'kind' } },
+    values: [{ kind: 'cat', lives: 9, bark: 'w' }],
+    bad: [
+      { kind: 'cat', lives: 'x' },
+      { kind: 'cat', tail: 1 },
+    ],
+  },
+  'anyOf with an option that says nothing': {
+    schema: object({ a: TEXT }, [], { anyOf: [EMAIL, { title: 'other' }] }),
+    values: [{ a: '1' }, { email: 'a' }, { a: '1', email: 5 }],
+    bad: [{ emial: 'a' }, { a: 1 }],
+  },
+  'oneOf of overlapping numbers': {
+    schema: { anyOf: [{ oneOf: [{ type: 'integer' }, TEXT] }, EMAIL] },
+    values: [1, 'a', { email: 'a' }],
+    bad: [true],
+  },
 };
 
 it('what no option of a union knows is named, and a value of several alternatives says so', () => {
@@ -89,21 +280,31 @@ it('what no option of a union knows is named, and a value of several alternative
     }
   };
   for (const key of ['anyOf', 'oneOf']) {
-    expect(problems({ [key]: [EMAIL, PHONE] }, { email: 'a', land: 'x', phnoe: '1' })).toContainEqual({ field: 'x.phnoe', message: 'there is no such field' });
-    expect(problems({ [key]: [EMAIL, PHONE] }, { phone: '1', land: 5 })).toEqual([{ field: 'x.land', message: 'invalid input: expected string, received number' }]);
+    expect(problems({ [key]: [EMAIL, PHONE] }, { email: 'a', land: 'x', phnoe: '1' })).toContainEqual({
+      field: 'x.phnoe',
+      message: 'there is no such field',
+    });
+    expect(problems({ [key]: [EMAIL, PHONE] }, { phone: '1', land: 5 })).toEqual([
+      { field: 'x.land', message: 'invalid input: expected string, received number' },
+    ]);
   }
-  expect(problems({ oneOf: [EMAIL, PHONE] }, { email: 'a', phone: '1', land: 'x' })).toEqual([{ field: 'x', message: expect.stringMatching(/^fits several of the alternatives/) as string }]);
+  expect(problems({ oneOf: [EMAIL, PHONE] }, { email: 'a', phone: '1', land: 'x' })).toEqual([
+    { field: 'x', message: expect.stringMatching(/^fits several of the alternatives/) as string },
+  ]);
 });
 
-describe.each(Object.entries({ ...CASES, ...UNIONS }))('A schema of %s', (_what, { schemas = {}, schema, values, bad = [] }) => {
-  it('takes what a validator of JSON Schema takes', () => {
-    const ajv = new Ajv2020({ strict: false, logger: false });
-    const validate = ajv.compile({ ...(schema as Json), components: { schemas } });
-    const task = taskFor({ type: 'object', properties: { x: schema } }, { schemas, version: '3.1.0' });
-    for (const x of values) expect([x, validate(x), takes(task, { x })]).toEqual([x, true, true]);
-    for (const x of bad) expect([x, takes(task, { x })]).toEqual([x, false]);
-  });
-});
+describe.each(Object.entries({ ...CASES, ...UNIONS }))(
+  'A schema of %s',
+  (_what, { schemas = {}, schema, values, bad = [] }) => {
+    it('takes what a validator of JSON Schema takes', () => {
+      const ajv = new Ajv2020({ strict: false, logger: false });
+      const validate = ajv.compile({ ...(schema as Json), components: { schemas } });
+      const task = taskFor({ type: 'object', properties: { x: schema } }, { schemas, version: '3.1.0' });
+      for (const x of values) expect([x, validate(x), takes(task, { x })]).toEqual([x, true, true]);
+      for (const x of bad) expect([x, takes(task, { x })]).toEqual([x, false]);
+    });
+  },
+);
 
 it('a base that is one of its own options by its heirs is left out of them', () => {
   const schemas = {
@@ -113,51 +314,109 @@ it('a base that is one of its own options by its heirs is left out of them', () 
     Circle2: { allOf: [ref('Shape')] },
   };
   const task = taskFor(object({ x: ref('Shape') }), { schemas });
-  expect([{ kind: 'c', r: 1 }, { kind: 's', a: 1 }, { kind: 'c' }, { kind: 'c', q: 1 }].map((x) => takes(task, { x }))).toEqual([true, true, false, false]);
+  expect(
+    [{ kind: 'c', r: 1 }, { kind: 's', a: 1 }, { kind: 'c' }, { kind: 'c', q: 1 }].map((x) => takes(task, { x })),
+  ).toEqual([true, true, false, false]);
 });
 
 it('names by $anchor and $id are resolved, and nothing is fetched for them', () => {
   const schemas = {
     Item: { $anchor: 'item', type: 'object', properties: { next: { $ref: '#item' } } },
-    User: { $id: 'https://desk.example/schemas/user', type: 'object', properties: { boss: { $ref: 'https://desk.example/schemas/user' }, home: { $ref: 'address' }, kind: { $ref: '#/$defs/kind' }, item: ref('Item') }, $defs: { kind: { type: 'string', enum: ['a'] } } },
+    User: {
+      $id: 'https://desk.example/schemas/user',
+      type: 'object',
+      properties: {
+        boss: { $ref: 'https://desk.example/schemas/user' },
+        home: { $ref: 'address' },
+        kind: { $ref: '#/$defs/kind' },
+        item: ref('Item'),
+      },
+      $defs: { kind: { type: 'string', enum: ['a'] } },
+    },
     Address: { $id: 'https://desk.example/schemas/address', type: 'object', properties: { street: TEXT } },
   };
   const task = taskFor(object({ x: ref('User') }), { schemas, version: '3.1.0' });
   expect(takes(task, { x: { boss: { home: { street: 's' }, kind: 'a' }, item: { next: { next: {} } } } })).toBe(true);
-  for (const x of [{ boss: { home: { street: 1 } } }, { kind: 'b' }, { item: { next: { next: 1 } } }]) expect([x, takes(task, { x })]).toEqual([x, false]);
+  for (const x of [{ boss: { home: { street: 1 } } }, { kind: 'b' }, { item: { next: { next: 1 } } }])
+    expect([x, takes(task, { x })]).toEqual([x, false]);
 });
 
 it('schemas in other files are told apart and inherited from as those of the first one', async () => {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'http-tasks-validity-')));
   try {
     const files = {
-      'openapi.json': documentWith({ '/pets': { post: operation({ operationId: 'addPet', requestBody: jsonBody(object({ pet: { $ref: './pet.json' }, pay: { $ref: './pay.json#/Pay' } })) }) } }),
-      'pet.json': { oneOf: [{ $ref: './cat.json' }, { $ref: './dog.json' }], discriminator: { propertyName: 'kind', mapping: { cat: './cat.json', dog: './dog.json' } } },
+      'openapi.json': documentWith({
+        '/pets': {
+          post: operation({
+            operationId: 'addPet',
+            requestBody: jsonBody(object({ pet: { $ref: './pet.json' }, pay: { $ref: './pay.json#/Pay' } })),
+          }),
+        },
+      }),
+      'pet.json': {
+        oneOf: [{ $ref: './cat.json' }, { $ref: './dog.json' }],
+        discriminator: { propertyName: 'kind', mapping: { cat: './cat.json', dog: './dog.json' } },
+      },
       'cat.json': object({ kind: TEXT, lives: { type: 'integer' } }, ['kind']),
       'dog.json': object({ kind: TEXT, bark: TEXT }, ['kind']),
-      'pay.json': { Pay: object({ by: TEXT }, ['by'], { discriminator: { propertyName: 'by', mapping: { card: './card.json' } } }), Cash: { allOf: [{ $ref: '#/Pay' }, object({ till: TEXT })] } },
+      'pay.json': {
+        Pay: object({ by: TEXT }, ['by'], { discriminator: { propertyName: 'by', mapping: { card: './card.json' } } }),
+        Cash: { allOf: [{ $ref: '#/Pay' }, object({ till: TEXT })] },
+      },
       'card.json': { allOf: [{ $ref: './pay.json#/Pay' }, object({ number: TEXT }, ['number'])] },
     };
     for (const [name, value] of Object.entries(files)) await writeFile(join(folder, name), JSON.stringify(value));
     const { tasks } = tasksOf(await readOpenApiDocument(join(folder, 'openapi.json')));
-    for (const good of [{ pet: { kind: 'cat', lives: 9 } }, { pet: { kind: 'dog', bark: 'w' } }, { pay: { by: 'card', number: '1' } }, { pay: { by: 'Cash', till: '2' } }, { pay: { by: 'other' } }]) expect([good, takes(tasks[0]!, good)]).toEqual([good, true]);
-    for (const bad of [{ pet: { kind: 'cat', tail: 1 } }, { pay: { by: 'card', number: 1 } }]) expect([bad, takes(tasks[0]!, bad)]).toEqual([bad, false]);
+    for (const good of [
+      { pet: { kind: 'cat', lives: 9 } },
+      { pet: { kind: 'dog', bark: 'w' } },
+      { pay: { by: 'card', number: '1' } },
+      { pay: { by: 'Cash', till: '2' } },
+      { pay: { by: 'other' } },
+    ])
+      expect([good, takes(tasks[0]!, good)]).toEqual([good, true]);
+    for (const bad of [{ pet: { kind: 'cat', tail: 1 } }, { pay: { by: 'card', number: 1 } }])
+      expect([bad, takes(tasks[0]!, bad)]).toEqual([bad, false]);
   } finally {
     await rm(folder, { recursive: true });
   }
 });
 
 it('a required field that no value fits is reported', () => {
-  const schema = object({ user: object({ name: { allOf: [TEXT, { type: 'integer' }] } }, ['name']), note: { allOf: [TEXT, { type: 'integer' }] } }, ['user']);
-  const { report } = tasksOf(documentWith({ '/a': { post: operation({ operationId: 'a', requestBody: jsonBody(schema) }) } }));
-  expect(report.decide).toContainEqual({ operation: 'a', what: expect.stringMatching(/^input: no value fits user\.name,/) as string });
+  const schema = object(
+    {
+      user: object({ name: { allOf: [TEXT, { type: 'integer' }] } }, ['name']),
+      note: { allOf: [TEXT, { type: 'integer' }] },
+    },
+    ['user'],
+  );
+  const { report } = tasksOf(
+    documentWith({ '/a': { post: operation({ operationId: 'a', requestBody: jsonBody(schema) }) } }),
+  );
+  expect(report.decide).toContainEqual({
+    operation: 'a',
+    what: expect.stringMatching(/^input: no value fits user\.name,/) as string,
+  });
   expect(report.decide.filter(({ what }) => what.startsWith('input: '))).toHaveLength(1);
 });
 
 it('a closed part takes the fields that another part requires, since nothing would fit otherwise', () => {
   const closed = object({ a: TEXT }, [], { additionalProperties: false });
-  const task = taskFor(object({ x: { allOf: [closed, object({ b: TEXT, c: TEXT }, ['b'])] }, y: { allOf: [closed, object({ c: TEXT })] } }));
-  expect([{ x: { a: '1', b: '2', c: '3' } }, { x: { b: '2', d: '4' } }, { x: { a: '1' } }, { y: { a: '1' } }, { y: { c: '3' } }].map((input) => takes(task, input))).toEqual([true, false, false, true, false]);
+  const task = taskFor(
+    object({
+      x: { allOf: [closed, object({ b: TEXT, c: TEXT }, ['b'])] },
+      y: { allOf: [closed, object({ c: TEXT })] },
+    }),
+  );
+  expect(
+    [
+      { x: { a: '1', b: '2', c: '3' } },
+      { x: { b: '2', d: '4' } },
+      { x: { a: '1' } },
+      { y: { a: '1' } },
+      { y: { c: '3' } },
+    ].map((input) => takes(task, input)),
+  ).toEqual([true, false, false, true, false]);
 });
 
 it('a list of values that is empty says nothing', () => {
@@ -166,11 +425,19 @@ it('a list of values that is empty says nothing', () => {
 });
 
 it('OpenAPI 3.2 is read as far as it equals 3.1, and what is ignored is reported', () => {
-  const paths = { '/a': { post: operation({ operationId: 'a', requestBody: jsonBody({ type: ['object', 'null'] }) }), query: operation() } };
+  const paths = {
+    '/a': {
+      post: operation({ operationId: 'a', requestBody: jsonBody({ type: ['object', 'null'] }) }),
+      query: operation(),
+    },
+  };
   const { tasks, report } = tasksFromOpenApi({ ...documentWith(paths), openapi: '3.2.0' });
   expect(tasks.map(({ operation: name }) => name)).toEqual(['a']);
   expect(report).toMatchObject({ operations: 2, imported: 1, skipped: [{ operation: 'QUERY /a' }] });
-  expect(report.decide).toContainEqual({ operation: '*', what: expect.stringMatching(/^openapi: 3\.2 is read as 3\.1/) as string });
+  expect(report.decide).toContainEqual({
+    operation: '*',
+    what: expect.stringMatching(/^openapi: 3\.2 is read as 3\.1/) as string,
+  });
 });
 
 it('OpenAPI 3.2: what is ignored is reported by place, and an operation that needs what is not read is skipped', () => {
@@ -182,21 +449,47 @@ it('OpenAPI 3.2: what is ignored is reported by place, and an operation that nee
         '/a': {
           get: operation({ operationId: 'lines', responses: { 200: stream } }),
           post: operation({ operationId: 'sendLines', requestBody: stream }),
-          put: operation({ operationId: 'mixed', requestBody: { content: { 'multipart/mixed': { itemSchema: TEXT, prefixEncoding: [{}] } } } }),
+          put: operation({
+            operationId: 'mixed',
+            requestBody: { content: { 'multipart/mixed': { itemSchema: TEXT, prefixEncoding: [{}] } } },
+          }),
           delete: operation({ operationId: 'byQuery', parameters: querystring }),
           additionalOperations: { COPY: operation({ operationId: 'copy' }) },
           query: operation({ operationId: 'search' }),
         },
-        '/kinds': { post: operation({ operationId: 'kinds', requestBody: { content: { 'application/json': { $ref: '#/components/mediaTypes/Kind' } } } }) },
+        '/kinds': {
+          post: operation({
+            operationId: 'kinds',
+            requestBody: { content: { 'application/json': { $ref: '#/components/mediaTypes/Kind' } } },
+          }),
+        },
       },
       {
         $self: 'https://shop.example.com/openapi.json',
         servers: [{ url: 'https://shop.example.com/v1', name: 'shop' }],
-        tags: [{ name: 'a', summary: 'A', kind: 'nav' }, { name: 'b', parent: 'a' }],
+        tags: [
+          { name: 'a', summary: 'A', kind: 'nav' },
+          { name: 'b', parent: 'a' },
+        ],
         components: {
           mediaTypes: { Kind: { schema: object({ kind: TEXT }, ['kind']) } },
-          securitySchemes: { device: { type: 'oauth2', deprecated: true, flows: { deviceAuthorization: { deviceAuthorizationUrl: 'https://shop.example.com/device', tokenUrl: 'https://shop.example.com/token', scopes: {} } } } },
-          schemas: { Any: { oneOf: [TEXT], discriminator: { propertyName: 'kind', defaultMapping: 'Other' } }, Parent: object({ itemSchema: TEXT, parent: TEXT }, []) },
+          securitySchemes: {
+            device: {
+              type: 'oauth2',
+              deprecated: true,
+              flows: {
+                deviceAuthorization: {
+                  deviceAuthorizationUrl: 'https://shop.example.com/device',
+                  tokenUrl: 'https://shop.example.com/token',
+                  scopes: {},
+                },
+              },
+            },
+          },
+          schemas: {
+            Any: { oneOf: [TEXT], discriminator: { propertyName: 'kind', defaultMapping: 'Other' } },
+            Parent: object({ itemSchema: TEXT, parent: TEXT }, []),
+          },
         },
       },
     ),
@@ -207,7 +500,9 @@ it('OpenAPI 3.2: what is ignored is reported by place, and an operation that nee
   expect(tasks.at(-1)?.input.safeParse({}).success).toBe(false);
   expect({ ...report, decide: undefined }).toMatchObject({ operations: 7, imported: 3 });
   expect(report.skipped.map(({ operation: name }) => name).sort()).toEqual(['COPY /a', 'QUERY /a', 'byQuery', 'mixed']);
-  const ignored = report.decide.flatMap(({ what }) => (what.startsWith('ignored in OpenAPI 3.2: ') ? [what.slice(24).replace(/:.*\(/, ' (')] : []));
+  const ignored = report.decide.flatMap(({ what }) =>
+    what.startsWith('ignored in OpenAPI 3.2: ') ? [what.slice(24).replace(/:.*\(/, ' (')] : [],
+  );
   expect(ignored).toEqual([
     '$self (#/$self)',
     'name of a server (#/servers/0/name)',

@@ -54,7 +54,12 @@ it('has examples that run as they stand and change nothing', async () => {
   const plaidUserId = 'usr_known';
   place.simulators.plaid.seed({ users: [{ userId: plaidUserId, items: ['item-known'] }] });
   const inputs = exampleInputs({ plaidUserId, batchUserId: 'known' });
-  const run = (type: keyof typeof inputs) => worker.client!.workflow.execute(type, { workflowId: `try-${type}-${place.taskQueue}`, taskQueue: place.taskQueue, args: [inputs[type]] });
+  const run = (type: keyof typeof inputs) =>
+    worker.client!.workflow.execute(type, {
+      workflowId: `try-${type}-${place.taskQueue}`,
+      taskQueue: place.taskQueue,
+      args: [inputs[type]],
+    });
   expect(await run('offboardUser')).toMatchObject({ status: 'completed' });
   expect(await run('offboardUsers')).toMatchObject({ status: 'completed', counts: { total: 1, skipped: 1 } });
   expect(await run('runHttpTask')).toMatchObject({ status: 200 });
@@ -64,7 +69,8 @@ it('has examples that run as they stand and change nothing', async () => {
 it('uses a template again while it is fresh, and makes another for another example', async () => {
   const client = await clientIn(await freshNamespace(place.client));
   const { taskQueue } = place;
-  const runIds = async (inputs = exampleInputs()) => (await makeStartTemplates(client, { taskQueue, inputs })).map(({ runId }) => runId);
+  const runIds = async (inputs = exampleInputs()) =>
+    (await makeStartTemplates(client, { taskQueue, inputs })).map(({ runId }) => runId);
   const first = await runIds();
   expect(await runIds()).toEqual(first);
   const others = await runIds(exampleInputs({ plaidUserId: 'usr_other' }));
@@ -74,7 +80,9 @@ it('uses a template again while it is fresh, and makes another for another examp
 it('is made by several workers at once without a word', async () => {
   const client = await clientIn(await freshNamespace(place.client));
   const { taskQueue } = place;
-  const made = await Promise.all(Array.from({ length: 4 }, () => makeStartTemplates(client, { taskQueue, inputs: exampleInputs() })));
+  const made = await Promise.all(
+    Array.from({ length: 4 }, () => makeStartTemplates(client, { taskQueue, inputs: exampleInputs() })),
+  );
   for (const { workflowType, runId } of made.flat()) {
     const { status } = await client.workflow.getHandle(templateId(workflowType), runId).describe();
     expect(status.name).toBe('TERMINATED');
@@ -91,7 +99,11 @@ it("encrypts them under the client's key, and makes those anew that it cannot re
   };
   const [key, another] = [randomBytes(32), randomBytes(32)];
   const first = await make(key);
-  const { events } = await (await clientIn(namespace)).workflow.getHandle(templateId('offboardUser'), first).fetchHistory();
+  const { events } = await (
+    await clientIn(namespace)
+  ).workflow
+    .getHandle(templateId('offboardUser'), first)
+    .fetchHistory();
   const [payload] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
   expect(Buffer.from(payload?.data ?? []).toString()).not.toContain('usr_example');
   expect(await make(key)).toBe(first);
@@ -104,13 +116,27 @@ it("is made again when a worker starts with them switched on, under the worker's
   await place.startWorker({ worker: { namespace }, plugin: { startTemplates: true } });
   for (const workflowType of WORKFLOW_TYPES) {
     const handle = client.workflow.getHandle(templateId(workflowType));
-    await until(`the template of ${workflowType} is there`, async () => (await handle.describe().catch(() => undefined))?.status.name === 'TERMINATED');
+    await until(
+      `the template of ${workflowType} is there`,
+      async () => (await handle.describe().catch(() => undefined))?.status.name === 'TERMINATED',
+    );
     expect((await handle.describe()).taskQueue).toBe(place.taskQueue);
   }
 });
 
 it('links carry type, task queue and run, and never a workflow id', () => {
-  const url = new URL(startLink({ uiUrl: 'https://ui.example.com/temporal/', namespace: 'people & co', taskQueue: 'http tasks' }, { workflowType: 'offboardUser', runId: 'run-1' }));
-  expect(`${url.origin}${url.pathname}`).toBe('https://ui.example.com/temporal/namespaces/people%20%26%20co/workflows/start-workflow');
-  expect(Object.fromEntries(url.searchParams)).toEqual({ taskQueue: 'http tasks', workflowType: 'offboardUser', runId: 'run-1' });
+  const url = new URL(
+    startLink(
+      { uiUrl: 'https://ui.example.com/temporal/', namespace: 'people & co', taskQueue: 'http tasks' },
+      { workflowType: 'offboardUser', runId: 'run-1' },
+    ),
+  );
+  expect(`${url.origin}${url.pathname}`).toBe(
+    'https://ui.example.com/temporal/namespaces/people%20%26%20co/workflows/start-workflow',
+  );
+  expect(Object.fromEntries(url.searchParams)).toEqual({
+    taskQueue: 'http tasks',
+    workflowType: 'offboardUser',
+    runId: 'run-1',
+  });
 });

@@ -53,7 +53,9 @@ export async function installInto(type: 'module' | 'commonjs', tarball: Tarball)
     async compileAndRun(name, source) {
       const complaints = await compile(dir, name, source);
       if (complaints !== '') throw new Error(complaints);
-      const { stdout } = await execute(process.execPath, [join(dir, 'out', name.replace(/\.ts$/, '.js'))], { cwd: dir });
+      const { stdout } = await execute(process.execPath, [join(dir, 'out', name.replace(/\.ts$/, '.js'))], {
+        cwd: dir,
+      });
       return stdout;
     },
     runBin: async (name, args) => run(await commandOf(target, name), args),
@@ -78,10 +80,17 @@ export async function checkApiReports(): Promise<{ code: number; stdout: string;
   return runScript('api-report.mjs', '--check');
 }
 
-async function runScript(name: string, ...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+async function runScript(
+  name: string,
+  ...args: readonly string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return execute(process.execPath, [join(ROOT, 'scripts', name), ...args]).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({
+      code: error.code,
+      stdout: error.stdout,
+      stderr: error.stderr,
+    }),
   );
 }
 
@@ -92,7 +101,11 @@ export async function withoutFile(tarball: Tarball, file: string): Promise<Tarba
   await execute('tar', ['-xzf', tarball.path, '-C', dir]);
   await rm(join(dir, 'package', file));
   await execute('tar', ['-czf', path, '-C', dir, 'package']);
-  return { path, files: tarball.files.filter((one) => one !== file), remove: () => rm(dir, { recursive: true, force: true }) };
+  return {
+    path,
+    files: tarball.files.filter((one) => one !== file),
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
 }
 
 interface PackReport {
@@ -116,7 +129,12 @@ async function linkPackages(nodeModules: string): Promise<void> {
   }
 }
 
-async function compile(dir: string, name: string, source: string, modules: readonly string[] = ['--module', 'node20']): Promise<string> {
+async function compile(
+  dir: string,
+  name: string,
+  source: string,
+  modules: readonly string[] = ['--module', 'node20'],
+): Promise<string> {
   await writeFile(join(dir, name), source);
   const settings = [
     ...modules,
@@ -144,7 +162,11 @@ async function linkCommand(file: string, link: string): Promise<void> {
   await symlink(file, link);
 }
 
-async function run(program: string, args: readonly string[], env?: Record<string, string>): Promise<{ stdout: string; code: number }> {
+async function run(
+  program: string,
+  args: readonly string[],
+  env?: Record<string, string>,
+): Promise<{ stdout: string; code: number }> {
   return execute(program, [...args], { encoding: 'utf8', ...(env && { env }) }).then(
     ({ stdout }) => ({ stdout, code: 0 }),
     (error: { stdout: string; code: number }) => ({ stdout: error.stdout, code: error.code }),

@@ -20,7 +20,11 @@ const complaints: string[] = [];
 let code = '';
 
 beforeAll(async () => {
-  const logger: Logger = { ...quiet, warn: (message) => complaints.push(message), error: (message) => complaints.push(message) };
+  const logger: Logger = {
+    ...quiet,
+    warn: (message) => complaints.push(message),
+    error: (message) => complaints.push(message),
+  };
   const bundled = await bundleWorkflowCode({
     workflowsPath: join(ROOT, 'src/workflow.ts'),
     logger,
@@ -34,7 +38,11 @@ interface BundledModule {
 }
 
 interface CompilerLike {
-  hooks: { afterCompile: { tap(name: string, note: (compilation: { modules: Iterable<BundledModule>; warnings: Error[] }) => void): void } };
+  hooks: {
+    afterCompile: {
+      tap(name: string, note: (compilation: { modules: Iterable<BundledModule>; warnings: Error[] }) => void): void;
+    };
+  };
 }
 
 function noteModules(compiler: CompilerLike): void {

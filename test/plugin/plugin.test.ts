@@ -43,12 +43,15 @@ describe('activities', () => {
     expect(configured.activities).toHaveProperty('closeAccount', own);
   });
 
-  it.each(['plaid.userItemsRemove', 'httpTasks.recordEnd'])('of the host\'s own are refused at start when one is called "%s"', async (name) => {
-    const creating = Worker.create({ taskQueue: 'q', activities: { [name]: own }, plugins: [idlePlugin()] });
-    await expect(creating).rejects.toThrow(
-      `Your worker's activity "${name}" and the activity "${name}" of temporal-http-tasks.HttpTasksPlugin have one name.`,
-    );
-  });
+  it.each(['plaid.userItemsRemove', 'httpTasks.recordEnd'])(
+    'of the host\'s own are refused at start when one is called "%s"',
+    async (name) => {
+      const creating = Worker.create({ taskQueue: 'q', activities: { [name]: own }, plugins: [idlePlugin()] });
+      await expect(creating).rejects.toThrow(
+        `Your worker's activity "${name}" and the activity "${name}" of temporal-http-tasks.HttpTasksPlugin have one name.`,
+      );
+    },
+  );
 
   it("hold one for each task of the host's own", () => {
     const plugin = idlePlugin({ tasks: [ticketGet], env: { ...ENV, DESK_KEY: 'desk-key-1' } });
@@ -63,7 +66,12 @@ describe('activities', () => {
 });
 
 it('leaves data converter, interceptors and workflows file of the host as they are', () => {
-  const options = { taskQueue: 'q', workflowsPath: '/host/workflows.ts', dataConverter: {}, interceptors: { activity: [] } };
+  const options = {
+    taskQueue: 'q',
+    workflowsPath: '/host/workflows.ts',
+    dataConverter: {},
+    interceptors: { activity: [] },
+  };
   expect(idlePlugin().configureWorker(options)).toMatchObject(options);
 });
 
@@ -87,12 +95,25 @@ describe('settings', () => {
   it('that are missing are listed all at once, those of own tasks too', () => {
     const settings = problemsOf({}).problems.map(({ setting }) => setting);
     expect(new Set(settings)).toEqual(
-      new Set(['PLAID_CLIENT_ID', 'PLAID_SECRET', 'BATCH_REST_API_KEY', 'BATCH_API_KEYS', 'DESK_KEY', 'HTTP_TASKS_SUBJECT_KEY']),
+      new Set([
+        'PLAID_CLIENT_ID',
+        'PLAID_SECRET',
+        'BATCH_REST_API_KEY',
+        'BATCH_API_KEYS',
+        'DESK_KEY',
+        'HTTP_TASKS_SUBJECT_KEY',
+      ]),
     );
   });
 
   it('that are wrong are listed with those that are missing, and no value of a secret is shown', () => {
-    const { message } = problemsOf({ ...ENV, PLAID_ENV: 'live', PLAID_SECRET: '', HTTP_TASKS_SUBJECT_KEY: 'too-short', DESK_KEY: 'desk-key-1' });
+    const { message } = problemsOf({
+      ...ENV,
+      PLAID_ENV: 'live',
+      PLAID_SECRET: '',
+      HTTP_TASKS_SUBJECT_KEY: 'too-short',
+      DESK_KEY: 'desk-key-1',
+    });
     expect(message).toMatch(/PLAID_ENV: "live" .*sandbox, production/);
     expect(message).toContain('PLAID_SECRET');
     expect(message).toContain('HTTP_TASKS_SUBJECT_KEY');
@@ -102,7 +123,8 @@ describe('settings', () => {
 });
 
 describe('Nexus services', () => {
-  const called = (name: string) => serviceHandler(service(name, { close: operation<string, string>() }), { close: async (_context, input) => input });
+  const called = (name: string) =>
+    serviceHandler(service(name, { close: operation<string, string>() }), { close: async (_context, input) => input });
   const namesWith = (options: Parameters<typeof idlePlugin>[0], host = called('accounts')): string[] => {
     const { nexusServices = [] } = idlePlugin(options).configureWorker({ taskQueue: 'q', nexusServices: [host] });
     return nexusServices.map(({ definition }) => definition.name);

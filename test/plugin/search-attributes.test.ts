@@ -38,7 +38,9 @@ async function upserts(handle: Awaited<ReturnType<typeof startOffboarding>>): Pr
   return (events ?? []).flatMap(({ upsertWorkflowSearchAttributesEventAttributes: event }) => {
     const fields = Object.entries(event?.searchAttributes?.indexedFields ?? {});
     if (!event) return [];
-    return [Object.fromEntries(fields.map(([name, payload]) => [name, searchAttributePayloadConverter.fromPayload(payload)]))];
+    return [
+      Object.fromEntries(fields.map(([name, payload]) => [name, searchAttributePayloadConverter.fromPayload(payload)])),
+    ];
   });
 }
 
@@ -76,8 +78,14 @@ it('takes the sweep from a run that was started like one of a sweep, and belongs
     typedSearchAttributes: [{ key: defineSearchAttributeKey('OffboardingSweep', 'KEYWORD'), value: 'a-sweep' }],
   });
   await handle.result();
-  expect((await handle.describe()).typedSearchAttributes.get(defineSearchAttributeKey('OffboardingSweep', 'KEYWORD'))).toBeUndefined();
-  await until('the run is found', async () => (await found(here, `WorkflowId = '${handle.workflowId}' AND OffboardingStatus = 'completed'`)).length > 0);
+  expect(
+    (await handle.describe()).typedSearchAttributes.get(defineSearchAttributeKey('OffboardingSweep', 'KEYWORD')),
+  ).toBeUndefined();
+  await until(
+    'the run is found',
+    async () =>
+      (await found(here, `WorkflowId = '${handle.workflowId}' AND OffboardingStatus = 'completed'`)).length > 0,
+  );
   expect(await found(here, "OffboardingSweep = 'a-sweep'")).toEqual([]);
 });
 
@@ -96,7 +104,11 @@ it('finds one of another type, names both types, and starts runs without it', as
   await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: { OffboardingStatus: INT } });
   const { usable, problems } = await ensureSearchAttributes(connection.operatorService, namespace);
   expect(usable).toEqual(['OffboardingSweep', 'OffboardingSubject']);
-  expect(problems).toEqual([expect.stringContaining(`The search attribute OffboardingStatus has the type Int in the namespace ${namespace}, and has to be Keyword.`)]);
+  expect(problems).toEqual([
+    expect.stringContaining(
+      `The search attribute OffboardingStatus has the type Int in the namespace ${namespace}, and has to be Keyword.`,
+    ),
+  ]);
   const here = await placeIn(namespace);
   const { status } = await offboard(here, { user: seedUser(here).user });
   expect(status).toBe('completed');
@@ -120,12 +132,18 @@ it('tells the command to run when the server refuses to create them, and starts 
 
 it('is made by several workers at once without a word', async () => {
   const namespace = await freshNamespace(place.client);
-  const made = await Promise.all(Array.from({ length: 4 }, () => ensureSearchAttributes(connection.operatorService, namespace)));
+  const made = await Promise.all(
+    Array.from({ length: 4 }, () => ensureSearchAttributes(connection.operatorService, namespace)),
+  );
   expect(made).toEqual(Array.from({ length: 4 }, () => ({ usable: [...SEARCH_ATTRIBUTES], problems: [] })));
 });
 
 it('tells that nothing could be looked up when the server does not answer for the namespace', async () => {
   const { usable, problems } = await ensureSearchAttributes(connection.operatorService, 'no-such-namespace');
   expect(usable).toEqual([]);
-  expect(problems).toEqual([expect.stringMatching(/^The search attributes of the namespace no-such-namespace cannot be looked up \(.+\)\. Runs are started without them/)]);
+  expect(problems).toEqual([
+    expect.stringMatching(
+      /^The search attributes of the namespace no-such-namespace cannot be looked up \(.+\)\. Runs are started without them/,
+    ),
+  ]);
 });

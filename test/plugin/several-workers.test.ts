@@ -33,7 +33,11 @@ afterEach(async () => {
   for (const worker of open) await worker.stop().catch(() => undefined);
 });
 
-async function create(connection: NativeConnection, plugins: WorkerPlugin[], taskQueue = freshTaskQueue('shared')): Promise<Worker> {
+async function create(
+  connection: NativeConnection,
+  plugins: WorkerPlugin[],
+  taskQueue = freshTaskQueue('shared'),
+): Promise<Worker> {
   return Worker.create({ connection, taskQueue, workflowBundle: await workflowBundle(), plugins });
 }
 
@@ -65,7 +69,8 @@ async function completes({ taskQueue }: HostWorker): Promise<void> {
   expect(await offboard({ ...place, taskQueue }, { user })).toMatchObject({ status: 'completed' });
 }
 
-const recordedAs = (taskQueue: string) => readWorkersOfLedger({ url: place.env['HTTP_TASKS_LEDGER_URL'] ?? '' }, { namespace: 'default', taskQueue });
+const recordedAs = (taskQueue: string) =>
+  readWorkersOfLedger({ url: place.env['HTTP_TASKS_LEDGER_URL'] ?? '' }, { namespace: 'default', taskQueue });
 
 it('one plugin serves two workers, of which the first to stop takes nothing from the other, and one that is started later', async () => {
   const plugin = pluginHere();
@@ -99,23 +104,36 @@ it('one worker that fails takes nothing from the other', async () => {
 });
 
 it.each([
-  ['a ledger that cannot be opened', { HTTP_TASKS_LEDGER_URL: 'file:/no/such/folder/ledger.db' }, 'HTTP_TASKS_LEDGER_URL: file:/no/such/folder/ledger.db'],
-  ['the subject key of another ledger', { HTTP_TASKS_SUBJECT_KEY: 'quite another subject key' }, 'HTTP_TASKS_SUBJECT_KEY: this ledger was written with another key'],
-])('a worker that is refused for %s rejects with that, and its connection can be closed', async (_what, env, message) => {
-  const connection = await NativeConnection.connect({ address: temporalAddress() });
-  const worker = await create(connection, [new HttpTasksPlugin({ settings: readSettings({ ...place.env, ...env }) })]);
-  const beganAtMs = performance.now();
-  // As a host writes it: what the clean-up says would take the place of the reason.
-  const run = async (): Promise<void> => {
-    try {
-      await worker.run();
-    } finally {
-      await connection.close();
-    }
-  };
-  await expect(run()).rejects.toThrow(message);
-  expect(performance.now() - beganAtMs).toBeLessThan(10_000);
-});
+  [
+    'a ledger that cannot be opened',
+    { HTTP_TASKS_LEDGER_URL: 'file:/no/such/folder/ledger.db' },
+    'HTTP_TASKS_LEDGER_URL: file:/no/such/folder/ledger.db',
+  ],
+  [
+    'the subject key of another ledger',
+    { HTTP_TASKS_SUBJECT_KEY: 'quite another subject key' },
+    'HTTP_TASKS_SUBJECT_KEY: this ledger was written with another key',
+  ],
+])(
+  'a worker that is refused for %s rejects with that, and its connection can be closed',
+  async (_what, env, message) => {
+    const connection = await NativeConnection.connect({ address: temporalAddress() });
+    const worker = await create(connection, [
+      new HttpTasksPlugin({ settings: readSettings({ ...place.env, ...env }) }),
+    ]);
+    const beganAtMs = performance.now();
+    // As a host writes it: what the clean-up says would take the place of the reason.
+    const run = async (): Promise<void> => {
+      try {
+        await worker.run();
+      } finally {
+        await connection.close();
+      }
+    };
+    await expect(run()).rejects.toThrow(message);
+    expect(performance.now() - beganAtMs).toBeLessThan(10_000);
+  },
+);
 
 it('a plugin whose worker was refused can serve another one', async () => {
   const connection = await NativeConnection.connect({ address: temporalAddress() });

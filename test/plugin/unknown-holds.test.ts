@@ -19,7 +19,12 @@ it("are counted in the log of a host's worker when it starts, until they are set
   await place.ledger.addHold({ holdId: 'old', subjects: [subject] });
   await place.startWorker();
   const ofHolds = () => warnings.filter(([message]) => message.includes('unknown environment'));
-  expect(ofHolds()).toEqual([[expect.stringContaining('1 hold of this ledger covers one unknown environment only'), expect.objectContaining({ holds: 1 })]]);
+  expect(ofHolds()).toEqual([
+    [
+      expect.stringContaining('1 hold of this ledger covers one unknown environment only'),
+      expect.objectContaining({ holds: 1 }),
+    ],
+  ]);
   await place.ledger.addHold({ holdId: 'old', subjects: [subject], environments: { plaid: ['production'] } });
   await place.startWorker();
   expect(ofHolds()).toHaveLength(1);

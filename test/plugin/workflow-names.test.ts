@@ -13,7 +13,8 @@ import { HostFiles, idlePlugin } from './host';
 const OURS = `export * from 'temporal-http-tasks/workflow';`;
 const THEIRS = `export async function offboardUser(): Promise<string> { return 'theirs'; }`;
 
-const BOTH_NAMES = /Your workflow "offboardUser" and the workflow "offboardUser" of temporal-http-tasks\.HttpTasksPlugin have one name/;
+const BOTH_NAMES =
+  /Your workflow "offboardUser" and the workflow "offboardUser" of temporal-http-tasks\.HttpTasksPlugin have one name/;
 
 /** Modules that all bundles here have are made once, and nothing here reads a source map. */
 const cacheDirectory = mkdtempSync(join(tmpdir(), 'http-tasks-bundles-'));
@@ -35,7 +36,11 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
-async function bundle(files: Record<string, string>, logger: Logger = quiet, options: HttpTasksPluginOptions = {}): Promise<WorkflowBundleWithSourceMap> {
+async function bundle(
+  files: Record<string, string>,
+  logger: Logger = quiet,
+  options: HttpTasksPluginOptions = {},
+): Promise<WorkflowBundleWithSourceMap> {
   const workflowsPath = await host.write(files);
   return bundleWorkflowCode({ workflowsPath, logger, webpackConfigHook, plugins: [idlePlugin(options)] });
 }
@@ -44,7 +49,10 @@ it.each([
   ['defined in the file that re-exports ours', { 'workflows.ts': `${OURS}\n${THEIRS}` }],
   ['re-exported by name', { 'workflows.ts': `${OURS}\nexport { offboardUser } from './own';`, 'own.ts': THEIRS }],
   ['re-exported by a star before ours', { 'workflows.ts': `export * from './own';\n${OURS}`, 'own.ts': THEIRS }],
-  ['re-exported by a star after ours, which hides it', { 'workflows.ts': `${OURS}\nexport * from './own';`, 'own.ts': THEIRS }],
+  [
+    're-exported by a star after ours, which hides it',
+    { 'workflows.ts': `${OURS}\nexport * from './own';`, 'own.ts': THEIRS },
+  ],
   [
     'hidden by ours, which come through a file in between',
     { 'workflows.ts': `export * from './vendor';\nexport * from './own';`, 'vendor.ts': OURS, 'own.ts': THEIRS },
@@ -58,7 +66,9 @@ it.each([
   ],
   [
     'put over ours in CommonJS',
-    { 'workflows.js': `module.exports = { ...require('temporal-http-tasks/workflow'), offboardUser: async () => 'theirs' };` },
+    {
+      'workflows.js': `module.exports = { ...require('temporal-http-tasks/workflow'), offboardUser: async () => 'theirs' };`,
+    },
   ],
 ])("a host's workflow with the name of ours is refused with both names: %s", async (_how, files) => {
   // Not `rejects`: a failing test would print the whole bundle.
@@ -70,7 +80,12 @@ it('a worker that makes its bundle itself is refused before it exists', async ()
   const workflowsPath = await host.write({ 'workflows.ts': `${OURS}\n${THEIRS}` });
   const connection = await NativeConnection.connect({ address: temporalAddress() });
   try {
-    const creating = Worker.create({ connection, taskQueue: freshTaskQueue('clash'), workflowsPath, plugins: [idlePlugin()] });
+    const creating = Worker.create({
+      connection,
+      taskQueue: freshTaskQueue('clash'),
+      workflowsPath,
+      plugins: [idlePlugin()],
+    });
     await expect(creating).rejects.toThrow(BOTH_NAMES);
   } finally {
     await connection.close();
@@ -85,7 +100,10 @@ it('a bundle made without the plugin is refused when a worker is created with it
 });
 
 it.each([
-  ['workflows of other names beside ours', { 'workflows.ts': `${OURS}\nexport async function own(): Promise<void> {}` }],
+  [
+    'workflows of other names beside ours',
+    { 'workflows.ts': `${OURS}\nexport async function own(): Promise<void> {}` },
+  ],
   ['ours re-exported twice, by two ways', { 'workflows.ts': `${OURS}\nexport * from './vendor';`, 'vendor.ts': OURS }],
   [
     'a workflow called offboardUser where ours are not exported',
@@ -93,11 +111,16 @@ it.each([
   ],
   [
     'a helper called offboardUser that is no workflow',
-    { 'workflows.ts': `${OURS}\nimport { offboardUser as help } from './own';\nexport async function own() { return help(); }`, 'own.ts': THEIRS },
+    {
+      'workflows.ts': `${OURS}\nimport { offboardUser as help } from './own';\nexport async function own() { return help(); }`,
+      'own.ts': THEIRS,
+    },
   ],
   [
     'a file that can be loaded only inside a workflow, whose names cannot be compared',
-    { 'workflows.ts': `${OURS}\nimport { workflowInfo } from '@temporalio/workflow';\nexport const type = workflowInfo().workflowType;` },
+    {
+      'workflows.ts': `${OURS}\nimport { workflowInfo } from '@temporalio/workflow';\nexport const type = workflowInfo().workflowType;`,
+    },
   ],
 ])('accepted is %s', async (_what, files) => {
   await expect(bundle(files)).resolves.toHaveProperty('code');
@@ -127,7 +150,9 @@ describe('a workflows file without our workflows', () => {
     await expect(creating).rejects.toThrow(`Add to it: ${LINE}`);
     const connection = await NativeConnection.connect({ address: temporalAddress() });
     try {
-      await expect(Worker.create({ connection, taskQueue: freshTaskQueue('lacking'), workflowsPath, plugins: [idlePlugin()] })).rejects.toThrow(`Add to it: ${LINE}`);
+      await expect(
+        Worker.create({ connection, taskQueue: freshTaskQueue('lacking'), workflowsPath, plugins: [idlePlugin()] }),
+      ).rejects.toThrow(`Add to it: ${LINE}`);
     } finally {
       await connection.close();
     }
@@ -139,7 +164,9 @@ describe('a workflows file without our workflows', () => {
   });
 
   it('is accepted with a warning when its own workflows call httpTask', async () => {
-    expect(await warningsFor(USING)).toEqual([expect.stringContaining(`does not run offboardUser, offboardUsers and runHttpTask. To run them, add: ${LINE}`)]);
+    expect(await warningsFor(USING)).toEqual([
+      expect.stringContaining(`does not run offboardUser, offboardUsers and runHttpTask. To run them, add: ${LINE}`),
+    ]);
   });
 });
 

@@ -29,11 +29,18 @@ const FAULTS: readonly Fault[] = [
 /** Faults that the machine is made to get over; the others end a step. */
 const TRANSIENT: readonly Fault[] = FAULTS.slice(0, 7);
 
-const lagMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: LAG_MS }), fc.integer({ min: LAG_MS, max: 10 * LAG_MS }));
+const lagMs = fc.oneof(
+  fc.constant(0),
+  fc.integer({ min: 0, max: LAG_MS }),
+  fc.integer({ min: LAG_MS, max: 10 * LAG_MS }),
+);
 
 const otherActor = fc.record({
   atMs: fc.integer({ min: START_MS, max: START_MS + 2 * LAG_MS }),
-  removes: fc.oneof({ weight: 3, arbitrary: fc.record({ item: fc.constantFrom(...ITEMS) }) }, { weight: 1, arbitrary: fc.constant('user' as const) }),
+  removes: fc.oneof(
+    { weight: 3, arbitrary: fc.record({ item: fc.constantFrom(...ITEMS) }) },
+    { weight: 1, arbitrary: fc.constant('user' as const) },
+  ),
 });
 
 function scripts(faults: readonly Fault[]): fc.Arbitrary<ProviderScript> {
@@ -63,7 +70,11 @@ const plans: fc.Arbitrary<ConvergePlan> = fc
     onFailure: fc.constantFrom('continue' as const, 'stop' as const),
     notFoundIsFine: fc.boolean(),
     dryRun: fc.boolean(),
-    known: fc.record({ steps: fc.subarray(['plaid.items', 'batch.ios']), hadItems: fc.boolean(), itemIds: fc.subarray(ITEMS) }),
+    known: fc.record({
+      steps: fc.subarray(['plaid.items', 'batch.ios']),
+      hadItems: fc.boolean(),
+      itemIds: fc.subarray(ITEMS),
+    }),
   })
   .map(planFor);
 
@@ -79,7 +90,14 @@ function run(plan: ConvergePlan, script: ProviderScript): Run {
   const providers = new SimulatedProviders(script);
   const driven = drive(plan, providers);
   const { calls } = providers;
-  return { ...driven, plan, script, providers, calls, removals: calls.filter(({ task }) => task === 'plaid.userItemsRemove') };
+  return {
+    ...driven,
+    plan,
+    script,
+    providers,
+    calls,
+    removals: calls.filter(({ task }) => task === 'plaid.userItemsRemove'),
+  };
 }
 
 function holdsForEveryRun(check: (run: Run) => void, faults: readonly Fault[] = FAULTS): void {
@@ -116,9 +134,13 @@ it('an Item whose answer was lost is sent again only after a look that still lis
     for (const [index, again] of calls.entries()) {
       if (again.task !== 'plaid.userItemsRemove') continue;
       for (const id of idsOf(again)) {
-        const lostIndex = calls.findLastIndex((call, earlier) => earlier < index && isLost(call) && idsOf(call).includes(id));
+        const lostIndex = calls.findLastIndex(
+          (call, earlier) => earlier < index && isLost(call) && idsOf(call).includes(id),
+        );
         if (lostIndex < 0) continue;
-        const look = calls.slice(lostIndex, index).findLast(({ task, answer }) => task === 'plaid.userItemsGet' && answer.ok);
+        const look = calls
+          .slice(lostIndex, index)
+          .findLast(({ task, answer }) => task === 'plaid.userItemsGet' && answer.ok);
         expect(listedBy(look)).toContain(id);
         expect(look!.atMs - calls[lostIndex]!.atMs).toBeGreaterThanOrEqual(SETTLE_MS);
       }
@@ -127,7 +149,11 @@ it('an Item whose answer was lost is sent again only after a look that still lis
 });
 
 function isLost({ task, answer }: SeenCall): boolean {
-  return task === 'plaid.userItemsRemove' && !answer.ok && ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(answer.failure.type);
+  return (
+    task === 'plaid.userItemsRemove' &&
+    !answer.ok &&
+    ['Task.OutcomeUnknown', 'Task.UnexpectedResponse'].includes(answer.failure.type)
+  );
 }
 
 function listedBy(look: SeenCall | undefined): string[] {
@@ -147,7 +173,10 @@ it('so many Items as are reported removed are really gone, and were sent', () =>
 
 it('a user is reported removed only when gone', () => {
   holdsForEveryRun(({ steps, providers, endedAtMs }) => {
-    if (!steps.some(({ step, outcome }) => step === 'plaid.user' && (outcome === 'removed' || outcome === 'alreadyGone'))) return;
+    if (
+      !steps.some(({ step, outcome }) => step === 'plaid.user' && (outcome === 'removed' || outcome === 'alreadyGone'))
+    )
+      return;
     expect(providers.userLeft(endedAtMs)).toBe(false);
   });
 });
@@ -181,9 +210,20 @@ it('a dry run only reads', () => {
 it('faults that pass do not keep Items of a living user from being removed, unless lists lag for more than a minute', () => {
   fc.assert(
     fc.property(scripts(TRANSIENT), fc.array(fc.constantFrom(...TRANSIENT), { maxLength: 4 }), (script, faults) => {
-      const calm = { ...script, items: ITEMS, others: [], faults, lastFaultStays: false, refusesRemovals: false, copiesBehindMs: [0], lagsMs: (script.lagsMs ?? []).map((lag) => lag % 30_000) };
+      const calm = {
+        ...script,
+        items: ITEMS,
+        others: [],
+        faults,
+        lastFaultStays: false,
+        refusesRemovals: false,
+        copiesBehindMs: [0],
+        lagsMs: (script.lagsMs ?? []).map((lag) => lag % 30_000),
+      };
       const { steps, providers, endedAtMs } = run(planFor({ batchMode: 'skip' }), calm);
-      const blind = calm.faults.some((fault, index) => fault.startsWith('lost') && providers.calls[index]?.task === 'plaid.userItemsGet');
+      const blind = calm.faults.some(
+        (fault, index) => fault.startsWith('lost') && providers.calls[index]?.task === 'plaid.userItemsGet',
+      );
       if (blind) return;
       expect(providers.itemsLeft(endedAtMs)).toEqual([]);
       expect(steps.filter(({ step }) => step === 'plaid.items').every(({ outcome }) => isGood(outcome))).toBe(true);
@@ -211,7 +251,10 @@ it('a hold that is met is reported, and what was sent before it and never answer
     expect(reported.some((outcome) => outcome === 'held' || outcome === 'unknown')).toBe(true);
     if (!reported.includes('unknown')) expect(status).toBe('held');
     const removed = calls.filter(({ task, answer }) => task === 'plaid.userItemsRemove' && answer.ok).flatMap(idsOf);
-    if (removed.length > 0 && plan.plaidUser) expect(steps.some(({ step, outcome }) => step === 'plaid.items' && (isGood(outcome) || outcome === 'unknown'))).toBe(true);
+    if (removed.length > 0 && plan.plaidUser)
+      expect(
+        steps.some(({ step, outcome }) => step === 'plaid.items' && (isGood(outcome) || outcome === 'unknown')),
+      ).toBe(true);
   });
 });
 
@@ -227,10 +270,15 @@ function stepOf({ task, input }: SeenCall): string {
 
 it('a call that was lost once never ends as not done: only an answer or a look could tell that', () => {
   holdsForEveryRun(({ calls, steps, plan }) => {
-    const lost = calls.filter(({ task, answer }) => !READS.includes(task) && !answer.ok && mayBeDone(answer.failure.type)).map(stepOf);
+    const lost = calls
+      .filter(({ task, answer }) => !READS.includes(task) && !answer.ok && mayBeDone(answer.failure.type))
+      .map(stepOf);
     // Items are told apart one by one, and a GDPR request is followed to its own end.
-    const single = lost.filter((step) => step !== 'plaid.items' && !(plan.batchMode === 'gdpr' && step.startsWith('batch.')));
-    for (const { step, outcome } of steps) if (single.includes(step)) expect(['removed', 'accepted', 'alreadyGone', 'unknown']).toContain(outcome);
+    const single = lost.filter(
+      (step) => step !== 'plaid.items' && !(plan.batchMode === 'gdpr' && step.startsWith('batch.')),
+    );
+    for (const { step, outcome } of steps)
+      if (single.includes(step)) expect(['removed', 'accepted', 'alreadyGone', 'unknown']).toContain(outcome);
   });
 });
 

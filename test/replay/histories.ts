@@ -9,7 +9,10 @@ export const HISTORIES = path.join(__dirname, 'histories');
 /** The name of each recorded history, for example `0.1.0/offboard-user-completed`. */
 export async function historyNames(): Promise<string[]> {
   const files = await readdir(HISTORIES, { recursive: true });
-  return files.filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length)).sort();
+  return files
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -'.json'.length))
+    .sort();
 }
 
 export async function readHistory(name: string): Promise<History> {

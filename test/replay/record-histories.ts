@@ -37,30 +37,57 @@ interface Recording {
 
 /** By the name of the file; each starts one run, lets happen to it what its name says, and answers it. */
 const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
-  'offboard-user-completed': ({ place }) => run(place, seedUser(place, [freshId('item'), freshId('item')]), { plaid: { removeUser: true } }),
+  'offboard-user-completed': ({ place }) =>
+    run(place, seedUser(place, [freshId('item'), freshId('item')]), { plaid: { removeUser: true } }),
 
   'offboard-user-lost-answer-settled-by-looking': ({ place }) => {
     const seeded = seedUser(place);
-    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropAfter', user: seeded.plaidUserId, times: 1 });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userItemsRemove',
+      kind: 'dropAfter',
+      user: seeded.plaidUserId,
+      times: 1,
+    });
     return run(place, seeded);
   },
 
   'offboard-user-lost-request-sent-again': ({ place }) => {
     const seeded = seedUser(place);
-    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'dropBefore', user: seeded.plaidUserId, times: 1 });
-    place.simulators.plaid.faults.add({ endpoint: 'userRemove', kind: 'serverError', processed: true, user: seeded.plaidUserId, times: 1 });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userItemsRemove',
+      kind: 'dropBefore',
+      user: seeded.plaidUserId,
+      times: 1,
+    });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userRemove',
+      kind: 'serverError',
+      processed: true,
+      user: seeded.plaidUserId,
+      times: 1,
+    });
     return run(place, seeded, { plaid: { removeUser: true } });
   },
 
   'offboard-user-gdpr-after-a-rate-limit': ({ place }) => {
     const seeded = seedUser(place);
-    place.simulators.batch.faults.add({ endpoint: 'gdprRequestCreate', kind: 'rateLimit', user: seeded.batchUserId, times: 1 });
+    place.simulators.batch.faults.add({
+      endpoint: 'gdprRequestCreate',
+      kind: 'rateLimit',
+      user: seeded.batchUserId,
+      times: 1,
+    });
     return run(place, seeded, { batch: { mode: 'gdpr' } });
   },
 
   'offboard-user-cancelled-while-removing': async ({ place }) => {
     const seeded = seedUser(place);
-    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'stall', stallMs: 2_000, user: seeded.plaidUserId });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userItemsRemove',
+      kind: 'stall',
+      stallMs: 2_000,
+      user: seeded.plaidUserId,
+    });
     const handle = await startOffboarding(place, { user: seeded.user });
     await until('the removal is in flight', () => callsFor(place, seeded.plaidUserId).includes('userItemsRemove'));
     await handle.cancel();
@@ -87,7 +114,11 @@ const RUNS: Record<string, (recording: Recording) => Promise<Handle>> = {
 
   'offboard-user-partial-with-compensation-task': ({ place, target }) => {
     const seeded = seedUser(place);
-    place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user: seeded.plaidUserId });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      kind: 'unknownErrorCode',
+      user: seeded.plaidUserId,
+    });
     const compensation = { task: 'http.request', input: { uri: `${target.origin}/tickets`, method: 'POST', body: {} } };
     return run(place, seeded, { onFailure: 'stop', compensation });
   },
@@ -113,7 +144,11 @@ function run(place: Place, { user }: SeededUser, input: Partial<GivenInput> = {}
 }
 
 function startTask(place: Place, task: string, input: unknown): Promise<Handle> {
-  return place.client.workflow.start('runHttpTask', { taskQueue: place.taskQueue, workflowId: freshId('task'), args: [{ task, input }] });
+  return place.client.workflow.start('runHttpTask', {
+    taskQueue: place.taskQueue,
+    workflowId: freshId('task'),
+    args: [{ task, input }],
+  });
 }
 
 function shopTask(target: HttpTarget) {
@@ -173,7 +208,10 @@ const CONTINUED = ['offboard-users-continued-as-new', 'offboard-users-continuing
 /** Both ends of a continue-as-new, on a server that suggests one after few events. */
 async function keepContinued(): Promise<void> {
   const { path: binary } = await findTemporalServer();
-  const server = await startTemporalServer({ binary, dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 20 } });
+  const server = await startTemporalServer({
+    binary,
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 20 },
+  });
   process.env['HTTP_TASKS_TEST_TEMPORAL_ADDRESS'] = server.address;
   const place = await openSweepPlace();
   try {
@@ -202,7 +240,9 @@ function withoutMachine(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutMachine);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([key]) => key !== 'stackTrace');
-  return Object.fromEntries(entries.map(([key, inner]) => [key, key === 'identity' ? 'recorder' : withoutMachine(inner)]));
+  return Object.fromEntries(
+    entries.map(([key, inner]) => [key, key === 'identity' ? 'recorder' : withoutMachine(inner)]),
+  );
 }
 
 record().catch((error: unknown) => {

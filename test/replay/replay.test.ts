@@ -20,7 +20,9 @@ async function replay(history: History): Promise<void> {
 
 /** The attributes of the first activity that the run scheduled. */
 function firstActivity({ events }: History) {
-  const scheduled = events?.map(({ activityTaskScheduledEventAttributes: attributes }) => attributes).find((attributes) => attributes);
+  const scheduled = events
+    ?.map(({ activityTaskScheduledEventAttributes: attributes }) => attributes)
+    .find((attributes) => attributes);
   if (!scheduled) throw new Error('This history schedules no activity.');
   return scheduled;
 }

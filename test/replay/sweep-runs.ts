@@ -9,7 +9,12 @@ import type { SweepHandle, SweepPlace } from '../support/sweep-runs';
 /** By the name of the file; each starts one sweep, lets happen to it what its name says, and answers it. */
 export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandle>> = {
   'offboard-users-approved-in-time': async (place) => {
-    const handle = await place.start({ source: { file: await place.users(105) }, approval: true, deadline: '1 hour', rate: 600_000 });
+    const handle = await place.start({
+      source: { file: await place.users(105) },
+      approval: true,
+      deadline: '1 hour',
+      rate: 600_000,
+    });
     await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
     await handle.executeUpdate(pauseUpdate);
     await handle.executeUpdate(approveUpdate, { args: [{ total: 105, by: 'A. Person' }] });
@@ -29,12 +34,19 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
 
   'offboard-users-in-chunks': async (place) => place.start({ source: { file: await place.users(120) } }),
 
-  'offboard-users-with-children': async (place) => place.start({ source: { file: await place.users(5) }, concurrency: 2 }),
+  'offboard-users-with-children': async (place) =>
+    place.start({ source: { file: await place.users(5) }, concurrency: 2 }),
 
   'offboard-users-in-rounds': async (place) => {
     const prefix = freshId('later');
     const file = await place.users(110, { prefix });
-    place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: `${prefix}-7`, kind: 'rateLimit', times: 1, retryAfter: { form: 'seconds', seconds: 6 } });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userItemsGet',
+      user: `${prefix}-7`,
+      kind: 'rateLimit',
+      times: 1,
+      retryAfter: { form: 'seconds', seconds: 6 },
+    });
     return place.start({ source: { file } });
   },
 
@@ -76,7 +88,9 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
     const prefix = freshId('no');
     const file = await place.users(110, { prefix });
     const ids = Array.from({ length: 4 }, (_, index) => `${prefix}-${index}`);
-    place.simulators.plaid.faults.add(ids.map((user) => ({ endpoint: 'userProductsTerminate' as const, kind: 'unknownErrorCode' as const, user })));
+    place.simulators.plaid.faults.add(
+      ids.map((user) => ({ endpoint: 'userProductsTerminate' as const, kind: 'unknownErrorCode' as const, user })),
+    );
     const handle = await place.start({ source: { file }, tolerance: 2 });
     await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
     await handle.executeUpdate(resumeUpdate);
@@ -107,7 +121,12 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
   },
 
   'offboard-users-not-approved': async (place) => {
-    const handle = await place.start({ source: { file: await place.users(5) }, approval: true, approveWithin: '1s', rate: 600_000 });
+    const handle = await place.start({
+      source: { file: await place.users(5) },
+      approval: true,
+      approveWithin: '1s',
+      rate: 600_000,
+    });
     await handle.result();
     return handle;
   },
@@ -116,14 +135,21 @@ export const SWEEPS: Record<string, (place: SweepPlace) => Promise<WorkflowHandl
     const handle = await slowSweep(place);
     const limits = Array.from({ length: 40 }, (_, index) => ({ callsPerMinute: 600_000 + index }));
     for (let from = 0; from < limits.length; from += 8) {
-      await Promise.all(limits.slice(from, from + 8).map((limit) => handle.executeUpdate(setRateUpdate, { args: [limit] })));
+      await Promise.all(
+        limits.slice(from, from + 8).map((limit) => handle.executeUpdate(setRateUpdate, { args: [limit] })),
+      );
     }
     place.simulators.plaid.configure({ latencyMs: 0 });
     return handle;
   },
 
   'offboard-users-without-products': async (place) =>
-    place.start({ source: { file: await place.users(12) }, exclude: ['plaid.products'], granularity: 'chunk', rate: 600_000 }),
+    place.start({
+      source: { file: await place.users(12) },
+      exclude: ['plaid.products'],
+      granularity: 'chunk',
+      rate: 600_000,
+    }),
 
   'offboard-users-refused': async (place) => place.start({ source: { file: 'not-there.csv' } }),
 };

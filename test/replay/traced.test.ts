@@ -6,13 +6,18 @@ import { historyNames, readHistory } from './histories';
 
 it('replays every recorded history with the bundle that the build made for traces: they were recorded without', async () => {
   silenceTemporal();
-  const { bundle: workflowBundle } = await readPrebuiltWorkflows({ encrypted: false, traced: true }, join(__dirname, '../../dist/prebuilt'));
+  const { bundle: workflowBundle } = await readPrebuiltWorkflows(
+    { encrypted: false, traced: true },
+    join(__dirname, '../../dist/prebuilt'),
+  );
   expect(workflowBundle?.code).toContain('_tracer-data');
   const names = await historyNames();
   expect(names.length).toBeGreaterThan(0);
   const failed: string[] = [];
   for (const name of names) {
-    await Worker.runReplayHistory({ workflowBundle }, await readHistory(name)).catch((error: unknown) => failed.push(`${name}: ${String(error)}`));
+    await Worker.runReplayHistory({ workflowBundle }, await readHistory(name)).catch((error: unknown) =>
+      failed.push(`${name}: ${String(error)}`),
+    );
   }
   expect(failed).toEqual([]);
 }, 120_000);

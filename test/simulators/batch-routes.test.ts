@@ -6,7 +6,9 @@ import type { AnswerBody, RawAnswer } from './raw-client';
 let batch: BatchSimulator;
 
 beforeEach(async () => {
-  batch = await startBatchSimulator({ users: { users: ['anna', 'Anna', ' anna ', 'a/b', 'a?b', '%2F', 'ünï✓'], apps: { ios: ['only-ios'] } } });
+  batch = await startBatchSimulator({
+    users: { users: ['anna', 'Anna', ' anna ', 'a/b', 'a?b', '%2F', 'ünï✓'], apps: { ios: ['only-ios'] } },
+  });
 });
 afterEach(() => batch.close());
 
@@ -107,11 +109,20 @@ describe('DELETE …/data/users', () => {
 });
 
 describe('the GDPR API', () => {
-  const remove = (value: string, more: object = {}): object => ({ request_type: 'remove', id: { type: 'custom_id', value }, ...more });
+  const remove = (value: string, more: object = {}): object => ({
+    request_type: 'remove',
+    id: { type: 'custom_id', value },
+    ...more,
+  });
 
   it('answers a removal first with pending, then with done, and deletes the data', async () => {
     batch.configure({ gdpr: { polls: 2 } });
-    const { json } = await callBatch(batch, 'POST', '/gdpr/request', remove('anna', { callback_url: 'https://callback.invalid' }));
+    const { json } = await callBatch(
+      batch,
+      'POST',
+      '/gdpr/request',
+      remove('anna', { callback_url: 'https://callback.invalid' }),
+    );
     const read = async (): Promise<AnswerBody> => (await callBatch(batch, 'GET', `/gdpr/request/${json.token}`)).json;
     expect((await read()).status).toBe('pending');
     expect((await read()).status).toBe('pending');
@@ -132,7 +143,14 @@ describe('the GDPR API', () => {
     const done = await callBatch(batch, 'GET', `/gdpr/request/${json.token}`);
     expect(done.json).toMatchObject({ status: 'done', error: 'user not found' });
     expect(batch.state().gdprRequests).toEqual([
-      { token: json.token, app: 'ios', requestType: 'remove', id: { type: 'custom_id', value: 'nobody' }, status: 'done', error: 'user not found' },
+      {
+        token: json.token,
+        app: 'ios',
+        requestType: 'remove',
+        id: { type: 'custom_id', value: 'nobody' },
+        status: 'done',
+        error: 'user not found',
+      },
     ]);
     expect(batch.state().apps['ios']!.touched).toEqual([]);
   });
@@ -156,7 +174,11 @@ describe('the GDPR API', () => {
 
   it('shows a request only under the API key that made it', async () => {
     const { json } = await callBatch(batch, 'POST', '/gdpr/request', remove('anna'));
-    expect(errorOf(await callBatch(batch, 'GET', `/gdpr/request/${json.token}`, undefined, 'android'))).toEqual([400, 31, 'string']);
+    expect(errorOf(await callBatch(batch, 'GET', `/gdpr/request/${json.token}`, undefined, 'android'))).toEqual([
+      400,
+      31,
+      'string',
+    ]);
   });
 
   it.each([

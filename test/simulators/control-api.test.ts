@@ -18,13 +18,18 @@ afterEach(() => Promise.all([plaid.close(), batch.close()]));
 it('users are added in one call, thousands at a time', async () => {
   const users = Array.from({ length: 2_000 }, (_, n) => ({ userId: `usr_${n}`, items: [`item-${n}`] }));
   expect((await control(plaid, 'POST', 'users', { users })).json).toEqual({ added: 2_000, users: 2_001 });
-  expect((await control(batch, 'POST', 'users', { users: ['a', 'b'], apps: { web: ['c'] } })).json).toEqual({ added: 3, users: 3 });
+  expect((await control(batch, 'POST', 'users', { users: ['a', 'b'], apps: { web: ['c'] } })).json).toEqual({
+    added: 3,
+    users: 3,
+  });
   expect((await callPlaid(plaid, '/user/items/get', { user_id: 'usr_1999' })).json.items).toHaveLength(1);
 });
 
 it('users can be made up by the simulator', async () => {
   const generate = { count: 5_000, prefix: 'g-' };
-  expect((await control(plaid, 'POST', 'users', { generate: { ...generate, itemsPerUser: 2 } })).json.users).toBe(5_001);
+  expect((await control(plaid, 'POST', 'users', { generate: { ...generate, itemsPerUser: 2 } })).json.users).toBe(
+    5_001,
+  );
   expect((await control(batch, 'POST', 'users', { generate })).json.users).toBe(5_000);
   const { json } = await callPlaid(plaid, '/user/items/get', { user_id: 'g-4999' });
   expect(json.items!.map((item) => item.item_id)).toEqual(['item-g-4999-0', 'item-g-4999-1']);
@@ -61,9 +66,7 @@ it('a body that is no JSON, an unknown route and an unknown query value are refu
 it('faults are added, listed with their use, and removed one by one or all', async () => {
   const rule = { endpoint: 'userRemove', kind: 'serverError', times: 1 };
   const added = await control(plaid, 'POST', 'faults', rule);
-  expect(added.json.faults).toEqual([
-    { id: 'fault-1', rule: { ...rule, processed: false }, matched: 0, fired: 0 },
-  ]);
+  expect(added.json.faults).toEqual([{ id: 'fault-1', rule: { ...rule, processed: false }, matched: 0, fired: 0 }]);
   await control(plaid, 'POST', 'faults', [{ endpoint: '*', kind: 'dropAfter', nth: 99 }]);
   await callPlaid(plaid, '/user/remove', { user_id: 'usr_first' });
   expect((await control(plaid, 'GET', 'faults')).json.faults).toMatchObject([
@@ -75,7 +78,13 @@ it('faults are added, listed with their use, and removed one by one or all', asy
 });
 
 it('the state says who is gone, who is left and who was touched', async () => {
-  plaid.seed({ users: [{ userId: 'usr_gone', items: ['item-gone'] }, { userId: 'usr_half', items: ['item-half'] }, { userId: 'usr_bare' }] });
+  plaid.seed({
+    users: [
+      { userId: 'usr_gone', items: ['item-gone'] },
+      { userId: 'usr_half', items: ['item-half'] },
+      { userId: 'usr_bare' },
+    ],
+  });
   await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_gone', item_ids: ['item-gone'] });
   await callPlaid(plaid, '/user/items/remove', { user_id: 'usr_half', item_ids: ['item-half'] });
   await callPlaid(plaid, '/user/products/terminate', { user_id: 'usr_gone', reason_code: 'USER_OFFBOARDING' });
@@ -83,12 +92,24 @@ it('the state says who is gone, who is left and who was touched', async () => {
   expect(json).toEqual(plaid.state());
   expect(json).toEqual({
     provider: 'plaid',
-    counts: { users: 4, gone: 1, left: 3, touched: 2, itemsLeft: 1, itemsRemoved: 2, productsTerminated: 1, usersRemoved: 0 },
+    counts: {
+      users: 4,
+      gone: 1,
+      left: 3,
+      touched: 2,
+      itemsLeft: 1,
+      itemsRemoved: 2,
+      productsTerminated: 1,
+      usersRemoved: 0,
+    },
     repeatCounts: { irreversible: 0, repeatSafe: 0, refused: 0 },
     calls: {
       total: 3,
       processed: 3,
-      byEndpoint: { userItemsRemove: { received: 2, processed: 2 }, userProductsTerminate: { received: 1, processed: 1 } },
+      byEndpoint: {
+        userItemsRemove: { received: 2, processed: 2 },
+        userProductsTerminate: { received: 1, processed: 1 },
+      },
     },
     gone: ['usr_gone'],
     left: ['usr_first', 'usr_half', 'usr_bare'],
@@ -130,9 +151,34 @@ it('calls are logged in order, and can be paged through', async () => {
   expect(json).toEqual({
     total: 3,
     calls: [
-      { seq: 1, at: expect.any(String), endpoint: 'userItemsGet', user: 'usr_first', users: 1, status: 200, processed: true },
-      { seq: 2, at: expect.any(String), endpoint: 'userItemsGet', user: 'usr_nobody', users: 1, status: 400, code: 'USER_NOT_FOUND', processed: false },
-      { seq: 3, at: expect.any(String), endpoint: 'unknownRoute', users: 0, status: 404, code: 'NOT_FOUND', processed: false },
+      {
+        seq: 1,
+        at: expect.any(String),
+        endpoint: 'userItemsGet',
+        user: 'usr_first',
+        users: 1,
+        status: 200,
+        processed: true,
+      },
+      {
+        seq: 2,
+        at: expect.any(String),
+        endpoint: 'userItemsGet',
+        user: 'usr_nobody',
+        users: 1,
+        status: 400,
+        code: 'USER_NOT_FOUND',
+        processed: false,
+      },
+      {
+        seq: 3,
+        at: expect.any(String),
+        endpoint: 'unknownRoute',
+        users: 0,
+        status: 404,
+        code: 'NOT_FOUND',
+        processed: false,
+      },
     ],
   });
   expect((await control(plaid, 'GET', 'calls?after=1&limit=1')).json.calls).toMatchObject([{ seq: 2 }]);

@@ -53,7 +53,9 @@ it('a rule for one user leaves the others alone', async () => {
 });
 
 it('a rule for one user matches a bulk call that names it among others', async () => {
-  const batch = await startBatchSimulator({ faults: [{ endpoint: 'customDataBulkDelete', user: 'b', kind: 'serverError' }] });
+  const batch = await startBatchSimulator({
+    faults: [{ endpoint: 'customDataBulkDelete', user: 'b', kind: 'serverError' }],
+  });
   expect((await callBatch(batch, 'DELETE', '/data/users', ['a', 'c'])).status).toBe(200);
   expect((await callBatch(batch, 'DELETE', '/data/users', ['a', 'b'])).status).toBe(500);
   await batch.close();

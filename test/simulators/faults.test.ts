@@ -37,7 +37,9 @@ function bytesUntilClosed(): Promise<{ text: string; error?: string }> {
     socket.on('data', (chunk) => (text += chunk.toString('utf8')));
     socket.on('error', (cause: NodeJS.ErrnoException) => (error = cause.code));
     socket.on('close', () => resolve({ text, ...(error !== undefined && { error }) }));
-    socket.write(`POST /user/items/remove HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
+    socket.write(
+      `POST /user/items/remove HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`,
+    );
   });
 }
 
@@ -114,7 +116,10 @@ describe('the connection', () => {
 describe('errors', () => {
   it.each([true, false])('500 comes with the provider’s own body (processed: %s)', async (processed) => {
     fault({ kind: 'serverError', processed });
-    expect(await removeItems()).toMatchObject({ status: 500, json: { error_type: 'API_ERROR', error_code: 'INTERNAL_SERVER_ERROR' } });
+    expect(await removeItems()).toMatchObject({
+      status: 500,
+      json: { error_type: 'API_ERROR', error_code: 'INTERNAL_SERVER_ERROR' },
+    });
     expect(await deleteData()).toMatchObject({ status: 500, json: { code: 1 } });
     expect(lastCall()).toMatchObject({ status: 500, processed, fault: 'serverError' });
     expect(simulators.plaid.state().items.removed).toHaveLength(processed ? 1 : 0);
@@ -140,14 +145,20 @@ describe('errors', () => {
 
   it('the keys are refused although they are right', async () => {
     fault({ kind: 'unauthorized' });
-    expect(await removeItems()).toMatchObject({ status: 400, json: { error_type: 'INVALID_INPUT', error_code: 'INVALID_API_KEYS' } });
+    expect(await removeItems()).toMatchObject({
+      status: 400,
+      json: { error_type: 'INVALID_INPUT', error_code: 'INVALID_API_KEYS' },
+    });
     expect(await deleteData()).toMatchObject({ status: 401, json: { code: 10 } });
     expect(simulators.plaid.state().touched).toEqual([]);
   });
 
   it('a code is answered that no document names', async () => {
     fault({ kind: 'unknownErrorCode', status: 418, errorCode: '77' });
-    expect(await removeItems()).toMatchObject({ status: 418, json: { error_type: 'NEWLY_INVENTED_ERROR', error_code: '77' } });
+    expect(await removeItems()).toMatchObject({
+      status: 418,
+      json: { error_type: 'NEWLY_INVENTED_ERROR', error_code: '77' },
+    });
     expect(await deleteData()).toMatchObject({ status: 418, json: { code: 77 } });
   });
 });
@@ -257,7 +268,8 @@ describe('the fault that echoes credentials', () => {
 });
 
 it('a stale read lists what is removed already, and no other call heeds it', async () => {
-  const list = async (): Promise<string> => (await callPlaid(simulators.plaid, '/user/items/get', { user_id: 'usr_a' })).text;
+  const list = async (): Promise<string> =>
+    (await callPlaid(simulators.plaid, '/user/items/get', { user_id: 'usr_a' })).text;
   await removeItems();
   simulators.plaid.faults.add({ kind: 'staleRead', endpoint: '*', nth: 1 });
   expect(await list()).toContain('item-a1');

@@ -40,8 +40,13 @@ describe('read lag', () => {
 
 describe('rate limits', () => {
   it('refuse what is above them with the provider’s 429 and process none of it', async () => {
-    plaid.configure({ rateLimits: { userItemsGet: { perSecond: 0.001, burst: 3 } }, retryAfter: { form: 'seconds', seconds: 9 } });
-    const answers = await Promise.all(Array.from({ length: 5 }, () => callPlaid(plaid, '/user/items/get', { user_id: 'usr_a' })));
+    plaid.configure({
+      rateLimits: { userItemsGet: { perSecond: 0.001, burst: 3 } },
+      retryAfter: { form: 'seconds', seconds: 9 },
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => callPlaid(plaid, '/user/items/get', { user_id: 'usr_a' })),
+    );
     const refused = answers.filter((answer) => answer.status === 429);
     expect(refused).toHaveLength(2);
     expect(refused[0]).toMatchObject({ json: { error_type: 'RATE_LIMIT_EXCEEDED' }, headers: { 'retry-after': '9' } });
@@ -120,7 +125,9 @@ describe('starting both', () => {
     const free = await startPlaidSimulator();
     const port = free.port;
     await free.close();
-    await expect(startSimulators({ plaidPort: port, batchPort: plaid.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(startSimulators({ plaidPort: port, batchPort: plaid.port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
     const again = await startPlaidSimulator({ port });
     expect(again.url).toBe(`http://127.0.0.1:${port}`);
     await again.close();

@@ -8,7 +8,12 @@ let client: PlaidApi;
 
 beforeEach(async () => {
   simulator = await startPlaidSimulator({
-    users: { users: [{ userId: 'usr_a', userToken: 'user-sandbox-a', items: ['item-1', 'item-2', 'item-3'] }, { userId: 'usr_b' }] },
+    users: {
+      users: [
+        { userId: 'usr_a', userToken: 'user-sandbox-a', items: ['item-1', 'item-2', 'item-3'] },
+        { userId: 'usr_b' },
+      ],
+    },
   });
   client = clientWith(simulator.secret);
 });
@@ -37,7 +42,10 @@ it('off-boards a user with all five calls', async () => {
   expect(listed.data.items[0]).toMatchObject({ webhook: null, error: null, update_type: 'background' });
 
   const removed = await client.userItemsRemove({ user_token: 'user-sandbox-a', item_ids: ['item-1', 'item-2'] });
-  const single = await client.itemRemove({ access_token: 'access-sandbox-item-3', reason_code: ItemRemoveReasonCode.Other });
+  const single = await client.itemRemove({
+    access_token: 'access-sandbox-item-3',
+    reason_code: ItemRemoveReasonCode.Other,
+  });
   const terminated = await client.userProductsTerminate({
     user_id: 'usr_a',
     reason_code: ProductsTerminateReasonCode.UserOffboarding,
@@ -56,7 +64,9 @@ it('knows every reason code that the client knows', async () => {
   }
   for (const [n, code] of Object.values(ItemRemoveReasonCode).entries()) {
     simulator.seed({ users: [{ userId: `usr_reason_${n}`, items: [`item-reason-${n}`] }] });
-    expect((await client.itemRemove({ access_token: `access-sandbox-item-reason-${n}`, reason_code: code })).status).toBe(200);
+    expect(
+      (await client.itemRemove({ access_token: `access-sandbox-item-reason-${n}`, reason_code: code })).status,
+    ).toBe(200);
   }
 });
 
@@ -66,8 +76,13 @@ it('gets the error types and codes that Plaid documents', async () => {
     error_type: 'INVALID_INPUT',
     error_code: 'INVALID_API_KEYS',
   });
-  expect(await errorOf(client.userItemsGet({ user_id: 'usr_zz' }))).toMatchObject({ error_type: 'USER_ERROR', error_code: 'USER_NOT_FOUND' });
-  expect(await errorOf(client.userItemsRemove({ user_id: 'usr_b', item_ids: ['item-1'] }))).toMatchObject({ status: 400 });
+  expect(await errorOf(client.userItemsGet({ user_id: 'usr_zz' }))).toMatchObject({
+    error_type: 'USER_ERROR',
+    error_code: 'USER_NOT_FOUND',
+  });
+  expect(await errorOf(client.userItemsRemove({ user_id: 'usr_b', item_ids: ['item-1'] }))).toMatchObject({
+    status: 400,
+  });
 
   await client.itemRemove({ access_token: 'access-sandbox-item-1' });
   expect(await errorOf(client.itemRemove({ access_token: 'access-sandbox-item-1' }))).toMatchObject({
@@ -75,7 +90,10 @@ it('gets the error types and codes that Plaid documents', async () => {
     error_code: 'ITEM_NOT_FOUND',
   });
   await client.userRemove({ user_id: 'usr_b' });
-  expect(await errorOf(client.userRemove({ user_id: 'usr_b' }))).toMatchObject({ error_type: 'USER_ERROR', error_code: 'USER_NOT_FOUND' });
+  expect(await errorOf(client.userRemove({ user_id: 'usr_b' }))).toMatchObject({
+    error_type: 'USER_ERROR',
+    error_code: 'USER_NOT_FOUND',
+  });
   simulator.faults.add({ endpoint: 'userItemsGet', kind: 'rateLimit' });
   expect(await errorOf(client.userItemsGet({ user_id: 'usr_a' }))).toMatchObject({
     status: 429,

@@ -18,11 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => plaid.close());
 
-const errorOf = (answer: RawAnswer): unknown[] => [
-  answer.status,
-  answer.json.error_type,
-  answer.json.error_code,
-];
+const errorOf = (answer: RawAnswer): unknown[] => [answer.status, answer.json.error_type, answer.json.error_code];
 
 const listed = async (userId: string): Promise<string[]> => {
   const answer = await callPlaid(plaid, '/user/items/get', { user_id: userId });
@@ -66,7 +62,8 @@ describe('every answer', () => {
 
   it('has a fresh request id', async () => {
     const ids = new Set<unknown>();
-    for (let n = 0; n < 20; n++) ids.add((await callPlaid(plaid, '/user/items/get', { user_id: 'usr_a' })).json.request_id);
+    for (let n = 0; n < 20; n++)
+      ids.add((await callPlaid(plaid, '/user/items/get', { user_id: 'usr_a' })).json.request_id);
     expect(ids.size).toBe(20);
   });
 
@@ -75,7 +72,11 @@ describe('every answer', () => {
       const answer = await exchange(plaid.port, 'POST', '/user/items/get', plaidHeaders(plaid), body);
       expect(errorOf(answer)).toEqual([400, 'INVALID_REQUEST', 'INVALID_BODY']);
     }
-    expect(errorOf(await exchange(plaid.port, 'GET', '/user/items/get'))).toEqual([404, 'INVALID_REQUEST', 'NOT_FOUND']);
+    expect(errorOf(await exchange(plaid.port, 'GET', '/user/items/get'))).toEqual([
+      404,
+      'INVALID_REQUEST',
+      'NOT_FOUND',
+    ]);
     expect(errorOf(await callPlaid(plaid, '/user/purge', {}))).toEqual([404, 'INVALID_REQUEST', 'NOT_FOUND']);
   });
 
@@ -166,7 +167,11 @@ describe('/user/items/remove', () => {
 describe('/user/products/terminate', () => {
   it('records the reason, and may be repeated', async () => {
     for (const reason of ['USER_OFFBOARDING', 'FRAUD_TRANSACTION']) {
-      const answer = await callPlaid(plaid, '/user/products/terminate', { user_id: 'usr_a', reason_code: reason, reason_note: 'x' });
+      const answer = await callPlaid(plaid, '/user/products/terminate', {
+        user_id: 'usr_a',
+        reason_code: reason,
+        reason_note: 'x',
+      });
       expect(answer.status).toBe(200);
     }
     expect(plaid.state().terminated).toEqual([{ user: 'usr_a', reasonCode: 'FRAUD_TRANSACTION', times: 2 }]);
@@ -196,7 +201,9 @@ describe('/item/remove', () => {
     ['usr_a', 'access-sandbox-item-a1', ['item-a2']],
     ['usr_b', 'access-sandbox-own-token', []],
   ])('removes the Item of %s by its token, once', async (user, accessToken, left) => {
-    expect((await callPlaid(plaid, '/item/remove', { access_token: accessToken, reason_code: 'OTHER' })).status).toBe(200);
+    expect((await callPlaid(plaid, '/item/remove', { access_token: accessToken, reason_code: 'OTHER' })).status).toBe(
+      200,
+    );
     expect(await listed(user)).toEqual(left);
     const again = await callPlaid(plaid, '/item/remove', { access_token: accessToken });
     expect(errorOf(again)).toEqual([400, 'ITEM_ERROR', 'ITEM_NOT_FOUND']);
@@ -220,7 +227,11 @@ describe('/user/remove', () => {
     expect(state.removedUsers).toEqual(['usr_a']);
     expect(state.items.removed.map((item) => item.itemId)).toEqual(['item-a1', 'item-a2']);
     for (const path of ['/user/remove', '/user/items/get']) {
-      expect(errorOf(await callPlaid(plaid, path, { user_id: 'usr_a' }))).toEqual([400, 'USER_ERROR', 'USER_NOT_FOUND']);
+      expect(errorOf(await callPlaid(plaid, path, { user_id: 'usr_a' }))).toEqual([
+        400,
+        'USER_ERROR',
+        'USER_NOT_FOUND',
+      ]);
     }
   });
 });

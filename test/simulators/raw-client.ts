@@ -35,7 +35,14 @@ export function exchange(
   timeoutMs?: number,
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, method, path: target, agent: false, headers: withLength(headers, body) });
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      method,
+      path: target,
+      agent: false,
+      headers: withLength(headers, body),
+    });
     if (timeoutMs !== undefined) sent.setTimeout(timeoutMs, () => sent.destroy(new Error('the client gave up')));
     sent.on('error', reject);
     sent.on('response', (response) => {

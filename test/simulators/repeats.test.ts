@@ -6,7 +6,9 @@ let plaid: PlaidSimulator;
 let batch: BatchSimulator;
 
 beforeEach(async () => {
-  plaid = await startPlaidSimulator({ users: { users: [{ userId: 'usr_a', items: ['item-a1', 'item-a2'] }, { userId: 'usr_b' }] } });
+  plaid = await startPlaidSimulator({
+    users: { users: [{ userId: 'usr_a', items: ['item-a1', 'item-a2'] }, { userId: 'usr_b' }] },
+  });
   batch = await startBatchSimulator({ users: { users: ['anna', 'ben'] } });
 });
 afterEach(() => Promise.all([plaid.close(), batch.close()]));

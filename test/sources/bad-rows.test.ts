@@ -13,7 +13,10 @@ afterAll(removeFolders);
 
 const HEAD = 'batch_user_id,reference\n';
 
-async function checked(content: string, options?: CheckOptions): Promise<{ rows: CheckedRows; good: () => Promise<GoodRow[]> }> {
+async function checked(
+  content: string,
+  options?: CheckOptions,
+): Promise<{ rows: CheckedRows; good: () => Promise<GoodRow[]> }> {
   const rows = new CheckedRows(await openLocalFile(fileWith(content)), options);
   return {
     rows,
@@ -44,7 +47,10 @@ describe('the rows of a source', () => {
 
   it('are looked through for more bad ones once too many are bad, as far as is asked, and none is let through meanwhile', async () => {
     const content = `${HEAD}1,\n${',x\n2,\n'.repeat(30)}`;
-    for (const [lookFor, more] of [[undefined, 'and 5 more'], [Infinity, 'and 25 more']] as const) {
+    for (const [lookFor, more] of [
+      [undefined, 'and 5 more'],
+      [Infinity, 'and 25 more'],
+    ] as const) {
       const { rows } = await checked(content, { lookFor });
       const good: GoodRow[] = [];
       const reading = (async () => {
@@ -97,10 +103,17 @@ describe('a reject file', () => {
   it('keeps line, problem and every byte of each bad row, and only its owner can read it', async () => {
     const file = path.join(temporaryFolder(), 'rejects.csv');
     const rejects = await RejectFile.create(file);
-    const rows = new CheckedRows(await openLocalFile(fileWith(Buffer.concat([Buffer.from(`${HEAD},"a ""b"",\nc"\n`), Buffer.from([0xff, 0x2c, 0x0a]), Buffer.from('1,\n')]))), {
-      tolerance: { count: 5 },
-      onBadRow: (row) => rejects.add(row),
-    });
+    const rows = new CheckedRows(
+      await openLocalFile(
+        fileWith(
+          Buffer.concat([Buffer.from(`${HEAD},"a ""b"",\nc"\n`), Buffer.from([0xff, 0x2c, 0x0a]), Buffer.from('1,\n')]),
+        ),
+      ),
+      {
+        tolerance: { count: 5 },
+        onBadRow: (row) => rejects.add(row),
+      },
+    );
     for await (const { user } of rows.rows()) expect(user).toEqual({ batchUserId: '1' });
     await rejects.close();
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -114,13 +127,16 @@ describe('a reject file', () => {
 
   it('is never written over another one', async () => {
     expect((await failureOf(RejectFile.create(fileWith('kept')))).message).toContain('is there already');
-    expect((await failureOf(RejectFile.create(path.join(temporaryFolder(), 'no', 'such.csv')))).message).toContain('ENOENT');
+    expect((await failureOf(RejectFile.create(path.join(temporaryFolder(), 'no', 'such.csv')))).message).toContain(
+      'ENOENT',
+    );
   });
 
   it('takes many rows without holding them all', async () => {
     const file = path.join(temporaryFolder(), 'rejects.csv');
     const rejects = await RejectFile.create(file);
-    for (let line = 1; line <= 5_000; line++) await rejects.add({ line, problem: 'p', raw: Buffer.from('r'.repeat(40)) });
+    for (let line = 1; line <= 5_000; line++)
+      await rejects.add({ line, problem: 'p', raw: Buffer.from('r'.repeat(40)) });
     expect(statSync(file).size).toBeGreaterThan(100_000);
     await rejects.close();
     expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toHaveLength(5_001);

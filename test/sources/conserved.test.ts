@@ -9,7 +9,22 @@ import { fileWith, removeFolders } from './reading';
 afterAll(removeFolders);
 
 /** How a row of a generated source is broken; none of them is an empty line. */
-const KINDS = ['good', 'good', 'good', 'padded', 'placeholder', 'control', 'short', 'long', 'quotes', 'noUser', 'utf8', 'head', 'mark', 'huge'] as const;
+const KINDS = [
+  'good',
+  'good',
+  'good',
+  'padded',
+  'placeholder',
+  'control',
+  'short',
+  'long',
+  'quotes',
+  'noUser',
+  'utf8',
+  'head',
+  'mark',
+  'huge',
+] as const;
 type Kind = (typeof KINDS)[number];
 
 const COLUMNS = ['plaid_user_id', 'batch_user_id', 'reference'];
@@ -60,7 +75,9 @@ function jsonRow(kind: Kind, index: number): Buffer {
     mark: `\ufeff${text}`,
     huge: JSON.stringify({ ...row, reference: 'x'.repeat(1_100_000) }),
   };
-  return kind === 'utf8' ? Buffer.concat([Buffer.from('{"batch_user_id":"'), Buffer.from([0xff]), Buffer.from('"}')]) : Buffer.from(broken[kind] ?? text);
+  return kind === 'utf8'
+    ? Buffer.concat([Buffer.from('{"batch_user_id":"'), Buffer.from([0xff]), Buffer.from('"}')])
+    : Buffer.from(broken[kind] ?? text);
 }
 
 async function counts(source: Source): Promise<{ good: number; bad: number }> {
@@ -83,12 +100,19 @@ describe('every row of a source is a user or a bad row', () => {
   });
 
   /** The rows behind the first one, with line ends and empty lines; the first one is good, since all bad is another answer. */
-  function joined(rows: readonly Buffer[], { end: kind, empty, lastEnds }: { end: string; empty: number; lastEnds: boolean }): Buffer {
+  function joined(
+    rows: readonly Buffer[],
+    { end: kind, empty, lastEnds }: { end: string; empty: number; lastEnds: boolean },
+  ): Buffer {
     const ends = kind === 'mixed' ? ['\r', '\n', '\r\n'] : [kind];
     const parts = rows.flatMap((row, index) => {
       const one = ends[index % ends.length] ?? '\n';
       const last = index === rows.length - 1;
-      return [row, Buffer.from(last && !lastEnds ? '' : one), Buffer.from(index % 5 === 1 && !last ? one.repeat(empty) : '')];
+      return [
+        row,
+        Buffer.from(last && !lastEnds ? '' : one),
+        Buffer.from(index % 5 === 1 && !last ? one.repeat(empty) : ''),
+      ];
     });
     return Buffer.concat(parts);
   }
@@ -106,10 +130,17 @@ describe('every row of a source is a user or a bad row', () => {
       fc.asyncProperty(lines, async (file) => {
         const all: Kind[] = ['good', ...file.kinds];
         // What stands inside quotes may be any line break.
-        const rows = all.map((kind, index) => csvRow(kind, index + 1, file.delimiter, file.end === 'mixed' ? '\r' : file.end));
-        const head = [...(file.announced ? [Buffer.from(`sep=${file.delimiter}`)] : []), Buffer.from(COLUMNS.join(file.delimiter))];
+        const rows = all.map((kind, index) =>
+          csvRow(kind, index + 1, file.delimiter, file.end === 'mixed' ? '\r' : file.end),
+        );
+        const head = [
+          ...(file.announced ? [Buffer.from(`sep=${file.delimiter}`)] : []),
+          Buffer.from(COLUMNS.join(file.delimiter)),
+        ];
         const name = file.gzip === 'no' ? 'users.csv' : 'users.csv.gz';
-        const found = await counts(await openLocalFile(fileWith(packed(joined([...head, ...rows], file), file.gzip), name)));
+        const found = await counts(
+          await openLocalFile(fileWith(packed(joined([...head, ...rows], file), file.gzip), name)),
+        );
         const good = all.filter((kind) => kind === 'good').length;
         expect(found).toEqual({ good, bad: all.length - good });
       }),
@@ -122,7 +153,10 @@ describe('every row of a source is a user or a bad row', () => {
       fc.asyncProperty(lines, async (file) => {
         const all: Kind[] = ['good', ...file.kinds];
         const name = file.gzip === 'no' ? 'users.jsonl' : 'users.jsonl.gz';
-        const text = joined(all.map((kind, index) => jsonRow(kind, index + 1)), file);
+        const text = joined(
+          all.map((kind, index) => jsonRow(kind, index + 1)),
+          file,
+        );
         const found = await counts(await openLocalFile(fileWith(packed(text, file.gzip), name)));
         const good = all.filter((kind) => kind === 'good').length;
         expect(found).toEqual({ good, bad: all.length - good });
@@ -141,7 +175,12 @@ describe('every row of a source is a user or a bad row', () => {
       fc.asyncProperty(kinds, fc.nat(), async (some, cut) => {
         const all: Kind[] = ['good', ...some.filter((kind) => kind !== 'huge')];
         const rows = all.map((kind, index) => csvRow(kind, index + 1, ',', '\n'));
-        const file = fileWith(Buffer.concat([Buffer.from(`${COLUMNS.join(',')}\n`), ...rows.map((row) => Buffer.concat([row, Buffer.from('\n')]))]));
+        const file = fileWith(
+          Buffer.concat([
+            Buffer.from(`${COLUMNS.join(',')}\n`),
+            ...rows.map((row) => Buffer.concat([row, Buffer.from('\n')])),
+          ]),
+        );
         const first = new CheckedRows(await openLocalFile(file), { tolerance: { percent: 100 } });
         const stopAt = 1 + (cut % all.filter((kind) => kind === 'good').length);
         let position = '';
@@ -152,7 +191,10 @@ describe('every row of a source is a user or a bad row', () => {
           before = first.counts;
           if ((seen += 1) === stopAt) break;
         }
-        const rest = new CheckedRows(await openLocalFile(file), { tolerance: { percent: 100 }, after: { position, counts: before } });
+        const rest = new CheckedRows(await openLocalFile(file), {
+          tolerance: { percent: 100 },
+          after: { position, counts: before },
+        });
         for await (const row of rest.rows()) expect(row.user).toBeDefined();
         const good = all.filter((kind) => kind === 'good').length;
         expect(rest.counts).toEqual({ good, bad: all.length - good });

@@ -42,7 +42,10 @@ describe('a CSV file of users', () => {
     ['UTF-16 inside gzip', (text: string) => gzipSync(Buffer.from(`\ufeff${text}`, 'utf16le'))],
     ['semicolons', (text: string) => Buffer.from(text.replaceAll(',', ';'))],
     ['tabs', (text: string) => Buffer.from(text.replaceAll(',', '\t'))],
-    ['a cell in quotes that follows a semicolon', (text: string) => Buffer.from(text.replaceAll(',', ';').replaceAll(/;(reference|[ab])/g, ';"$1"'))],
+    [
+      'a cell in quotes that follows a semicolon',
+      (text: string) => Buffer.from(text.replaceAll(',', ';').replaceAll(/;(reference|[ab])/g, ';"$1"')),
+    ],
   ])('may have %s', async (_, pack) => {
     expect(await rowsIn(pack('"batch_user_id",reference\n1,a\n"é😀",b\n'))).toEqual([
       { line: 2, user: { batchUserId: '1', reference: 'a' } },
@@ -52,9 +55,9 @@ describe('a CSV file of users', () => {
 
   it('may have other columns, and other names for ours', async () => {
     const file = fileWith('e-mail,plaid id,items\nx@example.com,usr_1,a;b\n');
-    expect(await rowsOf(await openLocalFile(file, { columns: { plaid_user_id: 'plaid id', item_ids: 'items' } }))).toEqual([
-      { line: 2, user: { plaidUserId: 'usr_1', itemIds: ['a', 'b'] } },
-    ]);
+    expect(
+      await rowsOf(await openLocalFile(file, { columns: { plaid_user_id: 'plaid id', item_ids: 'items' } })),
+    ).toEqual([{ line: 2, user: { plaidUserId: 'usr_1', itemIds: ['a', 'b'] } }]);
   });
 
   it.each([
@@ -84,7 +87,11 @@ describe('a CSV file of users', () => {
   });
 
   it('reports bytes that are no UTF-8 instead of making another id of them', async () => {
-    const content = Buffer.concat([Buffer.from('batch_user_id,reference\na,'), Buffer.from([0xc3, 0x28]), Buffer.from('\nb,x\n')]);
+    const content = Buffer.concat([
+      Buffer.from('batch_user_id,reference\na,'),
+      Buffer.from([0xc3, 0x28]),
+      Buffer.from('\nb,x\n'),
+    ]);
     expect(await rowsIn(content)).toEqual([
       { line: 2, problem: 'cell 2 is not UTF-8' },
       { line: 3, user: { batchUserId: 'b', reference: 'x' } },
@@ -106,19 +113,47 @@ describe('a CSV file of users', () => {
     ['without a known column', 'id,name\nusr_canary,x\n', 'needs at least one of the columns'],
     ['without a head', 'usr_canary,x\nusr_2,y\n', 'needs at least one of the columns'],
     ['with a column twice', 'batch_user_id,batch_user_id\nusr_canary,2\n', 'has the column batch_user_id twice'],
-    ['with a column that is nearly right', 'plaid_user_id,Batch User-ID\nusr_canary,2\n', 'nearly called batch_user_id'],
+    [
+      'with a column that is nearly right',
+      'plaid_user_id,Batch User-ID\nusr_canary,2\n',
+      'nearly called batch_user_id',
+    ],
     ['parted by bars', 'plaid_user_id|batch_user_id\nusr_canary|2\n', 'separated by |'],
-    ['parted by something that sep= names', 'sep=|\nplaid_user_id|batch_user_id\nusr_canary|2\n', 'line 1 (sep=) names a separator that is not read'],
+    [
+      'parted by something that sep= names',
+      'sep=|\nplaid_user_id|batch_user_id\nusr_canary|2\n',
+      'line 1 (sep=) names a separator that is not read',
+    ],
     ['with a comment on top', '# canary\nplaid_user_id\nusr\n', 'looks like a comment'],
     ['that is JSON', '[{"batch_user_id":"canary"}]', 'looks like JSON'],
     ['with a quote that is never closed', 'batch_user_id\n1\n"usr_canary\n3\n', 'line 3: a quote is opened'],
-    ['that is UTF-16 without a mark', Buffer.from('batch_user_id\nusr_canary\n', 'utf16le'), 'looks like UTF-16LE without a byte order mark'],
-    ['that is UTF-16 in the other order without a mark', Buffer.from('batch_user_id\nusr_canary\n', 'utf16le').swap16(), 'looks like UTF-16BE'],
-    ['whose UTF-16 is cut off', Buffer.from('\ufeffbatch_user_id\nusr_canary\n', 'utf16le').subarray(0, -1), 'corrupt or truncated UTF-16'],
+    [
+      'that is UTF-16 without a mark',
+      Buffer.from('batch_user_id\nusr_canary\n', 'utf16le'),
+      'looks like UTF-16LE without a byte order mark',
+    ],
+    [
+      'that is UTF-16 in the other order without a mark',
+      Buffer.from('batch_user_id\nusr_canary\n', 'utf16le').swap16(),
+      'looks like UTF-16BE',
+    ],
+    [
+      'whose UTF-16 is cut off',
+      Buffer.from('\ufeffbatch_user_id\nusr_canary\n', 'utf16le').subarray(0, -1),
+      'corrupt or truncated UTF-16',
+    ],
     ['that is UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x62, 0, 0, 0]), 'is UTF-32'],
     ['that is a zip', Buffer.from('PK\x03\x04canary.csv'), 'is a zip archive'],
-    ['that is a workbook', Buffer.from('PK\x03\x04\x14\0\x06\0[Content_Types].xml'), 'is an Office file, for example an Excel workbook (.xlsx)'],
-    ['that is an OpenDocument file', Buffer.from('PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet'), 'is an OpenDocument file'],
+    [
+      'that is a workbook',
+      Buffer.from('PK\x03\x04\x14\0\x06\0[Content_Types].xml'),
+      'is an Office file, for example an Excel workbook (.xlsx)',
+    ],
+    [
+      'that is an OpenDocument file',
+      Buffer.from('PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet'),
+      'is an OpenDocument file',
+    ],
     ['that is an old workbook', Buffer.from('d0cf11e0a1b11ae1', 'hex'), '(.xls)'],
     ['that is a PDF', '%PDF-1.7\n', 'is a PDF file'],
     ['that is a page', '\n<!DOCTYPE html><title>canary</title>', 'is an HTML page'],
@@ -128,7 +163,11 @@ describe('a CSV file of users', () => {
     ['that is packed with xz', Buffer.from('fd377a585a00', 'hex'), 'packed with xz'],
     ['that is gzip in gzip', gzipSync(gzipSync('batch_user_id\nusr_canary\n')), 'gzip inside gzip'],
     ['that is a packed page', gzipSync('<html>canary'), 'is an HTML page'],
-    ['whose gzip is cut off', gzipSync('batch_user_id\nusr_canary\n'.repeat(100)).subarray(0, 40), 'corrupt or truncated gzip'],
+    [
+      'whose gzip is cut off',
+      gzipSync('batch_user_id\nusr_canary\n'.repeat(100)).subarray(0, 40),
+      'corrupt or truncated gzip',
+    ],
     ['that is a gzip bomb', gzipSync(Buffer.alloc(80 * 1024 * 1024)), 'this is no file of users'],
   ])('%s is refused, and no id is told', async (_, content, why) => {
     const error = await failureOf(rowsIn(content));
@@ -168,22 +207,37 @@ describe('reading a file from a position', () => {
 });
 
 describe('ids in CSV', () => {
-  const note = fc.string({ unit: fc.constantFrom('a', '"', ',', ';', '\t', '\n', '\r', '\0', ' '), minLength: 1, maxLength: 12 });
-  const cell = fc.string({ unit: fc.constantFrom('a', '"', ',', ';', 'b c', 'é', '😀', '=', "'"), minLength: 1, maxLength: 12 }).map((text) => `x${text}y`);
+  const note = fc.string({
+    unit: fc.constantFrom('a', '"', ',', ';', '\t', '\n', '\r', '\0', ' '),
+    minLength: 1,
+    maxLength: 12,
+  });
+  const cell = fc
+    .string({ unit: fc.constantFrom('a', '"', ',', ';', 'b c', 'é', '😀', '=', "'"), minLength: 1, maxLength: 12 })
+    .map((text) => `x${text}y`);
 
   it('come out as they went in, whatever characters they may have, each at its line behind other cells with line breaks', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(cell, cell, note), { minLength: 1, maxLength: 8 }), fc.constantFrom('\n', '\r\n', '\r'), fc.constantFrom(',', ';', '\t'), async (users, end, delimiter) => {
-        const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
-        let line = 2;
-        const expected = users.map(([batchUserId, plaidUserId, reference]) => {
-          const row = { line, user: { batchUserId, plaidUserId, reference } };
-          line += reference.split(/\r\n|\r|\n/).length;
-          return row;
-        });
-        const content = [['batch_user_id', 'plaid_user_id', 'reference'].join(delimiter), ...users.map((cells) => cells.map(quoted).join(delimiter))].join(end) + end;
-        expect(await rowsIn(content)).toEqual(expected);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(cell, cell, note), { minLength: 1, maxLength: 8 }),
+        fc.constantFrom('\n', '\r\n', '\r'),
+        fc.constantFrom(',', ';', '\t'),
+        async (users, end, delimiter) => {
+          const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
+          let line = 2;
+          const expected = users.map(([batchUserId, plaidUserId, reference]) => {
+            const row = { line, user: { batchUserId, plaidUserId, reference } };
+            line += reference.split(/\r\n|\r|\n/).length;
+            return row;
+          });
+          const content =
+            [
+              ['batch_user_id', 'plaid_user_id', 'reference'].join(delimiter),
+              ...users.map((cells) => cells.map(quoted).join(delimiter)),
+            ].join(end) + end;
+          expect(await rowsIn(content)).toEqual(expected);
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -193,7 +247,10 @@ describe('ids in CSV', () => {
     await fc.assert(
       fc.asyncProperty(bytes, fc.boolean(), async (noise, withHead) => {
         const content = Buffer.concat([Buffer.from(withHead ? 'batch_user_id,reference\n' : ''), noise]);
-        const failure = await rowsIn(content).then(() => undefined, (error: unknown) => error);
+        const failure = await rowsIn(content).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
         expect(failure === undefined || failure instanceof SourceError).toBe(true);
       }),
       { numRuns: 200 },

@@ -9,7 +9,7 @@ function sourceOf(user: object): Source {
     {
       kind: 'custom',
       describe: () => 'a source of the host',
-      async *rows () {
+      async *rows() {
         yield { position: '0', line: 1, user };
       },
     },
@@ -19,8 +19,15 @@ function sourceOf(user: object): Source {
 
 describe("a source of the host's own", () => {
   it('may have rows that carry more than a user has, and nothing where an ID is missing', async () => {
-    for (const more of [{ name: 'A. Person' }, { plaidUserId: null }, { plaidUserId: '' }, { plaidUserId: undefined, created: 7 }]) {
-      expect(await rowsOf(sourceOf({ ...more, batchUserId: 'b-1' }))).toEqual([{ line: 1, user: { batchUserId: 'b-1' } }]);
+    for (const more of [
+      { name: 'A. Person' },
+      { plaidUserId: null },
+      { plaidUserId: '' },
+      { plaidUserId: undefined, created: 7 },
+    ]) {
+      expect(await rowsOf(sourceOf({ ...more, batchUserId: 'b-1' }))).toEqual([
+        { line: 1, user: { batchUserId: 'b-1' } },
+      ]);
     }
   });
 
@@ -33,6 +40,8 @@ describe("a source of the host's own", () => {
   });
 
   it('has its IDs checked like those of other sources', async () => {
-    expect(await rowsOf(sourceOf({ batchUserId: 'null' }))).toEqual([{ line: 1, problem: 'batchUserId is a placeholder and not an ID' }]);
+    expect(await rowsOf(sourceOf({ batchUserId: 'null' }))).toEqual([
+      { line: 1, problem: 'batchUserId is a placeholder and not an ID' },
+    ]);
   });
 });

@@ -8,12 +8,98 @@ afterAll(removeFolders);
 
 describe('what is no ID', () => {
   it.each([
-    ...['NULL', 'null', '\\N', 'nan', 'undefined', '#N/A', 'None', 'nil', '(null)', '<null>', '[null]', '"null"', 'N/A', 'n.a.', '#REF!', '#VALUE!', '#NAME?', '#NULL!', '#DIV/0!'],
-    ...['-', '--', '—', '.', '...', '?', '0', '-1', 'unknown', 'Empty', '(blank)', 'not set', 'TRUE', 'false', 'Infinity', '-inf', '[object Object]', '[object Undefined]'],
-    ...['1.23E+11', '1,23E+11', '9.007199254740992e+15', '1e+20', '1e-7', '1001.0', '1001.00', '{{user_id}}', '${userId}', '%user_id%', '<%= id %>', '()', '""', 'anonymous', 'guest'],
-    ...['1.2345678E7', '9.00719925474E15', '12345678901234567.5', '1.#IND', '-1.#QNAN', '-nan', 'NaT', '#NV', '#WERT!', '#NOM?', '#BLOCKED!', 'anon', 'redacted', '***'],
-    ...['null,null', 'NULL;', 'undefinedundefined', 'nullundefined', 'object Object', 'java.lang.Object@1b6d3586', '<Buffer 62>', "b'abc'", 'user_id', 'uuid'],
-    ...['00000000-0000-0000-0000-000000000000', '00000000000000000000000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '0000000000'],
+    ...[
+      'NULL',
+      'null',
+      '\\N',
+      'nan',
+      'undefined',
+      '#N/A',
+      'None',
+      'nil',
+      '(null)',
+      '<null>',
+      '[null]',
+      '"null"',
+      'N/A',
+      'n.a.',
+      '#REF!',
+      '#VALUE!',
+      '#NAME?',
+      '#NULL!',
+      '#DIV/0!',
+    ],
+    ...[
+      '-',
+      '--',
+      '—',
+      '.',
+      '...',
+      '?',
+      '0',
+      '-1',
+      'unknown',
+      'Empty',
+      '(blank)',
+      'not set',
+      'TRUE',
+      'false',
+      'Infinity',
+      '-inf',
+      '[object Object]',
+      '[object Undefined]',
+    ],
+    ...[
+      '1.23E+11',
+      '1,23E+11',
+      '9.007199254740992e+15',
+      '1e+20',
+      '1e-7',
+      '1001.0',
+      '1001.00',
+      '{{user_id}}',
+      '${userId}',
+      '%user_id%',
+      '<%= id %>',
+      '()',
+      '""',
+      'anonymous',
+      'guest',
+    ],
+    ...[
+      '1.2345678E7',
+      '9.00719925474E15',
+      '12345678901234567.5',
+      '1.#IND',
+      '-1.#QNAN',
+      '-nan',
+      'NaT',
+      '#NV',
+      '#WERT!',
+      '#NOM?',
+      '#BLOCKED!',
+      'anon',
+      'redacted',
+      '***',
+    ],
+    ...[
+      'null,null',
+      'NULL;',
+      'undefinedundefined',
+      'nullundefined',
+      'object Object',
+      'java.lang.Object@1b6d3586',
+      '<Buffer 62>',
+      "b'abc'",
+      'user_id',
+      'uuid',
+    ],
+    ...[
+      '00000000-0000-0000-0000-000000000000',
+      '00000000000000000000000000000000',
+      'ffffffff-ffff-ffff-ffff-ffffffffffff',
+      '0000000000',
+    ],
   ])('%j is a placeholder in any case, unless it is allowed', (text) => {
     for (const spelling of [text, text.toLowerCase(), text.toUpperCase()]) {
       expect(isPlaceholder(spelling)).toBe(true);
@@ -52,17 +138,49 @@ describe('what is no ID', () => {
     expect(idProblem(text, NO_PLACEHOLDERS)).not.toContain('u1');
   });
 
-  it.each(['1', '00', '007', '10.5', '1e5', '12E7', '12e45678', '12.5', 'nulls', 'b1', 'object', '#1', 'a#', '100000000', 'f00', '-x', 'null1', 'nullable', 'a b', 'a,b', 'o"neil', '{3F2504E0-4F89-11D3-9A0C-0305E82C3301}', 'é😀', '=a', 'test', 'user', '[a', 'NaNa', '+33612345678', 'a@b.c'])(
-    '%j may be one',
-    (text) => {
-      expect(idProblem(text, NO_PLACEHOLDERS)).toBeUndefined();
-    },
-  );
+  it.each([
+    '1',
+    '00',
+    '007',
+    '10.5',
+    '1e5',
+    '12E7',
+    '12e45678',
+    '12.5',
+    'nulls',
+    'b1',
+    'object',
+    '#1',
+    'a#',
+    '100000000',
+    'f00',
+    '-x',
+    'null1',
+    'nullable',
+    'a b',
+    'a,b',
+    'o"neil',
+    '{3F2504E0-4F89-11D3-9A0C-0305E82C3301}',
+    'é😀',
+    '=a',
+    'test',
+    'user',
+    '[a',
+    'NaNa',
+    '+33612345678',
+    'a@b.c',
+  ])('%j may be one', (text) => {
+    expect(idProblem(text, NO_PLACEHOLDERS)).toBeUndefined();
+  });
 
   it('is found in each ID of a user, and not in the reference', () => {
     expect(userProblem({ plaidUserToken: 'NULL' }, NO_PLACEHOLDERS)).toMatchObject({ field: 'plaidUserToken' });
-    expect(userProblem({ plaidUserId: 'a', batchUserId: ' b' }, NO_PLACEHOLDERS)).toMatchObject({ field: 'batchUserId' });
-    expect(userProblem({ plaidUserId: 'a', itemIds: ['i', '-'] }, NO_PLACEHOLDERS)).toMatchObject({ field: 'itemIds.1' });
+    expect(userProblem({ plaidUserId: 'a', batchUserId: ' b' }, NO_PLACEHOLDERS)).toMatchObject({
+      field: 'batchUserId',
+    });
+    expect(userProblem({ plaidUserId: 'a', itemIds: ['i', '-'] }, NO_PLACEHOLDERS)).toMatchObject({
+      field: 'itemIds.1',
+    });
     expect(userProblem({ plaidUserId: 'a', reference: ' null ' }, NO_PLACEHOLDERS)).toBeUndefined();
   });
 });
@@ -79,7 +197,8 @@ describe('placeholders that are allowed', () => {
   });
 
   it('have to be placeholders, so that a misspelt one is noticed', () => {
-    const check = (allowPlaceholders: string[]): boolean => sourceSpec.safeParse({ file: 'x.csv', allowPlaceholders }).success;
+    const check = (allowPlaceholders: string[]): boolean =>
+      sourceSpec.safeParse({ file: 'x.csv', allowPlaceholders }).success;
     expect(check(['null', 'N/A', '0'])).toBe(true);
     expect(check(['nul'])).toBe(false);
   });

@@ -6,7 +6,8 @@ import { failureOf, fileWith, removeFolders, rowsIn, rowsOf } from './reading';
 
 afterAll(removeFolders);
 
-const lines = (...rows: unknown[]): string => rows.map((row) => `${typeof row === 'string' ? row : JSON.stringify(row)}\n`).join('');
+const lines = (...rows: unknown[]): string =>
+  rows.map((row) => `${typeof row === 'string' ? row : JSON.stringify(row)}\n`).join('');
 
 describe('a JSONL file of users', () => {
   it('has one object a line; null and an empty text are not given, unknown fields are passed over', async () => {
@@ -25,19 +26,29 @@ describe('a JSONL file of users', () => {
 
   it('has IDs that are numbers digit by digit, however large', async () => {
     const numbers = ['7', '-7', '9007199254740993', '123456789012345678901234567890'];
-    const content = numbers.map((number) => `{"reference" : "{\\"a\\":1.5", "batch_user_id" : ${number} , "x":[1.5,{"y":-1e3}]}\n`).join('');
+    const content = numbers
+      .map((number) => `{"reference" : "{\\"a\\":1.5", "batch_user_id" : ${number} , "x":[1.5,{"y":-1e3}]}\n`)
+      .join('');
     expect((await rowsIn(content, 'users.jsonl')).map(({ user }) => user?.batchUserId)).toEqual(numbers);
   });
 
   it('tells which fields are used and which are ignored, also those that only later rows have', async () => {
-    const source = await openLocalFile(fileWith(lines({ batch_user_id: 'x', a: 1 }, { reference: 'r', batch_user_id: 'y', 'my item': 1 }), 'users.jsonl'), { ignoreColumns: ['my item'] });
+    const source = await openLocalFile(
+      fileWith(
+        lines({ batch_user_id: 'x', a: 1 }, { reference: 'r', batch_user_id: 'y', 'my item': 1 }),
+        'users.jsonl',
+      ),
+      { ignoreColumns: ['my item'] },
+    );
     expect(await rowsOf(source)).toHaveLength(2);
     expect(source.columns).toEqual({ used: ['batch_user_id', 'reference'], ignored: ['a', 'my item'] });
   });
 
   it('may have other names for our columns', async () => {
     const file = fileWith(lines({ id: 'usr' }), 'users.jsonl');
-    expect(await rowsOf(await openLocalFile(file, { columns: { batch_user_id: 'id' } }))).toEqual([{ line: 1, user: { batchUserId: 'usr' } }]);
+    expect(await rowsOf(await openLocalFile(file, { columns: { batch_user_id: 'id' } }))).toEqual([
+      { line: 1, user: { batchUserId: 'usr' } },
+    ]);
   });
 
   it.each([
@@ -65,13 +76,21 @@ describe('a JSONL file of users', () => {
     ['{"__proto__":{"batch_user_id":"canary"}}', 'names nobody'],
   ])('reports the bad row %s by column and rule, without its value', async (row, problem) => {
     const rows = await rowsIn(lines({ batch_user_id: '1' }, row, { batch_user_id: '3' }), 'users.jsonl');
-    expect(rows.map(({ line, user }) => [line, user?.batchUserId])).toEqual([[1, '1'], [2, undefined], [3, '3']]);
+    expect(rows.map(({ line, user }) => [line, user?.batchUserId])).toEqual([
+      [1, '1'],
+      [2, undefined],
+      [3, '3'],
+    ]);
     expect(rows[1]?.problem).toContain(problem);
     expect(rows[1]?.problem).not.toContain('canary');
   });
 
   it('reports bytes that are no UTF-8', async () => {
-    const content = Buffer.concat([Buffer.from('{"batch_user_id":"a'), Buffer.from([0xff]), Buffer.from('"}\n{"batch_user_id":"b"}\n')]);
+    const content = Buffer.concat([
+      Buffer.from('{"batch_user_id":"a'),
+      Buffer.from([0xff]),
+      Buffer.from('"}\n{"batch_user_id":"b"}\n'),
+    ]);
     expect(await rowsIn(content, 'users.jsonl')).toEqual([
       { line: 1, problem: 'the row is not UTF-8' },
       { line: 2, user: { batchUserId: 'b' } },
@@ -80,9 +99,21 @@ describe('a JSONL file of users', () => {
 
   it.each([
     ['whose first row has no known field', lines({ id: 'canary' }), 'needs at least one of the columns'],
-    ['with a field that is nearly right', lines({ plaid_user_id: 'canary', batchUserId: 'x' }), 'nearly called batch_user_id'],
-    ['with a field that resembles an ID and comes first', lines({ plaid_id: 'canary', batch_user_id: 'x' }), 'the column plaid_id would be ignored'],
-    ['with a field that resembles an ID in a later row', lines({ batch_user_id: 'x' }, { batch_user_id: 'y', my_item: 'canary' }), 'the column my_item would be ignored'],
+    [
+      'with a field that is nearly right',
+      lines({ plaid_user_id: 'canary', batchUserId: 'x' }),
+      'nearly called batch_user_id',
+    ],
+    [
+      'with a field that resembles an ID and comes first',
+      lines({ plaid_id: 'canary', batch_user_id: 'x' }),
+      'the column plaid_id would be ignored',
+    ],
+    [
+      'with a field that resembles an ID in a later row',
+      lines({ batch_user_id: 'x' }, { batch_user_id: 'y', my_item: 'canary' }),
+      'the column my_item would be ignored',
+    ],
   ])('%s is refused', async (_, content, why) => {
     const error = await failureOf(rowsIn(content, 'users.jsonl'));
     expect(error).toBeInstanceOf(SourceError);
@@ -92,11 +123,17 @@ describe('a JSONL file of users', () => {
 
   it('never makes the reader fail other than by a refusal, and gives ids as they are', async () => {
     // Inside other letters, because JSON itself, white space and so on are no IDs.
-    const value = fc.oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), fc.json()).map((text) => `x${text.replace(/[\p{Cc}\ufeff\ufffd\u2028\u2029]/gu, '')}y`);
+    const value = fc
+      .oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), fc.json())
+      .map((text) => `x${text.replace(/[\p{Cc}\ufeff\ufffd\u2028\u2029]/gu, '')}y`);
     await fc.assert(
       fc.asyncProperty(fc.array(value, { maxLength: 6 }), async (noise) => {
         const ids = noise.filter((text) => !/\p{Surrogate}/u.test(text)).map((text) => text.slice(0, 1_000));
-        const content = lines({ batch_user_id: 'first' }, ...noise.map((text) => text.replaceAll('\n', ' ')), ...ids.map((id) => ({ batch_user_id: id })));
+        const content = lines(
+          { batch_user_id: 'first' },
+          ...noise.map((text) => text.replaceAll('\n', ' ')),
+          ...ids.map((id) => ({ batch_user_id: id })),
+        );
         const rows = await rowsIn(content, 'users.jsonl');
         expect(rows.slice(rows.length - ids.length).map(({ user }) => user?.batchUserId)).toEqual(ids);
       }),

@@ -30,7 +30,10 @@ function context(folder?: string, more: Partial<SourceContext> = {}): SourceCont
 
 describe('a list of users', () => {
   it('is a source whose every position can be gone on from', async () => {
-    const source = await openSource({ inline: [{ batchUserId: '1' }, { plaidUserId: 'usr', itemIds: ['a'] }] }, context());
+    const source = await openSource(
+      { inline: [{ batchUserId: '1' }, { plaidUserId: 'usr', itemIds: ['a'] }] },
+      context(),
+    );
     const rows = await allOf(source);
     expect(rows.map(({ line, user }) => ({ line, user }))).toEqual([
       { line: 1, user: { batchUserId: '1' } },
@@ -67,7 +70,11 @@ describe('the description of a source', () => {
     [{ query: 'nightly' }, 'query', 'known: none'],
     [{ custom: { name: 'toString' } }, 'custom.name', 'known: none'],
     [{ pages: { task: 'plaid.userRemove' } }, 'pages.task', 'does not only read'],
-    [{ pages: { task: 'http.request', input: { uri: 'http://127.0.0.1/', method: 'POST' } } }, 'pages.task', 'does not only read'],
+    [
+      { pages: { task: 'http.request', input: { uri: 'http://127.0.0.1/', method: 'POST' } } },
+      'pages.task',
+      'does not only read',
+    ],
     [{ pages: { task: 'no.such' } }, 'pages.task', 'there is no task of that name'],
   ])('%j is refused where it is not configured', async (spec, field, message) => {
     const error = await failureOf(openSource(spec, context()));
@@ -154,7 +161,10 @@ describe('a source of your own', () => {
         yield { position: '1', line: 1, user: { batchUserId: `${String(options)} ${scheduledTime}` } };
       },
     });
-    const source = await openSource({ custom: { name: 'own', options: 'x' } }, context(undefined, { custom: { own }, scheduledTime: 'now' }));
+    const source = await openSource(
+      { custom: { name: 'own', options: 'x' } },
+      context(undefined, { custom: { own }, scheduledTime: 'now' }),
+    );
     expect(await rowsOf(source)).toEqual([{ line: 1, user: { batchUserId: 'x now' } }]);
   });
 });

@@ -54,7 +54,12 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  sender = createTaskSender(readSenderSettings({ CRM_BASE_URL: origin, HTTP_TASKS_HTTP_ALLOW: origin, HTTP_TASKS_HTTP_READS: `POST ${origin}/*` }, [service, httpService]));
+  sender = createTaskSender(
+    readSenderSettings(
+      { CRM_BASE_URL: origin, HTTP_TASKS_HTTP_ALLOW: origin, HTTP_TASKS_HTTP_READS: `POST ${origin}/*` },
+      [service, httpService],
+    ),
+  );
 });
 
 afterAll(async () => {
@@ -68,10 +73,19 @@ beforeEach(() => {
 });
 
 function open(pages: object, more: object = {}): Promise<Source> {
-  return openSource({ pages, ...more }, { settings: readSourceSettings({}), catalogue: new Catalogue([...CATALOGUE, closedUsers]), sender });
+  return openSource(
+    { pages, ...more },
+    { settings: readSourceSettings({}), catalogue: new Catalogue([...CATALOGUE, closedUsers]), sender },
+  );
 }
 
-const SPEC = { task: 'crm.closedUsers', input: { since: 'x' }, itemsPath: 'data.users', nextCursorPath: 'data.next', cursorField: 'after' };
+const SPEC = {
+  task: 'crm.closedUsers',
+  input: { since: 'x' },
+  itemsPath: 'data.users',
+  nextCursorPath: 'data.next',
+  cursorField: 'after',
+};
 
 /** Pages of two users each. */
 function pagesOf(users: readonly unknown[]): Answer {
@@ -86,7 +100,9 @@ describe('pages of an HTTP API', () => {
   it('are followed to the last one, in order, with the input on each', async () => {
     answer = pagesOf(['1', '2', '3', '4', '5'].map((id) => ({ batch_user_id: id })));
     const source = await open(SPEC);
-    expect(await rowsOf(source)).toEqual([1, 2, 3, 4, 5].map((line) => ({ line, user: { batchUserId: String(line) } })));
+    expect(await rowsOf(source)).toEqual(
+      [1, 2, 3, 4, 5].map((line) => ({ line, user: { batchUserId: String(line) } })),
+    );
     expect(asked).toEqual(['/users?since=x', '/users?since=x&after=2', '/users?since=x&after=4']);
     expect(source.describe()).toBe('the pages of crm.closedUsers');
   });
@@ -98,7 +114,10 @@ describe('pages of an HTTP API', () => {
       { user: { ids: { batch: 2 ** 60 } } },
       null,
     ]);
-    const source = await open({ ...SPEC, fields: { plaid_user_id: 'user.ids.plaid', batch_user_id: 'user.ids.batch', item_ids: 'items' } });
+    const source = await open({
+      ...SPEC,
+      fields: { plaid_user_id: 'user.ids.plaid', batch_user_id: 'user.ids.batch', item_ids: 'items' },
+    });
     expect(await rowsOf(source)).toEqual([
       { line: 1, user: { plaidUserId: 'usr', batchUserId: '7', itemIds: ['a', 'b'] } },
       { line: 2, problem: 'user.ids.batch: must be a text, or a whole number below 2^53' },
@@ -108,7 +127,11 @@ describe('pages of an HTTP API', () => {
   });
 
   it('tell which fields are used and ignored; one that resembles an ID refuses them unless it is named', async () => {
-    answer = pagesOf([{ user: {}, id: 'canary' }, { user: { id: 'b_1' }, name: 'canary' }, { user: { id: 'b_2' }, batch: 'canary' }]);
+    answer = pagesOf([
+      { user: {}, id: 'canary' },
+      { user: { id: 'b_1' }, name: 'canary' },
+      { user: { id: 'b_2' }, batch: 'canary' },
+    ]);
     const spec = { ...SPEC, fields: { batch_user_id: 'user.id' } };
     const error = await failureOf(allOf(await open(spec)));
     expect(error.message).toContain('the column batch would be ignored although its name resembles that of an ID');
@@ -126,14 +149,20 @@ describe('pages of an HTTP API', () => {
     expect(error.message).not.toContain('canary');
     expect(await rowsOf(await open(spec, { ignoreColumns: ['attributes.plaid_user_id'] }))).toHaveLength(1);
     answer = pagesOf([{ attributes: { batch_user_id: 'b_1' }, attrs: { pid: 'canary' } }]);
-    const misspelt = await failureOf(allOf(await open({ ...SPEC, fields: { ...spec.fields, plaid_user_id: 'attributes.pid' } })));
+    const misspelt = await failureOf(
+      allOf(await open({ ...SPEC, fields: { ...spec.fields, plaid_user_id: 'attributes.pid' } })),
+    );
     expect(misspelt.message).toContain('no row has the name that is given for plaid_user_id');
   });
 
   it('take no placeholder for an ID unless it is allowed', async () => {
     answer = pagesOf([{ batch_user_id: 'undefined' }, { batch_user_id: 0 }]);
-    expect((await rowsOf(await open(SPEC))).map(({ problem }) => problem)).toEqual(Array(2).fill('batch_user_id: is a placeholder and not an ID'));
-    expect((await rowsOf(await open(SPEC, { allowPlaceholders: ['0'] }))).map(({ user }) => user?.batchUserId)).toEqual([undefined, '0']);
+    expect((await rowsOf(await open(SPEC))).map(({ problem }) => problem)).toEqual(
+      Array(2).fill('batch_user_id: is a placeholder and not an ID'),
+    );
+    expect((await rowsOf(await open(SPEC, { allowPlaceholders: ['0'] }))).map(({ user }) => user?.batchUserId)).toEqual(
+      [undefined, '0'],
+    );
   });
 
   it('are gone on with behind any row, from its page on, and not when that page has changed', async () => {
@@ -152,17 +181,49 @@ describe('pages of an HTTP API', () => {
     expect(changed).toBeInstanceOf(SourceError);
     expect(changed.message).toContain('has other entries than before');
     answer = pagesOf(users.slice(0, 3));
-    expect((await failureOf(allOf(source, { after: rows[3]?.position }))).message).toContain('has other entries than before');
+    expect((await failureOf(allOf(source, { after: rows[3]?.position }))).message).toContain(
+      'has other entries than before',
+    );
     expect((await failureOf(allOf(source, { after: '7-00' }))).message).toContain('position');
   });
 
   it.each<[string, Answer, string, string]>([
-    ['has no list', (_, response) => response.end('{"data":{"next":null}}'), 'pages.itemsPath', 'a page has no list there'],
-    ['has something else for a list', (_, response) => response.end('{"data":{"users":{},"next":null}}'), 'pages.itemsPath', 'a page has no list there'],
-    ['says nothing of a next one', (_, response) => response.end('{"data":{"users":[]}}'), 'pages.nextCursorPath', 'nobody can tell whether it is the last one'],
-    ['has a cursor that is none', (_, response) => response.end('{"data":{"users":[],"next":{"a":1}}}'), 'pages.nextCursorPath', 'neither a text nor a number'],
-    ['gives the same cursor for ever', (_, response) => response.end('{"data":{"users":[],"next":"a"}}'), 'pages', 'would never end'],
-    ['is only a part', (_, response) => response.writeHead(206).end('{"data":{"users":[],"next":null}}'), 'pages', 'answered 206 instead of 200'],
+    [
+      'has no list',
+      (_, response) => response.end('{"data":{"next":null}}'),
+      'pages.itemsPath',
+      'a page has no list there',
+    ],
+    [
+      'has something else for a list',
+      (_, response) => response.end('{"data":{"users":{},"next":null}}'),
+      'pages.itemsPath',
+      'a page has no list there',
+    ],
+    [
+      'says nothing of a next one',
+      (_, response) => response.end('{"data":{"users":[]}}'),
+      'pages.nextCursorPath',
+      'nobody can tell whether it is the last one',
+    ],
+    [
+      'has a cursor that is none',
+      (_, response) => response.end('{"data":{"users":[],"next":{"a":1}}}'),
+      'pages.nextCursorPath',
+      'neither a text nor a number',
+    ],
+    [
+      'gives the same cursor for ever',
+      (_, response) => response.end('{"data":{"users":[],"next":"a"}}'),
+      'pages',
+      'would never end',
+    ],
+    [
+      'is only a part',
+      (_, response) => response.writeHead(206).end('{"data":{"users":[],"next":null}}'),
+      'pages',
+      'answered 206 instead of 200',
+    ],
   ])('are refused when one %s', async (_, given, field, why) => {
     answer = given;
     const error = await failureOf(allOf(await open(SPEC)));
@@ -174,7 +235,12 @@ describe('pages of an HTTP API', () => {
   it.each<[string, Answer, string]>([
     ['500', (_, response) => response.writeHead(500).end('{}'), 'Task.Unavailable'],
     ['404', (_, response) => response.writeHead(404).end('{"data":{"users":[],"next":null}}'), 'Task.Rejected'],
-    ['a body that breaks off', (_, response) => response.writeHead(200, { 'content-length': 500 }).write('{"data":{"users":[', () => response.destroy()), 'Task.Unavailable'],
+    [
+      'a body that breaks off',
+      (_, response) =>
+        response.writeHead(200, { 'content-length': 500 }).write('{"data":{"users":[', () => response.destroy()),
+      'Task.Unavailable',
+    ],
     ['no JSON', (_, response) => response.end('<html>'), 'Task.UnexpectedResponse'],
     ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end(), 'Task.UnexpectedResponse'],
   ])("fail with the task's own failure at %s, behind the rows before it", async (_, given, type) => {
@@ -197,18 +263,33 @@ describe('pages of an HTTP API', () => {
   });
 
   it('end where the API leaves its cursor out, if it is said to do so; more pages than allowed are refused', async () => {
-    answer = (url, response) => response.end(JSON.stringify(url.searchParams.has('after') ? [{ batch_user_id: '2' }] : { users: [{ batch_user_id: '1' }], next: 'a' }));
-    const error = await failureOf(allOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', maxPages: 1 })));
+    answer = (url, response) =>
+      response.end(
+        JSON.stringify(
+          url.searchParams.has('after') ? [{ batch_user_id: '2' }] : { users: [{ batch_user_id: '1' }], next: 'a' },
+        ),
+      );
+    const error = await failureOf(
+      allOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', maxPages: 1 })),
+    );
     expect(error.message).toContain('more than 1 pages');
     answer = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
-    expect(await rowsOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', endsWithoutCursor: true }))).toHaveLength(1);
+    expect(
+      await rowsOf(await open({ ...SPEC, itemsPath: 'users', nextCursorPath: 'next', endsWithoutCursor: true })),
+    ).toHaveLength(1);
     expect(await rowsOf(await open({ task: 'crm.closedUsers', itemsPath: 'users' }))).toHaveLength(1);
   });
 
   it('may be read by http.request, with a parameter or a link of the same origin', async () => {
     answer = (url, response) => {
       const page = Number(url.searchParams.get('page') ?? 1);
-      response.end(JSON.stringify({ users: [{ batch_user_id: String(page) }], page: page < 3 ? page + 1 : null, link: page < 3 ? `/l?page=${page + 1}` : '' }));
+      response.end(
+        JSON.stringify({
+          users: [{ batch_user_id: String(page) }],
+          page: page < 3 ? page + 1 : null,
+          link: page < 3 ? `/l?page=${page + 1}` : '',
+        }),
+      );
     };
     const spec = { task: 'http.request', input: { uri: `${origin}/u?q=1` }, itemsPath: 'response.body.users' };
     const byParameter = await open({ ...spec, nextCursorPath: 'response.body.page', cursorField: 'uri?page' });
@@ -227,11 +308,16 @@ describe('pages of an HTTP API', () => {
     ['POST that the operator lists as a read', { method: 'POST', effect: 'read' }],
     ['GET that claims to be irreversible', { method: 'GET', effect: 'irreversible' }],
     ['GET with a header for another method', { headers: { 'X-HTTP-Method-Override': 'DELETE' } }],
-    ['GET with a header for another method, claiming to read', { headers: { 'x-http-method': 'POST' }, effect: 'read' }],
+    [
+      'GET with a header for another method, claiming to read',
+      { headers: { 'x-http-method': 'POST' }, effect: 'read' },
+    ],
     ['GET with another method in its query', { query: { _method: 'delete' } }],
   ])('are never asked for by http.request with %s', async (_what, more) => {
     answer = (_, response) => response.end('{"users":[]}');
-    const error = await failureOf(open({ task: 'http.request', input: { uri: `${origin}/u`, ...more }, itemsPath: 'response.body.users' }));
+    const error = await failureOf(
+      open({ task: 'http.request', input: { uri: `${origin}/u`, ...more }, itemsPath: 'response.body.users' }),
+    );
     expect(error).toBeInstanceOf(SourceError);
     expect(error.message).toContain('does not only read');
     expect(asked).toEqual([]);
@@ -245,7 +331,13 @@ describe('pages of an HTTP API', () => {
     ['uri', '/u?_method=DELETE'],
   ])('do not let the API choose the method by a cursor that goes into %s', async (cursorField, next) => {
     answer = (_, response) => response.end(JSON.stringify({ users: [{ batch_user_id: '1' }], next }));
-    const spec = { task: 'http.request', input: { uri: `${origin}/u` }, itemsPath: 'response.body.users', nextCursorPath: 'response.body.next', cursorField };
+    const spec = {
+      task: 'http.request',
+      input: { uri: `${origin}/u` },
+      itemsPath: 'response.body.users',
+      nextCursorPath: 'response.body.next',
+      cursorField,
+    };
     const error = await failureOf(allOf(await open(spec)));
     expect(error.message).toContain('does not only read');
     expect(methods).toEqual(['GET']);
@@ -253,7 +345,11 @@ describe('pages of an HTTP API', () => {
 
   it('are read by http.request whatever its input keeps of bodies in histories', async () => {
     answer = (_, response) => response.end('{"users":[{"batch_user_id":"1"}]}');
-    const source = await open({ task: 'http.request', input: { uri: `${origin}/u`, keepBody: false }, itemsPath: 'response.body.users' });
+    const source = await open({
+      task: 'http.request',
+      input: { uri: `${origin}/u`, keepBody: false },
+      itemsPath: 'response.body.users',
+    });
     expect(await rowsOf(source)).toHaveLength(1);
   });
 

@@ -12,7 +12,9 @@ const FROM = '2026-03-28T01:30:00.000Z';
 const TO = '2026-03-30T00:30:00.000Z';
 
 function source(url: string, query: string, ...times: [string?, string?]): QuerySource {
-  const named = readSourceSettings({ HTTP_TASKS_SOURCE_CLOSED_URL: url, HTTP_TASKS_SOURCE_CLOSED_QUERY: query }).query('closed');
+  const named = readSourceSettings({ HTTP_TASKS_SOURCE_CLOSED_URL: url, HTTP_TASKS_SOURCE_CLOSED_QUERY: query }).query(
+    'closed',
+  );
   if (!named) throw new Error('The query is not there.');
   return new QuerySource(named, { scheduledTime: times[0], previousScheduledTime: times[1] });
 }
@@ -41,7 +43,9 @@ describe.each([
     ['the other one twice', ':scheduledTime', ':scheduledTime', `${TO} ${TO}`],
   ])('are bound by name: %s', async (_, first, second, expected) => {
     const query = `select ${text(first)} || ' ' || ${text(second)} as batch_user_id, ':previousScheduledTime' as reference`;
-    expect(await rowsOf(source(url, query, TO, FROM))).toEqual([{ line: 1, user: { batchUserId: expected, reference: ':previousScheduledTime' } }]);
+    expect(await rowsOf(source(url, query, TO, FROM))).toEqual([
+      { line: 1, user: { batchUserId: expected, reference: ':previousScheduledTime' } },
+    ]);
   });
 
   it('have to be there when they are used', () => {

@@ -56,7 +56,9 @@ describe.each([
   it('gives users by the names of its columns; text and null as they are, whole numbers without rounding', async () => {
     const { url, run } = await fresh();
     await run('create table users (plaid text, batch bigint, items text)');
-    await run(`insert into users values ('usr 1', 9007199254740993, 'a;b'), (null, 2, null), ('', null, null), ('usr_3', null, 'a;;b')`);
+    await run(
+      `insert into users values ('usr 1', 9007199254740993, 'a;b'), (null, 2, null), ('', null, null), ('usr_3', null, 'a;;b')`,
+    );
     const query = 'select plaid as plaid_user_id, batch as batch_user_id, items as item_ids, 1 as other from users';
     expect(await rowsOf(source(url, query))).toEqual([
       { line: 1, user: { plaidUserId: 'usr 1', batchUserId: '9007199254740993', itemIds: ['a', 'b'] } },
@@ -69,19 +71,31 @@ describe.each([
 
   it('binds :scheduledTime, wherever it stands outside of texts and comments', async () => {
     const { url, run } = await fresh();
-    const before = kind === 'Postgres' ? `closed_at::timestamptz < :scheduledTime - interval '30 days'` : `closed_at < datetime(:scheduledTime, '-30 days')`;
+    const before =
+      kind === 'Postgres'
+        ? `closed_at::timestamptz < :scheduledTime - interval '30 days'`
+        : `closed_at < datetime(:scheduledTime, '-30 days')`;
     await run(USERS, `insert into users values (1, '2026-01-01 00:00:00'), (2, '2026-05-25 00:00:00')`);
     const query = `select id as batch_user_id, ':other;' as reference -- :comment;\n from users where ${before} and :scheduledTime is not null;`;
-    expect(await rowsOf(source(url, query, '2026-06-01T03:00:00.000Z'))).toEqual([{ line: 1, user: { batchUserId: '1', reference: ':other;' } }]);
+    expect(await rowsOf(source(url, query, '2026-06-01T03:00:00.000Z'))).toEqual([
+      { line: 1, user: { batchUserId: '1', reference: ':other;' } },
+    ]);
     expect(() => source(url, query)).toThrow('no time is given');
   });
 
   it('is read page by page, goes on behind any row, and refuses to when the rows before have changed', async () => {
     const { url, run } = await fresh();
-    await run(USERS, kind === 'Postgres' ? 'insert into users select n from generate_series(1, 2300) n' : 'insert into users (id) with recursive c(x) as (select 1 union all select x + 1 from c where x < 2300) select x from c');
+    await run(
+      USERS,
+      kind === 'Postgres'
+        ? 'insert into users select n from generate_series(1, 2300) n'
+        : 'insert into users (id) with recursive c(x) as (select 1 union all select x + 1 from c where x < 2300) select x from c',
+    );
     const query = 'select id as batch_user_id from users order by id';
     const rows = await allOf(source(url, query));
-    expect(rows.map(({ user }) => user?.batchUserId)).toEqual(Array.from({ length: 2300 }, (_, index) => String(index + 1)));
+    expect(rows.map(({ user }) => user?.batchUserId)).toEqual(
+      Array.from({ length: 2300 }, (_, index) => String(index + 1)),
+    );
     expect(await allOf(source(url, query), { after: rows[1499]?.position })).toEqual(rows.slice(1500));
     await run('delete from users where id = 7');
     const error = await failureOf(allOf(source(url, query), { after: rows[1499]?.position }));
@@ -94,9 +108,15 @@ describe.each([
     await run(USERS, `insert into users values (1, 'x')`);
     const writing =
       kind === 'Postgres'
-        ? ['with gone as (delete from users returning id) select id as batch_user_id from gone', `select wipe() as batch_user_id`]
+        ? [
+            'with gone as (delete from users returning id) select id as batch_user_id from gone',
+            `select wipe() as batch_user_id`,
+          ]
         : ['with gone as (select 1) delete from users returning id as batch_user_id'];
-    if (kind === 'Postgres') await run(`create function wipe() returns text language plpgsql as $$ begin delete from users; return 'x'; end $$`);
+    if (kind === 'Postgres')
+      await run(
+        `create function wipe() returns text language plpgsql as $$ begin delete from users; return 'x'; end $$`,
+      );
     for (const query of writing) expect(await failureOf(allOf(source(url, query)))).toBeInstanceOf(SourceError);
     expect(await rowsOf(source(url, 'select id as batch_user_id from users'))).toHaveLength(1);
   });
@@ -104,8 +124,12 @@ describe.each([
   it('that answers no known column, or a nearly known one, is refused also when it has no row', async () => {
     const { url, run } = await fresh();
     await run(USERS);
-    expect((await failureOf(allOf(source(url, 'select id from users')))).message).toContain('needs at least one of the columns');
-    expect((await failureOf(allOf(source(url, 'select id as batch_user_id, id as "plaidUserId" from users')))).message).toContain('nearly called plaid_user_id');
+    expect((await failureOf(allOf(source(url, 'select id from users')))).message).toContain(
+      'needs at least one of the columns',
+    );
+    expect(
+      (await failureOf(allOf(source(url, 'select id as batch_user_id, id as "plaidUserId" from users')))).message,
+    ).toContain('nearly called plaid_user_id');
     expect(await allOf(source(url, 'select id as batch_user_id from users'))).toEqual([]);
   });
 
@@ -129,7 +153,11 @@ describe.each([
       break;
     }
     // A transaction that is still open would hold back whoever changes the table.
-    await run(...(kind === 'Postgres' ? [`set lock_timeout = '2s'`] : []), 'alter table users add column more text', 'drop table users');
+    await run(
+      ...(kind === 'Postgres' ? [`set lock_timeout = '2s'`] : []),
+      'alter table users add column more text',
+      'drop table users',
+    );
   });
 
   it('whose database is not there says so', async () => {
@@ -153,7 +181,9 @@ describe('a query to Postgres', () => {
   it('that takes long is given up at once when the reader is told to stop', async () => {
     const { url } = await freshPostgres();
     const stop = new AbortController();
-    const reading = failureOf(allOf(source(url, 'select pg_sleep(60)::text as batch_user_id'), { signal: stop.signal }));
+    const reading = failureOf(
+      allOf(source(url, 'select pg_sleep(60)::text as batch_user_id'), { signal: stop.signal }),
+    );
     const client = new Client({ connectionString: url });
     await client.connect();
     const asleep = `select 1 from pg_stat_activity where application_name = 'temporal-http-tasks source' and wait_event = 'PgSleep' and datname = current_database()`;
@@ -169,7 +199,9 @@ describe('a query to Postgres', () => {
     const { url, run } = await freshPostgres();
     const rows = source(url, 'select n as batch_user_id from generate_series(1, 2000) n').rows();
     await rows.next();
-    await run(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'temporal-http-tasks source' and datname = current_database()`);
+    await run(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'temporal-http-tasks source' and datname = current_database()`,
+    );
     const rest = (async () => {
       for (;;) if ((await rows.next()).done) return;
     })();
@@ -218,7 +250,9 @@ describe('the types of a query to Postgres', () => {
     ['m', '123456789012345678'],
     [`'x'`, 'x'],
   ])('that are IDs: %s', async (expression, id) => {
-    expect(await rowsOf(source(url, `select ${expression} as batch_user_id from typed`))).toEqual([{ line: 1, user: { batchUserId: id } }]);
+    expect(await rowsOf(source(url, `select ${expression} as batch_user_id from typed`))).toEqual([
+      { line: 1, user: { batchUserId: id } },
+    ]);
   });
 
   it.each([
@@ -243,15 +277,28 @@ describe('the types of a query to Postgres', () => {
     for (const rows of [`from typed`, 'from typed where false']) {
       const error = await failureOf(allOf(source(url, `select ${expression} as batch_user_id ${rows}`)));
       expect(error).toBeInstanceOf(SourceError);
-      expect(error.message).toBe(`query: the column batch_user_id has the type ${type}, which is not taken; it has to be a text, a uuid or a whole number.`);
+      expect(error.message).toBe(
+        `query: the column batch_user_id has the type ${type}, which is not taken; it has to be a text, a uuid or a whole number.`,
+      );
     }
     expect(await rowsOf(source(url, `select v as batch_user_id, ${expression} as other from typed`))).toHaveLength(1);
   });
 
   it('of whole numbers that have decimals make bad rows', async () => {
-    const rows = await rowsOf(source(url, `select x::numeric as batch_user_id from unnest(array['7', '123.00', '0.5', 'NaN', '1e30']) with ordinality as list (x, n) order by n`));
+    const rows = await rowsOf(
+      source(
+        url,
+        `select x::numeric as batch_user_id from unnest(array['7', '123.00', '0.5', 'NaN', '1e30']) with ordinality as list (x, n) order by n`,
+      ),
+    );
     const problem = 'batch_user_id: must be a text, or a whole number without fraction and exponent';
-    expect(rows.map(({ user, problem: why }) => why ?? user)).toEqual([{ batchUserId: '7' }, problem, problem, problem, { batchUserId: `1${'0'.repeat(30)}` }]);
+    expect(rows.map(({ user, problem: why }) => why ?? user)).toEqual([
+      { batchUserId: '7' },
+      problem,
+      problem,
+      problem,
+      { batchUserId: `1${'0'.repeat(30)}` },
+    ]);
   });
 
   it.each([
@@ -264,7 +311,9 @@ describe('the types of a query to Postgres', () => {
     [`'["a"]'::json`, ['a']],
     [`'a;b'`, ['a', 'b']],
   ])('may be lists of Items: %s', async (expression, itemIds) => {
-    expect(await rowsOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids from typed`))).toEqual([{ line: 1, user: { plaidUserId: 'usr', itemIds } }]);
+    expect(await rowsOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids from typed`))).toEqual([
+      { line: 1, user: { plaidUserId: 'usr', itemIds } },
+    ]);
   });
 
   it.each([
@@ -282,14 +331,21 @@ describe('the types of a query to Postgres', () => {
     expect(row?.problem).toContain(problem);
   });
 
-  it.each(['1.5::float8', 'true', 'array[1.5]::float8[]', `array['{}'::jsonb]`, 'now()'])('of Items that cannot be any are refused: %s', async (expression) => {
-    const error = await failureOf(allOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids`)));
-    expect(error.message).toContain('the column item_ids has the type');
-  });
+  it.each(['1.5::float8', 'true', 'array[1.5]::float8[]', `array['{}'::jsonb]`, 'now()'])(
+    'of Items that cannot be any are refused: %s',
+    async (expression) => {
+      const error = await failureOf(allOf(source(url, `select 'usr' as plaid_user_id, ${expression} as item_ids`)));
+      expect(error.message).toContain('the column item_ids has the type');
+    },
+  );
 
   it('of a reference may be a time or a number, and no list or document', async () => {
-    expect(await rowsOf(source(url, `select 'b' as batch_user_id, date '2026-01-31' as reference`))).toEqual([{ line: 1, user: { batchUserId: 'b', reference: '2026-01-31' } }]);
-    expect((await failureOf(allOf(source(url, `select 'b' as batch_user_id, '{}'::jsonb as reference`)))).message).toContain('the column reference has the type jsonb');
+    expect(await rowsOf(source(url, `select 'b' as batch_user_id, date '2026-01-31' as reference`))).toEqual([
+      { line: 1, user: { batchUserId: 'b', reference: '2026-01-31' } },
+    ]);
+    expect(
+      (await failureOf(allOf(source(url, `select 'b' as batch_user_id, '{}'::jsonb as reference`)))).message,
+    ).toContain('the column reference has the type jsonb');
   });
 });
 

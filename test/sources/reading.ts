@@ -26,7 +26,10 @@ export function fileWith(content: string | Uint8Array, name = 'users.csv'): stri
 }
 
 /** All rows of a source, without what is there for a later reading and for reject files. */
-export async function rowsOf(source: Source, options?: RowsOptions): Promise<Pick<SourceRow, 'line' | 'user' | 'problem'>[]> {
+export async function rowsOf(
+  source: Source,
+  options?: RowsOptions,
+): Promise<Pick<SourceRow, 'line' | 'user' | 'problem'>[]> {
   return (await allOf(source, options)).map(({ line, user, problem }) => (user ? { line, user } : { line, problem }));
 }
 
@@ -38,7 +41,10 @@ export async function allOf(source: Source, options?: RowsOptions): Promise<Sour
 }
 
 /** The rows of a file with this content. */
-export async function rowsIn(content: string | Uint8Array, name?: string): Promise<Pick<SourceRow, 'line' | 'user' | 'problem'>[]> {
+export async function rowsIn(
+  content: string | Uint8Array,
+  name?: string,
+): Promise<Pick<SourceRow, 'line' | 'user' | 'problem'>[]> {
   return rowsOf(await openLocalFile(fileWith(content, name)));
 }
 

@@ -29,7 +29,11 @@ describe('the settings of sources', () => {
     });
     expect(settings.folder).toBe('/srv/sources');
     expect(settings.queryNames).toEqual(['b', 'closed_accounts']);
-    expect(settings.query('closed-Accounts')).toMatchObject({ dialect: 'postgres', url: URL, setting: 'HTTP_TASKS_SOURCE_CLOSED_ACCOUNTS_QUERY' });
+    expect(settings.query('closed-Accounts')).toMatchObject({
+      dialect: 'postgres',
+      url: URL,
+      setting: 'HTTP_TASKS_SOURCE_CLOSED_ACCOUNTS_QUERY',
+    });
     expect(settings.query('b')?.dialect).toBe('libsql');
     expect(settings.query('none')).toBeUndefined();
     expect(settings.secretValues()).toEqual(['canary']);
@@ -39,14 +43,26 @@ describe('the settings of sources', () => {
   it.each([
     [{ A_URL: URL }, 'HTTP_TASKS_SOURCE_A_QUERY: is missing'],
     [{ A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: is missing'],
-    [{ A_URL: 'mysql://u:canary@h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: must begin with file: or postgres://'],
+    [
+      { A_URL: 'mysql://u:canary@h/d', A_QUERY: 'select 1' },
+      'HTTP_TASKS_SOURCE_A_URL: must begin with file: or postgres://',
+    ],
     [{ A_URL: 'postgres://u:canary@[h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: cannot be read'],
-    [{ A_URL: 'postgres://u:canary@db.example.com/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: leads to db.example.com, which is beyond this machine, without TLS'],
+    [
+      { A_URL: 'postgres://u:canary@db.example.com/d', A_QUERY: 'select 1' },
+      'HTTP_TASKS_SOURCE_A_URL: leads to db.example.com, which is beyond this machine, without TLS',
+    ],
     [{ A_URL: 'postgres://u:1#canary@h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: contains a "#"'],
     [{ A_URL: 'file://host/a.db', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: must be file:PATH'],
     [{ A_URL: URL, A_QUERY: 'delete from users' }, 'HTTP_TASKS_SOURCE_A_QUERY: must be one query that reads'],
-    [{ A_URL: URL, A_QUERY: 'select 1; delete from users' }, 'HTTP_TASKS_SOURCE_A_QUERY: holds something behind a semicolon'],
-    [{ A_URL: URL, A_QUERY: 'select :scheduled_time' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the parameter :scheduled_time; allowed are :scheduledTime and :previousScheduledTime'],
+    [
+      { A_URL: URL, A_QUERY: 'select 1; delete from users' },
+      'HTTP_TASKS_SOURCE_A_QUERY: holds something behind a semicolon',
+    ],
+    [
+      { A_URL: URL, A_QUERY: 'select :scheduled_time' },
+      'HTTP_TASKS_SOURCE_A_QUERY: has the parameter :scheduled_time; allowed are :scheduledTime and :previousScheduledTime',
+    ],
     [{ A_URL: URL, A_QUERY: 'select $1' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the parameter $1'],
     [{ A_URL: 'file:a', A_QUERY: 'select ?' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the parameter ?'],
     [{ A_URL: 'file:a', A_QUERY: 'select @now' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the parameter @now'],
@@ -61,7 +77,7 @@ describe('the settings of sources', () => {
     [`/* :x */ with t as (select ':y' as a) select "b:c;", a from t; -- the end`, 1],
     [`select e'\\':x;' || $$ :y ; $$ || $q$ $$ :z $q$`, 1],
     ['select * from t where a < :scheduledTime and b > (:scheduledTime::date)', 3],
-    ['select data ? \'key\', data @> \'{}\' from t', 1],
+    ["select data ? 'key', data @> '{}' from t", 1],
   ])('take no parameter for one where the database would not: %s', (query, parts) => {
     const settings = readSourceSettings({ HTTP_TASKS_SOURCE_A_URL: URL, HTTP_TASKS_SOURCE_A_QUERY: query });
     expect(settings.query('a')?.text.parts).toHaveLength(parts);

@@ -68,7 +68,9 @@ describe('a reader that stops early', () => {
     ['a plain file', (text: string) => Buffer.from(text)],
     ['a packed file', (text: string) => gzipSync(text)],
   ])('closes %s', async (_, pack) => {
-    const file = fileWith(pack(`batch_user_id\n${Array.from({ length: 50_000 }, (__, row) => `usr_${row}\n`).join('')}`));
+    const file = fileWith(
+      pack(`batch_user_id\n${Array.from({ length: 50_000 }, (__, row) => `usr_${row}\n`).join('')}`),
+    );
     const source = await openLocalFile(file);
     for (const rowsToRead of [1, 30_000]) {
       const rows = source.rows()[Symbol.asyncIterator]();
@@ -87,7 +89,8 @@ describe('a reader that stops early', () => {
     const file = fileWith(`batch_user_id\n${'usr\n'.repeat(100_000)}`);
     const stop = new AbortController();
     const read = async (): Promise<void> => {
-      for await (const { line } of (await openLocalFile(file)).rows({ signal: stop.signal })) if (line === 10) stop.abort(new Error('enough'));
+      for await (const { line } of (await openLocalFile(file)).rows({ signal: stop.signal }))
+        if (line === 10) stop.abort(new Error('enough'));
     };
     await expect(read()).rejects.toThrow('enough');
     expect(isOpen(file)).toBe(false);

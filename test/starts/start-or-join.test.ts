@@ -25,14 +25,21 @@ afterAll(() => plain.connection.close());
 const INPUT = { user: { plaidUserId: 'usr_secret' }, reason: { code: 'OTHER' } } as const;
 
 /** Nobody polls the queue, so that whatever is started stays under way. */
-const wanted = (input: object = INPUT): WantedRun => ({ workflowType: 'offboardUser', workflowId: freshId('offboard'), taskQueue: freshTaskQueue(), input });
+const wanted = (input: object = INPUT): WantedRun => ({
+  workflowType: 'offboardUser',
+  workflowId: freshId('offboard'),
+  taskQueue: freshTaskQueue(),
+  input,
+});
 
 it('starts a run, and joins it under the same key although nothing of its input is readable', async () => {
   const run = wanted();
   const first = await startOrJoin(sealed, run);
   expect(first.joined).toBe(false);
   expect(await startOrJoin(sealed, run)).toEqual({ ...first, joined: true });
-  await expect(startOrJoin(sealed, { ...run, input: { ...INPUT, onFailure: 'stop' } })).rejects.toThrow(RunConflictError);
+  await expect(startOrJoin(sealed, { ...run, input: { ...INPUT, onFailure: 'stop' } })).rejects.toThrow(
+    RunConflictError,
+  );
   const described = await plain.workflow.getHandle(run.workflowId).describe();
   expect(JSON.stringify(described.raw)).not.toContain('usr_secret');
 });
@@ -40,7 +47,9 @@ it('starts a run, and joins it under the same key although nothing of its input 
 it('refuses to join what it cannot read, and says so', async () => {
   const run = wanted();
   await startOrJoin(sealed, run);
-  await expect(startOrJoin(plain, run)).rejects.toThrow('is under way, and what it was started with cannot be read under the keys here, so nothing was started.');
+  await expect(startOrJoin(plain, run)).rejects.toThrow(
+    'is under way, and what it was started with cannot be read under the keys here, so nothing was started.',
+  );
 });
 
 it('lets one of many callers start and all others join', async () => {
@@ -53,13 +62,21 @@ it('lets one of many callers start and all others join', async () => {
 it('refuses a run of another type under the same id', async () => {
   const run = wanted();
   await plain.workflow.start('somethingElse', { workflowId: run.workflowId, taskQueue: run.taskQueue });
-  await expect(startOrJoin(plain, run)).rejects.toThrow(`${run.workflowId} is under way as a run of somethingElse, so nothing was started.`);
+  await expect(startOrJoin(plain, run)).rejects.toThrow(
+    `${run.workflowId} is under way as a run of somethingElse, so nothing was started.`,
+  );
 });
 
 describe('inputs', () => {
   it.each([
-    ['with defaults written out', { ...INPUT, dryRun: false, onFailure: 'continue', plaid: { removeUser: false }, batch: {}, deadline: '7 days' }],
-    ['with fields in another order and undefined ones', { reason: { code: 'OTHER', note: undefined }, user: { plaidUserId: 'usr_secret' } }],
+    [
+      'with defaults written out',
+      { ...INPUT, dryRun: false, onFailure: 'continue', plaid: { removeUser: false }, batch: {}, deadline: '7 days' },
+    ],
+    [
+      'with fields in another order and undefined ones',
+      { reason: { code: 'OTHER', note: undefined }, user: { plaidUserId: 'usr_secret' } },
+    ],
   ])('are the same %s', (_, other) => {
     expect(sameInput('offboardUser', INPUT, other)).toBe(true);
   });

@@ -7,7 +7,9 @@ export function amount(enough: number, { whole }: { whole: number }): number {
 }
 
 /** A test of the whole run only. Not a skipped one elsewhere: those fail the run, and rightly so. */
-export const itInWhole: (title: string, test: () => Promise<void>, timeoutMs?: number) => void = IS_WHOLE ? it : () => undefined;
+export const itInWhole: (title: string, test: () => Promise<void>, timeoutMs?: number) => void = IS_WHOLE
+  ? it
+  : () => undefined;
 
 /** Of many cases alike, those of the whole run, or else only the chosen ones. */
 export function casesOf<T>(whole: readonly T[], isChosen: (one: T) => boolean): T[] {

@@ -7,9 +7,13 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 
 /** The browser of this machine; a test that needs it must not pass unseen where it is missing. */
 export function chromiumPath(): string {
-  const path = [process.env['HTTP_TASKS_TEST_CHROMIUM'] ?? '', ...PLACES].find((candidate) => candidate !== '' && existsSync(candidate));
+  const path = [process.env['HTTP_TASKS_TEST_CHROMIUM'] ?? '', ...PLACES].find(
+    (candidate) => candidate !== '' && existsSync(candidate),
+  );
   if (path !== undefined) return path;
-  throw new Error(`Chromium is missing (looked for ${PLACES.join(', ')}). Install it as root with: apt-get install -y chromium. Or name one in HTTP_TASKS_TEST_CHROMIUM.`);
+  throw new Error(
+    `Chromium is missing (looked for ${PLACES.join(', ')}). Install it as root with: apt-get install -y chromium. Or name one in HTTP_TASKS_TEST_CHROMIUM.`,
+  );
 }
 
 /** Starts a real Chromium; close it at the end. */

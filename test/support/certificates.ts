@@ -36,15 +36,23 @@ export function createAuthority(name: string): Authority {
     );
     return pem('CERTIFICATE', sequence(body, signature, bits(sign('sha256', body, own.privateKey))));
   };
-  const cert = issued(name, own.publicKey, Date.now() + 30 * DAY_MS, [extension(BASIC_CONSTRAINTS, sequence(der(0x01, Buffer.from([0xff]))))]);
+  const cert = issued(name, own.publicKey, Date.now() + 30 * DAY_MS, [
+    extension(BASIC_CONSTRAINTS, sequence(der(0x01, Buffer.from([0xff])))),
+  ]);
   return {
     cert,
     key: keyText(own.privateKey),
     certify: (subject, { dnsNames = [], ended = false } = {}) => {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const names = dnsNames.length === 0 ? [] : [extension(ALTERNATIVE_NAMES, sequence(...dnsNames.map((dns) => der(0x82, Buffer.from(dns)))))];
+      const names =
+        dnsNames.length === 0
+          ? []
+          : [extension(ALTERNATIVE_NAMES, sequence(...dnsNames.map((dns) => der(0x82, Buffer.from(dns)))))];
       const constraints = extension(BASIC_CONSTRAINTS, sequence());
-      return { cert: issued(subject, publicKey, Date.now() + (ended ? -DAY_MS : 30 * DAY_MS), [constraints, ...names]), key: keyText(privateKey) };
+      return {
+        cert: issued(subject, publicKey, Date.now() + (ended ? -DAY_MS : 30 * DAY_MS), [constraints, ...names]),
+        key: keyText(privateKey),
+      };
     },
   };
 }
@@ -55,7 +63,8 @@ function keyText(key: KeyObject): string {
 
 function der(tag: number, content: Buffer): Buffer {
   const { length } = content;
-  const head = length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
+  const head =
+    length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from(head), content]);
 }
 

@@ -21,7 +21,9 @@ export interface HttpTarget {
 export type Answering = (call: ReceivedCall) => { status: number; body: unknown };
 
 /** Starts a server that keeps what it gets. */
-export async function startHttpTarget(answer: Answering = () => ({ status: 200, body: { ok: true } })): Promise<HttpTarget> {
+export async function startHttpTarget(
+  answer: Answering = () => ({ status: 200, body: { ok: true } }),
+): Promise<HttpTarget> {
   const received: ReceivedCall[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];

@@ -24,18 +24,28 @@ export interface Sample {
 export async function scrape(port: number): Promise<{ text: string; samples: Sample[] }> {
   const response = await fetch(`http://127.0.0.1:${port}/metrics`);
   const text = await response.text();
-  const samples = [...text.matchAll(/^([a-z_A-Z]+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({
-    name,
-    labels: Object.fromEntries([...labels.matchAll(/([a-z_A-Z]+)="((?:[^"\\]|\\.)*)"/g)].map(([, label = '', content = '']) => [label, content])),
-    value: Number(value),
-  }));
+  const samples = [...text.matchAll(/^([a-z_A-Z]+)(?:\{(.*)\})? (\S+)$/gm)].map(
+    ([, name = '', labels = '', value]) => ({
+      name,
+      labels: Object.fromEntries(
+        [...labels.matchAll(/([a-z_A-Z]+)="((?:[^"\\]|\\.)*)"/g)].map(([, label = '', content = '']) => [
+          label,
+          content,
+        ]),
+      ),
+      value: Number(value),
+    }),
+  );
   return { text, samples };
 }
 
 /** The sum over all samples of this name with these labels. */
 export function valueOf(samples: readonly Sample[], name: string, labels: Record<string, string> = {}): number {
   return samples
-    .filter((sample) => sample.name === name && Object.entries(labels).every(([label, content]) => sample.labels[label] === content))
+    .filter(
+      (sample) =>
+        sample.name === name && Object.entries(labels).every(([label, content]) => sample.labels[label] === content),
+    )
     .reduce((sum, { value }) => sum + value, 0);
 }
 
@@ -70,7 +80,10 @@ export async function startCollector(): Promise<Collector> {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    spans: () => bodies.filter((body) => body.startsWith('application/json ')).flatMap((body) => spansIn(JSON.parse(body.slice(body.indexOf(' '))) as OtlpTraces)),
+    spans: () =>
+      bodies
+        .filter((body) => body.startsWith('application/json '))
+        .flatMap((body) => spansIn(JSON.parse(body.slice(body.indexOf(' '))) as OtlpTraces)),
     received: () => bodies.join('\n'),
     close: async () => {
       server.close();
@@ -81,7 +94,10 @@ export async function startCollector(): Promise<Collector> {
 }
 
 interface OtlpTraces {
-  resourceSpans: { resource: { attributes: OtlpAttribute[] }; scopeSpans: { spans: (Omit<Span, 'attributes'> & { attributes: OtlpAttribute[] })[] }[] }[];
+  resourceSpans: {
+    resource: { attributes: OtlpAttribute[] };
+    scopeSpans: { spans: (Omit<Span, 'attributes'> & { attributes: OtlpAttribute[] })[] }[];
+  }[];
 }
 
 interface OtlpAttribute {
@@ -91,7 +107,9 @@ interface OtlpAttribute {
 
 function spansIn({ resourceSpans }: OtlpTraces): Span[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
-    scopeSpans.flatMap(({ spans }) => spans.map((span) => ({ ...span, attributes: valuesOf([...resource.attributes, ...span.attributes]) }))),
+    scopeSpans.flatMap(({ spans }) =>
+      spans.map((span) => ({ ...span, attributes: valuesOf([...resource.attributes, ...span.attributes]) })),
+    ),
   );
 }
 

@@ -13,7 +13,10 @@ export const REASON = { code: 'CONSUMER_ACCOUNT_CLOSED' } as const;
 export type GivenInput = Partial<OffboardUserInput> & { user: OffboardUserInput['user'] };
 
 /** Starts an off-boarding. */
-export function startOffboarding(place: Place, input: GivenInput): Promise<WorkflowHandleWithFirstExecutionRunId<typeof offboardUser>> {
+export function startOffboarding(
+  place: Place,
+  input: GivenInput,
+): Promise<WorkflowHandleWithFirstExecutionRunId<typeof offboardUser>> {
   return place.client.workflow.start<typeof offboardUser>('offboardUser', {
     taskQueue: place.taskQueue,
     workflowId: freshId('offboard'),
@@ -63,7 +66,9 @@ export function touchedBystanders({ simulators }: Place): string[] {
 /** The endpoints called for one user, in order, at either provider. */
 export function callsFor({ simulators }: Place, userId: string): string[] {
   const calls = [...simulators.plaid.calls().calls, ...simulators.batch.calls().calls];
-  return calls.filter(({ user }) => user === userId).map(({ endpoint, app }) => (app === undefined ? endpoint : `${endpoint} ${app}`));
+  return calls
+    .filter(({ user }) => user === userId)
+    .map(({ endpoint, app }) => (app === undefined ? endpoint : `${endpoint} ${app}`));
 }
 
 /** The steps as short lines, in their order: `plaid.items removed`, `plaid.products skipped dryRun`. */

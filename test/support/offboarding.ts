@@ -70,13 +70,24 @@ export interface RunningWorker {
 /** Opens a place. Time-outs are short, so that a stalled provider is noticed within seconds. */
 export async function openPlace(options: PlaceOptions = {}): Promise<Place> {
   silenceTemporal();
-  const { temporal = temporalAddress(), ledgerUrl: givenUrl, ledgerViewUrl, subjectKey = SUBJECT_KEY, env: moreEnv, ...simulated } = options;
+  const {
+    temporal = temporalAddress(),
+    ledgerUrl: givenUrl,
+    ledgerViewUrl,
+    subjectKey = SUBJECT_KEY,
+    env: moreEnv,
+    ...simulated
+  } = options;
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-test-'));
   const ledgerFile = join(folder, 'ledger.db');
   const ledgerUrl = givenUrl ?? `file:${ledgerFile}`;
   const simulators = await startSimulators(simulated);
   const taskQueue = freshTaskQueue('offboarding');
-  const env = { ...environmentOf(simulators, { taskQueue, ledgerUrl }), HTTP_TASKS_SUBJECT_KEY: subjectKey, ...moreEnv };
+  const env = {
+    ...environmentOf(simulators, { taskQueue, ledgerUrl }),
+    HTTP_TASKS_SUBJECT_KEY: subjectKey,
+    ...moreEnv,
+  };
   const [connection, ledger] = await Promise.all([
     Connection.connect({ address: temporal }),
     openLedger({ url: ledgerViewUrl ?? ledgerUrl, subjectKey }),
@@ -131,7 +142,9 @@ async function startWorker(
   const worker = await Worker.create({
     connection,
     taskQueue,
-    ...(more?.workflowsPath ? {} : { workflowBundle: await (settings.encryption ? encryptedWorkflowBundle() : workflowBundle()) }),
+    ...(more?.workflowsPath
+      ? {}
+      : { workflowBundle: await (settings.encryption ? encryptedWorkflowBundle() : workflowBundle()) }),
     ...more,
     plugins: [new HttpTasksPlugin({ settings, ...plugin }), ...encryptionOf(settings.encryption)],
   });

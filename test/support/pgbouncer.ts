@@ -22,9 +22,13 @@ export interface PgBouncer {
 
 /** The pooler of this machine; a test that needs it must not pass unseen where it is missing. */
 function pgbouncerPath(): string {
-  const path = [process.env['HTTP_TASKS_TEST_PGBOUNCER'] ?? '', ...PLACES].find((candidate) => candidate !== '' && existsSync(candidate));
+  const path = [process.env['HTTP_TASKS_TEST_PGBOUNCER'] ?? '', ...PLACES].find(
+    (candidate) => candidate !== '' && existsSync(candidate),
+  );
   if (path !== undefined) return path;
-  throw new Error(`PgBouncer is missing (looked for ${PLACES.join(', ')}). Install it as root with: apt-get install -y pgbouncer. Or name one in HTTP_TASKS_TEST_PGBOUNCER.`);
+  throw new Error(
+    `PgBouncer is missing (looked for ${PLACES.join(', ')}). Install it as root with: apt-get install -y pgbouncer. Or name one in HTTP_TASKS_TEST_PGBOUNCER.`,
+  );
 }
 
 /**
@@ -33,7 +37,10 @@ function pgbouncerPath(): string {
  *
  * @param settings More lines of its section `pgbouncer`.
  */
-export async function startPgBouncer(databaseUrl: string, settings: Readonly<Record<string, string>> = {}): Promise<PgBouncer> {
+export async function startPgBouncer(
+  databaseUrl: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<PgBouncer> {
   const server = new URL(databaseUrl);
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-pgbouncer-'));
   const port = await freePort();
@@ -52,11 +59,23 @@ export async function startPgBouncer(databaseUrl: string, settings: Readonly<Rec
   await writeFile(join(folder, 'users.txt'), `"${server.username}" "${server.password}"\n`);
   await writeFile(
     file,
-    ['[databases]', `* = host=${server.hostname} port=${server.port}`, '[pgbouncer]', ...Object.entries(lines).map(([name, value]) => `${name} = ${value}`), ''].join('\n'),
+    [
+      '[databases]',
+      `* = host=${server.hostname} port=${server.port}`,
+      '[pgbouncer]',
+      ...Object.entries(lines).map(([name, value]) => `${name} = ${value}`),
+      '',
+    ].join('\n'),
   );
   await chmod(folder, 0o755);
   const user = await unprivilegedUser();
-  const running = await OwnedProcess.start({ command: pgbouncerPath(), args: [file], env: {}, stopSignal: 'SIGTERM', ...(user && { user }) });
+  const running = await OwnedProcess.start({
+    command: pgbouncerPath(),
+    args: [file],
+    env: {},
+    stopSignal: 'SIGTERM',
+    ...(user && { user }),
+  });
   const stop = async (): Promise<void> => {
     await running.stop();
     await rm(folder, { recursive: true, force: true });
@@ -77,8 +96,10 @@ export async function startPgBouncer(databaseUrl: string, settings: Readonly<Rec
 
 async function accepts(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
-  return once(socket, 'connect').then(
-    () => true,
-    () => false,
-  ).finally(() => socket.destroy());
+  return once(socket, 'connect')
+    .then(
+      () => true,
+      () => false,
+    )
+    .finally(() => socket.destroy());
 }

@@ -99,7 +99,10 @@ async function initialise(
 
 /** Plain text is refused, so that a test cannot pass without TLS. */
 async function offerTls(dataDir: string, { cert, key }: Certified, user: SystemUser | undefined): Promise<void> {
-  for (const [name, text] of [['server.crt', cert], ['server.key', key]] as const) {
+  for (const [name, text] of [
+    ['server.crt', cert],
+    ['server.key', key],
+  ] as const) {
     await writeFile(join(dataDir, name), text, { mode: 0o600 });
     if (user !== undefined) await chown(join(dataDir, name), user.uid, user.gid);
   }

@@ -4,7 +4,14 @@ import type { Logger } from '@temporalio/worker';
 const nothing = (): void => undefined;
 
 /** Swallows the SDK's log lines. */
-export const quiet: Logger = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+export const quiet: Logger = {
+  log: nothing,
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+};
 
 let installed = false;
 

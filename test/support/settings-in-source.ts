@@ -22,6 +22,8 @@ const FILES = [
 
 /** The names of all settings that the sources read, as they stand there. */
 export function settingsInSource(): string[] {
-  const names = FILES.flatMap((file) => [...readFileSync(join(ROOT, file), 'utf8').matchAll(/'((?:PLAID|BATCH|HTTP_TASKS|OTEL)_[A-Z_]+)'/g)]);
+  const names = FILES.flatMap((file) => [
+    ...readFileSync(join(ROOT, file), 'utf8').matchAll(/'((?:PLAID|BATCH|HTTP_TASKS|OTEL)_[A-Z_]+)'/g),
+  ]);
   return names.map(([, name = '']) => name).filter((name) => !name.endsWith('_FILE') && !name.endsWith('_'));
 }

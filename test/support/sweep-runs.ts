@@ -54,7 +54,11 @@ export async function openSweepPlace(options: PlaceOptions = {}): Promise<SweepP
     start: (input) => {
       const workflowId = freshId('sweep');
       const args: [OffboardUsersInput] = [{ reason: { code: 'USER_OFFBOARDING' }, ...input }];
-      return place.client.workflow.start<typeof offboardUsers>('offboardUsers', { taskQueue: place.taskQueue, workflowId, args });
+      return place.client.workflow.start<typeof offboardUsers>('offboardUsers', {
+        taskQueue: place.taskQueue,
+        workflowId,
+        args,
+      });
     },
     close: async () => {
       await place.close();
@@ -70,7 +74,12 @@ export function goneAtPlaid({ simulators }: Place): { gone: number; left: number
 }
 
 /** Waits until the sweep's progress is so. */
-export async function untilProgress(handle: SweepHandle, what: string, holds: (progress: SweepProgress) => boolean, withinMs = 30_000): Promise<SweepProgress> {
+export async function untilProgress(
+  handle: SweepHandle,
+  what: string,
+  holds: (progress: SweepProgress) => boolean,
+  withinMs = 30_000,
+): Promise<SweepProgress> {
   let progress: SweepProgress | undefined;
   await until(
     what,

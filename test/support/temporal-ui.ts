@@ -33,7 +33,12 @@ export async function pressStart(page: Page): Promise<void> {
 
 /** Waits until the run's page shows this status. */
 export async function untilStatus(page: Page, status: string): Promise<void> {
-  await page.getByTestId('execution-status').filter({ visible: true }).getByText(status, { exact: true }).first().waitFor();
+  await page
+    .getByTestId('execution-status')
+    .filter({ visible: true })
+    .getByText(status, { exact: true })
+    .first()
+    .waitFor();
 }
 
 /** Opens one of the tabs of a run's page. */
@@ -57,7 +62,13 @@ export function details(page: Page): Locator {
 /** Waits until the details say this. They are not live: a person loads the page anew. */
 export async function untilDetails(page: Page, text: string): Promise<void> {
   for (let looks = 1; ; looks += 1) {
-    const seen = await details(page).getByText(text).waitFor({ timeout: 3_000 }).then(() => true, () => false);
+    const seen = await details(page)
+      .getByText(text)
+      .waitFor({ timeout: 3_000 })
+      .then(
+        () => true,
+        () => false,
+      );
     if (seen) return;
     if (looks === 10) throw new Error(`The details never said "${text}"; at last: ${await details(page).innerText()}`);
     await page.reload();

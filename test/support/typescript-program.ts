@@ -12,7 +12,9 @@ const parsed = new Map<string, ts.SourceFile | undefined>();
  * @param sources Code, or a name for it and the code.
  */
 export function problemsIn(sources: readonly (string | readonly [name: string, code: string])[]): string[] {
-  const named = sources.map((source, index) => (typeof source === 'string' ? ([`snippet-${index}`, source] as const) : source));
+  const named = sources.map((source, index) =>
+    typeof source === 'string' ? ([`snippet-${index}`, source] as const) : source,
+  );
   const files = new Map(named.map(([name, code]) => [join(ROOT, `${name}.ts`), code]));
   const options: ts.CompilerOptions = {
     strict: true,

@@ -65,7 +65,13 @@ async function bundleUnlessKept(name: string, { workflows, plugins = [] }: Parts
 async function isMadeElsewhere(codePath: string): Promise<boolean> {
   const claim = `${codePath}.claim`;
   if (existsSync(codePath)) return true;
-  if (await writeFile(claim, '', { flag: 'wx' }).then(() => true, () => false)) return false;
+  if (
+    await writeFile(claim, '', { flag: 'wx' }).then(
+      () => true,
+      () => false,
+    )
+  )
+    return false;
   const { mtimeMs } = await stat(claim);
   while (!existsSync(codePath)) {
     // The other one may have been ended meanwhile.

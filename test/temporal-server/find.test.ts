@@ -41,7 +41,14 @@ function noDownload(): TemporalFetcher {
 }
 
 function options(overrides: Partial<FindTemporalServerOptions>): FindTemporalServerOptions {
-  return { searchPath: '', cacheDir: join(root, 'cache'), fetchers: [noDownload()], trusts: () => true, report: () => undefined, ...overrides };
+  return {
+    searchPath: '',
+    cacheDir: join(root, 'cache'),
+    fetchers: [noDownload()],
+    trusts: () => true,
+    report: () => undefined,
+    ...overrides,
+  };
 }
 
 describe('a temporal on PATH', () => {
@@ -81,7 +88,9 @@ describe('the cache', () => {
     const second = await findTemporalServer(options({ fetchers: [download] }));
     expect(second).toEqual({ path: first.path, source: 'cache', version: '1.32.0' });
     expect(download.count).toBe(1);
-    const sha256 = createHash('sha256').update(await readFile(first.path)).digest('hex');
+    const sha256 = createHash('sha256')
+      .update(await readFile(first.path))
+      .digest('hex');
     expect((await readFile(`${first.path}.sha256`, 'utf8')).trim()).toBe(sha256);
   });
 
@@ -113,15 +122,27 @@ describe('the cache', () => {
     expect(one.path).toBe(other.path);
     expect([one.source, other.source].sort()).toEqual(['cache', 'download']);
     expect(download.count).toBe(1);
-    expect(await readdir(join(root, 'cache'))).toEqual([expect.stringMatching(/^temporal-1\.9\.1-[a-z0-9]+-[a-z0-9]+$/)]);
+    expect(await readdir(join(root, 'cache'))).toEqual([
+      expect.stringMatching(/^temporal-1\.9\.1-[a-z0-9]+-[a-z0-9]+$/),
+    ]);
   });
 
   it('is not used when its copy is not the pinned release, although the checksum beside it fits', async () => {
     const { path } = await findTemporalServer(options({ fetchers: [fakeDownload()] }));
     const marker = join(root, 'was-run');
     await writeFile(path, `#!/bin/sh\ntouch ${marker}\necho '${GOOD_LINE}'\n`);
-    await writeFile(`${path}.sha256`, createHash('sha256').update(await readFile(path)).digest('hex'));
-    const failure = findTemporalServer({ searchPath: '', cacheDir: join(root, 'cache'), fetchers: [noDownload()], report: () => undefined });
+    await writeFile(
+      `${path}.sha256`,
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex'),
+    );
+    const failure = findTemporalServer({
+      searchPath: '',
+      cacheDir: join(root, 'cache'),
+      fetchers: [noDownload()],
+      report: () => undefined,
+    });
     await expect(failure).rejects.toThrow(/not that of the pinned release/);
     await expect(readFile(marker)).rejects.toThrow('ENOENT');
   });
@@ -137,8 +158,15 @@ describe('the cache', () => {
         return path;
       },
     };
-    const failure = findTemporalServer({ searchPath: '', cacheDir: join(root, 'cache'), fetchers: [fetcher], report: () => undefined });
-    await expect(failure).rejects.toThrow(/a mirror: its checksum is not that of the pinned release, so it was not run/);
+    const failure = findTemporalServer({
+      searchPath: '',
+      cacheDir: join(root, 'cache'),
+      fetchers: [fetcher],
+      report: () => undefined,
+    });
+    await expect(failure).rejects.toThrow(
+      /a mirror: its checksum is not that of the pinned release, so it was not run/,
+    );
     await expect(readFile(marker)).rejects.toThrow('ENOENT');
   });
 

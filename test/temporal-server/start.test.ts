@@ -57,17 +57,33 @@ it('takes work as soon as it is said to be up, and is really gone after stop()',
 
 if (process.platform === 'linux') {
   it('gives none of the shell’s keys to the server, nor to what ends it', async () => {
-    const keys = { PLAID_SECRET: 'canary-plaid', AWS_SECRET_ACCESS_KEY: 'canary-aws', TEMPORAL_API_KEY: 'canary-temporal', HTTP_TASKS_SUBJECT_KEY: 'canary-subject' };
+    const keys = {
+      PLAID_SECRET: 'canary-plaid',
+      AWS_SECRET_ACCESS_KEY: 'canary-aws',
+      TEMPORAL_API_KEY: 'canary-temporal',
+      HTTP_TASKS_SUBJECT_KEY: 'canary-subject',
+    };
     const allowed = new Set(Object.keys(childEnvironment(process.env)));
     Object.assign(process.env, keys);
     const server = await startTemporalServer({ binary });
     try {
-      const children = (await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')).trim().split(/\s+/);
-      const started = await Promise.all(children.map(async (pid) => ({ pid, command: await readFile(`/proc/${pid}/cmdline`, 'utf8'), environment: await readFile(`/proc/${pid}/environ`, 'utf8') })));
+      const children = (await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8'))
+        .trim()
+        .split(/\s+/);
+      const started = await Promise.all(
+        children.map(async (pid) => ({
+          pid,
+          command: await readFile(`/proc/${pid}/cmdline`, 'utf8'),
+          environment: await readFile(`/proc/${pid}/environ`, 'utf8'),
+        })),
+      );
       const ours = started.filter(({ pid, command }) => pid === String(server.pid) || command.includes('lifeline'));
       expect(ours.length).toBeGreaterThan(1);
       for (const { environment } of ours) {
-        const names = environment.split('\0').filter((entry) => entry !== '').map((entry) => entry.slice(0, entry.indexOf('=')));
+        const names = environment
+          .split('\0')
+          .filter((entry) => entry !== '')
+          .map((entry) => entry.slice(0, entry.indexOf('=')));
         expect(names.filter((name) => !allowed.has(name))).toEqual([]);
         expect(names).toContain('PATH');
       }
@@ -92,7 +108,9 @@ it('serves the UI, makes the namespace and passes dynamic configuration on when 
     const connection = await Connection.connect({ address: server.address });
     const client = new Client({ connection, namespace: 'offboarding' });
     const start = client.activity.start('nobody', { id: 'a', taskQueue: 'none', startToCloseTimeout: '1s' });
-    await expect(start).rejects.toMatchObject({ cause: { message: expect.stringMatching(/standalone activity is disabled/i) } });
+    await expect(start).rejects.toMatchObject({
+      cause: { message: expect.stringMatching(/standalone activity is disabled/i) },
+    });
     await connection.close();
   } finally {
     await server.stop();
@@ -155,7 +173,11 @@ async function startOwner(command: string, then: string): Promise<ChildProcessBy
   const sources = join(__dirname, '..', '..', 'src', 'temporal-server');
   const bundle = join(root, `owner-${randomUUID()}.cjs`);
   const { transpile, ModuleKind, ScriptTarget } = await import('typescript');
-  const compile = async (name: string): Promise<string> => transpile(await readFile(join(sources, name), 'utf8'), { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 });
+  const compile = async (name: string): Promise<string> =>
+    transpile(await readFile(join(sources, name), 'utf8'), {
+      module: ModuleKind.CommonJS,
+      target: ScriptTarget.ES2022,
+    });
   await writeFile(join(root, 'child-environment.js'), await compile('child-environment.ts'));
   const compiled = await compile('owned-process.ts');
   const options = `{ command: '/bin/sh', args: ['-c', ${JSON.stringify(command)}], env: process.env, logFile: '/dev/null', stopMs: 500 }`;
@@ -164,7 +186,10 @@ async function startOwner(command: string, then: string): Promise<ChildProcessBy
 }
 
 it('does not outlive an owner that is killed without warning', async () => {
-  const owner = await startOwner('exec sleep 600', 'process.stdout.write(`${owned.pid}\\n`); setInterval(() => undefined, 1000);');
+  const owner = await startOwner(
+    'exec sleep 600',
+    'process.stdout.write(`${owned.pid}\\n`); setInterval(() => undefined, 1000);',
+  );
   const [line] = (await once(owner.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());
   expect(isAlive(pid)).toBe(true);
@@ -174,7 +199,10 @@ it('does not outlive an owner that is killed without warning', async () => {
 
 it('is forced to end when it does not listen, and its owner lives to tell', async () => {
   const stubborn = `trap '' TERM; while :; do sleep 0.1; done`;
-  const owner = await startOwner(stubborn, 'await new Promise((resolve) => setTimeout(resolve, 300)); await owned.stop(); console.log(`ended ${owned.running}`);');
+  const owner = await startOwner(
+    stubborn,
+    'await new Promise((resolve) => setTimeout(resolve, 300)); await owned.stop(); console.log(`ended ${owned.running}`);',
+  );
   expect(await text(owner.stdout)).toBe('ended false\n');
 });
 

@@ -7,7 +7,9 @@ const PLAID = join(ROOT, 'node_modules/plaid/dist/api.d.ts');
 const REASONS = join(ROOT, 'src/tasks/plaid/reason-codes.ts');
 const TASKS = join(ROOT, 'src/tasks/plaid/tasks.ts');
 
-const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.test.json'), (path) => ts.sys.readFile(path)) as { config: object };
+const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.test.json'), (path) => ts.sys.readFile(path)) as {
+  config: object;
+};
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
 const host = ts.createCompilerHost(options);
 const parsed = new Map<string, ts.SourceFile | undefined>();
@@ -24,7 +26,9 @@ function errorsWhen(file?: string, drift: (text: string) => string = (text) => t
   };
   const program = ts.createProgram([CHECK], options, drifted);
   const checked = program.getSourceFile(CHECK);
-  return program.getSemanticDiagnostics(checked).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '));
+  return program
+    .getSemanticDiagnostics(checked)
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '));
 }
 
 /** Replaces text that has to be there: a drift that changes nothing would prove nothing. */
@@ -40,18 +44,54 @@ it('the tasks agree with the types of the installed Plaid client', () => {
 });
 
 it.each([
-  ['Plaid adds a reason for terminating products', PLAID, replacing(/(enum ProductsTerminateReasonCode \{)/, "$1\n  New = 'NEW',")],
-  ['Plaid drops a reason for removing an Item', PLAID, replacing(/(enum ItemRemoveReasonCode \{[^]*?)ConnectionIsNonFunctional = [^,]*,/, '$1')],
-  ['Plaid requires a further field', PLAID, replacing(/(interface UserItemsRemoveRequest \{)/, '$1 confirmed: boolean;')],
+  [
+    'Plaid adds a reason for terminating products',
+    PLAID,
+    replacing(/(enum ProductsTerminateReasonCode \{)/, "$1\n  New = 'NEW',"),
+  ],
+  [
+    'Plaid drops a reason for removing an Item',
+    PLAID,
+    replacing(/(enum ItemRemoveReasonCode \{[^]*?)ConnectionIsNonFunctional = [^,]*,/, '$1'),
+  ],
+  [
+    'Plaid requires a further field',
+    PLAID,
+    replacing(/(interface UserItemsRemoveRequest \{)/, '$1 confirmed: boolean;'),
+  ],
   ['Plaid offers a further field', PLAID, replacing(/(interface UserItemsGetRequest \{)/, '$1 cursor?: string;')],
-  ['Plaid makes user_id optional', PLAID, replacing(/(interface UserProductsTerminateRequest \{[^]*?)user_id:/, '$1user_id?:')],
-  ['Plaid gives item_ids another type', PLAID, replacing(/(interface UserItemsRemoveRequest \{[^]*?)item_ids: Array<string>/, '$1item_ids: Array<number>')],
-  ['Plaid answers without a request_id', PLAID, replacing(/(interface UserRemoveResponse \{[^]*?)request_id: string;/, '$1')],
-  ['Plaid names the id of a listed Item differently', PLAID, replacing(/(interface Item \{[^]*?)item_id: string;/, '$1id: string;')],
+  [
+    'Plaid makes user_id optional',
+    PLAID,
+    replacing(/(interface UserProductsTerminateRequest \{[^]*?)user_id:/, '$1user_id?:'),
+  ],
+  [
+    'Plaid gives item_ids another type',
+    PLAID,
+    replacing(/(interface UserItemsRemoveRequest \{[^]*?)item_ids: Array<string>/, '$1item_ids: Array<number>'),
+  ],
+  [
+    'Plaid answers without a request_id',
+    PLAID,
+    replacing(/(interface UserRemoveResponse \{[^]*?)request_id: string;/, '$1'),
+  ],
+  [
+    'Plaid names the id of a listed Item differently',
+    PLAID,
+    replacing(/(interface Item \{[^]*?)item_id: string;/, '$1id: string;'),
+  ],
   ['our list of reasons loses one', REASONS, replacing(/ {2}'FRAUD_TRANSACTION',\n/, '')],
-  ['our list of reasons invents one', REASONS, replacing(/ {2}'CONNECTION_IS_NON_FUNCTIONAL',\n/, "  'CONNECTION_IS_NON_FUNCTIONAL',\n  'INVENTED',\n")],
+  [
+    'our list of reasons invents one',
+    REASONS,
+    replacing(/ {2}'CONNECTION_IS_NON_FUNCTIONAL',\n/, "  'CONNECTION_IS_NON_FUNCTIONAL',\n  'INVENTED',\n"),
+  ],
   ['our task misspells a field', TASKS, replacing(/item_ids: z/, 'itemIds: z')],
-  ['our task takes a field that Plaid does not know', TASKS, replacing(/access_token: z/, 'force: z.boolean(), access_token: z')],
+  [
+    'our task takes a field that Plaid does not know',
+    TASKS,
+    replacing(/access_token: z/, 'force: z.boolean(), access_token: z'),
+  ],
 ])('the check fails to compile when %s', (_drift, file, drift) => {
   expect(errorsWhen(file, drift)).not.toEqual([]);
 });

@@ -14,7 +14,11 @@ export async function everyCallIsTyped(): Promise<void> {
   const request = await httpTask(batch.gdprRequestGet)({ id: 'token' });
   expectTypeOf(request.status).toEqualTypeOf<string>();
   expectTypeOf(request.error).toEqualTypeOf<string | null | undefined>();
-  const { response } = await httpTask(http.request)({ uri: 'https://desk.example.com/', method: 'POST', body: { open: true } });
+  const { response } = await httpTask(http.request)({
+    uri: 'https://desk.example.com/',
+    method: 'POST',
+    body: { open: true },
+  });
   expectTypeOf(response.statusCode).toEqualTypeOf<number>();
   expectTypeOf(response.body).toEqualTypeOf<unknown>();
 }
@@ -79,7 +83,15 @@ export async function aTaskOfOnesOwnIsTyped(): Promise<void> {
   // @ts-expect-error id is missing
   await httpTask(ticketGet)({ verbose: true });
   // @ts-expect-error summary is missing
-  defineHttpTask({ service, operation: 'x', method: 'GET', path: '/', input: z.strictObject({}), output: z.looseObject({}), effect: 'read' });
+  defineHttpTask({
+    service,
+    operation: 'x',
+    method: 'GET',
+    path: '/',
+    input: z.strictObject({}),
+    output: z.looseObject({}),
+    effect: 'read',
+  });
 }
 
 export function offboardingIsTyped(): void {

@@ -43,7 +43,9 @@ expectTypeOf<TaskInput<Plaid['userRemove']>>().toExtend<UserRemoveRequest>();
 type Promised<Output> = { [Field in keyof Output as string extends Field ? never : Field]: Output[Field] };
 expectTypeOf<UserItemsGetResponse>().toExtend<{ request_id: string; items: { item_id: string }[] }>();
 expectTypeOf<UserItemsGetResponse>().toExtend<Omit<Promised<TaskOutput<Plaid['userItemsGet']>>, 'items'>>();
-expectTypeOf<UserItemsGetResponse['items'][number]>().toExtend<Promised<TaskOutput<Plaid['userItemsGet']>['items'][number]>>();
+expectTypeOf<UserItemsGetResponse['items'][number]>().toExtend<
+  Promised<TaskOutput<Plaid['userItemsGet']>['items'][number]>
+>();
 expectTypeOf<UserItemsRemoveResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['userItemsRemove']>>>();
 expectTypeOf<UserProductsTerminateResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['userProductsTerminate']>>>();
 expectTypeOf<ItemRemoveResponse>().toEqualTypeOf<Promised<TaskOutput<Plaid['itemRemove']>>>();

@@ -34,7 +34,9 @@ it.each([
   const map = Buffer.from(code.slice(code.lastIndexOf('base64,') + 'base64,'.length), 'base64').toString();
   const { sources } = JSON.parse(map) as { sources: string[] };
   // As stack traces name them.
-  expect(sources).toEqual(expect.arrayContaining(['temporal-http-tasks/src/workflows/offboard-user.ts', 'zod/index.cjs']));
+  expect(sources).toEqual(
+    expect.arrayContaining(['temporal-http-tasks/src/workflows/offboard-user.ts', 'zod/index.cjs']),
+  );
   const root = join(__dirname, '../..');
   expect({ code: code.includes(root), map: map.includes(root) }).toEqual({ code: false, map: false });
 });
@@ -42,25 +44,38 @@ it.each([
 it('names the package, the SDK and zod, with the versions that have to be installed', async () => {
   const { packages } = JSON.parse(await readFile(join(BUILT, 'workflows.json'), 'utf8')) as Index;
   const names = packages.map(({ name }) => name);
-  expect(names).toEqual(expect.arrayContaining(['temporal-http-tasks', '@temporalio/common', '@temporalio/worker', '@temporalio/workflow', 'zod']));
+  expect(names).toEqual(
+    expect.arrayContaining([
+      'temporal-http-tasks',
+      '@temporalio/common',
+      '@temporalio/worker',
+      '@temporalio/workflow',
+      'zod',
+    ]),
+  );
   expect(names[0]).toBe('temporal-http-tasks');
 });
 
-it.each(['temporal-http-tasks', '@temporalio/workflow', '@temporalio/worker', 'zod', 'ms'])('is not used with another version of %s', async (name) => {
-  let right = '';
-  const folder = await copyWith(({ packages }) => {
-    for (const one of packages.filter((entry) => entry.name === name)) {
-      right = one.version;
-      one.version = '0.0.1';
-    }
-  });
-  expect(await readPrebuiltWorkflows(PLAIN, folder)).toEqual({
-    why: `the workflow bundle of the package was made with other versions: ${name} 0.0.1, installed is ${right}`,
-  });
-});
+it.each(['temporal-http-tasks', '@temporalio/workflow', '@temporalio/worker', 'zod', 'ms'])(
+  'is not used with another version of %s',
+  async (name) => {
+    let right = '';
+    const folder = await copyWith(({ packages }) => {
+      for (const one of packages.filter((entry) => entry.name === name)) {
+        right = one.version;
+        one.version = '0.0.1';
+      }
+    });
+    expect(await readPrebuiltWorkflows(PLAIN, folder)).toEqual({
+      why: `the workflow bundle of the package was made with other versions: ${name} 0.0.1, installed is ${right}`,
+    });
+  },
+);
 
 it('is not used when a package of it is not installed where it was', async () => {
-  const folder = await copyWith(({ packages }) => packages.push({ name: 'no-such-package', version: '1.0.0', via: 'zod' }));
+  const folder = await copyWith(({ packages }) =>
+    packages.push({ name: 'no-such-package', version: '1.0.0', via: 'zod' }),
+  );
   const { why } = await readPrebuiltWorkflows(PLAIN, folder);
   expect(why).toContain('no-such-package 1.0.0, installed is none');
 });

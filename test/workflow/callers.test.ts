@@ -34,7 +34,11 @@ afterAll(async () => {
 async function startForeignWorker(): Promise<typeof foreign> {
   const connection = await NativeConnection.connect({ address: temporalAddress() });
   const taskQueue = freshTaskQueue('foreign');
-  const worker = await Worker.create({ connection, taskQueue, workflowsPath: path.join(__dirname, 'foreign-workflows.ts') });
+  const worker = await Worker.create({
+    connection,
+    taskQueue,
+    workflowsPath: path.join(__dirname, 'foreign-workflows.ts'),
+  });
   const run = worker.run();
   return {
     taskQueue,
@@ -49,11 +53,23 @@ async function startForeignWorker(): Promise<typeof foreign> {
 type Way = (name: string, args: unknown[], queue: string) => Promise<unknown>;
 
 const alone: Way = (name, args, taskQueue) =>
-  place.client.activity.execute(name, { id: freshId('alone'), taskQueue, args, startToCloseTimeout: '20s', scheduleToCloseTimeout: '20s' });
+  place.client.activity.execute(name, {
+    id: freshId('alone'),
+    taskQueue,
+    args,
+    startToCloseTimeout: '20s',
+    scheduleToCloseTimeout: '20s',
+  });
 
 /** From a run on the foreign task queue, under this type. */
-const fromRun = (type: string): Way => (name, args, taskQueue) =>
-  place.client.workflow.execute(type, { workflowId: freshId('foreign'), taskQueue: foreign.taskQueue, args: [{ name, args, taskQueue }] });
+const fromRun =
+  (type: string): Way =>
+  (name, args, taskQueue) =>
+    place.client.workflow.execute(type, {
+      workflowId: freshId('foreign'),
+      taskQueue: foreign.taskQueue,
+      args: [{ name, args, taskQueue }],
+    });
 
 const WAYS: [string, Way][] = [
   ['a standalone activity', alone],
@@ -64,26 +80,51 @@ const WAYS: [string, Way][] = [
 
 function refusalOf(error: unknown): ApplicationFailure {
   let cause = error;
-  while (cause instanceof WorkflowFailedError || cause instanceof ActivityFailure || cause instanceof ActivityExecutionFailedError) cause = cause.cause;
+  while (
+    cause instanceof WorkflowFailedError ||
+    cause instanceof ActivityFailure ||
+    cause instanceof ActivityExecutionFailedError
+  )
+    cause = cause.cause;
   if (!(cause instanceof ApplicationFailure)) throw error;
   return cause;
 }
 
 async function expectRefused(run: Promise<unknown>): Promise<void> {
-  const refused = refusalOf(await run.then((result) => new Error(`it was served: ${JSON.stringify(result)}`), (error: unknown) => error));
+  const refused = refusalOf(
+    await run.then(
+      (result) => new Error(`it was served: ${JSON.stringify(result)}`),
+      (error: unknown) => error,
+    ),
+  );
   expect(refused).toMatchObject({ type: 'Task.InvalidInput', nonRetryable: true });
 }
 
-const PLAN = { reason: { code: 'USER_OFFBOARDING' }, removeUser: true, dryRun: false, onFailure: 'continue', notFoundIsFine: true, batchMode: 'skip' };
+const PLAN = {
+  reason: { code: 'USER_OFFBOARDING' },
+  removeUser: true,
+  dryRun: false,
+  onFailure: 'continue',
+  notFoundIsFine: true,
+  batchMode: 'skip',
+};
 
 describe.each(WAYS)('%s', (_name, way) => {
   /** Each internal activity with an input that would do something. */
   const inputs = (): [string, unknown][] => {
     const { sweepId } = sweep;
-    const end = { subject: 'A'.repeat(24), environment: 'sandbox', steps: [{ step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'removed' }], compensations: [] };
+    const end = {
+      subject: 'A'.repeat(24),
+      environment: 'sandbox',
+      steps: [{ step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'removed' }],
+      compensations: [],
+    };
     return [
       ['httpTasks.openSweep', { snapshot: sweepId, skipDone: false, usesBatch: false }],
-      ['httpTasks.takeSnapshot', { sweepId, scheduledTime: '2030-01-01T00:00:00Z', maxUsers: 9, badRows: { count: 0 } }],
+      [
+        'httpTasks.takeSnapshot',
+        { sweepId, scheduledTime: '2030-01-01T00:00:00Z', maxUsers: 9, badRows: { count: 0 } },
+      ],
       ['httpTasks.planChunks', { sweepId, chunkSize: 9, limit: 9, fromSeq: 0 }],
       ['httpTasks.runChunk', { sweepId, fromSeq: 0, toSeq: 9, beginForMs: 5_000, plan: PLAN }],
       ['httpTasks.runBulk', { sweepId, app: 'ios', beginForMs: 5_000 }],
@@ -106,8 +147,10 @@ describe.each(WAYS)('%s', (_name, way) => {
     ['the internal one', '.internal'],
     ['the one of chunks', '.internal.chunks'],
   ])('is served by no internal activity on %s', async (_queue, suffix) => {
-    const served = suffix === '' ? () => true : (name: string) => /runChunk|runBulk/.test(name) === (suffix === '.internal.chunks');
-    for (const [name, input] of inputs()) if (served(name)) await expectRefused(way(name, [input], `${place.taskQueue}${suffix}`));
+    const served =
+      suffix === '' ? () => true : (name: string) => /runChunk|runBulk/.test(name) === (suffix === '.internal.chunks');
+    for (const [name, input] of inputs())
+      if (served(name)) await expectRefused(way(name, [input], `${place.taskQueue}${suffix}`));
     const row = await place.ledger.sweeps.read(sweep.sweepId);
     expect(row).toMatchObject({ status: 'waitingForApproval', total: 2, needsApproval: true });
     expect(row?.approvedBy).toBeUndefined();
@@ -129,20 +172,30 @@ describe.each(WAYS)('%s', (_name, way) => {
 
   it("cannot put a user's token past the rule for histories by a context", async () => {
     const context = { step: 'x', holdSubjects: [], target: { sweepId: sweep.sweepId, seq: 0 } };
-    const refused = refusalOf(await way('plaid.userItemsGet', [{ user_token: 'user-sandbox-123' }, context], place.taskQueue).catch((error: unknown) => error));
+    const refused = refusalOf(
+      await way('plaid.userItemsGet', [{ user_token: 'user-sandbox-123' }, context], place.taskQueue).catch(
+        (error: unknown) => error,
+      ),
+    );
     expect(refused).toMatchObject({ type: 'Task.InvalidInput', details: [{ field: 'user_token' }] });
   });
 });
 
 it('a run of offboardUser that no sweep started gets no user of a sweep', async () => {
   const handle = await startOffboarding(place, { user: { sweepId: sweep.sweepId, seq: 0 } });
-  await expect(failureOfRun(handle.result())).resolves.toMatchObject({ type: 'Task.InvalidInput', detail: { field: 'user.sweepId' } });
+  await expect(failureOfRun(handle.result())).resolves.toMatchObject({
+    type: 'Task.InvalidInput',
+    detail: { field: 'user.sweepId' },
+  });
   expect(sweep.users.flatMap((id) => callsFor(place, id))).toEqual([]);
 });
 
 it('another sweep cannot take up a snapshot that has its run', async () => {
   const handle = await place.start({ snapshot: sweep.sweepId });
-  await expect(failureOfRun(handle.result())).resolves.toMatchObject({ type: 'Task.InvalidInput', detail: { field: 'snapshot' } });
+  await expect(failureOfRun(handle.result())).resolves.toMatchObject({
+    type: 'Task.InvalidInput',
+    detail: { field: 'snapshot' },
+  });
 });
 
 describe('an activity that somebody else completed by its ID', () => {
@@ -153,11 +206,21 @@ describe('an activity that somebody else completed by its ID', () => {
       result: { status: 200, attempt: 1, output: { items: [], request_id: 'FORGED' }, requestId: 'FORGED' },
     });
     const result = await handle.result();
-    expect(result).toMatchObject({ status: 'partial', steps: expect.arrayContaining([expect.objectContaining({ step: 'plaid.items', outcome: 'unknown', reason: 'notInLedger' })]) });
+    expect(result).toMatchObject({
+      status: 'partial',
+      steps: expect.arrayContaining([
+        expect.objectContaining({ step: 'plaid.items', outcome: 'unknown', reason: 'notInLedger' }),
+      ]),
+    });
     const receipts = await place.ledger.readReceipts({ workflowId: handle.workflowId });
-    expect(receipts.filter(({ phase, step }) => phase === 'settled' && step === 'plaid.items')).toMatchObject([{ outcome: 'unknown' }]);
+    expect(receipts.filter(({ phase, step }) => phase === 'settled' && step === 'plaid.items')).toMatchObject([
+      { outcome: 'unknown' },
+    ]);
     expect(JSON.stringify(receipts)).not.toContain('FORGED');
-    expect(result.compensations.map(({ step, outcome }) => ({ step, outcome }))).toContainEqual({ step: 'plaid.items', outcome: 'unknown' });
+    expect(result.compensations.map(({ step, outcome }) => ({ step, outcome }))).toContainEqual({
+      step: 'plaid.items',
+      outcome: 'unknown',
+    });
     expect(callsFor(place, plaidUserId)).not.toContain('userItemsRemove');
   });
 });
@@ -167,7 +230,11 @@ it('the approval is what lets a sweep begin, and it is in its row', async () => 
   await expect(handle.executeUpdate('approve', { args: [{ total: 3, by: 'ann' }] })).rejects.toThrow();
   await handle.executeUpdate('approve', { args: [{ total: 2, by: 'ann' }] });
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed', approvedBy: 'ann' });
-  expect(await place.ledger.sweeps.read(sweepId)).toMatchObject({ approvedBy: 'ann', needsApproval: true, maxUsers: 100_000 });
+  expect(await place.ledger.sweeps.read(sweepId)).toMatchObject({
+    approvedBy: 'ann',
+    needsApproval: true,
+    maxUsers: 100_000,
+  });
   expect(users.every((id) => callsFor(place, id).includes('userItemsRemove'))).toBe(true);
 });
 
@@ -180,29 +247,38 @@ describe('while everything is stopped', () => {
     const handle = await startOffboarding(place, { user });
     await until('it has tried', async () => {
       const { raw } = await handle.describe();
-      return (raw.pendingActivities ?? []).some(({ attempt, lastFailure }) => (attempt ?? 0) > 1 && lastFailure?.message?.includes('stopped'));
+      return (raw.pendingActivities ?? []).some(
+        ({ attempt, lastFailure }) => (attempt ?? 0) > 1 && lastFailure?.message?.includes('stopped'),
+      );
     });
     expect(callsFor(place, plaidUserId)).not.toContain('userItemsRemove');
     await place.ledger.start({ by: 'test' });
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed' });
   });
 
-  it.each(['chunk', 'user'] as const)('a sweep by %s pauses because of it, refuses to resume, and goes on afterwards', async (granularity) => {
-    await place.ledger.stop({ reason: 'test', by: 'test' });
-    const handle = await place.start({ source: { file: await place.users(5) }, granularity });
-    await untilProgress(handle, 'it is paused', ({ pausedBecause }) => pausedBecause === 'stopped');
-    expect(await place.ledger.sweeps.count(handle.workflowId)).toMatchObject({ pending: 5 });
-    await expect(handle.executeUpdate('resume', { args: [{ by: 'ann' }] })).rejects.toMatchObject({ cause: { message: expect.stringContaining('http-tasks start') } });
-    await place.ledger.start({ by: 'test' });
-    await handle.executeUpdate('resume', { args: [{ by: 'ann' }] });
-    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 5 } });
-  });
+  it.each(['chunk', 'user'] as const)(
+    'a sweep by %s pauses because of it, refuses to resume, and goes on afterwards',
+    async (granularity) => {
+      await place.ledger.stop({ reason: 'test', by: 'test' });
+      const handle = await place.start({ source: { file: await place.users(5) }, granularity });
+      await untilProgress(handle, 'it is paused', ({ pausedBecause }) => pausedBecause === 'stopped');
+      expect(await place.ledger.sweeps.count(handle.workflowId)).toMatchObject({ pending: 5 });
+      await expect(handle.executeUpdate('resume', { args: [{ by: 'ann' }] })).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('http-tasks start') },
+      });
+      await place.ledger.start({ by: 'test' });
+      await handle.executeUpdate('resume', { args: [{ by: 'ann' }] });
+      await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 5 } });
+    },
+  );
 
   it('a sweep that nobody resumes sees for itself that it may go on', async () => {
     await place.ledger.stop({ reason: 'test', by: 'test' });
     const handle = await place.start({ source: { file: await place.users(5) }, granularity: 'chunk' });
     await untilProgress(handle, 'it is paused', ({ pausedBecause }) => pausedBecause === 'stopped');
-    await expect(handle.executeUpdate('resume', { args: [{ because: 'tolerance' }] })).rejects.toMatchObject({ cause: { message: expect.stringContaining('because of stopped') } });
+    await expect(handle.executeUpdate('resume', { args: [{ because: 'tolerance' }] })).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('because of stopped') },
+    });
     await place.ledger.start({ by: 'test' });
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 5 } });
   });
@@ -213,7 +289,11 @@ describe('while everything is stopped', () => {
     await until('it is at work', () => place.simulators.plaid.state().counts.touched > 100);
     const touched = () => place.simulators.plaid.state().counts.touched;
     await place.ledger.stop({ reason: 'test', by: 'test' });
-    await untilProgress(handle, 'it is paused', ({ pausedBecause, underWay }) => pausedBecause === 'stopped' && underWay === 0);
+    await untilProgress(
+      handle,
+      'it is paused',
+      ({ pausedBecause, underWay }) => pausedBecause === 'stopped' && underWay === 0,
+    );
     const then = touched();
     expect(then).toBeLessThan(600);
     const row = await place.ledger.sweeps.count(handle.workflowId);

@@ -8,7 +8,15 @@ import { progressQuery } from '../../src/workflows/queries';
 import { startHttpTarget } from '../support/http-target';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { callsFor, seedBystanders, seedUser, startOffboarding, stepLines, touchedBystanders, until } from '../support/offboarding-runs';
+import {
+  callsFor,
+  seedBystanders,
+  seedUser,
+  startOffboarding,
+  stepLines,
+  touchedBystanders,
+  until,
+} from '../support/offboarding-runs';
 import type { GivenInput, SeededUser } from '../support/offboarding-runs';
 
 let place: Place;
@@ -55,10 +63,17 @@ async function cancelled(handle: WorkflowHandle<typeof offboardUser>): Promise<O
 }
 
 /** Runs until a call has arrived at its provider, cancels, and answers how the run ended. */
-async function cancelDuring(seeded: SeededUser, endpoint: Endpoint, input: Partial<GivenInput> = {}): Promise<OffboardResult> {
+async function cancelDuring(
+  seeded: SeededUser,
+  endpoint: Endpoint,
+  input: Partial<GivenInput> = {},
+): Promise<OffboardResult> {
   stall(seeded, endpoint, 4_000);
   const handle = await startOffboarding(place, { user: seeded.user, ...input });
-  const arrived = (): boolean => [...callsFor(place, seeded.plaidUserId), ...callsFor(place, seeded.batchUserId)].some((call) => call.startsWith(endpoint));
+  const arrived = (): boolean =>
+    [...callsFor(place, seeded.plaidUserId), ...callsFor(place, seeded.batchUserId)].some((call) =>
+      call.startsWith(endpoint),
+    );
   await until(`${endpoint} is in flight`, arrived);
   await handle.cancel();
   return cancelled(handle);
@@ -79,7 +94,9 @@ it('sends nothing when it is cancelled before its first task, and still tells wh
     'batch.ios skipped cancelled',
     'batch.android skipped cancelled',
   ]);
-  expect(progress.compensations.map(({ remedy }) => remedy)).toEqual(Array(4).fill('Not done (cancelled). Run again to do it.'));
+  expect(progress.compensations.map(({ remedy }) => remedy)).toEqual(
+    Array(4).fill('Not done (cancelled). Run again to do it.'),
+  );
   expect(await idle.ledger.readCompensations(handle)).toEqual(progress.compensations);
   expect([...callsFor(idle, seeded.plaidUserId), ...callsFor(idle, seeded.batchUserId)]).toEqual([]);
   await idle.close();
@@ -113,13 +130,16 @@ it('awaits an irreversible call that is in flight and records it as removed', as
     'batch.android skipped cancelled',
   ]);
   expect(end.steps[0]).toMatchObject({ items: 2, requestId: expect.any(String) as string });
-  expect(end.compensations[0]).toMatchObject({ outcome: 'removed', evidence: `request_id=${end.steps[0]?.requestId} items=2` });
+  expect(end.compensations[0]).toMatchObject({
+    outcome: 'removed',
+    evidence: `request_id=${end.steps[0]?.requestId} items=2`,
+  });
   const receipts = await place.ledger.readReceipts(end);
-  expect(receipts.filter(({ task }) => task === 'plaid.userItemsRemove').map(({ phase, outcome }) => `${phase} ${outcome ?? ''}`.trim())).toEqual([
-    'intent',
-    'outcome removed',
-    'settled removed',
-  ]);
+  expect(
+    receipts
+      .filter(({ task }) => task === 'plaid.userItemsRemove')
+      .map(({ phase, outcome }) => `${phase} ${outcome ?? ''}`.trim()),
+  ).toEqual(['intent', 'outcome removed', 'settled removed']);
   expect(place.simulators.plaid.state().items.left.filter(({ user }) => user === seeded.plaidUserId)).toEqual([]);
 });
 
@@ -152,12 +172,23 @@ describe('a later call in flight is awaited and the rest left out', () => {
     [
       'userProductsTerminate',
       {},
-      ['plaid.items removed', 'plaid.products removed', 'batch.ios skipped cancelled', 'batch.android skipped cancelled'],
+      [
+        'plaid.items removed',
+        'plaid.products removed',
+        'batch.ios skipped cancelled',
+        'batch.android skipped cancelled',
+      ],
     ],
     [
       'userRemove',
       { plaid: { removeUser: true } },
-      ['plaid.items removed', 'plaid.products removed', 'plaid.user removed', 'batch.ios skipped cancelled', 'batch.android skipped cancelled'],
+      [
+        'plaid.items removed',
+        'plaid.products removed',
+        'plaid.user removed',
+        'batch.ios skipped cancelled',
+        'batch.android skipped cancelled',
+      ],
     ],
     [
       'customDataDelete',
@@ -167,12 +198,22 @@ describe('a later call in flight is awaited and the rest left out', () => {
     [
       'gdprRequestCreate',
       { batch: { mode: 'gdpr' } },
-      ['plaid.items removed', 'plaid.products removed', 'batch.ios accepted cancelled', 'batch.android skipped cancelled'],
+      [
+        'plaid.items removed',
+        'plaid.products removed',
+        'batch.ios accepted cancelled',
+        'batch.android skipped cancelled',
+      ],
     ],
     [
       'gdprRequestGet',
       { batch: { mode: 'gdpr' } },
-      ['plaid.items removed', 'plaid.products removed', 'batch.ios accepted cancelled', 'batch.android skipped cancelled'],
+      [
+        'plaid.items removed',
+        'plaid.products removed',
+        'batch.ios accepted cancelled',
+        'batch.android skipped cancelled',
+      ],
     ],
   ];
 
@@ -184,7 +225,12 @@ describe('a later call in flight is awaited and the rest left out', () => {
 
 it('stops the retries of a call that the provider cannot take at the moment', async () => {
   const seeded = seedUser(place);
-  place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'maintenance', user: seeded.plaidUserId, retryAfter: { form: 'seconds', seconds: 60 } });
+  place.simulators.plaid.faults.add({
+    endpoint: 'userProductsTerminate',
+    kind: 'maintenance',
+    user: seeded.plaidUserId,
+    retryAfter: { form: 'seconds', seconds: 60 },
+  });
   const handle = await startOffboarding(place, { user: seeded.user });
   await until('the refused call', () => callsFor(place, seeded.plaidUserId).includes('userProductsTerminate'));
   await handle.cancel();

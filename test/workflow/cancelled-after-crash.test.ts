@@ -23,7 +23,11 @@ type Handle = Awaited<ReturnType<typeof startOffboarding>>;
 /** Lets a worker without activities handle the cancellation, while the lost activity waits for its next attempt. */
 async function handleCancellation(handle: Handle): Promise<void> {
   const connection = await NativeConnection.connect({ address: temporalAddress() });
-  const worker = await Worker.create({ connection, taskQueue: place.taskQueue, workflowBundle: await workflowBundle() });
+  const worker = await Worker.create({
+    connection,
+    taskQueue: place.taskQueue,
+    workflowBundle: await workflowBundle(),
+  });
   const run = worker.run();
   await until('the activity is cancelled', async () => {
     const { events } = await handle.fetchHistory();
@@ -36,12 +40,21 @@ async function handleCancellation(handle: Handle): Promise<void> {
 
 it('says that a removal is unknown that was in flight when its worker was killed, everywhere it speaks of it', async () => {
   const seeded = seedUser(place);
-  place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'stall', processed: true, user: seeded.plaidUserId, times: 1 });
+  place.simulators.plaid.faults.add({
+    endpoint: 'userItemsRemove',
+    kind: 'stall',
+    processed: true,
+    user: seeded.plaidUserId,
+    times: 1,
+  });
   const killed = await startWorkerProcess(place);
   const handle = await startOffboarding(place, { user: seeded.user });
   await until('the removal is in flight', () => callsFor(place, seeded.plaidUserId).includes('userItemsRemove'));
   await killed.kill();
-  await until('the attempt is given up', async () => (await handle.describe()).raw.pendingActivities?.[0]?.attempt === 2);
+  await until(
+    'the attempt is given up',
+    async () => (await handle.describe()).raw.pendingActivities?.[0]?.attempt === 2,
+  );
   await handle.cancel();
   await handleCancellation(handle);
   await place.startWorker();

@@ -3,7 +3,15 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { FaultRuleInput } from '../../src/testing';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { callsFor, seedBystanders, seedUser, startOffboarding, stepLines, touchedBystanders, until } from '../support/offboarding-runs';
+import {
+  callsFor,
+  seedBystanders,
+  seedUser,
+  startOffboarding,
+  stepLines,
+  touchedBystanders,
+  until,
+} from '../support/offboarding-runs';
 import type { SeededUser } from '../support/offboarding-runs';
 import { startWorkerProcess } from '../support/worker-process';
 
@@ -22,10 +30,22 @@ let users: Record<'done' | 'undone' | 'repeatSafe' | 'userGone' | 'lone', Seeded
 beforeAll(async () => {
   place = await openPlace({ plaid: { repeatedRemovals: 'process' }, env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '60000' } });
   seedBystanders(place);
-  const [done, undone, repeatSafe, userGone, lone] = [seedUser(place), seedUser(place), seedUser(place), seedUser(place), seedUser(place)];
+  const [done, undone, repeatSafe, userGone, lone] = [
+    seedUser(place),
+    seedUser(place),
+    seedUser(place),
+    seedUser(place),
+    seedUser(place),
+  ];
   users = { done, undone, repeatSafe, userGone, lone };
   const stall = (user: string, endpoint: FaultRuleInput['endpoint'], processed: boolean): unknown =>
-    (endpoint.startsWith('user') ? place.simulators.plaid : place.simulators.batch).faults.add({ endpoint, kind: 'stall', processed, user, times: 1 });
+    (endpoint.startsWith('user') ? place.simulators.plaid : place.simulators.batch).faults.add({
+      endpoint,
+      kind: 'stall',
+      processed,
+      user,
+      times: 1,
+    });
   stall(users.done.plaidUserId, 'userItemsRemove', true);
   stall(users.undone.plaidUserId, 'userItemsRemove', false);
   stall(users.lone.plaidUserId, 'userItemsRemove', true);
@@ -87,7 +107,12 @@ describe('the next worker', () => {
   it('finds out by looking that a removal was carried out, and does not send it again', async () => {
     const result = await runs.done.result();
     expect(result.status).toBe('completed');
-    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products removed', 'batch.ios accepted', 'batch.android accepted']);
+    expect(stepLines(result)).toEqual([
+      'plaid.items removed',
+      'plaid.products removed',
+      'batch.ios accepted',
+      'batch.android accepted',
+    ]);
     expect(callsFor(place, users.done.plaidUserId).filter((call) => call === 'userItemsRemove')).toHaveLength(1);
     expect(await removals(runs.done.workflowId)).toEqual(['2-plaid.items 1 intent']);
   }, 90_000);
@@ -99,7 +124,10 @@ describe('the next worker', () => {
     expect(callsFor(place, users.undone.plaidUserId).filter((call) => call === 'userItemsRemove')).toHaveLength(2);
     const [lost, ...later] = await removals(runs.undone.workflowId);
     expect(lost).toBe('2-plaid.items 1 intent');
-    expect(later.map((line) => line.replace(/^\d+/, 'n'))).toEqual(['n-plaid.items 1 intent', 'n-plaid.items 1 outcome removed']);
+    expect(later.map((line) => line.replace(/^\d+/, 'n'))).toEqual([
+      'n-plaid.items 1 intent',
+      'n-plaid.items 1 outcome removed',
+    ]);
   }, 90_000);
 
   it('finds out by looking that a user was removed, and does not send that again', async () => {
@@ -112,9 +140,15 @@ describe('the next worker', () => {
   it('sends a call again that may be repeated', async () => {
     const result = await runs.repeatSafe.result();
     expect(result.status).toBe('completed');
-    expect(callsFor(place, users.repeatSafe.batchUserId)).toEqual(['customDataDelete ios', 'customDataDelete ios', 'customDataDelete android']);
+    expect(callsFor(place, users.repeatSafe.batchUserId)).toEqual([
+      'customDataDelete ios',
+      'customDataDelete ios',
+      'customDataDelete android',
+    ]);
     const receipts = await place.ledger.readReceipts(runs.repeatSafe);
-    const lines = receipts.filter(({ step, phase }) => step === 'batch.ios' && phase !== 'settled').map(({ attempt, phase }) => `${attempt} ${phase}`);
+    const lines = receipts
+      .filter(({ step, phase }) => step === 'batch.ios' && phase !== 'settled')
+      .map(({ attempt, phase }) => `${attempt} ${phase}`);
     expect(lines).toEqual(['1 intent', '2 intent', '2 outcome']);
   }, 90_000);
 

@@ -46,7 +46,10 @@ it('throws Offboarding.Failed when something failed and nothing was good, with t
   const result = failure.detail as unknown as OffboardResult;
   expect(result).toMatchObject({ workflowId: handle.workflowId, runId: handle.firstExecutionRunId, status: 'failed' });
   expect(stepLines(result)).toEqual(['plaid.items failed', 'plaid.products failed', 'batch skipped noBatchId']);
-  expect(result.compensations.map(({ step, outcome }) => `${step} ${outcome}`)).toEqual(['plaid.items failed', 'plaid.products failed']);
+  expect(result.compensations.map(({ step, outcome }) => `${step} ${outcome}`)).toEqual([
+    'plaid.items failed',
+    'plaid.products failed',
+  ]);
   for (const id of [plaidUserId, ...items, 'foreign-item']) expect(JSON.stringify(failure)).not.toContain(id);
 });
 
@@ -98,7 +101,10 @@ describe('the compensation task', () => {
   it('gets the log where the placeholder stands', async () => {
     const { user } = seedPartial();
     const body = { case: { facts: ['{{offboarding}}'] } };
-    await offboard(place, { user, compensation: { task: 'http.request', input: { uri: `${tickets.origin}/placed`, method: 'PUT', body } } });
+    await offboard(place, {
+      user,
+      compensation: { task: 'http.request', input: { uri: `${tickets.origin}/placed`, method: 'PUT', body } },
+    });
     const call = tickets.received.find(({ path }) => path === '/placed');
     expect(call?.method).toBe('PUT');
     expect(call?.body).toMatchObject({ case: { facts: [{ status: 'partial' }] } });
@@ -113,8 +119,16 @@ describe('the compensation task', () => {
     });
     const result = await handle.result();
     expect(result.status).toBe('partial');
-    expect(result.compensationTask).toMatchObject({ task: 'http.request', ok: false, failure: { type: 'Task.Rejected', status: 422, code: 'NO_SUCH_QUEUE' } });
-    expect(result.compensations.at(-1)).toMatchObject({ step: 'compensation', outcome: 'failed', evidence: 'failure=Task.Rejected' });
+    expect(result.compensationTask).toMatchObject({
+      task: 'http.request',
+      ok: false,
+      failure: { type: 'Task.Rejected', status: 422, code: 'NO_SUCH_QUEUE' },
+    });
+    expect(result.compensations.at(-1)).toMatchObject({
+      step: 'compensation',
+      outcome: 'failed',
+      evidence: 'failure=Task.Rejected',
+    });
     expect(result.compensations.at(-1)?.remedy).toMatch(/Do by hand what it was for\.$/);
     expect(await place.ledger.readCompensations(handle)).toEqual(result.compensations);
   });

@@ -1,6 +1,13 @@
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { failureOfRun, offboard, seedBystanders, seedUser, stepLines, touchedBystanders } from '../support/offboarding-runs';
+import {
+  failureOfRun,
+  offboard,
+  seedBystanders,
+  seedUser,
+  stepLines,
+  touchedBystanders,
+} from '../support/offboarding-runs';
 
 let plain: Place;
 let allowing: Place;
@@ -23,14 +30,20 @@ afterAll(async () => {
 describe('a user token', () => {
   function seedToken(): { userId: string; token: string } {
     const [userId, token] = [freshId('older'), freshId('user-sandbox')];
-    allowing.simulators.plaid.seed({ users: [{ userId, userToken: token, tokenOnly: true, items: [freshId('item')] }] });
+    allowing.simulators.plaid.seed({
+      users: [{ userId, userToken: token, tokenOnly: true, items: [freshId('item')] }],
+    });
     return { userId, token };
   }
 
   it('is refused by name where histories are plain and nobody allowed it, and nothing is sent', async () => {
     const before = plain.simulators.plaid.calls().total;
     const failure = await failureOfRun(offboard(plain, { user: { plaidUserToken: freshId('user-sandbox') } }));
-    expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, detail: { field: 'user.plaidUserToken' } });
+    expect(failure).toMatchObject({
+      type: 'Task.InvalidInput',
+      retryable: false,
+      detail: { field: 'user.plaidUserToken' },
+    });
     expect(failure.message).toContain('HTTP_TASKS_ALLOW_SENSITIVE');
     expect(plain.simulators.plaid.calls().total).toBe(before);
   });
@@ -46,7 +59,12 @@ describe('a user token', () => {
     const { userId, token } = seedToken();
     const result = await offboard(allowing, { user: { plaidUserToken: token }, plaid: { removeUser: true } });
     expect(result.status).toBe('completed');
-    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products skipped needsUserId', 'plaid.user removed', 'batch skipped noBatchId']);
+    expect(stepLines(result)).toEqual([
+      'plaid.items removed',
+      'plaid.products skipped needsUserId',
+      'plaid.user removed',
+      'batch skipped noBatchId',
+    ]);
     expect(allowing.simulators.plaid.state().removedUsers).toContain(userId);
     expect(JSON.stringify(result)).not.toContain(token);
   });
@@ -132,6 +150,11 @@ it("does not take a mistyped id at Batch for a deleted one because the ledger kn
   expect((await offboard(plain, { user })).status).toBe('completed');
   const mistyped = { plaidUserId: user.plaidUserId, batchUserId: freshId('mistyped') };
   const result = await offboard(plain, { user: mistyped, batch: { mode: 'gdpr' } });
-  expect(stepLines(result)).toEqual(['plaid.items alreadyGone', 'plaid.products removed', 'batch.ios notFound', 'batch.android notFound']);
+  expect(stepLines(result)).toEqual([
+    'plaid.items alreadyGone',
+    'plaid.products removed',
+    'batch.ios notFound',
+    'batch.android notFound',
+  ]);
   expect(result.status).toBe('partial');
 });

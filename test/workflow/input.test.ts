@@ -12,7 +12,9 @@ let target: HttpTarget;
 
 /** A task of the worker's own. */
 async function shopTask() {
-  target = await startHttpTarget(({ path, body }) => (path === '/orders/7' ? { status: 200, body: { got: body } } : { status: 404, body: {} }));
+  target = await startHttpTarget(({ path, body }) =>
+    path === '/orders/7' ? { status: 200, body: { got: body } } : { status: 404, body: {} },
+  );
   const shop = defineService({
     name: 'shop',
     title: 'The shop',
@@ -53,7 +55,11 @@ afterAll(async () => {
 
 /** Starts a workflow with this input and answers how it was refused, and after how many workflow tasks. */
 async function refused(workflowType: string, args: unknown[]): Promise<RunFailure & { workflowTasks: number }> {
-  const handle = await place.client.workflow.start(workflowType, { taskQueue: place.taskQueue, workflowId: freshId('bad'), args });
+  const handle = await place.client.workflow.start(workflowType, {
+    taskQueue: place.taskQueue,
+    workflowId: freshId('bad'),
+    args,
+  });
   const failure = await failureOfRun(handle.result());
   const { events } = await handle.fetchHistory();
   const workflowTasks = (events ?? []).filter(({ workflowTaskCompletedEventAttributes: done }) => done).length;
@@ -70,55 +76,152 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
   ['a string', 'usr_1', '', /expected object/],
   ['an array', [USER], '', /expected object/],
   ['no user', { reason: REASON }, 'user', /user: must be given/],
-  ['a user without any id', { user: {}, reason: REASON }, 'user', /at least one of plaidUserId, plaidUserToken and batchUserId/],
+  [
+    'a user without any id',
+    { user: {}, reason: REASON },
+    'user',
+    /at least one of plaidUserId, plaidUserToken and batchUserId/,
+  ],
   ['a user with only a reference', { user: { reference: 'case 7' }, reason: REASON }, 'user', /at least one of/],
-  ['both ids of Plaid', { user: { ...USER, plaidUserToken: 'user-sandbox-1' }, reason: REASON }, 'user.plaidUserToken', /only one of/],
+  [
+    'both ids of Plaid',
+    { user: { ...USER, plaidUserToken: 'user-sandbox-1' }, reason: REASON },
+    'user.plaidUserToken',
+    /only one of/,
+  ],
   ['an empty Plaid id', { user: { plaidUserId: '' }, reason: REASON }, 'user.plaidUserId', /must not be empty/],
   ['a number as id', { user: { plaidUserId: 7 }, reason: REASON }, 'user.plaidUserId', /expected string/],
   ['null as id', { user: { plaidUserId: null }, reason: REASON }, 'user.plaidUserId', /expected string/],
   ['an empty Batch id', { user: { batchUserId: '' }, reason: REASON }, 'user.batchUserId', /must not be empty/],
-  ['a Batch id of 1,024 characters', { user: { batchUserId: 'x'.repeat(1_024) }, reason: REASON }, 'user.batchUserId', /at most 1023 characters/],
-  ['an unknown field of the user', { user: { ...USER, plaidUserID: 'usr_1' }, reason: REASON }, 'user.plaidUserID', /there is no such field/],
+  [
+    'a Batch id of 1,024 characters',
+    { user: { batchUserId: 'x'.repeat(1_024) }, reason: REASON },
+    'user.batchUserId',
+    /at most 1023 characters/,
+  ],
+  [
+    'an unknown field of the user',
+    { user: { ...USER, plaidUserID: 'usr_1' }, reason: REASON },
+    'user.plaidUserID',
+    /there is no such field/,
+  ],
   ['an unknown field', { user: USER, reason: REASON, dryrun: true }, 'dryrun', /there is no such field/],
-  ['an unknown field of batch', { user: USER, reason: REASON, batch: { modus: 'gdpr' } }, 'batch.modus', /there is no such field/],
-  ['an unknown field of plaid', { user: USER, reason: REASON, plaid: { removeuser: true } }, 'plaid.removeuser', /there is no such field/],
+  [
+    'an unknown field of batch',
+    { user: USER, reason: REASON, batch: { modus: 'gdpr' } },
+    'batch.modus',
+    /there is no such field/,
+  ],
+  [
+    'an unknown field of plaid',
+    { user: USER, reason: REASON, plaid: { removeuser: true } },
+    'plaid.removeuser',
+    /there is no such field/,
+  ],
   ['no reason', { user: USER }, 'reason', /reason: must be given/],
-  ['a reason without a code', { user: USER, reason: {} }, 'reason.code', /must be given; allowed: .*CONSUMER_ACCOUNT_CLOSED/],
-  ['an invented reason', { user: USER, reason: { code: 'BECAUSE' } }, 'reason.code', /expected one of.*USER_OFFBOARDING/],
-  ['an e-mail address in the note', { user: USER, reason: { ...REASON, note: 'ask a@b.example' } }, 'reason.note', /must not hold an e-mail address/],
-  ['a phone number in the note', { user: USER, reason: { ...REASON, note: 'ask +49 171 234 567 89' } }, 'reason.note', /must not hold a phone number/],
+  [
+    'a reason without a code',
+    { user: USER, reason: {} },
+    'reason.code',
+    /must be given; allowed: .*CONSUMER_ACCOUNT_CLOSED/,
+  ],
+  [
+    'an invented reason',
+    { user: USER, reason: { code: 'BECAUSE' } },
+    'reason.code',
+    /expected one of.*USER_OFFBOARDING/,
+  ],
+  [
+    'an e-mail address in the note',
+    { user: USER, reason: { ...REASON, note: 'ask a@b.example' } },
+    'reason.note',
+    /must not hold an e-mail address/,
+  ],
+  [
+    'a phone number in the note',
+    { user: USER, reason: { ...REASON, note: 'ask +49 171 234 567 89' } },
+    'reason.note',
+    /must not hold a phone number/,
+  ],
   ['a note of 513 characters', { user: USER, reason: { ...REASON, note: 'x'.repeat(513) } }, 'reason.note', /512/],
-  ['an empty list of Items', { user: USER, reason: REASON, itemIds: [] }, 'itemIds', /leave it out to remove all Items/],
+  [
+    'an empty list of Items',
+    { user: USER, reason: REASON, itemIds: [] },
+    'itemIds',
+    /leave it out to remove all Items/,
+  ],
   ['an empty Item id', { user: USER, reason: REASON, itemIds: ['item', ''] }, 'itemIds.1', /must not be empty/],
-  ['Items without a Plaid user', { user: { batchUserId: 'b' }, reason: REASON, itemIds: ['item'] }, 'itemIds', /needs user\.plaidUserId/],
+  [
+    'Items without a Plaid user',
+    { user: { batchUserId: 'b' }, reason: REASON, itemIds: ['item'] },
+    'itemIds',
+    /needs user\.plaidUserId/,
+  ],
   ['an unknown onFailure', { user: USER, reason: REASON, onFailure: 'retry' }, 'onFailure', /"continue"\|"stop"/],
   ['a deadline without a unit', { user: USER, reason: REASON, deadline: '90' }, 'deadline', /"90s" or "7 days"/],
-  ['a moment without an offset', { user: USER, reason: REASON, deadline: '2030-01-31T12:00:00' }, 'deadline', /"2030-01-31T12:00:00Z"/],
+  [
+    'a moment without an offset',
+    { user: USER, reason: REASON, deadline: '2030-01-31T12:00:00' },
+    'deadline',
+    /"2030-01-31T12:00:00Z"/,
+  ],
   ['a text as dryRun', { user: USER, reason: REASON, dryRun: 'true' }, 'dryRun', /expected boolean/],
-  ['an unknown mode', { user: USER, reason: REASON, batch: { mode: 'all' } }, 'batch.mode', /"customData"\|"gdpr"\|"skip"/],
-  ['a compensation without a task', { user: USER, reason: REASON, compensation: {} }, 'compensation.task', /must be given/],
-  ['a compensation task that the worker does not have', { user: USER, reason: REASON, compensation: { task: 'shop.ticketOpen' } }, 'compensation.task', /it has plaid\.userItemsGet, .*shop\.orderUpdate/],
-  ['a compensation with a bad input', { user: USER, reason: REASON, compensation: { task: 'http.request', input: { uri: 'not a url' } } }, 'compensation.input.uri', /uri/],
+  [
+    'an unknown mode',
+    { user: USER, reason: REASON, batch: { mode: 'all' } },
+    'batch.mode',
+    /"customData"\|"gdpr"\|"skip"/,
+  ],
+  [
+    'a compensation without a task',
+    { user: USER, reason: REASON, compensation: {} },
+    'compensation.task',
+    /must be given/,
+  ],
+  [
+    'a compensation task that the worker does not have',
+    { user: USER, reason: REASON, compensation: { task: 'shop.ticketOpen' } },
+    'compensation.task',
+    /it has plaid\.userItemsGet, .*shop\.orderUpdate/,
+  ],
+  [
+    'a compensation with a bad input',
+    { user: USER, reason: REASON, compensation: { task: 'http.request', input: { uri: 'not a url' } } },
+    'compensation.input.uri',
+    /uri/,
+  ],
 ];
 
-it.each(['offboardUser', 'offboardUsers', 'runHttpTask'])('%s refuses a second input, which would be ignored', async (workflowType) => {
-  const first = workflowType === 'runHttpTask' ? { task: 'plaid.userItemsGet', input: { user_id: 'usr_1' } } : { user: USER, reason: REASON };
-  const failure = await refused(workflowType, [first, { dryRun: true }]);
-  expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, workflowTasks: 1 });
-  expect(failure.message).toContain('2 inputs are given, and it takes one object');
-});
+it.each(['offboardUser', 'offboardUsers', 'runHttpTask'])(
+  '%s refuses a second input, which would be ignored',
+  async (workflowType) => {
+    const first =
+      workflowType === 'runHttpTask'
+        ? { task: 'plaid.userItemsGet', input: { user_id: 'usr_1' } }
+        : { user: USER, reason: REASON };
+    const failure = await refused(workflowType, [first, { dryRun: true }]);
+    expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, workflowTasks: 1 });
+    expect(failure.message).toContain('2 inputs are given, and it takes one object');
+  },
+);
 
-it.each(BAD)('offboardUser refuses %s within its first workflow task and names the field', async (_what, input, field, says) => {
-  const failure = await refused('offboardUser', input === undefined ? [] : [input]);
-  expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, workflowTasks: 1 });
-  expect(failure.detail.field).toBe(field);
-  expect(failure.message).toMatch(says);
-  if (field) expect(failure.message).toContain(field);
-});
+it.each(BAD)(
+  'offboardUser refuses %s within its first workflow task and names the field',
+  async (_what, input, field, says) => {
+    const failure = await refused('offboardUser', input === undefined ? [] : [input]);
+    expect(failure).toMatchObject({ type: 'Task.InvalidInput', retryable: false, workflowTasks: 1 });
+    expect(failure.detail.field).toBe(field);
+    expect(failure.message).toMatch(says);
+    if (field) expect(failure.message).toContain(field);
+  },
+);
 
 it('names every wrong field at once and repeats no value', async () => {
-  const failure = await refused('offboardUser', [{ user: { plaidUserId: '', batchUserId: 'x'.repeat(2_000) }, reason: { code: 'secret-value' }, extra: 1 }]);
-  for (const field of ['user.plaidUserId', 'user.batchUserId', 'reason.code', 'extra']) expect(failure.message).toContain(field);
+  const failure = await refused('offboardUser', [
+    { user: { plaidUserId: '', batchUserId: 'x'.repeat(2_000) }, reason: { code: 'secret-value' }, extra: 1 },
+  ]);
+  for (const field of ['user.plaidUserId', 'user.batchUserId', 'reason.code', 'extra'])
+    expect(failure.message).toContain(field);
   expect(failure.message).not.toContain('secret-value');
   expect(failure.message).not.toContain('xxxx');
 });
@@ -126,15 +229,55 @@ it('names every wrong field at once and repeats no value', async () => {
 const BAD_TASKS: [what: string, input: unknown, field: string, says: RegExp][] = [
   ['nothing', undefined, '', /expected object/],
   ['no task', { input: {} }, 'task', /task: must be given/],
-  ['an unknown field', { task: 'plaid.userItemsGet', input: { user_id: 'u' }, retries: 3 }, 'retries', /there is no such field/],
-  ['a task that nobody has', { task: 'plaid.userItemsGone', input: {} }, 'task', /this worker has no task "plaid\.userItemsGone"; it has plaid\.userItemsGet,/],
-  ['an input with a missing field', { task: 'plaid.userItemsRemove', input: { user_id: 'u' } }, 'input.item_ids', /item_ids: must be given/],
-  ['an input without a user', { task: 'plaid.userItemsGet', input: {} }, 'input.user_id', /exactly one of user_id and user_token/],
-  ['an unknown field in the input', { task: 'batch.customDataDelete', input: { id: 'x', ids: ['y'] } }, 'input.ids', /there is no such field/],
-  ['an id that no URL can carry', { task: 'batch.customDataDelete', input: { id: '..' } }, 'input.id', /use batch\.customDataBulkDelete/],
+  [
+    'an unknown field',
+    { task: 'plaid.userItemsGet', input: { user_id: 'u' }, retries: 3 },
+    'retries',
+    /there is no such field/,
+  ],
+  [
+    'a task that nobody has',
+    { task: 'plaid.userItemsGone', input: {} },
+    'task',
+    /this worker has no task "plaid\.userItemsGone"; it has plaid\.userItemsGet,/,
+  ],
+  [
+    'an input with a missing field',
+    { task: 'plaid.userItemsRemove', input: { user_id: 'u' } },
+    'input.item_ids',
+    /item_ids: must be given/,
+  ],
+  [
+    'an input without a user',
+    { task: 'plaid.userItemsGet', input: {} },
+    'input.user_id',
+    /exactly one of user_id and user_token/,
+  ],
+  [
+    'an unknown field in the input',
+    { task: 'batch.customDataDelete', input: { id: 'x', ids: ['y'] } },
+    'input.ids',
+    /there is no such field/,
+  ],
+  [
+    'an id that no URL can carry',
+    { task: 'batch.customDataDelete', input: { id: '..' } },
+    'input.id',
+    /use batch\.customDataBulkDelete/,
+  ],
   ['no input at all', { task: 'plaid.userItemsGet' }, 'input', /input: must be given/],
-  ["a bad input of the worker's own task", { task: 'shop.orderUpdate', input: { order: '7', note: 'too long' } }, 'input.note', /<=5/],
-  ["an unknown field of the worker's own task", { task: 'shop.orderUpdate', input: { order: '7', note: 'x', colour: 1 } }, 'input.colour', /there is no such field/],
+  [
+    "a bad input of the worker's own task",
+    { task: 'shop.orderUpdate', input: { order: '7', note: 'too long' } },
+    'input.note',
+    /<=5/,
+  ],
+  [
+    "an unknown field of the worker's own task",
+    { task: 'shop.orderUpdate', input: { order: '7', note: 'x', colour: 1 } },
+    'input.colour',
+    /there is no such field/,
+  ],
 ];
 
 it.each(BAD_TASKS)('runHttpTask refuses %s and names the field', async (_what, input, field, says) => {

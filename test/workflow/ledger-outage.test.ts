@@ -29,7 +29,11 @@ describe('an embedded ledger that another process has locked', () => {
     const locking = new Database(place.ledgerFile);
     locking.exec('begin immediate');
     const handle = await startOffboarding(place, { user });
-    await until('an attempt failed for want of the ledger', async () => (await lastFailureType(handle)) === 'Task.LedgerUnavailable', 45_000);
+    await until(
+      'an attempt failed for want of the ledger',
+      async () => (await lastFailureType(handle)) === 'Task.LedgerUnavailable',
+      45_000,
+    );
     expect(callsFor(place, plaidUserId)).toEqual([]);
     expect(callsFor(place, batchUserId)).toEqual([]);
     locking.exec('rollback');
@@ -75,7 +79,12 @@ describe('a Postgres ledger', () => {
     expect(callsFor(place, plaidUserId)).toEqual([]);
     link.mend();
     const result = await handle.result();
-    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products removed', 'batch.ios accepted', 'batch.android accepted']);
+    expect(stepLines(result)).toEqual([
+      'plaid.items removed',
+      'plaid.products removed',
+      'batch.ios accepted',
+      'batch.android accepted',
+    ]);
   }, 90_000);
 
   it('that stays away lets a run wait in timers, so that its history hardly grows', async () => {
@@ -84,7 +93,9 @@ describe('a Postgres ledger', () => {
     const handle = await startOffboarding(place, { user });
     const waits = async (): Promise<boolean> => {
       const { events } = await handle.fetchHistory();
-      return (events ?? []).some(({ timerStartedEventAttributes: timer }) => Number(timer?.startToFireTimeout?.seconds) >= 10);
+      return (events ?? []).some(
+        ({ timerStartedEventAttributes: timer }) => Number(timer?.startToFireTimeout?.seconds) >= 10,
+      );
     };
     await until('a pause is a timer', waits, 80_000);
     expect(callsFor(place, plaidUserId)).toEqual([]);
@@ -95,11 +106,20 @@ describe('a Postgres ledger', () => {
 
   it('that is lost while an irreversible call is in flight makes its outcome unknown, which looking then settles', async () => {
     const { user, plaidUserId } = seedUser(place);
-    place.simulators.plaid.faults.add({ endpoint: 'userItemsRemove', kind: 'stall', stallMs: 1_000, user: plaidUserId });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userItemsRemove',
+      kind: 'stall',
+      stallMs: 1_000,
+      user: plaidUserId,
+    });
     const handle = await startOffboarding(place, { user });
     await until('the removal is in flight', () => callsFor(place, plaidUserId).includes('userItemsRemove'));
     link.cut();
-    await until('the look could not be recorded', async () => (await lastFailureType(handle)) === 'Task.LedgerUnavailable', 45_000);
+    await until(
+      'the look could not be recorded',
+      async () => (await lastFailureType(handle)) === 'Task.LedgerUnavailable',
+      45_000,
+    );
     expect(callsFor(place, plaidUserId).filter((call) => call !== 'userItemsGet')).toEqual(['userItemsRemove']);
     link.mend();
     const result = await handle.result();

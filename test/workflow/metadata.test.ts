@@ -29,7 +29,7 @@ it('labels every activity in the Temporal UI with its step and what it does, and
   });
   expect(labels.slice(0, -1)).toEqual([
     "1-plaid.items plaid.userItemsGet | plaid.items: List a user's Items",
-    "2-plaid.items plaid.userItemsRemove | plaid.items: Remove Items of a user",
+    '2-plaid.items plaid.userItemsRemove | plaid.items: Remove Items of a user',
     "3-plaid.items plaid.userItemsGet | plaid.items: List a user's Items",
     "4-plaid.products plaid.userProductsTerminate | plaid.products: Terminate a user's products",
     "5-batch.ios batch.customDataDelete | batch.ios: Delete one user's custom data",
@@ -52,7 +52,8 @@ it('describes its queries and lists its steps as its details, without any id of 
   expect(currentDetails).toContain('- plaid.items: **removed** (');
   expect(currentDetails).toContain('- plaid.items: **notFound**');
   expect(currentDetails).toContain('#### What is left for a person');
-  for (const id of [user.plaidUserId, user.batchUserId, ...items, 'foreign-item']) expect(currentDetails).not.toContain(id);
+  for (const id of [user.plaidUserId, user.batchUserId, ...items, 'foreign-item'])
+    expect(currentDetails).not.toContain(id);
 });
 
 it('labels the timer of a wait with what is waited for', async () => {
@@ -69,16 +70,25 @@ it('labels the timer of a wait with what is waited for', async () => {
 
 it('tells in its details, while it runs, what it waits for and until when, what cannot be undone, and when it gives up', async () => {
   const { user, plaidUserId } = seedUser(place);
-  place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'maintenance', user: plaidUserId, retryAfter: { form: 'seconds', seconds: 3 }, times: 1 });
+  place.simulators.plaid.faults.add({
+    endpoint: 'userProductsTerminate',
+    kind: 'maintenance',
+    user: plaidUserId,
+    retryAfter: { form: 'seconds', seconds: 3 },
+    times: 1,
+  });
   const handle = await startOffboarding(place, { user, deadline: '2 days' });
-  const details = async (): Promise<string> => (await handle.query<WorkflowMetadata>('__temporal_workflow_metadata')).currentDetails;
+  const details = async (): Promise<string> =>
+    (await handle.query<WorkflowMetadata>('__temporal_workflow_metadata')).currentDetails;
   await until('the products are being terminated', async () => (await details()).includes('plaid.products'));
   const whileRunning = await details();
   expect(whileRunning).toContain('### Off-boarding running');
   expect(whileRunning).toContain("Calling plaid.products: Terminate a user's products");
   expect(whileRunning).toMatch(/- plaid\.items: \*\*removed\*\* \(.+\), which cannot be undone/);
   const { startTime } = await handle.describe();
-  expect(whileRunning).toContain(`Gives up at ${new Date(startTime.getTime() + 2 * 86_400_000).toISOString().slice(0, 16)}`);
+  expect(whileRunning).toContain(
+    `Gives up at ${new Date(startTime.getTime() + 2 * 86_400_000).toISOString().slice(0, 16)}`,
+  );
   await handle.result();
   expect(await details()).not.toContain('Gives up at');
 });

@@ -1,7 +1,17 @@
 import { compensationsQuery, receiptsQuery } from '../../src/workflows/queries';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { callsFor, failureOfRun, offboard, seedBystanders, seedUser, startOffboarding, stepLines, touchedBystanders, until } from '../support/offboarding-runs';
+import {
+  callsFor,
+  failureOfRun,
+  offboard,
+  seedBystanders,
+  seedUser,
+  startOffboarding,
+  stepLines,
+  touchedBystanders,
+  until,
+} from '../support/offboarding-runs';
 
 let place: Place;
 
@@ -40,7 +50,9 @@ describe('batch.mode', () => {
     const result = await offboard(place, { user: { batchUserId: freshId('stranger') }, batch: { mode: 'gdpr' } });
     expect(result.status).toBe('partial');
     expect(stepLines(result).slice(2)).toEqual(['batch.ios notFound', 'batch.android notFound']);
-    expect(result.compensations.map(({ evidence }) => evidence)).toEqual(result.steps.slice(2).map(({ token }) => `token=${token}`));
+    expect(result.compensations.map(({ evidence }) => evidence)).toEqual(
+      result.steps.slice(2).map(({ token }) => `token=${token}`),
+    );
   });
 
   it('skip sends nothing to Batch', async () => {
@@ -55,10 +67,20 @@ describe('batch.mode', () => {
 describe('exclude', () => {
   it('leaves the products out for an account without access to the route: everything else is done, and the run completes', async () => {
     const { user, plaidUserId } = seedUser(place);
-    place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', user: plaidUserId });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      kind: 'unknownErrorCode',
+      user: plaidUserId,
+    });
     const result = await offboard(place, { user, exclude: ['plaid.products'], plaid: { removeUser: true } });
     expect(result).toMatchObject({ status: 'completed', compensations: [] });
-    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products skipped excluded', 'plaid.user removed', 'batch.ios accepted', 'batch.android accepted']);
+    expect(stepLines(result)).toEqual([
+      'plaid.items removed',
+      'plaid.products skipped excluded',
+      'plaid.user removed',
+      'batch.ios accepted',
+      'batch.android accepted',
+    ]);
     expect(callsFor(place, plaidUserId)).not.toContain('userProductsTerminate');
   });
 });
@@ -73,7 +95,12 @@ describe('onFailure', () => {
     refuseTermination(plaidUserId);
     const result = await offboard(place, { user });
     expect(result.status).toBe('partial');
-    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products failed', 'batch.ios accepted', 'batch.android accepted']);
+    expect(stepLines(result)).toEqual([
+      'plaid.items removed',
+      'plaid.products failed',
+      'batch.ios accepted',
+      'batch.android accepted',
+    ]);
   });
 
   it('stop leaves the steps after it undone and says so in the log', async () => {
@@ -140,7 +167,12 @@ describe('a legal hold', () => {
     const handle = await startOffboarding(place, { user });
     const result = await handle.result();
     expect(result.status).toBe('held');
-    expect(stepLines(result)).toEqual(['plaid.items held', 'plaid.products held', 'batch.ios held', 'batch.android held']);
+    expect(stepLines(result)).toEqual([
+      'plaid.items held',
+      'plaid.products held',
+      'batch.ios held',
+      'batch.android held',
+    ]);
     expect([...callsFor(place, plaidUserId), ...callsFor(place, batchUserId)]).toEqual([]);
     expect(result.compensations).toHaveLength(4);
     expect(result.compensations[0]?.remedy).toContain('legal hold');
@@ -149,13 +181,23 @@ describe('a legal hold', () => {
 
   it('that is set while the run goes on stops it at the next call that would change something', async () => {
     const { user, plaidUserId, batchUserId } = seedUser(place);
-    place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'maintenance', user: plaidUserId, times: 1 });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      kind: 'maintenance',
+      user: plaidUserId,
+      times: 1,
+    });
     const handle = await startOffboarding(place, { user });
     await until('the refused termination', () => callsFor(place, plaidUserId).includes('userProductsTerminate'));
     await holdOn('batch', 'default', batchUserId);
     const result = await handle.result();
     expect(result.status).toBe('held');
-    expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products held', 'batch.ios held', 'batch.android held']);
+    expect(stepLines(result)).toEqual([
+      'plaid.items removed',
+      'plaid.products held',
+      'batch.ios held',
+      'batch.android held',
+    ]);
     expect(callsFor(place, plaidUserId).filter((endpoint) => endpoint === 'userProductsTerminate')).toHaveLength(1);
     expect(callsFor(place, batchUserId)).toEqual([]);
   });
@@ -200,7 +242,9 @@ it('does not call a deletion undone whose answers were lost until the deadline',
   expect(result.status).toBe('partial');
   expect(place.simulators.batch.state().apps.ios?.gone).toContain(batchUserId);
   const receipts = await place.ledger.readReceipts({ workflowId: result.workflowId });
-  expect(receipts.filter(({ step, phase }) => step === 'batch.ios' && phase !== 'intent').map(({ outcome }) => outcome)).not.toContain('failed');
+  expect(
+    receipts.filter(({ step, phase }) => step === 'batch.ios' && phase !== 'intent').map(({ outcome }) => outcome),
+  ).not.toContain('failed');
 });
 
 it('accepts a moment as its deadline, and one that has passed sends nothing', async () => {
@@ -218,13 +262,22 @@ it('waits out a list that still shows removed Items and never sends their remova
   place.simulators.plaid.configure({ readLag: {} });
   expect(result.status).toBe('completed');
   expect(result.steps[0]).toMatchObject({ outcome: 'removed', items: 2 });
-  expect(callsFor(place, plaidUserId)).toEqual(['userItemsGet', 'userItemsRemove', 'userItemsGet', 'userItemsGet', 'userItemsGet', 'userProductsTerminate']);
+  expect(callsFor(place, plaidUserId)).toEqual([
+    'userItemsGet',
+    'userItemsRemove',
+    'userItemsGet',
+    'userItemsGet',
+    'userItemsGet',
+    'userProductsTerminate',
+  ]);
 });
 
 it('runs twice at once for one user: Plaid refuses the later removal, and both runs find the user gone', async () => {
   place.simulators.plaid.configure({ repeatedRemovals: 'refuse' });
   const users = Array.from({ length: 6 }, () => seedUser(place, [freshId('item'), freshId('item')]));
-  const pairs = await Promise.all(users.map(({ user }) => Promise.all([offboard(place, { user }), offboard(place, { user })])));
+  const pairs = await Promise.all(
+    users.map(({ user }) => Promise.all([offboard(place, { user }), offboard(place, { user })])),
+  );
   place.simulators.plaid.configure({ repeatedRemovals: 'process' });
   for (const pair of pairs) {
     expect(pair.map(({ status }) => status)).toEqual(['completed', 'completed']);
@@ -235,5 +288,7 @@ it('runs twice at once for one user: Plaid refuses the later removal, and both r
   }
   const { gone, items } = place.simulators.plaid.state();
   expect(gone).toEqual(expect.arrayContaining(users.map(({ plaidUserId }) => plaidUserId)));
-  expect(items.removed.map(({ itemId }) => itemId)).toEqual(expect.arrayContaining(users.flatMap((user) => user.items)));
+  expect(items.removed.map(({ itemId }) => itemId)).toEqual(
+    expect.arrayContaining(users.flatMap((user) => user.items)),
+  );
 });

@@ -1,6 +1,14 @@
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
-import { offboard, REASON, seedBystanders, seedUser, startOffboarding, stepLines, touchedBystanders } from '../support/offboarding-runs';
+import {
+  offboard,
+  REASON,
+  seedBystanders,
+  seedUser,
+  startOffboarding,
+  stepLines,
+  touchedBystanders,
+} from '../support/offboarding-runs';
 
 let place: Place;
 
@@ -23,7 +31,13 @@ it('removes Items, terminates products and has custom data deleted under every a
   expect(result.status).toBe('completed');
   expect(result.compensations).toEqual([]);
   expect(result.steps).toEqual([
-    { step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'removed', items: items.length, requestId: expect.any(String) },
+    {
+      step: 'plaid.items',
+      task: 'plaid.userItemsRemove',
+      outcome: 'removed',
+      items: items.length,
+      requestId: expect.any(String),
+    },
     { step: 'plaid.products', task: 'plaid.userProductsTerminate', outcome: 'removed', requestId: expect.any(String) },
     { step: 'batch.ios', task: 'batch.customDataDelete', outcome: 'accepted', token: expect.any(String) },
     { step: 'batch.android', task: 'batch.customDataDelete', outcome: 'accepted', token: expect.any(String) },
@@ -59,12 +73,16 @@ it('writes an intent before every destructive call, an outcome after it, and no 
   ]);
   const plaidSubject = place.hasher.subject('plaid', 'sandbox', user.plaidUserId);
   const batchSubject = place.hasher.subject('batch', 'default', user.batchUserId);
-  expect(new Set(receipts.filter(({ phase, service }) => phase !== 'settled' && service === 'plaid').map(({ subject }) => subject))).toEqual(
-    new Set([plaidSubject]),
-  );
-  expect(new Set(receipts.filter(({ phase, service }) => phase !== 'settled' && service === 'batch').map(({ subject }) => subject))).toEqual(
-    new Set([batchSubject]),
-  );
+  expect(
+    new Set(
+      receipts.filter(({ phase, service }) => phase !== 'settled' && service === 'plaid').map(({ subject }) => subject),
+    ),
+  ).toEqual(new Set([plaidSubject]));
+  expect(
+    new Set(
+      receipts.filter(({ phase, service }) => phase !== 'settled' && service === 'batch').map(({ subject }) => subject),
+    ),
+  ).toEqual(new Set([batchSubject]));
   const everything = JSON.stringify(receipts);
   for (const id of [user.plaidUserId, user.batchUserId, ...items]) expect(everything).not.toContain(id);
   for (const { runId } of receipts) expect(runId).toBe(handle.firstExecutionRunId);
@@ -89,7 +107,11 @@ it('skips the Items of a user who has none, and still terminates the products', 
   const { plaidUserId } = seedUser(place, []);
   const result = await offboard(place, { user: { plaidUserId } });
   expect(result.status).toBe('completed');
-  expect(stepLines(result)).toEqual(['plaid.items skipped noItems', 'plaid.products removed', 'batch skipped noBatchId']);
+  expect(stepLines(result)).toEqual([
+    'plaid.items skipped noItems',
+    'plaid.products removed',
+    'batch skipped noBatchId',
+  ]);
 });
 
 it('removes only the Items that were asked for', async () => {
@@ -109,7 +131,12 @@ it("leaves another user's Item alone, names it in the run's own result only, and
   const handle = await startOffboarding(place, { user: { plaidUserId }, itemIds: [...items, foreign] });
   const result = await handle.result();
   expect(result.status).toBe('partial');
-  expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.items notFound', 'plaid.products removed', 'batch skipped noBatchId']);
+  expect(stepLines(result)).toEqual([
+    'plaid.items removed',
+    'plaid.items notFound',
+    'plaid.products removed',
+    'batch skipped noBatchId',
+  ]);
   expect(result.steps[1]).toMatchObject({ items: 1, itemIds: [foreign] });
   expect(JSON.stringify(result.compensations)).not.toContain(foreign);
   expect(result.compensations.map(({ step, outcome }) => `${step} ${outcome}`)).toEqual([
@@ -163,7 +190,12 @@ it('removes the user last when asked, so that its products can still be terminat
   const { plaidUserId } = seedUser(place);
   const result = await offboard(place, { user: { plaidUserId }, plaid: { removeUser: true } });
   expect(result.status).toBe('completed');
-  expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products removed', 'plaid.user removed', 'batch skipped noBatchId']);
+  expect(stepLines(result)).toEqual([
+    'plaid.items removed',
+    'plaid.products removed',
+    'plaid.user removed',
+    'batch skipped noBatchId',
+  ]);
   const state = place.simulators.plaid.state();
   expect(state.removedUsers).toContain(plaidUserId);
   expect(state.terminated.map(({ user }) => user)).toContain(plaidUserId);
@@ -173,5 +205,9 @@ it('passes the reason on', async () => {
   const { plaidUserId } = seedUser(place);
   const result = await offboard(place, { user: { plaidUserId }, reason: { code: 'OTHER', note: 'asked in writing' } });
   expect(result.status).toBe('completed');
-  expect(place.simulators.plaid.state().terminated).toContainEqual({ user: plaidUserId, reasonCode: 'OTHER', times: 1 });
+  expect(place.simulators.plaid.state().terminated).toContainEqual({
+    user: plaidUserId,
+    reasonCode: 'OTHER',
+    times: 1,
+  });
 });

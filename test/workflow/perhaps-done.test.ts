@@ -16,9 +16,17 @@ afterAll(() => place.close());
 it('a call that was lost and then refused until the deadline is unknown, not failed', async () => {
   const { user, batchUserId } = seedUser(place);
   const about = { endpoint: 'customDataDelete', user: batchUserId } as const;
-  place.simulators.batch.faults.add([{ ...about, kind: 'dropAfter', nth: 1 }, { ...about, kind: 'maintenance' }]);
+  place.simulators.batch.faults.add([
+    { ...about, kind: 'dropAfter', nth: 1 },
+    { ...about, kind: 'maintenance' },
+  ]);
   const { steps, status } = await offboard(place, { user, deadline: '8s', onFailure: 'stop' });
-  expect(stepLines({ steps })).toEqual(['plaid.items removed', 'plaid.products removed', 'batch.ios unknown', 'batch.android skipped stopped']);
+  expect(stepLines({ steps })).toEqual([
+    'plaid.items removed',
+    'plaid.products removed',
+    'batch.ios unknown',
+    'batch.android skipped stopped',
+  ]);
   expect(status).toBe('partial');
 });
 

@@ -20,9 +20,13 @@ const taskQueue = freshTaskQueue('unrecorded');
 beforeAll(async () => {
   silenceTemporal();
   const address = temporalAddress();
-  const [connection, clientConnection] = await Promise.all([NativeConnection.connect({ address }), Connection.connect({ address })]);
+  const [connection, clientConnection] = await Promise.all([
+    NativeConnection.connect({ address }),
+    Connection.connect({ address }),
+  ]);
   client = new Client({ connection: clientConnection });
-  const activities: Pick<OffboardingActivities, 'httpTasks.prepareOffboarding' | 'httpTasks.recordEnd'> & Record<string, unknown> = {
+  const activities: Pick<OffboardingActivities, 'httpTasks.prepareOffboarding' | 'httpTasks.recordEnd'> &
+    Record<string, unknown> = {
     'httpTasks.prepareOffboarding': async () =>
       Promise.resolve({
         subject: 'a-hash',
@@ -34,7 +38,8 @@ beforeAll(async () => {
         hadItems: false,
         knownItems: [],
       }),
-    'httpTasks.recordEnd': () => Promise.reject(ApplicationFailure.nonRetryable('The day is over.', 'Task.LedgerUnavailable')),
+    'httpTasks.recordEnd': () =>
+      Promise.reject(ApplicationFailure.nonRetryable('The day is over.', 'Task.LedgerUnavailable')),
     'http.request': async (): Promise<TaskEnvelope> => {
       compensated += 1;
       return Promise.resolve({ status: 200, attempt: 1, output: {} });

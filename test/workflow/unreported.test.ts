@@ -19,7 +19,8 @@ beforeAll(async () => {
                 const result = await next(input);
                 const first = !reported.has(`${info.workflowExecution?.runId} ${info.activityType}`);
                 reported.add(`${info.workflowExecution?.runId} ${info.activityType}`);
-                if (first && info.activityType === 'plaid.userItemsRemove') throw new Error('The worker is lost before it reports.');
+                if (first && info.activityType === 'plaid.userItemsRemove')
+                  throw new Error('The worker is lost before it reports.');
                 return result;
               },
             },

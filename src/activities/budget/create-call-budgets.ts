@@ -17,7 +17,11 @@ export interface CallBudgetsOptions {
 }
 
 /** Makes the budgets of this process. The ledger is asked only when somebody wants to make a call. */
-export function createCallBudgets({ rates, documentedLimit, now = () => performance.now() }: CallBudgetsOptions): CallBudgets {
+export function createCallBudgets({
+  rates,
+  documentedLimit,
+  now = () => performance.now(),
+}: CallBudgetsOptions): CallBudgets {
   // Keys are few, and comparing them one by one is faster than any look-up by a name put together for each call.
   const budgets: KeyBudget[] = [];
   const kept = new KeptRates(rates, now);

@@ -8,7 +8,9 @@ import type { ServiceDefinition } from '../../tasks/service';
 export function documentedLimits(services: Iterable<ServiceDefinition>): (key: RateKey) => number | undefined {
   const limits = new Map<string, number>();
   for (const { name, rateLimits } of services) {
-    const general = rateLimits.filter(({ operation }) => operation === undefined).map(({ requestsPerMinute }) => requestsPerMinute);
+    const general = rateLimits
+      .filter(({ operation }) => operation === undefined)
+      .map(({ requestsPerMinute }) => requestsPerMinute);
     if (general.length > 0) limits.set(name, Math.min(...general));
   }
   return ({ service }) => limits.get(service);

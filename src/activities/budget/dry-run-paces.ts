@@ -24,9 +24,14 @@ export class DryRunPaces {
   async take({ sweepId, callsPerMinute }: DryRunRate, signal?: AbortSignal): Promise<boolean> {
     while (!signal?.aborted) {
       const nowMs = this.#now();
-      const asked = lease(this.#states.get(sweepId) ?? startRate({ all: callsPerMinute }, nowMs), { want: 1, caller: 'live', nowMs });
+      const asked = lease(this.#states.get(sweepId) ?? startRate({ all: callsPerMinute }, nowMs), {
+        want: 1,
+        caller: 'live',
+        nowMs,
+      });
       const [oldest] = this.#states.keys();
-      if (oldest !== undefined && this.#states.size >= MOST_DRY_RUNS && !this.#states.has(sweepId)) this.#states.delete(oldest);
+      if (oldest !== undefined && this.#states.size >= MOST_DRY_RUNS && !this.#states.has(sweepId))
+        this.#states.delete(oldest);
       this.#states.set(sweepId, asked.state);
       if (asked.tokens > 0) return true;
       await delay(Math.max(1, asked.retryInMs), undefined, signal && { signal }).catch(() => undefined);

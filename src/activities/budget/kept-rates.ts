@@ -29,7 +29,8 @@ export class KeptRates {
   async #keep(sweepId: string, nowMs: number): Promise<void> {
     try {
       await this.#rates.keepSweepRates(sweepId);
-      for (const [other, { atMs, keeping }] of this.#kept) if (!keeping && nowMs > atMs + SWEEP_RATE_COUNTS_MS) this.#kept.delete(other);
+      for (const [other, { atMs, keeping }] of this.#kept)
+        if (!keeping && nowMs > atMs + SWEEP_RATE_COUNTS_MS) this.#kept.delete(other);
       this.#kept.set(sweepId, { atMs: nowMs });
     } catch (error) {
       this.#kept.delete(sweepId);

@@ -184,7 +184,9 @@ export class KeyBudget {
   }
 
   async #report(): Promise<void> {
-    await this.#telling(async ({ answers, ...key }) => (answers ? this.#rates.reportAnswers({ ...key, answers }) : undefined));
+    await this.#telling(async ({ answers, ...key }) =>
+      answers ? this.#rates.reportAnswers({ ...key, answers }) : undefined,
+    );
   }
 
   /** Asks the ledger, and tells it how calls were answered since it was asked before. */
@@ -192,7 +194,11 @@ export class KeyBudget {
     const documentedLimit = this.#documentedLimit();
     const answers = this.#untold.take(this.#now());
     try {
-      const answer = await ask({ ...this.key, ...(documentedLimit !== undefined && { documentedLimit }), ...(answers && { answers }) });
+      const answer = await ask({
+        ...this.key,
+        ...(documentedLimit !== undefined && { documentedLimit }),
+        ...(answers && { answers }),
+      });
       if (answer !== undefined && answer.generation !== this.#generation) {
         this.#generation = answer.generation;
         this.#dropTokens();

@@ -29,7 +29,12 @@ export class LiveCall {
   readonly #key: { service: string; keySlot: string };
   readonly #sweep: CallingSweep | undefined;
 
-  constructor(budgets: CallBudgets | undefined, task: HttpTask, { keySlot = '' }: PreparedRequest, sweep?: CallingSweep) {
+  constructor(
+    budgets: CallBudgets | undefined,
+    task: HttpTask,
+    { keySlot = '' }: PreparedRequest,
+    sweep?: CallingSweep,
+  ) {
     this.#budgets = task.service.credentials.length > 0 ? budgets : undefined;
     this.#task = task;
     this.#key = { service: task.service.name, keySlot };
@@ -74,7 +79,11 @@ export class LiveCall {
   }
 
   /** Has the sweep's own rate count; that of a dry run is kept by this process. */
-  async #asSweep(budgets: CallBudgets, { sweepId, dryRunRate }: CallingSweep, signal: AbortSignal | undefined): Promise<void> {
+  async #asSweep(
+    budgets: CallBudgets,
+    { sweepId, dryRunRate }: CallingSweep,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     try {
       await budgets.keepRatesOf(sweepId);
     } catch (error) {
@@ -82,7 +91,13 @@ export class LiveCall {
     }
     if (dryRunRate === undefined) return;
     const patience = AbortSignal.timeout(LONGEST_WAIT_MS);
-    if (await budgets.paceDryRun({ sweepId, callsPerMinute: dryRunRate }, signal ? AbortSignal.any([signal, patience]) : patience)) return;
+    if (
+      await budgets.paceDryRun(
+        { sweepId, callsPerMinute: dryRunRate },
+        signal ? AbortSignal.any([signal, patience]) : patience,
+      )
+    )
+      return;
     if (signal?.aborted) throw new CancelledFailure(`${this.#task.name} was cancelled`);
     throw noCallLeft(this.#task);
   }

@@ -31,7 +31,12 @@ export class UntoldAnswers {
     this.#refused = 0;
     this.#refusedSweeps = 0;
     const retryAfterMs = Math.ceil(this.#waitUntilMs - nowMs);
-    return { accepted, refused, ...(refusedSweeps > 0 && { refusedSweeps }), ...(refused > 0 && retryAfterMs > 0 && { retryAfterMs }) };
+    return {
+      accepted,
+      refused,
+      ...(refusedSweeps > 0 && { refusedSweeps }),
+      ...(refused > 0 && retryAfterMs > 0 && { retryAfterMs }),
+    };
   }
 
   /** They could not be told. */

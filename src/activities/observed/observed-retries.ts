@@ -15,7 +15,10 @@ export class RetryCounts {
   }
 
   /** Task activities, which Temporal calls again after a failure that may be retried. */
-  ofActivities(tasks: readonly HttpTask[], activities: Readonly<Record<string, TaskActivity>>): Record<string, TaskActivity> {
+  ofActivities(
+    tasks: readonly HttpTask[],
+    activities: Readonly<Record<string, TaskActivity>>,
+  ): Record<string, TaskActivity> {
     const counted: Record<string, TaskActivity> = { ...activities };
     for (const task of tasks) {
       const activity = counted[task.name];
@@ -28,7 +31,10 @@ export class RetryCounts {
   ofSender(sender: TaskSender): TaskSender {
     return {
       prepare: (task, input) => sender.prepare(task, input),
-      send: (task, input, options) => (this.#metrics.isOn ? this.#noting(task, () => sender.send(task, input, options)) : sender.send(task, input, options)),
+      send: (task, input, options) =>
+        this.#metrics.isOn
+          ? this.#noting(task, () => sender.send(task, input, options))
+          : sender.send(task, input, options),
       close: () => sender.close(),
     };
   }

@@ -15,9 +15,14 @@ export function observeSender(sender: TaskSender, metrics: Metrics): TaskSender 
   const byTask = new TaskTags('outcome');
   const note = (task: HttpTask, { outcome, status }: CallEnding, beganAtMs: number): void => {
     metrics.add('http_tasks_calls', byTask.with(task, outcome));
-    if (status !== undefined) metrics.record('http_tasks_call_latency_milliseconds', byTask.of(task), performance.now() - beganAtMs);
+    if (status !== undefined)
+      metrics.record('http_tasks_call_latency_milliseconds', byTask.of(task), performance.now() - beganAtMs);
   };
-  const watched = async <T extends HttpTask>(send: () => Promise<TaskAnswer<TaskOutput<T>>>, task: T, span: Span | undefined): Promise<TaskAnswer<TaskOutput<T>>> => {
+  const watched = async <T extends HttpTask>(
+    send: () => Promise<TaskAnswer<TaskOutput<T>>>,
+    task: T,
+    span: Span | undefined,
+  ): Promise<TaskAnswer<TaskOutput<T>>> => {
     const beganAtMs = performance.now();
     const ended = (ending: CallEnding): void => {
       note(task, ending, beganAtMs);
@@ -48,7 +53,11 @@ function endingOf(error: unknown): CallEnding {
   if (error instanceof CancelledFailure) return { outcome: 'cancelled' };
   if (!(error instanceof ApplicationFailure)) return { outcome: 'error' };
   const { status, code } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
-  return { outcome: error.type ?? 'error', ...(status !== undefined && { status }), ...(code !== undefined && { code }) };
+  return {
+    outcome: error.type ?? 'error',
+    ...(status !== undefined && { status }),
+    ...(code !== undefined && { code }),
+  };
 }
 
 /** Which attempt of its activity makes the call. */

@@ -27,7 +27,11 @@ export type BulkAnswer =
   | { kind: 'stopped' };
 
 /** Whether the ids can be sent at all, without sending anything: what the task's own schema refuses, or no key. */
-export function checkBulkCall({ sender }: Pick<SweepDependencies, 'sender'>, app: string, users: readonly BulkUser[]): BulkAnswer | undefined {
+export function checkBulkCall(
+  { sender }: Pick<SweepDependencies, 'sender'>,
+  app: string,
+  users: readonly BulkUser[],
+): BulkAnswer | undefined {
   const input = inputFor(app, users);
   try {
     sender.prepare(task, input);
@@ -59,7 +63,11 @@ export async function sendBulkCall(
     if (answer.kind === 'malformed' || answer.kind === 'rejected') budgets.answered(key, { refused: false });
     if (answer.kind === 'later' && answer.failure.type === 'Task.RateLimited') {
       const { delayMs } = answer;
-      budgets.answered(key, { refused: true, caller: 'sweep', ...(delayMs !== undefined && { retryAfterMs: delayMs }) });
+      budgets.answered(key, {
+        refused: true,
+        caller: 'sweep',
+        ...(delayMs !== undefined && { retryAfterMs: delayMs }),
+      });
     }
     return answer;
   }

@@ -127,7 +127,8 @@ export class BulkRun {
       const refused = checkBulkCall(this.#dependencies, this.#input.app, part);
       const { answer, users } = refused ? { answer: refused, users: part } : await this.#sendOnce(part);
       if (answer === undefined) return { halves: [] };
-      if (answer.kind === 'keyRefused') return { end: 'unauthorized', unauthorized: { service: 'batch', slot: this.#input.app } };
+      if (answer.kind === 'keyRefused')
+        return { end: 'unauthorized', unauthorized: { service: 'batch', slot: this.#input.app } };
       if (answer.kind === 'malformed' && users.length > 1) return { halves: halvesOf(users) };
       if (await this.#recordAnswer(answer, users)) return { halves: [] };
       const end = await this.#waitAfter(answer);
@@ -193,8 +194,14 @@ export class BulkRun {
         await this.#record(users, failed('failed', answer.failure));
         return true;
       case 'rejected':
-        await this.#record(users.filter(({ seq }) => this.#perhapsSent.has(seq)), failed('unknown', answer.failure));
-        await this.#record(users.filter(({ seq }) => !this.#perhapsSent.has(seq)), failed('failed', answer.failure));
+        await this.#record(
+          users.filter(({ seq }) => this.#perhapsSent.has(seq)),
+          failed('unknown', answer.failure),
+        );
+        await this.#record(
+          users.filter(({ seq }) => !this.#perhapsSent.has(seq)),
+          failed('failed', answer.failure),
+        );
         return true;
       case 'unclear':
         this.#unclear += 1;
@@ -208,7 +215,10 @@ export class BulkRun {
     }
   }
 
-  async #record(users: readonly BulkUser[], end: Omit<RecordBulk, keyof ChunkFence | keyof ReturnType<typeof bulkCallOf> | 'users'>): Promise<void> {
+  async #record(
+    users: readonly BulkUser[],
+    end: Omit<RecordBulk, keyof ChunkFence | keyof ReturnType<typeof bulkCallOf> | 'users'>,
+  ): Promise<void> {
     this.#vain = 0;
     this.#unclear = 0;
     if (users.length === 0) return;
@@ -237,7 +247,8 @@ export class BulkRun {
     const asked = answer.kind === 'later' ? (answer.delayMs ?? 0) : 0;
     const waitMs = Math.max(asked, pauseMs(this.#vain));
     this.#vain += 1;
-    if (performance.now() + waitMs >= this.#untilMs) return { end: 'later', nextTryAt: new Date(Date.now() + waitMs).toISOString() };
+    if (performance.now() + waitMs >= this.#untilMs)
+      return { end: 'later', nextTryAt: new Date(Date.now() + waitMs).toISOString() };
     await pause(waitMs, this.#signal);
     return undefined;
   }
@@ -261,7 +272,10 @@ export class BulkRun {
   }
 }
 
-function failed(outcome: Outcome, { type, status, code, requestId }: TaskFailure): Pick<RecordBulk, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId'> {
+function failed(
+  outcome: Outcome,
+  { type, status, code, requestId }: TaskFailure,
+): Pick<RecordBulk, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId'> {
   return { outcome, failureType: type, status, code, requestId };
 }
 

@@ -24,7 +24,14 @@ export async function openChildren(
     const fence = known ?? (await sweeps.takeFence(chunk));
     const range = { from: 0, to: Math.max(0, total - 1) };
     try {
-      const users = await sweeps.openWave({ ...chunk, claimedBy, fence, range, wave, limit: Math.min(limit, MOST_USERS_IN_A_WAVE) });
+      const users = await sweeps.openWave({
+        ...chunk,
+        claimedBy,
+        fence,
+        range,
+        wave,
+        limit: Math.min(limit, MOST_USERS_IN_A_WAVE),
+      });
       return { fence, users: users.map(({ seq, round }) => ({ seq, round })) };
     } catch (error) {
       if (error instanceof SweepBarredError && error.obstacle === 'stopped') return { fence, users: [], stopped: true };
@@ -47,7 +54,8 @@ export async function recordChildren(
       const settled: SettledUser[] = [];
       for (const { seq, round, steps } of users.slice(from, from + MOST_USERS_IN_A_WAVE)) {
         const user = await sweeps.readUser({ sweepId, seq });
-        if (user === undefined) throw rejected(`The ids of user ${seq} of the sweep ${sweepId} are gone before it had an outcome.`);
+        if (user === undefined)
+          throw rejected(`The ids of user ${seq} of the sweep ${sweepId} are gone before it had an outcome.`);
         const calls = (await ledger.readReceipts({ workflowId: childWorkflowId(sweepId, { seq, round }, fence) }))
           // Anyone in the namespace can start a run under this ID, but not one that calls for this user.
           .filter(({ subject }) => user.subjects.includes(subject));

@@ -1,6 +1,11 @@
 import { Context } from '@temporalio/activity';
 import type { WorkLimits } from '../../config/work-limits';
-import { SweepBarredError, SweepNotYoursError, SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import {
+  SweepBarredError,
+  SweepNotYoursError,
+  SweepReleasedError,
+  UnknownSweepError,
+} from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { retryable } from '../ledger-away';

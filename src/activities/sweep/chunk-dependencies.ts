@@ -11,7 +11,14 @@ export interface ChunkDependencies {
   ledger: Pick<Ledger, 'forbids'> & {
     readonly sweeps: Pick<
       SweepLedger,
-      'read' | 'takeFence' | 'confirmFence' | 'openWave' | 'flushWave' | 'readHistories' | 'readRemovals' | 'countFailed'
+      | 'read'
+      | 'takeFence'
+      | 'confirmFence'
+      | 'openWave'
+      | 'flushWave'
+      | 'readHistories'
+      | 'readRemovals'
+      | 'countFailed'
     >;
   };
   sender: Pick<TaskSender, 'send'>;

@@ -24,7 +24,12 @@ export class ChunkRun {
   #error: Error | undefined;
   #isLate = false;
 
-  constructor(input: ChunkWork, ledger: FencedLedger, stop: AbortController, dependencies: Omit<ChunkDependencies, 'ledger'>) {
+  constructor(
+    input: ChunkWork,
+    ledger: FencedLedger,
+    stop: AbortController,
+    dependencies: Omit<ChunkDependencies, 'ledger'>,
+  ) {
     this.input = input;
     this.ledger = ledger;
     this.#stop = stop;

@@ -1,7 +1,15 @@
 import { SweepSealedError } from '../../ledger/sweeps/sweep-errors';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import { MOST_USERS_IN_A_BULK_CALL, MOST_USERS_IN_A_WAVE } from '../../ledger/sweeps/sweep-types';
-import type { BulkUser, ChunkFence, Opener, OpenUser, SettledUser, SweepRow, UnfinishedRange } from '../../ledger/sweeps/sweep-types';
+import type {
+  BulkUser,
+  ChunkFence,
+  Opener,
+  OpenUser,
+  SettledUser,
+  SweepRow,
+  UnfinishedRange,
+} from '../../ledger/sweeps/sweep-types';
 import { subjectAt } from '../../ledger/user-subjects';
 import type { Outcome } from '../../policy/outcome';
 import { bulkCallOf } from './bulk-call-of';
@@ -89,11 +97,17 @@ class Closing {
     const { sweepId } = this.#fence;
     let before: UnfinishedRange | undefined;
     for (;;) {
-      const { ranges } = await this.#sweeps.readUnfinished({ sweepId, chunkSize: STRETCH_USERS, limit: 1, fromSeq: before?.from ?? 0 });
+      const { ranges } = await this.#sweeps.readUnfinished({
+        sweepId,
+        chunkSize: STRETCH_USERS,
+        limit: 1,
+        fromSeq: before?.from ?? 0,
+      });
       const [stretch] = ranges;
       if (stretch === undefined) return;
       // It may come again, since a wave of users on hold answers nobody; but then with fewer users.
-      if (stretch.from === before?.from && stretch.users === before.users) throw rejected(`Users of the sweep ${sweepId} cannot be opened to be closed.`);
+      if (stretch.from === before?.from && stretch.users === before.users)
+        throw rejected(`Users of the sweep ${sweepId} cannot be opened to be closed.`);
       await this.#sweeps.makeDue({ sweepId, ...stretch });
       while ((await this.#closeWave(stretch)) > 0);
       before = stretch;
@@ -102,7 +116,13 @@ class Closing {
 
   async #closeWave(range: { from: number; to: number }): Promise<number> {
     this.#signal.throwIfAborted();
-    const users = await this.#sweeps.openWave({ ...this.#fence, ...this.#opener, range, wave: ++this.#wave, limit: MOST_USERS_IN_A_WAVE });
+    const users = await this.#sweeps.openWave({
+      ...this.#fence,
+      ...this.#opener,
+      range,
+      wave: ++this.#wave,
+      limit: MOST_USERS_IN_A_WAVE,
+    });
     if (users.length === 0) return 0;
     const partlyDone = await this.#partlyDone(users.filter(({ round }) => round > 0));
     await this.#sweeps.flushWave({ ...this.#fence, users: users.map((user) => this.#lastWord(user, partlyDone)) });
@@ -111,19 +131,35 @@ class Closing {
   }
 
   #lastWord(user: OpenUser, partlyDone: ReadonlySet<number>): SettledUser {
-    const step = { step: 'offboarding', task: 'offboardUsers', outcome: this.#outcomeOf(user, partlyDone), reason: this.#reason };
+    const step = {
+      step: 'offboarding',
+      task: 'offboardUsers',
+      outcome: this.#outcomeOf(user, partlyDone),
+      reason: this.#reason,
+    };
     return { kind: 'settled', seq: user.seq, round: user.round, receipts: [receiptOfStep(step, user, this.#services)] };
   }
 
   async #closeBulk(app: string): Promise<void> {
     for (;;) {
       this.#signal.throwIfAborted();
-      const users = await this.#sweeps.openBulk({ ...this.#fence, ...this.#opener, app, step: `batch.${app}`, wave: ++this.#wave, limit: MOST_USERS_IN_A_BULK_CALL });
+      const users = await this.#sweeps.openBulk({
+        ...this.#fence,
+        ...this.#opener,
+        app,
+        step: `batch.${app}`,
+        wave: ++this.#wave,
+        limit: MOST_USERS_IN_A_BULK_CALL,
+      });
       // A call of users on hold answers nobody, and more may wait behind them.
       if (users.length === 0 && !(await this.#sweeps.readyForBulk(this.#fence.sweepId))[app]) return;
       const partlyDone = await this.#partlyDone(users);
       for (const outcome of LAST_WORDS) {
-        await this.#closeCall(app, outcome, users.filter((user) => this.#outcomeOf(user, partlyDone) === outcome));
+        await this.#closeCall(
+          app,
+          outcome,
+          users.filter((user) => this.#outcomeOf(user, partlyDone) === outcome),
+        );
       }
       this.closed += users.length;
     }

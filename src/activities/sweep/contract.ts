@@ -69,7 +69,10 @@ export interface Snapshot {
 }
 
 /** How every user of a sweep is off-boarded. GDPR requests take days each, so that no chunk files any. */
-export interface ChunkPlan extends Pick<ConvergePlan, 'reason' | 'removeUser' | 'exclude' | 'dryRun' | 'onFailure' | 'notFoundIsFine'> {
+export interface ChunkPlan extends Pick<
+  ConvergePlan,
+  'reason' | 'removeUser' | 'exclude' | 'dryRun' | 'onFailure' | 'notFoundIsFine'
+> {
   batchMode: 'customData' | 'skip';
   /** The calls a minute that a dry run was given; decided when the sweep is opened, and no part of a chunk's input. */
   dryRunRate?: number;

@@ -20,7 +20,8 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
   const own = (sweepId: string) => requireOwnSweep(callers, (id) => ledger.sweeps.read(id), sweepId);
   const runChunk = createChunkActivity(dependencies);
   return {
-    'httpTasks.openSweep': async (input) => openSweep(dependencies, input, await requireRunOf(callers, 'offboardUsers')),
+    'httpTasks.openSweep': async (input) =>
+      openSweep(dependencies, input, await requireRunOf(callers, 'offboardUsers')),
     'httpTasks.takeSnapshot': async (input) => takeSnapshot(dependencies, input, await own(input.sweepId)),
     'httpTasks.planChunks': async (input) => (await own(input.sweepId), planChunks(dependencies, input)),
     'httpTasks.runChunk': async (input) => runChunk(input, await own(input.sweepId)),
@@ -49,5 +50,9 @@ export function createSweepActivities(dependencies: SweepDependencies): SweepAct
 /** A rate in the input is set beside the activity that opens the sweep, and may come first; tried again. */
 function notOpened(): ApplicationFailure {
   const message = 'The sweep of this run is not open, so that no rate can be set for it. It is tried again.';
-  return ApplicationFailure.create({ type: 'Task.Unavailable', message, details: [{ type: 'Task.Unavailable', service: 'http-tasks', message }] });
+  return ApplicationFailure.create({
+    type: 'Task.Unavailable',
+    message,
+    details: [{ type: 'Task.Unavailable', service: 'http-tasks', message }],
+  });
 }

@@ -23,7 +23,11 @@ const INTERRUPTED_MS = 3_600_000;
  * a new key; the key under which the IDs of all users were is destroyed. When no such user is left, no key stays. What
  * other sweeps have kept for too long is destroyed here too, also those that were given up and never ended.
  */
-export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, input: EndSweep, sweep: SweepRow): Promise<EndedSweep> {
+export async function endSweep(
+  { ledger }: Pick<SweepDependencies, 'ledger'>,
+  input: EndSweep,
+  sweep: SweepRow,
+): Promise<EndedSweep> {
   const progress = { sealedReceipts: 0, purgedUsers: 0 };
   return beating(
     () => progress,
@@ -33,7 +37,10 @@ export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, in
         const { sweepId, cancelled } = input;
         const { notFoundIsFine } = sweep.plan === undefined ? input : (JSON.parse(sweep.plan) as ChunkPlan);
         const counts = outcomeCounts(await sweeps.count(sweepId));
-        if (counts.pending > 0) throw rejected(`${counts.pending} users of the sweep ${sweepId} have no outcome yet, so it cannot be sealed.`);
+        if (counts.pending > 0)
+          throw rejected(
+            `${counts.pending} users of the sweep ${sweepId} have no outcome yet, so it cannot be sealed.`,
+          );
         const { merkleRoot } = await sweeps.seal({
           sweepId,
           onProgress: (receipts) => {
@@ -61,7 +68,11 @@ export async function endSweep({ ledger }: Pick<SweepDependencies, 'ledger'>, in
 }
 
 /** Finishes what was left of other sweeps: one that an earlier version ended, or whose workflow was terminated at its end. */
-async function eraseOthers(sweeps: SweepLedger, signal: AbortSignal, onProgress: (users: number) => void): Promise<void> {
+async function eraseOthers(
+  sweeps: SweepLedger,
+  signal: AbortSignal,
+  onProgress: (users: number) => void,
+): Promise<void> {
   for (const sweepId of await sweeps.listEndedUnderFirstKey(new Date(Date.now() - INTERRUPTED_MS).toISOString())) {
     try {
       await sweeps.purge({ sweepId, onProgress });
@@ -69,7 +80,9 @@ async function eraseOthers(sweeps: SweepLedger, signal: AbortSignal, onProgress:
     } catch (error) {
       // What is wrong with another sweep, say a key that does not open, must not keep this one from its end.
       if (signal.aborted || error instanceof LedgerUnavailableError) throw error;
-      Context.current().log.warn('The IDs of an ended sweep could not be encrypted under a new key.', { sweep: sweepId });
+      Context.current().log.warn('The IDs of an ended sweep could not be encrypted under a new key.', {
+        sweep: sweepId,
+      });
     }
   }
 }

@@ -35,7 +35,12 @@ export class FencedLedger {
   /** Until this reading of `performance.now()` an attempt that was taken over may send, since it knows of nothing yet. */
   readonly othersMaySendUntilMs = performance.now() + FENCE_HOLDS_MS;
 
-  private constructor(ledger: ChunkDependencies['ledger'], { claimedBy, ...chunk }: ChunkFence & Opener, stopped: AbortSignal, confirmedAtMs: number) {
+  private constructor(
+    ledger: ChunkDependencies['ledger'],
+    { claimedBy, ...chunk }: ChunkFence & Opener,
+    stopped: AbortSignal,
+    confirmedAtMs: number,
+  ) {
     this.#holds = ledger;
     this.#sweeps = ledger.sweeps;
     this.#chunk = chunk;
@@ -45,7 +50,11 @@ export class FencedLedger {
   }
 
   /** Takes the chunk over from any earlier attempt. */
-  static async take(ledger: ChunkDependencies['ledger'], chunk: Omit<ChunkFence, 'fence'> & Opener, stopped: AbortSignal): Promise<FencedLedger> {
+  static async take(
+    ledger: ChunkDependencies['ledger'],
+    chunk: Omit<ChunkFence, 'fence'> & Opener,
+    stopped: AbortSignal,
+  ): Promise<FencedLedger> {
     const beganAtMs = performance.now();
     const { sweepId, chunkId } = chunk;
     const fence = await ledger.sweeps.takeFence({ sweepId, chunkId });

@@ -9,7 +9,11 @@ import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
 /** See `SweepActivities`. Nothing is read from a source yet, and nobody called. */
-export async function openSweep(dependencies: SweepDependencies, input: OpenSweep, run: CallingRun): Promise<OpenedSweep> {
+export async function openSweep(
+  dependencies: SweepDependencies,
+  input: OpenSweep,
+  run: CallingRun,
+): Promise<OpenedSweep> {
   const { services, catalogue, sender, ledger, searchAttributes } = dependencies;
   if (input.usesBatch) requireService(services, 'batch', 'batch.mode');
   if (input.compensation) refuseUnsendable(catalogue, sender, input.compensation);
@@ -17,7 +21,9 @@ export async function openSweep(dependencies: SweepDependencies, input: OpenSwee
   if (rate !== undefined) requireService(services, 'plaid', 'rate');
   const sweepId = await withSweep(async () => {
     const opened =
-      snapshot === undefined ? await makeSweep(ledger.sweeps, input, run) : await claimSnapshot(ledger.sweeps, input, snapshot, run.firstRunId);
+      snapshot === undefined
+        ? await makeSweep(ledger.sweeps, input, run)
+        : await claimSnapshot(ledger.sweeps, input, snapshot, run.firstRunId);
     if (rate !== undefined) await setRate(dependencies, opened, rate);
     return opened;
   });
@@ -38,21 +44,34 @@ async function setRate({ ledger }: Pick<SweepDependencies, 'ledger'>, sweepId: s
 async function claimSnapshot(sweeps: SweepLedger, input: OpenSweep, snapshot: string, by: string): Promise<string> {
   const found = await sweeps.read(snapshot);
   if (found === undefined) {
-    throw refusal('snapshot', 'this ledger has no sweep of that id; check it, and that the worker has the ledger into which the users were read (HTTP_TASKS_LEDGER_URL)');
+    throw refusal(
+      'snapshot',
+      'this ledger has no sweep of that id; check it, and that the worker has the ledger into which the users were read (HTTP_TASKS_LEDGER_URL)',
+    );
   }
   refuseUnusable(found);
   const { claimedBy } = await sweeps.claim({ sweepId: snapshot, by, ...termsOf(input) });
   if (claimedBy === by) return snapshot;
-  throw refusal('snapshot', 'belongs to another run, which works through its users; read the source again for another sweep');
+  throw refusal(
+    'snapshot',
+    'belongs to another run, which works through its users; read the source again for another sweep',
+  );
 }
 
 function refuseUnusable({ endedAt, status, readable, snapshotComplete }: SweepRow): void {
   if (endedAt !== undefined) {
-    throw refusal('snapshot', `that sweep has ended (${status}); take up its failed and unknown users with redriveOf, or read the source again`);
+    throw refusal(
+      'snapshot',
+      `that sweep has ended (${status}); take up its failed and unknown users with redriveOf, or read the source again`,
+    );
   }
-  if (!readable) throw refusal('snapshot', 'the ids of that sweep were released and cannot be read any more; read the source again');
+  if (!readable)
+    throw refusal('snapshot', 'the ids of that sweep were released and cannot be read any more; read the source again');
   if (!snapshotComplete) {
-    throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again with the command that was interrupted');
+    throw refusal(
+      'snapshot',
+      'was not read to its end, so that users would be left out; read it again with the command that was interrupted',
+    );
   }
 }
 
@@ -96,14 +115,25 @@ async function createUnlessTaken(sweeps: SweepLedger, sweep: NewSweep): Promise<
 async function refuseUndrivable(sweeps: SweepLedger, redriveOf: string): Promise<void> {
   const first = await sweeps.read(redriveOf);
   if (first === undefined) {
-    throw refusal('redriveOf', 'this ledger has no sweep of that id; check it, and that the worker has the ledger of that sweep (HTTP_TASKS_LEDGER_URL)');
+    throw refusal(
+      'redriveOf',
+      'this ledger has no sweep of that id; check it, and that the worker has the ledger of that sweep (HTTP_TASKS_LEDGER_URL)',
+    );
   }
-  if (first.endedAt === undefined && first.readable) throw refusal('redriveOf', `that sweep has not ended (${first.status}); wait for its end, or cancel it`);
+  if (first.endedAt === undefined && first.readable)
+    throw refusal('redriveOf', `that sweep has not ended (${first.status}); wait for its end, or cancel it`);
   if (first.merkleRoot === undefined) {
-    throw refusal('redriveOf', 'that sweep was given up before everybody had an outcome; off-board the users of its source again, with skipDone');
+    throw refusal(
+      'redriveOf',
+      'that sweep was given up before everybody had an outcome; off-board the users of its source again, with skipDone',
+    );
   }
-  if ((await sweeps.countFailed(redriveOf)) === 0) throw refusal('redriveOf', 'nobody of that sweep failed or is unknown, so nobody is left to be taken up');
+  if ((await sweeps.countFailed(redriveOf)) === 0)
+    throw refusal('redriveOf', 'nobody of that sweep failed or is unknown, so nobody is left to be taken up');
   if (!first.readable) {
-    throw refusal('redriveOf', 'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep');
+    throw refusal(
+      'redriveOf',
+      'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep',
+    );
   }
 }

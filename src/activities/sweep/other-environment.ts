@@ -10,10 +10,17 @@ import { plaidEnvironment } from './plan-user';
  * @param origin The field of the input by which the users came.
  * @throws ApplicationFailure `Task.InvalidInput`
  */
-export function refuseOtherEnvironment(services: ChunkDependencies['services'], sweep: Pick<SweepRow, 'plaidEnvironment'> | undefined, origin: string): void {
+export function refuseOtherEnvironment(
+  services: ChunkDependencies['services'],
+  sweep: Pick<SweepRow, 'plaidEnvironment'> | undefined,
+  origin: string,
+): void {
   if (sweep?.plaidEnvironment === undefined) return;
   requireService(services, 'plaid', origin);
   const environment = plaidEnvironment(services);
   if (sweep.plaidEnvironment === environment) return;
-  throw refusal(origin, `was read for another environment of Plaid than this worker's, which is ${environment}; set PLAID_ENV to the same where it is read and wherever it is worked through, and read it again`);
+  throw refusal(
+    origin,
+    `was read for another environment of Plaid than this worker's, which is ${environment}; set PLAID_ENV to the same where it is read and wherever it is worked through, and read it again`,
+  );
 }

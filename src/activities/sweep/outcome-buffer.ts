@@ -37,7 +37,11 @@ export class OutcomeBuffer {
    * @param written Called when so many users have left the buffer, also when they could not be written.
    * @param isAwaited Whether somebody waits for users to leave the buffer, so that none should wait in it for long.
    */
-  constructor(flush: (users: readonly Ended[]) => Promise<void>, written: (users: number) => void, isAwaited: () => boolean) {
+  constructor(
+    flush: (users: readonly Ended[]) => Promise<void>,
+    written: (users: number) => void,
+    isAwaited: () => boolean,
+  ) {
     this.#flush = flush;
     this.#written = written;
     this.#isAwaited = isAwaited;

@@ -9,18 +9,33 @@ import type { ChunkPlan, RateWish } from './contract';
  * Stores the rate that a sweep is to have of its own, or takes it back. That of a dry run is not stored: it must change
  * nothing for others. Each worker holds the dry run to the rate that it was started with.
  */
-export async function setOwnRate({ rates }: Pick<OpenedLedger, 'rates'>, { sweepId, plan }: Pick<SweepRow, 'sweepId' | 'plan'>, wish: RateWish): Promise<void> {
+export async function setOwnRate(
+  { rates }: Pick<OpenedLedger, 'rates'>,
+  { sweepId, plan }: Pick<SweepRow, 'sweepId' | 'plan'>,
+  wish: RateWish,
+): Promise<void> {
   if (plan !== undefined && (JSON.parse(plan) as ChunkPlan).dryRun) return;
   const { service, keySlot, callsPerMinute } = wish;
-  await rates.setSweepRate({ sweepId, service, keySlot, ...(callsPerMinute !== null && { limitPerMinute: callsPerMinute }) });
+  await rates.setSweepRate({
+    sweepId,
+    service,
+    keySlot,
+    ...(callsPerMinute !== null && { limitPerMinute: callsPerMinute }),
+  });
 }
 
 /** @throws ApplicationFailure `Task.InvalidInput`, field `service` or `keySlot`, for a key that no call of this worker uses. */
-export function refuseUnknownKey(services: ReadonlyMap<string, Pick<ServiceSettings, 'keySlots'>>, { service, keySlot }: Pick<RateWish, 'service' | 'keySlot'>): void {
+export function refuseUnknownKey(
+  services: ReadonlyMap<string, Pick<ServiceSettings, 'keySlots'>>,
+  { service, keySlot }: Pick<RateWish, 'service' | 'keySlot'>,
+): void {
   const keySlots = services.get(service)?.keySlots;
-  if (keySlots === undefined) throw refusal('service', `names no service of this worker; allowed: ${[...services.keys()].join(', ')}`);
-  if (keySlots.length === 0 && keySlot !== '') throw refusal('keySlot', `must be left out: ${service} has one key here`);
-  if (keySlots.length > 0 && !keySlots.includes(keySlot)) throw refusal('keySlot', `must name one of the keys of ${service}: ${keySlots.join(', ')}`);
+  if (keySlots === undefined)
+    throw refusal('service', `names no service of this worker; allowed: ${[...services.keys()].join(', ')}`);
+  if (keySlots.length === 0 && keySlot !== '')
+    throw refusal('keySlot', `must be left out: ${service} has one key here`);
+  if (keySlots.length > 0 && !keySlots.includes(keySlot))
+    throw refusal('keySlot', `must name one of the keys of ${service}: ${keySlots.join(', ')}`);
 }
 
 /** Has the sweep's rates count on while its calls are made; a ledger that is away is asked again with the next heartbeat. */

@@ -77,7 +77,11 @@ export class PerhapsSent {
     if (open.size === 0) return [...results];
     return results.map((result) => {
       if (!open.has(result.step) || !isLeftOpen(result) || result.outcome === 'unknown') return result;
-      return { ...result, outcome: 'unknown', reason: result.outcome === 'held' ? 'heldBeforeItWasSettled' : 'perhapsSentBefore' };
+      return {
+        ...result,
+        outcome: 'unknown',
+        reason: result.outcome === 'held' ? 'heldBeforeItWasSettled' : 'perhapsSentBefore',
+      };
     });
   }
 }

@@ -5,16 +5,25 @@ import type { SweepDependencies } from './sweep-dependencies';
 import { withSweep } from './sweep-work';
 
 /** See `SweepActivities`. Reads only. */
-export async function planChunks({ ledger }: Pick<SweepDependencies, 'ledger'>, { sweepId, limit, ...query }: PlanChunks): Promise<PlannedChunks> {
+export async function planChunks(
+  { ledger }: Pick<SweepDependencies, 'ledger'>,
+  { sweepId, limit, ...query }: PlanChunks,
+): Promise<PlannedChunks> {
   return withSweep(async () => {
     const { sweeps } = ledger;
     const counted = await sweeps.count(sweepId);
     const readyForBulk = await sweeps.readyForBulk(sweepId);
     const stopped = (await ledger.forbids([])) === 'stopped';
     // Who asks for no chunk wants the counts alone.
-    const { ranges, nextSeq } = limit === 0 ? { ranges: [] } : await sweeps.readUnfinished({ sweepId, limit, ...query });
+    const { ranges, nextSeq } =
+      limit === 0 ? { ranges: [] } : await sweeps.readUnfinished({ sweepId, limit, ...query });
     return {
-      chunks: ranges.map(({ from, to, users, notBefore }) => ({ fromSeq: from, toSeq: to, users, ...(notBefore !== undefined && { notBefore }) })),
+      chunks: ranges.map(({ from, to, users, notBefore }) => ({
+        fromSeq: from,
+        toSeq: to,
+        users,
+        ...(notBefore !== undefined && { notBefore }),
+      })),
       ...(nextSeq !== undefined && { nextSeq }),
       counts: outcomeCounts(counted),
       waitingForBulk: counted.waitingForBulk,

@@ -28,7 +28,12 @@ export function planFor(
   const removedItems = new Set(removals.flatMap(({ items }) => items));
   return {
     ...plan,
-    plaidUser: plaidUserId !== undefined ? { user_id: plaidUserId } : plaidUserToken !== undefined ? { user_token: plaidUserToken } : undefined,
+    plaidUser:
+      plaidUserId !== undefined
+        ? { user_id: plaidUserId }
+        : plaidUserToken !== undefined
+          ? { user_token: plaidUserToken }
+          : undefined,
     batchUserId,
     itemIds: asked,
     batchApps: services.get('batch')?.keySlots ?? [],
@@ -39,7 +44,9 @@ export function planFor(
       itemIds: asked === undefined ? [] : unsettled ? asked : asked.filter(isAmong(new Set(atPlaid.items))),
       ...(removals.length > 0 && {
         removedBefore: { has: isAmong(removedItems), size: removedItems.size },
-        doneBefore: removals.filter(({ step }) => step !== ITEMS_STEP).map(({ step, task, requestId }) => ({ step, task, outcome: 'removed', requestId })),
+        doneBefore: removals
+          .filter(({ step }) => step !== ITEMS_STEP)
+          .map(({ step, task, requestId }) => ({ step, task, outcome: 'removed', requestId })),
       }),
     },
   };

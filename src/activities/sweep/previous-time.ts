@@ -13,13 +13,23 @@ const EVER = new Date(0).toISOString();
  * count only if they could have done the same: over the same query (its text too) or custom source, in the same environment, with the
  * same steps. Dry runs count for dry runs. Undefined for a source that does not ask for the time.
  */
-export async function previousTime({ ledger, services, sourceSettings }: SweepDependencies, input: ReadSource): Promise<string | undefined> {
+export async function previousTime(
+  { ledger, services, sourceSettings }: SweepDependencies,
+  input: ReadSource,
+): Promise<string | undefined> {
   const { source, sweepId, scheduleId, scheduledTime, doneSteps, dryRun } = input;
   const query = source.query === undefined ? undefined : sourceSettings.query(source.query);
   if (!source.custom && !query?.text.parameters.includes('previousScheduledTime')) return undefined;
   if (scheduleId === undefined) return EVER;
   const { namespace } = Context.current().info;
-  const parts = [namespace, scheduleId, query === undefined ? source.custom : [query.name, query.text.parts, query.text.parameters], plaidEnvironment(services), doneSteps, dryRun];
+  const parts = [
+    namespace,
+    scheduleId,
+    query === undefined ? source.custom : [query.name, query.text.parts, query.text.parameters],
+    plaidEnvironment(services),
+    doneSteps,
+    dryRun,
+  ];
   // The options of a custom source may contain anything, and the ledger keeps this text as it is.
   const series = createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
   return (await ledger.sweeps.joinSeries({ sweepId, series, scheduledAt: scheduledTime })) ?? EVER;

@@ -16,13 +16,22 @@ export async function recordUpdate(
   if (update === 'resume') await refuseWhenStopped(ledger);
   if (!approval || !sweep.claimedBy) return {};
   const { sweepId, claimedBy: by } = sweep;
-  const row = await withSweep(() => ledger.sweeps.approve({ sweepId, by, total: approval.total, approver: approval.by }));
+  const row = await withSweep(() =>
+    ledger.sweeps.approve({ sweepId, by, total: approval.total, approver: approval.by }),
+  );
   if (row.approvedBy !== undefined) return { approvedBy: row.approvedBy };
-  throw refusal('total', `is ${approval.total}, and the ledger has ${row.total} users of this sweep; look at them again, then approve the number that you find`);
+  throw refusal(
+    'total',
+    `is ${approval.total}, and the ledger has ${row.total} users of this sweep; look at them again, then approve the number that you find`,
+  );
 }
 
 /** A sweep that is resumed then would only pause again. */
 async function refuseWhenStopped(ledger: OpenedLedger): Promise<void> {
   const inForce = (await withSweep(() => ledger.listStops())).find(({ liftedAt }) => liftedAt === undefined);
-  if (inForce) throw refusal('resume', 'every call that changes something is stopped; run http-tasks start first, which also resumes the sweeps that it stopped');
+  if (inForce)
+    throw refusal(
+      'resume',
+      'every call that changes something is stopped; run http-tasks start first, which also resumes the sweeps that it stopped',
+    );
 }

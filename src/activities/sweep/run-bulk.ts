@@ -13,7 +13,11 @@ import { beating, withSweep } from './sweep-work';
  *
  * Told to stop, it finishes the call in flight and answers. Who was not sent waits on as before.
  */
-export async function runBulk(dependencies: SweepDependencies, input: RunBulk, { claimedBy }: Pick<SweepRow, 'claimedBy'>): Promise<BulkResult> {
+export async function runBulk(
+  dependencies: SweepDependencies,
+  input: RunBulk,
+  { claimedBy }: Pick<SweepRow, 'claimedBy'>,
+): Promise<BulkResult> {
   let run: BulkRun | undefined;
   const progress = (): Pick<BulkResult, 'calls' | 'outcomes'> => run?.progress ?? { calls: 0, outcomes: {} };
   const beat = (): Pick<BulkResult, 'calls' | 'outcomes'> => {

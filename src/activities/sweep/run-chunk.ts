@@ -40,7 +40,11 @@ const WAVE = { most: 125, least: 60 };
  * @throws SweepNotYoursError
  * @throws SweepBarredError without an approval, or with more users than allowed.
  */
-export async function runChunk(input: ChunkWork, dependencies: ChunkDependencies, control: ChunkControl = {}): Promise<ChunkResult> {
+export async function runChunk(
+  input: ChunkWork,
+  dependencies: ChunkDependencies,
+  control: ChunkControl = {},
+): Promise<ChunkResult> {
   const stop = new AbortController();
   // Every user who waits listens to this one signal.
   setMaxListeners(0, stop.signal);
@@ -205,7 +209,8 @@ class ChunkAttempt {
       if (error instanceof SweepFencedError) this.#run.stopFenced();
       else if (error instanceof SweepBarredError && error.obstacle === 'stopped') this.#run.stopStopped();
       // Waited for as long as there was time: whoever is still open is settled by the next attempt.
-      else if (!(error instanceof LedgerUnavailableError)) this.#run.stopFailed(error instanceof Error ? error : new Error(String(error)));
+      else if (!(error instanceof LedgerUnavailableError))
+        this.#run.stopFailed(error instanceof Error ? error : new Error(String(error)));
       throw error;
     }
   }

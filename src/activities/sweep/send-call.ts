@@ -34,7 +34,12 @@ const RETRY_MS = 250;
  * Sends one call under the wave's intent: through its key's gate, within the rate, unless the user is held, and only
  * while the fence is known to hold.
  */
-export async function sendCall(run: ChunkRun, task: HttpTask, input: CallMove['input'], holds: HoldWatch): Promise<CallEnd> {
+export async function sendCall(
+  run: ChunkRun,
+  task: HttpTask,
+  input: CallMove['input'],
+  holds: HoldWatch,
+): Promise<CallEnd> {
   const slot = slotFor(run, task, input);
   const entering = slot.enter(run.beganAtMs);
   const admission = typeof entering === 'string' ? entering : await entering;
@@ -100,7 +105,10 @@ async function paceDryRun({ dependencies: { budgets }, input: { sweepId, plan },
  * Takes one call out of the rate that all processes share; returns without one only when the chunk is to stop. The sweep's own
  * rate is kept in force first, since it lapses while the ledger is away.
  */
-async function takeToken({ dependencies: { budgets }, input: { sweepId }, stopped }: ChunkRun, slot: KeySlot): Promise<void> {
+async function takeToken(
+  { dependencies: { budgets }, input: { sweepId }, stopped }: ChunkRun,
+  slot: KeySlot,
+): Promise<void> {
   const key = budgetOf(slot);
   while (!stopped.aborted && !budgets.tryAdmit(key, 'sweep')) {
     try {
@@ -127,7 +135,10 @@ async function exchange(
     const { sendableUntilMs: notSentAfterMs } = run.ledger;
     const { output, requestId, token } = await sender.send(task, input, { signal: run.stopped, notSentAfterMs });
     budgets.answered(key, { refused: false });
-    return { end: { kind: 'answered', answer: { ok: true, output, attempt: 1, requestId, token }, sentAtMs }, accepted: true };
+    return {
+      end: { kind: 'answered', answer: { ok: true, output, attempt: 1, requestId, token }, sentAtMs },
+      accepted: true,
+    };
   } catch (error) {
     if (error instanceof CancelledFailure) return { end: { kind: 'stopped' } };
     const failure = failureOf(error, task, input);

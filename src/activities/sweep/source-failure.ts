@@ -8,7 +8,13 @@ import { InvalidInputError } from '../../tasks/parse-input';
 import { refusal } from '../refusals';
 
 /** What the ledger says, which has nothing to do with the source. */
-const OF_THE_LEDGER = [LedgerUnavailableError, LedgerStatementError, SweepConflictError, SweepReleasedError, UnknownSweepError] as const;
+const OF_THE_LEDGER = [
+  LedgerUnavailableError,
+  LedgerStatementError,
+  SweepConflictError,
+  SweepReleasedError,
+  UnknownSweepError,
+] as const;
 
 /**
  * What may be said of a source that could not be read: a refusal naming the field, final; or a failure that Temporal
@@ -23,8 +29,14 @@ export function sourceFailure(error: unknown, kind: string): unknown {
   if (error instanceof ApplicationFailure) return refusedInput(error) ?? error;
   if (error instanceof CancelledFailure || OF_THE_LEDGER.some((type) => error instanceof type)) return error;
   const name = error instanceof Error && /^[A-Za-z]{1,60}$/.test(error.name) ? error.name : 'unknown error';
-  const code = error instanceof Error && 'code' in error && /^[A-Z][A-Z0-9_]{1,60}$/.test(String(error.code)) ? ` ${String(error.code)}` : '';
-  const advice = kind === 'custom' ? 'the source has to throw SourceError or SourceUnavailableError with a message for people' : 'report it with this message';
+  const code =
+    error instanceof Error && 'code' in error && /^[A-Z][A-Z0-9_]{1,60}$/.test(String(error.code))
+      ? ` ${String(error.code)}`
+      : '';
+  const advice =
+    kind === 'custom'
+      ? 'the source has to throw SourceError or SourceUnavailableError with a message for people'
+      : 'report it with this message';
   return unavailable(
     `The ${kind} source failed unexpectedly (${name}${code}), and no user was deleted. It is read again from where it stood; ` +
       `if it keeps failing, cancel the sweep: ${advice}.`,
@@ -49,7 +61,9 @@ function pathOf(field: string): string {
 }
 
 function withoutField({ field, message }: SourceError): string {
-  return field.startsWith('HTTP_TASKS_') || !message.startsWith(`${field}: `) ? message : message.slice(field.length + 2);
+  return field.startsWith('HTTP_TASKS_') || !message.startsWith(`${field}: `)
+    ? message
+    : message.slice(field.length + 2);
 }
 
 function unavailable(message: string): ApplicationFailure {

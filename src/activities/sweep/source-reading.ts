@@ -72,7 +72,13 @@ export class SourceReading {
     const write = async (complete: boolean): Promise<void> => {
       const rejected = checked.counts.bad - bad;
       bad = checked.counts.bad;
-      state = await this.#append({ ...block.append, version: state.version, rejected, report: checked.report, complete });
+      state = await this.#append({
+        ...block.append,
+        version: state.version,
+        rejected,
+        report: checked.report,
+        complete,
+      });
       block = new Block(block.append.position);
     };
     for await (const row of checked.rows()) {
@@ -88,8 +94,16 @@ export class SourceReading {
     const { sourceSettings: settings, customSources: custom, catalogue, sender } = this.#dependencies;
     const { source: spec, scheduledTime, badRows } = this.#input;
     const previousScheduledTime = await previousTime(this.#dependencies, this.#input);
-    const source = await openSource(spec, { settings, custom, catalogue, sender, scheduledTime, previousScheduledTime });
-    const after = position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected }, report };
+    const source = await openSource(spec, {
+      settings,
+      custom,
+      catalogue,
+      sender,
+      scheduledTime,
+      previousScheduledTime,
+    });
+    const after =
+      position === undefined ? undefined : { position, counts: { good: total + duplicates, bad: rejected }, report };
     return new CheckedRows(source, { tolerance: badRows, after, signal: this.#signal });
   }
 
@@ -107,7 +121,8 @@ export class SourceReading {
 
   #targetOf({ user }: GoodRow): TargetRow {
     const { services, hasher } = this.#dependencies;
-    if (user.plaidUserId !== undefined || user.plaidUserToken !== undefined) requireService(services, 'plaid', 'source');
+    if (user.plaidUserId !== undefined || user.plaidUserToken !== undefined)
+      requireService(services, 'plaid', 'source');
     return { user, subjects: userSubjects(user, plaidEnvironment(services), hasher) };
   }
 
@@ -137,7 +152,9 @@ class Block {
   }
 
   get isFull(): boolean {
-    return this.#rows.length >= BLOCK_ROWS || this.#characters >= BLOCK_CHARACTERS || performance.now() >= this.#fullAtMs;
+    return (
+      this.#rows.length >= BLOCK_ROWS || this.#characters >= BLOCK_CHARACTERS || performance.now() >= this.#fullAtMs
+    );
   }
 
   get append(): Pick<AppendTargets, 'rows' | 'position'> {

@@ -9,10 +9,17 @@ import { rejected, withSweep } from './sweep-work';
  *
  * @throws ApplicationFailure `Task.Rejected`, final, when there is no plan at all.
  */
-export async function planOfSweep(sweeps: SweepLedger, { sweepId, claimedBy, plan }: SweepRow, given: ChunkPlan | undefined): Promise<ChunkPlan> {
+export async function planOfSweep(
+  sweeps: SweepLedger,
+  { sweepId, claimedBy, plan }: SweepRow,
+  given: ChunkPlan | undefined,
+): Promise<ChunkPlan> {
   if (plan !== undefined) return JSON.parse(plan) as ChunkPlan;
-  if (given === undefined || claimedBy === undefined) throw rejected(`The sweep ${sweepId} has no plan. Start it again.`);
-  const { plan: adopted } = await withSweep(() => sweeps.adoptPlan({ sweepId, by: claimedBy, plan: JSON.stringify(given) }));
+  if (given === undefined || claimedBy === undefined)
+    throw rejected(`The sweep ${sweepId} has no plan. Start it again.`);
+  const { plan: adopted } = await withSweep(() =>
+    sweeps.adoptPlan({ sweepId, by: claimedBy, plan: JSON.stringify(given) }),
+  );
   if (adopted === undefined) throw rejected(`The sweep ${sweepId} took no plan.`);
   return JSON.parse(adopted) as ChunkPlan;
 }

@@ -16,7 +16,14 @@ import { refusal } from '../refusals';
 const HEARTBEAT_MS = 2_000;
 
 /** What no attempt can mend: the message says which sweep, and what to do. */
-const FINAL = [UnknownSweepError, SweepReleasedError, SweepSealedError, SweepConflictError, SweepNotYoursError, SweepBarredError] as const;
+const FINAL = [
+  UnknownSweepError,
+  SweepReleasedError,
+  SweepSealedError,
+  SweepConflictError,
+  SweepNotYoursError,
+  SweepBarredError,
+] as const;
 
 /**
  * Does an activity's work with the ledger's side of a sweep.

@@ -20,7 +20,11 @@ import { beating, withSweep } from './sweep-work';
  * Users who are refused as a whole are not kept: the sweep gets the status `failed` and its key is destroyed. Until then
  * nothing was sent to any provider.
  */
-export async function takeSnapshot(dependencies: SweepDependencies, given: TakeSnapshot, sweep: SweepRow): Promise<Snapshot> {
+export async function takeSnapshot(
+  dependencies: SweepDependencies,
+  given: TakeSnapshot,
+  sweep: SweepRow,
+): Promise<Snapshot> {
   const input = { ...given, maxUsers: sweep.maxUsers ?? given.maxUsers };
   let told: Snapshot = { total: 0, duplicates: 0, rejected: 0 };
   const onProgress = ({ total, duplicates, rejected }: SnapshotState): void => {
@@ -45,12 +49,16 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
   if (row === undefined) throw new UnknownSweepError(input.sweepId);
   const origin = row.redriveOf !== undefined ? 'redriveOf' : input.source ? 'source' : 'snapshot';
   if (!row.readable) {
-    throw refusal(origin, 'was refused by an earlier attempt, whose worker ended before it could say why; start the sweep again to learn it');
+    throw refusal(
+      origin,
+      'was refused by an earlier attempt, whose worker ended before it could say why; start the sweep again to learn it',
+    );
   }
   try {
     const { total, duplicates, rejected } = await read(dependencies, input, row, control);
     // A source that worked and has no row is an answer, which `CheckedRows` decides; a redrive and a snapshot have users.
-    if (total === 0 && origin !== 'source') throw refusal(origin, 'must not be empty; an empty list never means all users');
+    if (total === 0 && origin !== 'source')
+      throw refusal(origin, 'must not be empty; an empty list never means all users');
     refuseOtherEnvironment(dependencies.services, await sweeps.read(input.sweepId), origin);
     return { total, duplicates, rejected };
   } catch (error) {
@@ -63,28 +71,46 @@ async function take(dependencies: SweepDependencies, input: TakeSnapshot, contro
   }
 }
 
-async function read(dependencies: SweepDependencies, input: TakeSnapshot, row: SweepRow, control: Control): Promise<SnapshotState> {
+async function read(
+  dependencies: SweepDependencies,
+  input: TakeSnapshot,
+  row: SweepRow,
+  control: Control,
+): Promise<SnapshotState> {
   const { sweeps } = dependencies.ledger;
   const { sweepId, source } = input;
   if (row.redriveOf !== undefined) return copyRedriven(sweeps, sweepId, control);
   const state = await sweeps.readSnapshot(sweepId);
   control.onProgress(state);
   if (state.complete) return state;
-  if (source === undefined) throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again');
-  return new SourceReading(dependencies, { ...input, source, ...planOf(dependencies, input, row) }, control).readOn(state);
+  if (source === undefined)
+    throw refusal('snapshot', 'was not read to its end, so that users would be left out; read it again');
+  return new SourceReading(dependencies, { ...input, source, ...planOf(dependencies, input, row) }, control).readOn(
+    state,
+  );
 }
 
 /** A sweep that 0.1.0 opened has no plan yet, so that every step is asked for. */
-function planOf({ services }: SweepDependencies, { gdpr = false }: TakeSnapshot, { plan: text }: SweepRow): Pick<ReadSource, 'doneSteps' | 'dryRun'> {
+function planOf(
+  { services }: SweepDependencies,
+  { gdpr = false }: TakeSnapshot,
+  { plan: text }: SweepRow,
+): Pick<ReadSource, 'doneSteps' | 'dryRun'> {
   const plan = text === undefined ? undefined : (JSON.parse(text) as ChunkPlan);
   const { removeUser = true, batchMode = 'customData', exclude } = plan ?? {};
-  const doneSteps = stepsToHaveDone({ removeUser, batchMode: gdpr ? 'gdpr' : batchMode, exclude }, services.get('batch')?.keySlots ?? []);
+  const doneSteps = stepsToHaveDone(
+    { removeUser, batchMode: gdpr ? 'gdpr' : batchMode, exclude },
+    services.get('batch')?.keySlots ?? [],
+  );
   return { doneSteps, dryRun: plan?.dryRun ?? false };
 }
 
 function refuseTooMany({ total }: Snapshot, { maxUsers }: TakeSnapshot): void {
   if (total <= maxUsers) return;
-  throw refusal('maxUsers', `there are at least ${total} users, and maxUsers allows ${maxUsers}; look whether it is the right source, and allow more if it is`);
+  throw refusal(
+    'maxUsers',
+    `there are at least ${total} users, and maxUsers allows ${maxUsers}; look whether it is the right source, and allow more if it is`,
+  );
 }
 
 /** `file`, `query` and so on, as the input names it. */
@@ -92,10 +118,18 @@ function kindOf(source: SourceSpec): string {
   return SOURCE_KINDS.find((kind) => source[kind] !== undefined) ?? 'source';
 }
 
-function failureOf(error: unknown, { redriveOf }: SweepRow, { source, sweepId }: TakeSnapshot, signal: AbortSignal): unknown {
+function failureOf(
+  error: unknown,
+  { redriveOf }: SweepRow,
+  { source, sweepId }: TakeSnapshot,
+  signal: AbortSignal,
+): unknown {
   if (signal.aborted) return signal.reason;
   if (redriveOf !== undefined && error instanceof SweepReleasedError && error.sweepId !== sweepId) {
-    return refusal('redriveOf', 'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep');
+    return refusal(
+      'redriveOf',
+      'the ids of that sweep were released and cannot be read any more; off-board its failed users from their source with a new sweep',
+    );
   }
   return source === undefined ? error : sourceFailure(error, kindOf(source));
 }

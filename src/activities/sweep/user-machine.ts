@@ -25,7 +25,8 @@ export interface UserCall extends CallMove {
 }
 
 /** What to do next for one user of a chunk. */
-export type UserMove = { kind: 'call'; call: UserCall } | { kind: 'wait'; delayMs: number } | { kind: 'settled'; user: SettledUser };
+export type UserMove =
+  { kind: 'call'; call: UserCall } | { kind: 'wait'; delayMs: number } | { kind: 'settled'; user: SettledUser };
 
 /**
  * The one machine of off-boarding for one user of a chunk, with what is special there: it begins anew in each attempt, so
@@ -41,7 +42,12 @@ export class UserMachine {
   #state: ConvergeState;
   #obstacle: Obstacle | undefined;
 
-  constructor(user: OpenUser, history: UserHistory, plan: ChunkPlan, known: Pick<ChunkDependencies, 'hasher' | 'services'>) {
+  constructor(
+    user: OpenUser,
+    history: UserHistory,
+    plan: ChunkPlan,
+    known: Pick<ChunkDependencies, 'hasher' | 'services'>,
+  ) {
     this.#user = user;
     this.#known = known;
     const begun = planFor(user, history, plan, known);
@@ -82,13 +88,21 @@ export class UserMachine {
   /** Answers a call that was perhaps sent before, as a task's own activity does: the outcome is unknown. So it looks first. */
   withhold(call: UserCall, nowMs: number): void {
     const { definition, input } = call;
-    this.answer(call, { ok: false, failure: failureOf(outcomeUnknown(definition), definition, input) }, { sentAtMs: nowMs, nowMs });
+    this.answer(
+      call,
+      { ok: false, failure: failureOf(outcomeUnknown(definition), definition, input) },
+      { sentAtMs: nowMs, nowMs },
+    );
   }
 
   /** A hold forbids the call. */
   hold(call: UserCall, nowMs: number): void {
     const { definition, input } = call;
-    this.answer(call, { ok: false, failure: failureOf(held(definition), definition, input) }, { sentAtMs: nowMs, nowMs });
+    this.answer(
+      call,
+      { ok: false, failure: failureOf(held(definition), definition, input) },
+      { sentAtMs: nowMs, nowMs },
+    );
   }
 
   /** The call has to be made again later; it may have been carried out if the failure says so. */

@@ -18,7 +18,12 @@ export interface Obstacle {
 }
 
 /** The receipts of a user's steps. Of its Items they hold keyed hashes: removed ones first, the others where they stand. */
-export function receiptsOf(user: OpenUser, results: readonly StepResult[], items: UserItems, known: Known): StepReceipt[] {
+export function receiptsOf(
+  user: OpenUser,
+  results: readonly StepResult[],
+  items: UserItems,
+  known: Known,
+): StepReceipt[] {
   let removed = items.removed;
   let others = notIn(items.seen, removed);
   return results.map((result) => {
@@ -57,7 +62,11 @@ export function deferredReceipts(
   }
   const others = notIn(items.seen, removed);
   if (others.length > 0 && !itemsEnded) {
-    const look = receiptOfStep({ step: ITEMS_STEP, task: plaid.userItemsGet.name, outcome: 'skipped' }, user, known.services);
+    const look = receiptOfStep(
+      { step: ITEMS_STEP, task: plaid.userItemsGet.name, outcome: 'skipped' },
+      user,
+      known.services,
+    );
     looked.push(withItems({ ...look, outcome: 'read' }, others, known));
   }
   return [...ended, ...looked, ...(obstacle ? [obstacleReceipt(user, obstacle, known)] : [])];

@@ -18,11 +18,21 @@ export interface BareLoop {
 export function createBareLoop({ plaid, batch }: Simulators): BareLoop {
   const plaidPool = new Pool(plaid.url);
   const batchPool = new Pool(batch.url);
-  const plaidHeaders = { 'content-type': 'application/json', 'plaid-client-id': plaid.clientId, 'plaid-secret': plaid.secret };
+  const plaidHeaders = {
+    'content-type': 'application/json',
+    'plaid-client-id': plaid.clientId,
+    'plaid-secret': plaid.secret,
+  };
   const post = async (path: string, body: object): Promise<unknown> =>
     read(await plaidPool.request({ method: 'POST', path, headers: plaidHeaders, body: JSON.stringify(body) }));
   const remove = async (key: string, id: string): Promise<unknown> =>
-    read(await batchPool.request({ method: 'DELETE', path: `/1.0/${key}/data/users/${encodeURIComponent(id)}`, headers: { 'x-authorization': batch.restApiKey } }));
+    read(
+      await batchPool.request({
+        method: 'DELETE',
+        path: `/1.0/${key}/data/users/${encodeURIComponent(id)}`,
+        headers: { 'x-authorization': batch.restApiKey },
+      }),
+    );
   return {
     offboard: async ({ plaidUserId: user_id, batchUserId }) => {
       const { items } = (await post('/user/items/get', { user_id })) as { items: { item_id: string }[] };

@@ -33,7 +33,10 @@ type Offboard = (user: BenchUser) => Promise<unknown>;
  * Measures `offboardUser` and the bare loop against the same simulators in one go. For the latency they take turns, so
  * that whatever else the machine does meets both.
  */
-export async function measure(stack: LocalStack, { sequential, concurrency, concurrent }: BenchSize): Promise<Measurements> {
+export async function measure(
+  stack: LocalStack,
+  { sequential, concurrency, concurrent }: BenchSize,
+): Promise<Measurements> {
   const users = new BenchUsers(stack);
   const bare = createBareLoop(stack.simulators);
   try {
@@ -52,7 +55,9 @@ export async function measure(stack: LocalStack, { sequential, concurrency, conc
       offboardMs: median(offboardMs),
       bareMs: median(bareMs),
       offboardUsersPerSecond: await throughput(users.next(concurrent), concurrency, byWorkflow),
-      bareUsersPerSecond: await throughput(users.next(concurrent * BARE_FACTOR), concurrency, (user) => bare.offboard(user)),
+      bareUsersPerSecond: await throughput(users.next(concurrent * BARE_FACTOR), concurrency, (user) =>
+        bare.offboard(user),
+      ),
     };
   } finally {
     await bare.close();
@@ -63,7 +68,10 @@ export async function measure(stack: LocalStack, { sequential, concurrency, conc
 export async function bundleSize(): Promise<{ bundleBytes: number; codeBytes: number }> {
   const { code } = await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET });
   const mapAt = code.lastIndexOf('//# sourceMappingURL=');
-  return { bundleBytes: Buffer.byteLength(code), codeBytes: Buffer.byteLength(mapAt === -1 ? code : code.slice(0, mapAt)) };
+  return {
+    bundleBytes: Buffer.byteLength(code),
+    codeBytes: Buffer.byteLength(mapAt === -1 ? code : code.slice(0, mapAt)),
+  };
 }
 
 const nothing = (): void => undefined;
@@ -78,7 +86,9 @@ class BenchUsers {
     const ids = Array.from({ length: count }, () => randomUUID());
     const users = ids.map((id) => ({ plaidUserId: `usr_${id}`, batchUserId: id }));
     const { plaid, batch } = this.stack.simulators;
-    plaid.seed({ users: users.map(({ plaidUserId }) => ({ userId: plaidUserId, items: [`${plaidUserId}-1`, `${plaidUserId}-2`] })) });
+    plaid.seed({
+      users: users.map(({ plaidUserId }) => ({ userId: plaidUserId, items: [`${plaidUserId}-1`, `${plaidUserId}-2`] })),
+    });
     batch.seed({ users: ids });
     return users;
   }
@@ -92,14 +102,20 @@ function workflowOffboard({ client, taskQueue }: LocalStack): Offboard {
 }
 
 /** A comparison means something only while both make the same calls. */
-async function sameCalls({ simulators }: LocalStack, users: BenchUsers, byWorkflow: Offboard, bare: BareLoop): Promise<number> {
+async function sameCalls(
+  { simulators }: LocalStack,
+  users: BenchUsers,
+  byWorkflow: Offboard,
+  bare: BareLoop,
+): Promise<number> {
   const made = (): number => simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total;
   const [one = NOBODY, other = NOBODY] = users.next(2);
   const before = made();
   await byWorkflow(one);
   const byOurs = made() - before;
   const byBare = await bare.offboard(other);
-  if (byOurs !== byBare) throw new Error(`offboardUser made ${byOurs} calls and the bare loop ${byBare}; they cannot be compared.`);
+  if (byOurs !== byBare)
+    throw new Error(`offboardUser made ${byOurs} calls and the bare loop ${byBare}; they cannot be compared.`);
   return byOurs;
 }
 

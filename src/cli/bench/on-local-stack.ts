@@ -19,11 +19,18 @@ export async function measureOnLocalStack<T extends Measured>(
   { ledgerUrl }: Pick<LocalStackOptions, 'ledgerUrl'> = {},
 ): Promise<ExitCode> {
   return withInterruption<ExitCode>(async ({ signal, wished }) =>
-    withLocalStack<ExitCode>({ env: io.env, simulators: {}, withUi: false, ledgerUrl, report: (line) => say(io, line), signal }, async (stack) => {
-      const measured = await Promise.race([measure(stack), wished]);
-      if (measured === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before everything was measured. Worker, simulators and server are ended.');
-      report(measured);
-      return Object.values(measured.figures).every(({ ok }) => ok) ? 0 : 1;
-    }),
+    withLocalStack<ExitCode>(
+      { env: io.env, simulators: {}, withUi: false, ledgerUrl, report: (line) => say(io, line), signal },
+      async (stack) => {
+        const measured = await Promise.race([measure(stack), wished]);
+        if (measured === 'interrupted')
+          throw new CommandFailure(
+            'Interrupted',
+            'Stopped before everything was measured. Worker, simulators and server are ended.',
+          );
+        report(measured);
+        return Object.values(measured.figures).every(({ ok }) => ok) ? 0 : 1;
+      },
+    ),
   );
 }

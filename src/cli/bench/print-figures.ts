@@ -5,7 +5,13 @@ import type { Figure, Figures } from './figures';
 
 /** Prints figures with their limits, and what each is by `words`. */
 export function printFigureTable(io: Io, figures: Figures, words: Readonly<Record<string, string>>): void {
-  const rows = Object.entries(figures).map(([name, one]) => [name, words[name] ?? '', `${one.value} ${one.unit}`, limitText(one), verdictText(io, one)]);
+  const rows = Object.entries(figures).map(([name, one]) => [
+    name,
+    words[name] ?? '',
+    `${one.value} ${one.unit}`,
+    limitText(one),
+    verdictText(io, one),
+  ]);
   printTable(io, ['Figure', 'What', 'Value', 'Limit', ''], rows);
 }
 

@@ -15,7 +15,10 @@ export async function runBench(io: Io, { size, json }: { size: BenchSize; json: 
   return measureOnLocalStack(
     io,
     (stack) => {
-      say(io, `Measuring ${size.sequential} users one after the other, then ${size.concurrent}, ${size.concurrency} at a time`);
+      say(
+        io,
+        `Measuring ${size.sequential} users one after the other, then ${size.concurrent}, ${size.concurrency} at a time`,
+      );
       return measureAll(stack, size);
     },
     ({ measured, figures }) => {
@@ -24,7 +27,10 @@ export async function runBench(io: Io, { size, json }: { size: BenchSize; json: 
         return;
       }
       printFigureTable(io, figures, WORDS);
-      print(io, `${measured.calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`);
+      print(
+        io,
+        `${measured.calls} calls a user; ${size.concurrency} users at once where it says many. All on this machine, with simulators that answer at once.`,
+      );
     },
   );
 }
@@ -38,7 +44,10 @@ async function measureAll(stack: LocalStack, size: BenchSize): Promise<{ measure
  * The limits are wide: they are to catch a change that makes something several times worse, on any machine. The bare
  * loop's own figures have limits only so that a machine on which nothing can be measured is noticed.
  */
-function figuresOf(measured: Measurements, start: { bundleBytes: number; codeBytes: number; workerStartMs: number }): Figures {
+function figuresOf(
+  measured: Measurements,
+  start: { bundleBytes: number; codeBytes: number; workerStartMs: number },
+): Figures {
   const { offboardMs, bareMs, offboardUsersPerSecond, bareUsersPerSecond, calls } = measured;
   return {
     offboardUserLatency: figure(offboardMs, 'ms', { atMost: 2_000 }),

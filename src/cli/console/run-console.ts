@@ -18,7 +18,8 @@ import { asCommandFailure } from '../temporal-failure';
 
 const MAX_PORT = 65_535;
 const TOKEN_BYTES = 24;
-const IN_CLEAR = 'It listens beyond this machine without TLS: put TLS in front of it and name the address with --public-url https://…; token and keys travel in clear text otherwise.';
+const IN_CLEAR =
+  'It listens beyond this machine without TLS: put TLS in front of it and name the address with --public-url https://…; token and keys travel in clear text otherwise.';
 
 /** Serves the console until it is stopped; calls under way are awaited then. */
 export async function runConsole(io: Io, options: ConsoleOptions & { port: string }): Promise<ExitCode> {
@@ -40,7 +41,11 @@ export async function runConsole(io: Io, options: ConsoleOptions & { port: strin
           tasks,
           documentOptions: openApiWords(options),
           taskQueue,
-          temporal: { ...temporal, ...(ui !== undefined && { ui }), explain: (error) => explained(error, temporal.where) },
+          temporal: {
+            ...temporal,
+            ...(ui !== undefined && { ui }),
+            explain: (error) => explained(error, temporal.where),
+          },
           version: packageVersion(),
           allowOrigins,
           otherGateways,
@@ -94,6 +99,11 @@ function isEncrypted(publicUrl: string | undefined): boolean {
 function announce(io: Io, { url, made, json }: { url: string; made?: string; json: boolean }): void {
   if (json) printJson(io, { url, ...(made !== undefined && { token: made }) });
   else print(io, made === undefined ? url : `${url}/#token=${made}`);
-  say(io, made === undefined ? 'The page asks for the token in HTTP_TASKS_CONSOLE_TOKEN.' : 'The link carries the token of this run.');
+  say(
+    io,
+    made === undefined
+      ? 'The page asks for the token in HTTP_TASKS_CONSOLE_TOKEN.'
+      : 'The link carries the token of this run.',
+  );
   say(io, 'Ctrl-C stops it.');
 }

@@ -29,14 +29,19 @@ export function callFromCurl(text: string, env: Env, tasks: readonly HttpTask[] 
 /** A header `host` of another name would reach another server behind the same address. */
 function refuseOtherHost({ headers, url }: CurlCommand): void {
   const host = headers.find(([name]) => name === 'host')?.[1];
-  if (host !== undefined && host.toLowerCase() !== url.host) refuseCurl('has a header host that is not the host of its URL; a call goes to the address in its URL and nowhere else');
+  if (host !== undefined && host.toLowerCase() !== url.host)
+    refuseCurl(
+      'has a header host that is not the host of its URL; a call goes to the address in its URL and nowhere else',
+    );
 }
 
 function unusedNotes({ unused }: CurlCommand): string[] {
   if (unused.length === 0) return [];
   const byReason = new Map<string, string[]>();
   for (const { name, why } of unused) byReason.set(why, [...(byReason.get(why) ?? []), name]);
-  return [`without effect here: ${[...byReason].map(([why, names]) => `${names.join(', ')}${why === '' ? '' : ` (${why})`}`).join('; ')}`];
+  return [
+    `without effect here: ${[...byReason].map(([why, names]) => `${names.join(', ')}${why === '' ? '' : ` (${why})`}`).join('; ')}`,
+  ];
 }
 
 function requestCall({ method, url, headers, cookies, removed, body, form }: CurlCommand): PreparedCall {
@@ -53,7 +58,10 @@ function requestCall({ method, url, headers, cookies, removed, body, form }: Cur
   const accept = kept.get('accept');
   kept.delete('accept');
   const contentType = headers.find(([name]) => name === 'content-type')?.[1];
-  if (body && (removed.has('content-type') || contentType === '')) refuseCurl('takes the header content-type away, and http.request sends one with every body; name the type that the body has');
+  if (body && (removed.has('content-type') || contentType === ''))
+    refuseCurl(
+      'takes the header content-type away, and http.request sends one with every body; name the type that the body has',
+    );
   const sent = form ? multipart(form) : { contentType, body: body && bodyOf(contentType, utf8(body)) };
   const input = {
     uri: url.href,
@@ -89,7 +97,9 @@ function inHeader(text: string): string {
 
 /** A header that signs somebody in, unless it only names the secret that does. */
 function isCredential(name: string, value: string): boolean {
-  return SECRET_HEADER.test(name) && !/^(?:x-)?idempotency-key$/.test(name) && !/^(\w+ )?\{\{secret:\w+\}\}$/.test(value);
+  return (
+    SECRET_HEADER.test(name) && !/^(?:x-)?idempotency-key$/.test(name) && !/^(\w+ )?\{\{secret:\w+\}\}$/.test(value)
+  );
 }
 
 function isJson(contentType: string | undefined): boolean {
@@ -101,5 +111,7 @@ function refuseVariables({ variables }: CurlCommand, { input }: PreparedCall): v
   const text = JSON.stringify(input).replaceAll('%7B', '{').replaceAll('%7D', '}');
   const variable = [...variables].find((name) => text.includes(name));
   if (variable === undefined) return;
-  refuseCurl(`holds the variable ${variable}, which only a shell fills in; write its value, or put the command in double quotes`);
+  refuseCurl(
+    `holds the variable ${variable}, which only a shell fills in; write its value, or put the command in double quotes`,
+  );
 }

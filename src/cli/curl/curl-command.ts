@@ -38,10 +38,30 @@ export interface UnusedOption {
   why: string;
 }
 
-const METHODS: ReadonlySet<string> = new Set<HttpMethod>(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE']);
+const METHODS: ReadonlySet<string> = new Set<HttpMethod>([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+]);
 
 /** Headers of which a request has one; lists of the others may be written in several lines. */
-const ONCE: ReadonlySet<string> = new Set(['content-type', 'content-length', 'user-agent', 'referer', 'host', 'range', 'if-range', 'max-forwards', 'from', 'date']);
+const ONCE: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-length',
+  'user-agent',
+  'referer',
+  'host',
+  'range',
+  'if-range',
+  'max-forwards',
+  'from',
+  'date',
+]);
 
 /**
  * Reads a cURL command.
@@ -54,15 +74,23 @@ export function readCurlCommand(text: string, read: ReadFile = readFromDisk): Cu
   const options = readOptions(words.slice(1), read);
   const { urls, form, method, flags } = options;
   const [address] = urls;
-  if (address === undefined || urls.length > 1) refuseCurl(address === undefined ? 'has no URL' : 'has several URLs; give one');
+  if (address === undefined || urls.length > 1)
+    refuseCurl(address === undefined ? 'has no URL' : 'has several URLs; give one');
   const get = flags.has('--get');
-  if (form.length > 0 && (options.data.length > 0 || get)) refuseCurl('has parts of a form beside --data or --get, which cURL refuses too');
-  if (flags.has('--head') && !get && (options.data.length > 0 || form.length > 0)) refuseCurl('has a body beside --head, which cURL refuses too');
-  if (get && options.query.length > 0) refuseCurl('has --url-query beside --get, which versions of cURL read differently; use one of them');
-  const { url, query, signsIn } = readCurlUrl(address, { globoff: flags.has('--globoff'), pathAsIs: flags.has('--path-as-is') });
+  if (form.length > 0 && (options.data.length > 0 || get))
+    refuseCurl('has parts of a form beside --data or --get, which cURL refuses too');
+  if (flags.has('--head') && !get && (options.data.length > 0 || form.length > 0))
+    refuseCurl('has a body beside --head, which cURL refuses too');
+  if (get && options.query.length > 0)
+    refuseCurl('has --url-query beside --get, which versions of cURL read differently; use one of them');
+  const { url, query, signsIn } = readCurlUrl(address, {
+    globoff: flags.has('--globoff'),
+    pathAsIs: flags.has('--path-as-is'),
+  });
   const data = joined(options.data);
   const added = get && data ? data.toString() : options.query.join('&');
-  if (/[\s\p{Cc}#]/u.test(added)) refuseCurl('has a space, a control character or # in its query; percent-encode it, or use --data-urlencode');
+  if (/[\s\p{Cc}#]/u.test(added))
+    refuseCurl('has a space, a control character or # in its query; percent-encode it, or use --data-urlencode');
   const wholeQuery = [query, added].filter((part) => part !== '').join('&');
   if (added !== '') url.search = wholeQuery;
   const sent = get ? undefined : data;
@@ -71,7 +99,9 @@ export function readCurlCommand(text: string, read: ReadFile = readFromDisk): Cu
   if (sent) headers.addDefault('content-type', options.json ? 'application/json' : 'application/x-www-form-urlencoded');
   if (options.json) headers.addDefault('accept', 'application/json');
   return {
-    method: methodOf(method ?? (flags.has('--head') ? 'HEAD' : sent === undefined && form.length === 0 ? 'GET' : 'POST')),
+    method: methodOf(
+      method ?? (flags.has('--head') ? 'HEAD' : sent === undefined && form.length === 0 ? 'GET' : 'POST'),
+    ),
     url,
     query: wholeQuery,
     headers: headers.entries(),
@@ -87,7 +117,11 @@ export function readCurlCommand(text: string, read: ReadFile = readFromDisk): Cu
 /** The pieces of a body: `&` between them, except before one of `--json`. */
 function joined(pieces: readonly DataPiece[]): Buffer | undefined {
   if (pieces.length === 0) return undefined;
-  return Buffer.concat(pieces.flatMap(({ option, content }, index) => (index > 0 && option !== '--json' ? [Buffer.from('&'), content] : [content])));
+  return Buffer.concat(
+    pieces.flatMap(({ option, content }, index) =>
+      index > 0 && option !== '--json' ? [Buffer.from('&'), content] : [content],
+    ),
+  );
 }
 
 interface DataPiece {
@@ -112,7 +146,18 @@ interface Options {
 }
 
 function readOptions(words: readonly string[], read: ReadFile): Options {
-  const options: Options = { urls: [], query: [], headers: [], defaults: [], cookies: [], data: [], form: [], flags: new Set(), json: false, unused: [] };
+  const options: Options = {
+    urls: [],
+    query: [],
+    headers: [],
+    defaults: [],
+    cookies: [],
+    data: [],
+    form: [],
+    flags: new Set(),
+    json: false,
+    unused: [],
+  };
   const left = [...words];
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
     if (!word.startsWith('-') || word === '-') options.urls.push(word);
@@ -139,7 +184,8 @@ function readOption(options: Options, name: string, left: string[], read: ReadFi
 /** `-sXPOST` is `--silent --request POST`. */
 function readShortOptions(options: Options, letters: string, left: string[], read: ReadFile): void {
   const [letter = ''] = letters;
-  const name = SHORT[letter] ?? refuseCurl(`has the option -${/^[\w#]$/.test(letter) ? letter : '?'}: it is not supported`);
+  const name =
+    SHORT[letter] ?? refuseCurl(`has the option -${/^[\w#]$/.test(letter) ? letter : '?'}: it is not supported`);
   const rest = letters.slice(1);
   const takesArgument = APPLIED.has(name) || hasUnusedArgument(name);
   if (rest !== '' && takesArgument) left.unshift(rest);
@@ -165,7 +211,14 @@ function apply(options: Options, name: string, argument: string, read: ReadFile)
       options.form.push(formPart(name, argument, read));
       return;
     case '--header':
-      options.headers.push(...(argument.startsWith('@') ? read(name, argument.slice(1)).toString().split(/\r?\n/).filter((line) => line.trim() !== '') : [argument]));
+      options.headers.push(
+        ...(argument.startsWith('@')
+          ? read(name, argument.slice(1))
+              .toString()
+              .split(/\r?\n/)
+              .filter((line) => line.trim() !== '')
+          : [argument]),
+      );
       return;
     case '--url':
       options.urls.push(argument);
@@ -206,7 +259,9 @@ class Headers {
   constructor({ headers, defaults }: Options) {
     for (const argument of headers) this.#read(argument);
     for (const [name, value] of defaults) if (value !== '' || name === 'authorization') this.addDefault(name, value);
-    for (const name of ONCE) if (this.#given.filter(([one]) => one === name).length > 1) refuseCurl(`has the header ${name} twice; give it once`);
+    for (const name of ONCE)
+      if (this.#given.filter(([one]) => one === name).length > 1)
+        refuseCurl(`has the header ${name} twice; give it once`);
   }
 
   /** Without cookies; repeated ones in order. */
@@ -217,7 +272,10 @@ class Headers {
   /** Those of the header, else those of the option. */
   cookies(ofOption: readonly string[]): string[] {
     const all = this.#cookies.length > 0 || this.removed.has('cookie') ? this.#cookies : ofOption;
-    return all.flatMap((text) => text.split(';')).map((pair) => pair.trim()).filter((pair) => pair !== '');
+    return all
+      .flatMap((text) => text.split(';'))
+      .map((pair) => pair.trim())
+      .filter((pair) => pair !== '');
   }
 
   addDefault(name: string, value: string): void {
@@ -228,7 +286,8 @@ class Headers {
     const [, name, sign, written = ''] = /^([^:;\s]+)\s*([:;])(.*)$/s.exec(argument) ?? [];
     const value = written.trim();
     const lower = name?.toLowerCase() ?? '';
-    if (name === undefined || (sign === ';' && value !== '')) refuseCurl('has a header that is none; write -H "name: value"');
+    if (name === undefined || (sign === ';' && value !== ''))
+      refuseCurl('has a header that is none; write -H "name: value"');
     // `-H "accept:"` takes a header of cURL's own away, and `-H "accept;"` sends it empty.
     if (sign === ':' && value === '') this.removed.add(lower);
     else if (lower === 'cookie') this.#cookies.push(value);
@@ -238,5 +297,7 @@ class Headers {
 
 function methodOf(text: string): HttpMethod {
   const method = text.toUpperCase();
-  return METHODS.has(method) ? (method as HttpMethod) : refuseCurl(`has a method that is none of ${[...METHODS].join(', ')}`);
+  return METHODS.has(method)
+    ? (method as HttpMethod)
+    : refuseCurl(`has a method that is none of ${[...METHODS].join(', ')}`);
 }

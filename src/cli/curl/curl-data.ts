@@ -32,7 +32,9 @@ export function dataOf(option: string, argument: string, read: ReadFile): Buffer
   if (option === '--data-raw' || !argument.startsWith('@')) return Buffer.from(argument);
   const content = read(option, argument.slice(1));
   // Line breaks of a file are left out where cURL takes it for text.
-  return option === '--data' || option === '--data-ascii' ? Buffer.from(content.filter((byte) => byte !== 0x0a && byte !== 0x0d && byte !== 0)) : content;
+  return option === '--data' || option === '--data-ascii'
+    ? Buffer.from(content.filter((byte) => byte !== 0x0a && byte !== 0x0d && byte !== 0))
+    : content;
 }
 
 /** What `--data-urlencode` makes of its argument: `text`, `=text`, `name=text`, `@file` or `name@file`. */
@@ -54,15 +56,25 @@ export function formPart(option: '--form' | '--form-string', argument: string, r
   if (option === '--form-string') return { name, value: Buffer.from(text) };
   const [, sign = ''] = /^([@<(]?)/.exec(text) ?? [];
   if (sign === '(') refuseCurl('has a part of a form with parts of its own, which is not supported');
-  const [, quoted, plain = '', rest = ''] = /^(?:"((?:[^"\\]|\\.)*)"|([^;]*))((?:;.*)?)$/s.exec(text.slice(sign.length).trimStart()) ?? [];
+  const [, quoted, plain = '', rest = ''] =
+    /^(?:"((?:[^"\\]|\\.)*)"|([^;]*))((?:;.*)?)$/s.exec(text.slice(sign.length).trimStart()) ?? [];
   const given = quoted === undefined ? plain.trimEnd() : unescaped(quoted);
   const settings = settingsOfPart(rest);
   if (sign === '') return { name, value: Buffer.from(given), ...typeByName(settings.filename), ...settings };
-  if (sign === '@' && quoted === undefined && given.includes(',')) refuseCurl('has several files in one part of a form; write one --form for each');
+  if (sign === '@' && quoted === undefined && given.includes(','))
+    refuseCurl('has several files in one part of a form; write one --form for each');
   const value = read(option, given);
   if (sign === '<') return { name, value, ...settings };
   const filename = settings.filename ?? basename(given);
-  return { name, value, type: 'application/octet-stream', ...typeByName(given), ...typeByName(settings.filename), ...settings, filename };
+  return {
+    name,
+    value,
+    type: 'application/octet-stream',
+    ...typeByName(given),
+    ...typeByName(settings.filename),
+    ...settings,
+    filename,
+  };
 }
 
 /** `;type=text/plain;filename="a.txt"` behind the text of a part. */
@@ -71,7 +83,10 @@ function settingsOfPart(text: string): Pick<FormPart, 'type' | 'filename'> {
   let rest = text;
   while (rest !== '') {
     const [all, key, quoted, plain = ''] = /^;\s*(type|filename)=(?:"((?:[^"\\]|\\.)*)"|([^;"]*))/.exec(rest) ?? [];
-    if (all === undefined) refuseCurl('has a part of a form with more in it than its text, type= and filename=; a text with a semicolon belongs into --form-string');
+    if (all === undefined)
+      refuseCurl(
+        'has a part of a form with more in it than its text, type= and filename=; a text with a semicolon belongs into --form-string',
+      );
     found[key as 'type' | 'filename'] = quoted === undefined ? plain.trimEnd() : unescaped(quoted);
     rest = rest.slice(all.length);
   }
@@ -80,8 +95,16 @@ function settingsOfPart(text: string): Pick<FormPart, 'type' | 'filename'> {
 
 /** The types that cURL knows by the end of a file's name. */
 const TYPES: Readonly<Record<string, string>> = {
-  '.gif': 'image/gif', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.png': 'image/png', '.svg': 'image/svg+xml', '.txt': 'text/plain', '.htm': 'text/html', '.html': 'text/html',
-  '.pdf': 'application/pdf', '.xml': 'application/xml',
+  '.gif': 'image/gif',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain',
+  '.htm': 'text/html',
+  '.html': 'text/html',
+  '.pdf': 'application/pdf',
+  '.xml': 'application/xml',
 };
 
 function typeByName(filename: string | undefined): Pick<FormPart, 'type'> {
@@ -95,9 +118,11 @@ function unescaped(text: string): string {
 
 /** As cURL encodes: everything but letters, digits and `-._~`, and spaces as `+`. */
 function percentEncoded(bytes: Buffer): string {
-  return [...bytes].map((byte) => {
-    const character = String.fromCharCode(byte);
-    if (/[\w.~-]/.test(character)) return character;
-    return character === ' ' ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }).join('');
+  return [...bytes]
+    .map((byte) => {
+      const character = String.fromCharCode(byte);
+      if (/[\w.~-]/.test(character)) return character;
+      return character === ' ' ? '+' : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    })
+    .join('');
 }

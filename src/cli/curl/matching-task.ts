@@ -21,7 +21,9 @@ export interface MatchingTask {
  * @throws Refusal when the command leads to another environment than the settings.
  */
 export function matchingTask(command: CurlCommand, tasks: readonly HttpTask[], env: Env): MatchingTask | undefined {
-  const found = tasks.flatMap((task) => matchesOf(command, task, env)).sort((one, other) => one.segments.size - other.segments.size);
+  const found = tasks
+    .flatMap((task) => matchesOf(command, task, env))
+    .sort((one, other) => one.segments.size - other.segments.size);
   const [best] = found;
   if (best) refuseOtherEnvironment(best.task.service, best.environment, env);
   return best;
@@ -54,11 +56,15 @@ function environmentOf(service: ServiceDefinition, env: Env): string {
 function refuseOtherEnvironment(service: ServiceDefinition, environment: string, env: Env): void {
   const configured = environmentOf(service, env);
   if (environment === configured) return;
-  refuseCurl(`calls ${service.title}'s ${environment}, and the settings ${configured === '' ? 'choose no environment' : `lead to its ${configured}`}; ${howTo(service, environment)} if that is what you want`);
+  refuseCurl(
+    `calls ${service.title}'s ${environment}, and the settings ${configured === '' ? 'choose no environment' : `lead to its ${configured}`}; ${howTo(service, environment)} if that is what you want`,
+  );
 }
 
 function howTo({ environmentSetting, name }: ServiceDefinition, environment: string): string {
-  return environmentSetting === undefined ? `name the service (--service ${name}) and choose ${environment}` : `set ${environmentSetting}=${environment}`;
+  return environmentSetting === undefined
+    ? `name the service (--service ${name}) and choose ${environment}`
+    : `set ${environmentSetting}=${environment}`;
 }
 
 /** The texts in the places of `{placeholders}`, percent-encoded; undefined when the path is another. */

@@ -6,7 +6,21 @@ import { WordBuilder } from './word-builder';
 export type OtherShell = 'cmd' | 'powershell';
 
 const VARIABLE = /^\$(?:[A-Za-z_]\w*|[0-9@*#?$!-]|\{[^}]*\})/;
-const ESCAPES: Readonly<Record<string, string>> = { a: '\x07', b: '\b', e: '\x1b', E: '\x1b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', "'": "'", '"': '"', '?': '?' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  a: '\x07',
+  b: '\b',
+  e: '\x1b',
+  E: '\x1b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  '?': '?',
+};
 const CODE = /^\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|c([\x20-\x7e]))/;
 /** As browsers write a character beyond U+FFFF, which bash would not join. */
 const SURROGATES = /^\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})/;
@@ -59,7 +73,8 @@ export class PosixReader implements ShellWords {
     if (character === '"') return this.#doubleQuoted();
     if (character === '\\') return this.#escaped();
     if (character === '$') return this.#dollar(true);
-    if (/[\r\n|;&<>()`]/.test(character)) refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
+    if (/[\r\n|;&<>()`]/.test(character))
+      refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
     if (character === '#' && this.#word.isBetweenWords) refuseCurl('holds a comment; leave it out');
     this.#take(character, 1, false);
   }
@@ -123,7 +138,8 @@ export class PosixReader implements ShellWords {
 
   #ansiEscape(rest: string): void {
     const [pair, high = '', low = ''] = SURROGATES.exec(rest) ?? [];
-    if (pair !== undefined) return this.#take(String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low, 16)), pair.length);
+    if (pair !== undefined)
+      return this.#take(String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low, 16)), pair.length);
     const [code, hexadecimal, octal, short, long, control] = CODE.exec(rest) ?? [];
     if (code === undefined) return this.#take(ESCAPES[rest.charAt(1)] ?? rest.slice(0, 2), 2);
     const unicode = short ?? long;
@@ -134,7 +150,8 @@ export class PosixReader implements ShellWords {
       this.#at += code.length;
       return;
     }
-    if (value > 0x10_ffff || (value >= 0xd800 && value <= 0xdfff)) refuseCurl("has an escape within $'…' that stands for no character");
+    if (value > 0x10_ffff || (value >= 0xd800 && value <= 0xdfff))
+      refuseCurl("has an escape within $'…' that stands for no character");
     this.#take(String.fromCodePoint(value), code.length);
   }
 

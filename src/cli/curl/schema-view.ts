@@ -27,7 +27,12 @@ export class SchemaView {
   /** What a value of this node may be, each without unions; null is left out, since it is not written. */
   kinds(node: SchemaNode, depth = 0): SchemaNode[] {
     const here = resolved(node, this.#root);
-    const inner = depth > MOST_DEPTH ? [] : [...(here.anyOf ?? []), ...(here.oneOf ?? []), ...(here.allOf ?? [])].flatMap((one) => this.kinds(one, depth + 1));
+    const inner =
+      depth > MOST_DEPTH
+        ? []
+        : [...(here.anyOf ?? []), ...(here.oneOf ?? []), ...(here.allOf ?? [])].flatMap((one) =>
+            this.kinds(one, depth + 1),
+          );
     const own = here.type === undefined && inner.length > 0 && !here.properties ? [] : [here];
     return [...own, ...inner].filter(({ type }) => type !== 'null');
   }
@@ -44,7 +49,12 @@ export class SchemaView {
 
   /** Whether a value may be a single text, number or boolean. */
   isScalar(node: SchemaNode): boolean {
-    return this.kinds(node).some((kind) => kind.enum !== undefined || kind.const !== undefined || ['string', 'number', 'integer', 'boolean'].some((type) => isOf(kind, type)));
+    return this.kinds(node).some(
+      (kind) =>
+        kind.enum !== undefined ||
+        kind.const !== undefined ||
+        ['string', 'number', 'integer', 'boolean'].some((type) => isOf(kind, type)),
+    );
   }
 
   /** A property that is named, or that an open object allows. */
@@ -55,7 +65,9 @@ export class SchemaView {
 
   /** What an object with further fields allows for them. */
   furtherProperty(node: SchemaNode): SchemaNode | undefined {
-    const open = this.kinds(node).map(({ additionalProperties }) => additionalProperties).find((one) => typeof one === 'object');
+    const open = this.kinds(node)
+      .map(({ additionalProperties }) => additionalProperties)
+      .find((one) => typeof one === 'object');
     return open;
   }
 

@@ -40,7 +40,13 @@ export interface PreparedCall {
  */
 export function taskCall({ task, segments }: MatchingTask, command: CurlCommand, env: Env): PreparedCall {
   const reader = new TaskReader(task, command);
-  const fields = new Map<string, unknown>([...reader.path(segments), ...reader.query(), ...reader.headers(), ...reader.cookies(), ...reader.body()]);
+  const fields = new Map<string, unknown>([
+    ...reader.path(segments),
+    ...reader.query(),
+    ...reader.headers(),
+    ...reader.cookies(),
+    ...reader.body(),
+  ]);
   // Made at the end, because `__proto__` is a field like any other here, which the task's schema refuses.
   const given = Object.fromEntries([...fields, ...Object.entries(slotField(task, segments, env))]);
   const { value: input, refused } = withNumberTexts(task.input, given);
@@ -49,7 +55,14 @@ export function taskCall({ task, segments }: MatchingTask, command: CurlCommand,
 }
 
 /** Headers that say nothing of their own, and that the sender writes anyway. */
-const OF_EVERY_REQUEST: ReadonlySet<string> = new Set(['accept', 'content-type', 'user-agent', 'content-length', 'host', 'accept-encoding']);
+const OF_EVERY_REQUEST: ReadonlySet<string> = new Set([
+  'accept',
+  'content-type',
+  'user-agent',
+  'content-length',
+  'host',
+  'accept-encoding',
+]);
 
 /** Reads the parts of a command as fields of a task's input. */
 class TaskReader {
@@ -77,14 +90,17 @@ class TaskReader {
     const read = new Map<string, unknown>();
     for (const [name, raw] of segments) {
       if (this.#credentials.has(name)) continue;
-      const field = this.#at('path').find((one) => one.name === name) ?? writtenField(this.#view, name, this.#task.writing);
+      const field =
+        this.#at('path').find((one) => one.name === name) ?? writtenField(this.#view, name, this.#task.writing);
       read.set(field.field, readSegment(this.#view, field, raw));
     }
     return read;
   }
 
   query(): Map<string, unknown> {
-    return new PairReader(this.#view, this.#at('query'), fromForm).read(this.#withoutKeys(pairsIn(this.#command.query), fromForm));
+    return new PairReader(this.#view, this.#at('query'), fromForm).read(
+      this.#withoutKeys(pairsIn(this.#command.query), fromForm),
+    );
   }
 
   headers(): Map<string, unknown> {
@@ -101,8 +117,16 @@ class TaskReader {
 
   cookies(): Map<string, unknown> {
     const fields = this.#at('cookie');
-    const pairs = this.#withoutKeys(this.#command.cookies.flatMap((pair) => pairsIn(pair)), fromPath);
-    const isKnown = ([name]: RawPair): boolean => fields.some((one) => one.name === fromPath(name) || (one.writing.style !== undefined && this.#view.property(one.node, fromPath(name)) !== undefined));
+    const pairs = this.#withoutKeys(
+      this.#command.cookies.flatMap((pair) => pairsIn(pair)),
+      fromPath,
+    );
+    const isKnown = ([name]: RawPair): boolean =>
+      fields.some(
+        (one) =>
+          one.name === fromPath(name) ||
+          (one.writing.style !== undefined && this.#view.property(one.node, fromPath(name)) !== undefined),
+      );
     const known = pairs.filter(isKnown);
     if (known.length < pairs.length) this.#leaveOut('cookie', false);
     return new PairReader(this.#view, fields, fromPath).read(known);
@@ -115,7 +139,10 @@ class TaskReader {
     if ((body !== undefined || form) && (removed.has('content-type') || contentType === '') && as !== 'none') {
       refuseCurl(`takes the header content-type away, and ${this.#task.name} sends one with its body`);
     }
-    if (form) return as === 'multipart' ? this.#parts(form) : refuseCurl(`has parts of a form (-F), which ${this.#task.name} does not take`);
+    if (form)
+      return as === 'multipart'
+        ? this.#parts(form)
+        : refuseCurl(`has parts of a form (-F), which ${this.#task.name} does not take`);
     if (body === undefined) return [];
     const [whole] = Object.entries(this.#task.places).find(([, place]) => place === 'wholeBody') ?? [];
     switch (as) {
@@ -127,7 +154,9 @@ class TaskReader {
       case 'multipart': {
         const boundary = contentType === undefined ? undefined : boundaryIn(contentType);
         const parts = boundary === undefined ? undefined : readMultipart(body, boundary);
-        return parts ? this.#parts(parts) : refuseCurl(`has a body (-d), and ${this.#task.name} takes parts of a form (-F)`);
+        return parts
+          ? this.#parts(parts)
+          : refuseCurl(`has a body (-d), and ${this.#task.name} takes parts of a form (-F)`);
       }
       case 'none':
         return body.length === 0 ? [] : refuseCurl(`has a body, and ${this.#task.name} sends none`);
@@ -138,7 +167,9 @@ class TaskReader {
 
   /** What of the command is not sent, besides credentials. */
   notes(): string[] {
-    return this.#withoutField.length === 0 ? [] : [`not sent, since ${this.#task.name} has no such field: ${this.#withoutField.join(', ')}`];
+    return this.#withoutField.length === 0
+      ? []
+      : [`not sent, since ${this.#task.name} has no such field: ${this.#withoutField.join(', ')}`];
   }
 
   #at(place: FieldPlace): WrittenField[] {
@@ -167,7 +198,10 @@ class TaskReader {
   #formFields(whole: string | undefined): WrittenField[] {
     if (whole === undefined) return this.#at('body');
     const node = this.#view.field(whole);
-    return this.#view.names(node).map((field) => ({ ...writtenField(this.#view, field, this.#task.bodyForm?.fields), node: this.#view.property(node, field) ?? {} }));
+    return this.#view.names(node).map((field) => ({
+      ...writtenField(this.#view, field, this.#task.bodyForm?.fields),
+      node: this.#view.property(node, field) ?? {},
+    }));
   }
 
   #inWhole(whole: string | undefined, fields: Map<string, unknown>): Iterable<[string, unknown]> {
@@ -176,7 +210,8 @@ class TaskReader {
 
   #json(whole: string | undefined, value: unknown): [name: string, value: unknown][] {
     if (whole !== undefined) return [[whole, value]];
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) refuseCurl(`has a body that is no JSON object, as ${this.#task.name} wants`);
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      refuseCurl(`has a body that is no JSON object, as ${this.#task.name} wants`);
     return Object.entries(value).filter(([name]) => {
       if (this.#credentials.has(name)) this.#leaveOut(name, false);
       return !this.#credentials.has(name);
@@ -191,7 +226,13 @@ class TaskReader {
       if (this.#credentials.has(part.name)) this.#leaveOut(part.name, false);
       else byName.set(part.name, [...(byName.get(part.name) ?? []), part]);
     }
-    const read = [...byName].map(([name, parts]): [string, unknown] => [name, this.#part(fields.find((one) => one.name === name), parts)]);
+    const read = [...byName].map(([name, parts]): [string, unknown] => [
+      name,
+      this.#part(
+        fields.find((one) => one.name === name),
+        parts,
+      ),
+    ]);
     return this.#inWhole(whole, new Map(read));
   }
 
@@ -201,8 +242,16 @@ class TaskReader {
     const items = this.#view.items(node);
     const [first] = parts;
     if (writing.file) {
-      const files = parts.map(({ value, filename, type }) => ({ base64: value.toString('base64'), ...(filename !== undefined && { filename }), ...(type !== undefined && { contentType: type }) }));
-      return items && !(files.length === 1 && this.#view.isObject(node)) ? files : files.length === 1 ? files[0] : files;
+      const files = parts.map(({ value, filename, type }) => ({
+        base64: value.toString('base64'),
+        ...(filename !== undefined && { filename }),
+        ...(type !== undefined && { contentType: type }),
+      }));
+      return items && !(files.length === 1 && this.#view.isObject(node))
+        ? files
+        : files.length === 1
+          ? files[0]
+          : files;
     }
     const texts = parts.map(({ value }) => utf8(value));
     const isJson = writing.contentType !== undefined || /^application\/([\w.+-]+\+)?json\b/i.test(first?.type ?? '');
@@ -221,7 +270,9 @@ function slotField(task: HttpTask, segments: ReadonlyMap<string, string>, env: E
   if (rule?.slotField === undefined || key === undefined || !settings) return {};
   // A snippet names the key of each slot: BATCH_API_KEYS_IOS.
   const variable = (name: string): string => `${rule.setting}_${name.replaceAll('-', '_').toUpperCase()}`;
-  const isKeyOf = (name: string): boolean => [`$${variable(name)}`, `\${${variable(name)}}`].includes(key) || settings.credentialsFor(name, [rule]).some(({ value }) => value === key);
+  const isKeyOf = (name: string): boolean =>
+    [`$${variable(name)}`, `\${${variable(name)}}`].includes(key) ||
+    settings.credentialsFor(name, [rule]).some(({ value }) => value === key);
   const slot = settings.keySlots.find(isKeyOf);
   return slot === undefined ? {} : { [rule.slotField]: slot };
 }
@@ -240,7 +291,8 @@ function serviceSettings(service: ServiceDefinition, env: Env): ServiceSettings 
 export function parseJsonBody(body: string): unknown {
   try {
     const { value, inexact } = parseWatchingNumbers(body.replace(/^\ufeff/, ''));
-    if (inexact) throw new Refusal('Task.InvalidInput', `--curl: ${inexact.path || 'the body'} ${WRITE_AS_TEXT}.`, inexact.path);
+    if (inexact)
+      throw new Refusal('Task.InvalidInput', `--curl: ${inexact.path || 'the body'} ${WRITE_AS_TEXT}.`, inexact.path);
     return value;
   } catch (error) {
     if (error instanceof Refusal) throw error;

@@ -40,7 +40,8 @@ function withoutCarets(text: string): { line: string; variables: Set<string> } {
       continue;
     }
     if (character === '"') isQuoted = !isQuoted;
-    if (!isQuoted && /[\r\n|&<>()]/.test(character)) refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
+    if (!isQuoted && /[\r\n|&<>()]/.test(character))
+      refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
     line += character;
   }
   return { line, variables };
@@ -55,7 +56,8 @@ function wordsOfProgram(line: string): string[] {
     const [backslashes = ''] = /^\\+/.exec(line.slice(at)) ?? [];
     at += backslashes.length;
     const isBeforeQuote = line.charAt(at) === '"';
-    if (backslashes !== '') word.add('\\'.repeat(isBeforeQuote ? Math.floor(backslashes.length / 2) : backslashes.length));
+    if (backslashes !== '')
+      word.add('\\'.repeat(isBeforeQuote ? Math.floor(backslashes.length / 2) : backslashes.length));
     const character = line.charAt(at);
     at += 1;
     if (character === '') break;
@@ -74,7 +76,16 @@ function wordsOfProgram(line: string): string[] {
   return word.words;
 }
 
-const BACKTICK_ESCAPES: Readonly<Record<string, string>> = { a: '\x07', b: '\b', e: '\x1b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+const BACKTICK_ESCAPES: Readonly<Record<string, string>> = {
+  a: '\x07',
+  b: '\b',
+  e: '\x1b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+};
 
 /** Reads a command of PowerShell 7.3 or later, which passes quotes within a word on as they are. */
 export function powerShellWords(text: string): ShellWords {
@@ -85,8 +96,11 @@ export function powerShellWords(text: string): ShellWords {
   const escape = (): void => {
     const [, unicode] = /^`u\{([0-9a-fA-F]{1,6})\}/.exec(text.slice(at, at + 10)) ?? [];
     const next = text.charAt(at + 1);
-    if (next === '0' || Number.parseInt(unicode ?? '1', 16) > 0x10_ffff) refuseCurl('has an escape that stands for no character');
-    word.add(unicode === undefined ? (BACKTICK_ESCAPES[next] ?? next) : String.fromCodePoint(Number.parseInt(unicode, 16)));
+    if (next === '0' || Number.parseInt(unicode ?? '1', 16) > 0x10_ffff)
+      refuseCurl('has an escape that stands for no character');
+    word.add(
+      unicode === undefined ? (BACKTICK_ESCAPES[next] ?? next) : String.fromCodePoint(Number.parseInt(unicode, 16)),
+    );
     at += unicode === undefined ? 2 : unicode.length + 4;
   };
   const variable = (): void => {
@@ -122,7 +136,8 @@ export function powerShellWords(text: string): ShellWords {
     else if (/[ \t]/.test(character)) {
       word.end();
       at += 1;
-    } else if (/[\r\n|;&<>(){}@]/.test(character) && (character !== '@' || word.isBetweenWords)) refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
+    } else if (/[\r\n|;&<>(){}@]/.test(character) && (character !== '@' || word.isBetweenWords))
+      refuseCurl('holds more than one command; give one cURL command, with its URL in quotes');
     else {
       word.add(character);
       at += 1;

@@ -33,7 +33,8 @@ export class WordBuilder {
     if (this.#pieces === undefined) return;
     this.#flush();
     const braces = this.#bare.match(/\{[^{}]*\}/g) ?? [];
-    if (braces.some((text) => /,|\.\./.test(text))) refuseCurl('has braces outside quotes, which a shell expands to several words; put them into quotes');
+    if (braces.some((text) => /,|\.\./.test(text)))
+      refuseCurl('has braces outside quotes, which a shell expands to several words; put them into quotes');
     this.words.push(textOf(Buffer.concat(this.#pieces)));
     this.#pieces = undefined;
     this.#bare = '';

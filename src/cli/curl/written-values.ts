@@ -33,13 +33,19 @@ export const fromPath: Decode = (text) => {
 
 /** The pairs of a query or a form. */
 export function pairsIn(text: string, separator = '&'): RawPair[] {
-  return text.split(separator).filter((pair) => pair !== '').map((pair) => {
-    const at = pair.indexOf('=');
-    return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
-  });
+  return text
+    .split(separator)
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const at = pair.indexOf('=');
+      return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
+    });
 }
 
-const DELIMITERS: Partial<Record<NonNullable<ValueWriting['style']>, RegExp>> = { spaceDelimited: /%20|\+| /, pipeDelimited: /%7C|\|/i };
+const DELIMITERS: Partial<Record<NonNullable<ValueWriting['style']>, RegExp>> = {
+  spaceDelimited: /%20|\+| /,
+  pipeDelimited: /%7C|\|/i,
+};
 
 /** Names with brackets: `filter[a][b]`, `ids[]`. */
 const BRACKETED = /^([^[\]]+)((?:\[[^[\]]*\])+)$/;
@@ -68,14 +74,19 @@ export class PairReader {
       const name = this.#decode(rawName);
       const field = this.#fields.find((one) => one.name === name && !isSpread(one, this.#view));
       const [, base = '', keys = ''] = BRACKETED.exec(name) ?? [];
-      const bracketed = field ? undefined : this.#fields.find((one) => one.name === base && one.writing.style === 'deepObject');
-      const owner = field ?? bracketed ? undefined : this.#ownerOf(name);
-      if (bracketed) valueOf(deep, bracketed, () => new DeepValue()).add(keys.slice(1, -1).split(']['), this.#decode(raw));
+      const bracketed = field
+        ? undefined
+        : this.#fields.find((one) => one.name === base && one.writing.style === 'deepObject');
+      const owner = (field ?? bracketed) ? undefined : this.#ownerOf(name);
+      if (bracketed)
+        valueOf(deep, bracketed, () => new DeepValue()).add(keys.slice(1, -1).split(']['), this.#decode(raw));
       else if (field) valueOf(whole, field, () => []).push(raw);
       else if (owner) valueOf(exploded, owner, () => []).push([name, raw]);
       else valueOf(unknown, name, () => []).push(this.#decode(raw));
     }
-    const read = new Map<string, unknown>([...unknown].map(([name, texts]) => [name, texts.length === 1 ? texts[0] : texts]));
+    const read = new Map<string, unknown>(
+      [...unknown].map(([name, texts]) => [name, texts.length === 1 ? texts[0] : texts]),
+    );
     for (const [{ field, node, writing }, raws] of whole) read.set(field, this.#whole(node, writing, raws));
     for (const [{ field, node }, entries] of exploded) read.set(field, this.#object(node, entries));
     for (const [{ field, node }, value] of deep) read.set(field, value.read(this.#view, node));
@@ -85,7 +96,10 @@ export class PairReader {
   /** The object that is written without its own name, and has this property. */
   #ownerOf(name: string): WrittenField | undefined {
     const spread = this.#fields.filter((one) => isSpread(one, this.#view));
-    return spread.find(({ node }) => this.#view.property(node, name)) ?? spread.find(({ node }) => this.#view.furtherProperty(node));
+    return (
+      spread.find(({ node }) => this.#view.property(node, name)) ??
+      spread.find(({ node }) => this.#view.furtherProperty(node))
+    );
   }
 
   #whole(node: SchemaNode, writing: ValueWriting, raws: readonly string[]): unknown {
@@ -112,14 +126,23 @@ export class PairReader {
 
 /** Whether a value is written as `property=value` pairs, without its own name. */
 function isSpread({ writing: { style, explode = style === 'form' }, node }: WrittenField, view: SchemaView): boolean {
-  return style !== undefined && style !== 'deepObject' && explode && !view.items(node) && !view.isScalar(node) && view.isObject(node);
+  return (
+    style !== undefined &&
+    style !== 'deepObject' &&
+    explode &&
+    !view.items(node) &&
+    !view.isScalar(node) &&
+    view.isObject(node)
+  );
 }
 
 function objectOf(view: SchemaView, node: SchemaNode, entries: readonly RawPair[], decode: Decode): unknown {
-  return Object.fromEntries(entries.map(([rawKey, raw]) => {
-    const key = decode(rawKey);
-    return [key, view.scalar(view.property(node, key) ?? view.furtherProperty(node) ?? {}, decode(raw))];
-  }));
+  return Object.fromEntries(
+    entries.map(([rawKey, raw]) => {
+      const key = decode(rawKey);
+      return [key, view.scalar(view.property(node, key) ?? view.furtherProperty(node) ?? {}, decode(raw))];
+    }),
+  );
 }
 
 /** `a,1,b,2` is how an object is written that is not exploded. */
@@ -145,16 +168,25 @@ class DeepValue {
   read(view: SchemaView, node: SchemaNode): unknown {
     const items = view.items(node);
     if (this.#inner.size === 0) {
-      if (items && !(view.isScalar(node) && this.#texts.length === 1)) return this.#texts.map((text) => view.scalar(items, text));
+      if (items && !(view.isScalar(node) && this.#texts.length === 1))
+        return this.#texts.map((text) => view.scalar(items, text));
       return this.#texts.length === 1 ? view.scalar(node, this.#texts[0] ?? '') : this.#texts;
     }
     const entries = [...this.#inner];
     if (items && entries.every(([key]) => /^\d{1,9}$/.test(key))) {
-      const placed = entries.map(([key, value]) => ({ place: Number(key), value })).sort((one, other) => one.place - other.place);
-      if (placed.some(({ place }, index) => place !== index)) refuseCurl('has a list in brackets whose places are not 0, 1, 2 and so on');
+      const placed = entries
+        .map(([key, value]) => ({ place: Number(key), value }))
+        .sort((one, other) => one.place - other.place);
+      if (placed.some(({ place }, index) => place !== index))
+        refuseCurl('has a list in brackets whose places are not 0, 1, 2 and so on');
       return placed.map(({ value }) => value.read(view, items));
     }
-    return Object.fromEntries(entries.map(([key, value]) => [key, value.read(view, view.property(node, key) ?? view.furtherProperty(node) ?? {})]));
+    return Object.fromEntries(
+      entries.map(([key, value]) => [
+        key,
+        value.read(view, view.property(node, key) ?? view.furtherProperty(node) ?? {}),
+      ]),
+    );
   }
 
   /** `items[][price]` begins a new entry when the last one has a price already. */
@@ -170,7 +202,13 @@ class DeepValue {
 export function readSegment(view: SchemaView, { name, writing, node }: WrittenField, raw: string): unknown {
   switch (writing.style) {
     case 'label':
-      return readJoined(view, node, raw.replace(/^\./, ''), { separator: writing.explode === true ? '.' : ',', ...writing }, fromPath);
+      return readJoined(
+        view,
+        node,
+        raw.replace(/^\./, ''),
+        { separator: writing.explode === true ? '.' : ',', ...writing },
+        fromPath,
+      );
     case 'matrix': {
       const pairs = pairsIn(raw, ';');
       const own = pairs.filter(([key]) => fromPath(key) === name).map(([, value]) => value);
@@ -191,7 +229,13 @@ export function readHeader(view: SchemaView, { writing, node }: WrittenField, li
   return readJoined(view, node, text, { separator: ',', ...writing }, (piece) => piece.trim());
 }
 
-function readJoined(view: SchemaView, node: SchemaNode, raw: string, { separator, explode = false }: { separator: string; explode?: boolean }, decode: Decode): unknown {
+function readJoined(
+  view: SchemaView,
+  node: SchemaNode,
+  raw: string,
+  { separator, explode = false }: { separator: string; explode?: boolean },
+  decode: Decode,
+): unknown {
   const items = view.items(node);
   const isText = view.isScalar(node) && !raw.includes(separator);
   if (items && !isText) return raw.split(separator).map((piece) => view.scalar(items, decode(piece)));
@@ -201,7 +245,11 @@ function readJoined(view: SchemaView, node: SchemaNode, raw: string, { separator
 }
 
 /** How fields of a task are written, by their names on the wire. */
-export function writtenField(view: SchemaView, field: string, writing: Readonly<Record<string, FieldWriting | ValueWriting>> | undefined): WrittenField {
+export function writtenField(
+  view: SchemaView,
+  field: string,
+  writing: Readonly<Record<string, FieldWriting | ValueWriting>> | undefined,
+): WrittenField {
   const own: FieldWriting = ownEntry(writing, field) ?? {};
   return { field, name: own.name ?? field, writing: own, node: view.field(field) };
 }

@@ -59,13 +59,18 @@ function castMember(row: UserRow, index: number): CastMember {
     line,
     input,
     onHold,
-    ...(known && { plaid: { userId: plaidId, ...(plaidUserToken !== undefined && { userToken: plaidUserToken }), items } }),
+    ...(known && {
+      plaid: { userId: plaidId, ...(plaidUserToken !== undefined && { userToken: plaidUserToken }), items },
+    }),
     ...(batchUserId !== undefined && { batchUserId }),
     expected: expectation({ onHold, known, byToken: plaidUserId === undefined, items, input }),
   };
 }
 
-function inputFor({ line, plaidUserId, plaidUserToken, batchUserId, reference, itemIds }: UserRow, removeUser: boolean): OffboardUserInput {
+function inputFor(
+  { line, plaidUserId, plaidUserToken, batchUserId, reference, itemIds }: UserRow,
+  removeUser: boolean,
+): OffboardUserInput {
   const input: OffboardUserInput = {
     user: {
       ...(plaidUserId !== undefined && { plaidUserId }),
@@ -124,10 +129,18 @@ function refuseTwins(rows: readonly UserRow[]): void {
     ];
     for (const [column, id] of named) {
       if (id === undefined) continue;
-      if (id.startsWith(BYSTANDER)) throw new Refusal('Usage', `--users: line ${line}: ${column}: ids that begin with ${BYSTANDER} are the demo's own; choose another.`);
+      if (id.startsWith(BYSTANDER))
+        throw new Refusal(
+          'Usage',
+          `--users: line ${line}: ${column}: ids that begin with ${BYSTANDER} are the demo's own; choose another.`,
+        );
       const key = JSON.stringify([column, id]);
       const earlier = lines.get(key);
-      if (earlier !== undefined) throw new Refusal('Usage', `--users: line ${line}: ${column} names somebody whom line ${earlier} names already; the demo takes each once.`);
+      if (earlier !== undefined)
+        throw new Refusal(
+          'Usage',
+          `--users: line ${line}: ${column} names somebody whom line ${earlier} names already; the demo takes each once.`,
+        );
       lines.set(key, line);
     }
   }

@@ -14,7 +14,10 @@ export function disagreements(member: CastMember, result: OffboardResult | undef
   const said = result.steps;
   const apps = Object.entries(truth.batch).filter(([, { accepted }]) => accepted);
   return [
-    ...disagreementsOverItems(said.filter(({ step }) => step === ITEMS), truth),
+    ...disagreementsOverItems(
+      said.filter(({ step }) => step === ITEMS),
+      truth,
+    ),
     ...said.filter(({ step }) => step !== ITEMS).flatMap((step) => disagreementOver(step, truth) ?? []),
     ...unsaid('plaid.products', truth.productsTerminated, said),
     ...unsaid('plaid.user', truth.plaidUserRemoved, said),
@@ -27,7 +30,9 @@ function disagreementsOverItems(steps: readonly StepResult[], { itemsRemoved }: 
   // "Unknown" says that it may be either way, so nothing contradicts it.
   if (steps.some(({ outcome }) => outcome === 'unknown')) return [];
   const said = steps.filter(({ outcome }) => isGood(outcome)).reduce((sum, { items = 0 }) => sum + items, 0);
-  return said === itemsRemoved.length ? [] : [`the run says ${said} Items were removed, Plaid says ${itemsRemoved.length}`];
+  return said === itemsRemoved.length
+    ? []
+    : [`the run says ${said} Items were removed, Plaid says ${itemsRemoved.length}`];
 }
 
 function disagreementOver({ step, outcome }: StepResult, truth: ProviderTruth): string | undefined {
@@ -43,5 +48,7 @@ function happenedAt(step: string, truth: ProviderTruth): boolean | undefined {
 }
 
 function unsaid(step: string, happened: boolean, said: readonly StepResult[]): string[] {
-  return happened && !said.some((one) => one.step === step) ? [`${step} was done, and the run does not mention it`] : [];
+  return happened && !said.some((one) => one.step === step)
+    ? [`${step} was done, and the run does not mention it`]
+    : [];
 }

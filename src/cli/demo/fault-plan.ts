@@ -10,9 +10,16 @@ export interface FaultPlan {
 
 type Endpoint = FaultRuleInput['endpoint'];
 /** A fault without whom and when. */
-type Fault = FaultRuleInput extends infer Rule ? (Rule extends FaultRuleInput ? Omit<Rule, 'endpoint' | 'user' | 'nth'> : never) : never;
+type Fault = FaultRuleInput extends infer Rule
+  ? Rule extends FaultRuleInput
+    ? Omit<Rule, 'endpoint' | 'user' | 'nth'>
+    : never
+  : never;
 
-const wait = (form: 'seconds' | 'httpDate'): { form: 'seconds' | 'httpDate'; seconds: number } => ({ form, seconds: 2 });
+const wait = (form: 'seconds' | 'httpDate'): { form: 'seconds' | 'httpDate'; seconds: number } => ({
+  form,
+  seconds: 2,
+});
 
 const LOOKING: readonly Fault[] = [
   { kind: 'stall' },
@@ -77,8 +84,10 @@ const BULK: readonly Fault[] = [{ kind: 'dropAfter' }];
 export function planFaults(cast: readonly CastMember[], seed: number): FaultPlan {
   const random = seededRandom(seed);
   const active = cast.filter(({ onHold }) => !onHold);
-  const plaidIds = (wanted: (member: CastMember) => boolean): string[] => active.flatMap((member) => (member.plaid && wanted(member) ? member.plaid.userId : []));
-  const batchIds = (wanted: (id: string) => boolean): string[] => active.flatMap(({ batchUserId: id }) => (id !== undefined && wanted(id) ? id : []));
+  const plaidIds = (wanted: (member: CastMember) => boolean): string[] =>
+    active.flatMap((member) => (member.plaid && wanted(member) ? member.plaid.userId : []));
+  const batchIds = (wanted: (id: string) => boolean): string[] =>
+    active.flatMap(({ batchUserId: id }) => (id !== undefined && wanted(id) ? id : []));
   const inRoute = (id: string): boolean => id !== '.' && id !== '..';
   const deal = (endpoint: Endpoint, faults: readonly Fault[], users: readonly string[]): FaultRuleInput[] =>
     shuffled(users, random)
@@ -86,14 +95,34 @@ export function planFaults(cast: readonly CastMember[], seed: number): FaultPlan
       .map((user, index) => ({ ...(faults[index] as Fault), endpoint, user, nth: 1 }));
   return {
     plaid: [
-      ...deal('userItemsGet', LOOKING, plaidIds(() => true)),
-      ...deal('userItemsRemove', REMOVING_ITEMS, plaidIds(({ expected }) => expected.itemsGone.length > 0)),
-      ...deal('userProductsTerminate', TERMINATING, plaidIds(({ expected }) => expected.productsTerminated)),
-      ...deal('userRemove', REMOVING_USER, plaidIds(({ expected }) => expected.plaidUserRemoved)),
+      ...deal(
+        'userItemsGet',
+        LOOKING,
+        plaidIds(() => true),
+      ),
+      ...deal(
+        'userItemsRemove',
+        REMOVING_ITEMS,
+        plaidIds(({ expected }) => expected.itemsGone.length > 0),
+      ),
+      ...deal(
+        'userProductsTerminate',
+        TERMINATING,
+        plaidIds(({ expected }) => expected.productsTerminated),
+      ),
+      ...deal(
+        'userRemove',
+        REMOVING_USER,
+        plaidIds(({ expected }) => expected.plaidUserRemoved),
+      ),
     ],
     batch: [
       ...deal('customDataDelete', DELETING, batchIds(inRoute)),
-      ...deal('customDataBulkDelete', BULK, batchIds((id) => !inRoute(id))),
+      ...deal(
+        'customDataBulkDelete',
+        BULK,
+        batchIds((id) => !inRoute(id)),
+      ),
     ],
   };
 }

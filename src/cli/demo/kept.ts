@@ -9,7 +9,11 @@ import { startLines } from '../start-links';
 export const KEY_AS_HERE = '# and HTTP_TASKS_ENCRYPTION_KEY as it is set in this one: payloads are encrypted under it';
 
 /** Says where to look while everything is still up, and what to click. On stderr: it is no part of the result. */
-export function sayKept(io: Io, { uiUrl, encrypted, settings, simulators, workerLog }: LocalStack, starts: PreparedStarts): void {
+export function sayKept(
+  io: Io,
+  { uiUrl, encrypted, settings, simulators, workerLog }: LocalStack,
+  starts: PreparedStarts,
+): void {
   const lines = [
     '',
     `Everything is still up. The Temporal UI: ${uiUrl ?? ''}`,

@@ -22,7 +22,10 @@ function sayEnds(io: Io, total: number): DemoProgress {
   return {
     ended: ({ member, result }) => {
       ended += 1;
-      say(io, `  ${String(ended).padStart(String(total).length)}/${total}  ${printable(member.label)}: ${result?.status ?? 'no result'}`);
+      say(
+        io,
+        `  ${String(ended).padStart(String(total).length)}/${total}  ${printable(member.label)}: ${result?.status ?? 'no result'}`,
+      );
     },
     stop: () => undefined,
   };
@@ -41,7 +44,9 @@ function showBar(io: Io, total: number, simulators: Simulators): DemoProgress {
   const startedAt = Date.now();
   const figures = (): Record<string, number> => ({
     calls: simulators.plaid.figures().calls.total + simulators.batch.figures().calls.total,
-    faults: [simulators.plaid, simulators.batch].flatMap(({ faults }) => faults.list().faults).reduce((sum, { fired }) => sum + fired, 0),
+    faults: [simulators.plaid, simulators.batch]
+      .flatMap(({ faults }) => faults.list().faults)
+      .reduce((sum, { fired }) => sum + fired, 0),
     seconds: Math.round((Date.now() - startedAt) / 1_000),
   });
   let ended = 0;

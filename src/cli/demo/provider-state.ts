@@ -33,7 +33,13 @@ export async function readFaults(urls: { plaid: string; batch: string }): Promis
     const { faults } = await readControl<FaultList>(url, 'faults');
     for (const { rule, fired } of faults) {
       const key = `${provider} ${rule.endpoint} ${rule.kind}`;
-      const summary = summaries.get(key) ?? { provider, endpoint: rule.endpoint, kind: rule.kind, planned: 0, fired: 0 };
+      const summary = summaries.get(key) ?? {
+        provider,
+        endpoint: rule.endpoint,
+        kind: rule.kind,
+        planned: 0,
+        fired: 0,
+      };
       summary.planned += 1;
       summary.fired += fired;
       summaries.set(key, summary);
@@ -44,6 +50,7 @@ export async function readFaults(urls: { plaid: string; batch: string }): Promis
 
 async function readControl<T>(url: string, what: string): Promise<T> {
   const response = await fetch(`${url}/__sim/${what}`);
-  if (!response.ok) throw new Error(`The simulator at ${url} answered ${response.status} when it was asked for its ${what}.`);
+  if (!response.ok)
+    throw new Error(`The simulator at ${url} answered ${response.status} when it was asked for its ${what}.`);
   return (await response.json()) as T;
 }

@@ -26,7 +26,9 @@ export function printOutcomes(io: Io, runs: readonly RunOfUser[]): void {
 
 /** Prints, for every run that did not complete, what is done for good, what is not done, and what a person can do. */
 export function printCompensations(io: Io, runs: readonly RunOfUser[]): void {
-  const unfinished = runs.flatMap(({ member, result }) => (result && result.compensations.length > 0 ? [{ member, result }] : []));
+  const unfinished = runs.flatMap(({ member, result }) =>
+    result && result.compensations.length > 0 ? [{ member, result }] : [],
+  );
   if (unfinished.length === 0) return;
   heading(io, 'Compensation log of the runs that could not finish');
   for (const [index, { member, result }] of unfinished.entries()) {
@@ -99,7 +101,8 @@ function wrapped(text: string): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= MAX_WIDTH - 4) lines[lines.length - 1] = `${last} ${word}`;
+    if (last !== undefined && last.length + 1 + word.length <= MAX_WIDTH - 4)
+      lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   return lines.map((line, index) => `${index === 0 ? '  ' : '    '}${line}`).join('\n');

@@ -81,7 +81,10 @@ interface Scene {
 
 async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scene: Scene): Promise<ExitCode> {
   const { cast, bystanders, stack, interruption } = scene;
-  say(io, `Off-boarding ${cast.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders look on`);
+  say(
+    io,
+    `Off-boarding ${cast.length} users, ${concurrency} at a time, under the faults of seed ${seed}; ${bystanders.toLocaleString('en')} bystanders look on`,
+  );
   const runs = await followRuns(io, concurrency, scene);
   const { plaid, batch } = stack.simulators;
   const urls = { plaid: plaid.url, batch: batch.url };
@@ -89,7 +92,14 @@ async function play(io: Io, { json, keep, concurrency, seed }: DemoOptions, scen
   const faults = await readFaults(urls);
   const judged = judge(runs, state.plaid, state.batch);
   if (json) {
-    printJson(io, { verdict: judged.verdict, problems: judged.problems, bystanders, seed, runs: runs.map(runDocument), faults });
+    printJson(io, {
+      verdict: judged.verdict,
+      problems: judged.problems,
+      bystanders,
+      seed,
+      runs: runs.map(runDocument),
+      faults,
+    });
   } else {
     printOutcomes(io, runs);
     printCompensations(io, runs);
@@ -123,15 +133,27 @@ async function followRuns(io: Io, concurrency: number, { cast, stack, interrupti
   } finally {
     progress.stop();
   }
-  throw new CommandFailure('Interrupted', 'Stopped before all runs had ended, so there is no verdict. Worker, simulators and server are ended.');
+  throw new CommandFailure(
+    'Interrupted',
+    'Stopped before all runs had ended, so there is no verdict. Worker, simulators and server are ended.',
+  );
 }
 
 /** Holds have to stand before anything is sent. */
-async function putOnHold(io: Io, settings: Readonly<Record<string, string>>, held: readonly CastMember[]): Promise<void> {
+async function putOnHold(
+  io: Io,
+  settings: Readonly<Record<string, string>>,
+  held: readonly CastMember[],
+): Promise<void> {
   await withLedger({ ...io, env: settings }, async ({ ledger, hasher }) => {
     for (const { input } of held) {
       const subjects = subjectsEverywhere(input.user, hasher).map(({ subject }) => subject);
-      await ledger.addHold({ holdId: randomUUID(), subjects, environments: environmentsCovered(input.user), reason: 'the demo' });
+      await ledger.addHold({
+        holdId: randomUUID(),
+        subjects,
+        environments: environmentsCovered(input.user),
+        reason: 'the demo',
+      });
     }
   });
 }
@@ -142,4 +164,3 @@ function runDocument({ member, result }: RunOfUser): object {
   const { workflowId, runId, status, steps, compensations } = result;
   return { user: label, line, workflowId, runId, status, steps, compensations };
 }
-

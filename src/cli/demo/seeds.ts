@@ -36,7 +36,15 @@ function plaidUser({ userId, userToken, items }: NonNullable<CastMember['plaid']
 
 function lookalikes(id: string): string[] {
   const parts = id.split(/[/?#]/);
-  const variants = [id.trim(), id.toLowerCase(), id.toUpperCase(), id.normalize('NFD'), encodeURIComponent(id), decoded(id), ...parts];
+  const variants = [
+    id.trim(),
+    id.toLowerCase(),
+    id.toUpperCase(),
+    id.normalize('NFD'),
+    encodeURIComponent(id),
+    decoded(id),
+    ...parts,
+  ];
   return variants.filter((variant) => variant !== id && variant !== '');
 }
 

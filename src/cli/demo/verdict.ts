@@ -49,19 +49,30 @@ export interface RunOfUser {
  * Judges a whole demo. What had to happen follows from the users' file and the seeds, what did happen from the
  * simulators' own state; what the runs say is only compared with both, and counts for nothing by itself.
  */
-export function judge(runs: readonly RunOfUser[], plaid: PlaidState, batch: BatchState): { verdict: Verdict; problems: Problem[] } {
+export function judge(
+  runs: readonly RunOfUser[],
+  plaid: PlaidState,
+  batch: BatchState,
+): { verdict: Verdict; problems: Problem[] } {
   const state: ProviderState = { plaid, batch };
   const cast = runs.map(({ member }) => member);
   const leaving = cast.filter(({ expected }) => hasToLose(expected));
   const usersGone = leaving.filter((member) => notGone(member, state).length === 0).length;
   const strangers = touchedStrangers(cast, state);
   const repeats = [...plaid.repeats.irreversible, ...batch.repeats.irreversible];
-  const about = (kind: ProblemKind, who: string) => (problem: string): Problem => ({ kind, who, problem });
+  const about =
+    (kind: ProblemKind, who: string) =>
+    (problem: string): Problem => ({ kind, who, problem });
   const problems: Problem[] = [
     ...leaving.flatMap((member) => notGone(member, state).map(about('left', member.label))),
     ...cast.flatMap((member) => takenTooMuch(member, state).map(about('tooMuch', member.label))),
     ...strangers.map((who) => about('bystander', who)('was not to be touched, and something of theirs was deleted')),
-    ...repeats.map(({ endpoint, user, item, times }) => about('repeated', labelOf(cast, user))(`${endpoint} was carried out ${times + 1} times${item === undefined ? '' : ` for ${item}`}`)),
+    ...repeats.map(({ endpoint, user, item, times }) =>
+      about(
+        'repeated',
+        labelOf(cast, user),
+      )(`${endpoint} was carried out ${times + 1} times${item === undefined ? '' : ` for ${item}`}`),
+    ),
     ...runs.flatMap(({ member, result }) => disagreements(member, result, state).map(about('report', member.label))),
   ];
   return {

@@ -42,7 +42,11 @@ export async function runDev(io: Io, { users, json }: { users: string; json: boo
   );
 }
 
-function description({ address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack, input: OffboardUserInput, links: PreparedStarts): object {
+function description(
+  { address, uiUrl, encrypted, codecUrl, taskQueue, settings, simulators, workerLog }: LocalStack,
+  input: OffboardUserInput,
+  links: PreparedStarts,
+): object {
   return {
     temporal: { address, namespace: 'default', taskQueue, uiUrl, encrypted, codecUrl },
     plaid: { url: simulators.plaid.url },
@@ -66,10 +70,7 @@ function printGuide(io: Io, stack: LocalStack, input: OffboardUserInput, starts:
   lines(...exportLines(settings));
   if (encrypted) lines(KEY_AS_HERE);
   title('Off-board somebody there');
-  lines(
-    `http-tasks offboard --input ${quoted(json)}`,
-    'http-tasks receipts WORKFLOW_ID',
-  );
+  lines(`http-tasks offboard --input ${quoted(json)}`, 'http-tasks receipts WORKFLOW_ID');
   title('Try calls and watch runs on a page');
   lines(`HTTP_TASKS_TEMPORAL_UI=${uiUrl} http-tasks console`);
   title('Or without our command line');

@@ -9,7 +9,15 @@ import type { LaidFault, Trial } from './trial';
 const MOST_FAULTS = 4;
 
 /** Faults after which a user can be off-boarded all the same, if they come to an end. */
-const PASSING: readonly Nature[] = ['good', 'later', 'lostDone', 'lostUndone', 'unreadableDone', 'unreadableUndone', 'stale'];
+const PASSING: readonly Nature[] = [
+  'good',
+  'later',
+  'lostDone',
+  'lostUndone',
+  'unreadableDone',
+  'unreadableUndone',
+  'stale',
+];
 
 /**
  * Draws off-boardings that meet several faults at several calls; the same ones for the same seed. What must come of each
@@ -23,15 +31,32 @@ export async function drawCombinations(count: number, seed: number): Promise<Tri
         policy: fc.constantFrom(...POLICIES),
         removeUser: fc.boolean(),
         gdpr: fc.boolean(),
-        faults: fc.uniqueArray(fc.record({ call: fc.constantFrom(...callsOf(flow)), fault: fc.constantFrom(...FAULTS), when: fc.constantFrom(...WHENS) }), {
-          minLength: 2,
-          maxLength: MOST_FAULTS,
-          selector: ({ call, fault }) => `${call} ${fault}`,
-        }),
+        faults: fc.uniqueArray(
+          fc.record({
+            call: fc.constantFrom(...callsOf(flow)),
+            fault: fc.constantFrom(...FAULTS),
+            when: fc.constantFrom(...WHENS),
+          }),
+          {
+            minLength: 2,
+            maxLength: MOST_FAULTS,
+            selector: ({ call, fault }) => `${call} ${fault}`,
+          },
+        ),
       })
-      .map(({ policy, removeUser, gdpr, faults }) => trialWith({ flow, policy, removeUser, faults: faults.filter((fault) => fits(flow, fault, { removeUser, gdpr })) })),
+      .map(({ policy, removeUser, gdpr, faults }) =>
+        trialWith({
+          flow,
+          policy,
+          removeUser,
+          faults: faults.filter((fault) => fits(flow, fault, { removeUser, gdpr })),
+        }),
+      ),
   );
-  return fc.sample(fc.oneof(...trials).filter(({ faults }) => faults.length > 1), { seed, numRuns: count });
+  return fc.sample(
+    fc.oneof(...trials).filter(({ faults }) => faults.length > 1),
+    { seed, numRuns: count },
+  );
 }
 
 /** How a combination may end: well, and only well, if every fault passes. */
@@ -54,9 +79,14 @@ function trialWith(trial: Omit<Trial, 'endsByDeadline'>): Trial {
 }
 
 /** A user is deleted at Batch in one way, and a door can be shut for one call only. */
-function fits(flow: Flow, { call, fault, when }: LaidFault, { removeUser, gdpr }: { removeUser: boolean; gdpr: boolean }): boolean {
+function fits(
+  flow: Flow,
+  { call, fault, when }: LaidFault,
+  { removeUser, gdpr }: { removeUser: boolean; gdpr: boolean },
+): boolean {
   const nature = natureOf(fault);
-  if (isShutDoor(fault) || nature === 'goneBefore' || nature === 'foreign' || !isCell({ flow, call, fault, when })) return false;
+  if (isShutDoor(fault) || nature === 'goneBefore' || nature === 'foreign' || !isCell({ flow, call, fault, when }))
+    return false;
   if (call === 'userRemove') return removeUser;
   if (call.startsWith('gdpr')) return gdpr;
   return call !== 'customDataDelete' || !gdpr;

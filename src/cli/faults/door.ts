@@ -76,10 +76,13 @@ class ShuttingDoor implements Door {
     if (this.#calls === this.#shut.atCall - 1) void this.#stopListening();
     const { hostname, port } = this.#target;
     const { url: path, method, headers } = request;
-    const further = forward({ hostname, port, path, method, headers: { ...headers, connection: 'close' } }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, { ...answer.headers, connection: 'close' });
-      answer.pipe(response);
-    });
+    const further = forward(
+      { hostname, port, path, method, headers: { ...headers, connection: 'close' } },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, { ...answer.headers, connection: 'close' });
+        answer.pipe(response);
+      },
+    );
     further.on('error', () => response.destroy());
     request.pipe(further);
   }

@@ -20,7 +20,10 @@ export class ProvidersSeen {
   constructor({ plaid, batch }: Simulators) {
     this.#plaid = plaid.state();
     this.#batch = batch.state();
-    this.#calls = { plaid: by(plaid.calls().calls, ({ user }) => user), batch: by(batch.calls().calls, ({ user }) => user) };
+    this.#calls = {
+      plaid: by(plaid.calls().calls, ({ user }) => user),
+      batch: by(batch.calls().calls, ({ user }) => user),
+    };
     this.#itemsLeft = itemsBy(this.#plaid.items.left);
     this.#itemsRemoved = itemsBy(this.#plaid.items.removed);
     this.#terminated = new Set(this.#plaid.terminated.map(({ user }) => user));
@@ -36,18 +39,27 @@ export class ProvidersSeen {
   }
 
   observed({ user, report, problem, receipts, after, refusals }: RecordedRun): Observed {
-    return { ...(report && { report }), ...(problem !== undefined && { problem }), receipts, truth: { ...this.truthOf(user, after), refusals } };
+    return {
+      ...(report && { report }),
+      ...(problem !== undefined && { problem }),
+      receipts,
+      truth: { ...this.truthOf(user, after), refusals },
+    };
   }
 
   truthOf({ plaidUserId, batchUserId }: MatrixUser, after = { plaid: 0, batch: 0 }): Omit<Truth, 'refusals'> {
-    const since = (calls: readonly CallRecord[] = [], seq: number): CallRecord[] => calls.filter((call) => call.seq > seq);
+    const since = (calls: readonly CallRecord[] = [], seq: number): CallRecord[] =>
+      calls.filter((call) => call.seq > seq);
     return {
       itemsLeft: this.#itemsLeft.get(plaidUserId) ?? [],
       itemsRemoved: this.#itemsRemoved.get(plaidUserId) ?? [],
       productsTerminated: this.#terminated.has(plaidUserId),
       userRemoved: this.#removed.has(plaidUserId),
       batchGone: Object.fromEntries(Object.entries(this.#gone).map(([app, ids]) => [app, ids.has(batchUserId)])),
-      calls: [...since(this.#calls.plaid.get(plaidUserId), after.plaid), ...since(this.#calls.batch.get(batchUserId), after.batch)],
+      calls: [
+        ...since(this.#calls.plaid.get(plaidUserId), after.plaid),
+        ...since(this.#calls.batch.get(batchUserId), after.batch),
+      ],
       irreversibleRepeats: (this.#repeats.get(plaidUserId) ?? []).reduce((sum, { times }) => sum + times, 0),
       othersTouched: [],
     };

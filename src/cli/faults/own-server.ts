@@ -8,7 +8,11 @@ import { openWorld, QUIET } from './places';
 import type { World } from './places';
 
 /** Brings a Temporal server and a world up, uses it, and ends both, whatever happens. */
-export async function withOwnWorld<T>(io: Io, { signal, wished }: Interruption, use: (world: World, signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withOwnWorld<T>(
+  io: Io,
+  { signal, wished }: Interruption,
+  use: (world: World, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   // Attempts fail by the thousand here, on purpose.
   Runtime.install({ logger: QUIET, telemetryOptions: { logging: { filter: 'off', forward: {} } } });
   const binary = await findTemporalServer({ report: (line) => say(io, line) });
@@ -18,7 +22,11 @@ export async function withOwnWorld<T>(io: Io, { signal, wished }: Interruption, 
     const world = await openWorld({ address: server.address });
     try {
       const end = await Promise.race([use(world, signal), wished]);
-      if (end === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before everything was tried. Workers, simulators and server are ended.');
+      if (end === 'interrupted')
+        throw new CommandFailure(
+          'Interrupted',
+          'Stopped before everything was tried. Workers, simulators and server are ended.',
+        );
       return end;
     } finally {
       await world.close();

@@ -25,7 +25,14 @@ const MOST_ACTIVITIES = 400;
 const nothing = (): void => undefined;
 
 /** Swallows the SDK's log lines: failed attempts are what is tried here. */
-export const QUIET: Logger = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+export const QUIET: Logger = {
+  log: nothing,
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+};
 
 /** What all places share. */
 export interface World {
@@ -53,11 +60,17 @@ export type Bundle = WorkflowBundleWithSourceMap | WorkflowBundlePath;
 
 /** Opens simulators and a connection to Temporal; places are opened as they are needed. */
 export async function openWorld({ address, bundle }: { address: string; bundle?: Bundle }): Promise<World> {
-  const workflowBundle = bundle ?? (await readPrebuiltWorkflows({ encrypted: false, traced: false })).bundle ?? (await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET }));
+  const workflowBundle =
+    bundle ??
+    (await readPrebuiltWorkflows({ encrypted: false, traced: false })).bundle ??
+    (await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET }));
   // A second removal is carried out instead of refused, so that a blind repetition is seen.
   const simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-faults-'));
-  const [connection, native] = await Promise.all([Connection.connect({ address }), NativeConnection.connect({ address })]);
+  const [connection, native] = await Promise.all([
+    Connection.connect({ address }),
+    NativeConnection.connect({ address }),
+  ]);
   const client = new Client({ connection });
   const open = new Set<Place>();
   const close = async (): Promise<void> => {
@@ -69,7 +82,11 @@ export async function openWorld({ address, bundle }: { address: string; bundle?:
     const taskQueue = `faults-${randomUUID()}`;
     const url = `file:${join(folder, `${taskQueue}.db`)}`;
     const settings = readSettings({ ...environmentOf(simulators, taskQueue, url), ...env });
-    const worker = await createHttpTasksWorker({ settings, connection: native, worker: { workflowBundle, maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES } });
+    const worker = await createHttpTasksWorker({
+      settings,
+      connection: native,
+      worker: { workflowBundle, maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES },
+    });
     const run = worker.run();
     while (worker.getState() === 'INITIALIZED') await Promise.race([run, delay(5)]);
     const ledger = await openLedger({ url, subjectKey: SUBJECT_KEY });

@@ -8,15 +8,32 @@ import type { FaultResults, MatrixRow } from './results';
 
 /** Prints the matrix, the numbers that have to be zero, and every cell that is not as it must be. */
 export function printMatrix(io: Io, results: FaultResults): void {
-  for (const flow of FLOWS) printFlow(io, flow, results.matrix.filter((row) => row.flow === flow));
+  for (const flow of FLOWS)
+    printFlow(
+      io,
+      flow,
+      results.matrix.filter((row) => row.flow === flow),
+    );
   const { numbers, cells, combinations, seed, seconds } = results;
-  printTable(io, ['What', 'How many', ''], [...zeros(io, results), ['runs that did not complete', String(numbers.runsNotCompleted), ''], ['faults met', String(numbers.faultsMet), ''], ['calls', String(numbers.calls), '']]);
+  printTable(
+    io,
+    ['What', 'How many', ''],
+    [
+      ...zeros(io, results),
+      ['runs that did not complete', String(numbers.runsNotCompleted), ''],
+      ['faults met', String(numbers.faultsMet), ''],
+      ['calls', String(numbers.calls), ''],
+    ],
+  );
   for (const { call, fault, when, policy, expected, got } of results.failed) {
     print(io, paint(io, 'red', `${call} · ${fault} · ${when} · ${policy}`));
     print(io, `  expected ${expected}`);
     print(io, `  got      ${got}`);
   }
-  print(io, `${cells} cells and ${combinations} combinations of seed ${seed} in ${seconds} s: ${results.failed.length === 0 ? 'all as they must be' : `${results.failed.length} not as they must be`}.`);
+  print(
+    io,
+    `${cells} cells and ${combinations} combinations of seed ${seed} in ${seconds} s: ${results.failed.length === 0 ? 'all as they must be' : `${results.failed.length} not as they must be`}.`,
+  );
 }
 
 function printFlow(io: Io, flow: Flow, rows: readonly MatrixRow[]): void {
@@ -27,17 +44,27 @@ function printFlow(io: Io, flow: Flow, rows: readonly MatrixRow[]): void {
     const marks = rows.find((row) => row.fault === fault && row.call === call)?.marks;
     return marks === undefined ? '' : inWords(io, marks);
   };
-  printTable(io, [flow === 'sweep' ? 'A sweep' : 'A single run', ...calls], faults.map((fault) => [fault, ...calls.map((call) => cell(fault, call))]));
+  printTable(
+    io,
+    [flow === 'sweep' ? 'A sweep' : 'A single run', ...calls],
+    faults.map((fault) => [fault, ...calls.map((call) => cell(fault, call))]),
+  );
 }
 
 /** As many marks as there are cells: `●` gone, `○` not gone and truly reported, `✗` wrong. */
 function inWords(io: Io, marks: string): string {
-  const shown = [...marks].filter((mark) => mark !== MARKS.none).map((mark) => (mark === MARKS.gone ? '●' : mark === MARKS.reported ? '○' : '✗'));
+  const shown = [...marks]
+    .filter((mark) => mark !== MARKS.none)
+    .map((mark) => (mark === MARKS.gone ? '●' : mark === MARKS.reported ? '○' : '✗'));
   return paint(io, marks.includes(MARKS.wrong) ? 'red' : 'green', shown.join(''));
 }
 
 function zeros(io: Io, { numbers, failed }: FaultResults): string[][] {
-  const row = (what: string, value: number): string[] => [what, String(value), value === 0 ? paint(io, 'green', 'ok') : paint(io, 'red', 'not ok')];
+  const row = (what: string, value: number): string[] => [
+    what,
+    String(value),
+    value === 0 ? paint(io, 'green', 'ok') : paint(io, 'red', 'not ok'),
+  ];
   return [
     row('users lost', numbers.usersLost),
     row('wrongly deleted', numbers.wronglyDeleted),

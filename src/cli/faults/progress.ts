@@ -16,7 +16,15 @@ export function showProgress(io: Io, total: number, unit: string): Progress {
 }
 
 function bar(io: Io, total: number, unit: string): Progress {
-  const shown = new SingleBar({ stream: io.stderr, format: `  {bar}  {value}/{total} ${unit} · {duration_formatted}`, barCompleteChar: '█', barIncompleteChar: '░', barsize: 30, hideCursor: true, clearOnComplete: true });
+  const shown = new SingleBar({
+    stream: io.stderr,
+    format: `  {bar}  {value}/{total} ${unit} · {duration_formatted}`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 30,
+    hideCursor: true,
+    clearOnComplete: true,
+  });
   shown.start(total, 0);
   return { step: () => shown.increment(), stop: () => shown.stop() };
 }

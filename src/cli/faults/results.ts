@@ -37,12 +37,30 @@ export interface FaultResults {
 }
 
 /** Sums up what was judged. */
-export function resultsOf({ judged, numbers }: JudgedMatrix, { seed, seconds }: { seed: number; seconds: number }): FaultResults {
+export function resultsOf(
+  { judged, numbers }: JudgedMatrix,
+  { seed, seconds }: { seed: number; seconds: number },
+): FaultResults {
   const failed = judged
     .filter(({ judgement }) => !judgement.ok)
-    .map(({ trial, judgement }) => ({ ...wordsOf(trial), policy: trial.policy, expected: judgement.expected, got: judgement.got }));
-  const cells = judged.flatMap(({ task, judgement }) => ('cell' in task ? [{ cell: task.cell, mark: markOf(judgement) }] : []));
-  return { seed, cells: cells.length, combinations: judged.length - cells.length, failed, numbers, seconds: Math.round(seconds), matrix: rowsOf(cells) };
+    .map(({ trial, judgement }) => ({
+      ...wordsOf(trial),
+      policy: trial.policy,
+      expected: judgement.expected,
+      got: judgement.got,
+    }));
+  const cells = judged.flatMap(({ task, judgement }) =>
+    'cell' in task ? [{ cell: task.cell, mark: markOf(judgement) }] : [],
+  );
+  return {
+    seed,
+    cells: cells.length,
+    combinations: judged.length - cells.length,
+    failed,
+    numbers,
+    seconds: Math.round(seconds),
+    matrix: rowsOf(cells),
+  };
 }
 
 function markOf({ ok, completed }: { ok: boolean; completed: boolean }): string {
@@ -55,7 +73,10 @@ function rowsOf(cells: readonly { cell: Cell; mark: string }[]): MatrixRow[] {
   for (const { cell, mark } of cells) {
     const { flow, call, fault, when, policy } = cell;
     const key = `${flow} ${call} ${fault}`;
-    const row = rows.get(key) ?? { row: { flow, call, fault }, marks: Array<string>(WHENS.length * POLICIES.length).fill(MARKS.none) };
+    const row = rows.get(key) ?? {
+      row: { flow, call, fault },
+      marks: Array<string>(WHENS.length * POLICIES.length).fill(MARKS.none),
+    };
     row.marks[WHENS.indexOf(when) * POLICIES.length + POLICIES.indexOf(policy)] = mark;
     rows.set(key, row);
   }

@@ -49,7 +49,12 @@ export interface JudgedMatrix {
  *
  * @param onEnd Told of each run that has ended.
  */
-export async function runMatrix(world: World, tasks: readonly Task[], onEnd: () => void, signal: AbortSignal): Promise<JudgedMatrix> {
+export async function runMatrix(
+  world: World,
+  tasks: readonly Task[],
+  onEnd: () => void,
+  signal: AbortSignal,
+): Promise<JudgedMatrix> {
   seedBystanders(world.simulators);
   const [common, slow] = [await world.openPlace(), await world.openPlace()];
   const shared = { common, slow, own: common };
@@ -63,12 +68,22 @@ export async function runMatrix(world: World, tasks: readonly Task[], onEnd: () 
     return { task, trial, kind: placeOf(trial) };
   });
   const kinds = Object.entries(AT_ONCE) as [PlaceKind, number][];
-  await Promise.all(kinds.map(([kind, lanes]) => inLanes(trials.filter((trial) => trial.kind === kind), lanes, run, signal)));
+  await Promise.all(
+    kinds.map(([kind, lanes]) =>
+      inLanes(
+        trials.filter((trial) => trial.kind === kind),
+        lanes,
+        run,
+        signal,
+      ),
+    ),
+  );
   await Promise.all([common.stopWorker(), slow.stopWorker()]);
   const recorded: Recorded[] = [];
   const order = new Map(tasks.map((task, index) => [task, index]));
   const placeInOrder = ({ task }: Ended): number => order.get(task) ?? 0;
-  for (const one of ended.sort((one, other) => placeInOrder(one) - placeInOrder(other))) recorded.push({ ...one, run: 'receipts' in one.run ? one.run : await withRecords(shared[one.kind], one.run) });
+  for (const one of ended.sort((one, other) => placeInOrder(one) - placeInOrder(other)))
+    recorded.push({ ...one, run: 'receipts' in one.run ? one.run : await withRecords(shared[one.kind], one.run) });
   return judgeAll(world, recorded);
 }
 
@@ -92,7 +107,8 @@ function judgeAll({ simulators, apps }: World, ended: readonly Recorded[]): Judg
     return { task, trial, judgement: judgeAlways(steps, observed, apps, statusesOf(trial)) };
   });
   const touched = seen.touchedBystanders;
-  const sum = (count: (judgement: Judgement) => number): number => judged.reduce((all, { judgement }) => all + count(judgement), 0);
+  const sum = (count: (judgement: Judgement) => number): number =>
+    judged.reduce((all, { judgement }) => all + count(judgement), 0);
   const calls = [simulators.plaid.calls().calls, simulators.batch.calls().calls].flat();
   return {
     judged,
@@ -115,7 +131,12 @@ export function isSound({ judged, numbers }: JudgedMatrix): boolean {
 }
 
 /** Works through a list with so many at a time. */
-export async function inLanes<T>(values: readonly T[], lanes: number, work: (value: T) => Promise<void>, signal: AbortSignal): Promise<void> {
+export async function inLanes<T>(
+  values: readonly T[],
+  lanes: number,
+  work: (value: T) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const queue = values.values();
   const lane = async (): Promise<void> => {
     for (const value of queue) {

@@ -33,7 +33,10 @@ export interface EndedRun {
 }
 
 /** What its caller sees of a run. */
-export type RunEnd = { status: string; steps: Report['steps']; compensations: NonNullable<Report['compensations']> } | { sweepStatus: string } | { problem: string };
+export type RunEnd =
+  | { status: string; steps: Report['steps']; compensations: NonNullable<Report['compensations']> }
+  | { sweepStatus: string }
+  | { problem: string };
 
 /** A run that has come to its end, with what the ledger says of it. */
 export interface RecordedRun extends EndedRun {
@@ -55,7 +58,10 @@ export async function runTrial(world: World, shared: Place, trial: Trial): Promi
   const door = shut && (await openDoor(url, doorOf(shut)));
   const own = placeOf(trial) === 'own' ? await world.openPlace(door && { [setting]: door.url }) : undefined;
   try {
-    const after = { plaid: simulators.plaid.calls({ limit: 0 }).total, batch: simulators.batch.calls({ limit: 0 }).total };
+    const after = {
+      plaid: simulators.plaid.calls({ limit: 0 }).total,
+      batch: simulators.batch.calls({ limit: 0 }).total,
+    };
     const ended = await (trial.flow === 'sweep' ? runSweep : runUser)(own ?? shared, trial, { user, after });
     const run = { ...ended, refusals: door?.refused() ?? 0 };
     if (!own) return run;
@@ -80,14 +86,20 @@ export async function withRecords({ ledger }: Place, run: EndedRun): Promise<Rec
 }
 
 function providerOf({ plaid, batch }: Simulators, call: string): { url: string; setting: string } {
-  return isAtPlaid(call) ? { url: plaid.url, setting: 'PLAID_BASE_URL' } : { url: batch.url, setting: 'BATCH_BASE_URL' };
+  return isAtPlaid(call)
+    ? { url: plaid.url, setting: 'PLAID_BASE_URL' }
+    : { url: batch.url, setting: 'BATCH_BASE_URL' };
 }
 
 type Begun = Pick<EndedRun, 'user' | 'after'>;
 
 async function runUser(place: Place, trial: Trial, begun: Begun): Promise<Omit<EndedRun, 'refusals'>> {
   const workflowId = `faults-${randomUUID()}`;
-  const handle = await place.client.workflow.start('offboardUser', { taskQueue: place.taskQueue, workflowId, args: [userInput(trial, begun.user)] });
+  const handle = await place.client.workflow.start('offboardUser', {
+    taskQueue: place.taskQueue,
+    workflowId,
+    args: [userInput(trial, begun.user)],
+  });
   const end = await endOf<OffboardResult>(handle);
   if (!('result' in end)) return { ...begun, workflowId, end: { problem: end.problem } };
   const { status, steps, compensations } = end.result;
@@ -96,12 +108,23 @@ async function runUser(place: Place, trial: Trial, begun: Begun): Promise<Omit<E
 
 async function runSweep(place: Place, trial: Trial, begun: Begun): Promise<Omit<EndedRun, 'refusals'>> {
   // Behind a shut door the order of the calls counts, so nobody else goes through it.
-  const neighbour = trial.faults.some(({ fault }) => isShutDoor(fault)) ? undefined : seedUser(place.simulators, randomUUID());
+  const neighbour = trial.faults.some(({ fault }) => isShutDoor(fault))
+    ? undefined
+    : seedUser(place.simulators, randomUUID());
   const workflowId = `faults-${randomUUID()}`;
-  const handle = await place.client.workflow.start('offboardUsers', { taskQueue: place.taskQueue, workflowId, args: [sweepInput(trial, begun.user, neighbour)] });
+  const handle = await place.client.workflow.start('offboardUsers', {
+    taskQueue: place.taskQueue,
+    workflowId,
+    args: [sweepInput(trial, begun.user, neighbour)],
+  });
   const looksAfterKeys = trial.faults.some(({ fault }) => natureOf(fault) === 'keysRefused');
   const [end] = await Promise.all([endOf<SweepResult>(handle), looksAfterKeys ? lookAfterKeys(handle) : undefined]);
-  if ('result' in end) return { ...begun, workflowId, end: { sweepStatus: statusOf(end.result, neighbour !== undefined && !trial.endsByDeadline) } };
+  if ('result' in end)
+    return {
+      ...begun,
+      workflowId,
+      end: { sweepStatus: statusOf(end.result, neighbour !== undefined && !trial.endsByDeadline) },
+    };
   return { ...begun, workflowId, end: end.cancelled ? { sweepStatus: 'cancelled' } : { problem: end.problem } };
 }
 
@@ -114,8 +137,14 @@ function statusOf({ status, counts }: SweepResult, neighbourHadTime: boolean): s
 function stepsIn(receipts: readonly Recorded[]): Report['steps'] {
   const settled = receipts.filter(({ phase }) => phase === 'settled');
   const names = new Set(settled.map(({ step }) => step));
-  const earlier = receipts.filter(({ phase, step, outcome = '' }) => phase === 'outcome' && !names.has(step) && DONE.includes(outcome));
-  return [...settled, ...earlier].map(({ step, outcome = '', ...rest }) => ({ step, outcome, ...('reason' in rest && typeof rest.reason === 'string' && { reason: rest.reason }) }));
+  const earlier = receipts.filter(
+    ({ phase, step, outcome = '' }) => phase === 'outcome' && !names.has(step) && DONE.includes(outcome),
+  );
+  return [...settled, ...earlier].map(({ step, outcome = '', ...rest }) => ({
+    step,
+    outcome,
+    ...('reason' in rest && typeof rest.reason === 'string' && { reason: rest.reason }),
+  }));
 }
 
 const DONE: readonly string[] = ['removed', 'accepted', 'alreadyGone'];
@@ -126,7 +155,10 @@ async function endOf<T>(handle: WorkflowHandle): Promise<End<T>> {
   const giveUp = new AbortController();
   try {
     return await Promise.race([
-      handle.result().then((result) => ({ result: result as T }), (error: unknown) => failedEnd<T>(error)),
+      handle.result().then(
+        (result) => ({ result: result as T }),
+        (error: unknown) => failedEnd<T>(error),
+      ),
       delay(GIVE_UP_MS, undefined, { signal: giveUp.signal }).then(async (): Promise<End<T>> => {
         await handle.terminate('It should have ended long ago.');
         return { problem: `it had not ended after ${GIVE_UP_MS / 1_000} s`, cancelled: false };
@@ -141,13 +173,14 @@ async function endOf<T>(handle: WorkflowHandle): Promise<End<T>> {
 function failedEnd<T>(error: unknown): End<T> {
   const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
   if (cause instanceof CancelledFailure) return { problem: 'it was cancelled', cancelled: true };
-  if (cause instanceof ApplicationFailure && cause.type === 'Offboarding.Failed') return { result: cause.details?.[0] as T };
+  if (cause instanceof ApplicationFailure && cause.type === 'Offboarding.Failed')
+    return { result: cause.details?.[0] as T };
   return { problem: cause instanceof Error ? `it failed: ${cause.message}` : String(error), cancelled: false };
 }
 
 /** Plays the person who is told that a key was refused. */
 async function lookAfterKeys(handle: WorkflowHandle): Promise<void> {
-  for (let resumes = 0; ; ) {
+  for (let resumes = 0; ;) {
     await delay(POLL_MS);
     const { status } = await handle.describe();
     if (status.name !== 'RUNNING') return;

@@ -19,17 +19,28 @@ export const BYSTANDER = 'bystander';
 /** The times, counted over the calls about one user, at which a rule strikes. */
 const STRIKES: Record<When, Pick<FaultRuleInput, 'nth'>> = { once: { nth: 1 }, twice: { nth: [1, 2] }, always: {} };
 /** Before something is removed, no list can lag behind. */
-const STRIKES_OF_LISTS: Record<When, Pick<FaultRuleInput, 'nth'>> = { once: { nth: 2 }, twice: { nth: [2, 3] }, always: {} };
+const STRIKES_OF_LISTS: Record<When, Pick<FaultRuleInput, 'nth'>> = {
+  once: { nth: 2 },
+  twice: { nth: [2, 3] },
+  always: {},
+};
 
 /** Makes the people whom nobody off-boards. */
 export function seedBystanders({ plaid, batch }: Simulators): void {
-  plaid.seed({ users: [{ userId: BYSTANDER, items: [FOREIGN_ITEM] }], generate: { prefix: `${BYSTANDER}-`, count: 20 } });
+  plaid.seed({
+    users: [{ userId: BYSTANDER, items: [FOREIGN_ITEM] }],
+    generate: { prefix: `${BYSTANDER}-`, count: 20 },
+  });
   batch.seed({ users: [BYSTANDER], generate: { prefix: `${BYSTANDER}-`, count: 20 } });
 }
 
 /** Makes a user at both providers. */
 export function seedUser({ plaid, batch }: Simulators, name: string): MatrixUser {
-  const user = { plaidUserId: `usr_${name}`, batchUserId: `customer-${name}`, items: [`item-${name}-1`, `item-${name}-2`] };
+  const user = {
+    plaidUserId: `usr_${name}`,
+    batchUserId: `customer-${name}`,
+    items: [`item-${name}-1`, `item-${name}-2`],
+  };
   plaid.seed({ users: [{ userId: user.plaidUserId, items: user.items.slice() }] });
   batch.seed({ users: [user.batchUserId] });
   return user;
@@ -57,7 +68,11 @@ export function isCell({ flow, call, fault, when }: Omit<Cell, 'policy'>): boole
 }
 
 /** Has the calls about this user meet the fault. */
-export function layFault({ plaid, batch }: Simulators, user: MatrixUser, { call, fault, when }: Pick<Cell, 'call' | 'fault' | 'when'>): void {
+export function layFault(
+  { plaid, batch }: Simulators,
+  user: MatrixUser,
+  { call, fault, when }: Pick<Cell, 'call' | 'fault' | 'when'>,
+): void {
   const rule = CALL_FAULTS[fault as FaultName];
   if (!rule) return;
   const strikes = rule.kind === 'staleRead' ? STRIKES_OF_LISTS[when] : STRIKES[when];
@@ -70,9 +85,18 @@ export function layFault({ plaid, batch }: Simulators, user: MatrixUser, { call,
 export async function doBeforehand(simulators: Simulators, user: MatrixUser, call: Call): Promise<void> {
   const { plaid, batch } = simulators;
   const atPlaid = (path: string, body: object): Promise<unknown> =>
-    send(`${plaid.url}${path}`, 'POST', { 'plaid-client-id': plaid.clientId, 'plaid-secret': plaid.secret }, { user_id: user.plaidUserId, ...body });
+    send(
+      `${plaid.url}${path}`,
+      'POST',
+      { 'plaid-client-id': plaid.clientId, 'plaid-secret': plaid.secret },
+      { user_id: user.plaidUserId, ...body },
+    );
   const atBatch = async (method: string, path: string, body?: unknown): Promise<unknown[]> =>
-    Promise.all(Object.values(batch.appKeys).map((key) => send(`${batch.url}/1.0/${key}${path}`, method, { 'x-authorization': batch.restApiKey }, body)));
+    Promise.all(
+      Object.values(batch.appKeys).map((key) =>
+        send(`${batch.url}/1.0/${key}${path}`, method, { 'x-authorization': batch.restApiKey }, body),
+      ),
+    );
   switch (call) {
     case 'userItemsRemove':
       await atPlaid('/user/items/remove', { item_ids: user.items });
@@ -92,16 +116,24 @@ export async function doBeforehand(simulators: Simulators, user: MatrixUser, cal
     case 'gdprRequestGet':
       for (const [app, key] of Object.entries(batch.appKeys)) {
         const headers = { 'x-authorization': batch.restApiKey };
-        const { token } = (await send(`${batch.url}/1.0/${key}/gdpr/request`, 'POST', headers, { request_type: 'remove', id: { type: 'custom_id', value: user.batchUserId } })) as { token?: string };
+        const { token } = (await send(`${batch.url}/1.0/${key}/gdpr/request`, 'POST', headers, {
+          request_type: 'remove',
+          id: { type: 'custom_id', value: user.batchUserId },
+        })) as { token?: string };
         if (token === undefined) throw new Error(`The removal at ${app} was not taken.`);
         // A request is worked on when somebody looks at it.
-        for (let look = 0; look < 2; look += 1) await send(`${batch.url}/1.0/${key}/gdpr/request/${token}`, 'GET', headers);
+        for (let look = 0; look < 2; look += 1)
+          await send(`${batch.url}/1.0/${key}/gdpr/request/${token}`, 'GET', headers);
       }
   }
 }
 
 async function send(url: string, method: string, headers: Record<string, string>, body?: unknown): Promise<unknown> {
-  const response = await fetch(url, { method, headers: { 'content-type': 'application/json', ...headers }, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  const response = await fetch(url, {
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
   if (!response.ok) throw new Error(`${method} ${new URL(url).pathname}: ${response.status}`);
   return response.json();
 }

@@ -29,7 +29,13 @@ const REASON = { code: 'USER_OFFBOARDING' } as const;
 /** A cell as something to be run. */
 export function trialOf(cell: Cell, apps: readonly string[]): Trial {
   const { flow, policy, call, fault, when } = cell;
-  return { flow, policy, removeUser: call === 'userRemove', endsByDeadline: expectedOf(cell, apps).endsByDeadline, faults: [{ call, fault, when }] };
+  return {
+    flow,
+    policy,
+    removeUser: call === 'userRemove',
+    endsByDeadline: expectedOf(cell, apps).endsByDeadline,
+    faults: [{ call, fault, when }],
+  };
 }
 
 /** Where a trial is run: with all others, with those that slow each other down, or by itself. */
@@ -69,22 +75,38 @@ export function userInput(trial: Trial, user: MatrixUser): OffboardUserInput {
 /** What a sweep is asked for. The neighbour is known to Plaid only: a bulk call is about one user then, by name. */
 export function sweepInput(trial: Trial, user: MatrixUser, neighbour: MatrixUser | undefined): OffboardUsersInput {
   const { plaidUserId, batchUserId } = user;
-  const inline = [{ plaidUserId, batchUserId, ...itemIds(trial, user) }, ...(neighbour ? [{ plaidUserId: neighbour.plaidUserId }] : [])];
+  const inline = [
+    { plaidUserId, batchUserId, ...itemIds(trial, user) },
+    ...(neighbour ? [{ plaidUserId: neighbour.plaidUserId }] : []),
+  ];
   return { source: { inline }, reason: REASON, granularity: 'chunk', ...common(trial) };
 }
 
 /** The faults of one kind of call or other, in words for a table. */
 export function wordsOf(trial: Trial): { call: string; fault: string; when: string } {
   const all = (wordOf: (fault: LaidFault) => string): string => trial.faults.map(wordOf).join(' + ');
-  return { call: `${trial.flow}: ${all(({ call }) => call)}`, fault: all(({ fault }) => fault), when: all(({ when }) => when) };
+  return {
+    call: `${trial.flow}: ${all(({ call }) => call)}`,
+    fault: all(({ fault }) => fault),
+    when: all(({ when }) => when),
+  };
 }
 
 function itemIds({ faults }: Trial, { items }: MatrixUser): { itemIds?: string[] } {
   return faults.some(({ fault }) => natureOf(fault) === 'foreign') ? { itemIds: [...items, FOREIGN_ITEM] } : {};
 }
 
-function common({ flow, policy, removeUser, endsByDeadline }: Trial): Pick<OffboardUserInput, 'onFailure' | 'deadline' | 'plaid'> {
-  return { onFailure: policy, ...(endsByDeadline && { deadline: DEADLINE[flow] }), ...(removeUser && { plaid: { removeUser: true } }) };
+function common({
+  flow,
+  policy,
+  removeUser,
+  endsByDeadline,
+}: Trial): Pick<OffboardUserInput, 'onFailure' | 'deadline' | 'plaid'> {
+  return {
+    onFailure: policy,
+    ...(endsByDeadline && { deadline: DEADLINE[flow] }),
+    ...(removeUser && { plaid: { removeUser: true } }),
+  };
 }
 
 /** A shut door is met by the first call that comes to it, which must be the one that is meant. */

@@ -30,8 +30,22 @@ export async function addHold(io: Io, options: HoldOptions): Promise<ExitCode> {
       by,
     };
     const change = await setOne(opened, hold);
-    if (options.json) printJson(io, { holdId: id, subjects: hold.subjects, ...(reason !== undefined && { reason }), environments: hold.environments, setBy: by, ...(change !== 'set' && { change }) });
-    else print(io, printable(`${sentence(change, id)} (${environmentsText(hold.environments)}). Lift it with: http-tasks hold remove --id ${quoted(id)}`));
+    if (options.json)
+      printJson(io, {
+        holdId: id,
+        subjects: hold.subjects,
+        ...(reason !== undefined && { reason }),
+        environments: hold.environments,
+        setBy: by,
+        ...(change !== 'set' && { change }),
+      });
+    else
+      print(
+        io,
+        printable(
+          `${sentence(change, id)} (${environmentsText(hold.environments)}). Lift it with: http-tasks hold remove --id ${quoted(id)}`,
+        ),
+      );
     sayWhatIsNotCovered(io, ids);
     await sayOldHolds(io, opened, hold);
     return 0;
@@ -55,20 +69,36 @@ function sentence(change: HoldChange, id: string): string {
 /** The ledger cannot tell that a user ID and a token belong to one user, so that each is held for itself. */
 function sayWhatIsNotCovered(io: Io, { plaidUserId, plaidUserToken, plaidAccessToken }: AllUserIds): void {
   if (plaidUserId !== undefined && plaidUserToken === undefined) {
-    say(io, 'Not covered: calls that name this user by a user token. If the user has one, add the hold again with both IDs and this --id.');
+    say(
+      io,
+      'Not covered: calls that name this user by a user token. If the user has one, add the hold again with both IDs and this --id.',
+    );
   }
   if (plaidUserToken !== undefined && plaidUserId === undefined) {
-    say(io, 'Not covered: calls that name this user by a user ID. If the user has one, add the hold again with both IDs and this --id.');
+    say(
+      io,
+      'Not covered: calls that name this user by a user ID. If the user has one, add the hold again with both IDs and this --id.',
+    );
   }
   if ((plaidUserId ?? plaidUserToken) !== undefined && plaidAccessToken === undefined) {
-    say(io, 'Not covered: plaid.itemRemove, which names an Item by its access token. Set a hold with --plaid-access-token for each Item.');
+    say(
+      io,
+      'Not covered: plaid.itemRemove, which names an Item by its access token. Set a hold with --plaid-access-token for each Item.',
+    );
   }
 }
 
 async function sayOldHolds(io: Io, { ledger }: OpenedLedger, { holdId, subjects }: NewHold): Promise<void> {
-  const holdIds = [...new Set((await ledger.holds.naming(subjects)).map((found) => found.holdId))].filter((id) => id !== holdId);
+  const holdIds = [...new Set((await ledger.holds.naming(subjects)).map((found) => found.holdId))].filter(
+    (id) => id !== holdId,
+  );
   const old = (await ledger.holds.list({ holdIds })).filter(({ environments }) => environments === undefined);
   for (const hold of old) {
-    say(io, printable(`Hold ${hold.holdId} of version 0.1.0 also names this user, in an unknown environment. Set it again with the same IDs and --id ${quoted(hold.holdId)}.`));
+    say(
+      io,
+      printable(
+        `Hold ${hold.holdId} of version 0.1.0 also names this user, in an unknown environment. Set it again with the same IDs and --id ${quoted(hold.holdId)}.`,
+      ),
+    );
   }
 }

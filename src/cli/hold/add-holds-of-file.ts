@@ -8,7 +8,13 @@ import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import type { OpenedLedger } from '../open-ledger';
 import { print, printJson, printable, say } from '../output';
-import { canBeNarrowed, environmentProblem, environmentsCovered, SERVICE_OF_ID, subjectsEverywhere } from '../user-everywhere';
+import {
+  canBeNarrowed,
+  environmentProblem,
+  environmentsCovered,
+  SERVICE_OF_ID,
+  subjectsEverywhere,
+} from '../user-everywhere';
 import type { AllUserIds } from '../user-everywhere';
 import { readHoldFile } from './hold-file';
 import type { HoldRow } from './hold-file';
@@ -40,7 +46,8 @@ export async function addHoldsOfFile(io: Io, file: string, options: HoldOptions)
         for (const change of await setSome(opened, some, counts)) counts[change] += 1;
       }
       if (options.json) printJson(io, counts);
-      else print(io, `${counts.set} holds are set, ${counts.extended} extended, ${counts.unchanged} were there already.`);
+      else
+        print(io, `${counts.set} holds are set, ${counts.extended} extended, ${counts.unchanged} were there already.`);
       return 0;
     }),
   );
@@ -66,19 +73,31 @@ async function holdsOfFile(io: Io, file: string, reading: Reading): Promise<Hold
     if (wrong !== undefined) bad.tell(row.line, `--environment: ${wrong}`);
     const hold = holdOf(row, reading);
     const earlier = lineOfId.get(hold.holdId);
-    if (earlier && !sameSubjects(earlier, hold)) bad.tell(row.line, `hold_id is that of line ${earlier.line}, which names other IDs; a hold is about one user`);
+    if (earlier && !sameSubjects(earlier, hold))
+      bad.tell(row.line, `hold_id is that of line ${earlier.line}, which names other IDs; a hold is about one user`);
     lineOfId.set(hold.holdId, hold);
     holds.push(hold);
     if (row.ids.plaidUserId !== undefined && row.ids.plaidUserToken === undefined) halves.withoutToken += 1;
     if (row.ids.plaidUserToken !== undefined && row.ids.plaidUserId === undefined) halves.withoutId += 1;
   }
   bad.refuse(file);
-  if (halves.withoutToken > 0) say(io, `${halves.withoutToken} rows have a plaid_user_id and no plaid_user_token: calls that name these users by a token are not covered.`);
-  if (halves.withoutId > 0) say(io, `${halves.withoutId} rows have a plaid_user_token and no plaid_user_id: calls that name these users by a user ID are not covered.`);
+  if (halves.withoutToken > 0)
+    say(
+      io,
+      `${halves.withoutToken} rows have a plaid_user_id and no plaid_user_token: calls that name these users by a token are not covered.`,
+    );
+  if (halves.withoutId > 0)
+    say(
+      io,
+      `${halves.withoutId} rows have a plaid_user_token and no plaid_user_id: calls that name these users by a user ID are not covered.`,
+    );
   return holds;
 }
 
-function holdOf({ line, ids, reason: ownReason, holdId }: HoldRow, { reason: sharedReason, environment, by, hasher }: Reading): HoldOfRow {
+function holdOf(
+  { line, ids, reason: ownReason, holdId }: HoldRow,
+  { reason: sharedReason, environment, by, hasher }: Reading,
+): HoldOfRow {
   const reason = ownReason ?? sharedReason;
   const subjects = subjectsEverywhere(ids, hasher, environment).map(({ subject }) => subject);
   return {
@@ -103,22 +122,33 @@ function sameSubjects(one: NewHold, other: NewHold): boolean {
 }
 
 /** Before anything is written; a hold of the same ID that another process sets meanwhile is refused when it is written. */
-async function refuseConflicts(io: Io, file: string, { ledger }: OpenedLedger, holds: readonly HoldOfRow[]): Promise<void> {
+async function refuseConflicts(
+  io: Io,
+  file: string,
+  { ledger }: OpenedLedger,
+  holds: readonly HoldOfRow[],
+): Promise<void> {
   const bad = new BadRows(io);
   for (let start = 0; start < holds.length; start += HOLDS_IN_ONE) {
     const some = holds.slice(start, start + HOLDS_IN_ONE);
     for (const [index, change] of (await ledger.holds.compare(some)).entries()) {
-      if (change === 'conflict') bad.tell(some[index]?.line ?? 0, 'a hold of this hold_id exists and names other IDs; a hold is about one user');
+      if (change === 'conflict')
+        bad.tell(some[index]?.line ?? 0, 'a hold of this hold_id exists and names other IDs; a hold is about one user');
     }
   }
   bad.refuse(file);
 }
 
-async function setSome({ ledger }: OpenedLedger, holds: readonly HoldOfRow[], counts: Counts): Promise<('set' | 'extended' | 'unchanged')[]> {
+async function setSome(
+  { ledger }: OpenedLedger,
+  holds: readonly HoldOfRow[],
+  counts: Counts,
+): Promise<('set' | 'extended' | 'unchanged')[]> {
   try {
     return await ledger.holds.set(holds.map(({ line: _, ...hold }) => hold));
   } catch (error) {
-    if (error instanceof HoldConflictError) throw notAll(counts, 'Conflict', `${error.message.replace('holdId: a', 'A')}`);
+    if (error instanceof HoldConflictError)
+      throw notAll(counts, 'Conflict', `${error.message.replace('holdId: a', 'A')}`);
     throw notAll(counts, 'Failed', error instanceof Error ? error.message : String(error));
   }
 }
@@ -130,8 +160,15 @@ interface Counts {
   unchanged: number;
 }
 
-function notAll({ rows, set, extended, unchanged }: Counts, type: 'Interrupted' | 'Conflict' | 'Failed', why: string): CommandFailure {
-  return new CommandFailure(type, `${why} Holds for ${set + extended + unchanged} of ${rows} rows are set; run the same command again for the others.`);
+function notAll(
+  { rows, set, extended, unchanged }: Counts,
+  type: 'Interrupted' | 'Conflict' | 'Failed',
+  why: string,
+): CommandFailure {
+  return new CommandFailure(
+    type,
+    `${why} Holds for ${set + extended + unchanged} of ${rows} rows are set; run the same command again for the others.`,
+  );
 }
 
 /** Reports rows as they are found and refuses the file in the end. */
@@ -150,6 +187,10 @@ class BadRows {
   refuse(file: string): void {
     if (this.#count === 0) return;
     const rows = this.#count === 1 ? '1 row is' : `${this.#count} rows are`;
-    throw new Refusal('Task.InvalidInput', `--file ${file}: ${rows} wrong, so no hold was set; the first: ${this.#first}.`, 'file');
+    throw new Refusal(
+      'Task.InvalidInput',
+      `--file ${file}: ${rows} wrong, so no hold was set; the first: ${this.#first}.`,
+      'file',
+    );
   }
 }

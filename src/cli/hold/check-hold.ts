@@ -40,7 +40,9 @@ export async function checkHold(io: Io, options: HoldOptions): Promise<ExitCode>
     }
     const named = new Map(holds.map((hold) => [hold.holdId, hold]));
     const rows = Object.entries(environments).map(([environment, one]) => {
-      const lines = one.holds.map((id) => `${id} ${environmentsText(named.get(id)?.environments)} ${named.get(id)?.reason ?? ''}`.trim());
+      const lines = one.holds.map((id) =>
+        `${id} ${environmentsText(named.get(id)?.environments)} ${named.get(id)?.reason ?? ''}`.trim(),
+      );
       return [environment, one.held ? 'held' : 'not held', lines.join('\n')];
     });
     printTable(io, ['Worker in', 'Held', 'Holds'], rows);
@@ -50,7 +52,8 @@ export async function checkHold(io: Io, options: HoldOptions): Promise<ExitCode>
 }
 
 function verdict(environments: Readonly<Record<string, { held: boolean }>>): string {
-  const names = (held: boolean): string[] => Object.keys(environments).filter((name) => environments[name]?.held === held);
+  const names = (held: boolean): string[] =>
+    Object.keys(environments).filter((name) => environments[name]?.held === held);
   const [held, free] = [names(true), names(false)];
   if (free.length === 0) return 'Held: a worker that is given these IDs stops before it removes anything.';
   if (held.length === 0) return 'Not held: a worker that is given these IDs does not stop.';
@@ -80,7 +83,12 @@ export async function checkHoldsOfFile(io: Io, file: string, options: HoldOption
         if (some.length === ROWS_IN_ONE) await flush();
       }
       await flush();
-      if (bad > 0) throw new Refusal('Task.InvalidInput', `--file ${file}: ${bad === 1 ? '1 row is' : `${bad} rows are`} wrong, so the file was not checked.`, 'file');
+      if (bad > 0)
+        throw new Refusal(
+          'Task.InvalidInput',
+          `--file ${file}: ${bad === 1 ? '1 row is' : `${bad} rows are`} wrong, so the file was not checked.`,
+          'file',
+        );
       report(io, rows, options.json === true);
       return 0;
     }),
@@ -99,9 +107,15 @@ function report(io: Io, rows: readonly { line: number; held: boolean; heldIn: st
   }
   for (const { line, held, heldIn } of rows) {
     if (held) continue;
-    print(io, heldIn.length === 0 ? `line ${line}: not held` : `line ${line}: held only for a worker in ${heldIn.join(', ')}`);
+    print(
+      io,
+      heldIn.length === 0 ? `line ${line}: not held` : `line ${line}: held only for a worker in ${heldIn.join(', ')}`,
+    );
   }
-  print(io, `${counts.held} of ${rows.length} rows are held in every environment, ${counts.heldInPart} in some, ${counts.notHeld} in none.`);
+  print(
+    io,
+    `${counts.held} of ${rows.length} rows are held in every environment, ${counts.heldInPart} in some, ${counts.notHeld} in none.`,
+  );
 }
 
 /** One question for many rows, under the condition of `Ledger.isHeld`. */
@@ -113,10 +127,13 @@ async function lookUp(
   const asked = rows.map(({ line, ids }) => ({ line, views: workerViews(ids, hasher, only) }));
   const subjects = asked.flatMap(({ views }) => views.flatMap((view) => view.subjects));
   const holdsOf = new Map<string, string[]>();
-  for (const { subject, holdId } of await ledger.holds.naming(subjects)) holdsOf.set(subject, [...(holdsOf.get(subject) ?? []), holdId]);
+  for (const { subject, holdId } of await ledger.holds.naming(subjects))
+    holdsOf.set(subject, [...(holdsOf.get(subject) ?? []), holdId]);
   return asked.map(({ line, views }) => ({
     line,
-    found: new Map(views.map((view) => [view.environment, unique(view.subjects.flatMap((subject) => holdsOf.get(subject) ?? []))])),
+    found: new Map(
+      views.map((view) => [view.environment, unique(view.subjects.flatMap((subject) => holdsOf.get(subject) ?? []))]),
+    ),
   }));
 }
 

@@ -16,7 +16,14 @@ const ID_COLUMNS = {
 
 type IdColumn = keyof typeof ID_COLUMNS;
 
-const COLUMNS = ['plaid_user_id', 'plaid_user_token', 'plaid_access_token', 'batch_user_id', 'reason', 'hold_id'] as const satisfies readonly (IdColumn | 'reason' | 'hold_id')[];
+const COLUMNS = [
+  'plaid_user_id',
+  'plaid_user_token',
+  'plaid_access_token',
+  'batch_user_id',
+  'reason',
+  'hold_id',
+] as const satisfies readonly (IdColumn | 'reason' | 'hold_id')[];
 
 type Column = (typeof COLUMNS)[number];
 
@@ -41,11 +48,19 @@ export interface BadHoldRow {
  *
  * @throws Refusal when the file cannot be read, is not CSV, has no known column, or has no row.
  */
-export async function* readHoldFile(file: string, options: { ignoreColumn?: readonly string[] } = {}, signal?: AbortSignal): AsyncGenerator<HoldRow | BadHoldRow, void, undefined> {
+export async function* readHoldFile(
+  file: string,
+  options: { ignoreColumn?: readonly string[] } = {},
+  signal?: AbortSignal,
+): AsyncGenerator<HoldRow | BadHoldRow, void, undefined> {
   let rows = 0;
   try {
     const found = await findAnywhere(file);
-    for await (const records of fileRecords(found, new CsvReader<Column>({ known: COLUMNS, renames: {}, ignore: options.ignoreColumn, field: 'file' }), signal)) {
+    for await (const records of fileRecords(
+      found,
+      new CsvReader<Column>({ known: COLUMNS, renames: {}, ignore: options.ignoreColumn, field: 'file' }),
+      signal,
+    )) {
       for (const { line, cells, problem } of records) {
         rows += 1;
         yield cells === undefined ? { line, problem } : rowOf(cells, line);
@@ -69,7 +84,8 @@ function rowOf(cells: Partial<Record<Column, unknown>>, line: number): HoldRow |
     if (problem !== undefined) return { line, problem: `${column} ${problem}` };
     ids[field] = id;
   }
-  if (Object.keys(ids).length === 0) return { line, problem: `names no user; give ${Object.keys(ID_COLUMNS).join(', ')}` };
+  if (Object.keys(ids).length === 0)
+    return { line, problem: `names no user; give ${Object.keys(ID_COLUMNS).join(', ')}` };
   const [reason, holdId] = [textOf(cells.reason), textOf(cells.hold_id)];
   const problem = checkReason(reason) ?? checkHoldId(holdId);
   if (problem !== undefined) return { line, problem };

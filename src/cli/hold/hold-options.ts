@@ -25,7 +25,10 @@ const MAX_NAME_CHARACTERS = 200;
 /** Adds the options that name whom a hold is about. */
 export function addHeldOptions(command: Command): Command {
   return addUserOptions(command).addOption(
-    literalOption('--plaid-access-token <token>', 'the access token of one Item, for plaid.itemRemove, which names no user; a secret'),
+    literalOption(
+      '--plaid-access-token <token>',
+      'the access token of one Item, for plaid.itemRemove, which names no user; a secret',
+    ),
   );
 }
 
@@ -38,12 +41,19 @@ export function addEnvironmentOption(command: Command, description: string): Com
 export function addFileOptions(command: Command): Command {
   return command
     .addOption(literalOption('--file <csv>', 'a CSV file of users, instead of IDs'))
-    .addOption(repeatedOption('--ignore-column <name>', 'a column of the file that is not used although its name resembles that of an ID; may be repeated'));
+    .addOption(
+      repeatedOption(
+        '--ignore-column <name>',
+        'a column of the file that is not used although its name resembles that of an ID; may be repeated',
+      ),
+    );
 }
 
 /** Adds `--by`. */
 export function addByOption(command: Command, who: string): Command {
-  return command.addOption(literalOption('--by <name>', `${who}; a claim, kept in the ledger (default: the user of this process)`));
+  return command.addOption(
+    literalOption('--by <name>', `${who}; a claim, kept in the ledger (default: the user of this process)`),
+  );
 }
 
 /** The IDs that were given, each as it stands. */
@@ -56,7 +66,11 @@ export function heldIds(options: HoldOptions): AllUserIds {
 export function requireIds(options: HoldOptions, request = 'Name the user'): AllUserIds {
   const ids = heldIds(options);
   if (Object.keys(ids).length === 0) {
-    throw new Refusal('Task.InvalidInput', `${request} with --plaid-user-id, --plaid-user-token, --plaid-access-token or --batch-user-id.`, 'user');
+    throw new Refusal(
+      'Task.InvalidInput',
+      `${request} with --plaid-user-id, --plaid-user-token, --plaid-access-token or --batch-user-id.`,
+      'user',
+    );
   }
   for (const [name, id] of Object.entries(ids)) {
     if (id === '') throw new Refusal('Task.InvalidInput', `user.${name}: must not be empty.`, `user.${name}`);
@@ -78,7 +92,8 @@ export function checkReason(reason: string | undefined): string | undefined {
 
 /** Returns what is wrong with the ID of a hold. */
 export function checkHoldId(holdId: string | undefined): string | undefined {
-  if (holdId === undefined || (holdId !== '' && holdId.length <= MAX_NAME_CHARACTERS && !/\p{Cc}/u.test(holdId))) return undefined;
+  if (holdId === undefined || (holdId !== '' && holdId.length <= MAX_NAME_CHARACTERS && !/\p{Cc}/u.test(holdId)))
+    return undefined;
   return `the ID of a hold must have 1 to ${MAX_NAME_CHARACTERS} characters and no control character`;
 }
 

@@ -21,7 +21,9 @@ export async function listHolds(io: Io, options: HoldOptions): Promise<ExitCode>
   const ids = Object.keys(heldIds(options)).length > 0 ? requireIds(options) : undefined;
   if (ids) requireEnvironment(ids, options);
   return withWorkersLedger<ExitCode>(io, async (opened) => {
-    const holds = ids ? await holdsOn(opened, subjectsEverywhere(ids, opened.hasher, options.environment)) : await allHolds(opened);
+    const holds = ids
+      ? await holdsOn(opened, subjectsEverywhere(ids, opened.hasher, options.environment))
+      : await allHolds(opened);
     holds.sort((a, b) => (a.at < b.at ? -1 : Number(a.at > b.at)));
     if (options.json) printJson(io, holds.map(holdDocument));
     else if (holds.length === 0) say(io, ids ? 'There is no hold on this user.' : 'There are no holds.');
@@ -53,14 +55,16 @@ async function allHolds({ ledger }: OpenedLedger): Promise<Hold[]> {
 }
 
 function printHolds(io: Io, holds: readonly Hold[]): void {
-  const rows = holds.slice(0, SHOWN).map(({ holdId, subjects, reason = '', at, setBy = '', environments }) => [
-    holdId,
-    at,
-    setBy,
-    reason,
-    environments === undefined ? 'environment unknown (0.1.0): set it again' : environmentsText(environments),
-    String(subjects.length),
-  ]);
+  const rows = holds
+    .slice(0, SHOWN)
+    .map(({ holdId, subjects, reason = '', at, setBy = '', environments }) => [
+      holdId,
+      at,
+      setBy,
+      reason,
+      environments === undefined ? 'environment unknown (0.1.0): set it again' : environmentsText(environments),
+      String(subjects.length),
+    ]);
   printTable(io, ['Hold', 'Since', 'Set by', 'Reason', 'Environments', 'Subjects'], rows);
   if (holds.length > SHOWN) say(io, `These are the first ${SHOWN} of ${holds.length}; --json prints all of them.`);
 }
@@ -69,8 +73,18 @@ function printHolds(io: Io, holds: readonly Hold[]): void {
 export async function showHoldLog(io: Io, { id, json }: HoldOptions): Promise<ExitCode> {
   return withWorkersLedger<ExitCode>(io, async (opened) => {
     const entries = await wholeLog(opened, id);
-    if (json) printJson(io, entries.map(({ id: _, ...entry }) => entry));
-    else if (entries.length === 0) say(io, id === undefined ? 'No hold was set or lifted since this version keeps a log.' : 'The log has nothing about this hold.');
+    if (json)
+      printJson(
+        io,
+        entries.map(({ id: _, ...entry }) => entry),
+      );
+    else if (entries.length === 0)
+      say(
+        io,
+        id === undefined
+          ? 'No hold was set or lifted since this version keeps a log.'
+          : 'The log has nothing about this hold.',
+      );
     else printLog(io, entries);
     return 0;
   });
@@ -79,7 +93,11 @@ export async function showHoldLog(io: Io, { id, json }: HoldOptions): Promise<Ex
 async function wholeLog({ ledger }: OpenedLedger, holdId: string | undefined): Promise<HoldLogEntry[]> {
   const entries: HoldLogEntry[] = [];
   for (;;) {
-    const page = await ledger.holds.readLog({ afterId: entries.at(-1)?.id ?? 0, limit: PAGE, ...(holdId !== undefined && { holdId }) });
+    const page = await ledger.holds.readLog({
+      afterId: entries.at(-1)?.id ?? 0,
+      limit: PAGE,
+      ...(holdId !== undefined && { holdId }),
+    });
     entries.push(...page);
     if (page.length < PAGE) return entries;
   }
@@ -88,7 +106,16 @@ async function wholeLog({ ledger }: OpenedLedger, holdId: string | undefined): P
 function printLog(io: Io, entries: readonly HoldLogEntry[]): void {
   const rows = entries
     .slice(-SHOWN)
-    .map(({ at, holdId, change, by = '', why = '', reason = '', environments, subjects }) => [at, holdId, change, by, why, reason, environmentsText(environments), String(subjects)]);
+    .map(({ at, holdId, change, by = '', why = '', reason = '', environments, subjects }) => [
+      at,
+      holdId,
+      change,
+      by,
+      why,
+      reason,
+      environmentsText(environments),
+      String(subjects),
+    ]);
   printTable(io, ['At', 'Hold', 'Change', 'By', 'Why', 'Reason of the hold', 'Environments', 'Subjects'], rows);
   if (entries.length > SHOWN) say(io, `These are the last ${SHOWN} of ${entries.length}; --json prints all of them.`);
 }

@@ -19,7 +19,13 @@ export async function removeHolds(io: Io, options: HoldOptions): Promise<ExitCod
     const subjects = subjectsEverywhere(ids, hasher).map(({ subject }) => subject);
     const removed = await ledger.holds.lift(id === undefined ? { subjects } : { holdId: id }, record);
     if (json) printJson(io, { removed });
-    else say(io, removed === 0 ? 'There is no such hold; nothing was changed.' : `Lifted ${removed} hold${removed === 1 ? '' : 's'}; http-tasks hold log shows it.`);
+    else
+      say(
+        io,
+        removed === 0
+          ? 'There is no such hold; nothing was changed.'
+          : `Lifted ${removed} hold${removed === 1 ? '' : 's'}; http-tasks hold log shows it.`,
+      );
     return removed === 0 ? 1 : 0;
   });
 }

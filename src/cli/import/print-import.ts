@@ -14,18 +14,46 @@ export interface ListedOperation extends OperationSummary {
 
 /** Prints operations as a table, or as JSON. */
 export function printOperations(io: Io, found: readonly ListedOperation[], { json }: CommonOptions): void {
-  const rows = found.map(({ name, operation, operationId, summary, method, path, tags }) => ({ name, operation, ...(operationId !== undefined && { operationId }), summary, method, path, tags }));
+  const rows = found.map(({ name, operation, operationId, summary, method, path, tags }) => ({
+    name,
+    operation,
+    ...(operationId !== undefined && { operationId }),
+    summary,
+    method,
+    path,
+    tags,
+  }));
   if (json) printJson(io, rows);
   else if (rows.length === 0) say(io, 'No operation matches. Try fewer words, or leave --search out for all.');
-  else printTable(io, ['Operation', 'What it does', 'Method', 'Path'], rows.map(({ operation, summary, method, path }) => [operation, summary, method, path]));
+  else
+    printTable(
+      io,
+      ['Operation', 'What it does', 'Method', 'Path'],
+      rows.map(({ operation, summary, method, path }) => [operation, summary, method, path]),
+    );
 }
 
 /** Prints what became of the operations, for people. Hundreds of open questions are told by what they are about. */
-export function printReport(io: Io, { operations, imported, skipped, decide }: OpenApiReport, services: readonly ServiceDefinition[]): void {
+export function printReport(
+  io: Io,
+  { operations, imported, skipped, decide }: OpenApiReport,
+  services: readonly ServiceDefinition[],
+): void {
   print(io, `${imported} of ${operations} operations are tasks of ${services.map(({ name }) => name).join(', ')}.`);
   const bindings = keyBindings(io.env, services);
-  if (bindings.length > 0) print(io, ['Keys, and the only origin that gets them:', ...bindings.map((binding) => `  ${bindingLine(binding)}`)].join('\n'));
-  if (skipped.length > 0) printTable(io, ['Skipped', 'Why'], skipped.map(({ operation, why }) => [operation, why]));
+  if (bindings.length > 0)
+    print(
+      io,
+      ['Keys, and the only origin that gets them:', ...bindings.map((binding) => `  ${bindingLine(binding)}`)].join(
+        '\n',
+      ),
+    );
+  if (skipped.length > 0)
+    printTable(
+      io,
+      ['Skipped', 'Why'],
+      skipped.map(({ operation, why }) => [operation, why]),
+    );
   if (decide.length === 0) return;
   print(io, 'To decide, since the document does not say it (--json lists every one):');
   printTable(io, ['What', 'Operations', 'For example'], rowsOf(decide));

@@ -23,23 +23,39 @@ export async function runImport(io: Io, spec: string, options: ImportOptions): P
   const decisions = importOptions(options);
   const document = await readOpenApiDocument(spec, { allowHosts: options.allowHost ?? [] });
   const service = serviceName(DocumentNode.root(document), decisions);
-  const listed = listOperations(document).map((operation): ListedOperation => ({ ...operation, name: `${service}.${operation.operation}` }));
-  if (listed.length === 0) throw new Refusal('Document', 'The document has no operations under paths, so there is nothing to import.', '#/paths');
+  const listed = listOperations(document).map((operation): ListedOperation => ({
+    ...operation,
+    name: `${service}.${operation.operation}`,
+  }));
+  if (listed.length === 0)
+    throw new Refusal(
+      'Document',
+      'The document has no operations under paths, so there is nothing to import.',
+      '#/paths',
+    );
   if (options.operation === undefined && !options.all) {
     printOperations(io, new TaskSearch(listed).find(options.search ?? ''), options);
     return 0;
   }
   if (CATALOGUE_SERVICES.some(({ name }) => name === service)) {
-    say(io, `The package has a service called ${service}, too, and a worker takes only one of each name: choose another with --service.`);
+    say(
+      io,
+      `The package has a service called ${service}, too, and a worker takes only one of each name: choose another with --service.`,
+    );
   }
-  return options.operation === undefined && options.out === undefined ? loadAll(io, document, decisions, options) : defineChosen(io, document, decisions, listed, options);
+  return options.operation === undefined && options.out === undefined
+    ? loadAll(io, document, decisions, options)
+    : defineChosen(io, document, decisions, listed, options);
 }
 
 function refuseContradictions({ all, operation, search, out, force, service }: ImportOptions): void {
-  if (all && operation) throw new Refusal('Usage', '--all and --operation exclude each other; give one of them.', 'all');
-  if (search !== undefined && (all || operation)) throw new Refusal('Usage', '--search lists operations; leave out --all and --operation.', 'search');
+  if (all && operation)
+    throw new Refusal('Usage', '--all and --operation exclude each other; give one of them.', 'all');
+  if (search !== undefined && (all || operation))
+    throw new Refusal('Usage', '--search lists operations; leave out --all and --operation.', 'search');
   if (out === '') throw new Refusal('Usage', '--out must name a folder.', 'out');
-  if (out !== undefined && !all && !operation) throw new Refusal('Usage', '--out needs --operation, or --all for every operation.', 'out');
+  if (out !== undefined && !all && !operation)
+    throw new Refusal('Usage', '--out needs --operation, or --all for every operation.', 'out');
   if (force && out === undefined) throw new Refusal('Usage', '--force needs --out.', 'force');
   const wrong = service === undefined ? undefined : whyNotServiceName(service);
   if (wrong !== undefined) throw new Refusal('Usage', `--service ${wrong}.`, 'service');
@@ -54,7 +70,13 @@ function loadAll(io: Io, document: OpenApiDocument, decisions: OpenApiOptions, {
   return 0;
 }
 
-async function defineChosen(io: Io, document: OpenApiDocument, decisions: OpenApiOptions, listed: readonly ListedOperation[], options: ImportOptions): Promise<ExitCode> {
+async function defineChosen(
+  io: Io,
+  document: OpenApiDocument,
+  decisions: OpenApiOptions,
+  listed: readonly ListedOperation[],
+  options: ImportOptions,
+): Promise<ExitCode> {
   const operations = options.operation?.map((wanted) => nameOf(wanted, listed));
   const api = refusingOptions(() => readApi(document, { ...decisions, ...(operations && { operations }) }));
   // What was asked for by name is made whole or not at all.
@@ -68,7 +90,11 @@ async function defineChosen(io: Io, document: OpenApiDocument, decisions: OpenAp
   }
   for (const file of written) print(io, `Wrote ${file}`);
   for (const file of kept) say(io, `Kept ${file}, which was there already.`);
-  printReport(io, api.report, api.services.map(({ service: one }) => one));
+  printReport(
+    io,
+    api.report,
+    api.services.map(({ service: one }) => one),
+  );
   return 0;
 }
 
@@ -83,9 +109,16 @@ function printSource(io: Io, api: ReadApi, { json }: ImportOptions): ExitCode {
 function nameOf(wanted: string, listed: readonly ListedOperation[]): string {
   const found = listed.find(({ operation, operationId, name }) => [operation, operationId, name].includes(wanted));
   if (found) return found.operation;
-  const alike = new TaskSearch(listed).find(wanted).slice(0, 5).map(({ operation }) => operation);
+  const alike = new TaskSearch(listed)
+    .find(wanted)
+    .slice(0, 5)
+    .map(({ operation }) => operation);
   const help = alike.length > 0 && wanted.trim() !== '' ? ` Did you mean ${alike.join(', ')}?` : '';
-  throw new Refusal('Usage', `The document has no operation ${JSON.stringify(wanted)}.${help} List them without --operation.`, 'operation');
+  throw new Refusal(
+    'Usage',
+    `The document has no operation ${JSON.stringify(wanted)}.${help} List them without --operation.`,
+    'operation',
+  );
 }
 
 function refuseSkipped(skipped: ReadApi['report']['skipped']): never {
@@ -93,5 +126,9 @@ function refuseSkipped(skipped: ReadApi['report']['skipped']): never {
   const others = skipped.length > 1 ? ` ${skipped.length - 1} more cannot be made one either.` : '';
   if (!first) throw new CommandFailure('Failed', 'Nothing was imported.');
   const place = /^The document at (\S+):/.exec(first.why)?.[1];
-  throw new Refusal('Document', `${first.operation} cannot be made a task. ${first.why}${others} Nothing was written.`, place);
+  throw new Refusal(
+    'Document',
+    `${first.operation} cannot be made a task. ${first.why}${others} Nothing was written.`,
+    place,
+  );
 }

@@ -16,7 +16,11 @@ export interface WrittenFiles {
  *
  * @throws Refusal naming every file that is in the way.
  */
-export async function writeSourceFiles(folder: string, files: readonly SourceFile[], { force }: { force: boolean }): Promise<WrittenFiles> {
+export async function writeSourceFiles(
+  folder: string,
+  files: readonly SourceFile[],
+  { force }: { force: boolean },
+): Promise<WrittenFiles> {
   const kept: string[] = [];
   const wanted: { path: string; text: string; before: string | undefined }[] = [];
   const inTheWay: string[] = [];
@@ -28,7 +32,11 @@ export async function writeSourceFiles(folder: string, files: readonly SourceFil
     else inTheWay.push(path);
   }
   if (inTheWay.length > 0) {
-    throw new Refusal('Usage', `These files are there already: ${inTheWay.join(', ')}. Nothing was written; give --force to overwrite them.`, 'out');
+    throw new Refusal(
+      'Usage',
+      `These files are there already: ${inTheWay.join(', ')}. Nothing was written; give --force to overwrite them.`,
+      'out',
+    );
   }
   await place(folder, wanted, force);
   return { written: wanted.map(({ path }) => path), kept };
@@ -49,16 +57,21 @@ async function textOf(path: string): Promise<string | undefined> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') return undefined;
-    if (code === 'ENOTDIR') throw new Refusal('Usage', `--out: a part of ${dirname(path)} is a file and no folder.`, 'out');
+    if (code === 'ENOTDIR')
+      throw new Refusal('Usage', `--out: a part of ${dirname(path)} is a file and no folder.`, 'out');
     throw new Refusal('Usage', `--out: ${path} cannot be looked at (${code ?? 'unknown error'}).`, 'out');
   }
 }
 
 /** Writes every file under another name first, so that none is ever seen half written, and takes back what was placed if one fails. */
-async function place(folder: string, files: readonly { path: string; text: string; before: string | undefined }[], force: boolean): Promise<void> {
+async function place(
+  folder: string,
+  files: readonly { path: string; text: string; before: string | undefined }[],
+  force: boolean,
+): Promise<void> {
   const mark = randomBytes(6).toString('hex');
   const aside = (path: string): string => `${path}.${mark}.tmp`;
-  const placed: typeof files[number][] = [];
+  const placed: (typeof files)[number][] = [];
   try {
     await mkdir(folder, { recursive: true });
     for (const { path, text } of files) await writeFile(aside(path), text, { flag: 'wx' });
@@ -69,8 +82,12 @@ async function place(folder: string, files: readonly { path: string; text: strin
       placed.push(file);
     }
   } catch (error) {
-    for (const { path, before } of placed) await (before === undefined ? rm(path, { force: true }) : writeFile(path, before));
-    throw new CommandFailure('Failed', `The files cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}). Nothing was changed.`);
+    for (const { path, before } of placed)
+      await (before === undefined ? rm(path, { force: true }) : writeFile(path, before));
+    throw new CommandFailure(
+      'Failed',
+      `The files cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}). Nothing was changed.`,
+    );
   } finally {
     await Promise.all(files.map(({ path }) => rm(aside(path), { force: true })));
   }

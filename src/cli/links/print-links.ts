@@ -18,7 +18,8 @@ export async function printLinks(io: Io, options: LinksOptions): Promise<ExitCod
     const starts = await prepareStarts(client, { uiUrl, taskQueue });
     if (options.json) printJson(io, { namespace: client.options.namespace, taskQueue, uiUrl, ...starts });
     else startLines(starts).forEach((line) => print(io, line));
-    if (!(await hasWorker(client, taskQueue))) say(io, `No worker polls the task queue "${taskQueue}" now; what you start there will wait for one.`);
+    if (!(await hasWorker(client, taskQueue)))
+      say(io, `No worker polls the task queue "${taskQueue}" now; what you start there will wait for one.`);
     return 0;
   });
 }
@@ -32,5 +33,9 @@ function wantedUi(io: Io, options: LinksOptions): string {
   }
   const ui = readUiSettings(io.env, readTemporalConfig(io, options).connectionOptions.address);
   if (ui !== undefined) return ui;
-  throw new Refusal('Usage', '--ui-url is required: say where the Temporal UI is, or set HTTP_TASKS_TEMPORAL_UI.', 'uiUrl');
+  throw new Refusal(
+    'Usage',
+    '--ui-url is required: say where the Temporal UI is, or set HTTP_TASKS_TEMPORAL_UI.',
+    'uiUrl',
+  );
 }

@@ -44,7 +44,11 @@ interface FoundRun {
 const INVALID_ARGUMENT = 3;
 
 /** Prints the runs that were found; none is no failure. */
-export async function listRuns(io: Io, wanted: WantedRuns, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
+export async function listRuns(
+  io: Io,
+  wanted: WantedRuns,
+  options: TemporalOptions & { json?: boolean },
+): Promise<ExitCode> {
   const runs = await withTemporal(io, options, (client) => findRuns(client, wanted));
   if (options.json) printJson(io, runs);
   else if (runs.length > 0) printRuns(io, runs);
@@ -56,7 +60,10 @@ export async function listRuns(io: Io, wanted: WantedRuns, options: TemporalOpti
 async function findRuns(client: Client, wanted: WantedRuns): Promise<FoundRun[]> {
   const found: FoundRun[] = [];
   try {
-    for await (const run of client.workflow.list({ query: queryFor(wanted), pageSize: Math.min(wanted.limit, 1_000) })) {
+    for await (const run of client.workflow.list({
+      query: queryFor(wanted),
+      pageSize: Math.min(wanted.limit, 1_000),
+    })) {
       found.push(foundRun(run, wanted.subjects));
       if (found.length === wanted.limit) break;
     }
@@ -71,7 +78,9 @@ function queryFor({ status, sweep, subjects }: WantedRuns): string {
   const conditions = [
     ...(status === undefined ? [] : [equal('OffboardingStatus', status)]),
     ...(sweep === undefined ? [] : [equal('OffboardingSweep', sweep)]),
-    ...(subjects === undefined ? [] : [`(${subjects.map(({ subject }) => equal('OffboardingSubject', subject)).join(' OR ')})`]),
+    ...(subjects === undefined
+      ? []
+      : [`(${subjects.map(({ subject }) => equal('OffboardingSubject', subject)).join(' OR ')})`]),
   ];
   // The example inputs for the Temporal UI are runs too, and have no status.
   const all = ["WorkflowType IN ('offboardUser', 'offboardUsers')", 'OffboardingStatus IS NOT NULL'];
@@ -86,7 +95,8 @@ function foundRun(
   { workflowId, runId, type, status, startTime, closeTime, typedSearchAttributes }: WorkflowExecutionInfo,
   wanted: readonly WantedSubject[] | undefined,
 ): FoundRun {
-  const value = (name: SearchAttribute): string | undefined => typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD'));
+  const value = (name: SearchAttribute): string | undefined =>
+    typedSearchAttributes.get(defineSearchAttributeKey(name, 'KEYWORD'));
   const [said, sweepId, subject] = [value('OffboardingStatus'), value('OffboardingSweep'), value('OffboardingSubject')];
   const environment = wanted?.find((one) => one.subject === subject)?.environment;
   return {
@@ -105,16 +115,33 @@ function foundRun(
 
 function printRuns(io: Io, runs: readonly FoundRun[]): void {
   const withEnvironment = runs.some(({ environment }) => environment !== undefined);
-  const rows = runs.map(({ startedAt, workflowId, workflowType, status = '', temporalStatus, sweepId = '', subject = '', environment = '' }) => [
-    startedAt,
-    workflowId,
-    workflowType,
-    // Somebody ended it from outside, or the server did; the run could not say so itself.
-    ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus) ? `${status} (${temporalStatus.toLowerCase().replace('_', ' ')})` : status,
-    workflowType === 'offboardUsers' ? sweepId : subject,
-    ...(withEnvironment ? [environment] : []),
-  ]);
-  printTable(io, ['Started', 'Workflow id', 'Type', 'Status', 'Sweep or subject', ...(withEnvironment ? ['Environment'] : [])], rows);
+  const rows = runs.map(
+    ({
+      startedAt,
+      workflowId,
+      workflowType,
+      status = '',
+      temporalStatus,
+      sweepId = '',
+      subject = '',
+      environment = '',
+    }) => [
+      startedAt,
+      workflowId,
+      workflowType,
+      // Somebody ended it from outside, or the server did; the run could not say so itself.
+      ['TERMINATED', 'TIMED_OUT'].includes(temporalStatus)
+        ? `${status} (${temporalStatus.toLowerCase().replace('_', ' ')})`
+        : status,
+      workflowType === 'offboardUsers' ? sweepId : subject,
+      ...(withEnvironment ? [environment] : []),
+    ],
+  );
+  printTable(
+    io,
+    ['Started', 'Workflow id', 'Type', 'Status', 'Sweep or subject', ...(withEnvironment ? ['Environment'] : [])],
+    rows,
+  );
 }
 
 /** The server refuses a query about an attribute that the namespace lacks. */

@@ -8,11 +8,19 @@ import { withTemporal } from '../temporal-client';
 import type { TemporalOptions } from '../temporal-options';
 
 /** Creates the endpoint, or compares the one that is there, and prints where it leads. */
-export async function setUpNexus(io: Io, name: string, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
+export async function setUpNexus(
+  io: Io,
+  name: string,
+  options: TemporalOptions & { json?: boolean },
+): Promise<ExitCode> {
   const { taskQueue } = readQueueSettings(io.env);
   return withTemporal<ExitCode>(io, options, async (client) => {
     const { namespace } = client.options;
-    const { created, found } = await ensureNexusEndpoint(client.connection.operatorService, { name, namespace, taskQueue });
+    const { created, found } = await ensureNexusEndpoint(client.connection.operatorService, {
+      name,
+      namespace,
+      taskQueue,
+    });
     if (found.namespace !== namespace || found.taskQueue !== taskQueue) {
       throw new CommandFailure(
         'Conflict',
@@ -21,8 +29,13 @@ export async function setUpNexus(io: Io, name: string, options: TemporalOptions 
       );
     }
     if (options.json) printJson(io, { endpoint: name, namespace, taskQueue, service: 'offboarding', created });
-    else print(io, `The endpoint ${printable(name)} ${created ? 'was created and leads' : 'is there already and leads'} to the task queue "${taskQueue}" of the namespace ${namespace}.`);
-    if (!(await hasWorker(client, taskQueue))) say(io, `No worker polls the task queue "${taskQueue}" now; operations will wait for one.`);
+    else
+      print(
+        io,
+        `The endpoint ${printable(name)} ${created ? 'was created and leads' : 'is there already and leads'} to the task queue "${taskQueue}" of the namespace ${namespace}.`,
+      );
+    if (!(await hasWorker(client, taskQueue)))
+      say(io, `No worker polls the task queue "${taskQueue}" now; operations will wait for one.`);
     return 0;
   });
 }

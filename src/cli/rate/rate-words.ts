@@ -43,7 +43,8 @@ export function rateSentence(row: RateRow): string {
   const title = keyTitle(row);
   const rate = rateInForce(row);
   const now = row.sweepCallsPerSecond * 60;
-  const slowed = now < SLOWED * rate.callsPerMinute && rate.callsPerMinute >= 60 ? `; now ${calls(now)}, after refusals` : '';
+  const slowed =
+    now < SLOWED * rate.callsPerMinute && rate.callsPerMinute >= 60 ? `; now ${calls(now)}, after refusals` : '';
   switch (rate.by) {
     case 'sweep':
       return `${title} is limited to ${calls(rate.callsPerMinute)} by the sweep ${printable(rate.sweepId)}${slowed}`;
@@ -71,7 +72,13 @@ export function sweepRateSentence(rate: SweepRate): string {
 /** {@link rateSentence} in a few words, for a line of progress. */
 export function rateInShort(row: RateRow): string {
   const rate = rateInForce(row);
-  const why = { sweep: rate.by === 'sweep' ? `sweep ${printable(rate.sweepId)}` : '', standing: 'standing limit', documented: 'documented', learned: 'learned', rising: 'rising' }[rate.by];
+  const why = {
+    sweep: rate.by === 'sweep' ? `sweep ${printable(rate.sweepId)}` : '',
+    standing: 'standing limit',
+    documented: 'documented',
+    learned: 'learned',
+    rising: 'rising',
+  }[rate.by];
   return `${printable(keyName(row))} ${calls(rate.callsPerMinute)} (${why})`;
 }
 

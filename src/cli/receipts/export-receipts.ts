@@ -18,7 +18,12 @@ export interface GrowingNumber {
 /** Shows the number where a person looks on, on stderr. */
 export function growingNumber(io: Io, what: string): GrowingNumber {
   if (!io.stderr.isTTY) return { show: () => undefined, stop: () => undefined };
-  const bar = new SingleBar({ stream: io.stderr, format: `  {value} ${what}`, clearOnComplete: true, hideCursor: true });
+  const bar = new SingleBar({
+    stream: io.stderr,
+    format: `  {value} ${what}`,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
   bar.start(0, 0);
   return { show: (number) => bar.update(Math.round(number)), stop: () => bar.stop() };
 }

@@ -14,7 +14,8 @@ export function lastWords(receipts: readonly Receipt[]): Receipt[] {
   const settled = new Set(receipts.filter(({ phase }) => phase === 'settled').map(whole));
   const answered = new Set(receipts.filter(({ phase }) => phase === 'outcome').map(callOf));
   const lastRounds = new Map<string, number>();
-  for (const receipt of receipts) lastRounds.set(whole(receipt), Math.max(receipt.round, lastRounds.get(whole(receipt)) ?? 0));
+  for (const receipt of receipts)
+    lastRounds.set(whole(receipt), Math.max(receipt.round, lastRounds.get(whole(receipt)) ?? 0));
   return receipts.flatMap((receipt) => {
     if (settled.has(whole(receipt))) return receipt.phase === 'settled' ? [receipt] : [];
     if (receipt.phase === 'outcome') return receipt.round === lastRounds.get(whole(receipt)) ? [receipt] : [];

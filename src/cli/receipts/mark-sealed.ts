@@ -33,7 +33,8 @@ async function sealedAmong(sweeps: SweepLedger, receipts: readonly Receipt[]): P
   }
   const sealed = new Set<number>();
   for (const [sweepId, seqs] of users) {
-    for (const range of rangesOf([...seqs])) for (const id of await sweeps.readSealed({ sweepId, ...range })) sealed.add(id);
+    for (const range of rangesOf([...seqs]))
+      for (const id of await sweeps.readSealed({ sweepId, ...range })) sealed.add(id);
   }
   return sealed;
 }

@@ -31,13 +31,37 @@ export const RECEIPT_COLUMNS = [
 /** A receipt with all fields that it has, in the order of the columns. */
 export function wholeLine(receipt: MarkedReceipt): object {
   const { id, ...rest } = receipt;
-  const fields = RECEIPT_COLUMNS.flatMap(([field]) => (field === 'id' || rest[field] === undefined ? [] : [[field, rest[field]] as const]));
+  const fields = RECEIPT_COLUMNS.flatMap(([field]) =>
+    field === 'id' || rest[field] === undefined ? [] : [[field, rest[field]] as const],
+  );
   return { receipt: id, ...Object.fromEntries(fields) };
 }
 
 /** What `--json` says about the last word on a step. */
-export function lastWordLine({ subject, step, task, environment, outcome, requestId, token, at, workflowId, sealed }: MarkedReceipt): object {
-  return { subject, step, task, environment, outcome, ...(requestId && { requestId }), ...(token && { token }), at, workflowId, sealed };
+export function lastWordLine({
+  subject,
+  step,
+  task,
+  environment,
+  outcome,
+  requestId,
+  token,
+  at,
+  workflowId,
+  sealed,
+}: MarkedReceipt): object {
+  return {
+    subject,
+    step,
+    task,
+    environment,
+    outcome,
+    ...(requestId && { requestId }),
+    ...(token && { token }),
+    at,
+    workflowId,
+    sealed,
+  };
 }
 
 /** What `--json` says about an attempt. */

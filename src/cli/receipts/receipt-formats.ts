@@ -14,7 +14,9 @@ export function jsonArray(line: (receipt: MarkedReceipt) => object): ReceiptForm
   return async function* (pages) {
     let before = '[';
     for await (const page of pages) {
-      yield page.map((receipt, index) => `${index === 0 ? before : ','}\n  ${escapedJson(JSON.stringify(line(receipt)))}`).join('');
+      yield page
+        .map((receipt, index) => `${index === 0 ? before : ','}\n  ${escapedJson(JSON.stringify(line(receipt)))}`)
+        .join('');
       if (page.length > 0) before = ',';
     }
     yield before === '[' ? '[]\n' : '\n]\n';
@@ -23,7 +25,8 @@ export function jsonArray(line: (receipt: MarkedReceipt) => object): ReceiptForm
 
 /** A JSON object a line. */
 export async function* jsonLines(pages: MarkedPages): TextChunks {
-  for await (const page of pages) yield page.map((receipt) => `${escapedJson(JSON.stringify(wholeLine(receipt)))}\n`).join('');
+  for await (const page of pages)
+    yield page.map((receipt) => `${escapedJson(JSON.stringify(wholeLine(receipt)))}\n`).join('');
 }
 
 /** CSV with a header. A text that a spreadsheet would take for a formula gets an apostrophe in front; control characters become U+FFFD. */

@@ -34,16 +34,24 @@ export function wantedFrom(options: ReceiptsOptions): Wanted {
     if (out !== undefined) refuse('out', '--out needs a format: --csv, --jsonl or --html.');
     return { format: json ? 'json' : 'table', attempts, json };
   }
-  if (json && out === undefined) refuse(format, `--json and --${format} cannot both print on stdout; name a file with --out.`);
-  if (format === 'html' && attempts) refuse('attempts', '--attempts is for lists of receipts; --html shows the last words of a sweep.');
+  if (json && out === undefined)
+    refuse(format, `--json and --${format} cannot both print on stdout; name a file with --out.`);
+  if (format === 'html' && attempts)
+    refuse('attempts', '--attempts is for lists of receipts; --html shows the last words of a sweep.');
   if (out === '') refuse('out', '--out must name a file.');
   return { format, attempts, json, ...(out !== undefined && { file: { path: out, force } }) };
 }
 
 /** @throws Refusal for options that say something about other forms of receipts than a bundle. */
 export function refuseBesideBundle(options: ReceiptsOptions): void {
-  const other = (['attempts', 'csv', 'jsonl', 'html', 'out', 'force'] as const).find((option) => options[option] !== undefined);
-  if (other !== undefined) refuse(other, `Give --${other} or --bundle, not both: a bundle holds every receipt, and is written into the file that it names.`);
+  const other = (['attempts', 'csv', 'jsonl', 'html', 'out', 'force'] as const).find(
+    (option) => options[option] !== undefined,
+  );
+  if (other !== undefined)
+    refuse(
+      other,
+      `Give --${other} or --bundle, not both: a bundle holds every receipt, and is written into the file that it names.`,
+    );
 }
 
 function refuse(field: string, message: string): never {

@@ -41,12 +41,26 @@ async function* lastWordsOf(pages: ReceiptPages): ReceiptPages {
   for await (const page of pages) yield lastWords(page);
 }
 
-async function showReport(io: Io, id: string, { ledger }: OpenedLedger, { sweep }: FoundReceipts, wanted: Wanted): Promise<ExitCode> {
+async function showReport(
+  io: Io,
+  id: string,
+  { ledger }: OpenedLedger,
+  { sweep }: FoundReceipts,
+  wanted: Wanted,
+): Promise<ExitCode> {
   if (!sweep) {
-    throw new Refusal('Usage', `--html reports on a sweep, and this ledger has none with the id ${printable(id)}.`, 'html');
+    throw new Refusal(
+      'Usage',
+      `--html reports on a sweep, and this ledger has none with the id ${printable(id)}.`,
+      'html',
+    );
   }
   const { reportOnSweep } = await import('../report/sweep-report.js');
-  if (!wanted.file) return writeChunksToStdout(io, reportOnSweep(ledger, sweep, () => undefined));
+  if (!wanted.file)
+    return writeChunksToStdout(
+      io,
+      reportOnSweep(ledger, sweep, () => undefined),
+    );
   const progress = growingNumber(io, 'users');
   await writeChunksToFile(wanted.file, reportOnSweep(ledger, sweep, progress.show)).finally(progress.stop);
   sayWritten(io, wanted, { format: 'html' }, `The report is in ${wanted.file.path}.`);
@@ -68,7 +82,12 @@ async function exportAs(io: Io, id: string, pages: MarkedPages, wanted: Wanted):
   const progress = growingNumber(io, 'receipts');
   const counted = counting(all, (sofar) => progress.show((receipts = sofar)));
   await writeChunksToFile(wanted.file, format(counted)).finally(progress.stop);
-  sayWritten(io, wanted, { format: wanted.format, receipts }, `${receipts} receipts of ${id} are in ${wanted.file.path}.`);
+  sayWritten(
+    io,
+    wanted,
+    { format: wanted.format, receipts },
+    `${receipts} receipts of ${id} are in ${wanted.file.path}.`,
+  );
   return 0;
 }
 
@@ -110,12 +129,20 @@ async function showTable(io: Io, id: string, pages: MarkedPages, isSweep: boolea
 }
 
 function printReceipts(io: Io, receipts: readonly MarkedReceipt[]): void {
-  printTable(io, [...HEAD, 'Environment'], receipts.map((receipt) => [...cells(receipt), receipt.environment]));
+  printTable(
+    io,
+    [...HEAD, 'Environment'],
+    receipts.map((receipt) => [...cells(receipt), receipt.environment]),
+  );
 }
 
 /** A user of a sweep has a number, which is the same in CSV and in the report. */
 function printOfSweep(io: Io, receipts: readonly MarkedReceipt[]): void {
-  printTable(io, ['User', ...HEAD, 'Sealed'], receipts.map((receipt) => [String(receipt.seq), ...cells(receipt), receipt.sealed ? 'yes' : 'no']));
+  printTable(
+    io,
+    ['User', ...HEAD, 'Sealed'],
+    receipts.map((receipt) => [String(receipt.seq), ...cells(receipt), receipt.sealed ? 'yes' : 'no']),
+  );
 }
 
 function cells({ at, step, task, phase, attempt, outcome, reason, requestId, token, code }: MarkedReceipt): string[] {

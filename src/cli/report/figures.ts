@@ -23,7 +23,9 @@ export function stepFigures(groups: readonly ReceiptGroup[]): StepFigures[] {
     tally[outcome] = (tally[outcome] ?? 0) + receipts;
     steps.set(step, tally);
   }
-  return [...steps].map(([step, tally]) => ({ step, tally })).sort((a, b) => orderOf(a.step) - orderOf(b.step) || (a.step < b.step ? -1 : 1));
+  return [...steps]
+    .map(([step, tally]) => ({ step, tally }))
+    .sort((a, b) => orderOf(a.step) - orderOf(b.step) || (a.step < b.step ? -1 : 1));
 }
 
 const STEPS_IN_ORDER = ['hold', 'plaid.items', 'plaid.products', 'plaid.user'];
@@ -35,7 +37,9 @@ function orderOf(step: string): number {
 
 /** The groups that are last words with an outcome. */
 export function lastWordGroups(groups: readonly ReceiptGroup[]): (ReceiptGroup & { outcome: Outcome })[] {
-  return groups.filter((group): group is ReceiptGroup & { outcome: Outcome } => group.phase === 'settled' && isOutcome(group.outcome));
+  return groups.filter(
+    (group): group is ReceiptGroup & { outcome: Outcome } => group.phase === 'settled' && isOutcome(group.outcome),
+  );
 }
 
 /** Why steps did not go well. */
@@ -51,7 +55,10 @@ export interface CodeFigures {
 const MOST_CODES = 12;
 
 /** Last words that need a person, by the provider's code, the most frequent first. */
-export function codeFigures(groups: readonly ReceiptGroup[], needsPerson: readonly Outcome[]): { shown: CodeFigures[]; others: number } {
+export function codeFigures(
+  groups: readonly ReceiptGroup[],
+  needsPerson: readonly Outcome[],
+): { shown: CodeFigures[]; others: number } {
   const codes = new Map<string, CodeFigures>();
   for (const group of lastWordGroups(groups).filter(({ outcome }) => needsPerson.includes(outcome))) {
     const figures = { step: group.step, outcome: group.outcome, code: codeOf(group), receipts: 0 };

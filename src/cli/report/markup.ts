@@ -6,7 +6,13 @@ export class Markup {
 /** What may stand in a template: text is escaped, lists are joined, `undefined` and `false` leave nothing. */
 export type Insertable = string | number | Markup | undefined | false | readonly Insertable[];
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 /** Characters without a look of their own, which steer the text around them, and those that HTML does not allow. */
 const UNSEEN = /(?![\t\n])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\ufdd0-\ufdef\ufffe\uffff]/gu;

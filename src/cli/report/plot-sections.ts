@@ -17,14 +17,19 @@ export async function usersPlot({ counts, summary }: ReportData): Promise<Markup
   const tally = usersTally(counts);
   const total = sumOf(tally);
   if (total === 0) return emptyFigure(about, 'The source has given no user.');
-  const words = present(tally).map(([standing, number]) => `${LOOKS[standing].name} ${count(number)} (${percent(number, total)})`);
+  const words = present(tally).map(
+    ([standing, number]) => `${LOOKS[standing].name} ${count(number)} (${percent(number, total)})`,
+  );
   const row = { title: 'All users', note: count(total), tally };
   return plotFigure({
     ...about,
     note: 'Each user counts once, under the worst outcome of its steps.',
     description: `Bar of ${counted(total, 'user')}: ${words.join(', ')}.`,
     draw: (width) => barRows([row], width),
-    table: { head: ['Outcome', 'Users', 'Share'], rows: present(tally).map(([standing, number]) => [LOOKS[standing].name, number, percent(number, total)]) },
+    table: {
+      head: ['Outcome', 'Users', 'Share'],
+      rows: present(tally).map(([standing, number]) => [LOOKS[standing].name, number, percent(number, total)]),
+    },
     legend: legend(tally, summary),
   });
 }
@@ -32,14 +37,23 @@ export async function usersPlot({ counts, summary }: ReportData): Promise<Markup
 /** What the colours and words of all plots mean, with the numbers of users; only those that occur. */
 function legend(users: Tally, { groups }: ReportData['summary']): Markup {
   const total = sumOf(users);
-  const occurs = STANDINGS.filter((standing) => (users[standing] ?? 0) > 0 || lastWordGroups(groups).some(({ outcome }) => outcome === standing));
+  const occurs = STANDINGS.filter(
+    (standing) => (users[standing] ?? 0) > 0 || lastWordGroups(groups).some(({ outcome }) => outcome === standing),
+  );
   return html`<dl class="legend">
-${occurs.map((standing) => {
-  const number = users[standing] ?? 0;
-  return html`<div><dt><span class="swatch ${standing}"></span>${LOOKS[standing].name} <span class="soft">${number === 0 ? 'as a single step only' : `${count(number)}, ${percent(number, total)}`}</span></dt><dd>${LOOKS[standing].meaning}</dd></div>
-`;
-})}</dl>
-`;
+    ${occurs.map((standing) => {
+      const number = users[standing] ?? 0;
+      return html`<div>
+        <dt>
+          <span class="swatch ${standing}"></span>${LOOKS[standing].name}
+          <span class="soft"
+            >${number === 0 ? 'as a single step only' : `${count(number)}, ${percent(number, total)}`}</span
+          >
+        </dt>
+        <dd>${LOOKS[standing].meaning}</dd>
+      </div> `;
+    })}
+  </dl> `;
 }
 
 /** The last words on each step. */
@@ -48,10 +62,17 @@ export async function stepsPlot({ summary, needsPerson }: ReportData): Promise<M
   const steps = stepFigures(summary.groups);
   if (steps.length === 0) return emptyFigure(about, 'No step has come to its end.');
   const rows = steps.map(({ step, tally }): BarRow => {
-    const bad = needsPerson.flatMap((outcome) => ((tally[outcome] ?? 0) > 0 ? [`${count(tally[outcome] ?? 0)} ${LOOKS[outcome].name}`] : []));
+    const bad = needsPerson.flatMap((outcome) =>
+      (tally[outcome] ?? 0) > 0 ? [`${count(tally[outcome] ?? 0)} ${LOOKS[outcome].name}`] : [],
+    );
     const all = sumOf(tally);
     const needing = needsPerson.reduce((sum, outcome) => sum + (tally[outcome] ?? 0), 0);
-    return { title: step, note: [count(all), ...bad].join(' · '), shortNote: needing === 0 ? count(all) : `${count(all)} · ${count(needing)} not good`, tally };
+    return {
+      title: step,
+      note: [count(all), ...bad].join(' · '),
+      shortNote: needing === 0 ? count(all) : `${count(all)} · ${count(needing)} not good`,
+      tally,
+    };
   });
   return plotFigure({
     ...about,
@@ -63,7 +84,9 @@ export async function stepsPlot({ summary, needsPerson }: ReportData): Promise<M
 }
 
 function tallyInWords(tally: Tally): string {
-  return present(tally).map(([standing, number]) => `${LOOKS[standing].name} ${count(number)}`).join(', ');
+  return present(tally)
+    .map(([standing, number]) => `${LOOKS[standing].name} ${count(number)}`)
+    .join(', ');
 }
 
 function stepsTable(steps: readonly { step: string; tally: Tally }[]): NumbersTable {
@@ -83,10 +106,18 @@ export async function codesPlot({ summary, needsPerson }: ReportData): Promise<M
     return emptyFigure(about, any ? 'Nothing failed, and nothing is unknown.' : 'No step has come to its end.');
   }
   const most = shown[0]?.receipts ?? 1;
-  const rows = shown.map((figures): BarRow => ({ title: titleOf(figures), note: count(figures.receipts), tally: { [figures.outcome]: figures.receipts }, outOf: most }));
+  const rows = shown.map((figures): BarRow => ({
+    title: titleOf(figures),
+    note: count(figures.receipts),
+    tally: { [figures.outcome]: figures.receipts },
+    outOf: most,
+  }));
   return plotFigure({
     ...about,
-    note: others > 0 ? `The ${shown.length} most frequent; ${counted(others, 'more receipt')} with other codes.` : undefined,
+    note:
+      others > 0
+        ? `The ${shown.length} most frequent; ${counted(others, 'more receipt')} with other codes.`
+        : undefined,
     description: `Bars of ${counted(shown.length, 'code')}: ${shown.map((figures) => `${titleOf(figures)}: ${count(figures.receipts)}`).join('; ')}.`,
     draw: (width) => barRows(rows, width),
     table: {

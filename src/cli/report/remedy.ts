@@ -17,6 +17,9 @@ export function remedyFor(receipt: Receipt, outcome: Outcome): string {
 function failureOf({ failureType, service, task, status, code, requestId }: Receipt): TaskFailure | undefined {
   if (failureType === undefined) return undefined;
   const known = CATALOGUE.find(({ name }) => name === task);
-  const advice = known && status !== undefined ? classifyAnswer({ status, code }, known.effect, known.service.errors).advice : undefined;
+  const advice =
+    known && status !== undefined
+      ? classifyAnswer({ status, code }, known.effect, known.service.errors).advice
+      : undefined;
   return { type: failureType, service, task, status, code, requestId, message: advice ?? '' };
 }

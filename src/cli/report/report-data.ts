@@ -27,22 +27,41 @@ export interface ReportData {
 }
 
 /** What a report is read from. */
-export type ReportLedger = { readonly sweeps: SweepLedger; readonly rates: Pick<RateLedger, 'readRates' | 'readSweepRates'> };
+export type ReportLedger = {
+  readonly sweeps: SweepLedger;
+  readonly rates: Pick<RateLedger, 'readRates' | 'readSweepRates'>;
+};
 
 /** Reads a report's data out of the ledger; a million users take some seconds. */
-export async function readReportData({ sweeps, rates }: ReportLedger, sweep: SweepRow, onProgress: (users: number) => void): Promise<ReportData> {
+export async function readReportData(
+  { sweeps, rates }: ReportLedger,
+  sweep: SweepRow,
+  onProgress: (users: number) => void,
+): Promise<ReportData> {
   const { sweepId } = sweep;
   const counts = await sweeps.count(sweepId);
   const summary = await sweeps.summarise({ sweepId, onProgress });
   // A sweep that has found nobody and still completed was told that this is fine.
-  const needsPerson: readonly Outcome[] = sweep.status === 'completed' ? ['failed', 'unknown'] : ['failed', 'unknown', 'notFound'];
+  const needsPerson: readonly Outcome[] =
+    sweep.status === 'completed' ? ['failed', 'unknown'] : ['failed', 'unknown', 'notFound'];
   const users = await sweeps.readUsersWithOutcome({ sweepId, outcomes: needsPerson, limit: MOST_USERS_NAMED });
   const limits = await limitsOf(rates, sweep);
-  return { sweep, counts, summary, needsPerson, users, limits, madeAt: new Date().toISOString(), version: packageVersion() };
+  return {
+    sweep,
+    counts,
+    summary,
+    needsPerson,
+    users,
+    limits,
+    madeAt: new Date().toISOString(),
+    version: packageVersion(),
+  };
 }
 
 /** Of a sweep that has ended, its own rates: other limits may have changed since. */
 async function limitsOf(rates: ReportLedger['rates'], { sweepId, endedAt }: SweepRow): Promise<string[]> {
   if (endedAt !== undefined) return (await rates.readSweepRates(sweepId)).map(sweepRateSentence);
-  return (await rates.readRates()).filter(({ service }) => service === 'plaid' || service === 'batch').map(rateSentence);
+  return (await rates.readRates())
+    .filter(({ service }) => service === 'plaid' || service === 'batch')
+    .map(rateSentence);
 }

@@ -25,12 +25,17 @@ export function headlineOf({ counts, users }: ReportData): Headline {
 /** The whole report in a sentence. */
 export function mainSentence(data: ReportData): string {
   const { total } = data.counts;
-  if (total === 0) return data.sweep.snapshotComplete ? 'This sweep has no users.' : 'No user of this sweep is known yet.';
+  if (total === 0)
+    return data.sweep.snapshotComplete ? 'This sweep has no users.' : 'No user of this sweep is known yet.';
   if (isDryRun(data)) return `This was a dry run over ${counted(total, 'user')}: nothing was deleted.`;
   const { gone, accepted, needPerson } = headlineOf(data);
   const goneWords = gone === total ? allGone(total) : `${count(gone)} of ${counted(total, 'user')} ${is(gone)} gone`;
-  const all = [...(gone > 0 || accepted === 0 ? [goneWords] : []), ...(accepted > 0 ? [acceptedWords(data, gone > 0)] : [])].join('; ');
-  const need = needPerson === 0 ? 'nobody needs a person' : `${count(needPerson)} ${needPerson === 1 ? 'needs' : 'need'} a person`;
+  const all = [
+    ...(gone > 0 || accepted === 0 ? [goneWords] : []),
+    ...(accepted > 0 ? [acceptedWords(data, gone > 0)] : []),
+  ].join('; ');
+  const need =
+    needPerson === 0 ? 'nobody needs a person' : `${count(needPerson)} ${needPerson === 1 ? 'needs' : 'need'} a person`;
   return `${all}; ${need}.`;
 }
 
@@ -40,9 +45,18 @@ function allGone(total: number): string {
 
 /** A deletion that was accepted is not known to be done, and must not be quoted as such. */
 function acceptedWords({ counts: { accepted, total }, summary: { groups } }: ReportData, isFurther: boolean): string {
-  const removed = groups.some(({ phase, service, outcome }) => phase === 'settled' && service === 'plaid' && (outcome === 'removed' || outcome === 'alreadyGone'));
-  const who = isFurther ? `${count(accepted)} more` : accepted === total ? allUsers(total) : `${count(accepted)} of ${counted(total, 'user')}`;
-  return removed ? `${capitalized(who)} ${is(accepted)} removed from Plaid, and Batch has accepted the deletion` : `Batch has accepted the deletion of ${who}`;
+  const removed = groups.some(
+    ({ phase, service, outcome }) =>
+      phase === 'settled' && service === 'plaid' && (outcome === 'removed' || outcome === 'alreadyGone'),
+  );
+  const who = isFurther
+    ? `${count(accepted)} more`
+    : accepted === total
+      ? allUsers(total)
+      : `${count(accepted)} of ${counted(total, 'user')}`;
+  return removed
+    ? `${capitalized(who)} ${is(accepted)} removed from Plaid, and Batch has accepted the deletion`
+    : `Batch has accepted the deletion of ${who}`;
 }
 
 function allUsers(total: number): string {
@@ -62,9 +76,16 @@ export function furtherSentences(data: ReportData): string[] {
     ...(counts.skipped > 0 ? [`${count(counts.skipped)} skipped`] : []),
     ...(counts.held > 0 ? [`${count(counts.held)} on legal hold`] : []),
   ]);
-  const notFound = counts.notFound > 0 && !needsPerson.includes('notFound') && `${count(counts.notFound)} ${was(counts.notFound)} not found, which the input of this sweep calls fine.`;
-  const open = unfinished > 0 && `${counted(unfinished, 'user')} ${is(unfinished)} not finished${sweep.endedAt === undefined ? ' yet' : ''}.`;
-  const rejected = sweep.rejected > 0 && `${counted(sweep.rejected, 'row')} of the source could not be ${sweep.rejected === 1 ? 'a user' : 'users'} and ${was(sweep.rejected)} left out: look at the source.`;
+  const notFound =
+    counts.notFound > 0 &&
+    !needsPerson.includes('notFound') &&
+    `${count(counts.notFound)} ${was(counts.notFound)} not found, which the input of this sweep calls fine.`;
+  const open =
+    unfinished > 0 &&
+    `${counted(unfinished, 'user')} ${is(unfinished)} not finished${sweep.endedAt === undefined ? ' yet' : ''}.`;
+  const rejected =
+    sweep.rejected > 0 &&
+    `${counted(sweep.rejected, 'row')} of the source could not be ${sweep.rejected === 1 ? 'a user' : 'users'} and ${was(sweep.rejected)} left out: look at the source.`;
   return [
     accepted,
     alone !== '' && !isDryRun(data) && `Left alone on purpose: ${alone}.`,
@@ -77,7 +98,10 @@ export function furtherSentences(data: ReportData): string[] {
 /** In a dry run nothing was done, and some step says so. */
 export function isDryRun({ summary: { groups } }: ReportData): boolean {
   const lastWords = groups.filter(({ phase }) => phase === 'settled');
-  return lastWords.some(({ reason }) => reason === 'dryRun') && lastWords.every(({ outcome }) => outcome !== 'removed' && outcome !== 'accepted');
+  return (
+    lastWords.some(({ reason }) => reason === 'dryRun') &&
+    lastWords.every(({ outcome }) => outcome !== 'removed' && outcome !== 'accepted')
+  );
 }
 
 function is(number: number): string {

@@ -14,19 +14,69 @@ export interface StandingLook {
 }
 
 /** In the order of the bars: what is gone, what was left alone, what is open, and what needs a person last. */
-export const STANDINGS: readonly Standing[] = ['removed', 'alreadyGone', 'accepted', 'skipped', 'held', 'unfinished', 'notFound', 'unknown', 'failed'];
+export const STANDINGS: readonly Standing[] = [
+  'removed',
+  'alreadyGone',
+  'accepted',
+  'skipped',
+  'held',
+  'unfinished',
+  'notFound',
+  'unknown',
+  'failed',
+];
 
 /** How each is shown, everywhere in the report. */
 export const LOOKS: Readonly<Record<Standing, StandingLook>> = {
-  removed: { name: 'removed', meaning: 'The provider confirmed it, or looking afterwards showed it.', light: '#28467d', dark: '#486fba' },
-  alreadyGone: { name: 'already gone', meaning: 'Gone before this sweep; this ledger once saw or removed it.', light: '#89c3ff', dark: '#b9dcfe' },
-  accepted: { name: 'accepted', meaning: 'The provider took the request and carries it out later.', light: '#287e65', dark: '#50cea1' },
-  skipped: { name: 'skipped', meaning: 'Not done on purpose, for example because there was nothing to do.', light: '#9e9e9e', dark: '#8c8c8c' },
+  removed: {
+    name: 'removed',
+    meaning: 'The provider confirmed it, or looking afterwards showed it.',
+    light: '#28467d',
+    dark: '#486fba',
+  },
+  alreadyGone: {
+    name: 'already gone',
+    meaning: 'Gone before this sweep; this ledger once saw or removed it.',
+    light: '#89c3ff',
+    dark: '#b9dcfe',
+  },
+  accepted: {
+    name: 'accepted',
+    meaning: 'The provider took the request and carries it out later.',
+    light: '#287e65',
+    dark: '#50cea1',
+  },
+  skipped: {
+    name: 'skipped',
+    meaning: 'Not done on purpose, for example because there was nothing to do.',
+    light: '#9e9e9e',
+    dark: '#8c8c8c',
+  },
   held: { name: 'on hold', meaning: 'A legal hold forbids it.', light: '#b445d0', dark: '#dd89f6' },
-  unfinished: { name: 'not finished', meaning: 'Not begun, under way, or to be tried again.', light: '#e7eaed', dark: '#333639' },
-  notFound: { name: 'not found', meaning: 'The provider does not know it and neither does this ledger: it may be the wrong environment.', light: '#f9c513', dark: '#f9d645' },
-  unknown: { name: 'unknown', meaning: 'It was sent, the answer was lost, and looking could not settle it.', light: '#e58618', dark: '#ed7b19' },
-  failed: { name: 'failed', meaning: 'The provider refused it for good; nothing was changed.', light: '#861403', dark: '#c82b24' },
+  unfinished: {
+    name: 'not finished',
+    meaning: 'Not begun, under way, or to be tried again.',
+    light: '#e7eaed',
+    dark: '#333639',
+  },
+  notFound: {
+    name: 'not found',
+    meaning: 'The provider does not know it and neither does this ledger: it may be the wrong environment.',
+    light: '#f9c513',
+    dark: '#f9d645',
+  },
+  unknown: {
+    name: 'unknown',
+    meaning: 'It was sent, the answer was lost, and looking could not settle it.',
+    light: '#e58618',
+    dark: '#ed7b19',
+  },
+  failed: {
+    name: 'failed',
+    meaning: 'The provider refused it for good; nothing was changed.',
+    light: '#861403',
+    dark: '#c82b24',
+  },
 };
 
 /** Numbers by standing; what does not occur is absent. */

@@ -3,8 +3,28 @@ import { LOOKS, STANDINGS } from './standings';
 type Theme = 'light' | 'dark';
 
 const THEMES: Readonly<Record<Theme, Readonly<Record<string, string>>>> = {
-  light: { page: '#f5f6f8', card: '#ffffff', edge: '#ffffff', ink: '#171b21', soft: '#56606c', line: '#d9dde2', accent: '#4a6078', good: '#28467d', bad: '#861403' },
-  dark: { page: '#0e1115', card: '#171b21', edge: '#171b21', ink: '#eceff3', soft: '#a4adb8', line: '#343b45', accent: '#93aac4', good: '#8fb4f0', bad: '#ff9a91' },
+  light: {
+    page: '#f5f6f8',
+    card: '#ffffff',
+    edge: '#ffffff',
+    ink: '#171b21',
+    soft: '#56606c',
+    line: '#d9dde2',
+    accent: '#4a6078',
+    good: '#28467d',
+    bad: '#861403',
+  },
+  dark: {
+    page: '#0e1115',
+    card: '#171b21',
+    edge: '#171b21',
+    ink: '#eceff3',
+    soft: '#a4adb8',
+    line: '#343b45',
+    accent: '#93aac4',
+    good: '#8fb4f0',
+    bad: '#ff9a91',
+  },
 };
 
 /** The colours of the page by name; those of outcomes by their names, each with one that can be read on it. */
@@ -32,7 +52,9 @@ export function luminanceOf(colour: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-const MARKS = STANDINGS.map((standing) => `.mark.${standing},.swatch.${standing}{background:var(--${standing});color:var(--on-${standing})}`).join('\n');
+const MARKS = STANDINGS.map(
+  (standing) => `.mark.${standing},.swatch.${standing}{background:var(--${standing});color:var(--on-${standing})}`,
+).join('\n');
 
 /** The one style of the page. */
 export const STYLE = `

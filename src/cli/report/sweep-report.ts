@@ -15,7 +15,11 @@ import { timePlots } from './time-section';
  *
  * @param onProgress Called with the number of users that were read so far.
  */
-export async function* reportOnSweep(ledger: ReportLedger, sweep: SweepRow, onProgress: (users: number) => void): AsyncGenerator<string> {
+export async function* reportOnSweep(
+  ledger: ReportLedger,
+  sweep: SweepRow,
+  onProgress: (users: number) => void,
+): AsyncGenerator<string> {
   const data = await readReportData(ledger, sweep, onProgress);
   yield page(`Sweep ${sweep.sweepId}`, [
     headSection(data),

@@ -22,8 +22,8 @@ export interface OverTime {
 const MOST_STRETCHES = 60;
 
 const STRETCHES_MS = [
-  100, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000,
-  7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000, 604_800_000, 2_592_000_000,
+  100, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000,
+  3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000, 604_800_000, 2_592_000_000,
 ];
 
 /** When the last per cent takes longer than this share of the whole time, the plot ends before it. */
@@ -36,14 +36,16 @@ export function overTime({ bucketMs, buckets, last }: SettledOverTime): OverTime
   const [start, end] = [points[0]?.from ?? 0, (points.at(-1)?.from ?? 0) + bucketMs];
   const nearlyAll = timeOfShare(points, total * 0.99) + bucketMs;
   const shownUntil = nearlyAll - start < (end - start) * LONG_TAIL ? nearlyAll : end;
-  const stretchMs = STRETCHES_MS.find((ms) => ms % bucketMs === 0 && (shownUntil - start) / ms <= MOST_STRETCHES)
-    ?? bucketMs * Math.ceil((shownUntil - start) / bucketMs / MOST_STRETCHES);
+  const stretchMs =
+    STRETCHES_MS.find((ms) => ms % bucketMs === 0 && (shownUntil - start) / ms <= MOST_STRETCHES) ??
+    bucketMs * Math.ceil((shownUntil - start) / bucketMs / MOST_STRETCHES);
   const stretches: TimeFigures[] = [];
   let sofar = 0;
   let at = 0;
   for (let from = Math.floor(start / stretchMs) * stretchMs; from < shownUntil; from += stretchMs) {
     let users = 0;
-    for (let point = points[at]; point !== undefined && point.from < from + stretchMs; point = points[++at]) users += point.users;
+    for (let point = points[at]; point !== undefined && point.from < from + stretchMs; point = points[++at])
+      users += point.users;
     sofar += users;
     stretches.push({ from, to: from + stretchMs, users, sofar });
   }

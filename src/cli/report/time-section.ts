@@ -31,7 +31,10 @@ async function endPlots(sweep: ReportData['sweep'], settled: SettledOverTime | u
   const waits = waitsInWords(Date.parse(sweep.createdAt), settled);
   if (figures.stretches.length < 2) {
     // The first receipts may be much older: a user is at an end with the last of its steps.
-    return emptyFigure(THROUGHPUT, `${counted(figures.total, 'user')} came to an end at ${moment(settled.last)}. ${waits}`);
+    return emptyFigure(
+      THROUGHPUT,
+      `${counted(figures.total, 'user')} came to an end at ${moment(settled.last)}. ${waits}`,
+    );
   }
   return html`${await throughputFigure(figures, THROUGHPUT, 'Users whose last step ended')}${await shareFigure(figures, waits)}`;
 }
@@ -57,7 +60,10 @@ function shareFigure(figures: OverTime, waits: string): Promise<Markup> {
     note: waits,
     description: `Line of the share of users done, from 0% to ${percent(total - figures.later, total)}. ${waits}`,
     draw: (width) => shareDonePlot(figures, sizeFor(width)),
-    table: { head: ['By (UTC)', 'Users done', 'Share'], rows: stretches.map(({ to, sofar }) => [isoOf(to), sofar, percent(sofar, total)]) },
+    table: {
+      head: ['By (UTC)', 'Users done', 'Share'],
+      rows: stretches.map(({ to, sofar }) => [isoOf(to), sofar, percent(sofar, total)]),
+    },
   });
 }
 
@@ -66,10 +72,14 @@ function sizeFor(width: number): { width: number; height: number } {
 }
 
 /** Counted from the first moment of the sweep: reading its source and waiting for an approval are part of it. */
-function waitsInWords(startedAt: number, { bucketMs, buckets, last }: NonNullable<ReportData['summary']['settled']>): string {
+function waitsInWords(
+  startedAt: number,
+  { bucketMs, buckets, last }: NonNullable<ReportData['summary']['settled']>,
+): string {
   const points = buckets.map(({ at, users }) => ({ from: Date.parse(at), users }));
   const total = points.reduce((sum, { users }) => sum + users, 0);
-  const after = (share: number): string => duration(Math.max(0, Math.min(timeOfShare(points, total * share) + bucketMs, Date.parse(last)) - startedAt));
+  const after = (share: number): string =>
+    duration(Math.max(0, Math.min(timeOfShare(points, total * share) + bucketMs, Date.parse(last)) - startedAt));
   const end = duration(Math.max(0, Date.parse(last) - startedAt));
   return total === 1
     ? `The user was done ${end} after the sweep was begun.`

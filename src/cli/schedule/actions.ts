@@ -63,9 +63,16 @@ export async function listSchedules(io: Io, options: ActionOptions): Promise<Exi
     if (options.json) printJson(io, lines);
     else if (lines.length === 0) say(io, 'There are no schedules of sweeps.');
     else {
-      const rows = lines.map(({ name, times, timezone, paused, nextRun = '', lastRun = '', lastStatus = '', lastWhy, note = '' }) => [
-        name, times.join('\n'), timezone, paused ? 'paused' : nextRun, [lastRun, standingText({ status: lastStatus, why: lastWhy })].join('\n').trim(), note,
-      ]);
+      const rows = lines.map(
+        ({ name, times, timezone, paused, nextRun = '', lastRun = '', lastStatus = '', lastWhy, note = '' }) => [
+          name,
+          times.join('\n'),
+          timezone,
+          paused ? 'paused' : nextRun,
+          [lastRun, standingText({ status: lastStatus, why: lastWhy })].join('\n').trim(),
+          note,
+        ],
+      );
       printTable(io, ['Schedule', 'When', 'Time zone', 'Next run', 'Last run', 'Note'], rows);
     }
     return 0;
@@ -114,11 +121,22 @@ export async function triggerSchedule(io: Io, name: string, options: ActionOptio
     await requireWorker(client, description.action.taskQueue);
     const [underWay] = description.info.runningActions;
     if (underWay && description.policies.overlap === 'SKIP') throw skipped(name, underWay.workflow.workflowId);
-    await askAboutRuns(io, client, description, { title: "This starts a sweep that deletes users' data, which cannot be undone.", when: 'one, now', otherwise: 'Nothing was started.' }, options);
+    await askAboutRuns(
+      io,
+      client,
+      description,
+      {
+        title: "This starts a sweep that deletes users' data, which cannot be undone.",
+        when: 'one, now',
+        otherwise: 'Nothing was started.',
+      },
+      options,
+    );
     await handle.trigger(description.policies.overlap);
     const workflowId = await startedRun(client, name, description);
     if (options.json) printJson(io, { name, ...(workflowId !== undefined && { workflowId }) });
-    else if (workflowId === undefined) print(io, `A run of ${printable(name)} will start when the one before has ended.`);
+    else if (workflowId === undefined)
+      print(io, `A run of ${printable(name)} will start when the one before has ended.`);
     else print(io, `Started ${printable(workflowId)}.`);
     if (workflowId !== undefined) say(io, `Watch it with: http-tasks sweep watch ${printable(workflowId)}`);
     return 0;
@@ -126,7 +144,10 @@ export async function triggerSchedule(io: Io, name: string, options: ActionOptio
 }
 
 function skipped(name: string, workflowId: string): CommandFailure {
-  return new CommandFailure('Conflict', `${workflowId} is under way and the schedule ${name} skips overlaps, so nothing was started. Watch it with: http-tasks sweep watch ${workflowId}`);
+  return new CommandFailure(
+    'Conflict',
+    `${workflowId} is under way and the schedule ${name} skips overlaps, so nothing was started. Watch it with: http-tasks sweep watch ${workflowId}`,
+  );
 }
 
 /** The workflow id of the run that was just asked for; undefined when it waits for another. */
@@ -137,11 +158,16 @@ async function startedRun(client: Client, name: string, before: ScheduleDescript
     const { info, raw } = (await findSchedule(client, name)).description;
     const started = info.recentActions.findLast(({ action }) => !known.has(action.workflow.firstExecutionRunId));
     if (started) return started.action.workflow.workflowId;
-    if (info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap) throw skipped(name, info.runningActions[0]?.workflow.workflowId ?? 'Another run');
-    if (Number(raw.info?.bufferSize ?? 0) > Number(before.raw.info?.bufferSize ?? 0) && info.runningActions.length > 0) return undefined;
+    if (info.numActionsSkippedOverlap > before.info.numActionsSkippedOverlap)
+      throw skipped(name, info.runningActions[0]?.workflow.workflowId ?? 'Another run');
+    if (Number(raw.info?.bufferSize ?? 0) > Number(before.raw.info?.bufferSize ?? 0) && info.runningActions.length > 0)
+      return undefined;
     await delay(PAUSE_MS);
   }
-  throw new CommandFailure('Failed', `Temporal has taken the wish for a run of ${name}, but started none within ${TRIGGER_MS / 1_000} s. See: http-tasks schedule show ${name}`);
+  throw new CommandFailure(
+    'Failed',
+    `Temporal has taken the wish for a run of ${name}, but started none within ${TRIGGER_MS / 1_000} s. See: http-tasks schedule show ${name}`,
+  );
 }
 
 /** Starts no runs any more. */
@@ -159,7 +185,17 @@ async function setPaused(io: Io, name: string, options: ActionOptions, paused: b
     const { handle, description } = await findSchedule(client, name);
     if (!paused) {
       const when = `${timesText(description.spec).join(', ')} (${description.spec.timezone || 'UTC'})`;
-      await askAboutRuns(io, client, description, { title: "This resumes sweeps that delete users' data, which cannot be undone.", when, otherwise: 'The schedule stays as it was.' }, options);
+      await askAboutRuns(
+        io,
+        client,
+        description,
+        {
+          title: "This resumes sweeps that delete users' data, which cannot be undone.",
+          when,
+          otherwise: 'The schedule stays as it was.',
+        },
+        options,
+      );
     }
     // Temporal wants a note, and the one that is there may be of use.
     const note = options.note ?? (description.state.note || `${paused ? 'Paused' : 'Resumed'} by http-tasks`);
@@ -171,18 +207,44 @@ async function setPaused(io: Io, name: string, options: ActionOptions, paused: b
 }
 
 /** Starts the runs of a time that is over. */
-export async function backfillSchedule(io: Io, { name, from, to }: Period & { name: string }, options: ActionOptions): Promise<ExitCode> {
+export async function backfillSchedule(
+  io: Io,
+  { name, from, to }: Period & { name: string },
+  options: ActionOptions,
+): Promise<ExitCode> {
   return withTemporal<ExitCode>(io, options, async (client) => {
     const { handle, description } = await findSchedule(client, name);
     await requireWorker(client, description.action.taskQueue);
     const runs = await countRuns(client, { name, from, to });
-    if (runs === 0) throw new CommandFailure('Conflict', `No run of ${name} falls between ${from.toISOString()} and ${to.toISOString()}, so nothing was started.`);
-    if (runs > MOST_BACKFILLED) throw new CommandFailure('Conflict', `${runs} runs are more than Temporal lets wait at once (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`);
+    if (runs === 0)
+      throw new CommandFailure(
+        'Conflict',
+        `No run of ${name} falls between ${from.toISOString()} and ${to.toISOString()}, so nothing was started.`,
+      );
+    if (runs > MOST_BACKFILLED)
+      throw new CommandFailure(
+        'Conflict',
+        `${runs} runs are more than Temporal lets wait at once (${MOST_BACKFILLED}), so nothing was started. Take a shorter time.`,
+      );
     const when = `${runs}, of the time from ${from.toISOString()} to ${to.toISOString()}`;
-    await askAboutRuns(io, client, description, { title: "This starts sweeps that delete users' data, which cannot be undone.", when, otherwise: 'Nothing was started.' }, options);
+    await askAboutRuns(
+      io,
+      client,
+      description,
+      {
+        title: "This starts sweeps that delete users' data, which cannot be undone.",
+        when,
+        otherwise: 'Nothing was started.',
+      },
+      options,
+    );
     await handle.backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
     if (options.json) printJson(io, { name, from: from.toISOString(), to: to.toISOString(), runs });
-    else print(io, `${runs} runs of ${printable(name)} start one after the other. See: http-tasks schedule show ${printable(name)}`);
+    else
+      print(
+        io,
+        `${runs} runs of ${printable(name)} start one after the other. See: http-tasks schedule show ${printable(name)}`,
+      );
     return 0;
   });
 }
@@ -209,7 +271,20 @@ export async function deleteSchedule(io: Io, name: string, options: ActionOption
 }
 
 function printSchedule(io: Io, schedule: ScheduleDocument): void {
-  const { name, times, timezone, jitterMs, overlap, catchupWindowMs, pauseOnFailure, paused, note, nextRuns, lastRuns, waiting } = schedule;
+  const {
+    name,
+    times,
+    timezone,
+    jitterMs,
+    overlap,
+    catchupWindowMs,
+    pauseOnFailure,
+    paused,
+    note,
+    nextRuns,
+    lastRuns,
+    waiting,
+  } = schedule;
   const facts = [
     ['Schedule', name],
     ['When', `${times.join('\n')} (${timezone})`],
@@ -218,7 +293,12 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
     ['Overlap', overlap],
     ['Jitter', jitterMs === 0 ? 'none' : `up to ${durationText(jitterMs)}`],
     ['Catch-up window', durationText(catchupWindowMs)],
-    ['Pause on failure', pauseOnFailure ? 'yes: a failed run pauses the schedule, and no user is offboarded until it is resumed' : 'no: the next run starts at its time'],
+    [
+      'Pause on failure',
+      pauseOnFailure
+        ? 'yes: a failed run pauses the schedule, and no user is offboarded until it is resumed'
+        : 'no: the next run starts at its time',
+    ],
     ['Started', String(schedule.started)],
     ['Skipped because of overlap', String(schedule.skippedByOverlap)],
     ['Missed the catch-up window', String(schedule.missedCatchupWindow)],
@@ -226,5 +306,10 @@ function printSchedule(io: Io, schedule: ScheduleDocument): void {
     ['Next runs', paused ? 'none while it is paused' : nextRuns.slice(0, 5).join('\n')],
   ];
   printTable(io, ['', ''], facts);
-  if (lastRuns.length > 0) printTable(io, ['Last runs', 'Nominal time', 'Status'], lastRuns.map(({ workflowId, scheduledAt, ...standing }) => [workflowId, scheduledAt, standingText(standing)]));
+  if (lastRuns.length > 0)
+    printTable(
+      io,
+      ['Last runs', 'Nominal time', 'Status'],
+      lastRuns.map(({ workflowId, scheduledAt, ...standing }) => [workflowId, scheduledAt, standingText(standing)]),
+    );
 }

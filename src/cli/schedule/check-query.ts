@@ -14,7 +14,11 @@ import { printable, say } from '../output';
  *
  * @throws Refusal when there are such workers and none of them knows it.
  */
-export async function checkQuery(io: Io, client: Client, { taskQueue, input }: { taskQueue: string; input: OffboardUsersInput }): Promise<void> {
+export async function checkQuery(
+  io: Io,
+  client: Client,
+  { taskQueue, input }: { taskQueue: string; input: OffboardUsersInput },
+): Promise<void> {
   const name = input.source?.query;
   if (name === undefined) return;
   const shown = `query:${printable(name)}`;
@@ -27,9 +31,17 @@ export async function checkQuery(io: Io, client: Client, { taskQueue, input }: {
   if (knowing.length === 0) {
     const known = [...new Set(workers.flat())].sort().join(', ') || 'none';
     const setting = `HTTP_TASKS_SOURCE_${settingName(name).toUpperCase()}`;
-    throw new Refusal('Task.InvalidInput', `source.query: no live worker of the task queue "${taskQueue}" has the query ${name}; known: ${known}. Give the worker ${setting}_URL and ${setting}_QUERY, then create the schedule.`, 'source');
+    throw new Refusal(
+      'Task.InvalidInput',
+      `source.query: no live worker of the task queue "${taskQueue}" has the query ${name}; known: ${known}. Give the worker ${setting}_URL and ${setting}_QUERY, then create the schedule.`,
+      'source',
+    );
   }
-  if (knowing.length < workers.length) say(io, `Warning: only ${knowing.length} of ${workers.length} live workers have ${shown}; a run on another one fails.`);
+  if (knowing.length < workers.length)
+    say(
+      io,
+      `Warning: only ${knowing.length} of ${workers.length} live workers have ${shown}; a run on another one fails.`,
+    );
 }
 
 /** As the worker lists its queries: whatever the case, and `-` stands for `_`. */
@@ -38,13 +50,20 @@ function settingName(name: string): string {
 }
 
 /** The queries of each live worker that recorded them, or why they are not known. */
-async function liveQueries(io: Io, queue: { namespace: string; taskQueue: string }): Promise<(readonly string[])[] | string> {
+async function liveQueries(
+  io: Io,
+  queue: { namespace: string; taskQueue: string },
+): Promise<(readonly string[])[] | string> {
   const { url, plaintextAllowed } = readLedgerUrl(io.env);
   try {
     const { readWorkersOfLedger } = await import('../../ledger/open-ledger.js');
     const recorded = await readWorkersOfLedger({ url: url ?? DEFAULT_LEDGER_URL, plaintextAllowed }, queue);
-    const byWorker = new Map<string, readonly string[]>(recorded.filter(isLive).map(({ worker, queries = [] }) => [worker, queries]));
-    return byWorker.size > 0 ? [...byWorker.values()] : `no live worker of the task queue "${queue.taskQueue}" has recorded its queries in this ledger`;
+    const byWorker = new Map<string, readonly string[]>(
+      recorded.filter(isLive).map(({ worker, queries = [] }) => [worker, queries]),
+    );
+    return byWorker.size > 0
+      ? [...byWorker.values()]
+      : `no live worker of the task queue "${queue.taskQueue}" has recorded its queries in this ledger`;
   } catch (error) {
     if (!(error instanceof LedgerSettingError || error instanceof LedgerUnavailableError)) throw error;
     return url === undefined ? 'HTTP_TASKS_LEDGER_URL is not set here' : error.message.replace(/\.$/, '');

@@ -21,10 +21,15 @@ interface ClockChange {
  */
 export function clockChangeWarnings({ calendars = [], timezone }: ScheduleSpecDescription, now: Date): string[] {
   if (!timezone || timezone === 'UTC') return [];
-  const daily = calendars.filter(({ hour }) => !hour.some(({ start, end, step }) => start === 0 && end === 23 && step <= 1));
+  const daily = calendars.filter(
+    ({ hour }) => !hour.some(({ start, end, step }) => start === 0 && end === 23 && step <= 1),
+  );
   return clockChanges(timezone, now.getTime()).flatMap(({ atMs, before, after }) => {
     const [fromMs, untilMs] = after > before ? [atMs + before, atMs + after] : [atMs + after, atMs + before];
-    const minutes = Array.from({ length: (untilMs - fromMs) / MINUTE_MS }, (_, index) => new Date(fromMs + index * MINUTE_MS));
+    const minutes = Array.from(
+      { length: (untilMs - fromMs) / MINUTE_MS },
+      (_, index) => new Date(fromMs + index * MINUTE_MS),
+    );
     const first = minutes.find((local) => daily.some((calendar) => matches(calendar, local)));
     if (!first) return [];
     const [day = '', time = ''] = first.toISOString().slice(0, 16).split('T');
@@ -40,14 +45,23 @@ function matches({ minute, hour, dayOfMonth, month, dayOfWeek, year }: CalendarS
     includes(minute, local.getUTCMinutes()) &&
     includes(hour, local.getUTCHours()) &&
     includes(dayOfMonth, local.getUTCDate()) &&
-    includes(numbered(month, (name) => MONTHS.indexOf(name)), local.getUTCMonth()) &&
-    includes(numbered(dayOfWeek, (name) => DAYS_OF_WEEK.indexOf(name)), local.getUTCDay()) &&
+    includes(
+      numbered(month, (name) => MONTHS.indexOf(name)),
+      local.getUTCMonth(),
+    ) &&
+    includes(
+      numbered(dayOfWeek, (name) => DAYS_OF_WEEK.indexOf(name)),
+      local.getUTCDay(),
+    ) &&
     (year.length === 0 || includes(year, local.getUTCFullYear()))
   );
 }
 
 function includes(ranges: readonly Range<number>[], value: number): boolean {
-  return ranges.some(({ start, end, step }) => value >= start && value <= Math.max(start, end) && (value - start) % Math.max(step, 1) === 0);
+  return ranges.some(
+    ({ start, end, step }) =>
+      value >= start && value <= Math.max(start, end) && (value - start) % Math.max(step, 1) === 0,
+  );
 }
 
 function numbered<T>(ranges: readonly Range<T>[], toNumber: (value: T) => number): Range<number>[] {
@@ -75,7 +89,13 @@ function clockChanges(timezone: string, fromMs: number): ClockChange[] {
 /** How far the time zone is ahead of UTC, in milliseconds. */
 function offsets(timezone: string): (atMs: number) => number {
   const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: timezone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric',
+    timeZone: timezone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
   });
   return (atMs) => {
     const parts = Object.fromEntries(format.formatToParts(atMs).map(({ type, value }) => [type, Number(value)]));

@@ -27,26 +27,48 @@ export interface NewSchedule {
 }
 
 /** Asks where it has to, creates a schedule and prints it. Nothing is started before its time. */
-export async function createSchedule(io: Io, { name, wanted, input }: NewSchedule, options: TemporalOptions & AskingOptions & { json?: boolean }): Promise<ExitCode> {
+export async function createSchedule(
+  io: Io,
+  { name, wanted, input }: NewSchedule,
+  options: TemporalOptions & AskingOptions & { json?: boolean },
+): Promise<ExitCode> {
   checkedSweepId(name, 'NAME');
   const { taskQueue } = readQueueSettings(io.env);
   return withTemporal<ExitCode>(io, options, async (client) => {
     const title = "This schedules sweeps that delete users' data, which cannot be undone.";
     const when = `${timesOf(wanted)}${wanted.state?.paused ? ', paused until it is resumed' : ''}`;
     await checkQuery(io, client, { taskQueue, input });
-    await askAboutSchedule(io, client, { name, taskQueue, input, title, when, otherwise: 'Nothing was created.' }, options);
+    await askAboutSchedule(
+      io,
+      client,
+      { name, taskQueue, input, title, when, otherwise: 'Nothing was created.' },
+      options,
+    );
     await create(client, { name, wanted, input }, taskQueue);
     const { description, handle } = await findSchedule(client, name);
     if (description.info.nextActionTimes.length === 0) {
       await handle.delete();
-      throw new Refusal('Usage', `--cron: "${timesOf(wanted)}" never runs, because no date matches it, so nothing was created.`, 'cron');
+      throw new Refusal(
+        'Usage',
+        `--cron: "${timesOf(wanted)}" never runs, because no date matches it, so nothing was created.`,
+        'cron',
+      );
     }
     for (const warning of clockChangeWarnings(description.spec, new Date())) say(io, `Warning: ${warning}`);
     const document = await toScheduleDocument(client, description);
     if (options.json) printJson(io, document);
-    else print(io, `The schedule ${printable(name)} ${document.paused ? 'is paused; resume it with: http-tasks schedule resume' : `has its next run at ${document.nextRuns[0] ?? ''}; see: http-tasks schedule show`} ${printable(name)}`);
-    if (wanted.policies?.pauseOnFailure) say(io, `When a run fails, the schedule is paused: no user is offboarded until http-tasks schedule resume ${printable(name)}.`);
-    if (!(await hasWorker(client, taskQueue))) say(io, `No worker polls the task queue "${taskQueue}" now; its runs will wait for one.`);
+    else
+      print(
+        io,
+        `The schedule ${printable(name)} ${document.paused ? 'is paused; resume it with: http-tasks schedule resume' : `has its next run at ${document.nextRuns[0] ?? ''}; see: http-tasks schedule show`} ${printable(name)}`,
+      );
+    if (wanted.policies?.pauseOnFailure)
+      say(
+        io,
+        `When a run fails, the schedule is paused: no user is offboarded until http-tasks schedule resume ${printable(name)}.`,
+      );
+    if (!(await hasWorker(client, taskQueue)))
+      say(io, `No worker polls the task queue "${taskQueue}" now; its runs will wait for one.`);
     return 0;
   });
 }
@@ -66,7 +88,10 @@ async function create(client: Client, { name, wanted, input }: NewSchedule, task
     });
   } catch (error) {
     if (error instanceof ScheduleAlreadyRunning) {
-      throw new CommandFailure('Conflict', `There is a schedule ${name} already, so nothing was created. Look at it with: http-tasks schedule show ${name}`);
+      throw new CommandFailure(
+        'Conflict',
+        `There is a schedule ${name} already, so nothing was created. Look at it with: http-tasks schedule show ${name}`,
+      );
     }
     // What the client makes of the server's refusal of the times.
     if (error instanceof TypeError) {

@@ -88,7 +88,10 @@ export async function standingOfRun(client: Client, workflowId: string): Promise
     switch (status.name) {
       case 'RUNNING':
         return await queryProgress(client, handle).then(
-          (progress) => ({ status: progress.status, ...(progress.pausedBecause !== undefined && { why: progress.pausedBecause }) }),
+          (progress) => ({
+            status: progress.status,
+            ...(progress.pausedBecause !== undefined && { why: progress.pausedBecause }),
+          }),
           () => ({ status: 'running' }),
         );
       case 'COMPLETED': {
@@ -123,7 +126,9 @@ async function whyFailed(handle: WorkflowHandle): Promise<Pick<RunStanding, 'why
 /** The outcomes of a sweep that need a person come first; those that none has are left out. */
 function countsText({ counts, rejected }: SweepResult): string {
   const users = `${counts.total} ${counts.total === 1 ? 'user' : 'users'}`;
-  const outcomes = (['failed', 'unknown', 'notFound', 'held', 'skipped'] as const).flatMap((outcome) => (counts[outcome] > 0 ? [`${counts[outcome]} ${outcome}`] : []));
+  const outcomes = (['failed', 'unknown', 'notFound', 'held', 'skipped'] as const).flatMap((outcome) =>
+    counts[outcome] > 0 ? [`${counts[outcome]} ${outcome}`] : [],
+  );
   const rows = rejected > 0 ? [`${rejected} ${rejected === 1 ? 'row' : 'rows'} rejected`] : [];
   return [users, ...outcomes, ...rows].join(', ');
 }

@@ -23,6 +23,9 @@ export async function findSchedule(client: Client, name: string): Promise<FoundS
     throw new CommandFailure('NotFound', `The schedule ${name} starts ${description.action.workflowType}, not sweeps.`);
   } catch (error) {
     if (!(error instanceof ScheduleNotFoundError)) throw error;
-    throw new CommandFailure('NotFound', `Temporal has no schedule ${name}. http-tasks schedule list shows those there are; check the name, TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.`);
+    throw new CommandFailure(
+      'NotFound',
+      `Temporal has no schedule ${name}. http-tasks schedule list shows those there are; check the name, TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.`,
+    );
   }
 }

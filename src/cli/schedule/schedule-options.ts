@@ -14,7 +14,8 @@ import type { SourceOptions } from '../sweep/sweep-options';
 import type { TemporalOptions } from '../temporal-options';
 
 /** What `http-tasks schedule create` takes; every value as it was typed. */
-export interface CreateOptions extends CommonOptions, TemporalOptions, Omit<PlanOptions, 'note'>, Omit<SourceOptions, 'skipDone'> {
+export interface CreateOptions
+  extends CommonOptions, TemporalOptions, Omit<PlanOptions, 'note'>, Omit<SourceOptions, 'skipDone'> {
   cron?: string;
   every?: string;
   timezone?: string;
@@ -46,18 +47,43 @@ const LONGEST_MS = 3_650 * DAY_MS;
 /** Adds the options of `schedule create`. */
 export function addScheduleOptions(command: Command): Command {
   command
-    .addOption(literalOption('--cron <expression>', 'when: minute, hour, day of month, month, day of week; for example "0 3 * * *", or @daily'))
+    .addOption(
+      literalOption(
+        '--cron <expression>',
+        'when: minute, hour, day of month, month, day of week; for example "0 3 * * *", or @daily',
+      ),
+    )
     .addOption(literalOption('--every <duration>', 'instead of --cron: for example 24h or 30 minutes'))
     .addOption(literalOption('--source <source>', 'who: file:PATH or query:NAME of the worker (see above)'))
     .addOption(literalOption('--timezone <name>', 'of --cron, for example Europe/Paris (else UTC)'))
     .addOption(literalOption('--jitter <duration>', 'start up to so much later, at random (else on time)'))
-    .addOption(literalOption('--catchup-window <duration>', "make up for starts missed while Temporal was down, if no older than this (else Temporal's default, one year)"))
-    .addOption(new Option('--pause-on-failure', 'pause the schedule when a run fails: no later run starts, and no user is offboarded, until it is resumed'))
-    .addOption(literalOption('--overlap <what>', `while the run before goes on: ${Object.keys(OVERLAPS).join(', ')} (else skip)`))
+    .addOption(
+      literalOption(
+        '--catchup-window <duration>',
+        "make up for starts missed while Temporal was down, if no older than this (else Temporal's default, one year)",
+      ),
+    )
+    .addOption(
+      new Option(
+        '--pause-on-failure',
+        'pause the schedule when a run fails: no later run starts, and no user is offboarded, until it is resumed',
+      ),
+    )
+    .addOption(
+      literalOption(
+        '--overlap <what>',
+        `while the run before goes on: ${Object.keys(OVERLAPS).join(', ')} (else skip)`,
+      ),
+    )
     .addOption(literalOption('--note <text>', 'a remark about the schedule, for people'))
     .addOption(new Option('--paused', 'create it paused'))
     .addOption(new Option('--yes', YES_HELP))
-    .addOption(new Option('--no-skip-done', 'offboard rows again whose user was offboarded after the row\'s closed_at, as the receipts show'));
+    .addOption(
+      new Option(
+        '--no-skip-done',
+        "offboard rows again whose user was offboarded after the row's closed_at, as the receipts show",
+      ),
+    );
   addPlanOptions(command, { noteFlag: '--reason-note' });
   return addSourceOptions(command);
 }
@@ -72,7 +98,12 @@ export function readSchedule(options: CreateOptions): WantedSchedule {
   const { timezone, jitter, catchupWindow, overlap = 'skip', pauseOnFailure = false, note, paused = false } = options;
   if (timezone === '') throw new Refusal('Usage', '--timezone must not be empty.', 'timezone');
   const policy = Object.entries(OVERLAPS).find(([name]) => name === overlap)?.[1];
-  if (!policy) throw new Refusal('Usage', `--overlap must be one of ${Object.keys(OVERLAPS).join(', ')}, not "${overlap}".`, 'overlap');
+  if (!policy)
+    throw new Refusal(
+      'Usage',
+      `--overlap must be one of ${Object.keys(OVERLAPS).join(', ')}, not "${overlap}".`,
+      'overlap',
+    );
   return {
     spec: {
       ...times(options),
@@ -90,7 +121,11 @@ export function readSchedule(options: CreateOptions): WantedSchedule {
 
 function times({ cron, every }: CreateOptions): WantedSchedule['spec'] {
   if ((cron === undefined) === (every === undefined)) {
-    throw new Refusal('Usage', 'Give either --cron or --every: when is it to run?', cron === undefined ? 'cron' : 'every');
+    throw new Refusal(
+      'Usage',
+      'Give either --cron or --every: when is it to run?',
+      cron === undefined ? 'cron' : 'every',
+    );
   }
   if (every !== undefined) return { intervals: [{ every: duration('--every', every, 1_000) }] };
   return { cronExpressions: [withComment(checkedCron(cron ?? ''))] };
@@ -102,11 +137,19 @@ function checkedCron(cron: string): string {
     throw new Refusal('Usage', `--cron: ${why}`, 'cron');
   };
   if (cron.trim() === '') return refuse('must not be empty; for example "0 3 * * *".');
-  if (cron.includes('#')) return refuse('must not contain "#": what follows is a comment to Temporal, also in "5#3". Use --note for a remark.');
-  const fields = cron.trim().split(/\s+/).filter((field) => !/^(CRON_)?TZ=/.test(field));
+  if (cron.includes('#'))
+    return refuse(
+      'must not contain "#": what follows is a comment to Temporal, also in "5#3". Use --note for a remark.',
+    );
+  const fields = cron
+    .trim()
+    .split(/\s+/)
+    .filter((field) => !/^(CRON_)?TZ=/.test(field));
   // As a year no field of one to two digits makes sense.
   if (fields.length === 6 && !/\d{4}/.test(fields[5] ?? '')) {
-    return refuse(`has six fields, of which Temporal reads the last as the year and the first as minutes. Without seconds it is "${fields.slice(1).join(' ')}"; with seconds, add a year: "${fields.join(' ')} *".`);
+    return refuse(
+      `has six fields, of which Temporal reads the last as the year and the first as minutes. Without seconds it is "${fields.slice(1).join(' ')}"; with seconds, add a year: "${fields.join(' ')} *".`,
+    );
   }
   return cron;
 }
@@ -120,7 +163,11 @@ function duration(flag: string, text: string, leastMs: number): number {
   const ms = toDurationMs(text);
   if (ms !== undefined && ms >= leastMs && ms <= LONGEST_MS) return ms;
   const least = leastMs === 0 ? '0s' : `${leastMs / 1_000}s`;
-  throw new Refusal('Usage', `${flag} must be a duration from ${least} to 3650 days, such as 90s, 30 minutes or 24h, not "${text}".`, fieldOf(flag));
+  throw new Refusal(
+    'Usage',
+    `${flag} must be a duration from ${least} to 3650 days, such as 90s, 30 minutes or 24h, not "${text}".`,
+    fieldOf(flag),
+  );
 }
 
 /**
@@ -132,10 +179,17 @@ function duration(flag: string, text: string, leastMs: number): number {
 export async function readScheduledInput(options: CreateOptions): Promise<OffboardUsersInput> {
   const { skipDone: skipDoneAsked, note: _, ...plan } = options;
   const fields = await fieldsFrom(plan);
-  const { source = fields['source'], skipDone = skipDoneAsked } = { source: sourceOf(options), skipDone: fields['skipDone'] };
+  const { source = fields['source'], skipDone = skipDoneAsked } = {
+    source: sourceOf(options),
+    skipDone: fields['skipDone'],
+  };
   const input = checked({ ...fields, source, skipDone });
   if (input.source) return input;
-  throw new Refusal('Task.InvalidInput', 'source: a schedule needs a source that each run reads anew; a snapshot or a redrive is done once.', 'source');
+  throw new Refusal(
+    'Task.InvalidInput',
+    'source: a schedule needs a source that each run reads anew; a snapshot or a redrive is done once.',
+    'source',
+  );
 }
 
 function sourceOf(options: CreateOptions): object | undefined {

@@ -27,7 +27,12 @@ export interface AskedSchedule {
  * @throws Refusal without a terminal, when `--yes` is needed and absent.
  * @throws CommandFailure `Interrupted` when it was not confirmed.
  */
-export async function askAboutSchedule(io: Io, client: Client, asked: AskedSchedule, { yes }: AskingOptions): Promise<void> {
+export async function askAboutSchedule(
+  io: Io,
+  client: Client,
+  asked: AskedSchedule,
+  { yes }: AskingOptions,
+): Promise<void> {
   const { name, taskQueue, title, when, otherwise } = asked;
   const { data: input } = offboardUsersInput.safeParse(asked.input);
   const place = await placeToAskAbout(io, { client, taskQueue }, { yes, dryRun: input?.dryRun });
@@ -37,9 +42,14 @@ export async function askAboutSchedule(io: Io, client: Client, asked: AskedSched
     ['Runs', when],
     ...(input ? factsOf(input, place) : [['Input', 'not valid, so that its runs will be refused'] as const]),
   ];
-  if (!(await confirmDeletion(io, place, { title, facts, name: 'the name of the schedule', typed: name }))) throw notConfirmed(otherwise);
+  if (!(await confirmDeletion(io, place, { title, facts, name: 'the name of the schedule', typed: name })))
+    throw notConfirmed(otherwise);
 }
 
 function factsOf(input: CheckedSweepInput, place: WorkerPlace): Fact[] {
-  return [['Users', `all that ${sourceName(input.source)} has at the time of each run`], ...removals(place, input), ['Reason', input.reason.code]];
+  return [
+    ['Users', `all that ${sourceName(input.source)} has at the time of each run`],
+    ...removals(place, input),
+    ['Reason', input.reason.code],
+  ];
 }

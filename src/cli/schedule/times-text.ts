@@ -12,7 +12,9 @@ const UNITS = [
 export function timesText({ calendars = [], intervals = [] }: ScheduleSpecDescription): string[] {
   return [
     ...calendars.map((calendar) => calendar.comment || cronText(calendar)),
-    ...intervals.map(({ every, offset }) => `every ${durationText(every)}${offset > 0 ? `, ${durationText(offset)} later` : ''}`),
+    ...intervals.map(
+      ({ every, offset }) => `every ${durationText(every)}${offset > 0 ? `, ${durationText(offset)} later` : ''}`,
+    ),
   ];
 }
 

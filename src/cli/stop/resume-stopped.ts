@@ -20,7 +20,9 @@ export async function resumeStopped(
   { sweeps }: Pick<OpenedLedger, 'sweeps'>,
   { by, ...temporal }: TemporalOptions & { by: string },
 ): Promise<ResumedSweeps> {
-  const paused = (await sweeps.list({ limit: LATEST_SWEEPS })).filter(({ status, pausedBecause }) => status === 'paused' && pausedBecause === 'stopped');
+  const paused = (await sweeps.list({ limit: LATEST_SWEEPS })).filter(
+    ({ status, pausedBecause }) => status === 'paused' && pausedBecause === 'stopped',
+  );
   if (paused.length === 0) return { resumed: [], paused: [] };
   const result: ResumedSweeps = { resumed: [], paused: [] };
   const { withTemporal } = await import('../temporal-client.js');

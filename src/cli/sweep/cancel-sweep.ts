@@ -19,7 +19,11 @@ export async function cancelSweep(
       return watchSweep(io, { client, sweepId, json });
     }
     if (json) printJson(io, { sweepId, cancelRequested: true });
-    else print(io, `The sweep ${printable(sweepId)} is being cancelled: what is under way is finished and recorded first.`);
+    else
+      print(
+        io,
+        `The sweep ${printable(sweepId)} is being cancelled: what is under way is finished and recorded first.`,
+      );
     say(io, `Watch its end with: http-tasks sweep watch ${printable(sweepId)}`);
     return 0;
   });

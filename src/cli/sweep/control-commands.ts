@@ -71,7 +71,11 @@ function registerRate(parent: Command, io: Io): void {
     description:
       'It limits the calls of all sweeps of this ledger while this one runs, and ends with it; the lowest of all running sweeps and ' +
       'the standing limit (http-tasks rate) counts. auto takes it back. In a dry run it is not stored and changes nothing.',
-    examples: ['http-tasks sweep rate closed-2030-01 600', 'http-tasks sweep rate closed-2030-01 10/s', 'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios'],
+    examples: [
+      'http-tasks sweep rate closed-2030-01 600',
+      'http-tasks sweep rate closed-2030-01 10/s',
+      'http-tasks sweep rate closed-2030-01 auto --service batch --key-slot ios',
+    ],
   });
   command
     .addOption(literalOption('--service <name>', 'whose limit (else plaid)'))
@@ -80,7 +84,8 @@ function registerRate(parent: Command, io: Io): void {
   onRun<RateOptions>(command, io, (options, [id = '', calls = '']) => {
     const { service, keySlot } = options;
     const argument = {
-      callsPerMinute: calls === 'auto' ? null : callsPerMinute(calls, { name: 'CALLS', field: 'calls', or: ', or auto' }),
+      callsPerMinute:
+        calls === 'auto' ? null : callsPerMinute(calls, { name: 'CALLS', field: 'calls', or: ', or auto' }),
       ...(service !== undefined && { service }),
       ...(keySlot !== undefined && { keySlot }),
     };
@@ -101,7 +106,8 @@ function registerApprove(parent: Command, io: Io): void {
   addTemporalOptions(addWatchOption(command));
   onRun<ApproveOptions>(command, io, (options, [id = '']) => {
     const { total, by } = options;
-    if (total === undefined) throw new Refusal('Usage', '--total is required; http-tasks sweep status tells the number of users.', 'total');
+    if (total === undefined)
+      throw new Refusal('Usage', '--total is required; http-tasks sweep status tells the number of users.', 'total');
     if (by === undefined || by === '') throw new Refusal('Usage', '--by is required: say who approves.', 'by');
     const argument = { total: wholeNumber('--total', total, { min: 0, max: MOST_USERS }), by };
     return update(io, id, { name: 'approve', argument }, options);
@@ -112,7 +118,8 @@ function registerCancel(parent: Command, io: Io): void {
   const command = addCommand(parent, {
     usage: 'cancel <id>',
     summary: 'end a sweep: nobody more is begun, and what was done stays done',
-    description: 'What is under way is finished and recorded first. Whoever was not begun is counted as skipped; a new sweep can take them up.',
+    description:
+      'What is under way is finished and recorded first. Whoever was not begun is counted as skipped; a new sweep can take them up.',
     examples: ['http-tasks sweep cancel closed-2030-01 --watch'],
   });
   addTemporalOptions(addWatchOption(command));
@@ -131,9 +138,14 @@ function registerRedrive(parent: Command, io: Io): void {
       'its start in Temporal; options given here replace them. In a terminal it',
       'asks for the number of users, as sweep does.',
     ].join(' '),
-    examples: ['http-tasks sweep redrive closed-2030-01 --watch', 'http-tasks sweep redrive closed-2030-01 --tolerance 10 --approval'],
+    examples: [
+      'http-tasks sweep redrive closed-2030-01 --watch',
+      'http-tasks sweep redrive closed-2030-01 --tolerance 10 --approval',
+    ],
   });
-  addPlanOptions(command, { noteFlag: '--note' }).addOption(literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)')).option('--yes', YES_HELP);
+  addPlanOptions(command, { noteFlag: '--note' })
+    .addOption(literalOption('--id <id>', 'the id of the new sweep (else ID-redrive-N)'))
+    .option('--yes', YES_HELP);
   addTemporalOptions(addWatchOption(command));
   onRun<RedriveOptions>(command, io, async (options, [id = '']) => {
     const { redriveSweep } = await import('./redrive.js');

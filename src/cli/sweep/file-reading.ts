@@ -53,7 +53,10 @@ export class FileReading {
     // Bad rows behind the last good one come again; of a complete snapshot they are known, and decide nothing any more.
     const bad = complete ? 0 : begun.rejected;
     this.#told = bad;
-    const after = begun.position === undefined ? undefined : { position: begun.position, counts: { good: total + duplicates, bad }, report: begun.report };
+    const after =
+      begun.position === undefined
+        ? undefined
+        : { position: begun.position, counts: { good: total + duplicates, bad }, report: begun.report };
     const checked = check(after);
     let state = begun;
     let block: TargetRow[] = [];
@@ -63,11 +66,22 @@ export class FileReading {
       block.push(this.#options.toRow(row.user));
       position = row.position;
       if (block.length < BLOCK_ROWS) continue;
-      state = await this.#write(state, { rows: block, position, rejected: this.#newlyBad(checked), report: checked.report });
+      state = await this.#write(state, {
+        rows: block,
+        position,
+        rejected: this.#newlyBad(checked),
+        report: checked.report,
+      });
       block = [];
     }
     if (complete) return this.#withinLimit(begun);
-    return this.#write(state, { rows: block, position, rejected: this.#newlyBad(checked), report: checked.report, complete: true });
+    return this.#write(state, {
+      rows: block,
+      position,
+      rejected: this.#newlyBad(checked),
+      report: checked.report,
+      complete: true,
+    });
   }
 
   #newlyBad({ counts }: CheckedRows): number {
@@ -79,7 +93,9 @@ export class FileReading {
   async #write({ version }: SnapshotState, block: Omit<AppendTargets, 'sweepId' | 'version'>): Promise<SnapshotState> {
     const { sweeps, sweepId, plaidEnvironment, doneSteps, signal, onProgress } = this.#options;
     signal.throwIfAborted();
-    const state = this.#withinLimit(await appendPatiently(sweeps, { ...block, sweepId, plaidEnvironment, doneSteps, version }, signal));
+    const state = this.#withinLimit(
+      await appendPatiently(sweeps, { ...block, sweepId, plaidEnvironment, doneSteps, version }, signal),
+    );
     onProgress(state);
     return state;
   }

@@ -23,7 +23,9 @@ export async function sweepInLedger(io: Io, sweepId: string): Promise<SweepResul
 
 /** What the ledger knows of a sweep's source; undefined when it cannot be asked, since it only adds to an answer. */
 export async function reportInLedger(io: Io, sweepId: string): Promise<SnapshotReport | undefined> {
-  return withWorkersLedger(io, async ({ ledger }) => (await ledger.sweeps.read(sweepId))?.report).catch(() => undefined);
+  return withWorkersLedger(io, async ({ ledger }) => (await ledger.sweeps.read(sweepId))?.report).catch(
+    () => undefined,
+  );
 }
 
 /** A sweep as its workflow would tell it. */

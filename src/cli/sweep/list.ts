@@ -12,7 +12,11 @@ export async function listSweeps(io: Io, { limit, json }: { limit: number; json:
   else {
     const rows = sweeps.map(({ sweepId, status, pausedBecause, total, createdAt, endedAt = '', readable }) => [
       sweepId,
-      paint(io, status === 'completed' ? 'green' : 'yellow', pausedBecause === undefined ? status : `${status} (${pausedBecause})`),
+      paint(
+        io,
+        status === 'completed' ? 'green' : 'yellow',
+        pausedBecause === undefined ? status : `${status} (${pausedBecause})`,
+      ),
       count(total),
       createdAt,
       endedAt,

@@ -12,9 +12,14 @@ const WORTH_TELLING = 3;
 const MOST_CHARACTERS = 160;
 
 /** How far the chunks under way have come, by their last heartbeats. One that has sent none yet is left out. */
-export async function readRunningChunks(client: Client, { raw }: WorkflowExecutionDescription): Promise<ChunkProgress[]> {
+export async function readRunningChunks(
+  client: Client,
+  { raw }: WorkflowExecutionDescription,
+): Promise<ChunkProgress[]> {
   const running = (raw.pendingActivities ?? []).filter(({ activityType }) => activityType?.name === RUN_CHUNK);
-  const details = await Promise.all(running.map(({ heartbeatDetails }) => decodePayloads(client, heartbeatDetails?.payloads)));
+  const details = await Promise.all(
+    running.map(({ heartbeatDetails }) => decodePayloads(client, heartbeatDetails?.payloads)),
+  );
   return details.flatMap(([progress]) => (isChunkProgress(progress) ? [progress] : []));
 }
 
@@ -35,7 +40,9 @@ export function withRunningChunks(progress: SweepProgress, chunks: readonly Chun
 
 /** What keeps failing, for example because the ledger is away: an activity of the sweep that was tried again and again. */
 export function troubleOf({ raw }: WorkflowExecutionDescription): string | undefined {
-  const failing = (raw.pendingActivities ?? []).find(({ attempt, lastFailure }) => (attempt ?? 1) >= WORTH_TELLING && lastFailure?.message);
+  const failing = (raw.pendingActivities ?? []).find(
+    ({ attempt, lastFailure }) => (attempt ?? 1) >= WORTH_TELLING && lastFailure?.message,
+  );
   if (!failing) return undefined;
   const [line = ''] = failing.lastFailure?.message?.split('\n') ?? [];
   const message = line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line;

@@ -67,18 +67,20 @@ export async function takeLocalSnapshot(
   let state: SnapshotState | undefined;
   try {
     const begun = await beginSnapshot(ledger.sweeps, snapshot, environment);
-    state = await reading.read(begun, (after) =>
-      new CheckedRows(source, {
-        tolerance: local.badRows,
-        // To the end, so that all of them are reported at once.
-        lookFor: Infinity,
-        after,
-        signal,
-        onBadRow: async (row) => {
-          report.badRow(row);
-          await rejects?.add(row);
-        },
-      }),
+    state = await reading.read(
+      begun,
+      (after) =>
+        new CheckedRows(source, {
+          tolerance: local.badRows,
+          // To the end, so that all of them are reported at once.
+          lookFor: Infinity,
+          after,
+          signal,
+          onBadRow: async (row) => {
+            report.badRow(row);
+            await rejects?.add(row);
+          },
+        }),
     );
     return state;
   } catch (error) {
@@ -97,9 +99,14 @@ async function createRejectFile(file: string): Promise<RejectFile> {
 }
 
 /** A new snapshot, or one that is not finished yet. */
-async function beginSnapshot(sweeps: SweepLedger, { sweepId, local }: LocalSnapshot, environment: string): Promise<SnapshotState> {
+async function beginSnapshot(
+  sweeps: SweepLedger,
+  { sweepId, local }: LocalSnapshot,
+  environment: string,
+): Promise<SnapshotState> {
   const row = await sweeps.create({ sweepId, skipDone: local.skipDone });
-  if (row.endedAt !== undefined || row.claimedBy !== undefined || !row.readable) throw new TakenIdError(sweepId, `is there already (${row.status})`);
+  if (row.endedAt !== undefined || row.claimedBy !== undefined || !row.readable)
+    throw new TakenIdError(sweepId, `is there already (${row.status})`);
   if (row.skipDone !== local.skipDone) {
     throw new TakenIdError(sweepId, `was begun ${row.skipDone ? 'with' : 'without'} --skip-done`);
   }
@@ -117,15 +124,26 @@ async function afterFailure(
 ): Promise<unknown> {
   if (error instanceof TakenIdError) return error;
   if (error instanceof LedgerUnavailableError || error instanceof SourceUnavailableError) {
-    return new CommandFailure('Failed', `${error.message} Nothing was started. What was read stands in the ledger: run the same command with --id ${sweepId} to go on.`);
+    return new CommandFailure(
+      'Failed',
+      `${error.message} Nothing was started. What was read stands in the ledger: run the same command with --id ${sweepId} to go on.`,
+    );
   }
   await discardSnapshot(io, sweeps, { sweepId, status: interrupted ? 'cancelled' : 'failed' });
-  if (interrupted) return new CommandFailure('Interrupted', `Interrupted while ${printable(file)} was read. Nothing was started, and what was read is destroyed.`);
+  if (interrupted)
+    return new CommandFailure(
+      'Interrupted',
+      `Interrupted while ${printable(file)} was read. Nothing was started, and what was read is destroyed.`,
+    );
   return refusalOf(error, file);
 }
 
 /** Destroys what was read of a sweep that is not started; false, after saying what to do, when the ledger does not let it. */
-export async function discardSnapshot(io: Io, sweeps: SweepLedger, change: { sweepId: string; status: 'cancelled' | 'failed' }): Promise<boolean> {
+export async function discardSnapshot(
+  io: Io,
+  sweeps: SweepLedger,
+  change: { sweepId: string; status: 'cancelled' | 'failed' },
+): Promise<boolean> {
   try {
     await sweeps.setStatus(change);
     await sweeps.release(change.sweepId);

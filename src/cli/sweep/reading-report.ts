@@ -46,7 +46,11 @@ export class ReadingReport {
     for (const { line, problem } of this.#told) say(this.#io, printable(`  line ${line}: ${problem}`));
     const untold = this.#badRows - this.#told.length;
     if (untold > 0) say(this.#io, `  and ${count(untold)} more`);
-    if (this.#badRows > 0) say(this.#io, `  ${rejectFile === undefined ? '--reject-file FILE keeps all rows that cannot be users.' : `All of them are in ${printable(rejectFile)}.`}`);
+    if (this.#badRows > 0)
+      say(
+        this.#io,
+        `  ${rejectFile === undefined ? '--reject-file FILE keeps all rows that cannot be users.' : `All of them are in ${printable(rejectFile)}.`}`,
+      );
     if (!state) return;
     say(this.#io, this.#line('Read', state));
     for (const line of reportLines(state.report)) say(this.#io, printable(`  ${line}`));
@@ -58,7 +62,9 @@ export class ReadingReport {
 }
 
 /** What is known of a source besides the numbers of its rows: its columns, and what a person should look at. */
-export function reportLines(report: Pick<SnapshotReport, 'columns' | 'sharedIds' | 'idsInManyRows'> | undefined): string[] {
+export function reportLines(
+  report: Pick<SnapshotReport, 'columns' | 'sharedIds' | 'idsInManyRows'> | undefined,
+): string[] {
   if (!report) return [];
   const { columns } = report;
   const names = (list: readonly string[]): string => (list.length === 0 ? 'none' : list.join(', '));

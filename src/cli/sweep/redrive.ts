@@ -36,10 +36,16 @@ export async function redriveSweep(io: Io, sweepId: string, options: RedriveOpti
     const input = await redriveInput(client, sweepId, given);
     await requireWorker(client, taskQueue);
     const place = await placeToAskAbout(io, { client, taskQueue }, { yes: options.yes, dryRun: input.dryRun });
-    const asked = place && !input.approval ? { sweepId: id, input, place, from: `the failed and unknown users of ${sweepId}` } : undefined;
+    const asked =
+      place && !input.approval
+        ? { sweepId: id, input, place, from: `the failed and unknown users of ${sweepId}` }
+        : undefined;
     if (asked && !(await confirmSweep(io, asked, { total: users }))) throw notConfirmed('Nothing was started.');
     await startRun(client, { sweepId: id, taskQueue, input });
-    say(io, `${printable(id)} takes up ${counted(users, 'failed or unknown user', 'failed and unknown users')} of ${printable(sweepId)}.`);
+    say(
+      io,
+      `${printable(id)} takes up ${counted(users, 'failed or unknown user', 'failed and unknown users')} of ${printable(sweepId)}.`,
+    );
     return begun(io, client, { sweepId: id, approval: input.approval ?? false }, options);
   });
 }
@@ -49,10 +55,17 @@ async function requireRedrivable(sweeps: SweepLedger, sweepId: string): Promise<
   const row = await sweeps.read(sweepId);
   if (!row) throw new UnknownSweepError(sweepId);
   if (row.endedAt === undefined) {
-    throw new CommandFailure('Conflict', `The sweep ${sweepId} has not ended (${row.status}); until then it tries its users again by itself.`);
+    throw new CommandFailure(
+      'Conflict',
+      `The sweep ${sweepId} has not ended (${row.status}); until then it tries its users again by itself.`,
+    );
   }
   const users = await sweeps.countFailed(sweepId);
-  if (users === 0) throw new CommandFailure('Conflict', `The sweep ${sweepId} has no failed or unknown users, so nothing was started.`);
+  if (users === 0)
+    throw new CommandFailure(
+      'Conflict',
+      `The sweep ${sweepId} has no failed or unknown users, so nothing was started.`,
+    );
   if (!row.readable) throw await released(sweeps, sweepId);
   return users;
 }
@@ -61,7 +74,10 @@ async function requireRedrivable(sweeps: SweepLedger, sweepId: string): Promise<
 async function released(sweeps: SweepLedger, sweepId: string): Promise<Error> {
   const redrive = `${sweepId}-redrive-1`;
   if ((await sweeps.read(redrive)) === undefined) return new SweepReleasedError(sweepId);
-  return new CommandFailure('Released', `The failed and unknown users of sweep ${sweepId} were taken up by ${redrive}, which has their ids now. Look at it with: http-tasks sweep status ${redrive}`);
+  return new CommandFailure(
+    'Released',
+    `The failed and unknown users of sweep ${sweepId} were taken up by ${redrive}, which has their ids now. Look at it with: http-tasks sweep status ${redrive}`,
+  );
 }
 
 async function freshId(sweeps: SweepLedger, sweepId: string): Promise<string> {
@@ -71,10 +87,18 @@ async function freshId(sweeps: SweepLedger, sweepId: string): Promise<string> {
   }
 }
 
-async function redriveInput(client: Client, sweepId: string, given: Record<string, unknown>): Promise<OffboardUsersInput> {
+async function redriveInput(
+  client: Client,
+  sweepId: string,
+  given: Record<string, unknown>,
+): Promise<OffboardUsersInput> {
   const first = await readFirstPlan(client, sweepId);
   if (!first && !('reason' in given)) {
-    throw new Refusal('Usage', `Temporal does not have the start of ${sweepId} any more, so its options are not known. Give at least --reason.`, 'reason');
+    throw new Refusal(
+      'Usage',
+      `Temporal does not have the start of ${sweepId} any more, so its options are not known. Give at least --reason.`,
+      'reason',
+    );
   }
   const nested = (['reason', 'plaid', 'batch'] as const).flatMap((field) => {
     const merged = { ...asObject(first?.[field]), ...asObject(given[field]) };
@@ -93,7 +117,9 @@ async function readFirstPlan(client: Client, sweepId: string): Promise<Record<st
   if (input === undefined) return undefined;
   const { source, snapshot, redriveOf, skipDone, badRows, deadline, approval, ...others } = input;
   // An approval that was the answer to a question was not one of its options.
-  const plan = (await isApprovedByAnswer(client, sweepId)) ? others : { ...others, ...(approval !== undefined && { approval }) };
+  const plan = (await isApprovedByAnswer(client, sweepId))
+    ? others
+    : { ...others, ...(approval !== undefined && { approval }) };
   const isDuration = typeof deadline === 'string' && !/^\d{4}-/.test(deadline);
   return { ...plan, ...(isDuration && { deadline }) };
 }

@@ -11,7 +11,11 @@ import { counted } from './reading-report';
 import { runOfSweep } from './sweep-run';
 
 /** Destroys the key of a sweep, once that was confirmed. */
-export async function releaseSweep(io: Io, sweepId: string, options: TemporalOptions & { yes?: boolean; json?: boolean }): Promise<ExitCode> {
+export async function releaseSweep(
+  io: Io,
+  sweepId: string,
+  options: TemporalOptions & { yes?: boolean; json?: boolean },
+): Promise<ExitCode> {
   return withWorkersLedger<ExitCode>(io, async ({ ledger: { sweeps } }) => {
     const row = await sweeps.read(sweepId);
     if (!row) throw new UnknownSweepError(sweepId);
@@ -22,7 +26,11 @@ export async function releaseSweep(io: Io, sweepId: string, options: TemporalOpt
       await sweeps.release(sweepId);
     }
     if (options.json) printJson(io, { sweepId, released: true });
-    else print(io, `The ids of sweep ${printable(sweepId)} ${row.readable ? 'are released' : 'were released before'}: nobody can read them any more. Receipts, counts and the Merkle root stay.`);
+    else
+      print(
+        io,
+        `The ids of sweep ${printable(sweepId)} ${row.readable ? 'are released' : 'were released before'}: nobody can read them any more. Receipts, counts and the Merkle root stay.`,
+      );
     return 0;
   });
 }
@@ -33,13 +41,20 @@ async function requireEnded(io: Io, row: SweepRow, options: TemporalOptions): Pr
   const run = await withTemporal(io, options, (client) => runOfSweep(client, row));
   if (run?.status.name !== 'RUNNING') return;
   const { sweepId, status } = row;
-  throw new CommandFailure('Conflict', `The sweep ${sweepId} has not ended (${status}), so its ids are still needed. Cancel it first: http-tasks sweep cancel ${sweepId} --watch`);
+  throw new CommandFailure(
+    'Conflict',
+    `The sweep ${sweepId} has not ended (${status}), so its ids are still needed. Cancel it first: http-tasks sweep cancel ${sweepId} --watch`,
+  );
 }
 
 async function confirm(io: Io, { sweepId }: SweepRow, failed: number): Promise<void> {
-  const loss = failed === 0 ? 'It has no failed or unknown users.' : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only found in the source again.`;
+  const loss =
+    failed === 0
+      ? 'It has no failed or unknown users.'
+      : `${counted(failed, 'failed or unknown user', 'failed and unknown users')} can then never be redriven, only found in the source again.`;
   const what = `Releasing the ids of sweep ${printable(sweepId)} cannot be undone. ${loss}`;
-  if (!isTerminal(io)) throw new Refusal('Usage', `${what} Give --yes to do it without being asked. Nothing was changed.`, 'yes');
+  if (!isTerminal(io))
+    throw new Refusal('Usage', `${what} Give --yes to do it without being asked. Nothing was changed.`, 'yes');
   if (await agrees(io, `${what} Release them? [y/N] `)) return;
   throw new CommandFailure('Interrupted', 'Not confirmed. Nothing was changed.');
 }

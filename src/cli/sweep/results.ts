@@ -61,6 +61,12 @@ function failuresIn({ groups }: SweepSummary): FailureLine[] {
 function printFailures(io: Io, failures: readonly FailureLine[]): void {
   if (failures.length === 0) return;
   printLines(io, '\nWhat did not go well, by step');
-  const rows = failures.map(({ step, outcome, type = '', status, code, reason, receipts }) => [step, outcome, type, code ?? reason ?? String(status ?? ''), count(receipts)]);
+  const rows = failures.map(({ step, outcome, type = '', status, code, reason, receipts }) => [
+    step,
+    outcome,
+    type,
+    code ?? reason ?? String(status ?? ''),
+    count(receipts),
+  ]);
   printTable(io, ['Step', 'Outcome', 'Failure', 'Code or reason', 'Receipts'], rows);
 }

@@ -16,7 +16,12 @@ const QUERY = /^query:(.*)$/s;
  * @throws Refusal when it is empty.
  */
 export function readSourceArgument(argument: string): SourceArgument {
-  if (argument === '') throw new Refusal('Task.InvalidInput', 'source: must not be empty; an empty source never means all users.', 'source');
+  if (argument === '')
+    throw new Refusal(
+      'Task.InvalidInput',
+      'source: must not be empty; an empty source never means all users.',
+      'source',
+    );
   if (argument === STANDARD_INPUT) return { local: argument };
   const file = FILE.exec(argument)?.[1];
   if (file !== undefined) return { configured: { file } };

@@ -36,7 +36,11 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
   // Whatever is wrong with the file itself is told before anybody is asked.
   if (local) await openSweepFile(local);
   if (local?.file === STANDARD_INPUT && io.stdin.isTTY) {
-    throw new Refusal('Usage', '--source - reads the standard input, which is a terminal here; pipe the users into the command.', 'source');
+    throw new Refusal(
+      'Usage',
+      '--source - reads the standard input, which is a terminal here; pipe the users into the command.',
+      'source',
+    );
   }
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
@@ -45,9 +49,19 @@ export async function startSweep(io: Io, wanted: WantedSweep, options: SweepOpti
     // A sweep that waits for approval anyway is asked about then.
     const asked = place && !input.approval ? { sweepId, input, place, from: sourceOf(wanted) } : undefined;
     if (asked && !local) return startAsking(io, client, { asked, taskQueue }, options);
-    const snapshot = local && (await readLocalFile(io, { sweepId, local, input, queue: { namespace: client.options.namespace, taskQueue } }, asked));
+    const snapshot =
+      local &&
+      (await readLocalFile(
+        io,
+        { sweepId, local, input, queue: { namespace: client.options.namespace, taskQueue } },
+        asked,
+      ));
     await startRun(client, { sweepId, taskQueue, input }).catch((error: unknown) => {
-      if (local) say(io, `The users of the sweep stand in the ledger: run the same command with --id ${printable(sweepId)} to start it.`);
+      if (local)
+        say(
+          io,
+          `The users of the sweep stand in the ledger: run the same command with --id ${printable(sweepId)} to start it.`,
+        );
       throw error;
     });
     return begun(io, client, { sweepId, snapshot, approval: input.approval ?? false }, options);
@@ -89,12 +103,20 @@ async function requireFreshId(client: Client, sweepId: string): Promise<void> {
 }
 
 function takenId(sweepId: string): CommandFailure {
-  return new CommandFailure('Conflict', `There is a sweep ${sweepId} already, so nothing was started. Choose another --id, or look at it with: http-tasks sweep status ${sweepId}`);
+  return new CommandFailure(
+    'Conflict',
+    `There is a sweep ${sweepId} already, so nothing was started. Choose another --id, or look at it with: http-tasks sweep status ${sweepId}`,
+  );
 }
 
 async function readLocalFile(
   io: Io,
-  { sweepId, local, input, queue }: { sweepId: string; local: LocalFile; input: OffboardUsersInput; queue: WorkerQueue },
+  {
+    sweepId,
+    local,
+    input,
+    queue,
+  }: { sweepId: string; local: LocalFile; input: OffboardUsersInput; queue: WorkerQueue },
   asked: AskedSweep | undefined,
 ): Promise<SnapshotState> {
   const source = await openSweepFile(local);
@@ -109,10 +131,19 @@ async function readLocalFile(
 }
 
 /** The worker makes the steps, by the app keys that it has recorded. */
-async function doneStepsOf(workers: WorkerLedger, { plaid, batch, ...rest }: OffboardUsersInput, queue: WorkerQueue): Promise<DoneStep[]> {
-  const recorded = (await workers.readWorkers(queue)).filter(({ service, state }) => service === 'batch' && state !== 'ended');
+async function doneStepsOf(
+  workers: WorkerLedger,
+  { plaid, batch, ...rest }: OffboardUsersInput,
+  queue: WorkerQueue,
+): Promise<DoneStep[]> {
+  const recorded = (await workers.readWorkers(queue)).filter(
+    ({ service, state }) => service === 'batch' && state !== 'ended',
+  );
   const apps = recorded.length === 0 ? undefined : [...new Set(recorded.flatMap(({ keySlots }) => keySlots))];
-  return stepsToHaveDone({ ...rest, removeUser: plaid?.removeUser ?? false, batchMode: batch?.mode ?? 'customData' }, apps);
+  return stepsToHaveDone(
+    { ...rest, removeUser: plaid?.removeUser ?? false, batchMode: batch?.mode ?? 'customData' },
+    apps,
+  );
 }
 
 /** @throws CommandFailure when the answer is no; what was read is destroyed then. */
@@ -148,7 +179,12 @@ export async function startRun(
 export async function begun(
   io: Io,
   client: Client,
-  { sweepId, snapshot, counts, approval }: { sweepId: string; snapshot?: SnapshotState | undefined; counts?: SweepResult; approval: boolean },
+  {
+    sweepId,
+    snapshot,
+    counts,
+    approval,
+  }: { sweepId: string; snapshot?: SnapshotState | undefined; counts?: SweepResult; approval: boolean },
   { watch = false, json = false }: Pick<SweepOptions, 'watch' | 'json'>,
 ): Promise<ExitCode> {
   const id = printable(sweepId);
@@ -161,11 +197,18 @@ export async function begun(
   else print(io, `Started ${id}.`);
   if (!counts) await sayIfNotBegun(io, client, sweepId);
   say(io, `Watch it with: http-tasks sweep watch ${id}`);
-  if (approval) say(io, `It begins after: http-tasks sweep approve ${id} --total ${snapshot?.total ?? 'N'} --by YOUR_NAME`);
+  if (approval)
+    say(io, `It begins after: http-tasks sweep approve ${id} --total ${snapshot?.total ?? 'N'} --by YOUR_NAME`);
   return 0;
 }
 
 function countsOf(sweepId: string, { total, duplicates, rejected, report }: SnapshotState): object {
-  const { counts } = toDocument({ sweepId, status: 'running', counts: { ...noCounts(), total, pending: total }, duplicates, rejected });
+  const { counts } = toDocument({
+    sweepId,
+    status: 'running',
+    counts: { ...noCounts(), total, pending: total },
+    duplicates,
+    rejected,
+  });
   return { counts, duplicates, rejected, ...(report && sourceDocument(report)) };
 }

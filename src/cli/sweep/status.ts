@@ -24,7 +24,11 @@ export interface SweepStanding {
 }
 
 /** Prints how a sweep stands. */
-export async function showStatus(io: Io, sweepId: string, options: TemporalOptions & { json?: boolean }): Promise<ExitCode> {
+export async function showStatus(
+  io: Io,
+  sweepId: string,
+  options: TemporalOptions & { json?: boolean },
+): Promise<ExitCode> {
   const { sweep, readFrom, note } = await withTemporal(io, options, (client) => readStanding(io, client, sweepId));
   const limits = await readLimits(io, sweepId);
   if (note !== undefined) say(io, note);
@@ -48,7 +52,13 @@ export async function showStatus(io: Io, sweepId: string, options: TemporalOptio
  */
 export async function readStanding(io: Io, client: Client, sweepId: string): Promise<SweepStanding> {
   const description = await describeSweep(client, sweepId);
-  if (!description) return fromLedger(io, sweepId, 'Temporal has no run of this sweep (any more); this is what the ledger knows.', unknownSweep(sweepId));
+  if (!description)
+    return fromLedger(
+      io,
+      sweepId,
+      'Temporal has no run of this sweep (any more); this is what the ledger knows.',
+      unknownSweep(sweepId),
+    );
   const handle = client.workflow.getHandle(sweepId, description.runId);
   if (description.status.name !== 'RUNNING') {
     return resultOfSweep(io, client, handle).then(
@@ -66,8 +76,16 @@ export async function readStanding(io: Io, client: Client, sweepId: string): Pro
     };
   } catch {
     const why = await failingTasks(client, handle).catch(() => undefined);
-    const nobody = why === undefined ? `No worker answers for the sweep ${sweepId}, which Temporal keeps until one is there (http-tasks worker)` : printable(`The sweep ${sweepId} does not come along: ${why}`);
-    return fromLedger(io, sweepId, `${nobody}; this is what the ledger knows.`, new CommandFailure('NoWorker', `${nobody}.`));
+    const nobody =
+      why === undefined
+        ? `No worker answers for the sweep ${sweepId}, which Temporal keeps until one is there (http-tasks worker)`
+        : printable(`The sweep ${sweepId} does not come along: ${why}`);
+    return fromLedger(
+      io,
+      sweepId,
+      `${nobody}; this is what the ledger knows.`,
+      new CommandFailure('NoWorker', `${nobody}.`),
+    );
   }
 }
 
@@ -86,19 +104,46 @@ function asFailure(error: unknown): unknown {
   return error instanceof Refusal ? new CommandFailure('RunEnded', error.message) : error;
 }
 
-function more({ phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask, counts }: SweepStanding['sweep']): object {
+function more({
+  phase,
+  round,
+  underWay,
+  waitingForBulk,
+  nextTryAt,
+  startedAt,
+  approvedBy,
+  redriveOf,
+  compensationTask,
+  counts,
+}: SweepStanding['sweep']): object {
   const doneSofar = waitingForBulk === undefined ? undefined : doneAtPlaid({ counts, waitingForBulk });
-  return { phase, round, underWay, doneAtPlaid: doneSofar, waitingForBulk, nextTryAt, startedAt, approvedBy, redriveOf, compensationTask };
+  return {
+    phase,
+    round,
+    underWay,
+    doneAtPlaid: doneSofar,
+    waitingForBulk,
+    nextTryAt,
+    startedAt,
+    approvedBy,
+    redriveOf,
+    compensationTask,
+  };
 }
 
-function printMore(io: Io, { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts }: SweepStanding['sweep']): void {
+function printMore(
+  io: Io,
+  { phase, round, underWay, waitingForBulk, nextTryAt, startedAt, approvedBy, counts }: SweepStanding['sweep'],
+): void {
   if (startedAt !== undefined) print(io, `Started: ${startedAt}`);
   if (approvedBy !== undefined) print(io, `Approved by: ${printable(approvedBy)}`);
   if (phase === undefined || phase === 'ended') return;
   const details = [
     `round ${round ?? 1}`,
     underWay !== undefined && underWay > 0 && `${underWay} chunks or children under way`,
-    waitingForBulk !== undefined && waitingForBulk > 0 && `${count(doneAtPlaid({ counts, waitingForBulk }))} of ${count(counts.total)} users done at Plaid, ${count(waitingForBulk)} waiting for Batch`,
+    waitingForBulk !== undefined &&
+      waitingForBulk > 0 &&
+      `${count(doneAtPlaid({ counts, waitingForBulk }))} of ${count(counts.total)} users done at Plaid, ${count(waitingForBulk)} waiting for Batch`,
     counts.pending > 0 && nextTryAt !== undefined && deferredText({ counts, waitingForBulk, nextTryAt }),
   ];
   print(io, `Phase: ${phase} (${details.filter(Boolean).join(', ')})`);

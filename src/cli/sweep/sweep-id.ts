@@ -16,7 +16,11 @@ export function newSweepId(now = new Date()): string {
  */
 export function checkedSweepId(id: string, name = '--id'): string {
   if (id === '' || id.length > MOST_CHARACTERS || /\p{C}/u.test(id)) {
-    throw new Refusal('Usage', `${name} must have 1 to ${MOST_CHARACTERS} characters, none of them a control character.`, name === '--id' ? 'id' : 'name');
+    throw new Refusal(
+      'Usage',
+      `${name} must have 1 to ${MOST_CHARACTERS} characters, none of them a control character.`,
+      name === '--id' ? 'id' : 'name',
+    );
   }
   return id;
 }

@@ -38,6 +38,10 @@ export function limitLines({ rates, own }: SweepLimits): string[] {
 export function limitsDocument({ rates, own }: SweepLimits): { limits: RateDocument[]; ownRates: object[] } {
   return {
     limits: rates.map(rateDocument),
-    ownRates: own.map(({ service, keySlot, limitPerMinute }) => ({ service, ...(keySlot !== '' && { keySlot }), callsPerMinute: limitPerMinute })),
+    ownRates: own.map(({ service, keySlot, limitPerMinute }) => ({
+      service,
+      ...(keySlot !== '' && { keySlot }),
+      callsPerMinute: limitPerMinute,
+    })),
   };
 }

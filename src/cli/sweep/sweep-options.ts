@@ -43,9 +43,16 @@ export function addSweepOptions(command: Command): Command {
   command.addOption(literalOption('--source <source>', 'who: a file here, file:PATH or query:NAME (see above)'));
   addPlanOptions(command, { noteFlag: '--note' });
   return addSourceOptions(command)
-    .addOption(new Option('--skip-done', 'leave out rows with closed_at whose user was offboarded after that time, as the receipts show; others are done again'))
+    .addOption(
+      new Option(
+        '--skip-done',
+        'leave out rows with closed_at whose user was offboarded after that time, as the receipts show; others are done again',
+      ),
+    )
     .addOption(literalOption('--format <format>', 'csv or jsonl, for a file here whose name does not tell'))
-    .addOption(literalOption('--reject-file <file>', 'keep the rows of a file here that cannot be users, with their lines'))
+    .addOption(
+      literalOption('--reject-file <file>', 'keep the rows of a file here that cannot be users, with their lines'),
+    )
     .addOption(literalOption('--id <id>', 'the id of the sweep (else made of the time)'))
     .addOption(new Option('--watch', 'follow the sweep to its end'))
     .addOption(new Option('--yes', YES_HELP));
@@ -54,10 +61,30 @@ export function addSweepOptions(command: Command): Command {
 /** Adds what is left of {@link SourceOptions} besides `--source` and the choice about users who are done. */
 export function addSourceOptions(command: Command): Command {
   return command
-    .addOption(literalOption('--bad-rows <n>', `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`))
-    .addOption(repeatedOption('--ignore-column <name>', 'a column that is not used although its name resembles that of an ID; may be repeated'))
-    .addOption(literalOption('--allow-placeholders <list>', 'texts such as null,undefined,0 that are IDs in this source (else rows with one are rejected)'))
-    .addOption(literalOption('--input <json>', "the workflow's whole input as JSON, or @file; of the options above only --source, --ignore-column and --allow-placeholders may stand beside it"));
+    .addOption(
+      literalOption(
+        '--bad-rows <n>',
+        `refuse a source with more rows than this that cannot be users: a number, or a share (else ${DEFAULT_BAD_ROWS}); a sweep with any such row is partial`,
+      ),
+    )
+    .addOption(
+      repeatedOption(
+        '--ignore-column <name>',
+        'a column that is not used although its name resembles that of an ID; may be repeated',
+      ),
+    )
+    .addOption(
+      literalOption(
+        '--allow-placeholders <list>',
+        'texts such as null,undefined,0 that are IDs in this source (else rows with one are rejected)',
+      ),
+    )
+    .addOption(
+      literalOption(
+        '--input <json>',
+        "the workflow's whole input as JSON, or @file; of the options above only --source, --ignore-column and --allow-placeholders may stand beside it",
+      ),
+    );
 }
 
 const { badRows, skipDone } = offboardUsersInput.shape;
@@ -102,8 +129,13 @@ export async function readWantedSweep(options: SweepOptions): Promise<WantedSwee
     return { sweepId, isOwnId, local, input: checked({ ...plan, snapshot: sweepId }) };
   }
   const misplaced = (['format', 'rejectFile'] as const).find((name) => options[name] !== undefined);
-  if (misplaced !== undefined) throw new Refusal('Usage', `${flagOf(misplaced)} is for a file on this machine; leave it out.`, misplaced);
-  return { sweepId, isOwnId, input: checked(source ? { ...fields, source: { ...source.configured, ...sourceRules(options) } } : fields) };
+  if (misplaced !== undefined)
+    throw new Refusal('Usage', `${flagOf(misplaced)} is for a file on this machine; leave it out.`, misplaced);
+  return {
+    sweepId,
+    isOwnId,
+    input: checked(source ? { ...fields, source: { ...source.configured, ...sourceRules(options) } } : fields),
+  };
 }
 
 const { ignoreColumns, allowPlaceholders } = sourceSpec.shape;
@@ -115,11 +147,19 @@ const rules = z.strictObject({ ignoreColumns, allowPlaceholders });
  * @throws InvalidInputError
  * @throws Refusal without a source that they could be about.
  */
-export function sourceRules({ source, ignoreColumn, allowPlaceholders: allowed }: SourceOptions & { source?: string }): z.output<typeof rules> {
+export function sourceRules({
+  source,
+  ignoreColumn,
+  allowPlaceholders: allowed,
+}: SourceOptions & { source?: string }): z.output<typeof rules> {
   const given = defined({ ignoreColumns: ignoreColumn, allowPlaceholders: allowed?.split(',') });
   const [first] = Object.keys(given);
   if (source === undefined && first !== undefined) {
-    throw new Refusal('Usage', `${first === 'ignoreColumns' ? '--ignore-column' : '--allow-placeholders'} is about the source that --source names; in --input it is source.${first}.`, first);
+    throw new Refusal(
+      'Usage',
+      `${first === 'ignoreColumns' ? '--ignore-column' : '--allow-placeholders'} is about the source that --source names; in --input it is source.${first}.`,
+      first,
+    );
   }
   return parseInput('a source', rules, given);
 }
@@ -164,4 +204,3 @@ function localFile(file: string, options: SweepOptions, given: { badRows: unknow
     ...(rejectFile !== undefined && { rejectFile }),
   };
 }
-

@@ -34,7 +34,11 @@ export interface AskedSweep {
 }
 
 /** Asks for the number of users of a sweep. */
-export async function confirmSweep(io: Io, { sweepId, input, place, from }: AskedSweep, users: { total: number; more?: string }): Promise<boolean> {
+export async function confirmSweep(
+  io: Io,
+  { sweepId, input, place, from }: AskedSweep,
+  users: { total: number; more?: string },
+): Promise<boolean> {
   const total = counted(users.total, 'user', 'users');
   const facts: Fact[] = [
     ['Users', `${total} from ${from}${users.more === undefined ? '' : `; ${users.more}`}`],
@@ -42,7 +46,12 @@ export async function confirmSweep(io: Io, { sweepId, input, place, from }: Aske
     ['Reason', input.reason.code],
     ['Sweep', sweepId],
   ];
-  return confirmDeletion(io, place, { title: `This deletes the data of ${total} and cannot be undone.`, facts, name: 'the number of users', typed: String(users.total) });
+  return confirmDeletion(io, place, {
+    title: `This deletes the data of ${total} and cannot be undone.`,
+    facts,
+    name: 'the number of users',
+    typed: String(users.total),
+  });
 }
 
 /** Where the worker takes the users from, in words. */
@@ -53,7 +62,10 @@ export function sourceName(source: OffboardUsersInput['source']): string {
 }
 
 /** What of a source is left out, for the question. */
-export function leftOut({ duplicates, rejected }: Pick<SnapshotState, 'duplicates' | 'rejected'>, doneBefore = 0): string {
+export function leftOut(
+  { duplicates, rejected }: Pick<SnapshotState, 'duplicates' | 'rejected'>,
+  doneBefore = 0,
+): string {
   const done = doneBefore === 0 ? '' : `${count(doneBefore)} of them done before, which are skipped; `;
   return `${done}${sourceText({ duplicates, rejected })}`;
 }
@@ -73,7 +85,8 @@ export async function askAndApprove(io: Io, client: Client, asked: AskedSweep): 
   if (found.status !== 'waitingForApproval') return found;
   const { total } = found.counts;
   // Where there is nobody, nothing is deleted.
-  if (total > 0 && !(await confirmSweep(io, asked, { total, more: leftOut(found) }))) throw await cancelled(client, sweepId);
+  if (total > 0 && !(await confirmSweep(io, asked, { total, more: leftOut(found) })))
+    throw await cancelled(client, sweepId);
   return sendUpdate(client, sweepId, { name: 'approve', argument: { total, by: userName('a person at a terminal') } });
 }
 
@@ -113,6 +126,8 @@ async function cancelled(client: Client, sweepId: string): Promise<CommandFailur
     });
     return notConfirmed(`Nothing was deleted, and the sweep ${id} is cancelled.`);
   } catch {
-    return notConfirmed(`Nothing was deleted. The sweep ${id} has not ended yet and waits for approval; end it with: http-tasks sweep cancel ${id}`);
+    return notConfirmed(
+      `Nothing was deleted. The sweep ${id} has not ended yet and waits for approval; end it with: http-tasks sweep cancel ${id}`,
+    );
   }
 }

@@ -67,9 +67,16 @@ export function exitCodeOf(status: SweepStatus): ExitCode {
 }
 
 /** Prints a sweep for people: its users by outcome, then what else there is to know. */
-export function printSweep(io: Io, result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk'>>, report?: SnapshotReport): void {
+export function printSweep(
+  io: Io,
+  result: SweepResult & Partial<Pick<SweepProgress, 'waitingForBulk'>>,
+  report?: SnapshotReport,
+): void {
   const { status, pausedBecause, counts, duplicates, rejected, merkleRoot, redriveOf, compensationTask } = result;
-  const rows = WORST_FIRST.filter((outcome) => counts[outcome] > 0).map((outcome) => [paint(io, colourOf(outcome), outcome), count(counts[outcome])]);
+  const rows = WORST_FIRST.filter((outcome) => counts[outcome] > 0).map((outcome) => [
+    paint(io, colourOf(outcome), outcome),
+    count(counts[outcome]),
+  ]);
   const waiting = Math.min(result.waitingForBulk ?? 0, counts.pending);
   const pending = [
     ...(waiting > 0 ? [['done at Plaid, waiting for Batch', count(waiting)]] : []),
@@ -82,7 +89,13 @@ export function printSweep(io: Io, result: SweepResult & Partial<Pick<SweepProgr
   for (const line of [...rejectedLines(rejected, report), ...reportLines(report)]) print(io, printable(`  ${line}`));
   if (redriveOf !== undefined) print(io, `Takes up the failed and unknown users of: ${printable(redriveOf)}`);
   if (merkleRoot !== undefined) print(io, `Merkle root: ${printable(merkleRoot)}`);
-  if (compensationTask) print(io, printable(`Compensation task ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`));
+  if (compensationTask)
+    print(
+      io,
+      printable(
+        `Compensation task ${compensationTask.task}: ${compensationTask.ok ? 'done' : `failed, ${compensationTask.failure?.message ?? ''}`}`,
+      ),
+    );
 }
 
 /** The first rows that cannot be users, and how many more there are. */
@@ -97,14 +110,19 @@ function rejectedLines(rejected: number, report: SnapshotReport | undefined): st
 export function sayNextSteps(io: Io, { sweepId, status, pausedBecause, counts }: SweepResult): void {
   const id = printable(sweepId);
   if (status === 'waitingForApproval') {
-    say(io, `It waits for approval of its ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`);
+    say(
+      io,
+      `It waits for approval of its ${counted(counts.total, 'user', 'users')}: http-tasks sweep approve ${id} --total ${counts.total} --by YOUR_NAME --watch`,
+    );
   } else if (status === 'paused') {
-    if (pausedBecause === 'stopped') say(io, 'Everything is stopped. Lift that, and resume what it paused, with: http-tasks start');
+    if (pausedBecause === 'stopped')
+      say(io, 'Everything is stopped. Lift that, and resume what it paused, with: http-tasks start');
     else say(io, `It goes on with:  http-tasks sweep resume ${id} --watch`);
     say(io, `or is ended with: http-tasks sweep cancel ${id}`);
   } else if (status !== 'running') {
     if (counts.failed + counts.unknown + counts.notFound > 0) say(io, `What failed: http-tasks sweep results ${id}`);
-    if (counts.failed + counts.unknown > 0) say(io, `Take up the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
+    if (counts.failed + counts.unknown > 0)
+      say(io, `Take up the failed and unknown users again: http-tasks sweep redrive ${id} --watch`);
     say(io, `Receipts:   http-tasks receipts ${id}`);
     say(io, `Check them: http-tasks verify ${id}`);
   }

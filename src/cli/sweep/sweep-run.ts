@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure, WorkflowNotFoundError } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
 import type { SweepRow } from '../../ledger/sweeps/sweep-types';
 import { OFFBOARDING_FAILED } from '../../policy/failure-types';
 import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
@@ -23,7 +30,10 @@ const PAUSE_MS = 500;
  *
  * @throws CommandFailure `NotFound` when the id is that of another workflow.
  */
-export async function describeSweep(client: Client, sweepId: string): Promise<WorkflowExecutionDescription | undefined> {
+export async function describeSweep(
+  client: Client,
+  sweepId: string,
+): Promise<WorkflowExecutionDescription | undefined> {
   try {
     const description = await client.workflow.getHandle(sweepId).describe();
     if (description.type === SWEEP_WORKFLOW) return description;
@@ -95,19 +105,33 @@ export async function resultOfRun(client: Client, handle: WorkflowHandle): Promi
     () => undefined,
     (error: unknown) => (error instanceof WorkflowFailedError ? error.cause : undefined),
   );
-  return cause instanceof ApplicationFailure && cause.type === OFFBOARDING_FAILED ? (cause.details?.[0] as SweepResult) : undefined;
+  return cause instanceof ApplicationFailure && cause.type === OFFBOARDING_FAILED
+    ? (cause.details?.[0] as SweepResult)
+    : undefined;
 }
 
-async function resultOfFailure(io: Io, client: Client, handle: WorkflowHandle, cause: Error | undefined): Promise<SweepResult> {
+async function resultOfFailure(
+  io: Io,
+  client: Client,
+  handle: WorkflowHandle,
+  cause: Error | undefined,
+): Promise<SweepResult> {
   if (cause instanceof CancelledFailure) return resultOfCancelled(io, client, handle);
   if (cause instanceof ApplicationFailure) {
     const detail: unknown = cause.details?.[0];
     if (cause.type === OFFBOARDING_FAILED) return detail as SweepResult;
     if (cause.type === 'Task.InvalidInput') {
-      throw new Refusal('Task.InvalidInput', cause.message, (detail as (TaskFailure & { field?: string }) | undefined)?.field);
+      throw new Refusal(
+        'Task.InvalidInput',
+        cause.message,
+        (detail as (TaskFailure & { field?: string }) | undefined)?.field,
+      );
     }
   }
-  throw new CommandFailure('RunEnded', `The sweep ${handle.workflowId} ${howItEnded(cause)}. What it had done until then: http-tasks sweep results ${handle.workflowId}`);
+  throw new CommandFailure(
+    'RunEnded',
+    `The sweep ${handle.workflowId} ${howItEnded(cause)}. What it had done until then: http-tasks sweep results ${handle.workflowId}`,
+  );
 }
 
 function howItEnded(cause: Error | undefined): string {

@@ -51,7 +51,10 @@ export async function requireUnderWay(client: Client, sweepId: string): Promise<
   const description = await describeSweep(client, sweepId);
   if (!description) throw unknownSweep(sweepId);
   if (description.status.name === 'RUNNING') return description;
-  throw new CommandFailure('Conflict', `The sweep ${sweepId} has ended, so nothing about it can be changed. See: http-tasks sweep status ${sweepId}`);
+  throw new CommandFailure(
+    'Conflict',
+    `The sweep ${sweepId} has ended, so nothing about it can be changed. See: http-tasks sweep status ${sweepId}`,
+  );
 }
 
 /** Sends an update to a sweep. @throws CommandFailure `Refused` when the sweep does not take it. */
@@ -86,7 +89,10 @@ function updateFailure(sweepId: string, error: unknown): unknown {
     return new CommandFailure('Refused', /[.!?]$/.test(message) ? message : `${message}.`);
   }
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
-    return new CommandFailure('Failed', `The sweep ${sweepId} has not answered within ${ANSWER_MS / 1_000} s. It may still take this; see: http-tasks sweep status ${sweepId}`);
+    return new CommandFailure(
+      'Failed',
+      `The sweep ${sweepId} has not answered within ${ANSWER_MS / 1_000} s. It may still take this; see: http-tasks sweep status ${sweepId}`,
+    );
   }
   return error;
 }

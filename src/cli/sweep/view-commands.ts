@@ -31,7 +31,10 @@ function registerStatus(parent: Command, io: Io): void {
     summary: 'show how a sweep stands',
     description:
       'Asks the workflow, and when no worker answers or Temporal has forgotten the run, the ledger. Exits 0 when the sweep is known, however it stands.',
-    examples: ['http-tasks sweep status sweep-20300131-120000-1f2e3d4c', 'http-tasks sweep status closed-2030-01 --json'],
+    examples: [
+      'http-tasks sweep status sweep-20300131-120000-1f2e3d4c',
+      'http-tasks sweep status closed-2030-01 --json',
+    ],
   });
   addTemporalOptions(command);
   onRun<CommonOptions & TemporalOptions>(command, io, async (options, [id = '']) => {
@@ -50,7 +53,10 @@ function registerWatch(parent: Command, io: Io): void {
   });
   addTemporalOptions(command);
   onRun<CommonOptions & TemporalOptions>(command, io, async (options, [id = '']) => {
-    const [{ withTemporal }, { watchSweep }] = await Promise.all([import('../temporal-client.js'), import('./watch.js')]);
+    const [{ withTemporal }, { watchSweep }] = await Promise.all([
+      import('../temporal-client.js'),
+      import('./watch.js'),
+    ]);
     return withTemporal(io, options, (client) => watchSweep(io, { client, sweepId: id, json: options.json ?? false }));
   });
 }

@@ -64,7 +64,11 @@ class Bar implements WatchDisplay {
     const { total, pending } = progress.counts;
     const done = doneAtPlaid(progress);
     this.#bar.setTotal(Math.max(1, total));
-    const parts = [...progressParts(progress, this.#meter.rate(done)), { text: printable(limit), spare: 3 }, { text: printable(trouble), spare: 0 }];
+    const parts = [
+      ...progressParts(progress, this.#meter.rate(done)),
+      { text: printable(limit), spare: 3 },
+      { text: printable(trouble), spare: 0 },
+    ];
     // Full only when nobody is left: the last of many users, or a call for all of them, would not be seen.
     const most = pending > 0 ? (total * (this.#barSize - 1)) / this.#barSize : total;
     this.#bar.update(Math.min(done, most), { text: printable(fitParts(parts, this.#room)) });
@@ -99,7 +103,11 @@ class Lines implements WatchDisplay {
     const { phase } = progress;
     const rate = this.#meter.rate(doneAtPlaid(progress));
     // Without the rate, which changes always.
-    this.#say(withMore(withMore(progressText(progress, undefined), limit), trouble && 'trouble'), phase, withMore(withMore(progressText(progress, rate), limit), trouble));
+    this.#say(
+      withMore(withMore(progressText(progress, undefined), limit), trouble && 'trouble'),
+      phase,
+      withMore(withMore(progressText(progress, rate), limit), trouble),
+    );
   }
 
   problem(text: string): void {
@@ -143,9 +151,16 @@ export function progressText(progress: SweepProgress, usersPerSecond: number | u
 export function progressParts(progress: SweepProgress, usersPerSecond: number | undefined): LinePart[] {
   const { counts, waitingForBulk } = progress;
   const done = doneAtPlaid(progress);
-  const [rate = '', left = ''] = usersPerSecond === undefined || done === counts.total ? [] : speed(counts.total - done, usersPerSecond);
+  const [rate = '', left = ''] =
+    usersPerSecond === undefined || done === counts.total ? [] : speed(counts.total - done, usersPerSecond);
   return [
-    { text: counts.total > 0 ? `${count(done)}/${count(counts.total)} users${waitingForBulk > 0 ? ' done at Plaid' : ''}` : '', spare: 0 },
+    {
+      text:
+        counts.total > 0
+          ? `${count(done)}/${count(counts.total)} users${waitingForBulk > 0 ? ' done at Plaid' : ''}`
+          : '',
+      spare: 0,
+    },
     { text: rate, spare: 2 },
     { text: left, spare: 1 },
     { text: outcomesText(counts), spare: 0 },
@@ -176,11 +191,21 @@ function durationText(seconds: number): string {
 }
 
 function outcomesText(counts: OutcomeCounts): string {
-  return WORST_FIRST.flatMap((outcome) => (counts[outcome] > 0 ? [`${outcome} ${count(counts[outcome])}`] : [])).join(', ');
+  return WORST_FIRST.flatMap((outcome) => (counts[outcome] > 0 ? [`${outcome} ${count(counts[outcome])}`] : [])).join(
+    ', ',
+  );
 }
 
 /** Which users a sweep has to try again, and when; empty when none waits for that. */
-export function deferredText({ counts, waitingForBulk = 0, nextTryAt }: { counts: OutcomeCounts; waitingForBulk?: number | undefined; nextTryAt?: string | undefined }): string {
+export function deferredText({
+  counts,
+  waitingForBulk = 0,
+  nextTryAt,
+}: {
+  counts: OutcomeCounts;
+  waitingForBulk?: number | undefined;
+  nextTryAt?: string | undefined;
+}): string {
   const deferred = Math.max(0, counts.pending - waitingForBulk);
   const next = nextTryAt === undefined ? 'next try soon' : `next try at ${clockText(nextTryAt)}`;
   return deferred > 0 ? `${counted(deferred, 'user', 'users')} deferred, ${next}` : next;

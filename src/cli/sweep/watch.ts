@@ -73,11 +73,19 @@ async function follow(io: Io, { client, sweepId }: WatchOptions, wished: Promise
 }
 
 function stoppedWatching(sweepId: string): CommandFailure {
-  return new CommandFailure('Interrupted', `The sweep ${printable(sweepId)} goes on without you. Watch it again with: http-tasks sweep watch ${printable(sweepId)}`);
+  return new CommandFailure(
+    'Interrupted',
+    `The sweep ${printable(sweepId)} goes on without you. Watch it again with: http-tasks sweep watch ${printable(sweepId)}`,
+  );
 }
 
 /** The end of the sweep, also when the Temporal server is away for some minutes. */
-async function patientResult(io: Io, client: Client, handle: WorkflowHandle, signal: AbortSignal): Promise<SweepResult> {
+async function patientResult(
+  io: Io,
+  client: Client,
+  handle: WorkflowHandle,
+  signal: AbortSignal,
+): Promise<SweepResult> {
   let failingSinceMs: number | undefined;
   for (;;) {
     const askedAtMs = performance.now();
@@ -95,15 +103,25 @@ async function patientResult(io: Io, client: Client, handle: WorkflowHandle, sig
 }
 
 /** Shows how the sweep comes along; answers when it needs a person to go on, and otherwise never. */
-async function untilItStands(client: Client, handle: WorkflowHandle, { display, limits }: { display: WatchDisplay; limits: LimitWatch }, signal: AbortSignal): Promise<SweepProgress> {
+async function untilItStands(
+  client: Client,
+  handle: WorkflowHandle,
+  { display, limits }: { display: WatchDisplay; limits: LimitWatch },
+  signal: AbortSignal,
+): Promise<SweepProgress> {
   while (!signal.aborted) {
     const seen = await look(client, handle).catch(() => undefined);
     if (signal.aborted) break;
-    if (!seen) display.problem((await failingTasks(client, handle).catch(() => undefined)) ?? 'no worker answers; Temporal keeps the sweep, and it continues when one is there');
+    if (!seen)
+      display.problem(
+        (await failingTasks(client, handle).catch(() => undefined)) ??
+          'no worker answers; Temporal keeps the sweep, and it continues when one is there',
+      );
     else {
       const { progress, cancelRequested, trouble } = seen;
       display.show(progress, { trouble, limit: limits.words });
-      const stands = progress.status === 'waitingForApproval' || (progress.status === 'paused' && progress.underWay === 0);
+      const stands =
+        progress.status === 'waitingForApproval' || (progress.status === 'paused' && progress.underWay === 0);
       if (stands && !cancelRequested) return progress;
     }
     await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);

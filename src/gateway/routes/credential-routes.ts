@@ -8,7 +8,8 @@ import { jsonBody } from './json-body';
 
 /** Which keys there are, without their values; entering some for this run of the gateway; trying them. */
 export function credentialRoutes(parts: GatewayParts): Hono {
-  const overview = (): ServiceCredentials[] => parts.secrets.overview((service) => harmlessTask(parts, service) !== undefined);
+  const overview = (): ServiceCredentials[] =>
+    parts.secrets.overview((service) => harmlessTask(parts, service) !== undefined);
   return new Hono()
     .get('/credentials', (context) => context.json(overview()))
     .put('/credentials', async (context) => {

@@ -43,7 +43,8 @@ export async function jsonValue(context: Context): Promise<unknown> {
     }),
   );
   // An input stands one level down in what is sent about it. Its own depth is looked at by the task.
-  if (isDeeperThan(value, MAX_DEPTH + 1)) throw new GatewayRefusal(400, 'Json', `The body is nested deeper than ${MAX_DEPTH} levels.`);
+  if (isDeeperThan(value, MAX_DEPTH + 1))
+    throw new GatewayRefusal(400, 'Json', `The body is nested deeper than ${MAX_DEPTH} levels.`);
   return value;
 }
 

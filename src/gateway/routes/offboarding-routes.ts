@@ -9,6 +9,10 @@ import { jsonBody } from './json-body';
 export function offboardingRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/offboardings/form', async (context) => context.json(await offboardingForm(parts)))
-    .post('/offboardings/check', async (context) => context.json({ problems: offboardingProblems((await jsonBody(context))['input']) }))
-    .post('/offboardings', async (context) => context.json(await startOffboarding(parts, await callRequest(context)), 201));
+    .post('/offboardings/check', async (context) =>
+      context.json({ problems: offboardingProblems((await jsonBody(context))['input']) }),
+    )
+    .post('/offboardings', async (context) =>
+      context.json(await startOffboarding(parts, await callRequest(context)), 201),
+    );
 }

@@ -23,13 +23,17 @@ export function pageRoutes(otherGateways: readonly string[], folder = PAGE_FOLDE
       securityHeaders(context, otherGateways);
       context.header('cache-control', 'no-store');
       const html = await readFile(join(folder, 'index.html'), 'utf8');
-      return context.html(html.replace('data-other-gateways=""', () => `data-other-gateways="${otherGateways.join(' ')}"`));
+      return context.html(
+        html.replace('data-other-gateways=""', () => `data-other-gateways="${otherGateways.join(' ')}"`),
+      );
     })
     .get('/page/:file', async (context) => {
       const file = context.req.param('file');
       const extension = FILE.exec(file)?.[1];
-      const text = extension === undefined ? undefined : await readFile(join(folder, file), 'utf8').catch(() => undefined);
-      if (extension === undefined || text === undefined) throw new GatewayRefusal(404, 'NotFound', 'There is no such file.');
+      const text =
+        extension === undefined ? undefined : await readFile(join(folder, file), 'utf8').catch(() => undefined);
+      if (extension === undefined || text === undefined)
+        throw new GatewayRefusal(404, 'NotFound', 'There is no such file.');
       context.header('cache-control', 'no-cache');
       return context.body(text, 200, { 'content-type': TYPES[extension] ?? 'text/plain' });
     });

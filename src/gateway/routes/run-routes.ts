@@ -11,21 +11,26 @@ const ACTIONS: readonly string[] = ['pause', 'resume', 'approve'] satisfies Swee
 
 /** Off-boardings and sweeps, from Temporal. */
 export function runRoutes(parts: GatewayParts): Hono {
-  return new Hono()
-    .get('/runs', async (context) => context.json(await listRuns(parts)))
-    // The examples behind the links are made at the server, so that this is no GET.
-    .post('/start-forms', async (context) => context.json(await startForms(parts)))
-    .get('/runs/:workflowId', async (context) => {
-      const runId = context.req.query('runId');
-      return context.json(await readRun(parts, { workflowId: context.req.param('workflowId'), ...(runId !== undefined && { runId }) }));
-    })
-    .post('/runs/:workflowId/:action', async (context) => {
-      const { workflowId, action } = context.req.param();
-      if (!isAction(action)) throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${ACTIONS.join(', ')}.`);
-      const { runId, confirm, ...argument } = await jsonBody(context);
-      const run = { workflowId, ...(typeof runId === 'string' && { runId }) };
-      return context.json(await steerSweep(parts, run, { action, argument, confirm: confirmationOf(confirm) }));
-    });
+  return (
+    new Hono()
+      .get('/runs', async (context) => context.json(await listRuns(parts)))
+      // The examples behind the links are made at the server, so that this is no GET.
+      .post('/start-forms', async (context) => context.json(await startForms(parts)))
+      .get('/runs/:workflowId', async (context) => {
+        const runId = context.req.query('runId');
+        return context.json(
+          await readRun(parts, { workflowId: context.req.param('workflowId'), ...(runId !== undefined && { runId }) }),
+        );
+      })
+      .post('/runs/:workflowId/:action', async (context) => {
+        const { workflowId, action } = context.req.param();
+        if (!isAction(action))
+          throw new GatewayRefusal(404, 'NotFound', `There is no "${action}"; there are ${ACTIONS.join(', ')}.`);
+        const { runId, confirm, ...argument } = await jsonBody(context);
+        const run = { workflowId, ...(typeof runId === 'string' && { runId }) };
+        return context.json(await steerSweep(parts, run, { action, argument, confirm: confirmationOf(confirm) }));
+      })
+  );
 }
 
 function isAction(text: string): text is SweepAction {

@@ -16,11 +16,16 @@ import { jsonBody, jsonValue } from './json-body';
 /** The tasks: found, shown, prepared and called. */
 export function taskRoutes(parts: GatewayParts): Hono {
   return new Hono()
-    .get('/tasks', (context) => context.json(parts.search.find((context.req.query('query') ?? '').slice(0, 200)).map(taskLine)))
+    .get('/tasks', (context) =>
+      context.json(parts.search.find((context.req.query('query') ?? '').slice(0, 200)).map(taskLine)),
+    )
     .get('/tasks/:name', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
       const workersProduction = await productionOfWorkers(parts, task.service.name);
-      return context.json({ ...taskPage(task), ...(workersProduction !== undefined && { workersProduction }) } satisfies TaskPage);
+      return context.json({
+        ...taskPage(task),
+        ...(workersProduction !== undefined && { workersProduction }),
+      } satisfies TaskPage);
     })
     .post('/tasks/:name/prepare', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
@@ -28,7 +33,12 @@ export function taskRoutes(parts: GatewayParts): Hono {
     })
     .post('/tasks/:name/test', async (context) => {
       const task = taskNamed(parts, context.req.param('name'));
-      const { output: _, ...answer } = await callDirectly(parts, task, await callRequest(context), context.req.raw.signal);
+      const { output: _, ...answer } = await callDirectly(
+        parts,
+        task,
+        await callRequest(context),
+        context.req.raw.signal,
+      );
       return context.json(answer satisfies TestAnswer);
     })
     .post('/tasks/:name/run', async (context) => {
@@ -44,11 +54,25 @@ export function plainCallRoutes(parts: GatewayParts): Hono {
     const task = taskNamed(parts, context.req.param('name'));
     const confirm = { task: context.req.header(CONFIRM_TASK), environment: context.req.header(CONFIRM_ENVIRONMENT) };
     refuseOtherConfirmation(task, confirm);
-    const answer = await callDirectly(parts, task, { input: await jsonValue(context), confirm }, context.req.raw.signal);
+    const answer = await callDirectly(
+      parts,
+      task,
+      { input: await jsonValue(context), confirm },
+      context.req.raw.signal,
+    );
     if (answer.ok) return context.json(answer.output ?? null);
     const { status, requestId, failure } = answer;
     // The provider's own status stands in the failure; it is not the gateway that was not found, or is overloaded.
-    return context.json({ service: task.service.name, task: task.name, ...failure, ...(status && { status }), ...(requestId && { requestId }) }, 502);
+    return context.json(
+      {
+        service: task.service.name,
+        task: task.name,
+        ...failure,
+        ...(status && { status }),
+        ...(requestId && { requestId }),
+      },
+      502,
+    );
   });
   return routes.all('/:name', (context) => {
     taskNamed(parts, context.req.param('name'));

@@ -70,9 +70,7 @@ async function createTargets(transaction: Transaction<Tables>, dialect: LedgerDi
     .createTable('targets')
     .addColumn('sweep', 'integer', (column) => column.notNull())
     .addColumn('seq', 'integer', (column) => column.notNull())
-    .addColumn('state', 'text', (column) =>
-      column.notNull().check(sql`state in ('pending', 'open', 'bulk', 'done')`),
-    )
+    .addColumn('state', 'text', (column) => column.notNull().check(sql`state in ('pending', 'open', 'bulk', 'done')`))
     .addColumn('round', 'integer', (column) => column.notNull())
     .addColumn('unsettled', 'integer', (column) => column.notNull())
     .addColumn('fence', 'integer')

@@ -4,13 +4,33 @@ import type { Tables } from '../tables';
 
 /** What each view takes, and what its trigger does with it. Lists are JSON, so that any number of rows is one value. */
 const WRITES: readonly { name: string; takes: readonly string[]; does: string }[] = [
-  { name: 'write_sweep_rows', takes: ['sweep', 'version', 'rows', 'keys', 'position', 'complete', 'duplicates', 'rejected'], does: appendRows() },
+  {
+    name: 'write_sweep_rows',
+    takes: ['sweep', 'version', 'rows', 'keys', 'position', 'complete', 'duplicates', 'rejected'],
+    does: appendRows(),
+  },
   { name: 'write_sweep_fence', takes: ['sweep', 'chunk_id', 'taken_by'], does: takeFence() },
   { name: 'write_sweep_close', takes: ['sweep', 'at'], does: close() },
-  { name: 'write_sweep_wave', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'wave', 'first', 'last', 'most', 'at'], does: openWave() },
-  { name: 'write_sweep_outcomes', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'users', 'receipts', 'kinds', 'queue', 'at'], does: flushWave() },
-  { name: 'write_bulk_wave', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'wave', 'app', 'step', 'most', 'at'], does: openBulk() },
-  { name: 'write_bulk_outcomes', takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'app', 'receipt', 'users', 'worst', 'at'], does: recordBulk() },
+  {
+    name: 'write_sweep_wave',
+    takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'wave', 'first', 'last', 'most', 'at'],
+    does: openWave(),
+  },
+  {
+    name: 'write_sweep_outcomes',
+    takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'users', 'receipts', 'kinds', 'queue', 'at'],
+    does: flushWave(),
+  },
+  {
+    name: 'write_bulk_wave',
+    takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'wave', 'app', 'step', 'most', 'at'],
+    does: openBulk(),
+  },
+  {
+    name: 'write_bulk_outcomes',
+    takes: ['sweep', 'sweep_id', 'chunk_id', 'fence', 'app', 'receipt', 'users', 'worst', 'at'],
+    does: recordBulk(),
+  },
 ];
 
 /** Makes the views and their triggers. */
@@ -27,11 +47,15 @@ export async function createLibsqlWrites(transaction: Transaction<Tables>): Prom
  * is 0 for one that only writes last words.
  */
 export async function replaceLibsqlWaves(transaction: Transaction<Tables>): Promise<void> {
-  for (const { name, takes, does } of WRITES.filter(({ name }) => name === 'write_sweep_wave' || name === 'write_bulk_wave')) {
+  for (const { name, takes, does } of WRITES.filter(
+    ({ name }) => name === 'write_sweep_wave' || name === 'write_bulk_wave',
+  )) {
     const columns = [...takes, 'claimed_by', 'sends'].map((column) => `null as "${column}"`).join(', ');
     await sql.raw(`drop view ${name}`).execute(transaction);
     await sql.raw(`create view ${name} as select ${columns} where false`).execute(transaction);
-    await sql.raw(`create trigger ${name}_run instead of insert on ${name} begin${mayBegin()}${does}end`).execute(transaction);
+    await sql
+      .raw(`create trigger ${name}_run instead of insert on ${name} begin${mayBegin()}${does}end`)
+      .execute(transaction);
   }
 }
 
@@ -42,7 +66,9 @@ export async function replaceLibsqlRows(transaction: Transaction<Tables>): Promi
     const keep = 'update sweeps set snapshot_report = coalesce(new.report, snapshot_report) where number = new.sweep;';
     await sql.raw(`drop view ${name}`).execute(transaction);
     await sql.raw(`create view ${name} as select ${columns} where false`).execute(transaction);
-    await sql.raw(`create trigger ${name}_run instead of insert on ${name} begin${does}${keep} end`).execute(transaction);
+    await sql
+      .raw(`create trigger ${name}_run instead of insert on ${name} begin${does}${keep} end`)
+      .execute(transaction);
   }
 }
 
@@ -206,7 +232,7 @@ function openBulk(): string {
       join target_ids as d on d.sweep = q.sweep and d.seq = q.seq
     where ${held}
     on conflict do nothing;
-    ${takeOff("min(coalesce(t.worst, 99), case q.unsettled when 0 then 4 else 2 end)", `bulk_queue as q`, held)}
+    ${takeOff('min(coalesce(t.worst, 99), case q.unsettled when 0 then 4 else 2 end)', `bulk_queue as q`, held)}
     delete from bulk_queue where sweep = new.sweep and app = new.app and seq in (
       select q.seq from bulk_queue as q where ${held});
   `;

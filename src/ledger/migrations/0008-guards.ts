@@ -44,7 +44,9 @@ async function createStops(transaction: Transaction<Tables>, dialect: LedgerDial
     .addColumn('lifted_at', instant(dialect))
     .execute();
   // At most one is in force, so that two processes cannot set two.
-  await sql`create unique index stops_in_force on stops ((lifted_at is null)) where lifted_at is null`.execute(transaction);
+  await sql`create unique index stops_in_force on stops ((lifted_at is null)) where lifted_at is null`.execute(
+    transaction,
+  );
 }
 
 function instant(dialect: LedgerDialect): 'text' | 'timestamptz' {

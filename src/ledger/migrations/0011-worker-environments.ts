@@ -21,6 +21,10 @@ export const workerEnvironmentsMigration: Migration = {
       .addColumn('ended', 'integer', (column) => column.notNull().defaultTo(0))
       .addPrimaryKeyConstraint('worker_environments_key', ['worker', 'service'])
       .execute();
-    await transaction.schema.createIndex('worker_environments_queue').on('worker_environments').columns(['namespace', 'task_queue']).execute();
+    await transaction.schema
+      .createIndex('worker_environments_queue')
+      .on('worker_environments')
+      .columns(['namespace', 'task_queue'])
+      .execute();
   },
 };

@@ -8,6 +8,9 @@ export const erasureMigration: Migration = {
   name: '0012-erasure',
   async up(transaction, dialect) {
     await transaction.schema.alterTable('sweeps').addColumn('next_wrapped_key', 'text').execute();
-    await transaction.schema.alterTable('sweeps').addColumn('rekeyed_at', dialect === 'postgres' ? 'timestamptz' : 'text').execute();
+    await transaction.schema
+      .alterTable('sweeps')
+      .addColumn('rekeyed_at', dialect === 'postgres' ? 'timestamptz' : 'text')
+      .execute();
   },
 };

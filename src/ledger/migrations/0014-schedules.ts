@@ -13,7 +13,10 @@ export const schedulesMigration: Migration = {
     await transaction.schema.alterTable('sweeps').addColumn('series', 'text').execute();
     await transaction.schema.alterTable('sweeps').addColumn('scheduled_at', instant).execute();
     await transaction.schema.alterTable('sweeps').addColumn('previous_at', instant).execute();
-    await transaction.schema.alterTable('sweeps').addColumn('series_done', 'integer', (column) => column.notNull().defaultTo(0)).execute();
+    await transaction.schema
+      .alterTable('sweeps')
+      .addColumn('series_done', 'integer', (column) => column.notNull().defaultTo(0))
+      .execute();
     await transaction.schema.createIndex('sweeps_series').on('sweeps').columns(['series', 'scheduled_at']).execute();
     await transaction.schema.alterTable('worker_environments').addColumn('queries', 'text').execute();
   },

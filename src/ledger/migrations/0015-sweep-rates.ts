@@ -16,6 +16,10 @@ export const sweepRatesMigration: Migration = {
       .addColumn('counts_until_ms', 'double precision', (column) => column.notNull())
       .addPrimaryKeyConstraint('sweep_rates_key', ['sweep_id', 'service', 'key_slot'])
       .execute();
-    await transaction.schema.createIndex('sweep_rates_counting').on('sweep_rates').columns(['service', 'key_slot', 'counts_until_ms']).execute();
+    await transaction.schema
+      .createIndex('sweep_rates_counting')
+      .on('sweep_rates')
+      .columns(['service', 'key_slot', 'counts_until_ms'])
+      .execute();
   },
 };

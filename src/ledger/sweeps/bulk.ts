@@ -33,7 +33,8 @@ export async function openBulk(context: SweepContext, bulk: OpenBulk): Promise<B
   requireAtMost('limit', bulk.limit, MOST_USERS_IN_A_BULK_CALL);
   const key = await keyOf(context, bulk.sweepId);
   const sweep = await numberOf(context, bulk.sweepId);
-  const opening = context.dialect === 'postgres' ? openInPostgres(context, sweep, bulk) : openInLibsql(context, sweep, bulk);
+  const opening =
+    context.dialect === 'postgres' ? openInPostgres(context, sweep, bulk) : openInLibsql(context, sweep, bulk);
   const rows = await openedOrRefused(context, opening, bulk);
   return rows
     .sort((a, b) => a.seq - b.seq)
@@ -57,7 +58,9 @@ async function openInLibsql({ db }: SweepContext, sweep: number, bulk: OpenBulk)
   await sql`
     insert into write_bulk_wave (sweep, sweep_id, chunk_id, fence, wave, app, step, most, at, claimed_by, sends)
     values (${sweep}, ${storable(bulk.sweepId)}, ${storable(bulk.chunkId)}, ${bulk.fence}, ${bulk.wave},
-      ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()}, ${openerValues(bulk)})`.execute(db);
+      ${storable(bulk.app)}, ${storable(bulk.step)}, ${bulk.limit}, ${new Date().toISOString()}, ${openerValues(bulk)})`.execute(
+    db,
+  );
   const { rows } = await sql<BulkRow>`
     select q.seq, i.ids, i.subjects, q.unsettled
     from bulk_queue as q join target_ids as i on i.sweep = q.sweep and i.seq = q.seq
@@ -69,7 +72,10 @@ async function openInLibsql({ db }: SweepContext, sweep: number, bulk: OpenBulk)
 /** See `SweepLedger.recordBulk`. */
 export async function recordBulk(context: SweepContext, bulk: RecordBulk): Promise<void> {
   requireAtMost('users', bulk.users.length, MOST_USERS_IN_A_BULK_CALL);
-  requireHashes('users.subject', bulk.users.map(({ subject }) => subject));
+  requireHashes(
+    'users.subject',
+    bulk.users.map(({ subject }) => subject),
+  );
   const sweep = await numberOf(context, bulk.sweepId);
   const call = [bulk.step, bulk.task, bulk.service, bulk.environment].map(storable);
   const found = [bulk.outcome, bulk.failureType ?? null, bulk.status ?? null, storableOrNull(bulk.code)];
@@ -85,16 +91,19 @@ export async function recordBulk(context: SweepContext, bulk: RecordBulk): Promi
     rankOf(bulk.outcome),
     new Date().toISOString(),
   ]);
-  const write = context.dialect === 'postgres'
-    ? sql`select ledger_bulk_outcomes(${list})`
-    : sql`insert into write_bulk_outcomes (sweep, sweep_id, chunk_id, fence, app, receipt, users, worst, at) values (${list})`;
+  const write =
+    context.dialect === 'postgres'
+      ? sql`select ledger_bulk_outcomes(${list})`
+      : sql`insert into write_bulk_outcomes (sweep, sweep_id, chunk_id, fence, app, receipt, users, worst, at) values (${list})`;
   await orRefused(write.execute(context.db), () => new SweepFencedError(bulk.chunkId));
 }
 
 /** See `SweepLedger.handBackBulk`. */
 export async function handBackBulk(context: SweepContext, bulk: OpenedForBulk): Promise<void> {
   const theirs = await stillOpened(context, bulk);
-  await sql`update bulk_queue set fence = null, wave = null, intent_at = null where unsettled = 0 and ${theirs}`.execute(context.db);
+  await sql`update bulk_queue set fence = null, wave = null, intent_at = null where unsettled = 0 and ${theirs}`.execute(
+    context.db,
+  );
 }
 
 /** See `SweepLedger.notePerhapsSent`. */

@@ -57,10 +57,15 @@ interface End {
  * - The end was not about some Items only: a sweep's target says so itself, and a run's last look found none left.
  * - A row for some Items only is never done, because receipts do not say which Items an earlier end was about.
  */
-export async function findDone(context: SweepContext, rows: readonly TargetRow[], steps: readonly DoneStep[] = []): Promise<Set<TargetRow>> {
+export async function findDone(
+  context: SweepContext,
+  rows: readonly TargetRow[],
+  steps: readonly DoneStep[] = [],
+): Promise<Set<TargetRow>> {
   const closures = new Map<TargetRow, number>();
   for (const row of rows) {
-    const closedMs = row.user.closedAt === undefined || row.user.itemIds !== undefined ? undefined : instantMs(row.user.closedAt);
+    const closedMs =
+      row.user.closedAt === undefined || row.user.itemIds !== undefined ? undefined : instantMs(row.user.closedAt);
     if (closedMs !== undefined) closures.set(row, closedMs);
   }
   if (closures.size === 0) return new Set();
@@ -74,7 +79,9 @@ export async function findDone(context: SweepContext, rows: readonly TargetRow[]
     }
   }
   const isDone = ([row, closedMs]: [TargetRow, number]): boolean =>
-    (endsBySubject.get(row.subjects[0] ?? '') ?? []).some((end) => end.sinceMs >= closedMs + CLOCK_MARGIN_MS && provesGone(end, row, steps));
+    (endsBySubject.get(row.subjects[0] ?? '') ?? []).some(
+      (end) => end.sinceMs >= closedMs + CLOCK_MARGIN_MS && provesGone(end, row, steps),
+    );
   return new Set([...closures].filter(isDone).map(([row]) => row));
 }
 
@@ -87,22 +94,31 @@ function provesGone({ receipts }: End, row: TargetRow, steps: readonly DoneStep[
   if (lastLook !== undefined && lastLook.items !== '[]') return false;
   if (!receipts.every((receipt) => isBorneOut(receipt, receipts))) return false;
   return pairSubjects(row.user, row.subjects).every(({ service, subject }) => {
-    const isProven = receipts.some((one) => one.subject === subject && one.service === service && isGoodOutcome(one.outcome));
+    const isProven = receipts.some(
+      (one) => one.subject === subject && one.service === service && isGoodOutcome(one.outcome),
+    );
     return isProven && steps.every((step) => step.service !== service || receipts.some((one) => isEndOf(step, one)));
   });
 }
 
 /** Whether the receipt is the end of the step, and the step was done or had nothing to do. */
 function isEndOf({ step, task }: DoneStep, receipt: EndReceipt): boolean {
-  if (receipt.phase !== 'settled' || receipt.step !== step || (task !== undefined && receipt.task !== task)) return false;
-  return isGoodOutcome(receipt.outcome) || (receipt.outcome === 'skipped' && NOTHING_TO_DO.includes(receipt.reason ?? ''));
+  if (receipt.phase !== 'settled' || receipt.step !== step || (task !== undefined && receipt.task !== task))
+    return false;
+  return (
+    isGoodOutcome(receipt.outcome) || (receipt.outcome === 'skipped' && NOTHING_TO_DO.includes(receipt.reason ?? ''))
+  );
 }
 
 /** Whether the calls of the run itself show what it settled. What a sweep settled was written by the process that called. */
-function isBorneOut({ run_id: run, phase, step, outcome, reason }: EndReceipt, receipts: readonly EndReceipt[]): boolean {
+function isBorneOut(
+  { run_id: run, phase, step, outcome, reason }: EndReceipt,
+  receipts: readonly EndReceipt[],
+): boolean {
   if (run === '' || phase !== 'settled') return true;
   // That a user is gone is asked once for all steps of a provider.
-  if (outcome === 'alreadyGone') return receipts.some((one) => providerOf(one) === providerOf({ step }) && isAnswered(one));
+  if (outcome === 'alreadyGone')
+    return receipts.some((one) => providerOf(one) === providerOf({ step }) && isAnswered(one));
   if (outcome !== 'removed' && outcome !== 'accepted' && reason !== 'noItems') return true;
   return receipts.some((one) => one.step === step && isAnswered(one));
 }
@@ -146,10 +162,14 @@ async function readEnds({ db, dialect }: SweepContext, subjects: readonly string
     .where((eb) => eb.or([eb('t.some_items', 'is', null), eb('t.some_items', '=', 0)]))
     .execute();
   const createdAt = new Map(
-    ends.map((end) => [JSON.stringify([end.workflow_id, end.run_id, end.sweep_id === null ? null : end.seq]), end.created_at]),
+    ends.map((end) => [
+      JSON.stringify([end.workflow_id, end.run_id, end.sweep_id === null ? null : end.seq]),
+      end.created_at,
+    ]),
   );
   const keys = [...createdAt.keys()];
-  const column = (index: number) => (dialect === 'postgres' ? sql`value::jsonb->>${sql.lit(index)}` : sql`value->>${sql.lit(index)}`);
+  const column = (index: number) =>
+    dialect === 'postgres' ? sql`value::jsonb->>${sql.lit(index)}` : sql`value->>${sql.lit(index)}`;
   const { rows } = await sql<EndReceipt & { ending: number; at: Date | string }>`
     select list.seq as ending, r.workflow_id, r.run_id, r.seq, r.phase, r.step, r.task, r.subject, r.service, r.outcome, r.reason,
       r.failure_type, r.status, r.items, r.at

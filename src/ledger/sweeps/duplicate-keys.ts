@@ -33,12 +33,18 @@ export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow, { is
   const shared = ids.length > 1 ? ids.map(single) : [];
   // A row for some Items is never done, so that one that is done is about all of them.
   if (isDone) {
-    return { shared, askedFor: [all, key.duplicateKey([ids, null, 'done'])], left: subsetsOf(ids).map((some) => key.duplicateKey([some, null, 'done'])) };
+    return {
+      shared,
+      askedFor: [all, key.duplicateKey([ids, null, 'done'])],
+      left: subsetsOf(ids).map((some) => key.duplicateKey([some, null, 'done'])),
+    };
   }
   return {
     shared,
     askedFor: items === null ? [all] : [all, key.duplicateKey([ids, items])],
-    left: subsetsOf(ids).map((some) => (items === null && some.length === ids.length ? all : key.duplicateKey([some, items]))),
+    left: subsetsOf(ids).map((some) =>
+      items === null && some.length === ids.length ? all : key.duplicateKey([some, items]),
+    ),
   };
 }
 

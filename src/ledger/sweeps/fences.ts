@@ -7,10 +7,7 @@ import { SweepFencedError, SweepSealedError } from './sweep-errors';
 import type { ChunkFence } from './sweep-types';
 
 /** See `SweepLedger.takeFence`. */
-export async function takeFence(
-  context: SweepContext,
-  chunk: { sweepId: string; chunkId: string },
-): Promise<number> {
+export async function takeFence(context: SweepContext, chunk: { sweepId: string; chunkId: string }): Promise<number> {
   const sweep = await numberOf(context, chunk.sweepId);
   const chunkId = storable(chunk.chunkId);
   const takenBy = randomUUID();
@@ -25,7 +22,9 @@ export async function takeFence(
     return taken.fence;
   }
   await orRefused(
-    sql`insert into write_sweep_fence (sweep, chunk_id, taken_by) values (${sweep}, ${chunkId}, ${takenBy})`.execute(context.db),
+    sql`insert into write_sweep_fence (sweep, chunk_id, taken_by) values (${sweep}, ${chunkId}, ${takenBy})`.execute(
+      context.db,
+    ),
     sealed,
   );
   const mine = await context.db

@@ -54,7 +54,9 @@ export class GroupTally {
 
   /** Of groups with as many receipts the order is always the same, which no database promises. */
   get mostFirst(): ReceiptGroup[] {
-    const groups = [...this.#groups].sort(([a, { receipts: ofA }], [b, { receipts: ofB }]) => ofB - ofA || (a < b ? -1 : 1));
+    const groups = [...this.#groups].sort(
+      ([a, { receipts: ofA }], [b, { receipts: ofB }]) => ofB - ofA || (a < b ? -1 : 1),
+    );
     return groups.map(([, group]) => group);
   }
 
@@ -66,7 +68,20 @@ export class GroupTally {
 
 function keyOf(row: GroupRow, kind = ''): string {
   const { phase, step, task, service, environment, key_slot, outcome, reason, failure_type, status, code } = row;
-  return JSON.stringify([kind, phase, step, task, service, environment, key_slot, outcome, reason, failure_type, status, code]);
+  return JSON.stringify([
+    kind,
+    phase,
+    step,
+    task,
+    service,
+    environment,
+    key_slot,
+    outcome,
+    reason,
+    failure_type,
+    status,
+    code,
+  ]);
 }
 
 function toGroup(row: GroupRow): ReceiptGroup {
@@ -82,7 +97,16 @@ function variousOf(row: GroupRow): ReceiptGroup {
   return { ...withoutDetails(row), various: true };
 }
 
-function withoutDetails({ phase, step, task, service, environment, key_slot, outcome, failure_type }: GroupRow): ReceiptGroup {
+function withoutDetails({
+  phase,
+  step,
+  task,
+  service,
+  environment,
+  key_slot,
+  outcome,
+  failure_type,
+}: GroupRow): ReceiptGroup {
   return {
     phase,
     step,

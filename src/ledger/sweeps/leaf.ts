@@ -13,9 +13,29 @@ export const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest
  * list; a seal made with it could not be verified any more.
  */
 export const SEALED_COLUMNS = [
-  'workflow_id', 'run_id', 'activity_id', 'seq', 'step', 'phase', 'round', 'attempt', 'sweep_id', 'subject', 'task',
-  'service', 'environment', 'key_slot', 'outcome', 'reason', 'failure_type', 'status', 'code', 'request_id', 'token',
-  'items', 'at',
+  'workflow_id',
+  'run_id',
+  'activity_id',
+  'seq',
+  'step',
+  'phase',
+  'round',
+  'attempt',
+  'sweep_id',
+  'subject',
+  'task',
+  'service',
+  'environment',
+  'key_slot',
+  'outcome',
+  'reason',
+  'failure_type',
+  'status',
+  'code',
+  'request_id',
+  'token',
+  'items',
+  'at',
 ] as const;
 
 /** A value of a receipt as it is hashed. */

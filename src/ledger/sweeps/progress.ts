@@ -42,7 +42,10 @@ export async function countFailed(context: SweepContext, sweepId: string): Promi
 }
 
 /** See `SweepLedger.isOpen`. */
-export async function isOpen(context: SweepContext, { sweepId, seq }: { sweepId: string; seq: number }): Promise<boolean> {
+export async function isOpen(
+  context: SweepContext,
+  { sweepId, seq }: { sweepId: string; seq: number },
+): Promise<boolean> {
   const row = await context.db
     .selectFrom('targets')
     .select('state')
@@ -77,7 +80,12 @@ export async function readUnfinished(context: SweepContext, query: UnfinishedQue
   const first = await firstUnfinished(context, sweep, query.fromSeq);
   if (first === undefined) return { ranges: [] };
   const end = (Math.floor(first / chunkSize) + limit) * chunkSize;
-  const { rows } = await sql<{ part: number; users: number | string; ready: number | string; not_before: string | Date | null }>`
+  const { rows } = await sql<{
+    part: number;
+    users: number | string;
+    ready: number | string;
+    not_before: string | Date | null;
+  }>`
     select seq / cast(${chunkSize} as integer) as part, count(*) as users, min(not_before) as not_before,
       sum(case when state = 'open' or not_before is null then 1 else 0 end) as ready
     from targets where sweep = ${sweep} and seq >= ${first} and seq < ${end} and state in ('pending', 'open')
@@ -107,12 +115,16 @@ async function firstUnfinished({ db }: SweepContext, sweep: number, fromSeq: num
 
 function requireFrom(least: number, given: Record<string, number>): void {
   for (const [field, value] of Object.entries(given)) {
-    if (!Number.isInteger(value) || value < least) throw new RangeError(`${field} must be a whole number from ${least}, and is ${value}.`);
+    if (!Number.isInteger(value) || value < least)
+      throw new RangeError(`${field} must be a whole number from ${least}, and is ${value}.`);
   }
 }
 
 /** See `SweepLedger.makeDue`. */
-export async function makeDue(context: SweepContext, { sweepId, from, to }: { sweepId: string; from: number; to: number }): Promise<void> {
+export async function makeDue(
+  context: SweepContext,
+  { sweepId, from, to }: { sweepId: string; from: number; to: number },
+): Promise<void> {
   await context.db
     .updateTable('targets')
     .set({ not_before: null })

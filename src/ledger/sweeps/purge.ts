@@ -95,7 +95,11 @@ function openedSince(eb: ExpressionBuilder<Tables, 'sweeps'>, table: 'targets' |
 
 /** Destroys both keys of a sweep: the one in use, and one that was to replace it. */
 async function destroyKey(context: SweepContext, sweep: number): Promise<void> {
-  await context.db.updateTable('sweeps').set({ wrapped_key: null, next_wrapped_key: null }).where('number', '=', sweep).execute();
+  await context.db
+    .updateTable('sweeps')
+    .set({ wrapped_key: null, next_wrapped_key: null })
+    .where('number', '=', sweep)
+    .execute();
   await overwriteLog(context);
 }
 
@@ -149,10 +153,16 @@ async function requireEnded({ db }: SweepContext, sweepId: string): Promise<numb
     .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
   if (row.ended_at !== null || row.closed_at !== null) return row.total;
-  throw new SweepConflictError(`sweepId: sweep ${sweepId} has not ended, so its ids are still needed. Cancel it first.`);
+  throw new SweepConflictError(
+    `sweepId: sweep ${sweepId} has not ended, so its ids are still needed. Cancel it first.`,
+  );
 }
 
 async function totalOf({ db }: SweepContext, sweepId: string): Promise<number> {
-  const row = await db.selectFrom('sweeps').select('total').where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  const row = await db
+    .selectFrom('sweeps')
+    .select('total')
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
   return row?.total ?? 0;
 }

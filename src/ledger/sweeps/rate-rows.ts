@@ -33,7 +33,10 @@ export interface RowChange {
   turn: string | undefined;
 }
 
-export async function readRateRow({ db, dialect }: LedgerDatabase, { service, keySlot }: RateRowKey): Promise<FoundRow> {
+export async function readRateRow(
+  { db, dialect }: LedgerDatabase,
+  { service, keySlot }: RateRowKey,
+): Promise<FoundRow> {
   const { rows } = await sql<FoundRow>`
     select r.version, r.set_limit, r.state, ${databaseClockMs(dialect)} as now_ms, (
       select min(s.limit_per_minute) from sweep_rates as s
@@ -47,7 +50,11 @@ export async function readRateRow({ db, dialect }: LedgerDatabase, { service, ke
 }
 
 /** Answers false, and writes nothing, when somebody else has written since the row was read, or has a turn. */
-export async function writeRateRow({ db, dialect }: LedgerDatabase, key: RateRowKey, change: RowChange): Promise<boolean> {
+export async function writeRateRow(
+  { db, dialect }: LedgerDatabase,
+  key: RateRowKey,
+  change: RowChange,
+): Promise<boolean> {
   const { service, keySlot } = key;
   const { version, written, turn } = change;
   if (version === null) {
@@ -73,7 +80,11 @@ export async function writeRateRow({ db, dialect }: LedgerDatabase, key: RateRow
  * Keeps all others from changing the row for a moment; false when somebody else has done so. It reads nothing, so that
  * nobody can be faster, however long the way to the database is.
  */
-export async function claimTurn({ db, dialect }: LedgerDatabase, { service, keySlot }: RateRowKey, turn: string): Promise<boolean> {
+export async function claimTurn(
+  { db, dialect }: LedgerDatabase,
+  { service, keySlot }: RateRowKey,
+  turn: string,
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('rates')
     .set({ turn, turn_until_ms: sql<number>`${databaseClockMs(dialect)} + ${sql.lit(TURN_MS)}` })

@@ -34,11 +34,17 @@ export async function rekey(
   const both = context.keys.open(storable(sweepId), before.first, before.next);
   const next = context.keys.open(storable(sweepId), before.next);
   let after = -1;
-  for (let users = 0; ; ) {
+  for (let users = 0; ;) {
     const rows = await context.inTime(() => readIds(context, sweep, after));
     const last = rows.at(-1);
     if (last === undefined) break;
-    await context.inTime(() => writeIds(context, sweep, rows.flatMap(({ seq, ids }) => encrypted(both, next, seq, ids))));
+    await context.inTime(() =>
+      writeIds(
+        context,
+        sweep,
+        rows.flatMap(({ seq, ids }) => encrypted(both, next, seq, ids)),
+      ),
+    );
     after = last.seq;
     onProgress?.((users += rows.length));
   }
@@ -111,22 +117,37 @@ function positionUnder(both: SweepKey, next: SweepKey, position: string | null):
 }
 
 /** For libSQL by an INSERT whose rows all exist: see `flushWave` in migrations/0004-sweep-writes-libsql.ts. */
-async function writeIds({ db, dialect }: SweepContext, sweep: number, rows: readonly [number, string][]): Promise<void> {
+async function writeIds(
+  { db, dialect }: SweepContext,
+  sweep: number,
+  rows: readonly [number, string][],
+): Promise<void> {
   const json = JSON.stringify(rows);
-  await (dialect === 'postgres'
-    ? sql`update target_ids as t set ids = u->>1 from jsonb_array_elements(${json}::jsonb) as u
+  await (
+    dialect === 'postgres'
+      ? sql`update target_ids as t set ids = u->>1 from jsonb_array_elements(${json}::jsonb) as u
         where t.sweep = ${sweep} and t.seq = (u->>0)::integer`
-    : sql`insert into target_ids (sweep, seq, ids, subjects)
+      : sql`insert into target_ids (sweep, seq, ids, subjects)
         select t.sweep, t.seq, u.value->>1, t.subjects
         from json_each(${json}) as u cross join target_ids as t on t.sweep = ${sweep} and t.seq = u.value->>0
         where true on conflict (sweep, seq) do update set ids = excluded.ids`
   ).execute(db);
 }
 
-async function replaceKey(context: SweepContext, sweep: number, { first, next }: Keys, position: string | null): Promise<void> {
+async function replaceKey(
+  context: SweepContext,
+  sweep: number,
+  { first, next }: Keys,
+  position: string | null,
+): Promise<void> {
   await context.db
     .updateTable('sweeps')
-    .set({ wrapped_key: next, next_wrapped_key: null, snapshot_position: position, rekeyed_at: new Date().toISOString() })
+    .set({
+      wrapped_key: next,
+      next_wrapped_key: null,
+      snapshot_position: position,
+      rekeyed_at: new Date().toISOString(),
+    })
     .where('number', '=', sweep)
     .where('wrapped_key', '=', first)
     .where('next_wrapped_key', '=', next)

@@ -21,10 +21,18 @@ interface RemovalRow {
 /** See `SweepLedger.readRemovals`. */
 export async function readRemovals(context: SweepContext, of: UsersOfSweep): Promise<Map<number, Removal[]>> {
   const from = receiptsSaying(context, of, ['removed']);
-  const { rows } = await sql<RemovalRow>`select r.seq, r.step, r.task, r.request_id, r.items from ${from} order by r.id`.execute(context.db);
+  const { rows } =
+    await sql<RemovalRow>`select r.seq, r.step, r.task, r.request_id, r.items from ${from} order by r.id`.execute(
+      context.db,
+    );
   const found = new Map<number, Removal[]>();
   for (const { seq, step, task, request_id: requestId, items } of rows) {
-    const removal = { step, task, ...(requestId !== null && { requestId }), items: items === null ? [] : (JSON.parse(items) as string[]) };
+    const removal = {
+      step,
+      task,
+      ...(requestId !== null && { requestId }),
+      items: items === null ? [] : (JSON.parse(items) as string[]),
+    };
     const before = found.get(seq);
     if (before) before.push(removal);
     else found.set(seq, [removal]);
@@ -40,7 +48,11 @@ export async function readPartlyDone(context: SweepContext, of: UsersOfSweep): P
 }
 
 /** Each user is reached through the index `receipts_key`, also in tables without statistics. */
-function receiptsSaying({ dialect }: SweepContext, { sweepId, seqs }: UsersOfSweep, outcomes: readonly Outcome[]): RawBuilder<unknown> {
+function receiptsSaying(
+  { dialect }: SweepContext,
+  { sweepId, seqs }: UsersOfSweep,
+  outcomes: readonly Outcome[],
+): RawBuilder<unknown> {
   const json = JSON.stringify(seqs);
   const ofUser = sql`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
     and r.seq = cast(list.value as integer) and r.phase in ('outcome', 'settled') and r.outcome in (${sql.join(outcomes)})`;

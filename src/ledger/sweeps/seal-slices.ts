@@ -51,8 +51,15 @@ export async function* sealSlices(context: SweepContext, sweepId: string): Async
 }
 
 /** See `SweepLedger.readSealed`. */
-export async function readSealed(context: SweepContext, { sweepId, from, to }: { sweepId: string; from: number; to: number }): Promise<Set<number>> {
-  const row = await context.db.selectFrom('sweeps').select(['number', 'merkle_root']).where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+export async function readSealed(
+  context: SweepContext,
+  { sweepId, from, to }: { sweepId: string; from: number; to: number },
+): Promise<Set<number>> {
+  const row = await context.db
+    .selectFrom('sweeps')
+    .select(['number', 'merkle_root'])
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
   if (row === undefined || row.merkle_root === null) return new Set();
   const range: SeqRange = { after: from - 1, upTo: to };
   const kept = new Set((await readKept(context, row.number, range)).map(identityOf));
@@ -90,7 +97,11 @@ async function endOfSlice(
   return rows.length === 0 ? null : Math.min(...rows.map(({ seq }) => seq));
 }
 
-async function readReceipts({ db, dialect }: SweepContext, sweepId: string, range: SeqRange): Promise<SealableReceipt[]> {
+async function readReceipts(
+  { db, dialect }: SweepContext,
+  sweepId: string,
+  range: SeqRange,
+): Promise<SealableReceipt[]> {
   const { rows } = await sql<SealableRow>`
     select ${sealedColumns(dialect)} from receipts where ${ofSweep(sweepId)} and ${within(range)}`.execute(db);
   const receipts = rows.map((row) => {

@@ -102,21 +102,27 @@ async function readSeal({ db }: SweepContext, sweepId: string): Promise<Seal | u
 /** Voids every fence and gives out no more, so that no receipt can be added from here on. */
 async function close({ db, dialect }: SweepContext, sweep: number): Promise<void> {
   const at = new Date().toISOString();
-  await (dialect === 'postgres'
-    ? sql`select ledger_sweep_close(${sweep}, ${at})`
-    : sql`insert into write_sweep_close (sweep, at) values (${sweep}, ${at})`
+  await (
+    dialect === 'postgres'
+      ? sql`select ledger_sweep_close(${sweep}, ${at})`
+      : sql`insert into write_sweep_close (sweep, at) values (${sweep}, ${at})`
   ).execute(db);
 }
 
-async function keepLeaves({ db, dialect }: SweepContext, sweep: number, receipts: readonly SealableReceipt[]): Promise<void> {
+async function keepLeaves(
+  { db, dialect }: SweepContext,
+  sweep: number,
+  receipts: readonly SealableReceipt[],
+): Promise<void> {
   const json = JSON.stringify(
     receipts.map(({ seq, id, step, leaf }) => [seq, id, step, Buffer.from(leaf).toString('base64url')]),
   );
-  await (dialect === 'postgres'
-    ? sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
+  await (
+    dialect === 'postgres'
+      ? sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
           select ${sweep}, (r->>0)::integer, (r->>1)::bigint, r->>2, r->>3 from jsonb_array_elements(${json}::jsonb) as r
           on conflict do nothing`
-    : sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
+      : sql`insert into sealed_leaves (sweep, seq, receipt, step, leaf)
           select ${sweep}, r.value->>0, r.value->>1, r.value->>2, r.value->>3 from json_each(${json}) as r
           where true on conflict do nothing`
   ).execute(db);

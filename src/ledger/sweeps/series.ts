@@ -18,8 +18,12 @@ const CLOCK_MS = 300_000;
 /**
  * See `SweepLedger.joinSeries`. What was found first stays: a source that is read again from the middle must be the same.
  */
-export async function joinSeries({ db, dialect }: SweepContext, { sweepId, series, scheduledAt }: ScheduledSweep): Promise<string | undefined> {
-  const instant = (time: string) => (dialect === 'postgres' ? sql<string>`cast(${time} as timestamptz)` : sql<string>`${time}`);
+export async function joinSeries(
+  { db, dialect }: SweepContext,
+  { sweepId, series, scheduledAt }: ScheduledSweep,
+): Promise<string | undefined> {
+  const instant = (time: string) =>
+    dialect === 'postgres' ? sql<string>`cast(${time} as timestamptz)` : sql<string>`${time}`;
   const at = instant(scheduledAt);
   const before = sql<string | null>`(select max(earlier.scheduled_at) from sweeps as earlier
     where earlier.series = ${storable(series)} and earlier.series_done = 1 and earlier.scheduled_at < ${at})`;
@@ -29,7 +33,11 @@ export async function joinSeries({ db, dialect }: SweepContext, { sweepId, serie
     .where('sweep_id', '=', storable(sweepId))
     .where('series', 'is', null)
     .execute();
-  const row = await db.selectFrom('sweeps').select('previous_at').where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  const row = await db
+    .selectFrom('sweeps')
+    .select('previous_at')
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
   return row.previous_at === null ? undefined : new Date(row.previous_at).toISOString();
 }
@@ -39,8 +47,13 @@ export async function joinSeries({ db, dialect }: SweepContext, { sweepId, serie
  * everyone up to that time.
  */
 export async function finishInSeries({ db }: SweepContext, sweepId: string): Promise<void> {
-  const row = await db.selectFrom('sweeps').select(['scheduled_at', 'created_at']).where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  const row = await db
+    .selectFrom('sweeps')
+    .select(['scheduled_at', 'created_at'])
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
-  if (row.scheduled_at === null || new Date(row.scheduled_at).getTime() > new Date(row.created_at).getTime() + CLOCK_MS) return;
+  if (row.scheduled_at === null || new Date(row.scheduled_at).getTime() > new Date(row.created_at).getTime() + CLOCK_MS)
+    return;
   await db.updateTable('sweeps').set({ series_done: 1 }).where('sweep_id', '=', storable(sweepId)).execute();
 }

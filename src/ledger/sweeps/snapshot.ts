@@ -44,7 +44,8 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
   const sweep = await numberOf(context, sweepId);
   const state = await readState(context, sweepId);
   if (state.snapshot_version !== append.version || state.snapshot_complete === 1) throw new SnapshotMovedError();
-  if (rows.some(({ user }) => hasIdAtPlaid(user))) await noteEnvironment(context, sweepId, append.plaidEnvironment, state.plaid_environment);
+  if (rows.some(({ user }) => hasIdAtPlaid(user)))
+    await noteEnvironment(context, sweepId, append.plaidEnvironment, state.plaid_environment);
   const done = state.skip_done === 1 ? await findDone(context, rows, append.doneSteps) : new Set<TargetRow>();
   const { fresh, keys, shared } = await withoutDuplicates(context, { sweep, key, rows, done });
   const written = fresh.map((row, index) => [
@@ -92,13 +93,19 @@ export async function appendRedriven(
   if (state.complete) return state;
   const { redrive_of: first } = await readState(context, sweepId);
   if (first === null) {
-    throw new SweepConflictError(`sweepId: sweep ${sweepId} was not created with redriveOf, so there is nothing to copy.`);
+    throw new SweepConflictError(
+      `sweepId: sweep ${sweepId} was not created with redriveOf, so there is nothing to copy.`,
+    );
   }
   const { plaid_environment: environment } = await readState(context, first);
   const after = state.position === undefined ? -1 : Number(state.position);
   const number = await numberOf(context, first);
   const found = await withKey(context, first, async (key) =>
-    (await readFailed(context, number, { after, limit })).map(({ seq, ids, subjects }) => ({ seq, user: key.decryptUser(seq, ids), subjects })),
+    (await readFailed(context, number, { after, limit })).map(({ seq, ids, subjects }) => ({
+      seq,
+      user: key.decryptUser(seq, ids),
+      subjects,
+    })),
   );
   return appendTargets(context, {
     sweepId,
@@ -127,7 +134,10 @@ async function readFailed(
     .limit(limit)
     .execute();
   const found: { seq: number; ids: string; subjects: string }[] = [];
-  for (const part of partsOf(targets.map(({ seq }) => seq), MOST_PARAMETERS)) {
+  for (const part of partsOf(
+    targets.map(({ seq }) => seq),
+    MOST_PARAMETERS,
+  )) {
     const ids = db.selectFrom('target_ids').select(['seq', 'ids', 'subjects']).where('sweep', '=', sweep);
     found.push(...(await ids.where('seq', 'in', part).orderBy('seq').execute()));
   }
@@ -141,7 +151,15 @@ function* partsOf<T>(list: readonly T[], size: number): Generator<T[]> {
 async function readState({ db }: SweepContext, sweepId: string) {
   const row = await db
     .selectFrom('sweeps')
-    .select(['snapshot_version', 'snapshot_position', 'snapshot_complete', 'total', 'duplicates', 'rejected', 'snapshot_report'])
+    .select([
+      'snapshot_version',
+      'snapshot_position',
+      'snapshot_complete',
+      'total',
+      'duplicates',
+      'rejected',
+      'snapshot_report',
+    ])
     .select(['skip_done', 'redrive_of', 'plaid_environment'])
     .where('sweep_id', '=', storable(sweepId))
     .executeTakeFirst();
@@ -150,7 +168,12 @@ async function readState({ db }: SweepContext, sweepId: string) {
 }
 
 /** Before the rows themselves, so that none is ever there without it. */
-async function noteEnvironment({ db }: SweepContext, sweepId: string, given: string | undefined, known: string | null): Promise<void> {
+async function noteEnvironment(
+  { db }: SweepContext,
+  sweepId: string,
+  given: string | undefined,
+  known: string | null,
+): Promise<void> {
   if (given === undefined || given === known) return;
   const environment = storable(given);
   const { numUpdatedRows } = await db
@@ -160,7 +183,9 @@ async function noteEnvironment({ db }: SweepContext, sweepId: string, given: str
     .where((eb) => eb.or([eb('plaid_environment', 'is', null), eb('plaid_environment', '=', environment)]))
     .executeTakeFirst();
   if (numUpdatedRows === 0n) {
-    throw new SweepConflictError(`plaidEnvironment: users of sweep ${sweepId} were read for another environment of Plaid than ${given}; set PLAID_ENV to the same.`);
+    throw new SweepConflictError(
+      `plaidEnvironment: users of sweep ${sweepId} were read for another environment of Plaid than ${given}; set PLAID_ENV to the same.`,
+    );
   }
 }
 
@@ -175,14 +200,25 @@ function hasIdAtPlaid({ plaidUserId, plaidUserToken }: TargetUser): boolean {
  */
 async function withoutDuplicates(
   { db, dialect }: SweepContext,
-  { sweep, key, rows, done }: { sweep: number; key: SweepKey; rows: readonly TargetRow[]; done: ReadonlySet<TargetRow> },
+  {
+    sweep,
+    key,
+    rows,
+    done,
+  }: { sweep: number; key: SweepKey; rows: readonly TargetRow[]; done: ReadonlySet<TargetRow> },
 ): Promise<{ fresh: TargetRow[]; keys: string[]; shared: number }> {
   const keyed = rows.map((row) => ({ row, ...duplicateKeys(key, row, { isDone: done.has(row) }) }));
   const known = await db
     .selectFrom('target_keys')
     .select('key')
     .where('sweep', '=', sweep)
-    .where(isOneOf(dialect, 'key', keyed.flatMap(({ askedFor, shared }) => [...askedFor, ...shared])))
+    .where(
+      isOneOf(
+        dialect,
+        'key',
+        keyed.flatMap(({ askedFor, shared }) => [...askedFor, ...shared]),
+      ),
+    )
     .execute();
   const seen = new Set(known.map((row) => row.key));
   const keys: string[] = [];
@@ -219,9 +255,10 @@ interface WrittenRows {
 async function write({ db, dialect }: SweepContext, sweep: number, values: WrittenRows): Promise<void> {
   const { version, rows, keys, position, complete, duplicates, rejected, report } = values;
   const list = sql.join([sweep, version, rows, keys, position, complete, duplicates, rejected, report]);
-  await (dialect === 'postgres'
-    ? sql`select ledger_sweep_rows(${list})`
-    : sql`insert into write_sweep_rows (sweep, version, rows, keys, position, complete, duplicates, rejected, report)
+  await (
+    dialect === 'postgres'
+      ? sql`select ledger_sweep_rows(${list})`
+      : sql`insert into write_sweep_rows (sweep, version, rows, keys, position, complete, duplicates, rejected, report)
         values (${list})`
   ).execute(db);
 }

@@ -131,7 +131,12 @@ export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
  */
 async function changeRow(
   database: LedgerDatabase,
-  { key, documentedLimit, decide, untilMs }: { key: RateKey; documentedLimit: number | undefined; decide: Decide; untilMs: number },
+  {
+    key,
+    documentedLimit,
+    decide,
+    untilMs,
+  }: { key: RateKey; documentedLimit: number | undefined; decide: Decide; untilMs: number },
 ): Promise<RateState> {
   const row = { service: storable(key.service), keySlot: storable(key.keySlot) };
   let turn: string | undefined;

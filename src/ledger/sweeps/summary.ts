@@ -40,7 +40,13 @@ export async function summarise(
   const hasBatch = groups.mostFirst.some(({ phase, service }) => phase === 'settled' && service === 'batch');
   for (const { from, to } of slicesOf(total)) {
     addTo(users, await context.inTime(() => settledOf(context, sweepId, { from, states: ['done'] }, buckets)));
-    if (hasBatch) addTo(atPlaid, await context.inTime(() => settledOf(context, sweepId, { from, states: ['bulk', 'done'], service: 'plaid' }, buckets)));
+    if (hasBatch)
+      addTo(
+        atPlaid,
+        await context.inTime(() =>
+          settledOf(context, sweepId, { from, states: ['bulk', 'done'], service: 'plaid' }, buckets),
+        ),
+      );
     onProgress?.((total + to) / 2);
   }
   const overTime = (counts: ReadonlyMap<number, number>): SettledOverTime => ({
@@ -90,7 +96,9 @@ async function groupsOf({ db }: SweepContext, sweepId: string, from: number): Pr
     select phase, step, task, service, environment, key_slot, outcome, reason, failure_type, status, code,
       count(*) as receipts, count(coalesce(request_id, token)) as with_proof, min(at) as first_at, max(at) as last_at
     from receipts where ${ofSweep(sweepId)} and ${inSlice(from)}
-    group by phase, step, task, service, environment, key_slot, outcome, reason, failure_type, status, code`.execute(db);
+    group by phase, step, task, service, environment, key_slot, outcome, reason, failure_type, status, code`.execute(
+    db,
+  );
   return rows;
 }
 
@@ -129,7 +137,11 @@ function inSlice(from: number): RawBuilder<boolean> {
 }
 
 async function totalOf({ db }: SweepContext, sweepId: string): Promise<number> {
-  const row = await db.selectFrom('sweeps').select('total').where('sweep_id', '=', storable(sweepId)).executeTakeFirst();
+  const row = await db
+    .selectFrom('sweeps')
+    .select('total')
+    .where('sweep_id', '=', storable(sweepId))
+    .executeTakeFirst();
   if (row === undefined) throw new UnknownSweepError(sweepId);
   return row.total;
 }

@@ -3,7 +3,13 @@ import type { RawBuilder } from 'kysely';
 import { databaseCode } from '../sql-failure';
 import type { LedgerDatabase } from '../tables';
 import { storable, storableOrNull } from '../values';
-import { SweepBarredError, SweepFencedError, SweepNotYoursError, SweepReleasedError, UnknownSweepError } from './sweep-errors';
+import {
+  SweepBarredError,
+  SweepFencedError,
+  SweepNotYoursError,
+  SweepReleasedError,
+  UnknownSweepError,
+} from './sweep-errors';
 import type { SweepKey, SweepKeys } from './sweep-key';
 import type { ChunkFence, Opener } from './sweep-types';
 
@@ -47,7 +53,11 @@ export async function keyOf(context: SweepContext, sweepId: string): Promise<Swe
 }
 
 /** Reads with a sweep's key; a second time when the key was replaced between the two reads of key and rows. */
-export async function withKey<T>(context: SweepContext, sweepId: string, read: (key: SweepKey) => Promise<T>): Promise<T> {
+export async function withKey<T>(
+  context: SweepContext,
+  sweepId: string,
+  read: (key: SweepKey) => Promise<T>,
+): Promise<T> {
   const key = await keyOf(context, sweepId);
   try {
     return await read(key);
@@ -79,7 +89,11 @@ export async function orRefused<T>(write: Promise<T>, refusal: () => Error): Pro
  * @throws SweepBarredError
  * @throws SweepFencedError
  */
-export async function openedOrRefused<T>(context: SweepContext, write: Promise<T>, opened: ChunkFence & Opener): Promise<T> {
+export async function openedOrRefused<T>(
+  context: SweepContext,
+  write: Promise<T>,
+  opened: ChunkFence & Opener,
+): Promise<T> {
   try {
     return await write;
   } catch (error) {
@@ -92,7 +106,10 @@ export function openerValues({ claimedBy, sends = true }: Opener): RawBuilder<un
   return sql.join([sql`cast(${storableOrNull(claimedBy)} as text)`, sends ? 1 : 0]);
 }
 
-async function refusalOf({ db }: SweepContext, { sweepId, chunkId, claimedBy, sends = true }: ChunkFence & Opener): Promise<Error> {
+async function refusalOf(
+  { db }: SweepContext,
+  { sweepId, chunkId, claimedBy, sends = true }: ChunkFence & Opener,
+): Promise<Error> {
   const row = await db
     .selectFrom('sweeps')
     .select(['claimed_by', 'closed_at', 'needs_approval', 'approved_at', 'max_users', 'total'])

@@ -15,7 +15,9 @@ export class SnapshotMovedError extends Error {
   override readonly name = 'SnapshotMovedError';
 
   constructor() {
-    super('The snapshot of this sweep has moved on since its state was read. Nothing was written; read its state again.');
+    super(
+      'The snapshot of this sweep has moved on since its state was read. Nothing was written; read its state again.',
+    );
   }
 }
 
@@ -36,7 +38,9 @@ export class UnknownSweepError extends Error {
   override readonly name = 'UnknownSweepError';
 
   constructor(readonly sweepId: string) {
-    super(`This ledger has no sweep ${sweepId}. Check the id, and that HTTP_TASKS_LEDGER_URL names the ledger it ran with.`);
+    super(
+      `This ledger has no sweep ${sweepId}. Check the id, and that HTTP_TASKS_LEDGER_URL names the ledger it ran with.`,
+    );
   }
 }
 

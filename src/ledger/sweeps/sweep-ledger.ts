@@ -209,13 +209,20 @@ export interface SweepLedger {
    * @param seal.onProgress Called after each slice with the number of receipts so far, for heartbeats.
    * @returns The root in hex.
    */
-  seal(seal: { sweepId: string; onProgress?: (receipts: number) => void }): Promise<{ merkleRoot: string; leaves: number }>;
+  seal(seal: {
+    sweepId: string;
+    onProgress?: (receipts: number) => void;
+  }): Promise<{ merkleRoot: string; leaves: number }>;
   /**
    * Computes the root anew from the receipts and names every one that was changed, added or removed since the sealing.
    * @param verify.expectedRoot In hex, from outside of the ledger: the workflow's result.
    * @throws SweepConflictError when the sweep is not sealed.
    */
-  verify(verify: { sweepId: string; expectedRoot?: string; onProgress?: (receipts: number) => void }): Promise<Verification>;
+  verify(verify: {
+    sweepId: string;
+    expectedRoot?: string;
+    onProgress?: (receipts: number) => void;
+  }): Promise<Verification>;
   /** The row IDs of those receipts of these users (seq) that are under the ledger's own seal; none without a seal. */
   readSealed(range: { sweepId: string; from: number; to: number }): Promise<ReadonlySet<number>>;
   /**

@@ -10,12 +10,20 @@ import type { RateKey, SweepRate } from './rate-ledger';
  */
 
 /** See `RateLedger.setSweepRate`. One statement, so that a late writer cannot give an ended sweep a rate. */
-export async function setSweepRate({ db, dialect }: LedgerDatabase, rate: RateKey & { sweepId: string; limitPerMinute?: number }): Promise<void> {
+export async function setSweepRate(
+  { db, dialect }: LedgerDatabase,
+  rate: RateKey & { sweepId: string; limitPerMinute?: number },
+): Promise<void> {
   const { limitPerMinute } = rate;
   requireLimit(limitPerMinute);
   const [sweepId, service, keySlot] = [storable(rate.sweepId), storable(rate.service), storable(rate.keySlot)];
   if (limitPerMinute === undefined) {
-    await db.deleteFrom('sweep_rates').where('sweep_id', '=', sweepId).where('service', '=', service).where('key_slot', '=', keySlot).execute();
+    await db
+      .deleteFrom('sweep_rates')
+      .where('sweep_id', '=', sweepId)
+      .where('service', '=', service)
+      .where('key_slot', '=', keySlot)
+      .execute();
     return;
   }
   const countsUntilMs = sql<number>`${databaseClockMs(dialect)} + ${sql.lit(SWEEP_RATE_COUNTS_MS)}`;
@@ -44,7 +52,13 @@ export async function endSweepRates({ db }: Pick<LedgerDatabase, 'db'>, sweepId:
 
 /** See `RateLedger.readSweepRates`. */
 export async function readSweepRates({ db }: LedgerDatabase, sweepId: string): Promise<SweepRate[]> {
-  const rows = await db.selectFrom('sweep_rates').selectAll().where('sweep_id', '=', storable(sweepId)).orderBy('service').orderBy('key_slot').execute();
+  const rows = await db
+    .selectFrom('sweep_rates')
+    .selectAll()
+    .where('sweep_id', '=', storable(sweepId))
+    .orderBy('service')
+    .orderBy('key_slot')
+    .execute();
   return rows.map(toSweepRate);
 }
 
@@ -66,6 +80,11 @@ export function requireLimit(limitPerMinute: number | undefined): void {
   throw new RangeError(`limitPerMinute must be above 0 calls a minute, and is ${limitPerMinute}.`);
 }
 
-function toSweepRate(row: { sweep_id: string; service: string; key_slot: string; limit_per_minute: number }): SweepRate {
+function toSweepRate(row: {
+  sweep_id: string;
+  service: string;
+  key_slot: string;
+  limit_per_minute: number;
+}): SweepRate {
   return { sweepId: row.sweep_id, service: row.service, keySlot: row.key_slot, limitPerMinute: row.limit_per_minute };
 }

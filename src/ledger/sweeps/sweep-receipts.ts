@@ -22,7 +22,12 @@ export async function readReceipts(
   { sweepId, afterSeq, limit }: { sweepId: string; afterSeq: number; limit: number },
 ): Promise<Receipt[]> {
   const rest = db.selectFrom('receipts').where(ofSweep(sweepId)).where('seq', '>', afterSeq);
-  const last = await rest.select('seq').orderBy('seq').offset(Math.max(0, limit - 1)).limit(1).executeTakeFirst();
+  const last = await rest
+    .select('seq')
+    .orderBy('seq')
+    .offset(Math.max(0, limit - 1))
+    .limit(1)
+    .executeTakeFirst();
   const page = last === undefined ? rest : rest.where('seq', '<=', last.seq);
   return inReadingOrder(await page.selectAll().execute()).map(toReceipt);
 }

@@ -41,7 +41,10 @@ export async function create(context: SweepContext, sweep: NewSweep): Promise<Sw
 }
 
 /** See `SweepLedger.claim`. */
-export async function claim(context: SweepContext, claimed: { sweepId: string; by: string; terms?: SweepTerms }): Promise<SweepRow> {
+export async function claim(
+  context: SweepContext,
+  claimed: { sweepId: string; by: string; terms?: SweepTerms },
+): Promise<SweepRow> {
   const { sweepId, by, terms } = claimed;
   await context.db
     .updateTable('sweeps')
@@ -63,7 +66,10 @@ async function readOwn(context: SweepContext, sweepId: string): Promise<SweepRow
 }
 
 /** See `SweepLedger.adoptPlan`. */
-export async function adoptPlan(context: SweepContext, { sweepId, by, plan }: { sweepId: string; by: string; plan: string }): Promise<SweepRow> {
+export async function adoptPlan(
+  context: SweepContext,
+  { sweepId, by, plan }: { sweepId: string; by: string; plan: string },
+): Promise<SweepRow> {
   await context.db
     .updateTable('sweeps')
     .set({ plan: storable(plan) })
@@ -75,7 +81,10 @@ export async function adoptPlan(context: SweepContext, { sweepId, by, plan }: { 
 }
 
 /** See `SweepLedger.approve`. */
-export async function approve(context: SweepContext, given: { sweepId: string; by: string; total: number; approver: string }): Promise<SweepRow> {
+export async function approve(
+  context: SweepContext,
+  given: { sweepId: string; by: string; total: number; approver: string },
+): Promise<SweepRow> {
   const { sweepId, by, total, approver } = given;
   await context.db
     .updateTable('sweeps')

@@ -45,7 +45,12 @@ function differencesIn({ receipts, kept }: SealSlice): Difference[] {
   const missingIds = new Set(missing.map(({ receipt }) => receipt));
   const unknownIds = new Set(unknown.map(({ id }) => id));
   return [
-    ...unknown.map(({ id, seq, step }): Difference => ({ kind: missingIds.has(id) ? 'changed' : 'added', seq, step, receipt: id })),
+    ...unknown.map(({ id, seq, step }): Difference => ({
+      kind: missingIds.has(id) ? 'changed' : 'added',
+      seq,
+      step,
+      receipt: id,
+    })),
     ...missing
       .filter(({ receipt }) => !unknownIds.has(receipt))
       .map(({ receipt, seq, step }): Difference => ({ kind: 'removed', seq, step, receipt })),

@@ -22,7 +22,8 @@ export async function openWave(context: SweepContext, wave: OpenWave): Promise<O
   // First, so that nothing is recorded for users whose ids cannot be read.
   const key = await keyOf(context, wave.sweepId);
   const sweep = await numberOf(context, wave.sweepId);
-  const opening = context.dialect === 'postgres' ? openInPostgres(context, sweep, wave) : openInLibsql(context, sweep, wave);
+  const opening =
+    context.dialect === 'postgres' ? openInPostgres(context, sweep, wave) : openInLibsql(context, sweep, wave);
   const rows = await openedOrRefused(context, opening, wave);
   return rows
     .sort((a, b) => b.unsettled - a.unsettled || a.seq - b.seq)
@@ -74,9 +75,10 @@ export async function flushWave(context: SweepContext, flush: FlushWave): Promis
     JSON.stringify(flush.users.flatMap(queueValues)),
     new Date().toISOString(),
   ]);
-  const write = context.dialect === 'postgres'
-    ? sql`select ledger_sweep_outcomes(${list})`
-    : sql`insert into write_sweep_outcomes (sweep, sweep_id, chunk_id, fence, users, receipts, kinds, queue, at) values (${list})`;
+  const write =
+    context.dialect === 'postgres'
+      ? sql`select ledger_sweep_outcomes(${list})`
+      : sql`insert into write_sweep_outcomes (sweep, sweep_id, chunk_id, fence, users, receipts, kinds, queue, at) values (${list})`;
   await orRefused(write.execute(context.db), () => new SweepFencedError(flush.chunkId));
 }
 
@@ -111,7 +113,11 @@ function flushedReceipts(users: FlushWave['users']): { receipts: unknown[]; kind
       const place = places.get(kind) ?? places.size;
       places.set(kind, place);
       const { requestId, token, items } = receipt;
-      const proof = [storableOrNull(requestId), storableOrNull(token), items === undefined ? null : JSON.stringify(items)];
+      const proof = [
+        storableOrNull(requestId),
+        storableOrNull(token),
+        items === undefined ? null : JSON.stringify(items),
+      ];
       return [user.seq, user.round, place, receipt.subject, ...proof];
     });
   });

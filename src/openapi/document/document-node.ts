@@ -161,7 +161,13 @@ export class DocumentNode {
     if (hops >= MAX_HOPS) this.refuse('its $ref leads from reference to reference and never to a value');
     const behind = this.#once(hops).#merged(hops + 1);
     const { $ref: _, ...beside } = this.record();
-    const node = new DocumentNode(this.#document, this.#file, { ...behind.record(), ...beside }, this.#parent, this.#key);
+    const node = new DocumentNode(
+      this.#document,
+      this.#file,
+      { ...behind.record(), ...beside },
+      this.#parent,
+      this.#key,
+    );
     node.#parts = { own: this, behind };
     return node;
   }
@@ -172,10 +178,23 @@ export class DocumentNode {
     if (reference === undefined) return this;
     const [file = '', fragment = ''] = reference.split('#', 2);
     const start = file === '' ? this.#resource() : this.#locate(file);
-    if (fragment !== '' && !fragment.startsWith('/')) return start.#anchored(fragment) ?? this.refuse(`its $ref names an anchor that is not there: ${shown(reference)}`);
-    const keys = fragment === '' ? [] : fragment.slice(1).split('/').map((part) => decoded(part).replaceAll('~1', '/').replaceAll('~0', '~'));
+    if (fragment !== '' && !fragment.startsWith('/'))
+      return (
+        start.#anchored(fragment) ?? this.refuse(`its $ref names an anchor that is not there: ${shown(reference)}`)
+      );
+    const keys =
+      fragment === ''
+        ? []
+        : fragment
+            .slice(1)
+            .split('/')
+            .map((part) => decoded(part).replaceAll('~1', '/').replaceAll('~0', '~'));
     // Many pointers are written for the file, also within a schema that has an `$id`.
-    return start.#along(keys, hops) ?? start.#fileRoot().#along(keys, hops) ?? this.refuse(`its $ref leads to nothing: ${shown(reference)}`);
+    return (
+      start.#along(keys, hops) ??
+      start.#fileRoot().#along(keys, hops) ??
+      this.refuse(`its $ref leads to nothing: ${shown(reference)}`)
+    );
   }
 
   /** What a pointer leads to from here. It may lead through a value that is itself a reference. */
@@ -222,15 +241,20 @@ export class DocumentNode {
 
   #ownId(): unknown {
     const value = this.value;
-    return typeof value === 'object' && value !== null && Object.hasOwn(value, '$id') ? (value as { $id: unknown }).$id : undefined;
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, '$id')
+      ? (value as { $id: unknown }).$id
+      : undefined;
   }
 
   #locate(file: string): DocumentNode {
-    const locations = [this.#uri(), this.#file].map((base) => (URL.canParse(file, base) ? new URL(file, base).href : file));
+    const locations = [this.#uri(), this.#file].map((base) =>
+      URL.canParse(file, base) ? new URL(file, base).href : file,
+    );
     for (const location of locations) {
       const place = this.#document.named(location);
       if (place) return this.#placed(place) ?? this.refuse(`its $ref leads to nothing: ${shown(file)}`);
-      if (this.#document.file(location) !== undefined) return new DocumentNode(this.#document, location, this.#document.file(location));
+      if (this.#document.file(location) !== undefined)
+        return new DocumentNode(this.#document, location, this.#document.file(location));
     }
     const why = locations.map((location) => this.#document.whyUnread(location)).find((one) => one !== undefined);
     return this.refuse(why ?? `its $ref names another file, which was not read: ${shown(file)}`);

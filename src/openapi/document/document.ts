@@ -48,13 +48,16 @@ export class OpenApiDocument {
   /** The schema that has this URI by its `$id`, `$anchor` or `$dynamicAnchor`; OpenAPI 3.0 has none of them. */
   named(uri: string): NamedPlace | undefined {
     if (this.version === '3.0') return undefined;
-    this.#named ??= new Map([...this.#files].reverse().flatMap(([location, value]) => [...namedPlacesIn(value, location)]));
+    this.#named ??= new Map(
+      [...this.#files].reverse().flatMap(([location, value]) => [...namedPlacesIn(value, location)]),
+    );
     return this.#named.get(uri);
   }
 
   /** Why a file that the document refers to was not read; undefined for any other. */
   whyUnread(location: string): string | undefined {
-    if (this.location === IN_MEMORY) return 'its $ref leads to another file; read the document with readOpenApiDocument';
+    if (this.location === IN_MEMORY)
+      return 'its $ref leads to another file; read the document with readOpenApiDocument';
     return this.#unread.get(location);
   }
 }
@@ -73,11 +76,17 @@ export function openDocument(document: unknown): OpenApiDocument {
 }
 
 function refuseUnlessOpenApi(value: unknown, location: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new OpenApiError('', 'must be an object with the fields openapi, info and paths');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new OpenApiError('', 'must be an object with the fields openapi, info and paths');
   const { openapi, swagger } = value as { openapi?: unknown; swagger?: unknown };
-  if (swagger !== undefined) throw new OpenApiError('#/swagger', `is Swagger 2.0, which is not read; convert it with this command: ${convertingCommand(location)}`);
+  if (swagger !== undefined)
+    throw new OpenApiError(
+      '#/swagger',
+      `is Swagger 2.0, which is not read; convert it with this command: ${convertingCommand(location)}`,
+    );
   if (openapi === undefined) throw new OpenApiError('', 'has no field openapi, so it is no OpenAPI document');
-  if (!/^3\.[012](\.|$)/.test(versionOf(openapi))) throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0, 3.1 and 3.2 are');
+  if (!/^3\.[012](\.|$)/.test(versionOf(openapi)))
+    throw new OpenApiError('#/openapi', 'names a version that is not read; OpenAPI 3.0, 3.1 and 3.2 are');
 }
 
 /** A command that makes an OpenAPI 3.0 document of a Swagger 2.0 document, and what to do with its output. */
@@ -85,7 +94,9 @@ function convertingCommand(location: string): string {
   const isFile = location.startsWith('file:');
   const source = isFile ? nearPath(fileURLToPath(location)) : location === IN_MEMORY ? 'swagger.json' : location;
   const target = `${(isFile ? source : basename(source.split(/[?#]/, 1)[0] ?? '')).replace(/\.(?:json|ya?ml)$/i, '')}.openapi.json`;
-  const [from, to] = [source, target].map((word) => (/^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  const [from, to] = [source, target].map((word) =>
+    /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`,
+  );
   return `npx swagger2openapi --patch --outfile ${to} ${from} (then use ${to})`;
 }
 

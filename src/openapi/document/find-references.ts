@@ -11,12 +11,26 @@ export interface FileReference {
 const DATA = new Set(['example', 'examples', 'default', 'enum', 'const']);
 /** Keys under which names are free, so that `example` may be a field's name. */
 const NAMED = new Set([
-  ...['properties', 'patternProperties', 'dependentSchemas', '$defs', 'definitions', 'schemas', 'parameters', 'responses', 'headers', 'requestBodies'],
+  ...[
+    'properties',
+    'patternProperties',
+    'dependentSchemas',
+    '$defs',
+    'definitions',
+    'schemas',
+    'parameters',
+    'responses',
+    'headers',
+    'requestBodies',
+  ],
   ...['paths', 'pathItems', 'webhooks', 'callbacks', 'links', 'securitySchemes', 'content', 'encoding', 'mediaTypes'],
 ]);
 
 /** Visits every object and list that is part of the document and not of its data, in order. Only for a value that is tame. */
-export function visitDocument(root: unknown, visit: (value: Readonly<Record<string, unknown>>, keys: readonly string[]) => void): void {
+export function visitDocument(
+  root: unknown,
+  visit: (value: Readonly<Record<string, unknown>>, keys: readonly string[]) => void,
+): void {
   const seen = new Set<object>();
   const keys: string[] = [];
   const walk = (value: unknown, named: boolean): void => {
@@ -39,7 +53,8 @@ export function fileReferencesIn(root: unknown): FileReference[] {
   visitDocument(root, (value, keys) => {
     // What free names stand for is never a text, so that a text under this name is a reference among them, too.
     const { $ref } = value;
-    if (typeof $ref === 'string' && !$ref.startsWith('#')) found.push({ file: $ref.split('#', 1)[0] ?? '', place: pointerOf(keys) });
+    if (typeof $ref === 'string' && !$ref.startsWith('#'))
+      found.push({ file: $ref.split('#', 1)[0] ?? '', place: pointerOf(keys) });
     const { mapping } = value;
     // A discriminator may name schemas that nothing else refers to.
     if (typeof value['propertyName'] !== 'string' || typeof mapping !== 'object' || mapping === null) return;

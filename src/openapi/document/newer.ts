@@ -14,10 +14,17 @@ type Owner = 'document' | 'tag' | 'server' | 'flows' | 'scheme' | 'media' | 'res
 /** What 3.2 added to its objects, and what becomes of it. Operations that need more than this are skipped with their place. */
 const ADDED: Readonly<Record<Owner, Readonly<Record<string, string>>>> = {
   document: { $self: '$self: references are resolved from where the document was read' },
-  tag: { summary: 'summary of a tag: tags are names only', parent: 'parent of a tag: tags are names only', kind: 'kind of a tag: tags are names only' },
+  tag: {
+    summary: 'summary of a tag: tags are names only',
+    parent: 'parent of a tag: tags are names only',
+    kind: 'kind of a tag: tags are names only',
+  },
   server: { name: 'name of a server: environments are named by words of the description and the address' },
   flows: { deviceAuthorization: 'deviceAuthorization: the token comes from a setting' },
-  scheme: { oauth2MetadataUrl: 'oauth2MetadataUrl: it is not read', deprecated: 'deprecated on a security scheme: the scheme is used as before' },
+  scheme: {
+    oauth2MetadataUrl: 'oauth2MetadataUrl: it is not read',
+    deprecated: 'deprecated on a security scheme: the scheme is used as before',
+  },
   media: {
     itemSchema: 'itemSchema: entries of a stream are not checked',
     itemEncoding: 'itemEncoding: entries are read as the media type says',

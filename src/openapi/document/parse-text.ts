@@ -28,7 +28,10 @@ export function parseText(text: string, maxBytes = MAX_BYTES): unknown {
 
 /** @throws OpenApiError always. */
 export function refuseSize(maxBytes: number): never {
-  throw new OpenApiError('', `has more than ${Math.floor(maxBytes / 1024 / 1024)} MB; leave out what you do not need, or raise maxBytes`);
+  throw new OpenApiError(
+    '',
+    `has more than ${Math.floor(maxBytes / 1024 / 1024)} MB; leave out what you do not need, or raise maxBytes`,
+  );
 }
 
 function parseYaml(text: string): unknown {
@@ -37,7 +40,10 @@ function parseYaml(text: string): unknown {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { reason, mark } = error;
-    throw new OpenApiError(mark ? `line ${mark.line + 1}, column ${mark.column + 1}` : '', mark ? `is not YAML: ${reason}` : `cannot be read as YAML: ${reason}`);
+    throw new OpenApiError(
+      mark ? `line ${mark.line + 1}, column ${mark.column + 1}` : '',
+      mark ? `is not YAML: ${reason}` : `cannot be read as YAML: ${reason}`,
+    );
   }
 }
 

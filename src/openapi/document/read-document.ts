@@ -26,7 +26,10 @@ const MAX_FILES = 10_000;
  *
  * @throws OpenApiError when the document itself cannot be read, or when all its files together are too large.
  */
-export async function readOpenApiDocument(location: string, options: ReadOpenApiOptions = {}): Promise<OpenApiDocument> {
+export async function readOpenApiDocument(
+  location: string,
+  options: ReadOpenApiOptions = {},
+): Promise<OpenApiDocument> {
   return new DocumentReader(options).read(location);
 }
 
@@ -54,12 +57,14 @@ class DocumentReader {
     const waiting = [root];
     for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
       if (this.#files.has(url) || this.#unread.has(url) || this.#named.has(url)) continue;
-      if (this.#files.size + this.#unread.size >= MAX_FILES) throw new OpenApiError('', `is spread over more than ${MAX_FILES} files`);
+      if (this.#files.size + this.#unread.size >= MAX_FILES)
+        throw new OpenApiError('', `is spread over more than ${MAX_FILES} files`);
       const value = await this.#readOrNote(url, url === root);
       if (value === undefined) continue;
       this.#files.set(url, value);
       for (const uri of namedPlacesIn(value, url).keys()) this.#named.add(uri);
-      for (const { file } of fileReferencesIn(value)) if (URL.canParse(file, url)) waiting.push(new URL(file, url).href);
+      for (const { file } of fileReferencesIn(value))
+        if (URL.canParse(file, url)) waiting.push(new URL(file, url).href);
     }
     return new OpenApiDocument(root, this.#files, this.#unread);
   }
@@ -68,7 +73,9 @@ class DocumentReader {
   async #readOrNote(url: string, isRoot: boolean): Promise<unknown> {
     const refusal = (problem: string): Error => {
       if (isRoot) return new OpenApiError('', problem);
-      return new UnreadFile(/^(?:its|the) /.test(problem) ? problem : `its $ref names ${url.split('/').pop() ?? ''}, which ${problem}`);
+      return new UnreadFile(
+        /^(?:its|the) /.test(problem) ? problem : `its $ref names ${url.split('/').pop() ?? ''}, which ${problem}`,
+      );
     };
     try {
       return await this.#readOne(url, (problem) => {
@@ -83,7 +90,8 @@ class DocumentReader {
 
   async #readOne(url: string, refuse: (problem: string) => never): Promise<unknown> {
     const { protocol, host } = new URL(url);
-    if (!['file:', 'https:', 'http:'].includes(protocol)) refuse(`its $ref has the scheme ${protocol}, which is not followed`);
+    if (!['file:', 'https:', 'http:'].includes(protocol))
+      refuse(`its $ref has the scheme ${protocol}, which is not followed`);
     const text = protocol === 'file:' ? await this.#readFile(url, refuse) : await this.#fetch(url, host, refuse);
     this.#bytesLeft -= Buffer.byteLength(text);
     if (this.#bytesLeft < 0) refuseSize(this.#maxBytes);
@@ -92,14 +100,17 @@ class DocumentReader {
       tame(value);
       return value;
     } catch (error) {
-      if (error instanceof OpenApiError && this.#files.size > 0) refuse(`the file ${url.split('/').pop()} cannot be used; ${error.message}`);
+      if (error instanceof OpenApiError && this.#files.size > 0)
+        refuse(`the file ${url.split('/').pop()} cannot be used; ${error.message}`);
       throw error;
     }
   }
 
   async #readFile(url: string, refuse: (problem: string) => never): Promise<string> {
-    if (this.#folder === undefined && this.#files.size > 0) refuse('its $ref names a local file, which no remote document may');
-    const unread = (error: unknown): never => refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+    if (this.#folder === undefined && this.#files.size > 0)
+      refuse('its $ref names a local file, which no remote document may');
+    const unread = (error: unknown): never =>
+      refuse(`cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
     const path = await realpathOf(url).catch(unread);
     if (!path.startsWith(`${this.#folder}${this.#folder === sep ? '' : sep}`)) {
       // The document itself may be a link to elsewhere; what it refers to may not.

@@ -59,11 +59,17 @@ export function tame(root: unknown): void {
 
 function grow(frame: Frame, by: number, path: readonly Frame[]): void {
   frame.size += by;
-  if (frame.size > MAX_VALUES) refuse(path, `stands for more than ${MAX_VALUES.toLocaleString('en')} values; YAML aliases may multiply it`);
+  if (frame.size > MAX_VALUES)
+    refuse(path, `stands for more than ${MAX_VALUES.toLocaleString('en')} values; YAML aliases may multiply it`);
 }
 
 function refuseUnlessJson(value: unknown, path: readonly Frame[]): void {
-  const isJson = value === null || value === undefined || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+  const isJson =
+    value === null ||
+    value === undefined ||
+    typeof value === 'string' ||
+    typeof value === 'boolean' ||
+    Number.isFinite(value);
   if (!isJson) refuse(path, 'is a value that JSON does not have');
 }
 

@@ -37,13 +37,23 @@ export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes 
   const isEmpty = withContent.length < media.length;
   if (withContent.length === 0) return ANYTHING;
   const isOpen = described.some(([status], index) => !WITHOUT_BODY.test(status) && media[index]?.length === 0);
-  if (isOpen) return { shape: { kind: 'unknown' }, form: { as: 'any', accept: [...new Set(withContent.flat().map(({ type }) => type)), '*/*;q=0.5'].join(', ') } };
+  if (isOpen)
+    return {
+      shape: { kind: 'unknown' },
+      form: { as: 'any', accept: [...new Set(withContent.flat().map(({ type }) => type)), '*/*;q=0.5'].join(', ') },
+    };
   const json = withContent.map((types) => types.find(({ kind }) => kind === 'json')).filter((one) => one !== undefined);
   if (json.length > 0) return jsonAnswer(json, isEmpty || changes, schemas);
   const [first] = withContent.flat();
   const as = first?.kind === 'text' || first?.kind === 'form' ? 'text' : 'base64';
-  const content: Shape = as === 'text' ? { kind: 'string' } : { kind: 'string', format: 'byte', description: `The bytes of ${first?.type}, as base64.` };
-  return { shape: isEmpty ? unionOf([content, { kind: 'null' }]) : content, form: { as, accept: first?.type ?? '*/*' } };
+  const content: Shape =
+    as === 'text'
+      ? { kind: 'string' }
+      : { kind: 'string', format: 'byte', description: `The bytes of ${first?.type}, as base64.` };
+  return {
+    shape: isEmpty ? unionOf([content, { kind: 'null' }]) : content,
+    form: { as, accept: first?.type ?? '*/*' },
+  };
 }
 
 function noGoodAnswer(node: DocumentNode): string {
@@ -59,6 +69,9 @@ function jsonAnswer(media: readonly Media[], isEmpty: boolean, schemas: SchemaRe
     return schema ? schemas.shapeOf(schema) : { kind: 'unknown' };
   });
   const types = [...new Set(media.map(({ type }) => type))];
-  const form = types.length === 0 || types.join() === JSON_ANSWER.accept ? JSON_ANSWER : { as: 'json' as const, accept: types.join(', ') };
+  const form =
+    types.length === 0 || types.join() === JSON_ANSWER.accept
+      ? JSON_ANSWER
+      : { as: 'json' as const, accept: types.join(', ') };
   return { shape: unionOf(isEmpty ? [...shapes, { kind: 'null' }] : shapes), form };
 }

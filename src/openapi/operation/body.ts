@@ -23,17 +23,26 @@ export function readBody(node: DocumentNode, schemas: SchemaReader): Body | unde
   if (!media) return body.refuse('its content names no media type');
   const streamed = ['itemSchema', 'itemEncoding', 'prefixEncoding'].find((key) => media.node.at(key) !== undefined);
   const isAsIs = media.kind === 'text' || media.kind === 'bytes';
-  if (streamed !== undefined && !isAsIs && (media.kind === 'multipart' || media.node.at('schema') === undefined)) media.node.refuse(`its ${streamed} describes a stream of entries, which cannot be sent`);
+  if (streamed !== undefined && !isAsIs && (media.kind === 'multipart' || media.node.at('schema') === undefined))
+    media.node.refuse(`its ${streamed} describes a stream of entries, which cannot be sent`);
   const required = body.flag('required');
   const schema = media.node.at('schema');
   const shape: Shape = schema ? schemas.shapeOf(schema) : { kind: 'unknown' };
   switch (media.kind) {
     case 'json':
-      return { shape, required, form: { as: 'json', ...(media.type !== 'application/json' && { contentType: media.type }) } };
+      return {
+        shape,
+        required,
+        form: { as: 'json', ...(media.type !== 'application/json' && { contentType: media.type }) },
+      };
     case 'text':
       return { shape: textual(shape, schemas), required, form: { as: 'text', contentType: media.type } };
     case 'bytes':
-      return { shape: { kind: 'string', format: 'byte', description: `The bytes of ${media.type}, as base64.` }, required, form: { as: 'bytes', contentType: media.type } };
+      return {
+        shape: { kind: 'string', format: 'byte', description: `The bytes of ${media.type}, as base64.` },
+        required,
+        form: { as: 'bytes', contentType: media.type },
+      };
     case 'form':
     case 'multipart':
       return formBody(media, media.kind, shape, required, schemas);
@@ -44,7 +53,11 @@ export function readBody(node: DocumentNode, schemas: SchemaReader): Body | unde
 export function fieldsOf({ shape, form }: Body, names: NamedShapes): ReadonlyMap<string, FieldShape> | undefined {
   if (form.as === 'text' || form.as === 'bytes') return undefined;
   const object = resolved(shape, names);
-  const isPlain = object.kind === 'object' && (object.rest === 'closed' || object.rest === 'unstated') && object.atLeast === undefined && object.atMost === undefined;
+  const isPlain =
+    object.kind === 'object' &&
+    (object.rest === 'closed' || object.rest === 'unstated') &&
+    object.atLeast === undefined &&
+    object.atMost === undefined;
   return isPlain ? object.fields : undefined;
 }
 
@@ -55,7 +68,8 @@ function textual(shape: Shape, names: NamedShapes): Shape {
 function formBody(media: Media, as: 'form' | 'multipart', shape: Shape, required: boolean, names: NamedShapes): Body {
   const object = resolved(shape, names);
   if (object.kind !== 'object') {
-    if (object.kind === 'unknown') return { shape: { kind: 'object', fields: new Map(), rest: 'open' }, required, form: { as } };
+    if (object.kind === 'unknown')
+      return { shape: { kind: 'object', fields: new Map(), rest: 'open' }, required, form: { as } };
     return media.node.refuse(`a body of ${media.type} must be an object`);
   }
   const encoding = media.node.mapAt('encoding');
@@ -78,7 +92,10 @@ function writingOf(encoding: DocumentNode | undefined, isFile: boolean): FormFie
   const isOneType = contentType !== undefined && /^[\w.+-]+\/[\w.+-]+$/.test(contentType);
   return {
     ...(isFile && { file: true }),
-    ...(style && { style, explode: encoding?.at('explode') === undefined ? style === 'form' : encoding.flag('explode') }),
+    ...(style && {
+      style,
+      explode: encoding?.at('explode') === undefined ? style === 'form' : encoding.flag('explode'),
+    }),
     ...(encoding?.flag('allowReserved') && { allowReserved: true }),
     ...(isOneType && { contentType }),
   };
@@ -112,11 +129,23 @@ function withFiles(shape: Shape, names: NamedShapes, inList = false, nesting = 0
   if (behind.kind !== 'union') return undefined;
   const options = behind.options.map((option) => withFiles(option, names, inList, nesting + 1));
   if (options.every((option) => option === undefined)) return undefined;
-  return { ...behind, options: options.map((option, place) => option ?? behind.options[place] ?? { kind: 'never' }), ...said };
+  return {
+    ...behind,
+    options: options.map((option, place) => option ?? behind.options[place] ?? { kind: 'never' }),
+    ...said,
+  };
 }
 
 /** Bytes that only their media type tells of: a field without a schema. */
 function isBytes(shape: Shape, encoding: DocumentNode | undefined): boolean {
-  const types = encoding?.text('contentType')?.split(',').map((type) => type.trim().split(';', 1)[0]?.toLowerCase() ?? '') ?? [];
-  return shape.kind === 'unknown' && types.length > 0 && types.every((type) => /^(image|audio|video|font)\/./.test(type) || kindOf(type) === 'bytes');
+  const types =
+    encoding
+      ?.text('contentType')
+      ?.split(',')
+      .map((type) => type.trim().split(';', 1)[0]?.toLowerCase() ?? '') ?? [];
+  return (
+    shape.kind === 'unknown' &&
+    types.length > 0 &&
+    types.every((type) => /^(image|audio|video|font)\/./.test(type) || kindOf(type) === 'bytes')
+  );
 }

@@ -6,9 +6,29 @@ import type { NamedShapes, Shape } from '../schema/shape';
 import { mediaIn } from './media-types';
 
 /** By dotted path; many APIs put everything about an error under `error`. */
-const CODES = ['error_code', 'errorCode', 'code', 'error', 'error.code', 'error.error_code', 'error.status', 'error.type', 'status', 'type'];
+const CODES = [
+  'error_code',
+  'errorCode',
+  'code',
+  'error',
+  'error.code',
+  'error.error_code',
+  'error.status',
+  'error.type',
+  'status',
+  'type',
+];
 const TYPES = ['error_type', 'errorType', 'error.type', 'type'];
-const REQUEST_IDS = ['request_id', 'requestId', 'trace_id', 'traceId', 'correlation_id', 'correlationId', 'error.request_id', 'error.requestId'];
+const REQUEST_IDS = [
+  'request_id',
+  'requestId',
+  'trace_id',
+  'traceId',
+  'correlation_id',
+  'correlationId',
+  'error.request_id',
+  'error.requestId',
+];
 
 /**
  * The names of the fields in which errors carry code, type and request id, from the first errors that the operations
@@ -23,7 +43,10 @@ export function readErrors(operations: readonly DocumentNode[], schemas: SchemaR
     if (code === undefined) continue;
     const type = first(TYPES.filter((name) => name !== code));
     const requestId = first(REQUEST_IDS);
-    return { fields: { code, ...(type !== undefined && { type }), ...(requestId !== undefined && { requestId }) }, rules: [] };
+    return {
+      fields: { code, ...(type !== undefined && { type }), ...(requestId !== undefined && { requestId }) },
+      rules: [],
+    };
   }
   return { fields: { code: 'code' }, rules: [] };
 }
@@ -31,9 +54,13 @@ export function readErrors(operations: readonly DocumentNode[], schemas: SchemaR
 function fieldsOf(operation: DocumentNode, schemas: SchemaReader): Set<string> | undefined {
   try {
     const responses = operation.mapAt('responses')?.entries() ?? [];
-    const described = responses.filter(([status]) => status === 'default' || /^[45]/.test(status)).sort(([a], [b]) => Number(b === 'default') - Number(a === 'default'));
+    const described = responses
+      .filter(([status]) => status === 'default' || /^[45]/.test(status))
+      .sort(([a], [b]) => Number(b === 'default') - Number(a === 'default'));
     for (const [, response] of described) {
-      const schema = mediaIn(response.target()).find(({ kind }) => kind === 'json')?.node.at('schema');
+      const schema = mediaIn(response.target())
+        .find(({ kind }) => kind === 'json')
+        ?.node.at('schema');
       const names = schema && namesIn(schemas.shapeOf(schema), schemas);
       if (names && names.size > 0) return names;
     }
@@ -46,7 +73,12 @@ function fieldsOf(operation: DocumentNode, schemas: SchemaReader): Set<string> |
 function namesIn(shape: Shape, names: NamedShapes): Set<string> {
   const behind = resolved(shape, names);
   const objects = behind.kind === 'union' ? behind.options.map((option) => resolved(option, names)) : [behind];
-  return new Set(objects.flatMap((object) => [...scalarsIn(object, names), ...scalarsIn(fieldIn(object, 'error', names), names).map((name) => `error.${name}`)]));
+  return new Set(
+    objects.flatMap((object) => [
+      ...scalarsIn(object, names),
+      ...scalarsIn(fieldIn(object, 'error', names), names).map((name) => `error.${name}`),
+    ]),
+  );
 }
 
 function fieldIn(object: Shape | undefined, name: string, names: NamedShapes): Shape | undefined {
@@ -55,7 +87,9 @@ function fieldIn(object: Shape | undefined, name: string, names: NamedShapes): S
 }
 
 function scalarsIn(object: Shape | undefined, names: NamedShapes): string[] {
-  return object?.kind === 'object' ? [...object.fields].filter(([, field]) => isScalar(field.shape, names)).map(([name]) => name) : [];
+  return object?.kind === 'object'
+    ? [...object.fields].filter(([, field]) => isScalar(field.shape, names)).map(([name]) => name)
+    : [];
 }
 
 function isScalar(shape: Shape, names: NamedShapes): boolean {

@@ -36,15 +36,25 @@ export function findOperations(root: DocumentNode): { found: FoundOperation[]; b
   const unnamed: Omit<FoundOperation, 'operation'>[] = [];
   for (const [path, entry] of root.mapAt('paths')?.entries() ?? []) {
     if (path.startsWith('x-')) continue;
-    collect(path, entry, (method, error) => {
-      if (error instanceof OpenApiError) broken.push({ operation: `${method} ${path}`.trim(), error });
-      else throw error;
-    }, unnamed);
+    collect(
+      path,
+      entry,
+      (method, error) => {
+        if (error instanceof OpenApiError) broken.push({ operation: `${method} ${path}`.trim(), error });
+        else throw error;
+      },
+      unnamed,
+    );
   }
   return { found: withShared(named(unnamed)), broken };
 }
 
-function collect(written: string, entry: DocumentNode, onBroken: (method: string, error: unknown) => void, into: Omit<FoundOperation, 'operation'>[]): void {
+function collect(
+  written: string,
+  entry: DocumentNode,
+  onBroken: (method: string, error: unknown) => void,
+  into: Omit<FoundOperation, 'operation'>[],
+): void {
   let pathItem: DocumentNode;
   try {
     if (!written.startsWith('/')) entry.refuse('a path must begin with "/"');
@@ -52,7 +62,10 @@ function collect(written: string, entry: DocumentNode, onBroken: (method: string
     pathItem.record();
   } catch (error) {
     // Without what the path has for all of them, none of its operations is what the document means.
-    const verbs = typeof entry.value === 'object' && entry.value !== null ? Object.keys(entry.value).filter((key) => METHODS.has(key)) : [];
+    const verbs =
+      typeof entry.value === 'object' && entry.value !== null
+        ? Object.keys(entry.value).filter((key) => METHODS.has(key))
+        : [];
     for (const verb of verbs.length > 0 ? verbs : ['']) onBroken(verb.toUpperCase(), error);
     return;
   }
@@ -60,11 +73,21 @@ function collect(written: string, entry: DocumentNode, onBroken: (method: string
   for (const [verb, entryOf] of operationsOf(pathItem)) {
     const method = verb.toUpperCase() as HttpMethod;
     try {
-      if (!METHODS.has(verb)) entryOf.refuse(`operations of the method ${JSON.stringify(verb)} are not read; allowed: ${[...METHODS].join(', ')}`);
+      if (!METHODS.has(verb))
+        entryOf.refuse(
+          `operations of the method ${JSON.stringify(verb)} are not read; allowed: ${[...METHODS].join(', ')}`,
+        );
       const node = entryOf.merged();
       node.record();
       const operationId = node.text('operationId');
-      into.push({ method, path, ...(fragment !== undefined && { fragment }), node, pathItem, ...(operationId !== undefined && operationId !== '' && { operationId }) });
+      into.push({
+        method,
+        path,
+        ...(fragment !== undefined && { fragment }),
+        node,
+        pathItem,
+        ...(operationId !== undefined && operationId !== '' && { operationId }),
+      });
     } catch (error) {
       onBroken(method, error);
     }
@@ -77,7 +100,10 @@ function operationsOf(pathItem: DocumentNode): [string, DocumentNode][] {
     if (METHODS.has(key)) return [[key, node]];
     const isObject = typeof node.value === 'object' && node.value !== null && !Array.isArray(node.value);
     if (key === 'additionalOperations' && isObject) return node.entries();
-    const isMethod = METHODS.has(key.toLowerCase()) || key === 'query' || (isObject && !key.startsWith('x-') && node.at('responses') !== undefined);
+    const isMethod =
+      METHODS.has(key.toLowerCase()) ||
+      key === 'query' ||
+      (isObject && !key.startsWith('x-') && node.at('responses') !== undefined);
     return isMethod ? [[key, node]] : [];
   });
 }

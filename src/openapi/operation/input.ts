@@ -30,20 +30,38 @@ export interface TaskInputPlan {
 }
 
 /** One object of all parameters and of the body's fields; a body that is no plain object is one field of it. */
-export function readInput({ node, pathItem, method, path }: FoundOperation, schemas: SchemaReader, signIn: SignIn): TaskInputPlan {
+export function readInput(
+  { node, pathItem, method, path }: FoundOperation,
+  schemas: SchemaReader,
+  signIn: SignIn,
+): TaskInputPlan {
   const placeholders = [...new Set([...path.matchAll(/\{([^{}]+)\}/g)].map(([, name = '']) => name))];
-  const named = readParameters(node, pathItem, schemas).filter(({ name, place }) => place !== 'path' || placeholders.includes(name));
+  const named = readParameters(node, pathItem, schemas).filter(
+    ({ name, place }) => place !== 'path' || placeholders.includes(name),
+  );
   if (placeholders.includes('__proto__')) node.refuse('a parameter cannot be called __proto__');
-  const undescribed = placeholders.filter((placeholder) => !named.some(({ name, place }) => place === 'path' && name === placeholder));
+  const undescribed = placeholders.filter(
+    (placeholder) => !named.some(({ name, place }) => place === 'path' && name === placeholder),
+  );
   const all = [...undescribed.map(undescribedParameter), ...named];
   const isInput = ({ name, place }: Parameter): boolean => !isKey(name, signIn, place === 'path');
   const parameters = all.filter(isInput);
   const body = readBody(node, schemas);
   const fields = new Map<string, FieldShape>();
   const keys = all.flatMap((parameter) => (isInput(parameter) ? [] : keyFor(parameter.name, parameter.place, signIn)));
-  const plan: TaskInputPlan = { input: { kind: 'object', fields, rest: 'closed' }, places: {}, writing: {}, bodyForm: formOf(body, method), keys, taken: all.filter((one) => !isInput(one)).map(({ name }) => name), parameters, undescribed };
+  const plan: TaskInputPlan = {
+    input: { kind: 'object', fields, rest: 'closed' },
+    places: {},
+    writing: {},
+    bodyForm: formOf(body, method),
+    keys,
+    taken: all.filter((one) => !isInput(one)).map(({ name }) => name),
+    parameters,
+    undescribed,
+  };
   // The parameter is ignored as input; a setting that a person names for it is sent in it.
-  if (keys.length + signIn.rules.length === 0 && hasAuthorizationParameter(node, pathItem)) keys.push(...keyFor('authorization', 'header', signIn));
+  if (keys.length + signIn.rules.length === 0 && hasAuthorizationParameter(node, pathItem))
+    keys.push(...keyFor('authorization', 'header', signIn));
   addParameters(parameters, fields, plan);
   if (body) addBody(body, fields, plan, method, schemas, signIn);
   return plan;
@@ -72,7 +90,14 @@ function addParameters(parameters: readonly Parameter[], fields: Map<string, Fie
   }
 }
 
-function addBody(body: Body, fields: Map<string, FieldShape>, plan: TaskInputPlan, method: HttpMethod, schemas: SchemaReader, signIn: SignIn): void {
+function addBody(
+  body: Body,
+  fields: Map<string, FieldShape>,
+  plan: TaskInputPlan,
+  method: HttpMethod,
+  schemas: SchemaReader,
+  signIn: SignIn,
+): void {
   const all = fieldsOf(body, schemas);
   // A read-only field is no reason to keep the body whole.
   const inner = all && new Map([...all].filter(([name, { readOnly }]) => !readOnly || !fields.has(name)));
@@ -92,11 +117,20 @@ function addBody(body: Body, fields: Map<string, FieldShape>, plan: TaskInputPla
   }
 }
 
-function addWhole(body: Body, fields: Map<string, FieldShape>, plan: TaskInputPlan, schemas: SchemaReader, signIn: SignIn): void {
+function addWhole(
+  body: Body,
+  fields: Map<string, FieldShape>,
+  plan: TaskInputPlan,
+  schemas: SchemaReader,
+  signIn: SignIn,
+): void {
   const name = freeName(fields.has('body') ? 'requestBody' : 'body', new Set(fields.keys()));
   const shape = resolved(body.shape, schemas);
   if (shape.kind === 'object') plan.taken.push(...[...shape.fields.keys()].filter((field) => isKey(field, signIn)));
-  const withoutKeys = shape.kind === 'object' ? { ...shape, fields: new Map([...shape.fields].filter(([field]) => !isKey(field, signIn))) } : body.shape;
+  const withoutKeys =
+    shape.kind === 'object'
+      ? { ...shape, fields: new Map([...shape.fields].filter(([field]) => !isKey(field, signIn))) }
+      : body.shape;
   fields.set(name, { shape: withoutKeys, required: body.required });
   plan.places[name] = 'wholeBody';
 }

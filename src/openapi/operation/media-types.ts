@@ -18,9 +18,15 @@ export function mediaIn(node: DocumentNode): Media[] {
   const entries = node.mapAt('content')?.entries() ?? [];
   const all = entries.flatMap(([name, media]) => {
     const type = name.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-    return /^[\w.+*-]+\/[\w.+*-]+$/.test(type) ? [{ type: type.includes('*') ? 'application/json' : type, kind: kindOf(type), node: media.target() }] : [];
+    return /^[\w.+*-]+\/[\w.+*-]+$/.test(type)
+      ? [{ type: type.includes('*') ? 'application/json' : type, kind: kindOf(type), node: media.target() }]
+      : [];
   });
-  return all.sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || Number(b.type === 'application/json') - Number(a.type === 'application/json'));
+  return all.sort(
+    (a, b) =>
+      ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) ||
+      Number(b.type === 'application/json') - Number(a.type === 'application/json'),
+  );
 }
 
 /** How a body or parameter of a media type is carried through JSON. */

@@ -3,7 +3,10 @@ const MAX_NAME = 100;
 /** An identifier from any text: `repos/list-for-org` becomes `reposListForOrg`. Empty when nothing of it can stand in one. */
 export function camelCase(text: string): string {
   const words = text.split(/[^A-Za-z0-9]+/).filter(Boolean);
-  const joined = words.map((word, place) => (place === 0 ? lowerStart(word) : upperFirst(word))).join('').slice(0, MAX_NAME);
+  const joined = words
+    .map((word, place) => (place === 0 ? lowerStart(word) : upperFirst(word)))
+    .join('')
+    .slice(0, MAX_NAME);
   return /^\d/.test(joined) ? `op${joined}` : joined;
 }
 

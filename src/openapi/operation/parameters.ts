@@ -48,22 +48,32 @@ export function readParameters(node: DocumentNode, pathItem: DocumentNode, schem
 
 /** Whether the document describes the header `Authorization` as a parameter, which OpenAPI leaves to the security schemes. */
 export function hasAuthorizationParameter(node: DocumentNode, pathItem: DocumentNode): boolean {
-  const entries = [...pathItem.layers(), ...node.layers()].flatMap((owner) => owner.follow('parameters')?.elements() ?? []);
-  return entries.some((entry) => entry.target().text('in') === 'header' && entry.target().text('name')?.toLowerCase() === 'authorization');
+  const entries = [...pathItem.layers(), ...node.layers()].flatMap(
+    (owner) => owner.follow('parameters')?.elements() ?? [],
+  );
+  return entries.some(
+    (entry) => entry.target().text('in') === 'header' && entry.target().text('name')?.toLowerCase() === 'authorization',
+  );
 }
 
 function readParameter(node: DocumentNode, schemas: SchemaReader): Parameter | undefined {
   const name = node.text('name') ?? node.refuse('a parameter must have a name');
   // As a field of the input it would be passed over, and the call would be another one.
   if (name === '__proto__') node.refuse('a parameter cannot be called __proto__');
-  const place = PLACES.find((one) => one === node.text('in')) ?? node.refuse(`the parameter ${JSON.stringify(name)} must stand in one of: ${PLACES.join(', ')}`);
+  const place =
+    PLACES.find((one) => one === node.text('in')) ??
+    node.refuse(`the parameter ${JSON.stringify(name)} must stand in one of: ${PLACES.join(', ')}`);
   if (place === 'header') {
     const lower = name.toLowerCase();
     if (IGNORED_HEADERS.has(lower)) return undefined;
     if (ALWAYS_SENT.has(lower)) return undefined;
-    if (OWN_HEADERS.has(lower)) return node.flag('required') ? node.refuse(`the header ${JSON.stringify(name)} is decided by the sender`) : undefined;
+    if (OWN_HEADERS.has(lower))
+      return node.flag('required')
+        ? node.refuse(`the header ${JSON.stringify(name)} is decided by the sender`)
+        : undefined;
   }
-  if ((place === 'header' || place === 'cookie') && !TOKEN.test(name)) node.refuse(`${JSON.stringify(name)} is no name that a ${place} can have`);
+  if ((place === 'header' || place === 'cookie') && !TOKEN.test(name))
+    node.refuse(`${JSON.stringify(name)} is no name that a ${place} can have`);
   const shape = describedBy(node, withoutNull(shapeOfParameter(node, schemas), schemas));
   const required = place === 'path' || node.flag('required');
   return { name, place, required, shape, writing: writingOf(node, place, shape, schemas) };
@@ -84,7 +94,11 @@ function writingOf(node: DocumentNode, place: Parameter['place'], shape: Shape, 
   if (content) return kindOf(content[0].split(';', 1)[0]?.trim().toLowerCase() ?? '') === 'json' ? { json: true } : {};
   const [usual = 'simple'] = STYLES[place];
   const named = node.text('style');
-  const style = named === undefined ? usual : (STYLES[place].find((one) => one === named) ?? node.refuse(`the style ${JSON.stringify(named)} cannot be used in the ${place}`));
+  const style =
+    named === undefined
+      ? usual
+      : (STYLES[place].find((one) => one === named) ??
+        node.refuse(`the style ${JSON.stringify(named)} cannot be used in the ${place}`));
   const explode = node.at('explode') === undefined ? style === 'form' : node.flag('explode');
   const allowReserved = place === 'query' && node.flag('allowReserved');
   if (style === usual && !allowReserved && isScalar(shape, names)) return {};
@@ -101,7 +115,10 @@ function isScalar(shape: Shape, names: NamedShapes): boolean {
 function withoutNull(shape: Shape, names: NamedShapes): Shape {
   const behind = resolved(shape, names);
   if (behind.kind !== 'union' || !behind.options.some(({ kind }) => kind === 'null')) return shape;
-  return unionOf(behind.options.filter(({ kind }) => kind !== 'null'), behind);
+  return unionOf(
+    behind.options.filter(({ kind }) => kind !== 'null'),
+    behind,
+  );
 }
 
 function describedBy(node: DocumentNode, shape: Shape): Shape {

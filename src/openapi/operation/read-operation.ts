@@ -46,7 +46,13 @@ export interface ReadOperation {
 const READS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 const MAX_SUMMARY = 120;
 /** Headers and fields by which servers take another method than the request's, made bare: `X-HTTP-Method-Override`. `_method` is another. */
-const METHOD_OVERRIDES = new Set(['xhttpmethodoverride', 'xhttpmethod', 'xmethodoverride', 'httpmethodoverride', 'methodoverride']);
+const METHOD_OVERRIDES = new Set([
+  'xhttpmethodoverride',
+  'xhttpmethod',
+  'xmethodoverride',
+  'httpmethodoverride',
+  'methodoverride',
+]);
 
 /** How an undecided call is resolved when its answer is lost: by looking, since nobody says that repeating is harmless. */
 const LOOK_FIRST = { by: 'list', basis: 'assumed' } as const;
@@ -57,7 +63,11 @@ const NO_REMEDY = 'Nobody has said yet what can be done after this call; see the
  *
  * @throws OpenApiError with the place of what cannot be made a task.
  */
-export function readOperation(found: FoundOperation, context: OperationContext, decision: OperationDecision): ReadOperation {
+export function readOperation(
+  found: FoundOperation,
+  context: OperationContext,
+  decision: OperationDecision,
+): ReadOperation {
   const { node, method, operation } = found;
   const path = sendable(found);
   const signIn = context.security.of(node);
@@ -67,23 +77,38 @@ export function readOperation(found: FoundOperation, context: OperationContext, 
   context.inputs.settle(input.input);
   context.outputs.settle(output);
   const usual = usualEffect(method, input);
-  const documented: DocumentDecision = context.trustDecisions ? { decision: readExtension(node), ignored: [], alsoSensitive: [] } : readCarefulDecision(node, usual);
+  const documented: DocumentDecision = context.trustDecisions
+    ? { decision: readExtension(node), ignored: [], alsoSensitive: [] }
+    : readCarefulDecision(node, usual);
   const said: OperationDecision = { ...documented.decision, ...decision };
   const open = [...(found.naming === undefined ? [] : [`name: ${found.naming}`])];
-  if (input.undescribed.length > 0) open.push(`path: no parameter describes ${input.undescribed.join(', ')}; any text is taken`);
+  if (input.undescribed.length > 0)
+    open.push(`path: no parameter describes ${input.undescribed.join(', ')}; any text is taken`);
   const impossible = impossibleFields(input.input, context.inputs);
-  if (impossible.length > 0) open.push(`input: no value fits ${impossible.join(', ')}, which the document requires; correct its schema, or a call that needs it cannot be made`);
+  if (impossible.length > 0)
+    open.push(
+      `input: no value fits ${impossible.join(', ')}, which the document requires; correct its schema, or a call that needs it cannot be made`,
+    );
   if (found.sharedWith) open.push(sharedRoute(found.fragment, found.sharedWith));
   const effect = said.effect ?? usual;
   const ignored = documented.ignored.filter((field) => !Object.hasOwn(decision, field));
-  if (ignored.length > 0) open.push(`${EXTENSION}: ${ignored.join(', ')} not believed, since a document decides nothing that makes a call less careful; decide yourself, or trust the document (trustDecisions)`);
+  if (ignored.length > 0)
+    open.push(
+      `${EXTENSION}: ${ignored.join(', ')} not believed, since a document decides nothing that makes a call less careful; decide yourself, or trust the document (trustDecisions)`,
+    );
   if (effect !== 'read') open.push(...undecided(said));
   if (!context.trustDecisions) open.push(...unsigned(found, effect, signIn, [...signIn.rules, ...input.keys]));
   if (answer.open !== undefined && method !== 'HEAD') open.push(`answer: ${answer.open}`);
   const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
-  if (guessed.length > 0) open.push(`sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until somebody says otherwise`);
-  for (const name of suspectedKeys(input.parameters)) open.push(`secretFields: the header ${name} looks like a key; name its setting, or it is input`);
-  const sensitive = (said.sensitive ?? [...new Set([...guessed, ...documented.alsoSensitive])]).map((field) => (typeof field === 'string' ? { field } : field));
+  if (guessed.length > 0)
+    open.push(
+      `sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until somebody says otherwise`,
+    );
+  for (const name of suspectedKeys(input.parameters))
+    open.push(`secretFields: the header ${name} looks like a key; name its setting, or it is input`);
+  const sensitive = (said.sensitive ?? [...new Set([...guessed, ...documented.alsoSensitive])]).map((field) =>
+    typeof field === 'string' ? { field } : field,
+  );
   const plan: TaskPlan = {
     ...describe(found, context.docs),
     operation,
@@ -109,7 +134,11 @@ function usualEffect(method: string, { input, places, writing }: TaskInputPlan):
   const overrides = [...input.fields.keys()].some((field) => {
     const place = ownEntry(places, field);
     const name = ownEntry(writing, field)?.name ?? field;
-    return place !== 'path' && place !== 'cookie' && (name.toLowerCase() === '_method' || METHOD_OVERRIDES.has(bareName(name)));
+    return (
+      place !== 'path' &&
+      place !== 'cookie' &&
+      (name.toLowerCase() === '_method' || METHOD_OVERRIDES.has(bareName(name)))
+    );
   });
   return overrides ? 'irreversible' : 'read';
 }
@@ -129,22 +158,45 @@ function sharedRoute(fragment: string | undefined, others: readonly string[]): s
 
 /** An operation as people choose it, before it is read. */
 export function summarize({ operation, operationId, method, path, node }: FoundOperation): OperationSummary {
-  const tags = Array.isArray(node.at('tags')?.value) ? (node.at('tags')?.elements() ?? []).flatMap(({ value }) => (typeof value === 'string' ? [value] : [])) : [];
-  return { operation, ...(operationId !== undefined && { operationId }), method, path, tags, summary: summaryOf(node, method, path) };
+  const tags = Array.isArray(node.at('tags')?.value)
+    ? (node.at('tags')?.elements() ?? []).flatMap(({ value }) => (typeof value === 'string' ? [value] : []))
+    : [];
+  return {
+    operation,
+    ...(operationId !== undefined && { operationId }),
+    method,
+    path,
+    tags,
+    summary: summaryOf(node, method, path),
+  };
 }
 
-function describe(found: FoundOperation, docs: string | undefined): Pick<TaskPlan, 'summary' | 'description' | 'docs' | 'tags'> {
+function describe(
+  found: FoundOperation,
+  docs: string | undefined,
+): Pick<TaskPlan, 'summary' | 'description' | 'docs' | 'tags'> {
   const { node } = found;
   const { summary, tags } = summarize(found);
   const description = textIn(node, 'description');
   const link = textIn(node.at('externalDocs'), 'url');
   const url = link !== undefined && URL.canParse(link, docs) ? new URL(link, docs) : undefined;
-  return { summary, tags, ...(description !== undefined && { description }), ...(url && /^https?:$/.test(url.protocol) && { docs: url.href }) };
+  return {
+    summary,
+    tags,
+    ...(description !== undefined && { description }),
+    ...(url && /^https?:$/.test(url.protocol) && { docs: url.href }),
+  };
 }
 
 /** One line that fits where Temporal shows it. */
 function summaryOf(node: DocumentNode, method: string, path: string): string {
-  const text = (textIn(node, 'summary') ?? /^[^.\n]+/.exec(textIn(node, 'description') ?? '')?.[0] ?? `${method} ${path}`).replace(/\s+/g, ' ').trim();
+  const text = (
+    textIn(node, 'summary') ??
+    /^[^.\n]+/.exec(textIn(node, 'description') ?? '')?.[0] ??
+    `${method} ${path}`
+  )
+    .replace(/\s+/g, ' ')
+    .trim();
   return text.length > MAX_SUMMARY ? `${text.slice(0, MAX_SUMMARY - 1)}…` : text;
 }
 
@@ -154,25 +206,44 @@ function textIn(node: DocumentNode | undefined, key: string): string | undefined
 }
 
 /** A call that changes something without a key, or that wants a header which nothing fills. */
-function unsigned({ node, pathItem }: FoundOperation, effect: Effect, { unsigned: why, headers }: SignIn, rules: readonly CredentialRule[]): string[] {
+function unsigned(
+  { node, pathItem }: FoundOperation,
+  effect: Effect,
+  { unsigned: why, headers }: SignIn,
+  rules: readonly CredentialRule[],
+): string[] {
   const isFilled = rules.some(({ in: place, name }) => place === 'header' && name === 'authorization');
   if (!isFilled && hasAuthorizationParameter(node, pathItem)) {
-    return ['security: its parameter Authorization is not sent, since OpenAPI leaves that header to security schemes; name the setting with its value (secretFields: {Authorization: …}), or add a scheme to the document'];
+    return [
+      'security: its parameter Authorization is not sent, since OpenAPI leaves that header to security schemes; name the setting with its value (secretFields: {Authorization: …}), or add a scheme to the document',
+    ];
   }
   if (effect === 'read' || why === undefined || rules.length > 0 || Object.keys(headers).length > 0) return [];
-  return [`security: it goes out without a key, since ${why}; add a security scheme to the document if the provider wants one`];
+  return [
+    `security: it goes out without a key, since ${why}; add a security scheme to the document if the provider wants one`,
+  ];
 }
 
 function undecided({ effect, settle, remedy }: OperationDecision): string[] {
   return [
-    ...(effect === undefined ? ['effect: irreversible until somebody says that repeating or undoing it is harmless'] : []),
-    ...(settle === undefined ? ['settle: how a lost answer is resolved; assumed: by looking before it is sent again'] : []),
+    ...(effect === undefined
+      ? ['effect: irreversible until somebody says that repeating or undoing it is harmless']
+      : []),
+    ...(settle === undefined
+      ? ['settle: how a lost answer is resolved; assumed: by looking before it is sent again']
+      : []),
     ...(remedy === undefined ? ['remedy: what somebody can do after it was done'] : []),
   ];
 }
 
 /** What was decided and goes into the task as it is. */
-function kept({ answerMeans, subjectFields, absentCodes, timeouts, maxResponseBytes }: OperationDecision): Partial<TaskPlan> {
+function kept({
+  answerMeans,
+  subjectFields,
+  absentCodes,
+  timeouts,
+  maxResponseBytes,
+}: OperationDecision): Partial<TaskPlan> {
   return {
     ...(answerMeans !== undefined && { answerMeans }),
     ...(subjectFields !== undefined && { subjectFields }),

@@ -44,7 +44,8 @@ class TokenSearch {
         return;
       case 'object':
         if (depth >= MAX_DEPTH) return;
-        for (const [inner, field] of behind.fields) this.look(`${path}.${inner}`, inner, field.shape, depth + 1, inside);
+        for (const [inner, field] of behind.fields)
+          this.look(`${path}.${inner}`, inner, field.shape, depth + 1, inside);
         return;
       default:
         return;
@@ -54,5 +55,7 @@ class TokenSearch {
 
 /** Parameters in headers that look like keys although the document has no security scheme for them. */
 export function suspectedKeys(parameters: readonly Parameter[]): string[] {
-  return parameters.filter(({ place, name }) => place === 'header' && (looksSecret(name) || bareName(name).endsWith('key'))).map(({ name }) => name);
+  return parameters
+    .filter(({ place, name }) => place === 'header' && (looksSecret(name) || bareName(name).endsWith('key')))
+    .map(({ name }) => name);
 }

@@ -46,7 +46,18 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 type Names = Pick<CredentialRule, 'setting' | 'unnamed' | 'formerly'>;
 
 /** Headers that frame the message or choose its receiver; a key in one of them would change the request. */
-const FRAMING = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer', 'proxy-authorization']);
+const FRAMING = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'upgrade',
+  'expect',
+  'te',
+  'trailer',
+  'proxy-authorization',
+]);
 
 /** Reads how operations sign in. Schemes that AND together all go along; of several ways the first usable one is taken. */
 export class Security {
@@ -60,7 +71,8 @@ export class Security {
     for (const [field, setting] of Object.entries(choices.fields)) refuseSetting(`secretFields.${field}`, setting);
     for (const [scheme, choice] of Object.entries(choices.schemes)) {
       if ('setting' in choice) refuseSetting(`credentials.${scheme}.setting`, choice.setting);
-      if (!root.mapAt('components')?.mapAt('securitySchemes')?.at(scheme)) throw new TypeError(`credentials.${scheme}: the document has no such security scheme.`);
+      if (!root.mapAt('components')?.mapAt('securitySchemes')?.at(scheme))
+        throw new TypeError(`credentials.${scheme}: the document has no such security scheme.`);
     }
   }
 
@@ -70,7 +82,12 @@ export class Security {
   }
 
   #asGiven(rules: readonly CredentialRule[]): SignIn {
-    const named = rules.flatMap((rule) => [...this.#fieldsOf(rule.name, rule), bareName(rule.bodyName ?? rule.name)].map((bare): [string, FieldKey] => [bare, { setting: rule.setting, always: false }]));
+    const named = rules.flatMap((rule) =>
+      [...this.#fieldsOf(rule.name, rule), bareName(rule.bodyName ?? rule.name)].map((bare): [string, FieldKey] => [
+        bare,
+        { setting: rule.setting, always: false },
+      ]),
+    );
     return { rules, headers: {}, keys: new Map(named) };
   }
 
@@ -79,7 +96,9 @@ export class Security {
     const schemes = (requirement?.entries() ?? []).map(([name]) => name);
     const rules: CredentialRule[] = [];
     const headers: Record<string, string> = {};
-    const keys = new Map<string, FieldKey>(Object.entries(this.#choices.fields).map(([field, setting]) => [bareName(field), { setting, always: true }]));
+    const keys = new Map<string, FieldKey>(
+      Object.entries(this.#choices.fields).map(([field, setting]) => [bareName(field), { setting, always: true }]),
+    );
     for (const name of schemes) {
       const rule = this.#ruleFor(name, requirement ?? node);
       const choice = this.#choiceOf(name);
@@ -90,7 +109,9 @@ export class Security {
         if (!keys.has(bare)) keys.set(bare, { always: false, ...(!isFixed && { setting: rule.setting }) });
       }
     }
-    const twice = rules.find((rule, place) => rules.some((other, earlier) => earlier < place && other.in === rule.in && other.name === rule.name));
+    const twice = rules.find((rule, place) =>
+      rules.some((other, earlier) => earlier < place && other.in === rule.in && other.name === rule.name),
+    );
     if (twice) node.refuse(`signs in with two credentials in the same ${twice.in} ${twice.name}`);
     return { rules, headers, keys, ...(schemes.length === 0 && { unsigned: this.#whyUnsigned(node) }) };
   }
@@ -98,9 +119,12 @@ export class Security {
   #whyUnsigned(node: DocumentNode): string {
     const security = node.follow('security') ?? this.#root.follow('security');
     const ways = security?.elements().map((way) => way.target()) ?? [];
-    if (ways.some((way) => way.entries().length > 0)) return 'signing in is optional for it, and none of the ways can be used here';
+    if (ways.some((way) => way.entries().length > 0))
+      return 'signing in is optional for it, and none of the ways can be used here';
     if (security !== undefined) return 'the document says that it needs none';
-    return (this.#root.mapAt('components')?.mapAt('securitySchemes')?.entries().length ?? 0) > 0 ? 'the document names no security scheme for it' : 'the document describes no security schemes';
+    return (this.#root.mapAt('components')?.mapAt('securitySchemes')?.entries().length ?? 0) > 0
+      ? 'the document names no security scheme for it'
+      : 'the document describes no security schemes';
   }
 
   #pick(security: DocumentNode | undefined): DocumentNode | undefined {
@@ -116,7 +140,9 @@ export class Security {
     if (signed.length < ways.length) return undefined;
     const [unusable] = signed;
     const [name = ''] = unusable?.entries().find(([scheme]) => !this.#isUsable(scheme)) ?? [];
-    return unusable?.refuse(`signs in with ${JSON.stringify(name)}, which ${this.#scheme(name) ? 'is of a kind that cannot be used here' : 'is not among the security schemes'}`);
+    return unusable?.refuse(
+      `signs in with ${JSON.stringify(name)}, which ${this.#scheme(name) ? 'is of a kind that cannot be used here' : 'is not among the security schemes'}`,
+    );
   }
 
   #scheme(name: string): DocumentNode | undefined {
@@ -139,7 +165,8 @@ export class Security {
   }
 
   #ruleFor(name: string, at: DocumentNode): CredentialRule {
-    const scheme = this.#scheme(name) ?? at.refuse(`names the security scheme ${JSON.stringify(name)}, which is not there`);
+    const scheme =
+      this.#scheme(name) ?? at.refuse(`names the security scheme ${JSON.stringify(name)}, which is not there`);
     const rule = this.#describedRule(name, scheme);
     this.#refuseSharedSettings(name, rule, scheme);
     return rule;
@@ -151,12 +178,19 @@ export class Security {
       case 'apiKey': {
         const place = scheme.text('in') as 'header' | 'query' | 'cookie';
         const key = scheme.text('name') ?? scheme.refuse('must have the name of its header, parameter or cookie');
-        if (place !== 'query' && !TOKEN.test(key)) scheme.refuse(`${JSON.stringify(key)} is no name that a ${place} can have`);
-        if (place === 'header' && FRAMING.has(key.toLowerCase())) scheme.refuse(`the header ${JSON.stringify(key)} is decided by the sender and cannot hold a key`);
+        if (place !== 'query' && !TOKEN.test(key))
+          scheme.refuse(`${JSON.stringify(key)} is no name that a ${place} can have`);
+        if (place === 'header' && FRAMING.has(key.toLowerCase()))
+          scheme.refuse(`the header ${JSON.stringify(key)} is decided by the sender and cannot hold a key`);
         return { ...names, in: place, name: place === 'header' ? key.toLowerCase() : key };
       }
       case 'http':
-        return { ...names, in: 'header', name: 'authorization', scheme: scheme.text('scheme')?.toLowerCase() === 'basic' ? 'basic' : 'bearer' };
+        return {
+          ...names,
+          in: 'header',
+          name: 'authorization',
+          scheme: scheme.text('scheme')?.toLowerCase() === 'basic' ? 'basic' : 'bearer',
+        };
       default:
         return { ...this.#clientOf(name, scheme, names), in: 'header', name: 'authorization', scheme: 'bearer' };
     }
@@ -169,7 +203,12 @@ export class Security {
     const { setting, formerly = '' } = names;
     const settings = { tokenUrl: `${setting}_TOKEN_URL`, scope: `${setting}_SCOPE`, audience: `${setting}_AUDIENCE` };
     const client = { tokenUrl, clientIdSetting: `${setting}_CLIENT_ID`, settings };
-    return { ...names, setting: `${setting}_CLIENT_SECRET`, formerly: `${formerly}_CLIENT_SECRET`, clientCredentials: client };
+    return {
+      ...names,
+      setting: `${setting}_CLIENT_SECRET`,
+      formerly: `${formerly}_CLIENT_SECRET`,
+      clientCredentials: client,
+    };
   }
 
   /** The operator's name for the setting, else one under the reserved prefix, which only a service named by the operator reads. */
@@ -193,7 +232,9 @@ export class Security {
     for (const setting of settingsReadFor(rule)) {
       const other = this.#bySetting.get(setting)?.find((one) => one !== name);
       if (other === undefined) continue;
-      scheme.refuse(`the security schemes ${JSON.stringify(name)} and ${JSON.stringify(other)} would both read ${setting}; name a setting for one of them (--key SCHEME=SETTING, or credentials in code)`);
+      scheme.refuse(
+        `the security schemes ${JSON.stringify(name)} and ${JSON.stringify(other)} would both read ${setting}; name a setting for one of them (--key SCHEME=SETTING, or credentials in code)`,
+      );
     }
   }
 
@@ -201,7 +242,8 @@ export class Security {
     const schemes = new Map<string, string[]>();
     for (const [name] of this.#root.mapAt('components')?.mapAt('securitySchemes')?.entries() ?? []) {
       const rule = this.#choiceOf(name) ? undefined : this.#usableRule(name);
-      for (const setting of rule ? settingsReadFor(rule) : []) schemes.set(setting, [...(schemes.get(setting) ?? []), name]);
+      for (const setting of rule ? settingsReadFor(rule) : [])
+        schemes.set(setting, [...(schemes.get(setting) ?? []), name]);
     }
     return schemes;
   }
@@ -220,12 +262,19 @@ export class Security {
   #fieldsOf(scheme: string, { name, scheme: kind }: CredentialRule): string[] {
     if (kind !== undefined) return [];
     const short = withoutPrefix(name, this.#choices.service);
-    return [bareName(scheme), bareName(name), bareName(name.replace(/^x-/i, '')), ...(looksSecret(short) ? [short] : [])];
+    return [
+      bareName(scheme),
+      bareName(name),
+      bareName(name.replace(/^x-/i, '')),
+      ...(looksSecret(short) ? [short] : []),
+    ];
   }
 
   #fixedHeader(scheme: string, rule: CredentialRule): string {
     if (rule.in === 'header' && rule.scheme === undefined) return rule.name;
-    throw new TypeError(`credentials.${scheme}.value: only an API key in a header can have a fixed value; name a setting instead.`);
+    throw new TypeError(
+      `credentials.${scheme}.value: only an API key in a header can have a fixed value; name a setting instead.`,
+    );
   }
 }
 
@@ -240,13 +289,23 @@ function formerName(service: string, name: string): string {
 function isTokenUrl(text: string): boolean {
   if (/^\/(?!\/)[^#]*$/.test(text)) return true;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.protocol === 'https:' && url.username === '' && url.password === '' && url.hash === '' && text.startsWith('https://');
+  return (
+    url?.protocol === 'https:' &&
+    url.username === '' &&
+    url.password === '' &&
+    url.hash === '' &&
+    text.startsWith('https://')
+  );
 }
 
 function refuseSetting(option: string, setting: string): void {
-  if (!SETTING.test(setting)) throw new TypeError(`${option}: "${setting}" is no name of a setting; write for example SHOP_API_KEY.`);
+  if (!SETTING.test(setting))
+    throw new TypeError(`${option}: "${setting}" is no name of a setting; write for example SHOP_API_KEY.`);
   const why = whyNotImported(setting);
-  if (why !== undefined) throw new TypeError(`${option}: ${setting} cannot be the key of an imported service, since ${why}. Name a setting of its own, for example SHOP_API_KEY.`);
+  if (why !== undefined)
+    throw new TypeError(
+      `${option}: ${setting} cannot be the key of an imported service, since ${why}. Name a setting of its own, for example SHOP_API_KEY.`,
+    );
 }
 
 function withoutPrefix(name: string, service: string): string {

@@ -17,7 +17,22 @@ export interface Servers {
 }
 
 /** Words for places without real people's data, the first ones meant most for that. */
-const SANDBOX_WORDS = ['sandbox', 'test', 'testing', 'staging', 'stage', 'development', 'dev', 'demo', 'mock', 'qa', 'uat', 'preview', 'local', 'localhost'];
+const SANDBOX_WORDS = [
+  'sandbox',
+  'test',
+  'testing',
+  'staging',
+  'stage',
+  'development',
+  'dev',
+  'demo',
+  'mock',
+  'qa',
+  'uat',
+  'preview',
+  'local',
+  'localhost',
+];
 const PRODUCTION_WORDS = ['production', 'prod', 'live'];
 /** Environments that the values of server variables may make. */
 const MAX_ENVIRONMENTS = 40;
@@ -51,25 +66,45 @@ interface Filled {
 export function readServers(servers: DocumentNode | undefined, location: string): Servers {
   const found = (servers?.target().elements() ?? []).map((server) => filledServers(server.target(), location));
   const all = found.flatMap(({ servers: some }) => some);
-  const usable = all.filter(({ url }, place) => isAddress(url) && all.findIndex((other) => other.url === url) === place);
+  const usable = all.filter(
+    ({ url }, place) => isAddress(url) && all.findIndex((other) => other.url === url) === place,
+  );
   const unfilled = found.flatMap((one) => one.unfilled);
   const isCut = usable.length > MAX_ENVIRONMENTS || found.some((one) => one.isCut);
   const open = [
-    ...(unfilled.length === 0 ? [] : [`the variables ${unfilled.join(', ')} have no default, so that the servers with them are left out; set the base URL to use one`]),
-    ...found.flatMap(({ defaulted }) => defaulted.map((variable) => `the variable ${variable} is filled with its default; set the base URL if yours is another`)),
+    ...(unfilled.length === 0
+      ? []
+      : [
+          `the variables ${unfilled.join(', ')} have no default, so that the servers with them are left out; set the base URL to use one`,
+        ]),
+    ...found.flatMap(({ defaulted }) =>
+      defaulted.map(
+        (variable) => `the variable ${variable} is filled with its default; set the base URL if yours is another`,
+      ),
+    ),
     ...(isCut ? ['there are too many addresses to list; set the base URL to use another one'] : []),
   ];
-  if (usable.length === 0) return { environments: {}, productionEnvironments: [], open: [noAddress(all), ...open], isOpen: true };
+  if (usable.length === 0)
+    return { environments: {}, productionEnvironments: [], open: [noAddress(all), ...open], isOpen: true };
   const isOnly = usable.length === 1 && unfilled.length === 0 && !isCut;
   const named = withNames(usable.slice(0, MAX_ENVIRONMENTS), isOnly);
-  const harmless = SANDBOX_WORDS.map((word) => named.find((server) => server.words.includes(word) && isHarmless(server))).find((server) => server !== undefined);
+  const harmless = SANDBOX_WORDS.map((word) =>
+    named.find((server) => server.words.includes(word) && isHarmless(server)),
+  ).find((server) => server !== undefined);
   const byDefault = isOnly ? named[0] : (harmless ?? named.find(isHarmless));
   const production = named.filter((server) => !isHarmless(server)).map(({ name }) => name);
   return {
     environments: Object.fromEntries(named.map(({ name, url }) => [name, url])),
     ...(byDefault && { defaultEnvironment: byDefault.name }),
     productionEnvironments: production,
-    open: [...(byDefault ? [] : [`no server looks like a sandbox, so that none is the default and all count as production; choose one of ${choices(named)}`]), ...open],
+    open: [
+      ...(byDefault
+        ? []
+        : [
+            `no server looks like a sandbox, so that none is the default and all count as production; choose one of ${choices(named)}`,
+          ]),
+      ...open,
+    ],
     ...(isOnly && production.length > 0 && { only: usable[0]?.url ?? '' }),
   };
 }
@@ -78,7 +113,12 @@ export function readServers(servers: DocumentNode | undefined, location: string)
 export function serversAt(baseUrl: string): Servers {
   const url = baseUrl.replace(/(?<!\/)\/+$/, '');
   const isProduction = !isHarmless({ url, name: 'default', words: wordsIn(hostOf(url)) });
-  return { environments: { default: url }, defaultEnvironment: 'default', productionEnvironments: isProduction ? ['default'] : [], open: [] };
+  return {
+    environments: { default: url },
+    defaultEnvironment: 'default',
+    productionEnvironments: isProduction ? ['default'] : [],
+    open: [],
+  };
 }
 
 function isAddress(url: string): boolean {
@@ -111,12 +151,28 @@ function filledServers(server: DocumentNode, location: string): Filled {
   const description = server.text('description') ?? '';
   const { made, isCut } = combined(template, values);
   const servers = made.map(({ url, chosen }) => {
-    const absolute = URL.canParse(url, location) && (/^https?:/.test(location) || /^https?:/.test(url)) ? new URL(url, location).href : url;
+    const absolute =
+      URL.canParse(url, location) && (/^https?:/.test(location) || /^https?:/.test(url))
+        ? new URL(url, location).href
+        : url;
     const said = wordsIn(description);
-    const words = [...wordsIn(chosen.join(' ')), ...(said.length > MAX_DESCRIPTION_WORDS ? [] : said), ...wordsIn(hostOf(absolute))];
-    return { url: (absolute.split(/[?#]/, 1)[0] ?? '').replace(/(?<!\/)\/+$/, ''), name: chosen.join(' ') || description, words };
+    const words = [
+      ...wordsIn(chosen.join(' ')),
+      ...(said.length > MAX_DESCRIPTION_WORDS ? [] : said),
+      ...wordsIn(hostOf(absolute)),
+    ];
+    return {
+      url: (absolute.split(/[?#]/, 1)[0] ?? '').replace(/(?<!\/)\/+$/, ''),
+      name: chosen.join(' ') || description,
+      words,
+    };
   });
-  const defaulted = names.filter((name) => values.get(name)?.length === 1 && variables?.follow(name)?.follow('enum') === undefined && isInHost(template, name));
+  const defaulted = names.filter(
+    (name) =>
+      values.get(name)?.length === 1 &&
+      variables?.follow(name)?.follow('enum') === undefined &&
+      isInHost(template, name),
+  );
   return { servers, unfilled, defaulted, isCut };
 }
 
@@ -124,7 +180,9 @@ function filledServers(server: DocumentNode, location: string): Filled {
 function valuesOf(variable: DocumentNode | undefined, inHost: boolean): string[] {
   const listed = variable?.follow('enum')?.elements() ?? [];
   const usual = variable?.at('default');
-  return [...new Set([...(usual ? [usual] : []), ...listed].map(({ value }) => textOf(value)))].filter((value) => value !== '' || !inHost);
+  return [...new Set([...(usual ? [usual] : []), ...listed].map(({ value }) => textOf(value)))].filter(
+    (value) => value !== '' || !inHost,
+  );
 }
 
 /** A value as it stands in a URL: documents write versions and ports as numbers. */
@@ -133,14 +191,22 @@ function textOf(value: unknown): string {
 }
 
 /** Each variable with each of its values, as far as that makes a list that people can choose from. */
-function combined(template: string, values: ReadonlyMap<string, readonly string[]>): { made: { url: string; chosen: string[] }[]; isCut: boolean } {
+function combined(
+  template: string,
+  values: ReadonlyMap<string, readonly string[]>,
+): { made: { url: string; chosen: string[] }[]; isCut: boolean } {
   let made = [{ url: template, chosen: [] as string[] }];
   let isCut = false;
   for (const [variable, all] of values) {
     const fits = made.length * all.length <= MAX_ENVIRONMENTS;
     const some = fits ? all : all.slice(0, 1);
     isCut ||= !fits;
-    made = made.flatMap(({ url, chosen }) => some.map((value) => ({ url: url.replaceAll(`{${variable}}`, () => value), chosen: all.length > 1 ? [...chosen, value] : chosen })));
+    made = made.flatMap(({ url, chosen }) =>
+      some.map((value) => ({
+        url: url.replaceAll(`{${variable}}`, () => value),
+        chosen: all.length > 1 ? [...chosen, value] : chosen,
+      })),
+    );
   }
   return { made, isCut };
 }
@@ -153,7 +219,10 @@ function isInHost(template: string, variable: string): boolean {
 }
 
 function wordsIn(text: string): string[] {
-  return text.toLowerCase().split(/[^a-z0-9]+/).filter(Boolean);
+  return text
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter(Boolean);
 }
 
 /** Short names that say what people say: `sandbox`, `production`; else the description's or the host's own words. */

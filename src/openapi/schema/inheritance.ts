@@ -125,18 +125,24 @@ export class Inheritance {
 
   #schemas(): DocumentNode[] {
     const own = this.#root.mapAt('components')?.mapAt('schemas')?.entries() ?? [];
-    const others = this.#root.otherFiles().flatMap((file) => [
-      file,
-      ...entriesIn(file),
-      ...[file, file.at('components')].flatMap((owner) => NAMED_SCHEMAS.flatMap((key) => entriesIn(owner?.at(key)))),
-    ]);
+    const others = this.#root
+      .otherFiles()
+      .flatMap((file) => [
+        file,
+        ...entriesIn(file),
+        ...[file, file.at('components')].flatMap((owner) => NAMED_SCHEMAS.flatMap((key) => entriesIn(owner?.at(key)))),
+      ]);
     return [...own.map(([, schema]) => schema), ...others];
   }
 }
 
 /** An object of which only this is known: that this field holds one of these values. */
 export function withLiteral(field: string, values: readonly string[]): Shape {
-  return { kind: 'object', fields: new Map([[field, { shape: { kind: 'literals', values }, required: true }]]), rest: 'unstated' };
+  return {
+    kind: 'object',
+    fields: new Map([[field, { shape: { kind: 'literals', values }, required: true }]]),
+    rest: 'unstated',
+  };
 }
 
 /** What a value of a mapping leads to, where it is a reference and not a name. */
@@ -149,7 +155,9 @@ function partsIn(node: DocumentNode, keywords: readonly string[], onlyReferences
   return keywords.flatMap((keyword) => {
     const list = orUndefined(() => node.follow(keyword));
     const parts = list && Array.isArray(list.value) ? list.elements() : [];
-    return parts.flatMap((part) => (onlyReferences && part.reference === undefined ? [] : (orUndefined(() => part.target()) ?? [])));
+    return parts.flatMap((part) =>
+      onlyReferences && part.reference === undefined ? [] : (orUndefined(() => part.target()) ?? []),
+    );
   });
 }
 

@@ -101,7 +101,8 @@ export class Intersection {
     if (b.guessed) return this.#narrowedByGuess(a, b);
     if (a.kind === 'union') return this.#union(a, b, (option) => this.of(option, b));
     if (b.kind === 'union') return this.#union(b, a, (option) => this.of(a, option));
-    if (a.kind === 'both' || b.kind === 'both') return { kind: 'both', parts: [a, b].flatMap((part) => (part.kind === 'both' ? part.parts : [part])) };
+    if (a.kind === 'both' || b.kind === 'both')
+      return { kind: 'both', parts: [a, b].flatMap((part) => (part.kind === 'both' ? part.parts : [part])) };
     if (a.kind === 'literals') return narrowed(a, b);
     if (b.kind === 'literals') return narrowed(b, a);
     if (a.kind === 'object' && b.kind === 'object') return this.#objects(a, b);
@@ -134,7 +135,9 @@ export class Intersection {
   /** What is known of a value, with the keywords for values of that kind; the others do not concern it. */
   #narrowedByGuess(known: Shape, guess: Shape): Shape {
     if (known.kind === 'union') return this.#union(known, guess, (option) => this.of(option, guess));
-    const fitting = guessesIn(guess).find(({ kind }) => kind === known.kind || (kind === 'array' && known.kind === 'tuple'));
+    const fitting = guessesIn(guess).find(
+      ({ kind }) => kind === known.kind || (kind === 'array' && known.kind === 'tuple'),
+    );
     return fitting ? this.#merge(known, certain(fitting)) : known;
   }
 
@@ -151,7 +154,8 @@ export class Intersection {
       const [one, other] = [a.fields.get(name), b.fields.get(name)];
       const readOnly = one?.readOnly ?? other?.readOnly;
       const required = !readOnly && (one?.required === true || other?.required === true);
-      const shape = one && other ? this.of(one.shape, other.shape) : this.#lone((one ?? other) as FieldShape, one ? right : left);
+      const shape =
+        one && other ? this.of(one.shape, other.shape) : this.#lone((one ?? other) as FieldShape, one ? right : left);
       // A closed side that does not know the field forbids it.
       if (shape.kind === 'never' && !required) continue;
       fields.set(name, { shape, required, ...(readOnly && { readOnly }) });
@@ -204,7 +208,12 @@ function narrowed(literals: Extract<Shape, { kind: 'literals' }>, other: Shape):
 function strings(a: StringShape, b: StringShape): Shape {
   const patterns = [...new Set([...(a.patterns ?? []), ...(b.patterns ?? [])])];
   const format = b.format ?? a.format;
-  return { kind: 'string', ...lengths(a, b), ...(patterns.length > 0 && { patterns }), ...(format !== undefined && { format }) };
+  return {
+    kind: 'string',
+    ...lengths(a, b),
+    ...(patterns.length > 0 && { patterns }),
+    ...(format !== undefined && { format }),
+  };
 }
 
 function numbers(a: NumberShape, b: NumberShape): Shape {

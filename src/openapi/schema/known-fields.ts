@@ -145,8 +145,10 @@ export class KnownFields implements NamedShapes {
     const { options } = union;
     const isHuge = options.length * this.#fieldsOf([...options, ...others]).size > MAX_FIELDS;
     const alone = options.map((option) => this.#beside(option, others, depth + 1));
-    const open = isHuge || union.heirs ? alone : options.map((option) => this.#beside(option, [...options, ...others], depth + 1));
-    if (open.every((option, place) => option === alone[place])) return alone.every((option, place) => option === options[place]) ? union : { ...union, options: alone };
+    const open =
+      isHuge || union.heirs ? alone : options.map((option) => this.#beside(option, [...options, ...others], depth + 1));
+    if (open.every((option, place) => option === alone[place]))
+      return alone.every((option, place) => option === options[place]) ? union : { ...union, options: alone };
     if (!union.oneOf || this.#areApart(options)) return { ...union, options: open };
     // With fields of one option only, a value may fit several: what tells them apart may be left to the provider.
     return { ...union, options: [...alone, { kind: 'union', options: open, exclusive: true }] };
@@ -156,12 +158,15 @@ export class KnownFields implements NamedShapes {
   #areApart(options: readonly Shape[]): boolean {
     const [first] = options;
     const shape = first && resolved(first, this.#names);
-    return shape?.kind === 'object' && [...shape.fields.keys()].some((field) => tellsApart(options, field, this.#names));
+    return (
+      shape?.kind === 'object' && [...shape.fields.keys()].some((field) => tellsApart(options, field, this.#names))
+    );
   }
 
   #itemsOf(shape: Shape): Shape[] {
     const behind = resolved(shape, this.#names);
-    if (behind.kind === 'union') return behind.options.flatMap((option) => (option.kind === 'union' ? [] : this.#itemsOf(option)));
+    if (behind.kind === 'union')
+      return behind.options.flatMap((option) => (option.kind === 'union' ? [] : this.#itemsOf(option)));
     return behind.kind === 'array' ? [behind.items] : [];
   }
 

@@ -78,12 +78,22 @@ function isLinear(pattern: string, unicode: boolean): boolean {
 /** One part after the other: the second is tried again for each way of the first. */
 function inSequence(a: Cost, b: Cost): Cost {
   if (a.grows && b.grows) return ENDLESS;
-  return { steps: a.steps + a.ways * b.steps, ways: a.ways * b.ways, grows: a.grows || b.grows, captures: a.captures + b.captures };
+  return {
+    steps: a.steps + a.ways * b.steps,
+    ways: a.ways * b.ways,
+    grows: a.grows || b.grows,
+    captures: a.captures + b.captures,
+  };
 }
 
 /** One part or the other. */
 function either(a: Cost, b: Cost): Cost {
-  return { steps: a.steps + b.steps + 1, ways: a.ways + b.ways, grows: a.grows || b.grows, captures: a.captures + b.captures };
+  return {
+    steps: a.steps + b.steps + 1,
+    ways: a.ways + b.ways,
+    grows: a.grows || b.grows,
+    captures: a.captures + b.captures,
+  };
 }
 
 /** A part `least` to `most` times: after each time, what follows may be tried. */
@@ -171,7 +181,8 @@ class PatternReader {
     const character = this.#pattern[this.#at] ?? '';
     this.#at += 1;
     if (/[1-9k]/.test(character)) return this.#giveUp();
-    if (this.#unicode && /[pPu]/.test(character)) this.#at += /^\{[^}]*\}/.exec(this.#pattern.slice(this.#at))?.[0].length ?? 0;
+    if (this.#unicode && /[pPu]/.test(character))
+      this.#at += /^\{[^}]*\}/.exec(this.#pattern.slice(this.#at))?.[0].length ?? 0;
     return ONE_CHARACTER;
   }
 
@@ -180,12 +191,17 @@ class PatternReader {
   }
 
   #quantified(part: Cost): Cost {
-    const [text = '', sign, least = '', comma, most] = /^(?:([*+?])|\{(\d+)(?:(,)(\d+)?)?\})\??/.exec(this.#pattern.slice(this.#at)) ?? [];
+    const [text = '', sign, least = '', comma, most] =
+      /^(?:([*+?])|\{(\d+)(?:(,)(\d+)?)?\})\??/.exec(this.#pattern.slice(this.#at)) ?? [];
     this.#at += text.length;
     if (text === '') return part;
     if (sign === '?') return repeated(part, 0, 1);
     if (sign !== undefined) return repeated(part, sign === '+' ? 1 : 0, Number.POSITIVE_INFINITY);
-    return repeated(part, Number(least), most !== undefined ? Number(most) : comma === undefined ? Number(least) : Number.POSITIVE_INFINITY);
+    return repeated(
+      part,
+      Number(least),
+      most !== undefined ? Number(most) : comma === undefined ? Number(least) : Number.POSITIVE_INFINITY,
+    );
   }
 
   #giveUp(): Cost {

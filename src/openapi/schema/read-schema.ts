@@ -74,12 +74,19 @@ export class SchemaReader implements DeferringShapes {
   }
 
   defer(key: string, a: Shape, b: Shape): Shape {
-    const [first, ...others] = [a, b].flatMap((part) => (part.kind === 'named' ? (this.#entries.get(part.id) ?? []) : []));
+    const [first, ...others] = [a, b].flatMap((part) =>
+      part.kind === 'named' ? (this.#entries.get(part.id) ?? []) : [],
+    );
     if (!first) return { kind: 'both', parts: [a, b] };
     const id = `all of ${key}`;
     if (!this.#entries.has(id)) {
       const name = [first, ...others].map((entry) => entry.name).join(' and ');
-      this.#entries.set(id, { node: first.node, name, read: () => this.#intersection.undeferred(a, b), state: 'waiting' });
+      this.#entries.set(id, {
+        node: first.node,
+        name,
+        read: () => this.#intersection.undeferred(a, b),
+        state: 'waiting',
+      });
     }
     return { kind: 'named', id };
   }
@@ -134,17 +141,26 @@ export class SchemaReader implements DeferringShapes {
     const heirs = this.#context.direction === 'output' ? [] : this.#inheritance.heirsOf(node);
     if (heirs.length === 0) return this.shapeOf(node);
     const field = node.follow('discriminator')?.text('propertyName') ?? '';
-    const told = heirs.filter(({ values }) => values.length > 0).map(({ values, node: heir }) => this.#told(this.#named(heir), field, values));
+    const told = heirs
+      .filter(({ values }) => values.length > 0)
+      .map(({ values, node: heir }) => this.#told(this.#named(heir), field, values));
     // Without a mapping a name is only a guess at what stands in the field, and may be none of the values it can have.
     const others = heirs.filter(({ values }) => values.length === 0).map(({ node: heir }) => this.#named(heir));
     // A discriminator makes no value wrong that the base allows.
-    const family = [...(told.length > 0 ? [unionOf(told, { discriminator: field })] : []), ...others, this.#named(node, 'withoutHeirs')];
+    const family = [
+      ...(told.length > 0 ? [unionOf(told, { discriminator: field })] : []),
+      ...others,
+      this.#named(node, 'withoutHeirs'),
+    ];
     return unionOf(family, { heirs: true });
   }
 
   #named(target: DocumentNode, meant: Meaning = 'whole'): Shape {
     const id = meant === 'whole' ? target.id : `${target.id} ${meant}`;
-    const read = meant === 'whole' ? () => this.#readNamed(target) : () => this.#nested(target, () => this.#keywords(target, meant === 'withoutOptions'));
+    const read =
+      meant === 'whole'
+        ? () => this.#readNamed(target)
+        : () => this.#nested(target, () => this.#keywords(target, meant === 'withoutOptions'));
     if (!this.#entries.has(id)) this.#entries.set(id, { node: target, name: target.key, read, state: 'waiting' });
     return { kind: 'named', id };
   }
@@ -170,10 +186,12 @@ export class SchemaReader implements DeferringShapes {
     for (const part of node.follow('allOf')?.elements() ?? []) shape = this.both(shape, this.#partOf(node, part));
     for (const key of ['oneOf', 'anyOf'] as const) {
       const options = node.follow(key);
-      if (options && !withoutOptions) shape = this.both(shape, this.#options(node, options, { oneOf: key === 'oneOf', beside: shape }));
+      if (options && !withoutOptions)
+        shape = this.both(shape, this.#options(node, options, { oneOf: key === 'oneOf', beside: shape }));
     }
     // A choice without null has none, whatever stands beside it; an answer is not refused for that.
-    if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null))) shape = orNull(shape);
+    if (node.flag('nullable') && (literals?.kind !== 'literals' || literals.values.includes(null)))
+      shape = orNull(shape);
     return described(node, shape);
   }
 
@@ -182,7 +200,9 @@ export class SchemaReader implements DeferringShapes {
     if (part.reference === undefined) return this.shapeOf(part);
     const target = part.target();
     if (this.#inheritance.isOptionOf(node, target)) return this.#named(target, 'withoutOptions');
-    return this.#inheritance.hasHeirs(target) && this.#inheritance.isHeir(node, target) ? this.#named(target, 'withoutHeirs') : this.shapeOf(part);
+    return this.#inheritance.hasHeirs(target) && this.#inheritance.isHeir(node, target)
+      ? this.#named(target, 'withoutHeirs')
+      : this.shapeOf(part);
   }
 
   /** @param beside what the schema says besides. */
@@ -212,7 +232,9 @@ export class SchemaReader implements DeferringShapes {
 const NOTHING_MORE: Shape = { kind: 'object', fields: new Map(), rest: 'unstated' };
 
 function asGuess(shape: Shape): Shape {
-  return shape.kind === 'union' ? { ...shape, options: shape.options.map(asGuess), guessed: true } : { ...shape, guessed: true };
+  return shape.kind === 'union'
+    ? { ...shape, options: shape.options.map(asGuess), guessed: true }
+    : { ...shape, guessed: true };
 }
 
 function described(node: DocumentNode, shape: Shape): Shape {

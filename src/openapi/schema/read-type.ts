@@ -27,14 +27,23 @@ const TELLING: readonly (readonly [TypeName, readonly string[]])[] = [
 /** The types of a schema: those it names, or those its keywords tell; none when it says nothing. */
 export function typesOf(node: DocumentNode, version: '3.0' | '3.1'): TypeName[] {
   const type = node.at('type');
-  if (type === undefined) return TELLING.filter(([, keywords]) => keywords.some((keyword) => node.at(keyword) !== undefined)).map(([name]) => name);
+  if (type === undefined)
+    return TELLING.filter(([, keywords]) => keywords.some((keyword) => node.at(keyword) !== undefined)).map(
+      ([name]) => name,
+    );
   const named = Array.isArray(type.value) ? type.elements() : [type];
   if (named.length !== 1 && version === '3.0') type.refuse('must be one type; lists of types came with OpenAPI 3.1');
-  return named.map((one) => TYPES.find((name) => name === one.value) ?? one.refuse(`is no type; allowed: ${TYPES.join(', ')}`));
+  return named.map(
+    (one) => TYPES.find((name) => name === one.value) ?? one.refuse(`is no type; allowed: ${TYPES.join(', ')}`),
+  );
 }
 
 /** The literals that a schema names; for an answer only their types count, since a provider may add one. */
-export function literalsOf(node: DocumentNode, types: readonly TypeName[], { direction }: ReadingContext): Shape | undefined {
+export function literalsOf(
+  node: DocumentNode,
+  types: readonly TypeName[],
+  { direction }: ReadingContext,
+): Shape | undefined {
   const constant = node.at('const');
   const list = node.follow('enum');
   if (!constant && !list) return undefined;
@@ -43,10 +52,15 @@ export function literalsOf(node: DocumentNode, types: readonly TypeName[], { dir
   if (values.length === 0) return undefined;
   if (!values.every(isLiteral)) return undefined;
   // YAML reads an unquoted 4.1 as a number. Beside `type: string` it can never be sent, whatever was meant.
-  const possible = types.length === 0 ? values : values.filter((value) => value === null || types.some((type) => isOfType(value, type)));
+  const possible =
+    types.length === 0
+      ? values
+      : values.filter((value) => value === null || types.some((type) => isOfType(value, type)));
   const literals: Shape = { kind: 'literals', values: [...new Set(possible.length > 0 ? possible : values)] };
   if (direction === 'input') return literals;
-  const kinds = new Set(values.map((value) => (value === null ? 'null' : (typeof value as 'string' | 'number' | 'boolean'))));
+  const kinds = new Set(
+    values.map((value) => (value === null ? 'null' : (typeof value as 'string' | 'number' | 'boolean'))),
+  );
   if (types.includes('null')) kinds.add('null');
   return unionOf([...kinds].map((kind) => (kind === 'number' ? { kind, whole: false } : { kind })));
 }
@@ -83,28 +97,45 @@ function stringShape(node: DocumentNode, { direction }: ReadingContext): Shape {
   const named = typeof format === 'string' ? { format } : node.at('contentMediaType') ? { format: 'binary' } : {};
   if (direction === 'output') return { kind: 'string', ...named };
   const pattern = node.at('pattern')?.value;
-  return { kind: 'string', ...bounds(node, 'minLength', 'maxLength'), ...(typeof pattern === 'string' && { patterns: [pattern] }), ...named };
+  return {
+    kind: 'string',
+    ...bounds(node, 'minLength', 'maxLength'),
+    ...(typeof pattern === 'string' && { patterns: [pattern] }),
+    ...named,
+  };
 }
 
 function numberShape(type: 'number' | 'integer', node: DocumentNode, { direction }: ReadingContext): Shape {
   // A number of 64 bits in a response may be larger than JavaScript can count; it is not refused for that.
-  if (direction === 'output') return { kind: 'number', whole: false, ...(node.at('format')?.value !== 'int32' && { orDigits: true }) };
+  if (direction === 'output')
+    return { kind: 'number', whole: false, ...(node.at('format')?.value !== 'int32' && { orDigits: true }) };
   const limits: Record<string, number> = {};
-  for (const [bound, exclusive, inclusive] of [['minimum', 'above', 'atLeast'], ['maximum', 'below', 'atMost']] as const) {
+  for (const [bound, exclusive, inclusive] of [
+    ['minimum', 'above', 'atLeast'],
+    ['maximum', 'below', 'atMost'],
+  ] as const) {
     const limit = node.number(bound);
     const strict = node.at(bound === 'minimum' ? 'exclusiveMinimum' : 'exclusiveMaximum')?.value;
     if (limit !== undefined) limits[strict === true ? exclusive : inclusive] = limit;
     if (typeof strict === 'number') limits[exclusive] = strict;
   }
   const multipleOf = node.number('multipleOf');
-  const shape: NumberShape = { kind: 'number', whole: type === 'integer', ...limits, ...(multipleOf !== undefined && multipleOf > 0 && { multipleOf }) };
+  const shape: NumberShape = {
+    kind: 'number',
+    whole: type === 'integer',
+    ...limits,
+    ...(multipleOf !== undefined && multipleOf > 0 && { multipleOf }),
+  };
   return node.at('format')?.value !== 'int32' && takesBeyond(shape) ? { ...shape, orDigits: true } : shape;
 }
 
 /** Whether the limits allow a number that JavaScript would change; of whole numbers only those beyond 2^53. */
 function takesBeyond({ whole, atLeast, atMost, above, below }: NumberShape): boolean {
   if (!whole) return true;
-  return (atMost ?? below ?? Number.POSITIVE_INFINITY) > Number.MAX_SAFE_INTEGER || (atLeast ?? above ?? Number.NEGATIVE_INFINITY) < Number.MIN_SAFE_INTEGER;
+  return (
+    (atMost ?? below ?? Number.POSITIVE_INFINITY) > Number.MAX_SAFE_INTEGER ||
+    (atLeast ?? above ?? Number.NEGATIVE_INFINITY) < Number.MIN_SAFE_INTEGER
+  );
 }
 
 function arrayShape(node: DocumentNode, { direction, shapeOf }: ReadingContext): Shape {
@@ -112,7 +143,12 @@ function arrayShape(node: DocumentNode, { direction, shapeOf }: ReadingContext):
   const first = node.follow('prefixItems');
   if (first) {
     const atLeast = direction === 'input' ? (node.number('minItems') ?? 0) : 0;
-    return { kind: 'tuple', items: first.elements().map(shapeOf), rest: items ? shapeOf(items) : { kind: 'unknown' }, atLeast };
+    return {
+      kind: 'tuple',
+      items: first.elements().map(shapeOf),
+      rest: items ? shapeOf(items) : { kind: 'unknown' },
+      atLeast,
+    };
   }
   const shape: Shape = { kind: 'array', items: items ? shapeOf(items) : { kind: 'unknown' } };
   if (direction === 'output') return shape;
@@ -127,7 +163,8 @@ function objectShape(node: DocumentNode, context: ReadingContext): ObjectShape {
     const isHere = !isOfOtherDirection(schema, direction);
     if (!isHere) required.delete(name);
     if (isHere) fields.set(name, { shape: context.shapeOf(schema), required: required.has(name) });
-    else if (direction === 'input') fields.set(name, { shape: asReadOnly(context.shapeOf(schema)), required: false, readOnly: true });
+    else if (direction === 'input')
+      fields.set(name, { shape: asReadOnly(context.shapeOf(schema)), required: false, readOnly: true });
   }
   // A schema may require a field that another one describes.
   for (const name of required) if (!fields.has(name)) fields.set(name, { shape: { kind: 'unknown' }, required: true });
@@ -152,7 +189,8 @@ function restOf(node: DocumentNode, { shapeOf }: ReadingContext): ObjectShape['r
   const patterns = node.mapAt('patternProperties')?.entries() ?? [];
   if (patterns.length > 0) {
     const shapes = patterns.map(([, schema]) => shapeOf(schema));
-    if (additional && additional.value !== false) shapes.push(additional.value === true ? { kind: 'unknown' } : shapeOf(additional));
+    if (additional && additional.value !== false)
+      shapes.push(additional.value === true ? { kind: 'unknown' } : shapeOf(additional));
     return unionOf(shapes);
   }
   if (additional?.value === true) return 'open';
@@ -162,7 +200,9 @@ function restOf(node: DocumentNode, { shapeOf }: ReadingContext): ObjectShape['r
     return shape.kind === 'unknown' ? 'open' : shape;
   }
   // An object of which nothing at all is said may hold anything.
-  const isBare = ['properties', 'required', 'allOf', 'oneOf', 'anyOf'].every((keyword) => node.at(keyword) === undefined);
+  const isBare = ['properties', 'required', 'allOf', 'oneOf', 'anyOf'].every(
+    (keyword) => node.at(keyword) === undefined,
+  );
   return isBare ? 'open' : 'unstated';
 }
 

@@ -145,16 +145,26 @@ export function unionOf(options: readonly Shape[], { discriminator, oneOf, heirs
   const open = possible.find(({ kind }) => kind === 'unknown');
   if (open) return open;
   const merged = discriminator === undefined ? withLiteralsAsOne(possible) : possible;
-  const distinct = merged.length > MAX_COMPARED ? merged : merged.filter((option, place) => merged.findIndex((other) => isSameShape(other, option)) === place);
+  const distinct =
+    merged.length > MAX_COMPARED
+      ? merged
+      : merged.filter((option, place) => merged.findIndex((other) => isSameShape(other, option)) === place);
   const [only] = distinct;
   if (only === undefined) return { kind: 'never' };
   if (distinct.length === 1) return only;
-  return { kind: 'union', options: distinct, ...(discriminator !== undefined && { discriminator }), ...(oneOf && { oneOf }), ...(heirs && { heirs }) };
+  return {
+    kind: 'union',
+    options: distinct,
+    ...(discriminator !== undefined && { discriminator }),
+    ...(oneOf && { oneOf }),
+    ...(heirs && { heirs }),
+  };
 }
 
 /** The options of an option that is a union of the same traits; of another one it is a single option. */
 function inner(option: Shape, oneOf: true | undefined, heirs: true | undefined): readonly Shape[] {
-  if (option.kind !== 'union' || option.discriminator !== undefined || option.description !== undefined) return [option];
+  if (option.kind !== 'union' || option.discriminator !== undefined || option.description !== undefined)
+    return [option];
   return oneOf || option.oneOf || option.heirs !== heirs ? [option] : option.options;
 }
 

@@ -3,7 +3,18 @@ import { exactNumber, numberWithin } from '../../tasks/exact-number';
 import type { NumberLimits } from '../../tasks/exact-number';
 import { checkablePattern } from './patterns';
 import { resolved } from './shape';
-import type { ArrayShape, Direction, FieldShape, LiteralValue, NamedShapes, NumberShape, ObjectShape, Shape, StringShape, UnionShape } from './shape';
+import type {
+  ArrayShape,
+  Direction,
+  FieldShape,
+  LiteralValue,
+  NamedShapes,
+  NumberShape,
+  ObjectShape,
+  Shape,
+  StringShape,
+  UnionShape,
+} from './shape';
 
 /** Makes zod schemas of shapes. Schemas with a name are made once, when something is first checked against them. */
 export class ZodShapes {
@@ -92,7 +103,8 @@ export class ZodShapes {
 
   #field({ shape, required }: FieldShape): z.ZodType {
     const schema = this.of(shape);
-    if (required) return shape.kind === 'unknown' && this.#direction === 'input' ? schema.refine(isGiven, 'must be given') : schema;
+    if (required)
+      return shape.kind === 'unknown' && this.#direction === 'input' ? schema.refine(isGiven, 'must be given') : schema;
     // Providers answer null for what they leave out, whether they documented it or not.
     return this.#direction === 'output' && shape.kind !== 'unknown' ? schema.nullish() : schema.optional();
   }
@@ -102,16 +114,21 @@ export class ZodShapes {
     const [only] = others;
     if (only && others.length === 1) return this.of(only).nullable();
     if (discriminator !== undefined && tellsApart(options, discriminator, this.#names)) {
-      const [first, ...more] = options.map((option) => this.of(resolved(option, this.#names)) as z.core.$ZodTypeDiscriminable);
+      const [first, ...more] = options.map(
+        (option) => this.of(resolved(option, this.#names)) as z.core.$ZodTypeDiscriminable,
+      );
       if (first) return z.discriminatedUnion(discriminator, [first, ...more]);
     }
     const all = options.map((option) => this.of(option));
-    return exclusive ? z.xor(all, { error: ({ errors }) => (errors.length === 0 ? FITS_SEVERAL : undefined) }) : z.union(all);
+    return exclusive
+      ? z.xor(all, { error: ({ errors }) => (errors.length === 0 ? FITS_SEVERAL : undefined) })
+      : z.union(all);
   }
 }
 
 /** What is wrong with a value of which `oneOf` takes only one part. */
-export const FITS_SEVERAL = 'fits several of the alternatives, of which the document allows one; give the fields of one only';
+export const FITS_SEVERAL =
+  'fits several of the alternatives, of which the document allows one; give the fields of one only';
 
 /** Whether an object refuses fields that it does not name. */
 export function refusesRest(rest: 'closed' | 'open' | 'unstated', direction: Direction): boolean {
@@ -124,7 +141,12 @@ export function tellsApart(options: readonly Shape[], discriminator: string, nam
   return options.every((option) => {
     const shape = resolved(option, names);
     const field = shape.kind === 'object' ? shape.fields.get(discriminator) : undefined;
-    if (!field?.required || field.shape.kind !== 'literals' || (shape.kind === 'object' && (shape.atLeast ?? shape.atMost) !== undefined)) return false;
+    if (
+      !field?.required ||
+      field.shape.kind !== 'literals' ||
+      (shape.kind === 'object' && (shape.atLeast ?? shape.atMost) !== undefined)
+    )
+      return false;
     return field.shape.values.every((value) => !seen.has(value) && seen.add(value));
   });
 }
@@ -167,7 +189,8 @@ function stringSchema({ format, atLeast, atMost, patterns = [] }: StringShape, d
 export const DIGITS = /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/;
 
 function numberSchema(shape: NumberShape, direction: Direction): z.ZodType {
-  if (shape.orDigits) return direction === 'output' ? z.union([z.number(), z.string().regex(DIGITS)]) : exactNumber(limitsOf(shape));
+  if (shape.orDigits)
+    return direction === 'output' ? z.union([z.number(), z.string().regex(DIGITS)]) : exactNumber(limitsOf(shape));
   return numberWithin(limitsOf(shape));
 }
 
@@ -185,20 +208,31 @@ export function limitsOf({ whole, atLeast, atMost, above, below, multipleOf }: N
 
 /** The literals of an input that JavaScript cannot represent: they come as the texts of their digits. */
 export function beyondNumbers(values: readonly LiteralValue[], direction: Direction): number[] {
-  return direction === 'output' ? [] : values.filter((value) => typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) as number[];
+  return direction === 'output'
+    ? []
+    : (values.filter(
+        (value) => typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value),
+      ) as number[]);
 }
 
 function literalSchema(values: readonly LiteralValue[], direction: Direction): z.ZodType {
   const beyond = beyondNumbers(values, direction);
   const others = values.filter((value) => !beyond.includes(value as number));
-  if (beyond.length > 0) return others.length === 0 ? exactNumber({ values: beyond }) : z.union([literalSchema(others, direction), exactNumber({ values: beyond })]);
+  if (beyond.length > 0)
+    return others.length === 0
+      ? exactNumber({ values: beyond })
+      : z.union([literalSchema(others, direction), exactNumber({ values: beyond })]);
   const texts = values.filter((value) => typeof value === 'string');
   return texts.length === values.length && values.length > 1 ? z.enum(texts) : z.literal([...values]);
 }
 
 /** Bytes in an input: a Temporal payload is JSON, so they come as base64. */
 function fileSchema(): z.ZodType {
-  return z.strictObject({ base64: z.base64(), filename: z.string().optional(), contentType: z.string().regex(CONTENT_TYPE).optional() });
+  return z.strictObject({
+    base64: z.base64(),
+    filename: z.string().optional(),
+    contentType: z.string().regex(CONTENT_TYPE).optional(),
+  });
 }
 
 /** A media type, so that no line break gets into a part's header. */

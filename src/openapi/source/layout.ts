@@ -1,7 +1,14 @@
 import { withEscapes } from '../schema/invisible';
 
 /** Code before its lines are broken: texts, places where a line may break, and groups that break together. */
-export type Layout = string | readonly Layout[] | { group: Layout } | { indent: Layout } | typeof LINE | typeof SOFT_LINE | { ifBroken: string };
+export type Layout =
+  | string
+  | readonly Layout[]
+  | { group: Layout }
+  | { indent: Layout }
+  | typeof LINE
+  | typeof SOFT_LINE
+  | { ifBroken: string };
 
 /** A blank, or a new line in a group that is broken. */
 export const LINE = Symbol('line');
@@ -12,7 +19,12 @@ const WIDTH = 110;
 const INDENT = '  ';
 
 /** A list in brackets, on one line if it fits. */
-export function bracketed(open: string, entries: readonly Layout[], close: string, { padded = false, separator = ',' } = {}): Layout {
+export function bracketed(
+  open: string,
+  entries: readonly Layout[],
+  close: string,
+  { padded = false, separator = ',' } = {},
+): Layout {
   if (entries.length === 0) return `${open}${close}`;
   const edge = padded ? LINE : SOFT_LINE;
   const inner = entries.flatMap((entry, place): Layout[] => (place === 0 ? [entry] : [separator, LINE, entry]));
@@ -28,7 +40,12 @@ export function called(callee: Layout, ...args: readonly Layout[]): Layout {
 
 /** An object's properties, on one line if they fit. */
 export function objectOf(entries: readonly (readonly [string, Layout])[]): Layout {
-  return bracketed('{', entries.map(([key, value]) => [`${propertyName(key)}: `, value]), '}', { padded: true });
+  return bracketed(
+    '{',
+    entries.map(([key, value]) => [`${propertyName(key)}: `, value]),
+    '}',
+    { padded: true },
+  );
 }
 
 /** Code with its lines broken so that they fit, where they can. */
@@ -72,7 +89,9 @@ export function literal(value: unknown): Layout {
   if (value instanceof RegExp) return String(value);
   if (Array.isArray(value)) return bracketed('[', value.map(literal), ']');
   if (typeof value !== 'object' || value === null) return String(value);
-  return objectOf(Object.entries(value).flatMap(([key, entry]) => (entry === undefined ? [] : [[key, literal(entry)] as const])));
+  return objectOf(
+    Object.entries(value).flatMap(([key, entry]) => (entry === undefined ? [] : [[key, literal(entry)] as const])),
+  );
 }
 
 /** The width on one line; beyond the limit it does not matter how far. */

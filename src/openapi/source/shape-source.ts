@@ -1,8 +1,30 @@
 import type { NumberLimits } from '../../tasks/exact-number';
 import { checkablePattern } from '../schema/patterns';
 import { resolved } from '../schema/shape';
-import type { ArrayShape, Direction, FieldShape, LiteralValue, NamedShapes, NumberShape, ObjectShape, Shape, StringShape, UnionShape } from '../schema/shape';
-import { beyondNumbers, CONTENT_TYPE, countWords, FITS_SEVERAL, isCheckedFormat, limitsOf, loosened, refusesRest, tellsApart, DIGITS } from '../schema/to-zod';
+import type {
+  ArrayShape,
+  Direction,
+  FieldShape,
+  LiteralValue,
+  NamedShapes,
+  NumberShape,
+  ObjectShape,
+  Shape,
+  StringShape,
+  UnionShape,
+} from '../schema/shape';
+import {
+  beyondNumbers,
+  CONTENT_TYPE,
+  countWords,
+  FITS_SEVERAL,
+  isCheckedFormat,
+  limitsOf,
+  loosened,
+  refusesRest,
+  tellsApart,
+  DIGITS,
+} from '../schema/to-zod';
 import { bracketed, called, literal, objectOf, print, quoted } from './layout';
 import type { Layout } from './layout';
 
@@ -27,7 +49,12 @@ export class ShapeSource {
    * @param constantOf the name of the constant that holds a named schema; undefined for one that is written where it is used.
    * @param recursive the named schemas that lead back to themselves.
    */
-  constructor(names: NamedShapes, direction: Direction, constantOf: (id: string) => string | undefined, recursive: ReadonlySet<string>) {
+  constructor(
+    names: NamedShapes,
+    direction: Direction,
+    constantOf: (id: string) => string | undefined,
+    recursive: ReadonlySet<string>,
+  ) {
     this.#names = names;
     this.#direction = direction;
     this.#constantOf = constantOf;
@@ -43,7 +70,8 @@ export class ShapeSource {
     const code = this.#bare(shape);
     if (shape.description === undefined) return code;
     // A description makes a copy, and a copy of what leads back to itself would hold a copy of its own, without end.
-    const described = shape.kind === 'named' && this.#recursive.has(shape.id) ? called('z.lazy', ['() => ', code]) : code;
+    const described =
+      shape.kind === 'named' && this.#recursive.has(shape.id) ? called('z.lazy', ['() => ', code]) : code;
     return [described, called('.describe', quoted(shape.description))];
   }
 
@@ -71,7 +99,9 @@ export class ShapeSource {
       case 'union':
         return this.#union(shape);
       case 'both':
-        return shape.parts.map((part) => this.of(loosened(part, this.#names))).reduce((a, b) => called('z.intersection', a, b));
+        return shape.parts
+          .map((part) => this.of(loosened(part, this.#names)))
+          .reduce((a, b) => called('z.intersection', a, b));
       case 'named':
         return this.#constantOf(shape.id) ?? this.of(this.#names.find(shape.id) ?? { kind: 'unknown' });
     }
@@ -81,7 +111,10 @@ export class ShapeSource {
     const { whole, orDigits, atLeast, atMost, above, below, multipleOf } = shape;
     if (orDigits && this.#direction === 'output') return [`z.union([z.number(), z.string().regex(${String(DIGITS)})])`];
     if (orDigits) return this.#exact(limitsOf(shape));
-    return [whole ? 'z.int()' : 'z.number()', ...limits({ min: atLeast, max: atMost, gt: above, lt: below, multipleOf })];
+    return [
+      whole ? 'z.int()' : 'z.number()',
+      ...limits({ min: atLeast, max: atMost, gt: above, lt: below, multipleOf }),
+    ];
   }
 
   #exact(exactly: NumberLimits): Layout {
@@ -101,13 +134,21 @@ export class ShapeSource {
     return [
       called('z.array', this.of(items)),
       ...limits({ min: atLeast, max: atMost }),
-      unique ? called('.refine', '(entries) => new Set(entries.map((entry) => JSON.stringify(entry))).size === entries.length', quoted('must not hold the same entry twice')) : '',
+      unique
+        ? called(
+            '.refine',
+            '(entries) => new Set(entries.map((entry) => JSON.stringify(entry))).size === entries.length',
+            quoted('must not hold the same entry twice'),
+          )
+        : '',
     ];
   }
 
   #tuple({ items, rest, atLeast }: Extract<Shape, { kind: 'tuple' }>): Layout {
     if (items.length === 0) return called('z.array', this.of(rest));
-    const elements = items.map((item, place): Layout => (place < atLeast ? this.of(item) : [this.of(item), '.optional()']));
+    const elements = items.map((item, place): Layout =>
+      place < atLeast ? this.of(item) : [this.of(item), '.optional()'],
+    );
     return called('z.tuple', bracketed('[', elements, ']'), this.of(rest));
   }
 
@@ -123,7 +164,8 @@ export class ShapeSource {
 
   #field({ shape, required }: FieldShape): Layout {
     const schema = this.of(shape);
-    if (!required) return [schema, this.#direction === 'output' && shape.kind !== 'unknown' ? '.nullish()' : '.optional()'];
+    if (!required)
+      return [schema, this.#direction === 'output' && shape.kind !== 'unknown' ? '.nullish()' : '.optional()'];
     if (shape.kind !== 'unknown' || this.#direction === 'output') return schema;
     return [schema, called('.refine', '(value) => value !== undefined', quoted('must be given'))];
   }
@@ -136,9 +178,17 @@ export class ShapeSource {
       const told = options.map((option) => this.of(resolved(option, this.#names)));
       return called('z.discriminatedUnion', quoted(discriminator), bracketed('[', told, ']'));
     }
-    const all = bracketed('[', options.map((option) => this.of(option)), ']');
+    const all = bracketed(
+      '[',
+      options.map((option) => this.of(option)),
+      ']',
+    );
     if (!exclusive) return called('z.union', all);
-    return called('z.xor', all, objectOf([['error', `({ errors }) => (errors.length === 0 ? ${print(quoted(FITS_SEVERAL))} : undefined)`]]));
+    return called(
+      'z.xor',
+      all,
+      objectOf([['error', `({ errors }) => (errors.length === 0 ? ${print(quoted(FITS_SEVERAL))} : undefined)`]]),
+    );
   }
 }
 
@@ -149,7 +199,12 @@ function stringSource({ format, atLeast, atMost, patterns = [] }: StringShape, d
     return checked ? [`.regex(${String(checked)})`] : [];
   });
   const meta = format === undefined || isChecked ? '' : print(called('.meta', literal({ format })));
-  return [isChecked ? (FORMAT_CALLS[format] ?? 'z.string()') : 'z.string()', ...limits({ min: atLeast, max: atMost }), ...checks, meta];
+  return [
+    isChecked ? (FORMAT_CALLS[format] ?? 'z.string()') : 'z.string()',
+    ...limits({ min: atLeast, max: atMost }),
+    ...checks,
+    meta,
+  ];
 }
 
 function literalSource(values: readonly LiteralValue[]): Layout {
@@ -158,7 +213,14 @@ function literalSource(values: readonly LiteralValue[]): Layout {
 }
 
 function fileSource(): Layout {
-  return called('z.strictObject', objectOf([['base64', 'z.base64()'], ['filename', 'z.string().optional()'], ['contentType', `z.string().regex(${String(CONTENT_TYPE)}).optional()`]]));
+  return called(
+    'z.strictObject',
+    objectOf([
+      ['base64', 'z.base64()'],
+      ['filename', 'z.string().optional()'],
+      ['contentType', `z.string().regex(${String(CONTENT_TYPE)}).optional()`],
+    ]),
+  );
 }
 
 function limits(calls: Readonly<Record<string, number | undefined>>): string[] {
@@ -167,6 +229,9 @@ function limits(calls: Readonly<Record<string, number | undefined>>): string[] {
 
 function countLimits(atLeast: number | undefined, atMost: number | undefined): Layout[] {
   if (atLeast === undefined && atMost === undefined) return [];
-  const tests = [...(atLeast === undefined ? [] : [`Object.keys(value).length >= ${atLeast}`]), ...(atMost === undefined ? [] : [`Object.keys(value).length <= ${atMost}`])];
+  const tests = [
+    ...(atLeast === undefined ? [] : [`Object.keys(value).length >= ${atLeast}`]),
+    ...(atMost === undefined ? [] : [`Object.keys(value).length <= ${atMost}`]),
+  ];
   return [called('.refine', `(value) => ${tests.join(' && ')}`, quoted(countWords(atLeast, atMost)))];
 }

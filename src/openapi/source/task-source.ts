@@ -25,7 +25,9 @@ export interface SourceFile {
 export type ImportSuffix = '' | '.js';
 
 const RESERVED = new Set(
-  'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(' '),
+  'arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof undefined var void while with yield'.split(
+    ' ',
+  ),
 );
 /** What every task's file uses. */
 const IMPORTED = new Set(['z', 'defineHttpTask', 'exactNumber', 'Array', 'Object', 'Set', 'JSON']);
@@ -36,14 +38,31 @@ const WIDTH = 110;
 /** The code of a document's tasks: a file for each service, and one for each task. */
 export function sourceFiles(api: ReadApi, suffix: ImportSuffix = ''): SourceFile[] {
   const taken = new Set<string>();
-  const services = api.services.map(({ service, plans }) => ({ plans, service, constant: serviceConstant(service), file: freeName(`${kebabCase(service.name)}-service`, taken) }));
+  const services = api.services.map(({ service, plans }) => ({
+    plans,
+    service,
+    constant: serviceConstant(service),
+    file: freeName(`${kebabCase(service.name)}-service`, taken),
+  }));
   return [
-    ...services.map(({ service, constant, file }) => ({ name: `${file}.ts`, text: serviceText(service, constant), shared: true, exports: constant })),
+    ...services.map(({ service, constant, file }) => ({
+      name: `${file}.ts`,
+      text: serviceText(service, constant),
+      shared: true,
+      exports: constant,
+    })),
     ...services.flatMap(({ plans, constant, file }) =>
       plans.map((plan) => {
         const name = fileName(plan.operation, taken);
-        const toDecide = api.report.decide.filter(({ operation }) => operation === plan.operation).map(({ what }) => what);
-        return { name: `${name}.ts`, text: new TaskText(api, plan, { constant, from: `./${file}${suffix}` }, toDecide).text(), shared: false, exports: exportName(plan.operation, constant) };
+        const toDecide = api.report.decide
+          .filter(({ operation }) => operation === plan.operation)
+          .map(({ what }) => what);
+        return {
+          name: `${name}.ts`,
+          text: new TaskText(api, plan, { constant, from: `./${file}${suffix}` }, toDecide).text(),
+          shared: false,
+          exports: exportName(plan.operation, constant),
+        };
       }),
     ),
   ];
@@ -51,7 +70,9 @@ export function sourceFiles(api: ReadApi, suffix: ImportSuffix = ''): SourceFile
 
 /** The name under which a task's file exports it: the operation's, unless that means something else there. */
 function exportName(operation: string, serviceName: string): string {
-  return RESERVED.has(operation) || IMPORTED.has(operation) || operation === serviceName ? `${operation}Task` : operation;
+  return RESERVED.has(operation) || IMPORTED.has(operation) || operation === serviceName
+    ? `${operation}Task`
+    : operation;
 }
 
 function fileName(operation: string, taken: Set<string>): string {
@@ -66,7 +87,9 @@ function serviceConstant({ name }: ServiceDefinition): string {
 function serviceText({ name, title, docs, ...rest }: ServiceDefinition, constant: string): string {
   // What version 0.1.0 read is told where a key is missing, and is no part of a definition that people keep.
   const credentials = rest.credentials.map(({ formerly: _, ...rule }) => rule);
-  const parts = Object.entries({ name, title, docs, ...rest, credentials }).filter(([key, value]) => !isEmpty(value) || key === 'environments');
+  const parts = Object.entries({ name, title, docs, ...rest, credentials }).filter(
+    ([key, value]) => !isEmpty(value) || key === 'environments',
+  );
   const definition = called('defineService', objectOf(parts.map(([key, value]) => [key, literal(value)] as const)));
   return [
     "import { defineService } from 'temporal-http-tasks/workflow';\n\n",
@@ -76,7 +99,11 @@ function serviceText({ name, title, docs, ...rest }: ServiceDefinition, constant
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === '' || value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+  return (
+    value === '' ||
+    value === undefined ||
+    (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+  );
 }
 
 /** Writes the file of one task. */
@@ -101,7 +128,10 @@ class TaskText {
     const { input, output } = this.#plan;
     const inputs = this.#schemas('input', input, this.#api.inputs);
     const outputs = this.#schemas('output', output, this.#api.outputs);
-    const definition = called('defineHttpTask', objectOf(this.#parts(inputs.source.of(input), outputs.source.of(output))));
+    const definition = called(
+      'defineHttpTask',
+      objectOf(this.#parts(inputs.source.of(input), outputs.source.of(output))),
+    );
     const body = [
       "import { z } from 'zod';\n",
       `import { ${this.#service.constant} } from '${this.#service.from}';\n\n`,
@@ -118,18 +148,68 @@ class TaskText {
   /** What somebody has to decide stands where it will be edited. */
   #decisions(): string[] {
     if (this.#toDecide.length === 0) return [];
-    return ['// To decide, since the document does not say it:\n', ...this.#toDecide.flatMap((what) => wrapped(`- ${withoutInvisible(what)}`)).map((line) => `// ${line}\n`)];
+    return [
+      '// To decide, since the document does not say it:\n',
+      ...this.#toDecide.flatMap((what) => wrapped(`- ${withoutInvisible(what)}`)).map((line) => `// ${line}\n`),
+    ];
   }
 
   #parts(input: Layout, output: Layout): (readonly [string, Layout])[] {
-    const { operation, summary, description, docs, tags, method, path, places, writing, bodyForm, answerForm, credentials, effect, ...decided } = this.#plan;
+    const {
+      operation,
+      summary,
+      description,
+      docs,
+      tags,
+      method,
+      path,
+      places,
+      writing,
+      bodyForm,
+      answerForm,
+      credentials,
+      effect,
+      ...decided
+    } = this.#plan;
     const { answerMeans, settle, remedy, sensitive, subjectFields, absentCodes, timeouts, maxResponseBytes } = decided;
     const kept = credentials?.map(({ formerly: _, ...rule }) => rule);
-    const data = { operation, summary, description, docs, tags, method, path, places, writing, bodyForm, answerForm, credentials: kept };
-    const after = { effect, answerMeans, settle, remedy, sensitive, subjectFields, absentCodes, timeouts, maxResponseBytes };
+    const data = {
+      operation,
+      summary,
+      description,
+      docs,
+      tags,
+      method,
+      path,
+      places,
+      writing,
+      bodyForm,
+      answerForm,
+      credentials: kept,
+    };
+    const after = {
+      effect,
+      answerMeans,
+      settle,
+      remedy,
+      sensitive,
+      subjectFields,
+      absentCodes,
+      timeouts,
+      maxResponseBytes,
+    };
     // No credentials at all is something to say: otherwise the service's go along.
-    const written = (values: object) => Object.entries(values).flatMap(([key, value]) => (isEmpty(value) && (key !== 'credentials' || value === undefined) ? [] : [[key, literal(value)] as const]));
-    return [['service', this.#service.constant], ...written(data), ['input', input], ['output', output], ...written(after)];
+    const written = (values: object) =>
+      Object.entries(values).flatMap(([key, value]) =>
+        isEmpty(value) && (key !== 'credentials' || value === undefined) ? [] : [[key, literal(value)] as const],
+      );
+    return [
+      ['service', this.#service.constant],
+      ...written(data),
+      ['input', input],
+      ['output', output],
+      ...written(after),
+    ];
   }
 
   /** Named schemas that are used more than once, or lead back to themselves, are constants of their own. */
@@ -143,13 +223,25 @@ class TaskText {
       constants.set(id, freeName(camelCase(names.nameOf(id)) || 'schema', this.#taken));
     }
     const source = new ShapeSource(names, direction, (id) => constants.get(id), ordered.recursive);
-    const typeOf = (id: string): string | undefined => types.get(id) ?? (constants.has(id) ? `z.infer<typeof ${constants.get(id)}>` : undefined);
+    const typeOf = (id: string): string | undefined =>
+      types.get(id) ?? (constants.has(id) ? `z.infer<typeof ${constants.get(id)}>` : undefined);
     const typed = new TypeSource(names, direction, typeOf);
-    return { source, constants: [...constants].map(([id, constant]) => constantText(names.find(id) ?? { kind: 'unknown' }, constant, types.get(id), source, typed)) };
+    return {
+      source,
+      constants: [...constants].map(([id, constant]) =>
+        constantText(names.find(id) ?? { kind: 'unknown' }, constant, types.get(id), source, typed),
+      ),
+    };
   }
 }
 
-function constantText(shape: Shape, constant: string, type: string | undefined, source: ShapeSource, typed: TypeSource): string {
+function constantText(
+  shape: Shape,
+  constant: string,
+  type: string | undefined,
+  source: ShapeSource,
+  typed: TypeSource,
+): string {
   if (type === undefined) return `const ${constant} = ${print(source.of(shape))};\n\n`;
   const definition = print(called('z.lazy', ['() => ', source.of(shape)]));
   return `type ${type} = ${print(typed.of(shape))};\n\nconst ${constant}: z.ZodType<${type}, ${type}> = ${definition};\n\n`;

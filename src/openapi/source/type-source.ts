@@ -27,7 +27,10 @@ export class TypeSource {
       case 'number':
         return shape.orDigits ? 'number | string' : 'number';
       case 'literals':
-        return alternatives([...shape.values.map((value) => (typeof value === 'string' ? quoted(value) : String(value))), ...(beyondNumbers(shape.values, this.#direction).length > 0 ? ['number', 'string'] : [])]);
+        return alternatives([
+          ...shape.values.map((value) => (typeof value === 'string' ? quoted(value) : String(value))),
+          ...(beyondNumbers(shape.values, this.#direction).length > 0 ? ['number', 'string'] : []),
+        ]);
       case 'array':
         return ['Array<', this.of(shape.items), '>'];
       case 'tuple':
@@ -39,7 +42,10 @@ export class TypeSource {
       case 'union':
         return alternatives(shape.options.map((option) => this.of(option)));
       case 'both':
-        return shape.parts.flatMap((part, place): Layout[] => [place === 0 ? '' : ' & ', this.of(loosened(part, this.#names))]);
+        return shape.parts.flatMap((part, place): Layout[] => [
+          place === 0 ? '' : ' & ',
+          this.of(loosened(part, this.#names)),
+        ]);
       case 'named':
         return this.#typeOf(shape.id) ?? this.of(this.#names.find(shape.id) ?? { kind: 'unknown' });
     }
@@ -47,7 +53,9 @@ export class TypeSource {
 
   #tuple({ items, rest, atLeast }: Extract<Shape, { kind: 'tuple' }>): Layout {
     if (items.length === 0) return ['Array<', this.of(rest), '>'];
-    const elements = items.map((item, place): Layout => place < atLeast ? this.of(item) : ['(', this.of(item), ' | undefined)?']);
+    const elements = items.map((item, place): Layout =>
+      place < atLeast ? this.of(item) : ['(', this.of(item), ' | undefined)?'],
+    );
     return bracketed('[', [...elements, ['...Array<', this.of(rest), '>']], ']');
   }
 

@@ -76,7 +76,12 @@ export class GdprStep implements Step {
     const filings = this.#progress.filings + 1;
     if (answer.ok) {
       const { token } = gdprRequestCreate.output.parse(answer.output);
-      return this.#with({ requestId: token, filings, repeated: filings > 1 || answer.attempt > 1, waitUntilMs: nowMs + FIRST_PAUSE_MS });
+      return this.#with({
+        requestId: token,
+        filings,
+        repeated: filings > 1 || answer.attempt > 1,
+        waitUntilMs: nowMs + FIRST_PAUSE_MS,
+      });
     }
     if (answer.failure.type === 'Task.UnexpectedResponse') {
       if (filings < MOST_FILINGS) return this.#with({ filings, waitUntilMs: nowMs + FIRST_PAUSE_MS });

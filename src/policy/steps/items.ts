@@ -73,7 +73,11 @@ export class ItemsStep implements Step {
   readonly #plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>;
   readonly #progress: Progress;
 
-  constructor(user: PlaidUser, plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>, progress: Progress = startOf(plan)) {
+  constructor(
+    user: PlaidUser,
+    plan: Pick<ConvergePlan, 'itemIds' | 'dryRun' | 'known'>,
+    progress: Progress = startOf(plan),
+  ) {
     this.#user = user;
     this.#plan = plan;
     this.#progress = progress;
@@ -85,7 +89,12 @@ export class ItemsStep implements Step {
     if (nowMs < waitUntilMs) return { kind: 'wait', untilMs: waitUntilMs };
     return todo.kind === 'look'
       ? { kind: 'call', step: this.name, task: userItemsGet.name, input: { ...this.#user } }
-      : { kind: 'call', step: this.name, task: userItemsRemove.name, input: { ...this.#user, item_ids: [...todo.itemIds] } };
+      : {
+          kind: 'call',
+          step: this.name,
+          task: userItemsRemove.name,
+          input: { ...this.#user, item_ids: [...todo.itemIds] },
+        };
   }
 
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
@@ -120,7 +129,11 @@ export class ItemsStep implements Step {
     const isListed = new Set(wanted);
     const unsure = new Set([...open].filter((id) => isListed.has(id)));
     const before = this.#plan.known.removedBefore;
-    const removed = new Set([...answered, ...[...open].filter((id) => !isListed.has(id)), ...(before ? wanted.filter((id) => before.has(id)) : [])]);
+    const removed = new Set([
+      ...answered,
+      ...[...open].filter((id) => !isListed.has(id)),
+      ...(before ? wanted.filter((id) => before.has(id)) : []),
+    ]);
     const firstLook = changedAtMs === 0;
     const changed = firstLook || unsure.size < open.size || listed.length < fewest;
     const looked = this.#with({
@@ -144,8 +157,7 @@ export class ItemsStep implements Step {
 
     const left = wanted.filter((id) => !removed.has(id));
     const waitedMs = nowMs - changedAtMs;
-    const lookAgain = (): ItemsStep =>
-      this.#with({ todo: { kind: 'look' }, waitUntilMs: nowMs + pauseMs(looks - 1) });
+    const lookAgain = (): ItemsStep => this.#with({ todo: { kind: 'look' }, waitUntilMs: nowMs + pauseMs(looks - 1) });
 
     const onlyLagging = left.length === 0;
     const stillUnsure = left.some((id) => unsure.has(id)) && waitedMs < SETTLE_MS;
@@ -176,7 +188,8 @@ export class ItemsStep implements Step {
     const { requestId } = failure;
     const known = everWanted.size > 0 || this.#plan.known.steps.some((step) => step.startsWith('plaid.'));
     if (!known) return this.#done([this.#result({ outcome: 'notFound', requestId, failure })]);
-    if (everWanted.size === 0 && !this.#plan.itemIds && this.#removedItems === 0) return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
+    if (everWanted.size === 0 && !this.#plan.itemIds && this.#removedItems === 0)
+      return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
     const gone = this.#with({ removed: new Set([...removed, ...unsure]), unsure: new Set() });
     return gone.#done(gone.#converged());
   }
@@ -184,7 +197,14 @@ export class ItemsStep implements Step {
   #removalAnswered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
     const sent = call.input.item_ids as string[];
     const removals = this.#progress.removals + 1;
-    const look = { todo: { kind: 'look' } as const, waitUntilMs: 0, looks: 0, changedAtMs: nowMs, fewest: this.#progress.listed.length, removals };
+    const look = {
+      todo: { kind: 'look' } as const,
+      waitUntilMs: 0,
+      looks: 0,
+      changedAtMs: nowMs,
+      fewest: this.#progress.listed.length,
+      removals,
+    };
     if (answer.ok) {
       const removed = new Set([...this.#progress.removed, ...sent]);
       const unsure = without(this.#progress.unsure, sent);
@@ -225,7 +245,10 @@ export class ItemsStep implements Step {
   #stillListed(answeredAsRemoved: boolean): StepResult[] {
     const { requestId, lastFailure } = this.#progress;
     if (!answeredAsRemoved) return this.#broken({ outcome: 'failed', failure: lastFailure });
-    return [this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: this.#removedItems }), ...this.#askedButNotListed()];
+    return [
+      this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: this.#removedItems }),
+      ...this.#askedButNotListed(),
+    ];
   }
 
   /** The step could not be brought to its end: what is removed all the same, what is not known, and what is not done. */
@@ -233,7 +256,8 @@ export class ItemsStep implements Step {
     const { removed, unsure, everWanted, listed, userSeen, requestId, lastFailure } = this.#progress;
     const left = listed.filter((id) => everWanted.has(id) && !removed.has(id) && !unsure.has(id)).length;
     const results: StepResult[] = [];
-    if (this.#removedItems > 0) results.push(this.#result({ outcome: 'removed', items: this.#removedItems, requestId }));
+    if (this.#removedItems > 0)
+      results.push(this.#result({ outcome: 'removed', items: this.#removedItems, requestId }));
     if (unsure.size > 0) {
       const sent = { requestId: lastFailure?.requestId, failure: end.failure ?? lastFailure };
       results.push(this.#result({ ...end, outcome: 'unknown', items: unsure.size, ...sent }));
@@ -241,7 +265,9 @@ export class ItemsStep implements Step {
     if (left > 0) results.push(this.#result({ ...end, items: left, requestId: end.failure?.requestId }));
     // Before the first good look nothing can be said about any asked Item, nor about others than those of earlier rounds.
     if (userSeen) results.push(...this.#askedButNotListed());
-    return userSeen && results.length > 0 ? results : [...results, this.#result({ ...end, requestId: end.failure?.requestId })];
+    return userSeen && results.length > 0
+      ? results
+      : [...results, this.#result({ ...end, requestId: end.failure?.requestId })];
   }
 
   /** How many Items are removed, with those of earlier rounds that are no longer listed. */

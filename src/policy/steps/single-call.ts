@@ -62,14 +62,20 @@ export class SingleCallStep implements Step {
 
   answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
     if (call.task !== this.task) return this.#looked(answer, nowMs);
-    if (answer.ok) return this.#done({ outcome: this.#call.task.answerMeans, requestId: answer.requestId, token: answer.token });
+    if (answer.ok)
+      return this.#done({ outcome: this.#call.task.answerMeans, requestId: answer.requestId, token: answer.token });
     const { failure } = answer;
     // A hold forbids to send again; what was sent before it came may have been carried out.
-    if (failure.type === 'Task.Held') return this.#done(failure.perhapsDone ? { outcome: 'unknown', failure } : this.#unfinished({ outcome: 'held' }));
+    if (failure.type === 'Task.Held')
+      return this.#done(failure.perhapsDone ? { outcome: 'unknown', failure } : this.#unfinished({ outcome: 'held' }));
     if (saysAbsent(this.#call.task, failure)) return this.#absent(failure);
     if (maybeDone(failure)) return this.#resendLater(failure, nowMs);
     // The last call was refused, but an earlier one may have been carried out.
-    return this.#done({ outcome: this.#progress.unsure || failure.perhapsDone ? 'unknown' : 'failed', failure, requestId: failure.requestId });
+    return this.#done({
+      outcome: this.#progress.unsure || failure.perhapsDone ? 'unknown' : 'failed',
+      failure,
+      requestId: failure.requestId,
+    });
   }
 
   ended(reason: string): StepResult[] {

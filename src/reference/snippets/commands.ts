@@ -8,7 +8,11 @@ import type { TemporalPlace } from './typescript';
 const DEFAULT_ADDRESS = /^(localhost|127\.0\.0\.1):7233$/;
 
 /** Temporal's own command line, for a worker that runs already. */
-export function temporalSnippet(task: HttpTask, input: unknown, { taskQueue, address, namespace }: TemporalPlace): string {
+export function temporalSnippet(
+  task: HttpTask,
+  input: unknown,
+  { taskQueue, address, namespace }: TemporalPlace,
+): string {
   return command('temporal workflow execute', [
     ...(DEFAULT_ADDRESS.test(address) ? [] : [`--address ${shellText(address)}`]),
     ...(namespace === 'default' ? [] : [`--namespace ${shellText(namespace)}`]),
@@ -20,7 +24,10 @@ export function temporalSnippet(task: HttpTask, input: unknown, { taskQueue, add
 /** Our own command line; it shows the call and asks before anything irreversible. */
 export function callSnippet(task: HttpTask, input: unknown, documentOptions: readonly string[] = []): string {
   const document = CATALOGUE.includes(task) ? [] : documentOptions;
-  return command(`http-tasks call ${task.name}`, [...(document.length > 0 ? [document.map(shellText).join(' ')] : []), `--input ${shellText(JSON.stringify(input))}`]);
+  return command(`http-tasks call ${task.name}`, [
+    ...(document.length > 0 ? [document.map(shellText).join(' ')] : []),
+    `--input ${shellText(JSON.stringify(input))}`,
+  ]);
 }
 
 /** A command and the files that it reads, which the person who runs it has to provide. */
@@ -59,7 +66,13 @@ export function curlSnippet({ method, url, headers, body, bodyBytes, form = [] }
 function headerOption(name: string, value: readonly TextPart[]): string {
   const [scheme, login] = value;
   // The base64 of a user and a password would be a command within the command.
-  if (name === 'authorization' && scheme === 'Basic ' && typeof login === 'object' && login.encoding === 'base64' && value.length === 2) {
+  if (
+    name === 'authorization' &&
+    scheme === 'Basic ' &&
+    typeof login === 'object' &&
+    login.encoding === 'base64' &&
+    value.length === 2
+  ) {
     return `--user ${shellWord([{ variable: login.variable }])}`;
   }
   // A header without a value would take one of cURL's own away.
@@ -72,16 +85,25 @@ const quotedPart = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}
 
 function formOption({ name, value, filename, type }: FormPart, files: SnippetFile[]): string {
   if (/[=\r\n]/.test(name)) return `--form ${shellWord([`${name}=`])}`;
-  if (Array.isArray(value) && filename === undefined && type === undefined) return `--form-string ${shellWord(joined(`${name}=`, value))}`;
-  const settings = [...(type === undefined ? [] : [`;type=${quotedPart(type)}`]), ...(filename === undefined ? [] : [`;filename=${quotedPart(filename)}`])].join('');
-  if (!Array.isArray(value)) return `--form ${shellWord([`${name}=@${quotedPart(fileFor(files, filename ?? name, value))}${settings}`])}`;
+  if (Array.isArray(value) && filename === undefined && type === undefined)
+    return `--form-string ${shellWord(joined(`${name}=`, value))}`;
+  const settings = [
+    ...(type === undefined ? [] : [`;type=${quotedPart(type)}`]),
+    ...(filename === undefined ? [] : [`;filename=${quotedPart(filename)}`]),
+  ].join('');
+  if (!Array.isArray(value))
+    return `--form ${shellWord([`${name}=@${quotedPart(fileFor(files, filename ?? name, value))}${settings}`])}`;
   const text = value.map((part) => (typeof part === 'string' ? part.replace(/["\\]/g, '\\$&') : part));
   return `--form ${shellWord(joined(`${name}="`, [...text, `"${settings}`]))}`;
 }
 
 /** A name of its own in the current folder for bytes that a command reads. */
 function fileFor(files: SnippetFile[], wish: string, content: Buffer): string {
-  const plain = wish.replace(/^.*[/\\]/s, '').replace(/[^\w.-]+/g, '_').replace(/^[.-]+/, '') || 'file';
+  const plain =
+    wish
+      .replace(/^.*[/\\]/s, '')
+      .replace(/[^\w.-]+/g, '_')
+      .replace(/^[.-]+/, '') || 'file';
   let name = plain;
   for (let number = 2; files.some((file) => file.name === name); number += 1) name = `${number}-${plain}`;
   files.push({ name, content });

@@ -8,7 +8,8 @@ const FIT_FOR_DOUBLE_QUOTES = /^[^"$`\\!]*$/;
 export function shellWord(parts: readonly TextPart[]): string {
   const literal = parts.filter((part) => typeof part === 'string').join('');
   if (parts.every((part) => typeof part === 'string')) return PLAIN.test(literal) ? literal : singleQuoted(literal);
-  if (FIT_FOR_DOUBLE_QUOTES.test(literal)) return `"${parts.map((part, index) => (typeof part === 'string' ? part : variable(part, parts[index + 1]))).join('')}"`;
+  if (FIT_FOR_DOUBLE_QUOTES.test(literal))
+    return `"${parts.map((part, index) => (typeof part === 'string' ? part : variable(part, parts[index + 1]))).join('')}"`;
   return parts.map((part) => (typeof part === 'string' ? singleQuoted(part) : `"${variable(part)}"`)).join('');
 }
 

@@ -19,7 +19,8 @@ export class BatchRefusal extends Error {
 }
 
 export const refusals = {
-  authentication: () => new BatchRefusal(batchError(401, 10, 'Invalid authentication: check the REST key and the API key')),
+  authentication: () =>
+    new BatchRefusal(batchError(401, 10, 'Invalid authentication: check the REST key and the API key')),
   unknownRoute: () => new BatchRefusal(batchError(404, 20, 'Route not found')),
   missing: (what: string) => new BatchRefusal(batchError(400, 30, `Missing parameter: ${what}`)),
   malformed: (what: string) => new BatchRefusal(batchError(400, 31, `Malformed parameter: ${what}`)),
@@ -33,6 +34,7 @@ export const batchFailures: ProviderFailures = {
   maintenance: () => batchError(503, 2, 'Under maintenance'),
   unauthorized: () => refusals.authentication().answer,
   tooLarge: () => batchError(413, 31, 'Malformed parameter: the body is too large'),
-  undocumented: (status, _errorType, errorCode = '99') => batchError(status, Number(errorCode), 'An error that no document names'),
+  undocumented: (status, _errorType, errorCode = '99') =>
+    batchError(status, Number(errorCode), 'An error that no document names'),
   quoting: (text) => batchError(400, 31, `Malformed parameter: ${text}`),
 };

@@ -35,7 +35,8 @@ export const batchEndpoints: Record<BatchEndpoint, (call: BatchCall) => Answer> 
   customDataBulkDelete(call) {
     const ids = readJson(call.body);
     if (!Array.isArray(ids)) throw refusals.malformed('the body must be an array of ids');
-    if (ids.length === 0 || ids.length > MAX_BULK_IDS) throw refusals.malformed(`1 to ${MAX_BULK_IDS} ids, not ${ids.length}`);
+    if (ids.length === 0 || ids.length > MAX_BULK_IDS)
+      throw refusals.malformed(`1 to ${MAX_BULK_IDS} ids, not ${ids.length}`);
     for (const id of ids) checkId(id);
     for (const id of new Set(ids as string[])) acceptDeletion('customDataBulkDelete', call, id);
     return batchSuccess({ token: randomUUID() });
@@ -100,7 +101,8 @@ function acceptDeletion(endpoint: BatchEndpoint, { app, store, repeats, settings
 
 function acceptRemovalRequest({ app, store, repeats, settings }: BatchCall, request: GdprRequest): void {
   const data = store.record(app, request.id.value);
-  if (data.removalRequests > 0) repeats.note('repeatSafe', { endpoint: 'gdprRequestCreate', user: request.id.value, app });
+  if (data.removalRequests > 0)
+    repeats.note('repeatSafe', { endpoint: 'gdprRequestCreate', user: request.id.value, app });
   data.removalRequests += 1;
   data.removal ??= request;
   if (request.found) data.goneAtMs ??= Date.now() + settings.gdpr.delayMs;

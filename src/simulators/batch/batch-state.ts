@@ -59,7 +59,10 @@ export class BatchStore {
     return data.removal === undefined || gdprStatus(data.removal, settings).status === 'pending';
   }
 
-  openGdprRequest(about: Pick<GdprRequest, 'app' | 'requestType' | 'id' | 'found'>): { token: string; request: GdprRequest } {
+  openGdprRequest(about: Pick<GdprRequest, 'app' | 'requestType' | 'id' | 'found'>): {
+    token: string;
+    request: GdprRequest;
+  } {
     const token = randomUUID();
     const request = { ...about, createdAtMs: Date.now(), polls: 0 };
     this.gdprRequests.set(token, request);

@@ -39,24 +39,38 @@ export class PlaidRefusal extends Error {
 
 export const refusals = {
   missingFields: (...fields: string[]) =>
-    new PlaidRefusal(plaidError(400, 'INVALID_REQUEST', 'MISSING_FIELDS', `required and missing: ${fields.join(', ')}`)),
+    new PlaidRefusal(
+      plaidError(400, 'INVALID_REQUEST', 'MISSING_FIELDS', `required and missing: ${fields.join(', ')}`),
+    ),
   invalidField: (field: string, why: string) =>
     new PlaidRefusal(plaidError(400, 'INVALID_REQUEST', 'INVALID_FIELD', `${field}: ${why}`)),
   invalidBody: () =>
     new PlaidRefusal(plaidError(400, 'INVALID_REQUEST', 'INVALID_BODY', 'the body could not be read as a JSON object')),
   invalidKeys: () =>
-    new PlaidRefusal(plaidError(400, 'INVALID_INPUT', 'INVALID_API_KEYS', 'client_id and secret do not belong together here')),
+    new PlaidRefusal(
+      plaidError(400, 'INVALID_INPUT', 'INVALID_API_KEYS', 'client_id and secret do not belong together here'),
+    ),
   invalidAccessToken: () =>
     new PlaidRefusal(
       plaidError(400, 'INVALID_INPUT', 'INVALID_ACCESS_TOKEN', 'the access token is unknown in this environment'),
     ),
   itemNotFound: () =>
     new PlaidRefusal(
-      plaidError(400, 'ITEM_ERROR', 'ITEM_NOT_FOUND', 'the Item is not there: it was removed, or access to it was withdrawn'),
+      plaidError(
+        400,
+        'ITEM_ERROR',
+        'ITEM_NOT_FOUND',
+        'the Item is not there: it was removed, or access to it was withdrawn',
+      ),
     ),
   userNotFound: () =>
     new PlaidRefusal(
-      plaidError(400, 'USER_ERROR', 'USER_NOT_FOUND', 'no such user: never created, of another environment, or removed'),
+      plaidError(
+        400,
+        'USER_ERROR',
+        'USER_NOT_FOUND',
+        'no such user: never created, of another environment, or removed',
+      ),
     ),
   unknownRoute: () =>
     new PlaidRefusal(plaidError(404, 'INVALID_REQUEST', 'NOT_FOUND', 'nothing is found under this method and path')),

@@ -10,14 +10,19 @@ const MAX_REASON_NOTE = 512;
 export function readFields(request: ReceivedRequest): PlaidFields | undefined {
   try {
     const parsed: unknown = JSON.parse(request.body.toString('utf8'));
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as PlaidFields) : undefined;
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as PlaidFields)
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** The keys of a request; a header wins over the body's field. */
-export function readKeys(request: ReceivedRequest, fields: PlaidFields | undefined): { clientId: unknown; secret: unknown } {
+export function readKeys(
+  request: ReceivedRequest,
+  fields: PlaidFields | undefined,
+): { clientId: unknown; secret: unknown } {
   return {
     clientId: request.headers['plaid-client-id'] ?? fields?.client_id,
     secret: request.headers['plaid-secret'] ?? fields?.secret,
@@ -49,7 +54,8 @@ export function requiredStrings(fields: PlaidFields, name: string): string[] {
 
 export function checkReason(fields: PlaidFields, codes: ReadonlySet<string>, required: boolean): string | undefined {
   const code = required ? requiredString(fields, 'reason_code') : optionalString(fields, 'reason_code');
-  if (code !== undefined && !codes.has(code)) throw refusals.invalidField('reason_code', 'is not one of the known codes');
+  if (code !== undefined && !codes.has(code))
+    throw refusals.invalidField('reason_code', 'is not one of the known codes');
   const note = optionalString({ reason_note: fields.reason_note === '' ? null : fields.reason_note }, 'reason_note');
   if (note !== undefined && note.length > MAX_REASON_NOTE) {
     throw refusals.invalidField('reason_note', `is longer than ${MAX_REASON_NOTE} characters`);

@@ -148,7 +148,12 @@ class PlaidSide implements Provider, Controls {
     if (this.firstUsers) this.seed(this.firstUsers);
   }
 
-  private carryOut(endpoint: PlaidEndpoint, request: ReceivedRequest, fields: PlaidFields | undefined, { staleRead = false }: CarriedOutHow = {}): Answer {
+  private carryOut(
+    endpoint: PlaidEndpoint,
+    request: ReceivedRequest,
+    fields: PlaidFields | undefined,
+    { staleRead = false }: CarriedOutHow = {},
+  ): Answer {
     try {
       if (!fields) throw refusals.invalidBody();
       this.checkKeys(request, fields);
@@ -162,7 +167,9 @@ class PlaidSide implements Provider, Controls {
 
   private checkKeys(request: ReceivedRequest, fields: PlaidFields): void {
     const { clientId, secret } = readKeys(request, fields);
-    const missing = [clientId === undefined && 'client_id', secret === undefined && 'secret'].filter((name) => name !== false);
+    const missing = [clientId === undefined && 'client_id', secret === undefined && 'secret'].filter(
+      (name) => name !== false,
+    );
     if (missing.length > 0) throw refusals.missingFields(...missing);
     if (clientId !== this.keys.clientId || secret !== this.keys.secret) throw refusals.invalidKeys();
   }

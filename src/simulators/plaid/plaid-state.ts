@@ -80,7 +80,8 @@ export class PlaidStore {
     for (const [index, user] of seed.users.entries()) this.refuseForeignItems(user, index);
     for (const user of seed.users) this.addUser(user);
     const made = seed.generate;
-    for (let n = 0; n < (made?.count ?? 0); n++) this.addUser(generatedUser(`${made?.prefix}${n}`, made?.itemsPerUser ?? 0));
+    for (let n = 0; n < (made?.count ?? 0); n++)
+      this.addUser(generatedUser(`${made?.prefix}${n}`, made?.itemsPerUser ?? 0));
     return { added: seed.users.length + (made?.count ?? 0), users: this.usersById.size };
   }
 

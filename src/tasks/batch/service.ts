@@ -35,7 +35,8 @@ export const batchService = defineService({
       {
         code: '20',
         failure: 'Task.Rejected',
-        advice: 'Batch knows no such route. It does not mean that the user is gone: check BATCH_BASE_URL and BATCH_API_KEYS.',
+        advice:
+          'Batch knows no such route. It does not mean that the user is gone: check BATCH_BASE_URL and BATCH_API_KEYS.',
       },
       { code: '30', failure: 'Task.Rejected', advice: 'A parameter is missing.' },
       { code: '31', failure: 'Task.Rejected', advice: 'A parameter is malformed: look at the id.' },

@@ -48,7 +48,10 @@ export const customDataBulkDelete = defineHttpTask({
   path: '/1.0/{api_key}/data/users',
   places: { ids: 'wholeBody', app: 'slot' },
   input: z.strictObject({
-    ids: z.array(customUserId).min(1, 'must hold at least one id').max(MAX_BULK_IDS, `must hold at most ${MAX_BULK_IDS} ids`),
+    ids: z
+      .array(customUserId)
+      .min(1, 'must hold at least one id')
+      .max(MAX_BULK_IDS, `must hold at most ${MAX_BULK_IDS} ids`),
     app,
   }),
   output: acceptedAnswer,

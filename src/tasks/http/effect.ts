@@ -76,8 +76,13 @@ function inHeaders(headers: HttpRequestInput['headers']): MethodOverride[] {
 
 function inQuery(uri: string | undefined, query: HttpRequestInput['query']): MethodOverride[] {
   const ofUri = typeof uri === 'string' && URL.canParse(uri) ? [...new URL(uri).searchParams] : [];
-  const given = Object.entries(query ?? {}).flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)] as const));
-  const found = [...ofUri.map((pair) => ['uri', ...pair] as const), ...given.map((pair) => [`query.${pair[0]}`, ...pair] as const)];
+  const given = Object.entries(query ?? {}).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)] as const),
+  );
+  const found = [
+    ...ofUri.map((pair) => ['uri', ...pair] as const),
+    ...given.map((pair) => [`query.${pair[0]}`, ...pair] as const),
+  ];
   return found.flatMap(([field, name, value]) => (overrides(name, value) ? [override(field, value)] : []));
 }
 

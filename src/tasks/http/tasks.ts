@@ -3,7 +3,16 @@ import { defineHttpTask } from '../define';
 import type { HttpMethod } from '../define';
 import { httpService } from './service';
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const satisfies readonly HttpMethod[];
+const METHODS = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+] as const satisfies readonly HttpMethod[];
 const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
 
 /** A token as RFC 9110 defines it, so that no line break or colon gets into a header's name. */
@@ -12,8 +21,16 @@ const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must not hold
 
 const queryValue = z.union([z.string(), z.number(), z.boolean()]);
 /** Whole seconds, so that the connections of one origin are shared by few groups of calls. */
-const connectTimeoutMs = z.number().int().min(1_000).max(60_000).multipleOf(1_000, 'must be whole seconds, in milliseconds');
-const bodyPath = z.string().max(1_000).regex(/^[^.]+(?:\.[^.]+)*$/, 'must be a dotted path such as data.id');
+const connectTimeoutMs = z
+  .number()
+  .int()
+  .min(1_000)
+  .max(60_000)
+  .multipleOf(1_000, 'must be whole seconds, in milliseconds');
+const bodyPath = z
+  .string()
+  .max(1_000)
+  .regex(/^[^.]+(?:\.[^.]+)*$/, 'must be a dotted path such as data.id');
 /** An activity ends after five minutes; the call has to end before it. */
 const MOST_READ_TIMEOUT_MS = 180_000;
 
@@ -43,7 +60,9 @@ export const httpRequest = defineHttpTask({
       .min(1)
       .max(100)
       .optional()
-      .describe('Statuses that are an answer, errors and redirects among them; any other fails. A redirect is never followed. Default: every 2xx.'),
+      .describe(
+        'Statuses that are an answer, errors and redirects among them; any other fails. A redirect is never followed. Default: every 2xx.',
+      ),
     connectTimeoutMs: connectTimeoutMs.optional().describe('For the connection to come about. Default: 5000.'),
     readTimeoutMs: z
       .number()
@@ -55,11 +74,15 @@ export const httpRequest = defineHttpTask({
     keepBody: z
       .union([z.boolean(), z.array(bodyPath).min(1).max(100)])
       .optional()
-      .describe('What of the body stays in the result, and so in the history: true, false, or a list of dotted paths such as data.id. Default: true.'),
+      .describe(
+        'What of the body stays in the result, and so in the history: true, false, or a list of dotted paths such as data.id. Default: true.',
+      ),
     effect: z
       .enum(EFFECTS)
       .optional()
-      .describe('Default: read for GET, HEAD, OPTIONS and TRACE, else irreversible. read for another method only where the operator lists the request.'),
+      .describe(
+        'Default: read for GET, HEAD, OPTIONS and TRACE, else irreversible. read for another method only where the operator lists the request.',
+      ),
   }),
   output: z.looseObject({
     response: z.looseObject({

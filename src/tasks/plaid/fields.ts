@@ -11,8 +11,14 @@ export const userToken = z.string().min(1, 'must not be empty').describe('The us
 export const reasonNote = z
   .string()
   .max(512)
-  .refine((note) => !/[^\s@]@[^\s@]+\.[^\s@]/.test(note), 'must not hold an e-mail address: Plaid forbids personal data here')
-  .refine((note) => !/\+?\d(?:[\s().-]{0,2}\d){8,}/.test(note), 'must not hold a phone number: Plaid forbids personal data here')
+  .refine(
+    (note) => !/[^\s@]@[^\s@]+\.[^\s@]/.test(note),
+    'must not hold an e-mail address: Plaid forbids personal data here',
+  )
+  .refine(
+    (note) => !/\+?\d(?:[\s().-]{0,2}\d){8,}/.test(note),
+    'must not hold a phone number: Plaid forbids personal data here',
+  )
   .describe('A remark without personal data, at most 512 characters.');
 
 /** Plaid's user tokens, also where they stand in `user_id`. */

@@ -12,7 +12,8 @@ export const userItemsGet = defineHttpTask({
   service: plaidService,
   operation: 'userItemsGet',
   summary: "List a user's Items",
-  description: 'Answers every Item that is associated with the user. A removed Item may still be listed for a short while.',
+  description:
+    'Answers every Item that is associated with the user. A removed Item may still be listed for a short while.',
   docs: 'https://plaid.com/docs/api/users/#useritemsget',
   tags: ['plaid', 'users', 'items'],
   method: 'POST',
@@ -49,7 +50,10 @@ export const userItemsRemove = defineHttpTask({
     .strictObject({
       user_id: userId.optional(),
       user_token: userToken.optional(),
-      item_ids: z.array(z.string().min(1, 'must not be empty')).min(1, 'must not be empty').describe('Items that are all associated with the user.'),
+      item_ids: z
+        .array(z.string().min(1, 'must not be empty'))
+        .min(1, 'must not be empty')
+        .describe('Items that are all associated with the user.'),
     })
     .superRefine(refuseUnlessOneUser),
   output: requestIdAnswer,
@@ -136,7 +140,8 @@ export const userRemove = defineHttpTask({
   effect: 'irreversible',
   answerMeans: 'removed',
   settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
-  remedy: 'The user cannot be restored; make a new one with /user/create. Asset Reports have to be removed on their own.',
+  remedy:
+    'The user cannot be restored; make a new one with /user/create. Asset Reports have to be removed on their own.',
   sensitive: SENSITIVE_USER,
   subjectFields: ['user_id', 'user_token'],
   absentCodes: ['USER_NOT_FOUND'],

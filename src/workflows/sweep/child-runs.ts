@@ -1,4 +1,12 @@
-import { ChildWorkflowFailure, CancellationScope, ChildWorkflowCancellationType, ParentClosePolicy, ApplicationFailure, executeChild, isCancellation } from '@temporalio/workflow';
+import {
+  ChildWorkflowFailure,
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  ParentClosePolicy,
+  ApplicationFailure,
+  executeChild,
+  isCancellation,
+} from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { DEFAULT_CHILDREN } from '../../policy/sweep-input';
 import type { OffboardUserInput } from '../../policy/offboard-input';
@@ -60,7 +68,12 @@ export class ChildRuns {
   async #open(limit: number): Promise<Opened[]> {
     const state = this.#state;
     const wave = (state.children?.wave ?? 0) + 1;
-    const opened = await openChildren({ sweepId: state.sweepId, limit, wave, ...(state.children && { fence: state.children.fence }) });
+    const opened = await openChildren({
+      sweepId: state.sweepId,
+      limit,
+      wave,
+      ...(state.children && { fence: state.children.fence }),
+    });
     state.children = { fence: opened.fence, wave };
     if (opened.stopped) state.pause('stopped');
     return opened.users;
@@ -102,7 +115,8 @@ export class ChildRuns {
       return steps;
     } catch (error) {
       // Somebody has started a run under its ID.
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return [{ step: 'offboarding', task: 'offboardUser', outcome: 'unknown', reason: 'runFailed' }];
+      if (error instanceof WorkflowExecutionAlreadyStartedError)
+        return [{ step: 'offboarding', task: 'offboardUser', outcome: 'unknown', reason: 'runFailed' }];
       if (!(error instanceof ChildWorkflowFailure)) throw error;
       return stepsOfFailure(error);
     }

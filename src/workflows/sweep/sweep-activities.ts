@@ -48,7 +48,10 @@ export const endSweep = internalActivity('httpTasks.endSweep', {
   summary: 'Seal the receipts and delete the IDs that are no longer needed',
 });
 
-export const setSweepStatus = internalActivity('httpTasks.setSweepStatus', { ...SHORT, summary: "Record the sweep's status" });
+export const setSweepStatus = internalActivity('httpTasks.setSweepStatus', {
+  ...SHORT,
+  summary: "Record the sweep's status",
+});
 
 export const setRate = internalActivity('httpTasks.setRate', { ...SHORT, summary: 'Set the limit of calls' });
 
@@ -56,4 +59,7 @@ export const recordUpdate = internalActivity('httpTasks.recordUpdate', { ...SHOR
 
 export const openChildren = internalActivity('httpTasks.openChildren', { ...SHORT, summary: 'Open the next users' });
 
-export const recordChildren = internalActivity('httpTasks.recordChildren', { ...SHORT, summary: 'Record what became of users' });
+export const recordChildren = internalActivity('httpTasks.recordChildren', {
+  ...SHORT,
+  summary: 'Record what became of users',
+});

@@ -1,4 +1,14 @@
-import { ActivityFailure, CancellationScope, condition, currentUpdateInfo, isCancellation, log, patched, setHandler, sleep } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  currentUpdateInfo,
+  isCancellation,
+  log,
+  patched,
+  setHandler,
+  sleep,
+} from '@temporalio/workflow';
 import type { RateWish, RecordedUpdate, RecordUpdate } from '../../activities/sweep/contract';
 import { approveInput, resumeInput, setRateInput } from '../../policy/sweep-input';
 import type { SweepProgress } from '../../policy/sweep-result';
@@ -34,9 +44,11 @@ export class SweepControl {
   constructor(state: SweepState) {
     this.#state = state;
     const { rate } = state.input;
-    if (rate !== undefined && state.opened === undefined) this.#rates.push({ service: 'plaid', keySlot: '', callsPerMinute: rate });
+    if (rate !== undefined && state.opened === undefined)
+      this.#rates.push({ service: 'plaid', keySlot: '', callsPerMinute: rate });
     setHandler(sweepProgressQuery, () => state.progress(), {
-      description: 'How the sweep stands: counts by outcome, what it does and what it waits for. Its result once it has ended.',
+      description:
+        'How the sweep stands: counts by outcome, what it does and what it waits for. Its result once it has ended.',
     });
     setHandler(pauseUpdate, () => this.#changed(() => state.pause('request')), {
       description: 'Begin nothing more. What is under way is finished or handed back within seconds.',
@@ -48,21 +60,37 @@ export class SweepControl {
         this.#refuseUnlessPaused();
         this.#refuseTooLate('resuming');
         const because = parseWorkflowInput('resume', resumeInput, given[0])?.because;
-        if (because !== undefined && because !== state.pausedBecause) throw new Error(`This sweep is paused because of ${state.pausedBecause ?? 'nothing'}, not because of ${because}.`);
+        if (because !== undefined && because !== state.pausedBecause)
+          throw new Error(
+            `This sweep is paused because of ${state.pausedBecause ?? 'nothing'}, not because of ${because}.`,
+          );
       },
     });
-    setHandler(approveUpdate, (input) => this.#recorded({ update: 'approve', approval: input }, ({ approvedBy = input.by }) => (state.approvedBy = approvedBy)), {
-      description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
-      validator: (input) => this.#refuseApproval(input),
-    });
-    setHandler(setRateUpdate, (input) => this.#recorded({ update: 'setRate', rate: wishOf(input) }, () => this.#want(wishOf(input))), {
-      description: 'Set a limit for this sweep: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}; null lifts it. The lowest of all limits counts.',
-      validator: (input) => {
-        this.#refuseEnded();
-        this.#refuseBurst();
-        parseWorkflowInput('setRate', setRateInput, input);
+    setHandler(
+      approveUpdate,
+      (input) =>
+        this.#recorded(
+          { update: 'approve', approval: input },
+          ({ approvedBy = input.by }) => (state.approvedBy = approvedBy),
+        ),
+      {
+        description: 'Let a sweep begin that waits for approval: {"total": the number of users, "by": your name}.',
+        validator: (input) => this.#refuseApproval(input),
       },
-    });
+    );
+    setHandler(
+      setRateUpdate,
+      (input) => this.#recorded({ update: 'setRate', rate: wishOf(input) }, () => this.#want(wishOf(input))),
+      {
+        description:
+          'Set a limit for this sweep: {"callsPerMinute": 600, "service": "plaid", "keySlot": ""}; null lifts it. The lowest of all limits counts.',
+        validator: (input) => {
+          this.#refuseEnded();
+          this.#refuseBurst();
+          parseWorkflowInput('setRate', setRateInput, input);
+        },
+      },
+    );
   }
 
   /** Calls this whenever an update has changed the state. */
@@ -93,7 +121,8 @@ export class SweepControl {
         this.#rates.shift();
       }
       const again = this.#rates.some((next) => isSameKey(next, wish));
-      if (again && patched(NEWEST_RATE_COUNTS)) await sleep(BETWEEN_RATES_MS, { summary: 'Wait before the next limit' });
+      if (again && patched(NEWEST_RATE_COUNTS))
+        await sleep(BETWEEN_RATES_MS, { summary: 'Wait before the next limit' });
     }
   }
 
@@ -108,7 +137,10 @@ export class SweepControl {
    * Has an activity record the update, which it can also refuse, before it takes effect. It is not cancelled with the sweep:
    * a cancelled run would otherwise wait for it.
    */
-  async #recorded(update: Pick<RecordUpdate, 'update' | 'approval' | 'rate'>, change: (recorded: RecordedUpdate) => void): Promise<SweepProgress> {
+  async #recorded(
+    update: Pick<RecordUpdate, 'update' | 'approval' | 'rate'>,
+    change: (recorded: RecordedUpdate) => void,
+  ): Promise<SweepProgress> {
     if (!patched(UPDATES_ARE_RECORDED)) return this.#changed(() => change({}));
     const { sweepId } = this.#state;
     const updateId = currentUpdateInfo()?.id ?? '';
@@ -128,20 +160,26 @@ export class SweepControl {
   }
 
   #refuseEnded(): void {
-    if (this.#state.ended) throw new Error(`This sweep has ended (${this.#state.status}), so nothing about it can be changed.`);
-    if (this.#state.phase === 'closing') throw new Error('This sweep is at its end and only seals its receipts, so nothing about it can be changed.');
+    if (this.#state.ended)
+      throw new Error(`This sweep has ended (${this.#state.status}), so nothing about it can be changed.`);
+    if (this.#state.phase === 'closing')
+      throw new Error('This sweep is at its end and only seals its receipts, so nothing about it can be changed.');
   }
 
   /** Room is kept for `pause`, `resume` and `approve`, which the server would refuse too once a run has taken 2,000 updates. */
   #refuseBurst(): void {
     if (!this.#state.mustMakeRoom || this.#taken < MANY_UPDATES) return;
-    throw new Error('This sweep has taken very many updates and is about to continue in a new run. Send the limit again in some seconds.');
+    throw new Error(
+      'This sweep has taken very many updates and is about to continue in a new run. Send the limit again in some seconds.',
+    );
   }
 
   #refuseTooLate(what: string): void {
     if (!this.#state.isTooLate) return;
     const deadline = new Date(this.#state.deadlineAtMs).toISOString();
-    throw new Error(`The deadline of this sweep, ${deadline}, has passed: ${what} would close every user who is left as failed. Cancel it, and start another.`);
+    throw new Error(
+      `The deadline of this sweep, ${deadline}, has passed: ${what} would close every user who is left as failed. Cancel it, and start another.`,
+    );
   }
 
   #refuseUnlessPaused(): void {
@@ -157,7 +195,9 @@ export class SweepControl {
     }
     this.#refuseTooLate('approving');
     if (total === this.#state.counts.total) return;
-    throw new Error(`total is ${total}, and this sweep has ${this.#state.counts.total} users. Look at them again, then approve the number that you find.`);
+    throw new Error(
+      `total is ${total}, and this sweep has ${this.#state.counts.total} users. Look at them again, then approve the number that you find.`,
+    );
   }
 }
 

@@ -46,14 +46,28 @@ function numbers({ counts, waitingForBulk, duplicates, rejected }: SweepProgress
     `- **${counts.total - counts.pending} of ${counts.total}** users done`,
     ...(waitingForBulk > 0 ? [`- **${waitingForBulk}** done at Plaid, waiting for the bulk calls at Batch`] : []),
     ...(left > 0 ? [`- **${left}** not started, in progress or waiting for another try`] : []),
-    ...OUTCOMES.filter((outcome) => counts[outcome] > 0).map((outcome) => `- ${OUTCOME_WORDS[outcome]}: **${counts[outcome]}**`),
+    ...OUTCOMES.filter((outcome) => counts[outcome] > 0).map(
+      (outcome) => `- ${OUTCOME_WORDS[outcome]}: **${counts[outcome]}**`,
+    ),
     ...(duplicates > 0 ? [`- duplicate rows: ${duplicates}`] : []),
     ...(rejected > 0 ? [`- rejected rows: **${rejected}**; those users are not off-boarded`] : []),
   ];
 }
 
 function doing(progress: SweepProgress): string {
-  const { status, phase, pausedBecause, round, underWay, nextTryAt, counts, waitingForBulk, approveUntil, cancelledBecause, deadline } = progress;
+  const {
+    status,
+    phase,
+    pausedBecause,
+    round,
+    underWay,
+    nextTryAt,
+    counts,
+    waitingForBulk,
+    approveUntil,
+    cancelledBecause,
+    deadline,
+  } = progress;
   if (status === 'paused') {
     const handing = underWay > 0 ? `${parts(underWay)} still hand back what they have not begun. ` : '';
     return `Paused: **${pausedBecause ?? 'request'}**. ${handing}${wayOn(pausedBecause)}${deadline === undefined ? ' The pause does not count against the deadline.' : ''}`;
@@ -64,7 +78,9 @@ function doing(progress: SweepProgress): string {
     case 'waitingForApproval':
       return `Waiting for the update \`approve\` with \`{"total": ${counts.total}, "by": "your name"}\`${approveUntil === undefined ? '' : `, until ${approveUntil}`}`;
     case 'users':
-      return underWay > 0 ? `Round ${round}: ${parts(underWay)} in progress` : `Round ${round}: looking for users to start with`;
+      return underWay > 0
+        ? `Round ${round}: ${parts(underWay)} in progress`
+        : `Round ${round}: looking for users to start with`;
     case 'bulk':
       return `Round ${round}: bulk calls at Batch for ${waitingForBulk} users`;
     case 'waiting':
@@ -73,7 +89,9 @@ function doing(progress: SweepProgress): string {
       return 'Recording the last outcomes and sealing the receipts';
     case 'paused':
     case 'ended':
-      return cancelledBecause === 'notApproved' ? 'Ended: it was not approved in time, so that no user was off-boarded' : 'Ended';
+      return cancelledBecause === 'notApproved'
+        ? 'Ended: it was not approved in time, so that no user was off-boarded'
+        : 'Ended';
   }
 }
 
@@ -83,8 +101,10 @@ function parts(count: number): string {
 
 function wayOn(pausedBecause: string | undefined): string {
   if (pausedBecause === 'tolerance') return 'Look at what failed; then send the update `resume`, or cancel.';
-  if (pausedBecause?.startsWith('Task.Unauthorized')) return 'Fix the key (a key from a file is read again); then send the update `resume`.';
-  if (pausedBecause === 'stopped') return 'Every call that changes something is stopped; `http-tasks start` lifts that and resumes this sweep.';
+  if (pausedBecause?.startsWith('Task.Unauthorized'))
+    return 'Fix the key (a key from a file is read again); then send the update `resume`.';
+  if (pausedBecause === 'stopped')
+    return 'Every call that changes something is stopped; `http-tasks start` lifts that and resumes this sweep.';
   return 'Send the update `resume` to go on.';
 }
 

@@ -17,7 +17,11 @@ export async function endOfSweep(state: SweepState, cancelled: boolean): Promise
   }
   const { sweepId } = opened;
   if (cancelled) await closeTargets({ sweepId, reason: 'cancelled' });
-  const { status, counts, merkleRoot } = await endSweep({ sweepId, cancelled, notFoundIsFine: input.notFoundIsFine ?? false });
+  const { status, counts, merkleRoot } = await endSweep({
+    sweepId,
+    cancelled,
+    notFoundIsFine: input.notFoundIsFine ?? false,
+  });
   state.count({ counts, waitingForBulk: 0, failed: counts.failed + counts.unknown });
   state.nextTryAtMs = undefined;
   state.pausedBecause = undefined;
@@ -29,7 +33,18 @@ export async function endOfSweep(state: SweepState, cancelled: boolean): Promise
 }
 
 function resultOf(state: SweepState): SweepResult {
-  const { sweepId, status, counts, duplicates, rejected, merkleRoot, redriveOf, approvedBy, compensationTask, cancelledBecause } = state.progress();
+  const {
+    sweepId,
+    status,
+    counts,
+    duplicates,
+    rejected,
+    merkleRoot,
+    redriveOf,
+    approvedBy,
+    compensationTask,
+    cancelledBecause,
+  } = state.progress();
   return {
     sweepId,
     status,

@@ -81,8 +81,34 @@ export class SweepState {
     if (!carried) return;
     this.#clock = carried.clock;
     this.approveUntilMs = carried.approveUntilMs;
-    const { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy } = carried;
-    Object.assign(this, { opened, counts, duplicates, rejected, waitingForBulk, failed, round, excused, nextSeq, children, pausedBecause, approvedBy });
+    const {
+      opened,
+      counts,
+      duplicates,
+      rejected,
+      waitingForBulk,
+      failed,
+      round,
+      excused,
+      nextSeq,
+      children,
+      pausedBecause,
+      approvedBy,
+    } = carried;
+    Object.assign(this, {
+      opened,
+      counts,
+      duplicates,
+      rejected,
+      waitingForBulk,
+      failed,
+      round,
+      excused,
+      nextSeq,
+      children,
+      pausedBecause,
+      approvedBy,
+    });
   }
 
   begin(): void {
@@ -150,7 +176,9 @@ export class SweepState {
   /** More failed and unknown users than this, and the sweep pauses; undefined for no limit. */
   get mostFailed(): number | undefined {
     const { tolerance } = this.input;
-    return tolerance === undefined ? undefined : this.excused + mostTolerated(toTolerance(tolerance), this.counts.total);
+    return tolerance === undefined
+      ? undefined
+      : this.excused + mostTolerated(toTolerance(tolerance), this.counts.total);
   }
 
   /** The first reason stays: it is the one that a person has to look at. */
@@ -197,7 +225,18 @@ export class SweepState {
   }
 
   progress(): SweepProgress {
-    const { sweepId, pausedBecause, counts, duplicates, rejected, round, underWay, waitingForBulk, approvedBy, nextTryAtMs } = this;
+    const {
+      sweepId,
+      pausedBecause,
+      counts,
+      duplicates,
+      rejected,
+      round,
+      underWay,
+      waitingForBulk,
+      approvedBy,
+      nextTryAtMs,
+    } = this;
     const { status, phase } = this.#standing();
     return {
       sweepId,
@@ -243,9 +282,36 @@ export class SweepState {
   }
 
   carried(opened: OpenedSweep): CarriedSweep {
-    const { startedAtMs, duplicates, rejected, counts, waitingForBulk, failed, round, pausedBecause, approvedBy, excused, nextSeq, children } = this;
+    const {
+      startedAtMs,
+      duplicates,
+      rejected,
+      counts,
+      waitingForBulk,
+      failed,
+      round,
+      pausedBecause,
+      approvedBy,
+      excused,
+      nextSeq,
+      children,
+    } = this;
     return {
-      ...{ opened, startedAtMs, duplicates, rejected, counts, waitingForBulk, failed, round, pausedBecause, approvedBy, excused, nextSeq, children },
+      ...{
+        opened,
+        startedAtMs,
+        duplicates,
+        rejected,
+        counts,
+        waitingForBulk,
+        failed,
+        round,
+        pausedBecause,
+        approvedBy,
+        excused,
+        nextSeq,
+        children,
+      },
       ...(this.#clock && { clock: this.#clock }),
       ...(this.approveUntilMs !== undefined && { approveUntilMs: this.approveUntilMs }),
     };

@@ -67,7 +67,8 @@ export class UserChunks {
   }
 
   async #startAll(): Promise<void> {
-    const concurrency = this.#state.input.concurrency ?? (patched(CHUNKS_FOR_SEVERAL_WORKERS) ? DEFAULT_CHUNKS : FIRST_DEFAULT_CHUNKS);
+    const concurrency =
+      this.#state.input.concurrency ?? (patched(CHUNKS_FOR_SEVERAL_WORKERS) ? DEFAULT_CHUNKS : FIRST_DEFAULT_CHUNKS);
     for (let next = await this.#nextDue(); next; next = await this.#nextDue()) {
       await this.#placeFor(concurrency);
       if (this.#mustStop()) return;
@@ -95,7 +96,12 @@ export class UserChunks {
   async #ask(): Promise<void> {
     const state = this.#state;
     const wasQuiet = this.#underWay.size === 0;
-    const planned = await planChunks({ sweepId: state.sweepId, chunkSize: CHUNK_USERS, limit: CHUNKS_ASKED_FOR, fromSeq: state.nextSeq });
+    const planned = await planChunks({
+      sweepId: state.sweepId,
+      chunkSize: CHUNK_USERS,
+      limit: CHUNKS_ASKED_FOR,
+      fromSeq: state.nextSeq,
+    });
     // While chunks are under way, their users are counted when they report.
     if (wasQuiet) state.count(planned);
     this.#planned = planned.chunks;
@@ -123,7 +129,15 @@ export class UserChunks {
     const { sweepId, mostFailed, deadlineAtMs } = this.#state;
     const beginForMs = Math.max(1, Math.min(BEGIN_FOR_MS, deadlineAtMs - Date.now()));
     const summary = `Off-board users ${fromSeq + 1} to ${toSeq + 1}`;
-    const input = { sweepId, fromSeq, toSeq, users, plan: this.#plan, beginForMs, ...(mostFailed !== undefined && { mostFailed }) };
+    const input = {
+      sweepId,
+      fromSeq,
+      toSeq,
+      users,
+      plan: this.#plan,
+      beginForMs,
+      ...(mostFailed !== undefined && { mostFailed }),
+    };
     this.#take(await this.#scope.run(() => runChunk(input, { summary })));
   }
 

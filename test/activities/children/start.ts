@@ -12,7 +12,11 @@ export interface CallingProcess {
 }
 
 /** Starts one; resolves when it waits to be told to go. */
-export async function startCalling(given: { ledgerUrl: string; userId: string; env: Record<string, string> }): Promise<CallingProcess> {
+export async function startCalling(given: {
+  ledgerUrl: string;
+  userId: string;
+  env: Record<string, string>;
+}): Promise<CallingProcess> {
   const register = path.join(__dirname, '../../ledger/children/register-typescript.cjs');
   const script = path.join(__dirname, 'make-calls.ts');
   const child = spawn(process.execPath, ['--require', register, script, given.ledgerUrl, SUBJECT_KEY, given.userId], {

@@ -51,9 +51,17 @@ export interface PlaceParts {
 }
 
 /** Opens a place whose calls go to these simulators. */
-export async function openActivityPlace(simulators: Simulators, ledgerUrl: string, parts: PlaceParts = {}): Promise<ActivityPlace> {
+export async function openActivityPlace(
+  simulators: Simulators,
+  ledgerUrl: string,
+  parts: PlaceParts = {},
+): Promise<ActivityPlace> {
   const settings = readSettings(
-    { ...environmentOf(simulators, { taskQueue: 'none', ledgerUrl }), HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY, ...parts.env },
+    {
+      ...environmentOf(simulators, { taskQueue: 'none', ledgerUrl }),
+      HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
+      ...parts.env,
+    },
     CATALOGUE_SERVICES,
   );
   const sender = createTaskSender(settings.sender);
@@ -78,7 +86,8 @@ export async function openActivityPlace(simulators: Simulators, ledgerUrl: strin
     told,
     run: async (name, input, options = {}) => {
       caller = { ...OWN_RUN, ...options.run };
-      if ('sweepId' in input && options.run === undefined) caller.firstRunId = await ownerOf(dependencies, input.sweepId);
+      if ('sweepId' in input && options.run === undefined)
+        caller.firstRunId = await ownerOf(dependencies, input.sweepId);
       return runActivity(activities[name] as (input: unknown) => Promise<never>, input, caller, options, told);
     },
     close: () => sender.close(),
@@ -86,7 +95,13 @@ export async function openActivityPlace(simulators: Simulators, ledgerUrl: strin
 }
 
 /** A run as the server describes it. Whether another one is refused is asked of a real server (callers.test.ts). */
-export const OWN_RUN: CallingRun = { workflowId: 'workflow', runId: 'run-1', workflowType: 'offboardUsers', taskQueue: 'none', firstRunId: 'run-1' };
+export const OWN_RUN: CallingRun = {
+  workflowId: 'workflow',
+  runId: 'run-1',
+  workflowType: 'offboardUsers',
+  taskQueue: 'none',
+  firstRunId: 'run-1',
+};
 
 /** The first run that works on the sweep. One that is nobody's is claimed without terms, so that those of the input count. */
 async function ownerOf({ ledger }: SweepDependencies, sweepId: string): Promise<string> {
@@ -140,7 +155,9 @@ function textOf(error: unknown): string {
 }
 
 /** How an activity failed. */
-export async function failureOf(running: Promise<unknown>): Promise<TaskFailure & { retryable: boolean; delay?: unknown }> {
+export async function failureOf(
+  running: Promise<unknown>,
+): Promise<TaskFailure & { retryable: boolean; delay?: unknown }> {
   const failure: unknown = await running.then(
     (answer) => new Error(`It did not fail: ${JSON.stringify(answer)}`),
     (error: unknown) => error,

@@ -32,7 +32,10 @@ describe('the parts of a bulk call', () => {
   });
 
   it('are halved so that nobody is lost, down to one', () => {
-    expect(halvesOf([1, 2, 3].map((seq) => user('x', seq))).map((half) => half.map(({ seq }) => seq))).toEqual([[1, 2], [3]]);
+    expect(halvesOf([1, 2, 3].map((seq) => user('x', seq))).map((half) => half.map(({ seq }) => seq))).toEqual([
+      [1, 2],
+      [3],
+    ]);
     expect(halvesOf([user('x', 1), user('y', 2)]).map((half) => half.length)).toEqual([1, 1]);
   });
 });

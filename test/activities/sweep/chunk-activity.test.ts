@@ -34,21 +34,24 @@ describe('the activity of a chunk', () => {
     return environment.run<[ChunkInput, SweepRow], ChunkResult, typeof activity>(activity, input, sweep);
   };
 
-  it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)('answers how far it came when it is stopped (%s), and does not fail', async (reason) => {
-    await seedSweep(simulators, place, 'stopped', 400);
-    simulators.plaid.configure({ latencyMs: 30 });
-    const environment = quietEnvironment();
-    const running = run(chunkOf('stopped', 400), environment);
-    await until('it is under way', () => simulators.plaid.figures().calls.total > 200);
-    environment.cancel(reason);
-    const result = await running;
-    expect(result).toMatchObject({ end: 'cancelled' });
-    expect(result.waitingForBulk + result.deferred).toBe(result.opened);
-    expect(result.opened).toBeLessThan(400);
-    simulators.plaid.configure({ latencyMs: 0 });
-    await converge(chunkOf('stopped', 400), place);
-    expectAllGone(simulators, 400);
-  });
+  it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)(
+    'answers how far it came when it is stopped (%s), and does not fail',
+    async (reason) => {
+      await seedSweep(simulators, place, 'stopped', 400);
+      simulators.plaid.configure({ latencyMs: 30 });
+      const environment = quietEnvironment();
+      const running = run(chunkOf('stopped', 400), environment);
+      await until('it is under way', () => simulators.plaid.figures().calls.total > 200);
+      environment.cancel(reason);
+      const result = await running;
+      expect(result).toMatchObject({ end: 'cancelled' });
+      expect(result.waitingForBulk + result.deferred).toBe(result.opened);
+      expect(result.opened).toBeLessThan(400);
+      simulators.plaid.configure({ latencyMs: 0 });
+      await converge(chunkOf('stopped', 400), place);
+      expectAllGone(simulators, 400);
+    },
+  );
 
   it('beats every two seconds with numbers only', async () => {
     await seedSweep(simulators, place, 'beating', 100);
@@ -85,7 +88,14 @@ describe('the activity of a chunk', () => {
     const { sweeps } = place.ledger;
     const rows = targets('elsewhere', 5);
     await sweeps.create({ sweepId: 'elsewhere' });
-    await sweeps.appendTargets({ sweepId: 'elsewhere', version: 0, rows, position: '5', complete: true, plaidEnvironment: 'production' });
+    await sweeps.appendTargets({
+      sweepId: 'elsewhere',
+      version: 0,
+      rows,
+      position: '5',
+      complete: true,
+      plaidEnvironment: 'production',
+    });
     const failure = await failureOf(run(chunkOf('elsewhere', 5)));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', nonRetryable: true });
     expect(failure.message).toMatch(/sweepId.*another environment of Plaid than this worker's, which is sandbox/);
@@ -113,7 +123,10 @@ function quietEnvironment(): MockActivityEnvironment {
 }
 
 async function failureOf(run: Promise<unknown>): Promise<ApplicationFailure> {
-  const failure: unknown = await run.then(() => undefined, (reason: unknown) => reason);
+  const failure: unknown = await run.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   if (!(failure instanceof ApplicationFailure)) throw new Error(`Not an ApplicationFailure: ${String(failure)}`);
   return failure;
 }

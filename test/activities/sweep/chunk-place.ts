@@ -40,7 +40,11 @@ export interface ChunkPlace extends ChunkDependencies {
 
 /** The settings of a process that runs chunks here. No call takes that long, unless the machine is busy with something else. */
 export function chunkEnvironment(simulators: Simulators, ledgerUrl: string): Record<string, string> {
-  return { ...environmentOf(simulators, { taskQueue: 'none', ledgerUrl }), HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY, HTTP_TASKS_TOTAL_TIMEOUT_MS: '20000' };
+  return {
+    ...environmentOf(simulators, { taskQueue: 'none', ledgerUrl }),
+    HTTP_TASKS_SUBJECT_KEY: SUBJECT_KEY,
+    HTTP_TASKS_TOTAL_TIMEOUT_MS: '20000',
+  };
 }
 
 /** One process's worth of dependencies: a ledger, connections and limits of its own. */
@@ -48,12 +52,22 @@ export async function openChunkPlace(simulators: Simulators, ledgerUrl: string):
   const settings = readSettings(chunkEnvironment(simulators, ledgerUrl), CATALOGUE_SERVICES);
   const ledger = await open(ledgerUrl);
   const sender = createTaskSender(settings.sender);
-  return { ledger, sender, hasher, services: settings.sender.services, limits: new ProcessLimits(), budgets: UNLIMITED, close: () => sender.close() };
+  return {
+    ledger,
+    sender,
+    hasher,
+    services: settings.sender.services,
+    limits: new ProcessLimits(),
+    budgets: UNLIMITED,
+    close: () => sender.close(),
+  };
 }
 
 /** Users of a sweep, as the simulators' `generate` names them; no other sweep has them. */
 export function targets(sweepId: string, count: number): TargetRow[] {
-  return Array.from({ length: count }, (_, index) => targetOf({ plaidUserId: `${sweepId}-${index}`, batchUserId: `b-${sweepId}-${index}` }));
+  return Array.from({ length: count }, (_, index) =>
+    targetOf({ plaidUserId: `${sweepId}-${index}`, batchUserId: `b-${sweepId}-${index}` }),
+  );
 }
 
 /** A row of a source. */
@@ -62,7 +76,12 @@ export function targetOf(user: TargetUser): TargetRow {
 }
 
 /** Makes a sweep over this many users and lets the providers know them, and the bystanders. */
-export async function seedSweep(simulators: Simulators, { ledger }: Pick<ChunkPlace, 'ledger'>, sweepId: string, count: number): Promise<void> {
+export async function seedSweep(
+  simulators: Simulators,
+  { ledger }: Pick<ChunkPlace, 'ledger'>,
+  sweepId: string,
+  count: number,
+): Promise<void> {
   simulators.plaid.seed({ generate: { count: count + BYSTANDERS, prefix: `${sweepId}-`, itemsPerUser: 2 } });
   simulators.batch.seed({ generate: { count: count + BYSTANDERS, prefix: `b-${sweepId}-` } });
   await sweepOf(ledger.sweeps, sweepId, targets(sweepId, count));
@@ -91,7 +110,15 @@ export async function converge(input: ChunkInput, at: ChunkPlace): Promise<Chunk
 
 /** A plan with everything at its default. */
 export function planOf(changes: Partial<ChunkPlan> = {}): ChunkPlan {
-  return { reason: { code: 'USER_OFFBOARDING' }, removeUser: false, batchMode: 'customData', onFailure: 'continue', notFoundIsFine: false, dryRun: false, ...changes };
+  return {
+    reason: { code: 'USER_OFFBOARDING' },
+    removeUser: false,
+    batchMode: 'customData',
+    onFailure: 'continue',
+    notFoundIsFine: false,
+    dryRun: false,
+    ...changes,
+  };
 }
 
 /** A chunk over all users of a sweep, as most tests want it. */

@@ -15,22 +15,50 @@ it('brings every user to the end, with a receipt for each step and Batch left fo
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'plain', 300);
     const result = await runChunk(chunkOf('plain', 300), place);
-    expect(result).toEqual({ opened: 300, settled: 0, waitingForBulk: 300, deferred: 0, outcomes: {}, end: 'rangeDone' });
+    expect(result).toEqual({
+      opened: 300,
+      settled: 0,
+      waitingForBulk: 300,
+      deferred: 0,
+      outcomes: {},
+      end: 'rangeDone',
+    });
     expectAllGone(simulators, 300);
-    expect(simulators.plaid.figures().calls.byEndpoint).toMatchObject({ userItemsGet: { received: 600 }, userItemsRemove: { received: 300 }, userProductsTerminate: { received: 300 } });
+    expect(simulators.plaid.figures().calls.byEndpoint).toMatchObject({
+      userItemsGet: { received: 600 },
+      userItemsRemove: { received: 300 },
+      userProductsTerminate: { received: 300 },
+    });
     expect(simulators.batch.figures().calls.total).toBe(0);
     expect(await place.ledger.sweeps.readyForBulk('plain')).toEqual({ ios: 300, android: 300 });
     const receipts = await place.ledger.sweeps.readReceipts({ sweepId: 'plain', afterSeq: -1, limit: 2 });
-    const about = { phase: 'settled', subject: targets('plain', 1)[0]?.subjects[0], service: 'plaid', environment: 'sandbox', outcome: 'removed' };
+    const about = {
+      phase: 'settled',
+      subject: targets('plain', 1)[0]?.subjects[0],
+      service: 'plaid',
+      environment: 'sandbox',
+      outcome: 'removed',
+    };
     expect(receipts.slice(0, 2)).toMatchObject([
       { ...about, step: 'plaid.items', task: 'plaid.userItemsRemove', requestId: expect.any(String) as string },
-      { ...about, step: 'plaid.products', task: 'plaid.userProductsTerminate', requestId: expect.any(String) as string },
+      {
+        ...about,
+        step: 'plaid.products',
+        task: 'plaid.userProductsTerminate',
+        requestId: expect.any(String) as string,
+      },
     ]);
   }));
 
 it('counts users who need no bulk call under the worst of their steps', () =>
   overEachDatabase(async ({ simulators, place }) => {
-    simulators.plaid.seed({ users: [{ userId: 'mixed-0', items: ['mixed-item-0'] }, { userId: 'mixed-1', items: [] }, { userId: 'mixed-2', items: ['mixed-item-2'] }] });
+    simulators.plaid.seed({
+      users: [
+        { userId: 'mixed-0', items: ['mixed-item-0'] },
+        { userId: 'mixed-1', items: [] },
+        { userId: 'mixed-2', items: ['mixed-item-2'] },
+      ],
+    });
     const users = [
       { plaidUserId: 'mixed-0' },
       { plaidUserId: 'mixed-1' },
@@ -40,8 +68,19 @@ it('counts users who need no bulk call under the worst of their steps', () =>
     ];
     await sweepOf(place.ledger.sweeps, 'mixed', users.map(targetOf));
     const result = await runChunk(chunkOf('mixed', users.length, { plan: planOf({ batchMode: 'skip' }) }), place);
-    expect(result).toMatchObject({ opened: 5, settled: 5, outcomes: { removed: 2, notFound: 2, skipped: 1 }, end: 'rangeDone' });
-    expect(await place.ledger.sweeps.count('mixed')).toMatchObject({ removed: 2, notFound: 2, skipped: 1, pending: 0, open: 0 });
+    expect(result).toMatchObject({
+      opened: 5,
+      settled: 5,
+      outcomes: { removed: 2, notFound: 2, skipped: 1 },
+      end: 'rangeDone',
+    });
+    expect(await place.ledger.sweeps.count('mixed')).toMatchObject({
+      removed: 2,
+      notFound: 2,
+      skipped: 1,
+      pending: 0,
+      open: 0,
+    });
   }));
 
 it('changes nothing in a dry run, and says so', () =>
@@ -64,7 +103,10 @@ it('stops when it is cancelled, says how far it came, and a later attempt does t
     expect(stopped.end).toBe('cancelled');
     expect(stopped.opened).toBeLessThan(400);
     expect(stopped.waitingForBulk + stopped.deferred).toBe(stopped.opened);
-    expect(await place.ledger.sweeps.count('cancelled')).toMatchObject({ open: 0, pending: 400 - stopped.waitingForBulk });
+    expect(await place.ledger.sweeps.count('cancelled')).toMatchObject({
+      open: 0,
+      pending: 400 - stopped.waitingForBulk,
+    });
     await sendsNoMore(simulators);
     simulators.plaid.configure({ latencyMs: 0 });
     await converge(chunkOf('cancelled', 400), place);
@@ -75,13 +117,24 @@ it('leaves out whoever a hold is set on before the next wave, and whoever waits'
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'held', 300);
     simulators.plaid.configure({ latencyMs: 30 });
-    simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'held-0', nth: 1, kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 2 } });
+    simulators.plaid.faults.add({
+      endpoint: 'userItemsGet',
+      user: 'held-0',
+      nth: 1,
+      kind: 'rateLimit',
+      retryAfter: { form: 'seconds', seconds: 2 },
+    });
     const running = runChunk(chunkOf('held', 300), place);
     await until('the first wave is under way', () => simulators.plaid.figures().calls.total > 0);
     const held = [0, 298, 299].flatMap((number) => targets('held', 300)[number]?.subjects ?? []);
     await place.ledger.addHold({ holdId: 'late', subjects: held });
     await expect(running).resolves.toMatchObject({ end: 'rangeDone', waitingForBulk: 297 });
-    expect(await place.ledger.sweeps.count('held')).toMatchObject({ held: 3, waitingForBulk: 297, pending: 0, open: 0 });
+    expect(await place.ledger.sweeps.count('held')).toMatchObject({
+      held: 3,
+      waitingForBulk: 297,
+      pending: 0,
+      open: 0,
+    });
     const { touched } = simulators.plaid.state();
     expect(touched).toHaveLength(297);
     expect(touched).not.toContain('held-0');
@@ -105,7 +158,12 @@ it('stops at the first refused key, and goes on when a later chunk finds the key
     simulators.plaid.configure({ latencyMs: 20 });
     simulators.plaid.faults.add({ endpoint: '*', kind: 'unauthorized' });
     const result = await runChunk(chunkOf('refused', 400), place);
-    expect(result).toMatchObject({ end: 'unauthorized', unauthorized: { service: 'plaid' }, waitingForBulk: 0, settled: 0 });
+    expect(result).toMatchObject({
+      end: 'unauthorized',
+      unauthorized: { service: 'plaid' },
+      waitingForBulk: 0,
+      settled: 0,
+    });
     expect(result.deferred).toBe(result.opened);
     expect(simulators.plaid.figures().calls.total).toBeLessThanOrEqual(64);
     await expect(runChunk(chunkOf('refused', 400), place)).resolves.toMatchObject({ end: 'unauthorized' });
@@ -120,7 +178,13 @@ it('stops at the first refused key, and goes on when a later chunk finds the key
 it('stops when more users failed than may, of the whole sweep', () =>
   overEachDatabase(async ({ simulators, place }) => {
     await seedSweep(simulators, place, 'tolerant', 800);
-    simulators.plaid.faults.add({ endpoint: 'userItemsGet', probability: 0.2, kind: 'unknownErrorCode', status: 400, errorType: 'USER_ERROR' });
+    simulators.plaid.faults.add({
+      endpoint: 'userItemsGet',
+      probability: 0.2,
+      kind: 'unknownErrorCode',
+      status: 400,
+      errorType: 'USER_ERROR',
+    });
     const plan = planOf({ batchMode: 'skip', onFailure: 'stop' });
     const first = await runChunk(chunkOf('tolerant', 800, { toSeq: 99, plan, mostFailed: 800 }), place);
     expect(first).toMatchObject({ end: 'rangeDone', settled: 100 });
@@ -141,13 +205,16 @@ it('beats with numbers only, and ends when its time is over', () =>
     await seedSweep(simulators, place, 'timed', 300);
     simulators.plaid.configure({ latencyMs: 400 });
     const beats: object[] = [];
-    const result = await runChunk(chunkOf('timed', 300, { beginForMs: 100 }), place, { heartbeat: (progress) => beats.push(progress) });
+    const result = await runChunk(chunkOf('timed', 300, { beginForMs: 100 }), place, {
+      heartbeat: (progress) => beats.push(progress),
+    });
     expect(result.end).toBe('time');
     expect(result.opened).toBeLessThan(300);
     // On a busy machine some may be handed back, because the time for their end was over too.
     expect(result.waitingForBulk + result.deferred).toBe(result.opened);
     expect(beats.length).toBeGreaterThan(0);
-    for (const beat of beats) expect(Object.keys(beat).sort()).toEqual(['deferred', 'opened', 'outcomes', 'settled', 'waitingForBulk']);
+    for (const beat of beats)
+      expect(Object.keys(beat).sort()).toEqual(['deferred', 'opened', 'outcomes', 'settled', 'waitingForBulk']);
   }));
 
 /**
@@ -167,6 +234,8 @@ async function sendsNoMore({ plaid }: Parameters<typeof expectAllGone>[0]): Prom
   expect(received()).toEqual({ ...others, userItemsGet: last });
 
   function received(): Record<string, number> {
-    return Object.fromEntries(Object.entries(plaid.figures().calls.byEndpoint).map(([endpoint, calls]) => [endpoint, calls.received]));
+    return Object.fromEntries(
+      Object.entries(plaid.figures().calls.byEndpoint).map(([endpoint, calls]) => [endpoint, calls.received]),
+    );
   }
 }

@@ -18,7 +18,12 @@ it('accounts for everybody under faults, repeats nothing irreversible and touche
       { ...loss, kind: 'dropBefore' },
       { ...loss, kind: 'truncatedJson' },
       { endpoint: '*', ...often, kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 1 } },
-      { endpoint: 'userProductsTerminate', probability: 0.01, kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 6 } },
+      {
+        endpoint: 'userProductsTerminate',
+        probability: 0.01,
+        kind: 'rateLimit',
+        retryAfter: { form: 'seconds', seconds: 6 },
+      },
       { endpoint: '*', ...often, kind: 'maintenance' },
       { endpoint: 'userItemsGet', ...often, kind: 'malformedJson' },
       { endpoint: 'userProductsTerminate', ...often, kind: 'dropAfter' },
@@ -27,7 +32,12 @@ it('accounts for everybody under faults, repeats nothing irreversible and touche
     expectAllGone(simulators, 400);
     expect(results.reduce((sum, { waitingForBulk }) => sum + waitingForBulk, 0)).toBe(400);
     expect(results.some(({ deferred }) => deferred > 0)).toBe(true);
-    expect(await place.ledger.sweeps.count('faults')).toMatchObject({ total: 400, waitingForBulk: 400, pending: 0, open: 0 });
+    expect(await place.ledger.sweeps.count('faults')).toMatchObject({
+      total: 400,
+      waitingForBulk: 400,
+      pending: 0,
+      open: 0,
+    });
   }));
 
 it('never sends a removal again that Plaid answered, when the look after it is put off and the list still lags in the next round', () =>
@@ -36,7 +46,12 @@ it('never sends a removal again that Plaid answered, when the look after it is p
     simulators.plaid.configure({ readLag: { ms: 9_000 } });
     // Every user's first look succeeds, and the second one, after the removal, is put off.
     const looks = Array.from({ length: 20 }, (_, index) => index + 21);
-    simulators.plaid.faults.add({ endpoint: 'userItemsGet', nth: looks, kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 6 } });
+    simulators.plaid.faults.add({
+      endpoint: 'userItemsGet',
+      nth: looks,
+      kind: 'rateLimit',
+      retryAfter: { form: 'seconds', seconds: 6 },
+    });
     const [first, ...others] = await converge(chunkOf('lag', 20), place);
     expect(first).toMatchObject({ deferred: 20 });
     expect(others.length).toBeGreaterThan(0);
@@ -51,7 +66,9 @@ it('looks before it removes a user again whose removal was lost', () =>
     await converge(chunkOf('users', 60, { plan: planOf({ removeUser: true }) }), place);
     expectAllGone(simulators, 60);
     const { calls } = simulators.plaid.calls();
-    expect(calls.filter(({ endpoint, fault }) => endpoint === 'userRemove' && fault === 'dropAfter').length).toBeGreaterThan(5);
+    expect(
+      calls.filter(({ endpoint, fault }) => endpoint === 'userRemove' && fault === 'dropAfter').length,
+    ).toBeGreaterThan(5);
     expect(calls.filter(({ endpoint }) => endpoint === 'userRemove')).toHaveLength(60);
   }));
 

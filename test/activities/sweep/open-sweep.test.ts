@@ -29,10 +29,18 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
   const TERMS = { plan: planOf(), needsApproval: false, maxUsers: 1_000 };
 
   const openSweep = ({ workflowId, firstRunId = 'aaaaaaaa-1111', ...changes }: Opening, runId = 'run-1', at = place) =>
-    at.run('httpTasks.openSweep', { terms: TERMS, skipDone: false, usesBatch: true, ...changes }, { run: { workflowId, firstRunId, runId } });
+    at.run(
+      'httpTasks.openSweep',
+      { terms: TERMS, skipDone: false, usesBatch: true, ...changes },
+      { run: { workflowId, firstRunId, runId } },
+    );
 
   /** A sweep whose users have these outcomes, sealed. */
-  async function ended(sweepId: string, outcomes: readonly ('removed' | 'failed')[], changes: { seal?: boolean } = {}): Promise<void> {
+  async function ended(
+    sweepId: string,
+    outcomes: readonly ('removed' | 'failed')[],
+    changes: { seal?: boolean } = {},
+  ): Promise<void> {
     const { sweeps } = place.ledger;
     await sweepOf(sweeps, sweepId, canaries(sweepId, outcomes.length));
     const chunk = { sweepId, chunkId: 'c' };
@@ -58,7 +66,9 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
       expect(await openSweep(second)).toMatchObject({ sweepId: 'again.bbbbbbbb' });
       expect(await openSweep(second)).toMatchObject({ sweepId: 'again.bbbbbbbb' });
       await place.ledger.sweeps.setStatus({ sweepId: 'again', status: 'completed' });
-      expect(await openSweep({ workflowId: 'again', firstRunId: 'cccccccc-3333' })).toMatchObject({ sweepId: 'again.cccccccc' });
+      expect(await openSweep({ workflowId: 'again', firstRunId: 'cccccccc-3333' })).toMatchObject({
+        sweepId: 'again.cccccccc',
+      });
     });
 
     it('leaves a sweep of this very run that has ended, as after a retry of the workflow', async () => {
@@ -71,7 +81,9 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
 
     it('takes no snapshot that somebody has read for another purpose', async () => {
       await sweepOf(place.ledger.sweeps, 'of the command line', canaries('command', 2));
-      expect(await openSweep({ workflowId: 'of the command line' })).toMatchObject({ sweepId: 'of the command line.aaaaaaaa' });
+      expect(await openSweep({ workflowId: 'of the command line' })).toMatchObject({
+        sweepId: 'of the command line.aaaaaaaa',
+      });
     });
 
     it('by many at once lets exactly one have the name', async () => {
@@ -97,7 +109,11 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
     it.each<[string, (id: string) => Promise<unknown>, string]>([
       ['is not there', async () => undefined, 'this ledger has no sweep of that id'],
       ['was not read to its end', (sweepId) => place.ledger.sweeps.create({ sweepId }), 'was not read to its end'],
-      ['was released', async (id) => (await sweepOf(place.ledger.sweeps, id, canaries(id, 1)), place.ledger.sweeps.release(id)), 'were released'],
+      [
+        'was released',
+        async (id) => (await sweepOf(place.ledger.sweeps, id, canaries(id, 1)), place.ledger.sweeps.release(id)),
+        'were released',
+      ],
       ['has ended', (id) => ended(id, ['removed']), 'has ended (completed)'],
     ])('that %s is refused, with what to do', async (name, make, message) => {
       await make(`refused: ${name}`);
@@ -136,7 +152,10 @@ describe.each(DATABASES)('opening a sweep over a ledger in $name', ({ freshUrl }
       const failure = await failureOf(openSweep({ workflowId: 'no keys' }, 'run-1', plaidOnly));
       expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'batch.mode', retryable: false });
       expect(await place.ledger.sweeps.read('no keys')).toBeUndefined();
-      expect(await openSweep({ workflowId: 'no keys', usesBatch: false }, 'run-1', plaidOnly)).toEqual({ sweepId: 'no keys', batchApps: [] });
+      expect(await openSweep({ workflowId: 'no keys', usesBatch: false }, 'run-1', plaidOnly)).toEqual({
+        sweepId: 'no keys',
+        batchApps: [],
+      });
     } finally {
       await plaidOnly.close();
     }

@@ -24,7 +24,9 @@ it('all chunks of a process together hold at most 250 users with an open intent'
   const watching = (async () => {
     for (; !isOver; await delay(20)) open.push((await place.ledger.sweeps.count('many')).open);
   })();
-  await Promise.all([0, 250, 500, 750].map((fromSeq) => runChunk(chunkOf('many', 1_000, { fromSeq, toSeq: fromSeq + 249 }), place)));
+  await Promise.all(
+    [0, 250, 500, 750].map((fromSeq) => runChunk(chunkOf('many', 1_000, { fromSeq, toSeq: fromSeq + 249 }), place)),
+  );
   isOver = true;
   await watching;
   expect(open.length).toBeGreaterThan(3);
@@ -39,13 +41,17 @@ it('places are given in the order of asking, half a wave at least, or what there
   const budget = new OpenUserBudget(250);
   expect(await Promise.all([budget.take(WAVE, signal), budget.take(WAVE, signal)])).toEqual([125, 125]);
   const order: [string, number][] = [];
-  const ask = (name: string): Promise<unknown> => budget.take(WAVE, signal).then((places) => order.push([name, places]));
+  const ask = (name: string): Promise<unknown> =>
+    budget.take(WAVE, signal).then((places) => order.push([name, places]));
   const asked = [ask('first'), ask('second')];
   budget.giveBack(130);
   await asked[0];
   expect(order).toEqual([['first', 125]]);
   await asked[1];
-  expect(order).toEqual([['first', 125], ['second', 5]]);
+  expect(order).toEqual([
+    ['first', 125],
+    ['second', 5],
+  ]);
 });
 
 it('places that are asked for are not given to one who was told to stop', async () => {
@@ -115,7 +121,11 @@ describe('outcomes', () => {
 
   it('that could not be written are not counted, and their places are free again', async () => {
     let freed = 0;
-    const buffer = new OutcomeBuffer(() => Promise.reject(new Error('fenced')), (users) => (freed += users), () => false);
+    const buffer = new OutcomeBuffer(
+      () => Promise.reject(new Error('fenced')),
+      (users) => (freed += users),
+      () => false,
+    );
     buffer.add(settled(0));
     await buffer.drain();
     expect(freed).toBe(1);

@@ -25,7 +25,8 @@ describe.each(DATABASES)('over a ledger in $name', ({ freshUrl }) => {
     const plan = chunkPlan();
     const openSweep = { skipDone: false, usesBatch: false, terms: { plan, needsApproval: false, maxUsers: 10 } };
     const ownRates = (sweepId: string) => place.ledger.rates.readSweepRates(sweepId);
-    const countingNow = async () => (await place.ledger.rates.readRates()).flatMap(({ sweeps }) => sweeps.map(({ sweepId }) => sweepId));
+    const countingNow = async () =>
+      (await place.ledger.rates.readRates()).flatMap(({ sweeps }) => sweeps.map(({ sweepId }) => sweepId));
 
     it('of the input is stored with the sweep, changed and taken back by its run, and ends with it', async () => {
       const run = { workflowId: 'rated', runId: 'rated-run', firstRunId: 'rated-run' };
@@ -52,7 +53,11 @@ describe.each(DATABASES)('over a ledger in $name', ({ freshUrl }) => {
 
     it('is not stored for a dry run, by whatever activity', async () => {
       const run = { workflowId: 'dry', runId: 'dry-run', firstRunId: 'dry-run' };
-      await place.run('httpTasks.openSweep', { ...openSweep, terms: { ...openSweep.terms, plan: { ...plan, dryRun: true } }, rate: 600 }, { run });
+      await place.run(
+        'httpTasks.openSweep',
+        { ...openSweep, terms: { ...openSweep.terms, plan: { ...plan, dryRun: true } }, rate: 600 },
+        { run },
+      );
       await place.run('httpTasks.setRate', { ...key, callsPerMinute: 300 }, { run });
       expect(await ownRates('dry')).toEqual([]);
     });
@@ -71,16 +76,27 @@ describe.each(DATABASES)('over a ledger in $name', ({ freshUrl }) => {
         const rate = { ...unknown, callsPerMinute: 60 };
         const failures = [
           await failureOf(place.run('httpTasks.setRate', rate, { run })),
-          await failureOf(place.run('httpTasks.recordUpdate', { sweepId: 'typo', update: 'setRate', updateId: 'u', rate }, { run })),
+          await failureOf(
+            place.run('httpTasks.recordUpdate', { sweepId: 'typo', update: 'setRate', updateId: 'u', rate }, { run }),
+          ),
         ];
-        for (const failure of failures) expect(failure).toMatchObject({ type: 'Task.InvalidInput', field, retryable: false, message: expect.stringContaining(words) as string });
+        for (const failure of failures)
+          expect(failure).toMatchObject({
+            type: 'Task.InvalidInput',
+            field,
+            retryable: false,
+            message: expect.stringContaining(words) as string,
+          });
       }
       expect(await ownRates('typo')).toEqual([]);
     });
 
     it('waits for the sweep of its run to be opened', async () => {
       const run = { workflowId: 'early', runId: 'early-run', firstRunId: 'early-run' };
-      expect(await failureOf(place.run('httpTasks.setRate', { ...key, callsPerMinute: 60 }, { run }))).toMatchObject({ type: 'Task.Unavailable', retryable: true });
+      expect(await failureOf(place.run('httpTasks.setRate', { ...key, callsPerMinute: 60 }, { run }))).toMatchObject({
+        type: 'Task.Unavailable',
+        retryable: true,
+      });
     });
   });
 });

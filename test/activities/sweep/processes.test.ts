@@ -7,7 +7,16 @@ import { amount } from '../../support/amount';
 import { until } from '../../support/offboarding-runs';
 import { startChunks } from './children/start';
 import type { ChunkProcess, ChunkWork } from './children/start';
-import { BYSTANDERS, chunkEnvironment, chunkOf, converge, expectAllGone, openChunkPlace, planOf, seedSweep } from './chunk-place';
+import {
+  BYSTANDERS,
+  chunkEnvironment,
+  chunkOf,
+  converge,
+  expectAllGone,
+  openChunkPlace,
+  planOf,
+  seedSweep,
+} from './chunk-place';
 import type { ChunkPlace } from './chunk-place';
 
 jest.setTimeout(180_000);
@@ -59,7 +68,10 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
   /** Kills a process when it has made so many calls for the users of its part, wherever it is by then. */
   async function killAmidst(work: ChunkWork, calls: number): Promise<void> {
     const process = start(work);
-    await until('it has made its calls', () => callsFor(work) >= calls || process.said.some(({ did }) => did === 'finished'));
+    await until(
+      'it has made its calls',
+      () => callsFor(work) >= calls || process.said.some(({ did }) => did === 'finished'),
+    );
     await kill(process);
   }
 
@@ -70,7 +82,9 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
   }
 
   function callsFor({ from, to }: ChunkWork): number {
-    const numbers = simulators.plaid.calls().calls.map(({ user = '' }) => Number(user.slice(user.lastIndexOf('-') + 1)));
+    const numbers = simulators.plaid
+      .calls()
+      .calls.map(({ user = '' }) => Number(user.slice(user.lastIndexOf('-') + 1)));
     return numbers.filter((number) => number >= from && number <= to).length;
   }
 
@@ -101,7 +115,12 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
     const work = { sweepId: 'killed', chunkSize: PART };
     await Promise.all(
       [planOf(), planOf({ removeUser: true }), planOf({ removeUser: true, onFailure: 'stop' })].map((plan, lane) =>
-        killOverAndOver({ ...work, plan: { ...plan, batchMode: 'skip' }, from: lane * third, to: (lane + 1) * third - 1 }),
+        killOverAndOver({
+          ...work,
+          plan: { ...plan, batchMode: 'skip' },
+          from: lane * third,
+          to: (lane + 1) * third - 1,
+        }),
       ),
     );
     // One in six of them may come too late.
@@ -113,7 +132,12 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
     expect(counts.removed + counts.alreadyGone).toBe(users);
     const lastWords = Array.from({ length: users }, (): string[] => []);
     for (const { seq, phase, step } of await receiptsOf('killed')) if (phase === 'settled') lastWords[seq]?.push(step);
-    const oneOfEach = (seq: number): string[] => ['batch', 'plaid.items', 'plaid.products', ...(seq < third ? [] : ['plaid.user'])];
+    const oneOfEach = (seq: number): string[] => [
+      'batch',
+      'plaid.items',
+      'plaid.products',
+      ...(seq < third ? [] : ['plaid.user']),
+    ];
     expect(lastWords.map((steps) => steps.sort())).toEqual(lastWords.map((_, seq) => oneOfEach(seq)));
   });
 
@@ -132,7 +156,9 @@ describe.each(DATABASES)('processes that run chunks over a ledger in $name', ({ 
     const written = await receiptsOf('frozen');
     frozen.child.kill('SIGCONT');
     await frozen.gone;
-    expect(frozen.said).toContainEqual(expect.objectContaining({ did: 'ended', result: expect.objectContaining({ end: 'fenced' }) as unknown }));
+    expect(frozen.said).toContainEqual(
+      expect.objectContaining({ did: 'ended', result: expect.objectContaining({ end: 'fenced' }) as unknown }),
+    );
     expect(simulators.plaid.figures().calls.total).toBe(calls);
     expect(await receiptsOf('frozen')).toEqual(written);
     expect(simulators.plaid.state().counts).toMatchObject({ touched: users, left: BYSTANDERS });

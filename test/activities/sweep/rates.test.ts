@@ -33,7 +33,12 @@ describe('the calls of a chunk', () => {
 
   it('are each taken out of the shared rate before they are sent, as a sweep, and their answers are told', async () => {
     await seedSweep(simulators, place, 'told', 30);
-    simulators.plaid.faults.add({ endpoint: 'userItemsGet', nth: [3, 5], kind: 'rateLimit', retryAfter: { form: 'seconds', seconds: 1 } });
+    simulators.plaid.faults.add({
+      endpoint: 'userItemsGet',
+      nth: [3, 5],
+      kind: 'rateLimit',
+      retryAfter: { form: 'seconds', seconds: 1 },
+    });
     const [taken, answers]: [unknown[], RateAnswer[]] = [[], []];
     const budgets: CallBudgets = {
       ...UNLIMITED,
@@ -46,8 +51,12 @@ describe('the calls of a chunk', () => {
     };
     await runChunk(chunkOf('told', 30), { ...place, budgets });
     const calls = simulators.plaid.figures().calls.total;
-    expect(taken).toEqual(Array.from({ length: calls }, () => ({ key: { service: 'plaid', keySlot: '' }, caller: 'sweep' })));
-    expect(answers.filter(({ refused }) => refused)).toEqual([0, 1].map(() => ({ refused: true, caller: 'sweep', retryAfterMs: 1_000 })));
+    expect(taken).toEqual(
+      Array.from({ length: calls }, () => ({ key: { service: 'plaid', keySlot: '' }, caller: 'sweep' })),
+    );
+    expect(answers.filter(({ refused }) => refused)).toEqual(
+      [0, 1].map(() => ({ refused: true, caller: 'sweep', retryAfterMs: 1_000 })),
+    );
     expect(answers).toHaveLength(calls);
     expectAllGone(simulators, 30);
   });
@@ -85,8 +94,16 @@ describe('the calls of a chunk', () => {
     try {
       const stop = new AbortController();
       const ledger = await FencedLedger.take(place.ledger, { sweepId: 'slow', chunkId: 'c' }, stop.signal);
-      const run = new ChunkRun(chunkOf('slow', 1), ledger, stop, { ...place, budgets: { ...UNLIMITED, tryAdmit: () => false, admit } });
-      const end = await sendCall(run, plaid.userItemsGet, { user_id: 'slow-0' }, new HoldWatch(ledger, [], performance.now()));
+      const run = new ChunkRun(chunkOf('slow', 1), ledger, stop, {
+        ...place,
+        budgets: { ...UNLIMITED, tryAdmit: () => false, admit },
+      });
+      const end = await sendCall(
+        run,
+        plaid.userItemsGet,
+        { user_id: 'slow-0' },
+        new HoldWatch(ledger, [], performance.now()),
+      );
       expect({ kind: end.kind, taken }).toEqual({ kind: 'answered', taken: 1 });
     } finally {
       clock.mockRestore();
@@ -105,17 +122,35 @@ describe('the calls of a chunk', () => {
     const limits = new ProcessLimits();
     const stop = new AbortController();
     const ledger = await FencedLedger.take(place.ledger, { sweepId: 'slots', chunkId: 'c' }, stop.signal);
-    const run = new ChunkRun(chunkOf('slots', 1), ledger, stop, { ...place, budgets, limits, services: place.services });
+    const run = new ChunkRun(chunkOf('slots', 1), ledger, stop, {
+      ...place,
+      budgets,
+      limits,
+      services: place.services,
+    });
     simulators.batch.faults.add({ endpoint: '*', kind: 'unauthorized', times: 1 });
-    const call = (app: string) => sendCall(run, batch.customDataBulkDelete, { app, ids: ['nobody'] }, new HoldWatch(ledger, [], performance.now()));
+    const call = (app: string) =>
+      sendCall(run, batch.customDataBulkDelete, { app, ids: ['nobody'] }, new HoldWatch(ledger, [], performance.now()));
     expect((await call('android')).kind).toBe('stopped');
     // Only the refused key is shut, and it is the one that is named.
     expect(run.reason).toEqual({ end: 'unauthorized', unauthorized: { service: 'batch', slot: 'android' } });
     expect(limits.keySlot('batch', 'android').refuses(run.beganAtMs)).toBe(true);
     expect(limits.keySlot('batch', 'ios').refuses(run.beganAtMs)).toBe(false);
     const other = new ChunkRun(chunkOf('slots', 1), ledger, new AbortController(), { ...place, budgets, limits });
-    expect((await sendCall(other, batch.customDataBulkDelete, { app: 'ios', ids: ['nobody'] }, new HoldWatch(ledger, [], performance.now()))).kind).toBe('answered');
-    expect(taken).toEqual([{ service: 'batch', keySlot: 'android' }, { service: 'batch', keySlot: 'ios' }]);
+    expect(
+      (
+        await sendCall(
+          other,
+          batch.customDataBulkDelete,
+          { app: 'ios', ids: ['nobody'] },
+          new HoldWatch(ledger, [], performance.now()),
+        )
+      ).kind,
+    ).toBe('answered');
+    expect(taken).toEqual([
+      { service: 'batch', keySlot: 'android' },
+      { service: 'batch', keySlot: 'ios' },
+    ]);
     expect(told).toEqual([[{ service: 'batch', keySlot: 'ios' }, { refused: false }]]);
   });
 
@@ -124,7 +159,11 @@ describe('the calls of a chunk', () => {
     const control = new AbortController();
     const admit: CallBudgets['admit'] = (_key, _caller, signal) =>
       new Promise((resolve) => signal?.addEventListener('abort', () => resolve(false)));
-    const running = runChunk(chunkOf('stopped', 30), { ...place, budgets: { ...UNLIMITED, tryAdmit: () => false, admit } }, { signal: control.signal });
+    const running = runChunk(
+      chunkOf('stopped', 30),
+      { ...place, budgets: { ...UNLIMITED, tryAdmit: () => false, admit } },
+      { signal: control.signal },
+    );
     await delay(100);
     control.abort();
     await expect(running).resolves.toMatchObject({ end: 'cancelled', opened: 30, deferred: 30 });

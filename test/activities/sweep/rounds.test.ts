@@ -16,7 +16,12 @@ interface Run extends SweptUser {
   plan: ChunkPlan;
 }
 
-function sweep(plan: ChunkPlan, script: ProviderScript, interruptions: readonly Interrupted[], itemIds?: readonly string[]): Run {
+function sweep(
+  plan: ChunkPlan,
+  script: ProviderScript,
+  interruptions: readonly Interrupted[],
+  itemIds?: readonly string[],
+): Run {
   const providers = new SimulatedProviders(script);
   return { ...new SimulatedSweep(plan, providers, itemIds).run(interruptions), providers, plan };
 }
@@ -53,15 +58,18 @@ function* orders(calls: number): Generator<Interrupted[]> {
   }
 }
 
-it.each([false, true])('no order of crashes, freezes and deferrals makes a removal go out twice (user removed: %s)', (removeUser) => {
-  for (const interruptions of orders(7)) {
-    const run = sweep(chunkPlan({ removeUser }), { items: ITEMS, callMs: 20 }, interruptions);
-    expect({ interruptions, repeats: repeats(run) }).toEqual({ interruptions, repeats: [] });
-    expect(run.providers.itemsLeft(run.endedAtMs)).toEqual([]);
-    expect(run.providers.userLeft(run.endedAtMs)).toBe(!removeUser);
-    for (const { outcome } of run.settled.receipts) expect(['removed', 'alreadyGone', 'skipped']).toContain(outcome);
-  }
-});
+it.each([false, true])(
+  'no order of crashes, freezes and deferrals makes a removal go out twice (user removed: %s)',
+  (removeUser) => {
+    for (const interruptions of orders(7)) {
+      const run = sweep(chunkPlan({ removeUser }), { items: ITEMS, callMs: 20 }, interruptions);
+      expect({ interruptions, repeats: repeats(run) }).toEqual({ interruptions, repeats: [] });
+      expect(run.providers.itemsLeft(run.endedAtMs)).toEqual([]);
+      expect(run.providers.userLeft(run.endedAtMs)).toBe(!removeUser);
+      for (const { outcome } of run.settled.receipts) expect(['removed', 'alreadyGone', 'skipped']).toContain(outcome);
+    }
+  },
+);
 
 it('nor of a user with Items that were asked for by name', () => {
   for (const interruptions of orders(5)) {
@@ -73,11 +81,26 @@ it('nor of a user with Items that were asked for by name', () => {
 });
 
 const interruption = (kinds: readonly Interruption[]): fc.Arbitrary<Interrupted> =>
-  fc.record({ atCall: fc.integer({ min: 0, max: 9 }), by: fc.constantFrom(...kinds), lateMs: fc.integer({ min: 0, max: 10_000 }) });
+  fc.record({
+    atCall: fc.integer({ min: 0, max: 9 }),
+    by: fc.constantFrom(...kinds),
+    lateMs: fc.integer({ min: 0, max: 10_000 }),
+  });
 
-const LOSSES: readonly Fault[] = ['none', 'none', 'none', 'lostAfterProcessing', 'lostBeforeProcessing', 'unreadableAfterProcessing', 'unavailable', 'unauthorized'];
+const LOSSES: readonly Fault[] = [
+  'none',
+  'none',
+  'none',
+  'lostAfterProcessing',
+  'lostBeforeProcessing',
+  'unreadableAfterProcessing',
+  'unavailable',
+  'unauthorized',
+];
 
-const anyPlan = fc.record({ removeUser: fc.boolean(), onFailure: fc.constantFrom('continue' as const, 'stop' as const) }).map(chunkPlan);
+const anyPlan = fc
+  .record({ removeUser: fc.boolean(), onFailure: fc.constantFrom('continue' as const, 'stop' as const) })
+  .map(chunkPlan);
 
 function script(faults: readonly Fault[], lagMs: number): fc.Arbitrary<ProviderScript> {
   return fc.record({
@@ -90,47 +113,78 @@ function script(faults: readonly Fault[], lagMs: number): fc.Arbitrary<ProviderS
 
 it('nothing irreversible goes out twice under losses, kills and freezes in any mixture, when lists do not lag', () => {
   fc.assert(
-    fc.property(anyPlan, script(LOSSES, 0), fc.array(interruption(KINDS), { maxLength: 5 }), (plan, provider, interruptions) => {
-      expect(repeats(sweep(plan, provider, interruptions))).toEqual([]);
-    }),
+    fc.property(
+      anyPlan,
+      script(LOSSES, 0),
+      fc.array(interruption(KINDS), { maxLength: 5 }),
+      (plan, provider, interruptions) => {
+        expect(repeats(sweep(plan, provider, interruptions))).toEqual([]);
+      },
+    ),
     RUNS,
   );
 });
 
 it('an Item that was answered as removed never goes out again, in whatever round and however long it stays listed', () => {
   fc.assert(
-    fc.property(anyPlan, script(LOSSES, 20 * LAG_MS), fc.array(interruption(['deferred']), { maxLength: 6 }), (plan, provider, interruptions) => {
-      const { providers } = sweep(plan, provider, interruptions);
-      const answered = new Set<string>();
-      for (const call of providers.calls.filter(({ task }) => task === 'plaid.userItemsRemove')) {
-        for (const id of idsOf(call)) expect(answered).not.toContain(id);
-        if (call.answer.ok) for (const id of idsOf(call)) answered.add(id);
-      }
-    }),
+    fc.property(
+      anyPlan,
+      script(LOSSES, 20 * LAG_MS),
+      fc.array(interruption(['deferred']), { maxLength: 6 }),
+      (plan, provider, interruptions) => {
+        const { providers } = sweep(plan, provider, interruptions);
+        const answered = new Set<string>();
+        for (const call of providers.calls.filter(({ task }) => task === 'plaid.userItemsRemove')) {
+          for (const id of idsOf(call)) expect(answered).not.toContain(id);
+          if (call.answer.ok) for (const id of idsOf(call)) answered.add(id);
+        }
+      },
+    ),
     RUNS,
   );
 });
 
 it('what was removed in an earlier round is reported removed, and its answer is kept', () => {
   for (const atCall of [2, 3]) {
-    const run = sweep(chunkPlan(), { items: ITEMS }, [{ atCall, by: 'deferred' }, { atCall: 1, by: 'deferred' }]);
+    const run = sweep(chunkPlan(), { items: ITEMS }, [
+      { atCall, by: 'deferred' },
+      { atCall: 1, by: 'deferred' },
+    ]);
     expect(outcomesOf(run, 'plaid.items')).toEqual(['removed']);
-    expect(run.receipts).toContainEqual(expect.objectContaining({ step: 'plaid.items', outcome: 'removed', requestId: 'removal', items: expect.arrayContaining([expect.any(String)]) as string[] }));
+    expect(run.receipts).toContainEqual(
+      expect.objectContaining({
+        step: 'plaid.items',
+        outcome: 'removed',
+        requestId: 'removal',
+        items: expect.arrayContaining([expect.any(String)]) as string[],
+      }),
+    );
   }
 });
 
 it('a step of which an earlier attempt may have sent a call is never called failed or held: nobody knows that nothing was changed', () => {
   const faults: readonly Fault[] = ['none', 'none', 'held', 'refused', 'lostAfterProcessing'];
   fc.assert(
-    fc.property(anyPlan, script(faults, 0), fc.array(interruption(KINDS), { maxLength: 4 }), (plan, provider, interruptions) => {
-      const run = sweep(plan, provider, interruptions);
-      for (const [step, task] of Object.entries({ 'plaid.items': 'plaid.userItemsRemove', 'plaid.products': 'plaid.userProductsTerminate', 'plaid.user': 'plaid.userRemove' })) {
-        const [outcome, ...others] = outcomesOf(run, step);
-        if (others.length > 0 || (outcome !== 'failed' && outcome !== 'held')) continue;
-        const done = run.providers.calls.filter((call) => call.task === task && call.atMs >= START_MS && wasDone(run.providers, call));
-        expect({ step, outcome, done }).toEqual({ step, outcome, done: [] });
-      }
-    }),
+    fc.property(
+      anyPlan,
+      script(faults, 0),
+      fc.array(interruption(KINDS), { maxLength: 4 }),
+      (plan, provider, interruptions) => {
+        const run = sweep(plan, provider, interruptions);
+        for (const [step, task] of Object.entries({
+          'plaid.items': 'plaid.userItemsRemove',
+          'plaid.products': 'plaid.userProductsTerminate',
+          'plaid.user': 'plaid.userRemove',
+        })) {
+          const [outcome, ...others] = outcomesOf(run, step);
+          if (others.length > 0 || (outcome !== 'failed' && outcome !== 'held')) continue;
+          const done = run.providers.calls.filter(
+            (call) => call.task === task && call.atMs >= START_MS && wasDone(run.providers, call),
+          );
+          expect({ step, outcome, done }).toEqual({ step, outcome, done: [] });
+        }
+      },
+    ),
     RUNS,
   );
 });
@@ -139,5 +193,8 @@ it('a step of which an earlier attempt may have sent a call is never called fail
 function wasDone(providers: SimulatedProviders, { task, answer, atMs, input }: SeenCall): boolean {
   if (answer.ok) return true;
   if (task === 'plaid.userRemove') return !providers.userLeft(atMs);
-  return task === 'plaid.userItemsRemove' && (input.item_ids as string[]).every((id) => !providers.itemsLeft(atMs).includes(id));
+  return (
+    task === 'plaid.userItemsRemove' &&
+    (input.item_ids as string[]).every((id) => !providers.itemsLeft(atMs).includes(id))
+  );
 }

@@ -15,7 +15,11 @@ import { UNLIMITED } from './chunk-place';
 const BULK = 'customDataBulkDelete';
 
 /** A fault of bulk calls: of each kind, what it takes beside the endpoint. */
-type Fault = FaultRuleInput extends infer Rule ? (Rule extends { endpoint: unknown } ? Omit<Rule, 'endpoint'> : never) : never;
+type Fault = FaultRuleInput extends infer Rule
+  ? Rule extends { endpoint: unknown }
+    ? Omit<Rule, 'endpoint'>
+    : never
+  : never;
 
 describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ freshUrl }) => {
   let url: string;
@@ -39,18 +43,34 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
   /** A sweep whose users are done but for Batch. */
   async function waiting(sweepId: string, users: readonly TargetUser[], bulkApps = ['ios']): Promise<void> {
     const { sweeps } = place.ledger;
-    await sweepOf(sweeps, sweepId, users.map((user) => targetRow(user)));
+    await sweepOf(
+      sweeps,
+      sweepId,
+      users.map((user) => targetRow(user)),
+    );
     const chunk = { sweepId, chunkId: 'c' };
     const fence = await sweeps.takeFence(chunk);
     for (let from = 0; from < users.length; from += 250) {
-      const wave = await sweeps.openWave({ ...chunk, fence, range: { from, to: from + 249 }, wave: from + 1, limit: 250 });
+      const wave = await sweeps.openWave({
+        ...chunk,
+        fence,
+        range: { from, to: from + 249 },
+        wave: from + 1,
+        limit: 250,
+      });
       await sweeps.flushWave({ ...chunk, fence, users: wave.map((user) => settled(user, 'removed', { bulkApps })) });
     }
   }
 
-  const some = (sweepId: string, count: number) => Array.from({ length: count }, (_, index) => canary(`${sweepId}-${index}`));
+  const some = (sweepId: string, count: number) =>
+    Array.from({ length: count }, (_, index) => canary(`${sweepId}-${index}`));
 
-  function runBulk(sweepId: string, changes: Partial<RunBulk> = {}, options: RunOptions = {}, at = place): Promise<BulkResult> {
+  function runBulk(
+    sweepId: string,
+    changes: Partial<RunBulk> = {},
+    options: RunOptions = {},
+    at = place,
+  ): Promise<BulkResult> {
     return at.run('httpTasks.runBulk', { sweepId, app: 'ios', beginForMs: 60_000, ...changes }, options);
   }
 
@@ -102,20 +122,27 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
   it('are halved for malformed ids until these stand alone: they have failed with the code, and nobody else is sent twice', async () => {
     // Batch counts code units, and so refuses what our own schema lets through.
     const bad = [0, 123, 124, 499].map((index) => `${CANARY}-${index}-${'🧨'.repeat(700)}`);
-    const users = some('halved', 500).map((user, index) => ({ ...user, batchUserId: bad.find((id) => id.startsWith(`${CANARY}-${index}-`)) ?? user.batchUserId }));
+    const users = some('halved', 500).map((user, index) => ({
+      ...user,
+      batchUserId: bad.find((id) => id.startsWith(`${CANARY}-${index}-`)) ?? user.batchUserId,
+    }));
     await waiting('halved', users);
     const result = await runBulk('halved');
     expect(result).toMatchObject({ end: 'done', outcomes: { accepted: 496, failed: 4 } });
     expect(touched()).toHaveLength(496);
     expect(simulators.batch.state().repeats.repeatSafe).toEqual([]);
     const failed = (await receipts('halved')).filter(({ outcome }) => outcome === 'failed');
-    expect(failed).toMatchObject([0, 123, 124, 499].map((seq) => ({ seq, failureType: 'Task.Rejected', status: 400, code: '31' })));
+    expect(failed).toMatchObject(
+      [0, 123, 124, 499].map((seq) => ({ seq, failureType: 'Task.Rejected', status: 400, code: '31' })),
+    );
     expect(failed[0]).not.toHaveProperty('token');
     expect(await place.ledger.sweeps.count('halved')).toMatchObject({ accepted: 496, failed: 4 });
   });
 
   it('leave out an id that our own schema refuses, without asking Batch', async () => {
-    const users = some('unsendable', 20).map((user, index) => (index === 7 ? { ...user, batchUserId: `${CANARY}-${'x'.repeat(1_100)}` } : user));
+    const users = some('unsendable', 20).map((user, index) =>
+      index === 7 ? { ...user, batchUserId: `${CANARY}-${'x'.repeat(1_100)}` } : user,
+    );
     await waiting('unsendable', users);
     const result = await runBulk('unsendable');
     expect(result).toMatchObject({ end: 'done', outcomes: { accepted: 19, failed: 1 } });
@@ -126,7 +153,11 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
 
   it('send an id that two users share once, and that Batch cannot have in a route', async () => {
     const shared = `${CANARY}-shared`;
-    await waiting('shared', [{ batchUserId: '.' }, { plaidUserId: `${CANARY}-1`, batchUserId: shared }, { plaidUserId: `${CANARY}-2`, batchUserId: shared }]);
+    await waiting('shared', [
+      { batchUserId: '.' },
+      { plaidUserId: `${CANARY}-1`, batchUserId: shared },
+      { plaidUserId: `${CANARY}-2`, batchUserId: shared },
+    ]);
     expect(await runBulk('shared')).toMatchObject({ end: 'done', outcomes: { accepted: 3 } });
     expect([...touched()].sort()).toEqual(['.', shared]);
     expect(calls()).toEqual([{ users: 2, status: 200 }]);
@@ -149,7 +180,9 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     expect(inMs).toBeLessThanOrEqual(600_000);
     await place.run('httpTasks.closeTargets', { sweepId: 'later', reason: 'cancelled' });
     // Their Items are removed already: what is left of them has failed, so that a redrive takes them up.
-    expect((await receipts('later')).map(({ outcome, reason }) => `${outcome} ${reason}`)).toEqual(Array(10).fill('failed cancelled'));
+    expect((await receipts('later')).map(({ outcome, reason }) => `${outcome} ${reason}`)).toEqual(
+      Array(10).fill('failed cancelled'),
+    );
   });
 
   it.each<[string, Fault]>([
@@ -170,15 +203,27 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
   it('whose answers stay lost end later, and their users are unknown when the sweep is closed', async () => {
     await waiting('lost', some('lost', 10));
     fault({ kind: 'dropAfter' });
-    expect(await runBulk('lost', { beginForMs: 2_500 })).toMatchObject({ end: 'later', calls: 0, outcomes: {}, nextTryAt: expect.any(String) as string });
+    expect(await runBulk('lost', { beginForMs: 2_500 })).toMatchObject({
+      end: 'later',
+      calls: 0,
+      outcomes: {},
+      nextTryAt: expect.any(String) as string,
+    });
     await place.run('httpTasks.closeTargets', { sweepId: 'lost', reason: 'cancelled' });
-    expect((await receipts('lost')).map(({ outcome, reason }) => `${outcome} ${reason}`)).toEqual(Array(10).fill('unknown cancelled'));
+    expect((await receipts('lost')).map(({ outcome, reason }) => `${outcome} ${reason}`)).toEqual(
+      Array(10).fill('unknown cancelled'),
+    );
   });
 
   it('stop at a refused key and name it; nothing counts as sent', async () => {
     await waiting('key', some('key', 10));
     fault({ kind: 'unauthorized' });
-    expect(await runBulk('key')).toEqual({ end: 'unauthorized', unauthorized: { service: 'batch', slot: 'ios' }, calls: 1, outcomes: {} });
+    expect(await runBulk('key')).toEqual({
+      end: 'unauthorized',
+      unauthorized: { service: 'batch', slot: 'ios' },
+      calls: 1,
+      outcomes: {},
+    });
     expect(calls()).toHaveLength(1);
     simulators.batch.faults.remove();
     expect(await runBulk('key')).toMatchObject({ end: 'done', outcomes: { accepted: 10 } });
@@ -188,7 +233,9 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     await waiting('rejected', some('rejected', 10));
     fault({ kind: 'unknownErrorCode', errorCode: '12', status: 403 });
     expect(await runBulk('rejected')).toEqual({ end: 'done', calls: 1, outcomes: { failed: 10 } });
-    expect(new Set((await receipts('rejected')).map(({ outcome, code }) => `${outcome} ${code}`))).toEqual(new Set(['failed 12']));
+    expect(new Set((await receipts('rejected')).map(({ outcome, code }) => `${outcome} ${code}`))).toEqual(
+      new Set(['failed 12']),
+    );
 
     await waiting('rejected later', some('rejected later', 10));
     simulators.batch.faults.remove();
@@ -199,14 +246,18 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
 
   it('leave out who is held, also who is held while a call waits to be sent again', async () => {
     await waiting('held', some('held', 10));
-    const hold = (index: number) => place.ledger.addHold({ holdId: `held ${index}`, subjects: targetRow(canary(`held-${index}`)).subjects.slice(1) });
+    const hold = (index: number) =>
+      place.ledger.addHold({ holdId: `held ${index}`, subjects: targetRow(canary(`held-${index}`)).subjects.slice(1) });
     await hold(3);
     fault({ kind: 'rateLimit', times: 1, retryAfter: { form: 'seconds', seconds: 3 } });
     const running = runBulk('held');
     await until('it was refused', () => calls().length > 0);
     await hold(5);
     expect(await running).toMatchObject({ end: 'done', outcomes: { accepted: 8 } });
-    expect(calls()).toEqual([{ users: 9, status: 429 }, { users: 8, status: 200 }]);
+    expect(calls()).toEqual([
+      { users: 9, status: 429 },
+      { users: 8, status: 200 },
+    ]);
     expect(touched()).not.toEqual(expect.arrayContaining([`${CANARY}-b-held-5`]));
     expect(await place.ledger.sweeps.count('held')).toMatchObject({ held: 2, accepted: 8, waitingForBulk: 0 });
   });
@@ -247,7 +298,9 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
   it('begin nothing more when their time is over, or too many have failed', async () => {
     await waiting('time', some('time', 10));
     expect(await runBulk('time', { beginForMs: 0 })).toEqual({ end: 'time', calls: 0, outcomes: {} });
-    const users = some('tolerance', 40).map((user, index) => (index % 2 === 0 ? user : { ...user, batchUserId: `${CANARY}-${index}-${'🧨'.repeat(700)}` }));
+    const users = some('tolerance', 40).map((user, index) =>
+      index % 2 === 0 ? user : { ...user, batchUserId: `${CANARY}-${index}-${'🧨'.repeat(700)}` },
+    );
     await waiting('tolerance', users);
     const result = await runBulk('tolerance', { mostFailed: 3 });
     expect(result.end).toBe('tolerance');
@@ -326,7 +379,10 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     const budgets = createCallBudgets({ rates: place.ledger.rates, documentedLimit: () => undefined });
     const limited = await openActivityPlace(simulators, url, { dependencies: { budgets } });
     await place.ledger.rates.setLimit({ service: 'batch', keySlot: 'ios', limitPerMinute: 60 });
-    const users = some('slow', 4).map((user, index) => ({ ...user, batchUserId: `${CANARY}-${index}-${'🧨'.repeat(700)}` }));
+    const users = some('slow', 4).map((user, index) => ({
+      ...user,
+      batchUserId: `${CANARY}-${index}-${'🧨'.repeat(700)}`,
+    }));
     await waiting('slow', users);
     const beganAt = performance.now();
     // Each is refused: one call for all, two for the halves, one for each.

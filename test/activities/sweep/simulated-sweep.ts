@@ -47,7 +47,15 @@ const MOST_ATTEMPTS = 100;
 
 /** A plan with everything at its default. */
 export function chunkPlan(changes: Partial<ChunkPlan> = {}): ChunkPlan {
-  return { reason: { code: 'USER_OFFBOARDING' }, removeUser: false, batchMode: 'skip', dryRun: false, onFailure: 'continue', notFoundIsFine: false, ...changes };
+  return {
+    reason: { code: 'USER_OFFBOARDING' },
+    removeUser: false,
+    batchMode: 'skip',
+    dryRun: false,
+    onFailure: 'continue',
+    notFoundIsFine: false,
+    ...changes,
+  };
 }
 
 /** Off-boards one user as chunks do, attempt after attempt, with a simulated clock and ledger. */
@@ -81,7 +89,13 @@ export class SimulatedSweep {
 
   /** What the attempt flushed; undefined when it died. */
   #attempt(interrupted: Interrupted | undefined): SettledUser | DeferredUser | undefined {
-    const user = { seq: 0, round: this.#round, user: { ...USER, ...(this.itemIds && { itemIds: this.itemIds }) }, subjects: userSubjects(USER, 'sandbox', hasher), unsettled: this.#unsettled };
+    const user = {
+      seq: 0,
+      round: this.#round,
+      user: { ...USER, ...(this.itemIds && { itemIds: this.itemIds }) },
+      subjects: userSubjects(USER, 'sandbox', hasher),
+      unsettled: this.#unsettled,
+    };
     const machine = new UserMachine(user, this.#history(), this.plan, { hasher, services: SERVICES });
     const othersMaySendUntilMs = this.#nowMs + FENCE_HOLDS_MS;
     let [calls, tries] = [0, 0];
@@ -111,7 +125,10 @@ export class SimulatedSweep {
       else if (answer.failure.type === 'Task.Held') machine.hold(call, this.#nowMs);
       else if (answer.failure.type === 'Task.Unauthorized') return machine.deferred(this.#nowMs);
       else if (answer.failure.type === 'Task.Unavailable') {
-        machine.putOff(call, { ...answer.failure, ...(call.definition.effect === 'repeatSafe' && { perhapsDone: true as const }) });
+        machine.putOff(call, {
+          ...answer.failure,
+          ...(call.definition.effect === 'repeatSafe' && { perhapsDone: true as const }),
+        });
         this.#pass(1_000);
         tries += 1;
         if (tries >= MOST_TRIES) return machine.deferred(this.#nowMs);
@@ -151,10 +168,17 @@ export class SimulatedSweep {
 
   /** What the ledger tells of the receipts so far, see `readHistories` and `readRemovals`. */
   #history() {
-    const good = this.#receipts.filter(({ outcome, items }) => ['removed', 'alreadyGone', 'accepted'].includes(outcome) || items !== undefined);
-    const removals = this.#receipts.filter(({ outcome }) => outcome === 'removed').map(({ step, task, requestId, items = [] }) => ({ step, task, requestId, items }));
+    const good = this.#receipts.filter(
+      ({ outcome, items }) => ['removed', 'alreadyGone', 'accepted'].includes(outcome) || items !== undefined,
+    );
+    const removals = this.#receipts
+      .filter(({ outcome }) => outcome === 'removed')
+      .map(({ step, task, requestId, items = [] }) => ({ step, task, requestId, items }));
     return {
-      atPlaid: { steps: [...new Set(good.map(({ step }) => step))], items: [...new Set(good.flatMap(({ items = [] }) => items))] },
+      atPlaid: {
+        steps: [...new Set(good.map(({ step }) => step))],
+        items: [...new Set(good.flatMap(({ items = [] }) => items))],
+      },
       removals,
     };
   }

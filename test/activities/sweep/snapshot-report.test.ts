@@ -46,7 +46,11 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
         HTTP_TASKS_SOURCE_NONE_QUERY: 'select id as batch_user_id from closed',
         HTTP_TASKS_HTTP_ALLOW: pagesOrigin,
       },
-      dependencies: { customSources: { rows: () => ({ kind: 'test', describe: () => 'a test source', rows: (options = {}) => rows(options) }) } },
+      dependencies: {
+        customSources: {
+          rows: () => ({ kind: 'test', describe: () => 'a test source', rows: (options = {}) => rows(options) }),
+        },
+      },
     });
   });
   afterAll(async () => {
@@ -61,7 +65,13 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
 
   async function take(sweepId: string, changes: Partial<TakeSnapshot>) {
     await place.ledger.sweeps.create({ sweepId });
-    const input = { sweepId, scheduledTime: '2026-11-23T03:30:00.000Z', maxUsers: 100_000, badRows: { percent: 50 }, ...changes };
+    const input = {
+      sweepId,
+      scheduledTime: '2026-11-23T03:30:00.000Z',
+      maxUsers: 100_000,
+      badRows: { percent: 50 },
+      ...changes,
+    };
     return place.run('httpTasks.takeSnapshot', input);
   }
 
@@ -71,7 +81,11 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
   }
 
   it('keeps what is known of the source with the rows, and goes on with it after a break', async () => {
-    const lines = Array.from({ length: 5_000 }, (_, index) => (index === 100 || index === 4_700 ? `canary-${index},` : `canary-${index},canary-b${index % 50 === 0 ? 0 : index},x`));
+    const lines = Array.from({ length: 5_000 }, (_, index) =>
+      index === 100 || index === 4_700
+        ? `canary-${index},`
+        : `canary-${index},canary-b${index % 50 === 0 ? 0 : index},x`,
+    );
     const source = { file: file('reported.csv', ['plaid_user_id,batch_user_id,note', ...lines]) };
     const expected = {
       columns: { used: ['plaid_user_id', 'batch_user_id'], ignored: ['note'] },
@@ -86,30 +100,53 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
     expect(begun.report).toBeUndefined();
     let breaksAt = 2_500;
     rows = async function* (options) {
-      const whole = await openSource(source, { settings: readSourceSettings({ HTTP_TASKS_SOURCE_DIR: folder }), catalogue: new Catalogue([]), sender: {} as TaskSender });
+      const whole = await openSource(source, {
+        settings: readSourceSettings({ HTTP_TASKS_SOURCE_DIR: folder }),
+        catalogue: new Catalogue([]),
+        sender: {} as TaskSender,
+      });
       for await (const row of whole.rows(options)) {
         if (row.line === breaksAt) throw new SourceUnavailableError('The source is away.');
         yield row;
       }
     };
     await failureOf(take('reported in part', { source: CUSTOM }));
-    expect((await place.ledger.sweeps.read('reported in part'))?.report?.rejectedRows).toEqual(expected.rejectedRows.slice(0, 1));
+    expect((await place.ledger.sweeps.read('reported in part'))?.report?.rejectedRows).toEqual(
+      expected.rejectedRows.slice(0, 1),
+    );
     breaksAt = -1;
     await take('reported in part', { source: CUSTOM });
     const { columns: _, ...counted } = expected;
-    expect(await place.ledger.sweeps.read('reported in part')).toMatchObject({ total: 4_998, rejected: 2, report: counted });
+    expect(await place.ledger.sweeps.read('reported in part')).toMatchObject({
+      total: 4_998,
+      rejected: 2,
+      report: counted,
+    });
   });
 
   it.each<[string, () => SourceSpec]>([
     ['query', () => ({ query: 'none' })],
-    ['pages', () => ({ pages: { task: 'http.request', input: { method: 'GET', uri: `${pagesOrigin}/none` }, itemsPath: 'response.body' } })],
+    [
+      'pages',
+      () => ({
+        pages: {
+          task: 'http.request',
+          input: { method: 'GET', uri: `${pagesOrigin}/none` },
+          itemsPath: 'response.body',
+        },
+      }),
+    ],
     ['custom', () => CUSTOM],
   ])('has no user when a %s source works and has no row, and is complete', async (kind, source) => {
     rows = async function* () {
       // No row.
     };
     expect(await take(`none of ${kind}`, { source: source() })).toEqual({ total: 0, duplicates: 0, rejected: 0 });
-    expect(await place.ledger.sweeps.read(`none of ${kind}`)).toMatchObject({ status: 'running', total: 0, snapshotComplete: true });
+    expect(await place.ledger.sweeps.read(`none of ${kind}`)).toMatchObject({
+      status: 'running',
+      total: 0,
+      snapshotComplete: true,
+    });
     expect(await take(`none of ${kind}`, { source: source() })).toEqual({ total: 0, duplicates: 0, rejected: 0 });
   });
 
@@ -117,8 +154,12 @@ describe.each(DATABASES)('what a worker knows of a source, in a ledger in $name'
     const inline = [canary(1), { batchUserId: 'null' }, { plaidUserId: 'canary-2', itemIds: ['a', ' b'] }];
     const failure = await failureOf(take('list of placeholders', { source: { inline }, badRows: { count: 0 } }));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'source', retryable: false });
-    expect(failure.message).toContain('line 2: source.inline.1.batchUserId is a placeholder and not an ID; line 3: source.inline.2.itemIds.1 begins or ends with white space');
-    expect(await take('allowed list', { source: { inline: inline.slice(0, 2), allowPlaceholders: ['NULL'] } })).toMatchObject({ total: 2, rejected: 0 });
+    expect(failure.message).toContain(
+      'line 2: source.inline.1.batchUserId is a placeholder and not an ID; line 3: source.inline.2.itemIds.1 begins or ends with white space',
+    );
+    expect(
+      await take('allowed list', { source: { inline: inline.slice(0, 2), allowPlaceholders: ['NULL'] } }),
+    ).toMatchObject({ total: 2, rejected: 0 });
     rows = async function* () {
       yield { position: '0', line: 1, user: canary(1) };
       yield { position: '1', line: 2, user: { batchUserId: 'undefined' } };

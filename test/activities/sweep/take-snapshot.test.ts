@@ -30,7 +30,12 @@ class TestSource implements Source {
 }
 
 /** Users by number, from behind the position. */
-async function* numbered(prefix: string, count: number, { after }: RowsOptions, each: (index: number) => unknown = () => undefined): AsyncGenerator<SourceRow> {
+async function* numbered(
+  prefix: string,
+  count: number,
+  { after }: RowsOptions,
+  each: (index: number) => unknown = () => undefined,
+): AsyncGenerator<SourceRow> {
   for (let index = after === undefined ? 0 : Number(after) + 1; index < count; index++) {
     await each(index);
     yield { position: String(index), line: index + 1, user: canary(`${prefix}-${index}`) };
@@ -85,10 +90,20 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
   const CUSTOM: SourceSpec = { custom: { name: 'rows' } };
 
   function inputOf(sweepId: string, changes: Partial<TakeSnapshot> = {}): TakeSnapshot {
-    return { sweepId, scheduledTime: '2026-11-23T03:30:00.000Z', maxUsers: 100_000, badRows: { percent: 50 }, ...changes };
+    return {
+      sweepId,
+      scheduledTime: '2026-11-23T03:30:00.000Z',
+      maxUsers: 100_000,
+      badRows: { percent: 50 },
+      ...changes,
+    };
   }
 
-  async function take(sweepId: string, changes: Partial<TakeSnapshot> = {}, options: Parameters<ActivityPlace['run']>[2] = {}) {
+  async function take(
+    sweepId: string,
+    changes: Partial<TakeSnapshot> = {},
+    options: Parameters<ActivityPlace['run']>[2] = {},
+  ) {
     await place.ledger.sweeps.create({ sweepId });
     return place.run('httpTasks.takeSnapshot', inputOf(sweepId, changes), options);
   }
@@ -101,7 +116,14 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     const fence = await sweeps.takeFence(chunk);
     const users: TargetUser[] = [];
     for (let from = 0; from < total; from += 250) {
-      const wave = await sweeps.openWave({ ...chunk, fence, range: { from, to: from + 249 }, wave: from + 1, limit: 250, claimedBy: OWN_RUN.firstRunId });
+      const wave = await sweeps.openWave({
+        ...chunk,
+        fence,
+        range: { from, to: from + 249 },
+        wave: from + 1,
+        limit: 250,
+        claimedBy: OWN_RUN.firstRunId,
+      });
       users.push(...wave.map(({ user }) => user));
     }
     return users;
@@ -114,13 +136,24 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
   async function expectGivenUp(sweepId: string): Promise<void> {
     expect(await place.ledger.sweeps.read(sweepId)).toMatchObject({ status: 'failed', readable: false });
-    const ids = await runRaw(url, `select ids from target_ids where sweep = (select number from sweeps where sweep_id = '${sweepId}')`);
+    const ids = await runRaw(
+      url,
+      `select ids from target_ids where sweep = (select number from sweeps where sweep_id = '${sweepId}')`,
+    );
     expect(ids).toEqual([]);
   }
 
   it('holds every user of a file, with duplicates and bad rows counted; repeating it reads nothing', async () => {
     const source = {
-      file: file('plain.csv', ['plaid_user_id,batch_user_id', 'canary-1,canary-b1', 'canary-2,', ',', 'canary-1,canary-b1', ',canary-b3', 'too,many,cells']),
+      file: file('plain.csv', [
+        'plaid_user_id,batch_user_id',
+        'canary-1,canary-b1',
+        'canary-2,',
+        ',',
+        'canary-1,canary-b1',
+        ',canary-b3',
+        'too,many,cells',
+      ]),
     };
     const snapshot = { total: 3, duplicates: 1, rejected: 2 };
     expect(await take('plain', { source })).toEqual(snapshot);
@@ -143,7 +176,12 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       });
     };
     const failure = await failureOf(take('resumed', { source: CUSTOM }));
-    expect(failure).toMatchObject({ type: 'Task.Unavailable', service: 'source', retryable: true, message: 'The source is away (EIO).' });
+    expect(failure).toMatchObject({
+      type: 'Task.Unavailable',
+      service: 'source',
+      retryable: true,
+      message: 'The source is away (EIO).',
+    });
     expect(await place.ledger.sweeps.readSnapshot('resumed')).toMatchObject({ total: 4_000, complete: false });
     breaksAt = -1;
     expect(await take('resumed', { source: CUSTOM })).toEqual({ total: 7_000, duplicates: 0, rejected: 0 });
@@ -152,10 +190,18 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
   });
 
   it('is whole when two attempts take it at once, as after a worker that was given up goes on', async () => {
-    const source = { file: file('twice.csv', ['batch_user_id', ...Array.from({ length: 9_000 }, (_, index) => `canary-twice-${index}`)]) };
+    const source = {
+      file: file('twice.csv', [
+        'batch_user_id',
+        ...Array.from({ length: 9_000 }, (_, index) => `canary-twice-${index}`),
+      ]),
+    };
     await place.ledger.sweeps.create({ sweepId: 'twice' });
     const attempts = [take('twice', { source }), take('twice', { source })];
-    expect(await Promise.all(attempts)).toEqual([{ total: 9_000, duplicates: 0, rejected: 0 }, { total: 9_000, duplicates: 0, rejected: 0 }]);
+    expect(await Promise.all(attempts)).toEqual([
+      { total: 9_000, duplicates: 0, rejected: 0 },
+      { total: 9_000, duplicates: 0, rejected: 0 },
+    ]);
     expect(new Set((await usersOf('twice')).map(({ batchUserId }) => batchUserId)).size).toBe(9_000);
   });
 
@@ -178,14 +224,19 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
   it('stops when it is cancelled, and a later attempt does the rest', async () => {
     const cancel = new AbortController();
-    rows = (options) => numbered('cancelled', 3_000, options, async (index) => {
-      if (index === 2_500 && !cancel.signal.aborted) {
-        cancel.abort();
-        await delay(1);
-      }
-    });
+    rows = (options) =>
+      numbered('cancelled', 3_000, options, async (index) => {
+        if (index === 2_500 && !cancel.signal.aborted) {
+          cancel.abort();
+          await delay(1);
+        }
+      });
     await expect(take('cancelled', { source: CUSTOM }, { signal: cancel.signal })).rejects.toThrow(CancelledFailure);
-    expect(await place.ledger.sweeps.read('cancelled')).toMatchObject({ status: 'running', readable: true, total: 2_000 });
+    expect(await place.ledger.sweeps.read('cancelled')).toMatchObject({
+      status: 'running',
+      readable: true,
+      total: 2_000,
+    });
     expect(await take('cancelled', { source: CUSTOM })).toMatchObject({ total: 3_000 });
   });
 
@@ -215,12 +266,37 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
     it.each<[string, SourceSpec, string, string]>([
       ['a missing file', { file: 'not-there.csv' }, 'source.file', 'is not there (ENOENT)'],
-      ['an empty file', { file: 'empty.csv' }, 'source', 'empty.csv has no user. Nothing is deleted: an empty source never means all users.'],
-      ['a file of bad rows', { file: 'bad.csv' }, 'source', '2 of 3 rows read cannot be users, and 50 % are tolerated. line 2: '],
+      [
+        'an empty file',
+        { file: 'empty.csv' },
+        'source',
+        'empty.csv has no user. Nothing is deleted: an empty source never means all users.',
+      ],
+      [
+        'a file of bad rows',
+        { file: 'bad.csv' },
+        'source',
+        '2 of 3 rows read cannot be users, and 50 % are tolerated. line 2: ',
+      ],
       ['an unknown query', { query: 'nobody' }, 'source.query', 'there is no query of that name; known: at'],
-      ['an unknown source of its own', { custom: { name: 'other' } }, 'source.custom.name', 'there is no source of that name here; known: rows'],
-      ['pages of a task that does more than read', { pages: { task: 'plaid.userRemove' } }, 'source.pages.task', 'does not only read'],
-      ['pages of an origin that is not allowed', { pages: { task: 'http.request', input: { method: 'GET', uri: 'http://other.test/' } } }, 'source.pages.input.uri', 'is not an allowed origin'],
+      [
+        'an unknown source of its own',
+        { custom: { name: 'other' } },
+        'source.custom.name',
+        'there is no source of that name here; known: rows',
+      ],
+      [
+        'pages of a task that does more than read',
+        { pages: { task: 'plaid.userRemove' } },
+        'source.pages.task',
+        'does not only read',
+      ],
+      [
+        'pages of an origin that is not allowed',
+        { pages: { task: 'http.request', input: { method: 'GET', uri: 'http://other.test/' } } },
+        'source.pages.input.uri',
+        'is not an allowed origin',
+      ],
     ])('for %s names the field', async (name, source, field, message) => {
       file('empty.csv', ['plaid_user_id']);
       file('bad.csv', ['plaid_user_id,batch_user_id', 'canary-bad', ',', 'canary-good,']);
@@ -236,12 +312,20 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     it('for a bearer token in a list, which stands in the history, unless the operator accepts that', async () => {
       const source = { inline: [canary('a'), { plaidUserToken: 'user-sandbox-canary' }] };
       const failure = await failureOf(take('token', { source }));
-      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'source.inline.1.plaidUserToken', retryable: false });
-      const inId = await failureOf(take('token in id', { source: { inline: [{ plaidUserId: 'user-sandbox-canary' }] } }));
+      expect(failure).toMatchObject({
+        type: 'Task.InvalidInput',
+        field: 'source.inline.1.plaidUserToken',
+        retryable: false,
+      });
+      const inId = await failureOf(
+        take('token in id', { source: { inline: [{ plaidUserId: 'user-sandbox-canary' }] } }),
+      );
       expect(inId).toMatchObject({ field: 'source.inline.0.plaidUserId' });
       const accepting = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_ALLOW_SENSITIVE: 'user_token' } });
       await place.ledger.sweeps.create({ sweepId: 'accepted token' });
-      expect(await accepting.run('httpTasks.takeSnapshot', inputOf('accepted token', { source }))).toMatchObject({ total: 2 });
+      expect(await accepting.run('httpTasks.takeSnapshot', inputOf('accepted token', { source }))).toMatchObject({
+        total: 2,
+      });
       await accepting.close();
     });
 
@@ -249,10 +333,14 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       const batchOnly = await openActivityPlace(simulators, url, { env: { HTTP_TASKS_SERVICES: 'batch' } });
       await place.ledger.sweeps.create({ sweepId: 'no plaid' });
       await place.ledger.sweeps.create({ sweepId: 'batch only' });
-      const failure = await failureOf(batchOnly.run('httpTasks.takeSnapshot', inputOf('no plaid', { source: { inline: [canary(1)] } })));
+      const failure = await failureOf(
+        batchOnly.run('httpTasks.takeSnapshot', inputOf('no plaid', { source: { inline: [canary(1)] } })),
+      );
       expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'source' });
       const inline = [{ batchUserId: 'canary-b' }];
-      expect(await batchOnly.run('httpTasks.takeSnapshot', inputOf('batch only', { source: { inline } }))).toMatchObject({ total: 1 });
+      expect(
+        await batchOnly.run('httpTasks.takeSnapshot', inputOf('batch only', { source: { inline } })),
+      ).toMatchObject({ total: 1 });
       await batchOnly.close();
     });
   });
@@ -281,7 +369,9 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       };
       const failure = await failureOf(take('its error', { source: CUSTOM }));
       expect(failure).toMatchObject({ type: 'Task.Unavailable', retryable: true });
-      expect(failure.message).toContain('The custom source failed unexpectedly (RangeError), and no user was deleted. It is read again from where it stood');
+      expect(failure.message).toContain(
+        'The custom source failed unexpectedly (RangeError), and no user was deleted. It is read again from where it stood',
+      );
       expect(await place.ledger.sweeps.read('its error')).toMatchObject({ status: 'running', readable: true });
     });
 
@@ -297,14 +387,23 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
   describe('of pages', () => {
     const source = (): SourceSpec => ({
-      pages: { task: 'http.request', input: { method: 'GET', uri: `${pagesOrigin}/users` }, itemsPath: 'response.body.users', fields: { batch_user_id: 'id' } },
+      pages: {
+        task: 'http.request',
+        input: { method: 'GET', uri: `${pagesOrigin}/users` },
+        itemsPath: 'response.body.users',
+        fields: { batch_user_id: 'id' },
+      },
     });
 
     it('is tried again when the API asks to wait, as long as it says', async () => {
       answer = (_url, response) => response.writeHead(429, { 'retry-after': '7' }).end('{}');
       await place.ledger.sweeps.create({ sweepId: 'slow pages' });
       const running = place.run('httpTasks.takeSnapshot', inputOf('slow pages', { source: source() }));
-      await expect(running).rejects.toMatchObject({ type: 'Task.RateLimited', nonRetryable: false, nextRetryDelay: 7_000 });
+      await expect(running).rejects.toMatchObject({
+        type: 'Task.RateLimited',
+        nonRetryable: false,
+        nextRetryDelay: 7_000,
+      });
       expect(await place.ledger.sweeps.read('slow pages')).toMatchObject({ status: 'running', readable: true });
       answer = (_url, response) => response.end(JSON.stringify({ users: [{ id: 'canary-page' }] }));
       expect(await take('slow pages', { source: source() })).toMatchObject({ total: 1 });
@@ -321,7 +420,11 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
   describe('of somebody else', () => {
     it('is taken as it is', async () => {
       await sweepOf(place.ledger.sweeps, 'given', canaries('given', 3));
-      expect(await place.run('httpTasks.takeSnapshot', inputOf('given'))).toEqual({ total: 3, duplicates: 0, rejected: 0 });
+      expect(await place.run('httpTasks.takeSnapshot', inputOf('given'))).toEqual({
+        total: 3,
+        duplicates: 0,
+        rejected: 0,
+      });
       const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('given', { maxUsers: 2 })));
       expect(failure).toMatchObject({ field: 'maxUsers', retryable: false });
       await expectGivenUp('given');
@@ -332,7 +435,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       await sweepOf(place.ledger.sweeps, 'elsewhere', [...atBatch, targetRow(canary(1), 'production')], 'production');
       const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('elsewhere')));
       expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'snapshot', retryable: false });
-      expect(failure.message).toContain('another environment of Plaid than this worker\'s, which is sandbox');
+      expect(failure.message).toContain("another environment of Plaid than this worker's, which is sandbox");
     });
 
     it('may be read for another environment of Plaid when none of its users has an id there', async () => {
@@ -349,7 +452,11 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       const fence = await sweeps.takeFence(chunk);
       for (let wave = 1; wave * 250 <= count + 249; wave++) {
         const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: count }, wave, limit: 250 });
-        await sweeps.flushWave({ ...chunk, fence, users: users.map((user) => settled(user, (['failed', 'removed', 'unknown'] as const)[user.seq % 3])) });
+        await sweeps.flushWave({
+          ...chunk,
+          fence,
+          users: users.map((user) => settled(user, (['failed', 'removed', 'unknown'] as const)[user.seq % 3])),
+        });
       }
       await sweeps.setStatus({ sweepId, status: 'partial' });
     }
@@ -359,7 +466,11 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       const { sweeps } = place.ledger;
       await sweeps.create({ sweepId: 'redrive', redriveOf: 'first' });
       await sweeps.appendRedriven({ sweepId: 'redrive', limit: 100 });
-      expect(await place.run('httpTasks.takeSnapshot', inputOf('redrive'))).toEqual({ total: 2_667, duplicates: 0, rejected: 0 });
+      expect(await place.run('httpTasks.takeSnapshot', inputOf('redrive'))).toEqual({
+        total: 2_667,
+        duplicates: 0,
+        rejected: 0,
+      });
       const expected = canaries('first', 4_000).filter((_, seq) => seq % 3 !== 1);
       expect(await usersOf('redrive')).toEqual(expected.map(({ user }) => user));
     });
@@ -367,7 +478,10 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     it('is refused when the first sweep was read for another environment of Plaid', async () => {
       await first('first elsewhere', 2, 'production');
       await place.ledger.sweeps.create({ sweepId: 'redrive here', redriveOf: 'first elsewhere' });
-      expect(await failureOf(place.run('httpTasks.takeSnapshot', inputOf('redrive here')))).toMatchObject({ field: 'redriveOf', retryable: false });
+      expect(await failureOf(place.run('httpTasks.takeSnapshot', inputOf('redrive here')))).toMatchObject({
+        field: 'redriveOf',
+        retryable: false,
+      });
     });
 
     it('is refused when the ids of the first sweep are gone meanwhile', async () => {
@@ -382,7 +496,14 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
   it('waits for a ledger that is away, and keeps what it has', async () => {
     const other = await openActivityPlace(simulators, url, {
-      dependencies: { customSources: { rows: () => new TestSource((options = {}) => numbered('away', 5_000, options, async (index) => index === 3_000 && other.ledger.close())) } },
+      dependencies: {
+        customSources: {
+          rows: () =>
+            new TestSource((options = {}) =>
+              numbered('away', 5_000, options, async (index) => index === 3_000 && other.ledger.close()),
+            ),
+        },
+      },
     });
     await place.ledger.sweeps.create({ sweepId: 'away' });
     const failure = await failureOf(other.run('httpTasks.takeSnapshot', inputOf('away', { source: CUSTOM })));
@@ -393,7 +514,8 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
   });
 
   it('of a sweep whose ids were released meanwhile fails for good', async () => {
-    rows = (options) => numbered('released', 5_000, options, async (index) => index === 3_000 && place.ledger.sweeps.release('released'));
+    rows = (options) =>
+      numbered('released', 5_000, options, async (index) => index === 3_000 && place.ledger.sweeps.release('released'));
     const failure = await failureOf(take('released', { source: CUSTOM }));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'sweepId', retryable: false });
   });

@@ -34,7 +34,12 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     return sweeps.openBulk({ ...chunk, app, step: `batch.${app}`, wave, limit });
   }
 
-  function outcomeOf(chunk: ChunkFence, app: string, users: readonly BulkUser[], changes: Partial<RecordBulk> = {}): RecordBulk {
+  function outcomeOf(
+    chunk: ChunkFence,
+    app: string,
+    users: readonly BulkUser[],
+    changes: Partial<RecordBulk> = {},
+  ): RecordBulk {
     return {
       ...chunk,
       app,
@@ -53,7 +58,11 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
   it('are recorded for several apps at the same moment, and no user waits for ever or loses the worst outcome', async () => {
     const apps = ['ios', 'android', 'web'];
     for (const sweepId of ['at once 1', 'at once 2', 'at once 3']) {
-      await waiting(sweepId, Array.from({ length: 250 }, () => 'removed' as const), apps);
+      await waiting(
+        sweepId,
+        Array.from({ length: 250 }, () => 'removed' as const),
+        apps,
+      );
       const opened = await Promise.all(
         apps.map(async (app) => {
           const chunk = await fenceOf(sweepId, `bulk.${app}`);
@@ -81,7 +90,14 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     expect(await sweeps.count('two apps')).toMatchObject({ waitingForBulk: 0, accepted: 2, failed: 1 });
     expect(await sweeps.readReceipts({ sweepId: 'two apps', afterSeq: -1, limit: 1 })).toMatchObject([
       { step: 'plaid.items' },
-      { step: 'batch.ios', keySlot: 'ios', outcome: 'accepted', token: 'bulk-token', phase: 'settled', subject: rowOf(userNumber(0)).subjects[1] },
+      {
+        step: 'batch.ios',
+        keySlot: 'ios',
+        outcome: 'accepted',
+        token: 'bulk-token',
+        phase: 'settled',
+        subject: rowOf(userNumber(0)).subjects[1],
+      },
       { step: 'batch.android', task: 'batch.customDataBulkDelete' },
     ]);
   });
@@ -103,12 +119,22 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     const users = await openOf(chunk, 'ios', 1);
     await sweeps.recordBulk(outcomeOf(chunk, 'ios', users.slice(0, 2), { token: 'left half' }));
     await sweeps.recordBulk(outcomeOf(chunk, 'ios', users.slice(3), { token: 'right end' }));
-    const refused = { outcome: 'failed', token: undefined, failureType: 'Task.Rejected', status: 400, code: '30' } as const;
+    const refused = {
+      outcome: 'failed',
+      token: undefined,
+      failureType: 'Task.Rejected',
+      status: 400,
+      code: '30',
+    } as const;
     await sweeps.recordBulk(outcomeOf(chunk, 'ios', users.slice(2, 3), refused));
     expect(await sweeps.count('halved')).toMatchObject({ accepted: 3, failed: 1, waitingForBulk: 0 });
     const receipts = await sweeps.readReceipts({ sweepId: 'halved', afterSeq: 0, limit: 9 });
     const ofBatch = receipts.filter(({ step }) => step === 'batch.ios');
-    expect(ofBatch).toMatchObject([{ token: 'left half' }, { outcome: 'failed', status: 400, code: '30' }, { token: 'right end' }]);
+    expect(ofBatch).toMatchObject([
+      { token: 'left half' },
+      { outcome: 'failed', status: 400, code: '30' },
+      { token: 'right end' },
+    ]);
     expect(ofBatch[1]).not.toHaveProperty('token');
   });
 
@@ -139,9 +165,17 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     await sweeps.handBackBulk({ ...chunk, app: 'ios', seqs: [1] });
     const next = await fenceOf('handed back', 'bulk.ios');
     expect((await openOf(next, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false, true]);
-    await sweeps.recordBulk(outcomeOf(next, 'ios', await openOf(next, 'ios', 1), { outcome: 'skipped', reason: 'cancelled', token: undefined }));
+    await sweeps.recordBulk(
+      outcomeOf(next, 'ios', await openOf(next, 'ios', 1), {
+        outcome: 'skipped',
+        reason: 'cancelled',
+        token: undefined,
+      }),
+    );
     const receipts = await sweeps.readReceipts({ sweepId: 'handed back', afterSeq: -1, limit: 9 });
-    expect(receipts.filter(({ step }) => step === 'batch.ios')).toMatchObject([0, 1, 2].map((seq) => ({ seq, outcome: 'skipped', reason: 'cancelled' })));
+    expect(receipts.filter(({ step }) => step === 'batch.ios')).toMatchObject(
+      [0, 1, 2].map((seq) => ({ seq, outcome: 'skipped', reason: 'cancelled' })),
+    );
   });
 
   it('that may have reached Batch leave users unknown, and not held, when a hold keeps them from being sent again', async () => {
@@ -153,7 +187,10 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     const next = await fenceOf('perhaps sent', 'bulk.ios');
     expect((await openOf(next, 'ios', 1)).map(({ unsettled }) => unsettled)).toEqual([true, false]);
     await sweeps.notePerhapsSent({ ...chunk, app: 'ios', seqs: [1] });
-    await ledger.addHold({ holdId: 'perhaps', subjects: [0, 1].flatMap((number) => rowOf(userNumber(number)).subjects) });
+    await ledger.addHold({
+      holdId: 'perhaps',
+      subjects: [0, 1].flatMap((number) => rowOf(userNumber(number)).subjects),
+    });
     expect(await openOf(next, 'ios', 1)).toEqual([]);
     expect(await sweeps.count('perhaps sent')).toMatchObject({ unknown: 1, held: 1 });
     await ledger.removeHolds({ holdId: 'perhaps' });
@@ -163,13 +200,18 @@ describe.each(DATABASES)('bulk calls of a sweep in $name', ({ freshUrl }) => {
     await waiting('bulk holds', ['removed', 'removed', 'failed'], ['ios']);
     const dead = await fenceOf('bulk holds', 'bulk.ios');
     await openOf(dead, 'ios', 1, 1);
-    for (const seq of [0, 1, 2]) await ledger.addHold({ holdId: `b${seq}`, subjects: rowOf(userNumber(seq)).subjects.slice(1) });
+    for (const seq of [0, 1, 2])
+      await ledger.addHold({ holdId: `b${seq}`, subjects: rowOf(userNumber(seq)).subjects.slice(1) });
     const chunk = await fenceOf('bulk holds', 'bulk.ios');
     expect(await openOf(chunk, 'ios', 1)).toEqual([]);
     expect(await sweeps.count('bulk holds')).toMatchObject({ unknown: 1, held: 1, failed: 1, waitingForBulk: 0 });
     expect(await sweeps.readyForBulk('bulk holds')).toEqual({});
     const receipts = await sweeps.readReceipts({ sweepId: 'bulk holds', afterSeq: -1, limit: 9 });
-    expect(receipts.filter(({ step }) => step === 'batch.ios').map(({ outcome }) => outcome)).toEqual(['unknown', 'held', 'held']);
+    expect(receipts.filter(({ step }) => step === 'batch.ios').map(({ outcome }) => outcome)).toEqual([
+      'unknown',
+      'held',
+      'held',
+    ]);
     for (const seq of [0, 1, 2]) await ledger.removeHolds({ holdId: `b${seq}` });
   });
 

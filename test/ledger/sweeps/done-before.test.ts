@@ -33,7 +33,12 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     return users.map(({ user }) => user);
   }
 
-  const AT_BATCH = { step: 'batch.ios', task: 'batch.customDataDelete', service: 'batch', environment: 'default' } as const;
+  const AT_BATCH = {
+    step: 'batch.ios',
+    task: 'batch.customDataDelete',
+    service: 'batch',
+    environment: 'default',
+  } as const;
 
   /** A run that ended with these steps, and called with these subjects. */
   async function runOf(workflowId: string, user: TargetUser, outcome: 'removed' | 'failed', itemsLeft: string[] = []) {
@@ -52,7 +57,11 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
   }
 
   /** How many are skipped; their accounts were closed long before, unless a user says otherwise. */
-  async function skipped(sweepId: string, users: TargetUser[], { skipDone = true, doneSteps }: { skipDone?: boolean; doneSteps?: DoneStep[] } = {}): Promise<number> {
+  async function skipped(
+    sweepId: string,
+    users: TargetUser[],
+    { skipDone = true, doneSteps }: { skipDone?: boolean; doneSteps?: DoneStep[] } = {},
+  ): Promise<number> {
     await sweeps.create({ sweepId, skipDone });
     const { version } = await sweeps.readSnapshot(sweepId);
     const rows = users.map((user) => rowOf({ closedAt: '2020-01-01T00:00:00Z', ...user }));
@@ -68,7 +77,9 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     await runOf('bad', { plaidUserId: 'failed' }, 'failed');
     await runOf('some items', { plaidUserId: 'some' }, 'removed', ['left']);
     expect(await skipped('after runs', [{ plaidUserId: 'done', batchUserId: 'done-b' }])).toBe(1);
-    expect(await skipped('asked not to', [{ plaidUserId: 'done', batchUserId: 'done-b' }], { skipDone: false })).toBe(0);
+    expect(await skipped('asked not to', [{ plaidUserId: 'done', batchUserId: 'done-b' }], { skipDone: false })).toBe(
+      0,
+    );
     const undone: TargetUser[] = [
       { plaidUserId: 'failed' },
       { plaidUserId: 'some' },
@@ -84,7 +95,10 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     const [atPlaid = '', atBatch = ''] = rowOf(both).subjects;
     const run = { workflowId: 'only batch', runId: 'r' };
     // The user had no Items; what Batch accepted stands as the last word under the id at Plaid.
-    await ledger.recordOutcome({ ...intentOf({ ...run, ...AT_BATCH, activityId: '1', subjects: [atBatch] }), outcome: 'accepted' });
+    await ledger.recordOutcome({
+      ...intentOf({ ...run, ...AT_BATCH, activityId: '1', subjects: [atBatch] }),
+      outcome: 'accepted',
+    });
     const steps = [
       { step: 'plaid.items', task: 'plaid.userItemsRemove', outcome: 'skipped', reason: 'noItems' },
       { step: 'batch.ios', task: 'batch.customDataDelete', outcome: 'accepted' },
@@ -105,7 +119,13 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     const chunk = { sweepId: 'earlier', chunkId: 'c' };
     const fence = await sweeps.takeFence(chunk);
     const opened = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 9 }, wave: 1, limit: 9 });
-    const outcomes = { 's-ok': 'removed', 's-bad': 'failed', 's-held': 'held', 's-unknown': 'unknown', 's-some': 'removed' } as const;
+    const outcomes = {
+      's-ok': 'removed',
+      's-bad': 'failed',
+      's-held': 'held',
+      's-unknown': 'unknown',
+      's-some': 'removed',
+    } as const;
     const flushed = opened.flatMap((user) => {
       const outcome = Object.entries(outcomes).find(([id]) => id === user.user.plaidUserId)?.[1];
       if (outcome === undefined) return [];
@@ -144,8 +164,12 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     const fence = await sweeps.takeFence(chunk);
     const opened = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: 9 }, wave: 1, limit: 9 });
     await sweeps.flushWave({ ...chunk, fence, users: opened.map((user) => settled(user, 'removed')) });
-    expect(await skipped('closed during the sweep', [{ plaidUserId: 'long', closedAt: '2026-03-02T00:00:00Z' }])).toBe(0);
-    expect(await skipped('closed before the sweep', [{ plaidUserId: 'long', closedAt: '2026-02-28T00:00:00Z' }])).toBe(1);
+    expect(await skipped('closed during the sweep', [{ plaidUserId: 'long', closedAt: '2026-03-02T00:00:00Z' }])).toBe(
+      0,
+    );
+    expect(await skipped('closed before the sweep', [{ plaidUserId: 'long', closedAt: '2026-02-28T00:00:00Z' }])).toBe(
+      1,
+    );
   });
 
   it('takes what a run reports without calls of its own, as after a reset, as no proof', async () => {
@@ -162,7 +186,13 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
       const run = { workflowId: name, runId: 'r' };
       const { subjects } = rowOf({ plaidUserId: name });
       const look = intentOf({ ...run, activityId: '1', task: 'plaid.userItemsGet', subjects: [...subjects] });
-      const products = intentOf({ ...run, activityId: '2', step: 'plaid.products', task: 'plaid.userProductsTerminate', subjects: [...subjects] });
+      const products = intentOf({
+        ...run,
+        activityId: '2',
+        step: 'plaid.products',
+        task: 'plaid.userProductsTerminate',
+        subjects: [...subjects],
+      });
       if (called.some((call) => call === 'look')) await ledger.recordOutcome({ ...look, outcome: 'read', items: [] });
       if (called.some((call) => call === 'products')) await ledger.recordOutcome({ ...products, outcome: 'removed' });
       await ledger.recordEnd({ ...run, environment: 'sandbox', subject: subjects[0] ?? '', steps, compensations: [] });
@@ -202,11 +232,19 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
     const atPlaid = { plaidUserId: 'twice' };
     const cases: [string, TargetUser[], { total: number; duplicates: number; skipped: number }][] = [
       ['later', [before, { ...user, closedAt: fromNow(1_000) }], { total: 2, duplicates: 0, skipped: 1 }],
-      ['later with fewer ids', [before, { ...atPlaid, closedAt: fromNow(1_000) }], { total: 2, duplicates: 0, skipped: 1 }],
+      [
+        'later with fewer ids',
+        [before, { ...atPlaid, closedAt: fromNow(1_000) }],
+        { total: 2, duplicates: 0, skipped: 1 },
+      ],
       ['later first', [{ ...user, closedAt: fromNow(1_000) }, before], { total: 1, duplicates: 1, skipped: 0 }],
       ['not said', [before, user], { total: 2, duplicates: 0, skipped: 1 }],
       ['some Items', [before, { ...before, itemIds: ['i'] }], { total: 2, duplicates: 0, skipped: 1 }],
-      ['both done', [before, { ...user, closedAt: fromNow(-3_600_000) }, { ...atPlaid, closedAt: before.closedAt }], { total: 1, duplicates: 2, skipped: 1 }],
+      [
+        'both done',
+        [before, { ...user, closedAt: fromNow(-3_600_000) }, { ...atPlaid, closedAt: before.closedAt }],
+        { total: 1, duplicates: 2, skipped: 1 },
+      ],
       ['three', [before, user, before], { total: 2, duplicates: 1, skipped: 1 }],
     ];
     for (const [name, users, expected] of cases) {
@@ -216,7 +254,10 @@ describe.each(DATABASES)('a snapshot that leaves out who is done in $name', ({ f
       for (const one of users) await append(`apart: ${name}`, [rowOf(one)]);
       for (const sweepId of [`together: ${name}`, `apart: ${name}`]) {
         const { total, duplicates } = await sweeps.readSnapshot(sweepId);
-        expect({ sweepId, total, duplicates, skipped: (await sweeps.count(sweepId)).skipped }).toEqual({ sweepId, ...expected });
+        expect({ sweepId, total, duplicates, skipped: (await sweeps.count(sweepId)).skipped }).toEqual({
+          sweepId,
+          ...expected,
+        });
       }
     }
   });

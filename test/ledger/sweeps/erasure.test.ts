@@ -38,12 +38,18 @@ describe.each(DATABASES)('the IDs that a sweep in $name keeps at its end', ({ na
   }
 
   async function rowOfSweep(sweepId: string): Promise<Record<string, unknown>> {
-    const [row = {}] = await runRaw(url, `select wrapped_key, next_wrapped_key, rekeyed_at from sweeps where sweep_id = '${sweepId}'`);
+    const [row = {}] = await runRaw(
+      url,
+      `select wrapped_key, next_wrapped_key, rekeyed_at from sweeps where sweep_id = '${sweepId}'`,
+    );
     return row;
   }
 
   async function idsOf(sweepId: string): Promise<{ seq: number; ids: string }[]> {
-    const rows = await runRaw(url, `select seq, ids from target_ids where sweep = (select number from sweeps where sweep_id = '${sweepId}') order by seq`);
+    const rows = await runRaw(
+      url,
+      `select seq, ids from target_ids where sweep = (select number from sweeps where sweep_id = '${sweepId}') order by seq`,
+    );
     return rows.map(({ seq, ids }) => ({ seq: Number(seq), ids: String(ids) }));
   }
 
@@ -63,11 +69,19 @@ describe.each(DATABASES)('the IDs that a sweep in $name keeps at its end', ({ na
     it('are all that is recovered with any key in the file and its log, from a copy of all rows, and HTTP_TASKS_SUBJECT_KEY', async () => {
       await sweepOf(sweeps, 'scanned', rowsOf(0, 301));
       const copy = await idsOf('scanned');
-      const recovered = async (): Promise<number[]> => recoverable('scanned', textsIn(url), [...copy, ...(await idsOf('scanned'))]);
-      const chunk = { sweepId: 'scanned', chunkId: 'c', fence: await sweeps.takeFence({ sweepId: 'scanned', chunkId: 'c' }) };
+      const recovered = async (): Promise<number[]> =>
+        recoverable('scanned', textsIn(url), [...copy, ...(await idsOf('scanned'))]);
+      const chunk = {
+        sweepId: 'scanned',
+        chunkId: 'c',
+        fence: await sweeps.takeFence({ sweepId: 'scanned', chunkId: 'c' }),
+      };
       for (const wave of [1, 2]) {
         const users = await sweeps.openWave({ ...chunk, range: { from: 0, to: 300 }, wave, limit: 250 });
-        await sweeps.flushWave({ ...chunk, users: users.map((user) => settled(user, user.seq === 300 ? 'failed' : 'removed')) });
+        await sweeps.flushWave({
+          ...chunk,
+          users: users.map((user) => settled(user, user.seq === 300 ? 'failed' : 'removed')),
+        });
       }
       await sweeps.seal({ sweepId: 'scanned' });
       await sweeps.purge({ sweepId: 'scanned' });
@@ -88,12 +102,17 @@ describe.each(DATABASES)('the IDs that a sweep in $name keeps at its end', ({ na
     expect(after).toMatchObject({ next_wrapped_key: null, rekeyed_at: expect.anything() as unknown });
     expect(after['wrapped_key']).not.toBe(before['wrapped_key']);
     const key = keyIn('kept', after);
-    expect(rowsAfter.map(({ seq, ids }) => [seq, key.decryptUser(seq, ids)])).toEqual([1, 6].map((seq) => [seq, userNumber(seq)]));
+    expect(rowsAfter.map(({ seq, ids }) => [seq, key.decryptUser(seq, ids)])).toEqual(
+      [1, 6].map((seq) => [seq, userNumber(seq)]),
+    );
     for (const { seq, ids } of rowsBefore) expect(() => key.decryptUser(seq, ids)).toThrow('authenticate');
     expect(await sweeps.readUser({ sweepId: 'kept', seq: 6 })).toMatchObject({ user: userNumber(6) });
     expect(await sweeps.readSnapshot('kept')).toMatchObject({ position: 'end', complete: true });
     await sweeps.create({ sweepId: 'redrive of kept', redriveOf: 'kept' });
-    expect(await sweeps.appendRedriven({ sweepId: 'redrive of kept', limit: 10 })).toMatchObject({ total: 2, complete: true });
+    expect(await sweeps.appendRedriven({ sweepId: 'redrive of kept', limit: 10 })).toMatchObject({
+      total: 2,
+      complete: true,
+    });
     expect(await sweeps.readUser({ sweepId: 'redrive of kept', seq: 0 })).toMatchObject({ user: userNumber(1) });
     await sweeps.rekey({ sweepId: 'kept' });
     expect(await rowOfSweep('kept')).toEqual(after);
@@ -104,11 +123,19 @@ describe.each(DATABASES)('the IDs that a sweep in $name keeps at its end', ({ na
     const before = await rowOfSweep('killed');
     await killedAfterOneSlice('killed');
     const between = await rowOfSweep('killed');
-    expect(between).toMatchObject({ wrapped_key: before['wrapped_key'], next_wrapped_key: expect.any(String) as string, rekeyed_at: null });
+    expect(between).toMatchObject({
+      wrapped_key: before['wrapped_key'],
+      next_wrapped_key: expect.any(String) as string,
+      rekeyed_at: null,
+    });
     const other = (await open(url)).sweeps;
-    for (const seq of [0, MANY - 1]) expect(await other.readUser({ sweepId: 'killed', seq })).toMatchObject({ user: userNumber(seq) });
+    for (const seq of [0, MANY - 1])
+      expect(await other.readUser({ sweepId: 'killed', seq })).toMatchObject({ user: userNumber(seq) });
     await other.create({ sweepId: 'redrive of killed', redriveOf: 'killed' });
-    expect(await other.appendRedriven({ sweepId: 'redrive of killed', limit: MANY + 1 })).toMatchObject({ total: MANY, complete: true });
+    expect(await other.appendRedriven({ sweepId: 'redrive of killed', limit: MANY + 1 })).toMatchObject({
+      total: MANY,
+      complete: true,
+    });
     await Promise.all([other.rekey({ sweepId: 'killed' }), sweeps.rekey({ sweepId: 'killed' })]);
     const after = await rowOfSweep('killed');
     expect(after).toMatchObject({ wrapped_key: between['next_wrapped_key'], next_wrapped_key: null });
@@ -135,7 +162,10 @@ describe.each(DATABASES)('the IDs that a sweep in $name keeps at its end', ({ na
 
   it('leave a row that was changed in the database as it is, and do not stop at it', async () => {
     await ended('changed', 3, () => 'failed');
-    await runRaw(url, `update target_ids set ids = 'AAAA' where seq = 1 and sweep = (select number from sweeps where sweep_id = 'changed')`);
+    await runRaw(
+      url,
+      `update target_ids set ids = 'AAAA' where seq = 1 and sweep = (select number from sweeps where sweep_id = 'changed')`,
+    );
     await sweeps.rekey({ sweepId: 'changed' });
     expect(await sweeps.readUser({ sweepId: 'changed', seq: 2 })).toMatchObject({ user: userNumber(2) });
     expect(await idsOf('changed')).toContainEqual({ seq: 1, ids: 'AAAA' });
@@ -161,7 +191,11 @@ function textsIn(url: string): string[] {
 }
 
 /** The users of a sweep whose rows open with any key that stands anywhere in these texts. */
-function recoverable(sweepId: string, texts: readonly string[], rows: readonly { seq: number; ids: string }[]): number[] {
+function recoverable(
+  sweepId: string,
+  texts: readonly string[],
+  rows: readonly { seq: number; ids: string }[],
+): number[] {
   const keys = new SweepKeys(SUBJECT_KEY);
   const inFile = texts.flatMap((text) => windows(text).flatMap((one) => orNone(() => keys.open(sweepId, one))));
   const found = rows.filter(({ seq, ids }) => inFile.some((key) => orNone(() => key.decryptUser(seq, ids)).length > 0));
@@ -169,7 +203,9 @@ function recoverable(sweepId: string, texts: readonly string[], rows: readonly {
 }
 
 function windows(text: string): string[] {
-  return Array.from({ length: text.length - WRAPPED_KEY_CHARACTERS + 1 }, (_, from) => text.slice(from, from + WRAPPED_KEY_CHARACTERS));
+  return Array.from({ length: text.length - WRAPPED_KEY_CHARACTERS + 1 }, (_, from) =>
+    text.slice(from, from + WRAPPED_KEY_CHARACTERS),
+  );
 }
 
 function orNone<T>(open: () => T): T[] {

@@ -20,7 +20,16 @@ const WAVE_MS = 20_000;
 const LATER_MS = 45 * 60_000;
 
 /** Of a hundred users, the one with this number at its end is special. */
-const SPECIAL = { held: 5, failed: 7, deferred: 13, unknown: 31, notFound: 53, alreadyGone: 71, nothingToDo: 83, productsFailed: 91 } as const;
+const SPECIAL = {
+  held: 5,
+  failed: 7,
+  deferred: 13,
+  unknown: 31,
+  notFound: 53,
+  alreadyGone: 71,
+  nothingToDo: 83,
+  productsFailed: 91,
+} as const;
 
 /**
  * Writes a sweep as a chunk would: waves of users twenty seconds apart, some deferred for three quarters of an hour, and
@@ -32,8 +41,16 @@ export async function writeExampleSweep({ sweeps, ...ledger }: OpenedLedger, exa
     setClock(new Date(START).toISOString());
     await sweeps.create({ sweepId, claimedBy: OWNER });
     const rows = rowsOf(0, users);
-    await sweeps.appendTargets({ sweepId, version: 0, rows: [...rows, ...rows.slice(0, 3)], position: 'end', rejected: 2, complete: true });
-    for (let seq = SPECIAL.held; seq < users; seq += 100) await ledger.addHold({ holdId: `${sweepId} ${seq}`, subjects: rows[seq]?.subjects ?? [] });
+    await sweeps.appendTargets({
+      sweepId,
+      version: 0,
+      rows: [...rows, ...rows.slice(0, 3)],
+      position: 'end',
+      rejected: 2,
+      complete: true,
+    });
+    for (let seq = SPECIAL.held; seq < users; seq += 100)
+      await ledger.addHold({ holdId: `${sweepId} ${seq}`, subjects: rows[seq]?.subjects ?? [] });
     const chunk = { sweepId, chunkId: 'c', fence: await sweeps.takeFence({ sweepId, chunkId: 'c' }) };
     for (let wave = 0; wave * WAVE < users; wave++) {
       setClock(new Date(START + 60_000 + wave * WAVE_MS).toISOString());
@@ -63,8 +80,20 @@ async function doWave(
     ...chunk,
     users: opened.map((user) => {
       if (user.seq % 100 !== SPECIAL.deferred || user.round > 0) return endOf(user, code);
-      const slowDown = receiptOf(user, { outcome: 'failed', failureType: 'Task.RateLimited', status: 429, code: 'RATE_LIMIT' });
-      return { kind: 'deferred', seq: user.seq, round: 0, receipts: [slowDown], notBefore: new Date(START + LATER_MS - 1).toISOString(), unsettled: false };
+      const slowDown = receiptOf(user, {
+        outcome: 'failed',
+        failureType: 'Task.RateLimited',
+        status: 429,
+        code: 'RATE_LIMIT',
+      });
+      return {
+        kind: 'deferred',
+        seq: user.seq,
+        round: 0,
+        receipts: [slowDown],
+        notBefore: new Date(START + LATER_MS - 1).toISOString(),
+        unsettled: false,
+      };
     }),
   });
 }
@@ -73,21 +102,42 @@ function endOf(user: OpenUser, code: string): SettledUser {
   const full = settledFully(user);
   const instead = (changes: Partial<StepReceipt>, step = 0): SettledUser => ({
     ...full,
-    receipts: full.receipts.map((receipt, index) => (index === step ? { ...receipt, requestId: undefined, ...changes } : receipt)),
+    receipts: full.receipts.map((receipt, index) =>
+      index === step ? { ...receipt, requestId: undefined, ...changes } : receipt,
+    ),
   });
   switch (user.seq % 100) {
     case SPECIAL.failed:
-      return instead({ outcome: 'failed', failureType: 'Task.Rejected', status: 400, code: 'ITEM_NOT_FOUND', requestId: `refused-${user.seq}` });
+      return instead({
+        outcome: 'failed',
+        failureType: 'Task.Rejected',
+        status: 400,
+        code: 'ITEM_NOT_FOUND',
+        requestId: `refused-${user.seq}`,
+      });
     case SPECIAL.unknown:
       return instead({ outcome: 'unknown', failureType: 'Task.OutcomeUnknown' });
     case SPECIAL.notFound:
       return instead({ outcome: 'notFound', failureType: 'Task.Rejected', status: 400, code: 'USER_NOT_FOUND' });
     case SPECIAL.productsFailed:
-      return instead({ outcome: 'failed', failureType: 'Task.Rejected', status: 400, code, reason: code, requestId: code, token: code }, 1);
+      return instead(
+        {
+          outcome: 'failed',
+          failureType: 'Task.Rejected',
+          status: 400,
+          code,
+          reason: code,
+          requestId: code,
+          token: code,
+        },
+        1,
+      );
     case SPECIAL.alreadyGone:
       return settled(user, 'alreadyGone');
     case SPECIAL.nothingToDo:
-      return settled(user, 'skipped', { receipts: [receiptOf(user, { outcome: 'skipped', reason: 'noItems', requestId: undefined })] });
+      return settled(user, 'skipped', {
+        receipts: [receiptOf(user, { outcome: 'skipped', reason: 'noItems', requestId: undefined })],
+      });
     default:
       return full;
   }

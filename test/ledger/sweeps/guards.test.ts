@@ -17,10 +17,25 @@ const RUN = 'first-run';
 
 /** A ledger as 0.1.0 left it, with a sweep that one of its runs is working on. */
 async function leaveAsOf010(url: string): Promise<void> {
-  const before = migrations.slice(0, migrations.findIndex(({ name }) => name === '0008-guards'));
+  const before = migrations.slice(
+    0,
+    migrations.findIndex(({ name }) => name === '0008-guards'),
+  );
   const database: LedgerDatabase = url.startsWith('file:')
-    ? { dialect: 'libsql', db: new Kysely<Tables>({ dialect: new LibsqlDialect({ path: url.slice('file:'.length), deadlineMs: 5_000, onThreadLost: () => undefined }) }) }
-    : { dialect: 'postgres', db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) }) };
+    ? {
+        dialect: 'libsql',
+        db: new Kysely<Tables>({
+          dialect: new LibsqlDialect({
+            path: url.slice('file:'.length),
+            deadlineMs: 5_000,
+            onThreadLost: () => undefined,
+          }),
+        }),
+      }
+    : {
+        dialect: 'postgres',
+        db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: url }) }) }),
+      };
   await prepareLedger(database, createSubjectHasher(SUBJECT_KEY).fingerprint, before);
   // The present code knows columns that it did not have, so that its rows are written past it.
   const { db } = database;
@@ -29,13 +44,33 @@ async function leaveAsOf010(url: string): Promise<void> {
   const at = '2026-01-01T00:00:00.000Z';
   await db
     .insertInto('sweeps')
-    .values({ sweep_id: 'old', claimed_by: RUN, skip_done: 0, status: 'running', wrapped_key: wrapped, snapshot_complete: 1, total: 3, plaid_environment: 'sandbox', created_at: at })
+    .values({
+      sweep_id: 'old',
+      claimed_by: RUN,
+      skip_done: 0,
+      status: 'running',
+      wrapped_key: wrapped,
+      snapshot_complete: 1,
+      total: 3,
+      plaid_environment: 'sandbox',
+      created_at: at,
+    })
     .execute();
-  const { number: sweep } = await db.selectFrom('sweeps').select('number').where('sweep_id', '=', 'old').executeTakeFirstOrThrow();
+  const { number: sweep } = await db
+    .selectFrom('sweeps')
+    .select('number')
+    .where('sweep_id', '=', 'old')
+    .executeTakeFirstOrThrow();
   for (const [seq, { user, subjects }] of rowsOf(0, 3).entries()) {
-    await db.insertInto('targets').values({ sweep, seq, state: 'pending', round: 0, unsettled: 0, bulk_left: 0, some_items: 0 }).execute();
+    await db
+      .insertInto('targets')
+      .values({ sweep, seq, state: 'pending', round: 0, unsettled: 0, bulk_left: 0, some_items: 0 })
+      .execute();
     const ids = keys.open('old', wrapped).encryptUser(seq, user);
-    await db.insertInto('target_ids').values({ sweep, seq, ids, subjects: JSON.stringify(subjects) }).execute();
+    await db
+      .insertInto('target_ids')
+      .values({ sweep, seq, ids, subjects: JSON.stringify(subjects) })
+      .execute();
   }
   await db.destroy();
 }
@@ -58,37 +93,72 @@ describe.each(DATABASES)('what is decided about a sweep, in $name', ({ freshUrl 
 
   async function openWave(sweepId: string, opener: { claimedBy?: string; sends?: boolean } = { claimedBy: RUN }) {
     const fence = await ledger.sweeps.takeFence({ sweepId, chunkId: 'c' });
-    const users = await ledger.sweeps.openWave({ sweepId, chunkId: 'c', fence, range: { from: 0, to: 9 }, wave: 1, limit: 9, ...opener });
+    const users = await ledger.sweeps.openWave({
+      sweepId,
+      chunkId: 'c',
+      fence,
+      range: { from: 0, to: 9 },
+      wave: 1,
+      limit: 9,
+      ...opener,
+    });
     return { fence, users };
   }
 
   /** The users of a bulk call, after their other steps. */
   async function openBulk(sweepId: string, opener: { claimedBy?: string; sends?: boolean } = { claimedBy: RUN }) {
     const fence = await ledger.sweeps.takeFence({ sweepId, chunkId: 'bulk' });
-    return ledger.sweeps.openBulk({ sweepId, chunkId: 'bulk', fence, app: 'ios', step: 'batch.ios', wave: 1, limit: 9, ...opener });
+    return ledger.sweeps.openBulk({
+      sweepId,
+      chunkId: 'bulk',
+      fence,
+      app: 'ios',
+      step: 'batch.ios',
+      wave: 1,
+      limit: 9,
+      ...opener,
+    });
   }
 
   async function waitForBulk(sweepId: string): Promise<void> {
     const { fence, users } = await openWave(sweepId);
-    await ledger.sweeps.flushWave({ sweepId, chunkId: 'c', fence, users: users.map((user) => settled(user, 'removed', { bulkApps: ['ios'] })) });
+    await ledger.sweeps.flushWave({
+      sweepId,
+      chunkId: 'c',
+      fence,
+      users: users.map((user) => settled(user, 'removed', { bulkApps: ['ios'] })),
+    });
   }
 
-  const untouched = async (sweepId: string) => expect(await ledger.sweeps.count(sweepId)).toMatchObject({ pending: 3, open: 0 });
+  const untouched = async (sweepId: string) =>
+    expect(await ledger.sweeps.count(sweepId)).toMatchObject({ pending: 3, open: 0 });
 
   it('is written once: by whom it is claimed, its plan, its limits and its approval', async () => {
     await claimed('once', { needsApproval: true });
-    await ledger.sweeps.claim({ sweepId: 'once', by: 'another', terms: { plan: '{}', needsApproval: false, maxUsers: 1 } });
+    await ledger.sweeps.claim({
+      sweepId: 'once',
+      by: 'another',
+      terms: { plan: '{}', needsApproval: false, maxUsers: 1 },
+    });
     await ledger.sweeps.adoptPlan({ sweepId: 'once', by: RUN, plan: '{}' });
     await ledger.sweeps.approve({ sweepId: 'once', by: RUN, total: 3, approver: 'ann' });
     await ledger.sweeps.approve({ sweepId: 'once', by: RUN, total: 3, approver: 'eve' });
     const row = await ledger.sweeps.read('once');
-    expect(row).toMatchObject({ claimedBy: RUN, plan: TERMS.plan, maxUsers: 10, needsApproval: true, approvedBy: 'ann' });
+    expect(row).toMatchObject({
+      claimedBy: RUN,
+      plan: TERMS.plan,
+      maxUsers: 10,
+      needsApproval: true,
+      approvedBy: 'ann',
+    });
   });
 
   it('is not approved by another run, nor for another number of users, nor before all of them are read', async () => {
     await claimed('unapproved', { needsApproval: true });
-    const approve = (changes: object) => ledger.sweeps.approve({ sweepId: 'unapproved', by: RUN, total: 3, approver: 'ann', ...changes });
-    for (const changes of [{ by: 'another' }, { total: 2 }, { total: 4 }]) expect((await approve(changes)).approvedAt).toBeUndefined();
+    const approve = (changes: object) =>
+      ledger.sweeps.approve({ sweepId: 'unapproved', by: RUN, total: 3, approver: 'ann', ...changes });
+    for (const changes of [{ by: 'another' }, { total: 2 }, { total: 4 }])
+      expect((await approve(changes)).approvedAt).toBeUndefined();
     await ledger.sweeps.create({ sweepId: 'reading', claimedBy: RUN, terms: { ...TERMS, needsApproval: true } });
     const reading = await ledger.sweeps.approve({ sweepId: 'reading', by: RUN, total: 0, approver: 'ann' });
     expect(reading.approvedAt).toBeUndefined();
@@ -148,14 +218,18 @@ describe.each(DATABASES)('what is decided about a sweep, in $name', ({ freshUrl 
   it('lets last outcomes be written while everything is stopped', async () => {
     await claimed('closing');
     await ledger.stop({ reason: 'a test', by: 'ann' });
-    await expect(openWave('closing', { claimedBy: RUN, sends: false })).resolves.toMatchObject({ users: { length: 3 } });
+    await expect(openWave('closing', { claimedBy: RUN, sends: false })).resolves.toMatchObject({
+      users: { length: 3 },
+    });
   });
 
   it('lets either the intents or the stop come first, and none after the stop', async () => {
     await claimed('race');
     const [opened] = await Promise.allSettled([openWave('race'), ledger.stop({ reason: 'a test', by: 'ann' })]);
     const { open: begun, pending } = await ledger.sweeps.count('race');
-    expect({ begun, pending }).toEqual(opened.status === 'fulfilled' ? { begun: 3, pending: 0 } : { begun: 0, pending: 3 });
+    expect({ begun, pending }).toEqual(
+      opened.status === 'fulfilled' ? { begun: 3, pending: 0 } : { begun: 0, pending: 3 },
+    );
     await expect(openWave('race')).rejects.toMatchObject({ obstacle: 'stopped' });
   });
 
@@ -171,7 +245,9 @@ describe.each(DATABASES)('what is decided about a sweep, in $name', ({ freshUrl 
     expect((await upgraded.sweeps.read('old'))?.plan).toBe('{"dryRun":true}');
     const fence = await upgraded.sweeps.takeFence({ sweepId: 'old', chunkId: 'c' });
     const wave = { sweepId: 'old', chunkId: 'c', fence, range: { from: 0, to: 9 }, wave: 1, limit: 9 };
-    await expect(upgraded.sweeps.openWave({ ...wave, claimedBy: 'another' })).rejects.toBeInstanceOf(SweepNotYoursError);
+    await expect(upgraded.sweeps.openWave({ ...wave, claimedBy: 'another' })).rejects.toBeInstanceOf(
+      SweepNotYoursError,
+    );
     expect(await upgraded.sweeps.openWave({ ...wave, claimedBy: RUN })).toHaveLength(3);
   });
 });

@@ -26,7 +26,10 @@ describe.each(DATABASES)('processes at one chunk in $name', ({ freshUrl }) => {
     const chunk = { sweepId: 'killed', chunkId: 'c', fence: 0 };
     chunk.fence = await sweeps.takeFence(chunk);
     const users = await sweeps.openWave({ ...chunk, range: { from: 0, to: 59 }, wave: 1, limit: 30 });
-    expect(left).toMatchObject({ did: 'opened', seqs: users.filter(({ unsettled }) => unsettled).map(({ seq }) => seq) });
+    expect(left).toMatchObject({
+      did: 'opened',
+      seqs: users.filter(({ unsettled }) => unsettled).map(({ seq }) => seq),
+    });
     expect(users.map(({ seq, unsettled }) => [seq, unsettled])).toEqual(
       Array.from({ length: 30 }, (_, index) => [20 + index, index < 20]),
     );
@@ -55,7 +58,7 @@ describe.each(DATABASES)('processes at one chunk in $name', ({ freshUrl }) => {
     await sweepOf(sweeps, 'over and over', rowsOf(0, users));
     const acknowledged: number[] = [];
     let kills = 0;
-    for (let finished = false; !finished; ) {
+    for (let finished = false; !finished;) {
       const worker = startChunk({ url, sweepId: 'over and over', users, pause: false });
       // Killed after so many words, wherever it is by then; each one gets a little further.
       let words = 7 + kills * 5;

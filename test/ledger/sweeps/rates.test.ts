@@ -32,7 +32,9 @@ function slowly(url: string): LedgerDatabase {
 /** A database in which every change of this rate looks as if another process had been faster. */
 const IGNORING_WRITES = {
   libSQL: {
-    begin: [`create trigger overtake before update on rates when old.service = 'overtaken' begin select raise(ignore); end`],
+    begin: [
+      `create trigger overtake before update on rates when old.service = 'overtaken' begin select raise(ignore); end`,
+    ],
     end: 'drop trigger overtake',
   },
   Postgres: {
@@ -76,7 +78,11 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
 
   it('answer everybody in time, however many ask all the time and whatever else they do', async () => {
     const key = { service: 'crowded', keySlot: '' };
-    const crowd = [rates, ...others.map((other) => other.rates), ...(await Promise.all([open(url), open(url), open(url)])).map((more) => more.rates)];
+    const crowd = [
+      rates,
+      ...others.map((other) => other.rates),
+      ...(await Promise.all([open(url), open(url), open(url)])).map((more) => more.rates),
+    ];
     const started = performance.now();
     let tokens = 0;
     // Two askers in each process: they must not take turns away from each other either.
@@ -84,7 +90,8 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
       let answers = 0;
       while (performance.now() - started < 3_000) {
         tokens += (await mine.leaseTokens({ ...key, want: 2, caller: 'live', documentedLimit: 60_000 })).tokens;
-        if (asker % 2 === 1) await mine.reportAnswers({ ...key, answers: { accepted: 2, refused: 0 }, documentedLimit: 60_000 });
+        if (asker % 2 === 1)
+          await mine.reportAnswers({ ...key, answers: { accepted: 2, refused: 0 }, documentedLimit: 60_000 });
         answers += 1;
       }
       return answers;
@@ -140,9 +147,21 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
 
   it('are apart for each service and key slot, whatever they are called', async () => {
     const hostile = `'; drop table rates; --\0`;
-    const first = await rates.leaseTokens({ service: hostile, keySlot: 'ios', want: 5, caller: 'live', documentedLimit: 300 });
+    const first = await rates.leaseTokens({
+      service: hostile,
+      keySlot: 'ios',
+      want: 5,
+      caller: 'live',
+      documentedLimit: 300,
+    });
     expect(first).toEqual({ tokens: 5, expiresInMs: LEASE_MS, retryInMs: expect.any(Number) as number, generation: 0 });
-    const second = await rates.leaseTokens({ service: hostile, keySlot: 'android', want: 5, caller: 'live', documentedLimit: 300 });
+    const second = await rates.leaseTokens({
+      service: hostile,
+      keySlot: 'android',
+      want: 5,
+      caller: 'live',
+      documentedLimit: 300,
+    });
     expect(second.tokens).toBe(5);
     expect((await rates.readRates()).filter(({ service }) => service.startsWith("'; drop"))).toMatchObject([
       { keySlot: 'android', limitPerMinute: 300 },
@@ -160,12 +179,20 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
   it('tell everybody when refusals void what was leased', async () => {
     const key = { service: 'refused', keySlot: '', documentedLimit: 6_000 };
     const before = await rates.leaseTokens({ ...key, want: 10, caller: 'live' });
-    const { generation } = await rates.reportAnswers({ ...key, answers: { accepted: 3, refused: 1, retryAfterMs: 5_000 } });
+    const { generation } = await rates.reportAnswers({
+      ...key,
+      answers: { accepted: 3, refused: 1, retryAfterMs: 5_000 },
+    });
     expect(generation).toBe(before.generation + 1);
     const other = await others[0]?.rates.leaseTokens({ ...key, want: 10, caller: 'live' });
     expect(other).toMatchObject({ tokens: 0, generation });
     expect(other?.retryInMs).toBeGreaterThan(4_000);
-    const along = await rates.leaseTokens({ ...key, want: 10, caller: 'live', answers: { accepted: 0, refused: 1, retryAfterMs: 60_000 } });
+    const along = await rates.leaseTokens({
+      ...key,
+      want: 10,
+      caller: 'live',
+      answers: { accepted: 0, refused: 1, retryAfterMs: 60_000 },
+    });
     expect(along.retryInMs).toBeGreaterThan(50_000);
   });
 
@@ -191,12 +218,20 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
     const begun = performance.now();
     let tokens = 0;
     while (performance.now() - begun < 2_000) {
-      const leases = await Promise.all([rates, ...others.map((other) => other.rates)].map((mine) => mine.leaseTokens({ ...key, want: 50 })));
+      const leases = await Promise.all(
+        [rates, ...others.map((other) => other.rates)].map((mine) => mine.leaseTokens({ ...key, want: 50 })),
+      );
       tokens += leases.reduce((sum, lease) => sum + lease.tokens, 0);
     }
     expect(tokens).toBeLessThan(10 * ((performance.now() - begun) / 1_000) + 4);
     const shown = (await rates.readRates()).find(({ service }) => service === 'unknown');
-    expect(shown).toEqual({ service: 'unknown', keySlot: '', sweeps: [], callsPerSecond: expect.any(Number) as number, sweepCallsPerSecond: 10 });
+    expect(shown).toEqual({
+      service: 'unknown',
+      keySlot: '',
+      sweeps: [],
+      callsPerSecond: expect.any(Number) as number,
+      sweepCallsPerSecond: 10,
+    });
     expect((await rates.leaseTokens({ ...key, want: 40, caller: 'live' })).tokens).toBe(40);
   });
 
@@ -223,7 +258,10 @@ describe.each(DATABASES)('the rates that processes share in $name', ({ name, fre
       expect(before.tokens).toBeLessThan(3);
       expect((await ask('live')).tokens).toBe(50);
       expect(await shown()).toMatchObject({
-        sweeps: [{ sweepId: 'second', limitPerMinute: 60 }, { sweepId: 'first', limitPerMinute: 600 }],
+        sweeps: [
+          { sweepId: 'second', limitPerMinute: 60 },
+          { sweepId: 'first', limitPerMinute: 600 },
+        ],
       });
       await first.sweeps.setStatus({ sweepId: 'second', status: 'completed' });
       expect((await ask('sweep')).generation).toBeGreaterThan(before.generation);

@@ -23,7 +23,14 @@ describe.each(DATABASES)('what earlier rounds of a sweep removed, read from a le
     for (const [wave, receiptsOf] of written.entries()) {
       const users = await sweeps.openWave({ ...chunk, range: RANGE, wave, limit: 10 });
       expect(users).toHaveLength(10);
-      const deferred = users.map((user) => ({ kind: 'deferred' as const, seq: user.seq, round: user.round, receipts: receiptsOf(user), notBefore: PAST, unsettled: false }));
+      const deferred = users.map((user) => ({
+        kind: 'deferred' as const,
+        seq: user.seq,
+        round: user.round,
+        receipts: receiptsOf(user),
+        notBefore: PAST,
+        unsettled: false,
+      }));
       await sweeps.flushWave({ ...chunk, users: deferred });
     }
   }
@@ -32,11 +39,19 @@ describe.each(DATABASES)('what earlier rounds of a sweep removed, read from a le
     await rounds(
       'over rounds',
       (user) => (user.seq < 5 ? [receiptOf(user, { items: [item('a')] })] : []),
-      (user) => (user.seq === 2 ? [receiptOf(user, { items: [item('b')], requestId: 'second' }), receiptOf(user, { step: 'plaid.products', task: 'plaid.userProductsTerminate', requestId: 'products' })] : []),
+      (user) =>
+        user.seq === 2
+          ? [
+              receiptOf(user, { items: [item('b')], requestId: 'second' }),
+              receiptOf(user, { step: 'plaid.products', task: 'plaid.userProductsTerminate', requestId: 'products' }),
+            ]
+          : [],
     );
     const removals = await sweeps.readRemovals({ sweepId: 'over rounds', seqs: [1, 2, 7] });
     expect([...removals.keys()].sort()).toEqual([1, 2]);
-    expect(removals.get(1)).toEqual([{ step: 'plaid.items', task: 'plaid.userItemsRemove', requestId: 'req-1', items: [item('a')] }]);
+    expect(removals.get(1)).toEqual([
+      { step: 'plaid.items', task: 'plaid.userItemsRemove', requestId: 'req-1', items: [item('a')] },
+    ]);
     expect(removals.get(2)).toEqual([
       { step: 'plaid.items', task: 'plaid.userItemsRemove', requestId: 'req-2', items: [item('a')] },
       { step: 'plaid.items', task: 'plaid.userItemsRemove', requestId: 'second', items: [item('b')] },

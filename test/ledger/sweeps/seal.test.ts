@@ -45,7 +45,10 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
   }
 
   const idOf = async (seq: number, step: string) => {
-    const [row] = await runRaw(url, `select id from receipts where workflow_id = 's' and seq = ${seq} and step = '${step}'`);
+    const [row] = await runRaw(
+      url,
+      `select id from receipts where workflow_id = 's' and seq = ${seq} and step = '${step}'`,
+    );
     return Number(row?.['id']);
   };
 
@@ -55,13 +58,26 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     expect(leaves).toBe(USERS * 3);
     expect(await sweeps.read('s')).toMatchObject({ merkleRoot, leaves });
     const progress: number[] = [];
-    const verification = await sweeps.verify({ sweepId: 's', expectedRoot: merkleRoot.toUpperCase(), onProgress: (receipts) => progress.push(receipts) });
+    const verification = await sweeps.verify({
+      sweepId: 's',
+      expectedRoot: merkleRoot.toUpperCase(),
+      onProgress: (receipts) => progress.push(receipts),
+    });
     expect(verification).toEqual({
-      ok: true, root: merkleRoot, sealedRoot: merkleRoot, keptRoot: merkleRoot, receipts: USERS * 3, differences: [], differenceCount: 0,
+      ok: true,
+      root: merkleRoot,
+      sealedRoot: merkleRoot,
+      keptRoot: merkleRoot,
+      receipts: USERS * 3,
+      differences: [],
+      differenceCount: 0,
     });
     expect(progress.length).toBeGreaterThan(1);
     expect(progress.at(-1)).toBe(USERS * 3);
-    expect(await sweeps.verify({ sweepId: 's', expectedRoot: '00'.repeat(32) })).toMatchObject({ ok: false, differenceCount: 0 });
+    expect(await sweeps.verify({ sweepId: 's', expectedRoot: '00'.repeat(32) })).toMatchObject({
+      ok: false,
+      differenceCount: 0,
+    });
   });
 
   it('cannot be changed by accident: receipts and leaves are append-only', async () => {
@@ -108,12 +124,21 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
   it('names every receipt when all are gone', async () => {
     await tamper(`delete from receipts where workflow_id = 's'`);
     const { ok, receipts, differences, differenceCount } = await sweeps.verify({ sweepId: 's' });
-    expect({ ok, receipts, named: differences.length, differenceCount }).toEqual({ ok: false, receipts: 0, named: 1_000, differenceCount: USERS * 3 });
+    expect({ ok, receipts, named: differences.length, differenceCount }).toEqual({
+      ok: false,
+      receipts: 0,
+      named: 1_000,
+      differenceCount: USERS * 3,
+    });
   });
 
   it.each([5, USERS + 7, -1])('names receipts that were added, to user %d', async (seq) => {
-    const columns = 'workflow_id, run_id, activity_id, step, phase, round, attempt, sweep_id, subject, task, service, environment, key_slot, outcome, token, at';
-    await runRaw(url, `insert into receipts (seq, ${columns}) select ${seq}, ${columns.replace('attempt', '9')} from receipts where id = ${await idOf(5, 'batch.ios')}`);
+    const columns =
+      'workflow_id, run_id, activity_id, step, phase, round, attempt, sweep_id, subject, task, service, environment, key_slot, outcome, token, at';
+    await runRaw(
+      url,
+      `insert into receipts (seq, ${columns}) select ${seq}, ${columns.replace('attempt', '9')} from receipts where id = ${await idOf(5, 'batch.ios')}`,
+    );
     const { ok, differences } = await sweeps.verify({ sweepId: 's' });
     expect(ok).toBe(false);
     expect(differences).toMatchObject([{ kind: 'added', seq, step: 'batch.ios' }]);
@@ -147,7 +172,11 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
     expect(ok).toBe(false);
     expect(root).toBe(sealedRoot);
     expect(keptRoot).not.toBe(sealedRoot);
-    expect(differences.map(({ kind, seq }) => [kind, seq])).toEqual([['added', 9], ['added', 9], ['added', 9]]);
+    expect(differences.map(({ kind, seq }) => [kind, seq])).toEqual([
+      ['added', 9],
+      ['added', 9],
+      ['added', 9],
+    ]);
   });
 
   it('proves receipts with the root alone', async () => {
@@ -167,11 +196,19 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
   it('goes on after a process died in the middle of sealing', async () => {
     await finished('half', 750);
     const stopped = new Error('died');
-    const dying = sweeps.seal({ sweepId: 'half', onProgress: () => { throw stopped; } });
+    const dying = sweeps.seal({
+      sweepId: 'half',
+      onProgress: () => {
+        throw stopped;
+      },
+    });
     await expect(dying).rejects.toThrow(stopped);
     expect(await sweeps.read('half')).not.toHaveProperty('merkleRoot');
     await expect(sweeps.verify({ sweepId: 'half' })).rejects.toThrow(SweepConflictError);
-    const [first, second] = await Promise.all([sweeps.seal({ sweepId: 'half' }), (await open(url)).sweeps.seal({ sweepId: 'half' })]);
+    const [first, second] = await Promise.all([
+      sweeps.seal({ sweepId: 'half' }),
+      (await open(url)).sweeps.seal({ sweepId: 'half' }),
+    ]);
     expect(first).toEqual(second);
     expect(await sweeps.verify({ sweepId: 'half' })).toMatchObject({ ok: true, receipts: 2_250 });
   });
@@ -186,11 +223,31 @@ describe.each(DATABASES)('the seal of a sweep in $name', ({ name, freshUrl }) =>
 
 describe('the leaf of a receipt', () => {
   it('is the same for the same receipt from either database, and another for every other', () => {
-    const fields = ['s', '', '', 0, 'plaid.items', 'settled', 0, 1, 's', 'subject', 'task', 'plaid', 'sandbox', null, 'removed'];
+    const fields = [
+      's',
+      '',
+      '',
+      0,
+      'plaid.items',
+      'settled',
+      0,
+      1,
+      's',
+      'subject',
+      'task',
+      'plaid',
+      'sandbox',
+      null,
+      'removed',
+    ];
     const hex = Buffer.from(leafOf(fields)).toString('hex');
     // Computed once with `printf '\0["s",…]' | sha256sum`: a change here makes every seal unverifiable.
     expect(hex).toBe('5526a7abeabb8c4024fb1de75b526dcf142419664e384ac8348b6c16b61d7d6f');
-    const others = [['s', ''], ['s,', ...fields.slice(1)], [...fields.slice(0, 3), '0', ...fields.slice(4)]];
+    const others = [
+      ['s', ''],
+      ['s,', ...fields.slice(1)],
+      [...fields.slice(0, 3), '0', ...fields.slice(4)],
+    ];
     for (const other of others) expect(Buffer.from(leafOf(other)).toString('hex')).not.toBe(hex);
   });
 });

@@ -8,8 +8,23 @@ import { DATABASES, cleanUp, open, runRaw } from '../databases';
 import { rowOf, rowsOf, settled, sweepOf, userNumber } from './users';
 
 const LOUD = 'ÄÖ-canary-4711';
-const USER = { plaidUserId: `${LOUD}-plaid`, batchUserId: `${LOUD}-batch`, itemIds: [`${LOUD}-item`], reference: `${LOUD}-ref` };
-const OUTCOMES_OF_TEN: readonly Outcome[] = ['removed', 'failed', 'accepted', 'unknown', 'notFound', 'alreadyGone', 'skipped', 'held', 'failed'];
+const USER = {
+  plaidUserId: `${LOUD}-plaid`,
+  batchUserId: `${LOUD}-batch`,
+  itemIds: [`${LOUD}-item`],
+  reference: `${LOUD}-ref`,
+};
+const OUTCOMES_OF_TEN: readonly Outcome[] = [
+  'removed',
+  'failed',
+  'accepted',
+  'unknown',
+  'notFound',
+  'alreadyGone',
+  'skipped',
+  'held',
+  'failed',
+];
 
 /** Every file that a database may have written to: libSQL's with its log, Postgres' whole data folder. */
 async function filesOf(url: string): Promise<string[]> {
@@ -49,7 +64,9 @@ async function holding(url: string, texts: readonly string[]): Promise<string[]>
   const files = (await filesOf(url)).filter(isWritten);
   return files.filter((file) => {
     const bytes = bytesOf(file);
-    return texts.some((text) => bytes.includes(text) || bytes.includes(Buffer.from(text).toString('base64url').slice(0, -2)));
+    return texts.some(
+      (text) => bytes.includes(text) || bytes.includes(Buffer.from(text).toString('base64url').slice(0, -2)),
+    );
   });
 }
 
@@ -78,7 +95,13 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
   it('are in none of its files at any time, nor is the position of its source', async () => {
     const sweepId = 'canary';
     await sweeps.create({ sweepId });
-    await sweeps.appendTargets({ sweepId, version: 0, rows: [rowOf(USER)], position: `${LOUD}-cursor`, complete: true });
+    await sweeps.appendTargets({
+      sweepId,
+      version: 0,
+      rows: [rowOf(USER)],
+      position: `${LOUD}-cursor`,
+      complete: true,
+    });
     const texts = Object.values(USER).flat().concat(`${LOUD}-cursor`, LOUD);
     expect(await holding(url, texts)).toEqual([]);
     const chunk = { sweepId, chunkId: 'c', fence: 0 };
@@ -100,13 +123,22 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
     await ended('purged');
     expect(await sweeps.purge({ sweepId: 'purged' })).toBe(6);
     expect(await sweeps.purge({ sweepId: 'purged' })).toBe(0);
-    const left = await runRaw(url, `select seq from target_ids where sweep = (select number from sweeps where sweep_id = 'purged') order by seq`);
+    const left = await runRaw(
+      url,
+      `select seq from target_ids where sweep = (select number from sweeps where sweep_id = 'purged') order by seq`,
+    );
     expect(left.map(({ seq }) => Number(seq))).toEqual([1, 3, 8, 9]);
-    const keys = await runRaw(url, `select count(*) as n from target_keys where sweep = (select number from sweeps where sweep_id = 'purged')`);
+    const keys = await runRaw(
+      url,
+      `select count(*) as n from target_keys where sweep = (select number from sweeps where sweep_id = 'purged')`,
+    );
     expect(Number(keys[0]?.['n'])).toBe(0);
     expect(await sweeps.count('purged')).toMatchObject({ total: 10, failed: 2, unknown: 1, removed: 1, pending: 1 });
     await sweeps.create({ sweepId: 'redriven', redriveOf: 'purged' });
-    expect(await sweeps.appendRedriven({ sweepId: 'redriven', limit: 100 })).toMatchObject({ total: 3, complete: true });
+    expect(await sweeps.appendRedriven({ sweepId: 'redriven', limit: 100 })).toMatchObject({
+      total: 3,
+      complete: true,
+    });
   });
 
   it('are not deleted before it has ended', async () => {
@@ -134,7 +166,9 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
     await expect(redrive).rejects.toThrow('with a new sweep');
     expect(await sweeps.read('released')).toMatchObject({ readable: false, total: 10 });
     expect(await sweeps.count('released')).toMatchObject({ total: 10, pending: 1, open: 0 });
-    expect(await runRaw(url, `select wrapped_key from sweeps where sweep_id = 'released'`)).toEqual([{ wrapped_key: null }]);
+    expect(await runRaw(url, `select wrapped_key from sweeps where sweep_id = 'released'`)).toEqual([
+      { wrapped_key: null },
+    ]);
   });
 
   it('are released when nobody has worked at the sweep for long enough, also when it never ended, and only then', async () => {
@@ -144,12 +178,18 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
       await sweepOf(sweeps, sweepId, rowsOf(0, 2));
       const chunk = { sweepId, chunkId: 'c', fence: await sweeps.takeFence({ sweepId, chunkId: 'c' }) };
       const users = await sweeps.openWave({ ...chunk, range: { from: 0, to: 1 }, wave: 1, limit: 2 });
-      await sweeps.flushWave({ ...chunk, users: users.slice(1).map((user) => settled(user, 'removed', { bulkApps: ['ios'] })) });
+      await sweeps.flushWave({
+        ...chunk,
+        users: users.slice(1).map((user) => settled(user, 'removed', { bulkApps: ['ios'] })),
+      });
       await sweeps.openBulk({ ...chunk, app: 'ios', step: 'batch.ios', wave: 1, limit: 1 });
       const number = `(select number from sweeps where sweep_id = '${sweepId}')`;
       await runRaw(url, `update targets set intent_at = '${opened}' where sweep = ${number}`);
       await runRaw(url, `update bulk_queue set intent_at = '${bulk}' where sweep = ${number}`);
-      await runRaw(url, `update sweeps set created_at = '${made}', ended_at = ${end === '' ? 'null' : `'${end}'`} where sweep_id = '${sweepId}'`);
+      await runRaw(
+        url,
+        `update sweeps set created_at = '${made}', ended_at = ${end === '' ? 'null' : `'${end}'`} where sweep_id = '${sweepId}'`,
+      );
     };
     await sweepAt('ended long ago', { end: long });
     await sweepAt('given up', {});
@@ -157,7 +197,10 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
     await sweepAt('opened lately', { opened: lately });
     await sweepAt('at Batch lately', { bulk: lately });
     await sweepAt('ended lately', { end: lately });
-    expect(await sweeps.releaseUntouchedSince(new Date(Date.now() - 60_000).toISOString())).toEqual(['ended long ago', 'given up']);
+    expect(await sweeps.releaseUntouchedSince(new Date(Date.now() - 60_000).toISOString())).toEqual([
+      'ended long ago',
+      'given up',
+    ]);
     expect(await sweeps.read('given up')).toMatchObject({ readable: false, status: 'running' });
     for (const sweepId of ['made lately', 'opened lately', 'at Batch lately', 'ended lately']) {
       expect(await sweeps.read(sweepId)).toMatchObject({ readable: true });
@@ -179,7 +222,10 @@ describe.each(DATABASES)('the ids of a sweep in $name', ({ name, freshUrl }) => 
 
   it('have keys that differ from sweep to sweep, and look different each time they are written', async () => {
     for (const sweepId of ['twin 1', 'twin 2']) await sweepOf(sweeps, sweepId, [rowOf(userNumber(1))]);
-    const rows = await runRaw(url, `select ids, wrapped_key from target_ids join sweeps on number = sweep where sweep_id like 'twin%'`);
+    const rows = await runRaw(
+      url,
+      `select ids, wrapped_key from target_ids join sweeps on number = sweep where sweep_id like 'twin%'`,
+    );
     expect(new Set(rows.map(({ ids }) => ids)).size).toBe(2);
     expect(new Set(rows.map(({ wrapped_key }) => wrapped_key)).size).toBe(2);
   });

@@ -17,7 +17,11 @@ describe.each(DATABASES)('the series of a Schedule in $name', ({ freshUrl }) => 
   afterAll(cleanUp);
 
   /** Runs a night and returns where it read from. */
-  async function run(series: string, number: number, { finished = true, scheduledAt = night(number) } = {}): Promise<string | undefined> {
+  async function run(
+    series: string,
+    number: number,
+    { finished = true, scheduledAt = night(number) } = {},
+  ): Promise<string | undefined> {
     const sweepId = `${series}-${number}-${Math.random()}`;
     await sweeps.create({ sweepId });
     const previous = await sweeps.joinSeries({ sweepId, series, scheduledAt });
@@ -61,7 +65,9 @@ describe.each(DATABASES)('the series of a Schedule in $name', ({ freshUrl }) => 
     expect(await join()).toBe(night(0));
     await run('kept', 2);
     expect(await join()).toBe(night(0));
-    await expect(sweeps.joinSeries({ sweepId: 'never', series: 'kept', scheduledAt: night(1) })).rejects.toThrow(UnknownSweepError);
+    await expect(sweeps.joinSeries({ sweepId: 'never', series: 'kept', scheduledAt: night(1) })).rejects.toThrow(
+      UnknownSweepError,
+    );
     await expect(sweeps.finishInSeries('never')).rejects.toThrow(UnknownSweepError);
   });
 

@@ -50,7 +50,9 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
 
   it('belongs to the first who claims it, however often', async () => {
     await sweeps.create({ sweepId: 'unclaimed' });
-    const claims = await Promise.all(['run-1', 'run-2', 'run-1'].map((by) => sweeps.claim({ sweepId: 'unclaimed', by })));
+    const claims = await Promise.all(
+      ['run-1', 'run-2', 'run-1'].map((by) => sweeps.claim({ sweepId: 'unclaimed', by })),
+    );
     const winner = claims[0]?.claimedBy;
     expect(['run-1', 'run-2']).toContain(winner);
     expect(claims.map(({ claimedBy }) => claimedBy)).toEqual([winner, winner, winner]);
@@ -88,13 +90,42 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     ['fewer ids of one earlier row', [A, { plaidUserId: 'A' }, { batchUserId: 'B' }], 2],
     ['another reference', [A, { ...A, reference: 'again' }], 1],
     ['more ids than any earlier row', [{ plaidUserId: 'A' }, { batchUserId: 'B' }, A], 0],
-    ['ids of two earlier rows together', [{ plaidUserId: 'A', batchUserId: 'C' }, { plaidUserId: 'D', batchUserId: 'B' }, A], 0],
-    ['an id of another kind', [{ plaidUserId: 'A' }, { plaidUserToken: 'A', batchUserId: 'A' }, { batchUserId: 'a' }], 0],
+    [
+      'ids of two earlier rows together',
+      [{ plaidUserId: 'A', batchUserId: 'C' }, { plaidUserId: 'D', batchUserId: 'B' }, A],
+      0,
+    ],
+    [
+      'an id of another kind',
+      [{ plaidUserId: 'A' }, { plaidUserToken: 'A', batchUserId: 'A' }, { batchUserId: 'a' }],
+      0,
+    ],
     ['some Items after all Items', [A, { ...A, itemIds: ['i'] }], 1],
     ['all Items after some Items', [{ ...A, itemIds: ['i'] }, A], 0],
-    ['other Items', [{ ...A, itemIds: ['i'] }, { ...A, itemIds: ['j'] }], 0],
-    ['the same Items in another order', [{ ...A, itemIds: ['i', 'j'] }, { ...A, itemIds: ['j', 'i'] }], 1],
-    ['fewer ids and the same Items', [{ ...A, itemIds: ['i'] }, { plaidUserId: 'A', itemIds: ['i'] }], 1],
+    [
+      'other Items',
+      [
+        { ...A, itemIds: ['i'] },
+        { ...A, itemIds: ['j'] },
+      ],
+      0,
+    ],
+    [
+      'the same Items in another order',
+      [
+        { ...A, itemIds: ['i', 'j'] },
+        { ...A, itemIds: ['j', 'i'] },
+      ],
+      1,
+    ],
+    [
+      'fewer ids and the same Items',
+      [
+        { ...A, itemIds: ['i'] },
+        { plaidUserId: 'A', itemIds: ['i'] },
+      ],
+      1,
+    ],
   ])('counts a row with %s as it should, in one append and in several', async (name, users, duplicates) => {
     await sweepOf(sweeps, `one append: ${name}`, users.map(rowOf));
     await sweeps.create({ sweepId: `several: ${name}` });
@@ -109,7 +140,9 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
     await sweeps.create({ sweepId: 'shared' });
     const started = performance.now();
     for (let from = 0; from < 10_000; from += 2_000) {
-      const rows = Array.from({ length: 2_000 }, (_, index) => rowOf({ plaidUserId: 'all', batchUserId: `b${from + index}` }));
+      const rows = Array.from({ length: 2_000 }, (_, index) =>
+        rowOf({ plaidUserId: 'all', batchUserId: `b${from + index}` }),
+      );
       await append('shared', rows);
     }
     expect(performance.now() - started).toBeLessThan(10_000);
@@ -126,7 +159,14 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
         if (complete) return;
         const from = Number(position);
         const rows = everyone.slice(from, from + 10);
-        const next = { sweepId: 'resumed', version, rows, position: String(from + 10), rejected: 1, complete: from + 10 >= 400 };
+        const next = {
+          sweepId: 'resumed',
+          version,
+          rows,
+          position: String(from + 10),
+          rejected: 1,
+          complete: from + 10 >= 400,
+        };
         await mine.appendTargets(next).catch((error: unknown) => {
           expect(error).toBeInstanceOf(SnapshotMovedError);
         });
@@ -205,8 +245,11 @@ describe.each(DATABASES)('the snapshot of a sweep in $name', ({ freshUrl }) => {
   it('cannot be read any more in a row that was moved, in this sweep or to another', async () => {
     await sweepOf(sweeps, 'moved', rowsOf(0, 2));
     const [row] = await runRaw(url, `select number from sweeps where sweep_id = 'moved'`);
-    await runRaw(url, `update target_ids set ids = (select ids from target_ids where sweep = ${Number(row?.['number'])} and seq = 1)
-      where sweep = ${Number(row?.['number'])} and seq = 0`);
+    await runRaw(
+      url,
+      `update target_ids set ids = (select ids from target_ids where sweep = ${Number(row?.['number'])} and seq = 1)
+      where sweep = ${Number(row?.['number'])} and seq = 0`,
+    );
     await expect(everybody('moved')).rejects.toThrow();
   });
 });

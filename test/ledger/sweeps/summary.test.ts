@@ -38,7 +38,14 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
         settledFully(first),
         settledFully(second),
         settled(third, 'failed', { receipts: [receiptOf(third, { ...refusal, requestId: undefined })] }),
-        { kind: 'deferred', seq: 3, round: 0, receipts: [receiptOf(fourth, refusal)], notBefore: '2030-01-01T00:00:00Z', unsettled: false },
+        {
+          kind: 'deferred',
+          seq: 3,
+          round: 0,
+          receipts: [receiptOf(fourth, refusal)],
+          notBefore: '2030-01-01T00:00:00Z',
+          unsettled: false,
+        },
       ],
     });
     const { groups, settled: overTime } = await sweeps.summarise({ sweepId: 'grouped' });
@@ -47,10 +54,25 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
     expect(groups).toEqual(
       expect.arrayContaining([
         { phase: 'settled', ...items, outcome: 'removed', receipts: 2, withProof: 2 },
-        { phase: 'settled', ...items, step: 'plaid.products', task: 'plaid.userProductsTerminate', outcome: 'removed', receipts: 2, withProof: 2 },
         {
-          phase: 'settled', step: 'batch.ios', task: 'batch.customDataDelete', service: 'batch', environment: 'default',
-          keySlot: 'ios', outcome: 'accepted', receipts: 2, withProof: 2,
+          phase: 'settled',
+          ...items,
+          step: 'plaid.products',
+          task: 'plaid.userProductsTerminate',
+          outcome: 'removed',
+          receipts: 2,
+          withProof: 2,
+        },
+        {
+          phase: 'settled',
+          step: 'batch.ios',
+          task: 'batch.customDataDelete',
+          service: 'batch',
+          environment: 'default',
+          keySlot: 'ios',
+          outcome: 'accepted',
+          receipts: 2,
+          withProof: 2,
         },
         { phase: 'settled', ...items, ...refusal, receipts: 1, withProof: 0 },
         { phase: 'outcome', ...items, ...refusal, receipts: 1, withProof: 1 },
@@ -79,8 +101,14 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
     expect(before.settled?.buckets.reduce((sum, { users }) => sum + users, 0)).toBe(4);
     setClock('2026-03-02T13:00:00.000Z');
     await sweeps.recordBulk({
-      ...call, fence, task: 'batch.customDataBulkDelete', service: 'batch', environment: 'default', outcome: 'accepted',
-      token: 'token', users: [{ seq: 4, subject: subject('at Batch') }],
+      ...call,
+      fence,
+      task: 'batch.customDataBulkDelete',
+      service: 'batch',
+      environment: 'default',
+      outcome: 'accepted',
+      token: 'token',
+      users: [{ seq: 4, subject: subject('at Batch') }],
     });
     expect((await sweeps.summarise({ sweepId: 'over time' })).settled).toEqual({
       first: '2026-03-01T10:00:00.250Z',
@@ -98,17 +126,34 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
   it('adds up more users than one statement looks at, and says how far it has come', async () => {
     const users = 20_500;
     await sweeps.create({ sweepId: 'sliced' });
-    for (const [from, to] of [[0, 10_000], [10_000, 20_000], [20_000, users]] as const) {
+    for (const [from, to] of [
+      [0, 10_000],
+      [10_000, 20_000],
+      [20_000, users],
+    ] as const) {
       const { version } = await sweeps.readSnapshot('sliced');
-      await sweeps.appendTargets({ sweepId: 'sliced', version, rows: rowsOf(from, to), position: String(to), complete: to === users });
+      await sweeps.appendTargets({
+        sweepId: 'sliced',
+        version,
+        rows: rowsOf(from, to),
+        position: String(to),
+        complete: to === users,
+      });
     }
-    const chunk = { sweepId: 'sliced', chunkId: 'c', fence: await sweeps.takeFence({ sweepId: 'sliced', chunkId: 'c' }) };
+    const chunk = {
+      sweepId: 'sliced',
+      chunkId: 'c',
+      fence: await sweeps.takeFence({ sweepId: 'sliced', chunkId: 'c' }),
+    };
     for (let wave = 0; wave * 250 < users; wave++) {
       const opened = await openAll(chunk, wave, { from: wave * 250, to: wave * 250 + 249 });
       await sweeps.flushWave({ ...chunk, users: opened.map((user) => settled(user)) });
     }
     const progress: number[] = [];
-    const { groups, settled: overTime } = await sweeps.summarise({ sweepId: 'sliced', onProgress: (done) => progress.push(done) });
+    const { groups, settled: overTime } = await sweeps.summarise({
+      sweepId: 'sliced',
+      onProgress: (done) => progress.push(done),
+    });
     expect(groups).toMatchObject([{ outcome: 'removed', receipts: users, withProof: users }]);
     expect(overTime?.buckets.reduce((sum, bucket) => sum + bucket.users, 0)).toBe(users);
     expect(progress).toEqual([5_000, 10_000, 10_250, 15_250, 20_250, 20_500]);
@@ -120,7 +165,9 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
       const users = await openAll(chunk, wave, { from: wave * 250, to: wave * 250 + 249 });
       await sweeps.flushWave({
         ...chunk,
-        users: users.map((user) => settled(user, 'failed', { receipts: [receiptOf(user, { outcome: 'failed', code: `C${user.seq}` })] })),
+        users: users.map((user) =>
+          settled(user, 'failed', { receipts: [receiptOf(user, { outcome: 'failed', code: `C${user.seq}` })] }),
+        ),
       });
     }
     const { groups } = await sweeps.summarise({ sweepId: 'made up' });
@@ -134,7 +181,9 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
     await sweepOf(sweeps, 'fresh', rowsOf(0, 3));
     expect(await sweeps.summarise({ sweepId: 'fresh' })).toEqual({ groups: [] });
     await expect(sweeps.summarise({ sweepId: 'nowhere' })).rejects.toThrow(UnknownSweepError);
-    await expect(sweeps.readUsersWithOutcome({ sweepId: 'nowhere', outcomes: ['failed'], limit: 1 })).rejects.toThrow(UnknownSweepError);
+    await expect(sweeps.readUsersWithOutcome({ sweepId: 'nowhere', outcomes: ['failed'], limit: 1 })).rejects.toThrow(
+      UnknownSweepError,
+    );
   });
 
   it('comes with the users of some outcomes: how many, and all last words on the first of them', async () => {
@@ -147,12 +196,19 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
           user.seq % 2 === 0
             ? settledFully(user)
             : settled(user, 'removed', {
-                receipts: [receiptOf(user), receiptOf(user, { step: 'plaid.products', outcome: user.seq % 4 === 1 ? 'failed' : 'notFound' })],
+                receipts: [
+                  receiptOf(user),
+                  receiptOf(user, { step: 'plaid.products', outcome: user.seq % 4 === 1 ? 'failed' : 'notFound' }),
+                ],
               }),
         ),
       });
     }
-    const all = await sweeps.readUsersWithOutcome({ sweepId: 'of outcome', outcomes: ['failed', 'unknown', 'notFound'], limit: 600 });
+    const all = await sweeps.readUsersWithOutcome({
+      sweepId: 'of outcome',
+      outcomes: ['failed', 'unknown', 'notFound'],
+      limit: 600,
+    });
     expect(all.users).toBe(650);
     expect(all.receipts).toHaveLength(1_200);
     expect(all.receipts.slice(0, 4)).toMatchObject([
@@ -162,8 +218,14 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
       { seq: 3, step: 'plaid.products', outcome: 'notFound' },
     ]);
     expect(all.receipts.at(-1)).toMatchObject({ seq: 1_199 });
-    expect(await sweeps.readUsersWithOutcome({ sweepId: 'of outcome', outcomes: ['failed'], limit: 0 })).toEqual({ users: 325, receipts: [] });
-    expect(await sweeps.readUsersWithOutcome({ sweepId: 'of outcome', outcomes: [], limit: 9 })).toEqual({ users: 0, receipts: [] });
+    expect(await sweeps.readUsersWithOutcome({ sweepId: 'of outcome', outcomes: ['failed'], limit: 0 })).toEqual({
+      users: 325,
+      receipts: [],
+    });
+    expect(await sweeps.readUsersWithOutcome({ sweepId: 'of outcome', outcomes: [], limit: 9 })).toEqual({
+      users: 0,
+      receipts: [],
+    });
   });
 
   it('leaves to a user what is about that user: of each sweep its own receipts, and no other user’s', async () => {
@@ -179,7 +241,9 @@ describe.each(DATABASES)('the summary of a sweep in $name', ({ freshUrl }) => {
     const found = await ledger.readReceipts({ subjects: [atBatch, atPlaid] });
     const mine = found.filter(({ workflowId }) => workflowId.startsWith('a'));
     expect(mine.map(({ workflowId, seq, step }) => `${workflowId} ${seq} ${step}`)).toEqual([
-      ...['about 1', 'about 2'].flatMap((id) => ['plaid.items', 'plaid.products', 'batch.ios'].map((step) => `${id} 2 ${step}`)),
+      ...['about 1', 'about 2'].flatMap((id) =>
+        ['plaid.items', 'plaid.products', 'batch.ios'].map((step) => `${id} 2 ${step}`),
+      ),
       'a run 0 plaid.items',
     ]);
     expect(await ledger.readReceipts({ workflowId: 'about 1' })).toEqual([]);

@@ -24,7 +24,12 @@ export function rowsOf(from: number, to: number): TargetRow[] {
 }
 
 /** Creates a sweep whose snapshot has these rows and is complete. */
-export async function sweepOf(sweeps: SweepLedger, sweepId: string, rows: readonly TargetRow[], plaidEnvironment = 'sandbox'): Promise<void> {
+export async function sweepOf(
+  sweeps: SweepLedger,
+  sweepId: string,
+  rows: readonly TargetRow[],
+  plaidEnvironment = 'sandbox',
+): Promise<void> {
   await sweeps.create({ sweepId });
   const { version } = await sweeps.readSnapshot(sweepId);
   await sweeps.appendTargets({ sweepId, version, rows, plaidEnvironment, position: 'end', complete: true });

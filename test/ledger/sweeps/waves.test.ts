@@ -74,7 +74,10 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
       items: [subject('item')],
     };
     const twice = [receiptOf(user), receiptOf(user, { outcome: 'notFound' }), full];
-    const users = [settled(user, 'removed', { receipts: twice }), settled(other, 'skipped', { receipts: [{ ...full, subject: '', outcome: 'skipped' }] })];
+    const users = [
+      settled(user, 'removed', { receipts: twice }),
+      settled(other, 'skipped', { receipts: [{ ...full, subject: '', outcome: 'skipped' }] }),
+    ];
     await sweeps.flushWave({ ...chunk, users });
     const receipts = await sweeps.readReceipts({ sweepId: 'receipts', afterSeq: -1, limit: 1 });
     const { items, ...shown } = full;
@@ -98,7 +101,10 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     if (user === undefined) throw new Error('Nobody was opened.');
     const better = WORST_FIRST.slice(WORST_FIRST.indexOf(outcome));
     const receipts = [...better].reverse().map((one) => receiptOf(user, { outcome: one }));
-    await sweeps.flushWave({ ...chunk, users: [settled(user, outcome, { receipts: [...receipts, receiptOf(user, { outcome: 'read' })] })] });
+    await sweeps.flushWave({
+      ...chunk,
+      users: [settled(user, outcome, { receipts: [...receipts, receiptOf(user, { outcome: 'read' })] })],
+    });
     const none = Object.fromEntries(OUTCOMES.map((one) => [one, 0]));
     const counts = { total: 1, pending: 0, open: 0, waitingForBulk: 0, ...none, [outcome]: 1 };
     expect(await sweeps.count(`worst ${outcome}`)).toEqual(counts);
@@ -111,7 +117,13 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const bulk = (user: OpenUser) => (user.seq === 4 ? { bulkApps: ['ios'] } : {});
     await sweeps.flushWave({ ...chunk, users: users.map((user) => settled(user, outcomes[user.seq], bulk(user))) });
     expect(await sweeps.countFailed('by range')).toBe(3);
-    expect(await sweeps.count('by range', { from: 1, to: 4 })).toMatchObject({ total: 4, unknown: 1, removed: 1, notFound: 1, waitingForBulk: 1 });
+    expect(await sweeps.count('by range', { from: 1, to: 4 })).toMatchObject({
+      total: 4,
+      unknown: 1,
+      removed: 1,
+      notFound: 1,
+      waitingForBulk: 1,
+    });
     expect(await sweeps.count('by range', { from: 6, to: 99 })).toMatchObject({ total: 2, pending: 2 });
   });
 
@@ -137,8 +149,17 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const before = await sweeps.readReceipts({ sweepId: 'again', afterSeq: -1, limit: 9 });
     expect(before).toHaveLength(3);
     await sweeps.flushWave({ ...chunk, users: [settledFully(user)] });
-    await sweeps.flushWave({ ...chunk, users: [settled(user, 'failed', { receipts: [receiptOf(user, { step: 'more', outcome: 'failed' })] })] });
-    await sweeps.flushWave({ ...chunk, users: [{ ...settledFully(other), round: 7 }, { ...settledFully(other), seq: 4_711 }] });
+    await sweeps.flushWave({
+      ...chunk,
+      users: [settled(user, 'failed', { receipts: [receiptOf(user, { step: 'more', outcome: 'failed' })] })],
+    });
+    await sweeps.flushWave({
+      ...chunk,
+      users: [
+        { ...settledFully(other), round: 7 },
+        { ...settledFully(other), seq: 4_711 },
+      ],
+    });
     expect(await sweeps.readReceipts({ sweepId: 'again', afterSeq: -1, limit: 9 })).toEqual(before);
     expect(await sweeps.count('again')).toMatchObject({ accepted: 1, open: 1, failed: 0 });
     await sweeps.flushWave({ ...chunk, users: [] });
@@ -162,8 +183,18 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const soon = new Date(Date.now() - 1_000).toISOString();
     const later = new Date(Date.now() + 3_600_000).toISOString();
     const deferred = (user: OpenUser, notBefore: string, unsettled: boolean) =>
-      ({ kind: 'deferred', seq: user.seq, round: user.round, notBefore, unsettled, receipts: [receiptOf(user, { outcome: 'failed' })] }) as const;
-    await sweeps.flushWave({ ...chunk, users: [deferred(a, soon, false), deferred(b, later, false), deferred(c, soon, true)] });
+      ({
+        kind: 'deferred',
+        seq: user.seq,
+        round: user.round,
+        notBefore,
+        unsettled,
+        receipts: [receiptOf(user, { outcome: 'failed' })],
+      }) as const;
+    await sweeps.flushWave({
+      ...chunk,
+      users: [deferred(a, soon, false), deferred(b, later, false), deferred(c, soon, true)],
+    });
     expect(await sweeps.count('deferred')).toMatchObject({ pending: 3, failed: 0 });
     expect(await sweeps.readUnfinished({ sweepId: 'deferred', chunkSize: 1, fromSeq: 0, limit: 9 })).toEqual({
       ranges: [
@@ -179,7 +210,10 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     ]);
     await sweeps.flushWave({ ...chunk, users: again.map((user) => settled(user)) });
     const receipts = await sweeps.readReceipts({ sweepId: 'deferred', afterSeq: -1, limit: 1 });
-    expect(receipts).toMatchObject([{ phase: 'outcome', outcome: 'failed' }, { phase: 'settled', outcome: 'removed' }]);
+    expect(receipts).toMatchObject([
+      { phase: 'outcome', outcome: 'failed' },
+      { phase: 'settled', outcome: 'removed' },
+    ]);
     expect(await sweeps.count('deferred')).toMatchObject({ pending: 1, removed: 2 });
   });
 
@@ -196,7 +230,9 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     expect(await sweeps.readUnfinished(asked)).toEqual({ ranges });
     expect(await sweeps.readUnfinished({ ...asked, limit: 2 })).toEqual({ ranges: ranges.slice(0, 2), nextSeq: 90 });
     expect(await sweeps.readUnfinished({ ...asked, limit: 2, fromSeq: 90 })).toEqual({ ranges: ranges.slice(2) });
-    expect(await sweeps.readUnfinished({ ...asked, fromSeq: 85 })).toEqual({ ranges: [{ from: 85, to: 89, users: 5 }, ranges[2]] });
+    expect(await sweeps.readUnfinished({ ...asked, fromSeq: 85 })).toEqual({
+      ranges: [{ from: 85, to: 89, users: 5 }, ranges[2]],
+    });
     expect(await sweeps.readUnfinished({ ...asked, fromSeq: 100 })).toEqual({ ranges: [] });
     await expect(sweeps.readUnfinished({ ...asked, limit: 0 })).rejects.toThrow(RangeError);
   });
@@ -205,11 +241,16 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const chunk = await begin('due', 3);
     const users = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 3 });
     const notBefore = new Date(Date.now() + 3_600_000).toISOString();
-    const deferred = users.map(({ seq, round }) => ({ kind: 'deferred', seq, round, notBefore, unsettled: seq === 1, receipts: [] }) as const);
+    const deferred = users.map(
+      ({ seq, round }) => ({ kind: 'deferred', seq, round, notBefore, unsettled: seq === 1, receipts: [] }) as const,
+    );
     await sweeps.flushWave({ ...chunk, users: deferred });
     await sweeps.makeDue({ sweepId: 'due', from: 1, to: 2 });
     const opened = await sweeps.openWave({ ...chunk, range: ALL, wave: 2, limit: 3 });
-    expect(opened.map(({ seq, round, unsettled }) => [seq, round, unsettled])).toEqual([[1, 1, true], [2, 1, false]]);
+    expect(opened.map(({ seq, round, unsettled }) => [seq, round, unsettled])).toEqual([
+      [1, 1, true],
+      [2, 1, false],
+    ]);
   });
 
   it('first bring those whom a dead process left open, flagged, and then go on', async () => {
@@ -222,16 +263,29 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     expect(users.map(({ unsettled }) => unsettled)).toEqual([true, true, true, false, false]);
     const third = await fenceOf('taken over');
     const again = await sweeps.openWave({ ...third, range: ALL, wave: 1, limit: 2 });
-    expect(again.map(({ seq, unsettled }) => [seq, unsettled])).toEqual([[1, true], [2, true]]);
+    expect(again.map(({ seq, unsettled }) => [seq, unsettled])).toEqual([
+      [1, true],
+      [2, true],
+    ]);
   });
 
   it('of all other chunks are void when one voids them, apart from those taken later', async () => {
     const first = await begin('voided', 10);
     const opened = await sweeps.openWave({ ...first, range: ALL, wave: 1, limit: 2 });
-    const closing = { sweepId: 'voided', chunkId: 'close', fence: await sweeps.takeFence({ sweepId: 'voided', chunkId: 'close' }) };
-    const later = { sweepId: 'voided', chunkId: 'later', fence: await sweeps.takeFence({ sweepId: 'voided', chunkId: 'later' }) };
+    const closing = {
+      sweepId: 'voided',
+      chunkId: 'close',
+      fence: await sweeps.takeFence({ sweepId: 'voided', chunkId: 'close' }),
+    };
+    const later = {
+      sweepId: 'voided',
+      chunkId: 'later',
+      fence: await sweeps.takeFence({ sweepId: 'voided', chunkId: 'later' }),
+    };
     await sweeps.voidOtherFences(closing);
-    await expect(sweeps.flushWave({ ...first, users: opened.map((user) => settled(user)) })).rejects.toThrow(SweepFencedError);
+    await expect(sweeps.flushWave({ ...first, users: opened.map((user) => settled(user)) })).rejects.toThrow(
+      SweepFencedError,
+    );
     await expect(sweeps.confirmFence(first)).rejects.toThrow(SweepFencedError);
     await sweeps.confirmFence(closing);
     await sweeps.confirmFence(later);
@@ -248,7 +302,9 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     await sweeps.confirmFence(old);
     const chunk = await fenceOf('fenced');
     expect(chunk.fence).toBeGreaterThan(old.fence);
-    await expect(sweeps.flushWave({ ...old, users: users.map((user) => settled(user)) })).rejects.toThrow(SweepFencedError);
+    await expect(sweeps.flushWave({ ...old, users: users.map((user) => settled(user)) })).rejects.toThrow(
+      SweepFencedError,
+    );
     await expect(sweeps.openWave({ ...old, range: ALL, wave: 2, limit: 5 })).rejects.toThrow(SweepFencedError);
     await expect(sweeps.openWave({ ...old, range: ALL, wave: 1, limit: 5 })).rejects.toThrow(SweepFencedError);
     await expect(sweeps.confirmFence(old)).rejects.toThrow(SweepFencedError);
@@ -273,7 +329,14 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
         for (let wave = 1; wave <= 2; wave++) {
           const users = await mine.openWave({ ...chunk, range: ALL, wave, limit: 5 }).catch(fencedOnly);
           if (users === undefined) break;
-          const flushed = await mine.flushWave({ ...chunk, users: users.map((user) => settled(user, 'removed', { receipts: [receiptOf(user, { requestId: String(fence) })] })) }).then(() => true, fencedOnly);
+          const flushed = await mine
+            .flushWave({
+              ...chunk,
+              users: users.map((user) =>
+                settled(user, 'removed', { receipts: [receiptOf(user, { requestId: String(fence) })] }),
+              ),
+            })
+            .then(() => true, fencedOnly);
           if (flushed === true) order.push(fence);
         }
       }
@@ -353,7 +416,9 @@ describe.each(DATABASES)('the waves of a chunk in $name', ({ freshUrl }) => {
     const chunk = await begin('sealed', 2);
     const users = await sweeps.openWave({ ...chunk, range: ALL, wave: 1, limit: 1 });
     await sweeps.seal({ sweepId: 'sealed' });
-    await expect(sweeps.flushWave({ ...chunk, users: users.map((user) => settled(user)) })).rejects.toThrow(SweepFencedError);
+    await expect(sweeps.flushWave({ ...chunk, users: users.map((user) => settled(user)) })).rejects.toThrow(
+      SweepFencedError,
+    );
     await expect(sweeps.takeFence({ sweepId: 'sealed', chunkId: 'c' })).rejects.toThrow(SweepSealedError);
   });
 

@@ -22,15 +22,29 @@ interface Sent {
 }
 
 /** Each has its own at the sender: connection, names of programs, and what is expected where the command does not say. */
-const OWN = new Set(['host', 'user-agent', 'accept', 'accept-encoding', 'connection', 'content-length', 'authorization', 'cookie', 'expect']);
+const OWN = new Set([
+  'host',
+  'user-agent',
+  'accept',
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'authorization',
+  'cookie',
+  'expect',
+]);
 
 const PLACES = ['/usr/bin/curl', '/usr/local/bin/curl'];
 
 /** The real one judges; a test that needs it must not pass unseen where it is missing. */
 function curlPath(): string {
-  const path = [process.env['HTTP_TASKS_TEST_CURL'] ?? '', ...PLACES].find((candidate) => candidate !== '' && existsSync(candidate));
+  const path = [process.env['HTTP_TASKS_TEST_CURL'] ?? '', ...PLACES].find(
+    (candidate) => candidate !== '' && existsSync(candidate),
+  );
   if (path !== undefined) return path;
-  throw new Error(`cURL is missing (looked for ${PLACES.join(', ')}). Install it as root with: apt-get install -y curl. Or name one in HTTP_TASKS_TEST_CURL.`);
+  throw new Error(
+    `cURL is missing (looked for ${PLACES.join(', ')}). Install it as root with: apt-get install -y curl. Or name one in HTTP_TASKS_TEST_CURL.`,
+  );
 }
 
 let server: Server;
@@ -47,7 +61,10 @@ beforeAll(async () => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const headers = Object.entries(request.headersDistinct).map(([name, values = []]): [string, string] => [name, values.join(', ')]);
+      const headers = Object.entries(request.headersDistinct).map(([name, values = []]): [string, string] => [
+        name,
+        values.join(', '),
+      ]);
       last = sentOf(request.method ?? '', request.url ?? '', headers, Buffer.concat(chunks));
       response.end();
     });
@@ -69,8 +86,18 @@ function sentOf(method: string, url: string, headers: readonly (readonly [string
     method,
     path: pathname.replace(/%[0-9a-f]{2}/g, (code) => code.toUpperCase()),
     query: [...new URLSearchParams(search)].map((pair) => pair.join('=')),
-    headers: headers.filter(([name]) => !OWN.has(name)).map(([name, value]): [string, string] => [name, boundary === undefined ? value : value.replace(boundary, '')]).sort(),
-    body: bodyOf(type, boundary === undefined ? body : Buffer.from(JSON.stringify(readMultipart(body, boundary)?.map((part) => ({ ...part, value: part.value.toString() }))))),
+    headers: headers
+      .filter(([name]) => !OWN.has(name))
+      .map(([name, value]): [string, string] => [name, boundary === undefined ? value : value.replace(boundary, '')])
+      .sort(),
+    body: bodyOf(
+      type,
+      boundary === undefined
+        ? body
+        : Buffer.from(
+            JSON.stringify(readMultipart(body, boundary)?.map((part) => ({ ...part, value: part.value.toString() }))),
+          ),
+    ),
   };
 }
 
@@ -136,7 +163,9 @@ describe('a cURL command', () => {
   it.each(COMMANDS)('%s is read as curl reads it', async (template) => {
     const command = template.replaceAll('ORIGIN', origin);
     last = undefined;
-    await promisify(execFile)('bash', ['-c', command.replace(/^curl/, `${curlPath()} --silent --max-time 20`)], { cwd: folder });
+    await promisify(execFile)('bash', ['-c', command.replace(/^curl/, `${curlPath()} --silent --max-time 20`)], {
+      cwd: folder,
+    });
     const before = process.cwd();
     process.chdir(folder);
     let call;
@@ -145,7 +174,13 @@ describe('a cURL command', () => {
     } finally {
       process.chdir(before);
     }
-    const prepared = prepareRequest(call.task, call.input, readSenderSettings({ HTTP_TASKS_HTTP_ALLOW: origin }, [call.task.service]));
-    expect(sentOf(prepared.method, prepared.path, Object.entries(prepared.headers), Buffer.from(prepared.body ?? ''))).toEqual(last);
+    const prepared = prepareRequest(
+      call.task,
+      call.input,
+      readSenderSettings({ HTTP_TASKS_HTTP_ALLOW: origin }, [call.task.service]),
+    );
+    expect(
+      sentOf(prepared.method, prepared.path, Object.entries(prepared.headers), Buffer.from(prepared.body ?? '')),
+    ).toEqual(last);
   });
 });

@@ -18,7 +18,11 @@ const ENV = {
 };
 const PLAID = 'https://sandbox.plaid.com';
 
-function call(command: string, env: Record<string, string> = ENV, tasks?: readonly HttpTask[]): { task: string; input: unknown; leftOut: readonly string[] } {
+function call(
+  command: string,
+  env: Record<string, string> = ENV,
+  tasks?: readonly HttpTask[],
+): { task: string; input: unknown; leftOut: readonly string[] } {
   const { task, input, leftOut } = callFromCurl(command, env, tasks);
   return { task: task.name, input, leftOut };
 }
@@ -45,9 +49,23 @@ describe('the words of a command', () => {
     [`curl a#b c$`, ['curl', 'a#b', 'c$']],
     [String.raw`curl $'\xC3\xA9 \303\251 \u00e9 \U0001f600 \ud83d\ude00 \cA\e\q'`, ['curl', 'é é é 😀 😀 \x01\x1b\\q']],
     [`curl $"a b" -d {a} '{a,b}'`, ['curl', 'a b', '-d', '{a}', '{a,b}']],
-    [String.raw`curl ^"https://a.example/?a=b^&c=^%^41^" ^` + '\n' + String.raw`  -H ^"a: b^" ^` + '\r\n' + String.raw`  --data-raw ^"^{^\^"a^\^":^\^"b\\c^\^"^}^` + '\n\nd^"', ['curl', 'https://a.example/?a=b&c=%41', '-H', 'a: b', '--data-raw', '{"a":"b\\\\c"}\nd']],
-    [String.raw`curl "https://a.example" ^` + '\n' + String.raw`  -H "a: ""b""" -d "{\"a\":1}" --compressed`, ['curl', 'https://a.example', '-H', 'a: "b"', '-d', '{"a":1}', '--compressed']],
-    ['curl.exe "https://a.example/`$x" `\n  -H \'it\'\'s "so"\' `\r\n  -d "a`tb""c`u{e9}"', ['curl.exe', 'https://a.example/$x', '-H', `it's "so"`, '-d', 'a\tb"cé']],
+    [
+      String.raw`curl ^"https://a.example/?a=b^&c=^%^41^" ^` +
+        '\n' +
+        String.raw`  -H ^"a: b^" ^` +
+        '\r\n' +
+        String.raw`  --data-raw ^"^{^\^"a^\^":^\^"b\\c^\^"^}^` +
+        '\n\nd^"',
+      ['curl', 'https://a.example/?a=b&c=%41', '-H', 'a: b', '--data-raw', '{"a":"b\\\\c"}\nd'],
+    ],
+    [
+      String.raw`curl "https://a.example" ^` + '\n' + String.raw`  -H "a: ""b""" -d "{\"a\":1}" --compressed`,
+      ['curl', 'https://a.example', '-H', 'a: "b"', '-d', '{"a":1}', '--compressed'],
+    ],
+    [
+      'curl.exe "https://a.example/`$x" `\n  -H \'it\'\'s "so"\' `\r\n  -d "a`tb""c`u{e9}"',
+      ['curl.exe', 'https://a.example/$x', '-H', `it's "so"`, '-d', 'a\tb"cé'],
+    ],
   ])('of %s are those of a shell', (text, words) => expect(shellWords(text).words).toEqual(words));
 
   it('name the variables that a shell would fill in', () => {
@@ -56,10 +74,20 @@ describe('the words of a command', () => {
     expect([...shellWords('curl "$A`$B" \'$C\' `\n ${D}').variables]).toEqual(['$A', '${D}']);
   });
 
-  it.each(['curl a; rm b', 'curl a | sh', 'curl a > b', 'curl a & b', 'curl $(id)', 'curl "`id`"', 'curl `id`', "curl 'a", 'curl "a', "curl $'a", 'curl a\ncurl b', 'curl a # b'])(
-    '%j are refused',
-    (text) => expect(() => shellWords(text)).toThrow(Refusal),
-  );
+  it.each([
+    'curl a; rm b',
+    'curl a | sh',
+    'curl a > b',
+    'curl a & b',
+    'curl $(id)',
+    'curl "`id`"',
+    'curl `id`',
+    "curl 'a",
+    'curl "a',
+    "curl $'a",
+    'curl a\ncurl b',
+    'curl a # b',
+  ])('%j are refused', (text) => expect(() => shellWords(text)).toThrow(Refusal));
 });
 
 describe('a cURL command', () => {
@@ -76,7 +104,10 @@ describe('a cURL command', () => {
 
   it('keeps a field called __proto__, so that the schema can refuse it', () => {
     for (const data of ['{"user_id": "usr_1", "__proto__": {"item_ids": ["a"]}}', '{"__proto__": "usr_1"}']) {
-      const { input } = callFromCurl(`curl -X POST ${PLAID}/user/items/get -H 'Content-Type: application/json' -d '${data}'`, ENV);
+      const { input } = callFromCurl(
+        `curl -X POST ${PLAID}/user/items/get -H 'Content-Type: application/json' -d '${data}'`,
+        ENV,
+      );
       expect(Object.keys(input as object)).toContain('__proto__');
       expect(Object.getPrototypeOf(input)).toBe(Object.prototype);
       expect(() => parseInput('plaid.userItemsGet', plaid.userItemsGet.input, input)).toThrow('__proto__');
@@ -94,7 +125,13 @@ describe('a cURL command', () => {
 
   it.each([
     ['DELETE', '/CANARYANDROID/data/users/a%2Fb', '', 'batch.customDataDelete', { id: 'a/b', app: 'android' }],
-    ['DELETE', '/CANARYIOS/data/users', `-d '["1","2"]'`, 'batch.customDataBulkDelete', { ids: ['1', '2'], app: 'ios' }],
+    [
+      'DELETE',
+      '/CANARYIOS/data/users',
+      `-d '["1","2"]'`,
+      'batch.customDataBulkDelete',
+      { ids: ['1', '2'], app: 'ios' },
+    ],
     ['DELETE', '/unknown/data/users/1', '', 'batch.customDataDelete', { id: '1' }],
   ])('knows %s %s by its path, and the key in it by its name', (method, path, data, task, input) => {
     expect(call(`curl -X ${method} https://api.batch.com/1.0${path} ${data}`)).toEqual({ task, input, leftOut: [] });
@@ -104,12 +141,16 @@ describe('a cURL command', () => {
     const inputs: [HttpTask, unknown][] = [
       [plaid.userItemsRemove, { user_id: `it's "so" $HOME \\ \`id\` ü`, item_ids: ['item_1'] }],
       [plaid.userItemsGet, { user_id: 'usr_1' }],
-      [http.request, { uri: 'https://desk.example/a?b=[1]', method: 'PATCH', headers: { 'x-plain': 'shown' }, body: { a: "it's" } }],
+      [
+        http.request,
+        { uri: 'https://desk.example/a?b=[1]', method: 'PATCH', headers: { 'x-plain': 'shown' }, body: { a: "it's" } },
+      ],
     ];
     for (const [task, input] of inputs) {
       const place = { taskQueue: 'http-tasks', address: 'localhost:7233', namespace: 'default' };
       const env = { ...ENV, HTTP_TASKS_HTTP_ALLOW: 'https://desk.example' };
-      const { code = '' } = snippetsOf(task, input, env, place).snippets.find(({ language }) => language === 'curl') ?? {};
+      const { code = '' } =
+        snippetsOf(task, input, env, place).snippets.find(({ language }) => language === 'curl') ?? {};
       const read = callFromCurl(code, env);
       expect({ task: read.task.name, input: read.input }).toMatchObject({ task: task.name, input });
     }
@@ -117,38 +158,80 @@ describe('a cURL command', () => {
 
   it.each<[string, Record<string, unknown>]>([
     ['curl https://desk.example/a', { uri: 'https://desk.example/a', method: 'GET' }],
-    [`curl -sS --compressed -G 'https://desk.example/a?b=1' -d c=2 --data-raw d=3`, { uri: 'https://desk.example/a?b=1&c=2&d=3', method: 'GET' }],
+    [
+      `curl -sS --compressed -G 'https://desk.example/a?b=1' -d c=2 --data-raw d=3`,
+      { uri: 'https://desk.example/a?b=1&c=2&d=3', method: 'GET' },
+    ],
     ['curl -I --url https://desk.example/a', { uri: 'https://desk.example/a', method: 'HEAD' }],
     ['curl -sXOPTIONS https://desk.example/a', { uri: 'https://desk.example/a', method: 'OPTIONS' }],
     [
       `curl https://desk.example/a -d x=1 -d y=2`,
-      { uri: 'https://desk.example/a', method: 'POST', contentType: 'application/x-www-form-urlencoded', body: 'x=1&y=2' },
+      {
+        uri: 'https://desk.example/a',
+        method: 'POST',
+        contentType: 'application/x-www-form-urlencoded',
+        body: 'x=1&y=2',
+      },
     ],
     [
       `curl -X PUT https://desk.example/a --json '{"a":1}' -H 'X-Plain: shown' -H 'Authorization: Bearer {{secret:DESK}}'`,
       {
-        ...{ uri: 'https://desk.example/a', method: 'PUT', accept: 'application/json', contentType: 'application/json', body: { a: 1 } },
+        ...{
+          uri: 'https://desk.example/a',
+          method: 'PUT',
+          accept: 'application/json',
+          contentType: 'application/json',
+          body: { a: 1 },
+        },
         headers: { 'x-plain': 'shown', authorization: 'Bearer {{secret:DESK}}' },
       },
     ],
-    [`curl https://desk.example/a -H'Content-Type: text/plain' --data-raw '@a'`, { uri: 'https://desk.example/a', method: 'POST', contentType: 'text/plain', body: '@a' }],
+    [
+      `curl https://desk.example/a -H'Content-Type: text/plain' --data-raw '@a'`,
+      { uri: 'https://desk.example/a', method: 'POST', contentType: 'text/plain', body: '@a' },
+    ],
     [
       `curl https://desk.example/a -A 'my agent' --data-urlencode 'q=a b&c' --data-urlencode '=1+1' --data-urlencode "it's" -d d=e`,
       {
-        ...{ uri: 'https://desk.example/a', method: 'POST', contentType: 'application/x-www-form-urlencoded', headers: { 'user-agent': 'my agent' } },
+        ...{
+          uri: 'https://desk.example/a',
+          method: 'POST',
+          contentType: 'application/x-www-form-urlencoded',
+          headers: { 'user-agent': 'my agent' },
+        },
         body: 'q=a+b%26c&1%2B1&it%27s&d=e',
       },
     ],
-    [`curl -G https://desk.example/a --data-urlencode 'q=ü?'`, { uri: 'https://desk.example/a?q=%C3%BC%3F', method: 'GET' }],
+    [
+      `curl -G https://desk.example/a --data-urlencode 'q=ü?'`,
+      { uri: 'https://desk.example/a?q=%C3%BC%3F', method: 'GET' },
+    ],
     [
       `curl https://desk.example/a -F 'a=1;type=text/plain' -F b='"x;y \\"z\\"";filename=b.txt' --form-string 'c=@d;e' --form d=http-tasks-form`,
       {
-        ...{ uri: 'https://desk.example/a', method: 'POST', contentType: 'multipart/form-data; boundary=http-tasks-form-' },
+        ...{
+          uri: 'https://desk.example/a',
+          method: 'POST',
+          contentType: 'multipart/form-data; boundary=http-tasks-form-',
+        },
         body: [
           ...['--http-tasks-form-', 'content-disposition: form-data; name="a"', 'content-type: text/plain', '', '1'],
-          ...['--http-tasks-form-', 'content-disposition: form-data; name="b"; filename="b.txt"', 'content-type: text/plain', '', 'x;y "z"'],
+          ...[
+            '--http-tasks-form-',
+            'content-disposition: form-data; name="b"; filename="b.txt"',
+            'content-type: text/plain',
+            '',
+            'x;y "z"',
+          ],
           ...['--http-tasks-form-', 'content-disposition: form-data; name="c"', '', '@d;e'],
-          ...['--http-tasks-form-', 'content-disposition: form-data; name="d"', '', 'http-tasks-form', '--http-tasks-form---', ''],
+          ...[
+            '--http-tasks-form-',
+            'content-disposition: form-data; name="d"',
+            '',
+            'http-tasks-form',
+            '--http-tasks-form---',
+            '',
+          ],
         ].join('\r\n'),
       },
     ],
@@ -172,7 +255,11 @@ describe('a cURL command', () => {
     ['two URLs', 'curl https://a.example https://b.example', /several/],
     ['a URL without a scheme', 'curl a.example', /https/],
     ['a proxy', 'curl -x http://canary https://a.example', /--proxy: a proxy is a setting of the sender/],
-    ['another address', 'curl --resolve canary:1.2.3.4 https://a.example', /--resolve: a call goes to the address in its URL/],
+    [
+      'another address',
+      'curl --resolve canary:1.2.3.4 https://a.example',
+      /--resolve: a call goes to the address in its URL/,
+    ],
     ['another host', 'curl -H "Host: canary" https://a.example', /header host/],
     ['a certificate of its own', 'curl --cert canary https://a.example', /--cert: certificates of clients/],
     ['another way to sign', 'curl --digest -u me:canary https://a.example', /--digest: signs in a way/],
@@ -182,7 +269,11 @@ describe('a cURL command', () => {
     ['an unknown option', 'curl --unknown-x canary https://a.example', /--unknown-x: it is not supported/],
     ['an option with an equals sign', 'curl --user=me:canary https://a.example', /--user in a way/],
     ['an unknown letter', 'curl -Pcanary https://a.example', /-P: it is not supported/],
-    ['a file as a part that is not there', 'curl -F a=@no-such https://a.example', /the file no-such of --form cannot be read \(ENOENT\)/],
+    [
+      'a file as a part that is not there',
+      'curl -F a=@no-such https://a.example',
+      /the file no-such of --form cannot be read \(ENOENT\)/,
+    ],
     ['standard input', 'curl -d @- https://a.example', /standard input/],
     ['a list of URLs', 'curl "https://a.example/{a,b}"', /stands for 2 calls/],
     ['ranges of URLs', 'curl "https://a.example/[1-3]/[a-e:2]/[001-100:10]"', /stands for 90 calls/],
@@ -197,8 +288,16 @@ describe('a cURL command', () => {
     ['--url-query beside --get', 'curl -G "https://a.example/" -d a=b --url-query c=d', /--url-query beside --get/],
     ['a body without a type', "curl https://a.example -H 'Content-Type:' -d canary", /content-type away/],
     ['a body with an empty type', "curl https://a.example -H 'Content-Type;' -d canary", /content-type away/],
-    ['a body of a task without a type', `curl ${PLAID}/user/items/get -H 'Content-Type:' -d '{"user_id":"canary"}'`, /content-type away/],
-    ['two types', "curl https://a.example -H 'Content-Type: a/b' -H 'content-type: c/d' -d canary", /content-type twice/],
+    [
+      'a body of a task without a type',
+      `curl ${PLAID}/user/items/get -H 'Content-Type:' -d '{"user_id":"canary"}'`,
+      /content-type away/,
+    ],
+    [
+      'two types',
+      "curl https://a.example -H 'Content-Type: a/b' -H 'content-type: c/d' -d canary",
+      /content-type twice/,
+    ],
     ['a body beside --head', 'curl -I https://a.example -d canary', /--head/],
     ['bytes that are no text', "curl https://a.example -d $'canary\\xe9'", /not UTF-8/],
     ['a zero byte', "curl https://a.example -d $'canary\\0'", /zero byte/],
@@ -206,8 +305,16 @@ describe('a cURL command', () => {
     ['a part that is none', 'curl -F canary https://a.example', /name=value/],
     ['more in a part than is known', `curl -F 'a=canary;headers="X: canary"' https://a.example`, /--form-string/],
     ['parts beside data', 'curl -F a=canary -d b=canary https://a.example', /beside/],
-    ['parts for a task without them', `curl ${PLAID}/user/items/get -F user_id=canary`, /plaid\.userItemsGet does not take/],
-    ['a file to encode that is not there', 'curl --data-urlencode a@no-such https://a.example', /no-such of --data-urlencode cannot be read/],
+    [
+      'parts for a task without them',
+      `curl ${PLAID}/user/items/get -F user_id=canary`,
+      /plaid\.userItemsGet does not take/,
+    ],
+    [
+      'a file to encode that is not there',
+      'curl --data-urlencode a@no-such https://a.example',
+      /no-such of --data-urlencode cannot be read/,
+    ],
     ['a file as body that is not there', 'curl -d @no-such https://a.example', /no-such of --data cannot be read/],
     ['a missing argument', 'curl https://a.example -H', /--header/],
     ['a method that is none', 'curl -X CANARY https://a.example', /GET/],
@@ -215,12 +322,17 @@ describe('a cURL command', () => {
     ['a body that is no object', `curl ${PLAID}/user/items/get -d '[]'`, /plaid\.userItemsGet/],
     ['a variable in what is sent', `curl ${PLAID}/user/items/get -d "{\\"user_id\\":\\"$USER_ID\\"}"`, /\$USER_ID/],
     ['a variable in a path', 'curl "https://a.example/${WHERE}"', /\$\{WHERE\}/],
-    ['the other environment', `curl https://production.plaid.com/user/items/get -d '{"user_id":"u"}'`, /PLAID_ENV=production/],
+    [
+      'the other environment',
+      `curl https://production.plaid.com/user/items/get -d '{"user_id":"u"}'`,
+      /PLAID_ENV=production/,
+    ],
   ])('with %s is refused', (_what, command, message) => expect(refusal(command)).toMatch(message));
 
   it('to the address that replaces an environment is taken for that one', () => {
     const env = { ...ENV, PLAID_BASE_URL: 'http://127.0.0.1:4010' };
-    for (const base of [PLAID, 'http://127.0.0.1:4010']) expect(call(`curl ${base}/user/items/get -d '{}'`, env).task).toBe('plaid.userItemsGet');
+    for (const base of [PLAID, 'http://127.0.0.1:4010'])
+      expect(call(`curl ${base}/user/items/get -d '{}'`, env).task).toBe('plaid.userItemsGet');
     expect(refusal(`curl https://production.plaid.com/user/items/get -d '{}'`, env)).toContain('PLAID_ENV=production');
   });
 });
@@ -231,7 +343,10 @@ describe('a cURL command to an API of an OpenAPI document', () => {
   let shop: readonly HttpTask[];
 
   beforeAll(async () => {
-    const { tasks } = tasksFromOpenApi(await readOpenApiDocument(join(__dirname, '..', '..', 'openapi', 'fixtures', 'shop.yml')), { service: 'shop' });
+    const { tasks } = tasksFromOpenApi(
+      await readOpenApiDocument(join(__dirname, '..', '..', 'openapi', 'fixtures', 'shop.yml')),
+      { service: 'shop' },
+    );
     shop = [...CATALOGUE, ...tasks];
   });
 
@@ -239,11 +354,26 @@ describe('a cURL command to an API of an OpenAPI document', () => {
     [
       `curl '${SHOP}/orders/7/lines?states=open,paid&page_token=p' -H 'X-Request-ID: 6f1ff2f6-8a1b-4b3a-8d3c-0a2c9b7b8a11' -H 'Authorization: Bearer canary'`,
       'shop.linesList',
-      { 'order-id': 7, states: ['open', 'paid'], page_token: 'p', 'X-Request-Id': '6f1ff2f6-8a1b-4b3a-8d3c-0a2c9b7b8a11' },
+      {
+        'order-id': 7,
+        states: ['open', 'paid'],
+        page_token: 'p',
+        'X-Request-Id': '6f1ff2f6-8a1b-4b3a-8d3c-0a2c9b7b8a11',
+      },
       ['authorization'],
     ],
-    [`curl -X DELETE ${SHOP}/orders/7/lines --json '["AB-1"]'`, 'shop.linesRemove', { 'order-id': 7, body: ['AB-1'] }, []],
-    [`curl ${SHOP}/login --data-urlencode 'scopes=a b' -d grant=code`, 'shop.delete', { scopes: ['a', 'b'], grant: 'code' }, []],
+    [
+      `curl -X DELETE ${SHOP}/orders/7/lines --json '["AB-1"]'`,
+      'shop.linesRemove',
+      { 'order-id': 7, body: ['AB-1'] },
+      [],
+    ],
+    [
+      `curl ${SHOP}/login --data-urlencode 'scopes=a b' -d grant=code`,
+      'shop.delete',
+      { scopes: ['a', 'b'], grant: 'code' },
+      [],
+    ],
     [
       `curl ${SHOP}/files -F 'file=text;filename=a.txt;type=text/plain' -F title=T --form-string 'meta={"a":1}'`,
       'shop.fileUpload',
@@ -259,12 +389,15 @@ describe('a cURL command to an API of an OpenAPI document', () => {
   it('is read again from the snippets of its tasks', () => {
     const place = { taskQueue: 'http-tasks', address: 'localhost:7233', namespace: 'default' };
     // A file is no text, and the base64 of a user and a password is a command within the command.
-    const readable = shop.filter(({ service, operation }) => service.name === 'shop' && !['fileUpload', 'delete'].includes(operation));
+    const readable = shop.filter(
+      ({ service, operation }) => service.name === 'shop' && !['fileUpload', 'delete'].includes(operation),
+    );
     expect(readable).toHaveLength(4);
     for (const task of readable) {
       // Nothing invented has its pattern.
       const { input } = completedInput(task, task.operation === 'linesRemove' ? { body: ['AB-1'] } : {});
-      const { code = '' } = snippetsOf(task, input, env, place).snippets.find(({ language }) => language === 'curl') ?? {};
+      const { code = '' } =
+        snippetsOf(task, input, env, place).snippets.find(({ language }) => language === 'curl') ?? {};
       expect({ code, ...call(code, env, shop) }).toMatchObject({ code, task: task.name, input });
     }
   });
@@ -276,7 +409,28 @@ describe('a cURL command to an API of an OpenAPI document', () => {
   });
 
   it('is a call of the task with the fewest placeholders', () => {
-    const document = { openapi: '3.1.0', info: { title: 'Desk', version: '1' }, servers: [{ url: 'https://desk.example' }], paths: { '/people/{id}': { get: { operationId: 'one', parameters: [{ in: 'path', name: 'id', required: true, schema: { type: 'string' } }], responses: {} } }, '/people/me': { get: { operationId: 'me', responses: {} } }, '/people/{id}.csv': { get: { operationId: 'csv', parameters: [{ in: 'path', name: 'id', required: true, schema: { type: 'string' } }], responses: {} } } } };
+    const document = {
+      openapi: '3.1.0',
+      info: { title: 'Desk', version: '1' },
+      servers: [{ url: 'https://desk.example' }],
+      paths: {
+        '/people/{id}': {
+          get: {
+            operationId: 'one',
+            parameters: [{ in: 'path', name: 'id', required: true, schema: { type: 'string' } }],
+            responses: {},
+          },
+        },
+        '/people/me': { get: { operationId: 'me', responses: {} } },
+        '/people/{id}.csv': {
+          get: {
+            operationId: 'csv',
+            parameters: [{ in: 'path', name: 'id', required: true, schema: { type: 'string' } }],
+            responses: {},
+          },
+        },
+      },
+    };
     const { tasks } = tasksFromOpenApi(document);
     const taskOf = (path: string): string => call(`curl https://desk.example/people/${path}`, {}, tasks).task;
     expect([taskOf('me'), taskOf('you'), taskOf('a%2Fb')]).toEqual(['desk.me', 'desk.one', 'desk.one']);

@@ -7,7 +7,11 @@ describe('an error of a source', () => {
     const { exitCode, report } = reportOf(new SourceError('file', 'is not there (ENOENT).'));
     expect(exitCode).toBe(2);
     expect(report).toEqual({ type: 'Task.InvalidInput', field: 'file', message: 'file: is not there (ENOENT).' });
-    const bad = new TooManyBadRowsError({ good: 1, bad: 2 }, [{ line: 2, problem: 'names nobody' }], 'none is tolerated');
+    const bad = new TooManyBadRowsError(
+      { good: 1, bad: 2 },
+      [{ line: 2, problem: 'names nobody' }],
+      'none is tolerated',
+    );
     expect(reportOf(bad)).toMatchObject({ exitCode: 2, report: { type: 'Task.InvalidInput', field: 'source' } });
   });
 

@@ -7,7 +7,10 @@ import { LedgerUnavailableError } from '../../../src/ledger/ledger';
 
 const streams = () => {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  return { io: { stdout, stderr } as unknown as Io, read: () => ({ stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }) };
+  return {
+    io: { stdout, stderr } as unknown as Io,
+    read: () => ({ stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }),
+  };
 };
 
 async function* thenFails(...chunks: string[]): AsyncGenerator<string> {
@@ -33,8 +36,22 @@ describe('a text that comes in pieces', () => {
 describe('the last words', () => {
   let id = 0;
   const of = (changes: Partial<Receipt>): Receipt => ({
-    id: id++, workflowId: 'sweep', runId: '', activityId: '', phase: 'settled', round: 0, attempt: 1, seq: 0, subject: '', step: 'plaid.items',
-    task: 'plaid.userItemsRemove', service: 'plaid', environment: 'sandbox', outcome: 'removed', at: '2030-01-01T00:00:00.000Z', ...changes,
+    id: id++,
+    workflowId: 'sweep',
+    runId: '',
+    activityId: '',
+    phase: 'settled',
+    round: 0,
+    attempt: 1,
+    seq: 0,
+    subject: '',
+    step: 'plaid.items',
+    task: 'plaid.userItemsRemove',
+    service: 'plaid',
+    environment: 'sandbox',
+    outcome: 'removed',
+    at: '2030-01-01T00:00:00.000Z',
+    ...changes,
   });
 
   it('of a user of a sweep are those of each step: settled, else of its last round', () => {

@@ -16,11 +16,16 @@ describe('JSON in an option', () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'http-tasks-json-'));
     const file = path.join(folder, 'input.json');
     await writeFile(file, '{"user_ids":[9007199254740993]}');
-    await expect(readJsonInput('--input', `@${file}`)).rejects.toMatchObject({ type: 'Task.InvalidInput', field: 'user_ids.0' });
+    await expect(readJsonInput('--input', `@${file}`)).rejects.toMatchObject({
+      type: 'Task.InvalidInput',
+      field: 'user_ids.0',
+    });
     await rm(folder, { recursive: true });
   });
 
   it('is read where every number survives', async () => {
-    await expect(readJsonInput('--input', '{"id":"7615917337495251231","n":0.1,"m":9007199254740991}')).resolves.toEqual({ id: '7615917337495251231', n: 0.1, m: 9_007_199_254_740_991 });
+    await expect(
+      readJsonInput('--input', '{"id":"7615917337495251231","n":0.1,"m":9007199254740991}'),
+    ).resolves.toEqual({ id: '7615917337495251231', n: 0.1, m: 9_007_199_254_740_991 });
   });
 });

@@ -10,11 +10,30 @@ const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
 
 /** Samples of every kind: SGR (conceal, black on black), title, C1, DEL, line breaks, bidi, zero width, tags, separators. */
 const HOSTILE = [
-  '\u001b[8m', '\u001b[30;40m', '\u001b[0m', '\u001b]0;title\u0007', '\u009b31m', '\u007f', '\r\nVerified.', '\t', '\u202e', '\u2066', '\u061c',
-  '\u200b', '\u200d', '\ufeff', '\u00ad', '\u{e0041}', '\u2028', '\u2029', '\ud800',
+  '\u001b[8m',
+  '\u001b[30;40m',
+  '\u001b[0m',
+  '\u001b]0;title\u0007',
+  '\u009b31m',
+  '\u007f',
+  '\r\nVerified.',
+  '\t',
+  '\u202e',
+  '\u2066',
+  '\u061c',
+  '\u200b',
+  '\u200d',
+  '\ufeff',
+  '\u00ad',
+  '\u{e0041}',
+  '\u2028',
+  '\u2029',
+  '\ud800',
 ];
 
-const hostileText = fc.array(fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: 'binary' })), { maxLength: 8 }).map((parts) => parts.join(''));
+const hostileText = fc
+  .array(fc.oneof(fc.constantFrom(...HOSTILE), fc.string({ unit: 'binary' })), { maxLength: 8 })
+  .map((parts) => parts.join(''));
 
 /** A terminal with colours, and what was written to it. */
 function terminal(isTTY = true): { io: Io; written: () => string } {
@@ -86,6 +105,10 @@ describe('text from outside', () => {
 
   it('has no harmless character replaced', () => {
     const harmless = 'Ünïcödé 用户 مستخدم 🙂 · –"\'\\`${}';
-    expect([printable(harmless), printableLines(`${harmless}\n`), escapedJson(harmless)]).toEqual([harmless, `${harmless}\n`, harmless]);
+    expect([printable(harmless), printableLines(`${harmless}\n`), escapedJson(harmless)]).toEqual([
+      harmless,
+      `${harmless}\n`,
+      harmless,
+    ]);
   });
 });

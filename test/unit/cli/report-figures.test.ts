@@ -6,13 +6,26 @@ import type { ReceiptGroup, SettledOverTime } from '../../../src/ledger/sweeps/s
 import { OUTCOMES } from '../../../src/policy/outcome';
 
 const group = (changes: Partial<ReceiptGroup>): ReceiptGroup => ({
-  phase: 'settled', step: 'plaid.items', task: 'plaid.userItemsRemove', service: 'plaid', environment: 'sandbox', outcome: 'removed', receipts: 1, withProof: 0, ...changes,
+  phase: 'settled',
+  step: 'plaid.items',
+  task: 'plaid.userItemsRemove',
+  service: 'plaid',
+  environment: 'sandbox',
+  outcome: 'removed',
+  receipts: 1,
+  withProof: 0,
+  ...changes,
 });
 
 const settledAt = (bucketMs: number, buckets: readonly (readonly [at: number, users: number])[]): SettledOverTime => {
   const start = Date.parse('2030-01-01T00:00:00.000Z');
   const iso = (at: number) => new Date(start + at * bucketMs).toISOString();
-  return { first: iso(buckets[0]?.[0] ?? 0), last: iso(buckets.at(-1)?.[0] ?? 0), bucketMs, buckets: buckets.map(([at, users]) => ({ at: iso(at), users })) };
+  return {
+    first: iso(buckets[0]?.[0] ?? 0),
+    last: iso(buckets.at(-1)?.[0] ?? 0),
+    bucketMs,
+    buckets: buckets.map(([at, users]) => ({ at: iso(at), users })),
+  };
 };
 
 describe('the figures of a report', () => {
@@ -33,8 +46,17 @@ describe('the figures of a report', () => {
   });
 
   it('name the most frequent codes and count the others', () => {
-    const groups = Array.from({ length: 20 }, (_, index) => group({ outcome: 'failed', code: `C${index}`, receipts: 100 - index }));
-    const { shown, others } = codeFigures([...groups, group({ outcome: 'failed', various: true, receipts: 200 }), group({ outcome: 'notFound', receipts: 999 })], ['failed', 'unknown']);
+    const groups = Array.from({ length: 20 }, (_, index) =>
+      group({ outcome: 'failed', code: `C${index}`, receipts: 100 - index }),
+    );
+    const { shown, others } = codeFigures(
+      [
+        ...groups,
+        group({ outcome: 'failed', various: true, receipts: 200 }),
+        group({ outcome: 'notFound', receipts: 999 }),
+      ],
+      ['failed', 'unknown'],
+    );
     expect(shown).toHaveLength(12);
     expect(shown.slice(0, 2)).toEqual([
       { step: 'plaid.items', outcome: 'failed', code: 'various codes', receipts: 200 },
@@ -44,18 +66,38 @@ describe('the figures of a report', () => {
   });
 
   it('count every user once in at most about sixty stretches of time, whatever the ledger has', () => {
-    const lengths = fc.constantFrom(100, 500, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000);
+    const lengths = fc.constantFrom(
+      100,
+      500,
+      1_000,
+      5_000,
+      15_000,
+      60_000,
+      300_000,
+      900_000,
+      3_600_000,
+      21_600_000,
+      86_400_000,
+      604_800_000,
+    );
     const places = fc.uniqueArray(fc.integer({ min: 0, max: 2_000 }), { minLength: 1, maxLength: 200 });
     fc.assert(
       fc.property(lengths, places, fc.integer({ min: 1, max: 50 }), (bucketMs, found, users) => {
-        const settled = settledAt(bucketMs, [...found].sort((a, b) => a - b).map((at) => [at, users]));
+        const settled = settledAt(
+          bucketMs,
+          [...found].sort((a, b) => a - b).map((at) => [at, users]),
+        );
         const { stretches, total, later, stretchMs } = overTime(settled);
         expect(total).toBe(found.length * users);
         expect(stretches.reduce((sum, stretch) => sum + stretch.users, 0) + later).toBe(total);
         expect(stretches.at(-1)?.sofar).toBe(total - later);
         expect(later).toBeLessThanOrEqual(total * 0.01);
         expect(stretches.length).toBeLessThanOrEqual(62);
-        expect(stretches.every(({ from, to }, index) => to - from === stretchMs && from === (stretches[index - 1]?.to ?? from))).toBe(true);
+        expect(
+          stretches.every(
+            ({ from, to }, index) => to - from === stretchMs && from === (stretches[index - 1]?.to ?? from),
+          ),
+        ).toBe(true);
       }),
     );
   });
@@ -70,12 +112,21 @@ describe('the figures of a report', () => {
 
 describe('the bars of a plot', () => {
   it('never leave the plot, and show everything that is there', () => {
-    const tallies = fc.record(Object.fromEntries(OUTCOMES.map((outcome) => [outcome, fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 10_000_000 }))])));
+    const tallies = fc.record(
+      Object.fromEntries(
+        OUTCOMES.map((outcome) => [
+          outcome,
+          fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 10_000_000 })),
+        ]),
+      ),
+    );
     fc.assert(
       fc.property(tallies, fc.constantFrom(340, 960), (tally, width) => {
         const spec = barRows([{ title: 'any', note: '', tally }], width);
         const segments = (spec.data?.[0] as { values: { standing: string; left: number; right: number }[] }).values;
-        expect(segments.map(({ standing }) => standing).sort()).toEqual(OUTCOMES.filter((outcome) => (tally[outcome] ?? 0) > 0).sort());
+        expect(segments.map(({ standing }) => standing).sort()).toEqual(
+          OUTCOMES.filter((outcome) => (tally[outcome] ?? 0) > 0).sort(),
+        );
         for (const { left, right } of segments) expect(right - left).toBeGreaterThanOrEqual(2.99);
         if (segments.length > 0) expect(segments.at(-1)?.right).toBeCloseTo(width, 3);
       }),

@@ -24,25 +24,43 @@ describe('the words of reports', () => {
     [1, 1_000_000, '<0.1%'],
     [1, 3, '33.3%'],
     [999_999, 1_000_000, '99.9%'],
-  ])('never tell %d of %d as nothing or as all when it is neither', (part, whole, words) => expect(percent(part, whole)).toBe(words));
+  ])('never tell %d of %d as nothing or as all when it is neither', (part, whole, words) =>
+    expect(percent(part, whole)).toBe(words),
+  );
 
   it('count, list and date', () => {
-    expect([count(1_234_567), counted(1, 'user'), counted(2_000, 'user'), counted(0, 'box', 'boxes')]).toEqual(['1,234,567', '1 user', '2,000 users', '0 boxes']);
-    expect([listed([]), listed(['a']), listed(['a', 'b']), listed(['a', 'b', 'c'])]).toEqual(['', 'a', 'a and b', 'a, b and c']);
+    expect([count(1_234_567), counted(1, 'user'), counted(2_000, 'user'), counted(0, 'box', 'boxes')]).toEqual([
+      '1,234,567',
+      '1 user',
+      '2,000 users',
+      '0 boxes',
+    ]);
+    expect([listed([]), listed(['a']), listed(['a', 'b']), listed(['a', 'b', 'c'])]).toEqual([
+      '',
+      'a',
+      'a and b',
+      'a, b and c',
+    ]);
     expect(moment('2030-01-31T23:59:58.999Z')).toBe('2030-01-31 23:59:58 UTC');
   });
 
   it('quote an id for a shell only where it has to be', () => {
-    expect([quoted('sweep-20300131-a1'), quoted(`it's "here" $(now)`), quoted('')]).toEqual(['sweep-20300131-a1', `'it'\\''s "here" $(now)'`, "''"]);
+    expect([quoted('sweep-20300131-a1'), quoted(`it's "here" $(now)`), quoted('')]).toEqual([
+      'sweep-20300131-a1',
+      `'it'\\''s "here" $(now)'`,
+      "''",
+    ]);
   });
 });
 
 describe('markup', () => {
   it('escapes whatever is inserted, unless it is markup itself', () => {
     const cell = (text: string) => html`<td title="${text}">${text}</td>`;
-    expect(html`<tr>${['<b>', `"'&`].map(cell)}${undefined}${false}${7}</tr>`.text).toBe(
-      '<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td title="&quot;&#39;&amp;">&quot;&#39;&amp;</td>7</tr>',
-    );
+    expect(
+      html`<tr>
+        ${['<b>', `"'&`].map(cell)}${undefined}${false}${7}
+      </tr>`.text,
+    ).toBe('<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td title="&quot;&#39;&amp;">&quot;&#39;&amp;</td>7</tr>');
   });
 
   it('makes visible what would hide, or turn, the text around it', () => {

@@ -18,8 +18,16 @@ function calendar(more: Partial<CalendarSpecDescription> = {}): CalendarSpecDesc
 
 describe('the times of a schedule', () => {
   it('are told as the expression that they were made of, and else as one that means the same', () => {
-    const workdays = calendar({ dayOfWeek: [{ start: 'MONDAY', end: 'FRIDAY', step: 1 }], minute: [{ start: 0, end: 59, step: 15 }] });
-    const once2030 = calendar({ second: once(30), month: once('MARCH'), dayOfMonth: [...once(1), ...once(15)], year: once(2030) });
+    const workdays = calendar({
+      dayOfWeek: [{ start: 'MONDAY', end: 'FRIDAY', step: 1 }],
+      minute: [{ start: 0, end: 59, step: 15 }],
+    });
+    const once2030 = calendar({
+      second: once(30),
+      month: once('MARCH'),
+      dayOfMonth: [...once(1), ...once(15)],
+      year: once(2030),
+    });
     expect(timesText({ calendars: [calendar({ comment: '@daily' }), calendar(), workdays, once2030] })).toEqual([
       '@daily',
       '0 3 * * *',
@@ -29,7 +37,14 @@ describe('the times of a schedule', () => {
   });
 
   it('are told in the largest whole unit for intervals', () => {
-    expect(timesText({ intervals: [{ every: 86_400_000, offset: 0 }, { every: 5_400_000, offset: 60_000 }] })).toEqual(['every 1d', 'every 90m, 1m later']);
+    expect(
+      timesText({
+        intervals: [
+          { every: 86_400_000, offset: 0 },
+          { every: 5_400_000, offset: 60_000 },
+        ],
+      }),
+    ).toEqual(['every 1d', 'every 90m, 1m later']);
     expect([0, 1, 1_500, 60_000].map(durationText)).toEqual(['0ms', '1ms', '1500ms', '1m']);
   });
 });

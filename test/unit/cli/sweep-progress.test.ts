@@ -31,14 +31,19 @@ function chunk(outcomes: ChunkProgress['outcomes'], more: Partial<ChunkProgress>
 describe('the live counts of a sweep', () => {
   it('are those of the workflow together with those of the chunks under way', () => {
     const told = progress({ total: 100, pending: 60, removed: 40 });
-    const live = withRunningChunks(told, [chunk({ removed: 10, failed: 1 }), chunk({ removed: 5 }, { waitingForBulk: 7 })]);
+    const live = withRunningChunks(told, [
+      chunk({ removed: 10, failed: 1 }),
+      chunk({ removed: 5 }, { waitingForBulk: 7 }),
+    ]);
     expect(live.counts).toEqual({ ...noCounts(), total: 100, pending: 44, removed: 55, failed: 1 });
     expect(live.waitingForBulk).toBe(7);
     expect(told.counts.removed).toBe(40);
   });
 
   it('add up to the total also when a chunk tells of more users than are pending', () => {
-    const { counts } = withRunningChunks(progress({ total: 10, pending: 3, removed: 7 }), [chunk({ removed: 5, failed: 2 })]);
+    const { counts } = withRunningChunks(progress({ total: 10, pending: 3, removed: 7 }), [
+      chunk({ removed: 5, failed: 2 }),
+    ]);
     const { total, ...others } = counts;
     expect(Object.values(others).reduce((sum, users) => sum + users, 0)).toBe(total);
   });
@@ -55,8 +60,16 @@ describe('the line of progress', () => {
     ['approval', { phase: 'waitingForApproval', status: 'waitingForApproval' }, 'waiting for approval'],
     ['deferred users', { phase: 'waiting' }, 'next try soon'],
     ['bulk calls', { phase: 'bulk', waitingForBulk: 5 }, '5 waiting for Batch · calling Batch'],
-    ['its chunks to stop', { status: 'paused', pausedBecause: 'request', underWay: 3 }, 'pausing (request): 3 chunks finish what is under way'],
-    ['a person', { status: 'paused', pausedBecause: 'Task.Unauthorized batch.ios', underWay: 0, phase: 'paused' }, 'paused (Task.Unauthorized batch.ios)'],
+    [
+      'its chunks to stop',
+      { status: 'paused', pausedBecause: 'request', underWay: 3 },
+      'pausing (request): 3 chunks finish what is under way',
+    ],
+    [
+      'a person',
+      { status: 'paused', pausedBecause: 'Task.Unauthorized batch.ios', underWay: 0, phase: 'paused' },
+      'paused (Task.Unauthorized batch.ios)',
+    ],
     ['the seal', { phase: 'closing' }, 'sealing the receipts'],
   ])('says that it waits for %s', (_, more, expected) => {
     expect(progressText(progress({}, more), undefined)).toBe(expected);
@@ -67,17 +80,36 @@ describe('users whose last calls are missing', () => {
   it('are told apart from those who are done: by Batch, of whom many are waiting, and by a later try', () => {
     const atBatch = progress({ total: 5_003, pending: 5_003 }, { waitingForBulk: 1_558 });
     expect(progressText(atBatch, undefined)).toBe('1,558/5,003 users done at Plaid · 1,558 waiting for Batch');
-    const tail = progress({ total: 5_003, pending: 1, accepted: 5_002 }, { phase: 'waiting', nextTryAt: '2030-01-01T00:01:00.000Z' });
-    expect(progressText(tail, undefined)).toBe('5,002/5,003 users · accepted 5,002 · 1 user deferred, next try at 00:01:00 UTC on 2030-01-01');
-    const both = progress({ total: 10, pending: 7, accepted: 3 }, { phase: 'waiting', waitingForBulk: 5, nextTryAt: new Date(Date.now() + 60_000).toISOString() });
-    expect(progressText(both, undefined)).toMatch(/^8\/10 users done at Plaid · accepted 3 · 5 waiting for Batch · 2 users deferred, next try at \d\d:\d\d:\d\d UTC$/);
+    const tail = progress(
+      { total: 5_003, pending: 1, accepted: 5_002 },
+      { phase: 'waiting', nextTryAt: '2030-01-01T00:01:00.000Z' },
+    );
+    expect(progressText(tail, undefined)).toBe(
+      '5,002/5,003 users · accepted 5,002 · 1 user deferred, next try at 00:01:00 UTC on 2030-01-01',
+    );
+    const both = progress(
+      { total: 10, pending: 7, accepted: 3 },
+      { phase: 'waiting', waitingForBulk: 5, nextTryAt: new Date(Date.now() + 60_000).toISOString() },
+    );
+    expect(progressText(both, undefined)).toMatch(
+      /^8\/10 users done at Plaid · accepted 3 · 5 waiting for Batch · 2 users deferred, next try at \d\d:\d\d:\d\d UTC$/,
+    );
   });
 
   it('do not leave the bar full', () => {
     let drawn = '';
-    const stderr = { isTTY: true, columns: 200, write: (text: string) => (drawn += text), cursorTo: () => undefined, clearLine: () => undefined, moveCursor: () => undefined };
+    const stderr = {
+      isTTY: true,
+      columns: 200,
+      write: (text: string) => (drawn += text),
+      cursorTo: () => undefined,
+      clearLine: () => undefined,
+      moveCursor: () => undefined,
+    };
     const display = showSweep({ stderr } as unknown as Io);
-    display.show(progress({ total: 5_003, pending: 1, accepted: 5_002 }, { phase: 'waiting' }), { limit: 'plaid 300 calls/min (sweep s)' });
+    display.show(progress({ total: 5_003, pending: 1, accepted: 5_002 }, { phase: 'waiting' }), {
+      limit: 'plaid 300 calls/min (sweep s)',
+    });
     display.stop();
     expect(drawn).toMatch(/█░ {2}5,002\/5,003 users/);
     expect(drawn).toContain('plaid 300 calls/min (sweep s)');
@@ -92,7 +124,9 @@ describe('a line in a narrow terminal', () => {
     [60, '3,000/12,000 users · 36 s left · failed 10, removed 2,990'],
     [50, '3,000/12,000 users · failed 10, removed 2,990'],
     [30, '3,000/12,000 users · failed 1…'],
-  ])('of %d columns leaves out how fast it goes before anything else', (width, text) => expect(fitParts(parts, width)).toBe(text));
+  ])('of %d columns leaves out how fast it goes before anything else', (width, text) =>
+    expect(fitParts(parts, width)).toBe(text),
+  );
 });
 
 describe('the rate', () => {
@@ -118,7 +152,9 @@ describe('the document of a sweep', () => {
       rejected: 0,
       merkleRoot: 'ab',
     });
-    const paused = toDocument(progress({ total: 2, pending: 1, removed: 1 }, { status: 'paused', pausedBecause: 'tolerance' }));
+    const paused = toDocument(
+      progress({ total: 2, pending: 1, removed: 1 }, { status: 'paused', pausedBecause: 'tolerance' }),
+    );
     expect(paused).toMatchObject({ pausedBecause: 'tolerance', counts: { pending: 1 } });
     expect(Object.keys(paused)).not.toContain('merkleRoot');
   });

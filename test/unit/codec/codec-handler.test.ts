@@ -62,13 +62,23 @@ describe('The codec server', () => {
 
   it('hands back what it has not encrypted, with references to storage elsewhere', async () => {
     const reference = { ...plain('x'), externalPayloads: [{ sizeBytes: '12' }] };
-    expect(await payloadsOf(await post(`${url}/decode`, { payloads: [plain('plain'), reference] }))).toEqual([plain('plain'), reference]);
+    expect(await payloadsOf(await post(`${url}/decode`, { payloads: [plain('plain'), reference] }))).toEqual([
+      plain('plain'),
+      reference,
+    ]);
     expect(await payloadsOf(await post(`${url}/decode`, { payloads: [] }))).toEqual([]);
   });
 
   it('answers the preflight of the UI, and lets no cache give its answer to another origin', async () => {
-    const asked = { origin: UI, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,x-namespace' };
-    const { status, headers } = await fetch(`${url}/encode?preserveStorageRefs=true`, { method: 'OPTIONS', headers: asked });
+    const asked = {
+      origin: UI,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-type,x-namespace',
+    };
+    const { status, headers } = await fetch(`${url}/encode?preserveStorageRefs=true`, {
+      method: 'OPTIONS',
+      headers: asked,
+    });
     expect(status).toBe(204);
     expect(headers.get('access-control-allow-origin')).toBe(UI);
     expect(headers.get('access-control-allow-methods')).toBe('POST');
@@ -78,30 +88,46 @@ describe('The codec server', () => {
     const answered = await post(`${url}/decode`, { payloads: [] });
     expect(answered.headers.get('access-control-allow-origin')).toBe(UI);
     expect(answered.headers.get('cache-control')).toBe('no-store');
-    const fromOutside = await fetch(`${url}/decode`, { method: 'OPTIONS', headers: { ...asked, 'access-control-request-private-network': 'true' } });
+    const fromOutside = await fetch(`${url}/decode`, {
+      method: 'OPTIONS',
+      headers: { ...asked, 'access-control-request-private-network': 'true' },
+    });
     expect(fromOutside.headers.get('access-control-allow-private-network')).toBe('true');
   });
 
-  it.each(['http://evil.example', 'http://localhost:9999', 'https://localhost:8233', 'null', `${UI}.evil.example`])('refuses pages of %s', async (origin) => {
-    const preflight = await fetch(`${url}/decode`, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } });
-    const [sealed] = await codec.encode([defaultPayloadConverter.toPayload('canary')]);
-    const asked = await post(`${url}/decode`, { payloads: [payloadToJson(sealed!)] }, { origin });
-    for (const response of [preflight, asked]) {
-      expect(response.status).toBe(403);
-      expect(response.headers.get('access-control-allow-origin')).toBeNull();
-      expect(await response.text()).not.toContain('payloads');
-    }
-  });
+  it.each(['http://evil.example', 'http://localhost:9999', 'https://localhost:8233', 'null', `${UI}.evil.example`])(
+    'refuses pages of %s',
+    async (origin) => {
+      const preflight = await fetch(`${url}/decode`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST' },
+      });
+      const [sealed] = await codec.encode([defaultPayloadConverter.toPayload('canary')]);
+      const asked = await post(`${url}/decode`, { payloads: [payloadToJson(sealed!)] }, { origin });
+      for (const response of [preflight, asked]) {
+        expect(response.status).toBe(403);
+        expect(response.headers.get('access-control-allow-origin')).toBeNull();
+        expect(await response.text()).not.toContain('payloads');
+      }
+    },
+  );
 
   it('answers the command line, which names no origin', async () => {
-    const { status, headers } = await fetch(`${url}/encode`, { method: 'POST', body: JSON.stringify({ payloads: [] }) });
+    const { status, headers } = await fetch(`${url}/encode`, {
+      method: 'POST',
+      body: JSON.stringify({ payloads: [] }),
+    });
     expect([status, headers.get('access-control-allow-origin')]).toEqual([200, null]);
   });
 
   it('has nothing but two paths and one method', async () => {
     const paths = ['/', '/encoded', '/decode/', '/x?path=/encode', '/x?/encode', '/encode.json', '//', '/%65ncode'];
     for (const path of paths) {
-      const response = await fetch(`${url}${path}`, { method: 'POST', headers: { origin: UI }, body: '{"payloads":[]}' });
+      const response = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { origin: UI },
+        body: '{"payloads":[]}',
+      });
       expect([path, response.status]).toEqual([path, 404]);
     }
     expect((await fetch(`${url}/encode`)).status).toBe(405);
@@ -124,7 +150,9 @@ describe('The codec server', () => {
   });
 
   it('names the key that it lacks', async () => {
-    const [foreign] = await new EncryptionCodec([freshKey('elsewhere')]).encode([defaultPayloadConverter.toPayload('x')]);
+    const [foreign] = await new EncryptionCodec([freshKey('elsewhere')]).encode([
+      defaultPayloadConverter.toPayload('x'),
+    ]);
     const response = await post(`${url}/decode`, { payloads: [plain('x'), payloadToJson(foreign!)] });
     expect(response.status).toBe(422);
     expect(((await response.json()) as { message: string }).message).toContain('"elsewhere"');
@@ -132,7 +160,9 @@ describe('The codec server', () => {
 
   it('goes on after a caller who breaks off', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
-    await new Promise<void>((resolve) => socket.write('POST /encode HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n{"pay', () => resolve()));
+    await new Promise<void>((resolve) =>
+      socket.write('POST /encode HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n{"pay', () => resolve()),
+    );
     socket.destroy();
     expect((await post(`${url}/encode`, { payloads: [] })).status).toBe(200);
   });
@@ -149,11 +179,17 @@ describe('The codec server', () => {
     ['local host', '/decode', 400],
     ['localhost', 'http://evil.example/decode', 400],
     ['localhost', '*', 400],
-  ])('called as %s, for %s, answers %d: a name that was pointed at this machine is not taken', async (host, target, status) => {
-    const body = '{"payloads":[]}';
-    const answer = await rawly(url, `POST ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
-    expect(answer).toContain(`HTTP/1.1 ${status} `);
-  });
+  ])(
+    'called as %s, for %s, answers %d: a name that was pointed at this machine is not taken',
+    async (host, target, status) => {
+      const body = '{"payloads":[]}';
+      const answer = await rawly(
+        url,
+        `POST ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      );
+      expect(answer).toContain(`HTTP/1.1 ${status} `);
+    },
+  );
 });
 
 /** Sends bytes as they stand, and reads to the end. */
@@ -167,16 +203,23 @@ async function rawly(url: string, text: string): Promise<string> {
 
 describe('Mounted in another server', () => {
   const handler = createCodecHandler({ codec, uiOrigins: [UI], hostNames: ['codec.example.com'] });
-  const called = (url: string, init: RequestInit = {}): Promise<Response> => handler(new Request(url, { method: 'POST', body: '{"payloads":[]}', ...init }));
+  const called = (url: string, init: RequestInit = {}): Promise<Response> =>
+    handler(new Request(url, { method: 'POST', body: '{"payloads":[]}', ...init }));
 
   it('answers to the names that it is given, by the URL where there is no Host', async () => {
-    const statuses = ['http://codec.example.com/encode', 'https://codec.example.com:444/a/encode', 'http://other.example.com/encode'].map(async (url) => (await called(url)).status);
+    const statuses = [
+      'http://codec.example.com/encode',
+      'https://codec.example.com:444/a/encode',
+      'http://other.example.com/encode',
+    ].map(async (url) => (await called(url)).status);
     expect(await Promise.all(statuses)).toEqual([200, 200, 403]);
     expect((await called('http://codec.example.com/encode', { headers: { host: 'evil.example' } })).status).toBe(403);
   });
 
   it('tells which requests are its own, by the path', () => {
-    const own = ['/encode', '/codec/decode?preserveStorageRefs=true', '/x?/encode', '/tasks'].map((path) => isCodecRequest(new Request(`http://localhost${path}`)));
+    const own = ['/encode', '/codec/decode?preserveStorageRefs=true', '/x?/encode', '/tasks'].map((path) =>
+      isCodecRequest(new Request(`http://localhost${path}`)),
+    );
     expect(own).toEqual([true, true, false, false]);
   });
 
@@ -186,7 +229,9 @@ describe('Mounted in another server', () => {
 });
 
 it('fails closed: when encoding fails, no payload is answered', async () => {
-  const broken = await serve({ codec: { encode: () => Promise.reject(new Error('canary')), decode: (payloads) => Promise.resolve(payloads) } });
+  const broken = await serve({
+    codec: { encode: () => Promise.reject(new Error('canary')), decode: (payloads) => Promise.resolve(payloads) },
+  });
   const response = await post(`${broken}/encode`, { payloads: [plain('canary')] });
   expect(response.status).toBe(500);
   expect(await response.json()).toEqual({ message: 'The payloads could not be encoded.' });
@@ -211,7 +256,14 @@ describe('With a check of who calls', () => {
     const statusWith = async (authorization?: string): Promise<number> =>
       (await post(`${url}/decode`, { payloads: [] }, authorization === undefined ? {} : { authorization })).status;
     expect(await statusWith('Bearer the-right-token-0001')).toBe(200);
-    for (const wrong of [undefined, '', 'Bearer', 'Bearer the-right-token-000', 'the-right-token-0001', 'Basic the-right-token-0001']) {
+    for (const wrong of [
+      undefined,
+      '',
+      'Bearer',
+      'Bearer the-right-token-000',
+      'the-right-token-0001',
+      'Basic the-right-token-0001',
+    ]) {
       expect([wrong, await statusWith(wrong)]).toEqual([wrong, 401]);
     }
     const preflight = await fetch(`${url}/decode`, { method: 'OPTIONS', headers: { origin: UI } });
@@ -219,10 +271,18 @@ describe('With a check of who calls', () => {
     expect(preflight.headers.get('access-control-allow-headers')).toContain('authorization');
   });
 
-  it('a check of the host\'s own is asked with the headers, before the body is read', async () => {
+  it("a check of the host's own is asked with the headers, before the body is read", async () => {
     const asked: unknown[] = [];
-    const handler = createCodecHandler({ codec, uiOrigins: [], authorize: async ({ headers }) => Boolean(asked.push(headers.get('x-namespace'))) && false });
-    const request = new Request('http://localhost/decode', { method: 'POST', headers: { 'x-namespace': 'prod' }, body: '{}' });
+    const handler = createCodecHandler({
+      codec,
+      uiOrigins: [],
+      authorize: async ({ headers }) => Boolean(asked.push(headers.get('x-namespace'))) && false,
+    });
+    const request = new Request('http://localhost/decode', {
+      method: 'POST',
+      headers: { 'x-namespace': 'prod' },
+      body: '{}',
+    });
     const { status } = await handler(request);
     expect([status, asked, request.bodyUsed]).toEqual([401, ['prod'], false]);
   });

@@ -40,7 +40,9 @@ describe('An encrypted payload', () => {
       }),
     );
     const plain = ({ metadata, data }: Payload): unknown => [
-      Object.entries(metadata ?? {}).map(([name, bytes]) => [name, [...bytes]]).sort(),
+      Object.entries(metadata ?? {})
+        .map(([name, bytes]) => [name, [...bytes]])
+        .sort(),
       [...(data ?? [])],
     ];
     await fc.assert(
@@ -53,8 +55,17 @@ describe('An encrypted payload', () => {
 
   it('says how it is encrypted and under which key, and nothing of what it holds', async () => {
     const { metadata, data } = await encodeOne(codec, { id: 'canary' });
-    expect(Object.keys(metadata!).sort()).toEqual(['encoding', 'encryption-format', 'encryption-key-id', 'encryption-nonce']);
-    expect([metadata!['encoding'], metadata!['encryption-format'], metadata!['encryption-key-id']].map(text)).toEqual(['binary/encrypted', 'temporal-http-tasks/1', '2026']);
+    expect(Object.keys(metadata!).sort()).toEqual([
+      'encoding',
+      'encryption-format',
+      'encryption-key-id',
+      'encryption-nonce',
+    ]);
+    expect([metadata!['encoding'], metadata!['encryption-format'], metadata!['encryption-key-id']].map(text)).toEqual([
+      'binary/encrypted',
+      'temporal-http-tasks/1',
+      '2026',
+    ]);
     expect(metadata!['encryption-nonce']).toHaveLength(12);
     expect(text(data)).not.toMatch(/canary|json/);
   });
@@ -75,18 +86,27 @@ describe('An encrypted payload', () => {
         'encryption-key-id': Buffer.from('fixed'),
         'encryption-nonce': Buffer.from('d7DugN6/T7scIkWF', 'base64'),
       },
-      data: Buffer.from('4ae3eDeCawzzFClPOF04TWfdoXWFbCFz1BSBvLtQFofPpAHYTOB3ADBhRXVByKWU+pLkCNwVL+aLc/ASJ5M=', 'base64'),
+      data: Buffer.from(
+        '4ae3eDeCawzzFClPOF04TWfdoXWFbCFz1BSBvLtQFofPpAHYTOB3ADBhRXVByKWU+pLkCNwVL+aLc/ASJ5M=',
+        'base64',
+      ),
     };
     expect(await decodeOne(fixed, stored)).toEqual({ kept: 'for years' });
   });
 
-  it.each(['encryption-key-id', 'encryption-format', 'encryption-nonce'])('does not open when its %s was changed or taken away', async (name) => {
-    const both = new EncryptionCodec([key, { id: 'same-key', key: key.key }]);
-    const sealed = await encodeOne(codec, 'x');
-    await expect(both.decode([withMetadata(sealed, name, name === 'encryption-key-id' ? 'same-key' : 'changed')])).rejects.toThrow(UndecryptableError);
-    // Without a format it is none of ours, and whoever reads it next does not know its encoding.
-    if (name !== 'encryption-format') await expect(codec.decode([withMetadata(sealed, name, undefined)])).rejects.toThrow(UndecryptableError);
-  });
+  it.each(['encryption-key-id', 'encryption-format', 'encryption-nonce'])(
+    'does not open when its %s was changed or taken away',
+    async (name) => {
+      const both = new EncryptionCodec([key, { id: 'same-key', key: key.key }]);
+      const sealed = await encodeOne(codec, 'x');
+      await expect(
+        both.decode([withMetadata(sealed, name, name === 'encryption-key-id' ? 'same-key' : 'changed')]),
+      ).rejects.toThrow(UndecryptableError);
+      // Without a format it is none of ours, and whoever reads it next does not know its encoding.
+      if (name !== 'encryption-format')
+        await expect(codec.decode([withMetadata(sealed, name, undefined)])).rejects.toThrow(UndecryptableError);
+    },
+  );
 
   it('does not open when any bit of it was changed, or its end is missing', async () => {
     const { metadata, data } = await encodeOne(codec, 'x');
@@ -109,25 +129,38 @@ describe('The keys of a codec', () => {
     const after = new EncryptionCodec([young]);
     const ofOld = await encodeOne(prepared, 'of old');
     const ofYoung = await encodeOne(changed, 'of young');
-    expect(await Promise.all([before, prepared, changed].map((codec) => decodeOne(codec, ofOld)))).toEqual(Array(3).fill('of old'));
-    expect(await Promise.all([prepared, changed, after].map((codec) => decodeOne(codec, ofYoung)))).toEqual(Array(3).fill('of young'));
-    await expect(after.decode([ofOld])).rejects.toThrow('needs the encryption key "old", which this process does not have; it has "young"');
+    expect(await Promise.all([before, prepared, changed].map((codec) => decodeOne(codec, ofOld)))).toEqual(
+      Array(3).fill('of old'),
+    );
+    expect(await Promise.all([prepared, changed, after].map((codec) => decodeOne(codec, ofYoung)))).toEqual(
+      Array(3).fill('of young'),
+    );
+    await expect(after.decode([ofOld])).rejects.toThrow(
+      'needs the encryption key "old", which this process does not have; it has "young"',
+    );
   });
 
   it('are named when another key has the same id', async () => {
     const sealed = await encodeOne(new EncryptionCodec([old]), 'x');
-    await expect(new EncryptionCodec([freshKey('old')]).decode([sealed])).rejects.toThrow('The encryption key "old" of this process does not open');
+    await expect(new EncryptionCodec([freshKey('old')]).decode([sealed])).rejects.toThrow(
+      'The encryption key "old" of this process does not open',
+    );
   });
 
   it('are not named when the id in a payload is none of ours: it may be anything', async () => {
     const sealed = withMetadata(await encodeOne(new EncryptionCodec([old]), 'x'), 'encryption-key-id', 'two\nlines');
-    await expect(new EncryptionCodec([old]).decode([sealed])).rejects.toThrow(/^A payload needs an encryption key whose id is none of this package, which/);
+    await expect(new EncryptionCodec([old]).decode([sealed])).rejects.toThrow(
+      /^A payload needs an encryption key whose id is none of this package, which/,
+    );
   });
 });
 
 it('lets pass what it did not encrypt: plain payloads and those of another codec', async () => {
   const codec = new EncryptionCodec([freshKey('a')]);
-  const foreign: Payload = { metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') }, data: Buffer.from('x') };
+  const foreign: Payload = {
+    metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
+    data: Buffer.from('x'),
+  };
   const given = [payloadOf('plain'), foreign];
   expect(await codec.decode(given)).toEqual(given);
 });

@@ -34,7 +34,10 @@ describe('HTTP_TASKS_ENCRYPTION_KEY', () => {
     const bytes = Buffer.from(KEY, 'base64').toString('base64url');
     expect(keysOf({ HTTP_TASKS_ENCRYPTION_KEY: KEY })).toEqual([['default', bytes]]);
     expect(keysOf({ HTTP_TASKS_ENCRYPTION_KEY: OTHER })).toEqual([['default', OTHER]]);
-    expect(keysOf({ HTTP_TASKS_ENCRYPTION_KEY: `2026-a:${OTHER}, default:${KEY}` })).toEqual([['2026-a', OTHER], ['default', bytes]]);
+    expect(keysOf({ HTTP_TASKS_ENCRYPTION_KEY: `2026-a:${OTHER}, default:${KEY}` })).toEqual([
+      ['2026-a', OTHER],
+      ['default', bytes],
+    ]);
   });
 
   it('may come from a file that ends with a line break', () => {
@@ -58,7 +61,9 @@ describe('HTTP_TASKS_ENCRYPTION_KEY', () => {
     ['an empty entry', `a:${KEY},`, 'entry 2'],
     ['one id twice', `canary:${KEY},b:${KEY},canary:${OTHER}`, 'entries 1 and 3'],
   ])('refuses %s, naming setting, entry and what is allowed, and nothing of the value', (_, given, entry) => {
-    const message = problemsOf(() => readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: given })).HTTP_TASKS_ENCRYPTION_KEY!;
+    const message = problemsOf(() =>
+      readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: given }),
+    ).HTTP_TASKS_ENCRYPTION_KEY!;
     expect(message).toContain(entry);
     expect(message).toContain('id:key,id:key');
     expect(message).not.toContain('canary');
@@ -69,7 +74,9 @@ describe('HTTP_TASKS_ENCRYPTION_KEY', () => {
     const settings = requireEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: `a:${KEY},b:${OTHER}` });
     const printed = `${inspect(settings, { depth: 20, showHidden: true })} ${JSON.stringify(settings)}`;
     const secrets = settings.secretValues();
-    expect(secrets).toEqual(expect.arrayContaining([KEY, OTHER, createSecretKey(Buffer.from(KEY, 'base64')).export().toString('hex')]));
+    expect(secrets).toEqual(
+      expect.arrayContaining([KEY, OTHER, createSecretKey(Buffer.from(KEY, 'base64')).export().toString('hex')]),
+    );
     expect(secrets.filter((secret) => printed.includes(secret))).toEqual([]);
   });
 });
@@ -77,12 +84,17 @@ describe('HTTP_TASKS_ENCRYPTION_KEY', () => {
 describe('HTTP_TASKS_ENCRYPTION_PLAINTEXT', () => {
   it('is accept unless it says refuse', () => {
     const policyOf = (given?: string): unknown =>
-      readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: KEY, ...(given && { HTTP_TASKS_ENCRYPTION_PLAINTEXT: given }) })?.plaintext;
+      readEncryptionSettings({
+        HTTP_TASKS_ENCRYPTION_KEY: KEY,
+        ...(given && { HTTP_TASKS_ENCRYPTION_PLAINTEXT: given }),
+      })?.plaintext;
     expect([policyOf(), policyOf('accept'), policyOf('refuse')]).toEqual(['accept', 'accept', 'refuse']);
   });
 
   it('refuses anything else, and to stand there without a key', () => {
-    const wrong = problemsOf(() => readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: KEY, HTTP_TASKS_ENCRYPTION_PLAINTEXT: 'no' }));
+    const wrong = problemsOf(() =>
+      readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: KEY, HTTP_TASKS_ENCRYPTION_PLAINTEXT: 'no' }),
+    );
     expect(wrong.HTTP_TASKS_ENCRYPTION_PLAINTEXT).toBe('"no" is not possible; allowed: accept, refuse.');
     const alone = problemsOf(() => readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_PLAINTEXT: 'refuse' }));
     expect(alone.HTTP_TASKS_ENCRYPTION_PLAINTEXT).toContain('HTTP_TASKS_ENCRYPTION_KEY is not');

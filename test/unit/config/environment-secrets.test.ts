@@ -29,16 +29,32 @@ describe('The secrets of an environment', () => {
   });
 
   it('contain no setting that is no credential', () => {
-    const env = { HTTP_TASKS_SECRET_DESK_ORIGIN: 'https://desk.example.com', HTTP_TASKS_SECRET_DESK_METHODS: 'GET,HEAD,POST', HTTP_TASKS_SECRET_DESK_FILE: '/run/secrets/desk', TEMPORAL_ADDRESS: 'temporal.example.com:7233', HOME: '/home/somebody', KEYBOARD: 'qwertzuiop' };
+    const env = {
+      HTTP_TASKS_SECRET_DESK_ORIGIN: 'https://desk.example.com',
+      HTTP_TASKS_SECRET_DESK_METHODS: 'GET,HEAD,POST',
+      HTTP_TASKS_SECRET_DESK_FILE: '/run/secrets/desk',
+      TEMPORAL_ADDRESS: 'temporal.example.com:7233',
+      HOME: '/home/somebody',
+      KEYBOARD: 'qwertzuiop',
+    };
     expect(environmentSecrets(env)).toEqual([]);
   });
 
   it('are in no line of the worker’s log, Temporal’s key among them', () => {
-    const env = { PLAID_CLIENT_ID: 'canary-client', PLAID_SECRET: SECRETS['PLAID_SECRET'], HTTP_TASKS_SERVICES: 'plaid', HTTP_TASKS_SUBJECT_KEY: 'canary-subject-key-0123456789abcdef', TEMPORAL_API_KEY: SECRETS['TEMPORAL_API_KEY'] };
+    const env = {
+      PLAID_CLIENT_ID: 'canary-client',
+      PLAID_SECRET: SECRETS['PLAID_SECRET'],
+      HTTP_TASKS_SERVICES: 'plaid',
+      HTTP_TASKS_SUBJECT_KEY: 'canary-subject-key-0123456789abcdef',
+      TEMPORAL_API_KEY: SECRETS['TEMPORAL_API_KEY'],
+    };
     const to = new PassThrough();
     const { settings } = readWorkerSettings(env);
     const log = createWorkerLog({ settings, moreSecrets: environmentSecrets(env), to });
-    log.warn({ headers: `authorization: Bearer ${env.TEMPORAL_API_KEY}` }, `refused ${encodeURIComponent(env.TEMPORAL_API_KEY!)} ${env.PLAID_SECRET}`);
+    log.warn(
+      { headers: `authorization: Bearer ${env.TEMPORAL_API_KEY}` },
+      `refused ${encodeURIComponent(env.TEMPORAL_API_KEY!)} ${env.PLAID_SECRET}`,
+    );
     const line = String(to.read());
     expect(line).toContain('[secret]');
     expect(line).not.toMatch(/canary/);

@@ -7,22 +7,32 @@ import { SettingsError } from '../../../src/config/problems';
 
 const SRC = join(__dirname, '../../../src');
 const REGISTRY = 'config/known-settings.ts';
-const names = (env: Record<string, string>): string[] => unknownSettings(env).map(({ setting, message }) => `${setting} ${message}`);
-const warned = (env: Record<string, string>): string[] => nearMisses(env, CATALOGUE_SERVICES).map(({ setting, message }) => `${setting} ${message}`);
+const names = (env: Record<string, string>): string[] =>
+  unknownSettings(env).map(({ setting, message }) => `${setting} ${message}`);
+const warned = (env: Record<string, string>): string[] =>
+  nearMisses(env, CATALOGUE_SERVICES).map(({ setting, message }) => `${setting} ${message}`);
 
 /** Every HTTP_TASKS_… in the sources, with `<NAME>` and `${name}` as the name that an operator chooses. */
 function namesInSources(): Set<string> {
-  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => /\.[jt]s$/.test(file) && file !== REGISTRY);
+  const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => /\.[jt]s$/.test(file) && file !== REGISTRY,
+  );
   const text = files.map((file) => readFileSync(join(SRC, file), 'utf8')).join('\n');
-  return new Set([...text.matchAll(/HTTP_TASKS_[A-Z0-9_]*(?:(?:<[A-Z]+>|\$\{\w+\})[A-Z0-9_]*)*/g)].map(([name]) => name));
+  return new Set(
+    [...text.matchAll(/HTTP_TASKS_[A-Z0-9_]*(?:(?:<[A-Z]+>|\$\{\w+\})[A-Z0-9_]*)*/g)].map(([name]) => name),
+  );
 }
 
 describe('the registry of settings', () => {
   it('knows every name in the sources', () => {
-    const prefixes = new Set(KNOWN_SETTINGS.filter((name) => name.includes('<NAME>')).map((name) => name.slice(0, name.indexOf('<NAME>'))));
+    const prefixes = new Set(
+      KNOWN_SETTINGS.filter((name) => name.includes('<NAME>')).map((name) => name.slice(0, name.indexOf('<NAME>'))),
+    );
     const found = [...namesInSources()].map((name) => name.replace(/<[A-Z]+>|\$\{\w+\}/g, 'DESK'));
     expect(found.length).toBeGreaterThan(30);
-    const foreign = found.filter((name) => unknownSettings({ [name]: 'x' }).length > 0 && !prefixes.has(name) && name !== 'HTTP_TASKS_');
+    const foreign = found.filter(
+      (name) => unknownSettings({ [name]: 'x' }).length > 0 && !prefixes.has(name) && name !== 'HTTP_TASKS_',
+    );
     // The token of a client is called so in snippets; it is not read.
     expect(foreign.filter((name) => name !== 'HTTP_TASKS_OAUTH_DESK_ACCESS_TOKEN' && !name.endsWith('_'))).toEqual([]);
   });
@@ -68,7 +78,16 @@ describe('an unknown setting', () => {
       HTTP_TASKS_METRICS_PORT: 'tcp://10.0.0.1:9464',
       HTTP_TASKS_METRICS_PORT_53_UDP: 'udp://10.0.0.1:53',
     };
-    expect(names({ ...kubernetes, HTTP_TASKS_NOTHING: '', HTTP_TASKS_TESTS: 'a', HTTP_TASKS_TEST_CHROMIUM: 'b', HTTP_TASK: 'c', OTHER_HTTP_TASKS_X: 'd' })).toEqual([]);
+    expect(
+      names({
+        ...kubernetes,
+        HTTP_TASKS_NOTHING: '',
+        HTTP_TASKS_TESTS: 'a',
+        HTTP_TASKS_TEST_CHROMIUM: 'b',
+        HTTP_TASK: 'c',
+        OTHER_HTTP_TASKS_X: 'd',
+      }),
+    ).toEqual([]);
   });
 
   it('is told with everything else that is wrong', () => {
@@ -88,10 +107,21 @@ describe('a near miss of a setting of Plaid or Batch', () => {
     ['BATCH_REST_API_KEY_FIL', 'BATCH_REST_API_KEY_FILE'],
     ['HTTP_TASK_LEDGER_URL', 'HTTP_TASKS_LEDGER_URL'],
     ['HTTPTASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY'],
-  ])('is told: %s', (setting, meant) => expect(warned({ [setting]: 'x' })).toEqual([`${setting} is not read; did you mean ${meant}?`]));
+  ])('is told: %s', (setting, meant) =>
+    expect(warned({ [setting]: 'x' })).toEqual([`${setting} is not read; did you mean ${meant}?`]),
+  );
 
   it('is no other variable of theirs, and none that is read', () => {
-    const others = { PLAID_WEBHOOK_URL: 'x', PLAID_PRODUCTS: 'x', PLAID_ENV: 'x', PLAID_SECRET_FILE: 'x', BATCH_SIZE: 'x', PLAID_COUNTRY_CODES: 'x', PATH: 'x', HTTP_PROXY: 'x' };
+    const others = {
+      PLAID_WEBHOOK_URL: 'x',
+      PLAID_PRODUCTS: 'x',
+      PLAID_ENV: 'x',
+      PLAID_SECRET_FILE: 'x',
+      BATCH_SIZE: 'x',
+      PLAID_COUNTRY_CODES: 'x',
+      PATH: 'x',
+      HTTP_PROXY: 'x',
+    };
     expect(warned(others)).toEqual([]);
   });
 });

@@ -22,7 +22,15 @@ const TLS = {
   HTTP_TASKS_TLS_DESK_KEY_FILE: file('key.pem', ours.key),
   HTTP_TASKS_TLS_DESK_CA_FILE: file('ca.pem', authority.cert),
 };
-const LOCKED_KEY = file('locked.pem', createPrivateKey(ours.key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'canary' }) as string);
+const LOCKED_KEY = file(
+  'locked.pem',
+  createPrivateKey(ours.key).export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: 'canary',
+  }) as string,
+);
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -39,10 +47,16 @@ function problemsOf(env: Record<string, string>): Record<string, string> {
 
 describe('Client certificates', () => {
   it('are read with the key that a passphrase opens, for each origin that they are for', () => {
-    const { tlsIdentities } = readSenderSettings({ ...TLS, HTTP_TASKS_TLS_DESK_KEY_FILE: LOCKED_KEY, HTTP_TASKS_TLS_DESK_KEY_PASSPHRASE: 'canary' }, []);
+    const { tlsIdentities } = readSenderSettings(
+      { ...TLS, HTTP_TASKS_TLS_DESK_KEY_FILE: LOCKED_KEY, HTTP_TASKS_TLS_DESK_KEY_PASSPHRASE: 'canary' },
+      [],
+    );
     expect([...tlsIdentities.keys()]).toEqual(['https://desk.example', 'https://login.example']);
     expect(tlsIdentities.get('https://desk.example')).toBe(tlsIdentities.get('https://login.example'));
-    expect(tlsIdentities.get('https://desk.example')!.material()).toMatchObject({ passphrase: 'canary', ca: authority.cert });
+    expect(tlsIdentities.get('https://desk.example')!.material()).toMatchObject({
+      passphrase: 'canary',
+      ca: authority.cert,
+    });
     expect(inspect(tlsIdentities, { depth: 5 })).not.toMatch(/canary|PRIVATE KEY/);
   });
 
@@ -52,33 +66,86 @@ describe('Client certificates', () => {
     ['for a wildcard', { HTTP_TASKS_TLS_DESK_ORIGIN: 'https://*.desk.example' }, 'ORIGIN', /wildcard/],
     ['with a certificate only', { HTTP_TASKS_TLS_DESK_KEY_FILE: '' }, 'KEY_FILE', /go together/],
     ['with a key only', { HTTP_TASKS_TLS_DESK_CERT_FILE: '' }, 'CERT_FILE', /go together/],
-    ['with neither and no authority', { HTTP_TASKS_TLS_DESK_CERT_FILE: '', HTTP_TASKS_TLS_DESK_KEY_FILE: '', HTTP_TASKS_TLS_DESK_CA_FILE: '' }, 'CERT_FILE', /is missing/],
-    ['in a file that is not there', { HTTP_TASKS_TLS_DESK_CERT_FILE: join(folder, 'gone.pem') }, 'CERT_FILE', /cannot be read/],
-    ['in a file that holds none', { HTTP_TASKS_TLS_DESK_CERT_FILE: file('canary.pem', 'canary') }, 'CERT_FILE', /no certificate/],
-    ['that have ended', { HTTP_TASKS_TLS_DESK_CERT_FILE: file('ended.pem', authority.certify('worker-1', { ended: true }).cert) }, 'CERT_FILE', /ended on/],
-    ['with the key of another', { HTTP_TASKS_TLS_DESK_KEY_FILE: file('other.pem', authority.certify('other').key) }, 'KEY_FILE', /not that of the certificate/],
-    ['with a locked key and no passphrase', { HTTP_TASKS_TLS_DESK_KEY_FILE: LOCKED_KEY }, 'KEY_FILE', /without a passphrase/],
-    ['with a wrong passphrase', { HTTP_TASKS_TLS_DESK_KEY_FILE: LOCKED_KEY, HTTP_TASKS_TLS_DESK_KEY_PASSPHRASE: 'wrong' }, 'KEY_FILE', /this passphrase/],
-    ['with an authority that is none', { HTTP_TASKS_TLS_DESK_CA_FILE: file('key-as-ca.pem', ours.key) }, 'CA_FILE', /no certificate/],
+    [
+      'with neither and no authority',
+      { HTTP_TASKS_TLS_DESK_CERT_FILE: '', HTTP_TASKS_TLS_DESK_KEY_FILE: '', HTTP_TASKS_TLS_DESK_CA_FILE: '' },
+      'CERT_FILE',
+      /is missing/,
+    ],
+    [
+      'in a file that is not there',
+      { HTTP_TASKS_TLS_DESK_CERT_FILE: join(folder, 'gone.pem') },
+      'CERT_FILE',
+      /cannot be read/,
+    ],
+    [
+      'in a file that holds none',
+      { HTTP_TASKS_TLS_DESK_CERT_FILE: file('canary.pem', 'canary') },
+      'CERT_FILE',
+      /no certificate/,
+    ],
+    [
+      'that have ended',
+      { HTTP_TASKS_TLS_DESK_CERT_FILE: file('ended.pem', authority.certify('worker-1', { ended: true }).cert) },
+      'CERT_FILE',
+      /ended on/,
+    ],
+    [
+      'with the key of another',
+      { HTTP_TASKS_TLS_DESK_KEY_FILE: file('other.pem', authority.certify('other').key) },
+      'KEY_FILE',
+      /not that of the certificate/,
+    ],
+    [
+      'with a locked key and no passphrase',
+      { HTTP_TASKS_TLS_DESK_KEY_FILE: LOCKED_KEY },
+      'KEY_FILE',
+      /without a passphrase/,
+    ],
+    [
+      'with a wrong passphrase',
+      { HTTP_TASKS_TLS_DESK_KEY_FILE: LOCKED_KEY, HTTP_TASKS_TLS_DESK_KEY_PASSPHRASE: 'wrong' },
+      'KEY_FILE',
+      /this passphrase/,
+    ],
+    [
+      'with an authority that is none',
+      { HTTP_TASKS_TLS_DESK_CA_FILE: file('key-as-ca.pem', ours.key) },
+      'CA_FILE',
+      /no certificate/,
+    ],
   ])('are refused %s', (_what, more, part, message) => {
-    expect(problemsOf({ ...TLS, ...more })).toEqual({ [`HTTP_TASKS_TLS_DESK_${part}`]: expect.stringMatching(message) });
+    expect(problemsOf({ ...TLS, ...more })).toEqual({
+      [`HTTP_TASKS_TLS_DESK_${part}`]: expect.stringMatching(message),
+    });
   });
 
   it('are refused when two are for the same origin', () => {
-    const other = { HTTP_TASKS_TLS_OTHER_ORIGIN: 'https://login.example:443', HTTP_TASKS_TLS_OTHER_CA_FILE: TLS.HTTP_TASKS_TLS_DESK_CA_FILE };
-    expect(problemsOf({ ...TLS, ...other })).toEqual({ HTTP_TASKS_TLS_OTHER_ORIGIN: expect.stringContaining('and so does HTTP_TASKS_TLS_DESK_ORIGIN') });
+    const other = {
+      HTTP_TASKS_TLS_OTHER_ORIGIN: 'https://login.example:443',
+      HTTP_TASKS_TLS_OTHER_CA_FILE: TLS.HTTP_TASKS_TLS_DESK_CA_FILE,
+    };
+    expect(problemsOf({ ...TLS, ...other })).toEqual({
+      HTTP_TASKS_TLS_OTHER_ORIGIN: expect.stringContaining('and so does HTTP_TASKS_TLS_DESK_ORIGIN'),
+    });
   });
 });
 
 describe('A proxy', () => {
-  const proxyWith = (more: Record<string, string> = {}) => readSenderSettings({ HTTP_TASKS_PROXY: 'http://me:can%61ry%2F@proxy.example:3128', ...more }, []).proxy!;
+  const proxyWith = (more: Record<string, string> = {}) =>
+    readSenderSettings({ HTTP_TASKS_PROXY: 'http://me:can%61ry%2F@proxy.example:3128', ...more }, []).proxy!;
 
   it('has an origin, and user and password that are never shown', () => {
     const proxy = proxyWith();
-    expect({ origin: proxy.origin, lookup: proxy.lookup }).toEqual({ origin: 'http://proxy.example:3128', lookup: 'here' });
+    expect({ origin: proxy.origin, lookup: proxy.lookup }).toEqual({
+      origin: 'http://proxy.example:3128',
+      lookup: 'here',
+    });
     expect(proxy.authorization).toBe(`Basic ${Buffer.from('me:canary/').toString('base64')}`);
     expect(inspect(proxy, { depth: 5 })).not.toContain('canary');
-    expect(readSenderSettings({ HTTP_TASKS_PROXY: 'http://me:canary-password@proxy.example' }, []).secretValues()).toContain('canary-password');
+    expect(
+      readSenderSettings({ HTTP_TASKS_PROXY: 'http://me:canary-password@proxy.example' }, []).secretValues(),
+    ).toContain('canary-password');
     expect(readSenderSettings({ HTTP_TASKS_PROXY: 'http://proxy.example' }, []).proxy!.authorization).toBeUndefined();
   });
 
@@ -103,19 +170,45 @@ describe('A proxy', () => {
     ['https://[::1]:8080', '[::1]:8080', false],
     ['https://api.example.com', '*', false],
   ])('is between us and %s when calls to %s go directly: %s', (origin, direct, expected) => {
-    expect(proxyWith(direct === undefined ? {} : { HTTP_TASKS_NO_PROXY: `other.example, ${direct}`.replace(/^.*\*$/, '*') }).isFor(origin)).toBe(expected);
+    expect(
+      proxyWith(
+        direct === undefined ? {} : { HTTP_TASKS_NO_PROXY: `other.example, ${direct}`.replace(/^.*\*$/, '*') },
+      ).isFor(origin),
+    ).toBe(expected);
   });
 
   it.each<[string, Record<string, string>, string, RegExp]>([
     ['that is no URL', { HTTP_TASKS_PROXY: 'canary:3128:1' }, 'HTTP_TASKS_PROXY', /is not a URL|of a kind/],
     ['of another kind', { HTTP_TASKS_PROXY: 'socks5://canary@proxy.example' }, 'HTTP_TASKS_PROXY', /of a kind/],
     ['with a path', { HTTP_TASKS_PROXY: 'http://proxy.example/canary' }, 'HTTP_TASKS_PROXY', /more than/],
-    ['with half an encoded password', { HTTP_TASKS_PROXY: 'http://me:canary%@proxy.example' }, 'HTTP_TASKS_PROXY', /%25/],
-    ['with a list that holds an address of a page', { HTTP_TASKS_NO_PROXY: 'https://example.com' }, 'HTTP_TASKS_NO_PROXY', /no host/],
-    ['with a list that holds half a wildcard', { HTTP_TASKS_NO_PROXY: 'a*.example.com' }, 'HTTP_TASKS_NO_PROXY', /no host/],
+    [
+      'with half an encoded password',
+      { HTTP_TASKS_PROXY: 'http://me:canary%@proxy.example' },
+      'HTTP_TASKS_PROXY',
+      /%25/,
+    ],
+    [
+      'with a list that holds an address of a page',
+      { HTTP_TASKS_NO_PROXY: 'https://example.com' },
+      'HTTP_TASKS_NO_PROXY',
+      /no host/,
+    ],
+    [
+      'with a list that holds half a wildcard',
+      { HTTP_TASKS_NO_PROXY: 'a*.example.com' },
+      'HTTP_TASKS_NO_PROXY',
+      /no host/,
+    ],
     ['with a network that cannot be', { HTTP_TASKS_NO_PROXY: '10.0.0.0/33' }, 'HTTP_TASKS_NO_PROXY', /network/],
-    ['with names looked up nowhere', { HTTP_TASKS_PROXY_LOOKUP: 'never' }, 'HTTP_TASKS_PROXY_LOOKUP', /allowed: here, proxy/],
+    [
+      'with names looked up nowhere',
+      { HTTP_TASKS_PROXY_LOOKUP: 'never' },
+      'HTTP_TASKS_PROXY_LOOKUP',
+      /allowed: here, proxy/,
+    ],
   ])('is refused %s', (_what, more, setting, message) => {
-    expect(problemsOf({ HTTP_TASKS_PROXY: 'http://proxy.example:3128', ...more })).toEqual({ [setting]: expect.stringMatching(message) });
+    expect(problemsOf({ HTTP_TASKS_PROXY: 'http://proxy.example:3128', ...more })).toEqual({
+      [setting]: expect.stringMatching(message),
+    });
   });
 });

@@ -55,22 +55,38 @@ describe('Settings', () => {
 
   it('take a wildcard nowhere but among the origins that lead to public addresses', () => {
     const wildcard = 'https://*.example.com';
-    const problems = problemsOf(() => readSettings({ ...GOOD, HTTP_TASKS_HTTP_ALLOW_PRIVATE: wildcard, HTTP_TASKS_SECRET_A: 'canary-a', HTTP_TASKS_SECRET_A_ORIGIN: wildcard }));
+    const problems = problemsOf(() =>
+      readSettings({
+        ...GOOD,
+        HTTP_TASKS_HTTP_ALLOW_PRIVATE: wildcard,
+        HTTP_TASKS_SECRET_A: 'canary-a',
+        HTTP_TASKS_SECRET_A_ORIGIN: wildcard,
+      }),
+    );
     expect(problems).toEqual({
       HTTP_TASKS_HTTP_ALLOW_PRIVATE: expect.stringMatching(/wildcard/),
       HTTP_TASKS_SECRET_A_ORIGIN: expect.stringMatching(/wildcard/),
     });
-    const { sender } = readSettings({ ...GOOD, HTTP_TASKS_HTTP_ALLOW: `https://a.example,*.Example.com,${wildcard}:443,http://*.example.com:8080` });
+    const { sender } = readSettings({
+      ...GOOD,
+      HTTP_TASKS_HTTP_ALLOW: `https://a.example,*.Example.com,${wildcard}:443,http://*.example.com:8080`,
+    });
     expect([...sender.httpAllow]).toEqual(['https://a.example', wildcard, 'http://*.example.com:8080']);
   });
 
   it('hold what sources may read, and report what is wrong there with everything else', () => {
-    const sources = { HTTP_TASKS_SOURCE_DIR: '/srv/users', HTTP_TASKS_SOURCE_CLOSED_URL: 'postgres://u:source-password@db/x?sslmode=verify-full', HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select 1 as batch_user_id' };
+    const sources = {
+      HTTP_TASKS_SOURCE_DIR: '/srv/users',
+      HTTP_TASKS_SOURCE_CLOSED_URL: 'postgres://u:source-password@db/x?sslmode=verify-full',
+      HTTP_TASKS_SOURCE_CLOSED_QUERY: 'select 1 as batch_user_id',
+    };
     const settings = readSettings({ ...GOOD, ...sources });
     expect(settings.sources.folder).toBe('/srv/users');
     expect(settings.sources.queryNames).toEqual(['closed']);
     expect(settings.sources.secretValues()).toEqual(['source-password']);
-    const problems = problemsOf(() => readSettings({ ...GOOD, ...sources, HTTP_TASKS_SOURCE_CLOSED_QUERY: '', PLAID_ENV: 'live' }));
+    const problems = problemsOf(() =>
+      readSettings({ ...GOOD, ...sources, HTTP_TASKS_SOURCE_CLOSED_QUERY: '', PLAID_ENV: 'live' }),
+    );
     expect(Object.keys(problems).sort()).toEqual(['HTTP_TASKS_SOURCE_CLOSED_QUERY', 'PLAID_ENV']);
   });
 
@@ -88,7 +104,9 @@ describe('Settings', () => {
       baseUrl: { origin: 'https://sandbox.plaid.com', path: '' },
       credentialsIn: 'header',
     });
-    expect(settings.sender.services.get('batch')).toMatchObject({ baseUrl: { origin: 'https://api.batch.com', path: '' } });
+    expect(settings.sender.services.get('batch')).toMatchObject({
+      baseUrl: { origin: 'https://api.batch.com', path: '' },
+    });
     expect(settings.sender.services.get('batch')?.keySlots).toEqual(['ios', 'android']);
     expect(settings.sender.services.get('http')?.keySlots).toEqual([]);
   });
@@ -109,7 +127,11 @@ describe('Settings', () => {
     expect(settings).toMatchObject({ taskQueue: 'mine', sender: { totalTimeoutMs: 2_500 } });
     expect(settings.ledger.url).toBe('postgres://app:canary-password@db/ledger?sslmode=verify-full');
     expect([...settings.allowSensitive]).toEqual(['user_token', 'access_token']);
-    expect([...settings.sender.httpAllow]).toEqual(['https://a.example', 'http://b.example:8080', 'http://tickets.internal']);
+    expect([...settings.sender.httpAllow]).toEqual([
+      'https://a.example',
+      'http://b.example:8080',
+      'http://tickets.internal',
+    ]);
     expect([...settings.sender.httpAllowPrivate]).toEqual(['http://tickets.internal']);
     expect(settings.sender.services.get('plaid')).toMatchObject({
       environment: 'production',
@@ -181,9 +203,12 @@ describe('Settings', () => {
     expect(readQueueSettings({}).taskQueue).toBe('http-tasks');
   });
 
-  it.each(['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE'])('refuse a bad %s wherever workflows are started', (setting) => {
-    expect(Object.keys(problemsOf(() => readQueueSettings({ [setting]: 'x' })))).toEqual([setting]);
-  });
+  it.each(['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE'])(
+    'refuse a bad %s wherever workflows are started',
+    (setting) => {
+      expect(Object.keys(problemsOf(() => readQueueSettings({ [setting]: 'x' })))).toEqual([setting]);
+    },
+  );
 
   it('show no secret when they are printed', () => {
     const settings = readSettings({
@@ -193,7 +218,14 @@ describe('Settings', () => {
       HTTP_TASKS_LEDGER_URL: 'postgres://u:canary@db/x?sslmode=verify-full',
     });
     expect(`${inspect(settings, { depth: 20, showHidden: true })} ${JSON.stringify(settings)}`).not.toContain('canary');
-    expect(settings.sender.secretValues().sort()).toEqual(['canary-a', 'canary-android', 'canary-client', 'canary-ios', 'canary-rest', 'canary-secret']);
+    expect(settings.sender.secretValues().sort()).toEqual([
+      'canary-a',
+      'canary-android',
+      'canary-client',
+      'canary-ios',
+      'canary-rest',
+      'canary-secret',
+    ]);
   });
 
   it.each(['99', '240001', '-1', '1.5', '1e3', 'soon', '0x100'])('refuse a total time-out of %s', (ms) => {
@@ -225,21 +257,27 @@ describe('A base URL', () => {
     expect(problems.PLAID_BASE_URL).toMatch(message);
   });
 
-  it.each(['http://localhost:4010', 'http://127.0.0.1:4010', 'http://127.1.2.3', 'http://[::1]:4010', 'https://plaid.internal/proxy'])(
-    '%s is taken',
-    (url) => {
-      const settings = readSenderSettings({ ...GOOD, PLAID_BASE_URL: url }, [plaidService]);
-      const { origin, path } = settings.services.get('plaid')!.baseUrl;
-      expect(origin + path).toBe(url);
-    },
-  );
+  it.each([
+    'http://localhost:4010',
+    'http://127.0.0.1:4010',
+    'http://127.1.2.3',
+    'http://[::1]:4010',
+    'https://plaid.internal/proxy',
+  ])('%s is taken', (url) => {
+    const settings = readSenderSettings({ ...GOOD, PLAID_BASE_URL: url }, [plaidService]);
+    const { origin, path } = settings.services.get('plaid')!.baseUrl;
+    expect(origin + path).toBe(url);
+  });
 });
 
 describe('App keys', () => {
   function slotsOf(keys: string): Record<string, string> {
     const batch = readSenderSettings({ ...GOOD, BATCH_API_KEYS: keys }, [batchService]).services.get('batch')!;
     return Object.fromEntries(
-      batch.keySlots.map((slot) => [slot, batch.credentialsFor(slot).find(({ rule }) => rule.in === 'path')!.value as string]),
+      batch.keySlots.map((slot) => [
+        slot,
+        batch.credentialsFor(slot).find(({ rule }) => rule.in === 'path')!.value as string,
+      ]),
     );
   }
 
@@ -262,7 +300,9 @@ describe('App keys', () => {
     ['a comma at the end', 'ios=canary,', /entry 2/],
     ['a line break in a key', 'ios=can\nary', /"ios" holds a control character/],
   ])('with %s are refused', (_what, keys, message) => {
-    expect(problemsOf(() => readSenderSettings({ ...GOOD, BATCH_API_KEYS: keys }, [batchService])).BATCH_API_KEYS).toMatch(message);
+    expect(
+      problemsOf(() => readSenderSettings({ ...GOOD, BATCH_API_KEYS: keys }, [batchService])).BATCH_API_KEYS,
+    ).toMatch(message);
   });
 });
 
@@ -278,7 +318,8 @@ describe('A secret from a file', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const { PLAID_SECRET: _inline, ...rest } = GOOD;
-  const read = (more: Record<string, string> = {}) => readSenderSettings({ ...rest, PLAID_SECRET_FILE: file, ...more }, [plaidService]);
+  const read = (more: Record<string, string> = {}) =>
+    readSenderSettings({ ...rest, PLAID_SECRET_FILE: file, ...more }, [plaidService]);
 
   it.each(['canary', 'canary\n', 'canary\r\n'])('%j is read without its one last line break', (text) => {
     writeFileSync(file, text);
@@ -335,26 +376,87 @@ describe('A named secret', () => {
   const A_SECRET = { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' };
 
   it('is read together with its origin', () => {
-    const settings = read({ HTTP_TASKS_SECRET_TICKETS: 'canary-key', HTTP_TASKS_SECRET_TICKETS_ORIGIN: 'https://tickets.example/' });
-    expect(settings.namedSecrets.get('TICKETS')).toMatchObject({ name: 'TICKETS', scope: { origin: 'https://tickets.example' } });
+    const settings = read({
+      HTTP_TASKS_SECRET_TICKETS: 'canary-key',
+      HTTP_TASKS_SECRET_TICKETS_ORIGIN: 'https://tickets.example/',
+    });
+    expect(settings.namedSecrets.get('TICKETS')).toMatchObject({
+      name: 'TICKETS',
+      scope: { origin: 'https://tickets.example' },
+    });
     expect(settings.namedSecrets.get('TICKETS')?.value).toBe('canary-key');
   });
 
   it.each<[string, Record<string, string>, string, RegExp]>([
     ['without an origin', { HTTP_TASKS_SECRET_A: 'canary-key' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /is missing/],
     ['without a value', { HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_SECRET_A', /is missing/],
-    ['for an origin in clear', { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'http://a.example' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /in clear/],
-    ['for more than an origin', { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example/x' }, 'HTTP_TASKS_SECRET_A_ORIGIN', /more than an origin/],
-    ['of fewer than 8 characters', { HTTP_TASKS_SECRET_A: 'canary7', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_SECRET_A', /fewer than 8 characters/],
-    ['limited to a method that is none', { ...A_SECRET, HTTP_TASKS_SECRET_A_METHODS: 'GET,FETCH' }, 'HTTP_TASKS_SECRET_A_METHODS', /not a list of methods.*Allowed: GET/],
-    ['limited to no method at all', { ...A_SECRET, HTTP_TASKS_SECRET_A_METHODS: ',' }, 'HTTP_TASKS_SECRET_A_METHODS', /not a list of methods/],
-    ['limited to no path at all', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: ',' }, 'HTTP_TASKS_SECRET_A_PATHS', /no path/],
-    ['limited to a path without a slash', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: 'v1' }, 'HTTP_TASKS_SECRET_A_PATHS', /begin with a slash/],
-    ['limited to a path with dots', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1/../v2' }, 'HTTP_TASKS_SECRET_A_PATHS', /dots/],
-    ['limited to a path with an encoded slash', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1%2fv2' }, 'HTTP_TASKS_SECRET_A_PATHS', /encoded slash/],
-    ['limited to a path with a query', { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1?x' }, 'HTTP_TASKS_SECRET_A_PATHS', /a query/],
+    [
+      'for an origin in clear',
+      { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'http://a.example' },
+      'HTTP_TASKS_SECRET_A_ORIGIN',
+      /in clear/,
+    ],
+    [
+      'for more than an origin',
+      { HTTP_TASKS_SECRET_A: 'canary-key', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example/x' },
+      'HTTP_TASKS_SECRET_A_ORIGIN',
+      /more than an origin/,
+    ],
+    [
+      'of fewer than 8 characters',
+      { HTTP_TASKS_SECRET_A: 'canary7', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' },
+      'HTTP_TASKS_SECRET_A',
+      /fewer than 8 characters/,
+    ],
+    [
+      'limited to a method that is none',
+      { ...A_SECRET, HTTP_TASKS_SECRET_A_METHODS: 'GET,FETCH' },
+      'HTTP_TASKS_SECRET_A_METHODS',
+      /not a list of methods.*Allowed: GET/,
+    ],
+    [
+      'limited to no method at all',
+      { ...A_SECRET, HTTP_TASKS_SECRET_A_METHODS: ',' },
+      'HTTP_TASKS_SECRET_A_METHODS',
+      /not a list of methods/,
+    ],
+    [
+      'limited to no path at all',
+      { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: ',' },
+      'HTTP_TASKS_SECRET_A_PATHS',
+      /no path/,
+    ],
+    [
+      'limited to a path without a slash',
+      { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: 'v1' },
+      'HTTP_TASKS_SECRET_A_PATHS',
+      /begin with a slash/,
+    ],
+    [
+      'limited to a path with dots',
+      { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1/../v2' },
+      'HTTP_TASKS_SECRET_A_PATHS',
+      /dots/,
+    ],
+    [
+      'limited to a path with an encoded slash',
+      { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1%2fv2' },
+      'HTTP_TASKS_SECRET_A_PATHS',
+      /encoded slash/,
+    ],
+    [
+      'limited to a path with a query',
+      { ...A_SECRET, HTTP_TASKS_SECRET_A_PATHS: '/v1?x' },
+      'HTTP_TASKS_SECRET_A_PATHS',
+      /a query/,
+    ],
     ['with limits only', { HTTP_TASKS_SECRET_A_METHODS: 'GET' }, 'HTTP_TASKS_SECRET_A', /is missing/],
-    ['that no header can carry', { HTTP_TASKS_SECRET_A: 'canary-key\n', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' }, 'HTTP_TASKS_SECRET_A', /header/],
+    [
+      'that no header can carry',
+      { HTTP_TASKS_SECRET_A: 'canary-key\n', HTTP_TASKS_SECRET_A_ORIGIN: 'https://a.example' },
+      'HTTP_TASKS_SECRET_A',
+      /header/,
+    ],
   ])('%s is refused', (_what, env, setting, message) => {
     expect(problemsOf(() => read(env))[setting]).toMatch(message);
   });
@@ -372,29 +474,50 @@ describe('HTTP_TASKS_HTTP_READS', () => {
     ['POST https://a.example/*/search', /asterisk/],
     ['POST https://a.example/search?x=1', /query/],
   ])('refuses %s', (value, message) => {
-    expect(problemsOf(() => readSenderSettings({ HTTP_TASKS_HTTP_READS: value }, []))['HTTP_TASKS_HTTP_READS']).toMatch(message);
+    expect(problemsOf(() => readSenderSettings({ HTTP_TASKS_HTTP_READS: value }, []))['HTTP_TASKS_HTTP_READS']).toMatch(
+      message,
+    );
   });
 });
 
 describe('limits of a worker', () => {
-  const NAMES = { HTTP_TASKS_CALLS_PER_KEY: 1_000, HTTP_TASKS_CONNECTIONS_PER_ORIGIN: 1_000, HTTP_TASKS_OPEN_USERS: 5_000, HTTP_TASKS_CHUNK_SLOTS: 16 };
+  const NAMES = {
+    HTTP_TASKS_CALLS_PER_KEY: 1_000,
+    HTTP_TASKS_CONNECTIONS_PER_ORIGIN: 1_000,
+    HTTP_TASKS_OPEN_USERS: 5_000,
+    HTTP_TASKS_CHUNK_SLOTS: 16,
+  };
 
   it('are read, and have defaults', () => {
     const most = Object.fromEntries(Object.entries(NAMES).map(([name, number]) => [name, String(number)]));
-    expect(readWorkLimits(most, new ProblemList())).toEqual({ callsPerKey: 1_000, connectionsPerOrigin: 1_000, openUsers: 5_000, chunkSlots: 16 });
-    expect(readWorkLimits({}, new ProblemList())).toEqual({ callsPerKey: 64, connectionsPerOrigin: 64, openUsers: 250, chunkSlots: 2 });
+    expect(readWorkLimits(most, new ProblemList())).toEqual({
+      callsPerKey: 1_000,
+      connectionsPerOrigin: 1_000,
+      openUsers: 5_000,
+      chunkSlots: 16,
+    });
+    expect(readWorkLimits({}, new ProblemList())).toEqual({
+      callsPerKey: 64,
+      connectionsPerOrigin: 64,
+      openUsers: 250,
+      chunkSlots: 2,
+    });
   });
 
   it.each(Object.entries(NAMES))('refuse %s outside 1 to %d', (name, most) => {
     for (const given of ['0', '-1', '1.5', '1e2', 'many', String(most + 1)]) {
       const problems = new ProblemList();
       readWorkLimits({ [name]: given }, problems);
-      expect(problemsOf(() => problems.finish({}))).toEqual({ [name]: `"${given}" is not possible; allowed: a whole number from 1 to ${most}.` });
+      expect(problemsOf(() => problems.finish({}))).toEqual({
+        [name]: `"${given}" is not possible; allowed: a whole number from 1 to ${most}.`,
+      });
     }
   });
 
   it('are refused by the name of the option when given in code', () => {
-    expect(() => withLimits(DEFAULT_WORK_LIMITS, { openUsers: 0 })).toThrow('limits.openUsers must be a whole number from 1 to 5000.');
+    expect(() => withLimits(DEFAULT_WORK_LIMITS, { openUsers: 0 })).toThrow(
+      'limits.openUsers must be a whole number from 1 to 5000.',
+    );
     expect(withLimits(DEFAULT_WORK_LIMITS, { chunkSlots: 3 })).toEqual({ ...DEFAULT_WORK_LIMITS, chunkSlots: 3 });
   });
 });

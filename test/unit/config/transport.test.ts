@@ -20,29 +20,60 @@ function problemOf(read: () => unknown): string {
 }
 
 describe('a connection to Temporal', () => {
-  it.each(['localhost:7233', '127.0.0.1', '[::1]:7233', 'LOCALHOST:1'])('needs no TLS on this machine: %s', (address) => {
-    expect(readTemporalConnection({ ...NO_FILE, TEMPORAL_ADDRESS: address })).toMatchObject({ connectionOptions: { address } });
-  });
+  it.each(['localhost:7233', '127.0.0.1', '[::1]:7233', 'LOCALHOST:1'])(
+    'needs no TLS on this machine: %s',
+    (address) => {
+      expect(readTemporalConnection({ ...NO_FILE, TEMPORAL_ADDRESS: address })).toMatchObject({
+        connectionOptions: { address },
+      });
+    },
+  );
 
-  it.each(['temporal.example.com:7233', 'temporal:7233', '127.0.0.1.nip.io:7233', 'localhost.:7233', '10.0.0.1', '[2001:db8::1]:7233'])('needs TLS beyond it: %s', (address) => {
+  it.each([
+    'temporal.example.com:7233',
+    'temporal:7233',
+    '127.0.0.1.nip.io:7233',
+    'localhost.:7233',
+    '10.0.0.1',
+    '[2001:db8::1]:7233',
+  ])('needs TLS beyond it: %s', (address) => {
     const env = { ...NO_FILE, TEMPORAL_ADDRESS: address };
-    for (const plain of [{}, { TEMPORAL_TLS: 'false' }, { TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: 'canary' }, { HTTP_TASKS_ALLOW_PLAINTEXT: 'ledger' }]) {
-      expect(problemOf(() => readTemporalConnection({ ...env, ...plain }))).toMatch(/TEMPORAL_ADDRESS: leads to .* without TLS.*TEMPORAL_TLS=true/);
+    for (const plain of [
+      {},
+      { TEMPORAL_TLS: 'false' },
+      { TEMPORAL_TLS: 'false', TEMPORAL_API_KEY: 'canary' },
+      { HTTP_TASKS_ALLOW_PLAINTEXT: 'ledger' },
+    ]) {
+      expect(problemOf(() => readTemporalConnection({ ...env, ...plain }))).toMatch(
+        /TEMPORAL_ADDRESS: leads to .* without TLS.*TEMPORAL_TLS=true/,
+      );
     }
     expect(problemOf(() => readTemporalConnection(NO_FILE, { address }))).toContain('without TLS');
-    for (const fine of [{ TEMPORAL_TLS: 'true' }, { TEMPORAL_API_KEY: 'canary' }, { HTTP_TASKS_ALLOW_PLAINTEXT: 'temporal' }]) {
+    for (const fine of [
+      { TEMPORAL_TLS: 'true' },
+      { TEMPORAL_API_KEY: 'canary' },
+      { HTTP_TASKS_ALLOW_PLAINTEXT: 'temporal' },
+    ]) {
       expect(readTemporalConnection({ ...env, ...fine }).connectionOptions.address).toBe(address);
     }
   });
 
-  it.each(['user:canary@127.0.0.1:7233', '127.0.0.1:7233#canary', 'http://canary.example:7233', 'dns:///canary:7233', 'unix:/canary', '127.0.0.1:7233,canary:7233', 'canary example:1', '::1:7233'])(
-    'is refused, and not repeated, by an address that is none: %s',
-    (address) => {
-      const problem = problemOf(() => readTemporalConnection({ ...NO_FILE, TEMPORAL_ADDRESS: address, TEMPORAL_TLS: 'true' }));
-      expect(problem).toContain('write HOST:PORT');
-      expect(problem).not.toContain('canary');
-    },
-  );
+  it.each([
+    'user:canary@127.0.0.1:7233',
+    '127.0.0.1:7233#canary',
+    'http://canary.example:7233',
+    'dns:///canary:7233',
+    'unix:/canary',
+    '127.0.0.1:7233,canary:7233',
+    'canary example:1',
+    '::1:7233',
+  ])('is refused, and not repeated, by an address that is none: %s', (address) => {
+    const problem = problemOf(() =>
+      readTemporalConnection({ ...NO_FILE, TEMPORAL_ADDRESS: address, TEMPORAL_TLS: 'true' }),
+    );
+    expect(problem).toContain('write HOST:PORT');
+    expect(problem).not.toContain('canary');
+  });
 });
 
 describe('the endpoint for traces', () => {
@@ -53,13 +84,16 @@ describe('the endpoint for traces', () => {
   };
   const KEY = { OTEL_EXPORTER_OTLP_HEADERS: 'x-key=canary' };
 
-  it.each(['http://collector:4318', 'http://collector.example.com', 'http://u:canary@10.0.0.1:4318'])('gets no keys in clear beyond this machine: %s', (endpoint) => {
-    for (const setting of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
-      const problem = problems({ ...KEY, [setting]: endpoint });
-      expect(problem).toContain(`${setting}: leads to`);
-      expect(problem).not.toContain('canary');
-    }
-  });
+  it.each(['http://collector:4318', 'http://collector.example.com', 'http://u:canary@10.0.0.1:4318'])(
+    'gets no keys in clear beyond this machine: %s',
+    (endpoint) => {
+      for (const setting of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
+        const problem = problems({ ...KEY, [setting]: endpoint });
+        expect(problem).toContain(`${setting}: leads to`);
+        expect(problem).not.toContain('canary');
+      }
+    },
+  );
 
   it.each([
     { ...KEY, OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector.example.com' },
@@ -109,12 +143,19 @@ describe('what a worker says when it starts', () => {
       }),
       ['plaid'],
     );
-    expect(line).toMatchObject({ ledger: 'postgres://db.example.com/ledger (TLS, server verified)', encryption: 'on, plain-text inputs: refuse' });
+    expect(line).toMatchObject({
+      ledger: 'postgres://db.example.com/ledger (TLS, server verified)',
+      encryption: 'on, plain-text inputs: refuse',
+    });
     expect(line.off).not.toContain('encryption');
   });
 });
 
 it('refuses to allow plain text for a source that is not configured', () => {
-  expect(problemOf(() => readSettings({ HTTP_TASKS_ALLOW_PLAINTEXT: 'source.closed', HTTP_TASKS_SUBJECT_KEY: 'a-subject-key-for-tests' }))).toContain('"source.closed" names no source; configured: none.');
+  expect(
+    problemOf(() =>
+      readSettings({ HTTP_TASKS_ALLOW_PLAINTEXT: 'source.closed', HTTP_TASKS_SUBJECT_KEY: 'a-subject-key-for-tests' }),
+    ),
+  ).toContain('"source.closed" names no source; configured: none.');
   expect(readPlaintext({}, new ProblemList()).items).toEqual([]);
 });

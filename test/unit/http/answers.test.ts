@@ -36,11 +36,18 @@ function sendTo(call: { task: HttpTask; input: unknown }, respond: (response: Se
 }
 
 function plaidError(status: number, type: string, code: string, headers: Record<string, string> = {}) {
-  const body = { error_type: type, error_code: code, error_message: 'prose with usr_1', display_message: null, request_id: 'req-1' };
+  const body = {
+    error_type: type,
+    error_code: code,
+    error_message: 'prose with usr_1',
+    display_message: null,
+    request_id: 'req-1',
+  };
   return (response: ServerResponse) => json(response, status, body, headers);
 }
 
-const batchError = (status: number, code: unknown) => (response: ServerResponse) => json(response, status, { code, message: 'prose' });
+const batchError = (status: number, code: unknown) => (response: ServerResponse) =>
+  json(response, status, { code, message: 'prose' });
 
 describe('An answer that is what the task promises', () => {
   it('comes back with what Plaid adds to it, its request id and its environment', async () => {
@@ -56,13 +63,24 @@ describe('An answer that is what the task promises', () => {
 
   it('comes back with the token that Batch confirms with, and the key slot', async () => {
     const got = await sendTo(BATCH, (response) => json(response, 200, { token: 'tok-1' }));
-    expect(got).toEqual({ output: { token: 'tok-1' }, status: 200, token: 'tok-1', keySlot: 'ios', environment: 'default' });
+    expect(got).toEqual({
+      output: { token: 'tok-1' },
+      status: 200,
+      token: 'tok-1',
+      keySlot: 'ios',
+      environment: 'default',
+    });
   });
 
-  it.each(['application/json; charset=utf-8', 'application/problem+json', 'Application/JSON'])('may be labelled %s', async (type) => {
-    const got = await sendTo(BATCH, (response) => response.writeHead(200, { 'content-type': type }).end('{"token":"t"}'));
-    expect(got.output).toEqual({ token: 't' });
-  });
+  it.each(['application/json; charset=utf-8', 'application/problem+json', 'Application/JSON'])(
+    'may be labelled %s',
+    async (type) => {
+      const got = await sendTo(BATCH, (response) =>
+        response.writeHead(200, { 'content-type': type }).end('{"token":"t"}'),
+      );
+      expect(got.output).toEqual({ token: 't' });
+    },
+  );
 
   it('may have no content type, if it is JSON', async () => {
     const got = await sendTo(BATCH, (response) => response.writeHead(200).end('{"token":"t"}'));
@@ -103,7 +121,9 @@ describe('An answer that is what the task promises', () => {
 
   it('of http.request holds status, headers and body, but no cookie', async () => {
     const call = { task: http.request, input: { uri: `${provider.origin}/x`, ...GENERIC_POST, body: { a: 1 } } };
-    const got = await sendTo(call, (response) => json(response, 201, { id: 7 }, { 'set-cookie': 'session=1', 'x-kept': 'y' }));
+    const got = await sendTo(call, (response) =>
+      json(response, 201, { id: 7 }, { 'set-cookie': 'session=1', 'x-kept': 'y' }),
+    );
     const { response } = got.output as { response: { headers: Record<string, string> } };
     expect(response).toMatchObject({ statusCode: 201, reasonPhrase: 'Created', body: { id: 7 } });
     expect(response.headers['x-kept']).toBe('y');
@@ -114,7 +134,9 @@ describe('An answer that is what the task promises', () => {
   it('to HEAD may tell of a body larger than any answer may be, since it does not come', async () => {
     const call = { task: http.request, input: { uri: `${provider.origin}/large`, method: 'HEAD' } };
     const good = await sendTo(call, (response) => response.writeHead(200, { 'content-length': '10000000000' }).end());
-    expect(good.output).toMatchObject({ response: { statusCode: 200, headers: { 'content-length': '10000000000' }, body: null } });
+    expect(good.output).toMatchObject({
+      response: { statusCode: 200, headers: { 'content-length': '10000000000' }, body: null },
+    });
   });
 
   it.each([
@@ -122,14 +144,18 @@ describe('An answer that is what the task promises', () => {
     ['control characters, which JSON writes six times as long', '\u0001', false],
   ])('of http.request may be 500,000 %s, as far as Temporal takes it as a result', async (_what, character, isGood) => {
     const call = { task: http.request, input: { uri: `${provider.origin}/x` } };
-    const sent = sendTo(call, (response) => response.writeHead(200, { 'content-type': 'text/plain' }).end(character.repeat(500_000)));
+    const sent = sendTo(call, (response) =>
+      response.writeHead(200, { 'content-type': 'text/plain' }).end(character.repeat(500_000)),
+    );
     if (isGood) expect(JSON.stringify((await sent).output)).toContain(character.repeat(500_000));
     else expect(await failureOf(sent)).toMatchObject({ type: 'Task.UnexpectedResponse' });
   });
 
   it('of http.request may be plain text', async () => {
     const call = { task: http.request, input: { uri: `${provider.origin}/x` } };
-    const got = await sendTo(call, (response) => response.writeHead(200, { 'content-type': 'text/plain' }).end('hello'));
+    const got = await sendTo(call, (response) =>
+      response.writeHead(200, { 'content-type': 'text/plain' }).end('hello'),
+    );
     expect(got.output).toMatchObject({ response: { body: 'hello' } });
   });
 });
@@ -151,7 +177,15 @@ describe('An error of Plaid', () => {
     [500, 'API_ERROR', 'A_CODE_OF_TOMORROW', 'Task.OutcomeUnknown', false],
   ])('%i %s %s fails an irreversible call with %4$s', async (status, type, code, failureType, retryable) => {
     const failure = await failureOf(sendTo(IRREVERSIBLE, plaidError(status, type, code)));
-    expect(failure).toMatchObject({ type: failureType, service: 'plaid', task: 'plaid.userItemsRemove', status, code, requestId: 'req-1', retryable });
+    expect(failure).toMatchObject({
+      type: failureType,
+      service: 'plaid',
+      task: 'plaid.userItemsRemove',
+      status,
+      code,
+      requestId: 'req-1',
+      retryable,
+    });
     expect(failure.message).toContain('Plaid');
     expect(failure.message).toContain('req-1');
     expect(failure.message).not.toMatch(/prose|usr_1|http:\/\//);
@@ -209,14 +243,16 @@ describe('An error of Batch', () => {
     expect(failure.message).toContain('BATCH_BASE_URL');
   });
 
-  it.each([['prose as code', 'user u is unknown'], ['an object', { a: 1 }], ['a URL', 'https://x/u'], ['nothing', undefined]])(
-    'with %s in its code leaves the code out',
-    async (_what, code) => {
-      const failure = await failureOf(sendTo(BATCH, batchError(400, code)));
-      expect(failure).toMatchObject({ type: 'Task.Rejected', status: 400 });
-      expect(failure.code).toBeUndefined();
-    },
-  );
+  it.each([
+    ['prose as code', 'user u is unknown'],
+    ['an object', { a: 1 }],
+    ['a URL', 'https://x/u'],
+    ['nothing', undefined],
+  ])('with %s in its code leaves the code out', async (_what, code) => {
+    const failure = await failureOf(sendTo(BATCH, batchError(400, code)));
+    expect(failure).toMatchObject({ type: 'Task.Rejected', status: 400 });
+    expect(failure.code).toBeUndefined();
+  });
 });
 
 describe('An error without a code of the provider, as proxies send it', () => {
@@ -234,11 +270,14 @@ describe('An error without a code of the provider, as proxies send it', () => {
     [502, 'Task.Unavailable', 'Task.Unavailable', 'Task.OutcomeUnknown'],
     [503, 'Task.Unavailable', 'Task.Unavailable', 'Task.OutcomeUnknown'],
     [504, 'Task.Unavailable', 'Task.Unavailable', 'Task.OutcomeUnknown'],
-  ])('%i fails a read with %s, a repeat-safe call with %s, an irreversible one with %s', async (status, read, repeatSafe, irreversible) => {
-    expect((await failureOf(sendTo(READ, page(status)))).type).toBe(read);
-    expect((await failureOf(sendTo(REPEAT_SAFE, page(status)))).type).toBe(repeatSafe);
-    expect((await failureOf(sendTo(IRREVERSIBLE, page(status)))).type).toBe(irreversible);
-  });
+  ])(
+    '%i fails a read with %s, a repeat-safe call with %s, an irreversible one with %s',
+    async (status, read, repeatSafe, irreversible) => {
+      expect((await failureOf(sendTo(READ, page(status)))).type).toBe(read);
+      expect((await failureOf(sendTo(REPEAT_SAFE, page(status)))).type).toBe(repeatSafe);
+      expect((await failureOf(sendTo(IRREVERSIBLE, page(status)))).type).toBe(irreversible);
+    },
+  );
 });
 
 describe('A delay that the provider asks for', () => {
@@ -264,29 +303,53 @@ describe('A delay that the provider asks for', () => {
   });
 
   it('is honoured for maintenance too', async () => {
-    const failure = await failureOf(sendTo(READ, plaidError(503, 'API_ERROR', 'PLANNED_MAINTENANCE', { 'retry-after': '60' })));
+    const failure = await failureOf(
+      sendTo(READ, plaidError(503, 'API_ERROR', 'PLANNED_MAINTENANCE', { 'retry-after': '60' })),
+    );
     expect(failure).toMatchObject({ type: 'Task.Unavailable', delayMs: 60_000 });
   });
 
   it('does not make a final failure wait', async () => {
-    const failure = await failureOf(sendTo(READ, plaidError(400, 'USER_ERROR', 'USER_NOT_FOUND', { 'retry-after': '60' })));
+    const failure = await failureOf(
+      sendTo(READ, plaidError(400, 'USER_ERROR', 'USER_NOT_FOUND', { 'retry-after': '60' })),
+    );
     expect(failure.delayMs).toBeUndefined();
   });
 });
 
 describe('A successful answer of the wrong kind', () => {
   it.each<[string, (response: ServerResponse) => void, RegExp]>([
-    ['a wrong shape, with the field at fault', (r) => json(r, 200, { items: [{ item_id: 1 }], request_id: 'req-2' }), /items\.0\.item_id/],
+    [
+      'a wrong shape, with the field at fault',
+      (r) => json(r, 200, { items: [{ item_id: 1 }], request_id: 'req-2' }),
+      /items\.0\.item_id/,
+    ],
     ['a missing field', (r) => json(r, 200, { items: [] }), /request_id/],
     ['an array', (r) => json(r, 200, []), /form/],
     ['HTML', (r) => r.writeHead(200, { 'content-type': 'text/html' }).end('<html>'), /not JSON/],
     ['JSON labelled as text', (r) => r.writeHead(200, { 'content-type': 'text/plain' }).end('{}'), /not JSON/],
-    ['malformed JSON', (r) => r.writeHead(200, { 'content-type': 'application/json', 'content-length': 12 }).end('{"items": [1'), /well-formed/],
+    [
+      'malformed JSON',
+      (r) => r.writeHead(200, { 'content-type': 'application/json', 'content-length': 12 }).end('{"items": [1'),
+      /well-formed/,
+    ],
     ['nothing', (r) => r.writeHead(200, { 'content-type': 'application/json' }).end(), /form/],
-    ['compressed bytes', (r) => r.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end('x'), /compressed/],
+    [
+      'compressed bytes',
+      (r) => r.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end('x'),
+      /compressed/,
+    ],
     ['5 MB', (r) => json(r, 200, { items: [], request_id: 'x'.repeat(5_000_000) }), /larger/],
-    ['5 MB of unknown length', (r) => void r.writeHead(200, { 'content-type': 'application/json' }).write('x'.repeat(5_000_000)), /larger/],
-    ['JSON too deep for any serializer', (r) => r.writeHead(200, { 'content-type': 'application/json' }).end('['.repeat(5_000) + ']'.repeat(5_000)), /nested/],
+    [
+      '5 MB of unknown length',
+      (r) => void r.writeHead(200, { 'content-type': 'application/json' }).write('x'.repeat(5_000_000)),
+      /larger/,
+    ],
+    [
+      'JSON too deep for any serializer',
+      (r) => r.writeHead(200, { 'content-type': 'application/json' }).end('['.repeat(5_000) + ']'.repeat(5_000)),
+      /nested/,
+    ],
   ])('%s is final for a read and an irreversible call alike', async (_what, respond, message) => {
     for (const effect of ['read', 'irreversible'] as const) {
       const failure = await failureOf(sendTo({ task: { ...READ.task, effect }, input: READ.input }, respond));
@@ -298,7 +361,9 @@ describe('A successful answer of the wrong kind', () => {
   it('a redirect is refused, and the other server sees no request', async () => {
     const other = await Provider.start((response) => json(response, 200, { request_id: 'stolen' }));
     for (const status of [301, 302, 303, 307, 308]) {
-      const failure = await failureOf(sendTo(IRREVERSIBLE, (r) => r.writeHead(status, { location: `${other.origin}/user/items/remove` }).end()));
+      const failure = await failureOf(
+        sendTo(IRREVERSIBLE, (r) => r.writeHead(status, { location: `${other.origin}/user/items/remove` }).end()),
+      );
       expect(failure).toMatchObject({ type: 'Task.UnexpectedResponse', status, retryable: false });
       expect(failure.message).not.toContain(other.origin);
     }
@@ -307,7 +372,9 @@ describe('A successful answer of the wrong kind', () => {
   });
 
   it('an error with a body that is too large is judged by its status', async () => {
-    const failure = await failureOf(sendTo(READ, (r) => json(r, 400, { error_code: 'X', error_message: 'x'.repeat(600_000) })));
+    const failure = await failureOf(
+      sendTo(READ, (r) => json(r, 400, { error_code: 'X', error_message: 'x'.repeat(600_000) })),
+    );
     expect(failure).toMatchObject({ type: 'Task.Rejected', status: 400 });
   });
 

@@ -39,20 +39,27 @@ describe('A cancelled call', () => {
     expect(provider.received).toHaveLength(0);
   });
 
-  it.each(EFFECTS)('of effect %s is not sent when it was cancelled while it waited for a connection', async (effect) => {
-    const first = new Promise<void>((resolve) => (arrived = resolve));
-    const busy = sender.send(plaid.userItemsGet, { user_id: 'first' }).catch(() => undefined);
-    await first;
-    const controller = new AbortController();
-    let sent = false;
-    const waiting = sender.send(callOf(effect), { user_id: 'u' }, { signal: controller.signal, onSent: () => (sent = true) });
-    controller.abort();
-    await expect(waiting).rejects.toBeInstanceOf(CancelledFailure);
-    respond!();
-    await busy;
-    expect(sent).toBe(false);
-    expect(provider.received).toHaveLength(1);
-  });
+  it.each(EFFECTS)(
+    'of effect %s is not sent when it was cancelled while it waited for a connection',
+    async (effect) => {
+      const first = new Promise<void>((resolve) => (arrived = resolve));
+      const busy = sender.send(plaid.userItemsGet, { user_id: 'first' }).catch(() => undefined);
+      await first;
+      const controller = new AbortController();
+      let sent = false;
+      const waiting = sender.send(
+        callOf(effect),
+        { user_id: 'u' },
+        { signal: controller.signal, onSent: () => (sent = true) },
+      );
+      controller.abort();
+      await expect(waiting).rejects.toBeInstanceOf(CancelledFailure);
+      respond!();
+      await busy;
+      expect(sent).toBe(false);
+      expect(provider.received).toHaveLength(1);
+    },
+  );
 
   it('is cut off at once when it is a read', async () => {
     const onWire = new Promise<void>((resolve) => (arrived = resolve));
@@ -64,29 +71,34 @@ describe('A cancelled call', () => {
     await settled;
   });
 
-  it.each(['repeatSafe', 'irreversible'] as const)('of effect %s that was sent is awaited and answered', async (effect) => {
-    const onWire = new Promise<void>((resolve) => (arrived = resolve));
-    const controller = new AbortController();
-    const promise = sender.send(callOf(effect), { user_id: 'u' }, { signal: controller.signal });
-    await onWire;
-    controller.abort();
-    // Were it cut off, it would have settled by the time another call on another connection was answered.
-    const other = createTaskSender(settingsFor(provider.origin));
-    const answerFirst = respond!;
-    const secondOnWire = new Promise<void>((resolve) => (arrived = resolve));
-    const second = other.send(plaid.userRemove, { user_id: 'v' });
-    await secondOnWire;
-    respond!();
-    await second;
-    await other.close();
-    answerFirst();
-    expect((await promise).requestId).toBe('req-1');
-  });
+  it.each(['repeatSafe', 'irreversible'] as const)(
+    'of effect %s that was sent is awaited and answered',
+    async (effect) => {
+      const onWire = new Promise<void>((resolve) => (arrived = resolve));
+      const controller = new AbortController();
+      const promise = sender.send(callOf(effect), { user_id: 'u' }, { signal: controller.signal });
+      await onWire;
+      controller.abort();
+      // Were it cut off, it would have settled by the time another call on another connection was answered.
+      const other = createTaskSender(settingsFor(provider.origin));
+      const answerFirst = respond!;
+      const secondOnWire = new Promise<void>((resolve) => (arrived = resolve));
+      const second = other.send(plaid.userRemove, { user_id: 'v' });
+      await secondOnWire;
+      respond!();
+      await second;
+      await other.close();
+      answerFirst();
+      expect((await promise).requestId).toBe('req-1');
+    },
+  );
 
   it('of effect irreversible whose answer never comes ends with its time-out, as unknown', async () => {
     const onWire = new Promise<void>((resolve) => (arrived = resolve));
     const controller = new AbortController();
-    const promise = failureOf(sender.send(callOf('irreversible', 400), { user_id: 'u' }, { signal: controller.signal }));
+    const promise = failureOf(
+      sender.send(callOf('irreversible', 400), { user_id: 'u' }, { signal: controller.signal }),
+    );
     await onWire;
     controller.abort();
     expect((await promise).type).toBe('Task.OutcomeUnknown');
@@ -109,7 +121,9 @@ describe('A cancelled call', () => {
     await allOnWire;
     controller.abort();
     const results = await settled;
-    expect(results.every((result) => result.status === 'rejected' && result.reason instanceof CancelledFailure)).toBe(true);
+    expect(results.every((result) => result.status === 'rejected' && result.reason instanceof CancelledFailure)).toBe(
+      true,
+    );
     expect(sent).toBe(64);
     await wide.close();
     process.off('warning', onWarning);

@@ -76,7 +76,12 @@ const desk = defineService({
       in: 'header',
       name: 'authorization',
       scheme: 'bearer',
-      clientCredentials: { tokenUrl: '/login/token?tenant=a', clientIdSetting: 'DESK_CLIENT_ID', scope: 'tickets:write', settings: { audience: 'DESK_AUDIENCE' } },
+      clientCredentials: {
+        tokenUrl: '/login/token?tenant=a',
+        clientIdSetting: 'DESK_CLIENT_ID',
+        scope: 'tickets:write',
+        settings: { audience: 'DESK_AUDIENCE' },
+      },
     },
   ],
   errors: { fields: { code: 'error' }, rules: [] },
@@ -111,13 +116,18 @@ function namedEnv(more: Record<string, string> = {}): Record<string, string> {
   };
 }
 
-function senderFor(env: Record<string, string>, tokens = new AccessTokens(() => nowMs), service: ServiceDefinition = desk): TaskSender {
+function senderFor(
+  env: Record<string, string>,
+  tokens = new AccessTokens(() => nowMs),
+  service: ServiceDefinition = desk,
+): TaskSender {
   const sender = createTaskSender(readSenderSettings(env, [service, http.request.service]), { tokens });
   senders.push(sender);
   return sender;
 }
 
-const openOn = (sender: TaskSender, options?: SendOptions): Promise<unknown> => sender.send(open, { title: 'Look' }, options);
+const openOn = (sender: TaskSender, options?: SendOptions): Promise<unknown> =>
+  sender.send(open, { title: 'Look' }, options);
 
 describe('A service whose credential is an access token', () => {
   it('asks for one before its first call, in the form of the standard, and uses it for the next', async () => {
@@ -128,11 +138,18 @@ describe('A service whose credential is an access token', () => {
       {
         method: 'POST',
         url: '/login/token?tenant=a',
-        headers: { authorization: BASIC, 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+        headers: {
+          authorization: BASIC,
+          'content-type': 'application/x-www-form-urlencoded',
+          accept: 'application/json',
+        },
         body: 'grant_type=client_credentials&scope=tickets%3Awrite&audience=https%3A%2F%2Fdesk.example%2Fapi',
       },
     ]);
-    expect(calls().map(({ headers }) => headers.authorization)).toEqual(['Bearer canary-token-1', 'Bearer canary-token-1']);
+    expect(calls().map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer canary-token-1',
+      'Bearer canary-token-1',
+    ]);
   });
 
   it('asks once for fifty calls at the same time, and for all senders of the process', async () => {
@@ -168,7 +185,11 @@ describe('A service whose credential is an access token', () => {
     nowMs += 31_000;
     answerToken = undefined;
     await Promise.all([openOn(sender), openOn(sender)]);
-    expect(calls().slice(-2).map(({ headers }) => headers.authorization)).toEqual(['Bearer canary-token-3', 'Bearer canary-token-3']);
+    expect(
+      calls()
+        .slice(-2)
+        .map(({ headers }) => headers.authorization),
+    ).toEqual(['Bearer canary-token-3', 'Bearer canary-token-3']);
   });
 
   it.each([
@@ -195,7 +216,11 @@ describe('A service whose credential is an access token', () => {
     good.clear();
     let sendings = 0;
     await Promise.all(Array.from({ length: 30 }, () => openOn(sender, { onSent: () => (sendings += 1) })));
-    expect({ tokens: tokenRequests().length, sendings, calls: calls().length }).toEqual({ tokens: 2, sendings: 60, calls: 61 });
+    expect({ tokens: tokenRequests().length, sendings, calls: calls().length }).toEqual({
+      tokens: 2,
+      sendings: 60,
+      calls: 61,
+    });
   });
 
   it('that refuses the new token, too, is not asked a third time', async () => {
@@ -218,14 +243,23 @@ describe('A service whose credential is an access token', () => {
   it('has a token for each key slot', async () => {
     const [rule] = desk.credentials;
     const slotted = defineService({ ...desk, name: 'slotted', credentials: [{ ...rule!, slotField: 'tenant' }] });
-    const task = defineHttpTask({ ...open, service: slotted, input: z.strictObject({ tenant: z.string() }), places: { tenant: 'slot' } });
+    const task = defineHttpTask({
+      ...open,
+      service: slotted,
+      input: z.strictObject({ tenant: z.string() }),
+      places: { tenant: 'slot' },
+    });
     const env = envWith({ DESK_CLIENT_ID: 'eu=canary-eu,us=canary-us', DESK_CLIENT_SECRET: 'us=canary-2,eu=canary-1' });
     const sender = senderFor(env, undefined, slotted);
     const sent = await Promise.all(['eu', 'us', 'eu', 'us'].map((tenant) => sender.send(task, { tenant })));
     expect(sent.map(({ keySlot }) => keySlot)).toEqual(['eu', 'us', 'eu', 'us']);
-    const logins = tokenRequests().map(({ headers }) => Buffer.from(headers.authorization!.slice('Basic '.length), 'base64').toString());
+    const logins = tokenRequests().map(({ headers }) =>
+      Buffer.from(headers.authorization!.slice('Basic '.length), 'base64').toString(),
+    );
     expect(logins.sort()).toEqual(['canary-eu:canary-1', 'canary-us:canary-2']);
-    expect(() => senderFor({ ...env, DESK_CLIENT_ID: 'eu=canary-eu' }, undefined, slotted)).toThrow(/DESK_CLIENT_ID: has the names eu, and DESK_CLIENT_SECRET has us, eu/);
+    expect(() => senderFor({ ...env, DESK_CLIENT_ID: 'eu=canary-eu' }, undefined, slotted)).toThrow(
+      /DESK_CLIENT_ID: has the names eu, and DESK_CLIENT_SECRET has us, eu/,
+    );
   });
 
   it('reads the secret again from its file when the endpoint refuses the client', async () => {
@@ -241,7 +275,9 @@ describe('A service whose credential is an access token', () => {
     };
     await openOn(sender);
     rmSync(folder, { recursive: true });
-    expect(tokenRequests()[1]!.headers.authorization).toBe(`Basic ${Buffer.from(`${encodeURIComponent(ID)}:canary-new-secret`).toString('base64')}`);
+    expect(tokenRequests()[1]!.headers.authorization).toBe(
+      `Basic ${Buffer.from(`${encodeURIComponent(ID)}:canary-new-secret`).toString('base64')}`,
+    );
     expect(calls()).toHaveLength(1);
   });
 
@@ -261,35 +297,87 @@ describe('A service whose credential is an access token', () => {
 
 describe('A token endpoint that gives no token', () => {
   const refusals: [string, (response: ServerResponse) => void, object][] = [
-    ['refuses the client', (response) => json(response, 401, { error: 'invalid_client', error_description: SECRET }), { type: 'Task.Unauthorized', code: 'invalid_client', retryable: false }],
-    ['refuses the scope', (response) => json(response, 400, { error: 'invalid_scope' }), { type: 'Task.Unauthorized', code: 'invalid_scope' }],
-    ['echoes the secret as its code', (response) => json(response, 400, { error: SECRET }), { type: 'Task.Unauthorized', retryable: false }],
-    ['is not there', (response) => void response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'), { type: 'Task.Unauthorized' }],
-    ['redirects', (response) => void response.writeHead(302, { location: 'https://elsewhere.example' }).end(), { type: 'Task.Unauthorized', retryable: false }],
-    ['answers a page', (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'), { type: 'Task.Unauthorized', retryable: false }],
-    ['answers a token with a line break', (response) => json(response, 200, { access_token: 'canary\r\nx: y' }), { type: 'Task.Unauthorized' }],
-    ['answers a token of another kind', (response) => json(response, 200, { access_token: 'canary', token_type: 'DPoP' }), { type: 'Task.Unauthorized' }],
-    ['answers without an end', (response) => void response.writeHead(200).end(`{"access_token":"${'canary'.repeat(20_000)}"}`), { type: 'Task.Unauthorized' }],
-    ['asks to slow down', (response) => json(response, 429, {}, { 'retry-after': '7' }), { type: 'Task.Unavailable', retryable: true, delayMs: 7_000 }],
-    ['is down', (response) => json(response, 503, { error: 'temporarily_unavailable' }), { type: 'Task.Unavailable', retryable: true, code: 'temporarily_unavailable' }],
+    [
+      'refuses the client',
+      (response) => json(response, 401, { error: 'invalid_client', error_description: SECRET }),
+      { type: 'Task.Unauthorized', code: 'invalid_client', retryable: false },
+    ],
+    [
+      'refuses the scope',
+      (response) => json(response, 400, { error: 'invalid_scope' }),
+      { type: 'Task.Unauthorized', code: 'invalid_scope' },
+    ],
+    [
+      'echoes the secret as its code',
+      (response) => json(response, 400, { error: SECRET }),
+      { type: 'Task.Unauthorized', retryable: false },
+    ],
+    [
+      'is not there',
+      (response) => void response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
+      { type: 'Task.Unauthorized' },
+    ],
+    [
+      'redirects',
+      (response) => void response.writeHead(302, { location: 'https://elsewhere.example' }).end(),
+      { type: 'Task.Unauthorized', retryable: false },
+    ],
+    [
+      'answers a page',
+      (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
+      { type: 'Task.Unauthorized', retryable: false },
+    ],
+    [
+      'answers a token with a line break',
+      (response) => json(response, 200, { access_token: 'canary\r\nx: y' }),
+      { type: 'Task.Unauthorized' },
+    ],
+    [
+      'answers a token of another kind',
+      (response) => json(response, 200, { access_token: 'canary', token_type: 'DPoP' }),
+      { type: 'Task.Unauthorized' },
+    ],
+    [
+      'answers without an end',
+      (response) => void response.writeHead(200).end(`{"access_token":"${'canary'.repeat(20_000)}"}`),
+      { type: 'Task.Unauthorized' },
+    ],
+    [
+      'asks to slow down',
+      (response) => json(response, 429, {}, { 'retry-after': '7' }),
+      { type: 'Task.Unavailable', retryable: true, delayMs: 7_000 },
+    ],
+    [
+      'is down',
+      (response) => json(response, 503, { error: 'temporarily_unavailable' }),
+      { type: 'Task.Unavailable', retryable: true, code: 'temporarily_unavailable' },
+    ],
     ['hangs up', (response) => void response.destroy(), { type: 'Task.Unavailable', retryable: true }],
-    ['is silent', () => undefined, { type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('took longer') }],
+    [
+      'is silent',
+      () => undefined,
+      { type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('took longer') },
+    ],
   ];
 
-  it.each(refusals)('since it %s fails the call, and nothing is sent to the service', async (what, answer, expected) => {
-    answerToken = answer;
-    const sender = senderFor(envWith(what === 'is silent' ? { HTTP_TASKS_TOTAL_TIMEOUT_MS: '100' } : {}));
-    const failure = await failureOf(openOn(sender));
-    expect(failure).toMatchObject(expected);
-    expect(failure).not.toHaveProperty('status');
-    expect(everythingIn(failure)).not.toMatch(/canary|elsewhere/);
-    expect(calls()).toEqual([]);
-  });
+  it.each(refusals)(
+    'since it %s fails the call, and nothing is sent to the service',
+    async (what, answer, expected) => {
+      answerToken = answer;
+      const sender = senderFor(envWith(what === 'is silent' ? { HTTP_TASKS_TOTAL_TIMEOUT_MS: '100' } : {}));
+      const failure = await failureOf(openOn(sender));
+      expect(failure).toMatchObject(expected);
+      expect(failure).not.toHaveProperty('status');
+      expect(everythingIn(failure)).not.toMatch(/canary|elsewhere/);
+      expect(calls()).toEqual([]);
+    },
+  );
 
   it('is not asked again by each of many calls', async () => {
     answerToken = (response) => json(response, 503, {});
     const sender = senderFor(envWith());
-    for (let call = 0; call < 5; call += 1) expect(await failureOf(openOn(sender))).toMatchObject({ type: 'Task.Unavailable' });
+    for (let call = 0; call < 5; call += 1)
+      expect(await failureOf(openOn(sender))).toMatchObject({ type: 'Task.Unavailable' });
     expect(tokenRequests()).toHaveLength(1);
     nowMs += 1_000;
     answerToken = undefined;
@@ -301,8 +389,14 @@ describe('A token endpoint that gives no token', () => {
     const gone = await Provider.start(() => undefined);
     await gone.close();
     const sender = senderFor(namedEnv({ HTTP_TASKS_OAUTH_DESK_TOKEN_URL: gone.origin }));
-    const failure = await failureOf(sender.send(http.request, { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } }));
-    expect(failure).toMatchObject({ type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('the connection was refused') });
+    const failure = await failureOf(
+      sender.send(http.request, { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } }),
+    );
+    expect(failure).toMatchObject({
+      type: 'Task.Unavailable',
+      retryable: true,
+      message: expect.stringContaining('the connection was refused'),
+    });
   });
 });
 
@@ -310,7 +404,9 @@ describe('http.request with a token', () => {
   const withToken = { method: 'POST', headers: { authorization: 'Bearer {{secret:DESK}}' } };
 
   it('puts it where the secret is named, and shows the name only', async () => {
-    const sender = senderFor(namedEnv({ HTTP_TASKS_OAUTH_DESK_AUTH_METHOD: 'client_secret_post', HTTP_TASKS_OAUTH_DESK_SCOPE: 'a b' }));
+    const sender = senderFor(
+      namedEnv({ HTTP_TASKS_OAUTH_DESK_AUTH_METHOD: 'client_secret_post', HTTP_TASKS_OAUTH_DESK_SCOPE: 'a b' }),
+    );
     const input = { uri: `${provider.origin}/tickets`, ...withToken };
     expect(everythingIn(sender.prepare(http.request, input).masked())).not.toContain('canary');
     expect(sender.prepare(http.request, input).masked().headers.authorization).toBe('Bearer {{secret:DESK}}');
@@ -328,7 +424,10 @@ describe('http.request with a token', () => {
     ['an unknown name', { headers: { authorization: '{{secret:OTHER}}' } }, 'headers.authorization'],
   ])('gives none to %s, and asks for none', async (_what, more, field) => {
     const sender = senderFor(namedEnv({ HTTP_TASKS_HTTP_ALLOW: `${provider.origin},http://127.0.0.1:1` }));
-    expect(await failureOf(sender.send(http.request, { uri: provider.origin, ...withToken, ...more }))).toMatchObject({ type: 'Task.InvalidInput', field });
+    expect(await failureOf(sender.send(http.request, { uri: provider.origin, ...withToken, ...more }))).toMatchObject({
+      type: 'Task.InvalidInput',
+      field,
+    });
     expect(provider.received).toEqual([]);
   });
 });
@@ -340,7 +439,12 @@ describe('An access token', () => {
     senders.push(sender);
     const lines: string[] = [];
     const log = createWorkerLog({
-      settings: { logLevel: 'info', sender: settings, ledger: { secretValues: () => [] }, sources: { secretValues: () => [] } } as unknown as Parameters<typeof createWorkerLog>[0]['settings'],
+      settings: {
+        logLevel: 'info',
+        sender: settings,
+        ledger: { secretValues: () => [] },
+        sources: { secretValues: () => [] },
+      } as unknown as Parameters<typeof createWorkerLog>[0]['settings'],
       to: { write: (line) => void lines.push(line) },
     });
     let seen: unknown;
@@ -354,7 +458,11 @@ describe('An access token', () => {
   it('has a name in a request that is shown, for which no key is needed', () => {
     const { shown } = showRequest(open, { title: 'Look' }, { DESK_BASE_URL: 'https://desk.example' });
     expect(shown.headers.authorization).toBe('Bearer $DESK_ACCESS_TOKEN');
-    const named = showRequest(http.request, { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } }, namedEnv());
+    const named = showRequest(
+      http.request,
+      { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } },
+      namedEnv(),
+    );
     expect(named.shown.headers.authorization).toBe('Bearer $HTTP_TASKS_OAUTH_DESK_ACCESS_TOKEN');
   });
 });

@@ -54,14 +54,18 @@ it(`keeps a bounded number of ${ADDRESSES.length * WAYS} pools, and closes none 
   }
   expect(waiting).toHaveLength(2);
   for (const response of waiting) response.end('late');
-  await expect(slow).resolves.toEqual([1, 2].map(() => expect.objectContaining({ kind: 'answer', status: 200 }) as object));
+  await expect(slow).resolves.toEqual(
+    [1, 2].map(() => expect.objectContaining({ kind: 'answer', status: 200 }) as object),
+  );
   // A pool that was closed is made again.
   await expect(call(first, 1_000)).resolves.toMatchObject({ kind: 'answer', status: 200 });
 });
 
 it('keeps as many pools as there are calls in progress', async () => {
   waiting = [];
-  const calls = Array.from({ length: MOST_IDLE_POOLS + 20 }, (_, index) => call(origins[index % origins.length] ?? '', 10_000 + index, '/slow'));
+  const calls = Array.from({ length: MOST_IDLE_POOLS + 20 }, (_, index) =>
+    call(origins[index % origins.length] ?? '', 10_000 + index, '/slow'),
+  );
   while (waiting.length < calls.length) await new Promise((resolve) => setImmediate(resolve));
   expect(connections.pools).toBe(calls.length);
   for (const response of waiting) response.end('late');

@@ -56,7 +56,11 @@ describe('A compressed response', () => {
     ['is something else', 'gzip', Buffer.from(TEXT)],
     ['is in an unknown encoding', 'zstd', Buffer.from(TEXT)],
     ['has more behind padding', 'gzip', Buffer.concat([gzipSync(TEXT), Buffer.alloc(8), gzipSync(TEXT)])],
-    ['is packed very often', 'gzip, gzip, gzip, gzip', [1, 2, 3, 4].reduce((bytes) => gzipSync(bytes), Buffer.from(TEXT))],
+    [
+      'is packed very often',
+      'gzip, gzip, gzip, gzip',
+      [1, 2, 3, 4].reduce((bytes) => gzipSync(bytes), Buffer.from(TEXT)),
+    ],
   ])('that %s is refused, after the call was made', async (_what, encoding, bytes) => {
     answer = (response) => response.writeHead(200, { ...JSON_TYPE, 'content-encoding': encoding }).end(bytes);
     const failure = await failureOf(sender.send(plaid.userItemsGet, { user_id: 'usr_1' }));
@@ -65,7 +69,10 @@ describe('A compressed response', () => {
   });
 
   it('that unpacks to more than a response may have is cut off there', async () => {
-    for (const bomb of [gzipSync(Buffer.alloc(300_000_000)), brotliCompressSync(Buffer.alloc(300_000_000), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })]) {
+    for (const bomb of [
+      gzipSync(Buffer.alloc(300_000_000)),
+      brotliCompressSync(Buffer.alloc(300_000_000), { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } }),
+    ]) {
       const encoding = bomb[0] === 0x1f ? 'gzip' : 'br';
       answer = (response) => response.writeHead(200, { ...JSON_TYPE, 'content-encoding': encoding }).end(bomb);
       const before = process.memoryUsage().rss;
@@ -76,19 +83,32 @@ describe('A compressed response', () => {
   });
 
   it('of an error is read too', async () => {
-    const body = JSON.stringify({ error_type: 'INVALID_INPUT', error_code: 'USER_NOT_FOUND', error_message: '', request_id: 'req-1' });
+    const body = JSON.stringify({
+      error_type: 'INVALID_INPUT',
+      error_code: 'USER_NOT_FOUND',
+      error_message: '',
+      request_id: 'req-1',
+    });
     answer = (response) => response.writeHead(400, { ...JSON_TYPE, 'content-encoding': 'gzip' }).end(gzipSync(body));
-    expect(await failureOf(sender.send(plaid.userItemsGet, { user_id: 'usr_1' }))).toMatchObject({ type: 'Task.Rejected', code: 'USER_NOT_FOUND' });
+    expect(await failureOf(sender.send(plaid.userItemsGet, { user_id: 'usr_1' }))).toMatchObject({
+      type: 'Task.Rejected',
+      code: 'USER_NOT_FOUND',
+    });
   });
 });
 
 describe('A response that is JSON', () => {
-  it.each(['application/json', 'text/json', 'application/x-json', 'application/problem+json', 'application/vnd.api+json; charset=utf-8', 'image/svg+json', 'application/x-amz-json-1.1'])(
-    'by the name %s is read as such',
-    async (type) => {
-      expect(await bodyOf(TEXT, { 'content-type': type })).toEqual(VALUE);
-    },
-  );
+  it.each([
+    'application/json',
+    'text/json',
+    'application/x-json',
+    'application/problem+json',
+    'application/vnd.api+json; charset=utf-8',
+    'image/svg+json',
+    'application/x-amz-json-1.1',
+  ])('by the name %s is read as such', async (type) => {
+    expect(await bodyOf(TEXT, { 'content-type': type })).toEqual(VALUE);
+  });
 
   it.each<[string, Buffer]>([
     ['UTF-8', Buffer.from(`\ufeff${TEXT}`)],
@@ -116,7 +136,20 @@ describe('The charset of a response', () => {
 
 describe('A response that is not described', () => {
   const taskOf = (answerForm: AnswerForm) =>
-    defineHttpTask({ service: plaidService, operation: 'gone', summary: 'x', method: 'POST', path: '/x', places: {}, input: z.strictObject({}), output: z.unknown(), answerForm, effect: 'irreversible', settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' }, remedy: 'x' });
+    defineHttpTask({
+      service: plaidService,
+      operation: 'gone',
+      summary: 'x',
+      method: 'POST',
+      path: '/x',
+      places: {},
+      input: z.strictObject({}),
+      output: z.unknown(),
+      answerForm,
+      effect: 'irreversible',
+      settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
+      remedy: 'x',
+    });
 
   it.each<[string, string, Record<string, string>, unknown]>([
     ['JSON', '{"deleted":true}', JSON_TYPE, { deleted: true }],
@@ -132,7 +165,19 @@ describe('A response that is not described', () => {
 
 describe('A number that JavaScript would change, in a response', () => {
   const taskWith = (id: z.ZodType) =>
-    defineHttpTask({ service: plaidService, operation: 'made', summary: 'x', method: 'POST', path: '/x', places: {}, input: z.strictObject({}), output: z.looseObject({ id }), effect: 'irreversible', settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' }, remedy: 'x' });
+    defineHttpTask({
+      service: plaidService,
+      operation: 'made',
+      summary: 'x',
+      method: 'POST',
+      path: '/x',
+      places: {},
+      input: z.strictObject({}),
+      output: z.looseObject({ id }),
+      effect: 'irreversible',
+      settle: { by: 'list', with: 'plaid.userItemsGet', basis: 'assumed' },
+      remedy: 'x',
+    });
   const outputOf = async (id: z.ZodType, body: string): Promise<unknown> => {
     answer = (response) => response.writeHead(200, JSON_TYPE).end(body);
     return (await sender.send(taskWith(id), {})).output;
@@ -140,7 +185,10 @@ describe('A number that JavaScript would change, in a response', () => {
 
   it('is the text of its digits where the task takes both', async () => {
     const both = z.union([z.number(), z.string()]);
-    expect(await outputOf(both, '{"id":9007199254740993,"more":1e400}')).toEqual({ id: '9007199254740993', more: '1e400' });
+    expect(await outputOf(both, '{"id":9007199254740993,"more":1e400}')).toEqual({
+      id: '9007199254740993',
+      more: '1e400',
+    });
     expect(await outputOf(both, '{"id":1e400}')).toEqual({ id: '1e400' });
   });
 
@@ -157,7 +205,10 @@ describe('A number that JavaScript would change, in a response', () => {
 it('A number beyond 2^53 in an input is refused by field, since its digits are lost already', async () => {
   const before = provider.received.length;
   const id = JSON.parse('7615917337495251231') as number;
-  for (const [field, input] of [['body.id', { method: 'POST', body: { id } }], ['query.id', { query: { id } }]] as const) {
+  for (const [field, input] of [
+    ['body.id', { method: 'POST', body: { id } }],
+    ['query.id', { query: { id } }],
+  ] as const) {
     const failure = await failureOf(sender.send(http.request, { uri: `${provider.origin}/`, ...input }));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', field });
   }

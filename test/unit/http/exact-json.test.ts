@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { isExactNumber, parseKeepingDigits, parseWatchingNumbers, pathOfUnsafeInteger } from '../../../src/http/exact-json';
+import {
+  isExactNumber,
+  parseKeepingDigits,
+  parseWatchingNumbers,
+  pathOfUnsafeInteger,
+} from '../../../src/http/exact-json';
 
 describe('JSON that is parsed without changing a number', () => {
   it.each<[text: string, value: unknown]>([
@@ -58,10 +63,17 @@ describe('a number that would be changed', () => {
     expect(parseWatchingNumbers(text).inexact?.path).toBe(path);
   });
 
-  it.each<[string, boolean]>([['7', true], ['-7.50', true], ['1e3', true], ['9007199254740992', false], ['1e400', false], ['', false], ['0x10', false], ['NaN', false], [' 7', false]])(
-    '"%s" is exact: %s',
-    (text, exact) => {
-      expect(isExactNumber(text)).toBe(exact);
-    },
-  );
+  it.each<[string, boolean]>([
+    ['7', true],
+    ['-7.50', true],
+    ['1e3', true],
+    ['9007199254740992', false],
+    ['1e400', false],
+    ['', false],
+    ['0x10', false],
+    ['NaN', false],
+    [' 7', false],
+  ])('"%s" is exact: %s', (text, exact) => {
+    expect(isExactNumber(text)).toBe(exact);
+  });
 });

@@ -27,6 +27,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<SeenFailure>
 
 /** Everything that could be read out of a value or an error, as one text. */
 export function everythingIn(value: unknown): string {
-  const hidden = value instanceof Error ? `${value.stack ?? ''} ${JSON.stringify(value, Object.getOwnPropertyNames(value))}` : '';
+  const hidden =
+    value instanceof Error ? `${value.stack ?? ''} ${JSON.stringify(value, Object.getOwnPropertyNames(value))}` : '';
   return `${JSON.stringify(value)} ${inspect(value, { depth: 20, showHidden: true })} ${hidden}`;
 }

@@ -50,7 +50,8 @@ function answer(response: ServerResponse, { url, method }: Received): void {
   json(response, status, { method });
 }
 
-const send = (path: string, more: object = {}) => sender.send(http.request, { uri: `${provider.origin}${path}`, ...more });
+const send = (path: string, more: object = {}) =>
+  sender.send(http.request, { uri: `${provider.origin}${path}`, ...more });
 
 describe('http.request', () => {
   it.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'])('sends %s', async (method) => {
@@ -78,13 +79,23 @@ describe('http.request', () => {
   });
 
   it('fails on a status that is not expected, a good one too', async () => {
-    expect(await failureOf(send('/200', { expectedStatuses: [201] }))).toMatchObject({ type: 'Task.UnexpectedResponse', status: 200, retryable: false });
-    expect(await failureOf(send('/404', { expectedStatuses: [200] }))).toMatchObject({ type: 'Task.Rejected', status: 404 });
+    expect(await failureOf(send('/200', { expectedStatuses: [201] }))).toMatchObject({
+      type: 'Task.UnexpectedResponse',
+      status: 200,
+      retryable: false,
+    });
+    expect(await failureOf(send('/404', { expectedStatuses: [200] }))).toMatchObject({
+      type: 'Task.Rejected',
+      status: 404,
+    });
   });
 
   it('waits for an answer as long as readTimeoutMs says', async () => {
     const failure = await failureOf(send('/silent', { readTimeoutMs: 100 }));
-    expect(failure).toMatchObject({ type: 'Task.Unavailable', message: expect.stringContaining('no answer began in time') });
+    expect(failure).toMatchObject({
+      type: 'Task.Unavailable',
+      message: expect.stringContaining('no answer began in time'),
+    });
     const written = await failureOf(send('/silent', { readTimeoutMs: 100, method: 'POST' }));
     expect(written).toMatchObject({ type: 'Task.OutcomeUnknown', retryable: false });
   });
@@ -92,12 +103,25 @@ describe('http.request', () => {
   it('waits for a connection as long as connectTimeoutMs says', async () => {
     address = undefined;
     const failure = await failureOf(sender.send(http.request, { uri: `${desk}/`, connectTimeoutMs: 1_000 }));
-    expect(failure).toMatchObject({ type: 'Task.Unavailable', message: expect.stringContaining('no connection came about in time') });
+    expect(failure).toMatchObject({
+      type: 'Task.Unavailable',
+      message: expect.stringContaining('no connection came about in time'),
+    });
   });
 });
 
 describe('an allowed name', () => {
-  it.each(['127.0.0.1', '10.0.0.1', '169.254.169.254', '0.0.0.0', '::1', '::', '::ffff:127.0.0.1', '64:ff9b::a9fe:a9fe', 'fe80::1'])('that leads to %s is refused for good, and nothing is sent', async (inner) => {
+  it.each([
+    '127.0.0.1',
+    '10.0.0.1',
+    '169.254.169.254',
+    '0.0.0.0',
+    '::1',
+    '::',
+    '::ffff:127.0.0.1',
+    '64:ff9b::a9fe:a9fe',
+    'fe80::1',
+  ])('that leads to %s is refused for good, and nothing is sent', async (inner) => {
     address = inner;
     const failure = await failureOf(sender.send(http.request, { uri: `${desk}/`, method: 'POST' }));
     expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'uri', retryable: false });
@@ -107,7 +131,9 @@ describe('an allowed name', () => {
   });
 
   it('of a private network is reached once the operator says so', async () => {
-    const inner = createTaskSender(settingsFor(provider.origin, { HTTP_TASKS_HTTP_ALLOW_PRIVATE: `http://localhost:${new URL(desk).port}` }));
+    const inner = createTaskSender(
+      settingsFor(provider.origin, { HTTP_TASKS_HTTP_ALLOW_PRIVATE: `http://localhost:${new URL(desk).port}` }),
+    );
     const { status } = await inner.send(http.request, { uri: `http://localhost:${new URL(desk).port}/` });
     await inner.close();
     expect({ status, sent: provider.received.length }).toEqual({ status: 200, sent: 1 });

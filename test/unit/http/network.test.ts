@@ -39,13 +39,25 @@ let plain: { port: number; close(): Promise<void> };
 const reached: string[] = [];
 
 beforeAll(async () => {
-  const server = createServer({ ...authority.certify('api', { dnsNames: ['desk.example', 'localhost'] }), ca: authority.cert, requestCert: true, rejectUnauthorized: false }, (request, response) => {
-    const socket = request.socket as TLSSocket;
-    asked.push({ path: request.url ?? '', by: socket.authorized ? String(socket.getPeerCertificate().subject.CN) : undefined });
-    response.setHeader('content-type', 'application/json');
-    if (request.url === '/login') return void response.end(JSON.stringify({ access_token: 'canary-token', expires_in: 60 }));
-    response.writeHead(socket.authorized ? 200 : 403).end(JSON.stringify({ echo: request.headers }));
-  });
+  const server = createServer(
+    {
+      ...authority.certify('api', { dnsNames: ['desk.example', 'localhost'] }),
+      ca: authority.cert,
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
+    (request, response) => {
+      const socket = request.socket as TLSSocket;
+      asked.push({
+        path: request.url ?? '',
+        by: socket.authorized ? String(socket.getPeerCertificate().subject.CN) : undefined,
+      });
+      response.setHeader('content-type', 'application/json');
+      if (request.url === '/login')
+        return void response.end(JSON.stringify({ access_token: 'canary-token', expires_in: 60 }));
+      response.writeHead(socket.authorized ? 200 : 403).end(JSON.stringify({ echo: request.headers }));
+    },
+  );
   api = await listen(server);
   plain = await listen(
     createHttpServer((request, response) => {
@@ -88,14 +100,17 @@ async function listen(server: Server): Promise<{ port: number; close(): Promise<
 }
 
 /** A real proxy that only knows CONNECT; every name and address leads to this machine. */
-async function startProxy(server: Server = createHttpServer((_request, response) => void response.writeHead(405).end())): Promise<Proxy> {
+async function startProxy(
+  server: Server = createHttpServer((_request, response) => void response.writeHead(405).end()),
+): Promise<Proxy> {
   const started: Proxy = { ...(await listen(server)), tunnels: [], refusal: undefined };
   server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     const to = request.url ?? '';
     started.tunnels.push({ to, authorization: request.headers['proxy-authorization'] });
     socket.on('error', () => undefined);
     if (started.refusal === '') return;
-    if (started.refusal !== undefined) return void socket.end(`HTTP/1.1 ${started.refusal}\r\ncontent-length: 0\r\n\r\n`);
+    if (started.refusal !== undefined)
+      return void socket.end(`HTTP/1.1 ${started.refusal}\r\ncontent-length: 0\r\n\r\n`);
     const out = connect(Number(/:(\d+)$/.exec(to)?.[1]), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
       out.write(head);
@@ -123,7 +138,10 @@ function tlsEnv(origin: string, { cert, key }: Certified): Record<string, string
 }
 
 function senderFor(env: Record<string, string>, lookup?: LookupFunction): TaskSender {
-  const sender = createTaskSender(readSenderSettings(env, [http.request.service]), { tokens: new AccessTokens(), ...(lookup && { lookup }) });
+  const sender = createTaskSender(readSenderSettings(env, [http.request.service]), {
+    tokens: new AccessTokens(),
+    ...(lookup && { lookup }),
+  });
   senders.push(sender);
   return sender;
 }
@@ -133,17 +151,27 @@ const get = (sender: TaskSender, uri: string, more: object = {}) => sender.send(
 describe('A client certificate', () => {
   it('is shown to the origin that it is for, whose own authority is trusted', async () => {
     const origin = `https://localhost:${api.port}`;
-    const { status } = await get(senderFor({ HTTP_TASKS_HTTP_ALLOW: origin, ...tlsEnv(origin, authority.certify('worker-1')) }), `${origin}/a`);
+    const { status } = await get(
+      senderFor({ HTTP_TASKS_HTTP_ALLOW: origin, ...tlsEnv(origin, authority.certify('worker-1')) }),
+      `${origin}/a`,
+    );
     expect({ status, asked }).toEqual({ status: 200, asked: [{ path: '/a', by: 'worker-1' }] });
   });
 
   it('is shown to no other, and without its authority none is trusted', async () => {
     const origin = `https://localhost:${api.port}`;
-    const sender = senderFor({ HTTP_TASKS_HTTP_ALLOW: origin, ...tlsEnv('https://elsewhere.example', authority.certify('worker-1')) });
+    const sender = senderFor({
+      HTTP_TASKS_HTTP_ALLOW: origin,
+      ...tlsEnv('https://elsewhere.example', authority.certify('worker-1')),
+    });
     const failure = await failureOf(get(sender, `${origin}/a`, { method: 'POST' }));
     expect(failure).toMatchObject({ type: 'Task.Unavailable', message: expect.stringContaining('TLS certificate') });
     expect(asked).toEqual([]);
-    const trusting = senderFor({ HTTP_TASKS_HTTP_ALLOW: origin, HTTP_TASKS_TLS_DESK_ORIGIN: origin, HTTP_TASKS_TLS_DESK_CA_FILE: file('ca.pem', authority.cert) });
+    const trusting = senderFor({
+      HTTP_TASKS_HTTP_ALLOW: origin,
+      HTTP_TASKS_TLS_DESK_ORIGIN: origin,
+      HTTP_TASKS_TLS_DESK_CA_FILE: file('ca.pem', authority.cert),
+    });
     expect(await failureOf(get(trusting, `${origin}/a`))).toMatchObject({ type: 'Task.Rejected', status: 403 });
   });
 
@@ -162,9 +190,12 @@ describe('A client certificate', () => {
 });
 
 describe('A proxy', () => {
-  const viaProxy = (more: Record<string, string> = {}): Record<string, string> => ({ HTTP_TASKS_PROXY: `http://me:${encodeURIComponent(PASSWORD)}@127.0.0.1:${proxy.port}`, ...more });
+  const viaProxy = (more: Record<string, string> = {}): Record<string, string> => ({
+    HTTP_TASKS_PROXY: `http://me:${encodeURIComponent(PASSWORD)}@127.0.0.1:${proxy.port}`,
+    ...more,
+  });
 
-  it('is asked for a tunnel, in which certificates, tokens and keys are the service\'s alone', async () => {
+  it("is asked for a tunnel, in which certificates, tokens and keys are the service's alone", async () => {
     const origin = `https://desk.example:${api.port}`;
     const env = viaProxy({
       HTTP_TASKS_PROXY_LOOKUP: 'proxy',
@@ -175,8 +206,13 @@ describe('A proxy', () => {
       HTTP_TASKS_OAUTH_DESK_CLIENT_SECRET: 'canary-secret',
       ...tlsEnv(origin, authority.certify('worker-1')),
     });
-    const { output } = await get(senderFor(env), `${origin}/a`, { headers: { authorization: 'Bearer {{secret:DESK}}' } });
-    expect(asked).toEqual([{ path: '/login', by: 'worker-1' }, { path: '/a', by: 'worker-1' }]);
+    const { output } = await get(senderFor(env), `${origin}/a`, {
+      headers: { authorization: 'Bearer {{secret:DESK}}' },
+    });
+    expect(asked).toEqual([
+      { path: '/login', by: 'worker-1' },
+      { path: '/a', by: 'worker-1' },
+    ]);
     const authorization = `Basic ${Buffer.from(`me:${PASSWORD}`).toString('base64')}`;
     expect(proxy.tunnels[0]).toEqual({ to: `desk.example:${api.port}`, authorization });
     const { body } = output.response as { body: { echo: Record<string, string> } };
@@ -194,16 +230,31 @@ describe('A proxy', () => {
   });
 
   it.each<[string, string | undefined, object]>([
-    ['wants another password', '407 Proxy Authentication Required', { type: 'Task.Unauthorized', retryable: false, message: expect.stringContaining('Check HTTP_TASKS_PROXY') }],
-    ['does not let the host through', '403 Forbidden', { type: 'Task.Unauthorized', retryable: false, message: expect.stringContaining('Check HTTP_TASKS_PROXY') }],
+    [
+      'wants another password',
+      '407 Proxy Authentication Required',
+      { type: 'Task.Unauthorized', retryable: false, message: expect.stringContaining('Check HTTP_TASKS_PROXY') },
+    ],
+    [
+      'does not let the host through',
+      '403 Forbidden',
+      { type: 'Task.Unauthorized', retryable: false, message: expect.stringContaining('Check HTTP_TASKS_PROXY') },
+    ],
     ['does not reach the host', '502 Bad Gateway', { type: 'Task.Unavailable', retryable: true }],
     ['is silent', '', { type: 'Task.Unavailable', retryable: true }],
   ])('that %s has sent nothing', async (_what, refusal, expected) => {
     proxy.refusal = refusal;
     const origin = `http://desk.example:${plain.port}`;
-    const sender = senderFor(viaProxy({ HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin, HTTP_TASKS_TOTAL_TIMEOUT_MS: refusal === '' ? '300' : '10000' }));
+    const sender = senderFor(
+      viaProxy({
+        HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin,
+        HTTP_TASKS_TOTAL_TIMEOUT_MS: refusal === '' ? '300' : '10000',
+      }),
+    );
     let sendings = 0;
-    const failure = await failureOf(sender.send(http.request, { uri: `${origin}/a`, method: 'POST' }, { onSent: () => (sendings += 1) }));
+    const failure = await failureOf(
+      sender.send(http.request, { uri: `${origin}/a`, method: 'POST' }, { onSent: () => (sendings += 1) }),
+    );
     expect(failure).toMatchObject(expected);
     expect(failure.message).toContain('Nothing was sent');
     expect(everythingIn(failure)).not.toMatch(/canary|127\.0\.0\.1/);
@@ -214,14 +265,23 @@ describe('A proxy', () => {
     const gone = await startProxy();
     await gone.close();
     const origin = `http://desk.example:${plain.port}`;
-    const sender = senderFor({ HTTP_TASKS_PROXY: `http://127.0.0.1:${gone.port}`, HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin });
+    const sender = senderFor({
+      HTTP_TASKS_PROXY: `http://127.0.0.1:${gone.port}`,
+      HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin,
+    });
     const failure = await failureOf(get(sender, origin, { method: 'POST' }));
-    expect(failure).toMatchObject({ type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('the proxy cannot be reached') });
+    expect(failure).toMatchObject({
+      type: 'Task.Unavailable',
+      retryable: true,
+      message: expect.stringContaining('the proxy cannot be reached'),
+    });
   });
 
   it('that breaks off within a call leaves its outcome unknown', async () => {
     const origin = `http://desk.example:${plain.port}`;
-    const failure = await failureOf(get(senderFor(viaProxy({ HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin })), `${origin}/hang-up`, { method: 'POST' }));
+    const failure = await failureOf(
+      get(senderFor(viaProxy({ HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin })), `${origin}/hang-up`, { method: 'POST' }),
+    );
     expect(failure).toMatchObject({ type: 'Task.OutcomeUnknown', retryable: false });
   });
 
@@ -230,11 +290,20 @@ describe('A proxy', () => {
     open.push(secure);
     const origin = `https://desk.example:${api.port}`;
     const both = tlsEnv(`${origin},https://localhost:${secure.port}`, authority.certify('worker-1'));
-    const sender = senderFor({ ...both, HTTP_TASKS_PROXY: `https://localhost:${secure.port}`, HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin });
+    const sender = senderFor({
+      ...both,
+      HTTP_TASKS_PROXY: `https://localhost:${secure.port}`,
+      HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin,
+    });
     await get(sender, `${origin}/a`);
     expect({ asked, tunnels: secure.tunnels.length }).toEqual({ asked: [{ path: '/a', by: 'worker-1' }], tunnels: 1 });
-    const untrusting = senderFor({ HTTP_TASKS_PROXY: `https://localhost:${secure.port}`, HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin });
-    expect(await failureOf(get(untrusting, origin))).toMatchObject({ message: expect.stringContaining('handshake of the proxy was not accepted. Nothing was sent') });
+    const untrusting = senderFor({
+      HTTP_TASKS_PROXY: `https://localhost:${secure.port}`,
+      HTTP_TASKS_HTTP_ALLOW_PRIVATE: origin,
+    });
+    expect(await failureOf(get(untrusting, origin))).toMatchObject({
+      message: expect.stringContaining('handshake of the proxy was not accepted. Nothing was sent'),
+    });
   });
 
   it('is passed by for this machine, unless the list of such hosts says otherwise', async () => {
@@ -257,7 +326,18 @@ describe('An allowed name behind a proxy', () => {
 
   const ask = (more: Record<string, string> = {}): Promise<unknown> => {
     const origin = `https://desk.example:${api.port}`;
-    return get(senderFor({ HTTP_TASKS_PROXY: `http://127.0.0.1:${proxy.port}`, HTTP_TASKS_HTTP_ALLOW: origin, ...tlsEnv(origin, authority.certify('worker-1')), ...more }, lookup), `${origin}/a`);
+    return get(
+      senderFor(
+        {
+          HTTP_TASKS_PROXY: `http://127.0.0.1:${proxy.port}`,
+          HTTP_TASKS_HTTP_ALLOW: origin,
+          ...tlsEnv(origin, authority.certify('worker-1')),
+          ...more,
+        },
+        lookup,
+      ),
+      `${origin}/a`,
+    );
   };
 
   beforeEach(() => {
@@ -267,7 +347,11 @@ describe('An allowed name behind a proxy', () => {
   it('is looked up here, and the proxy is asked for the address that was checked', async () => {
     address = '93.184.216.34';
     await ask();
-    expect({ looked, tunnels: proxy.tunnels, asked: asked.length }).toEqual({ looked: ['desk.example'], tunnels: [{ to: `93.184.216.34:${api.port}` }], asked: 1 });
+    expect({ looked, tunnels: proxy.tunnels, asked: asked.length }).toEqual({
+      looked: ['desk.example'],
+      tunnels: [{ to: `93.184.216.34:${api.port}` }],
+      asked: 1,
+    });
   });
 
   it('that leads to an address that is not public is refused, and the proxy is not asked', async () => {
@@ -278,8 +362,14 @@ describe('An allowed name behind a proxy', () => {
 
   it('that is unknown here can be left to the proxy, which then checks nothing', async () => {
     address = undefined;
-    expect(await failureOf(ask())).toMatchObject({ type: 'Task.Unavailable', message: expect.stringContaining('HTTP_TASKS_PROXY_LOOKUP=proxy') });
+    expect(await failureOf(ask())).toMatchObject({
+      type: 'Task.Unavailable',
+      message: expect.stringContaining('HTTP_TASKS_PROXY_LOOKUP=proxy'),
+    });
     await ask({ HTTP_TASKS_PROXY_LOOKUP: 'proxy' });
-    expect({ looked, tunnels: proxy.tunnels }).toEqual({ looked: ['desk.example'], tunnels: [{ to: `desk.example:${api.port}` }] });
+    expect({ looked, tunnels: proxy.tunnels }).toEqual({
+      looked: ['desk.example'],
+      tunnels: [{ to: `desk.example:${api.port}` }],
+    });
   });
 });

@@ -25,8 +25,19 @@ function fieldOfRefusal(prepare: () => unknown): { field: string; message: strin
 
 describe('A prepared request', () => {
   it('puts the fields of a POST into a JSON body and the keys into headers', () => {
-    const prepared = prepareRequest(plaid.userItemsRemove, { user_id: 'usr_1', item_ids: ['a', 'b'] }, settingsFor(ORIGIN));
-    expect(prepared).toMatchObject({ method: 'POST', origin: ORIGIN, path: '/user/items/remove', environment: 'sandbox', production: false, effect: 'irreversible' });
+    const prepared = prepareRequest(
+      plaid.userItemsRemove,
+      { user_id: 'usr_1', item_ids: ['a', 'b'] },
+      settingsFor(ORIGIN),
+    );
+    expect(prepared).toMatchObject({
+      method: 'POST',
+      origin: ORIGIN,
+      path: '/user/items/remove',
+      environment: 'sandbox',
+      production: false,
+      effect: 'irreversible',
+    });
     expect(JSON.parse(String(prepared.body))).toEqual({ user_id: 'usr_1', item_ids: ['a', 'b'] });
     expect(prepared.headers).toMatchObject({
       'plaid-client-id': CANARIES.PLAID_CLIENT_ID,
@@ -52,16 +63,23 @@ describe('A prepared request', () => {
   it('picks the key by its slot, encodes it into the path and does not send the slot', () => {
     const settings = settingsFor(ORIGIN);
     const prepared = prepareRequest(batch.customDataDelete, { id: 'u1', app: 'android' }, settings);
-    expect(prepared).toMatchObject({ method: 'DELETE', path: '/1.0/canary%2Fandroid%20key-55bb/data/users/u1', keySlot: 'android' });
+    expect(prepared).toMatchObject({
+      method: 'DELETE',
+      path: '/1.0/canary%2Fandroid%20key-55bb/data/users/u1',
+      keySlot: 'android',
+    });
     expect(prepared.body).toBeUndefined();
     expect(prepared.headers['content-type']).toBeUndefined();
   });
 
-  it.each([{ id: 'u1' }, { id: 'u1', app: 'web' }])('names the allowed slots when %j picks none of several', (input) => {
-    const refusal = fieldOfRefusal(() => prepareRequest(batch.customDataDelete, input, settingsFor(ORIGIN)));
-    expect(refusal.field).toBe('app');
-    expect(refusal.message).toContain('ios, android');
-  });
+  it.each([{ id: 'u1' }, { id: 'u1', app: 'web' }])(
+    'names the allowed slots when %j picks none of several',
+    (input) => {
+      const refusal = fieldOfRefusal(() => prepareRequest(batch.customDataDelete, input, settingsFor(ORIGIN)));
+      expect(refusal.field).toBe('app');
+      expect(refusal.message).toContain('ios, android');
+    },
+  );
 
   it('uses the only key when no slot is named', () => {
     const settings = settingsFor(ORIGIN, { BATCH_API_KEYS: 'canary-only' });
@@ -73,12 +91,17 @@ describe('A prepared request', () => {
 
   it('keeps the path of a base URL in front of every route', () => {
     const settings = settingsFor(ORIGIN, { BATCH_BASE_URL: `${ORIGIN}/proxy/batch/`, BATCH_API_KEYS: 'k' });
-    expect(prepareRequest(batch.customDataDelete, { id: 'u1' }, settings).path).toBe('/proxy/batch/1.0/k/data/users/u1');
+    expect(prepareRequest(batch.customDataDelete, { id: 'u1' }, settings).path).toBe(
+      '/proxy/batch/1.0/k/data/users/u1',
+    );
   });
 
   it('says when the environment holds real people’s data', () => {
     const settings = settingsFor(ORIGIN, { PLAID_ENV: 'production' });
-    expect(prepareRequest(plaid.userRemove, { user_id: 'u' }, settings)).toMatchObject({ environment: 'production', production: true });
+    expect(prepareRequest(plaid.userRemove, { user_id: 'u' }, settings)).toMatchObject({
+      environment: 'production',
+      production: true,
+    });
   });
 
   it('puts fields of a GET into the query, repeats arrays, and places headers and query keys where they belong', () => {
@@ -105,13 +128,20 @@ describe('A prepared request', () => {
     const prepared = prepareRequest(task, { tag: ['a b', 'c&d'], limit: 5, 'x-trace': 't' }, settings);
     expect(prepared.path).toBe('/things?tag=a%20b&tag=c%26d&limit=5&key=k%261');
     expect(prepared.headers['x-trace']).toBe('t');
-    expect(fieldOfRefusal(() => prepareRequest(task, { tag: [], 'x-trace': 'a\r\nb: c' }, settings)).field).toBe('x-trace');
+    expect(fieldOfRefusal(() => prepareRequest(task, { tag: [], 'x-trace': 'a\r\nb: c' }, settings)).field).toBe(
+      'x-trace',
+    );
     expect(fieldOfRefusal(() => prepareRequest(task, { tag: ['\ud800'], 'x-trace': '' }, settings)).field).toBe('tag');
   });
 
   it.each([
     ['keys in headers', plaid.userItemsGet, { user_token: 'user-sandbox-canary-token' }, {}],
-    ['keys in the body', plaid.userItemsGet, { user_token: 'user-sandbox-canary-token' }, { PLAID_CREDENTIALS_IN: 'body' }],
+    [
+      'keys in the body',
+      plaid.userItemsGet,
+      { user_token: 'user-sandbox-canary-token' },
+      { PLAID_CREDENTIALS_IN: 'body' },
+    ],
     ['a token in user_id', plaid.userRemove, { user_id: 'user-sandbox-canary-token' }, {}],
     ['an access token', plaid.itemRemove, { access_token: 'access-sandbox-canary' }, {}],
     ['a key in the path', batch.customDataDelete, { id: 'u', app: 'android' }, {}],
@@ -188,16 +218,21 @@ describe('An id in the route of a call', () => {
 
   it.each(['', '.', '..', '\ud800'])('is refused by the route itself, too, when a schema lets %j through', (id) => {
     const lax = { ...batch.customDataDelete, input: z.looseObject({ id: z.string() }) };
-    const refusal = fieldOfRefusal(() => prepareRequest(lax, { id }, settingsFor(provider.origin, { BATCH_API_KEYS: 'k' })));
+    const refusal = fieldOfRefusal(() =>
+      prepareRequest(lax, { id }, settingsFor(provider.origin, { BATCH_API_KEYS: 'k' })),
+    );
     expect(refusal.field).toBe('id');
   });
 
   it('never reaches another route, whatever it is', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((id) => id !== '.' && id !== '..'), async (id) => {
-        await sender.send(batch.customDataDelete, { id });
-        expectOwnRoute(provider.last.url, id);
-      }),
+      fc.asyncProperty(
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((id) => id !== '.' && id !== '..'),
+        async (id) => {
+          await sender.send(batch.customDataDelete, { id });
+          expectOwnRoute(provider.last.url, id);
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -226,7 +261,12 @@ describe('http.request', () => {
   });
 
   it('puts a named secret into a header for its own origin, and masks it when shown', () => {
-    const input = { uri: `${ORIGIN}/a?b=c#d`, method: 'POST', headers: { Authorization: 'Bearer {{secret:TICKETS}}' }, body: { a: 1 } };
+    const input = {
+      uri: `${ORIGIN}/a?b=c#d`,
+      method: 'POST',
+      headers: { Authorization: 'Bearer {{secret:TICKETS}}' },
+      body: { a: 1 },
+    };
     const prepared = prepareRequest(http.request, input, allowed);
     expect(prepared).toMatchObject({ method: 'POST', path: '/a?b=c', body: '{"a":1}', effect: 'irreversible' });
     expect(prepared.headers.authorization).toBe('Bearer canary-ticket-key');
@@ -253,18 +293,46 @@ describe('http.request', () => {
     ['an address in brackets', 'http://[::1]:8080', {}, false],
     ["this machine's name", 'http://localhost:8080', {}, false],
     ['a name', 'http://desk.example', {}, true],
-    ['a name of a private network that the operator allows', 'http://desk.example', { HTTP_TASKS_HTTP_ALLOW_PRIVATE: 'http://desk.example' }, false],
+    [
+      'a name of a private network that the operator allows',
+      'http://desk.example',
+      { HTTP_TASKS_HTTP_ALLOW_PRIVATE: 'http://desk.example' },
+      false,
+    ],
   ])('may connect to public addresses only, but for %s', (_what, uri, more, publicOnly) => {
-    const settings = settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: 'http://10.0.0.5:8080,http://[::1]:8080,http://localhost:8080,http://desk.example', ...more });
+    const settings = settingsFor(ORIGIN, {
+      HTTP_TASKS_HTTP_ALLOW: 'http://10.0.0.5:8080,http://[::1]:8080,http://localhost:8080,http://desk.example',
+      ...more,
+    });
     expect(prepareRequest(http.request, { uri: `${uri}/` }, settings).publicOnly).toBe(publicOnly);
   });
 
-  it.each(['http://127.1/', 'http://2130706433/', 'http://0177.0.0.1/', 'http://[::ffff:127.0.0.1]/', 'http://0/', 'http://0x7f000001/', 'http://017700000001/', 'http://127.0.0.1./', 'http://localhost/', 'http://localhost./', 'http://[::]/', 'http://0.0.0.0/', 'http://169.254.169.254/', 'http://[fe80::1]/', 'http://①②⑦.⓪.⓪.①/', 'http://desk.example.evil.example/', 'http://desk.example./', 'http://desk.example:81/'])(
-    'refuses %s, whose address the list does not hold',
-    (uri) => {
-      expect(fieldOfRefusal(() => prepareRequest(http.request, { uri }, settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: 'http://desk.example' }))).field).toBe('uri');
-    },
-  );
+  it.each([
+    'http://127.1/',
+    'http://2130706433/',
+    'http://0177.0.0.1/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://0/',
+    'http://0x7f000001/',
+    'http://017700000001/',
+    'http://127.0.0.1./',
+    'http://localhost/',
+    'http://localhost./',
+    'http://[::]/',
+    'http://0.0.0.0/',
+    'http://169.254.169.254/',
+    'http://[fe80::1]/',
+    'http://①②⑦.⓪.⓪.①/',
+    'http://desk.example.evil.example/',
+    'http://desk.example./',
+    'http://desk.example:81/',
+  ])('refuses %s, whose address the list does not hold', (uri) => {
+    expect(
+      fieldOfRefusal(() =>
+        prepareRequest(http.request, { uri }, settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: 'http://desk.example' })),
+      ).field,
+    ).toBe('uri');
+  });
 
   it.each([
     ['https://desk.example.com/', true],
@@ -282,7 +350,9 @@ describe('http.request', () => {
     ['https://desk.example.com:8443/', false],
     ['https://b.example.org/', false],
   ])('takes %s below a wildcard of the list: %s', (uri, allowed) => {
-    const settings = settingsFor(ORIGIN, { HTTP_TASKS_HTTP_ALLOW: '*.example.com,https://*.example.org:8443,http://*.example.net' });
+    const settings = settingsFor(ORIGIN, {
+      HTTP_TASKS_HTTP_ALLOW: '*.example.com,https://*.example.org:8443,http://*.example.net',
+    });
     const prepare = () => prepareRequest(http.request, { uri }, settings);
     if (!allowed) return void expect(fieldOfRefusal(prepare).field).toBe('uri');
     // Whoever owns a name below the domain decides where it leads.
@@ -302,18 +372,38 @@ describe('http.request', () => {
     ['an allowed origin as user name', { uri: 'http://127.0.0.1:4999@evil.example/' }, 'uri', /user name/],
     ['a user name', { uri: 'http://me:pw@127.0.0.1:4999/' }, 'uri', /user name/],
     ['a file', { uri: 'file:///etc/passwd' }, 'uri', /./],
-    ['a secret of another origin', { headers: { a: '{{secret:OTHER}}' } }, 'headers.a', /belongs to https:\/\/other\.example/],
+    [
+      'a secret of another origin',
+      { headers: { a: '{{secret:OTHER}}' } },
+      'headers.a',
+      /belongs to https:\/\/other\.example/,
+    ],
     ['an unknown secret', { headers: { a: '{{secret:NOPE}}' } }, 'headers.a', /known: OTHER, TICKETS/],
     ['a secret that cannot be read', { headers: { a: '{{secret:TICKETS' } }, 'headers.a', /\{\{secret:NAME\}\}/],
     ['a secret in the URL', { uri: `${ORIGIN}/?k={{secret:TICKETS}}` }, 'uri', /only stand in headers/],
     ['a secret in the body', { method: 'POST', body: { k: '{{secret:TICKETS}}' } }, 'body', /only stand in headers/],
     ['a body with GET', { body: {} }, 'body', /GET has no body/],
-    ['a body that is no text for a type that is not JSON', { method: 'POST', contentType: 'text/plain', body: {} }, 'body', /string/],
-    ['a header that frames the message', { headers: { 'Transfer-Encoding': 'chunked' } }, 'headers.Transfer-Encoding', /leave it out/],
+    [
+      'a body that is no text for a type that is not JSON',
+      { method: 'POST', contentType: 'text/plain', body: {} },
+      'body',
+      /string/,
+    ],
+    [
+      'a header that frames the message',
+      { headers: { 'Transfer-Encoding': 'chunked' } },
+      'headers.Transfer-Encoding',
+      /leave it out/,
+    ],
     ['a line break in a header', { headers: { a: 'b\r\nc: d' } }, 'headers.a', /line breaks/],
     ['an unknown field', { url: 'x' }, 'url', /no such field/],
     ['a body with TRACE', { method: 'TRACE', body: {} }, 'body', /TRACE has no body/],
-    ['a secret with TRACE, which echoes it', { method: 'TRACE', headers: { a: '{{secret:TICKETS}}' } }, 'headers.a', /TRACE is answered/],
+    [
+      'a secret with TRACE, which echoes it',
+      { method: 'TRACE', headers: { a: '{{secret:TICKETS}}' } },
+      'headers.a',
+      /TRACE is answered/,
+    ],
     ['a method that opens a tunnel', { method: 'CONNECT' }, 'method', /./],
     ['a secret in the query', { query: { k: ['{{secret:TICKETS}}'] } }, 'query', /only stand in headers/],
     ['half a character in the query', { query: { k: '\ud800' } }, 'query.k', /Unicode/],

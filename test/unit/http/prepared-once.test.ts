@@ -37,7 +37,10 @@ afterAll(async () => {
 it('sends the request that was prepared, and makes another one only after keys have changed', async () => {
   const file = join(folder, 'secret');
   writeFileSync(file, 'first-secret-0001');
-  const settings = readSenderSettings({ PLAID_ENV: 'sandbox', PLAID_BASE_URL: provider.origin, PLAID_CLIENT_ID: 'client', PLAID_SECRET_FILE: file }, [task.service]);
+  const settings = readSenderSettings(
+    { PLAID_ENV: 'sandbox', PLAID_BASE_URL: provider.origin, PLAID_CLIENT_ID: 'client', PLAID_SECRET_FILE: file },
+    [task.service],
+  );
   const sender = createTaskSender(settings);
   const input = { user_id: 'usr_1' };
   const sent = () => [provider.last.headers['plaid-secret'] ?? JSON.stringify(provider.last.body), parsed];

@@ -35,13 +35,16 @@ describe('Retry-After', () => {
 
   it('answers a whole delay within its bounds, or none, for any text', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.double().map(String), fc.integer().map(String), fc.date().map(String)), (header) => {
-        const delay = parseRetryAfter(header, NOW);
-        return (
-          delay === undefined ||
-          (Number.isInteger(delay) && delay >= MIN_RETRY_AFTER_MS && delay <= MAX_RETRY_AFTER_MS)
-        );
-      }),
+      fc.property(
+        fc.oneof(fc.string(), fc.double().map(String), fc.integer().map(String), fc.date().map(String)),
+        (header) => {
+          const delay = parseRetryAfter(header, NOW);
+          return (
+            delay === undefined ||
+            (Number.isInteger(delay) && delay >= MIN_RETRY_AFTER_MS && delay <= MAX_RETRY_AFTER_MS)
+          );
+        },
+      ),
     );
   });
 

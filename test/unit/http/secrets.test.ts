@@ -70,29 +70,48 @@ describe('A secret', () => {
     await provider.close();
   });
 
-  it.each(CALLS)('that the provider echoes in an answer is scrubbed, in keys and in values: %p', async (task, input) => {
-    const secrets = secretsOf(task);
-    const echoes = secrets.flatMap(echoesOf);
-    answer = (response) => {
-      const keyed = Object.fromEntries(echoes.map((echo) => [`key ${echo}`, { nested: [echo] }]));
-      json(response, 200, { items: [{ item_id: echoes[0], echoes }], request_id: secrets[1], token: secrets[0], status: 'done', keyed });
-    };
-    const got = await sender.send(task, input);
-    expect(JSON.stringify(got)).toContain('[secret]');
-    expectNoSecret(got, secrets);
-  });
+  it.each(CALLS)(
+    'that the provider echoes in an answer is scrubbed, in keys and in values: %p',
+    async (task, input) => {
+      const secrets = secretsOf(task);
+      const echoes = secrets.flatMap(echoesOf);
+      answer = (response) => {
+        const keyed = Object.fromEntries(echoes.map((echo) => [`key ${echo}`, { nested: [echo] }]));
+        json(response, 200, {
+          items: [{ item_id: echoes[0], echoes }],
+          request_id: secrets[1],
+          token: secrets[0],
+          status: 'done',
+          keyed,
+        });
+      };
+      const got = await sender.send(task, input);
+      expect(JSON.stringify(got)).toContain('[secret]');
+      expectNoSecret(got, secrets);
+    },
+  );
 
-  it.each([400, 401, 503])('that the provider echoes in an error with status %i appears nowhere in the failure', async (status) => {
-    for (const [task, input] of CALLS) {
-      for (const echo of secretsOf(task).flatMap(echoesOf)) {
-        answer = (response) =>
-          json(response, status, { error_type: echo, error_code: echo, code: echo, request_id: echo, error_message: echo, message: echo });
-        const error = await sender.send(task, input).catch((reason: unknown) => reason);
-        expect(error).toBeInstanceOf(ApplicationFailure);
-        expectNoSecret(error, secretsOf(task));
+  it.each([400, 401, 503])(
+    'that the provider echoes in an error with status %i appears nowhere in the failure',
+    async (status) => {
+      for (const [task, input] of CALLS) {
+        for (const echo of secretsOf(task).flatMap(echoesOf)) {
+          answer = (response) =>
+            json(response, status, {
+              error_type: echo,
+              error_code: echo,
+              code: echo,
+              request_id: echo,
+              error_message: echo,
+              message: echo,
+            });
+          const error = await sender.send(task, input).catch((reason: unknown) => reason);
+          expect(error).toBeInstanceOf(ApplicationFailure);
+          expectNoSecret(error, secretsOf(task));
+        }
       }
-    }
-  });
+    },
+  );
 
   it('appears in no failure of the wrong shape, and in no name of a field', async () => {
     answer = (response) => json(response, 200, { items: [{ [CANARIES.PLAID_CLIENT_ID]: 1 }], request_id: 1 });
@@ -101,7 +120,8 @@ describe('A secret', () => {
 
   it('appears in no failure of the transport', async () => {
     answer = (response) => response.destroy();
-    for (const [task, input] of CALLS) expectNoSecret(await sender.send(task, input).catch((reason: unknown) => reason));
+    for (const [task, input] of CALLS)
+      expectNoSecret(await sender.send(task, input).catch((reason: unknown) => reason));
   });
 
   it('appears in no refusal of an input that holds it', async () => {
@@ -124,9 +144,14 @@ describe('A secret', () => {
     const own = createTaskSender(settings);
     answer = (response, request) => {
       const header = String(request.headers['x-ticket']);
-      response.writeHead(200, `got ${header}`, { 'content-type': 'text/plain', 'x-echo': header }).end(`you sent ${header}`);
+      response
+        .writeHead(200, `got ${header}`, { 'content-type': 'text/plain', 'x-echo': header })
+        .end(`you sent ${header}`);
     };
-    const got = await own.send(http.request, { uri: `${provider.origin}/`, headers: { 'X-Ticket': '{{secret:TICKETS}}' } });
+    const got = await own.send(http.request, {
+      uri: `${provider.origin}/`,
+      headers: { 'X-Ticket': '{{secret:TICKETS}}' },
+    });
     expect(provider.last.headers['x-ticket']).toBe(CANARIES.PLAID_SECRET);
     expectNoSecret(got);
     expect(got.output).toMatchObject({ response: { reasonPhrase: 'got [secret]', body: 'you sent [secret]' } });
@@ -170,7 +195,9 @@ describe('A key from a file', () => {
     writeFileSync(join(folder, 'secret'), 'old-secret\n');
     const sender = senderWithFile();
     writeFileSync(join(folder, 'secret'), 'new-secret\n');
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => sender.send(plaid.userRemove, { user_id: `u${n}` })));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => sender.send(plaid.userRemove, { user_id: `u${n}` })),
+    );
     expect(answers.every(({ requestId }) => requestId === 'req-1')).toBe(true);
     expect(provider.received).toHaveLength(40);
     await sender.close();

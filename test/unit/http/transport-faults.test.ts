@@ -42,14 +42,45 @@ const LOST: Record<Effect, TaskFailureType> = {
 const FAULTS: [string, (socket: Socket) => void, Partial<CallTimeouts>, RegExp][] = [
   ['a reset instead of an answer', (socket) => socket.resetAndDestroy(), {}, /reset|closed/],
   ['a connection closed without an answer', (socket) => socket.end(), {}, /closed/],
-  ['a reset inside the headers', (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-', () => socket.resetAndDestroy()), {}, /reset|closed/],
-  ['a reset inside the body', (socket) => socket.write(`${HEAD}content-length: 100\r\n\r\n{"req`, () => setTimeout(() => socket.resetAndDestroy(), 20)), {}, /reset|closed/],
-  ['a body shorter than it said', (socket) => socket.end(`${HEAD}content-length: 100\r\n\r\n${ANSWER}`), {}, /closed before/],
-  ['a chunked body without its end', (socket) => socket.end(`${HEAD}transfer-encoding: chunked\r\n\r\n5\r\n{"req\r\n`), {}, /closed before|not HTTP/],
-  ['a body that ends with the connection, in the middle', (socket) => socket.end(`${HEAD}connection: close\r\n\r\n{"request_id": "re`), {}, /broke off/],
+  [
+    'a reset inside the headers',
+    (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-', () => socket.resetAndDestroy()),
+    {},
+    /reset|closed/,
+  ],
+  [
+    'a reset inside the body',
+    (socket) =>
+      socket.write(`${HEAD}content-length: 100\r\n\r\n{"req`, () => setTimeout(() => socket.resetAndDestroy(), 20)),
+    {},
+    /reset|closed/,
+  ],
+  [
+    'a body shorter than it said',
+    (socket) => socket.end(`${HEAD}content-length: 100\r\n\r\n${ANSWER}`),
+    {},
+    /closed before/,
+  ],
+  [
+    'a chunked body without its end',
+    (socket) => socket.end(`${HEAD}transfer-encoding: chunked\r\n\r\n5\r\n{"req\r\n`),
+    {},
+    /closed before|not HTTP/,
+  ],
+  [
+    'a body that ends with the connection, in the middle',
+    (socket) => socket.end(`${HEAD}connection: close\r\n\r\n{"request_id": "re`),
+    {},
+    /broke off/,
+  ],
   ['something that is not HTTP', (socket) => socket.end('SSH-2.0-OpenSSH_9.6\r\n'), {}, /not HTTP/],
   ['silence before the first byte', () => undefined, { firstByteMs: 200 }, /no answer began/],
-  ['silence inside the body', (socket) => socket.write(`${HEAD}content-length: 100\r\n\r\n{"req`), { bodyMs: 200 }, /fell silent/],
+  [
+    'silence inside the body',
+    (socket) => socket.write(`${HEAD}content-length: 100\r\n\r\n{"req`),
+    { bodyMs: 200 },
+    /fell silent/,
+  ],
   ['an endless drip', (socket) => drip(socket), { totalMs: 400 }, /total time-out/],
   ['silence until the total time-out', () => undefined, { totalMs: 300 }, /total time-out/],
 ];
@@ -62,17 +93,20 @@ function drip(socket: Socket): void {
 
 describe('After the request was sent', () => {
   for (const [what, act, timeouts, message] of FAULTS) {
-    it.each(EFFECTS)(`${what} makes the outcome of a call of effect %s what it is, and sends it once`, async (effect) => {
-      const provider = await RawProvider.start(act);
-      const { failure, onSent, tookMs } = await sendTo(provider.origin, callOf(effect, timeouts));
-      expect(failure).toMatchObject({ type: LOST[effect], retryable: effect !== 'irreversible' });
-      expect(failure.message).toMatch(message);
-      expect(failure.message).not.toContain('127.0.0.1');
-      expect(failure.status).toBeUndefined();
-      expect({ requests: provider.requests, onSent }).toEqual({ requests: 1, onSent: 1 });
-      expect(tookMs).toBeLessThan(5_000);
-      await provider.close();
-    });
+    it.each(EFFECTS)(
+      `${what} makes the outcome of a call of effect %s what it is, and sends it once`,
+      async (effect) => {
+        const provider = await RawProvider.start(act);
+        const { failure, onSent, tookMs } = await sendTo(provider.origin, callOf(effect, timeouts));
+        expect(failure).toMatchObject({ type: LOST[effect], retryable: effect !== 'irreversible' });
+        expect(failure.message).toMatch(message);
+        expect(failure.message).not.toContain('127.0.0.1');
+        expect(failure.status).toBeUndefined();
+        expect({ requests: provider.requests, onSent }).toEqual({ requests: 1, onSent: 1 });
+        expect(tookMs).toBeLessThan(5_000);
+        await provider.close();
+      },
+    );
   }
 
   it('an operator’s shorter total time-out ends the call', async () => {

@@ -76,7 +76,12 @@ describe('A value is written as OpenAPI says', () => {
     ['query', { style: 'form', explode: false }, OBJECT, 'color=R,100,G,a%26b'],
     ['query', { style: 'spaceDelimited' }, LIST, 'color=blue%20bl%20ack'],
     ['query', { style: 'pipeDelimited' }, LIST, 'color=blue%7Cbl%20ack'],
-    ['query', { style: 'deepObject' }, { a: { b: 1 }, c: ['x', 'y'] }, 'color%5Ba%5D%5Bb%5D=1&color%5Bc%5D%5B0%5D=x&color%5Bc%5D%5B1%5D=y'],
+    [
+      'query',
+      { style: 'deepObject' },
+      { a: { b: 1 }, c: ['x', 'y'] },
+      'color%5Ba%5D%5Bb%5D=1&color%5Bc%5D%5B0%5D=x&color%5Bc%5D%5B1%5D=y',
+    ],
     ['query', { style: 'form', allowReserved: true }, 'a/b?c&d#e', 'color=a/b?c%26d%23e'],
     ['query', {}, { a: 1 }, 'color=%7B%22a%22%3A1%7D'],
     ['header', { style: 'simple' }, LIST, 'blue,bl ack'],
@@ -116,15 +121,30 @@ describe('A body', () => {
 
   it('is written as a form, each field in its own way', () => {
     const fields = { expand: { style: 'deepObject' }, tags: { style: 'form', explode: false } } as const;
-    const { headers, body } = prepared(taskOf({ ...post, bodyForm: { as: 'form', fields } }), { name: 'ä b', expand: ['x'], tags: ['1', '2'], at: { a: 1 }, none: null });
+    const { headers, body } = prepared(taskOf({ ...post, bodyForm: { as: 'form', fields } }), {
+      name: 'ä b',
+      expand: ['x'],
+      tags: ['1', '2'],
+      at: { a: 1 },
+      none: null,
+    });
     expect(headers['content-type']).toBe('application/x-www-form-urlencoded');
     expect(body).toBe('name=%C3%A4%20b&expand%5B0%5D=x&tags=1,2&at=%7B%22a%22%3A1%7D');
   });
 
   it('is written as parts that another parser reads back', async () => {
     const bytes = Buffer.from([0, 255, 13, 10, 45, 45]);
-    const task = taskOf({ ...post, bodyForm: { as: 'multipart', fields: { file: { file: true, contentType: 'image/png' } } } });
-    const form = await received(task, { title: 'a"b\r\nc', 'odd"name': '1', meta: { a: 1 }, tags: ['x', 'y'], file: [{ base64: bytes.toString('base64'), filename: 'ü".png' }] });
+    const task = taskOf({
+      ...post,
+      bodyForm: { as: 'multipart', fields: { file: { file: true, contentType: 'image/png' } } },
+    });
+    const form = await received(task, {
+      title: 'a"b\r\nc',
+      'odd"name': '1',
+      meta: { a: 1 },
+      tags: ['x', 'y'],
+      file: [{ base64: bytes.toString('base64'), filename: 'ü".png' }],
+    });
     expect(form.get('title')).toBe('a"b\r\nc');
     expect(form.get('odd"name')).toBe('1');
     expect(form.getAll('tags')).toEqual(['x', 'y']);
@@ -136,28 +156,44 @@ describe('A body', () => {
 
   it('has no line break in the type of a file, where it would begin a header', () => {
     const task = taskOf({ ...post, bodyForm: { as: 'multipart', fields: { file: { file: true } } } });
-    expect(() => prepared(task, { file: { base64: '', contentType: 'image/png\r\nx: y' } })).toThrow('file.contentType: must not hold line breaks');
+    expect(() => prepared(task, { file: { base64: '', contentType: 'image/png\r\nx: y' } })).toThrow(
+      'file.contentType: must not hold line breaks',
+    );
   });
 
   it('is one text, the bytes behind base64, or another kind of JSON', () => {
     const whole = { ...post, places: { body: 'wholeBody' } } as const;
-    const text = prepared(taskOf({ ...whole, bodyForm: { as: 'text', contentType: 'application/xml' } }), { body: '<a/>' });
+    const text = prepared(taskOf({ ...whole, bodyForm: { as: 'text', contentType: 'application/xml' } }), {
+      body: '<a/>',
+    });
     expect([text.headers['content-type'], text.body]).toEqual(['application/xml', '<a/>']);
     const bytes = prepared(taskOf({ ...whole, bodyForm: { as: 'bytes' } }), { body: 'AP8=' });
     expect([bytes.headers['content-type'], bytes.body]).toEqual(['application/octet-stream', Buffer.from([0, 255])]);
     expect(bytes.masked().body).toBe('[2 bytes]');
-    const patch = prepared(taskOf({ ...whole, bodyForm: { as: 'json', contentType: 'application/merge-patch+json' } }), { body: [1] });
+    const patch = prepared(
+      taskOf({ ...whole, bodyForm: { as: 'json', contentType: 'application/merge-patch+json' } }),
+      { body: [1] },
+    );
     expect([patch.headers['content-type'], patch.body]).toEqual(['application/merge-patch+json', '[1]']);
   });
 
-  it.each(['json', 'form', 'multipart'] as const)('of the form %s holds fields that are called as what every object inherits', (as) => {
-    const names = ['constructor', 'toString', 'valueOf', 'hasOwnProperty'];
-    const { body } = prepared(taskOf({ ...post, bodyForm: { as }, writing: {} }), Object.fromEntries(names.map((name) => [name, 'x'])));
-    for (const name of names) expect(String(body)).toContain(name);
-  });
+  it.each(['json', 'form', 'multipart'] as const)(
+    'of the form %s holds fields that are called as what every object inherits',
+    (as) => {
+      const names = ['constructor', 'toString', 'valueOf', 'hasOwnProperty'];
+      const { body } = prepared(
+        taskOf({ ...post, bodyForm: { as }, writing: {} }),
+        Object.fromEntries(names.map((name) => [name, 'x'])),
+      );
+      for (const name of names) expect(String(body)).toContain(name);
+    },
+  );
 
   it('is absent where the document has none, or where the one field that is the body is not given', () => {
-    for (const task of [taskOf({ ...post, bodyForm: { as: 'none' } }), taskOf({ ...post, places: { body: 'wholeBody' } })]) {
+    for (const task of [
+      taskOf({ ...post, bodyForm: { as: 'none' } }),
+      taskOf({ ...post, places: { body: 'wholeBody' } }),
+    ]) {
       const { headers, body } = prepared(task, {});
       expect(body).toBeUndefined();
       expect(headers['content-type']).toBeUndefined();
@@ -208,8 +244,14 @@ describe('An answer', () => {
     provider = await Provider.start((response, { url, headers }) => {
       const isError = url.startsWith('/error');
       const type = isError ? 'application/json' : headers.accept!.split(',')[0]!;
-      const body = isError ? '{"code":"gone","message":"x"}' : url === '/empty' ? '' : Buffer.from([0x25, 0x50, 0xff, 0x00]);
-      response.writeHead(isError ? 410 : 200, { 'content-type': type }).end(url === '/text' ? `é ${KEYS.SHOP_KEY}` : body);
+      const body = isError
+        ? '{"code":"gone","message":"x"}'
+        : url === '/empty'
+          ? ''
+          : Buffer.from([0x25, 0x50, 0xff, 0x00]);
+      response
+        .writeHead(isError ? 410 : 200, { 'content-type': type })
+        .end(url === '/text' ? `é ${KEYS.SHOP_KEY}` : body);
     });
   });
   afterAll(() => provider.close());
@@ -228,7 +270,11 @@ describe('An answer', () => {
     const pdf = { answerForm: { as: 'base64', accept: 'application/pdf' }, output: z.string() } as const;
     expect(await answered('/pdf', pdf)).toBe('JVD/AA==');
     expect(provider.last.headers.accept).toBe('application/pdf');
-    expect(await failureOf(answered('/error', pdf))).toMatchObject({ type: 'Task.Rejected', status: 410, code: 'gone' });
+    expect(await failureOf(answered('/error', pdf))).toMatchObject({
+      type: 'Task.Rejected',
+      status: 410,
+      code: 'gone',
+    });
   });
 
   it('that is text is kept without secrets, also when it is empty', async () => {

@@ -8,7 +8,13 @@ import type { CallRecord } from '../../../src/testing';
 // The oracle must be able to fail: each of these is a run as it was seen, with one thing forged.
 
 const APPS = ['ios', 'android'];
-const CELL: Cell = { flow: 'offboardUser', call: 'userProductsTerminate', fault: 'unknown error code', when: 'once', policy: 'continue' };
+const CELL: Cell = {
+  flow: 'offboardUser',
+  call: 'userProductsTerminate',
+  fault: 'unknown error code',
+  when: 'once',
+  policy: 'continue',
+};
 
 function call(seq: number, endpoint: string, more: Partial<CallRecord> = {}): CallRecord {
   return { seq, at: '2026-01-01T00:00:00.000Z', endpoint, users: 1, status: 200, processed: true, ...more };
@@ -37,7 +43,10 @@ const TRUTH: Truth = {
 
 function receiptsOf(step: string, task: string, activityId: string, outcome: string, keySlot?: string): Recorded[] {
   const one = { step, task, activityId, attempt: 1, ...(keySlot !== undefined && { keySlot }) };
-  return [{ ...one, phase: 'intent' }, { ...one, phase: 'outcome', outcome }];
+  return [
+    { ...one, phase: 'intent' },
+    { ...one, phase: 'outcome', outcome },
+  ];
 }
 
 const RECEIPTS: readonly Recorded[] = [
@@ -54,7 +63,11 @@ const STEPS = [
   { step: 'batch.android', outcome: 'accepted' },
 ];
 
-const SEEN: Observed = { report: { status: 'partial', steps: STEPS, compensations: STEPS }, truth: TRUTH, receipts: RECEIPTS };
+const SEEN: Observed = {
+  report: { status: 'partial', steps: STEPS, compensations: STEPS },
+  truth: TRUTH,
+  receipts: RECEIPTS,
+};
 
 function judged(changes: Partial<Observed> = {}, truth: Partial<Truth> = {}, cell: Cell = CELL): Judgement {
   const seen = { ...SEEN, ...changes };
@@ -67,25 +80,90 @@ function reported(status: string, changes: Record<string, string>, compensations
 }
 
 it('finds nothing where a run ended as it must', () => {
-  expect(judged()).toMatchObject({ ok: true, got: 'partial: plaid.items removed; plaid.products failed; batch.ios accepted; batch.android accepted' });
+  expect(judged()).toMatchObject({
+    ok: true,
+    got: 'partial: plaid.items removed; plaid.products failed; batch.ios accepted; batch.android accepted',
+  });
 });
 
 it.each<[string, Partial<Observed>, Partial<Truth>, string]>([
-  ['an outcome was forged', reported('completed', { 'plaid.products': 'removed' }, []), {}, 'plaid.products is said to be removed, and it is still there'],
-  ['a failure was forged', reported('partial', { 'batch.ios': 'failed' }), {}, 'batch.ios is said to be failed, and 1 calls for it were carried out'],
-  ['an unknown was made of an answer', reported('partial', { 'batch.ios': 'unknown' }), { calls: CALLS.map(({ fault: _fault, ...rest }) => rest) }, 'batch.ios is said to be unknown, and every call was answered'],
-  ['nothing is said of a step', { report: { status: 'partial', steps: STEPS.slice(1), compensations: STEPS.slice(1) } }, {}, 'nothing is said of plaid.items'],
+  [
+    'an outcome was forged',
+    reported('completed', { 'plaid.products': 'removed' }, []),
+    {},
+    'plaid.products is said to be removed, and it is still there',
+  ],
+  [
+    'a failure was forged',
+    reported('partial', { 'batch.ios': 'failed' }),
+    {},
+    'batch.ios is said to be failed, and 1 calls for it were carried out',
+  ],
+  [
+    'an unknown was made of an answer',
+    reported('partial', { 'batch.ios': 'unknown' }),
+    { calls: CALLS.map(({ fault: _fault, ...rest }) => rest) },
+    'batch.ios is said to be unknown, and every call was answered',
+  ],
+  [
+    'nothing is said of a step',
+    { report: { status: 'partial', steps: STEPS.slice(1), compensations: STEPS.slice(1) } },
+    {},
+    'nothing is said of plaid.items',
+  ],
   ['there is no report', { report: undefined, problem: 'it had not ended' }, {}, 'it had not ended'],
   ['an Item was left', {}, { itemsLeft: ['item-2'] }, 'plaid.items was not done'],
   ['what had to stay was done', {}, { productsTerminated: true }, 'plaid.products was done and should not have been'],
   ['an effect was carried out twice', {}, { irreversibleRepeats: 1 }, '1 irreversible effects carried out twice'],
   ['somebody else was touched', {}, { othersTouched: ['bystander-3'] }, 'bystander-3 was touched'],
-  ['a call went out without an intent', { receipts: RECEIPTS.slice(2) }, {}, '1 calls of userItemsRemove were sent, and the ledger has 0 intents'],
-  ['an outcome was never written', { receipts: RECEIPTS.slice(0, -1) }, {}, 'attempt 1 of batch.android has an intent and no outcome'],
-  ['the compensation log leaves a step out', { report: { status: 'partial', steps: STEPS, compensations: STEPS.slice(1) } }, {}, 'the compensation log has no line for plaid.items removed'],
-  ['the compensation log lies', { report: { status: 'partial', steps: STEPS, compensations: STEPS.map((line) => ({ ...line, outcome: 'removed' })) } }, {}, 'the compensation log: plaid.products is said to be removed, and it is still there'],
-  ['the status was forged', { report: { status: 'completed', steps: STEPS, compensations: [] } }, {}, 'the run is completed'],
-  ['a step that nobody asked for was done', { report: { status: 'partial', steps: [...STEPS, { step: 'plaid.user', outcome: 'skipped' }], compensations: STEPS } }, {}, 'plaid.user was not asked for'],
+  [
+    'a call went out without an intent',
+    { receipts: RECEIPTS.slice(2) },
+    {},
+    '1 calls of userItemsRemove were sent, and the ledger has 0 intents',
+  ],
+  [
+    'an outcome was never written',
+    { receipts: RECEIPTS.slice(0, -1) },
+    {},
+    'attempt 1 of batch.android has an intent and no outcome',
+  ],
+  [
+    'the compensation log leaves a step out',
+    { report: { status: 'partial', steps: STEPS, compensations: STEPS.slice(1) } },
+    {},
+    'the compensation log has no line for plaid.items removed',
+  ],
+  [
+    'the compensation log lies',
+    {
+      report: {
+        status: 'partial',
+        steps: STEPS,
+        compensations: STEPS.map((line) => ({ ...line, outcome: 'removed' })),
+      },
+    },
+    {},
+    'the compensation log: plaid.products is said to be removed, and it is still there',
+  ],
+  [
+    'the status was forged',
+    { report: { status: 'completed', steps: STEPS, compensations: [] } },
+    {},
+    'the run is completed',
+  ],
+  [
+    'a step that nobody asked for was done',
+    {
+      report: {
+        status: 'partial',
+        steps: [...STEPS, { step: 'plaid.user', outcome: 'skipped' }],
+        compensations: STEPS,
+      },
+    },
+    {},
+    'plaid.user was not asked for',
+  ],
 ])('finds it when %s', (_what, changes, truth, finding) => {
   const judgement = judged(changes, truth);
   expect(judgement.ok).toBe(false);
@@ -93,10 +171,21 @@ it.each<[string, Partial<Observed>, Partial<Truth>, string]>([
 });
 
 it('finds a removal that was sent again without a look after a lost answer, and not one that was refused', () => {
-  const lost = [call(1, 'userItemsGet'), call(2, 'userItemsRemove', { status: null, processed: false, fault: 'dropBefore' }), call(3, 'userItemsRemove'), ...CALLS.slice(3)];
-  expect(judged({}, { calls: lost }).got).toContain('userItemsRemove was sent again without a look after a lost answer');
+  const lost = [
+    call(1, 'userItemsGet'),
+    call(2, 'userItemsRemove', { status: null, processed: false, fault: 'dropBefore' }),
+    call(3, 'userItemsRemove'),
+    ...CALLS.slice(3),
+  ];
+  expect(judged({}, { calls: lost }).got).toContain(
+    'userItemsRemove was sent again without a look after a lost answer',
+  );
   const looked = [...lost.slice(0, 2), call(3, 'userItemsGet'), call(4, 'userItemsRemove')];
-  const refused = [...CALLS.slice(0, 1), call(2, 'userItemsRemove', { status: 429, processed: false, fault: 'rateLimit' }), call(3, 'userItemsRemove')];
+  const refused = [
+    ...CALLS.slice(0, 1),
+    call(2, 'userItemsRemove', { status: 429, processed: false, fault: 'rateLimit' }),
+    call(3, 'userItemsRemove'),
+  ];
   for (const calls of [looked, refused]) expect(judged({}, { calls }).got).not.toContain('without a look');
 });
 
@@ -113,10 +202,26 @@ it('judges a combination of faults by what must always hold', () => {
 
 it('a sweep has the last word of the sweep for what is left, and needs a receipt of each step that was called for', () => {
   const cell: Cell = { ...CELL, flow: 'sweep', fault: 'maintenance', when: 'always' };
-  const settled = (step: string, outcome: string): Recorded => ({ phase: 'settled', step, task: 'x.y', activityId: '', attempt: 0, outcome });
+  const settled = (step: string, outcome: string): Recorded => ({
+    phase: 'settled',
+    step,
+    task: 'x.y',
+    activityId: '',
+    attempt: 0,
+    outcome,
+  });
   const receipts = [settled('plaid.items', 'removed'), settled('offboarding', 'failed')];
-  const report = { status: 'partial', steps: [{ step: 'plaid.items', outcome: 'removed' }, { step: 'offboarding', outcome: 'failed' }] };
-  const truth = { batchGone: { ios: false, android: false }, calls: CALLS.slice(0, 4).map((one) => ({ ...one, processed: one.seq < 4 })) };
+  const report = {
+    status: 'partial',
+    steps: [
+      { step: 'plaid.items', outcome: 'removed' },
+      { step: 'offboarding', outcome: 'failed' },
+    ],
+  };
+  const truth = {
+    batchGone: { ios: false, android: false },
+    calls: CALLS.slice(0, 4).map((one) => ({ ...one, processed: one.seq < 4 })),
+  };
   expect(judged({ report, receipts }, truth, cell)).toMatchObject({ ok: true });
   expect(judged({ report, receipts: [] }, truth, cell).got).toContain('the ledger has no receipt');
 });

@@ -12,7 +12,10 @@ function well(count: number, ...then: Fault[]): Fault[] {
   return [...Array.from({ length: count }, () => 'none' as const), ...then];
 }
 
-function stepsOf(script: ProviderScript, plan: Partial<ConvergePlan> = {}): { status: string; steps: string[]; calls: string[] } {
+function stepsOf(
+  script: ProviderScript,
+  plan: Partial<ConvergePlan> = {},
+): { status: string; steps: string[]; calls: string[] } {
   const providers = new SimulatedProviders(script);
   const run = drive(planFor(plan), providers);
   return { status: run.status, steps: shortly(run.steps), calls: providers.calls.map(({ task }) => task) };
@@ -21,7 +24,13 @@ function stepsOf(script: ProviderScript, plan: Partial<ConvergePlan> = {}): { st
 describe('the order of the steps', () => {
   it('is Items, products, user, and Batch once for each app key', () => {
     const { steps, calls, status } = stepsOf(ITEM, { removeUser: true, batchApps: ['ios', 'android'] });
-    expect(steps).toEqual(['plaid.items removed x1', 'plaid.products removed', 'plaid.user removed', 'batch.ios accepted', 'batch.android accepted']);
+    expect(steps).toEqual([
+      'plaid.items removed x1',
+      'plaid.products removed',
+      'plaid.user removed',
+      'batch.ios accepted',
+      'batch.android accepted',
+    ]);
     expect(calls).toEqual([
       'plaid.userItemsGet',
       'plaid.userItemsRemove',
@@ -84,7 +93,12 @@ describe('products and user', () => {
 
   it('leaves the products out when they are excluded, and says so', () => {
     const { steps, calls, status } = stepsOf(ITEM, { exclude: ['plaid.products'], removeUser: true });
-    expect(steps).toEqual(['plaid.items removed x1', 'plaid.products skipped/excluded', 'plaid.user removed', 'batch.ios accepted']);
+    expect(steps).toEqual([
+      'plaid.items removed x1',
+      'plaid.products skipped/excluded',
+      'plaid.user removed',
+      'batch.ios accepted',
+    ]);
     expect(calls).not.toContain('plaid.userProductsTerminate');
     expect(status).toBe('completed');
   });
@@ -100,7 +114,12 @@ describe('products and user', () => {
     ['failed', 'unauthorized'],
   ])('does not remove a user whose products were not terminated: %s because %s', (outcome, fault) => {
     const { steps, calls, status } = stepsOf({ ...ITEM, faults: well(3, fault) }, { removeUser: true });
-    expect(steps).toEqual(['plaid.items removed x1', `plaid.products ${outcome}`, 'plaid.user skipped/productsNotTerminated', 'batch.ios accepted']);
+    expect(steps).toEqual([
+      'plaid.items removed x1',
+      `plaid.products ${outcome}`,
+      'plaid.user skipped/productsNotTerminated',
+      'batch.ios accepted',
+    ]);
     expect(calls).not.toContain('plaid.userRemove');
     expect(status).toBe('partial');
   });
@@ -126,7 +145,9 @@ describe('products and user', () => {
   });
 
   it('gives up on a removal of a user that is lost five times', () => {
-    const { steps, calls } = lostRemoval(Array.from({ length: 9 }, (_, index) => (index % 2 === 0 ? 'lostBeforeProcessing' : 'none')));
+    const { steps, calls } = lostRemoval(
+      Array.from({ length: 9 }, (_, index) => (index % 2 === 0 ? 'lostBeforeProcessing' : 'none')),
+    );
     expect(steps).toContain('plaid.user unknown');
     expect(calls.filter((task) => task === 'plaid.userRemove')).toHaveLength(5);
   });
@@ -150,13 +171,21 @@ describe('products and user', () => {
   }
 
   it('does not call a refusal after a lost answer failed: the lost call may have been carried out', () => {
-    const { steps } = stepsOf({ ...ITEM, faults: well(4, 'lostBeforeProcessing', 'none', 'refused') }, { removeUser: true });
+    const { steps } = stepsOf(
+      { ...ITEM, faults: well(4, 'lostBeforeProcessing', 'none', 'refused') },
+      { removeUser: true },
+    );
     expect(steps).toContain('plaid.user unknown');
   });
 });
 
 it('a step that an earlier round of a sweep has done is told as it was and not done again, whatever ends this round', () => {
-  const products = { step: 'plaid.products', task: 'plaid.userProductsTerminate', outcome: 'removed', requestId: 'earlier' } as const;
+  const products = {
+    step: 'plaid.products',
+    task: 'plaid.userProductsTerminate',
+    outcome: 'removed',
+    requestId: 'earlier',
+  } as const;
   const known = { steps: [], hadItems: false, itemIds: [], doneBefore: [products] };
   for (const faults of [[], ['held']] as const) {
     const providers = new SimulatedProviders({ items: ['a'], faults: ['none', ...faults] });
@@ -175,7 +204,10 @@ describe('Batch', () => {
   it.each(['.', '..'])('takes the id "%s", which no URL can carry, in the body of a bulk call', (batchUserId) => {
     const providers = new SimulatedProviders(ITEM);
     drive(planFor({ batchUserId }), providers);
-    expect(providers.calls.at(-1)).toMatchObject({ task: 'batch.customDataBulkDelete', input: { ids: [batchUserId], app: 'ios' } });
+    expect(providers.calls.at(-1)).toMatchObject({
+      task: 'batch.customDataBulkDelete',
+      input: { ids: [batchUserId], app: 'ios' },
+    });
   });
 
   it.each<[string, ProviderScript, Partial<ConvergePlan>, string]>([
@@ -184,7 +216,12 @@ describe('Batch', () => {
     ['did not find the user', { gdprError: 'User not found' }, {}, 'batch.ios notFound'],
     ['did not find the user, in the documented words', { gdprError: 'user not found.' }, {}, 'batch.ios notFound'],
     ['did not find something else', { gdprError: 'Endpoint not found' }, {}, 'batch.ios failed/requestFailed'],
-    ['did not find the user somewhere', { gdprError: 'User not found in the cache, try again' }, {}, 'batch.ios failed/requestFailed'],
+    [
+      'did not find the user somewhere',
+      { gdprError: 'User not found in the cache, try again' },
+      {},
+      'batch.ios failed/requestFailed',
+    ],
     [
       'found a user gone whom this ledger knows',
       { gdprError: 'User not found' },
@@ -198,9 +235,19 @@ describe('Batch', () => {
       'batch.ios notFound/filedMoreThanOnce',
     ],
     ['cannot be followed', { faults: ['none', 'refused'] }, {}, 'batch.ios unknown/cannotFollow'],
-    ['is followed past unreadable looks', { faults: ['none', 'unreadableAfterProcessing', 'unreadableAfterProcessing'] }, {}, 'batch.ios removed'],
+    [
+      'is followed past unreadable looks',
+      { faults: ['none', 'unreadableAfterProcessing', 'unreadableAfterProcessing'] },
+      {},
+      'batch.ios removed',
+    ],
     ['was refused', { faults: ['refused'] }, {}, 'batch.ios failed'],
-    ['was refused after a filing that brought nothing readable', { faults: ['unreadableAfterProcessing', 'refused'] }, {}, 'batch.ios unknown'],
+    [
+      'was refused after a filing that brought nothing readable',
+      { faults: ['unreadableAfterProcessing', 'refused'] },
+      {},
+      'batch.ios unknown',
+    ],
     [
       'was filed five times without a readable answer',
       { faults: Array.from({ length: 5 }, () => 'unreadableAfterProcessing' as const) },
@@ -226,7 +273,12 @@ describe('a dry run', () => {
   it('completes with every destructive step skipped, also in GDPR mode', () => {
     for (const batchMode of ['customData', 'gdpr'] as const) {
       const { steps, calls, status } = stepsOf(ITEM, { dryRun: true, removeUser: true, batchMode });
-      expect(steps).toEqual(['plaid.items skipped/dryRun x1', 'plaid.products skipped/dryRun', 'plaid.user skipped/dryRun', 'batch.ios skipped/dryRun']);
+      expect(steps).toEqual([
+        'plaid.items skipped/dryRun x1',
+        'plaid.products skipped/dryRun',
+        'plaid.user skipped/dryRun',
+        'batch.ios skipped/dryRun',
+      ]);
       expect(calls).toEqual(['plaid.userItemsGet']);
       expect(status).toBe('completed');
     }
@@ -235,10 +287,13 @@ describe('a dry run', () => {
 
 describe('an end before the work is done', () => {
   const plan = planFor({ removeUser: true });
-  const states = (faults: Fault[] = []): ReturnType<typeof statesOf> => statesOf(plan, new SimulatedProviders({ ...ITEM, faults }));
+  const states = (faults: Fault[] = []): ReturnType<typeof statesOf> =>
+    statesOf(plan, new SimulatedProviders({ ...ITEM, faults }));
 
   it('accounts for every step at every point, and claims nothing that was not answered', () => {
-    const after = states().map((state) => shortly(endEarly(state, 'cancelled')).map((line) => line.replace(/^plaid\.|^batch\./, '')));
+    const after = states().map((state) =>
+      shortly(endEarly(state, 'cancelled')).map((line) => line.replace(/^plaid\.|^batch\./, '')),
+    );
     expect(after).toEqual([
       ['items skipped/cancelled', 'products skipped/cancelled', 'user skipped/cancelled', 'ios skipped/cancelled'],
       ['items skipped/cancelled x1', 'products skipped/cancelled', 'user skipped/cancelled', 'ios skipped/cancelled'],
@@ -280,7 +335,11 @@ describe('an end before the work is done', () => {
     const providers = new SimulatedProviders({ ...ITEM, lagsMs: [600_000] });
     const run = drive(planFor(), providers, 10_000);
     expect(run.endedAtMs).toBe(START_MS + 10_000);
-    expect(shortly(run.steps)).toEqual(['plaid.items removed x1', 'plaid.products failed/deadline', 'batch.ios failed/deadline']);
+    expect(shortly(run.steps)).toEqual([
+      'plaid.items removed x1',
+      'plaid.products failed/deadline',
+      'batch.ios failed/deadline',
+    ]);
   });
 });
 

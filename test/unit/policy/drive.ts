@@ -57,7 +57,12 @@ export function drive(plan: ConvergePlan, providers: SimulatedProviders, deadlin
   throw new Error(`The machine did not come to an end within ${MOST_MOVES} moves.`);
 }
 
-function call(state: ConvergeState, move: CallMove, providers: SimulatedProviders, nowMs: number): [ConvergeState, number] {
+function call(
+  state: ConvergeState,
+  move: CallMove,
+  providers: SimulatedProviders,
+  nowMs: number,
+): [ConvergeState, number] {
   const answeredAtMs = nowMs + providers.callMs;
   return [answered(state, move, providers.answer(move, nowMs), answeredAtMs), answeredAtMs];
 }

@@ -41,28 +41,48 @@ describe('a deadline', () => {
   });
 
   it.each(['3654 days', '999999999d', '100000000 days', '9999-12-31T23:59:59Z'])('"%s" is too far away', (text) => {
-    expect(deadlineText.safeParse(text).error?.issues.map(({ message }) => message)).toEqual(['must be at most ten years from now (3653 days)']);
+    expect(deadlineText.safeParse(text).error?.issues.map(({ message }) => message)).toEqual([
+      'must be at most ten years from now (3653 days)',
+    ]);
   });
 
   it('of every accepted text is a moment that can be written', () => {
     const amount = fc.integer({ min: 0, max: 999_999_999 });
     const unit = fc.constantFrom('ms', 's', 'seconds', 'm', 'minutes', 'h', 'hours', 'd', 'days');
-    const moment = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31T23:59:59Z') }).map((date) => date.toISOString());
+    const moment = fc
+      .date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31T23:59:59Z') })
+      .map((date) => date.toISOString());
     fc.assert(
-      fc.property(fc.oneof(fc.tuple(amount, unit).map(([count, name]) => `${count} ${name}`), moment), (text) => {
-        fc.pre(deadlineText.safeParse(text).success);
-        const now = Date.now();
-        expect(new Date(deadlineAtMs(text, now)).getTime()).toBeLessThanOrEqual(now + 3_653 * DAY);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.tuple(amount, unit).map(([count, name]) => `${count} ${name}`),
+          moment,
+        ),
+        (text) => {
+          fc.pre(deadlineText.safeParse(text).success);
+          const now = Date.now();
+          expect(new Date(deadlineAtMs(text, now)).getTime()).toBeLessThanOrEqual(now + 3_653 * DAY);
+        },
+      ),
     );
   });
 
-  it.each(['', ' ', 'soon', '7', '-1s', '1.5h', '1 week', '7days ', '2030-01-31', '2030-01-31T12:00:00', '2030-02-31T12:00:00Z', '9999999999s'])(
-    '"%s" is refused with what is allowed',
-    (text) => {
-      expect(deadlineText.safeParse(text).error?.issues[0]?.message).toMatch(/duration such as "90s".*moment such as/);
-    },
-  );
+  it.each([
+    '',
+    ' ',
+    'soon',
+    '7',
+    '-1s',
+    '1.5h',
+    '1 week',
+    '7days ',
+    '2030-01-31',
+    '2030-01-31T12:00:00',
+    '2030-02-31T12:00:00Z',
+    '9999999999s',
+  ])('"%s" is refused with what is allowed', (text) => {
+    expect(deadlineText.safeParse(text).error?.issues[0]?.message).toMatch(/duration such as "90s".*moment such as/);
+  });
 });
 
 describe('the input of offboardUser', () => {
@@ -115,8 +135,16 @@ describe('the input of offboardUser', () => {
     ['no reason', { user: GOOD.user }, 'reason'],
     ['an unknown reason', { ...GOOD, reason: { code: 'BORED' } }, 'reason.code'],
     ['a reason that is for Items only', { ...GOOD, reason: { code: 'CONNECTION_IS_NON_FUNCTIONAL' } }, 'reason.code'],
-    ['a note with an e-mail address', { ...GOOD, reason: { code: 'OTHER', note: 'mail alice@example.com' } }, 'reason.note'],
-    ['a note with a phone number', { ...GOOD, reason: { code: 'OTHER', note: 'call +1 (555) 123-4567' } }, 'reason.note'],
+    [
+      'a note with an e-mail address',
+      { ...GOOD, reason: { code: 'OTHER', note: 'mail alice@example.com' } },
+      'reason.note',
+    ],
+    [
+      'a note with a phone number',
+      { ...GOOD, reason: { code: 'OTHER', note: 'call +1 (555) 123-4567' } },
+      'reason.note',
+    ],
     ['a note that is too long', { ...GOOD, reason: { code: 'OTHER', note: 'x'.repeat(513) } }, 'reason.note'],
     ['no Items', { ...GOOD, itemIds: [] }, 'itemIds'],
     ['an empty Item', { ...GOOD, itemIds: ['a', ''] }, 'itemIds.1'],
@@ -138,17 +166,26 @@ describe('the input of offboardUser', () => {
   });
 
   it('that is refused is not repeated in the message, since it may hold an id', () => {
-    const { message } = fieldRefused({ ...GOOD, user: { plaidUserId: 'usr_secret', plaidUserToken: 'token_secret' }, reason: { code: 'BORED' } });
+    const { message } = fieldRefused({
+      ...GOOD,
+      user: { plaidUserId: 'usr_secret', plaidUserToken: 'token_secret' },
+      reason: { code: 'BORED' },
+    });
     expect(message).not.toMatch(/usr_secret|token_secret/);
   });
 
   it('keeps every id of Batch exactly as it is given', () => {
-    const id = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 }).filter((text) => !/\p{Surrogate}/u.test(text));
+    const id = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 200 })
+      .filter((text) => !/\p{Surrogate}/u.test(text));
     fc.assert(
-      fc.property(fc.oneof(id, fc.constantFrom(' padded ', 'UPPER', '.', '..', 'a/b', 'a?b', '%2F', '-x', '7', 'ünï', '\t')), (batchUserId) => {
-        const parsed = parseInput('offboardUser', offboardUserInput, { ...GOOD, user: { batchUserId } });
-        expect(parsed.user.batchUserId).toBe(batchUserId);
-      }),
+      fc.property(
+        fc.oneof(id, fc.constantFrom(' padded ', 'UPPER', '.', '..', 'a/b', 'a?b', '%2F', '-x', '7', 'ünï', '\t')),
+        (batchUserId) => {
+          const parsed = parseInput('offboardUser', offboardUserInput, { ...GOOD, user: { batchUserId } });
+          expect(parsed.user.batchUserId).toBe(batchUserId);
+        },
+      ),
     );
   });
 });
@@ -180,7 +217,9 @@ describe('the input of a compensation task', () => {
   });
 
   it('of any other task gets nothing that was not asked for', () => {
-    expect(fillCompensationInput({ task: 'desk.ticketCreate', input: { title: 'help' } }, LOG)).toEqual({ title: 'help' });
+    expect(fillCompensationInput({ task: 'desk.ticketCreate', input: { title: 'help' } }, LOG)).toEqual({
+      title: 'help',
+    });
     expect(fillCompensationInput({ task: 'desk.ticketCreate' }, LOG)).toEqual({});
   });
 

@@ -46,6 +46,14 @@ it.each([
 });
 
 it('reads what JavaScript writes, to the second', () => {
-  const dates = fc.date({ min: new Date('0000-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true });
-  fc.assert(fc.property(dates, (date) => expect(instantMs(date.toISOString())).toBe(Math.floor(date.getTime() / 1_000) * 1_000)));
+  const dates = fc.date({
+    min: new Date('0000-01-01T00:00:00Z'),
+    max: new Date('9999-12-31T23:59:59Z'),
+    noInvalidDate: true,
+  });
+  fc.assert(
+    fc.property(dates, (date) =>
+      expect(instantMs(date.toISOString())).toBe(Math.floor(date.getTime() / 1_000) * 1_000),
+    ),
+  );
 });

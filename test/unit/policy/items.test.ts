@@ -18,7 +18,12 @@ const LOOK_THEN = (...faults: Fault[]): Fault[] => ['none', ...faults];
 
 const scenarios: Record<string, Scenario> = {
   'all Items are removed': { script: TWO, items: ['plaid.items removed x2'], status: 'completed', removals: 1 },
-  'a user without Items is skipped': { script: { items: [] }, items: ['plaid.items skipped/noItems'], status: 'completed', removals: 0 },
+  'a user without Items is skipped': {
+    script: { items: [] },
+    items: ['plaid.items skipped/noItems'],
+    status: 'completed',
+    removals: 0,
+  },
   'a user without Items whom this ledger saw with some is already done': {
     script: { items: [] },
     plan: { known: { steps: ['plaid.items'], hadItems: true, itemIds: [] } },
@@ -81,7 +86,12 @@ const scenarios: Record<string, Scenario> = {
     removals: 2,
   },
   'copies of the list that take turns and lag differently do not keep the run polling': {
-    script: { ...TWO, refusesRemovals: true, copiesBehindMs: [0, 86_400_000], others: [{ atMs: START_MS + 1, removes: { item: 'b' } }] },
+    script: {
+      ...TWO,
+      refusesRemovals: true,
+      copiesBehindMs: [0, 86_400_000],
+      others: [{ atMs: START_MS + 1, removes: { item: 'b' } }],
+    },
     plan: { itemIds: ['a'] },
     items: ['plaid.items failed x1'],
     status: 'partial',
@@ -115,7 +125,12 @@ const scenarios: Record<string, Scenario> = {
     status: 'completed',
     removals: 0,
   },
-  'a user whom Plaid does not know is not found': { script: {}, items: ['plaid.items notFound'], status: 'partial', removals: 0 },
+  'a user whom Plaid does not know is not found': {
+    script: {},
+    items: ['plaid.items notFound'],
+    status: 'partial',
+    removals: 0,
+  },
   'a user whom Plaid does not know and this ledger does is already gone': {
     script: {},
     plan: { known: { steps: ['plaid.items'], hadItems: false, itemIds: [] } },
@@ -155,7 +170,12 @@ const scenarios: Record<string, Scenario> = {
     removals: 2,
   },
   'a hold that comes after a part is removed keeps that part in the account': {
-    script: { ...TWO, lagsMs: [5_000, 0], others: [{ atMs: START_MS, removes: { item: 'a' } }], faults: LOOK_THEN('none', 'held') },
+    script: {
+      ...TWO,
+      lagsMs: [5_000, 0],
+      others: [{ atMs: START_MS, removes: { item: 'a' } }],
+      faults: LOOK_THEN('none', 'held'),
+    },
     items: ['plaid.items held x1'],
     status: 'held',
     removals: 2,
@@ -173,7 +193,15 @@ const scenarios: Record<string, Scenario> = {
     removals: 1,
   },
   'four unreadable looks are got over': {
-    script: { ...TWO, faults: ['unreadableAfterProcessing', 'unreadableAfterProcessing', 'unreadableAfterProcessing', 'unreadableAfterProcessing'] },
+    script: {
+      ...TWO,
+      faults: [
+        'unreadableAfterProcessing',
+        'unreadableAfterProcessing',
+        'unreadableAfterProcessing',
+        'unreadableAfterProcessing',
+      ],
+    },
     items: ['plaid.items removed x2'],
     status: 'completed',
     removals: 1,
@@ -242,18 +270,29 @@ describe('Items that earlier rounds of a sweep removed', () => {
   const run = (script: ProviderScript, plan: Partial<ConvergePlan>) => {
     const providers = new SimulatedProviders(script);
     const { steps } = drive(planFor(plan), providers);
-    const sent = providers.calls.filter(({ task }) => task === 'plaid.userItemsRemove').map(({ input }) => input.item_ids);
+    const sent = providers.calls
+      .filter(({ task }) => task === 'plaid.userItemsRemove')
+      .map(({ input }) => input.item_ids);
     return { items: shortly(steps.filter(({ step }) => step === 'plaid.items')), sent };
   };
 
   it('are not sent again while the list lags, and are polled on as any other', () => {
     const stillListed = { ...TWO, copiesBehindMs: [0] };
-    expect(run(stillListed, { known: removedBefore('a', 'b') })).toEqual({ items: ['plaid.items unknown/stillListed x2'], sent: [] });
+    expect(run(stillListed, { known: removedBefore('a', 'b') })).toEqual({
+      items: ['plaid.items unknown/stillListed x2'],
+      sent: [],
+    });
   });
 
   it('are counted as removed when they are no longer listed, with those that this round removes', () => {
-    expect(run({ items: [] }, { known: removedBefore('a', 'b') })).toEqual({ items: ['plaid.items removed x2'], sent: [] });
-    expect(run({ items: ['c'] }, { known: removedBefore('a', 'b') })).toEqual({ items: ['plaid.items removed x3'], sent: [['c']] });
+    expect(run({ items: [] }, { known: removedBefore('a', 'b') })).toEqual({
+      items: ['plaid.items removed x2'],
+      sent: [],
+    });
+    expect(run({ items: ['c'] }, { known: removedBefore('a', 'b') })).toEqual({
+      items: ['plaid.items removed x3'],
+      sent: [['c']],
+    });
   });
 
   it('are counted as removed when Plaid does not know the user any more', () => {
@@ -261,10 +300,16 @@ describe('Items that earlier rounds of a sweep removed', () => {
   });
 
   it('are not looked for again when they were asked for by name', () => {
-    expect(run({ items: ['b'] }, { itemIds: ['a', 'b'], known: removedBefore('a') })).toEqual({ items: ['plaid.items removed x2'], sent: [['b']] });
+    expect(run({ items: ['b'] }, { itemIds: ['a', 'b'], known: removedBefore('a') })).toEqual({
+      items: ['plaid.items removed x2'],
+      sent: [['b']],
+    });
   });
 
   it('do not hide that a look of this round fails', () => {
-    expect(run({ ...TWO, faults: ['refused'] }, { known: removedBefore('a') }).items).toEqual(['plaid.items removed x1', 'plaid.items failed']);
+    expect(run({ ...TWO, faults: ['refused'] }, { known: removedBefore('a') }).items).toEqual([
+      'plaid.items removed x1',
+      'plaid.items failed',
+    ]);
   });
 });

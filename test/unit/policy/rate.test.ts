@@ -117,7 +117,8 @@ describe('a rate with a limit', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), fc.nat(40), (limit, before) => {
         let state = startRate({ all: limit }, T0);
-        for (let taken = 0; taken <= before; taken++) state = lease(state, { want: 5, caller: 'live', nowMs: T0 }).state;
+        for (let taken = 0; taken <= before; taken++)
+          state = lease(state, { want: 5, caller: 'live', nowMs: T0 }).state;
         const { retryInMs } = lease(state, { want: 100_000, caller: 'live', nowMs: T0 });
         state = lease(state, { want: 100_000, caller: 'live', nowMs: T0 }).state;
         expect(lease(state, { want: 1, caller: 'live', nowMs: T0 + retryInMs + 1 }).tokens).toBe(1);
@@ -185,16 +186,19 @@ describe('a rate without a limit', () => {
     [500, 1_000],
     [3_000, 1_000],
     [3_000, undefined],
-  ])('finds a limit of %d a second nobody told (Retry-After %s ms): most of it used, few calls refused', (limit, retryAfterMs) => {
-    const provider = new Provider(limit);
-    const found = run(startRate({}, T0), provider, 120, retryAfterMs);
-    const [acceptedBefore, refusedBefore] = [provider.accepted, provider.refused];
-    run(found, provider, 120, retryAfterMs);
-    const accepted = provider.accepted - acceptedBefore;
-    const refused = provider.refused - refusedBefore;
-    expect(accepted / (limit * 120)).toBeGreaterThan(0.85);
-    expect(refused / (accepted + refused)).toBeLessThan(0.04);
-  });
+  ])(
+    'finds a limit of %d a second nobody told (Retry-After %s ms): most of it used, few calls refused',
+    (limit, retryAfterMs) => {
+      const provider = new Provider(limit);
+      const found = run(startRate({}, T0), provider, 120, retryAfterMs);
+      const [acceptedBefore, refusedBefore] = [provider.accepted, provider.refused];
+      run(found, provider, 120, retryAfterMs);
+      const accepted = provider.accepted - acceptedBefore;
+      const refused = provider.refused - refusedBefore;
+      expect(accepted / (limit * 120)).toBeGreaterThan(0.85);
+      expect(refused / (accepted + refused)).toBeLessThan(0.04);
+    },
+  );
 
   it('gets out of what was learned from few calls, and doubles no faster than at the start', () => {
     let state = report(startRate({}, T0), { accepted: 1, refused: 2, nowMs: T0 + 10_000 });

@@ -43,7 +43,13 @@ export function answersFor(caller: Caller, { accepted, refused }: { accepted: nu
 }
 
 /** Hungry sweeps, or live runs, one of which asks every 50 ms and immediately makes the calls it got. */
-export function run(state: RateState, provider: Provider, seconds: number, retryAfterMs?: number, caller: Caller = 'sweep'): RateState {
+export function run(
+  state: RateState,
+  provider: Provider,
+  seconds: number,
+  retryAfterMs?: number,
+  caller: Caller = 'sweep',
+): RateState {
   let now = state;
   const fromMs = state.atMs;
   for (let step = 0; step < seconds * 20; step++) {

@@ -40,13 +40,19 @@ describe('the status of a run', () => {
 describe('the compensation log', () => {
   it.each<[StepResult, string]>([
     [result('removed', { requestId: 'r1', items: 2 }), 'Done and cannot be undone. Removed Items cannot be restored'],
-    [result('accepted', { task: 'batch.customDataDelete', token: 't1' }), 'Done and cannot be undone. Deleted custom data cannot be restored'],
+    [
+      result('accepted', { task: 'batch.customDataDelete', token: 't1' }),
+      'Done and cannot be undone. Deleted custom data cannot be restored',
+    ],
     [result('alreadyGone'), 'Nothing to do'],
     [result('held'), 'Not done: a legal hold forbids it'],
     [result('notFound'), 'Check the id and the environment'],
     [result('unknown'), 'Look at the provider, quoting the request id'],
     [result('failed', { reason: 'deadline' }), 'The deadline passed. Run again'],
-    [result('failed', { failure: { type: 'Task.Rejected', service: 'plaid', message: 'Plaid refused it.' } }), 'Not done. Plaid refused it. Run again'],
+    [
+      result('failed', { failure: { type: 'Task.Rejected', service: 'plaid', message: 'Plaid refused it.' } }),
+      'Not done. Plaid refused it. Run again',
+    ],
     [result('skipped', { reason: 'stopped' }), 'Not done (stopped). Run again to do it.'],
     [result('skipped', { reason: 'cancelled' }), 'Not done (cancelled). Run again to do it.'],
     [result('skipped', { reason: 'productsNotTerminated' }), 'Not done (productsNotTerminated)'],
@@ -56,9 +62,12 @@ describe('the compensation log', () => {
     expect(lines[0]?.remedy).toContain(remedy);
   });
 
-  it.each(['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'needsUserId'])('has no line for a step skipped because of %s', (reason) => {
-    expect(compensationLog([result('skipped', { reason })])).toEqual([]);
-  });
+  it.each(['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'needsUserId'])(
+    'has no line for a step skipped because of %s',
+    (reason) => {
+      expect(compensationLog([result('skipped', { reason })])).toEqual([]);
+    },
+  );
 
   it('has a line for every outcome but a skip with nothing to do, in the order of the steps', () => {
     const steps = OUTCOMES.map((outcome) => result(outcome));
@@ -67,7 +76,12 @@ describe('the compensation log', () => {
 
   it('gives request id, token, number of Items and the code of the failure as evidence', () => {
     const [line] = compensationLog([
-      result('failed', { requestId: 'r1', token: 't1', items: 2, failure: { type: 'Task.Rejected', service: 'plaid', code: 'ITEM_NOT_FOUND', message: '' } }),
+      result('failed', {
+        requestId: 'r1',
+        token: 't1',
+        items: 2,
+        failure: { type: 'Task.Rejected', service: 'plaid', code: 'ITEM_NOT_FOUND', message: '' },
+      }),
     ]);
     expect(line?.evidence).toBe('request_id=r1 token=t1 items=2 failure=ITEM_NOT_FOUND');
     expect(compensationLog([result('held')])[0]?.evidence).toBe('');
@@ -75,17 +89,42 @@ describe('the compensation log', () => {
 
   it('never holds an id of a user or an Item, whatever happened', () => {
     const id = fc.uuid();
-    const faults = fc.array(fc.constantFrom<Fault>('none', 'none', 'lostAfterProcessing', 'unreadableBeforeProcessing', 'refused', 'unauthorized', 'held'), {
-      maxLength: 8,
-    });
+    const faults = fc.array(
+      fc.constantFrom<Fault>(
+        'none',
+        'none',
+        'lostAfterProcessing',
+        'unreadableBeforeProcessing',
+        'refused',
+        'unauthorized',
+        'held',
+      ),
+      {
+        maxLength: 8,
+      },
+    );
     fc.assert(
-      fc.property(fc.uniqueArray(id, { minLength: 5, maxLength: 5 }), faults, fc.boolean(), ([user = '', custom = '', a = '', b = '', x = ''], script, gdpr) => {
-        const providers = new SimulatedProviders({ items: [a, b], faults: script });
-        const batchMode = gdpr ? ('gdpr' as const) : ('customData' as const);
-        const { steps } = drive(planFor({ plaidUser: { user_id: user }, batchUserId: custom, itemIds: [a, x], removeUser: true, batchMode }), providers);
-        const log = JSON.stringify(compensationLog(steps));
-        for (const secret of [user, custom, a, b, x]) expect(log).not.toContain(secret);
-      }),
+      fc.property(
+        fc.uniqueArray(id, { minLength: 5, maxLength: 5 }),
+        faults,
+        fc.boolean(),
+        ([user = '', custom = '', a = '', b = '', x = ''], script, gdpr) => {
+          const providers = new SimulatedProviders({ items: [a, b], faults: script });
+          const batchMode = gdpr ? ('gdpr' as const) : ('customData' as const);
+          const { steps } = drive(
+            planFor({
+              plaidUser: { user_id: user },
+              batchUserId: custom,
+              itemIds: [a, x],
+              removeUser: true,
+              batchMode,
+            }),
+            providers,
+          );
+          const log = JSON.stringify(compensationLog(steps));
+          for (const secret of [user, custom, a, b, x]) expect(log).not.toContain(secret);
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -29,7 +29,11 @@ describe('a step counts only as what the calls in the ledger bear out', () => {
     ['removed by a lost call, then refused as gone', step('removed'), [intent(), lost, intent(2), refused(2)]],
     ['removed while the list still lags', step('removed'), [listed('a'), intent(), removed('a'), listed('a')]],
     ['already gone by a read', step('alreadyGone'), [listed()]],
-    ['already gone by what another step at the provider was told', step('alreadyGone', { step: 'plaid.user' }), [outcome('failed', { status: 404 })]],
+    [
+      'already gone by what another step at the provider was told',
+      step('alreadyGone', { step: 'plaid.user' }),
+      [outcome('failed', { status: 404 })],
+    ],
     ['skipped without items by a list', step('skipped', { reason: 'noItems' }), [listed()]],
     ['skipped by choice', step('skipped', { reason: 'dryRun' }), []],
     ['failed', step('failed'), []],
@@ -54,7 +58,11 @@ describe('a step counts only as what the calls in the ledger bear out', () => {
     ['not found without any call', step('notFound'), []],
     ['without items, and never listed', step('skipped', { reason: 'noItems' }), []],
     ['without items, and some were listed', step('skipped', { reason: 'noItems' }), [listed('a')]],
-    ['removed, and another item was listed last', step('removed'), [listed('a', 'b'), intent(), removed('a'), listed('b')]],
+    [
+      'removed, and another item was listed last',
+      step('removed'),
+      [listed('a', 'b'), intent(), removed('a'), listed('b')],
+    ],
     ['removed, and only some of what was listed', step('removed'), [listed('a', 'b'), intent(), removed('a')]],
   ])('and not as %s', (_name, claimed, rows) => {
     expect(notBorneOut([claimed], rows, ALL)).toEqual([0]);

@@ -137,7 +137,10 @@ export class SimulatedProviders {
   #process(call: CallMove, atMs: number): CallAnswer {
     switch (call.task) {
       case 'plaid.userItemsGet':
-        return this.#ifUser(call, atMs, () => ({ items: this.#listed(atMs).map((id) => ({ item_id: id })), request_id: 'look' }));
+        return this.#ifUser(call, atMs, () => ({
+          items: this.#listed(atMs).map((id) => ({ item_id: id })),
+          request_id: 'look',
+        }));
       case 'plaid.userItemsRemove':
         return this.#ifUser(call, atMs, () => this.#removeItems(call, atMs));
       case 'plaid.userProductsTerminate':
@@ -199,7 +202,10 @@ function good(output: Record<string, unknown>): CallAnswer {
 }
 
 function refusal(call: CallMove, type: TaskFailure['type'], code?: string): CallAnswer {
-  return { ok: false, failure: { type, service: 'simulated', task: call.task, code, requestId: 'refusal', message: 'It failed.' } };
+  return {
+    ok: false,
+    failure: { type, service: 'simulated', task: call.task, code, requestId: 'refusal', message: 'It failed.' },
+  };
 }
 
 /** A read or repeatable call is retried by Temporal until its time is over; only an irreversible one is left open. */

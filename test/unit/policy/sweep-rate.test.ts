@@ -24,7 +24,11 @@ describe('the rate of sweeps where no limit is known', () => {
     const [first = 0, second = 0, third = 0, fourth = 0] = tens;
     expect(first).toBeGreaterThan(90);
     expect(first).toBeLessThan(110);
-    for (const [later, earlier] of [[second, first], [third, second], [fourth, third]] as const) {
+    for (const [later, earlier] of [
+      [second, first],
+      [third, second],
+      [fourth, third],
+    ] as const) {
       expect(later / earlier).toBeGreaterThan(1.8);
       expect(later / earlier).toBeLessThan(2.2);
     }
@@ -60,7 +64,12 @@ describe('the rate of sweeps where no limit is known', () => {
   });
 
   it('is not learned again by the next sweep, a day later or after one with a rate of its own', () => {
-    const learned = report(perSecond(startRate({}, T0), 25).state, { accepted: 0, refused: 1, refusedSweeps: 1, nowMs: T0 + 25_000 });
+    const learned = report(perSecond(startRate({}, T0), 25).state, {
+      accepted: 0,
+      refused: 1,
+      refusedSweeps: 1,
+      nowMs: T0 + 25_000,
+    });
     const nextDay = { ...learned, atMs: learned.atMs + 86_400_000 };
     const [first = 0] = perSecond(nextDay, 1).given;
     expect(first).toBeGreaterThan(15);
@@ -74,7 +83,12 @@ describe('the rate of sweeps where no limit is known', () => {
   it('slows only sweeps when one or two of their calls are refused far below the rate of all', () => {
     for (const refusals of [1, 2]) {
       const before = perSecond(startRate({}, T0), 5).state;
-      const state = report(before, { accepted: 0, refused: refusals, refusedSweeps: refusals, nowMs: before.atMs + 10 });
+      const state = report(before, {
+        accepted: 0,
+        refused: refusals,
+        refusedSweeps: refusals,
+        nowMs: before.atMs + 10,
+      });
       expect(sweepPace(state)).toBeCloseTo(5, 0);
       expect(state.rate).toBeGreaterThanOrEqual(before.rate);
       expect(lease(state, { want: 50, caller: 'live', nowMs: state.atMs + 10 }).tokens).toBe(50);
@@ -102,7 +116,12 @@ describe('the rate of sweeps where no limit is known', () => {
 
   it('reads a state that version 0.1.0 stored', () => {
     const old = {
-      atMs: T0, blockedUntilMs: 0, slowedAtMs: 0, generation: 4, rate: 800, tokens: 400,
+      atMs: T0,
+      blockedUntilMs: 0,
+      slowedAtMs: 0,
+      generation: 4,
+      rate: 800,
+      tokens: 400,
       learning: { recent: '..', accepted: [], flowingSinceMs: T0 },
     } satisfies RateState;
     expect(perSecond(old, 1).given[0]).toBeLessThanOrEqual(13);
@@ -112,10 +131,17 @@ describe('the rate of sweeps where no limit is known', () => {
 
 describe('the lowest rate of the running sweeps', () => {
   const asks = fc.array(
-    fc.record({ waitMs: fc.oneof(fc.nat(50), fc.nat(3_000), fc.nat(70_000)), live: fc.boolean(), usedAfterMs: fc.nat(LEASE_MS) }),
+    fc.record({
+      waitMs: fc.oneof(fc.nat(50), fc.nat(3_000), fc.nat(70_000)),
+      live: fc.boolean(),
+      usedAfterMs: fc.nat(LEASE_MS),
+    }),
     { minLength: 1, maxLength: 300 },
   );
-  const limits = fc.record({ all: fc.option(fc.integer({ min: 1, max: 6_000 }), { nil: undefined }), sweeps: fc.integer({ min: 1, max: 6_000 }) });
+  const limits = fc.record({
+    all: fc.option(fc.integer({ min: 1, max: 6_000 }), { nil: undefined }),
+    sweeps: fc.integer({ min: 1, max: 6_000 }),
+  });
 
   it('is not exceeded by sweeps in any minute, nor the limit on all calls by both, whoever asks when', () => {
     fc.assert(
@@ -136,18 +162,22 @@ describe('the lowest rate of the running sweeps', () => {
 
   it('is not exceeded either when it is taken back and given again all the time', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 600 }), fc.array(fc.nat(2_000), { minLength: 1, maxLength: 200 }), (sweeps, waits) => {
-        let nowMs = T0;
-        let state = startRate({ sweeps }, nowMs);
-        const calls = waits.map((waitMs) => {
-          nowMs += waitMs;
-          state = underLimits(underLimits(state, {}, nowMs), { sweeps }, nowMs);
-          const answer = lease(state, { want: 10_000, caller: 'sweep', nowMs });
-          state = answer.state;
-          return { atMs: nowMs, tokens: answer.tokens };
-        });
-        expect(mostInAMinute(calls)).toBeLessThanOrEqual(sweeps);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 600 }),
+        fc.array(fc.nat(2_000), { minLength: 1, maxLength: 200 }),
+        (sweeps, waits) => {
+          let nowMs = T0;
+          let state = startRate({ sweeps }, nowMs);
+          const calls = waits.map((waitMs) => {
+            nowMs += waitMs;
+            state = underLimits(underLimits(state, {}, nowMs), { sweeps }, nowMs);
+            const answer = lease(state, { want: 10_000, caller: 'sweep', nowMs });
+            state = answer.state;
+            return { atMs: nowMs, tokens: answer.tokens };
+          });
+          expect(mostInAMinute(calls)).toBeLessThanOrEqual(sweeps);
+        },
+      ),
     );
   });
 
@@ -156,12 +186,15 @@ describe('the lowest rate of the running sweeps', () => {
     expect(lease(state, { want: 50, caller: 'live', nowMs: state.atMs }).tokens).toBe(50);
   });
 
-  it.each([60, 600, 6_000])('of %d a minute is used above 90 %% without any other limit, from the first second on', (sweeps) => {
-    const provider = new Provider(sweeps / 60);
-    run(startRate({ sweeps }, T0), provider, 120);
-    expect(provider.accepted).toBeGreaterThan(sweeps * 2 * 0.9);
-    expect(provider.refused).toBe(0);
-  });
+  it.each([60, 600, 6_000])(
+    'of %d a minute is used above 90 %% without any other limit, from the first second on',
+    (sweeps) => {
+      const provider = new Provider(sweeps / 60);
+      run(startRate({ sweeps }, T0), provider, 120);
+      expect(provider.accepted).toBeGreaterThan(sweeps * 2 * 0.9);
+      expect(provider.refused).toBe(0);
+    },
+  );
 
   it('is halved by a refusal and rises again, and voids what was leased when it changes', () => {
     const state = run(startRate({ all: 60_000, sweeps: 600 }, T0), new Provider(1_000), 10);
@@ -176,9 +209,20 @@ describe('the lowest rate of the running sweeps', () => {
 
   describe('without any other limit', () => {
     /** So many seconds of a hungry sweep beside live runs that want so many calls a second; some calls of the sweep are refused. */
-    function beside(given: RateState, { seconds, livePerSecond, refusedAtMs = [], provider = new Provider(1_000_000) }: {
-      seconds: number; livePerSecond: number; refusedAtMs?: readonly number[]; provider?: Provider;
-    }) {
+    function beside(
+      given: RateState,
+      {
+        seconds,
+        livePerSecond,
+        refusedAtMs = [],
+        provider = new Provider(1_000_000),
+      }: {
+        seconds: number;
+        livePerSecond: number;
+        refusedAtMs?: readonly number[];
+        provider?: Provider;
+      },
+    ) {
       let state = given;
       const fromMs = state.atMs;
       const live = Array.from({ length: seconds }, () => 0);
@@ -198,7 +242,11 @@ describe('the lowest rate of the running sweeps', () => {
       return { state, live };
     }
 
-    const times = [[3_000, 3_100], [3_000, 4_500], [3_000, 5_000, 7_000]].map((atMs) => [atMs] as const);
+    const times = [
+      [3_000, 3_100],
+      [3_000, 4_500],
+      [3_000, 5_000, 7_000],
+    ].map((atMs) => [atMs] as const);
     it.each(times)('slows only sweeps when their calls are refused, at %j ms', (refusedAtMs) => {
       const { live, state } = beside(startRate({ sweeps: 60 }, T0), { seconds: 15, livePerSecond: 50, refusedAtMs });
       for (const calls of live.slice(1)) expect(calls).toBeGreaterThan(45);
@@ -206,7 +254,11 @@ describe('the lowest rate of the running sweeps', () => {
     });
 
     it('leaves the rate of live runs alone that begin after sweeps were refused', () => {
-      const { state } = beside(startRate({ sweeps: 60 }, T0), { seconds: 15, livePerSecond: 0, refusedAtMs: [3_000, 4_500] });
+      const { state } = beside(startRate({ sweeps: 60 }, T0), {
+        seconds: 15,
+        livePerSecond: 0,
+        refusedAtMs: [3_000, 4_500],
+      });
       const { live } = beside(state, { seconds: 3, livePerSecond: 50 });
       for (const calls of live) expect(calls).toBeGreaterThan(45);
     });
@@ -233,7 +285,13 @@ describe('the lowest rate of the running sweeps', () => {
 
     it('holds live runs too for as long as the provider asks a sweep to wait', () => {
       const state = run(startRate({ sweeps: 60 }, T0), new Provider(1_000), 5);
-      const asked = report(state, { accepted: 0, refused: 1, refusedSweeps: 1, retryAfterMs: 7_000, nowMs: state.atMs });
+      const asked = report(state, {
+        accepted: 0,
+        refused: 1,
+        refusedSweeps: 1,
+        retryAfterMs: 7_000,
+        nowMs: state.atMs,
+      });
       expect(lease(asked, { want: 5, caller: 'live', nowMs: state.atMs + 6_900 }).tokens).toBe(0);
       expect(lease(asked, { want: 5, caller: 'live', nowMs: state.atMs + 7_100 }).tokens).toBe(5);
     });

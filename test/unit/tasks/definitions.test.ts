@@ -45,12 +45,25 @@ describe('defineHttpTask', () => {
 });
 
 describe('defineService', () => {
-  const input = { name: 'desk', title: 'Desk', defaultEnvironment: 'default', errors: { fields: { code: 'error' }, rules: [] } };
+  const input = {
+    name: 'desk',
+    title: 'Desk',
+    defaultEnvironment: 'default',
+    errors: { fields: { code: 'error' }, rules: [] },
+  };
 
   it.each([
     ['a name with a dot', { ...input, name: 'a.b', environments: { default: 'https://a.example' } }, 'name'],
-    ['a default environment that is not listed', { ...input, environments: { live: 'https://a.example' } }, 'defaultEnvironment'],
-    ['a URL with a trailing slash', { ...input, environments: { default: 'https://a.example/' } }, 'environments.default'],
+    [
+      'a default environment that is not listed',
+      { ...input, environments: { live: 'https://a.example' } },
+      'defaultEnvironment',
+    ],
+    [
+      'a URL with a trailing slash',
+      { ...input, environments: { default: 'https://a.example/' } },
+      'environments.default',
+    ],
     ['a URL with a query', { ...input, environments: { default: 'https://a.example?x=1' } }, 'environments.default'],
   ])('refuses %s, naming it', (_what, bad, named) => {
     expect(() => defineService(bad)).toThrow(named);
@@ -87,7 +100,11 @@ describe('the catalogue', () => {
   });
 
   it('never asks for a key of the provider as input', () => {
-    const keys = new Set(CATALOGUE.flatMap(({ service: { credentials } }) => credentials.flatMap(({ name, bodyName }) => [name, bodyName])));
+    const keys = new Set(
+      CATALOGUE.flatMap(({ service: { credentials } }) =>
+        credentials.flatMap(({ name, bodyName }) => [name, bodyName]),
+      ),
+    );
     for (const task of CATALOGUE) {
       const { properties = {} } = z.toJSONSchema(task.input, { unrepresentable: 'any', io: 'input' });
       for (const field of Object.keys(properties)) expect(keys).not.toContain(field);
@@ -98,18 +115,22 @@ describe('the catalogue', () => {
 describe('the inputs of Plaid tasks', () => {
   const one = [plaid.userItemsGet, plaid.userRemove];
 
-  it.each(one.map((task) => [task.name, task] as const))('%s takes exactly one of user_id and user_token', (_name, task) => {
-    expect(task.input.safeParse({ user_id: 'u' }).success).toBe(true);
-    expect(task.input.safeParse({ user_token: 't' }).success).toBe(true);
-    expect(task.input.safeParse({}).success).toBe(false);
-    expect(task.input.safeParse({ user_id: 'u', user_token: 't' }).success).toBe(false);
-    expect(task.input.safeParse({ user_id: '' }).success).toBe(false);
-  });
+  it.each(one.map((task) => [task.name, task] as const))(
+    '%s takes exactly one of user_id and user_token',
+    (_name, task) => {
+      expect(task.input.safeParse({ user_id: 'u' }).success).toBe(true);
+      expect(task.input.safeParse({ user_token: 't' }).success).toBe(true);
+      expect(task.input.safeParse({}).success).toBe(false);
+      expect(task.input.safeParse({ user_id: 'u', user_token: 't' }).success).toBe(false);
+      expect(task.input.safeParse({ user_id: '' }).success).toBe(false);
+    },
+  );
 
   it('gives products/terminate and item/remove different reason codes', () => {
     const terminate = (reason_code: string): boolean =>
       plaid.userProductsTerminate.input.safeParse({ user_id: 'u', reason_code }).success;
-    const remove = (reason_code: string): boolean => plaid.itemRemove.input.safeParse({ access_token: 'a', reason_code }).success;
+    const remove = (reason_code: string): boolean =>
+      plaid.itemRemove.input.safeParse({ access_token: 'a', reason_code }).success;
     expect([terminate('USER_OFFBOARDING'), remove('USER_OFFBOARDING')]).toEqual([true, false]);
     expect([terminate('CONNECTION_IS_NON_FUNCTIONAL'), remove('CONNECTION_IS_NON_FUNCTIONAL')]).toEqual([false, true]);
     expect(terminate('FRAUD_TRANSACTION')).toBe(true);

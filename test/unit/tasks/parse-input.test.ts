@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { InvalidInputError, parseInput } from '../../../src/tasks/parse-input';
 
-const schema = z.strictObject({ user: z.strictObject({ id: z.string().min(1, 'must not be empty') }), count: z.number().optional() });
+const schema = z.strictObject({
+  user: z.strictObject({ id: z.string().min(1, 'must not be empty') }),
+  count: z.number().optional(),
+});
 
 function refusal(input: unknown): InvalidInputError {
   try {
@@ -31,7 +34,9 @@ it.each([
 });
 
 it('names every wrong field at once', () => {
-  expect(refusal({ user: { id: '' }, count: 'x', more: 1 }).message).toMatch(/user\.id.*count.*more|user\.id.*more.*count/);
+  expect(refusal({ user: { id: '' }, count: 'x', more: 1 }).message).toMatch(
+    /user\.id.*count.*more|user\.id.*more.*count/,
+  );
 });
 
 it('repeats no value, which could be an id or a secret', () => {
@@ -62,7 +67,8 @@ describe('what no schema sees', () => {
 
   it('an input without end is refused with the field that holds it, before it can overflow a stack', () => {
     const nested = (levels: number): unknown => JSON.parse(`{"body":${'['.repeat(levels)}${']'.repeat(levels)}}`);
-    for (const levels of [100, 500_000]) expect(() => parseInput('someTask', open, nested(levels))).toThrow('body: is nested deeper than 100 levels');
+    for (const levels of [100, 500_000])
+      expect(() => parseInput('someTask', open, nested(levels))).toThrow('body: is nested deeper than 100 levels');
     expect(parseInput('someTask', open, nested(99))).toEqual(nested(99));
   });
 });

@@ -12,10 +12,14 @@ export async function readNumbers(uri: string, paging: Paging, maxPages: number,
 }
 
 export async function awaitJob(uri: string, maxCalls: number, method?: 'POST'): Promise<unknown> {
-  const { response } = await pollHttpTask(http.request, { uri, ...(method && { method }) }, {
-    until: ({ response: { body } }) => (body as { state: string }).state === 'done',
-    every: 50,
-    maxCalls,
-  });
+  const { response } = await pollHttpTask(
+    http.request,
+    { uri, ...(method && { method }) },
+    {
+      until: ({ response: { body } }) => (body as { state: string }).state === 'done',
+      every: 50,
+      maxCalls,
+    },
+  );
   return response.body;
 }

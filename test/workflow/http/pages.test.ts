@@ -16,10 +16,16 @@ beforeAll(async () => {
       asked += 1;
       return json(response, 200, { state: asked < 3 ? 'working' : 'done', asked });
     }
-    const page = pathname === '/offset' ? Number(searchParams.get('start') ?? 0) / 2 : Number(searchParams.get('page') ?? 0);
+    const page =
+      pathname === '/offset' ? Number(searchParams.get('start') ?? 0) / 2 : Number(searchParams.get('page') ?? 0);
     const isLast = page + 1 >= PAGES.length;
     const numbers = PAGES[Math.ceil(page)] ?? [];
-    json(response, 200, { numbers, next: isLast ? null : page + 1 }, isLast ? {} : { link: `<?page=${page + 1}>; rel="next"` });
+    json(
+      response,
+      200,
+      { numbers, next: isLast ? null : page + 1 },
+      isLast ? {} : { link: `<?page=${page + 1}>; rel="next"` },
+    );
   });
   place = await openPlace({ env: { HTTP_TASKS_HTTP_ALLOW: api.origin } });
   await place.startWorker({ worker: { workflowsPath: require.resolve('./page-workflows') } });
@@ -36,7 +42,11 @@ afterAll(async () => {
 });
 
 const run = <T>(workflow: string, ...args: unknown[]): Promise<T> =>
-  place.client.workflow.execute(workflow, { taskQueue: place.taskQueue, workflowId: freshId(workflow), args }) as Promise<T>;
+  place.client.workflow.execute(workflow, {
+    taskQueue: place.taskQueue,
+    workflowId: freshId(workflow),
+    args,
+  }) as Promise<T>;
 
 describe('httpPages', () => {
   it.each([
@@ -52,7 +62,11 @@ describe('httpPages', () => {
   it('fails beyond its pages or its size, and asks no further', async () => {
     const paging = { by: 'link' };
     const pages = await failureOfRun(run('readNumbers', `${api.origin}/link`, paging, 2));
-    expect(pages).toMatchObject({ type: 'HttpPages.Stopped', retryable: false, message: expect.stringContaining('more than 2 pages') });
+    expect(pages).toMatchObject({
+      type: 'HttpPages.Stopped',
+      retryable: false,
+      message: expect.stringContaining('more than 2 pages'),
+    });
     expect(api.received).toHaveLength(2);
     const size = await failureOfRun(run('readNumbers', `${api.origin}/link`, paging, 10, 30));
     expect(size).toMatchObject({ type: 'HttpPages.Stopped', message: expect.stringContaining('larger than 30') });

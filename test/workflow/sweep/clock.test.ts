@@ -31,16 +31,31 @@ async function refusalOf(update: Promise<unknown>): Promise<string | undefined> 
 
 describe('the time of a sweep', () => {
   it('begins with the approval: what passed before it does not count', async () => {
-    const handle = await place.start({ source: { file: await place.users(20) }, approval: true, deadline: '12s', rate: RATE, granularity: 'chunk' });
+    const handle = await place.start({
+      source: { file: await place.users(20) },
+      approval: true,
+      deadline: '12s',
+      rate: RATE,
+      granularity: 'chunk',
+    });
     const waiting = await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
     expect(waiting.deadline).toBeUndefined();
     await passed(13_000);
     await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
-    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 20, accepted: 20, failed: 0 } });
+    await expect(handle.result()).resolves.toMatchObject({
+      status: 'completed',
+      counts: { total: 20, accepted: 20, failed: 0 },
+    });
   });
 
   it('stops while it is paused, also before the first call', async () => {
-    const handle = await place.start({ source: { file: await place.users(20) }, approval: true, deadline: '12s', rate: RATE, granularity: 'chunk' });
+    const handle = await place.start({
+      source: { file: await place.users(20) },
+      approval: true,
+      deadline: '12s',
+      rate: RATE,
+      granularity: 'chunk',
+    });
     await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
     await handle.executeUpdate(pauseUpdate);
     await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
@@ -49,12 +64,21 @@ describe('the time of a sweep', () => {
     await passed(13_000);
     const resumed = await handle.executeUpdate(resumeUpdate);
     expect(Date.parse(resumed.deadline ?? '')).toBeGreaterThan(Date.now() + 6_000);
-    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 20, accepted: 20, failed: 0 } });
+    await expect(handle.result()).resolves.toMatchObject({
+      status: 'completed',
+      counts: { total: 20, accepted: 20, failed: 0 },
+    });
   });
 
   it('goes on after a moment that has passed neither by an approval nor by a resumption: both are refused, and say what to do', async () => {
     const moment = new Date(Date.now() + 6_000).toISOString();
-    const handle = await place.start({ source: { file: await place.users(20) }, approval: true, deadline: moment, rate: RATE, granularity: 'chunk' });
+    const handle = await place.start({
+      source: { file: await place.users(20) },
+      approval: true,
+      deadline: moment,
+      rate: RATE,
+      granularity: 'chunk',
+    });
     await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
     await handle.executeUpdate(pauseUpdate);
     await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
@@ -63,18 +87,30 @@ describe('the time of a sweep', () => {
       `The deadline of this sweep, ${moment}, has passed: resuming would close every user who is left as failed. Cancel it, and start another.`,
     );
     await handle.cancel();
-    await expect(cancelledSweep(handle)).resolves.toMatchObject({ status: 'cancelled', counts: { skipped: 20, failed: 0 } });
+    await expect(cancelledSweep(handle)).resolves.toMatchObject({
+      status: 'cancelled',
+      counts: { skipped: 20, failed: 0 },
+    });
   });
 });
 
 describe('a sweep that is not approved', () => {
   it('is cancelled after approveWithin: no call was made, and every user is counted', async () => {
     const before = goneAtPlaid(place);
-    const handle = await place.start({ source: { file: await place.users(20) }, approval: true, approveWithin: '2s', rate: RATE });
+    const handle = await place.start({
+      source: { file: await place.users(20) },
+      approval: true,
+      approveWithin: '2s',
+      rate: RATE,
+    });
     const { approveUntil } = await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
     expect(Date.parse(approveUntil ?? '')).toBeGreaterThan(Date.now() - 2_000);
     const result = await handle.result();
-    expect(result).toMatchObject({ status: 'cancelled', cancelledBecause: 'notApproved', counts: { total: 20, skipped: 20, pending: 0 } });
+    expect(result).toMatchObject({
+      status: 'cancelled',
+      cancelledBecause: 'notApproved',
+      counts: { total: 20, skipped: 20, pending: 0 },
+    });
     expect(goneAtPlaid(place).gone).toBe(before.gone);
     await expect(place.ledger.sweeps.read(handle.workflowId)).resolves.toMatchObject({ status: 'cancelled' });
     expect(await refusalOf(handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'me' }] }))).toBeUndefined();
@@ -103,12 +139,15 @@ describe('a sweep that is not approved', () => {
 });
 
 describe('a deadline that is more than ten years away', () => {
-  it.each(['100000000 days', '999999999d', '3654 days', '9999-12-31T23:59:59Z'])('is refused by field: %s', async (deadline) => {
-    const sweep = await place.start({ source: { inline: [{ plaidUserId: 'usr_1' }] }, deadline });
-    await expect(fieldRefused(sweep.result())).resolves.toBe('deadline');
-    const single = await startOffboarding(place, { user: seedUser(place).user, deadline });
-    await expect(fieldRefused(single.result())).resolves.toBe('deadline');
-  });
+  it.each(['100000000 days', '999999999d', '3654 days', '9999-12-31T23:59:59Z'])(
+    'is refused by field: %s',
+    async (deadline) => {
+      const sweep = await place.start({ source: { inline: [{ plaidUserId: 'usr_1' }] }, deadline });
+      await expect(fieldRefused(sweep.result())).resolves.toBe('deadline');
+      const single = await startOffboarding(place, { user: seedUser(place).user, deadline });
+      await expect(fieldRefused(single.result())).resolves.toBe('deadline');
+    },
+  );
 
   it('may be exactly that far', async () => {
     const { user } = seedUser(place);
@@ -122,7 +161,9 @@ it('shows in the Temporal UI what it is at in every phase', async () => {
   const handle = await place.start({ source: { file: await place.users(400) }, rate: RATE });
   const details = async (): Promise<string> =>
     (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
-  await until('chunks are in progress', async () => /Round 1: \d+ chunks? or child(ren)? in progress/.test(await details()));
+  await until('chunks are in progress', async () =>
+    /Round 1: \d+ chunks? or child(ren)? in progress/.test(await details()),
+  );
   expect(await details()).toContain('- **0 of 400** users done');
   expect(await details()).toContain('- **400** not started, in progress or waiting for another try');
   place.simulators.plaid.configure({ latencyMs: 0 });

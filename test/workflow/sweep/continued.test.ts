@@ -2,7 +2,13 @@ import { Client, Connection } from '@temporalio/client';
 import { findTemporalServer, startTemporalServer } from '../../../src/temporal-server';
 import type { RunningTemporalServer } from '../../../src/temporal-server';
 import type { offboardUsers } from '../../../src/workflow';
-import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate, sweepProgressQuery } from '../../../src/workflows/sweep/handlers';
+import {
+  approveUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  setRateUpdate,
+  sweepProgressQuery,
+} from '../../../src/workflows/sweep/handlers';
 import { until } from '../../support/offboarding-runs';
 import { amount } from '../../support/amount';
 import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';
@@ -41,7 +47,7 @@ afterAll(async () => {
 /** What the runs wrote, one after another, so that the sweep is found by its status. */
 async function statusesWritten({ workflowId, firstExecutionRunId }: SweepHandle): Promise<string[]> {
   const statuses: string[] = [];
-  for (let runId: string | undefined = firstExecutionRunId; runId; ) {
+  for (let runId: string | undefined = firstExecutionRunId; runId;) {
     const { events } = await place.client.workflow.getHandle(workflowId, runId).fetchHistory();
     for (const { upsertWorkflowSearchAttributesEventAttributes: event } of events ?? []) {
       const status = event?.searchAttributes?.indexedFields?.['OffboardingStatus'];
@@ -57,7 +63,8 @@ async function runsOf({ workflowId }: SweepHandle): Promise<number> {
   const connection = await Connection.connect({ address: server.address });
   try {
     const runs = new Set<string>();
-    for await (const { runId } of new Client({ connection }).workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.add(runId);
+    for await (const { runId } of new Client({ connection }).workflow.list({ query: `WorkflowId = '${workflowId}'` }))
+      runs.add(runId);
     return runs.size;
   } finally {
     await connection.close();
@@ -67,11 +74,17 @@ async function runsOf({ workflowId }: SweepHandle): Promise<number> {
 it('continues as new between chunks without losing or repeating anybody, and with the result of the whole', async () => {
   const handle = await place.start({ source: { file: await place.users(USERS) }, concurrency: 1 });
   const result = await handle.result();
-  expect(result).toMatchObject({ sweepId: handle.workflowId, status: 'completed', counts: { total: USERS, accepted: USERS, pending: 0 } });
+  expect(result).toMatchObject({
+    sweepId: handle.workflowId,
+    status: 'completed',
+    counts: { total: USERS, accepted: USERS, pending: 0 },
+  });
   expect(goneAtPlaid(place)).toEqual({ gone: USERS, left: BYSTANDERS, irreversibleRepeats: 0 });
   expect(await runsOf(handle)).toBeGreaterThan(2);
   // The run that goes on for another is no end: nothing says meanwhile that the sweep has failed.
-  const { events } = await place.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
+  const { events } = await place.client.workflow
+    .getHandle(handle.workflowId, handle.firstExecutionRunId)
+    .fetchHistory();
   const writers = (events ?? []).map(({ activityTaskScheduledEventAttributes: event }) => event?.activityType?.name);
   expect(writers).toContain('httpTasks.runChunk');
   expect(writers).not.toContain('httpTasks.setSweepStatus');
@@ -108,19 +121,30 @@ it('loses no update at any of those borders', async () => {
 
 it('continues as new between children too', async () => {
   const handle = await place.start({ source: { file: await place.users(12) }, granularity: 'user', concurrency: 2 });
-  await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 12, accepted: 12, pending: 0 } });
+  await expect(handle.result()).resolves.toMatchObject({
+    status: 'completed',
+    counts: { total: 12, accepted: 12, pending: 0 },
+  });
   expect(await runsOf(handle)).toBeGreaterThan(1);
 });
 
 it('waits for its approval over several runs, no longer than was said at first', async () => {
-  const handle = await place.start({ source: { file: await place.users(20) }, approval: true, approveWithin: '1 hour' });
+  const handle = await place.start({
+    source: { file: await place.users(20) },
+    approval: true,
+    approveWithin: '1 hour',
+  });
   const latest = place.client.workflow.getHandle<typeof offboardUsers>(handle.workflowId);
   const waiting = () => latest.query(sweepProgressQuery);
   await until('it waits', async () => (await waiting()).status === 'waitingForApproval');
   const { approveUntil } = await waiting();
   expect(approveUntil).toBeDefined();
-  for (let sent = 0; sent < 110; sent += 1) await latest.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 600_000 + sent }] });
-  await until('another run waits', async () => (await runsOf(handle)) > 1 && (await waiting()).status === 'waitingForApproval');
+  for (let sent = 0; sent < 110; sent += 1)
+    await latest.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 600_000 + sent }] });
+  await until(
+    'another run waits',
+    async () => (await runsOf(handle)) > 1 && (await waiting()).status === 'waitingForApproval',
+  );
   expect((await waiting()).approveUntil).toBe(approveUntil);
   await latest.executeUpdate(pauseUpdate);
   await latest.executeUpdate(resumeUpdate);

@@ -46,13 +46,19 @@ it('pauses within seconds, holds still, and goes on where it was', async () => {
   const handle = await place.start({ source: { file: await place.users(600) } });
   await until('it is under way', () => calls() > 200);
   const askedAt = performance.now();
-  await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused', pausedBecause: 'request' });
+  await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({
+    status: 'paused',
+    pausedBecause: 'request',
+  });
   const paused = await untilProgress(handle, 'nothing is under way', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
   expect(performance.now() - askedAt).toBeLessThan(ACTS_WITHIN_MS);
   expect(paused).toMatchObject({ status: 'paused', phase: 'paused' });
   expect(paused.counts.pending).toBeGreaterThan(0);
   await noCallsFor(1_500);
-  await until('the ledger says so', async () => (await place.ledger.sweeps.read(handle.workflowId))?.status === 'paused');
+  await until(
+    'the ledger says so',
+    async () => (await place.ledger.sweeps.read(handle.workflowId))?.status === 'paused',
+  );
   place.simulators.plaid.configure({ latencyMs: 0 });
   await expect(handle.executeUpdate(resumeUpdate)).resolves.toMatchObject({ status: 'running' });
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 600, accepted: 600 } });
@@ -71,7 +77,9 @@ it('stops within seconds when it is cancelled; who was left out is counted as sk
   expect(end.counts.skipped).toBeGreaterThan(0);
   await noCallsFor(1_000);
   expect(goneAtPlaid(place).irreversibleRepeats).toBe(0);
-  await expect(place.ledger.sweeps.verify({ sweepId: handle.workflowId, expectedRoot: end.merkleRoot })).resolves.toMatchObject({ ok: true });
+  await expect(
+    place.ledger.sweeps.verify({ sweepId: handle.workflowId, expectedRoot: end.merkleRoot }),
+  ).resolves.toMatchObject({ ok: true });
 });
 
 it('pauses when more users failed than is tolerated, and goes on until as many more have', async () => {
@@ -79,12 +87,20 @@ it('pauses when more users failed than is tolerated, and goes on until as many m
   place.simulators.plaid.configure({ latencyMs: 40 });
   place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode', probability: 0.2 });
   const handle = await place.start({ source: { file }, tolerance: 20, batch: { mode: 'skip' } });
-  const paused = await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+  const paused = await untilProgress(
+    handle,
+    'it is paused',
+    ({ status, underWay }) => status === 'paused' && underWay === 0,
+  );
   expect(paused.pausedBecause).toBe('tolerance');
   expect(paused.counts.failed).toBeGreaterThan(20);
   expect(paused.counts.pending).toBeGreaterThan(0);
   await handle.executeUpdate(resumeUpdate);
-  const again = await untilProgress(handle, 'it is paused again', ({ status, counts }) => status === 'paused' && counts.failed > paused.counts.failed);
+  const again = await untilProgress(
+    handle,
+    'it is paused again',
+    ({ status, counts }) => status === 'paused' && counts.failed > paused.counts.failed,
+  );
   expect(again.counts.failed).toBeGreaterThan(paused.counts.failed + 20);
   await handle.cancel();
   await cancelledSweep(handle);
@@ -94,7 +110,11 @@ it('pauses at a refused key, names it, and goes on once the key is good', async 
   const file = await place.users(400);
   place.simulators.plaid.faults.add({ endpoint: '*', kind: 'unauthorized' });
   const handle = await place.start({ source: { file } });
-  const paused = await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+  const paused = await untilProgress(
+    handle,
+    'it is paused',
+    ({ status, underWay }) => status === 'paused' && underWay === 0,
+  );
   expect(paused).toMatchObject({ pausedBecause: 'Task.Unauthorized plaid', counts: { pending: 400 } });
   expect(calls()).toBeLessThanOrEqual(64);
   place.simulators.plaid.faults.remove();
@@ -105,7 +125,11 @@ it('pauses at a refused key, names it, and goes on once the key is good', async 
 it('pauses at a refused key of one app at Batch, and sends nothing for it twice', async () => {
   place.simulators.batch.faults.add({ endpoint: 'customDataBulkDelete', kind: 'unauthorized', times: 1 });
   const handle = await place.start({ source: { file: await place.users(130) } });
-  const paused = await untilProgress(handle, 'it is paused', ({ status, underWay }) => status === 'paused' && underWay === 0);
+  const paused = await untilProgress(
+    handle,
+    'it is paused',
+    ({ status, underWay }) => status === 'paused' && underWay === 0,
+  );
   expect(paused.pausedBecause).toMatch(/^Task\.Unauthorized batch\.(ios|android)$/);
   await handle.executeUpdate(resumeUpdate);
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 130 } });
@@ -116,13 +140,19 @@ it('waits for approval, and refuses one for another number of users', async () =
   await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
   expect(calls()).toBe(0);
   const { typedSearchAttributes } = await handle.describe();
-  expect(typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'))).toBe('waitingForApproval');
-  const wrong: unknown = await handle.executeUpdate(approveUpdate, { args: [{ total: 119, by: 'me' }] }).catch((error: unknown) => error);
+  expect(typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'))).toBe(
+    'waitingForApproval',
+  );
+  const wrong: unknown = await handle
+    .executeUpdate(approveUpdate, { args: [{ total: 119, by: 'me' }] })
+    .catch((error: unknown) => error);
   expect(wrong).toBeInstanceOf(WorkflowUpdateFailedError);
   expect((wrong as WorkflowUpdateFailedError).cause?.message).toBe(
     'total is 119, and this sweep has 120 users. Look at them again, then approve the number that you find.',
   );
-  await expect(handle.executeUpdate(approveUpdate, { args: [{ total: 120, by: 'A. Person' }] })).resolves.toMatchObject({ approvedBy: 'A. Person', status: 'running', phase: 'users' });
+  await expect(handle.executeUpdate(approveUpdate, { args: [{ total: 120, by: 'A. Person' }] })).resolves.toMatchObject(
+    { approvedBy: 'A. Person', status: 'running', phase: 'users' },
+  );
   await expect(handle.result()).resolves.toMatchObject({ status: 'completed' });
 });
 
@@ -136,8 +166,12 @@ it('refuses updates that make no sense with one sentence', async () => {
       (error: unknown) => (error as WorkflowUpdateFailedError).cause?.message,
     );
   expect(await refusal(handle.executeUpdate(resumeUpdate))).toBe('This sweep is not paused; it is running.');
-  expect(await refusal(handle.executeUpdate(approveUpdate, { args: [{ total: 500, by: 'me' }] }))).toBe('This sweep does not wait for approval; it is running.');
-  expect(await refusal(handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 0 }] }))).toContain('callsPerMinute: must be at least 1 call a minute');
+  expect(await refusal(handle.executeUpdate(approveUpdate, { args: [{ total: 500, by: 'me' }] }))).toBe(
+    'This sweep does not wait for approval; it is running.',
+  );
+  expect(await refusal(handle.executeUpdate(setRateUpdate, { args: [{ callsPerMinute: 0 }] }))).toContain(
+    'callsPerMinute: must be at least 1 call a minute',
+  );
   place.simulators.plaid.configure({ latencyMs: 0 });
   await handle.result();
 });
@@ -159,12 +193,18 @@ it('ends when its time is over: who was not done has failed', async () => {
   const file = await place.users(150, { prefix: 'slow' });
   place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'slow-5', kind: 'maintenance' });
   const handle = await place.start({ source: { file }, deadline: '20s' });
-  await expect(handle.result()).resolves.toMatchObject({ status: 'partial', counts: { total: 150, failed: 1, accepted: 149, pending: 0 } });
+  await expect(handle.result()).resolves.toMatchObject({
+    status: 'partial',
+    counts: { total: 150, failed: 1, accepted: 149, pending: 0 },
+  });
 });
 
 it('writes only the newest of many limits, and takes a pause and a resumption whatever came before', async () => {
   const binary = await findTemporalServer({ report: () => undefined });
-  const server = await startTemporalServer({ binary: binary.path, dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': SUGGESTED_AFTER } });
+  const server = await startTemporalServer({
+    binary: binary.path,
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': SUGGESTED_AFTER },
+  });
   const suggesting = await openSweepPlace({ temporal: server.address, env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '20000' } });
   try {
     await suggesting.startWorker();
@@ -189,8 +229,13 @@ it('writes only the newest of many limits, and takes a pause and a resumption wh
     // A run that makes room for more updates answers this one too; its next run carries it out.
     await handle.executeUpdate(resumeUpdate);
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: SLOW_USERS } });
-    const { events } = await suggesting.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId).fetchHistory();
-    const written = events?.filter(({ activityTaskScheduledEventAttributes: activity }) => activity?.activityType?.name === 'httpTasks.setRate') ?? [];
+    const { events } = await suggesting.client.workflow
+      .getHandle(handle.workflowId, handle.firstExecutionRunId)
+      .fetchHistory();
+    const written =
+      events?.filter(
+        ({ activityTaskScheduledEventAttributes: activity }) => activity?.activityType?.name === 'httpTasks.setRate',
+      ) ?? [];
     expect(written.length).toBeLessThan(60);
     expect(events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes).toBeTruthy();
     expect(refused).toBeLessThan(BURST / 2);
@@ -206,7 +251,11 @@ it('pauses and goes on while a bulk call waits for a free place in a worker', as
   try {
     await many.startWorker();
     const handle = await many.start({ source: { file: await many.users(20) }, granularity: 'chunk' });
-    await untilProgress(handle, 'bulk calls are in progress', ({ phase, underWay }) => phase === 'bulk' && underWay === 4);
+    await untilProgress(
+      handle,
+      'bulk calls are in progress',
+      ({ phase, underWay }) => phase === 'bulk' && underWay === 4,
+    );
     await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({ status: 'paused' });
     await untilProgress(handle, 'nothing is in progress', ({ underWay }) => underWay === 0, ACTS_WITHIN_MS);
     await handle.executeUpdate(resumeUpdate);

@@ -36,7 +36,11 @@ describe.each(['user', 'chunk'] as const)('the rate of a sweep with granularity 
     await until('it makes calls', () => arrivals(`slow-${granularity}`).length > 3);
     const input = { user: { plaidUserId: `live-${granularity}` }, reason: { code: 'OTHER' } };
     const begun = performance.now();
-    const live = await place.client.workflow.execute('offboardUser', { taskQueue: place.taskQueue, workflowId: freshId('live'), args: [input] });
+    const live = await place.client.workflow.execute('offboardUser', {
+      taskQueue: place.taskQueue,
+      workflowId: freshId('live'),
+      args: [input],
+    });
     const seconds = (performance.now() - begun) / 1_000;
     expect(live).toMatchObject({ status: 'completed' });
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 12, removed: 12 } });
@@ -49,15 +53,24 @@ describe.each(['user', 'chunk'] as const)('the rate of a sweep with granularity 
   });
 });
 
-it.each(['user', 'chunk'] as const)('the rate of a dry run with granularity %s limits its own reads, and is not stored', async (granularity) => {
-  const file = await place.users(15, { prefix: `dry-${granularity}` });
-  const handle = await place.start({ source: { file }, granularity, batch: { mode: 'skip' }, dryRun: true, rate: 180 });
-  await expect(handle.result()).resolves.toMatchObject({ counts: { total: 15, skipped: 15 } });
-  const times = arrivals(`dry-${granularity}`);
-  expect(times.length).toBeGreaterThanOrEqual(15);
-  expect(mostWithin(times, 2_000)).toBeLessThanOrEqual(3 + 2 * 3 + 1);
-  expect(await place.ledger.rates.readSweepRates(handle.workflowId)).toEqual([]);
-});
+it.each(['user', 'chunk'] as const)(
+  'the rate of a dry run with granularity %s limits its own reads, and is not stored',
+  async (granularity) => {
+    const file = await place.users(15, { prefix: `dry-${granularity}` });
+    const handle = await place.start({
+      source: { file },
+      granularity,
+      batch: { mode: 'skip' },
+      dryRun: true,
+      rate: 180,
+    });
+    await expect(handle.result()).resolves.toMatchObject({ counts: { total: 15, skipped: 15 } });
+    const times = arrivals(`dry-${granularity}`);
+    expect(times.length).toBeGreaterThanOrEqual(15);
+    expect(mostWithin(times, 2_000)).toBeLessThanOrEqual(3 + 2 * 3 + 1);
+    expect(await place.ledger.rates.readSweepRates(handle.workflowId)).toEqual([]);
+  },
+);
 
 describe('a sweep without any limit', () => {
   beforeAll(() => place.ledger.rates.setLimit(KEY));

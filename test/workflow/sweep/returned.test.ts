@@ -38,7 +38,12 @@ function providersKnow(atPlaid: Record<string, string[]>, atBatch: string[]): vo
 
 async function sweep(inline: InlineUser[], options: { granularity: 'user' | 'chunk'; removeUser?: boolean }) {
   const { granularity, removeUser } = options;
-  const handle = await place.start({ source: { inline }, skipDone: true, granularity, ...(removeUser && { plaid: { removeUser } }) });
+  const handle = await place.start({
+    source: { inline },
+    skipDone: true,
+    granularity,
+    ...(removeUser && { plaid: { removeUser } }),
+  });
   return handle.result();
 }
 
@@ -47,7 +52,10 @@ function asked(): { atPlaid: string[]; atBatch: string[] } {
   const { plaid, batch } = place.simulators;
   const atBatch = Object.values(batch.state().apps).map(({ touched }) => new Set(touched));
   const everywhere = [...(atBatch[0] ?? [])].filter((id) => atBatch.every((touched) => touched.has(id)));
-  return { atPlaid: [...new Set(plaid.calls().calls.map(({ user }) => user ?? ''))].sort(), atBatch: everywhere.sort() };
+  return {
+    atPlaid: [...new Set(plaid.calls().calls.map(({ user }) => user ?? ''))].sort(),
+    atBatch: everywhere.sort(),
+  };
 }
 
 describe.each(['user', 'chunk'] as const)('a second sweep with skipDone and a granularity of %s', (granularity) => {
@@ -55,7 +63,10 @@ describe.each(['user', 'chunk'] as const)('a second sweep with skipDone and a gr
     const ids = ['older', 'newer', 'unsaid', 'idle'];
     const everybody = Object.fromEntries(ids.map((id) => [id, [`${id}-first`]]));
     providersKnow(everybody, [...ids, 'batch-older', 'batch-newer', 'batch-unsaid']);
-    const first = [...ids.map((id) => both(id)), ...['batch-older', 'batch-newer', 'batch-unsaid'].map((batchUserId) => ({ batchUserId }))];
+    const first = [
+      ...ids.map((id) => both(id)),
+      ...['batch-older', 'batch-newer', 'batch-unsaid'].map((batchUserId) => ({ batchUserId })),
+    ];
     await expect(sweep(first, { granularity })).resolves.toMatchObject({ status: 'completed', counts: { skipped: 0 } });
 
     // Everybody but one registers again under the same IDs.
@@ -78,21 +89,29 @@ describe.each(['user', 'chunk'] as const)('a second sweep with skipDone and a gr
     // What a user costs of whom nothing is left and who cannot be left out.
     const ofIdle = place.simulators.plaid.calls().calls.filter(({ user }) => user === 'idle');
     expect(ofIdle.map(({ endpoint }) => endpoint)).toEqual(['userItemsGet', 'userProductsTerminate']);
-    expect(asked()).toEqual({ atPlaid: ['idle', 'newer', 'unsaid'], atBatch: ['batch-newer', 'batch-unsaid', 'idle', 'newer', 'unsaid'] });
+    expect(asked()).toEqual({
+      atPlaid: ['idle', 'newer', 'unsaid'],
+      atBatch: ['batch-newer', 'batch-unsaid', 'idle', 'newer', 'unsaid'],
+    });
   });
 
   it('reports a user whom an earlier sweep removed at Plaid as already gone', async () => {
     const ids = ['removed', 'no-items'];
     providersKnow({ removed: ['item'], 'no-items': [] }, []);
     const users = ids.map((plaidUserId) => ({ plaidUserId }));
-    await expect(sweep(users, { granularity, removeUser: true })).resolves.toMatchObject({ status: 'completed', counts: { removed: 2 } });
+    await expect(sweep(users, { granularity, removeUser: true })).resolves.toMatchObject({
+      status: 'completed',
+      counts: { removed: 2 },
+    });
     for (let times = 0; times < 2; times += 1) {
       await expect(sweep(users, { granularity, removeUser: true })).resolves.toMatchObject({
         status: 'completed',
         counts: { total: 2, skipped: 0, alreadyGone: 2, notFound: 0 },
       });
     }
-    await expect(sweep([{ plaidUserId: 'never-there' }], { granularity })).resolves.toMatchObject({ counts: { notFound: 1 } });
+    await expect(sweep([{ plaidUserId: 'never-there' }], { granularity })).resolves.toMatchObject({
+      counts: { notFound: 1 },
+    });
   });
 
   it('takes up who came back with one of two IDs, was on hold, or was asked about some Items', async () => {
@@ -103,8 +122,17 @@ describe.each(['user', 'chunk'] as const)('a second sweep with skipDone and a gr
     await expect(sweep(first, { granularity })).resolves.toMatchObject({ counts: { held: 1 } });
     await place.ledger.removeHolds({ holdId: 'case' });
     const before = inAnHour(-1);
-    const second: InlineUser[] = [both('half', before), both('held', before), { plaidUserId: 'some', closedAt: before }, { plaidUserId: 'some', itemIds: ['some-2'], closedAt: before }];
-    await expect(sweep(second, { granularity })).resolves.toMatchObject({ status: 'completed', counts: { total: 3, skipped: 0 }, duplicates: 1 });
+    const second: InlineUser[] = [
+      both('half', before),
+      both('held', before),
+      { plaidUserId: 'some', closedAt: before },
+      { plaidUserId: 'some', itemIds: ['some-2'], closedAt: before },
+    ];
+    await expect(sweep(second, { granularity })).resolves.toMatchObject({
+      status: 'completed',
+      counts: { total: 3, skipped: 0 },
+      duplicates: 1,
+    });
     expect(place.simulators.plaid.state().items.left).toEqual([]);
     expect(asked().atBatch).toEqual(['half', 'held']);
   });
@@ -119,8 +147,12 @@ it('compares with runs of single users too', async () => {
   });
   await expect(started.result()).resolves.toMatchObject({ status: 'completed' });
   providersKnow({ single: ['item-again'] }, ['single']);
-  await expect(sweep([both('single', inAnHour(-1))], { granularity: 'chunk' })).resolves.toMatchObject({ counts: { skipped: 1 } });
+  await expect(sweep([both('single', inAnHour(-1))], { granularity: 'chunk' })).resolves.toMatchObject({
+    counts: { skipped: 1 },
+  });
   expect(asked()).toEqual({ atPlaid: [], atBatch: [] });
-  await expect(sweep([both('single', inAnHour(1))], { granularity: 'chunk' })).resolves.toMatchObject({ counts: { skipped: 0, accepted: 1 } });
+  await expect(sweep([both('single', inAnHour(1))], { granularity: 'chunk' })).resolves.toMatchObject({
+    counts: { skipped: 0, accepted: 1 },
+  });
   expect(place.simulators.plaid.state().items.left).toEqual([]);
 });

@@ -15,7 +15,9 @@ afterEach(() => place.close());
 
 /** All payloads of a history in JSON, as text that can be searched. */
 function decodedPayloads(history: string): string {
-  return [...history.matchAll(/"data":\s*"([^"]*)"/g)].map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');
+  return [...history.matchAll(/"data":\s*"([^"]*)"/g)]
+    .map(([, data = '']) => Buffer.from(data, 'base64').toString())
+    .join('\n');
 }
 
 describe('a sweep in chunks', () => {
@@ -33,8 +35,14 @@ describe('a sweep in chunks', () => {
     expect(goneAtPlaid(place)).toEqual({ gone: 150, left: BYSTANDERS, irreversibleRepeats: 0 });
     for (const app of Object.values(place.simulators.batch.state().apps)) expect(app.touched).toHaveLength(150);
     const { sweeps } = place.ledger;
-    await expect(sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot })).resolves.toMatchObject({ ok: true });
-    await expect(sweeps.read(handle.workflowId)).resolves.toMatchObject({ status: 'completed', total: 150, merkleRoot: result.merkleRoot });
+    await expect(sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot })).resolves.toMatchObject(
+      { ok: true },
+    );
+    await expect(sweeps.read(handle.workflowId)).resolves.toMatchObject({
+      status: 'completed',
+      total: 150,
+      merkleRoot: result.merkleRoot,
+    });
   });
 
   it('puts no id into its history, and few events', async () => {
@@ -52,24 +60,44 @@ describe('a sweep in chunks', () => {
   it('sends bulk deletions and no single ones to Batch', async () => {
     const handle = await place.start({ source: { file: await place.users(120) } });
     await handle.result();
-    const endpoints = place.simulators.batch.calls().calls.map(({ endpoint, app, users }) => `${endpoint} ${app ?? ''} ${users}`);
+    const endpoints = place.simulators.batch
+      .calls()
+      .calls.map(({ endpoint, app, users }) => `${endpoint} ${app ?? ''} ${users}`);
     expect(endpoints.sort()).toEqual(['customDataBulkDelete android 120', 'customDataBulkDelete ios 120']);
   });
 
   it('tries a user again in a later round whom Plaid refuses for a while', async () => {
     const file = await place.users(110, { prefix: 'later' });
-    place.simulators.plaid.faults.add({ endpoint: 'userItemsGet', user: 'later-7', kind: 'rateLimit', times: 1, retryAfter: { form: 'seconds', seconds: 8 } });
+    place.simulators.plaid.faults.add({
+      endpoint: 'userItemsGet',
+      user: 'later-7',
+      kind: 'rateLimit',
+      times: 1,
+      retryAfter: { form: 'seconds', seconds: 8 },
+    });
     const handle = await place.start({ source: { file }, granularity: 'chunk' });
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { accepted: 110 } });
     expect(goneAtPlaid(place).gone).toBe(110);
   });
 
-  it.each(['chunk', 'user'] as const)('leaves out the products when they are excluded, granularity %s', async (granularity) => {
-    place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode' });
-    const handle = await place.start({ source: { file: await place.users(12) }, exclude: ['plaid.products'], granularity });
-    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 12, accepted: 12, failed: 0 } });
-    expect(place.simulators.plaid.calls().calls.filter(({ endpoint }) => endpoint === 'userProductsTerminate')).toEqual([]);
-  });
+  it.each(['chunk', 'user'] as const)(
+    'leaves out the products when they are excluded, granularity %s',
+    async (granularity) => {
+      place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', kind: 'unknownErrorCode' });
+      const handle = await place.start({
+        source: { file: await place.users(12) },
+        exclude: ['plaid.products'],
+        granularity,
+      });
+      await expect(handle.result()).resolves.toMatchObject({
+        status: 'completed',
+        counts: { total: 12, accepted: 12, failed: 0 },
+      });
+      expect(
+        place.simulators.plaid.calls().calls.filter(({ endpoint }) => endpoint === 'userProductsTerminate'),
+      ).toEqual([]);
+    },
+  );
 
   it('changes nothing in a dry run', async () => {
     const handle = await place.start({ source: { file: await place.users(101) }, dryRun: true });
@@ -82,7 +110,10 @@ describe('a sweep in chunks', () => {
     const file = await place.users(105, { prefix: 'some' });
     place.simulators.plaid.faults.add({ endpoint: 'userProductsTerminate', user: 'some-3', kind: 'unknownErrorCode' });
     const handle = await place.start({ source: { file } });
-    await expect(handle.result()).resolves.toMatchObject({ status: 'partial', counts: { total: 105, failed: 1, accepted: 104 } });
+    await expect(handle.result()).resolves.toMatchObject({
+      status: 'partial',
+      counts: { total: 105, failed: 1, accepted: 104 },
+    });
   });
 
   it('leaves a user on hold alone, also one held while it runs, and is completed', async () => {
@@ -90,7 +121,10 @@ describe('a sweep in chunks', () => {
     const held = place.hasher.subject('plaid', 'sandbox', 'hold-199');
     await place.ledger.addHold({ holdId: 'case', subjects: [held] });
     const handle = await place.start({ source: { file } });
-    await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 200, held: 1, accepted: 199 } });
+    await expect(handle.result()).resolves.toMatchObject({
+      status: 'completed',
+      counts: { total: 200, held: 1, accepted: 199 },
+    });
     expect(place.simulators.plaid.state().touched).not.toContain('hold-199');
   });
 });
@@ -108,12 +142,18 @@ describe('a sweep with a child workflow for each user', () => {
     expect(payloads).toContain('{{target.plaidUserId}}');
     // An Item's id tells its user's in these simulators, and Items are named in a run's own history.
     expect(payloads.replaceAll(/"item_ids?":[^}\]]*/g, '')).not.toContain(prefix);
-    await expect(place.ledger.sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot })).resolves.toMatchObject({ ok: true });
+    await expect(
+      place.ledger.sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot }),
+    ).resolves.toMatchObject({ ok: true });
   });
 
   it('files and follows GDPR requests', async () => {
     place.simulators.batch.configure({ gdpr: { delayMs: 200 } });
-    const handle = await place.start({ source: { file: await place.users(3) }, granularity: 'user', batch: { mode: 'gdpr' } });
+    const handle = await place.start({
+      source: { file: await place.users(3) },
+      granularity: 'user',
+      batch: { mode: 'gdpr' },
+    });
     await expect(handle.result()).resolves.toMatchObject({ status: 'completed', counts: { total: 3 } });
   });
 });
@@ -139,13 +179,24 @@ describe('a wrong sweep', () => {
   it('is refused when a file holds nobody', async () => {
     const handle = await place.start({ source: { file: await place.users(0) } });
     await expect(failureOfRun(handle.result())).resolves.toMatchObject({ type: 'Task.InvalidInput' });
-    await until('the ledger says so', async () => (await place.ledger.sweeps.read(handle.workflowId))?.status === 'failed');
+    await until(
+      'the ledger says so',
+      async () => (await place.ledger.sweeps.read(handle.workflowId))?.status === 'failed',
+    );
   });
 
   it('fails as a whole when nobody could be off-boarded, so that a Schedule sees it', async () => {
     const file = await place.users(4, { prefix: 'no' });
     place.simulators.plaid.faults.add({ endpoint: '*', kind: 'unknownErrorCode' });
-    const handle = await place.start({ source: { file }, batch: { mode: 'skip' }, granularity: 'chunk', reason: REASON });
-    await expect(failureOfRun(handle.result())).resolves.toMatchObject({ type: 'Offboarding.Failed', detail: { status: 'failed', counts: { failed: 4 } } });
+    const handle = await place.start({
+      source: { file },
+      batch: { mode: 'skip' },
+      granularity: 'chunk',
+      reason: REASON,
+    });
+    await expect(failureOfRun(handle.result())).resolves.toMatchObject({
+      type: 'Offboarding.Failed',
+      detail: { status: 'failed', counts: { failed: 4 } },
+    });
   });
 });

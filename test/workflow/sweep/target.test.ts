@@ -18,11 +18,27 @@ afterAll(() => place.close());
 
 /** A sweep with a child for each of these users; answers the child of the first. */
 async function childOf(users: readonly TargetUser[]): Promise<{ handle: WorkflowHandle; result: OffboardResult }> {
-  const args: [OffboardUsersInput] = [{ reason: REASON, source: { inline: users.map(({ itemIds, ...user }) => ({ ...user, ...(itemIds && { itemIds: [...itemIds] }) })), allowPlaceholders: ['.', '..'] }, granularity: 'user' }];
-  const sweep = await place.client.workflow.start('offboardUsers', { taskQueue: place.taskQueue, workflowId: freshId('sweep'), args });
+  const args: [OffboardUsersInput] = [
+    {
+      reason: REASON,
+      source: {
+        inline: users.map(({ itemIds, ...user }) => ({ ...user, ...(itemIds && { itemIds: [...itemIds] }) })),
+        allowPlaceholders: ['.', '..'],
+      },
+      granularity: 'user',
+    },
+  ];
+  const sweep = await place.client.workflow.start('offboardUsers', {
+    taskQueue: place.taskQueue,
+    workflowId: freshId('sweep'),
+    args,
+  });
   await sweep.result();
   const { events } = await sweep.fetchHistory();
-  const started = events?.flatMap(({ childWorkflowExecutionStartedEventAttributes: attributes }) => attributes?.workflowExecution ?? []) ?? [];
+  const started =
+    events?.flatMap(
+      ({ childWorkflowExecutionStartedEventAttributes: attributes }) => attributes?.workflowExecution ?? [],
+    ) ?? [];
   const first = started.find(({ workflowId }) => workflowId?.startsWith(`${sweep.workflowId}/0-`));
   const handle = place.client.workflow.getHandle(first?.workflowId ?? '', first?.runId ?? '');
   return { handle, result: (await handle.result()) as OffboardResult };
@@ -33,13 +49,22 @@ it('off-boards a user of a sweep whose ids stand in no history, not even as a to
   place.simulators.plaid.seed({ users: [{ userId, userToken, items: ['item-1', 'item-2'] }] });
   place.simulators.batch.seed({ users: [batchUserId] });
   const { handle, result } = await childOf([{ plaidUserToken: userToken, batchUserId }]);
-  expect(stepLines(result)).toEqual(['plaid.items removed', 'plaid.products skipped needsUserId', 'batch.ios accepted', 'batch.android accepted']);
+  expect(stepLines(result)).toEqual([
+    'plaid.items removed',
+    'plaid.products skipped needsUserId',
+    'batch.ios accepted',
+    'batch.android accepted',
+  ]);
   expect(callsFor(place, batchUserId)).toEqual(['customDataDelete ios', 'customDataDelete android']);
   const history = historyToJSON(await handle.fetchHistory());
-  const payloads = [...history.matchAll(/"data":\s*"([^"]*)"/g)].map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');
+  const payloads = [...history.matchAll(/"data":\s*"([^"]*)"/g)]
+    .map(([, data = '']) => Buffer.from(data, 'base64').toString())
+    .join('\n');
   expect(payloads).toContain('{{target.plaidUserToken}}');
   for (const id of [userId, userToken, batchUserId]) expect(history + payloads).not.toContain(id);
-  const receipts = await place.ledger.readReceipts({ subjects: [place.hasher.subject('batch', 'default', batchUserId)] });
+  const receipts = await place.ledger.readReceipts({
+    subjects: [place.hasher.subject('batch', 'default', batchUserId)],
+  });
   expect(receipts.map(({ step, phase }) => `${step} ${phase}`)).toContain('batch.ios outcome');
 });
 
@@ -50,10 +75,12 @@ it('removes only the Items that the source named, and deletes an id that no URL 
   const { result } = await childOf([{ plaidUserId: userId, batchUserId: '..', itemIds: ['asked'] }]);
   expect(result).toMatchObject({ status: 'completed' });
   expect(callsFor(place, userId)).toContain('userItemsRemove');
-  expect(place.simulators.batch.calls().calls.filter(({ user }) => user === '..').map(({ endpoint }) => endpoint)).toEqual([
-    'customDataBulkDelete',
-    'customDataBulkDelete',
-  ]);
+  expect(
+    place.simulators.batch
+      .calls()
+      .calls.filter(({ user }) => user === '..')
+      .map(({ endpoint }) => endpoint),
+  ).toEqual(['customDataBulkDelete', 'customDataBulkDelete']);
 });
 
 it.each([

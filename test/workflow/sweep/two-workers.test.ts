@@ -80,7 +80,9 @@ it('two workers over one Postgres ledger share a sweep; one is killed amidst it,
   expect(goneAtPlaid(place)).toEqual({ gone: USERS, left: BYSTANDERS, irreversibleRepeats: 0 });
   for (const app of Object.values(place.simulators.batch.state().apps)) expect(app.touched).toHaveLength(USERS);
   const { sweeps } = place.ledger;
-  await expect(sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot })).resolves.toMatchObject({ ok: true });
+  await expect(sweeps.verify({ sweepId: handle.workflowId, expectedRoot: result.merkleRoot })).resolves.toMatchObject({
+    ok: true,
+  });
   const words = lastWords(await sweeps.readReceipts({ sweepId: handle.workflowId, afterSeq: -1, limit: 1_000_000 }));
   expect(words).toEqual(words.map(() => ['batch.android', 'batch.ios', 'plaid.items', 'plaid.products']));
 });

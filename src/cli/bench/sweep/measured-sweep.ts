@@ -36,7 +36,14 @@ export async function seedSweep({ simulators, settings }: LocalStack, prefix: st
         const user = { plaidUserId: `${prefix}${from + index}` };
         return { user, subjects: userSubjects(user, 'sandbox', hasher) };
       });
-      const appended = await ledger.sweeps.appendTargets({ sweepId, version, rows, plaidEnvironment: 'sandbox', position: String(to), complete: to === users });
+      const appended = await ledger.sweeps.appendTargets({
+        sweepId,
+        version,
+        rows,
+        plaidEnvironment: 'sandbox',
+        position: String(to),
+        complete: to === users,
+      });
       version = appended.version;
     }
     return sweepId;
@@ -59,8 +66,13 @@ export async function measureSweep(
     granularity: 'chunk',
     ...more,
   };
-  const result = (await client.workflow.execute('offboardUsers', { workflowId: sweepId, taskQueue, args: [input] })) as SweepResult;
-  if (result.counts.removed !== result.counts.total) throw new Error('The sweep did not bring everybody to a good end; nothing can be compared.');
+  const result = (await client.workflow.execute('offboardUsers', {
+    workflowId: sweepId,
+    taskQueue,
+    args: [input],
+  })) as SweepResult;
+  if (result.counts.removed !== result.counts.total)
+    throw new Error('The sweep did not bring everybody to a good end; nothing can be compared.');
   return { ...(await spansOf(client, sweepId)), result };
 }
 

@@ -16,7 +16,11 @@ export interface SweepReport {
 }
 
 /** Measures on a stand of its own, prints the figures, and answers 0 only if all of them keep their limits. */
-export async function reportSweepFigures(io: Io, { size, json, words, ledgerUrl }: SweepReport, measure: (stand: SweepStand) => Promise<Figures>): Promise<ExitCode> {
+export async function reportSweepFigures(
+  io: Io,
+  { size, json, words, ledgerUrl }: SweepReport,
+  measure: (stand: SweepStand) => Promise<Figures>,
+): Promise<ExitCode> {
   return measureOnLocalStack(
     io,
     async (stack) => ({ figures: await measure(new SweepStand(stack)) }),

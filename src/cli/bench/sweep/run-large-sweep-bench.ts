@@ -28,7 +28,10 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Measures one sweep over very many users beside a small one, prints the figures, and answers 0 only if all keep their limits. */
-export async function runLargeSweepBench(io: Io, { size, json }: { size: LargeSweepBenchSize; json: boolean }): Promise<ExitCode> {
+export async function runLargeSweepBench(
+  io: Io,
+  { size, json }: { size: LargeSweepBenchSize; json: boolean },
+): Promise<ExitCode> {
   return reportSweepFigures(io, { size, json, words: WORDS }, (stand) => figuresOf(io, stand, size));
 }
 

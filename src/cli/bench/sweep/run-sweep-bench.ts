@@ -22,7 +22,10 @@ const WARM_UP_USERS = 2_000;
 const SLOW_ANSWER_MS = 20;
 
 /** Measures sweeps beside bare loops, prints the figures, and answers 0 only if all of them keep their limits. */
-export async function runSweepBench(io: Io, { size, json }: { size: SweepBenchSize; json: boolean }): Promise<ExitCode> {
+export async function runSweepBench(
+  io: Io,
+  { size, json }: { size: SweepBenchSize; json: boolean },
+): Promise<ExitCode> {
   return reportSweepFigures(io, { size, json, words: WORDS }, (stand) => new SweepBench(io, stand, size).figures());
 }
 
@@ -64,7 +67,9 @@ class SweepBench {
     return {
       sweepOfBareLoop: figure(fast.ratio, '×', { atLeast: 0.8 }),
       sweepOfBareLoopSlow: figure(slow.ratio, '×', { atLeast: 0.92 }),
-      sweepOfChildren: figure(fast.sweepUsersPerSecond / perSecond(this.size.children, children.usersMs), '×', { atLeast: 50 }),
+      sweepOfChildren: figure(fast.sweepUsersPerSecond / perSecond(this.size.children, children.usersMs), '×', {
+        atLeast: 50,
+      }),
       eventsPerThousandUsers: figure((large.sweep.events * 1_000) / this.size.memory.large, 'events', { atMost: 7 }),
       memoryGrowth: figure(growthInPercent(small.megabytes, large.megabytes), '%', { atMost: 10 }),
       sweepThroughput: figure(fast.sweepUsersPerSecond, 'users/s', { atLeast: 50 }),
@@ -77,7 +82,10 @@ class SweepBench {
   async #series(what: string): Promise<Series> {
     const pairs: Series[] = [];
     for (let pair = 1; pair <= this.size.pairs; pair += 1) {
-      say(this.io, `Sweep and bare loop over ${this.size.users} users each, ${what}: pair ${pair} of ${this.size.pairs}`);
+      say(
+        this.io,
+        `Sweep and bare loop over ${this.size.users} users each, ${what}: pair ${pair} of ${this.size.pairs}`,
+      );
       const sweepUsersPerSecond = perSecond(this.size.users, (await this.stand.sweep(this.size.users)).usersMs);
       const bareUsersPerSecond = await this.stand.bare(this.size.users);
       pairs.push({ ratio: sweepUsersPerSecond / bareUsersPerSecond, sweepUsersPerSecond, bareUsersPerSecond });

@@ -34,8 +34,10 @@ export async function runWorkersBench(
   io: Io,
   { size, ledgerUrl, json }: { size: WorkersBenchSize; ledgerUrl: string | undefined; json: boolean },
 ): Promise<ExitCode> {
-  return reportSweepFigures(io, { size: { ...size, ledger: ledgerUrl === undefined ? 'libsql' : 'postgres' }, json, words: WORDS, ledgerUrl }, (stand) =>
-    new WorkersBench(io, stand, size).figures(),
+  return reportSweepFigures(
+    io,
+    { size: { ...size, ledger: ledgerUrl === undefined ? 'libsql' : 'postgres' }, json, words: WORDS, ledgerUrl },
+    (stand) => new WorkersBench(io, stand, size).figures(),
   );
 }
 

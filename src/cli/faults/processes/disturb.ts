@@ -20,12 +20,19 @@ const OUTAGE_MS = 6_000;
  * Takes processes away at moments that nobody chose, until the sweep is over or enough was done: workers by SIGKILL, the
  * ledger twice, and the Temporal server once.
  */
-export async function disturb(stage: Stage, plan: { kills: number; seed: number }, over: AbortSignal, progress: Progress): Promise<Disturbances> {
+export async function disturb(
+  stage: Stage,
+  plan: { kills: number; seed: number },
+  over: AbortSignal,
+  progress: Progress,
+): Promise<Disturbances> {
   const random = seededRandom(plan.seed);
   const done: Disturbances = { kills: 0, ledgerOutages: 0, serverRestarts: 0 };
   const at = (share: number): number => Math.ceil(plan.kills * share);
   while (done.kills < plan.kills) {
-    await delay(PAUSE_MS.least + random() * (PAUSE_MS.most - PAUSE_MS.least), undefined, { signal: over }).catch(() => undefined);
+    await delay(PAUSE_MS.least + random() * (PAUSE_MS.most - PAUSE_MS.least), undefined, { signal: over }).catch(
+      () => undefined,
+    );
     if (over.aborted) break;
     await stage.workers.killOne(Math.floor(random() * 1_000));
     done.kills += 1;

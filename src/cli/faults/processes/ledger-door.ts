@@ -24,7 +24,7 @@ export async function openLedgerDoor(url: string): Promise<LedgerDoor> {
 function fileDoor(url: string): LedgerDoor {
   return {
     url,
-    words: 'the ledger\'s file locked by another process',
+    words: "the ledger's file locked by another process",
     shutFor: async (ms) => {
       const database = new Database(url.slice('file:'.length));
       try {

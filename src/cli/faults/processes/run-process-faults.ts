@@ -58,10 +58,19 @@ const ASK_AGAIN_MS = 1_000;
 /** Runs one sweep in peace and one whose processes are taken away; answers 0 only if both come to the same. */
 export async function runProcessFaults(io: Io, options: ProcessFaultsOptions): Promise<ExitCode> {
   return withInterruption(async ({ wished }) => {
-    const stage = await openStage({ workers: WORKERS, users: options.users, ...(options.ledgerUrl !== undefined && { ledgerUrl: options.ledgerUrl }), report: (line) => say(io, line) });
+    const stage = await openStage({
+      workers: WORKERS,
+      users: options.users,
+      ...(options.ledgerUrl !== undefined && { ledgerUrl: options.ledgerUrl }),
+      report: (line) => say(io, line),
+    });
     try {
       const end = await Promise.race([measure(io, stage, options), wished]);
-      if (end === 'interrupted') throw new CommandFailure('Interrupted', 'Stopped before both sweeps were over. Workers, simulators and server are ended.');
+      if (end === 'interrupted')
+        throw new CommandFailure(
+          'Interrupted',
+          'Stopped before both sweeps were over. Workers, simulators and server are ended.',
+        );
       if (options.json) printJson(io, end);
       else printResults(io, end);
       return end.ok ? 0 : 1;
@@ -75,7 +84,10 @@ async function measure(io: Io, stage: Stage, { users, kills, seed }: ProcessFaul
   say(io, `A sweep over ${users} users in peace`);
   const undisturbed = await sweep(stage, users);
   const before = repeats(stage);
-  say(io, `The same sweep, while workers are killed ${kills} times, the ledger is away twice and the Temporal server is restarted, at moments of seed ${seed}`);
+  say(
+    io,
+    `The same sweep, while workers are killed ${kills} times, the ledger is away twice and the Temporal server is restarted, at moments of seed ${seed}`,
+  );
   const over = new AbortController();
   const progress = showProgress(io, kills, 'kills');
   try {
@@ -84,14 +96,37 @@ async function measure(io: Io, stage: Stage, { users, kills, seed }: ProcessFaul
     const sweeping = sweep(stage, users).finally(() => over.abort());
     const [disturbed, disturbances] = await Promise.all([sweeping, disturbing]);
     const after = repeats(stage);
-    const repeatedCalls = { irreversible: after.irreversible - before.irreversible, repeatSafe: after.repeatSafe - before.repeatSafe };
+    const repeatedCalls = {
+      irreversible: after.irreversible - before.irreversible,
+      repeatSafe: after.repeatSafe - before.repeatSafe,
+    };
     const bystandersTouched = touchedBystanders(stage);
-    const same = JSON.stringify(undisturbed.counts) === JSON.stringify(disturbed.counts) && undisturbed.status === disturbed.status;
+    const same =
+      JSON.stringify(undisturbed.counts) === JSON.stringify(disturbed.counts) &&
+      undisturbed.status === disturbed.status;
     const all = disturbances.kills === kills && disturbances.ledgerOutages === 2 && disturbances.serverRestarts === 1;
     const sealHolds = await verified(stage, disturbed);
-    const ok = same && all && sealHolds && bystandersTouched === 0 && repeatedCalls.irreversible === 0 && undisturbed.usersLeft === 0 && disturbed.usersLeft === 0;
+    const ok =
+      same &&
+      all &&
+      sealHolds &&
+      bystandersTouched === 0 &&
+      repeatedCalls.irreversible === 0 &&
+      undisturbed.usersLeft === 0 &&
+      disturbed.usersLeft === 0;
     const [peace, trouble] = [undisturbed, disturbed].map(withoutIds);
-    return { seed, users, ledger: stage.ledger.words, disturbances, undisturbed: peace as SweepOutcome, disturbed: trouble as SweepOutcome, repeatedCalls, bystandersTouched, sealHolds, ok };
+    return {
+      seed,
+      users,
+      ledger: stage.ledger.words,
+      disturbances,
+      undisturbed: peace as SweepOutcome,
+      disturbed: trouble as SweepOutcome,
+      repeatedCalls,
+      bystandersTouched,
+      sealHolds,
+      ok,
+    };
   } finally {
     progress.stop();
   }
@@ -113,8 +148,18 @@ async function sweep(stage: Stage, users: number): Promise<EndedSweep> {
   const callsBefore = callsOf(stage);
   const startedAt = performance.now();
   const workflowId = `faults-${randomUUID()}`;
-  const input = { source: { file }, reason: { code: 'USER_OFFBOARDING' }, maxUsers: users, granularity: 'chunk', plaid: { removeUser: true } };
-  await client.workflow.start('offboardUsers', { taskQueue: settings.HTTP_TASKS_TASK_QUEUE ?? '', workflowId, args: [input] });
+  const input = {
+    source: { file },
+    reason: { code: 'USER_OFFBOARDING' },
+    maxUsers: users,
+    granularity: 'chunk',
+    plaid: { removeUser: true },
+  };
+  await client.workflow.start('offboardUsers', {
+    taskQueue: settings.HTTP_TASKS_TASK_QUEUE ?? '',
+    workflowId,
+    args: [input],
+  });
   const { status, counts, sweepId, merkleRoot } = await resultOf(client.workflow.getHandle(workflowId));
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   const { left } = simulators.plaid.state();
@@ -145,14 +190,23 @@ function repeats({ simulators }: Stage): { irreversible: number; repeatSafe: num
 }
 
 function touchedBystanders({ simulators }: Stage): number {
-  const touched = [...simulators.plaid.state().touched, ...Object.values(simulators.batch.state().apps).flatMap((app) => app.touched)];
+  const touched = [
+    ...simulators.plaid.state().touched,
+    ...Object.values(simulators.batch.state().apps).flatMap((app) => app.touched),
+  ];
   return touched.filter((id) => id.startsWith('bystander-')).length;
 }
 
 async function verified({ settings }: Stage, { sweepId, merkleRoot }: EndedSweep): Promise<boolean> {
-  const ledger = await openLedger({ url: settings.HTTP_TASKS_LEDGER_URL ?? '', subjectKey: settings.HTTP_TASKS_SUBJECT_KEY ?? '' });
+  const ledger = await openLedger({
+    url: settings.HTTP_TASKS_LEDGER_URL ?? '',
+    subjectKey: settings.HTTP_TASKS_SUBJECT_KEY ?? '',
+  });
   try {
-    const { ok } = await ledger.sweeps.verify({ sweepId, ...(merkleRoot !== undefined && { expectedRoot: merkleRoot }) });
+    const { ok } = await ledger.sweeps.verify({
+      sweepId,
+      ...(merkleRoot !== undefined && { expectedRoot: merkleRoot }),
+    });
     return ok && merkleRoot !== undefined;
   } finally {
     await ledger.close();
@@ -161,9 +215,29 @@ async function verified({ settings }: Stage, { sweepId, merkleRoot }: EndedSweep
 
 function printResults(io: Io, results: ProcessResults): void {
   const { undisturbed, disturbed, disturbances, repeatedCalls } = results;
-  const row = (what: string, one: SweepOutcome): string[] => [what, one.status, String(one.counts.accepted), String(one.usersLeft), String(one.calls), `${one.seconds} s`];
-  printTable(io, ['Sweep', 'Status', 'Accepted', 'Users left', 'Calls', 'Took'], [row('in peace', undisturbed), row('disturbed', disturbed)]);
-  print(io, `${disturbances.kills} workers killed, ${disturbances.ledgerOutages} times ${results.ledger}, ${disturbances.serverRestarts} restart of the Temporal server.`);
-  print(io, `Repeated: ${repeatedCalls.irreversible} irreversible and ${repeatedCalls.repeatSafe} repeat-safe calls. Bystanders touched: ${results.bystandersTouched}. The seal ${results.sealHolds ? 'holds' : 'does not hold'}.`);
-  print(io, results.ok ? paint(io, 'green', 'Both came to the same.') : paint(io, 'red', 'It did not come to the same.'));
+  const row = (what: string, one: SweepOutcome): string[] => [
+    what,
+    one.status,
+    String(one.counts.accepted),
+    String(one.usersLeft),
+    String(one.calls),
+    `${one.seconds} s`,
+  ];
+  printTable(
+    io,
+    ['Sweep', 'Status', 'Accepted', 'Users left', 'Calls', 'Took'],
+    [row('in peace', undisturbed), row('disturbed', disturbed)],
+  );
+  print(
+    io,
+    `${disturbances.kills} workers killed, ${disturbances.ledgerOutages} times ${results.ledger}, ${disturbances.serverRestarts} restart of the Temporal server.`,
+  );
+  print(
+    io,
+    `Repeated: ${repeatedCalls.irreversible} irreversible and ${repeatedCalls.repeatSafe} repeat-safe calls. Bystanders touched: ${results.bystandersTouched}. The seal ${results.sealHolds ? 'holds' : 'does not hold'}.`,
+  );
+  print(
+    io,
+    results.ok ? paint(io, 'green', 'Both came to the same.') : paint(io, 'red', 'It did not come to the same.'),
+  );
 }

@@ -37,11 +37,17 @@ export interface Stage {
 }
 
 /** Opens a stage with so many workers. */
-export async function openStage(options: { workers: number; users: number; ledgerUrl?: string; report: (line: string) => void }): Promise<Stage> {
+export async function openStage(options: {
+  workers: number;
+  users: number;
+  ledgerUrl?: string;
+  report: (line: string) => void;
+}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-processes-'));
   const undos: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
-    for (const undo of undos.splice(0).reverse()) await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
+    for (const undo of undos.splice(0).reverse())
+      await undo().catch((error: unknown) => options.report(`While ending: ${String(error)}`));
   };
   try {
     const { path: binary } = await findTemporalServer({ report: options.report });
@@ -49,8 +55,14 @@ export async function openStage(options: { workers: number; users: number; ledge
     const start = (): Promise<RunningTemporalServer> => startTemporalServer({ binary, port, dbFilename });
     let server = await start();
     undos.push(() => server.stop());
-    const latencyMs = Math.max(LATENCY_MS.least, Math.min(LATENCY_MS.most, Math.round(LATENCY_MS.ofAll / options.users)));
-    const simulators = await startSimulators({ plaid: { repeatedRemovals: 'process', latencyMs }, batch: { latencyMs } });
+    const latencyMs = Math.max(
+      LATENCY_MS.least,
+      Math.min(LATENCY_MS.most, Math.round(LATENCY_MS.ofAll / options.users)),
+    );
+    const simulators = await startSimulators({
+      plaid: { repeatedRemovals: 'process', latencyMs },
+      batch: { latencyMs },
+    });
     undos.push(() => simulators.close());
     const ledger = await openLedgerDoor(options.ledgerUrl ?? `file:${join(folder, 'ledger.db')}`);
     undos.push(() => ledger.close());
@@ -72,7 +84,8 @@ export async function openStage(options: { workers: number; users: number; ledge
       users: async (prefix, count) => {
         simulators.plaid.seed({ generate: { count, prefix, itemsPerUser: 1 } });
         simulators.batch.seed({ generate: { count, prefix } });
-        for (const seed of [simulators.plaid, simulators.batch]) seed.seed({ generate: { count: BYSTANDERS, prefix: `bystander-${prefix}` } });
+        for (const seed of [simulators.plaid, simulators.batch])
+          seed.seed({ generate: { count: BYSTANDERS, prefix: `bystander-${prefix}` } });
         const file = `${randomUUID()}.csv`;
         const lines = Array.from({ length: count }, (_, index) => `${prefix}${index},${prefix}${index}\n`);
         await writeFile(join(folder, file), `plaid_user_id,batch_user_id\n${lines.join('')}`);
@@ -91,7 +104,12 @@ export async function openStage(options: { workers: number; users: number; ledge
 }
 
 /** Nothing of the environment's settings: nothing outside this machine is called. */
-function settingsOf(given: { address: string; simulators: Simulators; ledgerUrl: string; folder: string }): Record<string, string> {
+function settingsOf(given: {
+  address: string;
+  simulators: Simulators;
+  ledgerUrl: string;
+  folder: string;
+}): Record<string, string> {
   return {
     TEMPORAL_ADDRESS: given.address,
     TEMPORAL_CONFIG_FILE: join(given.folder, 'no-profile.toml'),

@@ -49,7 +49,10 @@ export class WorkerCrew {
     this.#started += 1;
     const logFile = join(this.#folder, `worker-${this.#started}.log`);
     const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...this.#settings };
-    const worker = { process: await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile }), logFile };
+    const worker = {
+      process: await OwnedProcess.start({ command: process.execPath, args: [MAIN, 'worker'], env, logFile }),
+      logFile,
+    };
     const deadline = Date.now() + READY_WITHIN_MS;
     while (!(await readFile(logFile, 'utf8')).includes(POLLING)) {
       if (!worker.process.running || Date.now() > deadline) {

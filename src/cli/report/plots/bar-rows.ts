@@ -77,7 +77,12 @@ export function barRows(rows: readonly BarRow[], width: number): Spec {
           },
         },
       },
-      text('segments', 'label', { x: { signal: 'datum.left + 6' }, fill: { signal: '"var(--on-" + datum.standing + ")"' } }, BAR.top + 15),
+      text(
+        'segments',
+        'label',
+        { x: { signal: 'datum.left + 6' }, fill: { signal: '"var(--on-" + datum.standing + ")"' } },
+        BAR.top + 15,
+      ),
       text('lines', 'title', { x: { value: 0 }, fill: { value: 'var(--ink)' }, fontWeight: { value: 600 } }, LINE),
       text('lines', 'note', { x: { value: width }, fill: { value: 'var(--soft)' }, align: { value: 'right' } }, LINE),
     ],
@@ -88,7 +93,11 @@ type TextMark = NonNullable<Spec['marks']>[number];
 
 function text(data: string, field: string, place: object, baseline: number): TextMark {
   const y = { signal: `datum.row * ${ROW_HEIGHT} + ${baseline}` };
-  return { type: 'text', from: { data }, encode: { enter: { text: { field }, y, fontSize: { value: FONT }, ...place } } };
+  return {
+    type: 'text',
+    from: { data },
+    encode: { enter: { text: { field }, y, fontSize: { value: FONT }, ...place } },
+  };
 }
 
 function segmentsOf({ tally, outOf }: BarRow, row: number, width: number): Segment[] {

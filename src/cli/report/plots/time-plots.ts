@@ -2,7 +2,17 @@ import type { Axis, Spec } from 'vega';
 import type { OverTime } from '../time-figures';
 
 /** The clock of a reader in any country; the page says that times are in UTC. */
-const CLOCK = { milliseconds: '%H:%M:%S.%L', seconds: '%H:%M:%S', minutes: '%H:%M', hours: '%H:%M', date: '%d %b', week: '%d %b', month: '%b %Y', quarter: '%b %Y', year: '%Y' };
+const CLOCK = {
+  milliseconds: '%H:%M:%S.%L',
+  seconds: '%H:%M:%S',
+  minutes: '%H:%M',
+  hours: '%H:%M',
+  date: '%d %b',
+  week: '%d %b',
+  month: '%b %Y',
+  quarter: '%b %Y',
+  year: '%Y',
+};
 
 /** One label for about so many pixels. */
 const LABEL_ROOM = 90;
@@ -48,9 +58,20 @@ export function shareDonePlot({ stretches, total }: OverTime, size: { width: num
       {
         type: 'area',
         from: { data: 'points' },
-        encode: { enter: { ...place, y2: { scale: 'y', value: 0 }, fill: { value: 'var(--accent)' }, fillOpacity: { value: 0.25 } } },
+        encode: {
+          enter: {
+            ...place,
+            y2: { scale: 'y', value: 0 },
+            fill: { value: 'var(--accent)' },
+            fillOpacity: { value: 0.25 },
+          },
+        },
       },
-      { type: 'line', from: { data: 'points' }, encode: { enter: { ...place, stroke: { value: 'var(--accent)' }, strokeWidth: { value: 2 } } } },
+      {
+        type: 'line',
+        from: { data: 'points' },
+        encode: { enter: { ...place, stroke: { value: 'var(--accent)' }, strokeWidth: { value: 2 } } },
+      },
     ],
   });
 }
@@ -63,11 +84,31 @@ interface TimePlot {
   marks: Spec['marks'];
 }
 
-function timePlot(points: readonly Point[], { width, height }: { width: number; height: number }, { top, format, marks }: TimePlot): Spec {
-  const bottom: Axis = { orient: 'bottom', scale: 'x', format: CLOCK, tickCount: Math.max(2, Math.floor(width / LABEL_ROOM)), labelOverlap: true, labelFlush: true };
+function timePlot(
+  points: readonly Point[],
+  { width, height }: { width: number; height: number },
+  { top, format, marks }: TimePlot,
+): Spec {
+  const bottom: Axis = {
+    orient: 'bottom',
+    scale: 'x',
+    format: CLOCK,
+    tickCount: Math.max(2, Math.floor(width / LABEL_ROOM)),
+    labelOverlap: true,
+    labelFlush: true,
+  };
   // There is no half user.
   const tickCount = top === 1 ? 4 : Math.min(4, top);
-  const left: Axis = { orient: 'left', scale: 'y', format, tickCount, grid: true, domain: false, ticks: false, labelPadding: 6 };
+  const left: Axis = {
+    orient: 'left',
+    scale: 'y',
+    format,
+    tickCount,
+    grid: true,
+    domain: false,
+    ticks: false,
+    labelPadding: 6,
+  };
   return {
     width,
     height,
@@ -75,7 +116,17 @@ function timePlot(points: readonly Point[], { width, height }: { width: number; 
     autosize: { type: 'fit', contains: 'padding' },
     data: [{ name: 'points', values: [...points] }],
     scales: [
-      { name: 'x', type: 'utc', domain: { fields: [{ data: 'points', field: 'from' }, { data: 'points', field: 'to' }] }, range: 'width' },
+      {
+        name: 'x',
+        type: 'utc',
+        domain: {
+          fields: [
+            { data: 'points', field: 'from' },
+            { data: 'points', field: 'to' },
+          ],
+        },
+        range: 'width',
+      },
       { name: 'y', type: 'linear', domain: [0, top], nice: top > 1, range: 'height' },
     ],
     axes: [left, bottom],

@@ -45,7 +45,10 @@ async function runChunks(): Promise<void> {
       }
       busy.add(due.from);
       say({ did: 'began', from: due.from });
-      const result = await runChunk({ sweepId, fromSeq: due.from, toSeq: due.to, plan, beginForMs: 60_000 }, dependencies);
+      const result = await runChunk(
+        { sweepId, fromSeq: due.from, toSeq: due.to, plan, beginForMs: 60_000 },
+        dependencies,
+      );
       busy.delete(due.from);
       say({ did: 'ended', from: due.from, result });
       if (result.end === 'fenced') return;

@@ -15,7 +15,8 @@ export interface ChunkWork {
 }
 
 /** What the process says of its chunks. */
-export type Said = { did: 'began'; from: number } | { did: 'ended'; from: number; result: ChunkResult } | { did: 'finished' };
+export type Said =
+  { did: 'began'; from: number } | { did: 'ended'; from: number; result: ChunkResult } | { did: 'finished' };
 
 /** A worker of chunks as a process of its own. */
 export interface ChunkProcess {

@@ -15,9 +15,13 @@ export function startChunk(given: { url: string; sweepId: string; users: number;
   const register = path.join(__dirname, '../../children/register-typescript.cjs');
   const script = path.join(__dirname, 'work-through-chunk.ts');
   const { url, sweepId, users, pause } = given;
-  const child = spawn(process.execPath, ['--require', register, script, url, SUBJECT_KEY, sweepId, String(users), pause ? 'pause' : 'go'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--require', register, script, url, SUBJECT_KEY, sweepId, String(users), pause ? 'pause' : 'go'],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     child,
