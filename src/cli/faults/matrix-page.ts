@@ -37,18 +37,13 @@ export function matrixPage(results: FaultResults): string {
     'Every fault at every call',
     [
       html`<header>
-        <p class="eyebrow">temporal-http-tasks · reliability</p>
-        <h1>Every fault at every call</h1>
-        <p class="sentence">
-          ${failed.length === 0 ? 'All' : `${count(cells + combinations - failed.length)} of ${count(cells + combinations)}`}
-          off-boardings ended as they must.
-        </p>
-        <p class="further">
-          ${count(cells)} cells, and ${count(combinations)} combinations of faults drawn from seed ${seed}, judged by
-          what the providers hold.
-        </p>
-        ${tiles(results)} ${legend()}
-      </header> `,
+<p class="eyebrow">temporal-http-tasks · reliability</p>
+<h1>Every fault at every call</h1>
+<p class="sentence">${failed.length === 0 ? 'All' : `${count(cells + combinations - failed.length)} of ${count(cells + combinations)}`} off-boardings ended as they must.</p>
+<p class="further">${count(cells)} cells, and ${count(combinations)} combinations of faults drawn from seed ${seed}, judged by what the providers hold.</p>
+${tiles(results)}
+${legend()}</header>
+`,
       ...FLOWS.map((flow) =>
         flowSection(
           flow,
@@ -62,27 +57,22 @@ export function matrixPage(results: FaultResults): string {
 }
 
 function tiles({ numbers, failed }: FaultResults): Markup {
-  const tile = (name: string, number: number): Markup =>
-    html`<div class="tile ${number > 0 ? 'bad' : 'good'}">
-      <dt>${name}</dt>
-      <dd>${count(number)}</dd>
-    </div> `;
+  const tile = (
+    name: string,
+    number: number,
+  ): Markup => html`<div class="tile ${number > 0 ? 'bad' : 'good'}"><dt>${name}</dt><dd>${count(number)}</dd></div>
+`;
   return html`<dl class="tiles">
-    ${tile('users lost', numbers.usersLost)}${tile('wrongly deleted', numbers.wronglyDeleted + numbers.bystandersTouched)}${tile('calls unrecorded', numbers.unrecordedCalls)}${tile('not as they must be', failed.length)}
-  </dl>`;
+${tile('users lost', numbers.usersLost)}${tile('wrongly deleted', numbers.wronglyDeleted + numbers.bystandersTouched)}${tile('calls unrecorded', numbers.unrecordedCalls)}${tile('not as they must be', failed.length)}</dl>`;
 }
 
 function legend(): Markup {
-  const entry = (mark: string): Markup =>
-    html`<div>
-      <dt>${squares(mark, 1)}</dt>
-      <dd>${WORDS[mark]}</dd>
-    </div> `;
-  return html`<dl class="legend">${[MARKS.gone, MARKS.reported, MARKS.wrong].map(entry)}</dl>
-    <p class="note">
-      Six squares for each call: once, twice and always from left to right; above with onFailure “continue”, below with
-      “stop”.
-    </p> `;
+  const entry = (mark: string): Markup => html`<div><dt>${squares(mark, 1)}</dt><dd>${WORDS[mark]}</dd></div>
+`;
+  return html`<dl class="legend">
+${[MARKS.gone, MARKS.reported, MARKS.wrong].map(entry)}</dl>
+<p class="note">Six squares for each call: once, twice and always from left to right; above with onFailure “continue”, below with “stop”.</p>
+`;
 }
 
 function flowSection(flow: Flow, rows: readonly MatrixRow[]): Markup {
@@ -94,27 +84,17 @@ function flowSection(flow: Flow, rows: readonly MatrixRow[]): Markup {
     return row && squares(row.marks, WHENS.length, `${call}, ${fault}: ${inWords(row.marks)}`);
   };
   return html`<section class="card">
-    <h2>${flow === 'sweep' ? 'A sweep' : 'A single run'}</h2>
-    <div class="scroll">
-      <table class="matrix">
-        <thead>
-          <tr>
-            <th scope="col">Fault</th>
-            ${calls.map((call) => html`<th scope="col">${call}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${faults.map(
-            (fault) =>
-              html`<tr>
-                <th scope="row">${fault}</th>
-                ${calls.map((call) => html`<td>${cell(fault, call)}</td>`)}
-              </tr> `,
-          )}
-        </tbody>
-      </table>
-    </div>
-  </section> `;
+<h2>${flow === 'sweep' ? 'A sweep' : 'A single run'}</h2>
+<div class="scroll"><table class="matrix">
+<thead><tr><th scope="col">Fault</th>${calls.map((call) => html`<th scope="col">${call}</th>`)}</tr></thead>
+<tbody>
+${faults.map(
+  (fault) => html`<tr><th scope="row">${fault}</th>${calls.map((call) => html`<td>${cell(fault, call)}</td>`)}</tr>
+`,
+)}</tbody>
+</table></div>
+</section>
+`;
 }
 
 /** The cells of one call and fault; the marks are ordered by time and then by policy. */
@@ -128,9 +108,7 @@ function squares(marks: string, columns: number, words?: string): Markup {
       : `<rect x="${x}" y="${y}" width="${SQUARE}" height="${SQUARE}" rx="2" fill="${FILLS[mark]}"/>`;
   });
   const label = words === undefined ? html` aria-hidden="true"` : html` role="img" aria-label="${words}"`;
-  return html`<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${label}>
-    ${words !== undefined && html`<title>${words}</title>`}${new Markup(shapes.join(''))}
-  </svg>`;
+  return html`<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"${label}>${words !== undefined && html`<title>${words}</title>`}${new Markup(shapes.join(''))}</svg>`;
 }
 
 function inWords(marks: string): string {
@@ -143,25 +121,22 @@ function inWords(marks: string): string {
 function failedSection({ failed }: FaultResults): Markup {
   if (failed.length === 0) return html``;
   return html`<section class="card">
-    <h2>Not as they must be</h2>
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">What</th>
-          <th scope="col">Expected</th>
-          <th scope="col">Got</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${failed.map(
-          ({ call, fault, when, policy, expected, got }) =>
-            html`<tr>
-              <th scope="row">${call}, ${fault}, ${when}, ${policy}</th>
-              <td>${expected}</td>
-              <td>${got}</td>
-            </tr> `,
-        )}
-      </tbody>
-    </table>
-  </section> `;
+<h2>Not as they must be</h2>
+<table>
+<thead><tr><th scope="col">What</th><th scope="col">Expected</th><th scope="col">Got</th></tr></thead>
+<tbody>
+${failed.map(
+  ({
+    call,
+    fault,
+    when,
+    policy,
+    expected,
+    got,
+  }) => html`<tr><th scope="row">${call}, ${fault}, ${when}, ${policy}</th><td>${expected}</td><td>${got}</td></tr>
+`,
+)}</tbody>
+</table>
+</section>
+`;
 }

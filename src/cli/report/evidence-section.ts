@@ -11,40 +11,29 @@ import { count, counted, listed, moment, percent } from './words';
 export function evidenceSection(data: ReportData): Markup {
   const { sweep, counts, summary } = data;
   const answer = (question: string, ...words: readonly (string | Markup)[]): Markup =>
-    html`<tr>
-      <th scope="row">${question}</th>
-      <td>${words.map((word) => html`<p>${word}</p>`)}</td>
-    </tr> `;
-  return html`<section id="evidence" class="card">
-    <h2>What the receipts say</h2>
-    <p class="note">
-      What auditors of deletions usually ask, answered from the ledger. What the law asks of you is not for this report
-      to say.
-    </p>
-    <table class="answers">
-      <tbody>
-        ${answer(
-          'Who did it?',
-          html`The workflow
-            <code>${sweep.sweepId}</code
-            >${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who started and who
-            approved it, and why, stands in its history at Temporal.`,
-        )}${answer(
-          'When?',
-          `${moment(sweep.createdAt)} to ${sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt)}. Every receipt has its own time.`,
-        )}${answer(
-          'About whom?',
-          `${counted(counts.total, 'user')}, each under a keyed hash (HMAC-SHA-256) of the id at each system. No id is in the receipts or in this report; whoever knows an id, and has the key, finds its receipts.`,
-          sweep.readable
-            ? 'The ids of users who need a person, or are not finished, are still kept, encrypted under a key of this sweep.'
-            : 'The ids of this sweep can no longer be read by anybody: their key is destroyed.',
-        )}${answer('In which systems, and by which method?', methodsTable(summary.groups))}${answer('With which receipt of the provider?', proofInWords(summary.groups))}${answer(
-          'With what outcome?',
-          outcomesInWords(data),
-        )}${answer('With which exceptions?', ...exceptions(data))}
-      </tbody>
-    </table>
-  </section> `;
+    html`<tr><th scope="row">${question}</th><td>${words.map((word) => html`<p>${word}</p>`)}</td></tr>
+`;
+  return html`<section id="evidence" class="card"><h2>What the receipts say</h2>
+<p class="note">What auditors of deletions usually ask, answered from the ledger. What the law asks of you is not for this report to say.</p>
+<table class="answers"><tbody>
+${answer(
+  'Who did it?',
+  html`The workflow <code>${sweep.sweepId}</code>${sweep.claimedBy !== undefined && html`, run <code>${sweep.claimedBy}</code>`}. Who started and who approved it, and why, stands in its history at Temporal.`,
+)}${answer(
+    'When?',
+    `${moment(sweep.createdAt)} to ${sweep.endedAt === undefined ? 'now; it has not ended' : moment(sweep.endedAt)}. Every receipt has its own time.`,
+  )}${answer(
+    'About whom?',
+    `${counted(counts.total, 'user')}, each under a keyed hash (HMAC-SHA-256) of the id at each system. No id is in the receipts or in this report; whoever knows an id, and has the key, finds its receipts.`,
+    sweep.readable
+      ? 'The ids of users who need a person, or are not finished, are still kept, encrypted under a key of this sweep.'
+      : 'The ids of this sweep can no longer be read by anybody: their key is destroyed.',
+  )}${answer('In which systems, and by which method?', methodsTable(summary.groups))}${answer('With which receipt of the provider?', proofInWords(summary.groups))}${answer(
+    'With what outcome?',
+    outcomesInWords(data),
+  )}${answer('With which exceptions?', ...exceptions(data))}</tbody></table>
+</section>
+`;
 }
 
 function methodsTable(groups: readonly ReceiptGroup[]): Markup | string {
@@ -58,24 +47,11 @@ function methodsTable(groups: readonly ReceiptGroup[]): Markup | string {
   const rows = [...methods.values()].map(({ service, environment, keySlot, task, receipts }) => {
     const known = CATALOGUE.find(({ name }) => name === task);
     const key = keySlot === undefined ? '' : `, key ${keySlot}`;
-    return html`<tr>
-      <th scope="row">${known?.service.title ?? service}, ${environment}${key}</th>
-      <td><code>${task}</code>${known && html`<br />${known.summary}: <code>${known.method} ${known.path}</code>`}</td>
-      <td class="number">${count(receipts)}</td>
-    </tr> `;
+    return html`<tr><th scope="row">${known?.service.title ?? service}, ${environment}${key}</th><td><code>${task}</code>${known && html`<br>${known.summary}: <code>${known.method} ${known.path}</code>`}</td><td class="number">${count(receipts)}</td></tr>
+`;
   });
-  return html`<table class="numbers">
-    <thead>
-      <tr>
-        <th scope="col">System</th>
-        <th scope="col">Method</th>
-        <th scope="col">Receipts</th>
-      </tr>
-    </thead>
-    <tbody>
-      ${rows}
-    </tbody>
-  </table>`;
+  return html`<table class="numbers"><thead><tr><th scope="col">System</th><th scope="col">Method</th><th scope="col">Receipts</th></tr></thead><tbody>
+${rows}</tbody></table>`;
 }
 
 function proofInWords(groups: readonly ReceiptGroup[]): string {

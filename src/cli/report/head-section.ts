@@ -18,38 +18,38 @@ const STATUS_WORDS = {
 export function headSection(data: ReportData): Markup {
   const { sweep } = data;
   return html`<header>
-    <p class="eyebrow">Off-boarding sweep · report</p>
-    <h1>${sweep.sweepId}</h1>
-    <p class="status ${sweep.status}">
-      ${STATUS_WORDS[sweep.status]}${sweep.pausedBecause !== undefined && `: ${sweep.pausedBecause}`}
-    </p>
-    <p class="sentence">${mainSentence(data)}</p>
-    ${furtherSentences(data).map((sentence) => html`<p class="further">${sentence}</p> `)}${tiles(data)} ${facts(data)}
-  </header> `;
+<p class="eyebrow">Off-boarding sweep · report</p>
+<h1>${sweep.sweepId}</h1>
+<p class="status ${sweep.status}">${STATUS_WORDS[sweep.status]}${sweep.pausedBecause !== undefined && `: ${sweep.pausedBecause}`}</p>
+<p class="sentence">${mainSentence(data)}</p>
+${furtherSentences(data).map(
+  (sentence) => html`<p class="further">${sentence}</p>
+`,
+)}${tiles(data)}
+${facts(data)}
+</header>
+`;
 }
 
 function tiles(data: ReportData): Markup {
   const { total } = data.counts;
   const { gone, accepted, needPerson, leftAlone, unfinished } = headlineOf(data);
   const tile = (name: string, number: number, kind: string): Markup =>
-    html`<div class="tile ${number > 0 && kind}">
-      <dt>${name}</dt>
-      <dd>${count(number)}${total > 0 && html`<small>${percent(number, total)}</small>`}</dd>
-    </div> `;
+    html`<div class="tile ${number > 0 && kind}"><dt>${name}</dt><dd>${count(number)}${total > 0 && html`<small>${percent(number, total)}</small>`}</dd></div>
+`;
   return html`<dl class="tiles">
-    ${(gone > 0 || accepted === 0) && tile('gone', gone, 'good')}${accepted > 0 && tile('accepted by Batch', accepted, 'good')}${tile('need a person', needPerson, 'bad')}${tile('left alone on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}
-  </dl>`;
+${(gone > 0 || accepted === 0) && tile('gone', gone, 'good')}${accepted > 0 && tile('accepted by Batch', accepted, 'good')}${tile('need a person', needPerson, 'bad')}${tile('left alone on purpose', leftAlone, 'calm')}${tile('not finished', unfinished, 'calm')}</dl>`;
 }
 
 function facts({ sweep, counts, summary, limits, madeAt, version }: ReportData): Markup {
   const ended = sweep.endedAt === undefined ? undefined : Date.parse(sweep.endedAt) - Date.parse(sweep.createdAt);
   const receipts = summary.groups.reduce((sum, group) => sum + group.receipts, 0);
-  const fact = (name: string, value: string | Markup, kind = ''): Markup =>
-    html`<div class="${kind}">
-      <dt>${name}</dt>
-      <dd>${value}</dd>
-    </div> `;
+  const fact = (
+    name: string,
+    value: string | Markup,
+    kind = '',
+  ): Markup => html`<div class="${kind}"><dt>${name}</dt><dd>${value}</dd></div>
+`;
   return html`<dl class="facts">
-    ${fact('Started', moment(sweep.createdAt))}${fact('Ended', sweep.endedAt === undefined ? 'not yet' : moment(sweep.endedAt))}${ended !== undefined && fact('Took', duration(ended))}${fact('Users', count(counts.total))}${fact('Duplicates in the source', count(sweep.duplicates))}${fact('Rows rejected', count(sweep.rejected))}${fact('Receipts', count(receipts))}${limits.length > 0 && fact('Limits', limits.join('; '), 'long')}${sweep.redriveOf !== undefined && fact('Takes up again', sweep.redriveOf)}${sweep.claimedBy !== undefined && fact('Run', html`<code>${sweep.claimedBy}</code>`, 'long')}${fact('This report', `made ${moment(madeAt)} by temporal-http-tasks ${version}`, 'long')}
-  </dl>`;
+${fact('Started', moment(sweep.createdAt))}${fact('Ended', sweep.endedAt === undefined ? 'not yet' : moment(sweep.endedAt))}${ended !== undefined && fact('Took', duration(ended))}${fact('Users', count(counts.total))}${fact('Duplicates in the source', count(sweep.duplicates))}${fact('Rows rejected', count(sweep.rejected))}${fact('Receipts', count(receipts))}${limits.length > 0 && fact('Limits', limits.join('; '), 'long')}${sweep.redriveOf !== undefined && fact('Takes up again', sweep.redriveOf)}${sweep.claimedBy !== undefined && fact('Run', html`<code>${sweep.claimedBy}</code>`, 'long')}${fact('This report', `made ${moment(madeAt)} by temporal-http-tasks ${version}`, 'long')}</dl>`;
 }

@@ -41,19 +41,12 @@ function legend(users: Tally, { groups }: ReportData['summary']): Markup {
     (standing) => (users[standing] ?? 0) > 0 || lastWordGroups(groups).some(({ outcome }) => outcome === standing),
   );
   return html`<dl class="legend">
-    ${occurs.map((standing) => {
-      const number = users[standing] ?? 0;
-      return html`<div>
-        <dt>
-          <span class="swatch ${standing}"></span>${LOOKS[standing].name}
-          <span class="soft"
-            >${number === 0 ? 'as a single step only' : `${count(number)}, ${percent(number, total)}`}</span
-          >
-        </dt>
-        <dd>${LOOKS[standing].meaning}</dd>
-      </div> `;
-    })}
-  </dl> `;
+${occurs.map((standing) => {
+  const number = users[standing] ?? 0;
+  return html`<div><dt><span class="swatch ${standing}"></span>${LOOKS[standing].name} <span class="soft">${number === 0 ? 'as a single step only' : `${count(number)}, ${percent(number, total)}`}</span></dt><dd>${LOOKS[standing].meaning}</dd></div>
+`;
+})}</dl>
+`;
 }
 
 /** The last words on each step. */

@@ -56,11 +56,9 @@ describe('the words of reports', () => {
 describe('markup', () => {
   it('escapes whatever is inserted, unless it is markup itself', () => {
     const cell = (text: string) => html`<td title="${text}">${text}</td>`;
-    expect(
-      html`<tr>
-        ${['<b>', `"'&`].map(cell)}${undefined}${false}${7}
-      </tr>`.text,
-    ).toBe('<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td title="&quot;&#39;&amp;">&quot;&#39;&amp;</td>7</tr>');
+    expect(html`<tr>${['<b>', `"'&`].map(cell)}${undefined}${false}${7}</tr>`.text).toBe(
+      '<tr><td title="&lt;b&gt;">&lt;b&gt;</td><td title="&quot;&#39;&amp;">&quot;&#39;&amp;</td>7</tr>',
+    );
   });
 
   it('makes visible what would hide, or turn, the text around it', () => {

@@ -44,46 +44,30 @@ export async function plotFigure({
     (['wide', 'narrow'] as const).map((size) => draw({ spec: specOf(WIDTHS[size]), description }, size)),
   );
   return html`<figure id="${id}" class="card">
-    <figcaption>
-      <h2>${title}</h2>
-      ${note !== undefined && html`<p class="note">${note}</p>`}
-    </figcaption>
-    ${wide} ${narrow} ${legend}
-    <details class="${table.rows.length > MOST_ROWS_ON_PAPER && 'long-table'}">
-      <summary>The numbers</summary>
-      ${numbersTable(table)}
-    </details>
-  </figure> `;
+<figcaption><h2>${title}</h2>${note !== undefined && html`<p class="note">${note}</p>`}</figcaption>
+${wide}
+${narrow}
+${legend}<details class="${table.rows.length > MOST_ROWS_ON_PAPER && 'long-table'}"><summary>The numbers</summary>${numbersTable(table)}</details>
+</figure>
+`;
 }
 
 /** A figure for which there is nothing to draw. */
 export function emptyFigure({ id, title }: Pick<PlotFigure, 'id' | 'title'>, why: string): Markup {
-  return html`<section id="${id}" class="card">
-    <h2>${title}</h2>
-    <p class="note">${why}</p>
-  </section> `;
+  return html`<section id="${id}" class="card"><h2>${title}</h2><p class="note">${why}</p></section>
+`;
 }
 
 function numbersTable({ head, rows }: NumbersTable): Markup {
   const lines = rows.map(
-    ([first, ...rest]) =>
-      html`<tr>
-        <th scope="row">${first}</th>
-        ${rest.map((cell) => html`<td${typeof cell === 'number' && html` class="number"`}>${shown(cell)}</td>`)}
-      </tr> `,
+    ([
+      first,
+      ...rest
+    ]) => html`<tr><th scope="row">${first}</th>${rest.map((cell) => html`<td${typeof cell === 'number' && html` class="number"`}>${shown(cell)}</td>`)}</tr>
+`,
   );
-  return html`<div class="scroll">
-    <table class="numbers">
-      <thead>
-        <tr>
-          ${head.map((title) => html`<th scope="col">${title}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${lines}
-      </tbody>
-    </table>
-  </div>`;
+  return html`<div class="scroll"><table class="numbers"><thead><tr>${head.map((title) => html`<th scope="col">${title}</th>`)}</tr></thead><tbody>
+${lines}</tbody></table></div>`;
 }
 
 function shown(cell: string | number): string {
