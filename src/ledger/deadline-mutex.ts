@@ -6,7 +6,7 @@ interface Waiter {
   timer: NodeJS.Timeout;
 }
 
-/** Lets one holder in at a time, in the order of asking; whoever waits too long is refused and loses its place. */
+/** A first-in, first-out mutex. A caller that waits past its deadline is rejected and leaves the queue. */
 export class DeadlineMutex {
   readonly #waiting: Waiter[] = [];
   #locked = false;
@@ -38,7 +38,7 @@ export class DeadlineMutex {
     next.proceed();
   }
 
-  /** Refuses everybody who waits, and everybody who comes later. */
+  /** Rejects all waiting callers and all later ones. */
   close(): void {
     this.#closed = true;
     for (const { refuse, timer } of this.#waiting.splice(0)) {

@@ -4,8 +4,8 @@ import type { KeyObject } from 'node:crypto';
 const KEY_BYTES = 32;
 
 /**
- * The key that a secret gives for one purpose: the same in every process, for ever. An object of the crypto module and not
- * bytes, with which each use would take five times as long from Node.js 24 on.
+ * Derives the key of one purpose from a secret; the result never changes, in any process. Returns a `KeyObject` because
+ * raw bytes make each use five times slower since Node.js 24.
  */
 export function derivedKey(secret: string | KeyObject, purpose: string): KeyObject {
   return createSecretKey(

@@ -15,9 +15,9 @@ export interface HoldLogEntry {
   id: number;
   holdId: string;
   change: 'set' | 'extended' | 'lifted';
-  /** Who, as that process claimed. */
+  /** Who changed it, as claimed by the calling process. */
   by?: string;
-  /** Why the hold was changed, when the caller said so. */
+  /** Why the hold was changed, if the caller gave a reason. */
   why?: string;
   /** Why the user is held. */
   reason?: string;
@@ -36,7 +36,7 @@ export type HoldsToLift = { holdId: string } | { subjects: readonly string[] };
 /** Sets, lifts and lists holds. Rejects like `Ledger`. */
 export interface HoldLedger {
   /**
-   * Sets or extends all of them, or none. Once it has resolved, no intent for any of their subjects is recorded.
+   * Sets or extends all of them, or none. After it has resolved, no intent for any of their subjects is recorded.
    *
    * @throws HoldConflictError when a hold of the same ID names other subjects: a hold is about one user.
    */

@@ -6,7 +6,7 @@ import { HOLD_LOCK } from './postgres-locks';
 import type { LedgerDatabase, LedgerDialect, Tables } from './tables';
 import { requireHashes, storable, storableOrNull, valuesOf } from './values';
 
-/** Rows in one INSERT; each has six parameters, and SQLite takes 32,766. */
+/** Maximum number of rows per INSERT; each has up to nine parameters, and SQLite allows 32,766. */
 const ROWS_IN_ONE = 2_000;
 
 type HoldRow = Selectable<Tables['holds']>;
@@ -17,8 +17,8 @@ export async function addHold(database: LedgerDatabase, hold: NewHold): Promise<
 }
 
 /**
- * See `HoldLedger.set`. Once it has returned, no intent for the subjects is recorded any more: libSQL runs one write
- * at a time, and in Postgres the lock makes it wait for intents in progress (see migrations/0002-holds.ts).
+ * See `HoldLedger.set`. After it has returned, no intent for the subjects is recorded: libSQL runs one write at a time,
+ * and in Postgres the lock waits for intents in progress (see migrations/0002-holds.ts).
  */
 export async function setHolds({ db, dialect }: LedgerDatabase, holds: readonly NewHold[]): Promise<HoldChange[]> {
   refuseUnusable(holds);
@@ -52,7 +52,7 @@ function refuseUnusable(holds: readonly NewHold[]): void {
   }
 }
 
-/** A hold as it will be, and the rows that are missing. */
+/** A hold as it will be, and the rows to add. */
 interface PlannedHold {
   holdId: string;
   change: HoldChange | 'conflict';
@@ -63,7 +63,7 @@ interface PlannedHold {
   why: string | undefined;
 }
 
-/** Holds of one call that have one ID are planned one after the other. */
+/** Plans the holds in order, so that several with the same ID build on each other. */
 async function plan(
   db: Transaction<Tables> | LedgerDatabase['db'],
   dialect: LedgerDialect,
@@ -101,7 +101,7 @@ function planOne(
   const [old, fresh] = [new Set(before.subjects), new Set(subjects)];
   const missing = subjects.filter((subject) => !old.has(subject));
   const containsAll = before.subjects.every((subject) => fresh.has(subject));
-  // With all its subjects explained, also a hold of 0.1.0 covers environments that are known.
+  // When the call names all its subjects, the environments of a hold of 0.1.0 become known as well.
   const explained = containsAll && before.environments === undefined && environments !== undefined;
   if (missing.length === 0 && !explained) return { ...shared, change: 'unchanged', missing, whole: before };
   if (!containsAll) return { ...shared, change: 'conflict', missing, whole: before };
@@ -214,7 +214,7 @@ async function pageOfIds(
   return (await wanted.orderBy('hold_id').limit(limit).execute()).map((row) => row.hold_id);
 }
 
-/** @param rows Those of one hold follow each other, or not; the order of the first ones stays. */
+/** @param rows In any order. Holds are returned in the order of their first rows. */
 function wholeHolds(rows: readonly HoldRow[]): Hold[] {
   const holds = new Map<string, Hold & { subjects: string[] }>();
   for (const row of rows) {
@@ -248,7 +248,7 @@ export async function liftHolds(
 ): Promise<number> {
   if ('subjects' in which) requireHashes('subjects', which.subjects);
   return db.transaction().execute(async (transaction) => {
-    // Two processes that lift one hold would both log it.
+    // Without the lock, two processes lifting the same hold would both log it.
     if (dialect === 'postgres') await HOLD_LOCK.take(transaction);
     const holdIds = 'holdId' in which ? [storable(which.holdId)] : await naming(transaction, dialect, which.subjects);
     const ofThem = valuesOf(dialect, holdIds);

@@ -28,7 +28,7 @@ export async function recordIntent(database: LedgerDatabase, intent: Intent): Pr
   return { kind };
 }
 
-/** The functions are described where they are made, in migrations/0002-holds.ts and 0008-guards-postgres.ts. */
+/** Calls the functions that migrations/0002-holds.ts and 0008-guards-postgres.ts create and describe. */
 async function recordInPostgres(database: LedgerDatabase, intent: Intent): Promise<Refusal> {
   try {
     return await callRecordIntent(database, intent);
@@ -52,8 +52,9 @@ async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise
 }
 
 /**
- * libSQL runs one writing statement at a time, whichever process it comes from, so the check and the insert are one.
- * Only when nothing was written is it asked why; a hold lifted in between leaves no reason, and then it is tried again.
+ * Checks and inserts in one statement, which is atomic because libSQL runs one write at a time across all processes.
+ * Reads the reason only if nothing was written; if a hold was lifted in between there is none, and the insert is
+ * retried.
  */
 async function recordInLibsql(database: LedgerDatabase, intent: Intent): Promise<Refusal> {
   for (;;) {
@@ -96,9 +97,9 @@ function conditions(intent: Intent) {
       where ${sentByThisCall} and sent.step = ${intent.step} and sent.attempt = ${intent.attempt})`,
     held: sql`exists (select 1 from holds where subject in ${valuesOf('libsql', intent.holdSubjects)})`,
     stopped: sql`exists (select 1 from stops where lifted_at is null)`,
-    // Only an earlier attempt that certainly changed nothing lets this one through: one that was answered well may have
-    // lost its worker before Temporal learned of it. An intent of the same attempt or of a later one means that Temporal
-    // counts attempts anew, because somebody reset the activity, or that this attempt was frozen and has woken too late.
+    // Only an earlier attempt that certainly changed nothing lets this one through: one that succeeded may have lost
+    // its worker before Temporal learned of it. An intent of the same or a later attempt means that Temporal restarted
+    // the count of attempts, because the activity was reset, or that this attempt was frozen and resumed too late.
     unsettled: sql`(${intent.refuseUnsettled} and exists (
       select 1 from receipts as sent
       where ${sentByThisCall} and (sent.attempt >= ${intent.attempt} or not exists (

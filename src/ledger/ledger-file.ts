@@ -1,26 +1,26 @@
 import { chmodSync, statSync } from 'node:fs';
 
-/** Only the owner of a ledger may read and write it. */
+/** File mode of a ledger: read and write for its owner only. */
 const PRIVATE = 0o600;
 const OTHERS = 0o077;
-/** A database has these files beside it while it is open. */
+/** Suffixes of the files of an open database. */
 const FILES = ['', '-wal', '-shm'] as const;
 
-/** A file of a ledger that others could read or write. */
+/** A file of a ledger that other users could read or write. */
 export interface WideFile {
   file: string;
-  /** As `ls` counts them: `0644`. */
+  /** The permissions in octal: `0644`. */
   mode: string;
-  /** Whether its permissions are now 0600; not so where another user owns it. */
+  /** Whether its permissions are now 0600; false if another user owns the file. */
   tightened: boolean;
 }
 
-/** Takes the rights of other users from the files of a ledger that exist, and returns those that had any. */
+/** Removes other users' permissions from a ledger's existing files and returns the files that had any. */
 export function tightenLedgerFiles(path: string): WideFile[] {
   return FILES.flatMap((suffix) => {
     const file = `${path}${suffix}`;
     const stat = statSync(file, { throwIfNoEntry: false });
-    // Windows has no such rights.
+    // Windows has no such permissions.
     if (!stat?.isFile() || process.getuid === undefined || (stat.mode & OTHERS) === 0) return [];
     return [{ file, mode: `0${(stat.mode & 0o777).toString(8)}`, tightened: tighten(file) }];
   });

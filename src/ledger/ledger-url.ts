@@ -4,11 +4,11 @@ import { parsePostgresUrl } from '../transport/postgres-url';
 import type { PostgresTarget } from '../transport/postgres-url';
 import { LedgerSettingError } from './setting-error';
 
-/** Where a ledger lives. `label` may be shown to people: it has no user and no password. */
+/** The location of a ledger. `label` may be shown: it contains neither user nor password. */
 export type LedgerAddress =
   { kind: 'libsql'; path: string; label: string } | { kind: 'postgres'; target: PostgresTarget; label: string };
 
-/** The path of a ledger that lives and dies with its connection. */
+/** The path of a ledger that exists only as long as its connection. */
 export const IN_MEMORY = ':memory:';
 
 const ALLOWED =
@@ -17,9 +17,9 @@ const ALLOWED =
 /**
  * Reads the value of `HTTP_TASKS_LEDGER_URL`.
  *
- * @param plaintextAllowed Whether a Postgres beyond this machine may do without TLS.
- * @throws LedgerSettingError for another scheme, no path, or a URL that cannot be read. The value is never repeated,
- * because it may hold a password.
+ * @param plaintextAllowed Whether a Postgres on another machine may be used without TLS.
+ * @throws LedgerSettingError for another scheme, no path, or a URL that cannot be read. The message never contains the
+ * value, because it may contain a password.
  */
 export function parseLedgerUrl(url: string, plaintextAllowed = false): LedgerAddress {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1]?.toLowerCase();

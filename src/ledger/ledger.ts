@@ -11,11 +11,11 @@ export interface CallKey {
   activityId: string;
 }
 
-/** Written before anything is sent. */
+/** Recorded before anything is sent. */
 export interface Intent extends CallKey {
   /** Temporal's attempt number of the activity, from 1. */
   attempt: number;
-  /** The step of the off-boarding this call belongs to, for example `plaid.items`; the task's name for a lone call. */
+  /** The step that this call belongs to, for example `plaid.items`; the task's name for a single call. */
   step: string;
   task: string;
   service: string;
@@ -27,24 +27,24 @@ export interface Intent extends CallKey {
   refuseUnsettled: boolean;
   /** Keyed hashes of the users this call is about, one receipt each; a task without a subject has none. */
   subjects: readonly string[];
-  /** Keyed hashes of all known ids of those users: a hold on any of them refuses the intent. */
+  /** Keyed hashes of all known IDs of those users: a hold on any of them refuses the intent. */
   holdSubjects: readonly string[];
 }
 
-/** What the ledger answers to an intent. Only `recorded` allows the call to be sent. */
+/** The result of recording an intent. Only `recorded` allows the call to be sent. */
 export type IntentAnswer =
   | { kind: 'recorded' }
-  /** A hold forbids the call; nothing was written. */
+  /** A hold forbids the call; nothing was recorded. */
   | { kind: 'held' }
-  /** Another attempt was sent, or perhaps was; nothing was written. */
+  /** Another attempt was or may have been sent; nothing was recorded. */
   | { kind: 'unsettled' }
-  /** Everything is stopped (`Ledger.stop`); nothing was written. */
+  /** All calls that change something are stopped (`Ledger.stop`); nothing was recorded. */
   | { kind: 'stopped' };
 
-/** What a receipt says became of a call: an outcome, or `read` for a call that only looked (and got its answer). */
+/** What a receipt says about a call: its outcome, or `read` for a read that succeeded. */
 export type ReceiptOutcome = Outcome | 'read';
 
-/** Written after the answer, or after it was clear that none will come. */
+/** Recorded after the response arrived, or once it is certain that none will. */
 export interface CallOutcome extends CallKey {
   attempt: number;
   step: string;
@@ -59,11 +59,11 @@ export interface CallOutcome extends CallKey {
   code?: string;
   requestId?: string;
   token?: string;
-  /** Keyed hashes of the items this call saw or removed. */
+  /** Keyed hashes of the Items that this call listed or removed. */
   items?: readonly string[];
 }
 
-/** The last word on one step, written when a run ends. */
+/** The final outcome of one step, recorded when a run ends. */
 export interface SettledStep {
   step: string;
   task: string;
@@ -76,7 +76,7 @@ export interface SettledStep {
   token?: string;
 }
 
-/** The end of a run: the last word on every step and the compensation log. Repeating it changes nothing. */
+/** The end of a run: the final outcome of every step and the compensation log. Recording it is idempotent. */
 export interface RunEnd {
   workflowId: string;
   runId: string;
@@ -86,19 +86,21 @@ export interface RunEnd {
   compensations: readonly CompensationLine[];
 }
 
-/** One receipt as it is read back. */
+/** A receipt as read from the ledger. */
 export interface Receipt {
-  /** The row's number in this ledger, by which a verification names it. */
+  /** The row's number in this ledger; verification refers to receipts by it. */
   id: number;
-  /** The sweep's id for a receipt of a sweep, which has neither run nor activity. */
+  /** The sweep's ID for a receipt of a sweep, which has neither run nor activity. */
   workflowId: string;
   runId: string;
   activityId: string;
   phase: 'intent' | 'outcome' | 'settled';
-  /** How often the user of a sweep was deferred before, from 0. */
+  /** How many times the user of a sweep had been deferred before. */
   round: number;
   attempt: number;
-  /** The user's number in its sweep; else the place of the subject in its call, or of the step in its run's end. */
+  /**
+   * The user's number in its sweep; otherwise the position of the subject in its call, or of the step in its run's end.
+   */
   seq: number;
   subject: string;
   step: string;
@@ -113,34 +115,34 @@ export interface Receipt {
   code?: string;
   requestId?: string;
   token?: string;
-  /** Keyed hashes of the Items that were seen or removed. */
+  /** Keyed hashes of the Items that were listed or removed. */
   items?: readonly string[];
   /** ISO 8601, UTC. */
   at: string;
 }
 
-/** Which receipts are wanted. Subjects are keyed hashes. */
+/** Which receipts to read. Subjects are keyed hashes. */
 export type ReceiptFilter = { workflowId: string; runId?: string } | { subjects: readonly string[] };
 
-/** What earlier runs left behind about a user; all ids are keyed hashes. */
+/** What receipts of earlier runs say about a user. All IDs are keyed hashes. */
 export interface SubjectHistory {
-  /** Steps of which a receipt says `read`, `removed`, `alreadyGone` or `accepted` about this user. */
+  /** Steps with a receipt `read`, `removed`, `alreadyGone` or `accepted` for this user. */
   steps: readonly string[];
-  /** Items that were once seen or removed. */
+  /** Items that were ever listed or removed. */
   items: readonly string[];
 }
 
 /** The environments that a hold covers, by service: `{ plaid: ['sandbox', 'production'], batch: ['default'] }`. */
 export type HoldEnvironments = Readonly<Record<string, readonly string[]>>;
 
-/** A legal hold on one user that is to be set. */
+/** A legal hold on one user, to be set. */
 export interface NewHold {
   holdId: string;
   /** Keyed hashes of the user's IDs, one for each ID and environment. */
   subjects: readonly string[];
   /** Why, in the words of the person who sets it; no personal data. */
   reason?: string;
-  /** What the hashes cover. A hold without it is listed as one of an unknown environment. */
+  /** The environments that the hashes cover. A hold without them is listed with an unknown environment. */
   environments?: HoldEnvironments;
   /** Who sets it; a claim. */
   by?: string;
@@ -155,13 +157,13 @@ export interface Hold {
   reason?: string;
   /** ISO 8601, UTC. */
   at: string;
-  /** Absent for a hold of 0.1.0, which covers one environment that the ledger does not know. */
+  /** Absent for a hold of 0.1.0, which covers one environment that was not recorded. */
   environments?: HoldEnvironments;
-  /** Who set it, as that process claimed. */
+  /** Who set it, as claimed by the calling process. */
   setBy?: string;
 }
 
-/** A time during which every call that changes something was stopped. */
+/** A period during which all calls that change something are stopped. */
 export interface Stop {
   /** In the words of the person who set it; no personal data. */
   reason: string;
@@ -174,52 +176,52 @@ export interface Stop {
 }
 
 /**
- * The store of what was meant, done and found. Receipts are only ever appended; writing one twice leaves one.
- * Every method rejects with {@link LedgerUnavailableError} when the database cannot be reached or is locked for too
- * long, and says so without the database's own message, which could hold data.
+ * Stores intents, outcomes and holds. Receipts are append-only, and recording one is idempotent. Every method rejects
+ * with {@link LedgerUnavailableError} when the database cannot be reached or stays locked for too long; the error omits
+ * the database's own message, which could contain data.
  */
 export interface Ledger {
   /**
-   * Checks the holds and earlier intents and writes the intent, in one statement, so that no hold can slip in between.
-   * Repeating it with the same key and attempt answers `recorded` again, but `unsettled` for a call that
-   * `refuseUnsettled`: whoever repeats it may be another process.
+   * Checks the holds and earlier intents and records the intent in one statement, so that no hold can be set in
+   * between. Repeating it with the same key and attempt returns `recorded` again, but `unsettled` with
+   * `refuseUnsettled`, because the caller may be another process.
    */
   recordIntent(intent: Intent): Promise<IntentAnswer>;
-  /** Writes the outcome of a call; the first one written for a key and attempt stays. */
+  /** Records the outcome of a call. The first outcome for a key and attempt is kept. */
   recordOutcome(outcome: CallOutcome): Promise<void>;
   recordEnd(end: RunEnd): Promise<void>;
   /**
-   * Receipts of one workflow (all its runs, or one), or of every run, lone call and user of a sweep that was about any
-   * of these subjects, in the order in which they were written. Those of a whole sweep may be millions and are read in
-   * pages: see `SweepLedger.readReceipts`.
+   * Returns the receipts of one workflow (of all runs or one), or of every run, single call and user of a sweep that
+   * concerned any of these subjects, in the order in which they were recorded. A whole sweep can have millions, which
+   * `SweepLedger.readReceipts` reads in pages.
    */
   readReceipts(filter: ReceiptFilter): Promise<Receipt[]>;
   readCompensations(filter: { workflowId: string; runId?: string }): Promise<CompensationLine[]>;
-  /** What earlier receipts (outcome or settled) tell about any of these subjects. */
+  /** Returns what earlier receipts (outcome or settled) say about any of these subjects. */
   readHistory(subjects: readonly string[]): Promise<SubjectHistory>;
   /** Sets or extends one hold; see `HoldLedger.set`. */
   addHold(hold: NewHold): Promise<void>;
-  /** Whether any of these subjects is held. */
+  /** Returns whether any of these subjects is held. */
   isHeld(subjects: readonly string[]): Promise<boolean>;
-  /** What keeps a call that changes something from being sent about these subjects now, if anything does. */
+  /** Returns what currently forbids calls that change something for these subjects, or undefined. */
   forbids(subjects: readonly string[]): Promise<'held' | 'stopped' | undefined>;
   /**
-   * Stops every call that changes something, of all processes that use this ledger: once it has returned, no intent is
-   * recorded any more. An intent that was recorded before is sent within five seconds or never.
-   * @returns The stop in force: an earlier one, if there was one.
+   * Stops all calls that change something in all processes that use this ledger: after it has returned, no intent is
+   * recorded. An intent that was recorded before is sent within five seconds or never.
+   * @returns The stop in force, which is an earlier one if there was one.
    */
   stop(stop: { reason: string; by: string }): Promise<Stop>;
   /** Lifts the stop in force. Returns false when there was none. */
   start(start: { by: string }): Promise<boolean>;
-  /** Every stop there has been, newest first; the one in force has no `liftedAt`. */
+  /** Returns all stops, newest first. The one in force has no `liftedAt`. */
   listStops(): Promise<Stop[]>;
   listHolds(): Promise<Hold[]>;
-  /** Lifts every hold that names any of these subjects, or the hold with this id; answers how many were lifted. */
+  /** Lifts every hold that names any of these subjects, or the hold with this ID. Returns how many were lifted. */
   removeHolds(which: { holdId: string } | { subjects: readonly string[] }): Promise<number>;
   close(): Promise<void>;
 }
 
-/** The ledger cannot be written or read right now. When an intent met it, nothing was sent. */
+/** The ledger cannot be read or written at the moment. If recording an intent failed with it, nothing was sent. */
 export class LedgerUnavailableError extends Error {
   override readonly name = 'LedgerUnavailableError';
 }

@@ -6,17 +6,17 @@ import { DeadlineMutex } from './deadline-mutex';
 import { LibsqlThread } from './libsql-thread-host';
 import type { StartThread } from './libsql-thread-host';
 
-/** How to reach an embedded database. */
+/** Options of an embedded database. */
 export interface LibsqlDialectConfig {
   path: string;
-  /** The longest that one use of the connection may take, waiting for it included, in milliseconds. */
+  /** Maximum duration of one use of the connection, including the wait for it, in milliseconds. */
   deadlineMs: number;
   /**
-   * The longest wait for a lock of another process within that time, in milliseconds.
+   * Maximum wait for another process's lock within that time, in milliseconds.
    * @default deadlineMs
    */
   lockWaitMs?: number;
-  /** Called when the thread is lost; the next use starts another one. */
+  /** Called when the thread is lost; the next use starts a new one. */
   onThreadLost?: (reason: string) => void;
   startThread?: StartThread;
 }
@@ -58,7 +58,7 @@ class LibsqlConnection implements DatabaseConnection {
     return { rows: rows as R[], numAffectedRows: BigInt(changes) };
   }
 
-  // The interface demands it; the ledger streams nothing.
+  // Required by the interface; the ledger does not stream.
   streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('The ledger does not stream from libSQL.');
   }
@@ -78,8 +78,8 @@ class LibsqlDriver implements Driver {
   async acquireConnection(): Promise<LibsqlConnection> {
     const expiresAt = performance.now() + this.#config.deadlineMs;
     await this.#mutex.lock(this.#config.deadlineMs);
-    // A connection is bound to its thread: when that is lost in the middle of a transaction, the rest must fail and
-    // not run outside of any transaction on the next thread.
+    // A connection is bound to its thread: if the thread is lost during a transaction, the remaining statements must
+    // fail rather than run outside a transaction on the next thread.
     return new LibsqlConnection(this.#liveThread(), expiresAt, this.#config.lockWaitMs);
   }
 
@@ -88,7 +88,7 @@ class LibsqlDriver implements Driver {
   }
 
   async beginTransaction(connection: LibsqlConnection): Promise<void> {
-    // Every transaction here writes. One that began as a reader could find its snapshot outdated at the first write.
+    // All transactions write. One that began as a reader could find its snapshot outdated at its first write.
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
 
@@ -100,7 +100,7 @@ class LibsqlDriver implements Driver {
     try {
       await connection.executeQuery(CompiledQuery.raw('rollback'));
     } catch {
-      // The next statement must not land in this transaction. Kysely then reports what made it roll back.
+      // The next statement must not run in this transaction. Kysely reports the error that caused the rollback.
       connection.thread.discard('a transaction could not be rolled back');
     }
   }

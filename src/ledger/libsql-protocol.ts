@@ -1,9 +1,9 @@
-/** What the main thread hands to the thread that owns the database. */
+/** Data that the main thread passes to the database thread at its start. */
 export interface LibsqlThreadData {
   path: string;
   /**
-   * One Int32; anything but 0 tells the thread to wait for no lock any more. The thread is never terminated: in the
-   * middle of a call into the database that ends the whole process.
+   * One Int32; a value other than 0 makes the thread stop waiting for locks. The thread is never terminated, because
+   * that would end the whole process if a call into the database is in progress.
    */
   stop: SharedArrayBuffer;
 }
@@ -13,13 +13,15 @@ export interface LibsqlRequest {
   id: number;
   sql: string;
   parameters: readonly LibsqlValue[];
-  /** How long the database may wait for another process's lock, in milliseconds. */
+  /** Maximum wait for another process's lock, in milliseconds. */
   busyMs: number;
 }
 
-/** What libSQL can bind. Anything else (a boolean!) would end the whole process, so it never reaches the thread. */
+/**
+ * What libSQL can bind. Anything else, even a boolean, would end the whole process, so it is never sent to the thread.
+ */
 export type LibsqlValue = string | number | bigint | null;
 
-/** What became of one statement; a failure is a code and nothing else. */
+/** The result of one statement. A failure contains only a code. */
 export type LibsqlAnswer =
   { id: number; rows: unknown[]; changes: number; failure?: never } | { id: number; failure: string };

@@ -9,12 +9,15 @@ interface Pending {
   timer: NodeJS.Timeout;
 }
 
-/** Kept back from the wait for a lock, so that the database's own answer arrives before the deadline does. */
+/**
+ * Time between the end of a wait for a lock and the deadline, in milliseconds, so that the database's own error arrives
+ * in time.
+ */
 const ANSWER_MARGIN_MS = 500;
-/** Starts a thread for a database. Tests pass their own to get hold of the worker. */
+/** Starts the thread of a database. Tests pass their own function to access the worker. */
 export type StartThread = (data: LibsqlThreadData) => Worker;
 
-/** One worker thread with one connection. Once it is lost it stays lost; its owner starts another. */
+/** A worker thread with one connection. Once lost it stays lost, and its owner starts a new one. */
 export class LibsqlThread {
   readonly #worker: Worker;
   readonly #stop: Int32Array;
@@ -29,7 +32,7 @@ export class LibsqlThread {
     this.#worker = worker;
     this.#stop = new Int32Array(stop);
     this.#onLost = onLost;
-    // Only a call under way keeps the process alive.
+    // Only a call in progress keeps the process alive.
     worker.unref();
     worker.on('message', (answer: LibsqlAnswer) => this.#settle(answer));
     worker.on('error', () => this.#lose('the database thread failed'));
@@ -44,7 +47,7 @@ export class LibsqlThread {
    * Runs one statement.
    *
    * @param expiresAt In milliseconds of `performance.now()`.
-   * @param lockWaitMs How long it may wait for a lock at most, in milliseconds.
+   * @param lockWaitMs Maximum wait for a lock, in milliseconds.
    */
   run(
     sql: string,
@@ -72,12 +75,12 @@ export class LibsqlThread {
     });
   }
 
-  /** Rejects what is under way and lets the thread end; its connection rolls back what was not committed. */
+  /** Rejects the calls in progress and lets the thread end. Its connection rolls back what was not committed. */
   discard(reason: string): void {
     this.#lose(reason);
   }
 
-  /** Closes the database and waits until the thread is gone. */
+  /** Closes the database and waits until the thread has ended. */
   async close(): Promise<void> {
     if (this.#lost) return;
     this.#lost = true;
@@ -113,7 +116,7 @@ export class LibsqlThread {
     this.#onLost(reason);
   }
 
-  /** To terminate the thread would end the whole process if it is inside the database just then. */
+  /** Ends a wait for a lock. Terminating the thread would end the whole process if it is in a database call. */
   #stopWaiting(): void {
     Atomics.store(this.#stop, 0, 1);
     Atomics.notify(this.#stop, 0);

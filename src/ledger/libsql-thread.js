@@ -1,7 +1,7 @@
 'use strict';
-// Plain JavaScript, so that a worker thread can load this very file from src (in the tests) as well as from dist.
-// libSQL is synchronous: on the main thread, a lock held by another process would stop the event loop, and with it
-// every timer and heartbeat.
+// Plain JavaScript, so that a worker thread can load this file from src (in tests) as well as from dist. libSQL is
+// synchronous: on the main thread, another process's lock would block the event loop and with it all timers and
+// heartbeats.
 
 const { randomBytes } = require('node:crypto');
 const { chmodSync, closeSync, existsSync, linkSync, openSync, statSync, unlinkSync } = require('node:fs');
@@ -14,10 +14,10 @@ const Database = require('libsql');
  * @typedef {import('./libsql-protocol').LibsqlThreadData} LibsqlThreadData
  */
 
-/** How long to wait before a lock is tried again. The wait is ours and not the database's, so that it can be ended. */
+/** Delay between attempts to get a lock, in milliseconds. The database's own wait could not be interrupted. */
 const LOCK_RETRY_MS = 5;
 
-/** More than the ledger has statements; a bound, because one without would be a leak. */
+/** Maximum number of cached statements, which is more than the ledger has. Without a bound the cache could leak. */
 const MOST_STATEMENTS = 200;
 
 const { path: file, stop } = /** @type {LibsqlThreadData} */ (workerData);
@@ -28,13 +28,13 @@ let database;
 /** @type {Map<string, import('libsql').Statement<unknown[]>>} */
 const statements = new Map();
 
-/** Only its owner may read a ledger; its log and index get the rights of the database file. */
+/** File mode of a ledger: read and write for its owner only. Its log and index inherit it. */
 const PRIVATE = 0o600;
 
 /**
- * Makes the database file, empty and readable for its owner only, before the database would make it for everyone. It
- * gets its name by a link once it is closed: closing a file that a connection of this process has open would drop the
- * locks of that connection.
+ * Creates the empty database file with private permissions, because the database would create it readable for all
+ * users. The file gets its name by a link after it is closed: closing a file that another connection of this process
+ * has open would drop that connection's locks.
  */
 function createPrivately() {
   if (file === ':memory:' || existsSync(file)) return;
@@ -42,20 +42,23 @@ function createPrivately() {
   try {
     closeSync(openSync(unnamed, 'wx', PRIVATE));
   } catch {
-    // The database says why the folder cannot be written.
+    // Opening the database reports why the folder is not writable.
     return;
   }
   try {
     chmodSync(unnamed, PRIVATE);
     linkSync(unnamed, file);
   } catch {
-    // Another process was faster, or the file system has no links: see `tighten`.
+    // Another process was faster, or the file system has no hard links: see `tighten`.
   } finally {
     unlinkSync(unnamed);
   }
 }
 
-/** Where there are no links, the database has made the file: before anything is written, and so before log and index. */
+/**
+ * Makes a file private that the database itself created, where there are no hard links. Called before anything is
+ * written, so before log and index exist.
+ */
 function tighten() {
   if (file === ':memory:' || process.getuid === undefined) return;
   const { mode, uid } = statSync(file);
@@ -68,19 +71,19 @@ function openDatabase() {
   createPrivately();
   const opened = new Database(file);
   tighten();
-  // The database is not kept when a pragma fails, so that the next try starts over.
+  // If a pragma fails the database is not kept, so that the next attempt opens it again.
   opened.prepare('pragma busy_timeout = 0').all();
   opened.prepare('pragma journal_mode = wal').all();
-  // FULL syncs the log at every commit: a receipt that was acknowledged outlives kill -9 and a power cut. NORMAL
-  // would lose the last ones in a power cut, and with them the proof of what was sent.
+  // FULL syncs the log at every commit, so that an acknowledged receipt survives kill -9 and a power failure. NORMAL
+  // could lose the last receipts in a power failure, and with them the proof of what was sent.
   opened.exec('pragma synchronous = full');
-  // Waves of a sweep change pages all over an index. Copied back every 32 MB of log and not every 4, a page that was changed
-  // many times is copied once.
+  // Waves of a sweep change pages all over an index. With a checkpoint every 32 MB of log instead of every 4, a page
+  // that was changed many times is copied once.
   opened.prepare('pragma wal_autocheckpoint = 8000').all();
-  // What is deleted or replaced is overwritten with zeros: users' encrypted ids, and the keys of sweeps.
+  // Overwrites deleted and replaced data with zeros: users' encrypted IDs and the keys of sweeps.
   opened.prepare('pragma secure_delete = on').all();
   opened.exec('pragma foreign_keys = on');
-  // Otherwise INSERT OR REPLACE would delete rows without asking the append-only triggers.
+  // Otherwise INSERT OR REPLACE would delete rows without running the append-only triggers.
   opened.exec('pragma recursive_triggers = on');
   database = opened;
   return opened;
@@ -125,8 +128,8 @@ function tryOnce(request) {
       const { changes } = statement.run([...request.parameters]);
       return { id: request.id, rows: [], changes };
     }
-    // libsql does not reset a statement that fails while it returns rows. A write left like that keeps its
-    // transaction open, and later writes are answered as done but are never committed.
+    // libsql does not reset a statement that fails while it returns rows. Such a write keeps its transaction open, and
+    // later writes report success but are never committed.
     if (/\breturning\b/i.test(request.sql)) return { id: request.id, failure: 'RETURNING_IS_UNSAFE' };
     return { id: request.id, rows: statement.all([...request.parameters]), changes: 0 };
   } catch (error) {
@@ -135,13 +138,13 @@ function tryOnce(request) {
 }
 
 /**
- * Only codes leave the thread: a message of the database could quote data.
+ * Returns only a code, because a message of the database could quote data.
  * @param {unknown} error
  */
 function failureCode(error) {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
   if (typeof code === 'string' && code !== '') return code;
-  // Opening a file that cannot be opened is the one failure that libsql gives an empty code.
+  // Only for a file that cannot be opened does libsql leave the code empty.
   return database === undefined ? 'SQLITE_CANTOPEN' : 'UNKNOWN';
 }
 

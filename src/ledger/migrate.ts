@@ -8,19 +8,19 @@ import type { LedgerDatabase, LedgerDialect, Tables } from './tables';
 
 const FINGERPRINT = 'subject-key-fingerprint';
 
-/** SQLSTATEs of a Postgres user without the right to create: insufficient privilege, and no schema that the user may use. */
+/** SQLSTATEs of a Postgres user that may not create tables: insufficient privilege, or no usable schema. */
 const MAY_NOT_CREATE = new Set(['42501', '3F000']);
 
 /**
- * Brings the schema up to date and binds the ledger to its subject key, in one transaction that only one process at a
- * time can be in: whoever comes second finds everything done. Answers the names of the migrations it ran.
+ * Brings the schema up to date and binds the ledger to its subject key, in one transaction that excludes other
+ * processes. Returns the names of the migrations it ran; a process that comes second finds nothing to do.
  *
- * Kysely's own Migrator is not used: for SQLite it takes no lock that another process would see and runs without a
- * transaction, and it creates its own tables before it takes the lock in Postgres.
+ * Kysely's own Migrator is not used: for SQLite it takes no lock that other processes respect and runs without a
+ * transaction, and in Postgres it creates its own tables before it takes the lock.
  *
- * @param wanted All migrations that there are, unless a ledger as an earlier version left it is wanted.
- * @throws LedgerSettingError when a newer version wrote the ledger, or another subject key, and when migrations are
- * missing that this database user may not run; nothing is changed then.
+ * @param wanted All migrations by default; fewer produce a ledger as an earlier version left it.
+ * @throws LedgerSettingError when the ledger was written by a newer version or with another subject key, or when this
+ * database user may not run missing migrations. Nothing is changed then.
  */
 export async function prepareLedger(
   { db, dialect }: LedgerDatabase,
@@ -28,7 +28,7 @@ export async function prepareLedger(
   wanted = migrations,
 ): Promise<string[]> {
   return db.transaction().execute(async (transaction) => {
-    // libSQL's transactions begin as `immediate`: the write lock is already ours.
+    // libSQL's transactions begin as `immediate` and already have the write lock.
     if (dialect === 'postgres') await MIGRATION_LOCK.take(transaction);
     const ran = await migrate(transaction, dialect, wanted);
     await bindToKey(transaction, fingerprint);
@@ -87,7 +87,7 @@ async function appliedMigrations(transaction: Transaction<Tables>): Promise<stri
   return rows.map((row) => row.name);
 }
 
-/** Asked first instead of CREATE … IF NOT EXISTS, which needs the right to create tables even when nothing is missing. */
+/** Used instead of CREATE … IF NOT EXISTS, which requires the permission to create tables even if the table exists. */
 async function hasMigrationsTable(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<boolean> {
   const found =
     dialect === 'postgres'

@@ -25,24 +25,27 @@ import type { LedgerDatabase, Tables } from './tables';
 import { createSqlWorkerLedger, readWorkers } from './worker-environments';
 import type { RecordedEnvironment, WorkerLedger, WorkerQueue } from './worker-environments';
 
-/** How long one call may take unless told otherwise. */
+/** Default maximum duration of one call, in milliseconds. */
 const DEADLINE_MS = 5_000;
 
-/** How long bringing the schema up to date may take. */
+/** Maximum duration of a schema upgrade, in milliseconds. */
 const OPENING_DEADLINE_MS = 60_000;
 
-/** How long opening waits for a lock of another process, which may be migrating: a process that starts should soon run or say why not. */
+/**
+ * Maximum wait for another process's lock while opening, in milliseconds. Short, so that a starting process soon runs
+ * or reports why not.
+ */
 const OPENING_LOCK_WAIT_MS = 6_000;
 
-/** Something about the ledger that an operator may want to see in a log; it holds no data. */
+/** An event that an operator may want in a log. It contains no user data. */
 export type LedgerEvent =
   | { kind: 'migrated'; migrations: readonly string[] }
-  /** libSQL only: others could read this file of the ledger; `tightened` unless another user owns it. */
+  /** libSQL only: other users could read this file of the ledger; `tightened` unless another user owns it. */
   | ({ kind: 'wideFile' } & WideFile)
-  /** libSQL only: the thread with the database ended; the next call starts another one. */
+  /** libSQL only: the database thread ended; the next call starts a new one. */
   | { kind: 'threadLost'; reason: string };
 
-/** What a ledger needs to be opened. */
+/** Options for opening a ledger. */
 export interface LedgerOptions {
   /** `HTTP_TASKS_LEDGER_URL`: `file:PATH`, `file::memory:` (for tests), or `postgres://…`. */
   url: string;
@@ -50,18 +53,18 @@ export interface LedgerOptions {
   subjectKey: string;
   onEvent?: (event: LedgerEvent) => void;
   /**
-   * Whether a Postgres beyond this machine may do without TLS (`ledger` in HTTP_TASKS_ALLOW_PLAINTEXT).
+   * Whether a Postgres on another machine may be used without TLS (`ledger` in HTTP_TASKS_ALLOW_PLAINTEXT).
    * @default false
    */
   plaintextAllowed?: boolean;
   /**
-   * How long one call may take before it rejects with `LedgerUnavailableError`, in milliseconds.
+   * Maximum duration of one call, after which it rejects with `LedgerUnavailableError`, in milliseconds.
    * @default 5000
    */
   deadlineMs?: number;
 }
 
-/** A ledger with everything in it: receipts and holds, sweeps, the rates that all calls share, and the workers that use it. */
+/** An open ledger: receipts, holds, sweeps, shared rates, and the workers that use it. */
 export interface OpenedLedger extends Ledger {
   readonly holds: HoldLedger;
   readonly sweeps: SweepLedger;
@@ -70,19 +73,20 @@ export interface OpenedLedger extends Ledger {
 }
 
 /**
- * Opens the ledger: connects, brings the schema up to date (safe with any number of processes at once) and binds the
- * ledger to the subject key. A file is created when it is missing; its folder is not. May be repeated freely.
+ * Opens the ledger: connects, brings the schema up to date (safe with any number of concurrent processes) and binds the
+ * ledger to the subject key. Creates a missing file, but not its folder. Idempotent.
  *
- * @throws LedgerSettingError for a URL that cannot be used, a login that is refused, a key that is too short or is not
- * the one the ledger was first opened with, a ledger that a newer version wrote, and one of an older
- * version when this database user may not upgrade it.
- * @throws LedgerUnavailableError when the database cannot be reached or another process keeps it locked for six seconds.
+ * @throws LedgerSettingError for an unusable URL, a rejected login, a key that is too short or differs from the one the
+ * ledger was first opened with, a ledger written by a newer version, and a ledger of an older version that this
+ * database user may not upgrade.
+ * @throws LedgerUnavailableError when the database cannot be reached or another process keeps it locked for six
+ * seconds.
  */
 export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> {
   const { fingerprint } = createSubjectHasher(options.subjectKey);
   const address = parseLedgerUrl(options.url, options.plaintextAllowed);
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
-  // An in-memory ledger is gone with its connection, so it is prepared over the one it keeps.
+  // An in-memory ledger is lost with its connection, so it is prepared over the connection that it keeps.
   const keep = address.kind === 'libsql' && address.path === IN_MEMORY;
   if (address.kind === 'libsql' && !keep)
     for (const wide of tightenLedgerFiles(address.path)) options.onEvent?.({ kind: 'wideFile', ...wide });
@@ -105,11 +109,11 @@ export async function openLedger(options: LedgerOptions): Promise<OpenedLedger> 
 }
 
 /**
- * Reads what the workers of a task queue recorded, and changes nothing: a ledger that is missing is not created, and one
- * of an older version is not upgraded under its workers.
+ * Reads what the workers of a task queue recorded, without changing anything: a missing ledger is not created, and one
+ * of an older version is not upgraded while its workers run.
  *
- * @returns An empty list also for a ledger of a version that recorded nothing.
- * @throws LedgerSettingError for a URL that cannot be used, and when there is no such file.
+ * @returns Empty also for a ledger of a version that did not record workers.
+ * @throws LedgerSettingError for an unusable URL or a missing file.
  * @throws LedgerUnavailableError when the database cannot be reached.
  */
 export async function readWorkersOfLedger(options: ReadOptions, queue: WorkerQueue): Promise<RecordedEnvironment[]> {
@@ -117,9 +121,10 @@ export async function readWorkersOfLedger(options: ReadOptions, queue: WorkerQue
 }
 
 /**
- * Reads what limits the calls of sweeps, and the rates that one of them has or had, as {@link readWorkersOfLedger} does.
+ * Reads the limits on the calls of sweeps, and the rates of one sweep, without changing anything (see
+ * {@link readWorkersOfLedger}).
  *
- * @returns Nothing also for a ledger of a version that kept no rates of sweeps.
+ * @returns Empty lists also for a ledger of a version that did not store rates of sweeps.
  * @throws LedgerSettingError and LedgerUnavailableError as {@link readWorkersOfLedger}.
  */
 export async function readLimitsOfLedger(
@@ -135,7 +140,7 @@ export async function readLimitsOfLedger(
 
 type ReadOptions = Pick<LedgerOptions, 'url' | 'plaintextAllowed' | 'deadlineMs'>;
 
-/** Undefined when the ledger lacks a table. */
+/** Returns undefined if the ledger lacks a table. */
 async function readOnly<T>(
   { url, plaintextAllowed, deadlineMs = DEADLINE_MS }: ReadOptions,
   read: (database: LedgerDatabase) => Promise<T>,
@@ -154,7 +159,7 @@ async function readOnly<T>(
   }
 }
 
-/** What the databases call a statement about a table or column that an older ledger does not have. */
+/** Database codes for a statement about a missing table or column, as in an older ledger. */
 const NO_SUCH_TABLE = new Set(['SQLITE_ERROR', '42P01', '42703']);
 
 function overDatabase(database: LedgerDatabase, deadlineMs: number, { subjectKey }: LedgerOptions): OpenedLedger {
@@ -206,7 +211,7 @@ async function prepare(database: LedgerDatabase, fingerprint: string, address: L
   }
 }
 
-/** What the databases call a lock that was not to be had in time. */
+/** Database codes for a lock that was not available in time. */
 const LOCKED = new Set(['SQLITE_BUSY', '55P03']);
 
 function poolerAdvice(error: unknown): string | undefined {
@@ -217,7 +222,7 @@ function poolerAdvice(error: unknown): string | undefined {
   );
 }
 
-/** Answers of the database that mean a wrong setting and not a passing trouble. */
+/** Advice by database code, for errors caused by a wrong setting rather than a temporary problem. */
 const ADVICE: Readonly<Record<string, string>> = {
   SQLITE_CANTOPEN: 'the file cannot be opened or created. Its folder must exist and be writable for this user.',
   SQLITE_NOTADB: 'the file is not a database. Nothing was changed; name another file.',

@@ -6,27 +6,27 @@ import { isThisMachine } from '../transport/plaintext';
 import type { PostgresTarget, PostgresTls } from '../transport/postgres-url';
 import { LedgerUnavailableError } from './ledger';
 
-/** A connection to Postgres was given up before it could carry a secret. */
+/** A connection to Postgres was closed before a secret was sent over it. */
 export class PostgresRefusedError extends LedgerUnavailableError {}
 
-/** What {@link GuardedClient} needs beside the usual options of a client. */
+/** Options of {@link GuardedClient}. */
 export interface GuardedClientConfig extends ClientConfig {
   guard: PasswordGuard;
 }
 
-/** Which ways to send a password are refused on a connection. */
+/** Which ways of sending a password are refused on a connection. */
 interface PasswordGuard {
-  /** The server may be someone else, or others may listen: no password in clear. */
+  /** The server's identity or the connection's secrecy is unproven: refuse to send the password in clear. */
   refuseClear: boolean;
-  /** The same beyond this machine: no MD5 either, which can be replayed and is cheap to guess from. */
+  /** The same on another machine: refuse MD5 as well, which can be replayed and is cheap to brute-force. */
   refuseMd5: boolean;
 }
 
 /**
- * The options of a connection to this target. Nothing of it is left to PGHOST or PGSSLMODE, and a connection without
- * checked TLS that has to stay on this machine is closed, before anything is sent, when the name leads elsewhere.
+ * Returns the options of a connection to this target. PGHOST and PGSSLMODE have no influence. A connection without
+ * verified TLS must stay on this machine: if the name resolves elsewhere, it is closed before anything is sent.
  *
- * @param isAllowed Which addresses count as this machine. Tests pass their own.
+ * @param isAllowed Which addresses count as this machine. Tests pass their own function.
  */
 export function clientConfig(
   target: PostgresTarget,
@@ -47,7 +47,7 @@ export function clientConfig(
   };
 }
 
-/** `rejectUnauthorized` is always said, since NODE_TLS_REJECT_UNAUTHORIZED would decide otherwise. */
+/** Always sets `rejectUnauthorized`, because NODE_TLS_REJECT_UNAUTHORIZED would decide otherwise. */
 function tlsOptions({ verify, ca, cert, key }: PostgresTls): ConnectionOptions {
   return {
     rejectUnauthorized: verify !== 'none',
@@ -61,7 +61,7 @@ function tlsOptions({ verify, ca, cert, key }: PostgresTls): ConnectionOptions {
 /** A Unix socket has no remote address. */
 function socketWithin(isAllowed: (address: string) => boolean): Socket {
   const socket = new Socket();
-  // The first to hear of the connection; the client writes when it hears of it next.
+  // Runs before the client's own listener, which sends the first bytes.
   socket.once('connect', () => {
     if (socket.remoteAddress !== undefined && !isAllowed(socket.remoteAddress)) {
       socket.destroy(
@@ -74,7 +74,7 @@ function socketWithin(isAllowed: (address: string) => boolean): Socket {
   return socket;
 }
 
-/** A client that proves that it knows the password (SCRAM) instead of sending it, where the server was not checked. */
+/** A client that refuses to send the password to an unverified server, and only proves that it knows it (SCRAM). */
 export class GuardedClient extends Client {
   constructor(config?: GuardedClientConfig) {
     super(config);
@@ -82,7 +82,7 @@ export class GuardedClient extends Client {
   }
 }
 
-/** The part of `pg`'s connection that sends a password, in clear or as MD5; SCRAM does not use it. */
+/** The part of `pg`'s connection that sends a password in clear or as MD5. SCRAM does not use it. */
 interface PasswordSender {
   stream: { destroy(error: Error): void };
   password(password: string): void;
@@ -97,7 +97,7 @@ function guardPassword(connection: unknown, { refuseClear, refuseMd5 }: Password
   sender.on('authenticationMD5Password', () => (refused = refuseMd5 ? 'as MD5' : ''));
   sender.password = (password) => {
     if (refused === '') send(password);
-    // Also closes the connection, which the client would leave open.
+    // Destroying the stream also closes the connection, which the client would leave open.
     else
       sender.stream.destroy(
         new PostgresRefusedError(

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Transaction } from 'kysely';
 import type { Tables } from './tables';
 
-/** The letters HTTP: keeps our advisory locks apart from those of other software in the same database. */
+/** The letters HTTP as a number: separates these advisory locks from those of other software in the same database. */
 const LOCK_CLASS = 1214606444;
 
 class TransactionLock {

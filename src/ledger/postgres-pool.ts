@@ -5,35 +5,38 @@ import type { PostgresTarget } from '../transport/postgres-url';
 import { clientConfig, GuardedClient, PostgresRefusedError } from './postgres-client';
 import { unreachable } from './sql-failure';
 
-/** Enough for the calls in flight of one worker, and few enough for many workers on one server. */
+/**
+ * Maximum number of connections: enough for the calls in flight of one worker, and few enough for many workers per
+ * server.
+ */
 const MOST_CONNECTIONS = 10;
 
-/** How long making one connection may take at most, in milliseconds. */
+/** Maximum duration of connecting, in milliseconds. */
 const CONNECT_DEADLINE_MS = 5_000;
 
-/** The server gives up a little earlier than this side, so that its own answer says why. */
+/** The server's share of the deadline. It gives up earlier than the client, so that its own error says why. */
 const SERVER_SHARE = 0.8;
 
-/** How to reach a Postgres, and how long things may take. */
+/** A Postgres and its time limits. */
 export interface PostgresPoolOptions {
   target: PostgresTarget;
-  /** The longest that one statement may take, in milliseconds. */
+  /** Maximum duration of one statement, in milliseconds. */
   deadlineMs: number;
   /**
-   * The longest wait of a statement for a lock, in milliseconds.
+   * Maximum wait of a statement for a lock, in milliseconds.
    * @default a little less than deadlineMs
    */
   lockWaitMs?: number;
 }
 
 /**
- * A bounded pool in which nothing waits forever, and which never hands out a connection that a timeout or a broken
- * socket has left in an unknown state.
+ * Creates a bounded pool in which nothing waits forever, and which never returns a connection that a timeout or a
+ * broken socket has left in an unknown state. Modes:
  *
- * - direct: at first. Each session has its timeouts from its first moment on.
- * - pooled: once a session turns out not to have them, because a pooler (PgBouncer in transaction mode, for example)
- *   refuses or ignores them. What was set for a session could then be another client's, so that every statement runs in
- *   a transaction that has them; that takes two more round trips for a statement by itself.
+ * - direct: the initial mode. Each session has its timeouts from the start.
+ * - pooled: entered for good when a session turns out not to have them, because a pooler (for example PgBouncer in
+ *   transaction mode) refuses or ignores them. Session settings could then belong to another client, so every statement
+ *   runs in a transaction that sets them, which costs two more round trips for a single statement.
  */
 export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
   const limits = limitsOf(options);
@@ -43,7 +46,7 @@ export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
     connect: async () => {
       const present = pool;
       const client = await present.connect().catch((error: unknown) => {
-        // Another use of the pool may have found out meanwhile, and ended this one.
+        // A concurrent use of the pool may already have switched modes and ended this one.
         if (pool === present) {
           if (mode.pooled || !refusesSession(error)) return rethrow(error);
           mode.pooled = true;
@@ -89,21 +92,21 @@ function makePool(
     idleTimeoutMillis: 30_000,
     // An idle connection must not keep a finished process alive.
     allowExitOnIdle: true,
-    // A server that does not answer at all is not one that is busy: opening a ledger waits longer for the latter.
+    // Opening a ledger waits longer for a busy server than for one that does not respond at all.
     connectionTimeoutMillis: Math.min(deadlineMs, CONNECT_DEADLINE_MS),
     query_timeout: deadlineMs,
     keepAlive: true,
     verify: (client, done) => void prepareSession(client, limits, mode).then(() => done(), done),
   };
   const pool = new Pool(config);
-  // Both are raised when the server ends a connection that is not running a statement. The next statement on it
-  // fails and says so; without a listener the process would end.
+  // Both are raised when the server ends a connection that runs no statement. The next statement on it fails with the
+  // error; without a listener the process would end.
   pool.on('error', ignore);
   pool.on('connect', (client) => client.on('error', ignore));
   return pool;
 }
 
-/** What a pooler says to a setting of a session that it cannot keep, as to much else. */
+/** The SQLSTATE with which a pooler refuses, among others, session settings that it does not support. */
 const PROTOCOL_VIOLATION = '08P01';
 
 function refusesSession(error: unknown): boolean {
@@ -113,9 +116,9 @@ function refusesSession(error: unknown): boolean {
 function ignore(): void {}
 
 /**
- * Finds out whether a session is this client's own, and if so sets its isolation. Recording an intent waits for a hold
- * that is being set and then has to see it. Postgres' usual isolation allows that; a server or a database may have been
- * configured to use a stricter one, which would keep the hold out of sight.
+ * Checks whether a session is this client's own, and if so sets its isolation level. Recording an intent waits for a
+ * hold that is being set and must then see it. Postgres' default isolation level allows that; a server or database may
+ * be configured with a stricter one, which would hide the hold.
  */
 async function prepareSession(client: ClientBase, limits: Partial<Limits>, mode: { pooled: boolean }): Promise<void> {
   if (mode.pooled) return;
@@ -128,20 +131,22 @@ async function prepareSession(client: ClientBase, limits: Partial<Limits>, mode:
   else await client.query("set default_transaction_isolation to 'read committed'");
 }
 
-/** Begins a transaction with the limits and the isolation that a session of its own would have; one round trip. */
+/**
+ * Returns the statement that begins a transaction with the limits and isolation of an own session, in one round trip.
+ */
 function beginWith(limits: Limits): string {
   const settings = Object.entries(limits).map(([name, ms]) => `set local ${name} = ${ms}`);
   return ['begin isolation level read committed', ...settings].join('; ');
 }
 
-/** An answer of the server stays; anything else is trouble on the way to it. */
+/** Rethrows the server's own errors; any other error means that the server is unreachable. */
 function rethrow(error: unknown): never {
   throw error instanceof DatabaseError || error instanceof PostgresRefusedError ? error : unreachable(error);
 }
 
 class CheckedClient implements PostgresPoolClient {
   readonly #client: PoolClient;
-  /** How a transaction begins where a session keeps nothing; undefined where it does. */
+  /** The statement that begins a transaction in pooled mode; undefined in direct mode. */
   readonly #begin: string | undefined;
   #broken = false;
   #inTransaction = false;
@@ -173,7 +178,7 @@ class CheckedClient implements PostgresPoolClient {
     try {
       result = await this.#run<R>(sql, parameters);
     } catch (error) {
-      // A connection whose transaction cannot be ended is of no use.
+      // A connection whose transaction cannot be ended is unusable.
       if (!this.#broken) await this.#run('rollback', []).catch(() => (this.#broken = true));
       throw error;
     }
@@ -186,8 +191,8 @@ class CheckedClient implements PostgresPoolClient {
       const { command, rowCount, rows } = await this.#client.query(sql, [...parameters]);
       return { command: command as PostgresQueryResult<R>['command'], rowCount: rowCount ?? 0, rows: rows as R[] };
     } catch (error) {
-      // A refusal by the server leaves a usable connection; anything else leaves an answer that may still arrive. A pooler
-      // that refuses closes it.
+      // After an error from the server the connection is usable; after any other error a response may still arrive. A
+      // pooler closes the connection when it refuses.
       if (!(error instanceof DatabaseError) || refusesSession(error)) this.#broken = true;
       return rethrow(error);
     }

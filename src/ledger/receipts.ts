@@ -10,7 +10,7 @@ export async function recordOutcome({ db, dialect }: LedgerDatabase, outcome: Ca
   requireHashes('items', outcome.items ?? []);
   const subjects = outcome.subjects.length > 0 ? outcome.subjects : [''];
   const items = outcome.items === undefined ? null : JSON.stringify(outcome.items);
-  // The casts tell Postgres the types of parameters that could otherwise be anything.
+  // The casts give Postgres the types of parameters that it could not infer.
   await sql`
     insert into receipts (workflow_id, run_id, activity_id, seq, step, phase, attempt, subject, task, service,
       environment, key_slot, outcome, failure_type, status, code, request_id, token, items, at)
@@ -40,12 +40,12 @@ export async function readReceipts(database: LedgerDatabase, filter: ReceiptFilt
   return (await wanted.execute()).map(toReceipt);
 }
 
-/** A receipt as the database has it. */
+/** A receipt as stored in the database. */
 export type ReceiptRow = Selectable<Tables['receipts']>;
 
 /**
- * What the database knows about users, each row reached by the key of its run, or of its user in a sweep. A sweep's
- * receipts have no run of their own, so that there the user's number takes the run's place.
+ * Returns the receipts about users, each reached by the key of its run or of its user in a sweep. A sweep's receipts
+ * have no run, so the user's number takes the run's place.
  */
 async function readAbout({ db, dialect }: LedgerDatabase, subjects: readonly string[]): Promise<ReceiptRow[]> {
   requireHashes('subjects', subjects);
@@ -72,7 +72,7 @@ export async function readHistory(
     .distinct()
     .where('subject', 'in', valuesOf(dialect, subjects))
     .where('phase', 'in', ['outcome', 'settled'])
-    // A receipt with items, even none, is a read that the provider answered: it knew the user.
+    // A receipt with items, even an empty list, is a successful read: the provider knew the user.
     .where((eb) => eb.or([eb('outcome', 'in', ['removed', 'alreadyGone', 'accepted']), eb('items', 'is not', null)]))
     .execute();
   const steps = new Set(rows.map((row) => row.step));
@@ -80,7 +80,7 @@ export async function readHistory(
   return { steps: [...steps].sort(), items: [...items].sort() };
 }
 
-/** A row as the ledger answers it. */
+/** Converts a row to the receipt that the ledger returns. */
 export function toReceipt(row: ReceiptRow): Receipt {
   return {
     id: Number(row.id),

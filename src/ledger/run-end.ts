@@ -13,7 +13,7 @@ export async function recordEnd({ db }: LedgerDatabase, end: RunEnd): Promise<vo
   requireHashes('subject', [end.subject]);
   const at = new Date().toISOString();
   await db.transaction().execute(async (transaction) => {
-    // One row a statement: a run has a handful of steps, and many rows would pass the limits on parameters.
+    // One row per statement: a run has few steps, and many rows could exceed the limit on parameters.
     for (const receipt of settledReceipts(end, at)) {
       await transaction
         .insertInto('receipts')
@@ -68,7 +68,7 @@ function settledReceipts(end: RunEnd, at: string): Insertable<Tables['receipts']
   }));
 }
 
-/** A task's name is its service and the provider's operation, with a dot between them. */
+/** A task's name is the service and the provider's operation, separated by a dot. */
 function serviceOf(task: string): string {
   return storable(task.split('.', 1)[0] ?? '');
 }

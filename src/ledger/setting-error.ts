@@ -1,4 +1,4 @@
-/** A setting of the ledger is wrong; the message says which, what is allowed and what to do, and holds no secret. */
+/** A setting of the ledger is wrong. The message says which, what is allowed and what to do, and contains no secret. */
 export class LedgerSettingError extends Error {
   override readonly name = 'LedgerSettingError';
 

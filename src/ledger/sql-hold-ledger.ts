@@ -4,7 +4,10 @@ import { LedgerUnavailableError } from './ledger';
 import { withinDeadline } from './sql-ledger';
 import type { LedgerDatabase } from './tables';
 
-/** The holds of an open database whose schema is up to date. Each call ends within `deadlineMs`. */
+/**
+ * Creates the holds part of a ledger over an open database whose schema is up to date. Each call ends within
+ * `deadlineMs`.
+ */
 export function createSqlHoldLedger(
   database: LedgerDatabase,
   { deadlineMs, isClosed }: { deadlineMs: number; isClosed: () => boolean },

@@ -8,7 +8,7 @@ import { toLedgerError } from './sql-failure';
 import { forbids, listStops, start, stop } from './stops';
 import type { LedgerDatabase } from './tables';
 
-/** A ledger over an open database whose schema is up to date. Each call is answered within `deadlineMs`. */
+/** Creates a ledger over an open database whose schema is up to date. Each call ends within `deadlineMs`. */
 export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): Ledger {
   let closed = false;
   const guarded =
@@ -40,8 +40,9 @@ export function createSqlLedger(database: LedgerDatabase, deadlineMs: number): L
 }
 
 /**
- * Answers or rejects in time. The database has its own, shorter limits; this one holds when several of them add up. A
- * write that is given up here may still happen: an intent nobody sent, which a later attempt finds unsettled.
+ * Resolves or rejects within the deadline. The database has its own, shorter limits; this one applies when several of
+ * them add up. A write that timed out here may still take effect, for example an intent without a call, which a later
+ * attempt finds unsettled.
  */
 export async function withinDeadline<T>(work: () => Promise<T>, deadlineMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

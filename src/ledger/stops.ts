@@ -6,8 +6,8 @@ import type { LedgerDatabase, Tables } from './tables';
 import { isOneOf, requireHashes, storable } from './values';
 
 /**
- * See `Ledger.stop`. In Postgres the lock makes it wait for intents that are being recorded, as setting a hold does; libSQL
- * runs one write at a time.
+ * See `Ledger.stop`. As when setting a hold, the lock waits for intents in progress in Postgres; libSQL runs one write
+ * at a time.
  */
 export async function stop(
   { db, dialect }: LedgerDatabase,

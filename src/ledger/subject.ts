@@ -8,23 +8,26 @@ const HASH_BYTES = 18;
 const HASH_SHAPE = /^[A-Za-z0-9_-]{24}$/;
 
 /**
- * Turns vendor ids into keyed hashes, so that the ledger can recognise a user without holding an id.
- * The same key, service, environment and id give the same hash in every process, for ever.
+ * Turns provider IDs into keyed hashes, so that the ledger can recognise a user without storing an ID. The same key,
+ * service, environment and ID always give the same hash, in every process.
  */
 export interface SubjectHasher {
-  /** The hash of a user's id at one service in one environment: 24 characters of base64url. */
+  /** Returns the hash of a user's ID at one service in one environment: 24 characters of base64url. */
   subject(service: string, environment: string, id: string): string;
-  /** The hash of something a user owns, for example a Plaid Item. Never equal to a subject's hash of the same id. */
+  /**
+   * Returns the hash of something a user owns, for example a Plaid Item. It always differs from the subject hash of the
+   * same ID.
+   */
   item(service: string, environment: string, id: string): string;
-  /** Tells keys apart without giving the key away. The ledger keeps it and refuses another one. */
+  /** Identifies the key without revealing it. The ledger stores it and refuses other keys. */
   readonly fingerprint: string;
 }
 
 /**
  * Derives one key per purpose from the text of `HTTP_TASKS_SUBJECT_KEY`. Nothing is read or written.
  *
- * @param subjectKey At least 16 characters; random, because whoever guesses it can test ids against the hashes.
- * @throws LedgerSettingError when it is shorter. The message tells the length, never the key.
+ * @param subjectKey At least 16 random characters: with a guessed key, IDs could be tested against the hashes.
+ * @throws LedgerSettingError when it is shorter. The message contains the length, never the key.
  */
 export function createSubjectHasher(subjectKey: string): SubjectHasher {
   if (subjectKey.length < SHORTEST_KEY) {
@@ -43,14 +46,14 @@ export function createSubjectHasher(subjectKey: string): SubjectHasher {
   };
 }
 
-/** Whether a text has the shape of our hashes. A guard against raw ids, not a proof. */
+/** Returns whether a text has the shape of a keyed hash. A guard against raw IDs, not a proof. */
 export function isKeyedHash(text: string): boolean {
   return HASH_SHAPE.test(text);
 }
 
 function hash(key: KeyObject, service: string, environment: string, id: string): string {
-  // JSON quotes every separator and escapes lone surrogates, which UTF-8 would fold into one replacement character:
-  // two different tuples never give the same bytes.
+  // JSON quotes every separator and escapes lone surrogates, which UTF-8 would replace by the same character, so
+  // different tuples never give the same bytes.
   const tuple = JSON.stringify([service, environment, id]);
   return createHmac('sha256', key).update(tuple).digest().subarray(0, HASH_BYTES).toString('base64url');
 }

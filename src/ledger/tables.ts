@@ -2,10 +2,10 @@ import type { ColumnType, Generated, GeneratedAlways, Kysely } from 'kysely';
 import type { Outcome } from '../policy/outcome';
 import type { TaskFailureType } from '../tasks/failure';
 
-/** Written as ISO text in UTC; Postgres gives it back as a Date. */
+/** Written as ISO text in UTC. Postgres returns a Date. */
 type Instant = ColumnType<string | Date, string, never>;
 
-/** The same where it may come later, or change. */
+/** The same for a column that is null at first or may change. */
 type LaterInstant = ColumnType<string | Date | null, string | null | undefined, string | null>;
 
 interface ReceiptsTable {
@@ -13,14 +13,14 @@ interface ReceiptsTable {
   workflow_id: string;
   run_id: string;
   activity_id: string;
-  /** The position of the subject within its call, or of the step within its run's end; from 0. */
+  /** The position of the subject in its call, or of the step in its run's end, from 0. */
   seq: number;
   step: string;
   phase: 'intent' | 'outcome' | 'settled';
   round: Generated<number>;
   attempt: number;
   sweep_id: string | null;
-  /** A keyed hash; empty for a call that is about nobody. */
+  /** A keyed hash; empty for a call without a subject. */
   subject: string;
   task: string;
   service: string;
@@ -33,7 +33,7 @@ interface ReceiptsTable {
   code: string | null;
   request_id: string | null;
   token: string | null;
-  /** A JSON array of keyed hashes; null when the call did not look at items. */
+  /** A JSON array of keyed hashes; null for a call that did not concern Items. */
   items: string | null;
   at: Instant;
 }
@@ -57,7 +57,7 @@ interface HoldsTable {
   subject: string;
   reason: string | null;
   at: Instant;
-  /** A JSON object of environments by service; null for a hold of 0.1.0, or of a caller that did not say. */
+  /** A JSON object of environments by service; null for a hold of 0.1.0, or if the caller did not give them. */
   environments: string | null;
   set_by: string | null;
 }
@@ -66,7 +66,7 @@ interface HoldLogTable {
   id: GeneratedAlways<number>;
   hold_id: string;
   change: 'set' | 'extended' | 'lifted';
-  /** A claim, as everywhere. */
+  /** Who changed it: a claim. */
   changed_by: string | null;
   /** Why it was changed. */
   why: string | null;
@@ -89,7 +89,7 @@ interface WorkerEnvironmentsTable {
   production: number;
   /** A JSON array. */
   key_slots: string;
-  /** By the database's clock. */
+  /** By the database's clock, like `seen_ms`. */
   started_ms: number;
   seen_ms: number;
   /** 1 after an orderly end. */
@@ -113,13 +113,13 @@ interface SweepsTable {
   sweep_id: string;
   redrive_of: string | null;
   claimed_by: string | null;
-  /** 0 or 1, as everywhere: libSQL has no booleans. */
+  /** 0 or 1: libSQL has no booleans. */
   skip_done: number;
   status: string;
   paused_because: string | null;
-  /** The key of the users' ids, itself encrypted; null once it is destroyed. */
+  /** The key of the users' IDs, itself encrypted; null after it was destroyed. */
   wrapped_key: string | null;
-  /** The key that replaces it, while the IDs are encrypted again; see sweeps/rekey.ts. */
+  /** The key that will replace it, while the IDs are being re-encrypted; see sweeps/rekey.ts. */
   next_wrapped_key: string | null;
   /** When the first key was replaced and destroyed. */
   rekeyed_at: LaterInstant;
@@ -130,7 +130,7 @@ interface SweepsTable {
   total: Generated<number>;
   duplicates: Generated<number>;
   rejected: Generated<number>;
-  /** JSON; null until rows were read, for a redrive, and for a sweep that was read before there was this column. */
+  /** JSON; null until rows were read, for a redrive, and for a sweep that was read before this column existed. */
   snapshot_report: string | null;
   last_fence: Generated<number>;
   closed_at: LaterInstant;
@@ -138,21 +138,21 @@ interface SweepsTable {
   leaves: number | null;
   created_at: Instant;
   ended_at: LaterInstant;
-  /** Null as long as no user has an id at Plaid. */
+  /** Null while no user has a Plaid ID. */
   plaid_environment: string | null;
-  /** JSON; null until a run has claimed the sweep, and for one that was opened before there was this column. */
+  /** JSON; null until a run has claimed the sweep, and for a sweep that was opened before this column existed. */
   plan: string | null;
   max_users: number | null;
   needs_approval: number | null;
   approved_at: LaterInstant;
   approved_by: string | null;
-  /** See sweeps/series.ts; null for a sweep that no Schedule started, and for one whose query does not ask. */
+  /** See sweeps/series.ts; null for a sweep that no Schedule started, and for one whose query does not use it. */
   series: string | null;
-  /** The nominal time of its run. */
+  /** The nominal time of the run. */
   scheduled_at: LaterInstant;
-  /** The nominal time of the run before it up to which everyone was done; null when there is none. */
+  /** The nominal time of the last earlier run that finished all users up to that time; null if there is none. */
   previous_at: LaterInstant;
-  /** 1 when everyone up to `scheduled_at` was done. */
+  /** 1 when all users up to `scheduled_at` were done. */
   series_done: Generated<number>;
 }
 
@@ -182,7 +182,7 @@ interface TargetsTable {
   wave: number | null;
   worst: number | null;
   bulk_left: number;
-  /** 1 when the row named Items: it was about them only. */
+  /** 1 if the row named Items, so that only those are removed. */
   some_items: number;
   intent_at: LaterInstant;
   not_before: LaterInstant;
@@ -213,7 +213,7 @@ interface BulkQueueTable {
 interface SealedLeavesTable {
   sweep: number;
   seq: number;
-  /** A bigint in Postgres, which comes as text. */
+  /** A bigint in Postgres, returned as text. */
   receipt: ColumnType<number | string, number | string, never>;
   step: string;
   leaf: string;
@@ -225,7 +225,7 @@ interface RatesTable {
   version: number;
   set_limit: number | null;
   state: string;
-  /** Who alone may change the row until then, by the database's clock. */
+  /** The only process that may change the row until `turn_until_ms`, by the database's clock. */
   turn: string | null;
   turn_until_ms: number | null;
 }
@@ -239,7 +239,7 @@ interface SweepRatesTable {
   counts_until_ms: number;
 }
 
-/** The ledger's tables as both databases have them. */
+/** The ledger's tables in both databases. */
 export interface Tables {
   receipts: ReceiptsTable;
   compensation_log: CompensationLogTable;
@@ -260,7 +260,7 @@ export interface Tables {
   ledger_migrations: LedgerMigrationsTable;
 }
 
-/** Which SQL the database speaks, where the two differ. */
+/** The database's SQL dialect. */
 export type LedgerDialect = 'libsql' | 'postgres';
 
 /** An open database. */

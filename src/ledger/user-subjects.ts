@@ -1,6 +1,6 @@
 import type { SubjectHasher } from './subject';
 
-/** The ids under which one user is known. */
+/** The IDs of one user. */
 export interface UserIds {
   plaidUserId?: string | undefined;
   plaidUserToken?: string | undefined;
@@ -18,10 +18,10 @@ const PROVIDERS = [
 const BATCH_ENVIRONMENT = 'default';
 
 /**
- * The keyed hashes of a user's ids, one for each; the first is the one a run's receipts and workflow id carry. A hold
- * on any of them is a hold on the user. {@link pairSubjects} tells which ID each belongs to.
+ * Returns the keyed hashes of a user's IDs, one for each; the first appears in a run's receipts and workflow ID. A hold
+ * on any of them is a hold on the user. {@link pairSubjects} returns which ID each belongs to.
  *
- * @param plaidEnvironment For example `sandbox`: the same id in another environment is another user.
+ * @param plaidEnvironment For example `sandbox`: the same ID in another environment is another user.
  */
 export function userSubjects(user: UserIds, plaidEnvironment: string, hasher: SubjectHasher): string[] {
   return PROVIDERS.flatMap(([id, service]) => {
@@ -32,10 +32,10 @@ export function userSubjects(user: UserIds, plaidEnvironment: string, hasher: Su
   });
 }
 
-/** A keyed hash with the ID that it was made of. */
+/** A keyed hash with the ID it was made from. */
 export interface NamedSubject {
   id: keyof UserIds;
-  /** The provider that knows the user by the ID. */
+  /** The provider of the ID. */
   service: (typeof PROVIDERS)[number][1];
   subject: string;
 }
@@ -44,7 +44,7 @@ export interface NamedSubject {
  * Returns the ID and the provider of each of a user's keyed hashes.
  *
  * @param subjects As {@link userSubjects} returned them for the same IDs.
- * @throws TypeError when there is not exactly one for each ID.
+ * @throws TypeError unless there is exactly one for each ID.
  */
 export function pairSubjects(user: UserIds, subjects: readonly string[]): NamedSubject[] {
   const given = PROVIDERS.filter(([id]) => user[id] !== undefined);
@@ -55,7 +55,7 @@ export function pairSubjects(user: UserIds, subjects: readonly string[]): NamedS
   return given.map(([id, service], index) => ({ id, service, subject: subjects[index] ?? '' }));
 }
 
-/** Returns the keyed hash of a user's ID at a provider; an empty text when the user has none there. */
+/** Returns the keyed hash of a user's ID at a provider, or an empty string if the user has none there. */
 export function subjectAt(service: string, { user, subjects }: { user: UserIds; subjects: readonly string[] }): string {
   return pairSubjects(user, subjects).find((named) => named.service === service)?.subject ?? '';
 }

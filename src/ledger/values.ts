@@ -3,20 +3,23 @@ import type { RawBuilder, SqlBool } from 'kysely';
 import { isKeyedHash } from './subject';
 import type { LedgerDialect } from './tables';
 
-/** NUL, which Postgres cannot hold, and halves of surrogate pairs, which UTF-8 cannot. */
+/** NUL, which Postgres cannot store, and lone surrogates, which UTF-8 cannot encode. */
 const NOT_STORABLE = /\0|\p{Surrogate}/gu;
 
-/** Text as both databases can hold it. */
+/** Replaces the characters that a database cannot store. */
 export function storable(text: string): string {
   return text.replace(NOT_STORABLE, '\uFFFD');
 }
 
-/** The same for a text that may be missing. */
+/** The same for an optional text; null if it is missing. */
 export function storableOrNull(text: string | undefined): string | null {
   return text === undefined ? null : storable(text);
 }
 
-/** Nothing but keyed hashes may reach the database; a raw id is a bug of the caller, and is not repeated here. */
+/**
+ * Throws unless all values are keyed hashes, because no raw ID may reach the database. The error does not contain the
+ * value.
+ */
 export function requireHashes(field: string, hashes: readonly string[]): void {
   const wrong = hashes.findIndex((hash) => !isKeyedHash(hash));
   if (wrong >= 0) {
@@ -25,7 +28,8 @@ export function requireHashes(field: string, hashes: readonly string[]): void {
 }
 
 /**
- * A list as rows of (value, seq from 0), passed as one parameter, so that 10,000 of them are one short statement.
+ * Returns a list as rows of (value, seq from 0), passed as one parameter, so that 10,000 values are one short
+ * statement.
  */
 export function rowsOf(dialect: LedgerDialect, values: readonly string[]): RawBuilder<{ value: string; seq: number }> {
   const json = JSON.stringify(values);
@@ -35,19 +39,22 @@ export function rowsOf(dialect: LedgerDialect, values: readonly string[]): RawBu
     : sql`(select value, key as seq from json_each(${json}))`;
 }
 
-/** The same list as the right side of `in`. */
+/** Returns the same list as the right side of `in`. */
 export function valuesOf(dialect: LedgerDialect, values: readonly string[]): RawBuilder<string> {
   return sql`(select value from ${rowsOf(dialect, values)} as list)`;
 }
 
-/** Whether a column holds one of many texts, in a form for which Postgres uses the column's index even without statistics. */
+/**
+ * Returns the condition that a column equals one of many texts, in a form for which Postgres uses the index even
+ * without statistics.
+ */
 export function isOneOf(dialect: LedgerDialect, column: string, texts: readonly string[]): RawBuilder<SqlBool> {
   return dialect === 'postgres'
     ? sql`${sql.ref(column)} = any(${texts}::text[])`
     : sql`${sql.ref(column)} in ${valuesOf(dialect, texts)}`;
 }
 
-/** The time in milliseconds since 1970 by the database's own clock. */
+/** Returns the time by the database's clock, in milliseconds since 1970. */
 export function databaseClockMs(dialect: LedgerDialect): RawBuilder<number> {
   return dialect === 'postgres'
     ? sql`cast(extract(epoch from clock_timestamp()) * 1000 as double precision)`

@@ -4,22 +4,22 @@ import { withinDeadline } from './sql-ledger';
 import type { LedgerDatabase } from './tables';
 import { databaseClockMs, storable } from './values';
 
-/** How long ago a live worker may have been seen last, in milliseconds: six beats. */
+/** Time without a beat after which a worker counts as silent, in milliseconds: six beats. */
 export const LIVE_MS = 60_000;
 
-/** How often a worker says that it is alive, in milliseconds. */
+/** Interval of a worker's beats, in milliseconds. */
 export const BEAT_MS = 10_000;
 
-/** How long the record of a worker is kept after it was last seen, in milliseconds. */
+/** How long a worker's record is kept after its last beat, in milliseconds. */
 const KEPT_MS = 24 * 3_600_000;
 
-/** Where a worker takes its work from. */
+/** The queue that a worker polls. */
 export interface WorkerQueue {
   namespace: string;
   taskQueue: string;
 }
 
-/** One service as one worker uses it. */
+/** One service as used by one worker. */
 export interface ServiceEnvironment {
   /** For example `plaid`. */
   service: string;
@@ -27,44 +27,44 @@ export interface ServiceEnvironment {
   environment: string;
   /** Whether the service lists this environment as production. */
   production: boolean;
-  /** Names of the keys of which a call uses one, for example `['ios', 'android']`. */
+  /** Names of the keys, of which each call uses one, for example `['ios', 'android']`. */
   keySlots: readonly string[];
 }
 
 /** A worker that polls a task queue. */
 export interface RecordedWorker extends WorkerQueue {
-  /** Unique for each start of a worker. */
+  /** Unique per start of a worker. */
   worker: string;
-  /** As Temporal lists it among the queue's pollers. */
+  /** As listed among the queue's pollers in Temporal. */
   identity: string;
   environments: readonly ServiceEnvironment[];
   /** The names of the queries that a source may name. @default not recorded */
   queries?: readonly string[];
 }
 
-/** One service of a worker as it is read back. */
+/** One service of a worker, as read from the ledger. */
 export interface RecordedEnvironment extends ServiceEnvironment {
   worker: string;
   identity: string;
-  /** How the worker is: `live` until it has been silent for {@link LIVE_MS}, then `silent`; `ended` after an orderly end. */
+  /** `live` until the worker has been silent for {@link LIVE_MS}, then `silent`; `ended` after an orderly shutdown. */
   state: 'live' | 'silent' | 'ended';
   /** The names of the worker's queries; absent for a worker of an earlier version. */
   queries?: readonly string[];
 }
 
-/** The part of the ledger in which workers record the environments that they use, as long as they run. */
+/** Records the environments that running workers use. */
 export interface WorkerLedger {
-  /** Records a worker, or that it is still alive. Removes workers that were last seen more than a day ago. */
+  /** Records a worker, or that it is still alive. Removes workers without a beat for more than a day. */
   beat(worker: RecordedWorker): Promise<void>;
-  /** Records the orderly end of a worker. */
+  /** Records the orderly shutdown of a worker. */
   end(worker: string): Promise<void>;
-  /** What the workers of a task queue recorded within the last day. */
+  /** Returns what the workers of a task queue recorded within the last day. */
   readWorkers(queue: WorkerQueue): Promise<RecordedEnvironment[]>;
-  /** The services, with their keys, that workers of any task queue recorded within the last day. */
+  /** Returns the services and their keys that workers of any task queue recorded within the last day. */
   readServices(): Promise<Pick<ServiceEnvironment, 'service' | 'keySlots'>[]>;
 }
 
-/** The workers' side of a ledger over an open database whose schema is up to date. */
+/** Creates the workers part of a ledger over an open database whose schema is up to date. */
 export function createSqlWorkerLedger(
   database: LedgerDatabase,
   options: { deadlineMs: number; isClosed: () => boolean },
@@ -80,7 +80,7 @@ export function createSqlWorkerLedger(
   };
 }
 
-/** Times are of the database's clock, so that the clocks of the workers' machines do not matter. */
+/** Uses the database's clock, so that the clocks of the workers' machines do not matter. */
 async function beat({ db, dialect }: LedgerDatabase, recorded: RecordedWorker): Promise<void> {
   const now = databaseClockMs(dialect);
   const { worker, identity, namespace, taskQueue, environments, queries } = recorded;
@@ -114,7 +114,7 @@ async function end({ db }: LedgerDatabase, worker: string): Promise<void> {
   await db.updateTable('worker_environments').set({ ended: 1 }).where('worker', '=', worker).execute();
 }
 
-/** See `WorkerLedger.readWorkers`; for a command that opens the ledger for nothing else, too. */
+/** See `WorkerLedger.readWorkers`; also for commands that only read. */
 export async function readWorkers(
   { db, dialect }: LedgerDatabase,
   { namespace, taskQueue }: WorkerQueue,

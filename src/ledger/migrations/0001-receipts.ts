@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import type { LedgerDialect, Tables } from '../tables';
 import type { Migration } from './migration';
 
-/** Receipts and compensation log, which can only be appended to, and the ledger's facts about itself. */
+/** Creates receipts and compensation log, both append-only, and the ledger's metadata. */
 export const receiptsMigration: Migration = {
   name: '0001-receipts',
   async up(transaction, dialect) {
@@ -44,7 +44,7 @@ async function createReceipts(transaction: Transaction<Tables>, dialect: LedgerD
     .addColumn('items', 'text')
     .addColumn('at', instant(dialect), (column) => column.notNull())
     .execute();
-  // Its first columns are what reading by workflow and looking for earlier attempts need.
+  // Its first columns serve reads by workflow and the search for earlier attempts.
   await transaction.schema
     .createIndex('receipts_key')
     .unique()

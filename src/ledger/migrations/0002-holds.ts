@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../tables';
 import type { Migration } from './migration';
 
-/** Legal holds, and for Postgres the statement that records an intent against them. */
+/** Creates legal holds, and for Postgres the function that records an intent after checking them. */
 export const holdsMigration: Migration = {
   name: '0002-holds',
   async up(transaction, dialect) {
@@ -21,20 +21,21 @@ export const holdsMigration: Migration = {
 };
 
 /**
- * Why a function and not a plain INSERT … WHERE NOT EXISTS: under READ COMMITTED a plain statement looks at the
- * database as it was when the statement began. An intent that began just before a hold was committed, and was then
- * delayed, would not see the hold and would still be written after it. Each statement inside a volatile function looks
- * anew. So:
+ * Creates the function that records an intent. A plain INSERT … WHERE NOT EXISTS would not do: under READ COMMITTED a
+ * statement sees the database as it was when the statement began. An intent that began just before a hold was
+ * committed, and was then delayed, would miss the hold and still be written after it. Each statement in a volatile
+ * function has a new snapshot. Therefore:
  *
- * - Recording an intent takes the lock (1214606444, 2) shared, and only then looks for holds.
- * - Setting a hold takes it exclusively until its commit: it waits for intents under way, and later ones wait for it.
+ * - Recording an intent takes the lock (1214606444, 2) shared and then checks the holds.
+ * - Setting a hold takes it exclusively until its commit: it waits for intents in progress, and later intents wait for
+ *   it.
  *
- * Whichever commits first wins: an intent committed before the hold may be sent; once `addHold` has returned, no
- * intent for its subjects is recorded any more. The shared side costs no round trip and excludes no other intent.
+ * The first to commit wins: an intent committed before the hold may be sent; after `addHold` has returned, no intent
+ * for its subjects is recorded. The shared lock costs no round trip and excludes no other intent.
  *
- * The second lock, on the call itself, makes two attempts of one call (the older one perhaps a process that was frozen
- * and has woken) record one after the other, so that the later one always sees the earlier one's intent. It is taken
- * before the shared one, so that no one waits while setting a hold waits for him.
+ * The second lock, on the call itself, serialises two attempts of one call (the older one may be a frozen process that
+ * resumed), so that the later one always sees the earlier one's intent. It is taken before the shared lock, so that no
+ * transaction waits for it while a hold waits for that transaction.
  */
 async function createRecordIntent(transaction: Transaction<Tables>): Promise<void> {
   await sql`

@@ -3,7 +3,7 @@ import type { CreateTableBuilder, Transaction } from 'kysely';
 import type { LedgerDialect, Tables } from '../tables';
 import type { Migration } from './migration';
 
-/** Sweeps and their working tables; and what is kept of a seal, which can only be appended to. */
+/** Creates sweeps and their working tables, and the append-only leaves of seals. */
 export const sweepsMigration: Migration = {
   name: '0003-sweeps',
   async up(transaction, dialect) {
@@ -18,7 +18,10 @@ export const sweepsMigration: Migration = {
   },
 };
 
-/** `number` stands for the sweep in the tables with a row for each user, where its id would take more room than the rest. */
+/**
+ * `number` identifies the sweep in tables with a row per user, where its ID would take more space than the rest of the
+ * row.
+ */
 async function createSweeps(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
   const table = transaction.schema.createTable('sweeps');
   const numbered =
@@ -28,7 +31,7 @@ async function createSweeps(transaction: Transaction<Tables>, dialect: LedgerDia
   await numbered
     .addColumn('sweep_id', 'text', (column) => column.notNull().unique())
     .addColumn('redrive_of', 'text')
-    // The workflow's first run; null for a snapshot that nobody has begun to work on.
+    // The workflow's first run; null for a snapshot that no run has claimed.
     .addColumn('claimed_by', 'text')
     .addColumn('skip_done', 'integer', (column) => column.notNull())
     .addColumn('status', 'text', (column) => column.notNull())
@@ -55,15 +58,15 @@ async function createChunks(transaction: Transaction<Tables>, dialect: LedgerDia
     .addColumn('sweep', 'integer', (column) => column.notNull())
     .addColumn('chunk_id', 'text', (column) => column.notNull())
     .addColumn('fence', 'integer', (column) => column.notNull())
-    // Without RETURNING, whoever takes a fence finds it again by this.
+    // Identifies the caller, who reads the fence back by it, because RETURNING cannot be used.
     .addColumn('taken_by', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('sweep_chunks_key', ['sweep', 'chunk_id']);
   await clustered(table, dialect).execute();
 }
 
 /**
- * How far each user is. Apart from the ids, so that its rows stay small: they are written three times, and counted as
- * often as somebody looks.
+ * The progress of each user. Separate from the IDs to keep the rows small: each is written three times and counted
+ * often.
  */
 async function createTargets(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
   const table = transaction.schema
@@ -83,12 +86,12 @@ async function createTargets(transaction: Transaction<Tables>, dialect: LedgerDi
     .addColumn('not_before', instant(dialect))
     .addPrimaryKeyConstraint('targets_key', ['sweep', 'seq']);
   await clustered(table, dialect).execute();
-  // In Postgres no indexed column ever changes, so that with room on its page an update touches no index.
+  // In Postgres no indexed column changes, so with free space on its page an update touches no index.
   if (dialect === 'postgres') {
     await sql`alter table targets set (fillfactor = 50)`.execute(transaction);
     return;
   }
-  // One connection does everything here, so that asking often whether too many failed must not read a million rows.
+  // libSQL has one connection, so a frequent check whether too many users failed must not read a million rows.
   await sql`create index targets_failed on targets (sweep) where worst <= 2`.execute(transaction);
 }
 
@@ -105,7 +108,7 @@ async function createTargetIds(transaction: Transaction<Tables>, dialect: Ledger
   await clustered(table, dialect).execute();
 }
 
-/** What makes a later row a duplicate; see sweeps/duplicate-keys.ts. */
+/** The keys that make a later row a duplicate; see sweeps/duplicate-keys.ts. */
 async function createTargetKeys(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
   const table = transaction.schema
     .createTable('target_keys')
@@ -115,7 +118,7 @@ async function createTargetKeys(transaction: Transaction<Tables>, dialect: Ledge
   await clustered(table, dialect).execute();
 }
 
-/** Who waits for which app's bulk call; `fence` and `wave` are those of the call under way. */
+/** Users waiting for an app's bulk call; `fence` and `wave` are those of the call in progress. */
 async function createBulkQueue(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
   const table = transaction.schema
     .createTable('bulk_queue')
@@ -136,7 +139,7 @@ async function createBulkQueue(transaction: Transaction<Tables>, dialect: Ledger
     .execute();
 }
 
-/** The leaf hashes of a seal, so that a later difference can be named and not only noticed. */
+/** The leaf hashes of a seal, so that a later difference can be located and not only detected. */
 async function createSealedLeaves(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
   const table = transaction.schema
     .createTable('sealed_leaves')
@@ -162,7 +165,7 @@ async function createSealedLeaves(transaction: Transaction<Tables>, dialect: Led
   }
 }
 
-/** One row for each service and key slot; `state` is policy/rate.ts's, as JSON. */
+/** One row per service and key slot; `state` is the state of policy/rate.ts as JSON. */
 async function createRates(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
   const table = transaction.schema
     .createTable('rates')
@@ -175,7 +178,7 @@ async function createRates(transaction: Transaction<Tables>, dialect: LedgerDial
   await clustered(table, dialect).execute();
 }
 
-/** In libSQL the primary key is the table itself, and not a second tree beside it. */
+/** In libSQL the primary key is the table itself rather than a second tree. */
 function clustered<T extends string, C extends string>(
   table: CreateTableBuilder<T, C>,
   dialect: LedgerDialect,

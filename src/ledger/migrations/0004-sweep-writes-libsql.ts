@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Transaction } from 'kysely';
 import type { Tables } from '../tables';
 
-/** What each view takes, and what its trigger does with it. Lists are JSON, so that any number of rows is one value. */
+/** The columns of each view and the body of its trigger. Lists are JSON, so that any number of rows is one value. */
 const WRITES: readonly { name: string; takes: readonly string[]; does: string }[] = [
   {
     name: 'write_sweep_rows',
@@ -33,7 +33,7 @@ const WRITES: readonly { name: string; takes: readonly string[]; does: string }[
   },
 ];
 
-/** Makes the views and their triggers. */
+/** Creates the views and their triggers. */
 export async function createLibsqlWrites(transaction: Transaction<Tables>): Promise<void> {
   for (const { name, takes, does } of WRITES) {
     const columns = takes.map((column) => `null as "${column}"`).join(', ');
@@ -43,8 +43,8 @@ export async function createLibsqlWrites(transaction: Transaction<Tables>): Prom
 }
 
 /**
- * Makes the views that record intents once more, with what 0008-guards.ts adds: `claimed_by` is the run that asks, `sends`
- * is 0 for one that only writes last words.
+ * Recreates the views that record intents, with the additions of 0008-guards.ts: `claimed_by` is the calling run;
+ * `sends` is 0 for a call that only records final outcomes.
  */
 export async function replaceLibsqlWaves(transaction: Transaction<Tables>): Promise<void> {
   for (const { name, takes, does } of WRITES.filter(
@@ -59,7 +59,7 @@ export async function replaceLibsqlWaves(transaction: Transaction<Tables>): Prom
   }
 }
 
-/** Makes the view that appends rows once more, with what 0013-snapshot-report.ts adds. */
+/** Recreates the view that appends rows, with the addition of 0013-snapshot-report.ts. */
 export async function replaceLibsqlRows(transaction: Transaction<Tables>): Promise<void> {
   for (const { name, takes, does } of WRITES.filter(({ name }) => name === 'write_sweep_rows')) {
     const columns = [...takes, 'report'].map((column) => `null as "${column}"`).join(', ');
@@ -127,11 +127,11 @@ function fenceHolds(): string {
       select 1 from sweep_chunks where sweep = new.sweep and chunk_id = new.chunk_id and fence = new.fence);`;
 }
 
-/** Repeated with the same wave it opens nobody more: what is looked for there is looked for before any row is changed. */
+/** Idempotent for the same wave: the check for rows that it already opened runs before any row is changed. */
 function openWave(): string {
   const opened = `targets.sweep = new.sweep and targets.seq between new.first and new.last
       and targets.state = 'open' and targets.fence = new.fence and targets.wave = new.wave`;
-  // Asked once for all: mostly there is no hold at all.
+  // Usually there is no hold at all, so that is checked first, once for all rows.
   const isHeld = `exists (select 1 from holds) and exists (
       select 1 from json_each(i.subjects) as s join holds as h on h.subject = s.value)`;
   return `${fenceHolds()}
@@ -163,12 +163,12 @@ function openWave(): string {
 }
 
 /**
- * Only users who are still open under this fence and in this round take anything: what was written before stays.
+ * Writes only for users who are still open under this fence and in this round; what was written before is kept.
  *
- * Reading a value out of JSON is what costs most, so what many receipts share comes once, as their kind.
+ * Reading values out of JSON costs the most, so values that many receipts share are passed once, as their kind.
  *
- * The targets are changed by an INSERT whose rows all exist already: for UPDATE … FROM the planner would read all targets
- * of the sweep and look through the list for each, and it can be told otherwise only in a SELECT (cross join).
+ * Changes the targets with an INSERT whose rows all exist: for UPDATE … FROM the planner would scan all targets of the
+ * sweep and search the list for each, and the join order can be forced only in a SELECT (cross join).
  */
 function flushWave(): string {
   const stillOpen = (row: string) => `t.sweep = new.sweep and t.seq = ${row}.value->>0 and t.round = ${row}.value->>1
@@ -200,7 +200,7 @@ function flushWave(): string {
   `;
 }
 
-/** One app less to wait for; without any left, the user is done. */
+/** Removes one app from those the user waits for. With none left, the user is done. */
 function takeOff(worst: string, from: string, where: string): string {
   return `insert into targets (sweep, seq, state, round, unsettled, worst, bulk_left, some_items)
     select t.sweep, t.seq, case when t.bulk_left <= 1 then 'done' else 'bulk' end, t.round, t.unsettled, ${worst},
@@ -238,7 +238,7 @@ function openBulk(): string {
   `;
 }
 
-/** Only users who are still in this fence's call take anything. */
+/** Writes only for users who are still in this fence's call. */
 function recordBulk(): string {
   const stillOpen = 'q.sweep = new.sweep and q.app = new.app and q.seq = u.value->>0 and q.fence = new.fence';
   return `${fenceHolds()}

@@ -1,6 +1,6 @@
 /**
- * The row of the queue for a user of a list, if it is still part of this fence's call, with the user's target. The fence
- * is compared in a way that no index serves, so that the one on the whole key is taken.
+ * Selects the queue row of a listed user, if it is still part of this fence's call, with the user's target. The fence
+ * is compared in a form that no index supports, so that the index on the whole key is used.
  */
 const STILL_OPEN = `
       select o.ctid as place, o.seq, k.round, k.unsettled, k.worst, k.bulk_left, k.some_items
@@ -9,7 +9,7 @@ const STILL_OPEN = `
       where o.sweep = p_sweep and o.app = p_app and o.seq = (u->>0)::integer
         and o.fence is not distinct from p_fence limit 1`;
 
-/** The functions of bulk calls; see 0004-sweep-writes-postgres.ts. */
+/** Functions of bulk calls; see 0004-sweep-writes-postgres.ts. */
 export const BULK_FUNCTIONS: readonly string[] = [
   `
   create function ledger_bulk_wave(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer, p_wave integer,

@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../tables';
 import { BULK_FUNCTIONS } from './0004-sweep-writes-postgres-bulk';
 
-/** The target of a row of a list, unless it has been written for or taken over in between. */
+/** Selects the target of a list row, unless it has been written or taken over in between. */
 function stillOpen(row: string): string {
   return `
       select o.seq, o.round, o.some_items from targets o
@@ -12,12 +12,12 @@ function stillOpen(row: string): string {
 }
 
 /**
- * A table that has just been filled has no statistics, and then the planner takes a million rows for one: it would read
- * the whole sweep for each row of a list. Hence no sequential scans, and every row is reached by its key: through a
- * lateral look-up (whose `limit` keeps it from being made a join), by its place (ctid), or by a conflict on its key.
+ * A newly filled table has no statistics, and the planner then estimates one row for a million and would scan the whole
+ * sweep for each list row. Therefore sequential scans are off, and every row is reached by its key: through a lateral
+ * subquery (whose `limit` prevents its conversion to a join), by its ctid, or by a conflict on its key.
  *
- * The SQLSTATEs by which these functions refuse; sweeps/sweep-context.ts turns them into typed errors.
- * HT001: fenced, HT002: closed, HT003: the snapshot has moved.
+ * These functions refuse with SQLSTATEs that sweeps/sweep-context.ts turns into typed errors: HT001: fenced, HT002:
+ * closed, HT003: the snapshot has moved.
  */
 const FUNCTIONS: readonly string[] = [
   `
@@ -65,7 +65,7 @@ const FUNCTIONS: readonly string[] = [
     update sweep_chunks set fence = s.last_fence, taken_by = ''
     from sweeps s where s.number = p_sweep and sweep_chunks.sweep = p_sweep;
   end $$`,
-  // A fence that a newer one is just replacing is waited for, and then looked at again.
+  // Waits for a newer fence that is being taken, and then checks again.
   `
   create function ledger_sweep_fence_holds(p_sweep integer, p_chunk_id text, p_fence integer)
   returns void language plpgsql volatile as $$
@@ -73,8 +73,8 @@ const FUNCTIONS: readonly string[] = [
     perform 1 from sweep_chunks where sweep = p_sweep and chunk_id = p_chunk_id and fence = p_fence for share;
     if not found then raise exception 'fenced' using errcode = 'HT001'; end if;
   end $$`,
-  // Takes the lock of holds, as ledger_record_intent does, and for its reasons. The lock before it makes a wave that was
-  // given up and is still under way, and its repetition, one after the other, so that the later one finds the earlier.
+  // Takes the lock of holds for the same reasons as ledger_record_intent. The lock before it serialises a wave that
+  // timed out but is still in progress and its retry, so that the later one sees the earlier one.
   `
   create function ledger_sweep_wave(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer, p_wave integer,
     p_first integer, p_last integer, p_most integer, p_at timestamptz
@@ -164,7 +164,7 @@ const FUNCTIONS: readonly string[] = [
   end $$`,
 ];
 
-/** Makes the functions. */
+/** Creates the functions. */
 export async function createPostgresWrites(transaction: Transaction<Tables>): Promise<void> {
   for (const create of [...FUNCTIONS, ...BULK_FUNCTIONS]) await sql.raw(create).execute(transaction);
 }

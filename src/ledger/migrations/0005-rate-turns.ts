@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../tables';
 import type { Migration } from './migration';
 
-/** Who alone may change a rate for a moment, after others were faster several times. */
+/** Adds the turn: the only process that may change a rate for a short time, after others overtook it several times. */
 export const rateTurnsMigration: Migration = {
   name: '0005-rate-turns',
   up: async (transaction: Transaction<Tables>) => {

@@ -1,4 +1,4 @@
-/** The row of the queue for a user of a list; as in 0004-sweep-writes-postgres-bulk.ts. */
+/** Selects the queue row of a listed user, as in 0004-sweep-writes-postgres-bulk.ts. */
 const STILL_OPEN = `
       select o.ctid as place, o.seq, k.round, k.some_items
       from bulk_queue o cross join lateral (
@@ -7,9 +7,8 @@ const STILL_OPEN = `
         and o.fence is not distinct from p_fence limit 1`;
 
 /**
- * The same as before, except for how a target is changed: by the row as it is when the conflict with it has locked it,
- * and not by what was read before, which another app's outcomes may have changed meanwhile. The order of the list keeps
- * two of them from waiting for each other.
+ * As before, except that a target is changed based on the row as locked by the conflict, not as read before, because
+ * another app's outcomes may have changed it in between. The order of the list prevents deadlocks.
  */
 export const LATER_BULK_OUTCOMES = `
   create or replace function ledger_bulk_outcomes(p_sweep integer, p_sweep_id text, p_chunk_id text, p_fence integer,

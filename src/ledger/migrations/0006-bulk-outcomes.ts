@@ -3,8 +3,8 @@ import { LATER_BULK_OUTCOMES } from './0006-bulk-outcomes-postgres';
 import type { Migration } from './migration';
 
 /**
- * Outcomes of one user at several apps may be written at the same moment, and each has to take the user off from what the
- * other one left. In libSQL there is one writer at a time.
+ * Makes concurrent writes of one user's outcomes at several apps see each other's result. Not needed in libSQL, which
+ * has one writer at a time.
  */
 export const bulkOutcomesMigration: Migration = {
   name: '0006-bulk-outcomes',

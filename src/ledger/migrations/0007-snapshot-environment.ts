@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../tables';
 import type { Migration } from './migration';
 
-/** For which environment of Plaid the users of a sweep were hashed. */
+/** Adds the Plaid environment for which the users of a sweep were hashed. */
 export const snapshotEnvironmentMigration: Migration = {
   name: '0007-snapshot-environment',
   up: async (transaction: Transaction<Tables>) => {

@@ -1,13 +1,13 @@
 /**
- * The functions that record intents of sweeps keep their bodies under another name; those that are called check what was
- * decided about the sweep after them, so that a refusal rolls back what they wrote. By then the lock of holds is taken
- * shared, which setting a stop takes exclusively: once `stop` has returned, no intent is recorded any more. Checked before
- * them, with that lock taken first, two attempts at one wave and a stop could wait for each other in a circle.
+ * Renames the functions that record intents of sweeps and wraps them in new ones, which check the decisions about the
+ * sweep after the original function has run, so that a refusal rolls back what it wrote. By then the lock of holds is
+ * held shared, which setting a stop takes exclusively: after `stop` has returned, no intent is recorded. Checking
+ * first, with that lock taken first, could deadlock two attempts at one wave and a stop.
  *
- * SQLSTATEs: HT004: the sweep belongs to another run. HT005: it is not approved. HT006: everything is stopped. HT007: it
- * has more users than allowed.
+ * SQLSTATEs: HT004: the sweep belongs to another run. HT005: it is not approved. HT006: everything is stopped. HT007:
+ * it has more users than allowed.
  *
- * A process of a version before calls functions that are not there any more, and so begins nothing.
+ * A process of an earlier version calls functions that no longer exist, and so starts nothing.
  */
 export const GUARDS: readonly string[] = [
   `alter function ledger_sweep_wave(integer, text, text, integer, integer, integer, integer, integer, timestamptz)
@@ -57,7 +57,7 @@ export const GUARDS: readonly string[] = [
   end $$`,
   `alter function ledger_record_intent(text, text, text, text, integer, text, text, text, text, text[], text[], boolean, timestamptz)
     rename to ledger_record_intent_unguarded`,
-  // A call that is held or unsettled has its answer whether everything is stopped or not.
+  // A call that is held or unsettled is refused for that reason, stopped or not.
   `
   create function ledger_record_intent(
     p_workflow_id text, p_run_id text, p_activity_id text, p_step text, p_attempt integer, p_task text,

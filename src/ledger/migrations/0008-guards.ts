@@ -6,9 +6,9 @@ import { GUARDS } from './0008-guards-postgres';
 import type { Migration } from './migration';
 
 /**
- * What was decided about a sweep (its plan, its limits, its approval), the kill switch, and the statements that record
- * intents once more: they now refuse a sweep that belongs to another run, is closed, is larger than allowed or waits for
- * its approval, and everything while the kill switch is on.
+ * Adds the decisions about a sweep (plan, limits, approval) and the kill switch, and recreates the statements that
+ * record intents: they now refuse a sweep that belongs to another run, is closed, is larger than allowed or waits for
+ * its approval, and all sweeps while the kill switch is on.
  */
 export const guardsMigration: Migration = {
   name: '0008-guards',
@@ -21,7 +21,7 @@ export const guardsMigration: Migration = {
 };
 
 async function addDecisions(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
-  // JSON; null for a sweep that no run has claimed, or that was opened by a version before this migration.
+  // JSON; null for a sweep that no run has claimed, or that was opened by a version without this migration.
   await transaction.schema.alterTable('sweeps').addColumn('plan', 'text').execute();
   await transaction.schema.alterTable('sweeps').addColumn('max_users', 'integer').execute();
   await transaction.schema.alterTable('sweeps').addColumn('needs_approval', 'integer').execute();
@@ -29,7 +29,7 @@ async function addDecisions(transaction: Transaction<Tables>, dialect: LedgerDia
   await transaction.schema.alterTable('sweeps').addColumn('approved_by', 'text').execute();
 }
 
-/** Each time that everything was stopped, and when it was started again. */
+/** The periods during which everything was stopped. */
 async function createStops(transaction: Transaction<Tables>, dialect: LedgerDialect): Promise<void> {
   const table = transaction.schema.createTable('stops');
   const numbered =
@@ -43,7 +43,7 @@ async function createStops(transaction: Transaction<Tables>, dialect: LedgerDial
     .addColumn('lifted_by', 'text')
     .addColumn('lifted_at', instant(dialect))
     .execute();
-  // At most one is in force, so that two processes cannot set two.
+  // At most one stop is in force, even if two processes set one concurrently.
   await sql`create unique index stops_in_force on stops ((lifted_at is null)) where lifted_at is null`.execute(
     transaction,
   );

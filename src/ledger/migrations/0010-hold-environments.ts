@@ -4,8 +4,8 @@ import type { LedgerDialect, Tables } from '../tables';
 import type { Migration } from './migration';
 
 /**
- * Which environments a hold covers and who set it, and a log of every hold that was set, extended or lifted. Holds that
- * are older have neither: nothing can be derived from their hashes.
+ * Adds the environments that a hold covers, who set it, and a log of every hold that was set, extended or lifted. Older
+ * holds have none of these, because nothing can be derived from their hashes.
  */
 export const holdEnvironmentsMigration: Migration = {
   name: '0010-hold-environments',

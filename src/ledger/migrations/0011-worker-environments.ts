@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Tables } from '../tables';
 import type { Migration } from './migration';
 
-/** Which environment of each service the workers of a task queue use, and when each worker was last seen. */
+/** Creates the table of the environments that the workers of a task queue use, and when each worker was last seen. */
 export const workerEnvironmentsMigration: Migration = {
   name: '0011-worker-environments',
   up: async (transaction: Transaction<Tables>) => {

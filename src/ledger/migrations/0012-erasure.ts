@@ -1,8 +1,9 @@
 import type { Migration } from './migration';
 
 /**
- * For the end of a sweep, when the IDs that stay are encrypted under a new key and the first one is destroyed:
- * `next_wrapped_key` is the new key while rows of both are there; `rekeyed_at` is when the first one was destroyed.
+ * Adds the columns for the end of a sweep, when the remaining IDs are encrypted with a new key and the first key is
+ * destroyed: `next_wrapped_key` is the new key while rows of both exist; `rekeyed_at` is when the first key was
+ * destroyed.
  */
 export const erasureMigration: Migration = {
   name: '0012-erasure',

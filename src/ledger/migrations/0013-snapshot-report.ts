@@ -3,10 +3,10 @@ import { replaceLibsqlRows } from './0004-sweep-writes-libsql';
 import type { Migration } from './migration';
 
 /**
- * What is known of a sweep's source besides the numbers of its rows: columns, the first rejected rows, warnings. It is
- * written together with each block of rows, by the same statement, so that a reading that is resumed continues it.
+ * Adds what is known about a sweep's source besides its numbers of rows: columns, the first rejected rows, warnings.
+ * The statement that appends a block of rows also writes it, so that a resumed reading continues it.
  *
- * In Postgres the function with one argument less stays for workers of the version before.
+ * In Postgres the function with one argument less is kept for workers of the previous version.
  */
 export const snapshotReportMigration: Migration = {
   name: '0013-snapshot-report',

@@ -3,8 +3,8 @@ import type { Tables } from '../tables';
 import type { Migration } from './migration';
 
 /**
- * For sweeps that a Schedule starts: which series of runs they belong to, the nominal time of this run and of the run
- * before it, and whether everyone up to this nominal time was done. And the names of the queries that a worker knows.
+ * Adds, for sweeps started by a Schedule, their series of runs, the nominal times of this and the previous run, and
+ * whether all users up to this nominal time were done; and, for workers, the names of their queries.
  */
 export const schedulesMigration: Migration = {
   name: '0014-schedules',

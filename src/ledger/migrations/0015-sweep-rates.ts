@@ -1,8 +1,8 @@
 import type { Migration } from './migration';
 
 /**
- * Rates that belong to one sweep. `counts_until_ms` is by the database's clock: past for a sweep that makes no calls, 0
- * for one that has ended.
+ * Creates the rates that belong to one sweep. `counts_until_ms` is by the database's clock: in the past for a sweep
+ * that makes no calls, 0 for one that has ended.
  */
 export const sweepRatesMigration: Migration = {
   name: '0015-sweep-rates',

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { LedgerDialect, Tables } from '../tables';
 
-/** One step forward of the schema. Once released it is never changed; there is no way back. */
+/** One step of the schema. Never changed after its release; there are no down migrations. */
 export interface Migration {
   /** A number and a name, for example `0001-receipts`. */
   name: string;

@@ -112,7 +112,7 @@ export async function notePerhapsSent(context: SweepContext, bulk: OpenedForBulk
   await sql`update bulk_queue set unsettled = 1 where ${theirs}`.execute(context.db);
 }
 
-/** The fence that each row holds says whether it is still the caller's. */
+/** Returns the condition for the rows that still have the caller's fence. */
 async function stillOpened(context: SweepContext, bulk: OpenedForBulk): Promise<RawBuilder<SqlBool>> {
   requireAtMost('seqs', bulk.seqs.length, MOST_USERS_IN_A_BULK_CALL);
   const json = JSON.stringify(bulk.seqs);

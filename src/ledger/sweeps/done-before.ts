@@ -10,12 +10,12 @@ import type { SweepContext } from './sweep-context';
 import type { TargetRow } from './sweep-types';
 
 /**
- * How much later than the closure the calls of an earlier end must have begun, in milliseconds: the clocks of the
- * database that names the closure and of the worker may differ by this much.
+ * Minimum time between the closure and the first call of an earlier end, in milliseconds. The clocks of the worker and
+ * of the database that states the closure may differ by this much.
  */
 export const CLOCK_MARGIN_MS = 60_000;
 
-/** A receipt of an earlier end, as far as it says whether a user was done with. */
+/** The parts of an earlier end's receipt that show whether a user is done. */
 interface EndReceipt {
   workflow_id: string;
   /** Empty for a receipt of a sweep. */
@@ -33,29 +33,29 @@ interface EndReceipt {
   items: string | null;
 }
 
-/** What an earlier run, or an earlier sweep for one of its users, recorded. */
+/** The receipts of an earlier run, or of one user in an earlier sweep. */
 interface End {
-  /** No call of this end was made before, in milliseconds since 1970. */
+  /** Earliest possible time of its calls, in milliseconds since 1970. */
   sinceMs: number;
   receipts: readonly EndReceipt[];
 }
 
 /**
- * Returns those of the rows whose data the receipts prove to be gone: an earlier run or sweep brought the user to a good
- * end for each of the row's IDs, by calls that all began after the row's `closedAt`. Receipts say what was deleted, not
- * what the provider has now, so a row without `closedAt` is never among them. In doubt a user is not done: offboarding
- * twice does no harm, and leaving a user out does.
+ * Returns the rows whose data was deleted according to the receipts: an earlier run or sweep succeeded for each of the
+ * row's IDs, by calls that all began after the row's `closedAt`. Receipts say what was deleted, not what the provider
+ * has now, so a row without `closedAt` is never returned. In doubt a user is not done, because offboarding twice does
+ * no harm and omitting a user does.
  *
- * - The end began {@link CLOCK_MARGIN_MS} or more after the closure. A sweep begins when it is created, a run with its
+ * - The end began at least {@link CLOCK_MARGIN_MS} after the closure. A sweep begins when it is created, a run with its
  *   first receipt.
- * - No outcome in that end is failed, unknown, not found or held.
- * - Each ID of the row has a good receipt of its own, about a call to the ID's own provider: a run writes the outcomes of
- *   all steps under the first of the user's IDs, so that one about Batch is also there under the ID at Plaid.
- * - Each of `steps` that the row needs has a good outcome there, or had nothing to do.
- * - A run's own calls bear out its outcomes. A run that was reset reports what the run before it did, perhaps long before
- *   the closure.
- * - The end was not about some Items only: a sweep's target says so itself, and a run's last look found none left.
- * - A row for some Items only is never done, because receipts do not say which Items an earlier end was about.
+ * - It has no outcome failed, unknown, not found or held.
+ * - Each ID of the row has its own successful receipt for a call to its own provider. A run records the outcomes of all
+ *   steps under the first of the user's IDs, so a receipt about Batch also exists under the Plaid ID.
+ * - Each of `steps` that the row needs succeeded or had nothing to do.
+ * - A run's own calls confirm its outcomes. A run that was reset reports what the previous run did, possibly long
+ *   before the closure.
+ * - The end did not concern only some Items: a sweep's target records that, and a run's last list of Items was empty.
+ * - A row for only some Items is never done, because receipts do not say which Items an earlier end concerned.
  */
 export async function findDone(
   context: SweepContext,
@@ -85,7 +85,7 @@ export async function findDone(
   return new Set([...closures].filter(isDone).map(([row]) => row));
 }
 
-/** Why a step that was left out had nothing to do for the user. */
+/** Reasons of skipped steps that had nothing to do for the user. */
 const NOTHING_TO_DO: readonly string[] = ['noItems', 'needsUserId'];
 
 function provesGone({ receipts }: End, row: TargetRow, steps: readonly DoneStep[]): boolean {
@@ -101,7 +101,7 @@ function provesGone({ receipts }: End, row: TargetRow, steps: readonly DoneStep[
   });
 }
 
-/** Whether the receipt is the end of the step, and the step was done or had nothing to do. */
+/** Returns whether the receipt settles the step as successful or as having nothing to do. */
 function isEndOf({ step, task }: DoneStep, receipt: EndReceipt): boolean {
   if (receipt.phase !== 'settled' || receipt.step !== step || (task !== undefined && receipt.task !== task))
     return false;
@@ -110,13 +110,16 @@ function isEndOf({ step, task }: DoneStep, receipt: EndReceipt): boolean {
   );
 }
 
-/** Whether the calls of the run itself show what it settled. What a sweep settled was written by the process that called. */
+/**
+ * Returns whether the run's own calls confirm what it settled. In a sweep the calling process itself records the
+ * outcome.
+ */
 function isBorneOut(
   { run_id: run, phase, step, outcome, reason }: EndReceipt,
   receipts: readonly EndReceipt[],
 ): boolean {
   if (run === '' || phase !== 'settled') return true;
-  // That a user is gone is asked once for all steps of a provider.
+  // One call per provider determines for all its steps that the user no longer exists.
   if (outcome === 'alreadyGone')
     return receipts.some((one) => providerOf(one) === providerOf({ step }) && isAnswered(one));
   if (outcome !== 'removed' && outcome !== 'accepted' && reason !== 'noItems') return true;
@@ -127,7 +130,10 @@ function providerOf({ step }: Pick<EndReceipt, 'step'>): string {
   return step.split('.', 1)[0] ?? '';
 }
 
-/** A call that changed something, a list of Items, or a refusal that says the user is not there. */
+/**
+ * Returns whether the receipt is of a call that changed something, listed Items, or was rejected because the user does
+ * not exist.
+ */
 function isAnswered({ phase, outcome, items, status, failure_type: failureType }: EndReceipt): boolean {
   if (phase !== 'outcome') return false;
   const isList = outcome === 'read' && items !== null;
@@ -148,8 +154,8 @@ function isOutcome(outcome: string | null): outcome is Outcome {
 }
 
 /**
- * All receipts of every end that is about one of these subjects: a run's are its own, a sweep's those of one target. The
- * ledger itself knows whether a target was about some Items only.
+ * Returns all receipts of every end that concerns one of these subjects: all receipts of a run, or those of one target
+ * of a sweep. Targets that concerned only some Items are left out.
  */
 async function readEnds({ db, dialect }: SweepContext, subjects: readonly string[]): Promise<End[]> {
   const ends = await db

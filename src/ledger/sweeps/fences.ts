@@ -34,12 +34,12 @@ export async function takeFence(context: SweepContext, chunk: { sweepId: string;
     .where('chunk_id', '=', chunkId)
     .where('taken_by', '=', takenBy)
     .executeTakeFirst();
-  // Somebody took the next one before this one was read.
+  // Another process took the next fence before this one was read.
   if (mine === undefined) throw new SweepFencedError(chunk.chunkId);
   return mine.fence;
 }
 
-/** See `SweepLedger.voidOtherFences`: the caller's number is given to all chunks, and nobody holds it for any other. */
+/** See `SweepLedger.voidOtherFences`: all other chunks get the caller's number, which no process holds for them. */
 export async function voidOtherFences(context: SweepContext, { sweepId, chunkId, fence }: ChunkFence): Promise<void> {
   const sweep = await numberOf(context, sweepId);
   await context.db
@@ -47,14 +47,15 @@ export async function voidOtherFences(context: SweepContext, { sweepId, chunkId,
     .set({ fence, taken_by: '' })
     .where('sweep', '=', sweep)
     .where('chunk_id', '<>', storable(chunkId))
-    // A caller that was overtaken itself must not void whoever came after it.
+    // A caller that was itself overtaken must not void newer fences.
     .where('fence', '<', fence)
     .execute();
   await confirmFence(context, { sweepId, chunkId, fence });
 }
 
 /**
- * See `SweepLedger.confirmFence`. A write that changes nothing: a database that is locked or full still answers reads.
+ * See `SweepLedger.confirmFence`. Uses a write that changes nothing, because a locked or full database still allows
+ * reads.
  */
 export async function confirmFence(context: SweepContext, { sweepId, chunkId, fence }: ChunkFence): Promise<void> {
   const { numUpdatedRows } = await context.db

@@ -1,7 +1,9 @@
 import type { ReceiptOutcome } from '../ledger';
 import type { ReceiptGroup } from './summary-types';
 
-/** Of more groups than this no single one tells anything; a provider that makes up codes must not fill the memory. */
+/**
+ * Maximum number of groups. More would not be readable, and a provider that invents codes must not exhaust the memory.
+ */
 const MOST_GROUPS = 1_000;
 
 /** In milliseconds. */
@@ -10,7 +12,7 @@ interface Span {
   last: number;
 }
 
-/** A group as the database adds it up for a slice of users. */
+/** A group as aggregated by the database for a slice of users. */
 export interface GroupRow {
   phase: ReceiptGroup['phase'];
   step: string;
@@ -29,7 +31,7 @@ export interface GroupRow {
   last_at: string | Date;
 }
 
-/** Adds up the groups of all slices. */
+/** Sums the groups of all slices. */
 export class GroupTally {
   readonly #groups = new Map<string, ReceiptGroup>();
   #span: Span | undefined;
@@ -52,7 +54,7 @@ export class GroupTally {
     this.#span = { first: Math.min(first, this.#span?.first ?? first), last: Math.max(last, this.#span?.last ?? last) };
   }
 
-  /** Of groups with as many receipts the order is always the same, which no database promises. */
+  /** By number of receipts, then in a fixed order, which no database guarantees. */
   get mostFirst(): ReceiptGroup[] {
     const groups = [...this.#groups].sort(
       ([a, { receipts: ofA }], [b, { receipts: ofB }]) => ofB - ofA || (a < b ? -1 : 1),

@@ -5,12 +5,12 @@ import { leafHash } from '../../policy/merkle';
 import type { Hash } from '../../policy/merkle';
 import type { LedgerDialect } from '../tables';
 
-/** The hash of every seal. */
+/** The hash function of seals. */
 export const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
 
 /**
- * What of a receipt is sealed, in the order in which it is hashed: everything but the row's own id. Never change this
- * list; a seal made with it could not be verified any more.
+ * The sealed columns of a receipt in hash order: all except the row's own ID. Never change this list, because existing
+ * seals could no longer be verified.
  */
 export const SEALED_COLUMNS = [
   'workflow_id',
@@ -38,13 +38,13 @@ export const SEALED_COLUMNS = [
   'at',
 ] as const;
 
-/** A value of a receipt as it is hashed. */
+/** A value of a receipt as hashed. */
 export type SealedField = string | number | null;
 
-/** A receipt as it is read for sealing. */
+/** A receipt as read for sealing. */
 export type SealableRow = { id: number | string } & Record<(typeof SEALED_COLUMNS)[number], SealedField>;
 
-/** The columns to select. Times come as text, because a Date would hide a change of microseconds. */
+/** Returns the columns to select. Times are read as text, because a Date would hide a change of microseconds. */
 export function sealedColumns(dialect: LedgerDialect): RawBuilder<SealableRow> {
   const columns = SEALED_COLUMNS.map((column) => {
     if (column !== 'at' || dialect === 'libsql') return sql.ref(column);
@@ -53,7 +53,7 @@ export function sealedColumns(dialect: LedgerDialect): RawBuilder<SealableRow> {
   return sql`id, ${sql.join(columns)}`;
 }
 
-/** The fields of a receipt in their order, the same from both databases. */
+/** Returns a receipt's fields in hash order, identical for both databases. */
 export function sealedFields(row: SealableRow): SealedField[] {
   return SEALED_COLUMNS.map((column) => {
     const value = row[column];
@@ -61,7 +61,7 @@ export function sealedFields(row: SealableRow): SealedField[] {
   });
 }
 
-/** The leaf of a receipt: the domain-separated SHA-256 of the JSON array of its fields. */
+/** Returns the leaf of a receipt: the domain-separated SHA-256 of the JSON array of its fields. */
 export function leafOf(fields: readonly SealedField[]): Uint8Array {
   return leafHash(sha256, Buffer.from(JSON.stringify(fields)));
 }

@@ -30,7 +30,7 @@ export async function count(
   return counts;
 }
 
-/** See `SweepLedger.countFailed`. The condition is the one of libSQL's index `targets_failed`. */
+/** See `SweepLedger.countFailed`. The condition matches libSQL's index `targets_failed`. */
 export async function countFailed(context: SweepContext, sweepId: string): Promise<number> {
   const { users } = await context.db
     .selectFrom('targets')
@@ -71,7 +71,10 @@ export async function readUser(
   });
 }
 
-/** See `SweepLedger.readUnfinished`. Goes to the first user who is left, over the key, and looks no further than one answer may hold. */
+/**
+ * See `SweepLedger.readUnfinished`. Finds the first unfinished user by the key, and reads no further than one result
+ * may contain.
+ */
 export async function readUnfinished(context: SweepContext, query: UnfinishedQuery): Promise<UnfinishedRanges> {
   const { chunkSize, limit } = query;
   requireFrom(1, { chunkSize, limit });
@@ -136,7 +139,7 @@ export async function makeDue(
     .execute();
 }
 
-/** See `SweepLedger.readHistories`: what `Ledger.readHistory` tells of one user, for a wave of them at once. */
+/** See `SweepLedger.readHistories`: what `Ledger.readHistory` returns for one user, for a whole wave. */
 export async function readHistories(
   { db, dialect }: SweepContext,
   users: readonly { subjects: readonly string[] }[],

@@ -5,11 +5,11 @@ import { sealSlices } from './seal-slices';
 import type { SweepContext } from './sweep-context';
 import type { ReceiptProof } from './sweep-types';
 
-/** Room for so many leaves at first; it doubles. */
+/** Initial capacity of the buffer, in leaves; it doubles when full. */
 const FIRST_LEAVES = 4_096;
 const HASH_BYTES = 32;
 
-/** See `SweepLedger.proveAll`. Walks through the receipts twice: for the tree, and for what is proven by it. */
+/** See `SweepLedger.proveAll`. Reads the receipts twice: to build the tree, and to prove each receipt. */
 export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: string }): AsyncGenerator<ReceiptProof> {
   const { merkleRoot } = await context.inTime(() => requireSeal(context, sweepId));
   const tree = new MerkleLevels(sha256, await readLeaves(context, sweepId));
@@ -17,7 +17,7 @@ export async function* proveAll(context: SweepContext, { sweepId }: { sweepId: s
   let index = 0;
   for await (const { receipts } of sealSlices(context, sweepId)) {
     for (const { id, seq, step, fields } of receipts) {
-      // Somebody wrote receipts between the two walks.
+      // Receipts were added between the two reads.
       if (index >= tree.leaves) throw notAsSealed(sweepId);
       yield { receipt: id, seq, step, fields, index, leaves: tree.leaves, path: tree.path(index).map(hex) };
       index += 1;

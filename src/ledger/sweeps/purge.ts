@@ -8,7 +8,7 @@ import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { SweepConflictError, UnknownSweepError } from './sweep-errors';
 
-/** Rows deleted in one statement. */
+/** Maximum number of rows deleted per statement. */
 const SLICE = 5_000;
 
 /** See `SweepLedger.purge`. */
@@ -27,7 +27,7 @@ export async function purge(
         .where('sweep', '=', sweep)
         .where('seq', '>=', from)
         .where('seq', '<', from + SLICE)
-        // Row by row over the key: a list of seqs would be joined in the worst way when the database has no statistics yet.
+        // Row by row via the key: without statistics the database would choose the worst join for a list of seqs.
         .where((eb) =>
           eb.exists(
             eb
@@ -54,7 +54,7 @@ export async function release(context: SweepContext, sweepId: string): Promise<v
   const sweep = await context.inTime(() => numberOf(context, sweepId));
   await context.inTime(() => destroyKey(context, sweep));
   const total = await context.inTime(() => totalOf(context, sweepId));
-  // Unreadable by now; deleted so that they take no room.
+  // They are unreadable without the key; deleting them frees the space.
   for (let from = 0; from < total; from += SLICE) {
     await context.inTime(() =>
       context.db
@@ -68,7 +68,9 @@ export async function release(context: SweepContext, sweepId: string): Promise<v
   await deleteKeys(context, sweep);
 }
 
-/** See `SweepLedger.releaseUntouchedSince`. A workflow that was terminated writes no end, so that ends alone do not count. */
+/**
+ * See `SweepLedger.releaseUntouchedSince`. A terminated workflow records no end, so sweeps without an end are included.
+ */
 export async function releaseUntouchedSince(context: SweepContext, time: string): Promise<string[]> {
   const since = new Date(time).toISOString();
   const untouched = await context.inTime(() =>
@@ -87,13 +89,13 @@ export async function releaseUntouchedSince(context: SweepContext, time: string)
   return untouched.map(({ sweep_id }) => sweep_id);
 }
 
-/** Users of a sweep of whom somebody has recorded an intent since then. */
+/** Selects users of a sweep with an intent recorded since then. */
 function openedSince(eb: ExpressionBuilder<Tables, 'sweeps'>, table: 'targets' | 'bulk_queue', since: string) {
   const opened = eb.selectFrom(table).select(`${table}.seq`).whereRef(`${table}.sweep`, '=', 'sweeps.number');
   return opened.where(`${table}.intent_at`, '>=', since);
 }
 
-/** Destroys both keys of a sweep: the one in use, and one that was to replace it. */
+/** Destroys both keys of a sweep: the current one, and one that would have replaced it. */
 async function destroyKey(context: SweepContext, sweep: number): Promise<void> {
   await context.db
     .updateTable('sweeps')
@@ -103,14 +105,17 @@ async function destroyKey(context: SweepContext, sweep: number): Promise<void> {
   await overwriteLog(context);
 }
 
-/** How often, and after how long, libSQL's log is tried again while another process reads it. */
+/**
+ * Maximum number of attempts to truncate libSQL's log while another process reads it, and the delay between them in
+ * milliseconds.
+ */
 const LOG_TRIES = 20;
 const LOG_RETRY_MS = 50;
 
 /**
- * Empties libSQL's log, which contains older versions of pages; in the pages themselves what is deleted is overwritten
- * (`secure_delete`, see libsql-thread.js). While another process reads all the time, the log stays until a later call.
- * Postgres keeps old rows until its own clean-up, and its log as long as it is configured: see docs/deployment.md.
+ * Truncates libSQL's log, which contains older versions of pages; in the pages themselves, deleted data is overwritten
+ * (`secure_delete`, see libsql-thread.js). If another process reads permanently, the log stays until a later call.
+ * Postgres keeps old rows until it vacuums, and its log for as long as configured: see docs/deployment.md.
  */
 export async function overwriteLog({ db, dialect }: SweepContext): Promise<void> {
   if (dialect === 'postgres') return;
@@ -121,7 +126,7 @@ export async function overwriteLog({ db, dialect }: SweepContext): Promise<void>
   }
 }
 
-/** They were needed to find duplicates while the snapshot was taken. */
+/** Deletes the keys that were needed to find duplicates while the snapshot was taken. */
 async function deleteKeys(context: SweepContext, sweep: number): Promise<void> {
   let next: string | undefined;
   do {
@@ -132,7 +137,7 @@ async function deleteKeys(context: SweepContext, sweep: number): Promise<void> {
   } while (next !== undefined);
 }
 
-/** The first key after a slice; undefined when there is no more than a slice left. */
+/** Returns the first key after a slice, or undefined if at most one slice is left. */
 async function keyAhead({ db }: SweepContext, sweep: number): Promise<string | undefined> {
   const row = await db
     .selectFrom('target_keys')

@@ -1,49 +1,55 @@
 import type { Caller } from '../../policy/rate';
 
-/** Names one budget of calls. */
+/** Identifies one call budget. */
 export interface RateKey {
   service: string;
-  /** The credential's name where a service has several; empty where it has one. */
+  /** The credential's name if the service has several; empty if it has one. */
   keySlot: string;
 }
 
-/** What came back since the last report of this process. */
+/** Responses since this process's last report. */
 export interface AnswerCounts {
   accepted: number;
-  /** Answers that said: too many calls (429). */
+  /** Responses 429 (too many calls). */
   refused: number;
-  /** How many of them were for calls of sweeps; a pace that only sweeps are held to says nothing about the rate of all. @default 0 */
+  /**
+   * Number of them that were for calls of sweeps; a limit on sweeps only says nothing about the rate of all calls.
+   * @default 0
+   */
   refusedSweeps?: number;
-  /** The longest wait the provider asked for. */
+  /** The longest delay that the provider asked for. */
   retryAfterMs?: number;
 }
 
-/** Asks for calls. */
+/** A request for tokens; each allows one call. */
 export interface LeaseTokens extends RateKey {
-  /** How many calls could be started within a second. */
+  /** Number of calls that could be started within a second. */
   want: number;
-  /** For whom: sweeps leave a share to live runs, and are held to their own rates too. */
+  /** Who calls: sweeps leave a share to live runs and are also limited by their own rates. */
   caller: Caller;
-  /** Calls a minute that the provider documents; a standing limit replaces it. Without either it is learned. */
+  /**
+   * The provider's documented limit, in calls per minute; a standing limit replaces it. Without either the limit is
+   * learned.
+   */
   documentedLimit?: number;
-  /** Saves a `reportAnswers` of its own. */
+  /** Replaces a separate `reportAnswers`. */
   answers?: AnswerCounts;
 }
 
-/** Calls that may be made. */
+/** Tokens granted to a process. */
 export interface TokenLease {
   tokens: number;
-  /** What is left of the tokens by then is void; by a monotonic clock, from before the lease was asked for. */
+  /** Unused tokens expire then; by a monotonic clock, counted from before the request. */
   expiresInMs: number;
-  /** When asking again makes sense. */
+  /** The earliest time at which another request can succeed. */
   retryInMs: number;
-  /** When it differs from the one before, tokens leased earlier are void. */
+  /** If it differs from the previous one, tokens leased earlier are void. */
   generation: number;
-  /** Whether only sweeps may use them: they are out of a pace of sweeps that is lower than that of all calls. */
+  /** Set if only sweeps may use the tokens, because a limit on sweeps is lower than that on all calls. */
   sweepsOnly?: true;
 }
 
-/** How long a sweep's own rates count after {@link RateLedger.keepSweepRates}, in milliseconds. */
+/** How long a sweep's own rates apply after {@link RateLedger.keepSweepRates}, in milliseconds. */
 export const SWEEP_RATE_COUNTS_MS = 30_000;
 
 /** A sweep's own rate for one key. */
@@ -52,54 +58,54 @@ export interface SweepRate extends RateKey {
   limitPerMinute: number;
 }
 
-/** A budget as it stands. */
+/** The current state of a budget. */
 export interface RateRow extends RateKey {
-  /** On all calls, standing or documented; absent while it is learned. */
+  /** The limit on all calls, standing or documented; absent while it is learned. */
   limitPerMinute?: number;
   /** The limit that was set with `setLimit`. */
   standingPerMinute?: number;
-  /** The rates of the sweeps that run now, the lowest first: it is the one that counts. */
+  /** The rates of the running sweeps, lowest first. The lowest applies. */
   sweeps: readonly Omit<SweepRate, keyof RateKey>[];
   /**
-   * Calls a second that the provider accepted when it last refused some: of all calls, or of sweeps where only they have
-   * learned. Absent where nothing was learned.
+   * Calls per second that the provider accepted when it last refused some: of all calls, or of sweeps if only they have
+   * learned. Absent if nothing was learned.
    */
   learnedPerSecond?: number;
-  /** What all calls may come to right now. */
+  /** The current limit on all calls. */
   callsPerSecond: number;
-  /** What the calls of sweeps may come to right now. */
+  /** The current limit on the calls of sweeps. */
   sweepCallsPerSecond: number;
 }
 
 /**
- * One budget of calls for each service and key slot, shared by all processes over the ledger. The clock is the
- * database's, so that the processes' own need not agree.
+ * One call budget per service and key slot, shared by all processes on the ledger. It uses the database's clock, so
+ * that the processes' clocks need not agree.
  *
- * All methods reject with `LedgerUnavailableError` when the database cannot be used right now; no token was given then,
- * or none that anybody uses.
+ * All methods reject with `LedgerUnavailableError` when the database is unavailable; then no token was granted, or none
+ * that is used.
  */
 export interface RateLedger {
-  /** Takes up to `want` tokens at once. Zero is an answer too: ask again after `retryInMs`. */
+  /** Takes up to `want` tokens. If there are none, ask again after `retryInMs`. */
   leaseTokens(lease: LeaseTokens): Promise<TokenLease>;
-  /** Reports answers; refusals slow everybody down (see `policy/rate.ts`) and make a new generation. */
+  /** Reports responses. Refusals slow down all callers (see `policy/rate.ts`) and start a new generation. */
   reportAnswers(report: RateKey & { answers: AnswerCounts; documentedLimit?: number }): Promise<{ generation: number }>;
   /**
-   * Sets the standing limit on all calls, in calls a minute, from the next lease on; without one, the documented limit
-   * counts again.
-   * @throws RangeError for a limit that is not above 0.
+   * Sets the standing limit on all calls, in calls per minute, for the next lease and later ones. Without a value, the
+   * documented limit applies again.
+   * @throws RangeError unless the limit is above 0.
    */
   setLimit(limit: RateKey & { limitPerMinute?: number }): Promise<void>;
   /**
-   * Sets a sweep's own rate, or takes it back. It limits the calls of all sweeps, counts for
-   * {@link SWEEP_RATE_COUNTS_MS} after this or the last `keepSweepRates`, and ends with the sweep. Does nothing for a
-   * sweep that is not there or has ended.
-   * @throws RangeError for a limit that is not above 0.
+   * Sets or removes a sweep's own rate. It limits the calls of all sweeps, applies for {@link SWEEP_RATE_COUNTS_MS}
+   * after this or the last `keepSweepRates`, and ends with the sweep. Does nothing for a sweep that does not exist or
+   * has ended.
+   * @throws RangeError unless the limit is above 0.
    */
   setSweepRate(rate: RateKey & { sweepId: string; limitPerMinute?: number }): Promise<void>;
-  /** Reports that a sweep makes calls now, so that its own rates count. A run that was terminated stops doing so. */
+  /** Reports that a sweep is making calls, so that its own rates apply. A terminated run stops reporting. */
   keepSweepRates(sweepId: string): Promise<void>;
-  /** The rates that a sweep has or, after its end, had. */
+  /** Returns the rates that a sweep has or, after its end, had. */
   readSweepRates(sweepId: string): Promise<SweepRate[]>;
-  /** Every budget that was ever asked for. */
+  /** Returns every budget that was ever requested. */
   readRates(): Promise<RateRow[]>;
 }

@@ -4,32 +4,33 @@ import type { LedgerDatabase } from '../tables';
 import { databaseClockMs } from '../values';
 
 /**
- * How long one process alone may change a rate, by the database's clock. Enough to read and write over a line that takes
- * a quarter of a second to answer; a process that freezes in its turn holds the others up no longer.
+ * Duration of a turn, during which only one process may change a rate, in milliseconds by the database's clock. Enough
+ * for a read and a write over a connection with a round trip of a quarter of a second; a process that freezes during
+ * its turn blocks the others no longer than this.
  */
 const TURN_MS = 500;
 
-/** Names a row. */
+/** Identifies a row. */
 export interface RateRowKey {
   service: string;
   keySlot: string;
 }
 
-/** A row as it is now; all but the time is null where there is none. */
+/** A row as read; if it does not exist, all fields except the time are null. */
 export interface FoundRow {
   version: number | null;
   set_limit: number | null;
   state: string | null;
-  /** The lowest rate of the sweeps that run now. */
+  /** The lowest rate of the running sweeps. */
   sweep_limit: number | null;
   now_ms: number;
 }
 
-/** What is to be written over the version that was read. */
+/** What to write over the version that was read. */
 export interface RowChange {
   version: number | null;
   written: { set_limit: number | null; state: string };
-  /** The turn of whoever writes, if it has one. */
+  /** The writer's turn, if it has one. */
   turn: string | undefined;
 }
 
@@ -49,7 +50,10 @@ export async function readRateRow(
   return row;
 }
 
-/** Answers false, and writes nothing, when somebody else has written since the row was read, or has a turn. */
+/**
+ * Writes the row. Returns false, and writes nothing, if another process has a turn or has written since the row was
+ * read.
+ */
 export async function writeRateRow(
   { db, dialect }: LedgerDatabase,
   key: RateRowKey,
@@ -77,8 +81,8 @@ export async function writeRateRow(
 }
 
 /**
- * Keeps all others from changing the row for a moment; false when somebody else has done so. It reads nothing, so that
- * nobody can be faster, however long the way to the database is.
+ * Prevents all other processes from changing the row for a short time. Returns false if another process has a turn. It
+ * reads nothing first, so a slow connection to the database is no disadvantage.
  */
 export async function claimTurn(
   { db, dialect }: LedgerDatabase,
@@ -95,7 +99,10 @@ export async function claimTurn(
   return numUpdatedRows === 1n;
 }
 
-/** A turn that ends later than one can is left from before the database's clock was set back. */
+/**
+ * Returns the condition that the row may be changed. A turn that ends later than possible dates from before the
+ * database's clock was set back.
+ */
 function isFreeFor(turn: string | undefined, dialect: LedgerDatabase['dialect']): RawBuilder<boolean> {
   const now = databaseClockMs(dialect);
   const over = sql<boolean>`turn is null or turn_until_ms <= ${now} or turn_until_ms > ${now} + ${sql.lit(TURN_MS)}`;

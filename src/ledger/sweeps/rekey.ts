@@ -6,23 +6,23 @@ import type { SweepContext } from './sweep-context';
 import { SweepReleasedError, UnknownSweepError } from './sweep-errors';
 import type { SweepKey } from './sweep-key';
 
-/** Users whose IDs are encrypted again in one statement. */
+/** Maximum number of users re-encrypted per statement. */
 const SLICE = 2_000;
 
-/** Ended sweeps that are found in one call. */
+/** Maximum number of ended sweeps returned per call. */
 const MOST_FOUND = 100;
 
 /**
  * See `SweepLedger.rekey`.
  *
- * | moment | `wrapped_key` | `next_wrapped_key` | rows are under |
+ * | state | `wrapped_key` | `next_wrapped_key` | rows are encrypted with |
  * |---|---|---|---|
  * | before | first key | null | the first key |
- * | in progress, also after a crash | first key | new key | either; a reader tries both |
+ * | in progress, also after a crash | first key | new key | either; readers try both |
  * | after | new key | null | the new key |
  *
- * The change from the second to the third is one statement, which also sets `rekeyed_at`. Any process may do any of it
- * again: all of them encrypt under the one new key that is stored.
+ * The change from the second state to the third is one statement, which also sets `rekeyed_at`. Every process may
+ * repeat any part, because all of them encrypt with the one stored new key.
  */
 export async function rekey(
   context: SweepContext,
@@ -72,7 +72,10 @@ interface Keys {
   position: string | null;
 }
 
-/** The first key and the new one, which is made unless another process has made it; undefined when all is done. */
+/**
+ * Returns the first key and the new one, which is created unless another process has done so. Returns undefined if the
+ * sweep is already done.
+ */
 async function begin(context: SweepContext, sweepId: string): Promise<Keys | undefined> {
   await context.db
     .updateTable('sweeps')
@@ -98,7 +101,9 @@ function readIds({ db }: SweepContext, sweep: number, after: number): Promise<{ 
   return rows.orderBy('seq').limit(SLICE).execute();
 }
 
-/** A row that neither key opens was changed in the database: it stays as it is, and cannot be read later either. */
+/**
+ * Re-encrypts one row. A row that neither key decrypts was changed in the database: it stays unchanged, and unreadable.
+ */
 function encrypted(both: SweepKey, next: SweepKey, seq: number, ids: string): [number, string][] {
   try {
     return [[seq, next.encryptUser(seq, both.decryptUser(seq, ids))]];
@@ -116,7 +121,7 @@ function positionUnder(both: SweepKey, next: SweepKey, position: string | null):
   }
 }
 
-/** For libSQL by an INSERT whose rows all exist: see `flushWave` in migrations/0004-sweep-writes-libsql.ts. */
+/** In libSQL uses an INSERT whose rows all exist: see `flushWave` in migrations/0004-sweep-writes-libsql.ts. */
 async function writeIds(
   { db, dialect }: SweepContext,
   sweep: number,

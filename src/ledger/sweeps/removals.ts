@@ -47,7 +47,9 @@ export async function readPartlyDone(context: SweepContext, of: UsersOfSweep): P
   return new Set(rows.map(({ seq }) => seq));
 }
 
-/** Each user is reached through the index `receipts_key`, also in tables without statistics. */
+/**
+ * Selects receipts with these outcomes, reaching each user through the index `receipts_key` even without statistics.
+ */
 function receiptsSaying(
   { dialect }: SweepContext,
   { sweepId, seqs }: UsersOfSweep,
@@ -56,7 +58,7 @@ function receiptsSaying(
   const json = JSON.stringify(seqs);
   const ofUser = sql`r.workflow_id = ${storable(sweepId)} and r.run_id = '' and r.activity_id = ''
     and r.seq = cast(list.value as integer) and r.phase in ('outcome', 'settled') and r.outcome in (${sql.join(outcomes)})`;
-  // The offset keeps Postgres from turning the look-ups into one join, for which it would read the whole table.
+  // The offset keeps Postgres from converting the look-ups to one join, for which it would scan the whole table.
   return dialect === 'postgres'
     ? sql`jsonb_array_elements_text(${json}::jsonb) as list (value)
         cross join lateral (select * from receipts as r where ${ofUser} offset 0) as r`

@@ -15,7 +15,7 @@ export interface SealableReceipt {
   leaf: Uint8Array;
 }
 
-/** A leaf as it was kept at sealing. */
+/** A leaf as stored when the sweep was sealed. */
 export interface KeptLeaf {
   receipt: number;
   seq: number;
@@ -23,18 +23,18 @@ export interface KeptLeaf {
   leaf: Uint8Array;
 }
 
-/** The receipts and kept leaves of some whole users, each in the order of the tree. */
+/** All receipts and stored leaves of some users, each in tree order. */
 export interface SealSlice {
   receipts: readonly SealableReceipt[];
   kept: readonly KeptLeaf[];
 }
 
-/** Rows in memory at a time, users with more than that aside. */
+/** Maximum number of rows in memory, unless a single user has more. */
 const SLICE_ROWS = 2_000;
 
 /**
- * Walks through a sweep's receipts and the leaves that were kept of them, slice by slice and both up to the same user.
- * The order of the tree is by user, and within a user by leaf hash, which no database sorts differently.
+ * Reads a sweep's receipts and stored leaves in slices, both up to the same user. The tree is ordered by user, and per
+ * user by leaf hash, which all databases sort equally.
  */
 export async function* sealSlices(context: SweepContext, sweepId: string): AsyncGenerator<SealSlice> {
   const sweep = await context.inTime(() => numberOf(context, sweepId));
@@ -67,12 +67,12 @@ export async function readSealed(
   return new Set(receipts.filter((receipt) => kept.has(identityOf(receipt))).map(({ id }) => id));
 }
 
-/** Equal for a receipt and the leaf that was kept of it, whatever its row ID is by now. */
+/** Returns a text that is equal for a receipt and its stored leaf, independent of the row's ID. */
 export function identityOf({ seq, leaf }: SealableReceipt | KeptLeaf): string {
   return `${seq} ${Buffer.from(leaf).toString('base64url')}`;
 }
 
-/** From behind `after` (null: the first) to `upTo` (null: the last), which is included. */
+/** From after `after` (null: from the first) up to and including `upTo` (null: to the last). */
 interface SeqRange {
   after: number | null;
   upTo: number | null;

@@ -10,13 +10,13 @@ import { SweepConflictError, UnknownSweepError } from './sweep-errors';
 import { requireAtMost } from './waves';
 import type { ReceiptProof } from './sweep-types';
 
-/** A sweep's root in hex, and how many receipts are under it. */
+/** A sweep's root in hex and its number of receipts. */
 export interface Seal {
   merkleRoot: string;
   leaves: number;
 }
 
-/** Users whose receipts may be proven at once. */
+/** Maximum number of users per `prove`. */
 const MOST_PROVEN_USERS = 1_000;
 
 /** See `SweepLedger.seal`. */
@@ -46,7 +46,7 @@ export async function seal(
   return context.inTime(() => requireSeal(context, sweepId));
 }
 
-/** The seal of a sweep. @throws SweepConflictError when it has none. */
+/** Returns the seal of a sweep. @throws SweepConflictError when it has none. */
 export async function requireSeal(context: SweepContext, sweepId: string): Promise<Seal> {
   const found = await readSeal(context, sweepId);
   if (found !== undefined) return found;
@@ -82,7 +82,7 @@ export async function prove(
   });
 }
 
-/** A seal that receipts do not fit any more. */
+/** Returns the error for receipts that no longer match their seal. */
 export function notAsSealed(sweepId: string): SweepConflictError {
   return new SweepConflictError(
     `sweepId: the receipts of sweep ${sweepId} are not those that were sealed, so nothing can be proven. Use verify, which names what differs.`,
@@ -99,7 +99,7 @@ async function readSeal({ db }: SweepContext, sweepId: string): Promise<Seal | u
   return row.merkle_root === null ? undefined : { merkleRoot: row.merkle_root, leaves: row.leaves ?? 0 };
 }
 
-/** Voids every fence and gives out no more, so that no receipt can be added from here on. */
+/** Voids every fence and grants no new ones, so that no more receipts can be added. */
 async function close({ db, dialect }: SweepContext, sweep: number): Promise<void> {
   const at = new Date().toISOString();
   await (

@@ -6,17 +6,19 @@ import { UnknownSweepError } from './sweep-errors';
 /** A sweep that a Schedule started. */
 export interface ScheduledSweep {
   sweepId: string;
-  /** The same text for all runs that can take each other's place: of one schedule, over one query, making the same steps. */
+  /**
+   * Identical for all runs that can replace each other: those of one schedule, with the same query and the same steps.
+   */
   series: string;
   /** ISO 8601: the nominal time of the run. */
   scheduledAt: string;
 }
 
-/** A worker's clock may be this far behind the server's, which names the nominal time; in milliseconds. */
+/** Maximum lag of a worker's clock behind the server's, which sets the nominal time, in milliseconds. */
 const CLOCK_MS = 300_000;
 
 /**
- * See `SweepLedger.joinSeries`. What was found first stays: a source that is read again from the middle must be the same.
+ * See `SweepLedger.joinSeries`. The first result is kept, because a source whose reading resumes must stay the same.
  */
 export async function joinSeries(
   { db, dialect }: SweepContext,
@@ -43,8 +45,8 @@ export async function joinSeries(
 }
 
 /**
- * See `SweepLedger.finishInSeries`. A run before its nominal time, as a backfill of the future makes it, has not seen
- * everyone up to that time.
+ * See `SweepLedger.finishInSeries`. A run before its nominal time, as in a backfill of the future, has not seen all
+ * users up to that time.
  */
 export async function finishInSeries({ db }: SweepContext, sweepId: string): Promise<void> {
   const row = await db

@@ -12,7 +12,7 @@ import type { SweepKey } from './sweep-key';
 import { MOST_ROWS_AT_ONCE } from './sweep-types';
 import type { AppendTargets, SnapshotState, TargetRow } from './sweep-types';
 
-/** Values in one statement; the limits of the databases are above it. */
+/** Maximum number of values per statement, below the limits of the databases. */
 const MOST_PARAMETERS = 500;
 
 /** See `SweepLedger.readSnapshot`. */
@@ -31,8 +31,8 @@ export async function readSnapshot(context: SweepContext, sweepId: string): Prom
 }
 
 /**
- * See `SweepLedger.appendTargets`. First looks which rows are new, then writes them in one statement; that is refused
- * when anything was appended in between, so what was looked up still holds.
+ * See `SweepLedger.appendTargets`. First determines which rows are new, then writes them in one statement. The write is
+ * refused if anything was appended in between, so the result of the check is still valid.
  */
 export async function appendTargets(context: SweepContext, append: AppendTargets): Promise<SnapshotState> {
   const { sweepId, rows, rejected = 0, complete = false } = append;
@@ -77,14 +77,14 @@ export async function appendTargets(context: SweepContext, append: AppendTargets
   };
 }
 
-/** What is known of the source once these rows are there; of a redrive there is nothing to know. */
+/** Returns what is known about the source including these rows; undefined for a redrive. */
 function reportOf({ report }: AppendTargets, before: string | null, shared: number): SnapshotReport | undefined {
   const known = before === null ? undefined : (JSON.parse(before) as SnapshotReport);
   if (report === undefined) return known;
   return { ...report, sharedIds: (known?.sharedIds ?? 0) + shared };
 }
 
-/** See `SweepLedger.appendRedriven`. The position is the last copied user's seq in the first sweep. */
+/** See `SweepLedger.appendRedriven`. The position is the seq of the last copied user in the first sweep. */
 export async function appendRedriven(
   context: SweepContext,
   { sweepId, limit }: { sweepId: string; limit: number },
@@ -117,7 +117,9 @@ export async function appendRedriven(
   });
 }
 
-/** The next failed and unknown users of a sweep, in two reads: whoever was purged since is in neither state. */
+/**
+ * Returns the next failed and unknown users of a sweep, in two reads; a purge in between does not affect these states.
+ */
 async function readFailed(
   { db }: SweepContext,
   sweep: number,
@@ -167,7 +169,7 @@ async function readState({ db }: SweepContext, sweepId: string) {
   return row;
 }
 
-/** Before the rows themselves, so that none is ever there without it. */
+/** Records the Plaid environment, before the rows themselves, so that no row exists without it. */
 async function noteEnvironment(
   { db }: SweepContext,
   sweepId: string,
@@ -194,9 +196,9 @@ function hasIdAtPlaid({ plaidUserId, plaidUserToken }: TargetUser): boolean {
 }
 
 /**
- * Returns the rows that are not duplicates, of earlier ones here or of those already written, the keys they leave, and how
- * many of them share an ID with an earlier row. A row that is left out as done hides only rows that are done as well: a
- * later one of the same user may name a later closure.
+ * Returns the rows that are duplicates neither of earlier rows here nor of those already written, the keys to store for
+ * them, and how many share an ID with an earlier row. A row that is left out as done makes only other done rows
+ * duplicates, because a later row of the same user may state a later closure.
  */
 async function withoutDuplicates(
   { db, dialect }: SweepContext,
@@ -236,7 +238,7 @@ async function withoutDuplicates(
   return { fresh, keys, shared: sharing };
 }
 
-/** Only what a target may be: a source's row may carry more, which has no business in the ledger. */
+/** Returns only the fields of a target; a source's row may have more, which must not be stored. */
 function literal({ plaidUserId, plaidUserToken, batchUserId, reference, itemIds }: TargetUser): TargetUser {
   return { plaidUserId, plaidUserToken, batchUserId, reference, itemIds };
 }

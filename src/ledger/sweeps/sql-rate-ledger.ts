@@ -12,7 +12,7 @@ import { keepSweepRates, readCountingRates, readSweepRates, requireLimit, setSwe
 import type { FoundRow } from './rate-rows';
 import type { LeaseTokens, RateKey, RateLedger, RateRow, TokenLease } from './rate-ledger';
 
-/** The longest pause before the first repetition. It doubles up to {@link LONGEST_PAUSE_MS}. */
+/** Maximum delay before the first retry, in milliseconds. It doubles up to {@link LONGEST_PAUSE_MS}. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 16;
 const TRIES_BEFORE_TURN = 3;
@@ -27,10 +27,10 @@ interface Change {
 
 type Decide = (now: Change) => Change;
 
-/** Changes one row; rejects once the deadline of the call has passed. */
+/** Changes one row. Rejects when the deadline of the call has passed. */
 type ChangeRow = (key: RateKey, documentedLimit: number | undefined, decide: Decide) => Promise<RateState>;
 
-/** The rates' side of a ledger over an open database whose schema is up to date. */
+/** Creates the rates part of a ledger over an open database whose schema is up to date. */
 export function createSqlRateLedger(
   database: LedgerDatabase,
   options: { deadlineMs: number; isClosed: () => boolean },
@@ -62,7 +62,7 @@ export function createSqlRateLedger(
   };
 }
 
-/** Calls of one process for one row go one after the other: they would only take the row from each other. */
+/** Serialises the calls of one process for one row, which would only overtake each other. */
 class Turns {
   readonly #turns = new Map<string, DeadlineMutex>();
 
@@ -99,7 +99,7 @@ async function setLimit(change: ChangeRow, key: RateKey, limitPerMinute: number 
   });
 }
 
-/** See `RateLedger.readRates`; for a command that opens the ledger for nothing else, too. */
+/** See `RateLedger.readRates`; also for commands that only read. */
 export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
   const rows = await database.db.selectFrom('rates').selectAll().orderBy('service').orderBy('key_slot').execute();
   const sweeps = await readCountingRates(database);
@@ -108,7 +108,7 @@ export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
     const { limitPerMinute, rate, learning, ramp } = found;
     const learned = learning.learned ?? ramp?.learned;
     const own = sweeps.filter((one) => one.service === service && one.keySlot === keySlot);
-    // The state is as it was when calls were last asked for; sweeps may have ended since.
+    // The state dates from the last request for calls; sweeps may have ended since.
     const lowest = own.length === 0 ? null : Math.min(...own.map((one) => one.limitPerMinute));
     const current = underLimits(found, limitsOf(limitPerMinute ?? null, lowest), found.atMs);
     return {
@@ -125,9 +125,9 @@ export async function readRates(database: LedgerDatabase): Promise<RateRow[]> {
 }
 
 /**
- * Reads, decides, and writes unless another process has written in between; then it all begins anew, after a pause of
- * random length. Without the pause, processes that ask at the same pace could meet each other every time. A process with
- * a long way to the database would still be overtaken for ever, so that after some tries it claims a turn.
+ * Reads, decides and writes, and retries after a random delay if another process has written in between. Without the
+ * delay, processes with the same pace could collide every time. A process with a slow connection to the database could
+ * still be overtaken forever, so it claims a turn after some attempts.
  */
 async function changeRow(
   database: LedgerDatabase,
@@ -142,7 +142,7 @@ async function changeRow(
   let turn: string | undefined;
   let longestMs = FIRST_PAUSE_MS;
   for (let tries = 0; performance.now() < untilMs; tries += 1) {
-    // Whoever was overtaken has been so at a row that exists.
+    // A process can only have been overtaken at an existing row.
     if (tries >= TRIES_BEFORE_TURN) turn ??= randomUUID();
     if (turn === undefined || (await claimTurn(database, row, turn))) {
       const found = await readRateRow(database, row);
@@ -156,7 +156,7 @@ async function changeRow(
   throw new LedgerUnavailableError('Other processes asked for calls of this service all the time.');
 }
 
-/** The limits that count now; they may be others than when the state was written. */
+/** Applies the current limits, which may differ from those when the state was written. */
 function underLimit({ state, set_limit, sweep_limit, now_ms }: FoundRow, documentedLimit: number | undefined): Change {
   const limits = limitsOf(set_limit ?? documentedLimit ?? null, sweep_limit);
   const known = { setLimit: set_limit, sweepLimit: sweep_limit, nowMs: now_ms };

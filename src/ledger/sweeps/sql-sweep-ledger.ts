@@ -22,17 +22,17 @@ import { readUsersWithOutcome } from './users-with-outcome';
 import { verify } from './verify';
 import { flushWave, openWave } from './waves';
 
-/** What the sweeps' side of a ledger needs beside its database. */
+/** Options of the sweeps part of a ledger. */
 export interface SweepLedgerOptions {
   /** `HTTP_TASKS_SUBJECT_KEY`, from which the key of the sweeps' keys is derived. */
   subjectKey: string;
-  /** The longest that one statement, or one short call, may take. */
+  /** Maximum duration of one statement or one short call, in milliseconds. */
   deadlineMs: number;
-  /** Whether the ledger was closed. */
+  /** Returns whether the ledger was closed. */
   isClosed: () => boolean;
 }
 
-/** The sweeps' side of a ledger over an open database whose schema is up to date. */
+/** Creates the sweeps part of a ledger over an open database whose schema is up to date. */
 export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLedgerOptions): SweepLedger {
   const context: SweepContext = {
     ...database,
@@ -43,7 +43,7 @@ export function createSqlSweepLedger(database: LedgerDatabase, options: SweepLed
       return withinDeadline(work, options.deadlineMs);
     },
   };
-  /** For calls of a statement or two. The others watch the time of each statement themselves. */
+  /** For calls of one or two statements. The others limit the duration of each statement themselves. */
   const short =
     <I extends unknown[], O>(work: (context: SweepContext, ...input: I) => Promise<O>) =>
     (...input: I): Promise<O> =>

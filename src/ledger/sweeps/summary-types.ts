@@ -1,9 +1,9 @@
 import type { TaskFailureType } from '../../tasks/failure';
 import type { Receipt, ReceiptOutcome } from '../ledger';
 
-/** Receipts of a sweep that say the same, apart from whom they are about, when, and the provider's proof. */
+/** Receipts of a sweep that differ only in user, time and the provider's proof. */
 export interface ReceiptGroup {
-  /** `settled` for the last word on a step; `outcome` for what was tried again later. */
+  /** `settled` for the final outcome of a step; `outcome` for one that was retried later. */
   phase: 'outcome' | 'settled';
   step: string;
   task: string;
@@ -15,45 +15,48 @@ export interface ReceiptGroup {
   failureType?: TaskFailureType;
   status?: number;
   code?: string;
-  /** Several reasons, statuses and codes together, which are absent then: there were too many to name each. */
+  /** Set if several reasons, statuses and codes, which are absent then, are combined because there were too many. */
   various?: true;
   receipts: number;
-  /** Those of them that hold the provider's id of the request or its token. */
+  /** How many of them contain the provider's request ID or token. */
   withProof: number;
 }
 
-/** How many users came to their end in a stretch of time. */
+/** The number of users settled in a time interval. */
 export interface SettledInBucket {
-  /** When the stretch begins; ISO 8601, UTC. */
+  /** Start of the interval; ISO 8601, UTC. */
   at: string;
   users: number;
 }
 
-/** When users came to their end. */
+/** When users were settled. */
 export interface SettledOverTime {
-  /** The first and the last settled receipt; ISO 8601, UTC. */
+  /** Time of the first settled receipt; ISO 8601, UTC, like `last`. */
   first: string;
   last: string;
-  /** How long each stretch is, in milliseconds. */
+  /** Length of each interval, in milliseconds. */
   bucketMs: number;
-  /** In order; stretches without any are left out. */
+  /** In order, without empty intervals. */
   buckets: SettledInBucket[];
 }
 
-/** What the receipts of a sweep say together. */
+/** A summary of a sweep's receipts. */
 export interface SweepSummary {
-  /** The most frequent first. */
+  /** Most frequent first. */
   groups: ReceiptGroup[];
-  /** Absent while nobody has come to an end. Users whom the snapshot left out are not in it. */
+  /** Absent while no user is settled. Does not include users whom the snapshot left out. */
   settled?: SettledOverTime;
-  /** When the last step at Plaid of each user ended; only of sweeps with steps at Batch too, which come in large calls. */
+  /**
+   * When each user's last Plaid step ended. Only for sweeps that also have Batch steps, which are settled in large
+   * calls.
+   */
   settledAtPlaid?: SettledOverTime;
 }
 
-/** Users of a sweep of whom some step had one of the outcomes that were asked for. */
+/** Users of a sweep whose worst outcome is one of the requested ones. */
 export interface UsersWithOutcome {
-  /** How many there are. */
+  /** The number of such users. */
   users: number;
-  /** The settled receipts of the first of them, all steps, by seq. */
+  /** All settled receipts of the first users, by seq. */
   receipts: Receipt[];
 }

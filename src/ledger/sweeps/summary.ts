@@ -9,13 +9,13 @@ import type { SweepContext } from './sweep-context';
 import { UnknownSweepError } from './sweep-errors';
 import { ofSweep } from './sweep-receipts';
 
-/** Users looked at in one statement, so that each takes a fraction of a second: libSQL does nothing else meanwhile. */
+/** Number of users read per statement. Each takes a fraction of a second, during which libSQL is blocked. */
 const SLICE_USERS = 10_000;
 
-/** At most so many stretches of time, give or take the rounding. */
+/** Approximate maximum number of time intervals. */
 const MOST_BUCKETS = 2_000;
 
-/** Lengths of stretches, each of which fits into every longer one that it divides. */
+/** Allowed interval lengths, in milliseconds. */
 const BUCKETS_MS = [
   100, 500, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000, 604_800_000,
 ] as const;
@@ -27,7 +27,7 @@ export async function summarise(
 ): Promise<SweepSummary> {
   const total = await context.inTime(() => totalOf(context, sweepId));
   const groups = new GroupTally();
-  // All users are gone through twice: when they came to their end is sorted by a length that depends on the whole time.
+  // Users are read twice, because the interval length depends on the total duration.
   for (const { from, to } of slicesOf(total)) {
     for (const row of await context.inTime(() => groupsOf(context, sweepId, from))) groups.add(row);
     onProgress?.(to / 2);
@@ -70,13 +70,13 @@ function* slicesOf(total: number): Generator<{ from: number; to: number }> {
   for (let from = 0; from < total; from += SLICE_USERS) yield { from, to: Math.min(from + SLICE_USERS, total) };
 }
 
-/** Stretches of time, each `length` long, of which the first begins at `start`; in milliseconds. */
+/** Time intervals of equal `length`, the first beginning at `start`; in milliseconds. */
 interface Buckets {
   start: number;
   length: number;
 }
 
-/** A length with which at most about {@link MOST_BUCKETS} cover so much time. */
+/** Returns the smallest length with which at most about {@link MOST_BUCKETS} intervals cover the duration. */
 function bucketFor(durationMs: number): number {
   return BUCKETS_MS.find((ms) => durationMs / ms <= MOST_BUCKETS) ?? BUCKETS_MS[BUCKETS_MS.length - 1] ?? 0;
 }
@@ -107,7 +107,7 @@ interface BucketRow {
   users: number | string;
 }
 
-/** A user has come to an end, or to that of its steps at one service, with the last of its settled receipts. */
+/** Counts users per interval, by the time of each user's last settled receipt, of one service if given. */
 async function settledOf(
   context: SweepContext,
   sweepId: string,
@@ -125,7 +125,7 @@ async function settledOf(
   return rows;
 }
 
-/** The number of the stretch of time in which a receipt was written. */
+/** Returns the number of the interval in which a receipt was written. */
 function bucketOf({ dialect }: SweepContext, { start, length }: Buckets): RawBuilder<number> {
   return dialect === 'postgres'
     ? sql`floor((extract(epoch from at) * 1000 - ${sql.lit(start)}) / ${sql.lit(length)})::bigint`

@@ -13,16 +13,16 @@ import {
 import type { SweepKey, SweepKeys } from './sweep-key';
 import type { ChunkFence, Opener } from './sweep-types';
 
-/** What the functions of this folder work with. */
+/** The context of the functions in this folder. */
 export interface SweepContext extends LedgerDatabase {
   keys: SweepKeys;
-  /** The numbers of sweeps this process has met; they never change. */
+  /** Cache of the numbers of sweeps, which never change. */
   numbers: Map<string, number>;
-  /** Answers or rejects within the deadline of one call; what the database refused leaves as an error of the ledger. */
+  /** Resolves or rejects within the deadline of one call, and converts database errors to errors of the ledger. */
   inTime<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** The number under which the tables know a sweep. @throws UnknownSweepError */
+/** Returns the number of a sweep in the tables. @throws UnknownSweepError */
 export async function numberOf(context: SweepContext, sweepId: string): Promise<number> {
   const known = context.numbers.get(sweepId);
   if (known !== undefined) return known;
@@ -37,7 +37,7 @@ export async function numberOf(context: SweepContext, sweepId: string): Promise<
 }
 
 /**
- * A sweep's key, asked for at each use: another process may have destroyed it.
+ * Returns a sweep's key. Read at each use, because another process may have destroyed it.
  * @throws UnknownSweepError
  * @throws SweepReleasedError
  */
@@ -52,7 +52,7 @@ export async function keyOf(context: SweepContext, sweepId: string): Promise<Swe
   return context.keys.open(storable(sweepId), row.wrapped_key, row.next_wrapped_key);
 }
 
-/** Reads with a sweep's key; a second time when the key was replaced between the two reads of key and rows. */
+/** Reads with a sweep's key, and again if the key was replaced between reading the key and the rows. */
 export async function withKey<T>(
   context: SweepContext,
   sweepId: string,
@@ -68,10 +68,12 @@ export async function withKey<T>(
   }
 }
 
-/** The codes by which the writes of migrations/0004-sweep-writes.ts refuse: in libSQL one for all, in Postgres one each. */
+/**
+ * Codes with which the writes of migrations/0004-sweep-writes.ts refuse: one for all in libSQL, one each in Postgres.
+ */
 const REFUSALS = ['SQLITE_CONSTRAINT_TRIGGER', 'HT001', 'HT002', 'HT003', 'HT004', 'HT005', 'HT006', 'HT007'];
 
-/** Runs one of those writes; its refusal becomes the given error. */
+/** Runs one of those writes and converts its refusal to the given error. */
 export async function orRefused<T>(write: Promise<T>, refusal: () => Error): Promise<T> {
   try {
     return await write;
@@ -81,8 +83,8 @@ export async function orRefused<T>(write: Promise<T>, refusal: () => Error): Pro
 }
 
 /**
- * Runs a write that records intents of a sweep. Of a refusal the database says in libSQL only that it was one, so that it
- * is asked what stands in the way; when that is gone by then, it is taken for a lost fence, after which the caller asks
+ * Runs a write that records intents of a sweep. libSQL does not report the reason of a refusal, so it is read
+ * afterwards. If it no longer applies by then, the refusal is treated as a lost fence, after which the caller checks
  * again where users are left.
  *
  * @throws SweepNotYoursError
@@ -101,7 +103,7 @@ export async function openedOrRefused<T>(
   }
 }
 
-/** Who opens users, as the last values of the writes of migrations/0008-guards.ts. */
+/** Returns who opens users, as the last values of the writes of migrations/0008-guards.ts. */
 export function openerValues({ claimedBy, sends = true }: Opener): RawBuilder<unknown> {
   return sql.join([sql`cast(${storableOrNull(claimedBy)} as text)`, sends ? 1 : 0]);
 }

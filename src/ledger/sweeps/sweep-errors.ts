@@ -1,6 +1,6 @@
 /**
- * A newer attempt has taken over the chunk (or the sweep was sealed): nothing was written. Whoever gets this stops at
- * once, sends nothing more and leaves its open users to the newer attempt.
+ * A newer attempt has taken over the chunk, or the sweep was sealed; nothing was written. The caller must stop
+ * immediately, send nothing more and leave its open users to the newer attempt.
  */
 export class SweepFencedError extends Error {
   override readonly name = 'SweepFencedError';
@@ -10,7 +10,10 @@ export class SweepFencedError extends Error {
   }
 }
 
-/** The snapshot has moved on since its state was read, or is complete: nothing was written. Read its state and go on from there. */
+/**
+ * The snapshot changed after its state was read, or is complete; nothing was written. Read the state again and continue
+ * from there.
+ */
 export class SnapshotMovedError extends Error {
   override readonly name = 'SnapshotMovedError';
 
@@ -21,7 +24,7 @@ export class SnapshotMovedError extends Error {
   }
 }
 
-/** The key of the sweep was destroyed, so the ids in it can never be read again. */
+/** The key of the sweep was destroyed, so its IDs can never be read again. */
 export class SweepReleasedError extends Error {
   override readonly name = 'SweepReleasedError';
 
@@ -53,12 +56,12 @@ export class SweepSealedError extends Error {
   }
 }
 
-/** What was asked does not fit what the sweep is; the message says which field. */
+/** The request contradicts the sweep's state; the message names the field. */
 export class SweepConflictError extends Error {
   override readonly name = 'SweepConflictError';
 }
 
-/** The sweep belongs to another run than the one that asked; nothing was written. */
+/** The sweep belongs to a run other than the caller's; nothing was written. */
 export class SweepNotYoursError extends Error {
   override readonly name = 'SweepNotYoursError';
 
@@ -67,7 +70,7 @@ export class SweepNotYoursError extends Error {
   }
 }
 
-/** Why no intent is recorded for any user of a sweep, although its chunk is the caller's. */
+/** Why no intent is recorded for any user of a sweep, although the caller holds the chunk's fence. */
 export type SweepObstacle = 'notApproved' | 'tooManyUsers' | 'stopped';
 
 const OBSTACLES: Readonly<Record<SweepObstacle, string>> = {
@@ -76,7 +79,7 @@ const OBSTACLES: Readonly<Record<SweepObstacle, string>> = {
   stopped: 'has to wait, because every call that changes something is stopped (http-tasks stop)',
 };
 
-/** No intent may be recorded for the sweep now; none was. */
+/** No intent may currently be recorded for the sweep, and none was. */
 export class SweepBarredError extends Error {
   override readonly name = 'SweepBarredError';
 

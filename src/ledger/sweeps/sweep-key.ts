@@ -7,12 +7,12 @@ const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** Two keys of twelve bytes agree by chance once in many billion sweeps of a million users. */
+/** Length of a duplicate key in bytes. A collision is expected once in many billion sweeps of a million users. */
 const DUPLICATE_KEY_BYTES = 12;
-/** A process works on few sweeps at a time. */
+/** Maximum number of cached keys; a process works on few sweeps at a time. */
 const MOST_OPEN_KEYS = 100;
 
-/** Makes and opens the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`. */
+/** Creates and unwraps the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`. */
 export class SweepKeys {
   readonly #wrappingKey: KeyObject;
   readonly #open = new Map<string, SweepKey>();
@@ -21,12 +21,15 @@ export class SweepKeys {
     this.#wrappingKey = derivedKey(subjectKey, 'sweep keys');
   }
 
-  /** A new random key, encrypted: the only form in which it is ever stored. */
+  /** Returns a new random key, encrypted, which is the only form in which it is stored. */
   create(sweepId: string): string {
     return encrypt(this.#wrappingKey, ['key', sweepId], randomBytes(KEY_BYTES));
   }
 
-  /** @param next A second key under which some rows are already; see rekey.ts. The same keys give the same object. */
+  /**
+   * @param next A second key with which some rows are already encrypted; see rekey.ts. The same keys return the same
+   * object.
+   */
   open(sweepId: string, wrapped: string, next: string | null = null): SweepKey {
     const name = next === null ? wrapped : `${wrapped} ${next}`;
     const known = this.#open.get(name);
@@ -38,20 +41,20 @@ export class SweepKeys {
     return opened;
   }
 
-  /** Drops a key that was destroyed from memory. */
+  /** Removes a destroyed key from memory. */
   forget(wrapped: string): void {
     for (const name of this.#open.keys()) if (name.startsWith(wrapped)) this.#open.delete(name);
   }
 }
 
-/** The key under which one sweep's ids are readable. */
+/** The key that encrypts one sweep's IDs. */
 export class SweepKey {
   readonly #sweepId: string;
   readonly #key: KeyObject;
   readonly #duplicates: KeyObject;
   readonly #next: SweepKey | undefined;
 
-  /** @param next A key that is tried where this one does not fit. */
+  /** @param next A key to try where this one does not match. */
   constructor(sweepId: string, key: KeyObject, next?: SweepKey) {
     this.#sweepId = sweepId;
     this.#key = key;
@@ -59,7 +62,7 @@ export class SweepKey {
     this.#duplicates = derivedKey(key, 'duplicates');
   }
 
-  /** Bound to the sweep and the place in it: moved to another row, the text cannot be read. */
+  /** Encrypts a user's IDs, bound to the sweep and seq: moved to another row, the text cannot be decrypted. */
   encryptUser(seq: number, user: TargetUser): string {
     return encrypt(this.#key, ['user', this.#sweepId, seq], Buffer.from(JSON.stringify(user)));
   }
@@ -86,7 +89,7 @@ export class SweepKey {
     }
   }
 
-  /** A keyed hash that means nothing in another sweep. */
+  /** Returns a keyed hash that is specific to this sweep. */
   duplicateKey(parts: readonly unknown[]): string {
     const mac = createHmac('sha256', this.#duplicates).update(JSON.stringify(parts)).digest();
     return mac.subarray(0, DUPLICATE_KEY_BYTES).toString('base64url');

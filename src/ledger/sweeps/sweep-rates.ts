@@ -5,8 +5,8 @@ import { SWEEP_RATE_COUNTS_MS } from './rate-ledger';
 import type { RateKey, SweepRate } from './rate-ledger';
 
 /*
- * Sweeps' own rates. A row counts until a time by the database's clock, which those who make the sweep's calls move on:
- * a run that was terminated or reset cannot take its rates back. Zero marks the end of the sweep, for good.
+ * Sweeps' own rates. A row applies until a time by the database's clock, which the processes that make the sweep's
+ * calls extend, because a terminated or reset run cannot remove its rates. Zero marks the end of the sweep permanently.
  */
 
 /** See `RateLedger.setSweepRate`. One statement, so that a late writer cannot give an ended sweep a rate. */
@@ -45,7 +45,7 @@ export async function keepSweepRates({ db, dialect }: LedgerDatabase, sweepId: s
     .execute();
 }
 
-/** Has the rates of a sweep that ends count no longer. They stay readable, for its report. */
+/** Ends the rates of an ended sweep. They stay readable for its report. */
 export async function endSweepRates({ db }: Pick<LedgerDatabase, 'db'>, sweepId: string): Promise<void> {
   await db.updateTable('sweep_rates').set({ counts_until_ms: 0 }).where('sweep_id', '=', storable(sweepId)).execute();
 }
@@ -62,7 +62,7 @@ export async function readSweepRates({ db }: LedgerDatabase, sweepId: string): P
   return rows.map(toSweepRate);
 }
 
-/** The rates that count now, the lowest first. */
+/** Returns the rates that currently apply, lowest first. */
 export async function readCountingRates({ db, dialect }: LedgerDatabase): Promise<SweepRate[]> {
   const rows = await db
     .selectFrom('sweep_rates')

@@ -6,12 +6,15 @@ import type { ReceiptRow } from '../receipts';
 import { storable } from '../values';
 import type { SweepContext } from './sweep-context';
 
-/** All receipts of a sweep stand under its id with neither run nor activity; `receipts_key` finds them by seq. */
+/**
+ * Returns the condition for all receipts of a sweep, which have its ID and neither run nor activity. The index
+ * `receipts_key` finds them by seq.
+ */
 export function ofSweep(sweepId: string): RawBuilder<SqlBool> {
   return sql`workflow_id = ${storable(sweepId)} and run_id = '' and activity_id = ''`;
 }
 
-/** By user, and within a user as they were written. */
+/** Sorts receipts by user, and per user in the order in which they were written. */
 export function inReadingOrder(rows: readonly ReceiptRow[]): ReceiptRow[] {
   return [...rows].sort((a, b) => a.seq - b.seq || Number(a.id) - Number(b.id));
 }

@@ -93,7 +93,7 @@ export async function approve(
     .where('claimed_by', '=', storable(by))
     .where('approved_at', 'is', null)
     .where('closed_at', 'is', null)
-    // The users who are approved are all there are: of a snapshot that goes on, nobody has seen the end.
+    // Only a complete snapshot can be approved, because the number of its users is final.
     .where('snapshot_complete', '=', 1)
     .where('total', '=', total)
     .execute();

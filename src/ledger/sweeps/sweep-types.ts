@@ -6,39 +6,39 @@ import type { TargetUser } from '../../policy/target-user';
 import type { TaskFailureType } from '../../tasks/failure';
 import type { ReceiptOutcome } from '../ledger';
 
-/** What is decided about a sweep when a run claims it, once and for all. */
+/** Decisions about a sweep that become final when a run claims it. */
 export interface SweepTerms {
-  /** How every user is off-boarded, as JSON; the ledger only keeps it. */
+  /** How every user is offboarded, as JSON, which the ledger only stores. */
   plan: string;
-  /** No intent is recorded before somebody has approved. */
+  /** Whether no intent is recorded before an approval. */
   needsApproval: boolean;
-  /** No intent is recorded for a sweep with more users. */
+  /** Maximum number of users; no intent is recorded for a sweep with more. */
   maxUsers: number;
 }
 
-/** What a sweep is from its first moment on. */
+/** A sweep to create. */
 export interface NewSweep {
-  /** Names the sweep in everything that follows; the workflow's id. No personal data. */
+  /** Identifies the sweep: the workflow's ID. No personal data. */
   sweepId: string;
-  /** The sweep whose failed and unknown users this one takes up again. */
+  /** The sweep whose failed and unknown users this one retries. */
   redriveOf?: string;
   /**
-   * Users whose `closedAt` lies before the calls by which an earlier run or sweep of this ledger brought them to a good
-   * end are marked `skipped` when they are appended; see `findDone`.
+   * Whether appended users whom an earlier run or sweep of this ledger offboarded successfully after their `closedAt`
+   * are marked `skipped`; see `findDone`.
    * @default false
    */
   skipDone?: boolean;
-  /** Who works on it from its first moment on, see `SweepLedger.claim`. @default nobody yet */
+  /** The run that claims it from the start, see `SweepLedger.claim`. @default unclaimed */
   claimedBy?: string;
-  /** Given together with `claimedBy`. */
+  /** Required with `claimedBy`. */
   terms?: SweepTerms;
 }
 
-/** A sweep as the ledger knows it. */
+/** A sweep as stored in the ledger. */
 export interface SweepRow {
   sweepId: string;
   redriveOf?: string;
-  /** Whose it is; absent as long as nobody has claimed it. */
+  /** The run that claimed it; absent until then. */
   claimedBy?: string;
   /** See {@link SweepTerms}; absent until it is claimed, and for a sweep that 0.1.0 opened. */
   plan?: string;
@@ -51,16 +51,16 @@ export interface SweepRow {
   skipDone: boolean;
   status: SweepStatus;
   pausedBecause?: string;
-  /** Unique good rows of its source. */
+  /** Number of unique valid rows of its source. */
   total: number;
   duplicates: number;
   rejected: number;
   snapshotComplete: boolean;
   /** See {@link SnapshotState.report}. */
   report?: SnapshotReport;
-  /** For which environment the ids at Plaid were hashed; absent as long as no user has one. */
+  /** The environment for which Plaid IDs were hashed; absent while no user has one. */
   plaidEnvironment?: string;
-  /** The users' ids can still be read (where they were not purged). */
+  /** Whether the users' IDs can still be read (unless they were purged). */
   readable: boolean;
   /** In hex; set when the sweep is sealed. */
   merkleRoot?: string;
@@ -71,67 +71,70 @@ export interface SweepRow {
   endedAt?: string;
 }
 
-/** How far a snapshot has come. */
+/** The progress of a snapshot. */
 export interface SnapshotState {
-  /** To be given back with the next rows; grows by one with each append. */
+  /** To be passed with the next rows; incremented by each append. */
   version: number;
-  /** Where in the source to go on; undefined at its start. */
+  /** Where to continue in the source; undefined at its start. */
   position?: string;
   total: number;
   duplicates: number;
   rejected: number;
   complete: boolean;
-  /** What is known of the source besides; absent before the first rows, for a redrive, and where an earlier version read it. */
+  /**
+   * What else is known about the source; absent before the first rows, for a redrive, and if an earlier version read
+   * it.
+   */
   report?: SnapshotReport;
 }
 
-/** One good row of a source. */
+/** One valid row of a source. */
 export interface TargetRow {
   user: TargetUser;
-  /** The keyed hashes of all ids of the user, one for each (see `userSubjects`). */
+  /** The keyed hashes of the user's IDs, one for each (see `userSubjects`). */
   subjects: readonly string[];
 }
 
 /** The next rows of a snapshot. */
 export interface AppendTargets {
   sweepId: string;
-  /** The snapshot's version as it was last read or answered. */
+  /** The snapshot's version as last read or returned. */
   version: number;
   /** At most {@link MOST_ROWS_AT_ONCE}, in the order of the source. */
   rows: readonly TargetRow[];
-  /** The environment for which ids at Plaid were hashed; one for the whole sweep. */
+  /** The environment for which Plaid IDs were hashed; the same for the whole sweep. */
   plaidEnvironment?: string;
-  /** Where the source goes on after these rows. Encrypted, since a cursor may hold an id. */
+  /** Where the source continues after these rows. Stored encrypted, because a cursor may contain an ID. */
   position: string;
   /**
-   * Steps that an earlier end must have done before a user is left out as done.
+   * Steps that an earlier end must have completed for a user to be left out as done.
    * @default none
    */
   doneSteps?: readonly DoneStep[] | undefined;
   /**
-   * How many rows in this stretch of the source were refused.
+   * Number of rejected rows in this part of the source.
    * @default 0
    */
   rejected?: number;
-  /** What the reading knows of the source by now; rows that share an ID are counted by the ledger. @default as before */
+  /** What is known about the source so far; the ledger counts rows that share an ID. @default unchanged */
   report?: Omit<SnapshotReport, 'sharedIds'>;
   /**
-   * The source has ended with these rows; nothing can be appended any more.
+   * Whether these are the last rows; nothing can be appended afterwards.
    * @default false
    */
   complete?: boolean;
 }
 
-/** So many rows may be appended in one statement. */
+/** Maximum number of rows appended per statement. */
 export const MOST_ROWS_AT_ONCE = 10_000;
 
-/** So many users may be opened or flushed in one statement. */
+/** Maximum number of users opened or flushed per statement. */
 export const MOST_USERS_IN_A_WAVE = 250;
 
-/** Batch takes at most so many ids in one bulk call. */
+/** Maximum number of IDs that Batch accepts per bulk call. */
 export const MOST_USERS_IN_A_BULK_CALL = 10_000;
 
-/** Which attempt at which chunk writes. */
+/** Identifies the attempt at a chunk that writes. */
 export interface ChunkFence {
   sweepId: string;
   chunkId: string;
@@ -139,47 +142,47 @@ export interface ChunkFence {
   fence: number;
 }
 
-/** On whose behalf, and what for, users are opened. */
+/** Which run opens users, and for what. */
 export interface Opener {
-  /** The first run of the workflow that asks; absent for a sweep that nobody has claimed. */
+  /** The calling workflow's first run; absent for an unclaimed sweep. */
   claimedBy?: string;
   /**
-   * Whether something may be sent to the users who are opened. `false` opens them also where nothing may be sent, to write
-   * their last outcome.
+   * Whether calls will be sent for the opened users. `false` opens them even if sending is forbidden, to record their
+   * final outcome.
    * @default true
    */
   sends?: boolean;
 }
 
-/** Asks for the next users of a chunk. */
+/** A request for the next users of a chunk. */
 export interface OpenWave extends ChunkFence, Opener {
-  /** The chunk's targets: from this seq to that one, both included. */
+  /** The chunk's targets by seq, inclusive. */
   range: { from: number; to: number };
   /**
-   * A number of the caller's, another one for each wave of this fence. Repeating it (after `LedgerUnavailableError`)
-   * answers the users that were opened under it, instead of opening more.
+   * Chosen by the caller, unique per wave of this fence. Repeating it (after `LedgerUnavailableError`) returns the
+   * users that were opened with it instead of opening more.
    */
   wave: number;
   /** At most {@link MOST_USERS_IN_A_WAVE}. */
   limit: number;
 }
 
-/** A user whose intent is in the ledger: calls may be made. */
+/** A user whose intent is recorded, so that calls may be made. */
 export interface OpenUser {
   seq: number;
-  /** How often this user was deferred before, from 0; part of what is flushed. */
+  /** How many times this user had been deferred before; to be passed when flushing. */
   round: number;
   user: TargetUser;
   subjects: readonly string[];
-  /** Calls of an earlier attempt may have reached the providers without their answers being recorded: look before sending. */
+  /** Whether calls of an earlier attempt are in doubt: they may have reached the providers. Check before sending. */
   unsettled: boolean;
 }
 
-/** What one step of a user came to. Becomes a receipt. */
+/** The result of one step of a user, recorded as a receipt. */
 export interface StepReceipt {
   step: string;
   task: string;
-  /** The keyed hash the step was about; empty for a step that calls nobody. */
+  /** The keyed hash that the step concerned; empty for a step without a call. */
   subject: string;
   service: string;
   environment: string;
@@ -191,91 +194,91 @@ export interface StepReceipt {
   code?: string;
   requestId?: string;
   token?: string;
-  /** Keyed hashes of the items that were seen or removed. */
+  /** Keyed hashes of the Items that were listed or removed. */
   items?: readonly string[];
 }
 
 interface FlushedUser {
   seq: number;
-  /** As it was answered when the user was opened. */
+  /** As returned when the user was opened. */
   round: number;
   receipts: readonly StepReceipt[];
 }
 
-/** A user whose steps have come to their end, apart from those that a bulk call does. */
+/** A user whose steps are all done, except those of bulk calls. */
 export interface SettledUser extends FlushedUser {
   kind: 'settled';
-  /** The apps for which this user waits to be deleted at Batch in a bulk call; none when absent. */
+  /** The apps for whose bulk deletion at Batch the user waits. @default none */
   bulkApps?: readonly string[];
 }
 
-/** A user who has to be tried again later. */
+/** A user to retry later. */
 export interface DeferredUser extends FlushedUser {
   kind: 'deferred';
-  /** ISO 8601; not opened before. */
+  /** ISO 8601: the user is not opened before this time. */
   notBefore: string;
-  /** Whether something may have reached a provider without its answer being recorded. */
+  /** Whether a call is in doubt: it may have reached a provider without a recorded result. */
   unsettled: boolean;
 }
 
-/** What became of the users of a wave, or of some of them. */
+/** The results of some or all users of a wave. */
 export interface FlushWave extends ChunkFence {
   users: readonly (SettledUser | DeferredUser)[];
 }
 
-/** What a round of a sweep removed of a user. */
+/** What one round of a sweep removed for a user. */
 export interface Removal {
   step: string;
   task: string;
   requestId?: string;
-  /** Keyed hashes of the Items that were removed; none when it was not about Items. */
+  /** Keyed hashes of the removed Items; empty if the step does not concern Items. */
   items: readonly string[];
 }
 
-/** A stretch of targets with users that are not done. */
+/** A range of targets with users who are not done. */
 export interface UnfinishedRange {
   from: number;
   to: number;
   users: number;
-  /** When the first of them may be opened; absent when one may be at once. */
+  /** When the first of them may be opened; absent if one may be opened now. */
   notBefore?: string;
 }
 
-/** Asks where users are not done. */
+/** A query for ranges with users who are not done. */
 export interface UnfinishedQuery {
   sweepId: string;
-  /** Users in a stretch. */
+  /** Users per range. */
   chunkSize: number;
-  /** Stretches in one answer, at most: what is read is bounded by both. */
+  /** Maximum number of ranges in one result; with `chunkSize` it bounds what is read. */
   limit: number;
-  /** From this user (seq) on. */
+  /** The first user (seq) to include. */
   fromSeq: number;
 }
 
-/** Where users are not done, as far as it was looked. */
+/** One page of ranges with users who are not done. */
 export interface UnfinishedRanges {
   ranges: UnfinishedRange[];
-  /** Where to ask on; absent after the last user. */
+  /** Where the next page begins; absent after the last user. */
   nextSeq?: number;
 }
 
-/** Each user once, under the worst outcome of its steps. */
+/** Number of users by state or worst outcome; each user counts once. */
 export type SweepCounts = Record<Outcome, number> & {
   total: number;
-  /** Not begun, or deferred. */
+  /** Not started, or deferred. */
   pending: number;
-  /** Under way; of a dead process perhaps. */
+  /** In progress, possibly in a process that has died. */
   open: number;
-  /** All done except for bulk calls. */
+  /** All steps done except bulk calls. */
   waitingForBulk: number;
 };
 
-/** Asks for the users of the next bulk call. */
+/** A request for the users of the next bulk call. */
 export interface OpenBulk extends ChunkFence, Opener {
   app: string;
   /** The step's name in receipts, for example `batch.ios`. */
   step: string;
-  /** The same as {@link OpenWave.wave}, counted apart for each bulk fence. */
+  /** Like {@link OpenWave.wave}, unique per bulk fence. */
   wave: number;
   /** At most {@link MOST_USERS_IN_A_BULK_CALL}. */
   limit: number;
@@ -286,17 +289,17 @@ export interface BulkUser {
   seq: number;
   user: TargetUser;
   subjects: readonly string[];
-  /** An earlier call with this user may have reached Batch without its answer being recorded. */
+  /** Whether an earlier call with this user is in doubt: it may have reached Batch without a recorded result. */
   unsettled: boolean;
 }
 
-/** Some of the users who were opened for a bulk call. */
+/** Some of the users opened for a bulk call. */
 export interface OpenedForBulk extends ChunkFence {
   app: string;
   seqs: readonly number[];
 }
 
-/** What became of the users of a bulk call. */
+/** The result of a bulk call for some of its users. */
 export interface RecordBulk extends ChunkFence {
   app: string;
   step: string;
@@ -311,44 +314,44 @@ export interface RecordBulk extends ChunkFence {
   failureType?: TaskFailureType;
   status?: number;
   code?: string;
-  /** The keyed hash of the id at Batch stands in each user's receipt. */
+  /** Each `subject` is the keyed hash of the user's Batch ID, for the receipt. */
   users: readonly { seq: number; subject: string }[];
 }
 
-/** One receipt of a sweep that is not as it was sealed. */
+/** A receipt that differs from what was sealed. */
 export interface Difference {
   kind: 'changed' | 'added' | 'removed';
   seq: number;
   step: string;
-  /** The row's id in the table `receipts`. */
+  /** The row's ID in the table `receipts`. */
   receipt: number;
 }
 
-/** What a verification found. */
+/** The result of a verification. */
 export interface Verification {
-  /** The receipts give the root that was expected, and nothing differs. */
+  /** Whether the receipts give the expected root and nothing differs. */
   ok: boolean;
-  /** In hex, computed now from the receipts. */
+  /** In hex, recomputed from the receipts. */
   root: string;
-  /** In hex, as the ledger keeps it. */
+  /** In hex, as stored in the ledger. */
   sealedRoot: string;
-  /** In hex, computed now from the leaf hashes kept at sealing: when it is not `sealedRoot`, those were changed too. */
+  /** In hex, recomputed from the stored leaf hashes. If it differs from `sealedRoot`, those were changed as well. */
   keptRoot: string;
   receipts: number;
-  /** The first thousand. */
+  /** The first 1,000. */
   differences: Difference[];
   differenceCount: number;
 }
 
-/** Shows with the root alone that a receipt was sealed. */
+/** Proves, given only the root, that a receipt was sealed. */
 export interface ReceiptProof {
   receipt: number;
   seq: number;
   step: string;
-  /** The fields in the order in which they are hashed; JSON of this array is the leaf's content. */
+  /** The fields in the order in which they are hashed; the JSON of this array is the leaf's content. */
   fields: readonly (string | number | null)[];
   index: number;
   leaves: number;
-  /** In hex, the leaf's neighbour first. */
+  /** In hex, from the leaf's sibling upwards. */
   path: readonly string[];
 }

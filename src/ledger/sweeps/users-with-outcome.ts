@@ -8,7 +8,7 @@ import { numberOf } from './sweep-context';
 import type { SweepContext } from './sweep-context';
 import { inReadingOrder, ofSweep } from './sweep-receipts';
 
-/** Users in one statement; see the parameters of one in snapshot.ts. */
+/** Maximum number of users per statement, because each is one parameter. */
 const USERS_AT_ONCE = 500;
 
 /** See `SweepLedger.readUsersWithOutcome`. */

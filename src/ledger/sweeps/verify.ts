@@ -34,8 +34,8 @@ export async function verify(
 }
 
 /**
- * What was sealed and is still there under another row id is no difference. Of the rest, a receipt whose row id was
- * sealed with another content was changed; the others were added, or removed.
+ * Returns the differences in a slice. A sealed receipt that exists with another row ID is not a difference. Of the
+ * rest, a receipt whose row ID was sealed with other content was changed; the others were added or removed.
  */
 function differencesIn({ receipts, kept }: SealSlice): Difference[] {
   const keptLeaves = new Set(kept.map(identityOf));

@@ -19,7 +19,7 @@ interface OpenRow {
 /** See `SweepLedger.openWave`. */
 export async function openWave(context: SweepContext, wave: OpenWave): Promise<OpenUser[]> {
   requireAtMost('limit', wave.limit, MOST_USERS_IN_A_WAVE);
-  // First, so that nothing is recorded for users whose ids cannot be read.
+  // The key comes first, so that nothing is recorded for users whose IDs cannot be read.
   const key = await keyOf(context, wave.sweepId);
   const sweep = await numberOf(context, wave.sweepId);
   const opening =
@@ -44,7 +44,7 @@ async function openInPostgres({ db }: SweepContext, sweep: number, wave: OpenWav
   return rows;
 }
 
-/** The write first, and only then the read: what it answers is recorded, whatever happens in between. */
+/** Writes first and then reads, so that everything returned has been recorded. */
 async function openInLibsql({ db }: SweepContext, sweep: number, wave: OpenWave): Promise<OpenRow[]> {
   const { range, fence } = wave;
   await sql`
@@ -82,7 +82,7 @@ export async function flushWave(context: SweepContext, flush: FlushWave): Promis
   await orRefused(write.execute(context.db), () => new SweepFencedError(flush.chunkId));
 }
 
-/** The order of these values, and of those below, is the one of migrations/0004-sweep-writes-….ts. */
+/** Returns a user's values in the order of migrations/0004-sweep-writes-….ts, like the functions below. */
 function userValues(user: SettledUser | DeferredUser): unknown[] {
   const { seq, round } = user;
   if (user.kind === 'deferred') {
@@ -97,16 +97,19 @@ function userValues(user: SettledUser | DeferredUser): unknown[] {
   return [seq, round, apps > 0 ? 'bulk' : 'done', worst === undefined ? null : rankOf(worst), apps, null, 0];
 }
 
-/** What a receipt says of itself alone, and what it shares with others: its kind, named by its place in the list of kinds. */
+/**
+ * Returns the values of each receipt, and the list of kinds: the values that receipts share, to which each refers by
+ * index.
+ */
 function flushedReceipts(users: FlushWave['users']): { receipts: unknown[]; kinds: string } {
   const places = new Map<string, number>();
   const receipts = users.flatMap((user) => {
-    // The last word on a step is `settled`; what a later round tries again was one attempt's outcome.
+    // The final outcome of a step is `settled`; a step that a later round retries has the outcome of one attempt.
     const phase = user.kind === 'settled' ? 'settled' : 'outcome';
     const counts = new Map<string, number>();
     return user.receipts.map((receipt) => {
       requireReceiptHashes(receipt);
-      // A step that ended differently for different Items has several receipts, told apart by this number.
+      // A step with different outcomes for different Items has several receipts, distinguished by this number.
       const attempt = (counts.get(receipt.step) ?? 0) + 1;
       counts.set(receipt.step, attempt);
       const kind = JSON.stringify(kindValues(receipt, phase, attempt));
@@ -144,7 +147,7 @@ function requireReceiptHashes({ subject, items = [] }: StepReceipt): void {
   requireHashes('receipts.items', items);
 }
 
-/** Refuses lists that would make one statement too long. */
+/** Throws for a list that would make one statement too long. */
 export function requireAtMost(field: string, given: number, most: number): void {
   if (!Number.isInteger(given) || given < 0 || given > most) {
     throw new RangeError(`${field} must be a whole number from 0 to ${most}, and is ${given}.`);
