@@ -3,37 +3,37 @@ import type { RejectedRow, SnapshotReport } from '../policy/snapshot-report';
 import { SourceError } from './source';
 import type { BadRow, GoodRow, Source, SourcePosition } from './source';
 
-/** How many bad rows are tolerated: a count, or a share of all rows in percent. */
+/** Maximum number of bad rows: a count, or a percentage of all rows. */
 export type BadRowTolerance = { count: number } | { percent: number };
 
-/** Rows counted so far, to be kept beside the position. */
+/** Rows counted so far, to be stored with the position. */
 export interface RowCounts {
   good: number;
   bad: number;
 }
 
-/** How the rows of a source are checked. */
+/** Options for checking the rows of a source. */
 export interface CheckOptions {
   /** @default none */
   tolerance?: BadRowTolerance | undefined;
-  /** Takes each bad row, for example into a reject file; reading waits for it. */
+  /** Called for each bad row, for example to write it to a reject file. Reading waits for it. */
   onBadRow?: ((row: BadRow) => void | Promise<void>) | undefined;
-  /** Where to continue, together with what had been counted and found there. */
+  /** Where to continue, with the counts and the report up to there. */
   after?: { position: SourcePosition; counts: RowCounts; report?: SnapshotReport | undefined } | undefined;
   /**
-   * How many bad rows are looked for before a source with too many is refused, so that the refusal names more than the
-   * first. No good row is returned meanwhile.
-   * @default those that are reported by line
+   * Number of bad rows to collect before a source with too many is refused, so that the error names more than the
+   * first. No good row is returned during this.
+   * @default the number that is reported by line
    */
   lookFor?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** More rows cannot be users than is tolerated; no user is offboarded from this source. */
+/** The source has more bad rows than tolerated, so no user is offboarded from it. */
 export class TooManyBadRowsError extends SourceError {
   constructor(
     readonly counts: RowCounts,
-    /** The first ones, without values. */
+    /** The first bad rows, without values. */
     readonly first: readonly RejectedRow[],
     allowed: string,
     advice = 'Correct them, or tolerate them with --bad-rows (badRows in an input).',
@@ -47,10 +47,10 @@ export class TooManyBadRowsError extends SourceError {
   }
 }
 
-/** In the message of a refusal. */
+/** Maximum number of rows named in the error message. */
 const MOST_NAMED = 5;
 
-/** Reads a source and lets only good rows through; it ends well only when the source is worth a sweep. */
+/** Reads a source and returns only its good rows. Succeeds only if the source is fit for a sweep. */
 export class CheckedRows {
   readonly #source: Source;
   readonly #options: CheckOptions;
@@ -65,12 +65,12 @@ export class CheckedRows {
     this.#first = [...(options.after?.report?.rejectedRows ?? [])];
   }
 
-  /** Rows so far, those counted before `after` too. */
+  /** Rows so far, including those counted before `after`. */
   get counts(): Readonly<RowCounts> {
     return this.#counts;
   }
 
-  /** What is known of the source so far, as far as its rows alone tell it. */
+  /** What is known about the source so far from its rows alone. */
   get report(): Omit<SnapshotReport, 'sharedIds'> {
     const before = this.#options.after?.report;
     const columns = joinColumns(before?.columns, this.#source.columns);
@@ -82,8 +82,8 @@ export class CheckedRows {
   }
 
   /**
-   * The good rows. Rejects with {@link TooManyBadRowsError} beyond the tolerance, which for a share can be told only at the
-   * end; and with SourceError for a source that has bad rows only, and for a file or list without any row.
+   * Returns the good rows. Rejects with {@link TooManyBadRowsError} beyond the tolerance, which for a percentage is
+   * known only at the end, and for a source with only bad rows; and with SourceError for an empty file or list.
    */
   async *rows(): AsyncGenerator<GoodRow, void, undefined> {
     const { after, signal, onBadRow } = this.#options;
@@ -137,12 +137,12 @@ export class CheckedRows {
   }
 }
 
-/** IDs that are followed at a time; any that more than this share of the rows has is found. */
+/** Maximum number of tracked IDs. An ID that occurs in more than one of this many rows on average is always found. */
 const MOST_FOLLOWED = 1_000;
 
 /**
- * Counts the IDs that stand in many rows, in bounded memory (Misra and Gries): an ID that is not among the followed ones
- * takes one off from each of them. So it may miss an ID in a large source, and never reports one that is not in many rows.
+ * Counts IDs that occur in many rows, in bounded memory (Misra and Gries): an untracked ID decrements the count of
+ * every tracked one. It may miss an ID in a large source, but never reports one that is not in many rows.
  */
 class FrequentIds {
   readonly #counts = new Map<string, number>();

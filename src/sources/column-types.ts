@@ -4,7 +4,7 @@ import type { Cells, Header } from './header';
 import { SourceError } from './source';
 import type { SqlType } from './sql-rows';
 
-/** What a column of ours may be made of. Everything else has a text form too, but not that of an ID. */
+/** The kind of values that each user column accepts. Other types also have a text form, but not that of an ID. */
 const TAKES = {
   plaid_user_id: 'id',
   plaid_user_token: 'id',
@@ -21,13 +21,13 @@ const WANTED = {
   moment: 'a text or a timestamp with time zone',
 };
 
-/** Reads cells by the types of a query's columns. */
+/** Converts cells by the types of a query's columns. */
 export class ColumnTypes {
   readonly #types: ReadonlyMap<UserColumn, SqlType>;
 
   /**
-   * @param types Absent for a database that tells the type of each value instead.
-   * @throws SourceError for a column whose values cannot be IDs, by its name and type.
+   * @param types Absent for a database that reports the type of each value instead.
+   * @throws SourceError naming the column and its type, when its values cannot be IDs.
    */
   constructor(header: Header<UserColumn>, types: readonly SqlType[] = []) {
     const found = types.flatMap((type, index) => {
@@ -44,7 +44,7 @@ export class ColumnTypes {
     this.#types = new Map(found);
   }
 
-  /** The same cells, without what only the type adds to them; a numeric has to be whole, which `toUser` decides. */
+  /** Converts the cells of one row in place and returns them. `toUser` checks that a numeric is whole. */
   read(cells: Cells<UserColumn>): Cells<UserColumn> {
     for (const [column, { kind, isList }] of this.#types) {
       const cell = cells[column];
@@ -66,7 +66,7 @@ function takes(wanted: keyof typeof WANTED, { kind, isList }: SqlType): boolean 
   return wanted === 'label' || (kind !== 'time' && kind !== 'moment');
 }
 
-/** A char(n) is filled up with blanks, which are no part of its value. */
+/** Removes the blanks with which a char(n) is padded. */
 function withoutPadding(cell: unknown): unknown {
   if (typeof cell !== 'string') return cell;
   let end = cell.length;

@@ -7,22 +7,22 @@ import type { ColumnRules } from './header';
 import type { RawRecord } from './record-splitter';
 import { SourceError } from './source';
 
-/** Between two cells, in the order in which they are tried. */
+/** Delimiters between cells, in the order in which they are tried. */
 const DELIMITERS = [',', ';', '\t'] as const;
 
 type Delimiter = (typeof DELIMITERS)[number];
 
 const MARK = '\ufeff';
 
-/** One cell, and whether it stood in quotes. */
+/** One cell, and whether it was quoted. */
 interface Cell {
   text: string;
   quoted: boolean;
 }
 
 /**
- * Reads CSV records: the first one names the columns. Cells are separated by commas, or by semicolons or tabs when only
- * these make columns that are known; a first line `sep=;`, as Excel writes it, says so too.
+ * Reads CSV records, of which the first names the columns. Cells are separated by commas, or by semicolons or tabs if
+ * only these give known columns or a first line such as `sep=;`, as written by Excel, names them.
  */
 export class CsvReader<Column extends string> implements RecordReader<Column> {
   readonly quotes = true;
@@ -111,7 +111,7 @@ function repeats(cells: readonly Cell[], header: Header<string>): boolean {
   );
 }
 
-/** What the first line looks like when it names no column that is known. */
+/** Returns what a first line without a known column looks like, for the error message. */
 function hintOf(line: string): string {
   if (/^\s*(?:#|\/\/|--|%|;)/.test(line))
     return 'Its first line looks like a comment; the first line has to name the columns.';
@@ -123,7 +123,7 @@ function hintOf(line: string): string {
   return 'The first line has to name the columns.';
 }
 
-/** The cells of one record, or undefined when its quotes make no sense. */
+/** Returns the cells of one record, or undefined if its quoting is invalid. */
 function cellsOf(text: string, delimiter: Delimiter): Cell[] | undefined {
   if (!text.includes('"')) return text.split(delimiter).map((cell) => ({ text: cell, quoted: false }));
   try {
@@ -136,7 +136,7 @@ function cellsOf(text: string, delimiter: Delimiter): Cell[] | undefined {
     });
     return (records as Cell[][])[0];
   } catch {
-    // The library's message quotes the cell.
+    // The library's message is dropped because it quotes the cell.
     return undefined;
   }
 }

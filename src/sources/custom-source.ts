@@ -8,7 +8,7 @@ import type { AllowedPlaceholders } from './id-rules';
 import { SourceError } from './source';
 import type { RowsOptions, Source, SourceRow } from './source';
 
-/** A source of a host, whose rows may be anything: they are checked like those of the other sources. */
+/** A source supplied by the host. Its rows may be anything and are checked like those of other sources. */
 export class CustomSource implements Source {
   readonly #source: Source;
   readonly #allowed: AllowedPlaceholders;
@@ -34,7 +34,7 @@ export class CustomSource implements Source {
     return this.#source.describe();
   }
 
-  /** @throws SourceError for a user that does not have the form of one. */
+  /** @throws SourceError for a row that is not a valid user. */
   async *rows(options?: RowsOptions): AsyncGenerator<SourceRow, void, undefined> {
     for await (const row of this.#source.rows(options)) {
       if (row.user === undefined) {
@@ -51,7 +51,7 @@ export class CustomSource implements Source {
   }
 }
 
-/** A host's row may carry more than a user has; a field that looks like an ID under another name is refused all the same. */
+/** Validates a host's row. Unknown fields are ignored, except those whose name resembles an ID's, which are refused. */
 function userOf(given: unknown, line: number): TargetUser {
   try {
     return parseInput(`row ${line}`, targetUser, typeof given === 'object' && given !== null ? ofAUser(given) : given);

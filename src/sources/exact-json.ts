@@ -1,25 +1,26 @@
-/** A number as a JSON text or a database writes it. JavaScript's own would be rounded, to the ID of another person. */
+/** A number as written in JSON or by a database. A JavaScript number could be rounded to the ID of another person. */
 export class JsonNumber {
   constructor(readonly text: string) {}
 
-  /** The digits of a whole number that is written plainly; undefined for one with a fraction or an exponent. */
+  /** The digits of a whole number, or undefined if it has a fraction or an exponent. */
   get digits(): string | undefined {
     return /^-?\d+$/.test(this.text) && this.text !== '-0' ? this.text : undefined;
   }
 }
 
-/** A JSON text whose objects have a key twice: readers differ in which of them counts. */
+/** An object in a JSON text has a duplicate key. Parsers differ in which value they use. */
 export class RepeatedKeyError extends Error {
   override readonly name = 'RepeatedKeyError';
 }
 
-/** Strings, punctuation, and everything between: numbers and the words true, false and null. */
+/** Matches strings, punctuation, and everything between: numbers, true, false and null. */
 const TOKEN = /"[^"\\]*(?:\\[^][^"\\]*)*"?|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /**
- * Parses the text of one JSON object or list as JSON.parse does, with numbers directly inside it as {@link JsonNumber}.
- * JSON.parse decides what is JSON; the text is only searched for what JSON.parse does not tell: how a number was written,
- * and that a key stands twice. Parsers that keep numbers are slower by a multiple and let equal values of one key pass.
+ * Parses one JSON object or list like JSON.parse, but returns numbers directly inside it as {@link JsonNumber}.
+ * JSON.parse decides what is valid; the text is searched only for what JSON.parse does not report: how a number was
+ * written, and duplicate keys. Parsers that keep numbers are several times slower and accept duplicate keys with equal
+ * values.
  *
  * @throws SyntaxError
  * @throws RepeatedKeyError

@@ -4,24 +4,27 @@ import { foreignKind, KIND_BYTES, wideEncoding } from './file-kind';
 import { gunzipped, isGzip } from './gunzip';
 import { SourceError, SourceUnavailableError } from './source';
 
-/** The path of the process's standard input. A file of that name is `./-`. */
+/** The path that means the process's standard input. A file with that name is `./-`. */
 export const STANDARD_INPUT = '-';
 
 const CHUNK_BYTES = 64 * 1024;
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Mistakes of a name or of rights; anything else of the file system may pass, for example a network drive's absence. */
+/**
+ * Codes of wrong names and missing permissions. Any other may be temporary, for example an unavailable network drive.
+ */
 const FINAL_CODES = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 
 type Chunks = AsyncGenerator<Buffer, void, undefined>;
 
 /**
- * The text of a file in UTF-8, unpacked when it begins as gzip does and decoded when a byte order mark says that it is
- * UTF-16, without byte order marks at its beginning. The file is closed when the reader stops, however it does.
+ * Returns the text of a file as UTF-8 without leading byte order marks: unpacked if it begins like gzip, and decoded if
+ * a byte order mark says UTF-16. The file is always closed when the reader stops.
  *
  * @param file A path, or {@link STANDARD_INPUT}.
- * @param flags For `open`.
- * @throws SourceError when it cannot be opened, is corrupt or truncated, or is another kind of file, which is named.
+ * @param flags Flags of `open`.
+ * @throws SourceError when it cannot be opened, is corrupt or truncated, or is another kind of file, which the message
+ * names.
  */
 export async function* fileBytes(file: string, flags: string | number): Chunks {
   const raw = file === STANDARD_INPUT ? standardInput() : fileChunks(file, flags);
@@ -52,7 +55,7 @@ async function* utf8(bytes: Chunks): Chunks {
   }
 }
 
-/** The bytes as they are, or of UTF-16 as UTF-8. */
+/** Returns the bytes unchanged, or UTF-16 converted to UTF-8. */
 function wideText(start: Buffer, all: Chunks): Chunks {
   if (start.length >= 4 && start.readUInt32LE(0) === 0xfeff)
     throw new SourceError('file', 'is UTF-32; save it as UTF-8.');
@@ -77,7 +80,7 @@ async function* decoded(chunks: Chunks, encoding: 'utf-16le' | 'utf-16be'): Chun
   yield decode();
 }
 
-/** Programs that add a mark to a text which has one leave two. */
+/** Removes all leading marks, because programs may add a second one. */
 function withoutMarks(chunk: Buffer): Buffer {
   let rest = chunk;
   while (rest.subarray(0, 3).equals(UTF8_MARK)) rest = rest.subarray(3);
@@ -117,7 +120,7 @@ async function* chunksOf(handle: FileHandle): Chunks {
   }
 }
 
-/** Returns the first bytes, together with all of them. */
+/** Returns the first bytes, and all bytes including these. */
 async function withStart(chunks: Chunks, bytes: number): Promise<[Buffer, Chunks]> {
   let start: Buffer = Buffer.alloc(0);
   while (start.length < bytes) {
@@ -142,7 +145,7 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** The file system's own message holds the whole path. */
+/** Throws a typed error without the file system's own message, which contains the whole path. */
 function fail(error: unknown): never {
   const code = codeOf(error) ?? 'unknown error';
   if (FINAL_CODES.has(code)) throw new SourceError('file', `cannot be read (${code}).`);

@@ -1,9 +1,9 @@
-/** How many bytes of a file {@link foreignKind} needs. */
+/** Number of bytes that {@link foreignKind} needs. */
 export const KIND_BYTES = 1024;
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 
-/** Files that begin like this, and what they are. */
+/** File kinds by their first bytes. */
 const MAGIC: readonly (readonly [bytes: Buffer, kind: string])[] = [
   [latin1('\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'), 'an old Office file, for example an Excel workbook (.xls)'],
   [latin1('%PDF'), 'a PDF file'],
@@ -21,7 +21,7 @@ const MAGIC: readonly (readonly [bytes: Buffer, kind: string])[] = [
 ];
 
 /**
- * Returns what a file is that cannot be CSV or JSON Lines, in words that follow "is", or undefined.
+ * Returns what kind of file it is, as a phrase after "is", if it cannot be CSV or JSON Lines; otherwise undefined.
  *
  * @param start Its first {@link KIND_BYTES} bytes, or all of them.
  */
@@ -44,7 +44,7 @@ function zipKind(text: string): string {
   return 'a zip archive';
 }
 
-/** Returns the encoding that the zero bytes of a text without a byte order mark tell, or undefined. */
+/** Returns the encoding that zero bytes indicate in a text without a byte order mark, or undefined. */
 export function wideEncoding(start: Buffer): 'UTF-16LE' | 'UTF-16BE' | 'UTF-32' | undefined {
   if (start.length < 4) return undefined;
   const zeros = [0, 1, 2, 3].map((at) => start[at] === 0);

@@ -13,44 +13,44 @@ import type { CellRules } from './to-user';
 /** The formats of a user file. */
 export type FileFormat = 'csv' | 'jsonl';
 
-/** What one record says: its known cells, or why nobody can tell. */
+/** The result of reading one record: its known cells, or why it cannot be read. */
 export type FileRecord<Column extends string = UserColumn> =
   { cells: Cells<Column>; problem?: never } | { problem: string; cells?: never };
 
-/** Understands the records of one format; undefined for one that is no row. Keeps what it learns on the way. */
+/** Reads the records of one format. It is stateful: the first record may define how later ones are read. */
 export interface RecordReader<Column extends string = UserColumn> extends RecordFormat {
   readonly rules: CellRules;
-  /** The columns that were found so far; undefined before any. */
+  /** The columns found so far; undefined before any. */
   readonly report: SourceColumns | undefined;
-  /** @throws SourceError when the file as a whole is no file of users. */
+  /** Returns undefined for a record that is not a row. @throws SourceError when the file is not a user file. */
   read(record: RawRecord): FileRecord<Column> | undefined;
   /**
    * Called at the end of the file.
-   * @throws SourceError when what is known only then says that the file is wrong.
+   * @throws SourceError when the whole file turns out to be wrong.
    */
   finish?(): void;
 }
 
-/** What there is to know of a file before it is read. */
+/** A user file to read. */
 export interface UserFile {
   path: string;
-  /** For `open`. */
+  /** Flags of `open`. */
   flags: string | number;
   format: FileFormat;
   columns: ColumnNames;
-  /** Columns that are left out on purpose. @default none */
+  /** Columns to ignore. @default none */
   ignoreColumns?: readonly string[] | undefined;
-  /** Whether other columns are ignored whatever their names are. @default false */
+  /** Whether all other columns are ignored, whatever their names. @default false */
   lenient?: boolean | undefined;
 }
 
-/** The reader for a format. */
+/** Returns the reader for a format. */
 export function readerFor({ format, columns, ignoreColumns, lenient }: Omit<UserFile, 'path' | 'flags'>): RecordReader {
   const rules = { known: USER_COLUMNS, renames: columns, ignore: ignoreColumns, lenient, field: 'file' };
   return format === 'csv' ? new CsvReader(rules) : new JsonlReader(rules);
 }
 
-/** The records of a file, some at a time. Ids stand as they are; whether a row can be a user is not looked at. */
+/** Returns the records of a file in batches. IDs are unchanged, and whether a row is a valid user is not checked. */
 export async function* fileRecords<Column extends string = UserColumn>(
   file: Pick<UserFile, 'path' | 'flags'>,
   reader: RecordReader<Column>,
@@ -74,10 +74,10 @@ function readAll<Column extends string>(
   reader: RecordReader<Column>,
 ): (FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[] {
   const rows: (FileRecord<Column> & Pick<RawRecord, 'line' | 'bytes'>)[] = [];
-  // One by one: the first record of a CSV file decides how the next ones are cut.
+  // One by one, because the first record of a CSV file decides how the next ones are split.
   for (const record of records) {
     const { line, bytes } = record;
-    // The first record of a CSV file is asked about even when it is too long: it would have been the head.
+    // Also for a record that is too long, because it may be the header of a CSV file.
     const read = reader.read(record);
     if (read !== undefined) rows.push({ ...(record.tooLong ? TOO_LONG : read), line, bytes });
   }

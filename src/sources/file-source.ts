@@ -6,7 +6,7 @@ import { allowedPlaceholders } from './id-rules';
 import type { RowsOptions, Source, SourceRow } from './source';
 import { toUser } from './to-user';
 
-/** Users from a CSV or JSONL file, which may be packed with gzip. It is read from its beginning each time. */
+/** Users from a CSV or JSONL file, optionally gzipped. Each reading starts at its beginning. */
 export class FileSource implements Source {
   readonly kind: string;
   readonly refusesEmpty = true;
@@ -16,9 +16,9 @@ export class FileSource implements Source {
   #columns: SourceColumns | undefined;
 
   /**
-   * @param shown The file as it was named by whoever configured it.
-   * @param resolve Finds the file, again at each reading, since it may have been replaced.
-   * @param allowPlaceholders Placeholders that are IDs here.
+   * @param shown The file name as configured, for messages.
+   * @param resolve Finds the file. Called for each reading, because it may have been replaced.
+   * @param allowPlaceholders Placeholders that are valid IDs in this source.
    */
   constructor(
     shown: string,

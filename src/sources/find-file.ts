@@ -6,7 +6,7 @@ import type { FileFormat } from './file-records';
 import { SourceError, SourceUnavailableError } from './source';
 
 /**
- * The format that a file's name ends with.
+ * Returns the format that a file's name ends with.
  *
  * @throws SourceError for another ending.
  */
@@ -26,11 +26,11 @@ export function formatOf(file: string): FileFormat {
 }
 
 /**
- * Finds a file by a name that whoever may start a workflow could have written: only below the folder that the operator
- * chose, whatever the name or a symbolic link says.
+ * Finds a file by a name from a workflow's input, which is untrusted: only files below the operator's folder,
+ * regardless of the name and of symbolic links.
  *
  * @param folder From `HTTP_TASKS_SOURCE_DIR`.
- * @throws SourceError for any other file, and when there is none.
+ * @throws SourceError for any other or a missing file.
  */
 export async function findInFolder(name: string, folder: string | undefined): Promise<{ path: string; flags: number }> {
   if (folder === undefined)
@@ -50,21 +50,21 @@ export async function findInFolder(name: string, folder: string | undefined): Pr
     );
   });
   const found = await realpath(path.join(root, name)).catch(missing);
-  // A link may lead out, and so may a folder on the way.
+  // The file or a folder in its path may be a link that leads outside.
   if (!found.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
     throw new SourceError('file', 'leads out of HTTP_TASKS_SOURCE_DIR by a symbolic link; put the file itself there.');
   }
   const { isRegular } = await look(found);
   if (!isRegular) throw new SourceError('file', 'is not a regular file.');
-  // Nothing on the way was a link a moment ago; if the last part has become one since, it is not followed.
+  // The resolved path contains no links. If its last part has become one since, it is not followed.
   return { path: found, flags: constants.O_RDONLY | constants.O_NOFOLLOW };
 }
 
 /**
- * Finds a file by a path that the user of this very machine gave, which may be anywhere and also a pipe; `-` is the
- * standard input.
+ * Finds a file by a path given by a user of this machine. It may be anywhere and also a pipe; `-` is the standard
+ * input.
  *
- * @throws SourceError when there is none, or it is a folder.
+ * @throws SourceError when it is missing or a folder.
  */
 export async function findAnywhere(file: string): Promise<{ path: string; flags: string }> {
   if (file === STANDARD_INPUT) return { path: file, flags: 'r' };

@@ -4,34 +4,34 @@ import { SourceError } from './source';
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** Whether bytes begin as gzip does. */
+/** Returns whether bytes begin like gzip. */
 export function isGzip(start: Buffer): boolean {
   return start[0] === 0x1f && start[1] === 0x8b;
 }
 
 /**
- * Unpacks gzip of one or more members. Zero bytes up to the end of the file are padding, as `gunzip` takes them.
+ * Unpacks gzip with one or more members. As in `gunzip`, zero bytes up to the end of the file are padding.
  *
- * The end of the decoder is not the end of the file: Node.js's decoder ends early at a zero byte behind a member and
- * drops what it was not fed yet. So every chunk is followed until it is taken in, and what is left of one decides.
+ * Node.js's decoder may end before the file does: it ends at a zero byte after a member and drops the rest. So each
+ * chunk is tracked until the decoder has consumed it, and the unconsumed rest is checked.
  *
- * @throws SourceError for gzip that is corrupt or truncated, or has anything but padding behind its end.
+ * @throws SourceError for corrupt or truncated gzip, and for anything but padding after its end.
  */
 export async function* gunzipped(
   packed: AsyncGenerator<Buffer, void, undefined>,
 ): AsyncGenerator<Buffer, void, undefined> {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  // A chunk that the decoder still holds when it is given up is never confirmed.
+  // A chunk that the decoder still holds when it is destroyed is never confirmed.
   const closed = new Promise<void>((resolve) => gunzip.once('close', resolve));
   const fed = feed(gunzip, packed, closed);
-  // Awaited below; until then a failure must not count as unhandled.
+  // Awaited below. Until then a rejection must not count as unhandled.
   fed.catch(() => gunzip.destroy());
   try {
-    // Destroyed at its early end, the decoder could not be asked how much it took.
+    // If it were destroyed at its early end, the decoder could not report how much it consumed.
     for await (const chunk of gunzip.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
     await fed;
   } catch (error) {
-    // The cause is the source's own failure where the decoder was only given up because of it.
+    // If the source itself failed and only therefore the decoder was destroyed, this throws the source's error.
     await fed;
     throw isZlibError(error) ? new SourceError('file', 'is corrupt or truncated gzip; users may be missing.') : error;
   } finally {
@@ -59,7 +59,7 @@ async function feed(
     if (gunzip.errored) return;
     written += chunk.length;
     const left = written - gunzip.bytesWritten;
-    // Given up by the reader in the middle of a chunk.
+    // The reader stopped in the middle of a chunk.
     if (gunzip.destroyed && !gunzip.readableEnded) return;
     ended = left > 0;
     if (ended) requireZeros(chunk.subarray(chunk.length - left));

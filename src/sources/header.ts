@@ -2,38 +2,47 @@ import type { SourceColumns } from '../policy/snapshot-report';
 import { USER_COLUMNS } from '../policy/source-spec';
 import { SourceError } from './source';
 
-/** What a row has in the columns that are known, by the names that we give them. */
+/** A row's values in the known columns, by this package's column names. */
 export type Cells<Column extends string> = Partial<Record<Column, unknown>>;
 
-/** How a source calls the columns that are known; one that is left out keeps our name. */
+/** The source's names of known columns. Columns without an entry have this package's name. */
 export type Renames<Column extends string> = { readonly [Name in Column]?: string | undefined };
 
-/** What is to be known of the columns of a source. */
+/** Rules for the columns of a source. */
 export interface ColumnRules<Column extends string> {
   known: readonly Column[];
   renames: Renames<Column>;
-  /** Columns that are left out on purpose, by the names that the source gives them. @default none */
+  /** Columns to ignore, by the source's names. @default none */
   ignore?: readonly string[] | undefined;
-  /** Whether columns that resemble an ID's are ignored without asking: a file of which no user is deleted. @default false */
+  /**
+   * Whether columns whose names resemble an ID's are ignored instead of refused; for files from which no user is
+   * deleted.
+   * @default false
+   */
   lenient?: boolean | undefined;
-  /** Names the source in messages. */
+  /** The field that names the source in messages. */
   field: string;
 }
 
-/** Words in the names of columns that are likely IDs: the providers, what their IDs are of, and how their APIs call them. */
+/**
+ * Matches names of columns that are likely IDs: providers, the objects that IDs identify, and names used in their APIs.
+ */
 const TELLING = /plaid|batch|user|item|customid|accesstoken|^token$/;
 
-/** The same for fields inside others, where `user` and `item` are too common. */
+/** The same for nested fields, where `user` and `item` are too common. */
 const TELLING_INSIDE = /plaid|batch|customid|accesstoken/;
 
-/** How deep fields inside others are looked at, and how many of each. */
+/** Maximum depth of nested fields to check, and maximum number of fields per object. */
 const MOST_LEVELS = 3;
 const MOST_FIELDS = 200;
 
-/** Ignored columns that are reported by name; rows of JSON that each have names of their own must not fill the memory. */
+/**
+ * Maximum number of ignored columns reported by name. JSON rows that all have different names must not exhaust the
+ * memory.
+ */
 const MOST_NAMES = 50;
 
-/** The names of a source's columns: which are used, and which are ignored. */
+/** Tracks which of a source's columns are used and which are ignored. */
 export class ColumnNames<Column extends string> {
   readonly #rules: ColumnRules<Column>;
   readonly #columns = new Map<string, Column | undefined>();
@@ -45,10 +54,9 @@ export class ColumnNames<Column extends string> {
   }
 
   /**
-   * Takes note of a name; returns the column of ours that it stands for.
+   * Records a name and returns the known column that it refers to.
    *
-   * @throws SourceError for a name that is ignored although it resembles one of an ID, because then a part of every user
-   *   would be left out.
+   * @throws SourceError for an unused name that resembles an ID's, because ignoring it would omit a part of every user.
    */
   meet(name: string): Column | undefined {
     if (this.#columns.has(name)) return this.#columns.get(name);
@@ -56,19 +64,22 @@ export class ColumnNames<Column extends string> {
     const column = ignore.includes(name) ? undefined : this.#named(name);
     if (column !== undefined) this.#anyKnown = true;
     else if (!ignore.includes(name)) this.#refuseNearMiss(name);
-    // Looked at again once a column is known.
+    // Not recorded yet: checked again once a column is known.
     if (!this.#anyKnown) return undefined;
     if (this.#columns.size < 20 * MOST_NAMES) this.#columns.set(name, column);
     else this.#more += 1;
     return column;
   }
 
-  /** Whether a column of ours was met. */
+  /** Whether a known column was found. */
   get anyKnown(): boolean {
     return this.#anyKnown;
   }
 
-  /** The names so far. Those that are ignored are told only beside one that is known, since a file without a head line begins with IDs. */
+  /**
+   * The names so far. Ignored ones are reported only together with a known one, because the first line of a file
+   * without a header contains IDs.
+   */
   get report(): SourceColumns {
     const used: string[] = [];
     const ignored: string[] = [];
@@ -79,7 +90,7 @@ export class ColumnNames<Column extends string> {
   }
 
   /**
-   * Refuses a source that is read to its end and in which no row has an ID column of the name that `renames` gives.
+   * Throws if, at the end of a source, no row had an ID column that `renames` names.
    *
    * @throws SourceError
    */
@@ -100,7 +111,7 @@ export class ColumnNames<Column extends string> {
     );
   }
 
-  /** What is said about a source in which no column is known. */
+  /** Returns the error for a source without a known column. */
   noneKnown(hint = ''): SourceError {
     const { known, renames, field } = this.#rules;
     const names = known.map((column) => renames[column] ?? column).join(', ');
@@ -124,7 +135,7 @@ export class ColumnNames<Column extends string> {
         `a column is nearly called ${meant}, but not quite, so it would be ignored. Write ${meant}, or give its name in columns.${meant}.`,
       );
     }
-    // Without a known column there is no telling whether it is a name or an ID.
+    // Without a known column the text may be an ID rather than a name.
     if (lenient || !this.#anyKnown || isOther(name, known) || !resemblesId(name)) return;
     throw new SourceError(
       field,
@@ -134,15 +145,15 @@ export class ColumnNames<Column extends string> {
   }
 }
 
-/** Whether a name that is not used resembles that of an ID. */
+/** Returns whether an unused name resembles that of an ID. */
 export function resemblesId(name: string): boolean {
   return TELLING.test(bare(name));
 }
 
 /**
- * Returns the dotted paths of fields inside a value that nothing uses and whose names say that they are IDs.
+ * Returns the dotted paths of unused fields inside a value whose names indicate IDs.
  *
- * @param path Where the value is, for example `attributes`.
+ * @param path The path of the value, for example `attributes`.
  * @param used The dotted paths that are used.
  */
 export function idsInside(value: unknown, path: string, used: readonly string[], level = 1): string[] {
@@ -168,23 +179,23 @@ export function idsInside(value: unknown, path: string, used: readonly string[],
     });
 }
 
-/** Picks the known columns out of rows that are lists of cells. */
+/** Extracts the known columns from rows that are lists of cells. */
 export class Header<Column extends string> {
   readonly names: readonly string[];
   readonly report: SourceColumns;
   readonly #columns: readonly (Column | undefined)[];
 
   /**
-   * @param names The head of the columns, in the order of the cells.
-   * @param hint What the source looks like, for the message when no column is known.
-   * @throws SourceError when no column is known, one is there twice, one that was renamed is missing, or a name that is
-   *   not used resembles an ID's.
+   * @param names The column names, in the order of the cells.
+   * @param hint What the source looks like, for the error message if no column is known.
+   * @throws SourceError when no column is known, a column is duplicated, a renamed column is missing, or an unused name
+   * resembles an ID's.
    */
   constructor(names: readonly string[], rules: ColumnRules<Column>, hint = '') {
     const { known, renames, ignore = [], field } = rules;
     this.names = names;
     const columns = new ColumnNames(rules);
-    // Known ones first, so that a name which is refused is told only beside a known one.
+    // Known ones first, because an unused name is checked only once a column is known.
     for (const name of names) if (known.some((column) => (renames[column] ?? column) === name)) columns.meet(name);
     this.#columns = names.map((name) => columns.meet(name));
     for (const column of known) {
@@ -202,7 +213,7 @@ export class Header<Column extends string> {
     return this.#columns.length;
   }
 
-  /** The column of ours at an index. */
+  /** Returns the known column at an index. */
   columnAt(index: number): Column | undefined {
     return this.#columns[index];
   }
@@ -216,7 +227,7 @@ export class Header<Column extends string> {
   }
 }
 
-/** Whether a file of another kind, say of holds, has a column of a file of users that means nothing in it. */
+/** Returns whether a name is a user column that is not used in this kind of file, for example a file of holds. */
 function isOther(name: string, known: readonly string[]): boolean {
   return USER_COLUMNS.some((column) => column === name) && !known.includes(name);
 }
@@ -228,10 +239,10 @@ function bare(name: string): string {
     .replace(/[^a-z0-9]/g, '');
 }
 
-/** Names of JSON fields may be anything. */
+/** Returns a name in a safe form for messages, because names of JSON fields may be anything. */
 function shown(name: string): string {
   if (name === '') return '(no name)';
-  // Where values became names, as in {"user@example.com": 1}.
+  // A value used as a name, as in {"user@example.com": 1}.
   if (/@|\d{5}/.test(name)) return '(a name that may be a value)';
   const text = name.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
   return text.length > 64 ? `${text.slice(0, 63)}…` : text;

@@ -3,22 +3,22 @@ import { USER_COLUMNS } from '../policy/source-spec';
 import type { UserColumn } from '../policy/source-spec';
 import type { TargetUser } from '../policy/target-user';
 
-/** Placeholders that a source may use as IDs, as {@link placeholderName} writes them. */
+/** Placeholders that are valid IDs in a source, as {@link placeholderName} returns them. */
 export type AllowedPlaceholders = ReadonlySet<string>;
 
 /** No placeholder is allowed. */
 export const NO_PLACEHOLDERS: AllowedPlaceholders = new Set();
 
-/** @param names As a person wrote them. */
+/** @param names As configured. */
 export function allowedPlaceholders(names: readonly string[] = []): AllowedPlaceholders {
   return new Set(names.map(placeholderName));
 }
 
 /**
- * Returns why a text of a source is not an ID, or undefined. What is refused is what a fault on the way to the source
- * leaves behind: the provider would accept it, and the person whose ID it was would keep their data.
+ * Returns why a source's text is not an ID, or undefined. It rejects what errors in exports leave behind: the provider
+ * would accept such an ID, and the data of the person it belonged to would be kept.
  *
- * An ID of a single run is not checked by this: it is taken literally.
+ * The ID of a single run is not checked by this but taken literally.
  */
 export function idProblem(id: string, allowed: AllowedPlaceholders): string | undefined {
   if (/[\p{Cc}\u2028\u2029]/u.test(id)) return 'contains a control character or a line break';

@@ -4,7 +4,7 @@ import type { AllowedPlaceholders } from './id-rules';
 import { Progress } from './progress';
 import type { RowsOptions, Source, SourceRow } from './source';
 
-/** Users given as a list whose form is already checked. */
+/** Users from a list in the input that was already validated. */
 export class InlineSource implements Source {
   readonly kind = 'inline';
   readonly refusesEmpty = true;

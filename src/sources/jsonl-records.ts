@@ -7,7 +7,7 @@ import type { ColumnRules } from './header';
 import type { RawRecord } from './record-splitter';
 import type { UserColumn } from '../policy/source-spec';
 
-/** Reads JSON Lines: one object a line, whose fields are called as the columns are. */
+/** Reads JSON Lines: one object per line, with the column names as fields. */
 export class JsonlReader implements RecordReader {
   readonly quotes = false;
   readonly delimiter = -1;
@@ -25,7 +25,7 @@ export class JsonlReader implements RecordReader {
   }
 
   read({ bytes, tooLong }: RawRecord): FileRecord | undefined {
-    // Only its beginning is here.
+    // Only the beginning of the row is available.
     if (tooLong) return { problem: 'the row is too long' };
     if (!isUtf8(bytes)) return { problem: 'the row is not UTF-8' };
     const text = bytes.toString('utf8');
@@ -35,7 +35,7 @@ export class JsonlReader implements RecordReader {
     if (row instanceof RepeatedKeyError) return { problem: 'the row has a key twice' };
     if (typeof row !== 'object' || row === null || Array.isArray(row)) return { problem: this.#notAnObject(text) };
     const fields = Object.entries(row);
-    // Known ones first, so that a name which is refused is told only beside a known one.
+    // Known ones first, because an unused name is checked only once a column is known.
     const { known, renames } = this.#columns;
     for (const column of known)
       if (Object.hasOwn(row, renames[column] ?? column)) this.#names.meet(renames[column] ?? column);
@@ -45,7 +45,7 @@ export class JsonlReader implements RecordReader {
       if (column !== undefined) cells[column] = value;
       else for (const inside of idsInside(value, name, [])) this.#names.meet(inside);
     }
-    // A later row may lack what an earlier one had; a file whose first row has no known field is another file.
+    // Later rows may lack fields, but a file whose first row has no known field is not a user file.
     if (!this.#names.anyKnown) throw this.#names.noneKnown();
     return { cells };
   }
@@ -65,7 +65,7 @@ function parsed(text: string): unknown {
   try {
     return parseExactly(text);
   } catch (error) {
-    // The parser's message quotes the row.
+    // The parser's message is dropped because it quotes the row.
     return error instanceof RepeatedKeyError ? error : undefined;
   }
 }

@@ -1,6 +1,6 @@
 'use strict';
-// Plain JavaScript, so that a worker thread can load this very file from src (in the tests) as well as from dist.
-// libSQL is synchronous: a query that sorts for a minute would stop every timer and heartbeat of the main thread.
+// Plain JavaScript, so that a worker thread can load this file from src (in tests) as well as from dist. libSQL is
+// synchronous: a query that sorts for a minute would block all timers and heartbeats of the main thread.
 
 const { parentPort, workerData } = require('node:worker_threads');
 const Database = require('libsql');
@@ -21,17 +21,17 @@ let columns = [];
 let stage = /** @type {'open' | 'prepare' | 'read'} */ ('open');
 
 function open() {
-  // The library passes over its readonly option; the mode in the URI is SQLite's own and holds.
+  // The library ignores its readonly option, but SQLite respects the mode in the URI.
   database = new Database(file);
   database.prepare(`pragma busy_timeout = ${busyMs}`).all();
-  // Against temporary tables, and against databases that the query might attach.
+  // Prevents writes to temporary tables and to databases that the query might attach.
   database.prepare('pragma query_only = on').all();
   stage = 'prepare';
   const statement = database.prepare(sql);
   if (!statement.reader) throw Object.assign(new Error('it answers no rows'), { code: 'NO_ROWS' });
   columns = statement.columns().map(({ name }) => name);
   stage = 'read';
-  // Whole numbers above 2^53 would be rounded to somebody else's.
+  // Without safeIntegers, whole numbers above 2^53 would be rounded to another user's ID.
   rows = statement
     .raw(true)
     .safeIntegers(true)
@@ -63,9 +63,9 @@ function nextPage() {
  */
 function failureOf(error) {
   const { code, message } = /** @type {{ code?: unknown, message?: unknown }} */ (error);
-  // While a query is prepared no row has been looked at, so the message can quote only the query.
+  // While a query is prepared no row has been read, so the message can quote only the query.
   const about = stage === 'prepare' && typeof message === 'string' ? message.slice(0, 200) : '';
-  // Opening a file that cannot be opened is the one failure that libsql gives an empty code.
+  // Only for a file that cannot be opened does libsql leave the code empty.
   return { failure: typeof code === 'string' && code !== '' ? code : 'SQLITE_CANTOPEN', about };
 }
 

@@ -7,9 +7,9 @@ import { PAGE_DEADLINE_MS, ROWS_PER_PAGE } from './sql-rows';
 import type { SqlPage, SqlRun } from './sql-rows';
 import { SourceError, SourceUnavailableError } from './source';
 
-/** What the main thread hands to the thread that reads. */
+/** Data that the main thread passes to the reader thread at its start. */
 export interface ReaderData {
-  /** A `file:` URI that says to only read. */
+  /** A `file:` URI in read-only mode. */
   file: string;
   sql: string;
   values: readonly string[];
@@ -17,22 +17,22 @@ export interface ReaderData {
   busyMs: number;
 }
 
-/** One answer of the thread that reads; `about` speaks of the query only. */
+/** One message of the reader thread. `about` describes only the query. */
 export type ReaderAnswer =
   { columns: string[]; rows: unknown[][]; done: boolean; failure?: never } | { failure: string; about: string };
 
-/** How long another process's lock is waited for, in milliseconds. */
+/** Maximum wait for another process's lock, in milliseconds. */
 const BUSY_MS = 10_000;
-/** How long a thread may take to close its database, in milliseconds. */
+/** Maximum wait for a thread to close its database, in milliseconds. */
 const CLOSE_MS = 1_000;
 
-/** Streams a query from a libSQL or SQLite file that is opened for reading only, page by page in a thread of its own. */
+/** Streams the rows of a query from a libSQL or SQLite file opened read-only, page by page in a separate thread. */
 export async function* libsqlRows({ url, sql, values, signal }: SqlRun): AsyncGenerator<SqlPage, void, undefined> {
   signal?.throwIfAborted();
   const file = `${pathToFileURL(databaseFile(url) ?? '').href}?mode=ro`;
   const data: ReaderData = { file, sql, values, rowsPerPage: ROWS_PER_PAGE, busyMs: BUSY_MS };
   const worker = new Worker(path.join(__dirname, 'libsql-reader-thread.js'), { workerData: data });
-  // Whoever waits for an answer hears of it too; between two answers nobody does, and the process would end.
+  // A pending `nextPage` also gets the error. Between two pages there is no other listener, and the process would end.
   worker.on('error', () => undefined);
   try {
     for (;;) {
@@ -66,8 +66,8 @@ async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promis
 async function close(worker: Worker): Promise<void> {
   const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   worker.postMessage('close');
-  // A thread inside the database hears nothing before the statement is over; it holds no lock that anybody needs. It is
-  // left to end by itself: terminating it there would end the whole process.
+  // A thread in a database call gets the message only after the statement, and holds no lock that blocks others. It is
+  // left to end by itself, because terminating it would end the whole process.
   await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
   worker.unref();
 }

@@ -17,15 +17,15 @@ import { SourceError } from './source';
 import type { Source } from './source';
 
 /**
- * Makes a source of one's own from its options, which come from a workflow's input and so from whoever may start one.
- * It should throw {@link SourceError} for options that are wrong.
+ * Creates a host's own source from options, which come from a workflow's input and are untrusted. It should throw
+ * {@link SourceError} for invalid options.
  */
 export type SourceFactory = (
   options: unknown,
   context: { scheduledTime?: string | undefined; previousScheduledTime?: string | undefined },
 ) => Source | Promise<Source>;
 
-/** How a file is read. */
+/** Options for reading a file. */
 interface FileOptions {
   format?: FileFormat | undefined;
   columns?: ColumnNames | undefined;
@@ -33,25 +33,25 @@ interface FileOptions {
   allowPlaceholders?: readonly string[] | undefined;
 }
 
-/** What sources are made with. */
+/** The dependencies of sources. */
 export interface SourceContext {
   settings: SourceSettings;
   catalogue: Catalogue;
   sender: TaskSender;
-  /** The nominal time of the schedule, or the time of the start, in ISO form; bound to `:scheduledTime` of queries. */
+  /** The Schedule's nominal time or the start time, in ISO form; bound to `:scheduledTime` of queries. */
   scheduledTime?: string | undefined;
-  /** The nominal time of the run before, see `SweepLedger.joinSeries`; bound to `:previousScheduledTime`. */
+  /** The nominal time of the previous run, see `SweepLedger.joinSeries`; bound to `:previousScheduledTime`. */
   previousScheduledTime?: string | undefined;
-  /** Sources of one's own, by the name that `custom.name` gives. @default none */
+  /** The host's own sources, by `custom.name`. @default none */
   custom?: Readonly<Record<string, SourceFactory>> | undefined;
 }
 
 /**
- * Opens the source that an input describes. Only what the operator configured can be reached: a file below
- * `HTTP_TASKS_SOURCE_DIR`, a query by its name, pages by a task that only reads. No row is read yet.
+ * Opens the source that an input describes, without reading rows. Only what the operator configured is accessible:
+ * files below `HTTP_TASKS_SOURCE_DIR`, queries by name, and pages by a task that only reads.
  *
- * @throws InvalidInputError naming the field, when the description itself is wrong.
- * @throws SourceError when what it describes is not there or not allowed.
+ * @throws InvalidInputError naming the field, when the description is invalid.
+ * @throws SourceError when the source does not exist or is not allowed.
  */
 export async function openSource(spec: unknown, context: SourceContext): Promise<Source> {
   const checked: SourceSpec = parseInput('a source', sourceSpec, spec);
@@ -64,9 +64,9 @@ export async function openSource(spec: unknown, context: SourceContext): Promise
 }
 
 /**
- * Opens a file anywhere on this machine, for whoever runs a command on it.
+ * Opens a file anywhere on this machine, for a command that a local user runs.
  *
- * @throws SourceError when it is not there, or its format cannot be told.
+ * @throws SourceError when it does not exist or its format is unknown.
  */
 export async function openLocalFile(file: string, options: FileOptions = {}): Promise<Source> {
   return openFile(file, options, () => findAnywhere(file));

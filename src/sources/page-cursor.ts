@@ -3,10 +3,10 @@ import type { PagesSpec } from '../policy/source-spec';
 import { SourceError } from './source';
 import { valueAt, withValueAt } from './value-at';
 
-/** What an API gives to ask for its next page with. */
+/** The value with which an API's next page is requested. */
 export type Cursor = string | number;
 
-/** Where the list of users goes on. */
+/** Follows the cursors of a paginated list. */
 export class Cursors {
   readonly #spec: PagesSpec;
   readonly #seen = new Set<string>();
@@ -15,7 +15,7 @@ export class Cursors {
     this.#spec = spec;
   }
 
-  /** The input of the task for the page of a cursor, or for the first page. */
+  /** Returns the task's input for the page at a cursor, or for the first page. */
   inputFor(cursor: Cursor | undefined): Record<string, unknown> {
     const { input = {}, cursorField } = this.#spec;
     if (cursor === undefined || cursorField === undefined) return input;
@@ -25,9 +25,9 @@ export class Cursors {
   }
 
   /**
-   * The cursor behind a page; undefined when it was the last one.
+   * Returns the cursor of the next page, or undefined after the last page.
    *
-   * @throws SourceError when the answer has none where one has to be, or one that was followed before.
+   * @throws SourceError when the response lacks a required cursor, or repeats one.
    */
   after(page: unknown): Cursor | undefined {
     const { nextCursorPath, endsWithoutCursor = false } = this.#spec;
@@ -47,9 +47,9 @@ export class Cursors {
     return cursor;
   }
 
-  /** Takes note of a cursor. @throws SourceError when it was followed before, since the pages would never end. */
+  /** Records a cursor. @throws SourceError for a repeated one, because the pages would never end. */
   follow(cursor: Cursor): void {
-    // A hash, because an API may give cursors of any length.
+    // Stores a hash, because an API's cursors may have any length.
     const mark = createHash('sha256')
       .update(`${typeof cursor} ${cursor}`)
       .digest('base64')
@@ -60,7 +60,7 @@ export class Cursors {
   }
 }
 
-/** A cursor in the URI is either the whole link of the next page or a parameter of the query. */
+/** Returns the URI of the next page. A cursor is either its whole link or a query parameter. */
 function nextUri(uri: unknown, parameter: string, cursor: Cursor): string {
   if (typeof uri !== 'string' || !URL.canParse(uri)) throw new SourceError('pages.input.uri', 'is no URL.');
   const first = new URL(uri);
@@ -69,7 +69,7 @@ function nextUri(uri: unknown, parameter: string, cursor: Cursor): string {
     return first.href;
   }
   const next = URL.canParse(String(cursor), uri) ? new URL(String(cursor), uri) : undefined;
-  // The headers of the input, with their secrets, go along.
+  // The input's headers, including secrets, are sent to it.
   if (next?.origin !== first.origin)
     throw new SourceError(
       'pages.nextCursorPath',

@@ -17,10 +17,10 @@ import { toUser } from './to-user';
 import type { CellRules, UserCells } from './to-user';
 import { valueAt } from './value-at';
 
-/** An API's numbers cannot be changed into texts by whoever asks it, unlike those of a file. */
+/** Accepts whole numbers as IDs: unlike in a file, the user cannot change an API's numbers to strings. */
 const ROW_RULES = { items: 'either', wholeNumbers: true } as const satisfies CellRules;
 
-/** Where reading stands: on which page, behind how many of its entries and which, behind how many of all. */
+/** A reading position: the page, the number and checksum of its entries read so far, and the number of all entries. */
 interface Place {
   cursor: Cursor | undefined;
   page: number;
@@ -30,9 +30,9 @@ interface Place {
 }
 
 /**
- * Users from the pages of an HTTP API, asked for by a task that only reads. A refused or lost call rejects with the
- * task's own failure, whose `nextRetryDelay` is what the API asked for: try again then, from the last position. An
- * answer that is not a page as described rejects too; the list never just ends there.
+ * Users from the pages of an HTTP API, read with a task that only reads. A failed call rejects with the task's failure,
+ * whose `nextRetryDelay` is the delay that the API asked for; retry then from the last position. A response that is not
+ * a page as described also rejects and never ends the list early.
  */
 export class PageSource implements Source {
   readonly kind = 'pages';
@@ -42,7 +42,7 @@ export class PageSource implements Source {
   readonly #rules: CellRules;
   readonly #names: ColumnNames<UserColumn>;
 
-  /** @throws SourceError when there is no such task, or it does more than read. */
+  /** @throws SourceError when the task does not exist or does more than read. */
   constructor(
     spec: PagesSpec,
     { catalogue, sender }: { catalogue: Catalogue; sender: TaskSender },
@@ -95,7 +95,7 @@ export class PageSource implements Source {
       if (done && place.index < done.index) refuseChanged();
       done = undefined;
       if (next === undefined) {
-        // What earlier readings have met is not known here.
+        // Skipped for a resumed reading, because the columns found before are not known.
         if (after === undefined) this.#names.refuseUnmet();
         return;
       }
@@ -104,14 +104,14 @@ export class PageSource implements Source {
   }
 
   async #fetch(input: Record<string, unknown>, signal: AbortSignal | undefined): Promise<unknown> {
-    // Each time, because the API's cursor is part of the input.
+    // Checked for each page, because the API's cursor is part of the input.
     refuseChange(this.#task, input);
     const answer = await this.#sender.send(
       this.#task,
       this.#task.generic ? { ...input, keepBody: true } : input,
       signal ? { signal } : {},
     );
-    // Statuses of 300 and more have failed already. Any of the others but 200 means that this is not the whole page.
+    // Statuses from 300 have already failed. Any other than 200 means that this is not the whole page.
     if (answer.status !== 200)
       throw new SourceError('pages', `the API answered ${answer.status} instead of 200 with a page.`);
     return answer.output;
@@ -148,7 +148,10 @@ function fieldsOf(entry: unknown): [name: string, value: unknown][] {
   return typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? Object.entries(entry) : [];
 }
 
-/** A source sends only what reads; of `http.request` only safe methods, whatever the input claims and the operator lists. */
+/**
+ * Throws unless the call only reads. For `http.request` only safe methods count, whatever the input claims or the
+ * operator lists.
+ */
 function refuseChange(task: HttpTask, input: HttpRequestInput): void {
   const reads = task.generic ? isSafeRequest(input) && effectOfHttpRequest(input) === 'read' : task.effect === 'read';
   if (reads) return;

@@ -7,32 +7,33 @@ import type { SqlPage, SqlRun, SqlType } from './sql-rows';
 import { SourceError, SourceUnavailableError } from './source';
 
 const CONNECT_DEADLINE_MS = 10_000;
-/** The server gives up a little earlier than this side, so that its own answer says why. */
+/** The server's share of the deadline. It gives up earlier than the client, so that its own error says why. */
 const SERVER_SHARE = 0.9;
 
 /**
- * The limits belong to the transaction and not to the session: poolers refuse or ignore those of a session, or give them to
- * another client. A process that freezes must not hold back the clean-up of the whole database forever.
+ * Begins the transaction and sets its limits. Session limits would be refused or ignored by poolers, or applied to
+ * another client. The limit on idle time prevents a frozen process from blocking the vacuum of the whole database
+ * forever.
  */
 const BEGIN = [
   'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
   `SET LOCAL statement_timeout = ${PAGE_DEADLINE_MS * SERVER_SHARE}`,
   `SET LOCAL idle_in_transaction_session_timeout = ${2 * PAGE_DEADLINE_MS}`,
-  // A role or database may write times in another form, which no one could read.
+  // A role or database may configure another, unparseable format of times.
   "SET LOCAL DateStyle = 'ISO'",
 ].join('; ');
 
 const TEXT_LIST = 1009;
 type ParseText = (text: string) => unknown;
 const asText: ParseText = (text) => text;
-// The package's own types leave out the lists.
+// The package's type declarations lack the list types.
 const asList = (types.getTypeParser as (oid: number) => ParseText)(TEXT_LIST);
 
 /**
- * Streams a query from Postgres by a cursor in a read-only transaction, every value as the text that Postgres writes
- * it as: a number that JavaScript rounds would be another person's id.
+ * Streams the rows of a query from Postgres with a cursor in a read-only transaction. Values are returned as Postgres'
+ * text form, because a number rounded by JavaScript could be another person's ID.
  *
- * A cursor can only be declared for a query that reads, and the transaction refuses what its functions might write.
+ * A cursor can only be declared for a query that reads, and the transaction refuses writes by functions it calls.
  */
 export async function* postgresRows({
   url,
@@ -51,16 +52,17 @@ export async function* postgresRows({
     keepAlive: true,
     types: { getTypeParser: () => asText },
   });
-  // Raised when the server ends the connection between two statements; the next one fails and says so.
+  // Raised when the server ends the connection between two statements; the next statement fails with the error.
   client.on('error', () => undefined);
-  // In the middle of a statement this breaks the connection, which is the quickest way to give it up.
+  // During a statement this closes the connection, which is the fastest way to cancel.
   const stop = (): void => void client.end();
   signal?.addEventListener('abort', stop, { once: true });
   try {
     signal?.throwIfAborted();
     await client.connect();
     await client.query(BEGIN);
-    // The extended protocol takes one statement only, whatever the text says; the package's types do not know the mode.
+    // The extended protocol allows only one statement, whatever the text. The package's type declarations lack the
+    // mode.
     const declare = {
       text: `DECLARE source_rows NO SCROLL CURSOR FOR ${sql}`,
       values: [...values],
@@ -87,7 +89,7 @@ export async function* postgresRows({
   }
 }
 
-/** A type as the catalogue knows it, and what its entries are when it is a list. */
+/** A type from the catalogue; for a list, with the type of its entries. */
 interface TypeRow {
   oid: number;
   name: string;
@@ -97,7 +99,9 @@ interface TypeRow {
   is_list: boolean;
 }
 
-/** A domain over a list or as a list's entry counts as what it is over; a result's own domains are resolved by the server. */
+/**
+ * Resolves domains over lists and as list entries to their base type; the server resolves other domains of a result.
+ */
 const TYPES = `
   select t.oid::int8::text as oid, pg_catalog.format_type(t.oid, null) as name, b.typname, b.typtype, b.typcategory,
     (t.typcategory = 'A')::text as is_list
@@ -132,11 +136,11 @@ function kindOf({
   if (typname === 'json' || typname === 'jsonb') return 'json';
   if (typname === 'timestamptz') return 'moment';
   if (typname === 'date' || typname === 'timestamp') return 'time';
-  // Category S is of texts, also of an extension's, such as citext.
+  // Category S contains text types, including those of extensions such as citext.
   return typname === 'uuid' || (typtype === 'b' && typcategory === 'S') ? 'text' : 'other';
 }
 
-/** The text forms of lists as lists. */
+/** Parses the text form of lists. */
 function listsRead(rows: readonly unknown[][], types: readonly SqlType[]): unknown[][] {
   const lists = types.flatMap(({ isList }, index) => (isList ? [index] : []));
   return rows.map((row) =>
@@ -146,9 +150,15 @@ function listsRead(rows: readonly unknown[][], types: readonly SqlType[]): unkno
   );
 }
 
-/** Connection, login, resources, locks, operator, system, and a transaction that the server rolled back. */
+/**
+ * Temporary SQLSTATE classes: connection, login, rollback by the server, resources, locks, operator intervention,
+ * system.
+ */
 const UNAVAILABLE = /^(08|28|40|53|55|57|58)/;
-/** Found while the query is read, before any row: the message speaks of the query only. Others may quote data. */
+/**
+ * SQLSTATEs found when the query is parsed, before any row, so that the message describes only the query. Messages of
+ * others may quote data.
+ */
 const ABOUT_THE_QUERY = /^42/;
 const READ_ONLY = '25006';
 

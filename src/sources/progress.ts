@@ -5,9 +5,9 @@ import { SourceError } from './source';
 const POSITION = /^(\d{1,15})-([0-9a-f]{8})$/;
 
 /**
- * Counts the rows of a source that is read from its beginning each time, and tells those apart that were done before.
- * A position is the count and a checksum of all rows up to there: a source that has other rows than before would be
- * gone on with at the wrong place, and somebody would be left out.
+ * Counts the rows of a source that is always read from its beginning, and identifies those processed before. A position
+ * is the count and a checksum of all rows up to it, because continuing in a source whose rows have changed could omit a
+ * user.
  */
 export class Progress {
   readonly #field: string;
@@ -16,7 +16,7 @@ export class Progress {
   #count = 0;
   #sum = 0;
 
-  /** @param field Names the source in the message when it has changed. */
+  /** @param field The field that names the source in error messages. */
   constructor(field: string, after: SourcePosition | undefined) {
     const given = after === undefined ? ['', '0', '00000000'] : POSITION.exec(after);
     if (given === null) throw new SourceError(field, 'the position to go on from is not one of this source.');
@@ -25,15 +25,15 @@ export class Progress {
     this.#doneSum = given[2] ?? '';
   }
 
-  /** Rows seen, those of earlier readings too. */
+  /** Number of rows read, including those of earlier readings. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * Takes note of the next row; answers its position, or undefined for a row that was done before.
+   * Records the next row and returns its position, or undefined if it was processed before.
    *
-   * @throws SourceError when the rows done before are not the same any more.
+   * @throws SourceError when the rows processed before have changed.
    */
   pass(content: string | Uint8Array): SourcePosition | undefined {
     this.#count += 1;
@@ -43,7 +43,7 @@ export class Progress {
     return undefined;
   }
 
-  /** To be called at the end. @throws SourceError when the source has become shorter than what was done before. */
+  /** Must be called at the end. @throws SourceError when the source has fewer rows than were processed before. */
   end(): void {
     if (this.#count < this.#doneCount) this.#refuseChanged();
   }

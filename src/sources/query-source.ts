@@ -16,9 +16,9 @@ import type { SqlRun } from './sql-rows';
 import { toUser } from './to-user';
 
 /**
- * Users from a configured query, whose columns are called as those of a file are. It is run anew to go on from a
- * position, so it needs an ORDER BY that puts the rows into the same order each time; where the rows that are done
- * with come in another order, or others came between them, going on is refused.
+ * Users from a configured query, with the same column names as in a file. To continue from a position the query is run
+ * again, so it needs an ORDER BY that always gives the same order. If the rows processed before have another order or
+ * other rows are between them, continuing is refused.
  */
 export class QuerySource implements Source {
   readonly kind = 'query';
@@ -28,10 +28,10 @@ export class QuerySource implements Source {
   #columns: SourceColumns | undefined;
 
   /**
-   * @param times The nominal time for which a Schedule started the sweep, in ISO form, and that of the run before it (see
-   *   `SweepLedger.joinSeries`).
-   * @param options Which columns are left out on purpose, and which placeholders are IDs.
-   * @throws SourceError when the query needs a time and none is given.
+   * @param times The Schedule's nominal time of the sweep and of the previous run (see `SweepLedger.joinSeries`), in
+   * ISO form.
+   * @param options Which columns to ignore, and which placeholders are valid IDs.
+   * @throws SourceError when the query needs a time that is not given.
    */
   constructor(
     query: NamedQuery,
@@ -92,7 +92,7 @@ export class QuerySource implements Source {
 function withPlaceholders({ dialect, text }: NamedQuery, used: readonly QueryParameter[]): string {
   const placeholder = (name: QueryParameter): string => {
     const number = used.indexOf(name) + 1;
-    // Without the cast Postgres would have to guess the type, and takes "$1 - interval" for a subtraction of intervals.
+    // Without the cast Postgres infers the type, and reads "$1 - interval" as a subtraction of intervals.
     return dialect === 'postgres' ? `($${number}::timestamptz)` : `?${number}`;
   };
   return text.parts.reduce((sql, part, index) => {

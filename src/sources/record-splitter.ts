@@ -1,8 +1,8 @@
-/** The most bytes of one record. A user takes a few hundred. */
+/** Maximum size of one record, in bytes. A user needs a few hundred. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
-/** So much of a record that is too long is kept, to be recognised by. */
+/** Size of the kept beginning of a record that is too long, in bytes. */
 const KEPT_BYTES = 4 * 1024;
-/** Behind a record of more than this no further one is looked for: it is a gzip bomb, or no text at all. */
+/** Size of a record after which splitting stops, in bytes: it is a gzip bomb or not a text. */
 const MAX_SKIPPED_BYTES = 64 * 1024 * 1024;
 
 const LF = 0x0a;
@@ -11,14 +11,14 @@ const QUOTE = 0x22;
 
 /** One record of a file, not yet decoded. */
 export interface RawRecord {
-  /** Where it begins, from 1. */
+  /** The line where it begins, from 1. */
   line: number;
   /** Without the line break; only the beginning when `tooLong`. */
   bytes: Buffer;
   tooLong: boolean;
 }
 
-/** The records of a file cannot be told apart. */
+/** A file cannot be split into records. */
 export class UnsplittableError extends Error {
   override readonly name = 'UnsplittableError';
 
@@ -30,18 +30,18 @@ export class UnsplittableError extends Error {
   }
 }
 
-/** What a splitter has to know of the format; read again for each record, since the first line may tell it. */
+/** The parts of a format that a splitter needs. Read for each record, because the first line may change them. */
 export interface RecordFormat {
   /** Whether line breaks inside quotes belong to the record. */
   readonly quotes: boolean;
-  /** The byte between two cells. */
+  /** The delimiter byte between cells. */
   readonly delimiter: number;
 }
 
 /**
- * Cuts bytes into records at line breaks (LF, CRLF or CR), for CSV not at those inside quotes. It works on bytes because a
- * decoder would replace invalid UTF-8 before it could be reported, and counts lines itself because a record may span
- * several. Empty lines are skipped.
+ * Splits bytes into records at line breaks (LF, CRLF or CR), in CSV except inside quotes. Works on bytes, because a
+ * decoder would replace invalid UTF-8 before it could be reported, and counts lines, because a record may span several.
+ * Empty lines are skipped.
  */
 export class RecordSplitter {
   readonly #format: RecordFormat;
@@ -52,14 +52,14 @@ export class RecordSplitter {
   #quoted = false;
   #quoteJustClosed = false;
   #cellBegins = true;
-  /** The byte before was a CR, whose line break a LF only completes. */
+  /** Whether the previous byte was a CR, so that a LF belongs to the same line break. */
   #afterCr = false;
 
   constructor(format: RecordFormat) {
     this.#format = format;
   }
 
-  /** The records that end inside these bytes. @throws UnsplittableError for an endless one. */
+  /** Returns the records that end in these bytes. @throws UnsplittableError for a record that does not end. */
   *push(chunk: Buffer): Generator<RawRecord, void, undefined> {
     let from = 0;
     for (let at = this.#nextBreak(chunk, 0); at !== -1; at = this.#nextBreak(chunk, from)) {
@@ -75,7 +75,7 @@ export class RecordSplitter {
     this.#keep(chunk, from, chunk.length);
   }
 
-  /** The last record, when no line break ends it. @throws UnsplittableError when it ends inside quotes. */
+  /** Returns the last record if no line break ends it. @throws UnsplittableError when it ends inside quotes. */
   *end(): Generator<RawRecord, void, undefined> {
     if (this.#quoted) {
       throw new UnsplittableError(
@@ -87,7 +87,7 @@ export class RecordSplitter {
     if (record) yield record;
   }
 
-  /** Where the current record ends in the chunk, or -1. */
+  /** Returns where the current record ends in the chunk, or -1. */
   #nextBreak(chunk: Buffer, from: number): number {
     const { quotes, delimiter } = this.#format;
     for (let at = from; at < chunk.length; at++) {
@@ -106,7 +106,7 @@ export class RecordSplitter {
     return -1;
   }
 
-  /** A quote opens a quoted cell only at its beginning; two quotes inside of one are a quote. */
+  /** Handles a quote: it opens a quoted cell only at its beginning, and two quotes inside one are an escaped quote. */
   #meetQuote(): void {
     if (this.#quoted) {
       this.#quoted = false;

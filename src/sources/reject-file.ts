@@ -3,10 +3,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { SourceError } from './source';
 import type { BadRow } from './source';
 
-/** Written at once; a bad row is small and a million of them would be a million system calls. */
+/** Size of the write buffer, in bytes. Unbuffered, a million bad rows would be a million system calls. */
 const BUFFERED_BYTES = 64 * 1024;
 
-/** A CSV file of the rows that cannot be users: line, problem, and the row as it came. It holds ids. */
+/** A CSV file of bad rows: line, problem, and the original row. It contains IDs. */
 export class RejectFile {
   readonly #handle: FileHandle;
   #buffered: Buffer[] = [];
@@ -19,7 +19,7 @@ export class RejectFile {
   /**
    * Creates the file, readable for its owner only.
    *
-   * @throws SourceError when it is there already, since it may be what is left of an earlier run, or cannot be made.
+   * @throws SourceError when it exists, because it may belong to an earlier run, or cannot be created.
    */
   static async create(file: string): Promise<RejectFile> {
     const handle = await open(file, 'wx', 0o600).catch((error: unknown) => {
@@ -34,7 +34,7 @@ export class RejectFile {
     return rejects;
   }
 
-  /** Adds a row; its bytes stay as they are, also where they are no UTF-8. */
+  /** Adds a row with its bytes unchanged, even if they are not UTF-8. */
   async add({ line, problem, raw }: Pick<BadRow, 'line' | 'problem' | 'raw'>): Promise<void> {
     await this.#write(
       Buffer.concat([
@@ -47,7 +47,7 @@ export class RejectFile {
     );
   }
 
-  /** Writes the rest and closes the file; the disk has it then. */
+  /** Writes the rest, syncs it to disk and closes the file. */
   async close(): Promise<void> {
     try {
       await this.#flush();
@@ -67,12 +67,12 @@ export class RejectFile {
     const bytes = Buffer.concat(this.#buffered);
     this.#buffered = [];
     this.#bytes = 0;
-    // `write` may take a part only.
+    // `write` may write only a part.
     if (bytes.length > 0) await this.#handle.appendFile(bytes);
   }
 }
 
-/** In latin1 each byte is one character, so that no byte is changed on the way. */
+/** Quotes a CSV cell. In latin1 each byte is one character, so no byte changes. */
 function quoted(bytes: Uint8Array): Buffer {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   return Buffer.from(`"${text.replaceAll('"', '""')}"`, 'latin1');

@@ -2,14 +2,14 @@ import type { SourceColumns } from '../policy/snapshot-report';
 import type { TargetUser } from '../policy/target-user';
 
 /**
- * Where reading goes on. Opaque, and good only for the same source. It may hold data of the source, since an API's
- * cursor can well be an id: keep it where the ids are kept, never in a workflow's history.
+ * Where reading continues. Opaque, and valid only for the same source. It may contain data of the source, because an
+ * API's cursor can be an ID: store it where the IDs are stored, never in a workflow's history.
  */
 export type SourcePosition = string;
 
-/** A row that is a user. */
+/** A row that is a valid user. */
 export interface GoodRow {
-  /** Given back as `after`, reading goes on behind this row. */
+  /** Passed as `after`, reading continues after this row. */
   position: SourcePosition;
   /** Where the row begins, from 1: a line of a file, or the row's number in a query, a list or all pages together. */
   line: number;
@@ -21,9 +21,9 @@ export interface GoodRow {
 export interface BadRow {
   position: SourcePosition;
   line: number;
-  /** Names the column and the rule that it breaks, never the value. */
+  /** Names the column and the rule that it violates, never the value. */
   problem: string;
-  /** The row as it came, cut short when it is huge; for a reject file only, since it holds ids. */
+  /** The original row, truncated if it is huge. Only for a reject file, because it contains IDs. */
   raw?: Uint8Array;
   user?: never;
 }
@@ -31,40 +31,39 @@ export interface BadRow {
 /** One row of a source. */
 export type SourceRow = GoodRow | BadRow;
 
-/** How a source is read. */
+/** Options for reading a source. */
 export interface RowsOptions {
-  /** The position of the last row that is already done with. @default the beginning */
+  /** The position of the last row that was processed. @default the beginning */
   after?: SourcePosition | undefined;
-  /** Ends the reading early, also while it waits for an answer; it then rejects with the signal's reason. */
+  /** Stops the reading, even while it waits for a response; it then rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-/** Who is to be off-boarded. Implement it for sources of your own. */
+/** A source of users to offboard. Implement it for your own sources. */
 export interface Source {
   /** For example `csv`. */
   readonly kind: string;
   /**
-   * Whether a source without any row is a mistake, as a file is, and not an answer, as that of a query is.
+   * Whether a source without rows is an error, as for a file, rather than a valid result, as for a query.
    * @default false
    */
   readonly refusesEmpty?: boolean;
-  /** The columns that were found by the last reading; absent when it has none. */
+  /** The columns found by the last reading, if any. */
   readonly columns?: SourceColumns | undefined;
-  /** For logs and people: no id, no secret, no path beyond what was configured. */
+  /** Returns a description for logs and messages, without IDs, secrets, or paths other than the configured one. */
   describe(): string;
   /**
-   * Reads the rows in an order that is the same each time. Holds only a bounded part of the source in memory, reads no
-   * further than it is asked to, and closes files and connections when it ends, fails, or its iterator's `return` is
-   * called.
+   * Reads the rows, always in the same order. Uses bounded memory, reads no further than requested, and closes files
+   * and connections when it ends, fails, or its iterator's `return` is called.
    *
-   * Rejects with {@link SourceError} when the source itself is wrong, with {@link SourceUnavailableError} when a later
-   * try can succeed, and with a task's own failure. It never ends early instead: a sweep over half of a source would
+   * Rejects with {@link SourceError} when the source is wrong, with {@link SourceUnavailableError} when a retry can
+   * succeed, or with a task's own failure. It must never end early instead, because a sweep over half of a source would
    * look complete.
    */
   rows(options?: RowsOptions): AsyncIterable<SourceRow>;
 }
 
-/** The source is wrong: trying again cannot help. The message says what to change, and holds no id and no secret. */
+/** The source is wrong; not retryable. The message says what to change, and contains no ID or secret. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
 
@@ -77,7 +76,7 @@ export class SourceError extends Error {
   }
 }
 
-/** The source cannot be read right now: trying again, from the last position, can succeed. */
+/** The source is temporarily unavailable. Retrying from the last position can succeed. */
 export class SourceUnavailableError extends Error {
   override readonly name = 'SourceUnavailableError';
 }

@@ -1,24 +1,27 @@
-/** Some rows of a query, each a list of cells in the order of `columns`: texts, lists of texts, null, or what is none of them. */
+/**
+ * Some rows of a query, each a list of cells in the order of `columns`: strings, lists of strings, null, or other
+ * values.
+ */
 export interface SqlPage {
   columns: readonly string[];
-  /** The columns' types, where the database tells them before any row. */
+  /** The columns' types, if the database reports them before any row. */
   types?: readonly SqlType[];
   rows: readonly (readonly unknown[])[];
 }
 
 /** The type of a query's column. */
 export interface SqlType {
-  /** As a person would write it in a cast. */
+  /** As written in a cast. */
   name: string;
-  /** What its values are; of a list, what its entries are. */
+  /** The kind of its values, or of its entries if it is a list. */
   kind: 'text' | 'padded' | 'integer' | 'numeric' | 'json' | 'moment' | 'time' | 'other';
   isList: boolean;
 }
 
-/** How a configured query is run. */
+/** A query to run. */
 export interface SqlRun {
   url: string;
-  /** Whether a Postgres beyond this machine may do without TLS. */
+  /** Whether a Postgres on another machine may be used without TLS. */
   plaintextAllowed: boolean;
   /** With the database's own placeholders. */
   sql: string;
@@ -26,8 +29,8 @@ export interface SqlRun {
   signal?: AbortSignal | undefined;
 }
 
-/** The rows that are fetched at once. */
+/** Number of rows fetched per page. */
 export const ROWS_PER_PAGE = 500;
 
-/** How long a database may take for its next rows, in milliseconds; the first ones may need a sort of everything. */
+/** Maximum wait for the next rows, in milliseconds. The first ones may require sorting the whole result. */
 export const PAGE_DEADLINE_MS = 300_000;

@@ -5,7 +5,7 @@ import { JsonNumber } from './exact-json';
 import { idProblem, NO_PLACEHOLDERS } from './id-rules';
 import type { AllowedPlaceholders } from './id-rules';
 
-/** What stands in the known columns of one row: texts, for `item_ids` also a list of texts. */
+/** The values of one row in the known columns: strings, and for `item_ids` also a list of strings. */
 export type UserCells = Partial<Record<UserColumn, unknown>>;
 
 const FIELDS = {
@@ -19,21 +19,21 @@ const FIELDS = {
 
 const COLUMN_OF: ReadonlyMap<string, UserColumn> = new Map(USER_COLUMNS.map((column) => [FIELDS[column], column]));
 
-/** What a kind of source may hold in its cells. */
+/** Rules for the cells of a kind of source. */
 export interface CellRules {
-  /** How a list of Items stands in a column: texts joined by `;`, or a list. */
+  /** The form of a list of Items in a column: a string joined by `;`, or a list. */
   items: 'joined' | 'list' | 'either';
-  /** Whether an id may be a number; only one that JavaScript does not round is taken. @default false */
+  /** Whether an ID may be a number that JavaScript does not round. @default false */
   wholeNumbers?: boolean;
-  /** Placeholders that are IDs here. @default none */
+  /** Placeholders that are valid IDs. @default none */
   allowed?: AllowedPlaceholders;
 }
 
 /**
- * Makes a user of the cells of a row, each taken literally; an empty text and null mean that it is not given. Otherwise
- * returns what is wrong, by column and rule, without any value; also for what is not likely an ID (see `idProblem`).
+ * Converts the cells of a row to a user, taking each literally; an empty string and null mean that it is not given. For
+ * invalid cells and unlikely IDs (see `idProblem`) returns the problem, by column and rule, without values.
  *
- * @param names How the source calls the columns, for the message.
+ * @param names The source's column names, for the message.
  */
 export function toUser(
   cells: UserCells,
@@ -63,7 +63,7 @@ export function toUser(
   if (checked.success) return { user: checked.data };
   const issues = checked.error.issues.map(({ path, message }) => {
     const column = columnAt(path[0], names);
-    // The column may be there for other reasons.
+    // The column may exist for another purpose.
     const advice =
       path[0] === 'closedAt' ? `; or leave the column out with --ignore-column ${column} (ignoreColumns)` : '';
     return `${column}: ${inColumns(message, names)}${advice}`;
@@ -91,14 +91,14 @@ function text(cell: unknown, { wholeNumbers = false }: CellRules): { value: stri
     return { wrong: 'must be a text or a whole number, and is a floating-point number' };
   if (typeof cell !== 'string')
     return { wrong: wholeNumbers ? 'must be a text, or a whole number below 2^53' : 'must be a text' };
-  // Half a surrogate pair fits into no URL, no database and no JSON text, so it would become another id on the way.
+  // A lone surrogate cannot be represented in a URL, a database or UTF-8, so it would become another ID.
   if (/\p{Surrogate}/u.test(cell)) return { wrong: 'must be well-formed Unicode; it holds half of a surrogate pair' };
   return { value: cell };
 }
 
 function itemList(cell: unknown, rules: CellRules): Value {
   if (typeof cell === 'string' && rules.items !== 'list') {
-    // As an ID the text of a list would find no Item, while the rest of the user is deleted.
+    // Taken as one ID, the text of a list would match no Item, while the rest of the user is deleted.
     if (/^\s*[[{]|,/.test(cell)) return { wrong: 'is not a list of IDs joined by semicolons' };
     return entries(cell.split(';'), rules);
   }
@@ -107,7 +107,7 @@ function itemList(cell: unknown, rules: CellRules): Value {
 }
 
 function entries(list: readonly unknown[], rules: CellRules): Value {
-  // Without any Item all would be removed, which is not what somebody means who gives an empty list.
+  // Without Items all would be removed, which is not what an empty list means.
   if (list.length === 0) return { wrong: 'must hold at least one id; leave it out to remove all Items' };
   const values: unknown[] = [];
   for (const [index, entry] of list.entries()) {
@@ -123,7 +123,7 @@ function columnAt(field: PropertyKey | undefined, names: ColumnNames): string {
   return column === undefined ? 'the row' : (names[column] ?? column);
 }
 
-/** The schema's messages speak of its fields; whoever looks at a file sees columns. */
+/** Replaces field names in the schema's messages by the names of the source's columns. */
 function inColumns(message: string, names: ColumnNames): string {
   return message.replace(/\b(plaidUserId|plaidUserToken|batchUserId|itemIds)\b/g, (field) => columnAt(field, names));
 }

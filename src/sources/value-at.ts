@@ -1,6 +1,6 @@
 /**
- * The value at a dotted path of fields and list positions: `data.users`, `links.0.href`. Undefined where there is none;
- * only what the answer itself holds is found, never what every object inherits.
+ * Returns the value at a dotted path of fields and list positions, such as `data.users` or `links.0.href`, or
+ * undefined. Inherited properties are never returned.
  */
 export function valueAt(value: unknown, path: string | undefined): unknown {
   if (path === undefined) return value;
@@ -12,7 +12,7 @@ export function valueAt(value: unknown, path: string | undefined): unknown {
   return found;
 }
 
-/** A copy of an object with another value at a dotted path; objects on the way are made where they are missing. */
+/** Returns a copy of an object with another value at a dotted path, creating missing objects on the path. */
 export function withValueAt(
   object: Readonly<Record<string, unknown>>,
   path: string,
