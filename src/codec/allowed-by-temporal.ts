@@ -3,27 +3,28 @@ import { isGrpcServiceError } from '@temporalio/client';
 import type { Connection } from '@temporalio/client';
 import type { Authorize } from './codec-handler';
 
-/** The server lets everybody read, so that asking it protects nothing. */
+/** The Temporal server lets any login read the namespace, so its answer cannot authorize callers. */
 export class EverybodyAllowedError extends Error {
   override readonly name = 'EverybodyAllowedError';
 }
 
-/** What the UI passes on of a person's login, to a Temporal server and to a codec server alike. */
+/** Headers in which the UI sends the user's login to the Temporal server and to a codec server. */
 const LOGIN_HEADERS = ['authorization', 'authorization-extras'] as const;
 
-/** How long the server may take to say so. */
+/** Maximum duration of the request to the server, in milliseconds. */
 const ASK_MS = 10_000;
 
-/** The codes of gRPC with which a server refuses somebody. */
+/** gRPC codes of a refused login: permission denied and unauthenticated. */
 const REFUSALS: readonly number[] = [7, 16];
 
 /**
- * Lets in whom the Temporal server lets read the namespace: the login that a caller sends (the UI adds that of the person,
- * where it is told to pass the access token) is shown to the server, which knows best. It is asked each time, so that a
- * right that was withdrawn ends at once. Callers who name another namespace are refused, since payloads name none.
+ * Allows callers whom the Temporal server allows to read the namespace, by presenting the caller's login to the server
+ * (the UI sends the user's login if it is configured to pass the access token). Checked at each call, so that a revoked
+ * permission takes effect immediately. Callers that name another namespace are refused, because payloads do not name
+ * theirs.
  *
- * @param connection One without credentials of its own: they would be taken for the caller's.
- * @throws EverybodyAllowedError when the server takes a login that was made up.
+ * @param connection A connection without its own credentials, which would replace the caller's.
+ * @throws EverybodyAllowedError when the server accepts an invented login.
  */
 export async function allowedByTemporal(connection: Connection, namespace: string): Promise<Authorize> {
   const madeUp = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };

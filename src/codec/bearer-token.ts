@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Authorize } from './codec-handler';
 
-/** Lets in who sends `Authorization: Bearer TOKEN`. How long a comparison takes tells nothing about the token. */
+/** Allows callers that send `Authorization: Bearer TOKEN`, compared in constant time. */
 export function requiringToken(token: string): Authorize {
   const expected = digest(`Bearer ${token}`);
   return ({ headers }) => timingSafeEqual(digest(headers.get('authorization') ?? ''), expected);

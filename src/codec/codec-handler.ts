@@ -4,32 +4,35 @@ import { payloadFromJson, payloadToJson, readPayloads } from './payload-json';
 import { BodyTooLargeError, readText } from './request-body';
 import { UndecryptableError } from './sealed-payload';
 
-/** Answers one HTTP request. Whatever goes wrong is an answer too, so that it never throws. */
+/** Handles one HTTP request. Never throws: errors are responses as well. */
 export type RequestHandler = (request: Request) => Promise<Response>;
 
-/** Whether a caller may read what is encrypted. */
+/** Returns whether a caller may decrypt. */
 export type Authorize = (request: Request) => boolean | Promise<boolean>;
 
-/** What a codec server does and for whom. */
+/** Options of a codec server. */
 export interface CodecHandlerOptions {
   codec: PayloadCodec;
-  /** The origins of web pages that may call: that of the Temporal UI, say `http://localhost:8233`. Read at every call. */
+  /**
+   * Origins of web pages that may call: that of the Temporal UI, for example `http://localhost:8233`. Read at each
+   * call.
+   */
   uiOrigins: readonly string[];
   /**
-   * The names, without a port, by which callers may reach the server beside those of the loopback interface. A page
-   * elsewhere whose name has been pointed at this machine sends that name, and is refused.
+   * Host names, without a port, by which callers may reach the server, besides those of the loopback interface.
+   * Protects against DNS rebinding: a foreign page whose name resolves to this machine sends that name, and is refused.
    * @default none
    */
   hostNames?: readonly string[];
-  /** @default everybody who is no foreign web page: for the loopback interface of a machine of one's own */
+  /** @default all callers except foreign web pages, for the loopback interface of a personal machine */
   authorize?: Authorize;
-  /** The longest body that is read, in bytes. @default 16 MiB */
+  /** Maximum size of a body, in bytes. @default 16 MiB */
   maxBodyBytes?: number;
 }
 
 const MAX_BODY_BYTES = 16 * 1_024 * 1_024;
 
-/** What the UI asks for in its preflights, and what a UI with a login adds. */
+/** Request headers that the UI sends, including those of a UI with a login. */
 const ALLOWED_HEADERS = 'content-type, x-namespace, authorization, authorization-extras';
 
 const JSON_CONTENT = { 'content-type': 'application/json' };
@@ -37,18 +40,18 @@ const JSON_CONTENT = { 'content-type': 'application/json' };
 type Direction = 'encode' | 'decode';
 
 /**
- * The HTTP endpoints through which the Temporal UI and command line see and make encrypted payloads: a POST to a path
- * that ends in `/encode` or `/decode`, as Temporal's codec servers have it. Mount it wherever a server has requests of
- * the web's standard; the headers and the URL must be those that the caller sent.
+ * Creates the HTTP endpoints with which the Temporal UI and CLI decrypt and encrypt payloads: a POST to a path that
+ * ends in `/encode` or `/decode`, as in Temporal's codec servers. Works in any server with standard web requests;
+ * headers and URL must be those that the caller sent.
  *
- * Nothing is answered but payloads that were encoded or decoded to the last one; whatever goes wrong is an error, so that
- * a UI that cannot encrypt starts nothing in plain text. A body is read only when its caller may call at all.
+ * Responds either with all payloads encoded or decoded or with an error, so that a UI that cannot encrypt starts
+ * nothing in plain text. A body is read only if its caller is allowed.
  */
 export function createCodecHandler(options: CodecHandlerOptions): RequestHandler {
   return async (request) => {
     if (!isCalledByOwnName(request, options)) return refused(403, 'This server is not called by that name (Host).');
     const origin = request.headers.get('origin');
-    // Without this, any page in the person's browser could ask a server on this machine.
+    // Otherwise any page in the user's browser could call a server on this machine.
     if (origin !== null && !options.uiOrigins.includes(origin))
       return refused(403, 'This origin may not use the codec server.');
     const response = await answerKnown(request, options);
@@ -58,7 +61,9 @@ export function createCodecHandler(options: CodecHandlerOptions): RequestHandler
   };
 }
 
-/** Whether a request is for these endpoints, whatever its method: for a server that has others too. */
+/**
+ * Returns whether a request is for these endpoints, regardless of its method; for a server that has other endpoints.
+ */
 export function isCodecRequest({ url }: Request): boolean {
   return directionOf(url) !== undefined;
 }
@@ -74,7 +79,7 @@ async function answerKnown(request: Request, options: CodecHandlerOptions): Prom
     return await code(options.codec, direction, await readText(request, maxBodyBytes));
   } catch (error) {
     if (error instanceof BodyTooLargeError) return refused(413, `A body may have ${maxBodyBytes} bytes.`);
-    // Its message names a key's id and nothing of the payload; that of anything else could.
+    // Its message contains only a key's ID. The message of any other error could contain parts of the payload.
     if (error instanceof UndecryptableError) return refused(422, error.message);
     return refused(500, `The payloads could not be ${direction}d.`);
   }
@@ -87,7 +92,7 @@ async function code(codec: PayloadCodec, direction: Direction, body: string): Pr
   return new Response(JSON.stringify({ payloads: coded.map(payloadToJson) }), { headers: JSON_CONTENT });
 }
 
-/** By the path: the UI adds a query, behind which the end of the URL says nothing. */
+/** Uses the path and not the whole URL, because the UI adds a query. */
 function directionOf(url: string): Direction | undefined {
   const { pathname } = new URL(url);
   if (pathname.endsWith('/encode')) return 'encode';
@@ -108,7 +113,7 @@ function preflight({ headers }: Request): Response {
       'access-control-allow-methods': 'POST',
       'access-control-allow-headers': ALLOWED_HEADERS,
       'access-control-max-age': '600',
-      // A UI on a public address may only call a private one that says this.
+      // Browsers let a UI on a public address call a private one only with this header.
       ...(headers.get('access-control-request-private-network') === 'true' && {
         'access-control-allow-private-network': 'true',
       }),
@@ -117,7 +122,7 @@ function preflight({ headers }: Request): Response {
 }
 
 function corsFor(origin: string | null): Record<string, string> {
-  // Who is answered depends on it, so no cache may give the answer to another.
+  // The response depends on the origin, so a cache must not reuse it for another one.
   if (origin === null) return { vary: 'Origin' };
   return { vary: 'Origin', 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
 }

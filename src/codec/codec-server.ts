@@ -4,17 +4,17 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import type { RequestHandler } from './codec-handler';
 
-/** A codec server that runs. */
+/** A running codec server. */
 export interface CodecServer {
   url: string;
   close(): Promise<void>;
 }
 
-/** Where a codec server listens. */
+/** Where the codec server listens. */
 export interface CodecServerOptions {
-  /** 0 takes any free one. */
+  /** 0 selects a free port. */
   port: number;
-  /** @default 127.0.0.1, only this machine: what it answers is what the encryption hides */
+  /** @default 127.0.0.1, only this machine, because responses contain decrypted data */
   address?: string;
 }
 
@@ -44,12 +44,12 @@ async function serve(handler: RequestHandler, incoming: IncomingMessage, outgoin
   const request = requestOf(incoming);
   const answer = request ? await handler(request) : new Response(null, { status: 400 });
   const body = Buffer.from(await answer.arrayBuffer());
-  // What was not read of a refused body would be taken for the next request.
+  // The unread rest of a refused body would be parsed as the next request.
   const unread = incoming.readableEnded ? {} : { connection: 'close' };
   outgoing.writeHead(answer.status, { ...Object.fromEntries(answer.headers), ...unread }).end(body);
 }
 
-/** As the web's standard has it; undefined for a target or a header that it cannot say. */
+/** Converts to a standard web request. Returns undefined for a target or header that it cannot represent. */
 function requestOf(incoming: IncomingMessage): Request | undefined {
   const { method = 'GET', url = '', headers } = incoming;
   if (!url.startsWith('/')) return undefined;
@@ -58,7 +58,7 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
     const given = Object.entries(headers).flatMap(([name, value]) =>
       [value ?? []].flat().map((one): [string, string] => [name, one]),
     );
-    // Put behind the host as text, since resolved against it, //elsewhere/encode would be a host of its own.
+    // Concatenated with the host, because //elsewhere/encode resolved against it would be another host.
     return new Request(`http://${headers.host ?? ''}${url}`, {
       method,
       headers: given,

@@ -1,12 +1,12 @@
 import { DefaultFailureConverter } from '@temporalio/common';
 import type { ProtoFailure } from '@temporalio/common';
 
-/** Stands in every workflow bundle that has this converter, and in no other. */
+/** A text that is contained in exactly those workflow bundles that have this converter. */
 export const FAILURE_CONVERTER_MARK = 'temporal-http-tasks: failures with encoded messages and stack traces';
 
 /**
- * Puts messages and stack traces of failures into a payload, which a codec can encrypt. Whatever its settings, a
- * failure converter of Temporal's reads them back.
+ * Puts messages and stack traces of failures into a payload, which a codec can encrypt. Every failure converter of
+ * Temporal can read them, whatever its settings.
  */
 class EncodingFailureConverter extends DefaultFailureConverter {
   readonly mark = FAILURE_CONVERTER_MARK;
@@ -16,11 +16,11 @@ class EncodingFailureConverter extends DefaultFailureConverter {
   }
 
   override errorToFailureInner(...given: Parameters<DefaultFailureConverter['errorToFailureInner']>): ProtoFailure {
-    // A failure that came from elsewhere is kept in its error. The SDK would encode that very object, and a second time
-    // what then stands in it, when the error is thrown again.
+    // Copied because the SDK encodes the failure object in place. A failure from elsewhere is kept in its error, so it
+    // would be encoded twice when the error is thrown again.
     return { ...super.errorToFailureInner(...given) };
   }
 }
 
-/** The name under which the SDK looks for it, in a worker as well as in a workflow bundle. */
+/** The export name that the SDK requires, in a worker and in a workflow bundle. */
 export const failureConverter = new EncodingFailureConverter();

@@ -1,19 +1,19 @@
 import type { KeyObject } from 'node:crypto';
 import { FORMAT } from './payload-format';
 
-/** A key of AES-256, and the id under which payloads name it. */
+/** An AES-256 key and the ID by which payloads refer to it. */
 export interface EncryptionKey {
   id: string;
   key: KeyObject;
 }
 
-/** A key with what is the same for every payload that it encrypts. */
+/** A key with the additional data for every payload that it encrypts. */
 export interface RingKey extends EncryptionKey {
-  /** Bound to each payload: opened as another format or under another id, it does not open. */
+  /** Additional authenticated data: a payload with another format or key ID cannot be decrypted. */
   bound: Buffer;
 }
 
-/** The keys of a process. The first encrypts, each decrypts, so that keys can be replaced one process at a time. */
+/** The keys of a process. The first encrypts and all decrypt, so that keys can be rotated one process at a time. */
 export class KeyRing {
   readonly first: RingKey;
   readonly #keys: ReadonlyMap<string, RingKey>;

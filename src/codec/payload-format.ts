@@ -1,12 +1,12 @@
 import type { Payload } from '@temporalio/common';
 
-/** The `encoding` of an encrypted payload, as Temporal's own samples and its UI have it. */
+/** The `encoding` of an encrypted payload, as in Temporal's samples and UI. */
 export const ENCRYPTED = 'binary/encrypted';
 
-/** Names this package's way of encrypting; a change of anything in it makes another. */
+/** Identifies this package's encryption format. Any change to the format needs another name. */
 export const FORMAT = 'temporal-http-tasks/1';
 
-/** What stands beside the data of an encrypted payload, where everybody can read it. */
+/** Metadata keys of an encrypted payload, which are not encrypted. */
 export const METADATA = {
   encoding: 'encoding',
   format: 'encryption-format',
@@ -14,13 +14,13 @@ export const METADATA = {
   nonce: 'encryption-nonce',
 } as const;
 
-/** A text of a payload's metadata. */
+/** Returns a metadata value of a payload as text. */
 export function metadataText({ metadata }: Payload, name: string): string | undefined {
   const bytes = metadata?.[name];
   return bytes ? Buffer.from(bytes).toString('utf8') : undefined;
 }
 
-/** Whether a payload is encrypted, by this package or by somebody else who says so in the same way. */
+/** Returns whether a payload is marked as encrypted, by this package or another codec. */
 export function isEncrypted(payload: Payload): boolean {
   return metadataText(payload, METADATA.encoding) === ENCRYPTED;
 }

@@ -14,7 +14,7 @@ const payloadsJson = z.looseObject({ payloads: z.array(payloadJson) });
 /** A payload in the JSON form of Temporal's protocol: bytes are base64. */
 export type PayloadJson = z.output<typeof payloadJson>;
 
-/** Reads the body of a call to a codec server; undefined when it is none. */
+/** Parses the body of a call to a codec server. Returns undefined for an invalid body. */
 export function readPayloads(body: string): PayloadJson[] | undefined {
   try {
     return payloadsJson.safeParse(JSON.parse(body)).data?.payloads;
@@ -28,6 +28,6 @@ export function payloadFromJson(json: PayloadJson): Payload {
 }
 
 export function payloadToJson(payload: Payload): PayloadJson {
-  // Their strings of bytes are base64.
+  // `bytes: String` gives base64.
   return PayloadMessage.toObject(PayloadMessage.fromObject(payload), { bytes: String, longs: String });
 }

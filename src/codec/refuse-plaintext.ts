@@ -4,15 +4,16 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { PLAINTEXT_REFUSED } from '../tasks/failure';
 import { hasBegun, isStartEncrypted, isUpdateEncrypted } from './stored-input';
 
-/** So many runs are remembered as good, so that each is looked up once and not for each of its activities. */
+/** Maximum number of runs remembered as encrypted, so that each is checked once and not for each of its activities. */
 const REMEMBERED_RUNS = 10_000;
 
 /**
- * Refuses every activity of a run whose input came in plain text, and the one that records an update which did, so that nothing is done for it. A run that had an
- * activity done before goes on: it began when that was still accepted, and half a deletion is worse than either.
+ * Refuses every activity of a run whose input is in plain text, and the activity that records an update in plain text,
+ * so that nothing is done for them. A run with a completed activity continues: it started when plain text was still
+ * accepted, and half a deletion is worse than either.
  *
- * It is the activity that is refused, since a codec that throws would leave the run open with its workflow task retried
- * for ever. The refusal stands in the history, so that a replay under another setting comes to the same.
+ * The activity is refused because a codec that throws would leave the run open with its workflow task retried forever.
+ * The refusal is recorded in the history, so that a replay with another setting gives the same result.
  */
 export function refusingPlaintext(): ActivityInterceptorsFactory {
   const good = new RecentRuns(REMEMBERED_RUNS);
@@ -36,7 +37,7 @@ async function refusePlaintext({ client, info }: Context, good: RecentRuns): Pro
   if (runId !== undefined) good.add(runId);
 }
 
-/** The activity before which no update of a sweep that lets more be done takes effect; see `SweepActivities`. */
+/** The activity that must succeed before an update that lets a sweep do more takes effect; see `SweepActivities`. */
 const RECORDS_AN_UPDATE = 'httpTasks.recordUpdate';
 
 async function refusePlaintextUpdate({ client, info }: Context, given: unknown): Promise<void> {
@@ -59,7 +60,7 @@ function plaintextRefused(): ApplicationFailure {
   });
 }
 
-/** Ids, of which the oldest are forgotten. */
+/** A bounded set of IDs that drops the oldest. */
 class RecentRuns {
   readonly #ids = new Set<string>();
 

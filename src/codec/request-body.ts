@@ -1,19 +1,19 @@
-/** A body is longer than it may be. */
+/** A body exceeds the maximum size. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
 }
 
 /**
- * Reads a body to its end as text.
+ * Reads a whole body as text.
  *
- * @throws BodyTooLargeError as soon as it is longer than `maxBytes`; the rest stays unread, and the request open for its
- *   answer.
+ * @throws BodyTooLargeError as soon as it is longer than `maxBytes`. The rest is not read, and the request can still be
+ * responded to.
  */
 export async function readText({ body }: Request, maxBytes: number): Promise<string> {
   if (!body) return '';
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // Not `for await`: it would cancel the body when it is left early, and a server then breaks the connection off.
+  // `for await` would cancel the body when it exits early, and a server then closes the connection.
   const reader = (body as ReadableStream<Uint8Array>).getReader();
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
     length += read.value.length;

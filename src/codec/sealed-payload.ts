@@ -10,17 +10,17 @@ const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** What may be repeated of a key's id that somebody else wrote. */
+/** Key IDs from payloads that may be shown in messages. */
 const PRINTABLE_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-/** A payload cannot be decrypted. The message names the key's id and holds nothing of the payload. */
+/** A payload cannot be decrypted. The message names the key's ID and contains nothing of the payload. */
 export class UndecryptableError extends Error {
   override readonly name = 'UndecryptableError';
 }
 
 /**
- * Encrypts a whole payload, its metadata too. The nonce is random: a key is good for about four thousand million
- * payloads (2^32) before it should be replaced.
+ * Encrypts a whole payload including its metadata. The nonce is random, so a key should be replaced before 2^32 (about
+ * four billion) payloads.
  */
 export function seal(payload: Payload, { id, key, bound }: RingKey): Payload {
   const nonce = randomBytes(NONCE_BYTES);
@@ -41,15 +41,15 @@ export function seal(payload: Payload, { id, key, bound }: RingKey): Payload {
   };
 }
 
-/** Whether this package encrypted the payload. */
+/** Returns whether this package encrypted the payload. */
 export function isSealed(payload: Payload): boolean {
   return isEncrypted(payload) && payload.metadata?.[METADATA.format] !== undefined;
 }
 
 /**
- * Decrypts what {@link seal} made.
+ * Decrypts a payload of {@link seal}.
  *
- * @throws UndecryptableError when its key is not in the ring, or does not fit it, or anything in it was changed.
+ * @throws UndecryptableError when its key is not in the ring, the key with its ID differs, or the payload was changed.
  */
 export function open(payload: Payload, ring: KeyRing): Payload {
   const format = metadataText(payload, METADATA.format);

@@ -8,27 +8,27 @@ type HistoryEvent = NonNullable<
   NonNullable<Awaited<ReturnType<Client['workflowService']['getWorkflowExecutionHistory']>>['history']>['events']
 >[number];
 
-/** Long histories are read in pages. */
+/** Number of events per page of a history. */
 const EVENTS_A_PAGE = 100;
 
 /**
- * Whether Temporal keeps everything encrypted that the present activity was given: its own input, and that of its run.
- * The server is asked, since whoever started the run, or scheduled the activity, may have had no key.
+ * Returns whether Temporal stores the inputs of the current activity and of its run encrypted. Reads them from the
+ * server, because the client that started the run or scheduled the activity may have had no key.
  */
 export async function isStoredEncrypted(): Promise<boolean> {
   const { client, info } = Context.current();
   if (!info.workflowExecution) return isEncryptedAlone(client, info);
   if (!(await isRunEncrypted(client, info))) return false;
-  // A local activity is scheduled by this very process, which has just decoded the run's input.
+  // A local activity is scheduled by this process, which has just decoded the run's input.
   return info.isLocal || areEncrypted(await scheduledInput(client, info));
 }
 
-/** Whether the input is encrypted with which a workflow's run, or an activity without a workflow, was started. */
+/** Returns whether the input of the workflow's run, or of a standalone activity, is stored encrypted. */
 export async function isStartEncrypted(client: Client, info: Info): Promise<boolean> {
   return info.workflowExecution ? isRunEncrypted(client, info) : isEncryptedAlone(client, info);
 }
 
-/** Whether the arguments of an update of the present run are stored encrypted. One without any argument is not. */
+/** Returns whether the arguments of an update of the current run are stored encrypted. False if there are none. */
 export async function isUpdateEncrypted(
   client: Client,
   { namespace, workflowExecution: execution }: Info,
@@ -42,7 +42,7 @@ export async function isUpdateEncrypted(
       maximumPageSize: EVENTS_A_PAGE,
       nextPageToken,
     });
-    // After a reset the request is in another event.
+    // After a reset the request is in the admitted event.
     const requests = page.history?.events?.map(
       ({
         workflowExecutionUpdateAcceptedEventAttributes: accepted,
@@ -59,7 +59,7 @@ export async function isUpdateEncrypted(
   return false;
 }
 
-/** Whether an activity of the present run has already been carried out. */
+/** Returns whether an activity of the current run has completed. */
 export async function hasBegun(client: Client, info: Info): Promise<boolean> {
   let nextPageToken: Uint8Array | undefined;
   do {
@@ -76,7 +76,7 @@ export async function hasBegun(client: Client, info: Info): Promise<boolean> {
   return false;
 }
 
-/** An activity that was completed; a local one leaves a marker. */
+/** Returns whether an event is a completed activity; a local one is recorded as a marker. */
 function isDone({
   activityTaskCompletedEventAttributes: activity,
   markerRecordedEventAttributes: marker,
@@ -106,7 +106,7 @@ async function isEncryptedAlone(
   return areEncrypted(input?.payloads);
 }
 
-/** From the end of the history, where the event of an activity under way most often stands. */
+/** Searches from the end of the history, where the event of an activity in progress usually is. */
 async function scheduledInput(
   client: Client,
   { namespace, workflowExecution: execution, activityId }: Info,

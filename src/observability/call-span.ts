@@ -3,12 +3,12 @@ import type { Span } from '@opentelemetry/api';
 import type { HttpTask } from '../tasks/define';
 import type { TaskFailure } from '../tasks/failure';
 
-// Without a provider, which only a process that wants spans registers, this makes spans that record nothing.
+// Without a provider, which only a process that exports spans registers, its spans record nothing.
 const tracer = trace.getTracer('temporal-http-tasks');
 
 /**
- * Begins the span of one call; undefined when nobody records it. It is named after its task and says which method it
- * uses, and never holds an address, an id, an input or a header.
+ * Starts the span of one call, or returns undefined if it is not recorded. The span has the task's name and its method,
+ * and never an address, ID, input or header.
  */
 export function beginCallSpan(task: HttpTask, attemptNow: () => number | undefined): Span | undefined {
   const span = tracer.startSpan(task.name, { kind: SpanKind.CLIENT });
@@ -16,7 +16,7 @@ export function beginCallSpan(task: HttpTask, attemptNow: () => number | undefin
   span.setAttributes({
     'http_tasks.task': task.name,
     'http_tasks.provider': task.service.name,
-    // A generic task is told its method in its input.
+    // The method of a generic task comes from its input.
     ...(!task.generic && { 'http.request.method': task.method }),
   });
   const attempt = attemptNow();
@@ -24,7 +24,7 @@ export function beginCallSpan(task: HttpTask, attemptNow: () => number | undefin
   return span;
 }
 
-/** How a call ended, for its span. */
+/** The result of a call, for its span. */
 export interface CallEnding extends Pick<TaskFailure, 'status' | 'code'> {
   /** `ok`, `cancelled`, or the type of the failure. */
   outcome: string;

@@ -1,8 +1,8 @@
 import type { MetricCounter } from '@temporalio/common';
 
 /**
- * Adds up what is counted thousands of times a second, and passes the sum on now and then: to hand a number to the
- * SDK's native half costs some microseconds.
+ * Sums counts that occur thousands of times per second and passes the sum on at intervals, because each call into the
+ * SDK's native part costs some microseconds.
  */
 export class GatheredCounter {
   readonly #counter: MetricCounter;

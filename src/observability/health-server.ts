@@ -4,16 +4,16 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { ListenAddress } from '../config/listen-address';
 import { SettingsError } from '../config/problems';
 
-/** What a check found; stands in the answer as it is, so that it holds no address and no id. */
+/** The result of a check. It is returned unchanged to callers, so it must contain no address or ID. */
 export interface Health {
   ok: boolean;
   [fact: string]: unknown;
 }
 
-/** The questions that a worker answers over HTTP, by their path. */
+/** The health checks of a worker, by URL path. */
 export type HealthChecks = Readonly<Record<`/${string}`, () => Health | Promise<Health>>>;
 
-/** Answers whoever runs the process: 200 when a check says ok, else 503, with what was found as JSON. */
+/** Serves health checks over HTTP: 200 if a check is ok, otherwise 503, with the result as JSON. */
 export class HealthServer {
   readonly #server: Server;
 
@@ -33,7 +33,7 @@ export class HealthServer {
         { setting: 'HTTP_TASKS_HEALTH_ADDRESS', message: `cannot be listened on (${code}); is another process there?` },
       ]);
     }
-    // It alone keeps no process alive.
+    // The server alone does not keep the process alive.
     server.unref();
     return new HealthServer(server);
   }

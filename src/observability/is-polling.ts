@@ -3,10 +3,13 @@ import type { NativeConnection } from '@temporalio/worker';
 /** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
 const WORKFLOW_QUEUE = 1;
 const ANSWERS_WITHIN_MS = 3_000;
-/** A worker asks again at least once a minute; the server remembers pollers for some minutes more. */
+/**
+ * Maximum age of a worker's last poll, in milliseconds. A worker polls at least once a minute; the server lists pollers
+ * for some minutes longer.
+ */
 const FRESH_MS = 75_000;
 
-/** Whether the Temporal server sees this very worker ask for workflow tasks. */
+/** Returns whether the Temporal server sees this worker poll for workflow tasks. */
 export async function isPolling(
   connection: NativeConnection,
   { namespace, taskQueue, identity }: { namespace: string; taskQueue: string; identity: string },

@@ -1,6 +1,6 @@
 /**
- * Every metric of the package, by its permanent name. Units stand in the names, and no name ends as Prometheus would
- * have it (`_total`): exporters of Temporal's SDK add that when they are told to, and then to all names alike.
+ * All metrics of the package, by their permanent names. Names contain their unit but not the suffix of Prometheus
+ * (`_total`), which exporters of Temporal's SDK add to all names if configured.
  */
 export const METRICS = {
   http_tasks_calls: {
@@ -68,5 +68,5 @@ export type CounterName = Of<'counter'>;
 export type GaugeName = Of<'gauge'>;
 export type HistogramName = Of<'histogram'>;
 
-/** Bounds of the buckets in which the package's own worker counts, in milliseconds. */
+/** Histogram bucket bounds of the package's own worker, in milliseconds. */
 export const LATENCY_BUCKETS_MS = [2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];

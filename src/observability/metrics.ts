@@ -6,27 +6,26 @@ import type { CounterName, GaugeName, HistogramName } from './metric-names';
 
 type Tags = Readonly<Record<string, string>>;
 
-/** Counters are passed on, and gauges set, so often. */
+/** Interval at which counters are passed on and gauges set, in milliseconds. */
 const FLUSH_MS = 1_000;
 
 /**
- * The package's own metrics, recorded by the meter of Temporal's SDK, so that they stand beside the SDK's own on
- * whatever endpoint the process has. Tags hold names of tasks, services, outcomes and the like: never an id, and never
- * more values than were configured.
+ * The package's own metrics, recorded with the meter of Temporal's SDK, so that the process's metrics endpoint serves
+ * both. Tags contain names such as tasks, services and outcomes, never an ID and never more values than configured.
  *
- * Without a meter, and with one that goes nowhere, recording costs nothing.
+ * Without a meter, or with a no-op meter, recording costs nothing.
  */
 export class Metrics {
   #instruments: Instruments | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #atFlush: (() => void)[] = [];
 
-  /** Whether anybody reads what is recorded. */
+  /** Whether metrics are recorded. */
   get isOn(): boolean {
     return this.#instruments !== undefined;
   }
 
-  /** Begins to record. Nothing was recorded before. */
+  /** Starts recording. Values from before are lost. */
   start(meter: MetricMeter): void {
     if (meter === noopMetricMeter || this.#instruments) return;
     this.#instruments = new Instruments(meter);
@@ -34,19 +33,19 @@ export class Metrics {
     this.#timer.unref();
   }
 
-  /** Passes on what was gathered, and records no more. */
+  /** Passes on the accumulated counts and stops recording. */
   stop(): void {
     clearInterval(this.#timer);
     this.#flush();
     this.#instruments = undefined;
   }
 
-  /** Has something called right before metrics are passed on, once a second. */
+  /** Registers a function to call right before metrics are passed on, once a second. */
   beforeFlush(work: () => void): void {
     this.#atFlush.push(work);
   }
 
-  /** Counts. `tags` is one object for each set of values, kept by the caller: look-ups go by its identity. */
+  /** Adds to a counter. The caller must keep one `tags` object per set of values, because look-ups use its identity. */
   add(name: CounterName, tags: Tags, howMany = 1): void {
     this.#instruments?.counter(name, tags).add(howMany);
   }
@@ -67,7 +66,7 @@ export class Metrics {
   }
 }
 
-/** What was made of a meter; each instrument is made when it is first used. */
+/** The instruments of a meter, each created at its first use. */
 class Instruments {
   readonly #meter: MetricMeter;
   readonly #counters = new Map<CounterName, MetricCounter>();

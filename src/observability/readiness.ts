@@ -1,34 +1,37 @@
 import type { Health } from './health-server';
 
-/** The ledger is asked every five seconds, and may take five to say that it is away. */
+/**
+ * Maximum time since the ledger's last response, in milliseconds. It is checked every five seconds and may take five to
+ * fail.
+ */
 const LONGEST_LEDGER_LAG_MS = 15_000;
 
-/** However often somebody asks, the Temporal server is asked no more often than this. */
+/** How long the Temporal server's result is reused, in milliseconds. */
 const POLLING_HOLDS_MS = 5_000;
 
-/** A worker that does not run by then, counted from the start of its process, does not start any more. */
+/** Maximum startup time of a worker, from the start of its process, in milliseconds. */
 const STARTS_WITHIN_MS = 60_000;
 
-/** What there is to know about a worker. */
+/** The observable state of a worker. */
 export interface WorkerView {
-  /** The state of Temporal's worker; undefined before it is made. */
+  /** Returns the state of Temporal's worker; undefined before it is created. */
   state: () => string | undefined;
-  /** Whether the Temporal server sees this worker ask for tasks. */
+  /** Returns whether the Temporal server sees this worker poll. */
   isPolling: () => Promise<boolean>;
   ledgerLagMs: () => number | undefined;
 }
 
 /**
- * Whether a worker does its work: it runs, the Temporal server sees it poll, and the ledger answers. A worker that is
- * told to stop is not ready from that moment on, and alive until it has handed back or finished what it had. One that
- * starts is not ready, and alive for a minute.
+ * Reports whether a worker is ready: it runs, the Temporal server sees it poll, and the ledger responds. A stopping
+ * worker is not ready, but alive until it has finished or returned its tasks. A starting worker is not ready, and alive
+ * for one minute.
  */
 export class Readiness {
   readonly #worker: WorkerView;
   readonly #startsUntilMs: number;
   #polling: { askedAtMs: number; answer: Promise<boolean> } | undefined;
 
-  /** @param startsWithinMs How long the worker may take until it runs, in milliseconds, before it counts as not alive. */
+  /** @param startsWithinMs Maximum startup time, in milliseconds, after which the worker counts as not alive. */
   constructor(worker: WorkerView, startsWithinMs = STARTS_WITHIN_MS) {
     this.#worker = worker;
     this.#startsUntilMs = performance.now() + startsWithinMs;
@@ -52,7 +55,7 @@ export class Readiness {
     const nowMs = performance.now();
     if (!this.#polling || nowMs - this.#polling.askedAtMs > POLLING_HOLDS_MS) {
       this.#polling = { askedAtMs: nowMs, answer: this.#worker.isPolling().catch(() => false) };
-      // Whoever comes next need not wait until a "no" has grown old.
+      // A negative result is not reused.
       const { answer } = this.#polling;
       if (!(await answer) && this.#polling?.answer === answer) this.#polling = undefined;
       return answer;

@@ -5,19 +5,19 @@ import type { WorkerPlugin } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { TracingSettings } from '../config/tracing-settings';
 
-/** Spans of a worker process, on their way to a collector. */
+/** The tracing of a worker process. */
 export interface Tracing {
-  /** Has Temporal's spans of activities made, in the trace of the run that called them. */
+  /** Creates Temporal's spans of activities, in the trace of the calling run. */
   plugin: WorkerPlugin;
-  /** Sends what is left, and ends. */
+  /** Exports the remaining spans and shuts down. */
   stop(): Promise<void>;
 }
 
 /**
- * Registers OpenTelemetry for this process, by its standard settings: where spans go, with which headers, how many are
- * kept, and what the service is called. Only the package's own worker does this; a host registers its own.
+ * Registers OpenTelemetry for this process with its standard settings: endpoint, headers, queue size and service name.
+ * Only the package's own worker does this; a host registers its own.
  *
- * @param workflowInterceptors The module that passes a run's trace on, for the bundle of workflows.
+ * @param workflowInterceptors The module that propagates a run's trace, for the workflow bundle.
  */
 export async function startTracing(
   { protocol }: TracingSettings,
@@ -34,7 +34,7 @@ export async function startTracing(
     },
     { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true },
   );
-  // Loaded only here: a worker without traces needs none of it.
+  // Loaded only here, because a worker without tracing does not need them.
   const [
     { BatchSpanProcessor, NodeTracerProvider },
     { detectResourcesSync, envDetectorSync, Resource },
@@ -76,5 +76,5 @@ async function createExporter(protocol: TracingSettings['protocol']): Promise<Sp
 }
 
 function ignore(): void {
-  // Less than an error says nothing to whoever runs a worker.
+  // Levels below error do not concern the operator.
 }

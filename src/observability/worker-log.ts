@@ -6,16 +6,16 @@ import type { Settings } from '../config/settings';
 import { Scrubber } from '../http/redact';
 import { escapedJson } from '../policy/printable';
 
-/** How a worker logs. */
+/** Options of a worker's log. */
 export interface WorkerLogOptions {
   settings: Pick<Settings, 'logLevel' | 'sender' | 'ledger' | 'sources' | 'encryption'>;
-  /** What else may stand in no line, whoever writes it. @default nothing */
+  /** More secrets that must not appear in any line. @default none */
   moreSecrets?: readonly string[];
-  /** @default standard error, written at once */
+  /** @default standard error, written synchronously */
   to?: DestinationStream;
 }
 
-/** The log of a worker process: a line of JSON for each event, without any of the worker's secrets. */
+/** Creates the log of a worker process: one line of JSON per event, with the worker's secrets removed. */
 export function createWorkerLog({ settings, moreSecrets = [], to = pino.destination(2) }: WorkerLogOptions): Log {
   const { sender, ledger, sources, encryption } = settings;
   const secrets = (): string[] =>
@@ -24,7 +24,7 @@ export function createWorkerLog({ settings, moreSecrets = [], to = pino.destinat
   let { version } = sender;
   let scrubber = scrubberNow();
   const scrubbed = (line: string): string => {
-    // Keys from files may have been replaced meanwhile.
+    // Keys from files may have been replaced.
     if (version !== sender.version) {
       version = sender.version;
       scrubber = scrubberNow();
@@ -41,7 +41,7 @@ export function createWorkerLog({ settings, moreSecrets = [], to = pino.destinat
   );
 }
 
-/** Temporal's log lines through pino: of the SDK, its native half, workflows and activities. */
+/** Returns a logger for Temporal that writes to pino: lines of the SDK, its native part, workflows and activities. */
 export function temporalLogger(log: Log): Logger {
   const at = (level: Lowercase<LogLevel>) => (message: string, meta?: LogMetadata) =>
     log[level](fieldsOf(meta), message);
@@ -56,8 +56,8 @@ export function temporalLogger(log: Log): Logger {
 }
 
 /**
- * The fields of a line under one name each: `workflowId`, `runId`, `task` (what the activity runs) and `attempt`, and
- * whatever else is told. The token with which anybody could end the activity stays out.
+ * Returns the fields of a line with uniform names: `workflowId`, `runId`, `task` (what the activity runs), `attempt`
+ * and all others. The task token is left out, because its holder could complete the activity.
  */
 function fieldsOf(meta: LogMetadata = {}): LogMetadata {
   const { taskToken: _capability, workflowRunId, activityType, ...others } = meta;
@@ -68,7 +68,10 @@ function fieldsOf(meta: LogMetadata = {}): LogMetadata {
   };
 }
 
-/** An error as a log line holds it. Its details and causes stay out: Temporal's hold payloads, and so users' ids. */
+/**
+ * Returns the loggable parts of an error. Details and causes are left out, because Temporal's contain payloads and so
+ * users' IDs.
+ */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { name, message, stack } = error;

@@ -6,21 +6,21 @@ import { SettingsError } from '../config/problems';
 import { LATENCY_BUCKETS_MS, METRICS } from './metric-names';
 import { temporalLogger } from './worker-log';
 
-/** On these a worker stops taking tasks, finishes or hands back what it has, and ends. */
+/** Signals on which a worker stops polling, finishes or returns its tasks, and exits. */
 export const SHUTDOWN_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * Sets up Temporal's runtime for a worker process of the package's own: its log lines go to ours, and its metrics, with
- * our own among them, to an endpoint for Prometheus.
+ * Installs Temporal's runtime for the package's own worker process: its log lines go to this log, and its metrics,
+ * including the package's, to a Prometheus endpoint.
  *
- * @throws SettingsError when nothing can listen on the address for metrics.
+ * @throws SettingsError when the metrics address cannot be listened on.
  */
 export function installWorkerRuntime(log: Log, metrics: ListenAddress | undefined): void {
   try {
     Runtime.install({
       logger: temporalLogger(log),
       telemetryOptions: {
-        // Left to itself, the native half of the SDK would print its own lines to stdout.
+        // By default the native part of the SDK would print its lines to stdout.
         logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
         ...(metrics && {
           metrics: {
@@ -38,7 +38,7 @@ export function installWorkerRuntime(log: Log, metrics: ListenAddress | undefine
   }
 }
 
-/** The SDK's own metrics keep its own. */
+/** Returns the buckets of the package's own metrics; the SDK's metrics keep theirs. */
 function ourBuckets(): Record<string, number[]> {
   const histograms = Object.entries(METRICS).filter(([, { kind }]) => kind === 'histogram');
   return Object.fromEntries(histograms.map(([name]) => [name, LATENCY_BUCKETS_MS]));
