@@ -1,8 +1,8 @@
-/** What is off-boarded: one user by a run of its own, or users in the chunks of a sweep. */
+/** How users are offboarded: one user by a separate run, or users in the chunks of a sweep. */
 export const FLOWS = ['offboardUser', 'sweep'] as const;
 export type Flow = (typeof FLOWS)[number];
 
-/** Every call that a flow makes, by the provider's own name, in the order of the flow. */
+/** The calls of a flow by the provider's operation name, in order. */
 export const CALLS = {
   offboardUser: [
     'userItemsGet',
@@ -17,15 +17,15 @@ export const CALLS = {
 } as const satisfies Record<Flow, readonly string[]>;
 export type Call = (typeof CALLS)[Flow][number];
 
-/** How often a call meets its fault: the first time, the first two times, or every time. */
+/** How often a call has its fault: the first time, the first two times, or every time. */
 export const WHENS = ['once', 'twice', 'always'] as const;
 export type When = (typeof WHENS)[number];
 
-/** What the input says about a step that fails: go on with the next, or stop. */
+/** What to do after a failed step: continue with the next one, or stop. */
 export const POLICIES = ['continue', 'stop'] as const;
 export type Policy = (typeof POLICIES)[number];
 
-/** One cell of the matrix: one user whose off-boarding meets one fault. */
+/** One cell of the matrix: the offboarding of one user with one fault. */
 export interface Cell {
   flow: Flow;
   call: Call;
@@ -34,19 +34,21 @@ export interface Cell {
   policy: Policy;
 }
 
-/** The steps of an off-boarding, as results name them. */
+/** The steps of an offboarding, as named in results. */
 export const ITEMS = 'plaid.items';
 export const PRODUCTS = 'plaid.products';
 export const USER = 'plaid.user';
-/** Batch has one step for each app key. */
+/** Prefix of the steps at Batch, of which there is one per app key. */
 export const BATCH = 'batch.';
 
-/** The steps that a cell's input asks for, in their order; the user is removed only where that is what is tried. */
+/**
+ * Returns the steps that a cell's input requests, in order. The user itself is removed only in cells that test this.
+ */
 export function stepsOf({ call }: Pick<Cell, 'call'>, apps: readonly string[]): string[] {
   return [ITEMS, PRODUCTS, ...(call === 'userRemove' ? [USER] : []), ...apps.map((app) => `${BATCH}${app}`)];
 }
 
-/** The calls that carry out, or look after, each step. */
+/** Returns the calls that execute or check a step. */
 export function callsOfStep(step: string): readonly string[] {
   switch (step) {
     case ITEMS:
@@ -60,5 +62,5 @@ export function callsOfStep(step: string): readonly string[] {
   }
 }
 
-/** Calls that only look. */
+/** Calls that only read. */
 export const READS: readonly string[] = ['userItemsGet', 'gdprRequestGet'];

@@ -3,31 +3,31 @@ import type { Call, Cell, When } from './cell';
 import { natureOf } from './fault-natures';
 import type { Nature } from './fault-natures';
 
-/** What a step has to end with. */
+/** The expected end of a step. */
 export interface ExpectedStep {
   step: string;
-  /** Any of these may be reported. */
+  /** Allowed outcomes. */
   outcomes: readonly string[];
-  /** Whether it is done at the provider. */
+  /** Whether the step is done at the provider. */
   done: boolean | 'either';
 }
 
-/** What has to come out of a cell, by the documented contract. */
+/** The expected result of a cell, according to the documented contract. */
 export interface Expectation {
   steps: readonly ExpectedStep[];
-  /** Any of these may be the status of the run, or of the sweep of this one user. */
+  /** Allowed statuses of the run, or of the sweep of this one user. */
   statuses: readonly string[];
-  /** It can only end by its deadline. */
+  /** Whether it can only end by its deadline. */
   endsByDeadline: boolean;
 }
 
-/** How the step ends that meets the fault, and how the run goes on behind it. */
+/** How the step with the fault ends, and how the run continues after it. */
 interface End {
   outcomes: readonly string[];
   done: ExpectedStep['done'];
-  /** `perhapsOver`: the run's time may be over with it. */
+  /** `perhapsOver`: the run's deadline may pass during it. */
   then: 'on' | 'perhapsOver';
-  /** So many of the fault's strokes were used up. */
+  /** Number of faulty calls that the step consumed. */
   strokes: number;
 }
 
@@ -35,7 +35,7 @@ const GOOD = ['removed', 'accepted'];
 const NOT_DONE = ['failed'];
 const STROKES: Record<When, number> = { once: 1, twice: 2, always: Number.POSITIVE_INFINITY };
 
-/** Says what must be true at the end of a cell. Knows the contract and the fault; nothing of how the product works. */
+/** Returns what must be true at the end of a cell. Uses only the contract and the fault, not the implementation. */
 export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
   const nature = natureOf(cell.fault);
   if (nature === 'goneBefore') return whenGoneBefore(cell, apps);
@@ -63,7 +63,9 @@ export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
   return { steps: withoutOrphans(steps), statuses: statusesOf(cell, steps), endsByDeadline };
 }
 
-/** The time may be over before this step, or it may go like the one before if it meets the same fault. */
+/**
+ * Returns the expectation of a step that the deadline may precede, or that may have the same fault as the one before.
+ */
 function perhapsReached(cell: Cell, nature: Nature, step: string, strokes: number): ExpectedStep {
   const meetsIt = !Number.isFinite(strokes) && callsOfStep(step).includes(cell.call);
   const done = meetsIt && endOf(cell, nature, strokes).done === false ? false : 'either';
@@ -74,7 +76,7 @@ function endOf(cell: Cell, nature: Nature, strokes: number): End {
   const { call, flow } = cell;
   const passes = (used = strokes): End => ({ outcomes: GOOD, done: true, then: 'on', strokes: used });
   const endless = !Number.isFinite(strokes);
-  // A sweep begins anew in each round, and so may go on until its time is over where a single run gives up.
+  // A sweep starts again in each round, so it may continue until its deadline where a single run gives up.
   const givingUp = flow === 'sweep' ? 'perhapsOver' : 'on';
   switch (nature) {
     case 'good':
@@ -85,10 +87,10 @@ function endOf(cell: Cell, nature: Nature, strokes: number): End {
         : passes();
     case 'muchLater':
       if (isSideBySide(cell) && !endless) return eitherOfTwo();
-      // It is known at once that this is after the deadline, so that calls with another key still go out.
+      // The delay exceeds the deadline, so the step fails immediately and calls with another key are still sent.
       return { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes: 1 };
     case 'stale':
-      // A sweep whose time is over sooner knows only that Plaid said yes.
+      // A sweep whose deadline passes earlier knows only that Plaid reported success.
       return endless
         ? { outcomes: flow === 'sweep' ? ['unknown', ...GOOD] : ['unknown'], done: true, then: givingUp, strokes }
         : passes();
@@ -111,8 +113,8 @@ function endOf(cell: Cell, nature: Nature, strokes: number): End {
 }
 
 /**
- * What a person is told of a call that was never taken. The time may be over while an attempt is under way, of which nobody
- * can tell then; and a request that cannot be followed is there all the same.
+ * Returns the allowed outcomes of a call that was never accepted. The deadline may pass during an attempt, which is
+ * then in doubt; and a GDPR request that cannot be polled has still been created.
  */
 function waitedInVain(call: Call): readonly string[] {
   if (call === 'gdprRequestGet') return ['accepted', 'unknown'];
@@ -121,17 +123,17 @@ function waitedInVain(call: Call): readonly string[] {
 
 function refusedEnd(cell: Cell, strokes: number): End {
   const { call, flow } = cell;
-  // Batch has the request; only what became of it cannot be told.
+  // Batch has accepted the request; only its result is unknown.
   if (call === 'gdprRequestGet') return { outcomes: ['unknown'], done: true, then: 'on', strokes: 1 };
   const endless = !Number.isFinite(strokes);
   if (isSideBySide(cell) && !endless) return eitherOfTwo();
-  // Nothing was done, so that the next round of a sweep may well try the removal again.
+  // Nothing was done, so the next round of a sweep may retry the removal.
   if (flow === 'sweep' && call === 'userItemsRemove' && !endless)
     return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes };
   return { outcomes: NOT_DONE, done: false, then: 'on', strokes: 1 };
 }
 
-/** The bulk calls of two apps go out side by side: which of them meets the fault cannot be told. */
+/** Returns whether the calls of several apps are sent concurrently, so that either may have the fault. */
 function isSideBySide({ flow, call }: Cell): boolean {
   return flow === 'sweep' && call === 'customDataBulkDelete';
 }
@@ -140,7 +142,10 @@ function eitherOfTwo(): End {
   return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes: 0 };
 }
 
-/** Every answer is lost, or unreadable. What can be looked at is settled by looking; the rest is said to be unknown. */
+/**
+ * Returns the end of a step whose every response is lost or unreadable. What can be read is reconciled; the rest is
+ * unknown.
+ */
 function lostForEver({ call }: Cell, nature: Nature, strokes: number, givingUp: End['then']): End {
   const done = nature === 'lostDone' || nature === 'unreadableDone';
   const lost = nature === 'lostDone' || nature === 'lostUndone';
@@ -166,12 +171,15 @@ function lostForEver({ call }: Cell, nature: Nature, strokes: number, givingUp: 
   }
 }
 
-/** A sweep has one last word for all that is left of a user, and that must not deny what may have gone out. */
+/**
+ * Returns the outcomes of steps after the deadline. A sweep records one final outcome for all remaining steps of a
+ * user, and must not report as not done what may have been sent.
+ */
 function overOutcomes({ flow }: Cell): readonly string[] {
   return flow === 'sweep' ? ['failed', 'unknown'] : ['failed'];
 }
 
-/** A user whose products could not be terminated is not removed: their billing could never be ended. */
+/** A user whose products could not be terminated is not removed, because their billing could then never be ended. */
 function withoutOrphans(steps: readonly ExpectedStep[]): ExpectedStep[] {
   const products = steps.find(({ step }) => step === PRODUCTS);
   const open = products?.outcomes.every((outcome) => outcome === 'failed' || outcome === 'unknown') ?? false;
@@ -188,7 +196,10 @@ function statusesOf({ flow }: Cell, steps: readonly ExpectedStep[]): string[] {
   return ['partial', 'failed', ...(flow === 'sweep' ? ['cancelled'] : []), ...(perhapsGood ? ['completed'] : [])];
 }
 
-/** Somebody else was there first, and this ledger never saw what it was: the provider says that there is nothing. */
+/**
+ * Returns the expectation when the data was deleted by others, without receipts in this ledger, and the provider
+ * reports that nothing exists.
+ */
 function whenGoneBefore(cell: Cell, apps: readonly string[]): Expectation {
   const names = stepsOf(cell, apps);
   const absent = (step: string): ExpectedStep => ({ step, outcomes: ['notFound'], done: 'either' });
@@ -214,7 +225,7 @@ function whenGoneBefore(cell: Cell, apps: readonly string[]): Expectation {
 
 function whenForeign(cell: Cell, apps: readonly string[]): Expectation {
   const steps = stepsOf(cell, apps).map((step): ExpectedStep => {
-    // Two entries: what is the user's own is removed, what is not is not found.
+    // Two entries: the user's own Item is removed, the foreign one is not found.
     return step === ITEMS
       ? { step, outcomes: ['removed', 'notFound'], done: true }
       : { step, outcomes: GOOD, done: true };
@@ -222,7 +233,7 @@ function whenForeign(cell: Cell, apps: readonly string[]): Expectation {
   return { ...stoppedBehind(cell, steps, ITEMS), statuses: ['partial'] };
 }
 
-/** Not found is not success, so that a run that is to stop stops there. */
+/** Applies the policy `stop`: not found is not a success, so the run stops there. */
 function stoppedBehind(cell: Cell, steps: readonly ExpectedStep[], at?: string): Expectation {
   const bad = (step: ExpectedStep): boolean =>
     step.step === at || step.outcomes.every((outcome) => outcome === 'notFound');
@@ -232,12 +243,12 @@ function stoppedBehind(cell: Cell, steps: readonly ExpectedStep[], at?: string):
   return { steps: all, statuses: first === -1 ? ['completed'] : ['partial', 'failed'], endsByDeadline: false };
 }
 
-/** A step that is never begun says that it had nothing to do, where that is known already. */
+/** Returns the expectation of a step that is not started. It may report not found if that is already known. */
 function behindTheStop({ step, outcomes }: ExpectedStep): ExpectedStep {
   return { step, outcomes: ['skipped', ...outcomes.filter((outcome) => outcome === 'notFound')], done: 'either' };
 }
 
-/** Whether a call has an effect at all. */
+/** Returns whether a call has an effect. */
 export function hasEffect(call: string): boolean {
   return !READS.includes(call);
 }

@@ -1,14 +1,14 @@
 /**
- * What a fault is to somebody who knows the provider's side: whether the call was carried out, and what the caller can
- * tell of it.
+ * The nature of a fault, seen from the provider: whether the call was executed, and what the caller can know about it.
  *
- * - `good`: slow or odd, and still an answer.
- * - `later`: nothing was done, and the answer says to come again. `muchLater`: after longer than anybody waits here.
- * - `lostDone`, `lostUndone`: no answer, or one that says nothing about whether the call was carried out.
- * - `unreadableDone`, `unreadableUndone`: an answer that is not what it should be.
- * - `refused`: nothing was done, and trying again would change nothing. `keysRefused`: because of the keys.
- * - `stale`: a list that does not know yet what was removed.
- * - `goneBefore`: somebody else had done it. `foreign`: an Item of somebody else's is asked for.
+ * - `good`: a slow or unusual response, but a valid one.
+ * - `later`: nothing was done, and the response asks to retry later. `muchLater`: after a longer delay than any run
+ *   waits.
+ * - `lostDone`, `lostUndone`: no response, or one that does not say whether the call was executed.
+ * - `unreadableDone`, `unreadableUndone`: a response that is not as documented.
+ * - `refused`: nothing was done, and a retry would fail as well. `keysRefused`: because of the keys.
+ * - `stale`: a list that still contains removed Items.
+ * - `goneBefore`: the data had been deleted by others. `foreign`: the call concerns another user's Item.
  */
 export type Nature =
   | 'good'
@@ -24,7 +24,7 @@ export type Nature =
   | 'goneBefore'
   | 'foreign';
 
-/** Every fault by its name in the matrix. */
+/** The nature of each fault, by its name in the matrix. */
 export const NATURES = {
   'connection refused': 'later',
   'reset before it is read': 'lostUndone',
@@ -72,7 +72,7 @@ export type FaultName = keyof typeof NATURES;
 
 export const FAULTS = Object.keys(NATURES) as readonly FaultName[];
 
-/** What the fault of a cell is. @throws RangeError for a name that is none. */
+/** Returns the nature of a fault. @throws RangeError for an unknown name. */
 export function natureOf(fault: string): Nature {
   if (!Object.hasOwn(NATURES, fault)) throw new RangeError(`There is no fault "${fault}".`);
   return NATURES[fault as FaultName];

@@ -2,10 +2,10 @@ import { BATCH, ITEMS, PRODUCTS, USER, callsOfStep } from './cell';
 import type { Observed, Recorded, ReportedStep, Truth } from './observed';
 import { hasEffect } from './expect';
 
-/** The last word of a sweep on all that is left of a user. */
+/** The step under which a sweep records the final outcome of all remaining steps of a user. */
 const REST = 'offboarding';
 
-/** Skips that somebody chose or that leave nothing to do: they need no line in the compensation log. */
+/** Reasons of skips that were requested or left nothing to do, which need no line in the compensation log. */
 const NEEDS_NO_LINE: readonly string[] = [
   'noItems',
   'noPlaidId',
@@ -16,27 +16,27 @@ const NEEDS_NO_LINE: readonly string[] = [
   'needsUserId',
 ];
 
-/** Effects that cannot be had back, and the calls that show whether they came to pass. */
+/** Irreversible calls, and the reads that show whether they took effect. */
 const IRREVERSIBLE: readonly string[] = ['userItemsRemove', 'userRemove'];
 const LOOKS: readonly string[] = ['userItemsGet'];
 
-/** What is wrong with a user, by the numbers that have to be zero. */
+/** The findings about a user; each list must be empty. */
 export interface Findings {
-  /** Nobody says what became of the user. */
+  /** A step has no reported outcome. */
   lost: string[];
-  /** Something was done that nobody may have done. */
+  /** Something was deleted that must not have been. */
   wronglyDeleted: string[];
-  /** A call went out of which the ledger does not know. */
+  /** A call was sent that is not in the ledger. */
   unrecorded: string[];
-  /** The compensation log says something else than the run or the providers. */
+  /** The compensation log contradicts the run or the providers. */
   compensations: string[];
-  /** What is reported is not so. */
+  /** A reported outcome is false. */
   untrue: string[];
 }
 
 /**
- * What must hold for every user, whatever happened on the way: it is reported what became of each step, the report is
- * true, nothing was done twice or to anybody else, and the ledger has an intent and an outcome for each call.
+ * Checks what must hold for every user, whatever faults occurred: each step's outcome is reported and true, nothing was
+ * done twice or to other users, and the ledger has an intent and an outcome for each call.
  */
 export function findingsOf(observed: Observed, steps: readonly string[], apps: readonly string[]): Findings {
   const { report, truth, problem } = observed;
@@ -70,13 +70,13 @@ export function findingsOf(observed: Observed, steps: readonly string[], apps: r
   return findings;
 }
 
-/** What is said of a step: its own words, or the last word on the rest. */
+/** Returns the reported outcomes of a step, or the final outcome of all remaining steps. */
 export function wordsOn(step: string, reported: readonly ReportedStep[]): ReportedStep[] {
   const own = reported.filter((one) => one.step === step || (one.step === 'batch' && step.startsWith(BATCH)));
   return own.length > 0 ? own : reported.filter((one) => one.step === REST);
 }
 
-/** Whether a step is done at the provider. */
+/** Returns whether a step is done at the provider. */
 export function isDone(step: string, truth: Truth): boolean {
   switch (step) {
     case ITEMS:
@@ -101,7 +101,7 @@ function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth)
         ? []
         : [`${said}, and it is still there`];
     case 'notFound':
-      // Items that are not found say nothing of those that were; and Batch takes a request about somebody it does not know.
+      // Items that are not found say nothing about those that were, and Batch accepts requests about unknown users.
       return carriedOut > 0 && step !== ITEMS && !step.startsWith(BATCH)
         ? [`${said}, and ${carriedOut} calls for it were carried out`]
         : [];
@@ -118,7 +118,7 @@ function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth)
   }
 }
 
-/** The calls that may have changed something for a step. */
+/** Returns the calls that may have changed something for a step. */
 function effectsOf(step: string, truth: Truth): Truth['calls'] {
   const app = step.startsWith(BATCH) ? step.slice(BATCH.length) : undefined;
   return truth.calls.filter(
@@ -126,7 +126,7 @@ function effectsOf(step: string, truth: Truth): Truth['calls'] {
   );
 }
 
-/** What cannot be undone, sent again after an answer that nobody could understand, without a look in between. */
+/** Returns irreversible calls that were sent again, without a read in between, after a call in doubt. */
 function blindRepetitions(calls: Truth['calls']): string[] {
   const open = new Set<string>();
   const blind: string[] = [];
@@ -161,7 +161,7 @@ function compensationFaults(
   ];
 }
 
-/** Every call that may have changed something has an intent and an outcome in the ledger. */
+/** Returns the calls that may have changed something and lack an intent or an outcome in the ledger. */
 function unrecorded({ truth, receipts }: Observed): string[] {
   const findings = receipts
     .filter(isIntent)
@@ -174,7 +174,8 @@ function unrecorded({ truth, receipts }: Observed): string[] {
       ({ task, keySlot }) => task.endsWith(`.${endpoint}`) && (app === undefined || keySlot === app),
     );
     const intents = own.filter(isIntent).length;
-    // A sweep writes the intents of many users at once, beside the receipts; its receipt is the last word on the step.
+    // A sweep records the intents of many users in one statement, outside the receipts; its receipt is the step's final
+    // outcome.
     const ofSweep = receipts.every(({ activityId }) => activityId === '');
     if (ofSweep ? !isSpokenOf(endpoint, app, receipts) : intents < sent.length)
       findings.push(

@@ -6,19 +6,19 @@ import { findingsOf, isDone, wordsOn } from './honesty';
 import type { Findings } from './honesty';
 import type { Observed } from './observed';
 
-/** What the oracle says of one user. */
+/** The oracle's verdict on one user. */
 export interface Judgement {
   ok: boolean;
-  /** The run says that the user is gone. */
+  /** Whether the run reports the user as deleted. */
   completed: boolean;
-  /** What had to be, in words. */
+  /** The expected result, in words. */
   expected: string;
-  /** What was; where that is not what had to be, every point of it. */
+  /** The actual result; if it differs, with every difference. */
   got: string;
   findings: Findings;
 }
 
-/** Judges one cell: whether what was expected came to pass, and whether everything that must always hold does. */
+/** Judges one cell: whether it has the expected result, and whether everything holds that must always hold. */
 export function judgeCell(cell: Cell, observed: Observed, apps: readonly string[]): Judgement {
   const { steps, statuses } = expectedOf(cell, apps);
   const findings = findingsOf(observed, stepsOf(cell, apps), apps);
@@ -33,7 +33,7 @@ export function judgeCell(cell: Cell, observed: Observed, apps: readonly string[
   return judgement(expected, observed, findings, surprises);
 }
 
-/** Judges a user who met faults for whose sum nobody can say the end: only what must always hold. */
+/** Judges a user with several faults whose combined result cannot be predicted: only what must always hold. */
 export function judgeAlways(
   steps: readonly string[],
   observed: Observed,

@@ -1,38 +1,38 @@
 import type { CallRecord } from '../simulators/control-answers';
 
-/** How one user stands at the providers when all is over, and every call about this user since the run began. */
+/** The state of one user at the providers after the run, and every call about this user since the run started. */
 export interface Truth {
   itemsLeft: readonly string[];
   itemsRemoved: readonly string[];
   productsTerminated: boolean;
   userRemoved: boolean;
-  /** By the app's name: whether the data there is gone. */
+  /** Whether the data is deleted, by app name. */
   batchGone: Readonly<Record<string, boolean>>;
   calls: readonly CallRecord[];
-  /** How often nobody listened, of which no call log can know. */
+  /** Number of refused connections, which no call log contains. */
   refusals: number;
-  /** Irreversible effects that were carried out a second time. */
+  /** Number of irreversible effects executed more than once. */
   irreversibleRepeats: number;
-  /** Ids of others for whom this run may not have done anything, and something was done. */
+  /** IDs of other users for whom something was done, although this run must not touch them. */
   othersTouched: readonly string[];
 }
 
-/** What the off-boarding said of one step. */
+/** The reported outcome of one step. */
 export interface ReportedStep {
   step: string;
   outcome: string;
   reason?: string | undefined;
 }
 
-/** What came out of a run, as whoever started it sees it. */
+/** The result of a run, as returned to its caller. */
 export interface Report {
   status: string;
   steps: readonly ReportedStep[];
-  /** Absent where there is none: a sweep has receipts in its place. */
+  /** Absent for a sweep, which has receipts instead. */
   compensations?: readonly { step: string; outcome: string }[];
 }
 
-/** One receipt of the ledger. */
+/** A receipt in the ledger. */
 export interface Recorded {
   phase: string;
   step: string;
@@ -43,9 +43,9 @@ export interface Recorded {
   outcome?: string | undefined;
 }
 
-/** All that is known of one user of the matrix. */
+/** Everything observed about one user of the matrix. */
 export interface Observed {
-  /** Absent when the run did not come to its end. */
+  /** Absent if the run did not end. */
   report?: Report;
   /** Why there is no report. */
   problem?: string;

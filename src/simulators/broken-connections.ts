@@ -1,27 +1,30 @@
 import type { ServerResponse } from 'node:http';
 import type { Answer } from './provider';
 
-/** Time for the bytes sent to be read before the reset overtakes them. */
+/** Delay before a reset, in milliseconds, so that the bytes sent before are read. */
 const BEFORE_RESET_MS = 10;
 
-/** Breaks the connection with a TCP reset, as a crashed server or a balancer does. */
+/** Closes the connection with a TCP reset, like a crashed server or load balancer. */
 export function resetConnection(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
 }
 
-/** Promises the whole body, sends half of it and breaks the connection. */
+/** Announces the whole body, sends half of it and resets the connection. */
 export function resetMidBody(response: ServerResponse, answer: Answer): void {
   sendHalf(response, answer, () => {
     setTimeout(() => resetConnection(response), BEFORE_RESET_MS);
   });
 }
 
-/** Promises the whole body, sends half of it and nothing more, until the client gives up. */
+/** Announces the whole body, sends half of it and then nothing until the client gives up. */
 export function stallMidBody(response: ServerResponse, answer: Answer): void {
   sendHalf(response, answer, () => undefined);
 }
 
-/** Says nothing until the client gives up or `stallMs` is over; then answers late, or closes if there is no answer. */
+/**
+ * Sends nothing until the client gives up or `stallMs` has passed; then sends the late response, or resets if there is
+ * none.
+ */
 export function stall(
   response: ServerResponse,
   stallMs: number | undefined,
@@ -32,7 +35,7 @@ export function stall(
   response.once('close', () => clearTimeout(timer));
 }
 
-/** Sends the body piece by piece. */
+/** Sends the body in small pieces. */
 export function dripBody(
   response: ServerResponse,
   answer: Answer,

@@ -2,9 +2,9 @@ import type { FaultKind } from './control-api';
 import type { CallFigures, CallList, CallRecord } from './control-answers';
 import type { RecognisedCall } from './provider';
 
-/** What is still open about a call when it arrives. */
+/** Records the progress of a call that has arrived. */
 export interface OpenCall {
-  /** Called once, when the provider has acted or declined to; the client may hear of it later, or never. */
+  /** To be called once, when the provider has executed the call; the client may learn of it later or never. */
   processed(): void;
   fault(kind: FaultKind): void;
   answered(status: number, code?: string): void;
@@ -23,7 +23,7 @@ interface Entry {
   fault: FaultKind | undefined;
 }
 
-/** Every provider call in order of arrival. Keeps the newest `limit` calls; the figures count them all. */
+/** The provider calls in order of arrival. Keeps the newest `limit` calls; the figures count all. */
 export class CallLog {
   private entries: Entry[] = [];
   private figuresByEndpoint = new Map<string, { received: number; processed: number }>();
@@ -96,7 +96,7 @@ export class CallLog {
     return figures;
   }
 
-  /** Dropping a quarter at a time keeps the cost of one call constant. */
+  /** Drops a quarter of the limit at a time, so that the cost per call is constant. */
   private dropOldest(): void {
     if (this.entries.length > this.limit * 1.25) this.entries.splice(0, this.entries.length - this.limit);
   }

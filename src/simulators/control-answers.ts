@@ -1,13 +1,13 @@
-/** What the control API answers, and what the in-process accessors of a simulator return: the same data. */
+/** Responses of the control API, which are also returned by a simulator's in-process accessors. */
 import type { FaultKind, FaultRule } from './control-api';
 
-/** How many users one seeding call added, and how many there are now (at Batch: summed over the apps). */
+/** The number of users that a seeding call added, and the number of all users (at Batch: the sum over all apps). */
 export interface SeedSummary {
   added: number;
   users: number;
 }
 
-/** A rule with its use so far: calls it matched, and calls it changed. */
+/** A rule with the number of calls that it matched and that it changed. */
 export interface FaultStatus {
   id: string;
   rule: FaultRule;
@@ -19,59 +19,59 @@ export interface FaultList {
   faults: FaultStatus[];
 }
 
-/** One call as the provider saw it, in order of arrival. Holds no credential and no bearer token. */
+/** One call as seen by the provider, in order of arrival. Contains no credential and no bearer token. */
 export interface CallRecord {
   seq: number;
   /** ISO 8601. */
   at: string;
   endpoint: string;
-  /** The one user it is about; absent for bulk calls and where the request named none. */
+  /** The user it concerns; absent for bulk calls and if the request names none. */
   user?: string;
-  /** How many users it is about; more than 1 for bulk calls only. */
+  /** The number of users it concerns; more than 1 only for bulk calls. */
   users: number;
-  /** Batch: the name of the app whose key stands in the path. */
+  /** Batch: the name of the app whose key is in the path. */
   app?: string;
-  /** The HTTP status sent; null where the client got none. */
+  /** The HTTP status sent; null if the client received none. */
   status: number | null;
-  /** The provider's error code, where it answered with one. */
+  /** The provider's error code, if the response has one. */
   code?: string;
-  /** Whether the provider did what was asked, whatever the client then heard of it. */
+  /** Whether the provider executed the call, whatever response the client received. */
   processed: boolean;
   fault?: FaultKind;
 }
 
 export interface CallList {
   calls: CallRecord[];
-  /** All calls ever received; more than can be listed once the log has dropped its oldest. */
+  /** The number of all calls received, including those that the log has dropped. */
   total: number;
 }
 
-/** An effect that was asked for again after it had already happened. */
+/** A request for an effect that had already happened. */
 export interface Repeat {
   /** The endpoint of the repeating call. */
   endpoint: string;
   user: string;
   item?: string;
   app?: string;
-  /** How many calls repeated it: 1 means that the effect was asked for twice in all. */
+  /** The number of repeating calls: 1 means that the effect was requested twice in total. */
   times: number;
 }
 
-/** Repeats by what they mean. The provider processed the first two and refused the third. */
+/** Repeats by kind. The provider processed the first two kinds and refused the third. */
 export interface Repeats {
   irreversible: Repeat[];
   repeatSafe: Repeat[];
   refused: Repeat[];
 }
 
-/** Figures of provider calls since the start or the last reset. */
+/** Numbers of provider calls since the start or the last reset. */
 export interface CallFigures {
   total: number;
   processed: number;
   byEndpoint: Record<string, { received: number; processed: number }>;
 }
 
-/** What `GET /__sim/state?detail=counts` answers at either provider. */
+/** The response of `GET /__sim/state?detail=counts`, for both providers. */
 export interface StateFigures {
   repeatCounts: { irreversible: number; repeatSafe: number; refused: number };
   calls: CallFigures;
@@ -92,8 +92,8 @@ export interface PlaidStateFigures extends StateFigures {
 }
 
 /**
- * Plaid's side. A user is `gone` when removed, or when no Item is left and its products are terminated;
- * else it is `left`. `touched` are those for whom any destructive call was processed, gone or not.
+ * The state of Plaid. A user is `gone` when removed, or when no Item is left and its products are terminated; otherwise
+ * it is `left`. `touched` are users for whom any destructive call was processed, gone or not.
  */
 export interface PlaidState extends PlaidStateFigures {
   gone: string[];
@@ -115,8 +115,8 @@ export interface BatchAppFigures {
 }
 
 /**
- * One app's custom data: `gone` and `left` part the seeded ids; of `left`, `pending` are accepted and not yet
- * processed. `unknown` never had data and were deleted all the same. `touched`: every id a deletion was accepted for.
+ * One app's custom data. Seeded IDs are either `gone` or `left`; of `left`, `pending` are accepted and not yet
+ * processed. `unknown` IDs never had data but a deletion was accepted. `touched`: all IDs with an accepted deletion.
  */
 export interface BatchAppState {
   gone: string[];
@@ -131,7 +131,7 @@ export interface BatchStateFigures extends StateFigures {
   counts: Record<string, BatchAppFigures>;
 }
 
-/** A GDPR request as the simulator holds it; reading it here does not count as a poll. */
+/** A GDPR request in the simulator. Reading it here does not count as a poll. */
 export interface GdprRequestState {
   token: string;
   app: string;

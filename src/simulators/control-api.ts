@@ -1,23 +1,23 @@
 /**
- * The control API of both simulators: what may be sent to `/__sim/…`, and what comes back.
+ * The control API of both simulators: requests and responses of `/__sim/…`.
  *
  * | route | does |
  * |---|---|
- * | `POST /__sim/users` | adds users: `PlaidSeed` at Plaid, `BatchSeed` at Batch; answers `SeedSummary` |
- * | `POST /__sim/faults` | adds one `FaultRule`, or an array of them; answers `FaultList` |
- * | `GET /__sim/faults` | answers `FaultList`, with how often each rule matched and fired |
- * | `DELETE /__sim/faults` | forgets all rules, or with `?id=` one |
+ * | `POST /__sim/users` | adds users: `PlaidSeed` at Plaid, `BatchSeed` at Batch; returns `SeedSummary` |
+ * | `POST /__sim/faults` | adds one `FaultRule`, or an array of them; returns `FaultList` |
+ * | `GET /__sim/faults` | returns `FaultList`, with how often each rule matched and fired |
+ * | `DELETE /__sim/faults` | removes all rules, or one with `?id=` |
  * | `POST /__sim/settings` | changes latency, rate limits, read lag… while running |
- * | `GET /__sim/state` | answers `PlaidState` or `BatchState`; with `?detail=counts` only the figures |
- * | `GET /__sim/calls` | answers `CallList`; `?after=SEQ` and `?limit=N` page through it |
- * | `POST /__sim/reset` | back to how the simulator was started: its first users, faults and settings |
+ * | `GET /__sim/state` | returns `PlaidState` or `BatchState`; only the figures with `?detail=counts` |
+ * | `GET /__sim/calls` | returns `CallList`, paginated with `?after=SEQ` and `?limit=N` |
+ * | `POST /__sim/reset` | restores the users, faults and settings with which the simulator was started |
  *
- * None of these needs a provider's credentials, counts as a provider call, or shows a credential.
- * A body that does not fit is refused with 400 and `{error: {field, message}}`.
+ * None of these requires a provider's credentials, counts as a provider call, or returns a credential. An invalid body
+ * is refused with 400 and `{error: {field, message}}`.
  */
 import { z } from 'zod';
 
-/** Endpoints by the provider's own operation names; fault rules and rate limits name them. */
+/** Endpoints by the provider's operation names, for fault rules and rate limits. */
 export const PLAID_ENDPOINTS = [
   'userItemsGet',
   'userItemsRemove',
@@ -32,14 +32,14 @@ export const BATCH_ENDPOINTS = [
   'gdprRequestGet',
 ] as const;
 
-/** How a call to no known route is called in the log; a rule for `*` matches it too. */
+/** The endpoint name of a call to an unknown route in the log; a rule for `*` also matches it. */
 export const UNKNOWN_ROUTE = 'unknownRoute';
 
 const endpoint = z.enum([...PLAID_ENDPOINTS, ...BATCH_ENDPOINTS, UNKNOWN_ROUTE, '*']);
 
 /**
- * The forms in which a server may say when to come back. `absurd` is ten thousand years in seconds,
- * `pastDate` an HTTP date an hour ago, `malformed` no valid value at all, `raw` any text of your own.
+ * Forms of a Retry-After header. `absurd` is ten thousand years in seconds, `pastDate` an HTTP date an hour ago,
+ * `malformed` an invalid value, `raw` any text.
  */
 const retryAfterSchema = z.discriminatedUnion('form', [
   z.strictObject({ form: z.literal('seconds'), seconds: z.number().int().min(0) }),
@@ -51,41 +51,41 @@ const retryAfterSchema = z.discriminatedUnion('form', [
   z.strictObject({ form: z.literal('raw'), value: z.string() }),
 ]);
 
-/** When a rule fires. Without `nth` and `probability` it fires on every call that it matches. */
+/** When a rule fires. Without `nth` and `probability` it fires on every matching call. */
 const whenToFire = {
   /** The provider's operation name, or `*` for every call. */
   endpoint,
-  /** Only calls about this user: Plaid's user id, Batch's custom id; a bulk call is about each of its ids. */
+  /** Matches only calls about this user: Plaid's user ID or Batch's custom ID. A bulk call matches each of its IDs. */
   user: z.string().optional(),
-  /** Counted from 1 over the calls this rule matches. Not together with `probability`. */
+  /** Counted from 1 over the matching calls. Cannot be combined with `probability`. */
   nth: z.union([z.number().int().min(1), z.array(z.number().int().min(1)).min(1)]).optional(),
   probability: z.number().min(0).max(1).optional(),
-  /** Seed of this rule's own random numbers; by default made from the simulator's seed and the rule's place. */
+  /** Seed of this rule's random numbers; by default derived from the simulator's seed and the rule's number. */
   seed: z.number().int().optional(),
-  /** The most often it may fire. @default unlimited */
+  /** Maximum number of times it fires. @default unlimited */
   times: z.number().int().min(1).optional(),
 };
 
-/** True: the provider does what was asked and then the fault happens. False: it happens instead. */
+/** True: the provider executes the call before the fault. False: the fault replaces the execution. */
 const processed = (byDefault: boolean) => z.boolean().default(byDefault);
 
 const faultKinds = z.discriminatedUnion('kind', [
   /** The connection is reset; nothing was done. */
   z.strictObject({ ...whenToFire, kind: z.literal('dropBefore') }),
-  /** Everything was done; the connection is reset without an answer. */
+  /** Everything was done; the connection is reset without a response. */
   z.strictObject({ ...whenToFire, kind: z.literal('dropAfter') }),
   /** Head and half of the body arrive, then the connection is reset. */
   z.strictObject({ ...whenToFire, kind: z.literal('resetMidBody'), processed: processed(true) }),
-  /** No answer until the client gives up; after `stallMs` the late answer, or if not processed a closed connection. */
+  /** No response until the client gives up; after `stallMs` the late response, or a reset if not processed. */
   z.strictObject({
     ...whenToFire,
     kind: z.literal('stall'),
     processed: processed(true),
     stallMs: z.number().int().min(1).optional(),
   }),
-  /** Head and half of the body, and then nothing until the client gives up. */
+  /** Head and half of the body arrive, and then nothing until the client gives up. */
   z.strictObject({ ...whenToFire, kind: z.literal('stallMidBody'), processed: processed(true) }),
-  /** A listing that does not know yet what was removed; any other call is answered as usual. */
+  /** A list that still contains removed Items. Other calls are handled as usual. */
   z.strictObject({ ...whenToFire, kind: z.literal('staleRead') }),
   z.strictObject({
     ...whenToFire,
@@ -100,14 +100,14 @@ const faultKinds = z.discriminatedUnion('kind', [
     kind: z.literal('maintenance'),
     retryAfter: retryAfterSchema.default({ form: 'absent' }),
   }),
-  /** The right JSON under `text/html`. */
+  /** The correct JSON with content type `text/html`. */
   z.strictObject({ ...whenToFire, kind: z.literal('wrongContentType'), processed: processed(true) }),
   z.strictObject({ ...whenToFire, kind: z.literal('malformedJson'), processed: processed(true) }),
-  /** A complete HTTP answer whose JSON stops half-way. */
+  /** A complete HTTP response with truncated JSON. */
   z.strictObject({ ...whenToFire, kind: z.literal('truncatedJson'), processed: processed(true) }),
   /** Valid JSON, but not what the provider documents. */
   z.strictObject({ ...whenToFire, kind: z.literal('wrongShape'), processed: processed(true) }),
-  /** The right answer with that much padding in it. @default 5 MiB */
+  /** The correct response with this much padding. @default 5 MiB */
   z.strictObject({
     ...whenToFire,
     kind: z.literal('hugeBody'),
@@ -117,7 +117,7 @@ const faultKinds = z.discriminatedUnion('kind', [
       .min(1)
       .default(5 * 1024 * 1024),
   }),
-  /** The right answer, a few bytes at a time. */
+  /** The correct response, a few bytes at a time. */
   z.strictObject({
     ...whenToFire,
     kind: z.literal('slowDrip'),
@@ -131,9 +131,9 @@ const faultKinds = z.discriminatedUnion('kind', [
     status: z.union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)]).default(307),
     processed: processed(false),
   }),
-  /** The provider's answer to wrong keys, though they are right. */
+  /** The provider's response to wrong keys, although they are correct. */
   z.strictObject({ ...whenToFire, kind: z.literal('unauthorized') }),
-  /** A well-formed error whose code no document names. `errorType` exists at Plaid only. */
+  /** A well-formed error with an undocumented code. `errorType` exists only at Plaid. */
   z.strictObject({
     ...whenToFire,
     kind: z.literal('unknownErrorCode'),
@@ -141,11 +141,11 @@ const faultKinds = z.discriminatedUnion('kind', [
     errorType: z.string().default('NEWLY_INVENTED_ERROR'),
     errorCode: z.string().optional(),
   }),
-  /** Every credential received comes back in the body: in an error (not processed) or in the answer (processed). */
+  /** The body contains every received credential: in an error (not processed) or in the response (processed). */
   z.strictObject({ ...whenToFire, kind: z.literal('echoSecret'), as: z.enum(['error', 'ok']).default('error') }),
 ]);
 
-/** One fault rule: when it fires, and what then happens to the call. Of several that fit a call the first added wins. */
+/** One fault rule: when it fires, and what happens to the call. Of several matching rules the first added fires. */
 export const faultRuleSchema = faultKinds.refine((rule) => rule.nth === undefined || rule.probability === undefined, {
   path: ['probability'],
   message: 'give nth or probability, not both',
@@ -153,31 +153,32 @@ export const faultRuleSchema = faultKinds.refine((rule) => rule.nth === undefine
 
 const rateLimit = z.strictObject({
   perSecond: z.number().positive(),
-  /** Calls that may come at once. @default one second's worth, at least 1 */
+  /** Maximum burst. @default the calls of one second, at least 1 */
   burst: z.number().min(1).optional(),
 });
 
 const commonSettings = {
-  /** Added to every provider answer after processing. @default 0 */
+  /** Delay of every provider response after processing, in milliseconds. @default 0 */
   latencyMs: z.number().min(0).default(0),
-  /** Token buckets by endpoint; `*` is one bucket for all of them together. @default none */
+  /** Token buckets by endpoint; `*` is one bucket for all endpoints. @default none */
   rateLimits: z.partialRecord(endpoint, rateLimit).default({}),
-  /** What the 429 of a rate limit says. @default absent: neither provider documents the header */
+  /** The Retry-After header of a rate limit's 429. @default absent, because neither provider documents it */
   retryAfter: retryAfterSchema.default({ form: 'absent' }),
 };
 
 export const plaidSettingsSchema = z.strictObject({
   ...commonSettings,
-  /** How long a removed Item is still listed: for `ms` milliseconds or `reads` listings, whichever lasts longer. */
+  /** How long a removed Item is still listed: for `ms` milliseconds or `reads` lists, whichever is longer. */
   readLag: z
     .strictObject({ ms: z.number().min(0).default(0), reads: z.number().int().min(0).default(0) })
     .default({ ms: 0, reads: 0 }),
   /**
-   * `refuse` a second removal, as Plaid does; or `process` it with 200, so that a client that repeats
-   * an irreversible call shows in `repeats.irreversible`. @default refuse
+   * `refuse` a second removal, as Plaid does; or `process` it with 200, so that repeated irreversible calls appear in
+   * `repeats.irreversible`.
+   * @default refuse
    */
   repeatedRemovals: z.enum(['refuse', 'process']).default('refuse'),
-  /** The error for an Item that is not (or no longer) the user's; Plaid does not document its code. */
+  /** The error for an Item that does not (or no longer) belong to the user. Plaid does not document its code. */
   foreignItemError: z
     .strictObject({ errorType: z.string(), errorCode: z.string() })
     .default({ errorType: 'INVALID_REQUEST', errorCode: 'INVALID_FIELD' }),
@@ -185,7 +186,7 @@ export const plaidSettingsSchema = z.strictObject({
 
 export const batchSettingsSchema = z.strictObject({
   ...commonSettings,
-  /** Time between accepting a deletion and the data being gone. @default 0 */
+  /** Time between accepting a deletion and deleting the data, in milliseconds. @default 0 */
   processingDelayMs: z.number().min(0).default(0),
   /** A GDPR request reads `pending` until it has been read `polls` times and is `delayMs` old. */
   gdpr: z
@@ -202,7 +203,7 @@ const item = z.union([
   }),
 ]);
 
-/** Users made up by the simulator: ids `<prefix>0` to `<prefix><count - 1>`; Plaid's Items are `item-<user id>-<n>`. */
+/** Generated users: IDs `<prefix>0` to `<prefix><count - 1>`; Plaid's Items are `item-<user id>-<n>`. */
 const generate = {
   count: z.number().int().min(1).max(5_000_000),
   prefix: z.string().min(1),
@@ -215,7 +216,7 @@ export const plaidSeedSchema = z
         z.strictObject({
           userId: z.string().min(1),
           userToken: z.string().min(1).optional(),
-          /** An older integration: the user id is not accepted, only the token (also in place of the id). @default false */
+          /** An older integration: not the user ID but only the token is accepted, also as the ID. @default false */
           tokenOnly: z.boolean().default(false),
           items: z.array(item).default([]),
         }),
@@ -227,11 +228,11 @@ export const plaidSeedSchema = z
 
 export const batchSeedSchema = z
   .strictObject({
-    /** Ids that have custom data, by the name of the app. */
+    /** IDs with custom data, by app name. */
     apps: z.record(z.string(), z.array(z.string().min(1))).default({}),
-    /** Ids that have custom data in every app. */
+    /** IDs with custom data in every app. */
     users: z.array(z.string().min(1)).default([]),
-    /** Made-up ids, in every app. */
+    /** Generated IDs in every app. */
     generate: z.strictObject(generate).optional(),
   })
   .refine((seed) => Object.keys(seed.apps).length + seed.users.length > 0 || seed.generate !== undefined, {

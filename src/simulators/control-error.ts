@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-/** A control request that does not fit; answered with 400 and `{error: {field, message}}`. */
+/** An invalid control request, refused with 400 and `{error: {field, message}}`. */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
 
@@ -12,7 +12,7 @@ export class ControlError extends Error {
   }
 }
 
-/** Checks a control body; the error names the first field that does not fit, below `at`. */
+/** Validates a control body. The error names the first invalid field, prefixed by `at`. */
 export function parseControlBody<T extends z.ZodType>(schema: T, body: unknown, at: PropertyKey[] = []): z.output<T> {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;

@@ -5,12 +5,12 @@ import type { FaultBook } from './fault-book';
 import { readBody, send } from './loopback-server';
 import type { Controls } from './provider';
 
-/** Enough to seed some million users in one call. */
+/** Maximum size of a control body, in bytes: enough to seed several million users in one call. */
 const MAX_CONTROL_BYTES = 512 * 1024 * 1024;
 
 export const CONTROL_PREFIX = '/__sim/';
 
-/** What the control routes work on. */
+/** What the control routes act on. */
 export interface Controlled {
   controls: Controls;
   faults: FaultBook;
@@ -40,7 +40,7 @@ const ROUTES: Record<string, ControlRoute> = {
   },
 };
 
-/** Answers one control request. Never throws: what does not fit becomes a 400 that names the field. */
+/** Handles one control request. Never throws: an invalid request gets a 400 that names the field. */
 export async function answerControl(
   simulator: Controlled,
   request: IncomingMessage,
@@ -58,7 +58,7 @@ export async function answerControl(
     send(response, 200, JSON.stringify(route(simulator, url.searchParams, parseBody(body))));
   } catch (error) {
     if (error instanceof ControlError) return refuse(response, 400, error.field, error.message);
-    // The caller is a test or a demo: it must see a fault of the simulator itself, and not wait for an answer.
+    // The caller is a test or a demo, which must see a bug in the simulator instead of waiting for a response.
     refuse(response, 500, undefined, error instanceof Error ? error.message : 'the simulator failed');
   }
 }

@@ -5,7 +5,7 @@ import type { FaultList, FaultStatus } from './control-answers';
 import type { RecognisedCall } from './provider';
 import { seededRandom } from './seeded-random';
 
-/** Spreads the simulator's seed over its rules, so that two rules with one probability do not fire together. */
+/** Derives different seeds for the rules, so that two rules with the same probability do not fire together. */
 const SEED_STEP = 0x9e3779b1;
 
 class Rule {
@@ -17,13 +17,13 @@ class Rule {
     this.random = seededRandom(rule.seed ?? defaultSeed);
   }
 
-  /** Counts the call if it is this rule's, and says whether the rule would fire. */
+  /** Counts the call if the rule matches it, and returns whether the rule would fire. */
   wantsToFire(call: RecognisedCall): boolean {
     const { rule } = this.status;
     if (rule.endpoint !== '*' && rule.endpoint !== call.endpoint) return false;
     if (rule.user !== undefined && !call.users.includes(rule.user)) return false;
     this.status.matched += 1;
-    // Drawn even when the rule is spent, so that `times` does not shift what comes after.
+    // Drawn even if the rule is exhausted, so that `times` does not change later draws.
     const drawn = rule.probability === undefined || this.random() < rule.probability;
     if (rule.times !== undefined && this.status.fired >= rule.times) return false;
     if (rule.nth === undefined) return drawn;
@@ -31,14 +31,17 @@ class Rule {
   }
 }
 
-/** The fault rules of one simulator. Every rule counts every call it matches; of those that fit, the first added fires. */
+/**
+ * The fault rules of one simulator. Every rule counts the calls that it matches; the first added of the matching rules
+ * fires.
+ */
 export class FaultBook {
   private rules: Rule[] = [];
   private added = 0;
 
   constructor(private readonly seed: number) {}
 
-  /** Checks all rules first and then adds them, so that a bad one adds none. */
+  /** Validates all rules before adding them, so that an invalid one adds none. */
   add(input: unknown): FaultList {
     const inputs: unknown[] = Array.isArray(input) ? input : [input];
     const rules = inputs.map((rule, index) =>
@@ -55,12 +58,12 @@ export class FaultBook {
     return { faults: this.rules.map(({ status }) => ({ ...status })) };
   }
 
-  /** Forgets one rule, or all of them. */
+  /** Removes one rule, or all of them. */
   remove(id?: string): void {
     this.rules = id === undefined ? [] : this.rules.filter((rule) => rule.status.id !== id);
   }
 
-  /** Back to these rules, numbered and seeded as at the start. */
+  /** Replaces all rules by these, numbered and seeded as at the start. */
   reset(rules: readonly FaultRuleInput[]): void {
     this.rules = [];
     this.added = 0;

@@ -6,7 +6,7 @@ import type { OpenCall } from './call-log';
 import { send } from './loopback-server';
 import { retryAfterValue } from './retry-after';
 
-/** One call that a fault rule has chosen. */
+/** A call for which a fault rule fired. */
 export interface FaultyCall {
   provider: Provider;
   request: ReceivedRequest;
@@ -17,7 +17,7 @@ export interface FaultyCall {
 
 const BAD_GATEWAY_PAGE = '<html><head><title>502</title></head><body><h1>Bad gateway</h1></body></html>\n';
 
-/** Lets the fault happen: to the call, to its answer, or to the connection. */
+/** Applies the fault to the call, its response or the connection. */
 export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
   const { provider, response, log } = faulty;
   log.fault(rule.kind);
@@ -80,7 +80,7 @@ function carryOut({ call, log }: FaultyCall, how?: CarriedOutHow): Answer {
   return answer;
 }
 
-/** The provider's real answer; or, where the call is not to be processed, what a success would roughly look like. */
+/** Returns the provider's real response, or an approximate success if the call is not to be processed. */
 function actOn(processed: boolean, faulty: FaultyCall): Answer {
   return processed ? carryOut(faulty) : faulty.provider.emptySuccess();
 }
@@ -106,7 +106,7 @@ function lateAnswer(faulty: FaultyCall): () => void {
   return () => refuse(faulty, answer);
 }
 
-/** Puts the credentials into every text a client may keep: messages, the receipt field, and a header. */
+/** Puts the credentials into every text that a client may store: messages, the receipt field, and a header. */
 function echoCredentials(as: 'error' | 'ok', faulty: FaultyCall): void {
   const credentials = faulty.provider.credentialsIn(faulty.request).join(' ');
   const headers = { 'x-debug-request': credentials.replaceAll(/[^\x20-\x7e]/g, '?') };

@@ -2,21 +2,21 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Longer than any client keeps a socket idle, so that only faults break connections. */
+/** Keep-alive timeout in milliseconds, longer than any client's, so that only faults close connections. */
 const KEEP_ALIVE_MS = 120_000;
 
-/** Room for 4-byte characters in a path, percent-encoded, beside ordinary headers. */
+/** Maximum size of the headers, in bytes: enough for percent-encoded 4-byte characters in a path. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
-/** A server that only this machine can reach. */
+/** A server that is reachable only from this machine. */
 export interface LoopbackServer {
   url: string;
   port: number;
-  /** Stops listening and breaks what is still open, stalled calls too. */
+  /** Stops listening and closes all connections, including stalled calls. */
   close(): Promise<void>;
 }
 
-/** Listens on 127.0.0.1; port 0 takes a free one. Rejects when the port is taken. */
+/** Listens on 127.0.0.1; port 0 selects a free one. Rejects when the port is in use. */
 export async function listenOnLoopback(
   port: number,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
@@ -40,7 +40,7 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-/** The whole body, or undefined when it is longer than `maxBytes`; rejects when the client breaks off. */
+/** Returns the whole body, or undefined if it is longer than `maxBytes`. Rejects when the client disconnects. */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -54,7 +54,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
   });
 }
 
-/** Sends a whole answer with its length. */
+/** Sends a whole response with its length. */
 export function send(
   response: ServerResponse,
   status: number,

@@ -1,10 +1,10 @@
-/** What a provider's half of a simulator offers to the half that both share. */
+/** The interface between a provider's half of a simulator and the shared half. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { SeedSummary } from './control-answers';
 
 export type JsonBody = Record<string, unknown>;
 
-/** A request as it came off the socket; `target` is the raw request line's path, never normalised. */
+/** A request as received; `target` is the raw path of the request line, never normalised. */
 export interface ReceivedRequest {
   method: string;
   target: string;
@@ -12,7 +12,7 @@ export interface ReceivedRequest {
   body: Buffer;
 }
 
-/** What the provider says. `processed` is true when it did what was asked. */
+/** A provider's response. `processed` is true if it executed the call. */
 export interface Answer {
   status: number;
   body: JsonBody;
@@ -20,7 +20,10 @@ export interface Answer {
   code?: string;
 }
 
-/** A request matched to an endpoint. Nothing happens until `carryOut`, which checks keys and input, acts and answers. */
+/**
+ * A request matched to an endpoint. Nothing happens until `carryOut`, which checks keys and input, executes the call
+ * and returns the response.
+ */
 export interface RecognisedCall {
   endpoint: string;
   users: readonly string[];
@@ -28,13 +31,13 @@ export interface RecognisedCall {
   carryOut(how?: CarriedOutHow): Answer;
 }
 
-/** What is special about carrying out one call. */
+/** Variations in executing a call. */
 export interface CarriedOutHow {
-  /** A listing does not know yet what was removed. */
+  /** Whether a list still contains removed Items. */
   staleRead?: boolean;
 }
 
-/** The provider's own wording of what can go wrong at its end. */
+/** The provider's error responses. */
 export interface ProviderFailures {
   rateLimited(): Answer;
   serverError(): Answer;
@@ -42,27 +45,27 @@ export interface ProviderFailures {
   unauthorized(): Answer;
   tooLarge(): Answer;
   undocumented(status: number, errorType: string, errorCode?: string): Answer;
-  /** An error whose every free text holds `text`. */
+  /** Returns an error that contains `text` in every free-text field. */
   quoting(text: string): Answer;
 }
 
 export interface Provider {
   readonly failures: ProviderFailures;
   recognise(request: ReceivedRequest): RecognisedCall;
-  /** The field of a success that names the call: the provider's request id or token. */
+  /** The field of a success that identifies the call: the provider's request ID or token. */
   readonly receiptField: string;
-  /** A success that says nothing but that, for faults that answer without having processed the call. */
+  /** Returns a minimal success, for faults that respond without having processed the call. */
   emptySuccess(): Answer;
-  /** Every credential found in the request, for the fault that echoes them. */
+  /** Returns all credentials in the request, for the fault that echoes them. */
   credentialsIn(request: ReceivedRequest): string[];
 }
 
-/** What the control API can do to a provider; bodies are checked by the provider's own schema. */
+/** The operations of the control API on a provider. The provider validates bodies by its own schema. */
 export interface Controls {
   seed(body: unknown): SeedSummary;
   configure(body: unknown): void;
   figures(): object;
   state(): object;
-  /** Forgets all users and effects, and takes the first users and settings again. */
+  /** Removes all users and effects, and restores the initial users and settings. */
   reset(): void;
 }

@@ -3,7 +3,7 @@ interface Limit {
   burst?: number | undefined;
 }
 
-/** A bucket that starts full and refills evenly. */
+/** A token bucket that starts full and refills evenly. */
 class TokenBucket {
   private readonly capacity: number;
   private tokens: number;
@@ -29,7 +29,7 @@ class TokenBucket {
   }
 }
 
-/** One bucket for each limited endpoint, and one for `*`: a call needs a token of every bucket that concerns it. */
+/** One bucket per limited endpoint, and one for `*`. A call needs a token from each bucket that applies to it. */
 export class RateLimiter {
   private readonly buckets = new Map<string, TokenBucket>();
 
@@ -39,7 +39,9 @@ export class RateLimiter {
     }
   }
 
-  /** Takes the call's tokens and says true; or takes none and says false, so that a refused call costs nothing. */
+  /**
+   * Takes the call's tokens and returns true, or takes none and returns false, so that a refused call costs nothing.
+   */
   admits(endpoint: string): boolean {
     if (this.buckets.size === 0) return true;
     const concerned = [this.buckets.get(endpoint), this.buckets.get('*')].filter((bucket) => bucket !== undefined);

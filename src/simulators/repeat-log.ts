@@ -2,7 +2,7 @@ import type { Repeat, Repeats, StateFigures } from './control-answers';
 
 type RepeatKind = keyof Repeats;
 
-/** Counts effects asked for again; the first time of an effect is remembered by the provider's state, not here. */
+/** Counts repeated requests for an effect. The first request is recorded in the provider's state, not here. */
 export class RepeatLog {
   private readonly entries: Record<RepeatKind, Map<string, Repeat>> = {
     irreversible: new Map(),

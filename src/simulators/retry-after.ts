@@ -2,7 +2,7 @@ import type { RetryAfterForm } from './control-api';
 
 const TEN_THOUSAND_YEARS_IN_SECONDS = 315_576_000_000;
 
-/** The header value for one form, or undefined where no header is sent. */
+/** Returns the header value for a form, or undefined if no header is sent. */
 export function retryAfterValue(form: RetryAfterForm): string | undefined {
   switch (form.form) {
     case 'seconds':

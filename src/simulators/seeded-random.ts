@@ -1,4 +1,7 @@
-/** Numbers in [0, 1) that repeat with the same seed, so that a run with random faults can be run again (mulberry32). */
+/**
+ * Returns a generator of numbers in [0, 1) that is reproducible by its seed, so that a run with random faults can be
+ * repeated (mulberry32).
+ */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

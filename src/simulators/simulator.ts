@@ -11,7 +11,7 @@ import type { Answer, Controls, Provider, ReceivedRequest } from './provider';
 import { RateLimiter } from './rate-limiter';
 import { retryAfterValue } from './retry-after';
 
-/** Options that both simulators take beside their settings. */
+/** Options of both simulators besides their settings. */
 export interface SimulatorOptions {
   /** @default 0: any free port of the loopback interface */
   port?: number;
@@ -19,37 +19,37 @@ export interface SimulatorOptions {
   faults?: readonly FaultRuleInput[];
   /** Seed of the random numbers behind `probability`. @default 1 */
   seed?: number;
-  /** How many of the newest calls the log keeps. @default 250,000 */
+  /** Maximum number of calls in the log, which keeps the newest. @default 250,000 */
   callLogLimit?: number;
 }
 
-/** What the shared half needs to know of the settings, which may change while it runs. */
+/** The settings that the shared half uses, which may change at runtime. */
 export interface LiveSettings {
   latencyMs: number;
   rateLimits: Partial<Record<string, { perSecond: number; burst?: number | undefined }>>;
   retryAfter: RetryAfterForm;
 }
 
-/** A running simulator, as far as both are alike. */
+/** The common part of both running simulators. */
 export interface RunningSimulator {
-  /** Base URL without a slash at its end. */
+  /** Base URL without a trailing slash. */
   url: string;
   port: number;
   faults: {
-    /** Adds one rule or several; throws `ControlError` when one does not fit, and then adds none. */
+    /** Adds one or several rules. Throws `ControlError` if one is invalid, and then adds none. */
     add(rules: FaultRuleInput | readonly FaultRuleInput[]): FaultList;
     list(): FaultList;
     remove(id?: string): void;
   };
-  /** Calls in order of arrival: those after `after` (a `seq`), at most `limit`. */
+  /** Returns calls in order of arrival: those after `after` (a `seq`), at most `limit`. */
   calls(page?: { after?: number; limit?: number }): CallList;
-  /** Back to the users, faults and settings it was started with; the log is emptied. */
+  /** Restores the initial users, faults and settings, and clears the log. */
   reset(): void;
-  /** Breaks all connections and frees the port. */
+  /** Closes all connections and frees the port. */
   close(): Promise<void>;
 }
 
-/** About 40 MB of memory when full. */
+/** Default maximum number of calls in the log, which then takes about 40 MB of memory. */
 export const DEFAULT_CALL_LOG_LIMIT = 250_000;
 
 const MAX_PROVIDER_BODY_BYTES = 64 * 1024 * 1024;
@@ -69,7 +69,7 @@ export class Simulator {
     this.faults = new FaultBook(options.seed ?? 1);
   }
 
-  /** Takes over settings; its rate-limit buckets start full. */
+  /** Applies settings. The rate-limit buckets start full. */
   configure(settings: LiveSettings): void {
     this.settings = settings;
     this.limiter = new RateLimiter(settings.rateLimits);
@@ -81,7 +81,7 @@ export class Simulator {
     this.controls.reset();
   }
 
-  /** Starts from the options' faults and users, and listens. */
+  /** Starts with the options' faults and users, and listens. */
   async start(): Promise<RunningSimulator> {
     this.reset();
     const server = await listenOnLoopback(this.options.port ?? 0, (request, response) => {
@@ -116,7 +116,7 @@ export class Simulator {
     try {
       body = await readBody(request, MAX_PROVIDER_BODY_BYTES);
     } catch {
-      // The client broke off before its request was complete: no provider would have acted on it.
+      // The client disconnected before its request was complete, so no provider would have executed it.
       return;
     }
     const method = request.method ?? 'GET';

@@ -3,7 +3,7 @@ import type { BatchSimulator, BatchSimulatorOptions } from './batch/batch-simula
 import { startPlaidSimulator } from './plaid/plaid-simulator';
 import type { PlaidSimulator, PlaidSimulatorOptions } from './plaid/plaid-simulator';
 
-/** How to start both simulators; a port given here wins over the one in `plaid` or `batch`. */
+/** Options of both simulators. A port given here overrides the one in `plaid` or `batch`. */
 export interface SimulatorsOptions {
   plaidPort?: number;
   batchPort?: number;
@@ -18,7 +18,7 @@ export interface Simulators {
   close(): Promise<void>;
 }
 
-/** Starts both simulators on the loopback interface. If one cannot start, neither is left running. */
+/** Starts both simulators on the loopback interface. If one cannot start, the other is closed. */
 export async function startSimulators(options: SimulatorsOptions = {}): Promise<Simulators> {
   const plaid = await startPlaidSimulator(withPort(options.plaid, options.plaidPort));
   try {

@@ -1,4 +1,4 @@
-/** Batch's answers: codes and statuses as its API documents list them; messages are our own. */
+/** Batch's responses: codes and statuses as in its API documents; the messages are not Batch's. */
 import type { Answer, JsonBody, ProviderFailures } from '../provider';
 
 export function batchSuccess(body: JsonBody): Answer {
@@ -9,7 +9,7 @@ export function batchError(status: number, code: number, message: string): Answe
   return { status, body: { code, message }, processed: false, code: String(code) };
 }
 
-/** Thrown while a request is checked, so that a refusal leaves from any depth; never leaves the provider. */
+/** Thrown while a request is checked, at any depth, and always caught by the provider. */
 export class BatchRefusal extends Error {
   override readonly name = 'BatchRefusal';
 
@@ -28,7 +28,7 @@ export const refusals = {
 };
 
 export const batchFailures: ProviderFailures = {
-  // Batch documents no code for a 429 of this API, so the body carries none of the eight that it does document.
+  // Batch documents no code for a 429 of this API, so the body has none of the eight documented ones.
   rateLimited: () => batchError(429, 429, 'Too many requests'),
   serverError: () => batchError(500, 1, 'Server error'),
   maintenance: () => batchError(503, 2, 'Under maintenance'),

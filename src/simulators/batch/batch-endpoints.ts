@@ -7,12 +7,12 @@ import { decodeSegment } from './batch-routes';
 import type { BatchEndpoint } from './batch-routes';
 import type { BatchStore, GdprRequest } from './batch-state';
 
-/** Batch documents ids shorter than 1,024 characters. */
+/** Maximum length of an ID, in characters; Batch documents less than 1,024. */
 const MAX_ID_LENGTH = 1023;
 const MAX_BULK_IDS = 10_000;
 const ID_TYPES: ReadonlySet<string> = new Set(['custom_id', 'advertising_id', 'installation_id']);
 
-/** A call whose route and keys are right. `json` is read from the body only where the endpoint has one. */
+/** A call with a valid route and keys. Endpoints that have a body parse it as JSON. */
 export interface BatchCall {
   app: string;
   last: string;
@@ -22,7 +22,10 @@ export interface BatchCall {
   settings: BatchSettings;
 }
 
-/** Each endpoint checks its input, acts and answers; it throws `BatchRefusal` before anything has changed. */
+/**
+ * Each endpoint validates its input, executes the call and returns the response. Throws `BatchRefusal` before anything
+ * changes.
+ */
 export const batchEndpoints: Record<BatchEndpoint, (call: BatchCall) => Answer> = {
   customDataDelete(call) {
     const id = decodeSegment(call.last);
@@ -59,7 +62,7 @@ export const batchEndpoints: Record<BatchEndpoint, (call: BatchCall) => Answer> 
   },
 };
 
-/** Whom the call is about, for logs and fault rules; looks only. */
+/** Returns the users that a call concerns, for logs and fault rules, without changing anything. */
 export function usersConcerned(
   endpoint: BatchEndpoint,
   last: string,

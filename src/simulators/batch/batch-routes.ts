@@ -2,7 +2,7 @@ import type { BATCH_ENDPOINTS } from '../control-api';
 
 export type BatchEndpoint = (typeof BATCH_ENDPOINTS)[number];
 
-/** Where a request line leads: an endpoint, the API key and the last segment, both still percent-encoded. */
+/** The route of a request: the endpoint, the API key and the last segment, both still percent-encoded. */
 export interface BatchRoute {
   endpoint: BatchEndpoint;
   apiKey: string;
@@ -13,8 +13,8 @@ const ONE_DOT = /^(\.|%2e)$/i;
 const TWO_DOTS = /^(\.|%2e){2}$/i;
 
 /**
- * Finds the route of a raw request target. Dot segments are resolved first, as proxies and URL parsers do, so that
- * a client which puts the id `..` into a path sees here, too, that its call arrives somewhere else.
+ * Returns the route of a raw request target. Resolves dot segments first, as proxies and URL parsers do, so that a call
+ * with the ID `..` in its path arrives at another route here as well.
  */
 export function findBatchRoute(method: string, target: string): BatchRoute | undefined {
   const [version, apiKey, ...rest] = resolveDots(target.split('?', 1)[0] ?? '');
@@ -38,7 +38,7 @@ function endpointOf(start: string, hasLast: boolean): BatchEndpoint | undefined 
   }
 }
 
-/** The path's segments without `.` and `..`; a slash at the end adds none. */
+/** Returns the path's segments without `.` and `..`, ignoring a trailing slash. */
 function resolveDots(path: string): string[] {
   const segments: string[] = [];
   for (const segment of path.slice(1).split('/')) {
@@ -49,7 +49,7 @@ function resolveDots(path: string): string[] {
   return segments;
 }
 
-/** Decodes a path segment exactly once; undefined when its escapes are broken. */
+/** Decodes a path segment exactly once. Returns undefined for invalid escapes. */
 export function decodeSegment(segment: string): string | undefined {
   try {
     return decodeURIComponent(segment);

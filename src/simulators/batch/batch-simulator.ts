@@ -14,32 +14,32 @@ import { decodeSegment, findBatchRoute } from './batch-routes';
 import type { BatchRoute } from './batch-routes';
 import { BatchStore } from './batch-state';
 
-/** How to start the Batch simulator; every option has a default. */
+/** Options of the Batch simulator. */
 export interface BatchSimulatorOptions extends SimulatorOptions, BatchSettingsInput {
   /** @default sim-batch-rest-key */
   restApiKey?: string;
-  /** API keys by the name of the app. @default `{ios: 'SIM-IOS-KEY', android: 'SIM-ANDROID-KEY'}` */
+  /** API keys by app name. @default `{ios: 'SIM-IOS-KEY', android: 'SIM-ANDROID-KEY'}` */
   appKeys?: Readonly<Record<string, string>>;
-  /** Users to start with. @default none */
+  /** Initial users. @default none */
   users?: BatchSeedInput;
 }
 
-/** A running Batch simulator: what the control API does, without the way over HTTP. */
+/** A running Batch simulator, with the operations of the control API as methods. */
 export interface BatchSimulator extends RunningSimulator {
   restApiKey: string;
   appKeys: Readonly<Record<string, string>>;
-  /** Adds ids; throws `ControlError` naming the field that does not fit. */
+  /** Adds IDs. Throws `ControlError` naming an invalid field. */
   seed(users: BatchSeedInput): SeedSummary;
-  /** Replaces the named settings; the others stay. */
+  /** Replaces the given settings and keeps the others. */
   configure(settings: BatchSettingsInput): void;
   figures(): BatchStateFigures;
   state(): BatchState;
 }
 
 /**
- * Starts a stand-in for Batch on the loopback interface: the Custom Data deletions and the GDPR API of version 1.0,
- * with Batch's authentication and error codes, faults by rule, and the control API under `/__sim/`.
- * Keeps all state in memory and writes no log. Rejects when the port is taken.
+ * Starts a simulator of Batch on the loopback interface: the Custom Data deletions and the GDPR API of version 1.0,
+ * with Batch's authentication and error codes, faults by rule, and the control API under `/__sim/`. All state is in
+ * memory. Rejects when the port is in use.
  */
 export async function startBatchSimulator(options: BatchSimulatorOptions = {}): Promise<BatchSimulator> {
   const { port, faults, seed, callLogLimit, restApiKey, appKeys, users, ...settings } = options;
@@ -141,7 +141,7 @@ class BatchSide implements Provider, Controls {
 
   private carryOut(route: BatchRoute, app: string | undefined, request: ReceivedRequest): Answer {
     try {
-      // An API key that is no app's is a wrong key, not a wrong route: both keys must belong together.
+      // An unknown API key is a wrong key, not a wrong route.
       const restKeyFits = request.headers['x-authorization'] === this.keys.restApiKey;
       if (!restKeyFits || app === undefined) throw refusals.authentication();
       const { store, repeats, settings } = this;

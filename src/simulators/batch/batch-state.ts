@@ -10,19 +10,19 @@ import type {
 } from '../control-answers';
 import { ControlError } from '../control-error';
 
-/** One id's custom data in one app. */
+/** The custom data of one ID in one app. */
 export interface CustomData {
-  /** False for an id that never had data and was deleted all the same. */
+  /** False for an ID that never had data but was deleted. */
   existed: boolean;
   deletions: number;
   removalRequests: number;
-  /** The first GDPR removal; once it is done, the user is no longer found. */
+  /** The first GDPR removal. After it is done, the user is no longer found. */
   removal: GdprRequest | undefined;
-  /** When the data is gone, once a deletion is accepted. */
+  /** When the data will be deleted; set when a deletion is accepted. */
   goneAtMs: number | undefined;
 }
 
-/** A GDPR request; `polls` counts how often it was read. */
+/** A GDPR request; `polls` is the number of times it was read. */
 export interface GdprRequest {
   app: string;
   requestType: 'remove' | 'review';
@@ -32,7 +32,7 @@ export interface GdprRequest {
   found: boolean;
 }
 
-/** What Batch holds, by the name of the app. Every look-up is one Map access. */
+/** The data at Batch, by app name. Every look-up is one Map access. */
 export class BatchStore {
   private readonly apps: ReadonlyMap<string, Map<string, CustomData>>;
   private readonly gdprRequests = new Map<string, GdprRequest>();
@@ -41,7 +41,7 @@ export class BatchStore {
     this.apps = new Map(appNames.map((name) => [name, new Map<string, CustomData>()]));
   }
 
-  /** The id's record; a deletion makes one for an id that is not known. */
+  /** Returns an ID's record, creating it for an unknown ID. */
   record(app: string, id: string): CustomData {
     const users = this.usersOf(app);
     let data = users.get(id);
@@ -52,7 +52,7 @@ export class BatchStore {
     return data;
   }
 
-  /** Whether a GDPR request finds the user; deleting only its custom data does not hide it. */
+  /** Returns whether a GDPR request finds the user. Deleting only its custom data does not hide it. */
   isFound(app: string, id: string, settings: BatchSettings): boolean {
     const data = this.usersOf(app).get(id);
     if (!data?.existed) return false;
@@ -69,12 +69,12 @@ export class BatchStore {
     return { token, request };
   }
 
-  /** The id that a request is about; not a poll. */
+  /** Returns the ID that a request concerns. Does not count as a poll. */
   gdprUser(token: string): string | undefined {
     return this.gdprRequests.get(token)?.id.value;
   }
 
-  /** Reads a request as a client does: one more poll. */
+  /** Reads a request as a client does, which counts as a poll. */
   pollGdprRequest(app: string, token: string, settings: BatchSettings): Record<string, unknown> | undefined {
     const request = this.gdprRequests.get(token);
     if (request?.app !== app) return undefined;
@@ -90,7 +90,7 @@ export class BatchStore {
     };
   }
 
-  /** Adds ids; one that is known has data again. Refuses an app name that has no key. */
+  /** Adds IDs; known ones have data again. Refuses unknown app names. */
   seed(seed: BatchSeed): SeedSummary {
     for (const app of Object.keys(seed.apps)) {
       if (!this.apps.has(app)) {
@@ -125,7 +125,7 @@ export class BatchStore {
     return counts;
   }
 
-  /** Everything by id; walks over all ids, so it is for reading between runs. */
+  /** Returns everything by ID. Iterates over all IDs, so it is meant for use between runs. */
   listing(settings: BatchSettings): Pick<BatchState, 'apps' | 'gdprRequests'> {
     const apps: Record<string, BatchAppState> = {};
     for (const [app, users] of this.apps) {

@@ -1,8 +1,11 @@
-/** Plaid's answers. Error bodies and statuses as its OpenAPI document and error pages give them; messages are our own. */
+/**
+ * Plaid's responses: error bodies and statuses as in its OpenAPI document and error pages; the messages are not
+ * Plaid's.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Answer, JsonBody, ProviderFailures } from '../provider';
 
-/** Plaid's request ids are short and alphanumeric. */
+/** Returns a request ID like Plaid's: short and alphanumeric. */
 function freshRequestId(): string {
   return randomUUID().replaceAll('-', '').slice(0, 15);
 }
@@ -28,7 +31,7 @@ export function plaidError(status: number, errorType: string, errorCode: string,
   };
 }
 
-/** Thrown while a request is checked, so that a refusal leaves from any depth; never leaves the provider. */
+/** Thrown while a request is checked, at any depth, and always caught by the provider. */
 export class PlaidRefusal extends Error {
   override readonly name = 'PlaidRefusal';
 
@@ -77,7 +80,7 @@ export const refusals = {
 };
 
 export const plaidFailures: ProviderFailures = {
-  // RATE_LIMIT stands in for the per-endpoint codes; only the type is the same for all of them.
+  // RATE_LIMIT replaces the codes per endpoint; only the type is the same for all of them.
   rateLimited: () => plaidError(429, 'RATE_LIMIT_EXCEEDED', 'RATE_LIMIT', 'too many requests to this endpoint'),
   serverError: () => plaidError(500, 'API_ERROR', 'INTERNAL_SERVER_ERROR', 'an unexpected error at the provider'),
   maintenance: () => plaidError(503, 'API_ERROR', 'PLANNED_MAINTENANCE', 'the provider is being maintained'),

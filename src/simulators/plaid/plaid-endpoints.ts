@@ -8,7 +8,7 @@ import type { PlaidItem, PlaidStore, PlaidUser } from './plaid-state';
 
 export type PlaidEndpoint = (typeof PLAID_ENDPOINTS)[number];
 
-/** What an endpoint works on. */
+/** What an endpoint acts on. */
 export interface PlaidWorld {
   store: PlaidStore;
   repeats: RepeatLog;
@@ -32,7 +32,7 @@ const TERMINATE_REASONS: ReadonlySet<string> = new Set([
   'OTHER',
 ]);
 
-/** Codes of `/item/remove`, which shares only some with the above. */
+/** Codes of `/item/remove`, which shares only some of the codes above. */
 const ITEM_REMOVE_REASONS: ReadonlySet<string> = new Set([
   'FRAUD_FIRST_PARTY',
   'FRAUD_FALSE_IDENTITY',
@@ -42,7 +42,10 @@ const ITEM_REMOVE_REASONS: ReadonlySet<string> = new Set([
   'OTHER',
 ]);
 
-/** Each endpoint checks its fields, acts and answers; it throws `PlaidRefusal` before anything has changed. */
+/**
+ * Each endpoint validates its fields, executes the call and returns the response. Throws `PlaidRefusal` before anything
+ * changes.
+ */
 export const plaidEndpoints: Record<PlaidEndpoint, (fields: PlaidFields, world: PlaidWorld) => Answer> = {
   userItemsGet(fields, { store, settings }) {
     const user = presentUser(fields, store);
@@ -103,7 +106,9 @@ export const plaidEndpoints: Record<PlaidEndpoint, (fields: PlaidFields, world: 
   },
 };
 
-/** Whom the call is about, for logs and fault rules; looks only, and never returns a token. */
+/**
+ * Returns the user that a call concerns, for logs and fault rules, without changing anything. Never returns a token.
+ */
 export function userConcerned(endpoint: PlaidEndpoint, fields: PlaidFields, store: PlaidStore): string | undefined {
   const { user_id: userId, user_token: userToken, access_token: accessToken } = fields;
   if (endpoint === 'itemRemove') {
@@ -111,13 +116,13 @@ export function userConcerned(endpoint: PlaidEndpoint, fields: PlaidFields, stor
   }
   if (typeof userId === 'string') {
     const known = store.userById(userId)?.userId;
-    // An unknown id may be a token of a migrated integration; ids proper begin otherwise.
+    // An unknown ID may be a token of a migrated integration; real IDs begin differently.
     return known ?? (/^user-\w+-/.test(userId) ? undefined : userId);
   }
   return typeof userToken === 'string' ? store.userByToken(userToken)?.userId : undefined;
 }
 
-/** The user named by exactly one of user_id and user_token, if there ever was one. */
+/** Returns the user named by exactly one of user_id and user_token, if it ever existed. */
 function namedUser(fields: PlaidFields, store: PlaidStore): PlaidUser | undefined {
   const userId = optionalString(fields, 'user_id');
   const userToken = optionalString(fields, 'user_token');
@@ -154,7 +159,7 @@ function foreignItems({ foreignItemError }: PlaidSettings, count: number): Plaid
   return new PlaidRefusal(plaidError(400, foreignItemError.errorType, foreignItemError.errorCode, message));
 }
 
-/** All fields that Plaid's Item requires, and the institution's. */
+/** Returns all fields that Plaid's Item requires, and the institution's. */
 function wireItem({ itemId }: PlaidItem): Record<string, unknown> {
   return {
     item_id: itemId,

@@ -3,10 +3,10 @@ import { refusals } from './plaid-answers';
 
 export type PlaidFields = Record<string, unknown>;
 
-/** The longest reason_note of Plaid's OpenAPI document, in characters. */
+/** Maximum length of reason_note in Plaid's OpenAPI document, in characters. */
 const MAX_REASON_NOTE = 512;
 
-/** The body as an object; undefined when it is none. */
+/** Returns the body as an object, or undefined if it is not one. */
 export function readFields(request: ReceivedRequest): PlaidFields | undefined {
   try {
     const parsed: unknown = JSON.parse(request.body.toString('utf8'));
@@ -18,7 +18,7 @@ export function readFields(request: ReceivedRequest): PlaidFields | undefined {
   }
 }
 
-/** The keys of a request; a header wins over the body's field. */
+/** Returns the keys of a request. A header takes precedence over the body's field. */
 export function readKeys(
   request: ReceivedRequest,
   fields: PlaidFields | undefined,
@@ -29,7 +29,7 @@ export function readKeys(
   };
 }
 
-/** A string that may be absent; null counts as absent, as Plaid takes it. Refuses other types and "". */
+/** Returns an optional string. As at Plaid, null counts as absent. Refuses other types and "". */
 export function optionalString(fields: PlaidFields, name: string): string | undefined {
   const value = fields[name] ?? undefined;
   if (value === undefined) return undefined;

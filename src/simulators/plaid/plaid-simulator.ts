@@ -22,38 +22,38 @@ const ROUTES = new Map<string, PlaidEndpoint>([
   ['/user/remove', 'userRemove'],
 ]);
 
-/** A listing that knows of no removal. */
+/** The read lag of a list that contains all removed Items. */
 const STALE: PlaidSettings['readLag'] = { ms: Number.POSITIVE_INFINITY, reads: 0 };
 
-/** How to start the Plaid simulator; every option has a default. */
+/** Options of the Plaid simulator. */
 export interface PlaidSimulatorOptions extends SimulatorOptions, PlaidSettingsInput {
   /** @default sim-plaid-client-id */
   clientId?: string;
   /** @default sim-plaid-secret */
   secret?: string;
-  /** Part of the access tokens it knows: `access-<environment>-<item id>`. @default sandbox */
+  /** Part of the access tokens: `access-<environment>-<item id>`. @default sandbox */
   environment?: string;
-  /** Users to start with. @default none */
+  /** Initial users. @default none */
   users?: PlaidSeedInput;
 }
 
-/** A running Plaid simulator: what the control API does, without the way over HTTP. */
+/** A running Plaid simulator, with the operations of the control API as methods. */
 export interface PlaidSimulator extends RunningSimulator {
   clientId: string;
   secret: string;
   environment: string;
-  /** Adds users; throws `ControlError` naming the field that does not fit. */
+  /** Adds users. Throws `ControlError` naming an invalid field. */
   seed(users: PlaidSeedInput): SeedSummary;
-  /** Replaces the named settings; the others stay. */
+  /** Replaces the given settings and keeps the others. */
   configure(settings: PlaidSettingsInput): void;
   figures(): PlaidStateFigures;
   state(): PlaidState;
 }
 
 /**
- * Starts a stand-in for Plaid on the loopback interface: the five endpoints around a user's removal, with Plaid's
- * authentication, error bodies and all-or-nothing removal, faults by rule, and the control API under `/__sim/`.
- * Keeps all state in memory and writes no log. Rejects when the port is taken.
+ * Starts a simulator of Plaid on the loopback interface: the five endpoints for removing a user, with Plaid's
+ * authentication, error bodies and all-or-nothing removal, faults by rule, and the control API under `/__sim/`. All
+ * state is in memory. Rejects when the port is in use.
  */
 export async function startPlaidSimulator(options: PlaidSimulatorOptions = {}): Promise<PlaidSimulator> {
   const { port, faults, seed, callLogLimit, clientId, secret, environment, users, ...settings } = options;

@@ -6,7 +6,7 @@ export interface PlaidItem {
   readonly itemId: string;
   readonly user: PlaidUser;
   removedAtMs: number | undefined;
-  /** Listings in which it still shows although it is removed. */
+  /** Number of lists that will still contain it although it is removed. */
   staleReads: number;
 }
 
@@ -22,12 +22,12 @@ export interface PlaidUser {
 
 type SeedUser = PlaidSeed['users'][number];
 
-/** What Plaid holds. Every look-up is one Map access, so that a million users cost a call no more than ten. */
+/** The data at Plaid. Every look-up is one Map access, so the cost of a call does not depend on the number of users. */
 export class PlaidStore {
   private readonly usersById = new Map<string, PlaidUser>();
   private readonly usersByToken = new Map<string, PlaidUser>();
   private readonly itemsById = new Map<string, PlaidItem>();
-  /** Only tokens that do not follow from the Item's id. */
+  /** Only tokens that are not derived from the Item's ID. */
   private readonly itemsByOwnToken = new Map<string, PlaidItem>();
   private readonly tokenPrefix: string;
 
@@ -35,7 +35,7 @@ export class PlaidStore {
     this.tokenPrefix = `access-${environment}-`;
   }
 
-  /** The user behind a `user_id`: its id or, as for migrated integrations, the value of its user token. */
+  /** Returns the user of a `user_id`, which is its ID or, as for migrated integrations, the value of its user token. */
   userById(userId: string): PlaidUser | undefined {
     const user = this.usersById.get(userId);
     return user && !user.tokenOnly ? user : this.usersByToken.get(userId);
@@ -45,7 +45,7 @@ export class PlaidStore {
     return this.usersByToken.get(userToken);
   }
 
-  /** By the simulator's own id, removed or not. */
+  /** Returns a user by the simulator's own ID, removed or not. */
   seededUser(userId: string): PlaidUser | undefined {
     return this.usersById.get(userId);
   }
@@ -65,7 +65,7 @@ export class PlaidStore {
     item.staleReads = readLag.reads;
   }
 
-  /** The Items a listing shows now; uses up one stale read of those that only lag. */
+  /** Returns the Items in a user's list, and consumes one stale read of each removed one. */
   listItems(user: PlaidUser, readLag: PlaidSettings['readLag']): PlaidItem[] {
     return user.items.filter((item) => {
       if (item.removedAtMs === undefined) return true;
@@ -75,7 +75,7 @@ export class PlaidStore {
     });
   }
 
-  /** Adds users; one whose id is known starts anew. Nothing is added when an Item id is another user's. */
+  /** Adds users, replacing those with a known ID. Adds none if an Item ID belongs to another user. */
   seed(seed: PlaidSeed): SeedSummary {
     for (const [index, user] of seed.users.entries()) this.refuseForeignItems(user, index);
     for (const user of seed.users) this.addUser(user);
@@ -112,7 +112,7 @@ export class PlaidStore {
     return counts;
   }
 
-  /** Everything by name; walks over all users, so it is for reading between runs. */
+  /** Returns everything by name. Iterates over all users, so it is meant for use between runs. */
   listing(): Omit<PlaidState, keyof PlaidStateFigures | 'repeats'> {
     const users = [...this.usersById.values()];
     const items = users.flatMap((user) => user.items);
