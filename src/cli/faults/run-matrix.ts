@@ -67,17 +67,16 @@ export async function runMatrix(
     const trial = 'cell' in task ? trialOf(task.cell, world.apps) : task.combination;
     return { task, trial, kind: placeOf(trial) };
   });
+  const failure = new AbortController();
+  const stop = AbortSignal.any([signal, failure.signal]);
   const kinds = Object.entries(AT_ONCE) as [PlaceKind, number][];
-  await Promise.all(
-    kinds.map(([kind, lanes]) =>
-      inLanes(
-        trials.filter((trial) => trial.kind === kind),
-        lanes,
-        run,
-        signal,
-      ),
-    ),
-  );
+  const lanes = kinds.map(([kind, count]) => {
+    const own = trials.filter((trial) => trial.kind === kind);
+    return inLanes(own, count, run, stop).catch((error: unknown) => failure.abort(error));
+  });
+  // All of them end before the servers they use do, also when one fails.
+  await Promise.all(lanes);
+  failure.signal.throwIfAborted();
   await Promise.all([common.stopWorker(), slow.stopWorker()]);
   const recorded: Recorded[] = [];
   const order = new Map(tasks.map((task, index) => [task, index]));
@@ -130,19 +129,25 @@ export function isSound({ judged, numbers }: JudgedMatrix): boolean {
   return numbers.bystandersTouched === 0 && judged.every(({ judgement }) => judgement.ok);
 }
 
-/** Works through a list with so many at a time. */
-export async function inLanes<T>(
+/**
+ * Works through a list, this many values at a time. Once one fails, no further value is begun; what was begun is waited for.
+ *
+ * @throws The first failure.
+ */
+async function inLanes<T>(
   values: readonly T[],
   lanes: number,
   work: (value: T) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const queue = values.values();
+  const failures: unknown[] = [];
   const lane = async (): Promise<void> => {
     for (const value of queue) {
-      if (signal.aborted) return;
-      await work(value);
+      if (signal.aborted || failures.length > 0) return;
+      await work(value).catch((error: unknown) => failures.push(error));
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
+  if (failures.length > 0) throw failures[0];
 }

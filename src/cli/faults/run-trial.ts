@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { WorkflowFailedError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, isGrpcServiceError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { natureOf } from '../../oracle/fault-natures';
@@ -95,11 +95,7 @@ type Begun = Pick<EndedRun, 'user' | 'after'>;
 
 async function runUser(place: Place, trial: Trial, begun: Begun): Promise<Omit<EndedRun, 'refusals'>> {
   const workflowId = `faults-${randomUUID()}`;
-  const handle = await place.client.workflow.start('offboardUser', {
-    taskQueue: place.taskQueue,
-    workflowId,
-    args: [userInput(trial, begun.user)],
-  });
+  const handle = await startRun(place, 'offboardUser', workflowId, userInput(trial, begun.user));
   const end = await endOf<OffboardResult>(handle);
   if (!('result' in end)) return { ...begun, workflowId, end: { problem: end.problem } };
   const { status, steps, compensations } = end.result;
@@ -112,11 +108,7 @@ async function runSweep(place: Place, trial: Trial, begun: Begun): Promise<Omit<
     ? undefined
     : seedUser(place.simulators, randomUUID());
   const workflowId = `faults-${randomUUID()}`;
-  const handle = await place.client.workflow.start('offboardUsers', {
-    taskQueue: place.taskQueue,
-    workflowId,
-    args: [sweepInput(trial, begun.user, neighbour)],
-  });
+  const handle = await startRun(place, 'offboardUsers', workflowId, sweepInput(trial, begun.user, neighbour));
   const looksAfterKeys = trial.faults.some(({ fault }) => natureOf(fault) === 'keysRefused');
   const [end] = await Promise.all([endOf<SweepResult>(handle), looksAfterKeys ? lookAfterKeys(handle) : undefined]);
   if ('result' in end)
@@ -149,18 +141,56 @@ function stepsIn(receipts: readonly Recorded[]): Report['steps'] {
 
 const DONE: readonly string[] = ['removed', 'accepted', 'alreadyGone'];
 
+/** Requests to the Temporal server are repeated this often, this long apart, when a busy machine answers them too late. */
+const MOST_REPEATS = 30;
+const REPEAT_AFTER_MS = 1_000;
+/** CANCELLED, DEADLINE_EXCEEDED and UNAVAILABLE of gRPC. */
+const TRANSIENT: readonly number[] = [1, 4, 14];
+
+/** Repeats a request which the server did not answer in time. */
+async function patiently<T>(request: () => Promise<T>): Promise<T> {
+  for (let repeats = 0; ; repeats += 1) {
+    try {
+      return await request();
+    } catch (error) {
+      const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
+      const isTransient = isGrpcServiceError(cause) && TRANSIENT.includes(Number(cause.code));
+      if (!isTransient || repeats === MOST_REPEATS) throw error;
+      await delay(REPEAT_AFTER_MS);
+    }
+  }
+}
+
+/** Starts a run, once, even if the server answers so late that the request is repeated. */
+async function startRun(
+  { client, taskQueue }: Place,
+  type: string,
+  workflowId: string,
+  input: unknown,
+): Promise<WorkflowHandle> {
+  return patiently(async () => {
+    try {
+      const once = { workflowIdReusePolicy: 'REJECT_DUPLICATE' } as const;
+      return await client.workflow.start(type, { taskQueue, workflowId, args: [input], ...once });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      return client.workflow.getHandle(workflowId);
+    }
+  });
+}
+
 type End<T> = { result: T } | { problem: string; cancelled: boolean };
 
 async function endOf<T>(handle: WorkflowHandle): Promise<End<T>> {
   const giveUp = new AbortController();
   try {
     return await Promise.race([
-      handle.result().then(
+      patiently(() => handle.result()).then(
         (result) => ({ result: result as T }),
         (error: unknown) => failedEnd<T>(error),
       ),
       delay(GIVE_UP_MS, undefined, { signal: giveUp.signal }).then(async (): Promise<End<T>> => {
-        await handle.terminate('It should have ended long ago.');
+        await patiently(() => handle.terminate('It should have ended long ago.'));
         return { problem: `it had not ended after ${GIVE_UP_MS / 1_000} s`, cancelled: false };
       }),
     ]);
@@ -182,12 +212,12 @@ function failedEnd<T>(error: unknown): End<T> {
 async function lookAfterKeys(handle: WorkflowHandle): Promise<void> {
   for (let resumes = 0; ;) {
     await delay(POLL_MS);
-    const { status } = await handle.describe();
+    const { status } = await patiently(() => handle.describe());
     if (status.name !== 'RUNNING') return;
     const progress = await handle.query<SweepProgress, []>('progress').catch(() => undefined);
     if (progress?.status !== 'paused') continue;
     if (resumes === MOST_RESUMES) {
-      await handle.cancel();
+      await patiently(() => handle.cancel());
       return;
     }
     resumes += 1;
