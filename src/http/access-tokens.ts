@@ -1,15 +1,15 @@
 import type { OAuthClient } from '../config/oauth-client';
 
-/** What a token endpoint gave. */
+/** An access token as issued by a token endpoint. */
 export interface IssuedToken {
   value: string;
-  /** For how long it may be used from now on. */
+  /** Remaining lifetime in milliseconds. */
   livesMs: number;
 }
 
-/** Why there is no token; free of secrets. */
+/** Why there is no token; contains no secrets. */
 export interface TokenProblem {
-  /** Whether the same request may go better later. */
+  /** Whether the same request may succeed later. */
   retryable: boolean;
   /** What happened, as the end of a sentence about the token endpoint. */
   what: string;
@@ -18,7 +18,7 @@ export interface TokenProblem {
   retryAfterMs?: number;
 }
 
-/** No token could be had. */
+/** No access token could be obtained. */
 export class TokenError extends Error {
   override readonly name = 'TokenError';
   readonly problem: TokenProblem;
@@ -29,51 +29,53 @@ export class TokenError extends Error {
   }
 }
 
-/** Asks the token endpoint; rejects with a TokenError. */
+/** Requests a token from the endpoint; rejects with a TokenError. */
 export type AskForToken = () => Promise<IssuedToken>;
 
 /** A token for one call. */
 export interface GivenToken {
   value: string;
-  /** It was there before the call wanted it, so it may have been revoked since. */
+  /** It was obtained before this call needed it, so it may have been revoked since. */
   cached: boolean;
 }
 
-/** A token is fetched anew in the last tenth of its life, but never sooner than this before its end. */
+/** A token is refreshed during the last tenth of its lifetime, but at most this many milliseconds before it ends. */
 const EARLIEST_REFRESH_MS = 60_000;
 const REFRESHED_PART = 10;
-/** After a failure no other call asks again sooner: hundreds may wait for the same token. */
+/**
+ * Minimum pause, in milliseconds, after a failed request for a token: hundreds of calls may wait for the same token.
+ */
 const PAUSE_MS = 1_000;
 
-/** What is known of one client. */
+/** What is known about one client. */
 interface Kept {
   token?: { value: string; refreshAtMs: number; endsAtMs: number };
   asking?: Promise<string>;
   failed?: { error: TokenError; untilMs: number };
 }
 
-/** Access tokens of this process, each fetched by one request at a time. They are in its memory and nowhere else. */
+/** The access tokens of this process, each fetched by one request at a time. They are kept only in memory. */
 export class AccessTokens {
   readonly #kept = new Map<string, Kept>();
   readonly #now: () => number;
 
-  /** @param now A clock in milliseconds. @default the process's own, which no change of the date moves */
+  /** @param now A clock in milliseconds. @default a monotonic clock, which changes of the system time do not affect */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
   /**
-   * The client's token; asks for one when there is none, and before it ends. While an early request is under way, or has
-   * failed, calls go on with the token that is still good.
+   * Returns the client's token. Requests one if there is none, and refreshes it before it expires. While a refresh is
+   * in progress or has failed, calls use the current token as long as it is valid.
    *
-   * @throws TokenError when there is none to be had.
+   * @throws TokenError if no token can be obtained.
    */
   async get(client: OAuthClient, ask: AskForToken): Promise<GivenToken> {
     const kept = this.#keptFor(client.key);
     const now = this.#now();
     const isPaused = kept.failed !== undefined && now < kept.failed.untilMs;
     if (kept.token && now < kept.token.endsAtMs) {
-      // Nobody waits for it, and the next call that needs a token tells of its failure.
+      // No call waits for this refresh; if it fails, the next call that needs a token reports it.
       if (now >= kept.token.refreshAtMs && !isPaused) void this.#ask(kept, ask).catch(() => undefined);
       return { value: kept.token.value, cached: true };
     }
@@ -81,7 +83,7 @@ export class AccessTokens {
     return { value: await this.#ask(kept, ask), cached: false };
   }
 
-  /** Forgets a token that was refused, unless another has taken its place already. */
+  /** Drops a rejected token unless it was already replaced. */
   refused(client: OAuthClient, value: string): void {
     const kept = this.#keptFor(client.key);
     if (kept.token?.value === value) delete kept.token;
@@ -94,7 +96,7 @@ export class AccessTokens {
 
   async #askAndKeep(kept: Kept, ask: AskForToken): Promise<string> {
     try {
-      // From before it was asked for: its life began no sooner.
+      // Taken before the request, so that the token never counts as valid for longer than it is.
       const askedAtMs = this.#now();
       const { value, livesMs } = await ask();
       const endsAtMs = askedAtMs + livesMs;
@@ -117,7 +119,7 @@ export class AccessTokens {
     return kept;
   }
 
-  /** What belongs to keys that were replaced would otherwise stay for ever. */
+  /** Removes entries of replaced keys, which would otherwise stay forever. */
   #forgetOld(): void {
     const now = this.#now();
     for (const [key, { token, asking, failed }] of this.#kept) {
@@ -126,5 +128,5 @@ export class AccessTokens {
   }
 }
 
-/** The tokens of this process. */
+/** The access tokens of this process. */
 export const accessTokens = new AccessTokens();

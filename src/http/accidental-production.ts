@@ -4,10 +4,9 @@ import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import type { ServiceDefinition } from '../tasks/service';
 
 /**
- * Refuses a call to real people's data that nobody asked for on purpose: the address is production's, and the setting
- * that names the environment does not say so.
+ * Refuses a call to a production address unless the setting that selects the environment says production.
  *
- * @throws SettingsError naming that setting.
+ * @throws SettingsError that names the setting.
  */
 export function refuseAccidentalProduction(
   prepared: { origin: string },

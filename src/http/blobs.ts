@@ -1,19 +1,19 @@
-/** A readable piece of something encoded. */
+/** A readable piece of encoded data. */
 export interface BlobPiece {
   text: string;
-  /** Returns which part of the encoded text gave this part of the piece. */
+  /** Returns the range of the encoded text that produced this range of the piece. */
   sourceOf: (start: number, end: number) => readonly [start: number, end: number];
 }
 
-/** A shorter readable piece is chance: one byte in three is a readable one. */
+/** Minimum length of a piece, in bytes. Shorter readable sequences occur by chance: one byte in three is readable. */
 const MIN_PIECE = 8;
 const MIN_HEX = 2 * MIN_PIECE;
-/** Shorter ones do not even hold a short secret. */
+/** Minimum lengths of data that may be a short secret as a whole. */
 const MIN_WHOLE_BASE64 = 2;
 const MIN_WHOLE_HEX = 3;
 
 const OTHER = 255;
-/** Values of characters of base64 and base64url, and of hex digits. */
+/** Values of the characters of base64 and base64url, and of hex digits. */
 const BASE64 = valuesOf('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', '-_', 62);
 const HEX = valuesOf('0123456789abcdef', 'ABCDEF', 10);
 const READABLE = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -21,8 +21,8 @@ const READABLE = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 
 /**
- * Returns the readable pieces of a part of a text that has only characters of base64 and line breaks, read as base64 and
- * as hex. With `whole`, also what all of it comes to, however short.
+ * Returns the readable pieces of a range of the text, decoded as base64 and as hex. The range contains only characters
+ * of base64 and line breaks. With `whole`, also returns the decoded range as a whole, however short.
  */
 export function piecesOf(text: string, start: number, end: number, options: { whole: boolean }): readonly BlobPiece[] {
   const phases = readablePhases(text, start, end);
@@ -38,10 +38,10 @@ export function piecesOf(text: string, start: number, end: number, options: { wh
 }
 
 const NONE: readonly BlobPiece[] = [];
-/** Above a bit for each of the four places at which base64 may have begun. */
+/** Follows the four bits for the offsets at which base64 may begin. */
 const MAY_BE_HEX = 16;
 
-/** A short secret is too short a piece, but it may be all that there is. */
+/** Decodes the whole range, because a short secret is shorter than a piece but may be all of the data. */
 function wholeOf(text: string, start: number, end: number): BlobPiece[] {
   const found: BlobPiece[] = [];
   decode(text, start, end, { bits: 6, phase: 0, values: BASE64, least: MIN_WHOLE_BASE64 }, found);
@@ -53,12 +53,12 @@ function wholeOf(text: string, start: number, end: number): BlobPiece[] {
   });
 }
 
-/** How many readable bytes there are in a row, for each place at which base64 may have begun. */
+/** Number of consecutive readable bytes, for each offset at which base64 may begin. */
 const rows = new Int32Array(4);
 
 /**
- * Returns a bit for each place at which base64 may have begun that gives enough readable bytes in a row, and one where
- * there are enough hex digits in a row. Looks at each character once: this is done for every id in every answer.
+ * Returns a bit for each base64 offset that gives enough consecutive readable bytes, and one if there are enough
+ * consecutive hex digits. Reads each character once, because this runs for every ID in every response.
  */
 function readablePhases(text: string, start: number, end: number): number {
   rows.fill(0);
@@ -71,7 +71,7 @@ function readablePhases(text: string, start: number, end: number): number {
     const value = BASE64[code] ?? OTHER;
     if (value === OTHER) continue;
     gathered = ((gathered << 6) | value) & 0xfff;
-    // With base64 begun at `phase`, this is its character `(count - phase) % 4`; its first one ends no byte.
+    // If base64 begins at `phase`, this is its character `(count - phase) % 4`; the first of four completes no byte.
     phases |=
       rowAfter((count + 3) & 3, gathered >> 4) |
       rowAfter((count + 2) & 3, (gathered >> 2) & 255) |
@@ -83,7 +83,7 @@ function readablePhases(text: string, start: number, end: number): number {
   return phases;
 }
 
-/** Counts a byte in the row of this phase; returns the phase's bit once the row is long enough. */
+/** Counts a byte of this phase; returns the phase's bit once there are enough in a row. */
 function rowAfter(phase: number, byte: number): number {
   const row = READABLE[byte] === 1 ? (rows[phase] ?? 0) + 1 : 0;
   rows[phase] = row;
@@ -92,7 +92,7 @@ function rowAfter(phase: number, byte: number): number {
 
 interface Decoding {
   bits: 4 | 6;
-  /** How many characters are passed over first: of all for base64, of each row of digits for hex. */
+  /** How many characters to skip first: of the whole range for base64, of each run of digits for hex. */
   phase: number;
   values: Uint8Array;
   least?: number;
@@ -111,7 +111,7 @@ function decode(
   let gathered = 0;
   let count = -phase;
   let before = start;
-  /** The character in which the first byte of the piece begins, and how many of its bits are not of it. */
+  /** The character in which the first byte of the piece begins, and how many of its bits belong to the byte before. */
   let first = start;
   let unused = 0;
   const finish = (): void => {
@@ -168,7 +168,7 @@ class Piece implements BlobPiece {
     return [from, this.#placeOf(Math.floor((unused + 8 * end - 1) / bits)) + 1];
   }
 
-  /** Line breaks are no characters of the encoding. */
+  /** Skips line breaks, which are not characters of the encoding. */
   #placeOf(character: number): number {
     const { first, values } = this.#origin;
     let left = character;

@@ -1,16 +1,16 @@
-/** Something that has to be over by a time. */
+/** An operation that has to end by a point in time. */
 export interface Deadline {
-  /** On the clock of `performance.now()`. */
+  /** A reading of `performance.now()`. */
   atMs: number;
   expire(): void;
 }
 
-/** How late a deadline may fire. */
+/** How late a deadline may fire, in milliseconds. */
 const RESOLUTION_MS = 50;
 
 /**
- * Watches the deadlines of all calls with one timer. A timer or an abort signal for each call costs half the
- * throughput; a call's total time-out does not need to be exact.
+ * Watches the deadlines of all calls with one timer. A timer or an abort signal per call halves the throughput, and a
+ * call's total timeout does not have to be exact.
  */
 export class CallClock {
   readonly #deadlines = new Set<Deadline>();
@@ -18,7 +18,7 @@ export class CallClock {
 
   add(deadline: Deadline): void {
     this.#deadlines.add(deadline);
-    // The timer keeps no process alive: a call in flight does that by its socket.
+    // Does not keep the process alive; a call in flight does that through its socket.
     this.#timer ??= setInterval(() => this.#tick(), RESOLUTION_MS).unref();
   }
 
@@ -39,5 +39,5 @@ export class CallClock {
   }
 }
 
-/** The one clock of this process. */
+/** The clock shared by all calls of this process. */
 export const callClock = new CallClock();

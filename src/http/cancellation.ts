@@ -1,4 +1,4 @@
-/** Something under way that can be stopped. */
+/** An operation in progress that can be cancelled. */
 export interface Cancellable {
   cancel(): void;
 }
@@ -6,8 +6,8 @@ export interface Cancellable {
 const underWay = new WeakMap<AbortSignal, Set<Cancellable>>();
 
 /**
- * Cancels it when the signal aborts; answers what takes it off the signal again. Hundreds of calls may share one
- * signal, so it gets one listener and not one for each.
+ * Cancels the operation when the signal aborts; returns a function that unsubscribes it. Hundreds of calls may share
+ * one signal, so each signal gets one listener instead of one per call.
  */
 export function cancelOn(signal: AbortSignal, cancellable: Cancellable): () => void {
   let cancellables = underWay.get(signal);

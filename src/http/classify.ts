@@ -2,20 +2,20 @@ import type { Effect } from '../tasks/define';
 import type { TaskFailureType } from '../tasks/failure';
 import type { ErrorRule, ErrorTaxonomy } from '../tasks/service';
 
-/** A refusal as the provider worded it. */
+/** What an error response says: its status, and the provider's type and code. */
 export interface ErrorAnswer {
   status: number;
   type?: string;
   code?: string;
 }
 
-/** What a refusal means, and what the person who reads of it should do. */
+/** The failure type of an error response, and advice for the person who reads it. */
 export interface Classified {
   type: TaskFailureType;
   advice?: string;
 }
 
-/** The failure for an answer with an error status: the service's own rules first, then what its status says. */
+/** Returns the failure for an error response: by the service's own rules first, then by status. */
 export function classifyAnswer(answer: ErrorAnswer, effect: Effect, errors: ErrorTaxonomy): Classified {
   const rule = errors.rules.find((candidate) => matches(candidate, answer));
   if (!rule) return { type: typeByStatus(answer.status, effect) };
@@ -23,7 +23,7 @@ export function classifyAnswer(answer: ErrorAnswer, effect: Effect, errors: Erro
   return { type, ...(rule.advice !== undefined && { advice: rule.advice }) };
 }
 
-/** The failure when a request may have been carried out and nobody knows. */
+/** Returns the failure for a request that may have been processed but has no known outcome. */
 export function lostAnswerType(effect: Effect): 'Task.OutcomeUnknown' | 'Task.Unavailable' {
   return effect === 'irreversible' ? 'Task.OutcomeUnknown' : 'Task.Unavailable';
 }
@@ -36,11 +36,12 @@ function matches(rule: ErrorRule, answer: ErrorAnswer): boolean {
   );
 }
 
-/** For answers that no rule knows, for example from a proxy in front of the provider. */
+/** Classifies responses that no rule matches, for example from a proxy in front of the provider. */
 function typeByStatus(status: number, effect: Effect): TaskFailureType {
   if (status === 401) return 'Task.Unauthorized';
   if (status === 429) return 'Task.RateLimited';
-  // 503 too: only the provider's own maintenance code proves that nothing was done. 408 comes from whoever waited.
+  // Includes 503: only the provider's own maintenance code proves that nothing was done. 408 may come from a proxy in
+  // between.
   if (status >= 500 || status === 408) return lostAnswerType(effect);
   if (status >= 400) return 'Task.Rejected';
   return 'Task.UnexpectedResponse';

@@ -10,7 +10,7 @@ import type { RequestParts } from './prepared-request';
 import { publicLookup } from './public-lookup';
 import { untraced } from './untraced';
 
-/** One request to be sent. */
+/** One request to send. */
 export interface WireCall {
   request: RequestParts;
   timeouts: CallTimeouts;
@@ -21,26 +21,32 @@ export interface WireCall {
 
 /** How connections are made. */
 export interface ConnectionOptions {
-  /** Connections, and so calls at the same time, to one origin. */
+  /** Maximum connections per origin, which is also the maximum of concurrent calls to it. */
   perOrigin: number;
   network: NetworkSettings;
-  /** Looks host names up for calls that may only go to public addresses. @default the system's */
+  /** DNS lookup for calls that may only go to public addresses. @default the system's lookup */
   lookup?: LookupFunction | undefined;
 }
 
-/** Pools that are kept beyond those in use, so that a process that calls ever new origins does not keep one for each. */
+/**
+ * Maximum number of pools to keep besides those in use, so that a process that calls ever new origins does not keep a
+ * pool for each.
+ */
 export const MOST_IDLE_POOLS = 256;
 
-/** The connections to one origin, made in one way. */
+/** The connections to one origin with one set of connection options. */
 interface OriginPool {
   pool: Pool;
   /** Calls in progress. */
   calls: number;
-  /** Grows with each call of any pool. */
+  /** Position in the order of use across all pools. */
   usedAt: number;
 }
 
-/** Kept-alive connections by origin and by how they are made. Beyond a limit, pools without a call in progress are closed. */
+/**
+ * Keep-alive connection pools by origin and connection options. Closes idle pools, least recently used first, above a
+ * limit.
+ */
 export class Connections {
   readonly #perOrigin: number;
   readonly #network: NetworkSettings;
@@ -55,12 +61,12 @@ export class Connections {
     this.#publicLookup = publicLookup(lookup);
   }
 
-  /** How many pools are kept. */
+  /** Number of open pools. */
   get pools(): number {
     return this.#pools.size;
   }
 
-  /** Sends one request, once, and tells what the wire gave. */
+  /** Sends one request exactly once and returns the outcome on the wire. */
   exchange({ request, timeouts, limits, signal, onSent }: WireCall): Promise<ExchangeResult> {
     if (this.#closed) return Promise.resolve({ kind: 'lost', sent: false, code: 'UND_ERR_CLOSED' });
     if (signal?.aborted) return Promise.resolve({ kind: 'cancelled' });
@@ -86,7 +92,7 @@ export class Connections {
     });
   }
 
-  /** Waits for the calls in flight and closes the connections. */
+  /** Waits for calls in flight, then closes the connections. */
   async close(): Promise<void> {
     this.#closed = true;
     const pools = [...this.#pools.values()];
@@ -95,14 +101,14 @@ export class Connections {
   }
 
   #poolFor({ origin, publicOnly = false }: RequestParts, connectMs: number): OriginPool {
-    // A connection that was made without the guard must not carry a call that wants it.
+    // A connection made without the address check must not carry a call that requires it.
     const key = `${connectMs} ${publicOnly ? 'public ' : ''}${origin}`;
     let found = this.#pools.get(key);
     if (!found) {
       this.#closeIdle();
       const pool = new Pool(origin, {
         connections: this.#perOrigin,
-        // Each connection carries one call at a time, so that a broken one makes no other call uncertain.
+        // One call at a time per connection, so that a broken connection leaves only one call in doubt.
         pipelining: 1,
         allowH2: false,
         connect: connectorFor(origin, this.#network, { connectMs, ...(publicOnly && { guard: this.#publicLookup }) }),
@@ -114,14 +120,14 @@ export class Connections {
     return found;
   }
 
-  /** Makes room for one more pool: closes those that have no call and were not used for the longest time. */
+  /** Makes room for one more pool: closes the least recently used pools without calls. */
   #closeIdle(): void {
     const excess = this.#pools.size - MOST_IDLE_POOLS + 1;
     if (excess <= 0) return;
     const idle = [...this.#pools].filter(([, { calls }]) => calls === 0).sort(([, a], [, b]) => a.usedAt - b.usedAt);
     for (const [key, { pool }] of idle.slice(0, excess)) {
       this.#pools.delete(key);
-      // It has no call that could be lost; a request that was given up is still waited for.
+      // No call can be lost: the pool has none, and close() waits for requests that were abandoned.
       pool.close().catch(() => undefined);
     }
   }

@@ -7,28 +7,31 @@ import { untraced } from './untraced';
 
 type Connector = buildConnector.connector;
 
-/** What decides how connections are made. */
+/** The settings that decide how connections are made. */
 export type NetworkSettings = Pick<SenderSettings, 'tlsIdentities' | 'proxy'>;
 
-/** How the connections to one origin are made. */
+/** How connections to one origin are made. */
 export interface ConnectorOptions {
   connectMs: number;
-  /** Looks names up and refuses what may not be connected to; absent where anything may be. */
+  /** DNS lookup that refuses forbidden addresses; absent if any address is allowed. */
   guard?: LookupFunction;
 }
 
-/** Codes of connections that a proxy did not make. */
+/** Error codes of connections that a proxy did not make. */
 export const PROXY_UNREACHABLE = 'PROXY_UNREACHABLE';
 export const PROXY_UNTRUSTED = 'PROXY_UNTRUSTED';
 export const PROXY_UNAUTHORIZED = 'PROXY_UNAUTHORIZED';
 export const PROXY_REFUSED = 'PROXY_REFUSED';
 export const PROXY_AWAY = 'PROXY_AWAY';
-/** Codes of Node under which a certificate or a handshake was not accepted. */
+/** Node.js error codes of a rejected certificate or a failed handshake. */
 export const TLS_CODE = /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/;
-/** Code of a connection through a proxy that was not made: the name is not known here, where it has to be checked. */
+/** Error code of a connection through a proxy: the host name has to be checked here but does not resolve here. */
 export const UNKNOWN_HERE = 'NAME_UNKNOWN_HERE';
 
-/** What connects to an origin: with the certificate and the authorities for it, and through the proxy if it is not spared. */
+/**
+ * Returns the connector for an origin: with its certificate and authorities, and through the proxy unless the origin is
+ * exempt.
+ */
 export function connectorFor(
   origin: string,
   network: NetworkSettings,
@@ -43,7 +46,7 @@ export function connectorFor(
   });
 }
 
-/** Certificates live shorter than workers: each new connection is made with what the files hold by then. */
+/** A certificate may expire before the worker stops, so each new connection uses the current content of the files. */
 function identified(identity: TlsIdentity | undefined, options: buildConnector.BuildOptions): Connector {
   if (!identity) return buildConnector(options);
   let made: { material: ReturnType<TlsIdentity['material']>; connect: Connector } | undefined;
@@ -55,8 +58,8 @@ function identified(identity: TlsIdentity | undefined, options: buildConnector.B
 }
 
 /**
- * Connects by a tunnel (CONNECT), to http origins too: so nothing of a call reaches the proxy before there is a way to
- * the service, and no answer of the proxy's is taken for the service's.
+ * Connects through a tunnel (CONNECT), also to http origins. Nothing of a call reaches the proxy before the tunnel is
+ * open, and no response of the proxy can be mistaken for the service's.
  */
 function tunnelled(network: NetworkSettings, inner: Connector, options: ConnectorOptions): Connector {
   return (target, callback) => {
@@ -83,7 +86,7 @@ async function openTunnel(
   const { origin, authorization } = proxy;
   const toProxy = identified(network.tlsIdentities.get(origin), { timeout: connectMs });
   const client = new Client(origin, {
-    // undici would take the host of the header, which is the service's, for the name in the proxy's certificate.
+    // Otherwise undici would verify the proxy's certificate against the `host` header, which is the service's.
     connect: (given, callback) => toProxy({ ...given, servername: '' }, callback),
     headersTimeout: connectMs,
   });
@@ -98,12 +101,12 @@ async function openTunnel(
   } catch (error) {
     throw error instanceof TunnelError ? error : failed(isOfTls(error) ? PROXY_UNTRUSTED : PROXY_UNREACHABLE);
   } finally {
-    // The tunnel is no longer the client's.
+    // The client no longer owns the tunnel.
     void client.close().catch(() => undefined);
   }
 }
 
-/** An address of this name that was checked; the proxy is asked for it and not for the name. */
+/** Returns an address of this name that was checked; the proxy connects to it instead of resolving the name. */
 function checkedAddress(guard: LookupFunction, hostname: string): Promise<string> {
   return new Promise((resolve, reject) => {
     guard(hostname, { all: true }, (error, answer) => {
@@ -128,7 +131,7 @@ function codeOf(status: number): string {
   return status >= 500 || status === 408 || status === 429 ? PROXY_AWAY : PROXY_REFUSED;
 }
 
-/** There is no tunnel; nothing of the call was sent. */
+/** The tunnel was not opened; nothing of the call was sent. */
 class TunnelError extends Error {
   readonly code: string;
 

@@ -1,20 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 
-/** A body as text, or why there is none. */
+/** A body as text, or why it cannot be decoded. */
 export type DecodedBody = { text: string } | { what: 'tooLarge' | 'unknownEncoding' | 'corrupt' };
 
 const ZLIB_METHOD = 8;
 
-/** More encodings, one inside the other, are no honest response. */
+/** Maximum number of nested content encodings; a legitimate response has fewer. */
 const MOST_ENCODINGS = 3;
 
 /**
- * Unpacks and decodes a whole body by its `content-encoding` and `charset`. A byte order mark goes before a charset and is left
- * out; a charset that is not known counts as UTF-8.
+ * Decompresses and decodes a complete body by its `content-encoding` and `charset`. A byte order mark takes precedence
+ * over the charset and is removed; an unknown charset is read as UTF-8.
  *
- * @param maxBytes No more is unpacked.
- * @param asBase64 The bytes are kept as base64.
+ * @param maxBytes Maximum size of the decompressed body.
+ * @param asBase64 Returns the bytes as base64.
  */
 export function decodeBody(
   bytes: Buffer,
@@ -37,7 +37,7 @@ export function decodeBody(
 
 class UnknownEncoding extends Error {}
 
-/** In the order in which they were applied. */
+/** Returns the encodings in the order in which they were applied. */
 function encodingsOf(headers: IncomingHttpHeaders): string[] {
   const header: unknown = headers['content-encoding'];
   const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : '';
@@ -53,7 +53,7 @@ function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffe
     case 'x-gzip':
       return gunzipped(bytes, maxOutputLength);
     case 'deflate':
-      // Servers send both the zlib form, which RFC 9110 means, and the raw one.
+      // Servers send both the zlib format, which RFC 9110 specifies, and raw deflate.
       return ((bytes[0] ?? 0) & 0x0f) === ZLIB_METHOD
         ? inflateSync(bytes, { maxOutputLength })
         : inflateRawSync(bytes, { maxOutputLength });
@@ -64,7 +64,10 @@ function unpack(bytes: Buffer, encoding: string, maxOutputLength: number): Buffe
   }
 }
 
-/** Node.js ends early at a zero byte behind a member: what follows must be padding, or a part of the body would be missing. */
+/**
+ * Node.js stops at a zero byte after a gzip member. Anything else after it must be padding too, or part of the body
+ * would be missing.
+ */
 function gunzipped(bytes: Buffer, maxOutputLength: number): Buffer {
   const { buffer, engine } = gunzipSync(bytes, { maxOutputLength, info: true }) as unknown as {
     buffer: Buffer;
@@ -81,7 +84,7 @@ function textOf(bytes: Buffer, headers: IncomingHttpHeaders): string {
   return decoderFor(named)?.decode(bytes) ?? bytes.toString('utf8');
 }
 
-/** The encoding that a byte order mark names. */
+/** Returns the encoding that a byte order mark names. */
 function markOf(bytes: Buffer): string | undefined {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';

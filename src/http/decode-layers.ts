@@ -1,22 +1,22 @@
-/** A text with its escapes decoded once, and where each of its characters came from. */
+/** A text with its escapes decoded once, and where each character came from. */
 export interface DecodedText {
   text: string;
-  /** Returns the place in the text before decoding at which the character at this place begins. */
+  /** Returns where the character at this position of the decoded text begins in the original text. */
   startOf: (place: number) => number;
-  /** Returns the place in the text before decoding behind which the character at this place ends. */
+  /** Returns where the character at this position of the decoded text ends in the original text. */
   endOf: (place: number) => number;
 }
 
 /**
- * Percent-encoding, escapes of JSON, JavaScript and shells, HTML entities, and the `=` of quoted-printable. What they
- * decode to is one UTF-16 unit, or more for a code point beyond that.
+ * Percent-encoding; escapes of JSON, JavaScript and shells; HTML entities; `=` in quoted-printable. Each decodes to one
+ * UTF-16 unit, or to two for code points above 0xffff.
  */
 const ESCAPE =
   /%u[0-9a-f]{4}|%[0-9a-f]{2}|\\u\{[0-9a-f]{1,6}\}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[0-7]{3}|\\[^]|&#x[0-9a-f]{1,6};?|&#[0-9]{1,7};?|&[a-z]{2,16};|&(?:amp|lt|gt|quot)|=3d/gi;
 
 const CONTROLS: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
-/** The entities of HTML for characters of ASCII. */
+/** HTML entities of ASCII characters. */
 const ENTITIES: Readonly<Record<string, string>> = {
   ...{
     amp: '&',
@@ -48,9 +48,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 const MAX_CODE_POINT = 0x10ffff;
 
-/** Returns the text with its escapes decoded once; undefined when it contains none. Takes time linear in the text. */
+/** Returns the text with its escapes decoded once; undefined if it contains none. Runs in linear time. */
 export function decodeOnce(text: string): DecodedText | undefined {
-  /** Of each escape: where it is in the decoded text, where it was, how long it was, and how long it is now. */
+  /**
+   * For each escape: its position in the decoded text, its position in the original, its original length, its decoded
+   * length.
+   */
   const places: number[] = [];
   let shrunk = 0;
   const decoded = text.replace(ESCAPE, (escape: string, at: number) => {
@@ -68,7 +71,7 @@ export function decodeOnce(text: string): DecodedText | undefined {
   };
 }
 
-/** Returns the texts that come of decoding again and again, the given one first, at most this many. */
+/** Returns the text and the results of decoding it repeatedly, at most this many texts in total. */
 export function layersOf(text: string, most: number): string[] {
   const layers = [text];
   while (layers.length < most) {

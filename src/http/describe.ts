@@ -11,7 +11,7 @@ import {
 import { NOT_HTTP, TOO_LATE_TO_SEND, TOTAL_TIMEOUT } from './exchange';
 import { NOT_PUBLIC } from './public-lookup';
 
-/** In which way an answer is not what it should be. */
+/** What is wrong with a response. */
 export type Unexpected =
   'redirect' | 'status' | 'tooLarge' | 'compressed' | 'notJson' | 'malformed' | 'tooDeep' | 'shape' | 'unreadable';
 
@@ -29,7 +29,7 @@ const UNEXPECTED: Record<Unexpected, string> = {
   shape: 'its answer does not have the form that the task describes.',
 };
 
-/** Sentences about an answer of the wrong kind; `where` is the field that is wrong. */
+/** Describes an invalid response; `where` is the field at fault. */
 export function describeUnexpected(what: Unexpected, where?: string): string {
   return UNEXPECTED[what] + (where === undefined ? '' : ` The field at fault is ${where}.`);
 }
@@ -69,7 +69,7 @@ const CAUSES: Record<string, string> = {
   ETIMEDOUT: 'no connection came about in time',
 };
 
-/** Sentences about a call without an answer. */
+/** Describes a call without a response. */
 export function describeLoss(code: string, sent: boolean, effect: Effect): string {
   const cause = `${describeTransport(code)}.`;
   if (!sent) return `${cause} Nothing was sent.`;
@@ -78,7 +78,7 @@ export function describeLoss(code: string, sent: boolean, effect: Effect): strin
     : `${cause} The call was sent; repeating it does no harm.`;
 }
 
-/** What a transport's code says, as half a sentence. */
+/** Describes a transport error code, as a clause without a full stop. */
 export function describeTransport(code: string): string {
   return CAUSES[code] ?? otherCause(code);
 }

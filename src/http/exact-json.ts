@@ -3,22 +3,26 @@ import { isExactNumber } from '../tasks/exact-number';
 
 export { isExactNumber, WRITE_AS_TEXT } from '../tasks/exact-number';
 
-/** What may be written with an exponent, or with so many decimals that JavaScript rounds it; found in texts too, which costs a slower parser. */
+/**
+ * Numbers with an exponent, or with so many decimals that JavaScript may round them. Also matches inside strings, which
+ * only costs a slower parser.
+ */
 const PERHAPS_ROUNDED = /\d[eE][-+]?\d|\.\d{10}/;
 
 /**
- * Parses JSON in which no number is changed: one that JavaScript cannot represent, such as the ID 7615917337495251231, becomes
- * the text of its digits. Whole numbers beyond 2^53 always do, so that IDs of one list have one type.
+ * Parses JSON without changing any number: a number that JavaScript cannot represent, such as the ID
+ * 7615917337495251231, becomes a string of its digits. Integers beyond 2^53 always do, so that all IDs of a list have
+ * the same type.
  *
- * @throws SyntaxError for a text that is not JSON; its message may quote the text.
+ * @throws SyntaxError if the text is not JSON; the message may quote the text.
  */
 export function parseKeepingDigits(text: string): unknown {
   return parseBothWays(text).value;
 }
 
 /**
- * The same, and beside it, when the text has such numbers, what it is with them as numbers: rounded, and finite. It tells whether
- * a schema takes a number in their place.
+ * Like {@link parseKeepingDigits}. If the text contains such numbers, also returns the value with them as rounded,
+ * finite numbers, which shows whether a schema takes numbers in their place.
  */
 export function parseBothWays(text: string): { value: unknown; rounded?: unknown } {
   const value: unknown = JSON.parse(text);
@@ -31,23 +35,23 @@ export function parseBothWays(text: string): { value: unknown; rounded?: unknown
   return isRounded ? { value: parseAgain(text, value, (literal) => literal), rounded } : { value };
 }
 
-/** The same with an {@link ExactNumber} in place of each such number. */
+/** Like {@link parseKeepingDigits}, with an {@link ExactNumber} in place of each such number. */
 export function parseWithExactNumbers(text: string): unknown {
   const value: unknown = JSON.parse(text);
   return mayBeRounded(text, value) ? parseAgain(text, value, (literal) => new ExactNumber(literal)) : value;
 }
 
-/** A number of a JSON text that JavaScript would change. */
+/** A number in a JSON text that JavaScript would change. */
 export interface InexactNumber {
-  /** Where it is, for example `body.ids.0`; empty for the text as a whole. */
+  /** Its path, for example `body.ids.0`; empty for the text as a whole. */
   path: string;
 }
 
 /**
  * Parses JSON that a person wrote.
  *
- * @returns The value and, when JavaScript would change numbers in it, the first of them.
- * @throws SyntaxError for a text that is not JSON; its message may quote the text.
+ * @returns The value, and the first number in it that JavaScript would change.
+ * @throws SyntaxError if the text is not JSON; the message may quote the text.
  */
 export function parseWatchingNumbers(text: string): { value: unknown; inexact?: InexactNumber } {
   const value: unknown = JSON.parse(text);
@@ -61,8 +65,8 @@ export function parseWatchingNumbers(text: string): { value: unknown; inexact?: 
 }
 
 /**
- * The place of a whole number beyond 2^53, for example `body.id`; undefined for none. What the digits were before JavaScript read
- * them cannot be told, so that such a number must not be sent.
+ * Returns the path of an integer beyond 2^53, for example `body.id`; undefined if there is none. Its original digits
+ * may already be lost, so it must not be sent.
  */
 export function pathOfUnsafeInteger(value: unknown): string | undefined {
   return pathOf(
@@ -72,7 +76,10 @@ export function pathOfUnsafeInteger(value: unknown): string | undefined {
   )?.join('.');
 }
 
-/** A number of a request that is sent with its own digits. Written by {@link jsonText}; JSON.stringify refuses it. */
+/**
+ * A number in a request that is sent with its own digits. Serialize it with {@link jsonText}; JSON.stringify refuses
+ * it.
+ */
 export class ExactNumber extends LosslessNumber {
   toJSON(): never {
     throw new NeedsDigits();
@@ -83,7 +90,7 @@ class NeedsDigits extends Error {
   override readonly name = 'NeedsDigits';
 }
 
-/** Writes JSON with every {@link ExactNumber} as a number. Costs no more than JSON.stringify where there is none. */
+/** Serializes JSON with every {@link ExactNumber} as a number. As fast as JSON.stringify if there is none. */
 export function jsonText(value: unknown): string {
   try {
     return JSON.stringify(value);
@@ -99,11 +106,11 @@ function parseAgain(text: string, value: unknown, inexact: (literal: string) => 
   try {
     return parse(text, undefined, {
       parseNumber: (literal) => (isExactNumber(literal) ? Number(literal) : inexact(literal)),
-      // Like JSON.parse, which has accepted the text.
+      // Same behaviour as JSON.parse, which has accepted the text.
       onDuplicateKey: ({ newValue }) => newValue,
     });
   } catch (error) {
-    // So deep that a recursive parser gives up; the caller refuses that by its own limit.
+    // Nested too deeply for a recursive parser; the caller enforces its own depth limit.
     if (error instanceof RangeError) return value;
     throw error;
   }

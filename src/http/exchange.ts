@@ -4,7 +4,7 @@ import { callClock } from './call-clock';
 import type { Deadline } from './call-clock';
 import { decodeBody } from './decode-body';
 
-/** What the wire gave for one request. */
+/** The outcome of one request on the wire. */
 export type ExchangeResult =
   | {
       kind: 'answer';
@@ -12,39 +12,39 @@ export type ExchangeResult =
       reason: string;
       headers: IncomingHttpHeaders;
       body: string;
-      /** The body was cut off: it has more than the allowed bytes. */
+      /** The body has more than the allowed bytes and was cut off. */
       tooLarge: boolean;
-      /** Why the body, which is empty then, could not be unpacked. */
+      /** Why the body could not be decompressed; it is empty then. */
       undecodable?: 'unknownEncoding' | 'corrupt';
-      /** The connection said where the body ends; otherwise a cut one looks like a whole one. */
+      /** The headers state where the body ends; otherwise a truncated body looks like a complete one. */
       framed: boolean;
     }
-  /** No whole answer. `sent` says whether the request may have reached the provider. */
+  /** No complete response. `sent` says whether the request may have reached the provider. */
   | { kind: 'lost'; sent: boolean; code: string }
   | { kind: 'cancelled' };
 
-/** How one exchange is bounded. */
+/** Limits of one exchange. */
 export interface ExchangeLimits {
   totalMs: number;
   maxResponseBytes: number;
-  /** The body of a good answer is bytes that are no text: it is kept as base64. */
+  /** The body of a success response is binary and is returned as base64. */
   asBase64?: boolean;
-  /** Whether a cancellation may cut it off after it was sent. */
+  /** Whether a cancellation may abort the call after it was sent. */
   mayAbortAfterSending: boolean;
-  /** A reading of `performance.now()` after which nothing may be sent any more. */
+  /** A reading of `performance.now()` after which the request must not be sent. */
   notSentAfterMs?: number;
 }
 
-/** Code of a `lost` exchange that used up its total time. */
+/** Code of a `lost` exchange that exceeded its total timeout. */
 export const TOTAL_TIMEOUT = 'TOTAL_TIMEOUT';
 
-/** Code of a `lost` exchange that came to its turn too late to be sent. */
+/** Code of a `lost` exchange whose turn came too late to send it. */
 export const TOO_LATE_TO_SEND = 'TOO_LATE_TO_SEND';
 
-/** Code of a `lost` exchange whose answer was not HTTP, or broke off within its framing. */
+/** Code of a `lost` exchange whose response was not HTTP, or was truncated within its framing. */
 export const NOT_HTTP = 'NOT_HTTP';
 
-/** One request on the wire, as undici's handler of it. Settles exactly once. */
+/** One request on the wire, as undici's handler. Settles exactly once. */
 export class Exchange implements Dispatcher.DispatchHandler, Deadline {
   readonly atMs: number;
   readonly #limits: ExchangeLimits;
@@ -67,9 +67,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     callClock.add(this);
   }
 
-  /** The last moment before bytes leave: what is aborted here was certainly not sent. */
+  /** The last moment before bytes are sent: a request aborted here was certainly not sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // undici may offer a request again whose connection closed; whether it was processed nobody knows, so never twice.
+    // undici may dispatch a request again after its connection closed. It may have been processed, so it is never sent
+    // twice.
     if (this.#settled || this.#sent) {
       controller.abort(new Error('The call is over already'));
       return;
@@ -90,7 +91,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     headers: IncomingHttpHeaders,
     reason?: string,
   ): void {
-    // Informational answers (103 Early Hints) come before the real one.
+    // Informational responses (103 Early Hints) come before the real one.
     if (status < 200) return;
     this.#status = status;
     this.#reason = reason ?? '';
@@ -122,13 +123,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     this.#finish({ kind: 'lost', sent: this.#sent, code: codeOf(error) });
   }
 
-  /** The total time is over. */
+  /** Ends the exchange when its total time is over. */
   expire(): void {
     this.#finish({ kind: 'lost', sent: this.#sent, code: TOTAL_TIMEOUT });
     this.#controller?.abort(new Error('The call took too long'));
   }
 
-  /** The caller wants no answer any more. Goes unheeded when it was sent and its answer matters. */
+  /** Cancelled by the caller. Ignored once a call was sent whose outcome has to be recorded. */
   cancel(): void {
     if (this.#sent && !this.#limits.mayAbortAfterSending) return;
     this.#finish({ kind: 'cancelled' });
@@ -155,7 +156,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
   }
 }
 
-/** Only a code goes on: an error's message can hold an address or a header, and undici's parser error holds the body. */
+/**
+ * Returns only a code: an error's message can contain a URL or a header, and undici's parser error contains the body.
+ */
 function codeOf(error: Error): string {
   if (error.name === 'HTTPParserError') return NOT_HTTP;
   return 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN';

@@ -18,17 +18,21 @@ import { writePairs } from './write-value';
 type GenericInput = z.output<(typeof httpRequest)['input']>;
 
 const SECRET = /\{\{\s*secret:([^{}]*)\}\}/g;
-/** They frame the message or the connection, or let a compressed answer in; the sender alone decides them. */
+/**
+ * Headers that only the sender sets: they frame the message, control the connection, or would allow a compressed
+ * response.
+ */
 export const OWN_HEADERS: ReadonlySet<string> = new Set([
   ...['host', 'content-length', 'transfer-encoding', 'connection', 'keep-alive', 'upgrade', 'expect', 'te', 'trailer'],
   ...['accept-encoding', 'proxy-authorization', 'proxy-connection'],
 ]);
 
 /**
- * Makes the request of the generic task from its input; without `tokens`, secrets are left as they are named.
+ * Builds the request of the generic task from its input. Without `tokens`, secrets stay as placeholders.
  *
- * @throws InvalidInputError when the origin is not allowed, a secret is not there or not for this request, the input
- * claims to only read and neither its method nor the operator says so, or it asks for what the sender decides itself.
+ * @throws InvalidInputError if the origin is not allowed, a secret is unknown or not allowed for this request, the
+ * input claims to only read although neither its method nor the operator's list says so, or it sets something that only
+ * the sender decides.
  */
 export function genericRequest(
   what: string,
@@ -82,7 +86,10 @@ interface ClaimedRead {
   pathOverride: string | undefined;
 }
 
-/** What the method says counts; a claim to only read is believed of what the operator lists, and of nothing else. */
+/**
+ * Refuses `effect: "read"` for an unsafe method unless the operator has listed the request: the claim alone does not
+ * count.
+ */
 function refuseUnlistedRead(
   what: string,
   { method, overrides, url, pathOverride }: ClaimedRead,
@@ -113,7 +120,7 @@ function refuseUnlistedRead(
 }
 
 function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
-  // Anywhere but in a header, a secret would end up in access logs or in the provider's data.
+  // Outside of headers, a secret would end up in access logs or in the provider's data.
   if (uri.includes('{{secret:')) refuse(what, 'uri', 'must not name a secret; secrets can only stand in headers');
   const url = new URL(uri);
   if (url.username !== '' || url.password !== '') {
@@ -129,8 +136,8 @@ function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
 }
 
 /**
- * Whether the host needs no look-up, since the operator's list holds its very address or this machine's name, or the
- * operator says that its name may lead to any address.
+ * Whether the host name needs no check for public addresses: it is an IP address or loopback that the operator has
+ * allowed, or the operator allows this origin to resolve to any address.
  */
 function mayLeadAnywhere({ origin, hostname }: URL, { httpAllowPrivate }: SenderSettings): boolean {
   return httpAllowPrivate.has(origin) || isLoopback(hostname) || isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0;
@@ -146,7 +153,9 @@ function queryOf(what: string, ofUri: string, query: NonNullable<GenericInput['q
   return `${ofUri}${ofUri === '' ? '?' : '&'}${pairs.join('&')}`;
 }
 
-/** The whole call gets what its parts may take, if that is more than usual. */
+/**
+ * Returns the timeouts that the input sets. The total timeout grows to at least the sum of connect and read timeout.
+ */
 function ownTimeouts({ connectTimeoutMs, readTimeoutMs }: GenericInput): Pick<RequestParts, 'timeouts'> {
   if (connectTimeoutMs === undefined && readTimeoutMs === undefined) return {};
   const { connectMs, firstByteMs, totalMs } = DEFAULT_TIMEOUTS;
@@ -160,9 +169,9 @@ function ownTimeouts({ connectTimeoutMs, readTimeoutMs }: GenericInput): Pick<Re
   };
 }
 
-/** Puts secrets into the headers of one call. */
+/** Inserts secrets into the headers of one call. */
 class HeaderSecrets {
-  /** Clients whose access tokens the headers name. */
+  /** OAuth clients whose access tokens the headers name. */
   readonly clients = new Set<OAuthClient>();
   readonly #what: string;
   readonly #use: SecretUse;

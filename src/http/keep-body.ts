@@ -1,16 +1,18 @@
-/** What a result keeps of a body: all of it, nothing, or what is at these dotted paths, with arrays walked through. */
+/**
+ * What a result keeps of a body: everything, nothing, or these dotted paths. Paths go through the entries of arrays.
+ */
 export type KeepBody = boolean | readonly string[];
 
 /**
- * Returns what is kept of a parsed body: a copy that contains only the paths that are in it; undefined when that is
- * nothing. A text has no paths, so of a body that is not JSON a list keeps nothing.
+ * Returns the kept part of a parsed body: a copy with only the given paths, or undefined if none of them is present. A
+ * string has no paths, so a list keeps nothing of a body that is not JSON.
  */
 export function keptOf(body: unknown, keep: KeepBody): unknown {
   if (typeof keep === 'boolean') return keep ? body : undefined;
   return pick(body, treeOf(keep));
 }
 
-/** The wanted fields by name; one without fields of its own is kept whole. */
+/** The wanted fields by name; `whole` keeps the value as it is. */
 interface Tree {
   fields: Map<string, Tree>;
   whole: boolean;

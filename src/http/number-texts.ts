@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { isExactNumberSchema, isNumberText } from '../tasks/exact-number';
 import { ExactNumber } from './exact-json';
 
-/** Whether a value has a text in it that may stand for a number; most inputs have none, and are then sent as they are. */
+/** Whether a value contains a string that may represent a number. Most inputs do not and are sent unchanged. */
 function hasNumberText(value: unknown): boolean {
   if (typeof value === 'string') return isNumberText(value);
   if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return false;
@@ -12,10 +12,10 @@ function hasNumberText(value: unknown): boolean {
 }
 
 /**
- * The value with a number in place of each text that its schema takes for one, so that it is sent digit by digit. A text
- * stays a text where the schema takes texts too, or says nothing.
+ * Replaces each string that the schema accepts as a number by an exact number, so that all digits are sent. A string
+ * stays a string if the schema accepts strings there too, or says nothing.
  *
- * @param value has passed the schema.
+ * @param value A value that the schema has accepted.
  */
 export function withExactNumbers(schema: z.core.$ZodType, value: unknown): unknown {
   if (!hasNumberText(value)) return value;
@@ -25,7 +25,7 @@ export function withExactNumbers(schema: z.core.$ZodType, value: unknown): unkno
 }
 
 /**
- * The value with a text in place of each {@link ExactNumber}, as a task's input has it.
+ * Replaces each {@link ExactNumber} by a string, the form that a task's input uses.
  *
  * @returns The value, and the path of the first number in it that the schema would not send as a number.
  */
@@ -36,10 +36,10 @@ export function withNumberTexts(schema: z.core.$ZodType, value: unknown): { valu
   return { value: texts, ...(refused && { refused: refused.join('.') }) };
 }
 
-/** What the schema says of the texts of a value, by their paths: a number, or a text, which wins. */
+/** How the schema reads the strings of a value, by their paths. A path that is read in both ways is a text. */
 type Places = Map<string, 'number' | 'text'>;
 
-/** A path is written so that no key can imitate another one's. */
+/** Returns the path of an inner value, escaped so that different keys never give the same path. */
 function below(path: string, key: string | number): string {
   return `${path}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
@@ -112,7 +112,7 @@ function textsIn(value: unknown): unknown {
   return value instanceof ExactNumber ? value.toString() : mapped(value, (_, inner) => textsIn(inner));
 }
 
-/** Where one value has an exact number and the other has none. */
+/** Returns the first path at which one value has an exact number and the other does not. */
 function pathOfOther(value: unknown, other: unknown, path: readonly string[]): readonly string[] | undefined {
   if (value instanceof ExactNumber) return other instanceof ExactNumber ? undefined : path;
   for (const [key, inner] of entriesOf(value)) {
@@ -126,7 +126,7 @@ function entriesOf(value: unknown): [string, unknown][] {
   return typeof value === 'object' && value !== null ? Object.entries(value) : [];
 }
 
-/** The same object or list where nothing in it changes. */
+/** Maps the entries of an object or list; returns the same object if none of them changes. */
 function mapped(value: unknown, change: (key: string, inner: unknown) => unknown): unknown {
   const entries = entriesOf(value).map(([key, inner]) => [key, change(key, inner), inner] as const);
   if (entries.every(([, changed, inner]) => changed === inner)) return value;

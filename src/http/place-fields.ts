@@ -17,10 +17,10 @@ import { textOf, writeHeaderText, writePairs, writeSegment } from './write-value
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Answers what stands in the request for a credential: its value, the access token of its client, or a mask. */
+/** Returns what to put into the request for a credential: its value, the access token of its client, or a mask. */
 export type Reveal = (value: string | OAuthClient) => string;
 
-/** What of a request is still being put together. */
+/** A request under construction. */
 interface Draft {
   path: string;
   query: string[];
@@ -33,9 +33,9 @@ interface Draft {
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
- * Puts every field of a valid input, and every credential, where the definition says.
+ * Puts every field of a valid input, and every credential, where the task's definition says.
  *
- * @throws InvalidInputError when a value cannot stand where it belongs.
+ * @throws InvalidInputError if a value is not allowed in its place.
  */
 export function placeFields(
   task: HttpTask,
@@ -116,7 +116,7 @@ function segmentOf(
   const segment = writeSegment(name, value, writing, (text) =>
     text === '' ? '' : encodeURIComponent(wellFormed(task, field, text)),
   );
-  // A label of "." is the segment "..": what counts is the whole of it.
+  // A label of "." is the segment "..", so the whole segment has to be checked.
   if (segment === '' || segment === '.' || segment === '..') encodeSegment(task.name, field, segment);
   return segment;
 }
@@ -164,12 +164,12 @@ function placeCredential(draft: Draft, place: CredentialRule['in'], name: string
   }
 }
 
-/** A function as replacement: as text, `$&` in a value would have a meaning. */
+/** The replacement is a function because `$&` has a meaning in a replacement string. */
 function fillPlaceholder(path: string, name: string, encoded: string): string {
   return path.replaceAll(`{${name}}`, () => encoded);
 }
 
-/** A path may have a fixed query of its own. */
+/** The task's path may already contain a query. */
 function queryOf({ path, query }: Draft): string {
   return query.length === 0 ? '' : `${path.includes('?') ? '&' : '?'}${query.join('&')}`;
 }
@@ -179,8 +179,8 @@ function hasObjectBody(task: HttpTask, draft: Draft): boolean {
 }
 
 /**
- * POST, PUT and PATCH carry an object, if an empty one: APIs that speak JSON refuse an empty body. Where the body is one
- * field of the input and it is not given, nothing is sent.
+ * POST, PUT and PATCH send at least an empty object, because JSON APIs refuse an empty body. If the body is one field
+ * of the input and that field is missing, no body is sent.
  */
 function bodyOf(task: HttpTask, draft: Draft): WrittenBody | undefined {
   const form = task.bodyForm ?? JSON_BODY;

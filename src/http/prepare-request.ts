@@ -21,11 +21,11 @@ const NO_TOKENS: TokenValues = new Map();
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Checks an input and makes the request from it. Nothing is sent.
+ * Validates an input and builds the request from it. Nothing is sent.
  *
- * @throws InvalidInputError that names the field, when the schema refuses the input, a value cannot stand in a URL, no
- * key slot or an unknown one is named, or `http.request` asks for an origin that is not allowed.
- * @throws SettingsError when the service is not configured here.
+ * @throws InvalidInputError that names the field: the schema refuses the input, a value cannot be part of a URL, the
+ * key slot is missing or unknown, or `http.request` names an origin that is not allowed.
+ * @throws SettingsError if the service is not configured.
  */
 export function prepareRequest(task: HttpTask, input: unknown, settings: SenderSettings): PreparedRequest {
   const fields = parseInput(task.name, task.input, input) as Fields;
@@ -36,7 +36,7 @@ export function prepareRequest(task: HttpTask, input: unknown, settings: SenderS
   return new Prepared(task, fields, settings, service, keySlot);
 }
 
-/** A class rather than a spread object: this is made for every call, and spreading costs a tenth of the throughput. */
+/** A class instead of a spread object: one is created per call, and spreading costs a tenth of the throughput. */
 class Prepared implements PreparedRequest {
   readonly method: PreparedRequest['method'];
   readonly origin: string;
@@ -91,7 +91,7 @@ class Prepared implements PreparedRequest {
   }
 }
 
-/** Without tokens, not even without any, nothing secret is in it. */
+/** Builds the request. Without `tokens` (as opposed to an empty map), every secret is masked. */
 function build(
   task: HttpTask,
   fields: Fields,
@@ -119,7 +119,10 @@ function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
   ]);
 }
 
-/** Returns which of the service's keys a call with this input uses; undefined where there is no choice, and when it names none. */
+/**
+ * Returns which of the service's keys a call with this input uses; undefined if the service has no choice of keys or
+ * the input names none of them.
+ */
 export function keySlotOf(
   task: HttpTask,
   input: unknown,
@@ -154,7 +157,7 @@ function withoutTokens(task: HttpTask, fields: Fields): Fields {
 }
 
 function mask(parts: RequestParts, settings: SenderSettings): MaskedRequest {
-  // Somebody may have pasted a key into an ordinary field.
+  // A key may have been pasted into an ordinary field.
   const scrubber = new Scrubber(settings.secretValues());
   const headers = Object.entries(parts.headers).map(([name, value]) => {
     const shown = value.includes('{{secret:') || !SECRET_HEADER.test(name) ? scrubber.text(value) : MASK;
@@ -168,7 +171,7 @@ function mask(parts: RequestParts, settings: SenderSettings): MaskedRequest {
   };
 }
 
-/** Bytes that are no text would not survive being shown. */
+/** Returns the body as text; binary data is replaced by its size. */
 function shownBody(body: string | Buffer): string {
   if (typeof body === 'string') return body;
   return isUtf8(body) ? body.toString('utf8') : `[${body.length} bytes]`;

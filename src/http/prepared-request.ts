@@ -2,32 +2,32 @@ import type { OAuthClient } from '../config/oauth-client';
 import type { KeepBody } from './keep-body';
 import type { CallTimeouts, Effect, HttpMethod } from '../tasks/define';
 
-/** What goes over the wire. */
+/** The parts of a request that go over the wire. */
 export interface RequestParts {
   method: HttpMethod;
   /** Scheme, host and port. */
   origin: string;
-  /** With the query. Sent as it stands: nothing on our side resolves dots in it. */
+  /** Path and query, sent exactly as given: nothing on this side resolves dot segments. */
   path: string;
   headers: Record<string, string>;
-  /** Bytes where the task sends files. */
+  /** A Buffer if the task sends files. */
   body?: string | Buffer;
-  /** Time-outs that this one call wants instead of its task's. */
+  /** Timeouts that override the task's for this call. */
   timeouts?: Partial<CallTimeouts>;
-  /** Statuses that are an answer, whatever they say elsewhere; any other is a failure. @default every 2xx */
+  /** Statuses that count as success, including error statuses; all others fail. @default every 2xx */
   expectedStatuses?: readonly number[];
-  /** What the result keeps of the answer's body. @default all of it */
+  /** What the result keeps of the response body. @default all of it */
   keepBody?: KeepBody;
-  /** Nothing but a public address may be connected to, whatever the host's name leads to at that moment. */
+  /** Only public addresses may be connected to, whatever the host name resolves to at that moment. */
   publicOnly?: boolean;
-  /** Clients whose access tokens stand in the headers; one whose token was not given has a mask in its place. */
+  /** OAuth clients whose access tokens are in the headers. A client without a token yet has a mask there instead. */
   tokenClients?: readonly OAuthClient[];
 }
 
-/** Access tokens by the client that got them. */
+/** Access tokens by their OAuth client. */
 export type TokenValues = ReadonlyMap<OAuthClient, string>;
 
-/** A request as it may be shown: keys and users' tokens are masked. */
+/** A request as it may be shown: keys and user tokens are masked. */
 export interface MaskedRequest {
   method: string;
   url: string;
@@ -35,17 +35,17 @@ export interface MaskedRequest {
   body?: string;
 }
 
-/** One request, ready to be sent. It holds secrets: show and log only what `masked()` answers. */
+/** A request that is ready to be sent. It contains secrets: show and log only what `masked()` returns. */
 export interface PreparedRequest extends RequestParts {
-  /** What the call does in the world. */
+  /** Whether the call reads, is safe to repeat, or is irreversible. */
   effect: Effect;
-  /** Which of several keys it uses, for example `ios`; absent where the service has no choice. */
+  /** Name of the key it uses, for example `ios`; absent if the service has only one key. */
   keySlot?: string;
   /** For example `sandbox`. */
   environment: string;
-  /** Whether that environment holds real people's data. */
+  /** Whether that environment contains real people's data. */
   production: boolean;
   masked(): MaskedRequest;
-  /** The same request with these access tokens in it. */
+  /** Returns the same request with these access tokens. */
   withTokens(tokens: TokenValues): RequestParts;
 }

@@ -1,6 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 
-/** What IANA keeps for private networks, this machine, links, documentation, tests and groups (RFC 6890 and its registry). */
+/**
+ * IPv4 ranges that IANA reserves for private networks, loopback, link-local, documentation, benchmarks and multicast
+ * (RFC 6890 and its registry).
+ */
 const CLOSED_V4: readonly (readonly [network: string, bits: number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -19,7 +22,10 @@ const CLOSED_V4: readonly (readonly [network: string, bits: number])[] = [
   ['240.0.0.0', 4],
 ];
 
-/** Within the public 2000::/3: protocols of their own, Teredo and 6to4 (which hide an IPv4 address), documentation. */
+/**
+ * Ranges within the public 2000::/3 that are not public: protocol assignments, Teredo and 6to4 (which hide an IPv4
+ * address), documentation.
+ */
 const CLOSED_V6: readonly (readonly [network: string, bits: number])[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -34,19 +40,19 @@ for (const [network, bits] of CLOSED_V6) closed.addSubnet(network, bits, 'ipv6')
 const publicV6 = new BlockList();
 publicV6.addSubnet('2000::', 3, 'ipv6');
 
-/** Prefixes behind which an IPv4 address stands in the last 32 bits: mapped, and translated by NAT64. */
+/** Prefixes followed by an IPv4 address in the last 32 bits: IPv4-mapped, and NAT64. */
 const AROUND_V4: readonly (readonly number[])[] = [
   [0, 0, 0, 0, 0, 0xffff],
   [0x64, 0xff9b, 0, 0, 0, 0],
 ];
 
-/** Whether an address, as a resolver answers it, belongs to a host of the open Internet. Anything unknown does not. */
+/** Whether a resolved address belongs to a host on the public Internet. Returns false for anything unknown. */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:
       return !closed.check(address, 'ipv4');
     case 6: {
-      // With a zone (`fe80::1%eth0`), it is an address of this machine's link.
+      // An address with a zone (`fe80::1%eth0`) is link-local.
       if (address.includes('%')) return false;
       const inner = innerV4(address);
       if (inner !== undefined) return !closed.check(inner, 'ipv4');
@@ -64,7 +70,10 @@ function innerV4(address: string): string | undefined {
   return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
 }
 
-/** The eight groups of an IPv6 address. The URL parser writes an IPv4 tail in hexadecimal; only `::` is left to fill. */
+/**
+ * Returns the eight groups of an IPv6 address. The URL parser writes an IPv4 tail in hexadecimal, so that only `::` has
+ * to be expanded.
+ */
 function groupsOf(address: string): number[] {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
   const [head = '', tail] = canonical.split('::');

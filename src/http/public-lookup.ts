@@ -3,13 +3,13 @@ import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { isPublicAddress } from './public-address';
 
-/** Code of a connection that was not made: the host's name leads to an address that is not public. */
+/** Error code of a connection that was refused because the host name resolves to an address that is not public. */
 export const NOT_PUBLIC = 'ADDRESS_NOT_PUBLIC';
 
 /**
- * Looks a name up for a connection that may only go to public addresses. The socket connects to the very addresses that
- * were checked, so a name that leads elsewhere a moment later gains nothing. One address that is not public refuses the
- * name as a whole: an honest one has none.
+ * Wraps a DNS lookup for connections that may only go to public addresses. The socket connects to the addresses that
+ * were checked, so a name that resolves differently a moment later (DNS rebinding) gains nothing. A single address that
+ * is not public refuses the whole name.
  */
 export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunction {
   return (hostname, options, callback) => {
@@ -24,7 +24,7 @@ export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunct
   };
 }
 
-/** Not every resolver heeds `all`. */
+/** Some resolvers ignore `all` and return one address. */
 function addressesOf(answer: string | LookupAddress[], family: number | undefined): LookupAddress[] {
   return typeof answer === 'string' ? [{ address: answer, family: family ?? 4 }] : answer;
 }

@@ -10,15 +10,15 @@ import type { Scrubber } from './redact';
 import { parseRetryAfter } from './retry-after';
 import type { CallProblem } from './to-failure';
 
-/** What a task answered, free of secrets. */
+/** A task's successful result, without secrets. */
 export interface TaskAnswer<Output = unknown> {
-  /** Checked against the task's schema; fields that it does not know are kept. */
+  /** Validated against the task's schema; unknown fields are kept. */
   output: Output;
   /** The HTTP status. */
   status: number;
-  /** The provider's id of the request, to quote to its support. */
+  /** The provider's ID of the request, for support requests. */
   requestId?: string;
-  /** The token with which a provider confirms what it accepted, for example Batch. */
+  /** The token with which a provider such as Batch confirms what it accepted. */
   token?: string;
   keySlot?: string;
   environment: string;
@@ -27,18 +27,21 @@ export interface TaskAnswer<Output = unknown> {
 type Answer = Extract<ExchangeResult, { kind: 'answer' }>;
 type Good = Pick<TaskAnswer, 'output' | 'status' | 'requestId' | 'token'>;
 
-/** JSON by the WHATWG's rule (`application/json`, `text/json`, `…+json`), and by the names that were used before there was one. */
+/** JSON content types by the WHATWG rule (`application/json`, `text/json`, `…+json`), and older names for it. */
 const JSON_TYPE =
   /^(?:(?:application|text)\/(?:x-)?json|application\/x-amz-json-[\d.]+|[\w.+-]+\/[\w.-]+\+json)\s*(?:;|$)/i;
-/** Three quarters of what Temporal takes as one payload: a result that it refuses would have its call made again for ever. */
+/**
+ * Maximum size of a result: three quarters of Temporal's payload limit. Temporal refuses larger results and would retry
+ * the call forever.
+ */
 const MOST_RESULT_BYTES = 1_536 * 1024;
-/** The bytes of one character in JSON, at most: a control character is written as `\u0001`. */
+/** Maximum JSON bytes per character: a control character is written as `\u0001`. */
 const MOST_BYTES_EACH = 6;
 
-/** What a call wants of its answer: which statuses are good, and no others, and what the result keeps of the body. */
+/** What a call expects of its response: which statuses are successes, and what the result keeps of the body. */
 type Wanted = Pick<RequestParts, 'expectedStatuses' | 'keepBody'>;
 
-/** Reads a whole answer: either what the task promises, or the problem with it. */
+/** Reads a complete response. Returns the task's result, or the problem with the response. */
 export function readAnswer(
   task: HttpTask,
   answer: Answer,
@@ -59,11 +62,12 @@ export function readAnswer(
   const isJson = !isText && isJsonAnswer(answer) && (form !== 'any' || isJsonText(answer.body));
   if (!isJson && !isText && !task.generic && form !== 'any' && answer.body !== '')
     return { kind: 'unexpected', status, what: 'notJson' };
-  // An API of one's own may answer 204: no body reads as null, and the schema says whether that is fine.
+  // APIs may answer 204 without a body, which reads as null; the schema decides whether that is allowed.
   const isNull = answer.body === '' && (!isText || status === 204);
   const parsed = isJson ? parseJson(answer.body, scrubber) : { value: isNull ? null : scrubber.text(answer.body) };
   if ('what' in parsed) {
-    // Cut off or malformed cannot be told apart when the connection's end is the body's end; lost is the careful reading.
+    // If the end of the connection ends the body, truncated and malformed JSON look the same; truncated is the cautious
+    // reading.
     if (parsed.what === 'malformed' && !answer.framed) return { kind: 'lost', sent: true, code: 'TRUNCATED' };
     return { kind: 'unexpected', status, what: parsed.what };
   }
@@ -75,22 +79,24 @@ export function readAnswer(
     : read;
 }
 
-/** Whether an answer that was small enough on the wire is too large as a result, because of what JSON has to escape. */
+/**
+ * Whether a response that was small enough on the wire is too large as a result, because JSON escapes its characters.
+ */
 function outgrowsResult({ body }: Answer, output: unknown): boolean {
   return (
     body.length * MOST_BYTES_EACH > MOST_RESULT_BYTES && Buffer.byteLength(JSON.stringify(output)) > MOST_RESULT_BYTES
   );
 }
 
-/** What was read; `rounded` beside it, when numbers in it had to become the text of their digits. */
+/** A parsed body; `rounded` is set if it contains numbers that had to become strings of their digits. */
 interface Parsed {
   value: unknown;
   rounded?: unknown;
 }
 
 /**
- * A number that became the text of its digits counts as a number for the schema: a text that was asked for is still missing. A
- * schema that takes numbers only, as a task of a host may have, gets it rounded, as JavaScript reads it.
+ * Validates a body. A number that became a string still counts as a number, so that it does not pass as a required
+ * string. If the schema takes only numbers there, as a host's own task may, the output contains the rounded number.
  */
 function checkedOutput(task: HttpTask, { value, rounded }: Parsed): z.ZodSafeParseResult<unknown> {
   const checked = task.output.safeParse(rounded ?? value, { reportInput: false });
@@ -108,18 +114,18 @@ function check(task: HttpTask, answer: Answer, parsed: Parsed, scrubber: Scrubbe
   const checked = checkedOutput(task, parsed);
   if (!checked.success) {
     const where = checked.error.issues[0]?.path.map(String).join('.') ?? '';
-    // A name that a provider chose could be anything; only plain ones are repeated.
+    // A field name chosen by the provider could be anything; only plain names are repeated.
     const named = /^[A-Za-z0-9_.]{1,80}$/.test(where) ? { where: scrubber.text(where) } : {};
     return { kind: 'unexpected', status, what: 'shape', ...named, ...withId };
   }
-  // A read may well answer a token that opens doors; only a call that does something confirms with one.
+  // The token of a read may be a credential; only calls that change something return a confirmation token.
   const token = task.effect === 'read' || task.generic ? undefined : safeId(fieldOf(value, 'token'), scrubber);
   return { output: checked.data, status, ...withId, ...(token !== undefined && { token }) };
 }
 
 function readError(task: HttpTask, answer: Answer, scrubber: Scrubber, nowMs: number): CallProblem {
   const { fields } = task.service.errors;
-  // Whatever the content type says: an error's code is worth more than its label.
+  // Parsed whatever the content type says: the code of an error matters more than its label.
   const parsed =
     answer.tooLarge || answer.undecodable ? { what: 'malformed' as const } : parseJson(answer.body, scrubber);
   const value = 'value' in parsed ? parsed.value : undefined;
@@ -152,13 +158,13 @@ function parseJson(text: string, scrubber: Scrubber): Parsed | { what: 'malforme
   };
 }
 
-/** A missing content type is tolerated; the parser then decides. */
+/** Whether a response counts as JSON. A missing content type is tolerated; the parser then decides. */
 function isJsonAnswer(answer: Answer): boolean {
   const type = headerOf(answer, 'content-type');
   return type === undefined ? answer.body !== '' : JSON_TYPE.test(type) && answer.body !== '';
 }
 
-/** Whether an undescribed response is JSON, as its content type says. */
+/** Whether a body parses as JSON; a task without a described response may get anything. */
 function isJsonText(body: string): boolean {
   try {
     JSON.parse(body);
@@ -168,13 +174,13 @@ function isJsonText(body: string): boolean {
   }
 }
 
-/** A header's text. One that comes several times is a list for undici, whatever Node's types say of it. */
+/** Returns a header's text. undici returns repeated headers as a list, whatever Node.js's types say. */
 function headerOf({ headers }: Answer, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** The value at a name, or at a dotted path such as `error.code`. */
+/** Returns the value at a name, or at a dotted path such as `error.code`. */
 function fieldOf(value: unknown, field: string): unknown {
   const own = ownField(value, field);
   if (own !== undefined || !field.includes('.')) return own;
@@ -187,7 +193,7 @@ function ownField(value: unknown, field: string): unknown {
     : undefined;
 }
 
-/** Session cookies open doors, so they stay out of histories. */
+/** Headers that may carry credentials, which must not get into histories. */
 const PRIVATE_HEADERS = new Set([
   'set-cookie',
   'set-cookie2',
@@ -196,7 +202,7 @@ const PRIVATE_HEADERS = new Set([
   'www-authenticate',
 ]);
 
-/** They speak of the bytes on the wire, and the body is unpacked. */
+/** Headers that describe the encoding on the wire; the body has been decoded. */
 const OF_THE_WIRE = new Set(['content-encoding']);
 
 function genericOutput(answer: Answer, body: unknown, scrubber: Scrubber): unknown {

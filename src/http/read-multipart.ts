@@ -6,14 +6,17 @@ export interface ReadPart {
   type?: string;
 }
 
-/** The boundary in a content type of multipart/form-data; undefined for any other type, and where there is none. */
+/** Returns the boundary in a content type of multipart/form-data; undefined for any other type or if there is none. */
 export function boundaryIn(contentType: string): string | undefined {
   if (!/^multipart\/form-data\s*(?:;|$)/i.test(contentType)) return undefined;
   const [, quoted, plain] = /;\s*boundary=(?:"([^"]{1,200})"|([^\s;,"]{1,200}))/i.exec(contentType) ?? [];
   return quoted ?? plain;
 }
 
-/** Takes a body of multipart/form-data apart; undefined for one that is not, or that has parts with more than is read here. */
+/**
+ * Splits a multipart/form-data body into its parts. Returns undefined if the body is malformed or a part has headers
+ * other than its disposition and type.
+ */
 export function readMultipart(body: Buffer, boundary: string): ReadPart[] | undefined {
   const delimiter = Buffer.from(`--${boundary}`);
   const parts: ReadPart[] = [];
@@ -63,7 +66,7 @@ function readPart(text: Buffer): ReadPart | undefined {
   };
 }
 
-/** As HTML escapes a name of a part. */
+/** Reverses the escaping that HTML forms apply to part names. */
 function unescaped(text: string): string {
   return text.replace(/%22|%0D|%0A/gi, (escape) => decodeURIComponent(escape));
 }

@@ -1,18 +1,18 @@
 import { SecretSearch } from './secret-search';
 import type { Span } from './secret-search';
 
-/** Stands where a secret was found in something a provider sent. */
+/** Replaces a secret that was found in something a provider sent. */
 export const SCRUBBED = '[secret]';
-/** Stands where a secret would be in a prepared request that is shown. */
+/** Replaces a secret in a prepared request that is shown. */
 export const MASK = '****';
 
-/** Names of headers in which keys stand that nobody told us of. */
+/** Names of headers that usually carry keys, including keys that are not configured here. */
 export const SECRET_HEADER = /auth|cookie|key|secret|signature|token/i;
 
-/** Between the texts of a value that are searched as one: what has no meaning in any encoding. */
+/** Separates the texts of a value that are searched as one; has no meaning in any encoding. */
 const BETWEEN = '\u0000';
 
-/** Removes known secrets from what came back, in whichever common encoding they are in it. */
+/** Removes known secrets from received data, in every common encoding. */
 export class Scrubber {
   readonly #secrets: readonly string[];
   readonly #base: Scrubber | undefined;
@@ -23,25 +23,28 @@ export class Scrubber {
     this.#base = base;
   }
 
-  /** A scrubber that removes these secrets too. */
+  /** Returns a scrubber that also removes these secrets. */
   with(secrets: readonly string[]): Scrubber {
     return new Scrubber(secrets, this);
   }
 
-  /** The text without any secret. */
+  /** Returns the text without secrets. */
   text(text: string): string {
     return this.#base ? this.#withoutOwn(this.#base.text(text)) : this.#withoutOwn(text);
   }
 
   /**
-   * The parsed JSON value without any secret: in keys, texts and numbers, and where it is split among several of them. A
-   * number that is one becomes a text.
+   * Returns the parsed JSON value without secrets: in keys, strings and numbers, and if a secret is split among several
+   * of them. A number that is a secret becomes a string.
    */
   value(value: unknown): unknown {
     return this.#valueWithoutOwn(this.#base ? this.#base.value(value) : value);
   }
 
-  /** The value that was parsed from this JSON text, without any secret. Most texts contain none, which one search proves. */
+  /**
+   * Returns the value parsed from this JSON text, without secrets. Most texts contain none, which one search of the
+   * text proves.
+   */
   parsed(text: string, value: unknown): unknown {
     const rest = this.#base ? this.#base.parsed(text, value) : value;
     return this.#spansIn(text).length === 0 ? rest : this.#valueWithoutOwn(rest);
@@ -79,7 +82,7 @@ function withoutSpans(text: string, spans: readonly Span[]): string {
   return cleaned + text.slice(from);
 }
 
-/** Keys, texts and numbers, in the order of the JSON text. */
+/** Collects keys, strings and numbers in the order of the JSON text. */
 function gatherLeaves(value: unknown, into: string[]): void {
   if (typeof value === 'string') into.push(value);
   else if (typeof value === 'number' || typeof value === 'bigint') into.push(String(value));
@@ -92,7 +95,7 @@ function gatherLeaves(value: unknown, into: string[]): void {
   }
 }
 
-/** The same value made of other leaves, which are taken in the same order. */
+/** Returns the same value with its leaves replaced in order. */
 function rebuilt(value: unknown, next: () => string): unknown {
   if (typeof value === 'string') return next();
   if (typeof value === 'number' || typeof value === 'bigint') {
@@ -101,11 +104,11 @@ function rebuilt(value: unknown, next: () => string): unknown {
   }
   if (Array.isArray(value)) return value.map((entry) => rebuilt(entry, next));
   if (typeof value !== 'object' || value === null) return value;
-  // fromEntries makes own properties, also of a key called __proto__.
+  // fromEntries creates own properties, even for a key named __proto__.
   return Object.fromEntries(Object.entries(value).map(([, entry]) => [next(), rebuilt(entry, next)] as const));
 }
 
-/** The leaves without these spans of all of them together; what is between two leaves belongs to neither. */
+/** Returns the leaves without these spans, which are positions in the joined text; separators belong to no leaf. */
 function cleanedLeaves(leaves: readonly string[], spans: readonly Span[]): string[] {
   let start = 0;
   let first = 0;
@@ -124,18 +127,18 @@ function cleanedLeaves(leaves: readonly string[], spans: readonly Span[]): strin
 }
 
 const CODE = /^[A-Za-z0-9_.-]{1,64}$/;
-/** With the characters of base64, but never the beginning of a path. */
+/** Includes the characters of base64, but cannot start with a slash as a path does. */
 const ID = /^[A-Za-z0-9_.+=-][A-Za-z0-9_.+/=-]{0,127}$/;
 
 /**
- * A provider's code or type, fit to stand in a failure: a number or a short plain word. Anything else is left out, so
- * that no prose, address or markup gets into a history.
+ * Returns a provider's code or type if it is safe in a failure: a number or a short plain word. Anything else is
+ * omitted, so that no prose, URL or markup gets into a history.
  */
 export function safeCode(value: unknown, scrubber: Scrubber): string | undefined {
   return safeWord(value, CODE, scrubber);
 }
 
-/** A provider's id of a request, or a token to quote, fit to stand in a failure or a receipt. */
+/** Returns a provider's request ID or confirmation token if it is safe in a failure or a receipt. */
 export function safeId(value: unknown, scrubber: Scrubber): string | undefined {
   return safeWord(value, ID, scrubber);
 }

@@ -1,13 +1,13 @@
-/** The shortest delay that a Retry-After can ask for here: an answer of 0, or a date in the past, must not make a busy loop. */
+/** Shortest delay, in milliseconds, taken from a Retry-After: 0 or a date in the past must not cause a busy loop. */
 export const MIN_RETRY_AFTER_MS = 1_000;
-/** The longest delay that is honoured; a provider that asks for a year is asked again after ten minutes. */
+/** Longest delay, in milliseconds, taken from a Retry-After. Longer delays are shortened to this. */
 export const MAX_RETRY_AFTER_MS = 600_000;
 
 const SECONDS = /^\d+(\.\d+)?$/;
 const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
 const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
 const TIME = '\\d{2}:\\d{2}:\\d{2}';
-/** The three forms of RFC 9110. `Date.parse` alone would also read a date into "soon 1". */
+/** The date forms of RFC 9110 that name their zone. `Date.parse` alone would also read a date into "soon 1". */
 const HTTP_DATES = [
   new RegExp(`^${DAY}, \\d{2} ${MONTH} \\d{4} ${TIME} GMT$`),
   new RegExp(`^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, \\d{2}-${MONTH}-\\d{2} ${TIME} GMT$`),
@@ -15,9 +15,9 @@ const HTTP_DATES = [
 const ASCTIME = new RegExp(`^${DAY} ${MONTH} [ \\d]\\d ${TIME} \\d{4}$`);
 
 /**
- * Milliseconds to wait as a `Retry-After` header says, in seconds (fractions are tolerated) or as an HTTP date;
- * from one second to ten minutes. Undefined, so that the usual backoff applies, when the header is absent or is
- * neither, for example negative.
+ * Returns how many milliseconds a `Retry-After` header asks to wait, between one second and ten minutes. Reads seconds
+ * (fractions are tolerated) and HTTP dates. Returns undefined, so that the usual backoff applies, if the header is
+ * missing or is neither, for example negative.
  */
 export function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number | undefined {
   const text = (Array.isArray(header) ? header[0] : header)?.trim();

@@ -1,9 +1,9 @@
 import { InvalidInputError } from '../tasks/parse-input';
 
 /**
- * Encodes a value so that it is exactly one segment of a path: no slash, question mark or percent sign of it reaches
- * the route. The empty text and the two dot segments are refused: servers and proxies resolve those to another route,
- * however they are encoded.
+ * Encodes a value as exactly one path segment: its slashes, question marks and percent signs cannot change the route.
+ * Refuses the empty string and the two dot segments, because servers and proxies resolve those to another route however
+ * they are encoded.
  *
  * @throws InvalidInputError that names the field.
  */

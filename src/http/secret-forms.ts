@@ -1,32 +1,35 @@
 import { layersOf } from './decode-layers';
 
-/** Letters and digits of ASCII, which is what encodings, line breaks and quotes leave of a text, whatever they add. */
+/** ASCII letters and digits: what is left of a text after encodings, line breaks and quotes are ignored. */
 export type SymbolText = string;
 
-/** One way in which a secret may be in a text, as the letters and digits of it in lower case. */
+/** One encoding of a secret, as its letters and digits in lower case. */
 export interface SecretForm {
   symbols: SymbolText;
-  /** So many symbols in a row prove that they are the secret's. */
+  /** How many consecutive symbols prove that they belong to the secret. */
   enough: number;
-  /** The text itself, where the symbols are those of the text: what is around them there belongs to the secret too. */
+  /** The secret itself, if the symbols are its own characters: the other characters around them belong to it too. */
   literal?: { text: string; places: readonly number[] };
-  /** The symbols at both ends depend on what is next to the secret: one more to each side holds bits of it. */
+  /**
+   * The symbols at both ends depend on the text next to the secret, so one more symbol on each side contains some of
+   * its bits.
+   */
   blurred?: boolean;
 }
 
-/** Fewer symbols than this occur in other texts too. */
+/** Minimum number of symbols of a form: shorter sequences occur in other texts too. */
 export const MIN_SYMBOLS = 8;
-/** A piece of this many characters of a secret is as secret as the whole. */
+/** How many consecutive characters of a secret are as secret as the whole. */
 const WINDOW = 12;
-/** Escapes may be escaped again so many times. */
+/** Maximum number of nested levels of escaping. */
 export const MOST_LAYERS = 6;
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /**
- * Returns the ways in which a secret may be echoed that no decoding of the text brings to light: as it is, backwards, and
- * its bytes in hex, decimal or octal, in base64 and in base32 at each place that it can have inside a longer text.
- * Empty for a secret with too few letters and digits.
+ * Returns the forms in which a secret may be echoed that decoding the text does not reveal: as it is, reversed, its
+ * bytes in hex, decimal or octal, and base64 and base32 at each offset within a longer text. Empty for a secret with
+ * too few letters and digits.
  */
 export function formsOfSecret(secret: string): SecretForm[] {
   const bytes = Buffer.from(secret, 'utf8');
@@ -60,18 +63,18 @@ function symbolsOf(text: string): SymbolText {
   return text.replace(/[^A-Za-z0-9]+/g, '').toLowerCase();
 }
 
-/** All but the last character too. */
+/** A secret without its last character counts too. */
 function enoughPlain(length: number): number {
   return Math.max(MIN_SYMBOLS, Math.min(WINDOW, length - 1));
 }
 
-/** What a window of the secret comes to in an encoding, without the characters at its seams. */
+/** Returns how many symbols a window of the secret has in an encoding, without the characters at its edges. */
 function enoughOf(symbols: SymbolText, characters: number): number {
   const each = symbols.length / characters;
   return Math.max(MIN_SYMBOLS, Math.floor(Math.min(WINDOW, characters - 1) * each) - 2);
 }
 
-/** Only the characters that depend on nothing but the secret; those at the seams depend on its neighbours too. */
+/** Returns only the symbols that depend on the secret alone; those at the edges depend on the text next to it. */
 function base64At(bytes: Buffer, offset: number): SymbolText {
   const encoded = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
   return symbolsOf(encoded.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6)));
@@ -81,7 +84,7 @@ function base32At(bytes: Buffer, offset: number): SymbolText {
   let symbols = '';
   let gathered = 0;
   let bits = (offset * 8) % 5;
-  // The first character is one of the secret's alone only where it begins with the secret.
+  // The first symbol depends on the secret alone only if it starts at the secret's first bit.
   let isWhole = bits === 0;
   for (const byte of bytes) {
     gathered = ((gathered << 8) | byte) & 0xfff;

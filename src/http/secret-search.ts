@@ -3,38 +3,44 @@ import { decodeOnce } from './decode-layers';
 import { formsOfSecret, MIN_SYMBOLS, MOST_LAYERS } from './secret-forms';
 import type { SecretForm } from './secret-forms';
 
-/** A part of a text: from this place up to, and without, that one. */
+/** A range of a text; the end is exclusive. */
 export type Span = readonly [start: number, end: number];
 
-/** An encoding within an encoding is decoded so many times. */
+/** Maximum depth of nested encodings. */
 const MOST_DEPTH = 4;
-/** More than this much decoded text for each character given is a text made to keep the search busy. */
+/** Maximum decoded characters per character of the text. A text that needs more was made to keep the search busy. */
 const MOST_WORK_EACH = 6;
 const LEAST_WORK = 100_000;
-/** Between two pieces of a secret there may be so many characters that are no letter or digit. */
+/** Maximum number of other characters between two symbols of a secret. */
 const MOST_BETWEEN = 200;
 
-/** Of more secrets in one encoded text, what is between them is removed too. */
+/**
+ * Maximum number of secrets in one encoded piece that are removed one by one; with more, the text between them is
+ * removed too.
+ */
 const MOST_IN_PIECE = 16;
 
-/** Of each character below 128: 1 to 36 for letters and digits, whatever their case, and these for others. */
+/** Kinds of characters below 128: 1 to 36 for letters and digits, ignoring case, and these constants for others. */
 const OF_BLOB = 40;
 const BEGINS_ESCAPE = 41;
 const KINDS = kinds();
-/** Shorter runs hold no secret of eight characters in base64. */
+/** Minimum length of a run to decode: shorter runs cannot contain eight characters in base64. */
 const MIN_RUN = 11;
 const MIN_RUN_FOR_SHORT = 3;
 
-/** Mixes a symbol into a hash of the last eight: four bits of shift leave nothing of the one before those. */
+/**
+ * Random value per symbol for a rolling hash of the last eight symbols: shifting four bits per symbol removes older
+ * ones.
+ */
 const GEAR = gears();
 
 interface Gram {
   form: SecretForm;
-  /** Where in the form its eight symbols begin. */
+  /** Position in the form at which the eight symbols begin. */
   offset: number;
 }
 
-/** A secret with too few letters and digits to be found by them: found as it is, letter for letter. */
+/** A secret with too few letters and digits for the symbol search; it is searched literally. */
 interface LiteralSecret {
   pattern: RegExp;
   isShort: boolean;
@@ -45,12 +51,12 @@ interface Work {
 }
 
 /**
- * Finds secrets in texts, in time linear in the text and whatever their number.
+ * Finds secrets in texts in linear time, whatever the number of secrets.
  *
- * A text is compared by its letters and digits alone, in lower case: so line breaks, quotes and other separators hide
- * nothing. Where it contains escapes it is decoded, again and again, and compared each time. What looks like base64 or
- * hex is decoded too, and searched as a text. Of all that, only a hash of the last eight symbols is looked up per
- * character; a hit is then verified symbol by symbol.
+ * A text is compared by its letters and digits only, in lower case, so that line breaks, quotes and other separators
+ * hide nothing. Escapes are decoded repeatedly, and each result is searched. Data that looks like base64 or hex is
+ * decoded and searched as well. Each character costs only one lookup of the hash of the last eight symbols; a hit is
+ * then verified symbol by symbol.
  */
 export class SecretSearch {
   readonly #grams = new Map<number, Gram[]>();
@@ -86,7 +92,7 @@ export class SecretSearch {
     return merged(this.#search(text, 0, { left: Math.max(LEAST_WORK, text.length * MOST_WORK_EACH) }));
   }
 
-  /** Every window of `enough` symbols contains one of these grams as a whole. */
+  /** Registers grams at such distances that every window of `enough` symbols contains one of them. */
   #add(form: SecretForm): void {
     const step = form.enough - MIN_SYMBOLS + 1;
     for (let offset = 0; offset + MIN_SYMBOLS <= form.symbols.length; offset += step) {
@@ -143,7 +149,7 @@ export class SecretSearch {
     return { spans, hasEscapes };
   }
 
-  /** The last of eight symbols whose hash is known is at this place. */
+  /** Verifies the forms whose hash matches the eight symbols that end at this position. */
   #verify(text: string, place: number, hash: number, spans: Span[]): void {
     for (const { form, offset } of this.#grams.get(hash) ?? []) {
       const span = matchAround(text, place, form, { offset, mostBetween: this.#mostBetween });
@@ -163,7 +169,7 @@ export class SecretSearch {
       const found = merged(this.#search(piece.text, depth + 1, work));
       const [first, last] = [found[0], found.at(-1)];
       if (!first || !last) continue;
-      // To find a place in what was encoded takes as long as what is in front of it.
+      // Mapping a position back takes time linear in the text before it, so many finds are mapped as one range.
       for (const [from, to] of found.length > MOST_IN_PIECE ? [[first[0], last[1]] as const] : found)
         spans.push(piece.sourceOf(from, to));
     }
@@ -176,7 +182,10 @@ export class SecretSearch {
   }
 }
 
-/** The longest row of a form's symbols around its gram that ends at this place; undefined when that is not enough. */
+/**
+ * Returns the longest run of the form's symbols around its gram that ends at this position; undefined if it is too
+ * short.
+ */
 function matchAround(
   text: string,
   place: number,
@@ -207,7 +216,7 @@ function matchAround(
   return literal ? withEdges(text, [start, end], literal, [first, next]) : [start, end];
 }
 
-/** What is no letter or digit, at the ends of what was found, as far as it is the secret's. */
+/** Extends a match by the characters next to it that are not letters or digits but belong to the secret. */
 function withEdges(
   text: string,
   [start, end]: Span,
@@ -248,7 +257,9 @@ function gearOf(code: number): number {
   return GEAR[kindOf(code)] ?? 0;
 }
 
-/** A short one counts only where it stands alone, or a key named `k1` would eat holes into every answer. */
+/**
+ * A short secret counts only as a separate word. Otherwise a key named `k1` would be removed from inside other words.
+ */
 function literalSecret(secret: string): LiteralSecret {
   const isShort = secret.length < MIN_SYMBOLS;
   if (isShort)
@@ -289,7 +300,7 @@ function kinds(): Uint8Array {
   return table;
 }
 
-/** Numbers that look random, always the same ones. */
+/** Returns pseudorandom numbers, the same in every run. */
 function gears(): Int32Array {
   const table = new Int32Array(OF_BLOB);
   let state = 0x9e3779b9;

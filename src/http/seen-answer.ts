@@ -2,16 +2,16 @@ import type { ExchangeResult } from './exchange';
 import { MASK, SECRET_HEADER } from './redact';
 import type { Scrubber } from './redact';
 
-/** An answer as a person may see it: secrets are removed from it, and headers in which keys usually stand are masked. */
+/** A response as a person may see it: secrets are removed, and headers that usually carry keys are masked. */
 export interface SeenAnswer {
   status: number;
   reason: string;
   headers: Record<string, string>;
-  /** Cut off where the answer was larger than the task allows. */
+  /** Empty if the response was larger than the task allows. */
   body: string;
 }
 
-/** Makes an answer fit to be shown. */
+/** Redacts a response so that it can be shown. */
 export function seeAnswer(answer: Extract<ExchangeResult, { kind: 'answer' }>, scrubber: Scrubber): SeenAnswer {
   const headers = Object.entries(answer.headers).flatMap(([name, value]) => {
     if (value === undefined) return [];

@@ -23,46 +23,50 @@ import { capTimeouts } from './timeouts';
 import { invalidInput, notConfigured, toFailure, withoutToken } from './to-failure';
 import { MOST_TOKEN_BYTES, readToken, TOKEN_TIMEOUTS, tokenRequest } from './token-endpoint';
 
-/** How one call is sent. */
+/** Options of one call. */
 export interface SendOptions {
   /**
-   * The caller's wish to stop, for example Temporal's cancellation. A read is cut off at any time; any other call only
-   * while it is not yet sent: afterwards its answer is awaited, up to its time-outs, because it has to be recorded.
+   * Cancels the call, for example on Temporal's cancellation. A read is aborted at any time. Any other call is
+   * cancelled only before it is sent; after that its response is awaited, up to its timeouts, because it has to be
+   * recorded.
    */
   signal?: AbortSignal;
   /**
-   * A reading of `performance.now()`. A call that has not begun to leave by then is not sent and fails
-   * `Task.Unavailable`: what was recorded about it has grown too old to rely on.
+   * A reading of `performance.now()`. A call that has not started to be sent by then is not sent and fails with
+   * `Task.Unavailable`, because what was recorded about it has become too old to rely on.
    */
   notSentAfterMs?: number;
   /**
-   * Called when the first bytes are about to leave, again for a second sending with other keys. A call that fails
+   * Called just before the first bytes are sent, and again if the call is repeated with other keys. A call that fails
    * without it was certainly not sent.
    */
   onSent?: () => void;
-  /** The request that `prepare` made of the same task and input; made again when it is absent or keys have changed since. */
+  /**
+   * The request that `prepare` returned for the same task and input; prepared again if absent or if keys have changed
+   * since.
+   */
   prepared?: PreparedRequest;
-  /** Called with whatever answer arrived, good or not, free of secrets: for a person who wants to see it. */
+  /** Called with every response, success or error, without secrets, so that it can be shown to a person. */
   onAnswer?: (answer: SeenAnswer) => void;
 }
 
-/** Sends HTTP tasks over kept-alive connections. Retries nothing: that is Temporal's part. */
+/** Sends HTTP tasks over keep-alive connections. Does not retry: Temporal does. */
 export interface TaskSender {
   /**
-   * Checks an input and makes the request, without sending it.
+   * Validates an input and builds the request without sending it.
    *
-   * @throws ApplicationFailure `Task.InvalidInput`, or `Task.Unauthorized` where the service is not configured.
+   * @throws ApplicationFailure `Task.InvalidInput`, or `Task.Unauthorized` if the service is not configured.
    */
   prepare(task: HttpTask, input: unknown): PreparedRequest;
   /**
-   * Sends one call and answers what the provider said, checked and free of secrets.
+   * Sends one call and returns the validated response without secrets.
    *
-   * Rejects with an ApplicationFailure whose type is a `Task.*`, or with CancelledFailure when `signal` stopped it.
-   * Keys from files that the provider refuses are read again, and the refused call is sent once more if they changed. So
-   * is a call that was answered 401 although its access token, which was not fetched for it, should still be good.
+   * Rejects with an ApplicationFailure whose type is a `Task.*`, or with CancelledFailure if `signal` cancelled it. If
+   * the provider refuses keys from files, the files are read again and the call is sent once more if the keys changed.
+   * The call is also sent once more after a 401 if it used a cached access token.
    */
   send<T extends HttpTask>(task: T, input: unknown, options?: SendOptions): Promise<TaskAnswer<TaskOutput<T>>>;
-  /** Waits for the calls in flight and closes the connections. */
+  /** Waits for calls in flight, then closes the connections. */
   close(): Promise<void>;
 }
 
@@ -70,17 +74,19 @@ const DEFAULT_CONNECTIONS = 64;
 
 /** Limits of a sender. */
 export interface TaskSenderOptions {
-  /** Connections, and so calls at the same time, to one origin. @default 64 */
+  /** Maximum connections, and so concurrent calls, per origin. @default 64 */
   connectionsPerOrigin?: number;
-  /** More values to scrub from answers, for example the key under which ids are hashed. @default none */
+  /** Additional values to remove from responses, for example the key with which IDs are hashed. @default none */
   moreSecrets?: readonly string[];
-  /** Looks host names up for calls that may only go to public addresses; what it answers is checked. @default the system's */
+  /**
+   * DNS lookup for calls that may only go to public addresses; its results are checked. @default the system's lookup
+   */
   lookup?: LookupFunction;
-  /** Where access tokens are kept. @default in this process, for all of its senders */
+  /** Where access tokens are kept. @default in memory, shared by all senders of this process */
   tokens?: AccessTokens;
 }
 
-/** Makes a sender. Nothing is connected until the first call. */
+/** Creates a sender. Connects on the first call. */
 export function createTaskSender(settings: SenderSettings, options: TaskSenderOptions = {}): TaskSender {
   return new PoolingSender(settings, options);
 }
@@ -92,7 +98,7 @@ class PoolingSender implements TaskSender {
   readonly #tokens: AccessTokens;
   #scrubber: Scrubber | undefined;
   #scrubberVersion = -1;
-  /** How often keys had changed when each request was made. */
+  /** For each request, how often keys had changed when it was prepared. */
   readonly #madeAfter = new WeakMap<PreparedRequest, number>();
 
   constructor(settings: SenderSettings, options: TaskSenderOptions) {
@@ -129,7 +135,7 @@ class PoolingSender implements TaskSender {
       return await this.#sendOnce(task, input, options, cached);
     } catch (error) {
       if (!isUnauthorized(error)) throw error;
-      // The provider refused the keys, so nothing was done: with other keys the same call may go out once more.
+      // The provider refused the keys, so nothing was done: the call may be sent once more with other keys.
       const rotated = this.#rotatedSince(rotations);
       const dropped = this.#dropRefused(error, cached);
       if (!rotated && !dropped) throw error;
@@ -141,7 +147,7 @@ class PoolingSender implements TaskSender {
     return this.#connections.close();
   }
 
-  /** @param cached Gets the tokens that were not fetched for this call. */
+  /** @param cached Receives the tokens that were not fetched for this call. */
   async #sendOnce<T extends HttpTask>(
     task: T,
     input: unknown,
@@ -164,7 +170,7 @@ class PoolingSender implements TaskSender {
     return prepared !== undefined && this.#madeAfter.get(prepared) === this.#settings.rotations;
   }
 
-  /** What nobody foresaw in an answer, or what a task's own schema throws, leaves the call answered in a way that cannot be read. */
+  /** Reads a response. An error that a task's own schema throws means that the response cannot be read. */
   #read(
     task: HttpTask,
     input: unknown,
@@ -190,7 +196,7 @@ class PoolingSender implements TaskSender {
     );
     const limits = {
       totalMs: timeouts.totalMs,
-      // The answer to HEAD tells the length of a body that does not come.
+      // The response to HEAD states the length of a body that does not follow.
       maxResponseBytes: request.method === 'HEAD' ? Number.POSITIVE_INFINITY : task.maxResponseBytes,
       asBase64: task.answerForm?.as === 'base64',
       mayAbortAfterSending: effect === 'read',
@@ -199,7 +205,7 @@ class PoolingSender implements TaskSender {
     return this.#connections.exchange({ request, timeouts, limits, signal, onSent });
   }
 
-  /** The request with access tokens in it, which are fetched where there are none. */
+  /** Returns the request with access tokens, which are fetched if necessary. */
   async #signed(
     task: HttpTask,
     prepared: PreparedRequest,
@@ -224,7 +230,7 @@ class PoolingSender implements TaskSender {
     return prepared.withTokens(tokens);
   }
 
-  /** Others may wait for the same token, so that no cancellation of one call ends it. */
+  /** Not cancelled with a single call, because other calls may wait for the same token. */
   async #askForToken(client: OAuthClient): Promise<IssuedToken> {
     const timeouts = capTimeouts(TOKEN_TIMEOUTS, this.#settings.totalTimeoutMs);
     const limits = { totalMs: timeouts.totalMs, maxResponseBytes: MOST_TOKEN_BYTES, mayAbortAfterSending: true };
@@ -235,7 +241,7 @@ class PoolingSender implements TaskSender {
     );
   }
 
-  /** Forgets the tokens of a call that was answered 401; answers whether there were any. */
+  /** Drops the tokens of a call that was answered 401; returns whether there were any. */
   #dropRefused(error: ApplicationFailure, cached: ReadonlyMap<OAuthClient, string>): boolean {
     const { status } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
     if (status !== 401) return false;
@@ -252,7 +258,7 @@ class PoolingSender implements TaskSender {
     return tokens.length > 0 ? this.#scrubber.with(tokens) : this.#scrubber;
   }
 
-  /** Another call that was refused at the same time may have read the files already. */
+  /** Another call that was refused at the same time may have reloaded the files already. */
   #rotatedSince(rotations: number): boolean {
     return this.#settings.reload() || this.#settings.rotations !== rotations;
   }
@@ -266,7 +272,7 @@ function cancelled(task: HttpTask): CancelledFailure {
   return new CancelledFailure(`${task.name} was cancelled`);
 }
 
-/** Waits for it, or until the caller wants to stop; nothing was sent then. */
+/** Waits for the work unless the caller cancels first; nothing has been sent at that point. */
 async function unlessCancelled<T>(task: HttpTask, signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (!signal) return work;
   let forget: (() => void) | undefined;

@@ -1,8 +1,8 @@
 import type { CallTimeouts } from '../tasks/define';
 
 /**
- * No part of a call may take longer than an operator's total: it shortens the parts too. A task's own total does not,
- * since the clock ends the call anyway, and calls with the same time-out of the connection share their connections.
+ * Caps every timeout of a call at the operator's total timeout. A task's own total does not cap its other timeouts: the
+ * clock ends the call anyway, and calls with the same connect timeout share their connections.
  */
 export function capTimeouts(timeouts: CallTimeouts, capMs = Number.POSITIVE_INFINITY): CallTimeouts {
   return {

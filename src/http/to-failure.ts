@@ -11,26 +11,26 @@ import { describeLoss, describeUnexpected } from './describe';
 import type { Unexpected } from './describe';
 import { NOT_PUBLIC } from './public-lookup';
 
-/** Which call failed. */
+/** The call that failed. */
 export interface FailedCall {
   task: Pick<HttpTask, 'name' | 'service' | 'credentials'>;
   effect: Effect;
-  /** Which of several keys it used. */
+  /** Name of the key it used, if the service has several. */
   keySlot?: string;
 }
 
-/** What went wrong with a call that was prepared, already free of secrets. */
+/** What went wrong with a prepared call; contains no secrets. */
 export type CallProblem =
-  /** The provider answered with an error status. */
+  /** The provider returned an error status. */
   | { kind: 'answer'; status: number; type?: string; code?: string; requestId?: string; retryAfterMs?: number }
-  /** The provider answered with success, or with a redirect, and the answer is not what it should be. */
+  /** The provider returned success or a redirect, but the response is not what the task expects. */
   | { kind: 'unexpected'; status: number; what: Unexpected; where?: string; requestId?: string }
-  /** No whole answer came; `code` is the transport's. */
+  /** No complete response; `code` is the transport's. */
   | { kind: 'lost'; sent: boolean; code: string };
 
 /**
- * Types that Temporal may retry. Everything else is final, whatever the retry policy of the caller says: a repeated
- * call could do harm or cannot go better.
+ * Failure types that Temporal may retry. All others are non-retryable, whatever the caller's retry policy says: a
+ * repeated call could do harm or cannot succeed.
  */
 const RETRYABLE: ReadonlySet<TaskFailureType> = new Set([
   'Task.RateLimited',
@@ -38,13 +38,13 @@ const RETRYABLE: ReadonlySet<TaskFailureType> = new Set([
   'Task.LedgerUnavailable',
 ]);
 
-/** Codes of the transport under which the same request would be refused each time. */
+/** Transport codes for which the same request would fail every time. */
 const FINAL_CODES: ReadonlySet<string> = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', NOT_PUBLIC]);
 
 /**
- * Turns what went wrong with a call into the Temporal failure, by the one table of failures: `type` is a `Task.*`,
- * `details` holds one `TaskFailure`, `nextRetryDelay` is what the provider asked for. Neither message nor details hold
- * a URL, a header, a body, the provider's prose or a cause.
+ * Converts a problem with a call into a Temporal failure. `type` is a `Task.*`, `details` contains one `TaskFailure`,
+ * and `nextRetryDelay` is what the provider asked for. Neither message nor details contain a URL, a header, a body, the
+ * provider's prose or a cause.
  */
 export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFailure {
   switch (problem.kind) {
@@ -65,8 +65,8 @@ export function toFailure(call: FailedCall, problem: CallProblem): ApplicationFa
 }
 
 /**
- * A request that the transport itself refuses to write, or to whom it leads, would be refused each time; a proxy that
- * refuses it waits for a person, as a service does that refuses keys.
+ * Returns the failure type of a call that was not sent. A request that the transport refuses to send, or to that
+ * address, would fail every time. A proxy that refuses it needs a person, as a service that refuses keys does.
  */
 function unsentType(code: string): TaskFailureType {
   if (code === PROXY_REFUSED || code === PROXY_UNAUTHORIZED) return 'Task.Unauthorized';
@@ -80,7 +80,8 @@ function answerFailure(call: FailedCall, answer: Extract<CallProblem, { kind: 'a
     advice ?? (type === 'Task.Unauthorized' ? settingsToCheck(call.task) : ''),
   ];
   const { status, code, requestId, retryAfterMs } = answer;
-  // What would leave an irreversible call's outcome unknown may have been carried out here too.
+  // The same response to an irreversible call would leave its outcome unknown, so this call may have been processed
+  // too.
   const perhapsDone =
     call.effect === 'repeatSafe' &&
     classifyAnswer(answer, 'irreversible', call.task.service.errors).type === 'Task.OutcomeUnknown';
@@ -120,47 +121,53 @@ function sentenceFor(
   }
 }
 
-/** For a bare 401, about which the service's own rules say nothing. */
+/** Names the settings to check after a 401 for which the service has no rule. */
 function settingsToCheck(task: FailedCall['task']): string {
   const settings = credentialsOf(task).flatMap(settingsOf).join(', ');
   return settings === '' ? '' : `Check ${settings}.`;
 }
 
-/** The input was refused before anything was sent; final. Names every wrong field and repeats no value. */
+/** The input was refused before anything was sent; non-retryable. Names every wrong field and repeats no value. */
 export function invalidInput(task: FailedCall['task'], error: InvalidInputError): ApplicationFailure {
   return bareFailure(task, 'Task.InvalidInput', error.message, error.field === '' ? {} : { field: error.field });
 }
 
-/** A legal hold forbids the call; nothing was sent; final. */
+/** A legal hold forbids the call; nothing was sent; non-retryable. */
 export function held(task: FailedCall['task']): ApplicationFailure {
   return bareFailure(task, 'Task.Held', `A legal hold forbids ${task.name} for this user. Nothing was sent.`, {});
 }
 
-/** The intent cannot be written; nothing was sent; retried. */
+/** The intent cannot be recorded; nothing was sent; retryable. */
 export function ledgerUnavailable(task: FailedCall['task']): ApplicationFailure {
   const message = `The ledger cannot be reached, so ${task.name} was not sent. It is tried again.`;
   return bareFailure(task, 'Task.LedgerUnavailable', message, {});
 }
 
-/** Every call that changes something is stopped (`http-tasks stop`); nothing was sent; retried until it is started again. */
+/**
+ * All calls that change something are stopped (`http-tasks stop`); nothing was sent; retried until they are started
+ * again.
+ */
 export function stopped(task: FailedCall['task']): ApplicationFailure {
   const message = `Every call that changes something is stopped, so ${task.name} was not sent. It is tried again; http-tasks start lets it continue.`;
   return bareFailure(task, 'Task.Unavailable', message, {}, STOPPED_RETRY_MS);
 }
 
-/** Others have used up the rate of this key for longer than the attempt can wait; nothing was sent; retried. */
+/** The rate limit of this key is used up for longer than the attempt can wait; nothing was sent; retryable. */
 export function noCallLeft(task: FailedCall['task']): ApplicationFailure {
   const message = `${task.service.title} takes no more calls under this key for now, so ${task.name} was not sent. It is tried again.`;
   return bareFailure(task, 'Task.RateLimited', message, {});
 }
 
-/** An earlier attempt may have been sent, and nobody knows its outcome; this attempt sent nothing; final. */
+/** An earlier attempt may have been sent and its outcome is unknown; this attempt sent nothing; non-retryable. */
 export function outcomeUnknown(task: FailedCall['task']): ApplicationFailure {
   const message = `An earlier attempt of ${task.name} may have reached ${task.service.title}, and its outcome was not recorded. Nothing was sent now. Look before it is sent again.`;
   return bareFailure(task, 'Task.OutcomeUnknown', message, {});
 }
 
-/** The call was answered and its outcome cannot be kept. Irreversible: final, to be settled by looking; else tried again. */
+/**
+ * The provider responded, but the outcome cannot be recorded. Non-retryable for irreversible calls, which have to be
+ * reconciled by reading; otherwise retryable.
+ */
 export function outcomeNotRecorded(task: FailedCall['task'], effect: Effect): ApplicationFailure {
   const what = `${task.service.title} answered ${task.name}, and the ledger cannot be reached to record it.`;
   return effect === 'irreversible'
@@ -168,7 +175,7 @@ export function outcomeNotRecorded(task: FailedCall['task'], effect: Effect): Ap
     : bareFailure(task, 'Task.LedgerUnavailable', `${what} It is tried again, which does no harm.`, {});
 }
 
-/** The same failure of a repeat-safe call, of which an earlier attempt may have been carried out. */
+/** Returns the same failure of an idempotent call, marked as possibly processed by an earlier attempt. */
 export function perhapsDoneBefore(error: ApplicationFailure): ApplicationFailure {
   const [details] = error.details ?? [];
   const { type, message, nonRetryable } = error;
@@ -182,14 +189,14 @@ export function perhapsDoneBefore(error: ApplicationFailure): ApplicationFailure
   });
 }
 
-/** The service has no keys here; nothing was sent; final. */
+/** The service has no keys here; nothing was sent; non-retryable. */
 export function notConfigured(task: FailedCall['task'], message: string): ApplicationFailure {
   return bareFailure(task, 'Task.Unauthorized', `${message} Nothing was sent.`, {});
 }
 
 /**
- * There is no access token to sign the call with; nothing was sent. Final where the client was refused or misled, else
- * retried. It has no status, since the service itself answered nothing.
+ * There is no access token for the call; nothing was sent. Non-retryable if the client was refused or misconfigured,
+ * otherwise retryable. It has no status, because the service itself did not respond.
  */
 export function withoutToken(
   { task, keySlot }: Omit<FailedCall, 'effect'>,
@@ -209,7 +216,7 @@ export function withoutToken(
   );
 }
 
-/** How soon a stopped call is tried again. */
+/** Delay, in milliseconds, before a stopped call is tried again. */
 const STOPPED_RETRY_MS = 5_000;
 
 type Facts = Pick<TaskFailure, 'status' | 'code' | 'requestId' | 'field' | 'perhapsDone'>;

@@ -10,18 +10,18 @@ import { safeCode, Scrubber } from './redact';
 import { parseRetryAfter } from './retry-after';
 import { USER_AGENT } from './user-agent';
 
-/** Shorter than an intent holds and a call may last: who waits for a token has a call to make. */
+/** Shorter than the lifetime of an intent and the total timeout of a call, because the call waits for the token. */
 export const TOKEN_TIMEOUTS = { connectMs: 5_000, firstByteMs: 10_000, bodyMs: 5_000, totalMs: 10_000 };
 export const MOST_TOKEN_BYTES = 64 * 1024;
 
-/** For how long a token is used of which nobody says how long it lives. */
+/** Lifetime, in milliseconds, of a token whose response does not state one. */
 const UNTOLD_LIFE_MS = 300_000;
-/** A longer life is no life that a process has. */
+/** Longest lifetime, in milliseconds, that is used; no process needs a longer one. */
 const LONGEST_LIFE_MS = 30 * 24 * 3_600_000;
-/** What a header can carry, without the blank that would end a token. */
+/** Characters that a header can carry, without spaces, which would end the token. */
 const TOKEN = /^[\x21-\x7e]{1,16384}$/;
 
-/** The request for a token, as RFC 6749 describes it in 4.4.2, with the client's proof in 2.3.1. */
+/** Builds the token request of RFC 6749 section 4.4.2, with client authentication as in section 2.3.1. */
 export function tokenRequest(client: OAuthClient): RequestParts {
   const { tokenEndpoint, authMethod, id, secret, scope, audience } = client;
   const isBasic = authMethod === 'client_secret_basic';
@@ -49,9 +49,9 @@ export function tokenRequest(client: OAuthClient): RequestParts {
 }
 
 /**
- * Reads what a token endpoint answered.
+ * Reads the response of a token endpoint.
  *
- * @throws TokenError when that is no token; nothing that was sent or answered is in it but OAuth's own code.
+ * @throws TokenError if it contains no usable token. Of the request and the response, only OAuth's error code is in it.
  */
 export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: number): IssuedToken {
   if (result.kind !== 'answer') throw new TokenError(notAsked(result.kind === 'lost' ? result.code : ''));
@@ -104,7 +104,7 @@ function refusalOf(
       what: `redirected the request (${said}), which is not followed: a client's secret only goes to the endpoint itself.`,
       ...facts,
     };
-  // 408 comes from whoever waited in front of it.
+  // 408 may come from a proxy in front of the endpoint.
   if (status === 408 || status === 429 || status >= 500) {
     const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs);
     return {
@@ -117,7 +117,7 @@ function refusalOf(
   return { retryable: false, what: `refused the client with ${said}.`, ...facts };
 }
 
-/** Some providers write the number as a text. */
+/** Returns the token's lifetime in milliseconds. Some providers send `expires_in` as a string. */
 function lifeOf(expiresIn: unknown): number {
   const seconds = typeof expiresIn === 'string' && /^\d+$/.test(expiresIn) ? Number(expiresIn) : expiresIn;
   if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0) return UNTOLD_LIFE_MS;

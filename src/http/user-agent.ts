@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** How we name ourselves to providers. The manifest lies two folders up, from `src/http` as from `dist/http`. */
+/**
+ * The `user-agent` header of every request. The manifest is two folders up, both from `src/http` and from `dist/http`.
+ */
 export const USER_AGENT = `temporal-http-tasks/${readVersion()}`;
 
 function readVersion(): string {

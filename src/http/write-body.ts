@@ -5,13 +5,13 @@ import type { BodyForm, FormFieldWriting } from '../tasks/wire';
 import { jsonText } from './exact-json';
 import { hasParts, writePairs, textOf } from './write-value';
 
-/** A body as it is sent, with its `content-type`. */
+/** A serialized body with its `content-type`. */
 export interface WrittenBody {
   body: string | Buffer;
   contentType: string;
 }
 
-/** Bytes in an input: a Temporal payload is JSON, so they come as base64. */
+/** A file in an input. Temporal payloads are JSON, so its bytes are base64. */
 interface FileInput {
   base64: string;
   filename?: string;
@@ -20,7 +20,7 @@ interface FileInput {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Writes a body in any form but JSON: `value` is the whole body, or the fields of a form. */
+/** Serializes a body: `value` is the whole body, or the fields of a form. */
 export function writeBody(task: string, form: BodyForm, value: unknown): WrittenBody | undefined {
   switch (form.as) {
     case 'none':
@@ -55,7 +55,7 @@ function multipart(task: string, { fields = {} }: BodyForm, values: Fields): Wri
   const chunks: Buffer[] = [];
   for (const [name, value] of present(values)) {
     const writing = ownEntry(fields, name) ?? {};
-    // A list repeats its part; a list that the document wants as JSON is one part.
+    // A list repeats its part, unless the document declares it as JSON; then it is one part.
     const asOne = !Array.isArray(value) || (writing.contentType !== undefined && !writing.file);
     for (const entry of asOne ? [value] : (value as unknown[])) {
       if (isFile(entry, writing)) refuseLineBreak(task, name, entry);
@@ -66,7 +66,7 @@ function multipart(task: string, { fields = {} }: BodyForm, values: Fields): Wri
   return { body: Buffer.concat(chunks), contentType: `multipart/form-data; boundary=${boundary}` };
 }
 
-/** A line break would begin another header of the part. The definition may check the type, and need not. */
+/** A line break would start another header of the part. The task's schema may not check for it. */
 function refuseLineBreak(task: string, field: string, { contentType = '' }: FileInput): void {
   if (/[\r\n]/.test(contentType))
     throw new InvalidInputError(task, [{ field: `${field}.contentType`, message: 'must not hold line breaks' }]);
@@ -82,7 +82,10 @@ function part(boundary: string, name: string, value: unknown, writing: FormField
   return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), bytes, Buffer.from('\r\n')]);
 }
 
-/** Whether a value of a field that takes files is one; the field may take texts as well, such as the address of a file. */
+/**
+ * Whether a value of a field that takes files is a file. Such a field may take strings as well, for example the URL of
+ * a file.
+ */
 function isFile(value: unknown, writing: FormFieldWriting): value is FileInput {
   return (
     writing.file === true &&
@@ -94,7 +97,7 @@ function isFile(value: unknown, writing: FormFieldWriting): value is FileInput {
 
 function filePart({ base64, filename, contentType }: FileInput, writing: FormFieldWriting) {
   return {
-    // Servers tell a file from a text by its having a name.
+    // Servers recognize a file by its file name.
     filename: filename ?? 'file',
     contentType: contentType ?? writing.contentType ?? 'application/octet-stream',
     bytes: Buffer.from(base64, 'base64'),
@@ -110,7 +113,7 @@ function textPart(value: unknown, writing: FormFieldWriting) {
   };
 }
 
-/** As HTML escapes a name, so that no quote and no line break of it ends the header. */
+/** Escapes a name as HTML forms do, so that a quote or line break in it does not end the header. */
 function quoted(text: string): string {
   return text.replace(/"/g, '%22').replace(/\r/g, '%0D').replace(/\n/g, '%0A');
 }

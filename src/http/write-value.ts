@@ -2,7 +2,7 @@ import type { ValueWriting } from '../tasks/wire';
 import { InvalidInputError } from '../tasks/parse-input';
 import { ExactNumber, jsonText } from './exact-json';
 
-/** For which field of which task something is written, so that a refusal can name both. */
+/** The field and task that a value belongs to, for error messages. */
 export interface WrittenField {
   task: string;
   field: string;
@@ -10,7 +10,7 @@ export interface WrittenField {
 
 type Entry = readonly [key: string, value: string];
 
-/** A value as what it is written from: a text, a list of texts, or texts by key. */
+/** A value in the form from which it is serialized: a text, a list of texts, or texts by key. */
 type Parts = { kind: 'text'; text: string } | { kind: 'list'; texts: string[] } | { kind: 'entries'; entries: Entry[] };
 
 const DELIMITERS: Partial<Record<NonNullable<ValueWriting['style']>, string>> = {
@@ -18,7 +18,7 @@ const DELIMITERS: Partial<Record<NonNullable<ValueWriting['style']>, string>> = 
   pipeDelimited: '%7C',
 };
 
-/** Writes a value into a query, a form or a cookie: `name=value` pairs, percent-encoded. */
+/** Serializes a value for a query, a form or a cookie: percent-encoded `name=value` pairs. */
 export function writePairs(at: WrittenField, name: string, value: unknown, writing: ValueWriting = {}): string[] {
   const encode = encoderFor(at, writing);
   const label = encode(name);
@@ -43,7 +43,7 @@ export function writePairs(at: WrittenField, name: string, value: unknown, writi
   }
 }
 
-/** Writes a value as one segment of a path, percent-encoded; `encode` refuses what no segment can hold. */
+/** Serializes a value as one percent-encoded path segment; `encode` refuses what a segment cannot contain. */
 export function writeSegment(
   name: string,
   value: unknown,
@@ -61,15 +61,15 @@ export function writeSegment(
   }
 }
 
-/** Writes a value as a header's text; nothing is encoded there. */
+/** Serializes a value as a header, without percent-encoding. */
 export function writeHeaderText(value: unknown, writing: ValueWriting): string {
-  // A header carries ASCII; JSON can say the same in it.
+  // Headers carry ASCII; JSON can escape everything else.
   if (writing.json)
     return jsonText(value).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
   return joined(partsOf(value), ',', writing, (text) => text);
 }
 
-/** Numbers, booleans and texts as they are; anything else as JSON. */
+/** Returns strings, numbers and booleans as they are, and anything else as JSON. */
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value instanceof ExactNumber) return value.toString();
@@ -114,14 +114,14 @@ function partsOf(value: unknown): Parts {
   return { kind: 'entries', entries: given(value).map(([key, entry]) => [key, textOf(entry)] as const) };
 }
 
-/** `filter[a][b]=1`, and lists by their places: `filter[0]=1`, as the servers that read this style expect. */
+/** Returns `filter[a][b]=1` pairs, and lists by index (`filter[0]=1`), as servers that read this style expect. */
 function deepPairs(name: string, value: unknown): Entry[] {
   if (Array.isArray(value)) return value.flatMap((entry, place) => deepPairs(`${name}[${place}]`, entry));
   if (!hasParts(value)) return [[name, textOf(value)]];
   return given(value).flatMap(([key, entry]) => deepPairs(`${name}[${key}]`, entry));
 }
 
-/** Whether a value is an object that is written part by part. */
+/** Whether a value is an object that is serialized part by part. */
 export function hasParts(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(value instanceof ExactNumber);
 }
