@@ -1,25 +1,25 @@
 import { parseOrigin } from './base-url';
 
-/** Every name below a domain, under one scheme and port. */
+/** All names below a domain, with one scheme and port. */
 interface Wildcard {
   protocol: string;
-  /** What a name must end with, its dot included: `.example.com`. */
+  /** What a name must end with, including the dot: `.example.com`. */
   suffix: string;
   port: string;
 }
 
 const FORM =
   'write for example https://*.example.com, which stands for every name below example.com and not for example.com itself.';
-/** A scheme or none, the wildcard as the whole first label, a domain, a port or none. */
+/** Optional scheme, wildcard as the whole first label, domain, optional port. */
 const WILDCARD = /^(?:(https?):\/\/)?\*\.([^*/?#@:[\]\s]+)(?::(\d+))?\/?$/;
 const LABELS = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
-/** Origins, each by its own name or by a wildcard for the names below a domain. Iterates over them as a person writes them. */
+/** Origins: exact ones, and wildcards for the names below a domain. Iterates over them as written in settings. */
 export class AllowedOrigins implements Iterable<string> {
   readonly #exact = new Set<string>();
   readonly #wildcards = new Map<string, Wildcard>();
 
-  /** Takes one more entry; answers what is wrong with it as text. */
+  /** Adds an entry; returns what is wrong with it, if anything. */
   add(entry: string): string | undefined {
     return entry.includes('*') ? this.#addWildcard(entry) : this.#addExact(entry);
   }
@@ -61,7 +61,7 @@ export class AllowedOrigins implements Iterable<string> {
   }
 }
 
-/** At any depth; the domain itself is not below itself. */
+/** Matches at any depth, but not the domain itself. */
 function isBelow(hostname: string, { suffix }: Wildcard): boolean {
   return hostname.endsWith(suffix) && LABELS.test(hostname.slice(0, -suffix.length));
 }

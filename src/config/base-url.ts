@@ -2,15 +2,15 @@ import { isLoopback, whyAmbiguousUrl } from '../transport/url-text';
 
 export { isLoopback };
 
-/** Where a service is: what a request line and a connection need, taken apart once. */
+/** The address of a service, split into what a connection and a request line need. */
 export interface BaseUrl {
   /** Scheme, host and port. */
   origin: string;
-  /** In front of every route: empty, or begins with a slash and ends without one. */
+  /** Prefix of every route: empty, or starts with a slash and does not end with one. */
   path: string;
 }
 
-/** Takes apart a base URL from a setting; answers what is wrong with it as text. A user name in it is not repeated. */
+/** Parses a base URL from a setting; returns what is wrong with it as a string, without repeating a user name in it. */
 export function parseBaseUrl(text: string): BaseUrl | string {
   if (!URL.canParse(text)) return 'is not a URL; write for example https://api.example.com.';
   const ambiguous = whyAmbiguousUrl(text);
@@ -26,7 +26,7 @@ export function parseBaseUrl(text: string): BaseUrl | string {
   return { origin: url.origin, path: url.pathname.replace(/(?<!\/)\/+$/, '') };
 }
 
-/** Takes apart the URL of a token endpoint; answers what is wrong with it as text. */
+/** Parses the URL of a token endpoint; returns what is wrong with it as a string. */
 export function parseTokenUrl(text: string): BaseUrl | string {
   if (!URL.canParse(text)) return 'is not a URL; write for example https://login.example.com/oauth/token.';
   const ambiguous = whyAmbiguousUrl(text);
@@ -34,13 +34,13 @@ export function parseTokenUrl(text: string): BaseUrl | string {
   const url = new URL(text);
   const { search, hash } = url;
   if (hash !== '') return 'holds a fragment; leave it out.';
-  // Some providers tell tenants apart by a query.
+  // Some providers distinguish tenants by a query.
   url.search = '';
   const base = parseBaseUrl(url.href);
   return typeof base === 'string' ? base : { origin: base.origin, path: url.pathname + search };
 }
 
-/** Takes apart an origin such as `https://api.example.com:8443`; answers what is wrong with it as text. */
+/** Parses an origin such as `https://api.example.com:8443`; returns what is wrong with it as a string. */
 export function parseOrigin(text: string): URL | string {
   const form = 'write scheme, host and port only, for example https://api.example.com.';
   if (!URL.canParse(text)) return `holds an entry that is not a URL; ${form}`;

@@ -10,15 +10,17 @@ import { OAuthClient, secretFormsOf } from './oauth-client';
 import type { OAuthClientParts } from './oauth-client';
 import type { ProblemList } from './problems';
 
-/** Where the service is whose calls a token is for. */
+/** The service environment for which a token is requested. */
 export interface ClientPlace {
   environment: string;
   origin: string;
-  /** The only origins that may get the client's secret, unless the operator names the token endpoint. @default any */
+  /**
+   * The only origins that may receive the client's secret, unless the operator sets the token endpoint. @default any
+   */
   secretOrigins?: readonly string[];
 }
 
-/** A credential whose value is an access token: the client's id and secret, by key slot. */
+/** A credential whose value is an access token: the client's ID and secret, by key slot. */
 export class ClientCredential {
   readonly rule: CredentialRule;
   readonly #id: Credential;
@@ -73,17 +75,17 @@ export class ClientCredential {
     });
   }
 
-  /** Names of the slots, in the order in which they were given. */
+  /** Slot names in the order in which they were given. */
   get slots(): readonly string[] {
     return this.#secret.slots;
   }
 
-  /** Everything in it that has to stay secret. */
+  /** Every secret value in it. */
   get values(): readonly string[] {
     return secretFormsOf([...this.#id.values, ...this.#secret.values]);
   }
 
-  /** The client in this slot, the same object each time. */
+  /** Returns the client of this slot; the same object each time. */
   valueFor(given: string | undefined): OAuthClient {
     const slot = this.rule.slotField === undefined ? DEFAULT_SLOT : (given ?? DEFAULT_SLOT);
     let client = this.#clients.get(slot);
@@ -101,7 +103,7 @@ export class ClientCredential {
     return client;
   }
 
-  /** Reads the files again, if there are any; answers whether anything changed. */
+  /** Reads the files again, if any; returns whether anything changed. */
   reload(): boolean {
     return [this.#id.reload(), this.#secret.reload()].includes(true);
   }

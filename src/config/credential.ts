@@ -3,12 +3,12 @@ import type { Env } from './env';
 import type { ProblemList } from './problems';
 import { Secret } from './secret';
 
-/** The slot of a bare key, and of a credential that has no slots. */
+/** The slot of a key without a name, and of a credential without slots. */
 export const DEFAULT_SLOT = 'default';
 
 const SLOT_NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
 
-/** One credential of a service, with its values by key slot. */
+/** A credential of a service, with its values by key slot. */
 export class Credential {
   readonly rule: CredentialRule;
   readonly #secret: Secret;
@@ -31,12 +31,12 @@ export class Credential {
     return secret && new Credential(rule, secret);
   }
 
-  /** Names of the slots, in the order in which they were given. */
+  /** Slot names in the order in which they were given. */
   get slots(): readonly string[] {
     return [...this.#values.keys()];
   }
 
-  /** Everything in it that has to stay secret: of `user:password` the password too, which may be echoed alone. */
+  /** Every secret value in it. For `user:password` also the password, which may be echoed alone. */
   get values(): readonly string[] {
     const values = [...this.#values.values()];
     return this.rule.scheme === 'basic'
@@ -44,12 +44,12 @@ export class Credential {
       : values;
   }
 
-  /** The value in this slot; a credential without slots has one value for all. */
+  /** Returns the value of this slot; a credential without slots has one value for all. */
   valueFor(slot: string | undefined): string | undefined {
     return this.#values.get(this.rule.slotField === undefined ? DEFAULT_SLOT : (slot ?? DEFAULT_SLOT));
   }
 
-  /** Reads the file again, if there is one; answers whether anything changed. */
+  /** Reads the file again, if any; returns whether anything changed. */
   reload(): boolean {
     if (!this.#secret.reload()) return false;
     this.#values = valuesOf(this.rule, this.#secret.value);
@@ -61,13 +61,13 @@ function valuesOf(rule: CredentialRule, text: string): ReadonlyMap<string, strin
   return rule.slotField === undefined ? new Map([[DEFAULT_SLOT, text]]) : new Map(splitSlots(text));
 }
 
-/** The names in `ios=KEY,android=KEY`; none for one bare key. */
+/** Returns the slot names in `ios=KEY,android=KEY`; none for a single key. */
 export function slotNamesIn(text: string): string[] {
   const names = splitSlots(text).map(([slot]) => slot);
   return names.every((slot) => SLOT_NAME.test(slot)) && text.includes('=') ? names : [];
 }
 
-/** `ios=KEY,android=KEY`, or one bare key. */
+/** Parses `ios=KEY,android=KEY`, or a single key. */
 function splitSlots(text: string): [slot: string, value: string][] {
   if (!text.includes('=') && !text.includes(',')) return [[DEFAULT_SLOT, text]];
   return text.split(',').map((entry) => {
@@ -92,7 +92,7 @@ function whyNotSlots(text: string): string | undefined {
   return undefined;
 }
 
-/** Refused here, where the setting can be named, what no header could carry. */
+/** Checks what a header cannot carry here, where the error can name the setting. */
 function whyNotSendable(text: string): string | undefined {
   if (text.trim() !== text) return 'begins or ends with white space or a line break; remove it.';
   if (!/^[\x20-\x7e]+$/.test(text))
@@ -100,7 +100,7 @@ function whyNotSendable(text: string): string | undefined {
   return undefined;
 }
 
-/** Refuses what this credential's place cannot carry. */
+/** Checks what this credential's place cannot carry. */
 function whyNotFor({ in: place, scheme }: CredentialRule, text: string): string | undefined {
   if (scheme === 'basic' && !text.includes(':')) return 'must be written as user:password.';
   if (place === 'cookie' && /[\s",;\\]/.test(text))

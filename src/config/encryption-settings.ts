@@ -8,13 +8,13 @@ import { Secret } from './secret';
 const KEY_SETTING = 'HTTP_TASKS_ENCRYPTION_KEY';
 const PLAINTEXT_SETTING = 'HTTP_TASKS_ENCRYPTION_PLAINTEXT';
 
-/** The id of a bare key. */
+/** The ID of a key that was given without one. */
 export const DEFAULT_KEY_ID = 'default';
 
-/** Shorter than any key in base64, so that a key in an id's place is no id. */
+/** Key IDs are shorter than any key in base64, so that a key given in place of an ID is not accepted as one. */
 const KEY_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 
-/** 32 bytes in base64, of either alphabet. */
+/** 32 bytes in base64 or base64url. */
 const KEY = /^[A-Za-z0-9+/_-]{43}=?$/;
 
 const PLAINTEXT_POLICIES = ['accept', 'refuse'] as const;
@@ -22,15 +22,15 @@ const PLAINTEXT_POLICIES = ['accept', 'refuse'] as const;
 /** What a worker with keys does with a run whose input is not encrypted. */
 export type PlaintextPolicy = (typeof PLAINTEXT_POLICIES)[number];
 
-/** A key of AES-256, and the id under which payloads name it. */
+/** An AES-256 key and the ID with which payloads refer to it. */
 export interface NamedKey {
   id: string;
   key: KeyObject;
 }
 
-/** The keys under which payloads are encrypted. Nothing of a key is enumerable. */
+/** The keys that encrypt payloads. Key values are never enumerable. */
 export class EncryptionSettings {
-  /** The first encrypts, each decrypts; at least one. */
+  /** The first key encrypts, all keys decrypt; at least one. */
   readonly keys: readonly NamedKey[];
   readonly plaintext: PlaintextPolicy;
   readonly #texts: readonly string[];
@@ -41,7 +41,7 @@ export class EncryptionSettings {
     this.#texts = texts;
   }
 
-  /** Every key as text, to be searched for in what leaves the process. */
+  /** Returns every key in text form, to search for them in what leaves the process. */
   secretValues(): string[] {
     const forms = this.keys.flatMap(({ key }) =>
       (['base64', 'base64url', 'hex'] as const).map((form) => key.export().toString(form)),
@@ -53,7 +53,7 @@ export class EncryptionSettings {
 /**
  * Reads `HTTP_TASKS_ENCRYPTION_KEY` and `HTTP_TASKS_ENCRYPTION_PLAINTEXT`, and nothing else; undefined without a key.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readEncryptionSettings(env: Env): EncryptionSettings | undefined {
   const problems = new ProblemList();
@@ -63,16 +63,16 @@ export function readEncryptionSettings(env: Env): EncryptionSettings | undefined
 }
 
 /**
- * Reads the keys of somebody who asks for encryption.
+ * Reads the keys where encryption is required.
  *
- * @throws SettingsError with every problem at once, also when there is no key.
+ * @throws SettingsError that lists every problem, including a missing key.
  */
 export function requireEncryptionSettings(env: Env): EncryptionSettings {
   const problems = new ProblemList();
   return problems.finish(readEncryption(env, problems, { required: true }));
 }
 
-/** Reads the settings of encryption; adds to `problems` and answers undefined when they cannot be used. */
+/** Reads the encryption settings; if they are invalid, adds to `problems` and returns undefined. */
 export function readEncryption(
   env: Env,
   problems: ProblemList,
@@ -115,7 +115,7 @@ function entriesOf(setting: string): Entry[] {
   });
 }
 
-/** Entries are named by their place: an id may be a key that stands on the wrong side of the colon. */
+/** Entries are named by position, because an ID may be a key on the wrong side of the colon. */
 function whyNotKeys(setting: string): string | undefined {
   const form =
     'write one key (32 bytes in base64, as openssl rand -base64 32 prints), or id:key,id:key, of which the first encrypts and each decrypts.';

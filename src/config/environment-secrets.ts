@@ -1,17 +1,20 @@
 import type { Env } from './env';
 import { tracingSecrets } from './tracing-settings';
 
-/** Endings of the names of settings that contain a credential, in capital letters; `_FILE` names a file that does. */
+/** Name endings of settings that contain a credential, in upper case. A `_FILE` setting names a file instead. */
 const CREDENTIAL =
   /(?:API_?KEYS?|SECRETS?|TOKENS?|PASSWORD|PASSWD|PASSPHRASE|PRIVATE_KEY|CLIENT_KEY_DATA|ACCESS_KEY(?:_ID)?|ENCRYPTION_KEYS?|SUBJECT_KEY|SEAL_KEY|AUTHORIZATION|CREDENTIALS?)$/;
-/** Each of these may be a secret: the settings of `http.request`, and headers of Temporal's connection. */
+/** Settings of which each may be a secret: those of `http.request`, and headers of the Temporal connection. */
 const PREFIXED = /^(?:HTTP_TASKS_SECRET_[A-Z0-9_]+?(?<!_ORIGIN|_METHODS|_PATHS|_FILE)|TEMPORAL_GRPC_META_[A-Z0-9_]+)$/;
-/** A shorter value is more likely a word than a credential, and would be removed from every line that contains it. */
+/**
+ * Minimum length of a value. A shorter value is more likely a word than a credential, and would be removed from every
+ * line that contains it.
+ */
 const MIN_CHARACTERS = 8;
 
 /**
- * Returns the values of an environment that no log line may contain, whoever reads the settings: those of every name that
- * a credential ends, `TEMPORAL_API_KEY` among them, passwords in URLs, and the headers with which spans are sent.
+ * Returns the values of an environment that must not be logged, no matter which code reads them: settings whose name
+ * ends like a credential's (such as `TEMPORAL_API_KEY`), passwords in URLs, and the headers with which spans are sent.
  */
 export function environmentSecrets(env: Env): string[] {
   const values = Object.entries(env).flatMap(([name, value]) => {
@@ -23,7 +26,7 @@ export function environmentSecrets(env: Env): string[] {
   return [...new Set([...values, ...tracingSecrets(env)])].filter((value) => value.length >= MIN_CHARACTERS);
 }
 
-/** `Bearer KEY` and `NAME=KEY,NAME=KEY`: the keys alone are secret too. */
+/** Returns the keys in `Bearer KEY` and `NAME=KEY,NAME=KEY`, which are secret on their own too. */
 function withoutPrefix(value: string): string[] {
   const entries = value.includes('=')
     ? value.split(',').map((entry) => entry.slice(entry.indexOf('=') + 1).trim())

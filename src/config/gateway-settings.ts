@@ -4,22 +4,22 @@ import { ProblemList } from './problems';
 import { Secret } from './secret';
 import { readUi, usualUi } from './ui-settings';
 
-/** The fewest characters of a gateway's token that are taken. */
+/** Minimum length of the gateway's token, in characters. */
 const MIN_TOKEN_CHARACTERS = 16;
 
-/** What only the gateway needs to know. */
+/** The settings that only the gateway needs. */
 export interface GatewaySettings {
-  /** Required of every caller. Absent where no setting names one: then one is made for the run. */
+  /** Required of every caller. If absent, a token is generated for the run. */
   token?: string;
-  /** The address of the Temporal UI. */
+  /** URL of the Temporal UI. */
   ui?: string;
 }
 
 /**
- * Reads `HTTP_TASKS_CONSOLE_TOKEN` and `HTTP_TASKS_TEMPORAL_UI`. A server on this machine has its UI at the port that
- * Temporal's development server gives it, when nobody says otherwise.
+ * Reads `HTTP_TASKS_CONSOLE_TOKEN` and `HTTP_TASKS_TEMPORAL_UI`. If the UI is not set and the server is on this
+ * machine, the UI is assumed at the port that Temporal's development server uses.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readGatewaySettings(env: Env, temporalAddress: string): GatewaySettings {
   const problems = new ProblemList();
@@ -36,13 +36,13 @@ function whyNotToken(text: string): string | undefined {
 }
 
 /**
- * Takes apart the origin of another gateway; returns what is wrong with it as text. The page sends that gateway a token and
- * provider keys, so beyond this machine it has to be https.
+ * Parses the origin of another gateway; returns what is wrong with it as a string. The page sends a token and provider
+ * keys to that gateway, so beyond this machine it has to be https.
  */
 export function parseGatewayOrigin(text: string): URL | string {
   const origin = parseOrigin(text.replace(/\/$/, ''));
   if (typeof origin === 'string') return origin;
-  // The origin becomes a part of a header and of the page. A content security policy has no form for IPv6 addresses.
+  // The origin becomes part of a header and of the page. A content security policy cannot contain IPv6 addresses.
   if (!/^[a-z0-9.-]+$/.test(origin.hostname))
     return 'must name a host, or an IPv4 address; for this machine write 127.0.0.1.';
   if (origin.protocol === 'http:' && !isLoopback(origin.hostname)) {

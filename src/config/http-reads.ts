@@ -4,7 +4,7 @@ import { readList } from './env';
 import type { ProblemList } from './problems';
 import { PathRule, segmentsOf } from './request-paths';
 
-/** Requests of `http.request` that only read although their method does not say so: origins and paths by method. */
+/** The setting with requests of `http.request` that only read although their method does not say so. */
 export const HTTP_READS = 'HTTP_TASKS_HTTP_READS';
 
 const FORM =
@@ -19,7 +19,7 @@ interface ListedRead {
   text: string;
 }
 
-/** The requests that the operator says only read. */
+/** The requests that the operator declared as read-only. */
 export class HttpReads {
   readonly #listed: readonly ListedRead[];
 

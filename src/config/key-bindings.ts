@@ -5,19 +5,22 @@ import { readText } from './env';
 import type { Env } from './env';
 import { servicePlace } from './service-place';
 
-/** Which settings of an imported service are sent where. */
+/** Which origin receives the keys of which settings of an imported service. */
 export interface KeyBinding {
   service: string;
   settings: readonly string[];
-  /** The origin that gets them; undefined while none may. */
+  /** The origin that receives the keys; undefined while none may. */
   origin: string | undefined;
-  /** The origin of the token endpoint that gets a client's ID and secret, where it is another one. */
+  /** The origin of the token endpoint that receives the client's ID and secret, if it is a different one. */
   tokenOrigin?: string;
-  /** The settings are only suggested by the document and are not read. */
+  /** The document only suggests the settings; they are not read. */
   unnamed: boolean;
 }
 
-/** The origins that may get the keys of an imported service: that of the operator's base URL, else those it was imported with. */
+/**
+ * Returns the origins that may receive the keys of an imported service: the one of the operator's base URL, or else
+ * those given at import.
+ */
 export function boundOrigins(env: Env, { imported }: ServiceDefinition): readonly string[] | undefined {
   if (!imported) return undefined;
   const given = imported.baseUrlSetting === undefined ? undefined : readText(env, imported.baseUrlSetting);
@@ -26,7 +29,9 @@ export function boundOrigins(env: Env, { imported }: ServiceDefinition): readonl
   return typeof base === 'string' ? [] : [base.origin];
 }
 
-/** Which keys of imported services go where, by setting and origin, for a person to check. Reads no secret. */
+/**
+ * Returns where the keys of imported services are sent, by setting and origin, for a person to check. Reads no secret.
+ */
 export function keyBindings(env: Env, services: Iterable<ServiceDefinition>): KeyBinding[] {
   return [...services].flatMap((service) => {
     const bound = boundOrigins(env, service);
@@ -36,7 +41,7 @@ export function keyBindings(env: Env, services: Iterable<ServiceDefinition>): Ke
   });
 }
 
-/** A binding as one line. */
+/** Formats a binding as one line. */
 export function bindingLine({ service, settings, origin, tokenOrigin, unnamed }: KeyBinding): string {
   const names = settings.join(' and ');
   if (unnamed)

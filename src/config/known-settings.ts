@@ -5,7 +5,7 @@ import type { SettingProblem } from './problems';
 
 const PREFIX = 'HTTP_TASKS_';
 
-/** Settings of one name. Those that are secret may also come from a file, which the same name with `_FILE` names. */
+/** Settings with a fixed name. Secret ones may also come from a file that the same name with `_FILE` names. */
 const TEXTS = [
   'HTTP_TASKS_ALLOW_PLAINTEXT',
   'HTTP_TASKS_ALLOW_SENSITIVE',
@@ -44,7 +44,7 @@ const SECRETS = [
   'HTTP_TASKS_SUBJECT_KEY',
 ] as const;
 
-/** Settings that stand for many: a prefix, a name that the operator chooses, and one of these ends. */
+/** Families of settings: a prefix, a name that the operator chooses, and one of these endings. */
 const PATTERNS = [
   { prefix: 'HTTP_TASKS_SECRET_', ends: ['', '_FILE', '_ORIGIN', '_METHODS', '_PATHS'] },
   { prefix: 'HTTP_TASKS_SOURCE_', ends: ['_URL', '_URL_FILE', '_QUERY', '_QUERY_FILE'] },
@@ -71,25 +71,28 @@ const PATTERNS = [
   { prefix: 'HTTP_TASKS_OPENAPI_', ends: ['', '_FILE'] },
 ] as const;
 
-/** Of the package's own tests and its continuous integration. */
+/** Settings of this package's tests and continuous integration. */
 const OF_TESTS = /^HTTP_TASKS_TESTS?(?:_[A-Z0-9_]+)?$/;
 
-/** What Kubernetes puts into a container for each Service of its namespace: for `http-tasks-metrics`, HTTP_TASKS_METRICS_… */
+/**
+ * Variables that Kubernetes adds to a container for each Service in its namespace: HTTP_TASKS_METRICS_… for
+ * `http-tasks-metrics`.
+ */
 const OF_KUBERNETES =
   /^HTTP_TASKS_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;
 const PORT_OF_KUBERNETES = /^HTTP_TASKS_(?:[A-Z0-9_]+_)?PORT$/;
 
 const ONE_NAME: readonly string[] = [...TEXTS, ...SECRETS, ...SECRETS.map((name) => `${name}_FILE`)];
 
-/** Every setting of the package by its name, and those that stand for many as `PREFIX_<NAME>_END`. */
+/** Every setting of this package; families as `PREFIX_<NAME>_END`. */
 export const KNOWN_SETTINGS: readonly string[] = [
   ...ONE_NAME,
   ...PATTERNS.flatMap(({ prefix, ends }) => ends.map((end) => `${prefix}<NAME>${end}`)),
 ].sort();
 
 /**
- * Returns the variables that look like settings of the package and are not, each with the nearest setting there is. Empty
- * ones count as not set.
+ * Returns the variables that look like settings of this package but are not, each with the closest setting. Empty
+ * values count as not set.
  */
 export function unknownSettings(env: Env): SettingProblem[] {
   return Object.entries(env).flatMap(([setting, value]) => {
@@ -104,8 +107,8 @@ export function unknownSettings(env: Env): SettingProblem[] {
 }
 
 /**
- * Returns the variables that are nearly called like a setting of these services, or like the package's own prefix. They
- * may be meant for something else, so that they are for a warning.
+ * Returns the variables whose names resemble a setting of these services or this package's prefix. They may belong to
+ * something else, so they are only worth a warning.
  */
 export function nearMisses(env: Env, services: readonly ServiceDefinition[]): SettingProblem[] {
   const known = services.flatMap(settingsOfService);
@@ -132,7 +135,7 @@ function isKnown(setting: string, value: string): boolean {
   );
 }
 
-/** A variable …_PORT of Kubernetes has a URL as its value; a setting that ends so would have a number. */
+/** The value of a Kubernetes …_PORT variable is a URL; a setting with such a name would have a number. */
 function isOfKubernetes(setting: string, value: string): boolean {
   return OF_KUBERNETES.test(setting) || (PORT_OF_KUBERNETES.test(setting) && /^(?:tcp|udp|sctp):\/\//.test(value));
 }
@@ -144,7 +147,7 @@ function nameIn(setting: string, { prefix, ends }: (typeof PATTERNS)[number]): s
   return name !== undefined && /^[A-Z0-9][A-Z0-9_]*$/.test(name) ? name : undefined;
 }
 
-/** The settings of one name, and those of a pattern with every name that this one could contain. */
+/** Returns the settings with a fixed name, and those of a family for every name that this one could contain. */
 function candidatesFor(setting: string): string[] {
   const words = setting.toUpperCase().split('_');
   const named = PATTERNS.flatMap(({ prefix, ends }) => {
@@ -178,7 +181,7 @@ function settingsOfService({
   ].filter((name) => name !== undefined);
 }
 
-/** Only names under the same first word are compared: PLAID_SECERT, PLAID_CLIENTID, PLAID_ENVIRONMENT, plaid_env. */
+/** Compares only names with the same first word: PLAID_SECERT, PLAID_CLIENTID, PLAID_ENVIRONMENT, plaid_env. */
 function isNear(setting: string, known: string): boolean {
   const upper = setting.toUpperCase();
   const at = known.indexOf('_') + 1;
@@ -189,7 +192,7 @@ function isNear(setting: string, known: string): boolean {
   return editDistance(given, meant) <= (meant.length <= 4 ? 1 : 2);
 }
 
-/** How many letters have to be added, left out, replaced or swapped with their neighbour. */
+/** Returns the number of characters to insert, delete, replace or swap with their neighbour. */
 export function editDistance(from: string, to: string): number {
   let [before, last] = [[] as number[], Array.from({ length: to.length + 1 }, (_, column) => column)];
   for (let row = 1; row <= from.length; row++) {

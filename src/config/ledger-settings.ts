@@ -4,14 +4,14 @@ import { parsePostgresUrl, passwordsInUrl } from '../transport/postgres-url';
 import { ProblemList } from './problems';
 import { Secret } from './secret';
 
-/** Ledger file of a worker that names no other. */
+/** The ledger file of a worker without HTTP_TASKS_LEDGER_URL. */
 export const DEFAULT_LEDGER_URL = 'file:./http-tasks-ledger.db';
-/** The shortest subject key that is taken, in characters. */
+/** Minimum length of the subject key, in characters. */
 export const MIN_SUBJECT_KEY_CHARACTERS = 16;
 
-/** What the ledger needs. Both may be secret: a database URL can hold a password. */
+/** The settings of the ledger. The URL may be secret too, because it can contain a password. */
 export class LedgerSettings {
-  /** Whether a Postgres beyond this machine may do without TLS. */
+  /** Whether a Postgres server beyond this machine may be used without TLS. */
   readonly plaintextAllowed: boolean;
   readonly #url: string;
   readonly #subjectKey: string;
@@ -27,7 +27,7 @@ export class LedgerSettings {
     return this.#url;
   }
 
-  /** The key under which ids are hashed. */
+  /** The key with which IDs are hashed. */
   get subjectKey(): string {
     return this.#subjectKey;
   }
@@ -38,9 +38,9 @@ export class LedgerSettings {
 }
 
 /**
- * Reads what it takes to open the ledger, and nothing else.
+ * Reads the settings needed to open the ledger, and nothing else.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readLedgerSettings(env: Env): LedgerSettings {
   const problems = new ProblemList();
@@ -48,9 +48,9 @@ export function readLedgerSettings(env: Env): LedgerSettings {
 }
 
 /**
- * Reads where the ledger is, for a command that needs no key; `url` is undefined when the setting is absent.
+ * Reads the URL of the ledger, for commands that need no key; `url` is undefined if it is not set.
  *
- * @throws SettingsError when it cannot be used.
+ * @throws SettingsError if the URL is invalid.
  */
 export function readLedgerUrl(env: Env): { url: string | undefined; plaintextAllowed: boolean } {
   const problems = new ProblemList();
@@ -59,7 +59,7 @@ export function readLedgerUrl(env: Env): { url: string | undefined; plaintextAll
   return problems.finish({ url: url?.value, plaintextAllowed });
 }
 
-/** Reads the ledger's settings; adds to `problems` and answers undefined when they cannot be used. */
+/** Reads the ledger's settings; if they are invalid, adds to `problems` and returns undefined. */
 export function readLedger(env: Env, problems: ProblemList): LedgerSettings | undefined {
   const plaintextAllowed = readPlaintext(env, problems).allows('ledger');
   const url = readUrl(env, plaintextAllowed, problems);

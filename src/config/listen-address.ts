@@ -1,15 +1,18 @@
-/** Where something listens. */
+/** The address that a server listens on. */
 export interface ListenAddress {
-  /** An IPv6 address stands without brackets. */
+  /** IPv6 addresses are written without brackets. */
   host: string;
   port: number;
 }
 
-/** Nobody else reaches it unless the setting says so. */
+/** The default: only this machine can connect. */
 const LOOPBACK = '127.0.0.1';
 const ADDRESS = /^(?:(?:\[(?<six>[0-9A-Fa-f:.]+)\]|(?<host>[^\s:/[\]]+)):)?(?<port>\d{1,5})$/;
 
-/** Reads `PORT`, `HOST:PORT` or `[IPV6]:PORT`; undefined for anything else. A port alone means this machine only. */
+/**
+ * Parses `PORT`, `HOST:PORT` or `[IPV6]:PORT`; returns undefined for anything else. A port alone means this machine
+ * only.
+ */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const found = ADDRESS.exec(text)?.groups;
   const port = Number(found?.['port']);
@@ -17,7 +20,7 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return { host: found['six'] ?? found['host'] ?? LOOPBACK, port };
 }
 
-/** The address as one text, as it was given. */
+/** Formats the address as it was given. */
 export function listenAddressText({ host, port }: ListenAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

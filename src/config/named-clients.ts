@@ -15,7 +15,9 @@ const PREFIX = 'HTTP_TASKS_OAUTH_';
 const NAME =
   /^HTTP_TASKS_OAUTH_([A-Z0-9_]+?)_(?:TOKEN_URL|CLIENT_ID|CLIENT_SECRET|SCOPE|AUDIENCE|AUTH_METHOD|ORIGIN|METHODS|PATHS)(?:_FILE)?$/;
 
-/** A client whose access token `http.request` may put into a header as `{{secret:NAME}}`, for one origin only. */
+/**
+ * An OAuth client whose access token `http.request` may put into a header as `{{secret:NAME}}`, for one origin only.
+ */
 export class NamedClient {
   readonly name: string;
   /** Where its access token may be sent. */
@@ -30,7 +32,7 @@ export class NamedClient {
     this.#secrets = secrets;
   }
 
-  /** Id and secret, to be searched for in what comes back. */
+  /** Returns ID and secret, to search for them in responses. */
   secretValues(): string[] {
     return secretFormsOf(this.#secrets.map(({ value }) => value));
   }
@@ -40,7 +42,7 @@ export class NamedClient {
   }
 }
 
-/** Reads every client of which a setting `HTTP_TASKS_OAUTH_<NAME>_…` is there. */
+/** Reads every client for which any `HTTP_TASKS_OAUTH_<NAME>_…` is set. */
 export function readNamedClients(
   env: Env,
   taken: ReadonlySet<string>,
@@ -59,13 +61,13 @@ export function readNamedClients(
   return clients;
 }
 
-/** The names in the settings of such clients. */
+/** Returns the names of the clients that the settings contain. */
 export function namedClientsIn(env: Env): string[] {
   const names = Object.entries(env).flatMap(([setting, value]) => (value ? (NAME.exec(setting)?.[1] ?? []) : []));
   return [...new Set(names)].sort();
 }
 
-/** The settings with the id and the secret of the client of this name. */
+/** Returns the settings with the ID and the secret of the client of this name. */
 export function settingsOfClient(name: string): string[] {
   return [`${PREFIX}${name}_CLIENT_ID`, `${PREFIX}${name}_CLIENT_SECRET`];
 }

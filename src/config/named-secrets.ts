@@ -6,7 +6,10 @@ import type { SecretScope } from './secret-scope';
 
 const PREFIX = 'HTTP_TASKS_SECRET_';
 const NAME = /^HTTP_TASKS_SECRET_([A-Z0-9_]+?)(?:_FILE|_ORIGIN|_METHODS|_PATHS)?$/;
-/** Of a shorter one, pieces and encodings cannot be told from other text in what comes back. */
+/**
+ * Minimum length of a secret, in characters. Pieces and encodings of a shorter one cannot be distinguished from other
+ * text in a response.
+ */
 const MIN_SECRET_CHARACTERS = 8;
 
 /** A secret that `http.request` may put into a header as `{{secret:NAME}}`, for one origin only. */
@@ -31,7 +34,7 @@ export class NamedSecret {
   }
 }
 
-/** Reads every `HTTP_TASKS_SECRET_<NAME>` with the `_ORIGIN` that it must have, and the limits that it may have. */
+/** Reads every `HTTP_TASKS_SECRET_<NAME>` with its required `_ORIGIN` and its optional limits. */
 export function readNamedSecrets(env: Env, problems: ProblemList): ReadonlyMap<string, NamedSecret> {
   const secrets = new Map<string, NamedSecret>();
   for (const name of namedSecretsIn(env)) {
@@ -43,7 +46,7 @@ export function readNamedSecrets(env: Env, problems: ProblemList): ReadonlyMap<s
   return secrets;
 }
 
-/** Returns the names in the settings of such secrets. */
+/** Returns the names of the secrets that the settings contain. */
 export function namedSecretsIn(env: Env): string[] {
   const names = new Set<string>();
   for (const [setting, value] of Object.entries(env)) {
@@ -53,7 +56,7 @@ export function namedSecretsIn(env: Env): string[] {
   return [...names].sort();
 }
 
-/** Returns the setting with the value of the secret of this name. */
+/** Returns the setting that contains the secret of this name. */
 export function settingOfNamedSecret(name: string): string {
   return `${PREFIX}${name}`;
 }
@@ -63,7 +66,7 @@ function whyNotNamedSecret(text: string): string | undefined {
   return `has fewer than ${MIN_SECRET_CHARACTERS} characters; a secret that short can be guessed, and cannot be removed reliably from what a server echoes. Use a longer one.`;
 }
 
-/** What a header could not carry is refused where the setting can be named. */
+/** Checks what a header cannot carry here, where the error can name the setting. */
 export function whyNotInHeader(text: string): string | undefined {
   return /^[\x20-\x7e]+$/.test(text)
     ? undefined

@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto';
 import type { AuthMethod } from '../tasks/client-credentials';
 import type { BaseUrl } from './base-url';
 
-/** What of a client is no secret. */
+/** The parts of a client that are not secret. */
 export interface OAuthClientParts {
   tokenEndpoint: BaseUrl;
   authMethod: AuthMethod;
   scope?: string;
   audience?: string;
-  /** The settings that a person has to check when the client is refused. */
+  /** The settings to check if the client is refused. */
   settings: readonly string[];
-  /** The variable by which a person would hold its access token, for requests that are shown. */
+  /** Name of the environment variable for its access token in generated requests. */
   tokenName: string;
 }
 
 /**
- * A client that gets access tokens by OAuth2 client credentials. Id and secret are read when they are used, since files
- * may be replaced, and are never enumerable.
+ * A client that obtains access tokens with OAuth 2.0 client credentials. ID and secret are read on each use, because
+ * files may be replaced, and are never enumerable.
  */
 export class OAuthClient {
   readonly tokenEndpoint: BaseUrl;
@@ -45,7 +45,7 @@ export class OAuthClient {
     return this.#read().secret;
   }
 
-  /** Two clients of the same key get the same tokens. It tells nothing of the secret. */
+  /** Identifies the client: clients with the same key get the same tokens. It does not reveal the secret. */
   get key(): string {
     const { tokenEndpoint, authMethod, scope = '', audience = '', id, secret } = this;
     return createHash('sha256')
@@ -54,12 +54,12 @@ export class OAuthClient {
   }
 }
 
-/** As a form and, by RFC 6749, Basic authentication with a client's secret write a value. */
+/** Encodes a value as in a form, which RFC 6749 also requires for client credentials in Basic authentication. */
 export function formEncoded(value: string): string {
   return new URLSearchParams({ '': value }).toString().slice(1);
 }
 
-/** Id and secret in every way in which they are sent, to be searched for in what comes back. */
+/** Returns the values in every encoding in which they are sent, to search for them in responses. */
 export function secretFormsOf(values: readonly string[]): string[] {
   return values.flatMap((value) => [value, formEncoded(value)]);
 }

@@ -4,9 +4,9 @@ import type { Env } from './env';
 import { ProblemList } from './problems';
 
 /**
- * The environment in which a Plaid id means this user: `PLAID_ENV`, else sandbox. No keys are needed.
+ * Returns the Plaid environment in which user IDs are valid: `PLAID_ENV`, or sandbox. Needs no keys.
  *
- * @throws SettingsError when it is no environment of Plaid.
+ * @throws SettingsError if it is not a Plaid environment.
  */
 export function plaidEnvironment(env: Env): string {
   const environment = readText(env, 'PLAID_ENV') ?? plaidService.defaultEnvironment ?? 'sandbox';

@@ -5,7 +5,7 @@ import type { ProblemList } from './problems';
 
 const SETTING = 'HTTP_TASKS_ALLOW_PLAINTEXT';
 
-/** Reads `HTTP_TASKS_ALLOW_PLAINTEXT`; adds an item that does not exist to `problems`. */
+/** Reads `HTTP_TASKS_ALLOW_PLAINTEXT`; adds unknown items to `problems`. */
 export function readPlaintext(env: Env, problems: ProblemList): AllowedPlaintext {
   const given = readList(env, SETTING);
   for (const item of given) {

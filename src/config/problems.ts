@@ -1,12 +1,12 @@
-/** One setting that is missing or wrong. */
+/** A setting that is missing or wrong. */
 export interface SettingProblem {
   /** The name of the environment variable, for example `PLAID_SECRET`. */
   setting: string;
-  /** What is wrong and what is allowed; never holds the value of a secret. */
+  /** What is wrong and what is allowed; never contains a secret value. */
   message: string;
 }
 
-/** Settings are missing or wrong. All problems are reported at once, one a line, so that one visit repairs them all. */
+/** Settings are missing or wrong. Lists all problems, one per line, so that all can be fixed in one go. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
   readonly problems: readonly SettingProblem[];
@@ -18,7 +18,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** Gathers problems while settings are read, so that the first one does not hide the rest. */
+/** Collects problems while settings are read, so that all of them are reported together. */
 export class ProblemList {
   readonly #problems: SettingProblem[] = [];
 
@@ -27,9 +27,9 @@ export class ProblemList {
   }
 
   /**
-   * Answers what was read, once nothing is wrong.
+   * Returns the value if there are no problems.
    *
-   * @throws SettingsError when there is any problem.
+   * @throws SettingsError if there is any problem.
    */
   finish<T>(value: T | undefined): T {
     if (this.#problems.length > 0 || value === undefined) throw new SettingsError(this.#problems);

@@ -6,36 +6,38 @@ import type { ProblemList } from './problems';
 import { readTracing } from './tracing-settings';
 import type { TracingSettings } from './tracing-settings';
 
-/** What only a worker process of the package's own needs; a host decides these things for itself. */
+/** Settings that only this package's own worker process needs; a host decides these things itself. */
 export interface ProcessSettings {
-  /** Where Prometheus reads metrics; nothing listens when absent. */
+  /** Address of the Prometheus metrics; not served if absent. */
   metrics?: ListenAddress;
-  /** Where `/healthz` and `/readyz` are answered; nothing listens when absent. */
+  /** Address of `/healthz` and `/readyz`; not served if absent. */
   health?: ListenAddress;
-  /** After it was told to stop, the process ends at the latest after so long. */
+  /** Maximum time between a shutdown signal and the end of the process, in milliseconds. */
   shutdownMs: number;
-  /** As what Temporal knows this worker's code; unversioned when absent. */
+  /** The version that Temporal knows this worker's code by; unversioned if absent. */
   deployment?: Deployment;
-  /** Where spans go; nowhere when absent. */
+  /** Where spans are sent; tracing is off if absent. */
   tracing?: TracingSettings;
 }
 
-/** How runs move on to a newer version of a worker. */
+/** How runs move to a newer version of a worker. */
 export const VERSIONING_BEHAVIORS = ['auto-upgrade', 'pinned'] as const;
 
-/** One version of a worker's code, for Temporal's worker versioning. */
+/** A version of a worker's code, for Temporal's worker versioning. */
 export interface Deployment {
   name: string;
   buildId: string;
   behavior: (typeof VERSIONING_BEHAVIORS)[number];
 }
 
-/** An irreversible call in flight gets its whole time-out to be answered and recorded before a worker is ended. */
+/**
+ * Default shutdown time in milliseconds: long enough for an irreversible call in flight to time out and be recorded.
+ */
 export const DEFAULT_SHUTDOWN_MS = 300_000;
 const MIN_SHUTDOWN_MS = 1_000;
 const MAX_SHUTDOWN_MS = 3_600_000;
 
-/** Reads what a worker process needs beside the settings of its tasks; adds what is wrong to `problems`. */
+/** Reads what a worker process needs besides the settings of its tasks; adds invalid settings to `problems`. */
 export function readProcess(env: Env, problems: ProblemList): ProcessSettings {
   const metrics = readAddress(env, 'HTTP_TASKS_METRICS_ADDRESS', problems);
   const health = readAddress(env, 'HTTP_TASKS_HEALTH_ADDRESS', problems);
@@ -85,7 +87,7 @@ function readDeployment(env: Env, problems: ProblemList): Deployment | undefined
   const buildId = readText(env, 'HTTP_TASKS_BUILD_ID');
   const behavior = readBehavior(env, problems);
   if (name !== undefined && buildId !== undefined) {
-    // Temporal writes a version as NAME.BUILD, and refuses a name in which that dot could not be told apart.
+    // Temporal writes a version as NAME.BUILD, and refuses a name that contains a dot.
     if (name.includes('.'))
       problems.add('HTTP_TASKS_DEPLOYMENT', `"${name}" holds a dot; Temporal takes none in the name of a deployment.`);
     return { name, buildId, behavior };

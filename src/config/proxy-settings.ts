@@ -14,15 +14,18 @@ const LOOKUPS = ['here', 'proxy'] as const;
 
 /** A host to which calls go directly. */
 interface DirectHost {
-  /** A name, with all names below it, or an address; every host for `*`. */
+  /** A name, including all names below it, or an address; `*` for every host. */
   host: string;
-  /** Any when absent. */
+  /** Any port if absent. */
   port?: string;
 }
 
-/** The proxy through which calls leave. Its address may hold a password, so it is never enumerable. */
+/** The proxy for outgoing calls. Its URL may contain a password, so it is never enumerable. */
 export class ProxySettings {
-  /** Who looks up a name whose addresses have to be public: this process, which can check them, or the proxy. */
+  /**
+   * Where names that must resolve to public addresses are looked up: in this process, which can check them, or by the
+   * proxy.
+   */
   readonly lookup: (typeof LOOKUPS)[number];
   readonly #url: Secret;
   readonly #direct: readonly DirectHost[] | undefined;
@@ -40,7 +43,7 @@ export class ProxySettings {
     return new URL(this.#url.value).origin;
   }
 
-  /** What the proxy is shown before it opens a connection; undefined where it wants nothing. */
+  /** The `proxy-authorization` header; undefined if the URL has no user and password. */
   get authorization(): string | undefined {
     const [user, password] = credentialsIn(this.#url.value);
     return user === '' && password === ''
@@ -48,7 +51,7 @@ export class ProxySettings {
       : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   }
 
-  /** Whether calls to this origin leave through the proxy. */
+  /** Whether calls to this origin use the proxy. */
   isFor(origin: string): boolean {
     const { hostname, port, protocol } = new URL(origin);
     if (this.#direct === undefined) return !isLoopback(hostname);

@@ -1,24 +1,27 @@
-/** A configured query, taken apart at its parameters. */
+/** A configured query, split at its parameters. */
 export interface QueryText {
-  /** The text around the parameters: one part more than there are parameters. */
+  /** The text around the parameters; one more part than parameters. */
   readonly parts: readonly string[];
   /** The parameters in the order of the text. */
   readonly parameters: readonly QueryParameter[];
 }
 
-/** The databases that a source can be in. */
+/** The databases that sources can use. */
 export type QueryDialect = 'postgres' | 'libsql';
 
 /**
- * The parameters of a configured query: the nominal time of a Schedule's run, and that of the run before it up to which
- * everyone was done.
+ * The parameters of a configured query: the nominal time of a Schedule's run, and the nominal time of the last run before
+ * it that finished all of its users.
  */
 export const QUERY_PARAMETERS = ['scheduledTime', 'previousScheduledTime'] as const;
 
-/** One of {@link QUERY_PARAMETERS}; in the text a colon stands before it. */
+/** One of {@link QUERY_PARAMETERS}; written with a leading colon in the query. */
 export type QueryParameter = (typeof QUERY_PARAMETERS)[number];
 
-/** Where a colon, a semicolon or a placeholder means nothing; and then, by name, where it means something. */
+/**
+ * Matches first what makes a colon, semicolon or placeholder meaningless (comments, strings, casts), then these by
+ * name.
+ */
 function tokens(dialect: QueryDialect): RegExp {
   const patterns = [
     /--[^\n]*/, // a comment to the end of the line
@@ -35,13 +38,13 @@ function tokens(dialect: QueryDialect): RegExp {
   return new RegExp(patterns.map(({ source }) => source).join('|'), 'g');
 }
 
-/** Comments and brackets may stand in front. */
+/** A query that starts with a reading keyword, possibly after comments and parentheses. */
 const READS = /^(?:\s|\(|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*(?:select|with|values|table)\b/i;
 const ONLY_COMMENTS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*$/;
 
 /**
- * Takes a query apart; returns what is wrong with it as text. The values of the parameters are never put into the text of
- * the query: the database gets them separately. That the query changes nothing is for the database to enforce.
+ * Parses a query; returns what is wrong with it as a string. Parameter values are never inserted into the text; the
+ * database receives them separately. The database has to enforce that the query changes nothing.
  */
 export function parseQuery(text: string, dialect: QueryDialect): QueryText | string {
   if (!READS.test(text)) return 'must be one query that reads, so it begins with SELECT, WITH, VALUES or TABLE.';
@@ -58,7 +61,7 @@ export function parseQuery(text: string, dialect: QueryDialect): QueryText | str
     if (other !== undefined)
       return `has the parameter ${other}; allowed are ${QUERY_PARAMETERS.map((name) => `:${name}`).join(' and ')}.`;
     if (groups['end'] !== undefined) {
-      // Some drivers run what follows and others pass over it; neither is what a reader of the setting expects.
+      // Some drivers run a second statement and others ignore it; neither is what a reader of the setting expects.
       if (!ONLY_COMMENTS.test(text.slice(index + 1)))
         return 'holds something behind a semicolon; it must be one single query.';
       return { parts: [...parts, text.slice(from, index)], parameters };

@@ -1,6 +1,6 @@
 /**
- * Returns the segments of a URL's path, decoded; undefined when servers may read the path in more than one way: with an
- * encoded slash, something encoded twice, an empty segment, or dots that a server may resolve.
+ * Returns the decoded segments of a URL path. Returns undefined if servers may interpret the path in different ways: an
+ * encoded slash, double encoding, an empty segment, or dot segments.
  */
 export function segmentsOf(pathname: string): readonly string[] | undefined {
   const segments = pathname.split('/').slice(1);
@@ -18,15 +18,15 @@ function decoded(segment: string): string | undefined {
 }
 
 function isPlain(segment: string): boolean {
-  // Some servers write wide forms of a slash or a dot as the plain ones.
+  // Some servers convert fullwidth slashes and dots to the ASCII ones.
   const text = segment.normalize('NFKC');
   if (/[/\\\p{Cc}]|%[0-9a-f]{2}/iu.test(text)) return false;
-  // Some servers cut off what follows a semicolon, and white space, before they resolve dots.
+  // Some servers remove white space and everything after a semicolon before they resolve dot segments.
   const [name = ''] = text.split(';');
   return !/^[\s.]*$/.test(name);
 }
 
-/** A path that stands for itself, or for everything below it too. Upper and lower case differ, a slash at the end does not. */
+/** A path, optionally with everything below it. Case-sensitive; a trailing slash is ignored. */
 export class PathRule {
   readonly #segments: readonly string[];
   readonly #below: boolean;
@@ -36,7 +36,7 @@ export class PathRule {
     this.#below = below;
   }
 
-  /** Reads a path from a setting; returns what is wrong with it as text. */
+  /** Parses a path from a setting; returns what is wrong with it as a string. */
   static read(path: string, { below }: { below: boolean }): PathRule | string {
     if (!path.startsWith('/')) return 'holds a path that does not begin with a slash; write for example /v1/search.';
     if (/[?#*\s]/.test(path)) return 'holds a path with a query, a fragment, an asterisk or white space; leave it out.';
@@ -51,7 +51,7 @@ export class PathRule {
     return new PathRule(segments, below);
   }
 
-  /** Returns whether a path, in segments, is this one or may stand below it. */
+  /** Whether a path, given as segments, equals this one or is below it, if that is allowed. */
   covers(segments: readonly string[]): boolean {
     if (segments.length < this.#segments.length || (!this.#below && segments.length > this.#segments.length))
       return false;

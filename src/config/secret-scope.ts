@@ -6,12 +6,12 @@ import { PathRule, segmentsOf } from './request-paths';
 
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** Of a request that names a secret, what decides whether it gets it. */
+/** The parts of a request that decide whether it may use a secret. */
 export interface SecretUse {
   url: URL;
-  /** Its own method, and those that it asks a server to carry out instead. */
+  /** Its own method, and the methods that its override headers ask for. */
   methods: readonly string[];
-  /** The header with which it names another path than its own. */
+  /** The header that names a different path, if any. */
   pathOverride?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ interface Limits {
   shownPaths?: string;
 }
 
-/** Where a secret may be sent: one origin, and of it the methods and paths that the operator allows. */
+/** Where a secret may be sent: one origin, optionally limited to methods and paths. */
 export class SecretScope {
   readonly origin: string;
   readonly #setting: string;
@@ -34,7 +34,7 @@ export class SecretScope {
     this.#limits = limits;
   }
 
-  /** Returns why a request does not get the secret; undefined when it does. */
+  /** Returns why a request may not use the secret; undefined if it may. */
   refusal({ url, methods, pathOverride }: SecretUse): string | undefined {
     const { methods: allowed, paths, shownPaths = '' } = this.#limits;
     if (url.origin !== this.origin) return `belongs to ${this.origin} and is not sent to ${url.origin}`;

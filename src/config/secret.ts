@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import type { Env } from './env';
 import type { ProblemList } from './problems';
 
-/** Checks the text of a secret; answers what is wrong with it, without repeating any of it. */
+/** Validates a secret; returns what is wrong with it, without repeating any of it. */
 export type SecretCheck = (text: string) => string | undefined;
 
 /**
- * A secret from `NAME`, or from the file that `NAME_FILE` names. The value stands in a private field, so that neither
- * JSON nor the console shows it.
+ * A secret from the setting `NAME`, or from the file that `NAME_FILE` names. The value is in a private field, so that
+ * JSON and console output do not contain it.
  */
 export class Secret {
   readonly setting: string;
@@ -23,9 +23,9 @@ export class Secret {
   }
 
   /**
-   * Reads the secret. A missing one is a problem only when `required`; every other mistake always is one.
+   * Reads the secret. A missing one is a problem only if `required`; any other mistake always is.
    *
-   * @param options `formerly` is the setting that version 0.1.0 read, to be named where the secret is missing.
+   * @param options `formerly` is the name of the setting in version 0.1.0, mentioned if the secret is missing.
    */
   static read(
     env: Env,
@@ -76,8 +76,8 @@ export class Secret {
   }
 
   /**
-   * Reads the file again, if the secret came from one. Answers whether the value changed. A file that has gone, is
-   * empty or holds nonsense leaves the old value: a rotation may be half done.
+   * Reads the file again if the secret came from one; returns whether the value changed. Keeps the old value if the
+   * file is missing, empty or invalid, because a rotation may be in progress.
    */
   reload(): boolean {
     if (this.#file === undefined) return false;
@@ -88,7 +88,7 @@ export class Secret {
   }
 }
 
-/** Editors and `echo` end a file with one line break that is not part of the secret. */
+/** Removes the one trailing line break that editors and `echo` add. */
 function readSecretFile(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');

@@ -18,25 +18,31 @@ type Part =
   | 'proxy'
   | 'totalTimeoutMs';
 
-/** What it takes to send calls. */
+/** The settings needed to send calls. */
 export class SenderSettings {
-  /** By name. A service that is not configured here is absent. */
+  /** By name; services that are not configured are absent. */
   readonly services: ReadonlyMap<string, ServiceSettings>;
-  /** Origins that `http.request` may call; none unless allowed. */
+  /** Origins that `http.request` may call; empty by default. */
   readonly httpAllow: AllowedOrigins;
-  /** Those of them whose name may lead to an address that is not public: a private network, this machine. */
+  /**
+   * Those of them whose host name may resolve to an address that is not public, such as a private network or this
+   * machine.
+   */
   readonly httpAllowPrivate: ReadonlySet<string>;
   /** Requests of `http.request` that only read although their method does not say so. */
   readonly httpReads: HttpReads;
   /** Secrets that `http.request` may put into headers, by name. */
   readonly namedSecrets: ReadonlyMap<string, NamedSecret>;
-  /** Clients whose access tokens it may put there, by name; no name is also one of a secret. */
+  /**
+   * OAuth clients whose access tokens `http.request` may put into headers, by name; a name is never used for a secret
+   * too.
+   */
   readonly namedClients: ReadonlyMap<string, NamedClient>;
-  /** Client certificates and authorities of their own, by the origin that they are for. */
+  /** Client certificates and trusted authorities, by the origin that they are for. */
   readonly tlsIdentities: ReadonlyMap<string, TlsIdentity>;
-  /** Through which calls leave; directly when undefined. */
+  /** The proxy for calls; direct connections if undefined. */
   readonly proxy?: ProxySettings;
-  /** Caps every time-out of every call, in milliseconds. */
+  /** Upper limit of every timeout of every call, in milliseconds. */
   readonly totalTimeoutMs?: number;
   readonly #tokens = new Map<OAuthClient, readonly string[]>();
   #version = 0;
@@ -54,17 +60,17 @@ export class SenderSettings {
     if (parts.totalTimeoutMs !== undefined) this.totalTimeoutMs = parts.totalTimeoutMs;
   }
 
-  /** Grows whenever a secret changed or a token was issued, so that whoever keeps something made from secrets knows when to make it anew. */
+  /** Increases when a secret changes or a token is issued, so that values derived from secrets can be recomputed. */
   get version(): number {
     return this.#version;
   }
 
-  /** Grows whenever keys from files were replaced. */
+  /** Increases when keys from files are replaced. */
   get rotations(): number {
     return this.#rotations;
   }
 
-  /** Remembers an access token, and the one before it, which a late answer may still echo. */
+  /** Remembers an access token and the one before it, which a late response may still echo. */
   noteToken(client: OAuthClient, token: string): void {
     const known = this.#tokens.get(client) ?? [];
     if (known.includes(token)) return;
@@ -72,7 +78,7 @@ export class SenderSettings {
     this.#version += 1;
   }
 
-  /** Every secret value that a request may carry, to be searched for in what comes back. */
+  /** Returns every secret value that a request may carry, to search for them in responses. */
   secretValues(): string[] {
     return [
       ...[...this.services.values()].flatMap((service) => service.secretValues()),
@@ -83,7 +89,7 @@ export class SenderSettings {
     ];
   }
 
-  /** Reads secrets that came from files again; answers whether any changed. */
+  /** Reads secrets that came from files again; returns whether any changed. */
   reload(): boolean {
     const sources = [
       ...this.services.values(),

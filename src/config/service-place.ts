@@ -3,21 +3,22 @@ import { isLoopback } from './base-url';
 import { readText } from './env';
 import type { Env } from './env';
 
-/** Where a service is, as far as it can be said without keys. */
+/** Environment and address of a service, as far as they can be determined without keys. */
 export interface ServicePlace {
-  /** Undefined where the service has no default and the settings choose none. */
+  /** Undefined if the service has no default and the settings select none. */
   environment: string | undefined;
-  /** The address, which may be none that can be used. */
+  /** The configured base URL; not validated. */
   address: string | undefined;
   production: boolean;
 }
 
-/** The address that stands for an environment without a name. */
+/** Name of the environment of an address that belongs to no named environment. */
 const OWN_ADDRESS = 'custom';
 
 /**
- * Reads where a service is. For an imported service an address of the operator's own counts as the environment that has it;
- * one that the document does not know is production, unless it is this machine.
+ * Reads environment and address of a service. For an imported service, a base URL set by the operator selects the
+ * environment with the same origin. An address that the document does not list counts as production, unless it is this
+ * machine.
  */
 export function servicePlace(env: Env, service: ServiceDefinition): ServicePlace {
   const { environments, productionEnvironments, environmentSetting, baseUrlSetting, imported, defaultEnvironment } =

@@ -11,15 +11,15 @@ import type { OAuthClient } from './oauth-client';
 import type { ProblemList } from './problems';
 import { servicePlace } from './service-place';
 
-/** How one service is reached here: environment, address and keys. Key values are never enumerable. */
+/** Environment, base URL and keys of a service. Key values are never enumerable. */
 export class ServiceSettings {
   readonly service: string;
   /** One of the service's environments, for example `sandbox`. */
   readonly environment: string;
-  /** Whether that environment holds real people's data. */
+  /** Whether that environment contains real people's data. */
   readonly production: boolean;
   readonly baseUrl: BaseUrl;
-  /** Where the credentials go that may also travel as fields of the body. */
+  /** Where to put credentials that may also be fields of the body. */
   readonly credentialsIn: 'header' | 'body';
   readonly #credentials: readonly (Credential | ClientCredential)[];
 
@@ -35,14 +35,15 @@ export class ServiceSettings {
     this.#credentials = credentials;
   }
 
-  /** Names of the keys of which a call uses one, for example `['ios', 'android']`; empty where there is no choice. */
+  /** Names of the keys from which a call uses one, for example `['ios', 'android']`; empty if there is no choice. */
   get keySlots(): readonly string[] {
     return this.#credentials.find(({ rule }) => rule.slotField !== undefined)?.slots ?? [];
   }
 
   /**
-   * Every credential with its value in this slot, or with the client whose access token is the value; with `rules`, those
-   * of a task that signs in its own way. A value is for the request only: never log or return it.
+   * Returns every credential with its value in this slot, or with the client whose access token is the value. With
+   * `rules`, returns those of a task with its own authentication. Use values only in requests: never log or return
+   * them.
    */
   credentialsFor(
     slot: string | undefined,
@@ -56,19 +57,19 @@ export class ServiceSettings {
     });
   }
 
-  /** The values of all keys in all slots, to be searched for in what comes back. */
+  /** Returns the values of all keys in all slots, to search for them in responses. */
   secretValues(): string[] {
     return this.#credentials.flatMap((credential) => credential.values);
   }
 
-  /** Reads keys that came from files again; answers whether any changed. */
+  /** Reads keys that came from files again; returns whether any changed. */
   reload(): boolean {
-    // Every one is read, also after the first change.
+    // Does not stop at the first change.
     return this.#credentials.map((credential) => credential.reload()).includes(true);
   }
 }
 
-/** Reads one service's settings; adds to `problems` and answers undefined when they cannot be used. */
+/** Reads a service's settings; if they are invalid, adds to `problems` and returns undefined. */
 export function readServiceSettings(
   env: Env,
   service: ServiceDefinition,
@@ -173,7 +174,7 @@ function readBaseUrl(
 ): BaseUrl | undefined {
   const setting = service.baseUrlSetting;
   const given = setting === undefined ? undefined : readText(env, setting);
-  // What is missing is reported with the environment.
+  // The missing environment has already been reported.
   if (given === undefined && environment === undefined) return undefined;
   const parsed = parseBaseUrl(given ?? service.environments[environment ?? ''] ?? '');
   if (typeof parsed === 'string') {

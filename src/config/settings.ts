@@ -28,49 +28,51 @@ import { readUi } from './ui-settings';
 import { readWorkLimits } from './work-limits';
 import type { WorkLimits } from './work-limits';
 
-/** Task queue of a worker that names no other. */
+/** Default task queue. */
 export const DEFAULT_TASK_QUEUE = 'http-tasks';
 const MIN_TOTAL_MS = 100;
 const MAX_TOTAL_MS = 240_000;
 
-/** What a process that talks to Temporal needs to know of us. */
+/** The settings that every process that talks to Temporal needs. */
 export interface QueueSettings {
   taskQueue: string;
-  /** Fields with a user's bearer token that may stand in a plain history, for example `user_token`. */
+  /** Names of fields with a user's bearer token that may be in unencrypted histories, for example `user_token`. */
   allowSensitive: ReadonlySet<string>;
-  /** The keys under which payloads are encrypted; without them, histories are plain text. */
+  /** The keys that encrypt payloads; without them, histories are not encrypted. */
   encryption?: EncryptionSettings;
 }
 
-/** How much a worker logs. */
+/** Log levels of a worker. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-/** Everything a worker needs. */
+/** All settings of a worker. */
 export interface Settings extends QueueSettings {
   logLevel: (typeof LOG_LEVELS)[number];
-  /** Whether runs write search attributes, and a worker creates those that the namespace lacks. */
+  /** Whether runs write search attributes, and the worker creates those that the namespace lacks. */
   searchAttributes: boolean;
-  /** Whether a worker of our own makes the runs whose input the Temporal UI copies into its Start Workflow page. */
+  /**
+   * Whether this package's own worker creates the runs whose input the Temporal UI copies into its Start Workflow page.
+   */
   startTemplates: boolean;
   /** Whether a worker serves the operations of the Nexus service. */
   nexus: boolean;
-  /** Where people find the Temporal UI, when that is known. */
+  /** URL of the Temporal UI, if known. */
   ui?: string;
   sender: SenderSettings;
   ledger: LedgerSettings;
   /** Where sweeps may read their users from. */
   sources: SourceSettings;
-  /** How much a worker process does at a time. */
+  /** Concurrency limits of a worker process. */
   limits: WorkLimits;
-  /** What may leave this machine without TLS, as HTTP_TASKS_ALLOW_PLAINTEXT lists it. */
+  /** Connections that may leave this machine without TLS, as listed in HTTP_TASKS_ALLOW_PLAINTEXT. */
   allowedPlaintext: readonly string[];
 }
 
 /**
- * Reads everything a worker needs. `HTTP_TASKS_SERVICES` (comma list of names) chooses services; only those must have
+ * Reads all settings of a worker. `HTTP_TASKS_SERVICES` (comma-separated names) selects services; only those need
  * credentials.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readSettings(env: Env, services: readonly ServiceDefinition[] = CATALOGUE_SERVICES): Settings {
   const problems = new ProblemList();
@@ -78,9 +80,9 @@ export function readSettings(env: Env, services: readonly ServiceDefinition[] = 
 }
 
 /**
- * Reads everything that a worker process of the package's own needs.
+ * Reads all settings of this package's own worker process.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readWorkerSettings(
   env: Env,
@@ -94,9 +96,9 @@ export function readWorkerSettings(
 }
 
 /**
- * Reads what it takes to send calls of these services, and nothing else.
+ * Reads the settings needed to send calls of these services, and nothing else.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readSenderSettings(env: Env, services: readonly ServiceDefinition[]): SenderSettings {
   const problems = new ProblemList();
@@ -104,9 +106,9 @@ export function readSenderSettings(env: Env, services: readonly ServiceDefinitio
 }
 
 /**
- * Reads what it takes to start workflows, and nothing else.
+ * Reads the settings needed to start workflows, and nothing else.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readQueueSettings(env: Env): QueueSettings {
   const problems = new ProblemList();
@@ -152,7 +154,7 @@ function chosenServices(env: Env, services: readonly ServiceDefinition[], proble
       `"${name}" is no service; allowed: ${services.map((service) => service.name).join(', ')}.`,
     );
   }
-  // A service without credentials costs nothing and is guarded by its own allow-list.
+  // A service without credentials is always included; its own allowlist protects it.
   return services.filter((service) => names.includes(service.name) || service.credentials.length === 0);
 }
 
@@ -180,7 +182,7 @@ function readSender(env: Env, services: readonly ServiceDefinition[], problems: 
   });
 }
 
-/** The first part of the path that all routes of a service share, for example `/1.0`. */
+/** Returns the first path segment that all routes of a service share, for example `/1.0`. */
 function routePrefixOf(service: ServiceDefinition): string | undefined {
   const prefixes = new Set(
     CATALOGUE.filter((task) => task.service.name === service.name).map(
@@ -215,7 +217,7 @@ function readLogLevel(env: Env, problems: ProblemList): Settings['logLevel'] {
   return level ?? 'info';
 }
 
-/** On unless it is switched off. */
+/** Reads a switch that is on by default. */
 function readSwitch(env: Env, setting: string, problems: ProblemList): boolean {
   const given = readText(env, setting) ?? 'on';
   if (given !== 'on' && given !== 'off') problems.add(setting, `"${given}" is not possible; allowed: on, off.`);

@@ -3,25 +3,25 @@ import type { LedgerSettings } from './ledger-settings';
 import type { Settings } from './settings';
 import { databaseFile } from './source-settings';
 
-/** What a worker runs with, for its log; contains no credentials. */
+/** The effective setup of a worker, for its log; contains no credentials. */
 export interface SetupLine {
   taskQueue: string;
-  /** Of each service that has its settings. */
+  /** Environment of each configured service. */
   environments: Readonly<Record<string, string>>;
   ledger: string;
   encryption: string;
-  /** The sources that `source.query` may name. */
+  /** Names that `source.query` may use. */
   sources: readonly string[];
-  /** What may leave this machine without TLS. */
+  /** Connections that may leave this machine without TLS. */
   allowedPlaintext: readonly string[];
   off: readonly string[];
 }
 
 /**
- * Returns what a worker with these settings runs with, and which of its protections and services are off.
+ * Returns the setup of a worker with these settings, and which protections and services are off.
  *
- * @param known The services that it could serve.
- * @param own What the worker itself decides in a host's process. @default what the settings say
+ * @param known Names of the services that the worker could serve.
+ * @param own What a worker in a host's process decides itself. @default the settings
  */
 export function setupLine(
   settings: Settings,
@@ -56,7 +56,7 @@ export function setupLine(
   };
 }
 
-/** The same in one sentence, for a host's log. */
+/** Formats the setup as one sentence, for a host's log. */
 export function setupText({ taskQueue, environments, ledger, encryption, sources, off }: SetupLine): string {
   const services = Object.entries(environments).map(([service, environment]) => `${service} (${environment})`);
   const parts = [

@@ -14,13 +14,13 @@ import { Secret } from './secret';
 const PREFIX = 'HTTP_TASKS_SOURCE_';
 const NAME = /^HTTP_TASKS_SOURCE_([A-Z][A-Z0-9_]*?)_(?:URL|QUERY)(?:_FILE)?$/;
 
-/** A query that the operator configured; whoever starts a sweep can only name it. */
+/** A query that the operator configured; a sweep's input can only name it. */
 export class NamedQuery {
-  /** As it stands in the settings: `CLOSED_ACCOUNTS`. */
+  /** As written in the settings: `CLOSED_ACCOUNTS`. */
   readonly name: string;
   readonly dialect: QueryDialect;
   readonly text: QueryText;
-  /** Whether its Postgres may do without TLS beyond this machine. */
+  /** Whether its Postgres server beyond this machine may be used without TLS. */
   readonly plaintextAllowed: boolean;
   readonly #url: string;
 
@@ -32,7 +32,7 @@ export class NamedQuery {
     this.#url = url;
   }
 
-  /** Where the database is. It may hold a password: never log or return it. */
+  /** URL of the database. It may contain a password: never log or return it. */
   get url(): string {
     return this.#url;
   }
@@ -42,7 +42,7 @@ export class NamedQuery {
     return itemOf(this.name);
   }
 
-  /** The setting with the query, for messages. */
+  /** The setting that contains the query, for messages. */
   get setting(): string {
     return `${PREFIX}${this.name}_QUERY`;
   }
@@ -50,7 +50,7 @@ export class NamedQuery {
 
 /** What sources are allowed to read. */
 export class SourceSettings {
-  /** The only folder below which a workflow's input may name files; none when undefined. */
+  /** The only folder from which a workflow's input may name files; undefined allows none. */
   readonly folder: string | undefined;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
 
@@ -59,34 +59,34 @@ export class SourceSettings {
     this.#queries = queries;
   }
 
-  /** The names of the queries, as people write them in a source. */
+  /** The query names as written in a source. */
   get queryNames(): readonly string[] {
     return [...this.#queries.keys()].map((name) => name.toLowerCase());
   }
 
-  /** The query of this name, whatever its case; `-` stands for `_`. */
+  /** Returns the query of this name, ignoring case; `-` and `_` are the same. */
   query(name: string): NamedQuery | undefined {
     return this.#queries.get(name.toUpperCase().replaceAll('-', '_'));
   }
 
-  /** Passwords of databases, to be searched for in what leaves the process. */
+  /** Returns database passwords, to search for them in what leaves the process. */
   secretValues(): string[] {
     return [...this.#queries.values()].flatMap(({ url }) => passwordsInUrl(url));
   }
 }
 
 /**
- * Reads `HTTP_TASKS_SOURCE_DIR` and every `HTTP_TASKS_SOURCE_<NAME>_URL` with its `_QUERY` (each also from the file
- * that the same name with `_FILE` names), and nothing else.
+ * Reads `HTTP_TASKS_SOURCE_DIR` and every `HTTP_TASKS_SOURCE_<NAME>_URL` with its `_QUERY` (or the files that the names
+ * with `_FILE` name), and nothing else.
  *
- * @throws SettingsError with every problem at once.
+ * @throws SettingsError that lists every problem.
  */
 export function readSourceSettings(env: Env): SourceSettings {
   const problems = new ProblemList();
   return problems.finish(readSources(env, problems));
 }
 
-/** Reads the settings of sources; adds what is wrong to `problems`. */
+/** Reads the settings of sources; adds invalid ones to `problems`. */
 export function readSources(env: Env, problems: ProblemList): SourceSettings {
   const queries = new Map<string, NamedQuery>();
   const plaintext = readPlaintext(env, new ProblemList());
@@ -141,7 +141,7 @@ function whyNotUrl(text: string, use: PostgresUrlUse): string | undefined {
   return typeof target === 'string' ? target : undefined;
 }
 
-/** The path in a `file:` URL, or undefined when there is none. */
+/** Returns the path in a `file:` URL; undefined if there is none. */
 export function databaseFile(url: string): string | undefined {
   const rest = url.slice('file:'.length);
   try {

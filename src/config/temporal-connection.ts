@@ -6,32 +6,32 @@ import { ProblemList } from './problems';
 
 type LoadedConfig = ReturnType<typeof loadClientConnectConfig>;
 
-/** Where a Temporal server listens that no setting names. */
+/** Address of the Temporal server if no setting names one. */
 export const DEFAULT_TEMPORAL_ADDRESS = 'localhost:7233';
 
 const SETTING = 'TEMPORAL_ADDRESS';
 const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::\d{1,5})?$/;
 
-/** What takes precedence over the environment and a profile. */
+/** Values that take precedence over the environment and a profile. */
 export interface TemporalPlace {
   address?: string | undefined;
   namespace?: string | undefined;
   profile?: string | undefined;
-  /** `false` when the address is only shown, so that nothing leaves this machine. @default true */
+  /** `false` if the address is only displayed, so that nothing leaves this machine. @default true */
   connects?: boolean;
 }
 
-/** How a process of the package's own reaches the Temporal server. */
+/** How a process of this package connects to the Temporal server. */
 export interface TemporalConnection {
   connectionOptions: LoadedConfig['connectionOptions'] & { address: string };
   namespace?: string;
 }
 
 /**
- * Reads, by Temporal's own environment configuration, how to reach the Temporal server. Beyond this machine that takes
- * TLS, unless HTTP_TASKS_ALLOW_PLAINTEXT lists `temporal`.
+ * Reads the connection to the Temporal server with Temporal's own environment configuration. Beyond this machine it
+ * requires TLS, unless HTTP_TASKS_ALLOW_PLAINTEXT lists `temporal`.
  *
- * @throws SettingsError when a TEMPORAL_* setting or the profile cannot be used; an address is not repeated.
+ * @throws SettingsError if a TEMPORAL_* setting or the profile is invalid; an address is not repeated.
  */
 export function readTemporalConnection(env: Env, place: TemporalPlace = {}): TemporalConnection {
   const problems = new ProblemList();
@@ -66,7 +66,7 @@ function hasTls(loaded: LoadedConfig | undefined): boolean {
   return tls !== undefined && tls !== null && tls !== false;
 }
 
-/** The host in an address of a Temporal server; undefined when it is not HOST or HOST:PORT. */
+/** Returns the host of a Temporal server address; undefined if it is not HOST or HOST:PORT. */
 export function temporalHost(address: string): string | undefined {
   return ADDRESS.exec(address)?.[1];
 }

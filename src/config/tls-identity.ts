@@ -10,13 +10,13 @@ const PREFIX = 'HTTP_TASKS_TLS_';
 const NAME = /^HTTP_TASKS_TLS_([A-Z0-9_]+?)_(?:ORIGIN|CERT_FILE|KEY_FILE|CA_FILE|KEY_PASSPHRASE(?:_FILE)?)$/;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-/** What a TLS connection is made with; PEM. */
+/** Material for TLS connections, in PEM. */
 export interface TlsMaterial {
-  /** The client's certificate, with those between it and its authority. */
+  /** The client's certificate, followed by intermediate certificates. */
   cert?: string;
   key?: string;
   passphrase?: string;
-  /** The authorities that are trusted instead of the system's. */
+  /** Authorities that are trusted instead of the system's. */
   ca?: string;
 }
 
@@ -28,13 +28,13 @@ interface TlsFiles {
 
 type Part = keyof TlsFiles;
 
-/** Something is wrong with one of the files. */
+/** A problem with one of the files. */
 interface WrongFile {
   part: Part;
   message: string;
 }
 
-/** A client certificate, authorities of its own, or both, for the connections to some origins. */
+/** A client certificate, trusted authorities, or both, for connections to some origins. */
 export class TlsIdentity {
   readonly name: string;
   readonly #files: TlsFiles;
@@ -51,8 +51,8 @@ export class TlsIdentity {
   }
 
   /**
-   * What new connections are made with, the same object until a file was replaced. Files that do not fit together, since
-   * only some have been replaced so far, or that have gone, leave what was there.
+   * Returns the material for new connections; the same object until a file is replaced. If files are missing or do not
+   * match, for example because only some of them have been replaced so far, the old material stays in use.
    */
   material(): TlsMaterial {
     const stamp = stampOf(this.#files);
@@ -66,7 +66,7 @@ export class TlsIdentity {
   }
 }
 
-/** Reads every `HTTP_TASKS_TLS_<NAME>_…`; answers the identities by the origins that they are for. */
+/** Reads every `HTTP_TASKS_TLS_<NAME>_…`; returns the identities by origin. */
 export function readTlsIdentities(env: Env, problems: ProblemList): ReadonlyMap<string, TlsIdentity> {
   const byOrigin = new Map<string, TlsIdentity>();
   const names = Object.entries(env).flatMap(([setting, value]) => (value ? (NAME.exec(setting)?.[1] ?? []) : []));
@@ -126,7 +126,7 @@ function readOrigins(env: Env, setting: string, problems: ProblemList): string[]
   });
 }
 
-/** Nothing of a file is repeated in what is wrong with it. */
+/** Reads and checks the files. Errors repeat nothing from a file. */
 function readMaterial(files: TlsFiles, passphrase: string | undefined): TlsMaterial | WrongFile {
   const texts: TlsFiles = {};
   for (const part of ['cert', 'key', 'ca'] as const) {
@@ -191,7 +191,7 @@ function readFile(file: string): string | undefined {
   }
 }
 
-/** Changes when a file does. */
+/** Returns a value that changes when a file does. */
 function stampOf(files: TlsFiles): string {
   return Object.values(files)
     .map((file: string) => {

@@ -5,7 +5,7 @@ import { readPlaintext } from './plaintext';
 import { ProblemList } from './problems';
 import { whyAmbiguousUrl } from '../transport/url-text';
 
-/** How spans are sent. Where to, with which headers and how many of them, OpenTelemetry's packages read by themselves. */
+/** How spans are sent. OpenTelemetry's packages read the endpoint, the headers and the sampling themselves. */
 export interface TracingSettings {
   protocol: (typeof PROTOCOLS)[number];
 }
@@ -14,7 +14,7 @@ const PROTOCOLS = ['http/protobuf', 'http/json'] as const;
 const EXPORTERS = ['otlp', 'none'] as const;
 
 /**
- * Reads OpenTelemetry's own settings. Spans are sent once an OTLP endpoint is set, or `OTEL_TRACES_EXPORTER` is `otlp`,
+ * Reads OpenTelemetry's own settings. Spans are sent if an OTLP endpoint is set or `OTEL_TRACES_EXPORTER` is `otlp`,
  * unless `OTEL_SDK_DISABLED` is `true`.
  */
 export function readTracing(env: Env, problems: ProblemList): TracingSettings | undefined {
@@ -36,7 +36,10 @@ export function readTracing(env: Env, problems: ProblemList): TracingSettings | 
   return protocol && { protocol };
 }
 
-/** Headers carry keys of the collector; they go to this machine or through TLS, unless plain text is allowed. */
+/**
+ * Requires TLS for headers, which may carry the collector's keys, unless they stay on this machine or plaintext is
+ * allowed.
+ */
 function refuseKeysInClear(env: Env, endpoint: string | undefined, problems: ProblemList): void {
   if (endpoint === undefined) return;
   const setting =
@@ -59,7 +62,7 @@ function refuseKeysInClear(env: Env, endpoint: string | undefined, problems: Pro
   }
 }
 
-/** What must stand in no log: values of the headers with which spans are sent. */
+/** Returns values that must not be logged: those of the headers with which spans are sent. */
 export function tracingSecrets(env: Env): string[] {
   const headers = [readText(env, 'OTEL_EXPORTER_OTLP_HEADERS'), readText(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS')];
   return headers

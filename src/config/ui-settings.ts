@@ -4,18 +4,18 @@ import type { Env } from './env';
 import { ProblemList } from './problems';
 import { whyAmbiguousUrl } from '../transport/url-text';
 
-/** The setting that tells where people find the Temporal UI. */
+/** The setting with the URL of the Temporal UI. */
 const UI = 'HTTP_TASKS_TEMPORAL_UI';
 
-/** Where the UI of Temporal's own development server listens, seen from the server's port. */
+/** Distance of the UI's port from the server's port in Temporal's development server. */
 const UI_PORTS_FURTHER = 1_000;
 const LAST_PORT = 65_535;
 
 /**
- * Reads where the Temporal UI is, and nothing else. A server on this machine has its UI at the port that Temporal's
- * development server gives it, when nobody says otherwise; of any other it is undefined then.
+ * Reads the URL of the Temporal UI, and nothing else. If it is not set, a server on this machine is assumed to have its
+ * UI at the port that Temporal's development server uses; for other servers it is undefined.
  *
- * @throws SettingsError when it is no address of a page.
+ * @throws SettingsError if it is not the URL of a web page.
  */
 export function readUiSettings(env: Env, temporalAddress: string): string | undefined {
   const problems = new ProblemList();
@@ -24,7 +24,7 @@ export function readUiSettings(env: Env, temporalAddress: string): string | unde
   return ui ?? usualUi(temporalAddress);
 }
 
-/** Reads where the Temporal UI is said to be; adds to `problems` and answers undefined when it cannot be used. */
+/** Reads the configured URL of the Temporal UI; if it is invalid, adds to `problems` and returns undefined. */
 export function readUi(env: Env, problems: ProblemList): string | undefined {
   const given = readText(env, UI);
   const read = given === undefined ? undefined : parseUi(given);
@@ -32,7 +32,7 @@ export function readUi(env: Env, problems: ProblemList): string | undefined {
   return read?.ui;
 }
 
-/** Takes the address of a UI as a person copies it from a browser; answers what is wrong with it as text. */
+/** Parses the URL of a UI as copied from a browser; returns what is wrong with it as `why`. */
 export function parseUi(text: string): { ui: string; why?: undefined } | { ui?: undefined; why: string } {
   const form =
     'write for example https://temporal.example.com, with the path under which the UI is served and nothing behind it.';
@@ -46,7 +46,7 @@ export function parseUi(text: string): { ui: string; why?: undefined } | { ui?: 
   return { ui: `${url.origin}${url.pathname.replace(/\/(namespaces(\/.*)?)?$/, '')}` };
 }
 
-/** Where a server on this machine most likely has its UI. */
+/** Returns the likely UI address of a server on this machine. */
 export function usualUi(address: string): string | undefined {
   if (!URL.canParse(`http://${address}`)) return undefined;
   const { hostname, port } = new URL(`http://${address}`);

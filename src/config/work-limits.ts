@@ -2,15 +2,15 @@ import { readText } from './env';
 import type { Env } from './env';
 import type { ProblemList } from './problems';
 
-/** How much a worker process does at a time. */
+/** Concurrency limits of a worker process. */
 export interface WorkLimits {
-  /** Calls of sweeps in flight under one key of a service. */
+  /** Sweep calls in flight per key of a service. */
   callsPerKey: number;
-  /** Connections, and so calls in flight, to one origin. */
+  /** Connections, and so calls in flight, per origin. */
   connectionsPerOrigin: number;
-  /** Users of sweeps that are begun and not settled; after a crash, each of them is looked at again. */
+  /** Users of sweeps that are in progress; after a crash, each of them is read again. */
   openUsers: number;
-  /** Chunks of sweeps, and bulk calls. */
+  /** Concurrent chunks and bulk calls of sweeps. */
   chunkSlots: number;
 }
 
@@ -21,7 +21,7 @@ export const DEFAULT_WORK_LIMITS: Readonly<WorkLimits> = {
   chunkSlots: 2,
 };
 
-/** By limit: its setting and the most that it may be. */
+/** For each limit, its setting and its maximum. */
 const SETTINGS = {
   callsPerKey: { setting: 'HTTP_TASKS_CALLS_PER_KEY', most: 1_000 },
   connectionsPerOrigin: { setting: 'HTTP_TASKS_CONNECTIONS_PER_ORIGIN', most: 1_000 },
@@ -31,7 +31,7 @@ const SETTINGS = {
 
 const NAMES = Object.keys(SETTINGS) as (keyof WorkLimits)[];
 
-/** Reads the limits; adds what is wrong to `problems`. */
+/** Reads the limits; adds invalid ones to `problems`. */
 export function readWorkLimits(env: Env, problems: ProblemList): WorkLimits {
   const limits = { ...DEFAULT_WORK_LIMITS };
   for (const name of NAMES) {
@@ -46,9 +46,9 @@ export function readWorkLimits(env: Env, problems: ProblemList): WorkLimits {
 }
 
 /**
- * Returns limits of which some are given in code.
+ * Returns the limits that were read, overridden by those given in code.
  *
- * @throws TypeError naming the limit that is not possible.
+ * @throws TypeError that names the invalid limit.
  */
 export function withLimits(read: WorkLimits, given: Partial<WorkLimits> = {}): WorkLimits {
   for (const name of NAMES) {

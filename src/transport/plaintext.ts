@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** What may be allowed to go beyond this machine without TLS, each by its own name. */
+/** Connections that may be allowed to leave this machine without TLS. */
 export type PlaintextItem = 'ledger' | 'temporal' | 'otlp' | `source.${string}`;
 
 const SETTING = 'HTTP_TASKS_ALLOW_PLAINTEXT';
@@ -13,9 +13,9 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * Returns whether a host is this machine itself: an address of 127.0.0.0/8, `::1` (with or without brackets),
- * `localhost`, or the absolute path of a Unix socket. Any other name is beyond this machine, wherever it may lead, and so
- * is any other way to write an address: a resolver could be made to answer for it.
+ * Returns whether a host is this machine: an address in 127.0.0.0/8, `::1` (with or without brackets), `localhost`, or
+ * the absolute path of a Unix socket. All other names and notations count as other machines, because a resolver could
+ * be made to return any address for them.
  */
 export function isThisMachine(host: string): boolean {
   if (host.startsWith('/')) return true;
@@ -25,7 +25,7 @@ export function isThisMachine(host: string): boolean {
   return LOOPBACK.check(bare, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Returns whether this is the name of an item that can be allowed. */
+/** Returns whether this item can be allowed. */
 export function isPlaintextItem(item: string): boolean {
   return FIXED_PLAINTEXT_ITEMS.some((known) => known === item) || SOURCE.test(item);
 }
@@ -42,18 +42,18 @@ export class AllowedPlaintext {
     return this.#items.has(normalized(item));
   }
 
-  /** As they are written in the setting, sorted. */
+  /** The items as written in the setting, sorted. */
   get items(): readonly string[] {
     return [...this.#items].sort();
   }
 }
 
-/** Returns what to write instead of a connection without TLS to a host beyond this machine. */
+/** Returns why a connection to a host beyond this machine needs TLS, and what to do. */
 export function whyTlsIsNeeded(host: string, item: PlaintextItem, how: string): string {
   return `leads to ${host}, which is beyond this machine, without TLS: keys and data would travel in clear. ${how} Or, on a network that you trust, list ${item} in ${SETTING}.`;
 }
 
-/** `source.closed-accounts` and `source.CLOSED_ACCOUNTS` are one source. */
+/** `source.closed-accounts` and `source.CLOSED_ACCOUNTS` are the same source. */
 function normalized(item: string): string {
   const name = SOURCE.exec(item)?.[1];
   return name === undefined ? item : `source.${name.toLowerCase().replaceAll('-', '_')}`;

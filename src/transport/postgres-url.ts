@@ -4,17 +4,20 @@ import { isThisMachine, whyTlsIsNeeded } from './plaintext';
 import type { PlaintextItem } from './plaintext';
 import { whyAmbiguousUrl, whyFragment } from './url-text';
 
-/** How a TLS connection to Postgres is made; certificates and key in PEM. */
+/** TLS options of a Postgres connection; certificates and key in PEM. */
 export interface PostgresTls {
-  /** `full`: authority and host name are checked. `ca`: the authority only. `none`: neither, so that anyone can answer. */
+  /**
+   * `full` verifies authority and host name, `ca` only the authority, `none` neither, so that anyone could pose as the
+   * server.
+   */
   verify: 'full' | 'ca' | 'none';
-  /** The authorities that are trusted instead of the usual ones. */
+  /** Authorities that are trusted instead of the default ones. */
   ca?: string;
   cert?: string;
   key?: string;
 }
 
-/** Everything that a connection to Postgres is made of. It contains a password: never log or return it. */
+/** Everything needed to connect to Postgres. Contains a password: never log or return it. */
 export interface PostgresTarget {
   /** A name, an address (IPv6 without brackets) or the folder of a Unix socket. */
   host: string;
@@ -22,21 +25,21 @@ export interface PostgresTarget {
   user?: string;
   password?: string;
   database?: string;
-  /** Undefined: plain text. */
+  /** Undefined means plaintext. */
   tls?: PostgresTls;
-  /** `-c name=value` for the session, as libpq writes it. */
+  /** `-c name=value` options of the session, as in libpq. */
   options?: string;
   applicationName?: string;
-  /** Whether the connection may leave this machine without TLS that checks the server. */
+  /** Whether the connection may leave this machine without TLS that verifies the server. */
   plaintextAllowed: boolean;
-  /** Host, port and database, for people. */
+  /** Host, port and database, for display. */
   label: string;
 }
 
-/** What a Postgres URL is read for. */
+/** The purpose of a Postgres URL. */
 export interface PostgresUrlUse {
   item: PlaintextItem;
-  /** Whether the operator allows plain text for it beyond this machine. */
+  /** Whether the operator allows plaintext for it beyond this machine. */
   plaintextAllowed: boolean;
 }
 
@@ -51,17 +54,17 @@ const UNREADABLE = 'cannot be read; special characters in user and password must
 const HOST = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)$/;
 const HOW =
   'Add sslmode=verify-full (with sslrootcert=FILE where an authority of your own signed the certificate of the server).';
-/** A URL parser refuses a user without a host, as in `postgres://user:password@/db?host=/run/postgresql`. */
+/** URL parsers refuse a user without a host, as in `postgres://user:password@/db?host=/run/postgresql`. */
 const NO_HOST = /^(postgres(?:ql)?:\/\/[^/?#]*@)(?=[/?]|$)/i;
 const PLACEHOLDER = 'no-host.invalid';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /**
- * Takes a Postgres URL apart, or returns what is wrong with it as text, which repeats no part of the user name, the
- * password or a value. Beyond this machine it must demand TLS that checks the server, unless `plaintextAllowed`.
+ * Parses a Postgres URL, or returns what is wrong with it as a string that repeats no part of the user name, the
+ * password or a value. Beyond this machine it must require TLS that verifies the server, unless `plaintextAllowed`.
  *
- * Only what is in the URL counts: PGHOST and PGSSLMODE are not read, and a parameter that is not known is refused, since
- * each one could choose another host or switch TLS off.
+ * Only the URL counts: PGHOST and PGSSLMODE are not read, and unknown parameters are refused, because each of them
+ * could select another host or turn TLS off.
  */
 export function parsePostgresUrl(text: string, { item, plaintextAllowed }: PostgresUrlUse): PostgresTarget | string {
   const ambiguous = whyFragment(text) ?? whyAmbiguousUrl(text);
@@ -94,9 +97,10 @@ export function parsePostgresUrl(text: string, { item, plaintextAllowed }: Postg
   };
 }
 
-/** Every form of the password in a database URL, to be searched for in what leaves the process. */
+/** Returns every form of the password in a database URL, to search for it in what leaves the process. */
 export function passwordsInUrl(text: string): string[] {
-  // Everything between the user name's colon and the last @, since it must also be found in a URL that is refused.
+  // Everything between the user name's colon and the last @, because passwords in URLs that are refused must be found
+  // as well.
   const raw = /^[^:]+:\/\/[^:@/]*:(.*)@/.exec(text)?.[1] ?? '';
   return [...new Set([raw, decodedOrNot(raw)])].filter((password) => password !== '');
 }
@@ -143,7 +147,7 @@ function hostOf(inPlace: string, parameter: string | undefined): { host: string 
   return { host };
 }
 
-/** @param needsTls Why plain text is refused; undefined where it is allowed. */
+/** @param needsTls Why plaintext is refused; undefined if it is allowed. */
 function modeOf(
   { sslmode, sslrootcert, sslcert, sslkey }: Parameters,
   needsTls: string | undefined,
@@ -176,7 +180,7 @@ function tlsOf(mode: Mode, { sslrootcert, sslcert, sslkey }: Parameters): Postgr
   if (mode === 'disable') return undefined;
   if ((sslcert === undefined) !== (sslkey === undefined))
     return 'has one of sslcert and sslkey; a certificate and its key go together.';
-  // As in libpq, `system` means the authorities that are trusted anyway.
+  // As in libpq, `system` means the authorities that are trusted by default.
   const ownAuthority = sslrootcert !== undefined && sslrootcert !== 'system';
   if (mode === 'verify-ca' && !ownAuthority)
     return 'has sslmode=verify-ca without sslrootcert=FILE: anyone can get a certificate of a public authority. Write sslmode=verify-full.';
