@@ -10,31 +10,31 @@ import type { EncryptionSettings } from './config/encryption-settings';
 
 const FAILURE_CONVERTER = require.resolve('./codec/failure-converter');
 
-/** What the plugin can be given. Everything has a default. */
+/** Options of the plugin; all are optional. */
 export interface EncryptionPluginOptions {
   /**
    * Where `HTTP_TASKS_ENCRYPTION_KEY` and `HTTP_TASKS_ENCRYPTION_PLAINTEXT` are read from.
    * @default process.env
    */
   env?: Readonly<Record<string, string | undefined>>;
-  /** Settings that were read before, instead of `env`. */
+  /** Settings that were already read; used instead of `env`. */
   settings?: EncryptionSettings;
 }
 
 /**
- * Encrypts what a client or a worker gives to Temporal: inputs and results, memos, summaries and details, and messages
- * and stack traces of failures. `docs/encryption.md` lists what stays readable. Give it to every client and every worker
- * that share workflows, and to `bundleWorkflowCode` where you bundle yourself.
+ * Encrypts what a client or worker sends to Temporal: inputs and results, memos, summaries and details, and messages
+ * and stack traces of failures. `docs/encryption.md` lists what stays readable. Use it with every client and worker
+ * that shares workflows, and with `bundleWorkflowCode` if you bundle workflows yourself.
  *
- * Your data converter stays: your codecs run before this one, so that what they make is encrypted. A failure converter
- * of your own is kept too; it has to encode messages itself (`encodeCommonAttributes`), or they stay readable.
+ * Your data converter is kept: your codecs run before this one, so their output is encrypted. Your failure converter is
+ * kept too; it has to encode messages itself (`encodeCommonAttributes`), or they stay readable.
  *
- * Settings are read when the plugin is first given to a client or a worker, so that a bundle can be made where there are no
+ * Settings are read when a client or worker first uses the plugin, so that a bundle can be built where there are no
  * secrets.
  *
- * @throws SettingsError with every missing or wrong setting at once, when a client, connection or worker is made with it.
- * @throws TypeError from `Worker.create`, for a bundle that was made without this plugin and would leave the messages of
- *   your workflows' failures readable.
+ * @throws SettingsError that lists every missing or wrong setting, when a client, connection or worker is created.
+ * @throws TypeError from `Worker.create` for a bundle that was built without this plugin, which would leave the
+ * messages of your workflows' failures readable.
  */
 export class EncryptionPlugin extends SimplePlugin {
   readonly #options: EncryptionPluginOptions;
@@ -64,7 +64,7 @@ export class EncryptionPlugin extends SimplePlugin {
     };
   }
 
-  /** Failures that workflows throw are converted inside the bundle. */
+  /** Failures thrown by workflows are converted inside the bundle. */
   override configureBundler(options: BundleOptions): BundleOptions {
     return {
       ...super.configureBundler(options),
@@ -74,7 +74,7 @@ export class EncryptionPlugin extends SimplePlugin {
 
   #encrypting(given: DataConverter = {}): DataConverter {
     const { payloadCodecs = [], failureConverterPath = FAILURE_CONVERTER } = given;
-    // A plugin may be asked twice, by a connection and by its client.
+    // The plugin may be applied twice, by a connection and by its client.
     const codecs = payloadCodecs.some((codec) => codec instanceof EncryptionCodec)
       ? payloadCodecs
       : [...payloadCodecs, this.#parts.codec];

@@ -8,16 +8,18 @@ type Activities = NonNullable<WorkerOptions['activities']>;
 
 const CHUNK_ACTIVITIES: readonly string[] = ['httpTasks.runChunk', 'httpTasks.runBulk'];
 
-/** How often it is looked whether the main worker is still to run; it does not report when it begins to stop. */
+/**
+ * Interval, in milliseconds, at which the main worker's state is checked; it does not report when it starts to stop.
+ */
 const LOOK_EVERY_MS = 200;
 
 /**
- * The workers of the internal task queues (see policy/internal-queue.ts), beside a main worker in its process. They share
- * its connection, data converter and interceptors, take no workflows, and begin to stop when it does.
+ * The workers of the internal task queues (see policy/internal-queue.ts), which run in the process of a main worker.
+ * They share its connection, data converter and interceptors, take no workflows, and start to stop when it does.
  *
- * - created: by `create`; they poll nothing yet.
+ * - created: by `create`; they do not poll yet.
  * - running: from `runBeside` on, as long as the main worker runs.
- * - stopping: once the main worker stops or one of these ends, which also stops the main worker.
+ * - stopping: once the main worker or one of them stops, which also stops the others.
  */
 export class InternalWorkers {
   readonly #main: Worker;
@@ -29,9 +31,11 @@ export class InternalWorkers {
   }
 
   /**
-   * @param given.activities All activities of the main worker; those that begin with `httpTasks.` are internal.
-   * @param given.chunkSlots Chunks that this process runs at a time. Two have enough users to keep 64 calls busy; more would
-   *   starve other workers.
+   * Creates the workers.
+   *
+   * @param given.activities All activities of the main worker; those whose names start with `httpTasks.` are internal.
+   * @param given.chunkSlots Maximum concurrent chunks in this process. Two have enough users to keep 64 calls busy;
+   * more would starve other workers.
    */
   static async create(
     main: Worker,
@@ -57,9 +61,9 @@ export class InternalWorkers {
   }
 
   /**
-   * Runs the main worker by `run`, and these beside it. Settles when all of them have stopped.
+   * Runs the main worker with `run`, and these workers next to it. Settles when all of them have stopped.
    *
-   * @throws what the first of them to fail failed with.
+   * @throws the first error of any of them.
    */
   async runBeside(run: () => Promise<void>): Promise<void> {
     let failed: { error: unknown } | undefined;
@@ -76,7 +80,7 @@ export class InternalWorkers {
     if (failed) throw failed.error;
   }
 
-  /** Frees those that have not run. */
+  /** Releases the workers that have not run. */
   async discard(): Promise<void> {
     await Promise.all(
       this.#workers.filter((worker) => worker.getState() === 'INITIALIZED').map((worker) => retireWorker(worker)),
@@ -98,8 +102,8 @@ export class InternalWorkers {
 }
 
 /**
- * Frees a worker that was created and must not run. The SDK frees its connection and its native half only at the end of a
- * run, so that it is run and stopped immediately; an activity that it is given meanwhile fails and is tried again.
+ * Releases a worker that was created but must not run. The SDK releases a worker's connection and native part only
+ * after a run, so it is run and stopped immediately; an activity that it receives in the meantime fails and is retried.
  */
 export async function retireWorker(worker: Worker, run = (given: Worker): Promise<void> => given.run()): Promise<void> {
   let over = false;
@@ -110,7 +114,7 @@ export async function retireWorker(worker: Worker, run = (given: Worker): Promis
   await running;
 }
 
-/** What of the main worker's options holds for an internal one too. */
+/** Copies the main worker's options that also apply to internal workers. */
 function optionsBeside({ connection, options }: Worker, which: InternalQueue): WorkerOptions {
   const { namespace, identity, dataConverter, interceptors, buildId, workerDeploymentOptions } = options;
   const {
@@ -130,7 +134,7 @@ function optionsBeside({ connection, options }: Worker, which: InternalQueue): W
     ...(shutdownForceTimeMs !== undefined && { shutdownForceTime: shutdownForceTimeMs }),
     maxHeartbeatThrottleInterval: maxHeartbeatThrottleIntervalMs,
     defaultHeartbeatThrottleInterval: defaultHeartbeatThrottleIntervalMs,
-    // Sets of build IDs belong to one task queue, and these have none.
+    // Build ID sets belong to one task queue, and the internal queues have none.
     ...(workerDeploymentOptions ? { workerDeploymentOptions } : { buildId }),
   };
 }

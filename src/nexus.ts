@@ -1,6 +1,6 @@
 /**
- * `temporal-http-tasks/nexus`: the contract of the Nexus service, for the workflows of whoever calls it from another
- * namespace. It is light and safe in Temporal's sandbox; a caller needs nothing else of this package.
+ * `temporal-http-tasks/nexus`: the contract of the Nexus service, for workflows that call it from another namespace. It
+ * is small and safe in Temporal's sandbox; a caller needs nothing else from this package.
  */
 export { offboardingService } from './workflows/nexus-service';
 export { offboardingFailureOf } from './workflows/offboarding-failure';

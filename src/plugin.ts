@@ -35,8 +35,8 @@ import { makeStartTemplates } from './operator/start-templates';
 import { exampleInputs } from './policy/example-inputs';
 
 /**
- * A cancellation travels with a heartbeat, and a sweep that is paused or cancelled stops within ten seconds; left to
- * itself, the SDK would send a heartbeat every twelve.
+ * Maximum heartbeat interval. Cancellation is delivered with heartbeats, and a paused or cancelled sweep has to stop
+ * within ten seconds; the SDK's default interval is up to twelve.
  */
 const HEARTBEAT_EVERY = '3 seconds';
 
@@ -46,85 +46,87 @@ const TEMPLATES_WITHIN_MS = 10_000;
 
 type NexusService = NonNullable<WorkerOptions['nexusServices']>[number];
 
-/** What the plugin can be given. Everything has a default. */
+/** Options of the plugin; all are optional. */
 export interface HttpTasksPluginOptions {
   /**
    * Where settings and secrets are read from.
    * @default process.env
    */
   env?: Readonly<Record<string, string | undefined>>;
-  /** Settings that were read before, instead of `env`. */
+  /** Settings that were already read; used instead of `env`. */
   settings?: Settings;
-  /** Tasks of your own beside the catalogue's; their services need their settings too. */
+  /** Your own tasks, in addition to the catalogue's; their services need settings too. */
   tasks?: readonly HttpTask[];
   /**
-   * Sources of users of your own, for sweeps, by the name that the input's `source.custom.name` gives:
-   * `{ closedAccounts: (options) => new ClosedAccounts(options) }` for `{"custom": {"name": "closedAccounts", "options": …}}`.
-   * Whoever may start a workflow chooses the options, so that they must not be SQL, a path or a host.
+   * Your own sources of users for sweeps, by the name in the input's `source.custom.name`:
+   * `{ closedAccounts: (options) => new ClosedAccounts(options) }` for
+   * `{"custom": {"name": "closedAccounts", "options": …}}`. Anyone who may start a workflow chooses the options, so
+   * they must not be SQL, a path or a host.
    */
   sources?: Readonly<Record<string, SourceFactory>>;
   /**
-   * Whether runs can be searched by `OffboardingStatus`, `OffboardingSweep` and `OffboardingSubject`; the worker creates
-   * those that its namespace lacks.
-   * @default what HTTP_TASKS_SEARCH_ATTRIBUTES says (`on` or `off`), else true
+   * Whether runs can be searched by `OffboardingStatus`, `OffboardingSweep` and `OffboardingSubject`; the worker
+   * creates those that its namespace lacks.
+   * @default HTTP_TASKS_SEARCH_ATTRIBUTES (`on` or `off`), else true
    */
   searchAttributes?: boolean;
   /**
-   * Whether the worker, when it starts, makes a run for each workflow whose example input the Temporal UI copies into
-   * its Start Workflow page: two events each, no call. With HTTP_TASKS_TEMPORAL_UI set, the links are logged.
-   * @default false; the package's own worker makes them unless HTTP_TASKS_START_TEMPLATES is `off`
+   * Whether the worker, at startup, creates a run for each workflow whose example input the Temporal UI copies into its
+   * Start Workflow page: two events each, no call. If HTTP_TASKS_TEMPORAL_UI is set, the links are logged.
+   * @default false; the package's own worker creates them unless HTTP_TASKS_START_TEMPLATES is `off`
    */
   startTemplates?: boolean;
   /**
-   * Whether the worker serves the Nexus service `offboarding`, for callers in other namespaces.
-   * @default what HTTP_TASKS_NEXUS says (`on` or `off`), else true
+   * Whether the worker serves the Nexus service `offboarding` for callers in other namespaces.
+   * @default HTTP_TASKS_NEXUS (`on` or `off`), else true
    */
   nexus?: boolean;
   /**
    * Whether the worker runs the package's workflows. With `true`, a workflows file that uses nothing of the package is
-   * refused, because runs of `offboardUser` and `offboardUsers` on its task queue would wait forever. Give `false` to a worker
-   * that is there for the activities only, and to `bundleWorkflowCode` for its bundle.
+   * refused, because runs of `offboardUser` and `offboardUsers` on its task queue would wait forever. Use `false` for a
+   * worker that only runs activities, and for `bundleWorkflowCode` of its bundle.
    * @default true
    */
   workflows?: boolean;
   /**
-   * How much this process does at a time, instead of what HTTP_TASKS_CALLS_PER_KEY, HTTP_TASKS_CONNECTIONS_PER_ORIGIN,
-   * HTTP_TASKS_OPEN_USERS and HTTP_TASKS_CHUNK_SLOTS say; docs/deployment.md says what each costs.
+   * Concurrency limits of this process, instead of HTTP_TASKS_CALLS_PER_KEY, HTTP_TASKS_CONNECTIONS_PER_ORIGIN,
+   * HTTP_TASKS_OPEN_USERS and HTTP_TASKS_CHUNK_SLOTS; docs/deployment.md describes the cost of each.
    */
   limits?: Partial<WorkLimits>;
-  /** Something about the ledger that an operator may want to see in a log. */
+  /** Called for ledger events that are worth logging. */
   onLedgerEvent?: (event: LedgerEvent) => void;
   /** Called once the ledger is open, right before the worker polls. */
   onReady?: () => void;
 }
 
 /**
- * Adds the HTTP tasks to a Temporal worker: an activity for each task, and the activities of the off-boarding
- * workflows. Your own workflows and activities stay. Your workflows file has to say
- * `export * from 'temporal-http-tasks/workflow'`; the plugin changes neither it nor your data converter. Unless your
- * worker says otherwise, heartbeats go to the server every three seconds, so that a cancellation arrives in time.
+ * Adds the HTTP tasks to a Temporal worker: an activity for each task, and the activities of the offboarding workflows.
+ * Your own workflows and activities are unaffected. Your workflows file needs
+ * `export * from 'temporal-http-tasks/workflow'`; the plugin changes neither that file nor your data converter. Unless
+ * your worker sets another interval, heartbeats are sent at least every three seconds, so that cancellation arrives in
+ * time.
  *
- * The off-boarding workflows' own activities are served on two internal task queues, `<queue>.internal` and
- * `<queue>.internal.chunks`, by two more workers that the plugin runs beside yours and that share its connection.
+ * The offboarding workflows' own activities run on two internal task queues, `<queue>.internal` and
+ * `<queue>.internal.chunks`, in two more workers that the plugin runs next to yours and that share its connection.
  *
- * The ledger is opened, and brought up to date, before the worker polls. One plugin may serve several workers of a process,
- * which then share the ledger and the connections to providers: the first opens them and the last to stop closes them.
+ * The ledger is opened and migrated before the worker polls. One plugin may serve several workers in a process, which
+ * share the ledger and the connections to providers: the first worker opens them and the last one closes them.
  *
- * Settings are read when the first worker is created, so that a bundle can be made where there are no secrets.
+ * Settings are read when the first worker is created, so that a bundle can be built where there are no secrets.
  *
- * @throws SettingsError with every missing or wrong setting at once, from `Worker.create`.
- * A workflow of yours with the name of one of ours is refused when the bundle is made, or, for a bundle made before,
- * when the worker is created; if the bundle cannot be loaded outside a workflow, its names are not compared.
+ * A workflow of yours with the same name as one of ours is refused when the bundle is built, or, for a bundle built
+ * earlier, when the worker is created. If the bundle cannot be loaded outside a workflow, its names are not compared.
  *
- * @throws TypeError naming both, when an activity, workflow or Nexus service of yours has the name of one of ours; from
- *   `Worker.create` or `bundleWorkflowCode`.
+ * @throws SettingsError from `Worker.create` that lists every missing or wrong setting.
+ * @throws TypeError that names both if an activity, workflow or Nexus service of yours has the same name as one of
+ * ours; from `Worker.create` or `bundleWorkflowCode`.
  */
 export class HttpTasksPlugin extends SimplePlugin {
   readonly #options: HttpTasksPluginOptions;
   readonly #catalogue: Catalogue;
-  /** Made when the first worker is created. */
+  /** Created with the first worker. */
   #made: Parts | undefined;
-  /** The names of the internal task queues that this plugin serves. */
+  /** Names of the internal task queues that this plugin serves. */
   readonly #internal = new Set<string>();
 
   constructor(options: HttpTasksPluginOptions = {}) {
@@ -135,8 +137,8 @@ export class HttpTasksPlugin extends SimplePlugin {
   }
 
   /**
-   * How long ago the ledger last answered, in milliseconds, for a readiness check of the host's own; it is asked every
-   * five seconds. Undefined while no worker runs.
+   * Milliseconds since the ledger last responded, for a readiness check in the host; it is probed every five seconds.
+   * Undefined while no worker runs.
    */
   get ledgerLagMs(): number | undefined {
     return this.#made?.activities.ledgerLagMs;
@@ -147,7 +149,7 @@ export class HttpTasksPlugin extends SimplePlugin {
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {
-    // Its own internal workers come here when the connection brings the plugin.
+    // The plugin's own internal workers are configured here too if the connection has the plugin.
     if (this.#internal.has(options.taskQueue)) return options;
     if (isInternalQueue(options.taskQueue)) {
       throw new TypeError(
@@ -199,13 +201,13 @@ export class HttpTasksPlugin extends SimplePlugin {
     return { pluginName: this.name, wantsOurs: this.#options.workflows ?? true, logger };
   }
 
-  /** Runs a worker once everything it needs is there. What keeps it from starting is what this rejects with. */
+  /** Prepares everything the worker needs, then runs it. Rejects with whatever prevents the start. */
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
     if (this.#internal.has(worker.options.taskQueue)) return next(worker);
     try {
       await this.#serve(worker, next);
     } finally {
-      // A worker that was refused has not run, and would keep its connection from being closed and its process from ending.
+      // A worker that never ran would keep its connection open and the process alive.
       if (worker.getState() === 'INITIALIZED')
         await retireWorker(worker, next).catch((error: unknown) => this.#noteUnclosed(error));
     }
@@ -214,7 +216,8 @@ export class HttpTasksPlugin extends SimplePlugin {
   async #serve(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
     const { activities, notes, keyLines, chunkSlots } = this.#parts;
     const { taskQueue } = worker.options;
-    // A worker has a runtime; asked for earlier, it would be made with no metrics, and the host's own settings refused.
+    // The runtime exists only now; requesting it earlier would create it without metrics and refuse the host's own
+    // settings.
     if (notes) noteSetup(notes, worker, this.name);
     await activities.open(Runtime.instance().metricMeter);
     let record: Awaited<ReturnType<HttpTaskActivities['announce']>> | undefined;
@@ -232,7 +235,7 @@ export class HttpTasksPlugin extends SimplePlugin {
       await internal.runBeside(() => super.runWorker(worker, next));
     } finally {
       await templates;
-      // What goes wrong here must not take the place of why the worker ended.
+      // Errors here must not hide why the worker ended.
       for (const end of [() => internal?.discard(), () => record?.end(), () => activities.close()]) {
         await end()?.catch((error: unknown) => this.#noteUnclosed(error));
       }
@@ -246,7 +249,10 @@ export class HttpTasksPlugin extends SimplePlugin {
     });
   }
 
-  /** Holds of 0.1.0 are hashes for one environment, which cannot be told from them: this worker may be in another one. */
+  /**
+   * Holds of version 0.1.0 are hashes for one environment that cannot be determined, so they may not apply to this
+   * worker's.
+   */
   async #warnOfUnknownHolds(): Promise<void> {
     const { logger } = Runtime.instance();
     try {
@@ -269,7 +275,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     }
   }
 
-  /** A namespace without them costs searches only, so that nothing here keeps the worker from its work. */
+  /** Without search attributes only searches are missing, so problems here do not stop the worker. */
   async #useSearchAttributes({ connection, options: { namespace } }: Worker): Promise<void> {
     if (!connection) return;
     const { usable, problems } = await connection.withDeadline(Date.now() + SEARCH_ATTRIBUTES_WITHIN_MS, () =>
@@ -279,7 +285,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     this.#parts.activities.useSearchAttributes(namespace, usable);
   }
 
-  /** They serve people at the UI only, so that they are made beside the work, and a failure is told and no more. */
+  /** Templates only help people in the UI, so they are created in the background, and a failure is only logged. */
   async #makeTemplates({ client, options: { namespace, taskQueue } }: Worker): Promise<void> {
     const { logger } = Runtime.instance();
     try {
@@ -304,20 +310,20 @@ export class HttpTasksPlugin extends SimplePlugin {
   }
 }
 
-/** What settings become. */
+/** What is created from the settings. */
 interface Parts {
   activities: HttpTaskActivities;
   nexusService: NexusService | undefined;
   searchAttributes: boolean;
   chunkSlots: number;
   uiUrl: string | undefined;
-  /** What a host should see in its log when the worker starts. */
+  /** What to log at startup in a host's worker. */
   notes: Notes | undefined;
-  /** Which keys of imported services go where, to be logged before the first call. */
+  /** Where keys of imported services are sent, to be logged before the first call. */
   keyLines: readonly string[];
 }
 
-/** @throws SettingsError with every missing or wrong setting at once. */
+/** @throws SettingsError that lists every missing or wrong setting. */
 function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
   const { env = process.env, settings, tasks = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
   const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
@@ -341,14 +347,14 @@ function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
   };
 }
 
-/** What is said about a host's worker when it starts. */
+/** What to log at startup of a host's worker. */
 interface Notes {
   settings: Settings;
   services: readonly string[];
   misspelt: readonly SettingProblem[];
 }
 
-/** A host's process may have variables for others, so that a misspelt one is a warning there. */
+/** Logs the setup. A host's process may have variables for other software, so misspelled settings are only warnings. */
 function noteSetup({ settings, services, misspelt }: Notes, { options }: Worker, plugin: string): void {
   const { taskQueue, loadedDataConverter, workflowsPath, workflowBundle } = options;
   const { logger } = Runtime.instance();
@@ -377,7 +383,7 @@ function activitiesOf({ activities }: WorkerOptions): Record<string, unknown> {
   return activities instanceof Map ? Object.fromEntries(activities as Map<string, unknown>) : { ...activities };
 }
 
-/** The code of a bundle that was made before; one that is yet to be made goes through `configureBundler`. */
+/** Returns the code of a prebuilt bundle; a bundle that is still to be built is checked by `configureBundler`. */
 function bundleCodeOf({ workflowBundle }: WorkerOptions): string | undefined {
   if (!workflowBundle) return undefined;
   return 'code' in workflowBundle ? workflowBundle.code : readFileSync(workflowBundle.codePath, 'utf8');

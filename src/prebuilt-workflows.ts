@@ -7,21 +7,21 @@ import { gunzip, gzip } from 'node:zlib';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { BundleOptions, Logger, WorkerOptions, WorkflowBundle } from '@temporalio/worker';
 
-/** What of a worker's settings changes the bundle of the package's workflows. */
+/** The settings of a worker that change the bundle of the package's workflows. */
 export interface WorkflowVariant {
-  /** Failures that workflows throw are converted for encryption. */
+  /** Failures thrown by workflows are converted for encryption. */
   encrypted: boolean;
-  /** Workflows pass the trace of their caller on. */
+  /** Workflows propagate the trace of their caller. */
   traced: boolean;
 }
 
-/** A bundle that the build made, or why there is none that this installation can use. */
+/** A prebuilt bundle, or why this installation cannot use one. */
 export type PrebuiltWorkflows = { bundle: WorkflowBundle; why?: undefined } | { bundle?: undefined; why: string };
 
-/** The module that passes a run's trace on. */
+/** The module that propagates a run's trace. */
 export const TRACE_INTERCEPTORS = require.resolve('./workflows/trace-headers');
 
-/** Where the build puts the bundles. The sources have none. */
+/** Where the build stores the bundles. The sources contain none. */
 const FOLDER = join(__dirname, 'prebuilt');
 const INDEX = 'workflows.json';
 const ROOT = join(__dirname, '..');
@@ -32,17 +32,20 @@ const VARIANTS: readonly WorkflowVariant[] = [
   { encrypted: true, traced: true },
 ];
 
-/** A package whose code is in the bundles, or which makes them. */
+/** A package that is in the bundles or that builds them. */
 interface BundledPackage {
   name: string;
   version: string;
-  /** A package that depends on it, from whose place it is found; absent for this package itself. Stands before this one in the index. */
+  /**
+   * A package that depends on it, from whose folder it is resolved; listed earlier in the index. Absent for this
+   * package itself.
+   */
   via?: string;
 }
 
 /**
- * Reads the bundle that the build made for a worker of the package's own. It is used only when every package in it is
- * installed in exactly the version that the build had: then it is what bundling here would make, seconds later.
+ * Reads the prebuilt bundle for this package's own worker. It is used only if every package in it is installed in
+ * exactly the version of the build: then bundling here would give the same result, seconds later.
  */
 export async function readPrebuiltWorkflows(variant: WorkflowVariant, folder = FOLDER): Promise<PrebuiltWorkflows> {
   const index = join(folder, INDEX);
@@ -65,13 +68,13 @@ export async function readPrebuiltWorkflows(variant: WorkflowVariant, folder = F
 
 const READ = new WeakSet<object>();
 
-/** Whether this is a bundle that {@link readPrebuiltWorkflows} returned: it contains the package's workflows and no others. */
+/** Whether this bundle was returned by {@link readPrebuiltWorkflows}: it contains only the package's workflows. */
 export function isPrebuilt(bundle: WorkerOptions['workflowBundle']): boolean {
   return bundle !== undefined && READ.has(bundle);
 }
 
 /**
- * Makes the bundles of all variants in this folder. Returns the names of the files.
+ * Builds the bundles of all variants into this folder. Returns the names of the files.
  *
  * @public For `scripts/build.mjs`, which calls it in dist/.
  */
@@ -85,19 +88,19 @@ export async function makePrebuiltWorkflows(logger: Logger, folder = FOLDER): Pr
       if (name !== undefined) packages.set(name, oneOf(name, place, packages.get(name)));
     await writeFile(join(folder, fileOf(variant)), await promisify(gzip)(portable, { level: 9 }));
   }
-  // Its runtime and its replacements of modules are part of every bundle.
+  // Its runtime and its module replacements are part of every bundle.
   packages.set('@temporalio/worker', installedIn('@temporalio/worker', ROOT) ?? '');
   await writeFile(join(folder, INDEX), `${JSON.stringify({ packages: indexOf(packages) }, undefined, 2)}\n`);
   return [INDEX, ...VARIANTS.map(fileOf)];
 }
 
-/** The same that a worker with these settings and its plugins would bundle. */
+/** Returns the same options that a worker with these settings and its plugins would bundle with. */
 function bundleOptionsOf({ encrypted, traced }: WorkflowVariant): BundleOptions {
   return {
     workflowsPath: require.resolve('./workflow'),
     ...(encrypted && { failureConverterPath: require.resolve('./codec/failure-converter') }),
     ...(traced && { workflowInterceptorModules: [TRACE_INTERCEPTORS] }),
-    // The names of modules in the bundle are relative to it.
+    // Module names in the bundle are relative to it.
     webpackConfigHook: (config) => ({ ...config, context: ROOT }),
   };
 }
@@ -108,7 +111,7 @@ function fileOf({ encrypted, traced }: WorkflowVariant): string {
 
 const MAP_BEFORE = '//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
 
-/** The map without the machine's paths, and without the sources themselves, which are three fifths of a bundle. */
+/** Removes machine paths from the source map, and the sources themselves, which make up three fifths of a bundle. */
 function withPortableMap(code: string): { portable: string; sources: string[] } {
   const at = code.lastIndexOf(MAP_BEFORE);
   if (at === -1) throw new Error('The workflow bundle has no source map.');
@@ -126,9 +129,11 @@ function withPortableMap(code: string): { portable: string; sources: string[] } 
 
 const MODULES = `${sep}node_modules${sep}`;
 
-/** The package of a source, its folder, and how stack traces show the source: `zod/v4/core/schemas.cjs`. */
+/**
+ * Returns the package of a source, its folder, and the name of the source in stack traces: `zod/v4/core/schemas.cjs`.
+ */
 function packageOf(source: string): { name?: string; place: string; shown: string } {
-  // A name of the bundler's own: `webpack/bootstrap`, or `ignored|/folder|module`.
+  // One of the bundler's own names: `webpack/bootstrap`, or `ignored|/folder|module`.
   if (!isAbsolute(source)) return { place: '', shown: source.replace(/\|.*\|/, '|') };
   const at = source.lastIndexOf(MODULES);
   if (at !== -1) {
@@ -148,11 +153,14 @@ function oneOf(name: string, place: string, before: string | undefined): string 
   return real;
 }
 
-/** Each package behind one that declares to depend on it; a package that only happens to be found may be another one elsewhere. */
+/**
+ * Lists each package after one that declares it as a dependency: a package that is only resolvable by chance may be
+ * another one elsewhere.
+ */
 function indexOf(packages: ReadonlyMap<string, string>): BundledPackage[] {
   const index: BundledPackage[] = [{ name: OWN_NAME, version: versionIn(ROOT) }];
   const left = new Map([...packages].filter(([name]) => name !== OWN_NAME).sort(([a], [b]) => (a < b ? -1 : 1)));
-  // Entries that are appended on the way are visited as well.
+  // Also iterates over entries that are appended in the loop.
   for (const { name: via } of index) {
     for (const [name, place] of left) {
       const from = packages.get(via) ?? ROOT;
@@ -176,7 +184,10 @@ function otherVersions(packages: readonly BundledPackage[]): string[] {
   });
 }
 
-/** Where the package in this place finds another one, as Node.js does; not by its `exports`, which may hide package.json. */
+/**
+ * Resolves a package from the folder of another one as Node.js does, but without `exports`, which may hide
+ * package.json.
+ */
 function installedIn(name: string, place: string | undefined): string | undefined {
   if (place === undefined) return undefined;
   const folders = createRequire(join(place, 'package.json')).resolve.paths(name) ?? [];

@@ -1,7 +1,7 @@
 /**
- * `temporal-http-tasks/testing`: stand-ins for Plaid and Batch with state, authentication, limits and faults,
- * for tests and demos without a provider. They listen on the loopback interface only and share no code with the
- * tasks that call them. The control API that they serve under `/__sim/` takes and returns the types below.
+ * `temporal-http-tasks/testing`: simulators of Plaid and Batch with state, authentication, limits and faults, for tests
+ * and demos without a provider. They listen on the loopback interface only and share no code with the tasks that call
+ * them. The types below describe their control API, which is served under `/__sim/`.
  */
 export { startPlaidSimulator } from './simulators/plaid/plaid-simulator';
 export type { PlaidSimulator, PlaidSimulatorOptions } from './simulators/plaid/plaid-simulator';

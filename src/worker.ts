@@ -28,7 +28,7 @@ import { HttpTasksPlugin } from './plugin';
 import { printableLines } from './policy/printable';
 import { readPrebuiltWorkflows, TRACE_INTERCEPTORS } from './prebuilt-workflows';
 
-/** What a worker of the package's own is made of. */
+/** Options of this package's own worker. */
 export interface HttpTasksWorkerOptions {
   settings: Settings;
   connection: NativeConnection;
@@ -36,9 +36,9 @@ export interface HttpTasksWorkerOptions {
   onLedgerEvent?: (event: LedgerEvent) => void;
   /** Called once the ledger is open, right before the worker polls. */
   onReady?: () => void;
-  /** Beside the package's own. */
+  /** Plugins in addition to the package's own. */
   plugins?: WorkerPlugin[];
-  /** Anything else that Temporal's worker takes. */
+  /** Other options of Temporal's worker. */
   worker?: Partial<
     Pick<
       WorkerOptions,
@@ -53,8 +53,8 @@ export interface HttpTasksWorkerOptions {
 }
 
 /**
- * A worker with the catalogue's activities and the package's workflows, and encryption where the settings have a key. It
- * polls once `run` is called.
+ * Creates a worker with the catalogue's activities and the package's workflows, and with encryption if the settings
+ * contain a key. It polls once `run` is called.
  */
 export function createHttpTasksWorker({ onLedgerEvent, onReady, ...options }: HttpTasksWorkerOptions): Promise<Worker> {
   const { settings } = options;
@@ -90,16 +90,16 @@ async function createWorkerAround(
 }
 
 /**
- * Reads the configuration, reports everything that is wrong with it at once, connects and polls until SIGINT or SIGTERM.
- * Then it takes no more tasks, finishes or hands back what it has, and ends, at the latest after HTTP_TASKS_SHUTDOWN_MS.
- * Asked to end before it polls, it ends within seconds.
+ * Reads the configuration, reports all problems with it, connects, and polls until SIGINT or SIGTERM. Then it takes no
+ * more tasks, finishes or returns what is in progress, and ends, at the latest after HTTP_TASKS_SHUTDOWN_MS. If it is
+ * asked to end before it polls, it ends within seconds.
  *
- * @throws SettingsError before anything is connected; what kept it from polling otherwise.
+ * @throws SettingsError before anything is connected; otherwise whatever prevented it from polling.
  */
 export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const { settings, process: own } = readWorkerSettings(env, CATALOGUE_SERVICES);
   const { connectionOptions, namespace = 'default' } = readTemporalConnection(env);
-  // It may be in Temporal's configuration file instead of the environment.
+  // The API key may be in Temporal's configuration file instead of the environment.
   const { apiKey } = connectionOptions;
   const log = createWorkerLog({
     settings,
@@ -137,7 +137,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
     isPolling: async () => worker !== undefined && connection !== undefined && isPolling(connection, worker.options),
   });
   try {
-    // Before anything that may take its time, so that whoever started the process sees that it lives.
+    // Starts before anything slow, so that liveness probes succeed from the beginning.
     const health =
       own.health &&
       (await HealthServer.listen(own.health, {
@@ -152,7 +152,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
     if (why !== undefined) log.info({ why }, 'bundling the workflows, which takes some seconds');
     const tracing = own.tracing && (await startTracing(own.tracing, TRACE_INTERCEPTORS, log));
     closing.push(() => tracing?.stop());
-    // Last, since it keeps the process alive until a worker or a connection has been there and gone.
+    // Last, because it keeps the process alive until a worker or a connection has existed and ended.
     installWorkerRuntime(log, own.metrics);
     connection = await stopping.during(connectInTime(connectionOptions));
     closing.push(() => (worker?.getState() === 'INITIALIZED' ? undefined : connection?.close()));
@@ -174,7 +174,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   } catch (error) {
     if (!(error instanceof StoppedEarlyError)) throw error;
     log.info('stopped before it polled');
-    // What was begun, for example the bundle, cannot be stopped and would keep the process.
+    // Work that has begun, for example bundling, cannot be stopped and would keep the process alive.
     exitSoon();
   } finally {
     for (const close of closing.reverse()) await close()?.catch((error: unknown) => log.warn({ error }, 'not closed'));
@@ -182,10 +182,10 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
   }
 }
 
-/** Closes what a worker used; what it rejects with is logged, and takes the place of nothing. */
+/** Closes a resource of the worker; a rejection is logged and does not replace another error. */
 type Closing = () => Promise<void> | undefined;
 
-/** Whoever starts a worker waits for it: what does not answer by then is said not to. */
+/** Time limit for Temporal's responses at startup, in milliseconds. */
 const CONNECT_MS = 5_000;
 const GRPC_NOT_FOUND = 5;
 
@@ -208,7 +208,10 @@ async function connectInTime(options: TemporalConnection['connectionOptions']): 
   }
 }
 
-/** The SDK finds out only after the workflows are bundled. A server that does not let this process ask decides later. */
+/**
+ * Checks the namespace early: the SDK finds out only after bundling the workflows. Other errors, for example missing
+ * permission, are left to the SDK.
+ */
 async function refuseUnknownNamespace(connection: NativeConnection, namespace: string): Promise<void> {
   const asked = connection.withDeadline(Date.now() + CONNECT_MS, () =>
     connection.workflowService.describeNamespace({ namespace }),
@@ -219,7 +222,10 @@ async function refuseUnknownNamespace(connection: NativeConnection, namespace: s
   });
 }
 
-/** Opens the ledger once before the workflows are bundled, which takes several seconds, so that a wrong setting is known at once. */
+/**
+ * Opens the ledger once before the workflows are bundled, which takes several seconds, so that a wrong setting is
+ * reported immediately.
+ */
 async function tryLedger(
   { ledger: { url, subjectKey, plaintextAllowed } }: Settings,
   onEvent: (event: LedgerEvent) => void,
@@ -236,7 +242,7 @@ function versionOf({ name, buildId, behavior }: Deployment): WorkerDeploymentOpt
   };
 }
 
-/** Closing the connections to providers may take as long as the longest call. */
+/** Additional time, in milliseconds: closing the connections to providers may take as long as the longest call. */
 const CLOSING_MS = 2_000;
 
 /** The process was asked to end before its worker polled. */
@@ -245,12 +251,12 @@ class StoppedEarlyError extends Error {
 }
 
 /**
- * Follows the signals that ask the process to end.
+ * Handles the signals that ask the process to end.
  *
- * - waiting: at first. The SDK listens to the same signals and stops a worker that runs.
- * - stopping: from the first signal on. Startup is given up, and the process is ended when it has not ended by itself in
- *   time; what is in progress then is given to another worker, which looks before it sends anything again. A second signal
- *   ends the process immediately.
+ * - waiting: initially. The SDK handles the same signals and stops a running worker.
+ * - stopping: from the first signal on. Startup is abandoned, and the process is ended if it has not ended in time;
+ *   another worker then takes over what is in progress and reads the provider's state before it sends anything again. A
+ *   second signal ends the process immediately.
  * - ended: by `end`.
  */
 class Stopping {
@@ -270,12 +276,16 @@ class Stopping {
     for (const signal of SHUTDOWN_SIGNALS) process.on(signal, this.#begin);
   }
 
-  /** @throws StoppedEarlyError as soon as the process is asked to end. */
+  /**
+   * Rejects as soon as the process is asked to end.
+   *
+   * @throws StoppedEarlyError if the process is asked to end.
+   */
   during<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#early]);
   }
 
-  /** As {@link during}, until the worker runs: then it stops by itself and is waited for. */
+  /** Like {@link during}, but a worker that already runs stops by itself and is waited for. */
   untilRunning(worker: Worker, running: Promise<void>): Promise<void> {
     const early = this.#early.catch((error: unknown) => {
       if (worker.getState() === 'INITIALIZED') throw error;
@@ -301,7 +311,7 @@ class Stopping {
   };
 }
 
-/** What kept a worker from polling, for the person who started it, and the exit code: 2 where a setting is wrong. */
+/** Returns why a worker could not start, for the person who started it, and the exit code: 2 if a setting is wrong. */
 function startupProblem(error: unknown): { message: string; exitCode: 1 | 2 } {
   if (error instanceof SettingsError || error instanceof LedgerSettingError)
     return { message: error.message, exitCode: 2 };
@@ -313,10 +323,10 @@ function startupProblem(error: unknown): { message: string; exitCode: 1 | 2 } {
   return { message: error instanceof LedgerUnavailableError ? error.message : String(error), exitCode: 1 };
 }
 
-/** How long a process that could not go on has for its last words, in milliseconds. */
+/** Time for pending output before a failed process exits, in milliseconds. */
 const LINGER_MS = 1_000;
 
-/** Ends this process, with the exit code that is set by then, also when the native half of the SDK keeps it alive. */
+/** Ends this process with the exit code that is set by then, even if the native part of the SDK would keep it alive. */
 export function exitSoon(): void {
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }

@@ -1,6 +1,6 @@
 /**
- * The sandbox-safe entry of the package: import it in workflow code, and re-export it from the file that your worker
- * bundles: `export * from 'temporal-http-tasks/workflow'`.
+ * The sandbox-safe entry point of the package. Import it in workflow code, and re-export it from the file that your
+ * worker bundles: `export * from 'temporal-http-tasks/workflow'`.
  */
 export { offboardUser } from './workflows/offboard-user';
 export { offboardUsers } from './workflows/offboard-users';

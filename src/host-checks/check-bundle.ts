@@ -5,7 +5,7 @@ import type { PackageWorkflowsInBundle, StarExports } from './workflow-names';
 type ConfigHook = NonNullable<BundleOptions['webpackConfigHook']>;
 type WebpackPlugin = Extract<NonNullable<ReturnType<ConfigHook>['plugins']>[number], { apply: unknown }>;
 
-/** The parts of webpack's own types that are looked at here. */
+/** The parts of webpack's types that are used here. */
 interface BundledModule {
   dependencies: readonly { type: string }[];
 }
@@ -15,22 +15,22 @@ interface Compilation {
   chunkGraph: { getModuleId(module: BundledModule): string | number | null };
 }
 
-/** What a bundle of workflows is checked for. */
+/** How a workflow bundle is checked. */
 export interface BundleRules {
   pluginName: string;
-  /** Whether a bundle that has nothing of the package's is refused. */
+  /** Whether a bundle that does not contain the package's workflows is refused. */
   wantsOurs: boolean;
   logger: () => Logger | undefined;
 }
 
-/** Adds to a bundler's configuration that the finished bundle goes through {@link checkBundle}. */
+/** Extends a bundler configuration so that the finished bundle is checked by {@link checkBundle}. */
 export function checkingTheBundle(rules: BundleRules, { webpackConfigHook }: BundleOptions): ConfigHook {
   return (given) => {
     const config = webpackConfigHook?.(given) ?? given;
     const check: WebpackPlugin = {
       apply: (compiler) => {
         compiler.hooks.afterCompile.tap(rules.pluginName, (compilation) => {
-          // A bundle that failed is reported by the bundler itself.
+          // The bundler itself reports a failed bundle.
           if (compilation.errors.length > 0) return;
           for (const asset of Object.values(compilation.assets)) {
             checkBundle(rules, String(asset.source()), starExportsOf(compilation));
@@ -45,11 +45,12 @@ export function checkingTheBundle(rules: BundleRules, { webpackConfigHook }: Bun
 const LINE = "export * from 'temporal-http-tasks/workflow'";
 
 /**
- * Refuses a bundle in which a host's workflow has the name of one of the package's, so that one of the two would silently
- * never run, and a bundle that has nothing of the package's, because runs of `offboardUser` on its worker's task queue
- * would wait forever. A bundle that only uses the package in workflows of its own is accepted with a warning.
+ * Refuses a bundle in which a host's workflow has the same name as one of the package's, because one of the two would
+ * silently never run. Also refuses a bundle without the package's workflows, because runs of `offboardUser` on its
+ * worker's task queue would wait forever. A bundle that only uses the package in its own workflows is accepted with a
+ * warning.
  *
- * @throws TypeError naming both workflows, or the line to add.
+ * @throws TypeError that names both workflows, or the line to add.
  */
 export function checkBundle(
   { pluginName, wantsOurs, logger }: BundleRules,
@@ -60,7 +61,7 @@ export function checkBundle(
   try {
     found = packageWorkflowsIn(bundleCode, stars);
   } catch (error) {
-    // Code that insists on a running workflow already when it is loaded cannot be looked at before one runs.
+    // The bundle can be loaded only inside a workflow, so its names cannot be compared.
     logger()?.debug('Names of workflows could not be compared', { plugin: pluginName, error });
     return;
   }
@@ -82,7 +83,7 @@ export function checkBundle(
   );
 }
 
-/** How webpack calls what a re-export depends on; `export *` is one without a name. */
+/** Webpack's type of a re-export dependency; an `export *` has no name. */
 const RE_EXPORT = 'harmony export imported specifier';
 
 function starExportsOf({ modules, moduleGraph, chunkGraph }: Compilation): StarExports[] {

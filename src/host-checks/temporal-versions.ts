@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-/** The packages that have to be of one version, because they share a native core and a wire format. */
+/** Packages that must have the same version, because they share a native core and a wire format. */
 const PACKAGES = ['activity', 'client', 'common', 'nexus', 'worker', 'workflow'] as const;
 
 /**
- * Refuses a project in which the `@temporalio/*` packages have different versions: such a worker starts and then fails
- * in ways that do not name the cause.
+ * Refuses a project whose `@temporalio/*` packages have different versions: its worker would start and then fail in
+ * ways that do not show the cause.
  *
  * @throws TypeError that lists each package with its version.
  */

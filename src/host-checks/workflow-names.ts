@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createContext, Script } from 'node:vm';
 
-/** The export by which the package's workflows are recognised. */
+/** The export that identifies the package's workflows. */
 const MARKER = 'httpTasksWorkflows';
 
 const EVALUATION_MS = 10_000;
@@ -10,23 +10,26 @@ const EVALUATION_MS = 10_000;
 type Exports = Readonly<Record<string, unknown>>;
 type ModuleCache = Record<string, { exports: Exports }>;
 
-/** What a bundle of workflows does with the package's workflows. */
+/** How a workflow bundle uses the package's workflows. */
 export interface PackageWorkflowsInBundle {
   /** Whether any of its modules loads `temporal-http-tasks/workflow`. */
   loaded: boolean;
   /** Whether it exports the package's workflows, so that a worker can run them. */
   exported: boolean;
-  /** Names of the package's workflows under which the bundle has a workflow of its own, in use or hidden by ours. */
+  /**
+   * Names for which the bundle contains both a workflow of the package and one of the host, of which one hides the
+   * other.
+   */
   clashes: string[];
 }
 
-/** The ids of the modules whose names one module exports with `export *`. */
+/** The IDs of the modules that one module re-exports with `export *`. */
 export type StarExports = readonly string[];
 
 /**
- * Looks at a bundle as a worker will load it. Looking at its text would not do: CommonJS decides only when it runs
- * which of two equal names stays, and drops the other without a word. Of two `export *` the bundler drops one before
- * that, so it has to say which modules have several.
+ * Loads a bundle as a worker does and inspects it. The code alone does not show it: CommonJS decides at run time which
+ * of two equal names it keeps, and silently drops the other. With two `export *`, the bundler drops one even earlier,
+ * so it has to report which modules have several.
  *
  * @throws whatever the bundle throws when it is loaded outside a workflow.
  */
@@ -38,7 +41,8 @@ export function packageWorkflowsIn(bundleCode: string, stars: readonly StarExpor
   if (!ours) return { loaded: marked.length > 0, exported: false, clashes: [] };
 
   const clashes = Object.keys(ours).filter((name) => exported[name] !== ours[name]);
-  // What ours hide shows once ours are taken away, in turn from each module through which they may have come.
+  // Workflows that ours hide appear when ours are removed, in turn from each module through which they may have been
+  // exported.
   for (const [id, module] of marked) {
     if (Object.keys(ours).some((name) => name in module.exports))
       clashes.push(...ownNamesWithout(script, id, module.exports));
@@ -50,7 +54,7 @@ export function packageWorkflowsIn(bundleCode: string, stars: readonly StarExpor
   return { loaded: true, exported: true, clashes: [...new Set(clashes)] };
 }
 
-/** Names of ours that more than one of these modules exports, and not all of them ours. */
+/** Returns our names that more than one of these modules exports and not all of them as ours. */
 function namesDroppedAmong(starred: readonly Exports[]): string[] {
   const ours = starred.map(workflowsOf).find((workflows) => workflows !== undefined) ?? {};
   return Object.keys(ours).filter((name) =>
@@ -58,7 +62,7 @@ function namesDroppedAmong(starred: readonly Exports[]): string[] {
   );
 }
 
-/** Names of ours that the bundle still exports when one module has lost them. */
+/** Returns our names that the bundle still exports after they are removed from one module. */
 function ownNamesWithout(script: Script, id: string, moduleExports: Exports): string[] {
   const names = Object.keys(workflowsOf(moduleExports) ?? {});
   const kept = Object.getOwnPropertyDescriptors(moduleExports);
@@ -68,7 +72,7 @@ function ownNamesWithout(script: Script, id: string, moduleExports: Exports): st
   return names.filter((name) => exported[name] !== undefined && !ours.has(exported[name]));
 }
 
-/** Loads a bundle with the globals that Temporal's sandbox has, and answers what its workflows file exports. */
+/** Loads a bundle with the globals of Temporal's sandbox; returns what its workflows file exports. */
 function load(script: Script, modules: ModuleCache = {}): { exported: Exports; modules: ModuleCache } {
   const silent = (): void => undefined;
   const context = createContext({

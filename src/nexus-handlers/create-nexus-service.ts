@@ -20,17 +20,20 @@ import type { Catalogue } from '../tasks/catalogue';
 import { offboardingService } from '../workflows/nexus-service';
 import { checkedInput, refusedInput, typedFailures } from './operation-failures';
 
-/** What it takes to serve the operations. */
+/** What the operations need. */
 export interface NexusServiceDependencies {
   hasher: SubjectHasher;
-  /** The environment in which an id at Plaid means a user, for example `sandbox`. */
+  /** The environment in which Plaid IDs are valid, for example `sandbox`. */
   plaidEnvironment: string;
   catalogue: Catalogue;
 }
 
 type OffboardingOperations = (typeof offboardingService)['operations'];
 
-/** Serves {@link offboardingService} in a worker: each operation starts, or joins, a run on the worker's own task queue. */
+/**
+ * Implements {@link offboardingService} in a worker: each operation starts or joins a run on the worker's own task
+ * queue.
+ */
 export function createNexusService(dependencies: NexusServiceDependencies): ServiceHandler<OffboardingOperations> {
   const { hasher, plaidEnvironment, catalogue } = dependencies;
   return serviceHandler(offboardingService, {
@@ -57,13 +60,16 @@ export function createNexusService(dependencies: NexusServiceDependencies): Serv
       const task = catalogue.find(name);
       if (!task) throw refusedInput('runHttpTask', 'task', `is no task of this worker: "${name}"`);
       checkedInput(name, z.strictObject({ input: task.input }), { input });
-      // Its own run for each operation: an operation is repeated under the same request id, which names the run.
+      // One run per operation: retries of an operation have the same request ID, which is part of the workflow ID.
       return startWorkflow(context, 'runHttpTask', { workflowId: `call-${name}-${context.requestId}`, args: [given] });
     }),
   });
 }
 
-/** An operation that ends with a run. The input is what the caller sent: of that type only once it was checked. */
+/**
+ * An operation that is backed by a run. The input is what the caller sent, so it has this type only after it was
+ * checked.
+ */
 function operationOf<Input, Output>(
   start: (context: StartOperationContext, given: Input) => Promise<WorkflowHandle<unknown>>,
 ): WorkflowRunOperationHandler<Input, Output> {
@@ -72,7 +78,7 @@ function operationOf<Input, Output>(
   );
 }
 
-/** Starts the run, or joins the one under way; either way the server tells this caller of its end. */
+/** Starts the run or joins the one in progress; in both cases the server notifies this caller of its end. */
 async function joined(
   context: StartOperationContext,
   wanted: Omit<WantedRun, 'taskQueue'>,

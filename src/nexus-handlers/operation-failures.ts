@@ -6,10 +6,10 @@ import { RunConflictError } from '../starts/run-conflict';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 
 /**
- * An operation's input, checked before anything is started.
+ * Validates an operation's input before anything is started.
  *
- * @throws OperationError behind which stands `Task.InvalidInput`, naming the field. It ends the operation: Nexus would
- * send a refused request again and again if it came as any other error.
+ * @throws OperationError whose cause is `Task.InvalidInput` and names the field. It ends the operation; Nexus would
+ * retry after any other error.
  */
 export function checkedInput<S extends z.ZodType>(name: string, schema: S, given: unknown): z.output<S> {
   try {
@@ -20,12 +20,12 @@ export function checkedInput<S extends z.ZodType>(name: string, schema: S, given
   }
 }
 
-/** A refusal of one field. */
+/** Creates the error for an invalid field. */
 export function refusedInput(name: string, field: string, why: string): OperationError {
   return refusal(`The input of ${name} is not valid: ${field}: ${why}.`, field);
 }
 
-/** Lets an operation fail with a type that its caller can branch on, where trying again would change nothing. */
+/** Converts conflicts into failures with a type that the caller can handle and that Nexus does not retry. */
 export async function typedFailures<T>(start: () => Promise<T>): Promise<T> {
   try {
     return await start();

@@ -1,11 +1,11 @@
 import type { OperatorService } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 
-/** Where callers over Nexus find the operations. */
+/** The Nexus endpoint through which callers reach the operations. */
 export interface NexusEndpoint {
-  /** As callers name it; one for the whole server. */
+  /** The name that callers use; unique on the server. */
   name: string;
-  /** The namespace and task queue of the workers that serve it. */
+  /** Namespace and task queue of the workers that serve it. */
   namespace: string;
   taskQueue: string;
 }
@@ -15,12 +15,12 @@ type Operator = Pick<OperatorService, 'createNexusEndpoint' | 'listNexusEndpoint
 const DESCRIPTION =
   'Off-boards users from Plaid and Batch: the service `offboarding` with the operations `offboardUser`, `offboardUsers` and `runHttpTask`.';
 
-/** `ALREADY_EXISTS` of gRPC. */
+/** gRPC status code `ALREADY_EXISTS`. */
 const ALREADY_EXISTS = 6;
 
 /**
- * Creates the endpoint unless there is one of that name; answers whether it did, and what stands at the server now. One
- * that is there already is left as it is, also when it leads elsewhere.
+ * Creates the endpoint unless one with that name exists; returns whether it did, and the endpoint as it is on the
+ * server. An existing endpoint is not changed, even if its target is different.
  */
 export async function ensureNexusEndpoint(
   operator: Operator,
@@ -38,7 +38,7 @@ export async function ensureNexusEndpoint(
     await operator.createNexusEndpoint({ spec });
     return { created: true, found: wanted };
   } catch (error) {
-    // Somebody else was faster.
+    // Another process may have created it in the meantime.
     const after =
       (error as { code?: unknown }).code === ALREADY_EXISTS ? await findEndpoint(operator, name) : undefined;
     if (after) return { created: false, found: after };

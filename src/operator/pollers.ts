@@ -3,7 +3,10 @@ import type { Client } from '@temporalio/client';
 /** `TASK_QUEUE_TYPE_WORKFLOW` and `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
 const QUEUE_TYPES = { workflow: 1, activity: 2 } as const;
 
-/** A worker asks again at least once a minute; the server lists pollers for minutes after they have gone. */
+/**
+ * How recently a worker must have polled, in milliseconds. Workers poll at least once a minute; the server lists
+ * pollers for minutes after they stop.
+ */
 const FRESH_MS = 75_000;
 
 /** `WORKER_VERSIONING_MODE_VERSIONED` of Temporal's API. */
@@ -14,18 +17,18 @@ export async function hasWorker(client: Client, taskQueue: string): Promise<bool
   return (await describe(client, taskQueue, 'workflow')).pollers.length > 0;
 }
 
-/** The identities of the workers that poll the queue for activities: those who make the calls. */
+/** Returns the identities of the workers that poll the queue for activities, which make the calls. */
 export async function activityPollers(client: Client, taskQueue: string): Promise<string[]> {
   const { pollers } = await describe(client, taskQueue, 'activity');
   return [...new Set(pollers.map(({ identity }) => identity))];
 }
 
-/** What becomes of workflows that are started on a task queue. */
+/** Whether workflows started on a task queue are run. */
 export type Service =
   | { kind: 'served' }
-  /** No worker polls it for workflows. */
+  /** No worker polls the queue for workflows. */
   | { kind: 'noWorker' }
-  /** Workers poll it, all of them of versions that get no new workflows. */
+  /** Workers poll the queue, but all have versions that get no new workflows. */
   | { kind: 'notCurrent'; versions: readonly Version[]; current?: Version };
 
 /** A version of a worker deployment. */
@@ -34,7 +37,7 @@ export interface Version {
   buildId: string;
 }
 
-/** Tells whether a worker would take a workflow that is started now. */
+/** Returns whether a worker would take a workflow that is started now. */
 export async function serviceOf(client: Client, taskQueue: string): Promise<Service> {
   const { pollers, current, ramping } = await describe(client, taskQueue, 'workflow');
   if (pollers.length === 0) return { kind: 'noWorker' };
@@ -44,19 +47,19 @@ export async function serviceOf(client: Client, taskQueue: string): Promise<Serv
   return { kind: 'notCurrent', versions: pollers.flatMap(({ version }) => version ?? []), ...(current && { current }) };
 }
 
-/** Workers without a version take what belongs to no version. */
+/** Unversioned workers take workflows that belong to no version. */
 function isSame(version: Version | undefined, other: Version | undefined): boolean {
   return version?.deploymentName === other?.deploymentName && version?.buildId === other?.buildId;
 }
 
 interface Poller {
   identity: string;
-  /** Undefined for a worker that is not versioned. */
+  /** Undefined for an unversioned worker. */
   version: Version | undefined;
 }
 
 interface Queue {
-  /** Who asked lately. */
+  /** Workers that polled recently. */
   pollers: Poller[];
   current: Version | undefined;
   ramping: Version | undefined;

@@ -4,27 +4,28 @@ import { makeStartTemplates } from './start-templates';
 import { exampleInputs } from '../policy/example-inputs';
 import type { ExampleUser, WorkflowType } from '../policy/example-inputs';
 
-/** A link to a form of the Temporal UI, filled in but for the id. */
+/** A link to a form of the Temporal UI that is prefilled except for the ID. */
 export interface PreparedStart {
   workflowType: WorkflowType;
   url: string;
-  /** What stands in the form. */
+  /** The input in the form. */
   input: object;
 }
 
-/** Links to the forms of the Temporal UI that start something of ours. */
+/** Links to the forms of the Temporal UI that start this package's workflows and tasks. */
 export interface PreparedStarts {
   workflows: PreparedStart[];
-  /** The form for one task as a standalone activity. The UI takes no input for it from anywhere. */
+  /** The form for one task as a standalone activity. The UI cannot prefill its input. */
   task: { activityType: string; url: string; input: object };
 }
 
 const EXAMPLE_TASK = 'plaid.userItemsGet';
 
 /**
- * Makes an example for each workflow anew, since the namespace's retention removes them, and answers the links.
+ * Creates an example run for each workflow, because the namespace's retention removes older ones, and returns the
+ * links.
  *
- * @param user Whom the examples name; nobody when left out.
+ * @param user The user in the examples; placeholders if omitted.
  */
 export async function prepareStarts(
   client: Client,

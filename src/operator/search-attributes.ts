@@ -1,10 +1,10 @@
 import type { OperatorService } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../policy/search-attributes';
 
-/** What a worker found out about the namespace's search attributes. */
+/** The state of the namespace's search attributes. */
 export interface UsableSearchAttributes {
   usable: readonly string[];
-  /** Why the others are not, and what a person can do; sentences for the worker's log. */
+  /** Why the others are not usable and what to do; sentences for the worker's log. */
   problems: readonly string[];
 }
 
@@ -13,10 +13,10 @@ const TYPES = ['Unspecified', 'Text', 'Keyword', 'Int', 'Double', 'Bool', 'Datet
 const KEYWORD = TYPES.indexOf('Keyword');
 
 /**
- * Creates in the namespace those of the package's search attributes that it lacks, and answers which are usable.
+ * Creates those of the package's search attributes that the namespace lacks; returns which are usable.
  *
- * One that is there with another type is not: the server takes its repeated creation without a word, keeps the old type
- * and would refuse what runs write. Never throws; whatever is in the way is told as a problem.
+ * An attribute that exists with another type is not usable: the server accepts its creation without an error, keeps the
+ * old type and would refuse values written by runs. Never throws; obstacles are returned as problems.
  */
 export async function ensureSearchAttributes(operator: Operator, namespace: string): Promise<UsableSearchAttributes> {
   try {
@@ -44,7 +44,7 @@ async function typesOf(operator: Operator, namespace: string): Promise<Record<st
   return customAttributes ?? {};
 }
 
-/** Answers why the server does not create them; another worker that was faster shows in what is there afterwards. */
+/** Returns why the server does not create them. If another worker created them first, a later read shows them. */
 async function create(operator: Operator, namespace: string, names: readonly string[]): Promise<string | undefined> {
   try {
     await operator.addSearchAttributes({

@@ -1,17 +1,17 @@
 import type { StartTemplate } from './start-templates';
 
-/** Where the Temporal UI shows what. */
+/** Where the pages of the Temporal UI are. */
 export interface UiPlace {
-  /** The address of the UI, with the path under which it is served. */
+  /** URL of the UI, including the path under which it is served. */
   uiUrl: string;
   namespace: string;
   taskQueue: string;
 }
 
 /**
- * The Start Workflow page with type, task queue and the template's input in its form; the workflow id is left to the
- * person. The link never names a workflow id: the page would then copy whatever ran last under it, which may be somebody
- * else's input.
+ * Returns the URL of the Start Workflow page, prefilled with type, task queue and the template's input; the workflow ID
+ * is left to the user. The link never contains a workflow ID, because the page would then copy the input of the latest
+ * run with that ID, which may be another user's.
  */
 export function startLink(
   place: UiPlace,
@@ -20,7 +20,9 @@ export function startLink(
   return pageOf(place, 'workflows/start-workflow', { taskQueue: place.taskQueue, workflowType, runId });
 }
 
-/** The page that runs one task as a standalone activity, with everything in its form but activity id and input. */
+/**
+ * Returns the URL of the page that runs one task as a standalone activity, prefilled except for activity ID and input.
+ */
 export function taskLink(place: UiPlace, task: string): string {
   return pageOf(place, 'activities/start', {
     taskQueue: place.taskQueue,

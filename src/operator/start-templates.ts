@@ -5,27 +5,30 @@ import { WORKFLOW_TYPES } from '../policy/example-inputs';
 import type { ExampleInputs, WorkflowType } from '../policy/example-inputs';
 import { readStartInput } from '../starts/payloads';
 
-/** A run that never worked: the Temporal UI copies its input into the form of a link that names it. */
+/** A run that exists only so that the Temporal UI can copy its input into the form of a link. */
 export interface StartTemplate {
   workflowType: WorkflowType;
   runId: string;
   input: object;
 }
 
-/** Until then nobody takes it up, should the process that made it die before it ends it. Even then it changes nothing. */
+/**
+ * Delays the run so that no worker takes it, in case the process that created it dies before terminating it. Even if a
+ * worker took it, the run would change nothing.
+ */
 const START_DELAY = '365 days';
 
-/** Workers of a fleet that start together make one template, and not each its own. */
+/** Age, in milliseconds, up to which an existing template is reused, so that workers that start together share one. */
 const FRESH_MS = 600_000;
 
 const WHY = 'An example input for the Start Workflow page. It was never to run.';
 
 /**
- * Makes one run for each workflow that holds an example input, and ends it before anybody takes it up: two events, no
- * call. The Temporal UI takes no input from a link, but copies that of the run which the link names. Retention removes
- * templates like any run, so that they are made again.
+ * Creates one run with an example input for each workflow and terminates it before a worker takes it: two events, no
+ * call. The Temporal UI does not take input from a link, but copies it from the run that the link names. Retention
+ * removes templates like any run, so they are created again when needed.
  *
- * The input goes through the client's converter like that of any run, and so is encrypted where others are.
+ * The client's converter encodes the input as for any run, so it is encrypted if others are.
  */
 export async function makeStartTemplates(
   client: Client,
@@ -42,7 +45,7 @@ export async function makeStartTemplates(
   );
 }
 
-/** The workflow id of the templates of one type. */
+/** Returns the workflow ID of the templates of one type. */
 export function templateId(workflowType: WorkflowType): string {
   return `http-tasks-example-${workflowType}`;
 }
@@ -55,7 +58,7 @@ async function freshTemplate(client: Client, workflowType: WorkflowType, input: 
       return undefined;
     return isDeepStrictEqual(await readStartInput(client, { workflowId, runId }), input) ? runId : undefined;
   } catch {
-    // There is none, or one under a key that this client does not have: it is made anew.
+    // There is none, or this client lacks its key; a new one is created.
     return undefined;
   }
 }
@@ -70,14 +73,14 @@ async function makeTemplate(
     taskQueue,
     args: [input],
     startDelay: START_DELAY,
-    // One that another process left behind, or makes at this very moment.
+    // A template that another process left behind or is creating right now.
     workflowIdConflictPolicy: 'TERMINATE_EXISTING',
   });
   await end(client, workflowId, firstExecutionRunId);
   return firstExecutionRunId;
 }
 
-/** Another process that makes a template at this very moment may have ended it already. */
+/** Terminates the template. Another process that creates one at the same time may have terminated it already. */
 async function end(client: Client, workflowId: string, runId: string): Promise<void> {
   try {
     await client.workflow.getHandle(workflowId, runId).terminate(WHY);

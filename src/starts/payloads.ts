@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 
-/** A payload that this client's converter cannot read, say under a key that it does not have. */
+/** A payload that this client's converter cannot read, for example because it lacks the encryption key. */
 export class UnreadablePayloadError extends Error {
   override readonly name = 'UnreadablePayloadError';
 }
 
-/** What payloads of Temporal's own API hold, decoded as the client decodes everything else. */
+/** Decodes payloads from Temporal's API with the client's data converter. */
 export async function decodePayloads(
   client: Client,
   payloads: readonly object[] | null | undefined,
@@ -18,9 +18,10 @@ export async function decodePayloads(
 }
 
 /**
- * What a run was started with: the first event of its history tells, so that no copy of it is kept elsewhere.
+ * Returns the input a run was started with. It is read from the first event of the history, so that no copy has to be
+ * kept elsewhere.
  *
- * @throws UnreadablePayloadError when this client cannot decode it.
+ * @throws UnreadablePayloadError if this client cannot decode it.
  */
 export async function readStartInput(client: Client, run: { workflowId: string; runId?: string }): Promise<unknown> {
   const { history } = await client.workflowService.getWorkflowExecutionHistory({

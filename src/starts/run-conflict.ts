@@ -1,4 +1,4 @@
-/** A run is under way that is not the one that was asked for. Nothing was started, and nothing about that run changed. */
+/** A different run with the requested workflow ID is in progress. Nothing was started, and that run was not changed. */
 export class RunConflictError extends Error {
   override readonly name = 'RunConflictError';
 }

@@ -3,7 +3,7 @@ import type { WorkflowType } from '../policy/example-inputs';
 import { offboardUserInput } from '../policy/offboard-input';
 import { withDefaults } from '../policy/offboard-defaults';
 
-/** Whether two inputs ask for one thing: as JSON, whatever the order of their fields, with defaults written out or not. */
+/** Whether two inputs request the same: compared as JSON, ignoring the order of fields, with defaults filled in. */
 export function sameInput(workflowType: WorkflowType, one: unknown, other: unknown): boolean {
   return isDeepStrictEqual(comparable(workflowType, one), comparable(workflowType, other));
 }
@@ -12,6 +12,6 @@ function comparable(workflowType: WorkflowType, input: unknown): unknown {
   const plain: unknown = JSON.parse(JSON.stringify(input ?? null));
   if (workflowType !== 'offboardUser') return plain;
   const { data } = offboardUserInput.safeParse(plain);
-  // One that another version started may not fit the schema of this one: it is compared as it stands.
+  // A run started by another version may not match this version's schema; its input is compared as it is.
   return data ? JSON.parse(JSON.stringify(withDefaults(data))) : plain;
 }

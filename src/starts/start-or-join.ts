@@ -5,16 +5,18 @@ import { readStartInput, UnreadablePayloadError } from './payloads';
 import { RunConflictError } from './run-conflict';
 import { sameInput } from './same-input';
 
-/** Which run is wanted. */
+/** The run to start or join. */
 export interface WantedRun {
   workflowType: WorkflowType;
-  /** Made of whom it is about, so that two callers with one wish meet; see `workflow-ids.ts`. */
+  /**
+   * Derived from the user or sweep, so that two callers with the same request get the same run; see `workflow-ids.ts`.
+   */
   workflowId: string;
   taskQueue: string;
   input: object;
 }
 
-/** A run that is being followed, and whether somebody else had started it. */
+/** A run to follow; `joined` if another caller had started it. */
 export interface FollowedRun {
   workflowId: string;
   runId: string;
@@ -22,24 +24,24 @@ export interface FollowedRun {
 }
 
 /**
- * How a run is started at the server; answers its run id. A caller that is told of the end by the server itself, as over
- * Nexus, is attached to a run under way by `USE_EXISTING`.
+ * Starts a run on the server and returns its run ID. A caller that the server notifies of the end, as over Nexus, is
+ * attached to a run in progress with `USE_EXISTING`.
  *
- * @throws WorkflowExecutionAlreadyStartedError under `FAIL`, when a run of this id is under way.
+ * @throws WorkflowExecutionAlreadyStartedError with `FAIL`, if a run with this ID is in progress.
  */
 export type StartRun = (wanted: WantedRun, policy: 'FAIL' | 'USE_EXISTING') => Promise<string>;
 
-/** How often a run may end between our attempt to start one and our look at it. */
+/** Maximum attempts: the run in progress may end between an attempt to start one and reading it. */
 const TRIES = 3;
 
 /**
- * Starts the run, or joins the one under way if it has the same input, whoever started it: command line, gateway or a
- * caller over Nexus. What the one under way was started with is read from its history and decoded by the client's
- * converter, so that with encryption nothing about it has to stand anywhere in plain text.
+ * Starts the run, or joins the run in progress if it has the same input, no matter whether the command line, the
+ * gateway or a Nexus caller started it. The input of the run in progress is read from its history and decoded by the
+ * client's converter, so that it does not have to be stored anywhere in plain text.
  *
- * @param attach Also tells the server that this caller waits for the run it joins; for callers over Nexus.
- * @throws RunConflictError when the one under way was asked for something else, say a dry run: two different wishes for
- * one user are for a person to sort out.
+ * @param attach Also registers this caller with the server as waiting for the run it joins; for Nexus callers.
+ * @throws RunConflictError if the run in progress has a different input, for example a dry run: a person has to resolve
+ * two different requests for the same user.
  */
 export async function startOrJoin(
   client: Client,
@@ -54,7 +56,7 @@ export async function startOrJoin(
     if (runId === undefined) continue;
     if (!attach) return { workflowId, runId, joined: true };
     const attached = await start(wanted, 'USE_EXISTING');
-    // Between look and attachment the run may have ended, and this call or somebody else begun the next.
+    // The run may have ended since it was read, so that this call or another caller started a new one.
     if (attached !== runId) await refuseOtherInput(client, wanted, attached);
     return { workflowId, runId: attached, joined: true };
   }
@@ -78,7 +80,7 @@ async function unlessUnderWay(start: () => Promise<string>): Promise<string | un
   }
 }
 
-/** The run under way; undefined when it has ended meanwhile. */
+/** Returns the run in progress; undefined if it has ended in the meantime. */
 async function equalRun(client: Client, wanted: WantedRun): Promise<string | undefined> {
   const { runId, status, type } = await client.workflow.getHandle(wanted.workflowId).describe();
   if (status.name !== 'RUNNING') return undefined;

@@ -4,10 +4,10 @@ import type { OffboardUserInput } from '../policy/offboard-input';
 import type { OffboardUsersInput } from '../policy/sweep-input';
 
 /**
- * The id under which every caller outside Temporal starts the run for a user: a keyed hash and never an id. A dry run has
- * one of its own, so that a real one never joins it.
+ * Returns the workflow ID with which every caller outside Temporal starts the run for a user: a keyed hash, never a
+ * user ID. Dry runs have their own IDs, so that a real run never joins a dry run.
  *
- * @param plaidEnvironment For example `sandbox`: the same id in another environment is another user.
+ * @param plaidEnvironment For example `sandbox`: the same ID in another environment is another user.
  */
 export function offboardWorkflowId(
   { user, dryRun }: Pick<OffboardUserInput, 'user' | 'dryRun'>,
@@ -19,16 +19,16 @@ export function offboardWorkflowId(
 }
 
 /**
- * The id under which a caller over Nexus starts a sweep: that of the snapshot, when its users are in the ledger already,
- * as the command line does it; else a keyed hash of all that it asks for, since an input may hold ids. Two callers who
- * ask for the same at once so get one sweep.
+ * Returns the workflow ID with which a Nexus caller starts a sweep: the snapshot's if its users are already in the
+ * ledger, as on the command line; otherwise a keyed hash of the whole input, which may contain user IDs. So callers
+ * with the same request at the same time get the same sweep.
  */
 export function sweepWorkflowId(input: OffboardUsersInput, hasher: SubjectHasher): string {
   if (input.snapshot !== undefined) return input.snapshot;
   return `sweep-${input.dryRun ? 'dry-' : ''}${hasher.subject('offboardUsers', 'input', canonicalJson(input))}`;
 }
 
-/** JSON in which the order of fields does not matter. */
+/** Serializes JSON with sorted keys. */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) =>
     isRecord(part) ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1))) : part,

@@ -10,13 +10,15 @@ import { PINNED_CLI_VERSION } from './version';
 /** Name of the executable on this platform. */
 export const BINARY_NAME = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 
-/** What the cache holds of the pinned release. */
+/** State of the pinned release in the cache. */
 export type CachedBinary =
   | { readonly state: 'good'; readonly path: string }
   | { readonly state: 'absent' }
   | { readonly state: 'damaged'; readonly why: string };
 
-/** `$XDG_CACHE_HOME/temporal-http-tasks`, or `~/.cache/temporal-http-tasks` when that is unset or not absolute. */
+/**
+ * Returns `$XDG_CACHE_HOME/temporal-http-tasks`, or `~/.cache/temporal-http-tasks` if that is unset or not absolute.
+ */
 export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
   const xdg = env['XDG_CACHE_HOME'];
   return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'temporal-http-tasks');
@@ -26,7 +28,7 @@ export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
 export type TrustsChecksum = (sha256: string) => boolean;
 
 /**
- * Looks the pinned release up, and compares it with the checksum recorded when it was taken and with what is trusted.
+ * Finds the pinned release in the cache. Compares its checksum with the recorded one and with those that are trusted.
  * Changes and runs nothing.
  */
 export async function readCache(cacheDir: string, trusts: TrustsChecksum): Promise<CachedBinary> {
@@ -55,14 +57,16 @@ export async function readCache(cacheDir: string, trusts: TrustsChecksum): Promi
   return { state: 'good', path };
 }
 
-/** A new empty folder inside the cache, hence on its file system: what lies there can be moved in by one rename. */
+/**
+ * Creates an empty folder in the cache, and so on its file system: its content can be moved into place with one rename.
+ */
 export async function makeWorkDir(cacheDir: string): Promise<string> {
   const dir = join(cacheDir, `tmp-${process.pid}-${randomUUID()}`);
   await mkdir(dir, { recursive: true });
   return dir;
 }
 
-/** Removes what processes that are gone left half-done in the cache. */
+/** Removes incomplete files of processes that have ended. */
 export async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
     const owner = Number(/^tmp-(\d+)-/.exec(name)?.[1]);
@@ -71,9 +75,8 @@ export async function removeAbandoned(cacheDir: string): Promise<void> {
 }
 
 /**
- * Moves `binary` into the cache, with its SHA-256 beside it, and returns where it lies now. Executable and checksum
- * appear together (they travel in one folder), so that a reader meets both or neither. When another process was
- * faster, its good copy stays; a damaged one is replaced.
+ * Moves `binary` into the cache together with its SHA-256 and returns its new path. Both appear with one rename of
+ * their folder, so readers find both or neither. A valid copy from another process stays; a corrupt one is replaced.
  */
 export async function putIntoCache(cacheDir: string, binary: string, trusts: TrustsChecksum): Promise<string> {
   const staging = await makeWorkDir(cacheDir);
@@ -112,7 +115,7 @@ function checksumFile(path: string): string {
   return `${path}.sha256`;
 }
 
-/** The SHA-256 of a file, in hex. */
+/** Returns the SHA-256 of a file, in hex. */
 export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);

@@ -1,6 +1,6 @@
 /**
- * What a program needs to run, to find its folders and to reach the network, and nothing else: a shell's environment
- * contains keys of whatever its user works with.
+ * Environment variables that a program needs to run, to find its folders and to reach the network. Nothing else is
+ * passed on, because a shell's environment contains its user's keys.
  */
 const ALLOWED: ReadonlySet<string> = new Set([
   ...[
@@ -41,7 +41,7 @@ const ALLOWED: ReadonlySet<string> = new Set([
     'PROGRAMDATA',
   ],
 ]);
-/** Where packages and downloads come from; a proxy's or an index's own password is meant for exactly these programs. */
+/** Sources of packages and downloads. Passwords for a proxy or a package index are meant for these programs. */
 const FOR_DOWNLOADS: ReadonlySet<string> = new Set([
   ...[
     'HTTP_PROXY',
@@ -57,7 +57,7 @@ const FOR_DOWNLOADS: ReadonlySet<string> = new Set([
   ...['PIP_FIND_LINKS', 'PIP_NO_INDEX', 'PIP_CACHE_DIR', 'PIP_PROXY', 'PIP_BREAK_SYSTEM_PACKAGES'],
 ]);
 
-/** Returns the part of an environment that a child process gets; with `downloads`, also where to download from. */
+/** Returns the part of an environment that a child process gets; with `downloads`, including the download settings. */
 export function childEnvironment(
   env: NodeJS.ProcessEnv,
   { downloads = false }: { downloads?: boolean } = {},

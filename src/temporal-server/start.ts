@@ -5,23 +5,23 @@ import { Connection } from '@temporalio/client';
 import { childEnvironment } from './child-environment';
 import { OwnedProcess } from './owned-process';
 
-/** How to run a dev server; every default keeps it private to this machine and to this run. */
+/** Options of a dev server; by default it is private to this machine and this run. */
 export interface StartTemporalServerOptions {
-  /** Executable, as `findTemporalServer` returns it. */
+  /** Path of the executable, from `findTemporalServer`. */
   readonly binary: string;
-  /** Port of the frontend. @default a free one */
+  /** Port of the frontend. @default a free port */
   readonly port?: number;
   /** Port of the web UI; `free` picks one. @default no UI */
   readonly uiPort?: number | 'free';
-  /** The codec server through which the UI encodes and decodes. @default none */
+  /** URL of the codec server for the UI. @default none */
   readonly uiCodecEndpoint?: string;
-  /** Keeps workflows in this file between runs. @default in memory */
+  /** File that stores workflows between runs. @default in memory */
   readonly dbFilename?: string;
   /** @default `default` */
   readonly namespace?: string;
   /** Dynamic configuration by key, such as `nexusoperation.enableStandalone`. */
   readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
-  /** What the server prints goes here. @default a temporary file that is removed at the end */
+  /** File for the server's output. @default a temporary file that is removed at the end */
   readonly logFile?: string;
 }
 
@@ -29,10 +29,10 @@ export interface StartTemporalServerOptions {
 export interface RunningTemporalServer {
   /** `host:port` of the frontend, for a Connection. */
   readonly address: string;
-  /** Where a person opens the UI, when one was asked for. */
+  /** URL of the UI, if requested. */
   readonly uiUrl?: string;
   readonly pid: number;
-  /** Ends it (forced after 10 s) and returns when it is gone; may be called again. */
+  /** Ends the server (kills it after 10 s) and returns once it has ended; safe to call again. */
   stop(): Promise<void>;
 }
 
@@ -41,9 +41,9 @@ const READY_MS = 30_000;
 const ATTEMPTS = 4;
 
 /**
- * Starts a Temporal dev server on the loopback interface and returns when its frontend answers for the namespace.
- * It is ended by `stop()`, and also when this process ends in any way. A free port can be taken by somebody else
- * before the server binds it; such a start is repeated with other ports, three times.
+ * Starts a Temporal dev server on the loopback interface; returns when its frontend serves the namespace. It ends with
+ * `stop()` and whenever this process ends. If another process takes a free port before the server binds it, the start
+ * is repeated with other ports, up to three times.
  */
 export async function startTemporalServer(options: StartTemporalServerOptions): Promise<RunningTemporalServer> {
   for (let attempt = 1; ; attempt++) {
@@ -96,7 +96,7 @@ async function untilReady(server: OwnedProcess, address: string, namespace: stri
   while (server.running && Date.now() < deadline) {
     try {
       await askFrontend(address, namespace);
-      // On a port lost to another Temporal server, that one answers while ours is already ending.
+      // If another Temporal server took the port, it responds while ours is still ending.
       await delay(20);
       if (server.running) return;
     } catch (error) {
@@ -108,9 +108,9 @@ async function untilReady(server: OwnedProcess, address: string, namespace: stri
 }
 
 async function askFrontend(address: string, namespace: string): Promise<void> {
-  // gRPC waits a second before it tries again, and more each time; a bare socket is told at once.
+  // gRPC waits a second and more between attempts; a plain socket fails immediately.
   await acceptsConnections(address);
-  // Not Connection.connect: when that fails it leaves its channel open, and with it this process.
+  // Not Connection.connect, which leaves its channel open on failure and so keeps this process alive.
   const connection = Connection.lazy({ address });
   try {
     await connection.withDeadline(Date.now() + 2_000, () =>
@@ -131,7 +131,7 @@ async function acceptsConnections(address: string): Promise<void> {
   }
 }
 
-/** A port that was free a moment ago. */
+/** Returns a port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {

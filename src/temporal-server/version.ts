@@ -2,31 +2,31 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { childEnvironment } from './child-environment';
 
-/** What `temporal --version` tells about a binary; all three as `major.minor.patch`. */
+/** The versions that `temporal --version` prints for a binary, as `major.minor.patch`. */
 export interface TemporalVersion {
   readonly cli: string;
   readonly server: string;
 }
 
-/** The release that is fetched when the machine has none; everything here was tried with it. */
+/** The release that is downloaded if none is installed; tests use it. */
 export const PINNED_CLI_VERSION = '1.9.1';
 
 /**
- * The oldest server the demo and the tests accept from the machine. Older ones lack standalone activities, or have
- * them turned off, and nothing here was tried with them.
+ * The oldest installed server that the demo and the tests accept. Older ones lack standalone activities or have them
+ * turned off, and are untested.
  */
 export const MINIMUM_SERVER_VERSION = '1.32.0';
 
 const VERSION_LINE = /temporal version (\d+\.\d+\.\d+)(?:[^\s\d]\S*)? \(Server (\d+\.\d+\.\d+)/;
 
-/** Reads the line that `temporal --version` prints; `undefined` when it is not such a line. */
+/** Parses the line that `temporal --version` prints; returns `undefined` for any other text. */
 export function parseTemporalVersion(output: string): TemporalVersion | undefined {
   const match = VERSION_LINE.exec(output);
   const [, cli, server] = match ?? [];
   return cli !== undefined && server !== undefined ? { cli, server } : undefined;
 }
 
-/** Whether `version` is `minimum` or later, compared number by number (so 1.9 comes before 1.10). */
+/** Whether `version` is `minimum` or later, compared numerically (1.9 before 1.10). */
 export function isAtLeast(version: string, minimum: string): boolean {
   const given = version.split('.').map(Number);
   const wanted = minimum.split('.').map(Number);
@@ -38,8 +38,8 @@ export function isAtLeast(version: string, minimum: string): boolean {
 }
 
 /**
- * Runs `<binary> --version`. Rejects, with a sentence that says why, when the file does not run within 10 s or prints
- * anything but a Temporal version.
+ * Runs `<binary> --version`. Rejects, with a message that says why, if the file does not run within 10 s or does not
+ * print a Temporal version.
  */
 export async function readTemporalVersion(binary: string): Promise<TemporalVersion> {
   const output = await runForVersion(binary);
