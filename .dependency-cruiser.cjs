@@ -1,5 +1,5 @@
 /** The rooms whose code is bundled into the workflow sandbox. */
-const SANDBOX = '^src/(tasks|policy|workflows)/|^src/(workflow|nexus)\\.ts$';
+const SANDBOX = '^src/(tasks|policy|providers|workflows)/|^src/(workflow|nexus)\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

@@ -7,6 +7,8 @@ const ROOMS = {
   tasks: { rooms: [], packages: ['zod'] },
   openapi: { rooms: ['tasks', 'transport'] },
   policy: { rooms: ['tasks'], packages: ['zod'] },
+  // Definitions of providers, and the plans that are made of them.
+  providers: { rooms: ['tasks', 'policy'], packages: ['zod'] },
   // What may leave this machine and how, as pure functions.
   transport: { rooms: [] },
   config: { rooms: ['tasks', 'policy', 'transport'] },
@@ -14,9 +16,11 @@ const ROOMS = {
   ledger: { rooms: ['policy', 'transport'], types: ['tasks'] },
   observability: { rooms: ['tasks', 'policy', 'config', 'http'] },
   sources: { rooms: ['tasks', 'policy', 'config', 'http', 'ledger', 'transport'] },
-  activities: { rooms: ['tasks', 'policy', 'http', 'ledger', 'sources', 'config', 'codec', 'observability'] },
+  activities: {
+    rooms: ['tasks', 'policy', 'providers', 'http', 'ledger', 'sources', 'config', 'codec', 'observability'],
+  },
   workflows: {
-    rooms: ['tasks', 'policy'],
+    rooms: ['tasks', 'policy', 'providers'],
     types: ['activities'],
     packages: ['zod', '@temporalio/workflow', '@temporalio/common', 'nexus-rpc'],
   },
@@ -54,7 +58,10 @@ const ROOMS = {
 const ENTRIES = {
   'index.ts': 'everything',
   'worker.ts': 'everything',
-  'workflow.ts': { rooms: ['workflows', 'policy', 'tasks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
+  'workflow.ts': {
+    rooms: ['workflows', 'policy', 'providers', 'tasks'],
+    packages: ['@temporalio/workflow', '@temporalio/common'],
+  },
   'encryption-plugin.ts': { rooms: ['codec', 'config'] },
   'plugin.ts': {
     rooms: [
@@ -66,6 +73,7 @@ const ENTRIES = {
       'nexus-handlers',
       'operator',
       'policy',
+      'providers',
       'starts',
       'tasks',
     ],

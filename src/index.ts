@@ -8,6 +8,8 @@ export { SourceError, SourceUnavailableError } from './sources/source';
 export { defineHttpTask } from './tasks/define';
 export { exactNumber } from './tasks/exact-number';
 export { defineService } from './tasks/service';
+export { defineProvider } from './providers/define-provider';
+export { ProviderError } from './providers/problems';
 export { batch, Catalogue, http, plaid } from './tasks/catalogue';
 export { tasksFromOpenApi } from './openapi/tasks-from-openapi';
 export { openApiFromTasks } from './openapi/openapi-from-tasks';
@@ -50,6 +52,22 @@ export type { ReadOpenApiOptions } from './openapi/document/read-document';
 export type { OpenApiDocument } from './openapi/document/document';
 export type { OpenApiOptions, OpenApiReport, OperationDecision, OperationSummary } from './openapi/options';
 export type { NumberLimits } from './tasks/exact-number';
+export type {
+  AfterDefinition,
+  CallDefinition,
+  IdDefinition,
+  ListDefinition,
+  ManualDefinition,
+  OnceDefinition,
+  Provider,
+  ProviderInput,
+  RequestDefinition,
+  StepChoice,
+  StepDefinition,
+} from './providers/definition';
+export type { ProviderProblem } from './providers/problems';
+export type { Condition, StatePattern } from './policy/providers/state-pattern';
+export type { Template } from './policy/providers/template';
 export type { TaskFailure, TaskFailureType } from './tasks/failure';
 export type { OffboardingFailure } from './workflows/offboarding-failure';
 export type { OffboardUserInput } from './policy/offboard-input';

@@ -90,6 +90,8 @@ export interface HttpTask<
   itemsInOutput?: string;
   /** Provider codes that say: what the call is about is not there. */
   absentCodes: readonly string[];
+  /** HTTP statuses that say the same, where the provider has no code for it. @default none */
+  absentStatuses?: readonly number[];
   timeouts: CallTimeouts;
   /** A larger answer is cut off and fails `Task.UnexpectedResponse`. Bytes. */
   maxResponseBytes: number;
@@ -238,11 +240,11 @@ export function takesBody(method: HttpMethod): boolean {
   return method === 'POST' || method === 'PUT' || method === 'PATCH';
 }
 
-/** The strings at a dotted path; arrays on the way are walked through: `items.item_id`, `id.value`. */
+/** The texts and whole numbers at a dotted path, as texts; arrays on the way are walked through: `items.item_id`, `id.value`. */
 export function stringsAt(value: unknown, path: string): string[] {
   const [head, ...rest] = path.split('.');
   if (Array.isArray(value)) return value.flatMap((entry) => stringsAt(entry, path));
-  if (!path) return typeof value === 'string' ? [value] : [];
+  if (!path) return typeof value === 'string' ? [value] : Number.isSafeInteger(value) ? [String(value)] : [];
   if (typeof value !== 'object' || value === null) return [];
   const inner = (value as Record<string, unknown>)[head ?? ''];
   const innerPath = rest.join('.');

@@ -1,0 +1,170 @@
+import type { Effect } from '../../tasks/define';
+import type { Outcome } from '../outcome';
+import type { StatePattern } from './state-pattern';
+import type { Template } from './template';
+
+/** The version of the form of {@link StepPlan}; a run with another one cannot be interpreted. */
+export const STEP_PLAN_VERSION = 1;
+
+/** The largest plan, in bytes of its JSON: it is in the history of every run. */
+export const MOST_PLAN_BYTES = 64 * 1_024;
+
+/**
+ * What the runs of a user or a sweep do, as data. It is decided once, when a run or sweep begins, and interpreted by the
+ * policy machine: a run ends with the plan it began with. It contains no secret and no ID.
+ */
+export interface StepPlan {
+  version: typeof STEP_PLAN_VERSION;
+  /** The tasks that the steps call, by name. */
+  tasks: Readonly<Record<string, PlannedTask>>;
+  /** In their order. */
+  steps: readonly PlannedStep[];
+}
+
+/** What a plan has to know of a task. Address, schema and keys are the worker's own. */
+export interface PlannedTask {
+  effect: Effect;
+  /** What a good answer means; without meaning for a read. */
+  means: 'removed' | 'accepted';
+  /** Provider codes, or HTTP statuses as numbers, that say: what the call is about is not there. */
+  absent: readonly (string | number)[];
+  /** A lost call is repeated also where nothing can be looked at. A repeat-safe task is always repeated. */
+  repeat: boolean;
+  summary: string;
+  remedy: string;
+}
+
+/** A call with the template of its input. */
+export interface PlannedCall {
+  task: string;
+  input: Template;
+  /** Good answers that say: what the call is about is not there. */
+  absent?: readonly StatePattern[];
+  /** Good answers that say that the call failed. */
+  failed?: readonly StatePattern[];
+}
+
+/** A read that shows whether something is still there. */
+export interface PlannedLook extends PlannedCall {
+  /** A lost call is looked at only after so many milliseconds. */
+  lagMs: number;
+}
+
+/** Skips a step: the first rule that applies gives the reason. */
+export interface SkipRule {
+  /** Applies when the user has none of these IDs at the provider; the rule always applies when it is absent. */
+  without?: readonly string[];
+  reason: string;
+}
+
+/** A step that has to have ended well before. */
+export interface AfterRule {
+  /** An earlier step; one that is not in the run does not block. */
+  step: string;
+  /** The outcomes that block. A step that was skipped by a rule of its own like this one counts as failed. */
+  unless: readonly Outcome[];
+  reason: string;
+}
+
+interface PlannedStepBase {
+  /** `provider.name`, in receipts; permanent. */
+  step: string;
+  provider: string;
+  /** The task that the results are about. */
+  task: string;
+  /** The provider's IDs that the step's calls use; receipts about any of them prove that the step's subject was known. */
+  ids: readonly string[];
+  /** The name of the key that the step's calls use, where the provider has several. */
+  keySlot?: string;
+  skips: readonly SkipRule[];
+  after: readonly AfterRule[];
+}
+
+/** One call, or one for each ID of a list. */
+export interface OnceStep extends PlannedStepBase {
+  kind: 'once';
+  act: PlannedCall;
+  look?: PlannedLook;
+  /** Nothing is sent for a user of whom the look says that they are absent. */
+  lookFirst: boolean;
+  /** The ID, a list, for each of whose entries the calls are made. */
+  each?: string;
+  /** The outcome of a call that finds nothing there after an earlier one was lost. */
+  absentAfterLost: 'removed' | 'alreadyGone';
+  /** How a sweep does it for many users in one call. */
+  bulk?: PlannedBulk;
+}
+
+/** A call for many users at once. */
+export interface PlannedBulk extends PlannedCall {
+  /** The ID that the call lists. */
+  id: string;
+  most: number;
+  mostBytes: number;
+  /** Provider codes of a call that was refused for one of its IDs. */
+  refusedFor: readonly string[];
+}
+
+/** Removes what a list shows, until it shows nothing more. */
+export interface ListStep extends PlannedStepBase {
+  kind: 'list';
+  look: PlannedCall & {
+    /** Dotted path to the IDs of the items. */
+    items: string;
+    /** Where an answer has its next page's cursor, and the field of the input that takes it. */
+    next?: { path: string; cursor: string };
+  };
+  act: PlannedCall & {
+    /** Whether one call takes the whole list or a single item. */
+    takes: 'items' | 'item';
+    /** Items in one call, at most. */
+    most?: number;
+    /** A refused call of several items refuses all of them for one, so that halves of it are tried. */
+    halve: boolean;
+  };
+  /** The ID, a list, that names the only items to remove. */
+  only?: string;
+}
+
+/** Files a request and follows it. */
+export interface RequestStep extends PlannedStepBase {
+  kind: 'request';
+  act: PlannedCall;
+  /** Dotted path to the handle in the answer to the filing. */
+  handle: string;
+  follow: PlannedCall & {
+    /** Dotted path to the text of the state. */
+    state: string;
+    done: readonly StatePattern[];
+    /** Tested before `done`. */
+    failed: readonly StatePattern[];
+    /** Tested before `failed`. */
+    absent: readonly StatePattern[];
+    /** A refused look at the request is repeated for so many milliseconds. */
+    patienceMs: number;
+  };
+  /** Called once, when the request is in one of these states. */
+  proceed?: PlannedCall & { when: readonly StatePattern[] };
+  /** Finds the request of a filing whose answer was lost. */
+  find?: PlannedCall & {
+    /** Dotted path to the list of requests. */
+    items: string;
+    /** Dotted paths in a request, with the templates of what they have to be. */
+    match: Readonly<Record<string, Template>>;
+    /** Dotted path to the handle in a request. */
+    handle: string;
+  };
+}
+
+/** Waits for a person to report what became of it. */
+export interface ManualStep extends PlannedStepBase {
+  kind: 'manual';
+  title: string;
+  instructions: string;
+}
+
+/** One step of a plan. */
+export type PlannedStep = OnceStep | ListStep | RequestStep | ManualStep;
+
+/** The kinds of steps. */
+export const STEP_KINDS = ['once', 'list', 'request', 'manual'] as const satisfies readonly PlannedStep['kind'][];

@@ -1,0 +1,260 @@
+/**
+ * Templates of task inputs: JSON whose texts may be placeholders. A placeholder is a whole text, `${contactId}`; two
+ * kinds of objects compute a value: `{map, to, else}` translates one, and `{each, as}` makes a list of objects.
+ *
+ * Values that are put in are never read as placeholders.
+ */
+export type Template = unknown;
+
+/** What a placeholder of an ID stands for: absent when the user has none. */
+export type IdValue = string | readonly string[] | undefined;
+
+/** What the placeholders of one call stand for. */
+export interface TemplateScope {
+  /** By the names of the provider's IDs; in a step with `each`, the current one under that name. */
+  ids: Readonly<Record<string, IdValue>>;
+  /** By the names of {@link SPECIAL_PLACEHOLDERS}. */
+  special: Readonly<Partial<Record<SpecialPlaceholder, string | readonly string[] | undefined>>>;
+}
+
+/** Placeholders that are not IDs. Which of them a call has depends on its place in a step. */
+export const SPECIAL_PLACEHOLDERS = [
+  'items',
+  'item',
+  'handle',
+  'ids',
+  'reason.code',
+  'reason.note',
+  'reference',
+  'callId',
+] as const;
+
+/** One of {@link SPECIAL_PLACEHOLDERS}. */
+export type SpecialPlaceholder = (typeof SPECIAL_PLACEHOLDERS)[number];
+
+/** The one placeholder that only exists inside the `as` of an `each`: the current entry. */
+const ENTRY = 'id';
+
+/** Marks a placeholder in whose place the task's schema wants a number; only in plans, never in what an author writes. */
+const NUMBER = '$number';
+
+/** Stands for the texts that a workflow has in the place of IDs it must not know; see `target-reference.ts`. */
+const KEPT_APART = /^\{\{target\.[^{}]+\}\}$/;
+
+const PLACEHOLDER = /^\$\{([A-Za-z][\w.]*)\}$/;
+
+/** One mistake in a template. */
+export interface TemplateProblem {
+  /** Below the template: `.items[0].id`; empty for the template itself. */
+  place: string;
+  message: string;
+}
+
+/** Returns the name in a text that is a placeholder; undefined for any other text. */
+function placeholderIn(text: string): string | undefined {
+  return PLACEHOLDER.exec(text)?.[1];
+}
+
+interface MapTemplate {
+  map: string;
+  to: Record<string, unknown>;
+  else?: unknown;
+}
+
+interface EachTemplate {
+  each: string;
+  as: unknown;
+}
+
+function hasOnly(value: object, required: readonly string[], optional: readonly string[] = []): boolean {
+  const keys = Object.keys(value);
+  return required.every((key) => keys.includes(key)) && keys.every((key) => [...required, ...optional].includes(key));
+}
+
+function isMap(value: object): value is MapTemplate {
+  return hasOnly(value, ['map', 'to'], ['else']);
+}
+
+function isEach(value: object): value is EachTemplate {
+  return hasOnly(value, ['each', 'as']);
+}
+
+/**
+ * Returns every mistake in a template as an author wrote it.
+ *
+ * @param allowed The names that may be used in this place.
+ */
+export function checkTemplate(template: Template, allowed: readonly string[]): TemplateProblem[] {
+  if (typeof template === 'string') return problemsOfText(template, allowed);
+  if (Array.isArray(template))
+    return template.flatMap((entry, index) => below(`[${index}]`, checkTemplate(entry, allowed)));
+  if (typeof template !== 'object' || template === null) return [];
+  if (isMap(template)) {
+    const { map, to } = template;
+    if (typeof map !== 'string' || placeholderIn(map) === undefined)
+      return [{ place: '.map', message: 'must be a placeholder, such as "${reason.code}"' }];
+    if (typeof to !== 'object' || to === null || Array.isArray(to))
+      return [{ place: '.to', message: 'must have a value for each value of the placeholder' }];
+    return [
+      ...below('.map', checkTemplate(map, allowed)),
+      ...Object.entries(to).flatMap(([key, value]) => below(`.to.${key}`, checkTemplate(value, allowed))),
+      ...below('.else', checkTemplate(template.else, allowed)),
+    ];
+  }
+  if (isEach(template)) {
+    const { each, as } = template;
+    if (typeof each !== 'string' || placeholderIn(each) === undefined)
+      return [{ place: '.each', message: 'must be a placeholder of a list, such as "${ids}"' }];
+    return [...below('.each', checkTemplate(each, allowed)), ...below('.as', checkTemplate(as, [...allowed, ENTRY]))];
+  }
+  if (Object.hasOwn(template, NUMBER)) return [{ place: `.${NUMBER}`, message: 'is not a name that can be used here' }];
+  return Object.entries(template).flatMap(([key, value]) => below(`.${key}`, checkTemplate(value, allowed)));
+}
+
+function problemsOfText(text: string, allowed: readonly string[]): TemplateProblem[] {
+  const name = placeholderIn(text);
+  if (name !== undefined && !allowed.includes(name)) {
+    const names = allowed.map((one) => `\${${one}}`).join(', ');
+    return [{ place: '', message: `unknown placeholder ${text}; allowed here: ${names || 'none'}` }];
+  }
+  if (name !== undefined || !text.includes('${')) return [];
+  return [{ place: '', message: 'a placeholder must be the whole text, such as "${contactId}"' }];
+}
+
+function below(place: string, problems: readonly TemplateProblem[]): TemplateProblem[] {
+  return problems.map((problem) => ({ ...problem, place: `${place}${problem.place}` }));
+}
+
+/** Returns the names of the placeholders in a template. */
+export function placeholdersIn(template: Template): Set<string> {
+  if (typeof template === 'string') {
+    const name = placeholderIn(template);
+    return new Set(name === undefined ? [] : [name]);
+  }
+  if (typeof template !== 'object' || template === null) return new Set();
+  const inner: unknown[] = Array.isArray(template) ? template : Object.values(template);
+  const names = new Set(inner.flatMap((value) => [...placeholdersIn(value)]));
+  if (!Array.isArray(template) && isEach(template)) names.delete(ENTRY);
+  return names;
+}
+
+/**
+ * Returns the template with a mark at each placeholder in whose place a number is wanted.
+ *
+ * @param wantsNumber By the names of the fields on the way; a list's entries have its name with `[]` behind it.
+ */
+export function markNumbers(
+  template: Template,
+  wantsNumber: (path: readonly string[]) => boolean,
+  path: readonly string[] = [],
+): Template {
+  if (typeof template === 'string')
+    return placeholderIn(template) !== undefined && wantsNumber(path) ? { [NUMBER]: template } : template;
+  if (Array.isArray(template)) return template.map((entry) => markNumbers(entry, wantsNumber, [...path, '[]']));
+  if (typeof template !== 'object' || template === null || isMap(template)) return template;
+  if (isEach(template))
+    return { each: template.each, as: markNumbers(template.as, wantsNumber, [...path, '[]']) } satisfies EachTemplate;
+  return Object.fromEntries(
+    Object.entries(template).map(([key, value]) => [key, markNumbers(value, wantsNumber, [...path, key])]),
+  );
+}
+
+/** Thrown for an ID that its place cannot take: nothing may be sent with another one instead. */
+export class UnwritableIdError extends Error {
+  override readonly name = 'UnwritableIdError';
+  readonly placeholder: string;
+
+  constructor(placeholder: string) {
+    super(`The value of ${placeholder} is not a whole number between -(2^53 - 1) and 2^53 - 1.`);
+    this.placeholder = placeholder;
+  }
+}
+
+/** A template that was read once, to be filled in many times. */
+export type CompiledTemplate = (scope: TemplateScope) => unknown;
+
+type Filling = (scope: TemplateScope, entry: string | undefined) => unknown;
+
+/**
+ * Reads a template. An absent value leaves its field or entry out.
+ *
+ * @returns A function that fills it in. It throws {@link UnwritableIdError}.
+ */
+export function compileTemplate(template: Template): CompiledTemplate {
+  const filling = compile(template);
+  return (scope) => filling(scope, undefined);
+}
+
+function compile(template: Template): Filling {
+  if (typeof template === 'string') {
+    const name = placeholderIn(template);
+    return name === undefined ? () => template : valueOf(name);
+  }
+  if (Array.isArray(template)) {
+    const entries = template.map(compile);
+    return (scope, entry) => entries.map((fill) => fill(scope, entry)).filter((value) => value !== undefined);
+  }
+  if (typeof template !== 'object' || template === null) return () => template;
+  if (hasOnly(template, [NUMBER])) return numberOf(String((template as Record<string, unknown>)[NUMBER]));
+  if (isMap(template)) return translated(template);
+  if (isEach(template)) return listed(template);
+  const fields = Object.entries(template).map(([key, value]) => [key, compile(value)] as const);
+  return (scope, entry) =>
+    Object.fromEntries(
+      fields.flatMap(([key, fill]) => {
+        const value = fill(scope, entry);
+        return value === undefined ? [] : [[key, value]];
+      }),
+    );
+}
+
+function valueOf(name: string): Filling {
+  const special = SPECIAL_PLACEHOLDERS.find((one) => one === name);
+  return ({ ids, special: values }, entry) => {
+    const value =
+      name === ENTRY && entry !== undefined
+        ? entry
+        : special === undefined
+          ? Object.hasOwn(ids, name)
+            ? ids[name]
+            : undefined
+          : values[special];
+    return typeof value === 'object' ? [...value] : value;
+  };
+}
+
+function numberOf(placeholder: string): Filling {
+  const fill = compile(placeholder);
+  const toNumber = (text: unknown): unknown => {
+    if (typeof text !== 'string') return text;
+    if (KEPT_APART.test(text)) return text.replace(/\}\}$/, ':number}}');
+    const number = Number(text);
+    if (!/^-?(?:0|[1-9]\d*)$/.test(text) || !Number.isSafeInteger(number)) throw new UnwritableIdError(placeholder);
+    return number;
+  };
+  return (scope, entry) => {
+    const value = fill(scope, entry);
+    return Array.isArray(value) ? value.map(toNumber) : toNumber(value);
+  };
+}
+
+function translated({ map, to, else: otherwise }: MapTemplate): Filling {
+  const from = compile(map);
+  const values = new Map(Object.entries(to).map(([key, value]) => [key, compile(value)]));
+  const other = compile(otherwise);
+  return (scope, entry) => {
+    const value = from(scope, entry);
+    if (value === undefined) return undefined;
+    return (values.get(String(value)) ?? other)(scope, entry);
+  };
+}
+
+function listed({ each, as }: EachTemplate): Filling {
+  const list = compile(each);
+  const one = compile(as);
+  return (scope, entry) => {
+    const values = list(scope, entry);
+    if (values === undefined) return undefined;
+    return (Array.isArray(values) ? values : [values]).map((value) => one(scope, String(value)));
+  };
+}

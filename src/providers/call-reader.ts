@@ -1,0 +1,138 @@
+import { whyNoPath } from '../policy/providers/path';
+import { whyNoPattern } from '../policy/providers/state-pattern';
+import type { StatePattern } from '../policy/providers/state-pattern';
+import type { PlannedCall } from '../policy/providers/step-plan';
+import { checkTemplate, markNumbers, placeholdersIn } from '../policy/providers/template';
+import type { HttpTask } from '../tasks/define';
+import type { Provider } from './definition';
+import { oneOf } from './problems';
+import type { Problems } from './problems';
+import { wantsNumberIn } from './schema-numbers';
+
+/** A part of a definition that nothing is known of yet. */
+export type Raw = Record<string, unknown>;
+
+/** Whether a value is an object with keys. */
+export function isRecord(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What of a provider the steps refer to. */
+export type StepOwner = Pick<Provider, 'name' | 'tasks' | 'ids'>;
+
+/** Placeholders that every call may use besides the IDs. */
+const EVERYWHERE = ['reason.code', 'reason.note', 'reference', 'callId'] as const;
+
+interface Calls {
+  /** Placeholders that the call may use beside the IDs. */
+  also: readonly string[];
+  keys: readonly string[];
+  reads?: boolean;
+  acts?: boolean;
+  conditions?: boolean;
+}
+
+/** Reads the calls of one step, and notes what is wrong with them. */
+export class CallReader {
+  protected readonly owner: StepOwner;
+  protected readonly problems: Problems;
+  protected readonly place: string;
+  /** IDs that the calls of the step use. */
+  protected readonly used = new Set<string>();
+
+  constructor(owner: StepOwner, problems: Problems, place: string) {
+    this.owner = owner;
+    this.problems = problems;
+    this.place = place;
+  }
+
+  protected call(step: Raw, key: string, { also, keys, reads, acts, conditions }: Calls): PlannedCall | undefined {
+    const place = `.${key}`;
+    const call = step[key];
+    if (!isRecord(call)) return this.refuse(place, 'is required: a task and its input');
+    const own = ['task', 'input', ...(conditions ? ['absent', 'failed'] : []), ...keys];
+    this.problems.unknownKeys(call, `${this.place}${place}`, own);
+    const task = typeof call.task === 'string' ? this.task(call.task) : undefined;
+    const input = call.input ?? {};
+    this.template(input, `${place}.input`, also);
+    const conditionsOf = (which: 'absent' | 'failed'): Partial<Record<typeof which, StatePattern[]>> => {
+      if (!conditions || call[which] === undefined) return {};
+      return { [which]: this.patterns(call[which], `${place}.${which}`, { stateIsKnown: false }) };
+    };
+    if (!task) return this.refuse(`${place}.task`, `unknown task; allowed: ${oneOf(this.operations())}`);
+    if (reads && task.effect !== 'read')
+      this.refuse(`${place}.task`, `${task.name} must be a read: GET, HEAD, or a task with effect: read`);
+    if (acts && task.effect === 'read')
+      this.refuse(`${place}.task`, `${task.name} is a read; it needs an effect and a remedy under tasks`);
+    return {
+      task: task.name,
+      input: markNumbers(input, wantsNumberIn(task)),
+      ...conditionsOf('absent'),
+      ...conditionsOf('failed'),
+    };
+  }
+
+  protected template(template: unknown, place: string, also: readonly string[]): void {
+    const allowed = [...Object.keys(this.owner.ids), ...EVERYWHERE, ...also];
+    for (const problem of checkTemplate(template, allowed)) this.refuse(`${place}${problem.place}`, problem.message);
+    for (const name of placeholdersIn(template)) if (Object.hasOwn(this.owner.ids, name)) this.used.add(name);
+  }
+
+  protected patterns(
+    given: unknown,
+    place: string,
+    { stateIsKnown, required = false }: { stateIsKnown: boolean; required?: boolean },
+  ): StatePattern[] {
+    if (given === undefined && !required) return [];
+    const list: unknown[] = Array.isArray(given) ? given : [given];
+    if (given === undefined || list.length === 0) {
+      this.refuse(place, 'must be a list of states');
+      return [];
+    }
+    list.forEach((pattern, index) => {
+      const wrong = whyNoPattern(pattern, { stateIsKnown });
+      if (wrong !== undefined) this.refuse(`${place}[${index}]`, wrong);
+    });
+    return list as StatePattern[];
+  }
+
+  protected path(value: unknown, place: string, key: string): string {
+    const path = isRecord(value) ? value[key] : undefined;
+    const wrong = typeof path === 'string' ? whyNoPath(path) : 'must be a dotted path such as "data.id"';
+    if (wrong !== undefined) this.refuse(`${place}.${key}`, wrong);
+    return String(path);
+  }
+
+  protected listId(step: Raw, key: 'each' | 'only'): string | undefined {
+    const id = step[key];
+    if (id === undefined) return undefined;
+    const lists = Object.entries(this.owner.ids).filter(([, { list }]) => list);
+    if (typeof id !== 'string' || !lists.some(([name]) => name === id))
+      return this.refuse(`.${key}`, `must be an ID that is a list; those are: ${oneOf(lists.map(([name]) => name))}`);
+    if (key === 'each') this.used.add(id);
+    return id;
+  }
+
+  protected flag(step: Raw, key: string): boolean {
+    if (step[key] !== undefined && typeof step[key] !== 'boolean') this.refuse(`.${key}`, 'must be true or false');
+    return step[key] === true;
+  }
+
+  protected text(step: Raw, key: string): string {
+    if (typeof step[key] !== 'string' || step[key] === '') this.refuse(`.${key}`, 'is required: a text for people');
+    return String(step[key]);
+  }
+
+  protected task(name: string): HttpTask | undefined {
+    return this.owner.tasks.find((task) => task.operation === name || task.name === name);
+  }
+
+  protected operations(): string[] {
+    return this.owner.tasks.map(({ operation }) => operation);
+  }
+
+  protected refuse(place: string, message: string): undefined {
+    this.problems.add(`${this.place}${place}`, message);
+    return undefined;
+  }
+}

@@ -1,0 +1,328 @@
+import { toDurationMs } from '../policy/deadline';
+import { OUTCOMES } from '../policy/outcome';
+import { whyNoPath } from '../policy/providers/path';
+import type { StatePattern } from '../policy/providers/state-pattern';
+import type {
+  AfterRule,
+  ListStep,
+  OnceStep,
+  PlannedBulk,
+  PlannedStep,
+  PlannedTask,
+  RequestStep,
+} from '../policy/providers/step-plan';
+import { STEP_KINDS } from '../policy/providers/step-plan';
+import { placeholdersIn } from '../policy/providers/template';
+import { SETTLE_MS } from '../policy/steps/step';
+import type { HttpTask } from '../tasks/define';
+import { CallReader, isRecord } from './call-reader';
+import type { Raw, StepOwner } from './call-reader';
+import { oneOf, Problems } from './problems';
+import type { ProviderProblem } from './problems';
+
+/** The bytes of a bulk call's body where the definition does not say: what goes through a proxy whose limit is not set. */
+const MOST_BULK_BYTES = 1_000_000;
+
+/** A refused look at a request is repeated for a minute: one that was just filed may not be visible everywhere yet. */
+const FOLLOW_PATIENCE_MS = 60_000;
+
+const REASON = /^[a-z][A-Za-z0-9]*$/;
+const STEP_NAME = /^[a-zA-Z0-9][\w-]*$/;
+
+const STEP_KEYS = ['step', 'kind', 'needs', 'after', 'optional', 'keySlot'];
+const KIND_KEYS = {
+  once: ['act', 'look', 'each', 'lookFirst', 'bulk'],
+  list: ['look', 'act', 'only', 'most'],
+  request: ['act', 'handle', 'follow', 'state', 'done', 'failed', 'absent', 'proceed', 'find'],
+  manual: ['title', 'instructions'],
+} as const satisfies Record<PlannedStep['kind'], readonly string[]>;
+
+/** A planned step, and whether it runs only when it is included. */
+export interface ReadStep {
+  planned: PlannedStep;
+  optional: boolean;
+}
+
+/** A provider's steps as a plan has them, with every mistake in their definitions. */
+export interface ReadSteps {
+  steps: ReadStep[];
+  problems: ProviderProblem[];
+}
+
+/** Returns the task's facts as a plan has them. */
+export function plannedTask(task: HttpTask): PlannedTask {
+  return {
+    effect: task.effect,
+    means: task.answerMeans,
+    absent: [...task.absentCodes, ...(task.absentStatuses ?? [])],
+    repeat: task.effect === 'repeatSafe' || task.settle?.by === 'resend' || task.settle?.by === 'repeat',
+    summary: task.summary,
+    remedy: task.remedy,
+  };
+}
+
+/**
+ * Reads a provider's steps, from TypeScript or from a file alike: names, tasks, placeholders, paths and what each kind
+ * needs are checked, all of them.
+ *
+ * @param raw The steps in their order, as their author wrote them.
+ */
+export function readSteps(owner: StepOwner, raw: readonly unknown[]): ReadSteps {
+  const problems = new Problems();
+  const names: string[] = [];
+  const steps = raw.flatMap((step, index) => {
+    const read = new StepReader(owner, problems, `steps[${index}]`, names).read(step);
+    if (read) names.push(read.planned.step);
+    return read ? [read] : [];
+  });
+  const last = steps.flatMap(({ planned }) => planned.after.map(({ step }) => step));
+  steps.forEach(({ planned }, index) => {
+    if (planned.kind === 'once' && planned.bulk && last.includes(planned.step))
+      problems.add(`steps[${index}].bulk`, 'no step may come after one with bulk: sweeps make its calls last');
+  });
+  return { steps, problems: problems.found };
+}
+
+/** What is special to the kind of a step. */
+type OwnPart<S> = S extends PlannedStep ? Omit<S, 'step' | 'provider' | 'ids' | 'keySlot' | 'skips' | 'after'> : never;
+
+class StepReader extends CallReader {
+  readonly #earlier: readonly string[];
+
+  constructor(owner: StepOwner, problems: Problems, place: string, earlier: readonly string[]) {
+    super(owner, problems, place);
+    this.#earlier = earlier;
+  }
+
+  read(step: unknown): ReadStep | undefined {
+    if (!isRecord(step)) return this.refuse('', 'must be a step with the keys step and kind');
+    const kind = STEP_KINDS.find((one) => one === step.kind);
+    const { name } = this.owner;
+    if (typeof step.step !== 'string' || !STEP_NAME.test(step.step))
+      return this.refuse('.step', 'must be a name: letters, digits, - and _');
+    if (!kind) return this.refuse('.kind', `must be one of ${oneOf(STEP_KINDS)}`);
+    this.problems.unknownKeys(step, this.place, [...STEP_KEYS, ...KIND_KEYS[kind]]);
+    const full = `${name}.${step.step}`;
+    if (this.#earlier.includes(full)) return this.refuse('.step', `a second step is named ${full}`);
+    const own = this.#kindOf(kind, step);
+    if (!own) return undefined;
+    const skips = this.#skips(step.needs, kind);
+    return {
+      optional: this.flag(step, 'optional'),
+      planned: {
+        ...own,
+        step: full,
+        provider: name,
+        ids: [...this.used],
+        ...(typeof step.keySlot === 'string' && { keySlot: step.keySlot }),
+        skips,
+        after: this.#after(step.after),
+      },
+    };
+  }
+
+  #kindOf(kind: PlannedStep['kind'], step: Raw): OwnPart<PlannedStep> | undefined {
+    switch (kind) {
+      case 'once':
+        return this.#once(step);
+      case 'list':
+        return this.#list(step);
+      case 'request':
+        return this.#request(step);
+      case 'manual':
+        return {
+          kind,
+          task: 'manual',
+          title: this.text(step, 'title'),
+          instructions: this.text(step, 'instructions'),
+        };
+    }
+  }
+
+  #once(step: Raw): OwnPart<OnceStep> | undefined {
+    const each = this.listId(step, 'each');
+    const act = this.call(step, 'act', { also: [], keys: [], acts: true, conditions: true });
+    const look =
+      step.look === undefined
+        ? undefined
+        : this.call(step, 'look', { also: [], keys: ['lag'], reads: true, conditions: true });
+    const lookFirst = this.flag(step, 'lookFirst');
+    if (lookFirst && !look) this.refuse('.lookFirst', 'needs a look');
+    const bulk = step.bulk === undefined ? undefined : this.#bulk(step, each);
+    if (!act) return undefined;
+    return {
+      kind: 'once',
+      task: act.task,
+      act,
+      ...(look && { look: { ...look, lagMs: this.#lagMs(step.look as Raw) } }),
+      lookFirst,
+      ...(each !== undefined && { each }),
+      absentAfterLost: 'removed',
+      ...(bulk && { bulk }),
+    };
+  }
+
+  #bulk(step: Raw, each: string | undefined): PlannedBulk | undefined {
+    const keys = ['most', 'mostBytes', 'refusedFor'];
+    const call = this.call(step, 'bulk', { also: ['ids'], keys, acts: true });
+    const bulk = isRecord(step.bulk) ? step.bulk : {};
+    const single = Object.keys(this.owner.ids).filter((id) => this.used.has(id));
+    const [id] = single;
+    if (each !== undefined) this.refuse('.bulk', 'cannot be used together with each');
+    if (single.length !== 1 || id === undefined)
+      return this.refuse('.bulk', `needs a step about one ID; this one uses ${oneOf(single)}`);
+    const { most, mostBytes = MOST_BULK_BYTES, refusedFor = [] } = bulk;
+    if (!isCount(most) || most > 10_000) this.refuse('.bulk.most', 'must be a whole number from 1 to 10000');
+    if (!isCount(mostBytes)) this.refuse('.bulk.mostBytes', 'must be a whole number of bytes');
+    if (!Array.isArray(refusedFor)) this.refuse('.bulk.refusedFor', 'must be a list of provider codes');
+    if (!call) return undefined;
+    if (!placeholdersIn(call.input).has('ids')) this.refuse('.bulk.input', 'must use ${ids}');
+    if (this.task(call.task)?.effect === 'irreversible')
+      this.refuse('.bulk.task', `${call.task} must have the effect repeatSafe: a lost bulk call is repeated`);
+    return {
+      ...call,
+      id,
+      most: Number(most),
+      mostBytes: Number(mostBytes),
+      refusedFor: (refusedFor as unknown[]).map(String),
+    };
+  }
+
+  #list(step: Raw): OwnPart<ListStep> | undefined {
+    const look = this.call(step, 'look', {
+      also: [],
+      keys: ['items', 'next', 'cursor'],
+      reads: true,
+      conditions: true,
+    });
+    const act = this.call(step, 'act', { also: ['items', 'item'], keys: ['most'], acts: true, conditions: true });
+    const only = this.listId(step, 'only');
+    const items = this.path(step.look, '.look', 'items');
+    const next = this.#next(step.look);
+    if (!act || !look) return undefined;
+    const used = placeholdersIn(act.input);
+    const takes = used.has('item') ? 'item' : 'items';
+    if (used.has('item') === used.has('items'))
+      this.refuse('.act.input', 'must use one of ${items} (many in one call) and ${item} (one per call)');
+    const most = (isRecord(step.act) ? step.act.most : undefined) ?? step.most;
+    if (most !== undefined && (!isCount(most) || takes === 'item'))
+      this.refuse('.act.most', 'must be a whole number from 1, and only with ${items}');
+    return {
+      kind: 'list',
+      task: act.task,
+      look: { ...look, items, ...(next && { next }) },
+      act: { ...act, takes, ...(isCount(most) && { most }), halve: true },
+      ...(only !== undefined && { only }),
+    };
+  }
+
+  /** `next: PATH` with `cursor: FIELD` beside it, or both in one object. */
+  #next(look: unknown): { path: string; cursor: string } | undefined {
+    if (!isRecord(look) || look.next === undefined) return undefined;
+    const own = isRecord(look.next) ? look.next : { path: look.next, cursor: look.cursor };
+    if (isRecord(look.next)) this.problems.unknownKeys(look.next, `${this.place}.look.next`, ['path', 'cursor']);
+    const { path, cursor } = own;
+    if (typeof path !== 'string' || whyNoPath(path) !== undefined)
+      return this.refuse('.look.next', 'must be the dotted path of the next cursor, such as "paging.next"');
+    if (typeof cursor !== 'string' || cursor === '')
+      return this.refuse('.look.cursor', 'must name the field of the look that takes the cursor');
+    return { path, cursor };
+  }
+
+  #request(step: Raw): OwnPart<RequestStep> | undefined {
+    const act = this.call(step, 'act', { also: [], keys: ['handle'], acts: true, conditions: true });
+    const inFollow = ['state', 'done', 'failed', 'absent'];
+    const follow = this.call(step, 'follow', { also: ['handle'], keys: inFollow, reads: true });
+    if (follow && !placeholdersIn(follow.input).has('handle')) this.refuse('.follow.input', 'must use ${handle}');
+    const both = { ...(isRecord(step.follow) ? step.follow : {}), ...step };
+    const handle = step.handle ?? (isRecord(step.act) ? step.act.handle : undefined);
+    const state = this.path(both, '', 'state');
+    const patterns = (key: string, required = false): StatePattern[] =>
+      this.patterns(both[key], `.${key}`, { stateIsKnown: true, required });
+    const proceed = this.#proceed(step);
+    const find = this.#find(step);
+    const path = this.path({ handle }, '', 'handle');
+    const states = { done: patterns('done', true), failed: patterns('failed'), absent: patterns('absent') };
+    if (!act || !follow) return undefined;
+    return {
+      kind: 'request',
+      task: act.task,
+      act,
+      handle: path,
+      follow: { task: follow.task, input: follow.input, state, ...states, patienceMs: FOLLOW_PATIENCE_MS },
+      ...(proceed && { proceed }),
+      ...(find && { find }),
+    };
+  }
+
+  #proceed(step: Raw): RequestStep['proceed'] {
+    if (step.proceed === undefined) return undefined;
+    const call = this.call(step, 'proceed', { also: ['handle'], keys: ['when'], acts: true });
+    const given = isRecord(step.proceed) ? step.proceed.when : undefined;
+    const when = this.patterns(given, '.proceed.when', { stateIsKnown: true, required: true });
+    return call && { ...call, when };
+  }
+
+  #find(step: Raw): RequestStep['find'] {
+    if (step.find === undefined) return undefined;
+    const call = this.call(step, 'find', { also: [], keys: ['items', 'match', 'handle'], reads: true });
+    const find = isRecord(step.find) ? step.find : {};
+    const items = this.path(find, '.find', 'items');
+    const handle = this.path(find, '.find', 'handle');
+    const match = isRecord(find.match) ? find.match : {};
+    if (Object.keys(match).length === 0)
+      this.refuse('.find.match', 'must say by which values a request is recognised, such as { person: "${personId}" }');
+    for (const [path, template] of Object.entries(match)) {
+      const wrong = whyNoPath(path);
+      if (wrong !== undefined) this.refuse(`.find.match.${path}`, wrong);
+      this.template(template, `.find.match.${path}`, []);
+    }
+    return call && { ...call, items, match, handle };
+  }
+
+  /** Without IDs of its own a step is about the user's first ID. */
+  #skips(needs: unknown, kind: PlannedStep['kind']): PlannedStep['skips'] {
+    const ids = Object.keys(this.owner.ids);
+    if (needs !== undefined && !Array.isArray(needs)) this.refuse('.needs', 'must be a list of IDs');
+    const given: unknown[] = Array.isArray(needs) ? needs : [...this.used].length > 0 ? [[...this.used]] : [ids];
+    if (Array.isArray(needs) && needs.length === 0 && kind !== 'manual') this.refuse('.needs', 'must name an ID');
+    return given.map((entry, index) => {
+      const without: unknown[] = Array.isArray(entry) ? entry : [entry];
+      for (const id of without)
+        if (typeof id !== 'string' || !ids.includes(id))
+          this.refuse(`.needs[${index}]`, `unknown ID; allowed: ${oneOf(ids)}`);
+      return { without: without.map(String), reason: 'noId' };
+    });
+  }
+
+  #after(after: unknown): AfterRule[] {
+    if (after === undefined) return [];
+    if (!Array.isArray(after)) return this.refuse('.after', 'must be a list') ?? [];
+    return after.flatMap((rule: unknown, index) => {
+      const place = `.after[${index}]`;
+      if (!isRecord(rule)) return this.refuse(place, 'must have step, unless and reason') ?? [];
+      this.problems.unknownKeys(rule, `${this.place}${place}`, ['step', 'unless', 'reason']);
+      const { step, unless = ['failed', 'unknown'], reason } = rule;
+      const name = typeof step === 'string' && !step.includes('.') ? `${this.owner.name}.${step}` : step;
+      // The earlier steps of other providers are not known here.
+      if (typeof name !== 'string' || (name.startsWith(`${this.owner.name}.`) && !this.#earlier.includes(name)))
+        this.refuse(`${place}.step`, `must name an earlier step; those are: ${oneOf(this.#earlier)}`);
+      if (!Array.isArray(unless) || !unless.every((one) => (OUTCOMES as readonly unknown[]).includes(one)))
+        this.refuse(`${place}.unless`, `must be a list of outcomes: ${oneOf(OUTCOMES)}`);
+      if (typeof reason !== 'string' || !REASON.test(reason))
+        this.refuse(`${place}.reason`, 'must be one word in camelCase, such as contactNotRemoved');
+      return [{ step: String(name), unless, reason: String(reason) } as AfterRule];
+    });
+  }
+
+  #lagMs({ lag }: Raw): number {
+    if (lag === undefined) return SETTLE_MS;
+    const lagMs = typeof lag === 'string' ? toDurationMs(lag) : undefined;
+    if (lagMs === undefined) this.refuse('.look.lag', 'must be a duration such as "10 s"');
+    return lagMs ?? SETTLE_MS;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0;
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import type { HttpTask } from '../tasks/define';
+
+type Raw = Record<string, unknown>;
+
+/** Returns which places in a task's input want a number; a schema that cannot be described has none. */
+export function wantsNumberIn(task: HttpTask): (path: readonly string[]) => boolean {
+  const schema = describe(task.input);
+  return (path) => {
+    const found = path.reduce<unknown[]>((at, key) => at.flatMap((one) => inner(one, key, schema)), [schema]);
+    const types = found.flatMap((one) => typesOf(one, schema));
+    const numbers = types.filter((type) => type === 'integer' || type === 'number');
+    return numbers.length > 0 && !types.includes('string');
+  };
+}
+
+function describe(schema: z.ZodType): unknown {
+  try {
+    return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  } catch {
+    return {};
+  }
+}
+
+function inner(schema: unknown, key: string, root: unknown): unknown[] {
+  return branches(schema, root).flatMap((one) => {
+    const { properties, items, additionalProperties } = one;
+    if (key === '[]') return items === undefined ? [] : [items];
+    if (isRecord(properties) && Object.hasOwn(properties, key)) return [properties[key]];
+    return isRecord(additionalProperties) ? [additionalProperties] : [];
+  });
+}
+
+/** `${items}` in the place of a list stands for all of its entries. */
+function typesOf(schema: unknown, root: unknown): unknown[] {
+  return branches(schema, root).flatMap(({ type, items }) =>
+    type === 'array' ? typesOf(items, root) : Array.isArray(type) ? (type as unknown[]) : [type],
+  );
+}
+
+function branches(schema: unknown, root: unknown, depth = 0): Raw[] {
+  if (!isRecord(schema) || depth > 8) return [];
+  const { $ref } = schema;
+  if (typeof $ref === 'string' && isRecord(root)) {
+    const target = $ref
+      .replace(/^#\/?/, '')
+      .split('/')
+      .filter(Boolean)
+      .reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), root);
+    return branches(target, root, depth + 1);
+  }
+  const more = ['anyOf', 'oneOf', 'allOf'].flatMap((key) =>
+    Array.isArray(schema[key]) ? (schema[key] as unknown[]) : [],
+  );
+  return [schema, ...more.flatMap((one) => branches(one, root, depth + 1))];
+}
+
+function isRecord(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

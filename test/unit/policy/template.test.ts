@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { idAt, itemsAt, valueAt } from '../../../src/policy/providers/path';
+import { showsState } from '../../../src/policy/providers/state-pattern';
+import type { StatePattern } from '../../../src/policy/providers/state-pattern';
+import {
+  checkTemplate,
+  compileTemplate,
+  markNumbers,
+  placeholdersIn,
+  UnwritableIdError,
+} from '../../../src/policy/providers/template';
+import type { TemplateScope } from '../../../src/policy/providers/template';
+
+function fill(template: unknown, scope: Partial<TemplateScope> = {}): unknown {
+  return compileTemplate(template)({ ids: {}, special: {}, ...scope });
+}
+
+describe('a template', () => {
+  it('puts values in, nests, and keeps constants', () => {
+    const template = { a: ['${contactId}', 1, null], b: { c: '${reason.code}', d: true }, e: '${deviceIds}' };
+    expect(
+      fill(template, { ids: { contactId: 'c_1', deviceIds: ['d_1', 'd_2'] }, special: { 'reason.code': 'OTHER' } }),
+    ).toEqual({ a: ['c_1', 1, null], b: { c: 'OTHER', d: true }, e: ['d_1', 'd_2'] });
+  });
+
+  it('leaves out the field or entry of an absent value', () => {
+    expect(fill({ a: '${contactId}', b: ['${contactId}', 'x'], c: { d: '${reason.note}' } })).toEqual({
+      b: ['x'],
+      c: {},
+    });
+  });
+
+  it('translates and lists', () => {
+    const template = {
+      why: { map: '${reason.code}', to: { USER_OFFBOARDING: 'churn' }, else: 'other' },
+      all: { each: '${ids}', as: { id: '${id}', kind: 'person' } },
+    };
+    const at = (code: string): unknown => fill(template, { special: { 'reason.code': code, ids: ['a', 'b'] } });
+    const all = [
+      { id: 'a', kind: 'person' },
+      { id: 'b', kind: 'person' },
+    ];
+    expect(at('USER_OFFBOARDING')).toEqual({ why: 'churn', all });
+    expect(at('toString')).toEqual({ why: 'other', all });
+  });
+
+  it('never reads a value from outside as a placeholder, and never finds what every object inherits', () => {
+    const scope = { ids: { a: '${b}', b: 'secret', list: ['${a}', '${id}'] } };
+    expect(fill({ x: '${a}', y: { each: '${list}', as: { v: '${id}' } } }, scope)).toEqual({
+      x: '${b}',
+      y: [{ v: '${a}' }, { v: '${id}' }],
+    });
+    expect(fill({ x: '${constructor}', y: '${id}' }, scope)).toEqual({});
+  });
+
+  it('is the same text for any value', () => {
+    fc.assert(
+      fc.property(fc.string(), (value) => expect(fill({ x: '${a}' }, { ids: { a: value } })).toEqual({ x: value })),
+    );
+  });
+
+  it('sends an ID as a number where one is wanted, exactly or not at all', () => {
+    const template = markNumbers(
+      { a: '${a}', list: ['${a}'], all: '${b}', text: '${a}' },
+      (path) => path[0] !== 'text',
+    );
+    const at = (a: string, b: readonly string[] = []): unknown => fill(template, { ids: { a, b } });
+    expect(at('42', ['1', '9007199254740991'])).toEqual({
+      a: 42,
+      list: [42],
+      all: [1, 9_007_199_254_740_991],
+      text: '42',
+    });
+    expect(placeholdersIn(template)).toEqual(new Set(['a', 'b']));
+    for (const id of ['9007199254740993', '0x10', '1e3', '007', '1.5', '', ' 1', 'abc', '-0x1'])
+      expect(() => at(id)).toThrow(UnwritableIdError);
+    expect(at('{{target.courier.a}}')).toMatchObject({
+      a: '{{target.courier.a:number}}',
+      text: '{{target.courier.a}}',
+    });
+  });
+
+  it('reports unknown placeholders, texts around them, and broken translations, with their places', () => {
+    const problems = checkTemplate(
+      {
+        a: '${nope}',
+        b: ['x', 'c-${contactId}'],
+        c: { map: 'fixed', to: {} },
+        d: { each: '${contactId}', as: { id: '${id}', no: '${item}' } },
+        e: '$ {contactId}',
+        f: '${contactId',
+        g: { $number: '${contactId}' },
+      },
+      ['contactId'],
+    );
+    expect(problems.map(({ place, message }) => `${place} ${message}`)).toEqual([
+      '.a unknown placeholder ${nope}; allowed here: ${contactId}',
+      '.b[1] a placeholder must be the whole text, such as "${contactId}"',
+      '.c.map must be a placeholder, such as "${reason.code}"',
+      '.d.as.no unknown placeholder ${item}; allowed here: ${contactId}, ${id}',
+      '.f a placeholder must be the whole text, such as "${contactId}"',
+      '.g.$number is not a name that can be used here',
+    ]);
+  });
+});
+
+describe('a dotted path', () => {
+  const answer = { data: [{ id: 'a', n: 1 }, { id: 'b' }], paging: { next: null }, one: { deep: { id: 7 } } };
+
+  it('finds a value; a list stands for its first entry, or the one that is numbered', () => {
+    expect(valueAt(answer, 'data.id')).toBe('a');
+    expect(valueAt(answer, 'data.1.id')).toBe('b');
+    expect(valueAt(answer, 'one.deep.id')).toBe(7);
+    expect(valueAt(answer, 'toString')).toBeUndefined();
+    expect(idAt(answer, 'one.deep.id')).toBe('7');
+    expect(idAt(answer, 'paging.next')).toBeUndefined();
+  });
+
+  it('finds items, each once, and nothing in an answer that has no list of IDs', () => {
+    expect(itemsAt({ items: [{ id: 'a' }, { id: 7 }, { id: 'a' }] }, 'items.id')).toEqual(['a', '7']);
+    expect(itemsAt({ items: [] }, 'items.id')).toEqual([]);
+    expect(itemsAt(['a'], 'x')).toBeUndefined();
+    for (const bad of [
+      {},
+      { items: null },
+      { items: {} },
+      { items: 'a' },
+      { items: [{}] },
+      { items: [{ id: '' }] },
+      { items: [{ id: 1.5 }] },
+      null,
+      'x',
+    ])
+      expect(itemsAt(bad, 'items.id')).toBeUndefined();
+    expect(itemsAt({ items: 'a' }, 'items')).toBeUndefined();
+    expect(itemsAt({ items: ['a', 'b'] }, 'items')).toEqual(['a', 'b']);
+  });
+});
+
+it.each<[string, unknown, StatePattern, boolean]>([
+  ['the text of a state', { state: 'done' }, 'done', true],
+  ['another state', { state: 'Done' }, 'done', false],
+  ['a state that is a number', { state: 3 }, '3', true],
+  ['no state', {}, 'done', false],
+  [
+    'all paths',
+    { status: 'done', error: 'User not found' },
+    { status: 'done', error: { contains: 'not found' } },
+    true,
+  ],
+  ['one of two paths', { status: 'done', error: 'other' }, { status: 'done', error: { contains: 'not found' } }, false],
+  ['a boolean', { user: { active: false } }, { 'user.active': false }, true],
+  ['an absent boolean', { user: {} }, { 'user.active': false }, false],
+  ['a whole text', { error: ' User not found. ' }, { error: { text: 'user not found' } }, true],
+  ['a longer text', { error: 'User not found here' }, { error: { text: 'user not found' } }, false],
+  ['something', { error: 'x' }, { error: { exists: true } }, true],
+  ['nothing', { error: null }, { error: { exists: true } }, false],
+])('a pattern is compared with %s', (_what, answer, pattern, expected) => {
+  expect(showsState(answer, [pattern], 'state')).toBe(expected);
+});
