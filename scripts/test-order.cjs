@@ -23,6 +23,7 @@ const SLOW = [
   'cli/demo',
   'observability/shutdown',
   'cli/sweep',
+  'cli/asking-in-production',
   'cli/workers-away',
   'workflow/sweep/rate',
   'cli/offboard',

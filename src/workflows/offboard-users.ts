@@ -1,6 +1,4 @@
 import {
-  ActivityFailure,
-  ApplicationFailure,
   CancellationScope,
   ContinueAsNew,
   allHandlersFinished,
@@ -11,24 +9,16 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ChunkPlan } from '../activities/sweep/contract';
-import {
-  DEFAULT_APPROVE_WITHIN,
-  DEFAULT_BAD_ROWS,
-  DEFAULT_MAX_USERS,
-  MOST_USERS_WITH_CHILDREN,
-  offboardUsersInput,
-} from '../policy/sweep-input';
+import { DEFAULT_APPROVE_WITHIN, MOST_USERS_WITH_CHILDREN, offboardUsersInput } from '../policy/sweep-input';
 import type { CheckedSweepInput, OffboardUsersInput } from '../policy/sweep-input';
 import { toDurationMs } from '../policy/deadline';
 import type { SweepResult } from '../policy/sweep-result';
-import { toTolerance } from '../policy/tolerance';
-import { refusalOrError } from './failure-of';
 import { parseWorkflowInput, refuseMoreInputs, withBoundedDeadline } from './parse-workflow-input';
 import { makeSearchable } from './search-attributes';
 import { BulkCalls } from './sweep/bulk-calls';
 import { ChildRuns } from './sweep/child-runs';
-import { closeTargets, openSweep, planChunks, setSweepStatus, takeSnapshot } from './sweep/sweep-activities';
+import { closeTargets, planChunks, setSweepStatus } from './sweep/sweep-activities';
+import { beginSweep, chunkPlan } from './sweep/sweep-begin';
 import { SweepControl } from './sweep/sweep-control';
 import { describeSweep } from './sweep/sweep-details';
 import { endOfSweep, sweepFailed } from './sweep/sweep-end';
@@ -147,7 +137,7 @@ class Sweep {
   }
 
   async #work(): Promise<void> {
-    if (!this.#state.opened) await this.#begin();
+    if (!this.#state.opened) await beginSweep(this.#state);
     if (await this.#approved()) await this.#passAll();
     // From here on no update is taken any more; those that were are carried out.
     this.#state.phase = 'closing';
@@ -162,47 +152,6 @@ class Sweep {
       await this.#continueAsNewIfLong();
       if (this.#state.isPaused) await this.#resumed();
       else if (!end.left) await this.#pauseAfter(end);
-    }
-  }
-
-  /** Opens the sweep and takes its snapshot; a refusal reads like one by the schema. */
-  async #begin(): Promise<void> {
-    const { searchAttributes } = workflowInfo();
-    const { snapshot, redriveOf, skipDone = false, batch, compensation, source } = this.#input;
-    const state = this.#state;
-    try {
-      const opened = await openSweep({
-        terms: {
-          plan: chunkPlan(this.#input),
-          needsApproval: this.#input.approval ?? false,
-          maxUsers: this.#input.maxUsers ?? DEFAULT_MAX_USERS,
-        },
-        snapshot,
-        redriveOf,
-        skipDone,
-        usesBatch: batch?.mode !== 'skip',
-        compensation,
-        rate: this.#input.rate,
-      });
-      state.opened = opened;
-      const [nominal] = (searchAttributes.TemporalScheduledStartTime as Date[] | undefined) ?? [];
-      const [scheduleId] = (searchAttributes.TemporalScheduledById as string[] | undefined) ?? [];
-      const { total, duplicates, rejected } = await takeSnapshot({
-        sweepId: opened.sweepId,
-        source,
-        scheduledTime: (nominal ?? new Date(state.startedAtMs)).toISOString(),
-        ...(scheduleId !== undefined && { scheduleId }),
-        maxUsers: this.#input.maxUsers ?? DEFAULT_MAX_USERS,
-        badRows: toTolerance(this.#input.badRows ?? DEFAULT_BAD_ROWS),
-        ...(batch?.mode === 'gdpr' && { gdpr: true }),
-      });
-      Object.assign(state, { duplicates, rejected });
-      state.counts.total = total;
-      state.counts.pending = total;
-    } catch (error) {
-      throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure
-        ? refusalOrError(error)
-        : error;
     }
   }
 
@@ -404,16 +353,4 @@ class Sweep {
     const { opened, status } = this.#state;
     makeSearchable(opened?.searchAttributes, { OffboardingStatus: status, OffboardingSweep: opened?.sweepId });
   }
-}
-
-function chunkPlan({ reason, exclude, plaid, batch, dryRun, onFailure, notFoundIsFine }: CheckedSweepInput): ChunkPlan {
-  return {
-    reason,
-    removeUser: plaid?.removeUser ?? false,
-    ...(exclude && exclude.length > 0 && { exclude }),
-    dryRun: dryRun ?? false,
-    onFailure: onFailure ?? 'continue',
-    notFoundIsFine: notFoundIsFine ?? false,
-    batchMode: batch?.mode === 'skip' ? 'skip' : 'customData',
-  };
 }

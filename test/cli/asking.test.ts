@@ -1,58 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { openLedger } from '../../src/ledger/open-ledger';
-import { SUBJECT_KEY } from '../support/offboarding';
+import { basename } from 'node:path';
 import { oneDocument, runCli } from './run-cli';
-import type { CliEnv, Refused, RunningCli } from './run-cli';
+import type { Refused, RunningCli } from './run-cli';
 import { openStage, until } from './sweep-stage';
 import type { StageUser, SweepEnd, SweepStage } from './sweep-stage';
 import { CTRL_C, CTRL_D, answerInTerminal, startInTerminal } from './terminal';
+import { ENTER, REASON, idsOf, inLedger, isGone, startedOn, workersFileOf } from './asking-stage';
 
 jest.setTimeout(240_000);
-
-const REASON = ['--reason', 'OTHER'];
-const ENTER = '\r';
-
-/** A stage with the workflows that its task queue was ever asked to run. */
-async function startedOn(stage: SweepStage): Promise<string[]> {
-  const ids: string[] = [];
-  const query = `TaskQueue = "${stage.person['HTTP_TASKS_TASK_QUEUE'] ?? ''}"`;
-  for await (const { workflowId } of stage.client.workflow.list({ query })) ids.push(workflowId);
-  return ids;
-}
-
-/** How a sweep of the stage's ledger stands, and whether its IDs can still be read. */
-async function inLedger(
-  stage: SweepStage,
-  sweepId: string,
-): Promise<{ status: string; readable: boolean } | undefined> {
-  const ledger = await openLedger({ url: stage.person['HTTP_TASKS_LEDGER_URL'] ?? '', subjectKey: SUBJECT_KEY });
-  try {
-    const row = await ledger.sweeps.read(sweepId);
-    return row && { status: row.status, readable: row.readable };
-  } finally {
-    await ledger.close();
-  }
-}
-
-function isGone(stage: SweepStage, { plaidId }: StageUser): boolean {
-  return stage.simulators.plaid.state().gone.includes(plaidId);
-}
-
-/** A file of users in the folder that the worker reads. */
-function workersFileOf(stage: SweepStage, users: readonly StageUser[]): string {
-  const name = `${randomUUID()}.csv`;
-  writeFileSync(
-    join(stage.sourceFolder, name),
-    `plaid_user_id,batch_user_id\n${users.map(({ plaidId, batchId }) => `${plaidId},${batchId}\n`).join('')}`,
-  );
-  return `file:${name}`;
-}
-
-function idsOf({ plaidId, batchId }: StageUser): string[] {
-  return ['--plaid-user-id', plaidId, '--batch-user-id', batchId];
-}
 
 describe('in a terminal, with workers in the sandbox', () => {
   let stage: SweepStage;
@@ -336,101 +291,5 @@ describe('in a terminal, with workers in the sandbox', () => {
     expect(stage.simulators.plaid.state().touched).not.toContain(two.plaidId);
     await production.stop();
     expect((await offboard(three)).code).toBe(0);
-  });
-});
-
-describe('without a terminal, with a worker in production whose addresses are on this machine', () => {
-  let stage: SweepStage;
-  let worker: RunningCli;
-  let sandbox: CliEnv;
-
-  beforeAll(async () => {
-    stage = await openStage();
-    worker = await stage.startWorker({ PLAID_ENV: 'production' });
-    sandbox = { ...stage.person, PLAID_ENV: 'sandbox' };
-  });
-  afterAll(async () => {
-    await worker.stop();
-    await stage.close();
-  });
-
-  it('nothing starts without --yes, whatever PLAID_ENV says here: exit 2, saying what to do', async () => {
-    const users = stage.newUsers(1);
-    const [user] = users as [StageUser];
-    const file = stage.fileOf(users);
-    const worksFile = workersFileOf(stage, users);
-    for (const args of [
-      ['offboard', ...idsOf(user), ...REASON],
-      ['sweep', '--source', file, ...REASON, '--id', 'refused'],
-      ['sweep', '--source', worksFile, ...REASON, '--id', 'refused'],
-      ['sweep', '--source', worksFile, ...REASON, '--id', 'refused', '--approval'],
-      ['schedule', 'create', 'refused', '--every', '1h', '--source', worksFile, ...REASON],
-    ]) {
-      const { code, stdout } = await runCli([...args, '--json'], sandbox);
-      const { error } = oneDocument<Refused>(stdout);
-      expect({ args, code, type: error.type, field: error.field }).toEqual({
-        args,
-        code: 2,
-        type: 'Usage',
-        field: 'yes',
-      });
-      expect(error.message).toMatch(
-        /PRODUCTION \(Plaid: production, Batch: default\)\. Give --yes .* Nothing was started\./,
-      );
-    }
-    expect(await startedOn(stage)).toEqual([]);
-    expect(await inLedger(stage, 'refused')).toBeUndefined();
-    expect(stage.simulators.plaid.state().touched).toEqual([]);
-    expect((await runCli(['schedule', 'show', 'refused', '--json'], sandbox)).code).toBe(1);
-  });
-
-  it('a dry run starts, and so does everything with --yes', async () => {
-    const users = stage.newUsers(2);
-    const [one] = users as [StageUser];
-    expect((await runCli(['offboard', ...idsOf(one), ...REASON, '--dry-run', '--json'], sandbox)).code).toBe(0);
-    expect(
-      (
-        await runCli(
-          ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--dry-run', '--watch', '--json'],
-          sandbox,
-        )
-      ).code,
-    ).toBe(0);
-    expect(isGone(stage, one)).toBe(false);
-    expect((await runCli(['offboard', ...idsOf(one), ...REASON, '--yes', '--json'], sandbox)).code).toBe(0);
-    expect(
-      (
-        await runCli(
-          ['sweep', '--source', workersFileOf(stage, users), ...REASON, '--yes', '--watch', '--json'],
-          sandbox,
-        )
-      ).code,
-    ).toBe(0);
-    expect(users.every((user) => isGone(stage, user))).toBe(true);
-  });
-
-  it('a terminal shows PRODUCTION', async () => {
-    const [user] = stage.newUsers(1) as [StageUser];
-    const { code, screen } = await answerInTerminal(['offboard', ...idsOf(user), ...REASON], sandbox, CTRL_C);
-    expect({ code, shown: screen.includes('PRODUCTION (Plaid: production, Batch: default)') }).toEqual({
-      code: 1,
-      shown: true,
-    });
-  });
-
-  it('a command that cannot read the record of the workers needs --yes too', async () => {
-    const [user] = stage.newUsers(1) as [StageUser];
-    const { HTTP_TASKS_LEDGER_URL: _, ...without } = sandbox;
-    for (const [env, why] of [
-      [without, 'HTTP_TASKS_LEDGER_URL is not set here'],
-      [{ ...without, HTTP_TASKS_LEDGER_URL: `file:${join(stage.folder, 'another.db')}` }, 'file not found'],
-    ] as const) {
-      const { code, stdout } = await runCli(['offboard', ...idsOf(user), ...REASON, '--json'], env);
-      expect({ code, message: oneDocument<Refused>(stdout).error.message }).toEqual({
-        code: 2,
-        message: expect.stringContaining(why) as string,
-      });
-    }
-    expect(isGone(stage, user)).toBe(false);
   });
 });

@@ -216,3 +216,141 @@ describe('the kill switch', () => {
     expect(await stage.run('stop')).toMatchObject({ code: 2, document: { error: { field: 'reason' } } });
   });
 });
+
+describe('a sweep in which somebody failed', () => {
+  it('exits 1, is told by step and code, and redriven once with its options', async () => {
+    const users = stage.newUsers(3);
+    stage.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      user: users[0]?.plaidId,
+      kind: 'unknownErrorCode',
+      errorType: 'INVALID_REQUEST',
+      errorCode: 'NOT_TODAY',
+      status: 400,
+    });
+    const first = await stage.run(
+      'sweep',
+      '--source',
+      stage.fileOf(users),
+      ...REASON,
+      '--note',
+      'spring cleaning',
+      '--id',
+      'broken',
+      '--watch',
+    );
+    expect({ code: first.code, status: first.document.status, failed: first.document.counts?.failed }).toEqual({
+      code: 1,
+      status: 'partial',
+      failed: 1,
+    });
+
+    const results = await stage.run<SweepEnd & { failures: object[] }>('sweep', 'results', 'broken');
+    expect(results.document.failures).toEqual([
+      expect.objectContaining({
+        step: 'plaid.products',
+        outcome: 'failed',
+        type: 'Task.Rejected',
+        code: 'NOT_TODAY',
+        receipts: 1,
+      }),
+    ]);
+    expect(results.document).toMatchObject({ status: 'partial', merkleRoot: first.document.merkleRoot });
+
+    stage.simulators.plaid.faults.remove();
+    const again = await stage.run('sweep', 'redrive', 'broken', '--watch');
+    expect({ code: again.code, id: again.document.sweepId, total: again.document.counts?.total }).toEqual({
+      code: 0,
+      id: 'broken-redrive-1',
+      total: 1,
+    });
+    const status = await stage.run<SweepEnd & { redriveOf: string }>('sweep', 'status', 'broken-redrive-1');
+    expect(status.document.redriveOf).toBe('broken');
+    expect(await stage.run('verify', 'broken-redrive-1')).toMatchObject({
+      code: 0,
+      document: {
+        ok: true,
+        anchored: true,
+        comparedWith: 'workflow',
+        notProven: ['createdAt', 'endedAt', 'plan', 'maxUsers', 'needsApproval', 'approvedBy', 'approvedAt'],
+      },
+    });
+
+    // The new sweep has the ids now, so that nobody is taken up twice.
+    const twice = await stage.run('sweep', 'redrive', 'broken');
+    expect({ code: twice.code, type: twice.document.error?.type }).toEqual({ code: 1, type: 'Released' });
+    expect(twice.document.error?.message).toContain('taken up by broken-redrive-1');
+  });
+
+  it('can be released after a yes alone, and says afterwards why it cannot be redriven', async () => {
+    const [user] = stage.newUsers(1);
+    stage.simulators.plaid.faults.add({
+      endpoint: 'userProductsTerminate',
+      user: user?.plaidId,
+      kind: 'unknownErrorCode',
+      errorType: 'INVALID_REQUEST',
+      errorCode: 'NOT_TODAY',
+      status: 400,
+    });
+    await stage.run('sweep', '--source', stage.fileOf([user ?? {}]), ...REASON, '--id', 'to-release', '--watch');
+    stage.simulators.plaid.faults.remove();
+    const unasked = await stage.run('sweep', 'release', 'to-release');
+    expect({ code: unasked.code, field: unasked.document.error?.field }).toEqual({ code: 2, field: 'yes' });
+    expect(unasked.document.error?.message).toContain('1 failed or unknown user');
+    expect(await stage.run('sweep', 'release', 'to-release', '--yes')).toMatchObject({
+      code: 0,
+      document: { sweepId: 'to-release', released: true },
+    });
+    const late = await stage.run('sweep', 'redrive', 'to-release');
+    expect({ code: late.code, type: late.document.error?.type }).toEqual({ code: 1, type: 'Released' });
+    expect((await stage.run('verify', 'to-release')).code).toBe(0);
+  });
+
+  it('is told from the ledger once Temporal has forgotten it; a redrive then needs a reason', async () => {
+    const [user] = stage.newUsers(1);
+    stage.simulators.batch.faults.add({ endpoint: 'customDataDelete', user: user?.batchId, kind: 'unauthorized' });
+    await stage.run(
+      'sweep',
+      '--source',
+      stage.fileOf([{ batchId: user?.batchId }]),
+      ...REASON,
+      '--id',
+      'forgotten',
+      '--watch',
+    );
+    const before = (await stage.run('sweep', 'status', 'forgotten')).document;
+    stage.simulators.batch.faults.remove();
+    await forget('forgotten');
+    const after = await stage.run<SweepEnd & { readFrom: string }>('sweep', 'status', 'forgotten');
+    expect(after.document).toMatchObject({ readFrom: 'ledger', status: before.status, counts: before.counts });
+    const verified = await stage.run<{ differenceCount: number; notProven: string[] }>('verify', 'forgotten');
+    expect(verified).toMatchObject({
+      code: 3,
+      document: { ok: false, anchored: false, comparedWith: 'ledger', differenceCount: 0 },
+    });
+    expect(verified.document.notProven).toEqual(expect.arrayContaining(['status', 'total', 'counts', 'claimedBy']));
+    expect(verified.stderr).toContain("only the ledger's own root was compared");
+    expect(await stage.run('verify', 'forgotten', '--root', before.merkleRoot ?? '')).toMatchObject({
+      code: 0,
+      document: { ok: true, anchored: true, comparedWith: 'given' },
+    });
+    const redriven = await stage.run('sweep', 'redrive', 'forgotten');
+    expect({ code: redriven.code, field: redriven.document.error?.field }).toEqual({ code: 2, field: 'reason' });
+  });
+
+  async function forget(workflowId: string): Promise<void> {
+    const { namespace } = stage.client.options;
+    await stage.client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
+    for (;;) {
+      const known = await stage.client.workflow
+        .getHandle(workflowId)
+        .describe()
+        .then(
+          () => true,
+          () => false,
+        );
+      if (!known) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+});

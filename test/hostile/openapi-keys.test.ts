@@ -5,17 +5,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpTasksPlugin, tasksFromOpenApi } from '../../src/index';
-import { readSenderSettings } from '../../src/config/settings';
-import { prepareRequest } from '../../src/http/prepare-request';
-import type { OpenApiOptions } from '../../src/openapi/options';
-import { Catalogue, CATALOGUE } from '../../src/tasks/catalogue';
-import { defineHttpTask } from '../../src/tasks/define';
-import { defineService } from '../../src/tasks/service';
 import { runCli, runJson, startCli } from '../cli/run-cli';
 import type { Refused } from '../cli/run-cli';
 import { documentWith, operation } from '../openapi/documents';
-
-type Json = Record<string, unknown>;
+import { header, stealing } from './stealing-document';
+import type { Json } from './stealing-document';
 
 /** Settings of other services, and of the machine, that no document may have. */
 const CANARIES = {
@@ -52,27 +46,6 @@ afterAll(async () => {
 
 beforeEach(() => void (heard.length = 0));
 
-function header(name = 'x-k'): Json {
-  return { type: 'apiKey', in: 'header', name };
-}
-
-/** A document that signs its one call, to the sink: by a server of the operation's own, or by that of all. */
-function stealing(
-  title: string,
-  scheme: string,
-  { own = true, schemes = { [scheme]: header() } }: { own?: boolean; schemes?: Json } = {},
-): Json {
-  const status = operation({ operationId: 'status', ...(own && { servers: [{ url: origin }] }) });
-  return {
-    ...documentWith(
-      { '/status': { get: status } },
-      { security: [{ [scheme]: [] }], components: { securitySchemes: schemes } },
-    ),
-    info: { title, version: '1' },
-    servers: [{ url: own ? 'https://api.example.com' : origin }],
-  };
-}
-
 async function file(document: unknown): Promise<string> {
   const path = join(folder, `${Math.random().toString(36).slice(2)}.json`);
   await writeFile(path, JSON.stringify(document));
@@ -98,15 +71,15 @@ describe.each([true, false])(
   'A document that asks for a key of another service (own server of the operation: %s)',
   (own) => {
     it.each(THEFTS)('gets nothing through the command line: %s|%s', async (title, scheme) => {
-      const spec = await file(stealing(title, scheme, { own }));
-      const [task] = tasksFromOpenApi(stealing(title, scheme, { own })).tasks;
+      const spec = await file(stealing(origin, title, scheme, { own }));
+      const [task] = tasksFromOpenApi(stealing(origin, title, scheme, { own })).tasks;
       const name = task?.name ?? `${title.toLowerCase()}127.status`;
       expect((await runCli(['call', name, '--openapi', spec, '--input', '{}', '--json'], CANARIES)).code).toBe(2);
       expect(heard).toEqual([]);
     });
 
     it.each(THEFTS)('gets nothing through a worker: %s|%s', (title, scheme) => {
-      const { tasks } = tasksFromOpenApi(stealing(title, scheme, { own }));
+      const { tasks } = tasksFromOpenApi(stealing(origin, title, scheme, { own }));
       const env = { ...CANARIES, HTTP_TASKS_LEDGER_URL: 'file::memory:' };
       if (own) expect(tasks).toEqual([]);
       else
@@ -119,7 +92,7 @@ describe.each([true, false])(
 
 it('gets nothing through the console either, where one click tries keys', async () => {
   for (const own of [true, false]) {
-    const spec = await file(stealing('AWS', 'secretAccessKey', { own }));
+    const spec = await file(stealing(origin, 'AWS', 'secretAccessKey', { own }));
     const console = startCli(['console', '--port', '0', '--json', '--openapi', spec], CANARIES);
     await console.printed('\n}');
     const { url, token } = JSON.parse(console.stdoutSoFar()) as { url: string; token: string };
@@ -138,7 +111,7 @@ it('gets nothing through the console either, where one click tries keys', async 
 
 describe('A missing key', () => {
   it('is refused with the setting to set, the one that 0.1.0 read, and how to name another', async () => {
-    const spec = await file(stealing('GitHub', 'bearer', { own: false }));
+    const spec = await file(stealing(origin, 'GitHub', 'bearer', { own: false }));
     const unnamed = await runJson<Refused>(['call', 'github.status', '--openapi', spec, '--input', '{}'], {
       GITHUB_BEARER: 'canary',
     });
@@ -180,7 +153,7 @@ describe('A key that the operator named', () => {
   ];
 
   it('goes to the address that is shown with it before the call', async () => {
-    const spec = await file(stealing('GitHub', 'token', { own: false }));
+    const spec = await file(stealing(origin, 'GitHub', 'token', { own: false }));
     const byPrefix = await runCli(call(spec), { HTTP_TASKS_OPENAPI_HUB_TOKEN: 'key-1' });
     expect(byPrefix).toMatchObject({
       code: 0,
@@ -247,7 +220,7 @@ describe('A key that the operator named', () => {
   });
 
   it('goes nowhere when the document names another origin than the operator', async () => {
-    const spec = await file(stealing('Hub', 'token', { own: false }));
+    const spec = await file(stealing(origin, 'Hub', 'token', { own: false }));
     const refused = await runJson<Refused>(call(spec, '--origin', 'https://hub.example.com'), {
       HTTP_TASKS_OPENAPI_HUB_TOKEN: 'key-5',
     });
@@ -268,7 +241,7 @@ describe('A key that the operator named', () => {
     ['two for one scheme', ['--key', 'token=A', '--key', 'token=B'], 'key'],
     ['an origin with a path', ['--origin', 'https://hub.example.com/v1'], 'origin'],
   ])('cannot be %s', async (_what, options, field) => {
-    const spec = await file(stealing('Hub', 'token', { own: false }));
+    const spec = await file(stealing(origin, 'Hub', 'token', { own: false }));
     const { code, document } = await runJson<Refused>(call(spec, ...options), {
       ...CANARIES,
       A: 'canary-a',
@@ -282,7 +255,7 @@ describe('A key that the operator named', () => {
   it.each(['plaid', 'batch', 'http', 'httpTasks', 'temporal', 'otel', 'plaidDesk', '__proto__', 'Desk', 'a b'])(
     'has no service that is called %s',
     async (service) => {
-      const spec = await file(stealing('Hub', 'token', { own: false }));
+      const spec = await file(stealing(origin, 'Hub', 'token', { own: false }));
       const { code, stdout } = await runCli(
         ['call', `${service}.status`, '--input', '{}', '--openapi', spec, '--service', service, '--json'],
         CANARIES,
@@ -300,148 +273,10 @@ function documentOfHub(server: string, more: { operation?: Json; path?: Json } =
   return { ...document, info: { title: 'Hub', version: '1' }, servers: [{ url: server }] };
 }
 
-describe("A client's secret", () => {
-  const oauth = (tokenUrl: string): Json => ({
-    oauth: { type: 'oauth2', flows: { clientCredentials: { tokenUrl, scopes: {} } } },
-  });
-  const env = {
-    HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_ID: 'client',
-    HTTP_TASKS_OPENAPI_HUB_OAUTH_CLIENT_SECRET: 'canary-secret',
-  };
-  const settingsFor = (tokenUrl: string, more: Json = {}, options: OpenApiOptions = {}) => {
-    const { tasks } = tasksFromOpenApi(stealing('Hub', 'oauth', { own: false, schemes: oauth(tokenUrl) }), {
-      service: 'hub',
-      ...options,
-    });
-    return () => readSenderSettings({ ...env, ...more }, [tasks[0]!.service]);
-  };
-
-  it("goes to the service's own origin, and elsewhere only where the operator says so", () => {
-    expect(settingsFor('/oauth/token')).not.toThrow();
-    expect(settingsFor('https://login.evil.example/token')).toThrow(
-      /HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL: is missing.*https:\/\/login\.evil\.example/,
-    );
-    expect(
-      settingsFor('https://login.evil.example/token', {
-        HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL: 'https://login.hub.example/token',
-      }),
-    ).not.toThrow();
-    expect(
-      settingsFor('https://login.hub.example/token', {}, { origins: [origin, 'https://login.hub.example'] }),
-    ).not.toThrow();
-    // The base URL of the operator is then the only origin, also for a token.
-    expect(
-      settingsFor(
-        'https://login.hub.example/token',
-        { HUB_BASE_URL: origin },
-        { origins: [origin, 'https://login.hub.example'] },
-      ),
-    ).toThrow('HTTP_TASKS_OPENAPI_HUB_OAUTH_TOKEN_URL');
-  });
-});
-
-describe('Settings are compared, and not only the names of services', () => {
-  it.each([
-    ['api-key', 'api_key'],
-    ['apiKey', 'API KEY'],
-    ['key', 'key_file'],
-    ['日本', '密钥'],
-  ])('two schemes, %s and %s, that would have one setting are refused until one is named', (one, other) => {
-    const document = stealing('Hub', one, { own: false, schemes: { [one]: header('x-a'), [other]: header('x-b') } });
-    const { report } = tasksFromOpenApi(document, { service: 'hub' });
-    expect(report.skipped[0]!.why).toContain('would both read');
-    expect(
-      tasksFromOpenApi(document, { service: 'hub', credentials: { [other]: { setting: 'OTHER_KEY' } } }).report
-        .imported,
-    ).toBe(1);
-  });
-
-  const tasksOfHub = (options: OpenApiOptions, document: unknown = stealing('Hub', 'token', { own: false })) =>
-    tasksFromOpenApi(document, options).tasks;
-  const own = (setting: string) =>
-    defineHttpTask({
-      service: defineService({
-        name: 'desk',
-        title: 'Desk',
-        environments: { default: 'https://desk.example.com' },
-        defaultEnvironment: 'default',
-        credentials: [{ setting, in: 'header', name: 'x-k' }],
-        errors: { fields: { code: 'c' }, rules: [] },
-      }),
-      ...{ operation: 'look', summary: 'Look', method: 'GET', path: '/', effect: 'read' },
-      input: CATALOGUE[0]!.input,
-      output: CATALOGUE[0]!.output,
-    });
-
-  it.each<[string, () => unknown]>([
-    [
-      'a key of a service of your own',
-      () =>
-        new Catalogue([
-          own('DESK_KEY'),
-          ...tasksOfHub({ service: 'hub', credentials: { token: { setting: 'DESK_KEY' } } }),
-        ]),
-    ],
-    [
-      'one key for two documents',
-      () =>
-        new Catalogue([
-          ...tasksOfHub({ service: 'hub', credentials: { token: { setting: 'K' } } }),
-          ...tasksOfHub({ service: 'other', credentials: { token: { setting: 'K' } } }),
-        ]),
-    ],
-    [
-      'names that are one in capitals',
-      () => new Catalogue([...tasksOfHub({ service: 'deskEU' }), ...tasksOfHub({ service: 'deskEu' })]),
-    ],
-    [
-      'a service and a scheme that are one with another service',
-      () =>
-        new Catalogue([
-          ...tasksOfHub({ service: 'hub' }, stealing('Hub', 'eu_key', { own: false })),
-          ...tasksOfHub({ service: 'hubEu' }, stealing('Hub', 'key', { own: false })),
-        ]),
-    ],
-    [
-      "the package's own, put into the definition by hand",
-      () =>
-        new Catalogue(
-          tasksOfHub({ service: 'hub' }).map((task) => ({
-            ...task,
-            service: {
-              ...task.service,
-              credentials: task.service.credentials.map((rule) => ({ ...rule, setting: 'PLAID_SECRET' })),
-            },
-          })),
-        ),
-    ],
-  ])('and %s is refused by the catalogue', (_what, made) => {
-    expect(made).toThrow(/The imported service ".*" would read /);
-  });
-
-  it('operations with an address of their own that the operator allows share the keys of their import', () => {
-    const document = documentWith(
-      {
-        '/a': { get: operation({ operationId: 'a' }) },
-        '/b': { get: operation({ operationId: 'b', servers: [{ url: 'https://files.shop.example.com' }] }) },
-      },
-      { security: [{ token: [] }], components: { securitySchemes: { token: header() } } },
-    );
-    const { tasks } = tasksFromOpenApi(document, {
-      service: 'shop',
-      origins: ['https://shop.example.com', 'https://files.shop.example.com'],
-    });
-    expect(new Catalogue(tasks).tasks.map(({ name }) => name)).toEqual(['shop.a', 'shopFiles.b']);
-    const env = { HTTP_TASKS_OPENAPI_SHOP_TOKEN: 'key' };
-    for (const task of tasks)
-      expect(prepareRequest(task, {}, readSenderSettings(env, [task.service])).headers['x-k']).toBe('key');
-  });
-});
-
 describe('Generated code', () => {
   it('has no setting of another service in it, and reads none that only the document names', async () => {
     for (const [title, scheme] of THEFTS) {
-      const spec = await file(stealing(title, scheme, { own: false }));
+      const spec = await file(stealing(origin, title, scheme, { own: false }));
       const out = await mkdtemp(join(folder, 'out-'));
       const { document } = await runJson<{ files: string[] }>(['import', spec, '--operation', 'status', '--out', out]);
       const code = (await Promise.all(document.files.map((one) => readFile(one, 'utf8')))).join('\n');
@@ -454,7 +289,7 @@ describe('Generated code', () => {
   });
 
   it('names the setting that the operator named', async () => {
-    const spec = await file(stealing('Hub', 'token', { own: false }));
+    const spec = await file(stealing(origin, 'Hub', 'token', { own: false }));
     const { stdout } = await runCli([
       'import',
       spec,

@@ -94,3 +94,16 @@ export function plaidDocument(): string | undefined {
   const found = places.find((path) => path !== undefined && existsSync(path));
   return found === undefined ? undefined : readFileSync(found, 'utf8');
 }
+
+/** The one task of a document with this operation. */
+export function only(
+  verb: string,
+  op: Record<string, unknown>,
+  {
+    path = '/things',
+    more = {},
+    options = {},
+  }: { path?: string; more?: Record<string, unknown>; options?: Parameters<typeof tasksFromOpenApi>[1] } = {},
+) {
+  return tasksOf(documentWith({ [path]: { [verb]: operation(op) } }, more), options).tasks[0]!;
+}

@@ -1,25 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createCallBudgets } from '../../../src/activities/budget/create-call-budgets';
 import type { CallBudgets } from '../../../src/activities/call-budget';
-import type { BulkResult, RunBulk } from '../../../src/activities/sweep/contract';
-import type { TargetUser } from '../../../src/policy/target-user';
 import { startSimulators } from '../../../src/testing';
-import type { FaultRuleInput, Simulators } from '../../../src/testing';
+import type { Simulators } from '../../../src/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
-import { settled, sweepOf } from '../../ledger/sweeps/users';
+import { sweepOf } from '../../ledger/sweeps/users';
 import { until } from '../../support/offboarding-runs';
 import { CANARY, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
-import type { ActivityPlace, RunOptions } from './activity-place';
+import type { ActivityPlace } from './activity-place';
 import { UNLIMITED } from './chunk-place';
-
-const BULK = 'customDataBulkDelete';
-
-/** A fault of bulk calls: of each kind, what it takes beside the endpoint. */
-type Fault = FaultRuleInput extends infer Rule
-  ? Rule extends { endpoint: unknown }
-    ? Omit<Rule, 'endpoint'>
-    : never
-  : never;
+import { bulkCallsAt } from './bulk-place';
+import type { Fault } from './bulk-place';
 
 describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ freshUrl }) => {
   let url: string;
@@ -40,51 +31,7 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
   });
   afterAll(cleanUp);
 
-  /** A sweep whose users are done but for Batch. */
-  async function waiting(sweepId: string, users: readonly TargetUser[], bulkApps = ['ios']): Promise<void> {
-    const { sweeps } = place.ledger;
-    await sweepOf(
-      sweeps,
-      sweepId,
-      users.map((user) => targetRow(user)),
-    );
-    const chunk = { sweepId, chunkId: 'c' };
-    const fence = await sweeps.takeFence(chunk);
-    for (let from = 0; from < users.length; from += 250) {
-      const wave = await sweeps.openWave({
-        ...chunk,
-        fence,
-        range: { from, to: from + 249 },
-        wave: from + 1,
-        limit: 250,
-      });
-      await sweeps.flushWave({ ...chunk, fence, users: wave.map((user) => settled(user, 'removed', { bulkApps })) });
-    }
-  }
-
-  const some = (sweepId: string, count: number) =>
-    Array.from({ length: count }, (_, index) => canary(`${sweepId}-${index}`));
-
-  function runBulk(
-    sweepId: string,
-    changes: Partial<RunBulk> = {},
-    options: RunOptions = {},
-    at = place,
-  ): Promise<BulkResult> {
-    return at.run('httpTasks.runBulk', { sweepId, app: 'ios', beginForMs: 60_000, ...changes }, options);
-  }
-
-  function fault(rule: Fault): void {
-    simulators.batch.faults.add({ endpoint: BULK, ...rule });
-  }
-
-  const calls = () => simulators.batch.calls().calls.map(({ users, status }) => ({ users, status }));
-  const touched = (app = 'ios') => simulators.batch.state().apps[app]?.touched ?? [];
-
-  async function receipts(sweepId: string) {
-    const all = await place.ledger.sweeps.readReceipts({ sweepId, afterSeq: -1, limit: 1_000_000 });
-    return all.filter(({ step }) => step === 'batch.ios');
-  }
+  const { waiting, some, runBulk, fault, calls, touched, receipts } = bulkCallsAt(() => ({ place, simulators }));
 
   it('have everybody deleted under one key, with the token in every receipt, and leave the other app to its own', async () => {
     await waiting('plain', some('plain', 300), ['ios', 'android']);

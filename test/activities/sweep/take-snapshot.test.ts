@@ -8,39 +8,14 @@ import { CancelledFailure } from '@temporalio/common';
 import Database from 'libsql';
 import type { TakeSnapshot } from '../../../src/activities/sweep/contract';
 import type { SourceSpec } from '../../../src/policy/source-spec';
-import type { TargetUser } from '../../../src/policy/target-user';
 import { SourceError, SourceUnavailableError } from '../../../src/sources/source';
-import type { RowsOptions, Source, SourceRow } from '../../../src/sources/source';
 import { startSimulators } from '../../../src/testing';
 import type { Simulators } from '../../../src/testing';
-import { DATABASES, cleanUp, runRaw, temporaryFolder } from '../../ledger/databases';
-import { settled, sweepOf } from '../../ledger/sweeps/users';
-import { OWN_RUN, CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';
+import { DATABASES, cleanUp, temporaryFolder } from '../../ledger/databases';
+import { CANARY, canaries, canary, failureOf, openActivityPlace } from './activity-place';
 import type { ActivityPlace } from './activity-place';
-
-type Rows = (options: RowsOptions) => AsyncIterable<SourceRow>;
-
-/** A source of one's own over rows that a test makes. */
-class TestSource implements Source {
-  readonly kind = 'test';
-  constructor(readonly rows: (options?: RowsOptions) => AsyncIterable<SourceRow>) {}
-  describe(): string {
-    return 'a test source';
-  }
-}
-
-/** Users by number, from behind the position. */
-async function* numbered(
-  prefix: string,
-  count: number,
-  { after }: RowsOptions,
-  each: (index: number) => unknown = () => undefined,
-): AsyncGenerator<SourceRow> {
-  for (let index = after === undefined ? 0 : Number(after) + 1; index < count; index++) {
-    await each(index);
-    yield { position: String(index), line: index + 1, user: canary(`${prefix}-${index}`) };
-  }
-}
+import { TestSource, inputOf, numbered, snapshotsIn } from './snapshot-place';
+import type { Rows } from './snapshot-place';
 
 describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ freshUrl }) => {
   let url: string;
@@ -89,15 +64,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
 
   const CUSTOM: SourceSpec = { custom: { name: 'rows' } };
 
-  function inputOf(sweepId: string, changes: Partial<TakeSnapshot> = {}): TakeSnapshot {
-    return {
-      sweepId,
-      scheduledTime: '2026-11-23T03:30:00.000Z',
-      maxUsers: 100_000,
-      badRows: { percent: 50 },
-      ...changes,
-    };
-  }
+  const { usersOf, expectGivenUp } = snapshotsIn(() => ({ place, url }));
 
   async function take(
     sweepId: string,
@@ -108,39 +75,9 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     return place.run('httpTasks.takeSnapshot', inputOf(sweepId, changes), options);
   }
 
-  /** Everybody of a sweep, in order. */
-  async function usersOf(sweepId: string): Promise<TargetUser[]> {
-    const { sweeps } = place.ledger;
-    const { total } = await sweeps.readSnapshot(sweepId);
-    const chunk = { sweepId, chunkId: 'all' };
-    const fence = await sweeps.takeFence(chunk);
-    const users: TargetUser[] = [];
-    for (let from = 0; from < total; from += 250) {
-      const wave = await sweeps.openWave({
-        ...chunk,
-        fence,
-        range: { from, to: from + 249 },
-        wave: from + 1,
-        limit: 250,
-        claimedBy: OWN_RUN.firstRunId,
-      });
-      users.push(...wave.map(({ user }) => user));
-    }
-    return users;
-  }
-
   function file(name: string, lines: readonly string[]): string {
     writeFileSync(path.join(folder, name), `${lines.join('\n')}\n`);
     return name;
-  }
-
-  async function expectGivenUp(sweepId: string): Promise<void> {
-    expect(await place.ledger.sweeps.read(sweepId)).toMatchObject({ status: 'failed', readable: false });
-    const ids = await runRaw(
-      url,
-      `select ids from target_ids where sweep = (select number from sweeps where sweep_id = '${sweepId}')`,
-    );
-    expect(ids).toEqual([]);
   }
 
   it('holds every user of a file, with duplicates and bad rows counted; repeating it reads nothing', async () => {
@@ -414,83 +351,6 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       const failure = await failureOf(take('refused pages', { source: source() }));
       expect(failure).toMatchObject({ type: 'Task.Rejected', status: 404, retryable: false });
       await expectGivenUp('refused pages');
-    });
-  });
-
-  describe('of somebody else', () => {
-    it('is taken as it is', async () => {
-      await sweepOf(place.ledger.sweeps, 'given', canaries('given', 3));
-      expect(await place.run('httpTasks.takeSnapshot', inputOf('given'))).toEqual({
-        total: 3,
-        duplicates: 0,
-        rejected: 0,
-      });
-      const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('given', { maxUsers: 2 })));
-      expect(failure).toMatchObject({ field: 'maxUsers', retryable: false });
-      await expectGivenUp('given');
-    });
-
-    it('is refused when it was taken for another environment of Plaid: no hold would be recognised', async () => {
-      const atBatch = Array.from({ length: 30 }, (_, index) => targetRow({ batchUserId: `canary-b-${index}` }));
-      await sweepOf(place.ledger.sweeps, 'elsewhere', [...atBatch, targetRow(canary(1), 'production')], 'production');
-      const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('elsewhere')));
-      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'snapshot', retryable: false });
-      expect(failure.message).toContain("another environment of Plaid than this worker's, which is sandbox");
-    });
-
-    it('may be read for another environment of Plaid when none of its users has an id there', async () => {
-      await sweepOf(place.ledger.sweeps, 'only Batch', [targetRow({ batchUserId: 'canary-b' })], 'production');
-      expect(await place.run('httpTasks.takeSnapshot', inputOf('only Batch'))).toMatchObject({ total: 1 });
-    });
-  });
-
-  describe('of a redrive', () => {
-    async function first(sweepId: string, count: number, plaidEnvironment?: string): Promise<void> {
-      const { sweeps } = place.ledger;
-      await sweepOf(sweeps, sweepId, canaries(sweepId, count), plaidEnvironment);
-      const chunk = { sweepId, chunkId: 'c' };
-      const fence = await sweeps.takeFence(chunk);
-      for (let wave = 1; wave * 250 <= count + 249; wave++) {
-        const users = await sweeps.openWave({ ...chunk, fence, range: { from: 0, to: count }, wave, limit: 250 });
-        await sweeps.flushWave({
-          ...chunk,
-          fence,
-          users: users.map((user) => settled(user, (['failed', 'removed', 'unknown'] as const)[user.seq % 3])),
-        });
-      }
-      await sweeps.setStatus({ sweepId, status: 'partial' });
-    }
-
-    it('holds the failed and unknown users of the first sweep, also when it was broken off', async () => {
-      await first('first', 4_000);
-      const { sweeps } = place.ledger;
-      await sweeps.create({ sweepId: 'redrive', redriveOf: 'first' });
-      await sweeps.appendRedriven({ sweepId: 'redrive', limit: 100 });
-      expect(await place.run('httpTasks.takeSnapshot', inputOf('redrive'))).toEqual({
-        total: 2_667,
-        duplicates: 0,
-        rejected: 0,
-      });
-      const expected = canaries('first', 4_000).filter((_, seq) => seq % 3 !== 1);
-      expect(await usersOf('redrive')).toEqual(expected.map(({ user }) => user));
-    });
-
-    it('is refused when the first sweep was read for another environment of Plaid', async () => {
-      await first('first elsewhere', 2, 'production');
-      await place.ledger.sweeps.create({ sweepId: 'redrive here', redriveOf: 'first elsewhere' });
-      expect(await failureOf(place.run('httpTasks.takeSnapshot', inputOf('redrive here')))).toMatchObject({
-        field: 'redriveOf',
-        retryable: false,
-      });
-    });
-
-    it('is refused when the ids of the first sweep are gone meanwhile', async () => {
-      await first('gone', 2);
-      await place.ledger.sweeps.create({ sweepId: 'redrive of gone', redriveOf: 'gone' });
-      await place.ledger.sweeps.release('gone');
-      const failure = await failureOf(place.run('httpTasks.takeSnapshot', inputOf('redrive of gone')));
-      expect(failure).toMatchObject({ type: 'Task.InvalidInput', field: 'redriveOf', retryable: false });
-      await expectGivenUp('redrive of gone');
     });
   });
 

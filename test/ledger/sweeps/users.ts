@@ -1,5 +1,5 @@
 import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { OpenUser, SettledUser, StepReceipt, TargetRow } from '../../../src/ledger/sweeps/sweep-types';
+import type { ChunkFence, OpenUser, SettledUser, StepReceipt, TargetRow } from '../../../src/ledger/sweeps/sweep-types';
 import { createSubjectHasher } from '../../../src/ledger/subject';
 import { userSubjects } from '../../../src/ledger/user-subjects';
 import type { Outcome } from '../../../src/policy/outcome';
@@ -75,4 +75,19 @@ export function settledFully(user: OpenUser): SettledUser {
       }),
     ],
   };
+}
+
+/** Chunks of the sweeps in a ledger that is opened later. */
+export function chunksOf(sweeps: () => SweepLedger) {
+  async function fenceOf(sweepId: string, chunkId = 'c'): Promise<ChunkFence> {
+    return { sweepId, chunkId, fence: await sweeps().takeFence({ sweepId, chunkId }) };
+  }
+
+  /** A sweep of so many users and a fence for it. */
+  async function begin(sweepId: string, users: number): Promise<ChunkFence> {
+    await sweepOf(sweeps(), sweepId, rowsOf(0, users));
+    return fenceOf(sweepId);
+  }
+
+  return { fenceOf, begin };
 }

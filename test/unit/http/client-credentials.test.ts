@@ -7,127 +7,34 @@ import { z } from 'zod';
 import { readSenderSettings } from '../../../src/config/settings';
 import { AccessTokens } from '../../../src/http/access-tokens';
 import { createTaskSender } from '../../../src/http/send-task';
-import type { SendOptions, TaskSender } from '../../../src/http/send-task';
 import { createWorkerLog } from '../../../src/observability/worker-log';
 import { showRequest } from '../../../src/reference/shown-request';
 import { http } from '../../../src/tasks/catalogue';
 import { defineHttpTask } from '../../../src/tasks/define';
 import { defineService } from '../../../src/tasks/service';
-import type { ServiceDefinition } from '../../../src/tasks/service';
 import { everythingIn, failureOf } from './failure-of';
-import { json, Provider } from './provider';
-import type { Received } from './provider';
+import { json } from './provider';
+import {
+  BASIC,
+  HOUR_MS,
+  ID,
+  SECRET,
+  calls,
+  desk,
+  envWith,
+  good,
+  issue,
+  login,
+  namedEnv,
+  open,
+  openOn,
+  senderFor,
+  senders,
+  tokenRequests,
+  useLogin,
+} from './ticket-desk';
 
-const ID = 'canary-id:1';
-const SECRET = 'canary/secret+&7';
-const BASIC = `Basic ${Buffer.from(`${encodeURIComponent(ID)}:${encodeURIComponent(SECRET)}`).toString('base64')}`;
-const HOUR_MS = 3_600_000;
-
-/** One server for both: an API, and the token endpoint that its tokens come from. */
-let provider: Provider;
-/** What the token endpoint answers; by default a token for an hour. */
-let answerToken: ((response: ServerResponse, count: number) => void) | undefined;
-/** The tokens that the API takes. */
-const good = new Set<string>();
-let nowMs: number;
-const senders: TaskSender[] = [];
-
-const tokenRequests = (): Received[] => provider.received.filter(({ url }) => url.startsWith('/login'));
-const calls = (): Received[] => provider.received.filter(({ url }) => !url.startsWith('/login'));
-
-function issue(response: ServerResponse, count: number, more: object = {}): void {
-  good.add(`canary-token-${count}`);
-  json(response, 200, { access_token: `canary-token-${count}`, token_type: 'bearer', expires_in: 3_600, ...more });
-}
-
-beforeAll(async () => {
-  provider = await Provider.start((response, { url, headers }) => {
-    if (url.startsWith('/login')) {
-      if (answerToken) return answerToken(response, tokenRequests().length);
-      return issue(response, tokenRequests().length);
-    }
-    const isGood = good.has(headers.authorization?.replace('Bearer ', '') ?? '');
-    return json(response, isGood ? 200 : 401, { id: 'T1', echo: headers });
-  });
-});
-
-beforeEach(() => {
-  provider.received.length = 0;
-  answerToken = undefined;
-  good.clear();
-  nowMs = 1_000;
-});
-
-afterEach(async () => {
-  await Promise.all(senders.splice(0).map((sender) => sender.close()));
-});
-
-afterAll(() => provider.close());
-
-const desk = defineService({
-  name: 'desk',
-  title: 'Ticket desk',
-  environments: { default: 'http://localhost' },
-  defaultEnvironment: 'default',
-  baseUrlSetting: 'DESK_BASE_URL',
-  credentials: [
-    {
-      setting: 'DESK_CLIENT_SECRET',
-      in: 'header',
-      name: 'authorization',
-      scheme: 'bearer',
-      clientCredentials: {
-        tokenUrl: '/login/token?tenant=a',
-        clientIdSetting: 'DESK_CLIENT_ID',
-        scope: 'tickets:write',
-        settings: { audience: 'DESK_AUDIENCE' },
-      },
-    },
-  ],
-  errors: { fields: { code: 'error' }, rules: [] },
-});
-
-const open = defineHttpTask({
-  service: desk,
-  operation: 'open',
-  summary: 'Open a ticket',
-  method: 'POST',
-  path: '/tickets',
-  input: z.strictObject({ title: z.string() }),
-  output: z.looseObject({ id: z.string() }),
-  effect: 'irreversible',
-  settle: { by: 'resend', basis: 'documented' },
-  remedy: 'Close the ticket.',
-});
-
-function envWith(more: Record<string, string> = {}): Record<string, string> {
-  return { DESK_BASE_URL: provider.origin, DESK_CLIENT_ID: ID, DESK_CLIENT_SECRET: SECRET, ...more };
-}
-
-function namedEnv(more: Record<string, string> = {}): Record<string, string> {
-  return {
-    ...envWith(),
-    HTTP_TASKS_HTTP_ALLOW: provider.origin,
-    HTTP_TASKS_OAUTH_DESK_TOKEN_URL: `${provider.origin}/login`,
-    HTTP_TASKS_OAUTH_DESK_CLIENT_ID: ID,
-    HTTP_TASKS_OAUTH_DESK_CLIENT_SECRET: SECRET,
-    HTTP_TASKS_OAUTH_DESK_ORIGIN: provider.origin,
-    ...more,
-  };
-}
-
-function senderFor(
-  env: Record<string, string>,
-  tokens = new AccessTokens(() => nowMs),
-  service: ServiceDefinition = desk,
-): TaskSender {
-  const sender = createTaskSender(readSenderSettings(env, [service, http.request.service]), { tokens });
-  senders.push(sender);
-  return sender;
-}
-
-const openOn = (sender: TaskSender, options?: SendOptions): Promise<unknown> =>
-  sender.send(open, { title: 'Look' }, options);
+useLogin();
 
 describe('A service whose credential is an access token', () => {
   it('asks for one before its first call, in the form of the standard, and uses it for the next', async () => {
@@ -153,7 +60,7 @@ describe('A service whose credential is an access token', () => {
   });
 
   it('asks once for fifty calls at the same time, and for all senders of the process', async () => {
-    const tokens = new AccessTokens(() => nowMs);
+    const tokens = new AccessTokens(() => login.nowMs);
     const [one, other] = [senderFor(envWith(), tokens), senderFor(envWith(), tokens)];
     await Promise.all(Array.from({ length: 50 }, (_, index) => openOn(index % 2 === 0 ? one : other)));
     expect({ tokens: tokenRequests().length, calls: calls().length }).toEqual({ tokens: 1, calls: 50 });
@@ -162,12 +69,12 @@ describe('A service whose credential is an access token', () => {
   it('asks early for the next, once, and does not wait for it', async () => {
     const sender = senderFor(envWith());
     await openOn(sender);
-    nowMs += HOUR_MS - 61_000;
+    login.nowMs += HOUR_MS - 61_000;
     await openOn(sender);
     expect(tokenRequests()).toHaveLength(1);
     // In its last minute; the answer is held back until twenty calls have been made with the old token.
-    nowMs += 2_000;
-    const asked = new Promise<ServerResponse>((resolve) => (answerToken = resolve));
+    login.nowMs += 2_000;
+    const asked = new Promise<ServerResponse>((resolve) => (login.answerToken = resolve));
     await Promise.all(Array.from({ length: 20 }, () => openOn(sender)));
     expect(new Set(calls().map(({ headers }) => headers.authorization))).toEqual(new Set(['Bearer canary-token-1']));
     issue(await asked, 2);
@@ -178,12 +85,12 @@ describe('A service whose credential is an access token', () => {
   it('goes on with the old token while the endpoint is down, and waits for a new one when it has ended', async () => {
     const sender = senderFor(envWith());
     await openOn(sender);
-    nowMs += HOUR_MS - 30_000;
-    answerToken = (response) => json(response, 503, {});
+    login.nowMs += HOUR_MS - 30_000;
+    login.answerToken = (response) => json(response, 503, {});
     await openOn(sender);
     while (tokenRequests().length < 2) await openOn(sender);
-    nowMs += 31_000;
-    answerToken = undefined;
+    login.nowMs += 31_000;
+    login.answerToken = undefined;
     await Promise.all([openOn(sender), openOn(sender)]);
     expect(
       calls()
@@ -200,11 +107,11 @@ describe('A service whose credential is an access token', () => {
     ['no time at all', { expires_in: 0 }, 0],
   ])('takes a token for as long as it is told: %s', async (_what, more, livesMs) => {
     const sender = senderFor(envWith());
-    answerToken = (response, count) => issue(response, count, more);
+    login.answerToken = (response, count) => issue(response, count, more);
     await openOn(sender);
-    nowMs += livesMs - 1;
+    login.nowMs += livesMs - 1;
     if (livesMs > 0) await openOn(sender);
-    nowMs += 1;
+    login.nowMs += 1;
     await openOn(sender);
     expect(calls()[0]!.headers.authorization).toBe('Bearer canary-token-1');
     expect(calls().at(-1)!.headers.authorization).toBe('Bearer canary-token-2');
@@ -226,7 +133,7 @@ describe('A service whose credential is an access token', () => {
   it('that refuses the new token, too, is not asked a third time', async () => {
     const sender = senderFor(envWith());
     await openOn(sender);
-    answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
+    login.answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
     good.clear();
     const failure = await failureOf(openOn(sender));
     expect(failure).toMatchObject({ type: 'Task.Unauthorized', status: 401, retryable: false });
@@ -235,7 +142,7 @@ describe('A service whose credential is an access token', () => {
   });
 
   it('that refuses a token fetched for this very call is not asked again', async () => {
-    answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
+    login.answerToken = (response) => json(response, 200, { access_token: 'canary-never-good' });
     expect(await failureOf(openOn(senderFor(envWith())))).toMatchObject({ type: 'Task.Unauthorized', status: 401 });
     expect({ tokens: tokenRequests().length, calls: calls().length }).toEqual({ tokens: 1, calls: 1 });
   });
@@ -268,7 +175,7 @@ describe('A service whose credential is an access token', () => {
     writeFileSync(file, 'canary-old-secret\n');
     const { DESK_CLIENT_SECRET: _given, ...env } = envWith({ DESK_CLIENT_SECRET_FILE: file });
     const sender = senderFor(env);
-    answerToken = (response, count) => {
+    login.answerToken = (response, count) => {
       if (count === 2) return issue(response, count);
       writeFileSync(file, 'canary-new-secret\n');
       json(response, 401, { error: 'invalid_client' });
@@ -283,7 +190,7 @@ describe('A service whose credential is an access token', () => {
 
   it('stops waiting when the call is cancelled, and others get the token', async () => {
     const sender = senderFor(envWith());
-    const asked = new Promise<ServerResponse>((resolve) => (answerToken = resolve));
+    const asked = new Promise<ServerResponse>((resolve) => (login.answerToken = resolve));
     const stop = new AbortController();
     const [stopped, other] = [openOn(sender, { signal: stop.signal }), openOn(sender)];
     const response = await asked;
@@ -295,111 +202,6 @@ describe('A service whose credential is an access token', () => {
   });
 });
 
-describe('A token endpoint that gives no token', () => {
-  const refusals: [string, (response: ServerResponse) => void, object][] = [
-    [
-      'refuses the client',
-      (response) => json(response, 401, { error: 'invalid_client', error_description: SECRET }),
-      { type: 'Task.Unauthorized', code: 'invalid_client', retryable: false },
-    ],
-    [
-      'refuses the scope',
-      (response) => json(response, 400, { error: 'invalid_scope' }),
-      { type: 'Task.Unauthorized', code: 'invalid_scope' },
-    ],
-    [
-      'echoes the secret as its code',
-      (response) => json(response, 400, { error: SECRET }),
-      { type: 'Task.Unauthorized', retryable: false },
-    ],
-    [
-      'is not there',
-      (response) => void response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
-      { type: 'Task.Unauthorized' },
-    ],
-    [
-      'redirects',
-      (response) => void response.writeHead(302, { location: 'https://elsewhere.example' }).end(),
-      { type: 'Task.Unauthorized', retryable: false },
-    ],
-    [
-      'answers a page',
-      (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
-      { type: 'Task.Unauthorized', retryable: false },
-    ],
-    [
-      'answers a token with a line break',
-      (response) => json(response, 200, { access_token: 'canary\r\nx: y' }),
-      { type: 'Task.Unauthorized' },
-    ],
-    [
-      'answers a token of another kind',
-      (response) => json(response, 200, { access_token: 'canary', token_type: 'DPoP' }),
-      { type: 'Task.Unauthorized' },
-    ],
-    [
-      'answers without an end',
-      (response) => void response.writeHead(200).end(`{"access_token":"${'canary'.repeat(20_000)}"}`),
-      { type: 'Task.Unauthorized' },
-    ],
-    [
-      'asks to slow down',
-      (response) => json(response, 429, {}, { 'retry-after': '7' }),
-      { type: 'Task.Unavailable', retryable: true, delayMs: 7_000 },
-    ],
-    [
-      'is down',
-      (response) => json(response, 503, { error: 'temporarily_unavailable' }),
-      { type: 'Task.Unavailable', retryable: true, code: 'temporarily_unavailable' },
-    ],
-    ['hangs up', (response) => void response.destroy(), { type: 'Task.Unavailable', retryable: true }],
-    [
-      'is silent',
-      () => undefined,
-      { type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('took longer') },
-    ],
-  ];
-
-  it.each(refusals)(
-    'since it %s fails the call, and nothing is sent to the service',
-    async (what, answer, expected) => {
-      answerToken = answer;
-      const sender = senderFor(envWith(what === 'is silent' ? { HTTP_TASKS_TOTAL_TIMEOUT_MS: '100' } : {}));
-      const failure = await failureOf(openOn(sender));
-      expect(failure).toMatchObject(expected);
-      expect(failure).not.toHaveProperty('status');
-      expect(everythingIn(failure)).not.toMatch(/canary|elsewhere/);
-      expect(calls()).toEqual([]);
-    },
-  );
-
-  it('is not asked again by each of many calls', async () => {
-    answerToken = (response) => json(response, 503, {});
-    const sender = senderFor(envWith());
-    for (let call = 0; call < 5; call += 1)
-      expect(await failureOf(openOn(sender))).toMatchObject({ type: 'Task.Unavailable' });
-    expect(tokenRequests()).toHaveLength(1);
-    nowMs += 1_000;
-    answerToken = undefined;
-    await openOn(sender);
-    expect(tokenRequests()).toHaveLength(2);
-  });
-
-  it('since nobody listens there fails the call for now', async () => {
-    const gone = await Provider.start(() => undefined);
-    await gone.close();
-    const sender = senderFor(namedEnv({ HTTP_TASKS_OAUTH_DESK_TOKEN_URL: gone.origin }));
-    const failure = await failureOf(
-      sender.send(http.request, { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } }),
-    );
-    expect(failure).toMatchObject({
-      type: 'Task.Unavailable',
-      retryable: true,
-      message: expect.stringContaining('the connection was refused'),
-    });
-  });
-});
-
 describe('http.request with a token', () => {
   const withToken = { method: 'POST', headers: { authorization: 'Bearer {{secret:DESK}}' } };
 
@@ -407,7 +209,7 @@ describe('http.request with a token', () => {
     const sender = senderFor(
       namedEnv({ HTTP_TASKS_OAUTH_DESK_AUTH_METHOD: 'client_secret_post', HTTP_TASKS_OAUTH_DESK_SCOPE: 'a b' }),
     );
-    const input = { uri: `${provider.origin}/tickets`, ...withToken };
+    const input = { uri: `${login.provider.origin}/tickets`, ...withToken };
     expect(everythingIn(sender.prepare(http.request, input).masked())).not.toContain('canary');
     expect(sender.prepare(http.request, input).masked().headers.authorization).toBe('Bearer {{secret:DESK}}');
     const { output } = await sender.send(http.request, input);
@@ -423,12 +225,14 @@ describe('http.request with a token', () => {
     ['TRACE', { method: 'TRACE' }, 'headers.authorization'],
     ['an unknown name', { headers: { authorization: '{{secret:OTHER}}' } }, 'headers.authorization'],
   ])('gives none to %s, and asks for none', async (_what, more, field) => {
-    const sender = senderFor(namedEnv({ HTTP_TASKS_HTTP_ALLOW: `${provider.origin},http://127.0.0.1:1` }));
-    expect(await failureOf(sender.send(http.request, { uri: provider.origin, ...withToken, ...more }))).toMatchObject({
+    const sender = senderFor(namedEnv({ HTTP_TASKS_HTTP_ALLOW: `${login.provider.origin},http://127.0.0.1:1` }));
+    expect(
+      await failureOf(sender.send(http.request, { uri: login.provider.origin, ...withToken, ...more })),
+    ).toMatchObject({
       type: 'Task.InvalidInput',
       field,
     });
-    expect(provider.received).toEqual([]);
+    expect(login.provider.received).toEqual([]);
   });
 });
 
@@ -460,7 +264,7 @@ describe('An access token', () => {
     expect(shown.headers.authorization).toBe('Bearer $DESK_ACCESS_TOKEN');
     const named = showRequest(
       http.request,
-      { uri: provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } },
+      { uri: login.provider.origin, headers: { authorization: 'Bearer {{secret:DESK}}' } },
       namedEnv(),
     );
     expect(named.shown.headers.authorization).toBe('Bearer $HTTP_TASKS_OAUTH_DESK_ACCESS_TOKEN');

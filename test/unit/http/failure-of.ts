@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { ApplicationFailure } from '@temporalio/common';
 import type { TaskFailure } from '../../../src/tasks/failure';
+import { InvalidInputError } from '../../../src/tasks/parse-input';
 
 /** What a failed send is expected to look like, flat enough for a table. */
 export interface SeenFailure extends TaskFailure {
@@ -30,4 +31,15 @@ export function everythingIn(value: unknown): string {
   const hidden =
     value instanceof Error ? `${value.stack ?? ''} ${JSON.stringify(value, Object.getOwnPropertyNames(value))}` : '';
   return `${JSON.stringify(value)} ${inspect(value, { depth: 20, showHidden: true })} ${hidden}`;
+}
+
+/** The field and the message with which preparing a request refuses its input. */
+export function fieldOfRefusal(prepare: () => unknown): { field: string; message: string } {
+  try {
+    prepare();
+  } catch (error) {
+    if (error instanceof InvalidInputError) return { field: error.field, message: error.message };
+    throw error;
+  }
+  throw new Error('it was not refused');
 }

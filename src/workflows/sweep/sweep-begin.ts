@@ -1,0 +1,68 @@
+import { ActivityFailure, ApplicationFailure, workflowInfo } from '@temporalio/workflow';
+import type { ChunkPlan } from '../../activities/sweep/contract';
+import { DEFAULT_BAD_ROWS, DEFAULT_MAX_USERS } from '../../policy/sweep-input';
+import type { CheckedSweepInput } from '../../policy/sweep-input';
+import { toTolerance } from '../../policy/tolerance';
+import { refusalOrError } from '../failure-of';
+import { openSweep, takeSnapshot } from './sweep-activities';
+import type { SweepState } from './sweep-state';
+
+/** Opens the sweep and takes its snapshot; a refusal reads like one by the schema. */
+export async function beginSweep(state: SweepState): Promise<void> {
+  const { searchAttributes } = workflowInfo();
+  const { input } = state;
+  const { snapshot, redriveOf, skipDone = false, batch, compensation, source } = input;
+  try {
+    const opened = await openSweep({
+      terms: {
+        plan: chunkPlan(input),
+        needsApproval: input.approval ?? false,
+        maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS,
+      },
+      snapshot,
+      redriveOf,
+      skipDone,
+      usesBatch: batch?.mode !== 'skip',
+      compensation,
+      rate: input.rate,
+    });
+    state.opened = opened;
+    const [nominal] = (searchAttributes.TemporalScheduledStartTime as Date[] | undefined) ?? [];
+    const [scheduleId] = (searchAttributes.TemporalScheduledById as string[] | undefined) ?? [];
+    const { total, duplicates, rejected } = await takeSnapshot({
+      sweepId: opened.sweepId,
+      source,
+      scheduledTime: (nominal ?? new Date(state.startedAtMs)).toISOString(),
+      ...(scheduleId !== undefined && { scheduleId }),
+      maxUsers: input.maxUsers ?? DEFAULT_MAX_USERS,
+      badRows: toTolerance(input.badRows ?? DEFAULT_BAD_ROWS),
+      ...(batch?.mode === 'gdpr' && { gdpr: true }),
+    });
+    Object.assign(state, { duplicates, rejected });
+    state.counts.total = total;
+    state.counts.pending = total;
+  } catch (error) {
+    throw error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? refusalOrError(error) : error;
+  }
+}
+
+/** What the sweep does to every user, as its chunks take it. */
+export function chunkPlan({
+  reason,
+  exclude,
+  plaid,
+  batch,
+  dryRun,
+  onFailure,
+  notFoundIsFine,
+}: CheckedSweepInput): ChunkPlan {
+  return {
+    reason,
+    removeUser: plaid?.removeUser ?? false,
+    ...(exclude && exclude.length > 0 && { exclude }),
+    dryRun: dryRun ?? false,
+    onFailure: onFailure ?? 'continue',
+    notFoundIsFine: notFoundIsFine ?? false,
+    batchMode: batch?.mode === 'skip' ? 'skip' : 'customData',
+  };
+}

@@ -1,0 +1,339 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  AboutGateway,
+  InputProblem,
+  OffboardingForm,
+  RunLine,
+  RunPage,
+  StartedRun,
+  StartForms,
+  TaskPage,
+  WireError,
+} from '../../src/gateway/wire';
+import { openLedger } from '../../src/ledger/open-ledger';
+import { createSubjectHasher } from '../../src/ledger/subject';
+import type { ServiceEnvironment } from '../../src/ledger/worker-environments';
+import { offboardWorkflowId } from '../../src/starts/workflow-ids';
+import { until } from '../support/offboarding-runs';
+import type { SweepPlace } from '../support/sweep-runs';
+import { freshTaskQueue } from '../support/temporal';
+import { openGateway } from './stage';
+import type { GatewayStage } from './stage';
+import { openDurableStage, temporalOf } from './durable-stage';
+
+let place: SweepPlace;
+let gateway: GatewayStage;
+
+beforeAll(async () => {
+  ({ place, gateway } = await openDurableStage());
+});
+
+afterAll(async () => {
+  await gateway.close();
+  await place.close();
+});
+
+describe('runs', () => {
+  it('are listed with progress, and a sweep is approved, paused and resumed', async () => {
+    const file = await place.users(3);
+    const sweep = await place.start({ source: { file }, approval: true });
+    const line = async (): Promise<RunLine | undefined> =>
+      (await gateway.ask<RunLine[]>('GET', '/api/runs')).body.find(({ workflowId }) => workflowId === sweep.workflowId);
+    await until('it waits for approval', async () => (await line())?.status === 'waitingForApproval');
+    expect(await line()).toMatchObject({ type: 'offboardUsers', progress: { total: 3, counts: { pending: 3 } } });
+    const confirm = { task: 'offboardUsers' };
+    const steer = (
+      action: string,
+      body: object = {},
+      on = gateway,
+    ): ReturnType<typeof gateway.ask<RunPage & WireError>> =>
+      on.ask<RunPage & WireError>('POST', `/api/runs/${sweep.workflowId}/${action}`, body);
+    const wrong = await steer('approve', { total: 4, by: 'anna', confirm });
+    expect(wrong).toMatchObject({ status: 409, body: { error: { type: 'Refused' } } });
+    expect((await steer('approve', { by: 'anna' })).body.error.field).toBe('total');
+    expect((await steer('burn')).status).toBe(404);
+    expect((await steer('pause')).status).toBe(200);
+    expect((await steer('resume', { confirm })).status).toBe(200);
+    await until('it waits again', async () => (await line())?.status === 'waitingForApproval');
+    expect((await steer('approve', { total: 3, by: 'anna', confirm })).status).toBe(200);
+    expect(await sweep.result()).toMatchObject({ status: 'completed', approvedBy: 'anna' });
+    await until('the list says so', async () => (await line())?.status === 'completed');
+    expect((await gateway.ask<RunPage>('GET', `/api/runs/${sweep.workflowId}`)).body.progress).toMatchObject({
+      approvedBy: 'anna',
+    });
+    expect((await steer('pause')).body.error.type).toBe('Conflict');
+  });
+
+  it('are approved and resumed only when their type was typed, and in production its name, for the run that was looked at', async () => {
+    const production = await openGateway({
+      env: { ...place.env, PLAID_ENV: 'production' },
+      taskQueue: place.taskQueue,
+      temporal: temporalOf(place),
+    });
+    const sweep = await place.start({ source: { file: await place.users(2) }, approval: true });
+    const path = `/api/runs/${sweep.workflowId}`;
+    const read = async (): Promise<RunPage> => (await gateway.ask<RunPage>('GET', path)).body;
+    const removed = (): number => place.simulators.plaid.state().touched.length;
+    await until('it waits for approval', async () => (await read()).status === 'waitingForApproval');
+    const before = removed();
+    const [task, environment] = ['offboardUsers', 'production'];
+    const approval = { total: 2, by: 'anna' };
+    const tried = async (on: GatewayStage, action: string, body: object): Promise<unknown> => {
+      const {
+        status,
+        body: { error },
+      } = await on.ask<WireError>('POST', `${path}/${action}`, body);
+      return { status, type: error.type, needed: error.needed };
+    };
+    const lacking = [
+      { confirm: undefined, needed: { task, environment } },
+      { confirm: {}, needed: { task, environment } },
+      { confirm: { task }, needed: { environment } },
+      { confirm: { environment }, needed: { task } },
+      { confirm: { task: 'offboardUser', environment }, needed: { task } },
+      { confirm: { task: [task], environment: 'sandbox' }, needed: { task, environment } },
+      { confirm: '__proto__', needed: { task, environment } },
+    ];
+    for (const { confirm, needed } of lacking) {
+      expect(await tried(production, 'approve', { ...approval, confirm })).toEqual({
+        status: 409,
+        type: 'ConfirmationNeeded',
+        needed,
+      });
+      expect(await tried(production, 'resume', { confirm })).toEqual({
+        status: 409,
+        type: 'ConfirmationNeeded',
+        needed,
+      });
+    }
+    expect(await tried(gateway, 'approve', approval)).toEqual({
+      status: 409,
+      type: 'ConfirmationNeeded',
+      needed: { task },
+    });
+    expect(await tried(gateway, 'approve', { ...approval, confirm: { task }, runId: randomUUID() })).toMatchObject({
+      status: 404,
+    });
+    expect((await gateway.ask<WireError>('POST', `${path}/approve`, approval, { authorization: '' })).status).toBe(401);
+    expect(await read()).toMatchObject({ status: 'waitingForApproval', progress: { counts: { pending: 2 } } });
+    expect(removed()).toBe(before);
+    const { runId } = await read();
+    expect(
+      (await production.ask('POST', `${path}/approve`, { ...approval, runId, confirm: { task, environment } })).status,
+    ).toBe(200);
+    expect(await sweep.result()).toMatchObject({
+      status: 'completed',
+      approvedBy: 'anna',
+      counts: { total: 2, pending: 0 },
+    });
+    await production.close();
+  });
+
+  it('take no key or signature with an approval: the private key of an approver has no way into the gateway', async () => {
+    for (const field of ['key', 'privateKey', 'privateKeyPem', 'signingKey', 'passphrase', '__proto__']) {
+      const body = `{"total":1,"by":"anna","${field}":"-----BEGIN PRIVATE KEY-----","confirm":{"task":"offboardUsers"}}`;
+      expect(await gateway.ask('POST', `/api/runs/${randomUUID()}/approve`, body)).toMatchObject({
+        status: 400,
+        body: { error: { type: 'Task.InvalidInput' } },
+      });
+    }
+  });
+
+  it('show the steps of one user with their evidence', async () => {
+    place.simulators.plaid.seed({ users: [{ userId: 'usr_2', items: ['item-9'] }] });
+    const handle = await place.client.workflow.start('offboardUser', {
+      taskQueue: place.taskQueue,
+      workflowId: `one-${randomUUID()}`,
+      args: [{ user: { plaidUserId: 'usr_2' }, reason: { code: 'OTHER' } }],
+    });
+    await handle.result();
+    const { body } = await gateway.ask<RunPage>('GET', `/api/runs/${handle.workflowId}`);
+    expect(body).toMatchObject({
+      status: 'completed',
+      steps: expect.arrayContaining([
+        expect.objectContaining({ step: 'plaid.items', outcome: 'removed', requestId: expect.any(String) }),
+      ]),
+    });
+    expect(body.receipts).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ step: 'plaid.items', outcome: 'removed', requestId: expect.any(String) }),
+      ]),
+    );
+    const steered = await gateway.ask<WireError>('POST', `/api/runs/${handle.workflowId}/pause`, {});
+    expect(steered.body.error.type).toBe('Refused');
+  });
+});
+
+it('goes by the environment that the workers recorded, not by its own settings alone', async () => {
+  const taskQueue = freshTaskQueue('recorded');
+  const on = await openGateway({ env: place.env, taskQueue, temporal: temporalOf(place) });
+  const sweep = await place.client.workflow.start('offboardUsers', {
+    taskQueue,
+    workflowId: `sweep-${randomUUID()}`,
+    args: [{ source: { inline: [{ plaidUserId: 'usr_1' }] }, reason: { code: 'OTHER' }, approval: true }],
+  });
+  const ledger = await openLedger({
+    url: place.env['HTTP_TASKS_LEDGER_URL'] ?? '',
+    subjectKey: place.env['HTTP_TASKS_SUBJECT_KEY'] ?? '',
+  });
+  const environments = (environment: string): ServiceEnvironment[] => [
+    { service: 'plaid', environment, production: environment === 'production', keySlots: [] },
+  ];
+  const worker = { worker: 'w', identity: 'w', namespace: 'default', taskQueue };
+  const needed = async (path: string, body: object): Promise<unknown> =>
+    (await on.ask<WireError>('POST', path, body)).body.error.needed;
+  const asked = async (): Promise<unknown> => ({
+    resume: await needed(`/api/runs/${sweep.workflowId}/resume`, {}),
+    removal: await needed('/api/tasks/plaid.userItemsRemove/run', {
+      input: { user_id: 'usr_1', item_ids: ['item-1'] },
+    }),
+    user: await needed('/api/offboardings', { input: { user: { plaidUserId: 'usr_3' }, reason: { code: 'OTHER' } } }),
+    // Batch lists no production, and this call can be repeated.
+    other: await needed('/api/tasks/batch.customDataDelete/run', { input: { id: '1', app: 'ios' } }),
+    form: (await on.ask<OffboardingForm>('GET', '/api/offboardings/form')).body.production,
+    about: (await on.ask<AboutGateway>('GET', '/api/about')).body.production,
+    task: (await on.ask<TaskPage>('GET', '/api/tasks/plaid.userItemsGet')).body.workersProduction,
+  });
+  const sandbox = {
+    resume: { task: 'offboardUsers' },
+    removal: { task: 'plaid.userItemsRemove' },
+    user: { task: 'offboardUser' },
+    form: false,
+  };
+  expect(await asked()).toEqual(sandbox);
+  await ledger.workers.beat({ ...worker, environments: environments('sandbox') });
+  expect(await asked()).toEqual(sandbox);
+  await ledger.workers.beat({ ...worker, worker: 'real', environments: environments('production') });
+  const environment = 'production';
+  expect(await asked()).toEqual({
+    resume: { task: 'offboardUsers', environment },
+    removal: { task: 'plaid.userItemsRemove', environment },
+    user: { task: 'offboardUser', environment },
+    form: true,
+    about: 'production',
+    task: 'production',
+  });
+  await ledger.workers.end('real');
+  expect(await asked()).toEqual(sandbox);
+  await ledger.close();
+  await sweep.terminate();
+  await on.close();
+});
+
+describe('an off-boarding from the page', () => {
+  const input = { user: { plaidUserId: 'usr_3' }, reason: { code: 'OTHER' } };
+  const confirm = { task: 'offboardUser' };
+  const start = (body: unknown, on = gateway): ReturnType<typeof gateway.ask<StartedRun & WireError>> =>
+    on.ask<StartedRun & WireError>('POST', '/api/offboardings', body);
+  const ended = async ({ workflowId, runId }: StartedRun): Promise<unknown> =>
+    place.client.workflow.getHandle(workflowId, runId).result();
+
+  it('is started when a dry run with the same input has ended, and its name was typed', async () => {
+    place.simulators.plaid.seed({ users: [{ userId: 'usr_3', items: ['item-3'] }] });
+    expect(await start({ input, confirm })).toMatchObject({ status: 409, body: { error: { type: 'DryRunNeeded' } } });
+    const dry = await start({ input: { ...input, dryRun: true } });
+    expect(dry).toMatchObject({
+      status: 201,
+      body: {
+        joined: false,
+        workflowId: expect.stringMatching(/^offboard-dry-/),
+        url: expect.stringContaining('/namespaces/default/workflows/offboard-dry-'),
+      },
+    });
+    await ended(dry.body);
+    expect(await start({ input })).toMatchObject({
+      status: 409,
+      body: { error: { type: 'ConfirmationNeeded', needed: { task: 'offboardUser' } } },
+    });
+    expect((await start({ input: { ...input, plaid: { removeUser: true } }, confirm })).body.error.type).toBe(
+      'DryRunNeeded',
+    );
+    expect(place.simulators.plaid.state().touched).not.toContain('usr_3');
+    const real = await start({ input, confirm });
+    expect(await ended(real.body)).toMatchObject({ status: 'completed' });
+    expect(place.simulators.plaid.state().gone).toContain('usr_3');
+  });
+
+  it('joins one under way with the same input, and leaves another alone', async () => {
+    const dry = { user: { plaidUserId: 'usr_4' }, reason: { code: 'OTHER' }, dryRun: true };
+    const hasher = createSubjectHasher(place.env['HTTP_TASKS_SUBJECT_KEY'] ?? '');
+    // Nobody works at it, so that it is surely under way.
+    const waiting = await place.client.workflow.start('offboardUser', {
+      taskQueue: place.taskQueue,
+      workflowId: offboardWorkflowId({ ...dry, user: { plaidUserId: 'usr_4' } }, 'sandbox', hasher),
+      args: [dry],
+      startDelay: '1 hour',
+    });
+    expect((await start({ input: dry })).body).toMatchObject({
+      joined: true,
+      workflowId: waiting.workflowId,
+      runId: waiting.firstExecutionRunId,
+    });
+    expect(await start({ input: { ...dry, notFoundIsFine: true } })).toMatchObject({
+      status: 409,
+      body: { error: { type: 'Conflict' } },
+    });
+    await waiting.terminate();
+  });
+
+  it('wants the name of production typed, even for a dry run, and a subject key', async () => {
+    const production = await openGateway({
+      env: { ...place.env, PLAID_ENV: 'production' },
+      taskQueue: place.taskQueue,
+      temporal: temporalOf(place),
+    });
+    expect((await production.ask<OffboardingForm>('GET', '/api/offboardings/form')).body).toMatchObject({
+      environment: 'production',
+      production: true,
+    });
+    expect((await start({ input: { ...input, dryRun: true } }, production)).body.error).toMatchObject({
+      type: 'ConfirmationNeeded',
+      needed: { environment: 'production' },
+    });
+    await production.close();
+    const keyless = await openGateway({
+      env: { ...place.env, HTTP_TASKS_SUBJECT_KEY: '' },
+      taskQueue: place.taskQueue,
+      temporal: temporalOf(place),
+    });
+    expect((await keyless.ask<OffboardingForm>('GET', '/api/offboardings/form')).body.problem).toContain(
+      'HTTP_TASKS_SUBJECT_KEY',
+    );
+    expect(await start({ input: { ...input, dryRun: true } }, keyless)).toMatchObject({
+      status: 409,
+      body: { error: { field: 'HTTP_TASKS_SUBJECT_KEY' } },
+    });
+    await keyless.close();
+  });
+
+  it('names the fields of its form by their paths, and what is wrong by the same', async () => {
+    const { body } = await gateway.ask<OffboardingForm>('GET', '/api/offboardings/form');
+    expect(body.form.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['user.plaidUserId', 'reason.code', 'itemIds', 'batch.mode']),
+    );
+    expect(body.form.find(({ name }) => name === 'user.plaidUserToken')).toMatchObject({
+      control: 'secret',
+      path: ['user', 'plaidUserToken'],
+      more: true,
+    });
+    const wrong = await gateway.ask<{ problems: InputProblem[] }>('POST', '/api/offboardings/check', {
+      input: { user: { sweepId: 's', seq: 1 }, reason: { code: 'NONE' } },
+    });
+    expect(wrong.body.problems.map(({ field }) => field)).toEqual(['reason.code']);
+    const ofSweep = await start({ input: { user: { sweepId: 's', seq: 1 }, reason: { code: 'OTHER' } }, confirm });
+    expect(ofSweep).toMatchObject({ status: 400, body: { error: { field: 'user.sweepId' } } });
+  });
+});
+
+it('links to the forms of the Temporal UI with an example of its own, which is no run of the list', async () => {
+  const { workflows } = (await gateway.ask<StartForms>('POST', '/api/start-forms', {})).body;
+  expect(workflows.map(({ workflowType }) => workflowType)).toEqual(['offboardUser', 'offboardUsers', 'runHttpTask']);
+  expect(workflows[0]?.url).toMatch(
+    /^http:\/\/localhost:8233\/namespaces\/default\/workflows\/start-workflow\?taskQueue=[^&]+&workflowType=offboardUser&runId=[0-9a-f-]{36}$/,
+  );
+  expect(
+    (await gateway.ask<RunLine[]>('GET', '/api/runs')).body.filter(({ workflowId }) =>
+      workflowId.startsWith('http-tasks-example'),
+    ),
+  ).toEqual([]);
+});
