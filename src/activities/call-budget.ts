@@ -4,28 +4,34 @@ import type { DryRunRate } from './budget/dry-run-paces';
 
 export type { Caller } from '../policy/rate';
 
-/** What a provider's answer says about the rate. */
+/** What a provider's response says about the rate. */
 export type RateAnswer = { refused: false } | { refused: true; caller: Caller; retryAfterMs?: number };
 
 /**
- * The calls that this process may make, leased from the ledger under one budget for each service and key slot, which
- * all processes share. Live runs go first.
+ * The calls that this process may make, leased from the ledger with one budget per service and key slot that all
+ * processes share. Live runs go first.
  */
 export interface CallBudgets {
-  /** Takes one call out of what is leased already; false when there is none, and `admit` has to wait for it. */
+  /** Uses one leased call; returns false if there is none and `admit` has to wait for it. */
   tryAdmit(key: RateKey, caller: Caller): boolean;
   /**
-   * Waits until one call may be started. The call is spent, also when it is not made.
-   * @returns false when `signal` aborted first.
-   * @throws LedgerUnavailableError when the ledger cannot be asked; nothing was spent.
+   * Waits until one call may be started. The call counts as used even if it is not made.
+   * @returns false if `signal` aborted first.
+   * @throws LedgerUnavailableError if the ledger cannot be reached; nothing was used.
    */
   admit(key: RateKey, caller: Caller, signal?: AbortSignal): Promise<boolean>;
-  /** Tells how a call was answered; kept and told to the ledger with the next lease, a refusal at once. */
+  /** Reports how a call was answered; sent to the ledger with the next lease, or immediately for a refusal. */
   answered(key: RateKey, answer: RateAnswer): void;
-  /** Reports that a sweep makes calls, so that its own rates count; seldom more than one statement in ten seconds. @throws LedgerUnavailableError */
+  /**
+   * Reports that a sweep makes calls, so that its own rates take effect; usually at most one statement per ten seconds.
+   * @throws LedgerUnavailableError
+   */
   keepRatesOf(sweepId: string): Promise<void>;
-  /** Waits until a dry run with a rate of its own may make one more call, besides what `admit` waits for; false when `signal` aborted first. */
+  /**
+   * Waits until a dry run with its own rate may make one more call, in addition to what `admit` waits for; returns
+   * false if `signal` aborted first.
+   */
   paceDryRun(rate: DryRunRate, signal?: AbortSignal): Promise<boolean>;
-  /** Tells the ledger what is not told yet. */
+  /** Sends outstanding reports to the ledger. */
   close(): Promise<void>;
 }

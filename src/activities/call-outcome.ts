@@ -7,14 +7,14 @@ import type { TaskFailure } from '../tasks/failure';
 
 type Told = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId' | 'token'>;
 
-/** What a receipt says of a call that was answered well. */
+/** Returns the receipt's facts about a successful call. */
 export function outcomeOfAnswer(task: HttpTask, effect: Effect, { status, requestId, token }: TaskAnswer): Told {
   return { outcome: effect === 'read' ? 'read' : task.answerMeans, status, requestId, token };
 }
 
 /**
- * What a receipt says of a call that failed. A cancellation that gets here came before anything was sent. Anything
- * unexpected counts as unknown.
+ * Returns the receipt's facts about a failed call. A cancellation that arrives here came before anything was sent.
+ * Unexpected errors count as unknown.
  */
 export function outcomeOfFailure(error: unknown): Told {
   if (error instanceof CancelledFailure) return { outcome: 'failed' };

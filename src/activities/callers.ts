@@ -10,13 +10,13 @@ export type OwnWorkflow = 'offboardUser' | 'offboardUsers' | 'runHttpTask';
 
 const OWN_WORKFLOWS: readonly string[] = ['offboardUser', 'offboardUsers', 'runHttpTask'] satisfies OwnWorkflow[];
 
-/** What the Temporal server says of a workflow's run. None of it ever changes. */
+/** What the Temporal server reports about a workflow run. None of it ever changes. */
 export interface CallingRun {
   workflowId: string;
   runId: string;
   workflowType: string;
   taskQueue: string;
-  /** The same over continue-as-new, retries and resets. */
+  /** The same across continue-as-new, retries and resets. */
   firstRunId: string;
   /** Absent for a run that no workflow started. */
   parent?: { workflowId: string; runId: string };
@@ -25,8 +25,9 @@ export interface CallingRun {
 /** Looks up runs. */
 export interface Callers {
   /**
-   * Returns what the server says of a run in the namespace of the present activity; undefined when it has no such run.
-   * @throws ApplicationFailure `Task.Unavailable`, retryable, while the server cannot be asked.
+   * Returns what the server reports about a run in the namespace of the current activity; undefined if there is no such
+   * run.
+   * @throws ApplicationFailure `Task.Unavailable`, retryable, if the server cannot be reached.
    */
   describe(run: { workflowId: string; runId: string }): Promise<CallingRun | undefined>;
 }
@@ -34,14 +35,17 @@ export interface Callers {
 /** Reads a sweep's row. */
 type ReadSweep = (sweepId: string) => Promise<SweepRow | undefined>;
 
-/** So many runs are remembered, so that each is asked about once and not for each of its activities. */
+/** Maximum number of runs to remember, so that the server is asked once per run and not once per activity. */
 const REMEMBERED_RUNS = 10_000;
 const ASK_WITHIN_MS = 5_000;
 
-/** gRPC's status code. */
+/** gRPC status code. */
 const NOT_FOUND = 5;
 
-/** Asks the server that the present activity came from. An activity's own info is written by whoever scheduled it. */
+/**
+ * Asks the server that the current activity came from, because whoever scheduled an activity controls the activity's
+ * own info.
+ */
 export class ServerCallers implements Callers {
   readonly #known = new Map<string, CallingRun>();
 
@@ -97,13 +101,13 @@ function notAsked(what: string): ApplicationFailure {
 
 /**
  * Returns the calling run if it is one of the package's own workflows on the task queue that this activity's queue
- * belongs to; else undefined.
+ * belongs to; otherwise undefined.
  */
 export async function ownRun(callers: Callers): Promise<CallingRun | undefined> {
   const { workflowExecution, taskQueue } = Context.current().info;
   if (!workflowExecution) return undefined;
   const run = await callers.describe(workflowExecution);
-  // The run whose activity this is exists: a server that does not know it has fallen behind.
+  // The run of this activity exists, so a server that does not know it is out of date.
   if (!run) throw notAsked('does not know the calling run');
   return isOwn(run, taskQueue) ? run : undefined;
 }
@@ -113,10 +117,10 @@ function isOwn({ workflowType, taskQueue }: CallingRun, activityQueue: string): 
 }
 
 /**
- * Returns the calling run, which has to be of this workflow.
+ * Returns the calling run, which must be of this workflow.
  *
- * @throws ApplicationFailure `Task.InvalidInput`, final, for a standalone activity, a run of another workflow or one on
- *   another task queue.
+ * @throws ApplicationFailure `Task.InvalidInput`, non-retryable, for a standalone activity, a run of another workflow
+ * or on another task queue.
  */
 export async function requireRunOf(callers: Callers, workflow: OwnWorkflow): Promise<CallingRun> {
   const run = await ownRun(callers);
@@ -130,7 +134,7 @@ export async function requireRunOf(callers: Callers, workflow: OwnWorkflow): Pro
 /**
  * Returns the sweep that the calling run of `offboardUsers` works on.
  *
- * @throws ApplicationFailure `Task.InvalidInput`, final, for any other caller, and for a sweep of another run.
+ * @throws ApplicationFailure `Task.InvalidInput`, non-retryable, for any other caller, and for a sweep of another run.
  */
 export async function requireOwnSweep(callers: Callers, read: ReadSweep, sweepId: string): Promise<SweepRow> {
   const run = await requireRunOf(callers, 'offboardUsers');
@@ -138,11 +142,12 @@ export async function requireOwnSweep(callers: Callers, read: ReadSweep, sweepId
 }
 
 /**
- * Makes sure that the calling run of `offboardUser` is a child of the run that works on the sweep, and that the user's
- * intent is in the ledger: the workflow was told so by an activity, which anyone in the namespace can complete.
+ * Requires that the calling run of `offboardUser` is a child of the run that works on the sweep, and that the user's
+ * intent is in the ledger. The workflow's own information is not enough: it comes from an activity, which anyone in the
+ * namespace can complete.
  *
- * @throws ApplicationFailure `Task.InvalidInput`, final, for any other caller, for a user who was not opened, and for a
- *   sweep that has ended, lacks its approval or has more users than allowed.
+ * @throws ApplicationFailure `Task.InvalidInput`, non-retryable, for any other caller, for a user who was not opened,
+ * and for a sweep that has ended, lacks its approval or has more users than allowed.
  */
 export async function requireChildOfSweep(
   callers: Callers,

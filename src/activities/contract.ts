@@ -2,68 +2,71 @@ import type { StepResult, CompensationLine } from '../policy/offboard-result';
 import type { TargetId, TargetReference } from '../policy/target-reference';
 
 /**
- * What a workflow of this package tells a task's activity beside the task's input. Callers of their own leave it out;
- * the activity then answers the task's output alone.
+ * What a workflow of this package passes to a task's activity in addition to the task's input. Other callers omit it;
+ * the activity then returns only the task's output.
  */
 export interface StepContext {
-  /** The step of the off-boarding, for the receipts. */
+  /** The step of the offboarding, for the receipts. */
   step: string;
-  /** Keyed hashes of all ids of the user: a hold on any of them forbids the call. */
+  /** Keyed hashes of all IDs of the user; a hold on any of them forbids the call. */
   holdSubjects: readonly string[];
-  /** Whose ids are put in the place of the placeholders in the input. */
+  /** The user whose IDs replace the placeholders in the input. */
   target?: TargetReference;
 }
 
-/** What a task's activity answers to a workflow of this package. */
+/** The result of a task's activity for a workflow of this package. */
 export interface TaskEnvelope {
   status: number;
-  /** Temporal's number of the attempt that was answered, from 1: earlier ones may have reached the provider too. */
+  /** Number of the attempt that got the response, from 1. Earlier attempts may have reached the provider too. */
   attempt: number;
   output: unknown;
   requestId?: string;
   token?: string;
 }
 
-/** Who is to be off-boarded, as the first activity of a run gets it. */
+/** The user to offboard, as the input of a run's first activity. */
 export interface PrepareOffboarding {
   user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string; sweepId?: string; seq?: number };
   itemIds?: readonly string[];
   usesBatch: boolean;
-  /** The compensation task, to be refused at once when the worker does not know it or would not send it. */
+  /** The compensation task; refused early if the worker does not know it or could not send it. */
   compensation?: { task: string; input?: unknown };
 }
 
-/** What only a worker knows, and a run has to know before its first call. Ids are keyed hashes. */
+/** Facts that only a worker knows and that a run needs before its first call. IDs are keyed hashes. */
 export interface Preparation {
-  /** The subject the receipts of this run stand under. */
+  /** The subject of this run's receipts. */
   subject: string;
-  /** One for each given id. */
+  /** One per given ID. */
   subjects: string[];
   held: boolean;
   environment: string;
   /** The names of the configured Batch app keys. */
   batchApps: string[];
-  /** Steps of which this ledger has a good receipt about this user. */
+  /** Steps for which this ledger has a successful receipt about this user. */
   knownSteps: string[];
-  /** This ledger has seen or removed at least one Item of this user. */
+  /** This ledger has recorded at least one Item of this user as seen or removed. */
   hadItems: boolean;
-  /** Those of the asked Items that this ledger has seen or removed; positions in the input's, or the target's, `itemIds`. */
+  /**
+   * Requested Items that this ledger has recorded as seen or removed; positions in `itemIds` of the input or the
+   * target.
+   */
   knownItems: number[];
-  /** Who a user of a sweep is, as far as a history may know it. */
+  /** What the history may contain about a user of a sweep. */
   target?: {
     ids: TargetId[];
-    /** Only these Items. */
+    /** Limits the run to these Items. */
     itemIds?: string[];
-    /** The user's id at Batch, where it is one that no URL can carry (`.` or `..`). */
+    /** The user's ID at Batch if no URL can contain it (`.` or `..`). */
     unroutableBatchUserId?: string;
   };
-  /** The search attributes that the run may write; absent when there is none, and in answers of versions before. */
+  /** The search attributes that the run may write; absent if there are none, and in results of earlier versions. */
   searchAttributes?: string[];
 }
 
-/** The end of a run, as it is written to the ledger. */
+/** The end of a run, to be recorded in the ledger. */
 export interface RecordEnd {
-  /** Only some Items of the user were asked for; versions before did not say. */
+  /** Whether only some Items of the user were requested; earlier versions did not send it. */
   someItems?: boolean;
   subject: string;
   environment: string;
@@ -71,28 +74,32 @@ export interface RecordEnd {
   compensations: readonly CompensationLine[];
 }
 
-/** What the ledger knows better about the end of a run than the run itself. */
+/** Corrections by the ledger to a run's own view of its end. */
 export interface RecordedEnd {
-  /** Steps with a call that has an intent and no outcome: perhaps it was sent. */
+  /** Steps with a call that has an intent and no outcome, so it may have been sent. */
   perhapsSent: string[];
-  /** Positions of steps that no call of the run bears out; absent when there are none, and in versions before. */
+  /** Positions of steps that no call of the run confirms; absent if there are none, and in earlier versions. */
   notBorneOut?: number[];
 }
 
-/** The activities of the off-boarding workflows that are no HTTP tasks. Their names are permanent. */
+/** The activities of the offboarding workflows other than the HTTP tasks. Their names are permanent. */
 export interface OffboardingActivities {
   /**
-   * Answers what a run has to know before its first call. Changes nothing.
-   * Fails `Task.InvalidInput` when a bearer token stands in an unencrypted input, a needed service has no keys or the
-   * compensation task is not known, and `Task.LedgerUnavailable` (retried).
+   * Returns what a run needs to know before its first call. Changes nothing.
+   *
+   * Fails with `Task.InvalidInput` if an unencrypted input contains a bearer token, a required service has no keys, or
+   * the compensation task is unknown; fails with `Task.LedgerUnavailable` (retryable).
    */
   'httpTasks.prepareOffboarding'(input: PrepareOffboarding): Promise<Preparation>;
-  /** Fails `Task.InvalidInput` unless this worker runs a task of that name and the input fits it. Changes nothing. */
+  /**
+   * Fails with `Task.InvalidInput` unless this worker has a task with that name and the input is valid for it. Changes
+   * nothing.
+   */
   'httpTasks.checkTask'(input: { task: string; input: unknown }): Promise<void>;
   /**
-   * Writes the end of the calling workflow's run to the ledger. What became of a step is taken from the run's calls in the
-   * ledger: steps of a cancelled run that were perhaps sent, and steps that no call bears out, are `unknown`. Returns those
-   * steps; repeating it changes nothing. The first versions returned nothing.
+   * Records the end of the calling workflow's run in the ledger. Outcomes come from the run's calls in the ledger:
+   * steps of a cancelled run that may have been sent, and steps that no call confirms, become `unknown`. Returns those
+   * steps. Idempotent. The first versions returned nothing.
    */
   'httpTasks.recordEnd'(input: RecordEnd): Promise<RecordedEnd | undefined>;
 }

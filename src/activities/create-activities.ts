@@ -26,35 +26,35 @@ import { createTaskActivities } from './task-activities';
 import { WorkerRecord } from './worker-record';
 
 /**
- * Activities with what they share: connections, and the ledger, which has to be open before the first one runs.
+ * Activities and what they share: connections, and the ledger, which has to be open before the first activity runs.
  *
- * - closed: at first, and after the last worker called `close`. Activities fail.
- * - open: from the first `open` that resolved. Each worker that uses them calls `open` once and, if that resolved,
- *   `close` once; they may be opened again after the last `close`.
+ * - closed: initially, and after the last worker called `close`. Activities fail.
+ * - open: once `open` has resolved for the first time. Each worker that uses the activities calls `open` once and, if
+ *   that resolved, `close` once; after the last `close` they can be opened again.
  */
 export interface HttpTaskActivities {
   activities: Record<string, (...args: never[]) => Promise<unknown>>;
-  /** Has runs of this namespace that begin from now on write these search attributes. @default none */
+  /** Lets runs of this namespace that start from now on write these search attributes. @default none */
   useSearchAttributes(namespace: string, names: readonly string[]): void;
-  /** How long ago the ledger was last known to answer, in milliseconds; undefined while it is not open. */
+  /** Milliseconds since the ledger last responded; undefined while it is not open. */
   readonly ledgerLagMs: number | undefined;
-  /** Records which environments a worker uses, until the record is ended. The ledger has to be open. Never rejects. */
+  /** Records which environments a worker uses, until the record is ended. Requires the open ledger. Never rejects. */
   announce(worker: Pick<RecordedWorker, 'identity' | 'namespace' | 'taskQueue'>): Promise<Pick<WorkerRecord, 'end'>>;
-  /** Returns how many holds cover an environment that the ledger does not know. It has to be open. */
+  /** Returns the number of holds whose environment is unknown. Requires the open ledger. */
   countUnknownHolds(): Promise<number>;
   /**
-   * @param meter Where metrics go. @default nowhere
-   * @throws what {@link openLedger} throws; it then counts as not opened.
+   * @param meter Where metrics are sent. @default nowhere
+   * @throws whatever {@link openLedger} throws; the activities then stay closed.
    */
   open(meter?: MetricMeter): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Makes the activities. Nothing is connected or opened before `open`. */
+/** Creates the activities. Nothing is connected or opened before `open`. */
 export function createHttpTaskActivities(given: {
   settings: Settings;
   catalogue: Catalogue;
-  /** Sources of one's own, by name. @default none */
+  /** Custom sources by name. @default none */
   sources?: Readonly<Record<string, SourceFactory>> | undefined;
   onLedgerEvent?: (event: LedgerEvent) => void;
 }): HttpTaskActivities {
@@ -100,7 +100,7 @@ export function createHttpTaskActivities(given: {
     readUser: (target) => ledger.view.sweeps.readUser(target),
     isOpen: (target) => ledger.view.sweeps.isOpen(target),
   };
-  // A task whose service is not configured keeps its activity, which then says so instead of being retried for ever.
+  // A task whose service is not configured keeps its activity, which reports that instead of being retried forever.
   const activities = {
     ...retries.ofActivities(catalogue.tasks, createTaskActivities(catalogue.tasks, { ...dependencies, sweeps })),
     ...createOffboardingActivities(dependencies),
@@ -137,7 +137,7 @@ export function createHttpTaskActivities(given: {
         workers -= 1;
         if (workers > 0) return;
         let failed: { error: unknown } | undefined;
-        // One that cannot be closed keeps none of the others open. Budgets hear of refusals until the last call has ended.
+        // A failed close does not prevent the next ones. Budgets receive refusals until the last call has ended.
         for (const end of [
           () => connections.close(),
           () => budgets.close(),
@@ -152,7 +152,7 @@ export function createHttpTaskActivities(given: {
   };
 }
 
-/** Does one thing after the other, in the order of asking. */
+/** Runs work one at a time, in the order of the requests. */
 class Turns {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -163,7 +163,7 @@ class Turns {
   }
 }
 
-/** A sender that can be used again after it was closed; until it is renewed, it sends nothing. */
+/** A sender that can be reused after it was closed; it sends nothing until it is renewed. */
 class RenewedSender implements TaskSender {
   readonly #make: () => TaskSender;
   #sender: TaskSender;
@@ -190,7 +190,7 @@ class RenewedSender implements TaskSender {
   }
 }
 
-/** The ledger as activities see it, who are made before it is open. */
+/** The ledger for activities, which are created before it is open. */
 class LateLedger {
   readonly #connect: () => Promise<OpenedLedger>;
   #ledger: OpenedLedger | undefined;
@@ -209,7 +209,7 @@ class LateLedger {
     await ledger?.close();
   }
 
-  /** For who keeps it from before the ledger is open. */
+  /** For users that keep a reference from before the ledger is open. */
   get rates(): RateLedger {
     return {
       leaseTokens: async (asked) => this.#opened.rates.leaseTokens(asked),
@@ -230,7 +230,7 @@ class LateLedger {
   get view(): OpenedLedger {
     const opened = (): OpenedLedger => this.#opened;
     return {
-      // Looked up at each use, so that they may be kept only as long as the ledger is open.
+      // Resolved on each use, so that a reference works only while the ledger is open.
       get holds() {
         return opened().holds;
       },

@@ -6,10 +6,10 @@ import { retryable } from './ledger-away';
 import { refusal } from './refusals';
 
 /**
- * Who a sweep's user is, from the ledger.
+ * Reads a sweep's user from the ledger.
  *
- * @throws ApplicationFailure `Task.InvalidInput`, final, for one who is not there or whose ids were purged or released;
- *   `Task.LedgerUnavailable`, retryable.
+ * @throws ApplicationFailure `Task.InvalidInput`, non-retryable, if there is no such user or its IDs were purged or
+ * released; `Task.LedgerUnavailable`, retryable.
  */
 export async function findTarget(sweeps: Pick<SweepLedger, 'readUser'>, target: TargetReference): Promise<TargetRow> {
   const found = await retryable(() => readTarget(sweeps, target));

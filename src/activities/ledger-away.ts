@@ -2,9 +2,10 @@ import { ApplicationFailure } from '@temporalio/common';
 import { LedgerUnavailableError } from '../ledger/ledger';
 
 /**
- * Does work with the ledger; when it is away, nothing was sent, so Temporal may try again for as long as the run has time.
+ * Runs work that needs the ledger. If the ledger is unavailable nothing was sent, so Temporal may retry for as long as
+ * the run has time.
  *
- * @throws ApplicationFailure `Task.LedgerUnavailable`, retryable, in the place of LedgerUnavailableError.
+ * @throws ApplicationFailure `Task.LedgerUnavailable`, retryable, instead of LedgerUnavailableError.
  */
 export async function retryable<T>(work: () => Promise<T>): Promise<T> {
   try {

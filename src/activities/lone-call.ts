@@ -7,7 +7,7 @@ import { createCallBudgets } from './budget/create-call-budgets';
 import { documentedLimits } from './budget/documented-limit';
 import { runTask } from './run-task';
 
-/** What a call outside Temporal is made with. */
+/** What a call outside Temporal needs. */
 export interface LoneCallParts {
   sender: TaskSender;
   ledger: OpenedLedger;
@@ -15,10 +15,10 @@ export interface LoneCallParts {
 }
 
 /**
- * Sends one call outside Temporal as an activity would: holds are obeyed, intent and outcome are written under the run's
- * id, and the rate is the one that is shared with the workers of this ledger.
+ * Sends one call outside Temporal in the same way as an activity: holds are obeyed, intent and outcome are recorded
+ * with the given run ID, and the rate is shared with the workers of this ledger.
  *
- * @throws what `runTask` throws.
+ * @throws whatever `runTask` throws.
  */
 export async function runLoneCall(
   { sender, ledger, hasher }: LoneCallParts,

@@ -18,19 +18,19 @@ import { retryable } from './ledger-away';
 import { refusal, refuseTokens, refuseUnsendable, requireService, unknownTask } from './refusals';
 import type { TaskDependencies } from './run-task';
 
-/** What the activities of the off-boarding workflows need. */
+/** What the activities of the offboarding workflows need. */
 export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender' | 'hasher' | 'allowSensitive'> {
   ledger: OpenedLedger;
-  /** Who calls. */
+  /** Looks up which run calls. */
   callers: Callers;
   catalogue: Catalogue;
-  /** By name; a service that is not configured is absent. */
+  /** By name; services that are not configured are absent. */
   services: ReadonlyMap<string, ServiceSettings>;
   /** The search attributes that runs may write in this worker's namespace. */
   searchAttributes: () => readonly string[];
 }
 
-/** The activities of the off-boarding workflows that are no HTTP tasks. Each first makes sure who calls. */
+/** Creates the activities of the offboarding workflows other than the HTTP tasks. Each first verifies its caller. */
 export function createOffboardingActivities(dependencies: OffboardingDependencies): OffboardingActivities {
   return {
     'httpTasks.prepareOffboarding': (input) => prepare(dependencies, input),
@@ -57,8 +57,8 @@ async function recordEnd({ ledger, callers }: OffboardingDependencies, end: Reco
 }
 
 /**
- * The receipts of the run's calls. A run that was reset was told by the history of what the run before it did, so that
- * the calls of earlier runs of the same execution count too where its own do not bear it out.
+ * Returns the receipts of the run's calls. The history of a reset run contains results of the run before it, so calls
+ * of earlier runs of the same execution count too if its own do not confirm the steps.
  */
 async function callsOf(ledger: OpenedLedger, callers: Callers, run: CallingRun, end: RecordEnd): Promise<Receipt[]> {
   const { workflowId, runId, firstRunId } = run;
@@ -73,7 +73,7 @@ async function callsOf(ledger: OpenedLedger, callers: Callers, run: CallingRun, 
   return all.filter((receipt) => same.has(receipt.runId));
 }
 
-/** Steps whose latest call has an intent and no outcome of that attempt, or one of which nobody knows whether it was carried out. */
+/** Returns the steps whose latest call has an intent without an outcome of the same attempt, or an unknown outcome. */
 function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
   const open = new Map<string, Receipt>();
   for (const receipt of receipts) {
@@ -94,7 +94,7 @@ async function prepare(
   given: PrepareOffboarding,
 ): Promise<Preparation> {
   const target = await targetOf(ledger, callers, given.user);
-  // A target's token comes from the ledger, where it is encrypted, and stands in no history.
+  // A target's token comes from the ledger, where it is encrypted, and is in no history.
   if (!target) await refuseTokens([['user', given.user]], allowSensitive);
   const user = target ?? given.user;
   const itemIds = (target ?? given).itemIds ?? [];
@@ -123,7 +123,7 @@ async function prepare(
       held,
       environment: usesPlaid ? environment : 'default',
       batchApps: [...(services.get('batch')?.keySlots ?? [])],
-      // An id at one provider says nothing about the id at the other that came with it: that one may be mistyped now.
+      // An ID at one provider does not confirm the ID at the other provider, which may be mistyped this time.
       knownSteps: [
         ...plaid.steps.filter((step) => step.startsWith('plaid.')),
         ...batch.steps.filter((step) => step.startsWith('batch.')),
@@ -149,7 +149,7 @@ async function targetOf(
   return (await findTarget(ledger.sweeps, { sweepId, seq })).user;
 }
 
-/** What the run may know of a user of a sweep: everything it knows stands in its history. */
+/** Returns what the run may know about a user of a sweep; all of it is stored in its history. */
 function withoutIds({ itemIds, batchUserId = '', ...user }: TargetUser): NonNullable<Preparation['target']> {
   const ids = TARGET_IDS.filter((id) => (id === 'batchUserId' ? batchUserId !== '' : user[id] !== undefined));
   const unroutable = batchUserId !== '' && !fitsInRoute(batchUserId);

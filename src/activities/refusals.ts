@@ -5,7 +5,10 @@ import type { Catalogue } from '../tasks/catalogue';
 import type { TaskFailure } from '../tasks/failure';
 import { USER_TOKEN_SHAPE } from '../tasks/plaid/fields';
 
-/** An input that cannot be worked with; final. The message repeats no value: it could be an id or a secret. */
+/**
+ * Creates the non-retryable failure for an invalid input. The message repeats no value, which could be an ID or a
+ * secret.
+ */
 export function refusal(field: string, problem: string): ApplicationFailure {
   const message = `The input is not valid: ${field}: ${problem}.`.replace(/\.\.$/, '.');
   return ApplicationFailure.create({
@@ -16,7 +19,11 @@ export function refusal(field: string, problem: string): ApplicationFailure {
   });
 }
 
-/** @throws ApplicationFailure `Task.InvalidInput` when this worker has no keys for the service that the field needs. */
+/**
+ * Requires that this worker has keys for the service that the field needs.
+ *
+ * @throws ApplicationFailure `Task.InvalidInput` if it has none.
+ */
 export function requireService(services: ReadonlyMap<string, unknown>, service: string, field: string): void {
   if (services.has(service)) return;
   throw refusal(
@@ -26,7 +33,7 @@ export function requireService(services: ReadonlyMap<string, unknown>, service: 
 }
 
 /**
- * It has to be known before anything is deleted that what should run after a failure could be sent at all.
+ * Checks, before anything is deleted, that the task to run after a failure could be sent at all.
  *
  * @throws ApplicationFailure `Task.InvalidInput`, field `compensation.task` or `compensation.input…`.
  */
@@ -47,12 +54,12 @@ export function refuseUnsendable(
 }
 
 /**
- * Whoever holds a user's token may look into the user's accounts, and a history can be read by many. A token that
- * Temporal stores encrypted is taken.
+ * Refuses user tokens in unencrypted histories: a token gives access to the user's accounts, and many people may read a
+ * history. Tokens in encrypted inputs are accepted.
  *
- * @param users By their places in the input: `user`, `source.inline.3`.
- * @param allowed Fields in which the operator accepts a token in plain text.
- * @throws ApplicationFailure `Task.InvalidInput`, naming the first token.
+ * @param users By their path in the input: `user`, `source.inline.3`.
+ * @param allowed Fields in which the operator accepts tokens in plain text.
+ * @throws ApplicationFailure `Task.InvalidInput` that names the first token.
  */
 export async function refuseTokens(
   users: Iterable<readonly [path: string, user: TokenHolder]>,
@@ -61,7 +68,7 @@ export async function refuseTokens(
   for (const [path, user] of users) {
     const field = tokenFieldOf(user, allowed);
     if (field === undefined) continue;
-    // They all stand in one input, so the server is asked once.
+    // All tokens are in the same input, so the server is asked once.
     if (await isStoredEncrypted()) return;
     throw refusal(`${path}.${field}`, TOKEN_IN_PLAIN_TEXT);
   }
@@ -70,7 +77,7 @@ export async function refuseTokens(
 const TOKEN_IN_PLAIN_TEXT =
   "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
 
-/** Where a user's token may stand. */
+/** The fields that may contain a user's token. */
 interface TokenHolder {
   plaidUserId?: string | undefined;
   plaidUserToken?: string | undefined;
@@ -82,7 +89,7 @@ function tokenFieldOf({ plaidUserId, plaidUserToken }: TokenHolder, allowed: Rea
   return undefined;
 }
 
-/** What to say of a task that is not in the catalogue. */
+/** Describes a task that is not in the catalogue. */
 export function unknownTask(catalogue: Catalogue, name: string): string {
   return `this worker has no task "${name}"; it has ${catalogue.tasks.map((task) => task.name).join(', ')}`;
 }

@@ -28,9 +28,9 @@ export interface TaskDependencies {
   sender: TaskSender;
   ledger: Ledger;
   hasher: SubjectHasher;
-  /** Fields with a user's bearer token that may stand in a plain history. */
+  /** Fields whose bearer tokens may be in unencrypted histories. */
   allowSensitive: ReadonlySet<string>;
-  /** The rates that all processes share. */
+  /** The rates shared by all processes. */
   budgets: CallBudgets;
 }
 
@@ -39,29 +39,33 @@ export interface TaskRun extends CallKey {
   attempt: number;
   step: string;
   holdSubjects: readonly string[];
-  /** What of the input is in Temporal's history, where no bearer token may be read; absent for a call without Temporal. */
+  /**
+   * The part of the input that Temporal's history contains, where bearer tokens must not be readable; absent for a call
+   * without Temporal.
+   */
   inHistory?: { input: unknown };
-  /** The sweep for one of whose users the call is made, and its plan's `dryRunRate`. */
+  /** The sweep that the call's user belongs to, and its plan's `dryRunRate`. */
   sweep?: CallingSweep;
   signal?: AbortSignal;
 }
 
 /**
- * An intent allows a call for so long. A process that was frozen after it wrote one, and whose activity Temporal has
- * meanwhile given to another worker, wakes too late to send: the other one waits at least `SETTLE_MS` before it sends
- * anything again, and no activity is given away sooner than its process falls silent.
+ * How long an intent permits its call, in milliseconds. A process that froze after recording an intent, and whose
+ * activity Temporal has since given to another worker, resumes too late to send: the other worker waits at least
+ * `SETTLE_MS` before it sends anything again, and Temporal reassigns an activity only after its process has stopped
+ * sending heartbeats.
  */
 const INTENT_HOLDS_MS = 5_000;
 
 /**
- * Sends one task once its key's rate allows it, with its intent written before and its outcome after.
+ * Sends one task once its key's rate allows it; records its intent before and its outcome after.
  *
- * An irreversible or repeat-safe call is sent only after its intent is in the ledger and no hold forbids it. An
- * irreversible call that finds another attempt's intent, and no proof that it changed nothing, sends nothing and fails
- * `Task.OutcomeUnknown`: that attempt may have reached the provider, or even been answered, before its worker died.
+ * A call that is not a read is sent only after its intent is in the ledger and if no hold forbids it. If an
+ * irreversible call finds the intent of another attempt without proof that it changed nothing, it sends nothing and
+ * fails with `Task.OutcomeUnknown`: that attempt may have reached the provider before its worker died.
  *
  * @throws ApplicationFailure with a `Task.*` type.
- * @throws CancelledFailure when a read was aborted, or any call before it was sent.
+ * @throws CancelledFailure if a read was aborted, or any call before it was sent.
  */
 export async function runTask(
   dependencies: TaskDependencies,
@@ -90,9 +94,9 @@ async function attemptTask(
   const { sender, ledger, budgets } = dependencies;
   const call = describeCall(dependencies, task, input, prepared, run);
   const liveCall = new LiveCall(budgets, task, prepared, run.sweep);
-  // First, because it may take longer than an intent holds.
+  // First, because it may take longer than an intent is valid.
   await liveCall.take(run.signal);
-  // Taken before the ledger is asked, so that it is never younger than the intent.
+  // Measured before the intent is recorded, so that it is never later than the intent.
   const intendedAtMs = performance.now();
   if (prepared.effect !== 'read') await writeIntent(ledger, task, prepared, call, run);
 
@@ -106,7 +110,7 @@ async function attemptTask(
   } catch (error) {
     liveCall.failed(error);
     if (error instanceof CancelledFailure && prepared.effect === 'read') throw error;
-    // What the run goes by has to be in the ledger; a read may be repeated for that.
+    // The ledger must contain the result that the run relies on; a read may be repeated for that.
     await writeOutcome(ledger, { ...call, ...outcomeOfFailure(error) }, () =>
       prepared.effect === 'read' ? ledgerUnavailable(task) : error,
     );
@@ -121,8 +125,8 @@ async function attemptTask(
 }
 
 /**
- * Temporal hands only the last attempt's failure to the workflow. What an earlier attempt may have done must not be lost
- * with it (docs/decisions/0013).
+ * Whether an earlier attempt may have been processed. Temporal passes only the last attempt's failure to the workflow,
+ * and this must not be lost (docs/decisions/0013).
  */
 async function mayBeDoneBefore(
   ledger: Ledger,
@@ -190,7 +194,9 @@ async function writeIntent(
   if (answer.kind === 'unsettled') throw outcomeUnknown(task);
 }
 
-/** Tries for as long as the ledger's own deadline allows, three times; then answers with this failure. */
+/**
+ * Records the outcome, with three tries that each last as long as the ledger's own deadline; then throws this error.
+ */
 async function writeOutcome(ledger: Ledger, outcome: CallOutcome, otherwise: () => unknown): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -212,7 +218,7 @@ async function withLedger<T>(work: () => Promise<T>, otherwise: () => Error): Pr
   }
 }
 
-/** Keyed hashes of the Items that this call saw or removed; `undefined` when it is not about Items. */
+/** Returns keyed hashes of the Items that this call saw or removed; `undefined` if it is not about Items. */
 function itemsOf(
   { hasher }: TaskDependencies,
   task: HttpTask,

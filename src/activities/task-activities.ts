@@ -15,22 +15,22 @@ import type { TaskDependencies } from './run-task';
 
 /** What it takes to run tasks from workflows. */
 export interface TaskActivityDependencies extends TaskDependencies {
-  /** Where the ids of sweeps' users are. */
+  /** The sweeps whose user IDs are needed. */
   sweeps: Pick<SweepLedger, 'read' | 'readUser' | 'isOpen'>;
-  /** Who calls. */
+  /** Looks up which run calls. */
   callers: Callers;
 }
 
 /**
- * An activity that runs one task. A context counts only if it comes from a run of the package's own workflows; any other
- * caller gets the task's output alone, with or without one.
+ * An activity that runs one task. A context counts only if a run of the package's own workflows sent it; all other
+ * callers get only the task's output, with or without a context.
  */
 export type TaskActivity = (input: unknown, context?: StepContext) => Promise<unknown>;
 
-/** Long calls report that they live once a second, which also brings a cancellation to them. */
+/** Heartbeat interval in milliseconds; heartbeats also deliver cancellation. */
 const HEARTBEAT_MS = 1_000;
 
-/** One activity for each task, under the task's name. */
+/** Returns one activity per task, under the task's name. */
 export function createTaskActivities(
   tasks: readonly HttpTask[],
   dependencies: TaskActivityDependencies,
@@ -67,7 +67,7 @@ function taskActivity(task: HttpTask, dependencies: TaskActivityDependencies): T
   };
 }
 
-/** The input with the ids of a sweep's user, of which the workflow knows the places only. */
+/** Returns the input with the IDs of a sweep's user in place of the workflow's placeholders. */
 async function filledIn(
   { sweeps, callers }: TaskActivityDependencies,
   task: HttpTask,
@@ -75,7 +75,7 @@ async function filledIn(
   target: TargetReference,
 ): Promise<{ input: unknown; sweep: CallingSweep }> {
   const { sweepId, plan } = await requireChildOfSweep(callers, sweeps, target);
-  // Where a generic task sends what it is given is up to its input.
+  // A generic task's input decides where IDs would be sent.
   if (task.generic) throw refusal('target', `${task.name} is not sent to users of sweeps`);
   const { user } = await findTarget(sweeps, target);
   const { dryRunRate } = plan === undefined ? {} : (JSON.parse(plan) as Partial<ChunkPlan>);

@@ -4,8 +4,8 @@ import { BEAT_MS } from '../ledger/worker-environments';
 import type { RecordedWorker, WorkerLedger } from '../ledger/worker-environments';
 
 /**
- * Records in the ledger which environments a worker uses and which queries it knows, from its start to its end, for
- * commands that ask before they delete or schedule. A ledger that is away costs a record and nothing else.
+ * Records in the ledger which environments a worker uses and which queries it knows, for as long as it runs. Commands
+ * read this before they delete or schedule. If the ledger is unavailable, only the record is missing.
  */
 export class WorkerRecord {
   readonly #worker = randomUUID();
@@ -42,7 +42,7 @@ export class WorkerRecord {
   async end(): Promise<void> {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
-    // Together, because each may wait for a ledger that is away; a beat does not undo the end.
+    // In parallel, because each may wait for an unavailable ledger; a late heartbeat does not undo the end.
     await Promise.all([this.#beating, this.#tryEnd()]);
   }
 
@@ -50,12 +50,12 @@ export class WorkerRecord {
     try {
       await this.#ledger().end(this.#worker);
     } catch {
-      // The record goes stale by itself.
+      // The record expires by itself.
     }
   }
 
   #beat(recorded: RecordedWorker): Promise<void> {
-    // One that hangs is not overtaken by the next.
+    // A pending heartbeat is not followed by another one.
     this.#beating ??= this.#tryBeat(recorded).finally(() => {
       this.#beating = undefined;
     });
@@ -66,7 +66,7 @@ export class WorkerRecord {
     try {
       await this.#ledger().beat(recorded);
     } catch {
-      // The next beat tries again; until then commands treat this worker's environment as unknown.
+      // The next heartbeat tries again; until then commands treat this worker's environment as unknown.
     }
   }
 }

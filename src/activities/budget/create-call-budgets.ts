@@ -4,10 +4,10 @@ import { DryRunPaces } from './dry-run-paces';
 import { KeyBudget } from './key-budget';
 import { KeptRates } from './kept-rates';
 
-/** What call budgets are made of. */
+/** What call budgets need. */
 export interface CallBudgetsOptions {
   rates: RateLedger;
-  /** Calls a minute that the provider documents for all calls under one key. */
+  /** Calls per minute that the provider documents for all calls with one key. */
   documentedLimit: (key: RateKey) => number | undefined;
   /**
    * A monotonic clock in milliseconds.
@@ -16,13 +16,13 @@ export interface CallBudgetsOptions {
   now?: () => number;
 }
 
-/** Makes the budgets of this process. The ledger is asked only when somebody wants to make a call. */
+/** Creates the budgets of this process. The ledger is asked only if there is a call to make. */
 export function createCallBudgets({
   rates,
   documentedLimit,
   now = () => performance.now(),
 }: CallBudgetsOptions): CallBudgets {
-  // Keys are few, and comparing them one by one is faster than any look-up by a name put together for each call.
+  // There are few keys, and comparing them is faster than building a lookup key for every call.
   const budgets: KeyBudget[] = [];
   const kept = new KeptRates(rates, now);
   const paces = new DryRunPaces(now);
@@ -40,7 +40,7 @@ export function createCallBudgets({
     keepRatesOf: (sweepId) => kept.keep(sweepId),
     paceDryRun: (rate, signal) => paces.take(rate, signal),
     close: async () => {
-      // A closed one is of no use to a worker that runs later in this process.
+      // A closed budget is useless to a worker that runs later in this process.
       await Promise.all(budgets.splice(0).map((budget) => budget.close()));
     },
   };

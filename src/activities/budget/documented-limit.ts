@@ -2,8 +2,8 @@ import type { RateKey } from '../../ledger/sweeps/rate-ledger';
 import type { ServiceDefinition } from '../../tasks/service';
 
 /**
- * Answers the calls a minute that a service documents for all calls under one key; undefined where it documents none. A
- * limit of one operation must not slow down the others, so that it is learned like any other.
+ * Returns the calls per minute that a service documents for all calls with one key; undefined if it documents none. A
+ * limit of one operation must not slow down the others, so it is learned like any other.
  */
 export function documentedLimits(services: Iterable<ServiceDefinition>): (key: RateKey) => number | undefined {
   const limits = new Map<string, number>();

@@ -2,16 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { lease, startRate } from '../../policy/rate';
 import type { RateState } from '../../policy/rate';
 
-/** So many dry runs are remembered. */
+/** Maximum number of dry runs to remember. */
 const MOST_DRY_RUNS = 1_000;
 
-/** A dry run and the calls a minute that it was given. */
+/** A dry run and its rate in calls per minute. */
 export interface DryRunRate {
   sweepId: string;
   callsPerMinute: number;
 }
 
-/** Holds dry runs to their own rates, in this process alone: the ledger stores none of them, so that they limit nothing else. */
+/**
+ * Limits dry runs to their own rates, in this process only. The ledger does not store these rates, so they limit
+ * nothing else.
+ */
 export class DryRunPaces {
   readonly #now: () => number;
   readonly #states = new Map<string, RateState>();
@@ -20,7 +23,7 @@ export class DryRunPaces {
     this.#now = now;
   }
 
-  /** Waits until the dry run may make one more call; false when `signal` aborted first. */
+  /** Waits until the dry run may make one more call; returns false if `signal` aborted first. */
   async take({ sweepId, callsPerMinute }: DryRunRate, signal?: AbortSignal): Promise<boolean> {
     while (!signal?.aborted) {
       const nowMs = this.#now();

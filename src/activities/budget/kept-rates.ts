@@ -1,14 +1,14 @@
 import { SWEEP_RATE_COUNTS_MS } from '../../ledger/sweeps/rate-ledger';
 import type { RateLedger } from '../../ledger/sweeps/rate-ledger';
 
-/** Often enough that a statement may fail twice. */
+/** Interval in milliseconds; short enough that two consecutive statements may fail. */
 const KEEP_EVERY_MS = SWEEP_RATE_COUNTS_MS / 3;
 
-/** Has the rates of those sweeps count whose calls this process makes. */
+/** Keeps the rates of sweeps in effect while this process makes calls for them. */
 export class KeptRates {
   readonly #rates: Pick<RateLedger, 'keepSweepRates'>;
   readonly #now: () => number;
-  /** By sweep: when its rates were last kept, and the call to the ledger that does so now. */
+  /** By sweep: when its rates were last kept, and the statement in progress that keeps them. */
   readonly #kept = new Map<string, { atMs: number; keeping?: Promise<void> }>();
 
   constructor(rates: Pick<RateLedger, 'keepSweepRates'>, now: () => number) {

@@ -7,19 +7,26 @@ import { UntoldAnswers } from './untold-answers';
 import { Waiters } from './waiters';
 
 /**
- * A sweep leases calls for so many seconds at its present pace, and asks for more when a third of them is left: enough
- * to go on while it asks, and all used long before the lease ends, since what ends unused is lost to everybody.
+ * How far ahead a sweep leases calls, in seconds at its current pace, and the share of them that is left when it asks
+ * for more. It must not run out while it waits, and must use all of them long before the lease ends, because unused
+ * calls are lost to all processes.
  */
 const LEASE_AHEAD_SECONDS = 0.6;
 const ASK_AT_SHARE = 1 / 3;
 
-/** Sweeps that get less than they want ask again after about so long: often enough to be even, seldom enough to be cheap. */
+/**
+ * Approximate pauses, in milliseconds, of callers that got fewer calls than they wanted: short enough to share evenly,
+ * long enough to be cheap.
+ */
 const SWEEP_PAUSE_MS = 100;
 const LIVE_PAUSE_MS = 10;
-/** However long the ledger says to wait: a person may have set another rate meanwhile. */
+/** Longest pause in milliseconds, whatever the ledger says: the rate may have been changed in the meantime. */
 const LONGEST_PAUSE_MS = 900;
 const PAUSE_AFTER_FAILURE_MS = 100;
-/** Refusals come in crowds, and the ledger slows down once a second at most. */
+/**
+ * Pauses between reports of refusals, in milliseconds. 429s arrive in bursts, and the ledger slows down at most once
+ * per second.
+ */
 const BETWEEN_REPORTS_MS = 50;
 const REPORT_AGAIN_MS = 1_000;
 
@@ -34,10 +41,10 @@ export interface KeyBudgetOptions {
 }
 
 /**
- * The calls of this process under one key. It asks the ledger one thing at a time: for calls, or, when it wants none,
- * to hear of refusals.
+ * The calls of this process with one key. It makes one request to the ledger at a time: for calls, or, if none are
+ * needed, to report refusals.
  *
- * Whoever waits is served first, so that calls are left over only when nobody waits.
+ * Waiting callers are served first, so that tokens remain only while no caller waits.
  */
 export class KeyBudget {
   readonly key: RateKey;
@@ -45,22 +52,22 @@ export class KeyBudget {
   readonly #documentedLimit: () => number | undefined;
   readonly #now: () => number;
   /**
-   * By whom they were leased for. What was leased for a sweep is within the limits of both, and may be used by live runs
-   * unless it is out of a pace that only sweeps have; what was leased for live runs is for them.
+   * By the caller they were leased for. Tokens leased for sweeps are within the limits of both, so live runs may use
+   * them unless they come from a rate that applies only to sweeps; tokens leased for live runs are only for live runs.
    */
   readonly #tokens: Record<Caller, LeasedTokens> = { live: new LeasedTokens(), sweep: new LeasedTokens() };
   readonly #untold = new UntoldAnswers();
   readonly #recent = new RecentCalls();
   readonly #waiting = { live: new Waiters(), sweep: new Waiters() };
   readonly #notBeforeMs = { live: 0, sweep: 0, report: 0 };
-  /** Whether what is leased for sweeps is for them alone. */
+  /** Whether tokens leased for sweeps are only for sweeps. */
   #sweepsOnly = false;
   /** Whether the last lease was for live runs. */
   #sweepsTurn = false;
   #generation = 0;
-  /** A provider asked to wait at this time: calls that were asked for earlier are void. */
+  /** When a provider last asked to wait; tokens requested before that are void. */
   #refusedAtMs = -1;
-  /** A sweep asks for more when fewer calls than this are left. */
+  /** A sweep asks for more when it has fewer tokens than this. */
   #askAt = 0;
   #wantsMore = false;
   #asking: Promise<void> | undefined;
@@ -76,7 +83,7 @@ export class KeyBudget {
 
   tryAdmit(caller: Caller): boolean {
     if (this.#tokens.sweep.left === 0 && (caller === 'sweep' || this.#tokens.live.left === 0)) return false;
-    // The clock is read for each call: a process that was frozen must not go on with what has ended meanwhile.
+    // The clock is read for each call, because a process that was frozen must not use expired tokens.
     const nowMs = this.#now();
     if (!this.#takeFor(caller, nowMs)) return false;
     if (caller === 'sweep') this.#used(nowMs);
@@ -131,7 +138,7 @@ export class KeyBudget {
     this.#plan();
   }
 
-  /** Asks what is due, or sets the timer for it. */
+  /** Makes the next request, or sets the timer for it. */
   #plan(): void {
     if (this.#closed || this.#asking !== undefined) return;
     clearTimeout(this.#timer);
@@ -143,7 +150,7 @@ export class KeyBudget {
       return;
     }
     this.#timer = setTimeout(() => this.#plan(), Math.ceil(waitMs));
-    // Nobody's call hangs on it.
+    // No caller is waiting; do not keep the process alive.
     if (this.#waiting.live.size + this.#waiting.sweep.size === 0) this.#timer.unref();
   }
 
@@ -153,7 +160,10 @@ export class KeyBudget {
     return lease !== undefined && this.#notBeforeMs[lease] <= this.#notBeforeMs.report ? lease : 'report';
   }
 
-  /** Live runs first. Sweeps that wait get a turn after each of theirs: where some live run always waits, they would never ask. */
+  /**
+   * Returns for whom to lease next. Live runs go first, but waiting sweeps get a turn after each of theirs, so that
+   * constant live traffic does not starve them.
+   */
   #leaseErrand(): Caller | undefined {
     const sweepsWait = this.#waiting.sweep.size > 0;
     const sweepsNext = sweepsWait && this.#sweepsTurn && this.#notBeforeMs.sweep <= this.#now();
@@ -189,7 +199,7 @@ export class KeyBudget {
     );
   }
 
-  /** Asks the ledger, and tells it how calls were answered since it was asked before. */
+  /** Makes a request to the ledger, and reports how calls were answered since the previous one. */
   async #telling<T extends { generation: number } | undefined>(ask: (told: Told) => Promise<T>): Promise<T> {
     const documentedLimit = this.#documentedLimit();
     const answers = this.#untold.take(this.#now());
@@ -219,7 +229,7 @@ export class KeyBudget {
   }
 
   #take(caller: Caller, { tokens, expiresInMs, sweepsOnly }: TokenLease, askedAtMs: number): void {
-    // It differs only from one generation to the next, so that it holds for what was leased before, too.
+    // Only changes with the generation, so it also applies to earlier leases.
     if (caller === 'sweep') this.#sweepsOnly = sweepsOnly === true;
     if (askedAtMs > this.#refusedAtMs) this.#tokens[caller].add(tokens, askedAtMs + expiresInMs);
     const nowMs = this.#now();
@@ -231,12 +241,12 @@ export class KeyBudget {
     });
   }
 
-  /** Pauses differ by chance, so that no process always comes right after another one and finds nothing. */
+  /** Pauses are randomized, so that no process always asks right after another one and gets nothing. */
   #pause(caller: Caller, retryInMs: number): void {
     const leastMs = (caller === 'live' ? LIVE_PAUSE_MS : SWEEP_PAUSE_MS) * (0.5 + Math.random());
     const pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(leastMs, retryInMs * (1 + Math.random() / 4)));
     this.#notBeforeMs[caller] = this.#now() + pauseMs;
-    // What is not there for live runs is not there for sweeps.
+    // If no tokens are left for live runs, none are left for sweeps.
     if (caller === 'live') this.#notBeforeMs.sweep = Math.max(this.#notBeforeMs.sweep, this.#notBeforeMs.live);
   }
 

@@ -3,13 +3,13 @@ interface Lease {
   untilMs: number;
 }
 
-/** The calls that this process may still make, each until its lease ends. */
+/** The calls that this process may still make; each expires with its lease. */
 export class LeasedTokens {
-  /** Oldest first, so the first to end is used first. */
+  /** Oldest first, so that tokens are used in the order in which they expire. */
   #leases: Lease[] = [];
   #left = 0;
 
-  /** How many there are, those included that have ended since the last {@link take}. */
+  /** Number of tokens, including those that have expired since the last {@link take}. */
   get left(): number {
     return this.#left;
   }
@@ -20,7 +20,7 @@ export class LeasedTokens {
     this.#left += tokens;
   }
 
-  /** Takes one that may be used now. */
+  /** Uses one token that has not expired. */
   take(nowMs: number): boolean {
     let lease = this.#leases[0];
     while (lease !== undefined && (lease.tokens === 0 || nowMs >= lease.untilMs)) {

@@ -8,20 +8,21 @@ import type { TaskFailure } from '../../tasks/failure';
 import type { CallBudgets, Caller } from '../call-budget';
 
 /**
- * The activity gets five minutes, in which the longest call of four minutes and three writes to the ledger must fit too.
- * An attempt that outlives its activity would make its call beside the next attempt.
+ * Maximum wait for a token, in milliseconds. An activity has five minutes, which must also suffice for the longest call
+ * (four minutes) and three writes to the ledger. An attempt that outlives its activity would make its call at the same
+ * time as the next attempt.
  */
 const LONGEST_WAIT_MS = 20_000;
 
-/** The sweep for one of whose users a run of its own makes calls. */
+/** The sweep for whose user a separate run makes calls. */
 export interface CallingSweep {
   sweepId: string;
   dryRunRate?: number;
 }
 
 /**
- * One call of a run of its own, and the budget it is taken out of. A service without credentials has none. A run for one
- * user of a sweep is held to the sweep's rate and leaves room for live runs, as a chunk does.
+ * One call of a separate run, and the budget that it uses. A service without credentials has no budget. A run for a
+ * user of a sweep is limited to the sweep's rate and gives way to live runs, like a chunk.
  */
 export class LiveCall {
   readonly #budgets: CallBudgets | undefined;
@@ -44,9 +45,9 @@ export class LiveCall {
   /**
    * Waits until the call may be made.
    *
-   * @throws ApplicationFailure `Task.LedgerUnavailable`, or `Task.RateLimited` when it would have to wait too long; both
-   * are retried, and nothing was sent.
-   * @throws CancelledFailure when `signal` aborted first.
+   * @throws ApplicationFailure `Task.LedgerUnavailable`, or `Task.RateLimited` if it would have to wait too long; both
+   * are retryable, and nothing was sent.
+   * @throws CancelledFailure if `signal` aborted first.
    */
   async take(signal: AbortSignal | undefined): Promise<void> {
     if (this.#budgets === undefined) return;
@@ -57,12 +58,12 @@ export class LiveCall {
     throw noCallLeft(this.#task);
   }
 
-  /** The provider answered as it should. */
+  /** Reports that the provider accepted the call. */
   accepted(): void {
     this.#budgets?.answered(this.#key, { refused: false });
   }
 
-  /** Says what a failure tells about the rate: nothing when no answer came. */
+  /** Reports what a failure says about the rate; nothing if there was no response. */
   failed(error: unknown): void {
     if (!(error instanceof ApplicationFailure)) return;
     const delayMs: unknown = error.nextRetryDelay;
@@ -78,7 +79,7 @@ export class LiveCall {
     return this.#sweep === undefined ? 'live' : 'sweep';
   }
 
-  /** Has the sweep's own rate count; that of a dry run is kept by this process. */
+  /** Puts the sweep's own rate into effect; this process enforces that of a dry run. */
   async #asSweep(
     budgets: CallBudgets,
     { sweepId, dryRunRate }: CallingSweep,

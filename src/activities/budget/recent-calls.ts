@@ -1,7 +1,7 @@
 const SLOTS = 10;
 const SLOT_MS = 100;
 
-/** Counts the calls of the last second, in tenths. */
+/** Counts the calls of the last second, in tenths of a second. */
 export class RecentCalls {
   readonly #counts = new Float64Array(SLOTS);
   #slot = 0;
@@ -18,7 +18,7 @@ export class RecentCalls {
     return this.#counts.reduce((sum, calls) => sum + calls, 0);
   }
 
-  /** Forgets what is older than a second. */
+  /** Drops counts that are older than a second. */
   #turnTo(slot: number): void {
     const passed = Math.min(SLOTS, slot - this.#slot);
     for (let back = 0; back < passed; back += 1) this.#counts[(slot - back) % SLOTS] = 0;

@@ -1,7 +1,7 @@
 import type { AnswerCounts } from '../../ledger/sweeps/rate-ledger';
 import type { Caller } from '../call-budget';
 
-/** How calls were answered, as far as the ledger does not know it yet. */
+/** Responses to calls that have not been reported to the ledger yet. */
 export class UntoldAnswers {
   #accepted = 0;
   #refused = 0;
@@ -15,7 +15,7 @@ export class UntoldAnswers {
   refused(caller: Caller, retryAfterMs: number | undefined, nowMs: number): void {
     this.#refused += 1;
     if (caller === 'sweep') this.#refusedSweeps += 1;
-    // A wait is counted from its answer, however much later the ledger hears of it.
+    // A wait starts with its response, no matter when the ledger receives it.
     this.#waitUntilMs = Math.max(this.#waitUntilMs, nowMs + (retryAfterMs ?? 0));
   }
 
@@ -23,7 +23,7 @@ export class UntoldAnswers {
     return this.#refused > 0;
   }
 
-  /** Takes out what is to be told now; undefined when there is nothing. */
+  /** Removes and returns what has to be reported; undefined if there is nothing. */
   take(nowMs: number): AnswerCounts | undefined {
     const [accepted, refused, refusedSweeps] = [this.#accepted, this.#refused, this.#refusedSweeps];
     if (accepted + refused === 0) return undefined;
@@ -39,7 +39,7 @@ export class UntoldAnswers {
     };
   }
 
-  /** They could not be told. */
+  /** Adds counts again that could not be reported. */
   putBack({ accepted, refused, refusedSweeps = 0 }: AnswerCounts): void {
     this.#accepted += accepted;
     this.#refused += refused;

@@ -5,7 +5,7 @@ interface Waiter {
   refuse: (error: Error) => void;
 }
 
-/** Those who wait for a call, in the order in which they came. */
+/** Callers that wait for a token, first in, first out. */
 export class Waiters {
   readonly #waiting = new Set<Waiter>();
 
@@ -13,7 +13,7 @@ export class Waiters {
     return this.#waiting.size;
   }
 
-  /** Answers whether it was admitted, or false when the signal aborted first. */
+  /** Resolves to true once admitted, or to false if the signal aborts first. */
   wait(signal: AbortSignal | undefined): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {

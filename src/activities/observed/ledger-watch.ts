@@ -1,11 +1,11 @@
 import type { RateLedger } from '../../ledger/sweeps/rate-ledger';
 import type { Metrics } from '../../observability/metrics';
 
-/** Often enough to notice an absent ledger, seldom enough to cost nothing. */
+/** Interval between probes of the ledger, in milliseconds. */
 const ASK_EVERY_MS = 5_000;
 const NO_TAGS = {};
 
-/** Asks the ledger now and then whether it is there, and what the rates of all workers are. */
+/** Regularly probes the ledger and reads the rates of all workers. */
 export class LedgerWatch {
   readonly #rates: Pick<RateLedger, 'readRates'>;
   readonly #metrics: Metrics;
@@ -21,12 +21,12 @@ export class LedgerWatch {
     });
   }
 
-  /** How long ago the ledger was last known to answer; undefined while it is not open. */
+  /** Milliseconds since the ledger last responded; undefined while it is not open. */
   get lagMs(): number | undefined {
     return this.#answeredAtMs === undefined ? undefined : performance.now() - this.#answeredAtMs;
   }
 
-  /** The ledger was opened right now. */
+  /** Starts to probe; call it right after the ledger was opened. */
   start(): void {
     this.#answeredAtMs = performance.now();
     this.#timer = setInterval(() => this.#ask(), ASK_EVERY_MS);
@@ -53,10 +53,10 @@ export class LedgerWatch {
       for (const { service, keySlot, callsPerSecond } of rates) {
         this.#metrics.set('http_tasks_rate_allowed', { service, key_slot: keySlot }, callsPerSecond);
       }
-      // What it knew then is as old as the question.
+      // The response is as old as its request.
       this.#answeredAtMs = askedAtMs;
     } catch {
-      // Away, or it would have answered: the lag says so.
+      // The ledger is unavailable, which the lag shows.
     }
   }
 }

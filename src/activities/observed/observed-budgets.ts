@@ -4,7 +4,7 @@ import type { CallBudgets, Caller } from '../call-budget';
 
 type Tags = Readonly<Record<string, string>>;
 
-/** Budgets whose calls, and waits for them, are counted. */
+/** Wraps budgets to count calls and to measure how long they wait. */
 export function observeBudgets(budgets: CallBudgets, metrics: Metrics): CallBudgets {
   const known: { key: RateKey; tags: Record<Caller, Tags> }[] = [];
   const tagsOf = ({ service, keySlot }: RateKey, caller: Caller): Tags => {

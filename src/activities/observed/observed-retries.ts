@@ -5,7 +5,7 @@ import type { HttpTask } from '../../tasks/define';
 import type { TaskActivity } from '../task-activities';
 import { TaskTags } from './task-tags';
 
-/** Counts attempts that failed and will be made again, by cause. */
+/** Counts failed attempts that will be retried, by cause. */
 export class RetryCounts {
   readonly #metrics: Metrics;
   readonly #byCause = new TaskTags('cause');
@@ -14,7 +14,7 @@ export class RetryCounts {
     this.#metrics = metrics;
   }
 
-  /** Task activities, which Temporal calls again after a failure that may be retried. */
+  /** Wraps task activities, which Temporal calls again after a retryable failure. */
   ofActivities(
     tasks: readonly HttpTask[],
     activities: Readonly<Record<string, TaskActivity>>,
@@ -27,7 +27,7 @@ export class RetryCounts {
     return counted;
   }
 
-  /** The sender of sweeps, which make such a call again by themselves. */
+  /** Wraps the sender of sweeps, which retry such calls themselves. */
   ofSender(sender: TaskSender): TaskSender {
     return {
       prepare: (task, input) => sender.prepare(task, input),

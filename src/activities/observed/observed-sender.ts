@@ -10,7 +10,9 @@ import type { HttpTask, TaskOutput } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
 import { TaskTags } from './task-tags';
 
-/** A sender whose calls are counted, timed and traced. While nobody looks, it is the sender itself but for one question. */
+/**
+ * Wraps a sender to count, time and trace its calls. With metrics and tracing off, it only checks whether they are on.
+ */
 export function observeSender(sender: TaskSender, metrics: Metrics): TaskSender {
   const byTask = new TaskTags('outcome');
   const note = (task: HttpTask, { outcome, status }: CallEnding, beganAtMs: number): void => {
@@ -39,7 +41,7 @@ export function observeSender(sender: TaskSender, metrics: Metrics): TaskSender 
   };
   return {
     prepare: (task, input) => sender.prepare(task, input),
-    // Not async: a sweep makes thousands of calls a second, and each would wait for one more promise.
+    // Not async: a sweep makes thousands of calls per second, and each would wait for one more promise.
     send: (task, input, options) => {
       const span = beginCallSpan(task, attemptNow);
       if (!span && !metrics.isOn) return sender.send(task, input, options);
@@ -60,7 +62,7 @@ function endingOf(error: unknown): CallEnding {
   };
 }
 
-/** Which attempt of its activity makes the call. */
+/** Returns the attempt number of the activity that makes the call. */
 function attemptNow(): number | undefined {
   try {
     return Context.current().info.attempt;

@@ -6,7 +6,7 @@ import { worstOf } from '../sweep/worst-of';
 
 type Tags = Readonly<Record<string, string>>;
 
-/** The sweeps of a ledger, with users counted as soon as what became of them is written. */
+/** Wraps the sweeps of a ledger to count users as soon as their outcomes are recorded. */
 export function observeSweeps(sweeps: SweepLedger, metrics: Metrics): SweepLedger {
   const users = tagsBy('outcome', { phase: 'users' });
   const bulk = tagsBy('outcome', { phase: 'bulk' });
@@ -28,7 +28,7 @@ export function observeSweeps(sweeps: SweepLedger, metrics: Metrics): SweepLedge
   };
 }
 
-/** Sweeps' activities, with the users of a source counted once all are known. */
+/** Wraps the activities of sweeps to count the users of a source once all are known. */
 export function observeSnapshots(activities: SweepActivities, metrics: Metrics): SweepActivities {
   const none = {};
   return {
@@ -47,7 +47,7 @@ function endOf(user: SettledUser | DeferredUser): string {
   return worstOf(user) ?? 'skipped';
 }
 
-/** Tags with one that varies; the same object for the same value. */
+/** Returns tags with one variable value; the same object for the same value. */
 function tagsBy(name: string, fixed: Tags): (value: string) => Tags {
   const known = new Map<string, Tags>();
   return (value) => {

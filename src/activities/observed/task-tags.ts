@@ -2,13 +2,13 @@ import type { HttpTask } from '../../tasks/define';
 
 type Tags = Readonly<Record<string, string>>;
 
-/** The tags of tasks, one object for each set of values: metrics are looked up by its identity. */
+/** Caches the tags of tasks: one object per set of values, because metrics are looked up by object identity. */
 export class TaskTags {
   readonly #extra: string;
   readonly #plain = new Map<HttpTask, Tags>();
   readonly #extended = new Map<HttpTask, Map<string, Tags>>();
 
-  /** @param extra The name of the tag that {@link with} adds. */
+  /** @param extra Name of the tag that {@link with} adds. */
   constructor(extra: string) {
     this.#extra = extra;
   }
