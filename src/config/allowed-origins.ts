@@ -9,7 +9,7 @@ interface Wildcard {
 }
 
 const FORM =
-  'write for example https://*.example.com, which stands for every name below example.com and not for example.com itself.';
+  'write for example https://*.example.com, which covers every name below example.com, but not example.com itself.';
 /** Optional scheme, wildcard as the whole first label, domain, optional port. */
 const WILDCARD = /^(?:(https?):\/\/)?\*\.([^*/?#@:[\]\s]+)(?::(\d+))?\/?$/;
 const LABELS = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
@@ -47,13 +47,13 @@ export class AllowedOrigins implements Iterable<string> {
   #addWildcard(entry: string): string | undefined {
     const [, scheme = 'https', domain, port] = WILDCARD.exec(entry) ?? [];
     if (domain === undefined)
-      return `holds a wildcard that is not the whole first label of a name, with nothing behind but a port; ${FORM}`;
+      return `contains a wildcard that is not the whole first label of a name, or something other than a port after the name; ${FORM}`;
     if (/(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i.test(domain))
-      return 'holds a wildcard within an address; name each address by itself.';
+      return 'contains a wildcard within an address; name each address separately.';
     if (!domain.replace(/\.$/, '').includes('.'))
-      return `holds a wildcard for every name below "${domain}", which belongs to more than one owner; ${FORM}`;
+      return `contains a wildcard for every name below "${domain}", which belongs to more than one owner; ${FORM}`;
     const sample = `${scheme}://any.${domain}${port === undefined ? '' : `:${port}`}`;
-    if (!URL.canParse(sample)) return `holds a wildcard for a domain that no URL can have; ${FORM}`;
+    if (!URL.canParse(sample)) return `contains a wildcard for an invalid domain; ${FORM}`;
     const { protocol, hostname, host, port: ownPort } = new URL(sample);
     const wildcard = { protocol, suffix: hostname.slice('any'.length), port: ownPort };
     this.#wildcards.set(`${protocol}//*${host.slice('any'.length)}`, wildcard);

@@ -18,10 +18,10 @@ export function parseBaseUrl(text: string): BaseUrl | string {
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     return `begins with ${url.protocol}; it must be an https URL.`;
-  if (url.username !== '' || url.password !== '') return 'holds a user name or a password; leave them out.';
-  if (url.search !== '' || url.hash !== '') return 'holds a query or a fragment; leave it out.';
+  if (url.username !== '' || url.password !== '') return 'contains a user name or a password; leave them out.';
+  if (url.search !== '' || url.hash !== '') return 'contains a query or a fragment; leave it out.';
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    return `is http to ${url.hostname}, where keys would travel in clear; use https. Only for this machine (localhost, 127.0.0.1, [::1]) may it be http.`;
+    return `is http to ${url.hostname}, where keys would be sent in cleartext; use https. http is allowed only for this machine (localhost, 127.0.0.1, [::1]).`;
   }
   return { origin: url.origin, path: url.pathname.replace(/(?<!\/)\/+$/, '') };
 }
@@ -33,7 +33,7 @@ export function parseTokenUrl(text: string): BaseUrl | string {
   if (ambiguous !== undefined) return ambiguous;
   const url = new URL(text);
   const { search, hash } = url;
-  if (hash !== '') return 'holds a fragment; leave it out.';
+  if (hash !== '') return 'contains a fragment; leave it out.';
   // Some providers distinguish tenants by a query.
   url.search = '';
   const base = parseBaseUrl(url.href);
@@ -43,16 +43,16 @@ export function parseTokenUrl(text: string): BaseUrl | string {
 /** Parses an origin such as `https://api.example.com:8443`; returns what is wrong with it as a string. */
 export function parseOrigin(text: string): URL | string {
   const form = 'write scheme, host and port only, for example https://api.example.com.';
-  if (!URL.canParse(text)) return `holds an entry that is not a URL; ${form}`;
+  if (!URL.canParse(text)) return `contains an entry that is not a URL; ${form}`;
   const ambiguous = whyAmbiguousUrl(text);
   if (ambiguous !== undefined) return ambiguous;
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    return `holds ${url.protocol}; only https and http are possible.`;
-  if (url.username !== '' || url.password !== '') return `holds an entry with a user name or a password; ${form}`;
+    return `contains ${url.protocol}; only https and http are allowed.`;
+  if (url.username !== '' || url.password !== '') return `contains an entry with a user name or a password; ${form}`;
   if (url.hostname.includes('*'))
-    return 'holds a wildcard, which is possible in HTTP_TASKS_HTTP_ALLOW only; name each host.';
+    return 'contains a wildcard, which is allowed in HTTP_TASKS_HTTP_ALLOW only; name each host.';
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    return `holds more than an origin for ${url.host}; ${form}`;
+    return `contains more than an origin for ${url.host}; ${form}`;
   return url;
 }

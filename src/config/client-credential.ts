@@ -124,7 +124,7 @@ function readTokenEndpoint(
     if (given !== undefined || (secretOrigins?.includes(endpoint.origin) ?? true)) return endpoint;
     problems.add(
       settings?.tokenUrl ?? setting,
-      `is missing. The document has the client's secret sent to ${endpoint.origin}, and it is bound to ${secretOrigins?.join(', ')}. Set it to ${text} if that is the provider's token endpoint.`,
+      `is missing. The document sends the client's secret to ${endpoint.origin}, but the secret is bound to ${secretOrigins?.join(', ')}. Set it to ${text} if that is the provider's token endpoint.`,
     );
     return undefined;
   }

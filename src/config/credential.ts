@@ -82,9 +82,9 @@ function whyNotSlots(text: string): string | undefined {
   for (const [index, [slot, value]] of splitSlots(text).entries()) {
     const which = `entry ${index + 1}`;
     if (!SLOT_NAME.test(slot))
-      return `${which} has no usable name (a letter, then letters, digits, "-" or "_"); ${form}`;
+      return `${which} has no valid name (a letter, then letters, digits, "-" or "_"); ${form}`;
     if (value === '') return `${which} ("${slot}") has no key; ${form}`;
-    if (seen.has(slot)) return `the name "${slot}" stands there twice; ${form}`;
+    if (seen.has(slot)) return `duplicate key name "${slot}"; ${form}`;
     seen.add(slot);
     const wrong = whyNotSendable(value);
     if (wrong !== undefined) return `the key named "${slot}" ${wrong}`;
@@ -96,7 +96,7 @@ function whyNotSlots(text: string): string | undefined {
 function whyNotSendable(text: string): string | undefined {
   if (text.trim() !== text) return 'begins or ends with white space or a line break; remove it.';
   if (!/^[\x20-\x7e]+$/.test(text))
-    return 'holds a control character or one outside ASCII; a key has printable ASCII characters only.';
+    return 'contains a control character or a character outside ASCII; a key has printable ASCII characters only.';
   return undefined;
 }
 
@@ -104,6 +104,6 @@ function whyNotSendable(text: string): string | undefined {
 function whyNotFor({ in: place, scheme }: CredentialRule, text: string): string | undefined {
   if (scheme === 'basic' && !text.includes(':')) return 'must be written as user:password.';
   if (place === 'cookie' && /[\s",;\\]/.test(text))
-    return 'holds a blank, a quote, a comma, a semicolon or a backslash, which no cookie can carry.';
+    return 'contains a space, a quote, a comma, a semicolon or a backslash, which a cookie cannot carry.';
   return undefined;
 }

@@ -94,10 +94,9 @@ function readPolicy(env: Env, problems: ProblemList): PlaintextPolicy {
   const given = readText(env, PLAINTEXT_SETTING);
   if (given === undefined) return 'accept';
   const policy = PLAINTEXT_POLICIES.find((name) => name === given);
-  if (!policy)
-    problems.add(PLAINTEXT_SETTING, `"${given}" is not possible; allowed: ${PLAINTEXT_POLICIES.join(', ')}.`);
+  if (!policy) problems.add(PLAINTEXT_SETTING, `"${given}" is not valid; allowed: ${PLAINTEXT_POLICIES.join(', ')}.`);
   else if (readText(env, KEY_SETTING) === undefined && readText(env, `${KEY_SETTING}_FILE`) === undefined) {
-    problems.add(PLAINTEXT_SETTING, `is set, but ${KEY_SETTING} is not: without a key everything is plain text.`);
+    problems.add(PLAINTEXT_SETTING, `is set, but ${KEY_SETTING} is not: without a key, nothing is encrypted.`);
   }
   return policy ?? 'accept';
 }
@@ -118,7 +117,7 @@ function entriesOf(setting: string): Entry[] {
 /** Entries are named by position, because an ID may be a key on the wrong side of the colon. */
 function whyNotKeys(setting: string): string | undefined {
   const form =
-    'write one key (32 bytes in base64, as openssl rand -base64 32 prints), or id:key,id:key, of which the first encrypts and each decrypts.';
+    'write one key (32 bytes in base64, as openssl rand -base64 32 prints), or id:key,id:key, of which the first encrypts and all decrypt.';
   const places = new Map<string, number>();
   for (const [index, { id, text }] of entriesOf(setting).entries()) {
     const place = index + 1;

@@ -29,9 +29,9 @@ export function readGatewaySettings(env: Env, temporalAddress: string): GatewayS
 }
 
 function whyNotToken(text: string): string | undefined {
-  if (!/^[\x21-\x7e]+$/.test(text)) return 'holds a blank or a character outside ASCII.';
+  if (!/^[\x21-\x7e]+$/.test(text)) return 'contains a space or a character outside ASCII.';
   return text.length < MIN_TOKEN_CHARACTERS
-    ? `has ${text.length} characters; at least ${MIN_TOKEN_CHARACTERS} are needed.`
+    ? `has ${text.length} characters; at least ${MIN_TOKEN_CHARACTERS} are required.`
     : undefined;
 }
 
@@ -46,7 +46,7 @@ export function parseGatewayOrigin(text: string): URL | string {
   if (!/^[a-z0-9.-]+$/.test(origin.hostname))
     return 'must name a host, or an IPv4 address; for this machine write 127.0.0.1.';
   if (origin.protocol === 'http:' && !isLoopback(origin.hostname)) {
-    return `is http to ${origin.hostname}: the token and keys typed on the page would travel in clear text. Use https.`;
+    return `is http to ${origin.hostname}: the token and the keys entered on the page would be sent in cleartext. Use https.`;
   }
   return origin;
 }

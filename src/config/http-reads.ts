@@ -55,9 +55,9 @@ export function readHttpReads(env: Env, problems: ProblemList): HttpReads {
 function readEntry(text: string): ListedRead | string {
   const [, method, address] = ENTRY.exec(text) ?? [];
   if (method === undefined || address === undefined)
-    return `holds an entry that is not a method (POST, PUT, PATCH, DELETE) and an address; ${FORM}`;
+    return `contains an entry that is not a method (POST, PUT, PATCH, DELETE) and an address; ${FORM}`;
   const parts = /^(https?:\/\/[^/?#\\]+)(\/[^]*)$/i.exec(address);
-  if (!parts) return `holds an entry without a path; ${FORM}`;
+  if (!parts) return `contains an entry without a path; ${FORM}`;
   const [, host = '', path = ''] = parts;
   const origin = parseOrigin(host);
   if (typeof origin === 'string') return origin;

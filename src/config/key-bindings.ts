@@ -45,7 +45,7 @@ export function keyBindings(env: Env, services: Iterable<ServiceDefinition>): Ke
 export function bindingLine({ service, settings, origin, tokenOrigin, unnamed }: KeyBinding): string {
   const names = settings.join(' and ');
   if (unnamed)
-    return `${service}: ${names} ${settings.length > 1 ? 'are' : 'is'} not read, since only the document suggests the name.`;
+    return `${service}: ${names} ${settings.length > 1 ? 'are' : 'is'} not read, because only the document suggests the name.`;
   const token = tokenOrigin === undefined ? '' : ` for access tokens from ${tokenOrigin}`;
   return `${service}: ${names} -> ${origin ?? 'no origin yet'}${token}`;
 }

@@ -101,7 +101,7 @@ export function unknownSettings(env: Env): SettingProblem[] {
     const { name, distance } = nearest(setting, candidatesFor(setting));
     const isNear = distance <= Math.max(2, (name.length - PREFIX.length) / 2.5);
     return [
-      { setting, message: `is not a setting; ${isNear ? `did you mean ${name}?` : `the nearest one is ${name}.`}` },
+      { setting, message: `is not a setting; ${isNear ? `did you mean ${name}?` : `the closest setting is ${name}.`}` },
     ];
   });
 }

@@ -68,7 +68,7 @@ export function readLedger(env: Env, problems: ProblemList): LedgerSettings | un
     check: (text) =>
       text.length >= MIN_SUBJECT_KEY_CHARACTERS
         ? undefined
-        : `has ${text.length} characters; at least ${MIN_SUBJECT_KEY_CHARACTERS} are needed. Keep it: ids are hashed under it, and a ledger refuses another key.`,
+        : `has ${text.length} characters; at least ${MIN_SUBJECT_KEY_CHARACTERS} are required. Keep the key: IDs are hashed with it, and a ledger refuses any other key.`,
   });
   return key && new LedgerSettings(url?.value ?? DEFAULT_LEDGER_URL, key.value, plaintextAllowed);
 }

@@ -111,6 +111,6 @@ function readTokenEndpoint(env: Env, setting: string, problems: ProblemList): Ba
 function readAuthMethod(env: Env, setting: string, problems: ProblemList): AuthMethod | undefined {
   const given = readText(env, setting) ?? 'client_secret_basic';
   const method = AUTH_METHODS.find((name) => name === given);
-  if (!method) problems.add(setting, `"${given}" is not possible; allowed: ${AUTH_METHODS.join(', ')}.`);
+  if (!method) problems.add(setting, `"${given}" is not valid; allowed: ${AUTH_METHODS.join(', ')}.`);
   return method;
 }

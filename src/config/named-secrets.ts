@@ -70,5 +70,5 @@ function whyNotNamedSecret(text: string): string | undefined {
 export function whyNotInHeader(text: string): string | undefined {
   return /^[\x20-\x7e]+$/.test(text)
     ? undefined
-    : 'holds a line break, a control character or one outside ASCII; a header cannot carry that.';
+    : 'contains a line break, a control character or a character outside ASCII, which a header cannot carry.';
 }

@@ -14,7 +14,7 @@ export function plaidEnvironment(env: Env): string {
   const known = Object.hasOwn(plaidService.environments, environment);
   if (!known) {
     const allowed = Object.keys(plaidService.environments).join(', ');
-    problems.add('PLAID_ENV', `"${environment}" is no environment of Plaid; allowed: ${allowed}.`);
+    problems.add('PLAID_ENV', `"${environment}" is not a Plaid environment; allowed: ${allowed}.`);
   }
   return problems.finish(environment);
 }

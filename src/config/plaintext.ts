@@ -12,7 +12,7 @@ export function readPlaintext(env: Env, problems: ProblemList): AllowedPlaintext
     if (isPlaintextItem(item)) continue;
     problems.add(
       SETTING,
-      `"${item}" is not possible; allowed: ${FIXED_PLAINTEXT_ITEMS.join(', ')}, and source.NAME for the source HTTP_TASKS_SOURCE_NAME_URL.`,
+      `"${item}" is not valid; allowed: ${FIXED_PLAINTEXT_ITEMS.join(', ')}, and source.NAME for the source HTTP_TASKS_SOURCE_NAME_URL.`,
     );
   }
   return new AllowedPlaintext(given);

@@ -13,7 +13,7 @@ export class SettingsError extends Error {
 
   constructor(problems: readonly SettingProblem[]) {
     const lines = problems.map(({ setting, message }) => `  ${setting}: ${message}`);
-    super(['The settings cannot be used:', ...lines].join('\n'));
+    super(['Invalid settings:', ...lines].join('\n'));
     this.problems = problems;
   }
 }

@@ -44,7 +44,7 @@ export function readProcess(env: Env, problems: ProblemList): ProcessSettings {
   if (metrics && health && metrics.port === health.port) {
     problems.add(
       'HTTP_TASKS_HEALTH_ADDRESS',
-      'has the port of HTTP_TASKS_METRICS_ADDRESS; they are served apart, so give each a port of its own.',
+      'has the same port as HTTP_TASKS_METRICS_ADDRESS; use a different port for each.',
     );
   }
   const deployment = readDeployment(env, problems);
@@ -65,7 +65,7 @@ function readAddress(env: Env, setting: string, problems: ProblemList): ListenAd
   if (!address)
     problems.add(
       setting,
-      `"${given}" is no address; write a port (9464) to listen on this machine only, or HOST:PORT (0.0.0.0:9464).`,
+      `"${given}" is not an address; write a port (9464) to listen on this machine only, or HOST:PORT (0.0.0.0:9464).`,
     );
   return address;
 }
@@ -77,7 +77,7 @@ function readShutdown(env: Env, problems: ProblemList): number {
   if (ms >= MIN_SHUTDOWN_MS && ms <= MAX_SHUTDOWN_MS) return ms;
   problems.add(
     'HTTP_TASKS_SHUTDOWN_MS',
-    `"${given}" is not possible; allowed: a whole number of milliseconds from ${MIN_SHUTDOWN_MS} to ${MAX_SHUTDOWN_MS}.`,
+    `"${given}" is not valid; allowed: a whole number of milliseconds from ${MIN_SHUTDOWN_MS} to ${MAX_SHUTDOWN_MS}.`,
   );
   return DEFAULT_SHUTDOWN_MS;
 }
@@ -89,7 +89,10 @@ function readDeployment(env: Env, problems: ProblemList): Deployment | undefined
   if (name !== undefined && buildId !== undefined) {
     // Temporal writes a version as NAME.BUILD, and refuses a name that contains a dot.
     if (name.includes('.'))
-      problems.add('HTTP_TASKS_DEPLOYMENT', `"${name}" holds a dot; Temporal takes none in the name of a deployment.`);
+      problems.add(
+        'HTTP_TASKS_DEPLOYMENT',
+        `"${name}" contains a dot, which Temporal does not allow in the name of a deployment.`,
+      );
     return { name, buildId, behavior };
   }
   if (name !== undefined)
@@ -100,7 +103,7 @@ function readDeployment(env: Env, problems: ProblemList): Deployment | undefined
   if (buildId !== undefined)
     problems.add(
       'HTTP_TASKS_DEPLOYMENT',
-      'is missing; a build id (HTTP_TASKS_BUILD_ID) needs the name of its deployment.',
+      'is missing; a build ID (HTTP_TASKS_BUILD_ID) needs the name of its deployment.',
     );
   return undefined;
 }
@@ -109,6 +112,6 @@ function readBehavior(env: Env, problems: ProblemList): Deployment['behavior'] {
   const given = readText(env, 'HTTP_TASKS_VERSIONING') ?? 'auto-upgrade';
   const behavior = VERSIONING_BEHAVIORS.find((name) => name === given);
   if (!behavior)
-    problems.add('HTTP_TASKS_VERSIONING', `"${given}" is not possible; allowed: ${VERSIONING_BEHAVIORS.join(', ')}.`);
+    problems.add('HTTP_TASKS_VERSIONING', `"${given}" is not valid; allowed: ${VERSIONING_BEHAVIORS.join(', ')}.`);
   return behavior ?? 'auto-upgrade';
 }

@@ -83,26 +83,26 @@ export function readProxy(env: Env, problems: ProblemList): ProxySettings | unde
   }
   const given = readText(env, LOOKUP) ?? 'here';
   const lookup = LOOKUPS.find((name) => name === given);
-  if (!lookup) problems.add(LOOKUP, `"${given}" is not possible; allowed: ${LOOKUPS.join(', ')}.`);
+  if (!lookup) problems.add(LOOKUP, `"${given}" is not valid; allowed: ${LOOKUPS.join(', ')}.`);
   return url && lookup && !direct?.some((entry) => whyNotDirect(entry) !== undefined)
     ? new ProxySettings(url, direct, lookup)
     : undefined;
 }
 
 function whyNotProxy(text: string): string | undefined {
-  const form = 'write http://proxy.example.com:3128, with user:password@ before the host where the proxy wants it.';
+  const form = 'write http://proxy.example.com:3128, with user:password@ before the host if the proxy requires it.';
   const ambiguous = whyFragment(text) ?? whyAmbiguousUrl(text);
   if (ambiguous !== undefined) return ambiguous;
   if (!URL.canParse(text)) return `is not a URL; ${form}`;
   const url = new URL(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `is of a kind that cannot be used here; ${form}`;
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `is not an http or https URL; ${form}`;
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    return `holds more than scheme, user, password, host and port; ${form}`;
+    return `contains more than scheme, user, password, host and port; ${form}`;
   try {
     credentialsIn(text);
     return undefined;
   } catch {
-    return 'holds a percent sign that is not encoded in its user or password; write %25.';
+    return 'contains a percent sign that is not encoded in its user or password; write %25.';
   }
 }
 
@@ -119,9 +119,9 @@ function whyNotDirect(entry: string): string | undefined {
   if (network !== undefined)
     return isIP(network) !== 0 && Number(bits) <= (isIP(network) === 6 ? 128 : 32)
       ? undefined
-      : `holds a network that cannot be read; ${form}`;
+      : `contains an invalid network; ${form}`;
   return /[/@?#\s]/.test(entry) || (entry.includes('*') && !/^(?:\*|\*\.[^*]+)$/.test(entry))
-    ? `holds an entry that is no host; ${form}`
+    ? `contains an entry that is not a host; ${form}`
     : undefined;
 }
 

@@ -47,7 +47,7 @@ const ONLY_COMMENTS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*(?:[^*]|\*(?!\/))*\*\/)*$/;
  * database receives them separately. The database has to enforce that the query changes nothing.
  */
 export function parseQuery(text: string, dialect: QueryDialect): QueryText | string {
-  if (!READS.test(text)) return 'must be one query that reads, so it begins with SELECT, WITH, VALUES or TABLE.';
+  if (!READS.test(text)) return 'must be one query that only reads, beginning with SELECT, WITH, VALUES or TABLE.';
   const parts: string[] = [];
   const parameters: QueryParameter[] = [];
   let from = 0;
@@ -59,11 +59,11 @@ export function parseQuery(text: string, dialect: QueryDialect): QueryText | str
     const parameter = QUERY_PARAMETERS.find((name) => groups['named'] === `:${name}`);
     const other = groups['foreign'] ?? (parameter === undefined ? groups['named'] : undefined);
     if (other !== undefined)
-      return `has the parameter ${other}; allowed are ${QUERY_PARAMETERS.map((name) => `:${name}`).join(' and ')}.`;
+      return `has the unknown parameter ${other}; allowed are ${QUERY_PARAMETERS.map((name) => `:${name}`).join(' and ')}.`;
     if (groups['end'] !== undefined) {
       // Some drivers run a second statement and others ignore it; neither is what a reader of the setting expects.
       if (!ONLY_COMMENTS.test(text.slice(index + 1)))
-        return 'holds something behind a semicolon; it must be one single query.';
+        return 'contains text after a semicolon; it must be a single query.';
       return { parts: [...parts, text.slice(from, index)], parameters };
     }
     if (parameter === undefined) continue;

@@ -38,8 +38,9 @@ export class PathRule {
 
   /** Parses a path from a setting; returns what is wrong with it as a string. */
   static read(path: string, { below }: { below: boolean }): PathRule | string {
-    if (!path.startsWith('/')) return 'holds a path that does not begin with a slash; write for example /v1/search.';
-    if (/[?#*\s]/.test(path)) return 'holds a path with a query, a fragment, an asterisk or white space; leave it out.';
+    if (!path.startsWith('/')) return 'contains a path that does not begin with a slash; write for example /v1/search.';
+    if (/[?#*\s]/.test(path))
+      return 'contains a path with a query, a fragment, an asterisk or white space; leave it out.';
     const { pathname } = new URL(`http://host${path}`);
     const segments = segmentsOf(pathname);
     const isNormal =
@@ -47,7 +48,7 @@ export class PathRule {
       !path.split('/').some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)) &&
       !path.includes('\\');
     if (!isNormal)
-      return 'holds a path with an empty segment, dots, or an encoded slash; write it as the service documents it.';
+      return 'contains a path with an empty segment, dots, or an encoded slash; write it as the service documents it.';
     return new PathRule(segments, below);
   }
 

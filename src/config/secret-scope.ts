@@ -41,7 +41,7 @@ export class SecretScope {
     const method = allowed && methods.find((one) => !allowed.has(one));
     if (allowed && method !== undefined) {
       const shown =
-        METHODS.includes(method) || method === 'TRACE' ? method : 'a method that is named beside the request line';
+        METHODS.includes(method) || method === 'TRACE' ? method : 'a method that is named outside the request line';
       return `is not sent with ${shown}; ${this.#setting}_METHODS allows ${[...allowed].join(', ')}`;
     }
     if (!paths) return undefined;
@@ -67,7 +67,7 @@ function readSecretOrigin(env: Env, setting: string, problems: ProblemList): str
   if (given === undefined) {
     problems.add(
       setting,
-      'is missing; name the one origin that may get this secret, for example https://api.example.com.',
+      'is missing; name the one origin that may receive this secret, for example https://api.example.com.',
     );
     return undefined;
   }
@@ -77,7 +77,7 @@ function readSecretOrigin(env: Env, setting: string, problems: ProblemList): str
     return undefined;
   }
   if (origin.protocol === 'http:' && !isLoopback(origin.hostname)) {
-    problems.add(setting, `is http to ${origin.hostname}, where the secret would travel in clear; use https.`);
+    problems.add(setting, `is http to ${origin.hostname}, where the secret would be sent in cleartext; use https.`);
     return undefined;
   }
   return origin.origin;
@@ -95,7 +95,7 @@ function readMethods(env: Env, setting: string, problems: ProblemList): Readonly
 function readPaths(env: Env, setting: string, problems: ProblemList): Pick<Limits, 'paths' | 'shownPaths'> {
   if (readText(env, setting) === undefined) return {};
   const given = readList(env, setting);
-  if (given.length === 0) problems.add(setting, 'holds no path; write for example /v1/search,/v1/tickets.');
+  if (given.length === 0) problems.add(setting, 'contains no path; write for example /v1/search,/v1/tickets.');
   const paths: PathRule[] = [];
   for (const path of given) {
     const rule = PathRule.read(path, { below: true });

@@ -36,7 +36,7 @@ export class Secret {
     const given = env[setting] || undefined;
     const file = env[`${setting}_FILE`]?.trim() || undefined;
     if (given !== undefined && file !== undefined) {
-      problems.add(setting, `is set, and ${setting}_FILE too; set one of them.`);
+      problems.add(setting, `and ${setting}_FILE are both set; set only one of them.`);
       return undefined;
     }
     if (given === undefined && file === undefined) {
@@ -45,7 +45,10 @@ export class Secret {
           ? ''
           : ` Version 0.1.0 read ${options.formerly} instead; name the setting to read with --key SCHEME=SETTING, or with credentials in code.`;
       if (options.required)
-        problems.add(setting, `is missing; set it, or ${setting}_FILE to the name of a file that holds it.${formerly}`);
+        problems.add(
+          setting,
+          `is missing; set it, or set ${setting}_FILE to the path of a file that contains it.${formerly}`,
+        );
       return undefined;
     }
     const check = options.check ?? (() => undefined);

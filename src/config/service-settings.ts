@@ -116,7 +116,7 @@ function refuseUnnamed(
 ): undefined {
   problems.add(
     setting,
-    `is not read, since only the document of "${name}" suggests it. Name the service (--service ${name}, or {service: '${name}'} in code) and set ${setting}, or name another setting for the key (--key SCHEME=SETTING, or credentials in code).${formerly === undefined ? '' : ` Version 0.1.0 read ${formerly} instead.`}`,
+    `is not read, because only the document of "${name}" suggests it. Name the service (--service ${name}, or {service: '${name}'} in code) and set ${setting}, or name another setting for the key (--key SCHEME=SETTING, or credentials in code).${formerly === undefined ? '' : ` Version 0.1.0 read ${formerly} instead.`}`,
   );
   return undefined;
 }
@@ -125,7 +125,7 @@ function unboundMessage({ imported, name }: ServiceDefinition, origin: string, b
   const allowed = bound.length === 0 ? 'no origin yet' : bound.join(', ');
   const setting = imported?.baseUrlSetting;
   const address = setting === undefined ? '' : ` Set ${setting} to the address of the service, or`;
-  return `the keys of "${name}" would go to ${origin}, and they are bound to ${allowed}.${address} import the document with the origins that may get them (--origin, or origins in code).`;
+  return `the keys of "${name}" would go to ${origin}, but they are bound to ${allowed}.${address} import the document with the origins that may receive them (--origin, or origins in code).`;
 }
 
 function whyNoEnvironment({
@@ -147,7 +147,7 @@ function whyNoEnvironment({
     environmentSetting === undefined
       ? `name the service (--service ${imported?.as ?? name}, or service in code) to choose one by a setting, or give defaultEnvironment in code`
       : `set ${environmentSetting} to one of them`;
-  return `is missing: "${name}" has several servers, of which none is the default, since none looks like a sandbox; ${how}: ${all.join(', ')}.`;
+  return `is missing: "${name}" has several servers and no default, because none looks like a sandbox; ${how}: ${all.join(', ')}.`;
 }
 
 function readEnvironment(env: Env, service: ServiceDefinition, problems: ProblemList): string | undefined {
@@ -161,7 +161,7 @@ function readEnvironment(env: Env, service: ServiceDefinition, problems: Problem
   }
   if (Object.hasOwn(service.environments, given)) return given;
   const allowed = Object.keys(service.environments).join(', ');
-  problems.add(setting, `"${given}" is no environment of ${service.title}; allowed: ${allowed}.`);
+  problems.add(setting, `"${given}" is not an environment of ${service.title}; allowed: ${allowed}.`);
   return undefined;
 }
 
@@ -195,6 +195,6 @@ function readPlacement(env: Env, service: ServiceDefinition, problems: ProblemLi
   const setting = service.placementSetting;
   const given = (setting === undefined ? undefined : readText(env, setting)) ?? 'header';
   if (given === 'header' || given === 'body') return given;
-  problems.add(setting ?? service.name, `"${given}" is not possible; allowed: header, body.`);
+  problems.add(setting ?? service.name, `"${given}" is not valid; allowed: header, body.`);
   return undefined;
 }

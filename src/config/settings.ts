@@ -151,7 +151,7 @@ function chosenServices(env: Env, services: readonly ServiceDefinition[], proble
     if (services.some((service) => service.name === name)) continue;
     problems.add(
       'HTTP_TASKS_SERVICES',
-      `"${name}" is no service; allowed: ${services.map((service) => service.name).join(', ')}.`,
+      `"${name}" is not a service; allowed: ${services.map((service) => service.name).join(', ')}.`,
     );
   }
   // A service without credentials is always included; its own allowlist protects it.
@@ -199,7 +199,7 @@ function readQueue(env: Env, problems: ProblemList): QueueSettings {
     if (/^[A-Za-z_][A-Za-z0-9_.]*$/.test(field)) continue;
     problems.add(
       'HTTP_TASKS_ALLOW_SENSITIVE',
-      'holds something that is no field name; write for example user_token,access_token.',
+      'contains an entry that is not a field name; write for example user_token,access_token.',
     );
     break;
   }
@@ -213,14 +213,14 @@ function readQueue(env: Env, problems: ProblemList): QueueSettings {
 function readLogLevel(env: Env, problems: ProblemList): Settings['logLevel'] {
   const given = readText(env, 'HTTP_TASKS_LOG_LEVEL') ?? 'info';
   const level = LOG_LEVELS.find((name) => name === given);
-  if (!level) problems.add('HTTP_TASKS_LOG_LEVEL', `"${given}" is no level; allowed: ${LOG_LEVELS.join(', ')}.`);
+  if (!level) problems.add('HTTP_TASKS_LOG_LEVEL', `"${given}" is not a log level; allowed: ${LOG_LEVELS.join(', ')}.`);
   return level ?? 'info';
 }
 
 /** Reads a switch that is on by default. */
 function readSwitch(env: Env, setting: string, problems: ProblemList): boolean {
   const given = readText(env, setting) ?? 'on';
-  if (given !== 'on' && given !== 'off') problems.add(setting, `"${given}" is not possible; allowed: on, off.`);
+  if (given !== 'on' && given !== 'off') problems.add(setting, `"${given}" is not valid; allowed: on, off.`);
   return given === 'on';
 }
 
@@ -231,7 +231,7 @@ function readTotalTimeout(env: Env, problems: ProblemList): number | undefined {
   if (ms >= MIN_TOTAL_MS && ms <= MAX_TOTAL_MS) return ms;
   problems.add(
     'HTTP_TASKS_TOTAL_TIMEOUT_MS',
-    `"${given}" is not possible; allowed: a whole number of milliseconds from ${MIN_TOTAL_MS} to ${MAX_TOTAL_MS}.`,
+    `"${given}" is not valid; allowed: a whole number of milliseconds from ${MIN_TOTAL_MS} to ${MAX_TOTAL_MS}.`,
   );
   return undefined;
 }

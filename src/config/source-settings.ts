@@ -95,7 +95,7 @@ export function readSources(env: Env, problems: ProblemList): SourceSettings {
     if (!item.startsWith('source.') || names.some((name) => itemOf(name) === item)) continue;
     problems.add(
       'HTTP_TASKS_ALLOW_PLAINTEXT',
-      `"${item}" names no source; configured: ${names.map(itemOf).join(', ') || 'none'}.`,
+      `"${item}" is not a configured source; configured: ${names.map(itemOf).join(', ') || 'none'}.`,
     );
   }
   for (const name of names) {

@@ -74,7 +74,8 @@ export function readTlsIdentities(env: Env, problems: ProblemList): ReadonlyMap<
     const identity = readIdentity(env, name, problems);
     for (const origin of readOrigins(env, `${PREFIX}${name}_ORIGIN`, problems)) {
       const other = byOrigin.get(origin);
-      if (other) problems.add(`${PREFIX}${name}_ORIGIN`, `names ${origin}, and so does ${PREFIX}${other.name}_ORIGIN.`);
+      if (other)
+        problems.add(`${PREFIX}${name}_ORIGIN`, `names ${origin}, which ${PREFIX}${other.name}_ORIGIN names too.`);
       else if (identity) byOrigin.set(origin, identity);
     }
   }
@@ -111,7 +112,7 @@ function readOrigins(env: Env, setting: string, problems: ProblemList): string[]
   if (entries.length === 0)
     problems.add(
       setting,
-      'is missing; name the origin to which such connections go, for example https://api.example.com, or several with commas between.',
+      'is missing; name the origin of these connections, for example https://api.example.com, or several separated by commas.',
     );
   return entries.flatMap((entry) => {
     const origin = parseOrigin(entry);
@@ -120,7 +121,7 @@ function readOrigins(env: Env, setting: string, problems: ProblemList): string[]
         ? origin
         : origin.protocol === 'https:'
           ? undefined
-          : `holds ${origin.origin}, where no TLS is spoken.`;
+          : `contains ${origin.origin}, which does not use TLS.`;
     if (wrong !== undefined) problems.add(setting, wrong);
     return wrong === undefined && typeof origin !== 'string' ? [origin.origin] : [];
   });
@@ -145,15 +146,15 @@ function whyNotAuthorities(ca: string | undefined): WrongFile | undefined {
   if (ca === undefined) return undefined;
   const blocks = ca.match(CERTIFICATE) ?? [];
   const readable = blocks.length > 0 && blocks.every((block) => certificateIn(block) !== undefined);
-  return readable ? undefined : { part: 'ca', message: 'holds no certificate in PEM, or one that cannot be read.' };
+  return readable ? undefined : { part: 'ca', message: 'contains no certificate in PEM, or an invalid one.' };
 }
 
 function whyNotPair({ cert, key }: TlsFiles, passphrase: string | undefined): WrongFile | undefined {
   if (cert === undefined || key === undefined) return undefined;
   const certificate = certificateIn(cert);
-  if (!certificate) return { part: 'cert', message: 'holds no certificate in PEM, or one that cannot be read.' };
+  if (!certificate) return { part: 'cert', message: 'contains no certificate in PEM, or an invalid one.' };
   if (Date.parse(certificate.validTo) < Date.now())
-    return { part: 'cert', message: `holds a certificate that ended on ${certificate.validTo}.` };
+    return { part: 'cert', message: `contains a certificate that expired on ${certificate.validTo}.` };
   try {
     const isOurs = certificate.checkPrivateKey(
       createPrivateKey({ key, ...(passphrase !== undefined && { passphrase }) }),
@@ -162,15 +163,15 @@ function whyNotPair({ cert, key }: TlsFiles, passphrase: string | undefined): Wr
       ? undefined
       : {
           part: 'key',
-          message: 'holds a key that is not that of the certificate, whose own stands first in its file.',
+          message: 'contains a key that does not belong to the first certificate in the certificate file.',
         };
   } catch {
     return {
       part: 'key',
       message:
         passphrase === undefined
-          ? 'holds no private key in PEM that can be read without a passphrase.'
-          : 'holds no private key in PEM that this passphrase opens.',
+          ? 'contains no private key in PEM that can be read without a passphrase.'
+          : 'contains no private key in PEM that this passphrase decrypts.',
     };
   }
 }

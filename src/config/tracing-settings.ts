@@ -22,7 +22,7 @@ export function readTracing(env: Env, problems: ProblemList): TracingSettings | 
   const endpoint = readText(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ?? readText(env, 'OTEL_EXPORTER_OTLP_ENDPOINT');
   const exporter = readText(env, 'OTEL_TRACES_EXPORTER') ?? (endpoint === undefined ? 'none' : 'otlp');
   if (!EXPORTERS.some((name) => name === exporter)) {
-    problems.add('OTEL_TRACES_EXPORTER', `"${exporter}" is not possible; allowed: ${EXPORTERS.join(', ')}.`);
+    problems.add('OTEL_TRACES_EXPORTER', `"${exporter}" is not valid; allowed: ${EXPORTERS.join(', ')}.`);
   }
   if (exporter !== 'otlp') return undefined;
   const given =
@@ -31,7 +31,7 @@ export function readTracing(env: Env, problems: ProblemList): TracingSettings | 
     'http/protobuf';
   const protocol = PROTOCOLS.find((name) => name === given);
   if (!protocol)
-    problems.add('OTEL_EXPORTER_OTLP_PROTOCOL', `"${given}" is not possible; allowed: ${PROTOCOLS.join(', ')}.`);
+    problems.add('OTEL_EXPORTER_OTLP_PROTOCOL', `"${given}" is not valid; allowed: ${PROTOCOLS.join(', ')}.`);
   refuseKeysInClear(env, endpoint, problems);
   return protocol && { protocol };
 }

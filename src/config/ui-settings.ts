@@ -35,14 +35,14 @@ export function readUi(env: Env, problems: ProblemList): string | undefined {
 /** Parses the URL of a UI as copied from a browser; returns what is wrong with it as `why`. */
 export function parseUi(text: string): { ui: string; why?: undefined } | { ui?: undefined; why: string } {
   const form =
-    'write for example https://temporal.example.com, with the path under which the UI is served and nothing behind it.';
+    'write for example https://temporal.example.com, with the path under which the UI is served and nothing after it.';
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const ambiguous = whyAmbiguousUrl(text);
   if (ambiguous !== undefined) return { why: ambiguous };
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-    return { why: `is no address of a web page; ${form}` };
-  if (url.username !== '' || url.password !== '') return { why: `holds a user name or a password; ${form}` };
-  if (url.search !== '' || url.hash !== '') return { why: `holds a query or a fragment; ${form}` };
+    return { why: `is not the URL of a web page; ${form}` };
+  if (url.username !== '' || url.password !== '') return { why: `contains a user name or a password; ${form}` };
+  if (url.search !== '' || url.hash !== '') return { why: `contains a query or a fragment; ${form}` };
   return { ui: `${url.origin}${url.pathname.replace(/\/(namespaces(\/.*)?)?$/, '')}` };
 }
 

@@ -40,7 +40,7 @@ export function readWorkLimits(env: Env, problems: ProblemList): WorkLimits {
     if (given === undefined) continue;
     const number = /^\d{1,6}$/.test(given) ? Number(given) : Number.NaN;
     if (number >= 1 && number <= most) limits[name] = number;
-    else problems.add(setting, `"${given}" is not possible; allowed: a whole number from 1 to ${most}.`);
+    else problems.add(setting, `"${given}" is not valid; allowed: a whole number from 1 to ${most}.`);
   }
   return limits;
 }

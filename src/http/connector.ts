@@ -136,7 +136,7 @@ class TunnelError extends Error {
   readonly code: string;
 
   constructor(code: string) {
-    super('The proxy made no connection');
+    super('The proxy did not open a connection');
     this.code = code;
   }
 }

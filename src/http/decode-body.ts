@@ -74,7 +74,7 @@ function gunzipped(bytes: Buffer, maxOutputLength: number): Buffer {
     engine: { bytesWritten: number };
   };
   if (bytes.subarray(engine.bytesWritten).some((byte) => byte !== 0))
-    throw new Error('There is more behind the end of the gzip.');
+    throw new Error('There is data after the end of the gzip stream.');
   return buffer;
 }
 

@@ -17,16 +17,16 @@ export type Unexpected =
 
 const UNEXPECTED: Record<Unexpected, string> = {
   redirect:
-    'it redirected the call, which is not followed: keys only ever go to the service itself. Check the base URL.',
-  status: 'it answered with a status that is none of expectedStatuses.',
-  tooLarge: 'its answer is larger than the task allows.',
+    'it responded with a redirect, which is not followed: keys are only sent to the service itself. Check the base URL.',
+  status: 'the status of its response is not in expectedStatuses.',
+  tooLarge: 'its response is larger than the task allows.',
   compressed:
-    'its response is compressed in a way that is not supported, or its compressed body is corrupt; gzip, deflate and br are.',
-  notJson: 'its answer is not JSON. Check the base URL: a proxy or another server may have answered.',
-  malformed: 'its answer is not well-formed JSON.',
-  tooDeep: 'its answer is nested deeper than can be handled.',
-  unreadable: 'its answer cannot be read.',
-  shape: 'its answer does not have the form that the task describes.',
+    'its response has an unsupported content encoding or a corrupt compressed body; supported: gzip, deflate, br.',
+  notJson: 'its response is not JSON. Check the base URL: a proxy or another server may have responded.',
+  malformed: 'its response is not well-formed JSON.',
+  tooDeep: 'its response is nested too deeply.',
+  unreadable: 'its response cannot be read.',
+  shape: "its response does not match the task's output schema.",
 };
 
 /** Describes an invalid response; `where` is the field at fault. */
@@ -35,38 +35,38 @@ export function describeUnexpected(what: Unexpected, where?: string): string {
 }
 
 const CAUSES: Record<string, string> = {
-  [TOTAL_TIMEOUT]: 'the call took longer than its total time-out',
-  [TOO_LATE_TO_SEND]: 'the call came to its turn too long after its intent was recorded',
-  [NOT_HTTP]: 'the answer is not HTTP, or broke off',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection came about in time',
-  UND_ERR_HEADERS_TIMEOUT: 'no answer began in time',
-  UND_ERR_BODY_TIMEOUT: 'the answer fell silent before its end',
-  UND_ERR_SOCKET: 'the connection was closed before the whole answer arrived',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the connection was closed before the whole answer arrived',
-  UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are too large',
+  [TOTAL_TIMEOUT]: 'the call exceeded its total timeout',
+  [TOO_LATE_TO_SEND]: 'the call could not be sent soon enough after its intent was recorded',
+  [NOT_HTTP]: 'the response is not HTTP, or was truncated',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
+  UND_ERR_HEADERS_TIMEOUT: 'the response did not begin in time',
+  UND_ERR_BODY_TIMEOUT: 'the response stalled before its end',
+  UND_ERR_SOCKET: 'the connection was closed before the response was complete',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the connection was closed before the response was complete',
+  UND_ERR_HEADERS_OVERFLOW: 'the response headers are too large',
   UND_ERR_DESTROYED: 'this process is shutting down',
   UND_ERR_CLOSED: 'this process is shutting down',
-  UND_ERR_INVALID_ARG: 'the input makes a request that HTTP cannot carry',
-  UND_ERR_NOT_SUPPORTED: 'the input makes a request that HTTP cannot carry',
-  TRUNCATED: 'the answer broke off',
+  UND_ERR_INVALID_ARG: 'the input does not give a valid HTTP request',
+  UND_ERR_NOT_SUPPORTED: 'the input does not give a valid HTTP request',
+  TRUNCATED: 'the response was truncated',
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was reset',
   EPIPE: 'the connection was reset',
-  ENOTFOUND: 'the host name is not known',
-  EAI_AGAIN: 'the host name could not be looked up',
+  ENOTFOUND: 'the host name was not found',
+  EAI_AGAIN: 'the host name could not be resolved',
   [NOT_PUBLIC]:
-    'the host name leads to an address that is not public. The operator allows such an origin with HTTP_TASKS_HTTP_ALLOW_PRIVATE',
-  [PROXY_UNREACHABLE]: 'the proxy cannot be reached, or did not answer in time',
+    'the host name resolves to an address that is not public. The operator can allow the origin with HTTP_TASKS_HTTP_ALLOW_PRIVATE',
+  [PROXY_UNREACHABLE]: 'the proxy cannot be reached, or did not respond in time',
   [PROXY_UNTRUSTED]: 'the TLS certificate or handshake of the proxy was not accepted',
-  [PROXY_AWAY]: 'the proxy could not make a connection at the moment',
+  [PROXY_AWAY]: 'the proxy cannot open a connection at the moment',
   [PROXY_REFUSED]:
-    'the proxy refused to make a connection. Check HTTP_TASKS_PROXY, and whether the proxy lets calls to this host through',
-  [PROXY_UNAUTHORIZED]: 'the proxy refused its user and password. Check HTTP_TASKS_PROXY',
+    'the proxy refused to open a connection. Check HTTP_TASKS_PROXY, and whether the proxy allows connections to this host',
+  [PROXY_UNAUTHORIZED]: 'the proxy rejected the user and password. Check HTTP_TASKS_PROXY',
   [UNKNOWN_HERE]:
-    'the host name is not known here, where it has to be checked that it leads to public addresses. HTTP_TASKS_PROXY_LOOKUP=proxy leaves that to the proxy',
+    'the host name cannot be resolved here to check that its addresses are public. HTTP_TASKS_PROXY_LOOKUP=proxy leaves that check to the proxy',
   EHOSTUNREACH: 'the host cannot be reached',
   ENETUNREACH: 'the network cannot be reached',
-  ETIMEDOUT: 'no connection came about in time',
+  ETIMEDOUT: 'the connection timed out',
 };
 
 /** Describes a call without a response. */
@@ -74,8 +74,8 @@ export function describeLoss(code: string, sent: boolean, effect: Effect): strin
   const cause = `${describeTransport(code)}.`;
   if (!sent) return `${cause} Nothing was sent.`;
   return effect === 'irreversible'
-    ? `${cause} The call was sent and may have been carried out or not. Look before it is sent again.`
-    : `${cause} The call was sent; repeating it does no harm.`;
+    ? `${cause} The call was sent and may have been processed. Check before you send it again.`
+    : `${cause} The call was sent; it is safe to repeat.`;
 }
 
 /** Describes a transport error code, as a clause without a full stop. */

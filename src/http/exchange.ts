@@ -72,12 +72,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
     // undici may dispatch a request again after its connection closed. It may have been processed, so it is never sent
     // twice.
     if (this.#settled || this.#sent) {
-      controller.abort(new Error('The call is over already'));
+      controller.abort(new Error('The call has already ended'));
       return;
     }
     if (performance.now() > (this.#limits.notSentAfterMs ?? Number.POSITIVE_INFINITY)) {
       this.#finish({ kind: 'lost', sent: false, code: TOO_LATE_TO_SEND });
-      controller.abort(new Error('The call came to its turn too late'));
+      controller.abort(new Error('The call could not be sent in time'));
       return;
     }
     this.#controller = controller;
@@ -138,7 +138,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Deadline {
 
   #cutOff(controller: Dispatcher.DispatchController): void {
     this.#finish(this.#answer('', true));
-    controller.abort(new Error('The answer is too large'));
+    controller.abort(new Error('The response is too large'));
   }
 
   #answer(body: string, tooLarge: boolean): Extract<ExchangeResult, { kind: 'answer' }> {

@@ -59,9 +59,9 @@ export function genericRequest(
   );
   for (const [name, value] of Object.entries(input.headers ?? {})) {
     const key = name.toLowerCase();
-    if (OWN_HEADERS.has(key)) refuse(what, `headers.${name}`, 'is decided by the sender; leave it out');
+    if (OWN_HEADERS.has(key)) refuse(what, `headers.${name}`, 'is set by the sender; leave it out');
     if (method === 'TRACE' && value.includes('{{secret:'))
-      refuse(what, `headers.${name}`, 'must not name a secret: TRACE is answered with what was sent');
+      refuse(what, `headers.${name}`, 'must not name a secret: the response to TRACE repeats the request');
     headers[key] = secrets.putInto(`headers.${name}`, value);
   }
   headers['accept-encoding'] = 'identity';
@@ -100,7 +100,7 @@ function refuseUnlistedRead(
     refuse(
       what,
       'effect',
-      `must not be "read", since ${unsafe.field} asks for another method than ${method}; leave effect out`,
+      `must not be "read", because ${unsafe.field} asks for a method other than ${method}; leave effect out`,
     );
   if (isSafeMethod(method)) return;
   if (pathOverride !== undefined)
@@ -115,16 +115,16 @@ function refuseUnlistedRead(
   refuse(
     what,
     'effect',
-    `must not be "read" for ${method}: the method counts, not the claim. Leave effect out, or have the operator list this request in ${HTTP_READS}. ${allowed}`,
+    `must not be "read" for ${method}, because the method decides. Leave effect out, or ask the operator to list this request in ${HTTP_READS}. ${allowed}`,
   );
 }
 
 function allowedUrl(what: string, uri: string, settings: SenderSettings): URL {
   // Outside of headers, a secret would end up in access logs or in the provider's data.
-  if (uri.includes('{{secret:')) refuse(what, 'uri', 'must not name a secret; secrets can only stand in headers');
+  if (uri.includes('{{secret:')) refuse(what, 'uri', 'must not name a secret; secrets are allowed in headers only');
   const url = new URL(uri);
   if (url.username !== '' || url.password !== '') {
-    refuse(what, 'uri', 'must not hold a user name or a password; put a secret into a header as {{secret:NAME}}');
+    refuse(what, 'uri', 'must not contain a user name or a password; put a secret into a header as {{secret:NAME}}');
   }
   if (settings.httpAllow.allows(url)) return url;
   const allowed = [...settings.httpAllow];
@@ -146,7 +146,8 @@ function mayLeadAnywhere({ origin, hostname }: URL, { httpAllowPrivate }: Sender
 function queryOf(what: string, ofUri: string, query: NonNullable<GenericInput['query']>): string {
   const pairs = Object.entries(query).flatMap(([name, value]) => {
     const text = JSON.stringify([name, value]);
-    if (text.includes('{{secret:')) refuse(what, 'query', 'must not name a secret; secrets can only stand in headers');
+    if (text.includes('{{secret:'))
+      refuse(what, 'query', 'must not name a secret; secrets are allowed in headers only');
     return writePairs({ task: what, field: `query.${name}` }, name, value);
   });
   if (pairs.length === 0) return ofUri;
@@ -187,7 +188,7 @@ class HeaderSecrets {
 
   putInto(field: string, template: string): string {
     if (template.replace(SECRET, '').includes('{{secret')) {
-      refuse(this.#what, field, 'names a secret in a way that cannot be read; write {{secret:NAME}}');
+      refuse(this.#what, field, 'contains a malformed secret reference; write {{secret:NAME}}');
     }
     return template.replace(SECRET, (placeholder: string, name: string) => {
       const value = this.#valueOf(field, name.trimEnd());
@@ -203,7 +204,7 @@ class HeaderSecrets {
       return refuse(
         this.#what,
         field,
-        `there is no secret of that name; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>, or as HTTP_TASKS_OAUTH_<NAME>_…`,
+        `names an unknown secret; known: ${known}. The operator adds one as HTTP_TASKS_SECRET_<NAME>, or as HTTP_TASKS_OAUTH_<NAME>_…`,
       );
     }
     const refusal = found.scope.refusal(this.#use);
@@ -221,7 +222,7 @@ function bodyOf(what: string, method: string, input: GenericInput): string | und
   const isJson = /^application\/([\w.+-]+\+)?json\b/i.test(input.contentType ?? 'application/json');
   if (!isJson && typeof input.body !== 'string') refuse(what, 'body', 'must be a string when contentType is not JSON');
   const body = isJson || typeof input.body !== 'string' ? JSON.stringify(input.body) : input.body;
-  if (body.includes('{{secret:')) refuse(what, 'body', 'must not name a secret; secrets can only stand in headers');
+  if (body.includes('{{secret:')) refuse(what, 'body', 'must not name a secret; secrets are allowed in headers only');
   return body;
 }
 

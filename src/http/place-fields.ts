@@ -125,14 +125,14 @@ function headerOf(task: HttpTask, field: string, value: unknown, writing: FieldW
   const text = writing?.style === undefined && !writing?.json ? textOf(value) : writeHeaderText(value, writing);
   if (HEADER_VALUE.test(text)) return text;
   throw new InvalidInputError(task.name, [
-    { field, message: 'must not hold line breaks or characters outside Latin-1' },
+    { field, message: 'must not contain line breaks or characters outside Latin-1' },
   ]);
 }
 
 function wellFormed(task: HttpTask, field: string, text: string): string {
   if (!/\p{Surrogate}/u.test(text)) return text;
   throw new InvalidInputError(task.name, [
-    { field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' },
+    { field, message: 'must be well-formed Unicode; it contains an unpaired surrogate' },
   ]);
 }
 

@@ -145,7 +145,7 @@ function pickSlot(task: HttpTask, fields: Fields, service: ServiceSettings): str
   if (slot !== undefined) return slot;
   const slots = service.keySlots;
   const given = fields[field];
-  const message = given === undefined ? 'must be given, since there are several keys' : 'names no key';
+  const message = given === undefined ? 'is required, because there are several keys' : 'is not the name of a key';
   throw new InvalidInputError(task.name, [{ field, message: `${message}; allowed: ${slots.join(', ')}` }]);
 }
 

@@ -12,9 +12,9 @@ export function encodeSegment(what: string, field: string, text: string): string
     text === ''
       ? 'must not be empty: it is part of the URL'
       : text === '.' || text === '..'
-        ? 'cannot stand in a URL, where it would lead to another route'
+        ? 'must not be "." or "..", which would change the route'
         : /\p{Surrogate}/u.test(text)
-          ? 'must be well-formed Unicode; it holds half of a surrogate pair'
+          ? 'must be well-formed Unicode; it contains an unpaired surrogate'
           : undefined;
   if (refusal !== undefined) throw new InvalidInputError(what, [{ field, message: refusal }]);
   return encodeURIComponent(text);

@@ -104,20 +104,20 @@ function sentenceFor(
   const slot = call.keySlot === undefined ? '' : ` (key ${call.task.service.name}.${call.keySlot})`;
   switch (type) {
     case 'Task.Unauthorized':
-      return `it refused the keys${slot} with ${said}.`;
+      return `it rejected the keys${slot} with ${said}.`;
     case 'Task.RateLimited':
       return `it asks to slow down${slot} (${said}).`;
     case 'Task.Unavailable':
-      return `it cannot work at the moment (${said}).`;
+      return `it is unavailable at the moment (${said}).`;
     case 'Task.OutcomeUnknown':
-      return `it answered ${said}, and may have carried the call out or not. Look before it is sent again.`;
+      return `it responded with ${said} and may have processed the call. Check before you send it again.`;
     case 'Task.UnexpectedResponse':
-      return `it answered ${said}.`;
+      return `it responded with ${said}.`;
     case 'Task.InvalidInput':
     case 'Task.Held':
     case 'Task.LedgerUnavailable':
     case 'Task.Rejected':
-      return `it refused the call with ${said}.`;
+      return `it rejected the call with ${said}.`;
   }
 }
 
@@ -139,7 +139,7 @@ export function held(task: FailedCall['task']): ApplicationFailure {
 
 /** The intent cannot be recorded; nothing was sent; retryable. */
 export function ledgerUnavailable(task: FailedCall['task']): ApplicationFailure {
-  const message = `The ledger cannot be reached, so ${task.name} was not sent. It is tried again.`;
+  const message = `The ledger cannot be reached, so ${task.name} was not sent. It will be retried.`;
   return bareFailure(task, 'Task.LedgerUnavailable', message, {});
 }
 
@@ -148,19 +148,19 @@ export function ledgerUnavailable(task: FailedCall['task']): ApplicationFailure 
  * again.
  */
 export function stopped(task: FailedCall['task']): ApplicationFailure {
-  const message = `Every call that changes something is stopped, so ${task.name} was not sent. It is tried again; http-tasks start lets it continue.`;
+  const message = `All calls that change something are stopped, so ${task.name} was not sent. It is retried until http-tasks start allows it.`;
   return bareFailure(task, 'Task.Unavailable', message, {}, STOPPED_RETRY_MS);
 }
 
 /** The rate limit of this key is used up for longer than the attempt can wait; nothing was sent; retryable. */
 export function noCallLeft(task: FailedCall['task']): ApplicationFailure {
-  const message = `${task.service.title} takes no more calls under this key for now, so ${task.name} was not sent. It is tried again.`;
+  const message = `The rate limit of this key at ${task.service.title} is used up for now, so ${task.name} was not sent. It will be retried.`;
   return bareFailure(task, 'Task.RateLimited', message, {});
 }
 
 /** An earlier attempt may have been sent and its outcome is unknown; this attempt sent nothing; non-retryable. */
 export function outcomeUnknown(task: FailedCall['task']): ApplicationFailure {
-  const message = `An earlier attempt of ${task.name} may have reached ${task.service.title}, and its outcome was not recorded. Nothing was sent now. Look before it is sent again.`;
+  const message = `An earlier attempt of ${task.name} may have reached ${task.service.title}, and its outcome was not recorded. Nothing was sent this time. Check before you send it again.`;
   return bareFailure(task, 'Task.OutcomeUnknown', message, {});
 }
 
@@ -169,10 +169,10 @@ export function outcomeUnknown(task: FailedCall['task']): ApplicationFailure {
  * reconciled by reading; otherwise retryable.
  */
 export function outcomeNotRecorded(task: FailedCall['task'], effect: Effect): ApplicationFailure {
-  const what = `${task.service.title} answered ${task.name}, and the ledger cannot be reached to record it.`;
+  const what = `${task.service.title} responded to ${task.name}, but the ledger cannot be reached to record it.`;
   return effect === 'irreversible'
-    ? bareFailure(task, 'Task.OutcomeUnknown', `${what} Look before it is sent again.`, {})
-    : bareFailure(task, 'Task.LedgerUnavailable', `${what} It is tried again, which does no harm.`, {});
+    ? bareFailure(task, 'Task.OutcomeUnknown', `${what} Check before you send it again.`, {})
+    : bareFailure(task, 'Task.LedgerUnavailable', `${what} It will be retried, which is safe.`, {});
 }
 
 /** Returns the same failure of an idempotent call, marked as possibly processed by an earlier attempt. */
@@ -228,7 +228,7 @@ function failure(
   facts: Facts,
   nextRetryDelay?: number,
 ): ApplicationFailure {
-  const quote = facts.requestId === undefined ? '' : ` Its support may ask for the request id ${facts.requestId}.`;
+  const quote = facts.requestId === undefined ? '' : ` Quote the request ID ${facts.requestId} to its support.`;
   return bareFailure(task, type, `${task.service.title}, ${task.name}: ${what}${quote}`, facts, nextRetryDelay);
 }
 

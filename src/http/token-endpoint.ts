@@ -61,12 +61,12 @@ export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: nu
   if (typeof value !== 'string' || !TOKEN.test(value))
     throw new TokenError({
       retryable: false,
-      what: `answered ${result.status} without an access token that a header can carry. Check its URL.`,
+      what: `responded with ${result.status} without a usable access token. Check its URL.`,
     });
   if (typeof type === 'string' && type.toLowerCase() !== 'bearer')
     throw new TokenError({
       retryable: false,
-      what: 'gave a token that is no bearer token, which cannot be used here.',
+      what: 'returned a token that is not a bearer token, which cannot be used here.',
     });
   return { value, livesMs: lifeOf(expiresIn) };
 }
@@ -74,7 +74,7 @@ export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: nu
 function notAsked(code: string): TokenProblem {
   return {
     retryable: code !== PROXY_REFUSED && code !== PROXY_UNAUTHORIZED,
-    what: `could not be asked: ${describeTransport(code)}.`,
+    what: `could not be used: ${describeTransport(code)}.`,
   };
 }
 
@@ -101,7 +101,7 @@ function refusalOf(
   if (status >= 300 && status < 400)
     return {
       retryable: false,
-      what: `redirected the request (${said}), which is not followed: a client's secret only goes to the endpoint itself.`,
+      what: `responded with a redirect (${said}), which is not followed: the client's secret is only sent to the endpoint itself.`,
       ...facts,
     };
   // 408 may come from a proxy in front of the endpoint.
@@ -109,12 +109,12 @@ function refusalOf(
     const retryAfterMs = parseRetryAfter(headers['retry-after'], nowMs);
     return {
       retryable: true,
-      what: `cannot give one at the moment (${said}).`,
+      what: `cannot issue a token at the moment (${said}).`,
       ...facts,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
   }
-  return { retryable: false, what: `refused the client with ${said}.`, ...facts };
+  return { retryable: false, what: `rejected the client with ${said}.`, ...facts };
 }
 
 /** Returns the token's lifetime in milliseconds. Some providers send `expires_in` as a string. */

@@ -69,7 +69,7 @@ function multipart(task: string, { fields = {} }: BodyForm, values: Fields): Wri
 /** A line break would start another header of the part. The task's schema may not check for it. */
 function refuseLineBreak(task: string, field: string, { contentType = '' }: FileInput): void {
   if (/[\r\n]/.test(contentType))
-    throw new InvalidInputError(task, [{ field: `${field}.contentType`, message: 'must not hold line breaks' }]);
+    throw new InvalidInputError(task, [{ field: `${field}.contentType`, message: 'must not contain line breaks' }]);
 }
 
 function part(boundary: string, name: string, value: unknown, writing: FormFieldWriting): Buffer {

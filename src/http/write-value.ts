@@ -134,7 +134,7 @@ function encoderFor({ task, field }: WrittenField, { allowReserved = false }: Va
   return (text) => {
     if (/\p{Surrogate}/u.test(text)) {
       throw new InvalidInputError(task, [
-        { field, message: 'must be well-formed Unicode; it holds half of a surrogate pair' },
+        { field, message: 'must be well-formed Unicode; it contains an unpaired surrogate' },
       ]);
     }
     return allowReserved ? encodeURI(text).replace(/[&#+=]/g, encodeURIComponent) : encodeURIComponent(text);

@@ -50,7 +50,7 @@ export class AllowedPlaintext {
 
 /** Returns why a connection to a host beyond this machine needs TLS, and what to do. */
 export function whyTlsIsNeeded(host: string, item: PlaintextItem, how: string): string {
-  return `leads to ${host}, which is beyond this machine, without TLS: keys and data would travel in clear. ${how} Or, on a network that you trust, list ${item} in ${SETTING}.`;
+  return `connects to ${host}, which is beyond this machine, without TLS: keys and data would be sent in cleartext. ${how} Or, on a network that you trust, list ${item} in ${SETTING}.`;
 }
 
 /** `source.closed-accounts` and `source.CLOSED_ACCOUNTS` are the same source. */

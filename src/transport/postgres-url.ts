@@ -143,7 +143,7 @@ function hostOf(inPlace: string, parameter: string | undefined): { host: string 
   if (host === '') return 'names no host; write postgres://USER:PASSWORD@HOST:PORT/DATABASE (PGHOST is not read).';
   if (host.includes(',')) return 'names several hosts; write one.';
   if (!isThisMachine(host) && !HOST.test(host) && !/^[0-9a-f:.]+$/i.test(host))
-    return 'has a host that no server can have; write its name or address.';
+    return 'has an invalid host; write its name or address.';
   return { host };
 }
 
@@ -155,11 +155,11 @@ function modeOf(
   if (sslmode === undefined) {
     if (needsTls !== undefined) return { why: needsTls };
     if (sslrootcert === undefined && sslcert === undefined && sslkey === undefined) return { mode: 'disable' };
-    return { why: 'names files for TLS and no sslmode; add sslmode=verify-full.' };
+    return { why: 'names files for TLS but no sslmode; add sslmode=verify-full.' };
   }
   if (sslmode === 'prefer' || sslmode === 'allow') {
     return {
-      why: `has sslmode=${sslmode}, which falls back to plain text without a word; write sslmode=verify-full, or sslmode=disable for this machine.`,
+      why: `has sslmode=${sslmode}, which silently falls back to plain text; write sslmode=verify-full, or sslmode=disable for this machine.`,
     };
   }
   const mode = MODES.find((one) => one === sslmode);
@@ -170,7 +170,7 @@ function modeOf(
   if (needsTls !== undefined && mode === 'disable') return { why: needsTls };
   if (needsTls !== undefined && (mode === 'require' || mode === 'no-verify')) {
     return {
-      why: `has sslmode=${mode}, which encrypts but does not check who answers, so that anyone in between can. ${HOW.replace('Add', 'Write')}`,
+      why: `has sslmode=${mode}, which encrypts but does not verify the server, so that anyone in between can pose as it. ${HOW.replace('Add', 'Write')}`,
     };
   }
   return { mode };

@@ -32,7 +32,7 @@ it.each(['on', '0', '65536', ':9464', '::1:9464', 'http://0.0.0.0:9464', '0.0.0.
   'refuses the address "%s"',
   (text) => {
     expect(problemsWith({ HTTP_TASKS_METRICS_ADDRESS: text })).toEqual([
-      expect.stringContaining(`HTTP_TASKS_METRICS_ADDRESS: "${text}" is no address`),
+      expect.stringContaining(`HTTP_TASKS_METRICS_ADDRESS: "${text}" is not an address`),
     ]);
   },
 );
@@ -86,10 +86,10 @@ describe("OpenTelemetry's own settings", () => {
 
   it('are refused where they name what this worker cannot do', () => {
     expect(problemsWith({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toEqual([
-      expect.stringContaining('"grpc" is not possible'),
+      expect.stringContaining('"grpc" is not valid'),
     ]);
     expect(problemsWith({ OTEL_TRACES_EXPORTER: 'zipkin' })).toEqual([
-      expect.stringContaining('"zipkin" is not possible'),
+      expect.stringContaining('"zipkin" is not valid'),
     ]);
   });
 });

@@ -95,7 +95,7 @@ describe('HTTP_TASKS_ENCRYPTION_PLAINTEXT', () => {
     const wrong = problemsOf(() =>
       readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_KEY: KEY, HTTP_TASKS_ENCRYPTION_PLAINTEXT: 'no' }),
     );
-    expect(wrong.HTTP_TASKS_ENCRYPTION_PLAINTEXT).toBe('"no" is not possible; allowed: accept, refuse.');
+    expect(wrong.HTTP_TASKS_ENCRYPTION_PLAINTEXT).toBe('"no" is not valid; allowed: accept, refuse.');
     const alone = problemsOf(() => readEncryptionSettings({ HTTP_TASKS_ENCRYPTION_PLAINTEXT: 'refuse' }));
     expect(alone.HTTP_TASKS_ENCRYPTION_PLAINTEXT).toContain('HTTP_TASKS_ENCRYPTION_KEY is not');
   });

@@ -62,7 +62,7 @@ describe('Client certificates', () => {
 
   it.each<[string, Record<string, string>, string, RegExp]>([
     ['without an origin', { HTTP_TASKS_TLS_DESK_ORIGIN: '' }, 'ORIGIN', /is missing/],
-    ['for an origin in clear', { HTTP_TASKS_TLS_DESK_ORIGIN: 'http://desk.example' }, 'ORIGIN', /no TLS is spoken/],
+    ['for an origin in clear', { HTTP_TASKS_TLS_DESK_ORIGIN: 'http://desk.example' }, 'ORIGIN', /does not use TLS/],
     ['for a wildcard', { HTTP_TASKS_TLS_DESK_ORIGIN: 'https://*.desk.example' }, 'ORIGIN', /wildcard/],
     ['with a certificate only', { HTTP_TASKS_TLS_DESK_KEY_FILE: '' }, 'KEY_FILE', /go together/],
     ['with a key only', { HTTP_TASKS_TLS_DESK_CERT_FILE: '' }, 'CERT_FILE', /go together/],
@@ -88,13 +88,13 @@ describe('Client certificates', () => {
       'that have ended',
       { HTTP_TASKS_TLS_DESK_CERT_FILE: file('ended.pem', authority.certify('worker-1', { ended: true }).cert) },
       'CERT_FILE',
-      /ended on/,
+      /expired on/,
     ],
     [
       'with the key of another',
       { HTTP_TASKS_TLS_DESK_KEY_FILE: file('other.pem', authority.certify('other').key) },
       'KEY_FILE',
-      /not that of the certificate/,
+      /does not belong to the first certificate/,
     ],
     [
       'with a locked key and no passphrase',
@@ -178,8 +178,18 @@ describe('A proxy', () => {
   });
 
   it.each<[string, Record<string, string>, string, RegExp]>([
-    ['that is no URL', { HTTP_TASKS_PROXY: 'canary:3128:1' }, 'HTTP_TASKS_PROXY', /is not a URL|of a kind/],
-    ['of another kind', { HTTP_TASKS_PROXY: 'socks5://canary@proxy.example' }, 'HTTP_TASKS_PROXY', /of a kind/],
+    [
+      'that is no URL',
+      { HTTP_TASKS_PROXY: 'canary:3128:1' },
+      'HTTP_TASKS_PROXY',
+      /is not a URL|not an http or https URL/,
+    ],
+    [
+      'of another kind',
+      { HTTP_TASKS_PROXY: 'socks5://canary@proxy.example' },
+      'HTTP_TASKS_PROXY',
+      /not an http or https URL/,
+    ],
     ['with a path', { HTTP_TASKS_PROXY: 'http://proxy.example/canary' }, 'HTTP_TASKS_PROXY', /more than/],
     [
       'with half an encoded password',
@@ -191,13 +201,13 @@ describe('A proxy', () => {
       'with a list that holds an address of a page',
       { HTTP_TASKS_NO_PROXY: 'https://example.com' },
       'HTTP_TASKS_NO_PROXY',
-      /no host/,
+      /not a host/,
     ],
     [
       'with a list that holds half a wildcard',
       { HTTP_TASKS_NO_PROXY: 'a*.example.com' },
       'HTTP_TASKS_NO_PROXY',
-      /no host/,
+      /not a host/,
     ],
     ['with a network that cannot be', { HTTP_TASKS_NO_PROXY: '10.0.0.0/33' }, 'HTTP_TASKS_NO_PROXY', /network/],
     [

@@ -116,7 +116,7 @@ describe('a Postgres URL', () => {
     ['postgres://db.example.com/db?sslmode=verify-full&sslcert=/x', 'one of sslcert and sslkey'],
     ['postgres://127.0.0.1/db?sslmode=prefer', 'falls back to plain text'],
     ['postgres://u:p%zz@127.0.0.1/db', 'percent sign'],
-    ['postgres://u:p@ho!st/db?sslmode=verify-full', 'no server can have'],
+    ['postgres://u:p@ho!st/db?sslmode=verify-full', 'has an invalid host'],
   ])('%s is refused', (url, why) => expect(parse(url)).toEqual(expect.stringContaining(why)));
 
   it('reads user, password, port, database and the folder of a socket as they are encoded', () => {
@@ -218,7 +218,7 @@ describe('HTTP_TASKS_ALLOW_PLAINTEXT', () => {
       const problems = new ProblemList();
       readPlaintext({ HTTP_TASKS_ALLOW_PLAINTEXT: `ledger,${item}` }, problems);
       expect(() => problems.finish({})).toThrow(
-        `HTTP_TASKS_ALLOW_PLAINTEXT: "${item}" is not possible; allowed: ledger, temporal, otlp`,
+        `HTTP_TASKS_ALLOW_PLAINTEXT: "${item}" is not valid; allowed: ledger, temporal, otlp`,
       );
     },
   );

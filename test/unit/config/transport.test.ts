@@ -101,7 +101,7 @@ describe('the endpoint for traces', () => {
     { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' },
     { ...KEY, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', HTTP_TASKS_ALLOW_PLAINTEXT: 'otlp' },
     { ...KEY, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_SDK_DISABLED: 'true' },
-  ])('is taken otherwise: %j', (env) => expect(problems(env)).toBe('The settings cannot be used:'));
+  ])('is taken otherwise: %j', (env) => expect(problems(env)).toBe('Invalid settings:'));
 });
 
 describe('what a worker says when it starts', () => {
@@ -156,6 +156,6 @@ it('refuses to allow plain text for a source that is not configured', () => {
     problemOf(() =>
       readSettings({ HTTP_TASKS_ALLOW_PLAINTEXT: 'source.closed', HTTP_TASKS_SUBJECT_KEY: 'a-subject-key-for-tests' }),
     ),
-  ).toContain('"source.closed" names no source; configured: none.');
+  ).toContain('"source.closed" is not a configured source; configured: none.');
   expect(readPlaintext({}, new ProblemList()).items).toEqual([]);
 });

@@ -94,7 +94,7 @@ describe('http.request', () => {
     const failure = await failureOf(send('/silent', { readTimeoutMs: 100 }));
     expect(failure).toMatchObject({
       type: 'Task.Unavailable',
-      message: expect.stringContaining('no answer began in time'),
+      message: expect.stringContaining('the response did not begin in time'),
     });
     const written = await failureOf(send('/silent', { readTimeoutMs: 100, method: 'POST' }));
     expect(written).toMatchObject({ type: 'Task.OutcomeUnknown', retryable: false });
@@ -105,7 +105,7 @@ describe('http.request', () => {
     const failure = await failureOf(sender.send(http.request, { uri: `${desk}/`, connectTimeoutMs: 1_000 }));
     expect(failure).toMatchObject({
       type: 'Task.Unavailable',
-      message: expect.stringContaining('no connection came about in time'),
+      message: expect.stringContaining('the connection timed out'),
     });
   });
 });

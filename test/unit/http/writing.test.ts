@@ -157,7 +157,7 @@ describe('A body', () => {
   it('has no line break in the type of a file, where it would begin a header', () => {
     const task = taskOf({ ...post, bodyForm: { as: 'multipart', fields: { file: { file: true } } } });
     expect(() => prepared(task, { file: { base64: '', contentType: 'image/png\r\nx: y' } })).toThrow(
-      'file.contentType: must not hold line breaks',
+      'file.contentType: must not contain line breaks',
     );
   });
 
