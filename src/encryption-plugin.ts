@@ -87,6 +87,6 @@ function refuseForeignBundle(plugin: string, { workflowBundle }: WorkerOptions):
   const code = 'code' in workflowBundle ? workflowBundle.code : readFileSync(workflowBundle.codePath, 'utf8');
   if (code.includes(FAILURE_CONVERTER_MARK)) return;
   throw new TypeError(
-    `The workflow bundle was made without ${plugin}, so that messages of failures would stay in plain text. Make it with bundleWorkflowCode({ …, plugins: [new EncryptionPlugin()] }), or give the worker a failureConverterPath of your own.`,
+    `The workflow bundle was built without ${plugin}, so that failure messages would stay in plain text. Build it with bundleWorkflowCode({ …, plugins: [new EncryptionPlugin()] }), or give the worker your own failureConverterPath.`,
   );
 }

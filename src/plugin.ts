@@ -161,7 +161,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     for (const name of Object.keys(activities.activities)) {
       if (!(name in own)) continue;
       throw new TypeError(
-        `Your worker's activity "${name}" and the activity "${name}" of ${this.name} have one name. Rename yours: the plugin's name is part of its contract.`,
+        `Your worker's activity "${name}" and the activity "${name}" of ${this.name} have the same name. Rename yours: the plugin's name is part of its contract.`,
       );
     }
     const bundle = bundleCodeOf(options);
@@ -182,7 +182,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     const { name } = ours.definition;
     if (nexusServices.every(({ definition }) => definition.name !== name)) return [...nexusServices, ours];
     throw new TypeError(
-      `Your worker's Nexus service "${name}" and that of ${this.name} have one name. Rename yours, or switch the plugin's off with {nexus: false}.`,
+      `Your worker's Nexus service "${name}" and that of ${this.name} have the same name. Rename yours, or turn the plugin's off with {nexus: false}.`,
     );
   }
 
@@ -244,7 +244,7 @@ export class HttpTasksPlugin extends SimplePlugin {
 
   #noteUnclosed(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
-    Runtime.instance().logger.warn(`While the worker ended, something could not be closed: ${why}`, {
+    Runtime.instance().logger.warn(`Could not close a resource when the worker ended: ${why}`, {
       plugin: this.name,
     });
   }
@@ -269,7 +269,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     } catch (error) {
       if (!(error instanceof LedgerUnavailableError)) throw error;
       logger.warn(
-        'The ledger could not be asked for holds of version 0.1.0, which have to be set again; http-tasks hold list shows them.',
+        'The ledger could not be searched for holds of version 0.1.0, which have to be set again; http-tasks hold list shows them.',
         { plugin: this.name },
       );
     }
@@ -298,12 +298,12 @@ export class HttpTasksPlugin extends SimplePlugin {
       if (uiUrl === undefined) return;
       for (const template of templates) {
         const url = startLink({ uiUrl, namespace, taskQueue }, template);
-        logger.info(`To start ${template.workflowType} by hand: ${url}`, { plugin: this.name });
+        logger.info(`To start ${template.workflowType} manually: ${url}`, { plugin: this.name });
       }
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       logger.warn(
-        `The examples for the Temporal UI's Start Workflow page could not be made (${why}); http-tasks links makes them later.`,
+        `The examples for the Temporal UI's Start Workflow page could not be created (${why}); http-tasks links creates them later.`,
         { plugin: this.name },
       );
     }

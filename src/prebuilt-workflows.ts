@@ -54,7 +54,7 @@ export async function readPrebuiltWorkflows(variant: WorkflowVariant, folder = F
     const { packages } = JSON.parse(await readFile(index, 'utf8')) as { packages: BundledPackage[] };
     const others = otherVersions(packages);
     if (others.length > 0)
-      return { why: `the workflow bundle of the package was made with other versions: ${others.join(', ')}` };
+      return { why: `the workflow bundle of the package was built with other versions: ${others.join(', ')}` };
     const code = await promisify(gunzip)(await readFile(join(folder, fileOf(variant))));
     const bundle = { code: code.toString('utf8') };
     READ.add(bundle);

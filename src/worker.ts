@@ -173,7 +173,7 @@ export async function runWorker(env: NodeJS.ProcessEnv): Promise<void> {
     await stopping.untilRunning(worker, worker.run());
   } catch (error) {
     if (!(error instanceof StoppedEarlyError)) throw error;
-    log.info('stopped before it polled');
+    log.info('stopped before polling');
     // Work that has begun, for example bundling, cannot be stopped and would keep the process alive.
     exitSoon();
   } finally {
@@ -192,7 +192,7 @@ const GRPC_NOT_FOUND = 5;
 async function connectInTime(options: TemporalConnection['connectionOptions']): Promise<NativeConnection> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TransportError(`No answer within ${CONNECT_MS / 1_000} s.`)), CONNECT_MS);
+    timer = setTimeout(() => reject(new TransportError(`No response within ${CONNECT_MS / 1_000} s.`)), CONNECT_MS);
   });
   const connecting = NativeConnection.connect(options);
   try {

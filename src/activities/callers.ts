@@ -75,7 +75,7 @@ async function ask(
     );
     const { type, taskQueue, firstRunId, parentExecution: parent } = info ?? {};
     if (!type?.name || !taskQueue || !firstRunId)
-      throw notAsked('does not say which run calls; temporal-http-tasks needs a server that reports the first run');
+      throw notAsked('does not report the first run of the calling run, which temporal-http-tasks needs');
     return {
       workflowId,
       runId,
@@ -86,12 +86,12 @@ async function ask(
     };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === NOT_FOUND) return undefined;
-    throw error instanceof ApplicationFailure ? error : notAsked('could not be asked which run calls');
+    throw error instanceof ApplicationFailure ? error : notAsked('could not be asked for the calling run');
   }
 }
 
 function notAsked(what: string): ApplicationFailure {
-  const message = `The Temporal server ${what}. Nothing was done; it is tried again.`;
+  const message = `The Temporal server ${what}. Nothing was done; it will be retried.`;
   return ApplicationFailure.create({
     type: 'Task.Unavailable',
     message,

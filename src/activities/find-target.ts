@@ -14,7 +14,7 @@ import { refusal } from './refusals';
 export async function findTarget(sweeps: Pick<SweepLedger, 'readUser'>, target: TargetReference): Promise<TargetRow> {
   const found = await retryable(() => readTarget(sweeps, target));
   if (found) return found;
-  throw refusal('user.seq', `the sweep has no user ${target.seq} whose ids are still in the ledger`);
+  throw refusal('user.seq', `the sweep has no user ${target.seq} whose IDs are still in the ledger`);
 }
 
 async function readTarget(

@@ -12,7 +12,7 @@ export async function retryable<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof LedgerUnavailableError)) throw error;
-    const message = 'The ledger cannot be reached; the run goes on when it can.';
+    const message = 'The ledger cannot be reached; the run continues when it can.';
     throw ApplicationFailure.create({
       type: 'Task.LedgerUnavailable',
       message,

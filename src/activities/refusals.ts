@@ -75,7 +75,7 @@ export async function refuseTokens(
 }
 
 const TOKEN_IN_PLAIN_TEXT =
-  "holds a user's bearer token, and now stands in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name user_token (or user_id, where the token stands there) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
+  "contains a user's bearer token, which is now in this run's history in plain text until the namespace's retention removes it; nothing was sent; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or list user_token (or user_id, if it contains the token) in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that";
 
 /** The fields that may contain a user's token. */
 interface TokenHolder {

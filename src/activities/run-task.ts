@@ -166,7 +166,7 @@ function describeCall(
 async function refuseTokens(task: HttpTask, input: unknown, allowed: ReadonlySet<string>): Promise<void> {
   const refused = sensitiveFieldsIn(task, input).filter((field) => !allowed.has(field));
   if (refused.length === 0 || (await isStoredEncrypted())) return;
-  const message = `holds a user's bearer token, and now stands in a history in plain text until the namespace's retention removes it; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or name the field in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
+  const message = `contains a user's bearer token, which is now in a history in plain text until the namespace's retention removes it; encrypt payloads (HTTP_TASKS_ENCRYPTION_KEY), or list the field in the worker's HTTP_TASKS_ALLOW_SENSITIVE to accept that`;
   throw invalidInput(
     task,
     new InvalidInputError(

@@ -76,7 +76,7 @@ async function filledIn(
 ): Promise<{ input: unknown; sweep: CallingSweep }> {
   const { sweepId, plan } = await requireChildOfSweep(callers, sweeps, target);
   // A generic task's input decides where IDs would be sent.
-  if (task.generic) throw refusal('target', `${task.name} is not sent to users of sweeps`);
+  if (task.generic) throw refusal('target', `${task.name} cannot be called for users of sweeps`);
   const { user } = await findTarget(sweeps, target);
   const { dryRunRate } = plan === undefined ? {} : (JSON.parse(plan) as Partial<ChunkPlan>);
   return { input: fillPlaceholders(input, user), sweep: { sweepId, ...(dryRunRate !== undefined && { dryRunRate }) } };

@@ -68,7 +68,7 @@ export function checkBundle(
   const [name] = found.clashes;
   if (name !== undefined) {
     throw new TypeError(
-      `Your workflow "${name}" and the workflow "${name}" of ${pluginName} have one name, so that one of them would never run. Rename yours, or leave out \`${LINE}\` if you do not want ours.`,
+      `Your workflow "${name}" and the workflow "${name}" of ${pluginName} have the same name, so that one of them would never run. Rename yours, or leave out \`${LINE}\` if you do not want ours.`,
     );
   }
   if (found.exported || !wantsOurs) return;

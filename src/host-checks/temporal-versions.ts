@@ -15,7 +15,7 @@ export function refuseMixedVersions(versionOf: (name: string) => string = instal
   if (new Set(versions.map(([, version]) => version)).size === 1) return;
   const list = versions.map(([name, version]) => `${name} ${version}`).join(', ');
   throw new TypeError(
-    `All @temporalio packages must have one version; installed are ${list}. Install the same version of each.`,
+    `All @temporalio packages must have the same version; installed: ${list}. Install the same version of each.`,
   );
 }
 

@@ -40,7 +40,7 @@ export function createNexusService(dependencies: NexusServiceDependencies): Serv
     offboardUser: operationOf<OffboardUserInput, OffboardResult>((context, given) => {
       const input = checkedInput('offboardUser', offboardUserInput, given);
       if (input.user.sweepId !== undefined)
-        throw refusedInput('offboardUser', 'user.sweepId', 'is for the sweep itself; give the ids of the user');
+        throw refusedInput('offboardUser', 'user.sweepId', 'is reserved for sweeps; give the IDs of the user');
       return joined(context, {
         workflowType: 'offboardUser',
         workflowId: offboardWorkflowId(input, plaidEnvironment, hasher),
@@ -58,7 +58,7 @@ export function createNexusService(dependencies: NexusServiceDependencies): Serv
     runHttpTask: operationOf<RunHttpTaskInput, TaskEnvelope>((context, given) => {
       const { task: name, input } = checkedInput('runHttpTask', runHttpTaskInput, given);
       const task = catalogue.find(name);
-      if (!task) throw refusedInput('runHttpTask', 'task', `is no task of this worker: "${name}"`);
+      if (!task) throw refusedInput('runHttpTask', 'task', `is not a task of this worker: "${name}"`);
       checkedInput(name, z.strictObject({ input: task.input }), { input });
       // One run per operation: retries of an operation have the same request ID, which is part of the workflow ID.
       return startWorkflow(context, 'runHttpTask', { workflowId: `call-${name}-${context.requestId}`, args: [given] });

@@ -29,7 +29,7 @@ export async function ensureSearchAttributes(operator: Operator, namespace: stri
     return {
       usable: [],
       problems: [
-        `The search attributes of the namespace ${namespace} cannot be looked up (${reasonOf(error)}). ${WITHOUT}`,
+        `The search attributes of the namespace ${namespace} cannot be read (${reasonOf(error)}). ${WITHOUT}`,
       ],
     };
   }
@@ -65,13 +65,13 @@ function judge(found: Record<string, number>, namespace: string, refusal: string
     if (type === undefined || type === KEYWORD) continue;
     problems.push(
       `The search attribute ${name} has the type ${TYPES[type] ?? type} in the namespace ${namespace}, and has to be Keyword. ` +
-        `Runs are started without it. Remove it if nobody else uses it (temporal operator search-attribute remove --namespace ${namespace} --name ${name}), then start this worker again.`,
+        `Runs are started without it. Remove it if nothing else uses it (temporal operator search-attribute remove --namespace ${namespace} --name ${name}), then restart this worker.`,
     );
   }
   if (missing.length > 0) {
     problems.push(
       `The server did not create the search attributes ${missing.join(', ')} in the namespace ${namespace} (${refusal ?? 'it gave no reason'}). ` +
-        `Have somebody who may do so run: ${creatingCommand(namespace, missing)} and start this worker again. ${WITHOUT}`,
+        `Ask an administrator to run: ${creatingCommand(namespace, missing)} Then restart this worker. ${WITHOUT}`,
     );
   }
   return { usable: SEARCH_ATTRIBUTES.filter((name) => found[name] === KEYWORD), problems };

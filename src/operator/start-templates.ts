@@ -21,7 +21,7 @@ const START_DELAY = '365 days';
 /** Age, in milliseconds, up to which an existing template is reused, so that workers that start together share one. */
 const FRESH_MS = 600_000;
 
-const WHY = 'An example input for the Start Workflow page. It was never to run.';
+const WHY = 'Example input for the Start Workflow page; not meant to run.';
 
 /**
  * Creates one run with an example input for each workflow and terminates it before a worker takes it: two events, no

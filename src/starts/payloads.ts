@@ -34,7 +34,7 @@ export async function readStartInput(client: Client, run: { workflowId: string; 
     const [input] = await decodePayloads(client, payloads);
     return input;
   } catch (cause) {
-    throw new UnreadablePayloadError(`What ${run.workflowId} was started with cannot be read under the keys here.`, {
+    throw new UnreadablePayloadError(`The input of ${run.workflowId} cannot be decrypted with the keys configured here.`, {
       cause,
     });
   }

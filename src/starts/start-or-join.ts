@@ -60,7 +60,7 @@ export async function startOrJoin(
     if (attached !== runId) await refuseOtherInput(client, wanted, attached);
     return { workflowId, runId: attached, joined: true };
   }
-  throw new RunConflictError(`${workflowId} is started and ended by somebody else again and again.`);
+  throw new RunConflictError(`${workflowId} is repeatedly started and ended by another caller.`);
 }
 
 function startedBy(client: Client): StartRun {
@@ -85,7 +85,7 @@ async function equalRun(client: Client, wanted: WantedRun): Promise<string | und
   const { runId, status, type } = await client.workflow.getHandle(wanted.workflowId).describe();
   if (status.name !== 'RUNNING') return undefined;
   if (type !== wanted.workflowType)
-    throw new RunConflictError(`${wanted.workflowId} is under way as a run of ${type}, so nothing was started.`);
+    throw new RunConflictError(`${wanted.workflowId} is in progress as a run of ${type}, so nothing was started.`);
   await refuseOtherInput(client, wanted, runId);
   return runId;
 }
@@ -97,7 +97,7 @@ async function refuseOtherInput(
 ): Promise<void> {
   if (sameInput(workflowType, await inputOf(client, workflowId, runId), input)) return;
   throw new RunConflictError(
-    `${workflowId} is under way with another input, so nothing was started. Wait for its end (http-tasks receipts ${workflowId}) or cancel it, then try again.`,
+    `${workflowId} is in progress with another input, so nothing was started. Wait until it ends (http-tasks receipts ${workflowId}) or cancel it, then try again.`,
   );
 }
 
@@ -107,7 +107,7 @@ async function inputOf(client: Client, workflowId: string, runId: string): Promi
   } catch (error) {
     if (!(error instanceof UnreadablePayloadError)) throw error;
     throw new RunConflictError(
-      `${workflowId} is under way, and what it was started with cannot be read under the keys here, so nothing was started.`,
+      `${workflowId} is in progress, but its input cannot be decrypted with the keys configured here, so nothing was started.`,
     );
   }
 }

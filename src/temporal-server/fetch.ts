@@ -91,7 +91,7 @@ async function run(command: string, args: readonly string[], limitMs: number): P
 function whyItFailed(command: string, limitMs: number, error: unknown): string {
   const { code, killed, stderr } = error as { code?: unknown; killed?: boolean; stderr?: string };
   if (code === 'ENOENT') return `${command} is not installed`;
-  if (killed === true) return `${command} was not done after ${limitMs / 1000} s`;
+  if (killed === true) return `${command} did not finish within ${limitMs / 1000} s`;
   const lines = (stderr ?? '').split('\n').filter((line) => line.trim() !== '');
   return (lines.at(-1) ?? `${command} failed`).slice(0, 200);
 }

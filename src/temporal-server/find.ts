@@ -87,7 +87,7 @@ export async function findTemporalServer(options: FindTemporalServerOptions = {}
 function mayDownloadUnpinned(setting: string | undefined): boolean {
   if (setting === undefined || setting === '') return false;
   if (setting === 'sdk') return true;
-  throw new TypeError(`${DOWNLOAD_SETTING}: "${setting}" is not possible; allowed: sdk.`);
+  throw new TypeError(`${DOWNLOAD_SETTING}: "${setting}" is not valid; allowed: sdk.`);
 }
 
 async function fromPath(searchPath: string, tried: string[]): Promise<TemporalServerBinary | undefined> {
@@ -101,12 +101,12 @@ async function fromPath(searchPath: string, tried: string[]): Promise<TemporalSe
     try {
       const { server } = await readTemporalVersion(path);
       if (isAtLeast(server, MINIMUM_SERVER_VERSION)) return { path, source: 'path', version: server };
-      tried.push(`${path}: holds server ${server}, ${MINIMUM_SERVER_VERSION} or later is needed`);
+      tried.push(`${path}: contains server ${server}; ${MINIMUM_SERVER_VERSION} or later is required`);
     } catch (error) {
       tried.push(`${path}: ${messageOf(error)}`);
     }
   }
-  if (!seen) tried.push('`temporal` on PATH: there is none');
+  if (!seen) tried.push('`temporal` on PATH: not found');
   return undefined;
 }
 
@@ -126,10 +126,10 @@ async function fromCache(
         return undefined;
       }
     case 'damaged':
-      tried.push(`the copy in the cache is damaged and was not used: ${cached.why}`);
+      tried.push(`the cached copy is corrupt and was not used: ${cached.why}`);
       return undefined;
     case 'absent':
-      tried.push(`a copy in the cache (${cacheDir}): there is none`);
+      tried.push(`cached copy (${cacheDir}): not found`);
       return undefined;
   }
 }
@@ -152,7 +152,7 @@ async function fromFetchers(
       return { path: await putIntoCache(cacheDir, fetched, trusts), source: 'download', version: server };
     } catch (error) {
       tried.push(`${fetcher.name}: ${messageOf(error)}`);
-      report(`  not there: ${messageOf(error)}`);
+      report(`  failed: ${messageOf(error)}`);
     } finally {
       await rm(workDir, { recursive: true, force: true });
     }

@@ -71,7 +71,7 @@ export async function startTemporalServer(options: StartTemporalServerOptions): 
       const choseAPort = options.port === undefined || options.uiPort === 'free';
       if (endedByItself && choseAPort && attempt < ATTEMPTS) continue;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`The Temporal server ${options.binary} did not come up: ${reason}\n${printed}`, { cause: error });
+      throw new Error(`The Temporal server ${options.binary} did not start: ${reason}\n${printed}`, { cause: error });
     }
   }
 }
@@ -104,7 +104,7 @@ async function untilReady(server: OwnedProcess, address: string, namespace: stri
       await delay(25);
     }
   }
-  throw new Error(server.running ? `no answer within ${READY_MS / 1000} s` : 'it ended at once', { cause: lastError });
+  throw new Error(server.running ? `no response within ${READY_MS / 1000} s` : 'it ended immediately', { cause: lastError });
 }
 
 async function askFrontend(address: string, namespace: string): Promise<void> {

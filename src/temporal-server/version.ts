@@ -45,7 +45,7 @@ export async function readTemporalVersion(binary: string): Promise<TemporalVersi
   const output = await runForVersion(binary);
   const version = parseTemporalVersion(output);
   if (version === undefined) {
-    throw new Error(`it does not say which server it holds (it printed ${JSON.stringify(output.slice(0, 120))})`);
+    throw new Error(`it does not report a server version (it printed ${JSON.stringify(output.slice(0, 120))})`);
   }
   return version;
 }

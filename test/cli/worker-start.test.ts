@@ -268,13 +268,13 @@ describe('SIGTERM during startup', () => {
 
   it('ends a worker that waits for the Temporal server', async () => {
     const end = await ended({ TEMPORAL_ADDRESS: `127.0.0.1:${silent}` }, 500);
-    expect(end.stderr).toContain('"msg":"stopped before it polled"');
+    expect(end.stderr).toContain('"msg":"stopped before polling"');
     expect(end.code).toBe(0);
   });
 
   it('ends a worker that waits for the ledger', async () => {
     const end = await ended({ HTTP_TASKS_LEDGER_URL: `postgres://u@127.0.0.1:${silent}/x` }, 800);
-    expect(end.stderr).toContain('"msg":"stopped before it polled"');
+    expect(end.stderr).toContain('"msg":"stopped before polling"');
     expect(end.code).toBe(0);
   });
 

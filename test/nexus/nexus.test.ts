@@ -207,7 +207,7 @@ it('refuses a second caller with another wish, and a real job never joins a dry 
   const other = await call('offboardUser', inputFor(user, { plaid: { removeUser: true } }));
   expect(other.failure).toMatchObject({
     type: 'Offboarding.Conflict',
-    message: expect.stringMatching(/is under way with another input, so nothing was started/),
+    message: expect.stringMatching(/is in progress with another input, so nothing was started/),
   });
   const dry = (await call('offboardUser', inputFor(user, { dryRun: true }))) as { result: OffboardResult };
   const real = (await first.result()) as { result: OffboardResult };

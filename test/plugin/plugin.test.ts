@@ -48,7 +48,7 @@ describe('activities', () => {
     async (name) => {
       const creating = Worker.create({ taskQueue: 'q', activities: { [name]: own }, plugins: [idlePlugin()] });
       await expect(creating).rejects.toThrow(
-        `Your worker's activity "${name}" and the activity "${name}" of temporal-http-tasks.HttpTasksPlugin have one name.`,
+        `Your worker's activity "${name}" and the activity "${name}" of temporal-http-tasks.HttpTasksPlugin have the same name.`,
       );
     },
   );
@@ -138,7 +138,7 @@ describe('Nexus services', () => {
 
   it("of the host's own are refused when one has the name of ours", () => {
     expect(() => namesWith({}, called('offboarding'))).toThrow(
-      `Your worker's Nexus service "offboarding" and that of temporal-http-tasks.HttpTasksPlugin have one name.`,
+      `Your worker's Nexus service "offboarding" and that of temporal-http-tasks.HttpTasksPlugin have the same name.`,
     );
   });
 });
@@ -147,7 +147,7 @@ describe('versions of the @temporalio packages', () => {
   it('that differ are refused with the version of each', () => {
     const versionOf = (name: string): string => (name === '@temporalio/client' ? '1.23.4' : '1.24.0');
     expect(() => refuseMixedVersions(versionOf)).toThrow(
-      /must have one version; installed are .*@temporalio\/client 1\.23\.4, .*@temporalio\/worker 1\.24\.0/,
+      /must have the same version; installed: .*@temporalio\/client 1\.23\.4, .*@temporalio\/worker 1\.24\.0/,
     );
   });
 

@@ -14,7 +14,7 @@ const OURS = `export * from 'temporal-http-tasks/workflow';`;
 const THEIRS = `export async function offboardUser(): Promise<string> { return 'theirs'; }`;
 
 const BOTH_NAMES =
-  /Your workflow "offboardUser" and the workflow "offboardUser" of temporal-http-tasks\.HttpTasksPlugin have one name/;
+  /Your workflow "offboardUser" and the workflow "offboardUser" of temporal-http-tasks\.HttpTasksPlugin have the same name/;
 
 /** Modules that all bundles here have are made once, and nothing here reads a source map. */
 const cacheDirectory = mkdtempSync(join(tmpdir(), 'http-tasks-bundles-'));

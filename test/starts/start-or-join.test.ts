@@ -48,7 +48,7 @@ it('refuses to join what it cannot read, and says so', async () => {
   const run = wanted();
   await startOrJoin(sealed, run);
   await expect(startOrJoin(plain, run)).rejects.toThrow(
-    'is under way, and what it was started with cannot be read under the keys here, so nothing was started.',
+    'is in progress, but its input cannot be decrypted with the keys configured here, so nothing was started.',
   );
 });
 
@@ -63,7 +63,7 @@ it('refuses a run of another type under the same id', async () => {
   const run = wanted();
   await plain.workflow.start('somethingElse', { workflowId: run.workflowId, taskQueue: run.taskQueue });
   await expect(startOrJoin(plain, run)).rejects.toThrow(
-    `${run.workflowId} is under way as a run of somethingElse, so nothing was started.`,
+    `${run.workflowId} is in progress as a run of somethingElse, so nothing was started.`,
   );
 });
 

@@ -105,7 +105,7 @@ describe('the cache', () => {
   it('says that the copy is damaged when no other can be had', async () => {
     const { path } = await findTemporalServer(options({ fetchers: [fakeDownload()] }));
     await appendFile(path, '# one byte too many\n');
-    await expect(findTemporalServer(options({}))).rejects.toThrow(/cache is damaged[^]*the line is cut/);
+    await expect(findTemporalServer(options({}))).rejects.toThrow(/cached copy is corrupt[^]*the line is cut/);
   });
 
   it('does not keep a download that does not run', async () => {
@@ -187,7 +187,7 @@ it('lists all that was tried and what to install when there is no server to be h
   expect(failure).toBeInstanceOf(TemporalServerNotFoundError);
   const { message } = failure as TemporalServerNotFoundError;
   expect(message).toContain(`${join(root, 'old', 'temporal')}: holds server 1.25.0, 1.32.0 or later is needed`);
-  expect(message).toContain('a copy in the cache');
+  expect(message).toContain('cached copy');
   expect(message).toContain('a dead mirror: the line is cut');
   expect(message).toContain('https://docs.temporal.io/cli');
 });

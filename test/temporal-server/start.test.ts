@@ -151,7 +151,7 @@ it('tells what the server printed when it ends at once', async () => {
   const broken = join(root, 'temporal');
   await writeFile(broken, '#!/bin/sh\necho "no room on this device" >&2\nexit 3\n');
   await chmod(broken, 0o755);
-  await expect(startTemporalServer({ binary: broken })).rejects.toThrow(/did not come up[^]*no room on this device/);
+  await expect(startTemporalServer({ binary: broken })).rejects.toThrow(/did not start[^]*no room on this device/);
 });
 
 it('ignores the TEMPORAL_* settings of the surroundings', async () => {

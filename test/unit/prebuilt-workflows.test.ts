@@ -67,7 +67,7 @@ it.each(['temporal-http-tasks', '@temporalio/workflow', '@temporalio/worker', 'z
       }
     });
     expect(await readPrebuiltWorkflows(PLAIN, folder)).toEqual({
-      why: `the workflow bundle of the package was made with other versions: ${name} 0.0.1, installed is ${right}`,
+      why: `the workflow bundle of the package was built with other versions: ${name} 0.0.1, installed is ${right}`,
     });
   },
 );

@@ -268,7 +268,7 @@ export class KeyBudget {
 type Told = Omit<Parameters<RateLedger['leaseTokens']>[0], 'want' | 'caller'>;
 
 function closedError(): LedgerUnavailableError {
-  return new LedgerUnavailableError('This process is ending, and makes no more calls.');
+  return new LedgerUnavailableError('This process is shutting down and makes no more calls.');
 }
 
 function ignoreUnavailable(error: unknown): void {
