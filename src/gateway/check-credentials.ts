@@ -13,7 +13,7 @@ import type { Confirmation, CredentialCheck } from './wire';
 
 type Check = CredentialCheck['checks'][number];
 
-/** The task with which keys are tried: it only reads, and it signs in with all of them. */
+/** Returns the task with which keys are checked: it only reads and uses all of the service's credentials. */
 export function harmlessTask({ catalogue }: GatewayParts, service: ServiceDefinition): HttpTask | undefined {
   const isWhole = (task: HttpTask): boolean => credentialsOf(task).length === service.credentials.length;
   return catalogue.tasks.find(
@@ -22,11 +22,11 @@ export function harmlessTask({ catalogue }: GatewayParts, service: ServiceDefini
 }
 
 /**
- * Tries the keys of a service with a call that changes nothing, once for each key where one setting holds several. It asks
- * for something that does not exist: whoever is told so has been let in. In production its name has to be typed, as for
- * every call that goes there.
+ * Checks a service's keys with a call that changes nothing, once per key if a setting contains several. The call asks
+ * for something that does not exist: an error that says so means that the keys were accepted. In production the
+ * environment's name has to be typed, as for every call there.
  *
- * @throws SettingsError when keys are missing; GatewayRefusal when the service has no such call, or it is not confirmed.
+ * @throws SettingsError if keys are missing; GatewayRefusal if the service has no such call, or it is not confirmed.
  */
 export async function checkCredentials(
   parts: GatewayParts,
@@ -39,7 +39,7 @@ export async function checkCredentials(
   const settings = parts.secrets.senderSettings([service]);
   const slotField = credentialsOf(task).find((rule) => rule.slotField !== undefined)?.slotField;
   const slots = slotField === undefined ? [] : (settings.services.get(service.name)?.keySlots ?? []);
-  // A document's own words must not say who took the keys.
+  // Text from an imported document must not name who accepted the keys.
   const taker = service.imported
     ? `${settings.services.get(service.name)?.baseUrl.origin} (${service.name})`
     : service.title;
@@ -72,7 +72,7 @@ function verdictOf(taker: string, error: unknown): Check {
   switch (failure.type) {
     case 'Task.Unauthorized':
       return { verdict: 'refused', message: failure.message };
-    // It read the request before it refused it, and it reads keys first.
+    // The request was read before it was rejected, and keys are checked first.
     case 'Task.Rejected':
       return failure.status === 403
         ? { verdict: 'unknown', message: failure.message }

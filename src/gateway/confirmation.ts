@@ -4,7 +4,7 @@ import type { Effect, HttpTask } from '../tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { Confirmation } from './wire';
 
-/** What is about to be called, and what that would do. */
+/** The call to confirm, and its effect. */
 export interface GuardedCall {
   task: string;
   irreversible: boolean;
@@ -13,8 +13,8 @@ export interface GuardedCall {
 }
 
 /**
- * What a call may do, for the purpose of asking. Of `http.request` the method counts, whatever the input claims: who wants
- * to get past the question could claim anything.
+ * Returns the effect of a call for the purpose of confirmation. For `http.request` the method decides, whatever the
+ * input claims, because anything could be claimed to avoid the confirmation.
  */
 export function guardedEffect(task: HttpTask, input: unknown): Effect {
   if (!task.generic) return task.effect;
@@ -23,8 +23,8 @@ export function guardedEffect(task: HttpTask, input: unknown): Effect {
 }
 
 /**
- * Refuses a call that cannot be undone until its task's name was typed, and any call to real people's data until the name
- * of that environment was. The page asks for both; the gateway does not rely on the page.
+ * Refuses an irreversible call until its task's name was typed, and any call to production until the environment's name
+ * was. The page asks for both, but the gateway does not rely on the page.
  */
 export function requireConfirmation(
   { task, irreversible, production, environment }: GuardedCall,
@@ -44,7 +44,7 @@ export function requireConfirmation(
   throw new GatewayRefusal(409, 'ConfirmationNeeded', `${why.join(' ')} Nothing was sent.`, { needed });
 }
 
-/** Refuses what confirms something else than this call: whoever sent it means another one. */
+/** Refuses a confirmation that belongs to a different call. */
 export function refuseOtherConfirmation({ name, service }: HttpTask, { task, environment }: Confirmation): void {
   const isOther =
     (task !== undefined && task !== name) ||

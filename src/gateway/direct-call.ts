@@ -23,14 +23,14 @@ import type { CallRequest, TestAnswer } from './wire';
 
 const NO_RECEIPTS = 'HTTP_TASKS_SUBJECT_KEY is not set at the gateway: holds were not checked and no receipt was kept.';
 
-/** A call as it ended, with what the task promises to answer where it was answered well. */
+/** The outcome of a call, with the task's output if it succeeded. */
 export interface DirectCall extends TestAnswer {
   output?: unknown;
 }
 
 /**
- * Sends one call from the gateway, with the keys put in here, and answers what came back. One that changes something
- * obeys holds and leaves receipts, where the gateway has the worker's ledger. Only a read is cut off by `signal`.
+ * Sends one call from the gateway with its keys; returns the response. A call that changes something obeys holds and
+ * leaves receipts if the gateway has the worker's ledger. `signal` aborts only reads.
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was sent.
  */
@@ -124,7 +124,7 @@ function shown(answer: SeenAnswer | undefined): Partial<TestAnswer> {
   return { status, reason, headers, body: parsed(body) };
 }
 
-/** Nobody can write JSON that is nested without end as JSON again; it is shown as the text that it came as. */
+/** Parses a response body; JSON that is nested too deeply to be serialized again stays text. */
 function parsed(text: string): unknown {
   try {
     const value = parseKeepingDigits(text);

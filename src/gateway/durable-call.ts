@@ -17,8 +17,8 @@ import type { CallRequest, DurableCall, StartedCall, WireFailure } from './wire'
 import { placeOfRuns } from './worker-production';
 
 /**
- * Has a worker make the call, as the workflow `runHttpTask`, with the worker's keys and environment. Whether the name of
- * production has to be typed is decided by what the workers recorded and by the gateway's own settings.
+ * Lets a worker make the call with the workflow `runHttpTask`, the worker's keys and its environment. The workers'
+ * records and the gateway's own settings decide whether the production environment's name has to be typed.
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was started.
  */
@@ -55,10 +55,10 @@ export async function startDurably(
   });
 }
 
-/** Whether a run is one that `startDurably` could have started: the gateway shows no other run's result. */
+/** The only type of run whose result the gateway shows as a call. */
 const OURS = 'runHttpTask';
 
-/** How a durable call stands. */
+/** Returns the status of a durable call. */
 export async function readDurably(
   parts: GatewayParts,
   call: { workflowId: string; runId: string },

@@ -4,7 +4,7 @@ import { resolved } from '../reference/schema-node';
 import type { SchemaNode } from '../reference/schema-node';
 import type { FormField } from './wire';
 
-/** How the fields of an input are filled in: one control for each, JSON for what has no control of its own. */
+/** Returns the form for an input: one control per field, JSON for fields without a control of their own. */
 export function formOf(schema: SchemaNode, sensitive: readonly string[]): FormField[] {
   const rows = rowsOf(schema);
   return Object.entries(schema.properties ?? {}).map(([name, given]) =>
@@ -12,7 +12,7 @@ export function formOf(schema: SchemaNode, sensitive: readonly string[]): FormFi
   );
 }
 
-/** The same with the fields of objects one by one, named by their paths. */
+/** Like {@link formOf}, with one entry per nested field, named by its path. */
 export function flatFormOf(schema: SchemaNode, sensitive: readonly string[]): FormField[] {
   const rows = rowsOf(schema);
   const within = (node: SchemaNode, path: readonly string[]): FormField[] =>
@@ -51,7 +51,7 @@ function fieldOf(
 
 function controlOf(node: SchemaNode, isSensitive: boolean): FormField['control'] {
   if (node.enum?.every((value) => typeof value === 'string') || typeof node.const === 'string') return 'choice';
-  // A number, or the text of one that JavaScript would change.
+  // The first type counts: `exactNumber` is a number or a string.
   switch (Array.isArray(node.type) ? node.type[0] : node.type) {
     case 'string':
       return isSensitive ? 'secret' : 'text';

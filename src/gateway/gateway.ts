@@ -28,27 +28,27 @@ import { utcpManual } from './utcp-manual';
 import type { AboutGateway } from './wire';
 import { placeOfRuns } from './worker-production';
 
-/** What a gateway needs. */
+/** Options of a gateway. */
 export interface GatewayOptions extends GuardOptions {
   /** Settings of the services, the ledger and the queue. */
   env: Env;
   /** The only tasks that can be called. @default the catalogue */
   tasks?: readonly HttpTask[];
-  /** The options of the command line that name the document of other tasks, for snippets. @default none */
+  /** Command line options that name the document of other tasks, for snippets. @default none */
   documentOptions?: readonly string[];
   taskQueue: string;
-  /** Where durable calls and runs are. Without it there are none. */
+  /** The Temporal server for durable calls and runs; without it there are none. */
   temporal?: GatewayTemporal & { address: string; namespace: string };
   version: string;
-  /** Told what nobody foresaw, without secrets. @default nobody */
+  /** Receives unexpected errors, without secrets. @default discards them */
   report?: (line: string) => void;
 }
 
 /**
- * The gateway as a handler of requests. It calls nothing but tasks of its catalogue, signs them with keys that never
- * leave it, requires its token, and asks for more than a click before what cannot be undone.
+ * Creates the gateway as a request handler. It calls only tasks of its catalogue, adds keys that never leave it,
+ * requires its token, and requires a typed confirmation for irreversible calls.
  *
- * @throws TypeError when an option is not what it has to be.
+ * @throws TypeError if an option is invalid.
  */
 export function createGateway(options: GatewayOptions): Hono {
   const parts = partsOf(options);
@@ -67,7 +67,7 @@ export function createGateway(options: GatewayOptions): Hono {
     new Hono()
       .onError((error, context) => {
         const { status, body } = answerTo(error);
-        // The name tells what to look for; a message could hold anything.
+        // Only the error's name is reported; its message could contain anything.
         if (status === 500) parts.report(`${context.req.method} ${context.req.routePath}: ${error.name}`);
         securityHeaders(context);
         return context.json(body, status);
@@ -77,7 +77,7 @@ export function createGateway(options: GatewayOptions): Hono {
         if (!context.res.headers.has('content-security-policy')) securityHeaders(context);
         if (!context.res.headers.has('cache-control')) context.header('cache-control', 'no-store');
       })
-      // The Temporal UI is another origin; the handler looks after names, origins and the token itself.
+      // The Temporal UI has another origin; this handler checks names, origins and the token itself.
       .all('/codec/*', codecRoute(options))
       .use(guardOrigin(options))
       .route('/', pageRoutes(otherGateways))
@@ -92,7 +92,7 @@ function checkedGateway(text: string): string {
   return origin.origin;
 }
 
-/** Where the environment has keys for histories, the Temporal UI and command line can have payloads decrypted here. */
+/** Serves the codec for the Temporal UI and command line if encryption keys are configured. */
 function codecRoute({ env, temporal, token, publicUrl }: GatewayOptions): Handler {
   const encryption = readEncryptionSettings(env);
   if (!encryption) return (_, next) => next();
@@ -140,7 +140,10 @@ async function about(parts: GatewayParts): Promise<AboutGateway> {
   };
 }
 
-/** With settings that are wrong, or without the ledger, nothing can be started or approved; what is asked then says so. */
+/**
+ * Returns the production environment; undefined if settings are wrong or the ledger is unavailable. Nothing can be
+ * started or approved then, and those requests report why.
+ */
 async function productionOf(parts: GatewayParts): Promise<string | undefined> {
   try {
     const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));

@@ -3,31 +3,31 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { isLoopback } from '../config/base-url';
 import { GatewayRefusal } from './http-error';
 
-/** Who may talk to the gateway. */
+/** Who may use the gateway. */
 export interface GuardOptions {
-  /** Required, as `Authorization: Bearer TOKEN`, for everything but the static files of the page. */
+  /** Required as `Authorization: Bearer TOKEN` for everything except the static files of the page. */
   token: string;
-  /** Where people reach it, when that is not its own address: `https://console.example.com`. */
+  /** Public URL, if it differs from the gateway's own address: `https://console.example.com`. */
   publicUrl?: string;
   /** Origins of other gateways whose pages may use this one. */
   allowOrigins: readonly string[];
-  /** Origins of other gateways that this one's page may be pointed at. @default none */
+  /** Origins of other gateways that this one's page may use. @default none */
   otherGateways?: readonly string[];
 }
 
-/** The methods that a page of another origin may use. */
+/** Methods that a page of another origin may use. */
 const METHODS = 'GET, POST, PUT, OPTIONS';
 
 /**
- * Refuses requests for another host (a name that was made to point here, as DNS rebinding does) and from pages of another
- * origin. A name in `Host` has to be this machine's or the public one; an address in numbers cannot be rebound.
+ * Refuses requests for another host name (DNS rebinding) and from pages of another origin. A name in `Host` has to be
+ * this machine's or the public one; a numeric address cannot be rebound.
  */
 export function guardOrigin({ publicUrl, allowOrigins }: GuardOptions): MiddlewareHandler {
   const known = publicUrl === undefined ? undefined : new URL(publicUrl);
   return async (context, next) => {
     const host = context.req.header('host') ?? '';
     const isNamed = host === known?.host || isOwnHost(host);
-    // A request line may hold a whole URL, which then counts instead of Host.
+    // A request line may contain a whole URL, which then overrides Host.
     if (!isNamed || new URL(context.req.url).host !== new URL(`http://${host}`).host)
       throw new GatewayRefusal(403, 'Host', 'This gateway is not reached under that name; see --public-url.');
     const origin = context.req.header('origin');
@@ -42,7 +42,7 @@ export function guardOrigin({ publicUrl, allowOrigins }: GuardOptions): Middlewa
   };
 }
 
-/** A request without `Origin` may still come from another site's page, say as an image. */
+/** Refuses requests without `Origin` that come from another site's page, for example as an image. */
 function refuseForeignPage(context: Context): void {
   const site = context.req.header('sec-fetch-site');
   if (site === undefined || site === 'same-origin' || site === 'none') return;
@@ -64,7 +64,7 @@ function isOwnHost(host: string): boolean {
   return isLoopback(hostname) || hostname.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-/** Requires `Authorization: Bearer TOKEN`. The comparison takes the same time whatever was sent. */
+/** Requires `Authorization: Bearer TOKEN`. Compares in constant time. */
 export function guardToken({ token }: GuardOptions): MiddlewareHandler {
   const expected = digest(`Bearer ${token}`);
   return async (context, next) => {
@@ -75,7 +75,7 @@ export function guardToken({ token }: GuardOptions): MiddlewareHandler {
   };
 }
 
-/** A form of another site can send text, but no JSON that says so. */
+/** Requires JSON: a form of another site can send text, but not with a JSON content type. */
 export async function guardJson(context: Context, next: () => Promise<void>): Promise<void> {
   const { method } = context.req;
   const type = context.req.header('content-type') ?? '';
@@ -85,7 +85,10 @@ export async function guardJson(context: Context, next: () => Promise<void>): Pr
   await next();
 }
 
-/** Allows the page this gateway's own files, no worker, and connections to this gateway and those the operator named. */
+/**
+ * Restricts the page to this gateway's own files, no workers, and connections to this gateway and those that the
+ * operator named.
+ */
 export function securityHeaders(context: Context, otherGateways: readonly string[] = []): void {
   const connect = ["'self'", ...otherGateways].join(' ');
   const own = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; worker-src 'none'";

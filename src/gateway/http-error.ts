@@ -4,10 +4,10 @@ import { LedgerSettingError } from '../ledger/setting-error';
 import { InvalidInputError } from '../tasks/parse-input';
 import type { Confirmation, WireError } from './wire';
 
-/** A status that the gateway refuses with. */
+/** Statuses with which the gateway refuses requests. */
 export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
 
-/** A request that the gateway does not take. Its message is for the person at the page and holds no secret. */
+/** A request that the gateway refuses. Its message is for the person at the page and contains no secrets. */
 export class GatewayRefusal extends Error {
   override readonly name = 'GatewayRefusal';
 
@@ -21,7 +21,7 @@ export class GatewayRefusal extends Error {
   }
 }
 
-/** What is answered to a request that went wrong; what nobody foresaw is answered without its words. */
+/** Returns the response for an error; messages of unexpected errors are not included. */
 export function answerTo(error: unknown): { status: RefusalStatus; body: WireError } {
   if (error instanceof GatewayRefusal) {
     return { status: error.status, body: { error: { type: error.type, message: error.message, ...error.more } } };

@@ -1,10 +1,10 @@
 import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { GatewayRefusal } from './http-error';
 
-/** gRPC's INVALID_ARGUMENT: the server says so of an id that no run can have, for example of 2,000 characters. */
+/** gRPC status code INVALID_ARGUMENT, for an ID that no run can have, for example of 2,000 characters. */
 const INVALID_ARGUMENT = 3;
 
-/** Says that there is no such run, where that is what Temporal's error means. @throws GatewayRefusal, or the error itself. */
+/** Throws a GatewayRefusal if Temporal's error means that the run does not exist; otherwise throws the error itself. */
 export function notThere(error: unknown, workflowId: string): never {
   const cause = error instanceof Error ? error.cause : undefined;
   const cannotBe = isGrpcServiceError(cause) && Number(cause.code) === INVALID_ARGUMENT;

@@ -12,13 +12,13 @@ import type { GatewayParts } from './parts';
 import type { FormField, InputProblem, OffboardingForm } from './wire';
 import { placeOfRuns } from './worker-production';
 
-/** A user of a sweep is the sweep's; and whether a run is dry, the buttons say. */
+/** Fields of sweeps, and `dryRun`, which the buttons set. */
 const NOT_ASKED = ['user.sweepId', 'user.seq', 'dryRun'];
-/** Shown at once; the others on demand. */
+/** Shown first; the others on demand. */
 const FIRST = ['user.plaidUserId', 'user.batchUserId', 'reason.code'];
 const BEARER_TOKEN = 'user.plaidUserToken';
 
-/** The form that starts an off-boarding, where it would lead, and what keeps it from being started. */
+/** Returns the form that starts an offboarding, its environment, and what prevents the start. */
 export async function offboardingForm(parts: GatewayParts): Promise<OffboardingForm> {
   const { secrets } = parts;
   const schema = z.toJSONSchema(offboardUserInput, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
@@ -38,7 +38,7 @@ export async function offboardingForm(parts: GatewayParts): Promise<OffboardingF
   }
 }
 
-/** What is wrong with an input; nothing is started. */
+/** Returns the problems of an input; nothing is started. */
 export function offboardingProblems(input: unknown): InputProblem[] {
   try {
     checkedOffboarding(input);
@@ -49,7 +49,7 @@ export function offboardingProblems(input: unknown): InputProblem[] {
   }
 }
 
-/** @throws InvalidInputError naming the field. */
+/** @throws InvalidInputError that names the field. */
 export function checkedOffboarding(given: unknown): OffboardUserInput {
   const input = parseInput('offboardUser', offboardUserInput, given);
   if (input.user.sweepId === undefined) return input;
@@ -58,7 +58,10 @@ export function checkedOffboarding(given: unknown): OffboardUserInput {
   ]);
 }
 
-/** Where the first call of an off-boarding would go, by the gateway's own settings; the worker's are the ones that count. */
+/**
+ * Returns where the first call of an offboarding would go by the gateway's own settings; the worker's settings are the
+ * ones that count.
+ */
 export function offboardingPlace(env: GatewayParts['secrets']['env']): {
   environment: string;
   production: boolean;

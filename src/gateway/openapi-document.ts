@@ -2,13 +2,13 @@ import { openApiFromTasks } from '../openapi/openapi-from-tasks';
 import type { HttpTask } from '../tasks/define';
 import type { GatewayParts } from './parts';
 
-/** Headers with which whoever calls without the page confirms what it would ask for. */
+/** Headers with which callers other than the page confirm a call. */
 export const CONFIRM_TASK = 'x-http-tasks-confirm';
 export const CONFIRM_ENVIRONMENT = 'x-http-tasks-environment';
 
 type Json = { [key: string]: unknown };
 
-/** As the type `WireError`. */
+/** The schema of `WireError`. */
 const REFUSAL: Json = {
   type: 'object',
   description: 'Why the gateway did not take a request. Nothing was sent to the service.',
@@ -32,8 +32,8 @@ const REFUSAL: Json = {
 };
 
 /**
- * The catalogue as this gateway offers it: each task a POST to /tasks/NAME, with what it has to be confirmed with and every
- * answer that it may get. `npm run fuzz` holds the gateway to it.
+ * Returns the OpenAPI document of this gateway: each task as a POST to /tasks/NAME, with its confirmations and every
+ * possible response. `npm run fuzz` checks the gateway against it.
  */
 export function openApiDocument({ catalogue, version }: GatewayParts): Json {
   const document = openApiFromTasks(catalogue.tasks, { version });
@@ -64,7 +64,7 @@ function refusal(description: string): Json {
   return { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Refusal' } } } };
 }
 
-/** What a call of this task may have to be confirmed with. */
+/** Returns the confirmation headers that a call of this task may need. */
 export function confirmationsOf(task: HttpTask): Json[] {
   const header = (name: string, description: string, value: string): Json => ({
     name,

@@ -6,15 +6,15 @@ import type { HttpTask } from '../tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { GatewaySecrets } from './secrets';
 
-/** How the gateway reaches Temporal. */
+/** The gateway's access to Temporal. */
 export interface GatewayTemporal {
-  /** Connects when it is first used. */
+  /** Connects on first use. */
   client: Client;
   /** Address and namespace, for messages. */
   where: string;
-  /** The address of the Temporal UI, when it is known. */
+  /** URL of the Temporal UI, if known. */
   ui?: string;
-  /** What an error of the client means, for a person; undefined when it means nothing in particular. */
+  /** Describes a client error for a person; undefined if it has no particular meaning. */
   explain(error: unknown): string | undefined;
 }
 
@@ -26,24 +26,24 @@ export interface GatewayParts {
   place: SnippetPlace;
   temporal?: GatewayTemporal;
   version: string;
-  /** Told what nobody foresaw, without secrets. */
+  /** Receives unexpected errors, without secrets. */
   report: (line: string) => void;
 }
 
-/** The task of this name; the gateway calls nothing else. */
+/** Returns the task of this name; the gateway calls nothing else. */
 export function taskNamed({ catalogue }: GatewayParts, name: string): HttpTask {
   const task = catalogue.find(name);
   if (!task) throw new GatewayRefusal(404, 'NotFound', `There is no task "${name}" here.`);
   return task;
 }
 
-/** @throws GatewayRefusal when the gateway was started without Temporal. */
+/** @throws GatewayRefusal if the gateway was started without Temporal. */
 export function temporalOf({ temporal }: GatewayParts): GatewayTemporal {
   if (!temporal) throw new GatewayRefusal(503, 'TemporalUnavailable', 'This gateway knows no Temporal server.');
   return temporal;
 }
 
-/** Does something with Temporal; what keeps the server from answering is told in words. */
+/** Runs work with Temporal; converts errors of the connection into messages for a person. */
 export async function withTemporal<T>(parts: GatewayParts, use: (temporal: GatewayTemporal) => Promise<T>): Promise<T> {
   const temporal = temporalOf(parts);
   try {
@@ -55,7 +55,7 @@ export async function withTemporal<T>(parts: GatewayParts, use: (temporal: Gatew
   }
 }
 
-/** Where the UI shows a run. */
+/** Returns the URL of a run in the Temporal UI. */
 export function runUrl(
   { temporal, place }: GatewayParts,
   { workflowId, runId }: { workflowId: string; runId: string },

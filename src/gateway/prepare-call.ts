@@ -9,7 +9,7 @@ import { guardedEffect } from './confirmation';
 import type { GatewayParts } from './parts';
 import type { PreparedCall } from './wire';
 
-/** Prepares a call for the page: what is wrong with the input, the request that it makes, and the call as code. */
+/** Prepares a call for the page: problems of the input, the resulting request, and the call as code. */
 export function prepareCall({ secrets, place }: GatewayParts, task: HttpTask, input: unknown): PreparedCall {
   const { env } = secrets;
   const { shown, problems } = tryToShow(task, input, env);

@@ -7,19 +7,19 @@ import type { Receipt } from '../ledger/ledger';
 import { openLedger } from '../ledger/open-ledger';
 import type { ReceiptLine } from './wire';
 
-/** More are for `http-tasks receipts`, which reads them page by page. */
+/** Maximum number of receipts shown; `http-tasks receipts` reads all of them page by page. */
 const MOST_RECEIPTS = 100;
 
-/** Whether the settings have the key under which receipts are kept. */
+/** Whether the settings contain the key with which receipts are stored. */
 export function hasSubjectKey(env: Env): boolean {
   return ['HTTP_TASKS_SUBJECT_KEY', 'HTTP_TASKS_SUBJECT_KEY_FILE'].some((name) => readText(env, name) !== undefined);
 }
 
-/** The first receipts of a run or sweep; undefined where the gateway has no ledger, or it cannot be reached. */
+/** Returns the first receipts of a run or sweep; undefined if the gateway has no ledger or it is unavailable. */
 export async function readRunReceipts(env: Env, workflowId: string): Promise<ReceiptLine[] | undefined> {
   if (!hasSubjectKey(env)) return undefined;
   const { url, subjectKey, plaintextAllowed } = readLedgerSettings(env);
-  // Opening one that is not there would make one, which no worker writes.
+  // Opening a missing ledger file would create one that no worker uses.
   if (url === DEFAULT_LEDGER_URL && !existsSync(url.slice('file:'.length))) return undefined;
   try {
     const ledger = await openLedger({ url, subjectKey, plaintextAllowed });

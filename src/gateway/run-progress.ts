@@ -6,21 +6,21 @@ import type { OffboardResult } from '../policy/offboard-result';
 import type { SweepProgress, SweepResult } from '../policy/sweep-result';
 import type { OffboardProgress } from '../workflows/queries';
 
-/** Both what a list holds and what a description does. */
+/** The fields that lists and descriptions of runs have in common. */
 export type Run = Omit<WorkflowExecutionInfo, 'raw'>;
 
-/** How a run stands, or how it ended. */
+/** Progress or result of a run. */
 export type Progress = SweepProgress | SweepResult | OffboardProgress | OffboardResult;
 
-/** A worker that does not answer must not hold up the page. */
+/** Query timeout in milliseconds, so that a worker that does not respond does not delay the page. */
 const QUERY_MS = 2_500;
 
-/** How a run stands: what it ended with, which needs no worker; else what a worker tells of it. */
+/** Returns the result of a run, which needs no worker, or else the progress that a worker reports. */
 export async function progressOf(client: Client, run: Run): Promise<Progress | undefined> {
   return (await endOf(client, run)) ?? askWorker(client, run);
 }
 
-/** A run that was cancelled or terminated has no result. */
+/** Cancelled and terminated runs have no result. */
 async function endOf(client: Client, { workflowId, runId, status }: Run): Promise<Progress | undefined> {
   if (status.name !== 'COMPLETED' && status.name !== 'FAILED') return undefined;
   try {
@@ -39,7 +39,7 @@ async function askWorker(client: Client, { workflowId, runId }: Run): Promise<Pr
       client.workflow.getHandle(workflowId, runId).query<Progress>('progress'),
     );
   } catch {
-    // No worker, or a run of which nothing is left to ask: the line stands without it.
+    // There is no worker, or the run cannot be queried any more; the run is shown without progress.
     return undefined;
   }
 }

@@ -19,15 +19,15 @@ import type { Progress, Run } from './run-progress';
 import type { Confirmation, RunLine, RunPage } from './wire';
 import { placeOfRuns } from './worker-production';
 
-/** The examples for the Temporal UI are runs that never worked. */
+/** The examples for the Temporal UI, which are not real runs. */
 const EXAMPLES = WORKFLOW_TYPES.map((type) => `'${templateId(type)}'`).join(', ');
-/** Those that a sweep starts for its users are the sweep's. */
+/** Excludes runs that a sweep started for its users. */
 const OFFBOARDINGS = `WorkflowType IN ('offboardUser', 'offboardUsers') AND ParentWorkflowId IS NULL AND WorkflowId NOT IN (${EXAMPLES})`;
-/** So many of the latest runs are shown; only those under way are asked how they stand. */
+/** Maximum number of latest runs shown; only those in progress are queried. */
 const MOST_RUNS = 100;
 const UPDATE_MS = 20_000;
 
-/** The latest off-boardings and sweeps; those under way with their progress. */
+/** Returns the latest offboardings and sweeps; those in progress with their progress. */
 export async function listRuns(parts: GatewayParts): Promise<RunLine[]> {
   return withTemporal(parts, async ({ client }) => {
     const runs: WorkflowExecutionInfo[] = [];
@@ -43,7 +43,7 @@ export async function listRuns(parts: GatewayParts): Promise<RunLine[]> {
   });
 }
 
-/** One run with its steps. Of one that is under way, or was cancelled, a worker has to tell. */
+/** Returns one run with its steps. For a run that is in progress or was cancelled, a worker has to report them. */
 export async function readRun(
   parts: GatewayParts,
   { workflowId, runId }: { workflowId: string; runId?: string },
@@ -69,13 +69,13 @@ export async function readRun(
   });
 }
 
-/** What can be asked of a sweep in progress. */
+/** Actions on a sweep in progress. */
 export type SweepAction = 'pause' | 'resume' | 'approve';
 
-/** What has to be typed before a sweep is made to remove users' data. */
+/** What has to be typed before a sweep may delete users' data. */
 const SWEEP = 'offboardUsers';
 
-/** A wish about a sweep, with what was typed to confirm it. */
+/** A requested action on a sweep, with its confirmation. */
 export interface Steering {
   action: SweepAction;
   argument: Record<string, unknown>;
@@ -83,11 +83,11 @@ export interface Steering {
 }
 
 /**
- * Pauses, resumes or approves a sweep; returns its state afterwards. Irreversible calls follow from an approval and from
- * resuming, so both need the sweep's type typed, and in production the environment's name. A pause needs neither. Where the
- * caller names the run that was looked at, another run under the same ID is left alone.
+ * Pauses, resumes or approves a sweep; returns its state afterwards. Approving and resuming lead to irreversible calls,
+ * so both need the sweep's type typed, and in production the environment's name; pausing needs neither. If the caller
+ * names a run, other runs with the same ID are not affected.
  *
- * @throws InvalidInputError, SettingsError, GatewayRefusal: the sweep was left as it is.
+ * @throws InvalidInputError, SettingsError, GatewayRefusal: the sweep was not changed.
  */
 export async function steerSweep(
   parts: GatewayParts,
@@ -145,7 +145,7 @@ function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): 
   };
 }
 
-/** A terminated or timed-out run could not say its last word. */
+/** Returns the status that the run recorded last; a terminated or timed-out run could not record its final status. */
 function saidLast({ status, typedSearchAttributes }: Run): string | undefined {
   if (status.name === 'TERMINATED' || status.name === 'TIMED_OUT') return undefined;
   return typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'));

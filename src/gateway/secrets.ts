@@ -13,8 +13,8 @@ import { GatewayRefusal } from './http-error';
 import type { ServiceCredentials, SettingState } from './wire';
 
 /**
- * The keys that the gateway signs calls with: those of its environment, and those that somebody entered for this run of
- * it. These live in this object only; nothing writes them anywhere, and no answer holds any of them.
+ * The gateway's keys: those of its environment, and those entered for this session. Entered keys are kept only in this
+ * object: they are never stored, and no response contains them.
  */
 export class GatewaySecrets {
   readonly #env: Env;
@@ -26,7 +26,7 @@ export class GatewaySecrets {
     this.#services = services;
   }
 
-  /** The settings as they count now. */
+  /** The effective settings. */
   get env(): Env {
     const env: Record<string, string | undefined> = { ...this.#env };
     for (const [setting, value] of this.#entered) {
@@ -36,7 +36,7 @@ export class GatewaySecrets {
     return env;
   }
 
-  /** @throws SettingsError when keys of these services are missing or wrong. */
+  /** @throws SettingsError if keys of these services are missing or wrong. */
   senderSettings(services: readonly ServiceDefinition[]): SenderSettings {
     return readSenderSettings(this.env, services);
   }
@@ -48,7 +48,7 @@ export class GatewaySecrets {
   }
 
   /**
-   * Takes values for settings that hold credentials of a service; empty removes what was entered before. All are taken,
+   * Sets credentials of services for this session; an empty value removes what was entered before. Applies all of them
    * or none.
    */
   enter(values: Readonly<Record<string, string>>): void {
@@ -77,7 +77,7 @@ export class GatewaySecrets {
     }
   }
 
-  /** What is known of each service's keys; no value. */
+  /** Returns what is known about each service's keys; no values. */
   overview(isCheckable: (service: ServiceDefinition) => boolean): ServiceCredentials[] {
     return this.#services
       .filter(({ credentials }) => credentials.length > 0)

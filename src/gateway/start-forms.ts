@@ -4,14 +4,14 @@ import { withTemporal } from './parts';
 import type { GatewayParts } from './parts';
 import type { StartForms } from './wire';
 
-/** A server that is away must not keep the page waiting for its links. */
+/** Time limit in milliseconds, so that an unavailable server does not delay the page. */
 const MAKE_MS = 8_000;
 
 /**
- * Links to the forms of the Temporal UI that start an off-boarding, a sweep or one task, with an example in each that
- * changes nothing. The examples are runs that never work; those that are missing or old are made.
+ * Returns links to the forms of the Temporal UI that start an offboarding, a sweep or one task, each with an example
+ * that changes nothing. The examples are runs that never execute; missing or old ones are created.
  *
- * @throws GatewayRefusal when nobody says where the UI is, or the server does not answer.
+ * @throws GatewayRefusal if the URL of the UI is not configured, or the server does not respond.
  */
 export async function startForms(parts: GatewayParts): Promise<StartForms> {
   return withTemporal(parts, async ({ client, ui }) => {

@@ -4,28 +4,28 @@ import { getRequestListener } from '@hono/node-server';
 import { createGateway } from './gateway';
 import type { GatewayOptions } from './gateway';
 
-/** Where a gateway listens. */
+/** The address that a gateway listens on. */
 export interface GatewayAddress {
   host: string;
-  /** 0 takes any free one. */
+  /** 0 selects a free port. */
   port: number;
 }
 
-/** A gateway that listens. */
+/** A running gateway. */
 export interface RunningGateway {
-  /** How it is reached from this machine. */
+  /** URL on this machine. */
   url: string;
-  /** Takes no more requests and waits for those under way: a call that was sent has to be recorded. */
+  /** Accepts no more requests and waits for those in progress, because a call that was sent has to be recorded. */
   close(): Promise<void>;
 }
 
 /**
  * Starts a gateway.
  *
- * @throws TypeError when it has no token.
+ * @throws TypeError if it has no token.
  */
 export async function startGateway({ host, port }: GatewayAddress, options: GatewayOptions): Promise<RunningGateway> {
-  // Callers without types exist; an empty token would let in everyone.
+  // Callers may not be type-checked, and an empty token would let everyone in.
   if (!options.token)
     throw new TypeError('A gateway needs a token, also on this machine: every program here can reach the port.');
   const listener = getRequestListener(createGateway(options).fetch);
@@ -46,7 +46,7 @@ export async function startGateway({ host, port }: GatewayAddress, options: Gate
   };
 }
 
-/** Whether only this machine reaches what listens there. */
+/** Whether only this machine can connect to this host. */
 export function isThisMachine(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -20,15 +20,15 @@ import type { GatewayParts } from './parts';
 import type { CallRequest, StartedRun } from './wire';
 import { placeOfRuns } from './worker-production';
 
-/** What is typed to start one that cannot be undone. */
+/** What has to be typed before a run that is not a dry run. */
 const TYPE = 'offboardUser';
-/** A dry run that is older says little about today. */
+/** How long a dry run counts, in milliseconds. */
 const DRY_RUN_COUNTS_MS = 3_600_000;
 
 /**
- * Starts the run that off-boards one user, or joins the one under way with the same input, as the command line does. One
- * that is not dry wants its name typed, and a dry run with the same input that ended within the last hour; production
- * wants its own name typed, dry or not.
+ * Starts the run that offboards one user, or joins a run in progress with the same input, as on the command line. A run
+ * that is not a dry run needs its type typed, and a dry run with the same input that ended within the last hour.
+ * Production needs its name typed, even for a dry run.
  *
  * @throws InvalidInputError, SettingsError, GatewayRefusal: nothing was started.
  */
@@ -71,7 +71,9 @@ function idsUnder(env: GatewayParts['secrets']['env']): (input: OffboardUserInpu
   return (input) => offboardWorkflowId(input, environment, hasher);
 }
 
-/** The page has the person look first; somebody else's page, or one that stood open for long, may not have. */
+/**
+ * Requires a recent dry run. The page asks for one, but another client, or a page that was open for long, may not have.
+ */
 async function requireDryRun(client: Client, workflowId: string, dry: OffboardUserInput): Promise<void> {
   if (await wasTried(client, workflowId, dry)) return;
   throw new GatewayRefusal(

@@ -5,12 +5,12 @@ import type { HttpTask } from '../tasks/define';
 import { formOf } from './form';
 import type { TaskLine, TaskPage } from './wire';
 
-/** A task as a line of a list. */
+/** Returns a task as a line of a list. */
 export function taskLine({ name, summary, service, method, path, effect, tags }: HttpTask): TaskLine {
   return { name, summary, service: service.name, method, path, effect, tags };
 }
 
-/** Everything that the page shows of a task, with the form of its input. */
+/** Returns everything that the page shows about a task, with the form for its input. */
 export function taskPage(task: HttpTask): TaskPage {
   const reference = taskReference(task);
   const { description, docs, remedy, settings, sensitive } = reference;
@@ -52,7 +52,10 @@ function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): st
   ];
 }
 
-/** A field that only sometimes holds a token, such as Plaid's `user_id`, is typed in the open. */
+/**
+ * Fields that always contain a token. A field that only sometimes does, such as Plaid's `user_id`, is entered as plain
+ * text.
+ */
 function alwaysSensitive({ sensitive }: HttpTask): string[] {
   return sensitive.filter(({ when }) => when === undefined).map(({ field }) => field);
 }

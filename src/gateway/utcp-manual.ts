@@ -5,13 +5,13 @@ import type { GatewayParts } from './parts';
 
 type Json = { [key: string]: unknown };
 
-/** The field of a tool's input that holds the task's own input. */
+/** The field of a tool's input that contains the task's input. */
 const BODY = 'input';
 
 /**
- * The catalogue as a UTCP manual, so that agents and other tools find the tasks and call them. A tool's `input` is the
- * task's input; confirmations are arguments of their own. The client fills in its variable `HTTP_TASKS_CONSOLE_TOKEN`, the
- * gateway's token.
+ * Returns the catalogue as a UTCP manual, so that agents and other tools can find and call the tasks. A tool's `input`
+ * is the task's input; confirmations are separate arguments. The client substitutes its variable
+ * `HTTP_TASKS_CONSOLE_TOKEN`, the gateway's token.
  */
 export function utcpManual({ catalogue, version }: GatewayParts, baseUrl: string): Json {
   return {
@@ -41,7 +41,7 @@ function toolOf(task: HttpTask, baseUrl: string): Json {
     tags: [...new Set([task.service.name, ...task.tags])],
     inputs: {
       type: 'object',
-      // References in a schema lead from the root of the whole.
+      // References in a schema start at the root of the whole document.
       ...($defs && { $defs }),
       properties: {
         [BODY]: input,

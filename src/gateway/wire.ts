@@ -1,20 +1,20 @@
-/** What the gateway and its page tell each other, as JSON. Types only: the page is compiled for the browser. */
+/** The JSON exchanged between the gateway and its page. Types only, because the page is compiled for the browser. */
 
 export type WireEffect = 'read' | 'repeatSafe' | 'irreversible';
 
-/** Whatever was refused, and why. */
+/** Why a request was refused. */
 export interface WireError {
   error: {
     type: string;
     /** The path in the input, or the setting. */
     field?: string;
     message: string;
-    /** What has to come along for the same request to be taken. */
+    /** The confirmation that the same request needs to be accepted. */
     needed?: Confirmation;
   };
 }
 
-/** Typed by a person: the name of a task that cannot be undone, and of an environment with real people's data. */
+/** Typed by a person: the name of an irreversible task, and of a production environment. */
 export interface Confirmation {
   task?: string;
   environment?: string;
@@ -24,13 +24,13 @@ export interface AboutGateway {
   version: string;
   taskQueue: string;
   tasks: number;
-  /** The environment's name, where runs go to real people's data. */
+  /** Name of the environment, if runs affect real people's data. */
   production?: string;
-  /** Absent where the gateway knows no Temporal server. */
+  /** Absent if the gateway has no Temporal server. */
   temporal?: { where: string; ui?: string };
 }
 
-/** Links to forms of the Temporal UI, with an example in them that changes nothing. */
+/** Links to forms of the Temporal UI, each with an example that changes nothing. */
 export interface StartForms {
   workflows: { workflowType: string; url: string }[];
 }
@@ -56,15 +56,15 @@ export interface FieldLine {
 /** How a field of the input is filled in. */
 export interface FormField {
   name: string;
-  /** `json` for whatever has no control of its own. */
+  /** `json` for fields without a control of their own. */
   control: 'text' | 'secret' | 'number' | 'boolean' | 'choice' | 'list' | 'json';
   required: boolean;
   description: string;
   limits: string;
   choices?: string[];
-  /** Where it stands in the input, when that is not under its name. */
+  /** Its path in the input, if that is not its name. */
   path?: string[];
-  /** Seldom needed: shown on demand. */
+  /** Rarely needed; shown on demand. */
   more?: boolean;
 }
 
@@ -73,7 +73,7 @@ export interface TaskPage extends TaskLine {
   description: string;
   docs: string;
   remedy: string;
-  /** How a lost answer is settled, in words. */
+  /** How a lost response is resolved, in words. */
   settle?: string;
   form: FormField[];
   input: FieldLine[];
@@ -81,13 +81,13 @@ export interface TaskPage extends TaskLine {
   failures: { answer: string; failure: string; advice: string }[];
   limits: string[];
   settings: string[];
-  /** Fields that hold a user's bearer token. */
+  /** Fields that contain a user's bearer token. */
   sensitive: string[];
-  /** The environment's name, where the workers call this service for real people's data. */
+  /** Name of the environment, if the workers call this service for real people's data. */
   workersProduction?: string;
 }
 
-/** What is wrong with a field of an input. */
+/** A problem with a field of an input. */
 export interface InputProblem {
   field: string;
   message: string;
@@ -96,11 +96,11 @@ export interface InputProblem {
 export interface PreparedCall {
   problems: InputProblem[];
   request?: { method: string; url: string; headers: Record<string, string>; body?: string };
-  /** What a Test request of this call asks for. */
+  /** What a test request of this call has to be confirmed with. */
   guard: { effect: WireEffect; production: boolean; environment: string };
   snippets: { language: string; title: string; code: string; why?: string }[];
   placeholders: string[];
-  /** Fields in which a user's bearer token stands; the code holds it too. */
+  /** Fields that contain a user's bearer token; the code contains it too. */
   tokens: string[];
 }
 
@@ -121,15 +121,15 @@ export interface TestAnswer {
   status?: number;
   reason?: string;
   headers?: Record<string, string>;
-  /** What the provider answered, without secrets: parsed where it is JSON, else text. */
+  /** The provider's response without secrets: parsed if it is JSON, otherwise text. */
   body?: unknown;
   requestId?: string;
   environment: string;
   timeMs: number;
   failure?: WireFailure;
-  /** The id under which the ledger has receipts of the call. */
+  /** The ID of the call's receipts in the ledger. */
   receipts?: string;
-  /** What a person should know besides. */
+  /** Additional information for the user. */
   note?: string;
 }
 
@@ -139,25 +139,25 @@ export interface StartedCall {
   url?: string;
 }
 
-/** A run that was started, or joined because it was under way with the same input. */
+/** A run that was started, or joined because one with the same input was in progress. */
 export interface StartedRun extends StartedCall {
   joined: boolean;
 }
 
-/** How the off-boarding of one user is started from the page. */
+/** The form that starts the offboarding of one user from the page. */
 export interface OffboardingForm {
   form: FormField[];
-  /** Where it would lead, by the gateway's own settings. */
+  /** The environment by the gateway's own settings. */
   environment?: string;
   production?: boolean;
-  /** Why none can be started here. */
+  /** Why an offboarding cannot be started here. */
   problem?: string;
 }
 
 export interface DurableCall extends StartedCall {
-  /** As Temporal names it: RUNNING, COMPLETED, FAILED, … */
+  /** Temporal's name for the status: RUNNING, COMPLETED, FAILED, … */
   status: string;
-  /** Which attempt is under way. */
+  /** Number of the attempt in progress. */
   attempt?: number;
   /** Why the last attempt failed. */
   lastFailure?: string;
@@ -170,7 +170,7 @@ export interface SettingState {
   setting: string;
   state: 'set' | 'missing' | 'wrong';
   from?: 'variable' | 'file' | 'entered';
-  /** Names of the keys in it, where it holds several. */
+  /** Names of the keys, if the setting contains several. */
   slots?: string[];
   problem?: string;
 }
@@ -183,9 +183,9 @@ export interface ServiceCredentials {
   baseUrl: string;
   settings: SettingState[];
   problems: string[];
-  /** Whether there is a harmless call to try the keys with. */
+  /** Whether there is a harmless call to check the keys with. */
   checkable: boolean;
-  /** For a service imported from a document: which settings go to which origin, one line for each key. */
+  /** For an imported service: which settings are sent to which origin, one line per key. */
   keysGoTo?: string[];
 }
 
@@ -197,16 +197,16 @@ export interface RunLine {
   workflowId: string;
   runId: string;
   type: string;
-  /** As the run says it itself, else as Temporal does. */
+  /** The run's own status if known, otherwise Temporal's. */
   status: string;
   startedAt: string;
   closedAt?: string;
   url?: string;
-  /** How the run stands; absent where nobody could tell. */
+  /** Progress of the run; absent if unknown. */
   progress?: {
     phase?: string;
     pausedBecause?: string;
-    /** What the person who approved called themselves: a claim that nothing has verified. */
+    /** The name given by the person who approved; not verified. */
     approvedBy?: string;
     total?: number;
     counts: Record<string, number>;
@@ -215,7 +215,7 @@ export interface RunLine {
   };
 }
 
-/** What the ledger keeps of one call. */
+/** One call in the ledger. */
 export interface ReceiptLine {
   at: string;
   step: string;
@@ -226,7 +226,7 @@ export interface ReceiptLine {
   token?: string;
 }
 
-/** How one run stands, with its receipts. */
+/** Status and receipts of one run. */
 export interface RunPage extends RunLine {
   steps: {
     step: string;
@@ -239,6 +239,6 @@ export interface RunPage extends RunLine {
   }[];
   /** Why there are no steps. */
   note?: string;
-  /** The first of them; absent where the gateway has no ledger. */
+  /** The first receipts; absent if the gateway has no ledger. */
   receipts?: ReceiptLine[];
 }

@@ -5,19 +5,19 @@ import { readWorkersOfLedger } from '../ledger/open-ledger';
 import { LedgerSettingError } from '../ledger/setting-error';
 import type { GatewayParts } from './parts';
 
-/** Where calls go, for the purpose of asking. */
+/** The environment of calls, for the purpose of confirmation. */
 export interface GuardedPlace {
   environment: string;
   production: boolean;
 }
 
 /**
- * Returns where runs go: to production where a worker of the task queue recorded an environment that its service lists as
- * production, else where the gateway's own settings say. Runs use the workers' settings, not the gateway's. Where the gateway
- * does not have the workers' ledger, or they recorded nothing, only its own settings can count.
+ * Returns the environment of runs: production if a worker of the task queue recorded an environment that its service
+ * lists as production; otherwise the gateway's own settings. Runs use the workers' settings, not the gateway's. If the
+ * gateway lacks the workers' ledger, or they recorded nothing, only its own settings can count.
  *
  * @param service Only environments of this service. @default any service
- * @throws LedgerUnavailableError when the ledger that the settings name cannot be reached.
+ * @throws LedgerUnavailableError if the configured ledger cannot be reached.
  */
 export async function placeOfRuns(
   { secrets, place: { namespace, taskQueue } }: GatewayParts,
@@ -28,25 +28,28 @@ export async function placeOfRuns(
   try {
     const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(secrets.env);
     const recorded = await readWorkersOfLedger({ url, plaintextAllowed }, { namespace, taskQueue });
-    // A worker that fell silent may still run.
+    // A worker without a recent heartbeat may still run.
     const found = recorded.find(
       (one) => one.production && one.state !== 'ended' && (service === undefined || one.service === service),
     );
     return found ? { environment: found.environment, production: true } : own;
   } catch (error) {
-    // There is no such ledger, so no worker of it either.
+    // The ledger does not exist, so no worker uses it.
     if (error instanceof LedgerSettingError) return own;
     throw error;
   }
 }
 
-/** The name of the production environment that workers use for a service; for the page, which has to know before it asks. */
+/**
+ * Returns the production environment that workers use for a service, which the page needs before it asks for
+ * confirmation.
+ */
 export async function productionOfWorkers(parts: GatewayParts, service: string): Promise<string | undefined> {
   try {
     const { production, environment } = await placeOfRuns(parts, { environment: '', production: false }, service);
     return production ? environment : undefined;
   } catch (error) {
-    // A run cannot be started then, and what is refused says so.
+    // A run cannot be started in this case, and that request reports why.
     if (error instanceof LedgerUnavailableError || error instanceof SettingsError) return undefined;
     throw error;
   }

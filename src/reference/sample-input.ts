@@ -3,21 +3,21 @@ import type { HttpTask } from '../tasks/define';
 import { resolved } from './schema-node';
 import type { SchemaNode } from './schema-node';
 
-/** An input in which every field that has to be given stands. */
+/** An input that contains every required field. */
 export interface CompletedInput {
   input: unknown;
-  /** Paths of the fields that nobody gave; they hold a name in capitals, or the first of the allowed values. */
+  /** Paths of fields that were not given; they contain a name in capitals, or the first of the allowed values. */
   placeholders: string[];
 }
 
-/** Cross-field rules ask for one more field at a time. */
+/** Maximum number of rounds: cross-field rules request one more field at a time. */
 const MOST_ROUNDS = 12;
-/** Recursive schemas have no end of their own. */
+/** Maximum depth of recursive schemas. */
 const MOST_DEPTH = 6;
 
 /**
- * Puts placeholders where required fields of an input are missing, so that a snippet of a half-filled form is whole.
- * What was given stays as it is, also when it is wrong.
+ * Adds placeholders for missing required fields, so that a snippet of a partly filled form is complete. Given values
+ * stay as they are, even if they are wrong.
  */
 export function completedInput(task: HttpTask, given: unknown): CompletedInput {
   if (given !== undefined && !isObject(given)) return { input: given, placeholders: [] };
@@ -37,7 +37,7 @@ export function completedInput(task: HttpTask, given: unknown): CompletedInput {
   return { input, placeholders };
 }
 
-/** An input is completed at every pause in typing, and a large schema takes its time. */
+/** Cached, because an input is completed at every pause in typing, and large schemas take a while. */
 const SCHEMAS = new WeakMap<HttpTask, SchemaNode>();
 
 function schemaOf(task: HttpTask): SchemaNode {
@@ -122,7 +122,7 @@ function textFor({ format, minLength = 0, maxLength }: SchemaNode, name: string)
   return BY_FORMAT[format ?? ''] ?? capitals(name).padEnd(minLength, 'X').slice(0, maxLength);
 }
 
-/** `userToken` and `user_token` become USER_TOKEN. */
+/** Converts `userToken` and `user_token` to USER_TOKEN. */
 function capitals(name: string): string {
   return name
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
@@ -141,7 +141,7 @@ function at(value: unknown, path: Path): unknown {
   );
 }
 
-/** A copy with this value at the path; objects on the way are made. */
+/** Returns a copy with this value at the path; creates missing objects on the way. */
 function withValue(target: unknown, path: Path, value: unknown): unknown {
   const [head, ...rest] = path;
   if (head === undefined) return value;

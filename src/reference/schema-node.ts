@@ -1,4 +1,4 @@
-/** As much of a JSON Schema as is needed to show fields and to make examples of them. */
+/** The part of JSON Schema that is needed to show fields and to create examples. */
 export interface SchemaNode {
   type?: string | string[];
   enum?: unknown[];
@@ -26,7 +26,7 @@ export interface SchemaNode {
   $defs?: Record<string, SchemaNode>;
 }
 
-/** The node itself, or what its reference leads to within the same schema. */
+/** Returns the node itself, or the target of its reference within the same schema. */
 export function resolved(node: SchemaNode, root: SchemaNode): SchemaNode {
   if (node.$ref === undefined) return node;
   if (node.$ref === '#') return root;

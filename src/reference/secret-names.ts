@@ -9,24 +9,24 @@ import { Secret } from '../config/secret';
 import { settingsOf } from '../tasks/service';
 import type { CredentialRule, ServiceDefinition } from '../tasks/service';
 
-/** A secret that stands in a shown request by the name of the variable that a person would hold it in. */
+/** A secret that is shown by the name of its environment variable. */
 export interface NamedSecret {
-  /** `PLAID_SECRET`; of several keys in one setting, `BATCH_API_KEYS_IOS`. */
+  /** `PLAID_SECRET`; with several keys in one setting, `BATCH_API_KEYS_IOS`. */
   variable: string;
-  /** What has to be made of the variable first: Basic authentication sends base64. */
+  /** How the variable's value has to be encoded first: Basic authentication sends base64. */
   encoding?: 'base64';
 }
 
-/** A piece of a text: literal, or a secret by its name. */
+/** A part of a text: literal, or the name of a secret. */
 export type TextPart = string | NamedSecret;
 
 /**
- * Stand-ins for a service's secrets. A request that is prepared with them holds no secret at all, so that none can be
- * shown by mistake; afterwards each of them becomes the name of its variable.
+ * Placeholders for a service's secrets. A request prepared with them contains no secrets, so none can be shown by
+ * mistake; afterwards each placeholder is replaced by the name of its variable.
  */
 export class SecretNames {
   readonly #byStandIn = new Map<string, NamedSecret>();
-  /** Nobody who fills in a form can know it. */
+  /** Unguessable, so that no input can contain a placeholder. */
   readonly #nonce = randomUUID().replaceAll('-', '');
   readonly #env: Record<string, string | undefined>;
 
@@ -42,17 +42,17 @@ export class SecretNames {
       this.#replace(setting, this.#standIn({ variable: setting }));
   }
 
-  /** The settings, with the stand-ins in the place of the secrets. */
+  /** The settings, with placeholders instead of the secrets. */
   get env(): Env {
     return this.#env;
   }
 
-  /** Stand-ins for the access tokens of these clients. */
+  /** Returns placeholders for the access tokens of these clients. */
   tokensOf(clients: readonly OAuthClient[]): ReadonlyMap<OAuthClient, string> {
     return new Map(clients.map((client) => [client, this.#standIn({ variable: client.tokenName })]));
   }
 
-  /** The text taken apart into what is literal and what is a secret. */
+  /** Splits a text into literals and secrets. */
   partsOf(text: string): TextPart[] {
     if (this.#byStandIn.size === 0) return [text];
     const pattern = new RegExp(
@@ -64,7 +64,7 @@ export class SecretNames {
       .map((piece) => this.#byStandIn.get(piece) ?? piece);
   }
 
-  /** The text with `$NAME` in the place of each secret. */
+  /** Returns the text with `$NAME` in place of each secret. */
   shown(text: string): string {
     return this.partsOf(text)
       .map((part) => (typeof part === 'string' ? part : `$${part.variable}`))
@@ -85,7 +85,7 @@ export class SecretNames {
     return login;
   }
 
-  /** The names of the keys are no secret; one bare key has none. */
+  /** Key names are not secret; a single key has none. */
   #slots(env: Env, setting: string): string {
     const names = slotNamesIn(Secret.read(env, setting, new ProblemList(), { required: false })?.value ?? '');
     if (names.length === 0) return this.#standIn({ variable: setting });
@@ -101,7 +101,7 @@ export class SecretNames {
     return word;
   }
 
-  /** Letters and digits only: whatever encodes it on its way into a URL or a body leaves it as it is. */
+  /** Letters and digits only, so that encoding it for a URL or a body does not change it. */
   #word(): string {
     return `S${this.#nonce}N${this.#byStandIn.size}E`;
   }

@@ -12,7 +12,7 @@ import { servicesFor } from '../tasks/needed-services';
 import { SecretNames } from './secret-names';
 import type { TextPart } from './secret-names';
 
-/** A request as it would be sent, with names in the place of secrets. */
+/** A request as it would be sent, with names instead of secrets. */
 export interface ShownRequest {
   method: string;
   url: string;
@@ -26,32 +26,32 @@ export interface ShownRequest {
   keySlot?: string;
 }
 
-/** The same for a command that sends it: nothing is hidden but the secrets, which are named. */
+/** The same for a command that sends it: only secrets are replaced by their names. */
 export interface RequestParts {
   method: string;
   url: TextPart[];
   headers: [name: string, value: TextPart[]][];
-  /** Absent where there is none, where it is a form, and where it is bytes that are no text. */
+  /** Absent if there is none, if it is a form, or if it is binary. */
   body?: TextPart[];
   bodyBytes?: Buffer;
-  /** The parts of a multipart body; its header `content-type` is then not among the headers. */
+  /** The parts of a multipart body; the headers then do not include `content-type`. */
   form?: FormPart[];
 }
 
 /** One part of a multipart body. */
 export interface FormPart extends Omit<ReadPart, 'value'> {
-  /** A text, or bytes that are no text. */
+  /** Text, or binary data. */
   value: TextPart[] | Buffer;
 }
 
-/** What the sender decides about the connection; a command decides it itself. */
+/** Headers about the connection, which a command sets itself. */
 const OWN_HEADERS = new Set(['user-agent', 'accept-encoding']);
 
 /**
- * Prepares a request without any secret: the settings need none.
+ * Prepares a request without secrets; the settings do not need to contain any.
  *
- * @throws InvalidInputError naming the field.
- * @throws SettingsError when what is no secret (address, environment) is wrong.
+ * @throws InvalidInputError that names the field.
+ * @throws SettingsError if a setting that is not secret (base URL, environment) is wrong.
  */
 export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: ShownRequest; parts: RequestParts } {
   const names = new SecretNames(env, task.service);
@@ -95,12 +95,12 @@ function textOf(body: string | Buffer | undefined): string | undefined {
   return isText(body) ? body.toString('utf8') : undefined;
 }
 
-/** Whether a word of a command line can hold these bytes. */
+/** Whether these bytes can be a command line argument. */
 function isText(bytes: Buffer): boolean {
   return isUtf8(bytes) && !bytes.includes(0);
 }
 
-/** The parts of a multipart body; undefined for any other body. */
+/** Returns the parts of a multipart body; undefined for any other body. */
 function partsOf({ headers, body }: Pick<PreparedRequest, 'headers' | 'body'>): ReadPart[] | undefined {
   const boundary = boundaryIn(headers['content-type'] ?? '');
   return body === undefined || boundary === undefined ? undefined : readMultipart(Buffer.from(body), boundary);

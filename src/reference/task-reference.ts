@@ -5,7 +5,7 @@ import { settingsOf } from '../tasks/service';
 import type { ErrorRule } from '../tasks/service';
 import type { SchemaNode } from './schema-node';
 
-/** Everything a person has to know about a task, as data. */
+/** The reference documentation of a task, as data. */
 export interface TaskReference extends Pick<
   HttpTask,
   | 'name'
@@ -24,20 +24,20 @@ export interface TaskReference extends Pick<
   service: string;
   /** JSON Schema of the input. */
   input: unknown;
-  /** JSON Schema of the output; fields that the provider adds are kept. */
+  /** JSON Schema of the output; additional fields from the provider are kept. */
   output: unknown;
-  /** Where fields go that do not go where the method's fields usually go. */
+  /** Fields that are not in the method's usual place. */
   places: Readonly<Record<string, FieldPlace>>;
-  /** Fields that hold a user's bearer token. */
+  /** Fields that contain a user's bearer token. */
   sensitive: string[];
   /** Settings that a call needs. */
   settings: string[];
-  /** What an answer with this status, type or code means; first match wins. */
+  /** What an error response with this status, type or code means; the first match wins. */
   failures: readonly ErrorRule[];
   rateLimits: HttpTask['service']['rateLimits'];
 }
 
-/** The reference of one task, made from its definition. */
+/** Creates the reference of a task from its definition. */
 export function taskReference(task: HttpTask): TaskReference {
   const { service } = task;
   return {
@@ -64,17 +64,17 @@ export function taskReference(task: HttpTask): TaskReference {
   };
 }
 
-/** One row of a table about fields. */
+/** One row of a table of fields. */
 export interface FieldRow {
   field: string;
   type: string;
   required: boolean;
   description: string;
-  /** What a value has to keep to, in words; empty when there is no limit. */
+  /** Constraints on the value, in words; empty if there are none. */
   limits: string;
 }
 
-/** The fields of a JSON Schema with their paths, nested ones behind their parents. */
+/** Returns the fields of a JSON Schema with their paths; nested fields follow their parents. */
 export function fieldRows(schema: unknown, prefix = ''): FieldRow[] {
   const { properties = {}, required = [] } = schema as SchemaNode;
   return Object.entries(properties).flatMap(([name, node]) => {
@@ -98,7 +98,7 @@ function typeName(node: SchemaNode): string {
   return node.format ?? node.type ?? 'any';
 }
 
-/** What a number beyond 2^53 is written as. */
+/** How a number beyond 2^53 is written. */
 const AS_TEXT = 'beyond 2^53 as a text';
 
 function limitsOf({
@@ -118,7 +118,7 @@ function limitsOf({
   const bounds = [
     ...(minimum === undefined ? [] : [`at least ${minimum}`]),
     ...(exclusiveMinimum === undefined ? [] : [`more than ${exclusiveMinimum}`]),
-    // What zod writes for "an integer that JavaScript can hold" tells nobody anything.
+    // Omits zod's bounds for "an integer that JavaScript can represent", which say nothing useful.
     ...(maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? [] : [`at most ${maximum}`]),
     ...(exclusiveMaximum === undefined ? [] : [`less than ${exclusiveMaximum}`]),
   ].filter((text) => text !== `at least ${Number.MIN_SAFE_INTEGER}`);
@@ -130,7 +130,7 @@ function limitsOf({
   ].join('; ');
 }
 
-/** `exactNumber` is a number or a text; its pattern concerns the text only. */
+/** `exactNumber` is a number or a string; its pattern applies only to the string. */
 function isExactNumber(type: SchemaNode['type']): boolean {
   return Array.isArray(type) && type.includes('string') && (type.includes('integer') || type.includes('number'));
 }

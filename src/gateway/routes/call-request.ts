@@ -2,13 +2,13 @@ import type { Context } from 'hono';
 import type { CallRequest, Confirmation } from '../wire';
 import { jsonBody } from './json-body';
 
-/** An input, with what was typed to confirm it; whatever else comes along is ignored. */
+/** Reads an input and its confirmation; other fields are ignored. */
 export async function callRequest(context: Context): Promise<CallRequest> {
   const { input, confirm } = await jsonBody(context);
   return { input, confirm: confirmationOf(confirm) };
 }
 
-/** Reads what was typed to confirm a request; anything that is not a text confirms nothing. */
+/** Reads the typed confirmation of a request; anything other than a string confirms nothing. */
 export function confirmationOf(confirm: unknown): Confirmation {
   const given = (typeof confirm === 'object' && confirm !== null ? confirm : {}) as Record<string, unknown>;
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

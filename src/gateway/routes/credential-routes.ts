@@ -6,7 +6,7 @@ import type { ServiceCredentials } from '../wire';
 import { confirmationOf } from './call-request';
 import { jsonBody } from './json-body';
 
-/** Which keys there are, without their values; entering some for this run of the gateway; trying them. */
+/** Routes that list keys without their values, enter keys for this session, and check them. */
 export function credentialRoutes(parts: GatewayParts): Hono {
   const overview = (): ServiceCredentials[] =>
     parts.secrets.overview((service) => harmlessTask(parts, service) !== undefined);

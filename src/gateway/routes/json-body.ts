@@ -4,7 +4,7 @@ import { parseWatchingNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
 import { isDeeperThan, MAX_DEPTH } from '../../tasks/nesting';
 import { GatewayRefusal } from '../http-error';
 
-/** The largest input that Temporal would take anyway is 2 MB. */
+/** Maximum size of a body in bytes; Temporal takes at most 2 MB anyway. */
 const MOST_BYTES = 2 * 1_024 * 1_024;
 
 const refuseLarge = bodyLimit({
@@ -14,7 +14,7 @@ const refuseLarge = bodyLimit({
   },
 });
 
-/** Reads no more of a body than can be an input. */
+/** Limits how much of a body is read. */
 export const limitBody: MiddlewareHandler = async (context, next) => {
   let isRead = false;
   try {
@@ -28,21 +28,21 @@ export const limitBody: MiddlewareHandler = async (context, next) => {
   }
 };
 
-/** The body as a JSON object. */
+/** Reads the body as a JSON object. */
 export async function jsonBody(context: Context): Promise<Record<string, unknown>> {
   const value = await jsonValue(context);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new GatewayRefusal(400, 'Json', 'The body must be a JSON object.');
 }
 
-/** The body as JSON. */
+/** Reads the body as JSON. */
 export async function jsonValue(context: Context): Promise<unknown> {
   const value = parsed(
     await context.req.text().catch(() => {
       throw new GatewayRefusal(400, 'Body', 'The body broke off.');
     }),
   );
-  // An input stands one level down in what is sent about it. Its own depth is looked at by the task.
+  // The input is one level below the body. The task checks the input's own depth.
   if (isDeeperThan(value, MAX_DEPTH + 1))
     throw new GatewayRefusal(400, 'Json', `The body is nested deeper than ${MAX_DEPTH} levels.`);
   return value;

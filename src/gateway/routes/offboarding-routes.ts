@@ -5,7 +5,7 @@ import { startOffboarding } from '../start-offboarding';
 import { callRequest } from './call-request';
 import { jsonBody } from './json-body';
 
-/** Off-boarding one user: its form, what is wrong with an input, and the start. */
+/** Routes that offboard one user: the form, the check of an input, and the start. */
 export function offboardingRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/offboardings/form', async (context) => context.json(await offboardingForm(parts)))

@@ -14,8 +14,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Serves the page's own files; nothing else on the disk can be reached. They are the same for every request: no header,
- * cookie or query has a say in which gateway the page talks to. The page may be pointed at the origins in `otherGateways`.
+ * Serves only the page's own files. They are the same for every request, so no header, cookie or query influences which
+ * gateway the page uses. The page may use the origins in `otherGateways`.
  */
 export function pageRoutes(otherGateways: readonly string[], folder = PAGE_FOLDER): Hono {
   return new Hono()

@@ -9,12 +9,12 @@ import { jsonBody } from './json-body';
 
 const ACTIONS: readonly string[] = ['pause', 'resume', 'approve'] satisfies SweepAction[];
 
-/** Off-boardings and sweeps, from Temporal. */
+/** Routes for offboardings and sweeps in Temporal. */
 export function runRoutes(parts: GatewayParts): Hono {
   return (
     new Hono()
       .get('/runs', async (context) => context.json(await listRuns(parts)))
-      // The examples behind the links are made at the server, so that this is no GET.
+      // Not a GET, because it creates the examples behind the links on the server.
       .post('/start-forms', async (context) => context.json(await startForms(parts)))
       .get('/runs/:workflowId', async (context) => {
         const runId = context.req.query('runId');

@@ -13,7 +13,7 @@ import { productionOfWorkers } from '../worker-production';
 import { callRequest } from './call-request';
 import { jsonBody, jsonValue } from './json-body';
 
-/** The tasks: found, shown, prepared and called. */
+/** Routes that find, show, prepare and call tasks. */
 export function taskRoutes(parts: GatewayParts): Hono {
   return new Hono()
     .get('/tasks', (context) =>
@@ -48,7 +48,7 @@ export function taskRoutes(parts: GatewayParts): Hono {
     .get('/calls/:workflowId/:runId', async (context) => context.json(await readDurably(parts, context.req.param())));
 }
 
-/** What OpenAPI and UTCP clients call: the task's input goes in, its output or a failure comes out. */
+/** Routes for OpenAPI and UTCP clients: the request is the task's input, the response its output or a failure. */
 export function plainCallRoutes(parts: GatewayParts): Hono {
   const routes = new Hono().post('/:name', async (context) => {
     const task = taskNamed(parts, context.req.param('name'));
@@ -62,7 +62,7 @@ export function plainCallRoutes(parts: GatewayParts): Hono {
     );
     if (answer.ok) return context.json(answer.output ?? null);
     const { status, requestId, failure } = answer;
-    // The provider's own status stands in the failure; it is not the gateway that was not found, or is overloaded.
+    // 502 with the provider's status in the failure: a 404 or 429 would look like one of the gateway itself.
     return context.json(
       {
         service: task.service.name,

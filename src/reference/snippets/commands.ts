@@ -7,7 +7,7 @@ import type { TemporalPlace } from './typescript';
 
 const DEFAULT_ADDRESS = /^(localhost|127\.0\.0\.1):7233$/;
 
-/** Temporal's own command line, for a worker that runs already. */
+/** Returns a command of Temporal's own CLI, for a worker that is already running. */
 export function temporalSnippet(
   task: HttpTask,
   input: unknown,
@@ -21,7 +21,7 @@ export function temporalSnippet(
   ]);
 }
 
-/** Our own command line; it shows the call and asks before anything irreversible. */
+/** Returns a command of this package's CLI, which shows the call and asks before anything irreversible. */
 export function callSnippet(task: HttpTask, input: unknown, documentOptions: readonly string[] = []): string {
   const document = CATALOGUE.includes(task) ? [] : documentOptions;
   return command(`http-tasks call ${task.name}`, [
@@ -30,7 +30,7 @@ export function callSnippet(task: HttpTask, input: unknown, documentOptions: rea
   ]);
 }
 
-/** A command and the files that it reads, which the person who runs it has to provide. */
+/** A command and the files that it reads, which the user has to provide. */
 export interface CurlSnippet {
   code: string;
   files: readonly SnippetFile[];
@@ -43,8 +43,8 @@ export interface SnippetFile {
 }
 
 /**
- * The call to the provider itself, with variables for the secrets. No worker, ledger or hold knows of it. Bytes that are not
- * text are read from files.
+ * Returns the direct call to the provider, with variables for the secrets. No worker, ledger or hold is involved.
+ * Binary data is read from files.
  */
 export function curlSnippet({ method, url, headers, body, bodyBytes, form = [] }: RequestParts): CurlSnippet {
   const files: SnippetFile[] = [];
@@ -52,7 +52,7 @@ export function curlSnippet({ method, url, headers, body, bodyBytes, form = [] }
   const hasBody = body !== undefined || bodyBytes !== undefined || form.length > 0;
   const code = command('curl', [
     ...(method === 'HEAD' && !hasBody ? ['--head'] : method === 'GET' && !hasBody ? [] : [`--request ${method}`]),
-    // curl would take them for lists and ranges.
+    // Otherwise curl would expand them as lists and ranges.
     ...(/[[\]{}]/.test(literalUrl) ? ['--globoff'] : []),
     shellWord(url),
     ...headers.map(([name, value]) => headerOption(name, value)),
@@ -65,7 +65,7 @@ export function curlSnippet({ method, url, headers, body, bodyBytes, form = [] }
 
 function headerOption(name: string, value: readonly TextPart[]): string {
   const [scheme, login] = value;
-  // The base64 of a user and a password would be a command within the command.
+  // The base64 of a user and a password would need a nested command.
   if (
     name === 'authorization' &&
     scheme === 'Basic ' &&
@@ -75,12 +75,12 @@ function headerOption(name: string, value: readonly TextPart[]): string {
   ) {
     return `--user ${shellWord([{ variable: login.variable }])}`;
   }
-  // A header without a value would take one of cURL's own away.
+  // With an empty value, curl would remove its own header of this name.
   const isEmpty = value.every((part) => typeof part === 'string' && part.trim() === '');
   return `--header ${shellWord(isEmpty ? [`${name};`] : joined(`${name}: `, value))}`;
 }
 
-/** In the quotes of a part, only these two have a meaning. */
+/** Only these two characters have a meaning inside the quotes of a part. */
 const quotedPart = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`;
 
 function formOption({ name, value, filename, type }: FormPart, files: SnippetFile[]): string {
@@ -97,7 +97,7 @@ function formOption({ name, value, filename, type }: FormPart, files: SnippetFil
   return `--form ${shellWord(joined(`${name}="`, [...text, `"${settings}`]))}`;
 }
 
-/** A name of its own in the current folder for bytes that a command reads. */
+/** Returns a unique file name in the current folder for data that a command reads. */
 function fileFor(files: SnippetFile[], wish: string, content: Buffer): string {
   const plain =
     wish

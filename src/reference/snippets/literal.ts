@@ -1,9 +1,9 @@
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 const INDENT = '  ';
-/** A list or an object that fits is written on one line. */
+/** Maximum length of a list or an object on one line, in characters. */
 const MOST_CHARACTERS = 44;
 
-/** A JSON value as TypeScript source that is worth reading; `indent` is that of the line it stands in. */
+/** Formats a JSON value as readable TypeScript; `indent` is that of the line it is in. */
 export function literal(value: unknown, indent = ''): string {
   if (typeof value === 'string') return text(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
@@ -18,7 +18,7 @@ export function literal(value: unknown, indent = ''): string {
   return `${open}\n${entries.map((entry) => `${inner}${entry},\n`).join('')}${indent}${close}`;
 }
 
-/** In brackets, `__proto__` is a field like any other. */
+/** In brackets, `__proto__` is an ordinary field. */
 function propertyName(key: string): string {
   if (key === '__proto__') return "['__proto__']";
   return IDENTIFIER.test(key) ? key : text(key);

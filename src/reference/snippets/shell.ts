@@ -1,10 +1,10 @@
 import type { TextPart } from '../secret-names';
 
 const PLAIN = /^[\w./:@%+=,-]+$/;
-/** Within double quotes all of these are only themselves. */
+/** Text without characters that have a meaning inside double quotes. */
 const FIT_FOR_DOUBLE_QUOTES = /^[^"$`\\!]*$/;
 
-/** A word of a POSIX shell's command line, with variables where secrets stand. */
+/** Formats a word of a POSIX shell's command line, with variables in place of secrets. */
 export function shellWord(parts: readonly TextPart[]): string {
   const literal = parts.filter((part) => typeof part === 'string').join('');
   if (parts.every((part) => typeof part === 'string')) return PLAIN.test(literal) ? literal : singleQuoted(literal);
@@ -13,7 +13,7 @@ export function shellWord(parts: readonly TextPart[]): string {
   return parts.map((part) => (typeof part === 'string' ? singleQuoted(part) : `"${variable(part)}"`)).join('');
 }
 
-/** A word that holds no secret. */
+/** Formats a word without secrets. */
 export function shellText(text: string): string {
   return shellWord(text === '' ? [] : [text]) || "''";
 }

@@ -10,11 +10,11 @@ import type { TemporalPlace } from './typescript';
 
 /** Where the calls of snippets go. */
 export interface SnippetPlace extends TemporalPlace {
-  /** The options that name the document of tasks that are not in the catalogue, as words of a command line. */
+  /** Command line options that name the document of tasks that are not in the catalogue. */
   documentOptions?: readonly string[];
 }
 
-/** In which ways a call can be written down. */
+/** The languages in which a call can be generated. */
 export const SNIPPET_LANGUAGES = ['workflow', 'client', 'temporal', 'call', 'curl'] as const;
 
 /** One of {@link SNIPPET_LANGUAGES}. */
@@ -33,21 +33,21 @@ export interface Snippet {
   language: SnippetLanguage;
   title: string;
   code: string;
-  /** Names of files that the command reads: bytes of the input that are not text. */
+  /** Names of files that the command reads: binary data in the input. */
   files?: string[];
-  /** Why there is no code; then it is empty. */
+  /** Why there is no code; the code is then empty. */
   why?: string;
 }
 
-/** All snippets of a call, and what in them stands for something that was not given. */
+/** All snippets of a call, and the placeholders in them for missing values. */
 export interface Snippets {
   snippets: Snippet[];
   placeholders: string[];
 }
 
 /**
- * Writes a call down in every language. What the input lacks is put in as a placeholder, so that each snippet compiles or
- * runs as it is; what is wrong in it stays. No snippet holds a secret.
+ * Generates code for a call in every language. Missing values are filled with placeholders, so that each snippet
+ * compiles or runs; wrong values stay. No snippet contains a secret.
  */
 export function snippetsOf(task: HttpTask, given: unknown, env: Env, place: SnippetPlace): Snippets {
   const { input, placeholders } = completedInput(task, given);

@@ -10,7 +10,7 @@ export interface TemporalPlace {
   namespace: string;
 }
 
-/** A function for a worker's own workflows file. */
+/** Returns a function for a worker's workflows file. */
 export function workflowSnippet(task: HttpTask, input: unknown): string {
   const { service, operation } = task;
   const name = `call${operation.charAt(0).toUpperCase()}${operation.slice(1)}`;
@@ -23,7 +23,7 @@ export function workflowSnippet(task: HttpTask, input: unknown): string {
       '}',
     );
   }
-  // A task that was made at run time is no part of a workflow's bundle: the worker knows it by its name.
+  // A task defined at run time is not part of a workflow bundle; the worker finds it by name.
   return lines(
     "import { executeChild } from '@temporalio/workflow';",
     "import type { runHttpTask } from 'temporal-http-tasks/workflow';",
@@ -36,7 +36,7 @@ export function workflowSnippet(task: HttpTask, input: unknown): string {
   );
 }
 
-/** A program that has a worker make the call and prints what came of it. */
+/** Returns a program that lets a worker make the call and prints the result. */
 export function clientSnippet(task: HttpTask, input: unknown, { taskQueue }: TemporalPlace): string {
   const typed = isInCatalogue(task);
   return lines(
