@@ -28,9 +28,7 @@ export async function ensureSearchAttributes(operator: Operator, namespace: stri
   } catch (error) {
     return {
       usable: [],
-      problems: [
-        `The search attributes of the namespace ${namespace} cannot be read (${reasonOf(error)}). ${WITHOUT}`,
-      ],
+      problems: [`The search attributes of the namespace ${namespace} cannot be read (${reasonOf(error)}). ${WITHOUT}`],
     };
   }
 }

@@ -34,8 +34,11 @@ export async function readStartInput(client: Client, run: { workflowId: string; 
     const [input] = await decodePayloads(client, payloads);
     return input;
   } catch (cause) {
-    throw new UnreadablePayloadError(`The input of ${run.workflowId} cannot be decrypted with the keys configured here.`, {
-      cause,
-    });
+    throw new UnreadablePayloadError(
+      `The input of ${run.workflowId} cannot be decrypted with the keys configured here.`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -104,7 +104,9 @@ async function untilReady(server: OwnedProcess, address: string, namespace: stri
       await delay(25);
     }
   }
-  throw new Error(server.running ? `no response within ${READY_MS / 1000} s` : 'it ended immediately', { cause: lastError });
+  throw new Error(server.running ? `no response within ${READY_MS / 1000} s` : 'it ended immediately', {
+    cause: lastError,
+  });
 }
 
 async function askFrontend(address: string, namespace: string): Promise<void> {
