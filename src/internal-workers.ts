@@ -11,7 +11,7 @@ const CHUNK_ACTIVITIES: readonly string[] = ['httpTasks.runChunk', 'httpTasks.ru
 /**
  * Interval, in milliseconds, at which the main worker's state is checked; it does not report when it starts to stop.
  */
-const LOOK_EVERY_MS = 200;
+const CHECK_EVERY_MS = 200;
 
 /**
  * The workers of the internal task queues (see policy/internal-queue.ts), which run in the process of a main worker.
@@ -89,7 +89,7 @@ export class InternalWorkers {
 
   async #stopWithMain(ended: AbortSignal): Promise<void> {
     while (!ended.aborted) {
-      await delay(LOOK_EVERY_MS, undefined, { signal: ended }).catch(() => undefined);
+      await delay(CHECK_EVERY_MS, undefined, { signal: ended }).catch(() => undefined);
       const state = this.#main.getState();
       if (state !== 'INITIALIZED' && state !== 'RUNNING') break;
     }

@@ -5,10 +5,14 @@ import type { Effect, HttpTask } from '../tasks/define';
 import { isTaskFailureType } from '../tasks/failure';
 import type { TaskFailure } from '../tasks/failure';
 
-type Told = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId' | 'token'>;
+type OutcomeFacts = Pick<CallOutcome, 'outcome' | 'failureType' | 'status' | 'code' | 'requestId' | 'token'>;
 
 /** Returns the receipt's facts about a successful call. */
-export function outcomeOfAnswer(task: HttpTask, effect: Effect, { status, requestId, token }: TaskAnswer): Told {
+export function outcomeOfAnswer(
+  task: HttpTask,
+  effect: Effect,
+  { status, requestId, token }: TaskAnswer,
+): OutcomeFacts {
   return { outcome: effect === 'read' ? 'read' : task.answerMeans, status, requestId, token };
 }
 
@@ -16,7 +20,7 @@ export function outcomeOfAnswer(task: HttpTask, effect: Effect, { status, reques
  * Returns the receipt's facts about a failed call. A cancellation that arrives here came before anything was sent.
  * Unexpected errors count as unknown.
  */
-export function outcomeOfFailure(error: unknown): Told {
+export function outcomeOfFailure(error: unknown): OutcomeFacts {
   if (error instanceof CancelledFailure) return { outcome: 'failed' };
   if (!(error instanceof ApplicationFailure) || !isTaskFailureType(error.type)) return { outcome: 'unknown' };
   const { status, code, requestId, perhapsDone } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;

@@ -62,7 +62,7 @@ export function createHttpTaskActivities(given: {
   const { url, subjectKey, plaintextAllowed } = settings.ledger;
   const metrics = new Metrics();
   const retries = new RetryCounts(metrics);
-  const ledger = new LateLedger(async () => {
+  const ledger = new LazyLedger(async () => {
     const opened = await openLedger({ url, subjectKey, plaintextAllowed, onEvent: given.onLedgerEvent });
     return { ...opened, sweeps: observeSweeps(opened.sweeps, metrics) };
   });
@@ -191,7 +191,7 @@ class RenewedSender implements TaskSender {
 }
 
 /** The ledger for activities, which are created before it is open. */
-class LateLedger {
+class LazyLedger {
   readonly #connect: () => Promise<OpenedLedger>;
   #ledger: OpenedLedger | undefined;
 

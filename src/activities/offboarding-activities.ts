@@ -47,7 +47,7 @@ async function recordEnd({ ledger, callers }: OffboardingDependencies, end: Reco
   const { workflowId, runId } = run;
   return retryable(async () => {
     const receipts = await callsOf(ledger, callers, run, end);
-    const perhapsSent = stepsPerhapsSent(receipts.filter((receipt) => receipt.runId === runId));
+    const perhapsSent = stepsInDoubt(receipts.filter((receipt) => receipt.runId === runId));
     const wrong = notBorneOut(end.steps, receipts, { someItems: end.someItems ?? true });
     const { subject, environment, steps, compensations } = asRecorded(end, { perhapsSent, notBorneOut: wrong });
     const settled = steps.map((step) => settledStep(withOwnEvidence(step, receipts)));
@@ -74,7 +74,7 @@ async function callsOf(ledger: OpenedLedger, callers: Callers, run: CallingRun, 
 }
 
 /** Returns the steps whose latest call has an intent without an outcome of the same attempt, or an unknown outcome. */
-function stepsPerhapsSent(receipts: readonly Receipt[]): string[] {
+function stepsInDoubt(receipts: readonly Receipt[]): string[] {
   const open = new Map<string, Receipt>();
   for (const receipt of receipts) {
     const intent = open.get(receipt.step);

@@ -69,11 +69,13 @@ export async function readDurably(
     if (description.type !== OURS) throw new GatewayRefusal(404, 'NotFound', 'This run is no call.');
     const { status } = description;
     const known = { ...call, ...runUrl(parts, call), status: status.name };
-    return status.name === 'RUNNING' ? { ...known, ...underWay(description) } : { ...known, ...(await endOf(handle)) };
+    return status.name === 'RUNNING'
+      ? { ...known, ...pendingAttempt(description) }
+      : { ...known, ...(await endOf(handle)) };
   });
 }
 
-function underWay({ raw }: WorkflowExecutionDescription): Partial<DurableCall> {
+function pendingAttempt({ raw }: WorkflowExecutionDescription): Partial<DurableCall> {
   const [pending] = raw.pendingActivities ?? [];
   if (!pending) return {};
   const { attempt, lastFailure, scheduledTime } = pending;

@@ -137,7 +137,7 @@ function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): 
     workflowId,
     runId,
     type,
-    status: progress?.status ?? saidLast(run) ?? run.status.name.toLowerCase(),
+    status: progress?.status ?? recordedStatus(run) ?? run.status.name.toLowerCase(),
     startedAt: startTime.toISOString(),
     ...(closeTime && { closedAt: closeTime.toISOString() }),
     ...runUrl(parts, { workflowId, runId }),
@@ -146,7 +146,7 @@ function lineOf(parts: GatewayParts, run: Run, progress: Progress | undefined): 
 }
 
 /** Returns the status that the run recorded last; a terminated or timed-out run could not record its final status. */
-function saidLast({ status, typedSearchAttributes }: Run): string | undefined {
+function recordedStatus({ status, typedSearchAttributes }: Run): string | undefined {
   if (status.name === 'TERMINATED' || status.name === 'TIMED_OUT') return undefined;
   return typedSearchAttributes.get(defineSearchAttributeKey('OffboardingStatus', 'KEYWORD'));
 }

@@ -7,7 +7,7 @@ export { isExactNumber, WRITE_AS_TEXT } from '../tasks/exact-number';
  * Numbers with an exponent, or with so many decimals that JavaScript may round them. Also matches inside strings, which
  * only costs a slower parser.
  */
-const PERHAPS_ROUNDED = /\d[eE][-+]?\d|\.\d{10}/;
+const MAY_BE_ROUNDED = /\d[eE][-+]?\d|\.\d{10}/;
 
 /**
  * Parses JSON without changing any number: a number that JavaScript cannot represent, such as the ID
@@ -117,10 +117,10 @@ function parseAgain(text: string, value: unknown, inexact: (literal: string) => 
 }
 
 function mayBeRounded(text: string, value: unknown): boolean {
-  return PERHAPS_ROUNDED.test(text) || holdsUnsafeNumber(value);
+  return MAY_BE_ROUNDED.test(text) || containsUnsafeNumber(value);
 }
 
-function holdsUnsafeNumber(value: unknown): boolean {
+function containsUnsafeNumber(value: unknown): boolean {
   const left: unknown[] = [value];
   while (left.length > 0) {
     const next = left.pop();

@@ -15,7 +15,7 @@ export const TOKEN_TIMEOUTS = { connectMs: 5_000, firstByteMs: 10_000, bodyMs: 5
 export const MOST_TOKEN_BYTES = 64 * 1024;
 
 /** Lifetime, in milliseconds, of a token whose response does not state one. */
-const UNTOLD_LIFE_MS = 300_000;
+const DEFAULT_LIFE_MS = 300_000;
 /** Longest lifetime, in milliseconds, that is used; no process needs a longer one. */
 const LONGEST_LIFE_MS = 30 * 24 * 3_600_000;
 /** Characters that a header can carry, without spaces, which would end the token. */
@@ -54,7 +54,7 @@ export function tokenRequest(client: OAuthClient): RequestParts {
  * @throws TokenError if it contains no usable token. Of the request and the response, only OAuth's error code is in it.
  */
 export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: number): IssuedToken {
-  if (result.kind !== 'answer') throw new TokenError(notAsked(result.kind === 'lost' ? result.code : ''));
+  if (result.kind !== 'answer') throw new TokenError(requestProblem(result.kind === 'lost' ? result.code : ''));
   const fields = fieldsOf(result);
   if (result.status < 200 || result.status >= 300) throw new TokenError(refusalOf(result, fields, client, nowMs));
   const { access_token: value, token_type: type, expires_in: expiresIn } = fields;
@@ -71,7 +71,7 @@ export function readToken(result: ExchangeResult, client: OAuthClient, nowMs: nu
   return { value, livesMs: lifeOf(expiresIn) };
 }
 
-function notAsked(code: string): TokenProblem {
+function requestProblem(code: string): TokenProblem {
   return {
     retryable: code !== PROXY_REFUSED && code !== PROXY_UNAUTHORIZED,
     what: `could not be used: ${describeTransport(code)}.`,
@@ -120,6 +120,6 @@ function refusalOf(
 /** Returns the token's lifetime in milliseconds. Some providers send `expires_in` as a string. */
 function lifeOf(expiresIn: unknown): number {
   const seconds = typeof expiresIn === 'string' && /^\d+$/.test(expiresIn) ? Number(expiresIn) : expiresIn;
-  if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0) return UNTOLD_LIFE_MS;
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0) return DEFAULT_LIFE_MS;
   return Math.min(seconds * 1_000, LONGEST_LIFE_MS);
 }

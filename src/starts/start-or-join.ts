@@ -50,7 +50,7 @@ export async function startOrJoin(
 ): Promise<FollowedRun> {
   const { workflowId } = wanted;
   for (let tries = 1; tries <= TRIES; tries += 1) {
-    const started = await unlessUnderWay(() => start(wanted, 'FAIL'));
+    const started = await unlessRunning(() => start(wanted, 'FAIL'));
     if (started !== undefined) return { workflowId, runId: started, joined: false };
     const runId = await equalRun(client, wanted);
     if (runId === undefined) continue;
@@ -71,7 +71,7 @@ function startedBy(client: Client): StartRun {
   };
 }
 
-async function unlessUnderWay(start: () => Promise<string>): Promise<string | undefined> {
+async function unlessRunning(start: () => Promise<string>): Promise<string | undefined> {
   try {
     return await start();
   } catch (error) {

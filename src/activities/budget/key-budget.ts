@@ -30,7 +30,7 @@ const PAUSE_AFTER_FAILURE_MS = 100;
 const BETWEEN_REPORTS_MS = 50;
 const REPORT_AGAIN_MS = 1_000;
 
-type Errand = Caller | 'report';
+type LedgerRequest = Caller | 'report';
 
 /** What a budget is made of. */
 export interface KeyBudgetOptions {
@@ -56,7 +56,7 @@ export class KeyBudget {
    * them unless they come from a rate that applies only to sweeps; tokens leased for live runs are only for live runs.
    */
   readonly #tokens: Record<Caller, LeasedTokens> = { live: new LeasedTokens(), sweep: new LeasedTokens() };
-  readonly #untold = new UntoldAnswers();
+  readonly #unreported = new UntoldAnswers();
   readonly #recent = new RecentCalls();
   readonly #waiting = { live: new Waiters(), sweep: new Waiters() };
   readonly #notBeforeMs = { live: 0, sweep: 0, report: 0 };
@@ -101,11 +101,11 @@ export class KeyBudget {
 
   answered(answer: RateAnswer): void {
     if (!answer.refused) {
-      this.#untold.accepted();
+      this.#unreported.accepted();
       return;
     }
     const nowMs = this.#now();
-    this.#untold.refused(answer.caller, answer.retryAfterMs, nowMs);
+    this.#unreported.refused(answer.caller, answer.retryAfterMs, nowMs);
     if (answer.retryAfterMs !== undefined) {
       this.#refusedAtMs = nowMs;
       this.#dropTokens();
@@ -142,11 +142,11 @@ export class KeyBudget {
   #plan(): void {
     if (this.#closed || this.#asking !== undefined) return;
     clearTimeout(this.#timer);
-    const errand = this.#nextErrand();
-    if (errand === undefined) return;
-    const waitMs = this.#notBeforeMs[errand] - this.#now();
+    const request = this.#nextRequest();
+    if (request === undefined) return;
+    const waitMs = this.#notBeforeMs[request] - this.#now();
     if (waitMs <= 0) {
-      this.#asking = this.#run(errand);
+      this.#asking = this.#run(request);
       return;
     }
     this.#timer = setTimeout(() => this.#plan(), Math.ceil(waitMs));
@@ -154,9 +154,9 @@ export class KeyBudget {
     if (this.#waiting.live.size + this.#waiting.sweep.size === 0) this.#timer.unref();
   }
 
-  #nextErrand(): Errand | undefined {
-    const lease = this.#leaseErrand();
-    if (!this.#untold.hasRefusals) return lease;
+  #nextRequest(): LedgerRequest | undefined {
+    const lease = this.#nextLease();
+    if (!this.#unreported.hasRefusals) return lease;
     return lease !== undefined && this.#notBeforeMs[lease] <= this.#notBeforeMs.report ? lease : 'report';
   }
 
@@ -164,16 +164,16 @@ export class KeyBudget {
    * Returns for whom to lease next. Live runs go first, but waiting sweeps get a turn after each of theirs, so that
    * constant live traffic does not starve them.
    */
-  #leaseErrand(): Caller | undefined {
+  #nextLease(): Caller | undefined {
     const sweepsWait = this.#waiting.sweep.size > 0;
     const sweepsNext = sweepsWait && this.#sweepsTurn && this.#notBeforeMs.sweep <= this.#now();
     if (this.#waiting.live.size > 0 && !sweepsNext) return 'live';
     return sweepsWait || this.#wantsMore ? 'sweep' : undefined;
   }
 
-  async #run(errand: Errand): Promise<void> {
+  async #run(request: LedgerRequest): Promise<void> {
     try {
-      await (errand === 'report' ? this.#report() : this.#lease(errand));
+      await (request === 'report' ? this.#report() : this.#lease(request));
     } catch (error) {
       this.#failed(error instanceof Error ? error : new Error(String(error)));
     } finally {
@@ -188,21 +188,23 @@ export class KeyBudget {
     this.#wantsMore = false;
     if (want === 0) return;
     this.#sweepsTurn = caller === 'live';
-    const lease = await this.#telling((told) => this.#rates.leaseTokens({ ...told, want, caller }));
+    const lease = await this.#reporting((report) => this.#rates.leaseTokens({ ...report, want, caller }));
     this.#take(caller, lease, askedAtMs);
     if (lease.tokens < want) this.#pause(caller, lease.retryInMs);
   }
 
   async #report(): Promise<void> {
-    await this.#telling(async ({ answers, ...key }) =>
+    await this.#reporting(async ({ answers, ...key }) =>
       answers ? this.#rates.reportAnswers({ ...key, answers }) : undefined,
     );
   }
 
   /** Makes a request to the ledger, and reports how calls were answered since the previous one. */
-  async #telling<T extends { generation: number } | undefined>(ask: (told: Told) => Promise<T>): Promise<T> {
+  async #reporting<T extends { generation: number } | undefined>(
+    ask: (report: LedgerReport) => Promise<T>,
+  ): Promise<T> {
     const documentedLimit = this.#documentedLimit();
-    const answers = this.#untold.take(this.#now());
+    const answers = this.#unreported.take(this.#now());
     try {
       const answer = await ask({
         ...this.key,
@@ -216,7 +218,7 @@ export class KeyBudget {
       if (answers?.refused) this.#notBeforeMs.report = this.#now() + BETWEEN_REPORTS_MS;
       return answer;
     } catch (error) {
-      if (answers) this.#untold.putBack(answers);
+      if (answers) this.#unreported.putBack(answers);
       throw error;
     }
   }
@@ -265,7 +267,7 @@ export class KeyBudget {
   }
 }
 
-type Told = Omit<Parameters<RateLedger['leaseTokens']>[0], 'want' | 'caller'>;
+type LedgerReport = Omit<Parameters<RateLedger['leaseTokens']>[0], 'want' | 'caller'>;
 
 function closedError(): LedgerUnavailableError {
   return new LedgerUnavailableError('This process is shutting down and makes no more calls.');
