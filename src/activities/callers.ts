@@ -42,10 +42,7 @@ const ASK_WITHIN_MS = 5_000;
 /** gRPC status code. */
 const NOT_FOUND = 5;
 
-/**
- * Asks the server that the current activity came from, because whoever scheduled an activity controls the activity's
- * own info.
- */
+/** Asks the server that the current activity came from. The activity's own info is not enough: its scheduler sets it. */
 export class ServerCallers implements Callers {
   readonly #known = new Map<string, CallingRun>();
 

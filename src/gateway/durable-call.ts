@@ -66,7 +66,7 @@ export async function readDurably(
   return withTemporal(parts, async ({ client }) => {
     const handle = client.workflow.getHandle(call.workflowId, call.runId);
     const description = await handle.describe().catch((error: unknown) => notThere(error, call.workflowId));
-    if (description.type !== OURS) throw new GatewayRefusal(404, 'NotFound', 'This run is no call.');
+    if (description.type !== OURS) throw new GatewayRefusal(404, 'NotFound', 'This run is not a call.');
     const { status } = description;
     const known = { ...call, ...runUrl(parts, call), status: status.name };
     return status.name === 'RUNNING'

@@ -54,7 +54,7 @@ export function checkedOffboarding(given: unknown): OffboardUserInput {
   const input = parseInput('offboardUser', offboardUserInput, given);
   if (input.user.sweepId === undefined) return input;
   throw new InvalidInputError('offboardUser', [
-    { field: 'user.sweepId', message: 'is for the sweep itself; give the ids of the user' },
+    { field: 'user.sweepId', message: 'is reserved for sweeps; give the IDs of the user' },
   ]);
 }
 

@@ -53,7 +53,7 @@ export async function readRun(
       .getHandle(workflowId, runId)
       .describe()
       .catch((error: unknown) => notThere(error, workflowId));
-    if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is no off-boarding.');
+    if (!isOffboarding(description.type)) throw new GatewayRefusal(404, 'NotFound', 'This run is not an offboarding.');
     const progress = await progressOf(client, description);
     const line = lineOf(parts, description, progress);
     const receipts = await readRunReceipts(parts.secrets.env, workflowId);
@@ -63,7 +63,7 @@ export async function readRun(
         ...line,
         ...kept,
         steps: [],
-        note: 'No worker tells how this run stands; start one with: http-tasks worker',
+        note: 'No worker is available to report on this run; start one with: http-tasks worker',
       };
     return { ...line, ...kept, steps: 'steps' in progress ? progress.steps.map(stepOf) : [] };
   });
@@ -103,7 +103,7 @@ export async function steerSweep(
       throw new GatewayRefusal(
         409,
         'Conflict',
-        runId === undefined ? 'This sweep has ended.' : 'This run of the sweep has ended; look at the list again.',
+        runId === undefined ? 'This sweep has ended.' : 'This run of the sweep has ended; check the list again.',
       );
     if (action !== 'pause') {
       const { production, environment } = await placeOfRuns(parts, offboardingPlace(parts.secrets.env));

@@ -59,7 +59,9 @@ export class GatewaySecrets {
     );
     for (const setting of Object.keys(values)) {
       if (!known.has(setting))
-        throw new GatewayRefusal(400, 'Settings', `${setting} is no credential of a service here.`, { field: setting });
+        throw new GatewayRefusal(400, 'Settings', `${setting} is not a credential of a service here.`, {
+          field: setting,
+        });
     }
     const before = new Map(this.#entered);
     for (const [setting, value] of Object.entries(values)) {
