@@ -325,7 +325,7 @@ describe('A successful answer of the wrong kind', () => {
       /items\.0\.item_id/,
     ],
     ['a missing field', (r) => json(r, 200, { items: [] }), /request_id/],
-    ['an array', (r) => json(r, 200, []), /form/],
+    ['an array', (r) => json(r, 200, []), /output schema/],
     ['HTML', (r) => r.writeHead(200, { 'content-type': 'text/html' }).end('<html>'), /not JSON/],
     ['JSON labelled as text', (r) => r.writeHead(200, { 'content-type': 'text/plain' }).end('{}'), /not JSON/],
     [
@@ -333,7 +333,7 @@ describe('A successful answer of the wrong kind', () => {
       (r) => r.writeHead(200, { 'content-type': 'application/json', 'content-length': 12 }).end('{"items": [1'),
       /well-formed/,
     ],
-    ['nothing', (r) => r.writeHead(200, { 'content-type': 'application/json' }).end(), /form/],
+    ['nothing', (r) => r.writeHead(200, { 'content-type': 'application/json' }).end(), /output schema/],
     [
       'compressed bytes',
       (r) => r.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end('x'),
