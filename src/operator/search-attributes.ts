@@ -69,7 +69,7 @@ function judge(found: Record<string, number>, namespace: string, refusal: string
   if (missing.length > 0) {
     problems.push(
       `The server did not create the search attributes ${missing.join(', ')} in the namespace ${namespace} (${refusal ?? 'it gave no reason'}). ` +
-        `Ask an administrator to run: ${creatingCommand(namespace, missing)} Then restart this worker. ${WITHOUT}`,
+        `Ask an administrator to run ${creatingCommand(namespace, missing)} and then restart this worker. ${WITHOUT}`,
     );
   }
   return { usable: SEARCH_ATTRIBUTES.filter((name) => found[name] === KEYWORD), problems };

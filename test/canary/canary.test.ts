@@ -321,7 +321,7 @@ it('searched what a provider and a server had really echoed', () => {
         headers['x-key'] === SECRETS.namedSecret && headers.authorization === `Bearer ${SECRETS.accessToken}`,
     ),
   ).toBe(true);
-  expect(haystack.told).toContain('the token endpoint refused the client with 401 invalid_client');
+  expect(haystack.told).toContain('the token endpoint rejected the client with 401 invalid_client');
   expect(haystack.histories).toContain('[secret]');
   expect(haystack.told).toContain('[secret]');
 });

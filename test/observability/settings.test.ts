@@ -39,7 +39,7 @@ it.each(['on', '0', '65536', ':9464', '::1:9464', 'http://0.0.0.0:9464', '0.0.0.
 
 it('refuses one port for two purposes', () => {
   expect(problemsWith({ HTTP_TASKS_METRICS_ADDRESS: '9464', HTTP_TASKS_HEALTH_ADDRESS: '0.0.0.0:9464' })).toEqual([
-    expect.stringContaining('HTTP_TASKS_HEALTH_ADDRESS: has the port of HTTP_TASKS_METRICS_ADDRESS'),
+    expect.stringContaining('HTTP_TASKS_HEALTH_ADDRESS: has the same port as HTTP_TASKS_METRICS_ADDRESS'),
   ]);
 });
 
@@ -62,7 +62,7 @@ it('takes the version of its code, which upgrades running workflows unless they 
   const version = { HTTP_TASKS_DEPLOYMENT: 'http-tasks', HTTP_TASKS_BUILD_ID: '1.2.3' };
   expect(read(version).deployment).toEqual({ name: 'http-tasks', buildId: '1.2.3', behavior: 'auto-upgrade' });
   expect(read({ ...version, HTTP_TASKS_VERSIONING: 'pinned' }).deployment).toHaveProperty('behavior', 'pinned');
-  expect(problemsWith({ ...version, HTTP_TASKS_DEPLOYMENT: 'a.b' })).toEqual([expect.stringContaining('holds a dot')]);
+  expect(problemsWith({ ...version, HTTP_TASKS_DEPLOYMENT: 'a.b' })).toEqual([expect.stringContaining('contains a dot')]);
   expect(problemsWith({ HTTP_TASKS_DEPLOYMENT: 'a' })).toEqual([
     expect.stringContaining('HTTP_TASKS_BUILD_ID: is missing'),
   ]);

@@ -123,7 +123,7 @@ it('tells the command to run when the server refuses to create them, and starts 
   expect(usable).toEqual([]);
   expect(problems).toHaveLength(1);
   expect(problems[0]).toContain(
-    `temporal operator search-attribute create --namespace ${namespace} --name OffboardingStatus --type Keyword --name OffboardingSweep --type Keyword --name OffboardingSubject --type Keyword and start this worker again.`,
+    `temporal operator search-attribute create --namespace ${namespace} --name OffboardingStatus --type Keyword --name OffboardingSweep --type Keyword --name OffboardingSubject --type Keyword and then restart this worker.`,
   );
   const here = await placeIn(namespace);
   const { status } = await offboard(here, { user: seedUser(here).user });
@@ -143,7 +143,7 @@ it('tells that nothing could be looked up when the server does not answer for th
   expect(usable).toEqual([]);
   expect(problems).toEqual([
     expect.stringMatching(
-      /^The search attributes of the namespace no-such-namespace cannot be looked up \(.+\)\. Runs are started without them/,
+      /^The search attributes of the namespace no-such-namespace cannot be read \(.+\)\. Runs are started without them/,
     ),
   ]);
 });

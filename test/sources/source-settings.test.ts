@@ -50,22 +50,22 @@ describe('the settings of sources', () => {
     [{ A_URL: 'postgres://u:canary@[h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: cannot be read'],
     [
       { A_URL: 'postgres://u:canary@db.example.com/d', A_QUERY: 'select 1' },
-      'HTTP_TASKS_SOURCE_A_URL: leads to db.example.com, which is beyond this machine, without TLS',
+      'HTTP_TASKS_SOURCE_A_URL: connects to db.example.com, which is beyond this machine, without TLS',
     ],
     [{ A_URL: 'postgres://u:1#canary@h/d', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: contains a "#"'],
     [{ A_URL: 'file://host/a.db', A_QUERY: 'select 1' }, 'HTTP_TASKS_SOURCE_A_URL: must be file:PATH'],
-    [{ A_URL: URL, A_QUERY: 'delete from users' }, 'HTTP_TASKS_SOURCE_A_QUERY: must be one query that reads'],
+    [{ A_URL: URL, A_QUERY: 'delete from users' }, 'HTTP_TASKS_SOURCE_A_QUERY: must be one query that only reads'],
     [
       { A_URL: URL, A_QUERY: 'select 1; delete from users' },
-      'HTTP_TASKS_SOURCE_A_QUERY: holds something behind a semicolon',
+      'HTTP_TASKS_SOURCE_A_QUERY: contains text after a semicolon',
     ],
     [
       { A_URL: URL, A_QUERY: 'select :scheduled_time' },
-      'HTTP_TASKS_SOURCE_A_QUERY: has the parameter :scheduled_time; allowed are :scheduledTime and :previousScheduledTime',
+      'HTTP_TASKS_SOURCE_A_QUERY: has the unknown parameter :scheduled_time; allowed are :scheduledTime and :previousScheduledTime',
     ],
-    [{ A_URL: URL, A_QUERY: 'select $1' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the parameter $1'],
-    [{ A_URL: 'file:a', A_QUERY: 'select ?' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the parameter ?'],
-    [{ A_URL: 'file:a', A_QUERY: 'select @now' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the parameter @now'],
+    [{ A_URL: URL, A_QUERY: 'select $1' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the unknown parameter $1'],
+    [{ A_URL: 'file:a', A_QUERY: 'select ?' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the unknown parameter ?'],
+    [{ A_URL: 'file:a', A_QUERY: 'select @now' }, 'HTTP_TASKS_SOURCE_A_QUERY: has the unknown parameter @now'],
   ])('%j are refused by name', (short, problem) => {
     const env = Object.fromEntries(Object.entries(short).map(([name, value]) => [`HTTP_TASKS_SOURCE_${name}`, value]));
     expect(problemsOf(env)).toEqual([expect.stringContaining(problem)]);

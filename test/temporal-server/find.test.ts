@@ -186,7 +186,7 @@ it('lists all that was tried and what to install when there is no server to be h
   const failure = await findTemporalServer(options({ searchPath: join(root, 'old') })).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(TemporalServerNotFoundError);
   const { message } = failure as TemporalServerNotFoundError;
-  expect(message).toContain(`${join(root, 'old', 'temporal')}: holds server 1.25.0, 1.32.0 or later is needed`);
+  expect(message).toContain(`${join(root, 'old', 'temporal')}: contains server 1.25.0; 1.32.0 or later is required`);
   expect(message).toContain('cached copy');
   expect(message).toContain('a dead mirror: the line is cut');
   expect(message).toContain('https://docs.temporal.io/cli');

@@ -126,7 +126,7 @@ describe('Client certificates', () => {
       HTTP_TASKS_TLS_OTHER_CA_FILE: TLS.HTTP_TASKS_TLS_DESK_CA_FILE,
     };
     expect(problemsOf({ ...TLS, ...other })).toEqual({
-      HTTP_TASKS_TLS_OTHER_ORIGIN: expect.stringContaining('and so does HTTP_TASKS_TLS_DESK_ORIGIN'),
+      HTTP_TASKS_TLS_OTHER_ORIGIN: expect.stringContaining('which HTTP_TASKS_TLS_DESK_ORIGIN names too'),
     });
   });
 });

@@ -45,7 +45,7 @@ describe('a connection to Temporal', () => {
       { HTTP_TASKS_ALLOW_PLAINTEXT: 'ledger' },
     ]) {
       expect(problemOf(() => readTemporalConnection({ ...env, ...plain }))).toMatch(
-        /TEMPORAL_ADDRESS: leads to .* without TLS.*TEMPORAL_TLS=true/,
+        /TEMPORAL_ADDRESS: connects to .* without TLS.*TEMPORAL_TLS=true/,
       );
     }
     expect(problemOf(() => readTemporalConnection(NO_FILE, { address }))).toContain('without TLS');
@@ -89,7 +89,7 @@ describe('the endpoint for traces', () => {
     (endpoint) => {
       for (const setting of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
         const problem = problems({ ...KEY, [setting]: endpoint });
-        expect(problem).toContain(`${setting}: leads to`);
+        expect(problem).toContain(`${setting}: connects to`);
         expect(problem).not.toContain('canary');
       }
     },
