@@ -172,13 +172,13 @@ export class HttpTasksPlugin extends SimplePlugin {
       );
     return super.configureWorker({
       ...options,
-      ...(nexusService && { nexusServices: this.#beside(nexusService, options) }),
+      ...(nexusService && { nexusServices: this.#withNexusService(nexusService, options) }),
       ...(options.maxHeartbeatThrottleInterval === undefined && { maxHeartbeatThrottleInterval: HEARTBEAT_EVERY }),
       activities: { ...own, ...activities.activities },
     });
   }
 
-  #beside(ours: NexusService, { nexusServices = [] }: WorkerOptions): NexusService[] {
+  #withNexusService(ours: NexusService, { nexusServices = [] }: WorkerOptions): NexusService[] {
     const { name } = ours.definition;
     if (nexusServices.every(({ definition }) => definition.name !== name)) return [...nexusServices, ours];
     throw new TypeError(

@@ -67,6 +67,6 @@ export function offboardingPlace(env: GatewayParts['secrets']['env']): {
   production: boolean;
   origin: string;
 } {
-  const { environment, production, origin } = showRequest(plaid.userItemsGet, { user_id: 'somebody' }, env).shown;
+  const { environment, production, origin } = showRequest(plaid.userItemsGet, { user_id: 'example' }, env).shown;
   return { environment, production, origin };
 }
