@@ -30,11 +30,11 @@ describe('App keys', () => {
   it.each([
     ['a key without a name', 'ios=canary1,canary2', /entry 2/],
     ['a name without a key', 'ios=canary1,android=', /entry 2 \("android"\)/],
-    ['a name that is used twice', 'ios=canary1,ios=canary2', /"ios" stands there twice/],
+    ['a name that is used twice', 'ios=canary1,ios=canary2', /duplicate key name "ios"/],
     ['an empty name', '=canary', /entry 1/],
     ['a name with a space', 'my app=canary', /entry 1/],
     ['a comma at the end', 'ios=canary,', /entry 2/],
-    ['a line break in a key', 'ios=can\nary', /"ios" holds a control character/],
+    ['a line break in a key', 'ios=can\nary', /"ios" contains a control character/],
   ])('with %s are refused', (_what, keys, message) => {
     expect(
       problemsOf(() => readSenderSettings({ ...GOOD, BATCH_API_KEYS: keys }, [batchService])).BATCH_API_KEYS,
@@ -77,7 +77,7 @@ describe('A secret from a file', () => {
 
   it('is refused beside the same secret in the environment', () => {
     writeFileSync(file, 'canary');
-    expect(problemsOf(() => read({ PLAID_SECRET: 'canary-2' })).PLAID_SECRET).toContain('set one of them');
+    expect(problemsOf(() => read({ PLAID_SECRET: 'canary-2' })).PLAID_SECRET).toContain('set only one of them');
   });
 
   it('counts alone when the variable of the same name is empty', () => {

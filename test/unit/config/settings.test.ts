@@ -162,7 +162,7 @@ describe('Settings', () => {
       'PLAID_CREDENTIALS_IN',
       'PLAID_ENV',
     ]);
-    expect(problems.PLAID_ENV).toBe('"development" is no environment of Plaid; allowed: sandbox, production.');
+    expect(problems.PLAID_ENV).toBe('"development" is not an environment of Plaid; allowed: sandbox, production.');
     expect(problems.HTTP_TASKS_SERVICES).toContain('allowed: plaid, batch, http');
     expect(problems.HTTP_TASKS_TOTAL_TIMEOUT_MS).toContain('from 100 to 240000');
     expect(problems.HTTP_TASKS_SUBJECT_KEY).toContain('at least 16');
@@ -294,7 +294,7 @@ describe('limits of a worker', () => {
       const problems = new ProblemList();
       readWorkLimits({ [name]: given }, problems);
       expect(problemsOf(() => problems.finish({}))).toEqual({
-        [name]: `"${given}" is not possible; allowed: a whole number from 1 to ${most}.`,
+        [name]: `"${given}" is not valid; allowed: a whole number from 1 to ${most}.`,
       });
     }
   });

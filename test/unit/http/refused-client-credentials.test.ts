@@ -67,7 +67,7 @@ describe('A token endpoint that gives no token', () => {
     [
       'is silent',
       () => undefined,
-      { type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('took longer') },
+      { type: 'Task.Unavailable', retryable: true, message: expect.stringContaining('exceeded its total timeout') },
     ],
   ];
 
