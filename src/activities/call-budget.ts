@@ -20,7 +20,7 @@ export interface CallBudgets {
    * @throws LedgerUnavailableError if the ledger cannot be reached; nothing was used.
    */
   admit(key: RateKey, caller: Caller, signal?: AbortSignal): Promise<boolean>;
-  /** Reports how a call was answered; sent to the ledger with the next lease, or immediately for a refusal. */
+  /** Reports the response to a call; sent to the ledger with the next lease, or immediately for a refusal. */
   answered(key: RateKey, answer: RateAnswer): void;
   /**
    * Reports that a sweep makes calls, so that its own rates take effect; usually at most one statement per ten seconds.

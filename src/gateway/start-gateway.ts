@@ -25,7 +25,7 @@ export interface RunningGateway {
  * @throws TypeError if it has no token.
  */
 export async function startGateway({ host, port }: GatewayAddress, options: GatewayOptions): Promise<RunningGateway> {
-  // Callers may not be type-checked, and an empty token would let everyone in.
+  // Callers may not be type-checked, and an empty token would admit every caller.
   if (!options.token)
     throw new TypeError('A gateway needs a token, also on this machine: every program here can reach the port.');
   const listener = getRequestListener(createGateway(options).fetch);

@@ -34,10 +34,10 @@ export function taskPage(task: HttpTask): TaskPage {
 
 function settleText({ settle }: TaskReference): string | undefined {
   if (!settle) return undefined;
-  const how = { list: `looking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[
+  const how = { list: `checking with ${settle.with ?? 'another task'}`, resend: 'sending again', repeat: 'repeating' }[
     settle.by
   ];
-  return `A lost answer is settled by ${how} (${settle.basis}).`;
+  return `A lost response is resolved by ${how} (${settle.basis}).`;
 }
 
 function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): string[] {
@@ -48,7 +48,7 @@ function limitsOf({ rateLimits, timeouts, maxResponseBytes }: TaskReference): st
         `${requestsPerMinute.toLocaleString('en')} calls a minute per ${per} (${source})`,
     ),
     `Time: ${seconds(timeouts.connectMs)} to connect, ${seconds(timeouts.firstByteMs)} to the first byte, ${seconds(timeouts.totalMs)} in all`,
-    `Answer: at most ${Math.round(maxResponseBytes / 1_024).toLocaleString('en')} KB`,
+    `Response: at most ${Math.round(maxResponseBytes / 1_024).toLocaleString('en')} KB`,
   ];
 }
 

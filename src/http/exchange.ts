@@ -12,7 +12,7 @@ export type ExchangeResult =
       reason: string;
       headers: IncomingHttpHeaders;
       body: string;
-      /** The body has more than the allowed bytes and was cut off. */
+      /** The body has more than the allowed bytes and was truncated. */
       tooLarge: boolean;
       /** Why the body could not be decompressed; it is empty then. */
       undecodable?: 'unknownEncoding' | 'corrupt';

@@ -62,7 +62,7 @@ export function readAnswer(
   const isJson = !isText && isJsonAnswer(answer) && (form !== 'any' || isJsonText(answer.body));
   if (!isJson && !isText && !task.generic && form !== 'any' && answer.body !== '')
     return { kind: 'unexpected', status, what: 'notJson' };
-  // APIs may answer 204 without a body, which reads as null; the schema decides whether that is allowed.
+  // APIs may return 204 without a body, which reads as null; the schema decides whether that is allowed.
   const isNull = answer.body === '' && (!isText || status === 204);
   const parsed = isJson ? parseJson(answer.body, scrubber) : { value: isNull ? null : scrubber.text(answer.body) };
   if ('what' in parsed) {

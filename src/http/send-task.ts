@@ -241,7 +241,7 @@ class PoolingSender implements TaskSender {
     );
   }
 
-  /** Drops the tokens of a call that was answered 401; returns whether there were any. */
+  /** Drops the tokens of a call that got a 401; returns whether there were any. */
   #dropRefused(error: ApplicationFailure, cached: ReadonlyMap<OAuthClient, string>): boolean {
     const { status } = (error.details?.[0] ?? {}) as Partial<TaskFailure>;
     if (status !== 401) return false;

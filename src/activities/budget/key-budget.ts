@@ -199,7 +199,7 @@ export class KeyBudget {
     );
   }
 
-  /** Makes a request to the ledger, and reports how calls were answered since the previous one. */
+  /** Makes a request to the ledger, and reports the responses to calls since the previous one. */
   async #reporting<T extends { generation: number } | undefined>(
     ask: (report: LedgerReport) => Promise<T>,
   ): Promise<T> {
