@@ -3,13 +3,13 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { TaskEnvelope } from '../activities/contract';
 import { readQueueSettings } from '../config/settings';
 import type { HttpTask } from '../tasks/define';
-import type { CallOptions } from './call';
 import { CommandFailure } from './errors';
 import { withInterruption } from './interruption';
 import type { Io } from './io';
 import { say } from './output';
 import { requireWorker, sayWhyNotBegun } from './pollers';
 import { withTemporal } from './temporal-client';
+import type { TemporalOptions } from './temporal-options';
 import { readWorkerPlace } from './worker-place';
 
 /**
@@ -17,7 +17,12 @@ import { readWorkerPlace } from './worker-place';
  *
  * @throws what the workflow failed with; CommandFailure when no worker polls or the person stops waiting.
  */
-export async function callDurably(io: Io, task: HttpTask, input: unknown, options: CallOptions): Promise<TaskEnvelope> {
+export async function callDurably(
+  io: Io,
+  task: HttpTask,
+  input: unknown,
+  options: TemporalOptions,
+): Promise<TaskEnvelope> {
   const { taskQueue } = readQueueSettings(io.env);
   return withTemporal(io, options, async (client) => {
     await requireWorker(client, taskQueue);
@@ -43,7 +48,7 @@ export async function callDurably(io: Io, task: HttpTask, input: unknown, option
 }
 
 /** Where the workers send a task's calls, for the question before an irreversible one. */
-export async function durableEnvironment(io: Io, { service }: HttpTask, options: CallOptions): Promise<string> {
+export async function durableEnvironment(io: Io, { service }: HttpTask, options: TemporalOptions): Promise<string> {
   const { taskQueue } = readQueueSettings(io.env);
   return withTemporal(io, options, async (client) => {
     const place = await readWorkerPlace(io, client, taskQueue);

@@ -8,12 +8,23 @@ import type { HttpTask } from '../tasks/define';
 import { servicesFor } from '../tasks/needed-services';
 import { effectOf } from '../tasks/effect';
 import { parseInput } from '../tasks/parse-input';
-import type { CallOptions } from './call';
 import type { CallResult } from './call-attempt';
 import type { PreparedCall } from './curl/task-call';
 import { confirmIrreversible, showPrepared, withoutTokens } from './call-preview';
 import type { ExitCode, Io } from './io';
 import { printable, print, printJson, printLines, say } from './output';
+import type { CommonOptions } from './command';
+import type { TemporalOptions } from './temporal-options';
+import type { OpenApiTasksOptions } from './openapi-tasks';
+
+/** What `http-tasks call` takes. */
+export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
+  input?: string;
+  curl?: string;
+  yes?: boolean;
+  dryRun?: boolean;
+  durable?: boolean;
+}
 
 /** Prepares, shows, asks and sends one call; the same code sends it that the activity uses. */
 export async function runCall(

@@ -2,23 +2,12 @@ import type { Command } from 'commander';
 import { CATALOGUE } from '../tasks/catalogue';
 import { catalogueTask } from './catalogue-task';
 import { describeCommand, literalOption, onRun } from './command';
-import type { CommonOptions } from './command';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { readJsonInput } from './json-input';
 import { addOpenApiOptions, openApiTasks } from './openapi-tasks';
-import type { OpenApiTasksOptions } from './openapi-tasks';
 import { addTemporalOptions } from './temporal-options';
-import type { TemporalOptions } from './temporal-options';
-
-/** What `http-tasks call` takes. */
-export interface CallOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
-  input?: string;
-  curl?: string;
-  yes?: boolean;
-  dryRun?: boolean;
-  durable?: boolean;
-}
+import type { CallOptions } from './call-run';
 
 /** `http-tasks call TASK`, or `--curl COMMAND` in its place: the Test request, one call of one task. */
 export function defineCallCommand(command: Command, io: Io): void {

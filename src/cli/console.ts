@@ -1,21 +1,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { describeCommand, literalOption, onRun } from './command';
-import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { addOpenApiOptions } from './openapi-tasks';
-import type { OpenApiTasksOptions } from './openapi-tasks';
 import { addTemporalOptions } from './temporal-options';
-import type { TemporalOptions } from './temporal-options';
-
-/** What `http-tasks console` takes. */
-export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
-  port?: string;
-  host?: string;
-  publicUrl?: string;
-  allowOrigin?: string[];
-  otherGateway?: string[];
-}
+import type { ConsoleOptions } from './console/run-console';
 
 const DEFAULT_PORT = '4040';
 

@@ -1,20 +1,9 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { describeCommand, literalOption, onRun } from './command';
-import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { addImportDecisions } from './openapi-tasks';
-import type { ImportDecisions } from './openapi-tasks';
-
-/** What `http-tasks import` is given. */
-export interface ImportOptions extends CommonOptions, ImportDecisions {
-  search?: string;
-  operation?: string[];
-  all?: boolean;
-  out?: string;
-  force?: boolean;
-  allowHost?: string[];
-}
+import type { ImportOptions } from './import/run-import';
 
 /** `http-tasks import SPEC`: the operations of an OpenAPI document, listed, written as definitions, or loaded. */
 export function defineImportCommand(command: Command, io: Io): void {

@@ -1,14 +1,8 @@
 import type { Command } from 'commander';
 import { describeCommand, literalOption, onRun } from './command';
-import type { CommonOptions } from './command';
 import type { Io } from './io';
 import { addTemporalOptions } from './temporal-options';
-import type { TemporalOptions } from './temporal-options';
-
-/** What `http-tasks links` takes. */
-export interface LinksOptions extends CommonOptions, TemporalOptions {
-  uiUrl?: string;
-}
+import type { LinksOptions } from './links/print-links';
 
 /** `http-tasks links`: links to the Temporal UI's forms, with everything filled in but the id. */
 export function defineLinksCommand(command: Command, io: Io): void {

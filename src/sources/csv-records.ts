@@ -1,10 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { parse } from 'csv-parse/sync';
 import type { SourceColumns } from '../policy/snapshot-report';
-import type { FileRecord, RecordReader } from './file-records';
 import { Header } from './header';
 import type { ColumnRules } from './header';
-import type { RawRecord } from './record-splitter';
+import type { FileRecord, RawRecord, RecordReader } from './record-splitter';
 import { SourceError } from './source';
 
 /** Delimiters between cells, in the order in which they are tried. */

@@ -1,35 +1,14 @@
-import type { SourceColumns } from '../policy/snapshot-report';
 import { USER_COLUMNS } from '../policy/source-spec';
 import type { ColumnNames, UserColumn } from '../policy/source-spec';
 import { CsvReader } from './csv-records';
 import { fileBytes } from './file-bytes';
-import type { Cells } from './header';
 import { JsonlReader } from './jsonl-records';
 import { MAX_RECORD_BYTES, RecordSplitter, UnsplittableError } from './record-splitter';
-import type { RawRecord, RecordFormat } from './record-splitter';
+import type { FileRecord, RawRecord, RecordReader } from './record-splitter';
 import { SourceError } from './source';
-import type { CellRules } from './to-user';
 
 /** The formats of a user file. */
 export type FileFormat = 'csv' | 'jsonl';
-
-/** The result of reading one record: its known cells, or why it cannot be read. */
-export type FileRecord<Column extends string = UserColumn> =
-  { cells: Cells<Column>; problem?: never } | { problem: string; cells?: never };
-
-/** Reads the records of one format. It is stateful: the first record may define how later ones are read. */
-export interface RecordReader<Column extends string = UserColumn> extends RecordFormat {
-  readonly rules: CellRules;
-  /** The columns found so far; undefined before any. */
-  readonly report: SourceColumns | undefined;
-  /** Returns undefined for a record that is not a row. @throws SourceError when the file is not a user file. */
-  read(record: RawRecord): FileRecord<Column> | undefined;
-  /**
-   * Called at the end of the file.
-   * @throws SourceError when the whole file turns out to be wrong.
-   */
-  finish?(): void;
-}
 
 /** A user file to read. */
 export interface UserFile {

@@ -1,10 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { SourceColumns } from '../policy/snapshot-report';
-import type { FileRecord, RecordReader } from './file-records';
 import { parseExactly, RepeatedKeyError } from './exact-json';
 import { ColumnNames, idsInside } from './header';
 import type { ColumnRules } from './header';
-import type { RawRecord } from './record-splitter';
+import type { FileRecord, RawRecord, RecordReader } from './record-splitter';
 import type { UserColumn } from '../policy/source-spec';
 
 /** Reads JSON Lines: one object per line, with the column names as fields. */

@@ -1,3 +1,8 @@
+import type { SourceColumns } from '../policy/snapshot-report';
+import type { UserColumn } from '../policy/source-spec';
+import type { Cells } from './header';
+import type { CellRules } from './to-user';
+
 /** Maximum size of one record, in bytes. A user needs a few hundred. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
 /** Size of the kept beginning of a record that is too long, in bytes. */
@@ -36,6 +41,24 @@ export interface RecordFormat {
   readonly quotes: boolean;
   /** The delimiter byte between cells. */
   readonly delimiter: number;
+}
+
+/** The result of reading one record: its known cells, or why it cannot be read. */
+export type FileRecord<Column extends string = UserColumn> =
+  { cells: Cells<Column>; problem?: never } | { problem: string; cells?: never };
+
+/** Reads the records of one format. It is stateful: the first record may define how later ones are read. */
+export interface RecordReader<Column extends string = UserColumn> extends RecordFormat {
+  readonly rules: CellRules;
+  /** The columns found so far; undefined before any. */
+  readonly report: SourceColumns | undefined;
+  /** Returns undefined for a record that is not a row. @throws SourceError when the file is not a user file. */
+  read(record: RawRecord): FileRecord<Column> | undefined;
+  /**
+   * Called at the end of the file.
+   * @throws SourceError when the whole file turns out to be wrong.
+   */
+  finish?(): void;
 }
 
 /**

@@ -1,11 +1,22 @@
 import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
+import type { DoneStep } from '../../policy/done-steps';
+import type { SourceSpec } from '../../policy/source-spec';
+import type { TakeSnapshot } from './contract';
 import { plaidEnvironment } from './plan-user';
-import type { ReadSource } from './source-reading';
 import type { SweepDependencies } from './sweep-dependencies';
 
 /** For the first run of a series, and a run that no Schedule started: everyone up to its own nominal time. */
 const EVER = new Date(0).toISOString();
+
+/** The parts of a run that its series depends on. */
+export interface SeriesRun extends Pick<TakeSnapshot, 'sweepId' | 'scheduleId' | 'scheduledTime'> {
+  source: SourceSpec;
+  /** Steps that an earlier end must have done before a user is left out as done. */
+  doneSteps: readonly DoneStep[];
+  /** Nothing is done, so that the sweep is part of a series of its own. */
+  dryRun: boolean;
+}
 
 /**
  * Returns the value of `:previousScheduledTime` for the source: the nominal time of the latest earlier run of the same
@@ -15,7 +26,7 @@ const EVER = new Date(0).toISOString();
  */
 export async function previousTime(
   { ledger, services, sourceSettings }: SweepDependencies,
-  input: ReadSource,
+  input: SeriesRun,
 ): Promise<string | undefined> {
   const { source, sweepId, scheduleId, scheduledTime, doneSteps, dryRun } = input;
   const query = source.query === undefined ? undefined : sourceSettings.query(source.query);

@@ -1,8 +1,6 @@
 import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
 import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
 import { userSubjects } from '../../ledger/user-subjects';
-import type { DoneStep } from '../../policy/done-steps';
-import type { SourceSpec } from '../../policy/source-spec';
 import { CheckedRows } from '../../sources/check-rows';
 import { openSource } from '../../sources/open-source';
 import type { GoodRow } from '../../sources/source';
@@ -10,6 +8,7 @@ import { refuseTokens, requireService } from '../refusals';
 import type { TakeSnapshot } from './contract';
 import { plaidEnvironment } from './plan-user';
 import { previousTime } from './previous-time';
+import type { SeriesRun } from './previous-time';
 import type { SweepDependencies } from './sweep-dependencies';
 
 /** Rows in one statement, which keeps the embedded ledger for some tens of milliseconds. */
@@ -22,13 +21,7 @@ const BLOCK_CHARACTERS = 4_000_000;
 const BLOCK_MS = 10_000;
 
 /** What is read, and for which plan. */
-export interface ReadSource extends TakeSnapshot {
-  source: SourceSpec;
-  /** Steps that an earlier end must have done before a user is left out as done. */
-  doneSteps: readonly DoneStep[];
-  /** Nothing is done, so that the sweep is part of a series of its own. */
-  dryRun: boolean;
-}
+export type ReadSource = TakeSnapshot & SeriesRun;
 
 /** Reads a source into a sweep's targets, block by block. */
 export class SourceReading {

@@ -5,7 +5,6 @@ import { readQueueSettings } from '../../config/settings';
 import { isThisMachine, startGateway } from '../../gateway/start-gateway';
 import type { RunningGateway } from '../../gateway/start-gateway';
 import { CATALOGUE } from '../../tasks/catalogue';
-import type { ConsoleOptions } from '../console';
 import { wholeNumber } from '../command';
 import { CommandFailure, Refusal } from '../errors';
 import { withInterruption } from '../interruption';
@@ -15,6 +14,18 @@ import { print, printJson, say } from '../output';
 import { packageVersion } from '../package-version';
 import { keepTemporal } from '../temporal-client';
 import { asCommandFailure } from '../temporal-failure';
+import type { CommonOptions } from '../command';
+import type { TemporalOptions } from '../temporal-options';
+import type { OpenApiTasksOptions } from '../openapi-tasks';
+
+/** What `http-tasks console` takes. */
+export interface ConsoleOptions extends CommonOptions, TemporalOptions, OpenApiTasksOptions {
+  port?: string;
+  host?: string;
+  publicUrl?: string;
+  allowOrigin?: string[];
+  otherGateway?: string[];
+}
 
 const MAX_PORT = 65_535;
 const TOKEN_BYTES = 24;

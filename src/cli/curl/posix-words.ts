@@ -1,6 +1,6 @@
 import { refuseCurl } from './curl-refusal';
-import type { ShellWords } from './shell-words';
 import { WordBuilder } from './word-builder';
+import type { ShellWords } from './word-builder';
 
 /** A shell that a command turned out to be written for, once a character showed that it is not a POSIX shell. */
 export type OtherShell = 'cmd' | 'powershell';

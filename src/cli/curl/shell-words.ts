@@ -1,12 +1,6 @@
 import { PosixReader } from './posix-words';
 import { cmdWords, powerShellWords } from './windows-words';
-
-/** A command as a shell would take it apart. Nothing is run, and no variable is filled in. */
-export interface ShellWords {
-  words: string[];
-  /** Variables where a shell would fill them in, as they stand in the words: `$NAME`, `${NAME}`, `%NAME%`. */
-  variables: ReadonlySet<string>;
-}
+import type { ShellWords } from './word-builder';
 
 /**
  * Takes one command apart as its shell would: a POSIX shell with bash's `$'…'`, or, where carets or backticks show that

@@ -1,6 +1,6 @@
 import { refuseCurl } from './curl-refusal';
-import type { ShellWords } from './shell-words';
 import { WordBuilder } from './word-builder';
+import type { ShellWords } from './word-builder';
 
 /** How many characters a name of a variable has at most; a search for its end is bounded by it. */
 const MAX_NAME = 128;

@@ -1,5 +1,12 @@
 import { refuseCurl } from './curl-refusal';
 
+/** A command as a shell would take it apart. Nothing is run, and no variable is filled in. */
+export interface ShellWords {
+  words: string[];
+  /** Variables where a shell would fill them in, as they stand in the words: `$NAME`, `${NAME}`, `%NAME%`. */
+  variables: ReadonlySet<string>;
+}
+
 /** Collects the words of a command line; a word may be written in bytes. */
 export class WordBuilder {
   readonly words: string[] = [];

@@ -9,13 +9,24 @@ import { sourceFiles } from '../../openapi/source/task-source';
 import { tasksFromOpenApi } from '../../openapi/tasks-from-openapi';
 import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
 import { CommandFailure, Refusal } from '../errors';
-import type { ImportOptions } from '../import';
 import type { ExitCode, Io } from '../io';
 import { importOptions, refusingOptions } from '../openapi-tasks';
 import { print, printExactly, printJson, say } from '../output';
 import { printOperations, printReport } from './print-import';
 import type { ListedOperation } from './print-import';
 import { importSuffixFor, writeSourceFiles } from './write-files';
+import type { CommonOptions } from '../command';
+import type { ImportDecisions } from '../openapi-tasks';
+
+/** What `http-tasks import` is given. */
+export interface ImportOptions extends CommonOptions, ImportDecisions {
+  search?: string;
+  operation?: string[];
+  all?: boolean;
+  out?: string;
+  force?: boolean;
+  allowHost?: string[];
+}
 
 /** Runs the command. A document that cannot be used is refused before anything is written. */
 export async function runImport(io: Io, spec: string, options: ImportOptions): Promise<ExitCode> {

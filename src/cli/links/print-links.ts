@@ -4,11 +4,17 @@ import { hasWorker } from '../../operator/pollers';
 import { prepareStarts } from '../../operator/prepared-starts';
 import { Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
-import type { LinksOptions } from '../links';
 import { print, printJson, say } from '../output';
 import { startLines } from '../start-links';
 import { withTemporal } from '../temporal-client';
 import { readTemporalConfig } from '../temporal-config';
+import type { CommonOptions } from '../command';
+import type { TemporalOptions } from '../temporal-options';
+
+/** What `http-tasks links` takes. */
+export interface LinksOptions extends CommonOptions, TemporalOptions {
+  uiUrl?: string;
+}
 
 /** Makes the examples and prints the links. */
 export async function printLinks(io: Io, options: LinksOptions): Promise<ExitCode> {

@@ -7,7 +7,7 @@ import type { ExitCode, Io } from '../io';
 import { addTemporalOptions } from '../temporal-options';
 import type { TemporalOptions } from '../temporal-options';
 import { addPlanOptions } from './plan-options';
-import type { PlanOptions } from './plan-options';
+import type { RedriveOptions } from './redrive';
 import type { SweepUpdate } from './update-sweep';
 
 interface ControlOptions extends CommonOptions, TemporalOptions {
@@ -22,12 +22,6 @@ interface RateOptions extends ControlOptions {
 interface ApproveOptions extends ControlOptions {
   total?: string;
   by?: string;
-}
-
-/** What `sweep redrive` takes: options of the first sweep that are to be others. */
-export interface RedriveOptions extends ControlOptions, PlanOptions {
-  id?: string;
-  yes?: boolean;
 }
 
 const MOST_USERS = 1_000_000_000;

@@ -12,14 +12,23 @@ import { printable, say } from '../output';
 import { readStartInput } from '../../starts/payloads';
 import { requireWorker } from '../pollers';
 import { withTemporal } from '../temporal-client';
-import type { RedriveOptions } from './control-commands';
+import type { CommonOptions } from '../command';
+import type { TemporalOptions } from '../temporal-options';
 import { planFromOptions } from './plan-options';
+import type { PlanOptions } from './plan-options';
 import { counted } from './reading-report';
 import { begun, startRun } from './start-sweep';
 import { checkedSweepId } from './sweep-id';
 import { APPROVED_BY_ANSWER, confirmSweep } from './sweep-question';
 import { checked } from './sweep-options';
 import { describeSweep } from './sweep-run';
+
+/** What `sweep redrive` takes: options of the first sweep that are to be others. */
+export interface RedriveOptions extends CommonOptions, TemporalOptions, PlanOptions {
+  watch?: boolean;
+  id?: string;
+  yes?: boolean;
+}
 
 const GRPC_NOT_FOUND = 5;
 
