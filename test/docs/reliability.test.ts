@@ -4,6 +4,7 @@ import { matrixPage } from '../../src/cli/faults/matrix-page';
 import type { ProcessResults } from '../../src/cli/faults/processes/run-process-faults';
 import type { FaultResults } from '../../src/cli/faults/results';
 import { selectCells } from '../../src/cli/faults/select-cells';
+import { tableRows, unwrapped } from '../support/markdown';
 
 const read = (file: string): string => readFileSync(join(__dirname, '../../docs', file), 'utf8');
 const results = JSON.parse(read('fault-matrix.json')) as FaultResults;
@@ -14,7 +15,7 @@ const number = (value: number): string => value.toLocaleString('en');
 
 /** Each of these is a row of a table of the page. */
 function expectOnPage(rows: readonly (readonly [string, number])[]): void {
-  expect(page.split('\n')).toEqual(expect.arrayContaining(rows.map(([what, value]) => `| ${what} | ${number(value)} |`)));
+  expect(tableRows(page)).toEqual(expect.arrayContaining(rows.map(([what, value]) => [what, number(value)])));
 }
 
 it('the recorded results are of every cell that there is, and all of them are as they must be', () => {
@@ -70,6 +71,8 @@ it('so is what is said of the run over Postgres', () => {
   expect(postgres.ok).toBe(true);
   expect(postgres.disturbed.counts).toEqual(postgres.undisturbed.counts);
   const { kills } = postgres.disturbances;
-  expect(page).toContain(`${kills} kills, ${number(postgres.users)} users, no irreversible call repeated, ${number(postgres.repeatedCalls.repeatSafe)} repeat-safe ones`);
+  expect(unwrapped(page)).toContain(
+    `${kills} kills, ${number(postgres.users)} users, no irreversible call repeated, ${number(postgres.repeatedCalls.repeatSafe)} repeat-safe ones`,
+  );
   expect(postgres.repeatedCalls.irreversible).toBe(0);
 });

@@ -1,27 +1,41 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { CATALOGUE } from '../../src/tasks/catalogue';
+import { nodesOf, parsedSources } from '../support/parsed-sources';
 
 const ROOT = join(__dirname, '..', '..');
 const page = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8');
 
 /** The settings that are read as secrets, as the sources name them; a name in the middle is the operator's own. */
 function secretSettings(): string[] {
-  const found = readdirSync(join(ROOT, 'src', 'config'), { encoding: 'utf8' }).flatMap((file) => {
-    const source = readFileSync(join(ROOT, 'src', 'config', file), 'utf8');
+  const found = parsedSources('src/config').flatMap((source) => {
+    const nodes = [...nodesOf(source)];
     const constants = new Map(
-      [...source.matchAll(/^const ([A-Z_]+) = '([A-Z_]+)';$/gm)].map(([, name = '', value = '']) => [name, value]),
+      nodes
+        .filter(ts.isVariableDeclaration)
+        .flatMap(({ name, initializer }) =>
+          initializer && ts.isStringLiteralLike(initializer) ? [[name.getText(), initializer.text] as const] : [],
+        ),
     );
-    const plain = [...source.matchAll(/Secret\.read\(env, (?:'([A-Z_]+)'|([A-Z_]+)),/g)].map(
-      ([, text, name = '']) => text ?? constants.get(name) ?? name,
-    );
-    const named = [...source.matchAll(/Secret\.read\(env, `\$\{PREFIX\}\$\{name\}(_[A-Z_]+)`,/g)].map(
-      ([, end = '']) => `${constants.get('PREFIX')}<NAME>${end}`,
-    );
-    return [...plain, ...named];
+    return nodes
+      .filter(ts.isCallExpression)
+      .filter(({ expression }) => expression.getText() === 'Secret.read')
+      .flatMap(({ arguments: [, setting] }) => settingNamed(setting, constants));
   });
   const ofServices = CATALOGUE.flatMap(({ service }) => service.credentials.map(({ setting }) => setting));
   return [...new Set([...found, ...ofServices])];
+}
+
+/** The name of a setting as an argument gives it; none where a parameter does. */
+function settingNamed(setting: ts.Expression | undefined, constants: ReadonlyMap<string, string>): string[] {
+  if (setting === undefined) return [];
+  if (ts.isStringLiteralLike(setting)) return [setting.text];
+  if (!ts.isTemplateExpression(setting)) return [constants.get(setting.getText()) ?? []].flat();
+  const spans = setting.templateSpans.map(
+    ({ expression, literal }) => (constants.get(expression.getText()) ?? '<NAME>') + literal.text,
+  );
+  return [setting.head.text + spans.join('')];
 }
 
 describe('SECURITY.md', () => {

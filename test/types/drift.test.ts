@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import ts from 'typescript';
+import { nodesOf } from '../support/parsed-sources';
 
 const ROOT = join(__dirname, '../..');
 const CHECK = join(ROOT, 'test/types/plaid-drift.ts');
@@ -31,12 +32,32 @@ function errorsWhen(file?: string, drift: (text: string) => string = (text) => t
     .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '));
 }
 
-/** Replaces text that has to be there: a drift that changes nothing would prove nothing. */
-function replacing(pattern: RegExp, by: string): (text: string) => string {
+/**
+ * Returns a drift that replaces the first node of a file with these names around it, from the outermost to its own: a
+ * declaration, a member or a text. It has to be there, because a drift that changes nothing would prove nothing.
+ */
+function replacing(names: readonly string[], by: (text: string) => string): (text: string) => string {
   return (text) => {
-    if (!pattern.test(text)) throw new Error(`${String(pattern)} is not in the file.`);
-    return text.replace(pattern, by);
+    const source = ts.createSourceFile('drift.ts', text, ts.ScriptTarget.ES2023, true);
+    const found = within(source, names);
+    if (found === undefined) throw new Error(`${names.join(' ')} is not in the file.`);
+    return text.slice(0, found.getStart()) + by(found.getText()) + text.slice(found.getEnd());
   };
+}
+
+function within(node: ts.Node, [name, ...inner]: readonly string[]): ts.Node | undefined {
+  if (name === undefined) return node;
+  for (const one of nodesOf(node)) {
+    const found = one !== node && nameOf(one) === name ? within(one, inner) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function nameOf(node: ts.Node): string | undefined {
+  if (ts.isStringLiteral(node)) return node.text;
+  const { name } = node as { name?: ts.Node };
+  return name && ts.isIdentifier(name) ? name.text : undefined;
 }
 
 it('the tasks agree with the types of the installed Plaid client', () => {
@@ -47,50 +68,50 @@ it.each([
   [
     'Plaid adds a reason for terminating products',
     PLAID,
-    replacing(/(enum ProductsTerminateReasonCode \{)/, "$1\n  New = 'NEW',"),
+    replacing(['ProductsTerminateReasonCode', 'FraudAbuse'], (member) => `${member}, New = 'NEW'`),
   ],
   [
     'Plaid drops a reason for removing an Item',
     PLAID,
-    replacing(/(enum ItemRemoveReasonCode \{[^]*?)ConnectionIsNonFunctional = [^,]*,/, '$1'),
+    replacing(['ItemRemoveReasonCode', 'ConnectionIsNonFunctional'], () => "Gone = 'FRAUD_ABUSE'"),
   ],
   [
     'Plaid requires a further field',
     PLAID,
-    replacing(/(interface UserItemsRemoveRequest \{)/, '$1 confirmed: boolean;'),
+    replacing(['UserItemsRemoveRequest', 'user_id'], (field) => `${field} confirmed: boolean;`),
   ],
-  ['Plaid offers a further field', PLAID, replacing(/(interface UserItemsGetRequest \{)/, '$1 cursor?: string;')],
+  [
+    'Plaid offers a further field',
+    PLAID,
+    replacing(['UserItemsGetRequest', 'user_id'], (field) => `${field} cursor?: string;`),
+  ],
   [
     'Plaid makes user_id optional',
     PLAID,
-    replacing(/(interface UserProductsTerminateRequest \{[^]*?)user_id:/, '$1user_id?:'),
+    replacing(['UserProductsTerminateRequest', 'user_id'], () => 'user_id?: string;'),
   ],
   [
     'Plaid gives item_ids another type',
     PLAID,
-    replacing(/(interface UserItemsRemoveRequest \{[^]*?)item_ids: Array<string>/, '$1item_ids: Array<number>'),
+    replacing(['UserItemsRemoveRequest', 'item_ids'], () => 'item_ids: Array<number>;'),
   ],
-  [
-    'Plaid answers without a request_id',
-    PLAID,
-    replacing(/(interface UserRemoveResponse \{[^]*?)request_id: string;/, '$1'),
-  ],
-  [
-    'Plaid names the id of a listed Item differently',
-    PLAID,
-    replacing(/(interface Item \{[^]*?)item_id: string;/, '$1id: string;'),
-  ],
-  ['our list of reasons loses one', REASONS, replacing(/ {2}'FRAUD_TRANSACTION',\n/, '')],
+  ['Plaid answers without a request_id', PLAID, replacing(['UserRemoveResponse', 'request_id'], () => '')],
+  ['Plaid names the id of a listed Item differently', PLAID, replacing(['Item', 'item_id'], () => 'id: string;')],
+  ['our list of reasons loses one', REASONS, replacing(['FRAUD_TRANSACTION'], () => "'OTHER'")],
   [
     'our list of reasons invents one',
     REASONS,
-    replacing(/ {2}'CONNECTION_IS_NON_FUNCTIONAL',\n/, "  'CONNECTION_IS_NON_FUNCTIONAL',\n  'INVENTED',\n"),
+    replacing(['CONNECTION_IS_NON_FUNCTIONAL'], (reason) => `${reason}, 'INVENTED'`),
   ],
-  ['our task misspells a field', TASKS, replacing(/item_ids: z/, 'itemIds: z')],
+  [
+    'our task misspells a field',
+    TASKS,
+    replacing(['userItemsRemove', 'item_ids'], (field) => field.replace('item_ids', 'itemIds')),
+  ],
   [
     'our task takes a field that Plaid does not know',
     TASKS,
-    replacing(/access_token: z/, 'force: z.boolean(), access_token: z'),
+    replacing(['access_token'], (field) => `force: z.boolean(), ${field}`),
   ],
 ])('the check fails to compile when %s', (_drift, file, drift) => {
   expect(errorsWhen(file, drift)).not.toEqual([]);
