@@ -3,7 +3,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 import type { OffboardUsersInput } from '../../policy/sweep-input';
-import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
+import type { SweepPhase, SweepProgress, SweepResult } from '../../policy/sweep-result';
 import { confirmDeletion, notConfirmed, removals } from '../deletion-question';
 import type { Fact } from '../deletion-question';
 import type { CommandFailure } from '../errors';
@@ -20,6 +20,9 @@ const PAUSE_MS = 300;
 
 /** How long the end of a sweep that was not confirmed is waited for. */
 const CANCELLED_WITHIN_MS = 15_000;
+
+/** Phases before the question, and those that the result of the run follows, which says why it ended. */
+const NOT_STANDING: readonly SweepPhase[] = ['reading', 'closing', 'ended'];
 
 /** Of the memo of a sweep whose approval is the answer to this command's question, and was not asked for by itself. */
 export const APPROVED_BY_ANSWER = { 'http-tasks.approval': 'terminal' } as const;
@@ -108,7 +111,7 @@ async function untilRead(client: Client, sweepId: string, signal: AbortSignal): 
     // A worker that is away for a moment answers later.
     const progress = await queryProgress(client, client.workflow.getHandle(sweepId)).catch(() => undefined);
     signal.throwIfAborted();
-    if (progress && progress.phase !== 'reading') return progress;
+    if (progress && !NOT_STANDING.includes(progress.phase)) return progress;
     await delay(PAUSE_MS, undefined, { signal });
   }
 }
