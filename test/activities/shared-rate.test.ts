@@ -169,7 +169,7 @@ beforeAll(async () => {
   } finally {
     await Promise.all([learning, ...places].map((place) => place.close()));
   }
-}, 120_000);
+});
 afterAll(cleanUp);
 
 describe.each(DATABASES)('two processes with one rate in $name', ({ name }) => {

@@ -9,8 +9,6 @@ import { environmentOf } from '../support/offboarding';
 import { openPage, shoot, startBrowser } from '../support/browser';
 import { goTo, signIn, startConsole } from './console-stage';
 
-jest.setTimeout(90_000);
-
 let browser: Browser;
 let simulators: Simulators;
 let keys: CliEnv;

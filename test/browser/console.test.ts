@@ -9,8 +9,6 @@ import { openStage } from '../cli/sweep-stage';
 import type { SweepStage } from '../cli/sweep-stage';
 import { goTo, signIn, startConsole } from './console-stage';
 
-jest.setTimeout(90_000);
-
 let stage: SweepStage;
 let worker: RunningCli;
 let keys: CliEnv;

@@ -26,8 +26,6 @@ import {
 
 // What a person does in Temporal's own UI, with everything that `http-tasks dev` brings up and prints.
 
-jest.setTimeout(90_000);
-
 interface User {
   plaidUserId: string;
   batchUserId: string;

@@ -79,4 +79,4 @@ it('a document that is refused says why, and files that are none are passed over
   } finally {
     await rm(folder, { recursive: true });
   }
-}, 120_000);
+});

@@ -80,7 +80,7 @@ describe('http-tasks demo', () => {
 
     expect(await readdir(temporary)).toEqual([]);
     expect(processesWith(mark)).toEqual([]);
-  }, 150_000);
+  });
 
   it('stopped by Ctrl-C says so with exit 1, ends all it started and removes its files', async () => {
     const { env, temporary, mark } = await surroundings();
@@ -90,7 +90,7 @@ describe('http-tasks demo', () => {
     expect({ code, type: oneDocument<Refused>(stdout).error.type }).toEqual({ code: 1, type: 'Interrupted' });
     expect(await readdir(temporary)).toEqual([]);
     expect(processesWith(mark)).toEqual([]);
-  }, 120_000);
+  });
 
   it('with --keep prints its verdict and where to look, and keeps everything up until Ctrl-C', async () => {
     const { env, temporary, mark } = await surroundings();
@@ -105,5 +105,5 @@ describe('http-tasks demo', () => {
     expect(code).toBe(0);
     expect(await readdir(temporary)).toEqual([]);
     expect(processesWith(mark)).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -46,5 +46,5 @@ describe('http-tasks dev', () => {
     const { code } = await running.stop('SIGINT');
     expect(code).toBe(0);
     expect(await readdir(temporary)).toEqual([]);
-  }, 120_000);
+  });
 });

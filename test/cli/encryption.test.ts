@@ -192,4 +192,4 @@ it('brings up a whole stack that encrypts under the key that is set, with a UI t
   const { code, stdout, stderr } = await running.stop('SIGINT');
   expect(code).toBe(0);
   expect(stdout + stderr).not.toContain(KEY.HTTP_TASKS_ENCRYPTION_KEY);
-}, 120_000);
+});

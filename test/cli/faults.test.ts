@@ -44,7 +44,7 @@ it('http-tasks faults runs a part of the matrix, prints one document, and draws 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}, 180_000);
+});
 
 itInWhole(
   'http-tasks faults --processes takes workers, ledger and server away from a sweep, which comes to the same',

@@ -14,8 +14,6 @@ const USERS = 200;
 /** Would be a formula in a spreadsheet. */
 const FORMULA = '=HYPERLINK("evil")';
 
-jest.setTimeout(120_000);
-
 describe.each(DATABASES)('the receipts of a sweep in $name', ({ freshUrl }) => {
   let ledger: OpenedLedger;
   let env: CliEnv;

@@ -16,7 +16,7 @@ let worker: RunningCli;
 beforeAll(async () => {
   stage = await openStage();
   worker = await stage.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await worker.stop();
@@ -139,7 +139,7 @@ describe('a sweep under way', () => {
       status: 'completed',
       total: USERS,
     });
-  }, 180_000);
+  });
 });
 
 describe('a sweep beyond its tolerance', () => {

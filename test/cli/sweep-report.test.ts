@@ -17,8 +17,6 @@ interface MadeReport extends HtmlPage {
   html: string;
 }
 
-jest.setTimeout(120_000);
-
 describe.each(DATABASES)('the report on a sweep in $name', ({ freshUrl }) => {
   let ledger: OpenedLedger;
   let env: CliEnv;

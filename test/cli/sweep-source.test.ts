@@ -26,7 +26,7 @@ beforeAll(async () => {
     };
   });
   worker = await stage.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await worker.stop();

@@ -9,6 +9,7 @@ import { startSimulators } from '../../src/simulators/start-simulators';
 import type { Simulators } from '../../src/simulators/start-simulators';
 import { setSimulatorRatesFor } from '../../src/cli/simulator-rates';
 import { environmentOf } from '../support/offboarding';
+import { PATIENCE_MS } from '../support/offboarding-runs';
 import { connectClient, freshTaskQueue, temporalAddress } from '../support/temporal';
 import { oneDocument, runJson, startCli } from './run-cli';
 import type { CliEnd, CliEnv, RunningCli } from './run-cli';
@@ -110,7 +111,7 @@ export function endOf({ code, stdout, stderr }: CliEnd): { code: number | null; 
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false>,
-  withinMs = 60_000,
+  withinMs = PATIENCE_MS,
 ): Promise<T> {
   const giveUpAt = Date.now() + withinMs;
   for (;;) {

@@ -19,7 +19,7 @@ let worker: RunningCli;
 beforeAll(async () => {
   stage = await openStage();
   worker = await stage.startWorker();
-}, 120_000);
+});
 
 afterAll(async () => {
   await worker.stop();

@@ -31,8 +31,6 @@ const KEYS: CliEnv = {
   BATCH_API_KEYS: 'ios=app-key-of-batch',
 };
 
-jest.setTimeout(60_000);
-
 const folder = mkdtempSync(join(tmpdir(), 'http-tasks-worker-start-'));
 const LEDGER = `file:${folder}/ledger.db`;
 const open: Server[] = [];

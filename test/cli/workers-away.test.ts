@@ -21,8 +21,6 @@ let env: CliEnv;
 /** Of a task queue whose worker does not have the package's workflows. */
 let lacking: CliEnv;
 
-jest.setTimeout(120_000);
-
 beforeAll(async () => {
   place = await openSweepPlace();
   env = { ...place.env, TEMPORAL_ADDRESS: temporalAddress() };

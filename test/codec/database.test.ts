@@ -48,7 +48,7 @@ beforeAll(async () => {
   }
   database = await bytesOfDatabase(dbFilename);
   await rm(folder, { recursive: true });
-}, 120_000);
+});
 
 async function plantIn(server: RunningTemporalServer, env: Record<string, string>): Promise<Planted> {
   const place = await openPlace({ temporal: server.address, env });

@@ -46,7 +46,7 @@ beforeAll(async () => {
     await run;
     await connection.close();
   };
-}, 60_000);
+});
 
 afterAll(async () => {
   await stopCaller?.();

@@ -52,4 +52,4 @@ it("records into a host's own runtime, which may be installed after the plugin w
   await client.connection.close();
   await simulators.close();
   await rm(folder, { recursive: true, force: true });
-}, 60_000);
+});

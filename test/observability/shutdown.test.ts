@@ -15,8 +15,6 @@ let place: SweepPlace;
 let worker: WorkerProcess;
 let port: number;
 
-jest.setTimeout(150_000);
-
 beforeAll(async () => {
   place = await openSweepPlace();
   place.simulators.plaid.configure({ latencyMs: 400 });

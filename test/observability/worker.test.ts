@@ -26,8 +26,6 @@ let offboarding: Awaited<ReturnType<typeof startOffboarding>>;
 const ids: string[] = [];
 const DEPLOYMENT = { deploymentName: freshId('deployment'), buildId: '1.2.3' };
 
-jest.setTimeout(120_000);
-
 beforeAll(async () => {
   place = await openSweepPlace();
   collector = await startCollector();

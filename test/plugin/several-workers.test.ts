@@ -14,8 +14,6 @@ import { workflowBundle } from '../support/workflow-bundle';
 
 let place: Place;
 
-jest.setTimeout(120_000);
-
 beforeAll(async () => {
   place = await openPlace();
 });

@@ -20,4 +20,4 @@ it('replays every recorded history with the bundle that the build made for trace
     );
   }
   expect(failed).toEqual([]);
-}, 120_000);
+});

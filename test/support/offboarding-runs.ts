@@ -103,8 +103,15 @@ export async function failureOfRun(run: Promise<unknown>): Promise<RunFailure> {
   };
 }
 
+/** How long a test waits for something that a busy machine may do late, in milliseconds. Nothing is asserted by it. */
+export const PATIENCE_MS = 120_000;
+
 /** Polls until it holds; used only where nothing tells the moment, such as another process's progress. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 50_000): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = PATIENCE_MS,
+): Promise<void> {
   const giveUpAt = Date.now() + withinMs;
   while (!(await holds())) {
     if (Date.now() > giveUpAt) throw new Error(`Waited ${withinMs} ms in vain: ${what}.`);

@@ -9,7 +9,7 @@ import { sweepProgressQuery } from '../../src/workflows/sweep/handlers';
 import type { OffboardUsersInput, SweepProgress } from '../../src/workflow';
 import { freshId, openPlace } from './offboarding';
 import type { Place, PlaceOptions } from './offboarding';
-import { until } from './offboarding-runs';
+import { PATIENCE_MS, until } from './offboarding-runs';
 
 export type SweepHandle = WorkflowHandleWithFirstExecutionRunId<typeof offboardUsers>;
 
@@ -78,7 +78,7 @@ export async function untilProgress(
   handle: SweepHandle,
   what: string,
   holds: (progress: SweepProgress) => boolean,
-  withinMs = 30_000,
+  withinMs = PATIENCE_MS,
 ): Promise<SweepProgress> {
   let progress: SweepProgress | undefined;
   await until(

@@ -12,8 +12,6 @@ import { freshTaskQueue, temporalAddress } from '../support/temporal';
 // Whoever has access to the namespace can start any workflow and any activity by its name, and can run a worker of their
 // own. Nothing of that makes a worker delete, decrypt or claim anything that its own workflows did not decide.
 
-jest.setTimeout(120_000);
-
 let place: SweepPlace;
 let foreign: { taskQueue: string; stop: () => Promise<void> };
 let sweep: { handle: SweepHandle; sweepId: string; users: string[] };
@@ -287,6 +285,8 @@ describe('while everything is stopped', () => {
     place.simulators.plaid.configure({ latencyMs: 300 });
     const handle = await place.start({ source: { file: await place.users(600) }, granularity: 'chunk' });
     await until('it is at work', () => place.simulators.plaid.state().counts.touched > 100);
+    // Longer calls, so that the stop finds the sweep in progress on a busy machine too.
+    place.simulators.plaid.configure({ latencyMs: 1_000 });
     const touched = () => place.simulators.plaid.state().counts.touched;
     await place.ledger.stop({ reason: 'test', by: 'test' });
     await untilProgress(

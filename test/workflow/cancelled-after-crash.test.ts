@@ -72,4 +72,4 @@ it('says that a removal is unknown that was in flight when its worker was killed
   const settled = (await place.ledger.readReceipts(handle)).filter(({ phase }) => phase === 'settled');
   expect(settled.map(({ step, outcome }) => `${step} ${outcome}`)[0]).toBe('plaid.items unknown');
   expect(callsFor(place, seeded.plaidUserId).filter((call) => call === 'userItemsRemove')).toHaveLength(1);
-}, 120_000);
+});

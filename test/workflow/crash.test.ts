@@ -66,7 +66,7 @@ beforeAll(async () => {
     callsFor(place, repeatSafe.batchUserId).length === 1;
   await until('all five calls are in flight', inFlight);
   await first.kill();
-}, 120_000);
+});
 
 afterAll(async () => {
   await place.close();
@@ -115,7 +115,7 @@ describe('the next worker', () => {
     ]);
     expect(callsFor(place, users.done.plaidUserId).filter((call) => call === 'userItemsRemove')).toHaveLength(1);
     expect(await removals(runs.done.workflowId)).toEqual(['2-plaid.items 1 intent']);
-  }, 90_000);
+  });
 
   it('finds out by looking that a removal was not carried out, and sends it as a call of its own', async () => {
     const result = await runs.undone.result();
@@ -128,14 +128,14 @@ describe('the next worker', () => {
       'n-plaid.items 1 intent',
       'n-plaid.items 1 outcome removed',
     ]);
-  }, 90_000);
+  });
 
   it('finds out by looking that a user was removed, and does not send that again', async () => {
     const result = await runs.userGone.result();
     expect(result.status).toBe('completed');
     expect(stepLines(result)[2]).toBe('plaid.user removed');
     expect(callsFor(place, users.userGone.plaidUserId).filter((call) => call === 'userRemove')).toHaveLength(1);
-  }, 90_000);
+  });
 
   it('sends a call again that may be repeated', async () => {
     const result = await runs.repeatSafe.result();
@@ -150,7 +150,7 @@ describe('the next worker', () => {
       .filter(({ step, phase }) => step === 'batch.ios' && phase !== 'settled')
       .map(({ attempt, phase }) => `${attempt} ${phase}`);
     expect(lines).toEqual(['1 intent', '2 intent', '2 outcome']);
-  }, 90_000);
+  });
 
   it('fails a repeated attempt of a lone irreversible activity as unknown, and sends nothing', async () => {
     const error = await runs.lone;
@@ -158,7 +158,7 @@ describe('the next worker', () => {
     expect(error.cause).toBeInstanceOf(ApplicationFailure);
     expect(error.cause).toMatchObject({ type: 'Task.OutcomeUnknown', nonRetryable: true });
     expect(callsFor(place, users.lone.plaidUserId)).toEqual(['userItemsRemove']);
-  }, 90_000);
+  });
 
   it('had no irreversible call carried out twice and touched nobody else', () => {
     expect(place.simulators.plaid.state().repeats.irreversible).toEqual([]);

@@ -41,7 +41,7 @@ describe('an embedded ledger that another process has locked', () => {
     const result = await handle.result();
     expect(result.status).toBe('completed');
     expect(place.simulators.plaid.state().repeats.irreversible).toEqual([]);
-  }, 90_000);
+  });
 });
 
 describe('a Postgres ledger', () => {
@@ -60,7 +60,7 @@ describe('a Postgres ledger', () => {
       env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '20000' },
     });
     await place.startWorker();
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await place.close();
@@ -85,7 +85,7 @@ describe('a Postgres ledger', () => {
       'batch.ios accepted',
       'batch.android accepted',
     ]);
-  }, 90_000);
+  });
 
   it('that stays away lets a run wait in timers, so that its history hardly grows', async () => {
     const { user, plaidUserId } = seedUser(place);
@@ -102,7 +102,7 @@ describe('a Postgres ledger', () => {
     link.mend();
     const result = await handle.result();
     expect(result.status).toBe('completed');
-  }, 150_000);
+  });
 
   it('that is lost while an irreversible call is in flight makes its outcome unknown, which looking then settles', async () => {
     const { user, plaidUserId } = seedUser(place);
@@ -129,5 +129,5 @@ describe('a Postgres ledger', () => {
     const removal = receipts.filter(({ task, phase }) => task === 'plaid.userItemsRemove' && phase !== 'settled');
     expect(removal.map(({ phase }) => phase)).toEqual(['intent']);
     expect(place.simulators.plaid.state().repeats.irreversible).toEqual([]);
-  }, 90_000);
+  });
 });

@@ -9,7 +9,7 @@ let place: Place;
 beforeAll(async () => {
   place = await openPlace({ env: { HTTP_TASKS_TOTAL_TIMEOUT_MS: '9000' } });
   await place.startWorker();
-}, 60_000);
+});
 
 afterAll(() => place.close());
 

@@ -54,7 +54,7 @@ beforeAll(async () => {
     await running;
     await Promise.all([connection.close(), clientConnection.close()]);
   };
-}, 60_000);
+});
 
 afterAll(() => close());
 

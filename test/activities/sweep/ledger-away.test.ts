@@ -105,9 +105,10 @@ it('a chunk that is cancelled while its ledger is away answers within some secon
   await seedSweep(simulators, place, 'cut off', 60);
   const other = new Database(file);
   const control = new AbortController();
-  simulators.plaid.configure({ latencyMs: 100 });
+  // So long that no user is done before the ledger is away, however late this test sees the calls.
+  simulators.plaid.configure({ latencyMs: 600 });
   const running = runChunk(chunkOf('cut off', 60), place, { signal: control.signal });
-  await until('calls are under way', () => simulators.plaid.figures().calls.total >= 60);
+  await until('removals are under way', () => simulators.plaid.figures().calls.total >= 90);
   other.exec('begin immediate');
   control.abort();
   await expect(running).resolves.toMatchObject({ end: 'cancelled', opened: 60, waitingForBulk: 0, deferred: 0 });

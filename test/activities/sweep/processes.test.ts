@@ -19,8 +19,6 @@ import {
 } from './chunk-place';
 import type { ChunkPlace } from './chunk-place';
 
-jest.setTimeout(180_000);
-
 /** Users of one chunk. */
 const PART = 60;
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createCallBudgets } from '../../../src/activities/budget/create-call-budgets';
 import type { CallBudgets, RateAnswer } from '../../../src/activities/call-budget';
 import type { RateKey } from '../../../src/ledger/sweeps/rate-ledger';
@@ -157,14 +156,17 @@ describe('the calls of a chunk', () => {
   it('end at once when the chunk is told to stop while they wait for their turn', async () => {
     await seedSweep(simulators, place, 'stopped', 30);
     const control = new AbortController();
-    const admit: CallBudgets['admit'] = (_key, _caller, signal) =>
-      new Promise((resolve) => signal?.addEventListener('abort', () => resolve(false)));
+    let waiting = 0;
+    const admit: CallBudgets['admit'] = (_key, _caller, signal) => {
+      waiting += 1;
+      return new Promise((resolve) => signal?.addEventListener('abort', () => resolve(false)));
+    };
     const running = runChunk(
       chunkOf('stopped', 30),
       { ...place, budgets: { ...UNLIMITED, tryAdmit: () => false, admit } },
       { signal: control.signal },
     );
-    await delay(100);
+    await until('all wait for their turn', () => waiting === 30);
     control.abort();
     await expect(running).resolves.toMatchObject({ end: 'cancelled', opened: 30, deferred: 30 });
     expect(simulators.plaid.figures().calls.total).toBe(0);

@@ -259,10 +259,15 @@ describe.each(DATABASES)('bulk calls of a sweep over a ledger in $name', ({ fres
     await waiting('twice', some('twice', 10));
     let release: () => void = () => undefined;
     const slow = new Promise<boolean>((resolve) => (release = () => resolve(true)));
-    const budgets: CallBudgets = { ...UNLIMITED, tryAdmit: () => false, admit: () => slow };
+    let isWaiting = false;
+    const admit = (): Promise<boolean> => {
+      isWaiting = true;
+      return slow;
+    };
+    const budgets: CallBudgets = { ...UNLIMITED, tryAdmit: () => false, admit };
     const older = await openActivityPlace(simulators, url, { dependencies: { budgets } });
     const first = runBulk('twice', {}, {}, older);
-    await until('it has users open', async () => (await older.ledger.sweeps.readyForBulk('twice')).ios === 10);
+    await until('it has users open and waits to send them', () => isWaiting);
     await delay(2_100);
     expect(await runBulk('twice')).toMatchObject({ end: 'done', outcomes: { accepted: 10 } });
     release();

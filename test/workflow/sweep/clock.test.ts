@@ -4,8 +4,7 @@ import { approveUpdate, pauseUpdate, resumeUpdate } from '../../../src/workflows
 import { seedUser, startOffboarding, until } from '../../support/offboarding-runs';
 import { cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';
-
-jest.setTimeout(120_000);
+import { together } from '../../support/together';
 
 /** More than these few users need, and less than a test may take. */
 const RATE = 600_000;
@@ -30,67 +29,70 @@ async function refusalOf(update: Promise<unknown>): Promise<string | undefined> 
 }
 
 describe('the time of a sweep', () => {
-  it('begins with the approval: what passed before it does not count', async () => {
-    const handle = await place.start({
-      source: { file: await place.users(20) },
-      approval: true,
-      deadline: '12s',
-      rate: RATE,
-      granularity: 'chunk',
-    });
-    const waiting = await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
-    expect(waiting.deadline).toBeUndefined();
-    await passed(13_000);
-    await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
-    await expect(handle.result()).resolves.toMatchObject({
-      status: 'completed',
-      counts: { total: 20, accepted: 20, failed: 0 },
-    });
-  });
+  together({
+    'begins with the approval: what passed before it does not count': async () => {
+      const handle = await place.start({
+        source: { file: await place.users(20) },
+        approval: true,
+        deadline: '12s',
+        rate: RATE,
+        granularity: 'chunk',
+      });
+      const waiting = await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
+      expect(waiting.deadline).toBeUndefined();
+      await passed(13_000);
+      await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
+      await expect(handle.result()).resolves.toMatchObject({
+        status: 'completed',
+        counts: { total: 20, accepted: 20, failed: 0 },
+      });
+    },
 
-  it('stops while it is paused, also before the first call', async () => {
-    const handle = await place.start({
-      source: { file: await place.users(20) },
-      approval: true,
-      deadline: '12s',
-      rate: RATE,
-      granularity: 'chunk',
-    });
-    await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
-    await handle.executeUpdate(pauseUpdate);
-    await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
-    const paused = await untilProgress(handle, 'it is paused', ({ phase }) => phase === 'paused');
-    expect(paused.deadline).toBeUndefined();
-    await passed(13_000);
-    const resumed = await handle.executeUpdate(resumeUpdate);
-    expect(Date.parse(resumed.deadline ?? '')).toBeGreaterThan(Date.now() + 6_000);
-    await expect(handle.result()).resolves.toMatchObject({
-      status: 'completed',
-      counts: { total: 20, accepted: 20, failed: 0 },
-    });
-  });
+    'stops while it is paused, also before the first call': async () => {
+      const handle = await place.start({
+        source: { file: await place.users(20) },
+        approval: true,
+        deadline: '12s',
+        rate: RATE,
+        granularity: 'chunk',
+      });
+      await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
+      await handle.executeUpdate(pauseUpdate);
+      await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
+      const paused = await untilProgress(handle, 'it is paused', ({ phase }) => phase === 'paused');
+      expect(paused.deadline).toBeUndefined();
+      await passed(13_000);
+      const resumed = await handle.executeUpdate(resumeUpdate);
+      expect(Date.parse(resumed.deadline ?? '')).toBeGreaterThan(Date.now() + 6_000);
+      await expect(handle.result()).resolves.toMatchObject({
+        status: 'completed',
+        counts: { total: 20, accepted: 20, failed: 0 },
+      });
+    },
 
-  it('goes on after a moment that has passed neither by an approval nor by a resumption: both are refused, and say what to do', async () => {
-    const moment = new Date(Date.now() + 6_000).toISOString();
-    const handle = await place.start({
-      source: { file: await place.users(20) },
-      approval: true,
-      deadline: moment,
-      rate: RATE,
-      granularity: 'chunk',
-    });
-    await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
-    await handle.executeUpdate(pauseUpdate);
-    await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
-    await passed(Math.max(0, Date.parse(moment) - Date.now()) + 500);
-    expect(await refusalOf(handle.executeUpdate(resumeUpdate))).toBe(
-      `The deadline of this sweep, ${moment}, has passed: resuming would close every user who is left as failed. Cancel it, and start another.`,
-    );
-    await handle.cancel();
-    await expect(cancelledSweep(handle)).resolves.toMatchObject({
-      status: 'cancelled',
-      counts: { skipped: 20, failed: 0 },
-    });
+    'goes on after a moment that has passed neither by an approval nor by a resumption: both are refused, and say what to do':
+      async () => {
+        const moment = new Date(Date.now() + 12_000).toISOString();
+        const handle = await place.start({
+          source: { file: await place.users(20) },
+          approval: true,
+          deadline: moment,
+          rate: RATE,
+          granularity: 'chunk',
+        });
+        await untilProgress(handle, 'it waits', ({ status }) => status === 'waitingForApproval');
+        await handle.executeUpdate(pauseUpdate);
+        await handle.executeUpdate(approveUpdate, { args: [{ total: 20, by: 'A. Person' }] });
+        await passed(Math.max(0, Date.parse(moment) - Date.now()) + 500);
+        expect(await refusalOf(handle.executeUpdate(resumeUpdate))).toBe(
+          `The deadline of this sweep, ${moment}, has passed: resuming would close every user who is left as failed. Cancel it, and start another.`,
+        );
+        await handle.cancel();
+        await expect(cancelledSweep(handle)).resolves.toMatchObject({
+          status: 'cancelled',
+          counts: { skipped: 20, failed: 0 },
+        });
+      },
   });
 });
 
@@ -157,19 +159,25 @@ describe('a deadline that is more than ten years away', () => {
 });
 
 it('shows in the Temporal UI what it is at in every phase', async () => {
-  place.simulators.plaid.configure({ latencyMs: 150 });
+  // Each phase lasts long enough to be seen on a busy machine.
+  place.simulators.plaid.configure({ latencyMs: 1_000 });
   const handle = await place.start({ source: { file: await place.users(400) }, rate: RATE });
   const details = async (): Promise<string> =>
     (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
-  await until('chunks are in progress', async () =>
-    /Round 1: \d+ chunks? or child(ren)? in progress/.test(await details()),
-  );
-  expect(await details()).toContain('- **0 of 400** users done');
-  expect(await details()).toContain('- **400** not started, in progress or waiting for another try');
+  let told = '';
+  await until('chunks are in progress', async () => {
+    told = await details();
+    return /Round 1: \d+ chunks? or child(ren)? in progress/.test(told);
+  });
+  expect(told).toContain('- **0 of 400** users done');
+  expect(told).toContain('- **400** not started, in progress or waiting for another try');
+  place.simulators.batch.configure({ latencyMs: 4_000 });
   place.simulators.plaid.configure({ latencyMs: 0 });
-  place.simulators.batch.configure({ latencyMs: 2_000 });
-  await until('Batch is called', async () => (await details()).includes('bulk calls at Batch for 400 users'));
-  expect(await details()).toContain('- **400** done at Plaid, waiting for the bulk calls at Batch');
+  await until('Batch is called', async () => {
+    told = await details();
+    return told.includes('bulk calls at Batch for 400 users');
+  });
+  expect(told).toContain('- **400** done at Plaid, waiting for the bulk calls at Batch');
   place.simulators.batch.configure({ latencyMs: 0 });
   await handle.result();
   expect(await details()).toContain('### Sweep completed');

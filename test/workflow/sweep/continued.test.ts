@@ -20,8 +20,6 @@ const USERS = amount(2_010, { whole: 4_500 });
 /** The server suggests a new run after so many events: with a chunk's six, at the border of every chunk or two. */
 const SUGGESTED_AFTER = 14;
 
-jest.setTimeout(180_000);
-
 let server: RunningTemporalServer;
 let place: SweepPlace;
 let ourServer: string | undefined;

@@ -19,7 +19,8 @@ const BURST = amount(300, { whole: 1_000 });
 /** They take longer than all updates. */
 const SLOW_USERS = amount(1_200, { whole: 3_000 });
 
-jest.setTimeout(120_000);
+/** Latency that leaves the sweep half a minute of work, so that an update always finds it in progress. */
+const SLOW_MS = 1_000;
 
 let place: SweepPlace;
 
@@ -45,6 +46,7 @@ it('pauses within seconds, holds still, and goes on where it was', async () => {
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
   await until('it is under way', () => calls() > 200);
+  place.simulators.plaid.configure({ latencyMs: SLOW_MS });
   const askedAt = performance.now();
   await expect(handle.executeUpdate(pauseUpdate)).resolves.toMatchObject({
     status: 'paused',
@@ -69,6 +71,7 @@ it('stops within seconds when it is cancelled; who was left out is counted as sk
   place.simulators.plaid.configure({ latencyMs: 200 });
   const handle = await place.start({ source: { file: await place.users(600) } });
   await until('it is under way', () => calls() > 200);
+  place.simulators.plaid.configure({ latencyMs: SLOW_MS });
   await handle.cancel();
   const end = await cancelledSweep(handle);
   expect(end).toMatchObject({ status: 'cancelled', phase: 'ended', counts: { total: 600, pending: 0 } });

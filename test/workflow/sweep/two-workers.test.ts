@@ -15,8 +15,6 @@ import { workflowBundle } from '../../support/workflow-bundle';
 const USERS = 6_000;
 const LATENCY_MS = 250;
 
-jest.setTimeout(120_000);
-
 let place: SweepPlace;
 const workers = new Set<WorkerProcess>();
 

@@ -1,0 +1,37 @@
+import { PassThrough } from 'node:stream';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { ApplicationFailure, RetryState } from '@temporalio/common';
+import type { Io } from '../../../src/cli/io';
+import { askAndApprove } from '../../../src/cli/sweep/sweep-question';
+import type { AskedSweep } from '../../../src/cli/sweep/sweep-question';
+
+it.each(['closing', 'ended'])(
+  'a sweep whose source was refused is reported with the refusal when it says that it is %s and its run has not ended yet',
+  async (phase) => {
+    const refusal = ApplicationFailure.nonRetryable('source.file: file not found', 'Task.InvalidInput', {
+      field: 'source.file',
+    });
+    let end: (reason: Error) => void = () => undefined;
+    const result = new Promise<never>((_, reject) => (end = reject));
+    let asked = 0;
+    const handle = {
+      result: () => result,
+      query: async () => {
+        asked += 1;
+        if (asked === 2) end(new WorkflowFailedError('failed', refusal, RetryState.NON_RETRYABLE_FAILURE));
+        return { phase, status: 'failed' };
+      },
+    };
+    const client = {
+      workflow: { getHandle: () => handle },
+      withAbortSignal: (_signal: AbortSignal, ask: () => unknown) => ask(),
+      withDeadline: (_atMs: number, ask: () => unknown) => ask(),
+    };
+    const io = { stderr: new PassThrough() } as unknown as Io;
+    await expect(
+      askAndApprove(io, client as unknown as Client, { sweepId: 'refused' } as AskedSweep),
+    ).rejects.toMatchObject({ type: 'Task.InvalidInput', field: 'source.file' });
+    expect(asked).toBe(2);
+  },
+);
