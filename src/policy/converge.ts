@@ -1,50 +1,60 @@
-import { batch, plaid } from '../tasks/catalogue';
-import { fitsInRoute } from '../tasks/batch/fields';
-import { isBad } from './offboard-result';
+import { isBad, isGood } from './offboard-result';
 import type { StepResult } from './offboard-result';
-import { GdprStep } from './steps/gdpr';
-import { ITEMS_STEP, ItemsStep } from './steps/items';
-import { SingleCallStep } from './steps/single-call';
-import { outcomeWhenEnded } from './steps/step';
-import type { CallAnswer, CallMove, ConvergePlan, Step } from './steps/step';
+import type { CompiledOnce, CompiledStep } from './providers/compiled-plan';
+import type { PlannedStep } from './providers/step-plan';
+import { UnwritableIdError } from './providers/template';
+import { ListItemsStep } from './steps/list';
+import { ManualWaitStep } from './steps/manual';
+import { EachStep, lookKey, OnceCallStep } from './steps/once';
+import { RequestFollowStep } from './steps/request';
+import { outcomeWhenEnded, StepScope } from './steps/step';
+import type {
+  CallAnswer,
+  CallMove,
+  ConvergePlan,
+  KnownBefore,
+  ManualMove,
+  ManualReport,
+  Sight,
+  Step,
+} from './steps/step';
 
-export type { CallAnswer, CallMove, ConvergePlan } from './steps/step';
-
-export const PRODUCTS_STEP = 'plaid.products';
-export const USER_STEP = 'plaid.user';
+export type { CallAnswer, CallMove, ConvergePlan, KnownBefore, ManualMove, ManualReport } from './steps/step';
 
 /** What to do next for one user. `wait` is a durable timer in the workflow. */
-export type Move = CallMove | { kind: 'wait'; delayMs: number } | { kind: 'done'; steps: StepResult[] };
+export type Move = CallMove | ManualMove | { kind: 'wait'; delayMs: number } | { kind: 'done'; steps: StepResult[] };
 
-/** How far the off-boarding of one user has come. A value: every function here answers a new one. */
+/** How far the offboarding of one user has come. A value: every function here returns a new one. */
 export interface ConvergeState {
   plan: ConvergePlan;
   /** The steps that are left, in their order. */
-  waiting: readonly StepPlan[];
+  waiting: readonly CompiledStep[];
   current?: Step;
   done: readonly StepResult[];
-  userSeen: boolean;
-  /** A look in this run showed that Plaid knows no such user. */
-  userAbsent: boolean;
+  /** IDs (`provider.id`) of which this run has shown that the provider knows them. */
+  seen: ReadonlySet<string>;
+  /** By look: whether it last said that what it is about is not there. */
+  looks: ReadonlyMap<string, boolean>;
+  /** Steps that were skipped because an earlier one did not end well. */
+  blocked: ReadonlySet<string>;
 }
 
-/** A step that has not begun: what it would do, and how to begin it. */
-interface StepPlan {
-  name: string;
-  task: string;
-  begin(state: ConvergeState): Step | StepResult;
-}
+type End = Pick<StepResult, 'outcome' | 'reason'>;
 
 /** The state before the first call. */
 export function beginConverging(plan: ConvergePlan): ConvergeState {
-  return startNext({ plan, waiting: stepPlans(plan), done: [], userSeen: false, userAbsent: false });
+  return startNext(stateOf(plan, plan.plan.steps));
+}
+
+function stateOf(plan: ConvergePlan, waiting: readonly CompiledStep[]): ConvergeState {
+  return { plan, waiting, done: [], seen: new Set(), looks: new Map(), blocked: new Set() };
 }
 
 /** What to do next. Pure: asking twice changes nothing. */
 export function next(state: ConvergeState, nowMs: number): Move {
   if (!state.current) return { kind: 'done', steps: [...state.done] };
   const move = state.current.next(nowMs);
-  if (move.kind === 'call') return move;
+  if (move.kind === 'call' || move.kind === 'manual') return move;
   if (move.kind === 'wait') return { kind: 'wait', delayMs: move.untilMs - nowMs };
   throw new Error(`The step ${state.current.name} is done and still current.`);
 }
@@ -52,12 +62,21 @@ export function next(state: ConvergeState, nowMs: number): Move {
 /** The state after a call was answered. */
 export function answered(state: ConvergeState, call: CallMove, answer: CallAnswer, nowMs: number): ConvergeState {
   if (!state.current) throw new Error(`An answer to ${call.task} arrived after the last step.`);
-  const current = state.current.answered(call, answer, nowMs);
-  const userSeen = state.userSeen || (current instanceof ItemsStep && current.sawUser);
-  const userAbsent = current instanceof ItemsStep ? current.userAbsent : state.userAbsent;
+  return goOn(state, state.current.answered(call, answer, nowMs), nowMs);
+}
+
+/** The state after a person has reported what became of a manual step; the same state where that step does not wait. */
+export function reported(state: ConvergeState, step: string, report: ManualReport, nowMs: number): ConvergeState {
+  const { current } = state;
+  if (current?.name !== step || !current.reported) return state;
+  return goOn(state, current.reported(report), nowMs);
+}
+
+function goOn(state: ConvergeState, current: Step, nowMs: number): ConvergeState {
+  const seeing = current.sight ? noteSight(state, current.name, current.sight) : state;
   const move = current.next(nowMs);
-  if (move.kind !== 'done') return { ...state, current, userSeen, userAbsent };
-  return finishStep({ ...state, userSeen, userAbsent }, move.results);
+  if (move.kind !== 'done') return { ...seeing, current };
+  return finishStep(seeing, current.name, move.results);
 }
 
 /** The end of a run before its work is done: the current step as it stands, the others as not done. */
@@ -66,7 +85,7 @@ export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled')
   return [
     ...state.done,
     ...(state.current?.ended(reason) ?? []),
-    ...state.waiting.map((waiting) => notBegun(waiting, state, { outcome, reason })),
+    ...state.waiting.flatMap((waiting) => notBegun(waiting, state, { outcome, reason })),
   ];
 }
 
@@ -74,136 +93,201 @@ export function endEarly(state: ConvergeState, reason: 'deadline' | 'cancelled')
 export function allHeld(plan: ConvergePlan): StepResult[] {
   // A dry run reports a hold too: it is what a real run would meet.
   const real = { ...plan, dryRun: false };
-  const state = { plan: real, waiting: [], done: [], userSeen: false, userAbsent: false };
-  return stepPlans(real).map((waiting) => notBegun(waiting, state, { outcome: 'held' }));
+  const state = stateOf(real, []);
+  return real.plan.steps.flatMap((waiting) => notBegun(waiting, state, { outcome: 'held' }));
 }
 
-/** The result of a step that is never begun; one that had nothing to do says that, whatever ended the run. */
-function notBegun(waiting: StepPlan, state: ConvergeState, end: Pick<StepResult, 'outcome' | 'reason'>): StepResult {
-  const begun = waiting.begin(state);
-  return 'next' in begun ? { step: waiting.name, task: waiting.task, ...end } : begun;
+/** The results of a step that is never begun; one that had nothing to do says that, whatever ended the run. */
+function notBegun(waiting: CompiledStep, state: ConvergeState, end: End): StepResult[] {
+  const begun = begin(waiting, state);
+  return Array.isArray(begun) ? begun : [{ step: waiting.plan.step, task: begun.task, ...end }];
 }
 
-function finishStep(state: ConvergeState, results: readonly StepResult[]): ConvergeState {
+function finishStep(state: ConvergeState, step: string, results: readonly StepResult[]): ConvergeState {
   const done = [...state.done, ...results];
-  const rest = (end: Pick<StepResult, 'outcome' | 'reason'>): ConvergeState => ({
+  const seen = results.some(({ outcome }) => isGood(outcome)) ? withProven(state, step) : state.seen;
+  const rest = (end: End): ConvergeState => ({
     ...state,
     current: undefined,
     waiting: [],
-    done: [...done, ...state.waiting.map((waiting) => notBegun(waiting, { ...state, done }, end))],
+    done: [...done, ...state.waiting.flatMap((waiting) => notBegun(waiting, { ...state, done }, end))],
   });
   if (results.some(({ outcome }) => outcome === 'held')) return rest({ outcome: 'held' });
   const bad = results.some(({ outcome }) => isBad(outcome, state.plan.notFoundIsFine));
   if (bad && state.plan.onFailure === 'stop') return rest({ outcome: 'skipped', reason: 'stopped' });
-  return startNext({ ...state, current: undefined, done });
+  return startNext({ ...state, current: undefined, done, seen });
 }
 
 function startNext(state: ConvergeState): ConvergeState {
-  const [plan, ...waiting] = state.waiting;
-  if (!plan) return { ...state, current: undefined };
-  const begun = plan.begin(state);
-  if ('next' in begun) return { ...state, waiting, current: begun };
-  return startNext({ ...state, waiting, done: [...state.done, begun] });
+  const [step, ...waiting] = state.waiting;
+  if (!step) return { ...state, current: undefined };
+  const begun = begin(step, state);
+  if (!Array.isArray(begun)) return { ...state, waiting, current: begun };
+  const isBlocked = begun.some(({ reason }) => blockedBy(step.plan, state)?.reason === reason && reason !== undefined);
+  const blocked = isBlocked ? new Set([...state.blocked, step.plan.step]) : state.blocked;
+  return startNext({ ...state, waiting, blocked, done: [...state.done, ...begun] });
 }
 
-/** The steps of this user, in the order in which they have to be done: products before the user that they hang on. */
-function stepPlans(plan: ConvergePlan): StepPlan[] {
-  return [
-    itemsPlan(plan),
-    productsPlan(plan),
-    ...(plan.removeUser ? [userPlan(plan)] : []),
-    ...(plan.batchMode === 'skip' || plan.batchUserId === undefined
-      ? [skippedBatch(plan.batchMode === 'skip' ? 'batchMode' : 'noBatchId')]
-      : plan.batchApps.map((app) => batchPlan(plan, plan.batchUserId ?? '', app))),
-  ];
+/** The step with its first move, or the results of one that has nothing to do. */
+function begin(step: CompiledStep, state: ConvergeState): Step | StepResult[] {
+  const { plan: planned } = step;
+  const { plan } = state;
+  const only = (result: End): StepResult[] => [{ step: planned.step, task: planned.task, ...result }];
+  if (!isInRun(planned, plan)) return [];
+  const skip = skipOf(planned, plan);
+  if (skip) return only({ outcome: 'skipped', reason: skip.reason });
+  if (plan.dryRun && step.repeatsLook) return only({ outcome: 'skipped', reason: 'dryRun' });
+  if (
+    plan.dryRun &&
+    (planned.kind === 'request' || planned.kind === 'manual' || (planned.kind === 'once' && !planned.look))
+  )
+    return only({ outcome: 'skipped', reason: 'dryRun' });
+  const before =
+    planned.kind === 'list' ? [] : (plan.known.doneBefore ?? []).filter((one) => one.step === planned.step);
+  if (before.length > 0) return before;
+  const blocking = plan.dryRun ? undefined : blockedBy(planned, state);
+  if (blocking) return only({ outcome: 'skipped', reason: blocking.reason });
+  return started(step, state);
 }
 
-function itemsPlan({ plaidUser }: ConvergePlan): StepPlan {
-  const [name, task] = [ITEMS_STEP, plaid.userItemsRemove.name];
-  return {
-    name,
-    task,
-    begin: ({ plan }) =>
-      plaidUser ? new ItemsStep(plaidUser, plan) : { step: name, task, outcome: 'skipped', reason: 'noPlaidId' },
+/** Whether a user's run does the step: it has what the step needs. */
+export function isOpenTo(step: PlannedStep, plan: ConvergePlan): boolean {
+  return isInRun(step, plan) && skipOf(step, plan) === undefined;
+}
+
+function skipOf({ provider, skips }: PlannedStep, plan: ConvergePlan): PlannedStep['skips'][number] | undefined {
+  const ids = plan.ids[provider] ?? {};
+  return skips.find(({ without }) => !without?.some((id) => isGiven(ids[id])));
+}
+
+function isInRun({ when: { any, none } }: PlannedStep, { ids }: ConvergePlan): boolean {
+  const has = (name: string): boolean => {
+    const [provider = '', id = ''] = name.split('.');
+    return isGiven(ids[provider]?.[id]);
   };
+  return (any?.some(has) ?? true) && !none?.some(has);
 }
 
-function productsPlan({ plaidUser, reason, dryRun, exclude = [] }: ConvergePlan): StepPlan {
-  const [name, task] = [PRODUCTS_STEP, plaid.userProductsTerminate];
-  const skipped = (why: string): StepResult => ({ step: name, task: task.name, outcome: 'skipped', reason: why });
-  return {
-    name,
-    task: task.name,
-    begin: (state) => {
-      if (!plaidUser) return skipped('noPlaidId');
-      if (exclude.includes(name)) return skipped('excluded');
-      if (!('user_id' in plaidUser)) return skipped('needsUserId');
-      if (dryRun) return skipped('dryRun');
-      const before = doneBefore(state, name);
-      if (before) return before;
-      const input = {
-        ...plaidUser,
-        reason_code: reason.code,
-        ...(reason.note === undefined ? {} : { reason_note: reason.note }),
-      };
-      return new SingleCallStep({ name, task, input, knownBefore: plaidUserKnown(state) });
-    },
-  };
+function isGiven(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined;
 }
 
-function userPlan({ plaidUser, dryRun }: ConvergePlan): StepPlan {
-  const [name, task] = [USER_STEP, plaid.userRemove];
-  const skipped = (why: string): StepResult => ({ step: name, task: task.name, outcome: 'skipped', reason: why });
-  return {
-    name,
-    task: task.name,
-    begin: (state) => {
-      if (!plaidUser) return skipped('noPlaidId');
-      if (dryRun) return skipped('dryRun');
-      const before = doneBefore(state, name);
-      if (before) return before;
-      // Once the user is removed its products cannot be terminated any more, so their billing could never be ended.
-      const products = state.done.find(({ step }) => step === PRODUCTS_STEP);
-      if (products?.outcome === 'failed' || products?.outcome === 'unknown') return skipped('productsNotTerminated');
-      const knownBefore = plaidUserKnown(state);
-      // What cannot be undone is not asked for when a look has shown that there is nothing to do.
-      if (state.userAbsent) return { step: name, task: task.name, outcome: knownBefore ? 'alreadyGone' : 'notFound' };
-      const input = { ...plaidUser };
-      const look = { task: plaid.userItemsGet, input };
-      return new SingleCallStep({ name, task, input, look, knownBefore });
-    },
-  };
+function started(step: CompiledStep, state: ConvergeState): Step | StepResult[] {
+  const { plan } = state;
+  const knownBefore = isKnown(step.plan, state);
+  const scope = new StepScope(plan, step);
+  switch (step.kind) {
+    case 'once':
+      return step.plan.each === undefined ? once(step, state, scope) : each(step, step.plan.each, state);
+    case 'list': {
+      const { provider, only } = step.plan;
+      const id = `${provider}.${only ?? ''}`;
+      const wanted = only === undefined ? undefined : plan.ids[provider]?.[only];
+      const removedBefore = plan.known.removedBefore?.get(step.plan.step);
+      return asBegun(
+        ListItemsStep.begin({
+          step,
+          scope,
+          ...(wanted !== undefined && { only: typeof wanted === 'string' ? [wanted] : wanted }),
+          dryRun: plan.dryRun,
+          knownBefore,
+          hadItems: plan.known.hadItems.includes(provider),
+          knownItems: plan.known.entries?.[id] ?? [],
+          ...(removedBefore && { removedBefore }),
+        }),
+      );
+    }
+    case 'request':
+      return asBegun(RequestFollowStep.begin({ step, scope, knownBefore }));
+    case 'manual':
+      return new ManualWaitStep(step);
+  }
 }
 
-function batchPlan({ batchMode, dryRun, known }: ConvergePlan, userId: string, app: string): StepPlan {
-  const name = `batch.${app}`;
-  // `.` and `..` cannot stand in a URL, so they go out in the body of a bulk call.
-  const deletion = fitsInRoute(userId)
-    ? { task: batch.customDataDelete, input: { id: userId, app } }
-    : { task: batch.customDataBulkDelete, input: { ids: [userId], app } };
-  const task = batchMode === 'gdpr' ? batch.gdprRequestCreate.name : deletion.task.name;
-  const knownBefore = known.steps.includes(name);
-  return {
-    name,
-    task,
-    begin: () => {
-      if (dryRun) return { step: name, task, outcome: 'skipped', reason: 'dryRun' };
-      return batchMode === 'gdpr'
-        ? new GdprStep(name, { userId, app, knownBefore })
-        : new SingleCallStep({ name, ...deletion, knownBefore });
-    },
-  };
+function asBegun(begun: Step | StepResult): Step | StepResult[] {
+  return 'next' in begun ? begun : [begun];
 }
 
-function skippedBatch(reason: string): StepPlan {
-  const [name, task] = ['batch', batch.customDataDelete.name];
-  return { name, task, begin: () => ({ step: name, task, outcome: 'skipped', reason }) };
+function once(step: CompiledOnce, state: ConvergeState, scope: StepScope): Step | StepResult[] {
+  const { plan } = state;
+  const knownBefore = isKnown(step.plan, state);
+  // What cannot be undone is not asked for when a look has shown that there is nothing to do.
+  if (isAbsentAlready(step, state))
+    return [{ step: step.plan.step, task: step.plan.task, outcome: knownBefore ? 'alreadyGone' : 'notFound' }];
+  const { bulk } = step.plan;
+  const value = bulk && plan.ids[step.plan.provider]?.[bulk.id];
+  const id = typeof value === 'string' ? value : undefined;
+  return asBegun(OnceCallStep.begin(step, scope, { id, dryRun: plan.dryRun, knownBefore }));
 }
 
-function doneBefore({ plan }: ConvergeState, name: string): StepResult | undefined {
-  return plan.known.doneBefore?.find(({ step }) => step === name);
+/** One call for each entry of a list of IDs. */
+function each(step: CompiledOnce, id: string, state: ConvergeState): Step | StepResult[] {
+  const { plan } = state;
+  const given = plan.ids[step.plan.provider]?.[id] ?? [];
+  const known = plan.known.entries?.[`${step.plan.provider}.${id}`] ?? [];
+  const parts = [...new Set(typeof given === 'string' ? [given] : given)].map((value) =>
+    OnceCallStep.begin(step, new StepScope(plan, step, { id, value }), {
+      id: undefined,
+      dryRun: plan.dryRun,
+      knownBefore: known.includes(value),
+    }),
+  );
+  return EachStep.begin(step, parts);
 }
 
-function plaidUserKnown({ userSeen, plan }: ConvergeState): boolean {
-  return userSeen || plan.known.steps.some((step) => step.startsWith('plaid.'));
+/** The rule by which an earlier step keeps this one from being done. */
+function blockedBy(step: PlannedStep, { done, blocked }: ConvergeState): PlannedStep['after'][number] | undefined {
+  return step.after.find(({ step: earlier, unless }) =>
+    done.some((result) => result.step === earlier && unless.includes(blocked.has(earlier) ? 'failed' : result.outcome)),
+  );
+}
+
+/** The key of a look that another step may have made; undefined where it makes none, or no other one does. */
+function sharedLook(step: CompiledStep, { plan }: ConvergeState): string | undefined {
+  if (step.kind !== 'once' || !step.look || !step.sharesLook || step.plan.each !== undefined) return undefined;
+  try {
+    return lookKey(step.look.name, new StepScope(plan, step).fill(step.look));
+  } catch (error) {
+    if (error instanceof UnwritableIdError) return undefined;
+    throw error;
+  }
+}
+
+function isAbsentAlready(step: CompiledOnce, state: ConvergeState): boolean {
+  const key = sharedLook(step, state);
+  return key !== undefined && state.looks.get(key) === true;
+}
+
+function noteSight(state: ConvergeState, name: string, { look, seen, absent }: Sight): ConvergeState {
+  const known = look === '' ? undefined : state.looks.get(look);
+  const looks = look === '' || known === absent ? state.looks : new Map([...state.looks, [look, absent]]);
+  return { ...state, looks, seen: seen ? withIds(state, name) : state.seen };
+}
+
+function withProven(state: ConvergeState, name: string): ReadonlySet<string> {
+  return stepNamed(state, name)?.provesIds ? withIds(state, name) : state.seen;
+}
+
+/** The IDs that a step has shown to be known. */
+function withIds(state: ConvergeState, name: string): ReadonlySet<string> {
+  const step = stepNamed(state, name);
+  if (!step) return state.seen;
+  const ids = step.ids.map((id) => `${step.provider}.${id}`);
+  return ids.every((id) => state.seen.has(id)) ? state.seen : new Set([...state.seen, ...ids]);
+}
+
+function stepNamed({ plan }: ConvergeState, name: string): PlannedStep | undefined {
+  return plan.plan.steps.find((step) => step.plan.step === name)?.plan;
+}
+
+/** Whether this run, or the ledger, has seen what the step is about. */
+function isKnown(step: PlannedStep, { seen, plan: { known } }: ConvergeState): boolean {
+  return step.ids.some((id) => seen.has(`${step.provider}.${id}`)) || isKnownToLedger(step, known);
+}
+
+/** Each key of a provider has users of its own, so that there only the step with the same key counts. */
+function isKnownToLedger(step: PlannedStep, { steps, ids }: KnownBefore): boolean {
+  if (step.keySlot !== undefined) return steps.includes(step.step);
+  if (ids) return step.ids.some((id) => ids.includes(`${step.provider}.${id}`));
+  return steps.some((name) => name.startsWith(`${step.provider}.`));
 }

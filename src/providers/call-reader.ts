@@ -2,12 +2,12 @@ import { whyNoPath } from '../policy/providers/path';
 import { whyNoPattern } from '../policy/providers/state-pattern';
 import type { StatePattern } from '../policy/providers/state-pattern';
 import type { PlannedCall } from '../policy/providers/step-plan';
-import { checkTemplate, markNumbers, placeholdersIn } from '../policy/providers/template';
+import { checkTemplate, markPlaces, placeholdersIn } from '../policy/providers/template';
 import type { HttpTask } from '../tasks/define';
 import type { Provider } from './definition';
 import { oneOf } from './problems';
 import type { Problems } from './problems';
-import { wantsNumberIn } from './schema-numbers';
+import { placesIn } from './schema-places';
 
 /** A part of a definition that nothing is known of yet. */
 export type Raw = Record<string, unknown>;
@@ -66,7 +66,7 @@ export class CallReader {
       this.refuse(`${place}.task`, `${task.name} is a read; it needs an effect and a remedy under tasks`);
     return {
       task: task.name,
-      input: markNumbers(input, wantsNumberIn(task)),
+      input: markPlaces(input, placesIn(task)),
       ...conditionsOf('absent'),
       ...conditionsOf('failed'),
     };

@@ -26,7 +26,7 @@ export function defineProvider<Options = unknown>(input: ProviderInput<Options>)
   readIds(ids, problems);
   const stepsOf = (at: StepChoice): readonly StepDefinition[] =>
     typeof steps === 'function' ? steps(at as StepChoice<Options>) : steps;
-  const sample = stepsOf({ keys: [''], options: {} });
+  const sample = stepsOf({ keys: ['default'], options: {} });
   const read = readSteps({ name, tasks: input.tasks, ids }, sample);
   problems.found.push(...read.problems);
   if (sample.length === 0) problems.add('steps', 'must have at least one step');
@@ -54,15 +54,18 @@ function withFieldsOf(
     step.kind === 'list' && step.look.task === task.name ? [step.look.items] : [],
   );
   const [itemsInOutput] = listed;
+  const secrets = sensitive.filter((field) => !task.sensitive.some((own) => own.field === field));
+  const isComplete =
+    (task.subjectFields.length > 0 || subjectFields.length === 0) &&
+    (task.itemsField !== undefined || itemsField === undefined) &&
+    (task.itemsInOutput !== undefined || itemsInOutput === undefined);
+  if (isComplete && secrets.length === 0) return task;
   return Object.freeze({
     ...task,
     ...(task.subjectFields.length === 0 && { subjectFields }),
     ...(task.itemsField === undefined && itemsField !== undefined && { itemsField }),
     ...(task.itemsInOutput === undefined && itemsInOutput !== undefined && { itemsInOutput }),
-    sensitive: [
-      ...task.sensitive,
-      ...sensitive.filter((field) => !task.sensitive.some((own) => own.field === field)).map((field) => ({ field })),
-    ],
+    sensitive: [...task.sensitive, ...secrets.map((field) => ({ field }))],
   });
 }
 
@@ -88,8 +91,9 @@ function fieldsOf(template: Template, path = ''): [placeholder: string, field: s
   }
   if (Array.isArray(template)) return template.flatMap((entry) => fieldsOf(entry, path));
   if (typeof template !== 'object' || template === null) return [];
-  const { each, as, $number } = template as { each?: unknown; as?: unknown; $number?: unknown };
-  if (typeof $number === 'string') return fieldsOf($number, path);
+  const { each, as, $number, $path } = template as Record<string, unknown>;
+  const marked = $number ?? $path;
+  if (typeof marked === 'string') return fieldsOf(marked, path);
   if (typeof each === 'string' && as !== undefined) {
     const [list] = fieldsOf(each, path);
     return fieldsOf(as, path).map(([name, field]) => [name === 'id' ? (list?.[0] ?? name) : name, field]);

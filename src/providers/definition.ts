@@ -1,5 +1,6 @@
 import type { Outcome } from '../policy/outcome';
 import type { StatePattern } from '../policy/providers/state-pattern';
+import type { PlannedStep } from '../policy/providers/step-plan';
 import type { Template } from '../policy/providers/template';
 import type { HttpTask } from '../tasks/define';
 import type { ServiceDefinition } from '../tasks/service';
@@ -131,7 +132,7 @@ export type StepDefinition = OnceDefinition | ListDefinition | RequestDefinition
 
 /** What a provider's steps depend on. */
 export interface StepChoice<Options = unknown> {
-  /** The names of the configured keys; `['']` for a provider with one. */
+  /** The names of the configured keys; one, `default`, for a provider without named keys. */
   keys: readonly string[];
   /** From the input's object of the provider's name. */
   options: Options;
@@ -161,4 +162,6 @@ export interface Provider {
   tasks: readonly HttpTask[];
   ids: Readonly<Record<string, IdDefinition>>;
   steps(at: StepChoice): readonly StepDefinition[];
+  /** What the plans of a provider have that a definition cannot say; only of those that come with the package. */
+  refine?(steps: readonly PlannedStep[], at: StepChoice): readonly PlannedStep[];
 }

@@ -19,6 +19,7 @@ import { CallReader, isRecord } from './call-reader';
 import type { Raw, StepOwner } from './call-reader';
 import { oneOf, Problems } from './problems';
 import type { ProviderProblem } from './problems';
+import { placesIn } from './schema-places';
 
 /** The bytes of a bulk call's body where the definition does not say: what goes through a proxy whose limit is not set. */
 const MOST_BULK_BYTES = 1_000_000;
@@ -84,7 +85,9 @@ export function readSteps(owner: StepOwner, raw: readonly unknown[]): ReadSteps 
 }
 
 /** What is special to the kind of a step. */
-type OwnPart<S> = S extends PlannedStep ? Omit<S, 'step' | 'provider' | 'ids' | 'keySlot' | 'skips' | 'after'> : never;
+type OwnPart<S> = S extends PlannedStep
+  ? Omit<S, 'step' | 'provider' | 'ids' | 'provesIds' | 'keySlot' | 'when' | 'skips' | 'after'>
+  : never;
 
 class StepReader extends CallReader {
   readonly #earlier: readonly string[];
@@ -115,6 +118,8 @@ class StepReader extends CallReader {
         provider: name,
         ids: [...this.used],
         ...(typeof step.keySlot === 'string' && { keySlot: step.keySlot }),
+        provesIds: true,
+        when: { any: Object.keys(this.owner.ids).map((id) => `${name}.${id}`) },
         skips,
         after: this.#after(step.after),
       },
@@ -200,6 +205,7 @@ class StepReader extends CallReader {
     const items = this.path(step.look, '.look', 'items');
     const next = this.#next(step.look);
     if (!act || !look) return undefined;
+    const wanted = next && placesIn(this.task(look.task) as HttpTask)([next.cursor]);
     const used = placeholdersIn(act.input);
     const takes = used.has('item') ? 'item' : 'items';
     if (used.has('item') === used.has('items'))
@@ -210,8 +216,8 @@ class StepReader extends CallReader {
     return {
       kind: 'list',
       task: act.task,
-      look: { ...look, items, ...(next && { next }) },
-      act: { ...act, takes, ...(isCount(most) && { most }), halve: true },
+      look: { ...look, items, ...(next && { next: { ...next, ...(wanted === 'number' && { number: true }) } }) },
+      act: { ...act, takes, ...(isCount(most) && { most }), allOrNothing: false },
       ...(only !== undefined && { only }),
     };
   }

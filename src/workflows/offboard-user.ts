@@ -22,6 +22,7 @@ import { statusOf } from '../policy/offboard-result';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import type { RunStatus } from '../policy/outcome';
 import { placeholderOf } from '../policy/target-reference';
+import { builtInRun } from '../providers/built-in';
 import type { TargetId, TargetReference } from '../policy/target-reference';
 import { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
@@ -122,13 +123,14 @@ class OffboardingRun {
     });
     if (sweepId === undefined) clearForeignSweep(searchAttributes);
     const plan = convergePlan(this.#input, preparation);
+    const someItems = (preparation.target?.itemIds ?? this.#input.itemIds) !== undefined;
     const begun = beginConverging(plan);
     const end = await runSteps(
       () => this.#steps(begun, preparation),
       () => endEarly(this.#state ?? begun, 'cancelled'),
     );
     const compensation = this.#input.dryRun ? undefined : this.#input.compensation;
-    const result = await writeEnd(this.#ids, end, preparation, { compensation, someItems: plan.itemIds !== undefined });
+    const result = await writeEnd(this.#ids, end, preparation, { compensation, someItems });
     this.#show(result);
     makeSearchable(searchAttributes, { OffboardingStatus: result.status });
     if (end.cancellation) throw end.cancellation;
@@ -192,6 +194,7 @@ class OffboardingRun {
       if (move.kind === 'done') return move.steps;
       const leftMs = this.#deadlineAtMs - nowMs;
       if (leftMs <= 0) return endEarly(state, 'deadline');
+      if (move.kind === 'manual') throw new Error(`There is no step ${move.step} that waits for a person.`);
       if (move.kind === 'wait') await this.#wait(Math.min(move.delayMs, leftMs), state.current?.name ?? 'offboarding');
       else state = answered(state, move, await this.#call(move, preparation, leftMs), Date.now());
     }
@@ -239,7 +242,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
         ? { user_token: plaidUserToken }
         : undefined;
   const itemIds = preparation.target?.itemIds ?? input.itemIds;
-  return {
+  return builtInRun({
     plaidUser,
     batchUserId,
     itemIds: itemIds && [...new Set(itemIds)],
@@ -256,7 +259,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
       hadItems: preparation.hadItems,
       itemIds: preparation.knownItems.flatMap((index) => itemIds?.[index] ?? []),
     },
-  };
+  });
 }
 
 /** Of a sweep's user the run knows which ids there are, and the activities know the ids. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { ConvergePlan } from '../../src/policy/converge';
+import type { BuiltInRun } from '../../src/providers/built-in';
 import { isGood } from '../../src/policy/offboard-result';
 import { LAG_MS, SETTLE_MS } from '../../src/policy/steps/step';
 import { drive, MOST_MOVES, planFor, START_MS } from '../unit/policy/drive';
@@ -60,7 +60,7 @@ function scripts(faults: readonly Fault[]): fc.Arbitrary<ProviderScript> {
   });
 }
 
-const plans: fc.Arbitrary<ConvergePlan> = fc
+const plans: fc.Arbitrary<BuiltInRun> = fc
   .record({
     plaidUser: fc.constantFrom({ user_id: 'usr_1' }, { user_token: 'user-sandbox-1' }, undefined),
     itemIds: fc.option(fc.subarray([...ITEMS, ...FOREIGN], { minLength: 1 }), { nil: undefined }),
@@ -79,14 +79,14 @@ const plans: fc.Arbitrary<ConvergePlan> = fc
   .map(planFor);
 
 interface Run extends DrivenRun {
-  plan: ConvergePlan;
+  plan: BuiltInRun;
   script: ProviderScript;
   providers: SimulatedProviders;
   calls: readonly SeenCall[];
   removals: readonly SeenCall[];
 }
 
-function run(plan: ConvergePlan, script: ProviderScript): Run {
+function run(plan: BuiltInRun, script: ProviderScript): Run {
   const providers = new SimulatedProviders(script);
   const driven = drive(plan, providers);
   const { calls } = providers;

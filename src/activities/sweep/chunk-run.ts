@@ -1,3 +1,5 @@
+import type { CompiledPlan } from '../../policy/providers/compiled-plan';
+import { builtInPlan } from '../../providers/built-in';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { Opener } from '../../ledger/sweeps/sweep-types';
 import type { ChunkEnd, ChunkInput, RefusedKey } from './contract';
@@ -17,6 +19,8 @@ export class ChunkRun {
   readonly input: ChunkWork;
   readonly ledger: FencedLedger;
   readonly dependencies: Omit<ChunkDependencies, 'ledger'>;
+  /** What is done for each user; read once for all of them. */
+  readonly steps: CompiledPlan;
   /** A reading of `performance.now()`. */
   readonly beganAtMs = performance.now();
   readonly #stop: AbortController;
@@ -34,6 +38,7 @@ export class ChunkRun {
     this.ledger = ledger;
     this.#stop = stop;
     this.dependencies = dependencies;
+    this.steps = builtInPlan({ ...input.plan, batchApps: dependencies.services.get('batch')?.keySlots ?? [] });
   }
 
   /** Aborts when nothing more is to be begun. One signal for the chunk: one for each call would halve the throughput. */

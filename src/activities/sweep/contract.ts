@@ -1,9 +1,9 @@
-import type { ConvergePlan } from '../../policy/converge';
 import type { StepResult } from '../../policy/offboard-result';
 import type { Outcome } from '../../policy/outcome';
 import type { SourceSpec } from '../../policy/source-spec';
 import type { OutcomeCounts, SweepStatus } from '../../policy/sweep-result';
 import type { Tolerance } from '../../policy/tolerance';
+import type { BuiltInRun } from '../../providers/built-in';
 
 /*
  * What the workflow `offboardUsers` and its activities say to each other. All of it stands in histories, so that it
@@ -70,7 +70,7 @@ export interface Snapshot {
 
 /** How every user of a sweep is off-boarded. GDPR requests take days each, so that no chunk files any. */
 export interface ChunkPlan extends Pick<
-  ConvergePlan,
+  BuiltInRun,
   'reason' | 'removeUser' | 'exclude' | 'dryRun' | 'onFailure' | 'notFoundIsFine'
 > {
   batchMode: 'customData' | 'skip';

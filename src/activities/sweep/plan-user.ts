@@ -1,8 +1,9 @@
 import type { SubjectHistory } from '../../ledger/ledger';
 import type { OpenUser, Removal } from '../../ledger/sweeps/sweep-types';
-import { USER_STEP } from '../../policy/converge';
 import type { ConvergePlan } from '../../policy/converge';
-import { ITEMS_STEP } from '../../policy/steps/items';
+import type { CompiledPlan } from '../../policy/providers/compiled-plan';
+import { builtInRun } from '../../providers/built-in';
+import { PLAID_STEPS } from '../../providers/plaid';
 import type { ChunkDependencies } from './chunk-dependencies';
 import type { ChunkPlan } from './contract';
 
@@ -18,7 +19,7 @@ export interface UserHistory {
 export function planFor(
   { user, unsettled }: OpenUser,
   { atPlaid, removals = [] }: UserHistory,
-  plan: ChunkPlan,
+  { plan, steps }: { plan: ChunkPlan; steps: CompiledPlan },
   { hasher, services }: Pick<ChunkDependencies, 'hasher' | 'services'>,
 ): ConvergePlan {
   const { plaidUserId, plaidUserToken, batchUserId, itemIds } = user;
@@ -26,7 +27,7 @@ export function planFor(
   const isAmong = (hashes: ReadonlySet<string>) => (id: string) => hashes.has(hasher.item('plaid', environment, id));
   const asked = itemIds && [...new Set(itemIds)];
   const removedItems = new Set(removals.flatMap(({ items }) => items));
-  return {
+  const run = {
     ...plan,
     plaidUser:
       plaidUserId !== undefined
@@ -39,17 +40,18 @@ export function planFor(
     batchApps: services.get('batch')?.keySlots ?? [],
     // What is gone after an intent of our own was there: an earlier attempt may have removed it, and died before it could say so.
     known: {
-      steps: unsettled && plan.removeUser ? [...atPlaid.steps, USER_STEP] : atPlaid.steps,
+      steps: unsettled && plan.removeUser ? [...atPlaid.steps, PLAID_STEPS.user] : atPlaid.steps,
       hadItems: unsettled || atPlaid.items.length > 0,
       itemIds: asked === undefined ? [] : unsettled ? asked : asked.filter(isAmong(new Set(atPlaid.items))),
       ...(removals.length > 0 && {
         removedBefore: { has: isAmong(removedItems), size: removedItems.size },
         doneBefore: removals
-          .filter(({ step }) => step !== ITEMS_STEP)
-          .map(({ step, task, requestId }) => ({ step, task, outcome: 'removed', requestId })),
+          .filter(({ step }) => step !== PLAID_STEPS.items)
+          .map(({ step, task, requestId }) => ({ step, task, outcome: 'removed' as const, requestId })),
       }),
     },
   };
+  return builtInRun(run, steps);
 }
 
 /** The environment under which Plaid's ids are hashed. */

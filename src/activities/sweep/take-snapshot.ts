@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { SweepReleasedError, UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
 import type { SnapshotState, SweepRow } from '../../ledger/sweeps/sweep-types';
-import { stepsToHaveDone } from '../../policy/done-steps';
+import { stepsToHaveDone } from '../../providers/done-steps';
 import { SOURCE_KINDS } from '../../policy/source-spec';
 import type { SourceSpec } from '../../policy/source-spec';
 import { refusal } from '../refusals';

@@ -2,6 +2,8 @@ import { held, outcomeUnknown } from '../../http/to-failure';
 import type { DeferredUser, OpenUser, SettledUser } from '../../ledger/sweeps/sweep-types';
 import { answered, beginConverging, next } from '../../policy/converge';
 import type { CallAnswer, CallMove, ConvergeState } from '../../policy/converge';
+import type { CompiledPlan } from '../../policy/providers/compiled-plan';
+import type { PlannedStep } from '../../policy/providers/step-plan';
 import { Catalogue } from '../../tasks/catalogue';
 import type { HttpTask } from '../../tasks/define';
 import type { TaskFailure } from '../../tasks/failure';
@@ -39,26 +41,28 @@ export class UserMachine {
   readonly #known: Pick<ChunkDependencies, 'hasher' | 'services'>;
   readonly #items = new UserItems();
   readonly #perhapsSent: PerhapsSent;
+  readonly #plan: ChunkPlan;
   #state: ConvergeState;
   #obstacle: Obstacle | undefined;
 
   constructor(
     user: OpenUser,
     history: UserHistory,
-    plan: ChunkPlan,
+    { plan, steps }: { plan: ChunkPlan; steps: CompiledPlan },
     known: Pick<ChunkDependencies, 'hasher' | 'services'>,
   ) {
     this.#user = user;
     this.#known = known;
-    const begun = planFor(user, history, plan, known);
+    this.#plan = plan;
+    const begun = planFor(user, history, { plan, steps }, known);
     this.#perhapsSent = new PerhapsSent(user.unsettled, begun);
     this.#state = beginConverging(begun);
   }
 
   /** Without keys the machine would have no step for Batch, and nobody would notice that it was left out. */
   get cannotReachBatch(): boolean {
-    const { batchMode, batchUserId } = this.#state.plan;
-    return batchMode !== 'skip' && batchUserId !== undefined && !this.#known.services.has('batch');
+    const { batchUserId } = this.#user.user;
+    return this.#plan.batchMode !== 'skip' && batchUserId !== undefined && !this.#known.services.has('batch');
   }
 
   /** The next call was put off. */
@@ -70,10 +74,18 @@ export class UserMachine {
     const move = next(this.#state, nowMs);
     if (move.kind === 'done') return { kind: 'settled', user: this.#settled([]) };
     if (move.kind === 'wait') return move;
-    if (move.step.startsWith('batch.')) return { kind: 'settled', user: this.#settled(this.#state.plan.batchApps) };
+    if (move.kind === 'manual') throw new Error(`${move.step} waits for a person, which a chunk cannot.`);
+    const bulk = this.#bulkSteps;
+    if (bulk.some(({ step }) => step === move.step))
+      return { kind: 'settled', user: this.#settled(bulk.map(({ keySlot = '' }) => keySlot)) };
     const definition = catalogue.find(move.task);
     if (!definition) throw new Error(`There is no task ${move.task}.`);
     return { kind: 'call', call: { ...move, definition, perhapsSent: this.#perhapsSent.forbids(definition) } };
+  }
+
+  /** The steps that are done for many users in one call; the last ones of the plan. */
+  get #bulkSteps(): readonly PlannedStep[] {
+    return this.#state.plan.plan.plan.steps.filter((step) => step.kind === 'once' && step.bulk);
   }
 
   /** @param times When the call was sent and when it was answered: a look tells how things stood when it was sent. */

@@ -1,12 +1,14 @@
 import type { OpenUser, StepReceipt } from '../../ledger/sweeps/sweep-types';
 import type { StepResult } from '../../policy/offboard-result';
-import { ITEMS_STEP } from '../../policy/steps/items';
+import { PLAID_STEPS } from '../../providers/plaid';
 import { plaid } from '../../tasks/catalogue';
 import type { TaskFailure } from '../../tasks/failure';
 import type { ChunkDependencies } from './chunk-dependencies';
 import { plaidEnvironment } from './plan-user';
 import { receiptOfStep } from './receipt-of-step';
 import type { UserItems } from './user-items';
+
+const ITEMS_STEP = PLAID_STEPS.items;
 
 type Known = Pick<ChunkDependencies, 'hasher' | 'services'>;
 

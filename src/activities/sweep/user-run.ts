@@ -31,7 +31,7 @@ export class UserRun {
   constructor(run: ChunkRun, user: OpenUser, history: UserHistory, askedAtMs: number) {
     this.#run = run;
     this.#round = user.round;
-    this.#machine = new UserMachine(user, history, run.input.plan, run.dependencies);
+    this.#machine = new UserMachine(user, history, { plan: run.input.plan, steps: run.steps }, run.dependencies);
     this.#holds = new HoldWatch(run.ledger, user.subjects, askedAtMs);
   }
 

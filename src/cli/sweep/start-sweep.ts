@@ -5,7 +5,7 @@ import { readQueueSettings } from '../../config/settings';
 import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
 import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
 import type { WorkerLedger, WorkerQueue } from '../../ledger/worker-environments';
-import { stepsToHaveDone } from '../../policy/done-steps';
+import { stepsToHaveDone } from '../../providers/done-steps';
 import type { DoneStep } from '../../policy/done-steps';
 import { DEFAULT_MAX_USERS } from '../../policy/sweep-input';
 import type { OffboardUsersInput } from '../../policy/sweep-input';

@@ -66,6 +66,14 @@ export interface AfterRule {
   reason: string;
 }
 
+/** For whom a step is in the run at all; IDs are `provider.id`. */
+export interface WhenRule {
+  /** The user has one of these. */
+  any?: readonly string[];
+  /** The user has none of these. */
+  none?: readonly string[];
+}
+
 interface PlannedStepBase {
   /** `provider.name`, in receipts; permanent. */
   step: string;
@@ -74,8 +82,12 @@ interface PlannedStepBase {
   task: string;
   /** The provider's IDs that the step's calls use; receipts about any of them prove that the step's subject was known. */
   ids: readonly string[];
+  /** A good result shows that the provider knew these IDs, for later steps that find nothing. */
+  provesIds: boolean;
   /** The name of the key that the step's calls use, where the provider has several. */
   keySlot?: string;
+  /** For other users the step has no result at all. */
+  when: WhenRule;
   skips: readonly SkipRule[];
   after: readonly AfterRule[];
 }
@@ -112,15 +124,23 @@ export interface ListStep extends PlannedStepBase {
     /** Dotted path to the IDs of the items. */
     items: string;
     /** Where an answer has its next page's cursor, and the field of the input that takes it. */
-    next?: { path: string; cursor: string };
+    next?: {
+      path: string;
+      cursor: string;
+      /** The field wants a number. */
+      number?: boolean;
+    };
   };
   act: PlannedCall & {
     /** Whether one call takes the whole list or a single item. */
     takes: 'items' | 'item';
     /** Items in one call, at most. */
     most?: number;
-    /** A refused call of several items refuses all of them for one, so that halves of it are tried. */
-    halve: boolean;
+    /**
+     * One answer is about all items of a call together; otherwise halves of a refused call are tried, so that one item
+     * does not keep the others.
+     */
+    allOrNothing: boolean;
   };
   /** The ID, a list, that names the only items to remove. */
   only?: string;

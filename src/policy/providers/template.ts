@@ -38,6 +38,12 @@ const ENTRY = 'id';
 /** Marks a placeholder in whose place the task's schema wants a number; only in plans, never in what an author writes. */
 const NUMBER = '$number';
 
+/** Marks a placeholder that is written into a URL's path. */
+const PATH = '$path';
+
+/** What a place in an input wants, where that is not just any text. */
+export type SpecialPlace = 'number' | 'path';
+
 /** Stands for the texts that a workflow has in the place of IDs it must not know; see `target-reference.ts`. */
 const KEPT_APART = /^\{\{target\.[^{}]+\}\}$/;
 
@@ -107,7 +113,8 @@ export function checkTemplate(template: Template, allowed: readonly string[]): T
       return [{ place: '.each', message: 'must be a placeholder of a list, such as "${ids}"' }];
     return [...below('.each', checkTemplate(each, allowed)), ...below('.as', checkTemplate(as, [...allowed, ENTRY]))];
   }
-  if (Object.hasOwn(template, NUMBER)) return [{ place: `.${NUMBER}`, message: 'is not a name that can be used here' }];
+  const mark = [NUMBER, PATH].find((name) => Object.hasOwn(template, name));
+  if (mark !== undefined) return [{ place: `.${mark}`, message: 'is not a name that can be used here' }];
   return Object.entries(template).flatMap(([key, value]) => below(`.${key}`, checkTemplate(value, allowed)));
 }
 
@@ -139,23 +146,25 @@ export function placeholdersIn(template: Template): Set<string> {
 }
 
 /**
- * Returns the template with a mark at each placeholder in whose place a number is wanted.
+ * Returns the template with a mark at each placeholder whose place cannot take every text.
  *
- * @param wantsNumber By the names of the fields on the way; a list's entries have its name with `[]` behind it.
+ * @param placeOf By the names of the fields on the way; a list's entries have `[]` behind the list's name.
  */
-export function markNumbers(
+export function markPlaces(
   template: Template,
-  wantsNumber: (path: readonly string[]) => boolean,
+  placeOf: (path: readonly string[]) => SpecialPlace | undefined,
   path: readonly string[] = [],
 ): Template {
-  if (typeof template === 'string')
-    return placeholderIn(template) !== undefined && wantsNumber(path) ? { [NUMBER]: template } : template;
-  if (Array.isArray(template)) return template.map((entry) => markNumbers(entry, wantsNumber, [...path, '[]']));
+  if (typeof template === 'string') {
+    const place = placeholderIn(template) === undefined ? undefined : placeOf(path);
+    return place === undefined ? template : { [place === 'number' ? NUMBER : PATH]: template };
+  }
+  if (Array.isArray(template)) return template.map((entry) => markPlaces(entry, placeOf, [...path, '[]']));
   if (typeof template !== 'object' || template === null || isMap(template)) return template;
   if (isEach(template))
-    return { each: template.each, as: markNumbers(template.as, wantsNumber, [...path, '[]']) } satisfies EachTemplate;
+    return { each: template.each, as: markPlaces(template.as, placeOf, [...path, '[]']) } satisfies EachTemplate;
   return Object.fromEntries(
-    Object.entries(template).map(([key, value]) => [key, markNumbers(value, wantsNumber, [...path, key])]),
+    Object.entries(template).map(([key, value]) => [key, markPlaces(value, placeOf, [...path, key])]),
   );
 }
 
@@ -165,7 +174,7 @@ export class UnwritableIdError extends Error {
   readonly placeholder: string;
 
   constructor(placeholder: string) {
-    super(`The value of ${placeholder} is not a whole number between -(2^53 - 1) and 2^53 - 1.`);
+    super(`The value of ${placeholder} cannot be written in its place.`);
     this.placeholder = placeholder;
   }
 }
@@ -195,7 +204,8 @@ function compile(template: Template): Filling {
     return (scope, entry) => entries.map((fill) => fill(scope, entry)).filter((value) => value !== undefined);
   }
   if (typeof template !== 'object' || template === null) return () => template;
-  if (hasOnly(template, [NUMBER])) return numberOf(String((template as Record<string, unknown>)[NUMBER]));
+  if (hasOnly(template, [NUMBER])) return checked(String((template as Record<string, unknown>)[NUMBER]), toNumber);
+  if (hasOnly(template, [PATH])) return checked(String((template as Record<string, unknown>)[PATH]), toSegment);
   if (isMap(template)) return translated(template);
   if (isEach(template)) return listed(template);
   const fields = Object.entries(template).map(([key, value]) => [key, compile(value)] as const);
@@ -223,19 +233,30 @@ function valueOf(name: string): Filling {
   };
 }
 
-function numberOf(placeholder: string): Filling {
+/** The value of a placeholder as its place takes it; not at all where it cannot. */
+function checked(placeholder: string, write: (text: string) => string | number | undefined): Filling {
   const fill = compile(placeholder);
-  const toNumber = (text: unknown): unknown => {
-    if (typeof text !== 'string') return text;
-    if (KEPT_APART.test(text)) return text.replace(/\}\}$/, ':number}}');
-    const number = Number(text);
-    if (!/^-?(?:0|[1-9]\d*)$/.test(text) || !Number.isSafeInteger(number)) throw new UnwritableIdError(placeholder);
-    return number;
+  const written = (value: unknown): unknown => {
+    if (typeof value !== 'string') return value;
+    const fits = write(value);
+    if (fits === undefined) throw new UnwritableIdError(placeholder);
+    return fits;
   };
   return (scope, entry) => {
     const value = fill(scope, entry);
-    return Array.isArray(value) ? value.map(toNumber) : toNumber(value);
+    return Array.isArray(value) ? value.map(written) : written(value);
   };
+}
+
+function toNumber(text: string): string | number | undefined {
+  if (KEPT_APART.test(text)) return text.replace(/\}\}$/, ':number}}');
+  const number = Number(text);
+  return /^-?(?:0|[1-9]\d*)$/.test(text) && Number.isSafeInteger(number) ? number : undefined;
+}
+
+/** URL parsers on the way resolve `.` and `..` to another route, however they are encoded. */
+function toSegment(text: string): string | undefined {
+  return text === '' || text === '.' || text === '..' ? undefined : text;
 }
 
 function translated({ map, to, else: otherwise }: MapTemplate): Filling {

@@ -1,6 +1,7 @@
 import { PerhapsSent } from '../../../src/activities/sweep/perhaps-sent';
 import { plaid } from '../../../src/tasks/catalogue';
 import type { TaskFailureType } from '../../../src/tasks/failure';
+import { builtInRun } from '../../../src/providers/built-in';
 import { planFor } from '../../unit/policy/drive';
 
 const task = plaid.userProductsTerminate;
@@ -11,7 +12,7 @@ function answerOf(type: TaskFailureType) {
 }
 
 it('a repeat-safe call whose answer nobody could read keeps its user unsettled until it is answered', () => {
-  const calls = new PerhapsSent(false, planFor({}));
+  const calls = new PerhapsSent(false, builtInRun(planFor({})));
   calls.answered(task, answerOf('Task.UnexpectedResponse'));
   expect(calls.any).toBe(true);
   expect(calls.forbids(task)).toBe(false);
@@ -21,14 +22,14 @@ it('a repeat-safe call whose answer nobody could read keeps its user unsettled u
 });
 
 it('one that was refused changes nothing', () => {
-  const calls = new PerhapsSent(false, planFor({}));
+  const calls = new PerhapsSent(false, builtInRun(planFor({})));
   calls.answered(task, answerOf('Task.Rejected'));
   expect(calls.any).toBe(false);
   expect(calls.corrected([failed])).toEqual([failed]);
 });
 
 it('what the machine itself calls unknown stays as it says', () => {
-  const calls = new PerhapsSent(false, planFor({}));
+  const calls = new PerhapsSent(false, builtInRun(planFor({})));
   calls.answered(task, answerOf('Task.UnexpectedResponse'));
   const unknown = { step: 'plaid.products', task: task.name, outcome: 'unknown' } as const;
   expect(calls.corrected([unknown])).toEqual([unknown]);

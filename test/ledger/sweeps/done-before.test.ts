@@ -2,7 +2,7 @@ import type { OpenedLedger } from '../../../src/ledger/open-ledger';
 import { CLOCK_MARGIN_MS } from '../../../src/ledger/sweeps/done-before';
 import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
 import type { TargetRow } from '../../../src/ledger/sweeps/sweep-types';
-import { stepsToHaveDone } from '../../../src/policy/done-steps';
+import { stepsToHaveDone } from '../../../src/providers/done-steps';
 import type { DoneStep } from '../../../src/policy/done-steps';
 import type { TargetUser } from '../../../src/policy/target-user';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from '../databases';

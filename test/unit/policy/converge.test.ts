@@ -1,5 +1,7 @@
 import { allHeld, answered, beginConverging, endEarly, next } from '../../../src/policy/converge';
-import type { CallMove, ConvergePlan } from '../../../src/policy/converge';
+import type { CallMove } from '../../../src/policy/converge';
+import { builtInRun } from '../../../src/providers/built-in';
+import type { BuiltInRun } from '../../../src/providers/built-in';
 import { SETTLE_MS } from '../../../src/policy/steps/step';
 import { drive, planFor, shortly, START_MS, statesOf } from './drive';
 import { SimulatedProviders } from './simulated-providers';
@@ -14,7 +16,7 @@ function well(count: number, ...then: Fault[]): Fault[] {
 
 function stepsOf(
   script: ProviderScript,
-  plan: Partial<ConvergePlan> = {},
+  plan: Partial<BuiltInRun> = {},
 ): { status: string; steps: string[]; calls: string[] } {
   const providers = new SimulatedProviders(script);
   const run = drive(planFor(plan), providers);
@@ -210,7 +212,7 @@ describe('Batch', () => {
     });
   });
 
-  it.each<[string, ProviderScript, Partial<ConvergePlan>, string]>([
+  it.each<[string, ProviderScript, Partial<BuiltInRun>, string]>([
     ['is removed once Batch says so', { gdprMs: 7_200_000 }, {}, 'batch.ios removed'],
     ['failed when Batch says so', { gdprError: 'Something broke' }, {}, 'batch.ios failed/requestFailed'],
     ['did not find the user', { gdprError: 'User not found' }, {}, 'batch.ios notFound'],
@@ -323,7 +325,9 @@ describe('an end before the work is done', () => {
   });
 
   it('leaves steps that had nothing to do as such', () => {
-    const begun = beginConverging(planFor({ plaidUser: { user_token: 'user-sandbox-1' }, batchMode: 'skip' }));
+    const begun = beginConverging(
+      builtInRun(planFor({ plaidUser: { user_token: 'user-sandbox-1' }, batchMode: 'skip' })),
+    );
     expect(shortly(endEarly(begun, 'cancelled'))).toEqual([
       'plaid.items skipped/cancelled',
       'plaid.products skipped/needsUserId',
@@ -345,18 +349,18 @@ describe('an end before the work is done', () => {
 
 it('a user under a hold has every step held, in a dry run too', () => {
   const held = ['plaid.items held', 'plaid.products held', 'batch.ios held'];
-  expect(shortly(allHeld(planFor()))).toEqual(held);
-  expect(shortly(allHeld(planFor({ dryRun: true })))).toEqual(held);
+  expect(shortly(allHeld(builtInRun(planFor())))).toEqual(held);
+  expect(shortly(allHeld(builtInRun(planFor({ dryRun: true }))))).toEqual(held);
 });
 
 describe('the machine is pure', () => {
   it('asking twice what to do next changes nothing', () => {
-    const state = beginConverging(planFor());
+    const state = beginConverging(builtInRun(planFor()));
     expect(next(state, START_MS)).toEqual(next(state, START_MS));
   });
 
   it('a state answers the same way again after another state was made from it', () => {
-    const state = beginConverging(planFor());
+    const state = beginConverging(builtInRun(planFor()));
     const look = next(state, START_MS) as CallMove;
     const before = JSON.stringify(next(state, START_MS));
     answered(state, look, { ok: true, attempt: 1, output: { items: [{ item_id: 'a' }], request_id: 'r' } }, START_MS);
@@ -365,7 +369,7 @@ describe('the machine is pure', () => {
 
   it('an answer after the last step is refused', () => {
     const plan = planFor({ plaidUser: undefined, batchMode: 'skip' });
-    const done = beginConverging(plan);
+    const done = beginConverging(builtInRun(plan));
     expect(next(done, START_MS).kind).toBe('done');
     const stray: CallMove = { kind: 'call', step: 'plaid.items', task: 'plaid.userItemsGet', input: {} };
     expect(() => answered(done, stray, { ok: true, attempt: 1, output: {} }, START_MS)).toThrow('after the last step');

@@ -1,7 +1,9 @@
 import { answered, beginConverging, endEarly, next } from '../../../src/policy/converge';
-import type { CallMove, ConvergePlan, ConvergeState } from '../../../src/policy/converge';
+import type { CallMove, ConvergeState } from '../../../src/policy/converge';
 import type { StepResult } from '../../../src/policy/offboard-result';
 import { statusOf } from '../../../src/policy/offboard-result';
+import { builtInRun } from '../../../src/providers/built-in';
+import type { BuiltInRun } from '../../../src/providers/built-in';
 import type { RunStatus } from '../../../src/policy/outcome';
 import type { SimulatedProviders } from './simulated-providers';
 
@@ -20,7 +22,7 @@ export interface DrivenRun {
 }
 
 /** A plan with everything at its default for a user with both ids. */
-export function planFor(changes: Partial<ConvergePlan> = {}): ConvergePlan {
+export function planFor(changes: Partial<BuiltInRun> = {}): BuiltInRun {
   return {
     plaidUser: { user_id: 'usr_1' },
     batchUserId: 'alice',
@@ -37,20 +39,21 @@ export function planFor(changes: Partial<ConvergePlan> = {}): ConvergePlan {
 }
 
 /** Drives the machine with a simulated clock, as the workflow does with a durable one. */
-export function drive(plan: ConvergePlan, providers: SimulatedProviders, deadlineMs = 7 * 86_400_000): DrivenRun {
+export function drive(plan: BuiltInRun, providers: SimulatedProviders, deadlineMs = 7 * 86_400_000): DrivenRun {
   const end = (steps: StepResult[], endedAtMs: number, moves: number): DrivenRun => ({
     status: statusOf(steps, plan.notFoundIsFine),
     steps,
     endedAtMs,
     moves,
   });
-  let state = beginConverging(plan);
+  let state = beginConverging(builtInRun(plan));
   let nowMs = START_MS;
   for (let moves = 0; moves < MOST_MOVES; moves += 1) {
     const move = next(state, nowMs);
     if (move.kind === 'done') return end(move.steps, nowMs, moves);
     const leftMs = START_MS + deadlineMs - nowMs;
     if (leftMs <= 0) return end(endEarly(state, 'deadline'), nowMs, moves);
+    if (move.kind === 'manual') throw new Error('No person is there.');
     if (move.kind === 'wait') nowMs += Math.min(move.delayMs, leftMs);
     else [state, nowMs] = call(state, move, providers, nowMs);
   }
@@ -68,13 +71,14 @@ function call(
 }
 
 /** Every state that a run goes through before each of its calls, and after the last. */
-export function statesOf(plan: ConvergePlan, providers: SimulatedProviders): ConvergeState[] {
-  const states = [beginConverging(plan)];
+export function statesOf(plan: BuiltInRun, providers: SimulatedProviders): ConvergeState[] {
+  const states = [beginConverging(builtInRun(plan))];
   let nowMs = START_MS;
   for (let moves = 0; moves < MOST_MOVES; moves += 1) {
     const state = states[states.length - 1]!;
     const move = next(state, nowMs);
     if (move.kind === 'done') return states;
+    if (move.kind === 'manual') throw new Error('No person is there.');
     if (move.kind === 'wait') {
       nowMs += move.delayMs;
       continue;

@@ -1,11 +1,11 @@
-import type { ConvergePlan } from '../../../src/policy/converge';
+import type { BuiltInRun } from '../../../src/providers/built-in';
 import { drive, planFor, shortly, START_MS } from './drive';
 import { SimulatedProviders } from './simulated-providers';
 import type { Fault, ProviderScript } from './simulated-providers';
 
 interface Scenario {
   script: ProviderScript;
-  plan?: Partial<ConvergePlan>;
+  plan?: Partial<BuiltInRun>;
   /** Results of the Items step. */
   items: string[];
   status: string;
@@ -263,11 +263,11 @@ it('waits ever longer between looks, and never more than ten seconds', () => {
 });
 
 describe('Items that earlier rounds of a sweep removed', () => {
-  const removedBefore = (...ids: string[]): ConvergePlan['known'] => {
+  const removedBefore = (...ids: string[]): BuiltInRun['known'] => {
     const removed = new Set(ids);
     return { steps: ['plaid.items'], hadItems: true, itemIds: [], removedBefore: removed };
   };
-  const run = (script: ProviderScript, plan: Partial<ConvergePlan>) => {
+  const run = (script: ProviderScript, plan: Partial<BuiltInRun>) => {
     const providers = new SimulatedProviders(script);
     const { steps } = drive(planFor(plan), providers);
     const sent = providers.calls

@@ -5,7 +5,7 @@ import type { StatePattern } from '../../../src/policy/providers/state-pattern';
 import {
   checkTemplate,
   compileTemplate,
-  markNumbers,
+  markPlaces,
   placeholdersIn,
   UnwritableIdError,
 } from '../../../src/policy/providers/template';
@@ -60,9 +60,8 @@ describe('a template', () => {
   });
 
   it('sends an ID as a number where one is wanted, exactly or not at all', () => {
-    const template = markNumbers(
-      { a: '${a}', list: ['${a}'], all: '${b}', text: '${a}' },
-      (path) => path[0] !== 'text',
+    const template = markPlaces({ a: '${a}', list: ['${a}'], all: '${b}', text: '${a}' }, (path) =>
+      path[0] === 'text' ? undefined : 'number',
     );
     const at = (a: string, b: readonly string[] = []): unknown => fill(template, { ids: { a, b } });
     expect(at('42', ['1', '9007199254740991'])).toEqual({
@@ -78,6 +77,12 @@ describe('a template', () => {
       a: '{{target.courier.a:number}}',
       text: '{{target.courier.a}}',
     });
+  });
+
+  it('refuses what a URL resolves to another route', () => {
+    const template = markPlaces({ a: '${a}' }, () => 'path');
+    for (const id of ['.', '..', '']) expect(() => fill(template, { ids: { a: id } })).toThrow(UnwritableIdError);
+    expect(fill(template, { ids: { a: '../b' } })).toEqual({ a: '../b' });
   });
 
   it('reports unknown placeholders, texts around them, and broken translations, with their places', () => {

@@ -21,7 +21,7 @@ const look = { task: 'getContact', input: CONTACT };
 
 it('reads steps of every kind, and finds in them which fields are IDs and items', () => {
   const courier = courierWith();
-  const { steps, problems } = readSteps(courier, courier.steps({ keys: [''], options: {} }));
+  const { steps, problems } = readSteps(courier, courier.steps({ keys: ['default'], options: {} }));
   expect(problems).toEqual([]);
   expect(steps.map(({ planned }) => [planned.step, planned.kind, planned.ids])).toEqual([
     ['courier.topics', 'list', ['contactId']],

@@ -1,20 +1,34 @@
 import { z } from 'zod';
+import type { SpecialPlace } from '../policy/providers/template';
 import type { HttpTask } from '../tasks/define';
+import { ownEntry } from '../tasks/own-entry';
 
 type Raw = Record<string, unknown>;
 
-/** Returns which places in a task's input want a number; a schema that cannot be described has none. */
-export function wantsNumberIn(task: HttpTask): (path: readonly string[]) => boolean {
-  const schema = describe(task.input);
+/** Returns what the places in a task's input want. A schema that cannot be described wants nothing special. */
+export function placesIn(task: HttpTask): (path: readonly string[]) => SpecialPlace | undefined {
   return (path) => {
+    const [field = ''] = path;
+    const schema = describe(task.input);
     const found = path.reduce<unknown[]>((at, key) => at.flatMap((one) => inner(one, key, schema)), [schema]);
     const types = found.flatMap((one) => typesOf(one, schema));
     const numbers = types.filter((type) => type === 'integer' || type === 'number');
-    return numbers.length > 0 && !types.includes('string');
+    if (numbers.length > 0 && !types.includes('string')) return 'number';
+    return path.length === 1 && ownEntry(task.places, field) === 'path' ? 'path' : undefined;
   };
 }
 
+const described = new WeakMap<z.ZodType, unknown>();
+
 function describe(schema: z.ZodType): unknown {
+  const known = described.get(schema);
+  if (known !== undefined) return known;
+  const made = toJsonSchema(schema);
+  described.set(schema, made);
+  return made;
+}
+
+function toJsonSchema(schema: z.ZodType): unknown {
   try {
     return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   } catch {

@@ -1,0 +1,134 @@
+import type { StatePattern } from './state-pattern';
+import type {
+  ListStep,
+  ManualStep,
+  OnceStep,
+  PlannedCall,
+  PlannedStep,
+  PlannedTask,
+  RequestStep,
+  StepPlan,
+} from './step-plan';
+import { compileTemplate, placeholdersIn } from './template';
+import type { CompiledTemplate } from './template';
+
+/** A call of a plan whose template is read once, for every user. */
+export interface CompiledCall {
+  name: string;
+  task: PlannedTask;
+  fill: CompiledTemplate;
+  usesCallId: boolean;
+  absent: readonly StatePattern[];
+  failed: readonly StatePattern[];
+}
+
+interface CompiledBase<S extends PlannedStep> {
+  plan: S;
+  /** Another step has the same look, so that one serves both. */
+  sharesLook: boolean;
+  /** An earlier step has the same look. */
+  repeatsLook: boolean;
+}
+
+/** See {@link CompiledStep}. */
+export interface CompiledOnce extends CompiledBase<OnceStep> {
+  kind: 'once';
+  act: CompiledCall;
+  look?: CompiledCall;
+  bulk?: CompiledCall;
+}
+
+/** See {@link CompiledStep}. */
+export interface CompiledList extends CompiledBase<ListStep> {
+  kind: 'list';
+  look: CompiledCall;
+  act: CompiledCall;
+}
+
+/** See {@link CompiledStep}. */
+export interface CompiledRequest extends CompiledBase<RequestStep> {
+  kind: 'request';
+  act: CompiledCall;
+  follow: CompiledCall;
+  proceed?: CompiledCall;
+  find?: CompiledCall;
+  /** Dotted paths in a request, with what they have to be. */
+  match: readonly (readonly [path: string, value: CompiledTemplate])[];
+}
+
+/** See {@link CompiledStep}. */
+export interface CompiledManual extends CompiledBase<ManualStep> {
+  kind: 'manual';
+}
+
+/** A step whose templates are read. */
+export type CompiledStep = CompiledOnce | CompiledList | CompiledRequest | CompiledManual;
+
+/** A plan that was read once, to be interpreted for many users. */
+export interface CompiledPlan {
+  plan: StepPlan;
+  steps: readonly CompiledStep[];
+}
+
+/** Reads the templates of a plan. */
+export function compilePlan(plan: StepPlan): CompiledPlan {
+  const looks = plan.steps.map(lookOf);
+  const compile = (call: PlannedCall): CompiledCall => compileCall(plan, call);
+  return {
+    plan,
+    steps: plan.steps.map((step, index): CompiledStep => {
+      const own = looks[index];
+      const shared = {
+        sharesLook: own !== undefined && looks.filter((look) => look === own).length > 1,
+        repeatsLook: own !== undefined && looks.indexOf(own) < index,
+      };
+      switch (step.kind) {
+        case 'once':
+          return {
+            kind: 'once',
+            plan: step,
+            ...shared,
+            act: compile(step.act),
+            ...(step.look && { look: compile(step.look) }),
+            ...(step.bulk && { bulk: compile(step.bulk) }),
+          };
+        case 'list':
+          return { kind: 'list', plan: step, ...shared, look: compile(step.look), act: compile(step.act) };
+        case 'request':
+          return {
+            kind: 'request',
+            plan: step,
+            ...shared,
+            act: compile(step.act),
+            follow: compile(step.follow),
+            ...(step.proceed && { proceed: compile(step.proceed) }),
+            ...(step.find && { find: compile(step.find) }),
+            match: Object.entries(step.find?.match ?? {}).map(
+              ([path, value]) => [path, compileTemplate(value)] as const,
+            ),
+          };
+        case 'manual':
+          return { kind: 'manual', plan: step, ...shared };
+      }
+    }),
+  };
+}
+
+/** Tells looks apart by what they would be for one user. */
+function lookOf(step: PlannedStep): string | undefined {
+  const look = 'look' in step ? step.look : undefined;
+  return look && JSON.stringify([step.provider, look.task, look.input]);
+}
+
+function compileCall({ tasks }: StepPlan, { task: name, input, absent = [], failed = [] }: PlannedCall): CompiledCall {
+  const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
+  if (!task) throw new TypeError(`The plan has a call of ${name}, and no such task.`);
+  return {
+    name,
+    task,
+    fill: compileTemplate(input),
+    usesCallId: placeholdersIn(input).has('callId'),
+    absent,
+    failed,
+  };
+}

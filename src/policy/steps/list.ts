@@ -1,0 +1,448 @@
+import type { TaskFailure } from '../../tasks/failure';
+import type { StepResult } from '../offboard-result';
+import type { CompiledList } from '../providers/compiled-plan';
+import { UnwritableIdError } from '../providers/template';
+import { lookKey, unwritable } from './once';
+import { NextPage } from './pages';
+import { LAG_MS, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
+import type { CallAnswer, CallMove, PartialResult, RemovedItems, Sight, Step, StepMove, StepScope } from './step';
+
+/** Maximum number of items of one user that are removed by a call each. */
+const MOST_SINGLE_ITEMS = 2_000;
+
+/** Maximum number of rounds of removals for one user. */
+const MOST_ROUNDS = 20;
+
+/** Maximum number of looks in a row that bring no usable answer. */
+const MOST_BLIND_LOOKS = 5;
+
+interface ListWork {
+  step: CompiledList;
+  scope: StepScope;
+  lookInput: Record<string, unknown>;
+  /** Only these items; all when absent. */
+  only?: readonly string[];
+  dryRun: boolean;
+  /** Whether the ledger, or this run, knows the user at the provider. */
+  knownBefore: boolean;
+  /** The ledger has seen or removed an item of the user. */
+  hadItems: boolean;
+  /** Those of `only` that the ledger has seen or removed. */
+  knownItems: readonly string[];
+  /** Removed by earlier rounds of the same offboarding. */
+  removedBefore?: RemovedItems;
+}
+
+interface Progress {
+  /** Items of the last look. */
+  listed: readonly string[];
+  /** Items of any look that this run is meant to remove. */
+  everWanted: ReadonlySet<string>;
+  /** Items whose removal was confirmed, or which a look showed gone after an unanswered removal. */
+  removed: ReadonlySet<string>;
+  /** Items whose removal was sent and whose answer was lost. */
+  unsure: ReadonlySet<string>;
+  /** The items of calls that were refused when they were last tried. */
+  refused: readonly (readonly string[])[];
+  /** What comes next: a look, or a removal and those that follow it before the next look. */
+  todo:
+    | { kind: 'look'; page: NextPage }
+    | { kind: 'act'; items: readonly string[]; rest: readonly (readonly string[])[] }
+    | { kind: 'done'; results: StepResult[] };
+  waitUntilMs: number;
+  /** Good looks since the last removal. */
+  looks: number;
+  /** The provider has answered a look, so it knows the user. */
+  userSeen: boolean;
+  /** The provider has answered the last look that it knows no such user. */
+  userAbsent: boolean;
+  /** When something last changed: an answer to a removal, or a list shorter than any since. */
+  changedAtMs: number;
+  /** How long the shortest list since the last removal was: lists of copies that lag differently grow again. */
+  fewest: number;
+  blindLooks: number;
+  rounds: number;
+  requestId?: string;
+  lastFailure?: TaskFailure;
+}
+
+/**
+ * Removes a user's items by looking, removing what is listed, and looking again until nothing is left.
+ *
+ * A removal's answer says only that it was done, so the list decides: what was sent and is no longer listed is removed;
+ * what was answered as removed is never sent again, however long the list lags; what was sent without an answer is sent
+ * again only when it is still listed after {@link SETTLE_MS}.
+ *
+ * It looks (all pages of one look), then acts (one or more calls), then looks again. It ends when nothing is listed, when
+ * what is still listed cannot be removed for a minute, or when a look or the key is refused.
+ */
+export class ListItemsStep implements Step {
+  readonly #work: ListWork;
+  readonly #progress: Progress;
+
+  constructor(work: ListWork, progress: Progress = startOf(work)) {
+    this.#work = work;
+    this.#progress = progress;
+  }
+
+  /** Begins the step, or ends it where an ID cannot be written. */
+  static begin(work: Omit<ListWork, 'lookInput'>): Step | StepResult {
+    try {
+      return new ListItemsStep({ ...work, lookInput: work.scope.fill(work.step.look) });
+    } catch (error) {
+      if (error instanceof UnwritableIdError) return unwritable(work.step.plan.step, work.step.plan.task);
+      throw error;
+    }
+  }
+
+  get name(): string {
+    return this.#work.step.plan.step;
+  }
+
+  get task(): string {
+    return this.#work.step.act.name;
+  }
+
+  get sight(): Sight {
+    const { step, lookInput } = this.#work;
+    const { userSeen, userAbsent } = this.#progress;
+    const look = step.sharesLook ? lookKey(step.look.name, lookInput) : '';
+    return { look, seen: userSeen, absent: userAbsent };
+  }
+
+  next(nowMs: number): StepMove {
+    const { todo, waitUntilMs } = this.#progress;
+    if (todo.kind === 'done') return { kind: 'done', results: todo.results };
+    if (nowMs < waitUntilMs) return { kind: 'wait', untilMs: waitUntilMs };
+    const { step, lookInput } = this.#work;
+    return todo.kind === 'look'
+      ? {
+          kind: 'call',
+          step: this.name,
+          task: step.look.name,
+          input: todo.page.inputOf(lookInput, step.plan.look.next),
+        }
+      : { kind: 'call', step: this.name, task: this.task, input: this.#actInput(todo.items) };
+  }
+
+  answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
+    if (!answer.ok && answer.failure.type === 'Task.Held') return this.#done(this.#broken({ outcome: 'held' }));
+    const { todo } = this.#progress;
+    if (todo.kind === 'look') return this.#looked(todo.page, answer, nowMs);
+    return todo.kind === 'act' ? this.#acted(todo, answer, nowMs) : this;
+  }
+
+  ended(reason: string): StepResult[] {
+    const { todo, lastFailure } = this.#progress;
+    if (todo.kind === 'done') return todo.results;
+    return this.#broken({ outcome: outcomeWhenEnded(reason), reason, failure: lastFailure });
+  }
+
+  #actInput(items: readonly string[]): Record<string, unknown> {
+    const { scope, step } = this.#work;
+    return scope.fill(step.act, step.plan.act.takes === 'items' ? { items } : { item: items[0] ?? '' });
+  }
+
+  #looked(page: NextPage, answer: CallAnswer, nowMs: number): Step {
+    const { look, plan } = this.#work.step;
+    if (saysAbsent(look, answer)) return this.#with({ userAbsent: true }).#absent(answer);
+    if (!answer.ok) return this.#lookFailed(answer.failure, nowMs);
+    const read = saysFailed(look, answer) ? undefined : page.read(answer.output, plan.look, nowMs);
+    if (read === undefined) return this.#blindLook(undefined, nowMs, answer.requestId);
+    if (read instanceof NextPage) return this.#with({ todo: { kind: 'look', page: read }, waitUntilMs: 0 });
+    return this.#listed(read.items, answer.requestId, read.atMs);
+  }
+
+  /** @param nowMs When the first page was asked for: what happened since may be missing in it. */
+  #listed(listed: readonly string[], requestId: string | undefined, nowMs: number): Step {
+    const { only, dryRun, removedBefore } = this.#work;
+    const asked = only && new Set(only);
+    const wanted = asked ? listed.filter((id) => asked.has(id)) : listed;
+    if (dryRun) return this.#dryRun(listed, wanted, requestId);
+
+    const { removed: answered, unsure: open, looks, changedAtMs, fewest } = this.#progress;
+    const isListed = new Set(wanted);
+    const unsure = new Set([...open].filter((id) => isListed.has(id)));
+    const removed = new Set([
+      ...answered,
+      ...[...open].filter((id) => !isListed.has(id)),
+      ...(removedBefore ? wanted.filter((id) => removedBefore.has(id)) : []),
+    ]);
+    const firstLook = changedAtMs === 0;
+    const changed = firstLook || unsure.size < open.size || listed.length < fewest;
+    const looked = this.#with({
+      listed,
+      everWanted: new Set([...this.#progress.everWanted, ...wanted]),
+      removed,
+      unsure,
+      blindLooks: 0,
+      looks: looks + 1,
+      userSeen: true,
+      userAbsent: false,
+      changedAtMs: changed ? nowMs : changedAtMs,
+      fewest: Math.min(fewest, listed.length),
+    });
+    return looked.#decide(wanted, nowMs);
+  }
+
+  /** After a good look: finish, remove what is left, or look again because the list may lag. */
+  #decide(wanted: readonly string[], nowMs: number): ListItemsStep {
+    const { removed, unsure, changedAtMs, looks, rounds } = this.#progress;
+    if (wanted.length === 0) return this.#done(this.#converged());
+
+    const left = wanted.filter((id) => !removed.has(id));
+    if (this.#work.step.plan.act.takes === 'item' && left.length > MOST_SINGLE_ITEMS)
+      return this.#done(this.#broken({ outcome: 'failed', reason: 'tooManyItems' }));
+    const waitedMs = nowMs - changedAtMs;
+    const lookAgain = (): ListItemsStep =>
+      this.#with({ todo: { kind: 'look', page: NextPage.FIRST }, waitUntilMs: nowMs + pauseMs(looks - 1) });
+
+    const onlyLagging = left.length === 0;
+    const stillUnsure = left.some((id) => unsure.has(id)) && waitedMs < SETTLE_MS;
+    // The same items would be refused again, unless the list lags behind a removal by another.
+    const [items, ...rest] = this.#callsFor(left);
+    if (items === undefined) return waitedMs < LAG_MS ? lookAgain() : this.#done(this.#stillListed(onlyLagging));
+    if (stillUnsure) return lookAgain();
+    if (rounds >= MOST_ROUNDS) return this.#done(this.#stillListed(false));
+    return this.#with({ todo: { kind: 'act', items, rest }, waitUntilMs: 0 });
+  }
+
+  /** The items of each call that is to be made; none for those that would be refused again. */
+  #callsFor(left: readonly string[]): (readonly string[])[] {
+    const { takes, most = Infinity, allOrNothing } = this.#work.step.plan.act;
+    const { refused } = this.#progress;
+    if (allOrNothing) return inParts(left, most).filter((part) => !refused.some((one) => isSame(one, part)));
+    const alone = new Set(refused.flatMap((items) => (items.length === 1 ? items : [])));
+    const open = left.filter((id) => !alone.has(id));
+    return inParts(open, takes === 'item' ? 1 : most);
+  }
+
+  #acted({ items: sent, rest }: Extract<Progress['todo'], { kind: 'act' }>, answer: CallAnswer, nowMs: number): Step {
+    const { removed, unsure } = this.#progress;
+    const { act } = this.#work.step;
+    const isRefused =
+      saysAbsent(act, answer) || saysFailed(act, answer) || (!answer.ok && this.#isRefusal(answer.failure));
+    if (isRefused) return this.#refused(sent, rest, { answer, nowMs });
+    const others = this.#refusedWithout(sent);
+    if (answer.ok) {
+      const confirmed = { removed: new Set([...removed, ...sent]), unsure: without(unsure, sent), refused: others };
+      return this.#afterCall(rest, nowMs, { ...confirmed, requestId: answer.requestId });
+    }
+    const { failure } = answer;
+    const lost = this.#with({ unsure: new Set([...unsure, ...sent]), refused: others });
+    if (maybeDone(failure)) return lost.#afterCall(rest, nowMs, { lastFailure: failure });
+    const after = failure.perhapsDone ? lost.#with({ lastFailure: failure }) : this;
+    return after.#done(after.#broken({ outcome: 'failed', failure }));
+  }
+
+  /** Refused for what it is about: others may succeed. */
+  #isRefusal({ type }: TaskFailure): boolean {
+    return type === 'Task.Rejected' || (type === 'Task.InvalidInput' && !this.#work.step.plan.act.allOrNothing);
+  }
+
+  #refused(
+    sent: readonly string[],
+    rest: readonly (readonly string[])[],
+    { answer, nowMs }: { answer: CallAnswer; nowMs: number },
+  ): Step {
+    const lastFailure = answer.ok ? this.#progress.lastFailure : answer.failure;
+    if (sent.length > 1 && !this.#work.step.plan.act.allOrNothing) {
+      // Refused for one of them, perhaps: each half is tried for itself, after the others.
+      const middle = Math.ceil(sent.length / 2);
+      return this.#afterCall([...rest, sent.slice(0, middle), sent.slice(middle)], nowMs, { lastFailure });
+    }
+    return this.#afterCall(rest, nowMs, { refused: [...this.#refusedWithout(sent), sent], lastFailure });
+  }
+
+  /** What a new answer says nothing about. */
+  #refusedWithout(sent: readonly string[]): (readonly string[])[] {
+    if (this.#work.step.plan.act.allOrNothing) return [];
+    return this.#progress.refused.filter((one) => !one.some((id) => sent.includes(id)));
+  }
+
+  /** The next call of the round, or the look that ends it. */
+  #afterCall(rest: readonly (readonly string[])[], nowMs: number, changes: Partial<Progress>): ListItemsStep {
+    const [items, ...others] = rest;
+    const failed = changes.lastFailure !== undefined;
+    const common = {
+      ...changes,
+      looks: 0,
+      changedAtMs: nowMs,
+      fewest: this.#progress.listed.length,
+      waitUntilMs: failed ? nowMs + pauseMs(0) : Math.min(this.#progress.waitUntilMs, nowMs),
+    };
+    if (items) return this.#with({ ...common, waitUntilMs: 0, todo: { kind: 'act', items, rest: others } });
+    const rounds = this.#progress.rounds + 1;
+    return this.#with({ ...common, rounds, todo: { kind: 'look', page: NextPage.FIRST } });
+  }
+
+  #lookFailed(failure: TaskFailure, nowMs: number): Step {
+    if (failure.type === 'Task.UnexpectedResponse') return this.#blindLook(failure, nowMs, failure.requestId);
+    return this.#done(this.#broken({ outcome: 'failed', failure }));
+  }
+
+  /** A look whose answer cannot be used says nothing; it is never an empty list. */
+  #blindLook(failure: TaskFailure | undefined, nowMs: number, requestId: string | undefined): Step {
+    const blindLooks = this.#progress.blindLooks + 1;
+    if (blindLooks < MOST_BLIND_LOOKS) {
+      const again = { kind: 'look', page: NextPage.FIRST } as const;
+      const lastFailure = failure ?? this.#progress.lastFailure;
+      return this.#with({ blindLooks, lastFailure, todo: again, waitUntilMs: nowMs + pauseMs(blindLooks - 1) });
+    }
+    if (failure) return this.#done(this.#broken({ outcome: 'failed', failure }));
+    return this.#done(this.#broken({ outcome: 'failed', reason: 'unreadableList' }, requestId));
+  }
+
+  /** The provider does not know the user, so it has no items of theirs either; asked ones that it never listed stay not found. */
+  #absent(answer: CallAnswer): Step {
+    const { removed, unsure, everWanted } = this.#progress;
+    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
+    if (everWanted.size === 0 && !this.#work.knownBefore)
+      return this.#done([
+        this.#result({ outcome: 'notFound', requestId, ...(answer.ok ? {} : { failure: answer.failure }) }),
+      ]);
+    if (everWanted.size === 0 && !this.#work.only && this.#removedItems === 0)
+      return this.#done([this.#result({ outcome: 'alreadyGone', requestId })]);
+    const gone = this.#with({ removed: new Set([...removed, ...unsure]), unsure: new Set() });
+    return gone.#done(gone.#converged());
+  }
+
+  #dryRun(listed: readonly string[], wanted: readonly string[], requestId?: string): Step {
+    const looked = this.#with({ listed, everWanted: new Set(wanted), userSeen: true });
+    return looked.#done([
+      this.#result({ outcome: 'skipped', reason: 'dryRun', items: wanted.length, requestId }),
+      ...looked.#askedButNotListed(),
+    ]);
+  }
+
+  #converged(): StepResult[] {
+    const { removed, everWanted, requestId } = this.#progress;
+    const removedItems = this.#removedItems;
+    const gone = [...everWanted].filter((id) => !removed.has(id)).length;
+    const notListed = this.#askedButNotListed();
+    const results: StepResult[] = [];
+    if (removedItems > 0) results.push(this.#result({ outcome: 'removed', items: removedItems, requestId }));
+    if (gone > 0) results.push(this.#result({ outcome: 'alreadyGone', items: gone }));
+    if (results.length > 0 || notListed.length > 0) return [...results, ...notListed];
+    return this.#work.hadItems
+      ? [this.#result({ outcome: 'alreadyGone' })]
+      : [this.#result({ outcome: 'skipped', reason: 'noItems' })];
+  }
+
+  /** Still listed after everything was tried and waited for. */
+  #stillListed(answeredAsRemoved: boolean): StepResult[] {
+    const { requestId, lastFailure, removed, listed } = this.#progress;
+    const { allOrNothing } = this.#work.step.plan.act;
+    const lagging = listed.filter((id) => removed.has(id));
+    if (allOrNothing || lagging.length === 0) {
+      if (!answeredAsRemoved) return this.#broken({ outcome: 'failed', failure: lastFailure });
+      return [
+        this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: this.#removedItems }),
+        ...this.#askedButNotListed(),
+      ];
+    }
+    const without = this.#with({ removed: new Set([...removed].filter((id) => !lagging.includes(id))) });
+    const rest = without.#with({ listed: listed.filter((id) => !lagging.includes(id)) });
+    const unknown = this.#result({ outcome: 'unknown', reason: 'stillListed', requestId, items: lagging.length });
+    const others = answeredAsRemoved ? rest.#removedRow() : rest.#broken({ outcome: 'failed', failure: lastFailure });
+    return [...others, unknown];
+  }
+
+  #removedRow(): StepResult[] {
+    const items = this.#removedItems;
+    const { requestId } = this.#progress;
+    const removed = items > 0 ? [this.#result({ outcome: 'removed', items, requestId })] : [];
+    return [...removed, ...this.#askedButNotListed()];
+  }
+
+  /** The step could not be brought to its end: what is removed all the same, what is not known, and what is not done. */
+  #broken(end: Pick<StepResult, 'outcome' | 'reason' | 'failure'>, requestId?: string): StepResult[] {
+    const { removed, unsure, everWanted, listed, userSeen, lastFailure } = this.#progress;
+    const left = listed.filter((id) => everWanted.has(id) && !removed.has(id) && !unsure.has(id)).length;
+    const results: StepResult[] = [];
+    const endId = end.failure?.requestId ?? requestId;
+    if (this.#removedItems > 0)
+      results.push(
+        this.#result({ outcome: 'removed', items: this.#removedItems, requestId: this.#progress.requestId }),
+      );
+    if (unsure.size > 0) {
+      const sent = { requestId: lastFailure?.requestId, failure: end.failure ?? lastFailure };
+      results.push(this.#result({ ...end, outcome: 'unknown', items: unsure.size, ...sent }));
+    }
+    if (left > 0) results.push(this.#result({ ...end, items: left, requestId: endId }));
+    // Before the first good look nothing can be said about any asked item, nor about others than those of earlier rounds.
+    if (userSeen) results.push(...this.#askedButNotListed());
+    return userSeen && results.length > 0 ? results : [...results, this.#result({ ...end, requestId: endId })];
+  }
+
+  /** How many items are removed, with those of earlier rounds that are no longer listed. */
+  get #removedItems(): number {
+    const { removed } = this.#progress;
+    const before = this.#work.removedBefore;
+    return before ? before.size + [...removed].filter((id) => !before.has(id)).length : removed.size;
+  }
+
+  #askedButNotListed(): StepResult[] {
+    const missing = (this.#work.only ?? []).filter((id) => !this.#progress.everWanted.has(id));
+    const known = new Set(this.#work.knownItems);
+    const seenBefore = missing.filter((id) => known.has(id));
+    const neverSeen = missing.filter((id) => !known.has(id));
+    const results: StepResult[] = [];
+    if (seenBefore.length > 0) results.push(this.#result({ outcome: 'alreadyGone', items: seenBefore.length }));
+    if (neverSeen.length > 0) {
+      results.push(this.#result({ outcome: 'notFound', items: neverSeen.length, itemIds: neverSeen }));
+    }
+    return results;
+  }
+
+  #result(result: PartialResult): StepResult {
+    const shownByLook = result.outcome === 'notFound' || result.reason === 'noItems';
+    return { step: this.name, task: shownByLook ? this.#work.step.look.name : this.task, ...result };
+  }
+
+  #done(results: StepResult[]): ListItemsStep {
+    return this.#with({ todo: { kind: 'done', results } });
+  }
+
+  #with(changes: Partial<Progress>): ListItemsStep {
+    return new ListItemsStep(this.#work, { ...this.#progress, ...changes });
+  }
+}
+
+function startOf({ only = [], removedBefore }: ListWork): Progress {
+  const removed = new Set(removedBefore ? only.filter((id) => removedBefore.has(id)) : []);
+  return {
+    listed: [],
+    everWanted: removed,
+    removed,
+    unsure: new Set(),
+    refused: [],
+    todo: { kind: 'look', page: NextPage.FIRST },
+    waitUntilMs: 0,
+    looks: 0,
+    userSeen: false,
+    userAbsent: false,
+    changedAtMs: 0,
+    fewest: Infinity,
+    blindLooks: 0,
+    rounds: 0,
+  };
+}
+
+function inParts(items: readonly string[], most: number): (readonly string[])[] {
+  if (items.length <= most) return items.length === 0 ? [] : [items];
+  const parts: (readonly string[])[] = [];
+  for (let from = 0; from < items.length; from += most) parts.push(items.slice(from, from + most));
+  return parts;
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  const items = new Set(one);
+  return items.size === other.length && other.every((id) => items.has(id));
+}
+
+function without(set: ReadonlySet<string>, gone: readonly string[]): Set<string> {
+  const left = new Set(set);
+  for (const id of gone) left.delete(id);
+  return left;
+}

@@ -1,0 +1,295 @@
+import type { TaskFailure } from '../../tasks/failure';
+import type { StepResult } from '../offboard-result';
+import type { Outcome } from '../outcome';
+import type { CompiledCall, CompiledOnce } from '../providers/compiled-plan';
+import { UnwritableIdError } from '../providers/template';
+import { maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
+import type { CallAnswer, CallMove, PartialResult, Sight, Step, StepMove, StepScope } from './step';
+
+/** Maximum number of further calls, or looks that go wrong, after a lost answer. */
+const MOST_RESENDS = 4;
+
+/** A call with the input for one user. */
+interface FilledCall extends CompiledCall {
+  input: Record<string, unknown>;
+}
+
+interface OnceCalls {
+  step: CompiledOnce;
+  act: FilledCall;
+  look?: FilledCall;
+  dryRun: boolean;
+  /** Whether this ledger, or this run, has seen what the call is about. */
+  knownBefore: boolean;
+}
+
+interface Progress {
+  calls: number;
+  /** A call was sent and its answer lost. */
+  unsure: boolean;
+  /** The next call is the look. */
+  toLook: boolean;
+  waitUntilMs: number;
+  lastFailure?: TaskFailure;
+  sight?: Pick<Sight, 'seen' | 'absent'>;
+  results?: StepResult[];
+}
+
+/** The result of a step with an ID that its place cannot take; nothing is sent for it. */
+export function unwritable(step: string, task: string): StepResult {
+  return { step, task, outcome: 'failed', reason: 'idNotWritable' };
+}
+
+/**
+ * A step that is done by one call. A lost answer is settled by looking where there is something to look at; otherwise,
+ * or when the look shows that nothing was done, by sending the call again.
+ *
+ * It looks when it begins with a look (`lookFirst`, dry run) and after each lost answer, calls when the look shows that
+ * there is something to remove, and ends with the first answer that settles it.
+ */
+export class OnceCallStep implements Step {
+  readonly #calls: OnceCalls;
+  readonly #progress: Progress;
+
+  constructor(calls: OnceCalls, progress?: Progress) {
+    const looksFirst = calls.look !== undefined && (calls.dryRun || calls.step.plan.lookFirst);
+    this.#calls = calls;
+    this.#progress = progress ?? { calls: 0, unsure: false, toLook: looksFirst, waitUntilMs: 0 };
+  }
+
+  /** Begins the step, or ends it where an ID cannot be written. A bulk call takes the IDs that a single one cannot. */
+  static begin(
+    step: CompiledOnce,
+    scope: StepScope,
+    { id, dryRun, knownBefore }: { id: string | undefined; dryRun: boolean; knownBefore: boolean },
+  ): Step | StepResult {
+    const fill = (call: CompiledCall, special = {}): FilledCall => ({ ...call, input: scope.fill(call, special) });
+    try {
+      const act = actOf(step, fill, id);
+      const look = step.look && fill(step.look);
+      if (dryRun && !look) return { step: step.plan.step, task: act.name, outcome: 'skipped', reason: 'dryRun' };
+      return new OnceCallStep({ step, act, ...(look && { look }), dryRun, knownBefore });
+    } catch (error) {
+      if (error instanceof UnwritableIdError) return unwritable(step.plan.step, step.plan.task);
+      throw error;
+    }
+  }
+
+  get name(): string {
+    return this.#calls.step.plan.step;
+  }
+
+  get task(): string {
+    return this.#calls.act.name;
+  }
+
+  get sight(): Sight | undefined {
+    const { step, look } = this.#calls;
+    const { sight } = this.#progress;
+    return sight && { ...sight, look: step.sharesLook && look ? lookKey(look.name, look.input) : '' };
+  }
+
+  next(nowMs: number): StepMove {
+    const { results, waitUntilMs, toLook } = this.#progress;
+    const { look, act } = this.#calls;
+    if (results) return { kind: 'done', results };
+    if (nowMs < waitUntilMs) return { kind: 'wait', untilMs: waitUntilMs };
+    const { name: task, input } = look && toLook ? look : act;
+    return { kind: 'call', step: this.name, task, input };
+  }
+
+  answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
+    const { act, look } = this.#calls;
+    if (look && this.#progress.toLook) return this.#looked(look, answer, nowMs);
+    if (saysAbsent(act, answer)) return this.#absent(answer);
+    if (answer.ok) {
+      const { requestId, token } = answer;
+      if (!saysFailed(act, answer)) return this.#done({ outcome: act.task.means, requestId, token });
+      return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', reason: 'refused', requestId, token });
+    }
+    const { failure } = answer;
+    // A hold forbids to send again; what was sent before it came may have been carried out.
+    if (failure.type === 'Task.Held')
+      return this.#done(failure.perhapsDone ? { outcome: 'unknown', failure } : this.#unfinished({ outcome: 'held' }));
+    if (maybeDone(failure)) return this.#lost(failure, nowMs);
+    // The last call was refused, but an earlier one may have been carried out.
+    return this.#done({
+      outcome: this.#progress.unsure || failure.perhapsDone ? 'unknown' : 'failed',
+      failure,
+      requestId: failure.requestId,
+    });
+  }
+
+  ended(reason: string): StepResult[] {
+    const { results } = this.#progress;
+    if (results) return results;
+    return [this.#result(this.#unfinished({ outcome: outcomeWhenEnded(reason), reason }))];
+  }
+
+  /** How the step stands without an answer: a call that was lost makes it unknown. */
+  #unfinished(end: Pick<StepResult, 'outcome' | 'reason'>): PartialResult {
+    const { unsure, lastFailure } = this.#progress;
+    return unsure ? { ...end, outcome: 'unknown', failure: lastFailure, requestId: lastFailure?.requestId } : end;
+  }
+
+  #looked(look: CompiledCall, answer: CallAnswer, nowMs: number): Step {
+    const { unsure } = this.#progress;
+    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
+    if (saysAbsent(look, answer)) {
+      const seen = this.#with({ sight: { seen: this.#progress.sight?.seen ?? false, absent: true } });
+      // Absent after a call whose answer was lost: that call did it.
+      return unsure ? seen.#done({ outcome: 'removed', requestId }) : seen.#absent(answer);
+    }
+    if (answer.ok && !saysFailed(look, answer)) {
+      const seen = this.#with({ toLook: false, sight: { seen: true, absent: false } });
+      return this.#calls.dryRun ? seen.#done({ outcome: 'skipped', reason: 'dryRun', items: 1, requestId }) : seen;
+    }
+    if (!answer.ok && maybeDone(answer.failure)) return this.#lookLater(answer.failure, nowMs);
+    return this.#done({
+      outcome: unsure ? 'unknown' : 'failed',
+      ...(answer.ok ? { reason: 'unreadableLook' } : { failure: answer.failure }),
+      requestId,
+    });
+  }
+
+  #absent(answer: CallAnswer): Step {
+    const { absentAfterLost } = this.#calls.step.plan;
+    const failure = answer.ok ? undefined : answer.failure;
+    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
+    if (this.#progress.unsure || failure?.perhapsDone) return this.#done({ outcome: absentAfterLost, requestId });
+    if (this.#calls.knownBefore) return this.#done({ outcome: 'alreadyGone', requestId });
+    return this.#done({ outcome: 'notFound', requestId, ...(failure && { failure }) });
+  }
+
+  /** Looks or sends again, unless nothing could be learned or done by it. */
+  #lost(failure: TaskFailure, nowMs: number): Step {
+    const { look, act } = this.#calls;
+    if (!look && !act.task.repeat) return this.#done({ outcome: 'unknown', failure, requestId: failure.requestId });
+    return this.#again(failure, { nowMs, unsure: true });
+  }
+
+  #lookLater(failure: TaskFailure, nowMs: number): Step {
+    return this.#again(failure, { nowMs, unsure: this.#progress.unsure });
+  }
+
+  #again(failure: TaskFailure, { nowMs, unsure }: { nowMs: number; unsure: boolean }): Step {
+    const { look, act, step } = this.#calls;
+    const calls = this.#progress.calls + 1;
+    const outcome = unsure ? 'unknown' : 'failed';
+    if (calls > MOST_RESENDS) return this.#done({ outcome, failure, requestId: failure.requestId });
+    // An irreversible call may still be in progress at the provider, or in a process that was frozen.
+    const settleMs = look ? (step.plan.look?.lagMs ?? SETTLE_MS) : SETTLE_MS;
+    const leastMs = unsure && act.task.effect === 'irreversible' ? settleMs : 0;
+    return this.#with({
+      calls,
+      unsure,
+      toLook: look !== undefined,
+      waitUntilMs: nowMs + Math.max(pauseMs(calls - 1), leastMs),
+      lastFailure: failure,
+    });
+  }
+
+  #with(changes: Partial<Progress>): OnceCallStep {
+    return new OnceCallStep(this.#calls, { ...this.#progress, ...changes });
+  }
+
+  #done(result: PartialResult): OnceCallStep {
+    return this.#with({ results: [this.#result(result)] });
+  }
+
+  #result(result: PartialResult): StepResult {
+    return { step: this.name, task: this.task, ...result };
+  }
+}
+
+/** The single call, or the bulk call with this one ID where the single one cannot take it. */
+function actOf(
+  { act, bulk, plan }: CompiledOnce,
+  fill: (call: CompiledCall, special?: object) => FilledCall,
+  id: string | undefined,
+): FilledCall {
+  try {
+    return fill(act);
+  } catch (error) {
+    if (!(error instanceof UnwritableIdError) || !bulk || plan.each !== undefined || id === undefined) throw error;
+    return fill(bulk, { ids: [id] });
+  }
+}
+
+/** Tells looks apart: the same task with the same input shows the same. */
+export function lookKey(task: string, input: unknown): string {
+  return `${task} ${JSON.stringify(input)}`;
+}
+
+interface EachProgress {
+  /** Those that are left, the current one first. */
+  parts: readonly Step[];
+  done: readonly StepResult[];
+}
+
+/** One call for each ID of a list, one after the other; a row for each outcome. */
+export class EachStep implements Step {
+  readonly name: string;
+  readonly task: string;
+  readonly #progress: EachProgress;
+
+  constructor(name: string, task: string, progress: EachProgress) {
+    this.name = name;
+    this.task = task;
+    this.#progress = progress;
+  }
+
+  static begin(step: CompiledOnce, parts: readonly (Step | StepResult)[]): Step | StepResult[] {
+    const ended = parts.filter((part): part is StepResult => !('next' in part));
+    const left = parts.filter((part): part is Step => 'next' in part);
+    if (left.length === 0) return grouped(ended);
+    return new EachStep(step.plan.step, step.plan.task, { parts: left, done: ended });
+  }
+
+  next(nowMs: number): StepMove {
+    const { parts, done } = this.#progress;
+    const [current] = parts;
+    return current ? current.next(nowMs) : { kind: 'done', results: grouped(done) };
+  }
+
+  answered(call: CallMove, answer: CallAnswer, nowMs: number): Step {
+    const [current, ...rest] = this.#progress.parts;
+    if (!current) return this;
+    const after = current.answered(call, answer, nowMs);
+    const move = after.next(nowMs);
+    if (move.kind !== 'done') return this.#with({ parts: [after, ...rest] });
+    const done = [...this.#progress.done, ...move.results];
+    const stopped = move.results.find(({ outcome, failure }) => outcome === 'held' || isKeyRefused(failure));
+    if (!stopped) return this.#with({ parts: rest, done });
+    // A hold or a refused key is about all of them.
+    const { outcome, failure } = stopped;
+    const others = rest.map((part): StepResult => ({ step: part.name, task: part.task, outcome, failure }));
+    return this.#with({ parts: [], done: [...done, ...others] });
+  }
+
+  ended(reason: string): StepResult[] {
+    const { parts, done } = this.#progress;
+    return grouped([...done, ...parts.flatMap((part) => part.ended(reason))]);
+  }
+
+  #with(changes: Partial<EachProgress>): EachStep {
+    return new EachStep(this.name, this.task, { ...this.#progress, ...changes });
+  }
+}
+
+function isKeyRefused(failure: TaskFailure | undefined): boolean {
+  return failure?.type === 'Task.Unauthorized';
+}
+
+/** One row for each outcome and reason, with its number of IDs and what is known of the first of them. */
+function grouped(results: readonly StepResult[]): StepResult[] {
+  const rows = new Map<`${Outcome}/${string}`, StepResult>();
+  for (const result of results) {
+    const key = `${result.outcome}/${result.reason ?? ''}` as const;
+    const row = rows.get(key);
+    const own = result.outcome === 'skipped' && result.reason === 'dryRun' ? (result.items ?? 0) : 1;
+    if (row) row.items = (row.items ?? 0) + own;
+    else rows.set(key, { ...result, items: own });
+  }
+  return [...rows.values()];
+}

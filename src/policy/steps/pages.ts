@@ -1,0 +1,69 @@
+import { itemsAt, valueAt } from '../providers/path';
+import type { ListStep } from '../providers/step-plan';
+
+/** A list with more pages is not read to its end. */
+const MOST_PAGES = 1_000;
+
+type ListLook = ListStep['look'];
+
+/** All pages of a look. */
+export interface WholeList {
+  /** Each once. */
+  items: string[];
+  /** When the first page was looked at. */
+  atMs: number;
+}
+
+/** The page of a list that is to be read next, with what the pages before it had. */
+export class NextPage {
+  /** The first page of any list. */
+  static readonly FIRST = new NextPage();
+
+  readonly #cursors: readonly unknown[];
+  readonly #items: readonly string[];
+  readonly #beganAtMs: number | undefined;
+
+  private constructor(cursors: readonly unknown[] = [], items: readonly string[] = [], beganAtMs?: number) {
+    this.#cursors = cursors;
+    this.#items = items;
+    this.#beganAtMs = beganAtMs;
+  }
+
+  /** The input of the call that reads the page. */
+  inputOf(input: Record<string, unknown>, next: ListLook['next']): Record<string, unknown> {
+    const cursor = this.#cursors.at(-1);
+    return cursor === undefined || !next ? { ...input } : { ...input, [next.cursor]: cursor };
+  }
+
+  /**
+   * Reads the page from its answer.
+   *
+   * @returns The page after it, or the whole list; undefined when the answer, or the way to the next page, cannot be read.
+   */
+  read(output: unknown, { items: path, next }: ListLook, nowMs: number): NextPage | WholeList | undefined {
+    const own = itemsAt(output, path);
+    if (own === undefined) return undefined;
+    const atMs = this.#beganAtMs ?? nowMs;
+    const items = this.#items.length === 0 ? own : [...new Set([...this.#items, ...own])];
+    const raw = next && valueAt(output, next.path);
+    if (!next || raw === undefined || raw === null || raw === '') return { items, atMs };
+    const cursor = cursorIn(raw, next);
+    const isRepeated = this.#cursors.includes(cursor);
+    if (cursor === undefined || isRepeated || this.#cursors.length + 1 >= MOST_PAGES) return undefined;
+    return new NextPage([...this.#cursors, cursor], items, atMs);
+  }
+}
+
+/** Of a URL its parameter; the cursor in the form that the field wants. */
+function cursorIn(raw: unknown, { cursor: field, number }: NonNullable<ListLook['next']>): string | number | undefined {
+  if (typeof raw !== 'string') return Number.isSafeInteger(raw) ? toForm(String(raw), number) : undefined;
+  if (!/^(?:[a-z][a-z\d+.-]*:\/\/|[/?])/i.test(raw)) return toForm(raw, number);
+  if (!URL.canParse(raw, 'http://list.invalid')) return undefined;
+  const parameter = new URL(raw, 'http://list.invalid').searchParams.get(field);
+  return parameter === null || parameter === '' ? undefined : toForm(parameter, number);
+}
+
+function toForm(cursor: string, number: boolean | undefined): string | number | undefined {
+  if (!number) return cursor;
+  return /^\d+$/.test(cursor) && Number.isSafeInteger(Number(cursor)) ? Number(cursor) : undefined;
+}

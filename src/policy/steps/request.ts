@@ -1,0 +1,295 @@
+import type { TaskFailure } from '../../tasks/failure';
+import type { StepResult } from '../offboard-result';
+import type { CompiledCall, CompiledRequest } from '../providers/compiled-plan';
+import { idAt, valueAt } from '../providers/path';
+import { showsState } from '../providers/state-pattern';
+import { UnwritableIdError } from '../providers/template';
+import { unwritable } from './once';
+import { LAG_MS, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
+import type { CallAnswer, CallMove, PartialResult, Step, StepMove, StepScope } from './step';
+
+/** A provider may work on a request for days: looks start two seconds apart and grow to an hour. */
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 3_600_000;
+
+/** Maximum number of filings whose answers were lost. */
+const MOST_FILINGS = 5;
+
+/** Maximum number of looks in a row for a lost filing that bring no usable answer. */
+const MOST_BLIND_LOOKS = 5;
+
+interface RequestWork {
+  step: CompiledRequest;
+  scope: StepScope;
+  knownBefore: boolean;
+}
+
+interface Progress {
+  todo: 'note' | 'file' | 'find' | 'follow' | 'proceed';
+  handle?: string;
+  /** Handles of requests that were there before this run filed one; undefined until they were looked at. */
+  earlier?: readonly string[];
+  filings: number;
+  /** A filing was sent and its answer lost. */
+  unsure: boolean;
+  /** The request was filed more than once, so that an earlier one may have removed the user. */
+  repeated: boolean;
+  /** A lost filing is looked for until then. */
+  findUntilMs: number;
+  blindLooks: number;
+  looks: number;
+  /** When the look at the request was first refused. */
+  refusedAtMs?: number;
+  proceeded: boolean;
+  waitUntilMs: number;
+  lastFailure?: TaskFailure;
+  results?: StepResult[];
+}
+
+/**
+ * Files a request and follows it until the provider says that it is done.
+ *
+ * - note (only with `find`): remembers which requests are already there, so that a lost filing can be told from them.
+ * - file: sends the request. Ends with a handle, which is followed; with a lost answer; or refused.
+ * - find: after a lost answer, looks for the one request that is new, for a minute; then files again.
+ * - follow: looks at the request until it is absent, failed or done, or in a state that has to be confirmed.
+ * - proceed: confirms it, once; then follows again.
+ */
+export class RequestFollowStep implements Step {
+  readonly #work: RequestWork;
+  readonly #progress: Progress;
+
+  constructor(work: RequestWork, progress?: Progress) {
+    this.#work = work;
+    this.#progress = progress ?? {
+      todo: work.step.find && work.step.act.task.effect === 'irreversible' ? 'note' : 'file',
+      filings: 0,
+      unsure: false,
+      repeated: false,
+      findUntilMs: 0,
+      blindLooks: 0,
+      looks: 0,
+      proceeded: false,
+      waitUntilMs: 0,
+    };
+  }
+
+  /** Begins the step, or ends it where an ID cannot be written. */
+  static begin(work: RequestWork): Step | StepResult {
+    try {
+      work.scope.fill(work.step.act);
+      if (work.step.find) work.scope.fill(work.step.find);
+      return new RequestFollowStep(work);
+    } catch (error) {
+      if (error instanceof UnwritableIdError) return unwritable(work.step.plan.step, work.step.plan.task);
+      throw error;
+    }
+  }
+
+  get name(): string {
+    return this.#work.step.plan.step;
+  }
+
+  get task(): string {
+    return this.#work.step.act.name;
+  }
+
+  next(nowMs: number): StepMove {
+    const { results, waitUntilMs } = this.#progress;
+    if (results) return { kind: 'done', results };
+    if (nowMs < waitUntilMs) return { kind: 'wait', untilMs: waitUntilMs };
+    const call = this.#call;
+    const { handle } = this.#progress;
+    try {
+      const input = this.#work.scope.fill(call, handle === undefined ? {} : { handle });
+      return { kind: 'call', step: this.name, task: call.name, input };
+    } catch (error) {
+      if (!(error instanceof UnwritableIdError)) throw error;
+      return { kind: 'done', results: [this.#result({ outcome: 'unknown', reason: 'cannotFollow', token: handle })] };
+    }
+  }
+
+  answered(_call: CallMove, answer: CallAnswer, nowMs: number): Step {
+    const { filings, handle } = this.#progress;
+    if (!answer.ok && answer.failure.type === 'Task.Held') {
+      // The request waits to be confirmed, which the hold forbids.
+      if (handle !== undefined) return this.#done({ outcome: 'held', reason: 'heldBeforeConfirmation', token: handle });
+      return this.#done({ outcome: filings > 0 || answer.failure.perhapsDone ? 'unknown' : 'held' });
+    }
+    switch (this.#progress.todo) {
+      case 'note':
+        return this.#noted(answer, nowMs);
+      case 'file':
+        return this.#filed(answer, nowMs);
+      case 'find':
+        return this.#found(answer, nowMs);
+      case 'follow':
+        return this.#looked(answer, nowMs);
+      case 'proceed':
+        return this.#proceeded(answer, nowMs);
+    }
+  }
+
+  ended(reason: string): StepResult[] {
+    const { results, handle, filings } = this.#progress;
+    if (results) return results;
+    if (handle !== undefined) return [this.#result({ outcome: 'accepted', reason, token: handle })];
+    return [this.#result({ outcome: filings > 0 ? 'unknown' : outcomeWhenEnded(reason), reason })];
+  }
+
+  get #call(): CompiledCall {
+    const { act, follow, find, proceed } = this.#work.step;
+    switch (this.#progress.todo) {
+      case 'note':
+      case 'find':
+        return find ?? act;
+      case 'file':
+        return act;
+      case 'follow':
+        return follow;
+      case 'proceed':
+        return proceed ?? follow;
+    }
+  }
+
+  /** Without knowing what was there before, a lost filing cannot be found again; it is filed all the same. */
+  #noted(answer: CallAnswer, nowMs: number): Step {
+    const earlier = answer.ok ? this.#matches(answer.output) : undefined;
+    const blindLooks = this.#progress.blindLooks + 1;
+    const isUnreadable = answer.ok ? earlier === undefined : maybeDone(answer.failure);
+    if (isUnreadable && blindLooks < MOST_BLIND_LOOKS)
+      return this.#with({ blindLooks, waitUntilMs: nowMs + pauseMs(blindLooks - 1) });
+    if (!answer.ok && answer.failure.type === 'Task.Unauthorized')
+      return this.#done({ outcome: 'failed', failure: answer.failure, requestId: answer.failure.requestId });
+    return this.#with({ todo: 'file', blindLooks: 0, waitUntilMs: 0, ...(earlier && { earlier }) });
+  }
+
+  #filed(answer: CallAnswer, nowMs: number): Step {
+    const { act, plan } = this.#work.step;
+    const filings = this.#progress.filings + 1;
+    if (saysAbsent(act, answer)) return this.#absentAtFiling(answer);
+    if (answer.ok) {
+      const { requestId } = answer;
+      if (saysFailed(act, answer))
+        return this.#done({ outcome: this.#progress.unsure ? 'unknown' : 'failed', reason: 'refused', requestId });
+      const handle = idAt(answer.output, plan.handle);
+      if (handle === undefined) return this.#done({ outcome: 'accepted', requestId, token: answer.token });
+      const repeated = filings > 1 || answer.attempt > 1;
+      return this.#with({ todo: 'follow', handle, filings, repeated, waitUntilMs: nowMs + FIRST_PAUSE_MS });
+    }
+    const { failure } = answer;
+    if (maybeDone(failure)) return this.#lost(failure, filings, nowMs);
+    const perhapsFiled = this.#progress.filings > 0 || failure.perhapsDone;
+    return this.#done({ outcome: perhapsFiled ? 'unknown' : 'failed', failure });
+  }
+
+  #absentAtFiling(answer: CallAnswer): Step {
+    const failure = answer.ok ? undefined : answer.failure;
+    const requestId = answer.ok ? answer.requestId : answer.failure.requestId;
+    if (this.#progress.unsure || failure?.perhapsDone) return this.#done({ outcome: 'removed', requestId });
+    if (this.#work.knownBefore) return this.#done({ outcome: 'alreadyGone', requestId });
+    return this.#done({ outcome: 'notFound', requestId, ...(failure && { failure }) });
+  }
+
+  #lost(failure: TaskFailure, filings: number, nowMs: number): Step {
+    const { act, find } = this.#work.step;
+    const lost = this.#with({ filings, unsure: true, lastFailure: failure });
+    const unknown = (): Step => lost.#done({ outcome: 'unknown', failure });
+    if (filings >= MOST_FILINGS) return unknown();
+    // A repeat-safe filing is one that a second one does not change.
+    if (act.task.effect !== 'irreversible') return lost.#with({ waitUntilMs: nowMs + FIRST_PAUSE_MS });
+    if (find && this.#progress.earlier) {
+      const findUntilMs = nowMs + LAG_MS;
+      return lost.#with({ todo: 'find', findUntilMs, looks: 0, blindLooks: 0, waitUntilMs: nowMs + SETTLE_MS });
+    }
+    return act.task.repeat && !find ? lost.#with({ waitUntilMs: nowMs + SETTLE_MS }) : unknown();
+  }
+
+  #found(answer: CallAnswer, nowMs: number): Step {
+    const { earlier = [], looks, lastFailure, findUntilMs } = this.#progress;
+    const blindLooks = this.#progress.blindLooks + 1;
+    const matches = answer.ok ? this.#matches(answer.output) : undefined;
+    if (matches === undefined) {
+      const isUnreadable = answer.ok || maybeDone(answer.failure);
+      if (isUnreadable && blindLooks < MOST_BLIND_LOOKS)
+        return this.#with({ blindLooks, waitUntilMs: nowMs + pauseMs(blindLooks - 1) });
+      return this.#done({
+        outcome: 'unknown',
+        reason: 'cannotFind',
+        failure: answer.ok ? lastFailure : answer.failure,
+      });
+    }
+    const [handle, ...others] = matches.filter((one) => !earlier.includes(one));
+    if (others.length > 0) return this.#done({ outcome: 'unknown', reason: 'severalFound', failure: lastFailure });
+    if (handle !== undefined)
+      return this.#with({ todo: 'follow', handle, looks: 0, waitUntilMs: nowMs + FIRST_PAUSE_MS });
+    if (nowMs < findUntilMs)
+      return this.#with({ looks: looks + 1, blindLooks: 0, waitUntilMs: nowMs + pauseMs(looks) });
+    return this.#with({ todo: 'file', looks: 0, waitUntilMs: 0 });
+  }
+
+  /** The handles of the requests that are about this user; undefined when the answer cannot be read. */
+  #matches(output: unknown): string[] | undefined {
+    const { find } = this.#work.step.plan;
+    const list = find && valueAt(output, find.items);
+    if (!find || !Array.isArray(list)) return undefined;
+    const wanted = this.#work.step.match.map(([path, value]) => [path, this.#work.scope.value(value)] as const);
+    const own = list.filter((one) => wanted.every(([path, value]) => isSameId(valueAt(one, path), value)));
+    const handles = own.map((one) => idAt(one, find.handle));
+    return handles.every((handle) => handle !== undefined) ? handles : undefined;
+  }
+
+  #looked(answer: CallAnswer, nowMs: number): Step {
+    const { handle: token, looks, proceeded, refusedAtMs = nowMs } = this.#progress;
+    const { state, done, failed, absent, patienceMs } = this.#work.step.plan.follow;
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** looks, LONGEST_PAUSE_MS);
+    const later = { looks: looks + 1, waitUntilMs: nowMs + pause };
+    if (!answer.ok) {
+      if (answer.failure.type === 'Task.UnexpectedResponse') return this.#with(later);
+      if (nowMs - refusedAtMs < patienceMs) return this.#with({ ...later, refusedAtMs });
+      return this.#done({ outcome: 'unknown', reason: 'cannotFollow', token, failure: answer.failure });
+    }
+    const shows = (patterns: typeof done): boolean => showsState(answer.output, patterns, state);
+    if (shows(absent)) return this.#done({ ...this.#absent(), token });
+    if (shows(failed)) return this.#done({ outcome: 'failed', reason: 'requestFailed', token });
+    if (shows(done)) return this.#done({ outcome: 'removed', token });
+    const { proceed } = this.#work.step.plan;
+    if (proceed && !proceeded && shows(proceed.when)) return this.#with({ todo: 'proceed', waitUntilMs: 0 });
+    return this.#with({ ...later, refusedAtMs: undefined });
+  }
+
+  /** A lost confirmation is not repeated, unless that does no harm; the request's state shows what became of it. */
+  #proceeded(answer: CallAnswer, nowMs: number): Step {
+    const { handle: token } = this.#progress;
+    const follow = { todo: 'follow', looks: 0 } as const;
+    if (answer.ok) return this.#with({ ...follow, proceeded: true, waitUntilMs: nowMs + FIRST_PAUSE_MS });
+    const { failure } = answer;
+    if (maybeDone(failure) || failure.perhapsDone) {
+      const proceeded = !this.#work.step.proceed?.task.repeat;
+      return this.#with({ ...follow, proceeded, lastFailure: failure, waitUntilMs: nowMs + SETTLE_MS });
+    }
+    return this.#done({ outcome: 'failed', reason: 'notConfirmed', token, failure });
+  }
+
+  #absent(): Pick<StepResult, 'outcome' | 'reason'> {
+    if (this.#work.knownBefore) return { outcome: 'alreadyGone' };
+    return this.#progress.repeated ? { outcome: 'notFound', reason: 'filedMoreThanOnce' } : { outcome: 'notFound' };
+  }
+
+  #with(changes: Partial<Progress>): RequestFollowStep {
+    return new RequestFollowStep(this.#work, { ...this.#progress, ...changes });
+  }
+
+  #done(result: PartialResult): RequestFollowStep {
+    return this.#with({ results: [this.#result(result)] });
+  }
+
+  #result(result: PartialResult): StepResult {
+    return { step: this.name, task: this.task, ...result };
+  }
+}
+
+function isSameId(value: unknown, wanted: unknown): boolean {
+  if (value === wanted) return value !== undefined;
+  return (typeof value === 'number' || typeof value === 'string') && String(value) === String(wanted);
+}

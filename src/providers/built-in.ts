@@ -1,0 +1,94 @@
+import type { ConvergePlan } from '../policy/converge';
+import { compilePlan } from '../policy/providers/compiled-plan';
+import type { CompiledPlan } from '../policy/providers/compiled-plan';
+import type { StepResult } from '../policy/offboard-result';
+import type { RemovedItems } from '../policy/steps/step';
+import { batchProvider } from './batch';
+import type { BatchOptions } from './batch';
+import { plaidProvider } from './plaid';
+import { stepPlanOf } from './plan';
+
+/** How Plaid is told whom a call is about. */
+export type PlaidUser = { user_id: string } | { user_token: string };
+
+/** What decides about the steps at the providers that come with the package. */
+export interface BuiltInChoices {
+  removeUser: boolean;
+  /** Steps that are left out on request. */
+  exclude?: readonly string[];
+  batchMode: NonNullable<BatchOptions['mode']>;
+  /** The names of the configured Batch app keys. */
+  batchApps: readonly string[];
+}
+
+/** Everything that is decided before the first call for one user at those providers. */
+export interface BuiltInRun extends BuiltInChoices {
+  plaidUser?: PlaidUser;
+  batchUserId?: string;
+  /** Only these Items; all when absent. */
+  itemIds?: readonly string[];
+  reason: { code: string; note?: string };
+  dryRun: boolean;
+  onFailure: 'continue' | 'stop';
+  notFoundIsFine: boolean;
+  /** What the ledger knows from earlier runs. */
+  known: {
+    /** Steps of which a receipt says that they saw, removed or had accepted this user. */
+    steps: readonly string[];
+    /** A receipt saw or removed at least one Item of this user. */
+    hadItems: boolean;
+    /** Those of the asked Items that a receipt saw or removed. */
+    itemIds: readonly string[];
+    /** What earlier rounds of a sweep, which begin again each time, had confirmed as removed: never to be sent again. */
+    removedBefore?: RemovedItems;
+    /** Steps other than the Items' that such a round has done. They are not done again. */
+    doneBefore?: readonly StepResult[];
+  };
+}
+
+/** Returns the plan of the providers that come with the package, as runs without a recorded plan follow it. */
+export function builtInPlan({ removeUser, exclude = [], batchMode, batchApps }: BuiltInChoices): CompiledPlan {
+  return compilePlan(
+    stepPlanOf({
+      providers: [
+        { provider: plaidProvider(), keys: ['default'] },
+        { provider: batchProvider(), keys: batchApps },
+      ],
+      options: { plaid: { removeUser }, batch: { mode: batchMode } },
+      exclude,
+    }),
+  );
+}
+
+/**
+ * Returns what the machine interprets for one user.
+ *
+ * @param plan From {@link builtInPlan} for the same choices; made once for many users.
+ */
+export function builtInRun(run: BuiltInRun, plan: CompiledPlan = builtInPlan(run)): ConvergePlan {
+  const { plaidUser, batchUserId, itemIds, reason, dryRun, onFailure, notFoundIsFine, known } = run;
+  const { removedBefore, doneBefore } = known;
+  return {
+    plan,
+    ids: {
+      plaid: {
+        ...(plaidUser && 'user_id' in plaidUser && { userId: plaidUser.user_id }),
+        ...(plaidUser && 'user_token' in plaidUser && { userToken: plaidUser.user_token }),
+        ...(itemIds && { itemIds }),
+      },
+      batch: batchUserId === undefined ? {} : { userId: batchUserId },
+    },
+    reason,
+    callSeed: '',
+    dryRun,
+    onFailure,
+    notFoundIsFine,
+    known: {
+      steps: known.steps,
+      hadItems: known.hadItems ? ['plaid'] : [],
+      entries: { 'plaid.itemIds': known.itemIds },
+      ...(removedBefore && { removedBefore: new Map([['plaid.items', removedBefore]]) }),
+      ...(doneBefore && { doneBefore }),
+    },
+  };
+}
