@@ -137,13 +137,10 @@ function begin(step: CompiledStep, state: ConvergeState): Step | StepResult[] {
   const skip = skipOf(planned, plan);
   if (skip) return only({ outcome: 'skipped', reason: skip.reason });
   if (plan.dryRun && step.repeatsLook) return only({ outcome: 'skipped', reason: 'dryRun' });
-  if (
-    plan.dryRun &&
-    (planned.kind === 'request' || planned.kind === 'manual' || (planned.kind === 'once' && !planned.look))
-  )
+  if (plan.dryRun && (planned.kind === 'request' || planned.kind === 'manual'))
     return only({ outcome: 'skipped', reason: 'dryRun' });
-  const before =
-    planned.kind === 'list' ? [] : (plan.known.doneBefore ?? []).filter((one) => one.step === planned.step);
+  const doneBefore = plan.dryRun || planned.kind === 'list' ? [] : (plan.known.doneBefore ?? []);
+  const before = doneBefore.filter((one) => one.step === planned.step);
   if (before.length > 0) return before;
   const blocking = plan.dryRun ? undefined : blockedBy(planned, state);
   if (blocking) return only({ outcome: 'skipped', reason: blocking.reason });

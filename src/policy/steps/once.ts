@@ -287,9 +287,8 @@ function grouped(results: readonly StepResult[]): StepResult[] {
   for (const result of results) {
     const key = `${result.outcome}/${result.reason ?? ''}` as const;
     const row = rows.get(key);
-    const own = result.outcome === 'skipped' && result.reason === 'dryRun' ? (result.items ?? 0) : 1;
-    if (row) row.items = (row.items ?? 0) + own;
-    else rows.set(key, { ...result, items: own });
+    if (row) row.items = (row.items ?? 0) + 1;
+    else rows.set(key, { ...result, items: 1 });
   }
   return [...rows.values()];
 }
