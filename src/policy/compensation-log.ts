@@ -3,7 +3,7 @@ import { CATALOGUE } from '../tasks/catalogue';
 import type { CompensationLine, StepResult } from './offboard-result';
 
 /** Reasons of a skip that somebody chose or that leave nothing to do; they need no line in the log. */
-const NOTHING_TO_DO = ['noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'excluded', 'needsUserId'];
+const NOTHING_TO_DO = ['noId', 'noItems', 'noPlaidId', 'noBatchId', 'batchMode', 'dryRun', 'excluded', 'needsUserId'];
 
 /**
  * The log of a run that did not complete: one line for each step that was done (it cannot be undone; what a person can

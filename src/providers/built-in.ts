@@ -1,6 +1,7 @@
 import type { ConvergePlan } from '../policy/converge';
 import { compilePlan } from '../policy/providers/compiled-plan';
 import type { CompiledPlan } from '../policy/providers/compiled-plan';
+import type { StepPlan } from '../policy/providers/step-plan';
 import type { StepResult } from '../policy/offboard-result';
 import type { RemovedItems } from '../policy/steps/step';
 import { batchProvider } from './batch';
@@ -46,18 +47,21 @@ export interface BuiltInRun extends BuiltInChoices {
   };
 }
 
-/** Returns the plan of the providers that come with the package, as runs without a recorded plan follow it. */
-export function builtInPlan({ removeUser, exclude = [], batchMode, batchApps }: BuiltInChoices): CompiledPlan {
-  return compilePlan(
-    stepPlanOf({
-      providers: [
-        { provider: plaidProvider(), keys: ['default'] },
-        { provider: batchProvider(), keys: batchApps },
-      ],
-      options: { plaid: { removeUser }, batch: { mode: batchMode } },
-      exclude,
-    }),
-  );
+/** Returns the plan of the providers that come with the package. Runs without a recorded plan follow it, too. */
+export function builtInStepPlan({ removeUser, exclude = [], batchMode, batchApps }: BuiltInChoices): StepPlan {
+  return stepPlanOf({
+    providers: [
+      { provider: plaidProvider(), keys: ['default'] },
+      { provider: batchProvider(), keys: batchApps },
+    ],
+    options: { plaid: { removeUser }, batch: { mode: batchMode } },
+    exclude,
+  });
+}
+
+/** Returns {@link builtInStepPlan}, read once for many users. */
+export function builtInPlan(choices: BuiltInChoices): CompiledPlan {
+  return compilePlan(builtInStepPlan(choices));
 }
 
 /**

@@ -266,7 +266,8 @@ function translated({ map, to, else: otherwise }: MapTemplate): Filling {
   return (scope, entry) => {
     const value = from(scope, entry);
     if (value === undefined) return undefined;
-    return (values.get(String(value)) ?? other)(scope, entry);
+    const key = typeof value === 'string' ? value : JSON.stringify(value);
+    return (values.get(key) ?? other)(scope, entry);
   };
 }
 

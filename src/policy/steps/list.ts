@@ -1,11 +1,12 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
-import type { CompiledList } from '../providers/compiled-plan';
 import { UnwritableIdError } from '../providers/template';
+import { inParts, isSame, startOf, without } from './list-progress';
+import type { ListProgress, ListWork } from './list-progress';
 import { lookKey, unwritable } from './once';
 import { NextPage } from './pages';
 import { LAG_MS, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
-import type { CallAnswer, CallMove, PartialResult, RemovedItems, Sight, Step, StepMove, StepScope } from './step';
+import type { CallAnswer, CallMove, PartialResult, Sight, Step, StepMove } from './step';
 
 /** Maximum number of items of one user that are removed by a call each. */
 const MOST_SINGLE_ITEMS = 2_000;
@@ -15,56 +16,6 @@ const MOST_ROUNDS = 20;
 
 /** Maximum number of looks in a row that bring no usable answer. */
 const MOST_BLIND_LOOKS = 5;
-
-interface ListWork {
-  step: CompiledList;
-  scope: StepScope;
-  lookInput: Record<string, unknown>;
-  /** Only these items; all when absent. */
-  only?: readonly string[];
-  dryRun: boolean;
-  /** Whether the ledger, or this run, knows the user at the provider. */
-  knownBefore: boolean;
-  /** The ledger has seen or removed an item of the user. */
-  hadItems: boolean;
-  /** Those of `only` that the ledger has seen or removed. */
-  knownItems: readonly string[];
-  /** Removed by earlier rounds of the same offboarding. */
-  removedBefore?: RemovedItems;
-}
-
-interface Progress {
-  /** Items of the last look. */
-  listed: readonly string[];
-  /** Items of any look that this run is meant to remove. */
-  everWanted: ReadonlySet<string>;
-  /** Items whose removal was confirmed, or which a look showed gone after an unanswered removal. */
-  removed: ReadonlySet<string>;
-  /** Items whose removal was sent and whose answer was lost. */
-  unsure: ReadonlySet<string>;
-  /** The items of calls that were refused when they were last tried. */
-  refused: readonly (readonly string[])[];
-  /** What comes next: a look, or a removal and those that follow it before the next look. */
-  todo:
-    | { kind: 'look'; page: NextPage }
-    | { kind: 'act'; items: readonly string[]; rest: readonly (readonly string[])[] }
-    | { kind: 'done'; results: StepResult[] };
-  waitUntilMs: number;
-  /** Good looks since the last removal. */
-  looks: number;
-  /** The provider has answered a look, so it knows the user. */
-  userSeen: boolean;
-  /** The provider has answered the last look that it knows no such user. */
-  userAbsent: boolean;
-  /** When something last changed: an answer to a removal, or a list shorter than any since. */
-  changedAtMs: number;
-  /** How long the shortest list since the last removal was: lists of copies that lag differently grow again. */
-  fewest: number;
-  blindLooks: number;
-  rounds: number;
-  requestId?: string;
-  lastFailure?: TaskFailure;
-}
 
 /**
  * Removes a user's items by looking, removing what is listed, and looking again until nothing is left.
@@ -78,9 +29,9 @@ interface Progress {
  */
 export class ListItemsStep implements Step {
   readonly #work: ListWork;
-  readonly #progress: Progress;
+  readonly #progress: ListProgress;
 
-  constructor(work: ListWork, progress: Progress = startOf(work)) {
+  constructor(work: ListWork, progress: ListProgress = startOf(work)) {
     this.#work = work;
     this.#progress = progress;
   }
@@ -217,7 +168,11 @@ export class ListItemsStep implements Step {
     return inParts(open, takes === 'item' ? 1 : most);
   }
 
-  #acted({ items: sent, rest }: Extract<Progress['todo'], { kind: 'act' }>, answer: CallAnswer, nowMs: number): Step {
+  #acted(
+    { items: sent, rest }: Extract<ListProgress['todo'], { kind: 'act' }>,
+    answer: CallAnswer,
+    nowMs: number,
+  ): Step {
     const { removed, unsure } = this.#progress;
     const { act } = this.#work.step;
     const isRefused =
@@ -261,7 +216,7 @@ export class ListItemsStep implements Step {
   }
 
   /** The next call of the round, or the look that ends it. */
-  #afterCall(rest: readonly (readonly string[])[], nowMs: number, changes: Partial<Progress>): ListItemsStep {
+  #afterCall(rest: readonly (readonly string[])[], nowMs: number, changes: Partial<ListProgress>): ListItemsStep {
     const [items, ...others] = rest;
     const failed = changes.lastFailure !== undefined;
     const common = {
@@ -404,45 +359,7 @@ export class ListItemsStep implements Step {
     return this.#with({ todo: { kind: 'done', results } });
   }
 
-  #with(changes: Partial<Progress>): ListItemsStep {
+  #with(changes: Partial<ListProgress>): ListItemsStep {
     return new ListItemsStep(this.#work, { ...this.#progress, ...changes });
   }
-}
-
-function startOf({ only = [], removedBefore }: ListWork): Progress {
-  const removed = new Set(removedBefore ? only.filter((id) => removedBefore.has(id)) : []);
-  return {
-    listed: [],
-    everWanted: removed,
-    removed,
-    unsure: new Set(),
-    refused: [],
-    todo: { kind: 'look', page: NextPage.FIRST },
-    waitUntilMs: 0,
-    looks: 0,
-    userSeen: false,
-    userAbsent: false,
-    changedAtMs: 0,
-    fewest: Infinity,
-    blindLooks: 0,
-    rounds: 0,
-  };
-}
-
-function inParts(items: readonly string[], most: number): (readonly string[])[] {
-  if (items.length <= most) return items.length === 0 ? [] : [items];
-  const parts: (readonly string[])[] = [];
-  for (let from = 0; from < items.length; from += most) parts.push(items.slice(from, from + most));
-  return parts;
-}
-
-function isSame(one: readonly string[], other: readonly string[]): boolean {
-  const items = new Set(one);
-  return items.size === other.length && other.every((id) => items.has(id));
-}
-
-function without(set: ReadonlySet<string>, gone: readonly string[]): Set<string> {
-  const left = new Set(set);
-  for (const id of gone) left.delete(id);
-  return left;
 }

@@ -66,7 +66,7 @@ export class OnceCallStep implements Step {
     const fill = (call: CompiledCall, special = {}): FilledCall => ({ ...call, input: scope.fill(call, special) });
     try {
       const act = actOf(step, fill, id);
-      const look = step.look && fill(step.look);
+      const look = step.look && act.name === step.act.name ? fill(step.look) : undefined;
       if (dryRun && !look) return { step: step.plan.step, task: act.name, outcome: 'skipped', reason: 'dryRun' };
       return new OnceCallStep({ step, act, ...(look && { look }), dryRun, knownBefore });
     } catch (error) {

@@ -5,7 +5,9 @@ import { createSubjectHasher } from '../../../src/ledger/subject';
 import type { DeferredUser, SettledUser, StepReceipt } from '../../../src/ledger/sweeps/sweep-types';
 import { userSubjects } from '../../../src/ledger/user-subjects';
 import type { CallAnswer } from '../../../src/policy/converge';
+import type { CompiledPlan } from '../../../src/policy/providers/compiled-plan';
 import { SETTLE_MS } from '../../../src/policy/steps/step';
+import { builtInPlan } from '../../../src/providers/built-in';
 import { SUBJECT_KEY } from '../../ledger/databases';
 import { START_MS } from '../../unit/policy/drive';
 import type { SeenCall, SimulatedProviders } from '../../unit/policy/simulated-providers';
@@ -61,6 +63,7 @@ export function chunkPlan(changes: Partial<ChunkPlan> = {}): ChunkPlan {
 /** Off-boards one user as chunks do, attempt after attempt, with a simulated clock and ledger. */
 export class SimulatedSweep {
   readonly #receipts: StepReceipt[] = [];
+  readonly #steps: CompiledPlan;
   #nowMs = START_MS;
   #round = 0;
   #unsettled = false;
@@ -71,7 +74,9 @@ export class SimulatedSweep {
     private readonly plan: ChunkPlan,
     private readonly providers: SimulatedProviders,
     private readonly itemIds?: readonly string[],
-  ) {}
+  ) {
+    this.#steps = builtInPlan({ ...plan, batchApps: [] });
+  }
 
   run(interruptions: readonly Interrupted[]): SweptUser {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
@@ -96,7 +101,12 @@ export class SimulatedSweep {
       subjects: userSubjects(USER, 'sandbox', hasher),
       unsettled: this.#unsettled,
     };
-    const machine = new UserMachine(user, this.#history(), this.plan, { hasher, services: SERVICES });
+    const machine = new UserMachine(
+      user,
+      this.#history(),
+      { plan: this.plan, steps: this.#steps },
+      { hasher, services: SERVICES },
+    );
     const othersMaySendUntilMs = this.#nowMs + FENCE_HOLDS_MS;
     let [calls, tries] = [0, 0];
     for (;;) {

@@ -1,0 +1,99 @@
+import type { TaskFailure } from '../../tasks/failure';
+import type { StepResult } from '../offboard-result';
+import type { CompiledList } from '../providers/compiled-plan';
+import { NextPage } from './pages';
+import type { RemovedItems, StepScope } from './step';
+
+/** What a list step is about, for one user. */
+export interface ListWork {
+  step: CompiledList;
+  scope: StepScope;
+  lookInput: Record<string, unknown>;
+  /** Only these items; all when absent. */
+  only?: readonly string[];
+  dryRun: boolean;
+  /** Whether the ledger, or this run, knows the user at the provider. */
+  knownBefore: boolean;
+  /** The ledger has seen or removed an item of the user. */
+  hadItems: boolean;
+  /** Those of `only` that the ledger has seen or removed. */
+  knownItems: readonly string[];
+  /** Removed by earlier rounds of the same offboarding. */
+  removedBefore?: RemovedItems;
+}
+
+/** How far a list step has come. */
+export interface ListProgress {
+  /** Items of the last look. */
+  listed: readonly string[];
+  /** Items of any look that this run is meant to remove. */
+  everWanted: ReadonlySet<string>;
+  /** Items whose removal was confirmed, or which a look showed gone after an unanswered removal. */
+  removed: ReadonlySet<string>;
+  /** Items whose removal was sent and whose answer was lost. */
+  unsure: ReadonlySet<string>;
+  /** The items of calls that were refused when they were last tried. */
+  refused: readonly (readonly string[])[];
+  /** What comes next: a look, or a removal and those that follow it before the next look. */
+  todo:
+    | { kind: 'look'; page: NextPage }
+    | { kind: 'act'; items: readonly string[]; rest: readonly (readonly string[])[] }
+    | { kind: 'done'; results: StepResult[] };
+  waitUntilMs: number;
+  /** Good looks since the last removal. */
+  looks: number;
+  /** The provider has answered a look, so it knows the user. */
+  userSeen: boolean;
+  /** The provider has answered the last look that it knows no such user. */
+  userAbsent: boolean;
+  /** When something last changed: an answer to a removal, or a list shorter than any since. */
+  changedAtMs: number;
+  /** How long the shortest list since the last removal was: lists of copies that lag differently grow again. */
+  fewest: number;
+  blindLooks: number;
+  rounds: number;
+  requestId?: string;
+  lastFailure?: TaskFailure;
+}
+
+/** Before the first look. */
+export function startOf({ only = [], removedBefore }: ListWork): ListProgress {
+  const removed = new Set(removedBefore ? only.filter((id) => removedBefore.has(id)) : []);
+  return {
+    listed: [],
+    everWanted: removed,
+    removed,
+    unsure: new Set(),
+    refused: [],
+    todo: { kind: 'look', page: NextPage.FIRST },
+    waitUntilMs: 0,
+    looks: 0,
+    userSeen: false,
+    userAbsent: false,
+    changedAtMs: 0,
+    fewest: Infinity,
+    blindLooks: 0,
+    rounds: 0,
+  };
+}
+
+/** Items in their order, in as few calls as `most` allows. */
+export function inParts(items: readonly string[], most: number): (readonly string[])[] {
+  if (items.length <= most) return items.length === 0 ? [] : [items];
+  const parts: (readonly string[])[] = [];
+  for (let from = 0; from < items.length; from += most) parts.push(items.slice(from, from + most));
+  return parts;
+}
+
+/** Whether two calls are about the same items. */
+export function isSame(one: readonly string[], other: readonly string[]): boolean {
+  const items = new Set(one);
+  return items.size === other.length && other.every((id) => items.has(id));
+}
+
+/** The set without these. */
+export function without(set: ReadonlySet<string>, gone: readonly string[]): Set<string> {
+  const left = new Set(set);
+  for (const id of gone) left.delete(id);
+  return left;
+}
