@@ -1,5 +1,7 @@
 import type { StepResult, CompensationLine } from '../policy/offboard-result';
+import type { StepPlan } from '../policy/providers/step-plan';
 import type { TargetId, TargetReference } from '../policy/target-reference';
+import type { BuiltInChoices } from '../providers/built-in';
 
 /**
  * What a workflow of this package passes to a task's activity in addition to the task's input. Other callers omit it;
@@ -29,6 +31,8 @@ export interface PrepareOffboarding {
   user: { plaidUserId?: string; plaidUserToken?: string; batchUserId?: string; sweepId?: string; seq?: number };
   itemIds?: readonly string[];
   usesBatch: boolean;
+  /** What decides about the steps; absent in runs of earlier versions, which make their plan themselves. */
+  choices?: Omit<BuiltInChoices, 'batchApps'>;
   /** The compensation task; refused early if the worker does not know it or could not send it. */
   compensation?: { task: string; input?: unknown };
 }
@@ -43,6 +47,8 @@ export interface Preparation {
   environment: string;
   /** The names of the configured Batch app keys. */
   batchApps: string[];
+  /** What the run does; absent in responses of earlier versions, and then the run makes the plan itself. */
+  plan?: StepPlan;
   /** Steps for which this ledger has a successful receipt about this user. */
   knownSteps: string[];
   /** This ledger has recorded at least one Item of this user as seen or removed. */

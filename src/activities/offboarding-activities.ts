@@ -8,6 +8,7 @@ import { notBorneOut, withOwnEvidence } from '../policy/settled-by-ledger';
 import { TARGET_IDS } from '../policy/target-reference';
 import type { TargetUser } from '../policy/target-user';
 import { fitsInRoute } from '../tasks/batch/fields';
+import { builtInStepPlan } from '../providers/built-in';
 import type { Catalogue } from '../tasks/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { requireChildOfSweep, requireRunOf } from './callers';
@@ -98,7 +99,7 @@ async function prepare(
   if (!target) await refuseTokens([['user', given.user]], allowSensitive);
   const user = target ?? given.user;
   const itemIds = (target ?? given).itemIds ?? [];
-  const { compensation } = given;
+  const { compensation, choices } = given;
   const usesBatch = given.usesBatch && user.batchUserId !== undefined;
   const usesPlaid = user.plaidUserId !== undefined || user.plaidUserToken !== undefined;
   if (usesPlaid)
@@ -110,6 +111,7 @@ async function prepare(
   const atPlaid = userSubjects({ plaidUserId, plaidUserToken }, environment, hasher);
   const atBatch = userSubjects({ batchUserId }, environment, hasher);
   const subjects = [...atPlaid, ...atBatch];
+  const batchApps = [...(services.get('batch')?.keySlots ?? [])];
   return retryable(async () => {
     const [held, plaid, batch] = await Promise.all([
       ledger.isHeld(subjects),
@@ -122,7 +124,8 @@ async function prepare(
       subjects,
       held,
       environment: usesPlaid ? environment : 'default',
-      batchApps: [...(services.get('batch')?.keySlots ?? [])],
+      batchApps,
+      ...(choices && { plan: builtInStepPlan({ ...choices, batchApps }) }),
       // An ID at one provider does not confirm the ID at the other provider, which may be mistyped this time.
       knownSteps: [
         ...plaid.steps.filter((step) => step.startsWith('plaid.')),

@@ -21,9 +21,14 @@ import type { OffboardUserInput } from '../policy/offboard-input';
 import { statusOf } from '../policy/offboard-result';
 import type { OffboardResult, StepResult } from '../policy/offboard-result';
 import type { RunStatus } from '../policy/outcome';
+import { compilePlan } from '../policy/providers/compiled-plan';
+import type { CompiledPlan } from '../policy/providers/compiled-plan';
+import { STEP_PLAN_VERSION } from '../policy/providers/step-plan';
+import type { PlannedTask, StepPlan } from '../policy/providers/step-plan';
 import { placeholderOf } from '../policy/target-reference';
-import { builtInRun } from '../providers/built-in';
 import type { TargetId, TargetReference } from '../policy/target-reference';
+import { builtInRun } from '../providers/built-in';
+import type { BuiltInRun } from '../providers/built-in';
 import { Catalogue } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { callTask } from './call-activity';
@@ -158,13 +163,23 @@ class OffboardingRun {
   }
 
   async #prepare(withinMs: number): Promise<Preparation> {
-    const { user, itemIds, batch, compensation } = this.#input;
+    const { user, itemIds, batch, plaid, exclude, compensation } = this.#input;
     const { reference: _reference, ...ids } = user;
     const mayUseBatch = user.batchUserId !== undefined || user.sweepId !== undefined;
     const usesBatch = mayUseBatch && batch?.mode !== 'skip';
     try {
       return await prepare.executeWithOptions({ ...PREPARE_OPTIONS, scheduleToCloseTimeout: withinMs }, [
-        { user: ids, itemIds, usesBatch, compensation },
+        {
+          user: ids,
+          itemIds,
+          usesBatch,
+          compensation,
+          choices: {
+            removeUser: plaid?.removeUser ?? false,
+            batchMode: batch?.mode ?? 'customData',
+            ...(exclude && { exclude }),
+          },
+        },
       ]);
     } catch (error) {
       // A refusal by the worker reads like one by the schema: the run's own failure names the field.
@@ -196,7 +211,10 @@ class OffboardingRun {
       if (leftMs <= 0) return endEarly(state, 'deadline');
       if (move.kind === 'manual') throw new Error(`There is no step ${move.step} that waits for a person.`);
       if (move.kind === 'wait') await this.#wait(Math.min(move.delayMs, leftMs), state.current?.name ?? 'offboarding');
-      else state = answered(state, move, await this.#call(move, preparation, leftMs), Date.now());
+      else {
+        const planned = state.plan.plan.plan.tasks[move.task];
+        state = answered(state, move, await this.#call(move, planned, preparation, leftMs), Date.now());
+      }
     }
   }
 
@@ -207,8 +225,13 @@ class OffboardingRun {
     await sleep(delayMs, { summary: `${step}: Wait before the next look or call` });
   }
 
-  async #call(move: CallMove, { subjects }: Preparation, withinMs: number): ReturnType<typeof callTask> {
-    const task = catalogue.find(move.task) as HttpTask;
+  async #call(
+    move: CallMove,
+    planned: PlannedTask | undefined,
+    { subjects }: Preparation,
+    withinMs: number,
+  ): ReturnType<typeof callTask> {
+    const task = taskOf(move.task, planned);
     const target = targetOf(this.#input);
     this.#calls += 1;
     const summary = `${move.step}: ${task.summary}`;
@@ -233,6 +256,20 @@ class OffboardingRun {
   }
 }
 
+/** The task as the plan knows it; of two effects the more careful counts. */
+function taskOf(
+  name: string,
+  planned: PlannedTask | undefined,
+): Pick<HttpTask, 'name' | 'generic' | 'effect' | 'summary'> & { service: { name: string } } {
+  const known = catalogue.find(name);
+  if (!planned) throw new Error(`The plan has no task ${name}.`);
+  const effects = [planned.effect, known?.effect];
+  const effect =
+    (['irreversible', 'repeatSafe', 'read'] as const).find((one) => effects.includes(one)) ?? 'irreversible';
+  const [service = ''] = name.split('.', 1);
+  return { name, generic: known?.generic ?? false, effect, summary: planned.summary, service: { name: service } };
+}
+
 function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
   const { plaidUserId, plaidUserToken, batchUserId } = idsOf(input, preparation);
   const plaidUser =
@@ -242,7 +279,7 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
         ? { user_token: plaidUserToken }
         : undefined;
   const itemIds = preparation.target?.itemIds ?? input.itemIds;
-  return builtInRun({
+  const run: BuiltInRun = {
     plaidUser,
     batchUserId,
     itemIds: itemIds && [...new Set(itemIds)],
@@ -259,7 +296,15 @@ function convergePlan(input: Input, preparation: Preparation): ConvergePlan {
       hadItems: preparation.hadItems,
       itemIds: preparation.knownItems.flatMap((index) => itemIds?.[index] ?? []),
     },
-  });
+  };
+  return builtInRun(run, preparation.plan && recordedPlan(preparation.plan));
+}
+
+/** A worker of a later version may have made the plan: this one waits for such a worker to go on. */
+function recordedPlan(plan: StepPlan): CompiledPlan {
+  const version: number = plan.version;
+  if (version === STEP_PLAN_VERSION) return compilePlan(plan);
+  throw new Error(`The run's plan has version ${version}; this worker reads version ${STEP_PLAN_VERSION}.`);
 }
 
 /** Of a sweep's user the run knows which ids there are, and the activities know the ids. */
