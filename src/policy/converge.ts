@@ -19,7 +19,7 @@ import type {
   Step,
 } from './steps/step';
 
-export type { CallAnswer, CallMove, ConvergePlan, KnownBefore, ManualMove, ManualReport } from './steps/step';
+export type { CallAnswer, CallMove, ConvergePlan, ManualMove, ManualReport } from './steps/step';
 
 /** What to do next for one user. `wait` is a durable timer in the workflow. */
 export type Move = CallMove | ManualMove | { kind: 'wait'; delayMs: number } | { kind: 'done'; steps: StepResult[] };

@@ -27,6 +27,3 @@ export const ITEM_REMOVE_REASON_CODES = [
   'CONNECTION_IS_NON_FUNCTIONAL',
   'OTHER',
 ] as const;
-
-/** One of {@link PRODUCTS_TERMINATE_REASON_CODES}. */
-export type ProductsTerminateReasonCode = (typeof PRODUCTS_TERMINATE_REASON_CODES)[number];
