@@ -30,7 +30,7 @@ export async function allowedByTemporal(connection: Connection, namespace: strin
   const madeUp = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };
   if (await mayRead(connection, namespace, madeUp)) {
     throw new EverybodyAllowedError(
-      `The Temporal server lets everybody read the namespace ${namespace}: it took a login that was made up.`,
+      `The Temporal server lets any login read the namespace ${namespace}: it accepted an invented one.`,
     );
   }
   return async ({ headers }) => {

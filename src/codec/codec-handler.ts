@@ -49,7 +49,7 @@ type Direction = 'encode' | 'decode';
  */
 export function createCodecHandler(options: CodecHandlerOptions): RequestHandler {
   return async (request) => {
-    if (!isCalledByOwnName(request, options)) return refused(403, 'This server is not called by that name (Host).');
+    if (!isCalledByOwnName(request, options)) return refused(403, 'Unknown host name (Host header).');
     const origin = request.headers.get('origin');
     // Otherwise any page in the user's browser could call a server on this machine.
     if (origin !== null && !options.uiOrigins.includes(origin))
@@ -70,15 +70,15 @@ export function isCodecRequest({ url }: Request): boolean {
 
 async function answerKnown(request: Request, options: CodecHandlerOptions): Promise<Response> {
   const direction = directionOf(request.url);
-  if (direction === undefined) return refused(404, 'There is only /encode and /decode here.');
+  if (direction === undefined) return refused(404, 'Not found; the endpoints are /encode and /decode.');
   if (request.method === 'OPTIONS') return preflight(request);
   if (request.method !== 'POST') return refused(405, 'Send a POST.', { allow: 'POST, OPTIONS' });
   const { authorize = () => true, maxBodyBytes = MAX_BODY_BYTES } = options;
   try {
-    if (!(await authorize(request))) return refused(401, 'The codec server asks for a valid Authorization header.');
+    if (!(await authorize(request))) return refused(401, 'The codec server requires a valid Authorization header.');
     return await code(options.codec, direction, await readText(request, maxBodyBytes));
   } catch (error) {
-    if (error instanceof BodyTooLargeError) return refused(413, `A body may have ${maxBodyBytes} bytes.`);
+    if (error instanceof BodyTooLargeError) return refused(413, `The body exceeds ${maxBodyBytes} bytes.`);
     // Its message contains only a key's ID. The message of any other error could contain parts of the payload.
     if (error instanceof UndecryptableError) return refused(422, error.message);
     return refused(500, `The payloads could not be ${direction}d.`);

@@ -55,7 +55,7 @@ function plaintextRefused(): ApplicationFailure {
   return ApplicationFailure.create({
     type: PLAINTEXT_REFUSED,
     message:
-      'The input came in plain text, which this worker refuses (HTTP_TASKS_ENCRYPTION_PLAINTEXT=refuse), so nothing was done. It now stands in the history in plain text. Start it again with a client that has the encryption key, or with the codec server set in the Temporal UI.',
+      'The input came in plain text, which this worker refuses (HTTP_TASKS_ENCRYPTION_PLAINTEXT=refuse), so nothing was done. It is now in the history in plain text. Start it again with a client that has the encryption key, or with the codec server set in the Temporal UI.',
     nonRetryable: true,
   });
 }

@@ -55,7 +55,7 @@ export function open(payload: Payload, ring: KeyRing): Payload {
   const format = metadataText(payload, METADATA.format);
   if (format !== FORMAT)
     throw new UndecryptableError(
-      `A payload is encrypted in another format than ${FORMAT}, which is all that this version knows.`,
+      `A payload is encrypted in another format than ${FORMAT}, the only one that this version supports.`,
     );
   const id = metadataText(payload, METADATA.keyId) ?? '';
   const key = ring.find(id);
@@ -64,7 +64,7 @@ export function open(payload: Payload, ring: KeyRing): Payload {
     return PayloadMessage.decode(decrypt(payload, key));
   } catch {
     throw new UndecryptableError(
-      `The encryption key "${id}" of this process does not open a payload that names it: another key has this id here, or the payload was changed.`,
+      `The encryption key "${id}" of this process does not decrypt a payload encrypted under its ID: the keys differ, or the payload was changed.`,
     );
   }
 }
@@ -72,15 +72,13 @@ export function open(payload: Payload, ring: KeyRing): Payload {
 function decrypt({ metadata, data }: Payload, { key, bound }: RingKey): Buffer {
   const nonce = metadata?.[METADATA.nonce] ?? new Uint8Array();
   const sealed = Buffer.from(data ?? []);
-  if (nonce.length !== NONCE_BYTES || sealed.length < TAG_BYTES) throw new RangeError('cut off');
+  if (nonce.length !== NONCE_BYTES || sealed.length < TAG_BYTES) throw new RangeError('truncated');
   const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES }).setAAD(bound);
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
   return Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()]);
 }
 
 function unknownKey(id: string, { ids }: KeyRing): string {
-  const named = PRINTABLE_ID.test(id)
-    ? `the encryption key "${id}"`
-    : 'an encryption key whose id is none of this package';
+  const named = PRINTABLE_ID.test(id) ? `the encryption key "${id}"` : 'an encryption key with an invalid ID';
   return `A payload needs ${named}, which this process does not have; it has ${ids.map((known) => `"${known}"`).join(', ')}. Add the key to HTTP_TASKS_ENCRYPTION_KEY.`;
 }

@@ -61,7 +61,7 @@ export class HoldConflictError extends Error {
 
   constructor(readonly holdIds: readonly string[]) {
     super(
-      `holdId: a hold ${holdIds[0] ?? ''} exists and names other IDs. A hold is about one user: give every ID that it was set with, or choose another ID for the hold.`,
+      `holdId: a hold ${holdIds[0] ?? ''} exists and names other IDs. A hold applies to one user: give all IDs it was set with, or use another hold ID.`,
     );
   }
 }

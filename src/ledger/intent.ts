@@ -47,7 +47,7 @@ async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise
       ${new Date().toISOString()}
     ) as kind`.execute(db);
   const [answer] = rows;
-  if (answer === undefined) throw new Error('ledger_record_intent answered nothing.');
+  if (answer === undefined) throw new Error('ledger_record_intent returned no row.');
   return answer.kind;
 }
 

@@ -25,7 +25,7 @@ export function parseLedgerUrl(url: string, plaintextAllowed = false): LedgerAdd
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1]?.toLowerCase();
   if (scheme === 'file') return parseFileUrl(url);
   if (scheme === 'postgres' || scheme === 'postgresql') return postgresAddress(url, plaintextAllowed);
-  const given = scheme === undefined ? 'the value has no scheme' : `the scheme ${scheme}: is not known`;
+  const given = scheme === undefined ? 'the value has no scheme' : `the scheme ${scheme}: is not supported`;
   throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `${given}. ${ALLOWED}`);
 }
 
@@ -33,7 +33,7 @@ function parseFileUrl(url: string): LedgerAddress {
   const rest = url.slice('file:'.length);
   if (rest === IN_MEMORY) return { kind: 'libsql', path: IN_MEMORY, label: 'file::memory:' };
   const file = rest.startsWith('//') ? absoluteFile(url) : rest;
-  if (file === '') throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `file: is given without a path. ${ALLOWED}`);
+  if (file === '') throw new LedgerSettingError('HTTP_TASKS_LEDGER_URL', `file: needs a path. ${ALLOWED}`);
   const absolute = path.resolve(file);
   return { kind: 'libsql', path: absolute, label: `file:${absolute}` };
 }

@@ -61,13 +61,13 @@ export class LibsqlThread {
       if (this.#lost || leftMs <= 0) {
         reject(
           new LedgerUnavailableError(
-            this.#lost ? 'The database thread was lost.' : 'The ledger did not answer in time.',
+            this.#lost ? 'The database thread was lost.' : 'The ledger did not respond in time.',
           ),
         );
         return;
       }
       const id = this.#nextId++;
-      const timer = setTimeout(() => this.#lose('the database did not answer in time'), leftMs);
+      const timer = setTimeout(() => this.#lose('the database did not respond in time'), leftMs);
       this.#pending.set(id, { resolve, reject, timer });
       this.#worker.ref();
       const busyMs = Math.min(lockWaitMs, Math.max(0, leftMs - ANSWER_MARGIN_MS));
@@ -127,5 +127,5 @@ function toLibsqlValue(value: unknown): LibsqlValue {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value === null)
     return value;
-  throw new TypeError(`libSQL cannot hold a parameter of type ${typeof value}.`);
+  throw new TypeError(`libSQL cannot bind a parameter of type ${typeof value}.`);
 }

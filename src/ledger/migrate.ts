@@ -67,7 +67,7 @@ async function migrate(
     if (code === undefined || !MAY_NOT_CREATE.has(code)) throw error;
     throw new LedgerSettingError(
       'HTTP_TASKS_LEDGER_URL',
-      `this database user may not run the migrations that the ledger lacks: ${names.join(', ')} (${code}). Nothing was changed. ` +
+      `this database user may not run the missing migrations: ${names.join(', ')} (${code}). Nothing was changed. ` +
         'Run "http-tasks ledger migrate" with the HTTP_TASKS_LEDGER_URL of the user that owns the tables, then try again.',
     );
   }
@@ -113,7 +113,7 @@ async function bindToKey(transaction: Transaction<Tables>, fingerprint: string):
   if (value !== fingerprint) {
     throw new LedgerSettingError(
       'HTTP_TASKS_SUBJECT_KEY',
-      'this ledger was written with another key, and with this one no user and no hold in it would be recognised. ' +
+      'this ledger was written with another key; with this one its users and holds would not be recognised. ' +
         'Set the key it was first opened with, or point HTTP_TASKS_LEDGER_URL at another ledger.',
     );
   }

@@ -203,7 +203,7 @@ async function prepare(database: LedgerDatabase, fingerprint: string, address: L
     const code = databaseCode(error) ?? '';
     if (LOCKED.has(code))
       throw new LedgerUnavailableError(
-        `another process has kept it locked for ${OPENING_LOCK_WAIT_MS / 1_000} s (${code}). If one brings it up to date, start this one again when that is done.`,
+        `another process has locked it for ${OPENING_LOCK_WAIT_MS / 1_000} s (${code}). If that process is migrating the ledger, start this one again afterwards.`,
       );
     const advice = error instanceof PostgresRefusedError ? error.message : (ADVICE[code] ?? poolerAdvice(error));
     if (advice === undefined) throw error;
@@ -218,7 +218,7 @@ function poolerAdvice(error: unknown): string | undefined {
   const refusal = protocolRefusal(error);
   return (
     refusal &&
-    `the server, or a pooler before it, refused the connection (${refusal}). See "Behind a pooler" in docs/deployment.md.`
+    `the server, or a pooler in front of it, refused the connection (${refusal}). See "Behind a pooler" in docs/deployment.md.`
   );
 }
 
@@ -226,10 +226,10 @@ function poolerAdvice(error: unknown): string | undefined {
 const ADVICE: Readonly<Record<string, string>> = {
   SQLITE_CANTOPEN: 'the file cannot be opened or created. Its folder must exist and be writable for this user.',
   SQLITE_NOTADB: 'the file is not a database. Nothing was changed; name another file.',
-  SQLITE_READONLY: 'the file cannot be written by this user.',
+  SQLITE_READONLY: 'the file is not writable for this user.',
   '28P01': 'the database refused the user or the password (28P01).',
-  '28000': 'the database refused the login (28000); check the user, and whether it demands TLS.',
-  '3D000': 'the server has no database of this name (3D000); create it first.',
+  '28000': 'the database refused the login (28000); check the user and whether TLS is required.',
+  '3D000': 'the database does not exist on the server (3D000); create it first.',
   '42501':
-    'this database user may not read or write the tables of the ledger (42501). Give it the rights of a worker: deploy/postgres/roles.sql.',
+    'this database user may not read or write the tables of the ledger (42501). Grant it the permissions of a worker: deploy/postgres/roles.sql.',
 };

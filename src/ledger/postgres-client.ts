@@ -66,7 +66,7 @@ function socketWithin(isAllowed: (address: string) => boolean): Socket {
     if (socket.remoteAddress !== undefined && !isAllowed(socket.remoteAddress)) {
       socket.destroy(
         new PostgresRefusedError(
-          'The name of the database leads beyond this machine, and the connection is without checked TLS.',
+          'The host of the database is not this machine, and the connection has no verified TLS.',
         ),
       );
     }
@@ -101,7 +101,7 @@ function guardPassword(connection: unknown, { refuseClear, refuseMd5 }: Password
     else
       sender.stream.destroy(
         new PostgresRefusedError(
-          `The database asks for the password ${refused}, on a connection without checked TLS. Let it use SCRAM (scram-sha-256 in pg_hba.conf), or TLS.`,
+          `The database requests the password ${refused} on a connection without verified TLS. Configure SCRAM (scram-sha-256 in pg_hba.conf) or TLS.`,
         ),
       );
   };

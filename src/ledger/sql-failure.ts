@@ -67,7 +67,7 @@ export function toLedgerError(error: unknown): unknown {
   if (code === undefined) return error;
   const unavailable = (error instanceof LibsqlFailure ? LIBSQL_UNAVAILABLE : POSTGRES_UNAVAILABLE).test(code);
   return unavailable
-    ? new LedgerUnavailableError(`The ledger's database is locked or cannot work right now (${code}).`)
+    ? new LedgerUnavailableError(`The ledger's database is locked or unavailable (${code}).`)
     : new LedgerStatementError(code);
 }
 
@@ -82,9 +82,9 @@ export function unreachable(error: unknown): LedgerUnavailableError {
 
 /** Returns what an operator can change about a failed TLS handshake; empty for other errors. */
 function whyNoTls(error: unknown, code: string): string {
-  if (error instanceof Error && error.message === NO_TLS) return ': it does not offer the TLS that sslmode demands';
+  if (error instanceof Error && error.message === NO_TLS) return ': it does not offer TLS, which sslmode requires';
   if (/ALTNAME/.test(code)) return ': its certificate is for another host name';
   if (/CERT|UNABLE_TO|ISSUER/.test(code))
-    return ': its certificate is not from an authority that is trusted here; name its own as sslrootcert';
+    return ': its certificate is not signed by a trusted authority; set sslrootcert to its CA';
   return '';
 }

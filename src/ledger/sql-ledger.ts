@@ -48,7 +48,7 @@ export async function withinDeadline<T>(work: () => Promise<T>, deadlineMs: numb
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(
-      () => reject(new LedgerUnavailableError(`The ledger did not answer within ${deadlineMs} ms.`)),
+      () => reject(new LedgerUnavailableError(`The ledger did not respond within ${deadlineMs} ms.`)),
       deadlineMs,
     );
   });

@@ -30,7 +30,10 @@ export class HealthServer {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       throw new SettingsError([
-        { setting: 'HTTP_TASKS_HEALTH_ADDRESS', message: `cannot be listened on (${code}); is another process there?` },
+        {
+          setting: 'HTTP_TASKS_HEALTH_ADDRESS',
+          message: `cannot be listened on (${code}); is another process using it?`,
+        },
       ]);
     }
     // The server alone does not keep the process alive.

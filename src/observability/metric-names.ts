@@ -6,57 +6,57 @@ export const METRICS = {
   http_tasks_calls: {
     kind: 'counter',
     tags: ['service', 'task', 'outcome'],
-    help: 'Calls that ended, by what they came to: ok, cancelled, or the type of the failure.',
+    help: 'Calls that ended, by outcome: ok, cancelled, or the type of the failure.',
   },
   http_tasks_call_latency_milliseconds: {
     kind: 'histogram',
     tags: ['service', 'task'],
-    help: 'Time from sending a call until its answer was read.',
+    help: 'Time from sending a call until its response was read.',
   },
   http_tasks_retries: {
     kind: 'counter',
     tags: ['service', 'task', 'cause'],
-    help: 'Attempts that failed and are made again, by the type of the failure.',
+    help: 'Failed attempts that are retried, by the type of the failure.',
   },
   http_tasks_rate_admitted: {
     kind: 'counter',
     tags: ['service', 'key_slot', 'caller'],
-    help: 'Calls taken out of the budget of their key.',
+    help: 'Calls taken from the budget of their key.',
   },
   http_tasks_rate_allowed: {
     kind: 'gauge',
     tags: ['service', 'key_slot'],
-    help: 'Calls a second that the budget of a key allows all workers together.',
+    help: 'Calls per second that the budget of a key allows to all workers together.',
   },
   http_tasks_rate_wait_milliseconds: {
     kind: 'histogram',
     tags: ['service', 'key_slot', 'caller'],
-    help: 'How long calls waited for their budget; those that did not wait are not counted.',
+    help: 'Time that calls waited for their budget; calls that did not wait are not counted.',
   },
   http_tasks_sweep_users_found: {
     kind: 'counter',
     tags: [],
-    help: 'Users whom sweeps found in their sources.',
+    help: 'Users found by sweeps in their sources.',
   },
   http_tasks_sweep_users: {
     kind: 'counter',
     tags: ['phase', 'outcome'],
-    help: 'Users of sweeps by what was written of them: once in the phase users unless deferred, once for each app in the phase bulk.',
+    help: 'Users of sweeps by recorded outcome: once in the phase users unless deferred, once for each app in the phase bulk.',
   },
   http_tasks_sweep_statuses: {
     kind: 'counter',
     tags: ['status'],
-    help: 'How often a sweep came to a status.',
+    help: 'Number of times a sweep entered a status.',
   },
   http_tasks_ledger_lag_milliseconds: {
     kind: 'gauge',
     tags: [],
-    help: 'How long ago the ledger last answered; it is asked every five seconds.',
+    help: 'Time since the ledger last responded; it is checked every five seconds.',
   },
   http_tasks_ledger_latency_milliseconds: {
     kind: 'histogram',
     tags: [],
-    help: 'Time the ledger took to answer when it was asked.',
+    help: 'Response time of the ledger when it was checked.',
   },
 } as const satisfies Record<string, { kind: 'counter' | 'gauge' | 'histogram'; tags: readonly string[]; help: string }>;
 

@@ -108,7 +108,7 @@ function endOf(cell: Cell, nature: Nature, strokes: number): End {
       return endless || call === 'gdprRequestGet' ? lostForEver(cell, nature, strokes, givingUp) : passes();
     case 'goneBefore':
     case 'foreign':
-      throw new RangeError(`${nature} is no fault of a call.`);
+      throw new RangeError(`${nature} is not a fault of a call.`);
   }
 }
 

@@ -74,6 +74,6 @@ export const FAULTS = Object.keys(NATURES) as readonly FaultName[];
 
 /** Returns the nature of a fault. @throws RangeError for an unknown name. */
 export function natureOf(fault: string): Nature {
-  if (!Object.hasOwn(NATURES, fault)) throw new RangeError(`There is no fault "${fault}".`);
+  if (!Object.hasOwn(NATURES, fault)) throw new RangeError(`Unknown fault "${fault}".`);
   return NATURES[fault as FaultName];
 }

@@ -48,7 +48,7 @@ export function findingsOf(observed: Observed, steps: readonly string[], apps: r
     untrue: [],
   };
   if (truth.irreversibleRepeats > 0)
-    findings.wronglyDeleted.push(`${truth.irreversibleRepeats} irreversible effects carried out twice`);
+    findings.wronglyDeleted.push(`${truth.irreversibleRepeats} irreversible effects executed twice`);
   for (const other of truth.othersTouched) findings.wronglyDeleted.push(`${other} was touched`);
   findings.wronglyDeleted.push(...blindRepetitions(truth.calls));
   if (!report) {
@@ -57,13 +57,13 @@ export function findingsOf(observed: Observed, steps: readonly string[], apps: r
   }
   for (const step of steps) {
     const words = wordsOn(step, report.steps);
-    if (words.length === 0) findings.lost.push(`nothing is said of ${step}`);
+    if (words.length === 0) findings.lost.push(`no outcome is reported for ${step}`);
     for (const word of words) findings.untrue.push(...untruths(word, step, truth));
   }
   for (const { step } of report.steps) {
     const known =
       step === REST || step === 'batch' || steps.includes(step) || apps.some((app) => step === `${BATCH}${app}`);
-    if (!known) findings.untrue.push(`${step} was not asked for`);
+    if (!known) findings.untrue.push(`${step} was not requested`);
   }
   if (report.compensations)
     findings.compensations.push(...compensationFaults(report.status, report.steps, report.compensations, truth));
@@ -91,7 +91,7 @@ export function isDone(step: string, truth: Truth): boolean {
 }
 
 function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth): string[] {
-  const said = `${step} is said to be ${outcome}${reason === undefined ? '' : ` (${reason})`}`;
+  const said = `${step} is reported as ${outcome}${reason === undefined ? '' : ` (${reason})`}`;
   const carriedOut = effectsOf(step, truth).filter(({ processed }) => processed).length;
   switch (outcome) {
     case 'removed':
@@ -99,22 +99,22 @@ function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth)
     case 'alreadyGone':
       return isDone(step, truth) || (step === ITEMS && truth.itemsRemoved.length > 0)
         ? []
-        : [`${said}, and it is still there`];
+        : [`${said}, but it still exists`];
     case 'notFound':
       // Items that are not found say nothing about those that were, and Batch accepts requests about unknown users.
       return carriedOut > 0 && step !== ITEMS && !step.startsWith(BATCH)
-        ? [`${said}, and ${carriedOut} calls for it were carried out`]
+        ? [`${said}, but ${carriedOut} calls for it were executed`]
         : [];
     case 'failed':
     case 'skipped':
     case 'held':
-      return carriedOut > 0 ? [`${said}, and ${carriedOut} calls for it were carried out`] : [];
+      return carriedOut > 0 ? [`${said}, but ${carriedOut} calls for it were executed`] : [];
     case 'unknown':
       return truth.refusals > 0 || truth.calls.some(({ fault, status }) => fault !== undefined || status === null)
         ? []
-        : [`${said}, and every call was answered`];
+        : [`${said}, but every call got a response`];
     default:
-      return [`${said}, which is no outcome`];
+      return [`${said}, which is not an outcome`];
   }
 }
 
@@ -133,7 +133,7 @@ function blindRepetitions(calls: Truth['calls']): string[] {
   for (const { endpoint, status, fault } of calls) {
     if (LOOKS.includes(endpoint)) open.clear();
     if (!IRREVERSIBLE.includes(endpoint)) continue;
-    if (open.has(endpoint)) blind.push(`${endpoint} was sent again without a look after a lost answer`);
+    if (open.has(endpoint)) blind.push(`${endpoint} was sent again after a lost response without a read in between`);
     const saysNothingWasDone = status !== null && ((status >= 400 && status < 500) || fault === 'maintenance');
     if (saysNothingWasDone) open.delete(endpoint);
     else open.add(endpoint);

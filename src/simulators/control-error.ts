@@ -18,5 +18,5 @@ export function parseControlBody<T extends z.ZodType>(schema: T, body: unknown, 
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const path = [...at, ...(issue?.path ?? [])].map(String).join('.');
-  throw new ControlError(path === '' ? undefined : path, issue?.message ?? 'does not fit the schema');
+  throw new ControlError(path === '' ? undefined : path, issue?.message ?? 'does not match the schema');
 }

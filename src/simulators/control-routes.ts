@@ -52,9 +52,14 @@ export async function answerControl(
     const name = `${request.method} ${url.pathname.slice(CONTROL_PREFIX.length)}`;
     const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined;
     if (!route)
-      return refuse(response, 404, undefined, `no such control route; there are: ${Object.keys(ROUTES).join(', ')}`);
+      return refuse(response, 404, undefined, `unknown control route; known: ${Object.keys(ROUTES).join(', ')}`);
     if (!body)
-      return refuse(response, 413, undefined, `a control body may have ${MAX_CONTROL_BYTES} bytes; send it in parts`);
+      return refuse(
+        response,
+        413,
+        undefined,
+        `a control body may have at most ${MAX_CONTROL_BYTES} bytes; send it in parts`,
+      );
     send(response, 200, JSON.stringify(route(simulator, url.searchParams, parseBody(body))));
   } catch (error) {
     if (error instanceof ControlError) return refuse(response, 400, error.field, error.message);

@@ -36,7 +36,7 @@ export class TooManyBadRowsError extends SourceError {
     /** The first bad rows, without values. */
     readonly first: readonly RejectedRow[],
     allowed: string,
-    advice = 'Correct them, or tolerate them with --bad-rows (badRows in an input).',
+    advice = 'Correct them, or allow them with --bad-rows (badRows in an input).',
   ) {
     const lines = first.slice(0, MOST_NAMED).map(({ line, problem }) => `line ${line}: ${problem}`);
     const more = counts.bad - lines.length;

@@ -38,7 +38,7 @@ export class ColumnTypes {
       if (takes(TAKES[column], type)) continue;
       throw new SourceError(
         'query',
-        `the column ${column} has the type ${type.name}, which is not taken; it has to be ${WANTED[TAKES[column]]}.`,
+        `the column ${column} has the type ${type.name}, which is not supported; it must be ${WANTED[TAKES[column]]}.`,
       );
     }
     this.#types = new Map(found);

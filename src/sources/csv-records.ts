@@ -65,7 +65,7 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
     if (names === undefined)
       throw new SourceError(
         field,
-        `line ${line} should name the columns and cannot be read as CSV in UTF-8. ${hintOf(text ?? '')}`,
+        `line ${line} must name the columns, and is not valid CSV in UTF-8. ${hintOf(text ?? '')}`,
       );
     this.#delimiter = delimiter;
     return new Header(names, this.#columns, hintOf(text ?? ''));
@@ -78,10 +78,10 @@ export class CsvReader<Column extends string> implements RecordReader<Column> {
     const cells = cellsOf(marked ? text.slice(1) : text, this.#delimiter);
     if (cells === undefined)
       return {
-        problem: 'the quotes are not those of CSV: a cell with a quote stands in quotes, and quotes inside are doubled',
+        problem: 'invalid CSV quoting: a cell that contains a quote must be quoted, and the quotes inside doubled',
       };
-    if (repeats(cells, header)) return { problem: 'repeats the line that names the columns; were files joined?' };
-    if (marked) return { problem: 'begins with a byte order mark; were files joined?' };
+    if (repeats(cells, header)) return { problem: 'repeats the line that names the columns; were files concatenated?' };
+    if (marked) return { problem: 'begins with a byte order mark; were files concatenated?' };
     const control = cells.findIndex((cell) => !cell.quoted && /\p{Cc}/u.test(cell.text));
     if (control !== -1)
       return {
@@ -98,7 +98,7 @@ function requireDelimiter(found: string, line: number): Delimiter {
   if (delimiter !== undefined) return delimiter;
   throw new SourceError(
     'file',
-    `line ${line} (sep=) names a separator that is not read; separate the cells by commas, semicolons or tabs.`,
+    `line ${line} (sep=) names an unsupported separator; separate the cells by commas, semicolons or tabs.`,
   );
 }
 
@@ -113,13 +113,13 @@ function repeats(cells: readonly Cell[], header: Header<string>): boolean {
 /** Returns what a first line without a known column looks like, for the error message. */
 function hintOf(line: string): string {
   if (/^\s*(?:#|\/\/|--|%|;)/.test(line))
-    return 'Its first line looks like a comment; the first line has to name the columns.';
+    return 'Its first line looks like a comment; the first line must name the columns.';
   if (/^\s*[[{]/.test(line))
     return 'It looks like JSON; JSON Lines has one object on each line and is named .jsonl, or read with --format jsonl.';
   const other = ['|', ':', '^', '~', '\x01', '\x1f'].find((one) => line.includes(one) && !line.includes(','));
   if (other !== undefined)
     return `Its first line looks as if cells were separated by ${/[\x01-\x1f]/.test(other) ? 'a control character' : other}; separate them by commas, semicolons or tabs.`;
-  return 'The first line has to name the columns.';
+  return 'The first line must name the columns.';
 }
 
 /** Returns the cells of one record, or undefined if its quoting is invalid. */

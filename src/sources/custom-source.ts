@@ -57,7 +57,7 @@ function userOf(given: unknown, line: number): TargetUser {
     return parseInput(`row ${line}`, targetUser, typeof given === 'object' && given !== null ? ofAUser(given) : given);
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
-    throw new SourceError('custom', `row ${line} is no user: ${error.message}`);
+    throw new SourceError('custom', `row ${line} is not a user: ${error.message}`);
   }
 }
 

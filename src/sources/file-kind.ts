@@ -33,7 +33,7 @@ export function foreignKind(start: Buffer): string | undefined {
   if (/^BZh[1-9]1AY&SY/.test(text)) return 'packed with bzip2';
   if (text.slice(257, 262) === 'ustar') return 'a tar archive';
   if (/^\s*<(?:!doctype\s+html|html|head|body|table|!--)/i.test(text))
-    return 'an HTML page and not a file of users; was a login or an error page saved instead of the file?';
+    return 'an HTML page and not a user file; was a login or an error page saved instead of the file?';
   if (/^\s*<(?:\?xml|[a-z])/i.test(text)) return 'XML';
   return undefined;
 }

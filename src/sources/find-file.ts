@@ -14,13 +14,13 @@ export function formatOf(file: string): FileFormat {
   if (file === STANDARD_INPUT)
     throw new SourceError(
       'file',
-      'is the standard input, whose format has no name to tell it; give --format csv or --format jsonl.',
+      'is the standard input, which has no file name to determine the format; give --format csv or --format jsonl.',
     );
   const ending = /\.(csv|jsonl|ndjson)(?:\.gz)?$/i.exec(file)?.[1]?.toLowerCase();
   if (ending === undefined)
     throw new SourceError(
       'file',
-      'does not end in .csv, .jsonl or .ndjson (with or without .gz); rename it, or say its format.',
+      'does not end in .csv, .jsonl or .ndjson (with or without .gz); rename it, or give its format.',
     );
   return ending === 'csv' ? 'csv' : 'jsonl';
 }
@@ -36,23 +36,23 @@ export async function findInFolder(name: string, folder: string | undefined): Pr
   if (folder === undefined)
     throw new SourceError(
       'file',
-      'cannot be named here: the operator has to set HTTP_TASKS_SOURCE_DIR to the folder of such files first.',
+      'cannot be used: the operator must first set HTTP_TASKS_SOURCE_DIR to the folder of source files.',
     );
   if (path.isAbsolute(name) || path.win32.isAbsolute(name))
     throw new SourceError('file', 'is an absolute path; give the path below HTTP_TASKS_SOURCE_DIR.');
-  if (name.includes('\0')) throw new SourceError('file', 'holds a zero character.');
+  if (name.includes('\0')) throw new SourceError('file', 'contains a NUL character.');
   if (name.split(/[/\\]/).includes('..'))
-    throw new SourceError('file', 'holds ".."; give the path below HTTP_TASKS_SOURCE_DIR.');
+    throw new SourceError('file', 'contains ".."; give the path below HTTP_TASKS_SOURCE_DIR.');
   const root = await realpath(folder).catch(() => {
     throw new SourceError(
       'HTTP_TASKS_SOURCE_DIR',
-      'is no folder that this process can read; the operator has to create it or to name another.',
+      'is not a folder that this process can read; the operator must create it or set another.',
     );
   });
   const found = await realpath(path.join(root, name)).catch(missing);
   // The file or a folder in its path may be a link that leads outside.
   if (!found.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
-    throw new SourceError('file', 'leads out of HTTP_TASKS_SOURCE_DIR by a symbolic link; put the file itself there.');
+    throw new SourceError('file', 'leads outside HTTP_TASKS_SOURCE_DIR by a symbolic link; put the file itself there.');
   }
   const { isRegular } = await look(found);
   if (!isRegular) throw new SourceError('file', 'is not a regular file.');
@@ -80,9 +80,9 @@ async function look(file: string): Promise<{ isRegular: boolean; isFolder: boole
 
 function missing(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  if (code === 'ENOENT' || code === 'ENOTDIR') throw new SourceError('file', `is not there (${code}).`);
+  if (code === 'ENOENT' || code === 'ENOTDIR') throw new SourceError('file', `does not exist (${code}).`);
   if (code === 'EIO' || code === 'ESTALE' || code === 'EMFILE' || code === 'ENFILE') {
-    throw new SourceUnavailableError(`The file cannot be looked at right now (${code}).`);
+    throw new SourceUnavailableError(`The file is temporarily unavailable (${code}).`);
   }
   throw new SourceError('file', `cannot be read (${code}).`);
 }

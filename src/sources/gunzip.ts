@@ -69,7 +69,7 @@ async function feed(
 
 function requireZeros(bytes: Buffer): void {
   if (bytes.some((byte) => byte !== 0))
-    throw new SourceError('file', 'is gzip with other data behind its end; users may be missing.');
+    throw new SourceError('file', 'is gzip with other data after its end; users may be missing.');
 }
 
 function isZlibError(error: unknown): boolean {

@@ -107,7 +107,7 @@ export class ColumnNames<Column extends string> {
     if (!this.#anyKnown || unmet === undefined) return;
     throw new SourceError(
       field,
-      `no row has the name that is given for ${unmet}. Correct the name, or leave the column out with --ignore-column (ignoreColumns in an input).`,
+      `no row has the column name given for ${unmet}. Correct the name, or leave the column out with --ignore-column (ignoreColumns in an input).`,
     );
   }
 
@@ -117,7 +117,7 @@ export class ColumnNames<Column extends string> {
     const names = known.map((column) => renames[column] ?? column).join(', ');
     return new SourceError(
       field,
-      `has no column that is known: it needs at least one of the columns ${names}.${hint && ` ${hint}`}`,
+      `has no known column: it needs at least one of the columns ${names}.${hint && ` ${hint}`}`,
     );
   }
 
@@ -132,7 +132,7 @@ export class ColumnNames<Column extends string> {
     if (meant !== undefined) {
       throw new SourceError(
         field,
-        `a column is nearly called ${meant}, but not quite, so it would be ignored. Write ${meant}, or give its name in columns.${meant}.`,
+        `a column is nearly called ${meant} and would be ignored. Rename it to ${meant}, or give its name in columns.${meant}.`,
       );
     }
     // Without a known column the text may be an ID rather than a name.
@@ -140,7 +140,7 @@ export class ColumnNames<Column extends string> {
     throw new SourceError(
       field,
       `the column ${shown(name)} would be ignored although its name resembles that of an ID. ` +
-        `Rename it to the column that it is (${known.join(', ')}), or ignore it with --ignore-column (ignoreColumns in an input).`,
+        `Rename it to the right column (${known.join(', ')}), or ignore it with --ignore-column (ignoreColumns in an input).`,
     );
   }
 }
@@ -202,7 +202,7 @@ export class Header<Column extends string> {
       const count = this.#columns.filter((there) => there === column).length;
       if (count > 1) throw new SourceError(field, `has the column ${renames[column] ?? column} twice.`);
       if (count === 0 && renames[column] !== undefined && !ignore.includes(renames[column])) {
-        throw new SourceError(field, `has no column of the name that columns.${column} gives.`);
+        throw new SourceError(field, `has no column with the name given in columns.${column}.`);
       }
     }
     if (!columns.anyKnown) throw columns.noneKnown(hint);

@@ -23,12 +23,12 @@ export function allowedPlaceholders(names: readonly string[] = []): AllowedPlace
 export function idProblem(id: string, allowed: AllowedPlaceholders): string | undefined {
   if (/[\p{Cc}\u2028\u2029]/u.test(id)) return 'contains a control character or a line break';
   if (id.includes('\ufeff')) return 'contains a byte order mark';
-  if (id.includes('\ufffd')) return 'contains U+FFFD, which programs write for a character that they could not read';
-  if (id.trim() === '') return 'has only white space';
+  if (id.includes('\ufffd')) return 'contains U+FFFD, which replaces characters that could not be decoded';
+  if (id.trim() === '') return 'contains only white space';
   if (id.trim() !== id || /^[\p{Cf}\u2800\u3164\u115f]|[\p{Cf}\u2800\u3164\u115f]$/u.test(id))
     return 'begins or ends with white space or an invisible character, which would be part of the ID';
   if (isPlaceholder(id)) return allowed.has(placeholderName(id)) ? undefined : 'is a placeholder and not an ID';
-  if (/^"[^]*"$|^'[^]*'$/u.test(id)) return 'stands in quotes, which would be part of the ID';
+  if (/^"[^]*"$|^'[^]*'$/u.test(id)) return 'is in quotes, which would be part of the ID';
   if (/^\[[^]*\]$/u.test(id) || (/^\{[^]*\}$/u.test(id) && /[",:]/.test(id)))
     return 'is a list or an object and not one ID';
   if (/^="[^]*"$/u.test(id)) return 'is a formula and not an ID';

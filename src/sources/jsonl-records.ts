@@ -29,9 +29,9 @@ export class JsonlReader implements RecordReader {
     if (!isUtf8(bytes)) return { problem: 'the row is not UTF-8' };
     const text = bytes.toString('utf8');
     if (/^[ \t]*$/.test(text)) return undefined;
-    if (text.startsWith('\ufeff')) return { problem: 'begins with a byte order mark; were files joined?' };
+    if (text.startsWith('\ufeff')) return { problem: 'begins with a byte order mark; were files concatenated?' };
     const row = parsed(text);
-    if (row instanceof RepeatedKeyError) return { problem: 'the row has a key twice' };
+    if (row instanceof RepeatedKeyError) return { problem: 'the row has a duplicate key' };
     if (typeof row !== 'object' || row === null || Array.isArray(row)) return { problem: this.#notAnObject(text) };
     const fields = Object.entries(row);
     // Known ones first, because an unused name is checked only once a column is known.
@@ -55,7 +55,7 @@ export class JsonlReader implements RecordReader {
 
   #notAnObject(text: string): string {
     return /^\s*[[\]]/.test(text)
-      ? 'the row is not a JSON object on one line; is the file one JSON list instead of JSON Lines?'
+      ? 'the row is not a JSON object on one line; is the file one JSON array instead of JSON Lines?'
       : 'the row is not a JSON object on one line';
   }
 }

@@ -28,7 +28,7 @@ function open() {
   database.prepare('pragma query_only = on').all();
   stage = 'prepare';
   const statement = database.prepare(sql);
-  if (!statement.reader) throw Object.assign(new Error('it answers no rows'), { code: 'NO_ROWS' });
+  if (!statement.reader) throw Object.assign(new Error('it returns no rows'), { code: 'NO_ROWS' });
   columns = statement.columns().map(({ name }) => name);
   stage = 'read';
   // Without safeIntegers, whole numbers above 2^53 would be rounded to another user's ID.

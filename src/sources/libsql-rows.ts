@@ -57,7 +57,7 @@ async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promis
     signal?.throwIfAborted();
     throw new SourceUnavailableError(
       deadline.aborted
-        ? 'The database of the query did not answer in time.'
+        ? 'The database of the query did not respond in time.'
         : 'The thread that reads the query failed.',
     );
   }
@@ -78,7 +78,7 @@ function explained({ failure, about }: Extract<ReaderAnswer, { failure: string }
   if (UNAVAILABLE.test(failure))
     return new SourceUnavailableError(`The database of the query is locked or cannot be read right now (${failure}).`);
   if (failure.startsWith('SQLITE_CANTOPEN'))
-    return new SourceError('query', 'its database file is not there, or this process may not read it.');
+    return new SourceError('query', 'its database file does not exist, or this process may not read it.');
   if (failure.startsWith('SQLITE_READONLY'))
     return new SourceError('query', `the database refused it because it would change something (${failure}).`);
   return new SourceError('query', `the database refused it (${failure})${about === '' ? '' : `: ${about}`}.`);

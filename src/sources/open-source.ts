@@ -98,7 +98,7 @@ function openQuery(
   const known = settings.queryNames.join(', ') || 'none';
   throw new SourceError(
     'query',
-    `there is no query of that name; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`,
+    `unknown query; known: ${known}. The operator adds one as HTTP_TASKS_SOURCE_<NAME>_URL and HTTP_TASKS_SOURCE_<NAME>_QUERY.`,
   );
 }
 
@@ -108,9 +108,6 @@ async function openCustom(
 ): Promise<Source> {
   const factory = given && Object.hasOwn(custom, given.name) ? custom[given.name] : undefined;
   if (!factory)
-    throw new SourceError(
-      'custom.name',
-      `there is no source of that name here; known: ${Object.keys(custom).join(', ') || 'none'}.`,
-    );
+    throw new SourceError('custom.name', `unknown source; known: ${Object.keys(custom).join(', ') || 'none'}.`);
   return factory(given?.options, { scheduledTime, previousScheduledTime });
 }

@@ -37,11 +37,11 @@ export class Cursors {
     if (cursor === undefined) {
       throw new SourceError(
         'pages.nextCursorPath',
-        'a page has nothing there, so nobody can tell whether it is the last one. Correct the path, or set endsWithoutCursor if this API leaves the cursor out at its end.',
+        'a page has no value there, so it is unknown whether it is the last one. Correct the path, or set endsWithoutCursor if this API omits the cursor on its last page.',
       );
     }
     if (typeof cursor !== 'string' && typeof cursor !== 'number') {
-      throw new SourceError('pages.nextCursorPath', 'a page has something there that is neither a text nor a number.');
+      throw new SourceError('pages.nextCursorPath', 'a page has a value there that is neither a string nor a number.');
     }
     this.follow(cursor);
     return cursor;
@@ -55,14 +55,14 @@ export class Cursors {
       .digest('base64')
       .slice(0, 16);
     if (this.#seen.has(mark))
-      throw new SourceError('pages', 'the API gave a cursor again that it gave before, so its pages would never end.');
+      throw new SourceError('pages', 'the API repeated a cursor, so its pages would never end.');
     this.#seen.add(mark);
   }
 }
 
 /** Returns the URI of the next page. A cursor is either its whole link or a query parameter. */
 function nextUri(uri: unknown, parameter: string, cursor: Cursor): string {
-  if (typeof uri !== 'string' || !URL.canParse(uri)) throw new SourceError('pages.input.uri', 'is no URL.');
+  if (typeof uri !== 'string' || !URL.canParse(uri)) throw new SourceError('pages.input.uri', 'is not a URL.');
   const first = new URL(uri);
   if (parameter !== '') {
     first.searchParams.set(parameter, String(cursor));
@@ -73,7 +73,7 @@ function nextUri(uri: unknown, parameter: string, cursor: Cursor): string {
   if (next?.origin !== first.origin)
     throw new SourceError(
       'pages.nextCursorPath',
-      'a page links to another origin, or to what is no URL; only links of the same origin are followed.',
+      'a page links to another origin, or to an invalid URL; only links of the same origin are followed.',
     );
   return next.href;
 }

@@ -49,7 +49,7 @@ export class PageSource implements Source {
     { ignoreColumns, allowPlaceholders }: Pick<SourceSpec, 'ignoreColumns' | 'allowPlaceholders'> = {},
   ) {
     const task = catalogue.find(spec.task);
-    if (!task) throw new SourceError('pages.task', 'there is no task of that name.');
+    if (!task) throw new SourceError('pages.task', 'unknown task.');
     refuseChange(task, spec.input ?? {});
     this.#spec = spec;
     this.#task = task;
@@ -113,7 +113,7 @@ export class PageSource implements Source {
     );
     // Statuses from 300 have already failed. Any other than 200 means that this is not the whole page.
     if (answer.status !== 200)
-      throw new SourceError('pages', `the API answered ${answer.status} instead of 200 with a page.`);
+      throw new SourceError('pages', `the API responded with status ${answer.status} instead of 200 and a page.`);
     return answer.output;
   }
 
@@ -167,14 +167,14 @@ function listIn(answer: unknown, path: string | undefined): readonly unknown[] {
   if (Array.isArray(list)) return list;
   throw new SourceError(
     'pages.itemsPath',
-    'a page has no list there. Correct the path, or the API answered something else than a page.',
+    'a page has no list there. Correct the path, unless the API returned something other than a page.',
   );
 }
 
 function refuseChanged(): never {
   throw new SourceError(
     'pages',
-    'the page to go on from has other entries than before, so somebody could be left out. Start anew.',
+    'the page to continue from has other entries than before, so users could be missing. Start again.',
   );
 }
 
@@ -193,7 +193,7 @@ function placeOf(position: string): Place {
   const [page, index, sum, line] = counts.filter((count) => typeof count === 'number');
   const isCursor = cursor === null || typeof cursor === 'string' || typeof cursor === 'number';
   if (!isCursor || page === undefined || index === undefined || sum === undefined || line === undefined) {
-    throw new SourceError('pages', 'the position to go on from is not one of this source.');
+    throw new SourceError('pages', 'the position to continue from does not belong to this source.');
   }
   return { cursor: cursor ?? undefined, page, index, sum, line };
 }

@@ -167,14 +167,16 @@ function explained(error: unknown): unknown {
   if (error instanceof PostgresRefusedError) return new SourceError('query', error.message);
   if (!(error instanceof DatabaseError)) {
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-    return new SourceUnavailableError(`The database of the query cannot be reached, or did not answer in time${code}.`);
+    return new SourceUnavailableError(
+      `The database of the query cannot be reached, or did not respond in time${code}.`,
+    );
   }
   const code = error.code ?? 'XX000';
   const refusal = protocolRefusal(error);
   if (refusal !== undefined)
-    return new SourceError('query', `its database, or a pooler before it, refused the connection (${refusal}).`);
+    return new SourceError('query', `its database, or a pooler in front of it, refused the connection (${refusal}).`);
   if (UNAVAILABLE.test(code))
-    return new SourceUnavailableError(`The database of the query cannot work right now (${code}).`);
+    return new SourceUnavailableError(`The database of the query is temporarily unavailable (${code}).`);
   if (code === READ_ONLY)
     return new SourceError('query', `the database refused it because it would change something (${code}).`);
   const what = ABOUT_THE_QUERY.test(code) ? `: ${error.message.slice(0, 200)}` : '';

@@ -19,7 +19,7 @@ export class Progress {
   /** @param field The field that names the source in error messages. */
   constructor(field: string, after: SourcePosition | undefined) {
     const given = after === undefined ? ['', '0', '00000000'] : POSITION.exec(after);
-    if (given === null) throw new SourceError(field, 'the position to go on from is not one of this source.');
+    if (given === null) throw new SourceError(field, 'the position to continue from does not belong to this source.');
     this.#field = field;
     this.#doneCount = Number(given[1]);
     this.#doneSum = given[2] ?? '';
@@ -59,7 +59,7 @@ export class Progress {
   #refuseChanged(): never {
     throw new SourceError(
       this.#field,
-      `the first ${this.#doneCount} rows are not those that were read before, so reading cannot go on behind them. Start anew; the order of a source must stay the same while it is read.`,
+      `the first ${this.#doneCount} rows differ from those that were read before, so reading cannot continue after them. Start again; the order of a source must stay the same while it is read.`,
     );
   }
 }

@@ -101,10 +101,7 @@ export class RecordSplitter {
   /** Returns the last record if no line break ends it. @throws UnsplittableError when it ends inside quotes. */
   *end(): Generator<RawRecord, void, undefined> {
     if (this.#quoted) {
-      throw new UnsplittableError(
-        this.#recordLine,
-        'a quote is opened in this row and never closed, so the rows behind it cannot be told apart.',
-      );
+      throw new UnsplittableError(this.#recordLine, 'unterminated quote; the rows after this one cannot be parsed.');
     }
     const record = this.#finish();
     if (record) yield record;
@@ -148,7 +145,7 @@ export class RecordSplitter {
     if (this.#length > MAX_SKIPPED_BYTES) {
       throw new UnsplittableError(
         this.#recordLine,
-        `a row of more than ${MAX_SKIPPED_BYTES / 1024 / 1024} MiB begins here; this is no file of users.`,
+        `a row of more than ${MAX_SKIPPED_BYTES / 1024 / 1024} MiB begins here; this is not a user file.`,
       );
     }
     if (this.#length <= MAX_RECORD_BYTES) this.#parts.push(chunk.subarray(from, to));

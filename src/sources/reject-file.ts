@@ -26,7 +26,7 @@ export class RejectFile {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
       throw new SourceError(
         'rejectFile',
-        code === 'EEXIST' ? 'is there already; name another file.' : `cannot be created (${code}).`,
+        code === 'EEXIST' ? 'already exists; name another file.' : `cannot be created (${code}).`,
       );
     });
     const rejects = new RejectFile(handle);

@@ -57,7 +57,7 @@ export function toUser(
     const ids = (['plaid_user_id', 'plaid_user_token', 'batch_user_id'] as const).map(
       (column) => names[column] ?? column,
     );
-    return { problem: `names nobody; give ${ids.slice(0, 2).join(', ')} or ${ids[2]}` };
+    return { problem: `has no user ID; give ${ids.slice(0, 2).join(', ')} or ${ids[2]}` };
   }
   const checked = targetUser.safeParse(given, { reportInput: false });
   if (checked.success) return { user: checked.data };
@@ -84,15 +84,16 @@ function text(cell: unknown, { wholeNumbers = false }: CellRules): { value: stri
   if (wholeNumbers && Number.isSafeInteger(cell)) return { value: String(cell) };
   if (cell instanceof JsonNumber) {
     return cell.digits === undefined
-      ? { wrong: 'must be a text, or a whole number without fraction and exponent' }
+      ? { wrong: 'must be a string, or a whole number without fraction and exponent' }
       : { value: cell.digits };
   }
   if (typeof cell === 'number' && !wholeNumbers)
-    return { wrong: 'must be a text or a whole number, and is a floating-point number' };
+    return { wrong: 'must be a string or a whole number, and is a floating-point number' };
   if (typeof cell !== 'string')
-    return { wrong: wholeNumbers ? 'must be a text, or a whole number below 2^53' : 'must be a text' };
+    return { wrong: wholeNumbers ? 'must be a string, or a whole number below 2^53' : 'must be a string' };
   // A lone surrogate cannot be represented in a URL, a database or UTF-8, so it would become another ID.
-  if (/\p{Surrogate}/u.test(cell)) return { wrong: 'must be well-formed Unicode; it holds half of a surrogate pair' };
+  if (/\p{Surrogate}/u.test(cell))
+    return { wrong: 'must be well-formed Unicode; it contains half of a surrogate pair' };
   return { value: cell };
 }
 
@@ -103,12 +104,12 @@ function itemList(cell: unknown, rules: CellRules): Value {
     return entries(cell.split(';'), rules);
   }
   if (Array.isArray(cell) && rules.items !== 'joined') return entries(cell, rules);
-  return { wrong: rules.items === 'joined' ? 'must be a text' : 'must be a list of texts' };
+  return { wrong: rules.items === 'joined' ? 'must be a string' : 'must be a list of strings' };
 }
 
 function entries(list: readonly unknown[], rules: CellRules): Value {
   // Without Items all would be removed, which is not what an empty list means.
-  if (list.length === 0) return { wrong: 'must hold at least one id; leave it out to remove all Items' };
+  if (list.length === 0) return { wrong: 'must contain at least one ID; omit it to remove all Items' };
   const values: unknown[] = [];
   for (const [index, entry] of list.entries()) {
     const value = entry === '' ? { wrong: 'must not be empty' } : id(entry, rules);

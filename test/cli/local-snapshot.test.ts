@@ -183,7 +183,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
     const rejectFile = path.join(temporaryFolder(), 'rejected.csv');
     const { said } = await read(ledger, { file: fileWith(`${HEAD}${rows(0, 30)}${bad}`), rejectFile });
     expect(readFileSync(rejectFile, 'utf8').trim().split('\n')).toHaveLength(21);
-    expect(said.match(/line \d+: names nobody/g)).toHaveLength(5);
+    expect(said.match(/line \d+: has no user ID/g)).toHaveLength(5);
     expect(said).toContain('and 15 more');
   });
 

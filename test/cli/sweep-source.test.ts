@@ -95,7 +95,9 @@ describe('the rows of a source', () => {
 
   it('is partial with exit 1 when a row was rejected, and tells which one and why, then and later', async () => {
     const users = stage.newUsers(2);
-    const rejectedRows = [{ line: 4, problem: 'names nobody; give plaid_user_id, plaid_user_token or batch_user_id' }];
+    const rejectedRows = [
+      { line: 4, problem: 'has no user ID; give plaid_user_id, plaid_user_token or batch_user_id' },
+    ];
     const { code, document, stderr } = await stage.run(
       'sweep',
       '--source',
@@ -115,11 +117,11 @@ describe('the rows of a source', () => {
       columns: { ignored: [] },
     };
     expect({ code, document }).toMatchObject({ code: 1, document: expected });
-    expect(stderr).toContain('line 4: names nobody');
+    expect(stderr).toContain('line 4: has no user ID');
     expect(stderr).toContain('Columns used: plaid_user_id, batch_user_id; ignored: none.');
     for (const command of ['status', 'results', 'watch']) {
       expect((await stage.run('sweep', command, 'one-bad')).document).toMatchObject(expected);
-      expect((await stage.begin('sweep', command, 'one-bad').ended).stdout).toContain('line 4: names nobody');
+      expect((await stage.begin('sweep', command, 'one-bad').ended).stdout).toContain('line 4: has no user ID');
     }
     expect((await stage.run('verify', 'one-bad')).code).toBe(0);
   });

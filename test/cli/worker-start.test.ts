@@ -229,7 +229,7 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
     try {
       const { code, stderr } = await refused({});
       expect(stderr).toMatch(
-        /^HTTP_TASKS_LEDGER_URL \(file:.*\): another process has kept it locked for \d+ s \(SQLITE_BUSY\)/m,
+        /^HTTP_TASKS_LEDGER_URL \(file:.*\): another process has locked it for \d+ s \(SQLITE_BUSY\)/m,
       );
       expect(code).toBe(1);
     } finally {
@@ -245,7 +245,7 @@ describe('a worker ends with exit 1 and names what it could not use', () => {
       await other.query('begin; select pg_advisory_xact_lock(1214606444, 1)');
       const { code, stderr } = await refused({ HTTP_TASKS_LEDGER_URL: postgres });
       expect(stderr).toMatch(
-        /^HTTP_TASKS_LEDGER_URL \(postgres:.*\): another process has kept it locked for \d+ s \(55P03\)/m,
+        /^HTTP_TASKS_LEDGER_URL \(postgres:.*\): another process has locked it for \d+ s \(55P03\)/m,
       );
       expect(code).toBe(1);
     } finally {

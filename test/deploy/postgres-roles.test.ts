@@ -176,7 +176,7 @@ describe('a ledger that an older version left', () => {
     expect(error).toBeInstanceOf(LedgerSettingError);
     const { message } = error as LedgerSettingError;
     expect(message).toContain(
-      `HTTP_TASKS_LEDGER_URL: this database user may not run the migrations that the ledger lacks: ${missing.join(', ')} (42501).`,
+      `HTTP_TASKS_LEDGER_URL: this database user may not run the missing migrations: ${missing.join(', ')} (42501).`,
     );
     expect(message).toContain(
       'Run "http-tasks ledger migrate" with the HTTP_TASKS_LEDGER_URL of the user that owns the tables',
@@ -196,10 +196,12 @@ describe('a ledger that an older version left', () => {
   it('is refused in the same way when it has no table yet, and by a user without any right', async () => {
     const empty = await freshPostgresUrl();
     await applyRoles(empty);
-    expect(String(await refusal(urlOfRole(empty, 'http_tasks_worker')))).toContain('the ledger lacks: 0001-receipts');
+    expect(String(await refusal(urlOfRole(empty, 'http_tasks_worker')))).toContain(
+      'the missing migrations: 0001-receipts',
+    );
     await run(empty, 'REVOKE USAGE ON SCHEMA public FROM http_tasks_worker');
     expect(String(await refusal(urlOfRole(empty, 'http_tasks_worker')))).toMatch(
-      /the ledger lacks: 0001-receipts.*http-tasks ledger migrate/,
+      /the missing migrations: 0001-receipts.*http-tasks ledger migrate/,
     );
   });
 
@@ -210,6 +212,6 @@ describe('a ledger that an older version left', () => {
     await run(bare, 'REVOKE ALL ON ALL TABLES IN SCHEMA public FROM http_tasks_worker');
     const error = await refusal(urlOfRole(bare, 'http_tasks_worker'));
     expect(error).toBeInstanceOf(LedgerSettingError);
-    expect(String(error)).toContain('Give it the rights of a worker: deploy/postgres/roles.sql.');
+    expect(String(error)).toContain('Grant it the permissions of a worker: deploy/postgres/roles.sql.');
   });
 });

@@ -133,7 +133,7 @@ describe('an embedded ledger', () => {
     for (const answer of answers) {
       expect(answer).toMatchObject({ status: 'rejected', reason: { name: 'LedgerUnavailableError' } });
     }
-    expect(lost[0]).toBe('the database did not answer in time');
+    expect(lost[0]).toBe('the database did not respond in time');
     hung = false;
     expect(await eventually(() => ledger.listHolds())).toEqual([]);
     await ledger.close();

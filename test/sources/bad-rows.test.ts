@@ -39,9 +39,9 @@ describe('the rows of a source', () => {
     const { rows, good } = await checked(`${HEAD}1,\n,canary\n3,\n,canary\n`);
     const error = await failureOf(good());
     expect(error).toBeInstanceOf(TooManyBadRowsError);
-    expect(error.message).toContain('2 of 4 rows read cannot be users, and none is tolerated. line 3: names nobody');
+    expect(error.message).toContain('2 of 4 rows read cannot be users, and none is tolerated. line 3: has no user ID');
     expect(error.message).not.toContain('canary');
-    expect(error.message).toContain('; line 5: names nobody');
+    expect(error.message).toContain('; line 5: has no user ID');
     expect(rows.counts).toEqual({ good: 2, bad: 2 });
   });
 
@@ -120,13 +120,13 @@ describe('a reject file', () => {
     const kept = parse(readFileSync(file).toString('latin1'));
     expect(kept).toEqual([
       ['line', 'problem', 'raw'],
-      ['2', 'names nobody; give plaid_user_id, plaid_user_token or batch_user_id', ',"a ""b"",\nc"'],
+      ['2', 'has no user ID; give plaid_user_id, plaid_user_token or batch_user_id', ',"a ""b"",\nc"'],
       ['4', 'cell 1 is not UTF-8', '\xff,'],
     ]);
   });
 
   it('is never written over another one', async () => {
-    expect((await failureOf(RejectFile.create(fileWith('kept')))).message).toContain('is there already');
+    expect((await failureOf(RejectFile.create(fileWith('kept')))).message).toContain('already exists');
     expect((await failureOf(RejectFile.create(path.join(temporaryFolder(), 'no', 'such.csv')))).message).toContain(
       'ENOENT',
     );

@@ -43,7 +43,7 @@ describe('the time of a closure', () => {
     const file = fileWith('batch_user_id,ended\n1,2026-03-28T12:00:00Z\n,2026-03-28T12:00:00Z\n');
     expect(await rowsOf(await openLocalFile(file, { columns: { closed_at: 'ended' } }))).toEqual([
       { line: 2, user: { batchUserId: '1', closedAt: '2026-03-28T12:00:00Z' } },
-      { line: 3, problem: expect.stringContaining('names nobody') as string },
+      { line: 3, problem: expect.stringContaining('has no user ID') as string },
     ]);
   });
 
@@ -73,7 +73,7 @@ describe('the time of a closure', () => {
     expect(await at(`null::timestamptz`)).toEqual([{ line: 1, user: { batchUserId: 'b' } }]);
     expect(await at(`timestamptz 'infinity'`)).toEqual([{ line: 1, problem: RULE }]);
     for (const type of [`timestamp '2026-03-28 12:00:00'`, `date '2026-03-28'`, '1774699200']) {
-      await expect(at(type)).rejects.toThrow('which is not taken; it has to be a text or a timestamp with time zone');
+      await expect(at(type)).rejects.toThrow('which is not supported; it must be a text or a timestamp with time zone');
     }
   });
 

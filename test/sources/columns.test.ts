@@ -71,7 +71,7 @@ describe('columns that are not used', () => {
         allOf(await openLocalFile(fileWith(content, name), { columns: { plaid_user_id: 'uuid' } })),
       );
       expect(error.message).toMatch(
-        /no row has the name that is given for plaid_user_id|has no column of the name that columns\.plaid_user_id gives/,
+        /no row has the column name given for plaid_user_id|has no column with the name given in columns\.plaid_user_id/,
       );
     }
   });
@@ -114,7 +114,7 @@ describe('columns that are not used', () => {
     );
     expect(error.message).toBe(
       'file: the column plaid_user_id would be ignored although its name resembles that of an ID. ' +
-        'Rename it to the column that it is (plaid_user_id, plaid_user_token, batch_user_id, reference, item_ids, closed_at), or ignore it with --ignore-column (ignoreColumns in an input).',
+        'Rename it to the right column (plaid_user_id, plaid_user_token, batch_user_id, reference, item_ids, closed_at), or ignore it with --ignore-column (ignoreColumns in an input).',
     );
   });
 

@@ -23,7 +23,7 @@ describe('a CSV file of users', () => {
       { line: 3, user: { batchUserId: '1', reference: '1\r\n2\n3\r4' } },
       { line: 7, user: { batchUserId: '4' } },
       { line: 9, user: { batchUserId: '5' } },
-      { line: 10, problem: 'names nobody; give plaid_user_id, plaid_user_token or batch_user_id' },
+      { line: 10, problem: 'has no user ID; give plaid_user_id, plaid_user_token or batch_user_id' },
     ]);
   });
 
@@ -61,8 +61,8 @@ describe('a CSV file of users', () => {
   });
 
   it.each([
-    ['batch_user_id\n"usr"x\n1\n', 'the quotes are not those of CSV'],
-    ['batch_user_id\nus"r\n1\n', 'the quotes are not those of CSV'],
+    ['batch_user_id\n"usr"x\n1\n', 'invalid CSV quoting'],
+    ['batch_user_id\nus"r\n1\n', 'invalid CSV quoting'],
     ['batch_user_id\nusr,2\n1\n', 'has 2 cells, and the first line names 1 columns'],
     [`${HEAD}\nusr,tok,,,\n,,1,,\n`, 'plaid_user_token: only one of plaid_user_id and plaid_user_token may be given'],
     [`${HEAD}\n,,usr,,a\n,,1,,\n`, 'item_ids: needs plaid_user_id or plaid_user_token'],
@@ -75,7 +75,7 @@ describe('a CSV file of users', () => {
     [`batch_user_id,reference\nreference,batch_user_id\n1,\n`, 'batch_user_id: is the name of a column'],
     ['batch_user_id\n\ufeff2\n1\n', 'begins with a byte order mark'],
     ['batch_user_id\n\0\n1\n', 'batch_user_id contains a control character outside quotes'],
-    ['batch_user_id,x\nb,"y"\t\n1,\n', 'the quotes are not those of CSV'],
+    ['batch_user_id,x\nb,"y"\t\n1,\n', 'invalid CSV quoting'],
     ['batch_user_id,x\nb,y\tz\n1,\n', 'cell 2 contains a control character outside quotes'],
     ['batch_user_id,x\nb\u0085,"y"\n1,\n', 'batch_user_id contains a control character outside quotes'],
     ['batch_user_id,x\n"b\t",y\n1,\n', 'batch_user_id: contains a control character'],
@@ -122,11 +122,11 @@ describe('a CSV file of users', () => {
     [
       'parted by something that sep= names',
       'sep=|\nplaid_user_id|batch_user_id\nusr_canary|2\n',
-      'line 1 (sep=) names a separator that is not read',
+      'line 1 (sep=) names an unsupported separator',
     ],
     ['with a comment on top', '# canary\nplaid_user_id\nusr\n', 'looks like a comment'],
     ['that is JSON', '[{"batch_user_id":"canary"}]', 'looks like JSON'],
-    ['with a quote that is never closed', 'batch_user_id\n1\n"usr_canary\n3\n', 'line 3: a quote is opened'],
+    ['with a quote that is never closed', 'batch_user_id\n1\n"usr_canary\n3\n', 'line 3: unterminated quote'],
     [
       'that is UTF-16 without a mark',
       Buffer.from('batch_user_id\nusr_canary\n', 'utf16le'),
@@ -168,7 +168,7 @@ describe('a CSV file of users', () => {
       gzipSync('batch_user_id\nusr_canary\n'.repeat(100)).subarray(0, 40),
       'corrupt or truncated gzip',
     ],
-    ['that is a gzip bomb', gzipSync(Buffer.alloc(80 * 1024 * 1024)), 'this is no file of users'],
+    ['that is a gzip bomb', gzipSync(Buffer.alloc(80 * 1024 * 1024)), 'this is not a user file'],
   ])('%s is refused, and no id is told', async (_, content, why) => {
     const error = await failureOf(rowsIn(content));
     expect(error).toBeInstanceOf(SourceError);
@@ -200,7 +200,7 @@ describe('reading a file from a position', () => {
     expect(await rowsOf(await openLocalFile(file), { after })).toEqual([{ line: 5, user: { batchUserId: '4' } }]);
     for (const content of ['batch_user_id\n1\n3\n4\n', 'batch_user_id\n1\n2\n']) {
       const error = await failureOf(rowsOf(await openLocalFile(fileWith(content)), { after }));
-      expect(error.message).toContain('the first 3 rows are not those that were read before');
+      expect(error.message).toContain('the first 3 rows differ from those that were read before');
     }
     expect((await failureOf(rowsOf(await openLocalFile(file), { after: 'x' }))).message).toContain('position');
   });

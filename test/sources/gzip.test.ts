@@ -111,5 +111,5 @@ it('gzip that unpacks without end is refused, also with zeros behind it', async 
   const error = await failureOf(
     rowsIn(Buffer.concat([gzipSync(Buffer.alloc(80 * 1024 * 1024, 0x61)), Buffer.alloc(10)]), 'users.csv.gz'),
   );
-  expect(error.message).toContain('this is no file of users');
+  expect(error.message).toContain('this is not a user file');
 });

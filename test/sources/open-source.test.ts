@@ -75,7 +75,7 @@ describe('the description of a source', () => {
       'pages.task',
       'does not only read',
     ],
-    [{ pages: { task: 'no.such' } }, 'pages.task', 'there is no task of that name'],
+    [{ pages: { task: 'no.such' } }, 'pages.task', 'unknown task'],
   ])('%j is refused where it is not configured', async (spec, field, message) => {
     const error = await failureOf(openSource(spec, context()));
     expect(error).toBeInstanceOf(SourceError);
@@ -98,15 +98,15 @@ describe('a file that is named in an input', () => {
   });
 
   it.each([
-    ['../users.csv', 'holds ".."'],
-    ['nightly/../../users.csv', 'holds ".."'],
-    ['..\\users.csv', 'holds ".."'],
+    ['../users.csv', 'contains ".."'],
+    ['nightly/../../users.csv', 'contains ".."'],
+    ['..\\users.csv', 'contains ".."'],
     ['/etc/users.csv', 'absolute path'],
     ['C:\\users.csv', 'absolute path'],
-    ['a\0.csv', 'zero character'],
-    ['missing.csv', 'is not there (ENOENT)'],
-    ['out.csv', 'leads out of HTTP_TASKS_SOURCE_DIR by a symbolic link'],
-    ['outside/users.csv', 'leads out of HTTP_TASKS_SOURCE_DIR by a symbolic link'],
+    ['a\0.csv', 'NUL character'],
+    ['missing.csv', 'does not exist (ENOENT)'],
+    ['out.csv', 'leads outside HTTP_TASKS_SOURCE_DIR by a symbolic link'],
+    ['outside/users.csv', 'leads outside HTTP_TASKS_SOURCE_DIR by a symbolic link'],
     ['folder.csv', 'is not a regular file'],
     ['users.xlsx', 'does not end in'],
   ])('is refused as %j', async (file, why) => {
@@ -147,7 +147,7 @@ describe('a file that is named on the command line', () => {
     const source = await openLocalFile(file, { format: 'jsonl' });
     expect(await rowsOf(source)).toEqual([{ line: 1, user: { batchUserId: '1' } }]);
     expect(source.describe()).toBe(`the JSONL file ${file}`);
-    expect((await failureOf(openLocalFile(file))).message).toContain('say its format');
+    expect((await failureOf(openLocalFile(file))).message).toContain('give its format');
     expect((await failureOf(openLocalFile(path.dirname(file), { format: 'csv' }))).message).toContain('is a folder');
   });
 });

@@ -120,9 +120,9 @@ describe('pages of an HTTP API', () => {
     });
     expect(await rowsOf(source)).toEqual([
       { line: 1, user: { plaidUserId: 'usr', batchUserId: '7', itemIds: ['a', 'b'] } },
-      { line: 2, problem: 'user.ids.batch: must be a text, or a whole number below 2^53' },
+      { line: 2, problem: 'user.ids.batch: must be a string, or a whole number below 2^53' },
       { line: 3, user: { batchUserId: '1152921504606847000' } },
-      { line: 4, problem: 'names nobody; give user.ids.plaid, plaid_user_token or user.ids.batch' },
+      { line: 4, problem: 'has no user ID; give user.ids.plaid, plaid_user_token or user.ids.batch' },
     ]);
   });
 
@@ -152,7 +152,7 @@ describe('pages of an HTTP API', () => {
     const misspelt = await failureOf(
       allOf(await open({ ...SPEC, fields: { ...spec.fields, plaid_user_id: 'attributes.pid' } })),
     );
-    expect(misspelt.message).toContain('no row has the name that is given for plaid_user_id');
+    expect(misspelt.message).toContain('no row has the column name given for plaid_user_id');
   });
 
   it('take no placeholder for an ID unless it is allowed', async () => {
@@ -204,13 +204,13 @@ describe('pages of an HTTP API', () => {
       'says nothing of a next one',
       (_, response) => response.end('{"data":{"users":[]}}'),
       'pages.nextCursorPath',
-      'nobody can tell whether it is the last one',
+      'it is unknown whether it is the last one',
     ],
     [
       'has a cursor that is none',
       (_, response) => response.end('{"data":{"users":[],"next":{"a":1}}}'),
       'pages.nextCursorPath',
-      'neither a text nor a number',
+      'neither a string nor a number',
     ],
     [
       'gives the same cursor for ever',
@@ -222,7 +222,7 @@ describe('pages of an HTTP API', () => {
       'is only a part',
       (_, response) => response.writeHead(206).end('{"data":{"users":[],"next":null}}'),
       'pages',
-      'answered 206 instead of 200',
+      'responded with status 206 instead of 200',
     ],
   ])('are refused when one %s', async (_, given, field, why) => {
     answer = given;

@@ -63,7 +63,7 @@ describe.each([
     expect(await rowsOf(source(url, query))).toEqual([
       { line: 1, user: { plaidUserId: 'usr 1', batchUserId: '9007199254740993', itemIds: ['a', 'b'] } },
       { line: 2, user: { batchUserId: '2' } },
-      { line: 3, problem: expect.stringContaining('names nobody') as string },
+      { line: 3, problem: expect.stringContaining('has no user ID') as string },
       { line: 4, problem: 'item_ids: entry 2 must not be empty' },
     ]);
     expect(source(url, query).describe()).toBe('the query closed');
@@ -100,7 +100,7 @@ describe.each([
     await run('delete from users where id = 7');
     const error = await failureOf(allOf(source(url, query), { after: rows[1499]?.position }));
     expect(error).toBeInstanceOf(SourceError);
-    expect(error.message).toContain('the first 1500 rows are not those that were read before');
+    expect(error.message).toContain('the first 1500 rows differ from those that were read before');
   });
 
   it('that would change something is refused by the database, and changes nothing', async () => {
@@ -278,7 +278,7 @@ describe('the types of a query to Postgres', () => {
       const error = await failureOf(allOf(source(url, `select ${expression} as batch_user_id ${rows}`)));
       expect(error).toBeInstanceOf(SourceError);
       expect(error.message).toBe(
-        `query: the column batch_user_id has the type ${type}, which is not taken; it has to be a text, a uuid or a whole number.`,
+        `query: the column batch_user_id has the type ${type}, which is not supported; it must be a text, a uuid or a whole number.`,
       );
     }
     expect(await rowsOf(source(url, `select v as batch_user_id, ${expression} as other from typed`))).toHaveLength(1);
@@ -291,7 +291,7 @@ describe('the types of a query to Postgres', () => {
         `select x::numeric as batch_user_id from unnest(array['7', '123.00', '0.5', 'NaN', '1e30']) with ordinality as list (x, n) order by n`,
       ),
     );
-    const problem = 'batch_user_id: must be a text, or a whole number without fraction and exponent';
+    const problem = 'batch_user_id: must be a string, or a whole number without fraction and exponent';
     expect(rows.map(({ user, problem: why }) => why ?? user)).toEqual([
       { batchUserId: '7' },
       problem,
@@ -317,12 +317,12 @@ describe('the types of a query to Postgres', () => {
   });
 
   it.each([
-    [`'{"a":"b"}'::jsonb`, 'must be a list of texts'],
-    [`'[1]'::jsonb`, 'entry 1 must be a text'],
-    [`'["a", null]'::jsonb`, 'entry 2 must be a text'],
-    [`'[]'::jsonb`, 'must hold at least one id'],
-    [`array['a', null]`, 'entry 2 must be a text'],
-    [`array[array['a'], array['b']]`, 'entry 1 must be a text'],
+    [`'{"a":"b"}'::jsonb`, 'must be a list of strings'],
+    [`'[1]'::jsonb`, 'entry 1 must be a string'],
+    [`'["a", null]'::jsonb`, 'entry 2 must be a string'],
+    [`'[]'::jsonb`, 'must contain at least one ID'],
+    [`array['a', null]`, 'entry 2 must be a string'],
+    [`array[array['a'], array['b']]`, 'entry 1 must be a string'],
     [`'["a","b"]'`, 'is not a list of IDs joined by semicolons'],
     [`'{a,b}'`, 'is not a list of IDs joined by semicolons'],
     [`'a,b'`, 'is not a list of IDs joined by semicolons'],
@@ -351,9 +351,9 @@ describe('the types of a query to Postgres', () => {
 
 describe('the values of a query to libSQL', () => {
   it.each([
-    ['1.5', 'must be a text or a whole number, and is a floating-point number'],
-    ['cast(2 as real)', 'must be a text or a whole number, and is a floating-point number'],
-    [`x'7531'`, 'must be a text'],
+    ['1.5', 'must be a string or a whole number, and is a floating-point number'],
+    ['cast(2 as real)', 'must be a string or a whole number, and is a floating-point number'],
+    [`x'7531'`, 'must be a string'],
   ])('that are no IDs make a bad row: %s', async (expression, problem) => {
     const { url, run } = freshLibsql();
     await run(USERS);

@@ -24,7 +24,7 @@ const MOST_IDS = 4;
 export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow, { isDone = false } = {}): DuplicateKeys {
   const ids = [...new Set(subjects)].sort();
   if (ids.length === 0 || ids.length > MOST_IDS) {
-    throw new TypeError(`subjects must hold one to ${MOST_IDS} keyed hashes, and holds ${ids.length}.`);
+    throw new TypeError(`subjects must contain one to ${MOST_IDS} keyed hashes, and contains ${ids.length}.`);
   }
   // Without itemIds the row concerns all Items.
   const items = user.itemIds === undefined ? null : [...new Set(user.itemIds)].sort();

@@ -18,7 +18,7 @@ export async function takeFence(context: SweepContext, chunk: { sweepId: string;
       sealed,
     );
     const [taken] = rows;
-    if (taken === undefined) throw new Error('ledger_sweep_fence answered nothing.');
+    if (taken === undefined) throw new Error('ledger_sweep_fence returned no row.');
     return taken.fence;
   }
   await orRefused(

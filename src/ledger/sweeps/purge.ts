@@ -159,7 +159,7 @@ async function requireEnded({ db }: SweepContext, sweepId: string): Promise<numb
   if (row === undefined) throw new UnknownSweepError(sweepId);
   if (row.ended_at !== null || row.closed_at !== null) return row.total;
   throw new SweepConflictError(
-    `sweepId: sweep ${sweepId} has not ended, so its ids are still needed. Cancel it first.`,
+    `sweepId: sweep ${sweepId} has not ended, so its IDs are still needed. Cancel it first.`,
   );
 }
 

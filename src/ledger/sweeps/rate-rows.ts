@@ -46,7 +46,7 @@ export async function readRateRow(
     from (select 1 as one) as always left join rates as r on r.service = ${service} and r.key_slot = ${keySlot}
   `.execute(db);
   const [row] = rows;
-  if (row === undefined) throw new Error('A left join answered nothing.');
+  if (row === undefined) throw new Error('A left join returned no row.');
   return row;
 }
 

@@ -50,7 +50,7 @@ export async function seal(
 export async function requireSeal(context: SweepContext, sweepId: string): Promise<Seal> {
   const found = await readSeal(context, sweepId);
   if (found !== undefined) return found;
-  throw new SweepConflictError(`sweepId: sweep ${sweepId} is not sealed yet; it is when it has come to its end.`);
+  throw new SweepConflictError(`sweepId: sweep ${sweepId} is not sealed yet; it is sealed when it ends.`);
 }
 
 /** See `SweepLedger.prove`. */
@@ -85,7 +85,7 @@ export async function prove(
 /** Returns the error for receipts that no longer match their seal. */
 export function notAsSealed(sweepId: string): SweepConflictError {
   return new SweepConflictError(
-    `sweepId: the receipts of sweep ${sweepId} are not those that were sealed, so nothing can be proven. Use verify, which names what differs.`,
+    `sweepId: the receipts of sweep ${sweepId} are not those that were sealed, so nothing can be proven. Use verify to find the differences.`,
   );
 }
 

@@ -37,7 +37,7 @@ export async function readSnapshot(context: SweepContext, sweepId: string): Prom
 export async function appendTargets(context: SweepContext, append: AppendTargets): Promise<SnapshotState> {
   const { sweepId, rows, rejected = 0, complete = false } = append;
   if (rows.length > MOST_ROWS_AT_ONCE) {
-    throw new RangeError(`rows may hold at most ${MOST_ROWS_AT_ONCE} rows, and holds ${rows.length}.`);
+    throw new RangeError(`rows must contain at most ${MOST_ROWS_AT_ONCE} rows, and contains ${rows.length}.`);
   }
   for (const { subjects } of rows) requireHashes('rows.subjects', subjects);
   const key = await keyOf(context, sweepId);
@@ -186,7 +186,7 @@ async function noteEnvironment(
     .executeTakeFirst();
   if (numUpdatedRows === 0n) {
     throw new SweepConflictError(
-      `plaidEnvironment: users of sweep ${sweepId} were read for another environment of Plaid than ${given}; set PLAID_ENV to the same.`,
+      `plaidEnvironment: users of sweep ${sweepId} were read for another Plaid environment than ${given}; set PLAID_ENV to that environment.`,
     );
   }
 }

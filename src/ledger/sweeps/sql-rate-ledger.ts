@@ -153,7 +153,7 @@ async function changeRow(
     await pause(Math.random() * longestMs);
     longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS);
   }
-  throw new LedgerUnavailableError('Other processes asked for calls of this service all the time.');
+  throw new LedgerUnavailableError('Other processes constantly requested calls of this service.');
 }
 
 /** Applies the current limits, which may differ from those when the state was written. */

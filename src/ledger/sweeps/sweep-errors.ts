@@ -18,9 +18,7 @@ export class SnapshotMovedError extends Error {
   override readonly name = 'SnapshotMovedError';
 
   constructor() {
-    super(
-      'The snapshot of this sweep has moved on since its state was read. Nothing was written; read its state again.',
-    );
+    super('The snapshot of this sweep changed after its state was read. Nothing was written; read its state again.');
   }
 }
 
@@ -30,8 +28,8 @@ export class SweepReleasedError extends Error {
 
   constructor(readonly sweepId: string) {
     super(
-      `The ids of sweep ${sweepId} were released: their key is destroyed and they cannot be read any more. ` +
-        'Off-board these users from their source with a new sweep.',
+      `The IDs of sweep ${sweepId} were released: their key was destroyed and they can no longer be read. ` +
+        'Offboard these users from their source with a new sweep.',
     );
   }
 }
@@ -42,7 +40,7 @@ export class UnknownSweepError extends Error {
 
   constructor(readonly sweepId: string) {
     super(
-      `This ledger has no sweep ${sweepId}. Check the id, and that HTTP_TASKS_LEDGER_URL names the ledger it ran with.`,
+      `This ledger has no sweep ${sweepId}. Check the ID, and that HTTP_TASKS_LEDGER_URL names the ledger it ran with.`,
     );
   }
 }
@@ -52,7 +50,7 @@ export class SweepSealedError extends Error {
   override readonly name = 'SweepSealedError';
 
   constructor(readonly sweepId: string) {
-    super(`Sweep ${sweepId} is sealed: nothing can be added to it. Use redrive, which is a sweep of its own.`);
+    super(`Sweep ${sweepId} is sealed: nothing can be added to it. Use redrive, which creates a new sweep.`);
   }
 }
 
@@ -66,7 +64,7 @@ export class SweepNotYoursError extends Error {
   override readonly name = 'SweepNotYoursError';
 
   constructor(readonly sweepId: string) {
-    super(`Sweep ${sweepId} belongs to another run, which alone may work on it.`);
+    super(`Sweep ${sweepId} belongs to another run, and only that run may work on it.`);
   }
 }
 
@@ -74,9 +72,9 @@ export class SweepNotYoursError extends Error {
 export type SweepObstacle = 'notApproved' | 'tooManyUsers' | 'stopped';
 
 const OBSTACLES: Readonly<Record<SweepObstacle, string>> = {
-  notApproved: 'needs an approval and has none',
+  notApproved: 'has not been approved',
   tooManyUsers: 'has more users than its maxUsers allows',
-  stopped: 'has to wait, because every call that changes something is stopped (http-tasks stop)',
+  stopped: 'must wait, because all calls that change something are stopped (http-tasks stop)',
 };
 
 /** No intent may currently be recorded for the sweep, and none was. */

@@ -77,7 +77,7 @@ export async function readCountingRates({ db, dialect }: LedgerDatabase): Promis
 /** @throws RangeError */
 export function requireLimit(limitPerMinute: number | undefined): void {
   if (limitPerMinute === undefined || (Number.isFinite(limitPerMinute) && limitPerMinute > 0)) return;
-  throw new RangeError(`limitPerMinute must be above 0 calls a minute, and is ${limitPerMinute}.`);
+  throw new RangeError(`limitPerMinute must be above 0 calls per minute, and is ${limitPerMinute}.`);
 }
 
 function toSweepRate(row: {

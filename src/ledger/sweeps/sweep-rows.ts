@@ -33,7 +33,7 @@ export async function create(context: SweepContext, sweep: NewSweep): Promise<Sw
   const row = await readOwn(context, sweepId);
   if ((row.redriveOf ?? null) !== redriveOf) {
     throw new SweepConflictError(
-      `redriveOf: sweep ${sweepId} exists already and takes up ${row.redriveOf ?? 'no other sweep'}, not ${redriveOf ?? 'none'}. ` +
+      `redriveOf: sweep ${sweepId} already exists and retries ${row.redriveOf ?? 'no other sweep'}, not ${redriveOf ?? 'none'}. ` +
         'Use another sweepId.',
     );
   }

@@ -35,6 +35,6 @@ export const batchFailures: ProviderFailures = {
   unauthorized: () => refusals.authentication().answer,
   tooLarge: () => batchError(413, 31, 'Malformed parameter: the body is too large'),
   undocumented: (status, _errorType, errorCode = '99') =>
-    batchError(status, Number(errorCode), 'An error that no document names'),
+    batchError(status, Number(errorCode), 'An error that is not documented'),
   quoting: (text) => batchError(400, 31, `Malformed parameter: ${text}`),
 };

@@ -92,7 +92,7 @@ export function usersConcerned(
 function checkId(id: unknown): void {
   if (typeof id !== 'string') throw refusals.malformed('an id must be a string');
   if (id === '') throw refusals.malformed('an id must not be empty');
-  if (id.length > MAX_ID_LENGTH) throw refusals.malformed(`an id may have ${MAX_ID_LENGTH} characters`);
+  if (id.length > MAX_ID_LENGTH) throw refusals.malformed(`an id may have at most ${MAX_ID_LENGTH} characters`);
 }
 
 function acceptDeletion(endpoint: BatchEndpoint, { app, store, repeats, settings }: BatchCall, id: string): void {

@@ -94,7 +94,7 @@ export class BatchStore {
   seed(seed: BatchSeed): SeedSummary {
     for (const app of Object.keys(seed.apps)) {
       if (!this.apps.has(app)) {
-        throw new ControlError(`apps.${app}`, `no app of that name; there are: ${[...this.apps.keys()].join(', ')}`);
+        throw new ControlError(`apps.${app}`, `unknown app; known: ${[...this.apps.keys()].join(', ')}`);
       }
     }
     let added = 0;

@@ -50,9 +50,7 @@ export const refusals = {
   invalidBody: () =>
     new PlaidRefusal(plaidError(400, 'INVALID_REQUEST', 'INVALID_BODY', 'the body could not be read as a JSON object')),
   invalidKeys: () =>
-    new PlaidRefusal(
-      plaidError(400, 'INVALID_INPUT', 'INVALID_API_KEYS', 'client_id and secret do not belong together here'),
-    ),
+    new PlaidRefusal(plaidError(400, 'INVALID_INPUT', 'INVALID_API_KEYS', 'client_id and secret do not match')),
   invalidAccessToken: () =>
     new PlaidRefusal(
       plaidError(400, 'INVALID_INPUT', 'INVALID_ACCESS_TOKEN', 'the access token is unknown in this environment'),
@@ -63,7 +61,7 @@ export const refusals = {
         400,
         'ITEM_ERROR',
         'ITEM_NOT_FOUND',
-        'the Item is not there: it was removed, or access to it was withdrawn',
+        'the Item does not exist: it was removed, or access to it was withdrawn',
       ),
     ),
   userNotFound: () =>
@@ -76,7 +74,7 @@ export const refusals = {
       ),
     ),
   unknownRoute: () =>
-    new PlaidRefusal(plaidError(404, 'INVALID_REQUEST', 'NOT_FOUND', 'nothing is found under this method and path')),
+    new PlaidRefusal(plaidError(404, 'INVALID_REQUEST', 'NOT_FOUND', 'there is no route for this method and path')),
 };
 
 export const plaidFailures: ProviderFailures = {
@@ -87,7 +85,7 @@ export const plaidFailures: ProviderFailures = {
   unauthorized: () => refusals.invalidKeys().answer,
   tooLarge: () => plaidError(413, 'INVALID_REQUEST', 'INVALID_BODY', 'the body is too large'),
   undocumented: (status, errorType, errorCode = 'NEWLY_INVENTED_CODE') =>
-    plaidError(status, errorType, errorCode, 'an error that no document names'),
+    plaidError(status, errorType, errorCode, 'an error that is not documented'),
   quoting: (text) => {
     const answer = plaidError(400, 'INVALID_REQUEST', 'INVALID_FIELD', `received: ${text}`);
     return { ...answer, body: { ...answer.body, display_message: text, request_id: `receipt ${text}` } };

@@ -202,7 +202,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
     });
 
     it.each<[string, SourceSpec, string, string]>([
-      ['a missing file', { file: 'not-there.csv' }, 'source.file', 'is not there (ENOENT)'],
+      ['a missing file', { file: 'not-there.csv' }, 'source.file', 'does not exist (ENOENT)'],
       [
         'an empty file',
         { file: 'empty.csv' },
@@ -215,12 +215,12 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
         'source',
         '2 of 3 rows read cannot be users, and 50 % are tolerated. line 2: ',
       ],
-      ['an unknown query', { query: 'nobody' }, 'source.query', 'there is no query of that name; known: at'],
+      ['an unknown query', { query: 'nobody' }, 'source.query', 'unknown query; known: at'],
       [
         'an unknown source of its own',
         { custom: { name: 'other' } },
         'source.custom.name',
-        'there is no source of that name here; known: rows',
+        'unknown source; known: rows',
       ],
       [
         'pages of a task that does more than read',
@@ -296,7 +296,7 @@ describe.each(DATABASES)('the snapshot of a sweep over a ledger in $name', ({ fr
       };
       const failure = await failureOf(take('no user', { source: CUSTOM }));
       expect(failure).toMatchObject({ field: 'source.custom', retryable: false });
-      expect(failure.message).toContain('row 2 is no user: The input of row 2 is not valid: batchUserId');
+      expect(failure.message).toContain('row 2 is not a user: The input of row 2 is not valid: batchUserId');
       expect(failure.message).not.toContain('4711');
     });
 

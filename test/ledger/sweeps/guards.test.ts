@@ -165,7 +165,7 @@ describe.each(DATABASES)('what is decided about a sweep, in $name', ({ freshUrl 
   });
 
   it.each<[string, Partial<SweepTerms>, string]>([
-    ['needs an approval and has none', { needsApproval: true }, 'notApproved'],
+    ['has not been approved', { needsApproval: true }, 'notApproved'],
     ['has more users than allowed', { maxUsers: 2 }, 'tooManyUsers'],
   ])('lets no intent be recorded for one that %s, except to write last outcomes', async (_name, terms, obstacle) => {
     await claimed('barred', terms);

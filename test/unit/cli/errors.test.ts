@@ -9,7 +9,7 @@ describe('an error of a source', () => {
     expect(report).toEqual({ type: 'Task.InvalidInput', field: 'file', message: 'file: is not there (ENOENT).' });
     const bad = new TooManyBadRowsError(
       { good: 1, bad: 2 },
-      [{ line: 2, problem: 'names nobody' }],
+      [{ line: 2, problem: 'has no user ID' }],
       'none is tolerated',
     );
     expect(reportOf(bad)).toMatchObject({ exitCode: 2, report: { type: 'Task.InvalidInput', field: 'source' } });

@@ -143,14 +143,14 @@ describe('The keys of a codec', () => {
   it('are named when another key has the same id', async () => {
     const sealed = await encodeOne(new EncryptionCodec([old]), 'x');
     await expect(new EncryptionCodec([freshKey('old')]).decode([sealed])).rejects.toThrow(
-      'The encryption key "old" of this process does not open',
+      'The encryption key "old" of this process does not decrypt',
     );
   });
 
   it('are not named when the id in a payload is none of ours: it may be anything', async () => {
     const sealed = withMetadata(await encodeOne(new EncryptionCodec([old]), 'x'), 'encryption-key-id', 'two\nlines');
     await expect(new EncryptionCodec([old]).decode([sealed])).rejects.toThrow(
-      /^A payload needs an encryption key whose id is none of this package, which/,
+      /^A payload needs an encryption key with an invalid ID, which/,
     );
   });
 });

@@ -91,30 +91,30 @@ it.each<[string, Partial<Observed>, Partial<Truth>, string]>([
     'an outcome was forged',
     reported('completed', { 'plaid.products': 'removed' }, []),
     {},
-    'plaid.products is said to be removed, and it is still there',
+    'plaid.products is reported as removed, but it still exists',
   ],
   [
     'a failure was forged',
     reported('partial', { 'batch.ios': 'failed' }),
     {},
-    'batch.ios is said to be failed, and 1 calls for it were carried out',
+    'batch.ios is reported as failed, but 1 calls for it were executed',
   ],
   [
     'an unknown was made of an answer',
     reported('partial', { 'batch.ios': 'unknown' }),
     { calls: CALLS.map(({ fault: _fault, ...rest }) => rest) },
-    'batch.ios is said to be unknown, and every call was answered',
+    'batch.ios is reported as unknown, but every call got a response',
   ],
   [
     'nothing is said of a step',
     { report: { status: 'partial', steps: STEPS.slice(1), compensations: STEPS.slice(1) } },
     {},
-    'nothing is said of plaid.items',
+    'no outcome is reported for plaid.items',
   ],
   ['there is no report', { report: undefined, problem: 'it had not ended' }, {}, 'it had not ended'],
   ['an Item was left', {}, { itemsLeft: ['item-2'] }, 'plaid.items was not done'],
   ['what had to stay was done', {}, { productsTerminated: true }, 'plaid.products was done and should not have been'],
-  ['an effect was carried out twice', {}, { irreversibleRepeats: 1 }, '1 irreversible effects carried out twice'],
+  ['an effect was carried out twice', {}, { irreversibleRepeats: 1 }, '1 irreversible effects executed twice'],
   ['somebody else was touched', {}, { othersTouched: ['bystander-3'] }, 'bystander-3 was touched'],
   [
     'a call went out without an intent',
@@ -144,7 +144,7 @@ it.each<[string, Partial<Observed>, Partial<Truth>, string]>([
       },
     },
     {},
-    'the compensation log: plaid.products is said to be removed, and it is still there',
+    'the compensation log: plaid.products is reported as removed, but it still exists',
   ],
   [
     'the status was forged',
@@ -162,7 +162,7 @@ it.each<[string, Partial<Observed>, Partial<Truth>, string]>([
       },
     },
     {},
-    'plaid.user was not asked for',
+    'plaid.user was not requested',
   ],
 ])('finds it when %s', (_what, changes, truth, finding) => {
   const judgement = judged(changes, truth);
@@ -170,7 +170,7 @@ it.each<[string, Partial<Observed>, Partial<Truth>, string]>([
   expect(judgement.got).toContain(finding);
 });
 
-it('finds a removal that was sent again without a look after a lost answer, and not one that was refused', () => {
+it('finds a removal that was sent again after a lost response without a read in between, and not one that was refused', () => {
   const lost = [
     call(1, 'userItemsGet'),
     call(2, 'userItemsRemove', { status: null, processed: false, fault: 'dropBefore' }),
@@ -178,7 +178,7 @@ it('finds a removal that was sent again without a look after a lost answer, and 
     ...CALLS.slice(3),
   ];
   expect(judged({}, { calls: lost }).got).toContain(
-    'userItemsRemove was sent again without a look after a lost answer',
+    'userItemsRemove was sent again after a lost response without a read in between',
   );
   const looked = [...lost.slice(0, 2), call(3, 'userItemsGet'), call(4, 'userItemsRemove')];
   const refused = [
@@ -186,7 +186,7 @@ it('finds a removal that was sent again without a look after a lost answer, and 
     call(2, 'userItemsRemove', { status: 429, processed: false, fault: 'rateLimit' }),
     call(3, 'userItemsRemove'),
   ];
-  for (const calls of [looked, refused]) expect(judged({}, { calls }).got).not.toContain('without a look');
+  for (const calls of [looked, refused]) expect(judged({}, { calls }).got).not.toContain('without a read in between');
 });
 
 it('finds steps that were done although the input says to stop', () => {
