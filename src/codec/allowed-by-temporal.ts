@@ -3,7 +3,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import type { Connection } from '@temporalio/client';
 import type { Authorize } from './codec-handler';
 
-/** The Temporal server lets any login read the namespace, so its answer cannot authorize callers. */
+/** The Temporal server lets any login read the namespace, so it cannot authorize callers. */
 export class EverybodyAllowedError extends Error {
   override readonly name = 'EverybodyAllowedError';
 }
@@ -12,7 +12,7 @@ export class EverybodyAllowedError extends Error {
 const LOGIN_HEADERS = ['authorization', 'authorization-extras'] as const;
 
 /** Maximum duration of the request to the server, in milliseconds. */
-const ASK_MS = 10_000;
+const DEADLINE_MS = 10_000;
 
 /** gRPC codes of a refused login: permission denied and unauthenticated. */
 const REFUSALS: readonly number[] = [7, 16];
@@ -27,8 +27,8 @@ const REFUSALS: readonly number[] = [7, 16];
  * @throws EverybodyAllowedError when the server accepts an invented login.
  */
 export async function allowedByTemporal(connection: Connection, namespace: string): Promise<Authorize> {
-  const madeUp = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };
-  if (await mayRead(connection, namespace, madeUp)) {
+  const invented = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };
+  if (await mayRead(connection, namespace, invented)) {
     throw new EverybodyAllowedError(
       `The Temporal server lets any login read the namespace ${namespace}: it accepted an invented one.`,
     );
@@ -48,7 +48,7 @@ function loginIn(headers: Headers): Record<string, string> {
 
 async function mayRead(connection: Connection, namespace: string, login: Record<string, string>): Promise<boolean> {
   try {
-    await connection.withDeadline(Date.now() + ASK_MS, () =>
+    await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
       connection.withMetadata(login, () => connection.workflowService.describeNamespace({ namespace })),
     );
     return true;

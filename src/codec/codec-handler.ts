@@ -54,7 +54,7 @@ export function createCodecHandler(options: CodecHandlerOptions): RequestHandler
     // Otherwise any page in the user's browser could call a server on this machine.
     if (origin !== null && !options.uiOrigins.includes(origin))
       return refused(403, 'This origin may not use the codec server.');
-    const response = await answerKnown(request, options);
+    const response = await handleKnown(request, options);
     for (const [name, value] of Object.entries(corsFor(origin))) response.headers.set(name, value);
     response.headers.set('cache-control', 'no-store');
     return response;
@@ -68,7 +68,7 @@ export function isCodecRequest({ url }: Request): boolean {
   return directionOf(url) !== undefined;
 }
 
-async function answerKnown(request: Request, options: CodecHandlerOptions): Promise<Response> {
+async function handleKnown(request: Request, options: CodecHandlerOptions): Promise<Response> {
   const direction = directionOf(request.url);
   if (direction === undefined) return refused(404, 'Not found; the endpoints are /encode and /decode.');
   if (request.method === 'OPTIONS') return preflight(request);

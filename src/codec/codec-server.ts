@@ -42,11 +42,11 @@ export async function startCodecServer(
 
 async function serve(handler: RequestHandler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const request = requestOf(incoming);
-  const answer = request ? await handler(request) : new Response(null, { status: 400 });
-  const body = Buffer.from(await answer.arrayBuffer());
+  const result = request ? await handler(request) : new Response(null, { status: 400 });
+  const body = Buffer.from(await result.arrayBuffer());
   // The unread rest of a refused body would be parsed as the next request.
   const unread = incoming.readableEnded ? {} : { connection: 'close' };
-  outgoing.writeHead(answer.status, { ...Object.fromEntries(answer.headers), ...unread }).end(body);
+  outgoing.writeHead(result.status, { ...Object.fromEntries(result.headers), ...unread }).end(body);
 }
 
 /** Converts to a standard web request. Returns undefined for a target or header that it cannot represent. */

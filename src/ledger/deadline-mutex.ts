@@ -1,8 +1,8 @@
 import { LedgerUnavailableError } from './ledger';
 
 interface Waiter {
-  proceed: () => void;
-  refuse: (error: Error) => void;
+  resolve: () => void;
+  reject: (error: Error) => void;
   timer: NodeJS.Timeout;
 }
 
@@ -18,12 +18,12 @@ export class DeadlineMutex {
       this.#locked = true;
       return Promise.resolve();
     }
-    return new Promise((proceed, refuse) => {
+    return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-        refuse(new LedgerUnavailableError(`The ledger was busy for ${deadlineMs} ms.`));
+        reject(new LedgerUnavailableError(`The ledger was busy for ${deadlineMs} ms.`));
       }, deadlineMs);
-      const waiter: Waiter = { proceed, refuse, timer };
+      const waiter: Waiter = { resolve, reject, timer };
       this.#waiting.push(waiter);
     });
   }
@@ -35,15 +35,15 @@ export class DeadlineMutex {
       return;
     }
     clearTimeout(next.timer);
-    next.proceed();
+    next.resolve();
   }
 
   /** Rejects all waiting callers and all later ones. */
   close(): void {
     this.#closed = true;
-    for (const { refuse, timer } of this.#waiting.splice(0)) {
+    for (const { reject, timer } of this.#waiting.splice(0)) {
       clearTimeout(timer);
-      refuse(new LedgerUnavailableError('The ledger is closed.'));
+      reject(new LedgerUnavailableError('The ledger is closed.'));
     }
   }
 }

@@ -1,16 +1,16 @@
 import { sql } from 'kysely';
-import type { Intent, IntentAnswer } from './ledger';
+import type { Intent, IntentResult } from './ledger';
 import { databaseCode } from './sql-failure';
 import type { LedgerDatabase } from './tables';
 import { requireHashes, rowsOf, storable, storableOrNull, valuesOf } from './values';
 
-type Refusal = IntentAnswer['kind'];
+type Kind = IntentResult['kind'];
 
 /** The SQLSTATE of `ledger_refuse_when_stopped`. */
 const STOPPED = 'HT006';
 
 /** See `Ledger.recordIntent`. */
-export async function recordIntent(database: LedgerDatabase, intent: Intent): Promise<IntentAnswer> {
+export async function recordIntent(database: LedgerDatabase, intent: Intent): Promise<IntentResult> {
   requireHashes('subjects', intent.subjects);
   requireHashes('holdSubjects', intent.holdSubjects);
   const storableIntent = {
@@ -29,7 +29,7 @@ export async function recordIntent(database: LedgerDatabase, intent: Intent): Pr
 }
 
 /** Calls the functions that migrations/0002-holds.ts and 0008-guards-postgres.ts create and describe. */
-async function recordInPostgres(database: LedgerDatabase, intent: Intent): Promise<Refusal> {
+async function recordInPostgres(database: LedgerDatabase, intent: Intent): Promise<Kind> {
   try {
     return await callRecordIntent(database, intent);
   } catch (error) {
@@ -38,17 +38,17 @@ async function recordInPostgres(database: LedgerDatabase, intent: Intent): Promi
   }
 }
 
-async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise<Refusal> {
-  const { rows } = await sql<{ kind: Refusal }>`
+async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise<Kind> {
+  const { rows } = await sql<{ kind: Kind }>`
     select ledger_record_intent(
       ${intent.workflowId}, ${intent.runId}, ${intent.activityId}, ${intent.step}, ${intent.attempt},
       ${storable(intent.task)}, ${storable(intent.service)}, ${storable(intent.environment)},
       ${storableOrNull(intent.keySlot)}, ${intent.subjects}, ${intent.holdSubjects}, ${intent.refuseUnsettled},
       ${new Date().toISOString()}
     ) as kind`.execute(db);
-  const [answer] = rows;
-  if (answer === undefined) throw new Error('ledger_record_intent returned no row.');
-  return answer.kind;
+  const [row] = rows;
+  if (row === undefined) throw new Error('ledger_record_intent returned no row.');
+  return row.kind;
 }
 
 /**
@@ -56,7 +56,7 @@ async function callRecordIntent({ db }: LedgerDatabase, intent: Intent): Promise
  * Reads the reason only if nothing was written; if a hold was lifted in between there is none, and the insert is
  * retried.
  */
-async function recordInLibsql(database: LedgerDatabase, intent: Intent): Promise<Refusal> {
+async function recordInLibsql(database: LedgerDatabase, intent: Intent): Promise<Kind> {
   for (;;) {
     if ((await insertUnlessRefused(database, intent)) > 0n) return 'recorded';
     const reason = await reasonOfRefusal(database, intent);
@@ -78,9 +78,9 @@ async function insertUnlessRefused({ db }: LedgerDatabase, intent: Intent): Prom
   return result.numAffectedRows ?? 0n;
 }
 
-async function reasonOfRefusal({ db }: LedgerDatabase, intent: Intent): Promise<Refusal | undefined> {
+async function reasonOfRefusal({ db }: LedgerDatabase, intent: Intent): Promise<Kind | undefined> {
   const { recorded, held, unsettled, stopped } = conditions(intent);
-  const { rows } = await sql<{ kind: Refusal | null }>`
+  const { rows } = await sql<{ kind: Kind | null }>`
     select case when ${unsettled} then 'unsettled' when ${held} then 'held' when ${stopped} then 'stopped'
       when ${recorded} then 'recorded' end as kind
   `.execute(db);

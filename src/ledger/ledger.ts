@@ -32,7 +32,7 @@ export interface Intent extends CallKey {
 }
 
 /** The result of recording an intent. Only `recorded` allows the call to be sent. */
-export type IntentAnswer =
+export type IntentResult =
   | { kind: 'recorded' }
   /** A hold forbids the call; nothing was recorded. */
   | { kind: 'held' }
@@ -186,7 +186,7 @@ export interface Ledger {
    * between. Repeating it with the same key and attempt returns `recorded` again, but `unsettled` with
    * `refuseUnsettled`, because the caller may be another process.
    */
-  recordIntent(intent: Intent): Promise<IntentAnswer>;
+  recordIntent(intent: Intent): Promise<IntentResult>;
   /** Records the outcome of a call. The first outcome for a key and attempt is kept. */
   recordOutcome(outcome: CallOutcome): Promise<void>;
   recordEnd(end: RunEnd): Promise<void>;

@@ -23,5 +23,5 @@ export interface LibsqlRequest {
 export type LibsqlValue = string | number | bigint | null;
 
 /** The result of one statement. A failure contains only a code. */
-export type LibsqlAnswer =
+export type LibsqlResponse =
   { id: number; rows: unknown[]; changes: number; failure?: never } | { id: number; failure: string };

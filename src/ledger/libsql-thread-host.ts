@@ -1,10 +1,10 @@
 import type { Worker } from 'node:worker_threads';
 import { LedgerUnavailableError } from './ledger';
-import type { LibsqlAnswer, LibsqlRequest, LibsqlThreadData, LibsqlValue } from './libsql-protocol';
+import type { LibsqlResponse, LibsqlRequest, LibsqlThreadData, LibsqlValue } from './libsql-protocol';
 import { LibsqlFailure } from './sql-failure';
 
 interface Pending {
-  resolve: (answer: { rows: unknown[]; changes: number }) => void;
+  resolve: (response: { rows: unknown[]; changes: number }) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
 }
@@ -13,7 +13,7 @@ interface Pending {
  * Time between the end of a wait for a lock and the deadline, in milliseconds, so that the database's own error arrives
  * in time.
  */
-const ANSWER_MARGIN_MS = 500;
+const RESPONSE_MARGIN_MS = 500;
 /** Starts the thread of a database. Tests pass their own function to access the worker. */
 export type StartThread = (data: LibsqlThreadData) => Worker;
 
@@ -34,7 +34,7 @@ export class LibsqlThread {
     this.#onLost = onLost;
     // Only a call in progress keeps the process alive.
     worker.unref();
-    worker.on('message', (answer: LibsqlAnswer) => this.#settle(answer));
+    worker.on('message', (response: LibsqlResponse) => this.#settle(response));
     worker.on('error', () => this.#lose('the database thread failed'));
     worker.on('exit', () => this.#lose('the database thread ended'));
   }
@@ -70,7 +70,7 @@ export class LibsqlThread {
       const timer = setTimeout(() => this.#lose('the database did not respond in time'), leftMs);
       this.#pending.set(id, { resolve, reject, timer });
       this.#worker.ref();
-      const busyMs = Math.min(lockWaitMs, Math.max(0, leftMs - ANSWER_MARGIN_MS));
+      const busyMs = Math.min(lockWaitMs, Math.max(0, leftMs - RESPONSE_MARGIN_MS));
       this.#worker.postMessage({ id, sql, parameters: values, busyMs } satisfies LibsqlRequest);
     });
   }
@@ -85,21 +85,21 @@ export class LibsqlThread {
     if (this.#lost) return;
     this.#lost = true;
     this.#worker.ref();
-    const gone = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
-    const impatience = setTimeout(() => this.#stopWaiting(), ANSWER_MARGIN_MS);
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    const lockTimer = setTimeout(() => this.#stopWaiting(), RESPONSE_MARGIN_MS);
     this.#worker.postMessage('close');
-    await gone;
-    clearTimeout(impatience);
+    await ended;
+    clearTimeout(lockTimer);
   }
 
-  #settle(answer: LibsqlAnswer): void {
-    const pending = this.#pending.get(answer.id);
+  #settle(response: LibsqlResponse): void {
+    const pending = this.#pending.get(response.id);
     if (pending === undefined) return;
-    this.#pending.delete(answer.id);
+    this.#pending.delete(response.id);
     clearTimeout(pending.timer);
     if (this.#pending.size === 0) this.#worker.unref();
-    if (answer.failure === undefined) pending.resolve(answer);
-    else pending.reject(new LibsqlFailure(answer.failure));
+    if (response.failure === undefined) pending.resolve(response);
+    else pending.reject(new LibsqlFailure(response.failure));
   }
 
   #lose(reason: string): void {

@@ -10,7 +10,7 @@ const Database = require('libsql');
 
 /**
  * @typedef {import('./libsql-protocol').LibsqlRequest} LibsqlRequest
- * @typedef {import('./libsql-protocol').LibsqlAnswer} LibsqlAnswer
+ * @typedef {import('./libsql-protocol').LibsqlResponse} LibsqlResponse
  * @typedef {import('./libsql-protocol').LibsqlThreadData} LibsqlThreadData
  */
 
@@ -18,7 +18,7 @@ const Database = require('libsql');
 const LOCK_RETRY_MS = 5;
 
 /** Maximum number of cached statements, which is more than the ledger has. Without a bound the cache could leak. */
-const MOST_STATEMENTS = 200;
+const MAX_STATEMENTS = 200;
 
 const { path: file, stop } = /** @type {LibsqlThreadData} */ (workerData);
 const stopped = new Int32Array(stop);
@@ -96,7 +96,7 @@ function openDatabase() {
 function prepare(opened, sql) {
   let statement = statements.get(sql);
   if (statement === undefined) {
-    if (statements.size >= MOST_STATEMENTS) statements.clear();
+    if (statements.size >= MAX_STATEMENTS) statements.clear();
     statement = opened.prepare(sql);
     statements.set(sql, statement);
   }
@@ -105,20 +105,20 @@ function prepare(opened, sql) {
 
 /**
  * @param {LibsqlRequest} request
- * @returns {LibsqlAnswer}
+ * @returns {LibsqlResponse}
  */
-function answer(request) {
+function respond(request) {
   const until = performance.now() + request.busyMs;
   for (;;) {
-    const given = tryOnce(request);
-    if (given.failure !== 'SQLITE_BUSY' || performance.now() >= until || stopped[0] !== 0) return given;
+    const result = tryOnce(request);
+    if (result.failure !== 'SQLITE_BUSY' || performance.now() >= until || stopped[0] !== 0) return result;
     Atomics.wait(stopped, 0, 0, LOCK_RETRY_MS);
   }
 }
 
 /**
  * @param {LibsqlRequest} request
- * @returns {LibsqlAnswer}
+ * @returns {LibsqlResponse}
  */
 function tryOnce(request) {
   try {
@@ -150,7 +150,7 @@ function failureCode(error) {
 
 parentPort?.on('message', (/** @type {LibsqlRequest | 'close'} */ message) => {
   if (message !== 'close') {
-    parentPort?.postMessage(answer(message));
+    parentPort?.postMessage(respond(message));
     return;
   }
   statements.clear();

@@ -9,7 +9,7 @@ import { unreachable } from './sql-failure';
  * Maximum number of connections: enough for the calls in flight of one worker, and few enough for many workers per
  * server.
  */
-const MOST_CONNECTIONS = 10;
+const MAX_CONNECTIONS = 10;
 
 /** Maximum duration of connecting, in milliseconds. */
 const CONNECT_DEADLINE_MS = 5_000;
@@ -88,7 +88,7 @@ function makePool(
     ...limits,
     Client: GuardedClient,
     application_name: target.applicationName ?? 'temporal-http-tasks',
-    max: MOST_CONNECTIONS,
+    max: MAX_CONNECTIONS,
     idleTimeoutMillis: 30_000,
     // An idle connection must not keep a finished process alive.
     allowExitOnIdle: true,

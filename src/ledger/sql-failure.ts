@@ -43,11 +43,11 @@ export function databaseCode(error: unknown): string | undefined {
 }
 
 /**
- * Temporary refusals of PgBouncer. It uses one code, 08P01, for nearly all refusals, so only the message tells them
- * apart.
+ * Temporary refusals of PgBouncer. It uses one code, 08P01, for nearly all refusals, so only the message distinguishes
+ * them.
  */
 const PASSES = /time-?out|no more connections|cannot connect|connect failed|shutting down|crashed|paused|server login/i;
-const MOST_WORDS = 200;
+const MAX_MESSAGE_LENGTH = 200;
 
 /**
  * Returns the code and message if a pooler refused a connection (08P01) permanently; such a message names databases,
@@ -55,7 +55,7 @@ const MOST_WORDS = 200;
  */
 export function protocolRefusal(error: unknown): string | undefined {
   if (!(error instanceof DatabaseError) || error.code !== '08P01' || PASSES.test(error.message)) return undefined;
-  return `08P01: ${printable(error.message).slice(0, MOST_WORDS)}`;
+  return `08P01: ${printable(error.message).slice(0, MAX_MESSAGE_LENGTH)}`;
 }
 
 /**

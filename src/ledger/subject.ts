@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { derivedKey } from './derived-key';
 import { LedgerSettingError } from './setting-error';
 
-const SHORTEST_KEY = 16;
+const MIN_KEY_LENGTH = 16;
 const HASH_BYTES = 18;
 const HASH_SHAPE = /^[A-Za-z0-9_-]{24}$/;
 
@@ -30,10 +30,10 @@ export interface SubjectHasher {
  * @throws LedgerSettingError when it is shorter. The message contains the length, never the key.
  */
 export function createSubjectHasher(subjectKey: string): SubjectHasher {
-  if (subjectKey.length < SHORTEST_KEY) {
+  if (subjectKey.length < MIN_KEY_LENGTH) {
     throw new LedgerSettingError(
       'HTTP_TASKS_SUBJECT_KEY',
-      `needs at least ${SHORTEST_KEY} characters, and has ${subjectKey.length}. ` +
+      `needs at least ${MIN_KEY_LENGTH} characters, and has ${subjectKey.length}. ` +
         'Use a long random text, for example from `openssl rand -base64 32`, and keep it: the ledger depends on it.',
     );
   }

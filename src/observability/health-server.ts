@@ -23,7 +23,7 @@ export class HealthServer {
 
   /** @throws SettingsError when the address cannot be used. */
   static async listen({ host, port }: ListenAddress, checks: HealthChecks): Promise<HealthServer> {
-    const server = createServer((request, response) => void answer(request, response, checks));
+    const server = createServer((request, response) => void handle(request, response, checks));
     server.listen(port, host);
     try {
       await once(server, 'listening');
@@ -49,7 +49,7 @@ export class HealthServer {
   }
 }
 
-async function answer(
+async function handle(
   { method, url = '' }: IncomingMessage,
   response: ServerResponse,
   checks: HealthChecks,

@@ -2,7 +2,7 @@ import type { NativeConnection } from '@temporalio/worker';
 
 /** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API. */
 const WORKFLOW_QUEUE = 1;
-const ANSWERS_WITHIN_MS = 3_000;
+const DEADLINE_MS = 3_000;
 /**
  * Maximum age of a worker's last poll, in milliseconds. A worker polls at least once a minute; the server lists pollers
  * for some minutes longer.
@@ -14,7 +14,7 @@ export async function isPolling(
   connection: NativeConnection,
   { namespace, taskQueue, identity }: { namespace: string; taskQueue: string; identity: string },
 ): Promise<boolean> {
-  const { pollers } = await connection.withDeadline(Date.now() + ANSWERS_WITHIN_MS, () =>
+  const { pollers } = await connection.withDeadline(Date.now() + DEADLINE_MS, () =>
     connection.workflowService.describeTaskQueue({
       namespace,
       taskQueue: { name: taskQueue },

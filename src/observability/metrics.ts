@@ -80,24 +80,24 @@ class Instruments {
   }
 
   counter(name: CounterName, tags: Tags): GatheredCounter {
-    const byTags = kept(this.#gathered, name, () => new Map<Tags, GatheredCounter>());
-    return kept(byTags, tags, () => {
-      const counter = kept(this.#counters, name, () => this.#meter.createCounter(name, '', METRICS[name].help));
+    const byTags = getOrCreate(this.#gathered, name, () => new Map<Tags, GatheredCounter>());
+    return getOrCreate(byTags, tags, () => {
+      const counter = getOrCreate(this.#counters, name, () => this.#meter.createCounter(name, '', METRICS[name].help));
       return new GatheredCounter(counter.withTags(tags));
     });
   }
 
   histogram(name: HistogramName, tags: Tags): MetricHistogram {
-    const byTags = kept(this.#recorders, name, () => new Map<Tags, MetricHistogram>());
-    return kept(byTags, tags, () =>
-      kept(this.#histograms, name, () => this.#meter.createHistogram(name, 'float', '', METRICS[name].help)).withTags(
-        tags,
-      ),
+    const byTags = getOrCreate(this.#recorders, name, () => new Map<Tags, MetricHistogram>());
+    return getOrCreate(byTags, tags, () =>
+      getOrCreate(this.#histograms, name, () =>
+        this.#meter.createHistogram(name, 'float', '', METRICS[name].help),
+      ).withTags(tags),
     );
   }
 
   gauge(name: GaugeName): MetricGauge {
-    return kept(this.#gauges, name, () => this.#meter.createGauge(name, 'float', '', METRICS[name].help));
+    return getOrCreate(this.#gauges, name, () => this.#meter.createGauge(name, 'float', '', METRICS[name].help));
   }
 
   flush(): void {
@@ -105,7 +105,7 @@ class Instruments {
   }
 }
 
-function kept<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+function getOrCreate<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let found = map.get(key);
   if (found === undefined) {
     found = make();

@@ -4,13 +4,13 @@ import type { Health } from './health-server';
  * Maximum time since the ledger's last response, in milliseconds. It is checked every five seconds and may take five to
  * fail.
  */
-const LONGEST_LEDGER_LAG_MS = 15_000;
+const MAX_LEDGER_LAG_MS = 15_000;
 
 /** How long the Temporal server's result is reused, in milliseconds. */
-const POLLING_HOLDS_MS = 5_000;
+const POLLING_REUSE_MS = 5_000;
 
 /** Maximum startup time of a worker, from the start of its process, in milliseconds. */
-const STARTS_WITHIN_MS = 60_000;
+const MAX_STARTUP_MS = 60_000;
 
 /** The observable state of a worker. */
 export interface WorkerView {
@@ -29,10 +29,10 @@ export interface WorkerView {
 export class Readiness {
   readonly #worker: WorkerView;
   readonly #startsUntilMs: number;
-  #polling: { askedAtMs: number; answer: Promise<boolean> } | undefined;
+  #polling: { checkedAtMs: number; result: Promise<boolean> } | undefined;
 
   /** @param startsWithinMs Maximum startup time, in milliseconds, after which the worker counts as not alive. */
-  constructor(worker: WorkerView, startsWithinMs = STARTS_WITHIN_MS) {
+  constructor(worker: WorkerView, startsWithinMs = MAX_STARTUP_MS) {
     this.#worker = worker;
     this.#startsUntilMs = performance.now() + startsWithinMs;
   }
@@ -40,7 +40,7 @@ export class Readiness {
   async ready(): Promise<Health> {
     const worker = this.#worker.state() ?? 'STARTING';
     const lagMs = this.#worker.ledgerLagMs();
-    const ledger = lagMs !== undefined && lagMs <= LONGEST_LEDGER_LAG_MS;
+    const ledger = lagMs !== undefined && lagMs <= MAX_LEDGER_LAG_MS;
     const polling = worker === 'RUNNING' && (await this.#isPolling());
     return { ok: polling && ledger, worker, polling, ledger };
   }
@@ -53,13 +53,13 @@ export class Readiness {
 
   async #isPolling(): Promise<boolean> {
     const nowMs = performance.now();
-    if (!this.#polling || nowMs - this.#polling.askedAtMs > POLLING_HOLDS_MS) {
-      this.#polling = { askedAtMs: nowMs, answer: this.#worker.isPolling().catch(() => false) };
+    if (!this.#polling || nowMs - this.#polling.checkedAtMs > POLLING_REUSE_MS) {
+      this.#polling = { checkedAtMs: nowMs, result: this.#worker.isPolling().catch(() => false) };
       // A negative result is not reused.
-      const { answer } = this.#polling;
-      if (!(await answer) && this.#polling?.answer === answer) this.#polling = undefined;
-      return answer;
+      const { result } = this.#polling;
+      if (!(await result) && this.#polling?.result === result) this.#polling = undefined;
+      return result;
     }
-    return this.#polling.answer;
+    return this.#polling.result;
   }
 }

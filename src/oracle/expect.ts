@@ -28,12 +28,12 @@ interface End {
   /** `perhapsOver`: the run's deadline may pass during it. */
   then: 'on' | 'perhapsOver';
   /** Number of faulty calls that the step consumed. */
-  strokes: number;
+  faultyCalls: number;
 }
 
 const GOOD = ['removed', 'accepted'];
 const NOT_DONE = ['failed'];
-const STROKES: Record<When, number> = { once: 1, twice: 2, always: Number.POSITIVE_INFINITY };
+const FAULTY_CALLS: Record<When, number> = { once: 1, twice: 2, always: Number.POSITIVE_INFINITY };
 
 /** Returns what must be true at the end of a cell. Uses only the contract and the fault, not the implementation. */
 export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
@@ -41,23 +41,24 @@ export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
   if (nature === 'goneBefore') return whenGoneBefore(cell, apps);
   if (nature === 'foreign') return whenForeign(cell, apps);
   const steps: ExpectedStep[] = [];
-  let strokes = STROKES[cell.when];
-  let behind: 'good' | 'either' | 'stopped' | 'stoppedOrOver' = 'good';
+  let faultyCalls = FAULTY_CALLS[cell.when];
+  let before: 'good' | 'either' | 'stopped' | 'stoppedOrOver' = 'good';
   let endsByDeadline = false;
   for (const step of stepsOf(cell, apps)) {
-    if (behind === 'stoppedOrOver') steps.push({ step, outcomes: ['skipped', ...overOutcomes(cell)], done: false });
-    else if (behind === 'stopped') steps.push({ step, outcomes: ['skipped'], done: false });
-    else if (behind === 'either') steps.push(perhapsReached(cell, nature, step, strokes));
-    else if (strokes === 0 || !callsOfStep(step).includes(cell.call)) steps.push({ step, outcomes: GOOD, done: true });
+    if (before === 'stoppedOrOver') steps.push({ step, outcomes: ['skipped', ...overOutcomes(cell)], done: false });
+    else if (before === 'stopped') steps.push({ step, outcomes: ['skipped'], done: false });
+    else if (before === 'either') steps.push(perhapsReached(cell, nature, step, faultyCalls));
+    else if (faultyCalls === 0 || !callsOfStep(step).includes(cell.call))
+      steps.push({ step, outcomes: GOOD, done: true });
     else {
-      const end = endOf(cell, nature, strokes);
-      strokes = Math.max(0, strokes - end.strokes);
+      const end = endOf(cell, nature, faultyCalls);
+      faultyCalls = Math.max(0, faultyCalls - end.faultyCalls);
       steps.push({ step, outcomes: end.outcomes, done: end.done });
       const bad = !end.outcomes.some((outcome) => GOOD.includes(outcome));
       endsByDeadline ||= end.then === 'perhapsOver';
       const stops = bad && cell.policy === 'stop' && !(cell.flow === 'sweep' && step.startsWith(BATCH));
-      if (end.then === 'perhapsOver') behind = stops ? 'stoppedOrOver' : 'either';
-      else if (stops) behind = 'stopped';
+      if (end.then === 'perhapsOver') before = stops ? 'stoppedOrOver' : 'either';
+      else if (stops) before = 'stopped';
     }
   }
   return { steps: withoutOrphans(steps), statuses: statusesOf(cell, steps), endsByDeadline };
@@ -66,46 +67,51 @@ export function expectedOf(cell: Cell, apps: readonly string[]): Expectation {
 /**
  * Returns the expectation of a step that the deadline may precede, or that may have the same fault as the one before.
  */
-function perhapsReached(cell: Cell, nature: Nature, step: string, strokes: number): ExpectedStep {
-  const meetsIt = !Number.isFinite(strokes) && callsOfStep(step).includes(cell.call);
-  const done = meetsIt && endOf(cell, nature, strokes).done === false ? false : 'either';
+function perhapsReached(cell: Cell, nature: Nature, step: string, faultyCalls: number): ExpectedStep {
+  const meetsIt = !Number.isFinite(faultyCalls) && callsOfStep(step).includes(cell.call);
+  const done = meetsIt && endOf(cell, nature, faultyCalls).done === false ? false : 'either';
   return { step, outcomes: [...(done === false ? [] : GOOD), 'failed', 'unknown', 'skipped'], done };
 }
 
-function endOf(cell: Cell, nature: Nature, strokes: number): End {
+function endOf(cell: Cell, nature: Nature, faultyCalls: number): End {
   const { call, flow } = cell;
-  const passes = (used = strokes): End => ({ outcomes: GOOD, done: true, then: 'on', strokes: used });
-  const endless = !Number.isFinite(strokes);
+  const passes = (used = faultyCalls): End => ({ outcomes: GOOD, done: true, then: 'on', faultyCalls: used });
+  const endless = !Number.isFinite(faultyCalls);
   // A sweep starts again in each round, so it may continue until its deadline where a single run gives up.
-  const givingUp = flow === 'sweep' ? 'perhapsOver' : 'on';
+  const afterGivingUp = flow === 'sweep' ? 'perhapsOver' : 'on';
   switch (nature) {
     case 'good':
       return passes();
     case 'later':
       return endless
-        ? { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes }
+        ? { outcomes: neverAccepted(call), done: call === 'gdprRequestGet', then: 'perhapsOver', faultyCalls }
         : passes();
     case 'muchLater':
       if (isSideBySide(cell) && !endless) return eitherOfTwo();
       // The delay exceeds the deadline, so the step fails immediately and calls with another key are still sent.
-      return { outcomes: waitedInVain(call), done: call === 'gdprRequestGet', then: 'perhapsOver', strokes: 1 };
+      return { outcomes: neverAccepted(call), done: call === 'gdprRequestGet', then: 'perhapsOver', faultyCalls: 1 };
     case 'stale':
       // A sweep whose deadline passes earlier knows only that Plaid reported success.
       return endless
-        ? { outcomes: flow === 'sweep' ? ['unknown', ...GOOD] : ['unknown'], done: true, then: givingUp, strokes }
+        ? {
+            outcomes: flow === 'sweep' ? ['unknown', ...GOOD] : ['unknown'],
+            done: true,
+            then: afterGivingUp,
+            faultyCalls,
+          }
         : passes();
     case 'refused':
-      return refusedEnd(cell, strokes);
+      return refusedEnd(cell, faultyCalls);
     case 'keysRefused':
-      if (flow === 'offboardUser') return refusedEnd(cell, strokes);
+      if (flow === 'offboardUser') return refusedEnd(cell, faultyCalls);
       return endless
-        ? { outcomes: ['skipped', 'failed', 'unknown'], done: false, then: 'perhapsOver', strokes }
+        ? { outcomes: ['skipped', 'failed', 'unknown'], done: false, then: 'perhapsOver', faultyCalls }
         : passes();
     case 'lostDone':
     case 'unreadableDone':
     case 'lostUndone':
     case 'unreadableUndone':
-      return endless || call === 'gdprRequestGet' ? lostForEver(cell, nature, strokes, givingUp) : passes();
+      return endless || call === 'gdprRequestGet' ? alwaysLost(cell, nature, faultyCalls, afterGivingUp) : passes();
     case 'goneBefore':
     case 'foreign':
       throw new RangeError(`${nature} is not a fault of a call.`);
@@ -116,21 +122,21 @@ function endOf(cell: Cell, nature: Nature, strokes: number): End {
  * Returns the allowed outcomes of a call that was never accepted. The deadline may pass during an attempt, which is
  * then in doubt; and a GDPR request that cannot be polled has still been created.
  */
-function waitedInVain(call: Call): readonly string[] {
+function neverAccepted(call: Call): readonly string[] {
   if (call === 'gdprRequestGet') return ['accepted', 'unknown'];
   return call === 'userItemsGet' ? NOT_DONE : ['failed', 'unknown'];
 }
 
-function refusedEnd(cell: Cell, strokes: number): End {
+function refusedEnd(cell: Cell, faultyCalls: number): End {
   const { call, flow } = cell;
   // Batch has accepted the request; only its result is unknown.
-  if (call === 'gdprRequestGet') return { outcomes: ['unknown'], done: true, then: 'on', strokes: 1 };
-  const endless = !Number.isFinite(strokes);
+  if (call === 'gdprRequestGet') return { outcomes: ['unknown'], done: true, then: 'on', faultyCalls: 1 };
+  const endless = !Number.isFinite(faultyCalls);
   if (isSideBySide(cell) && !endless) return eitherOfTwo();
   // Nothing was done, so the next round of a sweep may retry the removal.
   if (flow === 'sweep' && call === 'userItemsRemove' && !endless)
-    return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes };
-  return { outcomes: NOT_DONE, done: false, then: 'on', strokes: 1 };
+    return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', faultyCalls };
+  return { outcomes: NOT_DONE, done: false, then: 'on', faultyCalls: 1 };
 }
 
 /** Returns whether the calls of several apps are sent concurrently, so that either may have the fault. */
@@ -139,35 +145,35 @@ function isSideBySide({ flow, call }: Cell): boolean {
 }
 
 function eitherOfTwo(): End {
-  return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', strokes: 0 };
+  return { outcomes: [...GOOD, 'failed'], done: 'either', then: 'perhapsOver', faultyCalls: 0 };
 }
 
 /**
  * Returns the end of a step whose every response is lost or unreadable. What can be read is reconciled; the rest is
  * unknown.
  */
-function lostForEver({ call }: Cell, nature: Nature, strokes: number, givingUp: End['then']): End {
+function alwaysLost({ call }: Cell, nature: Nature, faultyCalls: number, afterGivingUp: End['then']): End {
   const done = nature === 'lostDone' || nature === 'unreadableDone';
   const lost = nature === 'lostDone' || nature === 'lostUndone';
   switch (call) {
     case 'userItemsGet':
-      return { outcomes: NOT_DONE, done: false, then: lost ? 'perhapsOver' : givingUp, strokes };
+      return { outcomes: NOT_DONE, done: false, then: lost ? 'perhapsOver' : afterGivingUp, faultyCalls };
     case 'gdprRequestGet':
-      if (Number.isFinite(strokes)) return { outcomes: GOOD, done: true, then: 'on', strokes };
-      return { outcomes: ['accepted', 'unknown'], done: true, then: 'perhapsOver', strokes };
+      if (Number.isFinite(faultyCalls)) return { outcomes: GOOD, done: true, then: 'on', faultyCalls };
+      return { outcomes: ['accepted', 'unknown'], done: true, then: 'perhapsOver', faultyCalls };
     case 'userItemsRemove':
       return done
-        ? { outcomes: GOOD, done: true, then: 'on', strokes }
-        : { outcomes: ['unknown'], done: false, then: 'perhapsOver', strokes };
+        ? { outcomes: GOOD, done: true, then: 'on', faultyCalls }
+        : { outcomes: ['unknown'], done: false, then: 'perhapsOver', faultyCalls };
     case 'userRemove':
       return done
-        ? { outcomes: GOOD, done: true, then: 'on', strokes }
-        : { outcomes: ['unknown'], done: false, then: givingUp, strokes };
+        ? { outcomes: GOOD, done: true, then: 'on', faultyCalls }
+        : { outcomes: ['unknown'], done: false, then: afterGivingUp, faultyCalls };
     case 'userProductsTerminate':
     case 'customDataDelete':
     case 'gdprRequestCreate':
     case 'customDataBulkDelete':
-      return { outcomes: ['unknown'], done, then: lost ? 'perhapsOver' : givingUp, strokes };
+      return { outcomes: ['unknown'], done, then: lost ? 'perhapsOver' : afterGivingUp, faultyCalls };
   }
 }
 
@@ -220,7 +226,7 @@ function whenGoneBefore(cell: Cell, apps: readonly string[]): Expectation {
         return good(step);
     }
   });
-  return stoppedBehind(cell, steps);
+  return stoppedAfter(cell, steps);
 }
 
 function whenForeign(cell: Cell, apps: readonly string[]): Expectation {
@@ -230,21 +236,21 @@ function whenForeign(cell: Cell, apps: readonly string[]): Expectation {
       ? { step, outcomes: ['removed', 'notFound'], done: true }
       : { step, outcomes: GOOD, done: true };
   });
-  return { ...stoppedBehind(cell, steps, ITEMS), statuses: ['partial'] };
+  return { ...stoppedAfter(cell, steps, ITEMS), statuses: ['partial'] };
 }
 
 /** Applies the policy `stop`: not found is not a success, so the run stops there. */
-function stoppedBehind(cell: Cell, steps: readonly ExpectedStep[], at?: string): Expectation {
+function stoppedAfter(cell: Cell, steps: readonly ExpectedStep[], at?: string): Expectation {
   const bad = (step: ExpectedStep): boolean =>
     step.step === at || step.outcomes.every((outcome) => outcome === 'notFound');
   const first = steps.findIndex(bad);
   const stops = cell.policy === 'stop' && first !== -1;
-  const all = steps.map((step, index): ExpectedStep => (stops && index > first ? behindTheStop(step) : step));
+  const all = steps.map((step, index): ExpectedStep => (stops && index > first ? afterTheStop(step) : step));
   return { steps: all, statuses: first === -1 ? ['completed'] : ['partial', 'failed'], endsByDeadline: false };
 }
 
 /** Returns the expectation of a step that is not started. It may report not found if that is already known. */
-function behindTheStop({ step, outcomes }: ExpectedStep): ExpectedStep {
+function afterTheStop({ step, outcomes }: ExpectedStep): ExpectedStep {
   return { step, outcomes: ['skipped', ...outcomes.filter((outcome) => outcome === 'notFound')], done: 'either' };
 }
 

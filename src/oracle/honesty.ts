@@ -18,7 +18,7 @@ const NEEDS_NO_LINE: readonly string[] = [
 
 /** Irreversible calls, and the reads that show whether they took effect. */
 const IRREVERSIBLE: readonly string[] = ['userItemsRemove', 'userRemove'];
-const LOOKS: readonly string[] = ['userItemsGet'];
+const RECONCILING_READS: readonly string[] = ['userItemsGet'];
 
 /** The findings about a user; each list must be empty. */
 export interface Findings {
@@ -56,9 +56,9 @@ export function findingsOf(observed: Observed, steps: readonly string[], apps: r
     return findings;
   }
   for (const step of steps) {
-    const words = wordsOn(step, report.steps);
-    if (words.length === 0) findings.lost.push(`no outcome is reported for ${step}`);
-    for (const word of words) findings.untrue.push(...untruths(word, step, truth));
+    const reported = reportedOn(step, report.steps);
+    if (reported.length === 0) findings.lost.push(`no outcome is reported for ${step}`);
+    for (const one of reported) findings.untrue.push(...untruths(one, step, truth));
   }
   for (const { step } of report.steps) {
     const known =
@@ -71,7 +71,7 @@ export function findingsOf(observed: Observed, steps: readonly string[], apps: r
 }
 
 /** Returns the reported outcomes of a step, or the final outcome of all remaining steps. */
-export function wordsOn(step: string, reported: readonly ReportedStep[]): ReportedStep[] {
+export function reportedOn(step: string, reported: readonly ReportedStep[]): ReportedStep[] {
   const own = reported.filter((one) => one.step === step || (one.step === 'batch' && step.startsWith(BATCH)));
   return own.length > 0 ? own : reported.filter((one) => one.step === REST);
 }
@@ -91,7 +91,7 @@ export function isDone(step: string, truth: Truth): boolean {
 }
 
 function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth): string[] {
-  const said = `${step} is reported as ${outcome}${reason === undefined ? '' : ` (${reason})`}`;
+  const claim = `${step} is reported as ${outcome}${reason === undefined ? '' : ` (${reason})`}`;
   const carriedOut = effectsOf(step, truth).filter(({ processed }) => processed).length;
   switch (outcome) {
     case 'removed':
@@ -99,22 +99,22 @@ function untruths({ outcome, reason }: ReportedStep, step: string, truth: Truth)
     case 'alreadyGone':
       return isDone(step, truth) || (step === ITEMS && truth.itemsRemoved.length > 0)
         ? []
-        : [`${said}, but it still exists`];
+        : [`${claim}, but it still exists`];
     case 'notFound':
       // Items that are not found say nothing about those that were, and Batch accepts requests about unknown users.
       return carriedOut > 0 && step !== ITEMS && !step.startsWith(BATCH)
-        ? [`${said}, but ${carriedOut} calls for it were executed`]
+        ? [`${claim}, but ${carriedOut} calls for it were executed`]
         : [];
     case 'failed':
     case 'skipped':
     case 'held':
-      return carriedOut > 0 ? [`${said}, but ${carriedOut} calls for it were executed`] : [];
+      return carriedOut > 0 ? [`${claim}, but ${carriedOut} calls for it were executed`] : [];
     case 'unknown':
       return truth.refusals > 0 || truth.calls.some(({ fault, status }) => fault !== undefined || status === null)
         ? []
-        : [`${said}, but every call got a response`];
+        : [`${claim}, but every call got a response`];
     default:
-      return [`${said}, which is not an outcome`];
+      return [`${claim}, which is not an outcome`];
   }
 }
 
@@ -131,7 +131,7 @@ function blindRepetitions(calls: Truth['calls']): string[] {
   const open = new Set<string>();
   const blind: string[] = [];
   for (const { endpoint, status, fault } of calls) {
-    if (LOOKS.includes(endpoint)) open.clear();
+    if (RECONCILING_READS.includes(endpoint)) open.clear();
     if (!IRREVERSIBLE.includes(endpoint)) continue;
     if (open.has(endpoint)) blind.push(`${endpoint} was sent again after a lost response without a read in between`);
     const saysNothingWasDone = status !== null && ((status >= 400 && status < 500) || fault === 'maintenance');
@@ -153,11 +153,11 @@ function compensationFaults(
   const missing = due.filter(
     ({ step, outcome }) => !log.some((line) => line.step === step && line.outcome === outcome),
   );
-  const lies = log.flatMap((line) => untruths(line, line.step, truth));
+  const falseClaims = log.flatMap((line) => untruths(line, line.step, truth));
   return [
     ...missing.map(({ step, outcome }) => `the compensation log has no line for ${step} ${outcome}`),
     ...(log.length === due.length ? [] : [`the compensation log has ${log.length} lines for ${due.length} steps`]),
-    ...lies.map((lie) => `the compensation log: ${lie}`),
+    ...falseClaims.map((claim) => `the compensation log: ${claim}`),
   ];
 }
 
@@ -165,7 +165,7 @@ function compensationFaults(
 function unrecorded({ truth, receipts }: Observed): string[] {
   const findings = receipts
     .filter(isIntent)
-    .filter((intent) => !receipts.some((receipt) => answers(receipt, intent)))
+    .filter((intent) => !receipts.some((receipt) => isOutcomeOf(receipt, intent)))
     .map(({ step, attempt }) => `attempt ${attempt} of ${step} has an intent and no outcome`);
   const effects = truth.calls.filter(({ endpoint }) => hasEffect(endpoint));
   for (const [key, sent] of Object.entries(groupBy(effects, ({ endpoint, app = '' }) => `${endpoint} ${app}`.trim()))) {
@@ -177,7 +177,7 @@ function unrecorded({ truth, receipts }: Observed): string[] {
     // A sweep records the intents of many users in one statement, outside the receipts; its receipt is the step's final
     // outcome.
     const ofSweep = receipts.every(({ activityId }) => activityId === '');
-    if (ofSweep ? !isSpokenOf(endpoint, app, receipts) : intents < sent.length)
+    if (ofSweep ? !isSettled(endpoint, app, receipts) : intents < sent.length)
       findings.push(
         `${sent.length} calls of ${key} were sent, and the ledger has ${ofSweep ? 'no receipt' : `${intents} intents`}`,
       );
@@ -185,7 +185,7 @@ function unrecorded({ truth, receipts }: Observed): string[] {
   return findings;
 }
 
-function isSpokenOf(endpoint: string, app: string | undefined, receipts: readonly Recorded[]): boolean {
+function isSettled(endpoint: string, app: string | undefined, receipts: readonly Recorded[]): boolean {
   return receipts.some(
     ({ step, phase }) =>
       phase === 'settled' &&
@@ -197,7 +197,7 @@ function isIntent({ phase }: Recorded): boolean {
   return phase === 'intent';
 }
 
-function answers(receipt: Recorded, intent: Recorded): boolean {
+function isOutcomeOf(receipt: Recorded, intent: Recorded): boolean {
   return receipt.phase === 'outcome' && receipt.activityId === intent.activityId && receipt.attempt === intent.attempt;
 }
 

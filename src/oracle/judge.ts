@@ -2,7 +2,7 @@ import { expectedOf } from './expect';
 import type { ExpectedStep } from './expect';
 import { stepsOf } from './cell';
 import type { Cell } from './cell';
-import { findingsOf, isDone, wordsOn } from './honesty';
+import { findingsOf, isDone, reportedOn } from './honesty';
 import type { Findings } from './honesty';
 import type { Observed } from './observed';
 
@@ -22,15 +22,15 @@ export interface Judgement {
 export function judgeCell(cell: Cell, observed: Observed, apps: readonly string[]): Judgement {
   const { steps, statuses } = expectedOf(cell, apps);
   const findings = findingsOf(observed, stepsOf(cell, apps), apps);
-  const surprises = observed.report
-    ? [...statusSurprise(observed.report.status, statuses), ...steps.flatMap((step) => surpriseOf(step, observed))]
+  const mismatches = observed.report
+    ? [...statusMismatch(observed.report.status, statuses), ...steps.flatMap((step) => mismatchOf(step, observed))]
     : [];
   for (const { step, done } of steps) {
     if (done === false && isDone(step, observed.truth))
       findings.wronglyDeleted.push(`${step} was done and should not have been`);
   }
   const expected = `${statuses.join(' or ')}: ${steps.map(inWords).join('; ')}`;
-  return judgement(expected, observed, findings, surprises);
+  return judgement(expected, observed, findings, mismatches);
 }
 
 /** Judges a user with several faults whose combined result cannot be predicted: only what must always hold. */
@@ -41,23 +41,23 @@ export function judgeAlways(
   statuses: readonly string[],
 ): Judgement {
   const findings = findingsOf(observed, steps, apps);
-  const surprises = observed.report ? statusSurprise(observed.report.status, statuses) : [];
-  return judgement(`${statuses.join(' or ')}, and a true report`, observed, findings, surprises);
+  const mismatches = observed.report ? statusMismatch(observed.report.status, statuses) : [];
+  return judgement(`${statuses.join(' or ')}, and a true report`, observed, findings, mismatches);
 }
 
-function judgement(expected: string, observed: Observed, findings: Findings, surprises: readonly string[]): Judgement {
-  const points = [...Object.values(findings as unknown as Record<string, string[]>).flat(), ...surprises];
+function judgement(expected: string, observed: Observed, findings: Findings, mismatches: readonly string[]): Judgement {
+  const points = [...Object.values(findings as unknown as Record<string, string[]>).flat(), ...mismatches];
   const got = points.length > 0 ? `${points.join('; ')} [${reportInWords(observed)}]` : reportInWords(observed);
   return { ok: points.length === 0, completed: observed.report?.status === 'completed', expected, got, findings };
 }
 
-function statusSurprise(status: string, statuses: readonly string[]): string[] {
+function statusMismatch(status: string, statuses: readonly string[]): string[] {
   return statuses.includes(status) ? [] : [`the run is ${status}`];
 }
 
-function surpriseOf({ step, outcomes, done }: ExpectedStep, { report, truth }: Observed): string[] {
-  const words = wordsOn(step, report?.steps ?? []);
-  const wrong = words
+function mismatchOf({ step, outcomes, done }: ExpectedStep, { report, truth }: Observed): string[] {
+  const reported = reportedOn(step, report?.steps ?? []);
+  const wrong = reported
     .filter(({ outcome }) => !outcomes.includes(outcome))
     .map(({ outcome, reason }) => `${step} is ${outcome}${reason === undefined ? '' : ` (${reason})`}`);
   return done === true && !isDone(step, truth) ? [...wrong, `${step} was not done`] : wrong;

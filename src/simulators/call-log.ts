@@ -7,7 +7,7 @@ export interface OpenCall {
   /** To be called once, when the provider has executed the call; the client may learn of it later or never. */
   processed(): void;
   fault(kind: FaultKind): void;
-  answered(status: number, code?: string): void;
+  responded(status: number, code?: string): void;
 }
 
 interface Entry {
@@ -57,7 +57,7 @@ export class CallLog {
       fault: (kind) => {
         entry.fault = kind;
       },
-      answered: (status, code) => {
+      responded: (status, code) => {
         entry.status = status;
         entry.code = code;
       },

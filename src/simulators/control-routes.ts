@@ -41,7 +41,7 @@ const ROUTES: Record<string, ControlRoute> = {
 };
 
 /** Handles one control request. Never throws: an invalid request gets a 400 that names the field. */
-export async function answerControl(
+export async function handleControl(
   simulator: Controlled,
   request: IncomingMessage,
   response: ServerResponse,

@@ -42,7 +42,7 @@ export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
       return refuse(faulty, provider.failures.serverError());
     case 'badGateway':
       actOn(rule.processed, faulty);
-      log.answered(502);
+      log.responded(502);
       return send(response, 502, BAD_GATEWAY_PAGE, { 'content-type': 'text/html' });
     case 'maintenance':
       return refuse(faulty, provider.failures.maintenance(), { 'retry-after': retryAfterValue(rule.retryAfter) });
@@ -58,12 +58,12 @@ export function deliverFault(rule: FaultRule, faulty: FaultyCall): void {
       return alter(faulty, true, (json) => `{"padding":"${'x'.repeat(rule.bytes)}",${json.slice(1)}`);
     case 'slowDrip': {
       const answer = carryOut(faulty);
-      log.answered(answer.status, answer.code);
+      log.responded(answer.status, answer.code);
       return dripBody(response, answer, rule);
     }
     case 'redirect':
       actOn(rule.processed, faulty);
-      log.answered(rule.status);
+      log.responded(rule.status);
       return send(response, rule.status, '', { location: rule.location, 'content-type': 'text/plain' });
     case 'unauthorized':
       return refuse(faulty, provider.failures.unauthorized());
@@ -86,7 +86,7 @@ function actOn(processed: boolean, faulty: FaultyCall): Answer {
 }
 
 function refuse({ response, log }: FaultyCall, answer: Answer, headers?: Record<string, string | undefined>): void {
-  log.answered(answer.status, answer.code);
+  log.responded(answer.status, answer.code);
   send(response, answer.status, JSON.stringify(answer.body), headers);
 }
 
@@ -97,7 +97,7 @@ function alter(
   headers?: Record<string, string>,
 ): void {
   const answer = actOn(processed, faulty);
-  faulty.log.answered(answer.status, answer.code);
+  faulty.log.responded(answer.status, answer.code);
   send(faulty.response, answer.status, change(JSON.stringify(answer.body)), headers);
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CallLog } from './call-log';
 import type { FaultRuleInput, RetryAfterForm } from './control-api';
 import type { CallList, FaultList } from './control-answers';
-import { answerControl, CONTROL_PREFIX } from './control-routes';
+import { handleControl, CONTROL_PREFIX } from './control-routes';
 import { FaultBook } from './fault-book';
 import { deliverFault } from './fault-delivery';
 import { listenOnLoopback, readBody, send } from './loopback-server';
@@ -106,7 +106,7 @@ export class Simulator {
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = request.url ?? '/';
     if (target.startsWith(CONTROL_PREFIX)) {
-      return answerControl(
+      return handleControl(
         { controls: this.controls, faults: this.faults, calls: this.calls, reset: () => this.reset() },
         request,
         response,
@@ -129,14 +129,14 @@ export class Simulator {
     const log = this.calls.open(call);
     if (!this.limiter.admits(call.endpoint)) {
       const refusal = this.provider.failures.rateLimited();
-      log.answered(refusal.status, refusal.code);
+      log.responded(refusal.status, refusal.code);
       return this.answer(response, refusal, { 'retry-after': retryAfterValue(this.settings.retryAfter) });
     }
     const rule = this.faults.pick(call);
     if (rule) return deliverFault(rule, { provider: this.provider, request, call, response, log });
     const answer = call.carryOut();
     if (answer.processed) log.processed();
-    log.answered(answer.status, answer.code);
+    log.responded(answer.status, answer.code);
     this.answer(response, answer);
   }
 

@@ -38,7 +38,7 @@ export class TooManyBadRowsError extends SourceError {
     allowed: string,
     advice = 'Correct them, or allow them with --bad-rows (badRows in an input).',
   ) {
-    const lines = first.slice(0, MOST_NAMED).map(({ line, problem }) => `line ${line}: ${problem}`);
+    const lines = first.slice(0, MAX_NAMED).map(({ line, problem }) => `line ${line}: ${problem}`);
     const more = counts.bad - lines.length;
     super(
       'source',
@@ -48,7 +48,7 @@ export class TooManyBadRowsError extends SourceError {
 }
 
 /** Maximum number of rows named in the error message. */
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 /** Reads a source and returns only its good rows. Succeeds only if the source is fit for a sweep. */
 export class CheckedRows {
@@ -138,7 +138,7 @@ export class CheckedRows {
 }
 
 /** Maximum number of tracked IDs. An ID that occurs in more than one of this many rows on average is always found. */
-const MOST_FOLLOWED = 1_000;
+const MAX_TRACKED = 1_000;
 
 /**
  * Counts IDs that occur in many rows, in bounded memory (Misra and Gries): an untracked ID decrements the count of
@@ -162,12 +162,12 @@ class FrequentIds {
     const count = this.#counts.get(id);
     if (count !== undefined) {
       this.#counts.set(id, count + 1);
-      if (count + 1 > MANY_ROWS && this.#many.size < MOST_FOLLOWED) this.#many.add(id);
-    } else if (this.#counts.size < MOST_FOLLOWED) this.#counts.set(id, 1);
+      if (count + 1 > MANY_ROWS && this.#many.size < MAX_TRACKED) this.#many.add(id);
+    } else if (this.#counts.size < MAX_TRACKED) this.#counts.set(id, 1);
     else {
-      for (const [followed, times] of this.#counts) {
-        if (times === 1) this.#counts.delete(followed);
-        else this.#counts.set(followed, times - 1);
+      for (const [tracked, times] of this.#counts) {
+        if (times === 1) this.#counts.delete(tracked);
+        else this.#counts.set(tracked, times - 1);
       }
     }
   }

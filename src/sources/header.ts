@@ -27,20 +27,20 @@ export interface ColumnRules<Column extends string> {
 /**
  * Matches names of columns that are likely IDs: providers, the objects that IDs identify, and names used in their APIs.
  */
-const TELLING = /plaid|batch|user|item|customid|accesstoken|^token$/;
+const ID_NAME = /plaid|batch|user|item|customid|accesstoken|^token$/;
 
 /** The same for nested fields, where `user` and `item` are too common. */
-const TELLING_INSIDE = /plaid|batch|customid|accesstoken/;
+const NESTED_ID_NAME = /plaid|batch|customid|accesstoken/;
 
 /** Maximum depth of nested fields to check, and maximum number of fields per object. */
-const MOST_LEVELS = 3;
-const MOST_FIELDS = 200;
+const MAX_LEVELS = 3;
+const MAX_FIELDS = 200;
 
 /**
  * Maximum number of ignored columns reported by name. JSON rows that all have different names must not exhaust the
  * memory.
  */
-const MOST_NAMES = 50;
+const MAX_NAMES = 50;
 
 /** Tracks which of a source's columns are used and which are ignored. */
 export class ColumnNames<Column extends string> {
@@ -66,7 +66,7 @@ export class ColumnNames<Column extends string> {
     else if (!ignore.includes(name)) this.#refuseNearMiss(name);
     // Not recorded yet: checked again once a column is known.
     if (!this.#anyKnown) return undefined;
-    if (this.#columns.size < 20 * MOST_NAMES) this.#columns.set(name, column);
+    if (this.#columns.size < 20 * MAX_NAMES) this.#columns.set(name, column);
     else this.#more += 1;
     return column;
   }
@@ -85,8 +85,8 @@ export class ColumnNames<Column extends string> {
     const ignored: string[] = [];
     for (const [name, column] of this.#columns) (column === undefined ? ignored : used).push(shown(name));
     if (used.length === 0) return { used, ignored: [] };
-    const untold = ignored.length - MOST_NAMES + this.#more;
-    return { used, ignored: untold > 0 ? [...ignored.slice(0, MOST_NAMES), `… and ${untold} more`] : ignored };
+    const unreported = ignored.length - MAX_NAMES + this.#more;
+    return { used, ignored: unreported > 0 ? [...ignored.slice(0, MAX_NAMES), `… and ${unreported} more`] : ignored };
   }
 
   /**
@@ -99,7 +99,7 @@ export class ColumnNames<Column extends string> {
     const met = [...this.#columns.values()];
     const unmet = known.find(
       (column) =>
-        TELLING.test(bare(column)) &&
+        ID_NAME.test(bare(column)) &&
         renames[column] !== undefined &&
         !ignore.includes(renames[column]) &&
         !met.includes(column),
@@ -147,7 +147,7 @@ export class ColumnNames<Column extends string> {
 
 /** Returns whether an unused name resembles that of an ID. */
 export function resemblesId(name: string): boolean {
-  return TELLING.test(bare(name));
+  return ID_NAME.test(bare(name));
 }
 
 /**
@@ -157,23 +157,17 @@ export function resemblesId(name: string): boolean {
  * @param used The dotted paths that are used.
  */
 export function idsInside(value: unknown, path: string, used: readonly string[], level = 1): string[] {
-  if (
-    typeof value !== 'object' ||
-    value === null ||
-    Array.isArray(value) ||
-    level > MOST_LEVELS ||
-    path === '__proto__'
-  )
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || level > MAX_LEVELS || path === '__proto__')
     return [];
   return Object.entries(value)
-    .slice(0, MOST_FIELDS)
+    .slice(0, MAX_FIELDS)
     .flatMap(([name, inner]) => {
       const place = `${path}.${name}`;
       if (used.includes(place)) return [];
-      const isTelling =
-        TELLING_INSIDE.test(bare(name)) ||
-        USER_COLUMNS.some((column) => bare(column) === bare(name) && TELLING.test(bare(column)));
-      return isTelling && !used.some((one) => one.startsWith(`${place}.`))
+      const isId =
+        NESTED_ID_NAME.test(bare(name)) ||
+        USER_COLUMNS.some((column) => bare(column) === bare(name) && ID_NAME.test(bare(column)));
+      return isId && !used.some((one) => one.startsWith(`${place}.`))
         ? [place]
         : idsInside(inner, place, used, level + 1);
     });

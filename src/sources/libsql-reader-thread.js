@@ -7,7 +7,7 @@ const Database = require('libsql');
 
 /**
  * @typedef {import('./libsql-rows').ReaderData} ReaderData
- * @typedef {import('./libsql-rows').ReaderAnswer} ReaderAnswer
+ * @typedef {import('./libsql-rows').ReaderResponse} ReaderResponse
  */
 
 const { file, sql, values, rowsPerPage, busyMs } = /** @type {ReaderData} */ (workerData);
@@ -38,7 +38,7 @@ function open() {
     .iterate([...values]);
 }
 
-/** @returns {ReaderAnswer} */
+/** @returns {ReaderResponse} */
 function nextPage() {
   try {
     if (rows === undefined) open();
@@ -59,7 +59,7 @@ function nextPage() {
 
 /**
  * @param {unknown} error
- * @returns {ReaderAnswer}
+ * @returns {ReaderResponse}
  */
 function failureOf(error) {
   const { code, message } = /** @type {{ code?: unknown, message?: unknown }} */ (error);

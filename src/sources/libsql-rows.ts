@@ -18,7 +18,7 @@ export interface ReaderData {
 }
 
 /** One message of the reader thread. `about` describes only the query. */
-export type ReaderAnswer =
+export type ReaderResponse =
   { columns: string[]; rows: unknown[][]; done: boolean; failure?: never } | { failure: string; about: string };
 
 /** Maximum wait for another process's lock, in milliseconds. */
@@ -36,23 +36,23 @@ export async function* libsqlRows({ url, sql, values, signal }: SqlRun): AsyncGe
   worker.on('error', () => undefined);
   try {
     for (;;) {
-      const answer = await nextPage(worker, signal);
-      if (answer.failure !== undefined) throw explained(answer);
-      yield answer;
-      if (answer.done) return;
+      const response = await nextPage(worker, signal);
+      if (response.failure !== undefined) throw explained(response);
+      yield response;
+      if (response.done) return;
     }
   } finally {
     await close(worker);
   }
 }
 
-async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promise<ReaderAnswer> {
+async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promise<ReaderResponse> {
   const deadline = AbortSignal.timeout(PAGE_DEADLINE_MS);
-  const answered = once(worker, 'message', { signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
+  const received = once(worker, 'message', { signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
   worker.postMessage('next');
   try {
-    const [answer] = (await answered) as [ReaderAnswer];
-    return answer;
+    const [response] = (await received) as [ReaderResponse];
+    return response;
   } catch {
     signal?.throwIfAborted();
     throw new SourceUnavailableError(
@@ -64,17 +64,17 @@ async function nextPage(worker: Worker, signal: AbortSignal | undefined): Promis
 }
 
 async function close(worker: Worker): Promise<void> {
-  const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   worker.postMessage('close');
   // A thread in a database call gets the message only after the statement, and holds no lock that blocks others. It is
   // left to end by itself, because terminating it would end the whole process.
-  await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
+  await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())]);
   worker.unref();
 }
 
 const UNAVAILABLE = /^SQLITE_(BUSY|LOCKED|IOERR|FULL|INTERRUPT|PROTOCOL|NOMEM)(_|$)/;
 
-function explained({ failure, about }: Extract<ReaderAnswer, { failure: string }>): Error {
+function explained({ failure, about }: Extract<ReaderResponse, { failure: string }>): Error {
   if (UNAVAILABLE.test(failure))
     return new SourceUnavailableError(`The database of the query is locked or cannot be read right now (${failure}).`);
   if (failure.startsWith('SQLITE_CANTOPEN'))

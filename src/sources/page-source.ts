@@ -84,9 +84,9 @@ export class PageSource implements Source {
     if (place.cursor !== undefined) cursors.follow(place.cursor);
     for (;;) {
       this.#refuseTooMany(place.page);
-      const answer = await this.#fetch(cursors.inputFor(place.cursor), signal);
-      const next = cursors.after(answer);
-      for (const entry of listIn(answer, this.#spec.itemsPath)) {
+      const response = await this.#fetch(cursors.inputFor(place.cursor), signal);
+      const next = cursors.after(response);
+      for (const entry of listIn(response, this.#spec.itemsPath)) {
         const content = JSON.stringify(entry);
         place = { ...place, index: place.index + 1, line: place.line + 1, sum: crc32(content, place.sum) };
         if (done && place.index === done.index && place.sum !== done.sum) refuseChanged();
@@ -106,15 +106,15 @@ export class PageSource implements Source {
   async #fetch(input: Record<string, unknown>, signal: AbortSignal | undefined): Promise<unknown> {
     // Checked for each page, because the API's cursor is part of the input.
     refuseChange(this.#task, input);
-    const answer = await this.#sender.send(
+    const response = await this.#sender.send(
       this.#task,
       this.#task.generic ? { ...input, keepBody: true } : input,
       signal ? { signal } : {},
     );
     // Statuses from 300 have already failed. Any other than 200 means that this is not the whole page.
-    if (answer.status !== 200)
-      throw new SourceError('pages', `the API responded with status ${answer.status} instead of 200 and a page.`);
-    return answer.output;
+    if (response.status !== 200)
+      throw new SourceError('pages', `the API responded with status ${response.status} instead of 200 and a page.`);
+    return response.output;
   }
 
   #row(entry: unknown, content: string, place: Place): SourceRow {
@@ -162,8 +162,8 @@ function refuseChange(task: HttpTask, input: HttpRequestInput): void {
   );
 }
 
-function listIn(answer: unknown, path: string | undefined): readonly unknown[] {
-  const list = valueAt(answer, path);
+function listIn(response: unknown, path: string | undefined): readonly unknown[] {
+  const list = valueAt(response, path);
   if (Array.isArray(list)) return list;
   throw new SourceError(
     'pages.itemsPath',

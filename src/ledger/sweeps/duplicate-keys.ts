@@ -12,7 +12,7 @@ export interface DuplicateKeys {
 }
 
 /** Maximum number of IDs, more than a user can have. The number of subsets doubles with each. */
-const MOST_IDS = 4;
+const MAX_IDS = 4;
 
 /**
  * Returns the keys of a row. A row is a duplicate if one earlier row has all its IDs and covers the same Items.
@@ -23,8 +23,8 @@ const MOST_IDS = 4;
  */
 export function duplicateKeys(key: SweepKey, { user, subjects }: TargetRow, { isDone = false } = {}): DuplicateKeys {
   const ids = [...new Set(subjects)].sort();
-  if (ids.length === 0 || ids.length > MOST_IDS) {
-    throw new TypeError(`subjects must contain one to ${MOST_IDS} keyed hashes, and contains ${ids.length}.`);
+  if (ids.length === 0 || ids.length > MAX_IDS) {
+    throw new TypeError(`subjects must contain one to ${MAX_IDS} keyed hashes, and contains ${ids.length}.`);
   }
   // Without itemIds the row concerns all Items.
   const items = user.itemIds === undefined ? null : [...new Set(user.itemIds)].sort();

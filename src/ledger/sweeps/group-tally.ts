@@ -4,7 +4,7 @@ import type { ReceiptGroup } from './summary-types';
 /**
  * Maximum number of groups. More would not be readable, and a provider that invents codes must not exhaust the memory.
  */
-const MOST_GROUPS = 1_000;
+const MAX_GROUPS = 1_000;
 
 /** In milliseconds. */
 interface Span {
@@ -38,7 +38,7 @@ export class GroupTally {
 
   add(row: GroupRow): void {
     const key = keyOf(row);
-    if (this.#groups.has(key) || this.#groups.size < MOST_GROUPS) this.#count(key, row, toGroup(row));
+    if (this.#groups.has(key) || this.#groups.size < MAX_GROUPS) this.#count(key, row, toGroup(row));
     else this.#count(keyOf({ ...row, reason: null, status: null, code: null }, 'various'), row, variousOf(row));
     if (row.phase === 'settled') this.#widen(new Date(row.first_at).getTime(), new Date(row.last_at).getTime());
   }

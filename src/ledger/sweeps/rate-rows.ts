@@ -82,7 +82,7 @@ export async function writeRateRow(
 
 /**
  * Prevents all other processes from changing the row for a short time. Returns false if another process has a turn. It
- * reads nothing first, so a slow connection to the database is no disadvantage.
+ * reads nothing first, so a slow connection to the database is not a disadvantage.
  */
 export async function claimTurn(
   { db, dialect }: LedgerDatabase,

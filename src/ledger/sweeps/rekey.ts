@@ -10,7 +10,7 @@ import type { SweepKey } from './sweep-key';
 const SLICE = 2_000;
 
 /** Maximum number of ended sweeps returned per call. */
-const MOST_FOUND = 100;
+const MAX_FOUND = 100;
 
 /**
  * See `SweepLedger.rekey`.
@@ -61,7 +61,7 @@ export async function listEndedUnderFirstKey({ db }: SweepContext, endedBefore: 
     .where('rekeyed_at', 'is', null)
     .where('ended_at', '<', new Date(endedBefore).toISOString())
     .orderBy('number')
-    .limit(MOST_FOUND)
+    .limit(MAX_FOUND)
     .execute();
   return rows.map(({ sweep_id }) => sweep_id);
 }

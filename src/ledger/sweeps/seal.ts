@@ -17,7 +17,7 @@ export interface Seal {
 }
 
 /** Maximum number of users per `prove`. */
-const MOST_PROVEN_USERS = 1_000;
+const MAX_PROVEN_USERS = 1_000;
 
 /** See `SweepLedger.seal`. */
 export async function seal(
@@ -58,7 +58,7 @@ export async function prove(
   context: SweepContext,
   { sweepId, seqs }: { sweepId: string; seqs: readonly number[] },
 ): Promise<ReceiptProof[]> {
-  requireAtMost('seqs', seqs.length, MOST_PROVEN_USERS);
+  requireAtMost('seqs', seqs.length, MAX_PROVEN_USERS);
   const { merkleRoot } = await context.inTime(() => requireSeal(context, sweepId));
   const wanted = new Set(seqs);
   const found: { receipt: SealableReceipt; index: number }[] = [];

@@ -13,7 +13,7 @@ import { MOST_ROWS_AT_ONCE } from './sweep-types';
 import type { AppendTargets, SnapshotState, TargetRow } from './sweep-types';
 
 /** Maximum number of values per statement, below the limits of the databases. */
-const MOST_PARAMETERS = 500;
+const MAX_PARAMETERS = 500;
 
 /** See `SweepLedger.readSnapshot`. */
 export async function readSnapshot(context: SweepContext, sweepId: string): Promise<SnapshotState> {
@@ -138,7 +138,7 @@ async function readFailed(
   const found: { seq: number; ids: string; subjects: string }[] = [];
   for (const part of partsOf(
     targets.map(({ seq }) => seq),
-    MOST_PARAMETERS,
+    MAX_PARAMETERS,
   )) {
     const ids = db.selectFrom('target_ids').select(['seq', 'ids', 'subjects']).where('sweep', '=', sweep);
     found.push(...(await ids.where('seq', 'in', part).orderBy('seq').execute()));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { LEASE_MS, lease, report, startRate, sweepPace, underLimits } from '../../policy/rate';
 import type { Limits, RateState } from '../../policy/rate';
 import { DeadlineMutex } from '../deadline-mutex';
@@ -12,10 +12,10 @@ import { keepSweepRates, readCountingRates, readSweepRates, requireLimit, setSwe
 import type { FoundRow } from './rate-rows';
 import type { LeaseTokens, RateKey, RateLedger, RateRow, TokenLease } from './rate-ledger';
 
-/** Maximum delay before the first retry, in milliseconds. It doubles up to {@link LONGEST_PAUSE_MS}. */
-const FIRST_PAUSE_MS = 2;
-const LONGEST_PAUSE_MS = 16;
-const TRIES_BEFORE_TURN = 3;
+/** Maximum delay before the first retry, in milliseconds. It doubles up to {@link MAX_DELAY_MS}. */
+const INITIAL_DELAY_MS = 2;
+const MAX_DELAY_MS = 16;
+const ATTEMPTS_BEFORE_TURN = 3;
 
 interface Change {
   state: RateState;
@@ -45,7 +45,7 @@ export function createSqlRateLedger(
     return withinDeadline(() => work(change), deadlineMs);
   };
   return {
-    leaseTokens: (asked) => inTime((change) => leaseTokens(change, asked)),
+    leaseTokens: (request) => inTime((change) => leaseTokens(change, request)),
     reportAnswers: ({ answers, documentedLimit, ...key }) =>
       inTime(async (change) => {
         const state = await change(key, documentedLimit, (now) => ({
@@ -79,16 +79,16 @@ class Turns {
   }
 }
 
-async function leaseTokens(change: ChangeRow, asked: LeaseTokens): Promise<TokenLease> {
-  const { want, caller, answers, documentedLimit } = asked;
-  let given: Pick<TokenLease, 'tokens' | 'retryInMs' | 'sweepsOnly'> = { tokens: 0, retryInMs: 0 };
-  const state = await change(asked, documentedLimit, (now) => {
+async function leaseTokens(change: ChangeRow, request: LeaseTokens): Promise<TokenLease> {
+  const { want, caller, answers, documentedLimit } = request;
+  let granted: Pick<TokenLease, 'tokens' | 'retryInMs' | 'sweepsOnly'> = { tokens: 0, retryInMs: 0 };
+  const state = await change(request, documentedLimit, (now) => {
     const reported = answers === undefined ? now.state : report(now.state, { ...answers, nowMs: now.nowMs });
-    const answer = lease(reported, { want, caller, nowMs: now.nowMs });
-    given = { tokens: answer.tokens, retryInMs: answer.retryInMs, ...(answer.sweepsOnly && { sweepsOnly: true }) };
-    return { ...now, state: answer.state };
+    const leased = lease(reported, { want, caller, nowMs: now.nowMs });
+    granted = { tokens: leased.tokens, retryInMs: leased.retryInMs, ...(leased.sweepsOnly && { sweepsOnly: true }) };
+    return { ...now, state: leased.state };
   });
-  return { ...given, expiresInMs: LEASE_MS, generation: state.generation };
+  return { ...granted, expiresInMs: LEASE_MS, generation: state.generation };
 }
 
 async function setLimit(change: ChangeRow, key: RateKey, limitPerMinute: number | undefined): Promise<void> {
@@ -140,18 +140,18 @@ async function changeRow(
 ): Promise<RateState> {
   const row = { service: storable(key.service), keySlot: storable(key.keySlot) };
   let turn: string | undefined;
-  let longestMs = FIRST_PAUSE_MS;
+  let maxDelayMs = INITIAL_DELAY_MS;
   for (let tries = 0; performance.now() < untilMs; tries += 1) {
     // A process can only have been overtaken at an existing row.
-    if (tries >= TRIES_BEFORE_TURN) turn ??= randomUUID();
+    if (tries >= ATTEMPTS_BEFORE_TURN) turn ??= randomUUID();
     if (turn === undefined || (await claimTurn(database, row, turn))) {
       const found = await readRateRow(database, row);
       const { state, setLimit } = decide(underLimit(found, documentedLimit));
       const written = { set_limit: setLimit, state: JSON.stringify(state) };
       if (await writeRateRow(database, row, { version: found.version, written, turn })) return state;
     }
-    await pause(Math.random() * longestMs);
-    longestMs = Math.min(longestMs * 2, LONGEST_PAUSE_MS);
+    await delay(Math.random() * maxDelayMs);
+    maxDelayMs = Math.min(maxDelayMs * 2, MAX_DELAY_MS);
   }
   throw new LedgerUnavailableError('Other processes constantly requested calls of this service.');
 }

@@ -13,7 +13,7 @@ import { ofSweep } from './sweep-receipts';
 const SLICE_USERS = 10_000;
 
 /** Approximate maximum number of time intervals. */
-const MOST_BUCKETS = 2_000;
+const MAX_BUCKETS = 2_000;
 
 /** Allowed interval lengths, in milliseconds. */
 const BUCKETS_MS = [
@@ -76,9 +76,9 @@ interface Buckets {
   length: number;
 }
 
-/** Returns the smallest length with which at most about {@link MOST_BUCKETS} intervals cover the duration. */
+/** Returns the smallest length with which at most about {@link MAX_BUCKETS} intervals cover the duration. */
 function bucketFor(durationMs: number): number {
-  return BUCKETS_MS.find((ms) => durationMs / ms <= MOST_BUCKETS) ?? BUCKETS_MS[BUCKETS_MS.length - 1] ?? 0;
+  return BUCKETS_MS.find((ms) => durationMs / ms <= MAX_BUCKETS) ?? BUCKETS_MS[BUCKETS_MS.length - 1] ?? 0;
 }
 
 function inOrder(users: ReadonlyMap<number, number>, { start, length }: Buckets): SettledInBucket[] {

@@ -10,7 +10,7 @@ const TAG_BYTES = 16;
 /** Length of a duplicate key in bytes. A collision is expected once in many billion sweeps of a million users. */
 const DUPLICATE_KEY_BYTES = 12;
 /** Maximum number of cached keys; a process works on few sweeps at a time. */
-const MOST_OPEN_KEYS = 100;
+const MAX_OPEN_KEYS = 100;
 
 /** Creates and unwraps the keys of sweeps with a key derived from `HTTP_TASKS_SUBJECT_KEY`. */
 export class SweepKeys {
@@ -34,7 +34,7 @@ export class SweepKeys {
     const name = next === null ? wrapped : `${wrapped} ${next}`;
     const known = this.#open.get(name);
     if (known !== undefined) return known;
-    if (this.#open.size >= MOST_OPEN_KEYS) this.#open.clear();
+    if (this.#open.size >= MAX_OPEN_KEYS) this.#open.clear();
     const key = createSecretKey(decrypt(this.#wrappingKey, ['key', sweepId], wrapped));
     const opened = new SweepKey(sweepId, key, next === null ? undefined : this.open(sweepId, next));
     this.#open.set(name, opened);

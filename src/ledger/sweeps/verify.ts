@@ -6,7 +6,7 @@ import type { SealSlice } from './seal-slices';
 import type { SweepContext } from './sweep-context';
 import type { Difference, Verification } from './sweep-types';
 
-const MOST_NAMED = 1_000;
+const MAX_NAMED = 1_000;
 
 /** See `SweepLedger.verify`. */
 export async function verify(
@@ -23,7 +23,7 @@ export async function verify(
     for (const { leaf } of slice.kept) kept.add(leaf);
     const here = differencesIn(slice);
     differenceCount += here.length;
-    differences.push(...here.slice(0, MOST_NAMED - differences.length));
+    differences.push(...here.slice(0, MAX_NAMED - differences.length));
     given.onProgress?.(found.count);
   }
   const root = Buffer.from(found.finish()).toString('hex');
