@@ -1,6 +1,7 @@
 import { defineConfig } from 'eslint/config';
 import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
+import plainEnglish from './scripts/plain-english.cjs';
 
 /** Every room of src/: which other rooms it may import, which only as types, and, where that is limited, which packages. */
 const ROOMS = {
@@ -168,6 +169,9 @@ const NO_EXPORT_ALL = {
   message: 'List the exported names: what is public is decided by hand.',
 };
 
+/** Folders of src/ whose comments and messages are plain English; see scripts/plain-english.cjs. */
+const PLAIN_ENGLISH = ['codec', 'ledger', 'observability', 'oracle', 'simulators', 'sources'];
+
 export default defineConfig(
   { ignores: ['dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
   // An exception to a rule belongs into this file, where it is seen and argued, not beside the line.
@@ -238,6 +242,14 @@ export default defineConfig(
     },
   },
   { files: ['src/cli/**', 'src/worker.ts', 'examples/**', 'test/support/**'], rules: { 'no-console': 'off' } },
+  {
+    files: PLAIN_ENGLISH.map((folder) => `src/${folder}/**/*.{ts,js}`),
+    plugins: { language: plainEnglish },
+    rules: {
+      // The name of a fault, which recorded matrices contain.
+      'language/plain-english': ['error', { allow: ["somebody else's Item"] }],
+    },
+  },
   // A user's workflows file re-exports ours with `export *`: that is the documented line, so the examples show it.
   { files: ['examples/**'], rules: { 'no-restricted-syntax': ['error', NO_DEFAULT_EXPORT] } },
   {
