@@ -92,7 +92,7 @@ const rule = {
       },
       // A template with a tag is SQL or the like.
       ':not(TaggedTemplateExpression) > TemplateLiteral > TemplateElement'(
-        /** @type {import('estree').TemplateElement} */ { value, range },
+        /** @type {{ value: { raw: string }, range?: [number, number] }} */ { value, range },
       ) {
         checkString(value.raw, (range?.[0] ?? 0) + 1);
       },
