@@ -170,7 +170,11 @@ const NO_EXPORT_ALL = {
 };
 
 /** Folders of src/ whose comments and messages are plain English; see scripts/plain-english.cjs. */
-const PLAIN_ENGLISH = ['codec', 'ledger', 'observability', 'oracle', 'simulators', 'sources'];
+const PLAIN_ENGLISH = [
+  ...['activities/budget', 'activities/observed', 'codec', 'config', 'gateway', 'host-checks', 'http', 'ledger'],
+  ...['nexus-handlers', 'observability', 'operator', 'oracle', 'reference', 'simulators', 'sources', 'starts'],
+  ...['temporal-server', 'transport'],
+];
 
 export default defineConfig(
   { ignores: ['dist/', 'coverage/', 'node_modules/', '.demo/', '.test-state/', '.cache/'] },
@@ -243,7 +247,7 @@ export default defineConfig(
   },
   { files: ['src/cli/**', 'src/worker.ts', 'examples/**', 'test/support/**'], rules: { 'no-console': 'off' } },
   {
-    files: PLAIN_ENGLISH.map((folder) => `src/${folder}/**/*.{ts,js}`),
+    files: [...PLAIN_ENGLISH.map((folder) => `src/${folder}/**/*.{ts,js}`), 'src/*.ts', 'src/activities/*.ts'],
     plugins: { language: plainEnglish },
     rules: {
       // The name of a fault, which recorded matrices contain.
