@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { bindingLine, keyBindings } from '../config/key-bindings';
 import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
+import type { SignInRule } from '../openapi/operation/security';
 import type { OpenApiOptions } from '../openapi/options';
 import { Catalogue, CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
@@ -17,6 +18,10 @@ export interface ImportDecisions {
   key?: readonly string[];
   origin?: readonly string[];
   trustDecisions?: boolean;
+  allowUnknown?: boolean;
+  allowField?: readonly string[];
+  secretField?: readonly string[];
+  signIn?: readonly string[];
 }
 
 /** Where tasks beside those of the catalogue come from. */
@@ -48,6 +53,25 @@ export function addImportDecisions(command: Command): Command {
         "an origin that may get the keys; may be repeated (default: those of the document's servers)",
       ),
     )
+    .addOption(
+      repeatedOption(
+        '--secret-field <name=setting>',
+        'the setting with the value of a parameter or field that is a key although no security scheme names it; may be repeated',
+      ),
+    )
+    .addOption(
+      repeatedOption(
+        '--sign-in <way=setting>',
+        'how operations sign in that the document describes without a key: bearer=SETTING, basic=SETTING (user:password), header:NAME=SETTING, query:NAME=SETTING or cookie:NAME=SETTING; may be repeated',
+      ),
+    )
+    .option('--allow-unknown', 'take fields of bodies that the document does not name, unless it closes the object')
+    .addOption(
+      repeatedOption(
+        '--allow-field <operation:field>',
+        'a field that the document forgot, by its path, for example alertsUpdate:alerts.id; may be repeated',
+      ),
+    )
     .option(
       '--trust-decisions',
       'believe what the document decides under x-http-task; only for a document of your own',
@@ -55,11 +79,19 @@ export function addImportDecisions(command: Command): Command {
 }
 
 /** The options that name a document and what is decided about it, as words of a command line. */
-export function openApiWords({ openapi, service, key, origin, trustDecisions }: OpenApiTasksOptions): string[] {
-  const given = Object.entries({ openapi, service, key, origin }).flatMap(([name, value]) =>
-    [value ?? []].flat().flatMap((one) => [`--${name}`, one]),
-  );
-  return [...given, ...(trustDecisions ? ['--trust-decisions'] : [])];
+export function openApiWords({ openapi, ...decisions }: OpenApiTasksOptions): string[] {
+  return [...(openapi === undefined ? [] : ['--openapi', openapi]), ...wordsOf(decisions)];
+}
+
+/** Each option of its own, in one order whatever the command line's. */
+function wordsOf(decisions: ImportDecisions): string[] {
+  const { service, key, origin, secretField, signIn, allowUnknown, allowField, trustDecisions } = decisions;
+  const valued = { service, key, origin, 'secret-field': secretField, 'sign-in': signIn, 'allow-field': allowField };
+  return [
+    ...Object.entries(valued).flatMap(([name, value]) => [value ?? []].flat().flatMap((one) => [`--${name}`, one])),
+    ...(allowUnknown ? ['--allow-unknown'] : []),
+    ...(trustDecisions ? ['--trust-decisions'] : []),
+  ];
 }
 
 /**
@@ -73,14 +105,8 @@ export async function openApiTasks(
 ): Promise<readonly HttpTask[]> {
   const options = importOptions(decisions);
   if (openapi === undefined) {
-    const [stray] = Object.entries({
-      service: decisions.service,
-      key: decisions.key,
-      origin: decisions.origin,
-      'trust-decisions': decisions.trustDecisions,
-    }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-    if (stray !== undefined)
-      throw new Refusal('Usage', `--${stray} belongs to --openapi, which is missing.`, 'openapi');
+    const [stray] = wordsOf(decisions);
+    if (stray !== undefined) throw new Refusal('Usage', `${stray} belongs to --openapi, which is missing.`, 'openapi');
     return [];
   }
   const [{ readOpenApiDocument }, { tasksFromOpenApi }] = await Promise.all([
@@ -110,17 +136,37 @@ export function sayKeys(io: Io, services: readonly ServiceDefinition[]): void {
 }
 
 /** @throws Refusal for a name or a setting that an imported service cannot have. */
-export function importOptions({ service, key = [], origin, trustDecisions }: ImportDecisions): OpenApiOptions {
-  const credentials = Object.fromEntries(key.map(schemeAndSetting));
-  if (Object.keys(credentials).length < key.length)
-    throw new Refusal('Usage', '--key names a security scheme twice; name each once.', 'key');
+export function importOptions(decisions: ImportDecisions): OpenApiOptions {
+  const { service, key = [], origin, secretField = [], signIn = [], allowUnknown, allowField = [] } = decisions;
+  const allowed = [...(allowUnknown ? ['*'] : []), ...allowField];
   return {
     ...(service !== undefined && { service }),
-    ...(key.length > 0 && { credentials }),
+    ...(key.length > 0 && { credentials: namedOnce('key', 'a security scheme', key.map(schemeAndSetting)) }),
+    ...(secretField.length > 0 && {
+      secretFields: namedOnce('secret-field', 'a field', secretField.map(fieldAndSetting)),
+    }),
+    ...(signIn.length > 0 && { signIn: signIn.map(wayAndSetting) }),
     ...(origin !== undefined && { origins: origin }),
-    ...(trustDecisions && { trustDecisions }),
+    ...(allowed.length > 0 && { allowUnknown: allowed }),
+    ...(decisions.trustDecisions && { trustDecisions: true }),
   };
 }
+
+function namedOnce<T>(option: string, what: string, entries: readonly (readonly [string, T])[]): Record<string, T> {
+  const record = Object.fromEntries(entries);
+  if (Object.keys(record).length === entries.length) return record;
+  throw new Refusal('Usage', `--${option} names ${what} twice; name each once.`, option);
+}
+
+/** The command's options, by the names of those in code. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  credentials: 'key',
+  origins: 'origin',
+  service: 'service',
+  secretFields: 'secret-field',
+  signIn: 'sign-in',
+  allowUnknown: 'allow-field',
+};
 
 /** Runs what throws a TypeError for a wrong option, and refuses the command line then. */
 export function refusingOptions<T>(read: () => T): T {
@@ -128,38 +174,46 @@ export function refusingOptions<T>(read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    const option = /^(credentials|origins|service)\b/.exec(error.message)?.[1];
-    if (
-      option === undefined &&
-      !error.message.startsWith('The imported service') &&
-      !error.message.startsWith('Two services')
-    )
-      throw error;
-    throw new Refusal(
-      'Usage',
-      error.message,
-      option === 'credentials' ? 'key' : option === 'origins' ? 'origin' : 'service',
-    );
+    const name = /^\w+(?=[.:[])/.exec(error.message)?.[0] ?? '';
+    const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
+    if (option === undefined && !/^(The imported service|Two services)/.test(error.message)) throw error;
+    throw new Refusal('Usage', error.message, option ?? 'service');
   }
 }
 
 function schemeAndSetting(text: string): [scheme: string, choice: { setting: string }] {
+  const [scheme, setting] = named('key', text, 'SCHEME=SETTING, for example apiKey=DESK_API_KEY');
+  return [scheme, { setting }];
+}
+
+function fieldAndSetting(text: string): [field: string, setting: string] {
+  return named('secret-field', text, 'NAME=SETTING, for example Authorization=DESK_AUTH');
+}
+
+function wayAndSetting(text: string): SignInRule {
+  const form =
+    'bearer=SETTING, basic=SETTING, header:NAME=SETTING, query:NAME=SETTING or cookie:NAME=SETTING, for example bearer=DESK_TOKEN';
+  const [way, setting] = named('sign-in', text, form);
+  if (way === 'bearer' || way === 'basic') return { setting, in: 'header', name: 'authorization', scheme: way };
+  const [, place, name = ''] = /^(header|query|cookie):(.+)$/s.exec(way) ?? [];
+  if (place === undefined)
+    throw new Refusal('Usage', `--sign-in must be ${form}, not ${JSON.stringify(text)}.`, 'sign-in');
+  return { setting, in: place as 'header' | 'query' | 'cookie', name };
+}
+
+function named(option: string, text: string, form: string): [name: string, setting: string] {
   const at = text.lastIndexOf('=');
-  const [scheme, setting] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
-  if (scheme === '' || !/^[A-Z][A-Z0-9_]*$/.test(setting))
-    throw new Refusal(
-      'Usage',
-      `--key must be SCHEME=SETTING, for example apiKey=DESK_API_KEY, not ${JSON.stringify(text)}.`,
-      'key',
-    );
+  const [name, setting] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+  if (name === '' || !/^[A-Z][A-Z0-9_]*$/.test(setting))
+    throw new Refusal('Usage', `--${option} must be ${form}, not ${JSON.stringify(text)}.`, option);
   const why = whyNotImported(setting);
   if (why !== undefined)
     throw new Refusal(
       'Usage',
-      `--key ${text}: ${setting} cannot be the key of an imported service, since ${why}. Name a setting of its own.`,
-      'key',
+      `--${option} ${text}: ${setting} cannot be the key of an imported service, since ${why}. Name a setting of its own.`,
+      option,
     );
-  return [scheme, { setting }];
+  return [name, setting];
 }
 
 function refuseClash(services: readonly ServiceDefinition[]): void {

@@ -23,15 +23,22 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * Validates an input and builds the request from it. Nothing is sent.
  *
+ * @param options.onlyShown no client certificate is needed, since the request is only shown.
  * @throws InvalidInputError that names the field: the schema refuses the input, a value cannot be part of a URL, the
  * key slot is missing or unknown, or `http.request` names an origin that is not allowed.
- * @throws SettingsError if the service is not configured.
+ * @throws SettingsError if the service is not configured, or the task needs a client certificate and none is configured.
  */
-export function prepareRequest(task: HttpTask, input: unknown, settings: SenderSettings): PreparedRequest {
+export function prepareRequest(
+  task: HttpTask,
+  input: unknown,
+  settings: SenderSettings,
+  { onlyShown = false } = {},
+): PreparedRequest {
   const fields = parseInput(task.name, task.input, input) as Fields;
   const rounded = pathOfUnsafeInteger(fields);
   if (rounded !== undefined) throw new InvalidInputError(task.name, [{ field: rounded, message: WRITE_AS_TEXT }]);
   const service = configured(task, settings);
+  if (task.clientCertificate && !onlyShown) refuseWithoutCertificate(task, service, settings);
   const keySlot = pickSlot(task, fields, service);
   return new Prepared(task, fields, settings, service, keySlot);
 }
@@ -115,6 +122,20 @@ function configured(task: HttpTask, settings: SenderSettings): ServiceSettings {
     {
       setting: 'HTTP_TASKS_SERVICES',
       message: `${task.service.title} is not configured here; add "${task.service.name}"${needed === '' ? '' : ` and set ${needed}`}.`,
+    },
+  ]);
+}
+
+function refuseWithoutCertificate(task: HttpTask, { baseUrl }: ServiceSettings, settings: SenderSettings): void {
+  const { origin } = baseUrl;
+  if (settings.tlsIdentities.get(origin)?.material().cert !== undefined) return;
+  const how = origin.startsWith('https:')
+    ? `set HTTP_TASKS_TLS_<NAME>_ORIGIN=${origin}, …_CERT_FILE and …_KEY_FILE.`
+    : 'certificates are shown over https only.';
+  throw new SettingsError([
+    {
+      setting: 'HTTP_TASKS_TLS_<NAME>_CERT_FILE',
+      message: `${task.name} signs in with a client certificate, and none is configured for ${origin}; ${how}`,
     },
   ]);
 }

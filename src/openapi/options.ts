@@ -1,6 +1,6 @@
 import type { CallTimeouts, Effect, HttpTask, SensitiveField, Settle } from '../tasks/define';
 import type { ErrorTaxonomy, RateLimit, ServiceDefinition } from '../tasks/service';
-import type { SchemeChoice } from './operation/security';
+import type { SchemeChoice, SignInRule } from './operation/security';
 
 /** What a person decides about one operation, because no OpenAPI document says it. */
 export interface OperationDecision {
@@ -19,6 +19,11 @@ export interface OperationDecision {
   absentCodes?: readonly string[];
   timeouts?: Partial<CallTimeouts>;
   maxResponseBytes?: number;
+  /**
+   * Fields that its input takes although the document does not name them: `true` for any field of its body, or their paths,
+   * such as `alerts.id`. A field that is named here is taken also where the document closes the object.
+   */
+  allowUnknown?: true | readonly string[];
   rateLimit?: Omit<RateLimit, 'operation'>;
 }
 
@@ -50,6 +55,11 @@ export interface OpenApiOptions {
   defaultEnvironment?: string;
   /** Environments with real people's data. @default those that a server's words call production */
   productionEnvironments?: readonly string[];
+  /**
+   * What inputs take although the document does not name it: `true` for any field of a body that the document does not
+   * close itself, or single fields as `OPERATION:PATH`, such as `alertsUpdate:alerts.id`; `*` among them is `true`. @default nothing
+   */
+  allowUnknown?: true | readonly string[];
   /** Which operations to take, by name or id, or by looking at each. @default all */
   operations?: readonly string[] | ((operation: OperationSummary) => boolean);
   /** What is decided about operations, by name or id, or by looking at each. */
@@ -73,6 +83,11 @@ export interface OpenApiOptions {
   security?: readonly string[];
   /** Fields or parameters that are keys although no security scheme says so, with the setting of each. */
   secretFields?: Readonly<Record<string, string>>;
+  /**
+   * How operations sign in that the document describes without a key, for example
+   * `[{setting: 'DESK_TOKEN', in: 'header', name: 'authorization', scheme: 'bearer'}]`. @default they go out without one
+   */
+  signIn?: readonly SignInRule[];
   /** Sent with every request. */
   headers?: Readonly<Record<string, string>>;
   /** Where relative links to documentation lead. */

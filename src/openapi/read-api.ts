@@ -6,6 +6,7 @@ import { whyNotImported } from '../tasks/imported-settings';
 import type { ImportedService } from '../tasks/service';
 import { findOperations } from './operation/find-operations';
 import type { FoundOperation } from './operation/find-operations';
+import type { Allowance } from './operation/input';
 import { camelCase } from './operation/names';
 import { readOperation, summarize } from './operation/read-operation';
 import type { OperationContext } from './operation/read-operation';
@@ -47,11 +48,12 @@ export function readApi(document: OpenApiDocument, options: OpenApiOptions = {})
     options.operations === undefined ? broken.map(({ operation, error }) => ({ operation, why: error.message })) : [];
   const operations = chosen.length + skipped.length;
   const decisionFor = decider(options.decide, found);
+  const allowanceFor = allower(options.allowUnknown, found);
   const taken: TakenOperation[] = [];
   for (const one of chosen) {
     const decision = decisionFor(one);
     try {
-      const read = readOperation(one, context, decision);
+      const read = readOperation(one, context, decision, allowanceFor(one, decision));
       const servers = serversFor(one, usual, document, options);
       if (read.rules.length > 0 && servers !== usual && typeof options.service !== 'object')
         refuseOtherOrigins(one, servers, imported);
@@ -192,6 +194,7 @@ function contextOf(
     named: typeof options.service === 'string',
     schemes: options.credentials ?? {},
     fields: options.secretFields ?? {},
+    ...(options.signIn && { signIn: options.signIn }),
     ...(options.security && { preferred: options.security }),
     ...(typeof options.service === 'object' && { given: options.service.credentials }),
   });
@@ -235,6 +238,32 @@ function decider(
   if (typeof decide === 'function') return (operation) => decide(summarize(operation)) ?? {};
   refuseUnknown('decide', Object.keys(decide), found);
   return (operation) => Object.entries(decide).find(([wanted]) => isCalled(operation, wanted))?.[1] ?? {};
+}
+
+function allower(
+  allowUnknown: OpenApiOptions['allowUnknown'] = [],
+  found: readonly FoundOperation[],
+): (operation: FoundOperation, decision: OperationDecision) => Allowance {
+  const named =
+    allowUnknown === true ? [] : allowUnknown.flatMap((text) => (text === '*' ? [] : namedField(text, found)));
+  return (one, { allowUnknown: own = [] }) => ({
+    all: allowUnknown === true || allowUnknown.includes('*') || own === true,
+    fields: [
+      ...named.flatMap(({ operation, path }) => (operation === one.operation ? [path] : [])),
+      ...(own === true ? [] : own),
+    ],
+  });
+}
+
+/** `OPERATION:PATH`; an operation's ID may have a colon of its own. */
+function namedField(text: string, found: readonly FoundOperation[]): { operation: string; path: string } {
+  for (const { operation, operationId = operation } of found) {
+    const name = [operation, operationId].find((one) => text.startsWith(`${one}:`));
+    if (name !== undefined) return { operation, path: text.slice(name.length + 1) };
+  }
+  throw new TypeError(
+    `allowUnknown: ${JSON.stringify(text)} does not begin with an operation of the document; write OPERATION:PATH, for example alertsUpdate:alerts.id.`,
+  );
 }
 
 /** A decision about a misspelt operation would be lost without a word. */

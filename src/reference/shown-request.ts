@@ -36,6 +36,8 @@ export interface RequestParts {
   bodyBytes?: Buffer;
   /** The parts of a multipart body; the headers then do not include `content-type`. */
   form?: FormPart[];
+  /** It is sent with a client certificate. */
+  clientCertificate?: true;
 }
 
 /** One part of a multipart body. */
@@ -55,7 +57,9 @@ const OWN_HEADERS = new Set(['user-agent', 'accept-encoding']);
  */
 export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: ShownRequest; parts: RequestParts } {
   const names = new SecretNames(env, task.service);
-  const prepared = prepareRequest(task, input, readSenderSettings(names.env, servicesFor([task])));
+  const prepared = prepareRequest(task, input, readSenderSettings(names.env, servicesFor([task])), {
+    onlyShown: true,
+  });
   const { method, origin, effect, environment, production, keySlot } = prepared;
   const tokens = new Scrubber(sensitiveFieldsIn(task, input).flatMap((field) => tokensAt(input, field)));
   const show = (text: string): string => tokens.text(names.shown(text));
@@ -74,6 +78,7 @@ export function showRequest(task: HttpTask, input: unknown, env: Env): { shown: 
     },
     parts: {
       method,
+      ...(task.clientCertificate && { clientCertificate: true }),
       url: names.partsOf(url),
       headers: headers
         .filter(([name]) => !OWN_HEADERS.has(name) && !(form && name === 'content-type'))

@@ -73,6 +73,11 @@ export interface HttpTask<
   answerForm?: AnswerForm;
   /** How this call signs in, where not every credential of the service goes along or one goes elsewhere. @default the service's */
   credentials?: readonly CredentialRule[];
+  /**
+   * The call signs in with the client certificate that the settings `HTTP_TASKS_TLS_<NAME>_…` have for its origin. Without one
+   * it is refused and not sent.
+   */
+  clientCertificate?: boolean;
   input: Input;
   output: Output;
   effect: Effect;

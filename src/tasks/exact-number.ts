@@ -1,15 +1,18 @@
 import { z } from 'zod';
 
-/** What a number has to keep to, by the names of JSON Schema's keywords or zod's methods. */
+/**
+ * What a number has to keep to, by the names of JSON Schema's keywords or zod's methods. A whole number beyond 2^53 is the text of
+ * its digits.
+ */
 export interface NumberLimits {
   whole?: boolean;
-  min?: number;
-  max?: number;
-  gt?: number;
-  lt?: number;
-  multipleOf?: number;
+  min?: number | string;
+  max?: number | string;
+  gt?: number | string;
+  lt?: number | string;
+  multipleOf?: number | string;
   /** The only values that are allowed. */
-  values?: readonly number[];
+  values?: readonly (number | string)[];
 }
 
 const LITERAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
@@ -32,6 +35,7 @@ export const WRITE_AS_TEXT =
  */
 export function exactNumber(limits: NumberLimits = {}): z.ZodType<number | string, number | string> {
   const number = numberWithin(limits);
+  const hasTexts = Object.values(limits).some((limit) => typeof limit === 'string');
   const checked = z.any().check((payload) => {
     const value: unknown = payload.value;
     if (typeof value === 'string' && isNumberText(value)) {
@@ -41,6 +45,12 @@ export function exactNumber(limits: NumberLimits = {}): z.ZodType<number | strin
     }
     if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
       payload.issues.push({ code: 'custom', message: WRITE_AS_TEXT, input: value });
+      return;
+    }
+    // Said with the digits of the limit.
+    const beyond = typeof value === 'number' && hasTexts ? whyNotWithin(limits, String(value)) : undefined;
+    if (beyond !== undefined) {
+      payload.issues.push({ code: 'custom', message: beyond, input: value });
       return;
     }
     const parsed = number.safeParse(value);
@@ -93,20 +103,21 @@ function exponentOf(text: string): number {
 
 /** Numbers that JavaScript can represent, within these limits. */
 export function numberWithin({ whole, min, max, gt, lt, multipleOf, values }: NumberLimits): z.ZodType<number, number> {
-  if (values) return z.literal<readonly number[]>(values);
+  // A limit beyond 2^53 may be rounded here, since the numbers that are compared with it are not beyond.
+  if (values) return z.literal<readonly number[]>(values.map(Number));
   let schema: z.ZodNumber = whole ? z.int() : z.number();
-  if (min !== undefined) schema = schema.min(min);
-  if (max !== undefined) schema = schema.max(max);
-  if (gt !== undefined) schema = schema.gt(gt);
-  if (lt !== undefined) schema = schema.lt(lt);
-  return multipleOf === undefined ? schema : schema.multipleOf(multipleOf);
+  if (min !== undefined) schema = schema.min(Number(min));
+  if (max !== undefined) schema = schema.max(Number(max));
+  if (gt !== undefined) schema = schema.gt(Number(gt));
+  if (lt !== undefined) schema = schema.lt(Number(lt));
+  return multipleOf === undefined ? schema : schema.multipleOf(Number(multipleOf));
 }
 
 /** Compares digits, since the number itself cannot be represented. */
 function whyNotWithin({ whole, min, max, gt, lt, multipleOf, values }: NumberLimits, text: string): string | undefined {
   const value = decimalOf(text);
-  // A document's own numbers are read as JavaScript has them.
-  if (values) return values.includes(Number(text)) ? undefined : `allowed: ${values.map(digitsOf).join(', ')}`;
+  if (values)
+    return values.some((one) => isValue(one, text)) ? undefined : `allowed: ${values.map(digitsOf).join(', ')}`;
   if (whole && value.exponent < 0) return 'must be a whole number';
   if (min !== undefined && compare(value, decimalOf(digitsOf(min))) < 0) return `must be at least ${digitsOf(min)}`;
   if (gt !== undefined && compare(value, decimalOf(digitsOf(gt))) <= 0) return `must be more than ${digitsOf(gt)}`;
@@ -117,7 +128,13 @@ function whyNotWithin({ whole, min, max, gt, lt, multipleOf, values }: NumberLim
   return undefined;
 }
 
-function digitsOf(value: number): string {
+/** A number beyond 2^53 among the values is rounded already. */
+function isValue(value: number | string, text: string): boolean {
+  return typeof value === 'number' ? value === Number(text) : canonical(value) === canonical(text);
+}
+
+function digitsOf(value: number | string): string {
+  if (typeof value === 'string') return value;
   return Number.isInteger(value) ? BigInt(value).toString() : String(value);
 }
 
@@ -153,11 +170,11 @@ function jsonSchemaOf({ whole, min, max, gt, lt, multipleOf, values }: NumberLim
     ...(values && {
       enum: values.map((value) => (Number.isInteger(value) && !Number.isSafeInteger(value) ? digitsOf(value) : value)),
     }),
-    ...(min !== undefined && { minimum: min }),
-    ...(max !== undefined && { maximum: max }),
-    ...(gt !== undefined && { exclusiveMinimum: gt }),
-    ...(lt !== undefined && { exclusiveMaximum: lt }),
-    ...(multipleOf !== undefined && { multipleOf }),
+    ...(min !== undefined && { minimum: Number(min) }),
+    ...(max !== undefined && { maximum: Number(max) }),
+    ...(gt !== undefined && { exclusiveMinimum: Number(gt) }),
+    ...(lt !== undefined && { exclusiveMaximum: Number(lt) }),
+    ...(multipleOf !== undefined && { multipleOf: Number(multipleOf) }),
     ...(!values && { pattern: whole ? '^-?[1-9]\\d{15,}$' : JSON_NUMBER.source }),
   };
 }

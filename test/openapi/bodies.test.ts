@@ -1,3 +1,5 @@
+import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
+import type { HttpTask } from '../../src/tasks/define';
 import { documentWith, jsonBody, operation, requestOf, takes, tasksOf } from './documents';
 
 const TEXT = { type: 'string' };
@@ -131,5 +133,55 @@ describe('A body', () => {
     expect(sent({ 'image/png': {} }, 'AAA=')).toEqual(['image/png', Buffer.from([0, 0])]);
     expect(sent({ 'application/merge-patch+json': {} }, { a: 1 })).toEqual(['application/merge-patch+json', '{"a":1}']);
     expect(sent({ 'application/xml': {}, 'application/json': {} }, { a: 1 })).toEqual(['application/json', '{"a":1}']);
+  });
+});
+
+describe('A form that is one of several objects', () => {
+  const data = { type: 'object', required: ['data'], properties: { data: TEXT } };
+  const events = {
+    type: 'object',
+    required: ['events'],
+    properties: { events: { type: 'array', items: TEXT }, verbose: { type: 'integer' } },
+  };
+  const upload = {
+    type: 'object',
+    required: ['file'],
+    properties: { file: { type: 'string', format: 'binary' }, note: TEXT },
+  };
+  const form = (schema: object, type: string, encoding: object = {}): HttpTask =>
+    only('post', { requestBody: { required: true, content: { [type]: { schema, encoding } } } });
+
+  it.each(['oneOf', 'anyOf'])('stays whole and is written field by field: %s', (keyword) => {
+    const task = form({ [keyword]: [data, events] }, 'application/x-www-form-urlencoded', {
+      events: { style: 'form', explode: false },
+    });
+    expect(requestOf(task, { body: { data: 'a b' } }).body).toBe('data=a%20b');
+    expect(requestOf(task, { body: { events: ['a', 'b'], verbose: 1 } }).body).toBe('events=a,b&verbose=1');
+    expect(takes(task, { body: { other: 1 } })).toBe(false);
+    expect(takes(task, {})).toBe(false);
+  });
+
+  it('sends the files of each', () => {
+    const task = form(
+      { oneOf: [data, upload, { type: 'object', nullable: true, properties: { n: TEXT } }] },
+      'multipart/form-data',
+    );
+    const file = { base64: Buffer.from('hi').toString('base64'), filename: 'a.txt' };
+    const sent = String(requestOf(task, { body: { file, note: 'x' } }).body);
+    expect(sent).toContain('name="file"; filename="a.txt"\r\ncontent-type: application/octet-stream\r\n\r\nhi\r\n');
+    expect(sent).toContain('name="note"\r\n\r\nx\r\n');
+  });
+
+  it('is skipped where it may be anything but an object', () => {
+    const { report } = tasksFromOpenApi(
+      documentWith({
+        '/things': {
+          post: operation({
+            requestBody: { content: { 'application/x-www-form-urlencoded': { schema: { oneOf: [data, TEXT] } } } },
+          }),
+        },
+      }),
+    );
+    expect(report.skipped).toEqual([{ operation: 'postThings', why: expect.stringContaining('must be an object') }]);
   });
 });

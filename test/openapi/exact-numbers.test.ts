@@ -266,3 +266,93 @@ it('describes itself as a number or a text, also when it is described or optiona
     properties: { id: { type: ['integer', 'string'], description: 'An ID.', pattern: '^-?[1-9]\\d{15,}$' } },
   });
 });
+
+describe('A number beyond 2^53 in the document itself', () => {
+  const LARGEST = '9223372036854775807';
+  /** The document with such numbers in it as JSON has them, written as texts in quotes so far. */
+  const written = (schema: object, answer: object = { type: 'object' }): string =>
+    JSON.stringify(
+      documentWith({
+        '/things': {
+          post: {
+            operationId: 'thingCreate',
+            requestBody: jsonBody(object({ x: schema })),
+            responses: { 200: { description: 'OK', content: { 'application/json': { schema: answer } } } },
+          },
+        },
+      }),
+    ).replace(/"number (-?\d+)"/g, '$1');
+  const asYaml = (json: string): string => `# YAML\n${json}`;
+  const tasksFrom = (text: string) => tasksOf(text, { service: 'shop' }).tasks;
+
+  it.each<[string, object, readonly unknown[], readonly unknown[]]>([
+    ['in an enum', { type: 'integer', enum: [1, `number ${ID}`] }, [1, ID], [2, '7615917337495251232', Number(ID)]],
+    ['as a constant', { const: 'number 9007199254740993' }, ['9007199254740993'], ['9007199254740992', 1]],
+    [
+      'as limits',
+      { type: 'integer', minimum: 'number 9007199254740993', maximum: `number ${LARGEST}` },
+      ['9007199254740993', LARGEST],
+      ['9007199254740992', '9223372036854775808', 5],
+    ],
+    [
+      'as exclusive limits',
+      { type: 'integer', exclusiveMinimum: `number -${LARGEST}`, exclusiveMaximum: `number ${LARGEST}` },
+      ['9223372036854775806', 5, '-9223372036854775806'],
+      [LARGEST, `-${LARGEST}`],
+    ],
+    [
+      'as exclusive limits of OpenAPI 3.0',
+      { type: 'integer', maximum: `number ${LARGEST}`, exclusiveMaximum: true },
+      ['9223372036854775806'],
+      [LARGEST],
+    ],
+    [
+      'as a factor',
+      { type: 'integer', multipleOf: 'number 9007199254740993' },
+      ['18014398509481986'],
+      ['18014398509481984'],
+    ],
+    [
+      'in parts',
+      {
+        allOf: [
+          { type: 'integer', maximum: `number ${LARGEST}` },
+          { type: 'integer', maximum: 'number 9007199254740993' },
+        ],
+      },
+      ['9007199254740993'],
+      ['9007199254740994'],
+    ],
+    [
+      'where it counts for nothing',
+      { type: 'string', maxLength: `number ${LARGEST}`, default: `number ${ID}` },
+      ['a'],
+      [1],
+    ],
+  ])('is compared digit by digit: %s', (_what, schema, good, bad) => {
+    for (const text of [written(schema), asYaml(written(schema))]) {
+      const [task] = tasksFrom(text);
+      expect(good.filter((x) => !takes(task!, { x }))).toEqual([]);
+      expect(bad.filter((x) => takes(task!, { x }))).toEqual([]);
+      const [generated] = tasksIn(sourceFiles(readApi(openDocument(text))));
+      expect(good.filter((x) => !takes(generated!, { x }))).toEqual([]);
+      expect(bad.filter((x) => takes(generated!, { x }))).toEqual([]);
+    }
+  });
+
+  it('is sent and received digit by digit', () => {
+    const large = { type: 'integer', enum: [`number ${ID}`] };
+    const [task] = tasksFrom(written(large, object({ x: large })));
+    expect(requestOf(task!, { x: ID }).body).toBe(`{"x":${ID}}`);
+    expect(task!.output.safeParse({ x: ID }).success).toBe(true);
+    expect(() => requestOf(task!, { x: '7615917337495251232' })).toThrow(`x: allowed: ${ID}`);
+  });
+
+  it('is no reason to refuse the document wherever it stands', () => {
+    const text = written({ type: 'integer', maximum: `number ${LARGEST}`, example: `number ${ID}` }).replace(
+      '"version":"1"',
+      `"version":${ID},"x-more":1e400`,
+    );
+    expect(tasksFrom(text)).toHaveLength(1);
+  });
+});

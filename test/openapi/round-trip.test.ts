@@ -123,6 +123,21 @@ const bodies = documentWith(
         requestBody: form({ ...files, minProperties: 1 }, {}, 'multipart/form-data'),
       }),
     },
+    '/either': {
+      post: operation({
+        operationId: 'either',
+        requestBody: form({ anyOf: [{ type: 'object', properties: { n: { type: 'integer' } } }, subscription] }, deep),
+      }),
+      get: operation({
+        operationId: 'asJson',
+        parameters: [
+          { name: 'ids', in: 'query', content: { 'application/json': { schema: list } } },
+          { name: 'text', in: 'query', content: { 'application/json': { schema: { type: 'string' } } } },
+          { name: 'X-Filter', in: 'header', content: { 'application/json': { schema: object } } },
+          { name: 'pref', in: 'cookie', content: { 'application/json': { schema: object } } },
+        ],
+      }),
+    },
     '/text': {
       post: operation({
         operationId: 'text',
@@ -226,6 +241,11 @@ const subInputs = [
 const INPUTS: Readonly<Record<string, readonly unknown[]>> = {
   subs: subInputs,
   subsWhole: subInputs.map((body) => ({ body })),
+  either: [...subInputs.map((body) => ({ body })), { body: { n: 7 } }],
+  asJson: [
+    { ids: ['a', NASTY], text: NASTY, 'X-Filter': { role: 'ü', level: 3 }, pref: { role: 'a b', level: 1 } },
+    { ids: [], text: '7' },
+  ],
   files: fileInputs,
   filesWhole: fileInputs.map(({ rows: _, ...body }) => ({ body })),
   text: [{ body: NASTY }, { body: '' }, {}],

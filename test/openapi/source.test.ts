@@ -68,6 +68,37 @@ it('the compiler notices generated code that is wrong', () => {
   ).not.toEqual([]);
 }, 120_000);
 
+it('what the operator decides, and numbers beyond 2^53, compile', () => {
+  const node = {
+    type: 'object',
+    properties: { id: { type: 'integer' }, parent: { $ref: '#/components/schemas/Node' } },
+  };
+  const limits = 'x: {type: integer, maximum: 9223372036854775807, enum: [1, 9007199254740993]}';
+  const text = `# YAML\n${JSON.stringify(
+    documentWith(
+      {
+        '/nodes': {
+          post: operation({ operationId: 'open', requestBody: jsonBody({ $ref: '#/components/schemas/Node' }) }),
+          put: operation({ operationId: 'named', requestBody: jsonBody({ $ref: '#/components/schemas/Node' }) }),
+          patch: operation({ operationId: 'large', requestBody: jsonBody({ type: 'object', properties: 'limits' }) }),
+          delete: operation({ operationId: 'signed', security: [{ cert: [] }] }),
+        },
+      },
+      { components: { schemas: { Node: node }, securitySchemes: { cert: { type: 'mutualTLS' } } } },
+    ),
+  ).replace('"limits"', `{${limits}}`)}`;
+  const files = sourceFiles(
+    readApi(openDocument(text), {
+      service: 'desk',
+      signIn: [{ setting: 'DESK_TOKEN', in: 'header', name: 'authorization', scheme: 'bearer' }],
+      allowUnknown: ['named:parent.parent.more'],
+      decide: { open: { allowUnknown: true } },
+    }),
+  );
+  expect(files).toHaveLength(5);
+  expect(complaintsAbout(files)).toEqual([]);
+}, 120_000);
+
 it('says in the code what is left to decide', () => {
   const { text } = filesOf(fixture('plaid-excerpt.yml')).find(({ name }) => name === 'user-items-remove.ts')!;
   expect(text).toContain('// To decide, since the document does not say it:\n// - effect: irreversible');

@@ -95,6 +95,7 @@ const LIMITS = 'time limits are those of the task';
 const REPEATS = 'a call is repeated by its own rules';
 const VERSION = 'the sender chooses the version of HTTP and TLS';
 const CREDENTIALS = 'credentials come from the settings';
+const CLIENT_CERTIFICATE = 'client certificates come from the settings HTTP_TASKS_TLS_<NAME>_…';
 
 /** Options that change nothing of what is sent. Each is left out, with the reason where a person might miss its effect. */
 const LEFT_OUT: Readonly<Record<string, string | undefined>> = {
@@ -193,6 +194,11 @@ const LEFT_OUT_WITH_ARGUMENT: Readonly<Record<string, string | undefined>> = {
   '--retry-delay': REPEATS,
   '--retry-max-time': REPEATS,
   '--tls-max': VERSION,
+  '--cert': CLIENT_CERTIFICATE,
+  '--cert-type': undefined,
+  '--key': CLIENT_CERTIFICATE,
+  '--key-type': undefined,
+  '--pass': CLIENT_CERTIFICATE,
   '--ciphers': undefined,
   '--tls13-ciphers': undefined,
   '--curves': undefined,
@@ -207,7 +213,7 @@ const LEFT_OUT_WITH_ARGUMENT: Readonly<Record<string, string | undefined>> = {
 
 const SIGN =
   'signs in a way that is not supported; a task is signed with the settings of its service, and http.request with a header that names a secret of HTTP_TASKS_SECRET_NAME';
-const CERTIFICATE = 'certificates of clients and authorities come from the settings; leave it out';
+const CERTIFICATE = 'certificates of authorities come from the settings; leave it out';
 const ELSEWHERE = 'a call goes to the address in its URL and nowhere else';
 const PROXY = 'a proxy is a setting of the sender (HTTPS_PROXY); leave it out';
 
@@ -223,11 +229,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   '--negotiate': SIGN,
   '--aws-sigv4': SIGN,
   '--delegation': SIGN,
-  '--cert': CERTIFICATE,
-  '--cert-type': CERTIFICATE,
-  '--key': CERTIFICATE,
-  '--key-type': CERTIFICATE,
-  '--pass': CERTIFICATE,
   '--cacert': CERTIFICATE,
   '--capath': CERTIFICATE,
   '--netrc-file': 'credentials come from the settings; leave it out',

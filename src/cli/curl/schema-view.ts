@@ -57,10 +57,11 @@ export class SchemaView {
     );
   }
 
-  /** A property that is named, or that an open object allows. */
+  /** A property that is named, as all alternatives describe it; those that say nothing of it do not count. */
   property(node: SchemaNode, name: string): SchemaNode | undefined {
-    const kinds = this.kinds(node);
-    return kinds.map(({ properties }) => ownEntry(properties, name)).find((one) => one !== undefined);
+    const found = this.kinds(node).flatMap(({ properties }) => ownEntry(properties, name) ?? []);
+    const telling = found.filter((one) => Object.keys(one).length > 0);
+    return telling.length > 1 ? { anyOf: telling } : (telling[0] ?? found[0]);
   }
 
   /** What an object with further fields allows for them. */

@@ -104,6 +104,7 @@ export class PairReader {
 
   #whole(node: SchemaNode, writing: ValueWriting, raws: readonly string[]): unknown {
     const { style, explode = style === 'form' } = writing;
+    if (writing.json && raws.length === 1) return jsonOr(this.#decode(raws[0] ?? ''));
     const items = this.#view.items(node);
     const isText = raws.length === 1 && this.#view.isScalar(node) && !raws[0]?.includes(',');
     if (style === undefined || style === 'deepObject') {
@@ -200,6 +201,7 @@ class DeepValue {
 
 /** Reads back what `writeSegment` writes into a path. */
 export function readSegment(view: SchemaView, { name, writing, node }: WrittenField, raw: string): unknown {
+  if (writing.json) return jsonOr(fromPath(raw));
   switch (writing.style) {
     case 'label':
       return readJoined(
@@ -225,6 +227,7 @@ export function readSegment(view: SchemaView, { name, writing, node }: WrittenFi
 /** Reads back what `writeHeaderText` writes; a header may have been written in several lines. */
 export function readHeader(view: SchemaView, { writing, node }: WrittenField, lines: readonly string[]): unknown {
   const text = lines.join(', ');
+  if (writing.json) return jsonOr(text);
   if (writing.style === undefined) return view.items(node) ? jsonOr(text) : view.scalar(node, text);
   return readJoined(view, node, text, { separator: ',', ...writing }, (piece) => piece.trim());
 }

@@ -131,14 +131,20 @@ export class DocumentNode {
     const inner = this.at(key);
     if (inner === undefined || inner.value === null) return undefined;
     // YAML reads an unquoted version or title as a number.
-    if (typeof inner.value === 'number' || typeof inner.value === 'boolean') return String(inner.value);
+    if (['number', 'boolean', 'bigint'].includes(typeof inner.value)) return String(inner.value);
     return typeof inner.value === 'string' ? inner.value : inner.refuse('must be a text');
   }
 
   /** The number under this key, or undefined. */
   number(key: string): number | undefined {
+    const value = this.exactNumber(key);
+    return typeof value === 'bigint' ? Number(value) : value;
+  }
+
+  /** The same; a whole number beyond 2^53 is a bigint. */
+  exactNumber(key: string): number | bigint | undefined {
     const value = this.at(key)?.value;
-    return typeof value === 'number' ? value : undefined;
+    return typeof value === 'number' || typeof value === 'bigint' ? value : undefined;
   }
 
   /** Whether `true` stands under this key. */

@@ -1,4 +1,5 @@
-import { CORE_SCHEMA, load, mergeTag, YAMLException } from 'js-yaml';
+import { CORE_SCHEMA, defineScalarTag, floatCoreTag, intCoreTag, load, mergeTag, YAMLException } from 'js-yaml';
+import { parse } from 'lossless-json';
 import { OpenApiError } from './openapi-error';
 import { MAX_DEPTH } from './tame';
 
@@ -6,10 +7,10 @@ import { MAX_DEPTH } from './tame';
 export const MAX_BYTES = 40 * 1024 * 1024;
 
 /** YAML's JSON-like values and `<<`; nothing that would make dates, bytes or code. */
-const SCHEMA = CORE_SCHEMA.withTags(mergeTag);
+const SCHEMA = CORE_SCHEMA.withTags(exactly(intCoreTag), exactly(floatCoreTag), mergeTag);
 
 /**
- * Reads JSON or YAML text. What it answers is not yet safe to walk: see `tame`.
+ * Reads JSON or YAML text. A whole number beyond 2^53 is a bigint. The result is not yet safe to walk: see `tame`.
  *
  * @throws OpenApiError with line and column.
  */
@@ -19,7 +20,7 @@ export function parseText(text: string, maxBytes = MAX_BYTES): unknown {
   const plain = text.replace(/^\ufeff/, '');
   if (!/^\s*[{[]/.test(plain)) return parseYaml(plain);
   try {
-    return JSON.parse(plain) as unknown;
+    return parseJson(plain);
   } catch (error) {
     // YAML has braces, too; what is neither is most likely meant as JSON.
     return orUndefined(() => parseYaml(plain)) ?? refuseJson(plain, error);
@@ -32,6 +33,54 @@ export function refuseSize(maxBytes: number): never {
     '',
     `has more than ${Math.floor(maxBytes / 1024 / 1024)} MB; leave out what you do not need, or raise maxBytes`,
   );
+}
+
+function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  // The slower parser is for documents that have such numbers.
+  return holdsRounded(value)
+    ? parse(text, undefined, { parseNumber: numberIn, onDuplicateKey: ({ newValue }) => newValue })
+    : value;
+}
+
+function holdsRounded(value: unknown): boolean {
+  const left: unknown[] = [value];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (typeof next === 'number' && isRounded(next)) return true;
+    if (typeof next !== 'object' || next === null) continue;
+    for (const inner of Object.values(next))
+      if (typeof inner === 'number' || (typeof inner === 'object' && inner !== null)) left.push(inner);
+  }
+  return false;
+}
+
+function isRounded(value: number): boolean {
+  return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value));
+}
+
+/** Digits, decimals and exponent of a number; hexadecimal and octal ones of YAML are read as they are. */
+const DECIMAL = /^([-+]?)(\d+)(?:\.(\d*))?(?:[eE]([-+]?\d+))?$/;
+/** The largest exponent of a whole number that is kept. */
+const MAX_EXPONENT = 400;
+
+/** A number, or the bigint of a whole one that JavaScript would round. */
+function numberIn(literal: string): number | bigint {
+  const value = Number(literal);
+  if (!isRounded(value)) return value;
+  if (/^0[xo]/.test(literal)) return BigInt(literal);
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = DECIMAL.exec(literal) ?? [];
+  const zeros = Number(exponent) - fraction.length;
+  if (whole === '' || zeros < 0 || zeros > MAX_EXPONENT) return value;
+  return BigInt(`${sign === '-' ? '-' : ''}${whole}${fraction}${'0'.repeat(zeros)}`);
+}
+
+/** The tag with a bigint for each whole number that it would round. */
+function exactly(tag: typeof intCoreTag): typeof intCoreTag {
+  const resolve: typeof tag.resolve = (source, isExplicit, tagName) => {
+    const value = tag.resolve(source, isExplicit, tagName);
+    return typeof value === 'number' && isRounded(value) ? (numberIn(source) as number) : value;
+  };
+  return defineScalarTag(tag.tagName, { ...tag, resolve });
 }
 
 function parseYaml(text: string): unknown {

@@ -69,6 +69,7 @@ function refuseUnlessJson(value: unknown, path: readonly Frame[]): void {
     value === undefined ||
     typeof value === 'string' ||
     typeof value === 'boolean' ||
+    typeof value === 'bigint' ||
     Number.isFinite(value);
   if (!isJson) refuse(path, 'is a value that JSON does not have');
 }

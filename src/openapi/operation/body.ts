@@ -1,7 +1,7 @@
 import type { BodyForm, FormFieldWriting, WritingStyle } from '../../tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
-import { resolved } from '../schema/shape';
+import { resolved, unionOf } from '../schema/shape';
 import type { FieldShape, NamedShapes, ObjectShape, Shape } from '../schema/shape';
 import { kindOf, mediaIn } from './media-types';
 import type { Media } from './media-types';
@@ -14,6 +14,9 @@ export interface Body {
 }
 
 const FORM_STYLES: readonly WritingStyle[] = ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'];
+
+/** Unions in unions and names of names are followed so far; a recursive schema would never end. */
+const MOST_NESTING = 8;
 
 /** The body of an operation, in the media type that a task can check best; undefined for none. */
 export function readBody(node: DocumentNode, schemas: SchemaReader): Body | undefined {
@@ -66,24 +69,54 @@ function textual(shape: Shape, names: NamedShapes): Shape {
 }
 
 function formBody(media: Media, as: 'form' | 'multipart', shape: Shape, required: boolean, names: NamedShapes): Body {
-  const object = resolved(shape, names);
-  if (object.kind !== 'object') {
-    if (object.kind === 'unknown')
-      return { shape: { kind: 'object', fields: new Map(), rest: 'open' }, required, form: { as } };
-    return media.node.refuse(`a body of ${media.type} must be an object`);
-  }
   const encoding = media.node.mapAt('encoding');
-  const fields = new Map<string, FieldShape>();
   const writing: Record<string, FormFieldWriting> = {};
-  for (const [name, field] of object.fields) {
-    const encoded = encoding?.follow(name);
-    const file = as === 'multipart' ? fileOf(field.shape, encoded, names) : undefined;
-    fields.set(name, file ? { ...field, shape: file } : field);
-    const written = writingOf(encoded, file !== undefined);
-    if (Object.keys(written).length > 0) writing[name] = written;
-  }
+  const withWriting = (object: ObjectShape): ObjectShape => {
+    const fields = new Map<string, FieldShape>();
+    for (const [name, field] of object.fields) {
+      const encoded = encoding?.follow(name);
+      const file = as === 'multipart' ? fileOf(field.shape, encoded, names) : undefined;
+      fields.set(name, file ? { ...field, shape: file } : field);
+      const written = { ...writing[name], ...writingOf(encoded, file !== undefined) };
+      if (Object.keys(written).length > 0) writing[name] = written;
+    }
+    return { ...object, fields };
+  };
+  const written = eachObject(shape, names, withWriting);
+  if (!written) return media.node.refuse(`a body of ${media.type} must be an object`);
   const form: BodyForm = { as, ...(Object.keys(writing).length > 0 && { fields: writing }) };
-  return { shape: { ...object, fields } satisfies ObjectShape, required, form };
+  return { shape: written, required, form };
+}
+
+/** The shape with each object that it may be changed; undefined where it may be anything else. */
+function eachObject(
+  shape: Shape,
+  names: NamedShapes,
+  change: (object: ObjectShape) => ObjectShape,
+  nesting = 0,
+): Shape | undefined {
+  const behind = resolved(shape, names);
+  const description = shape.description ?? behind.description;
+  const said = description === undefined ? {} : { description };
+  switch (behind.kind) {
+    case 'unknown':
+      return { ...change({ kind: 'object', fields: new Map(), rest: 'open' }), ...said };
+    case 'object':
+      return { ...change(behind), ...said };
+    case 'union':
+    case 'both': {
+      if (nesting > MOST_NESTING) return undefined;
+      // A body that is null is one that is not there.
+      const all = (behind.kind === 'union' ? behind.options : behind.parts).filter(({ kind }) => kind !== 'null');
+      const changed = all.flatMap((one) => eachObject(one, names, change, nesting + 1) ?? []);
+      if (changed.length < all.length || all.length === 0) return undefined;
+      return behind.kind === 'union'
+        ? { ...unionOf(changed, behind), ...said }
+        : { ...behind, parts: changed, ...said };
+    }
+    default:
+      return undefined;
+  }
 }
 
 function writingOf(encoding: DocumentNode | undefined, isFile: boolean): FormFieldWriting {
@@ -106,9 +139,6 @@ function fileOf(shape: Shape, encoding: DocumentNode | undefined, names: NamedSh
   if (!isBytes(shape, encoding)) return withFiles(shape, names);
   return { kind: 'file', ...(shape.description !== undefined && { description: shape.description }) };
 }
-
-/** Unions in unions and names of names are followed so far; a recursive schema would never end. */
-const MOST_NESTING = 8;
 
 /**
  * The shape with a file in place of bytes: alone, in a list, or among the options of a union. A list of lists of files is

@@ -3,8 +3,9 @@ import { takesBody } from '../../tasks/define';
 import type { CredentialRule } from '../../tasks/service';
 import type { BodyForm, FieldWriting } from '../../tasks/wire';
 import type { SchemaReader } from '../schema/read-schema';
+import { ANY_FIELD } from '../schema/forgotten-fields';
 import { resolved } from '../schema/shape';
-import type { FieldShape, ObjectShape } from '../schema/shape';
+import type { FieldShape, NamedShapes, ObjectShape, Shape } from '../schema/shape';
 import { fieldsOf, readBody } from './body';
 import type { Body } from './body';
 import type { FoundOperation } from './find-operations';
@@ -29,11 +30,20 @@ export interface TaskInputPlan {
   undescribed: readonly string[];
 }
 
+/** What an input takes although the document does not name it. */
+export interface Allowance {
+  /** Any field of the body. */
+  all: boolean;
+  /** The paths of single fields. */
+  fields: readonly string[];
+}
+
 /** One object of all parameters and of the body's fields; a body that is no plain object is one field of it. */
 export function readInput(
   { node, pathItem, method, path }: FoundOperation,
   schemas: SchemaReader,
   signIn: SignIn,
+  allowance: Allowance,
 ): TaskInputPlan {
   const placeholders = [...new Set([...path.matchAll(/\{([^{}]+)\}/g)].map(([, name = '']) => name))];
   const named = readParameters(node, pathItem, schemas).filter(
@@ -60,10 +70,15 @@ export function readInput(
     undescribed,
   };
   // The parameter is ignored as input; a setting that a person names for it is sent in it.
-  if (keys.length + signIn.rules.length === 0 && hasAuthorizationParameter(node, pathItem))
-    keys.push(...keyFor('authorization', 'header', signIn));
+  const isSigned = signIn.rules.some(({ in: place, name }) => place === 'header' && name === 'authorization');
+  if (!isSigned && hasAuthorizationParameter(node, pathItem)) keys.push(...keyFor('authorization', 'header', signIn));
   addParameters(parameters, fields, plan);
-  if (body) addBody(body, fields, plan, method, schemas, signIn);
+  const isFlat = body !== undefined && addBody(body, fields, plan, method, schemas, signIn, allowance.all);
+  for (const name of allowance.fields) {
+    if (name.includes('.') || fields.has(name) || name === '__proto__') continue;
+    fields.set(name, ANY_FIELD);
+    if (isFlat !== takesBody(method) || !isFlat) plan.places[name] = isFlat ? 'body' : 'query';
+  }
   return plan;
 }
 
@@ -90,6 +105,7 @@ function addParameters(parameters: readonly Parameter[], fields: Map<string, Fie
   }
 }
 
+/** @returns whether the fields of the body stand beside the parameters. */
 function addBody(
   body: Body,
   fields: Map<string, FieldShape>,
@@ -97,15 +113,19 @@ function addBody(
   method: HttpMethod,
   schemas: SchemaReader,
   signIn: SignIn,
-): void {
+  takesAny: boolean,
+): boolean {
   const all = fieldsOf(body, schemas);
   // A read-only field is no reason to keep the body whole.
   const inner = all && new Map([...all].filter(([name, { readOnly }]) => !readOnly || !fields.has(name)));
   const clashes = inner && [...inner.keys()].some((name) => fields.has(name) && !isKey(name, signIn));
-  if (!inner || clashes) {
+  // A field that no one names is sent where the method's fields usually go, and that has to be the body.
+  const isOpen = takesAny && isUnstated(body.shape, schemas);
+  if (!inner || clashes || (isOpen && !takesBody(method))) {
     addWhole(body, fields, plan, schemas, signIn);
-    return;
+    return false;
   }
+  if (isOpen) plan.input.rest = 'open';
   for (const [name, field] of inner) {
     if (isKey(name, signIn)) {
       plan.taken.push(name);
@@ -115,6 +135,12 @@ function addBody(
     fields.set(name, field);
     if (!takesBody(method)) plan.places[name] = 'body';
   }
+  return true;
+}
+
+function isUnstated(shape: Shape, names: NamedShapes): boolean {
+  const behind = resolved(shape, names);
+  return behind.kind === 'object' && behind.rest === 'unstated';
 }
 
 function addWhole(

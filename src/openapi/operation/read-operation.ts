@@ -8,12 +8,14 @@ import type { SchemaReader } from '../schema/read-schema';
 import { readAnswer } from './answer';
 import type { FoundOperation } from './find-operations';
 import { readInput } from './input';
-import type { TaskInputPlan } from './input';
+import type { Allowance, TaskInputPlan } from './input';
 import { bareName } from './names';
 import { EXTENSION, readCarefulDecision, readExtension } from './extension';
 import type { DocumentDecision } from './extension';
+import { withField } from '../schema/forgotten-fields';
 import { impossibleFields } from '../schema/impossible';
 import type { KnownFields } from '../schema/known-fields';
+import type { ObjectShape } from '../schema/shape';
 import { sensitiveFields, suspectedKeys } from './secrets';
 import type { Security, SignIn } from './security';
 import { hasAuthorizationParameter } from './parameters';
@@ -67,15 +69,17 @@ export function readOperation(
   found: FoundOperation,
   context: OperationContext,
   decision: OperationDecision,
+  allowance: Allowance = { all: false, fields: [] },
 ): ReadOperation {
   const { node, method, operation } = found;
   const path = sendable(found);
   const signIn = context.security.of(node);
-  const input = readInput({ ...found, path }, context.inputs, signIn);
+  const input = readInput({ ...found, path }, context.inputs, signIn, allowance);
   const answer = readAnswer(node, context.outputs, { changes: !READS.has(method) });
   const output = method === 'HEAD' ? ({ kind: 'null' } as const) : answer.shape;
   context.inputs.settle(input.input);
   context.outputs.settle(output);
+  refuseTwice(node, [...signIn.rules, ...input.keys]);
   const usual = usualEffect(method, input);
   const documented: DocumentDecision = context.trustDecisions
     ? { decision: readExtension(node), ignored: [], alsoSensitive: [] }
@@ -88,6 +92,10 @@ export function readOperation(
   if (impossible.length > 0)
     open.push(
       `input: no value fits ${impossible.join(', ')}, which the document requires; correct its schema, or a call that needs it cannot be made`,
+    );
+  if (signIn.clientCertificate)
+    open.push(
+      'security: it is sent with the client certificate for its origin (HTTP_TASKS_TLS_<NAME>_ORIGIN, …_CERT_FILE, …_KEY_FILE), and not without one',
     );
   if (found.sharedWith) open.push(sharedRoute(found.fragment, found.sharedWith));
   const effect = said.effect ?? usual;
@@ -105,7 +113,9 @@ export function readOperation(
       `sensitive: ${guessed.join(', ')} (by the name); kept out of plain histories until somebody says otherwise`,
     );
   for (const name of suspectedKeys(input.parameters))
-    open.push(`secretFields: the header ${name} looks like a key; name its setting, or it is input`);
+    open.push(
+      `secretFields: the header ${name} looks like a key; name its setting (--secret-field ${name}=SETTING, or secretFields in code), or it is input`,
+    );
   const sensitive = (said.sensitive ?? [...new Set([...guessed, ...documented.alsoSensitive])]).map((field) =>
     typeof field === 'string' ? { field } : field,
   );
@@ -118,7 +128,8 @@ export function readOperation(
     ...(Object.keys(input.writing).length > 0 && { writing: input.writing }),
     ...(input.bodyForm && { bodyForm: input.bodyForm }),
     ...(answer.form !== JSON_ANSWER && { answerForm: answer.form }),
-    input: context.taken.ofObject(input.input),
+    ...(signIn.clientCertificate && { clientCertificate: true }),
+    input: withAllowed(context.taken, context.taken.ofObject(input.input), operation, allowance),
     output,
     effect,
     ...(effect !== 'read' && { settle: said.settle ?? LOOK_FIRST, remedy: said.remedy ?? NO_REMEDY }),
@@ -126,6 +137,33 @@ export function readOperation(
     ...kept(said),
   };
   return { plan, headers: signIn.headers, rules: [...signIn.rules, ...input.keys], taken: input.taken, open };
+}
+
+/** @throws TypeError for the path of a field that leads nowhere. */
+function withAllowed(
+  taken: KnownFields,
+  input: ObjectShape,
+  operation: string,
+  { all, fields }: Allowance,
+): ObjectShape {
+  return fields.reduce(
+    (shape, path) => {
+      const changed = withField(shape, path, taken);
+      if (changed) return changed;
+      throw new TypeError(
+        `allowUnknown: ${JSON.stringify(path)} leads to no object in the input of ${operation}; name the field by its path, for example alerts.id.`,
+      );
+    },
+    all ? taken.opened(input) : input,
+  );
+}
+
+/** Two keys in one place would replace each other. */
+function refuseTwice(node: DocumentNode, rules: readonly CredentialRule[]): void {
+  const twice = rules.find((rule, at) =>
+    rules.some((other, earlier) => earlier < at && other.in === rule.in && other.name === rule.name),
+  );
+  if (twice) node.refuse(`signs in with two credentials in the same ${twice.in} ${twice.name}`);
 }
 
 /** A read by its method, unless an input can make it another method for the receiver. */
@@ -215,12 +253,12 @@ function unsigned(
   const isFilled = rules.some(({ in: place, name }) => place === 'header' && name === 'authorization');
   if (!isFilled && hasAuthorizationParameter(node, pathItem)) {
     return [
-      'security: its parameter Authorization is not sent, since OpenAPI leaves that header to security schemes; name the setting with its value (secretFields: {Authorization: …}), or add a scheme to the document',
+      'security: its parameter Authorization is not sent, since OpenAPI leaves that header to security schemes; name the setting with its value (--secret-field Authorization=SETTING, or secretFields in code)',
     ];
   }
   if (effect === 'read' || why === undefined || rules.length > 0 || Object.keys(headers).length > 0) return [];
   return [
-    `security: it goes out without a key, since ${why}; add a security scheme to the document if the provider wants one`,
+    `security: it goes out without a key, since ${why}; name a key if the provider wants one (--sign-in bearer=SETTING, or signIn in code)`,
   ];
 }
 

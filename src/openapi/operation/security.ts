@@ -6,6 +6,9 @@ import { bareName, looksSecret, upperSnakeCase } from './names';
 /** What the operator decides about one security scheme: the name of its setting, or a value that is not secret and always sent. */
 export type SchemeChoice = { setting: string } | { value: string };
 
+/** A key that the operator names for operations which the document describes without one. */
+export type SignInRule = Pick<CredentialRule, 'setting' | 'name' | 'scheme'> & { in: 'header' | 'query' | 'cookie' };
+
 /** How an operation signs in. */
 export interface SignIn {
   rules: readonly CredentialRule[];
@@ -13,6 +16,8 @@ export interface SignIn {
   headers: Readonly<Record<string, string>>;
   /** Credentials by the names, made bare, under which they may stand among the fields, too; such a field is no input. */
   keys: ReadonlyMap<string, FieldKey>;
+  /** It is sent with the client certificate that the settings have for its origin, and not without one. */
+  clientCertificate?: true;
   /** Why it goes out without any key. */
   unsigned?: string;
 }
@@ -35,6 +40,8 @@ export interface SecurityChoices {
   preferred?: readonly string[];
   /** Fields and parameters that are keys although no scheme says so, with their settings. */
   fields: Readonly<Record<string, string>>;
+  /** The keys of operations that the document describes without one. */
+  signIn?: readonly SignInRule[];
   /** The credentials of a service that was made before: all of them go along, whatever the document says. */
   given?: readonly CredentialRule[];
 }
@@ -69,8 +76,13 @@ export class Security {
     this.#root = root;
     this.#choices = choices;
     for (const [field, setting] of Object.entries(choices.fields)) refuseSetting(`secretFields.${field}`, setting);
+    for (const rule of choices.signIn ?? []) refuseSignIn(rule);
     for (const [scheme, choice] of Object.entries(choices.schemes)) {
       if ('setting' in choice) refuseSetting(`credentials.${scheme}.setting`, choice.setting);
+      if (this.#isCertificate(scheme))
+        throw new TypeError(
+          `credentials.${scheme}: it is a client certificate, which the settings HTTP_TASKS_TLS_<NAME>_… name for an origin.`,
+        );
       if (!root.mapAt('components')?.mapAt('securitySchemes')?.at(scheme))
         throw new TypeError(`credentials.${scheme}: the document has no such security scheme.`);
     }
@@ -99,7 +111,10 @@ export class Security {
     const keys = new Map<string, FieldKey>(
       Object.entries(this.#choices.fields).map(([field, setting]) => [bareName(field), { setting, always: true }]),
     );
-    for (const name of schemes) {
+    const isSigned = schemes.length > 0;
+    if (!isSigned) rules.push(...(this.#choices.signIn ?? []).map(asSent));
+    const certificates = schemes.filter((name) => this.#isCertificate(name));
+    for (const name of schemes.filter((one) => !certificates.includes(one))) {
       const rule = this.#ruleFor(name, requirement ?? node);
       const choice = this.#choiceOf(name);
       const isFixed = choice !== undefined && 'value' in choice;
@@ -109,11 +124,13 @@ export class Security {
         if (!keys.has(bare)) keys.set(bare, { always: false, ...(!isFixed && { setting: rule.setting }) });
       }
     }
-    const twice = rules.find((rule, place) =>
-      rules.some((other, earlier) => earlier < place && other.in === rule.in && other.name === rule.name),
-    );
-    if (twice) node.refuse(`signs in with two credentials in the same ${twice.in} ${twice.name}`);
-    return { rules, headers, keys, ...(schemes.length === 0 && { unsigned: this.#whyUnsigned(node) }) };
+    return {
+      rules,
+      headers,
+      keys,
+      ...(certificates.length > 0 && { clientCertificate: true }),
+      ...(!isSigned && { unsigned: this.#whyUnsigned(node) }),
+    };
   }
 
   #whyUnsigned(node: DocumentNode): string {
@@ -158,10 +175,15 @@ export class Security {
         return ['basic', 'bearer'].includes(scheme.text('scheme')?.toLowerCase() ?? '');
       case 'oauth2':
       case 'openIdConnect':
+      case 'mutualTLS':
         return true;
       default:
         return false;
     }
+  }
+
+  #isCertificate(name: string): boolean {
+    return this.#scheme(name)?.text('type') === 'mutualTLS';
   }
 
   #ruleFor(name: string, at: DocumentNode): CredentialRule {
@@ -178,10 +200,8 @@ export class Security {
       case 'apiKey': {
         const place = scheme.text('in') as 'header' | 'query' | 'cookie';
         const key = scheme.text('name') ?? scheme.refuse('must have the name of its header, parameter or cookie');
-        if (place !== 'query' && !TOKEN.test(key))
-          scheme.refuse(`${JSON.stringify(key)} is no name that a ${place} can have`);
-        if (place === 'header' && FRAMING.has(key.toLowerCase()))
-          scheme.refuse(`the header ${JSON.stringify(key)} is decided by the sender and cannot hold a key`);
+        const why = whyNoPlace(place, key);
+        if (why !== undefined) scheme.refuse(why);
         return { ...names, in: place, name: place === 'header' ? key.toLowerCase() : key };
       }
       case 'http':
@@ -251,7 +271,7 @@ export class Security {
   /** Undefined for a scheme that cannot be used, which is refused where an operation names it. */
   #usableRule(name: string): CredentialRule | undefined {
     try {
-      const scheme = this.#isUsable(name) ? this.#scheme(name) : undefined;
+      const scheme = this.#isUsable(name) && !this.#isCertificate(name) ? this.#scheme(name) : undefined;
       return scheme && this.#describedRule(name, scheme);
     } catch {
       return undefined;
@@ -306,6 +326,25 @@ function refuseSetting(option: string, setting: string): void {
     throw new TypeError(
       `${option}: ${setting} cannot be the key of an imported service, since ${why}. Name a setting of its own, for example SHOP_API_KEY.`,
     );
+}
+
+/** Why no key can stand there; undefined where one can. */
+function whyNoPlace(place: SignInRule['in'], name: string): string | undefined {
+  if (place !== 'query' && !TOKEN.test(name)) return `${JSON.stringify(name)} is no name that a ${place} can have`;
+  return place === 'header' && FRAMING.has(name.toLowerCase())
+    ? `the header ${JSON.stringify(name)} is decided by the sender and cannot hold a key`
+    : undefined;
+}
+
+/** Headers are named in small letters. */
+function asSent(rule: SignInRule): SignInRule {
+  return rule.in === 'header' ? { ...rule, name: rule.name.toLowerCase() } : rule;
+}
+
+function refuseSignIn({ setting, in: place, name }: SignInRule): void {
+  refuseSetting(`signIn.${name}`, setting);
+  const why = whyNoPlace(place, name);
+  if (why !== undefined) throw new TypeError(`signIn: ${why}.`);
 }
 
 function withoutPrefix(name: string, service: string): string {

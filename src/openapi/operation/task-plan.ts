@@ -20,6 +20,7 @@ export interface TaskPlan {
   bodyForm?: BodyForm;
   answerForm?: AnswerForm;
   credentials?: readonly CredentialRule[];
+  clientCertificate?: true;
   input: ObjectShape;
   output: Shape;
   effect: Effect;

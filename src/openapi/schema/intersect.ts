@@ -1,5 +1,14 @@
-import { isSameShape, resolved, unionOf } from './shape';
-import type { ArrayShape, FieldShape, NamedShapes, NumberShape, ObjectShape, Shape, StringShape } from './shape';
+import { isSameShape, kindOf, resolved, unionOf } from './shape';
+import type {
+  Amount,
+  ArrayShape,
+  FieldShape,
+  NamedShapes,
+  NumberShape,
+  ObjectShape,
+  Shape,
+  StringShape,
+} from './shape';
 
 /** A union of more options than this is not taken apart: two of them would make a product. */
 const MAX_OPTIONS = 48;
@@ -200,7 +209,7 @@ function certain({ guessed: _, ...shape }: Shape): Shape {
 function narrowed(literals: Extract<Shape, { kind: 'literals' }>, other: Shape): Shape {
   const values = literals.values.filter((value) => {
     if (other.kind === 'literals') return other.values.includes(value);
-    return value === null ? other.kind === 'null' : typeof value === other.kind;
+    return value === null ? other.kind === 'null' : kindOf(value) === other.kind;
   });
   return values.length === 0 ? { kind: 'never' } : { kind: 'literals', values };
 }
@@ -231,21 +240,21 @@ function numbers(a: NumberShape, b: NumberShape): Shape {
   };
 }
 
-interface Bounds {
-  atLeast?: number;
-  atMost?: number;
+interface Bounds<A extends Amount> {
+  atLeast?: A;
+  atMost?: A;
 }
 
-function lengths(a: Bounds, b: Bounds): Bounds {
+function lengths<A extends Amount>(a: Bounds<A>, b: Bounds<A>): Bounds<A> {
   const atLeast = higher(a.atLeast, b.atLeast);
   const atMost = lower(a.atMost, b.atMost);
   return { ...(atLeast !== undefined && { atLeast }), ...(atMost !== undefined && { atMost }) };
 }
 
-function higher(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+function higher<A extends Amount>(a: A | undefined, b: A | undefined): A | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : a > b ? a : b;
 }
 
-function lower(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+function lower<A extends Amount>(a: A | undefined, b: A | undefined): A | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : a < b ? a : b;
 }

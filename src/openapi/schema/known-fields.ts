@@ -1,3 +1,4 @@
+import { ANY_FIELD } from './forgotten-fields';
 import { resolved } from './shape';
 import type { FieldShape, NamedShapes, ObjectShape, Shape, UnionShape } from './shape';
 import { tellsApart } from './to-zod';
@@ -6,8 +7,6 @@ import { tellsApart } from './to-zod';
 const MAX_FIELDS = 20_000;
 /** How deep fields of the same name are followed, and options that are unions themselves. */
 const MAX_DEPTH = 8;
-
-const ANY: FieldShape = { shape: { kind: 'unknown' }, required: false };
 
 /**
  * Lets the objects among the options of a union have each other's fields. JSON Schema refuses no field that it does not
@@ -20,7 +19,7 @@ const ANY: FieldShape = { shape: { kind: 'unknown' }, required: false };
 export class KnownFields implements NamedShapes {
   readonly #names: NamedShapes;
   readonly #found = new Map<string, Shape>();
-  readonly #added = new Map<string, { base: string; make: () => Shape }>();
+  readonly #added = new Map<string, { base: string; make: () => Shape | undefined }>();
   readonly #mapped = new WeakMap<Shape, Shape>();
   readonly #numbers = new WeakMap<Shape, string>();
   #count = 0;
@@ -40,7 +39,8 @@ export class KnownFields implements NamedShapes {
   }
 
   nameOf(id: string): string {
-    return this.#names.nameOf(this.#added.get(id)?.base ?? id);
+    const base = this.#added.get(id)?.base;
+    return base === undefined ? this.#names.nameOf(id) : this.nameOf(base);
   }
 
   /** The shape, in which the options of each union know each other's fields. The same object where there is no such union. */
@@ -71,6 +71,44 @@ export class KnownFields implements NamedShapes {
 
   ofObject(shape: ObjectShape): ObjectShape {
     return this.#object(shape, [], 0);
+  }
+
+  /** The object in which no object refuses a field that it does not name, unless the document closes it. */
+  opened(object: ObjectShape): ObjectShape {
+    const fields = new Map(
+      [...object.fields].map(([name, field]) => [name, { ...field, shape: this.#open(field.shape) }]),
+    );
+    const rest = typeof object.rest === 'string' ? object.rest : this.#open(object.rest);
+    return { ...object, fields, rest: rest === 'unstated' ? 'open' : rest };
+  }
+
+  #open(shape: Shape): Shape {
+    switch (shape.kind) {
+      case 'object':
+        return this.opened(shape);
+      case 'array':
+        return { ...shape, items: this.#open(shape.items) };
+      case 'tuple':
+        return { ...shape, items: shape.items.map((item) => this.#open(item)), rest: this.#open(shape.rest) };
+      case 'union':
+        return { ...shape, options: shape.options.map((option) => this.#open(option)) };
+      case 'both':
+        return { ...shape, parts: shape.parts.map((part) => this.#open(part)) };
+      case 'named': {
+        // Other operations may take the schema as the document has it.
+        const id = `${shape.id} open`;
+        if (!this.#added.has(id)) {
+          const make = (): Shape | undefined => {
+            const closed = this.find(shape.id);
+            return closed && this.#open(closed);
+          };
+          this.#added.set(id, { base: shape.id, make });
+        }
+        return { ...shape, id };
+      }
+      default:
+        return shape;
+    }
   }
 
   #each(shapes: readonly Shape[]): readonly Shape[] {
@@ -133,7 +171,7 @@ export class KnownFields implements NamedShapes {
       for (const name of theirs.keys()) {
         if (fields.has(name)) continue;
         isChanged = true;
-        fields.set(name, ANY);
+        fields.set(name, ANY_FIELD);
       }
     }
     const rest = typeof shape.rest === 'string' ? shape.rest : this.of(shape.rest);

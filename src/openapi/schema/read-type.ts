@@ -1,6 +1,6 @@
 import type { DocumentNode } from '../document/document-node';
-import { unionOf } from './shape';
-import type { Direction, FieldShape, LiteralValue, NumberShape, ObjectShape, Shape } from './shape';
+import { kindOf, unionOf } from './shape';
+import type { Amount, Direction, FieldShape, LiteralValue, NumberShape, ObjectShape, Shape } from './shape';
 
 /** With what a schema is read. */
 export interface ReadingContext {
@@ -59,18 +59,23 @@ export function literalsOf(
   const literals: Shape = { kind: 'literals', values: [...new Set(possible.length > 0 ? possible : values)] };
   if (direction === 'input') return literals;
   const kinds = new Set(
-    values.map((value) => (value === null ? 'null' : (typeof value as 'string' | 'number' | 'boolean'))),
+    values.map((value) => (value === null ? 'null' : (kindOf(value) as 'string' | 'number' | 'boolean'))),
   );
+  const isLarge = values.some((value) => typeof value === 'bigint');
   if (types.includes('null')) kinds.add('null');
-  return unionOf([...kinds].map((kind) => (kind === 'number' ? { kind, whole: false } : { kind })));
+  return unionOf(
+    [...kinds].map((kind) =>
+      kind === 'number' ? { kind, whole: false, ...(isLarge && { orDigits: true }) } : { kind },
+    ),
+  );
 }
 
 function isOfType(value: LiteralValue, type: TypeName): boolean {
-  return type === 'integer' ? Number.isInteger(value) : typeof value === type;
+  return type === 'integer' ? Number.isInteger(value) || typeof value === 'bigint' : kindOf(value) === type;
 }
 
 function isLiteral(value: unknown): value is LiteralValue {
-  return value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  return value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
 }
 
 /** What a schema says about values of one type. */
@@ -109,17 +114,18 @@ function numberShape(type: 'number' | 'integer', node: DocumentNode, { direction
   // A number of 64 bits in a response may be larger than JavaScript can count; it is not refused for that.
   if (direction === 'output')
     return { kind: 'number', whole: false, ...(node.at('format')?.value !== 'int32' && { orDigits: true }) };
-  const limits: Record<string, number> = {};
+  const limits: Record<string, Amount> = {};
   for (const [bound, exclusive, inclusive] of [
     ['minimum', 'above', 'atLeast'],
     ['maximum', 'below', 'atMost'],
   ] as const) {
-    const limit = node.number(bound);
-    const strict = node.at(bound === 'minimum' ? 'exclusiveMinimum' : 'exclusiveMaximum')?.value;
-    if (limit !== undefined) limits[strict === true ? exclusive : inclusive] = limit;
-    if (typeof strict === 'number') limits[exclusive] = strict;
+    const limit = node.exactNumber(bound);
+    const exclusiveBound = bound === 'minimum' ? 'exclusiveMinimum' : 'exclusiveMaximum';
+    const strict = node.exactNumber(exclusiveBound);
+    if (limit !== undefined) limits[node.flag(exclusiveBound) ? exclusive : inclusive] = limit;
+    if (strict !== undefined) limits[exclusive] = strict;
   }
-  const multipleOf = node.number('multipleOf');
+  const multipleOf = node.exactNumber('multipleOf');
   const shape: NumberShape = {
     kind: 'number',
     whole: type === 'integer',

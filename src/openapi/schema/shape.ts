@@ -30,7 +30,10 @@ type ShapeForm =
   | { kind: 'named'; id: string };
 
 /** A value that a literal type can name. */
-export type LiteralValue = string | number | boolean | null;
+export type LiteralValue = string | number | bigint | boolean | null;
+
+/** A number, or a whole one beyond 2^53. */
+export type Amount = number | bigint;
 
 /** A text. */
 export interface StringShape {
@@ -48,11 +51,11 @@ export interface NumberShape {
   /** A number that JavaScript would change is the text of its digits. */
   orDigits?: boolean;
   whole: boolean;
-  atLeast?: number;
-  atMost?: number;
-  above?: number;
-  below?: number;
-  multipleOf?: number;
+  atLeast?: Amount;
+  atMost?: Amount;
+  above?: Amount;
+  below?: Amount;
+  multipleOf?: Amount;
 }
 
 /** A list. */
@@ -189,8 +192,19 @@ export function isSameShape(a: Shape, b: Shape): boolean {
     case 'string':
     case 'number':
     case 'literals':
-      return JSON.stringify({ ...a, description: '' }) === JSON.stringify({ ...b, description: '' });
+      return comparable(a) === comparable(b);
     default:
       return false;
   }
+}
+
+function comparable(shape: Shape): string {
+  return JSON.stringify({ ...shape, description: '' }, (_, value: unknown) =>
+    typeof value === 'bigint' ? { bigint: String(value) } : value,
+  );
+}
+
+/** The kind of shape that a literal other than null is. */
+export function kindOf(value: LiteralValue): string {
+  return typeof value === 'bigint' ? 'number' : typeof value;
 }

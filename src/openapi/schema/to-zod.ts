@@ -4,6 +4,7 @@ import type { NumberLimits } from '../../tasks/exact-number';
 import { checkablePattern } from './patterns';
 import { resolved } from './shape';
 import type {
+  Amount,
   ArrayShape,
   Direction,
   FieldShape,
@@ -198,32 +199,41 @@ function numberSchema(shape: NumberShape, direction: Direction): z.ZodType {
 export function limitsOf({ whole, atLeast, atMost, above, below, multipleOf }: NumberShape): NumberLimits {
   return {
     ...(whole && { whole }),
-    ...(atLeast !== undefined && { min: atLeast }),
-    ...(atMost !== undefined && { max: atMost }),
-    ...(above !== undefined && { gt: above }),
-    ...(below !== undefined && { lt: below }),
-    ...(multipleOf !== undefined && { multipleOf }),
+    ...(atLeast !== undefined && { min: exact(atLeast) }),
+    ...(atMost !== undefined && { max: exact(atMost) }),
+    ...(above !== undefined && { gt: exact(above) }),
+    ...(below !== undefined && { lt: exact(below) }),
+    ...(multipleOf !== undefined && { multipleOf: exact(multipleOf) }),
   };
 }
 
-/** The literals of an input that JavaScript cannot represent: they come as the texts of their digits. */
-export function beyondNumbers(values: readonly LiteralValue[], direction: Direction): number[] {
-  return direction === 'output'
-    ? []
-    : (values.filter(
-        (value) => typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value),
-      ) as number[]);
+/** A number, or the digits of one beyond 2^53. */
+function exact(amount: Amount): number | string {
+  return typeof amount === 'bigint' ? String(amount) : amount;
+}
+
+/** The literals of an input that JavaScript cannot represent, which come as the texts of their digits; and the others. */
+export function splitLiterals(
+  values: readonly LiteralValue[],
+  direction: Direction,
+): { beyond: (number | string)[]; others: Exclude<LiteralValue, bigint>[] } {
+  const isBeyond = (value: LiteralValue): value is number | bigint =>
+    typeof value === 'bigint' ||
+    (direction === 'input' && typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value));
+  return {
+    beyond: values.filter(isBeyond).map(exact),
+    others: values.filter((value): value is Exclude<LiteralValue, bigint> => !isBeyond(value)),
+  };
 }
 
 function literalSchema(values: readonly LiteralValue[], direction: Direction): z.ZodType {
-  const beyond = beyondNumbers(values, direction);
-  const others = values.filter((value) => !beyond.includes(value as number));
+  const { beyond, others } = splitLiterals(values, direction);
   if (beyond.length > 0)
     return others.length === 0
       ? exactNumber({ values: beyond })
       : z.union([literalSchema(others, direction), exactNumber({ values: beyond })]);
-  const texts = values.filter((value) => typeof value === 'string');
-  return texts.length === values.length && values.length > 1 ? z.enum(texts) : z.literal([...values]);
+  const texts = others.filter((value) => typeof value === 'string');
+  return texts.length === others.length && others.length > 1 ? z.enum(texts) : z.literal([...others]);
 }
 
 /** Bytes in an input: a Temporal payload is JSON, so they come as base64. */

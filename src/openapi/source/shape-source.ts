@@ -2,6 +2,7 @@ import type { NumberLimits } from '../../tasks/exact-number';
 import { checkablePattern } from '../schema/patterns';
 import { resolved } from '../schema/shape';
 import type {
+  Amount,
   ArrayShape,
   Direction,
   FieldShape,
@@ -14,13 +15,13 @@ import type {
   UnionShape,
 } from '../schema/shape';
 import {
-  beyondNumbers,
   CONTENT_TYPE,
   countWords,
   FITS_SEVERAL,
   isCheckedFormat,
   limitsOf,
   loosened,
+  splitLiterals,
   refusesRest,
   tellsApart,
   DIGITS,
@@ -123,9 +124,8 @@ export class ShapeSource {
   }
 
   #literals(values: readonly LiteralValue[]): Layout {
-    const beyond = beyondNumbers(values, this.#direction);
-    if (beyond.length === 0) return literalSource(values);
-    const others = values.filter((value) => !beyond.includes(value as number));
+    const { beyond, others } = splitLiterals(values, this.#direction);
+    if (beyond.length === 0) return literalSource(others);
     const exact = this.#exact({ values: beyond });
     return others.length === 0 ? exact : called('z.union', bracketed('[', [literalSource(others), exact], ']'));
   }
@@ -223,8 +223,8 @@ function fileSource(): Layout {
   );
 }
 
-function limits(calls: Readonly<Record<string, number | undefined>>): string[] {
-  return Object.entries(calls).flatMap(([name, limit]) => (limit === undefined ? [] : [`.${name}(${limit})`]));
+function limits(calls: Readonly<Record<string, Amount | undefined>>): string[] {
+  return Object.entries(calls).flatMap(([name, limit]) => (limit === undefined ? [] : [`.${name}(${Number(limit)})`]));
 }
 
 function countLimits(atLeast: number | undefined, atMost: number | undefined): Layout[] {

@@ -168,6 +168,7 @@ class TaskText {
       bodyForm,
       answerForm,
       credentials,
+      clientCertificate,
       effect,
       ...decided
     } = this.#plan;
@@ -186,6 +187,7 @@ class TaskText {
       bodyForm,
       answerForm,
       credentials: kept,
+      clientCertificate,
     };
     const after = {
       effect,

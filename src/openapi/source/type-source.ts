@@ -1,4 +1,4 @@
-import { beyondNumbers, loosened, refusesRest } from '../schema/to-zod';
+import { loosened, refusesRest, splitLiterals } from '../schema/to-zod';
 import type { Direction, FieldShape, NamedShapes, ObjectShape, Shape } from '../schema/shape';
 import { bracketed, propertyName, quoted } from './layout';
 import type { Layout } from './layout';
@@ -26,11 +26,13 @@ export class TypeSource {
         return shape.kind;
       case 'number':
         return shape.orDigits ? 'number | string' : 'number';
-      case 'literals':
+      case 'literals': {
+        const { beyond, others } = splitLiterals(shape.values, this.#direction);
         return alternatives([
-          ...shape.values.map((value) => (typeof value === 'string' ? quoted(value) : String(value))),
-          ...(beyondNumbers(shape.values, this.#direction).length > 0 ? ['number', 'string'] : []),
+          ...others.map((value) => (typeof value === 'string' ? quoted(value) : String(value))),
+          ...(beyond.length > 0 ? ['number', 'string'] : []),
         ]);
+      }
       case 'array':
         return ['Array<', this.of(shape.items), '>'];
       case 'tuple':

@@ -46,7 +46,8 @@ export interface SnippetFile {
  * Returns the direct call to the provider, with variables for the secrets. No worker, ledger or hold is involved.
  * Binary data is read from files.
  */
-export function curlSnippet({ method, url, headers, body, bodyBytes, form = [] }: RequestParts): CurlSnippet {
+export function curlSnippet(parts: RequestParts): CurlSnippet {
+  const { method, url, headers, body, bodyBytes, form = [], clientCertificate } = parts;
   const files: SnippetFile[] = [];
   const literalUrl = url.filter((part) => typeof part === 'string').join('');
   const hasBody = body !== undefined || bodyBytes !== undefined || form.length > 0;
@@ -54,6 +55,7 @@ export function curlSnippet({ method, url, headers, body, bodyBytes, form = [] }
     ...(method === 'HEAD' && !hasBody ? ['--head'] : method === 'GET' && !hasBody ? [] : [`--request ${method}`]),
     // Otherwise curl would expand them as lists and ranges.
     ...(/[[\]{}]/.test(literalUrl) ? ['--globoff'] : []),
+    ...(clientCertificate ? ['--cert client.crt --key client.key'] : []),
     shellWord(url),
     ...headers.map(([name, value]) => headerOption(name, value)),
     ...(body === undefined ? [] : [`--data-raw ${shellWord(body)}`]),

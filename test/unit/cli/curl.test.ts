@@ -209,7 +209,7 @@ describe('a cURL command', () => {
       /--resolve: a call goes to the address in its URL/,
     ],
     ['another host', 'curl -H "Host: canary" https://a.example', /header host/],
-    ['a certificate of its own', 'curl --cert canary https://a.example', /--cert: certificates of clients/],
+    ['an authority of its own', 'curl --cacert canary https://a.example', /--cacert: certificates of authorities/],
     ['another way to sign', 'curl --digest -u me:canary https://a.example', /--digest: signs in a way/],
     ['options in a file', 'curl -K canary https://a.example', /--config/],
     ['a second call', 'curl https://a.example --next https://b.example', /--next/],

@@ -1,0 +1,80 @@
+import { importOptions, openApiWords, refusingOptions } from '../../../src/cli/openapi-tasks';
+import type { ImportDecisions } from '../../../src/cli/openapi-tasks';
+
+const ALL: ImportDecisions = {
+  service: 'desk',
+  key: ['apiKey=DESK_API_KEY'],
+  origin: ['https://desk.example.com'],
+  secretField: ['Authorization=DESK_AUTH', 'a=b=DESK_OTHER'],
+  signIn: ['bearer=DESK_TOKEN', 'header:X-Key=DESK_KEY', 'query:a:b=DESK_QUERY', 'cookie:sid=DESK_SID'],
+  allowUnknown: true,
+  allowField: ['alertsUpdate:alerts.id'],
+  trustDecisions: true,
+};
+
+it('the decisions of a command line are those of code', () => {
+  expect(importOptions(ALL)).toEqual({
+    service: 'desk',
+    credentials: { apiKey: { setting: 'DESK_API_KEY' } },
+    origins: ['https://desk.example.com'],
+    secretFields: { Authorization: 'DESK_AUTH', 'a=b': 'DESK_OTHER' },
+    signIn: [
+      { setting: 'DESK_TOKEN', in: 'header', name: 'authorization', scheme: 'bearer' },
+      { setting: 'DESK_KEY', in: 'header', name: 'X-Key' },
+      { setting: 'DESK_QUERY', in: 'query', name: 'a:b' },
+      { setting: 'DESK_SID', in: 'cookie', name: 'sid' },
+    ],
+    allowUnknown: ['*', 'alertsUpdate:alerts.id'],
+    trustDecisions: true,
+  });
+  expect(importOptions({})).toEqual({});
+});
+
+it('a snippet repeats all of them', () => {
+  expect(openApiWords({ openapi: 'desk.yml', ...ALL })).toEqual([
+    ...['--openapi', 'desk.yml', '--service', 'desk', '--key', 'apiKey=DESK_API_KEY'],
+    ...['--origin', 'https://desk.example.com'],
+    ...['--secret-field', 'Authorization=DESK_AUTH', '--secret-field', 'a=b=DESK_OTHER'],
+    ...['--sign-in', 'bearer=DESK_TOKEN', '--sign-in', 'header:X-Key=DESK_KEY'],
+    ...['--sign-in', 'query:a:b=DESK_QUERY', '--sign-in', 'cookie:sid=DESK_SID'],
+    ...['--allow-field', 'alertsUpdate:alerts.id', '--allow-unknown', '--trust-decisions'],
+  ]);
+});
+
+it.each<[ImportDecisions, string, RegExp]>([
+  [{ key: ['apiKey'] }, 'key', /--key must be SCHEME=SETTING/],
+  [{ key: ['a=DESK_A', 'a=DESK_B'] }, 'key', /names a security scheme twice/],
+  [{ secretField: ['=DESK_A'] }, 'secret-field', /--secret-field must be NAME=SETTING/],
+  [{ secretField: ['a=desk'] }, 'secret-field', /--secret-field must be NAME=SETTING/],
+  [{ secretField: ['a=DESK_A', 'a=DESK_B'] }, 'secret-field', /names a field twice/],
+  [{ signIn: ['DESK_TOKEN'] }, 'sign-in', /--sign-in must be bearer=SETTING/],
+  [{ signIn: ['digest=DESK_TOKEN'] }, 'sign-in', /--sign-in must be bearer=SETTING/],
+  [{ signIn: ['header:=DESK_TOKEN'] }, 'sign-in', /--sign-in must be bearer=SETTING/],
+  [{ signIn: ['bearer=PLAID_SECRET'] }, 'sign-in', /PLAID_SECRET cannot be the key of an imported service/],
+])('refuses %j', (decisions, field, why) => {
+  expect(() => importOptions(decisions)).toThrow(
+    expect.objectContaining({ field, message: expect.stringMatching(why) }),
+  );
+});
+
+it.each([
+  ['allowUnknown: "a" does not begin with an operation.', 'allow-field'],
+  ['signIn: no name.', 'sign-in'],
+  ['signIn.Host: no name.', 'sign-in'],
+  ['secretFields.a: no name.', 'secret-field'],
+  ['credentials.a: no scheme.', 'key'],
+  ['The imported service "a" would read B.', 'service'],
+])('what is wrong with an option in code is said of that of the command: %s', (message, field) => {
+  const read = (): never => {
+    throw new TypeError(message);
+  };
+  expect(() => refusingOptions(read)).toThrow(expect.objectContaining({ field }));
+});
+
+it('any other mistake is none of the command line', () => {
+  const error = new TypeError('Cannot read properties of undefined');
+  const read = (): never => {
+    throw error;
+  };
+  expect(() => refusingOptions(read)).toThrow(error);
+});
