@@ -131,8 +131,9 @@ export class DocumentNode {
     const inner = this.at(key);
     if (inner === undefined || inner.value === null) return undefined;
     // YAML reads an unquoted version or title as a number.
-    if (['number', 'boolean', 'bigint'].includes(typeof inner.value)) return String(inner.value);
-    return typeof inner.value === 'string' ? inner.value : inner.refuse('must be a text');
+    const { value } = inner;
+    if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+    return typeof value === 'string' ? value : inner.refuse('must be a text');
   }
 
   /** The number under this key, or undefined. */
