@@ -194,7 +194,7 @@ describe('Of an operation with a client certificate', () => {
         {
           '/a': { delete: operation({ operationId: 'a', security: [{ cert: [] }] }) },
           '/b': { delete: operation({ operationId: 'b', security: [{ cert: [], token: [] }] }) },
-          '/c': { delete: operation({ operationId: 'c', security: [{ token: [] }, { cert: [] }] }) },
+          '/c': { delete: operation({ operationId: 'c', security: [{ cert: [] }, { token: [] }] }) },
         },
         { components: { securitySchemes: { cert: { type: 'mutualTLS' }, token: BEARER } } },
         '3.1.0',
@@ -210,6 +210,7 @@ describe('Of an operation with a client certificate', () => {
     expect(prepared(alone!, env).headers['authorization']).toBeUndefined();
     expect(prepared(withKey!, env).headers['authorization']).toMatch(/^Bearer /);
     expect(prepared(either!, {}).headers['authorization']).toMatch(/^Bearer /);
+    expect(made({ security: ['cert'] }).tasks[2]).toMatchObject({ clientCertificate: true, credentials: [] });
   });
 
   it.each<[string, Record<string, string>, OpenApiOptions, RegExp]>([

@@ -151,7 +151,8 @@ export class Security {
     const { preferred } = this.#choices;
     const usable = signed.filter((way) => way.entries().every(([name]) => this.#isUsable(name)));
     const wanted = preferred && usable.find((way) => way.entries().every(([name]) => preferred.includes(name)));
-    const [first] = usable;
+    // A certificate is asked for only where nothing else will do, or the operator prefers it.
+    const first = usable.find((way) => !way.entries().some(([name]) => this.#isCertificate(name))) ?? usable[0];
     if (wanted ?? first) return wanted ?? first;
     // Signing in is one of the ways; without is another.
     if (signed.length < ways.length) return undefined;

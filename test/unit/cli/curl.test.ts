@@ -1,8 +1,7 @@
 import { callFromCurl } from '../../../src/cli/curl/curl-call';
 import { Refusal } from '../../../src/cli/errors';
-import { completedInput } from '../../../src/reference/sample-input';
 import { snippetsOf } from '../../../src/reference/snippets/snippets';
-import { CATALOGUE, http, plaid } from '../../../src/tasks/catalogue';
+import { http, plaid } from '../../../src/tasks/catalogue';
 import type { HttpTask } from '../../../src/tasks/define';
 import { parseInput } from '../../../src/tasks/parse-input';
 
