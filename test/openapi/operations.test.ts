@@ -174,6 +174,33 @@ describe('An answer', () => {
       accept: 'text/csv',
     });
   });
+
+  it.each<[string, unknown, unknown]>([
+    ['text/json', undefined, 'text/json'],
+    ['application/x-json', undefined, 'application/x-json'],
+    ['application/x-amz-json-1.1', undefined, 'application/x-amz-json-1.1'],
+    ['image/svg+json', undefined, 'image/svg+json'],
+    ['application/*+json', undefined, 'application/json'],
+    ['*/*', undefined, 'application/json'],
+    ['*/*', { type: 'object' }, 'application/json'],
+    ['*/*', TEXT, undefined],
+    ['*/*', { type: 'string', nullable: true }, undefined],
+  ])('of %s is JSON, and a text of any type as it comes: %j', (type, schema, accept) => {
+    const { answerForm } = respond({ 200: { description: '', content: { [type]: { schema } } } });
+    expect(answerForm ?? { as: 'json', accept: 'application/json' }).toEqual(
+      accept === undefined ? { as: 'any', accept: '*/*' } : { as: 'json', accept },
+    );
+  });
+
+  it.each([
+    ['text/json', '{"a":1}', 'text/json'],
+    ['application/*+json', '{"a":1}', 'application/json'],
+    ['*/*', '{"a":1}', 'application/json'],
+  ])('and so is a body of %s', (type, body, sent) => {
+    const schema = { type: 'object', properties: { a: { type: 'integer' } } };
+    const request = requestOf(only('post', { requestBody: { content: { [type]: { schema } } } }), { a: 1 });
+    expect([request.body, request.headers['content-type']]).toEqual([body, sent]);
+  });
 });
 
 describe('Names', () => {

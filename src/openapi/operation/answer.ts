@@ -2,8 +2,8 @@ import { JSON_ANSWER } from '../../tasks/wire';
 import type { AnswerForm } from '../../tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
-import { unionOf } from '../schema/shape';
-import type { Shape } from '../schema/shape';
+import { resolved, unionOf } from '../schema/shape';
+import type { NamedShapes, Shape } from '../schema/shape';
 import { mediaIn } from './media-types';
 import type { Media } from './media-types';
 
@@ -40,7 +40,7 @@ export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes 
   if (isOpen)
     return {
       shape: { kind: 'unknown' },
-      form: { as: 'any', accept: [...new Set(withContent.flat().map(({ type }) => type)), '*/*;q=0.5'].join(', ') },
+      form: { as: 'any', accept: [...new Set([...withContent.flat().map(accepted), '*/*;q=0.5'])].join(', ') },
     };
   const json = withContent.map((types) => types.find(({ kind }) => kind === 'json')).filter((one) => one !== undefined);
   if (json.length > 0) return jsonAnswer(json, isEmpty || changes, schemas);
@@ -49,10 +49,10 @@ export function readAnswer(node: DocumentNode, schemas: SchemaReader, { changes 
   const content: Shape =
     as === 'text'
       ? { kind: 'string' }
-      : { kind: 'string', format: 'byte', description: `The bytes of ${first?.type}, as base64.` };
+      : { kind: 'string', format: 'byte', description: `The bytes of ${first?.range}, as base64.` };
   return {
     shape: isEmpty ? unionOf([content, { kind: 'null' }]) : content,
-    form: { as, accept: first?.type ?? '*/*' },
+    form: { as, accept: first?.range ?? '*/*' },
   };
 }
 
@@ -68,10 +68,25 @@ function jsonAnswer(media: readonly Media[], isEmpty: boolean, schemas: SchemaRe
     const schema = node.at('schema');
     return schema ? schemas.shapeOf(schema) : { kind: 'unknown' };
   });
-  const types = [...new Set(media.map(({ type }) => type))];
+  // A text of any media type need not be JSON.
+  if (media.every(({ range }) => range === '*/*') && shapes.every((shape) => isText(shape, schemas)))
+    return { shape: unionOf(isEmpty ? [...shapes, { kind: 'null' }] : shapes), form: ANYTHING.form };
+  const types = [...new Set(media.map(accepted))];
   const form =
     types.length === 0 || types.join() === JSON_ANSWER.accept
       ? JSON_ANSWER
       : { as: 'json' as const, accept: types.join(', ') };
   return { shape: unionOf(isEmpty ? [...shapes, { kind: 'null' }] : shapes), form };
+}
+
+function isText(shape: Shape, names: NamedShapes): boolean {
+  const behind = resolved(shape, names);
+  return behind.kind === 'union'
+    ? behind.options.every((option) => option.kind === 'null' || isText(option, names))
+    : behind.kind === 'string';
+}
+
+/** What is asked for: of a range that may be JSON, JSON. */
+function accepted({ kind, type, range }: Media): string {
+  return kind === 'json' ? type : range;
 }

@@ -5,7 +5,10 @@ export type MediaKind = 'json' | 'form' | 'multipart' | 'text' | 'bytes';
 
 /** One media type of a body, with what the document says of it. */
 export interface Media {
+  /** As it is sent: a range such as `text/*` is sent as its usual type. */
   type: string;
+  /** As it is accepted. */
+  range: string;
   kind: MediaKind;
   node: DocumentNode;
 }
@@ -19,7 +22,7 @@ export function mediaIn(node: DocumentNode): Media[] {
   const all = entries.flatMap(([name, media]) => {
     const type = name.split(';', 1)[0]?.trim().toLowerCase() ?? '';
     return /^[\w.+*-]+\/[\w.+*-]+$/.test(type)
-      ? [{ type: type.includes('*') ? 'application/json' : type, kind: kindOf(type), node: media.target() }]
+      ? [{ type: sentAs(type), range: type, kind: kindOf(type), node: media.target() }]
       : [];
   });
   return all.sort(
@@ -29,10 +32,19 @@ export function mediaIn(node: DocumentNode): Media[] {
   );
 }
 
+/** JSON by the WHATWG rule and by older names, as responses are read; also ranges of such types. */
+const JSON_TYPE = /^(?:(?:application|text)\/(?:x-)?json|application\/x-amz-json-[\d.]+|[\w.+*-]+\/[\w.*-]+\+json)$/;
+
+const USUAL: Partial<Record<MediaKind, string>> = { json: 'application/json', text: 'text/plain' };
+
+function sentAs(type: string): string {
+  return type.includes('*') ? (USUAL[kindOf(type)] ?? 'application/octet-stream') : type;
+}
+
 /** How a body or parameter of a media type is carried through JSON. */
 export function kindOf(type: string): MediaKind {
   if (type === 'application/x-www-form-urlencoded') return 'form';
   if (type === 'multipart/form-data' || type === 'multipart/mixed') return 'multipart';
-  if (/^application\/([\w.+-]+\+)?json$/.test(type) || type === '*/*' || type === 'application/*') return 'json';
+  if (JSON_TYPE.test(type) || type === '*/*' || type === 'application/*') return 'json';
   return TEXT.test(type) ? 'text' : 'bytes';
 }
