@@ -7,7 +7,7 @@ import { Refusal } from './errors';
 const MOST_SHOWN = 12;
 
 /**
- * The task of this name among those of the catalogue and these of a document.
+ * The task of this name, or with this method and path, among those of the catalogue and these of a document.
  *
  * @throws Refusal that names similar tasks, or else some that exist, those of the document first.
  */
@@ -15,12 +15,25 @@ export function catalogueTask(name: string, ofDocument: readonly HttpTask[] = []
   const tasks = [...ofDocument, ...CATALOGUE];
   const task = tasks.find((candidate) => candidate.name === name);
   if (task) return task;
+  const route = asRoute(name);
+  const sent = tasks.filter(({ method, path, generic }) => !generic && `${method} ${path}` === route);
+  if (sent.length > 1) {
+    const names = sent.map((candidate) => candidate.name).join(', ');
+    throw new Refusal('Usage', `Several tasks have this method and path; name one of ${names}.`, 'task');
+  }
+  if (sent[0]) return sent[0];
   const alike = similar(name, tasks);
   const shown = (alike.length > 0 ? alike : tasks.map((candidate) => candidate.name)).slice(0, MOST_SHOWN).join(', ');
   const help =
     alike.length > 0 ? `Did you mean ${shown}?` : `Tasks: ${shown}${tasks.length > MOST_SHOWN ? ', …' : ''}.`;
   const list = ofDocument.length > 0 ? 'http-tasks list with the same --openapi' : 'http-tasks list';
   throw new Refusal('Usage', `There is no task of this name. ${help} See ${list}.`, 'task');
+}
+
+/** `delete /users/{id}` as `DELETE /users/{id}`; any other text as it is. */
+export function asRoute(text: string): string {
+  const [, method = '', path = ''] = /^([A-Za-z]+) +(\/.*)$/.exec(text.trim()) ?? [];
+  return method === '' ? text : `${method.toUpperCase()} ${path}`;
 }
 
 /** Names that contain the one looked for, or differ from it by a typo; the closest first. */

@@ -257,9 +257,9 @@ function allower(
 
 /** `OPERATION:PATH`; an operation's ID may have a colon of its own. */
 function namedField(text: string, found: readonly FoundOperation[]): { operation: string; path: string } {
-  for (const { operation, operationId = operation } of found) {
-    const name = [operation, operationId].find((one) => text.startsWith(`${one}:`));
-    if (name !== undefined) return { operation, path: text.slice(name.length + 1) };
+  for (const one of found) {
+    const name = namesOf(one).find((called) => text.startsWith(`${called}:`));
+    if (name !== undefined) return { operation: one.operation, path: text.slice(name.length + 1) };
   }
   throw new TypeError(
     `allowUnknown: ${JSON.stringify(text)} does not begin with an operation of the document; write OPERATION:PATH, for example alertsUpdate:alerts.id.`,
@@ -273,6 +273,16 @@ function refuseUnknown(option: string, wanted: readonly string[], found: readonl
     throw new TypeError(`${option}: the document has no operation ${JSON.stringify(missing)}.`);
 }
 
-function isCalled({ operation, operationId }: FoundOperation, wanted: string): boolean {
-  return operation === wanted || operationId === wanted;
+function isCalled(found: FoundOperation, wanted: string): boolean {
+  return namesOf(found).includes(wanted);
+}
+
+/** What an operation may be called by: its name, the document's ID for it, and its method and path. */
+export function namesOf({
+  operation,
+  operationId,
+  method,
+  path,
+}: Pick<OperationSummary, 'operation' | 'operationId' | 'method' | 'path'>): string[] {
+  return [operation, ...(operationId === undefined ? [] : [operationId]), `${method} ${path}`];
 }

@@ -2,7 +2,7 @@ import { DocumentNode } from '../../openapi/document/document-node';
 import type { OpenApiDocument } from '../../openapi/document/document';
 import { readOpenApiDocument } from '../../openapi/document/read-document';
 import type { OpenApiOptions } from '../../openapi/options';
-import { listOperations, readApi, serviceName, whyNotServiceName } from '../../openapi/read-api';
+import { listOperations, namesOf, readApi, serviceName, whyNotServiceName } from '../../openapi/read-api';
 import type { ReadApi } from '../../openapi/read-api';
 import { TaskSearch } from '../../openapi/search';
 import { sourceFiles } from '../../openapi/source/task-source';
@@ -10,6 +10,7 @@ import { tasksFromOpenApi } from '../../openapi/tasks-from-openapi';
 import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
+import { asRoute } from '../catalogue-task';
 import { importOptions, refusingOptions } from '../openapi-tasks';
 import { print, printExactly, printJson, say } from '../output';
 import { printOperations, printReport } from './print-import';
@@ -116,10 +117,16 @@ function printSource(io: Io, api: ReadApi, { json }: ImportOptions): ExitCode {
   return 0;
 }
 
-/** The operation that a person names: by its own name, by the document's id, or as the task will be called. */
+/** The operation that a person names: by its own name, the document's ID, method and path, or as the task will be called. */
 function nameOf(wanted: string, listed: readonly ListedOperation[]): string {
-  const found = listed.find(({ operation, operationId, name }) => [operation, operationId, name].includes(wanted));
-  if (found) return found.operation;
+  const found = listed.filter((one) => [one.name, ...namesOf(one)].includes(asRoute(wanted)));
+  if (found.length > 1)
+    throw new Refusal(
+      'Usage',
+      `${JSON.stringify(wanted)} is the method and path of several operations; name one of ${found.map(({ operation }) => operation).join(', ')}.`,
+      'operation',
+    );
+  if (found[0]) return found[0].operation;
   const alike = new TaskSearch(listed)
     .find(wanted)
     .slice(0, 5)
