@@ -6,7 +6,8 @@ import plainEnglish from './scripts/plain-english.cjs';
 /** Every room of src/: which other rooms it may import, which only as types, and, where that is limited, which packages. */
 const ROOMS = {
   tasks: { rooms: [], packages: ['zod'] },
-  openapi: { rooms: ['tasks', 'transport'] },
+  // Provider files name an OpenAPI document, whose operations are the provider's tasks.
+  openapi: { rooms: ['tasks', 'policy', 'providers', 'transport'] },
   policy: { rooms: ['tasks'], packages: ['zod'] },
   // Definitions of providers, and the plans that are made of them.
   providers: { rooms: ['tasks', 'policy'], packages: ['zod'] },

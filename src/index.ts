@@ -10,6 +10,7 @@ export { exactNumber } from './tasks/exact-number';
 export { defineService } from './tasks/service';
 export { defineProvider } from './providers/define-provider';
 export { ProviderError } from './providers/problems';
+export { readProvider } from './openapi/provider/read-provider';
 export { batch, Catalogue, http, plaid } from './tasks/catalogue';
 export { tasksFromOpenApi } from './openapi/tasks-from-openapi';
 export { openApiFromTasks } from './openapi/openapi-from-tasks';

@@ -1,4 +1,4 @@
-import { editDistance } from '../config/known-settings';
+import { editDistance } from '../policy/nearest';
 import { CATALOGUE } from '../tasks/catalogue';
 import type { HttpTask } from '../tasks/define';
 import { Refusal } from './errors';

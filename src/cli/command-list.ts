@@ -79,6 +79,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import('./import.js')).defineImportCommand,
   },
   {
+    usage: 'providers',
+    summary: 'list, show and check provider files: systems to offboard users from, as data',
+    isGroup: true,
+    load: async () => (await import('./providers.js')).defineProvidersCommand,
+  },
+  {
     usage: 'offboard',
     summary: 'off-board one user from Plaid and Batch',
     load: async () => (await import('./offboard.js')).defineOffboardCommand,

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { nearMisses, unknownSettings } from '../config/known-settings';
+import { nearMisses, unknownSettings, unusedProviders } from '../config/known-settings';
 import { SettingsError } from '../config/problems';
 import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
 import { Refusal } from './errors';
@@ -53,6 +53,7 @@ export function onRun<Options extends CommonOptions>(
     // `sweep --json status ID`: what belongs to every command may stand before a command's own name.
     const { json } = command.optsWithGlobals<CommonOptions>();
     checkNames(io);
+    if (command.parent?.name() !== 'providers') refuseProviders(io);
     io.exitCode = await run({ ...command.opts<Options>(), ...(json && { json }) }, command.args);
   });
 }
@@ -72,6 +73,12 @@ function checkNames(io: Io): void {
   if (unknown.length > 0) throw new SettingsError(unknown);
   for (const { setting, message } of nearMisses(io.env, CATALOGUE_SERVICES))
     say(io, printable(`Warning: ${setting} ${message}`));
+}
+
+/** @throws SettingsError when provider files are configured for a command that would leave them out without a word. */
+function refuseProviders(io: Io): void {
+  const unused = unusedProviders(io.env);
+  if (unused) throw new SettingsError([unused]);
 }
 
 /**

@@ -6,15 +6,19 @@ import { RunConflictError } from '../starts/run-conflict';
 import { SourceError, SourceUnavailableError } from '../sources/source';
 import { InvalidInputError } from '../tasks/parse-input';
 import { OpenApiError } from '../openapi/document/openapi-error';
+import { problemLine, ProviderError } from '../providers/problems';
+import type { ProviderProblem } from '../providers/problems';
 import type { ExitCode } from './io';
 
 /** What went wrong, as `--json` prints it under `error`. */
 export interface ErrorReport {
-  /** `Usage`, `Settings`, `Task.InvalidInput`, `Document`, or what else kept the command from its work, for example `NoWorker`. */
+  /** `Usage`, `Settings`, `Task.InvalidInput`, `Document`, `Provider`, or what else kept the command from its work, for example `NoWorker`. */
   type: string;
   /** The path in the input (`user.batchUserId`), the setting (`PLAID_SECRET`), or the place in a document (`#/paths`). */
   field?: string;
   message: string;
+  /** Of provider files: every problem, with its file, place and line. */
+  problems?: readonly ProviderProblem[];
 }
 
 /** A command line or an input that is refused before anything happens: exit 2. */
@@ -62,6 +66,11 @@ export function reportOf(error: unknown): { exitCode: ExitCode; report: ErrorRep
   if (error instanceof Refusal) return refused(error.type, error.message, error.field);
   if (error instanceof InvalidInputError) return refused('Task.InvalidInput', error.message, error.field || undefined);
   if (error instanceof OpenApiError) return refused('Document', error.message, error.place || undefined);
+  if (error instanceof ProviderError) {
+    const { problems } = error;
+    const message = [`The provider file is not valid:`, ...problems.map((one) => `  ${problemLine(one)}`)].join('\n');
+    return { exitCode: 2, report: { type: 'Provider', message, problems } };
+  }
   if (error instanceof SourceError) return refused('Task.InvalidInput', error.message, error.field);
   if (error instanceof SettingsError) return refused('Settings', error.message, error.problems[0]?.setting);
   if (error instanceof LedgerSettingError) return refused('Settings', error.message, error.setting);

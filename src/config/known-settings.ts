@@ -1,3 +1,4 @@
+import { editDistance } from '../policy/nearest';
 import { settingsOf } from '../tasks/service';
 import type { ServiceDefinition } from '../tasks/service';
 import type { Env } from './env';
@@ -24,6 +25,7 @@ const TEXTS = [
   'HTTP_TASKS_NEXUS',
   'HTTP_TASKS_NO_PROXY',
   'HTTP_TASKS_OPEN_USERS',
+  'HTTP_TASKS_PROVIDERS',
   'HTTP_TASKS_PROXY_LOOKUP',
   'HTTP_TASKS_SEARCH_ATTRIBUTES',
   'HTTP_TASKS_SERVICES',
@@ -192,23 +194,16 @@ function isNear(setting: string, known: string): boolean {
   return editDistance(given, meant) <= (meant.length <= 4 ? 1 : 2);
 }
 
-/** Returns the number of characters to insert, delete, replace or swap with their neighbour. */
-export function editDistance(from: string, to: string): number {
-  let [before, last] = [[] as number[], Array.from({ length: to.length + 1 }, (_, column) => column)];
-  for (let row = 1; row <= from.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const same = from[row - 1] === to[column - 1];
-      let least = Math.min(
-        (last[column] ?? 0) + 1,
-        (current[column - 1] ?? 0) + 1,
-        (last[column - 1] ?? 0) + (same ? 0 : 1),
-      );
-      if (row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1])
-        least = Math.min(least, (before[column - 2] ?? 0) + 1);
-      current.push(least);
-    }
-    [before, last] = [last, current];
-  }
-  return last[to.length] ?? 0;
+/**
+ * Returns why provider files that are configured keep a process from starting: this version only checks and shows them,
+ * and a user must not stay in a system that an operator believes to be covered.
+ */
+export function unusedProviders(env: Env): SettingProblem | undefined {
+  const setting = 'HTTP_TASKS_PROVIDERS';
+  if ((env[setting] ?? '').trim() === '') return undefined;
+  return {
+    setting,
+    message:
+      'is read by http-tasks providers only: this version does not offboard users by provider files yet. Unset it here.',
+  };
 }

@@ -12,7 +12,7 @@ import { readLedger } from './ledger-settings';
 import type { LedgerSettings } from './ledger-settings';
 import { readNamedClients } from './named-clients';
 import { readNamedSecrets } from './named-secrets';
-import { unknownSettings } from './known-settings';
+import { unknownSettings, unusedProviders } from './known-settings';
 import { readPlaintext } from './plaintext';
 import { ProblemList } from './problems';
 import { readProcess } from './process-settings';
@@ -116,6 +116,8 @@ export function readQueueSettings(env: Env): QueueSettings {
 }
 
 function readTasks(env: Env, services: readonly ServiceDefinition[], problems: ProblemList): Settings | undefined {
+  const unused = unusedProviders(env);
+  if (unused) problems.add(unused.setting, unused.message);
   const sender = readSender(env, chosenServices(env, services, problems), problems);
   const ledger = readLedger(env, problems);
   const sources = readSources(env, problems);

@@ -1,6 +1,7 @@
 import type { HttpTask } from '../tasks/define';
 import { parseBothWays } from './exact-json';
 import type { z } from 'zod';
+import { valueAt } from '../policy/providers/path';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
 import type { ExchangeResult } from './exchange';
 import { keptOf } from './keep-body';
@@ -180,11 +181,11 @@ function headerOf({ headers }: Answer, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** Returns the value at a name, or at a dotted path such as `error.code`. */
+/** Returns the value at a name, or at a dotted path such as `error.code`; of a list on the way its first entry. */
 function fieldOf(value: unknown, field: string): unknown {
   const own = ownField(value, field);
-  if (own !== undefined || !field.includes('.')) return own;
-  return field.split('.').reduce<unknown>((inner, name) => ownField(inner, name), value);
+  if (own !== undefined || !(field.includes('.') || Array.isArray(value))) return own;
+  return valueAt(value, field);
 }
 
 function ownField(value: unknown, field: string): unknown {

@@ -104,3 +104,11 @@ export interface OpenApiReport {
   /** What the document does not say and somebody has to; `*` stands for the service as a whole. */
   decide: readonly { operation: string; what: string }[];
 }
+
+/** How the document of a provider file is read: the file is trusted, the document decides nothing. */
+export interface ProviderDocumentOptions extends OpenApiOptions {
+  /** What the document decides under `x-http-task` is not looked at. */
+  ignoreDecisions?: boolean;
+  /** The schemes of operations for which the document says nothing about signing in, not even that they need nothing. */
+  signInWith?: readonly string[];
+}

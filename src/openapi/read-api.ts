@@ -13,7 +13,13 @@ import type { OperationContext } from './operation/read-operation';
 import { Security } from './operation/security';
 import { readServers, serversAt } from './operation/servers';
 import type { Servers } from './operation/servers';
-import type { OpenApiOptions, OpenApiReport, OperationDecision, OperationSummary } from './options';
+import type {
+  OpenApiOptions,
+  OpenApiReport,
+  OperationDecision,
+  OperationSummary,
+  ProviderDocumentOptions,
+} from './options';
 import { baseUrlSettingOf, environmentSettingOf, servicesOf } from './read-services';
 import type { PlannedService, TakenOperation } from './read-services';
 import { KnownFields } from './schema/known-fields';
@@ -34,7 +40,7 @@ export interface ReadApi {
  * @throws OpenApiError when the document itself cannot be used.
  * @throws TypeError when an option names what the document does not have.
  */
-export function readApi(document: OpenApiDocument, options: OpenApiOptions = {}): ReadApi {
+export function readApi(document: OpenApiDocument, options: ProviderDocumentOptions = {}): ReadApi {
   const root = DocumentNode.root(document);
   const name = serviceName(root, options);
   refuseServiceName(options);
@@ -187,7 +193,7 @@ function contextOf(
   root: DocumentNode,
   document: OpenApiDocument,
   service: string,
-  options: OpenApiOptions,
+  options: ProviderDocumentOptions,
 ): OperationContext {
   const security = new Security(root, {
     service,
@@ -196,6 +202,7 @@ function contextOf(
     fields: options.secretFields ?? {},
     ...(options.signIn && { signIn: options.signIn }),
     ...(options.security && { preferred: options.security }),
+    ...(options.signInWith && { undescribed: options.signInWith }),
     ...(typeof options.service === 'object' && { given: options.service.credentials }),
   });
   const link = readable(root, 'externalDocs')?.at('url')?.value;
@@ -205,7 +212,7 @@ function contextOf(
     taken: new KnownFields(inputs),
     outputs: new SchemaReader(root, document.version, 'output'),
     security,
-    trustDecisions: options.trustDecisions ?? false,
+    decisions: options.ignoreDecisions ? 'ignored' : options.trustDecisions ? 'trusted' : 'careful',
     docs: options.docs ?? (typeof link === 'string' ? link : undefined),
   };
 }

@@ -1,3 +1,4 @@
+import { didYouMean } from '../policy/nearest';
 import { whyNoPath } from '../policy/providers/path';
 import { whyNoPattern } from '../policy/providers/state-pattern';
 import type { StatePattern } from '../policy/providers/state-pattern';
@@ -59,7 +60,10 @@ export class CallReader {
       if (!conditions || call[which] === undefined) return {};
       return { [which]: this.patterns(call[which], `${place}.${which}`, { stateIsKnown: false }) };
     };
-    if (!task) return this.refuse(`${place}.task`, `unknown task; allowed: ${oneOf(this.operations())}`);
+    if (!task) {
+      const meant = didYouMean(call.task, this.operations());
+      return this.refuse(`${place}.task`, `unknown task; allowed: ${oneOf(this.operations())}${meant}`);
+    }
     if (reads && task.effect !== 'read')
       this.refuse(`${place}.task`, `${task.name} must be a read: GET, HEAD, or a task with effect: read`);
     if (acts && task.effect === 'read')
@@ -108,7 +112,13 @@ export class CallReader {
     if (id === undefined) return undefined;
     const lists = Object.entries(this.owner.ids).filter(([, { list }]) => list);
     if (typeof id !== 'string' || !lists.some(([name]) => name === id))
-      return this.refuse(`.${key}`, `must be an ID that is a list; those are: ${oneOf(lists.map(([name]) => name))}`);
+      return this.refuse(
+        `.${key}`,
+        `must be an ID that is a list; those are: ${oneOf(lists.map(([name]) => name))}${didYouMean(
+          id,
+          lists.map(([name]) => name),
+        )}`,
+      );
     if (key === 'each') this.used.add(id);
     return id;
   }

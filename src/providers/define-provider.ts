@@ -84,7 +84,7 @@ export function callsOf(step: PlannedStep): PlannedCall[] {
 }
 
 /** Each placeholder of an input with the dotted path of its field; lists on the way are not part of it. */
-function fieldsOf(template: Template, path = ''): [placeholder: string, field: string][] {
+export function fieldsOf(template: Template, path = ''): [placeholder: string, field: string][] {
   if (typeof template === 'string') {
     const name = /^\$\{([\w.]+)\}$/.exec(template)?.[1];
     return name === undefined ? [] : [[name, path]];

@@ -1,3 +1,4 @@
+import { didYouMean } from '../policy/nearest';
 import { toDurationMs } from '../policy/deadline';
 import { OUTCOMES } from '../policy/outcome';
 import { whyNoPath } from '../policy/providers/path';
@@ -296,7 +297,7 @@ class StepReader extends CallReader {
       const without: unknown[] = Array.isArray(entry) ? entry : [entry];
       for (const id of without)
         if (typeof id !== 'string' || !ids.includes(id))
-          this.refuse(`.needs[${index}]`, `unknown ID; allowed: ${oneOf(ids)}`);
+          this.refuse(`.needs[${index}]`, `unknown ID; allowed: ${oneOf(ids)}${didYouMean(id, ids)}`);
       return { without: without.map(String), reason: 'noId' };
     });
   }
@@ -312,7 +313,10 @@ class StepReader extends CallReader {
       const name = typeof step === 'string' && !step.includes('.') ? `${this.owner.name}.${step}` : step;
       // The earlier steps of other providers are not known here.
       if (typeof name !== 'string' || (name.startsWith(`${this.owner.name}.`) && !this.#earlier.includes(name)))
-        this.refuse(`${place}.step`, `must name an earlier step; those are: ${oneOf(this.#earlier)}`);
+        this.refuse(
+          `${place}.step`,
+          `must name an earlier step; those are: ${oneOf(this.#earlier)}${didYouMean(name, this.#earlier)}`,
+        );
       if (!Array.isArray(unless) || !unless.every((one) => (OUTCOMES as readonly unknown[]).includes(one)))
         this.refuse(`${place}.unless`, `must be a list of outcomes: ${oneOf(OUTCOMES)}`);
       if (typeof reason !== 'string' || !REASON.test(reason))

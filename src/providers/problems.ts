@@ -1,5 +1,11 @@
+import { didYouMean } from '../policy/nearest';
+
 /** One mistake in a provider's definition. */
 export interface ProviderProblem {
+  /** The file that was read, as it was named; absent for a definition in code. */
+  file?: string;
+  /** The line of the place in that file, from 1. */
+  line?: number;
   /** Where it is, for example `steps[0].act.input.contact_id`. */
   place: string;
   message: string;
@@ -12,11 +18,17 @@ export class ProviderError extends TypeError {
   readonly problems: readonly ProviderProblem[];
 
   constructor(provider: string, problems: readonly ProviderProblem[]) {
-    const list = problems.map(({ place, message }) => `${place}: ${message}`).join('; ');
+    const list = problems.map(problemLine).join('; ');
     super(`The provider ${provider} is not valid: ${list}.`);
     this.provider = provider;
     this.problems = problems;
   }
+}
+
+/** Returns one problem as a line for people: file and line, place, and what is wrong. */
+export function problemLine({ file, line, place, message }: ProviderProblem): string {
+  const where = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
+  return `${where}${place === '' ? '' : `${place}: `}${message}`;
 }
 
 /** Collects mistakes while a definition is read. */
@@ -31,12 +43,19 @@ export class Problems {
   unknownKeys(value: object, place: string, allowed: readonly string[]): void {
     for (const key of Object.keys(value)) {
       if (!allowed.includes(key))
-        this.add(place === '' ? key : `${place}.${key}`, `unknown key; allowed: ${allowed.join(', ')}`);
+        this.add(
+          place === '' ? key : `${place}.${key}`,
+          `unknown key; allowed: ${allowed.join(', ')}${didYouMean(key, allowed)}`,
+        );
     }
   }
 }
 
-/** `"a", "b" or "c"`, for messages. */
+/** How many names a message lists: a document may have hundreds of operations. */
+const MOST_NAMES = 20;
+
+/** `a, b, c`, for messages. */
 export function oneOf(names: readonly string[]): string {
-  return names.length === 0 ? 'none' : names.join(', ');
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return names.length === 0 ? 'none' : `${names.slice(0, MOST_NAMES).join(', ')}${more}`;
 }

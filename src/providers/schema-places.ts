@@ -47,9 +47,13 @@ function inner(schema: unknown, key: string, root: unknown): unknown[] {
 
 /** `${items}` in the place of a list stands for all of its entries. */
 function typesOf(schema: unknown, root: unknown): unknown[] {
-  return branches(schema, root).flatMap(({ type, items }) =>
-    type === 'array' ? typesOf(items, root) : Array.isArray(type) ? (type as unknown[]) : [type],
-  );
+  return branches(schema, root).flatMap(({ type, items }) => {
+    if (type === 'array') return typesOf(items, root);
+    if (!Array.isArray(type)) return [type];
+    // One type of both is a number of `exactNumber`, which is a text only where JavaScript cannot represent it.
+    const numbers = (type as unknown[]).filter((one) => one === 'integer' || one === 'number');
+    return numbers.length > 0 ? numbers : (type as unknown[]);
+  });
 }
 
 function branches(schema: unknown, root: unknown, depth = 0): Raw[] {

@@ -28,8 +28,8 @@ export interface OperationContext {
   taken: KnownFields;
   outputs: SchemaReader;
   security: Security;
-  /** Whether what the document decides under `x-http-task` is believed. */
-  trustDecisions: boolean;
+  /** What becomes of the document's decisions under `x-http-task`: those that make a call less careful need trust. */
+  decisions: 'trusted' | 'careful' | 'ignored';
   docs: string | undefined;
 }
 
@@ -81,9 +81,7 @@ export function readOperation(
   context.outputs.settle(output);
   refuseTwice(node, [...signIn.rules, ...input.keys]);
   const usual = usualEffect(method, input);
-  const documented: DocumentDecision = context.trustDecisions
-    ? { decision: readExtension(node), ignored: [], alsoSensitive: [] }
-    : readCarefulDecision(node, usual);
+  const documented = documentedDecision(node, usual, context);
   const said: OperationDecision = { ...documented.decision, ...decision };
   const open = [...(found.naming === undefined ? [] : [`name: ${found.naming}`])];
   if (input.undescribed.length > 0)
@@ -105,7 +103,7 @@ export function readOperation(
       `${EXTENSION}: ${ignored.join(', ')} not believed, since a document decides nothing that makes a call less careful; decide yourself, or trust the document (trustDecisions)`,
     );
   if (effect !== 'read') open.push(...undecided(said));
-  if (!context.trustDecisions) open.push(...unsigned(found, effect, signIn, [...signIn.rules, ...input.keys]));
+  if (context.decisions !== 'trusted') open.push(...unsigned(found, effect, signIn, [...signIn.rules, ...input.keys]));
   if (answer.open !== undefined && method !== 'HEAD') open.push(`answer: ${answer.open}`);
   const guessed = said.sensitive === undefined ? sensitiveFields(input.input, context.inputs) : [];
   if (guessed.length > 0)
@@ -164,6 +162,15 @@ function refuseTwice(node: DocumentNode, rules: readonly CredentialRule[]): void
     rules.some((other, earlier) => earlier < at && other.in === rule.in && other.name === rule.name),
   );
   if (twice) node.refuse(`signs in with two credentials in the same ${twice.in} ${twice.name}`);
+}
+
+function documentedDecision(
+  node: DocumentNode,
+  usual: Effect,
+  { decisions }: Pick<OperationContext, 'decisions'>,
+): DocumentDecision {
+  if (decisions === 'careful') return readCarefulDecision(node, usual);
+  return { decision: decisions === 'trusted' ? readExtension(node) : {}, ignored: [], alsoSensitive: [] };
 }
 
 /** A read by its method, unless an input can make it another method for the receiver. */

@@ -38,6 +38,8 @@ export interface SecurityChoices {
   schemes: Readonly<Record<string, SchemeChoice>>;
   /** Where an operation offers several ways, the one that uses only these. */
   preferred?: readonly string[];
+  /** The schemes of an operation where neither it nor the document says anything about signing in. @default none */
+  undescribed?: readonly string[];
   /** Fields and parameters that are keys although no scheme says so, with their settings. */
   fields: Readonly<Record<string, string>>;
   /** The keys of operations that the document describes without one. */
@@ -104,8 +106,12 @@ export class Security {
   }
 
   #asDescribed(node: DocumentNode): SignIn {
-    const requirement = this.#pick(node.follow('security') ?? this.#root.follow('security'));
-    const schemes = (requirement?.entries() ?? []).map(([name]) => name);
+    const described = node.follow('security') ?? this.#root.follow('security');
+    const requirement = this.#pick(described);
+    const schemes =
+      described === undefined
+        ? (this.#choices.undescribed ?? [])
+        : (requirement?.entries() ?? []).map(([name]) => name);
     const rules: CredentialRule[] = [];
     const headers: Record<string, string> = {};
     const keys = new Map<string, FieldKey>(

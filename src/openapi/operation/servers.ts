@@ -17,7 +17,7 @@ export interface Servers {
 }
 
 /** Words for places without real people's data, the first ones meant most for that. */
-const SANDBOX_WORDS = [
+export const SANDBOX_WORDS: readonly string[] = [
   'sandbox',
   'test',
   'testing',

@@ -1,3 +1,5 @@
+import { didYouMean } from '../nearest';
+
 /**
  * Templates of task inputs: JSON whose texts may be placeholders. A placeholder is a whole text, `${contactId}`; two
  * kinds of objects compute a value: `{map, to, else}` translates one, and `{each, as}` makes a list of objects.
@@ -115,14 +117,20 @@ export function checkTemplate(template: Template, allowed: readonly string[]): T
   }
   const mark = [NUMBER, PATH].find((name) => Object.hasOwn(template, name));
   if (mark !== undefined) return [{ place: `.${mark}`, message: 'is not a name that can be used here' }];
-  return Object.entries(template).flatMap(([key, value]) => below(`.${key}`, checkTemplate(value, allowed)));
+  return Object.entries(template).flatMap(([key, value]) =>
+    below(`.${key}`, [
+      ...(key.includes('${') ? [{ place: '', message: 'a placeholder cannot be the name of a field' }] : []),
+      ...checkTemplate(value, allowed),
+    ]),
+  );
 }
 
 function problemsOfText(text: string, allowed: readonly string[]): TemplateProblem[] {
   const name = placeholderIn(text);
   if (name !== undefined && !allowed.includes(name)) {
     const names = allowed.map((one) => `\${${one}}`).join(', ');
-    return [{ place: '', message: `unknown placeholder ${text}; allowed here: ${names || 'none'}` }];
+    const meant = didYouMean(name, allowed, (one) => `\${${one}}`);
+    return [{ place: '', message: `unknown placeholder ${text}; allowed here: ${names || 'none'}${meant}` }];
   }
   if (name !== undefined || !text.includes('${')) return [];
   return [{ place: '', message: 'a placeholder must be the whole text, such as "${contactId}"' }];

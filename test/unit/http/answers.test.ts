@@ -49,6 +49,17 @@ function plaidError(status: number, type: string, code: string, headers: Record<
 const batchError = (status: number, code: unknown) => (response: ServerResponse) =>
   json(response, status, { code, message: 'prose' });
 
+it('the code and request ID of an error are found at dotted paths, and in the first entry of a list', async () => {
+  const errors = { fields: { code: 'errors.code', requestId: 'meta.request' }, rules: [] };
+  const task = { ...READ.task, service: { ...plaidService, errors } };
+  const failure = await failureOf(
+    sendTo({ task, input: READ.input }, (response) =>
+      json(response, 404, { errors: [{ code: 'no_member' }, { code: 'other' }], meta: { request: 'req-2' } }),
+    ),
+  );
+  expect(failure).toMatchObject({ code: 'no_member', requestId: 'req-2' });
+});
+
 describe('An answer that is what the task promises', () => {
   it('comes back with what Plaid adds to it, its request id and its environment', async () => {
     const items = [{ item_id: 'i1', added_later: { deep: [1] } }];

@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { addCommand, literalOption, onRun } from './command';
+import type { Io } from './io';
+import type { ProvidersOptions } from './providers/find-providers';
+
+/** `http-tasks providers …`: provider files, which describe how users are offboarded from one more system. */
+export function defineProvidersCommand(providers: Command, io: Io): void {
+  providers.description(
+    'Provider files: the steps that offboard a user from one system, as data. Workers of this version do not run them yet.',
+  );
+  registerList(providers, io);
+  registerShow(providers, io);
+  registerCheck(providers, io);
+}
+
+const PROVIDERS_HELP = 'files and folders with provider files, separated by commas (default: HTTP_TASKS_PROVIDERS)';
+
+function registerList(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'list',
+    summary: 'list the built-in providers and those of provider files',
+    description: 'Of a folder, every file NAME.provider.yaml, .yml or .json is read.',
+    examples: ['http-tasks providers list --providers ./providers', 'http-tasks providers list --json'],
+  });
+  command.addOption(literalOption('--providers <paths>', PROVIDERS_HELP));
+  onRun<ProvidersOptions>(command, io, async (options) =>
+    (await import('./providers/list-providers.js')).listProviders(io, options),
+  );
+}
+
+function registerShow(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'show <provider>',
+    summary: 'show one provider: its IDs, steps and tasks, and which of its settings are set',
+    description:
+      'Takes the name of a provider that is listed, or the path of a provider file. No value of a setting is shown.',
+    examples: [
+      'http-tasks providers show courier --providers ./providers',
+      'http-tasks providers show ./courier.provider.yaml --json',
+    ],
+  });
+  command.addOption(literalOption('--providers <paths>', PROVIDERS_HELP));
+  onRun<ProvidersOptions>(command, io, async (options, [name = '']) =>
+    (await import('./providers/show-provider.js')).showProvider(io, name, options),
+  );
+}
+
+function registerCheck(parent: Command, io: Io): void {
+  const command = addCommand(parent, {
+    usage: 'check <file>',
+    summary: 'check a provider file and report every problem with its place',
+    description:
+      'Reads the file and the OpenAPI document that it names. Needs no setting and sends nothing. Exits 2 when anything is wrong.',
+    examples: [
+      'http-tasks providers check courier.provider.yaml',
+      'http-tasks providers check courier.provider.yaml --json',
+    ],
+  });
+  onRun(command, io, async ({ json }, [file = '']) =>
+    (await import('./providers/check-provider.js')).checkProvider(io, file, { ...(json && { json }) }),
+  );
+}

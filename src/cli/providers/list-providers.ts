@@ -1,0 +1,40 @@
+import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
+import type { ExitCode, Io } from '../io';
+import { print, printJson, say } from '../output';
+import { printTable } from '../table';
+import { settingStates } from './describe-provider';
+import type { SettingState } from './describe-provider';
+import { findProviders } from './find-providers';
+import type { ProvidersOptions } from './find-providers';
+
+/** Prints the built-in providers and those of provider files. */
+export async function listProviders(io: Io, { json, providers }: ProvidersOptions): Promise<ExitCode> {
+  const builtIn = CATALOGUE_SERVICES.filter(({ credentials }) => credentials.length > 0).map((service) => ({
+    provider: service.name,
+    title: service.title,
+    builtIn: true,
+    file: undefined as string | undefined,
+    missing: missingIn(settingStates(io.env, service)),
+  }));
+  const ofFiles = (await findProviders(io, providers)).map(({ provider, file }) => ({
+    provider: provider.name,
+    title: provider.title,
+    builtIn: false,
+    file,
+    missing: missingIn(settingStates(io.env, provider.service)),
+  }));
+  const all = [...builtIn, ...ofFiles];
+  if (json) {
+    printJson(io, all);
+    return 0;
+  }
+  const rows = all.map((one) => [one.provider, one.title, one.file ?? 'built in', one.missing.join(', ') || 'none']);
+  printTable(io, ['Provider', 'Title', 'File', 'Missing settings'], rows);
+  if (ofFiles.length === 0) print(io, 'No provider files: name them with --providers or HTTP_TASKS_PROVIDERS.');
+  else say(io, 'Workers of this version run the built-in providers only.');
+  return 0;
+}
+
+function missingIn(settings: readonly SettingState[]): string[] {
+  return settings.filter(({ state }) => state === 'missing').map(({ setting }) => setting);
+}

@@ -1,0 +1,89 @@
+import { didYouMean } from '../../policy/nearest';
+import { readProviderFile } from '../../openapi/provider/read-provider';
+import type { ProviderFile } from '../../openapi/provider/read-provider';
+import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
+import { Refusal } from '../errors';
+import type { ExitCode, Io } from '../io';
+import { paint, print, printJson, say } from '../output';
+import { printTable } from '../table';
+import { describeProvider } from './describe-provider';
+import { findProviders } from './find-providers';
+import type { ProvidersOptions } from './find-providers';
+
+/** A path rather than a name: it has a separator, or ends as a file does. */
+const PATH = /[/\\]|\.(?:ya?ml|json)$/;
+
+/** Prints one provider, by its name among those that are listed or by its file. */
+export async function showProvider(io: Io, name: string, { json, providers }: ProvidersOptions): Promise<ExitCode> {
+  const found = PATH.test(name) ? await readProviderFile(name) : await namedProvider(io, name, providers);
+  const description = describeProvider(io.env, found);
+  if (json) printJson(io, description);
+  else printProvider(io, description);
+  return 0;
+}
+
+async function namedProvider(io: Io, name: string, option: string | undefined): Promise<ProviderFile> {
+  const found = await findProviders(io, option);
+  const named = found.find(({ provider }) => provider.name === name);
+  if (named) return named;
+  if (CATALOGUE_SERVICES.some((service) => service.name === name))
+    throw new Refusal(
+      'Usage',
+      `${name} is built in and has no provider file; see http-tasks list ${name}.`,
+      'provider',
+    );
+  const names = found.map(({ provider }) => provider.name);
+  const listed = names.length === 0 ? 'none is listed; use --providers or a path' : `allowed: ${names.join(', ')}`;
+  throw new Refusal(
+    'Usage',
+    `There is no provider file with this name; ${listed}${didYouMean(name, names)}`,
+    'provider',
+  );
+}
+
+type Description = ReturnType<typeof describeProvider>;
+
+function printProvider(io: Io, { provider, title, docs, file, environment, production, ...more }: Description): void {
+  print(io, `${paint(io, 'bold', title)} (${provider}), from ${file}`);
+  if (docs !== undefined) print(io, docs);
+  print(io, `Environment: ${environment ?? 'none'}${production ? ' (production)' : ''}`);
+  const { ids, steps, tasks, settings, skipped } = more;
+  printTable(
+    io,
+    ['Setting', '', ''],
+    settings.map(({ setting, required, state }) => [setting, required ? 'required' : '', state]),
+  );
+  printTable(
+    io,
+    ['ID', 'Column', 'About', ''],
+    ids.map(({ id, column, about, list, type, sensitive, instead }) => [
+      id,
+      column,
+      about,
+      [
+        ...(list ? ['list'] : []),
+        ...(type === 'integer' ? ['whole number'] : []),
+        ...(sensitive ? ['sensitive'] : []),
+        ...(instead === undefined ? [] : [`instead of ${instead}`]),
+      ].join(', '),
+    ]),
+  );
+  printTable(
+    io,
+    ['Step', 'Kind', 'Calls', 'Needs', 'After'],
+    steps.map(({ step, kind, optional, calls, needs, after }) => [
+      `${step}${optional ? ' (optional)' : ''}`,
+      kind,
+      [...new Set(calls)].join(', '),
+      needs.map((group) => group.join(' or ')).join(', '),
+      after.join(', '),
+    ]),
+  );
+  printTable(
+    io,
+    ['Task', '', 'Effect', 'Summary'],
+    tasks.map(({ task, method, path, effect, summary }) => [task, `${method} ${path}`, effect, summary]),
+  );
+  for (const { operation, why } of skipped) say(io, `${operation} cannot be called: ${why}`);
+  say(io, 'Workers of this version do not run provider files yet.');
+}

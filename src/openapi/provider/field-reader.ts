@@ -1,0 +1,86 @@
+import { didYouMean } from '../../policy/nearest';
+import { oneOf } from '../../providers/problems';
+import type { Problems } from '../../providers/problems';
+
+/** A part of a provider file of which nothing is known yet. */
+export type Raw = Record<string, unknown>;
+
+/** Whether a value is an object with keys. */
+export function isRecord(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads one object of a provider file, and notes what is wrong with its fields. */
+export class FieldReader {
+  readonly raw: Raw;
+  readonly #problems: Problems;
+  readonly #place: string;
+
+  /**
+   * @param place Where the object is; empty for the file itself.
+   * @param keys All keys that it may have.
+   */
+  constructor(value: unknown, problems: Problems, place: string, keys: readonly string[]) {
+    this.raw = isRecord(value) ? value : {};
+    this.#problems = problems;
+    this.#place = place;
+    if (isRecord(value)) problems.unknownKeys(value, place, keys);
+    else problems.add(place, `must be an object with the keys ${keys.join(', ')}`);
+  }
+
+  placeOf(key: string): string {
+    return this.#place === '' ? key : `${this.#place}.${key}`;
+  }
+
+  refuse(key: string, message: string): undefined {
+    this.#problems.add(this.placeOf(key), message);
+    return undefined;
+  }
+
+  has(key: string): boolean {
+    return this.raw[key] !== undefined;
+  }
+
+  /** Returns a text that is not empty; notes a missing one when it is required. */
+  text(key: string, what: string, { required = false } = {}): string | undefined {
+    const value = this.raw[key];
+    if (value === undefined && !required) return undefined;
+    if (typeof value === 'string' && value.trim() !== '') return value;
+    return this.refuse(key, value === undefined ? `is required: ${what}` : `must be ${what}`);
+  }
+
+  oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {
+    const value = this.raw[key];
+    if (value === undefined) return undefined;
+    const found = allowed.find((one) => one === value);
+    return found ?? this.refuse(key, `must be one of ${oneOf(allowed)}${didYouMean(value, allowed)}`);
+  }
+
+  whole(
+    key: string,
+    { min, max, required = false }: { min: number; max: number; required?: boolean },
+  ): number | undefined {
+    const value = this.raw[key];
+    if (value === undefined && !required) return undefined;
+    if (Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max) return Number(value);
+    return this.refuse(key, `must be a whole number from ${min} to ${max}`);
+  }
+
+  /** Returns the entries of a list; empty when it is absent or no list. */
+  list(key: string, what: string): unknown[] {
+    const value = this.raw[key];
+    if (value === undefined) return [];
+    if (Array.isArray(value)) return value;
+    this.refuse(key, `must be a list of ${what}`);
+    return [];
+  }
+
+  /** Returns the entries of an object; empty when it is absent or no object. */
+  entries(key: string, what: string, { required = false } = {}): [key: string, value: unknown][] {
+    const value = this.raw[key];
+    if (value === undefined && !required) return [];
+    if (isRecord(value) && (!required || Object.keys(value).length > 0)) return Object.entries(value);
+    this.refuse(key, value === undefined ? `is required: ${what}` : `must be ${what}`);
+    return [];
+  }
+}

@@ -1,0 +1,73 @@
+import { USER_COLUMNS } from '../../policy/source-spec';
+import { columnOf } from '../../providers/names';
+import type { IdDefinition, Provider } from '../../providers/definition';
+import type { ProviderProblem } from '../../providers/problems';
+import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
+import { settingsReadBy, whyNotImported } from '../../tasks/imported-settings';
+import type { ServiceDefinition } from '../../tasks/service';
+import { baseUrlSettingOf, environmentSettingOf } from '../../providers/names';
+
+/** Columns of a source that are about no provider. */
+const COMMON_COLUMNS = [...USER_COLUMNS, 'account'];
+
+/** Returns why a provider cannot have this name; undefined when it can. */
+export function whyNoProviderName(name: string): string | undefined {
+  if (CATALOGUE_SERVICES.some((service) => service.name === name) || name === 'manual')
+    return `is taken: ${name} belongs to the package`;
+  const setting = [environmentSettingOf(name), baseUrlSettingOf(name)].find(
+    (one) => one === 'NODE_ENV' || whyNotImported(one) !== undefined,
+  );
+  return setting === undefined
+    ? undefined
+    : `cannot be used: the provider would read ${setting}, which belongs to the package or to Node.js`;
+}
+
+/** Returns the IDs whose columns collide with each other or with those that every source may have. */
+export function columnClashes(name: string, ids: Readonly<Record<string, IdDefinition>>): ProviderProblem[] {
+  const taken = new Map<string, string>(COMMON_COLUMNS.map((column) => [column, 'the package']));
+  return Object.keys(ids).flatMap((id) => {
+    const column = columnOf(name, id);
+    const by = taken.get(column);
+    taken.set(column, id);
+    return by === undefined
+      ? []
+      : [{ place: `ids.${id}`, message: `would have the column ${column} of ${by}; choose another name` }];
+  });
+}
+
+/** A provider with the file that it is in. */
+export interface NamedProvider {
+  file: string;
+  provider: Provider;
+}
+
+/** Returns where providers have the same name, column or setting as one before them. */
+export function clashesBetween(providers: readonly NamedProvider[]): ProviderProblem[] {
+  return providers.flatMap(({ file, provider }, index) =>
+    providers.slice(0, index).flatMap((earlier) =>
+      clashesOf(provider, earlier.provider).map(({ place, message }) => ({
+        file,
+        place,
+        message: `${message} of ${earlier.file}; choose another`,
+      })),
+    ),
+  );
+}
+
+function clashesOf(provider: Provider, earlier: Provider): ProviderProblem[] {
+  if (provider.name === earlier.name) return [{ place: 'provider', message: `${provider.name} is the name` }];
+  const columns = new Set(Object.keys(earlier.ids).map((id) => columnOf(earlier.name, id)));
+  const settings = new Set(settingsOf(earlier.service));
+  return [
+    ...Object.keys(provider.ids)
+      .filter((id) => columns.has(columnOf(provider.name, id)))
+      .map((id) => ({ place: `ids.${id}`, message: `${columnOf(provider.name, id)} is a column` })),
+    ...settingsOf(provider.service)
+      .filter((setting) => settings.has(setting))
+      .map((setting) => ({ place: 'credentials', message: `${setting} is a setting` })),
+  ];
+}
+
+function settingsOf(service: ServiceDefinition): string[] {
+  return [...new Set(settingsReadBy(service))];
+}

@@ -1,0 +1,135 @@
+import { didYouMean } from '../../policy/nearest';
+import { oneOf } from '../../providers/problems';
+import type { Problems } from '../../providers/problems';
+import type { HttpTask, Settle } from '../../tasks/define';
+import type { OperationDecision } from '../options';
+import { FieldReader, isRecord } from './field-reader';
+
+/** What a provider file decides about one task. */
+export interface TaskChoice {
+  decision: OperationDecision;
+  absentStatuses: readonly number[];
+  /** Whether effect and remedy are both given, as a call that changes something needs them. */
+  mayAct: boolean;
+  summary?: string;
+}
+
+/** How an answer of a simulator is made. */
+export interface SimulatedAnswer {
+  status: number;
+  body?: unknown;
+}
+
+const KEYS = ['effect', 'settle', 'means', 'absent', 'remedy', 'summary', 'sensitive'];
+const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
+
+/**
+ * Reads `tasks` of a provider file.
+ *
+ * @param operations The names of the document's operations; undefined when it could not be read.
+ */
+export function readTaskChoices(
+  file: FieldReader,
+  name: string,
+  operations: readonly string[] | undefined,
+  problems: Problems,
+): Map<string, TaskChoice> {
+  const choices = new Map<string, TaskChoice>();
+  for (const [key, value] of file.entries('tasks', 'an object with the names of tasks')) {
+    const place = `tasks.${key}`;
+    const operation = operationIn(key, name);
+    refuseUnknown(place, operation, operations, problems);
+    if (choices.has(operation)) problems.add(place, `${operation} is already there under another name`);
+    choices.set(operation, readChoice(new FieldReader(value, problems, place, KEYS), isRecord(value)));
+  }
+  return choices;
+}
+
+/** Reads `simulate` of a provider file. */
+export function readSimulated(
+  file: FieldReader,
+  name: string,
+  operations: readonly string[] | undefined,
+  problems: Problems,
+): Map<string, SimulatedAnswer> {
+  const found = file.entries('simulate', 'an object with the names of tasks');
+  return new Map(
+    found.flatMap(([key, value]): [string, SimulatedAnswer][] => {
+      const place = `simulate.${key}`;
+      const operation = operationIn(key, name);
+      refuseUnknown(place, operation, operations, problems);
+      const fields = new FieldReader(value, problems, place, ['status', 'body']);
+      if (!isRecord(value)) return [];
+      const status = fields.whole('status', { min: 200, max: 599 }) ?? 200;
+      return [[operation, { status, ...(value.body !== undefined && { body: value.body }) }]];
+    }),
+  );
+}
+
+/** Tasks are named by their operation, or by their full name. */
+function operationIn(key: string, name: string): string {
+  return key.startsWith(`${name}.`) ? key.slice(name.length + 1) : key;
+}
+
+function refuseUnknown(
+  place: string,
+  operation: string,
+  operations: readonly string[] | undefined,
+  problems: Problems,
+): void {
+  if (operations && !operations.includes(operation))
+    problems.add(place, `unknown task; allowed: ${oneOf(operations)}${didYouMean(operation, operations)}`);
+}
+
+function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
+  const effect = fields.oneOf('effect', EFFECTS);
+  const resend = fields.oneOf('settle', ['resend']);
+  const answerMeans = fields.oneOf('means', ['removed', 'accepted']);
+  const remedy = fields.text('remedy', 'what a person can do when the call was made and a later step failed');
+  const summary = fields.text('summary', 'one line for people');
+  const { codes, statuses } = isGiven ? readAbsent(fields) : { codes: [], statuses: [] };
+  const sensitive = fields.list('sensitive', 'fields').flatMap((field, index) => {
+    if (typeof field === 'string' && field !== '') return [field];
+    return fields.refuse(`sensitive[${index}]`, 'must be the name of a field of the input') ?? [];
+  });
+  if (effect === 'read' && resend)
+    fields.refuse('settle', 'is for calls that change something; a read is always repeated');
+  const settle: Settle | undefined =
+    effect === 'repeatSafe' ? { by: 'repeat', basis: 'documented' } : resend && { by: 'resend', basis: 'documented' };
+  const decision = {
+    answerMeans: answerMeans ?? 'removed',
+    absentCodes: codes,
+    ...(effect && { effect }),
+    ...(settle && { settle }),
+    ...(remedy !== undefined && { remedy }),
+    ...(fields.has('sensitive') && { sensitive }),
+  } satisfies OperationDecision;
+  const mayAct = fields.has('effect') && fields.has('remedy');
+  return { decision, absentStatuses: statuses, mayAct, ...(summary !== undefined && { summary }) };
+}
+
+function readAbsent(fields: FieldReader): { codes: string[]; statuses: number[] } {
+  const codes: string[] = [];
+  const statuses: number[] = [];
+  fields.list('absent', 'provider codes and HTTP statuses').forEach((entry, index) => {
+    if (typeof entry === 'string' && entry !== '') codes.push(entry);
+    else if (Number.isSafeInteger(entry) && Number(entry) >= 200 && Number(entry) < 500) statuses.push(Number(entry));
+    else
+      fields.refuse(
+        `absent[${index}]`,
+        'must be a provider code as a text, or an HTTP status from 200 to 499 as a number; write a code of digits in quotes',
+      );
+  });
+  return { codes, statuses };
+}
+
+/** Returns the task with what only a provider file decides. */
+export function withChoice(task: HttpTask, choice: TaskChoice | undefined): HttpTask {
+  if (!choice) return task;
+  const { absentStatuses, summary } = choice;
+  return {
+    ...task,
+    ...(absentStatuses.length > 0 && { absentStatuses }),
+    ...(summary !== undefined && { summary }),
+  };
+}

@@ -1,0 +1,64 @@
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { LIBRARY, writeProvider } from '../openapi/provider-files';
+import { runCli, runJson } from './run-cli';
+
+interface Refused {
+  error: {
+    type: string;
+    message: string;
+    problems?: { file: string; line?: number; place: string; message: string }[];
+  };
+}
+
+describe('http-tasks providers', () => {
+  it('check says what a file defines, and needs no setting', async () => {
+    const file = writeProvider(LIBRARY);
+    const { code, document } = await runJson<Record<string, unknown>>(['providers', 'check', file]);
+    expect(code).toBe(0);
+    expect(document).toMatchObject({ ok: true, provider: 'cityLibrary', file });
+    expect(document['settings']).toEqual(
+      expect.arrayContaining(['LIBRARY_KEY', 'LIBRARY_CLIENT_ID', 'LIBRARY_CLIENT_SECRET', 'CITY_LIBRARY_ENV']),
+    );
+    const shown = await runCli(['providers', 'check', file]);
+    expect(shown.stdout).toContain('is valid: City Library (cityLibrary) with 5 steps, 5 IDs and');
+  });
+
+  it('check reports every problem and exits 2', async () => {
+    const file = writeProvider(LIBRARY.replace('each: cards', 'each: card').replace('kind: manual', 'kind: manuel'));
+    const { code, document } = await runJson<Refused>(['providers', 'check', file]);
+    expect(code).toBe(2);
+    expect(document.error.type).toBe('Provider');
+    expect(document.error.problems!.map((problem) => [problem.file, problem.place])).toEqual([
+      [file, 'steps[2].each'],
+      [file, 'steps[4].kind'],
+    ]);
+    const shown = await runCli(['providers', 'check', file]);
+    expect(shown.code).toBe(2);
+    expect(shown.stdout).toContain('steps[2].each');
+  });
+
+  it('list and show say which settings are missing, and refuse names that are taken', async () => {
+    const file = writeProvider(LIBRARY);
+    const env = { HTTP_TASKS_PROVIDERS: dirname(file), LIBRARY_KEY: 'sk_1', LIBRARY_CLIENT_ID_FILE: '/run/id' };
+    const list = await runJson<{ provider: string; missing: string[] }[]>(['providers', 'list'], env);
+    expect(list.document.map(({ provider }) => provider)).toEqual(['plaid', 'batch', 'cityLibrary']);
+    expect(list.document[2]!.missing).toEqual(['LIBRARY_CLIENT_SECRET']);
+    const shown = await runCli(['providers', 'show', 'cityLibrary'], env);
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).toContain('city_library_member_id');
+    expect(shown.stdout).not.toContain('sk_1');
+    writeFileSync(join(dirname(file), 'second.provider.yaml'), LIBRARY);
+    const twice = await runJson<Refused>(['providers', 'list'], env);
+    expect(twice.code).toBe(2);
+    expect(twice.document.error.problems![0]).toMatchObject({ place: 'provider' });
+  });
+
+  it('a command that would leave configured provider files out refuses to start', async () => {
+    for (const command of ['worker', 'list'])
+      expect(await runJson<Refused>([command], { HTTP_TASKS_PROVIDERS: 'x.provider.yaml' })).toMatchObject({
+        code: 2,
+        document: { error: { type: 'Settings', field: 'HTTP_TASKS_PROVIDERS' } },
+      });
+  });
+});
