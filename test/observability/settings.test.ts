@@ -62,7 +62,9 @@ it('takes the version of its code, which upgrades running workflows unless they 
   const version = { HTTP_TASKS_DEPLOYMENT: 'http-tasks', HTTP_TASKS_BUILD_ID: '1.2.3' };
   expect(read(version).deployment).toEqual({ name: 'http-tasks', buildId: '1.2.3', behavior: 'auto-upgrade' });
   expect(read({ ...version, HTTP_TASKS_VERSIONING: 'pinned' }).deployment).toHaveProperty('behavior', 'pinned');
-  expect(problemsWith({ ...version, HTTP_TASKS_DEPLOYMENT: 'a.b' })).toEqual([expect.stringContaining('contains a dot')]);
+  expect(problemsWith({ ...version, HTTP_TASKS_DEPLOYMENT: 'a.b' })).toEqual([
+    expect.stringContaining('contains a dot'),
+  ]);
   expect(problemsWith({ HTTP_TASKS_DEPLOYMENT: 'a' })).toEqual([
     expect.stringContaining('HTTP_TASKS_BUILD_ID: is missing'),
   ]);
