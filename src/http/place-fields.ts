@@ -46,7 +46,8 @@ export function placeFields(
 ): RequestParts {
   const draft: Draft = { path: task.path, query: [], headers: baseHeaders(task), cookies: [], body: {} };
   for (const [field, value] of Object.entries(input)) {
-    if (value !== undefined) placeField(task, draft, field, value);
+    // A field of any type that was left out may be read from the prototype, where `toString` is a function.
+    if (value !== undefined && typeof value !== 'function') placeField(task, draft, field, value);
   }
   const tokenClients: OAuthClient[] = [];
   for (const { rule, value } of service.credentialsFor(keySlot, task.credentials)) {

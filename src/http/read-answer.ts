@@ -3,6 +3,7 @@ import { parseBothWays } from './exact-json';
 import type { z } from 'zod';
 import { valueAt } from '../policy/providers/path';
 import { isDeeperThan, MAX_DEPTH } from '../tasks/nesting';
+import { parseOwnFields } from '../tasks/parse-input';
 import type { ExchangeResult } from './exchange';
 import { keptOf } from './keep-body';
 import type { RequestParts } from './prepared-request';
@@ -100,9 +101,9 @@ interface Parsed {
  * string. If the schema takes only numbers there, as a host's own task may, the output contains the rounded number.
  */
 function checkedOutput(task: HttpTask, { value, rounded }: Parsed): z.ZodSafeParseResult<unknown> {
-  const checked = task.output.safeParse(rounded ?? value, { reportInput: false });
+  const checked = parseOwnFields(task.output, rounded ?? value);
   if (rounded === undefined || !checked.success) return checked;
-  const exact = task.output.safeParse(value, { reportInput: false });
+  const exact = parseOwnFields(task.output, value);
   return exact.success ? exact : checked;
 }
 

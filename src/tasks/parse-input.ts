@@ -31,12 +31,37 @@ export class InvalidInputError extends Error {
 export function parseInput<S extends z.ZodType>(what: string, schema: S, input: unknown): z.output<S> {
   const flaw = flawIn(input);
   if (flaw) throw new InvalidInputError(what, [flaw]);
-  const parsed = schema.safeParse(input, { reportInput: false });
+  const parsed = parseOwnFields(schema, input);
   if (parsed.success) return parsed.data;
+  const own = ownFieldsOf(input);
   throw new InvalidInputError(
     what,
-    parsed.error.issues.flatMap((issue) => problemsOf(issue, input)),
+    parsed.error.issues.flatMap((issue) => problemsOf(issue, own)),
   );
+}
+
+/**
+ * Checks a value against a schema as its own fields are. A schema reads an absent field called `constructor` or `toString`
+ * from the prototype, and would refuse what it finds there; a value that is refused is therefore checked without prototypes.
+ */
+export function parseOwnFields<S extends z.ZodType>(schema: S, value: unknown): z.ZodSafeParseResult<z.output<S>> {
+  const parsed = schema.safeParse(value, { reportInput: false });
+  return parsed.success ? parsed : schema.safeParse(ownFieldsOf(value), { reportInput: false });
+}
+
+/** A copy whose objects have no prototype. Values other than plain objects and lists stay as they are. */
+function ownFieldsOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ownFieldsOf);
+  if (!isObject(value) || !isPlain(value)) return value;
+  const copy = Object.create(null) as Record<string, unknown>;
+  for (const [name, inner] of Object.entries(value)) copy[name] = ownFieldsOf(inner);
+  return copy;
+}
+
+/** Whether an object is what JSON makes of `{}`, in this realm or another. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || (isObject(prototype) && Object.getPrototypeOf(prototype) === null);
 }
 
 /**

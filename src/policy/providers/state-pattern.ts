@@ -65,8 +65,7 @@ export function whyNoPattern(pattern: unknown, { stateIsKnown }: { stateIsKnown:
 
 function whyNoCondition(condition: unknown): string | undefined {
   if (condition === null || ['string', 'number', 'boolean'].includes(typeof condition)) return undefined;
-  const [[name, value] = ['', undefined], ...more] =
-    typeof condition === 'object' ? Object.entries(condition) : [];
+  const [[name, value] = ['', undefined], ...more] = typeof condition === 'object' ? Object.entries(condition) : [];
   const fits =
     more.length === 0 &&
     (((name === 'contains' || name === 'text') && typeof value === 'string' && value !== '') ||

@@ -61,6 +61,11 @@ it('the code and request ID of an error are found at dotted paths, and in the fi
 });
 
 describe('An answer that is what the task promises', () => {
+  it('may lack optional fields named as members of every object', async () => {
+    const task = { ...READ.task, output: z.strictObject({ constructor: z.string().optional() }) };
+    const { output } = await sendTo({ ...READ, task }, (response) => json(response, 200, {}));
+    expect(JSON.stringify(output)).toBe('{}');
+  });
   it('comes back with what Plaid adds to it, its request id and its environment', async () => {
     const items = [{ item_id: 'i1', added_later: { deep: [1] } }];
     const got = await sendTo(READ, (response) => json(response, 200, { items, request_id: 'req-9', also_new: 'x' }));

@@ -209,10 +209,10 @@ describe('http.request', () => {
   });
 });
 
-it('walks a dotted path through arrays to strings', () => {
+it('walks a dotted path through arrays to texts and whole numbers, as texts', () => {
   const value = { items: [{ id: 'a' }, { id: 'b' }, { other: 1 }], deep: { list: ['c', 4, 'd'] }, plain: 'e' };
   expect(stringsAt(value, 'items.id')).toEqual(['a', 'b']);
-  expect(stringsAt(value, 'deep.list')).toEqual(['c', 'd']);
+  expect(stringsAt(value, 'deep.list')).toEqual(['c', '4', 'd']);
   expect(stringsAt(value, 'plain')).toEqual(['e']);
   expect(stringsAt(value, 'no.such')).toEqual([]);
 });

@@ -72,3 +72,24 @@ describe('what no schema sees', () => {
     expect(parseInput('someTask', open, nested(99))).toEqual(nested(99));
   });
 });
+
+describe('fields that are named as members of every object', () => {
+  const inherited = z.strictObject({
+    constructor: z.string().optional(),
+    toString: z.number().optional(),
+    inner: z.looseObject({ valueOf: z.boolean().optional() }).optional(),
+    listed: z.array(z.strictObject({ hasOwnProperty: z.string().optional() })).optional(),
+  });
+
+  it.each([
+    ['left out', {}],
+    ['left out in an object and a list', { inner: { other: 1 }, listed: [{}] }],
+    ['given', { constructor: 'x', toString: 1, inner: { valueOf: true }, listed: [{ hasOwnProperty: 'y' }] }],
+  ])('may be %s', (_what, input) => {
+    expect(JSON.parse(JSON.stringify(parseInput('someTask', inherited, input)))).toEqual(input);
+  });
+
+  it('are refused by name where their value is wrong, and only they', () => {
+    expect(() => parseInput('someTask', inherited, { toString: 'x' })).toThrow(/: toString: [^;]*$/);
+  });
+});
