@@ -166,7 +166,7 @@ describe('hold add', () => {
     [['--plaid-user-id', 'usr_1', '--by', ''], '--by must have'],
     [['--plaid-user-id', 'usr_1', '--file', 'x.csv'], 'Give --file or IDs of a user, not both.'],
     [['--file', 'x.csv', '--id', 'h'], 'the column hold_id does'],
-    [['--file', 'no-such-file.csv'], 'is not there'],
+    [['--file', 'no-such-file.csv'], 'does not exist'],
   ])('refuses %j', async (args, message) => {
     const { code, document } = await runJson<Refused>(['hold', 'add', ...args], await freshLedger());
     expect({ code, message: document.error.message }).toEqual({

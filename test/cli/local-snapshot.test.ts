@@ -266,7 +266,7 @@ describe.each(DATABASES)('a file here, read into a ledger in $name', ({ freshUrl
 
 describe('a file here that is not there', () => {
   it.each([
-    ['no file', 'nowhere.csv', 'is not there'],
+    ['no file', 'nowhere.csv', 'does not exist'],
     ['a folder', temporaryFolder(), 'csv'],
     ['a name that tells no format', fileWith('x', 'users.txt'), 'format'],
   ])('(%s) is refused before anything is opened', async (_, file, told) => {
