@@ -80,6 +80,10 @@ const WRAPPED = [
   /^`(.*)`$/su,
 ];
 
+// Made from a text, since workflow bundles spell a class of characters in a literal out as 8 KB of ranges.
+const LETTER = '\\p{L}';
+const EMPTY = 'null|undefined|none|nan|nil|n/a';
+
 const PATTERNS = [
   // An object, and a variable, that a program wrote instead of its value.
   /^\[object \w+\]$/u,
@@ -92,8 +96,8 @@ const PATTERNS = [
   /^[+-]?(?=[\d.]{17,}$)\d+\.\d+$/u,
   /^[+-]?1\.#\w+$/u,
   // The errors of spreadsheets in any language: #WERT!, #BEZUG!, #NOM?.
-  /^#[\p{L}\d/_. ]+[!?]$/u,
-  /^(?:null|undefined|none|nan|nil|n\/a)(?:[^\p{L}\d]*(?:null|undefined|none|nan|nil|n\/a))*[^\p{L}\d]*$/u,
+  new RegExp(`^#[${LETTER}\\d/_. ]+[!?]$`, 'u'),
+  new RegExp(`^(?:${EMPTY})(?:[^${LETTER}\\d]*(?:${EMPTY}))*[^${LETTER}\\d]*$`, 'u'),
   /^(?:0{8,}|0{8}-?0{4}-?0{4}-?0{4}-?0{12}|f{8}-?f{4}-?f{4}-?f{4}-?f{12})$/u,
   // How objects, buffers, functions and byte strings are written by mistake.
   /^(?:object object|system\.\w+|[\w$]+(?:\.[\w$]+)+@[0-9a-f]{4,8}|<buffer\b.*>|function\b[^{]*\{.*\}|b'.*')$/su,
