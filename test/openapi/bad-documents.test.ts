@@ -155,7 +155,7 @@ describe('An operation that cannot be used is skipped with its place, and the ot
     [
       'a header with a line break in its name',
       { '/bad': { get: operation({ parameters: [{ in: 'header', name: 'a\r\nb', schema: {} }] }) } },
-      /no name that a header/,
+      /not a valid name for a header/,
     ],
     [
       'a security scheme that is not there',

@@ -149,9 +149,9 @@ describe('An operation that is described without a key', () => {
 
   it.each<[SignInRule, RegExp]>([
     [{ ...token, setting: 'PLAID_SECRET' }, /PLAID_SECRET cannot be the key/],
-    [{ ...token, setting: 'desk' }, /no name of a setting/],
+    [{ ...token, setting: 'desk' }, /not a valid name of a setting/],
     [{ ...token, name: 'Host', scheme: 'bearer' }, /decided by the sender/],
-    [{ setting: 'DESK_KEY', in: 'cookie', name: 'a b' }, /no name that a cookie can have/],
+    [{ setting: 'DESK_KEY', in: 'cookie', name: 'a b' }, /not a valid name for a cookie/],
   ])('refuses what no key can be: %j', (rule, why) => {
     expect(() => made([rule])).toThrow(why);
   });

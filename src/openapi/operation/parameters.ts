@@ -73,7 +73,7 @@ function readParameter(node: DocumentNode, schemas: SchemaReader): Parameter | u
         : undefined;
   }
   if ((place === 'header' || place === 'cookie') && !TOKEN.test(name))
-    node.refuse(`${JSON.stringify(name)} is no name that a ${place} can have`);
+    node.refuse(`${JSON.stringify(name)} is not a valid name for a ${place}`);
   const shape = describedBy(node, withoutNull(shapeOfParameter(node, schemas), schemas));
   const required = place === 'path' || node.flag('required');
   return { name, place, required, shape, writing: writingOf(node, place, shape, schemas) };

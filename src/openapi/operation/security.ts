@@ -327,7 +327,7 @@ function isTokenUrl(text: string): boolean {
 
 function refuseSetting(option: string, setting: string): void {
   if (!SETTING.test(setting))
-    throw new TypeError(`${option}: "${setting}" is no name of a setting; write for example SHOP_API_KEY.`);
+    throw new TypeError(`${option}: "${setting}" is not a valid name of a setting; write for example SHOP_API_KEY.`);
   const why = whyNotImported(setting);
   if (why !== undefined)
     throw new TypeError(
@@ -337,7 +337,7 @@ function refuseSetting(option: string, setting: string): void {
 
 /** Why no key can stand there; undefined where one can. */
 function whyNoPlace(place: SignInRule['in'], name: string): string | undefined {
-  if (place !== 'query' && !TOKEN.test(name)) return `${JSON.stringify(name)} is no name that a ${place} can have`;
+  if (place !== 'query' && !TOKEN.test(name)) return `${JSON.stringify(name)} is not a valid name for a ${place}`;
   return place === 'header' && FRAMING.has(name.toLowerCase())
     ? `the header ${JSON.stringify(name)} is decided by the sender and cannot hold a key`
     : undefined;

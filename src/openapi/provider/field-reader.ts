@@ -66,7 +66,7 @@ export class FieldReader {
     return this.refuse(key, `must be a whole number from ${min} to ${max}`);
   }
 
-  /** Returns the entries of a list; empty when it is absent or no list. */
+  /** Returns the entries of a list; empty when it is absent or is not a list. */
   list(key: string, what: string): unknown[] {
     const value = this.raw[key];
     if (value === undefined) return [];
@@ -75,12 +75,29 @@ export class FieldReader {
     return [];
   }
 
-  /** Returns the entries of an object; empty when it is absent or no object. */
+  /** Returns the entries of an object; empty when it is absent or is not an object. */
   entries(key: string, what: string, { required = false } = {}): [key: string, value: unknown][] {
     const value = this.raw[key];
     if (value === undefined && !required) return [];
     if (isRecord(value) && (!required || Object.keys(value).length > 0)) return Object.entries(value);
     this.refuse(key, value === undefined ? `is required: ${what}` : `must be ${what}`);
     return [];
+  }
+}
+
+/** Where steps have templates, whose placeholders are checked where they are read. */
+const TEMPLATE = /^steps\[\d+\]\.(?:(?:act|look|follow|find|proceed|bulk)\.input|find\.match)$/;
+
+/** Notes every `${` outside of the inputs of calls: it would be taken literally there. */
+export function refuseStrayPlaceholders(value: unknown, problems: Problems, place = ''): void {
+  if (TEMPLATE.test(place)) return;
+  if (typeof value === 'string' && value.includes('${'))
+    problems.add(place, 'placeholders are only possible in the inputs of calls and under find.match');
+  if (Array.isArray(value)) value.forEach((one, index) => refuseStrayPlaceholders(one, problems, `${place}[${index}]`));
+  if (!isRecord(value)) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const at = place === '' ? key : `${place}.${key}`;
+    if (key.includes('${')) problems.add(at, 'a placeholder cannot be the name of a field');
+    refuseStrayPlaceholders(inner, problems, at);
   }
 }

@@ -1,11 +1,10 @@
 import { USER_COLUMNS } from '../../policy/source-spec';
-import { columnOf } from '../../providers/names';
 import type { IdDefinition, Provider } from '../../providers/definition';
 import type { ProviderProblem } from '../../providers/problems';
 import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
 import { settingsReadBy, whyNotImported } from '../../tasks/imported-settings';
 import type { ServiceDefinition } from '../../tasks/service';
-import { baseUrlSettingOf, environmentSettingOf } from '../../providers/names';
+import { baseUrlSettingOf, columnOf, environmentSettingOf } from '../../providers/names';
 
 /** Columns of a source that are about no provider. */
 const COMMON_COLUMNS = [...USER_COLUMNS, 'account'];

@@ -14,7 +14,7 @@ import type { ServiceDefinition } from '../../tasks/service';
 import type { OpenApiDocument } from '../document/document';
 import { OpenApiError } from '../document/openapi-error';
 import { readOpenApiDocument } from '../document/read-document';
-import { FieldReader, isRecord } from './field-reader';
+import { FieldReader, isRecord, refuseStrayPlaceholders } from './field-reader';
 import { columnClashes, whyNoProviderName } from './provider-clashes';
 import { namesIn, readDocumentTasks } from './provider-document';
 import type { DocumentNames, DocumentTasks } from './provider-document';
@@ -25,7 +25,6 @@ import type { SimulatedAnswer, TaskChoice } from './provider-tasks';
 import { MOST_PROVIDER_BYTES, parseProviderText, ProviderTextError } from './provider-text';
 import type { ProviderText } from './provider-text';
 import { checkStepInputs } from './step-inputs';
-import { refuseStrayPlaceholders } from './stray-placeholders';
 
 /** A provider file that was read. */
 export interface ProviderFile {

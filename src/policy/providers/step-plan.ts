@@ -46,7 +46,7 @@ export interface PlannedCall {
 
 /** A read that shows whether something is still there. */
 export interface PlannedLook extends PlannedCall {
-  /** A lost call is looked at only after so many milliseconds. */
+  /** How long after a lost call the look waits, in milliseconds. */
   lagMs: number;
 }
 
@@ -160,7 +160,7 @@ export interface RequestStep extends PlannedStepBase {
     failed: readonly StatePattern[];
     /** Tested before `failed`. */
     absent: readonly StatePattern[];
-    /** A refused look at the request is repeated for so many milliseconds. */
+    /** How long a refused look at the request is repeated, in milliseconds. */
     patienceMs: number;
   };
   /** Called once, when the request is in one of these states. */

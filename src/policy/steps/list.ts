@@ -1,11 +1,19 @@
 import type { TaskFailure } from '../../tasks/failure';
 import type { StepResult } from '../offboard-result';
-import { UnwritableIdError } from '../providers/template';
 import { inParts, isSame, startOf, without } from './list-progress';
 import type { ListProgress, ListWork } from './list-progress';
-import { lookKey, unwritable } from './once';
+import { lookKey } from './once';
 import { NextPage } from './pages';
-import { LAG_MS, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
+import {
+  beginIfWritable,
+  LAG_MS,
+  maybeDone,
+  outcomeWhenEnded,
+  pauseMs,
+  saysAbsent,
+  saysFailed,
+  SETTLE_MS,
+} from './step';
 import type { CallAnswer, CallMove, PartialResult, Sight, Step, StepMove } from './step';
 
 /** Maximum number of items of one user that are removed by a call each. */
@@ -38,12 +46,8 @@ export class ListItemsStep implements Step {
 
   /** Begins the step, or ends it where an ID cannot be written. */
   static begin(work: Omit<ListWork, 'lookInput'>): Step | StepResult {
-    try {
-      return new ListItemsStep({ ...work, lookInput: work.scope.fill(work.step.look) });
-    } catch (error) {
-      if (error instanceof UnwritableIdError) return unwritable(work.step.plan.step, work.step.plan.task);
-      throw error;
-    }
+    const { scope, step } = work;
+    return beginIfWritable(step.plan, () => new ListItemsStep({ ...work, lookInput: scope.fill(step.look) }));
   }
 
   get name(): string {

@@ -3,7 +3,7 @@ import type { StepResult } from '../offboard-result';
 import type { Outcome } from '../outcome';
 import type { CompiledCall, CompiledOnce } from '../providers/compiled-plan';
 import { UnwritableIdError } from '../providers/template';
-import { maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
+import { beginIfWritable, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
 import type { CallAnswer, CallMove, PartialResult, Sight, Step, StepMove, StepScope } from './step';
 
 /** Maximum number of further calls, or looks that go wrong, after a lost answer. */
@@ -35,11 +35,6 @@ interface Progress {
   results?: StepResult[];
 }
 
-/** The result of a step with an ID that its place cannot take; nothing is sent for it. */
-export function unwritable(step: string, task: string): StepResult {
-  return { step, task, outcome: 'failed', reason: 'idNotWritable' };
-}
-
 /**
  * A step that is done by one call. A lost answer is settled by looking where there is something to look at; otherwise,
  * or when the look shows that nothing was done, by sending the call again.
@@ -64,15 +59,12 @@ export class OnceCallStep implements Step {
     { id, dryRun, knownBefore }: { id: string | undefined; dryRun: boolean; knownBefore: boolean },
   ): Step | StepResult {
     const fill = (call: CompiledCall, special = {}): FilledCall => ({ ...call, input: scope.fill(call, special) });
-    try {
+    return beginIfWritable(step.plan, () => {
       const act = actOf(step, fill, id);
       const look = step.look && act.name === step.act.name ? fill(step.look) : undefined;
       if (dryRun && !look) return { step: step.plan.step, task: act.name, outcome: 'skipped', reason: 'dryRun' };
       return new OnceCallStep({ step, act, ...(look && { look }), dryRun, knownBefore });
-    } catch (error) {
-      if (error instanceof UnwritableIdError) return unwritable(step.plan.step, step.plan.task);
-      throw error;
-    }
+    });
   }
 
   get name(): string {

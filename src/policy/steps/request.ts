@@ -4,8 +4,16 @@ import type { CompiledCall, CompiledRequest } from '../providers/compiled-plan';
 import { idAt, valueAt } from '../providers/path';
 import { showsState } from '../providers/state-pattern';
 import { UnwritableIdError } from '../providers/template';
-import { unwritable } from './once';
-import { LAG_MS, maybeDone, outcomeWhenEnded, pauseMs, saysAbsent, saysFailed, SETTLE_MS } from './step';
+import {
+  beginIfWritable,
+  LAG_MS,
+  maybeDone,
+  outcomeWhenEnded,
+  pauseMs,
+  saysAbsent,
+  saysFailed,
+  SETTLE_MS,
+} from './step';
 import type { CallAnswer, CallMove, PartialResult, Step, StepMove, StepScope } from './step';
 
 /** A provider may work on a request for days: looks start two seconds apart and grow to an hour. */
@@ -76,14 +84,12 @@ export class RequestFollowStep implements Step {
 
   /** Begins the step, or ends it where an ID cannot be written. */
   static begin(work: RequestWork): Step | StepResult {
-    try {
-      work.scope.fill(work.step.act);
-      if (work.step.find) work.scope.fill(work.step.find);
+    const { scope, step } = work;
+    return beginIfWritable(step.plan, () => {
+      scope.fill(step.act);
+      if (step.find) scope.fill(step.find);
       return new RequestFollowStep(work);
-    } catch (error) {
-      if (error instanceof UnwritableIdError) return unwritable(work.step.plan.step, work.step.plan.task);
-      throw error;
-    }
+    });
   }
 
   get name(): string {

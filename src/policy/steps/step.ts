@@ -3,6 +3,7 @@ import type { StepResult } from '../offboard-result';
 import type { CompiledCall, CompiledPlan, CompiledStep } from '../providers/compiled-plan';
 import { callIdOf } from '../providers/call-id';
 import { showsState } from '../providers/state-pattern';
+import { UnwritableIdError } from '../providers/template';
 import type { IdValue, SpecialPlaceholder, TemplateScope } from '../providers/template';
 
 /** Items that earlier rounds of the same offboarding removed. The ledger knows them by keyed hashes only, so it is asked. */
@@ -118,6 +119,19 @@ export function pauseMs(looks: number): number {
 /** What a step is that ends before anything of it was sent: a cancelled one is left out, any other has failed. */
 export function outcomeWhenEnded(reason: string): 'skipped' | 'failed' {
   return reason === 'cancelled' ? 'skipped' : 'failed';
+}
+
+/** Begins a step, or ends it as failed where an ID cannot be written in its place; nothing is sent then. */
+export function beginIfWritable(
+  { step, task }: { step: string; task: string },
+  begin: () => Step | StepResult,
+): Step | StepResult {
+  try {
+    return begin();
+  } catch (error) {
+    if (error instanceof UnwritableIdError) return { step, task, outcome: 'failed', reason: 'idNotWritable' };
+    throw error;
+  }
 }
 
 /** Failures of a call that was perhaps carried out. */
