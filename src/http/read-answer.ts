@@ -121,7 +121,8 @@ function check(task: HttpTask, answer: Answer, parsed: Parsed, scrubber: Scrubbe
     return { kind: 'unexpected', status, what: 'shape', ...named, ...withId };
   }
   // The token of a read may be a credential; only calls that change something return a confirmation token.
-  const token = task.effect === 'read' || task.generic ? undefined : safeId(fieldOf(value, 'token'), scrubber);
+  const isSecret = task.effect === 'read' || task.generic;
+  const token = isSecret ? undefined : safeId(fieldOf(value, task.tokenField ?? 'token'), scrubber);
   return { output: checked.data, status, ...withId, ...(token !== undefined && { token }) };
 }
 

@@ -190,7 +190,7 @@ class StepReader extends CallReader {
       id,
       most: Number(most),
       mostBytes: Number(mostBytes),
-      refusedFor: (refusedFor as unknown[]).map(String),
+      refusedFor: Array.isArray(refusedFor) ? refusedFor.map(String) : [],
     };
   }
 

@@ -97,6 +97,8 @@ export interface HttpTask<
   absentCodes: readonly string[];
   /** HTTP statuses that say the same, where the provider has no code for it. @default none */
   absentStatuses?: readonly number[];
+  /** Dotted path to what the provider confirms a good response with, such as a job's ID; for receipts. @default token */
+  tokenField?: string;
   timeouts: CallTimeouts;
   /** A larger answer is cut off and fails `Task.UnexpectedResponse`. Bytes. */
   maxResponseBytes: number;

@@ -78,6 +78,25 @@ describe('a broken provider file is refused with place, line and what is allowed
       'scopes: erase',
       /adminClient.scopes: unknown key; .*did you mean scope\?/,
     ],
+    [
+      'a setting for a parameter that no operation has',
+      'errors:',
+      'parameters: { memebr: LIBRARY_MEMBER }\nerrors:',
+      /^17 parameters.memebr: no operation has a parameter with this name$/,
+    ],
+    [
+      'a parameter with the setting of a key',
+      'errors:',
+      'parameters: { member: LIBRARY_KEY }\nerrors:',
+      /parameters.member: LIBRARY_KEY is already read for credentials.libraryKey/,
+    ],
+    ['no list of codes', 'refusedFor: [bad_member]', 'refusedFor: null', /bulk.refusedFor: must be a list/],
+    [
+      'a token that is no path',
+      'means: accepted, remedy: None.',
+      'token: "job..id", means: accepted, remedy: None.',
+      /tasks.fileErasure.token: must be a dotted path/,
+    ],
     ['a path that is none', 'errors.code', 'errors..code', /errors.code: must be a dotted path/],
     [
       'an unknown meaning',

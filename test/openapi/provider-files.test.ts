@@ -88,6 +88,20 @@ describe('a provider file with everything in it', () => {
     expect(needs).toEqual([['memberId'], ['memberId'], undefined, ['personId'], undefined]);
   });
 
+  it('takes parameters that are the same in every call from settings, and the token of a task from its path', async () => {
+    const text = changed('errors:', 'parameters: { card_token: LIBRARY_CARD }\nerrors:')
+      .replace(/ {2}- step: cards[^]*?(?= {2}- step: erasure)/, '')
+      .replace('voidCard: { effect', 'voidCard: { token: data.id, effect');
+    const { tasks, service } = await readProvider(writeProvider(text));
+    const voidCard = tasks.find(({ operation }) => operation === 'voidCard')!;
+    expect(voidCard).toMatchObject({
+      tokenField: 'data.id',
+      credentials: [{ setting: 'LIBRARY_KEY' }, { setting: 'LIBRARY_CARD', in: 'path', name: 'card_token' }],
+    });
+    expect(voidCard.input.safeParse({}).success).toBe(true);
+    expect(service.credentials.map(({ setting }) => setting)).toContain('LIBRARY_CARD');
+  });
+
   it('sends every key where the document says nothing about signing in, and none where it says that none is needed', async () => {
     const { security: _, ...silent } = libraryDocument();
     const text = changed(/\n {2}adminClient:\n(?: {4}.*\n)+/, '\n').replace(

@@ -1,4 +1,5 @@
 import { didYouMean } from '../../policy/nearest';
+import { whyNoPath } from '../../policy/providers/path';
 import { oneOf } from '../../providers/problems';
 import type { Problems } from '../../providers/problems';
 
@@ -47,6 +48,13 @@ export class FieldReader {
     if (value === undefined && !required) return undefined;
     if (typeof value === 'string' && value.trim() !== '') return value;
     return this.refuse(key, value === undefined ? `is required: ${what}` : `must be ${what}`);
+  }
+
+  /** Returns a dotted path into a response. */
+  path(key: string): string | undefined {
+    const text = this.text(key, 'a dotted path such as error.code');
+    const wrong = text === undefined ? undefined : whyNoPath(text);
+    return wrong === undefined ? text : this.refuse(key, wrong);
   }
 
   oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {

@@ -32,6 +32,16 @@ export interface DocumentTasks {
   errors: ErrorTaxonomy;
   /** Operations that cannot be called, with the reason. */
   skipped: ReadonlyMap<string, string>;
+  /** Parameters with a setting that no operation has. */
+  unknownParameters: readonly string[];
+}
+
+/** What of a request a provider file gives a setting to. */
+export interface FileSettings {
+  /** By security scheme. */
+  credentials: ReadonlyMap<string, FileCredential>;
+  /** By the name of a parameter or field. */
+  parameters: ReadonlyMap<string, string>;
 }
 
 /**
@@ -43,7 +53,7 @@ export interface DocumentTasks {
 export function readDocumentTasks(
   document: OpenApiDocument,
   name: string,
-  credentials: ReadonlyMap<string, FileCredential>,
+  { credentials, parameters }: FileSettings,
   choices: ReadonlyMap<string, TaskChoice>,
   errors: ErrorTaxonomy | undefined,
 ): DocumentTasks {
@@ -55,10 +65,14 @@ export function readDocumentTasks(
     credentials: Object.fromEntries([...credentials].map(([scheme, { setting }]) => [scheme, { setting }])),
     security: [...credentials.keys()],
     signInWith: [...credentials.keys()],
+    secretFields: Object.fromEntries(parameters),
     decide: ({ operation }) => choices.get(operation)?.decision ?? { answerMeans: 'removed' },
     ...(errors && { errors }),
   });
-  const clients = new Map([...credentials.values()].map(({ setting, client }) => [setting, client]));
+  const clients = new Map([
+    ...[...credentials.values()].map(({ setting, client }) => [setting, client] as const),
+    ...[...parameters.values()].map((setting) => [setting, undefined] as const),
+  ]);
   const isNamed = ({ setting }: CredentialRule): boolean => clients.has(setting);
   const withClient = (rule: CredentialRule): CredentialRule => {
     const client = clients.get(rule.setting);
@@ -72,6 +86,7 @@ export function readDocumentTasks(
     skipped.set(operation, 'signs in with a security scheme that is not under credentials');
     return false;
   });
+  const used = new Set(plans.flatMap(({ credentials: own = all }) => own.map(({ setting }) => setting)));
   const schemas = { input: new ZodShapes(inputs, 'input'), output: new ZodShapes(outputs, 'output') };
   return {
     tasksOf: (service) =>
@@ -88,5 +103,6 @@ export function readDocumentTasks(
     credentials: all.filter(isNamed).map(withClient),
     errors: found?.service.errors ?? { fields: { code: 'code' }, rules: [] },
     skipped,
+    unknownParameters: [...parameters].flatMap(([parameter, setting]) => (used.has(setting) ? [] : [parameter])),
   };
 }

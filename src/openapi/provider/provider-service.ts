@@ -1,4 +1,3 @@
-import { whyNoPath } from '../../policy/providers/path';
 import { didYouMean } from '../../policy/nearest';
 import { baseUrlSettingOf, environmentSettingOf } from '../../providers/names';
 import { oneOf } from '../../providers/problems';
@@ -23,6 +22,8 @@ export interface FileService {
   productionEnvironments: readonly string[];
   /** By the names of the document's security schemes. */
   credentials: ReadonlyMap<string, FileCredential>;
+  /** Settings by the names of parameters that are the same in every call, such as an account in the path. */
+  parameters: ReadonlyMap<string, string>;
   /** Absent where the document's field names are taken. */
   errors?: ErrorTaxonomy;
   rateLimits: readonly RateLimit[];
@@ -55,7 +56,7 @@ export function readFileService(
   return {
     environments,
     productionEnvironments: readProduction(file, environments),
-    credentials: readCredentials(file, name, { schemes, environments: Object.keys(environments) }, problems),
+    ...readSettings(file, name, { schemes, environments: Object.keys(environments) }, problems),
     ...(file.has('errors') && { errors: readErrors(file, problems) }),
     rateLimits: file.has('rate') ? readRate(file, problems) : [],
   };
@@ -110,12 +111,13 @@ interface Known {
   environments: readonly string[];
 }
 
-function readCredentials(
+/** Reads everything that names settings; each of them is read for one purpose. */
+function readSettings(
   file: FieldReader,
   name: string,
-  { schemes, environments }: Known,
+  known: Known,
   problems: Problems,
-): Map<string, FileCredential> {
+): Pick<FileService, 'credentials' | 'parameters'> {
   const own = [environmentSettingOf(name), baseUrlSettingOf(name)];
   const taken = new Map(own.map((setting) => [setting, 'the provider itself']));
   const take = (place: string, value: unknown): string | undefined => {
@@ -127,6 +129,31 @@ function readCredentials(
     }
     return setting;
   };
+  return {
+    credentials: readCredentials(file, known, take, problems),
+    parameters: readParameters(file, take),
+  };
+}
+
+/** Reads the name of a setting, and notes one that is not or must not be used. */
+type TakeSetting = (place: string, value: unknown) => string | undefined;
+
+function readParameters(file: FieldReader, take: TakeSetting): Map<string, string> {
+  const found = file.entries('parameters', 'a setting by parameter, such as { account_id: COURIER_ACCOUNT }');
+  return new Map(
+    found.flatMap(([parameter, value]): [string, string][] => {
+      const setting = take(`parameters.${parameter}`, value);
+      return setting === undefined ? [] : [[parameter, setting]];
+    }),
+  );
+}
+
+function readCredentials(
+  file: FieldReader,
+  { schemes, environments }: Known,
+  take: TakeSetting,
+  problems: Problems,
+): Map<string, FileCredential> {
   const found = file.entries('credentials', 'a setting by security scheme, such as { bearerAuth: COURIER_TOKEN }');
   return new Map(
     found.flatMap(([scheme, value]): [string, FileCredential][] => {
@@ -161,7 +188,7 @@ function readClient(
   place: string,
   at: {
     environments: readonly string[];
-    take: (place: string, value: unknown) => string | undefined;
+    take: TakeSetting;
     problems: Problems;
   },
 ): FileCredential | undefined {
@@ -212,13 +239,8 @@ function whyNoTokenUrl(value: unknown): string | undefined {
 
 function readErrors(file: FieldReader, problems: Problems): ErrorTaxonomy {
   const errors = new FieldReader(file.raw.errors, problems, 'errors', ['code', 'requestId', 'rules']);
-  const path = (key: string): string | undefined => {
-    const text = errors.text(key, 'a dotted path in an error body, such as error.code');
-    const wrong = text === undefined ? undefined : whyNoPath(text);
-    return wrong === undefined ? text : errors.refuse(key, wrong);
-  };
-  const code = path('code') ?? 'code';
-  const requestId = path('requestId');
+  const code = errors.path('code') ?? 'code';
+  const requestId = errors.path('requestId');
   const rules = errors.list('rules', 'rules').flatMap((rule, index) => {
     const fields = new FieldReader(rule, problems, `errors.rules[${index}]`, ['status', 'code', 'means', 'advice']);
     return isRecord(rule) ? readRule(fields) : [];

@@ -11,6 +11,8 @@ export interface TaskChoice {
   absentStatuses: readonly number[];
   /** Whether effect and remedy are both given, as a call that changes something needs them. */
   mayAct: boolean;
+  /** Dotted path to what confirms a good response. */
+  tokenField?: string;
   summary?: string;
 }
 
@@ -20,7 +22,7 @@ export interface SimulatedAnswer {
   body?: unknown;
 }
 
-const KEYS = ['effect', 'settle', 'means', 'absent', 'remedy', 'summary', 'sensitive'];
+const KEYS = ['effect', 'settle', 'means', 'absent', 'remedy', 'summary', 'sensitive', 'token'];
 const EFFECTS = ['read', 'repeatSafe', 'irreversible'] as const;
 
 /**
@@ -87,6 +89,7 @@ function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
   const answerMeans = fields.oneOf('means', ['removed', 'accepted']);
   const remedy = fields.text('remedy', 'what a person can do when the call was made and a later step failed');
   const summary = fields.text('summary', 'one line for people');
+  const tokenField = fields.path('token');
   const { codes, statuses } = isGiven ? readAbsent(fields) : { codes: [], statuses: [] };
   const sensitive = fields.list('sensitive', 'fields').flatMap((field, index) => {
     if (typeof field === 'string' && field !== '') return [field];
@@ -105,7 +108,13 @@ function readChoice(fields: FieldReader, isGiven: boolean): TaskChoice {
     ...(fields.has('sensitive') && { sensitive }),
   } satisfies OperationDecision;
   const mayAct = fields.has('effect') && fields.has('remedy');
-  return { decision, absentStatuses: statuses, mayAct, ...(summary !== undefined && { summary }) };
+  return {
+    decision,
+    absentStatuses: statuses,
+    mayAct,
+    ...(tokenField !== undefined && { tokenField }),
+    ...(summary !== undefined && { summary }),
+  };
 }
 
 function readAbsent(fields: FieldReader): { codes: string[]; statuses: number[] } {
@@ -126,9 +135,10 @@ function readAbsent(fields: FieldReader): { codes: string[]; statuses: number[] 
 /** Returns the task with what only a provider file decides. */
 export function withChoice(task: HttpTask, choice: TaskChoice | undefined): HttpTask {
   if (!choice) return task;
-  const { absentStatuses, summary } = choice;
+  const { absentStatuses, summary, tokenField } = choice;
   return {
     ...task,
+    ...(tokenField !== undefined && { tokenField }),
     ...(absentStatuses.length > 0 && { absentStatuses }),
     ...(summary !== undefined && { summary }),
   };

@@ -45,6 +45,7 @@ const KEYS = [
   'environments',
   'productionEnvironments',
   'credentials',
+  'parameters',
   'errors',
   'rate',
   'ids',
@@ -173,8 +174,14 @@ function readTasks(
   file: FieldReader,
 ): DocumentTasks | undefined {
   try {
-    const schemes = new Map([...service.credentials].filter(([scheme]) => namesIn(document).schemes.includes(scheme)));
-    return readDocumentTasks(document, name, schemes, choices, service.errors);
+    const { parameters, errors } = service;
+    const credentials = new Map(
+      [...service.credentials].filter(([scheme]) => namesIn(document).schemes.includes(scheme)),
+    );
+    const tasks = readDocumentTasks(document, name, { credentials, parameters }, choices, errors);
+    for (const parameter of tasks.unknownParameters)
+      file.refuse(`parameters.${parameter}`, 'no operation has a parameter with this name');
+    return tasks;
   } catch (error) {
     if (error instanceof OpenApiError) return file.refuse('openapi', lowerFirst(withoutPeriod(error.message)));
     throw error;

@@ -1,0 +1,64 @@
+import { answered, beginConverging, endEarly, next } from '../../src/policy/converge';
+import type { CallAnswer, ConvergePlan } from '../../src/policy/converge';
+import type { StepResult } from '../../src/policy/offboard-result';
+import { compilePlan } from '../../src/policy/providers/compiled-plan';
+import { stepPlanOf } from '../../src/providers/plan';
+import type { Provider } from '../../src/index';
+import type { TaskFailure } from '../../src/tasks/failure';
+
+/** What a scripted provider does to one call. */
+export type Response = { output: unknown; token?: string } | Pick<TaskFailure, 'type' | 'code' | 'status'>;
+
+/** A response that never came, of a call that may have been carried out. */
+export const LOST: Response = { type: 'Task.OutcomeUnknown' };
+
+/** One call of a scripted run. */
+export interface ScriptedCall {
+  task: string;
+  input: Record<string, unknown>;
+  atMs: number;
+}
+
+/** Interprets the plan of one provider for one user, with these responses in their order and a clock of its own. */
+export function scriptedRun(
+  provider: Provider,
+  ids: Record<string, string>,
+  responses: readonly Response[],
+  changes: Partial<ConvergePlan> = {},
+  deadlineMs = 7 * 86_400_000,
+): { steps: StepResult[]; calls: ScriptedCall[] } {
+  const plan = compilePlan(stepPlanOf({ providers: [{ provider, keys: ['default'] }], options: {} }));
+  let state = beginConverging({
+    plan,
+    ids: { [provider.name]: ids },
+    reason: { code: 'USER_OFFBOARDING' },
+    callSeed: 'run',
+    dryRun: false,
+    onFailure: 'continue',
+    notFoundIsFine: false,
+    known: { steps: [], ids: [], hadItems: [] },
+    ...changes,
+  });
+  const calls: ScriptedCall[] = [];
+  let nowMs = 0;
+  for (;;) {
+    const move = next(state, nowMs);
+    if (move.kind === 'done') return { steps: move.steps, calls };
+    if (nowMs >= deadlineMs) return { steps: endEarly(state, 'deadline'), calls };
+    if (move.kind === 'wait') {
+      nowMs += Math.min(move.delayMs, deadlineMs - nowMs);
+      continue;
+    }
+    if (move.kind === 'manual') throw new Error('Nobody reports here.');
+    const task = move.task.slice(provider.name.length + 1);
+    const response = responses[Math.min(calls.length, responses.length - 1)];
+    if (!response) throw new Error(`There is no response to ${task}.`);
+    calls.push({ task, input: move.input, atMs: nowMs });
+    state = answered(state, move, answerOf(response, move.task), nowMs);
+  }
+}
+
+function answerOf(response: Response, task: string): CallAnswer {
+  if ('output' in response) return { ok: true, attempt: 1, ...response };
+  return { ok: false, failure: { service: '', message: 'It failed.', ...response, task } };
+}
