@@ -19,7 +19,7 @@ export { OpenApiError } from './openapi/document/openapi-error';
 export { PLAINTEXT_REFUSED, TASK_FAILURE_TYPES, isTaskFailureType } from './tasks/failure';
 export { taskFailureOf } from './workflows/failure-of';
 export { offboardingFailureOf } from './workflows/offboarding-failure';
-export type { HttpTasksPluginOptions } from './plugin';
+export type { HttpTasksPluginOptions } from './plugin-options';
 export type { EncryptionPluginOptions } from './encryption-plugin';
 export type { HttpTasksWorkerOptions } from './worker';
 export type { Settings } from './config/settings';

@@ -4,27 +4,12 @@ import { Runtime } from '@temporalio/worker';
 import type { BundleOptions, Worker, WorkerOptions } from '@temporalio/worker';
 import { InternalWorkers, retireWorker } from './internal-workers';
 import { internalQueue, isInternalQueue } from './policy/internal-queue';
-import { EncryptionCodec } from './codec/encryption-codec';
-import { createHttpTaskActivities } from './activities/create-activities';
 import type { HttpTaskActivities } from './activities/create-activities';
-import { bindingLine, keyBindings } from './config/key-bindings';
-import { readSettings } from './config/settings';
-import { servicesFor } from './tasks/needed-services';
-import { CATALOGUE_SERVICES } from './tasks/catalogue-services';
-import type { Settings } from './config/settings';
 import { LedgerUnavailableError } from './ledger/ledger';
-import { nearMisses, unknownSettings } from './config/known-settings';
-import type { SettingProblem } from './config/problems';
-import { setupLine, setupText } from './config/setup-line';
-import { withLimits } from './config/work-limits';
-import type { WorkLimits } from './config/work-limits';
-import type { LedgerEvent } from './ledger/open-ledger';
-import { createSubjectHasher } from './ledger/subject';
-import { createNexusService } from './nexus-handlers/create-nexus-service';
-import type { SourceFactory } from './sources/open-source';
 import { Catalogue, CATALOGUE } from './tasks/catalogue';
-import type { HttpTask } from './tasks/define';
-import { plaidService } from './tasks/plaid/service';
+import type { HttpTasksPluginOptions } from './plugin-options';
+import { noteSetup, partsOf } from './plugin-parts';
+import type { NexusService, PluginParts } from './plugin-parts';
 import { isPrebuilt } from './prebuilt-workflows';
 import { checkBundle, checkingTheBundle } from './host-checks/check-bundle';
 import type { BundleRules } from './host-checks/check-bundle';
@@ -43,61 +28,6 @@ const HEARTBEAT_EVERY = '3 seconds';
 const SEARCH_ATTRIBUTES_WITHIN_MS = 10_000;
 
 const TEMPLATES_WITHIN_MS = 10_000;
-
-type NexusService = NonNullable<WorkerOptions['nexusServices']>[number];
-
-/** Options of the plugin; all are optional. */
-export interface HttpTasksPluginOptions {
-  /**
-   * Where settings and secrets are read from.
-   * @default process.env
-   */
-  env?: Readonly<Record<string, string | undefined>>;
-  /** Settings that were already read; used instead of `env`. */
-  settings?: Settings;
-  /** Your own tasks, in addition to the catalogue's; their services need settings too. */
-  tasks?: readonly HttpTask[];
-  /**
-   * Your own sources of users for sweeps, by the name in the input's `source.custom.name`:
-   * `{ closedAccounts: (options) => new ClosedAccounts(options) }` for
-   * `{"custom": {"name": "closedAccounts", "options": …}}`. Anyone who may start a workflow chooses the options, so
-   * they must not be SQL, a path or a host.
-   */
-  sources?: Readonly<Record<string, SourceFactory>>;
-  /**
-   * Whether runs can be searched by `OffboardingStatus`, `OffboardingSweep` and `OffboardingSubject`; the worker
-   * creates those that its namespace lacks.
-   * @default HTTP_TASKS_SEARCH_ATTRIBUTES (`on` or `off`), else true
-   */
-  searchAttributes?: boolean;
-  /**
-   * Whether the worker, at startup, creates a run for each workflow whose example input the Temporal UI copies into its
-   * Start Workflow page: two events each, no call. If HTTP_TASKS_TEMPORAL_UI is set, the links are logged.
-   * @default false; the package's own worker creates them unless HTTP_TASKS_START_TEMPLATES is `off`
-   */
-  startTemplates?: boolean;
-  /**
-   * Whether the worker serves the Nexus service `offboarding` for callers in other namespaces.
-   * @default HTTP_TASKS_NEXUS (`on` or `off`), else true
-   */
-  nexus?: boolean;
-  /**
-   * Whether the worker runs the package's workflows. With `true`, a workflows file that uses nothing of the package is
-   * refused, because runs of `offboardUser` and `offboardUsers` on its task queue would wait forever. Use `false` for a
-   * worker that only runs activities, and for `bundleWorkflowCode` of its bundle.
-   * @default true
-   */
-  workflows?: boolean;
-  /**
-   * Concurrency limits of this process, instead of HTTP_TASKS_CALLS_PER_KEY, HTTP_TASKS_CONNECTIONS_PER_ORIGIN,
-   * HTTP_TASKS_OPEN_USERS and HTTP_TASKS_CHUNK_SLOTS; docs/deployment.md describes the cost of each.
-   */
-  limits?: Partial<WorkLimits>;
-  /** Called for ledger events that are worth logging. */
-  onLedgerEvent?: (event: LedgerEvent) => void;
-  /** Called once the ledger is open, right before the worker polls. */
-  onReady?: () => void;
-}
 
 /**
  * Adds the HTTP tasks to a Temporal worker: an activity for each task, and the activities of the offboarding workflows.
@@ -125,7 +55,7 @@ export class HttpTasksPlugin extends SimplePlugin {
   readonly #options: HttpTasksPluginOptions;
   readonly #catalogue: Catalogue;
   /** Created with the first worker. */
-  #made: Parts | undefined;
+  #made: PluginParts | undefined;
   /** Names of the internal task queues that this plugin serves. */
   readonly #internal = new Set<string>();
 
@@ -133,7 +63,8 @@ export class HttpTasksPlugin extends SimplePlugin {
     super({ name: 'temporal-http-tasks.HttpTasksPlugin' });
     refuseMixedVersions();
     this.#options = options;
-    this.#catalogue = new Catalogue([...CATALOGUE, ...(options.tasks ?? [])]);
+    const { tasks = [], providers = [] } = options;
+    this.#catalogue = new Catalogue([...CATALOGUE, ...tasks, ...providers.flatMap((provider) => provider.tasks)]);
   }
 
   /**
@@ -144,7 +75,7 @@ export class HttpTasksPlugin extends SimplePlugin {
     return this.#made?.activities.ledgerLagMs;
   }
 
-  get #parts(): Parts {
+  get #parts(): PluginParts {
     return (this.#made ??= partsOf(this.#options, this.#catalogue));
   }
 
@@ -308,74 +239,6 @@ export class HttpTasksPlugin extends SimplePlugin {
       );
     }
   }
-}
-
-/** What is created from the settings. */
-interface Parts {
-  activities: HttpTaskActivities;
-  nexusService: NexusService | undefined;
-  searchAttributes: boolean;
-  chunkSlots: number;
-  uiUrl: string | undefined;
-  /** What to log at startup in a host's worker. */
-  notes: Notes | undefined;
-  /** Where keys of imported services are sent, to be logged before the first call. */
-  keyLines: readonly string[];
-}
-
-/** @throws SettingsError that lists every missing or wrong setting. */
-function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): Parts {
-  const { env = process.env, settings, tasks = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
-  const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
-  const needed = [
-    ...CATALOGUE_SERVICES,
-    ...servicesFor(tasks).filter(({ name }) => !CATALOGUE_SERVICES.some((own) => own.name === name)),
-  ];
-  const given = settings ?? readSettings(env, needed);
-  const read = { ...given, limits: withLimits(given.limits, options.limits) };
-  const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
-  return {
-    activities: createHttpTaskActivities({ settings: read, catalogue, sources, onLedgerEvent }),
-    nexusService: (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined,
-    searchAttributes: searchAttributes ?? read.searchAttributes,
-    chunkSlots: read.limits.chunkSlots,
-    uiUrl: read.ui,
-    notes: settings ? undefined : { settings: read, services: services.map(({ name }) => name), misspelt },
-    keyLines: keyBindings(env, needed)
-      .filter(({ service }) => read.sender.services.has(service))
-      .map(bindingLine),
-  };
-}
-
-/** What to log at startup of a host's worker. */
-interface Notes {
-  settings: Settings;
-  services: readonly string[];
-  misspelt: readonly SettingProblem[];
-}
-
-/** Logs the setup. A host's process may have variables for other software, so misspelled settings are only warnings. */
-function noteSetup({ settings, services, misspelt }: Notes, { options }: Worker, plugin: string): void {
-  const { taskQueue, loadedDataConverter, workflowsPath, workflowBundle } = options;
-  const { logger } = Runtime.instance();
-  for (const { setting, message } of misspelt)
-    logger.warn(`The environment variable ${setting} ${message}`, { plugin });
-  const codecs = loadedDataConverter.payloadCodecs;
-  // The host decides whether payloads are encrypted, whatever the settings say.
-  const own = codecs.some((codec) => codec instanceof EncryptionCodec)
-    ? {}
-    : { encryption: codecs.length > 0 ? "by the host's own codec" : 'off' };
-  const workflows = workflowsPath !== undefined || workflowBundle !== undefined;
-  logger.info(setupText(setupLine(settings, services, { taskQueue, workflows, ...own })), { plugin });
-}
-
-function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {
-  return createNexusService({
-    hasher: createSubjectHasher(ledger.subjectKey),
-    plaidEnvironment:
-      sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment ?? 'sandbox',
-    catalogue,
-  });
 }
 
 function activitiesOf({ activities }: WorkerOptions): Record<string, unknown> {

@@ -10,6 +10,7 @@ import type { SweepLedger } from '../ledger/sweeps/sweep-ledger';
 import type { RecordedWorker } from '../ledger/worker-environments';
 import { createSubjectHasher } from '../ledger/subject';
 import { Metrics } from '../observability/metrics';
+import { ProviderSet } from '../providers/provider-set';
 import type { SourceFactory } from '../sources/open-source';
 import type { Catalogue } from '../tasks/catalogue';
 import { createCallBudgets } from './budget/create-call-budgets';
@@ -54,11 +55,13 @@ export interface HttpTaskActivities {
 export function createHttpTaskActivities(given: {
   settings: Settings;
   catalogue: Catalogue;
+  /** The providers of the worker. @default those that come with the package */
+  providers?: ProviderSet | undefined;
   /** Custom sources by name. @default none */
   sources?: Readonly<Record<string, SourceFactory>> | undefined;
   onLedgerEvent?: (event: LedgerEvent) => void;
 }): HttpTaskActivities {
-  const { settings, catalogue } = given;
+  const { settings, catalogue, providers = new ProviderSet() } = given;
   const { url, subjectKey, plaintextAllowed } = settings.ledger;
   const metrics = new Metrics();
   const retries = new RetryCounts(metrics);
@@ -85,6 +88,7 @@ export function createHttpTaskActivities(given: {
     hasher: createSubjectHasher(subjectKey),
     allowSensitive: settings.allowSensitive,
     catalogue,
+    providers,
     services: settings.sender.services,
     searchAttributes: () => searchAttributes.get(Context.current().info.namespace) ?? [],
   };

@@ -9,6 +9,7 @@ import { TARGET_IDS } from '../policy/target-reference';
 import type { TargetUser } from '../policy/target-user';
 import { fitsInRoute } from '../tasks/batch/fields';
 import { builtInStepPlan } from '../providers/built-in';
+import type { ProviderSet } from '../providers/provider-set';
 import type { Catalogue } from '../tasks/catalogue';
 import { InvalidInputError, parseInput } from '../tasks/parse-input';
 import { requireChildOfSweep, requireRunOf } from './callers';
@@ -25,6 +26,8 @@ export interface OffboardingDependencies extends Pick<TaskDependencies, 'sender'
   /** Looks up which run calls. */
   callers: Callers;
   catalogue: Catalogue;
+  /** The providers of the worker. */
+  providers: ProviderSet;
   /** By name; services that are not configured are absent. */
   services: ReadonlyMap<string, ServiceSettings>;
   /** The search attributes that runs may write in this worker's namespace. */

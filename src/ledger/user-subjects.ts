@@ -1,61 +1,96 @@
+import { idsOf, inOrder, NAMED_FIELDS } from '../policy/user-ids';
+import type { NamedIds, ProviderIds } from '../policy/user-ids';
 import type { SubjectHasher } from './subject';
 
-/** The IDs of one user. */
-export interface UserIds {
-  plaidUserId?: string | undefined;
-  plaidUserToken?: string | undefined;
-  batchUserId?: string | undefined;
+/** The single IDs of one user at the first providers. */
+export type UserIds = Pick<NamedIds, 'plaidUserId' | 'plaidUserToken' | 'batchUserId'>;
+
+/** An ID by which a provider knows a user; of a list, one entry. */
+export interface Identity {
+  provider: string;
+  /** The name of the ID, for example `contactId`. */
+  id: string;
+  value: string;
 }
 
-/** The provider of each ID, in the order in which {@link userSubjects} returns their hashes. */
-const PROVIDERS = [
-  ['plaidUserId', 'plaid'],
-  ['plaidUserToken', 'plaid'],
-  ['batchUserId', 'batch'],
-] as const satisfies readonly (readonly [keyof UserIds, string])[];
+/** Returns whether an ID names things of a user, such as the only items to remove, and not the user. */
+export type IsThing = (provider: string, id: string) => boolean;
 
-/** Batch has one environment only. */
-const BATCH_ENVIRONMENT = 'default';
+/** What {@link IsThing} returns where only the first providers are known. */
+const isNamedThing: IsThing = (provider, id) =>
+  NAMED_FIELDS.some((one) => one.provider === provider && one.id === id && 'thing' in one);
 
 /**
- * Returns the keyed hashes of a user's IDs, one for each; the first appears in a run's receipts and workflow ID. A hold
- * on any of them is a hold on the user. {@link pairSubjects} returns which ID each belongs to.
+ * Returns the IDs that say who a user is, in the order of their hashes: by provider (plaid, batch, then by name); within
+ * a provider single IDs come before lists, each by name. The order needs no definition of a provider, so that a hash can
+ * always be paired with its ID.
+ */
+export function identitiesOf(ids: ProviderIds, isThing: IsThing = isNamedThing): Identity[] {
+  return inOrder(Object.keys(ids)).flatMap((provider) => {
+    const given = Object.entries(ids[provider] ?? {}).filter(([id]) => !isThing(provider, id));
+    given.sort(([one, a], [other, b]) => Number(Array.isArray(a)) - Number(Array.isArray(b)) || (one < other ? -1 : 1));
+    return given.flatMap(([id, value]) => {
+      const values = typeof value === 'string' ? [value] : [...new Set(value)];
+      return values.map((one) => ({ provider, id, value: one }));
+    });
+  });
+}
+
+/** Returns the keyed hash of each ID, in the order of {@link identitiesOf}. */
+export function subjectsOf(
+  identities: readonly Identity[],
+  environmentOf: (provider: string) => string,
+  hasher: SubjectHasher,
+): string[] {
+  return identities.map(({ provider, value }) => hasher.subject(provider, environmentOf(provider), value));
+}
+
+/** The environment of a provider that has only one, or of which a process knows none. */
+export const ONLY_ENVIRONMENT = 'default';
+
+/**
+ * Returns the keyed hashes of a user's IDs where no environment but Plaid's is known, one for each; the first appears in a run's receipts and
+ * workflow ID. A hold on any of them is a hold on the user. {@link pairSubjects} returns which ID each belongs to.
  *
  * @param plaidEnvironment For example `sandbox`: the same ID in another environment is another user.
  */
-export function userSubjects(user: UserIds, plaidEnvironment: string, hasher: SubjectHasher): string[] {
-  return PROVIDERS.flatMap(([id, service]) => {
-    const value = user[id];
-    return value === undefined
-      ? []
-      : [hasher.subject(service, service === 'plaid' ? plaidEnvironment : BATCH_ENVIRONMENT, value)];
-  });
+export function userSubjects(user: NamedIds, plaidEnvironment: string, hasher: SubjectHasher): string[] {
+  const environmentOf = (provider: string): string => (provider === 'plaid' ? plaidEnvironment : ONLY_ENVIRONMENT);
+  return subjectsOf(identitiesOf(idsOf(user)), environmentOf, hasher);
 }
 
 /** A keyed hash with the ID it was made from. */
 export interface NamedSubject {
-  id: keyof UserIds;
+  id: string;
   /** The provider of the ID. */
-  service: (typeof PROVIDERS)[number][1];
+  service: string;
   subject: string;
 }
 
 /**
  * Returns the ID and the provider of each of a user's keyed hashes.
  *
- * @param subjects As {@link userSubjects} returned them for the same IDs.
+ * @param subjects As {@link subjectsOf} returned them for the same IDs.
  * @throws TypeError unless there is exactly one for each ID.
  */
-export function pairSubjects(user: UserIds, subjects: readonly string[]): NamedSubject[] {
-  const given = PROVIDERS.filter(([id]) => user[id] !== undefined);
+export function pairSubjects(
+  user: NamedIds,
+  subjects: readonly string[],
+  isThing: IsThing = isNamedThing,
+): NamedSubject[] {
+  const given = identitiesOf(idsOf(user), isThing);
   if (given.length !== subjects.length)
     throw new TypeError(
       `subjects must have one keyed hash for each of ${given.length} IDs, and has ${subjects.length}.`,
     );
-  return given.map(([id, service], index) => ({ id, service, subject: subjects[index] ?? '' }));
+  return given.map(({ id, provider }, index) => ({ id, service: provider, subject: subjects[index] ?? '' }));
 }
 
-/** Returns the keyed hash of a user's ID at a provider, or an empty string if the user has none there. */
-export function subjectAt(service: string, { user, subjects }: { user: UserIds; subjects: readonly string[] }): string {
-  return pairSubjects(user, subjects).find((named) => named.service === service)?.subject ?? '';
+/** Returns the keyed hash of a user's first ID at a provider, or an empty string if the user has none there. */
+export function subjectAt(
+  service: string,
+  { user, subjects }: { user: NamedIds; subjects: readonly string[] },
+  isThing: IsThing = isNamedThing,
+): string {
+  return pairSubjects(user, subjects, isThing).find((named) => named.service === service)?.subject ?? '';
 }

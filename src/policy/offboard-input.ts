@@ -3,6 +3,8 @@ import { customUserId } from '../tasks/batch/fields';
 import { reasonNote } from '../tasks/plaid/fields';
 import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
 import { deadlineText } from './deadline';
+import { idAt, idsOf, namedTwice, placeOf, providerIds } from './user-ids';
+import type { NamedIds } from './user-ids';
 
 const plaidId = z.string().min(1, 'must not be empty');
 
@@ -14,6 +16,9 @@ const ids = {
       'A bearer token, instead of plaidUserId: taken only where histories are encrypted, or HTTP_TASKS_ALLOW_SENSITIVE names user_token.',
     ),
   batchUserId: customUserId.optional(),
+  ids: providerIds
+    .optional()
+    .describe('By provider, for example {"courier": {"contactId": "c_1", "deviceIds": ["d_1"]}}.'),
   reference: z
     .string()
     .min(1, 'must not be empty')
@@ -22,13 +27,7 @@ const ids = {
     .describe('Your own name for the case; no personal data.'),
 };
 
-interface Ids {
-  plaidUserId?: string | undefined;
-  plaidUserToken?: string | undefined;
-  batchUserId?: string | undefined;
-}
-
-/** A user by the ids themselves: at least one id; at most one of the two that Plaid knows. */
+/** A user by the IDs themselves: at least one ID, and none of them twice. */
 export const userIds = z.strictObject(ids).superRefine(checkIds);
 
 /** Who is off-boarded: by ids, or as one of a sweep's users, whose ids are in the ledger and never in a history. */
@@ -57,21 +56,33 @@ const user = z
     }
   });
 
-function checkIds(given: Ids, context: z.RefinementCtx): void {
-  if (given.plaidUserId !== undefined && given.plaidUserToken !== undefined) {
+function checkIds(given: NamedIds, context: z.RefinementCtx): void {
+  for (const { field, place } of namedTwice(given))
+    context.addIssue({ code: 'custom', path: [field], message: `must be left out: ${place} says the same` });
+  const all = idsOf(given);
+  if (idAt(all, 'plaid', 'userId') !== undefined && idAt(all, 'plaid', 'userToken') !== undefined) {
     context.addIssue({
       code: 'custom',
-      path: ['plaidUserToken'],
+      path: placeOf(given, 'plaid', 'userToken').split('.'),
       message: 'only one of plaidUserId and plaidUserToken may be given: Plaid refuses both together',
     });
   }
-  if (given.plaidUserId === undefined && given.plaidUserToken === undefined && given.batchUserId === undefined) {
+  const atBatch = given.ids?.batch?.userId;
+  for (const issue of atBatch === undefined ? [] : (customUserId.safeParse(atBatch).error?.issues ?? []))
+    context.addIssue({ code: 'custom', path: ['ids', 'batch', 'userId'], message: issue.message });
+  if (Object.keys(all).length === 0) {
     context.addIssue({
       code: 'custom',
       path: [],
-      message: 'at least one of plaidUserId, plaidUserToken and batchUserId is required',
+      message: 'at least one of plaidUserId, plaidUserToken, batchUserId and ids is required',
     });
   }
+}
+
+/** Returns whether the user has an ID by which Plaid knows users. */
+export function hasPlaidUser(given: NamedIds): boolean {
+  const all = idsOf(given);
+  return ['userId', 'userToken'].some((id) => idAt(all, 'plaid', id) !== undefined);
 }
 
 /** Steps that a run can leave out. */
@@ -108,9 +119,11 @@ export const offboardUserInput = z
       .describe('A task to run when the run does not complete; "{{offboarding}}" in its input becomes the log.'),
   })
   .superRefine((input, context) => {
-    if (input.itemIds && input.user.plaidUserId === undefined && input.user.plaidUserToken === undefined) {
+    if (!input.itemIds) return;
+    if (!hasPlaidUser(input.user))
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs user.plaidUserId or user.plaidUserToken' });
-    }
+    for (const { place } of namedTwice({ ids: input.user.ids, itemIds: input.itemIds }))
+      context.addIssue({ code: 'custom', path: ['itemIds'], message: `must be left out: user.${place} says the same` });
   });
 
 /** What a caller passes to `offboardUser`. */

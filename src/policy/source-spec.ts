@@ -28,6 +28,7 @@ const closedAt = z
 export const targetUser = userIds
   .safeExtend({ itemIds: offboardUserInput.shape.itemIds, closedAt })
   .superRefine((user, context) => {
+    if (user.ids) context.addIssue({ code: 'custom', path: ['ids'], message: 'is not supported in a sweep' });
     if (user.itemIds && user.plaidUserId === undefined && user.plaidUserToken === undefined) {
       context.addIssue({ code: 'custom', path: ['itemIds'], message: 'needs plaidUserId or plaidUserToken' });
     }

@@ -5,7 +5,7 @@ import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporal
 import type { BundleOptions, Logger, WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { EncryptionPlugin } from '../../src/encryption-plugin';
 import { HttpTasksPlugin } from '../../src/plugin';
-import type { HttpTasksPluginOptions } from '../../src/plugin';
+import type { HttpTasksPluginOptions } from '../../src/plugin-options';
 import { quiet, silenceTemporal } from '../support/quiet-runtime';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';
 import { HostFiles, idlePlugin } from './host';

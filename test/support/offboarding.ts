@@ -16,7 +16,7 @@ import type { OpenedLedger } from '../../src/ledger/open-ledger';
 import { createSubjectHasher } from '../../src/ledger/subject';
 import type { SubjectHasher } from '../../src/ledger/subject';
 import { HttpTasksPlugin } from '../../src/plugin';
-import type { HttpTasksPluginOptions } from '../../src/plugin';
+import type { HttpTasksPluginOptions } from '../../src/plugin-options';
 import { startSimulators } from '../../src/testing';
 import type { Simulators, SimulatorsOptions } from '../../src/testing';
 import { endIdleRuntime, silenceTemporal } from './quiet-runtime';

@@ -80,7 +80,7 @@ const BAD: [what: string, input: unknown, field: string, says: RegExp][] = [
     'a user without any id',
     { user: {}, reason: REASON },
     'user',
-    /at least one of plaidUserId, plaidUserToken and batchUserId/,
+    /at least one of plaidUserId, plaidUserToken, batchUserId and ids/,
   ],
   ['a user with only a reference', { user: { reference: 'case 7' }, reason: REASON }, 'user', /at least one of/],
   [

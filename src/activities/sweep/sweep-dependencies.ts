@@ -5,6 +5,7 @@ import type { TaskSender } from '../../http/send-task';
 import type { OpenedLedger } from '../../ledger/open-ledger';
 import type { SubjectHasher } from '../../ledger/subject';
 import type { SourceFactory } from '../../sources/open-source';
+import type { ProviderSet } from '../../providers/provider-set';
 import type { Catalogue } from '../../tasks/catalogue';
 import type { CallBudgets } from '../call-budget';
 import type { Callers } from '../callers';
@@ -19,6 +20,8 @@ export interface SweepDependencies {
   budgets: CallBudgets;
   hasher: SubjectHasher;
   catalogue: Catalogue;
+  /** The providers of the worker. */
+  providers: ProviderSet;
   /** By name; a service that is not configured is absent. */
   services: ReadonlyMap<string, ServiceSettings>;
   /** Fields with a user's bearer token that may stand in a plain history. */

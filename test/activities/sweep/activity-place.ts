@@ -11,6 +11,7 @@ import { createTaskSender } from '../../../src/http/send-task';
 import type { TargetRow } from '../../../src/ledger/sweeps/sweep-types';
 import { userSubjects } from '../../../src/ledger/user-subjects';
 import type { TargetUser } from '../../../src/policy/target-user';
+import { ProviderSet } from '../../../src/providers/provider-set';
 import { Catalogue } from '../../../src/tasks/catalogue';
 import type { TaskFailure } from '../../../src/tasks/failure';
 import type { Simulators } from '../../../src/testing';
@@ -71,6 +72,7 @@ export async function openActivityPlace(
     budgets: UNLIMITED,
     hasher,
     catalogue: new Catalogue(),
+    providers: new ProviderSet(),
     services: settings.sender.services,
     allowSensitive: settings.allowSensitive,
     sourceSettings: settings.sources,

@@ -1,0 +1,102 @@
+import { Runtime } from '@temporalio/worker';
+import type { Worker, WorkerOptions } from '@temporalio/worker';
+import { createHttpTaskActivities } from './activities/create-activities';
+import type { HttpTaskActivities } from './activities/create-activities';
+import { EncryptionCodec } from './codec/encryption-codec';
+import { bindingLine, keyBindings } from './config/key-bindings';
+import { nearMisses, unknownSettings } from './config/known-settings';
+import type { SettingProblem } from './config/problems';
+import { readSettings } from './config/settings';
+import type { Settings } from './config/settings';
+import { setupLine, setupText } from './config/setup-line';
+import { withLimits } from './config/work-limits';
+import { createSubjectHasher } from './ledger/subject';
+import { createNexusService } from './nexus-handlers/create-nexus-service';
+import type { HttpTasksPluginOptions } from './plugin-options';
+import { ProviderSet } from './providers/provider-set';
+import type { Catalogue } from './tasks/catalogue';
+import { CATALOGUE_SERVICES } from './tasks/catalogue-services';
+import { servicesFor } from './tasks/needed-services';
+import { plaidService } from './tasks/plaid/service';
+
+/** A service of Nexus as a worker takes it. */
+export type NexusService = NonNullable<WorkerOptions['nexusServices']>[number];
+
+/** What is created from the settings. */
+export interface PluginParts {
+  activities: HttpTaskActivities;
+  nexusService: NexusService | undefined;
+  searchAttributes: boolean;
+  chunkSlots: number;
+  uiUrl: string | undefined;
+  /** What to log at startup in a host's worker. */
+  notes: Notes | undefined;
+  /** Where keys of imported services are sent, to be logged before the first call. */
+  keyLines: readonly string[];
+}
+
+/**
+ * Creates what the plugin needs from its options; nothing is connected or opened.
+ *
+ * @throws SettingsError that lists every missing or wrong setting.
+ */
+export function partsOf(options: HttpTasksPluginOptions, catalogue: Catalogue): PluginParts {
+  const { env = process.env, settings, providers = [], sources, searchAttributes, nexus, onLedgerEvent } = options;
+  const tasks = [...(options.tasks ?? []), ...providers.flatMap((provider) => provider.tasks)];
+  const services = [...new Set([...CATALOGUE_SERVICES, ...tasks.map(({ service }) => service)])];
+  const needed = [
+    ...CATALOGUE_SERVICES,
+    ...servicesFor(tasks).filter(({ name }) => !CATALOGUE_SERVICES.some((own) => own.name === name)),
+  ];
+  const given = settings ?? readSettings(env, needed);
+  const read = { ...given, limits: withLimits(given.limits, options.limits) };
+  const misspelt = settings ? [] : [...unknownSettings(env), ...nearMisses(env, services)];
+  return {
+    activities: createHttpTaskActivities({
+      settings: read,
+      catalogue,
+      providers: new ProviderSet(providers),
+      sources,
+      onLedgerEvent,
+    }),
+    nexusService: (nexus ?? read.nexus) ? nexusServiceOf(read, catalogue) : undefined,
+    searchAttributes: searchAttributes ?? read.searchAttributes,
+    chunkSlots: read.limits.chunkSlots,
+    uiUrl: read.ui,
+    notes: settings ? undefined : { settings: read, services: services.map(({ name }) => name), misspelt },
+    keyLines: keyBindings(env, needed)
+      .filter(({ service }) => read.sender.services.has(service))
+      .map(bindingLine),
+  };
+}
+
+/** What to log at startup of a host's worker. */
+interface Notes {
+  settings: Settings;
+  services: readonly string[];
+  misspelt: readonly SettingProblem[];
+}
+
+/** Logs the setup. A host's process may have variables for other software, so misspelled settings are only warnings. */
+export function noteSetup({ settings, services, misspelt }: Notes, { options }: Worker, plugin: string): void {
+  const { taskQueue, loadedDataConverter, workflowsPath, workflowBundle } = options;
+  const { logger } = Runtime.instance();
+  for (const { setting, message } of misspelt)
+    logger.warn(`The environment variable ${setting} ${message}`, { plugin });
+  const codecs = loadedDataConverter.payloadCodecs;
+  // The host decides whether payloads are encrypted, whatever the settings say.
+  const own = codecs.some((codec) => codec instanceof EncryptionCodec)
+    ? {}
+    : { encryption: codecs.length > 0 ? "by the host's own codec" : 'off' };
+  const workflows = workflowsPath !== undefined || workflowBundle !== undefined;
+  logger.info(setupText(setupLine(settings, services, { taskQueue, workflows, ...own })), { plugin });
+}
+
+function nexusServiceOf({ ledger, sender }: Settings, catalogue: Catalogue): NexusService {
+  return createNexusService({
+    hasher: createSubjectHasher(ledger.subjectKey),
+    plaidEnvironment:
+      sender.services.get(plaidService.name)?.environment ?? plaidService.defaultEnvironment ?? 'sandbox',
+    catalogue,
+  });
+}

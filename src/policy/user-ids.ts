@@ -1,0 +1,98 @@
+import { z } from 'zod';
+
+/** The IDs of one user in their normal form: by provider and by the name of the ID. */
+export type ProviderIds = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+
+/** A user as inputs, sources and sweeps name one: the fields of the first providers, and `ids` for every provider. */
+export interface NamedIds {
+  plaidUserId?: string | undefined;
+  plaidUserToken?: string | undefined;
+  batchUserId?: string | undefined;
+  itemIds?: readonly string[] | undefined;
+  ids?: ProviderIds | undefined;
+}
+
+/** An ID that an input can also name by a field of its own. */
+interface NamedField {
+  field: keyof NamedIds;
+  provider: string;
+  id: string;
+  /** The ID says which things of the user are meant, and not who the user is. */
+  thing?: boolean;
+}
+
+/** The ID that each field of the first providers stands for. The names of the fields are permanent. */
+export const NAMED_FIELDS = [
+  { field: 'plaidUserId', provider: 'plaid', id: 'userId' },
+  { field: 'plaidUserToken', provider: 'plaid', id: 'userToken' },
+  { field: 'itemIds', provider: 'plaid', id: 'itemIds', thing: true },
+  { field: 'batchUserId', provider: 'batch', id: 'userId' },
+] as const satisfies readonly NamedField[];
+
+/** The largest number of entries in one list of IDs. */
+export const MOST_LISTED_IDS = 1_000;
+
+/** The largest number of characters in one ID. */
+const MOST_ID_CHARACTERS = 4_096;
+
+const id = z.string().min(1).max(MOST_ID_CHARACTERS);
+
+const name = z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'must be a name in camelCase');
+
+/**
+ * IDs by provider. Which providers and IDs there are, and which of them are lists, only a worker knows; it refuses the
+ * others.
+ */
+export const providerIds = z
+  .record(
+    name,
+    z
+      .record(
+        name,
+        z.union([id, z.array(id).min(1).max(MOST_LISTED_IDS)], {
+          error: `must be an ID of 1 to ${MOST_ID_CHARACTERS} characters, as a text, or a list of 1 to ${MOST_LISTED_IDS} of them`,
+        }),
+      )
+      .refine((given) => Object.keys(given).length > 0, 'must have at least one ID'),
+  )
+  .refine((given) => Object.keys(given).length > 0, 'must have at least one provider');
+
+/** Returns the IDs of a user in their normal form. A field and `ids` never both name the same ID; see {@link namedTwice}. */
+export function idsOf(user: NamedIds): ProviderIds {
+  const all = new Map<string, Record<string, string | readonly string[]>>(
+    Object.entries(user.ids ?? {}).map(([provider, given]) => [provider, { ...given }]),
+  );
+  for (const { field, provider, id: called } of NAMED_FIELDS) {
+    const value = user[field];
+    if (value !== undefined) all.set(provider, { ...all.get(provider), [called]: value });
+  }
+  return Object.fromEntries(all);
+}
+
+/** Returns the fields whose ID is also in `ids`. */
+export function namedTwice(user: NamedIds): { field: keyof NamedIds; place: string }[] {
+  return NAMED_FIELDS.flatMap(({ field, provider, id: called }) =>
+    user[field] !== undefined && idAt(user.ids ?? {}, provider, called) !== undefined
+      ? [{ field, place: `ids.${provider}.${called}` }]
+      : [],
+  );
+}
+
+/** Returns one ID of a user; undefined if the user has none of that name. */
+export function idAt(ids: ProviderIds, provider: string, called: string): string | readonly string[] | undefined {
+  const given = Object.hasOwn(ids, provider) ? ids[provider] : undefined;
+  return given && Object.hasOwn(given, called) ? given[called] : undefined;
+}
+
+/** Returns the path of an ID in the input that named it: the field of its own, or its place in `ids`. */
+export function placeOf(user: NamedIds, provider: string, called: string): string {
+  const own = NAMED_FIELDS.find((one) => one.provider === provider && one.id === called);
+  return own && user[own.field] !== undefined ? own.field : `ids.${provider}.${called}`;
+}
+
+/** Returns the names of the providers in the order in which a user's IDs count: plaid, batch, then by name. */
+export function inOrder(providers: Iterable<string>): string[] {
+  const first = [...new Set(NAMED_FIELDS.map(({ provider }): string => provider))];
+  const rank = (provider: string): number => (first.includes(provider) ? first.indexOf(provider) : first.length);
+  return [...new Set(providers)].sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
+}

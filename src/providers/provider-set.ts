@@ -1,0 +1,216 @@
+import { didYouMean } from '../policy/nearest';
+import type { StepPlan } from '../policy/providers/step-plan';
+import { idAt, inOrder, namedTwice, placeOf } from '../policy/user-ids';
+import type { NamedIds, ProviderIds } from '../policy/user-ids';
+import { batchProvider } from './batch';
+import { callsOf } from './define-provider';
+import type { Provider } from './definition';
+import { plaidProvider } from './plaid';
+import { readSteps } from './plan-provider';
+import { stepPlanOf } from './plan';
+import { oneOf } from './problems';
+
+/** The part of a service's settings on which a plan depends. */
+export interface KeyedService {
+  /** The environment in which the IDs are valid. */
+  environment: string;
+  /** The names of the keys from which a call uses one; empty if there is no choice. */
+  keySlots: readonly string[];
+}
+
+/** Settings by service; services that are not configured are absent. */
+export type KeyedServices = ReadonlyMap<string, KeyedService>;
+
+/** What of an input decides about the steps. */
+export interface StepChoices {
+  /** Only these providers. @default all */
+  providers?: readonly string[] | undefined;
+  /** Optional steps that run, by their full names. */
+  include?: readonly string[] | undefined;
+  /** Steps that do not run, by their full names. */
+  exclude?: readonly string[] | undefined;
+  /** The input's objects of the providers' own options, by provider. */
+  options?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A mistake in an input, with the field below the user or the input. */
+export interface InputProblem {
+  field: string;
+  message: string;
+}
+
+/** Reported together: a user with an ID at one of them gets rows of both. */
+const TOGETHER = ['plaid', 'batch'];
+
+/**
+ * The providers of a worker: those that come with the package, and its own. Everything that depends on which providers
+ * there are is asked here, so that the rest of the worker names none.
+ */
+export class ProviderSet {
+  /** In the order in which they run. */
+  readonly all: readonly Provider[];
+  readonly #things: ReadonlyMap<string, ReadonlySet<string>>;
+
+  /** @param more The worker's own; their names were checked by {@link refuseClashes}. */
+  constructor(more: readonly Provider[] = []) {
+    const byName = new Map([plaidProvider(), batchProvider(), ...more].map((one) => [one.name, one]));
+    this.all = inOrder(byName.keys()).flatMap((name) => byName.get(name) ?? []);
+    this.#things = new Map(this.all.map((provider) => [provider.name, thingsOf(provider)]));
+  }
+
+  get names(): string[] {
+    return this.all.map(({ name }) => name);
+  }
+
+  find(name: string): Provider | undefined {
+    return this.all.find((provider) => provider.name === name);
+  }
+
+  /** Returns whether an ID names things of a user, such as the only items to remove, and not the user. */
+  isThing = (provider: string, id: string): boolean => this.#things.get(provider)?.has(id) ?? false;
+
+  /** Returns every mistake in a user's IDs. An ID itself is never part of a message. */
+  problemsOf(user: NamedIds, ids: ProviderIds): InputProblem[] {
+    const twice = namedTwice(user).map(({ field, place }) => ({
+      field,
+      message: `must be left out: ${place} says the same`,
+    }));
+    return [...twice, ...Object.keys(ids).flatMap((name) => this.#problemsAt(name, user, ids))];
+  }
+
+  #problemsAt(name: string, user: NamedIds, ids: ProviderIds): InputProblem[] {
+    const provider = this.find(name);
+    if (!provider)
+      return [
+        {
+          field: `ids.${name}`,
+          message: `this worker has no provider ${name}; it has ${oneOf(this.names)}${didYouMean(name, this.names)}`,
+        },
+      ];
+    const given = ids[name] ?? {};
+    const known = Object.keys(provider.ids);
+    const forms = Object.entries(given).flatMap(([id, value]): InputProblem[] => {
+      const field = placeOf(user, name, id);
+      const definition = Object.hasOwn(provider.ids, id) ? provider.ids[id] : undefined;
+      if (!definition)
+        return [{ field, message: `${name} has no ID ${id}; it has ${oneOf(known)}${didYouMean(id, known)}` }];
+      if (definition.list && typeof value === 'string') return [{ field, message: 'must be a list of IDs' }];
+      if (!definition.list && typeof value !== 'string') return [{ field, message: 'must be one ID and not a list' }];
+      const values = typeof value === 'string' ? [value] : value;
+      if (definition.type === 'integer' && !values.every((one) => /^-?(?:0|[1-9]\d*)$/.test(one)))
+        return [{ field, message: 'must be a whole number, written as a text' }];
+      return [];
+    });
+    return [...forms, ...this.#exclusive(provider, user, ids)];
+  }
+
+  /** Of two IDs that stand for each other exactly one is given; at most one where other IDs may do. */
+  #exclusive({ name, ids: defined }: Provider, user: NamedIds, ids: ProviderIds): InputProblem[] {
+    const pairs = Object.entries(defined).flatMap(([id, { instead }]) =>
+      instead !== undefined && !(defined[instead]?.instead === id && instead < id) ? [[id, instead] as const] : [],
+    );
+    return pairs.flatMap(([one, other]) => {
+      const both = [one, other].filter((id) => idAt(ids, name, id) !== undefined);
+      if (both.length === 1 || (both.length === 0 && TOGETHER.includes(name))) return [];
+      const field = both.length === 2 ? placeOf(user, name, other) : `ids.${name}`;
+      return [{ field, message: `exactly one of ${one} and ${other} must be given` }];
+    });
+  }
+
+  /** Returns every mistake in a choice of providers and steps. */
+  problemsOfChoice({ providers = [], include = [], exclude = [], options = {} }: StepChoices): InputProblem[] {
+    const unknown = providers.flatMap((name, index) =>
+      this.find(name)
+        ? []
+        : [
+            {
+              field: `providers.${index}`,
+              message: `this worker has no provider ${name}; it has ${oneOf(this.names)}${didYouMean(name, this.names)}`,
+            },
+          ],
+    );
+    const steps = include.length + exclude.length > 0 ? this.#stepNames(options) : [];
+    const strays = (field: 'include' | 'exclude', names: readonly string[]): InputProblem[] =>
+      names.flatMap((step, index) =>
+        steps.includes(step) || this.#isKeyStep(step)
+          ? []
+          : [
+              {
+                field: `${field}.${index}`,
+                message: `this worker has no step ${step}; it has ${oneOf(steps)}${didYouMean(step, steps)}`,
+              },
+            ],
+      );
+    return [...unknown, ...strays('include', include), ...strays('exclude', exclude)];
+  }
+
+  #stepNames(options: Readonly<Record<string, unknown>>): string[] {
+    return this.all.flatMap((provider) =>
+      provider
+        .steps({ keys: ['default'], options: options[provider.name] ?? {} })
+        .map(({ step }) => `${provider.name}.${step}`),
+    );
+  }
+
+  /** Steps named like keys are not known without the settings. */
+  #isKeyStep(step: string): boolean {
+    const provider = this.find(step.split('.', 1)[0] ?? '');
+    return provider !== undefined && hasKeySlots(provider);
+  }
+
+  /** Returns the providers of a choice. */
+  chosen({ providers }: Pick<StepChoices, 'providers'>): Provider[] {
+    return this.all.filter(({ name }) => providers?.includes(name) ?? true);
+  }
+
+  /**
+   * Returns the plan of a choice.
+   *
+   * @param only Leaves out providers at which none of these IDs is; for the plan of one user. @default all
+   * @throws ProviderError for a definition that is wrong for these keys or options.
+   */
+  planFor(choices: StepChoices, services: KeyedServices, only?: ProviderIds): StepPlan {
+    const named = only && Object.keys(only);
+    const isMeant = ({ name }: Provider): boolean =>
+      named === undefined ||
+      named.includes(name) ||
+      (TOGETHER.includes(name) && TOGETHER.some((one) => named.includes(one)));
+    const { options = {}, include, exclude } = choices;
+    return stepPlanOf({
+      providers: this.chosen(choices)
+        .filter(isMeant)
+        .map((provider) => ({ provider, keys: keysOf(provider, services) })),
+      options,
+      ...(include && { include }),
+      ...(exclude && { exclude }),
+    });
+  }
+
+  /** Returns the providers of a choice that would call something for a user with these IDs. */
+  calledFor(choices: StepChoices, ids: ProviderIds): Provider[] {
+    return this.chosen(choices).filter((provider) => {
+      if (!Object.hasOwn(ids, provider.name)) return false;
+      const options = choices.options?.[provider.name] ?? {};
+      const at = { keys: ['default'], options };
+      const planned = readSteps(provider, provider.steps(at)).steps.map(({ planned: step }) => step);
+      return (provider.refine?.(planned, at) ?? planned).some((step) => callsOf(step).length > 0);
+    });
+  }
+}
+
+/** Returns the names of a provider's keys: those that are configured, or `default` where there is no choice. */
+export function keysOf(provider: Provider, services: KeyedServices): readonly string[] {
+  return hasKeySlots(provider) ? (services.get(provider.name)?.keySlots ?? []) : ['default'];
+}
+
+function hasKeySlots({ service }: Provider): boolean {
+  return service.credentials.some(({ slotField }) => slotField !== undefined);
+}
+
+/** IDs that only say which items of a list are meant. */
+function thingsOf(provider: Provider): Set<string> {
+  const { steps } = readSteps(provider, provider.steps({ keys: ['default'], options: {} }));
+  const planned = steps.map(({ planned: step }) => step);
+  const only = planned.flatMap((step) => (step.kind === 'list' && step.only !== undefined ? [step.only] : []));
+  return new Set(only.filter((id) => !planned.some((step) => step.ids.includes(id))));
+}
