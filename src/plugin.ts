@@ -10,7 +10,7 @@ import { Catalogue, CATALOGUE } from './tasks/catalogue';
 import type { HttpTasksPluginOptions } from './plugin-options';
 import { noteSetup, partsOf } from './plugin-parts';
 import type { NexusService, PluginParts } from './plugin-parts';
-import { isPrebuilt } from './prebuilt-workflows';
+import { isPrebuilt } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
 import { checkBundle, checkingTheBundle } from './host-checks/check-bundle';
 import type { BundleRules } from './host-checks/check-bundle';
 import { refuseMixedVersions } from './host-checks/temporal-versions';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { describeCommand, literalOption, onRun, wholeNumber } from './command';
-import type { CommonOptions } from './command';
-import type { ExitCode, Io } from './io';
+import { describeCommand, literalOption, onRun, wholeNumber } from '@temporal-http-tasks/cli/internal/command';
+import type { CommonOptions } from '@temporal-http-tasks/cli/internal/command';
+import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/io';
 
 interface BenchCommandOptions extends CommonOptions {
   users?: string;

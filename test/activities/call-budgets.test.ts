@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { createCallBudgets } from '../../src/activities/budget/create-call-budgets';
-import type { CallBudgets } from '../../src/activities/call-budget';
-import { LedgerUnavailableError } from '../../src/ledger/ledger';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
-import type { RateKey, RateLedger } from '../../src/ledger/sweeps/rate-ledger';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/call-budget';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { RateKey, RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { cleanUp, open } from '../ledger/databases';
 import { until } from '../support/offboarding-runs';
 import { watch } from './watched-rates';

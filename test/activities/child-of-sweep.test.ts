@@ -1,8 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { requireChildOfSweep } from '../../src/activities/callers';
-import type { Callers, CallingRun } from '../../src/activities/callers';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
-import type { SweepTerms } from '../../src/ledger/sweeps/sweep-types';
+import { requireChildOfSweep } from 'temporal-http-tasks/internal/activities/callers';
+import type { Callers, CallingRun } from 'temporal-http-tasks/internal/activities/callers';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { SweepTerms } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { DATABASES, cleanUp, open } from '../ledger/databases';
 import { rowsOf, settled, sweepOf } from '../ledger/sweeps/users';
 import { quiet } from '../support/quiet-runtime';

@@ -1,5 +1,10 @@
-import { LedgerUnavailableError } from '../../src/ledger/ledger';
-import type { AnswerCounts, LeaseTokens, RateLedger, TokenLease } from '../../src/ledger/sweeps/rate-ledger';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import type {
+  AnswerCounts,
+  LeaseTokens,
+  RateLedger,
+  TokenLease,
+} from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 
 /** The rates of a real ledger, with a look at what is asked, and a hand on when it is answered. */
 export interface WatchedRates {

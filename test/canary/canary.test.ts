@@ -1,4 +1,4 @@
-import type { FaultRuleInput } from '../../src/testing';
+import type { FaultRuleInput } from '@temporal-http-tasks/testing';
 import { casesOf } from '../support/amount';
 import { startOffboarding, until } from '../support/offboarding-runs';
 import type { GivenInput } from '../support/offboarding-runs';

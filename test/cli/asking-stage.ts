@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openLedger } from '../../src/ledger/open-ledger';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { SUBJECT_KEY } from '../support/offboarding';
 import type { StageUser, SweepStage } from './sweep-stage';
 

@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { figure, median } from '../../src/cli/bench/figures';
-import type { Figures } from '../../src/cli/bench/figures';
-import { PaceWatch } from '../../src/cli/bench/sweep/pace';
+import { figure, median } from '@temporal-http-tasks/lab/internal/bench/figures';
+import type { Figures } from '@temporal-http-tasks/lab/internal/bench/figures';
+import { PaceWatch } from '@temporal-http-tasks/lab/internal/bench/sweep/pace';
 import { runJson } from './run-cli';
 
 /** With the server that was fetched before. */

@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startSimulators } from '../../src/simulators/start-simulators';
-import type { Simulators } from '../../src/simulators/start-simulators';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { runCli, runJson } from './run-cli';
 import type { CliEnv, Refused } from './run-cli';
 

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
-import { confirmIrreversible } from '../../src/cli/call-preview';
-import { processIo } from '../../src/cli/io';
-import type { Io } from '../../src/cli/io';
-import { plaid } from '../../src/tasks/catalogue';
+import { confirmIrreversible } from '@temporal-http-tasks/cli/internal/call-preview';
+import { processIo } from '@temporal-http-tasks/cli/internal/io';
+import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 
 /** A terminal at which a person types this; `undefined` is Ctrl-D. */
 function terminal(typed: string | undefined): { io: Io; shown: () => string } {

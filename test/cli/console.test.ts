@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TaskLine } from '../../src/gateway/wire';
+import type { TaskLine } from '@temporal-http-tasks/console/internal/gateway/wire';
 import { runJson, startCli } from './run-cli';
 import type { CliEnv, Refused, RunningCli } from './run-cli';
 

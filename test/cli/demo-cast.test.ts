@@ -1,9 +1,9 @@
-import { castFrom } from '../../src/cli/demo/cast';
-import { EXAMPLE_USERS } from '../../src/cli/demo';
-import { planFaults } from '../../src/cli/demo/fault-plan';
-import { seedsFor } from '../../src/cli/demo/seeds';
-import { readUserFile } from '../../src/cli/read-user-file';
-import { openLocalFile } from '../../src/sources/open-source';
+import { castFrom } from '@temporal-http-tasks/cli/internal/demo/cast';
+import { EXAMPLE_USERS } from '@temporal-http-tasks/cli/internal/demo';
+import { planFaults } from '@temporal-http-tasks/cli/internal/demo/fault-plan';
+import { seedsFor } from '@temporal-http-tasks/cli/internal/demo/seeds';
+import { readUserFile } from '@temporal-http-tasks/cli/internal/read-user-file';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { allOf } from '../sources/reading';
 import { userFile } from './demo-stage';
 import { runJson } from './run-cli';

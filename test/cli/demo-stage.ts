@@ -1,16 +1,16 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { castFrom } from '../../src/cli/demo/cast';
-import type { CastMember } from '../../src/cli/demo/cast';
-import { readProviderState } from '../../src/cli/demo/provider-state';
-import { seedsFor } from '../../src/cli/demo/seeds';
-import { judge } from '../../src/cli/demo/verdict';
-import type { RunOfUser } from '../../src/cli/demo/verdict';
-import { readUserFile } from '../../src/cli/read-user-file';
-import type { OffboardResult, StepResult } from '../../src/policy/offboard-result';
-import { startSimulators } from '../../src/testing';
-import type { Simulators } from '../../src/testing';
+import { castFrom } from '@temporal-http-tasks/cli/internal/demo/cast';
+import type { CastMember } from '@temporal-http-tasks/cli/internal/demo/cast';
+import { readProviderState } from '@temporal-http-tasks/cli/internal/demo/provider-state';
+import { seedsFor } from '@temporal-http-tasks/cli/internal/demo/seeds';
+import { judge } from '@temporal-http-tasks/cli/internal/demo/verdict';
+import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/verdict';
+import { readUserFile } from '@temporal-http-tasks/cli/internal/read-user-file';
+import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 
 const HEAD = 'plaid_user_id,plaid_user_token,batch_user_id,reference,item_ids';
 

@@ -1,6 +1,6 @@
-import type { ProblemKind } from '../../src/cli/demo/verdict';
-import type { RunOfUser } from '../../src/cli/demo/verdict';
-import type { StepResult } from '../../src/policy/offboard-result';
+import type { ProblemKind } from '@temporal-http-tasks/cli/internal/demo/verdict';
+import type { RunOfUser } from '@temporal-http-tasks/cli/internal/demo/verdict';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { Stage } from './demo-stage';
 
 /** Says the same as before, except for one step of one user. */

@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OffboardResult } from '../../src/policy/offboard-result';
-import type { Verdict } from '../../src/cli/demo/verdict';
+import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { Verdict } from '@temporal-http-tasks/cli/internal/demo/verdict';
 import { oneDocument, startCli } from './run-cli';
 import type { CliEnv, Refused } from './run-cli';
 

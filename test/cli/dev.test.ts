@@ -1,8 +1,8 @@
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OffboardResult } from '../../src/policy/offboard-result';
-import type { PlaidState } from '../../src/testing';
+import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { PlaidState } from '@temporal-http-tasks/testing';
 import { oneDocument, runJson, startCli } from './run-cli';
 
 interface DevDocument {

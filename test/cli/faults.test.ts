@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ProcessResults } from '../../src/cli/faults/processes/run-process-faults';
-import type { FaultResults } from '../../src/cli/faults/results';
+import type { ProcessResults } from '@temporal-http-tasks/lab/internal/processes/run-process-faults';
+import type { FaultResults } from '@temporal-http-tasks/testing/internal/faults/results';
 import { itInWhole } from '../support/amount';
 import { parsePage } from './html-page';
 import { runCli, runJson } from './run-cli';

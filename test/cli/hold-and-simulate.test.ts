@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSubjectHasher } from '../../src/ledger/subject';
-import type { PlaidState } from '../../src/testing';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import type { PlaidState } from '@temporal-http-tasks/testing';
 import { oneDocument, runCli, runJson, startCli } from './run-cli';
 import type { Refused } from './run-cli';
 

@@ -1,12 +1,12 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { openLedger } from '../../src/ledger/open-ledger';
-import { createSubjectHasher } from '../../src/ledger/subject';
-import { userSubjects } from '../../src/ledger/user-subjects';
-import { SERVICE_OF_ID, subjectsEverywhere, workerViews } from '../../src/cli/user-everywhere';
-import { CATALOGUE } from '../../src/tasks/catalogue';
-import { plaidService } from '../../src/tasks/plaid/service';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { SERVICE_OF_ID, subjectsEverywhere, workerViews } from '@temporal-http-tasks/cli/internal/user-everywhere';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 import { amount } from '../support/amount';
 import { runCli, runJson } from './run-cli';
 import type { CliEnv, Refused } from './run-cli';

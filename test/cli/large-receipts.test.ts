@@ -3,7 +3,7 @@ import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { DATABASES, SUBJECT_KEY, cleanUp, open, temporaryFolder } from '../ledger/databases';
 import { receiptOf, rowsOf, settled, sweepOf } from '../ledger/sweeps/users';
 import { amount } from '../support/amount';

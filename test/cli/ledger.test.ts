@@ -1,4 +1,4 @@
-import { migrations } from '../../src/ledger/migrations';
+import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
 import { applyRoles, leaveOlderLedger, urlOfRole } from '../deploy/ledger-roles';
 import { SUBJECT_KEY } from '../ledger/databases';
 import { freshPostgresUrl } from '../support/postgres';

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import fc from 'fast-check';
-import { defineOffboardCommand } from '../../src/cli/offboard';
-import { addOffboardOptions, readOffboardInput } from '../../src/cli/offboard-options';
-import type { OffboardOptions } from '../../src/cli/offboard-options';
-import { processIo } from '../../src/cli/io';
-import { wantsJson } from '../../src/cli/wants-json';
+import { defineOffboardCommand } from '@temporal-http-tasks/cli/internal/offboard';
+import { addOffboardOptions, readOffboardInput } from '@temporal-http-tasks/cli/internal/offboard-options';
+import type { OffboardOptions } from '@temporal-http-tasks/cli/internal/offboard-options';
+import { processIo } from '@temporal-http-tasks/cli/internal/io';
+import { wantsJson } from '@temporal-http-tasks/cli/internal/wants-json';
 import { oneDocument, runCli, runJson } from './run-cli';
 import type { Refused } from './run-cli';
 

@@ -3,15 +3,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import fc from 'fast-check';
-import { processIo } from '../../src/cli/io';
-import { defineScheduleCommand } from '../../src/cli/schedule';
-import { addScheduleOptions, readSchedule, readScheduledInput } from '../../src/cli/schedule/schedule-options';
-import type { CreateOptions } from '../../src/cli/schedule/schedule-options';
-import { defineSweepCommand } from '../../src/cli/sweep';
-import { readSourceArgument } from '../../src/cli/sweep/source-argument';
-import { addSweepOptions, readWantedSweep } from '../../src/cli/sweep/sweep-options';
-import type { SweepOptions } from '../../src/cli/sweep/sweep-options';
-import { wantsJson } from '../../src/cli/wants-json';
+import { processIo } from '@temporal-http-tasks/cli/internal/io';
+import { defineScheduleCommand } from '@temporal-http-tasks/cli/internal/schedule';
+import {
+  addScheduleOptions,
+  readSchedule,
+  readScheduledInput,
+} from '@temporal-http-tasks/cli/internal/schedule/schedule-options';
+import type { CreateOptions } from '@temporal-http-tasks/cli/internal/schedule/schedule-options';
+import { defineSweepCommand } from '@temporal-http-tasks/cli/internal/sweep';
+import { readSourceArgument } from '@temporal-http-tasks/cli/internal/sweep/source-argument';
+import { addSweepOptions, readWantedSweep } from '@temporal-http-tasks/cli/internal/sweep/sweep-options';
+import type { SweepOptions } from '@temporal-http-tasks/cli/internal/sweep/sweep-options';
+import { wantsJson } from '@temporal-http-tasks/cli/internal/wants-json';
 
 function parse<Options extends object>(add: (command: Command) => Command, words: readonly string[]): Options {
   const program = new Command('http-tasks').enablePositionalOptions().version('1', '--version').exitOverride();

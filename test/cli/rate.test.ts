@@ -1,4 +1,4 @@
-import type { RateDocument } from '../../src/cli/rate/rate-words';
+import type { RateDocument } from '@temporal-http-tasks/evidence/internal/rate-words';
 import type { RunningCli } from './run-cli';
 import { openStage, until } from './sweep-stage';
 import type { SweepEnd, SweepStage } from './sweep-stage';

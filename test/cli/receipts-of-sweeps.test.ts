@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import type { Receipt } from '../../src/ledger/ledger';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { DATABASES, SUBJECT_KEY, cleanUp, open, temporaryFolder } from '../ledger/databases';
 import { writeExampleSweep } from '../ledger/sweeps/example-sweep';
 import { rowsOf, userNumber } from '../ledger/sweeps/users';

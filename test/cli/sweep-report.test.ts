@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { DATABASES, SUBJECT_KEY, cleanUp, open, temporaryFolder } from '../ledger/databases';
 import { writeExampleSweep } from '../ledger/sweeps/example-sweep';
 import { receiptOf, rowsOf, settled, settledFully, sweepOf } from '../ledger/sweeps/users';

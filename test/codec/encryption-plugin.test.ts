@@ -6,10 +6,10 @@ import { ApplicationFailure, DefaultFailureConverter, defaultPayloadConverter } 
 import type { PayloadCodec } from '@temporalio/common';
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions } from '@temporalio/worker';
-import { EncryptionCodec } from '../../src/codec/encryption-codec';
-import { failureConverter } from '../../src/codec/failure-converter';
-import { SettingsError } from '../../src/config/problems';
-import { EncryptionPlugin, HttpTasksPlugin } from '../../src/index';
+import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
+import { failureConverter } from 'temporal-http-tasks/internal/codec/failure-converter';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { EncryptionPlugin, HttpTasksPlugin } from 'temporal-http-tasks';
 import { ENV, HostFiles } from '../plugin/host';
 import { quiet, silenceTemporal } from '../support/quiet-runtime';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';

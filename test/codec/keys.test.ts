@@ -1,6 +1,6 @@
 import { Client } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
-import { EncryptionPlugin } from '../../src/index';
+import { EncryptionPlugin } from 'temporal-http-tasks';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place, RunningWorker } from '../support/offboarding';
 import { until } from '../support/offboarding-runs';

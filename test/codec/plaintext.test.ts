@@ -3,7 +3,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import { ActivityFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
-import { EncryptionPlugin, PLAINTEXT_REFUSED } from '../../src/index';
+import { EncryptionPlugin, PLAINTEXT_REFUSED } from 'temporal-http-tasks';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { callsFor, failureOfRun, REASON, seedUser, until } from '../support/offboarding-runs';

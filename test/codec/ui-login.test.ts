@@ -1,7 +1,7 @@
 import { Connection } from '@temporalio/client';
-import { allowedByTemporal, EverybodyAllowedError } from '../../src/codec/allowed-by-temporal';
-import { createCodecHandler } from '../../src/codec/codec-handler';
-import { EncryptionCodec } from '../../src/codec/encryption-codec';
+import { allowedByTemporal, EverybodyAllowedError } from 'temporal-http-tasks/internal/codec/allowed-by-temporal';
+import { createCodecHandler } from 'temporal-http-tasks/internal/codec/codec-handler';
+import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
 import { temporalAddress } from '../support/temporal';
 import { freshKey } from '../unit/codec/keys';
 import { guardTemporal } from './guarded-temporal';

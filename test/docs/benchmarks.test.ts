@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Figures } from '../../src/cli/bench/figures';
+import type { Figures } from '@temporal-http-tasks/lab/internal/bench/figures';
 import { tableRows } from '../support/markdown';
 
 interface Recorded {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { matrixPage } from '../../src/cli/faults/matrix-page';
-import type { ProcessResults } from '../../src/cli/faults/processes/run-process-faults';
-import type { FaultResults } from '../../src/cli/faults/results';
-import { selectCells } from '../../src/cli/faults/select-cells';
+import { matrixPage } from '@temporal-http-tasks/cli/internal/faults/matrix-page';
+import type { ProcessResults } from '@temporal-http-tasks/lab/internal/processes/run-process-faults';
+import type { FaultResults } from '@temporal-http-tasks/testing/internal/faults/results';
+import { selectCells } from '@temporal-http-tasks/testing/internal/faults/select-cells';
 import { tableRows, unwrapped } from '../support/markdown';
 
 const read = (file: string): string => readFileSync(join(__dirname, '../../docs', file), 'utf8');

@@ -1,10 +1,10 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { createGateway } from '../../src/gateway/gateway';
-import { startGateway } from '../../src/gateway/start-gateway';
-import type { TestAnswer, WireError } from '../../src/gateway/wire';
-import { startSimulators } from '../../src/simulators/start-simulators';
-import type { Simulators } from '../../src/simulators/start-simulators';
+import { createGateway } from '@temporal-http-tasks/console/internal/gateway/gateway';
+import { startGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
+import type { TestAnswer, WireError } from '@temporal-http-tasks/console/internal/gateway/wire';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { environmentOf } from '../support/offboarding';
 import { openGateway, STAGE_TOKEN } from './stage';
 import type { GatewayStage } from './stage';

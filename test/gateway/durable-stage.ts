@@ -1,4 +1,4 @@
-import type { GatewayOptions } from '../../src/gateway/gateway';
+import type { GatewayOptions } from '@temporal-http-tasks/console/internal/gateway/gateway';
 import { openSweepPlace } from '../support/sweep-runs';
 import type { SweepPlace } from '../support/sweep-runs';
 import { temporalAddress } from '../support/temporal';

@@ -3,10 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ts from 'typescript';
-import type { DurableCall, PreparedCall, StartedCall, WireError } from '../../src/gateway/wire';
-import { snippetsOf } from '../../src/reference/snippets/snippets';
-import { findTemporalServer } from '../../src/temporal-server';
-import { plaid } from '../../src/tasks/catalogue';
+import type {
+  DurableCall,
+  PreparedCall,
+  StartedCall,
+  WireError,
+} from '@temporal-http-tasks/console/internal/gateway/wire';
+import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { until } from '../support/offboarding-runs';
 import type { SweepPlace } from '../support/sweep-runs';
 import { freshTaskQueue, temporalAddress } from '../support/temporal';

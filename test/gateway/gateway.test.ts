@@ -9,12 +9,12 @@ import type {
   TaskPage,
   TestAnswer,
   WireError,
-} from '../../src/gateway/wire';
-import { openLedger } from '../../src/ledger/open-ledger';
-import { startSimulators } from '../../src/simulators/start-simulators';
-import type { Simulators } from '../../src/simulators/start-simulators';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import { CATALOGUE } from '../../src/tasks/catalogue';
+} from '@temporal-http-tasks/console/internal/gateway/wire';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { environmentOf, SUBJECT_KEY } from '../support/offboarding';
 import { openGateway } from './stage';
 import type { GatewayStage } from './stage';

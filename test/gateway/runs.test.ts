@@ -9,11 +9,11 @@ import type {
   StartForms,
   TaskPage,
   WireError,
-} from '../../src/gateway/wire';
-import { openLedger } from '../../src/ledger/open-ledger';
-import { createSubjectHasher } from '../../src/ledger/subject';
-import type { ServiceEnvironment } from '../../src/ledger/worker-environments';
-import { offboardWorkflowId } from '../../src/starts/workflow-ids';
+} from '@temporal-http-tasks/console/internal/gateway/wire';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import type { ServiceEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
+import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { until } from '../support/offboarding-runs';
 import type { SweepPlace } from '../support/sweep-runs';
 import { freshTaskQueue } from '../support/temporal';

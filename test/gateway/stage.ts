@@ -1,8 +1,8 @@
-import { CATALOGUE } from '../../src/tasks/catalogue';
-import type { HttpTask } from '../../src/tasks/define';
-import { startGateway } from '../../src/gateway/start-gateway';
-import type { GatewayOptions } from '../../src/gateway/gateway';
-import type { RunningGateway } from '../../src/gateway/start-gateway';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { startGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
+import type { GatewayOptions } from '@temporal-http-tasks/console/internal/gateway/gateway';
+import type { RunningGateway } from '@temporal-http-tasks/console/internal/gateway/start-gateway';
 
 /** What a request to a gateway came to. */
 export interface Asked<T> {

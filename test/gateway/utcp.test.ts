@@ -1,8 +1,8 @@
 import '@utcp/http';
 import { UtcpClient } from '@utcp/sdk';
-import { startSimulators } from '../../src/simulators/start-simulators';
-import type { Simulators } from '../../src/simulators/start-simulators';
-import { CATALOGUE } from '../../src/tasks/catalogue';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { environmentOf } from '../support/offboarding';
 import { openGateway } from './stage';
 import type { GatewayStage } from './stage';

@@ -1,14 +1,14 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import fc from 'fast-check';
-import { batchService } from '../../src/tasks/batch/service';
-import { batch } from '../../src/tasks/catalogue';
-import { readSenderSettings } from '../../src/config/settings';
-import { createTaskSender } from '../../src/http/send-task';
-import type { TaskSender } from '../../src/http/send-task';
-import { startSimulators } from '../../src/simulators/start-simulators';
-import type { Simulators } from '../../src/simulators/start-simulators';
-import { simulatorSettings } from '../../src/cli/simulator-settings';
+import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
+import { batch } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
 import { failureOf } from '../unit/http/failure-of';
 import { tried } from './fuzzing';
 

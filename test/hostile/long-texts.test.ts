@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { checkablePattern } from '../../src/openapi/schema/patterns';
-import { CHECKED_FORMATS } from '../../src/openapi/schema/to-zod';
-import { kebabCase } from '../../src/openapi/operation/names';
-import { reasonNote } from '../../src/tasks/plaid/fields';
+import { checkablePattern } from '@temporal-http-tasks/openapi/internal/schema/patterns';
+import { CHECKED_FORMATS } from '@temporal-http-tasks/openapi/internal/schema/to-zod';
+import { kebabCase } from '@temporal-http-tasks/openapi/internal/operation/names';
+import { reasonNote } from 'temporal-http-tasks/internal/tasks/plaid/fields';
 
 const SOURCES = join(__dirname, '..', '..', 'src');
 /** It takes apart a query that the operator wrote. */

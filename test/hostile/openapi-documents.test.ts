@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { InvalidInputError } from '../../src/tasks/parse-input';
-import { SettingsError } from '../../src/config/problems';
-import { openDocument } from '../../src/openapi/document/document';
-import { OpenApiError } from '../../src/openapi/document/openapi-error';
-import { readApi } from '../../src/openapi/read-api';
-import { sourceFiles } from '../../src/openapi/source/task-source';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import type { HttpTask } from '../../src/tasks/define';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
+import { readApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { documentWith, jsonBody, operation, requestOf } from '../openapi/documents';
 import { Bystander, INHERITED_NAMES, tried } from './fuzzing';
 

@@ -1,10 +1,10 @@
-import { tasksFromOpenApi } from '../../src/index';
-import { readSenderSettings } from '../../src/config/settings';
-import { prepareRequest } from '../../src/http/prepare-request';
-import type { OpenApiOptions } from '../../src/openapi/options';
-import { Catalogue, CATALOGUE } from '../../src/tasks/catalogue';
-import { defineHttpTask } from '../../src/tasks/define';
-import { defineService } from '../../src/tasks/service';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
+import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { documentWith, operation } from '../openapi/documents';
 import { header, stealing } from './stealing-document';
 import type { Json } from './stealing-document';

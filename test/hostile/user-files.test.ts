@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
-import { NO_PLACEHOLDERS, userProblem } from '../../src/sources/id-rules';
-import { SourceError } from '../../src/sources/source';
+import { NO_PLACEHOLDERS, userProblem } from 'temporal-http-tasks/internal/sources/id-rules';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { failureOf, removeFolders, rowsIn } from '../sources/reading';
 import { Bystander, INHERITED_NAMES, tried } from './fuzzing';
 

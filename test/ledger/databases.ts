@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'libsql';
 import { Client } from 'pg';
-import { openLedger } from '../../src/ledger/open-ledger';
-import type { LedgerOptions, OpenedLedger } from '../../src/ledger/open-ledger';
-import type { Intent, Ledger } from '../../src/ledger/ledger';
-import { createSubjectHasher } from '../../src/ledger/subject';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { LedgerOptions, OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { Intent, Ledger } from 'temporal-http-tasks/internal/ledger/ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { freshPostgresUrl } from '../support/postgres';
 
 export const SUBJECT_KEY = 'a test key of enough characters';

@@ -1,8 +1,8 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLedger } from '../../src/ledger/open-ledger';
-import type { LedgerEvent } from '../../src/ledger/open-ledger';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { LedgerEvent } from 'temporal-http-tasks/internal/ledger/open-ledger';
 
 const SUBJECT_KEY = 'a subject key for tests only';
 const folder = mkdtempSync(join(tmpdir(), 'http-tasks-rights-'));

@@ -1,13 +1,13 @@
 import { postgresTarget } from '../support/postgres';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client } from 'pg';
-import { HoldConflictError } from '../../src/ledger/hold-ledger';
-import type { NewHold } from '../../src/ledger/ledger';
-import { LibsqlDialect } from '../../src/ledger/libsql-dialect';
-import { migrations } from '../../src/ledger/migrations';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
-import { createPostgresPool } from '../../src/ledger/postgres-pool';
-import type { Tables } from '../../src/ledger/tables';
+import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import type { NewHold } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createPostgresPool } from 'temporal-http-tasks/internal/ledger/postgres-pool';
+import type { Tables } from 'temporal-http-tasks/internal/ledger/tables';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from './databases';
 
 describe.each(DATABASES)('holds in $name', ({ name, freshUrl }) => {

@@ -1,4 +1,4 @@
-import type { Ledger } from '../../src/ledger/ledger';
+import type { Ledger } from 'temporal-http-tasks/internal/ledger/ledger';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from './databases';
 
 const ATTACKS = [

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { LedgerUnavailableError } from '../../src/ledger/ledger';
-import { migrations as allMigrations } from '../../src/ledger/migrations';
-import { openLedger } from '../../src/ledger/open-ledger';
-import type { LedgerEvent } from '../../src/ledger/open-ledger';
-import { LedgerSettingError } from '../../src/ledger/setting-error';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { migrations as allMigrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { LedgerEvent } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import { startChild } from './children/start';
 import { DATABASES, SUBJECT_KEY, cleanUp, open, runRaw, subject, temporaryFolder } from './databases';
 

@@ -1,10 +1,10 @@
 import { Client } from 'pg';
-import { readSourceSettings } from '../../src/config/source-settings';
-import { openLedger } from '../../src/ledger/open-ledger';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
-import { LedgerSettingError } from '../../src/ledger/setting-error';
-import { QuerySource } from '../../src/sources/query-source';
-import { SourceError } from '../../src/sources/source';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import { QuerySource } from 'temporal-http-tasks/internal/sources/query-source';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { allOf, failureOf } from '../sources/reading';
 import { offboard, seedUser } from '../support/offboarding-runs';
 import { freshPostgresUrl } from '../support/postgres';

@@ -1,10 +1,10 @@
 import { createServer, connect as connectTo } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { Client } from 'pg';
-import { LedgerUnavailableError } from '../../src/ledger/ledger';
-import type { Ledger } from '../../src/ledger/ledger';
-import { openLedger } from '../../src/ledger/open-ledger';
-import { LedgerStatementError } from '../../src/ledger/sql-failure';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { Ledger } from 'temporal-http-tasks/internal/ledger/ledger';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LedgerStatementError } from 'temporal-http-tasks/internal/ledger/sql-failure';
 import { freshPostgresUrl } from '../support/postgres';
 import { SUBJECT_KEY, cleanUp, intentOf, open, runRaw } from './databases';
 import { unhurriedMs } from '../support/unhurried';

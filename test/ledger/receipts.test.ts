@@ -1,4 +1,4 @@
-import type { CallOutcome, Intent, Ledger } from '../../src/ledger/ledger';
+import type { CallOutcome, Intent, Ledger } from 'temporal-http-tasks/internal/ledger/ledger';
 import { DATABASES, cleanUp, intentOf, item, open, runRaw, subject } from './databases';
 
 function outcomeOf(intent: Intent, changes: Partial<CallOutcome> = {}): CallOutcome {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { LedgerSettingError } from '../../src/ledger/setting-error';
-import { createSubjectHasher, isKeyedHash } from '../../src/ledger/subject';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 
 const hasher = createSubjectHasher('sixteen letters!');
 

@@ -1,11 +1,11 @@
-import { WorkerRecord } from '../../src/activities/worker-record';
-import { readSenderSettings } from '../../src/config/settings';
-import { readWorkersOfLedger } from '../../src/ledger/open-ledger';
-import type { OpenedLedger } from '../../src/ledger/open-ledger';
-import { LIVE_MS } from '../../src/ledger/worker-environments';
-import type { RecordedWorker } from '../../src/ledger/worker-environments';
-import { batchService } from '../../src/tasks/batch/service';
-import { plaidService } from '../../src/tasks/plaid/service';
+import { WorkerRecord } from 'temporal-http-tasks/internal/activities/worker-record';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LIVE_MS } from 'temporal-http-tasks/internal/ledger/worker-environments';
+import type { RecordedWorker } from 'temporal-http-tasks/internal/ledger/worker-environments';
+import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 import { DATABASES, cleanUp, open, runRaw, temporaryFolder } from './databases';
 
 const QUEUE = { namespace: 'default', taskQueue: 'queue' };

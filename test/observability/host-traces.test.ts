@@ -2,12 +2,12 @@ import { SpanStatusCode, trace } from '@opentelemetry/api';
 import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { request } from 'undici';
-import { observeSender } from '../../src/activities/observed/observed-sender';
-import { readSenderSettings } from '../../src/config/settings';
-import { createTaskSender } from '../../src/http/send-task';
-import type { TaskSender } from '../../src/http/send-task';
-import { Metrics } from '../../src/observability/metrics';
-import { plaid } from '../../src/tasks/catalogue';
+import { observeSender } from 'temporal-http-tasks/internal/activities/observed/observed-sender';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { Metrics } from 'temporal-http-tasks/internal/observability/metrics';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { Provider } from '../unit/http/provider';
 
 // A host that traces all it does, with an instrumentation that puts trace headers into every call of undici. Nothing of

@@ -1,6 +1,6 @@
-import { SettingsError } from '../../src/config/problems';
-import { readWorkerSettings } from '../../src/config/settings';
-import type { ProcessSettings } from '../../src/config/process-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
+import type { ProcessSettings } from 'temporal-http-tasks/internal/config/process-settings';
 import { ENV } from '../plugin/host';
 
 const read = (env: Record<string, string>): ProcessSettings => readWorkerSettings({ ...ENV, ...env }).process;

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Logger } from '@temporalio/common';
-import { readSettings } from '../../src/config/settings';
-import type { Settings } from '../../src/config/settings';
-import { createWorkerLog, temporalLogger } from '../../src/observability/worker-log';
+import { readSettings } from 'temporal-http-tasks/internal/config/settings';
+import type { Settings } from 'temporal-http-tasks/internal/config/settings';
+import { createWorkerLog, temporalLogger } from '@temporal-http-tasks/cli/internal/worker-process/worker-log';
 import { ENV } from '../plugin/host';
 
 /** With characters that JSON writes in another way. */

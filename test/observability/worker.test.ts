@@ -1,4 +1,4 @@
-import { METRICS } from '../../src/observability/metric-names';
+import { METRICS } from 'temporal-http-tasks/internal/observability/metric-names';
 import { freshId } from '../support/offboarding';
 import { seedUser, startOffboarding, until } from '../support/offboarding-runs';
 import { openSweepPlace } from '../support/sweep-runs';

@@ -1,9 +1,9 @@
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OpenApiError } from '../../src/openapi/document/openapi-error';
-import { readOpenApiDocument } from '../../src/openapi/document/read-document';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
+import { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
+import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { documentWith, jsonBody, operation } from './documents';
 
 /** What is said about a document that is refused. */

@@ -1,5 +1,5 @@
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import type { HttpTask } from '../../src/tasks/define';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { documentWith, jsonBody, operation, requestOf, takes, tasksOf } from './documents';
 
 const TEXT = { type: 'string' };

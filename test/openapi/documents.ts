@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import type { OpenApiTasks } from '../../src/openapi/tasks-from-openapi';
-import type { OpenApiOptions } from '../../src/openapi/options';
-import { readSenderSettings } from '../../src/config/settings';
-import { prepareRequest } from '../../src/http/prepare-request';
-import type { PreparedRequest } from '../../src/http/prepared-request';
-import type { HttpTask } from '../../src/tasks/define';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import type { OpenApiTasks } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 
 type Json = Record<string, unknown>;
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { openDocument } from '../../src/openapi/document/document';
-import { readApi } from '../../src/openapi/read-api';
-import { sourceFiles } from '../../src/openapi/source/task-source';
-import { fieldRows, taskReference } from '../../src/reference/task-reference';
-import { completedInput } from '../../src/reference/sample-input';
-import { snippetsOf } from '../../src/reference/snippets/snippets';
-import { callFromCurl } from '../../src/cli/curl/curl-call';
-import { exactNumber } from '../../src/tasks/exact-number';
-import { InvalidInputError } from '../../src/tasks/parse-input';
+import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import { readApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import { fieldRows, taskReference } from '@temporal-http-tasks/console/internal/reference/task-reference';
+import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
+import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
+import { exactNumber } from 'temporal-http-tasks/internal/tasks/exact-number';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { documentWith, jsonBody, operation, readerOf, requestOf, takes, taskFor, tasksOf } from './documents';
 import { complaintsAbout, shown, tasksIn } from './generated-code';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { z } from 'zod';
-import type { HttpTask } from '../../src/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 
 interface Schema {
   $ref?: string;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { runInThisContext } from 'node:vm';
 import ts from 'typescript';
 import { z } from 'zod';
-import type { SourceFile } from '../../src/openapi/source/task-source';
-import type { HttpTask } from '../../src/tasks/define';
-import * as workflowEntry from '../../src/tasks/define';
-import { exactNumber } from '../../src/tasks/exact-number';
-import { defineService } from '../../src/tasks/service';
+import type { SourceFile } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import * as workflowEntry from 'temporal-http-tasks/internal/tasks/define';
+import { exactNumber } from 'temporal-http-tasks/internal/tasks/exact-number';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 
 const ROOT = join(__dirname, '..', '..');
 /** Runs generated files without a compiler's checks and answers the tasks that they export.*/

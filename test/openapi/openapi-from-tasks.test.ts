@@ -1,10 +1,10 @@
 import { validate } from '@readme/openapi-parser';
 import { z } from 'zod';
-import { openApiFromTasks } from '../../src/openapi/openapi-from-tasks';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import { CATALOGUE, plaid } from '../../src/tasks/catalogue';
-import { defineHttpTask } from '../../src/tasks/define';
-import type { HttpTask } from '../../src/tasks/define';
+import { openApiFromTasks } from '@temporal-http-tasks/openapi/internal/openapi-from-tasks';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import { CATALOGUE, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { plaidDocument, tasksOf } from './documents';
 
 /** A parser of somebody else's says that it is OpenAPI; it is given a copy, since it resolves references in place. */

@@ -1,6 +1,6 @@
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import { plaid } from '../../src/tasks/catalogue';
-import { Catalogue } from '../../src/tasks/catalogue';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { documentWith, jsonBody, only, operation, requestOf, takes, tasksOf } from './documents';
 
 const TEXT = { type: 'string' };

@@ -1,4 +1,4 @@
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { documentWith, jsonBody, only, operation, requestOf, tasksOf } from './documents';
 
 const TEXT = { type: 'string' };

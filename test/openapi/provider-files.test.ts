@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { load } from 'js-yaml';
-import { ProviderError, readProvider } from '../../src/index';
-import { readProviderFile } from '../../src/openapi/provider/read-provider';
-import { readSteps } from '../../src/providers/plan-provider';
+import { ProviderError, readProvider } from 'temporal-http-tasks';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { changed, libraryDocument, LIBRARY, writeProvider } from './provider-files';
 
 describe('a provider file with everything in it', () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ProviderError, readProvider } from '../../src/index';
+import { ProviderError, readProvider } from 'temporal-http-tasks';
 
 type Json = Record<string, unknown>;
 

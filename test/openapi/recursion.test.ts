@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { openDocument } from '../../src/openapi/document/document';
-import { openApiFromTasks } from '../../src/openapi/openapi-from-tasks';
-import { readApi } from '../../src/openapi/read-api';
-import { sourceFiles } from '../../src/openapi/source/task-source';
-import type { HttpTask } from '../../src/tasks/define';
-import { completedInput } from '../../src/reference/sample-input';
+import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import { openApiFromTasks } from '@temporal-http-tasks/openapi/internal/openapi-from-tasks';
+import { readApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
 import { documentWith, jsonBody, tasksOf } from './documents';
 import { complaintsAbout, shown, tasksIn } from './generated-code';
 

@@ -1,9 +1,9 @@
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { readOpenApiDocument } from '../../src/openapi/document/read-document';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import type { OpenApiTasks } from '../../src/openapi/tasks-from-openapi';
+import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import type { OpenApiTasks } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { documentWith, jsonBody, operation, requestOf, takes, tasksOf } from './documents';
 
 type Json = Record<string, unknown>;

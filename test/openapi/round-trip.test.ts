@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { callFromCurl } from '../../src/cli/curl/curl-call';
-import { completedInput } from '../../src/reference/sample-input';
-import { showRequest } from '../../src/reference/shown-request';
-import { curlSnippet } from '../../src/reference/snippets/commands';
-import { batch, CATALOGUE, http, plaid } from '../../src/tasks/catalogue';
-import type { HttpTask } from '../../src/tasks/define';
-import { parseInput } from '../../src/tasks/parse-input';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
+import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
+import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
+import { showRequest } from '@temporal-http-tasks/console/internal/reference/shown-request';
+import { curlSnippet } from '@temporal-http-tasks/console/internal/reference/snippets/commands';
+import { batch, CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { documentWith, operation } from './documents';
 
 const ENV = {

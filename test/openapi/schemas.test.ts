@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { HttpTask } from '../../src/tasks/define';
-import { InvalidInputError, parseInput } from '../../src/tasks/parse-input';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { readerOf, takes, taskFor } from './documents';
 
 const TEXT = { type: 'string' };

@@ -1,6 +1,6 @@
-import { TaskSearch } from '../../src/openapi/search';
-import type { Searchable } from '../../src/openapi/search';
-import { CATALOGUE } from '../../src/tasks/catalogue';
+import { TaskSearch } from '@temporal-http-tasks/console/internal/search';
+import type { Searchable } from '@temporal-http-tasks/console/internal/search';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
 
 const search = new TaskSearch(CATALOGUE);
 const names = (query: string): string[] => search.find(query).map(({ name }) => name);

@@ -1,11 +1,11 @@
-import { SettingsError } from '../../src/config/problems';
-import { readSenderSettings } from '../../src/config/settings';
-import { openDocument } from '../../src/openapi/document/document';
-import type { OpenApiOptions } from '../../src/openapi/options';
-import { readApi } from '../../src/openapi/read-api';
-import { sourceFiles } from '../../src/openapi/source/task-source';
-import { prepareRequest } from '../../src/http/prepare-request';
-import type { ServiceDefinition } from '../../src/tasks/service';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
+import { readApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { documentWith, operation, tasksOf } from './documents';
 import { complaintsAbout, tasksIn } from './generated-code';
 

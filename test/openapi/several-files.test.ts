@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OpenApiError } from '../../src/openapi/document/openapi-error';
-import { readOpenApiDocument } from '../../src/openapi/document/read-document';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
+import { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
+import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { documentWith, jsonBody, operation } from './documents';
 
 async function rejectionOf(reading: Promise<unknown>): Promise<OpenApiError> {

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { openDocument } from '../../src/openapi/document/document';
-import { readApi } from '../../src/openapi/read-api';
-import { sourceFiles } from '../../src/openapi/source/task-source';
-import type { SourceFile } from '../../src/openapi/source/task-source';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
+import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import { readApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import type { SourceFile } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { documentWith, jsonBody, operation, plaidDocument } from './documents';
 import { inputsOf } from './examples';
 import { complaintsAbout, shown, tasksIn } from './generated-code';

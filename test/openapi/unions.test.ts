@@ -1,5 +1,5 @@
-import { parseInput } from '../../src/tasks/parse-input';
-import type { InvalidInputError } from '../../src/tasks/parse-input';
+import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
+import type { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { taskFor } from './documents';
 import { TEXT, expectSameAsValidator, object, ref } from './schema-cases';
 import type { SchemaCase } from './schema-cases';

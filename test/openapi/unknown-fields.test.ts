@@ -1,9 +1,9 @@
-import { openDocument } from '../../src/openapi/document/document';
-import type { OpenApiOptions } from '../../src/openapi/options';
-import { readApi } from '../../src/openapi/read-api';
-import { sourceFiles } from '../../src/openapi/source/task-source';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
-import type { HttpTask } from '../../src/tasks/define';
+import { openDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
+import { readApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { documentWith, jsonBody, operation, requestOf, takes, tasksOf } from './documents';
 import { tasksIn } from './generated-code';
 

@@ -1,8 +1,8 @@
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readOpenApiDocument } from '../../src/openapi/document/read-document';
-import { tasksFromOpenApi } from '../../src/openapi/tasks-from-openapi';
+import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
 import { documentWith, jsonBody, operation, takes, taskFor, tasksOf } from './documents';
 import { TEXT, expectSameAsValidator, object, ref } from './schema-cases';
 import type { SchemaCase } from './schema-cases';

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { EncryptionPlugin } from '../../src/encryption-plugin';
-import { startLink } from '../../src/operator/start-links';
-import { makeStartTemplates, templateId } from '../../src/operator/start-templates';
-import { exampleInputs, WORKFLOW_TYPES } from '../../src/policy/example-inputs';
-import { offboardUserInput } from '../../src/policy/offboard-input';
-import { offboardUsersInput } from '../../src/policy/sweep-input';
+import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
+import { startLink } from 'temporal-http-tasks/internal/operator/start-links';
+import { makeStartTemplates, templateId } from 'temporal-http-tasks/internal/operator/start-templates';
+import { exampleInputs, WORKFLOW_TYPES } from 'temporal-http-tasks/internal/policy/example-inputs';
+import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { freshNamespace } from '../support/namespaces';
 import { openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';

@@ -1,4 +1,4 @@
-import { findTemporalServer } from '../../src/temporal-server';
+import { findTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { checkApiReports, checkPackage, installInto, packTarball, withoutFile } from './consumer';
 import type { Consumer, Tarball } from './consumer';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HttpTasksPlugin } from '../../src/plugin';
-import type { HttpTasksPluginOptions } from '../../src/plugin-options';
+import { HttpTasksPlugin } from 'temporal-http-tasks/internal/plugin';
+import type { HttpTasksPluginOptions } from 'temporal-http-tasks/internal/plugin-options';
 
 /** Below the package, so that a host's files find the package by its name. */
 const HOSTS = join(__dirname, '../../.test-state/hosts');

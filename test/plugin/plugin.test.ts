@@ -1,11 +1,11 @@
 import { Worker } from '@temporalio/worker';
 import { operation, service, serviceHandler } from 'nexus-rpc';
 import { z } from 'zod';
-import { SettingsError } from '../../src/config/problems';
-import { CATALOGUE } from '../../src/tasks/catalogue';
-import { defineHttpTask } from '../../src/tasks/define';
-import { defineService } from '../../src/tasks/service';
-import { refuseMixedVersions } from '../../src/host-checks/temporal-versions';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
+import { refuseMixedVersions } from 'temporal-http-tasks/internal/host-checks/temporal-versions';
 import { ENV, idlePlugin } from './host';
 
 const desk = defineService({

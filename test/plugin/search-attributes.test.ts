@@ -1,14 +1,14 @@
 import { Client, Connection } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { searchAttributePayloadConverter } from '@temporalio/common/lib/converter/payload-search-attributes';
-import { ensureSearchAttributes } from '../../src/operator/search-attributes';
-import { SEARCH_ATTRIBUTES } from '../../src/policy/search-attributes';
+import { ensureSearchAttributes } from 'temporal-http-tasks/internal/operator/search-attributes';
+import { SEARCH_ATTRIBUTES } from 'temporal-http-tasks/internal/policy/search-attributes';
 import { freshNamespace } from '../support/namespaces';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { offboard, REASON, seedUser, startOffboarding, until } from '../support/offboarding-runs';
 import { temporalAddress } from '../support/temporal';
-import type { offboardUser } from '../../src/workflows/offboard-user';
+import type { offboardUser } from 'temporal-http-tasks/internal/workflows/offboard-user';
 
 const KEYWORD = 2;
 const INT = 3;

@@ -1,9 +1,9 @@
 import { SimplePlugin } from '@temporalio/plugin';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerPlugin } from '@temporalio/worker';
-import { readSettings } from '../../src/config/settings';
-import { HttpTasksPlugin } from '../../src/plugin';
-import { readWorkersOfLedger } from '../../src/ledger/open-ledger';
+import { readSettings } from 'temporal-http-tasks/internal/config/settings';
+import { HttpTasksPlugin } from 'temporal-http-tasks/internal/plugin';
+import { readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { offboard, seedUser, until } from '../support/offboarding-runs';

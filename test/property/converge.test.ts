@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { BuiltInRun } from '../../src/providers/built-in';
-import { isGood } from '../../src/policy/offboard-result';
-import { LAG_MS, SETTLE_MS } from '../../src/policy/steps/step';
+import type { BuiltInRun } from 'temporal-http-tasks/internal/providers/built-in';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { LAG_MS, SETTLE_MS } from 'temporal-http-tasks/internal/policy/steps/step';
 import { drive, MOST_MOVES, planFor, START_MS } from '../unit/policy/drive';
 import type { DrivenRun } from '../unit/policy/drive';
 import { SimulatedProviders } from '../unit/policy/simulated-providers';

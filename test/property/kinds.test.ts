@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { StepResult } from '../../src/policy/offboard-result';
-import { LAG_MS, SETTLE_MS } from '../../src/policy/steps/step';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { LAG_MS, SETTLE_MS } from 'temporal-http-tasks/internal/policy/steps/step';
 import { START_MS } from '../unit/policy/drive';
 import { courierRun, driveCourier, SimulatedCourier } from '../unit/policy/simulated-courier';
 import type { CourierScript } from '../unit/policy/simulated-courier';

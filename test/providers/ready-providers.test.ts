@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSenderSettings } from '../../src/config/settings';
-import { prepareRequest } from '../../src/http/prepare-request';
-import { readProviderFile } from '../../src/openapi/provider/read-provider';
-import { stepPlanOf } from '../../src/providers/plan';
-import { settingsOf } from '../../src/tasks/service';
-import type { Provider } from '../../src/index';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
+import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
+import type { Provider } from 'temporal-http-tasks';
 import { shortly } from '../unit/policy/drive';
 import { LOST, scriptedRun } from './scripted-run';
 import type { Response } from './scripted-run';

@@ -1,10 +1,10 @@
-import { answered, beginConverging, endEarly, next } from '../../src/policy/converge';
-import type { CallAnswer, ConvergePlan } from '../../src/policy/converge';
-import type { StepResult } from '../../src/policy/offboard-result';
-import { compilePlan } from '../../src/policy/providers/compiled-plan';
-import { stepPlanOf } from '../../src/providers/plan';
-import type { Provider } from '../../src/index';
-import type { TaskFailure } from '../../src/tasks/failure';
+import { answered, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallAnswer, ConvergePlan } from 'temporal-http-tasks/internal/policy/converge';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { compilePlan } from 'temporal-http-tasks/internal/policy/providers/compiled-plan';
+import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
+import type { Provider } from 'temporal-http-tasks';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 
 /** What a scripted provider does to one call. */
 export type Response = { output: unknown; token?: string } | Pick<TaskFailure, 'type' | 'code' | 'status'>;

@@ -1,17 +1,17 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { completedInput } from '../../src/reference/sample-input';
-import { literal } from '../../src/reference/snippets/literal';
-import { shellWord } from '../../src/reference/snippets/shell';
-import { SNIPPET_LANGUAGES, snippetsOf } from '../../src/reference/snippets/snippets';
-import type { SnippetLanguage } from '../../src/reference/snippets/snippets';
-import { startSimulators } from '../../src/simulators/start-simulators';
-import type { Simulators } from '../../src/simulators/start-simulators';
-import { batch, CATALOGUE, http, plaid } from '../../src/tasks/catalogue';
-import { defineHttpTask } from '../../src/tasks/define';
-import type { HttpTask } from '../../src/tasks/define';
-import { defineService } from '../../src/tasks/service';
+import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
+import { literal } from '@temporal-http-tasks/console/internal/reference/snippets/literal';
+import { shellWord } from '@temporal-http-tasks/console/internal/reference/snippets/shell';
+import { SNIPPET_LANGUAGES, snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import type { SnippetLanguage } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import { batch, CATALOGUE, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 import { startHttpTarget } from '../support/http-target';
 import { problemsIn } from '../support/typescript-program';
 

@@ -1,6 +1,11 @@
 /** The sweeps of which a history is recorded; see record-histories.ts. */
 import type { WorkflowHandle } from '@temporalio/client';
-import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate } from '../../src/workflows/sweep/handlers';
+import {
+  approveUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  setRateUpdate,
+} from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { freshId } from '../support/offboarding';
 import { until } from '../support/offboarding-runs';
 import { untilProgress } from '../support/sweep-runs';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
-import { readPrebuiltWorkflows } from '../../src/prebuilt-workflows';
+import { readPrebuiltWorkflows } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
 import { silenceTemporal } from '../support/quiet-runtime';
 import { historyNames, readHistory } from './histories';
 

@@ -1,5 +1,5 @@
-import { startBatchSimulator } from '../../src/testing';
-import type { BatchSimulator } from '../../src/testing';
+import { startBatchSimulator } from '@temporal-http-tasks/testing';
+import type { BatchSimulator } from '@temporal-http-tasks/testing';
 import { callBatch, exchange } from './raw-client';
 import type { AnswerBody, RawAnswer } from './raw-client';
 

@@ -1,5 +1,5 @@
-import { startBatchSimulator, startPlaidSimulator } from '../../src/testing';
-import type { BatchSimulator, PlaidSimulator } from '../../src/testing';
+import { startBatchSimulator, startPlaidSimulator } from '@temporal-http-tasks/testing';
+import type { BatchSimulator, PlaidSimulator } from '@temporal-http-tasks/testing';
 import { callBatch, callPlaid, control } from './raw-client';
 
 let plaid: PlaidSimulator;

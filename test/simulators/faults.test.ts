@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
-import { startSimulators } from '../../src/testing';
-import type { FaultRuleInput, RetryAfterForm, Simulators } from '../../src/testing';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { FaultRuleInput, RetryAfterForm, Simulators } from '@temporal-http-tasks/testing';
 import { callBatch, callPlaid, plaidHeaders } from './raw-client';
 import type { RawAnswer } from './raw-client';
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { startPlaidSimulator, startSimulators } from '../../src/testing';
-import type { PlaidSimulator } from '../../src/testing';
+import { startPlaidSimulator, startSimulators } from '@temporal-http-tasks/testing';
+import type { PlaidSimulator } from '@temporal-http-tasks/testing';
 import { callBatch, callPlaid } from './raw-client';
 
 const user = { userId: 'usr_a', items: ['item-a1', 'item-a2'] };

@@ -1,7 +1,7 @@
 import { Configuration, ItemRemoveReasonCode, PlaidApi, ProductsTerminateReasonCode } from 'plaid';
 import type { PlaidError } from 'plaid';
-import { startPlaidSimulator } from '../../src/testing';
-import type { PlaidSimulator } from '../../src/testing';
+import { startPlaidSimulator } from '@temporal-http-tasks/testing';
+import type { PlaidSimulator } from '@temporal-http-tasks/testing';
 
 let simulator: PlaidSimulator;
 let client: PlaidApi;

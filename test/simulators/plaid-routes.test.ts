@@ -1,5 +1,5 @@
-import { startPlaidSimulator } from '../../src/testing';
-import type { PlaidSimulator } from '../../src/testing';
+import { startPlaidSimulator } from '@temporal-http-tasks/testing';
+import type { PlaidSimulator } from '@temporal-http-tasks/testing';
 import { callPlaid, exchange, plaidHeaders } from './raw-client';
 import type { RawAnswer } from './raw-client';
 

@@ -1,7 +1,7 @@
 /** Sends what a test says, byte for byte, with node:http only: the simulators must not be judged by the product's own client. */
 import { request } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { BatchSimulator, PlaidSimulator, RunningSimulator } from '../../src/testing';
+import type { BatchSimulator, PlaidSimulator, RunningSimulator } from '@temporal-http-tasks/testing';
 
 /** The fields that tests look at in bodies of either provider or of the control API. */
 export interface AnswerBody {

@@ -1,12 +1,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { CheckedRows, TooManyBadRowsError } from '../../src/sources/check-rows';
-import type { CheckOptions } from '../../src/sources/check-rows';
-import { openLocalFile } from '../../src/sources/open-source';
-import { RejectFile } from '../../src/sources/reject-file';
-import { SourceError } from '../../src/sources/source';
-import type { GoodRow } from '../../src/sources/source';
+import { CheckedRows, TooManyBadRowsError } from 'temporal-http-tasks/internal/sources/check-rows';
+import type { CheckOptions } from 'temporal-http-tasks/internal/sources/check-rows';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import { RejectFile } from 'temporal-http-tasks/internal/sources/reject-file';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
+import type { GoodRow } from 'temporal-http-tasks/internal/sources/source';
 import { failureOf, fileWith, removeFolders, temporaryFolder } from './reading';
 
 afterAll(removeFolders);

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import Database from 'libsql';
-import { readSourceSettings } from '../../src/config/source-settings';
-import { offboardUsersInput } from '../../src/policy/sweep-input';
-import { openLocalFile } from '../../src/sources/open-source';
-import { QuerySource } from '../../src/sources/query-source';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import { QuerySource } from 'temporal-http-tasks/internal/sources/query-source';
 import { freshPostgresUrl } from '../support/postgres';
 import { fileWith, removeFolders, rowsIn, rowsOf, temporaryFolder } from './reading';
 

@@ -1,5 +1,5 @@
-import { openLocalFile } from '../../src/sources/open-source';
-import { SourceError } from '../../src/sources/source';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { allOf, failureOf, fileWith, removeFolders, rowsOf } from './reading';
 
 afterAll(removeFolders);

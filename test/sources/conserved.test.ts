@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { CheckedRows } from '../../src/sources/check-rows';
-import { InlineSource } from '../../src/sources/inline-source';
-import { openLocalFile } from '../../src/sources/open-source';
-import type { Source } from '../../src/sources/source';
+import { CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
+import { InlineSource } from 'temporal-http-tasks/internal/sources/inline-source';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import type { Source } from 'temporal-http-tasks/internal/sources/source';
 import { fileWith, removeFolders } from './reading';
 
 afterAll(removeFolders);

@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { openLocalFile } from '../../src/sources/open-source';
-import { SourceError } from '../../src/sources/source';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { allOf, failureOf, fileWith, removeFolders, rowsIn, rowsOf } from './reading';
 
 afterAll(removeFolders);

@@ -1,6 +1,6 @@
-import { CustomSource } from '../../src/sources/custom-source';
-import { NO_PLACEHOLDERS } from '../../src/sources/id-rules';
-import type { Source } from '../../src/sources/source';
+import { CustomSource } from 'temporal-http-tasks/internal/sources/custom-source';
+import { NO_PLACEHOLDERS } from 'temporal-http-tasks/internal/sources/id-rules';
+import type { Source } from 'temporal-http-tasks/internal/sources/source';
 import { failureOf, rowsOf } from './reading';
 
 /** A source of a host whose only row has this user. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { SourceError } from '../../src/sources/source';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { failureOf, removeFolders, rowsIn } from './reading';
 
 afterAll(removeFolders);

@@ -1,7 +1,12 @@
-import { isPlaceholder } from '../../src/policy/placeholders';
-import { sourceSpec } from '../../src/policy/source-spec';
-import { allowedPlaceholders, idProblem, NO_PLACEHOLDERS, userProblem } from '../../src/sources/id-rules';
-import { openLocalFile } from '../../src/sources/open-source';
+import { isPlaceholder } from 'temporal-http-tasks/internal/policy/placeholders';
+import { sourceSpec } from 'temporal-http-tasks/internal/policy/source-spec';
+import {
+  allowedPlaceholders,
+  idProblem,
+  NO_PLACEHOLDERS,
+  userProblem,
+} from 'temporal-http-tasks/internal/sources/id-rules';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { fileWith, removeFolders, rowsOf } from './reading';
 
 afterAll(removeFolders);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
-import { openLocalFile } from '../../src/sources/open-source';
-import { SourceError } from '../../src/sources/source';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { failureOf, fileWith, removeFolders, rowsIn, rowsOf } from './reading';
 
 afterAll(removeFolders);

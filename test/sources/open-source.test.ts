@@ -1,15 +1,15 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { readSenderSettings } from '../../src/config/settings';
-import { readSourceSettings } from '../../src/config/source-settings';
-import { createTaskSender } from '../../src/http/send-task';
-import type { TaskSender } from '../../src/http/send-task';
-import { openLocalFile, openSource } from '../../src/sources/open-source';
-import type { SourceContext } from '../../src/sources/open-source';
-import { SourceError } from '../../src/sources/source';
-import type { Source } from '../../src/sources/source';
-import { Catalogue } from '../../src/tasks/catalogue';
-import { InvalidInputError } from '../../src/tasks/parse-input';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { openLocalFile, openSource } from 'temporal-http-tasks/internal/sources/open-source';
+import type { SourceContext } from 'temporal-http-tasks/internal/sources/open-source';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
+import type { Source } from 'temporal-http-tasks/internal/sources/source';
+import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { allOf, failureOf, removeFolders, rowsOf, temporaryFolder } from './reading';
 
 let sender: TaskSender;

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import Database from 'libsql';
-import { readSourceSettings } from '../../src/config/source-settings';
-import { QuerySource } from '../../src/sources/query-source';
-import { SourceError } from '../../src/sources/source';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { QuerySource } from 'temporal-http-tasks/internal/sources/query-source';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { freshPostgresUrl } from '../support/postgres';
 import { removeFolders, rowsOf, temporaryFolder } from './reading';
 

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'libsql';
 import { Client } from 'pg';
-import { readSourceSettings } from '../../src/config/source-settings';
-import { QuerySource } from '../../src/sources/query-source';
-import { SourceError, SourceUnavailableError } from '../../src/sources/source';
+import { readSourceSettings } from 'temporal-http-tasks/internal/config/source-settings';
+import { QuerySource } from 'temporal-http-tasks/internal/sources/query-source';
+import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import { freshPostgresUrl } from '../support/postgres';
 import { allOf, failureOf, removeFolders, rowsOf, temporaryFolder } from './reading';
 

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { openLocalFile } from '../../src/sources/open-source';
-import type { RowsOptions, Source, SourceRow } from '../../src/sources/source';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
+import type { RowsOptions, Source, SourceRow } from 'temporal-http-tasks/internal/sources/source';
 
 const folders: string[] = [];
 

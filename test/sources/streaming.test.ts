@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
-import { openLocalFile } from '../../src/sources/open-source';
+import { openLocalFile } from 'temporal-http-tasks/internal/sources/open-source';
 import { amount } from '../support/amount';
 import { fileWith, removeFolders, temporaryFolder } from './reading';
 

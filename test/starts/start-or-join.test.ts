@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
-import { EncryptionPlugin } from '../../src/encryption-plugin';
-import { createSubjectHasher } from '../../src/ledger/subject';
-import { RunConflictError } from '../../src/starts/run-conflict';
-import { sameInput } from '../../src/starts/same-input';
-import { startOrJoin } from '../../src/starts/start-or-join';
-import type { WantedRun } from '../../src/starts/start-or-join';
-import { offboardWorkflowId, sweepWorkflowId } from '../../src/starts/workflow-ids';
+import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { RunConflictError } from 'temporal-http-tasks/internal/starts/run-conflict';
+import { sameInput } from 'temporal-http-tasks/internal/starts/same-input';
+import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
+import type { WantedRun } from 'temporal-http-tasks/internal/starts/start-or-join';
+import { offboardWorkflowId, sweepWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { freshId } from '../support/offboarding';
 import { connectClient, freshTaskQueue } from '../support/temporal';
 

@@ -1,9 +1,9 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
-import type { TaskFailure } from '../../src/index';
-import type { offboardUser } from '../../src/workflows/offboard-user';
-import type { OffboardResult, OffboardUserInput, StepResult } from '../../src/workflow';
+import type { TaskFailure } from 'temporal-http-tasks';
+import type { offboardUser } from 'temporal-http-tasks/internal/workflows/offboard-user';
+import type { OffboardResult, OffboardUserInput, StepResult } from 'temporal-http-tasks/workflow';
 import type { Place } from './offboarding';
 import { freshId } from './offboarding';
 

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { OwnedProcess } from '../../src/temporal-server/owned-process';
-import { freePort } from '../../src/temporal-server/start';
+import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
+import { freePort } from '@temporal-http-tasks/testing/internal/temporal-server/start';
 import { unprivilegedUser } from './postgres-server';
 
 /** Where Debian and its relatives put it. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import { parsePostgresUrl } from '../../src/transport/postgres-url';
-import type { PostgresTarget } from '../../src/transport/postgres-url';
+import { parsePostgresUrl } from 'temporal-http-tasks/internal/transport/postgres-url';
+import type { PostgresTarget } from 'temporal-http-tasks/internal/transport/postgres-url';
 
 /** The Postgres of this test run, started by jest's global set-up. */
 export function postgresUrl(): string {

@@ -1,4 +1,4 @@
-import { findTemporalServer, startTemporalServer } from '../../src/temporal-server';
+import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { startPostgres } from './postgres-server';
 
 interface Stoppable {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { BundlerPlugin, WorkflowBundlePath } from '@temporalio/worker';
-import { EncryptionPlugin } from '../../src/encryption-plugin';
+import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
 import { quiet } from './quiet-runtime';
 
 const ROOT = join(__dirname, '../..');

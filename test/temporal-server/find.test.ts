@@ -3,8 +3,14 @@ import { appendFile, chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { TemporalServerNotFoundError, findTemporalServer } from '../../src/temporal-server';
-import type { FindTemporalServerOptions, TemporalFetcher } from '../../src/temporal-server';
+import {
+  TemporalServerNotFoundError,
+  findTemporalServer,
+} from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import type {
+  FindTemporalServerOptions,
+  TemporalFetcher,
+} from '@temporal-http-tasks/testing/internal/temporal-server/index';
 
 const GOOD_LINE = 'temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)';
 const OLD_LINE = 'temporal version 1.1.0 (Server 1.25.0, UI 2.30.3)';

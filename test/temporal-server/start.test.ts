@@ -12,8 +12,8 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { findTemporalServer, startTemporalServer } from '../../src/temporal-server';
-import { childEnvironment } from '../../src/temporal-server/child-environment';
+import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { childEnvironment } from '@temporal-http-tasks/testing/internal/temporal-server/child-environment';
 
 let binary: string;
 let root: string;

@@ -1,4 +1,4 @@
-import { isAtLeast, parseTemporalVersion } from '../../src/temporal-server/version';
+import { isAtLeast, parseTemporalVersion } from '@temporal-http-tasks/testing/internal/temporal-server/version';
 
 it('reads CLI and server version from what the CLI prints', () => {
   expect(parseTemporalVersion('temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)\n')).toEqual({

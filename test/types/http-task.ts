@@ -1,7 +1,15 @@
 // Compiled by `npm run typecheck` and never run: what a caller of a task may write, and what does not compile.
 import { expectTypeOf } from 'expect-type';
-import type { OffboardResult, OffboardUserInput } from '../../src/index';
-import { batch, defineHttpTask, defineService, http, httpTask, offboardUser, plaid } from '../../src/workflow';
+import type { OffboardResult, OffboardUserInput } from 'temporal-http-tasks';
+import {
+  batch,
+  defineHttpTask,
+  defineService,
+  http,
+  httpTask,
+  offboardUser,
+  plaid,
+} from 'temporal-http-tasks/workflow';
 import { z } from 'zod';
 
 export async function everyCallIsTyped(): Promise<void> {

@@ -15,8 +15,8 @@ import type {
   UserRemoveRequest,
   UserRemoveResponse,
 } from 'plaid';
-import type { TaskInput, TaskOutput } from '../../src/index';
-import type { plaid } from '../../src/workflow';
+import type { TaskInput, TaskOutput } from 'temporal-http-tasks';
+import type { plaid } from 'temporal-http-tasks/workflow';
 
 type Plaid = typeof plaid;
 

@@ -1,8 +1,8 @@
 import { cp, mkdtemp, readFile, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FAILURE_CONVERTER_MARK } from '../../src/codec/failure-converter';
-import { isPrebuilt, readPrebuiltWorkflows } from '../../src/prebuilt-workflows';
+import { FAILURE_CONVERTER_MARK } from 'temporal-http-tasks/internal/codec/failure-converter';
+import { isPrebuilt, readPrebuiltWorkflows } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
 
 /** Those that `npm test` has made. */
 const BUILT = join(__dirname, '../../dist/prebuilt');

@@ -1,10 +1,10 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
-import type { FaultRuleInput } from '../../src/testing';
-import type { OffboardResult } from '../../src/workflow';
-import type { offboardUser } from '../../src/workflows/offboard-user';
-import { progressQuery } from '../../src/workflows/queries';
+import type { FaultRuleInput } from '@temporal-http-tasks/testing';
+import type { OffboardResult } from 'temporal-http-tasks/workflow';
+import type { offboardUser } from 'temporal-http-tasks/internal/workflows/offboard-user';
+import { progressQuery } from 'temporal-http-tasks/internal/workflows/queries';
 import { startHttpTarget } from '../support/http-target';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';

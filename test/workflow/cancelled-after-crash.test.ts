@@ -6,7 +6,7 @@ import { callsFor, seedUser, startOffboarding, stepLines, until } from '../suppo
 import { temporalAddress } from '../support/temporal';
 import { startWorkerProcess } from '../support/worker-process';
 import { workflowBundle } from '../support/workflow-bundle';
-import { progressQuery } from '../../src/workflows/queries';
+import { progressQuery } from 'temporal-http-tasks/internal/workflows/queries';
 
 // Somebody kills the worker to stop it and then cancels the run, so that no attempt after the lost one ever begins.
 

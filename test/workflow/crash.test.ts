@@ -1,6 +1,6 @@
 import { ActivityExecutionFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { FaultRuleInput } from '../../src/testing';
+import type { FaultRuleInput } from '@temporal-http-tasks/testing';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import {

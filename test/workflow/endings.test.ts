@@ -3,8 +3,8 @@ import type { Place } from '../support/offboarding';
 import { failureOfRun, offboard, seedUser, startOffboarding, stepLines } from '../support/offboarding-runs';
 import { startHttpTarget } from '../support/http-target';
 import type { HttpTarget } from '../support/http-target';
-import { compensationsQuery, progressQuery, receiptsQuery } from '../../src/workflows/queries';
-import type { OffboardResult } from '../../src/workflow';
+import { compensationsQuery, progressQuery, receiptsQuery } from 'temporal-http-tasks/internal/workflows/queries';
+import type { OffboardResult } from 'temporal-http-tasks/workflow';
 
 let place: Place;
 let tickets: HttpTarget;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineHttpTask, defineService } from '../../src/index';
+import { defineHttpTask, defineService } from 'temporal-http-tasks';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import { failureOfRun } from '../support/offboarding-runs';

@@ -1,4 +1,4 @@
-import { compensationsQuery, receiptsQuery } from '../../src/workflows/queries';
+import { compensationsQuery, receiptsQuery } from 'temporal-http-tasks/internal/workflows/queries';
 import { freshId, openPlace } from '../support/offboarding';
 import type { Place } from '../support/offboarding';
 import {

@@ -1,9 +1,9 @@
 import { Client, Connection } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import type { OffboardingActivities, TaskEnvelope } from '../../src/activities/contract';
-import { internalQueue } from '../../src/policy/internal-queue';
-import type { offboardUser } from '../../src/workflows/offboard-user';
+import type { OffboardingActivities, TaskEnvelope } from 'temporal-http-tasks/internal/activities/contract';
+import { internalQueue } from 'temporal-http-tasks/internal/policy/internal-queue';
+import type { offboardUser } from 'temporal-http-tasks/internal/workflows/offboard-user';
 import { freshId } from '../support/offboarding';
 import { REASON } from '../support/offboarding-runs';
 import { silenceTemporal } from '../support/quiet-runtime';

@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import type { Simulators } from '../../simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 
 /** A person whom both simulators know, with Items. */
 export interface BenchUser {

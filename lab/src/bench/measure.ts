@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import type { LocalStack } from '../local-stack';
+import type { LocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
 import { createBareLoop } from './bare-loop';
 import type { BareLoop, BenchUser } from './bare-loop';
 import { median } from './figures';
@@ -66,7 +66,10 @@ export async function measure(
 
 /** The size of the package's workflow bundle as a worker builds it, in bytes: in all, and without its source map. */
 export async function bundleSize(): Promise<{ bundleBytes: number; codeBytes: number }> {
-  const { code } = await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: require.resolve('temporal-http-tasks/workflow'),
+    logger: QUIET,
+  });
   const mapAt = code.lastIndexOf('//# sourceMappingURL=');
   return {
     bundleBytes: Buffer.byteLength(code),

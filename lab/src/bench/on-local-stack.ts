@@ -1,9 +1,9 @@
-import { CommandFailure } from '../errors';
-import { withInterruption } from '../interruption';
-import type { ExitCode, Io } from '../io';
-import { withLocalStack } from '../local-stack';
-import type { LocalStack, LocalStackOptions } from '../local-stack';
-import { say } from '../output';
+import { CommandFailure } from '@temporal-http-tasks/cli/internal/errors';
+import { withInterruption } from '@temporal-http-tasks/cli/internal/interruption';
+import type { ExitCode, Io } from '@temporal-http-tasks/cli/internal/io';
+import { withLocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
+import type { LocalStack, LocalStackOptions } from '@temporal-http-tasks/cli/internal/local-stack';
+import { say } from '@temporal-http-tasks/cli/internal/output';
 import type { Figures } from './figures';
 
 /** What was measured; more may go with the figures. */

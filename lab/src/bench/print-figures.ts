@@ -1,6 +1,6 @@
-import type { Io } from '../io';
-import { paint } from '../output';
-import { printTable } from '../table';
+import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import { paint } from '@temporal-http-tasks/cli/internal/output';
+import { printTable } from '@temporal-http-tasks/cli/internal/table';
 import type { Figure, Figures } from './figures';
 
 /** Prints figures with their limits, and what each is by `words`. */

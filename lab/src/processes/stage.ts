@@ -3,17 +3,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
-import { startSimulators } from '../../../simulators/start-simulators';
-import type { Simulators } from '../../../simulators/start-simulators';
-import { findTemporalServer, startTemporalServer } from '../../../temporal-server';
-import type { RunningTemporalServer } from '../../../temporal-server';
-import { freePort } from '../../../temporal-server/start';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import type { RunningTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { freePort } from '@temporal-http-tasks/testing/internal/temporal-server/start';
 import { openLedgerDoor } from './ledger-door';
 import type { LedgerDoor } from './ledger-door';
 import { WorkerCrew } from './worker-crew';
-import { setSimulatorRatesFor } from '../../simulator-rates';
-import { simulatorSettings } from '../../simulator-settings';
-import { endableConnection } from '../../temporal-client';
+import { setSimulatorRatesFor } from '@temporal-http-tasks/testing/internal/stage/simulator-rates';
+import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
+import { endableConnection } from '@temporal-http-tasks/cli/internal/temporal-client';
 
 /** A provider takes its time, the longer the fewer users there are: a sweep must last while its processes are taken away. */
 const LATENCY_MS = { least: 60, most: 500, ofAll: 200_000 };

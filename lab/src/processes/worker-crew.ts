@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { OwnedProcess } from '../../../temporal-server/owned-process';
-import { CommandFailure } from '../../errors';
+import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
+import { CommandFailure } from '@temporal-http-tasks/cli/internal/errors';
 
 const MAIN = join(__dirname, '..', '..', 'main.js');
 const READY_WITHIN_MS = 90_000;

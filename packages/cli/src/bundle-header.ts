@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { SEALED_COLUMNS } from '../ledger/sweeps/leaf';
-import type { SealedField } from '../ledger/sweeps/leaf';
-import { isGood } from '../policy/offboard-result';
-import { OUTCOMES } from '../policy/outcome';
-import type { Outcome } from '../policy/outcome';
-import { rankOf } from '../policy/worst-outcome';
+import { SEALED_COLUMNS } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { rankOf } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import { TREE } from './receipt-bundle';
 
 /** What the first line of a bundle says that its receipts contradict. */

@@ -1,7 +1,7 @@
 import { CancelledFailure } from '@temporalio/common';
-import { taskFailureOf } from '../workflows/failure-of';
-import type { HttpTask } from '../tasks/define';
-import type { TaskFailure } from '../tasks/failure';
+import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { CommandFailure, Refusal } from './errors';
 
 /** What a call came to, as `--json` prints it. */

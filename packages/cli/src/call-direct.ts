@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { runLoneCall } from '../activities/lone-call';
-import type { SenderSettings } from '../config/sender-settings';
-import { readText } from '../config/env';
-import { createTaskSender } from '../http/send-task';
-import type { TaskSender } from '../http/send-task';
-import type { TaskAnswer } from '../http/read-answer';
-import type { Effect, HttpTask } from '../tasks/define';
+import { runLoneCall } from 'temporal-http-tasks/internal/activities/lone-call';
+import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
+import { readText } from 'temporal-http-tasks/internal/config/env';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskAnswer } from 'temporal-http-tasks/internal/http/read-answer';
+import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { withInterruption } from './interruption';
 import type { Io } from './io';
 import { withLedger } from './open-ledger';

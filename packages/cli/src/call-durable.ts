@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
-import type { TaskEnvelope } from '../activities/contract';
-import { readQueueSettings } from '../config/settings';
-import type { HttpTask } from '../tasks/define';
+import type { TaskEnvelope } from 'temporal-http-tasks/internal/activities/contract';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { CommandFailure } from './errors';
 import { withInterruption } from './interruption';
 import type { Io } from './io';

@@ -1,8 +1,8 @@
-import type { PreparedRequest } from '../http/prepared-request';
-import { MASK } from '../http/redact';
-import { sensitiveFieldsIn, withMaskAt } from '../tasks/define';
-import { CATALOGUE } from '../tasks/catalogue';
-import type { HttpTask } from '../tasks/define';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import { MASK } from 'temporal-http-tasks/internal/http/redact';
+import { sensitiveFieldsIn, withMaskAt } from 'temporal-http-tasks/internal/tasks/define';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { agrees, isTerminal } from './confirm';
 import type { PreparedCall } from './curl/task-call';
 import { CommandFailure, Refusal } from './errors';
@@ -10,7 +10,7 @@ import type { Io } from './io';
 import { openApiWords } from './openapi-tasks';
 import type { OpenApiTasksOptions } from './openapi-tasks';
 import { printable, say } from './output';
-import { quoted } from './quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 
 /** Shows a prepared request on stderr; keys and users' tokens are masked. */
 export function showPrepared(io: Io, task: HttpTask, prepared: PreparedRequest): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CATALOGUE } from '../tasks/catalogue';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { catalogueTask } from './catalogue-task';
 import { describeCommand, literalOption, onRun } from './command';
 import { Refusal } from './errors';

@@ -1,6 +1,6 @@
-import { editDistance } from '../policy/nearest';
-import { CATALOGUE } from '../tasks/catalogue';
-import type { HttpTask } from '../tasks/define';
+import { editDistance } from 'temporal-http-tasks/internal/policy/nearest';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { Refusal } from './errors';
 
 /** A document may have hundreds. */

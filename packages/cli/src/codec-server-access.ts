@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { allowedByTemporal, EverybodyAllowedError } from '../codec/allowed-by-temporal';
-import { requiringToken } from '../codec/bearer-token';
-import type { Authorize } from '../codec/codec-handler';
+import { allowedByTemporal, EverybodyAllowedError } from 'temporal-http-tasks/internal/codec/allowed-by-temporal';
+import { requiringToken } from 'temporal-http-tasks/internal/codec/bearer-token';
+import type { Authorize } from 'temporal-http-tasks/internal/codec/codec-handler';
 import { Refusal } from './errors';
 import type { Io } from './io';
 import { endableConnection } from './temporal-client';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { RequestHandler } from '../codec/codec-handler';
-import type { CodecServer, CodecServerOptions } from '../codec/codec-server';
-import { isLoopback, parseOrigin } from '../config/base-url';
-import { requireEncryptionSettings } from '../config/encryption-settings';
+import type { RequestHandler } from 'temporal-http-tasks/internal/codec/codec-handler';
+import type { CodecServer, CodecServerOptions } from 'temporal-http-tasks/internal/codec/codec-server';
+import { isLoopback, parseOrigin } from 'temporal-http-tasks/internal/config/base-url';
+import { requireEncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
 import type { AccessOptions } from './codec-server-access';
 import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
@@ -80,8 +80,8 @@ async function serveCodec(io: Io, options: CodecCommandOptions): Promise<0> {
   const uiOrigins = uiOrigin.split(',').map(originOf);
   const hostNames = [listensAs, ...(hostName?.split(',').map(hostNameOf) ?? [])];
   const [{ EncryptionCodec }, { createCodecHandler }, { openAccess }] = await Promise.all([
-    import('../codec/encryption-codec.js'),
-    import('../codec/codec-handler.js'),
+    import('temporal-http-tasks/internal/codec/encryption-codec'),
+    import('temporal-http-tasks/internal/codec/codec-handler'),
     import('./codec-server-access.js'),
   ]);
   const access = await openAccess(io, options, { onlyHere: isLoopback(listensAs) });
@@ -128,7 +128,7 @@ function hostNameOf(text: string): string {
 }
 
 async function start(handler: RequestHandler, options: Required<CodecServerOptions>): Promise<CodecServer> {
-  const { startCodecServer } = await import('../codec/codec-server.js');
+  const { startCodecServer } = await import('temporal-http-tasks/internal/codec/codec-server');
   try {
     return await startCodecServer(handler, options);
   } catch (error) {

@@ -26,7 +26,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   {
     usage: 'bench [what]',
     summary: 'measure latency, throughput, bundle size and start-up on this machine',
-    load: async () => (await import('./bench.js')).defineBenchCommand,
+    load: async () => (await import('@temporal-http-tasks/lab/internal/bench')).defineBenchCommand,
   },
   {
     usage: 'faults',

@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { nearMisses, unknownSettings, unusedProviders } from '../config/known-settings';
-import { SettingsError } from '../config/problems';
-import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
+import { nearMisses, unknownSettings, unusedProviders } from 'temporal-http-tasks/internal/config/known-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { printable, say } from './output';

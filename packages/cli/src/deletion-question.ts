@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { OffboardUserInput } from '../policy/offboard-input';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { isTerminal, types } from './confirm';
 import { CommandFailure, Refusal } from './errors';
 import type { Io } from './io';

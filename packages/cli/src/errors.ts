@@ -1,13 +1,17 @@
-import { SettingsError } from '../config/problems';
-import { LedgerUnavailableError } from '../ledger/ledger';
-import { LedgerSettingError } from '../ledger/setting-error';
-import { SweepConflictError, SweepReleasedError, UnknownSweepError } from '../ledger/sweeps/sweep-errors';
-import { RunConflictError } from '../starts/run-conflict';
-import { SourceError, SourceUnavailableError } from '../sources/source';
-import { InvalidInputError } from '../tasks/parse-input';
-import { OpenApiError } from '../openapi/document/openapi-error';
-import { problemLine, ProviderError } from '../providers/problems';
-import type { ProviderProblem } from '../providers/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import {
+  SweepConflictError,
+  SweepReleasedError,
+  UnknownSweepError,
+} from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import { RunConflictError } from 'temporal-http-tasks/internal/starts/run-conflict';
+import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
+import { OpenApiError } from '@temporal-http-tasks/openapi/internal/document/openapi-error';
+import { problemLine, ProviderError } from 'temporal-http-tasks/internal/providers/problems';
+import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
 import type { ExitCode } from './io';
 
 /** What went wrong, as `--json` prints it under `error`. */

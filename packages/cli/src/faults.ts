@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { FLOWS } from '../oracle/cell';
-import type { Flow } from '../oracle/cell';
+import { FLOWS } from '@temporal-http-tasks/testing/internal/oracle/cell';
+import type { Flow } from '@temporal-http-tasks/testing/internal/oracle/cell';
 import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';
@@ -107,7 +107,7 @@ async function processFaults(io: Io, options: FaultsCommandOptions): Promise<Exi
   };
   if (ledger !== undefined && !/^postgres(ql)?:\/\//.test(ledger))
     throw new Refusal('Usage', '--ledger must begin with postgres://.', 'ledger');
-  const { runProcessFaults } = await import('./faults/processes/run-process-faults.js');
+  const { runProcessFaults } = await import('@temporal-http-tasks/lab/internal/processes/run-process-faults');
   return runProcessFaults(io, { ...size, json, ...(ledger !== undefined && { ledgerUrl: ledger }) });
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { readLedgerSettings } from '../config/ledger-settings';
-import { createSubjectHasher, isKeyedHash } from '../ledger/subject';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { createSubjectHasher, isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
 import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';

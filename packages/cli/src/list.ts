@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { Catalogue, CATALOGUE } from '../tasks/catalogue';
+import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { describeCommand, onRun } from './command';
 import type { CommonOptions } from './command';
 import type { Io } from './io';

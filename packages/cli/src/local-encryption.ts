@@ -1,11 +1,11 @@
-import { createCodecHandler } from '../codec/codec-handler';
-import { startCodecServer } from '../codec/codec-server';
-import type { CodecServer } from '../codec/codec-server';
-import { EncryptionCodec } from '../codec/encryption-codec';
-import { readEncryptionSettings } from '../config/encryption-settings';
-import type { EncryptionSettings } from '../config/encryption-settings';
-import type { Env } from '../config/env';
-import { EncryptionPlugin } from '../encryption-plugin';
+import { createCodecHandler } from 'temporal-http-tasks/internal/codec/codec-handler';
+import { startCodecServer } from 'temporal-http-tasks/internal/codec/codec-server';
+import type { CodecServer } from 'temporal-http-tasks/internal/codec/codec-server';
+import { EncryptionCodec } from 'temporal-http-tasks/internal/codec/encryption-codec';
+import { readEncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
+import type { EncryptionSettings } from 'temporal-http-tasks/internal/config/encryption-settings';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
 
 const SETTINGS = ['HTTP_TASKS_ENCRYPTION_KEY', 'HTTP_TASKS_ENCRYPTION_KEY_FILE', 'HTTP_TASKS_ENCRYPTION_PLAINTEXT'];
 

@@ -6,17 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
-import type { Simulators, SimulatorsOptions } from '../simulators/start-simulators';
-import { startSimulators } from '../simulators/start-simulators';
-import { findTemporalServer, startTemporalServer } from '../temporal-server';
-import type { RunningTemporalServer } from '../temporal-server';
-import { activityPollers } from '../operator/pollers';
-import { OwnedProcess } from '../temporal-server/owned-process';
+import type { Simulators, SimulatorsOptions } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import { startSimulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
+import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import type { RunningTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import { activityPollers } from 'temporal-http-tasks/internal/operator/pollers';
+import { OwnedProcess } from '@temporal-http-tasks/testing/internal/temporal-server/owned-process';
 import { CommandFailure } from './errors';
 import { localEncryption, serveCodecForUi } from './local-encryption';
 import type { LocalEncryption } from './local-encryption';
-import { setSimulatorRatesFor } from './simulator-rates';
-import { simulatorSettings } from './simulator-settings';
+import { setSimulatorRatesFor } from '@temporal-http-tasks/testing/internal/stage/simulator-rates';
+import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
 import { endableConnection } from './temporal-client';
 
 /** How to bring up everything that off-boarding needs on this machine. */

@@ -1,9 +1,9 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { offboardUserInput } from '../policy/offboard-input';
-import type { OffboardUserInput } from '../policy/offboard-input';
-import { PRODUCTS_TERMINATE_REASON_CODES } from '../tasks/plaid/reason-codes';
-import { parseInput } from '../tasks/parse-input';
+import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
+import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { EXCLUDE_HELP, YES_HELP, literalOption } from './command';
 import type { CommonOptions } from './command';
 import { defined } from './defined';

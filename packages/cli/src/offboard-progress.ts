@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { OffboardResult, StepResult } from '../policy/offboard-result';
+import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { Io } from './io';
 import { printable, say } from './output';
 

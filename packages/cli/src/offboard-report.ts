@@ -1,6 +1,6 @@
-import type { OffboardResult, StepResult } from '../policy/offboard-result';
-import { isGood } from '../policy/offboard-result';
-import type { Outcome } from '../policy/outcome';
+import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Io } from './io';
 import { paint, print, printable, printLines, say } from './output';
 import { printTable } from './table';

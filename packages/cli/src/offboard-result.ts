@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
-import type { TaskFailure } from '../tasks/failure';
-import { OFFBOARDING_FAILED } from '../policy/failure-types';
-import type { OffboardResult } from '../policy/offboard-result';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
+import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
+import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import { CommandFailure, Refusal } from './errors';
 
 /** How often and how patiently a cancelled run is asked for its log. */

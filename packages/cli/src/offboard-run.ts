@@ -1,11 +1,11 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { readLedgerSettings } from '../config/ledger-settings';
-import { plaidEnvironment } from '../config/plaid-environment';
-import { readQueueSettings } from '../config/settings';
-import { createSubjectHasher } from '../ledger/subject';
-import type { OffboardUserInput } from '../policy/offboard-input';
-import { startOrJoin } from '../starts/start-or-join';
-import { offboardWorkflowId } from '../starts/workflow-ids';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { plaidEnvironment } from 'temporal-http-tasks/internal/config/plaid-environment';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { startOrJoin } from 'temporal-http-tasks/internal/starts/start-or-join';
+import { offboardWorkflowId } from 'temporal-http-tasks/internal/starts/workflow-ids';
 import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from './deletion-question';
 import type { AskingOptions, DeletionQuestion } from './deletion-question';
 import { CommandFailure } from './errors';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { DEFAULT_LEDGER_URL, readLedgerSettings } from '../config/ledger-settings';
-import { SettingsError } from '../config/problems';
-import type { OpenedLedger as WholeLedger } from '../ledger/open-ledger';
-import type { SubjectHasher } from '../ledger/subject';
+import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import type { OpenedLedger as WholeLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { Io } from './io';
 
 /** The ledger and the hasher that belongs to it. */
@@ -45,8 +45,8 @@ export async function withLedger<T>(io: Io, use: (opened: JustOpened) => Promise
   const { url, subjectKey, plaintextAllowed } = readLedgerSettings(io.env);
   // Only commands that use the ledger pay for loading the databases' drivers.
   const [{ openLedger }, { createSubjectHasher }] = await Promise.all([
-    import('../ledger/open-ledger.js'),
-    import('../ledger/subject.js'),
+    import('temporal-http-tasks/internal/ledger/open-ledger'),
+    import('temporal-http-tasks/internal/ledger/subject'),
   ]);
   let migrations: readonly string[] = [];
   const ledger = await openLedger({

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { bindingLine, keyBindings } from '../config/key-bindings';
-import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
-import type { SignInRule } from '../openapi/operation/security';
-import type { OpenApiOptions } from '../openapi/options';
-import { Catalogue, CATALOGUE } from '../tasks/catalogue';
-import type { HttpTask } from '../tasks/define';
-import { whyNotImported } from '../tasks/imported-settings';
-import type { ServiceDefinition } from '../tasks/service';
+import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/key-bindings';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import type { SignInRule } from '@temporal-http-tasks/openapi/internal/operation/security';
+import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
+import { Catalogue, CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { whyNotImported } from 'temporal-http-tasks/internal/tasks/imported-settings';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { literalOption, repeatedOption } from './command';
 import { Refusal } from './errors';
 import type { Io } from './io';
@@ -110,8 +110,8 @@ export async function openApiTasks(
     return [];
   }
   const [{ readOpenApiDocument }, { tasksFromOpenApi }] = await Promise.all([
-    import('../openapi/document/read-document.js'),
-    import('../openapi/tasks-from-openapi.js'),
+    import('@temporal-http-tasks/openapi/internal/document/read-document'),
+    import('@temporal-http-tasks/openapi/internal/tasks-from-openapi'),
   ]);
   const document = await readOpenApiDocument(openapi);
   const { tasks, services, report } = refusingOptions(() => tasksFromOpenApi(document, options));

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { styleText } from 'node:util';
-import { escapedJson, printable, printableLines } from '../policy/printable';
+import { escapedJson, printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import type { Io } from './io';
 import { oneLine } from './one-line';
 
-export { printable } from '../policy/printable';
+export { printable } from 'temporal-http-tasks/internal/policy/printable';
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { serviceOf } from '../operator/pollers';
-import type { Service } from '../operator/pollers';
+import { serviceOf } from 'temporal-http-tasks/internal/operator/pollers';
+import type { Service } from 'temporal-http-tasks/internal/operator/pollers';
 import { CommandFailure } from './errors';
 import type { Io } from './io';
 import { printable, say } from './output';

@@ -1,11 +1,11 @@
 import { Command, CommanderError } from 'commander';
-import { printableLines } from '../policy/printable';
+import { printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import { addJsonOption } from './command';
 import { COMMANDS } from './command-list';
 import { Refusal, reportOf } from './errors';
 import type { ExitCode, Io } from './io';
 import { printJson, sayLines } from './output';
-import { packageVersion } from './package-version';
+import { packageVersion } from 'temporal-http-tasks/internal/package-version';
 import { wantsJson } from './wants-json';
 
 /** Runs one command line and answers its exit code; never rejects. */

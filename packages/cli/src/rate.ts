@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { OpenedLedger } from '../ledger/open-ledger';
-import type { RateKey } from '../ledger/sweeps/rate-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import { callsPerMinute } from './calls-per-minute';
 import { addCommand, onRun } from './command';
 import type { CommonOptions } from './command';
@@ -9,7 +9,7 @@ import type { ExitCode, Io } from './io';
 import { withWorkersLedger } from './open-ledger';
 import { print, printJson, printable, say } from './output';
 import { printTable } from './table';
-import { keyName, rateDocument, rateSentence } from './rate/rate-words';
+import { keyName, rateDocument, rateSentence } from '@temporal-http-tasks/evidence/internal/rate-words';
 
 const MOST_CALLS = 60_000_000;
 

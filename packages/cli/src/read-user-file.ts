@@ -1,8 +1,8 @@
-import type { UserIds } from '../ledger/user-subjects';
-import { fileRecords, readerFor } from '../sources/file-records';
-import { findAnywhere } from '../sources/find-file';
-import { SourceError, SourceUnavailableError } from '../sources/source';
-import type { UserCells } from '../sources/to-user';
+import type { UserIds } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { fileRecords, readerFor } from 'temporal-http-tasks/internal/sources/file-records';
+import { findAnywhere } from 'temporal-http-tasks/internal/sources/find-file';
+import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
+import type { UserCells } from 'temporal-http-tasks/internal/sources/to-user';
 import { Refusal } from './errors';
 
 /** One row of a user file; every cell as it stands, never trimmed. */

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { SEALED_COLUMNS, leafOf, sha256 } from '../ledger/sweeps/leaf';
-import { emptyRoot, isIncluded } from '../policy/merkle';
+import { SEALED_COLUMNS, leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
 import { BundleHeader } from './bundle-header';
 import type { HeaderDifference } from './bundle-header';
 import { Refusal } from './errors';

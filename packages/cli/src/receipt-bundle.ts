@@ -1,11 +1,11 @@
 import { open, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { SEALED_COLUMNS } from '../ledger/sweeps/leaf';
-import { UnknownSweepError } from '../ledger/sweeps/sweep-errors';
-import type { ReceiptProof, SweepRow } from '../ledger/sweeps/sweep-types';
-import { OUTCOMES } from '../policy/outcome';
-import { escapedJson } from '../policy/printable';
-import type { OutcomeCounts } from '../policy/sweep-result';
+import { SEALED_COLUMNS } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { ReceiptProof, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import { escapedJson } from 'temporal-http-tasks/internal/policy/printable';
+import type { OutcomeCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { CommandFailure, Refusal } from './errors';
 import type { ExitCode, Io } from './io';
 import { withWorkersLedger } from './open-ledger';

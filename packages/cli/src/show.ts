@@ -7,8 +7,8 @@ import { addOpenApiOptions, openApiTasks } from './openapi-tasks';
 import type { OpenApiTasksOptions } from './openapi-tasks';
 import { paint, print, printJson, printLines } from './output';
 import { printTable } from './table';
-import { fieldRows, taskReference } from '../reference/task-reference';
-import type { TaskReference } from '../reference/task-reference';
+import { fieldRows, taskReference } from '@temporal-http-tasks/console/internal/reference/task-reference';
+import type { TaskReference } from '@temporal-http-tasks/console/internal/reference/task-reference';
 
 interface ShowOptions extends CommonOptions, OpenApiTasksOptions {}
 

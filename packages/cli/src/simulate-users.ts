@@ -1,4 +1,4 @@
-import type { BatchSeedInput, PlaidSeedInput } from '../simulators/control-api';
+import type { BatchSeedInput, PlaidSeedInput } from '@temporal-http-tasks/testing/internal/simulators/control-api';
 import { readUserFile } from './read-user-file';
 
 /** The users of a file, as each simulator takes them; absent where no row has an id for it. */

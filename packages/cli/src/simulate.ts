@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Simulators, SimulatorsOptions } from '../simulators/start-simulators';
+import type { Simulators, SimulatorsOptions } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { describeCommand, literalOption, onRun, wholeNumber } from './command';
 import type { CommonOptions } from './command';
 import { CommandFailure } from './errors';
@@ -7,7 +7,7 @@ import { withInterruption } from './interruption';
 import type { Io } from './io';
 import { print, printJson, say } from './output';
 import { printTable } from './table';
-import { simulatorSettings } from './simulator-settings';
+import { simulatorSettings } from '@temporal-http-tasks/testing/internal/stage/simulator-settings';
 
 interface SimulateOptions extends CommonOptions {
   plaidPort?: string;
@@ -87,7 +87,7 @@ function simulatorOptions({
 }
 
 async function start(options: SimulatorsOptions): Promise<Simulators> {
-  const { startSimulators } = await import('../simulators/start-simulators.js');
+  const { startSimulators } = await import('@temporal-http-tasks/testing/internal/simulators/start-simulators');
   try {
     return await startSimulators(options);
   } catch (error) {

@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { readQueueSettings } from '../config/settings';
-import { SNIPPET_LANGUAGES } from '../reference/snippets/snippets';
-import type { SnippetLanguage } from '../reference/snippets/snippets';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import { SNIPPET_LANGUAGES } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import type { SnippetLanguage } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
 import { catalogueTask } from './catalogue-task';
 import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
@@ -42,7 +42,7 @@ export function defineSnippetCommand(command: Command, io: Io): void {
     const task = catalogueTask(name, await openApiTasks(io, rest));
     const given = input === undefined ? undefined : await readJsonInput('--input', input);
     const [{ snippetsOf }, { readTemporalConfig }] = await Promise.all([
-      import('../reference/snippets/snippets.js'),
+      import('@temporal-http-tasks/console/internal/reference/snippets/snippets'),
       import('./temporal-config.js'),
     ]);
     const { connectionOptions, namespace = 'default' } = readTemporalConfig(io, { ...rest, connects: false });

@@ -1,4 +1,4 @@
-import type { PreparedStarts } from '../operator/prepared-starts';
+import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 
 /** The links as lines for a person. */
 export function startLines({ workflows, task }: PreparedStarts): string[] {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Stop } from '../ledger/ledger';
+import type { Stop } from 'temporal-http-tasks/internal/ledger/ledger';
 import { describeCommand, literalOption, onRun } from './command';
 import type { CommonOptions } from './command';
 import { Refusal } from './errors';

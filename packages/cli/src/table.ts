@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { stripVTControlCharacters } from 'node:util';
-import { printable, printableLines } from '../policy/printable';
+import { printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import type { Io } from './io';
 import { coloured, paint } from './output';
 

@@ -1,6 +1,6 @@
-import { isThisMachine } from '../transport/plaintext';
-import { readTemporalConnection, temporalHost } from '../config/temporal-connection';
-import type { TemporalConnection } from '../config/temporal-connection';
+import { isThisMachine } from 'temporal-http-tasks/internal/transport/plaintext';
+import { readTemporalConnection, temporalHost } from './temporal-connection';
+import type { TemporalConnection } from './temporal-connection';
 import type { Io } from './io';
 import type { TemporalOptions } from './temporal-options';
 

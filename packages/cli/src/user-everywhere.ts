@@ -1,9 +1,9 @@
-import type { HoldEnvironments } from '../ledger/ledger';
-import type { SubjectHasher } from '../ledger/subject';
-import type { UserIds } from '../ledger/user-subjects';
-import { batchService } from '../tasks/batch/service';
-import { plaidService } from '../tasks/plaid/service';
-import type { ServiceDefinition } from '../tasks/service';
+import type { HoldEnvironments } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import type { UserIds } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 
 /** Everything that receipts and holds may know a user by. The access token of an Item is not tied to its user. */
 export interface AllUserIds extends UserIds {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { UserIds } from '../ledger/user-subjects';
+import type { UserIds } from 'temporal-http-tasks/internal/ledger/user-subjects';
 import { literalOption } from './command';
 
 /** The ids of a user as options give them; a key is there only when its option is. */

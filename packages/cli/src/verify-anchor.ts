@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import type { SweepRow } from '../ledger/sweeps/sweep-types';
-import type { SweepResult } from '../policy/sweep-result';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { SWEEP_WORKFLOW, resultOfRun, workflowIdsOf } from './sweep/sweep-run';
 
 /** Runs of one workflow ID that are read. Only a schedule or an attacker starts more. */

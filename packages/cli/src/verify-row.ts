@@ -1,4 +1,4 @@
-import type { SweepCounts, SweepRow } from '../ledger/sweeps/sweep-types';
+import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { outcomeCounts } from './sweep/ledger-view';
 import type { SealedResult } from './verify-anchor';
 

@@ -1,5 +1,5 @@
-import { UnknownSweepError } from '../ledger/sweeps/sweep-errors';
-import type { SweepCounts, SweepRow, Verification } from '../ledger/sweeps/sweep-types';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepCounts, SweepRow, Verification } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { ExitCode, Io } from './io';
 import { withWorkersLedger } from './open-ledger';
 import { paint, print, printJson, printable, say, sayOver } from './output';

@@ -1,10 +1,10 @@
 import type { Client } from '@temporalio/client';
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from '../config/ledger-settings';
-import { CATALOGUE_SERVICES } from '../tasks/catalogue-services';
-import { LedgerUnavailableError } from '../ledger/ledger';
-import { LedgerSettingError } from '../ledger/setting-error';
-import type { RecordedEnvironment, ServiceEnvironment } from '../ledger/worker-environments';
-import { activityPollers } from '../operator/pollers';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import type { RecordedEnvironment, ServiceEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
+import { activityPollers } from 'temporal-http-tasks/internal/operator/pollers';
 import type { Io } from './io';
 
 /** Where the workers of a task queue delete. */
@@ -30,7 +30,7 @@ export async function readWorkerPlace(io: Io, client: Client, taskQueue: string)
   const { url, plaintextAllowed } = readLedgerUrl(io.env);
   try {
     // Only commands that ask pay for loading the databases' drivers.
-    const { readWorkersOfLedger } = await import('../ledger/open-ledger.js');
+    const { readWorkersOfLedger } = await import('temporal-http-tasks/internal/ledger/open-ledger');
     const recorded = await readWorkersOfLedger({ url: url ?? DEFAULT_LEDGER_URL, plaintextAllowed }, queue);
     return { ...queue, ...placeOf(recorded, await activityPollers(client, taskQueue), queue.taskQueue) };
   } catch (error) {

@@ -18,7 +18,7 @@ export function defineWorkerCommand(command: Command, io: Io): void {
     const { readTemporalConfig } = await import('./temporal-config.js');
     const { where } = readTemporalConfig(io, { address, namespace, profile });
     const [{ exitSoon, runWorker }, { asCommandFailure }] = await Promise.all([
-      import('../worker.js'),
+      import('./worker-process/run-worker.js'),
       import('./temporal-failure.js'),
     ]);
     const env = { ...io.env, ...temporalEnv({ address, namespace, profile }) };

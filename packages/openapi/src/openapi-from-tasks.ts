@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { HttpTask } from '../tasks/define';
-import { TASK_FAILURE_TYPES } from '../tasks/failure';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { TASK_FAILURE_TYPES } from 'temporal-http-tasks/internal/tasks/failure';
 import { EXTENSION } from './operation/extension';
 
 /** What the document says of whoever runs the tasks. */

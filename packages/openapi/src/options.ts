@@ -1,5 +1,5 @@
-import type { CallTimeouts, Effect, HttpTask, SensitiveField, Settle } from '../tasks/define';
-import type { ErrorTaxonomy, RateLimit, ServiceDefinition } from '../tasks/service';
+import type { CallTimeouts, Effect, HttpTask, SensitiveField, Settle } from 'temporal-http-tasks/internal/tasks/define';
+import type { ErrorTaxonomy, RateLimit, ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { SchemeChoice, SignInRule } from './operation/security';
 
 /** What a person decides about one operation, because no OpenAPI document says it. */

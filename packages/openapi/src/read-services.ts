@@ -1,6 +1,11 @@
-import { defineService } from '../tasks/service';
-import type { CredentialRule, ImportedService, RateLimit, ServiceDefinition } from '../tasks/service';
-import { settingsOf } from '../tasks/service';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
+import type {
+  CredentialRule,
+  ImportedService,
+  RateLimit,
+  ServiceDefinition,
+} from 'temporal-http-tasks/internal/tasks/service';
+import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
 import type { DocumentNode } from './document/document-node';
 import { readErrors } from './operation/errors';
 import { capitalised, freeName, upperSnakeCase } from './operation/names';

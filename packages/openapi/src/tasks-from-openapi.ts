@@ -1,6 +1,6 @@
-import { defineHttpTask } from '../tasks/define';
-import type { HttpTask } from '../tasks/define';
-import type { ServiceDefinition } from '../tasks/service';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { openDocument } from './document/document';
 import type { TaskPlan } from './operation/task-plan';
 import type { OpenApiOptions, OpenApiReport } from './options';

@@ -1,13 +1,13 @@
 // Makes calls as a sweep does, 64 at a time and each out of the budget, about one user, until it is told to stop.
 import { createInterface } from 'node:readline';
-import { createCallBudgets } from '../../../src/activities/budget/create-call-budgets';
-import { LiveCall } from '../../../src/activities/budget/live-call';
-import type { RateKey } from '../../../src/ledger/sweeps/rate-ledger';
-import { readSenderSettings } from '../../../src/config/settings';
-import { createTaskSender } from '../../../src/http/send-task';
-import { openLedger } from '../../../src/ledger/open-ledger';
-import { plaidService } from '../../../src/tasks/plaid/service';
-import { userItemsGet } from '../../../src/tasks/plaid/tasks';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
+import { LiveCall } from 'temporal-http-tasks/internal/activities/budget/live-call';
+import type { RateKey } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
+import { userItemsGet } from 'temporal-http-tasks/internal/tasks/plaid/tasks';
 
 const CALLERS = 64;
 const KEY: RateKey = { service: 'plaid', keySlot: '' };

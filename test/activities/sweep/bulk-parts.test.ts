@@ -1,5 +1,5 @@
-import { MOST_BULK_BYTES, bulkParts, halvesOf } from '../../../src/activities/sweep/bulk-parts';
-import type { BulkUser } from '../../../src/ledger/sweeps/sweep-types';
+import { MOST_BULK_BYTES, bulkParts, halvesOf } from 'temporal-http-tasks/internal/activities/sweep/bulk-parts';
+import type { BulkUser } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 
 function user(batchUserId: string, seq = 0): BulkUser {
   return { seq, user: { batchUserId }, subjects: [], unsettled: false };

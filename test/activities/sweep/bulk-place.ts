@@ -1,6 +1,6 @@
-import type { BulkResult, RunBulk } from '../../../src/activities/sweep/contract';
-import type { TargetUser } from '../../../src/policy/target-user';
-import type { FaultRuleInput, Simulators } from '../../../src/testing';
+import type { BulkResult, RunBulk } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { FaultRuleInput, Simulators } from '@temporal-http-tasks/testing';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
 import { canary, targetRow } from './activity-place';
 import type { ActivityPlace, RunOptions } from './activity-place';

@@ -1,8 +1,8 @@
-import type { PlanChunks } from '../../../src/activities/sweep/contract';
-import type { StepResult } from '../../../src/policy/offboard-result';
-import { childWorkflowId } from '../../../src/policy/target-reference';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import type { PlanChunks } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { childWorkflowId } from 'temporal-http-tasks/internal/policy/target-reference';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
 import { CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';

@@ -1,10 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createChunkActivity } from '../../../src/activities/sweep/chunk-activity';
-import type { ChunkInput, ChunkResult } from '../../../src/activities/sweep/contract';
-import type { SweepRow } from '../../../src/ledger/sweeps/sweep-types';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import { createChunkActivity } from 'temporal-http-tasks/internal/activities/sweep/chunk-activity';
+import type { ChunkInput, ChunkResult } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { cleanUp } from '../../ledger/databases';
 import { until } from '../../support/offboarding-runs';
 import { quiet } from '../../support/quiet-runtime';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { runChunk } from '../../../src/activities/sweep/run-chunk';
+import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { cleanUp } from '../../ledger/databases';
 import { until } from '../../support/offboarding-runs';
 import { chunkOf, converge, expectAllGone, planOf, seedSweep, targetOf, targets } from './chunk-place';

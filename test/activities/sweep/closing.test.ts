@@ -1,9 +1,14 @@
 import { CancelledFailure } from '@temporalio/common';
-import { SweepFencedError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { ChunkFence, DeferredUser, SettledUser, StepReceipt } from '../../../src/ledger/sweeps/sweep-types';
-import type { Outcome } from '../../../src/policy/outcome';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import { SweepFencedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type {
+  ChunkFence,
+  DeferredUser,
+  SettledUser,
+  StepReceipt,
+} from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { receiptOf, settled, sweepOf } from '../../ledger/sweeps/users';
 import { OWN_RUN, CANARY, canaries, canary, failureOf, openActivityPlace } from './activity-place';

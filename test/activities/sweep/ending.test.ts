@@ -1,8 +1,8 @@
-import type { EndSweep } from '../../../src/activities/sweep/contract';
-import { SweepReleasedError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { Outcome } from '../../../src/policy/outcome';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import type { EndSweep } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import { SweepReleasedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp, runRaw } from '../../ledger/databases';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
 import { CANARY, canaries, canary, failureOf, openActivityPlace, targetRow } from './activity-place';

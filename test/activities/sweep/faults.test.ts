@@ -1,4 +1,4 @@
-import { runChunk } from '../../../src/activities/sweep/run-chunk';
+import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
 import { cleanUp, open } from '../../ledger/databases';
 import { until } from '../../support/offboarding-runs';
 import { chunkOf, converge, expectAllGone, openChunkPlace, planOf, seedSweep } from './chunk-place';

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { KeySlot } from '../../../src/activities/sweep/key-slot';
-import type { Admission } from '../../../src/activities/sweep/key-slot';
+import { KeySlot } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
+import type { Admission } from 'temporal-http-tasks/internal/activities/sweep/key-slot';
 
 const entered = async (slot: KeySlot, beganAtMs = 0): Promise<Admission> => {
   const answer = await slot.enter(beganAtMs);

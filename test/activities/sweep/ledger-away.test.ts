@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'libsql';
-import { runChunk } from '../../../src/activities/sweep/run-chunk';
-import { LedgerUnavailableError } from '../../../src/ledger/ledger';
-import type { ChunkFence, FlushWave, OpenWave } from '../../../src/ledger/sweeps/sweep-types';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { ChunkFence, FlushWave, OpenWave } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { cleanUp, temporaryFolder } from '../../ledger/databases';
 import { openLink } from '../../support/breakable-link';
 import { until } from '../../support/offboarding-runs';

@@ -1,6 +1,6 @@
-import type { OpenSweep } from '../../../src/activities/sweep/contract';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import type { OpenSweep } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { settled, sweepOf } from '../../ledger/sweeps/users';
 import { planOf } from './chunk-place';

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { OpenUserBudget } from '../../../src/activities/sweep/open-user-budget';
-import { OutcomeBuffer } from '../../../src/activities/sweep/outcome-buffer';
-import { runChunk } from '../../../src/activities/sweep/run-chunk';
-import type { SettledUser } from '../../../src/ledger/sweeps/sweep-types';
-import { startSimulators } from '../../../src/testing';
+import { OpenUserBudget } from 'temporal-http-tasks/internal/activities/sweep/open-user-budget';
+import { OutcomeBuffer } from 'temporal-http-tasks/internal/activities/sweep/outcome-buffer';
+import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
+import type { SettledUser } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { startSimulators } from '@temporal-http-tasks/testing';
 import { cleanUp } from '../../ledger/databases';
 import { until } from '../../support/offboarding-runs';
 import { chunkOf, expectAllGone, openChunkPlace, seedSweep } from './chunk-place';

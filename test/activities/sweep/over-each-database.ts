@@ -1,5 +1,5 @@
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES } from '../../ledger/databases';
 import { openChunkPlace } from './chunk-place';
 import type { ChunkPlace } from './chunk-place';

@@ -1,5 +1,5 @@
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { failureOf, openActivityPlace } from './activity-place';
 import type { ActivityPlace } from './activity-place';

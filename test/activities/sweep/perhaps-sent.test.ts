@@ -1,7 +1,7 @@
-import { PerhapsSent } from '../../../src/activities/sweep/perhaps-sent';
-import { plaid } from '../../../src/tasks/catalogue';
-import type { TaskFailureType } from '../../../src/tasks/failure';
-import { builtInRun } from '../../../src/providers/built-in';
+import { PerhapsSent } from 'temporal-http-tasks/internal/activities/sweep/perhaps-sent';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { TaskFailureType } from 'temporal-http-tasks/internal/tasks/failure';
+import { builtInRun } from 'temporal-http-tasks/internal/providers/built-in';
 import { planFor } from '../../unit/policy/drive';
 
 const task = plaid.userProductsTerminate;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Receipt } from '../../../src/ledger/ledger';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { amount } from '../../support/amount';
 import { until } from '../../support/offboarding-runs';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { LAG_MS } from '../../../src/policy/steps/step';
+import { LAG_MS } from 'temporal-http-tasks/internal/policy/steps/step';
 import { amount } from '../../support/amount';
 import { START_MS } from '../../unit/policy/drive';
 import { SimulatedProviders } from '../../unit/policy/simulated-providers';
 import type { Fault, ProviderScript, SeenCall } from '../../unit/policy/simulated-providers';
 import { chunkPlan, idsOf, SimulatedSweep } from './simulated-sweep';
 import type { Interrupted, Interruption, SweptUser } from './simulated-sweep';
-import type { ChunkPlan } from '../../../src/activities/sweep/contract';
+import type { ChunkPlan } from 'temporal-http-tasks/internal/activities/sweep/contract';
 
 const ITEMS = ['item_1', 'item_2', 'item_3'];
 const RUNS = { numRuns: amount(700, { whole: 2_000 }) };

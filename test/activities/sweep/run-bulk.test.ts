@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCallBudgets } from '../../../src/activities/budget/create-call-budgets';
-import type { CallBudgets } from '../../../src/activities/call-budget';
-import { startSimulators } from '../../../src/testing';
-import type { Simulators } from '../../../src/testing';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
+import type { CallBudgets } from 'temporal-http-tasks/internal/activities/call-budget';
+import { startSimulators } from '@temporal-http-tasks/testing';
+import type { Simulators } from '@temporal-http-tasks/testing';
 import { DATABASES, cleanUp } from '../../ledger/databases';
 import { sweepOf } from '../../ledger/sweeps/users';
 import { until } from '../../support/offboarding-runs';

@@ -1,6 +1,6 @@
-import type { TakeSnapshot } from '../../../src/activities/sweep/contract';
-import type { TargetUser } from '../../../src/policy/target-user';
-import type { RowsOptions, Source, SourceRow } from '../../../src/sources/source';
+import type { TakeSnapshot } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { RowsOptions, Source, SourceRow } from 'temporal-http-tasks/internal/sources/source';
 import { runRaw } from '../../ledger/databases';
 import { OWN_RUN, canary } from './activity-place';
 import type { ActivityPlace } from './activity-place';

@@ -1,7 +1,7 @@
 // Opens the ledger, says so, and once the other side holds the lock (a line on stdin) writes and closes at once.
 import { once } from 'node:events';
-import { openLedger } from '../../../src/ledger/open-ledger';
-import { createSubjectHasher } from '../../../src/ledger/subject';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { given } from './arguments';
 
 async function main(): Promise<void> {

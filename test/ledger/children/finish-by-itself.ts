@@ -1,6 +1,6 @@
 // Starts a write, never closes the ledger, and must still write it and then end.
-import { openLedger } from '../../../src/ledger/open-ledger';
-import { createSubjectHasher } from '../../../src/ledger/subject';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { given } from './arguments';
 
 void openLedger(given).then((ledger) => {

@@ -1,5 +1,5 @@
 // Opens a ledger when told to, and says which migrations this process ran.
-import { openLedger } from '../../../src/ledger/open-ledger';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { given } from './arguments';
 
 async function openOnce(): Promise<object> {

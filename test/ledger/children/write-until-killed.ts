@@ -1,6 +1,6 @@
 // Writes intents one after the other and names each that was acknowledged, until it is killed.
-import { openLedger } from '../../../src/ledger/open-ledger';
-import { createSubjectHasher } from '../../../src/ledger/subject';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { given } from './arguments';
 
 async function writeUntilKilled(): Promise<never> {

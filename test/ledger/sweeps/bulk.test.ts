@@ -1,8 +1,8 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { SweepFencedError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { BulkUser, ChunkFence, RecordBulk } from '../../../src/ledger/sweeps/sweep-types';
-import type { Outcome } from '../../../src/policy/outcome';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { SweepFencedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { BulkUser, ChunkFence, RecordBulk } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { DATABASES, cleanUp, open } from '../databases';
 import { rowOf, rowsOf, settled, sweepOf, userNumber } from './users';
 

@@ -1,10 +1,10 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { CLOCK_MARGIN_MS } from '../../../src/ledger/sweeps/done-before';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { TargetRow } from '../../../src/ledger/sweeps/sweep-types';
-import { stepsToHaveDone } from '../../../src/providers/done-steps';
-import type { DoneStep } from '../../../src/policy/done-steps';
-import type { TargetUser } from '../../../src/policy/target-user';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { CLOCK_MARGIN_MS } from 'temporal-http-tasks/internal/ledger/sweeps/done-before';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { stepsToHaveDone } from 'temporal-http-tasks/internal/providers/done-steps';
+import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
 import { DATABASES, cleanUp, intentOf, open, runRaw, subject } from '../databases';
 import { receiptOf, rowOf, settled, sweepOf } from './users';
 

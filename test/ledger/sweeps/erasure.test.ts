@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { SweepReleasedError } from '../../../src/ledger/sweeps/sweep-errors';
-import { SweepKeys } from '../../../src/ledger/sweeps/sweep-key';
-import type { SweepKey } from '../../../src/ledger/sweeps/sweep-key';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { Outcome } from '../../../src/policy/outcome';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { SweepReleasedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import { SweepKeys } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-key';
+import type { SweepKey } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-key';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { DATABASES, SUBJECT_KEY, cleanUp, open, runRaw } from '../databases';
 import { rowsOf, settled, sweepOf, userNumber } from './users';
 

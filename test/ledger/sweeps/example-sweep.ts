@@ -1,5 +1,10 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import type { ChunkFence, OpenUser, SettledUser, StepReceipt } from '../../../src/ledger/sweeps/sweep-types';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type {
+  ChunkFence,
+  OpenUser,
+  SettledUser,
+  StepReceipt,
+} from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { resetClock, setClock } from './at-time';
 import { receiptOf, rowsOf, settled, settledFully } from './users';
 

@@ -1,6 +1,6 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { SweepFencedError, SweepSealedError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { SweepFencedError, SweepSealedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import { DATABASES, cleanUp, open } from '../databases';
 import { chunksOf, receiptOf, rowsOf, settled, sweepOf } from './users';
 

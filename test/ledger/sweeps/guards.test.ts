@@ -1,14 +1,14 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import { Pool } from 'pg';
-import { LibsqlDialect } from '../../../src/ledger/libsql-dialect';
-import { prepareLedger } from '../../../src/ledger/migrate';
-import { createSubjectHasher } from '../../../src/ledger/subject';
-import { SweepKeys } from '../../../src/ledger/sweeps/sweep-key';
-import type { LedgerDatabase, Tables } from '../../../src/ledger/tables';
-import { migrations } from '../../../src/ledger/migrations';
-import { SweepBarredError, SweepNotYoursError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import type { SweepTerms } from '../../../src/ledger/sweeps/sweep-types';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import { prepareLedger } from 'temporal-http-tasks/internal/ledger/migrate';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { SweepKeys } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-key';
+import type { LedgerDatabase, Tables } from 'temporal-http-tasks/internal/ledger/tables';
+import { migrations } from 'temporal-http-tasks/internal/ledger/migrations/index';
+import { SweepBarredError, SweepNotYoursError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { SweepTerms } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { DATABASES, SUBJECT_KEY, cleanUp, intentOf, open, subject } from '../databases';
 import { rowsOf, settled, sweepOf } from './users';
 

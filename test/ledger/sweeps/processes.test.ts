@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import { DATABASES, cleanUp, open } from '../databases';
 import { startChunk } from './children/start';
 import { rowsOf, settled, sweepOf } from './users';

@@ -1,13 +1,13 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import type { KyselyPlugin } from 'kysely';
-import { LedgerUnavailableError } from '../../../src/ledger/ledger';
-import { LibsqlDialect } from '../../../src/ledger/libsql-dialect';
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { createPostgresPool } from '../../../src/ledger/postgres-pool';
-import type { RateLedger } from '../../../src/ledger/sweeps/rate-ledger';
-import { createSqlRateLedger } from '../../../src/ledger/sweeps/sql-rate-ledger';
-import type { LedgerDatabase, Tables } from '../../../src/ledger/tables';
-import { LEASE_MS } from '../../../src/policy/rate';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LibsqlDialect } from 'temporal-http-tasks/internal/ledger/libsql-dialect';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createPostgresPool } from 'temporal-http-tasks/internal/ledger/postgres-pool';
+import type { RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
+import { createSqlRateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sql-rate-ledger';
+import type { LedgerDatabase, Tables } from 'temporal-http-tasks/internal/ledger/tables';
+import { LEASE_MS } from 'temporal-http-tasks/internal/policy/rate';
 import { postgresTarget } from '../../support/postgres';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
 

@@ -1,7 +1,7 @@
 import Database from 'libsql';
-import { LedgerUnavailableError } from '../../../src/ledger/ledger';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { OpenUser, StepReceipt } from '../../../src/ledger/sweeps/sweep-types';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { OpenUser, StepReceipt } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { DATABASES, cleanUp, item, open, temporaryFolder } from '../databases';
 import { receiptOf, rowsOf, sweepOf } from './users';
 

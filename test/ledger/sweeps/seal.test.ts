@@ -1,8 +1,8 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { leafOf, sha256 } from '../../../src/ledger/sweeps/leaf';
-import { SweepConflictError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import { isIncluded } from '../../../src/policy/merkle';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { SweepConflictError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import { isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
 import { DATABASES, cleanUp, open, runRaw, subject } from '../databases';
 import { rowsOf, settledFully, sweepOf } from './users';
 

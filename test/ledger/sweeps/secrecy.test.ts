@@ -1,9 +1,9 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { SweepConflictError, SweepReleasedError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { Outcome } from '../../../src/policy/outcome';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { SweepConflictError, SweepReleasedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
 import { rowOf, rowsOf, settled, sweepOf, userNumber } from './users';
 

@@ -1,5 +1,5 @@
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import { UnknownSweepError } from '../../../src/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import { DATABASES, cleanUp, open } from '../databases';
 
 const DAY_MS = 86_400_000;

@@ -1,13 +1,13 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import {
   SnapshotMovedError,
   SweepConflictError,
   SweepReleasedError,
   UnknownSweepError,
-} from '../../../src/ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { TargetRow } from '../../../src/ledger/sweeps/sweep-types';
-import type { TargetUser } from '../../../src/policy/target-user';
+} from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
 import { DATABASES, cleanUp, open, runRaw } from '../databases';
 import { rowOf, rowsOf, settled, sweepOf, userNumber } from './users';
 

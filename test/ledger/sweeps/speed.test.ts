@@ -1,4 +1,4 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import { DATABASES, cleanUp, open } from '../databases';
 import { amount } from '../../support/amount';
 import { unhurriedMs } from '../../support/unhurried';

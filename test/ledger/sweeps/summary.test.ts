@@ -1,7 +1,7 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { UnknownSweepError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { ChunkFence, OpenUser } from '../../../src/ledger/sweeps/sweep-types';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { ChunkFence, OpenUser } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { DATABASES, cleanUp, intentOf, open, subject } from '../databases';
 import { resetClock, setClock } from './at-time';
 import { receiptOf, rowsOf, settled, settledFully, sweepOf } from './users';

@@ -1,9 +1,15 @@
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { ChunkFence, OpenUser, SettledUser, StepReceipt, TargetRow } from '../../../src/ledger/sweeps/sweep-types';
-import { createSubjectHasher } from '../../../src/ledger/subject';
-import { userSubjects } from '../../../src/ledger/user-subjects';
-import type { Outcome } from '../../../src/policy/outcome';
-import type { TargetUser } from '../../../src/policy/target-user';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type {
+  ChunkFence,
+  OpenUser,
+  SettledUser,
+  StepReceipt,
+  TargetRow,
+} from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
 import { SUBJECT_KEY } from '../databases';
 
 const hasher = createSubjectHasher(SUBJECT_KEY);

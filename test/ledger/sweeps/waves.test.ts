@@ -1,9 +1,9 @@
-import type { OpenedLedger } from '../../../src/ledger/open-ledger';
-import { SweepReleasedError } from '../../../src/ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../../src/ledger/sweeps/sweep-ledger';
-import type { OpenUser, StepReceipt } from '../../../src/ledger/sweeps/sweep-types';
-import { OUTCOMES } from '../../../src/policy/outcome';
-import { WORST_FIRST } from '../../../src/policy/worst-outcome';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { SweepReleasedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { OpenUser, StepReceipt } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import { DATABASES, cleanUp, open, subject } from '../databases';
 import { chunksOf, receiptOf, rowOf, rowsOf, settled, settledFully, sweepOf, userNumber } from './users';
 

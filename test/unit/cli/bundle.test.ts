@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifyBundle } from '../../../src/cli/receipt-bundle-check';
-import type { BundleVerification } from '../../../src/cli/receipt-bundle-check';
-import { SEALED_COLUMNS, leafOf, sha256 } from '../../../src/ledger/sweeps/leaf';
-import type { SealedField } from '../../../src/ledger/sweeps/leaf';
-import { MerkleTree, emptyRoot, isIncluded } from '../../../src/policy/merkle';
+import { verifyBundle } from '@temporal-http-tasks/cli/internal/receipt-bundle-check';
+import type { BundleVerification } from '@temporal-http-tasks/cli/internal/receipt-bundle-check';
+import { SEALED_COLUMNS, leafOf, sha256 } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import type { SealedField } from 'temporal-http-tasks/internal/ledger/sweeps/leaf';
+import { MerkleTree, emptyRoot, isIncluded } from 'temporal-http-tasks/internal/policy/merkle';
 
 const folder = mkdtempSync(join(tmpdir(), 'http-tasks-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
-import { asRoute, catalogueTask } from '../../../src/cli/catalogue-task';
-import { tasksFromOpenApi } from '../../../src/openapi/tasks-from-openapi';
-import { plaid } from '../../../src/tasks/catalogue';
+import { asRoute, catalogueTask } from '@temporal-http-tasks/cli/internal/catalogue-task';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { documentWith, operation } from '../../openapi/documents';
 
 const { tasks } = tasksFromOpenApi(

@@ -7,10 +7,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { callFromCurl } from '../../../src/cli/curl/curl-call';
-import { readSenderSettings } from '../../../src/config/settings';
-import { prepareRequest } from '../../../src/http/prepare-request';
-import { readMultipart, boundaryIn } from '../../../src/http/read-multipart';
+import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import { readMultipart, boundaryIn } from 'temporal-http-tasks/internal/http/read-multipart';
 
 /** What of a request has to be the same, whoever sends it. */
 interface Sent {

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { callFromCurl } from '../../../src/cli/curl/curl-call';
-import { Refusal } from '../../../src/cli/errors';
-import { readOpenApiDocument } from '../../../src/openapi/document/read-document';
-import { tasksFromOpenApi } from '../../../src/openapi/tasks-from-openapi';
-import { completedInput } from '../../../src/reference/sample-input';
-import { snippetsOf } from '../../../src/reference/snippets/snippets';
-import { CATALOGUE } from '../../../src/tasks/catalogue';
-import type { HttpTask } from '../../../src/tasks/define';
+import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
+import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import { completedInput } from '@temporal-http-tasks/console/internal/reference/sample-input';
+import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 
 function call(
   command: string,

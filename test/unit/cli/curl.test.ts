@@ -1,9 +1,9 @@
-import { callFromCurl } from '../../../src/cli/curl/curl-call';
-import { Refusal } from '../../../src/cli/errors';
-import { snippetsOf } from '../../../src/reference/snippets/snippets';
-import { http, plaid } from '../../../src/tasks/catalogue';
-import type { HttpTask } from '../../../src/tasks/define';
-import { parseInput } from '../../../src/tasks/parse-input';
+import { callFromCurl } from '@temporal-http-tasks/cli/internal/curl/curl-call';
+import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { snippetsOf } from '@temporal-http-tasks/console/internal/reference/snippets/snippets';
+import { http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 
 const ENV = {
   PLAID_CLIENT_ID: 'canary-client',

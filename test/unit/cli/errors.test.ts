@@ -1,6 +1,6 @@
-import { reportOf } from '../../../src/cli/errors';
-import { TooManyBadRowsError } from '../../../src/sources/check-rows';
-import { SourceError, SourceUnavailableError } from '../../../src/sources/source';
+import { reportOf } from '@temporal-http-tasks/cli/internal/errors';
+import { TooManyBadRowsError } from 'temporal-http-tasks/internal/sources/check-rows';
+import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 
 describe('an error of a source', () => {
   it('that is wrong is a wrong input, by its field', () => {

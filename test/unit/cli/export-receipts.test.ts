@@ -1,9 +1,9 @@
 import { PassThrough } from 'node:stream';
-import { writeChunksToStdout } from '../../../src/cli/receipts/export-receipts';
-import { lastWords } from '../../../src/cli/receipts/last-words';
-import type { Io } from '../../../src/cli/io';
-import type { Receipt } from '../../../src/ledger/ledger';
-import { LedgerUnavailableError } from '../../../src/ledger/ledger';
+import { writeChunksToStdout } from '@temporal-http-tasks/cli/internal/receipts/export-receipts';
+import { lastWords } from '@temporal-http-tasks/cli/internal/receipts/last-words';
+import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
 
 const streams = () => {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];

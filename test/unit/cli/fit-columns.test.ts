@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fitColumns } from '../../../src/cli/table';
+import { fitColumns } from '@temporal-http-tasks/cli/internal/table';
 
 const total = (widths: readonly number[]): number => widths.reduce((sum, width) => sum + width, widths.length + 1);
 

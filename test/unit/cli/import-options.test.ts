@@ -1,6 +1,6 @@
-import { Refusal } from '../../../src/cli/errors';
-import { importOptions, openApiWords, refusingOptions } from '../../../src/cli/openapi-tasks';
-import type { ImportDecisions } from '../../../src/cli/openapi-tasks';
+import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { importOptions, openApiWords, refusingOptions } from '@temporal-http-tasks/cli/internal/openapi-tasks';
+import type { ImportDecisions } from '@temporal-http-tasks/cli/internal/openapi-tasks';
 
 const ALL: ImportDecisions = {
   service: 'desk',

@@ -1,9 +1,18 @@
 import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
-import { paint, print, printExactly, printJson, printLines, say, sayLines, sayOver } from '../../../src/cli/output';
-import { printTable } from '../../../src/cli/table';
-import type { Io } from '../../../src/cli/io';
-import { escapedJson, printable, printableLines } from '../../../src/policy/printable';
+import {
+  paint,
+  print,
+  printExactly,
+  printJson,
+  printLines,
+  say,
+  sayLines,
+  sayOver,
+} from '@temporal-http-tasks/cli/internal/output';
+import { printTable } from '@temporal-http-tasks/cli/internal/table';
+import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import { escapedJson, printable, printableLines } from 'temporal-http-tasks/internal/policy/printable';
 
 /** Whatever steers a terminal or reorders text. */
 const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;

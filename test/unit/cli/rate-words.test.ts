@@ -1,7 +1,7 @@
-import { callsPerMinute } from '../../../src/cli/calls-per-minute';
-import { Refusal } from '../../../src/cli/errors';
-import { rateDocument, rateInShort, rateSentence } from '../../../src/cli/rate/rate-words';
-import type { RateRow } from '../../../src/ledger/sweeps/rate-ledger';
+import { callsPerMinute } from '@temporal-http-tasks/cli/internal/calls-per-minute';
+import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
+import { rateDocument, rateInShort, rateSentence } from '@temporal-http-tasks/evidence/internal/rate-words';
+import type { RateRow } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 
 function row(changes: Partial<RateRow> = {}): RateRow {
   return { service: 'plaid', keySlot: '', sweeps: [], callsPerSecond: 200, sweepCallsPerSecond: 10, ...changes };

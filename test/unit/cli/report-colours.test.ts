@@ -1,5 +1,5 @@
-import { LOOKS, STANDINGS } from '../../../src/cli/report/standings';
-import { inkOn, luminanceOf } from '../../../src/cli/report/style';
+import { LOOKS, STANDINGS } from '@temporal-http-tasks/evidence/internal/report/standings';
+import { inkOn, luminanceOf } from '@temporal-http-tasks/evidence/internal/report/style';
 
 type Colour = readonly [number, number, number];
 

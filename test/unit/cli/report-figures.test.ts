@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { codeFigures, stepFigures } from '../../../src/cli/report/figures';
-import { overTime } from '../../../src/cli/report/time-figures';
-import { barRows } from '../../../src/cli/report/plots/bar-rows';
-import type { ReceiptGroup, SettledOverTime } from '../../../src/ledger/sweeps/summary-types';
-import { OUTCOMES } from '../../../src/policy/outcome';
+import { codeFigures, stepFigures } from '@temporal-http-tasks/evidence/internal/report/figures';
+import { overTime } from '@temporal-http-tasks/evidence/internal/report/time-figures';
+import { barRows } from '@temporal-http-tasks/evidence/internal/report/plots/bar-rows';
+import type { ReceiptGroup, SettledOverTime } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
 
 const group = (changes: Partial<ReceiptGroup>): ReceiptGroup => ({
   phase: 'settled',

@@ -1,5 +1,5 @@
-import { shellWords } from '../../../src/cli/curl/shell-words';
-import { Refusal } from '../../../src/cli/errors';
+import { shellWords } from '@temporal-http-tasks/cli/internal/curl/shell-words';
+import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
 
 describe('the words of a command', () => {
   it.each([

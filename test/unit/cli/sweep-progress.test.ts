@@ -1,11 +1,16 @@
-import type { ChunkProgress } from '../../../src/activities/sweep/contract';
-import { fitParts } from '../../../src/cli/one-line';
-import { withRunningChunks } from '../../../src/cli/sweep/live-progress';
-import { toDocument } from '../../../src/cli/sweep/sweep-report';
-import type { Io } from '../../../src/cli/io';
-import { RateMeter, progressParts, progressText, showSweep } from '../../../src/cli/sweep/watch-display';
-import { noCounts } from '../../../src/policy/sweep-result';
-import type { OutcomeCounts, SweepProgress } from '../../../src/policy/sweep-result';
+import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import { fitParts } from '@temporal-http-tasks/cli/internal/one-line';
+import { withRunningChunks } from '@temporal-http-tasks/cli/internal/sweep/live-progress';
+import { toDocument } from '@temporal-http-tasks/cli/internal/sweep/sweep-report';
+import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import {
+  RateMeter,
+  progressParts,
+  progressText,
+  showSweep,
+} from '@temporal-http-tasks/cli/internal/sweep/watch-display';
+import { noCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
+import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
 
 function progress(counts: Partial<OutcomeCounts> = {}, more: Partial<SweepProgress> = {}): SweepProgress {
   return {

@@ -2,9 +2,9 @@ import { PassThrough } from 'node:stream';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure, RetryState } from '@temporalio/common';
-import type { Io } from '../../../src/cli/io';
-import { askAndApprove } from '../../../src/cli/sweep/sweep-question';
-import type { AskedSweep } from '../../../src/cli/sweep/sweep-question';
+import type { Io } from '@temporal-http-tasks/cli/internal/io';
+import { askAndApprove } from '@temporal-http-tasks/cli/internal/sweep/sweep-question';
+import type { AskedSweep } from '@temporal-http-tasks/cli/internal/sweep/sweep-question';
 
 it.each(['closing', 'ended'])(
   'a sweep whose source was refused is reported with the refusal when it says that it is %s and its run has not ended yet',

@@ -1,5 +1,5 @@
-import { placeOf } from '../../../src/cli/worker-place';
-import type { RecordedEnvironment } from '../../../src/ledger/worker-environments';
+import { placeOf } from '@temporal-http-tasks/cli/internal/worker-place';
+import type { RecordedEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
 
 function recorded(
   identity: string,

@@ -1,9 +1,9 @@
-import { OAuthClient } from '../../../src/config/oauth-client';
-import type { SettingsError } from '../../../src/config/problems';
-import { readSenderSettings } from '../../../src/config/settings';
-import { GatewaySecrets } from '../../../src/gateway/secrets';
-import { defineService } from '../../../src/tasks/service';
-import type { CredentialRule, ServiceDefinition } from '../../../src/tasks/service';
+import { OAuthClient } from 'temporal-http-tasks/internal/config/oauth-client';
+import type { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { GatewaySecrets } from '@temporal-http-tasks/console/internal/gateway/secrets';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
+import type { CredentialRule, ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 
 const RULE: CredentialRule = {
   setting: 'DESK_CLIENT_SECRET',

@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { readEncryptionSettings, requireEncryptionSettings } from '../../../src/config/encryption-settings';
-import { SettingsError } from '../../../src/config/problems';
+import {
+  readEncryptionSettings,
+  requireEncryptionSettings,
+} from 'temporal-http-tasks/internal/config/encryption-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
 
 const KEY = randomBytes(32).toString('base64');
 const OTHER = randomBytes(32).toString('base64url');

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
-import { environmentSecrets } from '../../../src/config/environment-secrets';
-import { readWorkerSettings } from '../../../src/config/settings';
-import { createWorkerLog } from '../../../src/observability/worker-log';
+import { environmentSecrets } from 'temporal-http-tasks/internal/config/environment-secrets';
+import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createWorkerLog } from '@temporal-http-tasks/cli/internal/worker-process/worker-log';
 
 const SECRETS: Record<string, string> = {
   TEMPORAL_API_KEY: 'canary-temporal-api-key',

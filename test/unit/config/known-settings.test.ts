@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { KNOWN_SETTINGS, nearMisses, unknownSettings } from '../../../src/config/known-settings';
-import { readWorkerSettings } from '../../../src/config/settings';
-import { CATALOGUE_SERVICES } from '../../../src/tasks/catalogue-services';
-import { SettingsError } from '../../../src/config/problems';
+import { KNOWN_SETTINGS, nearMisses, unknownSettings } from 'temporal-http-tasks/internal/config/known-settings';
+import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
 
 const SRC = join(__dirname, '../../../src');
 const REGISTRY = 'config/known-settings.ts';

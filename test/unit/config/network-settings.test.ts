@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { SettingsError } from '../../../src/config/problems';
-import { readSenderSettings } from '../../../src/config/settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { createAuthority } from '../../support/certificates';
 
 const folder = mkdtempSync(join(tmpdir(), 'network-settings-'));

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { readPlaintext } from '../../../src/config/plaintext';
-import { isThisMachine } from '../../../src/transport/plaintext';
-import { parsePostgresUrl } from '../../../src/transport/postgres-url';
-import type { PostgresTarget } from '../../../src/transport/postgres-url';
-import { ProblemList } from '../../../src/config/problems';
-import { whyAmbiguousUrl } from '../../../src/transport/url-text';
+import { readPlaintext } from 'temporal-http-tasks/internal/config/plaintext';
+import { isThisMachine } from 'temporal-http-tasks/internal/transport/plaintext';
+import { parsePostgresUrl } from 'temporal-http-tasks/internal/transport/postgres-url';
+import type { PostgresTarget } from 'temporal-http-tasks/internal/transport/postgres-url';
+import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
+import { whyAmbiguousUrl } from 'temporal-http-tasks/internal/transport/url-text';
 
 const parse = (url: string, plaintextAllowed = false): PostgresTarget | string =>
   parsePostgresUrl(url, { item: 'ledger', plaintextAllowed });

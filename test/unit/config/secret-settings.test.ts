@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readSenderSettings } from '../../../src/config/settings';
-import { batchService } from '../../../src/tasks/batch/service';
-import { plaidService } from '../../../src/tasks/plaid/service';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 import { GOOD, problemsOf } from './good-settings';
 
 describe('App keys', () => {

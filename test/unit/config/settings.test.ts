@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
-import { readLedgerSettings } from '../../../src/config/ledger-settings';
-import { ProblemList } from '../../../src/config/problems';
-import { readQueueSettings, readSenderSettings, readSettings } from '../../../src/config/settings';
-import { CATALOGUE_SERVICES } from '../../../src/tasks/catalogue-services';
-import { DEFAULT_WORK_LIMITS, readWorkLimits, withLimits } from '../../../src/config/work-limits';
-import { plaidService } from '../../../src/tasks/plaid/service';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
+import { readQueueSettings, readSenderSettings, readSettings } from 'temporal-http-tasks/internal/config/settings';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { DEFAULT_WORK_LIMITS, readWorkLimits, withLimits } from 'temporal-http-tasks/internal/config/work-limits';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 import { GOOD, problemsOf } from './good-settings';
 
 describe('Settings', () => {

@@ -1,10 +1,10 @@
-import { SettingsError } from '../../../src/config/problems';
-import { readPlaintext } from '../../../src/config/plaintext';
-import { readProcess } from '../../../src/config/process-settings';
-import { readSettings } from '../../../src/config/settings';
-import { setupLine, setupText } from '../../../src/config/setup-line';
-import { readTemporalConnection } from '../../../src/config/temporal-connection';
-import { ProblemList } from '../../../src/config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { readPlaintext } from 'temporal-http-tasks/internal/config/plaintext';
+import { readProcess } from 'temporal-http-tasks/internal/config/process-settings';
+import { readSettings } from 'temporal-http-tasks/internal/config/settings';
+import { setupLine, setupText } from 'temporal-http-tasks/internal/config/setup-line';
+import { readTemporalConnection } from '@temporal-http-tasks/cli/internal/temporal-connection';
+import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
 
 /** Without the profile of whoever runs the tests. */
 const NO_FILE = { TEMPORAL_CONFIG_FILE: '/nowhere/at/all.toml' };

@@ -1,8 +1,8 @@
 import { CancelledFailure } from '@temporalio/common';
-import { createTaskSender } from '../../../src/http/send-task';
-import type { TaskSender } from '../../../src/http/send-task';
-import { plaid } from '../../../src/tasks/catalogue';
-import type { Effect, HttpTask } from '../../../src/tasks/define';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { failureOf } from './failure-of';
 import { json, Provider, settingsFor } from './provider';
 

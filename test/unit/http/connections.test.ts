@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readSenderSettings } from '../../../src/config/settings';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { amount } from '../../support/amount';
-import { Connections, MOST_IDLE_POOLS } from '../../../src/http/connections';
+import { Connections, MOST_IDLE_POOLS } from 'temporal-http-tasks/internal/http/connections';
 
 /** Forty origins, each with as many ways to connect as make several times the pools that are kept, as by as many origins. */
 const ADDRESSES = Array.from({ length: 40 }, (_, index) => `127.0.1.${index + 1}`);

@@ -1,12 +1,12 @@
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { createTaskSender } from '../../../src/http/send-task';
-import type { TaskSender } from '../../../src/http/send-task';
-import { http, plaid } from '../../../src/tasks/catalogue';
-import { defineHttpTask } from '../../../src/tasks/define';
-import type { AnswerForm } from '../../../src/tasks/wire';
-import { plaidService } from '../../../src/tasks/plaid/service';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { AnswerForm } from 'temporal-http-tasks/internal/tasks/wire';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 import { failureOf } from './failure-of';
 import { Provider, settingsFor } from './provider';
 

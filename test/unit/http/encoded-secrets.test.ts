@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Scrubber, SCRUBBED } from '../../../src/http/redact';
+import { Scrubber, SCRUBBED } from 'temporal-http-tasks/internal/http/redact';
 
 const bytesOf = (text: string): number[] => [...Buffer.from(text, 'utf8')];
 const hexOf = (byte: number): string => byte.toString(16).padStart(2, '0');

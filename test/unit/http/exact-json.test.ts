@@ -4,7 +4,7 @@ import {
   parseKeepingDigits,
   parseWatchingNumbers,
   pathOfUnsafeInteger,
-} from '../../../src/http/exact-json';
+} from 'temporal-http-tasks/internal/http/exact-json';
 
 describe('JSON that is parsed without changing a number', () => {
   it.each<[text: string, value: unknown]>([

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { ApplicationFailure } from '@temporalio/common';
-import type { TaskFailure } from '../../../src/tasks/failure';
-import { InvalidInputError } from '../../../src/tasks/parse-input';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 
 /** What a failed send is expected to look like, flat enough for a table. */
 export interface SeenFailure extends TaskFailure {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { createTaskSender } from '../../../src/http/send-task';
-import type { TaskSender } from '../../../src/http/send-task';
-import { http } from '../../../src/tasks/catalogue';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { everythingIn, failureOf } from './failure-of';
 import { json, Provider, settingsFor } from './provider';
 

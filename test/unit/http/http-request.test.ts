@@ -1,8 +1,8 @@
 import type { LookupFunction } from 'node:net';
 import type { ServerResponse } from 'node:http';
-import { createTaskSender } from '../../../src/http/send-task';
-import type { TaskSender } from '../../../src/http/send-task';
-import { http } from '../../../src/tasks/catalogue';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { failureOf } from './failure-of';
 import { json, Provider, settingsFor } from './provider';
 import type { Received } from './provider';

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { prepareRequest } from '../../../src/http/prepare-request';
-import { createTaskSender } from '../../../src/http/send-task';
-import type { TaskSender } from '../../../src/http/send-task';
-import { batch, plaid } from '../../../src/tasks/catalogue';
-import { defineHttpTask } from '../../../src/tasks/define';
-import { defineService } from '../../../src/tasks/service';
-import { readSenderSettings } from '../../../src/config/settings';
+import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { batch, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
 import { z } from 'zod';
 import { everythingIn, failureOf, fieldOfRefusal } from './failure-of';
 import { CANARIES, json, Provider, settingsFor } from './provider';

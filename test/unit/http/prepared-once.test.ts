@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readSenderSettings } from '../../../src/config/settings';
-import { createTaskSender } from '../../../src/http/send-task';
-import { defineHttpTask } from '../../../src/tasks/define';
-import { plaid } from '../../../src/tasks/catalogue';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { Provider } from './provider';
 
 let folder: string;

@@ -2,11 +2,11 @@ import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { readSenderSettings } from '../../../src/config/settings';
-import type { SenderSettings } from '../../../src/config/sender-settings';
-import { batchService } from '../../../src/tasks/batch/service';
-import { httpService } from '../../../src/tasks/http/service';
-import { plaidService } from '../../../src/tasks/plaid/service';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
+import { batchService } from 'temporal-http-tasks/internal/tasks/batch/service';
+import { httpService } from 'temporal-http-tasks/internal/tasks/http/service';
+import { plaidService } from 'temporal-http-tasks/internal/tasks/plaid/service';
 
 export interface Received {
   method: string;

@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
-import { isPublicAddress } from '../../../src/http/public-address';
-import { NOT_PUBLIC, publicLookup } from '../../../src/http/public-lookup';
+import { isPublicAddress } from 'temporal-http-tasks/internal/http/public-address';
+import { NOT_PUBLIC, publicLookup } from 'temporal-http-tasks/internal/http/public-lookup';
 
 describe('an address', () => {
   it.each([

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Scrubber, SCRUBBED, safeCode, safeId } from '../../../src/http/redact';
+import { Scrubber, SCRUBBED, safeCode, safeId } from 'temporal-http-tasks/internal/http/redact';
 
 const SECRET = 'pä/ss+word="x\\y" 42';
 const scrubber = new Scrubber([SECRET, 'k1']);

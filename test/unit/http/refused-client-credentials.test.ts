@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { http } from '../../../src/tasks/catalogue';
+import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
 import { everythingIn, failureOf } from './failure-of';
 import { json, Provider } from './provider';
 import { SECRET, calls, envWith, login, namedEnv, openOn, senderFor, tokenRequests, useLogin } from './ticket-desk';

@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
-import { readSenderSettings } from '../../../src/config/settings';
-import { AccessTokens } from '../../../src/http/access-tokens';
-import { createTaskSender } from '../../../src/http/send-task';
-import type { SendOptions, TaskSender } from '../../../src/http/send-task';
-import { http } from '../../../src/tasks/catalogue';
-import { defineHttpTask } from '../../../src/tasks/define';
-import { defineService } from '../../../src/tasks/service';
-import type { ServiceDefinition } from '../../../src/tasks/service';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { AccessTokens } from 'temporal-http-tasks/internal/http/access-tokens';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import type { SendOptions, TaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { http } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { json, Provider } from './provider';
 import type { Received } from './provider';
 

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readSenderSettings } from '../../../src/config/settings';
-import { createTaskSender } from '../../../src/http/send-task';
-import { plaid } from '../../../src/tasks/catalogue';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
 
 let server: Server;
 let received = 0;

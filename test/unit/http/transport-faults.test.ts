@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { createTaskSender } from '../../../src/http/send-task';
-import { plaid } from '../../../src/tasks/catalogue';
-import type { CallTimeouts, Effect, HttpTask } from '../../../src/tasks/define';
-import type { TaskFailureType } from '../../../src/tasks/failure';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { CallTimeouts, Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { TaskFailureType } from 'temporal-http-tasks/internal/tasks/failure';
 import { failureOf } from './failure-of';
 import type { SeenFailure } from './failure-of';
 import { RawProvider, settingsFor } from './provider';

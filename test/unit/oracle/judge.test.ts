@@ -1,9 +1,9 @@
-import type { Cell } from '../../../src/oracle/cell';
-import { expectedOf } from '../../../src/oracle/expect';
-import { judgeAlways, judgeCell } from '../../../src/oracle/judge';
-import type { Judgement } from '../../../src/oracle/judge';
-import type { Observed, Recorded, Truth } from '../../../src/oracle/observed';
-import type { CallRecord } from '../../../src/testing';
+import type { Cell } from '@temporal-http-tasks/testing/internal/oracle/cell';
+import { expectedOf } from '@temporal-http-tasks/testing/internal/oracle/expect';
+import { judgeAlways, judgeCell } from '@temporal-http-tasks/testing/internal/oracle/judge';
+import type { Judgement } from '@temporal-http-tasks/testing/internal/oracle/judge';
+import type { Observed, Recorded, Truth } from '@temporal-http-tasks/testing/internal/oracle/observed';
+import type { CallRecord } from '@temporal-http-tasks/testing';
 
 // The oracle must be able to fail: each of these is a run as it was seen, with one thing forged.
 

@@ -1,8 +1,8 @@
-import { allHeld, answered, beginConverging, endEarly, next } from '../../../src/policy/converge';
-import type { CallMove } from '../../../src/policy/converge';
-import { builtInRun } from '../../../src/providers/built-in';
-import type { BuiltInRun } from '../../../src/providers/built-in';
-import { SETTLE_MS } from '../../../src/policy/steps/step';
+import { allHeld, answered, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallMove } from 'temporal-http-tasks/internal/policy/converge';
+import { builtInRun } from 'temporal-http-tasks/internal/providers/built-in';
+import type { BuiltInRun } from 'temporal-http-tasks/internal/providers/built-in';
+import { SETTLE_MS } from 'temporal-http-tasks/internal/policy/steps/step';
 import { drive, planFor, shortly, START_MS, statesOf } from './drive';
 import { SimulatedProviders } from './simulated-providers';
 import type { Fault, ProviderScript } from './simulated-providers';

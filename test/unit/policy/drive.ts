@@ -1,10 +1,10 @@
-import { answered, beginConverging, endEarly, next } from '../../../src/policy/converge';
-import type { CallMove, ConvergeState } from '../../../src/policy/converge';
-import type { StepResult } from '../../../src/policy/offboard-result';
-import { statusOf } from '../../../src/policy/offboard-result';
-import { builtInRun } from '../../../src/providers/built-in';
-import type { BuiltInRun } from '../../../src/providers/built-in';
-import type { RunStatus } from '../../../src/policy/outcome';
+import { answered, beginConverging, endEarly, next } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallMove, ConvergeState } from 'temporal-http-tasks/internal/policy/converge';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { statusOf } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { builtInRun } from 'temporal-http-tasks/internal/providers/built-in';
+import type { BuiltInRun } from 'temporal-http-tasks/internal/providers/built-in';
+import type { RunStatus } from 'temporal-http-tasks/internal/policy/outcome';
 import type { SimulatedProviders } from './simulated-providers';
 
 /** No run that ends by itself needs more; one that does would go on for ever. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { fillCompensationInput } from '../../../src/policy/compensation-input';
-import { deadlineAtMs, deadlineText, DEFAULT_DEADLINE_MS } from '../../../src/policy/deadline';
-import { offboardUserInput } from '../../../src/policy/offboard-input';
-import { InvalidInputError, parseInput } from '../../../src/tasks/parse-input';
+import { fillCompensationInput } from 'temporal-http-tasks/internal/policy/compensation-input';
+import { deadlineAtMs, deadlineText, DEFAULT_DEADLINE_MS } from 'temporal-http-tasks/internal/policy/deadline';
+import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 
 describe('a deadline', () => {
   const START = Date.parse('2030-01-01T00:00:00Z');

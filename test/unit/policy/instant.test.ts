@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { instantMs } from '../../../src/policy/instant';
+import { instantMs } from 'temporal-http-tasks/internal/policy/instant';
 
 const NOON = Date.UTC(2026, 2, 28, 12, 0, 0);
 

@@ -1,4 +1,4 @@
-import type { BuiltInRun } from '../../../src/providers/built-in';
+import type { BuiltInRun } from 'temporal-http-tasks/internal/providers/built-in';
 import { drive, planFor, shortly, START_MS } from './drive';
 import { SimulatedProviders } from './simulated-providers';
 import type { Fault, ProviderScript } from './simulated-providers';

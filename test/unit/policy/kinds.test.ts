@@ -1,6 +1,6 @@
-import type { ConvergePlan } from '../../../src/policy/converge';
-import { allHeld } from '../../../src/policy/converge';
-import type { StepDefinition } from '../../../src/index';
+import type { ConvergePlan } from 'temporal-http-tasks/internal/policy/converge';
+import { allHeld } from 'temporal-http-tasks/internal/policy/converge';
+import type { StepDefinition } from 'temporal-http-tasks';
 import { COURIER_STEPS } from '../providers/courier';
 import { shortly } from './drive';
 import { courierRun, driveCourier, SimulatedCourier } from './simulated-courier';

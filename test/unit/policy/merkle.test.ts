@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { MerkleTree, emptyRoot, isIncluded, leafHash } from '../../../src/policy/merkle';
-import { MerkleLevels } from '../../../src/policy/merkle-levels';
-import type { Hash } from '../../../src/policy/merkle';
+import { MerkleTree, emptyRoot, isIncluded, leafHash } from 'temporal-http-tasks/internal/policy/merkle';
+import { MerkleLevels } from 'temporal-http-tasks/internal/policy/merkle-levels';
+import type { Hash } from 'temporal-http-tasks/internal/policy/merkle';
 
 const sha256: Hash = (bytes) => createHash('sha256').update(bytes).digest();
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');

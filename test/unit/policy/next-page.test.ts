@@ -1,5 +1,5 @@
-import { nextPage } from '../../../src/policy/next-page';
-import type { Paging } from '../../../src/policy/next-page';
+import { nextPage } from 'temporal-http-tasks/internal/policy/next-page';
+import type { Paging } from 'temporal-http-tasks/internal/policy/next-page';
 
 const URI = 'https://desk.example/tickets';
 

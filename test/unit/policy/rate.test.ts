@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { LEASE_MS, lease, report, startRate, underLimits } from '../../../src/policy/rate';
+import { LEASE_MS, lease, report, startRate, underLimits } from 'temporal-http-tasks/internal/policy/rate';
 import { Provider, T0, mostInAMinute, run } from './rated-provider';
 
 describe('a rate with a limit', () => {

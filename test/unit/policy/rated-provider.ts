@@ -1,5 +1,5 @@
-import { lease, report } from '../../../src/policy/rate';
-import type { Caller, RateState } from '../../../src/policy/rate';
+import { lease, report } from 'temporal-http-tasks/internal/policy/rate';
+import type { Caller, RateState } from 'temporal-http-tasks/internal/policy/rate';
 
 export const T0 = 1_700_000_000_000;
 

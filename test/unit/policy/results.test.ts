@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { compensationLog } from '../../../src/policy/compensation-log';
-import { statusOf } from '../../../src/policy/offboard-result';
-import type { StepResult } from '../../../src/policy/offboard-result';
-import { OUTCOMES } from '../../../src/policy/outcome';
-import type { Outcome, RunStatus } from '../../../src/policy/outcome';
+import { compensationLog } from 'temporal-http-tasks/internal/policy/compensation-log';
+import { statusOf } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import type { Outcome, RunStatus } from 'temporal-http-tasks/internal/policy/outcome';
 import { drive, planFor } from './drive';
 import { SimulatedProviders } from './simulated-providers';
 import type { Fault } from './simulated-providers';

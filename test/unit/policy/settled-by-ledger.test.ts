@@ -1,6 +1,6 @@
-import { notBorneOut, withOwnEvidence } from '../../../src/policy/settled-by-ledger';
-import type { CallRow } from '../../../src/policy/settled-by-ledger';
-import type { StepResult } from '../../../src/policy/offboard-result';
+import { notBorneOut, withOwnEvidence } from 'temporal-http-tasks/internal/policy/settled-by-ledger';
+import type { CallRow } from 'temporal-http-tasks/internal/policy/settled-by-ledger';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 
 const ALL = { someItems: false };
 

@@ -1,10 +1,10 @@
-import { answered, beginConverging, endEarly, next, reported } from '../../../src/policy/converge';
-import type { CallAnswer, CallMove, ConvergePlan } from '../../../src/policy/converge';
-import type { StepResult } from '../../../src/policy/offboard-result';
-import { compilePlan } from '../../../src/policy/providers/compiled-plan';
-import { stepPlanOf } from '../../../src/providers/plan';
-import type { StepDefinition } from '../../../src/index';
-import type { TaskFailure } from '../../../src/tasks/failure';
+import { answered, beginConverging, endEarly, next, reported } from 'temporal-http-tasks/internal/policy/converge';
+import type { CallAnswer, CallMove, ConvergePlan } from 'temporal-http-tasks/internal/policy/converge';
+import type { StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { compilePlan } from 'temporal-http-tasks/internal/policy/providers/compiled-plan';
+import { stepPlanOf } from 'temporal-http-tasks/internal/providers/plan';
+import type { StepDefinition } from 'temporal-http-tasks';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { COURIER_TASKS, courierWith } from '../providers/courier';
 import { MOST_MOVES, START_MS } from './drive';
 import type { Fault, SeenCall } from './simulated-providers';

@@ -1,6 +1,6 @@
-import type { CallAnswer, CallMove } from '../../../src/policy/converge';
-import { Catalogue } from '../../../src/tasks/catalogue';
-import type { TaskFailure } from '../../../src/tasks/failure';
+import type { CallAnswer, CallMove } from 'temporal-http-tasks/internal/policy/converge';
+import { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 
 /**
  * What happens to one call. `lost` is an answer that never came, `unreadable` one that was no answer of the provider;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { LEASE_MS, lease, report, startRate, sweepPace, underLimits } from '../../../src/policy/rate';
-import type { RateState } from '../../../src/policy/rate';
+import { LEASE_MS, lease, report, startRate, sweepPace, underLimits } from 'temporal-http-tasks/internal/policy/rate';
+import type { RateState } from 'temporal-http-tasks/internal/policy/rate';
 import { Provider, T0, answersFor, mostInAMinute, run } from './rated-provider';
 
 describe('the rate of sweeps where no limit is known', () => {

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
-import { idAt, itemsAt, valueAt } from '../../../src/policy/providers/path';
-import { showsState } from '../../../src/policy/providers/state-pattern';
-import type { StatePattern } from '../../../src/policy/providers/state-pattern';
+import { idAt, itemsAt, valueAt } from 'temporal-http-tasks/internal/policy/providers/path';
+import { showsState } from 'temporal-http-tasks/internal/policy/providers/state-pattern';
+import type { StatePattern } from 'temporal-http-tasks/internal/policy/providers/state-pattern';
 import {
   checkTemplate,
   compileTemplate,
   markPlaces,
   placeholdersIn,
   UnwritableIdError,
-} from '../../../src/policy/providers/template';
-import type { TemplateScope } from '../../../src/policy/providers/template';
+} from 'temporal-http-tasks/internal/policy/providers/template';
+import type { TemplateScope } from 'temporal-http-tasks/internal/policy/providers/template';
 
 function fill(template: unknown, scope: Partial<TemplateScope> = {}): unknown {
   return compileTemplate(template)({ ids: {}, special: {}, ...scope });

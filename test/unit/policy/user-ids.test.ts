@@ -1,7 +1,12 @@
-import { identitiesOf, pairSubjects, subjectsOf, userSubjects } from '../../../src/ledger/user-subjects';
-import { createSubjectHasher } from '../../../src/ledger/subject';
-import { offboardUserInput } from '../../../src/policy/offboard-input';
-import { idsOf, inOrder, placeOf } from '../../../src/policy/user-ids';
+import {
+  identitiesOf,
+  pairSubjects,
+  subjectsOf,
+  userSubjects,
+} from 'temporal-http-tasks/internal/ledger/user-subjects';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import { idsOf, inOrder, placeOf } from 'temporal-http-tasks/internal/policy/user-ids';
 
 const hasher = createSubjectHasher('sixteen letters!');
 const reason = { code: 'USER_OFFBOARDING' } as const;

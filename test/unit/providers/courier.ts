@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineHttpTask, defineProvider, defineService } from '../../../src/index';
-import type { Provider, StepDefinition } from '../../../src/index';
+import { defineHttpTask, defineProvider, defineService } from 'temporal-http-tasks';
+import type { Provider, StepDefinition } from 'temporal-http-tasks';
 
 /** A made-up mail service, for tests of what every provider has. */
 export const courierService = defineService({

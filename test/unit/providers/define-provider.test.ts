@@ -1,8 +1,8 @@
-import { ProviderError } from '../../../src/index';
-import type { StepDefinition } from '../../../src/index';
-import { MOST_PLAN_BYTES } from '../../../src/policy/providers/step-plan';
-import type { StepPlan } from '../../../src/policy/providers/step-plan';
-import { plannedTask, readSteps } from '../../../src/providers/plan-provider';
+import { ProviderError } from 'temporal-http-tasks';
+import type { StepDefinition } from 'temporal-http-tasks';
+import { MOST_PLAN_BYTES } from 'temporal-http-tasks/internal/policy/providers/step-plan';
+import type { StepPlan } from 'temporal-http-tasks/internal/policy/providers/step-plan';
+import { plannedTask, readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
 import { COURIER_STEPS, courierWith } from './courier';
 
 function problemsOf(...steps: readonly object[]): string[] {

@@ -1,7 +1,7 @@
-import { ProviderSet } from '../../../src/providers/provider-set';
-import type { KeyedServices } from '../../../src/providers/provider-set';
-import { builtInStepPlan } from '../../../src/providers/built-in';
-import { defineProvider } from '../../../src/index';
+import { ProviderSet } from 'temporal-http-tasks/internal/providers/provider-set';
+import type { KeyedServices } from 'temporal-http-tasks/internal/providers/provider-set';
+import { builtInStepPlan } from 'temporal-http-tasks/internal/providers/built-in';
+import { defineProvider } from 'temporal-http-tasks';
 import { COURIER_STEPS, COURIER_TASKS, courierService, courierWith } from './courier';
 
 const SERVICES: KeyedServices = new Map([

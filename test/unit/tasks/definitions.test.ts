@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { batch, CATALOGUE, Catalogue, http, plaid } from '../../../src/tasks/catalogue';
-import { defineHttpTask, sensitiveFieldsIn, stringsAt } from '../../../src/tasks/define';
-import { effectOf } from '../../../src/tasks/effect';
-import { defineService } from '../../../src/tasks/service';
+import { batch, CATALOGUE, Catalogue, http, plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { defineHttpTask, sensitiveFieldsIn, stringsAt } from 'temporal-http-tasks/internal/tasks/define';
+import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';
+import { defineService } from 'temporal-http-tasks/internal/tasks/service';
 
 const service = defineService({
   name: 'desk',

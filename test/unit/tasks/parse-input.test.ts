@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidInputError, parseInput } from '../../../src/tasks/parse-input';
+import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 
 const schema = z.strictObject({
   user: z.strictObject({ id: z.string().min(1, 'must not be empty') }),

@@ -1,6 +1,6 @@
 import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import type { OffboardUserInput } from '../../../src/workflow';
-import type { offboardUser } from '../../../src/workflows/offboard-user';
+import type { OffboardUserInput } from 'temporal-http-tasks/workflow';
+import type { offboardUser } from 'temporal-http-tasks/internal/workflows/offboard-user';
 import { freshId } from '../../support/offboarding';
 import type { Place } from '../../support/offboarding';
 import { startOffboarding, until } from '../../support/offboarding-runs';

@@ -1,14 +1,14 @@
 import { Client, Connection } from '@temporalio/client';
-import { findTemporalServer, startTemporalServer } from '../../../src/temporal-server';
-import type { RunningTemporalServer } from '../../../src/temporal-server';
-import type { offboardUsers } from '../../../src/workflow';
+import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import type { RunningTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
+import type { offboardUsers } from 'temporal-http-tasks/workflow';
 import {
   approveUpdate,
   pauseUpdate,
   resumeUpdate,
   setRateUpdate,
   sweepProgressQuery,
-} from '../../../src/workflows/sweep/handlers';
+} from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { until } from '../../support/offboarding-runs';
 import { amount } from '../../support/amount';
 import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';

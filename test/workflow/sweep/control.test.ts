@@ -1,9 +1,14 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import { approveUpdate, pauseUpdate, resumeUpdate, setRateUpdate } from '../../../src/workflows/sweep/handlers';
+import {
+  approveUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  setRateUpdate,
+} from 'temporal-http-tasks/internal/workflows/sweep/handlers';
 import { BYSTANDERS, cancelledSweep, goneAtPlaid, openSweepPlace, untilProgress } from '../../support/sweep-runs';
 import type { SweepPlace } from '../../support/sweep-runs';
-import { findTemporalServer, startTemporalServer } from '../../../src/temporal-server';
+import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import { amount } from '../../support/amount';
 import { until } from '../../support/offboarding-runs';
 

@@ -1,5 +1,5 @@
-import type { SourceSpec } from '../../../src/policy/source-spec';
-import type { offboardUser } from '../../../src/workflows/offboard-user';
+import type { SourceSpec } from 'temporal-http-tasks/internal/policy/source-spec';
+import type { offboardUser } from 'temporal-http-tasks/internal/workflows/offboard-user';
 import { freshId } from '../../support/offboarding';
 import { REASON } from '../../support/offboarding-runs';
 import { openSweepPlace } from '../../support/sweep-runs';

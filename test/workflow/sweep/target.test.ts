@@ -1,7 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
-import type { TargetUser } from '../../../src/policy/target-user';
-import type { OffboardResult, OffboardUsersInput } from '../../../src/workflow';
+import type { TargetUser } from 'temporal-http-tasks/internal/policy/target-user';
+import type { OffboardResult, OffboardUsersInput } from 'temporal-http-tasks/workflow';
 import { freshId, openPlace } from '../../support/offboarding';
 import type { Place } from '../../support/offboarding';
 import { callsFor, failureOfRun, REASON, startOffboarding, stepLines } from '../../support/offboarding-runs';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Runtime } from '@temporalio/worker';
-import type { ChunkProgress } from '../../../src/activities/sweep/contract';
-import type { Receipt } from '../../../src/ledger/ledger';
+import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 import { freshPostgresUrl } from '../../support/postgres';
 import { until } from '../../support/offboarding-runs';
 import { BYSTANDERS, goneAtPlaid, openSweepPlace } from '../../support/sweep-runs';

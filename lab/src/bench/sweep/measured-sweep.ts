@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import { openLedger } from '../../../ledger/open-ledger';
-import { createSubjectHasher } from '../../../ledger/subject';
-import { userSubjects } from '../../../ledger/user-subjects';
-import type { OffboardUsersInput } from '../../../policy/sweep-input';
-import type { SweepResult } from '../../../policy/sweep-result';
-import type { LocalStack } from '../../local-stack';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
+import type { LocalStack } from '@temporal-http-tasks/cli/internal/local-stack';
 
 const APPENDED_AT_ONCE = 5_000;
 

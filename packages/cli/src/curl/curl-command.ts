@@ -1,4 +1,4 @@
-import type { HttpMethod } from '../../tasks/define';
+import type { HttpMethod } from 'temporal-http-tasks/internal/tasks/define';
 import { dataOf, formPart, queryData, readFromDisk } from './curl-data';
 import type { FormPart, ReadFile } from './curl-data';
 import { APPLIED, DATA, FLAGS, hasUnusedArgument, REFUSED, SHORT, whyLeftOut } from './curl-options';

@@ -1,10 +1,10 @@
-import { parseBaseUrl } from '../../config/base-url';
-import type { BaseUrl } from '../../config/base-url';
-import { readText } from '../../config/env';
-import type { Env } from '../../config/env';
-import { servicePlace } from '../../config/service-place';
-import type { HttpTask } from '../../tasks/define';
-import type { ServiceDefinition } from '../../tasks/service';
+import { parseBaseUrl } from 'temporal-http-tasks/internal/config/base-url';
+import type { BaseUrl } from 'temporal-http-tasks/internal/config/base-url';
+import { readText } from 'temporal-http-tasks/internal/config/env';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { servicePlace } from 'temporal-http-tasks/internal/config/service-place';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { CurlCommand } from './curl-command';
 import { refuseCurl } from './curl-refusal';
 

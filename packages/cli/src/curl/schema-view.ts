@@ -1,7 +1,7 @@
-import { isExactNumber, parseWithExactNumbers } from '../../http/exact-json';
-import { resolved } from '../../reference/schema-node';
-import type { SchemaNode } from '../../reference/schema-node';
-import { ownEntry } from '../../tasks/own-entry';
+import { isExactNumber, parseWithExactNumbers } from 'temporal-http-tasks/internal/http/exact-json';
+import { resolved } from '@temporal-http-tasks/console/internal/reference/schema-node';
+import type { SchemaNode } from '@temporal-http-tasks/console/internal/reference/schema-node';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
 
 /** Unions of unions end somewhere; a reference that leads back to itself does not. */
 const MOST_DEPTH = 8;

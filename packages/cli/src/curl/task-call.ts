@@ -1,19 +1,23 @@
 import { z } from 'zod';
-import type { Env } from '../../config/env';
-import { SettingsError } from '../../config/problems';
-import type { ServiceSettings } from '../../config/service-settings';
-import { readSenderSettings } from '../../config/settings';
-import { parseWatchingNumbers, parseWithExactNumbers, WRITE_AS_TEXT } from '../../http/exact-json';
-import { withNumberTexts } from '../../http/number-texts';
-import { boundaryIn, readMultipart } from '../../http/read-multipart';
-import { SECRET_HEADER } from '../../http/redact';
-import type { SchemaNode } from '../../reference/schema-node';
-import { credentialsOf, takesBody } from '../../tasks/define';
-import type { FieldPlace, HttpTask } from '../../tasks/define';
-import { ownEntry } from '../../tasks/own-entry';
-import type { ServiceDefinition } from '../../tasks/service';
-import { JSON_BODY } from '../../tasks/wire';
-import type { FormFieldWriting } from '../../tasks/wire';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import type { ServiceSettings } from 'temporal-http-tasks/internal/config/service-settings';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import {
+  parseWatchingNumbers,
+  parseWithExactNumbers,
+  WRITE_AS_TEXT,
+} from 'temporal-http-tasks/internal/http/exact-json';
+import { withNumberTexts } from 'temporal-http-tasks/internal/http/number-texts';
+import { boundaryIn, readMultipart } from 'temporal-http-tasks/internal/http/read-multipart';
+import { SECRET_HEADER } from 'temporal-http-tasks/internal/http/redact';
+import type { SchemaNode } from '@temporal-http-tasks/console/internal/reference/schema-node';
+import { credentialsOf, takesBody } from 'temporal-http-tasks/internal/tasks/define';
+import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
+import { JSON_BODY } from 'temporal-http-tasks/internal/tasks/wire';
+import type { FormFieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import { Refusal } from '../errors';
 import type { CurlCommand } from './curl-command';
 import type { FormPart } from './curl-data';

@@ -1,6 +1,6 @@
-import type { SchemaNode } from '../../reference/schema-node';
-import { ownEntry } from '../../tasks/own-entry';
-import type { FieldWriting, ValueWriting } from '../../tasks/wire';
+import type { SchemaNode } from '@temporal-http-tasks/console/internal/reference/schema-node';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import type { FieldWriting, ValueWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import { refuseCurl } from './curl-refusal';
 import { jsonOr } from './schema-view';
 import type { SchemaView } from './schema-view';

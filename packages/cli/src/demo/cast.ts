@@ -1,5 +1,5 @@
-import { offboardUserInput } from '../../policy/offboard-input';
-import type { OffboardUserInput } from '../../policy/offboard-input';
+import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { Refusal } from '../errors';
 import type { UserRow } from '../read-user-file';
 

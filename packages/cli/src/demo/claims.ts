@@ -1,5 +1,5 @@
-import type { OffboardResult, StepResult } from '../../policy/offboard-result';
-import { isGood } from '../../policy/offboard-result';
+import type { OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { CastMember } from './cast';
 import { truthAbout } from './provider-truth';
 import type { ProviderState, ProviderTruth } from './provider-truth';

@@ -1,5 +1,5 @@
-import type { FaultRuleInput } from '../../simulators/control-api';
-import { seededRandom } from '../../simulators/seeded-random';
+import type { FaultRuleInput } from '@temporal-http-tasks/testing/internal/simulators/control-api';
+import { seededRandom } from '@temporal-http-tasks/testing/internal/simulators/seeded-random';
 import type { CastMember } from './cast';
 
 /** Rules for both simulators. Each names a user and a call, so that a run with the same seed meets the same faults. */

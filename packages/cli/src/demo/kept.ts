@@ -1,8 +1,8 @@
-import type { PreparedStarts } from '../../operator/prepared-starts';
+import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { Io } from '../io';
 import type { LocalStack } from '../local-stack';
 import { say } from '../output';
-import { quoted } from '../quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { startLines } from '../start-links';
 
 /** Stands below the settings for another terminal: a key of the person's own is not printed. */

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import type { Simulators } from '../../simulators/start-simulators';
+import type { Simulators } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import type { Io } from '../io';
 import { printable, say } from '../output';
 import type { RunOfUser } from './verdict';

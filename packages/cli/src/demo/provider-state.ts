@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BatchState, FaultList, PlaidState } from '../../simulators/control-answers';
+import type {
+  BatchState,
+  FaultList,
+  PlaidState,
+} from '@temporal-http-tasks/testing/internal/simulators/control-answers';
 import type { ProviderState } from './provider-truth';
 
 /** Batch accepts first and deletes later; after this long whatever is still pending counts as left. */

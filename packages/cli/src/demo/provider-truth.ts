@@ -1,4 +1,4 @@
-import type { BatchState, PlaidState } from '../../simulators/control-answers';
+import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
 import type { CastMember } from './cast';
 
 /** What both providers hold, in their own words. */

@@ -1,6 +1,6 @@
-import { isGood } from '../../policy/offboard-result';
-import type { CompensationLine, OffboardResult, StepResult } from '../../policy/offboard-result';
-import type { Outcome, RunStatus } from '../../policy/outcome';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { CompensationLine, OffboardResult, StepResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { Outcome, RunStatus } from 'temporal-http-tasks/internal/policy/outcome';
 import type { Io } from '../io';
 import { paint, print, printable, printLines } from '../output';
 import { printTable } from '../table';

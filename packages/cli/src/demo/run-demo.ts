@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SimulatorsOptions } from '../../simulators/start-simulators';
+import type { SimulatorsOptions } from '@temporal-http-tasks/testing/internal/simulators/start-simulators';
 import { CommandFailure } from '../errors';
 import { withInterruption } from '../interruption';
 import type { Interruption } from '../interruption';

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
-import { createSubjectHasher } from '../../ledger/subject';
-import { userSubjects } from '../../ledger/user-subjects';
-import type { OffboardUserInput } from '../../policy/offboard-input';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import { userSubjects } from 'temporal-http-tasks/internal/ledger/user-subjects';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { CommandFailure, Refusal } from '../errors';
 import { resultOf } from '../offboard-result';
 import type { CastMember } from './cast';

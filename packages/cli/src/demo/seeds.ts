@@ -1,4 +1,4 @@
-import type { BatchSeedInput, PlaidSeedInput } from '../../simulators/control-api';
+import type { BatchSeedInput, PlaidSeedInput } from '@temporal-http-tasks/testing/internal/simulators/control-api';
 import { BYSTANDER } from './cast';
 import type { CastMember } from './cast';
 

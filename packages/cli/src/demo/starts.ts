@@ -1,5 +1,5 @@
-import { prepareStarts } from '../../operator/prepared-starts';
-import type { PreparedStarts } from '../../operator/prepared-starts';
+import { prepareStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
+import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import type { LocalStack } from '../local-stack';
 import type { CastMember } from './cast';
 

@@ -1,5 +1,5 @@
-import type { BatchState, PlaidState } from '../../simulators/control-answers';
-import type { OffboardResult } from '../../policy/offboard-result';
+import type { BatchState, PlaidState } from '@temporal-http-tasks/testing/internal/simulators/control-answers';
+import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
 import type { CastMember } from './cast';
 import { disagreements } from './claims';
 import { notGone, takenTooMuch } from './provider-truth';

@@ -1,5 +1,5 @@
-import type { PreparedStarts } from '../../operator/prepared-starts';
-import type { OffboardUserInput } from '../../policy/offboard-input';
+import type { PreparedStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import { castFrom } from '../demo/cast';
 import { exportLines, KEY_AS_HERE } from '../demo/kept';
 import { seedsFor } from '../demo/seeds';
@@ -10,7 +10,7 @@ import type { ExitCode, Io } from '../io';
 import { withLocalStack } from '../local-stack';
 import type { LocalStack } from '../local-stack';
 import { paint, print, printJson, printLines, say } from '../output';
-import { quoted } from '../quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { readUserFile } from '../read-user-file';
 import { startLines } from '../start-links';
 

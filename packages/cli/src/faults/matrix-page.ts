@@ -1,10 +1,10 @@
-import { CALLS, FLOWS, POLICIES, WHENS } from '../../oracle/cell';
-import type { Flow } from '../../oracle/cell';
-import { Markup, html } from '../report/markup';
-import { page } from '../report/page';
-import { count } from '../report/words';
-import { MARKS } from './results';
-import type { FaultResults, MatrixRow } from './results';
+import { CALLS, FLOWS, POLICIES, WHENS } from '@temporal-http-tasks/testing/internal/oracle/cell';
+import type { Flow } from '@temporal-http-tasks/testing/internal/oracle/cell';
+import { Markup, html } from '@temporal-http-tasks/evidence/internal/report/markup';
+import { page } from '@temporal-http-tasks/evidence/internal/report/page';
+import { count } from '@temporal-http-tasks/evidence/internal/report/words';
+import { MARKS } from '@temporal-http-tasks/testing/internal/faults/results';
+import type { FaultResults, MatrixRow } from '@temporal-http-tasks/testing/internal/faults/results';
 
 const SQUARE = 11;
 const GAP = 2;

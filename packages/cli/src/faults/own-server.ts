@@ -1,11 +1,11 @@
 import { Runtime } from '@temporalio/worker';
-import { findTemporalServer, startTemporalServer } from '../../temporal-server';
+import { findTemporalServer, startTemporalServer } from '@temporal-http-tasks/testing/internal/temporal-server/index';
 import type { Interruption } from '../interruption';
 import { CommandFailure } from '../errors';
 import type { Io } from '../io';
 import { say } from '../output';
-import { openWorld, QUIET } from './places';
-import type { World } from './places';
+import { openWorld, QUIET } from '@temporal-http-tasks/testing/internal/faults/places';
+import type { World } from '@temporal-http-tasks/testing/internal/faults/places';
 
 /** Brings a Temporal server and a world up, uses it, and ends both, whatever happens. */
 export async function withOwnWorld<T>(

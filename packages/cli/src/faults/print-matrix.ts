@@ -1,10 +1,10 @@
-import { CALLS, FLOWS } from '../../oracle/cell';
-import type { Flow } from '../../oracle/cell';
+import { CALLS, FLOWS } from '@temporal-http-tasks/testing/internal/oracle/cell';
+import type { Flow } from '@temporal-http-tasks/testing/internal/oracle/cell';
 import type { Io } from '../io';
 import { paint, print } from '../output';
 import { printTable } from '../table';
-import { MARKS } from './results';
-import type { FaultResults, MatrixRow } from './results';
+import { MARKS } from '@temporal-http-tasks/testing/internal/faults/results';
+import type { FaultResults, MatrixRow } from '@temporal-http-tasks/testing/internal/faults/results';
 
 /** Prints the matrix, the numbers that have to be zero, and every cell that is not as it must be. */
 export function printMatrix(io: Io, results: FaultResults): void {

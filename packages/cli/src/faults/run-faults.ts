@@ -3,16 +3,16 @@ import type { OutputFile } from '../output-file';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';
 import { printJson, say } from '../output';
-import { drawCombinations } from './combinations';
+import { drawCombinations } from '@temporal-http-tasks/testing/internal/faults/combinations';
 import { matrixPage } from './matrix-page';
 import { withOwnWorld } from './own-server';
 import { printMatrix } from './print-matrix';
 import { showProgress } from './progress';
-import { resultsOf } from './results';
-import { isSound, runMatrix } from './run-matrix';
-import type { Task } from './run-matrix';
-import { selectCells } from './select-cells';
-import type { Selection } from './select-cells';
+import { resultsOf } from '@temporal-http-tasks/testing/internal/faults/results';
+import { isSound, runMatrix } from '@temporal-http-tasks/testing/internal/faults/run-matrix';
+import type { Task } from '@temporal-http-tasks/testing/internal/faults/run-matrix';
+import { selectCells } from '@temporal-http-tasks/testing/internal/faults/select-cells';
+import type { Selection } from '@temporal-http-tasks/testing/internal/faults/select-cells';
 
 /** What the matrix was asked for. */
 export interface FaultsOptions {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { HoldConflictError } from '../../ledger/hold-ledger';
-import type { HoldChange } from '../../ledger/hold-ledger';
-import type { NewHold } from '../../ledger/ledger';
+import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import type { HoldChange } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import type { NewHold } from 'temporal-http-tasks/internal/ledger/ledger';
 import { Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import type { OpenedLedger } from '../open-ledger';
 import { print, printJson, printable, say } from '../output';
-import { quoted } from '../quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { environmentsCovered, subjectsEverywhere } from '../user-everywhere';
 import type { AllUserIds } from '../user-everywhere';
 import { environmentsText } from './describe-hold';

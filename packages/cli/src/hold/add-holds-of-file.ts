@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { HoldConflictError } from '../../ledger/hold-ledger';
-import type { NewHold } from '../../ledger/ledger';
-import type { SubjectHasher } from '../../ledger/subject';
+import { HoldConflictError } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import type { NewHold } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { CommandFailure, Refusal } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';

@@ -1,4 +1,4 @@
-import type { SubjectHasher } from '../../ledger/subject';
+import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import { Refusal } from '../errors';
 import { withInterruption } from '../interruption';
 import type { ExitCode, Io } from '../io';

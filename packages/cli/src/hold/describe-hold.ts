@@ -1,4 +1,4 @@
-import type { Hold, HoldEnvironments } from '../../ledger/ledger';
+import type { Hold, HoldEnvironments } from 'temporal-http-tasks/internal/ledger/ledger';
 
 /** How the environments of a hold are shown: `plaid sandbox, plaid production, batch default`. */
 export function environmentsText(environments: HoldEnvironments | undefined): string {

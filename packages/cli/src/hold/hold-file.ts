@@ -1,8 +1,8 @@
-import { CsvReader } from '../../sources/csv-records';
-import { fileRecords } from '../../sources/file-records';
-import { findAnywhere } from '../../sources/find-file';
-import { idProblem, NO_PLACEHOLDERS } from '../../sources/id-rules';
-import { SourceError, SourceUnavailableError } from '../../sources/source';
+import { CsvReader } from 'temporal-http-tasks/internal/sources/csv-records';
+import { fileRecords } from 'temporal-http-tasks/internal/sources/file-records';
+import { findAnywhere } from 'temporal-http-tasks/internal/sources/find-file';
+import { idProblem, NO_PLACEHOLDERS } from 'temporal-http-tasks/internal/sources/id-rules';
+import { SourceError, SourceUnavailableError } from 'temporal-http-tasks/internal/sources/source';
 import { CommandFailure, Refusal } from '../errors';
 import { checkHoldId, checkReason } from './hold-options';
 import type { AllUserIds } from '../user-everywhere';

@@ -1,5 +1,5 @@
-import type { HoldLogEntry } from '../../ledger/hold-ledger';
-import type { Hold } from '../../ledger/ledger';
+import type { HoldLogEntry } from 'temporal-http-tasks/internal/ledger/hold-ledger';
+import type { Hold } from 'temporal-http-tasks/internal/ledger/ledger';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import type { OpenedLedger } from '../open-ledger';

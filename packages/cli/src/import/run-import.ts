@@ -1,13 +1,19 @@
-import { DocumentNode } from '../../openapi/document/document-node';
-import type { OpenApiDocument } from '../../openapi/document/document';
-import { readOpenApiDocument } from '../../openapi/document/read-document';
-import type { OpenApiOptions } from '../../openapi/options';
-import { listOperations, namesOf, readApi, serviceName, whyNotServiceName } from '../../openapi/read-api';
-import type { ReadApi } from '../../openapi/read-api';
-import { TaskSearch } from '../../openapi/search';
-import { sourceFiles } from '../../openapi/source/task-source';
-import { tasksFromOpenApi } from '../../openapi/tasks-from-openapi';
-import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
+import { DocumentNode } from '@temporal-http-tasks/openapi/internal/document/document-node';
+import type { OpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/document';
+import { readOpenApiDocument } from '@temporal-http-tasks/openapi/internal/document/read-document';
+import type { OpenApiOptions } from '@temporal-http-tasks/openapi/internal/options';
+import {
+  listOperations,
+  namesOf,
+  readApi,
+  serviceName,
+  whyNotServiceName,
+} from '@temporal-http-tasks/openapi/internal/read-api';
+import type { ReadApi } from '@temporal-http-tasks/openapi/internal/read-api';
+import { TaskSearch } from '@temporal-http-tasks/console/internal/search';
+import { sourceFiles } from '@temporal-http-tasks/openapi/internal/source/task-source';
+import { tasksFromOpenApi } from '@temporal-http-tasks/openapi/internal/tasks-from-openapi';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { asRoute } from '../catalogue-task';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { ImportSuffix, SourceFile } from '../../openapi/source/task-source';
+import type { ImportSuffix, SourceFile } from '@temporal-http-tasks/openapi/internal/source/task-source';
 import { CommandFailure, Refusal } from '../errors';
 
 /** What was written, and what was left as it is. */

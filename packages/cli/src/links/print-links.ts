@@ -1,7 +1,7 @@
-import { readQueueSettings } from '../../config/settings';
-import { parseUi, readUiSettings } from '../../config/ui-settings';
-import { hasWorker } from '../../operator/pollers';
-import { prepareStarts } from '../../operator/prepared-starts';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import { parseUi, readUiSettings } from 'temporal-http-tasks/internal/config/ui-settings';
+import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
+import { prepareStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import { Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, say } from '../output';

@@ -1,7 +1,7 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import type { SearchAttribute } from '../../policy/search-attributes';
+import type { SearchAttribute } from 'temporal-http-tasks/internal/policy/search-attributes';
 import { CommandFailure } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { printJson, say } from '../output';

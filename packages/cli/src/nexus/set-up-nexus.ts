@@ -1,6 +1,6 @@
-import { readQueueSettings } from '../../config/settings';
-import { ensureNexusEndpoint } from '../../operator/nexus-endpoint';
-import { hasWorker } from '../../operator/pollers';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import { ensureNexusEndpoint } from 'temporal-http-tasks/internal/operator/nexus-endpoint';
+import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
 import { CommandFailure } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';

@@ -1,6 +1,6 @@
-import { readProviderFile } from '../../openapi/provider/read-provider';
-import { ProviderError } from '../../providers/problems';
-import type { ProviderProblem } from '../../providers/problems';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
+import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
 import { Refusal } from '../errors';
 import type { CommonOptions } from '../command';
 import type { ExitCode, Io } from '../io';

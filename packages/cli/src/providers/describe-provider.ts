@@ -1,13 +1,13 @@
-import { readText } from '../../config/env';
-import type { Env } from '../../config/env';
-import { servicePlace } from '../../config/service-place';
-import type { ProviderFile } from '../../openapi/provider/read-provider';
-import { columnOf } from '../../providers/names';
-import { readSteps } from '../../providers/plan-provider';
-import { callsOf } from '../../providers/define-provider';
-import type { Provider } from '../../providers/definition';
-import { settingsOf } from '../../tasks/service';
-import type { ServiceDefinition } from '../../tasks/service';
+import { readText } from 'temporal-http-tasks/internal/config/env';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { servicePlace } from 'temporal-http-tasks/internal/config/service-place';
+import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { columnOf } from 'temporal-http-tasks/internal/providers/names';
+import { readSteps } from 'temporal-http-tasks/internal/providers/plan-provider';
+import { callsOf } from 'temporal-http-tasks/internal/providers/define-provider';
+import type { Provider } from 'temporal-http-tasks/internal/providers/definition';
+import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 
 /** A setting of a service, without its value. */
 export interface SettingState {

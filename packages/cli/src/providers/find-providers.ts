@@ -1,11 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readList } from '../../config/env';
-import { clashesBetween } from '../../openapi/provider/provider-clashes';
-import { readProviderFile } from '../../openapi/provider/read-provider';
-import type { ProviderFile } from '../../openapi/provider/read-provider';
-import { ProviderError } from '../../providers/problems';
-import type { ProviderProblem } from '../../providers/problems';
+import { readList } from 'temporal-http-tasks/internal/config/env';
+import { clashesBetween } from '@temporal-http-tasks/openapi/internal/provider/provider-clashes';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { ProviderError } from 'temporal-http-tasks/internal/providers/problems';
+import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
 import type { CommonOptions } from '../command';
 import type { Io } from '../io';
 

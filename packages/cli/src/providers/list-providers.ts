@@ -1,4 +1,4 @@
-import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, say } from '../output';
 import { printTable } from '../table';

@@ -1,7 +1,7 @@
-import { didYouMean } from '../../policy/nearest';
-import { readProviderFile } from '../../openapi/provider/read-provider';
-import type { ProviderFile } from '../../openapi/provider/read-provider';
-import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
+import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { readProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import type { ProviderFile } from '@temporal-http-tasks/openapi/internal/provider/read-provider';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
 import { Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { paint, print, printJson, say } from '../output';

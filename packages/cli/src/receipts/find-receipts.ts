@@ -1,7 +1,7 @@
-import type { Receipt } from '../../ledger/ledger';
-import { isKeyedHash } from '../../ledger/subject';
-import type { SubjectHasher } from '../../ledger/subject';
-import type { SweepRow } from '../../ledger/sweeps/sweep-types';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
+import { isKeyedHash } from 'temporal-http-tasks/internal/ledger/subject';
+import type { SubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import type { OpenedLedger } from '../open-ledger';
 import { subjectsEverywhere } from '../user-everywhere';
 

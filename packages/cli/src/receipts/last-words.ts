@@ -1,4 +1,4 @@
-import type { Receipt } from '../../ledger/ledger';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
 
 /**
  * What the ledger says last about each step.

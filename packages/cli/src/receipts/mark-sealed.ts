@@ -1,5 +1,5 @@
-import type { Receipt } from '../../ledger/ledger';
-import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
 import type { ReceiptPages } from './find-receipts';
 
 /** A receipt, and whether it is under the seal of its sweep. */

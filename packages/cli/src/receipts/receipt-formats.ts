@@ -1,5 +1,5 @@
 import { stringify } from 'csv-stringify/sync';
-import { escapedJson, printable } from '../../policy/printable';
+import { escapedJson, printable } from 'temporal-http-tasks/internal/policy/printable';
 import type { MarkedPages, MarkedReceipt } from './mark-sealed';
 import { RECEIPT_COLUMNS, wholeLine } from './receipt-columns';
 

@@ -5,7 +5,7 @@ import type { OpenedLedger } from '../open-ledger';
 import { printJson, printable, say } from '../output';
 import { printTable } from '../table';
 import { checkOutputFile } from '../output-file';
-import { quoted } from '../quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { counting, growingNumber, writeChunksToFile, writeChunksToStdout } from './export-receipts';
 import { findReceipts } from './find-receipts';
 import type { FoundReceipts, ReceiptPages } from './find-receipts';
@@ -55,7 +55,7 @@ async function showReport(
       'html',
     );
   }
-  const { reportOnSweep } = await import('../report/sweep-report.js');
+  const { reportOnSweep } = await import('@temporal-http-tasks/evidence/internal/report/sweep-report');
   if (!wanted.file)
     return writeChunksToStdout(
       io,

@@ -1,9 +1,9 @@
 import type { Client } from '@temporalio/client';
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from '../../config/ledger-settings';
-import { LedgerUnavailableError } from '../../ledger/ledger';
-import { LedgerSettingError } from '../../ledger/setting-error';
-import type { RecordedEnvironment } from '../../ledger/worker-environments';
-import type { OffboardUsersInput } from '../../policy/sweep-input';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import type { RecordedEnvironment } from 'temporal-http-tasks/internal/ledger/worker-environments';
+import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { Refusal } from '../errors';
 import type { Io } from '../io';
 import { printable, say } from '../output';
@@ -56,7 +56,7 @@ async function liveQueries(
 ): Promise<(readonly string[])[] | string> {
   const { url, plaintextAllowed } = readLedgerUrl(io.env);
   try {
-    const { readWorkersOfLedger } = await import('../../ledger/open-ledger.js');
+    const { readWorkersOfLedger } = await import('temporal-http-tasks/internal/ledger/open-ledger');
     const recorded = await readWorkersOfLedger({ url: url ?? DEFAULT_LEDGER_URL, plaintextAllowed }, queue);
     const byWorker = new Map<string, readonly string[]>(
       recorded.filter(isLive).map(({ worker, queries = [] }) => [worker, queries]),

@@ -1,12 +1,12 @@
 import { ScheduleAlreadyRunning } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
-import { readQueueSettings } from '../../config/settings';
-import type { OffboardUsersInput } from '../../policy/sweep-input';
+import { readQueueSettings } from 'temporal-http-tasks/internal/config/settings';
+import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import type { AskingOptions } from '../deletion-question';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';
-import { hasWorker } from '../../operator/pollers';
+import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
 import { SWEEP_WORKFLOW } from '../sweep/sweep-run';
 import { checkedSweepId } from '../sweep/sweep-id';
 import { withTemporal } from '../temporal-client';

@@ -1,7 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, ScheduleDescription, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { SweepResult } from '../../policy/sweep-result';
+import type { SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { queryProgress } from '../sweep/sweep-run';
 import { timesText } from './times-text';
 

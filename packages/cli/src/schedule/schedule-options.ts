@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
-import { toDurationMs } from '../../policy/deadline';
-import type { OffboardUsersInput } from '../../policy/sweep-input';
+import { toDurationMs } from 'temporal-http-tasks/internal/policy/deadline';
+import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { YES_HELP, literalOption } from '../command';
 import type { CommonOptions } from '../command';
 import { Refusal } from '../errors';

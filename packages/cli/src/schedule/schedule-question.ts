@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
-import { offboardUsersInput } from '../../policy/sweep-input';
-import type { CheckedSweepInput } from '../../policy/sweep-input';
+import { offboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { CheckedSweepInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { confirmDeletion, notConfirmed, placeToAskAbout, removals } from '../deletion-question';
 import type { AskingOptions, Fact } from '../deletion-question';
 import type { Io } from '../io';

@@ -1,4 +1,4 @@
-import type { OpenedLedger } from '../../ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { Io } from '../io';
 import type { TemporalOptions } from '../temporal-options';
 

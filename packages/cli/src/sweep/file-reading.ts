@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { LedgerUnavailableError } from '../../ledger/ledger';
-import { SnapshotMovedError } from '../../ledger/sweeps/sweep-errors';
-import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
-import type { AppendTargets, SnapshotState, TargetRow } from '../../ledger/sweeps/sweep-types';
-import type { DoneStep } from '../../policy/done-steps';
-import type { CheckOptions, CheckedRows } from '../../sources/check-rows';
-import { SourceError } from '../../sources/source';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { SnapshotMovedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { AppendTargets, SnapshotState, TargetRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { DoneStep } from 'temporal-http-tasks/internal/policy/done-steps';
+import type { CheckOptions, CheckedRows } from 'temporal-http-tasks/internal/sources/check-rows';
+import { SourceError } from 'temporal-http-tasks/internal/sources/source';
 import { CommandFailure, Refusal } from '../errors';
 import { count } from './reading-report';
 

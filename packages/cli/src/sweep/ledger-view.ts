@@ -1,10 +1,10 @@
-import { SettingsError } from '../../config/problems';
-import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
-import type { SweepCounts, SweepRow } from '../../ledger/sweeps/sweep-types';
-import { OUTCOMES } from '../../policy/outcome';
-import type { SnapshotReport } from '../../policy/snapshot-report';
-import { noCounts } from '../../policy/sweep-result';
-import type { OutcomeCounts, SweepResult } from '../../policy/sweep-result';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import type { SnapshotReport } from 'temporal-http-tasks/internal/policy/snapshot-report';
+import { noCounts } from 'temporal-http-tasks/internal/policy/sweep-result';
+import type { OutcomeCounts, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import type { Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 

@@ -1,8 +1,8 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import type { ChunkProgress } from '../../activities/sweep/contract';
-import { OUTCOMES } from '../../policy/outcome';
-import type { SweepProgress } from '../../policy/sweep-result';
-import { decodePayloads } from '../../starts/payloads';
+import type { ChunkProgress } from 'temporal-http-tasks/internal/activities/sweep/contract';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import type { SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
+import { decodePayloads } from 'temporal-http-tasks/internal/starts/payloads';
 
 /** The activity whose heartbeats tell how far a chunk has come. */
 const RUN_CHUNK = 'httpTasks.runChunk';

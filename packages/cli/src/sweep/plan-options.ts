@@ -6,8 +6,8 @@ import {
   DEFAULT_CHUNKS,
   DEFAULT_MAX_USERS,
   MOST_USERS_WITH_CHILDREN,
-} from '../../policy/sweep-input';
-import { PRODUCTS_TERMINATE_REASON_CODES } from '../../tasks/plaid/reason-codes';
+} from 'temporal-http-tasks/internal/policy/sweep-input';
+import { PRODUCTS_TERMINATE_REASON_CODES } from 'temporal-http-tasks/internal/tasks/plaid/reason-codes';
 import { callsPerMinute } from '../calls-per-minute';
 import { EXCLUDE_HELP, literalOption } from '../command';
 import { defined } from '../defined';

@@ -1,7 +1,7 @@
-import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
-import { snapshotWarnings } from '../../policy/snapshot-report';
-import type { SnapshotReport } from '../../policy/snapshot-report';
-import type { BadRow } from '../../sources/source';
+import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { snapshotWarnings } from 'temporal-http-tasks/internal/policy/snapshot-report';
+import type { SnapshotReport } from 'temporal-http-tasks/internal/policy/snapshot-report';
+import type { BadRow } from 'temporal-http-tasks/internal/sources/source';
 import type { Io } from '../io';
 import { printable, say, sayOver } from '../output';
 

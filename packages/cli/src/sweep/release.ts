@@ -1,5 +1,5 @@
-import type { SweepRow } from '../../ledger/sweeps/sweep-types';
-import { UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import { agrees, isTerminal } from '../confirm';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';

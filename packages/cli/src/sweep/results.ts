@@ -1,5 +1,5 @@
-import { UnknownSweepError } from '../../ledger/sweeps/sweep-errors';
-import type { SweepSummary } from '../../ledger/sweeps/summary-types';
+import { UnknownSweepError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
+import type { SweepSummary } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import type { ExitCode, Io } from '../io';
 import { withWorkersLedger } from '../open-ledger';
 import { printJson, printLines } from '../output';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { STANDARD_INPUT } from '../../sources/file-bytes';
+import { STANDARD_INPUT } from 'temporal-http-tasks/internal/sources/file-bytes';
 import { Refusal } from '../errors';
 
 /** What `--source` names: a file here or `-`, which the command reads itself, or something that the worker has configured. */

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
+import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { CommandFailure, Refusal } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { print, printJson, printable, say } from '../output';

@@ -1,8 +1,13 @@
-import type { RateRow, SweepRate } from '../../ledger/sweeps/rate-ledger';
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from '../../config/ledger-settings';
+import type { RateRow, SweepRate } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
 import type { Io } from '../io';
-import { keyName, rateDocument, rateSentence, ownRateSentence } from '../rate/rate-words';
-import type { RateDocument } from '../rate/rate-words';
+import {
+  keyName,
+  rateDocument,
+  rateSentence,
+  ownRateSentence,
+} from '@temporal-http-tasks/evidence/internal/rate-words';
+import type { RateDocument } from '@temporal-http-tasks/evidence/internal/rate-words';
 
 /** What limits a sweep's calls, as far as a ledger is set here that can be read. */
 export interface SweepLimits {
@@ -20,7 +25,7 @@ export async function readLimits(io: Io, sweepId: string): Promise<SweepLimits> 
   try {
     const { url = DEFAULT_LEDGER_URL, plaintextAllowed } = readLedgerUrl(io.env);
     // Only commands that ask pay for loading the databases' drivers.
-    const { readLimitsOfLedger } = await import('../../ledger/open-ledger.js');
+    const { readLimitsOfLedger } = await import('temporal-http-tasks/internal/ledger/open-ledger');
     const { rates, own } = await readLimitsOfLedger({ url, plaintextAllowed }, sweepId);
     return { rates: rates.filter(({ service }) => OF_SWEEPS.includes(service)), own };
   } catch {

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
-import type { SnapshotState } from '../../ledger/sweeps/sweep-types';
-import type { OffboardUsersInput } from '../../policy/sweep-input';
-import type { SweepPhase, SweepProgress, SweepResult } from '../../policy/sweep-result';
+import type { SnapshotState } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { SweepPhase, SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { confirmDeletion, notConfirmed, removals } from '../deletion-question';
 import type { Fact } from '../deletion-question';
 import type { CommandFailure } from '../errors';

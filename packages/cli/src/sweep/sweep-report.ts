@@ -1,10 +1,15 @@
-import { isGood } from '../../policy/offboard-result';
-import { OUTCOMES } from '../../policy/outcome';
-import type { Outcome } from '../../policy/outcome';
-import { snapshotWarnings } from '../../policy/snapshot-report';
-import type { RejectedRow, SnapshotReport, SourceColumns } from '../../policy/snapshot-report';
-import type { OutcomeCounts, SweepProgress, SweepResult, SweepStatus } from '../../policy/sweep-result';
-import { WORST_FIRST } from '../../policy/worst-outcome';
+import { isGood } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { snapshotWarnings } from 'temporal-http-tasks/internal/policy/snapshot-report';
+import type { RejectedRow, SnapshotReport, SourceColumns } from 'temporal-http-tasks/internal/policy/snapshot-report';
+import type {
+  OutcomeCounts,
+  SweepProgress,
+  SweepResult,
+  SweepStatus,
+} from 'temporal-http-tasks/internal/policy/sweep-result';
+import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import type { ExitCode, Io } from '../io';
 import { paint, print, printable, say } from '../output';
 import { printTable } from '../table';

@@ -9,10 +9,10 @@ import {
   TimeoutFailure,
   WorkflowNotFoundError,
 } from '@temporalio/common';
-import type { SweepRow } from '../../ledger/sweeps/sweep-types';
-import { OFFBOARDING_FAILED } from '../../policy/failure-types';
-import type { SweepProgress, SweepResult } from '../../policy/sweep-result';
-import type { TaskFailure } from '../../tasks/failure';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
+import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 import { CommandFailure, Refusal } from '../errors';
 import type { Io } from '../io';
 import { sweepInLedger } from './ledger-view';

@@ -1,8 +1,8 @@
 import { WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { z } from 'zod';
-import type { approveInput, setRateInput } from '../../policy/sweep-input';
-import type { SweepProgress } from '../../policy/sweep-result';
+import type { approveInput, setRateInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
 import { CommandFailure } from '../errors';
 import type { ExitCode, Io } from '../io';
 import { printJson, printable, say } from '../output';

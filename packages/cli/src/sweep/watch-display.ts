@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
-import type { OutcomeCounts, SweepProgress } from '../../policy/sweep-result';
-import { WORST_FIRST } from '../../policy/worst-outcome';
+import type { OutcomeCounts, SweepProgress } from 'temporal-http-tasks/internal/policy/sweep-result';
+import { WORST_FIRST } from 'temporal-http-tasks/internal/policy/worst-outcome';
 import type { Io } from '../io';
 import { fitParts, oneLine } from '../one-line';
 import type { LinePart } from '../one-line';

@@ -19,7 +19,7 @@ export interface WorkflowVariant {
 export type PrebuiltWorkflows = { bundle: WorkflowBundle; why?: undefined } | { bundle?: undefined; why: string };
 
 /** The module that propagates a run's trace. */
-export const TRACE_INTERCEPTORS = require.resolve('./workflows/trace-headers');
+export const TRACE_INTERCEPTORS = require.resolve('temporal-http-tasks/internal/workflows/trace-headers');
 
 /** Where the build stores the bundles. The sources contain none. */
 const FOLDER = join(__dirname, 'prebuilt');
@@ -97,8 +97,8 @@ export async function makePrebuiltWorkflows(logger: Logger, folder = FOLDER): Pr
 /** Returns the same options that a worker with these settings and its plugins would bundle with. */
 function bundleOptionsOf({ encrypted, traced }: WorkflowVariant): BundleOptions {
   return {
-    workflowsPath: require.resolve('./workflow'),
-    ...(encrypted && { failureConverterPath: require.resolve('./codec/failure-converter') }),
+    workflowsPath: require.resolve('temporal-http-tasks/workflow'),
+    ...(encrypted && { failureConverterPath: require.resolve('temporal-http-tasks/internal/codec/failure-converter') }),
     ...(traced && { workflowInterceptorModules: [TRACE_INTERCEPTORS] }),
     // Module names in the bundle are relative to it.
     webpackConfigHook: (config) => ({ ...config, context: ROOT }),

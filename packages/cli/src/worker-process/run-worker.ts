@@ -2,30 +2,30 @@ import { isGrpcServiceError } from '@temporalio/client';
 import { NativeConnection, TransportError, Worker } from '@temporalio/worker';
 import type { WorkerDeploymentOptions, WorkerOptions, WorkerPlugin } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { environmentSecrets } from './config/environment-secrets';
-import { nearMisses } from './config/known-settings';
-import { SettingsError } from './config/problems';
-import { DEFAULT_SHUTDOWN_MS } from './config/process-settings';
-import type { Deployment, ProcessSettings } from './config/process-settings';
-import { readWorkerSettings } from './config/settings';
-import { CATALOGUE_SERVICES } from './tasks/catalogue-services';
-import type { Settings } from './config/settings';
-import { setupLine } from './config/setup-line';
-import { readTemporalConnection } from './config/temporal-connection';
-import type { TemporalConnection } from './config/temporal-connection';
-import { openLedger } from './ledger/open-ledger';
-import type { LedgerEvent } from './ledger/open-ledger';
-import { LedgerUnavailableError } from './ledger/ledger';
-import { LedgerSettingError } from './ledger/setting-error';
-import { EncryptionPlugin } from './encryption-plugin';
-import { HealthServer } from './observability/health-server';
-import { isPolling } from './observability/is-polling';
-import { Readiness } from './observability/readiness';
-import { startTracing } from './observability/tracing';
-import { createWorkerLog } from './observability/worker-log';
-import { installWorkerRuntime, SHUTDOWN_SIGNALS } from './observability/worker-runtime';
-import { HttpTasksPlugin } from './plugin';
-import { printableLines } from './policy/printable';
+import { environmentSecrets } from 'temporal-http-tasks/internal/config/environment-secrets';
+import { nearMisses } from 'temporal-http-tasks/internal/config/known-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { DEFAULT_SHUTDOWN_MS } from 'temporal-http-tasks/internal/config/process-settings';
+import type { Deployment, ProcessSettings } from 'temporal-http-tasks/internal/config/process-settings';
+import { readWorkerSettings } from 'temporal-http-tasks/internal/config/settings';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import type { Settings } from 'temporal-http-tasks/internal/config/settings';
+import { setupLine } from 'temporal-http-tasks/internal/config/setup-line';
+import { readTemporalConnection } from '../temporal-connection';
+import type { TemporalConnection } from '../temporal-connection';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { LedgerEvent } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import { EncryptionPlugin } from 'temporal-http-tasks/internal/encryption-plugin';
+import { HealthServer } from './health-server';
+import { isPolling } from './is-polling';
+import { Readiness } from './readiness';
+import { startTracing } from './tracing';
+import { createWorkerLog } from './worker-log';
+import { installWorkerRuntime, SHUTDOWN_SIGNALS } from './worker-runtime';
+import { HttpTasksPlugin } from 'temporal-http-tasks/internal/plugin';
+import { printableLines } from 'temporal-http-tasks/internal/policy/printable';
 import { readPrebuiltWorkflows, TRACE_INTERCEPTORS } from './prebuilt-workflows';
 
 /** Options of this package's own worker. */
@@ -78,7 +78,7 @@ async function createWorkerAround(
     connection,
     namespace,
     taskQueue: settings.taskQueue,
-    ...(more.workflowBundle ? {} : { workflowsPath: require.resolve('./workflow') }),
+    ...(more.workflowBundle ? {} : { workflowsPath: require.resolve('temporal-http-tasks/workflow') }),
     shutdownForceTime: DEFAULT_SHUTDOWN_MS,
     ...more,
     plugins: [

@@ -2,9 +2,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Logger, LogLevel, LogMetadata } from '@temporalio/common';
 import { pino } from 'pino';
 import type { DestinationStream, Logger as Log } from 'pino';
-import type { Settings } from '../config/settings';
-import { Scrubber } from '../http/redact';
-import { escapedJson } from '../policy/printable';
+import type { Settings } from 'temporal-http-tasks/internal/config/settings';
+import { Scrubber } from 'temporal-http-tasks/internal/http/redact';
+import { escapedJson } from 'temporal-http-tasks/internal/policy/printable';
 
 /** Options of a worker's log. */
 export interface WorkerLogOptions {

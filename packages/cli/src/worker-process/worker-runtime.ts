@@ -1,9 +1,9 @@
 import { Runtime } from '@temporalio/worker';
 import type { Logger as Log } from 'pino';
-import { listenAddressText } from '../config/listen-address';
-import type { ListenAddress } from '../config/listen-address';
-import { SettingsError } from '../config/problems';
-import { LATENCY_BUCKETS_MS, METRICS } from './metric-names';
+import { listenAddressText } from 'temporal-http-tasks/internal/config/listen-address';
+import type { ListenAddress } from 'temporal-http-tasks/internal/config/listen-address';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { LATENCY_BUCKETS_MS, METRICS } from 'temporal-http-tasks/internal/observability/metric-names';
 import { temporalLogger } from './worker-log';
 
 /** Signals on which a worker stops polling, finishes or returns its tasks, and exits. */

@@ -1,11 +1,11 @@
 import { CancelledFailure } from '@temporalio/common';
-import { refuseAccidentalProduction } from '../http/accidental-production';
-import { createTaskSender } from '../http/send-task';
+import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/http/accidental-production';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
 import { completedInput } from '../reference/sample-input';
-import { credentialsOf } from '../tasks/define';
-import type { HttpTask } from '../tasks/define';
-import type { ServiceDefinition } from '../tasks/service';
-import { taskFailureOf } from '../workflows/failure-of';
+import { credentialsOf } from 'temporal-http-tasks/internal/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
+import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
 import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import type { GatewayParts } from './parts';

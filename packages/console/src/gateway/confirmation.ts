@@ -1,6 +1,6 @@
-import { effectOf } from '../tasks/effect';
-import { isSafeRequest } from '../tasks/http/effect';
-import type { Effect, HttpTask } from '../tasks/define';
+import { effectOf } from 'temporal-http-tasks/internal/tasks/effect';
+import { isSafeRequest } from 'temporal-http-tasks/internal/tasks/http/effect';
+import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { Confirmation } from './wire';
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
-import { refuseAccidentalProduction } from '../http/accidental-production';
-import { hasWorker } from '../operator/pollers';
-import type { HttpTask } from '../tasks/define';
-import { parseInput } from '../tasks/parse-input';
-import { taskFailureOf } from '../workflows/failure-of';
-import type { TaskEnvelope } from '../workflows/run-http-task';
+import { refuseAccidentalProduction } from 'temporal-http-tasks/internal/http/accidental-production';
+import { hasWorker } from 'temporal-http-tasks/internal/operator/pollers';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
+import { taskFailureOf } from 'temporal-http-tasks/internal/workflows/failure-of';
+import type { TaskEnvelope } from 'temporal-http-tasks/internal/workflows/run-http-task';
 import { showRequest } from '../reference/shown-request';
 import { guardedEffect, requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';

@@ -1,7 +1,7 @@
-import { SettingsError } from '../config/problems';
-import { LedgerUnavailableError } from '../ledger/ledger';
-import { LedgerSettingError } from '../ledger/setting-error';
-import { InvalidInputError } from '../tasks/parse-input';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import type { Confirmation, WireError } from './wire';
 
 /** Statuses with which the gateway refuses requests. */

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { SettingsError } from '../config/problems';
-import { readLedgerSettings } from '../config/ledger-settings';
-import { offboardUserInput } from '../policy/offboard-input';
-import type { OffboardUserInput } from '../policy/offboard-input';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { offboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
 import type { SchemaNode } from '../reference/schema-node';
 import { showRequest } from '../reference/shown-request';
-import { plaid } from '../tasks/catalogue';
-import { InvalidInputError, parseInput } from '../tasks/parse-input';
+import { plaid } from 'temporal-http-tasks/internal/tasks/catalogue';
+import { InvalidInputError, parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { flatFormOf } from './form';
 import type { GatewayParts } from './parts';
 import type { FormField, InputProblem, OffboardingForm } from './wire';

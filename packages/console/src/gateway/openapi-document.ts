@@ -1,5 +1,5 @@
-import { openApiFromTasks } from '../openapi/openapi-from-tasks';
-import type { HttpTask } from '../tasks/define';
+import { openApiFromTasks } from '@temporal-http-tasks/openapi/internal/openapi-from-tasks';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import type { GatewayParts } from './parts';
 
 /** Headers with which callers other than the page confirm a call. */

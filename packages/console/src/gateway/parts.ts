@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
-import type { TaskSearch } from '../openapi/search';
+import type { TaskSearch } from '../search';
 import type { SnippetPlace } from '../reference/snippets/snippets';
-import type { Catalogue } from '../tasks/catalogue';
-import type { HttpTask } from '../tasks/define';
+import type { Catalogue } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { GatewayRefusal } from './http-error';
 import type { GatewaySecrets } from './secrets';
 

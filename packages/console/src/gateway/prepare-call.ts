@@ -1,10 +1,10 @@
-import { SettingsError } from '../config/problems';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
 import { snippetsOf } from '../reference/snippets/snippets';
 import { showRequest } from '../reference/shown-request';
 import type { ShownRequest } from '../reference/shown-request';
-import { sensitiveFieldsIn } from '../tasks/define';
-import type { HttpTask } from '../tasks/define';
-import { InvalidInputError } from '../tasks/parse-input';
+import { sensitiveFieldsIn } from 'temporal-http-tasks/internal/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { guardedEffect } from './confirmation';
 import type { GatewayParts } from './parts';
 import type { PreparedCall } from './wire';

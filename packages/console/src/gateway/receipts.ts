@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readText } from '../config/env';
-import type { Env } from '../config/env';
-import { DEFAULT_LEDGER_URL, readLedgerSettings } from '../config/ledger-settings';
-import { LedgerUnavailableError } from '../ledger/ledger';
-import type { Receipt } from '../ledger/ledger';
-import { openLedger } from '../ledger/open-ledger';
+import { readText } from 'temporal-http-tasks/internal/config/env';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { DEFAULT_LEDGER_URL, readLedgerSettings } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
 import type { ReceiptLine } from './wire';
 
 /** Maximum number of receipts shown; `http-tasks receipts` reads all of them page by page. */

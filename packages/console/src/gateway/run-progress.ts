@@ -1,10 +1,10 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { OFFBOARDING_FAILED } from '../policy/failure-types';
-import type { OffboardResult } from '../policy/offboard-result';
-import type { SweepProgress, SweepResult } from '../policy/sweep-result';
-import type { OffboardProgress } from '../workflows/queries';
+import { OFFBOARDING_FAILED } from 'temporal-http-tasks/internal/policy/failure-types';
+import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
+import type { OffboardProgress } from 'temporal-http-tasks/internal/workflows/queries';
 
 /** The fields that lists and descriptions of runs have in common. */
 export type Run = Omit<WorkflowExecutionInfo, 'raw'>;

@@ -1,12 +1,12 @@
 import type { WorkflowExecutionInfo, WorkflowHandle } from '@temporalio/client';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { templateId } from '../operator/start-templates';
-import { WORKFLOW_TYPES } from '../policy/example-inputs';
-import type { OffboardResult } from '../policy/offboard-result';
-import { approveInput } from '../policy/sweep-input';
-import type { SweepProgress, SweepResult } from '../policy/sweep-result';
-import { parseInput } from '../tasks/parse-input';
+import { templateId } from 'temporal-http-tasks/internal/operator/start-templates';
+import { WORKFLOW_TYPES } from 'temporal-http-tasks/internal/policy/example-inputs';
+import type { OffboardResult } from 'temporal-http-tasks/internal/policy/offboard-result';
+import { approveInput } from 'temporal-http-tasks/internal/policy/sweep-input';
+import type { SweepProgress, SweepResult } from 'temporal-http-tasks/internal/policy/sweep-result';
+import { parseInput } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { requireConfirmation } from './confirmation';
 import { GatewayRefusal } from './http-error';
 import { notThere } from './not-there';

@@ -1,14 +1,14 @@
-import { slotNamesIn } from '../config/credential';
-import type { Env } from '../config/env';
-import { bindingLine, keyBindings } from '../config/key-bindings';
-import { ProblemList, SettingsError } from '../config/problems';
-import type { SettingProblem } from '../config/problems';
-import type { SenderSettings } from '../config/sender-settings';
-import { servicePlace } from '../config/service-place';
-import { readSenderSettings } from '../config/settings';
-import { Secret } from '../config/secret';
-import { settingsOf } from '../tasks/service';
-import type { ServiceDefinition } from '../tasks/service';
+import { slotNamesIn } from 'temporal-http-tasks/internal/config/credential';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { bindingLine, keyBindings } from 'temporal-http-tasks/internal/config/key-bindings';
+import { ProblemList, SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import type { SettingProblem } from 'temporal-http-tasks/internal/config/problems';
+import type { SenderSettings } from 'temporal-http-tasks/internal/config/sender-settings';
+import { servicePlace } from 'temporal-http-tasks/internal/config/service-place';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { Secret } from 'temporal-http-tasks/internal/config/secret';
+import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import { GatewayRefusal } from './http-error';
 import type { ServiceCredentials, SettingState } from './wire';
 

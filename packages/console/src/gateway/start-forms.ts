@@ -1,4 +1,4 @@
-import { prepareStarts } from '../operator/prepared-starts';
+import { prepareStarts } from 'temporal-http-tasks/internal/operator/prepared-starts';
 import { GatewayRefusal } from './http-error';
 import { withTemporal } from './parts';
 import type { GatewayParts } from './parts';

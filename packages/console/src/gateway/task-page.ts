@@ -1,7 +1,7 @@
 import { fieldRows, taskReference } from '../reference/task-reference';
 import type { TaskReference } from '../reference/task-reference';
 import type { SchemaNode } from '../reference/schema-node';
-import type { HttpTask } from '../tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { formOf } from './form';
 import type { TaskLine, TaskPage } from './wire';
 

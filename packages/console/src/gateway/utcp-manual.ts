@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HttpTask } from '../tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { CONFIRM_ENVIRONMENT, CONFIRM_TASK } from './openapi-document';
 import type { GatewayParts } from './parts';
 

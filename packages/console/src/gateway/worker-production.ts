@@ -1,8 +1,8 @@
-import { DEFAULT_LEDGER_URL, readLedgerUrl } from '../config/ledger-settings';
-import { SettingsError } from '../config/problems';
-import { LedgerUnavailableError } from '../ledger/ledger';
-import { readWorkersOfLedger } from '../ledger/open-ledger';
-import { LedgerSettingError } from '../ledger/setting-error';
+import { DEFAULT_LEDGER_URL, readLedgerUrl } from 'temporal-http-tasks/internal/config/ledger-settings';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import { LedgerUnavailableError } from 'temporal-http-tasks/internal/ledger/ledger';
+import { readWorkersOfLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { LedgerSettingError } from 'temporal-http-tasks/internal/ledger/setting-error';
 import type { GatewayParts } from './parts';
 
 /** The environment of calls, for the purpose of confirmation. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HttpTask } from '../tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { resolved } from './schema-node';
 import type { SchemaNode } from './schema-node';
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { slotNamesIn } from '../config/credential';
-import type { Env } from '../config/env';
-import { namedClientsIn, settingsOfClient } from '../config/named-clients';
-import { namedSecretsIn, settingOfNamedSecret } from '../config/named-secrets';
-import type { OAuthClient } from '../config/oauth-client';
-import { ProblemList } from '../config/problems';
-import { Secret } from '../config/secret';
-import { settingsOf } from '../tasks/service';
-import type { CredentialRule, ServiceDefinition } from '../tasks/service';
+import { slotNamesIn } from 'temporal-http-tasks/internal/config/credential';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { namedClientsIn, settingsOfClient } from 'temporal-http-tasks/internal/config/named-clients';
+import { namedSecretsIn, settingOfNamedSecret } from 'temporal-http-tasks/internal/config/named-secrets';
+import type { OAuthClient } from 'temporal-http-tasks/internal/config/oauth-client';
+import { ProblemList } from 'temporal-http-tasks/internal/config/problems';
+import { Secret } from 'temporal-http-tasks/internal/config/secret';
+import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
+import type { CredentialRule, ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 
 /** A secret that is shown by the name of its environment variable. */
 export interface NamedSecret {

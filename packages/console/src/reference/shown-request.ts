@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer';
-import type { Env } from '../config/env';
-import { readSenderSettings } from '../config/settings';
-import { prepareRequest } from '../http/prepare-request';
-import type { PreparedRequest } from '../http/prepared-request';
-import { boundaryIn, readMultipart } from '../http/read-multipart';
-import type { ReadPart } from '../http/read-multipart';
-import { Scrubber } from '../http/redact';
-import { sensitiveFieldsIn, tokensAt } from '../tasks/define';
-import type { Effect, HttpTask } from '../tasks/define';
-import { servicesFor } from '../tasks/needed-services';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { readSenderSettings } from 'temporal-http-tasks/internal/config/settings';
+import { prepareRequest } from 'temporal-http-tasks/internal/http/prepare-request';
+import type { PreparedRequest } from 'temporal-http-tasks/internal/http/prepared-request';
+import { boundaryIn, readMultipart } from 'temporal-http-tasks/internal/http/read-multipart';
+import type { ReadPart } from 'temporal-http-tasks/internal/http/read-multipart';
+import { Scrubber } from 'temporal-http-tasks/internal/http/redact';
+import { sensitiveFieldsIn, tokensAt } from 'temporal-http-tasks/internal/tasks/define';
+import type { Effect, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { servicesFor } from 'temporal-http-tasks/internal/tasks/needed-services';
 import { SecretNames } from './secret-names';
 import type { TextPart } from './secret-names';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { credentialsOf } from '../tasks/define';
-import type { FieldPlace, HttpTask } from '../tasks/define';
-import { settingsOf } from '../tasks/service';
-import type { ErrorRule } from '../tasks/service';
+import { credentialsOf } from 'temporal-http-tasks/internal/tasks/define';
+import type { FieldPlace, HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { settingsOf } from 'temporal-http-tasks/internal/tasks/service';
+import type { ErrorRule } from 'temporal-http-tasks/internal/tasks/service';
 import type { SchemaNode } from './schema-node';
 
 /** The reference documentation of a task, as data. */

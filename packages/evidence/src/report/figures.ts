@@ -1,6 +1,6 @@
-import type { ReceiptGroup } from '../../ledger/sweeps/summary-types';
-import type { SweepCounts } from '../../ledger/sweeps/sweep-types';
-import type { Outcome } from '../../policy/outcome';
+import type { ReceiptGroup } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
+import type { SweepCounts } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 import { isOutcome } from './standings';
 import type { Tally } from './standings';
 

@@ -1,9 +1,9 @@
-import { classifyAnswer } from '../../http/classify';
-import type { Receipt } from '../../ledger/ledger';
-import { compensationLog } from '../../policy/compensation-log';
-import type { Outcome } from '../../policy/outcome';
-import { CATALOGUE } from '../../tasks/catalogue';
-import type { TaskFailure } from '../../tasks/failure';
+import { classifyAnswer } from 'temporal-http-tasks/internal/http/classify';
+import type { Receipt } from 'temporal-http-tasks/internal/ledger/ledger';
+import { compensationLog } from 'temporal-http-tasks/internal/policy/compensation-log';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { TaskFailure } from 'temporal-http-tasks/internal/tasks/failure';
 
 /** What a person can do about a step that did not go well, in the words of the compensation log of a single run. */
 export function remedyFor(receipt: Receipt, outcome: Outcome): string {

@@ -1,10 +1,10 @@
-import type { SweepLedger } from '../../ledger/sweeps/sweep-ledger';
-import type { RateLedger } from '../../ledger/sweeps/rate-ledger';
-import type { SweepSummary, UsersWithOutcome } from '../../ledger/sweeps/summary-types';
-import type { SweepCounts, SweepRow } from '../../ledger/sweeps/sweep-types';
-import type { Outcome } from '../../policy/outcome';
-import { packageVersion } from '../package-version';
-import { rateSentence, sweepRateSentence } from '../rate/rate-words';
+import type { SweepLedger } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-ledger';
+import type { RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
+import type { SweepSummary, UsersWithOutcome } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
+import type { SweepCounts, SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
+import { packageVersion } from 'temporal-http-tasks/internal/package-version';
+import { rateSentence, sweepRateSentence } from '../rate-words';
 
 /** Users who need a person in the report, at most; all of them stand in the CSV. */
 export const MOST_USERS_NAMED = 1_000;

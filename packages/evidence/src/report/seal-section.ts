@@ -1,4 +1,4 @@
-import { quoted } from '../quoted';
+import { quoted } from 'temporal-http-tasks/internal/policy/quoted';
 import { html } from './markup';
 import type { Markup } from './markup';
 import type { ReportData } from './report-data';

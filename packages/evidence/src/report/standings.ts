@@ -1,5 +1,5 @@
-import { OUTCOMES } from '../../policy/outcome';
-import type { Outcome } from '../../policy/outcome';
+import { OUTCOMES } from 'temporal-http-tasks/internal/policy/outcome';
+import type { Outcome } from 'temporal-http-tasks/internal/policy/outcome';
 
 /** How a user or a step stands: its outcome, or that it has none yet. */
 export type Standing = Outcome | 'unfinished';

@@ -1,4 +1,4 @@
-import type { SweepRow } from '../../ledger/sweeps/sweep-types';
+import type { SweepRow } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-types';
 import { evidenceSection } from './evidence-section';
 import { headSection } from './head-section';
 import { page } from './page';

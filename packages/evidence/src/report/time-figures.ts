@@ -1,4 +1,4 @@
-import type { SettledOverTime } from '../../ledger/sweeps/summary-types';
+import type { SettledOverTime } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 
 /** How many users came to their end in a stretch of time, and by its end. */
 export interface TimeFigures {

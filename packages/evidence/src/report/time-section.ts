@@ -1,4 +1,4 @@
-import type { SettledOverTime } from '../../ledger/sweeps/summary-types';
+import type { SettledOverTime } from 'temporal-http-tasks/internal/ledger/sweeps/summary-types';
 import { html } from './markup';
 import type { Markup } from './markup';
 import { emptyFigure, plotFigure } from './plots/figure';

@@ -1,5 +1,5 @@
-import { JSON_ANSWER } from '../../tasks/wire';
-import type { AnswerForm } from '../../tasks/wire';
+import { JSON_ANSWER } from 'temporal-http-tasks/internal/tasks/wire';
+import type { AnswerForm } from 'temporal-http-tasks/internal/tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
 import { resolved, unionOf } from '../schema/shape';

@@ -1,4 +1,4 @@
-import type { BodyForm, FormFieldWriting, WritingStyle } from '../../tasks/wire';
+import type { BodyForm, FormFieldWriting, WritingStyle } from 'temporal-http-tasks/internal/tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
 import { resolved, unionOf } from '../schema/shape';

@@ -1,4 +1,4 @@
-import type { ErrorTaxonomy } from '../../tasks/service';
+import type { ErrorTaxonomy } from 'temporal-http-tasks/internal/tasks/service';
 import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
 import { resolved } from '../schema/shape';

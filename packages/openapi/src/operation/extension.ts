@@ -1,6 +1,6 @@
 import type { DocumentNode } from '../document/document-node';
 import { checkablePattern } from '../schema/patterns';
-import type { Effect } from '../../tasks/define';
+import type { Effect } from 'temporal-http-tasks/internal/tasks/define';
 import type { OperationDecision } from '../options';
 
 /** The field of an operation in which a document may decide what OpenAPI has no words for. */

@@ -1,5 +1,5 @@
 import type { DocumentNode } from '../document/document-node';
-import type { HttpMethod } from '../../tasks/define';
+import type { HttpMethod } from 'temporal-http-tasks/internal/tasks/define';
 import { OpenApiError } from '../document/openapi-error';
 import { camelCase, capitalised, freeName } from './names';
 

@@ -1,7 +1,7 @@
-import type { FieldPlace, HttpMethod } from '../../tasks/define';
-import { takesBody } from '../../tasks/define';
-import type { CredentialRule } from '../../tasks/service';
-import type { BodyForm, FieldWriting } from '../../tasks/wire';
+import type { FieldPlace, HttpMethod } from 'temporal-http-tasks/internal/tasks/define';
+import { takesBody } from 'temporal-http-tasks/internal/tasks/define';
+import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
+import type { BodyForm, FieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import type { SchemaReader } from '../schema/read-schema';
 import { ANY_FIELD } from '../schema/forgotten-fields';
 import { resolved } from '../schema/shape';

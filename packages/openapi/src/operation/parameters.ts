@@ -1,5 +1,5 @@
-import type { FieldPlace } from '../../tasks/define';
-import type { FieldWriting, WritingStyle } from '../../tasks/wire';
+import type { FieldPlace } from 'temporal-http-tasks/internal/tasks/define';
+import type { FieldWriting, WritingStyle } from 'temporal-http-tasks/internal/tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { SchemaReader } from '../schema/read-schema';
 import { resolved, unionOf } from '../schema/shape';

@@ -1,7 +1,7 @@
-import type { Effect } from '../../tasks/define';
-import type { CredentialRule } from '../../tasks/service';
-import { ownEntry } from '../../tasks/own-entry';
-import { JSON_ANSWER } from '../../tasks/wire';
+import type { Effect } from 'temporal-http-tasks/internal/tasks/define';
+import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
+import { ownEntry } from 'temporal-http-tasks/internal/tasks/own-entry';
+import { JSON_ANSWER } from 'temporal-http-tasks/internal/tasks/wire';
 import type { DocumentNode } from '../document/document-node';
 import type { OperationDecision, OperationSummary } from '../options';
 import type { SchemaReader } from '../schema/read-schema';

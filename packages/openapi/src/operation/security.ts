@@ -1,5 +1,5 @@
-import { OPENAPI_PREFIX, settingsReadFor, whyNotImported } from '../../tasks/imported-settings';
-import type { CredentialRule } from '../../tasks/service';
+import { OPENAPI_PREFIX, settingsReadFor, whyNotImported } from 'temporal-http-tasks/internal/tasks/imported-settings';
+import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
 import type { DocumentNode } from '../document/document-node';
 import { bareName, looksSecret, upperSnakeCase } from './names';
 

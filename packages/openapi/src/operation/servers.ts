@@ -1,4 +1,4 @@
-import { isLoopback } from '../../transport/url-text';
+import { isLoopback } from 'temporal-http-tasks/internal/transport/url-text';
 import type { DocumentNode } from '../document/document-node';
 import { camelCase } from './names';
 

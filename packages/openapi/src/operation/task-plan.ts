@@ -1,6 +1,13 @@
-import type { Effect, FieldPlace, HttpMethod, HttpTask, SensitiveField, Settle } from '../../tasks/define';
-import type { CredentialRule } from '../../tasks/service';
-import type { AnswerForm, BodyForm, FieldWriting } from '../../tasks/wire';
+import type {
+  Effect,
+  FieldPlace,
+  HttpMethod,
+  HttpTask,
+  SensitiveField,
+  Settle,
+} from 'temporal-http-tasks/internal/tasks/define';
+import type { CredentialRule } from 'temporal-http-tasks/internal/tasks/service';
+import type { AnswerForm, BodyForm, FieldWriting } from 'temporal-http-tasks/internal/tasks/wire';
 import type { ObjectShape, Shape } from '../schema/shape';
 
 /**

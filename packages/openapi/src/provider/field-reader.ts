@@ -1,7 +1,7 @@
-import { didYouMean } from '../../policy/nearest';
-import { whyNoPath } from '../../policy/providers/path';
-import { oneOf } from '../../providers/problems';
-import type { Problems } from '../../providers/problems';
+import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { whyNoPath } from 'temporal-http-tasks/internal/policy/providers/path';
+import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
+import type { Problems } from 'temporal-http-tasks/internal/providers/problems';
 
 /** A part of a provider file of which nothing is known yet. */
 export type Raw = Record<string, unknown>;

@@ -1,10 +1,10 @@
-import { USER_COLUMNS } from '../../policy/source-spec';
-import type { IdDefinition, Provider } from '../../providers/definition';
-import type { ProviderProblem } from '../../providers/problems';
-import { CATALOGUE_SERVICES } from '../../tasks/catalogue-services';
-import { settingsReadBy, whyNotImported } from '../../tasks/imported-settings';
-import type { ServiceDefinition } from '../../tasks/service';
-import { baseUrlSettingOf, columnOf, environmentSettingOf } from '../../providers/names';
+import { USER_COLUMNS } from 'temporal-http-tasks/internal/policy/source-spec';
+import type { IdDefinition, Provider } from 'temporal-http-tasks/internal/providers/definition';
+import type { ProviderProblem } from 'temporal-http-tasks/internal/providers/problems';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { settingsReadBy, whyNotImported } from 'temporal-http-tasks/internal/tasks/imported-settings';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
+import { baseUrlSettingOf, columnOf, environmentSettingOf } from 'temporal-http-tasks/internal/providers/names';
 
 /** Columns of a source that are about no provider. */
 const COMMON_COLUMNS = [...USER_COLUMNS, 'account'];

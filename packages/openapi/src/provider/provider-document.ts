@@ -1,6 +1,6 @@
-import { defineHttpTask } from '../../tasks/define';
-import type { HttpTask } from '../../tasks/define';
-import type { CredentialRule, ErrorTaxonomy, ServiceDefinition } from '../../tasks/service';
+import { defineHttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import type { CredentialRule, ErrorTaxonomy, ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { OpenApiDocument } from '../document/document';
 import { DocumentNode } from '../document/document-node';
 import { listOperations, readApi } from '../read-api';

@@ -1,12 +1,12 @@
-import { didYouMean } from '../../policy/nearest';
-import { baseUrlSettingOf, environmentSettingOf } from '../../providers/names';
-import { oneOf } from '../../providers/problems';
-import type { Problems } from '../../providers/problems';
-import { AUTH_METHODS, whyNotForToken } from '../../tasks/client-credentials';
-import type { ClientCredentials } from '../../tasks/client-credentials';
-import { whyNotImported } from '../../tasks/imported-settings';
-import type { ErrorRule, ErrorTaxonomy, RateLimit } from '../../tasks/service';
-import { isLoopback, whyAmbiguousUrl } from '../../transport/url-text';
+import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { baseUrlSettingOf, environmentSettingOf } from 'temporal-http-tasks/internal/providers/names';
+import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
+import type { Problems } from 'temporal-http-tasks/internal/providers/problems';
+import { AUTH_METHODS, whyNotForToken } from 'temporal-http-tasks/internal/tasks/client-credentials';
+import type { ClientCredentials } from 'temporal-http-tasks/internal/tasks/client-credentials';
+import { whyNotImported } from 'temporal-http-tasks/internal/tasks/imported-settings';
+import type { ErrorRule, ErrorTaxonomy, RateLimit } from 'temporal-http-tasks/internal/tasks/service';
+import { isLoopback, whyAmbiguousUrl } from 'temporal-http-tasks/internal/transport/url-text';
 import { SANDBOX_WORDS } from '../operation/servers';
 import { FieldReader, isRecord } from './field-reader';
 

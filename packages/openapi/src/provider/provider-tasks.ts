@@ -1,7 +1,7 @@
-import { didYouMean } from '../../policy/nearest';
-import { oneOf } from '../../providers/problems';
-import type { Problems } from '../../providers/problems';
-import type { HttpTask, Settle } from '../../tasks/define';
+import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
+import type { Problems } from 'temporal-http-tasks/internal/providers/problems';
+import type { HttpTask, Settle } from 'temporal-http-tasks/internal/tasks/define';
 import type { OperationDecision } from '../options';
 import { FieldReader, isRecord } from './field-reader';
 

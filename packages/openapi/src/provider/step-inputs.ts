@@ -1,12 +1,12 @@
 import type { z } from 'zod';
-import { didYouMean } from '../../policy/nearest';
-import type { PlannedCall, PlannedStep } from '../../policy/providers/step-plan';
-import { compileTemplate, placeholdersIn } from '../../policy/providers/template';
-import type { Template, TemplateScope } from '../../policy/providers/template';
-import { oneOf } from '../../providers/problems';
-import type { Problems } from '../../providers/problems';
-import type { IdDefinition } from '../../providers/definition';
-import type { HttpTask } from '../../tasks/define';
+import { didYouMean } from 'temporal-http-tasks/internal/policy/nearest';
+import type { PlannedCall, PlannedStep } from 'temporal-http-tasks/internal/policy/providers/step-plan';
+import { compileTemplate, placeholdersIn } from 'temporal-http-tasks/internal/policy/providers/template';
+import type { Template, TemplateScope } from 'temporal-http-tasks/internal/policy/providers/template';
+import { oneOf } from 'temporal-http-tasks/internal/providers/problems';
+import type { Problems } from 'temporal-http-tasks/internal/providers/problems';
+import type { IdDefinition } from 'temporal-http-tasks/internal/providers/definition';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { isRecord } from './field-reader';
 
 /** What the steps of a provider file are checked against. */

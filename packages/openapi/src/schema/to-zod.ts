@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { exactNumber, numberWithin } from '../../tasks/exact-number';
-import type { NumberLimits } from '../../tasks/exact-number';
+import { exactNumber, numberWithin } from 'temporal-http-tasks/internal/tasks/exact-number';
+import type { NumberLimits } from 'temporal-http-tasks/internal/tasks/exact-number';
 import { checkablePattern } from './patterns';
 import { resolved } from './shape';
 import type {

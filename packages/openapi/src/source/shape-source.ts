@@ -1,4 +1,4 @@
-import type { NumberLimits } from '../../tasks/exact-number';
+import type { NumberLimits } from 'temporal-http-tasks/internal/tasks/exact-number';
 import { checkablePattern } from '../schema/patterns';
 import { resolved } from '../schema/shape';
 import type {

@@ -1,4 +1,4 @@
-import type { ServiceDefinition } from '../../tasks/service';
+import type { ServiceDefinition } from 'temporal-http-tasks/internal/tasks/service';
 import type { TaskPlan } from '../operation/task-plan';
 import { camelCase, freeName, kebabCase, pascalCase } from '../operation/names';
 import type { ReadApi } from '../read-api';

@@ -1,7 +1,7 @@
-import { CALLS, FLOWS, POLICIES, WHENS } from '../../oracle/cell';
-import type { Call, Flow } from '../../oracle/cell';
-import { FAULTS, natureOf } from '../../oracle/fault-natures';
-import type { Nature } from '../../oracle/fault-natures';
+import { CALLS, FLOWS, POLICIES, WHENS } from '../oracle/cell';
+import type { Call, Flow } from '../oracle/cell';
+import { FAULTS, natureOf } from '../oracle/fault-natures';
+import type { Nature } from '../oracle/fault-natures';
 import { isCell } from './scenes';
 import { isShutDoor } from './trial';
 import type { LaidFault, Trial } from './trial';

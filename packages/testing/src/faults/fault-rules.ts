@@ -1,5 +1,5 @@
-import type { FaultName } from '../../oracle/fault-natures';
-import type { FaultRuleInput } from '../../simulators/control-api';
+import type { FaultName } from '../oracle/fault-natures';
+import type { FaultRuleInput } from '../simulators/control-api';
 
 type KindOf<Rule> = Rule extends { endpoint: unknown } ? Omit<Rule, 'endpoint' | 'user' | 'nth' | 'times'> : never;
 

@@ -1,6 +1,6 @@
-import type { Observed, Truth } from '../../oracle/observed';
-import type { CallRecord, PlaidState, BatchState, Repeat } from '../../simulators/control-answers';
-import type { Simulators } from '../../simulators/start-simulators';
+import type { Observed, Truth } from '../oracle/observed';
+import type { CallRecord, PlaidState, BatchState, Repeat } from '../simulators/control-answers';
+import type { Simulators } from '../simulators/start-simulators';
 import type { RecordedRun } from './run-trial';
 import { BYSTANDER } from './scenes';
 import type { MatrixUser } from './scenes';

@@ -6,15 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, bundleWorkflowCode } from '@temporalio/worker';
 import type { Logger, WorkflowBundleWithSourceMap, WorkflowBundlePath } from '@temporalio/worker';
-import { readSettings } from '../../config/settings';
-import { openLedger } from '../../ledger/open-ledger';
-import type { OpenedLedger } from '../../ledger/open-ledger';
-import { readPrebuiltWorkflows } from '../../prebuilt-workflows';
-import { startSimulators } from '../../simulators/start-simulators';
-import type { Simulators } from '../../simulators/start-simulators';
-import { createHttpTasksWorker } from '../../worker';
-import { setSimulatorRates } from '../simulator-rates';
-import { simulatorSettings } from '../simulator-settings';
+import { readSettings } from 'temporal-http-tasks/internal/config/settings';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { OpenedLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { readPrebuiltWorkflows } from '@temporal-http-tasks/cli/internal/worker-process/prebuilt-workflows';
+import { startSimulators } from '../simulators/start-simulators';
+import type { Simulators } from '../simulators/start-simulators';
+import { createHttpTasksWorker } from '@temporal-http-tasks/cli/internal/worker-process/run-worker';
+import { setSimulatorRates } from '../stage/simulator-rates';
+import { simulatorSettings } from '../stage/simulator-settings';
 
 /** A call's whole time: short, so that one that hangs costs little, and more than a busy machine takes for any other. */
 const TOTAL_TIMEOUT_MS = '4000';
@@ -63,7 +63,7 @@ export async function openWorld({ address, bundle }: { address: string; bundle?:
   const workflowBundle =
     bundle ??
     (await readPrebuiltWorkflows({ encrypted: false, traced: false })).bundle ??
-    (await bundleWorkflowCode({ workflowsPath: require.resolve('../../workflow'), logger: QUIET }));
+    (await bundleWorkflowCode({ workflowsPath: require.resolve('temporal-http-tasks/workflow'), logger: QUIET }));
   // A second removal is carried out instead of refused, so that a blind repetition is seen.
   const simulators = await startSimulators({ plaid: { repeatedRemovals: 'process' } });
   const folder = await mkdtemp(join(tmpdir(), 'http-tasks-faults-'));

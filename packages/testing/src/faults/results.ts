@@ -1,5 +1,5 @@
-import { POLICIES, WHENS } from '../../oracle/cell';
-import type { Cell, Flow } from '../../oracle/cell';
+import { POLICIES, WHENS } from '../oracle/cell';
+import type { Cell, Flow } from '../oracle/cell';
 import type { JudgedMatrix, MatrixNumbers } from './run-matrix';
 import { wordsOf } from './trial';
 

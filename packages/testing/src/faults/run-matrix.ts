@@ -1,7 +1,7 @@
-import { FLOWS, stepsOf } from '../../oracle/cell';
-import type { Cell } from '../../oracle/cell';
-import { judgeAlways, judgeCell } from '../../oracle/judge';
-import type { Judgement } from '../../oracle/judge';
+import { FLOWS, stepsOf } from '../oracle/cell';
+import type { Cell } from '../oracle/cell';
+import { judgeAlways, judgeCell } from '../oracle/judge';
+import type { Judgement } from '../oracle/judge';
 import { seedBystanders } from './scenes';
 import { ProvidersSeen } from './observe';
 import type { World } from './places';

@@ -1,8 +1,8 @@
-import { CALLS, READS } from '../../oracle/cell';
-import type { Call, Cell, When } from '../../oracle/cell';
-import type { FaultName } from '../../oracle/fault-natures';
-import type { FaultRuleInput } from '../../simulators/control-api';
-import type { Simulators } from '../../simulators/start-simulators';
+import { CALLS, READS } from '../oracle/cell';
+import type { Call, Cell, When } from '../oracle/cell';
+import type { FaultName } from '../oracle/fault-natures';
+import type { FaultRuleInput } from '../simulators/control-api';
+import type { Simulators } from '../simulators/start-simulators';
 import { CALL_FAULTS } from './fault-rules';
 
 /** One user of the matrix, at both providers. */

@@ -1,7 +1,7 @@
-import { CALLS, FLOWS, POLICIES, WHENS } from '../../oracle/cell';
-import type { Call, Cell, Flow } from '../../oracle/cell';
-import { FAULTS } from '../../oracle/fault-natures';
-import { Refusal } from '../errors';
+import { CALLS, FLOWS, POLICIES, WHENS } from '../oracle/cell';
+import type { Call, Cell, Flow } from '../oracle/cell';
+import { FAULTS } from '../oracle/fault-natures';
+import { Refusal } from '@temporal-http-tasks/cli/internal/errors';
 import { isCell } from './scenes';
 
 /** Which part of the matrix is run; everything where nothing is said. */

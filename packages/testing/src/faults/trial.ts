@@ -1,9 +1,9 @@
-import type { Call, Cell, Flow, Policy, When } from '../../oracle/cell';
-import { expectedOf } from '../../oracle/expect';
-import { natureOf } from '../../oracle/fault-natures';
-import type { FaultName } from '../../oracle/fault-natures';
-import type { OffboardUserInput } from '../../policy/offboard-input';
-import type { OffboardUsersInput } from '../../policy/sweep-input';
+import type { Call, Cell, Flow, Policy, When } from '../oracle/cell';
+import { expectedOf } from '../oracle/expect';
+import { natureOf } from '../oracle/fault-natures';
+import type { FaultName } from '../oracle/fault-natures';
+import type { OffboardUserInput } from 'temporal-http-tasks/internal/policy/offboard-input';
+import type { OffboardUsersInput } from 'temporal-http-tasks/internal/policy/sweep-input';
 import { CALL_FAULTS } from './fault-rules';
 import { FOREIGN_ITEM } from './scenes';
 import type { MatrixUser } from './scenes';

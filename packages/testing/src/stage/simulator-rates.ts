@@ -1,5 +1,5 @@
-import { openLedger } from '../ledger/open-ledger';
-import type { RateLedger } from '../ledger/sweeps/rate-ledger';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import type { RateLedger } from 'temporal-http-tasks/internal/ledger/sweeps/rate-ledger';
 import type { Simulators } from '../simulators/start-simulators';
 
 /** More calls a minute than any sweep makes. */

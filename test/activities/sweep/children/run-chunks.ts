@@ -1,13 +1,13 @@
 // Works through a part of a sweep as a worker does, chunk after chunk and several at once, until nobody of it is left.
 import { setTimeout as delay } from 'node:timers/promises';
-import { createCallBudgets } from '../../../../src/activities/budget/create-call-budgets';
-import { ProcessLimits } from '../../../../src/activities/sweep/process-limits';
-import { runChunk } from '../../../../src/activities/sweep/run-chunk';
-import { readSettings } from '../../../../src/config/settings';
-import { CATALOGUE_SERVICES } from '../../../../src/tasks/catalogue-services';
-import { createTaskSender } from '../../../../src/http/send-task';
-import { openLedger } from '../../../../src/ledger/open-ledger';
-import { createSubjectHasher } from '../../../../src/ledger/subject';
+import { createCallBudgets } from 'temporal-http-tasks/internal/activities/budget/create-call-budgets';
+import { ProcessLimits } from 'temporal-http-tasks/internal/activities/sweep/process-limits';
+import { runChunk } from 'temporal-http-tasks/internal/activities/sweep/run-chunk';
+import { readSettings } from 'temporal-http-tasks/internal/config/settings';
+import { CATALOGUE_SERVICES } from 'temporal-http-tasks/internal/tasks/catalogue-services';
+import { createTaskSender } from 'temporal-http-tasks/internal/http/send-task';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { createSubjectHasher } from 'temporal-http-tasks/internal/ledger/subject';
 import type { ChunkWork, Said } from './start';
 
 const work = JSON.parse(process.argv[2] ?? '') as ChunkWork;

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { ChunkPlan, ChunkResult } from '../../../../src/activities/sweep/contract';
+import type { ChunkPlan, ChunkResult } from 'temporal-http-tasks/internal/activities/sweep/contract';
 
 /** The part of a sweep that a process works through: chunks that begin from one seq to another. */
 export interface ChunkWork {

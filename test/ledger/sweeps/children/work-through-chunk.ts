@@ -1,7 +1,7 @@
 // Takes a chunk over and works through it wave by wave, saying after each write that it was acknowledged.
 import { createInterface } from 'node:readline';
-import { openLedger } from '../../../../src/ledger/open-ledger';
-import { SweepFencedError } from '../../../../src/ledger/sweeps/sweep-errors';
+import { openLedger } from 'temporal-http-tasks/internal/ledger/open-ledger';
+import { SweepFencedError } from 'temporal-http-tasks/internal/ledger/sweeps/sweep-errors';
 import { settled } from '../users';
 import type { Said } from './start';
 

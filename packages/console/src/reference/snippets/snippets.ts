@@ -1,7 +1,7 @@
-import type { Env } from '../../config/env';
-import { SettingsError } from '../../config/problems';
-import type { HttpTask } from '../../tasks/define';
-import { InvalidInputError } from '../../tasks/parse-input';
+import type { Env } from 'temporal-http-tasks/internal/config/env';
+import { SettingsError } from 'temporal-http-tasks/internal/config/problems';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
+import { InvalidInputError } from 'temporal-http-tasks/internal/tasks/parse-input';
 import { completedInput } from '../sample-input';
 import { showRequest } from '../shown-request';
 import { callSnippet, curlSnippet, temporalSnippet } from './commands';

@@ -1,5 +1,5 @@
-import { CATALOGUE } from '../../tasks/catalogue';
-import type { HttpTask } from '../../tasks/define';
+import { CATALOGUE } from 'temporal-http-tasks/internal/tasks/catalogue';
+import type { HttpTask } from 'temporal-http-tasks/internal/tasks/define';
 import { literal } from './literal';
 
 /** Where a durable call goes. */
